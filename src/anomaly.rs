@@ -1,0 +1,39 @@
+//! Anomalies: what traffic does that it should not. Traffic never yields an error; it yields one of these.
+
+use crate::flow::Side;
+use crate::time::Mark;
+
+/// Something that breaks a protocol rule or makes what follows unreadable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anomaly {
+    /// Where.
+    pub mark: Mark,
+    /// Whose bytes.
+    pub side: Side,
+    /// What.
+    pub kind: AnomalyKind,
+}
+
+/// Kinds of anomaly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnomalyKind {
+    /// A record header that no TLS version allows, at this stream offset, after TLS had begun.
+    NotARecord { offset: u64 },
+    /// A record longer than its version allows: its length in bytes.
+    RecordTooLong { len: usize },
+    /// A handshake message longer than the joiner takes.
+    MessageTooLong { message: u8, len: usize },
+    /// A handshake message of this type that does not parse.
+    Malformed { message: u8 },
+    /// A field that breaks a rule: field and rule in RFC words.
+    Defect { field: &'static str, rule: &'static str },
+    /// A message that has no place here: type, and what was expected.
+    OutOfOrder { message: u8, expected: &'static str },
+    /// An alert record whose body is not two bytes though nothing is encrypted yet.
+    MalformedAlert { len: usize },
+    /// A record of this content type that TLS does not know.
+    UnknownContentType { content_type: u8 },
+    /// Overlapping segments carried different bytes.
+    DifferingOverlap { offset: u64 },
+}

@@ -1,0 +1,214 @@
+//! What a rule is, what it is given and what it may say.
+
+use std::time::Duration;
+
+use crate::handshake::Handshake;
+use crate::handshake::facts::StoppedBy;
+use crate::time::Mark;
+
+use super::cause::Cause;
+
+/// A rule: how one cause is recognised, and what people need to know about it.
+#[derive(Debug)]
+pub struct Rule {
+    /// The cause it recognises.
+    pub cause: Cause,
+    /// One line: what went wrong, in an engineer's words. Title case is not used.
+    pub title: &'static str,
+    /// What people need to know: the long text of `handshark explain`.
+    pub page: Page,
+    /// Looks at one handshake. `None`: this cause does not apply.
+    pub check: fn(&Case<'_>) -> Option<Finding>,
+}
+
+/// The page of a cause. Paragraphs are separated by blank lines; commands stand alone on lines that begin with `$ `; names to fill in stand in angle brackets.
+#[derive(Debug)]
+pub struct Page {
+    /// What it means.
+    pub meaning: &'static str,
+    /// How it is recognised in the packets.
+    pub recognised: &'static str,
+    /// What else looks the same, and what would tell them apart.
+    pub confused_with: &'static str,
+    /// What to check first.
+    pub check: &'static str,
+    /// How to fix it: (product or situation, what to do), the general case first.
+    pub fix: &'static [(&'static str, &'static str)],
+    /// RFC sections and other references.
+    pub references: &'static [&'static str],
+}
+
+/// What a rule is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The handshake.
+    pub handshake: &'a Handshake,
+    /// What the served chain is worth at the handshake's time; present when certificates are known.
+    pub chain: Option<&'a super::chain::ChainFacts>,
+    /// The same for the client's chain.
+    pub client_chain: Option<&'a super::chain::ChainFacts>,
+    /// What the capture knows of this server and client from other handshakes.
+    pub knowledge: &'a super::knowledge::Knowledge,
+    /// Thresholds.
+    pub policy: &'a Policy,
+}
+
+/// Thresholds, set by the user or by default.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// No progress for longer than this is a stall.
+    pub stall_after: Duration,
+    /// A completed handshake in which one side took longer than this is slow.
+    pub slow_after: Duration,
+    /// A certificate that expires within this is worth mentioning.
+    pub expiry_warning: Duration,
+    /// The capture filter excluded ICMP, so that its absence proves nothing.
+    pub icmp_filtered: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            stall_after: Duration::from_secs(10),
+            slow_after: Duration::from_secs(2),
+            expiry_warning: Duration::from_secs(14 * 86_400),
+            icmp_filtered: false,
+        }
+    }
+}
+
+/// How sure a finding is. The order is from least to most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// Report only beside something else.
+    Hint,
+    /// Probable; other readings are open.
+    Likely,
+    /// Other readings are rare.
+    Strong,
+    /// The protocol leaves no other reading.
+    Certain,
+}
+
+impl Confidence {
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hint => "hint",
+            Self::Likely => "likely",
+            Self::Strong => "strong",
+            Self::Certain => "certain",
+        }
+    }
+
+    /// One step less sure, never below [`Confidence::Hint`].
+    #[must_use]
+    pub const fn lowered(self) -> Self {
+        match self {
+            Self::Certain => Self::Strong,
+            Self::Strong => Self::Likely,
+            Self::Likely | Self::Hint => Self::Hint,
+        }
+    }
+}
+
+/// What a finding is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Weight {
+    /// Worth knowing; never the cause of anything.
+    Note,
+    /// True of this handshake, and the cause only if nothing else explains it: `handshake-failure`, `server-closed`, `client-aborted`, `server-silent`.
+    Fallback,
+    /// Explains how this handshake ended.
+    Explains,
+    /// Explains it and overrides whatever else is true: the capture cannot support another verdict, TCP never came up, a packet was forged.
+    Overrides,
+}
+
+/// What a rule found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The cause.
+    pub cause: Cause,
+    /// What it is for.
+    pub weight: Weight,
+    /// How sure.
+    pub confidence: Confidence,
+    /// Who ended the handshake, when the rule knows better than [`Handshake::stopped_by`] (an injected RST is the network's).
+    pub stopped_by: Option<StoppedBy>,
+    /// One sentence with the names and numbers of this very handshake. Strings from the wire are escaped by the outputs, not here.
+    pub summary: String,
+    /// What proves it, in order.
+    pub evidence: Vec<Evidence>,
+    /// Causes that the packets do not exclude, likeliest first.
+    pub alternatives: Vec<Cause>,
+    /// What to do, commands to type among it (see [`super::remedy`]).
+    pub remedy: Vec<String>,
+}
+
+/// One piece of evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The frame, or `None` for something that is missing.
+    pub mark: Option<Mark>,
+    /// One clause: `client sent alert unknown_ca (48)`.
+    pub text: String,
+}
+
+impl Finding {
+    /// A finding that explains, with nothing proved yet.
+    pub fn new(cause: Cause, confidence: Confidence, summary: impl Into<String>) -> Self {
+        Self {
+            cause,
+            weight: Weight::Explains,
+            confidence,
+            stopped_by: None,
+            summary: summary.into(),
+            evidence: Vec::new(),
+            alternatives: Vec::new(),
+            remedy: Vec::new(),
+        }
+    }
+
+    /// Sets what it is for.
+    #[must_use]
+    pub fn weight(mut self, weight: Weight) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Sets who ended it.
+    #[must_use]
+    pub fn stopped_by(mut self, who: StoppedBy) -> Self {
+        self.stopped_by = Some(who);
+        self
+    }
+
+    /// Adds evidence at a frame.
+    #[must_use]
+    pub fn shown_by(mut self, mark: Mark, text: impl Into<String>) -> Self {
+        self.evidence.push(Evidence { mark: Some(mark), text: text.into() });
+        self
+    }
+
+    /// Adds evidence that is an absence or a sum.
+    #[must_use]
+    pub fn noting(mut self, text: impl Into<String>) -> Self {
+        self.evidence.push(Evidence { mark: None, text: text.into() });
+        self
+    }
+
+    /// Adds causes that are not excluded.
+    #[must_use]
+    pub fn or_else(mut self, causes: &[Cause]) -> Self {
+        self.alternatives.extend_from_slice(causes);
+        self
+    }
+
+    /// Adds a line of advice or a command.
+    #[must_use]
+    pub fn advise(mut self, line: impl Into<String>) -> Self {
+        self.remedy.push(line.into());
+        self
+    }
+}

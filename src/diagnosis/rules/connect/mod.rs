@@ -1,0 +1,6 @@
+//! Rules of the family connect.
+
+use crate::diagnosis::rule::Rule;
+
+/// The family's rules; earlier wins a tie.
+pub const RULES: &[&Rule] = &[];

@@ -1,0 +1,67 @@
+//! Errors of operations: opening, reading, filtering, writing. What a capture *contains* never is one.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What could not be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or directory could not be opened.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The path as given.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Reading failed in the middle (a disk error, not a damaged capture).
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The path as given.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The file is not a capture.
+    #[error("{} is not a capture file: {why}. handshark reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz", path.display())]
+    NotACapture {
+        /// The path as given.
+        path: PathBuf,
+        /// What was found instead.
+        why: String,
+    },
+    /// A directory without a capture in it.
+    #[error("no capture file in {}", path.display())]
+    EmptyDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A capture filter that does not compile.
+    #[error("the filter {filter:?} is not a valid capture filter: {why} (see `man pcap-filter`)")]
+    Filter {
+        /// The expression as given.
+        filter: String,
+        /// libpcap's reason.
+        why: String,
+    },
+    /// A file with certificates or keys that cannot be used.
+    #[error("cannot use {}: {why}", path.display())]
+    Material {
+        /// The path as given.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Output could not be written.
+    #[error("cannot write to {what}: {source}")]
+    Write {
+        /// Standard output, or the path.
+        what: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// The result of an operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,270 @@
+//! Flows: who talks to whom, independent of which direction a packet goes.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// One of the two TLS roles. A flow's client is the side that sent the SYN or, where none was seen, the side that its messages or its port make the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The side that opens the handshake.
+    Client,
+    /// The side that answers.
+    Server,
+}
+
+impl Side {
+    /// Both sides, the client first.
+    pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
+
+    /// The other side.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    /// `client` or `server`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A value for each side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PerSide<T> {
+    /// The client's.
+    pub client: T,
+    /// The server's.
+    pub server: T,
+}
+
+impl<T> PerSide<T> {
+    /// The value of one side.
+    pub const fn of(&self, side: Side) -> &T {
+        match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        }
+    }
+
+    /// The value of one side, to change.
+    pub const fn of_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
+    /// Exchanges the two, for a flow whose roles were guessed the wrong way round.
+    pub const fn swap(&mut self) {
+        std::mem::swap(&mut self.client, &mut self.server);
+    }
+}
+
+/// An address and a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// IP address.
+    pub address: IpAddr,
+    /// TCP or UDP port.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// An endpoint of its two parts.
+    pub const fn new(address: IpAddr, port: u16) -> Self {
+        Self { address, port }
+    }
+}
+
+/// `192.0.2.1:443` or `[2001:db8::1]:443`.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            IpAddr::V4(address) => write!(f, "{address}:{}", self.port),
+            IpAddr::V6(address) => write!(f, "[{address}]:{}", self.port),
+        }
+    }
+}
+
+/// The transport protocol of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// TCP, protocol 6.
+    Tcp,
+    /// UDP, protocol 17.
+    Udp,
+}
+
+/// One layer of encapsulation between the link layer and the flow, for `network.path`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// 802.1Q or 802.1ad tag: VLAN identifier.
+    Vlan(u16),
+    /// MPLS label.
+    Mpls(u32),
+    /// PPPoE session.
+    Pppoe(u16),
+    /// GRE, with its key if it has one.
+    Gre(Option<u32>),
+    /// ERSPAN session.
+    Erspan(u16),
+    /// IP in IP (4in4, 6in4, 4in6, 6in6).
+    IpInIp,
+    /// VXLAN network identifier.
+    Vxlan(u32),
+    /// Geneve network identifier.
+    Geneve(u32),
+    /// GTP-U; the tunnel differs in each direction and is not part of a flow's identity.
+    Gtpu,
+    /// Teredo.
+    Teredo,
+    /// L2TP; as with GTP-U its identifiers differ in each direction.
+    L2tp,
+}
+
+impl Layer {
+    /// The number that tells two flows in two such tunnels apart; zero where the layer has none that both directions share.
+    pub const fn identity(self) -> u64 {
+        match self {
+            Self::Vlan(id) => 1 << 40 | id as u64,
+            Self::Mpls(_) | Self::IpInIp | Self::Gtpu | Self::Teredo | Self::L2tp | Self::Erspan(_) => 0,
+            Self::Pppoe(id) => 3 << 40 | id as u64,
+            Self::Gre(Some(key)) => 4 << 40 | key as u64,
+            Self::Gre(None) => 0,
+            Self::Vxlan(id) => 6 << 40 | id as u64,
+            Self::Geneve(id) => 7 << 40 | id as u64,
+        }
+    }
+}
+
+/// `vlan 100`, `vxlan 42`, `ip-in-ip`, …
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vlan(id) => write!(f, "vlan {id}"),
+            Self::Mpls(label) => write!(f, "mpls {label}"),
+            Self::Pppoe(id) => write!(f, "pppoe {id}"),
+            Self::Gre(Some(key)) => write!(f, "gre {key}"),
+            Self::Gre(None) => f.write_str("gre"),
+            Self::Erspan(id) => write!(f, "erspan {id}"),
+            Self::IpInIp => f.write_str("ip-in-ip"),
+            Self::Vxlan(id) => write!(f, "vxlan {id}"),
+            Self::Geneve(id) => write!(f, "geneve {id}"),
+            Self::Gtpu => f.write_str("gtp-u"),
+            Self::Teredo => f.write_str("teredo"),
+            Self::L2tp => f.write_str("l2tp"),
+        }
+    }
+}
+
+/// The layers around a flow, outermost first, up to [`Path::MOST`]; held inline so that a packet costs no allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Path {
+    layers: [Option<Layer>; Self::MOST],
+}
+
+impl Path {
+    /// How many layers are kept; decapsulation goes deeper, up to its own bound, without naming more.
+    pub const MOST: usize = 6;
+
+    /// Adds an inner layer; beyond [`Path::MOST`] it is left out.
+    pub fn push(&mut self, layer: Layer) {
+        if let Some(slot) = self.layers.iter_mut().find(|slot| slot.is_none()) {
+            *slot = Some(layer);
+        }
+    }
+
+    /// The layers, outermost first.
+    pub fn layers(&self) -> impl Iterator<Item = Layer> + '_ {
+        self.layers.iter().map_while(|layer| *layer)
+    }
+
+    /// A number that keeps the same inner flow in two tunnels apart: zero for none, the same in both directions.
+    pub fn identity(&self) -> u32 {
+        let mut mixed: u64 = 0;
+        for id in self.layers().map(Layer::identity).filter(|id| *id != 0) {
+            mixed = (mixed ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+        }
+        (mixed ^ mixed >> 32) as u32
+    }
+}
+
+/// The identity of a flow: both endpoints in order, the transport, and the tunnels it runs in. The same for both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowKey {
+    /// The lesser endpoint.
+    pub low: Endpoint,
+    /// The greater endpoint.
+    pub high: Endpoint,
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// [`Path::identity`] of the tunnels around it.
+    pub path: u32,
+}
+
+impl FlowKey {
+    /// The key of a packet from `source` to `destination`, and whether the source is the lesser endpoint.
+    pub fn new(transport: Transport, source: Endpoint, destination: Endpoint, path: u32) -> (Self, bool) {
+        if source <= destination {
+            (Self { low: source, high: destination, transport, path }, true)
+        } else {
+            (Self { low: destination, high: source, transport, path }, false)
+        }
+    }
+
+    /// A hash that is the same in every run and in both directions, to divide flows among partitions. Not for hash tables: an attacker can
+    /// aim at it, and gains no more than one busy partition.
+    pub fn partition_hash(&self) -> u64 {
+        fn mix(hash: u64, word: u64) -> u64 {
+            (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+        }
+        fn words(address: IpAddr) -> (u64, u64) {
+            match address {
+                IpAddr::V4(v4) => (0, u64::from(v4.to_bits())),
+                IpAddr::V6(v6) => ((v6.to_bits() >> 64) as u64, v6.to_bits() as u64),
+            }
+        }
+        let (a, b) = (words(self.low.address), words(self.high.address));
+        let ports = u64::from(self.low.port) << 32 | u64::from(self.high.port) << 8 | self.transport as u64;
+        let hash = [a.0, a.1, b.0, b.1, ports, u64::from(self.path)].into_iter().fold(0x243f_6a88_85a3_08d3, mix);
+        hash ^ hash >> 32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn both_directions_share_a_key() {
+        let a = Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 40000);
+        let b = Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 443);
+        let (there, from_low) = FlowKey::new(Transport::Tcp, a, b, 0);
+        let (back, back_from_low) = FlowKey::new(Transport::Tcp, b, a, 0);
+        assert_eq!(there, back);
+        assert!(from_low && !back_from_low);
+        assert_eq!(there.partition_hash(), back.partition_hash());
+    }
+
+    #[test]
+    fn tunnels_keep_equal_flows_apart() {
+        let mut one = Path::default();
+        let mut two = Path::default();
+        one.push(Layer::Vlan(1));
+        two.push(Layer::Vlan(2));
+        assert_ne!(one.identity(), two.identity());
+        assert_eq!(Path::default().identity(), 0);
+    }
+}

@@ -1,0 +1,98 @@
+//! Frames as a capture holds them, and the blocks that carry them between threads.
+
+use crate::time::{Mark, Timestamp};
+
+/// A link-layer header type, as in pcap and pcapng files (<https://www.tcpdump.org/linktypes.html>). Unknown values are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkType(pub u32);
+
+/// What is known of a frame besides its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHead {
+    /// Counted from 1 over all inputs in the order read.
+    pub number: u64,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// How its first bytes are to be read.
+    pub link: LinkType,
+    /// Which of the capture's interfaces saw it: an index into [`crate::capture::Inventory::interfaces`].
+    pub interface: u32,
+    /// Length on the wire in bytes; more than was captured when the snapshot length cut it.
+    pub original_len: u32,
+}
+
+/// One captured frame, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// What is known of it.
+    pub head: FrameHead,
+    /// The captured bytes.
+    pub bytes: &'a [u8],
+}
+
+impl Frame<'_> {
+    /// Where on the capture it stands.
+    pub const fn mark(&self) -> Mark {
+        Mark { frame: self.head.number, time: self.head.time }
+    }
+}
+
+/// A run of frames in one recycled buffer: what the reader hands to the pipeline.
+#[derive(Debug, Default)]
+pub struct Block {
+    bytes: Vec<u8>,
+    frames: Vec<(FrameHead, u32, u32)>,
+}
+
+impl Block {
+    /// Forgets the frames and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.frames.clear();
+    }
+
+    /// Appends a frame, copying its bytes. False when the block cannot hold more than 4 GiB and took nothing.
+    pub fn push(&mut self, head: FrameHead, bytes: &[u8]) -> bool {
+        let (Ok(start), Ok(len)) = (u32::try_from(self.bytes.len()), u32::try_from(bytes.len())) else { return false };
+        self.bytes.extend_from_slice(bytes);
+        self.frames.push((head, start, len));
+        true
+    }
+
+    /// The raw buffer, for a reader that fills it with a file's bytes and then points into it with [`Block::point`].
+    pub const fn buffer_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Adds a frame whose bytes already lie in the buffer at `start`.
+    pub fn point(&mut self, head: FrameHead, start: u32, len: u32) {
+        self.frames.push((head, start, len));
+    }
+
+    /// How many frames it holds.
+    pub const fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether it holds none.
+    pub const fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Bytes held.
+    pub const fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// One frame by its place in the block. A range outside the buffer gives an empty frame.
+    pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
+        let (head, start, len) = *self.frames.get(index)?;
+        let bytes = self.bytes.get(start as usize..start as usize + len as usize).unwrap_or_default();
+        Some(Frame { head, bytes })
+    }
+
+    /// The frames in order.
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
+        (0..self.frames.len()).filter_map(|index| self.frame(index))
+    }
+}

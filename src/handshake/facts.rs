@@ -1,0 +1,399 @@
+//! The facts of one handshake: what rules look at and reports are made of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::anomaly::Anomaly;
+use crate::flow::{Endpoint, PerSide, Side};
+use crate::preamble::{Plaintext, PreambleFacts};
+use crate::time::Mark;
+use crate::tls::certificate::Certificate;
+use crate::tls::client_hello::ClientHello;
+use crate::tls::message::{Alert, CertificateRequest, OcspStaple, ServerKeyExchange, SessionTicket};
+use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
+use crate::tls::server_hello::ServerHello;
+use crate::transport::{Close, TcpFacts};
+
+/// Something, and where it was seen: the frame that carried its last byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen<T> {
+    /// What.
+    pub what: T,
+    /// The frame that carried its last byte.
+    pub mark: Mark,
+    /// The frame that carried its first byte.
+    pub first: Mark,
+    /// Offset of its first byte (the record header's) in its side's stream, and behind its last.
+    pub span: (u64, u64),
+}
+
+/// Everything known of one handshake.
+#[derive(Debug, Clone)]
+pub struct Handshake {
+    /// The side that opens the handshake.
+    pub client: Endpoint,
+    /// The side that answers.
+    pub server: Endpoint,
+    /// What the connection's packets showed. The sides are TLS roles, like everywhere here.
+    pub tcp: TcpFacts,
+    /// Why the connection is no longer followed.
+    pub close: Close,
+    /// The frame at which that was decided; for [`Close::EndOfCapture`] the capture's last.
+    pub closed_at: Mark,
+    /// What was spoken.
+    pub protocol: Protocol,
+    /// What led up to TLS.
+    pub preamble: Option<PreambleFacts>,
+    /// A side spoke something else than TLS where a TLS record was due.
+    pub plaintext: PerSide<Option<Seen<Plaintext>>>,
+    /// ClientHellos in order: a second one follows a HelloRetryRequest.
+    pub client_hellos: Vec<Seen<ClientHello>>,
+    /// Bytes of a ClientHello whose rest never came: how many there were and how many its length field promised.
+    pub partial_client_hello: Option<PartialMessage>,
+    /// The same for the message the server was sending when its bytes ended.
+    pub partial_server_message: Option<PartialMessage>,
+    /// HelloRetryRequest.
+    pub hello_retry: Option<Seen<ServerHello>>,
+    /// ServerHello.
+    pub server_hello: Option<Seen<ServerHello>>,
+    /// The server's certificates as served, leaf first (in clear, or decrypted).
+    pub server_chain: Option<Seen<Chain>>,
+    /// The client's certificates; an empty chain means it was asked and had none.
+    pub client_chain: Option<Seen<Chain>>,
+    /// CertificateStatus, or the status_request extension of a decrypted Certificate.
+    pub staple: Option<Seen<OcspStaple>>,
+    /// ServerKeyExchange.
+    pub server_key_exchange: Option<Seen<ServerKeyExchange>>,
+    /// CertificateRequest.
+    pub certificate_request: Option<Seen<CertificateRequest>>,
+    /// ServerHelloDone.
+    pub server_hello_done: Option<Mark>,
+    /// ClientKeyExchange.
+    pub client_key_exchange: Option<Mark>,
+    /// CertificateVerify from the client in clear (TLS ≤ 1.2).
+    pub client_certificate_verify: Option<Mark>,
+    /// NewSessionTicket in clear (TLS ≤ 1.2).
+    pub session_ticket: Option<Seen<SessionTicket>>,
+    /// HelloRequest from the server.
+    pub hello_request: Option<Mark>,
+    /// ChangeCipherSpec of each side.
+    pub change_cipher_spec: PerSide<Option<Mark>>,
+    /// Finished of each side: recognised by its size and place, or decrypted.
+    pub finished: PerSide<Option<Mark>>,
+    /// Application data of each side, after its Finished: first record.
+    pub application_data: PerSide<Option<Mark>>,
+    /// Application data records of each side after its Finished, as far as looked at (tickets, in TLS 1.3 without keys, are not counted).
+    pub application_records: PerSide<u32>,
+    /// TLS 1.3 records of the server after its Finished that look like NewSessionTickets.
+    pub tickets_seen: u32,
+    /// What the encrypted flights of TLS 1.3 look like (see [`Hidden`]).
+    pub hidden: Hidden,
+    /// Encrypted records of each side by size, from its first, bounded by [`crate::limits::ENCRYPTED_RECORDS`].
+    pub encrypted: PerSide<Vec<EncryptedRecord>>,
+    /// Alerts of both sides in order, clear and encrypted.
+    pub alerts: Vec<AlertSeen>,
+    /// Resumed: how, or `None` for a full handshake or one that did not get so far.
+    pub resumption: Option<Resumption>,
+    /// Early data was offered.
+    pub early_data_offered: bool,
+    /// Early data records were sent by the client.
+    pub early_data_records: u32,
+    /// A second handshake inside the first: who asked for it and where.
+    pub renegotiation: Option<(Side, Mark)>,
+    /// Protocol faults, bounded.
+    pub anomalies: Vec<Anomaly>,
+    /// One letter a message, capitals from the client; at most 100.
+    pub history: String,
+    /// Something was decrypted with keys.
+    pub decrypted: bool,
+    /// How far it got.
+    pub stage: Stage,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who ended it: sent the alert, RST or FIN, or fell silent. See the schema's `stopped_by`.
+    pub stopped_by: StoppedBy,
+    /// The packet that ended it, where there is one.
+    pub end: Option<Mark>,
+}
+
+/// A chain of certificates as sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Chain {
+    /// In the order sent. Each distinct certificate is parsed once and shared.
+    pub certificates: Vec<Arc<Certificate>>,
+    /// Length of the whole Certificate message in bytes.
+    pub message_len: usize,
+    /// Certificates beyond [`crate::limits::CHAIN_LEN`].
+    pub dropped: usize,
+}
+
+/// A message that was begun and never completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartialMessage {
+    /// Handshake type, if its first byte was there.
+    pub message: Option<u8>,
+    /// Bytes present, record headers excluded.
+    pub have: usize,
+    /// Bytes its length field promises, when that was there (0 otherwise).
+    pub want: usize,
+    /// The frame of its first byte.
+    pub mark: Mark,
+}
+
+/// What was spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// TLS, or SSL 3.0.
+    Tls,
+    /// SSL 2.0 (an SSLv2 hello that was not answered in a later version).
+    Ssl2,
+    /// DTLS.
+    Dtls,
+    /// QUIC.
+    Quic,
+    /// No TLS byte was seen.
+    Other,
+}
+
+/// One encrypted record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncryptedRecord {
+    /// Outer content type: 21 alert, 22 handshake, 23 application data (everything, in TLS 1.3).
+    pub content_type: u8,
+    /// The record header's length field.
+    pub len: u16,
+    /// The frame of its last byte.
+    pub mark: Mark,
+}
+
+/// An alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlertSeen {
+    /// Who sent it.
+    pub from: Side,
+    /// Level and description; `None` when encrypted and not decrypted.
+    pub alert: Option<Alert>,
+    /// It travelled encrypted.
+    pub encrypted: bool,
+    /// Where.
+    pub mark: Mark,
+    /// It came after the handshake was complete.
+    pub after_handshake: bool,
+    /// The other side had already closed (FIN or RST) or alerted before: this one is a consequence.
+    pub consequence: bool,
+}
+
+/// What the encrypted part of a TLS 1.3 handshake shows by sizes and order (without keys).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hidden {
+    /// Bytes of padding that a side adds to each record, learned from its Finished.
+    pub padding: PerSide<Option<u16>>,
+    /// The server's flight is complete (a Finished-sized record ends it).
+    pub server_flight_done: bool,
+    /// Length of the record that holds the server's Certificate, and so about the size of its chain; coalesced flights: of the whole record.
+    pub server_certificate_record: Option<u16>,
+    /// The server sent a record that fits a CertificateRequest.
+    pub certificate_requested: bool,
+    /// Size of the server's CertificateVerify record, which gives its key's kind and size.
+    pub certificate_verify_record: Option<u16>,
+    /// The client sent an empty Certificate.
+    pub client_certificate_empty: bool,
+    /// The client sent a Certificate and a CertificateVerify.
+    pub client_certificate_sent: bool,
+    /// The client's flight held no Finished-sized record but one that fits an alert.
+    pub client_alert_instead_of_finished: bool,
+}
+
+/// How a session was resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resumption {
+    /// By session identifier.
+    SessionId,
+    /// By ticket (TLS ≤ 1.2).
+    Ticket,
+    /// By pre-shared key (TLS 1.3).
+    Psk,
+}
+
+/// How far the handshake got: the schema's `handshake.stage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The transport was coming up, or was up and nothing was said.
+    Connect,
+    /// A STARTTLS or proxy dialogue was under way.
+    Preamble,
+    /// The ClientHello was sent, or part of it.
+    ClientHello,
+    /// The ServerHello was sent.
+    ServerHello,
+    /// The server's certificate or the rest of its flight was sent.
+    ServerCertificate,
+    /// The client's certificate was asked for and its answer sent.
+    ClientAuth,
+    /// A Finished was sent.
+    Finished,
+    /// Both sides finished.
+    Established,
+}
+
+impl Stage {
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Preamble => "preamble",
+            Self::ClientHello => "client_hello",
+            Self::ServerHello => "server_hello",
+            Self::ServerCertificate => "server_certificate",
+            Self::ClientAuth => "client_auth",
+            Self::Finished => "finished",
+            Self::Established => "established",
+        }
+    }
+}
+
+/// How the handshake ended: the schema's `handshake.outcome`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Both sides finished.
+    Completed,
+    /// A fatal alert (clear, decrypted, or inferred from its size and place) ended it.
+    Alerted,
+    /// A RST ended it.
+    Reset,
+    /// FIN without an alert.
+    Closed,
+    /// No progress for longer than the limit, or retransmission without answer, while the capture went on.
+    Stalled,
+    /// The transport was never up.
+    Refused,
+    /// One side spoke something else than TLS.
+    Plaintext,
+    /// The capture, not the network, is missing the rest.
+    Incomplete,
+}
+
+impl Outcome {
+    /// Every outcome, in the order in which a summary lists them.
+    pub const ALL: [Self; 8] =
+        [Self::Completed, Self::Alerted, Self::Reset, Self::Closed, Self::Stalled, Self::Refused, Self::Plaintext, Self::Incomplete];
+
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Alerted => "alerted",
+            Self::Reset => "reset",
+            Self::Closed => "closed",
+            Self::Stalled => "stalled",
+            Self::Refused => "refused",
+            Self::Plaintext => "plaintext",
+            Self::Incomplete => "incomplete",
+        }
+    }
+
+    /// The handshake did not complete, and not for want of capture.
+    pub const fn failed(self) -> bool {
+        !matches!(self, Self::Completed | Self::Incomplete)
+    }
+}
+
+/// Who ended the handshake: the schema's `stopped_by`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StoppedBy {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+    /// A device or the path between them.
+    Network,
+    /// The capture ended or lacks the rest.
+    Capture,
+    /// Nobody: it completed.
+    Nobody,
+}
+
+impl StoppedBy {
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Network => "network",
+            Self::Capture => "capture",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+impl From<Side> for StoppedBy {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Client => Self::Client,
+            Side::Server => Self::Server,
+        }
+    }
+}
+
+impl Handshake {
+    /// The first ClientHello.
+    pub fn hello(&self) -> Option<&ClientHello> {
+        self.client_hellos.first().map(|seen| &seen.what)
+    }
+
+    /// The last ClientHello: the one that the ServerHello answers.
+    pub fn last_hello(&self) -> Option<&Seen<ClientHello>> {
+        self.client_hellos.last()
+    }
+
+    /// The name the client asked for, as text (invalid UTF-8 replaced).
+    pub fn server_name(&self) -> Option<String> {
+        self.hello()?.server_name().map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+
+    /// The version the server chose.
+    pub fn version(&self) -> Option<ProtocolVersion> {
+        self.server_hello.as_ref().or(self.hello_retry.as_ref()).map(|seen| seen.what.version())
+    }
+
+    /// The suite the server chose.
+    pub fn cipher(&self) -> Option<CipherSuite> {
+        self.server_hello.as_ref().or(self.hello_retry.as_ref()).map(|seen| seen.what.cipher_suite())
+    }
+
+    /// The key exchange group in use.
+    pub fn group(&self) -> Option<NamedGroup> {
+        self.server_hello
+            .as_ref()
+            .and_then(|seen| seen.what.key_share_group())
+            .or_else(|| self.server_key_exchange.as_ref().and_then(|seen| seen.what.group))
+    }
+
+    /// TLS 1.3 was chosen: what follows the ServerHello is encrypted.
+    pub fn is_tls13(&self) -> bool {
+        self.version().is_some_and(|version| version >= ProtocolVersion::TLS13)
+    }
+
+    /// The fatal alert, clear or decrypted, that ended the handshake: the first fatal one that is no consequence and came before completion.
+    pub fn deciding_alert(&self) -> Option<&AlertSeen> {
+        self.alerts.iter().find(|seen| !seen.consequence && !seen.after_handshake && seen.alert.is_none_or(|alert| alert.fatal))
+    }
+
+    /// The description and sender of [`Handshake::deciding_alert`], where it can be read.
+    pub fn deciding_description(&self) -> Option<(Side, u8)> {
+        let seen = self.deciding_alert()?;
+        seen.alert.map(|alert| (seen.from, alert.description.0))
+    }
+
+    /// The time from the ClientHello to the first byte of the server's answer.
+    pub fn server_hello_time(&self) -> Option<Duration> {
+        let hello = self.client_hellos.first()?;
+        let answer = self.hello_retry.as_ref().or(self.server_hello.as_ref())?;
+        Some(answer.first.time.since(hello.mark.time))
+    }
+
+    /// The server's leaf certificate.
+    pub fn leaf(&self) -> Option<&Certificate> {
+        self.server_chain.as_ref()?.what.certificates.first().map(AsRef::as_ref)
+    }
+}

@@ -1,0 +1,18 @@
+//! handshark: a passive TLS handshake analyzer that says why a handshake failed, who stopped it, and what to do.
+//!
+//! The library is sans-IO: bytes and timestamps go in, reports come out. See docs/ARCHITECTURE.md for the floors.
+
+pub mod anomaly;
+pub mod capture;
+pub mod diagnosis;
+pub mod error;
+pub mod flow;
+pub mod frame;
+pub mod handshake;
+pub mod limits;
+pub mod packet;
+pub mod preamble;
+pub mod report;
+pub mod time;
+pub mod tls;
+pub mod transport;

@@ -1,0 +1,1 @@
+//! CONTRACT (tls helper): see TLS brief.
