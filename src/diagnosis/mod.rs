@@ -1,10 +1,17 @@
 //! Floor 5: why. Rules look at facts and say what went wrong; the judge picks the cause among what they say.
 //!
-//! A rule is one file in [`rules`] with one constant and one line in `rules/mod.rs`. It never touches bytes, packets or a clock.
+//! A rule is one file in a family's folder under [`rules`] with one constant and one line in the family's `mod.rs`. It never touches bytes,
+//! packets or a clock.
 
+pub mod book;
 pub mod cause;
+pub mod chain;
+pub mod judge;
+pub mod knowledge;
+pub mod quality;
+pub mod remedy;
 pub mod rule;
 pub mod rules;
-pub mod chain;
-pub mod knowledge;
-pub mod remedy;
+
+pub use cause::Cause;
+pub use judge::{Verdict, judge};

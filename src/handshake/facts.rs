@@ -116,6 +116,59 @@ pub struct Handshake {
     pub end: Option<Mark>,
 }
 
+impl Handshake {
+    /// A handshake of which nothing has been seen yet, on the connection that `tcp` describes.
+    pub fn new(tcp: TcpFacts) -> Self {
+        let (low, high) = (tcp.key.low, tcp.key.high);
+        let (client, server) = if tcp.client_is_low { (low, high) } else { (high, low) };
+        let first = tcp.first;
+        Self {
+            client,
+            server,
+            tcp,
+            close: Close::EndOfCapture,
+            closed_at: first,
+            protocol: Protocol::Other,
+            preamble: None,
+            plaintext: PerSide::default(),
+            client_hellos: Vec::new(),
+            partial_client_hello: None,
+            partial_server_message: None,
+            hello_retry: None,
+            server_hello: None,
+            server_chain: None,
+            client_chain: None,
+            staple: None,
+            server_key_exchange: None,
+            certificate_request: None,
+            server_hello_done: None,
+            client_key_exchange: None,
+            client_certificate_verify: None,
+            session_ticket: None,
+            hello_request: None,
+            change_cipher_spec: PerSide::default(),
+            finished: PerSide::default(),
+            application_data: PerSide::default(),
+            application_records: PerSide::default(),
+            tickets_seen: 0,
+            hidden: Hidden::default(),
+            encrypted: PerSide::default(),
+            alerts: Vec::new(),
+            resumption: None,
+            early_data_offered: false,
+            early_data_records: 0,
+            renegotiation: None,
+            anomalies: Vec::new(),
+            history: String::new(),
+            decrypted: false,
+            stage: Stage::Connect,
+            outcome: Outcome::Incomplete,
+            stopped_by: StoppedBy::Capture,
+            end: None,
+        }
+    }
+}
+
 /// A chain of certificates as sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chain {

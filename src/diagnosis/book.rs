@@ -1,0 +1,288 @@
+//! What the capture has shown so far, kept by server, by name and by client: the store behind [`Knowledge`].
+//!
+//! Handshakes are entered in the order they close; every map is bounded.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::flow::{Endpoint, Side, Transport};
+use crate::handshake::Handshake;
+use crate::handshake::facts::{Outcome, Protocol};
+use crate::time::Timestamp;
+use crate::tls::certificate::PublicKey;
+use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
+
+use super::cause::Cause;
+use super::chain::{ChainFacts, Trust};
+use super::knowledge::{Knowledge, Related};
+
+/// Server endpoints remembered.
+const SERVERS: usize = 8192;
+/// Clients remembered.
+const CLIENTS: usize = 8192;
+/// Attempts remembered for a client.
+const ATTEMPTS: usize = 12;
+/// Names remembered for a server, chains for a name, values in a list.
+const PER_SERVER: usize = 64;
+/// Attempts of one client within this time belong together.
+const RELATED_WITHIN: Duration = Duration::from_secs(10);
+/// Unrelated names that one untrusted issuer must have signed before it counts as re-signing.
+const RESIGNED_NAMES: usize = 3;
+/// A flood is counted within this time around a handshake.
+const FLOOD_WINDOW: i64 = 10;
+
+/// The store.
+#[derive(Debug, Default)]
+pub struct Book {
+    servers: BTreeMap<Endpoint, Server>,
+    clients: BTreeMap<IpAddr, VecDeque<Attempt>>,
+    /// Leaf issuers that no store trusts: names signed, and the addresses that served them.
+    issuers: BTreeMap<String, BTreeSet<(String, IpAddr)>>,
+    /// Leaf issuers seen for a name.
+    names: BTreeMap<String, BTreeSet<String>>,
+    /// Half-open connections by server and ten seconds of packet time.
+    half_open: BTreeMap<(Endpoint, i64), u32>,
+}
+
+#[derive(Debug, Default)]
+struct Server {
+    attempts: u32,
+    completed: u32,
+    by_name: BTreeMap<String, (u32, u32)>,
+    speaks_tls: bool,
+    versions: BTreeSet<ProtocolVersion>,
+    ciphers: BTreeSet<CipherSuite>,
+    groups: BTreeSet<NamedGroup>,
+    alpn: BTreeSet<String>,
+    key_kinds: BTreeSet<String>,
+    chains: VecDeque<(Option<String>, Arc<ChainFacts>)>,
+    causes: BTreeMap<(Option<String>, Cause), u32>,
+    ttls: BTreeSet<u8>,
+    completed_with_tls13: u32,
+    completed_with_large_hello: u32,
+    resumptions_offered: u32,
+    resumptions_accepted: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Attempt {
+    server: Endpoint,
+    client_port: u16,
+    related: Related,
+}
+
+impl Book {
+    /// Enters a handshake, whatever became of it.
+    pub fn learn(&mut self, handshake: &Handshake, chain: Option<&Arc<ChainFacts>>) {
+        let name = handshake.server_name();
+        self.learn_server(handshake, name.as_deref(), chain);
+        if let Some(chain) = chain {
+            self.learn_issuer(handshake, name.as_deref(), chain);
+        }
+        self.learn_client(handshake, name);
+        bound(&mut self.servers, SERVERS);
+        bound(&mut self.clients, CLIENTS);
+        bound(&mut self.issuers, SERVERS);
+        bound(&mut self.names, SERVERS);
+    }
+
+    /// Enters the cause that was found for a handshake.
+    pub fn learn_cause(&mut self, handshake: &Handshake, cause: Cause) {
+        if let Some(server) = self.servers.get_mut(&handshake.server) {
+            *server.causes.entry((handshake.server_name(), cause)).or_default() += 1;
+            bound(&mut server.causes, PER_SERVER);
+        }
+        if let Some(attempts) = self.clients.get_mut(&handshake.client.address) {
+            let own = attempts.iter_mut().find(|a| a.client_port == handshake.client.port && a.related.start == handshake.tcp.first);
+            if let Some(own) = own {
+                own.related.cause = Some(cause);
+            }
+        }
+    }
+
+    /// Counts a connection that never got beyond its SYN and is not reported on its own.
+    pub fn learn_half_open(&mut self, server: Endpoint, at: Timestamp) {
+        *self.half_open.entry((server, at.seconds().div_euclid(FLOOD_WINDOW))).or_default() += 1;
+        bound(&mut self.half_open, SERVERS);
+    }
+
+    /// Whether this endpoint has been seen to speak TLS.
+    pub fn speaks_tls(&self, server: &Endpoint) -> bool {
+        self.servers.get(server).is_some_and(|server| server.speaks_tls)
+    }
+
+    /// What is known that bears on one handshake, itself left out.
+    pub fn view(&self, handshake: &Handshake) -> Knowledge {
+        let mut knowledge = Knowledge::default();
+        let name = handshake.server_name();
+        let completed = u32::from(handshake.outcome == Outcome::Completed);
+        if let Some(server) = self.servers.get(&handshake.server) {
+            knowledge.attempts = server.attempts.saturating_sub(1);
+            knowledge.completed = server.completed.saturating_sub(completed);
+            let own = name.clone().unwrap_or_default();
+            let (attempts, done) = server.by_name.get(&own).copied().unwrap_or_default();
+            knowledge.attempts_same_name = attempts.saturating_sub(1);
+            knowledge.completed_same_name = done.saturating_sub(completed);
+            knowledge.completed_other_names = server.completed.saturating_sub(done);
+            knowledge.speaks_tls = server.speaks_tls;
+            knowledge.versions = server.versions.iter().copied().collect();
+            knowledge.ciphers = server.ciphers.iter().copied().collect();
+            knowledge.groups = server.groups.iter().copied().collect();
+            knowledge.alpn = server.alpn.iter().cloned().collect();
+            knowledge.key_kinds = server.key_kinds.iter().cloned().collect();
+            let chains = server.chains.iter().rev().filter(|(for_name, _)| for_name.is_none() || name.is_none() || *for_name == name);
+            knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
+            let causes = server.causes.iter().filter(|((for_name, _), _)| *for_name == name);
+            knowledge.causes = causes.map(|((_, cause), count)| (*cause, *count)).collect();
+            knowledge.server_ttls = server.ttls.iter().copied().collect();
+            knowledge.completed_with_tls13 = server.completed_with_tls13;
+            knowledge.completed_with_large_hello = server.completed_with_large_hello;
+            knowledge.resumptions_offered = server.resumptions_offered;
+            knowledge.resumptions_accepted = server.resumptions_accepted;
+        }
+        knowledge.related = self.related(handshake, name.as_deref());
+        let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
+        let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
+        knowledge.flood_half_open = around.fold(0u32, |sum, count| sum.saturating_add(*count));
+        if let Some(leaf) = handshake.leaf() {
+            let re_signs = |issuer: &&String| self.issuers.get(*issuer).is_some_and(|signed| unrelated_names(signed) >= RESIGNED_NAMES);
+            knowledge.resigning_issuer = Some(&leaf.issuer).filter(re_signs).cloned();
+            let others = name.as_ref().and_then(|name| self.names.get(name));
+            knowledge.other_issuer_for_name = others.and_then(|issuers| issuers.iter().find(|issuer| **issuer != leaf.issuer).cloned());
+        }
+        knowledge
+    }
+
+    fn learn_server(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) {
+        let server = self.servers.entry(handshake.server).or_default();
+        let completed = u32::from(handshake.outcome == Outcome::Completed);
+        server.attempts += 1;
+        server.completed += completed;
+        let by_name = server.by_name.entry(name.unwrap_or_default().to_owned()).or_default();
+        by_name.0 += 1;
+        by_name.1 += completed;
+        bound(&mut server.by_name, PER_SERVER);
+        // A clear alert in answer to plaintext is TLS too.
+        server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
+        if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
+            server.versions.insert(hello.version());
+            server.ciphers.insert(hello.cipher_suite());
+            server.groups.extend(handshake.group());
+            if let Some(alpn) = hello.alpn() {
+                server.alpn.insert(String::from_utf8_lossy(alpn).into_owned());
+                bound_set(&mut server.alpn, PER_SERVER);
+            }
+            let offered = handshake.hello().is_some_and(|hello| hello.psk_identities() > 0 || hello.session_ticket_len().is_some());
+            server.resumptions_offered += u32::from(offered);
+            server.resumptions_accepted += u32::from(handshake.resumption.is_some());
+        }
+        if completed == 1 {
+            server.ttls.extend(handshake.tcp.side(Side::Server).ttl);
+            let tls13 = handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
+            server.completed_with_tls13 += u32::from(tls13);
+            let large = handshake.client_hellos.iter().any(|seen| seen.span.1.saturating_sub(seen.span.0) > 1400);
+            server.completed_with_large_hello += u32::from(large);
+        }
+        if let Some(chain) = chain {
+            if let Some(leaf) = chain.certificates.get(chain.leaf) {
+                server.key_kinds.insert(key_kind(&leaf.key).to_owned());
+            }
+            let known = server.chains.iter().any(|(for_name, other)| for_name.as_deref() == name && other.certificates == chain.certificates);
+            if !known {
+                server.chains.push_back((name.map(str::to_owned), Arc::clone(chain)));
+                if server.chains.len() > PER_SERVER {
+                    server.chains.pop_front();
+                }
+            }
+        }
+    }
+
+    fn learn_issuer(&mut self, handshake: &Handshake, name: Option<&str>, chain: &ChainFacts) {
+        let (Some(name), Some(leaf)) = (name, chain.certificates.get(chain.leaf)) else { return };
+        if leaf.malformed.is_some() || leaf.self_issued {
+            return;
+        }
+        let issuers = self.names.entry(name.to_owned()).or_default();
+        issuers.insert(leaf.issuer.clone());
+        bound_set(issuers, PER_SERVER);
+        if matches!(chain.trust, Trust::Untrusted { .. }) {
+            let signed = self.issuers.entry(leaf.issuer.clone()).or_default();
+            signed.insert((name.to_owned(), handshake.server.address));
+            bound_set(signed, PER_SERVER);
+        }
+    }
+
+    fn learn_client(&mut self, handshake: &Handshake, server_name: Option<String>) {
+        let hello = handshake.hello();
+        let related = Related {
+            start: handshake.tcp.first,
+            same_endpoint: false,
+            server_name,
+            outcome: handshake.outcome,
+            cause: None,
+            highest_version: hello.map(|hello| hello.highest_version()),
+            post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
+            hello_len: hello.map_or(0, |hello| hello.bytes().len()),
+            transport: if matches!(handshake.protocol, Protocol::Dtls | Protocol::Quic) { Transport::Udp } else { handshake.tcp.key.transport },
+        };
+        let attempts = self.clients.entry(handshake.client.address).or_default();
+        attempts.push_back(Attempt { server: handshake.server, client_port: handshake.client.port, related });
+        if attempts.len() > ATTEMPTS {
+            attempts.pop_front();
+        }
+    }
+
+    fn related(&self, handshake: &Handshake, name: Option<&str>) -> Vec<Related> {
+        let Some(attempts) = self.clients.get(&handshake.client.address) else { return Vec::new() };
+        let start = handshake.tcp.first.time;
+        let near = |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
+        attempts
+            .iter()
+            .filter(|attempt| attempt.client_port != handshake.client.port || attempt.related.start != handshake.tcp.first)
+            .filter(|attempt| near(attempt.related.start.time))
+            .filter(|attempt| {
+                attempt.server == handshake.server || (name.is_some() && attempt.related.server_name.as_deref() == name)
+            })
+            .map(|attempt| Related { same_endpoint: attempt.server == handshake.server, ..attempt.related.clone() })
+            .collect()
+    }
+}
+
+/// `RSA`, `EC`, `Ed25519`…
+fn key_kind(key: &PublicKey) -> &str {
+    match key {
+        PublicKey::Rsa { .. } | PublicKey::RsaPss { .. } => "RSA",
+        PublicKey::Ec { .. } => "EC",
+        PublicKey::Ed25519 => "Ed25519",
+        PublicKey::Ed448 => "Ed448",
+        PublicKey::Dsa { .. } => "DSA",
+        PublicKey::Other(name) => name,
+    }
+}
+
+/// Names that share no registered domain, on different addresses.
+fn unrelated_names(signed: &BTreeSet<(String, IpAddr)>) -> usize {
+    let domain = |name: &str| {
+        let mut labels: Vec<&str> = name.rsplitn(3, '.').collect();
+        labels.truncate(2);
+        labels.join(".")
+    };
+    let domains: BTreeSet<String> = signed.iter().map(|(name, _)| domain(name)).collect();
+    let addresses: BTreeSet<IpAddr> = signed.iter().map(|(_, address)| *address).collect();
+    domains.len().min(addresses.len())
+}
+
+/// Keeps a map within its bound: the first key goes, which an attacker cannot turn into more than forgetting.
+fn bound<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, most: usize) {
+    while map.len() > most {
+        map.pop_first();
+    }
+}
+
+fn bound_set<T: Ord>(set: &mut BTreeSet<T>, most: usize) {
+    while set.len() > most {
+        set.pop_first();
+    }
+}

@@ -1,0 +1,92 @@
+//! The judge: runs every rule over one handshake and picks the cause among what they say.
+//!
+//! Findings are ordered by weight, then confidence, then the rules' order; the first that explains is the cause, the others stay as findings
+//! and alternatives. The capture is judged first: what it lacks lowers the confidence of everything else.
+
+use crate::handshake::Handshake;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+use super::cause::{Cause, Family};
+use super::quality::Quality;
+use super::rule::{Case, Confidence, Finding, Weight};
+use super::rules;
+
+/// What is to be said of one handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who ended it.
+    pub stopped_by: StoppedBy,
+    /// The cause and what shows it; `None` when there is nothing to say.
+    pub cause: Option<Finding>,
+    /// What else is worth knowing, most important first.
+    pub findings: Vec<Finding>,
+    /// Causes that the packets do not exclude, likeliest first.
+    pub alternatives: Vec<Cause>,
+    /// What the capture lacks.
+    pub quality: Quality,
+}
+
+impl Verdict {
+    /// The cause's slug's variant.
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause.as_ref().map(|finding| finding.cause)
+    }
+
+    /// Seeing other handshakes of the same server could change this verdict.
+    pub fn may_improve(&self) -> bool {
+        self.outcome.failed()
+            && self.cause.as_ref().is_none_or(|finding| finding.confidence < Confidence::Certain || finding.weight < Weight::Overrides)
+    }
+}
+
+/// Judges one handshake.
+pub fn judge(case: &Case<'_>) -> Verdict {
+    let handshake = case.handshake;
+    let quality = Quality::of(handshake);
+    let mut findings: Vec<(usize, Finding)> = rules::all().enumerate().filter_map(|(order, rule)| Some((order, (rule.check)(case)?))).collect();
+    if quality.lowers_confidence() {
+        for (_, finding) in &mut findings {
+            if finding.cause.family() != Family::Capture {
+                finding.confidence = finding.confidence.lowered();
+            }
+        }
+    }
+    findings.sort_by(|(left_order, left), (right_order, right)| {
+        right.weight.cmp(&left.weight).then(right.confidence.cmp(&left.confidence)).then(left_order.cmp(right_order))
+    });
+    let mut findings: Vec<Finding> = findings.into_iter().map(|(_, finding)| finding).collect();
+    let cause = findings.iter().position(|finding| is_cause(handshake, finding)).map(|index| findings.remove(index));
+    let stopped_by = match (&cause, handshake.outcome) {
+        (_, Outcome::Incomplete) => StoppedBy::Capture,
+        (Some(finding), _) => finding.stopped_by.unwrap_or(handshake.stopped_by),
+        (None, _) => handshake.stopped_by,
+    };
+    let alternatives = cause.as_ref().map(|cause| alternatives(cause, &findings)).unwrap_or_default();
+    Verdict { outcome: handshake.outcome, stopped_by, cause, findings, alternatives, quality }
+}
+
+/// Whether a finding may stand as the cause of how this handshake ended.
+fn is_cause(handshake: &Handshake, finding: &Finding) -> bool {
+    match handshake.outcome {
+        Outcome::Incomplete => finding.cause.family() == Family::Capture && finding.weight >= Weight::Fallback,
+        Outcome::Completed => finding.weight >= Weight::Explains && finding.confidence >= Confidence::Likely,
+        _ => finding.weight >= Weight::Fallback,
+    }
+}
+
+/// The cause's own alternatives, then other findings that would explain the same end.
+fn alternatives(cause: &Finding, findings: &[Finding]) -> Vec<Cause> {
+    let mut list: Vec<Cause> = Vec::new();
+    let others = findings.iter().filter(|finding| finding.weight >= Weight::Explains).map(|finding| finding.cause);
+    for other in cause.alternatives.iter().copied().chain(others) {
+        if other != cause.cause && !list.contains(&other) {
+            list.push(other);
+        }
+    }
+    if cause.confidence == Confidence::Certain {
+        list.clear();
+    }
+    list
+}

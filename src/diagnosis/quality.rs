@@ -1,0 +1,61 @@
+//! What the capture of one connection lacks: judged before anything is blamed on the network.
+
+use crate::flow::Side;
+use crate::handshake::Handshake;
+
+/// Shortcomings of the capture, as far as they touch one handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Quality {
+    /// Packets were cut by the snapshot length.
+    pub snaplen: bool,
+    /// The receiver acknowledged bytes that were never captured.
+    pub gap: bool,
+    /// Only one side's packets were captured.
+    pub one_direction: bool,
+    /// The beginning of the connection is missing.
+    pub midstream: bool,
+    /// Packets were captured twice.
+    pub duplicates: bool,
+    /// Segments are larger than the announced maximum: the capturing host's offload joined them, so that sizes on the wire are unknown.
+    pub offload: bool,
+    /// The clock stepped back within the connection.
+    pub clock: bool,
+}
+
+impl Quality {
+    /// Judges the capture of one handshake.
+    pub fn of(handshake: &Handshake) -> Self {
+        let tcp = &handshake.tcp;
+        let sides = Side::BOTH.map(|side| tcp.side(side));
+        let any = |test: &dyn Fn(&crate::transport::SideFacts) -> bool| sides.iter().any(|side| test(side));
+        Self {
+            snaplen: any(&|side| side.snaplen_cut > 0),
+            gap: any(&|side| side.gap_bytes_acked > 0 || side.acked > side.highest.saturating_add(1)),
+            one_direction: sides.iter().any(|side| side.packets == 0) && sides.iter().any(|side| side.data_packets > 0 && side.acked == 0),
+            midstream: !tcp.saw_start(),
+            duplicates: tcp.duplicates > 0,
+            offload: any(&|side| side.above_mss > 0),
+            clock: tcp.clock_steps_back > 0,
+        }
+    }
+
+    /// What is missing could change a verdict.
+    pub const fn lowers_confidence(self) -> bool {
+        self.gap || self.one_direction
+    }
+
+    /// The schema's words, in a fixed order.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        [
+            (self.snaplen, "snaplen"),
+            (self.gap, "gap"),
+            (self.one_direction, "one-direction"),
+            (self.midstream, "midstream"),
+            (self.duplicates, "duplicates"),
+            (self.offload, "offload"),
+            (self.clock, "clock"),
+        ]
+        .into_iter()
+        .filter_map(|(set, word)| set.then_some(word))
+    }
+}

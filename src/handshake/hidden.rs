@@ -1,0 +1,250 @@
+//! What the encrypted part of a TLS 1.3 handshake shows without keys: the sizes of its records, and their order.
+//!
+//! A record's length is content + 1 (type) + padding + tag, so that some messages give themselves away: Finished by the suite's hash, an alert
+//! by its two bytes, an empty Certificate by its eight (RFC 8446 sections 4.4 and 5.2). Stacks differ in how they group messages into records;
+//! what cannot be told is left open.
+
+use crate::flow::{PerSide, Side};
+use crate::time::Mark;
+use crate::tls::registry::CipherSuite;
+
+use super::facts::{EncryptedRecord, Hidden};
+
+/// What was read out of the sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Reading {
+    pub hidden: Hidden,
+    /// Finished of each side.
+    pub finished: PerSide<Option<Mark>>,
+    /// First record after a side's Finished that is neither ticket nor alert.
+    pub application: PerSide<Option<Mark>>,
+    /// Number of those.
+    pub application_records: PerSide<u32>,
+    pub tickets: u32,
+    /// A side's last record, when it has the size of an alert: where, and whether it came after that side's Finished.
+    pub last_is_alert: PerSide<Option<(Mark, bool)>>,
+    /// The server said something that is no alert after the client's Finished: it took it.
+    pub server_went_on: bool,
+}
+
+/// The sizes that the suite in use gives to the telling messages, without padding.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    finished: u16,
+    alert: u16,
+    empty_certificate: u16,
+    end_of_early_data: u16,
+    empty_certificate_and_finished: u16,
+}
+
+/// Padding per record that stacks are known to add: none, or 16 bytes (JSSE).
+const PADDINGS: [u16; 2] = [0, 16];
+
+impl Sizes {
+    fn of(suite: CipherSuite) -> Self {
+        let overhead = 1 + u16::from(suite.tag().unwrap_or(16));
+        let hash = u16::from(suite.hash_len());
+        Self {
+            finished: 4 + hash + overhead,
+            alert: 2 + overhead,
+            empty_certificate: 8 + overhead,
+            end_of_early_data: 4 + overhead,
+            empty_certificate_and_finished: 8 + 4 + hash + overhead,
+        }
+    }
+
+    fn is_alert(self, len: u16, padding: Option<u16>) -> bool {
+        match padding {
+            Some(padding) => len == self.alert + padding,
+            None => PADDINGS.iter().any(|padding| len == self.alert + padding),
+        }
+    }
+}
+
+/// Reads the records that followed the ServerHello, each side's in order.
+pub(super) fn read(suite: CipherSuite, resumed: bool, early_data: bool, records: &PerSide<Vec<EncryptedRecord>>) -> Reading {
+    let sizes = Sizes::of(suite);
+    let mut reading = Reading::default();
+    let first_of_client = records.client.first().map(|record| record.mark);
+    let server_end = read_server(sizes, resumed, &records.server, first_of_client, &mut reading);
+    let client_end = read_client(sizes, early_data, &records.client, &mut reading);
+
+    let client_finished = reading.finished.client;
+    let server_padding = reading.hidden.padding.server;
+    let mut client_spoke: Option<Mark> = None;
+    if let Some(end) = client_end {
+        for record in records.client.iter().skip(end + 1).filter(|r| !sizes.is_alert(r.len, reading.hidden.padding.client)) {
+            client_spoke.get_or_insert(record.mark);
+            reading.application.client.get_or_insert(record.mark);
+            reading.application_records.client += 1;
+        }
+    }
+    if let Some(end) = server_end {
+        for record in records.server.iter().skip(end + 1).filter(|r| !sizes.is_alert(r.len, server_padding)) {
+            if client_finished.is_some_and(|finished| record.mark >= finished) {
+                reading.server_went_on = true;
+            }
+            if client_spoke.is_some_and(|spoke| record.mark >= spoke) {
+                reading.application.server.get_or_insert(record.mark);
+                reading.application_records.server += 1;
+            } else {
+                reading.tickets += 1;
+            }
+        }
+    }
+    for side in Side::BOTH {
+        let (list, end) = match side {
+            Side::Client => (&records.client, client_end),
+            Side::Server => (&records.server, server_end),
+        };
+        *reading.last_is_alert.of_mut(side) = list
+            .last()
+            .filter(|last| sizes.is_alert(last.len, *reading.hidden.padding.of(side)))
+            .map(|last| (last.mark, end.is_some_and(|end| end + 1 < list.len())));
+    }
+    reading
+}
+
+/// Finds the server's Finished and names what stands before it; gives the index of the record that ends its flight.
+fn read_server(
+    sizes: Sizes,
+    resumed: bool,
+    records: &[EncryptedRecord],
+    first_of_client: Option<Mark>,
+    reading: &mut Reading,
+) -> Option<usize> {
+    let flight = records.iter().take_while(|record| first_of_client.is_none_or(|first| record.mark <= first)).count();
+    // EncryptedExtensions can have the size of a Finished by chance: the last match within the flight counts.
+    let found = PADDINGS.iter().find_map(|padding| {
+        let fits = |record: &EncryptedRecord| record.len == sizes.finished + padding;
+        let within = records.iter().take(flight).rposition(fits);
+        within.or_else(|| records.iter().position(fits).filter(|_| flight == 0)).map(|index| (index, *padding))
+    });
+    let Some((end, padding)) = found else {
+        // A coalesced flight: it is over when the client answers it.
+        let answered = first_of_client.is_some() && flight > 0;
+        reading.hidden.server_flight_done = answered;
+        reading.hidden.server_certificate_record = records.iter().take(flight).map(|record| record.len).max();
+        let last = flight.checked_sub(1).filter(|_| answered)?;
+        reading.finished.server = records.get(last).map(|record| record.mark);
+        return Some(last);
+    };
+    reading.hidden.padding.server = Some(padding);
+    reading.hidden.server_flight_done = true;
+    reading.finished.server = records.get(end).map(|record| record.mark);
+    if !resumed && end >= 2 {
+        reading.hidden.certificate_verify_record = records.get(end - 1).map(|record| record.len - padding.min(record.len));
+        let middle = records.get(1..end - 1).unwrap_or_default();
+        let largest = middle.iter().map(|record| record.len).max();
+        reading.hidden.server_certificate_record = largest.map(|len| len - padding.min(len));
+        reading.hidden.certificate_requested = middle.len() >= 2 && middle.first().is_some_and(|record| Some(record.len) != largest);
+    } else if !resumed && end == 1 {
+        reading.hidden.server_certificate_record = records.first().map(|record| record.len);
+    }
+    Some(end)
+}
+
+/// Finds the client's Finished, or what stands in its place; gives the index of the record that ends its flight.
+fn read_client(sizes: Sizes, early_data: bool, records: &[EncryptedRecord], reading: &mut Reading) -> Option<usize> {
+    let skipped = usize::from(
+        early_data && records.first().is_some_and(|r| PADDINGS.iter().any(|padding| r.len == sizes.end_of_early_data + padding)),
+    );
+    let flight = records.get(skipped..).unwrap_or_default();
+    let first = flight.first()?;
+    for padding in PADDINGS {
+        let is = |index: usize, size: u16| flight.get(index).is_some_and(|record| record.len == size + padding);
+        if is(0, sizes.empty_certificate_and_finished) && !is(1, sizes.finished) && reading.hidden.certificate_requested {
+            reading.hidden.client_certificate_empty = true;
+            return finish_client(records, skipped, padding, reading);
+        }
+        // Finished alone; behind an empty Certificate; behind Certificate and CertificateVerify, joined or apart.
+        if let Some(at) = (0..4).find(|index| is(*index, sizes.finished)) {
+            if at >= 1 && is(0, sizes.empty_certificate) {
+                reading.hidden.client_certificate_empty = true;
+            } else if at >= 1 {
+                reading.hidden.client_certificate_sent = true;
+            }
+            return finish_client(records, skipped + at, padding, reading);
+        }
+    }
+    if sizes.is_alert(first.len, None) {
+        reading.hidden.client_alert_instead_of_finished = true;
+        return None;
+    }
+    // A client that pads or joins its records otherwise: its flight is one burst. Anything larger than a Finished holds one.
+    if first.len > sizes.finished {
+        reading.hidden.client_certificate_sent = reading.hidden.certificate_requested;
+        reading.finished.client = Some(first.mark);
+        return Some(skipped);
+    }
+    None
+}
+
+fn finish_client(records: &[EncryptedRecord], end: usize, padding: u16, reading: &mut Reading) -> Option<usize> {
+    reading.hidden.padding.client = Some(padding);
+    reading.finished.client = records.get(end).map(|record| record.mark);
+    Some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn record(frame: u64, len: u16) -> EncryptedRecord {
+        EncryptedRecord { content_type: 23, len, mark: Mark { frame, time: Timestamp::from_nanos(frame as i64) } }
+    }
+
+    fn flights(server: &[(u64, u16)], client: &[(u64, u16)]) -> PerSide<Vec<EncryptedRecord>> {
+        PerSide {
+            client: client.iter().map(|(frame, len)| record(*frame, *len)).collect(),
+            server: server.iter().map(|(frame, len)| record(*frame, *len)).collect(),
+        }
+    }
+
+    const AES128: CipherSuite = CipherSuite(0x1301);
+    const AES256: CipherSuite = CipherSuite(0x1302);
+
+    #[test]
+    fn a_plain_handshake_finishes_on_both_sides_and_tickets_follow() {
+        let got = read(AES256, false, false, &flights(&[(5, 23), (5, 832), (5, 281), (5, 69), (8, 250), (8, 250)], &[(7, 69)]));
+        assert!(got.finished.client.is_some() && got.finished.server.is_some());
+        assert_eq!(got.tickets, 2);
+        assert!(got.server_went_on && !got.hidden.certificate_requested);
+        assert_eq!(got.hidden.server_certificate_record, Some(832));
+        assert_eq!(got.hidden.certificate_verify_record, Some(281));
+    }
+
+    #[test]
+    fn an_alert_in_place_of_finished_is_no_finished() {
+        for len in [19, 35] {
+            let got = read(AES256, false, false, &flights(&[(5, 23), (5, 832), (5, 281), (5, 69)], &[(7, len)]));
+            assert!(got.hidden.client_alert_instead_of_finished, "{len}");
+            assert_eq!(got.finished.client, None);
+        }
+    }
+
+    #[test]
+    fn an_empty_certificate_and_the_servers_alert_are_seen() {
+        let server = [(5, 23), (5, 91), (5, 832), (5, 281), (5, 53), (9, 19)];
+        let got = read(AES128, false, false, &flights(&server, &[(7, 25), (7, 53)]));
+        assert!(got.hidden.certificate_requested && got.hidden.client_certificate_empty && !got.hidden.client_certificate_sent);
+        assert!(!got.server_went_on);
+        assert_eq!(got.last_is_alert.server.map(|(mark, after)| (mark.frame, after)), Some((9, true)));
+    }
+
+    #[test]
+    fn padding_of_sixteen_is_learned() {
+        let got = read(AES256, false, false, &flights(&[(5, 23), (5, 91), (5, 900), (5, 281), (5, 69)], &[(7, 41), (7, 85), (9, 35)]));
+        assert_eq!(got.hidden.padding.client, Some(16));
+        assert!(got.hidden.client_certificate_empty);
+        assert!(got.last_is_alert.client.is_some_and(|(_, after)| after));
+    }
+
+    #[test]
+    fn a_coalesced_server_flight_ends_when_the_client_answers() {
+        let got = read(AES128, false, false, &flights(&[(5, 1200), (9, 300)], &[(7, 53), (8, 120)]));
+        assert!(got.hidden.server_flight_done && got.finished.client.is_some() && got.finished.server.is_some());
+        assert_eq!(got.application_records.server, 1);
+    }
+}

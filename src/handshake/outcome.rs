@@ -1,0 +1,357 @@
+//! How a handshake ended: outcome, stage and who ended it, by definition from its facts (see docs/SCHEMA.md).
+
+use std::time::Duration;
+
+use crate::flow::Side;
+use crate::preamble::{Dialect, Upgrade};
+use crate::time::{Mark, Timestamp};
+use crate::tls::registry::AlertDescription;
+use crate::transport::{Close, Outstanding};
+
+use super::facts::{AlertSeen, Handshake, Outcome, Protocol, Stage, StoppedBy};
+use super::hidden;
+
+/// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Settles what follows from the facts: what the encrypted records show, stage, outcome, who, end.
+pub(super) fn conclude(handshake: &mut Handshake, stall_after: Duration) {
+    read_hidden(handshake);
+    mark_late_alerts(handshake);
+    handshake.stage = stage(handshake);
+    let ending = ending(handshake, stall_after);
+    if ending.outcome == Outcome::Completed {
+        handshake.stage = Stage::Established;
+    }
+    handshake.outcome = ending.outcome;
+    handshake.stopped_by = ending.who;
+    handshake.end = ending.mark;
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    outcome: Outcome,
+    who: StoppedBy,
+    mark: Option<Mark>,
+}
+
+impl Ending {
+    fn new(outcome: Outcome, who: impl Into<StoppedBy>, mark: impl Into<Option<Mark>>) -> Self {
+        Self { outcome, who: who.into(), mark: mark.into() }
+    }
+}
+
+/// The FIN or RST that ended a side's sending, the earliest of its kind that counts.
+#[derive(Debug, Clone, Copy)]
+struct Terminator {
+    side: Side,
+    mark: Mark,
+    reset: bool,
+}
+
+fn read_hidden(h: &mut Handshake) {
+    let (true, Some(suite)) = (h.is_tls13() && h.server_hello.is_some() && !h.decrypted, h.cipher()) else { return };
+    let resumed = h.server_hello.as_ref().is_some_and(|hello| hello.what.selected_psk().is_some());
+    let reading = hidden::read(suite, resumed, h.early_data_offered, &h.encrypted);
+    h.hidden = reading.hidden;
+    h.finished = reading.finished;
+    h.application_data = reading.application;
+    h.application_records = reading.application_records;
+    h.tickets_seen = reading.tickets;
+    for side in Side::BOTH {
+        let Some((mark, after_finished)) = *reading.last_is_alert.of(side) else { continue };
+        // The size fits a message of two bytes as well; a side that says nothing more makes it an alert.
+        let instead = side == Side::Client && reading.hidden.client_alert_instead_of_finished;
+        if after_finished || instead {
+            let seen = AlertSeen { from: side, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
+            let place = h.alerts.partition_point(|other| other.mark <= mark);
+            h.alerts.insert(place, seen);
+        }
+    }
+}
+
+/// Alerts that came after both sides had finished, or in answer to the other side's end, decide nothing.
+fn mark_late_alerts(h: &mut Handshake) {
+    let both = h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server));
+    let ends: [Option<Mark>; 2] = Side::BOTH.map(|side| first_end(h, side).map(|end| end.mark));
+    let mut alerted: [Option<Mark>; 2] = [None, None];
+    for alert in &mut h.alerts {
+        let (own, other) = match alert.from {
+            Side::Client => (0, 1),
+            Side::Server => (1, 0),
+        };
+        alert.after_handshake = both.is_some_and(|done| alert.mark > done);
+        alert.consequence = [ends[other], alerted[other]].iter().flatten().any(|before| *before < alert.mark);
+        if alert.alert.is_none_or(|alert| alert.fatal || alert.description == AlertDescription(0)) {
+            alerted[own].get_or_insert(alert.mark);
+        }
+    }
+}
+
+/// A side's first FIN, or RST that fits the connection.
+fn first_end(h: &Handshake, side: Side) -> Option<Terminator> {
+    let facts = h.tcp.side(side);
+    let reset = facts.resets.iter().find(|reset| reset.in_window && !reset.to_syn && reset.data_after == 0).map(|reset| reset.mark);
+    let fin = facts.fin.map(|(mark, _)| mark);
+    match (fin, reset) {
+        (Some(fin), Some(reset)) if reset < fin => Some(Terminator { side, mark: reset, reset: true }),
+        (Some(fin), _) => Some(Terminator { side, mark: fin, reset: false }),
+        (None, Some(reset)) => Some(Terminator { side, mark: reset, reset: true }),
+        (None, None) => None,
+    }
+}
+
+fn stage(h: &Handshake) -> Stage {
+    let client_answered = h.hidden.client_certificate_empty || h.hidden.client_certificate_sent || h.client_chain.is_some();
+    let server_flight = h.server_chain.is_some() || h.server_key_exchange.is_some() || h.server_hello_done.is_some();
+    if h.finished.client.is_some() && h.finished.server.is_some() && !(h.is_tls13() && client_answered) {
+        Stage::Established
+    } else if client_answered {
+        Stage::ClientAuth
+    } else if h.finished.client.is_some() || (h.finished.server.is_some() && !h.is_tls13()) || h.client_key_exchange.is_some() {
+        Stage::Finished
+    } else if server_flight || h.hidden.server_flight_done || (h.is_tls13() && !h.encrypted.server.is_empty()) {
+        Stage::ServerCertificate
+    } else if h.server_hello.is_some() || h.hello_retry.is_some() {
+        Stage::ServerHello
+    } else if !h.client_hellos.is_empty() || h.partial_client_hello.is_some() {
+        Stage::ClientHello
+    } else if h.preamble.is_some() {
+        Stage::Preamble
+    } else {
+        Stage::Connect
+    }
+}
+
+fn ending(h: &Handshake, stall_after: Duration) -> Ending {
+    if let Some(ending) = completed_or_rejected(h) {
+        return ending;
+    }
+    let spoke_tls = h.protocol != Protocol::Other;
+    if let Some(side) = Side::BOTH.into_iter().find(|side| h.plaintext.of(*side).is_some()) {
+        let mark = h.plaintext.of(side).as_ref().map(|seen| seen.mark);
+        return Ending::new(Outcome::Plaintext, side, mark);
+    }
+    if let Some(alert) = h.deciding_alert() {
+        return Ending::new(Outcome::Alerted, alert.from, alert.mark);
+    }
+    if !spoke_tls && let Some(ending) = refused_upgrade(h) {
+        return ending;
+    }
+    if let Some(ending) = never_up(h) {
+        return ending;
+    }
+    let ends = Side::BOTH.map(|side| first_end(h, side));
+    let end = ends.into_iter().flatten().min_by_key(|end| end.mark);
+    if let Some(ending) = blind(h, end) {
+        return ending;
+    }
+    if let Some(ending) = stalled(h, end, stall_after) {
+        return ending;
+    }
+    match end {
+        Some(end) => {
+            if let Some(warning) = h.alerts.iter().find(|alert| alert.from == end.side && !alert.consequence && !alert.after_handshake) {
+                return Ending::new(Outcome::Alerted, warning.from, warning.mark);
+            }
+            let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
+            Ending::new(outcome, end.side, end.mark)
+        }
+        None => Ending::new(Outcome::Incomplete, StoppedBy::Capture, None),
+    }
+}
+
+/// Both sides finished; or they did in form, and the side that had the last word to verify refused.
+fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
+    let (client, server) = (h.finished.client?, h.finished.server?);
+    let done = client.max(server);
+    if let Some(ending) = refused_renegotiation(h) {
+        return Some(ending);
+    }
+    // An alert sent before its sender can have seen the other side's Finished.
+    let early = h.alerts.iter().find(|alert| {
+        let others = match alert.from {
+            Side::Client => server,
+            Side::Server => client,
+        };
+        alert.mark < others && !alert.consequence && alert.alert.is_none_or(|alert| alert.fatal)
+    });
+    if let Some(alert) = early {
+        return Some(Ending::new(Outcome::Alerted, alert.from, alert.mark));
+    }
+    if h.is_tls13() && !server_went_on(h) {
+        let client_end = [h.alerts.iter().find(|a| a.from == Side::Client).map(|a| a.mark), first_end(h, Side::Client).map(|end| end.mark)];
+        let client_end = client_end.into_iter().flatten().min();
+        let before_client = |mark: Mark| client_end.is_none_or(|end| mark < end);
+        let alert = h.alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
+        if let Some(alert) = alert {
+            return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
+        }
+        let asked = h.hidden.certificate_requested || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
+        if let Some(end) = first_end(h, Side::Server)
+            && before_client(end.mark)
+            && (asked || h.application_data.client.is_none())
+        {
+            let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
+            return Some(Ending::new(outcome, Side::Server, end.mark));
+        }
+    }
+    Some(Ending::new(Outcome::Completed, StoppedBy::Nobody, done))
+}
+
+/// After the client's Finished the server said something that is not an alert.
+fn server_went_on(h: &Handshake) -> bool {
+    h.tickets_seen > 0 || h.application_data.server.is_some()
+}
+
+/// A second handshake was asked for inside the first and answered by an alert.
+fn refused_renegotiation(h: &Handshake) -> Option<Ending> {
+    let (asker, asked) = h.renegotiation?;
+    let alert = h.alerts.iter().find(|alert| alert.from == asker.other() && alert.mark > asked)?;
+    (h.application_records.of(asker.other()) == &0).then(|| Ending::new(Outcome::Alerted, alert.from, alert.mark))
+}
+
+/// A STARTTLS or proxy dialogue that did not lead to TLS.
+fn refused_upgrade(h: &Handshake) -> Option<Ending> {
+    let preamble = h.preamble.as_ref()?;
+    let proxy = matches!(preamble.dialect, Dialect::HttpConnect | Dialect::Socks4 | Dialect::Socks5);
+    match preamble.upgrade {
+        Upgrade::Refused | Upgrade::Unavailable | Upgrade::NotOffered | Upgrade::AuthRequired | Upgrade::UpstreamFailed => {
+            let who = if proxy { StoppedBy::Network } else { StoppedBy::Server };
+            Some(Ending::new(Outcome::Plaintext, who, preamble.answered))
+        }
+        Upgrade::NotAsked | Upgrade::Asked | Upgrade::Granted => None,
+    }
+}
+
+/// TCP never came up.
+fn never_up(h: &Handshake) -> Option<Ending> {
+    let (client, server) = (h.tcp.side(Side::Client), h.tcp.side(Side::Server));
+    if h.tcp.established.is_some() || client.data_packets > 0 || server.data_packets > 0 {
+        return None;
+    }
+    let syn = client.syn?;
+    if let Some(reset) = server.resets.iter().find(|reset| reset.to_syn) {
+        return Some(Ending::new(Outcome::Refused, Side::Server, reset.mark));
+    }
+    if let Some(note) = h.tcp.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, crate::packet::IcmpKind::TooBig(_))) {
+        return Some(Ending::new(Outcome::Refused, StoppedBy::Network, note.mark));
+    }
+    match server.syn {
+        None if syn.count > 1 || watched_since(h, syn.last.time) >= PATIENCE => {
+            Some(Ending::new(Outcome::Refused, StoppedBy::Network, syn.last))
+        }
+        Some(answer) if answer.count > 1 || watched_since(h, answer.last.time) >= PATIENCE => {
+            let end = first_end(h, Side::Client).filter(|end| end.reset);
+            match end {
+                Some(end) => Some(Ending::new(Outcome::Reset, Side::Client, end.mark)),
+                None => Some(Ending::new(Outcome::Stalled, StoppedBy::Network, answer.last)),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// How long the capture went on watching this connection after a moment.
+fn watched_since(h: &Handshake, moment: Timestamp) -> Duration {
+    let until = match h.close {
+        Close::EndOfCapture | Close::Idle | Close::Evicted | Close::Reused => h.closed_at.time.max(h.tcp.last.time),
+        Close::Ended | Close::Settled => h.tcp.last.time,
+    };
+    until.since(moment)
+}
+
+/// The capture cannot show how it ended: one direction only, a beginning that is missing, holes where the answer stood.
+fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
+    let incomplete = || Some(Ending::new(Outcome::Incomplete, StoppedBy::Capture, end.map(|end| end.mark)));
+    let (client, server) = (h.tcp.side(Side::Client), h.tcp.side(Side::Server));
+    // One side's packets are absent though the other acknowledges them.
+    let silent = |quiet: &crate::transport::SideFacts, other: &crate::transport::SideFacts| {
+        quiet.packets == 0 && other.packets > 0 && (quiet.acked > 0 || (other.data_packets > 0 && other.retransmits == 0))
+    };
+    if silent(server, client) || silent(client, server) {
+        return incomplete();
+    }
+    if !h.tcp.saw_start() && h.client_hellos.is_empty() {
+        return incomplete();
+    }
+    let lost = client.gap_bytes_acked + server.gap_bytes_acked;
+    let cut = client.snaplen_cut + server.snaplen_cut;
+    // The receiver acknowledged bytes that were never captured.
+    let unseen = client.acked > client.highest + 1 || server.acked > server.highest + 1;
+    (lost > 0 || cut > 0 || unseen).then(incomplete).flatten()
+}
+
+/// Nothing moved for too long, or what was sent again and again was never answered.
+fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Option<Ending> {
+    for side in Side::BOTH {
+        let facts = h.tcp.side(side);
+        if let Some(zero) = facts.zero_window
+            && zero.reopened.is_none()
+            && watched_since(h, zero.first.time) >= PATIENCE
+        {
+            return Some(Ending::new(Outcome::Stalled, side, zero.last));
+        }
+    }
+    let unanswered = Side::BOTH.into_iter().filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies)).find(|sent| in_vain(sent));
+    if let Some(sent) = unanswered {
+        return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));
+    }
+    let owing = owing_side(h);
+    let progress = last_progress(h, end);
+    let silence = match end {
+        Some(end) => end.mark.time.since(progress.time),
+        None => watched_since(h, progress.time),
+    };
+    let patience = match end {
+        // The side that waited gave up.
+        Some(end) if end.side != owing => PATIENCE.min(stall_after),
+        _ => stall_after,
+    };
+    (silence >= patience).then(|| Ending::new(Outcome::Stalled, owing, end.map(|end| end.mark)))
+}
+
+/// Sent at least three times without an acknowledgment.
+fn in_vain(sent: &Outstanding) -> bool {
+    sent.copies >= 3 && !sent.sacked
+}
+
+/// The last packet that brought something new, before the end if there is one.
+fn last_progress(h: &Handshake, end: Option<Terminator>) -> Mark {
+    let mut progress = h.tcp.established.unwrap_or(h.tcp.first);
+    for side in Side::BOTH {
+        let facts = h.tcp.side(side);
+        for mark in [facts.first_data, facts.last_data].into_iter().flatten() {
+            if mark > progress && end.is_none_or(|end| mark <= end.mark) {
+                progress = mark;
+            }
+        }
+    }
+    progress
+}
+
+/// Whose turn it was.
+pub(crate) fn owing_side(h: &Handshake) -> Side {
+    if h.protocol == Protocol::Other {
+        let Some(preamble) = &h.preamble else { return Side::Client };
+        return match preamble.upgrade {
+            Upgrade::Asked => Side::Server,
+            Upgrade::Granted => Side::Client,
+            _ => preamble.lines.last().map_or(Side::Server, |line| line.side.other()),
+        };
+    }
+    if h.client_hellos.is_empty() {
+        return Side::Client;
+    }
+    if h.server_hello.is_none() {
+        let retried = h.hello_retry.is_some() && h.client_hellos.len() < 2;
+        return if retried { Side::Client } else { Side::Server };
+    }
+    if h.is_tls13() {
+        return if h.finished.client.is_some() || !h.hidden.server_flight_done { Side::Server } else { Side::Client };
+    }
+    let resumed = h.resumption.is_some();
+    let server_flight_done = h.server_hello_done.is_some() || (resumed && h.finished.server.is_some());
+    if !server_flight_done || (h.finished.client.is_some() && h.finished.server.is_none()) { Side::Server } else { Side::Client }
+}
