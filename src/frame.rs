@@ -84,6 +84,17 @@ impl Block {
         self.bytes.len()
     }
 
+    /// The raw buffer.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where a slice of this block's buffer begins; `None` for a slice of anything else.
+    pub fn position_of(&self, slice: &[u8]) -> Option<usize> {
+        let start = (slice.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize)?;
+        (start.checked_add(slice.len())? <= self.bytes.len()).then_some(start)
+    }
+
     /// One frame by its place in the block. A range outside the buffer gives an empty frame.
     pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
         let (head, start, len) = *self.frames.get(index)?;

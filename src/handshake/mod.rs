@@ -8,5 +8,6 @@ pub mod facts;
 mod hidden;
 mod outcome;
 pub mod ports;
+pub mod relevance;
 
 pub use facts::Handshake;

@@ -2,7 +2,11 @@
 //!
 //! A [`HandshakeReport`] is plain owned data; serialised, it is one JSON object of the schema. A field that was not observed is absent.
 
+mod build;
+
 use serde::{Deserialize, Serialize};
+
+pub use build::handshake;
 
 /// The schema's version: a change to one of its fixed names raises it.
 pub const SCHEMA: &str = "handshark/1";

@@ -1,0 +1,65 @@
+//! Which connections deserve a report: those on which a TLS handshake was begun, or on which one was due.
+
+use crate::flow::Side;
+use crate::preamble::{Dialect, PreambleFacts, Upgrade};
+
+use super::facts::{Handshake, Protocol};
+use super::ports::is_implicit_tls;
+
+/// Whether a connection is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relevance {
+    /// A handshake was begun, or was due on this port.
+    Report,
+    /// Only if the capture shows elsewhere that this server speaks TLS.
+    IfServerSpeaksTls,
+    /// Not about TLS; counted under this word.
+    Other(&'static str),
+}
+
+/// Decides it from the facts.
+pub fn relevance(handshake: &Handshake) -> Relevance {
+    if handshake.protocol != Protocol::Other {
+        return Relevance::Report;
+    }
+    let tls_port = is_implicit_tls(handshake.server.port);
+    let due = if tls_port { Relevance::Report } else { Relevance::IfServerSpeaksTls };
+    if let Some(preamble) = &handshake.preamble {
+        return upgrade(preamble, tls_port);
+    }
+    let tcp = &handshake.tcp;
+    if tcp.side(Side::Client).data_packets == 0 && tcp.side(Side::Server).data_packets == 0 {
+        return if tcp.saw_start() { due } else { Relevance::Other("no-payload") };
+    }
+    // Only a connection whose beginning was seen can be said to lack a handshake.
+    if !tcp.saw_start() {
+        return Relevance::Other("midstream");
+    }
+    match (&handshake.plaintext.client, &handshake.plaintext.server) {
+        (Some(_), Some(server)) if server.what.http_status.is_none_or(|status| status != 400) && !tls_port => Relevance::Other("plaintext"),
+        (Some(_), _) | (None, Some(_)) => due,
+        (None, None) if tcp.side(Side::Client).data_packets == 0 => due,
+        (None, None) => Relevance::Other("unrecognised"),
+    }
+}
+
+fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
+    match (preamble.dialect, preamble.upgrade) {
+        (Dialect::HttpConnect, _) | (Dialect::ProxyV1 | Dialect::ProxyV2, _) => Relevance::Report,
+        (Dialect::Socks4 | Dialect::Socks5, Upgrade::NotAsked | Upgrade::Granted) => Relevance::Other("socks"),
+        (_, Upgrade::NotAsked) if tls_port => Relevance::Report,
+        (_, Upgrade::NotAsked) => Relevance::Other(preamble.dialect.name()),
+        // A dialogue in clear that went on without the upgrade is business as usual, unless the offer was removed on the way.
+        (_, Upgrade::NotOffered) if preamble.stripped.is_none() && went_on(preamble) => Relevance::Other(preamble.dialect.name()),
+        _ => Relevance::Report,
+    }
+}
+
+/// The client did something with the plaintext session other than taking its leave.
+fn went_on(preamble: &PreambleFacts) -> bool {
+    let Some(answered) = preamble.answered else { return false };
+    preamble.lines.iter().filter(|line| line.side == Side::Client && line.mark > answered).any(|line| {
+        let line = line.text.to_ascii_uppercase();
+        !["QUIT", "LOGOUT", "STARTTLS", "STLS", "RSET", "NOOP", "CAPA", "EHLO", "HELO"].iter().any(|word| line.contains(word))
+    })
+}

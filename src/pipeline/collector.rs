@@ -1,0 +1,210 @@
+//! Puts what the workers concluded into one order, judges it, and emits reports.
+//!
+//! A verdict that other handshakes of the capture could improve waits for them, within bounds; everything else is emitted at once.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::capture::Inventory;
+use crate::diagnosis::book::Book;
+use crate::diagnosis::chain::{ChainCache, ChainFacts, Purpose, TrustStore};
+use crate::diagnosis::judge::{Verdict, judge};
+use crate::diagnosis::rule::{Case, Policy};
+use crate::handshake::Handshake;
+use crate::handshake::facts::{Chain, Outcome};
+use crate::handshake::machine::HalfOpen;
+use crate::handshake::relevance::{Relevance, relevance};
+use crate::incident::Tracker;
+use crate::report::{self, Report, SummaryReport};
+use crate::time::Timestamp;
+use crate::transport::TableCounters;
+
+use super::router::Counts;
+use super::worker::Drained;
+
+/// Verdicts that wait for more knowledge, at most.
+const HELD: usize = 4096;
+
+/// The collector.
+pub(super) struct Collector<'a> {
+    policy: &'a Policy,
+    trust: &'a TrustStore,
+    hold: Duration,
+    emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
+    pending: Vec<Box<Handshake>>,
+    half_open: Vec<HalfOpen>,
+    held: VecDeque<Held>,
+    book: Book,
+    chains: ChainCache,
+    incidents: Tracker,
+    /// Names of the capture's interfaces, by index.
+    pub(super) sources: Vec<String>,
+    pub(super) totals: Totals,
+}
+
+/// What the summary counts.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) handshakes: u64,
+    pub(super) outcomes: BTreeMap<Outcome, u64>,
+    pub(super) causes: BTreeMap<String, u64>,
+    other_flows: BTreeMap<&'static str, u64>,
+}
+
+/// A handshake whose verdict waits.
+struct Held {
+    handshake: Box<Handshake>,
+    server: Option<Arc<ChainFacts>>,
+    client: Option<Arc<ChainFacts>>,
+    /// Reported only if its server turns out to speak TLS.
+    doubtful: bool,
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(
+        policy: &'a Policy,
+        trust: &'a TrustStore,
+        hold: Duration,
+        emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
+    ) -> Self {
+        Self {
+            policy,
+            trust,
+            hold,
+            emit,
+            pending: Vec::new(),
+            half_open: Vec::new(),
+            held: VecDeque::new(),
+            book: Book::default(),
+            chains: ChainCache::default(),
+            incidents: Tracker::default(),
+            sources: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Takes what a worker concluded.
+    pub(super) fn add(&mut self, mut drained: Drained) {
+        self.pending.append(&mut drained.handshakes);
+        self.half_open.append(&mut drained.half_open);
+    }
+
+    /// Every worker has seen all frames up to this one: what closed by then is complete and can be put in order.
+    pub(super) fn release(&mut self, upto: u64) -> std::io::Result<()> {
+        if self.pending.is_empty() && self.half_open.is_empty() {
+            return Ok(());
+        }
+        let order = |handshake: &Handshake| (handshake.closed_at.frame, handshake.tcp.first.frame);
+        self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
+        for half_open in self.half_open.drain(..) {
+            self.book.learn_half_open(half_open.server, half_open.first.time);
+            *self.totals.other_flows.entry("half-open").or_default() += 1;
+        }
+        let mut ready: Vec<Box<Handshake>> = Vec::new();
+        let mut later: Vec<Box<Handshake>> = Vec::new();
+        for handshake in self.pending.drain(..) {
+            if handshake.closed_at.frame <= upto { ready.push(handshake) } else { later.push(handshake) }
+        }
+        self.pending = later;
+        ready.sort_by_key(|handshake| order(handshake));
+        for handshake in ready {
+            self.take(handshake)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, handshake: Box<Handshake>) -> std::io::Result<()> {
+        let doubtful = match relevance(&handshake) {
+            Relevance::Other(word) => {
+                *self.totals.other_flows.entry(word).or_default() += 1;
+                return Ok(());
+            }
+            Relevance::Report => false,
+            Relevance::IfServerSpeaksTls => true,
+        };
+        let server = self.chain(&handshake, handshake.server_chain.as_ref().map(|seen| &seen.what), Purpose::Server);
+        let client = self.chain(&handshake, handshake.client_chain.as_ref().map(|seen| &seen.what), Purpose::Client);
+        self.book.learn(&handshake, server.as_ref());
+        let now = handshake.closed_at.time;
+        let held = Held { handshake, server, client, doubtful };
+        let verdict = self.judge(&held);
+        if self.hold > Duration::ZERO && (doubtful || verdict.may_improve()) {
+            self.held.push_back(held);
+            self.let_go(now)
+        } else {
+            self.conclude(&held, &verdict)
+        }
+    }
+
+    fn chain(&mut self, handshake: &Handshake, chain: Option<&Chain>, purpose: Purpose) -> Option<Arc<ChainFacts>> {
+        let chain = chain.filter(|chain| !chain.certificates.is_empty())?;
+        let name = handshake.server_name().filter(|_| purpose == Purpose::Server);
+        let at = handshake.server_chain.as_ref().map_or(handshake.tcp.first.time, |seen| seen.mark.time);
+        Some(self.chains.judge(&chain.certificates, name.as_deref(), at, purpose, self.trust))
+    }
+
+    /// Lets those go that have waited long enough.
+    fn let_go(&mut self, now: Timestamp) -> std::io::Result<()> {
+        while let Some(oldest) = self.held.front() {
+            if self.held.len() <= HELD && now.since(oldest.handshake.closed_at.time) < self.hold {
+                break;
+            }
+            self.let_one_go()?;
+        }
+        Ok(())
+    }
+
+    fn let_one_go(&mut self) -> std::io::Result<()> {
+        let Some(held) = self.held.pop_front() else { return Ok(()) };
+        if held.doubtful && !self.book.speaks_tls(&held.handshake.server) {
+            *self.totals.other_flows.entry("not-tls").or_default() += 1;
+            return Ok(());
+        }
+        let verdict = self.judge(&held);
+        self.conclude(&held, &verdict)
+    }
+
+    fn judge(&self, held: &Held) -> Verdict {
+        judge(&Case {
+            handshake: &held.handshake,
+            chain: held.server.as_deref(),
+            client_chain: held.client.as_deref(),
+            knowledge: &if held.handshake.outcome == Outcome::Completed && held.server.is_none() {
+                crate::diagnosis::knowledge::Knowledge::default()
+            } else {
+                self.book.view(&held.handshake)
+            },
+            policy: self.policy,
+        })
+    }
+
+    fn conclude(&mut self, held: &Held, verdict: &Verdict) -> std::io::Result<()> {
+        let handshake = &held.handshake;
+        if let Some(cause) = verdict.cause() {
+            self.book.learn_cause(handshake, cause);
+            *self.totals.causes.entry(cause.slug().to_owned()).or_default() += 1;
+        }
+        self.totals.handshakes += 1;
+        *self.totals.outcomes.entry(verdict.outcome).or_default() += 1;
+        let report = report::handshake(handshake, verdict, self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str));
+        self.incidents.observe(handshake, verdict, &report.handshake.id);
+        (self.emit)(Report::Handshake(Box::new(report)))
+    }
+
+    /// The capture is over: what waited is judged with all that is known now; then the incidents, then the summary.
+    pub(super) fn finish(mut self, inventory: &Inventory, counts: &Counts, table: &TableCounters, interrupted: bool) -> std::io::Result<SummaryReport> {
+        self.release(u64::MAX)?;
+        while !self.held.is_empty() {
+            self.let_one_go()?;
+        }
+        let incidents = self.incidents.finish();
+        let total = incidents.len() as u64;
+        for incident in incidents {
+            (self.emit)(Report::Incident(Box::new(incident)))?;
+        }
+        let summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
+        (self.emit)(Report::Summary(Box::new(summary.clone())))?;
+        Ok(summary)
+    }
+}

@@ -1,0 +1,18 @@
+//! From frames to reports: a reader, workers that own the partitions, a collector that judges and emits.
+//!
+//! ```text
+//! reader (file, pipe, interface) ──► decode, route ──► worker 0..N-1 (tables, machines) ──► collector (judge, incidents, reports)
+//! ```
+//!
+//! A flow belongs to one of a fixed number of partitions by its hash; a worker owns whole partitions. What happens at a given packet time
+//! happens at a tick that every partition sees at the same frame, and the collector emits in the order of the frames at which handshakes
+//! closed. So the output does not depend on how many workers there are.
+
+mod batch;
+mod collector;
+mod router;
+mod run;
+mod summary;
+mod worker;
+
+pub use run::{Options, Progress, run};

@@ -1,0 +1,82 @@
+//! Decodes frames and says which partition each packet belongs to; counts what cannot be decoded; keeps packet time.
+
+use std::collections::BTreeMap;
+
+use crate::flow::FlowKey;
+use crate::frame::Block;
+use crate::limits;
+use crate::packet::{Decoder, Packet, Skip};
+use crate::time::{Mark, Timestamp};
+
+use super::batch::Routed;
+
+/// The router.
+#[derive(Debug, Default)]
+pub(super) struct Router {
+    decoder: Decoder,
+    counts: Counts,
+    second: Option<i64>,
+}
+
+/// What went through.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counts {
+    pub(super) frames: u64,
+    pub(super) bytes: u64,
+    pub(super) decoded: u64,
+    pub(super) skipped: [u64; Skip::ALL.len()],
+    /// Link types that could not be read, with their frames.
+    pub(super) unknown_links: BTreeMap<u32, u64>,
+    pub(super) first: Option<Timestamp>,
+    /// The last frame, with the latest time seen.
+    pub(super) last: Mark,
+}
+
+impl Router {
+    /// Decodes a block's frames and gives each packet, with ticks in between.
+    pub(super) fn route(&mut self, block: &Block, mut give: impl FnMut(Routed<'_>)) {
+        for frame in block.frames() {
+            let mark = frame.mark();
+            self.counts.frames += 1;
+            self.counts.bytes += frame.bytes.len() as u64;
+            self.counts.first.get_or_insert(mark.time);
+            self.counts.last = Mark { frame: mark.frame, time: mark.time.max(self.counts.last.time) };
+            let second = self.counts.last.time.seconds();
+            if self.second.replace(second) != Some(second) {
+                give(Routed::Tick(self.counts.last));
+            }
+            let interface = frame.head.interface;
+            match self.decoder.decode(&frame) {
+                Packet::Tcp(segment) => {
+                    self.counts.decoded += 1;
+                    give(Routed::Segment { partition: partition(&segment.key), interface, segment });
+                }
+                Packet::Udp(datagram) => {
+                    self.counts.decoded += 1;
+                    give(Routed::Datagram { partition: partition(&datagram.key), interface, datagram });
+                }
+                Packet::IcmpError(error) => {
+                    self.counts.decoded += 1;
+                    give(Routed::Icmp { partition: partition(&error.key), error });
+                }
+                Packet::Skipped(reason) => {
+                    let place = Skip::ALL.iter().position(|other| *other == reason);
+                    if let Some(count) = place.and_then(|place| self.counts.skipped.get_mut(place)) {
+                        *count += 1;
+                    }
+                    if reason == Skip::LinkType {
+                        *self.counts.unknown_links.entry(frame.head.link.0).or_default() += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+fn partition(key: &FlowKey) -> usize {
+    (key.partition_hash() % limits::PARTITIONS as u64) as usize
+}

@@ -1,0 +1,260 @@
+//! Runs a capture through the pipeline, on one thread or several.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::capture::FrameSource;
+use crate::diagnosis::chain::TrustStore;
+use crate::diagnosis::rule::Policy;
+use crate::error::{Error, Result};
+use crate::frame::Block;
+use crate::report::{Report, SummaryReport};
+use crate::transport::TableCounters;
+
+use super::batch::Batch;
+use super::collector::Collector;
+use super::router::{Counts, Router};
+use super::worker::{Drained, Worker};
+
+/// How a capture is to be analysed.
+#[derive(Debug)]
+pub struct Options {
+    /// Threads in all; 1 does everything in the caller's thread.
+    pub threads: usize,
+    /// Thresholds for the rules.
+    pub policy: Policy,
+    /// Whom to trust.
+    pub trust: TrustStore,
+    /// How long, in packet time, a verdict may wait for what other handshakes show.
+    pub hold: Duration,
+    /// Set from outside to stop early: what was read by then is reported.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of input consumed.
+    pub bytes: u64,
+    /// Bytes of input in all, where known.
+    pub total: Option<u64>,
+    /// Handshakes reported so far.
+    pub handshakes: u64,
+}
+
+/// Blocks under way between the reader and the workers: enough to keep them busy, few enough to stay in the cache.
+const BLOCKS: usize = 8;
+
+/// Analyses a capture to its end. Reports go to `emit` in order, the summary last; `progress` is called after each block.
+///
+/// # Errors
+/// When the capture cannot be read on, or `emit` fails. What was concluded by then has been emitted.
+pub fn run(
+    mut source: Box<dyn FrameSource>,
+    options: &Options,
+    emit: &mut dyn FnMut(Report) -> io::Result<()>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<SummaryReport> {
+    if options.threads <= 1 { run_alone(source.as_mut(), options, emit, progress) } else { run_together(source.as_mut(), options, emit, progress) }
+}
+
+fn written(result: io::Result<()>) -> Result<()> {
+    result.map_err(|source| Error::Write { what: "the output".to_owned(), source })
+}
+
+fn source_names(source: &dyn FrameSource) -> Vec<String> {
+    source.inventory().interfaces.iter().map(|interface| interface.name.clone()).collect()
+}
+
+fn run_alone(
+    source: &mut dyn FrameSource,
+    options: &Options,
+    emit: &mut dyn FnMut(Report) -> io::Result<()>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<SummaryReport> {
+    let mut router = Router::default();
+    let mut worker = Worker::new(0, 1, &options.policy);
+    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, emit);
+    let mut block = Block::default();
+    let mut failed = None;
+    loop {
+        if options.stop.load(Ordering::Relaxed) {
+            break;
+        }
+        match source.fill(&mut block) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+        if collector.sources.len() != source.inventory().interfaces.len() {
+            collector.sources = source_names(source);
+        }
+        router.route(&block, |routed| worker.take(routed));
+        collector.add(worker.drain());
+        written(collector.release(router.counts().last.frame))?;
+        let (bytes, total) = source.progress();
+        progress(Progress { bytes, total, handshakes: collector.totals.handshakes });
+    }
+    worker.end(router.counts().last);
+    collector.add(worker.drain());
+    let interrupted = options.stop.load(Ordering::Relaxed);
+    let summary = collector.finish(source.inventory(), router.counts(), &worker.counters(), interrupted);
+    match failed {
+        Some(error) => Err(error),
+        None => summary.map_err(|source| Error::Write { what: "the output".to_owned(), source }),
+    }
+}
+
+/// From a worker to the collector.
+enum FromWorker {
+    Concluded { worker: usize, drained: Drained, sources: Option<Arc<Vec<String>>>, upto: u64 },
+    Done { counters: TableCounters },
+}
+
+/// From the reader to the collector.
+enum FromReader {
+    Progress(u64, Option<u64>),
+    Done { counts: Counts, failed: Option<Error> },
+}
+
+fn run_together(
+    source: &mut dyn FrameSource,
+    options: &Options,
+    emit: &mut dyn FnMut(Report) -> io::Result<()>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<SummaryReport> {
+    let workers = (options.threads - 1).min(crate::limits::PARTITIONS);
+    let cancelled = AtomicBool::new(false);
+    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, emit);
+    let (done, counts, table, outcome) = thread::scope(|scope| {
+        let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS * workers);
+        let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);
+        let (recycle, recycled) = bounded::<Block>(BLOCKS * 2);
+        let mut lanes: Vec<Sender<Batch>> = Vec::new();
+        for index in 0..workers {
+            let (lane, batches) = bounded::<Batch>(BLOCKS / 2);
+            lanes.push(lane);
+            let (to_collector, recycle) = (to_collector.clone(), recycle.clone());
+            let policy = &options.policy;
+            scope.spawn(move || work(Worker::new(index, workers, policy), index, &batches, &to_collector, &recycle));
+        }
+        drop((to_collector, recycle));
+        let (stop, cancelled) = (&options.stop, &cancelled);
+        scope.spawn(move || read(source, &lanes, &recycled, &reader_says, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed)));
+
+        let mut upto = vec![0u64; workers];
+        let mut table = TableCounters::default();
+        let mut end: Option<(Counts, Option<Error>)> = None;
+        let mut result = Ok(());
+        let mut running = workers;
+        while running > 0 || end.is_none() {
+            crossbeam_channel::select! {
+                recv(from_reader) -> said => match said {
+                    Ok(FromReader::Progress(bytes, total)) => progress(Progress { bytes, total, handshakes: collector.totals.handshakes }),
+                    Ok(FromReader::Done { counts, failed }) => end = Some((counts, failed)),
+                    Err(_) => { end.get_or_insert_with(Default::default); }
+                },
+                recv(from_workers) -> said => match said {
+                    Ok(FromWorker::Concluded { worker, drained, sources, upto: reached }) => {
+                        if let Some(sources) = sources { collector.sources = sources.to_vec(); }
+                        collector.add(drained);
+                        if let Some(mark) = upto.get_mut(worker) { *mark = reached; }
+                        if result.is_ok() {
+                            result = collector.release(upto.iter().copied().min().unwrap_or(0));
+                            if result.is_err() { cancelled.store(true, Ordering::Relaxed); }
+                        }
+                    }
+                    Ok(FromWorker::Done { counters }) => { table = table.plus(&counters); running -= 1; }
+                    Err(_) => running = 0,
+                },
+            }
+        }
+        let (counts, failed) = end.unwrap_or_default();
+        (failed, counts, table, result)
+    });
+    written(outcome)?;
+    let interrupted = options.stop.load(Ordering::Relaxed);
+    let summary = collector.finish(source.inventory(), &counts, &table, interrupted);
+    match done {
+        Some(error) => Err(error),
+        None => summary.map_err(|source| Error::Write { what: "the output".to_owned(), source }),
+    }
+}
+
+fn read(source: &mut dyn FrameSource, lanes: &[Sender<Batch>], recycled: &Receiver<Block>, says: &Sender<FromReader>, stop: impl Fn() -> bool) {
+    let mut router = Router::default();
+    let mut failed = None;
+    let mut known = 0;
+    while !stop() {
+        let mut block = recycled.try_recv().unwrap_or_default();
+        match source.fill(&mut block) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+        let sources = (source.inventory().interfaces.len() != known).then(|| Arc::new(source_names(source)));
+        known = source.inventory().interfaces.len();
+        let block = Arc::new(block);
+        let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block)).collect();
+        router.route(&block, |routed| match routed.partition() {
+            Some(partition) => {
+                if let Some(batch) = batches.get_mut(partition % lanes.len()) {
+                    batch.push(routed);
+                }
+            }
+            None => batches.iter_mut().for_each(|batch| batch.push(routed)),
+        });
+        drop(block);
+        for (lane, mut batch) in lanes.iter().zip(batches) {
+            batch.upto = router.counts().last.frame;
+            batch.sources.clone_from(&sources);
+            if lane.send(batch).is_err() {
+                break;
+            }
+        }
+        let (bytes, total) = source.progress();
+        let _ = says.send(FromReader::Progress(bytes, total));
+    }
+    // An empty batch that carries the capture's last moment closes every table there.
+    let block = Arc::new(Block::default());
+    for lane in lanes {
+        let mut batch = Batch::new(&block);
+        batch.end = Some(router.counts().last);
+        let _ = lane.send(batch);
+    }
+    let _ = says.send(FromReader::Done { counts: router.counts().clone(), failed });
+}
+
+fn work(mut worker: Worker, index: usize, batches: &Receiver<Batch>, to_collector: &Sender<FromWorker>, recycle: &Sender<Block>) {
+    for batch in batches {
+        batch.each(|routed| worker.take(routed));
+        let upto = match batch.end {
+            Some(end) => {
+                worker.end(end);
+                u64::MAX
+            }
+            None => batch.upto,
+        };
+        let sources = batch.sources.clone();
+        if let Some(mut block) = batch.into_block() {
+            block.clear();
+            let _ = recycle.try_send(block);
+        }
+        let drained = worker.drain();
+        if to_collector.send(FromWorker::Concluded { worker: index, drained, sources, upto }).is_err() {
+            break;
+        }
+    }
+    let _ = to_collector.send(FromWorker::Done { counters: worker.counters() });
+}

@@ -1,0 +1,98 @@
+//! The summary that ends a run: what was read, what was found, what a reader should know before believing it.
+
+use std::collections::BTreeMap;
+
+use crate::capture::Inventory;
+use crate::packet::{Skip, link_name};
+use crate::frame::LinkType;
+use crate::report::{InputReport, SCHEMA, SummaryReport};
+use crate::transport::TableCounters;
+
+use super::collector::Totals;
+use super::router::Counts;
+
+pub(super) fn summary(
+    inventory: &Inventory,
+    counts: &Counts,
+    table: &TableCounters,
+    totals: &Totals,
+    other_flows: &BTreeMap<&'static str, u64>,
+    incidents: u64,
+    interrupted: bool,
+) -> SummaryReport {
+    let skipped = Skip::ALL.iter().zip(counts.skipped).filter(|(_, count)| *count > 0);
+    SummaryReport {
+        schema: SCHEMA.to_owned(),
+        kind: "summary".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        inputs: inventory
+            .inputs
+            .iter()
+            .map(|input| InputReport {
+                source: input.path.display().to_string(),
+                format: input.format.clone(),
+                frames: input.frames,
+                bytes: input.bytes,
+                damage: input.damage.clone(),
+                sha256: None,
+            })
+            .collect(),
+        frames: counts.frames,
+        bytes: counts.bytes,
+        decoded: counts.decoded,
+        skipped: skipped.map(|(reason, count)| (reason.name().to_owned(), count)).collect(),
+        first_time: counts.first.map(|time| time.to_string()),
+        last_time: counts.first.map(|_| counts.last.time.to_string()),
+        flows: table.flows,
+        handshakes: totals.handshakes,
+        outcomes: totals.outcomes.iter().map(|(outcome, count)| (outcome.name().to_owned(), *count)).collect(),
+        causes: totals.causes.clone(),
+        incidents,
+        drops: inventory.interfaces.iter().filter_map(|interface| interface.dropped).sum(),
+        evictions: table.evicted + table.evicted_half_open,
+        other_flows: other_flows.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect(),
+        notes: notes(inventory, counts, table, totals, interrupted),
+    }
+}
+
+/// What a reader should know, each with what to do about it.
+fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: &Totals, interrupted: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if interrupted {
+        notes.push("Interrupted: this is what had been read by then.".to_owned());
+    }
+    for input in &inventory.inputs {
+        if let Some(damage) = &input.damage {
+            notes.push(format!("{}: {damage}", input.path.display()));
+        }
+    }
+    for (link, frames) in &counts.unknown_links {
+        let name = link_name(LinkType(*link)).map(|name| format!(" ({name})")).unwrap_or_default();
+        notes.push(format!("{frames} frames of link type {link}{name} cannot be read; capture on another interface, or with `-y EN10MB` where the device offers it."));
+    }
+    for interface in &inventory.interfaces {
+        if let Some(dropped) = interface.dropped.filter(|dropped| *dropped > 0) {
+            notes.push(format!("{}: {dropped} packets were dropped while capturing; verdicts that rest on missing packets are unsure.", interface.name));
+        }
+    }
+    if inventory.filtered_out > 0 {
+        notes.push(format!("The filter left out {} frames.", inventory.filtered_out));
+    }
+    if table.evicted + table.evicted_half_open > 0 {
+        notes.push(format!(
+            "{} connections and {} half-open connections were given up to stay within bounds.",
+            table.evicted, table.evicted_half_open
+        ));
+    }
+    if counts.frames == 0 {
+        notes.push("No packets: the capture is empty. Was it stopped too early, or did its filter match nothing?".to_owned());
+    } else if totals.handshakes == 0 && table.flows == 0 {
+        notes.push("No TCP connection was found. Was the capture taken on the right interface, with a filter that lets TCP pass?".to_owned());
+    } else if totals.handshakes == 0 {
+        notes.push(format!(
+            "No TLS handshake was found in {} TCP connections. A capture must include the beginning of the connections: start it, then let the client reconnect.",
+            table.flows
+        ));
+    }
+    notes
+}
