@@ -83,3 +83,13 @@ pub const FRAGMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A frame longer than this is a damaged file: libpcap's own limit for the largest link types is 128 MiB, for all others 256 KiB.
 pub const FRAME_LEN: u32 = 16 << 20;
+
+/// Letters of a handshake's history.
+pub const HISTORY: usize = 100;
+
+/// Connections to one server that were never answered are reported one by one up to this many in each partition, and summed up beyond: a
+/// flood has millions.
+pub const UNANSWERED_REPORTS: u32 = 64;
+
+/// Servers for which that is counted, in each partition.
+pub const UNANSWERED_SERVERS: usize = 1024;

@@ -389,6 +389,24 @@ impl From<Side> for StoppedBy {
 }
 
 impl Handshake {
+    /// Turns the roles round, for a connection whose beginning was not seen and whose sides were guessed wrong.
+    pub(super) fn swap_sides(&mut self) {
+        std::mem::swap(&mut self.client, &mut self.server);
+        self.plaintext.swap();
+        self.change_cipher_spec.swap();
+        self.finished.swap();
+        self.application_data.swap();
+        self.application_records.swap();
+        self.encrypted.swap();
+        for alert in &mut self.alerts {
+            alert.from = alert.from.other();
+        }
+        for anomaly in &mut self.anomalies {
+            anomaly.side = anomaly.side.other();
+        }
+        self.history.insert(0, '^');
+    }
+
     /// The first ClientHello.
     pub fn hello(&self) -> Option<&ClientHello> {
         self.client_hellos.first().map(|seen| &seen.what)

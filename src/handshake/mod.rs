@@ -6,8 +6,11 @@
 
 pub mod facts;
 mod hidden;
+pub mod machine;
+mod messages;
 mod outcome;
 pub mod ports;
+mod records;
 pub mod relevance;
 
 pub use facts::Handshake;

@@ -1,0 +1,302 @@
+//! The machine that follows one connection: finds TLS in its bytes, reads records and messages, and enters what it sees into the facts.
+//!
+//! A connection begins undecided. Bytes that look like TLS start the record readers; other bytes go to a preamble, which says when TLS begins
+//! or that it never will. Where the connection's beginning was not captured, the readers look for a record header at the start of segments.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::flow::{Endpoint, FlowKey, PerSide, Side};
+use crate::limits;
+use crate::preamble::{self, Preamble, Step};
+use crate::time::Mark;
+use crate::tls::certificate::CertificateStore;
+use crate::tls::record::{Verdict, looks_like_tls};
+use crate::transport::{Close, Data, FlowSink, Gap, Interest, TcpEvent, TcpFacts};
+
+use super::facts::{Handshake, Protocol, Seen};
+use super::outcome;
+use super::records::{Stream, settled};
+
+/// What the machines of a partition share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Every distinct certificate, parsed once.
+    pub(super) certificates: CertificateStore,
+    stall_after: Duration,
+    /// Handshakes that ended, in no particular order.
+    pub concluded: Vec<Box<Handshake>>,
+    /// Connections that never got beyond their SYN and are summed up instead of reported.
+    pub half_open: Vec<HalfOpen>,
+    /// Unanswered connections reported one by one so far, by server.
+    unanswered: std::collections::BTreeMap<Endpoint, u32>,
+}
+
+/// A connection that never got beyond its SYN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HalfOpen {
+    /// Whom it was meant for.
+    pub server: Endpoint,
+    /// Its SYN.
+    pub first: Mark,
+}
+
+impl Shared {
+    /// Nothing concluded yet.
+    pub fn new(stall_after: Duration) -> Self {
+        Self {
+            certificates: CertificateStore::default(),
+            stall_after,
+            concluded: Vec::new(),
+            half_open: Vec::new(),
+            unanswered: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// Whether an unanswered connection to this server is still reported on its own.
+    fn reports_unanswered(&mut self, server: Endpoint) -> bool {
+        if self.unanswered.len() >= limits::UNANSWERED_SERVERS && !self.unanswered.contains_key(&server) {
+            return false;
+        }
+        let count = self.unanswered.entry(server).or_default();
+        *count = count.saturating_add(1);
+        *count <= limits::UNANSWERED_REPORTS
+    }
+}
+
+/// Follows one connection. Without payload it holds nothing.
+#[derive(Debug, Default)]
+pub struct Machine {
+    following: Option<Box<Following>>,
+}
+
+#[derive(Debug)]
+struct Following {
+    handshake: Handshake,
+    streams: PerSide<Stream>,
+    mode: Mode,
+    /// Payload bytes looked at while nothing was recognised.
+    fruitless: usize,
+}
+
+#[derive(Debug)]
+enum Mode {
+    /// Too few bytes to say.
+    Undecided,
+    /// Something leads up to TLS, or stands in its place.
+    Preamble(Box<Preamble>),
+    /// Records.
+    Tls,
+    /// The beginning was not captured: records are looked for.
+    Midstream,
+    /// One side speaks plaintext; the other side's answer is awaited.
+    Plain,
+}
+
+impl FlowSink for Machine {
+    type Shared = Shared;
+
+    fn new(_: &mut Shared, _: &FlowKey) -> Self {
+        Self::default()
+    }
+
+    fn data(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
+        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp)));
+        following.data(shared, tcp, data)
+    }
+
+    fn gap(&mut self, shared: &mut Shared, tcp: &TcpFacts, gap: Gap) -> Interest {
+        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp)));
+        let Following { handshake, streams, .. } = following.as_mut();
+        let stream = streams.of_mut(gap.side);
+        if stream.started() {
+            stream.gap(handshake, shared, gap);
+        } else {
+            stream.missed_beginning(gap.offset.saturating_add(gap.len));
+            if matches!(following.mode, Mode::Undecided) {
+                following.mode = Mode::Midstream;
+            }
+        }
+        Interest::More
+    }
+
+    fn control(&mut self, _: &mut Shared, _: &TcpFacts, _: &TcpEvent) -> Interest {
+        Interest::More
+    }
+
+    fn tick(&mut self, _: &mut Shared, _: &TcpFacts, _: Mark) -> Interest {
+        Interest::More
+    }
+
+    fn finish(self, shared: &mut Shared, tcp: TcpFacts, close: Close, now: Mark) {
+        let Some(following) = self.following else {
+            let server = if tcp.client_is_low { tcp.key.high } else { tcp.key.low };
+            let unanswered = tcp.side(Side::Server).packets == 0 && tcp.icmp.is_empty();
+            if unanswered && !shared.reports_unanswered(server) {
+                shared.half_open.push(HalfOpen { server, first: tcp.first });
+                return;
+            }
+            conclude(Handshake::new(tcp), shared, close, now);
+            return;
+        };
+        let Following { mut handshake, streams, mode, .. } = *following;
+        if let Mode::Preamble(preamble) = mode {
+            keep_preamble(&mut handshake, *preamble);
+        }
+        handshake.tcp = tcp;
+        streams.client.keep_partial(&mut handshake, Side::Client);
+        streams.server.keep_partial(&mut handshake, Side::Server);
+        conclude(handshake, shared, close, now);
+    }
+
+    fn evicted_half_open(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) {
+        let server = if client_is_low { key.high } else { key.low };
+        shared.half_open.push(HalfOpen { server, first });
+    }
+}
+
+fn conclude(mut handshake: Handshake, shared: &mut Shared, close: Close, now: Mark) {
+    handshake.close = close;
+    handshake.closed_at = now;
+    let (low, high) = (handshake.tcp.key.low, handshake.tcp.key.high);
+    (handshake.client, handshake.server) = if handshake.tcp.client_is_low { (low, high) } else { (high, low) };
+    outcome::conclude(&mut handshake, shared.stall_after);
+    shared.concluded.push(Box::new(handshake));
+}
+
+/// What a preamble learnt, when it ends without TLS.
+fn keep_preamble(handshake: &mut Handshake, preamble: Preamble) {
+    handshake.preamble = preamble.into_facts();
+}
+
+impl Following {
+    fn new(tcp: &TcpFacts) -> Self {
+        let seed = TcpFacts::new(tcp.key, tcp.client_is_low, tcp.roles, tcp.path, tcp.first, tcp.interface);
+        Self { handshake: Handshake::new(seed), streams: PerSide::default(), mode: Mode::Undecided, fruitless: 0 }
+    }
+
+    fn data(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
+        match &mut self.mode {
+            Mode::Undecided => self.undecided(shared, tcp, data),
+            Mode::Preamble(_) => self.feed_preamble(shared, data),
+            Mode::Tls | Mode::Plain => self.records(shared, data),
+            Mode::Midstream => {
+                let interest = self.records(shared, data);
+                if self.handshake.protocol != Protocol::Other {
+                    return interest;
+                }
+                self.fruitless = self.fruitless.saturating_add(data.bytes.len());
+                if self.fruitless > limits::PREAMBLE_BYTES { Interest::Settled } else { interest }
+            }
+        }
+    }
+
+    /// The first bytes of a connection.
+    fn undecided(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
+        let head = self.streams.of_mut(data.side).head(data);
+        match looks_like_tls(head) {
+            Verdict::NeedMore => Interest::More,
+            Verdict::Yes => {
+                self.mode = Mode::Tls;
+                self.start(shared, data)
+            }
+            Verdict::No if !tcp.saw_start() => {
+                self.mode = Mode::Midstream;
+                self.start(shared, data)
+            }
+            Verdict::No => {
+                self.mode = Mode::Preamble(Box::new(Preamble::new(self.handshake.server.port)));
+                // What the other side said before was too short to tell and comes first.
+                if let Some(earlier) = self.streams.of_mut(data.side.other()).take_head() {
+                    let interest = self.feed_preamble(shared, earlier.data(data.side.other()));
+                    if interest != Interest::More {
+                        return interest;
+                    }
+                }
+                match self.streams.of_mut(data.side).take_head() {
+                    Some(head) => self.feed_preamble(shared, head.data(data.side)),
+                    None => self.feed_preamble(shared, data),
+                }
+            }
+        }
+    }
+
+    /// Starts the record reader of a side whose head is gathered.
+    fn start(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+        match self.streams.of_mut(data.side).take_head() {
+            Some(head) => self.records(shared, head.data(data.side)),
+            None => self.records(shared, data),
+        }
+    }
+
+    fn feed_preamble(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+        let Mode::Preamble(preamble) = &mut self.mode else { return self.records(shared, data) };
+        match preamble.feed(data.side, data.bytes, data.mark) {
+            Step::More => Interest::More,
+            Step::Tls { consumed } => {
+                let Mode::Preamble(preamble) = std::mem::replace(&mut self.mode, Mode::Tls) else { return Interest::More };
+                keep_preamble(&mut self.handshake, *preamble);
+                let consumed = consumed.min(data.bytes.len());
+                let Some(rest) = data.bytes.get(consumed..).filter(|rest| !rest.is_empty()) else { return Interest::More };
+                self.records(shared, Data { offset: data.offset.saturating_add(consumed as u64), bytes: rest, ..data })
+            }
+            Step::NotTls(plaintext) => {
+                let mark = data.mark;
+                let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
+                *self.handshake.plaintext.of_mut(data.side) = Some(Seen { what: plaintext, mark, first: mark, span });
+                self.streams.of_mut(data.side).ignore();
+                self.mode = Mode::Plain;
+                Interest::More
+            }
+        }
+    }
+
+    /// Bytes of a side that speaks records, or is about to.
+    fn records(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+        let midstream = matches!(self.mode, Mode::Midstream);
+        let stream = self.streams.of_mut(data.side);
+        if stream.ignored() {
+            return Interest::More;
+        }
+        if !stream.started() && !midstream {
+            let head = stream.head(data);
+            match looks_like_tls(head) {
+                Verdict::NeedMore => return Interest::More,
+                Verdict::Yes => {}
+                Verdict::No => {
+                    let what = preamble::identify(head, data.side);
+                    let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
+                    *self.handshake.plaintext.of_mut(data.side) = Some(Seen { what, mark: data.mark, first: data.mark, span });
+                    stream.ignore();
+                    // Both sides in clear: nothing about TLS will follow.
+                    return if self.streams.client.ignored() && self.streams.server.ignored() { Interest::Settled } else { Interest::More };
+                }
+            }
+            if let Some(head) = stream.take_head() {
+                stream.begin(head.offset, false);
+                return self.read(shared, head.data(data.side));
+            }
+        }
+        if !self.streams.of(data.side).started() {
+            self.streams.of_mut(data.side).begin(data.offset, midstream);
+        }
+        self.read(shared, data)
+    }
+
+    fn read(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+        let side = data.side;
+        let Self { handshake, streams, .. } = self;
+        let flipped = streams.of_mut(side).read(handshake, shared, data);
+        if flipped {
+            self.streams.swap();
+            self.handshake.swap_sides();
+            return Interest::Swap;
+        }
+        if settled(&self.handshake) { Interest::Settled } else { Interest::More }
+    }
+}
+
+/// A certificate as the partition's store holds it.
+pub(super) fn intern(shared: &mut Shared, der: &[u8]) -> Arc<crate::tls::certificate::Certificate> {
+    shared.certificates.intern(der)
+}

@@ -1,0 +1,180 @@
+//! What each handshake message in clear adds to the facts.
+
+use crate::anomaly::AnomalyKind;
+use crate::flow::Side;
+use crate::limits;
+use crate::time::Mark;
+use crate::tls::client_hello::ClientHello;
+use crate::tls::message::{CertificateRequest, OcspStaple, ServerKeyExchange, SessionTicket, certificate_list};
+use crate::tls::registry::{HandshakeType, ProtocolVersion};
+use crate::tls::server_hello::ServerHello;
+
+use super::facts::{Chain, Handshake, Protocol, Resumption, Seen};
+use super::machine::{Shared, intern};
+use super::records::{anomaly, letter};
+
+/// Where a message was.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Its last byte's frame.
+    pub(super) mark: Mark,
+    /// Its first byte's frame.
+    pub(super) first: Mark,
+    /// Offsets of its first record's header and behind its last byte's record.
+    pub(super) span: (u64, u64),
+}
+
+impl Place {
+    const fn seen<T>(self, what: T) -> Seen<T> {
+        Seen { what, mark: self.mark, first: self.first, span: self.span }
+    }
+}
+
+/// An SSLv2 record's body at the start of a connection.
+pub(super) fn sslv2(h: &mut Handshake, side: Side, body: &[u8], place: Place) {
+    if side == Side::Client
+        && let Some(hello) = ClientHello::parse_sslv2(body)
+    {
+        h.protocol = if hello.legacy_version() >= ProtocolVersion::SSL3 { Protocol::Tls } else { Protocol::Ssl2 };
+        h.client_hellos.push(place.seen(hello));
+        letter(h, side, 'c');
+    }
+}
+
+/// One message in clear.
+pub(super) fn on_message(h: &mut Handshake, shared: &mut Shared, side: Side, kind: HandshakeType, body: &[u8], place: Place) {
+    if h.history.len() >= limits::MESSAGES {
+        return;
+    }
+    letter(h, side, history_letter(kind));
+    let understood = match (side, kind) {
+        (Side::Client, HandshakeType::CLIENT_HELLO) => client_hello(h, body, place),
+        (Side::Server, HandshakeType::SERVER_HELLO) => server_hello(h, body, place),
+        (_, HandshakeType::CERTIFICATE) => certificate(h, shared, side, body, place),
+        (Side::Server, HandshakeType::SERVER_KEY_EXCHANGE) => server_key_exchange(h, body, place),
+        (Side::Server, HandshakeType::CERTIFICATE_REQUEST) => {
+            let parsed = CertificateRequest::parse(body, h.version().unwrap_or(ProtocolVersion::TLS12));
+            keep(&mut h.certificate_request, parsed, place)
+        }
+        (Side::Server, HandshakeType::CERTIFICATE_STATUS) => keep(&mut h.staple, OcspStaple::from_status(body), place),
+        (Side::Server, HandshakeType::NEW_SESSION_TICKET) => keep(&mut h.session_ticket, SessionTicket::parse(body), place),
+        (Side::Server, HandshakeType::SERVER_HELLO_DONE) => {
+            h.server_hello_done.get_or_insert(place.mark);
+            true
+        }
+        (Side::Server, HandshakeType::HELLO_REQUEST) => {
+            h.hello_request.get_or_insert(place.mark);
+            true
+        }
+        (Side::Client, HandshakeType::CLIENT_KEY_EXCHANGE) => {
+            h.client_key_exchange.get_or_insert(place.mark);
+            true
+        }
+        (Side::Client, HandshakeType::CERTIFICATE_VERIFY) => {
+            h.client_certificate_verify.get_or_insert(place.mark);
+            true
+        }
+        _ => true,
+    };
+    if !understood {
+        anomaly(h, side, place.mark, AnomalyKind::Malformed { message: kind.0 });
+    }
+}
+
+fn keep<T>(slot: &mut Option<Seen<T>>, parsed: Option<T>, place: Place) -> bool {
+    match parsed {
+        Some(what) => {
+            slot.get_or_insert_with(|| place.seen(what));
+            true
+        }
+        None => false,
+    }
+}
+
+fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
+    let Some(hello) = ClientHello::parse(body) else { return false };
+    if h.server_hello.is_some() || h.client_hellos.len() >= 2 {
+        if h.finished.client.is_none() {
+            let kind = AnomalyKind::OutOfOrder { message: HandshakeType::CLIENT_HELLO.0, expected: "no second ClientHello" };
+            anomaly(h, Side::Client, place.mark, kind);
+        }
+        return true;
+    }
+    h.early_data_offered |= hello.offers_early_data();
+    h.protocol = Protocol::Tls;
+    for defect in hello.defects() {
+        anomaly(h, Side::Client, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
+    }
+    h.client_hellos.push(place.seen(hello));
+    true
+}
+
+fn server_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
+    let Some(hello) = ServerHello::parse(body) else { return false };
+    h.protocol = Protocol::Tls;
+    if let Some(offer) = h.client_hellos.last() {
+        for defect in hello.defects(&offer.what) {
+            anomaly(h, Side::Server, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
+        }
+    }
+    if hello.is_hello_retry_request() {
+        if h.hello_retry.is_some() {
+            let kind = AnomalyKind::OutOfOrder { message: HandshakeType::SERVER_HELLO.0, expected: "no second HelloRetryRequest" };
+            anomaly(h, Side::Server, place.mark, kind);
+        }
+        h.hello_retry.get_or_insert_with(|| place.seen(hello));
+        // The letter of a HelloRetryRequest is its own.
+        if h.history.pop().is_some() {
+            letter(h, Side::Server, 'j');
+        }
+        return true;
+    }
+    if hello.selected_psk().is_some() {
+        h.resumption = Some(Resumption::Psk);
+    }
+    h.server_hello.get_or_insert_with(|| place.seen(hello));
+    true
+}
+
+fn certificate(h: &mut Handshake, shared: &mut Shared, side: Side, body: &[u8], place: Place) -> bool {
+    let mut chain = Chain { message_len: body.len(), ..Chain::default() };
+    for der in certificate_list(body) {
+        if chain.certificates.len() < limits::CHAIN_LEN {
+            chain.certificates.push(intern(shared, der));
+        } else {
+            chain.dropped += 1;
+        }
+    }
+    let slot = match side {
+        Side::Client => &mut h.client_chain,
+        Side::Server => &mut h.server_chain,
+    };
+    slot.get_or_insert_with(|| place.seen(chain));
+    true
+}
+
+fn server_key_exchange(h: &mut Handshake, body: &[u8], place: Place) -> bool {
+    let (Some(suite), Some(version)) = (h.cipher(), h.version()) else { return true };
+    keep(&mut h.server_key_exchange, ServerKeyExchange::parse(body, suite.key_exchange(), version), place)
+}
+
+/// The letter of a message, as in Zeek's `ssl_history`.
+fn history_letter(kind: HandshakeType) -> char {
+    match kind {
+        HandshakeType::HELLO_REQUEST => 'h',
+        HandshakeType::CLIENT_HELLO => 'c',
+        HandshakeType::SERVER_HELLO => 's',
+        HandshakeType::NEW_SESSION_TICKET => 't',
+        HandshakeType::CERTIFICATE => 'x',
+        HandshakeType::SERVER_KEY_EXCHANGE => 'k',
+        HandshakeType::CERTIFICATE_REQUEST => 'r',
+        HandshakeType::SERVER_HELLO_DONE => 'n',
+        HandshakeType::CERTIFICATE_VERIFY => 'y',
+        HandshakeType::CLIENT_KEY_EXCHANGE => 'g',
+        HandshakeType::FINISHED => 'f',
+        HandshakeType::CERTIFICATE_STATUS => 'u',
+        HandshakeType::ENCRYPTED_EXTENSIONS => 'o',
+        HandshakeType::KEY_UPDATE => 'p',
+        _ => 'q',
+    }
+}

@@ -1,0 +1,352 @@
+//! One direction's bytes: record reader and message joiner, and what each record adds to the facts.
+
+use crate::anomaly::{Anomaly, AnomalyKind};
+use crate::flow::Side;
+use crate::limits;
+use crate::time::Mark;
+use crate::tls::joiner::Joiner;
+use crate::tls::message::Alert;
+use crate::tls::record::{Item, Record, RecordErrorKind, RecordReader};
+use crate::tls::registry::{ContentType, HandshakeType, ProtocolVersion};
+use crate::transport::{Data, Gap};
+
+use super::facts::{AlertSeen, EncryptedRecord, Handshake, PartialMessage, Protocol, Resumption};
+use super::hidden;
+use super::machine::Shared;
+use super::messages::{self, Place};
+
+/// Where a message's first byte was: frame and stream offset.
+pub(super) type Origin = (Mark, u64);
+
+/// One direction.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    reader: Option<RecordReader>,
+    joiner: Joiner<Origin>,
+    /// First bytes, gathered until they can be told to be TLS or not.
+    head: Option<Head>,
+    /// Where the record that is being gathered began.
+    record_began: Option<Mark>,
+    ignored: bool,
+}
+
+/// The first bytes of a direction.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) offset: u64,
+    bytes: Vec<u8>,
+    mark: Mark,
+}
+
+impl Head {
+    pub(super) fn data(&self, side: Side) -> Data<'_> {
+        Data { side, offset: self.offset, bytes: &self.bytes, mark: self.mark }
+    }
+}
+
+/// First bytes that are gathered at most before they are judged.
+const HEAD: usize = 64;
+
+impl Stream {
+    /// The first bytes of this direction, these included: borrowed where they are the only ones.
+    pub(super) fn head<'a>(&'a mut self, data: Data<'a>) -> &'a [u8] {
+        if self.head.is_none() && data.bytes.len() >= HEAD {
+            return data.bytes;
+        }
+        let head = self.head.get_or_insert_with(|| Head { offset: data.offset, bytes: Vec::new(), mark: data.mark });
+        head.bytes.extend_from_slice(data.bytes);
+        head.mark = data.mark;
+        &head.bytes
+    }
+
+    /// What was gathered; `None` when the piece at hand is all there is.
+    pub(super) fn take_head(&mut self) -> Option<Head> {
+        self.head.take()
+    }
+
+    /// The record reader is at work.
+    pub(super) const fn started(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// Starts the record reader at this offset; in mid-stream it first looks for a header.
+    pub(super) fn begin(&mut self, offset: u64, midstream: bool) {
+        self.reader = Some(if midstream { RecordReader::midstream(offset) } else { RecordReader::new(offset) });
+    }
+
+    /// The first bytes are missing: what follows begins at this offset, in the middle of something.
+    pub(super) fn missed_beginning(&mut self, offset: u64) {
+        self.head = None;
+        self.begin(offset, true);
+    }
+
+    /// Nothing more is wanted of this direction.
+    pub(super) fn ignore(&mut self) {
+        self.ignored = true;
+        self.head = None;
+    }
+
+    pub(super) const fn ignored(&self) -> bool {
+        self.ignored
+    }
+
+    /// Reads a piece. True when a message shows that client and server are the other way round; the piece has been read under the wrong
+    /// names then, and its messages were not entered.
+    pub(super) fn read(&mut self, handshake: &mut Handshake, shared: &mut Shared, data: Data<'_>) -> bool {
+        let Self { reader, joiner, record_began, .. } = self;
+        let Some(reader) = reader else { return false };
+        let mut rest = data.bytes;
+        let mut flipped = false;
+        while !rest.is_empty() {
+            let before = reader.offset();
+            let (used, item) = reader.read(rest);
+            match item {
+                Some(Item::Record(record)) => {
+                    let first = if record.start >= data.offset { data.mark } else { record_began.unwrap_or(data.mark) };
+                    flipped |= on_record(handshake, shared, joiner, data.side, &record, data.mark, first);
+                    *record_began = None;
+                }
+                Some(Item::Error(error)) => {
+                    let kind = match error.kind {
+                        RecordErrorKind::UnknownType(kind) => AnomalyKind::UnknownContentType { content_type: kind.0 },
+                        RecordErrorKind::TooLong(len) => AnomalyKind::RecordTooLong { len: usize::from(len) },
+                        RecordErrorKind::NotARecord(_) | RecordErrorKind::BadVersion(_) => AnomalyKind::NotARecord { offset: error.offset },
+                    };
+                    anomaly(handshake, data.side, data.mark, kind);
+                    *record_began = None;
+                }
+                None => {
+                    if record_began.is_none() && reader.in_sync() && reader.offset() > before {
+                        *record_began = Some(data.mark);
+                    }
+                }
+            }
+            rest = rest.get(used.max(1)..).unwrap_or_default();
+        }
+        flipped
+    }
+
+    /// Bytes are missing.
+    pub(super) fn gap(&mut self, handshake: &mut Handshake, shared: &mut Shared, gap: Gap) {
+        let Self { reader, joiner, record_began, .. } = self;
+        let Some(reader) = reader else { return };
+        joiner.reset();
+        if let Some(Item::Record(record)) = reader.gap(gap.len) {
+            let first = record_began.take().unwrap_or(gap.mark);
+            on_record(handshake, shared, joiner, gap.side, &record, gap.mark, first);
+        }
+    }
+
+    /// A message whose rest never came is a fact as well.
+    pub(super) fn keep_partial(&self, handshake: &mut Handshake, side: Side) {
+        let Some(reader) = &self.reader else { return };
+        if encrypted(handshake, side) || (handshake.is_tls13() && handshake.server_hello.is_some()) {
+            return;
+        }
+        let partial = if let Some(pending) = self.joiner.pending() {
+            // The rest of the message that lies in a record which is not complete either.
+            let tail = reader.pending().map_or(0, |record| usize::from(record.have));
+            let message = pending.kind.map(|kind| kind.0);
+            Some(PartialMessage { message, have: pending.have + tail, want: pending.want, mark: pending.first.0 })
+        } else {
+            reader.pending().filter(|record| record.content_type == ContentType::HANDSHAKE).map(|record| {
+                let want = match record.body {
+                    [_, a, b, c, ..] => usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c),
+                    _ => 0,
+                };
+                let have = usize::from(record.have).saturating_sub(4);
+                PartialMessage { message: record.body.first().copied(), have, want, mark: self.record_began.unwrap_or_default() }
+            })
+        };
+        let Some(partial) = partial else { return };
+        match side {
+            Side::Client if handshake.client_hellos.is_empty() => handshake.partial_client_hello = Some(partial),
+            Side::Client => {}
+            Side::Server => handshake.partial_server_message = Some(partial),
+        }
+        if handshake.protocol == Protocol::Other {
+            handshake.protocol = Protocol::Tls;
+        }
+    }
+}
+
+pub(super) fn anomaly(handshake: &mut Handshake, side: Side, mark: Mark, kind: AnomalyKind) {
+    if handshake.anomalies.len() < limits::ANOMALIES {
+        handshake.anomalies.push(Anomaly { mark, side, kind });
+    }
+}
+
+/// Adds a letter to the history: capitals from the client.
+pub(super) fn letter(handshake: &mut Handshake, side: Side, letter: char) {
+    if handshake.history.len() < limits::HISTORY {
+        handshake.history.push(if side == Side::Client { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() });
+    }
+}
+
+/// What a side sends now is encrypted as TLS ≤ 1.2 does it: behind its ChangeCipherSpec. In TLS 1.3 that message means nothing.
+fn encrypted(handshake: &Handshake, side: Side) -> bool {
+    handshake.change_cipher_spec.of(side).is_some() && !handshake.is_tls13() && !maybe_tls13(handshake, side)
+}
+
+/// The client's early ChangeCipherSpec, before the server has chosen a version.
+fn maybe_tls13(handshake: &Handshake, side: Side) -> bool {
+    side == Side::Client
+        && handshake.server_hello.is_none()
+        && handshake.last_hello().is_some_and(|hello| hello.what.offers_early_data() || handshake.hello_retry.is_some())
+}
+
+/// One record. True when it shows that the sides are the other way round.
+fn on_record(
+    h: &mut Handshake,
+    shared: &mut Shared,
+    joiner: &mut Joiner<Origin>,
+    side: Side,
+    record: &Record<'_>,
+    mark: Mark,
+    first: Mark,
+) -> bool {
+    match record.content_type {
+        ContentType::HANDSHAKE if record.version == ProtocolVersion::SSL2 => {
+            if let Some(body) = record.body {
+                messages::sslv2(h, side, body, Place { mark, first, span: (record.start, record.end) });
+            }
+        }
+        ContentType::HANDSHAKE if encrypted(h, side) => encrypted_handshake(h, side, record, mark),
+        ContentType::HANDSHAKE => {
+            let Some(mut body) = record.body else {
+                joiner.reset();
+                h.protocol = Protocol::Tls;
+                return false;
+            };
+            if h.protocol == Protocol::Other {
+                h.protocol = Protocol::Tls;
+            }
+            while !body.is_empty() {
+                let (used, joined) = joiner.read(body, (first, record.start));
+                if let Some(joined) = joined {
+                    if wrong_way_round(h, side, joined.kind) {
+                        return true;
+                    }
+                    let place = Place { mark, first: joined.first.0, span: (joined.first.1, record.end) };
+                    match joined.body {
+                        Some(message) => messages::on_message(h, shared, side, joined.kind, message, place),
+                        None => {
+                            let kind = AnomalyKind::MessageTooLong { message: joined.kind.0, len: joined.len };
+                            anomaly(h, side, mark, kind);
+                        }
+                    }
+                }
+                body = body.get(used.max(1)..).unwrap_or_default();
+            }
+        }
+        ContentType::ALERT => on_alert(h, side, record, mark),
+        ContentType::CHANGE_CIPHER_SPEC => {
+            on_change_cipher_spec(h, side, mark);
+            joiner.reset();
+        }
+        ContentType::APPLICATION_DATA => on_application_data(h, side, record, mark),
+        _ => {}
+    }
+    false
+}
+
+/// A ClientHello from the supposed server, or a ServerHello from the supposed client, where the roles were guessed.
+fn wrong_way_round(h: &Handshake, side: Side, kind: HandshakeType) -> bool {
+    let wrong = match side {
+        Side::Server => kind == HandshakeType::CLIENT_HELLO,
+        Side::Client => kind == HandshakeType::SERVER_HELLO,
+    };
+    wrong && h.client_hellos.is_empty() && h.server_hello.is_none()
+}
+
+fn remember(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
+    let list = h.encrypted.of_mut(side);
+    if list.len() < limits::ENCRYPTED_RECORDS {
+        list.push(EncryptedRecord { content_type: record.content_type.0, len: record.len, mark });
+    }
+}
+
+/// Finished, or the messages of a second handshake inside the first (TLS ≤ 1.2).
+fn encrypted_handshake(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
+    remember(h, side, record, mark);
+    if h.finished.of(side).is_none() {
+        *h.finished.of_mut(side) = Some(mark);
+        letter(h, side, 'f');
+    } else if h.finished.of(side.other()).is_some() && h.renegotiation.is_none() {
+        h.renegotiation = Some((side, mark));
+    }
+}
+
+fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
+    if h.protocol == Protocol::Other {
+        h.protocol = Protocol::Tls;
+    }
+    letter(h, side, 'l');
+    let clear = match record.body {
+        // Two bytes are never enough for an encrypted alert, so that a clear one is told even after encryption began: OpenSSL's
+        // TLS 1.3 clients send theirs so.
+        Some(body) if body.len() == 2 => Alert::parse(body),
+        _ => None,
+    };
+    let is_encrypted = clear.is_none() && (encrypted(h, side) || h.is_tls13());
+    if clear.is_none() && !is_encrypted && record.body.is_some() {
+        anomaly(h, side, mark, AnomalyKind::MalformedAlert { len: usize::from(record.len) });
+    }
+    if is_encrypted {
+        remember(h, side, record, mark);
+    }
+    if h.alerts.len() < limits::ALERTS {
+        h.alerts.push(AlertSeen { from: side, alert: clear, encrypted: is_encrypted, mark, after_handshake: false, consequence: false });
+    }
+}
+
+fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
+    if h.protocol == Protocol::Other {
+        h.protocol = Protocol::Tls;
+    }
+    letter(h, side, 'i');
+    h.change_cipher_spec.of_mut(side).get_or_insert(mark);
+    let first_flight_only = h.server_chain.is_none() && h.server_hello_done.is_none() && h.server_key_exchange.is_none();
+    if side == Side::Server && !h.is_tls13() && first_flight_only && h.resumption.is_none() && h.server_hello.is_some() && h.client_key_exchange.is_none() {
+        let ticket = h.hello().is_some_and(|hello| hello.session_ticket_len().is_some());
+        h.resumption = Some(if ticket { Resumption::Ticket } else { Resumption::SessionId });
+    }
+}
+
+fn on_application_data(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
+    if h.is_tls13() || h.server_hello.is_none() {
+        if side == Side::Client && h.server_hello.is_none() && h.early_data_offered {
+            h.early_data_records = h.early_data_records.saturating_add(1);
+            return;
+        }
+        if h.encrypted.of(side).is_empty() {
+            letter(h, side, 'd');
+        }
+        remember(h, side, record, mark);
+        return;
+    }
+    if h.application_data.of(side).is_none() {
+        letter(h, side, 'd');
+    }
+    h.application_data.of_mut(side).get_or_insert(mark);
+    let count = h.application_records.of_mut(side);
+    *count = count.saturating_add(1);
+}
+
+/// Nothing that follows can change what is said of the handshake: both sides finished and went on to use the connection.
+pub(super) fn settled(h: &Handshake) -> bool {
+    if h.server_hello.is_none() {
+        return false;
+    }
+    if h.is_tls13() {
+        if h.encrypted.client.is_empty() || h.encrypted.server.is_empty() {
+            return false;
+        }
+        let full = h.encrypted.client.len() >= limits::ENCRYPTED_RECORDS || h.encrypted.server.len() >= limits::ENCRYPTED_RECORDS;
+        let Some(suite) = h.cipher().filter(|_| !full) else { return full };
+        let resumed = h.server_hello.as_ref().is_some_and(|hello| hello.what.selected_psk().is_some());
+        let reading = hidden::read(suite, resumed, h.early_data_offered, &h.encrypted);
+        return reading.finished.client.is_some() && reading.application_records.client > 0 && reading.application_records.server > 0;
+    }
+    h.finished.client.is_some() && h.finished.server.is_some() && h.application_records.client > 0 && h.application_records.server > 0
+}
