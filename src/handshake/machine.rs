@@ -289,7 +289,6 @@ impl Following {
         let flipped = streams.of_mut(side).read(handshake, shared, data);
         if flipped {
             self.streams.swap();
-            self.handshake.swap_sides();
             return Interest::Swap;
         }
         if settled(&self.handshake) { Interest::Settled } else { Interest::More }

@@ -90,20 +90,20 @@ impl Stream {
         self.ignored
     }
 
-    /// Reads a piece. True when a message shows that client and server are the other way round; the piece has been read under the wrong
-    /// names then, and its messages were not entered.
+    /// Reads a piece. True when a message showed that client and server are the other way round: the facts have been turned round then, and
+    /// the owner turns round what it keeps by side.
     pub(super) fn read(&mut self, handshake: &mut Handshake, shared: &mut Shared, data: Data<'_>) -> bool {
         let Self { reader, joiner, record_began, .. } = self;
         let Some(reader) = reader else { return false };
         let mut rest = data.bytes;
-        let mut flipped = false;
+        let mut side = data.side;
         while !rest.is_empty() {
             let before = reader.offset();
             let (used, item) = reader.read(rest);
             match item {
                 Some(Item::Record(record)) => {
                     let first = if record.start >= data.offset { data.mark } else { record_began.unwrap_or(data.mark) };
-                    flipped |= on_record(handshake, shared, joiner, data.side, &record, data.mark, first);
+                    side = on_record(handshake, shared, joiner, side, &record, data.mark, first);
                     *record_began = None;
                 }
                 Some(Item::Error(error)) => {
@@ -112,7 +112,7 @@ impl Stream {
                         RecordErrorKind::TooLong(len) => AnomalyKind::RecordTooLong { len: usize::from(len) },
                         RecordErrorKind::NotARecord(_) | RecordErrorKind::BadVersion(_) => AnomalyKind::NotARecord { offset: error.offset },
                     };
-                    anomaly(handshake, data.side, data.mark, kind);
+                    anomaly(handshake, side, data.mark, kind);
                     *record_began = None;
                 }
                 None => {
@@ -123,7 +123,7 @@ impl Stream {
             }
             rest = rest.get(used.max(1)..).unwrap_or_default();
         }
-        flipped
+        side != data.side
     }
 
     /// Bytes are missing.
@@ -195,16 +195,16 @@ fn maybe_tls13(handshake: &Handshake, side: Side) -> bool {
         && handshake.last_hello().is_some_and(|hello| hello.what.offers_early_data() || handshake.hello_retry.is_some())
 }
 
-/// One record. True when it shows that the sides are the other way round.
+/// One record of a side; gives the side it turned out to be.
 fn on_record(
     h: &mut Handshake,
     shared: &mut Shared,
     joiner: &mut Joiner<Origin>,
-    side: Side,
+    mut side: Side,
     record: &Record<'_>,
     mark: Mark,
     first: Mark,
-) -> bool {
+) -> Side {
     match record.content_type {
         ContentType::HANDSHAKE if record.version == ProtocolVersion::SSL2 => {
             if let Some(body) = record.body {
@@ -216,7 +216,7 @@ fn on_record(
             let Some(mut body) = record.body else {
                 joiner.reset();
                 h.protocol = Protocol::Tls;
-                return false;
+                return side;
             };
             if h.protocol == Protocol::Other {
                 h.protocol = Protocol::Tls;
@@ -225,7 +225,8 @@ fn on_record(
                 let (used, joined) = joiner.read(body, (first, record.start));
                 if let Some(joined) = joined {
                     if wrong_way_round(h, side, joined.kind) {
-                        return true;
+                        h.swap_sides();
+                        side = side.other();
                     }
                     let place = Place { mark, first: joined.first.0, span: (joined.first.1, record.end) };
                     match joined.body {
@@ -247,7 +248,7 @@ fn on_record(
         ContentType::APPLICATION_DATA => on_application_data(h, side, record, mark),
         _ => {}
     }
-    false
+    side
 }
 
 /// A ClientHello from the supposed server, or a ServerHello from the supposed client, where the roles were guessed.

@@ -1,0 +1,260 @@
+//! Watches verdicts go by and forms incidents of those that belong together, in memory that does not grow with the capture.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::diagnosis::cause::{Cause, Family};
+use crate::diagnosis::judge::Verdict;
+use crate::diagnosis::rule::Confidence;
+use crate::flow::{Endpoint, Side};
+use crate::handshake::Handshake;
+use crate::handshake::facts::Outcome;
+use crate::report::{IncidentReport, SCHEMA};
+use crate::time::Timestamp;
+
+/// Servers and names watched.
+const SCOPES: usize = 4096;
+/// Incidents kept.
+const INCIDENTS: usize = 1024;
+/// Clients named in an incident; beyond it they are counted up to [`CLIENTS_COUNTED`].
+const CLIENTS_NAMED: usize = 10;
+/// Clients told apart.
+const CLIENTS_COUNTED: usize = 4096;
+/// Handshakes named.
+const HANDSHAKES_NAMED: usize = 10;
+/// Failures further apart than this are two incidents.
+const QUIET: Duration = Duration::from_secs(3600);
+/// Failures that make an incident.
+const LEAST: u64 = 2;
+
+/// Where handshakes belong together: one server, one name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Scope {
+    server: Endpoint,
+    name: Option<String>,
+}
+
+/// What a server shows that could change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Face {
+    certificate: Option<(String, String, Timestamp)>,
+    version: Option<String>,
+    ttl: Option<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    attempts: u64,
+    completed: u64,
+    /// Clients that completed here.
+    happy: BTreeSet<IpAddr>,
+    face: Face,
+}
+
+#[derive(Debug)]
+struct Incident {
+    scope: Scope,
+    cause: Cause,
+    first: Timestamp,
+    last: Timestamp,
+    failed: u64,
+    /// The scope's attempts when it began, and at the last failure.
+    attempts_before: u64,
+    attempts_at_last: u64,
+    completed_before: u64,
+    clients: BTreeSet<IpAddr>,
+    changes: Vec<String>,
+    confidence: Confidence,
+    summary: String,
+    remedy: Vec<String>,
+    handshakes: Vec<String>,
+}
+
+/// Forms incidents.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    scopes: BTreeMap<Scope, Watched>,
+    open: BTreeMap<(Scope, Cause), Incident>,
+    closed: Vec<Incident>,
+}
+
+impl Tracker {
+    /// Takes one judged handshake, in the order they are reported. `id` is its report's.
+    pub fn observe(&mut self, handshake: &Handshake, verdict: &Verdict, id: &str) {
+        let scope = Scope { server: handshake.server, name: handshake.server_name() };
+        if self.scopes.len() >= SCOPES && !self.scopes.contains_key(&scope) {
+            return;
+        }
+        let watched = self.scopes.entry(scope.clone()).or_default();
+        watched.attempts += 1;
+        let before = watched.face.clone();
+        watched.face.update(handshake);
+        let failed = verdict.outcome.failed() || verdict.cause.is_some();
+        if verdict.outcome == Outcome::Completed && watched.happy.len() < CLIENTS_COUNTED {
+            watched.happy.insert(handshake.client.address);
+            watched.completed += 1;
+        }
+        let Some(finding) = verdict.cause.as_ref().filter(|finding| failed && counts(finding.cause, verdict.outcome)) else { return };
+        let at = handshake.tcp.first.time;
+        let key = (scope, finding.cause);
+        if let Some(incident) = self.open.get(&key)
+            && at.since(incident.last) > QUIET
+            && let Some(incident) = self.open.remove(&key)
+        {
+            self.closed.push(incident);
+        }
+        if self.open.len() + self.closed.len() >= INCIDENTS && !self.open.contains_key(&key) {
+            return;
+        }
+        let (attempts, completed) = (watched.attempts, watched.completed);
+        let incident = self.open.entry(key).or_insert_with_key(|(scope, cause)| Incident {
+            scope: scope.clone(),
+            cause: *cause,
+            first: at,
+            last: at,
+            failed: 0,
+            attempts_before: attempts - 1,
+            attempts_at_last: attempts,
+            completed_before: completed,
+            clients: BTreeSet::new(),
+            changes: before.changes_to(&Face::of(handshake)),
+            confidence: finding.confidence,
+            summary: finding.summary.clone(),
+            remedy: finding.remedy.clone(),
+            handshakes: Vec::new(),
+        });
+        incident.failed += 1;
+        incident.first = incident.first.min(at);
+        incident.last = incident.last.max(at);
+        incident.attempts_at_last = attempts;
+        if incident.clients.len() < CLIENTS_COUNTED {
+            incident.clients.insert(handshake.client.address);
+        }
+        if incident.handshakes.len() < HANDSHAKES_NAMED {
+            incident.handshakes.push(id.to_owned());
+        }
+        // The surest of its handshakes speaks for the incident.
+        if finding.confidence > incident.confidence {
+            incident.confidence = finding.confidence;
+            incident.summary.clone_from(&finding.summary);
+            incident.remedy.clone_from(&finding.remedy);
+        }
+    }
+
+    /// The capture is over: the incidents, worst first.
+    pub fn finish(&mut self) -> Vec<IncidentReport> {
+        let mut incidents = std::mem::take(&mut self.closed);
+        incidents.extend(std::mem::take(&mut self.open).into_values());
+        let mut incidents = merge_hidden(incidents);
+        incidents.retain(|incident| incident.failed >= LEAST);
+        incidents.sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first.cmp(&b.first)).then(a.scope.cmp(&b.scope)).then(a.cause.cmp(&b.cause)));
+        incidents.iter().map(|incident| self.report(incident)).collect()
+    }
+
+    fn report(&self, incident: &Incident) -> IncidentReport {
+        let watched = self.scopes.get(&incident.scope);
+        let attempts = incident.attempts_at_last.saturating_sub(incident.attempts_before).max(incident.failed);
+        let never = watched.is_some_and(|watched| incident.clients.iter().all(|client| !watched.happy.contains(client)));
+        let others = watched.map_or(0, |watched| watched.happy.iter().filter(|client| !incident.clients.contains(client)).count());
+        let by_client = never && others > 0 && incident.failed < attempts;
+        IncidentReport {
+            schema: SCHEMA.to_owned(),
+            kind: "incident".to_owned(),
+            id: format!("{}-{}", incident.cause.slug(), incident.handshakes.first().map_or("", String::as_str)),
+            cause: incident.cause.slug().to_owned(),
+            scope: if by_client { "client" } else { "server" }.to_owned(),
+            servers: vec![incident.scope.server.to_string()],
+            server_name: incident.scope.name.clone(),
+            first_seen: incident.first.to_string(),
+            last_seen: incident.last.to_string(),
+            failed: incident.failed,
+            attempts,
+            clients: incident.clients.iter().take(CLIENTS_NAMED).map(ToString::to_string).collect(),
+            clients_total: incident.clients.len() as u64,
+            changes: incident.changes.clone(),
+            confidence: incident.confidence.name().to_owned(),
+            summary: summary(incident, attempts, by_client, others),
+            remedy: incident.remedy.clone(),
+            handshakes: incident.handshakes.clone(),
+        }
+    }
+}
+
+/// Whether a cause makes incidents: what failed for its users, not probes and not the capture's own shortcomings.
+fn counts(cause: Cause, outcome: Outcome) -> bool {
+    cause != Cause::TcpProbe && cause.family() != Family::Capture && outcome != Outcome::Incomplete
+}
+
+/// Rejections whose reason is hidden join the incident at the same server and name whose reason is known and which overlaps in time.
+fn merge_hidden(incidents: Vec<Incident>) -> Vec<Incident> {
+    let hidden = |cause: Cause| matches!(cause, Cause::ServerCertificateRejected | Cause::ClientAborted | Cause::HandshakeFailure);
+    let (vague, mut known): (Vec<_>, Vec<_>) = incidents.into_iter().partition(|incident| hidden(incident.cause));
+    for incident in vague {
+        let home = known.iter_mut().find(|other| {
+            other.scope == incident.scope
+                && (incident.cause != Cause::ServerCertificateRejected || other.cause.family() == Family::Certificate)
+                && other.cause.family() != Family::Silence
+                && incident.first <= other.last.after(Duration::from_secs(60))
+                && other.first <= incident.last.after(Duration::from_secs(60))
+        });
+        match home {
+            Some(other) => {
+                other.failed += incident.failed;
+                other.first = other.first.min(incident.first);
+                other.last = other.last.max(incident.last);
+                other.attempts_before = other.attempts_before.min(incident.attempts_before);
+                other.attempts_at_last = other.attempts_at_last.max(incident.attempts_at_last);
+                other.clients.extend(incident.clients);
+            }
+            None => known.push(incident),
+        }
+    }
+    known
+}
+
+fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize) -> String {
+    let name = incident.scope.name.as_ref().map_or_else(|| incident.scope.server.to_string(), |name| format!("{name} ({})", incident.scope.server));
+    let clients = incident.clients.len();
+    let clients = format!("{clients} client{}", if clients == 1 { "" } else { "s" });
+    let whom = if by_client {
+        format!("{clients}, which never succeed here while {others} other{} do", if others == 1 { "" } else { "s" })
+    } else {
+        clients
+    };
+    let since = if incident.completed_before > 0 && !by_client { " It worked before." } else { "" };
+    format!("{} of {attempts} handshakes with {name} failed ({whom}).{since} {}", incident.failed, incident.summary)
+}
+
+impl Face {
+    fn of(handshake: &Handshake) -> Self {
+        let certificate = handshake.leaf().map(|leaf| (leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));
+        Self { certificate, version: handshake.version().map(|version| version.to_string()), ttl: handshake.tcp.side(Side::Server).ttl }
+    }
+
+    fn update(&mut self, handshake: &Handshake) {
+        let now = Self::of(handshake);
+        self.certificate = now.certificate.or(self.certificate.take());
+        self.version = now.version.or(self.version.take());
+        self.ttl = now.ttl.or(self.ttl);
+    }
+
+    /// What is different now, in words.
+    fn changes_to(&self, now: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
+        if let (Some((old, old_issuer, _)), Some((new, new_issuer, until))) = (&self.certificate, &now.certificate)
+            && old != new
+        {
+            changes.push(format!("the certificate changed from serial {old} to {new} (valid until {until})"));
+            if old_issuer != new_issuer {
+                changes.push(format!("its issuer changed from {old_issuer} to {new_issuer}"));
+            }
+        }
+        if let (Some(old), Some(new)) = (self.ttl, now.ttl)
+            && old != new
+        {
+            changes.push(format!("packets from the server arrive with TTL {new} instead of {old}: another path or another machine answers"));
+        }
+        changes
+    }
+}
