@@ -1,0 +1,153 @@
+//! Protocol versions, drafts and DTLS included.
+
+use std::fmt;
+
+/// Protocol version. Its order is that of the wire value; for old and new use [`ProtocolVersion::rank`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProtocolVersion(pub u16);
+
+impl ProtocolVersion {
+    /// SSL 2.0.
+    pub const SSL2: Self = Self(0x0002);
+    /// SSL 3.0.
+    pub const SSL3: Self = Self(0x0300);
+    /// TLS 1.0.
+    pub const TLS10: Self = Self(0x0301);
+    /// TLS 1.1.
+    pub const TLS11: Self = Self(0x0302);
+    /// TLS 1.2.
+    pub const TLS12: Self = Self(0x0303);
+    /// TLS 1.3.
+    pub const TLS13: Self = Self(0x0304);
+    /// DTLS 1.0, which is TLS 1.1 over datagrams.
+    pub const DTLS10: Self = Self(0xfeff);
+    /// DTLS 1.2.
+    pub const DTLS12: Self = Self(0xfefd);
+    /// DTLS 1.3.
+    pub const DTLS13: Self = Self(0xfefc);
+
+    /// The version number in reports: `ssl2`, `ssl3`, `1.0` … `1.3`, the same for DTLS; `None` for drafts and unknown values.
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::SSL2 => Some("ssl2"),
+            Self::SSL3 => Some("ssl3"),
+            Self::TLS10 | Self::DTLS10 => Some("1.0"),
+            Self::TLS11 => Some("1.1"),
+            Self::TLS12 | Self::DTLS12 => Some("1.2"),
+            Self::TLS13 | Self::DTLS13 => Some("1.3"),
+            _ => None,
+        }
+    }
+
+    /// A GREASE value (RFC 8701).
+    pub const fn is_grease(self) -> bool {
+        super::is_grease(self.0)
+    }
+
+    /// The number of a TLS 1.3 draft (`0x7f00` and the number).
+    pub const fn draft(self) -> Option<u8> {
+        if self.0 >> 8 == 0x7f { Some((self.0 & 0xff) as u8) } else { None }
+    }
+
+    /// A DTLS version.
+    pub const fn is_dtls(self) -> bool {
+        self.0 >> 8 == 0xfe
+    }
+
+    /// TLS 1.3 or DTLS 1.3 or one of their drafts: what follows the `ServerHello` is encrypted.
+    pub const fn is_tls13(self) -> bool {
+        matches!(self, Self::TLS13 | Self::DTLS13) || self.draft().is_some() || self.0 >> 8 == 0xfb
+    }
+
+    /// The TLS version whose rules apply: DTLS 1.2 is TLS 1.2, every draft of 1.3 is TLS 1.3.
+    #[must_use]
+    pub const fn as_tls(self) -> Self {
+        match self {
+            Self::DTLS10 => Self::TLS11,
+            Self::DTLS12 => Self::TLS12,
+            _ if self.is_tls13() => Self::TLS13,
+            other => other,
+        }
+    }
+
+    /// From old to new: drafts of 1.3 lie between 1.2 and 1.3 in their order, DTLS beside its TLS version, unknown values lowest.
+    pub const fn rank(self) -> u32 {
+        match self.draft() {
+            Some(number) => ((Self::TLS12.0 as u32) << 8) + 1 + number as u32 / 2,
+            None if self.name().is_some() => (self.as_tls().0 as u32) << 8,
+            None if self.is_tls13() => ((Self::TLS12.0 as u32) << 8) + 0xff,
+            None => 0,
+        }
+    }
+
+    /// A name for sentences: `TLS 1.2`, `DTLS 1.2`, `SSL 3.0`, `TLS 1.3-draft23`, `version 0x0505`.
+    pub fn spoken(self) -> Spoken {
+        Spoken(self)
+    }
+}
+
+/// The schema's forms: `1.2`, `ssl3`, `1.3-draft23`, else hexadecimal.
+impl fmt::Display for ProtocolVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.name(), self.draft()) {
+            (Some(name), _) => f.pad(name),
+            (None, Some(number)) => write!(f, "1.3-draft{number}"),
+            (None, None) => write!(f, "0x{:04x}", self.0),
+        }
+    }
+}
+
+/// A version as sentences name it; see [`ProtocolVersion::spoken`].
+#[derive(Debug, Clone, Copy)]
+pub struct Spoken(ProtocolVersion);
+
+impl fmt::Display for Spoken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ProtocolVersion::SSL2 => f.write_str("SSL 2.0"),
+            ProtocolVersion::SSL3 => f.write_str("SSL 3.0"),
+            version if version.is_dtls() && version.name().is_some() => write!(f, "DTLS {version}"),
+            version if version.name().is_some() || version.draft().is_some() => write!(f, "TLS {version}"),
+            version => write!(f, "version {version}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_the_forms_of_the_schema() {
+        let forms = [
+            (0x0002, "ssl2"),
+            (0x0300, "ssl3"),
+            (0x0301, "1.0"),
+            (0x0304, "1.3"),
+            (0x7f17, "1.3-draft23"),
+            (0xfb17, "0xfb17"),
+            (0xfefd, "1.2"),
+            (0x0a0a, "0x0a0a"),
+        ];
+        for (value, form) in forms {
+            assert_eq!(ProtocolVersion(value).to_string(), form);
+        }
+        assert_eq!(ProtocolVersion::SSL3.spoken().to_string(), "SSL 3.0");
+        assert_eq!(ProtocolVersion::DTLS12.spoken().to_string(), "DTLS 1.2");
+        assert_eq!(ProtocolVersion(0x0505).spoken().to_string(), "version 0x0505");
+    }
+
+    #[test]
+    fn ranks_old_before_new() {
+        let order = [0x0a0a, 0x0002, 0x0300, 0x0302, 0x0303, 0x7f12, 0x7f17, 0xfb17, 0x0304].map(|value| ProtocolVersion(value).rank());
+        assert!(order.is_sorted_by(|a, b| a < b), "{order:x?}");
+        assert!(ProtocolVersion::DTLS12.rank() > ProtocolVersion::DTLS10.rank());
+    }
+
+    #[test]
+    fn datagram_versions_follow_their_tls_version() {
+        assert!(!ProtocolVersion::DTLS12.is_tls13() && ProtocolVersion::DTLS13.is_tls13());
+        assert_eq!(ProtocolVersion(0x7f1c).as_tls(), ProtocolVersion::TLS13);
+        assert_eq!(ProtocolVersion::DTLS10.as_tls(), ProtocolVersion::TLS11);
+    }
+}
