@@ -83,3 +83,12 @@ pub const FRAGMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A frame longer than this is a damaged file: libpcap's own limit for the largest link types is 128 MiB, for all others 256 KiB.
 pub const FRAME_LEN: u32 = 16 << 20;
+
+/// Distinct certificates remembered by a shard: some kilobytes each, so some ten megabytes at most.
+pub const CERTIFICATES: usize = 4096;
+
+/// Distinct judgements of chains remembered by a shard.
+pub const CHAINS: usize = 4096;
+
+/// Signatures verified for one chain: a path of ordinary length needs one for each certificate; a hostile chain of equal names would need a thousand.
+pub const SIGNATURE_CHECKS: usize = 48;
