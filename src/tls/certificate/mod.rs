@@ -219,6 +219,11 @@ impl Certificate {
         signature::is_signed_by(&self.der, &issuer.der)
     }
 
+    /// The same for a key that stands alone: the DER of a `SubjectPublicKeyInfo`.
+    pub fn is_signed_by_key(&self, key: &[u8]) -> Option<bool> {
+        signature::is_signed_by_key(&self.der, key)
+    }
+
     /// Covers this DNS name or IP literal by RFC 9525 section 6: subjectAltName only, a wildcard in the left-most label only and for
     /// exactly one label, case and a trailing dot of `name` ignored. The common name is never looked at.
     pub fn covers(&self, name: &str) -> bool {

@@ -41,7 +41,10 @@ pub(super) fn readable(name: &X509Name<'_>) -> String {
 
 /// The last common name of a name: the most specific one.
 pub(super) fn common_name(name: &X509Name<'_>) -> Option<String> {
-    name.iter_attributes().filter(|attribute| attribute.attr_type().to_id_string() == COMMON_NAME).last().map(|attribute| value_text(attribute.attr_value()))
+    name.iter_attributes()
+        .filter(|attribute| attribute.attr_type().to_id_string() == COMMON_NAME)
+        .last()
+        .map(|attribute| value_text(attribute.attr_value()))
 }
 
 /// An IP literal, with or without the brackets of a URI.
@@ -76,7 +79,13 @@ fn value_text(value: &Any<'_>) -> String {
             .chunks_exact(4)
             .map(|quad| char::from_u32(u32::from_be_bytes(quad.try_into().unwrap_or_default())).unwrap_or(char::REPLACEMENT_CHARACTER))
             .collect(),
-        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::VisibleString | Tag::T61String | Tag::GeneralString => {
+        Tag::Utf8String
+        | Tag::PrintableString
+        | Tag::Ia5String
+        | Tag::NumericString
+        | Tag::VisibleString
+        | Tag::T61String
+        | Tag::GeneralString => {
             // T61 and careless tools put Latin-1 here.
             std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().copied().map(char::from).collect(), str::to_owned)
         }

@@ -199,7 +199,7 @@ fn subtrees(list: Option<&[GeneralSubtree<'_>]>, dns: &mut Vec<String>) -> bool 
     others
 }
 
-/// Features ::= SEQUENCE OF INTEGER, with status_request (5) or status_request_v2 (17) among them.
+/// `Features ::= SEQUENCE OF INTEGER`, with `status_request` (5) or `status_request_v2` (17) among them.
 fn demands_staple(value: &[u8]) -> bool {
     <Vec<u16>>::from_der(value).is_ok_and(|(_, features)| features.iter().any(|feature| matches!(feature, 5 | 17)))
 }
@@ -226,7 +226,7 @@ fn key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
     }
 }
 
-/// RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }: the parser does not read it under the RSASSA-PSS identifier.
+/// `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }`: the parser does not read it under the RSASSA-PSS identifier.
 fn pss_bits(key: &[u8]) -> Option<u32> {
     let (_, sequence) = Any::from_der(key).ok()?;
     let (_, modulus) = Any::from_der(sequence.data).ok()?;
@@ -260,10 +260,10 @@ fn signature_name(algorithm: &AlgorithmIdentifier<'_>) -> (String, SignatureHash
             .map_or(SignatureHash::Sha1, |params| hash_of(&params.hash_algorithm_oid().to_id_string()));
         return (format!("RSA-PSS-{}", hash_name(hash)), hash);
     }
-    SIGNATURES.iter().find(|(known, ..)| *known == oid).map_or_else(
-        || (oid.clone(), SignatureHash::Unknown),
-        |(_, name, hash)| ((*name).to_owned(), *hash),
-    )
+    SIGNATURES
+        .iter()
+        .find(|(known, ..)| *known == oid)
+        .map_or_else(|| (oid.clone(), SignatureHash::Unknown), |(_, name, hash)| ((*name).to_owned(), *hash))
 }
 
 fn hash_of(oid: &str) -> SignatureHash {

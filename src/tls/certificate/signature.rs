@@ -14,8 +14,8 @@ pub(super) fn is_signed_by(certificate: &[u8], issuer: &[u8]) -> Option<bool> {
     verifies(&certificate, issuer.public_key())
 }
 
-/// The same for a key that stands alone, as the DER of a SubjectPublicKeyInfo.
-pub(crate) fn is_signed_by_key(certificate: &[u8], key: &[u8]) -> Option<bool> {
+/// The same for a key that stands alone, as the DER of a `SubjectPublicKeyInfo`.
+pub(super) fn is_signed_by_key(certificate: &[u8], key: &[u8]) -> Option<bool> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let (_, key) = SubjectPublicKeyInfo::from_der(key).ok()?;
     verifies(&certificate, &key)
