@@ -96,3 +96,11 @@ pub const UNANSWERED_REPORTS: u32 = 64;
 
 /// Servers for which that is counted, in each partition.
 pub const UNANSWERED_SERVERS: usize = 1024;
+/// Distinct certificates remembered by a shard: some kilobytes each, so some ten megabytes at most.
+pub const CERTIFICATES: usize = 4096;
+
+/// Distinct judgements of chains remembered by a shard.
+pub const CHAINS: usize = 4096;
+
+/// Signatures verified for one chain: a path of ordinary length needs one for each certificate; a hostile chain of equal names would need a thousand.
+pub const SIGNATURE_CHECKS: usize = 48;

@@ -1,0 +1,78 @@
+//! Certificates seen, each parsed once.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+
+use super::Certificate;
+use crate::limits;
+
+/// A bounded table from DER to the parsed certificate: a busy server's chain is parsed once, not once a connection.
+///
+/// Two generations: when the young one is full it becomes the old one, and what was not asked for in the meantime is forgotten. What is
+/// forgotten costs a second parse, never a different answer.
+#[derive(Debug, Default)]
+pub struct CertificateStore {
+    hasher: RandomState,
+    young: HashTable<Arc<Certificate>>,
+    old: HashTable<Arc<Certificate>>,
+}
+
+impl CertificateStore {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The certificate with this DER, parsed now if it was not known.
+    pub fn intern(&mut self, der: &[u8]) -> Arc<Certificate> {
+        let hash = self.hasher.hash_one(der);
+        let same = |known: &Arc<Certificate>| *known.der == *der;
+        if let Some(known) = self.young.find(hash, same) {
+            return Arc::clone(known);
+        }
+        let certificate = self.old.find(hash, same).map_or_else(|| Arc::new(Certificate::parse(der)), Arc::clone);
+        if self.young.len() >= limits::CERTIFICATES / 2 {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        let hasher = &self.hasher;
+        self.young.insert_unique(hash, Arc::clone(&certificate), |known| hasher.hash_one(&*known.der));
+        certificate
+    }
+
+    /// How many are held.
+    pub fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_der_is_parsed_once() {
+        let mut store = CertificateStore::new();
+        let (first, second, other) = (store.intern(b"x"), store.intern(b"x"), store.intern(b"y"));
+        assert!(Arc::ptr_eq(&first, &second));
+        assert!(!Arc::ptr_eq(&first, &other));
+        assert_eq!(store.len(), 2);
+    }
+
+    #[test]
+    fn a_flood_of_certificates_does_not_grow_it() {
+        let mut store = CertificateStore::new();
+        for number in 0..limits::CERTIFICATES * 3 {
+            store.intern(&number.to_be_bytes());
+        }
+        assert!(store.len() <= limits::CERTIFICATES);
+    }
+}
