@@ -56,7 +56,7 @@ pub(super) fn on_message(h: &mut Handshake, shared: &mut Shared, side: Side, kin
             let parsed = CertificateRequest::parse(body, h.version().unwrap_or(ProtocolVersion::TLS12));
             keep(&mut h.certificate_request, parsed, place)
         }
-        (Side::Server, HandshakeType::CERTIFICATE_STATUS) => keep(&mut h.staple, OcspStaple::from_status(body), place),
+        (Side::Server, HandshakeType::CERTIFICATE_STATUS) => keep(&mut h.staple, OcspStaple::parse_certificate_status(body), place),
         (Side::Server, HandshakeType::NEW_SESSION_TICKET) => keep(&mut h.session_ticket, SessionTicket::parse(body), place),
         (Side::Server, HandshakeType::SERVER_HELLO_DONE) => {
             h.server_hello_done.get_or_insert(place.mark);

@@ -15,7 +15,7 @@ use crate::handshake::facts::{AlertSeen, Chain, Outcome, Protocol};
 use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
 use crate::tls::client_hello::{ClientHello, Ech};
-use crate::tls::fingerprint;
+use crate::tls::fingerprint::{self, Carrier};
 use crate::tls::message::OcspStatus;
 
 use super::{
@@ -162,7 +162,11 @@ fn tls(h: &Handshake) -> Tls {
 
 fn client(h: &Handshake, hello: &ClientHello) -> TlsClient {
     let chain = h.client_chain.as_ref().map(|seen| &seen.what);
-    let quic_or_tls = if h.protocol == Protocol::Quic { 'q' } else if h.protocol == Protocol::Dtls { 'd' } else { 't' };
+    let carrier = match h.protocol {
+        Protocol::Quic => Carrier::Quic,
+        Protocol::Dtls => Carrier::Dtls,
+        _ => Carrier::Tcp,
+    };
     TlsClient {
         server_name: hello.server_name().map(text),
         supported_versions: hello.supported_versions().filter(|v| !v.is_grease()).map(|v| v.to_string()).collect(),
@@ -176,7 +180,7 @@ fn client(h: &Handshake, hello: &ClientHello) -> TlsClient {
         certificate_compression: hello.compress_certificate().map(|algorithm| algorithm.to_string()).collect(),
         ech: hello.ech().map(|ech| ech_word(&ech).to_owned()),
         ja3: fingerprint::ja3(hello),
-        ja4: fingerprint::ja4(hello, quic_or_tls),
+        ja4: fingerprint::ja4(hello, carrier),
         certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested,
         certificates: chain.map(|chain| chain.certificates.iter().map(|cert| certificate(cert)).collect()).unwrap_or_default(),
     }
