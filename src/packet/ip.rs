@@ -152,9 +152,10 @@ pub(super) fn fits_ip(rest: &Cursor<'_>) -> Option<Next> {
     let first = *rest.bytes().first()?;
     match first >> 4 {
         4 => {
-            let &[_, _, l0, l1, ..] = rest.peek::<20>()?;
+            let &[_, _, l0, l1, _, _, f0, f1, _, protocol, ..] = rest.peek::<20>()?;
             let (header_len, total_len) = (u32::from(first & 0x0f) * 4, u32::from(u16::from_be_bytes([l0, l1])));
-            let fits = header_len >= 20 && (total_len == 0 || (total_len >= header_len && total_len <= rest.wire()));
+            let offloaded = total_len == 0 && matches!(protocol, TCP | UDP) && u16::from_be_bytes([f0, f1]) & 0xbfff == 0;
+            let fits = header_len >= 20 && (offloaded || (total_len >= header_len && total_len <= rest.wire()));
             fits.then_some(Next::Ipv4)
         }
         6 => {

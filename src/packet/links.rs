@@ -60,6 +60,12 @@ const fn cooked_payload(device: [u8; 2], protocol: [u8; 2]) -> Result<Next, Skip
     }
 }
 
+/// Both 20-byte addresses, then an encapsulation header (RFC 4391 section 6).
+fn infiniband(walk: &mut Walk<'_>) -> Result<Next, Skip> {
+    let &[.., t0, t1, _, _] = walk.rest.take::<44>()?;
+    Ok(Next::Ether(u16::from_be_bytes([t0, t1])))
+}
+
 /// Netfilter log: attributes in the byte order of the machine that wrote them, one of which is the packet.
 fn netfilter_log(walk: &mut Walk<'_>) -> Result<Next, Skip> {
     const PAYLOAD: u8 = 9;
@@ -145,6 +151,7 @@ static LINKS: &[Link] = &[
     row(205, "Cisco HDLC with direction", |walk| after_direction(walk, Next::Link(LinkType(104)))),
     row(219, "MPLS", |_| Ok(Next::Mpls)),
     row(239, "netfilter log", netfilter_log),
+    row(242, "IP over InfiniBand", infiniband),
     row(258, "Apple packet tap", packet_tap),
     unread(6, "token ring"),
     unread(8, "SLIP"),
@@ -161,7 +168,6 @@ static LINKS: &[Link] = &[
     unread(220, "Linux USB, memory-mapped"),
     unread(224, "Fibre Channel"),
     unread(227, "SocketCAN"),
-    unread(242, "IP over InfiniBand"),
     unread(249, "USBPcap"),
     unread(251, "Bluetooth Low Energy"),
     unread(252, "Wireshark upper PDU"),

@@ -36,6 +36,11 @@ impl Walk<'_> {
                 }
                 Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
             }
+            ether::SECURITY_GROUP => {
+                self.descend()?;
+                let &[.., t0, t1] = self.rest.take::<8>()?;
+                Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
+            }
             ether::MPLS | ether::MPLS_UPSTREAM => Ok(Next::Mpls),
             ether::PPPOE => Ok(Next::Pppoe),
             ether::PPP => Ok(Next::Ppp),
@@ -180,6 +185,8 @@ pub(super) mod ether {
     pub(in crate::packet) const SERVICE_VLAN: u16 = 0x88a8;
     /// ERSPAN types I and II.
     pub(in crate::packet) const ERSPAN: u16 = 0x88be;
+    /// Cisco's security group tag.
+    pub(in crate::packet) const SECURITY_GROUP: u16 = 0x8909;
     /// LLDP.
     pub(in crate::packet) const LLDP: u16 = 0x88cc;
     /// Q-in-Q before 802.1ad.

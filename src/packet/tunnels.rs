@@ -113,8 +113,8 @@ fn geneve(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
 fn gtpu(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
     let &[flags, kind, l0, l1, _, _, _, _] = rest.take::<8>().ok()?;
     let len = u32::from(u16::from_be_bytes([l0, l1]));
-    // version 1, GTP and not GTP', a user's packet
-    if flags & 0xf8 != 0x30 || kind != 0xff || len > rest.wire() {
+    // version 1, GTP and not GTP'; the spare bit is the receiver's to ignore; a user's packet
+    if flags & 0xf0 != 0x30 || kind != 0xff || len > rest.wire() {
         return None;
     }
     rest.limit(len);
