@@ -84,6 +84,12 @@ pub const FRAGMENT_BYTES: usize = 16 << 20;
 /// Packet time after which a partly arrived IP packet is given up (RFC 1122 section 3.3.2 has 60 to 120 s; Linux waits 30 s).
 pub const FRAGMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Separate runs of bytes in one IP packet being joined: fragments in order make one, and no network shuffles this many.
+pub const FRAGMENT_HOLES: usize = 64;
+
+/// Incomplete IP packets remembered for the connections they belonged to, until these ask.
+pub const FRAGMENT_LOST: usize = 256;
+
 /// A frame longer than this is a damaged file: libpcap's own limit for the largest link types is 128 MiB, for all others 256 KiB.
 pub const FRAME_LEN: u32 = 16 << 20;
 

@@ -2,11 +2,34 @@
 //!
 //! [`Decoder::decode`] peels link layer, tags, tunnels and IP (joining IP fragments within bounds) and gives a borrowed view. What it cannot
 //! decode it names by [`Skip`], so that frames in = frames decoded + frames skipped by reason.
+//!
+//! - `decoder`: the entry; `walk`: the loop over layers, TCP and UDP views; `cursor`: bounds.
+//! - `links`, `radio`, `tags`, `tunnels`, `ip`, `icmp`: a step of the walk for each header.
+//! - `fragments`: IP packets being joined. `options`: TCP options.
+
+mod cursor;
+mod decoder;
+mod fragments;
+mod icmp;
+mod ip;
+mod links;
+mod options;
+mod radio;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod tunnels;
+mod walk;
 
 use std::net::IpAddr;
 
 use crate::flow::{Endpoint, FlowKey, Path, Transport};
 use crate::time::Mark;
+
+pub use self::decoder::Decoder;
+pub use self::fragments::{FragmentCounters, LostFragments};
+pub use self::links::{link_name, reads_link};
+pub use self::options::tcp_options;
 
 /// What a frame held.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +38,7 @@ pub enum Packet<'a> {
     Tcp(Segment<'a>),
     /// A UDP datagram.
     Udp(Datagram<'a>),
-    /// An ICMP or ICMPv6 error that quotes a TCP or UDP packet.
+    /// An ICMP or `ICMPv6` error that quotes a TCP or UDP packet.
     IcmpError(IcmpError),
     /// Nothing of use, and why.
     Skipped(Skip),
@@ -189,15 +212,15 @@ pub struct Datagram<'a> {
 /// What an ICMP error says, the same for both IP versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IcmpKind {
-    /// Network, host or address unreachable, no route (ICMP 3/0 3/1 3/5–3/8 3/11 3/12, ICMPv6 1/0 1/2 1/3).
+    /// Network, host or address unreachable, no route (ICMP 3/0 3/1 3/5–3/8 3/11 3/12, `ICMPv6` 1/0 1/2 1/3).
     Unreachable,
     /// Port unreachable (3/3, 1/4); also protocol unreachable (3/2).
     PortUnreachable,
-    /// Administratively prohibited (3/9 3/10 3/13, ICMPv6 1/1 1/5 1/6).
+    /// Administratively prohibited (3/9 3/10 3/13, `ICMPv6` 1/1 1/5 1/6).
     Prohibited,
-    /// Fragmentation needed or packet too big (3/4, ICMPv6 2/0), with the next-hop MTU in bytes (zero when the router did not say).
+    /// Fragmentation needed or packet too big (3/4, `ICMPv6` 2/0), with the next-hop MTU in bytes (zero when the router did not say).
     TooBig(u32),
-    /// Time to live or hop limit exceeded, or reassembly time exceeded (11, ICMPv6 3).
+    /// Time to live or hop limit exceeded, or reassembly time exceeded (11, `ICMPv6` 3).
     TimeExceeded,
     /// Any other error.
     Other,

@@ -1,0 +1,70 @@
+//! The decoder: a walk for each frame, and the fragments that wait for their like.
+
+use crate::frame::Frame;
+use crate::packet::cursor::Cursor;
+use crate::packet::fragments::{FragmentCounters, Fragments, Joined, LostFragments};
+use crate::packet::walk::{Next, Walk};
+use crate::packet::{Packet, Skip};
+use crate::time::Timestamp;
+
+/// Decodes frames. Holds nothing but IP fragments, so frames of one IP packet must come to the same decoder.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    fragments: Fragments,
+    joined: Vec<u8>,
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Decodes a frame to its innermost packet. The packet borrows from the frame or, when this frame completed a fragmented IP packet, from
+    /// the decoder.
+    pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Packet<'a> {
+        if self.fragments.due(frame.head.time) {
+            self.fragments.expire(frame.head.time);
+        }
+        let mut walk = Walk::new(frame);
+        let packet = walk.run(Next::Link(frame.head.link));
+        if walk.piece.is_none() { packet } else { self.join(&walk) }
+    }
+
+    /// What became of fragmented packets so far.
+    pub const fn fragment_counters(&self) -> FragmentCounters {
+        self.fragments.counters
+    }
+
+    /// The fragmented packets given up since the last call whose flow is known, at most [`crate::limits::FRAGMENT_LOST`].
+    pub fn take_lost(&mut self) -> Vec<LostFragments> {
+        self.fragments.take_lost()
+    }
+
+    /// Gives up all packets still waiting for fragments: the capture ends at `now`.
+    pub fn finish(&mut self, now: Timestamp) {
+        self.fragments.expire_all(now);
+    }
+
+    /// Adds a fragment and, when its packet is whole, walks on. What is in it may again be a fragment: of a tunnel's inner packet.
+    fn join<'a>(&'a mut self, walk: &Walk<'_>) -> Packet<'a> {
+        let Some(mut joined) = walk.piece.and_then(|piece| self.fragments.add(walk, piece)) else { return Packet::Skipped(Skip::Fragment) };
+        loop {
+            if joined.around.depth > crate::limits::TUNNEL_DEPTH {
+                return Packet::Skipped(Skip::TooDeep);
+            }
+            let mut inner = resume(&joined);
+            inner.run(Next::Payload(joined.protocol));
+            let Some(piece) = inner.piece else { break };
+            let Some(next) = self.fragments.add(&inner, piece) else { return Packet::Skipped(Skip::Fragment) };
+            joined = next;
+        }
+        self.joined = std::mem::take(&mut joined.bytes);
+        let rest = Cursor::new(&self.joined, joined.wire);
+        Walk { rest, around: joined.around, piece: None }.run(Next::Payload(joined.protocol))
+    }
+}
+
+fn resume(joined: &Joined) -> Walk<'_> {
+    Walk { rest: Cursor::new(&joined.bytes, joined.wire), around: joined.around, piece: None }
+}

@@ -1,0 +1,187 @@
+//! IPv4 (RFC 791), IPv6 with its extension headers (RFC 8200), authentication header (RFC 4302), UDP (RFC 768).
+//!
+//! Checksums are not verified: a capture at the sender sees them before the network card fills them in.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::flow::Layer;
+use crate::packet::cursor::Cursor;
+use crate::packet::walk::{Next, Piece, Walk};
+use crate::packet::{IpFacts, Skip};
+
+impl Walk<'_> {
+    /// An IP packet of either version.
+    pub(super) fn ip(&self) -> Result<Next, Skip> {
+        match self.rest.bytes().first().map(|byte| byte >> 4) {
+            Some(4) => Ok(Next::Ipv4),
+            Some(6) => Ok(Next::Ipv6),
+            Some(_) => Err(Skip::Malformed),
+            None if self.rest.wire() == 0 => Err(Skip::Malformed),
+            None => Err(Skip::Truncated),
+        }
+    }
+
+    pub(super) fn ipv4(&mut self) -> Result<Next, Skip> {
+        let &[first, _, l0, l1, i0, i1, f0, f1, ttl, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = self.rest.take::<20>()?;
+        let header_len = u32::from(first & 0x0f) * 4;
+        if first >> 4 != 4 || header_len < 20 {
+            return Err(Skip::Malformed);
+        }
+        let mut total_len = u32::from(u16::from_be_bytes([l0, l1]));
+        if total_len == 0 {
+            // segmentation offload: the card fills in the length of each segment it cuts
+            total_len = self.rest.wire().saturating_add(20);
+        } else if total_len < header_len {
+            return Err(Skip::Malformed);
+        } else {
+            self.rest.limit(total_len - 20);
+        }
+        if header_len > 20 {
+            self.rest.skip(header_len as usize - 20)?;
+        }
+        let (id, fragment) = (u16::from_be_bytes([i0, i1]), u16::from_be_bytes([f0, f1]));
+        self.around.source = IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3));
+        self.around.destination = IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3));
+        let dont_fragment = fragment & 0x4000 != 0;
+        self.around.ip = IpFacts { ttl, id: Some(id), dont_fragment, total_len, was_fragmented: self.around.joined };
+        if fragment & 0x3fff != 0 {
+            let (offset, more) = (u32::from(fragment & 0x1fff) * 8, fragment & 0x2000 != 0);
+            return Err(self.stop_at(Piece { id: u32::from(id), protocol, offset, more, header_len }));
+        }
+        Ok(Next::Payload(protocol))
+    }
+
+    pub(super) fn ipv6(&mut self) -> Result<Next, Skip> {
+        let &[first, _, _, _, l0, l1, next, ttl] = self.rest.take::<8>()?;
+        if first >> 4 != 6 {
+            return Err(Skip::Malformed);
+        }
+        let payload_len = u32::from(u16::from_be_bytes([l0, l1]));
+        if payload_len > 0 {
+            self.rest.limit(payload_len + 32);
+        }
+        // zero is segmentation offload or a jumbogram (RFC 2675): the frame tells
+        let total_len = if payload_len > 0 { payload_len + 40 } else { self.rest.wire().saturating_add(8) };
+        self.around.source = IpAddr::V6(Ipv6Addr::from(*self.rest.take::<16>()?));
+        self.around.destination = IpAddr::V6(Ipv6Addr::from(*self.rest.take::<16>()?));
+        self.around.ip = IpFacts { ttl, id: None, dont_fragment: true, total_len, was_fragmented: self.around.joined };
+        Ok(Next::Payload(next))
+    }
+
+    /// The payload of an IP packet, or what follows an extension header.
+    pub(super) fn payload(&mut self, protocol: u8) -> Result<Next, Skip> {
+        let v6 = self.around.source.is_ipv6();
+        match protocol {
+            TCP => Ok(Next::Tcp),
+            UDP => self.udp(),
+            ICMP if !v6 => Ok(Next::Icmp),
+            ICMPV6 if v6 => Ok(Next::Icmp),
+            IPV4 => self.push(Layer::IpInIp).map(|()| Next::Ipv4),
+            IPV6 => self.push(Layer::IpInIp).map(|()| Next::Ipv6),
+            GRE => self.gre(),
+            MPLS => Ok(Next::Mpls),
+            AH => {
+                let &[next, len] = self.rest.take::<2>()?;
+                self.rest.skip(usize::from(len) * 4 + 6)?;
+                Ok(Next::Payload(next))
+            }
+            HOP_BY_HOP | DESTINATION | MOBILITY | HIP | SHIM6 if v6 => {
+                let &[next, len] = self.rest.take::<2>()?;
+                self.rest.skip(usize::from(len) * 8 + 6)?;
+                Ok(Next::Payload(next))
+            }
+            ROUTING if v6 => self.routing(),
+            FRAGMENT if v6 => self.fragment(),
+            _ => Err(Skip::IpProtocol),
+        }
+    }
+
+    /// A routing header that is not used up: the flow's destination is the last stop, as the answer will have it (RFC 8200 section 4.4,
+    /// RFC 6275 section 6.4, RFC 8754 section 2).
+    fn routing(&mut self) -> Result<Next, Skip> {
+        let &[next, len, kind, segments_left] = self.rest.take::<4>()?;
+        let body = self.rest.take_slice(usize::from(len) * 8 + 4)?;
+        let mut stops = body.get(4..).unwrap_or_default().chunks_exact(16).take(usize::from(len) / 2);
+        let last = match kind {
+            0 | 2 if segments_left > 0 => stops.next_back(),
+            4 if segments_left > 0 => stops.next(),
+            _ => None,
+        };
+        if let Some(last) = last.and_then(|stop| <[u8; 16]>::try_from(stop).ok()) {
+            self.around.destination = IpAddr::V6(Ipv6Addr::from(last));
+        }
+        Ok(Next::Payload(next))
+    }
+
+    fn fragment(&mut self) -> Result<Next, Skip> {
+        let before = self.rest.wire();
+        let &[next, _, o0, o1, i0, i1, i2, i3] = self.rest.take::<8>()?;
+        let field = u16::from_be_bytes([o0, o1]);
+        let (offset, more) = (u32::from(field & 0xfff8), field & 1 != 0);
+        if offset == 0 && !more {
+            return Ok(Next::Payload(next)); // atomic (RFC 6946)
+        }
+        let header_len = self.around.ip.total_len.saturating_sub(before);
+        Err(self.stop_at(Piece { id: u32::from_be_bytes([i0, i1, i2, i3]), protocol: next, offset, more, header_len }))
+    }
+
+    /// Ends the walk at a fragment. All but the last fragment hold a multiple of eight bytes, and none reaches beyond the largest packet.
+    fn stop_at(&mut self, piece: Piece) -> Skip {
+        let len = self.rest.wire();
+        if len == 0 || (piece.more && !len.is_multiple_of(8)) || piece.offset.saturating_add(len) > u32::from(u16::MAX) {
+            return Skip::Malformed;
+        }
+        self.piece = Some(piece);
+        Skip::Fragment
+    }
+
+    fn udp(&mut self) -> Result<Next, Skip> {
+        let &[f0, f1, t0, t1, l0, l1, _, _] = self.rest.take::<8>()?;
+        match u16::from_be_bytes([l0, l1]) {
+            0 => {} // as with TCP, filled in later
+            len @ 8.. => self.rest.limit(u32::from(len) - 8),
+            _ => return Err(Skip::Malformed),
+        }
+        let (from, to) = (u16::from_be_bytes([f0, f1]), u16::from_be_bytes([t0, t1]));
+        Ok(self.udp_tunnel(from, to)?.unwrap_or(Next::Datagram(from, to)))
+    }
+}
+
+/// A strict look at what should be an IP packet: version, header length and total length must agree with what is there.
+pub(super) fn fits_ip(rest: &Cursor<'_>) -> Option<Next> {
+    let first = *rest.bytes().first()?;
+    match first >> 4 {
+        4 => {
+            let &[_, _, l0, l1, _, _, f0, f1, _, protocol, ..] = rest.peek::<20>()?;
+            let (header_len, total_len) = (u32::from(first & 0x0f) * 4, u32::from(u16::from_be_bytes([l0, l1])));
+            let offloaded = total_len == 0 && matches!(protocol, TCP | UDP) && u16::from_be_bytes([f0, f1]) & 0xbfff == 0;
+            let fits = header_len >= 20 && (offloaded || (total_len >= header_len && total_len <= rest.wire()));
+            fits.then_some(Next::Ipv4)
+        }
+        6 => {
+            let &[_, _, _, _, l0, l1, ..] = rest.peek::<40>()?;
+            (u32::from(u16::from_be_bytes([l0, l1])) + 40 <= rest.wire()).then_some(Next::Ipv6)
+        }
+        _ => None,
+    }
+}
+
+// Protocol numbers (https://www.iana.org/assignments/protocol-numbers).
+const HOP_BY_HOP: u8 = 0;
+const ICMP: u8 = 1;
+const IPV4: u8 = 4;
+/// TCP.
+pub(super) const TCP: u8 = 6;
+/// UDP.
+pub(super) const UDP: u8 = 17;
+const IPV6: u8 = 41;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const GRE: u8 = 47;
+const AH: u8 = 51;
+const ICMPV6: u8 = 58;
+const DESTINATION: u8 = 60;
+const MOBILITY: u8 = 135;
+const MPLS: u8 = 137;
+const HIP: u8 = 139;
+const SHIM6: u8 = 140;

@@ -1,0 +1,88 @@
+//! TCP options (RFC 9293 section 3.2, RFC 7323, RFC 2018, RFC 7413), decoded when somebody asks.
+
+use crate::packet::TcpOptions;
+
+/// Reads the options of a segment. Never fails: it stops at the first that contradicts itself or is cut, and keeps what it has.
+pub fn tcp_options(mut options: &[u8]) -> TcpOptions {
+    let mut read = TcpOptions::default();
+    loop {
+        options = match options {
+            [] | [END, ..] => return read,
+            [NO_OPERATION, rest @ ..] => rest,
+            [kind, len, rest @ ..] => {
+                let Some((body, rest)) = usize::from(*len).checked_sub(2).and_then(|len| rest.split_at_checked(len)) else { return read };
+                read_one(&mut read, *kind, body);
+                rest
+            }
+            [_] => return read,
+        };
+    }
+}
+
+/// A repeated option counts the first time only, save SACK.
+fn read_one(read: &mut TcpOptions, kind: u8, body: &[u8]) {
+    match (kind, body) {
+        (MSS, &[high, low]) if read.mss.is_none() => read.mss = Some(u16::from_be_bytes([high, low])),
+        (WINDOW_SCALE, &[shift]) if read.window_scale.is_none() => read.window_scale = Some(shift),
+        (SACK_PERMITTED, []) => read.sack_permitted = true,
+        (SACK, blocks) => {
+            for (slot, block) in read.sack.iter_mut().zip(blocks.chunks_exact(8)) {
+                if let &[l0, l1, l2, l3, r0, r1, r2, r3] = block {
+                    *slot = Some((u32::from_be_bytes([l0, l1, l2, l3]), u32::from_be_bytes([r0, r1, r2, r3])));
+                }
+            }
+        }
+        (FAST_OPEN, _) | (EXPERIMENT, [0xf9, 0x89, ..]) => read.fast_open = true,
+        _ => {}
+    }
+}
+
+const END: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const MSS: u8 = 2;
+const WINDOW_SCALE: u8 = 3;
+const SACK_PERMITTED: u8 = 4;
+const SACK: u8 = 5;
+const FAST_OPEN: u8 = 34;
+/// Shared by experiments, told apart by their first two bytes (RFC 6994): 0xf989 was Fast Open's before it had a number.
+const EXPERIMENT: u8 = 254;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_linux_syn() {
+        let read = tcp_options(&[2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7]);
+        assert_eq!(read, TcpOptions { mss: Some(1460), window_scale: Some(7), sack_permitted: true, ..TcpOptions::default() });
+    }
+
+    #[test]
+    fn selective_acknowledgments() {
+        let read = tcp_options(&[1, 1, 5, 18, 0, 0, 0, 10, 0, 0, 0, 20, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 3]);
+        assert_eq!(read.sack, [Some((10, 20)), Some((u32::MAX, 3)), None, None]);
+    }
+
+    #[test]
+    fn fast_open_with_and_without_cookie_and_as_experiment() {
+        assert!(tcp_options(&[34, 2]).fast_open);
+        assert!(tcp_options(&[34, 10, 1, 2, 3, 4, 5, 6, 7, 8]).fast_open);
+        assert!(tcp_options(&[254, 4, 0xf9, 0x89]).fast_open);
+        assert!(!tcp_options(&[254, 4, 0xe2, 0xd4]).fast_open);
+    }
+
+    #[test]
+    fn stops_at_nonsense_and_at_the_end() {
+        assert_eq!(tcp_options(&[2, 1, 2, 4, 5, 0xb4]), TcpOptions::default());
+        assert_eq!(tcp_options(&[0, 2, 4, 5, 0xb4]), TcpOptions::default());
+        assert_eq!(tcp_options(&[3, 3, 2, 2, 4, 5]), TcpOptions { window_scale: Some(2), ..TcpOptions::default() });
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            tcp_options(&bytes);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Tunnels over IP and UDP: GRE (RFC 2784, 2890, 2637) with ERSPAN and WCCP in it, VXLAN (RFC 7348), Geneve (RFC 8926), GTP-U (3GPP TS 29.281),
+//! Teredo (RFC 4380), L2TP (RFC 2661).
+//!
+//! A UDP tunnel is known by its port and by an inner header that fits strictly; otherwise the datagram is just that.
+
+use crate::flow::Layer;
+use crate::packet::Skip;
+use crate::packet::cursor::Cursor;
+use crate::packet::ip::fits_ip;
+use crate::packet::tags::{ether, fits_ethernet};
+use crate::packet::walk::{Next, Walk};
+
+impl Walk<'_> {
+    pub(super) fn gre(&mut self) -> Result<Next, Skip> {
+        let &[f0, f1, p0, p1] = self.rest.take::<4>()?;
+        let (flags, protocol) = (u16::from_be_bytes([f0, f1]), u16::from_be_bytes([p0, p1]));
+        match flags & 0x0007 {
+            0 if flags & 0x4000 == 0 => {}
+            1 => return self.pptp(flags, protocol),
+            _ => return Err(Skip::IpProtocol), // source routes were withdrawn with RFC 2784
+        }
+        if flags & 0x8000 != 0 {
+            self.rest.skip(4)?; // checksum and reserved
+        }
+        let key = if flags & 0x2000 == 0 { None } else { Some(u32::from_be_bytes(*self.rest.take::<4>()?)) };
+        let sequenced = flags & 0x1000 != 0;
+        if sequenced {
+            self.rest.skip(4)?;
+        }
+        self.push(Layer::Gre(key))?;
+        match protocol {
+            ether::ERSPAN if sequenced => {
+                let &[_, _, s0, s1, _, _, _, _] = self.rest.take::<8>()?;
+                self.push(Layer::Erspan(u16::from_be_bytes([s0, s1]) & 0x03ff))?;
+                Ok(Next::Ethernet)
+            }
+            ether::ERSPAN => self.push(Layer::Erspan(0)).map(|()| Next::Ethernet), // type I has no header
+            ether::ERSPAN_3 => {
+                let &[_, _, s0, s1, _, _, _, _, _, _, _, last] = self.rest.take::<12>()?;
+                if last & 1 != 0 {
+                    self.rest.skip(8)?; // platform-specific subheader
+                }
+                self.push(Layer::Erspan(u16::from_be_bytes([s0, s1]) & 0x03ff))?;
+                Ok(Next::Ethernet)
+            }
+            ether::WCCP => {
+                // version 2 puts four bytes before the packet, version 1 none
+                if fits_ip(&self.rest).is_none() {
+                    self.rest.skip(4)?;
+                }
+                Ok(Next::Ip)
+            }
+            ether::BRIDGED => Ok(Next::Ethernet),
+            kind => Ok(Next::Ether(kind)),
+        }
+    }
+
+    /// RFC 2637: the key is a length and a call number, which differs in each direction.
+    fn pptp(&mut self, flags: u16, protocol: u16) -> Result<Next, Skip> {
+        self.rest.skip(4)?;
+        if protocol != ether::PPP || flags & 0x1000 == 0 {
+            return Err(Skip::NotIp); // a bare acknowledgment
+        }
+        self.rest.skip(if flags & 0x0080 == 0 { 4 } else { 8 })?;
+        self.push(Layer::Gre(None))?;
+        Ok(Next::Ppp)
+    }
+
+    /// Enters the tunnel in a UDP datagram, if it is one.
+    #[inline]
+    pub(super) fn udp_tunnel(&mut self, from: u16, to: u16) -> Result<Option<Next>, Skip> {
+        let tunnel = match (from, to) {
+            (_, 4789 | 8472) => vxlan(self.rest),
+            (_, 6081) => geneve(self.rest),
+            (_, 2152) | (2152, _) => gtpu(self.rest),
+            (_, 3544) | (3544, _) => teredo(self.rest),
+            (_, 1701) | (1701, _) => l2tp(self.rest),
+            _ => return Ok(None),
+        };
+        let Some((layer, rest, next)) = tunnel else { return Ok(None) };
+        self.push(layer)?;
+        self.rest = rest;
+        Ok(Some(next))
+    }
+}
+
+fn vxlan(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
+    let &[flags, r0, r1, r2, v0, v1, v2, r3] = rest.take::<8>().ok()?;
+    // 0x88 is the group policy extension, with its group in the reserved bytes
+    let plain = flags == 0x08 && (r0, r1, r2) == (0, 0, 0);
+    ((plain || flags == 0x88) && r3 == 0 && fits_ethernet(&rest)).then_some((
+        Layer::Vxlan(u32::from_be_bytes([0, v0, v1, v2])),
+        rest,
+        Next::Ethernet,
+    ))
+}
+
+fn geneve(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
+    let &[first, flags, p0, p1, v0, v1, v2, reserved] = rest.take::<8>().ok()?;
+    if first >> 6 != 0 || flags & 0x3f != 0 || reserved != 0 {
+        return None;
+    }
+    rest.skip(usize::from(first & 0x3f) * 4).ok()?;
+    let next = match u16::from_be_bytes([p0, p1]) {
+        ether::BRIDGED => fits_ethernet(&rest).then_some(Next::Ethernet)?,
+        ether::IPV4 => fits_ip(&rest).filter(|next| *next == Next::Ipv4)?,
+        ether::IPV6 => fits_ip(&rest).filter(|next| *next == Next::Ipv6)?,
+        _ => return None,
+    };
+    Some((Layer::Geneve(u32::from_be_bytes([0, v0, v1, v2])), rest, next))
+}
+
+fn gtpu(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
+    let &[flags, kind, l0, l1, _, _, _, _] = rest.take::<8>().ok()?;
+    let len = u32::from(u16::from_be_bytes([l0, l1]));
+    // version 1, GTP and not GTP'; the spare bit is the receiver's to ignore; a user's packet
+    if flags & 0xf0 != 0x30 || kind != 0xff || len > rest.wire() {
+        return None;
+    }
+    rest.limit(len);
+    if flags & 0x07 != 0 {
+        let &[_, _, _, mut extension] = rest.take::<4>().ok()?;
+        while flags & 0x04 != 0 && extension != 0 {
+            let &[units] = rest.take::<1>().ok()?;
+            rest.skip((usize::from(units) * 4).checked_sub(2)?).ok()?;
+            [extension] = *rest.take::<1>().ok()?;
+        }
+    }
+    let next = fits_ip(&rest)?;
+    Some((Layer::Gtpu, rest, next))
+}
+
+fn teredo(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
+    if let Some(&[0x00, 0x01, id, auth]) = rest.peek::<4>() {
+        rest.skip(4 + usize::from(id) + usize::from(auth) + 9).ok()?; // nonce and confirmation
+    }
+    if let Some(&[0x00, 0x00]) = rest.peek::<2>() {
+        rest.skip(8).ok()?; // origin
+    }
+    fits_ip(&rest).filter(|next| *next == Next::Ipv6).map(|next| (Layer::Teredo, rest, next))
+}
+
+fn l2tp(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
+    let flags = u16::from_be_bytes(*rest.take::<2>().ok()?);
+    // a data message of version 2 with the reserved bits clear
+    if flags & 0xb4ff != 0x0002 {
+        return None;
+    }
+    if flags & 0x4000 != 0 {
+        let len = u32::from(u16::from_be_bytes(*rest.take::<2>().ok()?)).checked_sub(4)?;
+        if len > rest.wire() {
+            return None;
+        }
+        rest.limit(len);
+    }
+    rest.skip(4).ok()?; // tunnel and session
+    if flags & 0x0800 != 0 {
+        rest.skip(4).ok()?;
+    }
+    if flags & 0x0200 != 0 {
+        let pad = u16::from_be_bytes(*rest.take::<2>().ok()?);
+        rest.skip(usize::from(pad)).ok()?;
+    }
+    let mut inner = rest;
+    if let Some([0xff, 0x03]) = inner.peek::<2>() {
+        inner.skip(2).ok()?;
+    }
+    let &[first] = inner.take::<1>().ok()?;
+    let protocol = if first == 0 { inner.take::<1>().ok().map(|[low]| *low)? } else { first };
+    let next = match protocol {
+        0x21 => Next::Ipv4,
+        0x57 => Next::Ipv6,
+        _ => return None,
+    };
+    (fits_ip(&inner)? == next).then_some((Layer::L2tp, inner, next))
+}
