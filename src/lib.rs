@@ -4,12 +4,14 @@
 
 pub mod anomaly;
 pub mod capture;
+pub mod cli;
 pub mod diagnosis;
 pub mod error;
 pub mod flow;
 pub mod frame;
 pub mod handshake;
 pub mod limits;
+pub mod output;
 pub mod packet;
 pub mod preamble;
 pub mod report;
