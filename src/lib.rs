@@ -4,6 +4,7 @@
 
 pub mod anomaly;
 pub mod capture;
+pub mod cli;
 pub mod diagnosis;
 pub mod error;
 pub mod flow;
@@ -11,6 +12,7 @@ pub mod frame;
 pub mod handshake;
 pub mod incident;
 pub mod limits;
+pub mod output;
 pub mod packet;
 pub mod pipeline;
 pub mod preamble;

@@ -269,7 +269,9 @@ pub struct SummaryReport {
     pub bytes: u64,
     pub decoded: u64,
     pub skipped: std::collections::BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub first_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_time: Option<String>,
     pub flows: u64,
     pub handshakes: u64,

@@ -1,0 +1,242 @@
+//! Lines on a terminal: wrapping, indentation, styles.
+//!
+//! Everything printed goes through [`Layout`], and everything that does is escaped: text is given plain and styled by position.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use unicode_width::UnicodeWidthChar;
+
+use super::escape::{clip, escape, width};
+use super::style::Palette;
+
+/// A run of text in one style.
+pub type Span<'a> = (Style, &'a str);
+
+/// How wide, and in which colours.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    width: usize,
+    /// The styles.
+    pub palette: Palette,
+}
+
+impl Layout {
+    /// A layout for a terminal of so many columns; within [60, 110], the range in which prose reads well.
+    pub fn new(columns: Option<usize>, palette: Palette) -> Self {
+        Self { width: columns.unwrap_or(COLUMNS).clamp(NARROWEST, WIDEST), palette }
+    }
+
+    /// Columns in use.
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Wraps runs of text at spaces: `first` columns of indentation before the first line, `rest` before the others.
+    pub fn flow(&self, out: &mut dyn Write, first: usize, rest: usize, spans: &[Span<'_>]) -> io::Result<()> {
+        let room = self.width.saturating_sub(rest.max(first)).max(20);
+        let mut column = first;
+        let mut fresh = true;
+        write!(out, "{:first$}", "")?;
+        for word in words(spans, room) {
+            if !fresh && column.saturating_add(word.spaces).saturating_add(word.width) > self.width {
+                write!(out, "\n{:rest$}", "")?;
+                column = rest;
+            } else if !fresh {
+                write!(out, "{:1$}", "", word.spaces)?;
+                column = column.saturating_add(word.spaces);
+            }
+            for (style, text) in &word.pieces {
+                write!(out, "{style}{text}{style:#}")?;
+            }
+            column = column.saturating_add(word.width);
+            fresh = false;
+        }
+        writeln!(out)
+    }
+
+    /// A paragraph in no particular style.
+    pub fn prose(&self, out: &mut dyn Write, indent: usize, text: &str) -> io::Result<()> {
+        self.flow(out, indent, indent, &[(Style::new(), text)])
+    }
+
+    /// A label and text after it; further lines are indented by two columns more than the first.
+    pub fn labelled(&self, out: &mut dyn Write, indent: usize, label: &str, text: &str) -> io::Result<()> {
+        self.flow(out, indent, indent.saturating_add(2), &[(self.palette.dim, label), (Style::new(), " "), (Style::new(), text)])
+    }
+
+    /// A heading, on a line of its own.
+    pub fn heading(&self, out: &mut dyn Write, indent: usize, text: &str) -> io::Result<()> {
+        self.flow(out, indent, indent, &[(self.palette.strong, text)])
+    }
+
+    /// Advice: a command stands alone on its line behind `$ ` and is never broken; anything else is a paragraph.
+    pub fn advice(&self, out: &mut dyn Write, indent: usize, text: &str) -> io::Result<()> {
+        let Some(command) = command_in(text) else { return self.prose(out, indent, text) };
+        let command = escape(command);
+        if command.chars().nth(LONGEST_COMMAND).is_some() {
+            return self.prose(out, indent, "(a command too long to show; the JSON report has it)");
+        }
+        let (dim, style) = (self.palette.dim, self.palette.command);
+        writeln!(out, "{:indent$}{dim}${dim:#} {style}{command}{style:#}", "")
+    }
+}
+
+/// The command in a line of advice: behind `$ `, or the whole line when it begins with a known program and does not read like a sentence.
+pub fn command_in(line: &str) -> Option<&str> {
+    if let Some(command) = line.strip_prefix("$ ") {
+        return Some(command.trim_start());
+    }
+    let mut words = line.split(' ');
+    let program = words.find(|word| !matches!(*word, "sudo") && !word.contains('='))?;
+    let sentence = line.ends_with(['.', ':', '!', '?']) || words.next().is_none_or(|next| matches!(next, "is" | "and" | "or" | "says" | "shows"));
+    (!sentence && PROGRAMS.binary_search(&program).is_ok()).then_some(line)
+}
+
+struct Word {
+    spaces: usize,
+    pieces: Vec<(Style, String)>,
+    width: usize,
+}
+
+/// Splits runs of text into words no wider than `room`; a run that does not begin with a space continues the last word.
+fn words(spans: &[Span<'_>], room: usize) -> Vec<Word> {
+    let mut out: Vec<Word> = Vec::new();
+    let mut spaces = 0_usize;
+    let mut glued = false;
+    for (style, text) in spans {
+        let text = escape(text);
+        let text = clip(&text, LONGEST_TEXT);
+        for (index, piece) in text.split(' ').enumerate() {
+            if index > 0 {
+                spaces = spaces.saturating_add(1);
+                glued = false;
+            }
+            if piece.is_empty() {
+                continue;
+            }
+            let piece = clip(piece, LONGEST_WORD);
+            match out.last_mut() {
+                Some(word) if glued && word.width.saturating_add(width(&piece)) <= room => {
+                    word.width = word.width.saturating_add(width(&piece));
+                    word.pieces.push((*style, piece.into_owned()));
+                }
+                _ => push_broken(&mut out, *style, &piece, spaces, room),
+            }
+            spaces = 0;
+            glued = true;
+        }
+    }
+    out
+}
+
+/// Appends a word, in parts where it is wider than a line.
+fn push_broken(out: &mut Vec<Word>, style: Style, piece: &str, spaces: usize, room: usize) {
+    let mut part = String::new();
+    let mut columns = 0_usize;
+    let mut spaces = spaces;
+    for c in piece.chars() {
+        let wide = c.width().unwrap_or(1);
+        if columns.saturating_add(wide) > room {
+            out.push(Word { spaces, width: columns, pieces: vec![(style, std::mem::take(&mut part))] });
+            (columns, spaces) = (0, 0);
+        }
+        part.push(c);
+        columns = columns.saturating_add(wide);
+    }
+    out.push(Word { spaces, width: columns, pieces: vec![(style, part)] });
+}
+
+/// Columns where there is no terminal to ask.
+const COLUMNS: usize = 80;
+/// Narrower than this, evidence and addresses fall apart.
+const NARROWEST: usize = 60;
+/// Wider than this, the eye loses the line.
+const WIDEST: usize = 110;
+/// Columns of a word shown whole: no genuine host name or suite is longer than half of this.
+const LONGEST_WORD: usize = 160;
+/// Columns of a paragraph shown whole: some forty lines.
+const LONGEST_TEXT: usize = 3_200;
+/// Characters of a command shown: what a shell line can still be checked by eye.
+const LONGEST_COMMAND: usize = 2_000;
+
+/// Programs that advice tells to run, sorted.
+const PROGRAMS: &[&str] = &[
+    "arping", "certbot", "chronyc", "conntrack", "curl", "date", "dig", "ethtool", "getent", "gnutls-cli", "grep", "handshark", "ip",
+    "iptables", "journalctl", "keytool", "kubectl", "mtr", "nc", "netstat", "nft", "nginx", "nmap", "nslookup", "nstat", "openssl", "ping",
+    "s_client", "socat", "ss", "swaks", "sysctl", "systemctl", "tc", "tcpdump", "telnet", "timedatectl", "timeout", "tracepath", "traceroute",
+    "tshark", "update-ca-certificates", "update-ca-trust",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(columns: usize, first: usize, rest: usize, spans: &[Span<'_>]) -> String {
+        let mut out = Vec::new();
+        Layout::new(Some(columns), Palette::PLAIN).flow(&mut out, first, rest, spans).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn wraps_at_spaces_and_keeps_columns() {
+        let text = "aaaa  bbbb ".repeat(8);
+        let lines = shown(60, 2, 4, &[(Style::new(), &text)]);
+        assert!(lines.starts_with("  aaaa  bbbb aaaa  bbbb "), "{lines}");
+        assert!(lines.lines().all(|line| width(line) <= 60 && !line.ends_with(' ')), "{lines}");
+        assert!(lines.lines().nth(1).unwrap().starts_with("    b") || lines.lines().nth(1).unwrap().starts_with("    a"));
+        assert_eq!(lines.split_whitespace().count(), 16);
+    }
+
+    #[test]
+    fn runs_without_a_space_between_them_stay_together() {
+        assert_eq!(shown(60, 0, 0, &[(Style::new(), "a "), (Style::new(), "(b"), (Style::new(), "), c")]), "a (b), c\n");
+        let colour = Layout::new(None, Palette::COLOURED);
+        let mut out = Vec::new();
+        colour.flow(&mut out, 0, 0, &[(Palette::COLOURED.strong, "x"), (Style::new(), "y")]).unwrap();
+        assert_eq!(out, b"\x1b[1mx\x1b[0my\n");
+    }
+
+    #[test]
+    fn a_word_wider_than_the_line_is_broken_and_an_absurd_one_clipped() {
+        let lines = shown(60, 0, 0, &[(Style::new(), &"x".repeat(100))]);
+        assert_eq!(lines.lines().map(str::len).collect::<Vec<_>>(), [60, 40]);
+        let lines = shown(60, 0, 0, &[(Style::new(), &"株".repeat(10_000))]);
+        assert!(lines.contains('…') && lines.lines().count() <= 4 && lines.lines().all(|line| width(line) <= 60), "{lines}");
+        let lines = shown(80, 0, 0, &[(Style::new(), &"long text ".repeat(10_000))]);
+        assert!(lines.lines().count() <= 60 && lines.contains('…'));
+    }
+
+    #[test]
+    fn commands_are_recognised_and_never_broken() {
+        assert_eq!(command_in("$ anything at all."), Some("anything at all."));
+        assert_eq!(command_in("openssl s_client -connect a:443 </dev/null"), Some("openssl s_client -connect a:443 </dev/null"));
+        assert_eq!(command_in("sudo tcpdump -ni any icmp"), Some("sudo tcpdump -ni any icmp"));
+        assert_eq!(command_in("SSLKEYLOGFILE=k curl -v https://a/"), Some("SSLKEYLOGFILE=k curl -v https://a/"));
+        assert_eq!(command_in("openssl says more when it is asked."), None);
+        assert_eq!(command_in("ping and tracepath tell the size"), None);
+        assert_eq!(command_in("date"), None);
+        assert_eq!(command_in("Renew the certificate"), None);
+
+        let long = format!("$ curl {}", "a ".repeat(100));
+        let mut out = Vec::new();
+        let layout = Layout::new(Some(60), Palette::PLAIN);
+        layout.advice(&mut out, 4, &long).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), format!("    {long}\n"));
+        let mut out = Vec::new();
+        layout.advice(&mut out, 4, &format!("$ curl {}", "a".repeat(10_000))).unwrap();
+        assert!(out.len() < 100);
+    }
+
+    #[test]
+    fn a_line_break_in_advice_makes_no_second_command() {
+        let mut out = Vec::new();
+        Layout::new(None, Palette::PLAIN).advice(&mut out, 0, "Ask for \n$ rm -rf").unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "Ask for \\n$ rm -rf\n");
+    }
+
+    #[test]
+    fn programs_are_sorted() {
+        assert!(PROGRAMS.is_sorted());
+    }
+}

@@ -1,0 +1,111 @@
+//! A line for each failure, as it happens: for `--quiet`, for logs and for live use.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::Sink;
+use super::escape::{clip, escape};
+use super::figures::when;
+use super::layout::Span;
+use super::style::Palette;
+use super::view::{self, Kind};
+use crate::report::{HandshakeReport, Report};
+
+/// Writes a line for each handshake that failed or whose users suffered, and nothing else. Every line is flushed.
+#[derive(Debug)]
+pub struct LineSink<W> {
+    out: W,
+    palette: Palette,
+}
+
+impl<W: Write> LineSink<W> {
+    /// Writes to `out`.
+    pub const fn new(out: W, palette: Palette) -> Self {
+        Self { out, palette }
+    }
+}
+
+impl<W: Write> Sink for LineSink<W> {
+    fn report(&mut self, report: &Report) -> io::Result<()> {
+        match report {
+            Report::Handshake(handshake) if view::kind(handshake) != Kind::Completed => {
+                line(&mut self.out, self.palette, handshake)?;
+                self.out.flush()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Writes one handshake on one line, however long:
+/// `2026-11-21 09:04:20.031  10.0.0.1:40112 → www.example.test (10.0.0.2:443)  certificate-expired  alerted by the client, certain: …`.
+pub fn line(out: &mut dyn Write, palette: Palette, report: &HandshakeReport) -> io::Result<()> {
+    let plain = Style::new();
+    let style = match view::kind(report) {
+        Kind::Failed => palette.bad,
+        Kind::Troubled | Kind::Undecided => palette.warn,
+        Kind::Completed => palette.good,
+    };
+    let confidence = report.diagnosis.confidence.as_deref().map(|word| format!(", {word}")).unwrap_or_default();
+    let spans: &[Span<'_>] = &[
+        (palette.dim, &when(&report.handshake.start, true)),
+        (plain, "  "),
+        (plain, &view::endpoint(&report.client)),
+        (plain, " → "),
+        (palette.strong, &view::server(report)),
+        (plain, "  "),
+        (style, if view::kind(report) == Kind::Completed { "completed" } else { view::cause(report) }),
+        (plain, "  "),
+        (plain, &view::ending(report)),
+        (plain, &confidence),
+        (plain, ": "),
+        (plain, &report.diagnosis.summary),
+    ];
+    for (style, text) in spans {
+        let text = escape(text);
+        let text = clip(&text, LONGEST_PART);
+        write!(out, "{style}{text}{style:#}")?;
+    }
+    writeln!(out)
+}
+
+/// Columns of one part of a line: a log line stays one that tools take.
+const LONGEST_PART: usize = 600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::samples;
+
+    fn lines(reports: &[Report]) -> String {
+        let mut out = Vec::new();
+        let mut sink = LineSink::new(&mut out, Palette::PLAIN);
+        for report in reports {
+            sink.report(report).unwrap();
+        }
+        sink.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn one_line_for_each_failure_and_no_other() {
+        let text = lines(&[Report::Handshake(Box::new(samples::expired(0))), Report::Handshake(Box::new(samples::completed()))]);
+        assert_eq!(
+            text,
+            "2026-11-21 09:00:12.031  10.0.0.1:40112 → www.example.test (10.0.0.2:443)  certificate-expired  alerted by the client, certain: \
+             The certificate of www.example.test expired on 2026-11-20 23:59:59 UTC, 9 hours before this handshake, and the client refused it.\n"
+        );
+    }
+
+    #[test]
+    fn a_hostile_name_stays_on_its_line() {
+        let text = lines(&[Report::Handshake(Box::new(samples::named(&format!("a\r\n\x1b]0;x\x07{}", "b".repeat(10_000)))))]);
+        assert_eq!(text.lines().count(), 1);
+        assert!(text.contains("a\\r\\n\\x1b]0;x\\x07b") && text.len() < 4_000, "{text}");
+    }
+}

@@ -1,0 +1,54 @@
+//! Beside the floors: presentation. Reports go in, bytes for people and programs come out. An output shows; it never judges.
+//!
+//! Invariant: no text of a report reaches a terminal but through [`escape`]; whatever a stranger put into a name stays text.
+
+use std::io;
+
+use crate::report::Report;
+
+
+pub mod escape;
+pub mod explain;
+pub mod figures;
+pub mod layout;
+pub mod line;
+
+pub mod ndjson;
+pub mod progress;
+pub mod style;
+pub mod suggest;
+pub mod text;
+pub mod view;
+
+/// Takes the reports of a run in order and presents them.
+pub trait Sink {
+    /// Takes one report. Errors are those of the stream behind it.
+    fn report(&mut self, report: &Report) -> io::Result<()>;
+
+    /// Writes what was held back, and flushes. To be called once, after the last report.
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+/// Turns the error of a reader that went away (`handshark … | head`) into `Ok(false)`: the run ends quietly. `Ok(true)`: go on.
+pub fn unless_broken_pipe(result: io::Result<()>) -> io::Result<bool> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_broken_pipe_ends_quietly() {
+        assert!(unless_broken_pipe(Ok(())).unwrap());
+        assert!(!unless_broken_pipe(Err(io::ErrorKind::BrokenPipe.into())).unwrap());
+        assert_eq!(unless_broken_pipe(Err(io::ErrorKind::StorageFull.into())).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod samples;

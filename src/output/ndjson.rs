@@ -1,0 +1,131 @@
+//! One JSON object a line (NDJSON): the schema of docs/SCHEMA.md as it is.
+//!
+//! Whatever could act on a terminal is written as a `\u` escape, which every JSON reader turns back into the same string.
+
+use std::io::{self, Write};
+
+use serde::Serialize as _;
+use serde_json::ser::Formatter;
+
+use super::Sink;
+use super::escape::is_hazard;
+use crate::report::Report;
+
+/// Writes NDJSON.
+#[derive(Debug)]
+pub struct NdjsonSink<W> {
+    out: W,
+    flush_each: bool,
+}
+
+impl<W: Write> NdjsonSink<W> {
+    /// Writes to `out`, which should buffer. With `flush_each`, every line is sent on its way at once: for pipes and live use.
+    pub const fn new(out: W, flush_each: bool) -> Self {
+        Self { out, flush_each }
+    }
+
+    /// The stream back, for a caller that goes on writing to it.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+}
+
+impl<W: Write> Sink for NdjsonSink<W> {
+    fn report(&mut self, report: &Report) -> io::Result<()> {
+        report.serialize(&mut serde_json::Serializer::with_formatter(&mut self.out, SafeFormatter))?;
+        self.out.write_all(b"\n")?;
+        if self.flush_each { self.out.flush() } else { Ok(()) }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Compact JSON without raw control, direction or invisible characters.
+struct SafeFormatter;
+
+impl Formatter for SafeFormatter {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        // serde_json escapes C0 itself; DEL is the one ASCII character left.
+        if fragment.bytes().all(|byte| byte.is_ascii() && byte != 0x7f) {
+            return out.write_all(fragment.as_bytes());
+        }
+        for c in fragment.chars() {
+            let mut buffer = [0_u16; 2];
+            if is_hazard(c) {
+                for unit in c.encode_utf16(&mut buffer) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            } else {
+                write!(out, "{c}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::samples;
+
+    fn written(reports: &[Report]) -> String {
+        let mut sink = NdjsonSink::new(Vec::new(), true);
+        for report in reports {
+            sink.report(report).unwrap();
+        }
+        sink.finish().unwrap();
+        String::from_utf8(sink.into_inner()).unwrap()
+    }
+
+    #[test]
+    fn every_kind_reads_back_equal() {
+        let reports = samples::run();
+        let text = written(&reports);
+        let back: Vec<Report> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(back, reports);
+    }
+
+    #[test]
+    fn hostile_names_stay_on_their_line_and_read_back_equal() {
+        let name = "a\n\"\x1b[2J\u{9b}\u{7f}\u{202e}\u{e0041}株";
+        let report = Report::Handshake(Box::new(samples::named(name)));
+        let text = written(std::slice::from_ref(&report));
+        assert_eq!(text.lines().count(), 1);
+        assert!(!text.trim_end().chars().any(is_hazard), "{text}");
+        assert!(text.contains("\\udb40\\udc41"), "{text}");
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+    }
+
+    #[test]
+    fn what_was_not_observed_is_absent() {
+        let text = written(&[Report::Handshake(Box::new(samples::refused()))]);
+        assert!(!text.contains("null"), "{text}");
+        assert!(!text.contains("\"tls\""), "{text}");
+        let mut summary = samples::summary();
+        summary.first_time = None;
+        assert!(!written(&[Report::Summary(Box::new(summary))]).contains("null"));
+    }
+
+    #[test]
+    fn lines_are_flushed_one_by_one_when_asked() {
+        struct Counting(usize);
+        impl Write for Counting {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                self.0 += 1;
+                Ok(())
+            }
+        }
+        for (each, expected) in [(true, samples::run().len()), (false, 0)] {
+            let mut sink = NdjsonSink::new(Counting(0), each);
+            for report in samples::run() {
+                sink.report(&report).unwrap();
+            }
+            assert_eq!(sink.into_inner().0, expected);
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! What is kept of the reports until the end, within bounds.
+
+use std::collections::BTreeMap;
+
+use super::view::{self, Kind};
+use crate::output::escape::{clip, escape};
+use crate::output::figures::Moment;
+use crate::report::{HandshakeReport, IncidentReport, SummaryReport};
+
+/// What has been learnt so far.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    /// Handshakes that did not simply complete, by kind, cause and server; after [`Collected::sort`] in the order to show.
+    pub(super) groups: Vec<Group>,
+    index: BTreeMap<(Kind, String, String), usize>,
+    entries: usize,
+    /// Handshakes of groups that there was no room for, by kind.
+    pub(super) beyond: BTreeMap<Kind, u64>,
+    /// Incidents; after [`Collected::sort`] the worst first.
+    pub(super) incidents: Vec<IncidentReport>,
+    /// Incidents that there was no room for.
+    pub(super) incidents_beyond: u64,
+    /// Findings on completed handshakes.
+    pub(super) notes: Vec<Note>,
+    /// Handshakes by kind.
+    pub(super) kinds: BTreeMap<Kind, u64>,
+    /// The end of the run.
+    pub(super) summary: Option<Box<SummaryReport>>,
+    dates: Option<(String, String)>,
+}
+
+/// Handshakes of one kind, cause and server.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) kind: Kind,
+    /// The one to show in full: the first of those that are the surest.
+    pub(super) shown: HandshakeReport,
+    /// The others, as far as there was room.
+    pub(super) others: Vec<Entry>,
+    /// All of them.
+    pub(super) count: u64,
+}
+
+/// A handshake that is shown on one line.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) start: String,
+    pub(super) client: String,
+    pub(super) server: String,
+    pub(super) ending: String,
+    pub(super) frames: String,
+}
+
+/// A finding on completed handshakes with one server.
+#[derive(Debug)]
+pub(super) struct Note {
+    pub(super) id: String,
+    pub(super) severity: String,
+    pub(super) text: String,
+    pub(super) server: String,
+    pub(super) frame: Option<u64>,
+    pub(super) count: u64,
+}
+
+impl Collected {
+    /// Takes a handshake.
+    pub(super) fn handshake(&mut self, report: &HandshakeReport) {
+        let kind = view::kind(report);
+        count_one(self.kinds.entry(kind).or_default());
+        if matches!(kind, Kind::Completed | Kind::Troubled) {
+            self.note(report);
+        }
+        if kind == Kind::Completed {
+            return;
+        }
+        self.date(&report.handshake.start);
+        // What the capture is missing has nothing to do with the server.
+        let server = if kind == Kind::Undecided { String::new() } else { server_key(report) };
+        let key = (kind, short(view::cause(report)), server);
+        if let Some(group) = self.index.get(&key).and_then(|&place| self.groups.get_mut(place)) {
+            count_one(&mut group.count);
+            let surer = certainty(report) > certainty(&group.shown);
+            if self.entries < ENTRIES {
+                self.entries = self.entries.saturating_add(1);
+                group.others.push(Entry::of(if surer { &group.shown } else { report }));
+            }
+            if surer {
+                group.shown = slim(report);
+            }
+        } else if self.groups.len() < GROUPS {
+            self.index.insert(key, self.groups.len());
+            self.groups.push(Group { kind, shown: slim(report), others: Vec::new(), count: 1 });
+        } else {
+            count_one(self.beyond.entry(kind).or_default());
+        }
+    }
+
+    /// Takes an incident.
+    pub(super) fn incident(&mut self, incident: &IncidentReport) {
+        if self.incidents.len() < INCIDENTS {
+            self.date(&incident.first_seen);
+            self.date(&incident.last_seen);
+            self.incidents.push(incident.clone());
+        } else {
+            count_one(&mut self.incidents_beyond);
+        }
+    }
+
+    /// Puts the worst first: what failed before what is merely slow, and more often before less often. Called once, at the end.
+    pub(super) fn sort(&mut self) {
+        self.index.clear();
+        self.groups.sort_by(|a, b| a.kind.cmp(&b.kind).then(b.count.cmp(&a.count)));
+        self.incidents.sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first_seen.cmp(&b.first_seen)).then(a.id.cmp(&b.id)));
+        self.notes.sort_by_key(|note| (severity_rank(&note.severity), std::cmp::Reverse(note.count)));
+    }
+
+    /// How many of a kind there were.
+    pub(super) fn of_kind(&self, kind: Kind) -> u64 {
+        self.kinds.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// Whether what is shown spreads over more than one day.
+    pub(super) fn several_days(&self) -> bool {
+        self.dates.as_ref().is_some_and(|(first, last)| first != last)
+    }
+
+    /// The incident that a group belongs to: its place among them, from 1.
+    pub(super) fn incident_of(&self, report: &HandshakeReport) -> Option<(usize, &IncidentReport)> {
+        let endpoint = view::endpoint(&report.server);
+        let found = self.incidents.iter().enumerate().find(|(_, incident)| {
+            Some(&incident.cause) == report.diagnosis.cause.as_ref()
+                && (incident.handshakes.contains(&report.handshake.id)
+                    || incident.servers.iter().any(|server| *server == endpoint || *server == report.server.address))
+        });
+        found.map(|(place, incident)| (place.saturating_add(1), incident))
+    }
+
+    fn note(&mut self, report: &HandshakeReport) {
+        for finding in &report.diagnosis.findings {
+            if Some(&finding.id) == report.diagnosis.cause.as_ref() {
+                continue;
+            }
+            let server = short(&view::server(report));
+            if let Some(note) = self.notes.iter_mut().find(|note| note.id == finding.id && note.server == server) {
+                count_one(&mut note.count);
+            } else if self.notes.len() < NOTES {
+                self.notes.push(Note {
+                    id: finding.id.clone(),
+                    severity: finding.severity.clone(),
+                    text: short(&finding.text),
+                    server,
+                    frame: finding.frames.first().copied(),
+                    count: 1,
+                });
+            }
+        }
+    }
+
+    fn date(&mut self, time: &str) {
+        let Some(Moment { date, .. }) = Moment::parse(time) else { return };
+        match &mut self.dates {
+            None => self.dates = Some((date.clone(), date)),
+            Some((first, _)) if date < *first => *first = date,
+            Some((_, last)) if date > *last => *last = date,
+            Some(_) => {}
+        }
+    }
+}
+
+impl Entry {
+    fn of(report: &HandshakeReport) -> Self {
+        Self {
+            start: report.handshake.start.clone(),
+            client: view::endpoint(&report.client),
+            server: if view::kind(report) == Kind::Undecided { short(&view::server(report)) } else { view::endpoint(&report.server) },
+            ending: view::ending(report),
+            frames: view::frames(report),
+        }
+    }
+}
+
+fn count_one(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}
+
+fn certainty(report: &HandshakeReport) -> u8 {
+    match report.diagnosis.confidence.as_deref() {
+        Some("certain") => 4,
+        Some("strong") => 3,
+        Some("likely") => 2,
+        Some("hint") => 1,
+        _ => 0,
+    }
+}
+
+fn severity_rank(severity: &str) -> u8 {
+    match severity {
+        "error" => 0,
+        "warning" => 1,
+        _ => 2,
+    }
+}
+
+/// Name and port where a name is known: several addresses behind a name are one service.
+fn server_key(report: &HandshakeReport) -> String {
+    let host = view::server_name(report).unwrap_or(&report.server.address).to_ascii_lowercase();
+    short(&format!("{host} {}", report.server.port))
+}
+
+/// A copy that is bounded in size, without what this view never shows.
+fn slim(report: &HandshakeReport) -> HandshakeReport {
+    let mut report = report.clone();
+    if let Some(tls) = &mut report.tls {
+        if let Some(server) = &mut tls.server {
+            server.certificates.clear();
+        }
+        if let Some(client) = &mut tls.client {
+            client.certificates.clear();
+            if let Some(name) = &mut client.server_name {
+                *name = short(name);
+            }
+        }
+    }
+    report
+}
+
+fn short(text: &str) -> String {
+    clip(&escape(text), LONGEST_TEXT).into_owned()
+}
+
+/// Groups kept: the screen shows some twenty, `--all` all of these.
+const GROUPS: usize = 1_000;
+/// Further handshakes of groups kept, some 200 bytes each.
+const ENTRIES: usize = 10_000;
+/// Incidents kept.
+const INCIDENTS: usize = 200;
+/// Findings on completed handshakes kept; they are looked through for each handshake that has one.
+const NOTES: usize = 100;
+/// Columns of a name kept.
+const LONGEST_TEXT: usize = 400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::samples;
+
+    #[test]
+    fn the_surest_of_a_group_is_shown_and_the_others_kept() {
+        let mut collected = Collected::default();
+        let mut unsure = samples::expired(0);
+        unsure.diagnosis.confidence = Some("likely".into());
+        collected.handshake(&unsure);
+        collected.handshake(&samples::expired(1));
+        collected.handshake(&samples::expired(2));
+        assert_eq!(collected.groups.len(), 1);
+        let group = &collected.groups[0];
+        assert_eq!((group.shown.client.port, group.count), (40_113, 3));
+        assert_eq!(group.others.iter().map(|entry| entry.client.as_str()).collect::<Vec<_>>(), ["10.0.0.1:40112", "10.0.0.1:40114"]);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_nothing_goes_uncounted() {
+        let mut collected = Collected::default();
+        for n in 0..1_500 {
+            collected.handshake(&samples::named(&format!("host{n}.test")));
+        }
+        assert_eq!((collected.groups.len(), collected.beyond[&Kind::Failed]), (GROUPS, 500));
+        for _ in 0..12_000 {
+            collected.handshake(&samples::named("host0.test"));
+        }
+        assert_eq!((collected.groups[0].others.len(), collected.groups[0].count), (ENTRIES, 12_001));
+        assert_eq!(collected.of_kind(Kind::Failed), 13_500);
+    }
+
+    #[test]
+    fn a_group_finds_its_incident() {
+        let mut collected = Collected::default();
+        collected.incident(&samples::incident());
+        assert_eq!(collected.incident_of(&samples::expired(3)).map(|(place, _)| place), Some(1));
+        assert!(collected.incident_of(&samples::refused()).is_none());
+    }
+}

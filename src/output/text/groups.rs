@@ -1,0 +1,324 @@
+//! What failed, what was slow, what could not be decided, and what is worth knowing: group by group.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::collect::{Collected, Entry, Group};
+use super::listing::negotiated;
+use super::view::{self, Kind};
+use super::TextOptions;
+use crate::output::escape::width;
+use crate::output::figures::{Moment, count, counted, span_us, when};
+use crate::output::layout::Layout;
+use crate::report::{HandshakeReport, Timing};
+
+/// Writes all groups by section.
+pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: TextOptions) -> io::Result<()> {
+    let mut number = 0_usize;
+    let mut in_full = 0_usize;
+    for (kind, heading) in SECTIONS {
+        let groups = collected.groups.iter().filter(|group| group.kind == *kind);
+        let mut hidden = collected.beyond.get(kind).copied().unwrap_or_default();
+        let mut hidden_groups = 0_u64;
+        let mut first = true;
+        for group in groups {
+            number = number.saturating_add(1);
+            if in_full >= IN_FULL && !options.all {
+                hidden = hidden.saturating_add(group.count);
+                hidden_groups = hidden_groups.saturating_add(1);
+                if hidden_groups <= IN_BRIEF {
+                    if first {
+                        writeln!(out)?;
+                        layout.heading(out, 0, heading)?;
+                        first = false;
+                    }
+                    head(out, layout, number, group)?;
+                }
+                continue;
+            }
+            in_full = in_full.saturating_add(1);
+            if first {
+                writeln!(out)?;
+                layout.heading(out, 0, heading)?;
+                first = false;
+            }
+            writeln!(out)?;
+            one(out, layout, number, group, collected, options)?;
+        }
+        if hidden > 0 {
+            writeln!(out)?;
+            let text = format!("{} not shown here: use --all or --json.", counted(hidden, "more handshake is", "more handshakes are"));
+            layout.prose(out, 0, &text)?;
+        }
+    }
+    notes(out, layout, collected, options)?;
+    if number > 0 {
+        writeln!(out)?;
+        let text = "More about a cause: handshark explain CAUSE. Every handshake: --all. More detail: -v. For programs: --json.";
+        layout.flow(out, 0, 0, &[(layout.palette.dim, text)])?;
+    }
+    Ok(())
+}
+
+fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, collected: &Collected, options: TextOptions) -> io::Result<()> {
+    let (plain, palette) = (Style::new(), layout.palette);
+    let report = &group.shown;
+    let diagnosis = &report.diagnosis;
+    let with_date = collected.several_days();
+    head(out, layout, number, group)?;
+    layout.flow(
+        out,
+        INDENT,
+        INDENT.saturating_add(2),
+        &[
+            (palette.dim, &when(&report.handshake.start, with_date)),
+            (plain, "  "),
+            (plain, &view::endpoint(&report.client)),
+            (plain, " → "),
+            (palette.strong, &view::server(report)),
+            (palette.dim, "  "),
+            (palette.dim, &view::frames(report)),
+        ],
+    )?;
+    if !diagnosis.summary.is_empty() {
+        layout.prose(out, INDENT, &diagnosis.summary)?;
+    }
+    evidence(out, layout, report)?;
+    if !diagnosis.alternatives.is_empty() {
+        layout.labelled(out, INDENT, "Also possible:", &diagnosis.alternatives.join(", "))?;
+    }
+    for finding in diagnosis.findings.iter().filter(|finding| Some(&finding.id) != diagnosis.cause.as_ref()) {
+        if options.verbose || finding.severity != "info" {
+            layout.labelled(out, INDENT, "Also noticed:", &finding.text)?;
+        }
+    }
+    if !report.capture.quality.is_empty() {
+        layout.labelled(out, INDENT, "Capture quality:", &report.capture.quality.join(", "))?;
+    }
+    if options.verbose {
+        details(out, layout, report)?;
+    }
+    match collected.incident_of(report) {
+        Some((place, incident)) if incident.remedy == diagnosis.remedy => {
+            layout.labelled(out, INDENT, "Fix:", &format!("see incident {place}, which this is part of."))?;
+        }
+        incident => {
+            if let Some((place, _)) = incident {
+                layout.flow(out, INDENT, INDENT, &[(palette.dim, &format!("Part of incident {place}."))])?;
+            }
+            if !diagnosis.remedy.is_empty() {
+                layout.flow(out, INDENT, INDENT, &[(palette.dim, "Fix")])?;
+                for line in &diagnosis.remedy {
+                    layout.advice(out, INDENT.saturating_add(2), line)?;
+                }
+            }
+        }
+    }
+    others(out, layout, group, with_date, options)
+}
+
+/// `1. certificate-expired (certain), alerted by the client, 12 times`.
+fn head(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group) -> io::Result<()> {
+    let (plain, palette) = (Style::new(), layout.palette);
+    let report = &group.shown;
+    let style = if group.kind == Kind::Failed { palette.bad } else { palette.warn };
+    let confidence = report.diagnosis.confidence.as_deref().map(|word| format!(" ({word})")).unwrap_or_default();
+    let times = if group.count > 1 { format!(", {} times", count(group.count)) } else { String::new() };
+    layout.flow(
+        out,
+        0,
+        INDENT,
+        &[
+            (palette.dim, &format!("{number}. ")),
+            (style, view::cause(report)),
+            (plain, &confidence),
+            (plain, ", "),
+            (plain, &view::ending(report)),
+            (plain, &times),
+        ],
+    )
+}
+
+fn evidence(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+    let evidence = &report.diagnosis.evidence;
+    if evidence.is_empty() {
+        return Ok(());
+    }
+    let palette = layout.palette;
+    let start = Moment::parse(&report.handshake.start);
+    let rows: Vec<(String, String)> = evidence
+        .iter()
+        .take(EVIDENCE)
+        .map(|piece| {
+            let frame = piece.frame.map(|frame| format!("frame {frame}")).unwrap_or_default();
+            let at = piece.time.as_deref().and_then(Moment::parse);
+            let after = at.zip(start.as_ref()).and_then(|(at, start)| at.us_since(start)).map(|us| format!("+{}", span_us(us)));
+            (frame, after.unwrap_or_default())
+        })
+        .collect();
+    let frame_column = rows.iter().map(|(frame, _)| width(frame)).max().unwrap_or_default();
+    let after_column = rows.iter().map(|(_, after)| width(after)).max().unwrap_or_default();
+    layout.flow(out, INDENT, INDENT, &[(palette.dim, "Evidence")])?;
+    for ((frame, after), piece) in rows.iter().zip(evidence) {
+        let mut place = String::new();
+        for (text, column) in [(format!("{frame:frame_column$}"), frame_column), (format!("{after:>after_column$}"), after_column)] {
+            if column > 0 {
+                place.push_str(&text);
+                place.push_str("  ");
+            }
+        }
+        let indent = INDENT.saturating_add(2);
+        layout.flow(out, indent, indent.saturating_add(width(&place)), &[(palette.dim, &place), (Style::new(), &piece.text)])?;
+    }
+    match evidence.len().saturating_sub(EVIDENCE) {
+        0 => Ok(()),
+        more => layout.prose(out, INDENT.saturating_add(2), &format!("and {more} more: see --json")),
+    }
+}
+
+/// Parameters, timing and fingerprints, for `-v`.
+fn details(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+    let handshake = &report.handshake;
+    let mut rows = vec![("Reached:", handshake.stage.clone()), ("Messages:", handshake.history.clone()), ("Negotiated:", negotiated(report))];
+    if let Some(client) = report.tls.as_ref().and_then(|tls| tls.client.as_ref()) {
+        rows.extend([
+            ("Versions offered:", client.supported_versions.join(", ")),
+            ("Suites offered:", client.supported_ciphers.join(", ")),
+            ("Groups offered:", client.supported_groups.join(", ")),
+            ("ALPN offered:", client.alpn.join(", ")),
+            ("JA4:", client.ja4.clone()),
+        ]);
+    }
+    for alert in report.tls.iter().flat_map(|tls| &tls.alerts) {
+        let name = alert.name.as_deref().unwrap_or("alert");
+        let code = alert.code.map(|code| format!(" ({code})")).unwrap_or_default();
+        let level = alert.level.as_deref().map(|level| format!(", {level}")).unwrap_or_default();
+        let hidden = if alert.encrypted { ", encrypted" } else { "" };
+        rows.push(("Alert:", format!("{name}{code} from the {}{level}{hidden}, frame {}", alert.from, alert.frame)));
+    }
+    let loss = handshake.loss;
+    if loss != crate::report::Loss::default() {
+        let text = format!(
+            "{} by the client, {} by the server, {} missing",
+            counted(loss.client_retransmits.into(), "retransmission", "retransmissions"),
+            loss.server_retransmits,
+            counted(loss.gap_bytes, "byte", "bytes")
+        );
+        rows.push(("Loss:", text));
+    }
+    rows.extend([
+        ("Timing:", timing(handshake.timing)),
+        ("Path:", report.network.path.join(", ")),
+        ("Community ID:", report.network.community_id.clone()),
+        ("Handshake ID:", handshake.id.clone()),
+    ]);
+    for (label, text) in rows.iter().filter(|(_, text)| !text.is_empty()) {
+        layout.labelled(out, INDENT, label, text)?;
+    }
+    Ok(())
+}
+
+fn timing(timing: Timing) -> String {
+    [
+        ("network round trip", timing.tcp_rtt_us),
+        ("client's ClientHello after", timing.client_hello_us),
+        ("ServerHello after", timing.server_hello_us),
+        ("of which the server itself", timing.server_think_us),
+        ("Finished after", timing.finished_us),
+        ("in all", timing.total_us),
+    ]
+    .into_iter()
+    .filter_map(|(label, us)| us.map(|us| format!("{label} {}", span_us(us))))
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+fn others(out: &mut dyn Write, layout: &Layout, group: &Group, with_date: bool, options: TextOptions) -> io::Result<()> {
+    let more = group.count.saturating_sub(1);
+    if more == 0 {
+        return Ok(());
+    }
+    let (plain, palette) = (Style::new(), layout.palette);
+    layout.flow(out, INDENT, INDENT, &[(palette.dim, "The same")])?;
+    let shown = if options.all { usize::MAX } else { OTHERS };
+    let ending = view::ending(&group.shown);
+    for Entry { start, client, server, ending: other, frames } in group.others.iter().take(shown) {
+        let differs = if *other == ending { String::new() } else { format!("  {other}") };
+        let indent = INDENT.saturating_add(2);
+        layout.flow(
+            out,
+            indent,
+            indent.saturating_add(2),
+            &[
+                (palette.dim, &when(start, with_date)),
+                (plain, "  "),
+                (plain, client),
+                (plain, " → "),
+                (plain, server),
+                (palette.warn, &differs),
+                (palette.dim, "  "),
+                (palette.dim, frames),
+            ],
+        )?;
+    }
+    match more.saturating_sub(u64::try_from(group.others.len().min(shown)).unwrap_or(u64::MAX)) {
+        0 => Ok(()),
+        hidden => {
+            let hint = if options.all { "--json" } else { "--all or --json" };
+            layout.prose(out, INDENT.saturating_add(2), &format!("and {} more: see {hint}", count(hidden)))
+        }
+    }
+}
+
+/// Findings on handshakes that completed.
+fn notes(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: TextOptions) -> io::Result<()> {
+    let notes: Vec<_> = collected.notes.iter().filter(|note| options.verbose || note.severity != "info").collect();
+    if notes.is_empty() {
+        return Ok(());
+    }
+    let palette = layout.palette;
+    writeln!(out)?;
+    layout.heading(out, 0, "WORTH KNOWING: nothing failed because of it")?;
+    for note in notes.iter().take(NOTES) {
+        let place = note.frame.map(|frame| format!(", frame {frame}")).unwrap_or_default();
+        let place = if note.count > 1 { format!("  ({} times{place})", count(note.count)) } else { format!("  ({})", place.trim_start_matches(", ")) };
+        layout.flow(
+            out,
+            2,
+            4,
+            &[
+                (palette.warn, &note.id),
+                (Style::new(), "  "),
+                (palette.strong, &note.server),
+                (Style::new(), ": "),
+                (Style::new(), &note.text),
+                (palette.dim, if place == "  ()" { "" } else { &place }),
+            ],
+        )?;
+    }
+    match notes.len().saturating_sub(NOTES) {
+        0 => Ok(()),
+        more => layout.prose(out, 2, &format!("and {more} more: see --json")),
+    }
+}
+
+/// The sections in order.
+const SECTIONS: &[(Kind, &str)] = &[
+    (Kind::Failed, "FAILED HANDSHAKES"),
+    (Kind::Troubled, "COMPLETED, BUT NOT WELL"),
+    (Kind::Undecided, "UNDECIDED: the capture is missing the rest"),
+];
+
+/// Indentation of what belongs to a group.
+const INDENT: usize = 3;
+/// Groups shown in full without `--all`.
+const IN_FULL: usize = 20;
+/// Groups of a section named on one line after those.
+const IN_BRIEF: u64 = 20;
+/// Further handshakes of a group listed without `--all`.
+const OTHERS: usize = 10;
+/// Pieces of evidence shown: a verdict rests on a handful.
+const EVIDENCE: usize = 12;
+/// Findings on completed handshakes shown.
+const NOTES: usize = 20;

@@ -1,0 +1,63 @@
+//! One handshake on one line (or two, where the terminal is narrow), for `--all`.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::view::{self, Kind};
+use crate::output::figures::{span_us, when};
+use crate::output::layout::Layout;
+use crate::report::HandshakeReport;
+
+/// Writes the line: time, client, server, and what was negotiated or what went wrong.
+pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+    let (plain, palette) = (Style::new(), layout.palette);
+    let kind = view::kind(report);
+    let (style, verdict) = match kind {
+        Kind::Completed => (palette.good, "completed"),
+        Kind::Failed => (palette.bad, view::cause(report)),
+        Kind::Troubled | Kind::Undecided => (palette.warn, view::cause(report)),
+    };
+    let detail = match kind {
+        Kind::Completed | Kind::Troubled => negotiated(report),
+        Kind::Failed | Kind::Undecided => view::ending(report),
+    };
+    let spans = [
+        (palette.dim, when(&report.handshake.start, false)),
+        (plain, "  ".to_owned()),
+        (plain, view::endpoint(&report.client)),
+        (plain, " → ".to_owned()),
+        (palette.strong, view::server(report)),
+        (plain, "  ".to_owned()),
+        (style, verdict.to_owned()),
+        (plain, "  ".to_owned()),
+        (plain, detail),
+    ];
+    let spans: Vec<_> = spans.iter().map(|(style, text)| (*style, text.as_str())).collect();
+    layout.flow(out, 0, UNDER_CLIENT, &spans)
+}
+
+/// `TLS 1.3, TLS_AES_128_GCM_SHA256, x25519, h2, resumed, 31.5 ms`: what is known of it.
+pub(super) fn negotiated(report: &HandshakeReport) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    if let Some(tls) = &report.tls {
+        parts.extend(tls.version.iter().map(|version| {
+            let numeric = version.starts_with(|c: char| c.is_ascii_digit());
+            let protocol = if report.network.protocol == "dtls" { "DTLS" } else { "TLS" };
+            if numeric { format!("{protocol} {version}") } else { version.clone() }
+        }));
+        parts.extend([&tls.cipher, &tls.curve, &tls.next_protocol].into_iter().flatten().cloned());
+    }
+    let handshake = &report.handshake;
+    for (flag, word) in [(handshake.resumed, "resumed"), (handshake.hello_retry, "after HelloRetryRequest"), (handshake.early_data, "early data")] {
+        if flag {
+            parts.push(word.to_owned());
+        }
+    }
+    parts.extend(handshake.preamble.iter().map(|preamble| format!("after {preamble}")));
+    parts.extend(handshake.timing.total_us.map(span_us));
+    parts.join(", ")
+}
+
+/// Columns of the time and the gap behind it.
+const UNDER_CLIENT: usize = 14;

@@ -1,0 +1,164 @@
+//! What was read, and what came of it.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::TextOptions;
+use super::collect::Collected;
+use super::view::Kind;
+use crate::output::figures::{Moment, bytes, count, counted, span_us};
+use crate::output::layout::Layout;
+use crate::report::SummaryReport;
+
+/// Writes the summary.
+pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: TextOptions) -> io::Result<()> {
+    let empty = SummaryReport::default();
+    let summary = collected.summary.as_deref().unwrap_or(&empty);
+    inputs(out, layout, summary)?;
+    verdicts(out, layout, collected, summary)?;
+    caveats(out, layout, summary, options)
+}
+
+fn inputs(out: &mut dyn Write, layout: &Layout, summary: &SummaryReport) -> io::Result<()> {
+    let palette = layout.palette;
+    for (index, input) in summary.inputs.iter().enumerate() {
+        // A damaged file is always named.
+        if index >= INPUTS && input.damage.is_none() {
+            continue;
+        }
+        let text = format!(": {}, {}, {}", input.format, counted(input.frames, "frame", "frames"), bytes(input.bytes));
+        layout.flow(out, 0, 2, &[(palette.strong, &input.source), (Style::new(), &text)])?;
+        if let Some(damage) = &input.damage {
+            layout.flow(out, 2, 4, &[(palette.warn, "damaged: "), (Style::new(), damage)])?;
+        }
+    }
+    if summary.inputs.len() > 1 {
+        let text = format!(
+            "{} in all: {}, {}",
+            counted(u64::try_from(summary.inputs.len()).unwrap_or(u64::MAX), "input", "inputs"),
+            counted(summary.frames, "frame", "frames"),
+            bytes(summary.bytes)
+        );
+        layout.prose(out, 0, &text)?;
+    }
+    let moments = [&summary.first_time, &summary.last_time].map(|time| time.as_deref().and_then(Moment::parse));
+    if let [Some(first), Some(last)] = &moments {
+        let until = if first.date == last.date { last.time.clone() } else { format!("{} {}", last.date, last.time) };
+        let length = last.us_since(first).map(|us| format!(" ({})", span_us(us))).unwrap_or_default();
+        layout.flow(out, 0, 2, &[(palette.dim, &format!("{} {} to {until} UTC{length}", first.date, first.time))])?;
+    }
+    Ok(())
+}
+
+fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary: &SummaryReport) -> io::Result<()> {
+    let (plain, palette) = (Style::new(), layout.palette);
+    let total = collected.kinds.values().fold(0_u64, |sum, n| sum.saturating_add(*n)).max(summary.handshakes);
+    if !summary.inputs.is_empty() {
+        writeln!(out)?;
+    }
+    if total == 0 {
+        let text = format!(" was found in {}.", counted(summary.frames, "frame", "frames"));
+        return layout.flow(out, 0, 2, &[(palette.warn, "No TLS handshake"), (plain, &text)]);
+    }
+    let failed = collected.of_kind(Kind::Failed);
+    let troubled = collected.of_kind(Kind::Troubled);
+    let undecided = collected.of_kind(Kind::Undecided);
+    let completed = collected.of_kind(Kind::Completed).saturating_add(troubled);
+    let parts = [
+        (failed, palette.bad, "failed".to_owned()),
+        (completed, palette.good, "completed".to_owned() + &if troubled > 0 { format!(" ({} with trouble)", count(troubled)) } else { String::new() }),
+        (undecided, palette.warn, "undecided".to_owned()),
+    ];
+    let parts: Vec<_> = parts.into_iter().filter(|(number, ..)| *number > 0).map(|(n, style, word)| (style, format!("{} {word}", count(n)))).collect();
+    let head = format!("{}: ", counted(total, "handshake", "handshakes"));
+    let mut spans = vec![(palette.strong, head.as_str())];
+    for (index, (style, text)) in parts.iter().enumerate() {
+        if index > 0 {
+            spans.push((plain, ", "));
+        }
+        spans.push((*style, text));
+    }
+    layout.flow(out, 0, 2, &spans)?;
+    if failed > 0 {
+        let outcomes: BTreeMap<_, _> =
+            summary.outcomes.iter().filter(|(name, _)| !matches!(name.as_str(), "completed" | "incomplete")).map(|(k, v)| (k.clone(), *v)).collect();
+        if !outcomes.is_empty() {
+            layout.labelled(out, 2, "How they failed:", &listed(&outcomes, usize::MAX))?;
+        }
+    }
+    causes(out, layout, summary)
+}
+
+fn causes(out: &mut dyn Write, layout: &Layout, summary: &SummaryReport) -> io::Result<()> {
+    let ranked = ranked(&summary.causes);
+    let Some(column) = ranked.first().map(|(_, number)| count(*number).len()) else { return Ok(()) };
+    layout.flow(out, 2, 2, &[(layout.palette.dim, "Causes:")])?;
+    for (cause, number) in ranked.iter().take(CAUSES) {
+        layout.flow(out, 4, 6, &[(Style::new(), &format!("{:>column$}  ", count(*number))), (layout.palette.strong, cause)])?;
+    }
+    match ranked.len().saturating_sub(CAUSES) {
+        0 => Ok(()),
+        more => layout.prose(out, 4, &format!("and {more} rarer causes")),
+    }
+}
+
+/// What makes the verdicts less sure than they look.
+fn caveats(out: &mut dyn Write, layout: &Layout, summary: &SummaryReport, options: TextOptions) -> io::Result<()> {
+    let nothing = summary.handshakes == 0;
+    let skipped = summary.skipped.values().fold(0_u64, |sum, n| sum.saturating_add(*n));
+    if skipped > 0 && (nothing || options.verbose || skipped >= summary.frames / 10) {
+        let text = format!("{}: {}", counted(skipped, "frame", "frames"), listed(&summary.skipped, REASONS));
+        layout.labelled(out, 2, "Not looked at:", &text)?;
+    }
+    if !summary.other_flows.is_empty() {
+        layout.labelled(out, 2, "Connections without TLS:", &listed(&summary.other_flows, REASONS))?;
+    }
+    if summary.drops > 0 {
+        layout.flow(
+            out,
+            2,
+            4,
+            &[
+                (layout.palette.warn, &format!("{} dropped while capturing", counted(summary.drops, "packet was", "packets were"))),
+                (Style::new(), ": what looks like loss may be the capture's."),
+            ],
+        )?;
+    }
+    if summary.evictions > 0 {
+        layout.labelled(out, 2, "Given up early for lack of room:", &counted(summary.evictions, "connection", "connections"))?;
+    }
+    for note in summary.notes.iter().take(NOTES) {
+        layout.labelled(out, 2, "Note:", note)?;
+    }
+    match summary.notes.len().saturating_sub(NOTES) {
+        0 => Ok(()),
+        more => layout.prose(out, 2, &format!("and {more} more notes: see --json")),
+    }
+}
+
+/// The most frequent first.
+fn ranked(counts: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
+    let mut out: Vec<_> = counts.iter().map(|(name, number)| (name.as_str(), *number)).filter(|(_, number)| *number > 0).collect();
+    out.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    out
+}
+
+fn listed(counts: &BTreeMap<String, u64>, most: usize) -> String {
+    let ranked = ranked(counts);
+    let mut parts: Vec<_> = ranked.iter().take(most).map(|(name, number)| format!("{} {name}", count(*number))).collect();
+    if ranked.len() > most {
+        parts.push("…".to_owned());
+    }
+    parts.join(", ")
+}
+
+/// Inputs named one by one.
+const INPUTS: usize = 5;
+/// Causes counted one by one: a screen's half.
+const CAUSES: usize = 12;
+/// Reasons and protocols named one by one.
+const REASONS: usize = 8;
+/// Notes shown.
+const NOTES: usize = 8;

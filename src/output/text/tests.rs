@@ -1,0 +1,193 @@
+use super::*;
+use crate::output::escape::{is_hazard, width};
+use crate::output::samples;
+use crate::output::style::Palette;
+
+fn rendered(reports: &[Report], columns: usize, options: TextOptions) -> String {
+    let mut out = Vec::new();
+    let mut sink = TextSink::new(&mut out, Layout::new(Some(columns), Palette::PLAIN), options);
+    for report in reports {
+        sink.report(report).unwrap();
+    }
+    sink.finish().unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn shown(reports: &[Report]) -> String {
+    rendered(reports, 80, TextOptions::default())
+}
+
+fn handshake(report: crate::report::HandshakeReport) -> Report {
+    Report::Handshake(Box::new(report))
+}
+
+const ALL: TextOptions = TextOptions { all: true, verbose: false };
+const VERBOSE: TextOptions = TextOptions { all: false, verbose: true };
+
+/// To look at with `cargo test sample_to_look_at -- --nocapture`.
+#[test]
+fn sample_to_look_at() {
+    use std::io::Write as _;
+    let text = rendered(&samples::run(), 80, VERBOSE);
+    assert!(!text.is_empty());
+    if std::env::var_os("HANDSHARK_SHOW").is_some() {
+        std::io::stderr().write_all(text.as_bytes()).unwrap();
+        let mut sink = TextSink::new(std::io::stderr(), Layout::new(Some(100), Palette::COLOURED), ALL);
+        for report in samples::run() {
+            sink.report(&report).unwrap();
+        }
+        sink.finish().unwrap();
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_but_commands() {
+    let mut reports = samples::run();
+    reports.insert(0, handshake(samples::named(&"x".repeat(10_000))));
+    reports.insert(0, handshake(samples::named(&"株".repeat(10_000))));
+    for columns in [60, 80, 200] {
+        for options in [TextOptions::default(), ALL, VERBOSE] {
+            let text = rendered(&reports, columns, options);
+            for line in text.lines().filter(|line| !line.trim_start().starts_with("$ ")) {
+                assert!(width(line) <= columns.min(110), "{columns}: {line}");
+                assert_eq!(line.trim_end(), line, "trailing space");
+            }
+        }
+    }
+}
+
+#[test]
+fn commands_stand_alone_and_whole() {
+    let text = rendered(&samples::run(), 60, TextOptions::default());
+    for command in samples::expired(0).diagnosis.remedy.iter().chain(&samples::stalled().diagnosis.remedy).filter(|line| line.starts_with("$ ")) {
+        assert_eq!(text.lines().filter(|line| line.trim_start() == command).count(), 1, "{command}\n{text}");
+    }
+    assert!(text.lines().any(|line| line.trim_start() == "$ certbot renew --cert-name www.example.test"), "{text}");
+}
+
+#[test]
+fn everything_a_verdict_rests_on_is_there() {
+    let text = shown(&[handshake(samples::stalled())]);
+    for part in [
+        "path-mtu-black-hole (strong), stalled in the network",
+        "[2001:db8:0:42::1017]:51044 → api.internal.example.test",
+        "([2001:db8:ffff::443]:8443)",
+        "frame 318  +24.0 ms  server sent 1,440 bytes",
+        "frame 351   +12.68 s  sixth retransmission",
+        "Also possible: packet-loss, server-flight-dropped",
+        "Also noticed: the certificate of api.internal.example.test expires in 3 days",
+        "Capture quality: snaplen",
+        "$ ping -6 -M do -s 1452 2001:db8:ffff::443",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn the_same_failure_is_explained_once() {
+    let text = shown(&samples::run());
+    assert_eq!(text.matches("expired on 2026-11-20 23:59:59 UTC, 9 hours").count(), 1, "{text}");
+    assert!(text.contains("certificate-expired (certain), alerted by the client, 12 times"), "{text}");
+    assert!(text.contains("and 1 more: see --all or --json"), "{text}");
+    let all = rendered(&samples::run(), 80, ALL);
+    assert!(!all.contains("more: see"), "{all}");
+}
+
+#[test]
+fn incidents_come_first_and_their_fix_is_not_repeated() {
+    let text = shown(&samples::run());
+    assert!(text.find("INCIDENTS").unwrap() < text.find("FAILED HANDSHAKES").unwrap());
+    assert_eq!(text.matches("certbot renew").count(), 1, "{text}");
+    assert!(text.contains("Fix: see incident 1, which this is part of."), "{text}");
+    assert!(text.contains("12 of 13 handshakes failed, from 2 clients"), "{text}");
+}
+
+#[test]
+fn sections_stand_in_the_order_of_urgency() {
+    let text = shown(&samples::run());
+    let places: Vec<_> =
+        ["18 handshakes: 14 failed, 2 completed (1 with trouble), 2 undecided", "FAILED HANDSHAKES", "COMPLETED, BUT NOT WELL", "UNDECIDED"]
+            .iter()
+            .map(|part| text.find(part).unwrap_or_else(|| panic!("{part}\n{text}")))
+            .collect();
+    assert!(places.is_sorted(), "{text}");
+    // Two servers, one cause: the capture's fault is one group.
+    assert_eq!(text.matches("capture-ended (certain)").count(), 1, "{text}");
+}
+
+#[test]
+fn all_lists_the_completed_ones_too() {
+    let text = rendered(&[handshake(samples::completed())], 80, ALL);
+    assert!(text.starts_with("2026-11-21\n09:01:03.031  10.0.0.1:40200 → www.example.test (10.0.0.2:443)"), "{text}");
+    for part in ["completed", "TLS 1.3", "TLS_AES_256_GCM_SHA384", "h2", "31.5 ms"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!shown(&[handshake(samples::completed())]).contains("40200"));
+}
+
+#[test]
+fn hostile_strings_come_out_as_text() {
+    let name = "\x1b[2J\x1b]0;pwned\x07\r\n$ rm -rf /\n\u{202e}moc\u{9b}31m";
+    let mut incident = samples::incident();
+    incident.server_name = Some(name.into());
+    incident.summary = name.into();
+    incident.remedy = vec![name.into(), format!("$ curl {name}")];
+    let mut summary = samples::summary();
+    summary.notes = vec![name.into()];
+    summary.inputs[0].source = name.into();
+    summary.skipped = [(name.to_owned(), 12_000)].into();
+    let mut slow = samples::completed();
+    slow.diagnosis.findings =
+        vec![crate::report::FindingReport { id: name.into(), severity: "error".into(), confidence: "hint".into(), text: name.into(), frames: vec![] }];
+    let reports =
+        [handshake(samples::named(name)), handshake(slow), Report::Incident(Box::new(incident)), Report::Summary(Box::new(summary))];
+    for options in [TextOptions::default(), ALL, VERBOSE] {
+        let text = rendered(&reports, 80, options);
+        assert!(!text.chars().any(|c| c != '\n' && is_hazard(c)), "{text:?}");
+        assert!(!text.lines().any(|line| line.trim_start().starts_with("$ rm")), "{text}");
+        assert!(text.contains("\\x1b[2J") && text.contains("\\u{202e}"), "{text}");
+    }
+}
+
+#[test]
+fn a_flood_of_failures_stays_readable() {
+    let reports: Vec<_> = (0..3_000).map(|n| handshake(samples::named(&format!("host{n}.test")))).collect();
+    let text = shown(&reports);
+    assert!(text.lines().count() < 400, "{}", text.lines().count());
+    assert!(text.contains("3,000 handshakes: 3,000 failed"), "{text}");
+    assert!(text.contains("2,980 more handshakes are not shown"), "{text}");
+}
+
+#[test]
+fn a_capture_without_tls_says_what_was_there_instead() {
+    let mut summary = samples::summary();
+    (summary.handshakes, summary.incidents) = (0, 0);
+    summary.outcomes.clear();
+    summary.causes.clear();
+    let text = shown(&[Report::Summary(Box::new(summary))]);
+    assert!(text.contains("No TLS handshake was found in 12,040 frames."), "{text}");
+    assert!(text.contains("40 frames: 40 not-ip"), "{text}");
+    assert!(text.contains("5 http, 1 ssh"), "{text}");
+}
+
+#[test]
+fn colour_is_only_added() {
+    let mut out = Vec::new();
+    let mut sink = TextSink::new(&mut out, Layout::new(Some(80), Palette::COLOURED), TextOptions::default());
+    for report in samples::run() {
+        sink.report(&report).unwrap();
+    }
+    sink.finish().unwrap();
+    let coloured = String::from_utf8(out).unwrap();
+    assert!(coloured.contains("\x1b["));
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), shown(&samples::run()));
+}
+
+#[test]
+fn dates_appear_when_there_is_more_than_one() {
+    let mut late = samples::stalled();
+    late.handshake.start = late.handshake.start.replace("2026-11-21", "2026-11-22");
+    let text = shown(&[handshake(samples::expired(0)), handshake(late)]);
+    assert!(text.contains("2026-11-21 09:00:12.031") && text.contains("2026-11-22 09:02:40.031"), "{text}");
+    assert!(!shown(&[handshake(samples::expired(0))]).contains("2026-11-21 09:00:12.031"));
+}
