@@ -1,0 +1,100 @@
+//! The floors hold: a module imports only what lies below it (docs/ARCHITECTURE.md).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules by floor, and what stands beside the floors with what it may import.
+fn may_import(from: &str, to: &str) -> bool {
+    const GROUND: &[&str] = &["time", "limits", "error", "flow", "frame", "anomaly"];
+    const READERS: &[&str] = &["tls", "dtls", "quic", "preamble", "secrets"];
+    let ground = GROUND.contains(&to);
+    match from {
+        _ if from == to => true,
+        _ if GROUND.contains(&from) => ground,
+        "packet" | "capture" => ground,
+        "transport" => ground || to == "packet",
+        _ if READERS.contains(&from) => ground || (READERS.contains(&to) && to != "preamble"),
+        // ICMP kinds and TCP facts are part of a handshake's facts.
+        "handshake" => ground || READERS.contains(&to) || matches!(to, "transport" | "packet"),
+        "diagnosis" => ground || READERS.contains(&to) || matches!(to, "handshake" | "transport" | "packet"),
+        "incident" => ground || matches!(to, "diagnosis" | "handshake" | "report" | "transport"),
+        "report" => ground || READERS.contains(&to) || matches!(to, "transport" | "handshake" | "diagnosis" | "incident"),
+        // Outputs show reports; `explain` shows the rules' pages.
+        "output" | "tui" => ground || matches!(to, "report" | "diagnosis" | "output"),
+        "pipeline" | "app" | "cli" | "main" | "lib" => true,
+        _ => false,
+    }
+}
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn all_sources() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    sources(&root, &mut found);
+    found
+        .into_iter()
+        .map(|path| {
+            let first = path.strip_prefix(&root).unwrap().components().next().unwrap();
+            let module = Path::new(first.as_os_str()).file_stem().unwrap().to_string_lossy().into_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            (module, path, text)
+        })
+        .collect()
+}
+
+/// Every `crate::x` in code, `use` or path, tests left out.
+fn imports(text: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| line.split("crate::").skip(1).map(str::to_owned).collect::<Vec<_>>())
+        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn no_import_climbs() {
+    let mut wrong = Vec::new();
+    for (module, path, text) in all_sources() {
+        let in_test_file = path.file_stem().is_some_and(|stem| ["tests", "testing", "samples", "support"].contains(&stem.to_string_lossy().as_ref()));
+        if in_test_file {
+            continue;
+        }
+        for import in imports(&text) {
+            if !may_import(&module, &import) {
+                wrong.push(format!("{}: {module} imports {import}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports that climb:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_climbing_import_would_be_found() {
+    assert!(imports("use crate::report::Report;\n// crate::output is prose\n").contains(&"report".to_owned()));
+    assert!(!may_import("tls", "packet"));
+    assert!(!may_import("handshake", "diagnosis"));
+    assert!(!may_import("output", "handshake"));
+}
+
+#[test]
+fn files_stay_small() {
+    const MOST: usize = 600;
+    let long: Vec<String> = all_sources()
+        .into_iter()
+        .filter(|(_, _, text)| text.lines().count() > MOST)
+        .map(|(_, path, text)| format!("{}: {} lines", path.display(), text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "files over {MOST} lines, each a place where a second idea may live:\n{}", long.join("\n"));
+}
