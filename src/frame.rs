@@ -51,6 +51,18 @@ impl Block {
         self.frames.clear();
     }
 
+    /// Forgets the frames and leaves the buffer's old bytes in place, for a reader that overwrites them: spares setting to zero what has been
+    /// initialised before.
+    pub fn forget_frames(&mut self) {
+        self.frames.clear();
+    }
+
+    /// Keeps the frames for which `keep` says so, in their order; the bytes stay.
+    pub fn retain(&mut self, mut keep: impl FnMut(Frame<'_>) -> bool) {
+        let bytes = &self.bytes;
+        self.frames.retain(|&(head, start, len)| keep(Frame { head, bytes: range(bytes, start, len) }));
+    }
+
     /// Appends a frame, copying its bytes. False when the block cannot hold more than 4 GiB and took nothing.
     pub fn push(&mut self, head: FrameHead, bytes: &[u8]) -> bool {
         let (Ok(start), Ok(len)) = (u32::try_from(self.bytes.len()), u32::try_from(bytes.len())) else { return false };
@@ -98,12 +110,16 @@ impl Block {
     /// One frame by its place in the block. A range outside the buffer gives an empty frame.
     pub fn frame(&self, index: usize) -> Option<Frame<'_>> {
         let (head, start, len) = *self.frames.get(index)?;
-        let bytes = self.bytes.get(start as usize..start as usize + len as usize).unwrap_or_default();
-        Some(Frame { head, bytes })
+        Some(Frame { head, bytes: range(&self.bytes, start, len) })
     }
 
     /// The frames in order.
     pub fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
         (0..self.frames.len()).filter_map(|index| self.frame(index))
     }
+}
+
+/// The bytes at `start`, none when they lie outside.
+fn range(bytes: &[u8], start: u32, len: u32) -> &[u8] {
+    bytes.get(start as usize..).and_then(|rest| rest.get(..len as usize)).unwrap_or_default()
 }

@@ -110,3 +110,35 @@ pub const CHAINS: usize = 4096;
 
 /// Signatures verified for one chain: a path of ordinary length needs one for each certificate; a hostile chain of equal names would need a thousand.
 pub const SIGNATURE_CHECKS: usize = 48;
+/// A frame of an ordinary link type longer than this (and than the file's snapshot length) is a damaged file: libpcap never writes one.
+pub const COMMON_FRAME_LEN: u32 = 256 << 10;
+
+/// A pcapng block with a frame or an interface in it that is longer than this is damage: the longest frame and a megabyte of options.
+pub const BLOCK_LEN: u32 = FRAME_LEN + (1 << 20);
+
+/// Bytes read at a time into a block of frames: large enough that a read costs nothing per frame, small enough to stay in a core's cache.
+pub const READ_BYTES: usize = 1 << 20;
+
+/// The same when many files are merged, so that their buffers together stay within some megabytes.
+pub const MERGE_READ_BYTES: usize = 128 << 10;
+
+/// Files that are open at a time when captures overlap in time: well below the usual 1024 descriptors of a process.
+pub const OPEN_FILES: usize = 128;
+
+/// Interfaces of one pcapng section, and of the inventory in all: a capture of every container on a host has some hundred.
+pub const INTERFACES: usize = 1 << 16;
+
+/// Comments kept.
+pub const COMMENTS: usize = 4096;
+
+/// Longest comment, interface name or filter kept, in bytes.
+pub const COMMENT_LEN: usize = 4096;
+
+/// Bytes of TLS key log kept out of Decryption Secrets Blocks: about sixty thousand TLS 1.3 connections.
+pub const SECRET_BYTES: usize = 64 << 20;
+
+/// Memory that an xz decoder may take: `xz -9` needs 65 MiB, a hostile header could ask for 4 GiB.
+pub const XZ_MEMORY: u64 = 256 << 20;
+
+/// Depth of directories searched for captures.
+pub const DIRECTORY_DEPTH: usize = 32;

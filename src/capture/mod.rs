@@ -1,15 +1,39 @@
 //! Beside the floors: where frames come from. Files, pipes and live interfaces.
+//!
+//! Everything that delivers frames is a [`FrameSource`]. [`open`] takes files, directories and `-` (standard input) and delivers them as one
+//! capture in time order. What stands between a path and a frame:
+//!
+//! - `discover`: which files there are, and which of them are captures;
+//! - `source`: a file's bytes, decompressed in a thread of their own where `compress` says so;
+//! - `reader`: the bytes of one input cut into frames by `pcap` or `pcapng`, lying where they were read;
+//! - `merge`: several inputs in time order;
+//! - `filter`: BPF expressions.
 
-use std::path::PathBuf;
+mod compress;
+mod discover;
+mod filter;
+mod magic;
+mod merge;
+mod pcap;
+mod pcapng;
+mod reader;
+mod source;
+#[cfg(test)]
+mod testing;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::frame::{Block, LinkType};
 use crate::time::Timestamp;
 
+pub use filter::excludes_icmp;
+
 /// Gives frames in blocks, in the order of the capture.
 pub trait FrameSource: Send {
-    /// Replaces the block's contents with the next frames: at most about a megabyte or some thousand frames, fewer when a pipe has no more for
-    /// the moment. False at the end of the last input; a damaged input ends early and says so in [`FrameSource::inventory`].
+    /// Replaces the block's contents with the next frames: about a megabyte, fewer when a pipe has no more for the moment, none when a filter
+    /// left all of them out. False at the end of the last input; a damaged input ends early and says so in [`FrameSource::inventory`].
     fn fill(&mut self, block: &mut Block) -> Result<bool>;
 
     /// What has been learnt of the inputs so far.
@@ -17,6 +41,32 @@ pub trait FrameSource: Send {
 
     /// Bytes of input consumed (compressed bytes where compressed) and the total, where known: for progress.
     fn progress(&self) -> (u64, Option<u64>);
+}
+
+/// What is to be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inputs {
+    /// Files, directories (searched for captures, recursively) and `-` for standard input.
+    pub paths: Vec<PathBuf>,
+    /// A capture filter in the syntax of `man pcap-filter`; frames it does not take are left out and counted.
+    pub filter: Option<String>,
+}
+
+/// Opens the inputs as one capture in time order.
+///
+/// Frames of one file stay in the file's order even where its clock steps back. Files whose times overlap are merged frame by frame. Files in
+/// directories that are not captures are passed over; those named by path are an error, as is an expression that does not compile.
+pub fn open(inputs: &Inputs) -> Result<Box<dyn FrameSource>> {
+    let filter = inputs.filter.as_deref().map(filter::Filter::new).transpose()?;
+    let found = discover::discover(&inputs.paths)?;
+    Ok(Box::new(merge::Merge::new(found, filter)))
+}
+
+/// Opens a stream of a capture's bytes (a pipe, a socket) under a name. Frames are delivered as they arrive. Waits for the first bytes.
+pub fn open_stream(name: &Path, stream: Box<dyn Read + Send>, filter: Option<&str>) -> Result<Box<dyn FrameSource>> {
+    let filter = filter.map(filter::Filter::new).transpose()?;
+    let found = discover::from_stream(name, stream)?;
+    Ok(Box::new(merge::Merge::new(found, filter)))
 }
 
 /// What a capture says about itself.
@@ -28,8 +78,14 @@ pub struct Inventory {
     pub interfaces: Vec<Interface>,
     /// Comments of sections, interfaces and packets: (frame or none, text). Bounded.
     pub comments: Vec<(Option<u64>, String)>,
-    /// TLS key log lines out of Decryption Secrets Blocks. Bounded.
+    /// Comments left out beyond the bound.
+    pub comments_left_out: u64,
+    /// TLS key log lines out of Decryption Secrets Blocks, one line each without its end. Bounded.
     pub secrets: Vec<Vec<u8>>,
+    /// Bytes held in `secrets`.
+    pub secret_bytes: usize,
+    /// Key log lines left out beyond the bound.
+    pub secrets_left_out: u64,
     /// Frames that `--filter` left out.
     pub filtered_out: u64,
 }
@@ -39,26 +95,26 @@ pub struct Inventory {
 pub struct Input {
     /// As given, or found in a directory; `-` for standard input.
     pub path: PathBuf,
-    /// `pcap`, `pcapng`, with the compression: `pcapng, gzip`.
+    /// `pcap`, `pcapng`, with the compression: `pcapng, gzip`; `unknown` when it could not be opened.
     pub format: String,
-    /// Frames read.
+    /// Frames read, whether or not a filter took them.
     pub frames: u64,
-    /// Bytes of frames.
+    /// Bytes of those frames, as captured.
     pub bytes: u64,
-    /// First and last frame time.
+    /// The earliest frame's time.
     pub first: Option<Timestamp>,
-    /// The same.
+    /// The latest frame's time.
     pub last: Option<Timestamp>,
-    /// Where and why it stopped before its end.
+    /// Where and why it stopped before its end. Byte offsets are of the uncompressed data, frame numbers count from 1 in this input.
     pub damage: Option<String>,
 }
 
 /// A capturing interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
-    /// if_name, or the file name.
+    /// `if_name`, or the file name.
     pub name: String,
-    /// if_description.
+    /// `if_description`.
     pub description: Option<String>,
     /// The capture filter it was captured with, if the file says so.
     pub filter: Option<String>,
@@ -70,4 +126,11 @@ pub struct Interface {
     pub received: Option<u64>,
     /// The same.
     pub dropped: Option<u64>,
+}
+
+impl Interface {
+    /// Whether the filter it was captured with drops the ICMP errors that explain failures on the path; see [`excludes_icmp`].
+    pub fn excludes_icmp(&self) -> bool {
+        self.filter.as_deref().is_some_and(excludes_icmp)
+    }
 }

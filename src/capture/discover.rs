@@ -1,0 +1,167 @@
+//! From paths to inputs: which files there are, which are captures, and when each begins.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use super::Inventory;
+use super::reader::Reader;
+use super::source::{Source, Unpack};
+use crate::error::{Error, Result};
+use crate::frame::Block;
+use crate::limits;
+use crate::time::Timestamp;
+
+/// The inputs in the order of their beginnings.
+pub(super) struct Found {
+    pub(super) pending: Vec<Pending>,
+    /// What reading the beginnings of pipes has told.
+    pub(super) inventory: Inventory,
+    /// Bytes consumed of all of them.
+    pub(super) consumed: Arc<AtomicU64>,
+    /// Bytes to consume, unless a pipe is among them.
+    pub(super) total: Option<u64>,
+}
+
+/// An input not begun yet.
+pub(super) struct Pending {
+    pub(super) path: PathBuf,
+    /// Its first frame's time; none where there is no frame or where it was not looked for.
+    pub(super) first: Option<Timestamp>,
+    /// Already open, with the frames read: what cannot be opened twice, and an only input.
+    pub(super) reader: Option<(Reader, Block)>,
+    /// Why it cannot be read.
+    pub(super) problem: Option<String>,
+}
+
+/// Looks at all paths. Waits for the first bytes of pipes, and for their first frames when there are several inputs to order.
+pub(super) fn discover(paths: &[PathBuf]) -> Result<Found> {
+    let mut candidates = Vec::new();
+    for (root, path) in paths.iter().enumerate() {
+        if is_directory(path) {
+            walk(path, root, 0, &mut candidates)?;
+        } else {
+            candidates.push(Candidate { path: path.clone(), root: None });
+        }
+    }
+    let only = candidates.len() == 1;
+    let mut found = Found { pending: Vec::new(), inventory: Inventory::default(), consumed: Arc::default(), total: Some(0) };
+    let mut fruitless: BTreeSet<usize> = (0..paths.len()).filter(|&root| paths.get(root).is_some_and(|path| is_directory(path))).collect();
+    let mut scratch = Block::default();
+    for Candidate { path, root } in candidates {
+        let len = regular_len(&path);
+        let outcome = match len {
+            Some(_) if !only => peek(&path, &mut scratch).map(|first| (None, first)),
+            _ => begin(&path, only, &mut found),
+        };
+        let (reader, first, problem) = match outcome {
+            Ok((reader, first)) => (reader, first, None),
+            Err(Error::NotACapture { .. }) if root.is_some() => continue,
+            Err(error) if root.is_some() => (None, None, Some(error.to_string())),
+            Err(error) => return Err(error),
+        };
+        if problem.is_none() {
+            found.total = found.total.zip(len).map(|(total, len)| total + len);
+        }
+        if let Some(root) = root {
+            fruitless.remove(&root);
+        }
+        found.pending.push(Pending { path, first, reader, problem });
+    }
+    if let Some(path) = fruitless.first().and_then(|&root| paths.get(root)) {
+        return Err(Error::EmptyDirectory { path: path.clone() });
+    }
+    found.pending.sort_by_key(|pending| (pending.first.is_none(), pending.first));
+    Ok(found)
+}
+
+/// A single stream.
+pub(super) fn from_stream(name: &Path, stream: Box<dyn Read + Send>) -> Result<Found> {
+    let consumed = Arc::default();
+    let reader = Reader::new(name, Source::new(name, stream, false, Unpack::Beside, &consumed)?)?;
+    let pending = Pending { path: name.to_owned(), first: None, reader: Some((reader, Block::default())), problem: None };
+    Ok(Found { pending: vec![pending], inventory: Inventory::default(), consumed, total: None })
+}
+
+/// An input opened, with the frames read of it, and the first one's time.
+type Begun = (Option<(Reader, Block)>, Option<Timestamp>);
+
+/// Opens what stays open, and reads its first frames if it has to be ordered among others.
+fn begin(path: &Path, only: bool, found: &mut Found) -> Result<Begun> {
+    let mut reader = open(path, &found.consumed)?;
+    let mut block = Block::default();
+    if !only {
+        reader.fill(&mut block, &mut found.inventory)?;
+    }
+    let first = block.frame(0).map(|frame| frame.head.time);
+    Ok((Some((reader, block)), first))
+}
+
+/// Opens a file, a FIFO, a device or standard input.
+pub(super) fn open(path: &Path, consumed: &Arc<AtomicU64>) -> Result<Reader> {
+    if !is_stdin(path) {
+        return Reader::new(path, Source::open(path, Unpack::Beside, consumed)?);
+    }
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return Err(Error::NotACapture { path: path.to_owned(), why: "it is a terminal; pipe a capture into it".to_owned() });
+    }
+    Reader::new(path, Source::new(path, Box::new(stdin), false, Unpack::Beside, consumed)?)
+}
+
+/// A path to try, and which of the given directories it was found in.
+struct Candidate {
+    path: PathBuf,
+    root: Option<usize>,
+}
+
+fn walk(directory: &Path, root: usize, depth: usize, candidates: &mut Vec<Candidate>) -> Result<()> {
+    let cannot = |source| Error::Open { path: directory.to_owned(), source };
+    let entries = fs::read_dir(directory).map_err(cannot)?.collect::<io::Result<Vec<_>>>().map_err(cannot)?;
+    let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        // links to files are followed; links to directories could lead in circles
+        let linked = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
+        if is_directory(&path) {
+            // one that may not be listed becomes an input that cannot be read
+            if !linked && depth < limits::DIRECTORY_DEPTH && walk(&path, root, depth + 1, candidates).is_err() {
+                candidates.push(Candidate { path, root: Some(root) });
+            }
+        } else if regular_len(&path).is_some() {
+            candidates.push(Candidate { path, root: Some(root) });
+        }
+    }
+    Ok(())
+}
+
+/// The time of a file's first frame.
+fn peek(path: &Path, scratch: &mut Block) -> Result<Option<Timestamp>> {
+    let uncounted = Arc::new(AtomicU64::new(0));
+    let mut reader = Reader::new(path, Source::open(path, Unpack::Here, &uncounted)?)?;
+    reader.read_bytes = PEEK_BYTES;
+    reader.fill(scratch, &mut Inventory::default())?;
+    Ok(scratch.frame(0).map(|frame| frame.head.time))
+}
+
+fn is_directory(path: &Path) -> bool {
+    !is_stdin(path) && fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
+/// The length of a regular file; none for anything else, also for what does not exist.
+fn regular_len(path: &Path) -> Option<u64> {
+    if is_stdin(path) {
+        return None;
+    }
+    fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Bytes read to find the first frame.
+const PEEK_BYTES: usize = 16 << 10;

@@ -1,0 +1,362 @@
+//! The pcapng format: sections of blocks, each section in its own byte order and with its own interfaces.
+//!
+//! Layout after draft-ietf-opsawg-pcapng: section 3 (blocks and options), 4 (block types). Blocks of other types are passed over.
+
+use super::Interface;
+use super::reader::{Context, Order, Step};
+use crate::frame::LinkType;
+use crate::limits;
+use crate::time::Timestamp;
+
+/// Cuts a pcapng file into blocks.
+#[derive(Debug, Default)]
+pub(super) struct Pcapng {
+    section: Option<Section>,
+    /// The latest frame's time, which a Simple Packet Block takes over for lack of its own.
+    time: Timestamp,
+}
+
+/// What holds until the next Section Header Block.
+#[derive(Debug)]
+struct Section {
+    order: Order,
+    interfaces: Vec<Described>,
+}
+
+/// What an Interface Description Block says that frames need.
+#[derive(Debug, Clone, Copy)]
+struct Described {
+    link: LinkType,
+    snaplen: u32,
+    clock: Clock,
+    /// Its place in the inventory.
+    index: u32,
+}
+
+/// The unit and the beginning of an interface's timestamps: `if_tsresol` and `if_tsoffset`.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    unit: Unit,
+    offset_nanos: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Unit {
+    /// So many nanoseconds.
+    Nanos(u64),
+    /// So many to the nanosecond.
+    PerNano(u64),
+    /// Two to the minus this, in seconds.
+    Binary(u32),
+}
+
+impl Pcapng {
+    /// What the bytes begin with.
+    pub(super) fn next(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Step {
+        if Order::Little.u32(bytes) == Some(SECTION_HEADER) {
+            return self.section_header(bytes, cx);
+        }
+        let Some(section) = &mut self.section else { return Step::Damage("there is no section header".to_owned()) };
+        let order = section.order;
+        let (Some(kind), Some(len)) = (order.u32(bytes), bytes.get(4..).and_then(|rest| order.u32(rest))) else {
+            return Step::Need(BLOCK_MIN);
+        };
+        let total = match extent(len) {
+            Ok(total) => total,
+            Err(why) => return Step::Damage(why),
+        };
+        let long = total > limits::BLOCK_LEN as usize;
+        match kind {
+            INTERFACE_DESCRIPTION | PACKET | SIMPLE_PACKET | ENHANCED_PACKET if long => {
+                return Step::Damage(format!("a block claims a length of {len} bytes"));
+            }
+            INTERFACE_DESCRIPTION | PACKET | SIMPLE_PACKET | ENHANCED_PACKET => {}
+            INTERFACE_STATISTICS | DECRYPTION_SECRETS if !long => {}
+            _ => return Step::Skip(total as u64),
+        }
+        let body = match body(order, bytes, len, total) {
+            Ok(body) => body,
+            Err(step) => return step,
+        };
+        let frame = match kind {
+            ENHANCED_PACKET => enhanced_packet(section, body, cx),
+            SIMPLE_PACKET => simple_packet(section, body, self.time),
+            PACKET => packet(section, body, cx),
+            _ => {
+                let outcome = match kind {
+                    INTERFACE_DESCRIPTION => interface_description(section, body, cx),
+                    INTERFACE_STATISTICS => interface_statistics(section, body, cx),
+                    _ => {
+                        decryption_secrets(order, body, cx);
+                        Ok(())
+                    }
+                };
+                return outcome.map_or_else(Step::Damage, |()| Step::Other(total));
+            }
+        };
+        match frame {
+            Ok(Found { time, interface, original_len, start, len }) => {
+                self.time = time;
+                let (link, interface) = (interface.link, interface.index);
+                Step::Frame { time, link, interface, original_len, start: start + BLOCK_HEADER, len, total }
+            }
+            Err(why) => Step::Damage(why),
+        }
+    }
+
+    fn section_header(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Step {
+        let Some(mark) = bytes.get(8..).and_then(|rest| Order::Little.u32(rest)) else { return Step::Need(SECTION_MIN) };
+        let order = match mark {
+            BYTE_ORDER_MAGIC => Order::Little,
+            mark if mark.swap_bytes() == BYTE_ORDER_MAGIC => Order::Big,
+            _ => return Step::Damage("a section header has no valid byte-order magic".to_owned()),
+        };
+        let len = bytes.get(4..).and_then(|rest| order.u32(rest)).unwrap_or_default();
+        let total = match extent(len) {
+            Ok(total) if total <= limits::BLOCK_LEN as usize && total >= SECTION_MIN => total,
+            _ => return Step::Damage(format!("a section header claims a length of {len} bytes")),
+        };
+        let body = match body(order, bytes, len, total) {
+            Ok(body) => body,
+            Err(step) => return step,
+        };
+        let major = body.get(4..).and_then(|rest| order.u16(rest)).unwrap_or_default();
+        if major != 1 {
+            return Step::Damage(format!("a section is of pcapng version {major}; version 1 is known"));
+        }
+        for (_, value) in options(order, body.get(16..).unwrap_or_default()).filter(|&(code, _)| code == OPT_COMMENT) {
+            cx.add_comment(None, text(value));
+        }
+        self.section = Some(Section { order, interfaces: Vec::new() });
+        Step::Other(total)
+    }
+}
+
+/// Whether the bytes begin with a Section Header Block.
+pub(super) fn is_pcapng(bytes: &[u8]) -> bool {
+    let mark = bytes.get(8..).and_then(|rest| Order::Little.u32(rest));
+    Order::Little.u32(bytes) == Some(SECTION_HEADER)
+        && mark.is_none_or(|mark| mark == BYTE_ORDER_MAGIC || mark.swap_bytes() == BYTE_ORDER_MAGIC)
+}
+
+/// The options in the rest of a block's body: (code, value) up to the end mark or the first that does not fit.
+pub(super) fn options(order: Order, mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let (code, len) = (order.u16(bytes)?, order.u16(bytes.get(2..)?)?);
+        if code == OPT_END {
+            return None;
+        }
+        let value = bytes.get(4..)?.get(..usize::from(len))?;
+        bytes = bytes.get(4 + usize::from(len).next_multiple_of(4)..).unwrap_or_default();
+        Some((code, value))
+    })
+}
+
+/// A frame within a block's body.
+struct Found {
+    time: Timestamp,
+    interface: Described,
+    original_len: u32,
+    start: usize,
+    len: u32,
+}
+
+fn enhanced_packet(section: &Section, body: &[u8], cx: &mut Context<'_>) -> Result<Found, String> {
+    let order = section.order;
+    let (Some(head), Some(original_len)) = (body.first_chunk::<16>(), body.get(16..).and_then(|rest| order.u32(rest))) else {
+        return Err(short("an enhanced packet block"));
+    };
+    let [id, high, low, len] = order.words(head);
+    let interface = interface(section, id)?;
+    frame_options(order, body, 20, len, cx)?;
+    Ok(Found { time: interface.clock.time(high, low), interface, original_len, start: 20, len })
+}
+
+fn packet(section: &Section, body: &[u8], cx: &mut Context<'_>) -> Result<Found, String> {
+    let order = section.order;
+    let (Some(id), Some(head)) = (order.u16(body), body.get(4..).and_then(|rest| rest.first_chunk::<16>())) else {
+        return Err(short("a packet block"));
+    };
+    let [high, low, len, original_len] = order.words(head);
+    let interface = interface(section, u32::from(id))?;
+    frame_options(order, body, 20, len, cx)?;
+    Ok(Found { time: interface.clock.time(high, low), interface, original_len, start: 20, len })
+}
+
+fn simple_packet(section: &Section, body: &[u8], time: Timestamp) -> Result<Found, String> {
+    let original_len = section.order.u32(body).ok_or_else(|| short("a simple packet block"))?;
+    let interface = interface(section, 0)?;
+    let limit = if interface.snaplen == 0 { u32::MAX } else { interface.snaplen };
+    let room = u32::try_from(body.len().saturating_sub(4)).unwrap_or(u32::MAX);
+    Ok(Found { time, interface, original_len, start: 4, len: original_len.min(limit).min(room) })
+}
+
+/// Checks that a frame of `len` bytes lies in the body at `start`, and reads the options behind it.
+fn frame_options(order: Order, body: &[u8], start: usize, len: u32, cx: &mut Context<'_>) -> Result<(), String> {
+    if len > limits::FRAME_LEN || start + len as usize > body.len() {
+        return Err(format!("a frame claims a length of {len} bytes in a block of {} bytes", body.len() + BLOCK_MIN));
+    }
+    let Some(rest @ [_, ..]) = body.get(start + (len as usize).next_multiple_of(4)..) else { return Ok(()) };
+    for (_, value) in options(order, rest).filter(|&(code, _)| code == OPT_COMMENT) {
+        cx.add_comment(Some(cx.number), text(value));
+    }
+    Ok(())
+}
+
+fn interface_description(section: &mut Section, body: &[u8], cx: &mut Context<'_>) -> Result<(), String> {
+    let order = section.order;
+    let (Some(link), Some(snaplen)) = (order.u16(body), body.get(4..).and_then(|rest| order.u32(rest))) else {
+        return Err(short("an interface description"));
+    };
+    if section.interfaces.len() >= limits::INTERFACES {
+        return Err(format!("a section describes more than {} interfaces", limits::INTERFACES));
+    }
+    let link = LinkType(u32::from(link));
+    let (mut name, mut description, mut filter) = (None, None, None);
+    let (mut resolution, mut offset) = (6, 0);
+    for (code, value) in options(order, body.get(8..).unwrap_or_default()) {
+        match (code, value) {
+            (OPT_COMMENT, value) => cx.add_comment(None, text(value)),
+            (IF_NAME, value) => name = Some(text(value)),
+            (IF_DESCRIPTION, value) => description = Some(text(value)),
+            // the first byte says what follows: 0 a string; others are filter machine code
+            (IF_FILTER, [0, value @ ..]) => filter = Some(text(value)),
+            (IF_TSRESOL, &[value, ..]) => resolution = value,
+            (IF_TSOFFSET, value) => offset = order.u64(value).map_or(0, u64::cast_signed),
+            _ => {}
+        }
+    }
+    let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| cx.name.to_owned());
+    let index = cx.add_interface(Interface { name, description, filter, link, snaplen, received: None, dropped: None });
+    section.interfaces.push(Described { link, snaplen, clock: Clock::new(resolution, offset), index });
+    Ok(())
+}
+
+/// The counters are totals since the capture began, so the last block counts.
+fn interface_statistics(section: &Section, body: &[u8], cx: &mut Context<'_>) -> Result<(), String> {
+    let order = section.order;
+    let id = order.u32(body).ok_or_else(|| short("an interface statistics block"))?;
+    let interface = interface(section, id)?;
+    let (mut received, mut dropped) = (None, None);
+    for (code, value) in options(order, body.get(12..).unwrap_or_default()) {
+        match (code, order.u64(value)) {
+            (ISB_IFRECV, Some(count)) => received = Some(count),
+            (ISB_IFDROP | ISB_OSDROP, Some(count)) => dropped = Some(dropped.unwrap_or(0u64).saturating_add(count)),
+            _ => {}
+        }
+    }
+    if let Some(entry) = cx.inventory.interfaces.get_mut(interface.index as usize) {
+        entry.received = received.or(entry.received);
+        entry.dropped = dropped.or(entry.dropped);
+    }
+    Ok(())
+}
+
+fn decryption_secrets(order: Order, body: &[u8], cx: &mut Context<'_>) {
+    let (Some(kind), Some(len)) = (order.u32(body), body.get(4..).and_then(|rest| order.u32(rest))) else { return };
+    if kind != TLS_KEY_LOG {
+        return;
+    }
+    let secrets = body.get(8..).unwrap_or_default();
+    let secrets = secrets.get(..len as usize).unwrap_or(secrets);
+    for line in secrets.split(|&byte| byte == b'\n' || byte == b'\r').filter(|line| !line.is_empty()) {
+        cx.add_secret(line);
+    }
+}
+
+fn interface(section: &Section, id: u32) -> Result<Described, String> {
+    let known = section.interfaces.len();
+    section.interfaces.get(id as usize).copied().ok_or_else(|| format!("a block belongs to interface {id}; the section describes {known}"))
+}
+
+fn short(what: &str) -> String {
+    format!("{what} is too short")
+}
+
+/// A block's extent: blocks are padded to four bytes, and some writers forget to count the padding.
+fn extent(len: u32) -> Result<usize, String> {
+    match (len as usize).checked_next_multiple_of(4) {
+        Some(total) if total >= BLOCK_MIN => Ok(total),
+        _ => Err(format!("a block claims a length of {len} bytes")),
+    }
+}
+
+/// What stands between a block's header and the repetition of its length.
+fn body(order: Order, bytes: &[u8], len: u32, total: usize) -> Result<&[u8], Step> {
+    let Some((body, repeated)) = bytes.get(BLOCK_HEADER..total).and_then(<[u8]>::split_last_chunk::<4>) else {
+        return Err(Step::Need(total));
+    };
+    match order.u32(repeated) {
+        Some(repeated) if repeated == len => Ok(body),
+        repeated => {
+            Err(Step::Damage(format!("a block's length is {len} at its beginning and {} at its end", repeated.unwrap_or_default())))
+        }
+    }
+}
+
+fn text(value: &[u8]) -> String {
+    let value = value.get(..limits::COMMENT_LEN).unwrap_or(value);
+    String::from_utf8_lossy(value).trim_end_matches('\0').to_owned()
+}
+
+impl Clock {
+    /// From `if_tsresol` (a power of ten, or of two with the top bit set) and `if_tsoffset` in seconds.
+    fn new(resolution: u8, offset: i64) -> Self {
+        let exponent = u32::from(resolution & 0x7f);
+        let unit = match exponent {
+            _ if resolution & 0x80 != 0 => Unit::Binary(exponent),
+            0..=9 => Unit::Nanos(10u64.pow(9 - exponent)),
+            _ => Unit::PerNano(10u64.checked_pow(exponent - 9).unwrap_or(u64::MAX)),
+        };
+        Self { unit, offset_nanos: offset.saturating_mul(1_000_000_000) }
+    }
+
+    fn time(self, high: u32, low: u32) -> Timestamp {
+        let units = u64::from(high) << 32 | u64::from(low);
+        let nanos = match self.unit {
+            Unit::Nanos(each) => units.saturating_mul(each),
+            Unit::PerNano(number) => units / number,
+            Unit::Binary(shift) => u64::try_from((u128::from(units) * 1_000_000_000).checked_shr(shift).unwrap_or(0)).unwrap_or(u64::MAX),
+        };
+        Timestamp::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX).saturating_add(self.offset_nanos))
+    }
+}
+
+/// Type and length.
+const BLOCK_HEADER: usize = 8;
+
+/// Type, length and length again.
+const BLOCK_MIN: usize = 12;
+
+/// A Section Header Block without options.
+const SECTION_MIN: usize = 28;
+
+// block types
+const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+const INTERFACE_DESCRIPTION: u32 = 0x0000_0001;
+const PACKET: u32 = 0x0000_0002;
+const SIMPLE_PACKET: u32 = 0x0000_0003;
+const INTERFACE_STATISTICS: u32 = 0x0000_0005;
+const ENHANCED_PACKET: u32 = 0x0000_0006;
+const DECRYPTION_SECRETS: u32 = 0x0000_000a;
+
+/// In the byte order of the section.
+const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
+
+/// "TLSK".
+const TLS_KEY_LOG: u32 = 0x544c_534b;
+
+// options
+const OPT_END: u16 = 0;
+const OPT_COMMENT: u16 = 1;
+const IF_NAME: u16 = 2;
+const IF_DESCRIPTION: u16 = 3;
+const IF_TSRESOL: u16 = 9;
+const IF_FILTER: u16 = 11;
+const IF_TSOFFSET: u16 = 14;
+const ISB_IFRECV: u16 = 4;
+const ISB_IFDROP: u16 = 5;
+const ISB_OSDROP: u16 = 7;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,364 @@
+//! One input: bytes in, frames out, lying where they were read.
+//!
+//! A fill reads into the block's own buffer, behind what was left of a record at the end of the fill before, and points at the frames there.
+//! The buffer grows beyond its usual size only for a single longer record, as its bytes arrive, up to [`limits::BLOCK_LEN`].
+
+use std::io::{ErrorKind, Read};
+use std::mem;
+use std::path::{Path, PathBuf};
+
+use super::pcap::{self, Pcap};
+use super::pcapng::{self, Pcapng};
+use super::source::Source;
+use super::{Input, Interface, Inventory, magic};
+use crate::error::{Error, Result};
+use crate::frame::{Block, FrameHead, LinkType};
+use crate::limits;
+use crate::time::Timestamp;
+
+/// An open input.
+pub(super) struct Reader {
+    path: PathBuf,
+    name: String,
+    source: Source,
+    format: Format,
+    /// The beginning of a record whose rest has not been read yet.
+    carry: Vec<u8>,
+    /// Bytes still to be passed over.
+    skip: u64,
+    /// Where in the uncompressed input the next record begins.
+    offset: u64,
+    /// The number that the next frame gets.
+    pub(super) next_number: u64,
+    /// Bytes to read at a time.
+    pub(super) read_bytes: usize,
+    /// Comments since they were last taken away, under the numbers that this reader gave.
+    pub(super) comments: Vec<(Option<u64>, String)>,
+    input: Option<usize>,
+    failed: Option<Error>,
+    ended: bool,
+}
+
+/// How the input is laid out.
+enum Format {
+    Pcap(Pcap),
+    Pcapng(Pcapng),
+}
+
+/// What the unread bytes begin with.
+pub(super) enum Step {
+    /// A frame in a record of `total` bytes.
+    Frame { time: Timestamp, link: LinkType, interface: u32, original_len: u32, start: usize, len: u32, total: usize },
+    /// Something else of this many bytes, dealt with.
+    Other(usize),
+    /// Something of no interest of this many bytes, which may reach far beyond those at hand.
+    Skip(u64),
+    /// A record of this many bytes, more than are at hand.
+    Need(usize),
+    /// Nothing that could be read on from.
+    Damage(String),
+}
+
+/// Where a format's parser puts what it learns besides frames.
+pub(super) struct Context<'a> {
+    pub(super) inventory: &'a mut Inventory,
+    pub(super) comments: &'a mut Vec<(Option<u64>, String)>,
+    /// The input's name, for interfaces without one.
+    pub(super) name: &'a str,
+    /// The number of the frame at hand, if it is one.
+    pub(super) number: u64,
+}
+
+impl Context<'_> {
+    /// Its index in the inventory; beyond the bound that of the last.
+    pub(super) fn add_interface(&mut self, interface: Interface) -> u32 {
+        if self.inventory.interfaces.len() < limits::INTERFACES {
+            self.inventory.interfaces.push(interface);
+        }
+        u32::try_from(self.inventory.interfaces.len().saturating_sub(1)).unwrap_or_default()
+    }
+
+    pub(super) fn add_comment(&mut self, frame: Option<u64>, text: String) {
+        if self.inventory.comments.len() + self.comments.len() < limits::COMMENTS {
+            self.comments.push((frame, text));
+        } else {
+            self.inventory.comments_left_out += 1;
+        }
+    }
+
+    pub(super) fn add_secret(&mut self, line: &[u8]) {
+        if self.inventory.secret_bytes + line.len() <= limits::SECRET_BYTES {
+            self.inventory.secret_bytes += line.len();
+            self.inventory.secrets.push(line.to_owned());
+        } else {
+            self.inventory.secrets_left_out += 1;
+        }
+    }
+}
+
+impl Reader {
+    /// Recognises the format by the first bytes, for which it waits. An input that is none of them is [`Error::NotACapture`].
+    pub(super) fn new(path: &Path, mut source: Source) -> Result<Self> {
+        let mut carry = Vec::new();
+        let mut failed = source.read_at_least(HEAD, &mut carry).err();
+        let format = if pcap::is_pcap(&carry) {
+            Format::Pcap(Pcap::default())
+        } else if pcapng::is_pcapng(&carry) {
+            Format::Pcapng(Pcapng::default())
+        } else {
+            let path = path.to_owned();
+            if failed.is_none() && source.greedy {
+                failed = source.read_at_least(TELLING, &mut carry).err();
+            }
+            return Err(match failed {
+                Some(error) if source.compression.is_none() => Error::Read { path, source: error },
+                Some(error) => Error::NotACapture { path, why: format!("its {} data is damaged from the start ({error})", source.name()) },
+                None => Error::NotACapture { path, why: magic::describe(&carry, source.compression) },
+            });
+        };
+        let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
+        Ok(Self {
+            path: path.to_owned(),
+            name,
+            source,
+            format,
+            carry,
+            skip: 0,
+            offset: 0,
+            next_number: 1,
+            read_bytes: limits::READ_BYTES,
+            comments: Vec::new(),
+            input: None,
+            failed: None,
+            ended: false,
+        })
+    }
+
+    /// Replaces the block's contents with the next frames: at least one unless the input ends. False at the end.
+    pub(super) fn fill(&mut self, block: &mut Block, inventory: &mut Inventory) -> Result<bool> {
+        block.forget_frames();
+        let mut buffer = mem::take(block.buffer_mut());
+        if buffer.capacity() > 2 * limits::READ_BYTES {
+            buffer.truncate(limits::READ_BYTES);
+            buffer.shrink_to(limits::READ_BYTES);
+        }
+        let filled = if self.ended { 0 } else { self.fill_buffer(&mut buffer, block, inventory) };
+        buffer.truncate(filled);
+        *block.buffer_mut() = buffer;
+        if block.is_empty() {
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Reads and cuts until there is a frame. Gives how many bytes of the buffer count.
+    fn fill_buffer(&mut self, buffer: &mut Vec<u8>, block: &mut Block, inventory: &mut Inventory) -> usize {
+        let usual = if self.source.greedy { self.read_bytes } else { self.read_bytes.min(PIPE_BYTES) };
+        let mut limit = usual.max(self.carry.len() + 1);
+        let mut filled = self.carry.len();
+        if buffer.is_empty() {
+            // comes zeroed from the system
+            *buffer = vec![0; limit];
+        } else {
+            buffer.resize(buffer.len().max(limit), 0);
+        }
+        if let Some(front) = buffer.get_mut(..filled) {
+            front.copy_from_slice(&self.carry);
+        }
+        self.carry.clear();
+        loop {
+            let mut end = false;
+            match self.source.read(buffer.get_mut(filled..limit).unwrap_or_default()) {
+                Ok(0) => end = true,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    end = true;
+                    if self.source.compression.is_some() {
+                        let text =
+                            format!("the {} data is damaged after {} bytes ({error})", self.source.name(), self.offset + filled as u64);
+                        self.set_damage(inventory, text);
+                    } else {
+                        self.failed = Some(Error::Read { path: self.path.clone(), source: error });
+                    }
+                }
+            }
+            if self.source.greedy && !end && filled < limit {
+                continue;
+            }
+            let (used, need) = self.cut(buffer.get(..filled).unwrap_or_default(), block, inventory);
+            if end && !self.ended {
+                self.ended = true;
+                let have = filled - used;
+                let cut = if self.skip > 0 {
+                    Some(format!("{} more bytes of a block should follow", self.skip))
+                } else {
+                    (have > 0).then(|| format!("{have} of at least {need} bytes of the next record are there"))
+                };
+                if let (Some(cut), None) = (cut, &self.failed) {
+                    let text = format!("{} the file is cut off: {cut}", self.place(inventory));
+                    self.set_damage(inventory, text);
+                }
+            }
+            if self.ended {
+                return filled;
+            }
+            if !block.is_empty() {
+                self.carry.extend_from_slice(buffer.get(used..filled).unwrap_or_default());
+                return filled;
+            }
+            buffer.copy_within(used..filled, 0);
+            filled -= used;
+            limit = usual.max(need);
+            buffer.resize(buffer.len().max(limit), 0);
+        }
+    }
+
+    /// Cuts the bytes into records and points the block at the frames. Gives how many bytes were dealt with and, if the rest is the beginning
+    /// of a record, how long that is.
+    fn cut(&mut self, bytes: &[u8], block: &mut Block, inventory: &mut Inventory) -> (usize, usize) {
+        let index = self.start(inventory);
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
+        self.skip -= skipped as u64;
+        self.offset += skipped as u64;
+        let (mut used, mut need) = (skipped, 0);
+        let (mut frames, mut captured) = (0u64, 0u64);
+        let (mut first, mut last) = (Timestamp::MAX, Timestamp::MIN);
+        let mut damage = None;
+        while self.skip == 0 {
+            let rest = bytes.get(used..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
+            let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, number: self.next_number };
+            let step = match &mut self.format {
+                Format::Pcap(format) => format.next(rest, &mut cx),
+                Format::Pcapng(format) => format.next(rest, &mut cx),
+            };
+            let total = match step {
+                Step::Frame { time, link, interface, original_len, start, len, total } => {
+                    let head = FrameHead { number: self.next_number, time, link, interface, original_len };
+                    block.point(head, u32::try_from(used + start).unwrap_or(u32::MAX), len);
+                    self.next_number += 1;
+                    frames += 1;
+                    captured += u64::from(len);
+                    first = first.min(time);
+                    last = last.max(time);
+                    total
+                }
+                Step::Other(total) => total,
+                Step::Skip(total) => {
+                    let here = usize::try_from(total).unwrap_or(usize::MAX).min(rest.len());
+                    self.skip = total - here as u64;
+                    here
+                }
+                Step::Need(total) => {
+                    need = total;
+                    break;
+                }
+                Step::Damage(why) => {
+                    damage = Some(why);
+                    break;
+                }
+            };
+            used += total;
+            self.offset += total as u64;
+        }
+        if let Some(input) = inventory.inputs.get_mut(index) {
+            input.frames += frames;
+            input.bytes += captured;
+            if frames > 0 {
+                input.first = Some(input.first.map_or(first, |before| before.min(first)));
+                input.last = Some(input.last.map_or(last, |before| before.max(last)));
+            }
+        }
+        if let Some(why) = damage {
+            self.ended = true;
+            let text = format!("{} {why}", self.place(inventory));
+            self.set_damage(inventory, text);
+        }
+        (used, need)
+    }
+
+    /// Enters the input into the inventory when it is read for the first time.
+    fn start(&mut self, inventory: &mut Inventory) -> usize {
+        if let Some(index) = self.input {
+            return index;
+        }
+        let format = match self.format {
+            Format::Pcap(_) => "pcap",
+            Format::Pcapng(_) => "pcapng",
+        };
+        let format = if self.source.compression.is_some() { format!("{format}, {}", self.source.name()) } else { format.to_owned() };
+        let index = inventory.inputs.len();
+        inventory.inputs.push(Input { path: self.path.clone(), format, frames: 0, bytes: 0, first: None, last: None, damage: None });
+        self.input = Some(index);
+        index
+    }
+
+    /// The beginning of a sentence about the place reached.
+    fn place(&self, inventory: &Inventory) -> String {
+        let frames = self.input.and_then(|index| inventory.inputs.get(index)).map_or(0, |input| input.frames);
+        match frames {
+            0 => format!("at byte {}, before the first frame,", self.offset),
+            _ => format!("at byte {}, after frame {frames},", self.offset),
+        }
+    }
+
+    /// The first damage is the one that counts: what follows is its consequence.
+    fn set_damage(&mut self, inventory: &mut Inventory, text: String) {
+        let index = self.start(inventory);
+        if let Some(input) = inventory.inputs.get_mut(index) {
+            input.damage.get_or_insert(text);
+        }
+    }
+}
+
+/// The byte order of a file or section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    /// The first two bytes; none when there are fewer.
+    pub(super) fn u16(self, bytes: &[u8]) -> Option<u16> {
+        let bytes = *bytes.first_chunk()?;
+        Some(if self == Self::Little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
+    }
+
+    /// The first four bytes; none when there are fewer.
+    pub(super) fn u32(self, bytes: &[u8]) -> Option<u32> {
+        let bytes = *bytes.first_chunk()?;
+        Some(if self == Self::Little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
+    }
+
+    /// The first eight bytes; none when there are fewer.
+    pub(super) fn u64(self, bytes: &[u8]) -> Option<u64> {
+        let bytes = *bytes.first_chunk()?;
+        Some(if self == Self::Little { u64::from_le_bytes(bytes) } else { u64::from_be_bytes(bytes) })
+    }
+
+    /// Sixteen bytes as four numbers.
+    pub(super) fn words(self, bytes: &[u8; 16]) -> [u32; 4] {
+        let (words, _) = bytes.as_chunks::<4>();
+        let mut numbers = [0; 4];
+        for (number, &word) in numbers.iter_mut().zip(words) {
+            *number = if self == Self::Little { u32::from_le_bytes(word) } else { u32::from_be_bytes(word) };
+        }
+        numbers
+    }
+}
+
+/// Bytes that tell the formats apart.
+const HEAD: usize = 12;
+
+/// Bytes asked of a pipe at a time: what Linux lets one hold.
+const PIPE_BYTES: usize = 64 << 10;
+
+/// Bytes that tell what a file is that is no capture.
+const TELLING: usize = 512;
