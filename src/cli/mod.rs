@@ -1,1 +1,82 @@
-//! cli
+//! Floor 8: the command line. Arguments go in, validated options come out; nothing is opened or read here.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::{CommandFactory, FromArgMatches};
+use clap_complete::Shell;
+
+use crate::diagnosis::cause::Cause;
+
+mod args;
+mod default;
+mod options;
+mod values;
+
+pub use options::{FailOn, Format, ReadOptions, Trust, Verbosity};
+
+/// Exit code: done.
+pub const EXIT_DONE: u8 = 0;
+/// Exit code: done, and `--fail-on` matched.
+pub const EXIT_MATCHED: u8 = 1;
+/// Exit code: the command could not be done.
+pub const EXIT_FAILED: u8 = 2;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Read captures.
+    Read(Box<ReadOptions>),
+    /// Explain a cause, or list all.
+    Explain {
+        /// Which.
+        cause: Option<Cause>,
+        /// Whether to colour.
+        color: crate::output::style::Color,
+    },
+    /// Print a completion script.
+    Completions(Shell),
+    /// Print the manual page.
+    Man,
+}
+
+/// Reads arguments, the program's name first. The error is a usage error, or help or the version to be printed: its `print` and
+/// `exit_code` know which.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let mut command = command();
+    let arguments = default::with_subcommand(&command, arguments.into_iter().collect());
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    let parsed = args::Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+    Ok(parsed.into())
+}
+
+/// The command line's definition.
+pub fn command() -> clap::Command {
+    args::Arguments::command()
+}
+
+/// Writes a completion script.
+pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
+    // clap_complete panics when writing fails; a Vec does not.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), NAME, &mut script);
+    out.write_all(&script)
+}
+
+/// Writes the manual page in roff: the program's own and, behind it, those of its subcommands.
+pub fn man(out: &mut dyn Write) -> io::Result<()> {
+    let mut command = command();
+    command.build();
+    clap_mangen::Man::new(command.clone()).render(out)?;
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+        let name = format!("{NAME}-{}", sub.get_name());
+        clap_mangen::Man::new(sub.clone().name(name)).render(out)?;
+    }
+    Ok(())
+}
+
+/// The program's name.
+const NAME: &str = "handshark";
+
+#[cfg(test)]
+mod tests;

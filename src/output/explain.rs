@@ -24,7 +24,12 @@ pub fn find(slug: &str) -> Result<Cause, String> {
 /// Prints the page of a cause.
 pub fn page(out: &mut dyn Write, layout: &Layout, cause: Cause) -> io::Result<()> {
     let palette = layout.palette;
-    layout.flow(out, 0, 0, &[(palette.bad, cause.slug()), (palette.dim, "  ("), (palette.dim, cause.family().name()), (palette.dim, ")")])?;
+    layout.flow(
+        out,
+        0,
+        0,
+        &[(palette.bad, cause.slug()), (palette.dim, "  ("), (palette.dim, cause.family().name()), (palette.dim, ")")],
+    )?;
     let Some(Rule { title, page, .. }) = rules::of(cause) else {
         return layout.prose(out, 0, "This cause is reserved in the schema; no rule reports it yet.");
     };

@@ -74,10 +74,8 @@ impl Moment {
 
 /// The time of a report: with its date, or without it when all that is shown is of one day.
 pub fn when(text: &str, with_date: bool) -> String {
-    Moment::parse(text).map_or_else(
-        || text.to_owned(),
-        |moment| if with_date { format!("{} {}", moment.date, moment.time) } else { moment.time },
-    )
+    Moment::parse(text)
+        .map_or_else(|| text.to_owned(), |moment| if with_date { format!("{} {}", moment.date, moment.time) } else { moment.time })
 }
 
 #[cfg(test)]

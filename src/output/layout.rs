@@ -10,6 +10,9 @@ use unicode_width::UnicodeWidthChar;
 use super::escape::{clip, escape, width};
 use super::style::Palette;
 
+/// A space at which no line is broken.
+pub const NO_BREAK: char = '\u{a0}';
+
 /// A run of text in one style.
 pub type Span<'a> = (Style, &'a str);
 
@@ -32,17 +35,18 @@ impl Layout {
         self.width
     }
 
-    /// Wraps runs of text at spaces: `first` columns of indentation before the first line, `rest` before the others.
+    /// Wraps runs of text at spaces (no-break spaces hold together and are shown as plain ones): `first` columns of indentation before the first line, `rest` before the others.
     pub fn flow(&self, out: &mut dyn Write, first: usize, rest: usize, spans: &[Span<'_>]) -> io::Result<()> {
         let room = self.width.saturating_sub(rest.max(first)).max(20);
         let mut column = first;
         let mut fresh = true;
         write!(out, "{:first$}", "")?;
         for word in words(spans, room) {
+            // Spaces before the very first word are the caller's columns.
             if !fresh && column.saturating_add(word.spaces).saturating_add(word.width) > self.width {
                 write!(out, "\n{:rest$}", "")?;
                 column = rest;
-            } else if !fresh {
+            } else {
                 write!(out, "{:1$}", "", word.spaces)?;
                 column = column.saturating_add(word.spaces);
             }
@@ -89,7 +93,8 @@ pub fn command_in(line: &str) -> Option<&str> {
     }
     let mut words = line.split(' ');
     let program = words.find(|word| !matches!(*word, "sudo") && !word.contains('='))?;
-    let sentence = line.ends_with(['.', ':', '!', '?']) || words.next().is_none_or(|next| matches!(next, "is" | "and" | "or" | "says" | "shows"));
+    let sentence =
+        line.ends_with(['.', ':', '!', '?']) || words.next().is_none_or(|next| matches!(next, "is" | "and" | "or" | "says" | "shows"));
     (!sentence && PROGRAMS.binary_search(&program).is_ok()).then_some(line)
 }
 
@@ -115,11 +120,11 @@ fn words(spans: &[Span<'_>], room: usize) -> Vec<Word> {
             if piece.is_empty() {
                 continue;
             }
-            let piece = clip(piece, LONGEST_WORD);
+            let piece = clip(piece, LONGEST_WORD).replace(NO_BREAK, " ");
             match out.last_mut() {
                 Some(word) if glued && word.width.saturating_add(width(&piece)) <= room => {
                     word.width = word.width.saturating_add(width(&piece));
-                    word.pieces.push((*style, piece.into_owned()));
+                    word.pieces.push((*style, piece));
                 }
                 _ => push_broken(&mut out, *style, &piece, spaces, room),
             }
@@ -162,10 +167,49 @@ const LONGEST_COMMAND: usize = 2_000;
 
 /// Programs that advice tells to run, sorted.
 const PROGRAMS: &[&str] = &[
-    "arping", "certbot", "chronyc", "conntrack", "curl", "date", "dig", "ethtool", "getent", "gnutls-cli", "grep", "handshark", "ip",
-    "iptables", "journalctl", "keytool", "kubectl", "mtr", "nc", "netstat", "nft", "nginx", "nmap", "nslookup", "nstat", "openssl", "ping",
-    "s_client", "socat", "ss", "swaks", "sysctl", "systemctl", "tc", "tcpdump", "telnet", "timedatectl", "timeout", "tracepath", "traceroute",
-    "tshark", "update-ca-certificates", "update-ca-trust",
+    "arping",
+    "certbot",
+    "chronyc",
+    "conntrack",
+    "curl",
+    "date",
+    "dig",
+    "ethtool",
+    "getent",
+    "gnutls-cli",
+    "grep",
+    "handshark",
+    "ip",
+    "iptables",
+    "journalctl",
+    "keytool",
+    "kubectl",
+    "mtr",
+    "nc",
+    "netstat",
+    "nft",
+    "nginx",
+    "nmap",
+    "nslookup",
+    "nstat",
+    "openssl",
+    "ping",
+    "s_client",
+    "socat",
+    "ss",
+    "swaks",
+    "sysctl",
+    "systemctl",
+    "tc",
+    "tcpdump",
+    "telnet",
+    "timedatectl",
+    "timeout",
+    "tracepath",
+    "traceroute",
+    "tshark",
+    "update-ca-certificates",
+    "update-ca-trust",
 ];
 
 #[cfg(test)]
@@ -186,6 +230,9 @@ mod tests {
         assert!(lines.lines().all(|line| width(line) <= 60 && !line.ends_with(' ')), "{lines}");
         assert!(lines.lines().nth(1).unwrap().starts_with("    b") || lines.lines().nth(1).unwrap().starts_with("    a"));
         assert_eq!(lines.split_whitespace().count(), 16);
+        assert_eq!(shown(60, 2, 4, &[(Style::new(), "   7"), (Style::new(), "  x")]), "     7  x\n");
+        let held = format!("{} frames\u{a0}4-17", "a".repeat(50));
+        assert_eq!(shown(60, 0, 0, &[(Style::new(), &held)]), format!("{}\nframes 4-17\n", "a".repeat(50)));
     }
 
     #[test]

@@ -6,13 +6,15 @@ use std::io;
 
 use crate::report::Report;
 
-
+mod collect;
+pub mod csv;
 pub mod escape;
 pub mod explain;
 pub mod figures;
 pub mod layout;
 pub mod line;
 
+pub mod markdown;
 pub mod ndjson;
 pub mod progress;
 pub mod style;

@@ -1,15 +1,20 @@
 //! Hand-made reports for the tests of the outputs: a night on call.
 
 use crate::report::{
-    AlertReport, CaptureInfo, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, IncidentReport, InputReport, Loss, Network,
-    Peer, Report, SCHEMA, SummaryReport, Timing, Tls, TlsClient, TlsServer,
+    AlertReport, CaptureInfo, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, IncidentReport, InputReport, Loss,
+    Network, Peer, Report, SCHEMA, SummaryReport, Timing, Tls, TlsClient, TlsServer,
 };
 
 fn base(minute: u32, second: u32, client_port: u16) -> HandshakeReport {
     HandshakeReport {
         schema: SCHEMA.into(),
         kind: "handshake".into(),
-        network: Network { transport: "tcp".into(), protocol: "tls".into(), community_id: "1:LQU9qZlK+B5F3KDmev6m5PMibrg=".into(), path: vec![] },
+        network: Network {
+            transport: "tcp".into(),
+            protocol: "tls".into(),
+            community_id: "1:LQU9qZlK+B5F3KDmev6m5PMibrg=".into(),
+            path: vec![],
+        },
         client: Peer { address: "10.0.0.1".into(), port: client_port },
         server: Peer { address: "10.0.0.2".into(), port: 443 },
         capture: CaptureInfo { source: "night.pcapng".into(), first_frame: 4, last_frame: 17, quality: vec![] },
@@ -20,7 +25,13 @@ fn base(minute: u32, second: u32, client_port: u16) -> HandshakeReport {
             outcome: "completed".into(),
             stage: "established".into(),
             history: "CshxkdKfF".into(),
-            timing: Timing { tcp_rtt_us: Some(9_800), client_hello_us: Some(410), server_hello_us: Some(12_100), total_us: Some(31_500), ..Timing::default() },
+            timing: Timing {
+                tcp_rtt_us: Some(9_800),
+                client_hello_us: Some(410),
+                server_hello_us: Some(12_100),
+                total_us: Some(31_500),
+                ..Timing::default()
+            },
             loss: Loss::default(),
             ..HandshakeInfo::default()
         },
@@ -102,18 +113,31 @@ pub(crate) fn stalled() -> HandshakeReport {
         cause: Some("path-mtu-black-hole".into()),
         stopped_by: "network".into(),
         confidence: Some("strong".into()),
-        summary: "Full-size segments from the server (1,440 bytes) were sent six times and never acknowledged, while smaller ones arrived: \
+        summary:
+            "Full-size segments from the server (1,440 bytes) were sent six times and never acknowledged, while smaller ones arrived: \
                   something on the path drops large packets and no ICMP Packet Too Big comes back."
-            .into(),
+                .into(),
         remedy: vec![
             "Allow ICMPv6 type 2 (Packet Too Big) on every firewall between the two, or clamp the MSS at the tunnel.".into(),
             "$ ping -6 -M do -s 1452 2001:db8:ffff::443".into(),
             "$ ip6tables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu".into(),
         ],
         evidence: vec![
-            EvidenceReport { frame: Some(318), time: Some("2026-11-21T09:02:40.055000000Z".into()), text: "server sent 1,440 bytes at offset 0 (ServerHello, Certificate)".into() },
-            EvidenceReport { frame: Some(322), time: Some("2026-11-21T09:02:40.060000000Z".into()), text: "client acknowledged 0, SACK 2880-3112".into() },
-            EvidenceReport { frame: Some(351), time: Some("2026-11-21T09:02:52.720000000Z".into()), text: "sixth retransmission of the first segment".into() },
+            EvidenceReport {
+                frame: Some(318),
+                time: Some("2026-11-21T09:02:40.055000000Z".into()),
+                text: "server sent 1,440 bytes at offset 0 (ServerHello, Certificate)".into(),
+            },
+            EvidenceReport {
+                frame: Some(322),
+                time: Some("2026-11-21T09:02:40.060000000Z".into()),
+                text: "client acknowledged 0, SACK 2880-3112".into(),
+            },
+            EvidenceReport {
+                frame: Some(351),
+                time: Some("2026-11-21T09:02:52.720000000Z".into()),
+                text: "sixth retransmission of the first segment".into(),
+            },
         ],
         alternatives: vec!["packet-loss".into(), "server-flight-dropped".into()],
         findings: vec![FindingReport {
@@ -143,7 +167,11 @@ pub(crate) fn refused() -> HandshakeReport {
         confidence: Some("certain".into()),
         summary: "10.0.0.9 answered the SYN to port 636 with a RST: nothing listens there.".into(),
         remedy: vec!["Start the service, or bind it to this address.".into(), "$ ss -ltnp 'sport = :636'".into()],
-        evidence: vec![EvidenceReport { frame: Some(401), time: Some("2026-11-21T09:03:01.031400000Z".into()), text: "RST, ACK to the SYN, TTL 64".into() }],
+        evidence: vec![EvidenceReport {
+            frame: Some(401),
+            time: Some("2026-11-21T09:03:01.031400000Z".into()),
+            text: "RST, ACK to the SYN, TTL 64".into(),
+        }],
         alternatives: vec![],
         findings: vec![],
     };
@@ -195,7 +223,8 @@ pub(crate) fn incident() -> IncidentReport {
         clients_total: 2,
         changes: vec!["the certificate's end of validity passed at 2026-11-20 23:59:59".into()],
         confidence: "certain".into(),
-        summary: "Since 09:00:12, 12 of 13 handshakes with www.example.test failed: its certificate expired on 2026-11-20 23:59:59 UTC.".into(),
+        summary: "Since 09:00:12, 12 of 13 handshakes with www.example.test failed: its certificate expired on 2026-11-20 23:59:59 UTC."
+            .into(),
         remedy: expired(0).diagnosis.remedy,
         handshakes: vec!["00009cb0".into()],
     }
@@ -223,8 +252,14 @@ pub(crate) fn summary() -> SummaryReport {
         last_time: Some("2026-11-21T09:04:20.871000000Z".into()),
         flows: 24,
         handshakes: 18,
-        outcomes: [("alerted".to_owned(), 12), ("completed".to_owned(), 2), ("stalled".to_owned(), 1), ("refused".to_owned(), 1), ("incomplete".to_owned(), 2)]
-            .into(),
+        outcomes: [
+            ("alerted".to_owned(), 12),
+            ("completed".to_owned(), 2),
+            ("stalled".to_owned(), 1),
+            ("refused".to_owned(), 1),
+            ("incomplete".to_owned(), 2),
+        ]
+        .into(),
         causes: [
             ("certificate-expired".to_owned(), 12),
             ("path-mtu-black-hole".to_owned(), 1),

@@ -10,7 +10,8 @@ pub fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Ve
     let mut found: Vec<(f64, &str)> = candidates
         .into_iter()
         .filter_map(|candidate| {
-            let likeness = if !word.is_empty() && candidate.contains(word.as_str()) { 0.95 } else { strsim::jaro_winkler(&word, candidate) };
+            let likeness =
+                if !word.is_empty() && candidate.contains(word.as_str()) { 0.95 } else { strsim::jaro_winkler(&word, candidate) };
             let typos = strsim::damerau_levenshtein(&word, candidate);
             (likeness > 0.88 || typos <= 2).then_some((likeness, candidate))
         })

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::collect::{Collected, Entry, Group};
+use super::TextOptions;
 use super::listing::negotiated;
 use super::view::{self, Kind};
-use super::TextOptions;
+use crate::output::collect::{Collected, Entry, Group};
 use crate::output::escape::width;
 use crate::output::figures::{Moment, count, counted, span_us, when};
 use crate::output::layout::Layout;
@@ -78,7 +78,7 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
             (plain, " → "),
             (palette.strong, &view::server(report)),
             (palette.dim, "  "),
-            (palette.dim, &view::frames(report)),
+            (palette.dim, &view::frames(report).replace(' ', "\u{a0}")),
         ],
     )?;
     if !diagnosis.summary.is_empty() {
@@ -96,9 +96,6 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
     if !report.capture.quality.is_empty() {
         layout.labelled(out, INDENT, "Capture quality:", &report.capture.quality.join(", "))?;
     }
-    if options.verbose {
-        details(out, layout, report)?;
-    }
     match collected.incident_of(report) {
         Some((place, incident)) if incident.remedy == diagnosis.remedy => {
             layout.labelled(out, INDENT, "Fix:", &format!("see incident {place}, which this is part of."))?;
@@ -114,6 +111,9 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
                 }
             }
         }
+    }
+    if options.verbose {
+        details(out, layout, report)?;
     }
     others(out, layout, group, with_date, options)
 }
@@ -180,7 +180,8 @@ fn evidence(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> i
 /// Parameters, timing and fingerprints, for `-v`.
 fn details(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
     let handshake = &report.handshake;
-    let mut rows = vec![("Reached:", handshake.stage.clone()), ("Messages:", handshake.history.clone()), ("Negotiated:", negotiated(report))];
+    let mut rows =
+        vec![("Reached:", handshake.stage.clone()), ("Messages:", handshake.history.clone()), ("Negotiated:", negotiated(report))];
     if let Some(client) = report.tls.as_ref().and_then(|tls| tls.client.as_ref()) {
         rows.extend([
             ("Versions offered:", client.supported_versions.join(", ")),
@@ -258,7 +259,7 @@ fn others(out: &mut dyn Write, layout: &Layout, group: &Group, with_date: bool, 
                 (plain, server),
                 (palette.warn, &differs),
                 (palette.dim, "  "),
-                (palette.dim, frames),
+                (palette.dim, &frames.replace(' ', "\u{a0}")),
             ],
         )?;
     }
@@ -282,7 +283,11 @@ fn notes(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: T
     layout.heading(out, 0, "WORTH KNOWING: nothing failed because of it")?;
     for note in notes.iter().take(NOTES) {
         let place = note.frame.map(|frame| format!(", frame {frame}")).unwrap_or_default();
-        let place = if note.count > 1 { format!("  ({} times{place})", count(note.count)) } else { format!("  ({})", place.trim_start_matches(", ")) };
+        let place = if note.count > 1 {
+            format!("  ({} times{place})", count(note.count))
+        } else {
+            format!("  ({})", place.trim_start_matches(", "))
+        };
         layout.flow(
             out,
             2,

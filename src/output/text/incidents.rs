@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::collect::Collected;
+use crate::output::collect::Collected;
 use crate::output::figures::{count, counted, when};
 use crate::output::layout::Layout;
 use crate::report::IncidentReport;
@@ -20,7 +20,8 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected)
         writeln!(out)?;
         one(out, layout, place.saturating_add(1), incident, collected.several_days())?;
     }
-    let hidden = u64::try_from(collected.incidents.len().saturating_sub(SHOWN)).unwrap_or(u64::MAX).saturating_add(collected.incidents_beyond);
+    let hidden =
+        u64::try_from(collected.incidents.len().saturating_sub(SHOWN)).unwrap_or(u64::MAX).saturating_add(collected.incidents_beyond);
     if hidden > 0 {
         writeln!(out)?;
         layout.prose(out, 0, &format!("and {}: see --json", counted(hidden, "smaller incident", "smaller incidents")))?;

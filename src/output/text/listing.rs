@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use super::view::{self, Kind};
 use crate::output::figures::{span_us, when};
-use crate::output::layout::Layout;
+use crate::output::layout::{Layout, NO_BREAK};
 use crate::report::HandshakeReport;
 
 /// Writes the line: time, client, server, and what was negotiated or what went wrong.
@@ -44,18 +44,20 @@ pub(super) fn negotiated(report: &HandshakeReport) -> String {
         parts.extend(tls.version.iter().map(|version| {
             let numeric = version.starts_with(|c: char| c.is_ascii_digit());
             let protocol = if report.network.protocol == "dtls" { "DTLS" } else { "TLS" };
-            if numeric { format!("{protocol} {version}") } else { version.clone() }
+            if numeric { format!("{protocol}{NO_BREAK}{version}") } else { version.clone() }
         }));
         parts.extend([&tls.cipher, &tls.curve, &tls.next_protocol].into_iter().flatten().cloned());
     }
     let handshake = &report.handshake;
-    for (flag, word) in [(handshake.resumed, "resumed"), (handshake.hello_retry, "after HelloRetryRequest"), (handshake.early_data, "early data")] {
+    for (flag, word) in
+        [(handshake.resumed, "resumed"), (handshake.hello_retry, "after HelloRetryRequest"), (handshake.early_data, "early data")]
+    {
         if flag {
             parts.push(word.to_owned());
         }
     }
     parts.extend(handshake.preamble.iter().map(|preamble| format!("after {preamble}")));
-    parts.extend(handshake.timing.total_us.map(span_us));
+    parts.extend(handshake.timing.total_us.map(|us| span_us(us).replace(' ', "\u{a0}")));
     parts.join(", ")
 }
 

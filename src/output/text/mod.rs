@@ -8,18 +8,16 @@
 use std::io::{self, Write};
 
 use super::Sink;
+use super::collect::Collected;
 use super::figures::Moment;
 use super::layout::Layout;
 use super::view;
 use crate::report::Report;
 
-mod collect;
 mod groups;
 mod incidents;
 mod listing;
 mod summary;
-
-use collect::Collected;
 
 /// What to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::TextOptions;
-use super::collect::Collected;
 use super::view::Kind;
+use crate::output::collect::Collected;
 use crate::output::figures::{Moment, bytes, count, counted, span_us};
 use crate::output::layout::Layout;
 use crate::report::SummaryReport;
@@ -68,10 +68,15 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
     let completed = collected.of_kind(Kind::Completed).saturating_add(troubled);
     let parts = [
         (failed, palette.bad, "failed".to_owned()),
-        (completed, palette.good, "completed".to_owned() + &if troubled > 0 { format!(" ({} with trouble)", count(troubled)) } else { String::new() }),
+        (
+            completed,
+            palette.good,
+            "completed".to_owned() + &if troubled > 0 { format!(" ({} with trouble)", count(troubled)) } else { String::new() },
+        ),
         (undecided, palette.warn, "undecided".to_owned()),
     ];
-    let parts: Vec<_> = parts.into_iter().filter(|(number, ..)| *number > 0).map(|(n, style, word)| (style, format!("{} {word}", count(n)))).collect();
+    let parts: Vec<_> =
+        parts.into_iter().filter(|(number, ..)| *number > 0).map(|(n, style, word)| (style, format!("{} {word}", count(n)))).collect();
     let head = format!("{}: ", counted(total, "handshake", "handshakes"));
     let mut spans = vec![(palette.strong, head.as_str())];
     for (index, (style, text)) in parts.iter().enumerate() {
@@ -82,8 +87,12 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
     }
     layout.flow(out, 0, 2, &spans)?;
     if failed > 0 {
-        let outcomes: BTreeMap<_, _> =
-            summary.outcomes.iter().filter(|(name, _)| !matches!(name.as_str(), "completed" | "incomplete")).map(|(k, v)| (k.clone(), *v)).collect();
+        let outcomes: BTreeMap<_, _> = summary
+            .outcomes
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "completed" | "incomplete"))
+            .map(|(k, v)| (k.clone(), *v))
+            .collect();
         if !outcomes.is_empty() {
             layout.labelled(out, 2, "How they failed:", &listed(&outcomes, usize::MAX))?;
         }

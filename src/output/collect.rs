@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::escape::{clip, escape};
+use super::figures::Moment;
 use super::view::{self, Kind};
-use crate::output::escape::{clip, escape};
-use crate::output::figures::Moment;
 use crate::report::{HandshakeReport, IncidentReport, SummaryReport};
 
 /// What has been learnt so far.

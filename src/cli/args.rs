@@ -1,0 +1,257 @@
+//! The arguments as clap sees them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{Styles, styling::AnsiColor};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+use super::options::{FailOn, Format, ReadOptions, Trust, Verbosity};
+use super::{Command, values};
+use crate::diagnosis::cause::Cause;
+use crate::output::style::Color;
+
+/// Says why a TLS handshake failed, who stopped it, and what to do.
+///
+/// handshark reads packet captures and gives a verdict on every TLS handshake in them: its outcome, the cause, who ended it, how sure
+/// that is, the frames that prove it, what else it could be, and the fix. It only looks; it sends nothing.
+#[derive(Debug, Parser)]
+#[command(
+    name = "handshark",
+    version,
+    styles = STYLES,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    propagate_version = false,
+    max_term_width = 100,
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark explain [CAUSE]\n       handshark completions SHELL",
+    after_help = EXAMPLES,
+    after_long_help = EXAMPLES,
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Read(Box<Read>),
+    /// Explain a cause: what it means, how it is recognised, how to fix it
+    ///
+    /// Without a cause, all causes are listed by family. Needs no capture.
+    Explain {
+        /// The cause's name, as reports give it
+        #[arg(value_name = "CAUSE", value_parser = values::cause_parser())]
+        cause: Option<Cause>,
+        /// When to use colours
+        #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+        color: When,
+    },
+    /// Print a completion script for a shell
+    #[command(after_help = "Examples:\n  handshark completions bash > ~/.local/share/bash-completion/completions/handshark\n  \
+                            handshark completions zsh > \"${fpath[1]}/_handshark\"\n  \
+                            handshark completions fish > ~/.config/fish/completions/handshark.fish")]
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
+
+/// Read captures and say why handshakes failed (the default: `handshark FILE` is `handshark read FILE`)
+///
+/// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture in the
+/// order given.
+#[allow(clippy::struct_excessive_bools, reason = "flags of the command line")]
+#[derive(Debug, Args)]
+#[command(after_help = READ_EXAMPLES)]
+struct Read {
+    /// Captures: files, directories of them, or - for standard input
+    #[arg(value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
+    inputs: Vec<PathBuf>,
+
+    /// Take only packets that match a capture filter
+    ///
+    /// In the syntax of pcap-filter(7), as tcpdump takes it: `host 192.0.2.1 and tcp port 443`. Keep ICMP (`or icmp or icmp6`), which
+    /// proves much about the path.
+    #[arg(short = 'f', long, value_name = "BPF", help_heading = ANALYSIS)]
+    filter: Option<String>,
+
+    /// How long without progress is a stall: 500ms, 10s, 2m
+    ///
+    /// In packet time. A capture that ends sooner than this after the last progress leaves the handshake undecided.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::stall_after, help_heading = ANALYSIS)]
+    stall_after: Duration,
+
+    /// Threads that analyze; 0 takes one for each processor
+    ///
+    /// The result does not depend on it.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS), help_heading = ANALYSIS)]
+    threads: u16,
+
+    /// Trust the authorities in this PEM file too (repeatable)
+    ///
+    /// Whether a chain is trusted here is a fact beside others; what the client itself did decides the cause.
+    #[arg(long, value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
+    ca_file: Vec<PathBuf>,
+
+    /// Trust the authorities in the PEM files of this directory too (repeatable)
+    #[arg(long, value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath, help_heading = ANALYSIS)]
+    ca_dir: Vec<PathBuf>,
+
+    /// Do not use the system's trust store; with --ca-file or --ca-dir, only those
+    #[arg(long, help_heading = ANALYSIS)]
+    no_trust: bool,
+
+    /// Write one JSON object a line: every handshake, every incident, a summary (docs/SCHEMA.md)
+    #[arg(long, conflicts_with_all = ["format", "all", "quiet", "verbose"], help_heading = OUTPUT)]
+    json: bool,
+
+    /// How to present the result
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = FormatArgument::Text, help_heading = OUTPUT)]
+    format: FormatArgument,
+
+    /// List every handshake, the completed ones too
+    #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
+    all: bool,
+
+    /// One line for each failure, and nothing else
+    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
+    quiet: bool,
+
+    /// Show parameters, timing and fingerprints of what failed; say what is being done
+    #[arg(short, long, action = ArgAction::Count, help_heading = OUTPUT)]
+    verbose: u8,
+
+    /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set)
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
+    color: When,
+
+    /// Show no progress on standard error
+    #[arg(long, help_heading = OUTPUT)]
+    no_progress: bool,
+
+    /// Exit with 1 when one of these was found: `failed`, or causes, separated by commas
+    ///
+    /// `failed` is any handshake that was alerted, reset, closed, stalled, refused or answered in plaintext; one that the capture cuts
+    /// off is not. A cause counts wherever it is the verdict: `certificate-expired,path-mtu-black-hole`.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, value_parser = values::fail_on_parser(), help_heading = "For scripts")]
+    fail_on: Vec<values::FailOnItem>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatArgument {
+    /// For a terminal
+    Text,
+    /// One JSON object a line
+    Json,
+    /// Markdown, for a ticket
+    Md,
+    /// One row for each handshake, for a spreadsheet
+    Csv,
+}
+
+impl From<Arguments> for Command {
+    fn from(arguments: Arguments) -> Self {
+        match arguments.action {
+            Action::Read(read) => Self::Read(Box::new((*read).into())),
+            Action::Explain { cause, color } => Self::Explain { cause, color: color.into() },
+            Action::Completions { shell } => Self::Completions(shell),
+            Action::Man => Self::Man,
+        }
+    }
+}
+
+impl From<Read> for ReadOptions {
+    fn from(read: Read) -> Self {
+        Self {
+            inputs: read.inputs,
+            filter: read.filter,
+            stall_after: read.stall_after,
+            threads: std::num::NonZeroUsize::new(usize::from(read.threads)),
+            trust: Trust { system: !read.no_trust, files: read.ca_file, directories: read.ca_dir },
+            format: if read.json { Format::Json } else { read.format.into() },
+            all: read.all,
+            verbosity: match (read.quiet, read.verbose) {
+                (true, _) => Verbosity::Quiet,
+                (false, 0) => Verbosity::Normal,
+                (false, _) => Verbosity::Verbose,
+            },
+            color: read.color.into(),
+            progress: !read.no_progress && !read.quiet,
+            fail_on: FailOn::from_items(read.fail_on),
+        }
+    }
+}
+
+impl From<When> for Color {
+    fn from(when: When) -> Self {
+        match when {
+            When::Auto => Self::Auto,
+            When::Always => Self::Always,
+            When::Never => Self::Never,
+        }
+    }
+}
+
+impl From<FormatArgument> for Format {
+    fn from(format: FormatArgument) -> Self {
+        match format {
+            FormatArgument::Text => Self::Text,
+            FormatArgument::Json => Self::Json,
+            FormatArgument::Md => Self::Markdown,
+            FormatArgument::Csv => Self::Csv,
+        }
+    }
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(anstyle::Style::new().bold())
+    .usage(anstyle::Style::new().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .error(AnsiColor::Red.on_default().bold())
+    .valid(AnsiColor::Green.on_default())
+    .invalid(AnsiColor::Yellow.on_default());
+
+const ANALYSIS: &str = "Analysis";
+const OUTPUT: &str = "Output";
+/// Beyond the number of partitions a thread has nothing to do; more are accepted so that scripts need not know it.
+const MOST_THREADS: i64 = 1024;
+
+const EXAMPLES: &str = "\
+Examples:
+  handshark night.pcapng                        why did handshakes fail?
+  handshark --all -v night.pcapng               every handshake, in detail
+  handshark --json *.pcap.zst | jq .diagnosis   for programs
+  handshark -f 'host 192.0.2.1' /var/captures   one host in a directory of captures
+  tcpdump -i eth0 -U -w - | handshark -         read what tcpdump writes
+  ssh gw tcpdump -U -w - port 443 | handshark - the same from afar
+  handshark explain certificate-expired         what a cause means and how to fix it
+  handshark --fail-on failed test.pcap          for scripts: exit with 1 when one failed
+
+Exit codes:
+  0  done, whatever was found
+  1  done, and --fail-on matched
+  2  could not be done: usage, a file that cannot be read, output that cannot be written
+
+`handshark read --help` explains every option.";
+
+const READ_EXAMPLES: &str = "\
+Examples:
+  handshark read night.pcapng
+  handshark read --json --stall-after 3s a.pcap b.pcap > verdicts.ndjson
+  handshark read --fail-on certificate-expired,no-common-version test.pcap
+  zcat old.pcap.gz | handshark read -
+
+Exit codes: 0 done; 1 done and --fail-on matched; 2 could not be done.";

@@ -1,0 +1,114 @@
+//! What the command line asks for, validated.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::values::FailOnItem;
+use crate::diagnosis::cause::Cause;
+use crate::output::style::Color;
+use crate::output::view::{self, Kind};
+use crate::report::HandshakeReport;
+
+/// What to read, how to judge, how to show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadOptions {
+    /// Files, directories, or `-` for standard input; at least one, in the order given.
+    pub inputs: Vec<PathBuf>,
+    /// A capture filter, not yet compiled.
+    pub filter: Option<String>,
+    /// No progress for longer than this, in packet time, is a stall: 1 ms to 24 h.
+    pub stall_after: Duration,
+    /// Threads that analyze; `None`: one for each processor.
+    pub threads: Option<NonZeroUsize>,
+    /// Whose certificates are trusted.
+    pub trust: Trust,
+    /// How to present the result.
+    pub format: Format,
+    /// Every handshake, the completed ones too.
+    pub all: bool,
+    /// How much to say.
+    pub verbosity: Verbosity,
+    /// Whether to colour.
+    pub color: Color,
+    /// Progress is wanted; whether it is shown depends on standard error.
+    pub progress: bool,
+    /// What makes the exit code 1.
+    pub fail_on: FailOn,
+}
+
+/// Whose certificates are trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// The system's store.
+    pub system: bool,
+    /// PEM files.
+    pub files: Vec<PathBuf>,
+    /// Directories of PEM files.
+    pub directories: Vec<PathBuf>,
+}
+
+impl Trust {
+    /// Whether there is anything to trust: without, no chain is judged.
+    pub const fn is_empty(&self) -> bool {
+        !self.system && self.files.is_empty() && self.directories.is_empty()
+    }
+}
+
+/// How the result is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// [`crate::output::text`], or [`crate::output::line`] when quiet.
+    Text,
+    /// [`crate::output::ndjson`].
+    Json,
+    /// [`crate::output::markdown`].
+    Markdown,
+    /// [`crate::output::csv`].
+    Csv,
+}
+
+/// How much to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// A line for each failure.
+    Quiet,
+    /// Summary, incidents, failures.
+    Normal,
+    /// With parameters, timing and fingerprints.
+    Verbose,
+}
+
+/// What makes the exit code 1.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FailOn {
+    any_failed: bool,
+    causes: BTreeSet<Cause>,
+}
+
+impl FailOn {
+    /// Whether a handshake is of that kind.
+    pub fn matches(&self, report: &HandshakeReport) -> bool {
+        (self.any_failed && view::kind(report) == Kind::Failed)
+            || report.diagnosis.cause.as_deref().and_then(|slug| slug.parse().ok()).is_some_and(|cause: Cause| self.causes.contains(&cause))
+    }
+
+    /// Whether nothing was asked for.
+    pub fn is_empty(&self) -> bool {
+        !self.any_failed && self.causes.is_empty()
+    }
+
+    pub(super) fn from_items(items: impl IntoIterator<Item = FailOnItem>) -> Self {
+        let mut out = Self::default();
+        for item in items {
+            match item {
+                FailOnItem::Failed => out.any_failed = true,
+                FailOnItem::Cause(cause) => {
+                    out.causes.insert(cause);
+                }
+            }
+        }
+        out
+    }
+}

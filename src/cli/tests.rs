@@ -1,0 +1,151 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::output::samples;
+use crate::output::style::Color;
+
+fn parsed(arguments: &[&str]) -> Result<Command, clap::Error> {
+    parse(std::iter::once("handshark").chain(arguments.iter().copied()).map(OsString::from))
+}
+
+fn read(arguments: &[&str]) -> ReadOptions {
+    match parsed(arguments) {
+        Ok(Command::Read(options)) => *options,
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+fn error(arguments: &[&str]) -> String {
+    let error = parsed(arguments).unwrap_err();
+    assert_eq!(error.exit_code(), i32::from(EXIT_FAILED), "{error}");
+    error.to_string()
+}
+
+#[test]
+fn the_definition_is_sound() {
+    command().debug_assert();
+}
+
+#[test]
+fn read_is_the_default() {
+    assert_eq!(read(&["a.pcap"]), read(&["read", "a.pcap"]));
+    for (arguments, inputs) in [
+        (&["a.pcap", "explain"] as &[&str], &["a.pcap", "explain"] as &[&str]),
+        (&["--json", "a.pcap"], &["a.pcap"]),
+        (&["--filter", "explain", "a.pcap"], &["a.pcap"]),
+        (&["-af", "read", "a.pcap"], &["a.pcap"]),
+        (&["-fudp", "a.pcap"], &["a.pcap"]),
+        (&["--stall-after=3s", "a.pcap"], &["a.pcap"]),
+        (&["--", "read"], &["read"]),
+        (&["--json", "explain"], &["explain"]),
+        (&["./explain"], &["./explain"]),
+        (&["-"], &["-"]),
+        (&["read", "read"], &["read"]),
+        (&["read", "--", "--odd.pcap"], &["--odd.pcap"]),
+    ] {
+        assert_eq!(read(arguments).inputs, inputs.iter().map(PathBuf::from).collect::<Vec<_>>(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn other_subcommands_need_no_capture() {
+    assert_eq!(parsed(&["explain"]).unwrap(), Command::Explain { cause: None, color: Color::Auto });
+    let expected = Command::Explain { cause: Some(Cause::CertificateExpired), color: Color::Never };
+    assert_eq!(parsed(&["explain", "certificate-expired", "--color", "never"]).unwrap(), expected);
+    assert_eq!(parsed(&["completions", "zsh"]).unwrap(), Command::Completions(Shell::Zsh));
+    assert_eq!(parsed(&["man"]).unwrap(), Command::Man);
+}
+
+#[test]
+fn mistakes_are_answered_with_what_would_be_right() {
+    assert!(error(&["explian", "certificate-expired"]).contains("explain"));
+    assert!(error(&["explain", "certificate-expird"]).contains("did you mean certificate-expired"));
+    assert!(error(&["--fail-on", "certificate-expird", "a"]).contains("did you mean certificate-expired"));
+    assert!(error(&["--fail-on", "faild", "a"]).contains("did you mean failed"));
+    assert!(error(&["--stall-after", "10", "a"]).contains("10s"));
+    assert!(error(&["--jsn", "a"]).contains("--json"));
+    assert!(error(&["--json"]).contains("FILE"));
+    assert!(error(&["--json", "--all", "a"]).contains("cannot be used with"));
+}
+
+#[test]
+fn help_and_version_are_not_errors() {
+    for arguments in
+        [&["--help"] as &[&str], &["-h"], &["--version"], &["-V"], &["help"], &["help", "read"], &["read", "--help"], &["--json", "--help"]]
+    {
+        assert_eq!(parsed(arguments).unwrap_err().exit_code(), i32::from(EXIT_DONE), "{arguments:?}");
+    }
+    assert_eq!(parsed(&["--version"]).unwrap_err().to_string().trim(), concat!("handshark ", env!("CARGO_PKG_VERSION")));
+    // Nothing asked for is help, but nothing was done either.
+    assert!(error(&[]).contains("Examples:"));
+}
+
+#[test]
+fn help_teaches() {
+    let help = parsed(&["--help"]).unwrap_err().to_string();
+    for part in ["Examples:", "Exit codes:", "explain", "handshark [read] [OPTIONS] FILE...", "tcpdump"] {
+        assert!(help.contains(part), "{part}\n{help}");
+    }
+    assert!(!help.contains("man "), "{help}");
+    let help = parsed(&["read", "--help"]).unwrap_err().to_string();
+    for part in ["Analysis:", "Output:", "For scripts:", "pcap-filter", "Exit codes:", "default: 10s"] {
+        assert!(help.contains(part), "{part}\n{help}");
+    }
+}
+
+#[test]
+fn durations_have_units_and_bounds() {
+    for (text, expected) in [("500ms", 500), ("10s", 10_000), ("1m", 60_000), ("24h", 86_400_000)] {
+        assert_eq!(values::stall_after(text), Ok(Duration::from_millis(expected)));
+    }
+    for text in ["", "s", "10", "-1s", "1.5s", "10 parsecs", "0s", "25h", "99999999999999999999s", "18446744073709551615h", "é"] {
+        assert!(values::stall_after(text).is_err(), "{text}");
+    }
+    assert_eq!(read(&["a"]).stall_after, crate::diagnosis::rule::Policy::default().stall_after);
+}
+
+#[test]
+fn fail_on_matches_what_it_names() {
+    let (failed, completed) = (samples::expired(0), samples::completed());
+    let mut undecided = samples::expired(0);
+    undecided.handshake.outcome = "incomplete".into();
+    let mut slow = samples::completed();
+    slow.diagnosis.cause = Some("server-slow".into());
+
+    let none = read(&["a"]).fail_on;
+    assert!(none.is_empty() && !none.matches(&failed));
+    let any = read(&["--fail-on", "failed", "a"]).fail_on;
+    assert_eq!([&failed, &completed, &undecided, &slow].map(|report| any.matches(report)), [true, false, false, false]);
+    let causes = read(&["--fail-on", "server-slow,tcp-refused", "--fail-on=capture-ended", "a"]).fail_on;
+    assert_eq!([&failed, &completed, &undecided, &slow].map(|report| causes.matches(report)), [false, false, false, true]);
+}
+
+#[test]
+fn options_are_converted() {
+    let options = read(&["--threads", "4", "--no-trust", "--ca-file", "x.pem", "--ca-dir", "d", "-q", "--color=always", "a"]);
+    assert_eq!(options.threads.map(std::num::NonZero::get), Some(4));
+    assert_eq!(options.trust, Trust { system: false, files: vec!["x.pem".into()], directories: vec!["d".into()] });
+    assert_eq!((options.verbosity, options.color, options.progress), (Verbosity::Quiet, Color::Always, false));
+    let options = read(&["a", "b", "--json"]);
+    assert_eq!((options.threads, options.format, options.trust.system), (None, Format::Json, true));
+    assert_eq!(read(&["--format", "csv", "a"]).format, Format::Csv);
+    assert_eq!(read(&["-v", "a"]).verbosity, Verbosity::Verbose);
+    assert!(error(&["--threads", "5000", "a"]).contains("1024"));
+}
+
+#[test]
+fn completions_and_manual_know_the_options() {
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell, Shell::Elvish] {
+        let mut script = Vec::new();
+        completions(shell, &mut script).unwrap();
+        let script = String::from_utf8(script).unwrap();
+        assert!(script.contains("stall-after") && script.contains("explain"), "{shell}");
+    }
+    let mut page = Vec::new();
+    man(&mut page).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    for part in ["handshark\\-read", "stall\\-after", "Exit codes"] {
+        assert!(page.contains(part), "{part}");
+    }
+}

@@ -1,0 +1,217 @@
+//! The same content as the terminal's, as Markdown to be pasted into a ticket.
+
+use std::io::{self, Write};
+
+use super::Sink;
+use super::collect::{Collected, Group};
+use super::escape::{clip, escape};
+use super::figures::{Moment, count, counted, span_us, when};
+use super::layout::command_in;
+use super::view::{self, Kind};
+use crate::report::Report;
+
+/// Writes Markdown at the end of the run.
+#[derive(Debug)]
+pub struct MarkdownSink<W> {
+    out: W,
+    collected: Collected,
+}
+
+impl<W: Write> MarkdownSink<W> {
+    /// Writes to `out`, which should buffer.
+    pub fn new(out: W) -> Self {
+        Self { out, collected: Collected::default() }
+    }
+}
+
+impl<W: Write> Sink for MarkdownSink<W> {
+    fn report(&mut self, report: &Report) -> io::Result<()> {
+        match report {
+            Report::Handshake(handshake) => self.collected.handshake(handshake),
+            Report::Incident(incident) => self.collected.incident(incident),
+            Report::Summary(summary) => self.collected.summary = Some(summary.clone()),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let (out, collected) = (&mut self.out as &mut dyn Write, &mut self.collected);
+        collected.sort();
+        head(out, collected)?;
+        incidents(out, collected)?;
+        let with_date = collected.several_days();
+        for (number, shown) in collected.groups.iter().take(GROUPS).enumerate() {
+            group(out, number.saturating_add(1), shown, with_date)?;
+        }
+        let hidden = collected.groups.iter().skip(GROUPS).map(|group| group.count).chain(collected.beyond.values().copied());
+        match hidden.fold(0_u64, u64::saturating_add) {
+            0 => {}
+            more => writeln!(out, "\nAnd {}.", counted(more, "handshake more", "handshakes more"))?,
+        }
+        out.flush()
+    }
+}
+
+fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
+    let total = collected.kinds.values().copied().fold(0_u64, u64::saturating_add);
+    writeln!(out, "# TLS handshakes: {} of {} failed", count(collected.of_kind(Kind::Failed)), count(total))?;
+    let Some(summary) = &collected.summary else { return Ok(()) };
+    writeln!(out)?;
+    for input in summary.inputs.iter().take(INPUTS) {
+        let damage = input.damage.as_deref().map(|damage| format!("; damaged: {}", text(damage))).unwrap_or_default();
+        writeln!(out, "- {}: {}{damage}", text(&input.source), counted(input.frames, "frame", "frames"))?;
+    }
+    if let [Some(first), Some(last)] = [&summary.first_time, &summary.last_time].map(Option::as_deref) {
+        writeln!(out, "- {} to {} UTC", text(&when(first, true)), text(&when(last, true)))?;
+    }
+    for note in summary.notes.iter().take(INPUTS) {
+        writeln!(out, "- {}", text(note))?;
+    }
+    if summary.drops > 0 {
+        writeln!(out, "- {} dropped while capturing", counted(summary.drops, "packet was", "packets were"))?;
+    }
+    if !summary.causes.is_empty() {
+        let mut causes: Vec<_> = summary.causes.iter().collect();
+        causes.sort_by_key(|(_, number)| std::cmp::Reverse(**number));
+        writeln!(out, "\n| cause | handshakes |\n|---|---:|")?;
+        for (cause, number) in causes {
+            writeln!(out, "| {} | {} |", text(cause), count(*number))?;
+        }
+    }
+    Ok(())
+}
+
+fn incidents(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
+    for (number, incident) in collected.incidents.iter().take(GROUPS).enumerate() {
+        let place = incident.server_name.as_deref().or_else(|| incident.servers.first().map(String::as_str)).unwrap_or(&incident.scope);
+        writeln!(out, "\n## Incident {}: {} at {}", number.saturating_add(1), text(&incident.cause), text(place))?;
+        writeln!(out, "\n{}", text(&incident.summary))?;
+        writeln!(
+            out,
+            "\n{} of {} handshakes failed, from {}; {}.",
+            count(incident.failed),
+            count(incident.attempts),
+            counted(incident.clients_total, "client", "clients"),
+            text(&incident.confidence)
+        )?;
+        for change in &incident.changes {
+            writeln!(out, "\nWhat changed: {}", text(change))?;
+        }
+        fix(out, &incident.remedy)?;
+    }
+    Ok(())
+}
+
+fn group(out: &mut dyn Write, number: usize, group: &Group, with_date: bool) -> io::Result<()> {
+    let report = &group.shown;
+    let diagnosis = &report.diagnosis;
+    let times = if group.count > 1 { format!(", {} times", count(group.count)) } else { String::new() };
+    writeln!(out, "\n## {number}. {}: {}{times}", text(view::cause(report)), text(&view::ending(report)))?;
+    writeln!(out, "\n{}", text(&diagnosis.summary))?;
+    writeln!(
+        out,
+        "\n{} {} → {}, {}{}",
+        text(&when(&report.handshake.start, with_date)),
+        text(&view::endpoint(&report.client)),
+        text(&view::server(report)),
+        view::frames(report),
+        diagnosis.confidence.as_deref().map(|word| format!("; confidence: {}", text(word))).unwrap_or_default(),
+    )?;
+    if !diagnosis.evidence.is_empty() {
+        writeln!(out, "\nEvidence:\n")?;
+        let start = Moment::parse(&report.handshake.start);
+        for piece in &diagnosis.evidence {
+            let at = piece.time.as_deref().and_then(Moment::parse).zip(start.as_ref());
+            let after = at.and_then(|(at, start)| at.us_since(start)).map(|us| format!(" (+{})", span_us(us))).unwrap_or_default();
+            let frame = piece.frame.map(|frame| format!("frame {frame}{after}: ")).unwrap_or_default();
+            writeln!(out, "- {frame}{}", text(&piece.text))?;
+        }
+    }
+    if !diagnosis.alternatives.is_empty() {
+        writeln!(out, "\nAlso possible: {}", text(&diagnosis.alternatives.join(", ")))?;
+    }
+    fix(out, &diagnosis.remedy)
+}
+
+/// Commands are indented code, which nothing in them can end.
+fn fix(out: &mut dyn Write, remedy: &[String]) -> io::Result<()> {
+    let mut in_code = false;
+    for (index, line) in remedy.iter().enumerate() {
+        if let Some(command) = command_in(line) {
+            if !in_code {
+                writeln!(out)?;
+            }
+            in_code = true;
+            writeln!(out, "    {}", escape(command))?;
+        } else {
+            in_code = false;
+            writeln!(out, "\n{}{}", if index == 0 { "Fix: " } else { "" }, text(line))?;
+        }
+    }
+    Ok(())
+}
+
+/// Text that Markdown takes for text, and HTML as well.
+fn text(raw: &str) -> String {
+    let shown = escape(raw);
+    let shown = clip(&shown, LONGEST_TEXT);
+    let mut out = String::with_capacity(shown.len());
+    for c in shown.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '@' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// Groups and incidents shown: a ticket is read by people.
+const GROUPS: usize = 20;
+/// Inputs and notes named one by one.
+const INPUTS: usize = 10;
+/// Columns of one text.
+const LONGEST_TEXT: usize = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::samples;
+
+    fn written(reports: &[Report]) -> String {
+        let mut out = Vec::new();
+        let mut sink = MarkdownSink::new(&mut out);
+        for report in reports {
+            sink.report(report).unwrap();
+        }
+        sink.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_ticket_has_it_all() {
+        let out = written(&samples::run());
+        for part in [
+            "# TLS handshakes: 14 of 18 failed\n",
+            "| certificate-expired | 12 |",
+            "\n## Incident 1: certificate-expired at www.example.test\n",
+            "\n## 1. certificate-expired: alerted by the client, 12 times\n",
+            "- frame 11 (+13.0 ms): client sent alert certificate\\_expired (45)",
+            "\n\n    openssl s_client -connect 10.0.0.2:443 -servername www.example.test </dev/null",
+            "\nAlso possible: packet-loss, server-flight-dropped\n",
+        ] {
+            assert!(out.contains(part), "{part}\n{out}");
+        }
+    }
+
+    #[test]
+    fn names_are_no_markup() {
+        let out = written(&[Report::Handshake(Box::new(samples::named("<img src=x>[a](http://b) **c** |\n# d @team")))]);
+        assert!(!out.contains("<img") && !out.contains("[a]") && !out.contains("**c**") && !out.contains(" @team"), "{out}");
+        assert!(out.lines().all(|line| !line.starts_with("# d")), "{out}");
+    }
+}
