@@ -12,4 +12,7 @@
 
 mod floors;
 mod packet_oracle;
+mod support;
+mod threads;
 mod tls_oracle;
+mod verdicts;

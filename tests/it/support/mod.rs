@@ -1,0 +1,87 @@
+//! What several tests share.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use handshark::capture::{self, Inputs};
+use handshark::diagnosis::chain::TrustStore;
+use handshark::diagnosis::rule::Policy;
+use handshark::pipeline::{self, Options};
+use handshark::report::{HandshakeReport, IncidentReport, Report, SummaryReport};
+
+/// Everything one run said.
+#[derive(Debug, Default)]
+pub struct Said {
+    pub handshakes: Vec<HandshakeReport>,
+    pub incidents: Vec<IncidentReport>,
+    pub summary: SummaryReport,
+}
+
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+/// Analyses files as one capture, with Mozilla's roots so that the machine's own store does not matter.
+pub fn analyse(paths: &[PathBuf], threads: usize) -> Said {
+    let source = capture::open(&Inputs { paths: paths.to_vec(), filter: None }).unwrap();
+    analyse_source(source, threads)
+}
+
+/// Analyses a capture held in memory.
+pub fn analyse_bytes(bytes: Vec<u8>) -> Said {
+    let stream = Box::new(io::Cursor::new(bytes));
+    match capture::open_stream(Path::new("memory"), stream, None) {
+        Ok(source) => analyse_source(source, 1),
+        Err(_) => Said::default(),
+    }
+}
+
+fn analyse_source(source: Box<dyn capture::FrameSource>, threads: usize) -> Said {
+    let options = Options {
+        threads,
+        policy: Policy::default(),
+        trust: TrustStore::mozilla(),
+        hold: Duration::MAX,
+        stop: Arc::new(AtomicBool::new(false)),
+    };
+    let mut said = Said::default();
+    let mut emit = |report: Report| {
+        match report {
+            Report::Handshake(handshake) => said.handshakes.push(*handshake),
+            Report::Incident(incident) => said.incidents.push(*incident),
+            Report::Summary(summary) => said.summary = *summary,
+        }
+        Ok(())
+    };
+    pipeline::run(source, &options, &mut emit, &mut |_| {}).unwrap();
+    said
+}
+
+/// Every labelled capture: the sidecar's path and its content.
+pub fn labelled() -> Vec<(PathBuf, toml::Table)> {
+    let mut found = Vec::new();
+    let root = fixtures().join("captures");
+    for family in sorted(&root) {
+        for path in sorted(&family) {
+            if path.extension().is_some_and(|ext| ext == "toml") {
+                let table = std::fs::read_to_string(&path).unwrap().parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                found.push((path, table));
+            }
+        }
+    }
+    found
+}
+
+fn sorted(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// The capture beside a sidecar.
+pub fn capture_of(sidecar: &Path, label: &toml::Table) -> PathBuf {
+    sidecar.with_file_name(label["capture"].as_str().unwrap())
+}
