@@ -72,6 +72,15 @@ pub const PREAMBLE_LINES: usize = 32;
 /// Longest line of those, in bytes.
 pub const PREAMBLE_LINE_LEN: usize = 256;
 
+/// Bytes of one message of such a dialogue that are read: longer than any line or negotiation packet that matters.
+pub const PREAMBLE_MESSAGE: usize = 4 << 10;
+
+/// Bytes of a side after which it is either recognised or unknown: a long greeting line.
+pub const PREAMBLE_OPENING: usize = 256;
+
+/// Upgrades inside one another: a PROXY header, a proxy's tunnel and a STARTTLS dialogue are three.
+pub const PREAMBLE_DEPTH: usize = 5;
+
 /// Deepest nesting of tunnels walked.
 pub const TUNNEL_DEPTH: usize = 12;
 

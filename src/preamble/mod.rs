@@ -1,19 +1,188 @@
 //! Floor 3: what is spoken before TLS begins, or in its place: STARTTLS dialects, proxies, plaintext protocols.
 //!
-//! A [`Preamble`] is fed both directions' bytes until it says that TLS begins at some offset of each side, or that it never will.
+//! A [`Preamble`] is fed both directions' bytes, in the order in which they were captured, until it says where each side's TLS begins or
+//! that none will come. It holds a bounded prefix of each message, never the stream. Facts do not depend on how the bytes were cut into
+//! segments.
+//!
+//! - `machine`: [`Preamble`]: splits each side into messages, hands them to the dialect, watches for TLS at message boundaries
+//! - `dialogue`: what a dialect is; one file for each dialect
+//! - `detect`: which dialect is spoken, from the first bytes and the port
+//! - `identify`: names any protocol from its first bytes
+//! - `text`: bytes made printable, redaction of credentials
+//!
+//! Nested upgrades (a PROXY header before SMTP, CONNECT before IMAP) are kept in [`PreambleFacts::outer`].
+
+mod detect;
+mod dialogue;
+mod ftp;
+mod http_connect;
+mod identify;
+mod imap;
+mod irc;
+mod ldap;
+mod machine;
+mod mysql;
+mod nntp;
+mod pop3;
+mod postgres;
+mod proxy_v1;
+mod proxy_v2;
+mod rdp;
+mod sieve;
+mod smtp;
+mod socks4;
+mod socks5;
+mod tds;
+#[cfg(test)]
+mod tests;
+mod text;
+mod xmpp;
+
+pub use identify::identify;
+pub use machine::{Preamble, Step};
+pub use tds::Unwrap;
+
+use crate::flow::Side;
+use crate::time::Mark;
 
 /// The dialects that lead up to TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Dialect { Smtp, Imap, Pop3, Ftp, Ldap, Xmpp, Postgres, Mysql, Rdp, Tds, Nntp, Sieve, Irc, HttpConnect, Socks4, Socks5, ProxyV1, ProxyV2 }
+pub enum Dialect {
+    /// SMTP and LMTP, RFC 3207.
+    Smtp,
+    /// IMAP, RFC 9051 section 6.2.1.
+    Imap,
+    /// POP3, RFC 2595 section 4.
+    Pop3,
+    /// FTP, RFC 4217.
+    Ftp,
+    /// LDAP, RFC 4511 section 4.14.
+    Ldap,
+    /// XMPP, RFC 6120 section 5.
+    Xmpp,
+    /// PostgreSQL `SSLRequest`.
+    Postgres,
+    /// MySQL and MariaDB `SSLRequest`.
+    Mysql,
+    /// RDP, MS-RDPBCGR section 2.2.1.
+    Rdp,
+    /// Microsoft SQL Server, MS-TDS section 2.2.6.5.
+    Tds,
+    /// NNTP, RFC 4642.
+    Nntp,
+    /// ManageSieve, RFC 5804 section 2.2.
+    Sieve,
+    /// IRC `STARTTLS`.
+    Irc,
+    /// HTTP CONNECT, RFC 9110 section 9.3.6.
+    HttpConnect,
+    /// SOCKS 4 and 4a.
+    Socks4,
+    /// SOCKS 5, RFC 1928.
+    Socks5,
+    /// PROXY protocol version 1 (text).
+    ProxyV1,
+    /// PROXY protocol version 2 (binary).
+    ProxyV2,
+}
 
 impl Dialect {
     /// The schema's `handshake.preamble`: `smtp` … `http-connect`, `socks5`, `proxy-v1`.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Smtp => "smtp", Self::Imap => "imap", Self::Pop3 => "pop3", Self::Ftp => "ftp", Self::Ldap => "ldap", Self::Xmpp => "xmpp",
-            Self::Postgres => "postgres", Self::Mysql => "mysql", Self::Rdp => "rdp", Self::Tds => "tds", Self::Nntp => "nntp", Self::Sieve => "sieve",
-            Self::Irc => "irc", Self::HttpConnect => "http-connect", Self::Socks4 => "socks4", Self::Socks5 => "socks5", Self::ProxyV1 => "proxy-v1", Self::ProxyV2 => "proxy-v2",
+            Self::Smtp => "smtp",
+            Self::Imap => "imap",
+            Self::Pop3 => "pop3",
+            Self::Ftp => "ftp",
+            Self::Ldap => "ldap",
+            Self::Xmpp => "xmpp",
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+            Self::Rdp => "rdp",
+            Self::Tds => "tds",
+            Self::Nntp => "nntp",
+            Self::Sieve => "sieve",
+            Self::Irc => "irc",
+            Self::HttpConnect => "http-connect",
+            Self::Socks4 => "socks4",
+            Self::Socks5 => "socks5",
+            Self::ProxyV1 => "proxy-v1",
+            Self::ProxyV2 => "proxy-v2",
         }
+    }
+
+    /// The name people use: `SMTP`, `PostgreSQL`, `SOCKS5`.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Smtp => "SMTP",
+            Self::Imap => "IMAP",
+            Self::Pop3 => "POP3",
+            Self::Ftp => "FTP",
+            Self::Ldap => "LDAP",
+            Self::Xmpp => "XMPP",
+            Self::Postgres => "PostgreSQL",
+            Self::Mysql => "MySQL",
+            Self::Rdp => "RDP",
+            Self::Tds => "SQL Server (TDS)",
+            Self::Nntp => "NNTP",
+            Self::Sieve => "ManageSieve",
+            Self::Irc => "IRC",
+            Self::HttpConnect => "HTTP CONNECT",
+            Self::Socks4 => "SOCKS4",
+            Self::Socks5 => "SOCKS5",
+            Self::ProxyV1 => "PROXY protocol v1",
+            Self::ProxyV2 => "PROXY protocol v2",
+        }
+    }
+
+    /// The request that asks for TLS in this dialect, as its users know it; for a proxy, the request that asks for the tunnel.
+    pub const fn request(self) -> &'static str {
+        match self {
+            Self::Smtp | Self::Imap | Self::Nntp | Self::Sieve | Self::Irc => "STARTTLS",
+            Self::Pop3 => "STLS",
+            Self::Ftp => "AUTH TLS",
+            Self::Ldap => "StartTLS",
+            Self::Xmpp => "<starttls/>",
+            Self::Postgres | Self::Mysql => "SSLRequest",
+            Self::Rdp => "RDP negotiation request",
+            Self::Tds => "PRELOGIN encryption",
+            Self::HttpConnect => "CONNECT",
+            Self::Socks4 | Self::Socks5 => "SOCKS CONNECT",
+            Self::ProxyV1 | Self::ProxyV2 => "PROXY header",
+        }
+    }
+
+    /// The argument of `openssl s_client -starttls`, for the dialects it speaks.
+    pub const fn s_client(self) -> Option<&'static str> {
+        match self {
+            Self::Smtp => Some("smtp"),
+            Self::Imap => Some("imap"),
+            Self::Pop3 => Some("pop3"),
+            Self::Ftp => Some("ftp"),
+            Self::Ldap => Some("ldap"),
+            Self::Xmpp => Some("xmpp"),
+            Self::Postgres => Some("postgres"),
+            Self::Mysql => Some("mysql"),
+            Self::Nntp => Some("nntp"),
+            Self::Sieve => Some("sieve"),
+            Self::Irc => Some("irc"),
+            _ => None,
+        }
+    }
+
+    /// It leads to another host (HTTP CONNECT, SOCKS), and what is refused is refused by a proxy and not by the TLS server.
+    pub const fn is_proxy(self) -> bool {
+        matches!(self, Self::HttpConnect | Self::Socks4 | Self::Socks5)
+    }
+
+    /// A PROXY protocol header.
+    pub const fn is_proxy_header(self) -> bool {
+        matches!(self, Self::ProxyV1 | Self::ProxyV2)
+    }
+
+    /// A protocol with an upgrade of its own: neither proxy nor PROXY header.
+    pub const fn is_starttls(self) -> bool {
+        !self.is_proxy() && !self.is_proxy_header()
     }
 }
 
@@ -38,12 +207,15 @@ pub enum Upgrade {
     UpstreamFailed,
 }
 
-/// What was learnt. Strings are raw bytes made printable (lossy UTF-8, control characters escaped), bounded in length.
+/// What was learnt. Strings are raw bytes made printable (lossy UTF-8, control characters escaped), bounded in length; credentials are left
+/// out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreambleFacts {
+    /// What is spoken.
     pub dialect: Dialect,
+    /// How far the upgrade got.
     pub upgrade: Upgrade,
-    /// The dialogue's lines (text) or a description of each message (binary), in order: side, text, where. Bounded.
+    /// The dialogue's lines (text) or a description of each message (binary), in order, at most [`crate::limits::PREAMBLE_LINES`].
     pub lines: Vec<Line>,
     /// The server's or proxy's decisive answer, quoted: `454 TLS not available`, `HTTP/1.1 407 …`, `reply 5: connection refused`.
     pub answer: Option<String>,
@@ -51,19 +223,61 @@ pub struct PreambleFacts {
     pub code: Option<u32>,
     /// What CONNECT, SOCKS or PROXY asked for: `host:port`, or the PROXY header's source and destination.
     pub target: Option<String>,
+    /// Whether the server's list of capabilities offered the upgrade; `None` where no list was seen. Kept when the client asks all the same.
+    pub offered: Option<bool>,
+    /// Where that list ended.
+    pub listed: Option<Mark>,
     /// The offer was visibly overwritten on the path (`XXXXXXXA`), or STARTTLS answered in a way only a middlebox does.
     pub stripped: Option<String>,
     /// Bytes that came in the same breath behind the upgrade request, before TLS.
     pub injected: Option<String>,
-    /// When the upgrade was asked for, and when answered.
-    pub asked: Option<crate::time::Mark>, pub answered: Option<crate::time::Mark>,
+    /// A detail worth naming: the challenge of Proxy-Authenticate, TLVs of a PROXY header, the RDP protocols asked for.
+    pub detail: Option<String>,
+    /// The client went on in clear (logged in, sent mail) instead of asking for TLS or after being refused: first sign of it.
+    pub went_on: Option<Mark>,
+    /// When the upgrade was asked for.
+    pub asked: Option<Mark>,
+    /// When the decisive answer came.
+    pub answered: Option<Mark>,
     /// The nested upgrade before this one, if any (PROXY header, then SMTP; CONNECT, then …).
-    pub outer: Option<Box<PreambleFacts>>,
+    pub outer: Option<Box<Self>>,
+}
+
+impl PreambleFacts {
+    /// TLS was wanted: it was asked for, or the client left when it found no offer. A client that goes on in clear without asking did not
+    /// want it, and its connection is no failed handshake.
+    pub const fn wanted_tls(&self) -> bool {
+        match self.upgrade {
+            Upgrade::NotAsked => false,
+            Upgrade::NotOffered => self.went_on.is_none(),
+            _ => true,
+        }
+    }
+
+    /// The upgrade was denied or failed, for whatever reason, and TLS was not promised.
+    pub const fn denied(&self) -> bool {
+        matches!(
+            self.upgrade,
+            Upgrade::Refused | Upgrade::Unavailable | Upgrade::NotOffered | Upgrade::AuthRequired | Upgrade::UpstreamFailed
+        )
+    }
+
+    /// This and the upgrades around it, innermost first.
+    pub fn layers(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |facts| facts.outer.as_deref())
+    }
 }
 
 /// One line of a dialogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line { pub side: crate::flow::Side, pub text: String, pub mark: crate::time::Mark }
+pub struct Line {
+    /// Who said it.
+    pub side: Side,
+    /// What, made printable.
+    pub text: String,
+    /// The frame of its last byte.
+    pub mark: Mark,
+}
 
 /// A protocol named from its first bytes where TLS was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,4 +290,8 @@ pub struct Plaintext {
     pub http_status: Option<u16>,
     /// Location header of an HTTP redirect, where visible.
     pub location: Option<String>,
+    /// Title of the HTML page behind an HTTP header, where visible.
+    pub title: Option<String>,
+    /// Who says it is speaking: Server header, version in the banner.
+    pub software: Option<String>,
 }

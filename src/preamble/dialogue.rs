@@ -1,0 +1,236 @@
+//! What a dialect is to the machine: how its messages are framed, and what each one means for the upgrade.
+
+use std::fmt::Debug;
+
+use super::text::{overwritten, printable, redacted, trim_end, words};
+use super::{Dialect, Line, PreambleFacts, Upgrade};
+use crate::flow::Side;
+use crate::limits::{PREAMBLE_LINE_LEN, PREAMBLE_LINES};
+use crate::time::Mark;
+
+/// One dialect's state.
+pub(super) trait Dialogue: Debug + Send + Sync {
+    /// How far the message reaches that begins with `have`, which is not empty.
+    fn extent(&self, side: Side, have: &[u8]) -> Extent {
+        let _ = (side, have);
+        Extent::Until(b'\n')
+    }
+
+    /// One message, whole or cut to the machine's bound.
+    fn message(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next;
+}
+
+/// The length of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Up to and with this byte.
+    Until(u8),
+    /// Not known before there are so many bytes.
+    AtLeast(usize),
+    /// So many bytes.
+    Exactly(usize),
+    /// This is not the dialect, or cannot be framed any more.
+    Lost,
+}
+
+/// A message of one side.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'a> {
+    /// Who says it.
+    pub(super) side: Side,
+    /// What, with its line end.
+    pub(super) bytes: &'a [u8],
+    /// The frame of its last byte.
+    pub(super) mark: Mark,
+}
+
+impl<'a> Said<'a> {
+    /// The message without line end.
+    pub(super) fn line(&self) -> &'a [u8] {
+        trim_end(self.bytes)
+    }
+}
+
+/// What follows a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// More of the dialogue.
+    More,
+    /// TLS on both sides: on this side right behind the message.
+    Tls,
+    /// A tunnel is open or a header read: what follows is a dialogue of its own.
+    Inner,
+    /// Nobody will ask for TLS any more.
+    Never,
+}
+
+/// Which reply answers the upgrade request, where commands may be sent ahead of their replies.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    open: u32,
+    ahead: Option<u32>,
+}
+
+impl Turns {
+    /// A command was sent.
+    pub(super) const fn command(&mut self) {
+        self.open = self.open.saturating_add(1);
+    }
+
+    /// The upgrade request was sent.
+    pub(super) const fn ask(&mut self) {
+        self.ahead = Some(self.open);
+        self.command();
+    }
+
+    /// A complete reply came: whether it answers the upgrade request.
+    pub(super) const fn reply(&mut self) -> bool {
+        self.open = self.open.saturating_sub(1);
+        match self.ahead {
+            Some(0) => {
+                self.ahead = None;
+                true
+            }
+            Some(ahead) => {
+                self.ahead = Some(ahead - 1);
+                false
+            }
+            None => false,
+        }
+    }
+}
+
+/// A reply line of SMTP, FTP or NNTP.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reply<'a> {
+    /// Three digits.
+    pub(super) code: u32,
+    /// No hyphen follows the digits.
+    pub(super) last: bool,
+    /// What follows.
+    pub(super) text: &'a [u8],
+}
+
+impl<'a> Reply<'a> {
+    /// Reads `250-PIPELINING` or `220 ready`.
+    pub(super) fn read(line: &'a [u8]) -> Option<Self> {
+        let (digits, rest) = line.split_at_checked(3)?;
+        let code = super::text::number(digits).filter(|code| *code >= 100)?;
+        match rest.split_first() {
+            None => Some(Self { code, last: true, text: rest }),
+            Some((b' ', text)) => Some(Self { code, last: true, text }),
+            Some((b'-', text)) => Some(Self { code, last: false, text }),
+            Some(_) => None,
+        }
+    }
+}
+
+impl PreambleFacts {
+    pub(super) const fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            upgrade: Upgrade::NotAsked,
+            lines: Vec::new(),
+            answer: None,
+            code: None,
+            target: None,
+            offered: None,
+            listed: None,
+            stripped: None,
+            injected: None,
+            detail: None,
+            went_on: None,
+            asked: None,
+            answered: None,
+            outer: None,
+        }
+    }
+
+    /// Keeps a line of text.
+    pub(super) fn say(&mut self, said: &Said<'_>) {
+        if self.lines.len() < PREAMBLE_LINES {
+            let line = said.line();
+            let text = if said.side == Side::Client { redacted(line) } else { printable(line) };
+            self.lines.push(Line { side: said.side, text, mark: said.mark });
+        }
+    }
+
+    /// Keeps the description of a binary message.
+    pub(super) fn describe(&mut self, said: &Said<'_>, text: String) {
+        if self.lines.len() < PREAMBLE_LINES {
+            self.lines.push(Line { side: said.side, text, mark: said.mark });
+        }
+    }
+
+    /// The client asks for TLS.
+    pub(super) const fn ask(&mut self, mark: Mark) {
+        self.upgrade = Upgrade::Asked;
+        self.asked = Some(mark);
+    }
+
+    /// The server's capabilities hold the upgrade.
+    pub(super) fn offer(&mut self) {
+        self.offered = Some(true);
+        if self.upgrade == Upgrade::NotOffered {
+            self.upgrade = Upgrade::NotAsked;
+        }
+    }
+
+    /// The server's list of capabilities is complete; nothing happens if it held the upgrade.
+    pub(super) fn listed(&mut self, found: bool, mark: Mark) {
+        if found {
+            self.offer();
+        } else {
+            self.offered = Some(false);
+            if self.upgrade == Upgrade::NotAsked {
+                self.upgrade = Upgrade::NotOffered;
+            }
+        }
+        self.listed = Some(mark);
+    }
+
+    /// The decisive answer.
+    pub(super) fn decide(&mut self, upgrade: Upgrade, answer: String, code: Option<u32>, mark: Mark) {
+        self.upgrade = upgrade;
+        self.answer = Some(answer);
+        self.code = code;
+        self.answered = Some(mark);
+    }
+
+    /// The client does what it would do inside TLS.
+    pub(super) fn go_on(&mut self, mark: Mark) {
+        if !matches!(self.upgrade, Upgrade::Asked | Upgrade::Granted) {
+            self.went_on.get_or_insert(mark);
+        }
+    }
+
+    /// Looks for a word that a firewall wrote over.
+    pub(super) fn look_for_overwriting(&mut self, line: &[u8]) {
+        if self.stripped.is_none() {
+            self.stripped = words(line).find(|word| overwritten(word)).map(printable);
+        }
+    }
+
+    /// Keeps what came behind the upgrade request.
+    pub(super) fn inject(&mut self, bytes: &[u8]) {
+        let text = redacted(trim_end(bytes));
+        match &mut self.injected {
+            None => self.injected = Some(text),
+            Some(all) if all.len() + text.len() < PREAMBLE_LINE_LEN => {
+                all.push_str("\\r\\n");
+                all.push_str(&text);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Big-endian 16 bits at a place.
+pub(super) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|chunk| u16::from_be_bytes(*chunk))
+}
+
+/// Big-endian 32 bits at a place.
+pub(super) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|chunk| u32::from_be_bytes(*chunk))
+}

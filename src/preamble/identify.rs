@@ -1,0 +1,253 @@
+//! Names a protocol from the first bytes of one side.
+
+use super::Plaintext;
+use super::dialogue::{be16, be32};
+use super::text::{contains, excerpt, first_line, header, number, printable, starts_with, words};
+use crate::flow::Side;
+
+/// Names what a side speaks, from its first bytes. Never fails: what is not recognised is `unknown`, with an excerpt.
+pub fn identify(bytes: &[u8], side: Side) -> Plaintext {
+    named(bytes, side).unwrap_or_else(|| plain("unknown", bytes))
+}
+
+/// The same, where something is recognised.
+pub(super) fn named(bytes: &[u8], side: Side) -> Option<Plaintext> {
+    if let Some(http) = http(bytes) {
+        return Some(http);
+    }
+    let protocol = text_protocol(bytes, side).or_else(|| binary_protocol(bytes, side))?;
+    let mut found = plain(protocol, bytes);
+    found.software = match protocol {
+        "SSH" => first_line(bytes).splitn(3, |byte| *byte == b'-').nth(2).map(printable),
+        "MySQL" if side == Side::Server => bytes.get(5..).and_then(|rest| rest.split(|byte| *byte == 0).next()).map(printable),
+        _ => None,
+    };
+    Some(found)
+}
+
+/// The method, where the bytes begin like an HTTP request.
+pub(super) fn http_method(bytes: &[u8]) -> Option<&'static str> {
+    METHODS.iter().find(|method| bytes.strip_prefix(method.as_bytes()).is_some_and(|rest| rest.first() == Some(&b' '))).copied()
+}
+
+fn http(bytes: &[u8]) -> Option<Plaintext> {
+    if bytes.starts_with(b"PRI * HTTP/2.0") {
+        return Some(plain("HTTP/2", bytes));
+    }
+    let line = first_line(bytes);
+    if bytes.starts_with(b"HTTP/") {
+        let mut found = plain("HTTP", bytes);
+        found.http_status = words(line).nth(1).and_then(number).and_then(|code| u16::try_from(code).ok());
+        found.location = header(bytes, "Location").map(printable);
+        found.software = header(bytes, "Server").map(printable);
+        found.title = title(bytes);
+        return Some(found);
+    }
+    if http_method(bytes).is_some() {
+        if contains(line, " SIP/2.0") {
+            return Some(plain("SIP", bytes));
+        }
+        if contains(line, " RTSP/1.0") {
+            return Some(plain("RTSP", bytes));
+        }
+        return Some(plain("HTTP", bytes));
+    }
+    // an error page without any header, as HTTP/0.9 clients get it
+    let start = bytes.trim_ascii_start();
+    (starts_with(start, "<!DOCTYPE html") || starts_with(start, "<html")).then(|| {
+        let mut found = plain("HTTP", start);
+        found.title = title(start);
+        found
+    })
+}
+
+fn title(bytes: &[u8]) -> Option<String> {
+    let start = bytes.windows(7).position(|window| window.eq_ignore_ascii_case(b"<title>"))?;
+    let text = bytes.get(start + 7..)?;
+    let end = memchr::memchr(b'<', text).unwrap_or(text.len());
+    Some(printable(text.get(..end)?.trim_ascii())).filter(|title| !title.is_empty())
+}
+
+fn text_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
+    let line = first_line(bytes);
+    for (start, name) in STARTS {
+        if bytes.starts_with(start) {
+            return Some(name);
+        }
+    }
+    if contains(line, " SIP/2.0") || starts_with(line, "SIP/2.0 ") {
+        return Some("SIP");
+    }
+    if contains(line, " RTSP/1.0") {
+        return Some("RTSP");
+    }
+    if side == Side::Server {
+        return server_line(line);
+    }
+    let starts = |all: &[&str]| all.iter().any(|word| starts_with(line, word));
+    if starts(&["EHLO ", "HELO ", "LHLO "]) {
+        return Some("SMTP");
+    }
+    if starts(&["AUTH TLS", "AUTH SSL", "FEAT"]) {
+        return Some("FTP");
+    }
+    if starts(&["NICK ", "CAP LS"]) {
+        return Some("IRC");
+    }
+    // RESP arrays: `*1`, `$4`
+    if let [b'*', digits @ ..] = line {
+        if number(digits).is_some() && contains(bytes, "\n$") {
+            return Some("Redis");
+        }
+    }
+    if starts(&["get ", "gets ", "set ", "stats", "version", "mg "]) && memchr::memchr(b'\n', bytes).is_some() {
+        return Some("memcached");
+    }
+    words(line).nth(1).filter(|word| [&b"LOGIN"[..], b"CAPABILITY", b"STARTTLS"].iter().any(|known| word.eq_ignore_ascii_case(known))).map(|_| "IMAP")
+}
+
+fn server_line(line: &[u8]) -> Option<&'static str> {
+    let has = |word| contains(line, word);
+    match line {
+        [b'*', b' ', ..] if starts_with(line, "* OK") || starts_with(line, "* BYE") || starts_with(line, "* PREAUTH") => Some("IMAP"),
+        [b'+', b'O', b'K', ..] => Some(if line == b"+OK" { "Redis" } else { "POP3" }),
+        [b'-', b'E', b'R', b'R', b' ', rest @ ..] => Some(if starts_with(rest, "unknown command") || has("Protocol error") { "Redis" } else { "POP3" }),
+        [b'-', ..] if starts_with(line, "-NOAUTH") || starts_with(line, "-DENIED") => Some("Redis"),
+        [b'"', ..] if has("\"IMPLEMENTATION\"") => Some("ManageSieve"),
+        [b':', ..] if has(" NOTICE ") => Some("IRC"),
+        [b'N', b'O', b'T', b'I', b'C', b'E', b' ', ..] => Some("IRC"),
+        [b'2', b'2', b'0', ..] if has("ftp") && !has("smtp") => Some("FTP"),
+        [b'5', b'0', b'0', ..] | [b'5', b'3', b'0', ..] if has("USER and PASS") || has("ftp") => Some("FTP"),
+        [b'2', b'0', b'0' | b'1', b' ', ..] if has("nntp") || has("news") || has("posting") => Some("NNTP"),
+        [b'2', b'2', b'0', b' ' | b'-', ..] => Some("SMTP"),
+        [b'4' | b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-', ..] => Some("SMTP"),
+        _ if starts_with(line, "ERROR") && line.len() == 5 => Some("memcached"),
+        _ => None,
+    }
+}
+
+fn binary_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
+    match bytes {
+        [0, _, _, _, 0xff | 0xfe | 0xfd, b'S', b'M', b'B', ..] => return Some("SMB"),
+        [3, 0, _, _, _, 0xe0 | 0xd0, ..] => return Some("RDP"),
+        [tds @ (0x12 | 0x04), 1, high, low, 0, _, _, 0, ..] if u16::from_be_bytes([*high, *low]) > 8 => {
+            return Some(if (*tds == 0x12) == (side == Side::Client) { "TDS" } else { "unknown" });
+        }
+        [_, _, 0, 0, 0x0a, b'0'..=b'9', ..] if side == Side::Server => return Some("MySQL"),
+        [_, _, 0, 0, 0xff, _, _, ..] if side == Side::Server => return Some("MySQL"),
+        [0xff, 0xfb..=0xfe, _, ..] => return Some("Telnet"),
+        [0x10, len, 0, 4, b'M', b'Q', b'T', b'T', ..] if *len < 0x80 => return Some("MQTT"),
+        [0x10, _, 0, 6, b'M', b'Q', b'I', b's', b'd', b'p', ..] | [0x10, _, _, 0, 4, b'M', b'Q', b'T', b'T', ..] => return Some("MQTT"),
+        [0x20, 2, 0 | 1, 0..=5, ..] if side == Side::Server => return Some("MQTT"),
+        [5, count, methods @ ..] if side == Side::Client && methods.len() == usize::from(*count) && *count > 0 => return Some("SOCKS5"),
+        [high, low, op, ..] if matches!(op >> 3, 7 | 8 | 10) && usize::from(u16::from_be_bytes([*high, *low])) + 2 == bytes.len() && bytes.len() >= 16 => {
+            return Some("OpenVPN");
+        }
+        _ => {}
+    }
+    if let Some((id, operation, _)) = super::ldap::envelope(bytes) {
+        if (1..=4).contains(&id.len()) && matches!(operation, 0x42 | 0x60..=0x78) {
+            return Some("LDAP");
+        }
+    }
+    if bytes.first() == Some(&b'E') && be32(bytes, 1).is_some_and(|len| (8..30_000).contains(&len)) && contains(bytes.get(..64).unwrap_or(bytes), "SFATAL") {
+        return Some("PostgreSQL");
+    }
+    if be32(bytes, 0).is_some_and(|len| (8..10_000).contains(&len)) {
+        match be32(bytes, 4) {
+            Some(0x0003_0000 | 80_877_102..=80_877_104) => return Some("PostgreSQL"),
+            _ if matches!(bytes.get(4), Some(0x6a | 0x6c | 0x6e | 0x7e)) && bytes.get(5).is_some_and(|byte| *byte != 0) => return Some("Kerberos"),
+            _ => {}
+        }
+    }
+    dns(bytes).then_some("DNS")
+}
+
+/// A DNS message behind its length (RFC 1035 section 4.2.2): one question, sane flags, fits its length.
+fn dns(bytes: &[u8]) -> bool {
+    let (Some(len), Some(flags), Some(questions)) = (be16(bytes, 0), be16(bytes, 4), be16(bytes, 6)) else { return false };
+    let opcode = flags >> 11 & 0x0f;
+    usize::from(len) + 2 == bytes.len() && len >= 17 && questions == 1 && opcode <= 5 && flags & 0x0040 == 0 && be16(bytes, 8).is_some_and(|answers| answers < 64)
+}
+
+fn plain(protocol: &'static str, bytes: &[u8]) -> Plaintext {
+    Plaintext { protocol, first: excerpt(bytes), http_status: None, location: None, title: None, software: None }
+}
+
+const METHODS: [&str; 21] = [
+    "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "PATCH", "TRACE", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK",
+    "REPORT", "SEARCH", "M-SEARCH", "NOTIFY", "SUBSCRIBE",
+];
+
+/// Protocols that begin with bytes of their own, whoever sends them.
+const STARTS: [(&[u8], &str); 15] = [
+    (b"SSH-", "SSH"),
+    (b"RFB 0", "VNC"),
+    (b"AMQP", "AMQP"),
+    (b"\x13BitTorrent protocol", "BitTorrent"),
+    (b"PROXY ", "PROXY protocol"),
+    (b"\r\n\r\n\0\r\nQUIT\n", "PROXY protocol"),
+    (b"<?xml version='1.0'?><stream:", "XMPP"),
+    (b"<stream:", "XMPP"),
+    (b"@RSYNCD:", "rsync"),
+    (b"JRMI", "Java RMI"),
+    (b"GIOP", "CORBA"),
+    (b"CNXN", "ADB"),
+    (b"\xd9\xd9\xd9\xf7", "Cisco EIGRP"),
+    (b"EHLO ", "SMTP"),
+    (b"ICY 200", "SHOUTcast"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(bytes: &[u8], side: Side) -> &'static str {
+        identify(bytes, side).protocol
+    }
+
+    #[test]
+    fn http_responses_give_status_and_place() {
+        let page = b"HTTP/1.1 302 Found\r\nServer: gate\r\nLocation: http://portal.example/login\r\n\r\n<html><title>Sign in</title>";
+        let found = identify(page, Side::Server);
+        assert_eq!((found.protocol, found.http_status), ("HTTP", Some(302)));
+        assert_eq!(found.location.as_deref(), Some("http://portal.example/login"));
+        assert_eq!(found.title.as_deref(), Some("Sign in"));
+        assert_eq!(found.software.as_deref(), Some("gate"));
+        assert_eq!(found.first, "HTTP/1.1 302 Found");
+    }
+
+    #[test]
+    fn a_header_in_the_body_is_no_header() {
+        assert_eq!(identify(b"HTTP/1.1 200 OK\r\n\r\nLocation: http://x/", Side::Server).location, None);
+    }
+
+    #[test]
+    fn banners_and_first_packets_are_named() {
+        assert_eq!(name(b"SSH-2.0-OpenSSH_9.2p1\r\n", Side::Client), "SSH");
+        assert_eq!(name(b"220 mail ESMTP\r\n", Side::Server), "SMTP");
+        assert_eq!(name(b"220 ProFTPD Server\r\n", Side::Server), "FTP");
+        assert_eq!(name(b"* OK ready\r\n", Side::Server), "IMAP");
+        assert_eq!(name(b"+OK ready\r\n", Side::Server), "POP3");
+        assert_eq!(name(b"RFB 003.008\n", Side::Server), "VNC");
+        assert_eq!(name(b"*1\r\n$4\r\nPING\r\n", Side::Client), "Redis");
+        assert_eq!(name(b"AMQP\0\0\x09\x01", Side::Client), "AMQP");
+        assert_eq!(name(b"\x10\x10\0\x04MQTT\x04\x02\0\x3c\0\x04abcd", Side::Client), "MQTT");
+        assert_eq!(name(b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0", Side::Client), "LDAP");
+        assert_eq!(name(b"\0\0\0\x40\xfeSMB\x40\0", Side::Client), "SMB");
+        assert_eq!(name(b"\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01", Side::Client), "DNS");
+        assert_eq!(name(b"OPTIONS sip:a SIP/2.0\r\n", Side::Client), "SIP");
+        assert_eq!(name(b"OPTIONS rtsp://a RTSP/1.0\r\n", Side::Client), "RTSP");
+        assert_eq!(name(b"\x4a\0\0\0\x0a8.0.36\0", Side::Server), "MySQL");
+        assert_eq!(name(b"\0\0\0\x08\x04\xd2\x16\x2f", Side::Client), "PostgreSQL");
+        assert_eq!(name(b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0", Side::Client), "RDP");
+        assert_eq!(name(b"\x13BitTorrent protocol", Side::Client), "BitTorrent");
+    }
+
+    #[test]
+    fn what_is_not_known_is_quoted_and_harmless() {
+        let found = identify(b"\x01\x02\x1b[2J\xff", Side::Client);
+        assert_eq!((found.protocol, found.first.as_str()), ("unknown", "\\x01\\x02\\x1b[2J\\xff"));
+        assert_eq!(identify(b"", Side::Server).protocol, "unknown");
+    }
+}

@@ -1,0 +1,63 @@
+//! NNTP STARTTLS (RFC 4642).
+
+use super::dialogue::{Dialogue, Next, Reply, Said, Turns};
+use super::text::{printable, starts_with};
+use super::{PreambleFacts, Upgrade};
+use crate::flow::Side;
+
+/// An NNTP dialogue.
+#[derive(Debug, Default)]
+pub(super) struct Nntp {
+    turns: Turns,
+    greeted: bool,
+    listing: bool,
+    offers: bool,
+}
+
+impl Dialogue for Nntp {
+    fn message(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
+        facts.say(said);
+        let line = said.line();
+        if said.side == Side::Client {
+            facts.look_for_overwriting(line);
+            if starts_with(line, "STARTTLS") {
+                facts.ask(said.mark);
+                self.turns.ask();
+            } else {
+                self.turns.command();
+                if ["AUTHINFO", "GROUP", "ARTICLE", "POST", "LIST "].iter().any(|word| starts_with(line, word)) {
+                    facts.go_on(said.mark);
+                }
+            }
+            return Next::More;
+        }
+        if self.listing {
+            if line == b"." {
+                self.listing = false;
+                facts.listed(std::mem::take(&mut self.offers), said.mark);
+            } else {
+                self.offers |= starts_with(line, "STARTTLS");
+                facts.look_for_overwriting(line);
+            }
+            return Next::More;
+        }
+        let Some(reply) = Reply::read(line) else { return Next::More };
+        if !std::mem::replace(&mut self.greeted, true) && matches!(reply.code, 200 | 201 | 400 | 502) {
+            if reply.code >= 400 {
+                facts.decide(Upgrade::Unavailable, printable(line), Some(reply.code), said.mark);
+            }
+            return Next::More;
+        }
+        if reply.code == 382 && facts.upgrade == Upgrade::Asked {
+            facts.decide(Upgrade::Granted, printable(line), Some(reply.code), said.mark);
+            return Next::Tls;
+        }
+        if self.turns.reply() {
+            let upgrade = if matches!(reply.code, 400 | 403 | 580) { Upgrade::Unavailable } else { Upgrade::Refused };
+            facts.decide(upgrade, printable(line), Some(reply.code), said.mark);
+        } else if reply.code == 101 {
+            self.listing = true;
+        }
+        Next::More
+    }
+}

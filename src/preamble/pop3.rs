@@ -1,0 +1,94 @@
+//! POP3 STLS (RFC 2595 section 4).
+
+use super::dialogue::{Dialogue, Next, Said, Turns};
+use super::text::{HIDDEN, contains, printable, starts_with};
+use super::{PreambleFacts, Upgrade};
+use crate::flow::Side;
+
+/// A POP3 dialogue.
+#[derive(Debug, Default)]
+pub(super) struct Pop3 {
+    turns: Turns,
+    greeted: bool,
+    /// Commands sent whose replies are outstanding, the oldest in the lowest bit: 1 is a CAPA, behind a guard bit.
+    lists: u64,
+    listing: bool,
+    offers: bool,
+    secret: bool,
+}
+
+impl Dialogue for Pop3 {
+    fn message(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
+        let line = said.line();
+        if said.side == Side::Client {
+            if std::mem::take(&mut self.secret) {
+                facts.describe(said, HIDDEN.to_owned());
+                return Next::More;
+            }
+            facts.say(said);
+            facts.look_for_overwriting(line);
+            if starts_with(line, "STLS") {
+                facts.ask(said.mark);
+                self.push(false);
+                self.turns.ask();
+                return Next::More;
+            }
+            self.push(starts_with(line, "CAPA"));
+            self.turns.command();
+            if ["USER", "PASS", "APOP", "AUTH "].iter().any(|word| starts_with(line, word)) {
+                facts.go_on(said.mark);
+            }
+            return Next::More;
+        }
+        facts.say(said);
+        if self.listing {
+            if line == b"." {
+                self.listing = false;
+                facts.listed(std::mem::take(&mut self.offers), said.mark);
+            } else {
+                self.offers |= starts_with(line, "STLS");
+                facts.look_for_overwriting(line);
+            }
+            return Next::More;
+        }
+        let (good, bad) = (starts_with(line, "+OK"), starts_with(line, "-ERR"));
+        if !good && !bad {
+            self.secret = line.starts_with(b"+");
+            return Next::More;
+        }
+        if !std::mem::replace(&mut self.greeted, true) && self.lists == 0 {
+            if bad {
+                facts.decide(Upgrade::Unavailable, printable(line), None, said.mark);
+            }
+            return Next::More;
+        }
+        let capabilities = self.pop();
+        if self.turns.reply() {
+            if good {
+                facts.decide(Upgrade::Granted, printable(line), None, said.mark);
+                return Next::Tls;
+            }
+            let later = contains(line, "[SYS/TEMP]") || contains(line, "[IN-USE]") || contains(line, "temporar");
+            facts.decide(if later { Upgrade::Unavailable } else { Upgrade::Refused }, printable(line), None, said.mark);
+        } else if capabilities && good {
+            self.listing = true;
+        }
+        Next::More
+    }
+}
+
+impl Pop3 {
+    fn push(&mut self, list: bool) {
+        let guarded = self.lists.max(1);
+        let count = 63 - guarded.leading_zeros();
+        if count < 62 {
+            self.lists = guarded & !(1 << count) | u64::from(list) << count | 1 << (count + 1);
+        }
+    }
+
+    const fn pop(&mut self) -> bool {
+        let list = self.lists > 1 && self.lists & 1 == 1;
+        self.lists >>= 1;
+        list
+    }
+}

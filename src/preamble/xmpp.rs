@@ -1,0 +1,68 @@
+//! XMPP STARTTLS (RFC 6120 section 5).
+
+use super::dialogue::{Dialogue, Extent, Next, Said};
+use super::text::{contains, printable, starts_with};
+use super::{PreambleFacts, Upgrade};
+use crate::flow::Side;
+
+/// An XMPP stream, read tag by tag.
+#[derive(Debug, Default)]
+pub(super) struct Xmpp {
+    offers: bool,
+    /// Inside `<failure>` or a stream error, whose child element names the reason.
+    failing: bool,
+}
+
+impl Dialogue for Xmpp {
+    fn extent(&self, _: Side, _: &[u8]) -> Extent {
+        Extent::Until(b'>')
+    }
+
+    fn message(&mut self, said: &Said<'_>, facts: &mut PreambleFacts) -> Next {
+        let start = memchr::memrchr(b'<', said.bytes).unwrap_or(0);
+        let tag = said.bytes.get(start..).unwrap_or_default();
+        let whole = said.bytes.trim_ascii();
+        facts.say(&Said { bytes: if self.secret(tag, facts) { tag } else { whole }, ..*said });
+        let name = tag.strip_prefix(b"<").unwrap_or(tag);
+        if said.side == Side::Client {
+            if starts_with(name, "starttls") {
+                facts.ask(said.mark);
+            } else if starts_with(name, "auth ") || starts_with(name, "auth>") || starts_with(name, "iq ") {
+                facts.go_on(said.mark);
+            }
+            return Next::More;
+        }
+        if std::mem::take(&mut self.failing) && !name.starts_with(b"/") {
+            let reason = name.split(|byte| matches!(byte, b' ' | b'/' | b'>')).next().unwrap_or_default();
+            if let Some(answer) = &mut facts.answer {
+                answer.push_str(": ");
+                answer.push_str(&printable(reason));
+            }
+        }
+        if starts_with(name, "starttls") {
+            self.offers = true;
+        } else if starts_with(name, "/stream:features") || starts_with(name, "/features") || empty_features(name) {
+            facts.listed(self.offers, said.mark);
+        } else if starts_with(name, "proceed") && facts.upgrade == Upgrade::Asked {
+            facts.decide(Upgrade::Granted, printable(tag), None, said.mark);
+            return Next::Tls;
+        } else if starts_with(name, "failure") && facts.upgrade == Upgrade::Asked && !contains(tag, "xmpp-sasl") {
+            facts.decide(Upgrade::Refused, printable(tag), None, said.mark);
+        } else if starts_with(name, "stream:error") && matches!(facts.upgrade, Upgrade::Asked | Upgrade::NotAsked) {
+            facts.decide(Upgrade::Unavailable, printable(tag), None, said.mark);
+            self.failing = true;
+        }
+        Next::More
+    }
+}
+
+impl Xmpp {
+    /// The text before a closing tag of a login step is a credential.
+    fn secret(&self, tag: &[u8], _: &PreambleFacts) -> bool {
+        starts_with(tag, "</auth") || starts_with(tag, "</response")
+    }
+}
+
+fn empty_features(name: &[u8]) -> bool {
+    (starts_with(name, "stream:features") || starts_with(name, "features")) && name.ends_with(b"/>")
+}
