@@ -8,3 +8,6 @@ pub mod rules;
 pub mod chain;
 pub mod knowledge;
 pub mod remedy;
+pub mod view;
+#[cfg(test)]
+pub mod testing;
