@@ -36,17 +36,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let seen = Side::BOTH.into_iter().find(|side| view.side(*side).packets > 0 && view.side(side.other()).packets == 0)?;
     let missing = seen.other();
-    let answered = view.side(missing).acked > 0 || view.side(seen).data_packets > 0 && view.side(seen).syn.is_none_or(|syn| syn.count == 1);
+    let acknowledged = view.side(missing).acked > 0;
+    // Data after a SYN that was sent once, or a SYN-ACK, show that the other side did speak.
+    let spoke_on = view.side(seen).data_packets > 0 && view.side(seen).syn.is_none_or(|syn| syn.count == 1);
+    let answers = seen == Side::Server && view.server().syn.is_some();
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
-    if !incomplete && !(answered && seen == Side::Client && view.side(missing).acked > 0) {
+    if !(acknowledged || incomplete && (spoke_on || answers)) {
         return None;
     }
     let finding = Finding::new(
         Cause::CaptureOneDirection,
-        if view.side(missing).acked > 0 { Confidence::Certain } else { Confidence::Strong },
+        if acknowledged { Confidence::Certain } else { Confidence::Strong },
         format!("Only the {seen}'s packets to or from {} were captured; what the {missing} said is unknown.", view.target()),
     );
-    let finding = if view.side(missing).acked > 0 {
+    let finding = if acknowledged {
         finding.noting(format!("the {seen} acknowledges {} bytes of the {missing} that are not in the capture", view.side(missing).acked))
     } else {
         finding.noting(format!("{} packets of the {seen}, none of the {missing}", view.side(seen).packets))
