@@ -1,7 +1,6 @@
 //! `path-mtu-black-hole`: large packets vanish, small ones pass.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::view::{Hole, View, span_text};
 use crate::flow::Side;
@@ -100,7 +99,7 @@ fn advice(case: &Case<'_>, finding: Finding) -> Finding {
         None if case.policy.icmp_filtered => finding.noting("the capture filter excludes ICMP: a report by a router would not be seen"),
         None => finding.noting("no ICMP message about the size was seen"),
     };
-    let address = remedy::quote(&case.handshake.server.address.to_string());
+    let address = case.handshake.server.address;
     finding
         .stopped_by(StoppedBy::Network)
         .advise("Find the largest packet that passes between the two, and let ICMP fragmentation needed / packet too big through:")
