@@ -15,3 +15,9 @@ pub mod rules;
 
 pub use cause::Cause;
 pub use judge::{Verdict, judge};
+pub mod chain;
+pub mod knowledge;
+pub mod remedy;
+pub mod view;
+#[cfg(test)]
+pub mod testing;

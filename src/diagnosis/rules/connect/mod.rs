@@ -1,6 +1,55 @@
-//! Rules of the family connect.
+//! Rules of the family connect: the transport never came up, or came up for nothing.
 
-use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rule::{Case, Rule};
+use crate::diagnosis::view::View;
+use crate::flow::Side;
+
+mod accept_queue;
+mod fast_open;
+mod firewall_reject;
+mod half_open;
+mod prohibited;
+mod probe;
+mod refused;
+mod syn_flood;
+mod syn_unanswered;
+mod unreachable;
 
 /// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[];
+pub const RULES: &[&Rule] = &[
+    &prohibited::RULE,
+    &unreachable::RULE,
+    &firewall_reject::RULE,
+    &refused::RULE,
+    &syn_flood::RULE,
+    &accept_queue::RULE,
+    &syn_unanswered::RULE,
+    &half_open::RULE,
+    &fast_open::RULE,
+    &probe::RULE,
+];
+
+/// Half-open connections in the surrounding seconds from which on it is a flood: more than a busy server has at a time from clients that vanish.
+const FLOOD: u32 = 50;
+
+/// The server is under a SYN flood.
+fn flooded(case: &Case<'_>) -> bool {
+    case.knowledge.flood_half_open >= FLOOD
+}
+
+/// A SYN was sent and the server's address sent nothing at all.
+fn syn_ignored(view: &View<'_>) -> bool {
+    view.client().syn.is_some() && view.server().packets == 0 && !view.spoke(Side::Client)
+}
+
+/// The client repeated its SYN: Linux and others do after a second.
+fn syn_repeated(view: &View<'_>) -> bool {
+    view.client().syn.is_some_and(|syn| syn.count >= 2)
+}
+
+/// The same server took other connections and answered none of their ClientHellos: its application does not accept.
+fn accepts_without_serving(case: &Case<'_>) -> bool {
+    use crate::diagnosis::cause::Cause;
+    case.knowledge.causes.iter().any(|(cause, _)| matches!(cause, Cause::ServerSilent | Cause::AcceptQueueFull | Cause::ClientTimeout))
+        && case.knowledge.completed == 0
+}

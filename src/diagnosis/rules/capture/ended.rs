@@ -1,0 +1,54 @@
+//! `capture-ended`: the capture stopped while the handshake was young.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::transport::Close;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::CaptureEnded,
+    title: "the capture ends before the handshake does",
+    page: Page {
+        meaning: "The capture stopped so soon after the last packet of this handshake that it cannot be called stalled. It may have \
+                  completed a moment later.",
+        recognised: "The capture's last frame comes sooner after the handshake's last progress than the stall limit, and nobody ended the connection.",
+        confused_with: "A stall: more capture would show it. A connection that was dropped from memory because there were too many is also reported here, and its text says so.",
+        check: "Compare the times of the handshake's last frame and of the capture's last frame.",
+        fix: &[
+            ("any capture", "Let the capture run at least as long as the client's own timeout after the last attempt (10 s for Go, 60 s and more for others)."),
+            ("rotated files", "Read the next file together with this one: a handshake may lie over the edge of two files."),
+            ("many connections at once", "Raise the limit of connections held, or filter the capture by server, when the summary says that connections were dropped from memory."),
+        ],
+        references: &[],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    if facts.outcome != Outcome::Incomplete {
+        return None;
+    }
+    let view = View::new(facts);
+    let evicted = facts.close == Close::Evicted;
+    let awaited = view.awaited().map_or("the rest", |awaited| awaited.what);
+    let summary = if evicted {
+        format!("The handshake with {} was dropped from memory to stay within bounds while {awaited} was awaited.", view.target())
+    } else {
+        format!(
+            "The capture ends {} after the last progress of the handshake with {}, while {awaited} was awaited.",
+            span_text(facts.closed_at.time.since(view.last_progress().time)),
+            view.target()
+        )
+    };
+    let confidence = if facts.close == Close::EndOfCapture { Confidence::Certain } else { Confidence::Likely };
+    Some(
+        Finding::new(Cause::CaptureEnded, confidence, summary)
+            .weight(Weight::Overrides)
+            .stopped_by(StoppedBy::Capture)
+            .shown_by(view.last_progress(), "last progress of the handshake")
+            .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture" })
+            .advise("Capture longer, or read the file that follows this one together with it."),
+    )
+}

@@ -1,0 +1,55 @@
+//! `capture-gaps`: the capture lost packets that arrived.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::View;
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::CaptureGaps,
+    title: "the capture lost packets that did arrive",
+    page: Page {
+        meaning: "Some packets of this handshake travelled and arrived, but are not in the capture. The tool or the mirror could not keep up, \
+                  or part of the traffic takes another way. The network is not to blame for these gaps.",
+        recognised: "The receiver acknowledged bytes that the capture never saw. A packet lost on the network would not be acknowledged.",
+        confused_with: "Loss on the path (`packet-loss`): there the receiver does not acknowledge, and the sender repeats.",
+        check: "Look at the drop counters that the capturing tool prints at its end, and at the interface's.\n\n$ ethtool -S <interface> | grep -i -E 'drop|miss|no_buf'",
+        fix: &[
+            ("tcpdump and dumpcap", "Give the kernel a larger buffer, and write without looking.\n\n$ tcpdump -B 65536 -s 0 -n -i <interface> -w file.pcap 'tcp port 443 or icmp or icmp6'"),
+            ("mirror port (SPAN)", "A mirror port drops when both directions together exceed its speed. Mirror fewer ports, or use a tap."),
+            ("several links", "With LACP or ECMP, capture all members: a connection's two directions may use two of them."),
+            ("this tool, live", "Narrow the capture filter; the summary at the end shows what was dropped by whom."),
+        ],
+        references: &["tcpdump(1): packets dropped by kernel", "RFC 9293 section 3.4"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let view = View::new(case.handshake);
+    if !view.is_tcp() || case.handshake.outcome == Outcome::Completed {
+        return None;
+    }
+    let lost = |side: Side| {
+        let own = view.side(side);
+        own.gap_bytes_acked.max(own.acked.saturating_sub(own.highest.saturating_add(u64::from(own.fin.is_some()))))
+    };
+    let incomplete = case.handshake.outcome == Outcome::Incomplete;
+    let worst = Side::BOTH.into_iter().max_by_key(|side| lost(*side)).filter(|side| lost(*side) > 0)?;
+    if view.side(worst).snaplen_cut > 0 || view.side(worst).packets == 0 {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Cause::CaptureGaps,
+            Confidence::Certain,
+            format!("The capture lacks {} bytes that the {worst} sent and the {} received.", lost(worst), worst.other()),
+        )
+        .weight(if incomplete { Weight::Overrides } else { Weight::Note })
+        .stopped_by(StoppedBy::Capture)
+        .noting(format!("the {} acknowledged {} bytes of the {worst} that were never captured", worst.other(), lost(worst)))
+        .advise("Capture again with a larger buffer and a narrower filter; look at the drop counters:")
+        .advise(format!("tcpdump -B 65536 -s 0 -n -i any -w again.pcap 'host {} and (port {} or icmp or icmp6)'", case.handshake.server.address, case.handshake.server.port)),
+    )
+}

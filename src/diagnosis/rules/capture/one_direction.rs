@@ -1,0 +1,64 @@
+//! `capture-one-direction`: the packets of one side are not in the capture.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::View;
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::CaptureOneDirection,
+    title: "the capture holds only one side's packets",
+    page: Page {
+        meaning: "Packets of one side only were captured. They acknowledge data that the capture never saw, so the other side did speak. \
+                  Nothing can be said about how the handshake ended for it.",
+        recognised: "One side has no packet at all, while the acknowledgment numbers of the other side move on as if it were answered.",
+        confused_with: "An address that really does not answer: there the acknowledgment numbers stay where they are and the SYN or the \
+                        ClientHello is sent again and again.",
+        check: "See whether other connections in the same capture have both directions. If none has, the tap, mirror port or filter takes \
+                one direction; if only some lack it, the way back takes another route.",
+        fix: &[
+            ("capture on a host", "Capture on the interface that routing really uses in both directions, or on all of them.\n\n$ tcpdump -i any -s 0 -w both.pcap 'tcp port 443 or icmp or icmp6'\n\n$ ip route get <other-address>"),
+            ("mirror port (SPAN)", "Mirror both directions (`both`, not `rx` or `tx`) of the port, or of every member of the bundle (LACP, ECMP)."),
+            ("optical tap", "Feed both fibres into the capture: one input carries one direction. Join the two files with `mergecap -w both.pcap east.pcap west.pcap`."),
+            ("capture filter", "A filter such as `src host` or `dst port 443` takes one direction: use `host` and `port`."),
+            ("cloud traffic mirroring", "Set the mirror session's filter to accept inbound and outbound rules, and mirror every network interface of the instance."),
+        ],
+        references: &["pcap-filter(7)", "RFC 9293 section 3.4 (sequence and acknowledgment numbers)"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let view = View::new(case.handshake);
+    if !view.is_tcp() || case.handshake.outcome == Outcome::Completed {
+        return None;
+    }
+    let seen = Side::BOTH.into_iter().find(|side| view.side(*side).packets > 0 && view.side(side.other()).packets == 0)?;
+    let missing = seen.other();
+    let acknowledged = view.side(missing).acked > 0;
+    // Data after a SYN that was sent once, or a SYN-ACK, show that the other side did speak.
+    let spoke_on = view.side(seen).data_packets > 0 && view.side(seen).syn.is_none_or(|syn| syn.count == 1);
+    let answers = seen == Side::Server && view.server().syn.is_some();
+    let incomplete = case.handshake.outcome == Outcome::Incomplete;
+    if !(acknowledged || incomplete && (spoke_on || answers)) {
+        return None;
+    }
+    let finding = Finding::new(
+        Cause::CaptureOneDirection,
+        if acknowledged { Confidence::Certain } else { Confidence::Strong },
+        format!("Only the {seen}'s packets to or from {} were captured; what the {missing} said is unknown.", view.target()),
+    );
+    let finding = if acknowledged {
+        finding.noting(format!("the {seen} acknowledges {} bytes of the {missing} that are not in the capture", view.side(missing).acked))
+    } else {
+        finding.noting(format!("{} packets of the {seen}, none of the {missing}", view.side(seen).packets))
+    };
+    Some(
+        finding
+            .weight(if incomplete { Weight::Overrides } else { Weight::Note })
+            .stopped_by(StoppedBy::Capture)
+            .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction.")
+            .advise(format!("tcpdump -i any -s 0 -w both.pcap 'host {} and (tcp port {} or icmp or icmp6)'", case.handshake.server.address, case.handshake.server.port)),
+    )
+}

@@ -1,0 +1,92 @@
+//! `accept-queue-full`: the server's application does not accept connections.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::View;
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+
+use super::{accepts_without_serving, flooded, syn_ignored, syn_repeated};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::AcceptQueueFull,
+    title: "the server's accept queue is full",
+    page: Page {
+        meaning: "The server's kernel has as many finished connections waiting as the application allowed, and the application does not take \
+                  them. Further clients get no SYN-ACK, or a SYN-ACK that is repeated because their acknowledgment is dropped.",
+        recognised: "The client completed the TCP handshake and sends its ClientHello again and again while the server repeats its SYN-ACK; or its SYNs \
+                     go unanswered while earlier connections to the same server were accepted and never served.",
+        confused_with: "A path that loses the client's packets (`one-way-path`, `client-hello-dropped`): a capture at the server tells them apart. A SYN flood.",
+        check: "On the server: a listening socket whose Recv-Q has reached its Send-Q has a full accept queue.\n\n$ ss -ltn 'sport = :443'\n\n$ nstat -az TcpExtListenOverflows TcpExtListenDrops",
+        fix: &[
+            ("the application is stuck", "The queue is the symptom. Look why the process does not accept: all workers busy, a blocking call in the event loop, a garbage collection pause, file descriptors exhausted (`ls /proc/<pid>/fd | wc -l`)."),
+            ("bursts", "Raise both limits: the kernel's and the application's.\n\n$ sysctl -w net.core.somaxconn=4096\n\nnginx: `listen 443 ssl backlog=4096;` — HAProxy: `backlog 4096` — Apache: `ListenBacklog 4096`"),
+            ("too few workers", "More worker processes or threads, `reuseport` in nginx, `nbthread` in HAProxy, more replicas behind the load balancer."),
+            ("Kubernetes", "The CPU limit may throttle the process: look at container_cpu_cfs_throttled_periods_total, and make the readiness probe fail when the queue grows."),
+        ],
+        references: &["listen(2): backlog", "Linux Documentation/networking/ip-sysctl: tcp_abort_on_overflow"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let view = View::new(case.handshake);
+    if !view.failed_over_tcp() || view.spoke(Side::Server) || flooded(case) {
+        return None;
+    }
+    if syn_ignored(&view) {
+        return syn_ignored_by_busy_server(case, &view);
+    }
+    let answer = view.server().syn.filter(|syn| syn.count >= 2)?;
+    let hello = view.client().first_data?;
+    if view.client().acked > 0 {
+        return None;
+    }
+    // Seen at the client alone this is as much a path that loses the client's packets.
+    let at_server = view.near_side() == Some(Side::Server);
+    let confidence = match (at_server, accepts_without_serving(case), view.same_link()) {
+        (true, _, _) => Confidence::Certain,
+        (_, true, _) => Confidence::Strong,
+        (_, _, true) => Confidence::Strong,
+        _ => return None,
+    };
+    Some(
+        Finding::new(
+            Cause::AcceptQueueFull,
+            confidence,
+            format!("{} repeats its SYN-ACK ({} times) and ignores the ClientHello: its accept queue is full.", case.handshake.server, answer.count),
+        )
+        .stopped_by(StoppedBy::Server)
+        .shown_by(hello, "the client's first data, never acknowledged")
+        .shown_by(answer.last, format!("SYN-ACK number {}", answer.count))
+        .or_else(&[Cause::OneWayPath])
+        .advise("On the server, see whether the accept queue is full (Recv-Q at Send-Q) and why the process does not accept:")
+        .advise(format!("ss -ltn 'sport = :{}'", case.handshake.server.port))
+        .advise("nstat -az TcpExtListenOverflows TcpExtListenDrops"),
+    )
+}
+
+fn syn_ignored_by_busy_server(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+    if !syn_repeated(view) || !accepts_without_serving(case) {
+        return None;
+    }
+    let syn = view.client().syn?;
+    Some(
+        Finding::new(
+            Cause::AcceptQueueFull,
+            Confidence::Strong,
+            format!(
+                "{} ignores {} SYNs, while connections it had accepted before were never served: its accept queue is full.",
+                case.handshake.server, syn.count
+            ),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Server)
+        .shown_by(syn.last, format!("SYN number {}, unanswered", syn.count))
+        .noting("other connections to this server were accepted and their ClientHello was never answered")
+        .or_else(&[Cause::TcpSynUnanswered])
+        .advise("On the server, see whether the accept queue is full and why the process does not accept:")
+        .advise(format!("ss -ltn 'sport = :{}'", case.handshake.server.port))
+        .advise("nstat -az TcpExtListenOverflows TcpExtListenDrops"),
+    )
+}

@@ -1,0 +1,51 @@
+//! `tcp-fast-open-blocked`: a SYN with data did not get through.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::view::{View, span_text};
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::TcpFastOpenBlocked,
+    title: "a SYN with data (TCP Fast Open) was dropped on the path",
+    page: Page {
+        meaning: "The client put its first data into the SYN, as TCP Fast Open allows. That SYN was not answered; a plain one was. A firewall on \
+                  the path drops SYNs that carry data or the Fast Open option, and each connection pays a retransmission timeout, a second or more.",
+        recognised: "The first SYN carries payload or a Fast Open cookie and is not acknowledged; a later copy without it is.",
+        confused_with: "Plain loss of the SYN, when it happens once: then the next connection with data in its SYN works.",
+        check: "See whether every connection with data in the SYN needs a second SYN.\n\n$ nstat -az TcpExtTCPFastOpenActiveFail TcpExtTCPFastOpenBlackhole",
+        fix: &[
+            ("Linux client", "Switch Fast Open off, or let the kernel's own detection do so for an hour after a failure.\n\n$ sysctl -w net.ipv4.tcp_fastopen=0"),
+            ("firewall", "Cisco ASA drops data in SYNs by default: set `synack-data allow` and `syn-data allow` in the tcp-map. Others have a check for `SYN with data` in their TCP normalisation."),
+            ("nginx", "Remove `fastopen=` from the listen directive if clients lose time by it."),
+            ("applications", "Do not set TCP_FASTOPEN_CONNECT (curl: leave out `--tcp-fastopen`)."),
+        ],
+        references: &["RFC 7413 sections 4.1.3 and 7.1"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.is_tcp() || facts.outcome == Outcome::Incomplete {
+        return None;
+    }
+    let syn = view.client().syn.filter(|syn| syn.data_len > 0 && syn.resent_without_data && syn.count >= 2)?;
+    let answer = view.server().syn?;
+    let delay = answer.first.time.since(syn.first.time);
+    let finding = Finding::new(
+        Cause::TcpFastOpenBlocked,
+        Confidence::Strong,
+        format!("A SYN with {} bytes of data to {} was dropped; the plain SYN after it was answered, {} later.", syn.data_len, facts.server, span_text(delay)),
+    )
+    .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { StoppedBy::Network })
+    .shown_by(syn.first, format!("SYN with {} bytes of data", syn.data_len))
+    .shown_by(syn.last, "SYN sent again without data")
+    .shown_by(answer.first, "SYN-ACK")
+    .or_else(&[Cause::PacketLoss])
+    .advise("Switch TCP Fast Open off on the client, or let the firewall pass SYNs with data:")
+    .advise("sysctl -w net.ipv4.tcp_fastopen=0");
+    // A handshake that failed later failed for another reason.
+    Some(if facts.outcome == Outcome::Completed { finding } else { finding.weight(crate::diagnosis::rule::Weight::Note) })
+}

@@ -1,0 +1,91 @@
+//! `alert-forged`: an alert in the server's name that the server did not send.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::View;
+use crate::flow::Side;
+use crate::handshake::facts::{AlertSeen, StoppedBy};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::AlertForged,
+    title: "a device on the path sent a TLS alert in the server's name",
+    page: Page {
+        meaning: "The alert that ended the handshake came from a device on the path that does not want this connection, and not from the server. \
+                  The alert's code is that device's choice and says nothing about the server.",
+        recognised: "The packet with the alert has another hop counter than the server's SYN-ACK; or it came sooner than a round trip after the ClientHello; \
+                     or the server's real answer arrives after it, with other bytes in the same place.",
+        confused_with: "A load balancer or SYN proxy before the server, whose packets also differ in their hop counter from the SYN-ACK's, but in every connection to that server.",
+        check: "Repeat with another name to the same address, and from another network. Capture at the server: it never sent the alert, and often sees a RST.\n\n$ openssl s_client -connect <server-address>:443 -servername other.example",
+        fix: &[
+            ("own firewall or web filter", "Look in its log for this client and name; exempt the name or repair the category. Products that answer with an alert: web filters in flow mode, DNS-and-SNI filters, some intrusion prevention systems."),
+            ("provider", "Ask who filters; use another route, or Encrypted ClientHello where both ends support it."),
+            ("to be sure", "Compare the hop counter of the alert with that of a ServerHello from the same server."),
+        ],
+        references: &["RFC 8446 section 6", "RFC 7754"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.failed_over_tcp() || !view.hello_begun() {
+        return None;
+    }
+    let alert = facts.deciding_alert().filter(|alert| alert.from == Side::Server && !alert.encrypted)?;
+    let (confidence, why) = suspicion(case, &view, alert)?;
+    let code = alert.alert.map_or_else(|| "an alert".to_owned(), |alert| format!("alert {} ({})", alert.description, alert.description.0));
+    let mut finding = Finding::new(
+        Cause::AlertForged,
+        confidence,
+        format!("A device on the path answered the ClientHello for {} with {code} in the server's name: {why}.", view.target()),
+    )
+    .weight(Weight::Overrides)
+    .stopped_by(StoppedBy::Network)
+    .shown_by(alert.mark, format!("{code} in the server's name: {why}"));
+    if let Some(reset) = view.server().resets.first() {
+        finding = finding.shown_by(reset.mark, "RST in the server's name after it");
+    }
+    if case.knowledge.completed_other_names > 0 {
+        finding = finding.noting(format!("{} handshakes for other names with the same server completed", case.knowledge.completed_other_names));
+    }
+    Some(
+        finding
+            .or_else(&[Cause::SniUnrecognized, Cause::AccessDenied, Cause::HandshakeFailure])
+            .advise("Look in the logs of the filters between client and server for this name; try another name to the same address:")
+            .advise(remedy::s_client(facts, "-servername other.example")),
+    )
+}
+
+fn suspicion(case: &Case<'_>, view: &View<'_>, alert: &AlertSeen) -> Option<(Confidence, String)> {
+    let facts = case.handshake;
+    if let Some(answer) = facts.server_hello.as_ref().or(facts.hello_retry.as_ref()).filter(|answer| answer.first.frame > alert.mark.frame) {
+        return Some((Confidence::Certain, format!("the server's real answer came after it, in frame {}", answer.first.frame)));
+    }
+    if facts.server_hello.is_some() || facts.hello_retry.is_some() {
+        return None;
+    }
+    if view.server().differing_overlaps > 0 {
+        return Some((Confidence::Certain, "other bytes of the server came for the same place".to_owned()));
+    }
+    let hello = view.hello_mark()?;
+    let took = alert.mark.time.since(hello.time);
+    if let Some(leg) = facts.tcp.syn_rtt.filter(|leg| leg.as_millis() >= LEAST_LEG_MS && took < *leg / 2) {
+        return Some((Confidence::Strong, format!("it came {} µs after the ClientHello, while a round trip to the server takes {} µs", took.as_micros(), leg.as_micros())));
+    }
+    let (greeting, own) = (view.server().syn?.ttl, view.server().ttl?);
+    let genuine = &case.knowledge.server_ttls;
+    if greeting.abs_diff(own) == 0 || genuine.contains(&own) {
+        return None;
+    }
+    let confidence = match (genuine.is_empty(), greeting.abs_diff(own)) {
+        (false, _) => Confidence::Certain,
+        (true, 2..) => Confidence::Strong,
+        (true, _) => return None,
+    };
+    Some((confidence, format!("its hop counter is {own}, that of the server's SYN-ACK {greeting}")))
+}
+
+/// On a shorter leg the clock of the capture decides nothing.
+const LEAST_LEG_MS: u128 = 4;

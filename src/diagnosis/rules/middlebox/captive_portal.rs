@@ -1,0 +1,99 @@
+//! `captive-portal`: the network's login page answered.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::View;
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::CaptivePortal,
+    title: "a captive portal answered in the server's place",
+    page: Page {
+        meaning: "The network lets nobody out before a login, and its portal answers all connections itself: with its own certificate, which does not fit the name, or with a redirect in clear text.",
+        recognised: "The certificate is for a portal or hotspot and not for the name that was asked for, or HTTP redirects to one in answer to a ClientHello.",
+        confused_with: "A default certificate of a server that does not know the name; a TLS-inspecting proxy, which makes a certificate for the right name.",
+        check: "Open a page without TLS in a browser on the client and see where it leads.\n\n$ curl -v http://neverssl.com/\n\n$ curl -v http://connectivity-check.ubuntu.com/",
+        fix: &[
+            ("user", "Log in at the portal, then try again. A VPN must wait until then."),
+            ("devices without a browser", "Have the device's hardware address exempted (MAC authentication), or put it into another network."),
+            ("operator of the portal", "Do not answer port 443: reject it, so that clients notice at once, and announce the portal by DHCP option 114 (RFC 8910)."),
+            ("wired networks with 802.1X", "The port fell back to the guest VLAN: look at the supplicant's state."),
+        ],
+        references: &["RFC 8910", "RFC 8952", "RFC 6585 section 6 (status 511)"],
+    },
+    check,
+};
+
+/// The text names a captive portal or hotspot.
+pub(super) fn names_a_portal(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    PORTAL_WORDS.iter().any(|word| text.contains(word))
+}
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    let finding = redirected(case, &view).or_else(|| portal_certificate(case, &view))?;
+    Some(
+        finding
+            .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { facts.stopped_by })
+            .advise("Log in at the network's portal, then try again. A page without TLS shows it:")
+            .advise("curl -v http://neverssl.com/"),
+    )
+}
+
+fn redirected(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+    let answer = case.handshake.plaintext.server.as_ref().filter(|seen| seen.what.protocol == "HTTP")?;
+    let location = answer.what.location.as_deref().unwrap_or_default();
+    let required = answer.what.http_status == Some(NETWORK_AUTHENTICATION_REQUIRED);
+    if !view.hello_begun() || !case.handshake.outcome.failed() || !(required || names_a_portal(location)) {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Cause::CaptivePortal,
+            if required { Confidence::Certain } else { Confidence::Strong },
+            format!("A captive portal answered the ClientHello for {} with `{}` {location}.", view.target(), answer.what.first),
+        )
+        .weight(Weight::Overrides)
+        .shown_by(answer.first, format!("HTTP in answer to a ClientHello: `{}` {location}", answer.what.first))
+        .or_else(&[Cause::PlaintextInjected, Cause::ServerSpeaksPlaintext]),
+    )
+}
+
+fn portal_certificate(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let chain = case.chain.filter(|chain| chain.covers_name == Some(false))?;
+    let leaf = chain.certificates.get(chain.leaf)?;
+    let asked = facts.server_name()?;
+    if names_a_portal(&asked) {
+        return None;
+    }
+    let names = leaf.dns_names.iter().chain(leaf.common_name.as_ref());
+    let portal = names.clone().find(|name| names_a_portal(name)).or_else(|| leaf.dns_names.first().filter(|_| names_a_portal(&leaf.issuer)))?;
+    // A client that goes on to talk through it has accepted it: then it is its own business.
+    let talked = facts.application_data.client.is_some() && facts.alerts.iter().all(|alert| alert.from == Side::Server);
+    if facts.outcome == Outcome::Incomplete || facts.outcome == Outcome::Completed && talked {
+        return None;
+    }
+    let mark = facts.server_chain.as_ref()?.mark;
+    Some(
+        Finding::new(
+            Cause::CaptivePortal,
+            Confidence::Strong,
+            format!("A captive portal answered in place of {}: the certificate is for {portal}.", view.target()),
+        )
+        .weight(Weight::Overrides)
+        .shown_by(mark, format!("certificate for {portal} by {} in answer to {asked}", leaf.issuer))
+        .or_else(&[Cause::CertificateNameMismatch, Cause::TlsInterception]),
+    )
+}
+
+/// Words in the names of portals, lower case.
+const PORTAL_WORDS: [&str; 16] = [
+    "captive", "portal.", "hotspot", "guest-wifi", "guestwifi", "guest wifi", "wifi-login", "wlan-login", "wifilogin", "securelogin", "login.wifi", "wifi.login",
+    "guest-access", "guestaccess", "splash.", "hs-login",
+];
+/// RFC 6585 section 6.
+const NETWORK_AUTHENTICATION_REQUIRED: u16 = 511;

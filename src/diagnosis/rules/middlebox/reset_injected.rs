@@ -1,0 +1,118 @@
+//! `reset-injected`: a RST that neither end sent.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::View;
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::transport::Reset;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ResetInjected,
+    title: "a device on the path reset the connection with a forged RST",
+    page: Page {
+        meaning: "The RST that ended the handshake carries an end's address but was not sent by it. Firewalls, filters and censors do this when \
+                  they do not like a server name, a protocol version or a certificate. Often both ends get one.",
+        recognised: "The RST's hop counter differs from those of that side's own packets; or it acknowledges data that cannot have arrived yet, being \
+                     earlier than a round trip; or the side goes on sending data after its `own` RST.",
+        confused_with: "A load balancer or firewall directly before the server that resets for it, which is forged all the same but the server's owner's affair. An equal hop counter proves nothing in either direction.",
+        check: "Repeat with another server name to the same address, and capture at the server: if it sees a RST from the client that the client never sent, the device sits in between.\n\n$ openssl s_client -connect <server-address>:443 -servername other.example",
+        fix: &[
+            ("own firewall", "Look in its log for client, server and time with the action reset-both, reset-server or block; the rule may be an application, URL or decryption policy. Exempt the server name or repair the rule."),
+            ("next-generation firewalls", "Palo Alto: `block sessions with unsupported versions` in the decryption profile and App-ID rules; Fortinet: SSL inspection and web filter profiles; Check Point: HTTPS inspection bypass list; Snort and Suricata: `reject` rules."),
+            ("provider or country", "A filter outside your network: use another route (VPN) or, where both ends support it, Encrypted ClientHello so that the name is not readable."),
+            ("intrusion prevention", "RST by a sensor aside the path comes with odd sequence numbers and is a race: the log of the sensor names the signature."),
+            ("where it sits", "Send the same ClientHello with rising hop limits: the hop at which the RST begins is the device."),
+        ],
+        references: &["RFC 9293 section 3.5.2", "RFC 5961", "RFC 3360 (inappropriate TCP resets considered harmful)", "RFC 7754"],
+    },
+    check,
+};
+
+/// What speaks against a RST's being genuine, from weak to conclusive.
+fn suspicion(case: &Case<'_>, view: &View<'_>, side: Side, reset: &Reset) -> Option<(Confidence, String)> {
+    if reset.to_syn {
+        return None;
+    }
+    let distance = view.ttl_distance(side, reset.ttl);
+    let known_ttl = side == Side::Server && case.knowledge.server_ttls.contains(&reset.ttl);
+    let foreign = distance > 0 && !known_ttl;
+    let own = view.ttl(side).map_or_else(String::new, |ttl| ttl.to_string());
+    let ttl_text = format!("its hop counter is {}, that of the {side}'s own packets is {own}", reset.ttl);
+    if reset.data_after > 0 && (foreign || reset.seq_distance == 0) {
+        return Some((Confidence::Certain, format!("the {side} sent {} packets with new data after it", reset.data_after)));
+    }
+    if foreign && reset.packets_after > 0 {
+        return Some((Confidence::Certain, format!("{ttl_text}, and the {side} sent {} packets after it", reset.packets_after)));
+    }
+    if let Some(early) = earlier_than_possible(case, view, side, reset) {
+        return Some((if foreign { Confidence::Certain } else { Confidence::Strong }, if foreign { format!("{early}, and {ttl_text}") } else { early }));
+    }
+    // One hop apart may be a route that changed; more is another sender.
+    (foreign && distance >= 2).then_some((Confidence::Strong, ttl_text.clone())).or_else(|| {
+        let both = view.side(side.other()).resets.iter().any(|other| view.ttl_distance(side.other(), other.ttl) > 0);
+        (foreign && (both || reset.seq_distance != 0)).then_some((Confidence::Likely, ttl_text))
+    })
+}
+
+/// The RST acknowledges bytes that were captured less than the round trip from here to that side before it.
+fn earlier_than_possible(case: &Case<'_>, view: &View<'_>, side: Side, reset: &Reset) -> Option<String> {
+    let leg = match side {
+        Side::Server => case.handshake.tcp.syn_rtt,
+        Side::Client => case.handshake.tcp.ack_rtt,
+    }?;
+    let asked = view.side(side.other()).last_data.filter(|mark| mark.frame < reset.mark.frame)?;
+    let took = reset.mark.time.since(asked.time);
+    let acknowledges = reset.ack_distance.is_some_and(|distance| distance > 0);
+    (acknowledges && leg.as_millis() >= LEAST_LEG_MS && took < leg / 2)
+        .then(|| format!("it acknowledges data after {} µs, while a round trip to the {side} takes {} µs", took.as_micros(), leg.as_micros()))
+}
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.is_tcp() || facts.outcome == Outcome::Incomplete {
+        return None;
+    }
+    let end = view.first_end();
+    let candidates = Side::BOTH.into_iter().flat_map(|side| view.side(side).resets.iter().map(move |reset| (side, reset)));
+    let (side, reset, (confidence, why)) = candidates
+        .filter_map(|(side, reset)| suspicion(case, &view, side, reset).map(|found| (side, reset, found)))
+        .min_by_key(|(_, reset, _)| reset.mark.frame)?;
+    let completed_before = facts.outcome == Outcome::Completed;
+    let decides = !completed_before && end.is_some_and(|ending| ending.mark.frame >= reset.mark.frame);
+    if completed_before && confidence != Confidence::Certain {
+        return None;
+    }
+    let cause_text = facts.server_name().map_or_else(String::new, |name| format!(" in the handshake for {name}"));
+    let summary = if decides {
+        format!("A device on the path reset the connection in the {side}'s name{cause_text}: {why}.")
+    } else {
+        format!("A forged RST in the {side}'s name had no effect: {why}.")
+    };
+    let mut finding = Finding::new(Cause::ResetInjected, confidence, summary)
+        .weight(match (decides, confidence >= Confidence::Strong) {
+            (true, true) => Weight::Overrides,
+            (true, false) => Weight::Explains,
+            (false, _) => Weight::Note,
+        })
+        .stopped_by(if completed_before { StoppedBy::Nobody } else { StoppedBy::Network })
+        .shown_by(reset.mark, format!("RST in the {side}'s name: {why}"));
+    if let Some(other) = view.side(side.other()).resets.iter().find(|other| view.ttl_distance(side.other(), other.ttl) > 0) {
+        finding = finding.shown_by(other.mark, format!("RST in the {}'s name with hop counter {}", side.other(), other.ttl));
+    }
+    if case.knowledge.completed_other_names > 0 {
+        finding = finding.noting(format!("{} handshakes for other names with the same server completed", case.knowledge.completed_other_names));
+    }
+    let fallback = if side == Side::Server { Cause::ServerReset } else { Cause::ClientAborted };
+    Some(
+        finding
+            .or_else(&[fallback])
+            .advise("Look in the logs of the firewalls and filters between the two for this connection; try another name to the same address:")
+            .advise(remedy::s_client(facts, "-servername other.example")),
+    )
+}
+
+/// On a shorter leg the clock of the capture decides nothing.
+const LEAST_LEG_MS: u128 = 2;

@@ -1,0 +1,68 @@
+//! `server-flight-dropped`: the server's answer never arrives.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ServerFlightDropped,
+    title: "the server's answer never reaches the client",
+    page: Page {
+        meaning: "The server answered the ClientHello and repeats its answer again and again, and the client acknowledges nothing of it. The answer is lost \
+                  on the way back: a filter that inspects ServerHello or certificate, or a way back that fails for these packets.",
+        recognised: "Near the server: the segments from the ServerHello on are sent again with growing pauses and none is acknowledged, in whole or selectively.",
+        confused_with: "A path MTU black hole when the answer begins with full-size segments and the client cannot signal what it got. At the client this looks like a server that never answers (`server-silent`).",
+        check: "Capture at the client at the same time. If small packets of the server arrive there and these do not, compare sizes, then look for a filter.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -tls1_3\n\n$ ping -M do -s 1472 <client-address>",
+        fix: &[
+            ("firewall or filter", "Certificate or version inspection drops the flight: look for the client's address in the log of the decryption or inspection policy, and exempt the server."),
+            ("asymmetric routing", "A stateful firewall on the way back that never saw the ClientHello drops the answer: route both directions through it."),
+            ("path MTU", "Rule it out with a ping that must not be fragmented; see `path-mtu-black-hole`."),
+            ("offload faults", "Wrong checksums after segmentation offload make the receiver drop large sends only.\n\n$ ethtool -K <interface> tso off gso off"),
+        ],
+        references: &["RFC 8446 appendix D.4", "RFC 9293 section 3.8"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.failed_over_tcp() || !view.hello_whole() {
+        return None;
+    }
+    let start = facts.server_hello.as_ref().or(facts.hello_retry.as_ref())?.span.0;
+    let server = view.server();
+    let segment = view.repeated_in_vain(Side::Server).filter(|segment| segment.offset >= start).min_by_key(|segment| segment.offset)?;
+    let partly = server.acked > start || server.outstanding.iter().any(|other| other.sacked) || view.client().sent_sack;
+    if partly || view.black_hole(Side::Server).is_some() || view.client().zero_window.is_some() {
+        return None;
+    }
+    let full_size = view.is_full_size(Side::Server, segment);
+    let confidence = if full_size || segment.copies < 3 { Confidence::Likely } else { Confidence::Strong };
+    let mut alternatives = vec![Cause::OneWayPath];
+    if full_size {
+        alternatives.insert(0, Cause::PathMtuBlackHole);
+    }
+    Some(
+        Finding::new(
+            Cause::ServerFlightDropped,
+            confidence,
+            format!(
+                "The server's answer for {} does not reach the client: sent {} times within {}, never acknowledged.",
+                view.target(),
+                segment.copies,
+                span_text(segment.last.time.since(segment.first.time))
+            ),
+        )
+        .stopped_by(StoppedBy::Network)
+        .shown_by(segment.first, format!("the server's answer, packet of {} bytes", segment.ip_len))
+        .shown_by(segment.last, format!("sent for the {}. time; the client acknowledged nothing of it", segment.copies))
+        .or_else(&alternatives)
+        .advise("Capture at the client at the same time, and look for a filter or a different route on the way back.")
+        .advise(format!("ping -M do -s 1472 {}", facts.client.address))
+        .advise(remedy::s_client(facts, "-tls1_2")),
+    )
+}

@@ -1,0 +1,142 @@
+//! `split-client-hello`: a ClientHello of more than one segment is mishandled.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+use super::{hello_lost, smaller_hello_worked};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::SplitClientHello,
+    title: "a ClientHello of more than one segment is dropped or mishandled",
+    page: Page {
+        meaning: "The ClientHello does not fit into one packet, as is usual since clients offer a post-quantum key share (X25519MLKEM768 adds about 1200 bytes). A \
+                  device on the path, or the server's own front end, takes the first packet for the whole, drops the second, or closes because it cannot read a part.",
+        recognised: "The first segment of the ClientHello is acknowledged and the second is repeated in vain; or all of it is acknowledged and the answer is silence, a FIN or a RST; or only its first part arrives. \
+                     A smaller ClientHello of the same client that completes makes it sure.",
+        confused_with: "A path MTU black hole loses the full-size first segment and passes the short second one. A server that does not answer anybody (`server-silent`, `server-closed`) fails for small ClientHellos too.",
+        check: "Compare a large and a small ClientHello from the same client.\n\n$ curl -v --curves X25519 https://<name>/\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -groups X25519MLKEM768",
+        fix: &[
+            ("load balancer, firewall", "Update it: most vendors repaired this in 2023 to 2025. Look for release notes that name `TLS ClientHello fragmentation`, Kyber, ML-KEM or tldr.fail."),
+            ("own server code", "Read until the whole record is there: one read() is not one ClientHello. SNI routers and PROXY-aware front ends are common offenders."),
+            ("HAProxy", "With `req.ssl_sni` in TCP mode, wait for the whole hello: `tcp-request inspect-delay 5s` and `tcp-request content accept if { req.ssl_hello_type 1 }`; keep `tune.bufsize` at 16384."),
+            ("nginx stream", "Use `ssl_preread on` of a current version; older ones fail on a ClientHello over several records."),
+            ("stop-gap at the client", "Offer small key shares only: Go `GODEBUG=tlsmlkem=0`, OpenSSL `-groups X25519`, curl `--curves X25519`, Chrome policy `PostQuantumKeyAgreementEnabled=false`, Firefox `security.tls.enable_kyber=false`."),
+        ],
+        references: &["https://tldr.fail/", "RFC 8446 section 5.1 (fragmentation)", "draft-ietf-tls-ecdhe-mlkem"],
+    },
+    check,
+};
+
+/// What became of the large ClientHello.
+struct Fate {
+    confidence: Confidence,
+    stopped_by: StoppedBy,
+    text: String,
+    alternatives: &'static [Cause],
+}
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.failed_over_tcp() || !view.hello_begun() || !view.hello_is_split() || view.answer_begun() {
+        return None;
+    }
+    // A server that has taken such a hello is cleared, and so is the path to it.
+    if case.knowledge.completed_with_large_hello > 0 && !smaller_hello_worked(case) {
+        return None;
+    }
+    let fate = second_part_lost(&view).or_else(|| second_part_missing(&view)).or_else(|| wholly_lost(case, &view)).or_else(|| not_understood(case, &view))?;
+    let mark = view.hello_mark()?;
+    let mut finding = Finding::new(
+        Cause::SplitClientHello,
+        fate.confidence,
+        format!("The ClientHello for {} takes more than one packet ({} bytes), and {}.", view.target(), view.hello_len(), fate.text),
+    )
+    .stopped_by(fate.stopped_by)
+    .shown_by(mark, format!("ClientHello of {} bytes, largest segment {}", view.hello_len(), view.client().largest_segment))
+    .noting(fate.text);
+    if smaller_hello_worked(case) {
+        finding = finding.noting("a smaller ClientHello of the same client to the same address completed within seconds");
+    }
+    Some(
+        finding
+            .or_else(fate.alternatives)
+            .advise("Compare with a ClientHello that fits into one packet; if that works, update the device or server that cannot read a longer one:")
+            .advise(remedy::s_client(facts, "-groups X25519"))
+            .advise(remedy::s_client(facts, "-groups X25519MLKEM768"))
+            .advise("Until then let the client offer small key shares only."),
+    )
+}
+
+/// Near the client: what is acknowledged ends inside the hello, and the rest, no larger than what passed, is repeated in vain.
+fn second_part_lost(view: &View<'_>) -> Option<Fate> {
+    let (start, end) = view.hello_span()?;
+    let acked = view.client().acked;
+    let rest = view.repeated_in_vain(Side::Client).find(|segment| segment.offset >= acked && segment.offset < end)?;
+    (acked > start && acked < end && rest.len <= view.client().largest_acked_segment).then(|| Fate {
+        confidence: if rest.copies >= 3 { Confidence::Strong } else { Confidence::Likely },
+        stopped_by: StoppedBy::Network,
+        text: format!("its second part ({} bytes) was sent {} times and never acknowledged, while the first part was", rest.len, rest.copies),
+        alternatives: &[Cause::PacketLoss, Cause::ClientHelloDropped],
+    })
+}
+
+/// Near the server: the first full segment arrived, the rest never did.
+fn second_part_missing(view: &View<'_>) -> Option<Fate> {
+    let large = u64::from(view.client().largest_segment) >= FULL_SEGMENT;
+    let missing = !view.hello_whole() && view.hole(Side::Client).is_none() && view.client().acked >= view.client().highest;
+    (missing && large && view.waited()).then(|| Fate {
+        confidence: Confidence::Likely,
+        stopped_by: StoppedBy::Network,
+        text: format!("only its first {} bytes arrived; {} later the rest had not come", view.client().highest, span_text(view.silence())),
+        alternatives: &[Cause::ClientStalled, Cause::PacketLoss, Cause::PathMtuBlackHole],
+    })
+}
+
+/// Nothing of it was acknowledged: a size that the path cannot take would have let its short last part pass.
+fn wholly_lost(case: &Case<'_>, view: &View<'_>) -> Option<Fate> {
+    let copies = hello_lost(view).filter(|_| view.hello_is_large())?;
+    Some(Fate {
+        confidence: if smaller_hello_worked(case) { Confidence::Strong } else { Confidence::Likely },
+        stopped_by: StoppedBy::Network,
+        text: format!("it was sent {copies} times and nothing of it was acknowledged"),
+        alternatives: &[Cause::ClientHelloDropped, Cause::PathMtuBlackHole],
+    })
+}
+
+/// All of it was acknowledged, and the answer is silence, FIN or RST.
+fn not_understood(case: &Case<'_>, view: &View<'_>) -> Option<Fate> {
+    if !view.hello_is_large() || !view.hello_acked() || view.server_spoke_after_hello() || view.client().snaplen_cut > 0 {
+        return None;
+    }
+    let small_failed_too = case.knowledge.related.iter().any(|other| {
+        other.same_endpoint && other.outcome.failed() && other.outcome != Outcome::Refused && (1..super::ONE_SEGMENT).contains(&(other.hello_len as u64))
+    });
+    let sure = smaller_hello_worked(case);
+    if small_failed_too && !sure {
+        return None;
+    }
+    let confidence = if sure { Confidence::Strong } else { Confidence::Likely };
+    match view.ended_by(Side::Server) {
+        Some(ending) => Some(Fate {
+            confidence,
+            stopped_by: StoppedBy::Server,
+            text: format!("the server acknowledged it and then sent {} without an answer", if ending.reset.is_some() { "a RST" } else { "a FIN" }),
+            alternatives: if ending.reset.is_some() { &[Cause::ServerReset] } else { &[Cause::ServerClosed] },
+        }),
+        None if view.waited() => Some(Fate {
+            confidence,
+            stopped_by: StoppedBy::Server,
+            text: format!("the server acknowledged it and was silent for {}", span_text(view.silence())),
+            alternatives: &[Cause::ServerSilent],
+        }),
+        None => None,
+    }
+}
+
+/// A segment of a path of ordinary size that is filled.
+const FULL_SEGMENT: u64 = 1_000;

@@ -1,0 +1,78 @@
+//! `throttled`: the path crawls after this ClientHello.
+
+use std::time::Duration;
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::transport::TcpEventKind;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::Throttled,
+    title: "the path became extremely slow after this ClientHello",
+    page: Page {
+        meaning: "TCP comes up at normal speed, and from the ClientHello on the server's packets trickle: a device drops most of them on purpose (policing by server name or application), or a \
+                  traffic class has next to no bandwidth. Handshakes take many seconds or time out.",
+        recognised: "The server's flight takes seconds, with many of its segments repeated though some progress is made, while the TCP handshake was quick and other names on the same server complete normally.",
+        confused_with: "Ordinary loss on a bad path (`packet-loss`), which hits other names and the TCP handshake as well.",
+        check: "Compare the speed for this name and another one at the same address.\n\n$ curl -o /dev/null -w '%{time_connect} %{time_appconnect} %{speed_download}\\n' https://<name>/",
+        fix: &[
+            ("own network", "Look at the QoS and application control policies for this name or application: guaranteed and maximum bandwidth, and counters of policed packets (`tc -s qdisc`, `tc -s filter`)."),
+            ("provider", "Measure with and without a VPN at the same time; a difference by name is deliberate."),
+            ("server side", "Per-client rate limits of a CDN or WAF have the same look: compare clients."),
+        ],
+        references: &["RFC 9505 section 5.2.1 (performance degradation)"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.is_tcp() || facts.outcome == Outcome::Incomplete || !view.hello_whole() {
+        return None;
+    }
+    let first = facts.server_hello.as_ref()?.first;
+    let end = facts.finished.client.max(facts.finished.server).unwrap_or_else(|| view.stop());
+    let took = end.time.since(first.time);
+    let repeats = facts.tcp.events.iter().filter(|event| {
+        event.side == Side::Server
+            && event.mark.frame > first.frame
+            && event.mark.frame <= end.frame
+            && matches!(event.kind, TcpEventKind::Retransmission { .. } | TcpEventKind::OutOfOrder { .. })
+    });
+    let repeats = repeats.count();
+    let quick_start = view.rtt() > Duration::ZERO && view.rtt() < QUICK && view.client().syn.is_some_and(|syn| syn.count == 1);
+    let progress = view.server().acked > 0 && view.server().delivered > u64::from(view.server().largest_segment);
+    let one_sided = view.client().retransmits <= 1;
+    if took < LONG || repeats < MANY || !quick_start || !progress || !one_sided || view.black_hole(Side::Server).is_some() {
+        return None;
+    }
+    let others = case.knowledge.completed_other_names;
+    let sure = others >= 2 && case.knowledge.completed_same_name == 0;
+    Some(
+        Finding::new(
+            Cause::Throttled,
+            if sure { Confidence::Strong } else { Confidence::Hint },
+            format!("After the ClientHello for {} the path crawls: the server's flight took {} with {repeats} repairs.", view.target(), span_text(took)),
+        )
+        .weight(if sure { Weight::Explains } else { Weight::Note })
+        .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { StoppedBy::Network })
+        .shown_by(first, "the server's answer begins")
+        .noting(format!("{repeats} repeated or misplaced segments of the server within {}", span_text(took)))
+        .noting(format!("{others} handshakes for other names with the same server completed"))
+        .or_else(&[Cause::PacketLoss])
+        .advise("Compare the speed for this name and another one at the same address, with and without a VPN:")
+        .advise(remedy::curl(facts, "-o /dev/null -w '%{time_connect} %{time_appconnect} %{speed_download}\\n'")),
+    )
+}
+
+/// A server's flight takes no longer without interference.
+const LONG: Duration = Duration::from_secs(4);
+/// A TCP handshake on a path that is not slow by itself.
+const QUICK: Duration = Duration::from_millis(500);
+/// So many repairs are no accident in a flight of a few segments.
+const MANY: usize = 6;

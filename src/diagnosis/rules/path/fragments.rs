@@ -1,0 +1,48 @@
+//! `ip-fragments-dropped`: fragmented packets do not arrive whole.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::handshake::facts::StoppedBy;
+use crate::packet::IcmpKind;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::IpFragmentsDropped,
+    title: "fragmented IP packets never arrive whole",
+    page: Page {
+        meaning: "A packet of the handshake was cut into IP fragments on the way, and not all of them arrive. Firewalls and load balancers often drop \
+                  fragments, as only the first one shows the ports.",
+        recognised: "The receiver reports that the time to reassemble a packet of this connection ran out (ICMP time exceeded code 1, ICMPv6 type 3 code 1).",
+        confused_with: "A path MTU black hole, in which the packet is not fragmented but dropped; plain loss of one fragment.",
+        check: "Count fragments that fail at the receiver.\n\n$ nstat -az IpReasmFails IpReasmTimeout Ip6ReasmFails\n\n$ tcpdump -ni any 'ip[6:2] & 0x3fff != 0 or ip6 protochain 44'",
+        fix: &[
+            ("avoid fragments", "Send packets that fit: clamp the MSS for TCP; for DTLS set the datagram size (`openssl s_server -dtls -mtu 1200`); prefer ECDSA certificates and short chains."),
+            ("firewall", "Let it reassemble before it filters (nftables and iptables do so with connection tracking), or allow fragments to this server."),
+            ("load balancer", "Balance by address only for fragments; a balancer that hashes ports sends the fragments to different machines."),
+            ("tunnels", "Lower the tunnel's MTU on both ends so that the inner packet is cut, or better refused, before it enters the tunnel."),
+        ],
+        references: &["RFC 8900", "RFC 791 section 3.2", "RFC 8200 section 4.5"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    if !case.handshake.outcome.failed() {
+        return None;
+    }
+    let note = case.handshake.tcp.icmp.iter().find(|note| note.kind == IcmpKind::TimeExceeded && note.code == REASSEMBLY)?;
+    Some(
+        Finding::new(
+            Cause::IpFragmentsDropped,
+            Confidence::Strong,
+            format!("Fragments of the {}'s packets are lost: {} gave up joining them.", note.about, note.reporter),
+        )
+        .stopped_by(StoppedBy::Network)
+        .shown_by(note.mark, format!("{} reports that reassembly of the {}'s packet timed out", note.reporter, note.about))
+        .or_else(&[Cause::PathMtuBlackHole, Cause::PacketLoss])
+        .advise("Find the device that drops fragments, or make the packets small enough not to be fragmented:")
+        .advise("tcpdump -ni any 'ip[6:2] & 0x3fff != 0 or ip6 protochain 44'"),
+    )
+}
+
+/// Code of ICMP time exceeded: fragment reassembly time exceeded, in both IP versions.
+const REASSEMBLY: u8 = 0x01;

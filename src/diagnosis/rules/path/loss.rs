@@ -1,0 +1,125 @@
+//! `packet-loss`: lost segments delayed or stopped the handshake.
+
+use std::time::Duration;
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::packet::IcmpKind;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::PacketLoss,
+    title: "lost packets delayed or stopped the handshake",
+    page: Page {
+        meaning: "Packets of the handshake were lost on the way and had to be repeated. A lost SYN costs a second, a lost flight a retransmission \
+                  timeout of 200 ms and more, doubled each time. A client with a short timeout gives up.",
+        recognised: "Segments sent again after a pause, or arriving behind a hole that is filled later. The text says which message it was and what it cost.",
+        confused_with: "Packets that only the capture lost (`capture-gaps`), packets captured twice, and a path MTU black hole, in which the same full-size segment is lost every time.",
+        check: "Measure loss along the path with TCP to the same port, and look at the hosts' counters.\n\n$ mtr -T -P 443 -c 100 -r <server-address>\n\n$ nstat -az TcpRetransSegs TcpExtTCPTimeouts\n\n$ ethtool -S <interface> | grep -i -E 'err|drop|crc'",
+        fix: &[
+            ("link errors", "CRC errors point to cable, transceiver or duplex mismatch: `ethtool <interface>` on both ends of the link."),
+            ("congestion", "Look at the busiest link's drops at that time; police less, queue fairly (`tc qdisc replace dev <interface> root fq_codel`)."),
+            ("Wi-Fi and mobile", "Compare with a wired client; weak signal shows as loss in bursts."),
+            ("host overload", "Drops in the receive ring or in softnet mean the host is too slow: `ethtool -g`, second column of /proc/net/softnet_stat."),
+            ("rate limits", "A policer on SYNs or connections per source (hashlimit, cloud connection limits, WAF) looks like loss: count drops of that rule."),
+            ("virtual machines", "Packets-per-second allowances of cloud instances drop silently: `ethtool -S <interface> | grep allowance`."),
+        ],
+        references: &["RFC 6298", "RFC 8985", "RFC 5681"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let view = View::new(case.handshake);
+    match case.handshake.outcome {
+        Outcome::Incomplete => None,
+        Outcome::Completed => delayed(case, &view),
+        _ => stopped(case, &view),
+    }
+}
+
+fn delayed(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+    let loss = view.loss_delay()?;
+    // A packet that was too big and was sent again smaller was not lost by chance.
+    let resized = case.handshake.tcp.icmp.iter().any(|note| matches!(note.kind, IcmpKind::TooBig(_)));
+    let felt = loss.total >= FELT && !resized;
+    let repeats = if loss.repairs == 1 { String::new() } else { format!(" ({} repairs in all)", loss.repairs) };
+    Some(
+        Finding::new(
+            Cause::PacketLoss,
+            Confidence::Strong,
+            format!(
+                "Lost packets delayed the handshake with {} by {}: {} for the {}'s {}{repeats}.",
+                view.target(),
+                span_text(loss.total),
+                span_text(loss.worst),
+                loss.side,
+                bare(loss.what),
+            ),
+        )
+        .weight(if felt { Weight::Explains } else { Weight::Note })
+        .stopped_by(StoppedBy::Nobody)
+        .shown_by(loss.repaired, format!("{} arrives after {}", loss.what, span_text(loss.worst)))
+        .advise("Measure loss on the path and look at the hosts' counters:")
+        .advise(format!("mtr -T -P {} -c 100 -r {}", case.handshake.server.port, case.handshake.server.address))
+        .advise("nstat -az TcpRetransSegs TcpExtTCPTimeouts"),
+    )
+}
+
+fn stopped(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+    if !view.is_tcp() || !view.is_up() {
+        return None;
+    }
+    let (side, finding) = Side::BOTH.into_iter().find_map(|side| at_sender(view, side).or_else(|| at_receiver(view, side)).map(|finding| (side, finding)))?;
+    let alternatives: &[Cause] = if side == Side::Client { &[Cause::SplitClientHello, Cause::OneWayPath] } else { &[Cause::PathMtuBlackHole, Cause::OneWayPath] };
+    Some(
+        finding
+            .stopped_by(StoppedBy::Network)
+            .or_else(alternatives)
+            .advise("Measure loss on the path and look at the hosts' counters:")
+            .advise(format!("mtr -T -P {} -c 100 -r {}", case.handshake.server.port, case.handshake.server.address))
+            .advise("nstat -az TcpRetransSegs TcpExtTCPTimeouts"),
+    )
+}
+
+/// Something behind the lost segment arrived, or something before it: the path works, this segment does not get through.
+fn at_sender(view: &View<'_>, side: Side) -> Option<Finding> {
+    let sender = view.side(side);
+    let victim = view.repeated_in_vain(side).max_by_key(|segment| segment.copies)?;
+    if view.black_hole(side).is_some() || sender.acked == 0 && !sender.outstanding.iter().any(|segment| segment.sacked) {
+        return None;
+    }
+    let message = view.message_at(side, victim.offset);
+    Some(
+        Finding::new(
+            Cause::PacketLoss,
+            Confidence::Likely,
+            format!("The {side}'s {} was lost {} times and never arrived.", bare(message), victim.copies),
+        )
+        .weight(Weight::Fallback)
+        .shown_by(victim.first, format!("{message} first sent ({} bytes)", victim.ip_len))
+        .shown_by(victim.last, format!("sent for the {}. time, never acknowledged", victim.copies)),
+    )
+}
+
+fn at_receiver(view: &View<'_>, side: Side) -> Option<Finding> {
+    let hole = view.hole(side).filter(|hole| !view.hole_is_full_size(side, *hole))?;
+    let message = view.message_at(side, view.side(side).highest.saturating_sub(hole.len + hole.stranded));
+    let finding = Finding::new(Cause::PacketLoss, Confidence::Likely, format!("{} bytes of the {side}'s {} were lost and never sent again.", hole.len, bare(message)))
+        .weight(Weight::Fallback)
+        .noting(format!("a hole of {} bytes was never filled; {} bytes behind it arrived", hole.len, hole.stranded));
+    Some(match view.side(side).last_data {
+        Some(mark) => finding.shown_by(mark, "last packet that arrived, behind the hole"),
+        None => finding,
+    })
+}
+
+/// A message's name without its sender, for texts that name the sender.
+fn bare(message: &'static str) -> &'static str {
+    message.strip_prefix("client's ").or_else(|| message.strip_prefix("server's ")).unwrap_or(message)
+}
+
+/// A delay that people notice, beyond what a single fast repair costs.
+const FELT: Duration = Duration::from_millis(250);

@@ -1,0 +1,118 @@
+//! `one-way-path`: after TCP came up, one direction died.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::OneWayPath,
+    title: "one direction of the path stopped passing packets",
+    page: Page {
+        meaning: "One side's packets stopped arriving while the other side's still do, or did until the end. A route changed, a stateful device \
+                  saw only one direction, or a NAT or firewall forgot the connection.",
+        recognised: "A side repeats what it sent and nothing acknowledges it, though the connection worked before; or the server repeats its SYN-ACK and so shows \
+                     that it never got the acknowledgment which the client did send.",
+        confused_with: "A full accept queue at the server, which also repeats SYN-ACKs (`accept-queue-full`); a host that died; a firewall that forgot the connection in a pause (`idle-timeout`).",
+        check: "Capture at both ends at the same time and see which packets of which direction are missing. Compare the routes.\n\n$ ip route get <other-address>\n\n$ traceroute -T -p 443 <server-address>",
+        fix: &[
+            ("asymmetric routing", "Let both directions pass the same stateful firewall; or switch its state check off for this traffic."),
+            ("Linux router or host", "Packets dropped as invalid or by the reverse path filter leave a trace.\n\n$ nstat -az TcpExtIPReversePathFilter\n\n$ iptables -L -n -v | grep -i invalid\n\n$ conntrack -S"),
+            ("redundant firewalls", "After a failover the new node must know the connections: look at the state synchronisation."),
+            ("load balancer in direct return", "Compare the route of the answers with that of the requests, and the ARP entry for the virtual address."),
+            ("VPN, multiple uplinks", "Bind the connection to one uplink (policy routing with connection marks)."),
+        ],
+        references: &["RFC 3704", "RFC 9293 section 3.8.3"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let view = View::new(case.handshake);
+    if !view.failed_over_tcp() {
+        return None;
+    }
+    let finding = unheard_ack(case, &view).or_else(|| unheard_client(case, &view)).or_else(|| Side::BOTH.into_iter().find_map(|side| gone(&view, side)))?;
+    Some(
+        finding
+            .stopped_by(StoppedBy::Network)
+            .advise("Capture at both ends at the same time to see where the packets stop, and compare the routes of both directions:")
+            .advise(format!("ip route get {}", case.handshake.server.address))
+            .advise(format!("traceroute -T -p {} {}", case.handshake.server.port, case.handshake.server.address)),
+    )
+}
+
+/// Near the client: the server repeats its SYN-ACK, so the client's acknowledgment and data do not arrive.
+fn unheard_ack(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+    let answer = view.server().syn.filter(|syn| syn.count >= 2)?;
+    let data = view.client().first_data?;
+    if view.client().acked > 0 || view.spoke(Side::Server) || view.client().retransmits == 0 {
+        return None;
+    }
+    let confidence = if view.near_side() == Some(Side::Server) { Confidence::Hint } else { Confidence::Likely };
+    Some(
+        Finding::new(
+            Cause::OneWayPath,
+            confidence,
+            format!("The client's packets stop arriving at {}: it repeats its SYN-ACK while the client repeats its data.", case.handshake.server),
+        )
+        .shown_by(data, "the client's first data, never acknowledged")
+        .shown_by(answer.last, format!("SYN-ACK number {}: the server did not get the client's acknowledgment", answer.count))
+        .or_else(&[Cause::AcceptQueueFull, Cause::ClientHelloDropped]),
+    )
+}
+
+/// Near the server: its SYN-ACK is never acknowledged, and the client, which does not repeat its SYN, must have got it.
+fn unheard_client(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+    let answer = view.server().syn.filter(|syn| syn.count >= 3)?;
+    let syn = view.client().syn.filter(|syn| syn.count == 1)?;
+    if view.spoke(Side::Client) || case.handshake.tcp.established.is_some() || case.knowledge.flood_half_open > 0 || !view.client().resets.is_empty() {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Cause::OneWayPath,
+            Confidence::Strong,
+            format!(
+                "After its SYN nothing more arrives from {}: it does not repeat the SYN, so it got the SYN-ACK, but its acknowledgment never came.",
+                case.handshake.client
+            ),
+        )
+        .weight(Weight::Overrides)
+        .shown_by(syn.first, "the only SYN")
+        .shown_by(answer.last, format!("SYN-ACK number {}, never acknowledged", answer.count))
+        .or_else(&[Cause::TcpHandshakeIncomplete]),
+    )
+}
+
+/// A side that was heard before is heard no more: it repeats in vain, and nothing comes back.
+fn gone(view: &View<'_>, side: Side) -> Option<Finding> {
+    let sender = view.side(side);
+    let victim = view.repeated_in_vain(side).filter(|segment| segment.copies >= 3).min_by_key(|segment| segment.offset)?;
+    if sender.acked == 0 || victim.offset < sender.acked || sender.outstanding.iter().any(|segment| segment.sacked) {
+        return None;
+    }
+    let peer = view.side(side.other());
+    let heard_since = peer.last_packet.is_some_and(|mark| mark.frame > victim.first.frame);
+    let peer_ended = view.first_end().is_some_and(|ending| ending.side == side.other());
+    if view.black_hole(side).is_some() || peer_ended || peer.zero_window.is_some() {
+        return None;
+    }
+    let message = view.message_at(side, victim.offset);
+    Some(
+        Finding::new(
+            Cause::OneWayPath,
+            Confidence::Likely,
+            format!(
+                "The {side}'s packets stopped arriving: its {message} was sent {} times within {} and never acknowledged, though earlier bytes were.",
+                victim.copies,
+                span_text(victim.last.time.since(victim.first.time))
+            ),
+        )
+        .shown_by(victim.first, format!("{message} first sent"))
+        .shown_by(victim.last, format!("sent for the {}. time", victim.copies))
+        .noting(if heard_since { format!("the {} still sends, without acknowledging it", side.other()) } else { format!("nothing more came from the {}", side.other()) })
+        .or_else(&[Cause::PacketLoss, Cause::IdleTimeout]),
+    )
+}

@@ -1,0 +1,75 @@
+//! `zero-window`: the receiver does not read.
+
+use std::time::Duration;
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ZeroWindow,
+    title: "a side stopped reading: its TCP window stayed closed",
+    page: Page {
+        meaning: "One side advertised a receive window of zero, which means that its application does not read what has arrived. The other side \
+                  must wait. The network is in order; the process that does not read is not.",
+        recognised: "Packets with window 0 from the same side, window probes from the other, and no later packet that opens the window.",
+        confused_with: "A tiny receive buffer (SO_RCVBUF) that is full for a moment: there the window opens again soon.",
+        check: "On that side look at the socket's receive queue and at what the process is doing.\n\n$ ss -tmnp '( sport = :443 or dport = :443 )'\n\n$ cat /proc/<pid>/wchan; top -H -p <pid>",
+        fix: &[
+            ("the process hangs", "Take a stack or thread dump (`jstack`, `gdb -p`, SIGQUIT for Go) and look who holds the event loop or the lock."),
+            ("the process is stopped or starved", "State `T` in ps is a stopped process; a container at its CPU or memory limit is starved: raise the limit."),
+            ("buffers too small", "Do not set SO_RCVBUF below 64 kB, and look at the limits.\n\n$ sysctl net.ipv4.tcp_rmem net.ipv4.tcp_mem"),
+            ("proxy in between", "A proxy stops reading one side while its other side is blocked: look at the connection to its backend."),
+        ],
+        references: &["RFC 9293 sections 3.8.6 and 3.8.6.1"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.is_tcp() || facts.outcome == Outcome::Incomplete {
+        return None;
+    }
+    let stop = view.stop();
+    let (side, window) = Side::BOTH.into_iter().find_map(|side| view.side(side).zero_window.map(|window| (side, window)))?;
+    let closed_for = window.reopened.unwrap_or(stop).time.since(window.first.time);
+    let stuck = window.reopened.is_none() && facts.outcome.failed();
+    if !stuck && (closed_for < LONG || facts.finished.client.max(facts.finished.server).is_some_and(|end| window.first.frame > end.frame)) {
+        return None;
+    }
+    let finding = Finding::new(
+        Cause::ZeroWindow,
+        if stuck { Confidence::Strong } else { Confidence::Likely },
+        format!(
+            "The {side} stopped reading: its receive window {} for {}.",
+            if stuck { "closed and stayed closed" } else { "was closed" },
+            span_text(closed_for)
+        ),
+    )
+    .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { side.into() })
+    .shown_by(window.first, format!("the {side} advertises window 0"));
+    let finding = match window.reopened {
+        Some(mark) => finding.shown_by(mark, "the window opens again"),
+        None => finding.shown_by(window.last, "still window 0"),
+    };
+    let finding = if stuck || facts.outcome == Outcome::Completed { finding } else { finding.weight(Weight::Note) };
+    Some(
+        finding
+            .advise(format!("See why the {side}'s process does not read; look at its receive queue:"))
+            .advise(format!("ss -tmnp 'dst {}'", view_peer(case, side)))
+    )
+}
+
+fn view_peer(case: &Case<'_>, side: Side) -> std::net::IpAddr {
+    match side {
+        Side::Client => case.handshake.server.address,
+        Side::Server => case.handshake.client.address,
+    }
+}
+
+/// A window closed for so long is felt.
+const LONG: Duration = Duration::from_secs(1);

@@ -1,0 +1,413 @@
+//! What rules ask of a handshake's packets: one definition of each notion, so that all rules mean the same by it.
+//!
+//! A [`View`] borrows the facts and costs nothing to make; each answer is a short walk over bounded lists.
+
+use std::time::Duration;
+
+use crate::flow::{Side, Transport};
+use crate::handshake::Handshake;
+use crate::handshake::facts::Outcome;
+use crate::time::Mark;
+use crate::transport::{Outstanding, Reset, SideFacts};
+
+pub mod timing;
+
+pub use timing::{LossDelay, Wait};
+
+/// The facts of one handshake, with the questions that rules share.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    handshake: &'a Handshake,
+}
+
+/// A FIN or RST.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    /// Whose packet it is, by its address.
+    pub side: Side,
+    /// Where.
+    pub mark: Mark,
+    /// The RST; `None` for a FIN.
+    pub reset: Option<&'a Reset>,
+}
+
+impl Ending<'_> {
+    /// `FIN` or `RST`.
+    pub const fn name(&self) -> &'static str {
+        if self.reset.is_some() { "RST" } else { "FIN" }
+    }
+}
+
+/// What had to come next when a handshake came to a halt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Awaited {
+    /// Whose turn it was.
+    pub side: Side,
+    /// The message, in RFC words.
+    pub what: &'static str,
+}
+
+/// A hole in a side's bytes that nothing ever filled, as the receiver of those bytes sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hole {
+    /// Bytes missing.
+    pub len: u64,
+    /// Bytes that arrived behind it.
+    pub stranded: u64,
+}
+
+impl<'a> View<'a> {
+    /// A view of these facts.
+    pub const fn new(handshake: &'a Handshake) -> Self {
+        Self { handshake }
+    }
+
+    /// What one side sent.
+    pub const fn side(&self, side: Side) -> &'a SideFacts {
+        self.handshake.tcp.side(side)
+    }
+
+    /// What the client sent.
+    pub const fn client(&self) -> &'a SideFacts {
+        self.side(Side::Client)
+    }
+
+    /// What the server sent.
+    pub const fn server(&self) -> &'a SideFacts {
+        self.side(Side::Server)
+    }
+
+    /// It runs over TCP. What follows about acknowledgments, FIN and RST means nothing otherwise.
+    pub fn is_tcp(&self) -> bool {
+        self.handshake.tcp.key.transport == Transport::Tcp
+    }
+
+    /// It runs over TCP, was never completed, and that is not for want of capture.
+    pub fn failed_over_tcp(&self) -> bool {
+        self.is_tcp() && self.handshake.outcome.failed()
+    }
+
+    /// The TCP connection came up: the client's acknowledgment of the SYN-ACK was seen, or payload, which implies it.
+    pub fn is_up(&self) -> bool {
+        let tcp = &self.handshake.tcp;
+        tcp.established.is_some() || self.server().data_packets > 0 || (self.server().syn.is_some() || !tcp.saw_start()) && self.client().data_packets > 0
+    }
+
+    /// The side sent payload.
+    pub fn spoke(&self, side: Side) -> bool {
+        self.side(side).data_packets > 0 || self.side(side).highest > 0
+    }
+
+    /// A ClientHello was seen, whole or in part.
+    pub fn hello_begun(&self) -> bool {
+        !self.handshake.client_hellos.is_empty() || self.handshake.partial_client_hello.is_some()
+    }
+
+    /// A whole ClientHello was seen.
+    pub fn hello_whole(&self) -> bool {
+        !self.handshake.client_hellos.is_empty()
+    }
+
+    /// The frame with the last byte of the last ClientHello, or with the first byte of one that stayed partial.
+    pub fn hello_mark(&self) -> Option<Mark> {
+        self.handshake.last_hello().map(|seen| seen.mark).or_else(|| self.handshake.partial_client_hello.map(|part| part.mark))
+    }
+
+    /// Offsets of the last ClientHello in the client's stream. Of a partial one: from the start to what was seen.
+    pub fn hello_span(&self) -> Option<(u64, u64)> {
+        self.handshake
+            .last_hello()
+            .map(|seen| seen.span)
+            .or_else(|| self.handshake.partial_client_hello.map(|part| (self.client().highest.saturating_sub(part.have as u64), self.client().highest)))
+    }
+
+    /// Bytes of the ClientHello on the stream, record headers included; of a partial one what its length field promises.
+    pub fn hello_len(&self) -> u64 {
+        match (self.handshake.last_hello(), self.handshake.partial_client_hello) {
+            (Some(seen), _) => seen.span.1.saturating_sub(seen.span.0),
+            (None, Some(part)) => part.want.max(part.have) as u64 + RECORD_AND_MESSAGE_HEADER,
+            (None, None) => 0,
+        }
+    }
+
+    /// The ClientHello takes more than one segment.
+    pub fn hello_is_split(&self) -> bool {
+        let len = self.hello_len();
+        len > u64::from(self.mss(Side::Client)) || len > u64::from(self.client().largest_segment) && self.client().largest_segment > 0
+    }
+
+    /// The ClientHello needs two full segments on a path of ordinary size, as those with a post-quantum key share do.
+    pub fn hello_is_large(&self) -> bool {
+        self.hello_len() > u64::from(self.mss(Side::Client)).min(ORDINARY_SEGMENT)
+    }
+
+    /// The other side acknowledged the whole ClientHello.
+    pub fn hello_acked(&self) -> bool {
+        self.hello_span().is_some_and(|(_, end)| self.client().acked >= end)
+    }
+
+    /// The other side acknowledged nothing of the ClientHello.
+    pub fn hello_unacked(&self) -> bool {
+        self.hello_span().is_some_and(|(start, _)| self.client().acked <= start) && !self.client().outstanding.iter().any(|segment| segment.sacked)
+    }
+
+    /// How often the first segment of the ClientHello was sent (0 when it was acknowledged).
+    pub fn hello_copies(&self) -> u32 {
+        let Some((start, end)) = self.hello_span() else { return 0 };
+        let listed = self.client().outstanding.iter().filter(|segment| segment.offset < end && segment.offset + u64::from(segment.len) > start);
+        listed.map(|segment| segment.copies).max().unwrap_or(0)
+    }
+
+    /// The server began a TLS answer: any message, record or alert of its own.
+    pub fn answer_begun(&self) -> bool {
+        let facts = self.handshake;
+        facts.server_hello.is_some()
+            || facts.hello_retry.is_some()
+            || facts.partial_server_message.is_some()
+            || facts.server_chain.is_some()
+            || facts.finished.server.is_some()
+            || !facts.encrypted.server.is_empty()
+            || facts.alerts.iter().any(|alert| alert.from == Side::Server && !alert.consequence)
+    }
+
+    /// The server sent payload after the ClientHello, whatever it was.
+    pub fn server_spoke_after_hello(&self) -> bool {
+        let Some(hello) = self.hello_mark() else { return false };
+        self.server().last_data.is_some_and(|last| last.frame > hello.frame)
+    }
+
+    /// Largest payload a side may send in one segment: the MSS the other side announced, 1460 when unknown.
+    pub fn mss(&self, side: Side) -> u32 {
+        self.side(side.other()).syn.and_then(|syn| syn.mss).map_or(DEFAULT_MSS, u32::from)
+    }
+
+    /// The first FIN, or RST that its receiver must have believed.
+    pub fn first_end(&self) -> Option<Ending<'a>> {
+        let fins = Side::BOTH.into_iter().filter_map(|side| self.side(side).fin.map(|(mark, _)| Ending { side, mark, reset: None }));
+        let resets = Side::BOTH.into_iter().flat_map(|side| {
+            let all = self.side(side).resets.iter().filter(|reset| reset.in_window || reset.seq_distance == 0 || reset.to_syn);
+            all.map(move |reset| Ending { side, mark: reset.mark, reset: Some(reset) })
+        });
+        fins.chain(resets).min_by_key(|ending| ending.mark.frame)
+    }
+
+    /// The side that closed or reset first, unless a fatal alert of anybody came before: then the alert is the end.
+    pub fn ended_by(&self, side: Side) -> Option<Ending<'a>> {
+        let ending = self.first_end().filter(|ending| ending.side == side)?;
+        let alerted = self.handshake.deciding_alert().is_some_and(|alert| alert.mark.frame <= ending.mark.frame);
+        (!alerted).then_some(ending)
+    }
+
+    /// Nobody ended it before it was given up.
+    pub fn ended_by_nobody(&self) -> bool {
+        self.first_end().is_none() && self.handshake.deciding_alert().is_none()
+    }
+
+    /// When it stopped being followed: the first FIN or RST, else the frame at which it was given up.
+    pub fn stop(&self) -> Mark {
+        self.first_end().map_or(self.handshake.closed_at, |ending| ending.mark)
+    }
+
+    /// The last new payload, or the moment the connection came up, before [`View::stop`].
+    pub fn last_progress(&self) -> Mark {
+        let stop = self.stop();
+        self.landmarks().into_iter().filter(|mark| mark.frame < stop.frame).max_by_key(|mark| mark.frame).unwrap_or(self.handshake.tcp.first)
+    }
+
+    /// How long nothing new had come when it stopped.
+    pub fn silence(&self) -> Duration {
+        self.stop().time.since(self.last_progress().time)
+    }
+
+    /// The silence was long enough for a wait: a second, and many round trips.
+    pub fn waited(&self) -> bool {
+        self.silence() >= PATIENCE.max(self.rtt() * 4)
+    }
+
+    /// The network's round trip, zero when unknown.
+    pub fn rtt(&self) -> Duration {
+        self.handshake.tcp.rtt().unwrap_or_default()
+    }
+
+    /// What had to come next. `None` for a completed handshake.
+    pub fn awaited(&self) -> Option<Awaited> {
+        let facts = self.handshake;
+        let next = |side, what| Some(Awaited { side, what });
+        if facts.outcome == Outcome::Completed {
+            return None;
+        }
+        if facts.partial_client_hello.is_some() {
+            return next(Side::Client, "the rest of the ClientHello");
+        }
+        if facts.client_hellos.is_empty() {
+            return next(Side::Client, "the ClientHello");
+        }
+        let Some(server_hello) = &facts.server_hello else {
+            let retried = facts.hello_retry.is_some() && facts.client_hellos.len() < 2;
+            return if retried { next(Side::Client, "the second ClientHello") } else { next(Side::Server, "the ServerHello") };
+        };
+        if facts.partial_server_message.is_some() {
+            return next(Side::Server, "the rest of the server's flight");
+        }
+        if server_hello.what.version() >= crate::tls::registry::ProtocolVersion::TLS13 {
+            let flight_done = facts.hidden.server_flight_done || facts.finished.server.is_some();
+            return match (flight_done, facts.finished.client.is_some()) {
+                (false, false) => next(Side::Server, "the rest of the server's flight"),
+                (true, false) => next(Side::Client, "the client's Finished"),
+                (_, true) => next(Side::Server, "what follows the client's Finished"),
+            };
+        }
+        if facts.resumption.is_some() {
+            return if facts.finished.server.is_none() { next(Side::Server, "the server's Finished") } else { next(Side::Client, "the client's Finished") };
+        }
+        if facts.server_hello_done.is_none() && facts.client_key_exchange.is_none() && facts.change_cipher_spec.client.is_none() {
+            return next(Side::Server, "the rest of the server's flight up to ServerHelloDone");
+        }
+        if facts.client_key_exchange.is_none() && facts.change_cipher_spec.client.is_none() {
+            return next(Side::Client, "the ClientKeyExchange");
+        }
+        if facts.change_cipher_spec.client.is_none() && facts.finished.client.is_none() {
+            return next(Side::Client, "the client's Finished");
+        }
+        next(Side::Server, "the server's Finished")
+    }
+
+    /// Segments of a side that were sent again and never acknowledged, in any way.
+    pub fn repeated_in_vain(&self, side: Side) -> impl Iterator<Item = &'a Outstanding> {
+        self.side(side).outstanding.iter().filter(|segment| segment.copies >= 2 && !segment.sacked && segment.len > 0)
+    }
+
+    /// A full-size segment of this side that was sent again and again in vain, while smaller ones arrived. `None` when nothing of this side
+    /// arrived, or when a segment as large did.
+    pub fn black_hole(&self, side: Side) -> Option<&'a Outstanding> {
+        let sender = self.side(side);
+        let victim = self.repeated_in_vain(side).filter(|segment| self.is_full_size(side, segment)).max_by_key(|segment| segment.copies)?;
+        if sender.largest_acked_segment >= victim.len {
+            return None;
+        }
+        let smaller_passed = sender.largest_acked_segment > 0
+            || sender.outstanding.iter().any(|segment| segment.sacked)
+            || self.side(side.other()).sent_sack
+            || self.side(side.other()).duplicate_acks > 0;
+        smaller_passed.then_some(victim)
+    }
+
+    /// The segment is as large as a path of ordinary size must carry but a tunnel may not: a host has to pass 576 bytes, links pass 1500.
+    pub fn is_full_size(&self, side: Side, segment: &Outstanding) -> bool {
+        segment.ip_len >= FULL_SIZE_PACKET || segment.ip_len > MINIMUM_MTU && segment.len + TCP_OPTIONS_MOST >= self.mss(side)
+    }
+
+    /// Bytes of this side that never came into view though later ones did.
+    pub fn hole(&self, side: Side) -> Option<Hole> {
+        let facts = self.side(side);
+        if facts.stranded_bytes == 0 {
+            return None;
+        }
+        let unseen = facts.highest.saturating_sub(facts.bytes_seen).saturating_sub(facts.gap_bytes_acked);
+        (unseen > 0).then_some(Hole { len: unseen, stranded: facts.stranded_bytes })
+    }
+
+    /// Whether a hole can only have held segments larger than all that arrived from this side, and of full size.
+    pub fn hole_is_full_size(&self, side: Side, hole: Hole) -> bool {
+        let largest = u64::from(self.side(side).largest_segment);
+        hole.len >= u64::from(self.mss(side)).saturating_sub(u64::from(TCP_OPTIONS_MOST)).min(FULL_SIZE_HOLE) && largest < FULL_SIZE_HOLE && hole.len > largest
+    }
+
+    /// The side at which the capture was taken, where hop counters tell: its packets still have the full initial value and the other's do not.
+    pub fn near_side(&self) -> Option<Side> {
+        let fresh = |side| self.ttl(side).map(|ttl| INITIAL_TTLS.contains(&ttl));
+        match (fresh(Side::Client)?, fresh(Side::Server)?) {
+            (true, false) => Some(Side::Client),
+            (false, true) => Some(Side::Server),
+            _ => None,
+        }
+    }
+
+    /// Both sides' packets still have their full initial hop counter: captured on one host, or on one link.
+    pub fn same_link(&self) -> bool {
+        Side::BOTH.into_iter().all(|side| self.ttl(side).is_some_and(|ttl| INITIAL_TTLS.contains(&ttl)))
+    }
+
+    /// The hop counter of a side's own packets.
+    pub fn ttl(&self, side: Side) -> Option<u8> {
+        self.side(side).ttl.or_else(|| self.side(side).syn.map(|syn| syn.ttl))
+    }
+
+    /// By how much a hop counter differs from those of a side's own packets: the least difference to the SYN's and to later ones. Zero when
+    /// nothing is known.
+    pub fn ttl_distance(&self, side: Side, ttl: u8) -> u8 {
+        let known = [self.side(side).ttl, self.side(side).syn.map(|syn| syn.ttl)];
+        known.into_iter().flatten().map(|own| own.abs_diff(ttl)).min().unwrap_or(0)
+    }
+
+    /// The pause before a segment was first sent, counted from the last packet known before it.
+    pub fn pause_before(&self, segment: &Outstanding) -> Duration {
+        self.pause_until(segment.first)
+    }
+
+    /// The pause that ended at a frame, counted from the last packet known before it.
+    pub fn pause_until(&self, mark: Mark) -> Duration {
+        let sides = Side::BOTH.into_iter().flat_map(|side| [self.side(side).acked_at, self.side(side).last_packet]);
+        let events = self.handshake.tcp.events.iter().map(|event| event.mark);
+        let before = self.landmarks().into_iter().chain(sides.flatten()).chain(events).filter(|known| known.frame < mark.frame);
+        before.max_by_key(|known| known.frame).map_or(Duration::ZERO, |known| mark.time.since(known.time))
+    }
+
+    /// The name asked for, or the server's address when none is known: for summaries.
+    pub fn target(&self) -> String {
+        match self.handshake.server_name() {
+            Some(name) => format!("{name} ({})", self.handshake.server),
+            None => self.handshake.server.to_string(),
+        }
+    }
+
+    /// Frames at which something new was said or decided, in no order.
+    fn landmarks(&self) -> Vec<Mark> {
+        let facts = self.handshake;
+        let spans = [
+            facts.server_hello.as_ref().map(|seen| (seen.first, seen.mark)),
+            facts.hello_retry.as_ref().map(|seen| (seen.first, seen.mark)),
+            facts.server_chain.as_ref().map(|seen| (seen.first, seen.mark)),
+            facts.client_chain.as_ref().map(|seen| (seen.first, seen.mark)),
+        ];
+        let hellos = facts.client_hellos.iter().map(|seen| Some((seen.first, seen.mark)));
+        let mut marks: Vec<Mark> = spans.into_iter().chain(hellos).flatten().flat_map(|(first, last)| [first, last]).collect();
+        marks.extend([facts.tcp.established, facts.server_hello_done, facts.client_key_exchange].into_iter().flatten());
+        for side in Side::BOTH {
+            let own = self.side(side);
+            marks.extend([own.first_data, own.last_data, *facts.change_cipher_spec.of(side), *facts.finished.of(side)].into_iter().flatten());
+            marks.extend(own.syn.iter().map(|syn| syn.last));
+        }
+        marks
+    }
+}
+
+/// A span of time for people: `230 ms`, `4.1 s`, `2 min 5 s`.
+pub fn span_text(span: Duration) -> String {
+    let millis = span.as_millis();
+    match millis {
+        0 => format!("{} µs", span.as_micros()),
+        1..1_000 => format!("{millis} ms"),
+        1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+        _ => format!("{} min {} s", millis / 60_000, millis / 1_000 % 60),
+    }
+}
+
+/// Initial hop counters in use: Linux and BSD 64, Windows 128, network gear 255.
+const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
+/// A shorter wait says nothing: retransmissions and busy servers take that long.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Record header and handshake header in bytes.
+const RECORD_AND_MESSAGE_HEADER: u64 = 9;
+/// What IPv4 hosts assume on Ethernet when the SYN was not seen.
+const DEFAULT_MSS: u32 = 1460;
+/// Payload of a segment that every ordinary path passes whole, timestamps and tunnels considered.
+const ORDINARY_SEGMENT: u64 = 1_400;
+/// Timestamps and selective acknowledgments take this much of a segment at most.
+const TCP_OPTIONS_MOST: u32 = 40;
+/// From this length an IP packet may exceed what a tunnel passes (IPv6's least MTU is 1280, some links have less).
+const FULL_SIZE_PACKET: u32 = 1_000;
+/// What every IPv4 host must accept (RFC 791).
+const MINIMUM_MTU: u32 = 576;
+/// A hole smaller than this was not made by a full-size segment.
+const FULL_SIZE_HOLE: u64 = 1_000;

@@ -1,0 +1,171 @@
+//! Where a handshake's time went: what each side took, and what loss cost.
+
+use std::time::Duration;
+
+use crate::flow::Side;
+use crate::time::Mark;
+use crate::transport::TcpEventKind;
+
+use super::View;
+
+/// The time one side took for its next message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// Who was waited for.
+    pub side: Side,
+    /// The frame after which it was this side's turn.
+    pub from: Mark,
+    /// The frame with its answer.
+    pub to: Mark,
+    /// The message waited for, in RFC words.
+    pub what: &'static str,
+}
+
+impl Wait {
+    /// How long it took, the network included.
+    pub fn span(&self) -> Duration {
+        self.to.time.since(self.from.time)
+    }
+}
+
+/// What loss cost a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LossDelay {
+    /// All of it.
+    pub total: Duration,
+    /// The largest part of it.
+    pub worst: Duration,
+    /// Whose packet was lost there.
+    pub side: Side,
+    /// What it was.
+    pub what: &'static str,
+    /// The frame that repaired it.
+    pub repaired: Mark,
+    /// How many repairs there were that cost time.
+    pub repairs: u32,
+}
+
+impl View<'_> {
+    /// Each side's waits in order, as far as the messages were seen.
+    pub fn waits(&self) -> Vec<Wait> {
+        let facts = self.handshake;
+        let mut steps: Vec<(Side, Option<Mark>, Option<Mark>, &'static str)> = Vec::with_capacity(8);
+        let begin = match &facts.preamble {
+            Some(preamble) => preamble.answered,
+            None => facts.tcp.established,
+        };
+        let first = facts.client_hellos.first();
+        let second = facts.client_hellos.get(1);
+        let answer = facts.server_hello.as_ref();
+        steps.push((Side::Client, begin, first.map(|seen| seen.first), "ClientHello"));
+        if let Some(retry) = &facts.hello_retry {
+            steps.push((Side::Server, first.map(|seen| seen.mark), Some(retry.first), "HelloRetryRequest"));
+            steps.push((Side::Client, Some(retry.mark), second.map(|seen| seen.first), "second ClientHello"));
+            steps.push((Side::Server, second.map(|seen| seen.mark), answer.map(|seen| seen.first), "ServerHello"));
+        } else {
+            steps.push((Side::Server, first.map(|seen| seen.mark), answer.map(|seen| seen.first), "ServerHello"));
+        }
+        let server_done = facts.server_hello_done.or(facts.finished.server.filter(|_| facts.is_tls13() || facts.resumption.is_some()));
+        steps.push((Side::Server, answer.map(|seen| seen.mark), server_done, "rest of the server's flight"));
+        let reply = facts.client_key_exchange.or(facts.change_cipher_spec.client.filter(|_| !facts.is_tls13())).or(facts.finished.client);
+        steps.push((Side::Client, server_done, reply, "the client's second flight"));
+        if !facts.is_tls13() && facts.resumption.is_none() {
+            steps.push((Side::Server, facts.finished.client.or(reply), facts.finished.server, "the server's Finished"));
+        }
+        let seen = steps.into_iter().filter_map(|(side, from, to, what)| Some(Wait { side, from: from?, to: to?, what }));
+        seen.filter(|wait| wait.to.frame > wait.from.frame).collect()
+    }
+
+    /// The longest time that a side itself took, round trip deducted, no loss in it.
+    pub fn slowest(&self, side: Side) -> Option<(Wait, Duration)> {
+        let own = self.waits().into_iter().filter(|wait| wait.side == side && !self.loss_between(wait.from, wait.to));
+        own.map(|wait| (wait, wait.span().saturating_sub(self.rtt()))).max_by_key(|(_, span)| *span)
+    }
+
+    /// Something was repeated, missing or held back by a closed window between two frames.
+    pub fn loss_between(&self, from: Mark, to: Mark) -> bool {
+        self.handshake.tcp.events.iter().any(|event| {
+            event.mark.frame > from.frame
+                && event.mark.frame <= to.frame
+                && matches!(
+                    event.kind,
+                    TcpEventKind::SynRepeat
+                        | TcpEventKind::Retransmission { .. }
+                        | TcpEventKind::OutOfOrder { .. }
+                        | TcpEventKind::ZeroWindow
+                        | TcpEventKind::Gap { .. }
+                )
+        })
+    }
+
+    /// What loss cost up to the end of the handshake; `None` when it cost nothing to speak of.
+    pub fn loss_delay(&self) -> Option<LossDelay> {
+        let facts = self.handshake;
+        let end = facts.finished.client.max(facts.finished.server).unwrap_or_else(|| self.stop());
+        let mut known: Vec<Mark> = self.landmarks();
+        known.extend(facts.tcp.events.iter().map(|event| event.mark));
+        known.extend(Side::BOTH.into_iter().filter_map(|side| self.side(side).syn).flat_map(|syn| [syn.first, syn.last]));
+        known.sort_unstable();
+        let least = LEAST_REPAIR.max(self.rtt());
+        let mut cost: Option<LossDelay> = None;
+        let mut add = |span: Duration, side: Side, what: &'static str, repaired: Mark| {
+            if span < least {
+                return;
+            }
+            let sum = cost.get_or_insert(LossDelay { total: Duration::ZERO, worst: Duration::ZERO, side, what, repaired, repairs: 0 });
+            sum.total += span;
+            sum.repairs = sum.repairs.saturating_add(1);
+            if span > sum.worst {
+                (sum.worst, sum.side, sum.what, sum.repaired) = (span, side, what, repaired);
+            }
+        };
+        for event in facts.tcp.events.iter().filter(|event| event.mark.frame <= end.frame) {
+            let before = known.partition_point(|mark| mark.frame < event.mark.frame);
+            match event.kind {
+                TcpEventKind::SynRepeat | TcpEventKind::Retransmission { .. } => {
+                    let previous = before.checked_sub(1).and_then(|index| known.get(index));
+                    let idle = previous.map_or(Duration::ZERO, |previous| event.mark.time.since(previous.time));
+                    add(idle, event.side, self.lost_message(event.side, &event.kind), event.mark);
+                }
+                TcpEventKind::OutOfOrder { .. } => {
+                    let next = known.iter().skip(before).find(|mark| mark.frame > event.mark.frame && mark.frame <= end.frame);
+                    if let Some(next) = next.filter(|next| !facts.tcp.events.iter().any(|other| other.mark.frame == next.frame)) {
+                        add(next.time.since(event.mark.time), event.side, self.lost_message(event.side, &event.kind), *next);
+                    }
+                }
+                _ => {}
+            }
+        }
+        cost
+    }
+
+    /// The message at an offset of a side's stream, as well as it can be named.
+    pub fn message_at(&self, side: Side, offset: u64) -> &'static str {
+        let facts = self.handshake;
+        let within = |span: (u64, u64)| span.0 <= offset && offset < span.1;
+        match side {
+            Side::Client if facts.client_hellos.iter().any(|seen| within(seen.span)) => "ClientHello",
+            Side::Client if facts.client_hellos.is_empty() && facts.preamble.is_none() => "ClientHello",
+            Side::Client if facts.client_chain.as_ref().is_some_and(|seen| within(seen.span)) => "client's Certificate",
+            Side::Client if facts.client_hellos.first().is_some_and(|seen| offset < seen.span.0) => "client's words before the ClientHello",
+            Side::Client => "client's second flight",
+            Side::Server if facts.hello_retry.as_ref().is_some_and(|seen| within(seen.span)) => "HelloRetryRequest",
+            Side::Server if facts.server_hello.as_ref().is_some_and(|seen| within(seen.span)) => "ServerHello",
+            Side::Server if facts.server_chain.as_ref().is_some_and(|seen| within(seen.span)) => "server's Certificate",
+            Side::Server if facts.client_key_exchange.is_some() && facts.server_hello.is_none() => "server's answer",
+            Side::Server => "server's flight",
+        }
+    }
+
+    fn lost_message(&self, side: Side, kind: &TcpEventKind) -> &'static str {
+        match kind {
+            TcpEventKind::Retransmission { offset, .. } => self.message_at(side, *offset),
+            TcpEventKind::OutOfOrder { offset, .. } => self.message_at(side, offset.saturating_sub(1)),
+            _ if side == Side::Client => "SYN",
+            _ => "SYN-ACK",
+        }
+    }
+}
+
+/// Repairs quicker than this (fast retransmit, tail loss probe) are not felt.
+const LEAST_REPAIR: Duration = Duration::from_millis(150);
