@@ -12,12 +12,9 @@ pub mod quality;
 pub mod remedy;
 pub mod rule;
 pub mod rules;
+#[cfg(test)]
+pub mod testing;
+pub mod view;
 
 pub use cause::Cause;
 pub use judge::{Verdict, judge};
-pub mod chain;
-pub mod knowledge;
-pub mod remedy;
-pub mod view;
-#[cfg(test)]
-pub mod testing;

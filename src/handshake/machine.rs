@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::flow::{Endpoint, FlowKey, PerSide, Side};
 use crate::limits;
-use crate::preamble::{self, Preamble, Step};
+use crate::preamble::{self, Preamble, Step, Unwrap};
 use crate::time::Mark;
 use crate::tls::certificate::CertificateStore;
 use crate::tls::record::{Verdict, looks_like_tls};
@@ -75,22 +75,22 @@ struct Following {
     handshake: Handshake,
     streams: PerSide<Stream>,
     mode: Mode,
+    /// What leads up to TLS or stands in its place, until TLS has begun on both sides.
+    preamble: Option<Box<Preamble>>,
+    /// TLS inside TDS packets.
+    wrapped: Option<PerSide<Unwrap>>,
     /// Payload bytes looked at while nothing was recognised.
     fruitless: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     /// Too few bytes to say.
     Undecided,
-    /// Something leads up to TLS, or stands in its place.
-    Preamble(Box<Preamble>),
-    /// Records.
-    Tls,
+    /// TLS, or something that may lead up to it.
+    Known,
     /// The beginning was not captured: records are looked for.
     Midstream,
-    /// One side speaks plaintext; the other side's answer is awaited.
-    Plain,
 }
 
 impl FlowSink for Machine {
@@ -113,8 +113,11 @@ impl FlowSink for Machine {
             stream.gap(handshake, shared, gap);
         } else {
             stream.missed_beginning(gap.offset.saturating_add(gap.len));
-            if matches!(following.mode, Mode::Undecided) {
+            if following.mode == Mode::Undecided {
                 following.mode = Mode::Midstream;
+            }
+            if let Some(preamble) = &mut following.preamble {
+                preamble.gap(gap.side);
             }
         }
         Interest::More
@@ -139,9 +142,9 @@ impl FlowSink for Machine {
             conclude(Handshake::new(tcp), shared, close, now);
             return;
         };
-        let Following { mut handshake, streams, mode, .. } = *following;
-        if let Mode::Preamble(preamble) = mode {
-            keep_preamble(&mut handshake, *preamble);
+        let Following { mut handshake, streams, preamble, .. } = *following;
+        if let Some(preamble) = preamble {
+            handshake.preamble = preamble.into_facts();
         }
         handshake.tcp = tcp;
         streams.client.keep_partial(&mut handshake, Side::Client);
@@ -164,22 +167,24 @@ fn conclude(mut handshake: Handshake, shared: &mut Shared, close: Close, now: Ma
     shared.concluded.push(Box::new(handshake));
 }
 
-/// What a preamble learnt, when it ends without TLS.
-fn keep_preamble(handshake: &mut Handshake, preamble: Preamble) {
-    handshake.preamble = preamble.into_facts();
-}
-
 impl Following {
     fn new(tcp: &TcpFacts) -> Self {
         let seed = TcpFacts::new(tcp.key, tcp.client_is_low, tcp.roles, tcp.path, tcp.first, tcp.interface);
-        Self { handshake: Handshake::new(seed), streams: PerSide::default(), mode: Mode::Undecided, fruitless: 0 }
+        Self {
+            handshake: Handshake::new(seed),
+            streams: PerSide::default(),
+            mode: Mode::Undecided,
+            preamble: None,
+            wrapped: None,
+            fruitless: 0,
+        }
     }
 
     fn data(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
-        match &mut self.mode {
+        match self.mode {
             Mode::Undecided => self.undecided(shared, tcp, data),
-            Mode::Preamble(_) => self.feed_preamble(shared, data),
-            Mode::Tls | Mode::Plain => self.records(shared, data),
+            Mode::Known if self.preamble.is_some() && !self.streams.of(data.side).started() => self.feed_preamble(shared, data),
+            Mode::Known => self.records(shared, data),
             Mode::Midstream => {
                 let interest = self.records(shared, data);
                 if self.handshake.protocol != Protocol::Other {
@@ -197,15 +202,16 @@ impl Following {
         match looks_like_tls(head) {
             Verdict::NeedMore => Interest::More,
             Verdict::Yes => {
-                self.mode = Mode::Tls;
-                self.start(shared, data)
+                self.mode = Mode::Known;
+                self.with_head(shared, data, Self::records)
             }
             Verdict::No if !tcp.saw_start() => {
                 self.mode = Mode::Midstream;
-                self.start(shared, data)
+                self.with_head(shared, data, Self::records)
             }
             Verdict::No => {
-                self.mode = Mode::Preamble(Box::new(Preamble::new(self.handshake.server.port)));
+                self.mode = Mode::Known;
+                self.preamble = Some(Box::new(Preamble::new(self.handshake.server.port)));
                 // What the other side said before was too short to tell and comes first.
                 if let Some(earlier) = self.streams.of_mut(data.side.other()).take_head() {
                     let interest = self.feed_preamble(shared, earlier.data(data.side.other()));
@@ -213,39 +219,47 @@ impl Following {
                         return interest;
                     }
                 }
-                match self.streams.of_mut(data.side).take_head() {
-                    Some(head) => self.feed_preamble(shared, head.data(data.side)),
-                    None => self.feed_preamble(shared, data),
-                }
+                self.with_head(shared, data, Self::feed_preamble)
             }
         }
     }
 
-    /// Starts the record reader of a side whose head is gathered.
-    fn start(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+    /// Goes on with all that was gathered of a side.
+    fn with_head(&mut self, shared: &mut Shared, data: Data<'_>, go_on: fn(&mut Self, &mut Shared, Data<'_>) -> Interest) -> Interest {
         match self.streams.of_mut(data.side).take_head() {
-            Some(head) => self.records(shared, head.data(data.side)),
-            None => self.records(shared, data),
+            Some(head) => go_on(self, shared, head.data(data.side)),
+            None => go_on(self, shared, data),
         }
     }
 
     fn feed_preamble(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
-        let Mode::Preamble(preamble) = &mut self.mode else { return self.records(shared, data) };
+        // The answer to a side that speaks plaintext is TLS or it is not; the preamble has said its word.
+        if self.handshake.plaintext.of(data.side.other()).is_some() || self.streams.of(data.side).ignored() {
+            return self.records(shared, data);
+        }
+        let Some(preamble) = &mut self.preamble else { return self.records(shared, data) };
         match preamble.feed(data.side, data.bytes, data.mark) {
             Step::More => Interest::More,
-            Step::Tls { consumed } => {
-                let Mode::Preamble(preamble) = std::mem::replace(&mut self.mode, Mode::Tls) else { return Interest::More };
-                keep_preamble(&mut self.handshake, *preamble);
-                let consumed = consumed.min(data.bytes.len());
-                let Some(rest) = data.bytes.get(consumed..).filter(|rest| !rest.is_empty()) else { return Interest::More };
-                self.records(shared, Data { offset: data.offset.saturating_add(consumed as u64), bytes: rest, ..data })
+            Step::Tls { before, consumed } => {
+                if preamble.is_wrapped() && self.wrapped.is_none() {
+                    self.wrapped = Some(PerSide::default());
+                }
+                let offset = data.offset.saturating_add(consumed as u64).saturating_sub(before.len() as u64);
+                let rest = data.bytes.get(consumed..).unwrap_or_default();
+                self.streams.of_mut(data.side).begin(offset, false);
+                if self.streams.client.started() && self.streams.server.started() {
+                    self.handshake.preamble = self.preamble.take().and_then(|preamble| preamble.into_facts());
+                }
+                let mut interest = Interest::More;
+                for bytes in [before.as_slice(), rest].into_iter().filter(|bytes| !bytes.is_empty()) {
+                    interest = self.read(shared, Data { offset, bytes, ..data });
+                }
+                interest
             }
             Step::NotTls(plaintext) => {
-                let mark = data.mark;
                 let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
-                *self.handshake.plaintext.of_mut(data.side) = Some(Seen { what: plaintext, mark, first: mark, span });
+                *self.handshake.plaintext.of_mut(data.side) = Some(Seen { what: plaintext, mark: data.mark, first: data.mark, span });
                 self.streams.of_mut(data.side).ignore();
-                self.mode = Mode::Plain;
                 Interest::More
             }
         }
@@ -253,11 +267,18 @@ impl Following {
 
     /// Bytes of a side that speaks records, or is about to.
     fn records(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
-        let midstream = matches!(self.mode, Mode::Midstream);
+        let midstream = self.mode == Mode::Midstream;
+        let other_began = self.streams.of(data.side.other()).started();
         let stream = self.streams.of_mut(data.side);
         if stream.ignored() {
-            return Interest::More;
+            // An upgrade in a dialect we do not know: plaintext first, TLS once the other side has begun it.
+            if !other_began || looks_like_tls(data.bytes) != Verdict::Yes {
+                return Interest::More;
+            }
+            *stream = Stream::default();
+            *self.handshake.plaintext.of_mut(data.side) = None;
         }
+        let stream = self.streams.of_mut(data.side);
         if !stream.started() && !midstream {
             let head = stream.head(data);
             match looks_like_tls(head) {
@@ -285,8 +306,16 @@ impl Following {
 
     fn read(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
         let side = data.side;
-        let Self { handshake, streams, .. } = self;
-        let flipped = streams.of_mut(side).read(handshake, shared, data);
+        let Self { handshake, streams, wrapped, .. } = self;
+        let stream = streams.of_mut(side);
+        let flipped = match wrapped {
+            None => stream.read(handshake, shared, data),
+            Some(unwrap) => {
+                let mut flipped = false;
+                unwrap.of_mut(side).feed(data.bytes, |bytes| flipped |= stream.read(handshake, shared, Data { bytes, ..data }));
+                flipped
+            }
+        };
         if flipped {
             self.streams.swap();
             return Interest::Swap;
