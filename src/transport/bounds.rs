@@ -1,0 +1,69 @@
+//! What a table may hold, and what it counts.
+
+use std::time::Duration;
+
+use crate::limits;
+use crate::time::{Mark, Timestamp};
+
+/// What a partition's tables have seen and had to drop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TableCounters {
+    /// TCP connections begun.
+    pub flows: u64,
+    /// Of those, connections that never got beyond SYN and SYN-ACK.
+    pub half_open: u64,
+    /// Connections thrown out to stay within bounds, half-open ones apart.
+    pub evicted: u64,
+    /// Half-open connections thrown out to stay within bounds.
+    pub evicted_half_open: u64,
+    /// Holes given up to stay within the bounds of buffered out-of-order bytes.
+    pub buffer_overflows: u64,
+    /// The same packet captured twice.
+    pub duplicates: u64,
+    /// Most connections held at a time.
+    pub peak_flows: u64,
+    /// Packets of settled and of ended connections, not looked into.
+    pub settled_packets: u64,
+    /// Segments without payload and SYN (late ACKs, FINs, RSTs, keep-alives) of connections that are not followed.
+    pub stray: u64,
+}
+
+/// How long a connection may be quiet, and how much may be held. All in packet time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableLimits {
+    /// Connections, half-open ones included.
+    pub flows: usize,
+    /// Half-open connections.
+    pub half_open: usize,
+    /// Out-of-order bytes buffered per direction.
+    pub buffered_per_side: usize,
+    /// Out-of-order bytes buffered in all.
+    pub buffered_total: usize,
+    /// Quiet time after which a half-open connection is given up.
+    pub half_open_idle: Duration,
+    /// Quiet time after which an unsettled connection is given up.
+    pub idle: Duration,
+    /// After FINs or a RST: how long late packets are still awaited.
+    pub linger: Duration,
+}
+
+/// The moment at which partitions look at their timers: a whole second of packet time passed at this frame.
+pub type Tick = Mark;
+
+/// Earliest possible moment, for tables that have seen nothing.
+pub const NEVER: Timestamp = Timestamp::MIN;
+
+impl TableLimits {
+    /// One partition's share of the bounds in [`crate::limits`].
+    pub const fn partition() -> Self {
+        Self {
+            flows: limits::FLOWS / limits::PARTITIONS,
+            half_open: limits::HALF_OPEN / limits::PARTITIONS,
+            buffered_per_side: limits::BUFFERED_PER_SIDE,
+            buffered_total: limits::BUFFERED_TOTAL / limits::PARTITIONS,
+            half_open_idle: limits::HALF_OPEN_IDLE,
+            idle: limits::IDLE,
+            linger: limits::LINGER,
+        }
+    }
+}

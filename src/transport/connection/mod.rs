@@ -1,0 +1,300 @@
+//! One connection: what a segment means to it.
+//!
+//! A segment is taken apart in a fixed order: duplicate, counts and window, SYN, RST, acknowledgment, payload, FIN, holes that became
+//! certain. After each call into the sink the roles may have been swapped; so everything here is told the sender as "is
+//! [`FlowKey::low`](crate::flow::FlowKey::low)", and asks for its [`Side`] anew.
+
+mod ack;
+mod closing;
+mod opening;
+mod payload;
+
+use std::ops::ControlFlow;
+
+use super::bounds::{TableCounters, TableLimits};
+use super::facts::{Roles, SideFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow};
+use super::half_open::Bare;
+use super::roles;
+use super::sink::{FlowSink, Interest};
+use super::stream::Stream;
+use crate::flow::{PerSide, Side};
+use crate::limits;
+use crate::packet::{IcmpError, IcmpKind, Segment};
+use crate::time::{Mark, Timestamp};
+use crate::transport::facts::IcmpNote;
+
+pub(super) use opening::Reuse;
+
+/// One connection and the sink that follows it.
+#[derive(Debug)]
+pub(super) struct Connection<S> {
+    /// What follows it.
+    pub(super) sink: S,
+    /// What its packets showed.
+    pub(super) facts: TcpFacts,
+    /// The second at which the table looks at it next.
+    pub(super) armed: i64,
+    /// The second of its last move in the order of use.
+    pub(super) touched: i64,
+    /// It is in the table's queue of connections with buffered bytes.
+    pub(super) queued: bool,
+    streams: PerSide<Stream>,
+    /// The latest packet time so far.
+    latest: Timestamp,
+    /// Packets of both sides; wraps.
+    packets: u32,
+    /// A SYN that may open another connection with the same addresses and ports, and the time its [`Bare`] counts from.
+    challenger: Option<(Bare, Mark)>,
+}
+
+/// What the connections of a table share besides the sinks' own.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// The bounds.
+    pub(super) limits: TableLimits,
+    /// The counts.
+    pub(super) counters: TableCounters,
+    /// Out-of-order bytes that wait, with what holding them costs.
+    pub(super) buffered: usize,
+}
+
+/// Whether the sink wants more; `Break` when it is settled.
+pub(super) type Step = ControlFlow<()>;
+
+impl<S: FlowSink> Connection<S> {
+    /// A connection that begins with this segment, which has not been looked at yet.
+    pub(super) fn new(shared: &mut S::Shared, segment: &Segment<'_>, interface: u32) -> Self {
+        let handshake = segment.flags.syn();
+        let sender_is_client =
+            if handshake { !segment.flags.ack() } else { roles::sender_is_client(segment.source(), segment.destination()) };
+        let facts = TcpFacts {
+            key: segment.key,
+            client_is_low: sender_is_client == segment.from_low,
+            roles: if handshake { Roles::Handshake } else { Roles::Guessed },
+            path: segment.path,
+            first: segment.mark,
+            last: segment.mark,
+            interface,
+            sides: PerSide::default(),
+            events: Vec::new(),
+            events_dropped: 0,
+            icmp: Vec::new(),
+            syn_rtt: None,
+            ack_rtt: None,
+            established: None,
+            simultaneous_open: false,
+            duplicates: 0,
+            fragmented_packets: 0,
+            clock_steps_back: 0,
+        };
+        Self {
+            sink: S::new(shared, &segment.key),
+            facts,
+            armed: i64::MIN,
+            touched: i64::MIN,
+            queued: false,
+            streams: PerSide::default(),
+            latest: segment.mark.time,
+            packets: 0,
+            challenger: None,
+        }
+    }
+
+    /// Takes in one segment.
+    pub(super) fn segment(&mut self, shared: &mut S::Shared, room: &mut Room, segment: &Segment<'_>) -> Step {
+        let low = segment.from_low;
+        if self.stream(low).is_duplicate(segment) {
+            self.facts.duplicates = self.facts.duplicates.saturating_add(1);
+            room.counters.duplicates += 1;
+            return Step::Continue(());
+        }
+        self.count(segment);
+        if self.is_foreign(segment) {
+            return self.holes(shared, room, segment.mark);
+        }
+        self.window(shared, segment)?;
+        if segment.flags.rst() {
+            self.reset(shared, segment)?;
+            return self.holes(shared, room, segment.mark);
+        }
+        if segment.flags.syn() {
+            self.syn(shared, segment)?;
+        }
+        if segment.flags.ack() {
+            self.acknowledgment(shared, segment)?;
+        }
+        if segment.payload_len > 0 || segment.flags.fin() {
+            let (stream, facts) = self.both(low);
+            stream.anchor(segment.seq.wrapping_add(u32::from(segment.flags.syn())), &mut facts.acked);
+        }
+        let fin = segment.flags.fin() && self.note_fin(segment);
+        let step = self.payload(shared, room, segment);
+        if fin {
+            if step.is_break() {
+                self.record(segment.mark, low, TcpEventKind::Fin);
+            } else {
+                self.event(shared, segment.mark, low, TcpEventKind::Fin)?;
+            }
+        }
+        step?;
+        self.holes(shared, room, segment.mark)
+    }
+
+    /// Takes in an ICMP error that quotes it.
+    pub(super) fn icmp(&mut self, shared: &mut S::Shared, error: &IcmpError) -> Step {
+        let index = self.facts.icmp.len();
+        let Some(kind) = u8::try_from(index).ok().filter(|_| index < limits::ICMP_NOTES).map(|index| TcpEventKind::Icmp { index }) else {
+            return Step::Continue(());
+        };
+        let about = self.side(error.quoted_from_low);
+        self.facts.icmp.push(IcmpNote {
+            mark: error.mark,
+            reporter: error.reporter,
+            kind: error.kind,
+            icmp_type: error.icmp_type,
+            code: error.code,
+            about,
+            quoted_len: error.quoted_len,
+            ignored: 0,
+        });
+        self.event(shared, error.mark, error.quoted_from_low, kind)
+    }
+
+    /// Out-of-order bytes wait.
+    pub(super) fn has_waiting(&self) -> bool {
+        !(self.streams.client.assembler.is_empty() && self.streams.server.assembler.is_empty())
+    }
+
+    /// The role of the sender of a packet.
+    pub(super) const fn side(&self, low: bool) -> Side {
+        if low == self.facts.client_is_low { Side::Client } else { Side::Server }
+    }
+
+    const fn stream(&mut self, low: bool) -> &mut Stream {
+        let side = self.side(low);
+        self.streams.of_mut(side)
+    }
+
+    const fn side_facts(&mut self, low: bool) -> &mut SideFacts {
+        let side = self.side(low);
+        self.facts.sides.of_mut(side)
+    }
+
+    /// Both the state and the facts of a sender.
+    const fn both(&mut self, low: bool) -> (&mut Stream, &mut SideFacts) {
+        let side = self.side(low);
+        (self.streams.of_mut(side), self.facts.sides.of_mut(side))
+    }
+
+    /// Counts what every segment counts for.
+    fn count(&mut self, segment: &Segment<'_>) {
+        let mark = segment.mark;
+        let len = segment.payload_len;
+        self.packets = self.packets.wrapping_add(1);
+        self.facts.last = mark;
+        if self.latest.since(mark.time).as_nanos() > CLOCK_TOLERANCE {
+            self.facts.clock_steps_back = self.facts.clock_steps_back.saturating_add(1);
+        }
+        self.latest = self.latest.max(mark.time);
+        self.facts.fragmented_packets = self.facts.fragmented_packets.saturating_add(u32::from(segment.ip.was_fragmented));
+        let about = self.side(segment.from_low);
+        for note in self.facts.icmp.iter_mut().filter(|note| note.about == about) {
+            if matches!(note.kind, IcmpKind::TooBig(mtu) if mtu > 0 && segment.ip.total_len > mtu) {
+                note.ignored = note.ignored.saturating_add(1);
+            }
+        }
+        let mss = self.side_facts(!segment.from_low).syn.and_then(|syn| syn.mss);
+        let facts = self.side_facts(segment.from_low);
+        facts.packets = facts.packets.saturating_add(1);
+        facts.last_packet = Some(mark);
+        if !segment.flags.rst() {
+            for reset in &mut facts.resets {
+                reset.packets_after = reset.packets_after.saturating_add(1);
+            }
+        }
+        if len > 0 {
+            facts.data_packets = facts.data_packets.saturating_add(1);
+            facts.largest_segment = facts.largest_segment.max(len);
+            facts.snaplen_cut = facts.snaplen_cut.saturating_add(u32::from(segment.payload.len() < len as usize));
+            facts.above_mss = facts.above_mss.saturating_add(u32::from(mss.is_some_and(|mss| len > u32::from(mss))));
+        }
+    }
+
+    /// Follows the announced window.
+    fn window(&mut self, shared: &mut S::Shared, segment: &Segment<'_>) -> Step {
+        if segment.flags.rst() {
+            return Step::Continue(());
+        }
+        let (stream, facts) = self.both(segment.from_low);
+        let mark = segment.mark;
+        let was_closed = stream.window_closed;
+        stream.window_closed = segment.window == 0 && !segment.flags.syn();
+        if stream.window_closed {
+            let first = facts.zero_window.map_or(mark, |zero| zero.first);
+            facts.zero_window = Some(ZeroWindow { first, last: mark, reopened: None });
+        } else if was_closed && let Some(zero) = &mut facts.zero_window {
+            zero.reopened = Some(mark);
+        }
+        match (was_closed, stream.window_closed) {
+            (false, true) => self.event(shared, mark, segment.from_low, TcpEventKind::ZeroWindow),
+            (true, false) => self.event(shared, mark, segment.from_low, TcpEventKind::WindowOpen),
+            _ => Step::Continue(()),
+        }
+    }
+
+    /// Notes the first FIN of a side; false for its repeats.
+    fn note_fin(&mut self, segment: &Segment<'_>) -> bool {
+        let len = u64::from(segment.payload_len);
+        let (stream, facts) = self.both(segment.from_low);
+        if facts.fin.is_some() {
+            return false;
+        }
+        let start = stream.offset(segment.seq.wrapping_add(u32::from(segment.flags.syn())), facts.delivered);
+        // a FIN that comes before everything else of its side stands at the beginning
+        let at = start.map_or(0, |start| u64::try_from(start).unwrap_or(0)).saturating_add(len);
+        facts.fin = Some((segment.mark, at));
+        true
+    }
+
+    /// Records an event and tells the sink.
+    fn event(&mut self, shared: &mut S::Shared, mark: Mark, low: bool, kind: TcpEventKind) -> Step {
+        let event = self.record(mark, low, kind);
+        let interest = self.sink.control(shared, &self.facts, &event);
+        self.heed(interest)
+    }
+
+    /// Records an event. The last entries of the list are kept for what happens rarely and matters most.
+    fn record(&mut self, mark: Mark, low: bool, kind: TcpEventKind) -> TcpEvent {
+        let event = TcpEvent { mark, side: self.side(low), kind };
+        let rare = matches!(
+            kind,
+            TcpEventKind::Syn | TcpEventKind::Established | TcpEventKind::Fin | TcpEventKind::Rst { .. } | TcpEventKind::Icmp { .. }
+        );
+        let bound = if rare { limits::TCP_EVENTS } else { limits::TCP_EVENTS - RESERVED_EVENTS };
+        if self.facts.events.len() < bound {
+            self.facts.events.push(event);
+        } else {
+            self.facts.events_dropped = self.facts.events_dropped.saturating_add(1);
+        }
+        event
+    }
+
+    fn heed(&mut self, interest: Interest) -> Step {
+        match interest {
+            Interest::More => Step::Continue(()),
+            Interest::Settled => Step::Break(()),
+            Interest::Swap => {
+                self.facts.swap_sides();
+                self.streams.swap();
+                Step::Continue(())
+            }
+        }
+    }
+}
+
+/// How far a frame's time may lie before an earlier frame's without being called a step back, in nanoseconds: queues of one interface are
+/// merged with less precision than their clocks have.
+const CLOCK_TOLERANCE: u128 = 1_000_000;
+
+/// Entries of the event list kept for SYN, FIN, RST, ICMP and the end of the TCP handshake.
+const RESERVED_EVENTS: usize = 2 * limits::RESETS + limits::ICMP_NOTES + 4;

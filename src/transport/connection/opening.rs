@@ -1,0 +1,160 @@
+//! SYN, SYN-ACK, and whether a SYN begins another connection.
+
+use std::time::Duration;
+
+use super::{Connection, Step};
+use crate::flow::Side;
+use crate::packet::Segment;
+use crate::time::Mark;
+use crate::transport::facts::{Roles, SynFacts, TcpEventKind};
+use crate::transport::half_open::Bare;
+use crate::transport::options;
+use crate::transport::sink::FlowSink;
+
+/// What a segment says about who owns the addresses and ports from now on.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::transport) enum Reuse {
+    /// It belongs to the connection.
+    No,
+    /// It begins another one.
+    Yes,
+    /// It is the SYN-ACK to this SYN, which began another one (and was seen at that [`Mark`]'s time and frame, by which it is told).
+    Since(Bare, Mark),
+}
+
+impl<S: FlowSink> Connection<S> {
+    /// Whether a segment belongs to this connection. A SYN with another initial sequence number begins a new one when this one has ended or
+    /// is quiet; when it is alive, only after the other side accepts the SYN (RFC 9293 section 3.10.7.4: it would send a challenge ACK).
+    pub(in crate::transport) fn reuse(&mut self, segment: &Segment<'_>) -> Reuse {
+        if !segment.flags.syn() || segment.flags.rst() {
+            return Reuse::No;
+        }
+        let low = segment.from_low;
+        if self.knows(segment) {
+            return Reuse::No;
+        }
+        if segment.flags.ack() {
+            if let Some((bare, first)) = self.challenger
+                && bare.from_low() != low
+                && bare.seq().wrapping_add(1) == segment.ack
+            {
+                return Reuse::Since(bare, first);
+            }
+            // a SYN-ACK with another number to a SYN that is known
+            if self.side_facts(!low).syn.is_some_and(|asked| asked.isn.wrapping_add(1) == segment.ack) {
+                return Reuse::No;
+            }
+        }
+        let quiet = segment.mark.time.since(self.latest) >= QUIET_ENOUGH_FOR_REUSE;
+        let answered = self.facts.sides.client.syn.is_none() || self.facts.sides.server.packets > 0;
+        let ended = Side::BOTH.iter().any(|side| {
+            let facts = self.facts.side(*side);
+            facts.fin.is_some() || !facts.resets.is_empty()
+        });
+        if quiet || ended || !answered {
+            return Reuse::Yes;
+        }
+        if !segment.flags.ack() {
+            self.challenger = Bare::new(segment, segment.mark).map(|bare| (bare, segment.mark));
+        }
+        Reuse::No
+    }
+
+    /// This SYN or SYN-ACK has the initial sequence number that its side is known to have, or nothing is known of that.
+    fn knows(&mut self, segment: &Segment<'_>) -> bool {
+        let (stream, facts) = self.both(segment.from_low);
+        match facts.syn {
+            Some(syn) => syn.isn == segment.seq,
+            None => stream.provisional || stream.origin.is_none_or(|origin| origin == segment.seq.wrapping_add(1)),
+        }
+    }
+
+    /// A SYN or SYN-ACK of another connection, while this one is alive. Not so when a server without memory (SYN cookies), or another behind a
+    /// balancer, answers a repeated SYN with another number before anything was sent.
+    pub(super) fn is_foreign(&mut self, segment: &Segment<'_>) -> bool {
+        if !segment.flags.syn() || segment.flags.rst() || self.knows(segment) {
+            return false;
+        }
+        let early = self.facts.established.is_none() && !self.got_beyond_syn();
+        let asked = self.side_facts(!segment.from_low).syn;
+        !(early && segment.flags.ack() && asked.is_some_and(|asked| asked.isn.wrapping_add(1) == segment.ack))
+    }
+
+    /// Adds repeats of a side's SYN that were counted while the connection was half open.
+    pub(in crate::transport) fn add_syn_repeats(&mut self, low: bool, repeats: u8) {
+        if let Some(syn) = &mut self.side_facts(low).syn {
+            syn.count = syn.count.saturating_add(u32::from(repeats));
+        }
+    }
+
+    /// SYN or SYN-ACK.
+    pub(super) fn syn(&mut self, shared: &mut S::Shared, segment: &Segment<'_>) -> Step {
+        let low = segment.from_low;
+        let mark = segment.mark;
+        let is_answer = segment.flags.ack();
+        let (stream, facts) = self.both(low);
+        let origin = segment.seq.wrapping_add(1);
+        if let Some(syn) = &mut facts.syn {
+            if syn.isn != segment.seq {
+                syn.isn = segment.seq;
+                stream.origin = Some(origin);
+            }
+            stream.window = segment.window;
+            syn.count = syn.count.saturating_add(1);
+            syn.last = mark;
+            syn.resent_without_data |= syn.data_len > 0 && segment.payload_len == 0;
+            return self.event(shared, mark, low, TcpEventKind::SynRepeat);
+        }
+        let options = options::decode(segment.options);
+        facts.syn = Some(SynFacts {
+            first: mark,
+            last: mark,
+            count: 1,
+            isn: segment.seq,
+            ttl: segment.ip.ttl,
+            mss: options.mss,
+            window_scale: options.window_scale,
+            sack: options.sack_permitted,
+            data_len: segment.payload_len,
+            fast_open: options.fast_open,
+            resent_without_data: false,
+            acked: None,
+        });
+        stream.opened = !is_answer;
+        stream.window = segment.window;
+        stream.anchor(origin, &mut facts.acked);
+        if (self.side(low) == Side::Server) == is_answer {
+            self.facts.roles = Roles::Handshake;
+        }
+        self.facts.simultaneous_open |= self.streams.client.opened && self.streams.server.opened;
+        if is_answer && let Some(asked) = self.side_facts(!low).syn.filter(|asked| asked.count == 1 && asked.first.time <= mark.time) {
+            self.facts.syn_rtt = Some(mark.time.since(asked.first.time));
+        }
+        self.event(shared, mark, low, TcpEventKind::Syn)
+    }
+
+    /// Whether this acknowledgment completes the TCP handshake, and how long after the SYN-ACK.
+    pub(super) fn establish(&mut self, shared: &mut S::Shared, segment: &Segment<'_>) -> Step {
+        let low = segment.from_low;
+        if self.facts.established.is_some() || self.side(low) != Side::Client || segment.flags.syn() {
+            return Step::Continue(());
+        }
+        let mark = segment.mark;
+        if let Some(answer) = self.facts.sides.server.syn {
+            if answer.acked.is_none() {
+                return Step::Continue(());
+            }
+            if answer.count == 1 && answer.first.time <= mark.time {
+                self.facts.ack_rtt = Some(mark.time.since(answer.first.time));
+            }
+        } else if self.facts.sides.client.syn.is_none() {
+            return Step::Continue(());
+        }
+        self.facts.established = Some(mark);
+        self.event(shared, mark, low, TcpEventKind::Established)
+    }
+}
+
+/// Quiet time after which a SYN with another initial sequence number is taken for a new connection without waiting for its answer: longer
+/// than a retransmission of the old one would take.
+const QUIET_ENOUGH_FOR_REUSE: Duration = Duration::from_secs(5);

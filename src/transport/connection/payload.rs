@@ -1,0 +1,254 @@
+//! Payload: where it belongs, what of it is new, and when a hole before it is given up.
+
+use std::time::Duration;
+
+use super::{Connection, Room, Step};
+use crate::packet::Segment;
+use crate::time::{Mark, Timestamp};
+use crate::transport::assembler::{Chunk, slice};
+use crate::transport::facts::TcpEventKind;
+use crate::transport::sink::{Data, FlowSink, Gap, GapCause};
+use crate::transport::stream;
+
+/// A run of payload bytes that has its place: `bytes`, then more up to `end` that the snapshot length cut off.
+#[derive(Debug, Clone, Copy)]
+struct Run<'a> {
+    start: u64,
+    end: u64,
+    bytes: &'a [u8],
+    mark: Mark,
+}
+
+impl<S: FlowSink> Connection<S> {
+    /// Takes in what a segment carries.
+    pub(super) fn payload(&mut self, shared: &mut S::Shared, room: &mut Room, segment: &Segment<'_>) -> Step {
+        let low = segment.from_low;
+        let len = u64::from(segment.payload_len);
+        let captured = slice(segment.payload, 0, len);
+        let peer_is_closed = self.stream(!low).window_closed;
+        let (stream, facts) = self.both(low);
+        let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
+        let Some(start) = stream.offset(seq, facts.delivered) else {
+            note_ttl(facts.resets.is_empty() && !stream.ttl_of_data, &mut facts.ttl, segment);
+            return Step::Continue(());
+        };
+        let sent = facts.highest.max(facts.acked).cast_signed();
+        let bare = len <= 1 && !segment.flags.syn() && !segment.flags.fin();
+        let keep_alive = start == sent.saturating_sub(1) && facts.acked.cast_signed() >= sent;
+        let window_probe = len == 1 && peer_is_closed && start == facts.acked.cast_signed() && start < facts.highest.cast_signed();
+        if bare && (keep_alive || window_probe) {
+            facts.keepalives = facts.keepalives.saturating_add(1);
+            return self.event(shared, segment.mark, low, TcpEventKind::KeepAlive);
+        }
+        if len == 0 {
+            note_ttl(facts.resets.is_empty() && !stream.ttl_of_data, &mut facts.ttl, segment);
+            return Step::Continue(());
+        }
+        // what lies before the first byte of the stream is none of it
+        let end = start.saturating_add(len.cast_signed());
+        let before = u64::try_from(start.saturating_neg()).unwrap_or(0);
+        let (Ok(end), start) = (u64::try_from(end), u64::try_from(start).unwrap_or(0)) else { return Step::Continue(()) };
+        if end <= start {
+            return Step::Continue(());
+        }
+        let run = Run { start, end, bytes: slice(captured, before, u64::MAX), mark: segment.mark };
+        self.compare(shared, segment, run)?;
+        self.place(shared, room, low, run)
+    }
+
+    /// Counts a run as new, sent again, or both.
+    fn compare(&mut self, shared: &mut S::Shared, segment: &Segment<'_>, run: Run<'_>) -> Step {
+        let Run { start, end, bytes, mark } = run;
+        let low = segment.from_low;
+        let (stream, facts) = self.both(low);
+        let known = facts.delivered;
+        let delivered_before = start < known && stream.has_any_outside_gaps(start, end.min(known));
+        let overlaps = delivered_before || stream.assembler.overlaps(start, end);
+        let whole = bytes.len() as u64 == end - start;
+        let digest = (whole && bytes.len() <= DIGESTED).then(|| stream::digest(bytes));
+        let mut differs = None;
+        if overlaps {
+            differs = stream.assembler.difference(start, bytes);
+            if stream.sent_again(start, end, segment, digest) {
+                differs = differs.or(Some(start));
+            }
+            facts.retransmits = facts.retransmits.saturating_add(1);
+        }
+        // of new bytes, those beyond the highest are what is outstanding now; a late one that fills a hole is, too
+        let new_from = if overlaps { start.max(facts.highest) } else { start };
+        let brings_new = end > known && new_from < end;
+        if brings_new {
+            if end > facts.acked {
+                stream.sent(new_from, end, segment, digest.filter(|_| new_from == start));
+            } else if !overlaps {
+                // its acknowledgment was captured before it
+                facts.largest_acked_segment = facts.largest_acked_segment.max(segment.payload_len);
+            }
+            note_ttl(facts.resets.is_empty(), &mut facts.ttl, segment);
+            stream.ttl_of_data |= facts.resets.is_empty();
+            for reset in &mut facts.resets {
+                reset.data_after = reset.data_after.saturating_add(1);
+            }
+            facts.last_data = Some(mark);
+        }
+        if facts.first_data.is_none() {
+            facts.first_data = Some(mark);
+        }
+        facts.highest = facts.highest.max(end);
+        if overlaps {
+            let len = u32::try_from(end - start).unwrap_or(u32::MAX);
+            self.event(shared, mark, low, TcpEventKind::Retransmission { offset: start, len })?;
+        }
+        if let Some(offset) = differs {
+            let facts = self.side_facts(low);
+            facts.differing_overlaps = facts.differing_overlaps.saturating_add(1);
+            self.event(shared, mark, low, TcpEventKind::DifferingOverlap { offset })?;
+        }
+        Step::Continue(())
+    }
+
+    /// Delivers a run, or keeps it until what lies before it has come.
+    fn place(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool, run: Run<'_>) -> Step {
+        loop {
+            let (stream, facts) = self.both(low);
+            let next = facts.delivered;
+            if run.end <= next {
+                return Step::Continue(());
+            }
+            if run.start <= next {
+                let end = stream.assembler.first().map_or(run.end, |first| first.min(run.end));
+                let bytes = slice(run.bytes, next - run.start, end - run.start);
+                facts.bytes_seen = facts.bytes_seen.saturating_add(bytes.len() as u64);
+                self.deliver(shared, low, bytes, end, run.mark)?;
+                self.drain(shared, room, low)?;
+                continue;
+            }
+            let cost = Chunk::cost_of(run.bytes.len());
+            if stream.assembler.cost() + cost > room.limits.buffered_per_side {
+                let hole_end = stream.assembler.first().map_or(run.start, |first| first.min(run.start));
+                room.counters.buffer_overflows += 1;
+                self.give_up(shared, low, hole_end, run.mark)?;
+                self.drain(shared, room, low)?;
+                continue;
+            }
+            let before = stream.assembler.cost();
+            let cut = (run.end - run.start).saturating_sub(run.bytes.len() as u64);
+            let kept = stream.assembler.insert(run.start, run.bytes, cut, run.mark);
+            let added = stream.assembler.cost() - before;
+            facts.bytes_seen = facts.bytes_seen.saturating_add(kept);
+            room.buffered += added;
+            self.watch_hole(low, run.mark.time);
+            if added == 0 {
+                return Step::Continue(());
+            }
+            let len = u32::try_from(run.end - run.start).unwrap_or(u32::MAX);
+            return self.event(shared, run.mark, low, TcpEventKind::OutOfOrder { offset: run.start, len });
+        }
+    }
+
+    /// Hands on everything up to `end`: `bytes`, then a gap for what the snapshot length cut.
+    fn deliver(&mut self, shared: &mut S::Shared, low: bool, bytes: &[u8], end: u64, mark: Mark) -> Step {
+        let side = self.side(low);
+        let facts = self.side_facts(low);
+        let offset = facts.delivered;
+        let cut_from = offset.saturating_add(bytes.len() as u64);
+        if !bytes.is_empty() {
+            facts.delivered = cut_from;
+            let interest = self.sink.data(shared, &self.facts, Data { side, offset, bytes, mark });
+            self.heed(interest)?;
+        }
+        if cut_from < end { self.gap(shared, low, end, GapCause::Snaplen, mark) } else { Step::Continue(()) }
+    }
+
+    /// Delivers what waited for the bytes just delivered.
+    pub(super) fn drain(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool) -> Step {
+        loop {
+            let (stream, facts) = self.both(low);
+            let Some((start, chunk)) = stream.assembler.take(facts.delivered) else {
+                if stream.hole_acked.is_some() && stream.assembler.first().is_none_or(|first| facts.acked < first) {
+                    stream.hole_acked = None;
+                }
+                return Step::Continue(());
+            };
+            room.buffered = room.buffered.saturating_sub(chunk.cost());
+            let end = start.saturating_add(chunk.bytes.len() as u64).saturating_add(chunk.cut);
+            self.deliver(shared, low, &chunk.bytes, end, chunk.mark)?;
+        }
+    }
+
+    /// Gives up a side's bytes up to `end`, as lost by the capture when the other side has them all.
+    pub(super) fn give_up(&mut self, shared: &mut S::Shared, low: bool, end: u64, mark: Mark) -> Step {
+        let (stream, facts) = self.both(low);
+        stream.hole_acked = None;
+        stream.give_up(facts.delivered, end);
+        let why = if facts.acked >= end { GapCause::CaptureLost } else { GapCause::Unacknowledged };
+        self.gap(shared, low, end, why, mark)
+    }
+
+    fn gap(&mut self, shared: &mut S::Shared, low: bool, end: u64, why: GapCause, mark: Mark) -> Step {
+        let side = self.side(low);
+        let facts = self.side_facts(low);
+        let offset = facts.delivered;
+        let Some(len) = end.checked_sub(offset).filter(|len| *len > 0) else { return Step::Continue(()) };
+        facts.delivered = end;
+        facts.gap_bytes = facts.gap_bytes.saturating_add(len);
+        if why == GapCause::CaptureLost {
+            facts.gap_bytes_acked = facts.gap_bytes_acked.saturating_add(len);
+        }
+        self.record(mark, low, TcpEventKind::Gap { offset, len, why });
+        let interest = self.sink.gap(shared, &self.facts, Gap { side, offset, len, why, mark });
+        self.heed(interest)
+    }
+
+    /// Remembers when the first hole of a side was first seen to be acknowledged.
+    pub(super) fn watch_hole(&mut self, low: bool, now: Timestamp) {
+        let packets = self.packets;
+        let (stream, facts) = self.both(low);
+        if stream.hole_acked.is_none() && stream.assembler.first().is_some_and(|first| facts.acked >= first) {
+            // acknowledged before anything behind the hole was seen: it has been certain since then
+            let since = facts.acked_at.map_or(now, |mark| mark.time.min(now));
+            stream.hole_acked = Some((since, packets));
+        }
+    }
+
+    /// Gives up holes that the other side has acknowledged, once they have had time to come late: captures from several queues show
+    /// an acknowledgment before the bytes it is for.
+    pub(super) fn holes(&mut self, shared: &mut S::Shared, room: &mut Room, mark: Mark) -> Step {
+        for low in [true, false] {
+            while let Some((since, packets)) = self.stream(low).hole_acked {
+                if mark.time.since(since) < LATE && self.packets.wrapping_sub(packets) < LATE_PACKETS {
+                    break;
+                }
+                self.give_up_acknowledged(shared, room, low, mark)?;
+            }
+        }
+        Step::Continue(())
+    }
+
+    /// Gives up the first hole of a side if it is acknowledged, and delivers what waited behind it.
+    pub(super) fn give_up_acknowledged(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool, mark: Mark) -> Step {
+        let (stream, facts) = self.both(low);
+        stream.hole_acked = None;
+        let Some(end) = stream.assembler.first().filter(|first| facts.acked >= *first) else { return Step::Continue(()) };
+        self.give_up(shared, low, end, mark)?;
+        self.drain(shared, room, low)?;
+        self.watch_hole(low, mark.time);
+        Step::Continue(())
+    }
+}
+
+fn note_ttl(wanted: bool, ttl: &mut Option<u8>, segment: &Segment<'_>) {
+    if wanted {
+        *ttl = Some(segment.ip.ttl);
+    }
+}
+
+/// Packet time that bytes may come after their acknowledgment.
+const LATE: Duration = Duration::from_millis(10);
+
+/// Packets of the connection that may come between.
+const LATE_PACKETS: u32 = 3;
+
+/// Longest payload of which a digest is kept to compare retransmissions with: a segment of an Ethernet jumbo frame. Larger ones were joined
+/// by the capturing host, and are not sent again in the same pieces.
+const DIGESTED: usize = 9000;

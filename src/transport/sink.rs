@@ -1,0 +1,110 @@
+//! What the floors above must be to follow a connection, and what they are given.
+
+use super::facts::{TcpEvent, TcpFacts};
+use crate::flow::{FlowKey, Side};
+use crate::time::Mark;
+
+/// What a sink wants after it was given something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// Go on.
+    More,
+    /// The roles were guessed the wrong way round. The table swaps everything it keeps by side ([`TcpFacts::swap_sides`]) and goes on: from the
+    /// next call on, the side that was called the client is called the server. The sink swaps what it keeps itself.
+    Swap,
+    /// Settled: no payload is wanted any more. The table calls [`FlowSink::finish`] at once and keeps a marker, so that the rest of the
+    /// connection costs one look-up a packet.
+    Settled,
+}
+
+/// Bytes of one side, in order, no gap before them since the last [`Data`] or [`Gap`] of that side.
+#[derive(Debug, Clone, Copy)]
+pub struct Data<'a> {
+    /// Who sent them.
+    pub side: Side,
+    /// Offset of the first byte.
+    pub offset: u64,
+    /// The bytes; never empty.
+    pub bytes: &'a [u8],
+    /// The frame that brought them (for buffered bytes: the frame in which they came, not the one that filled the hole).
+    pub mark: Mark,
+}
+
+/// Bytes that will not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// Whose bytes are missing.
+    pub side: Side,
+    /// Offset of the first missing byte.
+    pub offset: u64,
+    /// How many are missing.
+    pub len: u64,
+    /// Why.
+    pub why: GapCause,
+    /// The frame at which it became certain.
+    pub mark: Mark,
+}
+
+/// Why bytes are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GapCause {
+    /// The receiver acknowledged them: they travelled, and the capture lost them.
+    CaptureLost,
+    /// The snapshot length cut them off.
+    Snaplen,
+    /// Never acknowledged; given up because the connection ended or a bound was hit.
+    Unacknowledged,
+}
+
+/// Why a connection is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Close {
+    /// FIN from both sides, or FIN or RST and then quiet for the linger time.
+    Ended,
+    /// The sink had seen enough.
+    Settled,
+    /// The same addresses and ports were used for a new connection.
+    Reused,
+    /// Quiet for longer than the idle limit.
+    Idle,
+    /// Thrown out to stay within bounds.
+    Evicted,
+    /// The capture ended.
+    EndOfCapture,
+}
+
+/// What follows a connection on the floors above.
+pub trait FlowSink: Sized {
+    /// What all sinks of a partition share: options, caches, the place where reports go.
+    type Shared;
+
+    /// A sink for a connection that is beginning.
+    fn new(shared: &mut Self::Shared, key: &FlowKey) -> Self;
+
+    /// Bytes in order.
+    fn data(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest;
+
+    /// Bytes that are missing; the next [`Data`] of that side begins behind them.
+    fn gap(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, gap: Gap) -> Interest;
+
+    /// SYN-ACK, FIN, RST, ICMP error, first acknowledgment of new data: something in `tcp` other than payload changed that may matter.
+    /// `event` is the last entry of [`TcpFacts::events`], unless the list is full. Called for every kind of event but
+    /// [`super::TcpEventKind::Gap`], for which there is [`FlowSink::gap`].
+    fn control(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, event: &TcpEvent) -> Interest;
+
+    /// Time for "nothing has happened for too long". Called while the connection is unsettled and quiet: at the first whole second of packet
+    /// time after one second without a packet, then each second up to [`QUIET_TICKS`], then at intervals that double.
+    fn tick(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, now: Mark) -> Interest;
+
+    /// The end, exactly once. `now` is the frame at which it was decided. Called also for connections that never carried payload.
+    fn finish(self, shared: &mut Self::Shared, tcp: TcpFacts, close: Close, now: Mark);
+
+    /// A half-open connection was thrown out because there were too many: it gets no sink and no report, lest a flood of SYNs become a flood
+    /// of reports. `first` is its first packet.
+    fn evicted_half_open(shared: &mut Self::Shared, key: &FlowKey, client_is_low: bool, first: Mark) {
+        let _ = (shared, key, client_is_low, first);
+    }
+}
+
+/// Seconds of quiet up to which [`FlowSink::tick`] is called every second.
+pub const QUIET_TICKS: u64 = 30;

@@ -1,0 +1,170 @@
+//! Entries with stable numbers, each a member of one list that is kept in the order of last use.
+
+/// Entries of one kind. A number stays valid until its entry is removed, and is then used again.
+#[derive(Debug)]
+pub(super) struct Slab<T> {
+    nodes: Vec<Node<T>>,
+    free: u32,
+    len: usize,
+}
+
+/// The ends of one list through a slab's entries, the least recently used first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct List {
+    head: u32,
+    tail: u32,
+}
+
+#[derive(Debug)]
+struct Node<T> {
+    prev: u32,
+    next: u32,
+    value: Option<T>,
+}
+
+impl<T> Slab<T> {
+    /// No entries.
+    pub(super) const fn new() -> Self {
+        Self { nodes: Vec::new(), free: NONE, len: 0 }
+    }
+
+    /// How many entries there are.
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The entry of this number.
+    pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut T> {
+        self.nodes.get_mut(id as usize)?.value.as_mut()
+    }
+
+    /// The entry of this number.
+    pub(super) fn get(&self, id: u32) -> Option<&T> {
+        self.nodes.get(id as usize)?.value.as_ref()
+    }
+
+    /// Adds an entry at the end of a list. `None` when there are four thousand million already.
+    pub(super) fn insert(&mut self, list: &mut List, value: T) -> Option<u32> {
+        let id = if let Some(node) = self.nodes.get_mut(self.free as usize) {
+            let id = self.free;
+            self.free = node.next;
+            node.value = Some(value);
+            id
+        } else {
+            let id = u32::try_from(self.nodes.len()).ok().filter(|id| *id != NONE)?;
+            self.nodes.push(Node { prev: NONE, next: NONE, value: Some(value) });
+            id
+        };
+        self.len += 1;
+        self.append(list, id);
+        Some(id)
+    }
+
+    /// Removes an entry from the list it is in.
+    pub(super) fn remove(&mut self, list: &mut List, id: u32) -> Option<T> {
+        let value = self.nodes.get_mut(id as usize)?.value.take()?;
+        self.detach(list, id);
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            node.next = self.free;
+            self.free = id;
+        }
+        self.len -= 1;
+        Some(value)
+    }
+
+    /// Moves an entry from one list to the end of another.
+    pub(super) fn transfer(&mut self, from: &mut List, to: &mut List, id: u32) {
+        self.detach(from, id);
+        self.append(to, id);
+    }
+
+    /// Moves an entry to the end of its list.
+    pub(super) fn touch(&mut self, list: &mut List, id: u32) {
+        if list.tail != id {
+            self.detach(list, id);
+            self.append(list, id);
+        }
+    }
+
+    /// The numbers of all entries, in no order that means anything.
+    pub(super) fn ids(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..NONE).zip(&self.nodes).filter(|(_, node)| node.value.is_some()).map(|(id, _)| id)
+    }
+
+    /// The entry after this one in its list.
+    pub(super) fn after(&self, id: u32) -> Option<u32> {
+        self.nodes.get(id as usize).map(|node| node.next).filter(|next| *next != NONE)
+    }
+
+    fn detach(&mut self, list: &mut List, id: u32) {
+        let Some((prev, next)) = self.nodes.get(id as usize).map(|node| (node.prev, node.next)) else { return };
+        match self.nodes.get_mut(prev as usize) {
+            Some(node) => node.next = next,
+            None => list.head = next,
+        }
+        match self.nodes.get_mut(next as usize) {
+            Some(node) => node.prev = prev,
+            None => list.tail = prev,
+        }
+    }
+
+    fn append(&mut self, list: &mut List, id: u32) {
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            node.prev = list.tail;
+            node.next = NONE;
+        }
+        match self.nodes.get_mut(list.tail as usize) {
+            Some(tail) => tail.next = id,
+            None => list.head = id,
+        }
+        list.tail = id;
+    }
+}
+
+impl List {
+    /// An empty list.
+    pub(super) const fn new() -> Self {
+        Self { head: NONE, tail: NONE }
+    }
+
+    /// The least recently used entry.
+    pub(super) const fn oldest(&self) -> Option<u32> {
+        if self.head == NONE { None } else { Some(self.head) }
+    }
+}
+
+const NONE: u32 = u32::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(slab: &Slab<char>, list: &List) -> String {
+        let mut at = list.oldest();
+        let mut order = String::new();
+        while let Some(id) = at {
+            order.push(*slab.get(id).unwrap());
+            at = slab.after(id);
+        }
+        order
+    }
+
+    #[test]
+    fn lists_keep_the_order_of_use() {
+        let (mut slab, mut one, mut two) = (Slab::new(), List::new(), List::new());
+        let ids: Vec<u32> = "abcd".chars().map(|c| slab.insert(&mut one, c).unwrap()).collect();
+        slab.touch(&mut one, ids[0]);
+        slab.touch(&mut one, ids[0]);
+        assert_eq!(order(&slab, &one), "bcda");
+        slab.transfer(&mut one, &mut two, ids[2]);
+        assert_eq!((order(&slab, &one).as_str(), order(&slab, &two).as_str()), ("bda", "c"));
+        assert_eq!(slab.remove(&mut one, ids[3]), Some('d'));
+        assert_eq!(slab.remove(&mut one, ids[3]), None);
+        assert_eq!((order(&slab, &one).as_str(), slab.len()), ("ba", 3));
+        assert_eq!(slab.insert(&mut two, 'e'), Some(ids[3]), "a free number is used again");
+        assert_eq!(order(&slab, &two), "ce");
+        assert_eq!(slab.remove(&mut two, ids[2]), Some('c'));
+        assert_eq!(slab.remove(&mut two, ids[3]), Some('e'));
+        assert_eq!(two.oldest(), None);
+    }
+}

@@ -1,0 +1,249 @@
+//! What a connection keeps of one side besides its facts: where its sequence numbers stand, what waits, what is unacknowledged.
+
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+use super::assembler::Assembler;
+use super::facts::Outstanding;
+use super::options;
+use crate::limits;
+use crate::packet::{Segment, TcpFlags};
+use crate::time::{Mark, Timestamp};
+
+/// One side's state.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    /// The sequence number of offset 0.
+    pub(super) origin: Option<u32>,
+    /// `origin` is what the other side acknowledged first: nothing of this side was seen yet.
+    pub(super) provisional: bool,
+    /// Bytes beyond a hole.
+    pub(super) assembler: Assembler,
+    /// Holes given up, as offsets, in order: bytes of theirs that come late are no retransmissions.
+    pub(super) given_up: Vec<(u64, u64)>,
+    /// Since when the first hole is known to be acknowledged, and how many packets the connection had then.
+    pub(super) hole_acked: Option<(Timestamp, u32)>,
+    /// Segments that were sent and not acknowledged, by offset.
+    pub(super) unacked: VecDeque<Unacked>,
+    /// The acknowledgment number this side sent last.
+    pub(super) last_ack: Option<u32>,
+    /// The window this side announced last, as sent.
+    pub(super) window: u16,
+    /// The window in its last packet is zero.
+    pub(super) window_closed: bool,
+    /// Its FIN was acknowledged.
+    pub(super) fin_acked: bool,
+    /// Something was sent again since `acked` last rose.
+    pub(super) resent: bool,
+    /// The TTL in the facts is that of a packet with payload.
+    pub(super) ttl_of_data: bool,
+    /// It sent a SYN without ACK.
+    pub(super) opened: bool,
+    recent: [Option<Print>; RECENT],
+    newest: u8,
+}
+
+/// A segment that waits for its acknowledgment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unacked {
+    /// As it is reported.
+    pub(super) segment: Outstanding,
+    /// The smallest segment that brought any of these bytes: no larger one is proved to have arrived when they are acknowledged.
+    pub(super) smallest: u32,
+    /// Digest of its payload; `None` when it was cut or its parts were already known.
+    pub(super) digest: Option<u64>,
+}
+
+/// What tells a packet that was captured twice.
+#[derive(Debug, Clone, Copy)]
+struct Print {
+    time: Timestamp,
+    seq: u32,
+    ack: u32,
+    len: u32,
+    options: u32,
+    window: u16,
+    id: u16,
+    flags: TcpFlags,
+}
+
+impl Stream {
+    /// A sequence number as an offset, read as the one nearest to `near`; negative before the first payload byte. `None` when nothing is known
+    /// of this side's numbers.
+    pub(super) fn offset(&self, seq: u32, near: u64) -> Option<i64> {
+        let distance = seq.wrapping_sub(self.origin?.wrapping_add(low_bits(near))).cast_signed();
+        Some(near.cast_signed().saturating_add(i64::from(distance)))
+    }
+
+    /// Settles where offset 0 is, now that a first packet of this side shows that it may be `seq`. What the other side acknowledged before
+    /// stands where the packet fits it; otherwise `acked` is counted anew.
+    pub(super) fn anchor(&mut self, seq: u32, acked: &mut u64) {
+        match self.origin {
+            Some(_) if !self.provisional => return,
+            Some(origin) if u64::from(seq.wrapping_sub(origin)) <= acked.saturating_add(MISSED_AT_START) => {}
+            Some(origin) => {
+                let beyond = origin.wrapping_add(low_bits(*acked)).wrapping_sub(seq).cast_signed();
+                *acked = u64::try_from(beyond).unwrap_or(0);
+                self.origin = Some(seq);
+            }
+            None => self.origin = Some(seq),
+        }
+        self.provisional = false;
+    }
+
+    /// Whether this packet was captured before, within the time in which a mirror port or a second interface shows it again. Remembers it.
+    pub(super) fn is_duplicate(&mut self, segment: &Segment<'_>) -> bool {
+        let id = segment.ip.id.unwrap_or(0);
+        let print = Print {
+            time: segment.mark.time,
+            seq: segment.seq,
+            ack: segment.ack,
+            len: segment.payload_len,
+            options: if id == 0 { options_digest(segment) } else { 0 },
+            window: segment.window,
+            id,
+            flags: segment.flags,
+        };
+        if self.recent.iter().flatten().any(|old| old.is_twin(&print)) {
+            return true;
+        }
+        if let Some(slot) = self.recent.get_mut(usize::from(self.newest)) {
+            *slot = Some(print);
+        }
+        self.newest = (self.newest + 1) % RECENT as u8;
+        false
+    }
+
+    /// Notes a segment that brought new bytes from `start` to `end`.
+    pub(super) fn sent(&mut self, start: u64, end: u64, segment: &Segment<'_>, digest: Option<u64>) {
+        if self.unacked.len() >= limits::OUTSTANDING {
+            return;
+        }
+        let len = u32::try_from(end.saturating_sub(start)).unwrap_or(u32::MAX);
+        let mark = segment.mark;
+        let new = Unacked {
+            segment: Outstanding { offset: start, len, ip_len: segment.ip.total_len, first: mark, last: mark, copies: 1, sacked: false },
+            smallest: segment.payload_len,
+            digest,
+        };
+        let at = self.unacked.partition_point(|old| old.segment.offset <= start);
+        self.unacked.insert(at, new);
+    }
+
+    /// Notes that a segment repeated bytes from `start` to `end`. True when it is a segment sent before, with other bytes.
+    pub(super) fn sent_again(&mut self, start: u64, end: u64, segment: &Segment<'_>, digest: Option<u64>) -> bool {
+        self.resent = true;
+        let mut differs = false;
+        for old in self.unacked.iter_mut().filter(|old| old.segment.offset < end && old.end() > start) {
+            old.segment.copies = old.segment.copies.saturating_add(1);
+            old.segment.last = segment.mark;
+            old.smallest = old.smallest.min(segment.payload_len);
+            let same_bounds = (old.segment.offset, old.end()) == (start, end);
+            differs |= same_bounds && old.digest.zip(digest).is_some_and(|(old, new)| old != new);
+        }
+        differs
+    }
+
+    /// Forgets what is acknowledged up to `acked`: the largest segment that must have arrived, and how long the oldest had waited.
+    pub(super) fn acknowledged(&mut self, acked: u64, now: Mark) -> (u32, Duration) {
+        let (mut largest, mut waited) = (0, Duration::ZERO);
+        while let Some(front) = self.unacked.front().filter(|front| front.end() <= acked) {
+            largest = largest.max(front.smallest);
+            waited = waited.max(now.time.since(front.segment.last.time));
+            self.unacked.pop_front();
+        }
+        (largest, waited)
+    }
+
+    /// Notes that `start` to `end` is selectively acknowledged: the largest segment that must have arrived.
+    pub(super) fn selectively_acknowledged(&mut self, start: u64, end: u64) -> u32 {
+        let mut largest = 0;
+        for held in self.unacked.iter_mut().filter(|held| held.segment.offset >= start && held.end() <= end) {
+            held.segment.sacked = true;
+            largest = largest.max(held.smallest);
+        }
+        largest
+    }
+
+    /// Bytes of `start..end` lie in no hole that was given up.
+    pub(super) fn has_any_outside_gaps(&self, start: u64, end: u64) -> bool {
+        let mut at = start;
+        for (from, to) in &self.given_up {
+            if at < *from {
+                break;
+            }
+            at = at.max(*to);
+        }
+        at < end
+    }
+
+    /// Remembers a hole that was given up.
+    pub(super) fn give_up(&mut self, start: u64, end: u64) {
+        if let Some(last) = self.given_up.last_mut().filter(|last| last.1 == start) {
+            last.1 = end;
+        } else if self.given_up.len() < GIVEN_UP {
+            self.given_up.push((start, end));
+        }
+    }
+}
+
+impl Unacked {
+    const fn end(&self) -> u64 {
+        self.segment.offset.saturating_add(self.segment.len as u64)
+    }
+}
+
+impl Print {
+    fn is_twin(&self, new: &Self) -> bool {
+        let same = self.seq == new.seq
+            && self.ack == new.ack
+            && self.len == new.len
+            && self.window == new.window
+            && self.flags == new.flags
+            && self.id == new.id
+            && self.options == new.options;
+        let within = if new.id == 0 { TWICE_WITHOUT_ID } else { TWICE };
+        same && new.time.since(self.time).max(self.time.since(new.time)) <= within
+    }
+}
+
+/// A digest to tell a segment sent again with other bytes. Not secret: nothing depends on its collisions but one anomaly.
+pub(super) fn digest(bytes: &[u8]) -> u64 {
+    foldhash::fast::FixedState::with_seed(0).hash_one(bytes)
+}
+
+fn options_digest(segment: &Segment<'_>) -> u32 {
+    let hash = if segment.flags.syn() {
+        let options = options::decode(segment.options);
+        let scale = options.window_scale.map_or(0, |shift| u64::from(shift) + 1);
+        digest_words(&[u64::from(options.mss.unwrap_or(0)), scale, u64::from(options.sack_permitted), u64::from(options.fast_open)])
+    } else {
+        digest(segment.options)
+    };
+    low_bits(hash ^ hash >> 32)
+}
+
+fn digest_words(words: &[u64]) -> u64 {
+    foldhash::fast::FixedState::with_seed(0).hash_one(words)
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the upper half is dropped on purpose: sequence numbers are offsets modulo 2^32")]
+pub(super) const fn low_bits(value: u64) -> u32 {
+    value as u32
+}
+
+/// Packets of a side that are compared with a new one to find what was captured twice: the copies of a burst may follow all its originals.
+const RECENT: usize = 8;
+
+/// Two captures of one packet with an IP identification lie no further apart: the way through a busy switch or a tunnel.
+const TWICE: Duration = Duration::from_millis(50);
+
+/// The same where no identification tells it from a packet that was sent twice.
+const TWICE_WITHOUT_ID: Duration = Duration::from_millis(5);
+
+/// Bytes that the beginning of a capture may have missed of a side of which an acknowledgment was seen first: a window without scaling.
+const MISSED_AT_START: u64 = 0xffff;
+
+/// Holes given up that are remembered for a side: more of them are a capture that lost much, in which late bytes are the least concern.
+const GIVEN_UP: usize = 16;

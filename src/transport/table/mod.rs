@@ -1,0 +1,343 @@
+//! The connections of one partition, and the way of a segment to its own.
+
+mod expiry;
+mod index;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::bounds::{TableCounters, TableLimits};
+use super::connection::{Connection, Reuse, Room, Step};
+use super::half_open::{HalfOpen, Retold};
+use super::sink::{Close, FlowSink};
+use super::slab::{List, Slab};
+use crate::flow::FlowKey;
+use crate::packet::{IcmpError, Segment, TcpFlags};
+use crate::time::Mark;
+use index::{Index, Paths, Place};
+
+/// The connections of one partition. See the [module](super) for what becomes of them.
+#[derive(Debug)]
+pub struct Table<S: FlowSink> {
+    index: Index,
+    paths: Paths,
+    half_open: Slab<HalfOpen>,
+    /// Half-open connections without a RST, and with one.
+    waiting: List,
+    refused: List,
+    connections: Slab<Box<Connection<S>>>,
+    followed: List,
+    markers: Slab<Marker>,
+    /// Markers of connections that go on, and of those that ended.
+    settled: List,
+    ended: List,
+    /// Connections to look at, by the second of packet time at which. An entry counts when the connection is still armed for that second.
+    wheel: BTreeMap<i64, Vec<u32>>,
+    /// Connections with bytes that wait, by number and first frame, in the order in which they began to.
+    buffering: VecDeque<(u32, u64)>,
+    room: Room,
+}
+
+/// What is kept of a connection that is not looked into any more.
+#[derive(Debug)]
+struct Marker {
+    key: FlowKey,
+    /// The initial sequence numbers of [`FlowKey::low`] and [`FlowKey::high`].
+    isn: [Option<u32>; 2],
+    /// Their FINs were seen.
+    fin: [bool; 2],
+    reset: bool,
+    /// It is in the list of ended connections.
+    is_ended: bool,
+    /// The second of packet time of its last packet.
+    touched: i64,
+}
+
+impl<S: FlowSink> Table<S> {
+    /// An empty table.
+    pub fn new(limits: TableLimits) -> Self {
+        Self {
+            index: Index::new(),
+            paths: Paths::new(),
+            half_open: Slab::new(),
+            waiting: List::new(),
+            refused: List::new(),
+            connections: Slab::new(),
+            followed: List::new(),
+            markers: Slab::new(),
+            settled: List::new(),
+            ended: List::new(),
+            wheel: BTreeMap::new(),
+            buffering: VecDeque::new(),
+            room: Room { limits, counters: TableCounters::default(), buffered: 0 },
+        }
+    }
+
+    /// What was seen and dropped so far.
+    pub const fn counters(&self) -> TableCounters {
+        self.room.counters
+    }
+
+    /// How many connections are held, half-open and settled ones included.
+    pub const fn held(&self) -> usize {
+        self.half_open.len() + self.connections.len() + self.markers.len()
+    }
+
+    /// Out-of-order bytes that wait, with what it costs to hold them.
+    pub const fn buffered(&self) -> usize {
+        self.room.buffered
+    }
+
+    /// Takes in a segment that was seen at this interface.
+    pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
+        match self.index.find(&segment.key) {
+            Some(Place::Followed(id)) => self.followed(shared, interface, segment, id),
+            Some(Place::Marker(id)) => self.marked(shared, interface, segment, id),
+            Some(Place::HalfOpen(id)) => self.half_open(shared, interface, segment, id),
+            None => self.begin(shared, interface, segment),
+        }
+    }
+
+    /// Takes in an ICMP error. One that quotes a connection which is not followed tells nothing.
+    pub fn icmp(&mut self, shared: &mut S::Shared, error: &IcmpError) {
+        let id = match self.index.find(&error.key) {
+            Some(Place::Followed(id)) => Some(id),
+            Some(Place::HalfOpen(id)) => self.promote(shared, id, error.mark),
+            Some(Place::Marker(_)) | None => None,
+        };
+        if let Some(id) = id
+            && let Some(connection) = self.connections.get_mut(id)
+            && connection.icmp(shared, error).is_break()
+        {
+            self.close(shared, id, Close::Settled, error.mark, None);
+        }
+    }
+
+    /// A segment of no connection that is known.
+    fn begin(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
+        let flags = segment.flags;
+        let begins = flags.syn() && !flags.rst() && !flags.fin();
+        // a single byte without PSH is a keep-alive of a connection that is idle
+        let keep_alive = segment.payload_len == 1 && flags.0 & TcpFlags::PSH == 0;
+        if !begins && (segment.payload_len == 0 || flags.rst() || flags.syn() || keep_alive) {
+            self.room.counters.stray += 1;
+            return;
+        }
+        if self.held() >= self.room.limits.flows {
+            self.evict(shared, segment.mark);
+        }
+        self.room.counters.flows += 1;
+        let record = self.paths.number(segment.path).filter(|_| begins).and_then(|path| HalfOpen::new(segment, interface, path));
+        if let Some(record) = record {
+            if self.half_open.len() >= self.room.limits.half_open {
+                self.evict_half_open(shared);
+            }
+            if let Some(id) = self.half_open.insert(&mut self.waiting, record) {
+                self.index.insert(segment.key, Place::HalfOpen(id));
+            }
+        } else {
+            let connection = Box::new(Connection::new(shared, segment, interface));
+            if let Some(id) = self.connections.insert(&mut self.followed, connection) {
+                self.index.insert(segment.key, Place::Followed(id));
+                self.feed(shared, segment, id);
+            }
+        }
+        self.room.counters.peak_flows = self.room.counters.peak_flows.max(self.held() as u64);
+    }
+
+    /// A segment of a connection that is half open.
+    fn half_open(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, id: u32) {
+        let crowded = self.half_open.len() > self.room.limits.half_open / 2;
+        let Some(record) = self.half_open.get_mut(id) else { return };
+        if record.is_replaced_by(segment) {
+            self.finish_half_open(shared, id, Close::Reused, segment.mark);
+            return self.begin(shared, interface, segment);
+        }
+        let was_refused = record.was_refused();
+        if record.push(segment) || (crowded && record.count(segment)) {
+            match (was_refused, record.was_refused()) {
+                (false, true) => self.half_open.transfer(&mut self.waiting, &mut self.refused, id),
+                (false, false) => self.half_open.touch(&mut self.waiting, id),
+                (true, _) => self.half_open.touch(&mut self.refused, id),
+            }
+        } else if let Some(id) = self.promote(shared, id, segment.mark) {
+            self.followed(shared, interface, segment, id);
+        }
+    }
+
+    /// A segment of a connection that is followed.
+    fn followed(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, id: u32) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        match connection.reuse(segment) {
+            Reuse::No => self.feed(shared, segment, id),
+            Reuse::Yes => {
+                self.close(shared, id, Close::Reused, segment.mark, None);
+                self.begin(shared, interface, segment);
+            }
+            Reuse::Since(syn, first) => {
+                self.close(shared, id, Close::Reused, segment.mark, None);
+                let mut retold = Retold::new();
+                self.begin(shared, interface, &syn.retell(segment.key, segment.path, first, &mut retold));
+                self.segment(shared, interface, segment);
+            }
+        }
+    }
+
+    /// A segment of a connection that is not looked into any more.
+    fn marked(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, id: u32) {
+        let Some(marker) = self.markers.get_mut(id) else { return };
+        let [low, high] = marker.isn;
+        let flags = segment.flags;
+        if flags.syn() && !flags.rst() && Some(segment.seq) != if segment.from_low { low } else { high } {
+            self.forget_marker(id);
+            return self.begin(shared, interface, segment);
+        }
+        self.room.counters.settled_packets += 1;
+        let was_ended = marker.is_ended;
+        marker.note(segment);
+        let second = segment.mark.time.seconds();
+        let moved = marker.touched != second;
+        marker.touched = second;
+        let is_ended = marker.is_ended;
+        match (was_ended, is_ended) {
+            (false, true) => self.markers.transfer(&mut self.settled, &mut self.ended, id),
+            (true, false) => self.markers.transfer(&mut self.ended, &mut self.settled, id),
+            (false, false) if moved => self.markers.touch(&mut self.settled, id),
+            (true, true) if moved => self.markers.touch(&mut self.ended, id),
+            _ => {}
+        }
+    }
+
+    /// Gives a segment to its connection, and does what follows from it.
+    fn feed(&mut self, shared: &mut S::Shared, segment: &Segment<'_>, id: u32) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.segment(shared, &mut self.room, segment).is_break() {
+            return self.close(shared, id, Close::Settled, segment.mark, Some(segment));
+        }
+        let second = segment.mark.time.seconds();
+        let moved = connection.touched != second;
+        connection.touched = second;
+        let starts_buffering = !connection.queued && connection.has_waiting();
+        connection.queued |= starts_buffering;
+        let first = connection.facts.first.frame;
+        // armed for a distant second: it was quiet for long, and is no more
+        let rearm = connection.armed > second.saturating_add(2) || connection.armed == i64::MIN;
+        if moved {
+            self.connections.touch(&mut self.followed, id);
+        }
+        if rearm {
+            self.arm(id, segment.mark.time);
+        }
+        if starts_buffering {
+            self.buffering.push_back((id, first));
+        }
+        if self.room.buffered > self.room.limits.buffered_total {
+            self.relieve(shared, segment.mark);
+        }
+    }
+
+    /// Makes a whole connection of a half-open one. `None` when its sink had seen enough at once.
+    fn promote(&mut self, shared: &mut S::Shared, id: u32, now: Mark) -> Option<u32> {
+        let record = self.take_half_open(id)?;
+        let key = record.key;
+        let (connection, step) = self.revive(shared, &record);
+        let time = connection.facts.last.time;
+        let id = self.connections.insert(&mut self.followed, Box::new(connection))?;
+        self.index.insert(key, Place::Followed(id));
+        if step.is_break() {
+            self.close(shared, id, Close::Settled, now, None);
+            return None;
+        }
+        self.arm(id, time);
+        Some(id)
+    }
+
+    /// Ends a half-open connection with a report.
+    fn finish_half_open(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
+        if let Some(record) = self.take_half_open(id) {
+            let (connection, step) = self.revive(shared, &record);
+            let close = if step.is_break() { Close::Settled } else { close };
+            connection.finish(shared, &mut self.room, close, now);
+        }
+    }
+
+    fn take_half_open(&mut self, id: u32) -> Option<HalfOpen> {
+        let refused = self.half_open.get(id)?.was_refused();
+        let list = if refused { &mut self.refused } else { &mut self.waiting };
+        let record = self.half_open.remove(list, id)?;
+        self.index.remove(&record.key);
+        Some(record)
+    }
+
+    /// The connection that the packets of a record make.
+    fn revive(&mut self, shared: &mut S::Shared, record: &HalfOpen) -> (Connection<S>, Step) {
+        let path = self.paths.path(record.path);
+        let mut step = Step::Continue(());
+        let mut retold = Retold::new();
+        let opening = record.opening().retell(record.key, path, record.first, &mut retold);
+        let mut connection = Connection::new(shared, &opening, record.interface);
+        for bare in record.packets() {
+            if step.is_continue() {
+                step = connection.segment(shared, &mut self.room, &bare.retell(record.key, path, record.first, &mut retold));
+            }
+        }
+        let [low, high] = record.repeats;
+        connection.add_syn_repeats(true, low);
+        connection.add_syn_repeats(false, high);
+        (connection, step)
+    }
+
+    /// Ends a connection. A marker stays where late packets are to be expected; `last` is the segment at which the sink had seen enough.
+    fn close(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark, last: Option<&Segment<'_>>) {
+        let Some(connection) = self.connections.remove(&mut self.followed, id) else { return };
+        let key = connection.facts.key;
+        self.index.remove(&key);
+        if matches!(close, Close::Settled | Close::Ended) {
+            let mut marker = Marker::of(&connection, now);
+            if let Some(segment) = last {
+                marker.note(segment);
+            }
+            marker.is_ended |= close == Close::Ended;
+            let list = if marker.is_ended { &mut self.ended } else { &mut self.settled };
+            if let Some(id) = self.markers.insert(list, marker) {
+                self.index.insert(key, Place::Marker(id));
+            }
+        }
+        connection.finish(shared, &mut self.room, close, now);
+    }
+
+    fn forget_marker(&mut self, id: u32) {
+        let Some(is_ended) = self.markers.get(id).map(|marker| marker.is_ended) else { return };
+        let list = if is_ended { &mut self.ended } else { &mut self.settled };
+        if let Some(marker) = self.markers.remove(list, id) {
+            self.index.remove(&marker.key);
+        }
+    }
+}
+
+impl Marker {
+    fn of<S: FlowSink>(connection: &Connection<S>, now: Mark) -> Self {
+        let facts = &connection.facts;
+        let by_end = |low: bool| facts.side(connection.side(low));
+        Self {
+            key: facts.key,
+            isn: [true, false].map(|low| by_end(low).syn.map(|syn| syn.isn)),
+            fin: [true, false].map(|low| by_end(low).fin.is_some()),
+            reset: false,
+            is_ended: connection.has_ended(),
+            touched: now.time.seconds(),
+        }
+    }
+
+    /// Follows FIN and RST, as far as a marker does. After a RST that was not the end, new payload comes.
+    fn note(&mut self, segment: &Segment<'_>) {
+        let [low, high] = &mut self.fin;
+        let fin = if segment.from_low { low } else { high };
+        *fin |= segment.flags.fin();
+        if segment.flags.rst() {
+            self.reset = true;
+        } else if segment.payload_len > 0 {
+            self.reset = false;
+        }
+        self.is_ended = self.reset || self.fin == [true, true];
+    }
+}
