@@ -27,8 +27,11 @@ impl Decoder {
             self.fragments.expire(frame.head.time);
         }
         let mut walk = Walk::new(frame);
-        let packet = walk.run(Next::Link(frame.head.link));
-        if walk.piece.is_none() { packet } else { self.join(&walk) }
+        match walk.advance(Next::Link(frame.head.link)) {
+            Ok(last) => walk.finish(last),
+            Err(Skip::Fragment) => self.join(&walk),
+            Err(skip) => Packet::Skipped(skip),
+        }
     }
 
     /// What became of fragmented packets so far.
@@ -54,9 +57,12 @@ impl Decoder {
                 return Packet::Skipped(Skip::TooDeep);
             }
             let mut inner = resume(&joined);
-            inner.run(Next::Payload(joined.protocol));
-            let Some(piece) = inner.piece else { break };
-            let Some(next) = self.fragments.add(&inner, piece) else { return Packet::Skipped(Skip::Fragment) };
+            if inner.advance(Next::Payload(joined.protocol)) != Err(Skip::Fragment) {
+                break;
+            }
+            let Some(next) = inner.piece.and_then(|piece| self.fragments.add(&inner, piece)) else {
+                return Packet::Skipped(Skip::Fragment);
+            };
             joined = next;
         }
         self.joined = std::mem::take(&mut joined.bytes);

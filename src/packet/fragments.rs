@@ -4,14 +4,13 @@
 //! flow it is remembered: fragments that never arrive whole are a diagnosis.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::flow::FlowKey;
 use crate::limits;
 use crate::packet::Packet;
 use crate::packet::cursor::Cursor;
-use crate::packet::walk::{Around, Next, Piece, Walk};
+use crate::packet::walk::{Around, Ends, Next, Piece, Walk};
 use crate::time::{Mark, Timestamp};
 
 /// What became of fragmented IP packets.
@@ -71,8 +70,7 @@ pub(super) struct Fragments {
 /// alone, so there it is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct PacketKey {
-    source: IpAddr,
-    destination: IpAddr,
+    ends: Ends,
     id: u32,
     protocol: u8,
     path: u32,
@@ -131,10 +129,9 @@ impl Fragments {
     pub(super) fn add(&mut self, walk: &Walk<'_>, piece: Piece) -> Option<Joined> {
         let around = &walk.around;
         let key = PacketKey {
-            source: around.source,
-            destination: around.destination,
+            ends: around.ends,
             id: piece.id,
-            protocol: if around.source.is_ipv4() { piece.protocol } else { 0 },
+            protocol: if around.ends.is_v6() { 0 } else { piece.protocol },
             path: around.path.identity(),
         };
         let age = self.age_of(key, around.mark);
@@ -305,7 +302,6 @@ const RECENT: usize = 64;
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::net::Ipv4Addr;
 
     use crate::frame::{Frame, FrameHead, LinkType};
 
@@ -318,7 +314,7 @@ mod tests {
             original_len: u32::try_from(bytes.len()).unwrap(),
         };
         let mut walk = Walk::new(&Frame { head, bytes });
-        walk.around.source = IpAddr::V4(Ipv4Addr::new(192, 0, 2, id));
+        walk.around.ends = Ends::V4 { source: u32::from(id), destination: 0 };
         walk
     }
 

@@ -13,9 +13,9 @@ impl Walk<'_> {
         let mut rest = self.rest;
         let &[icmp_type, code, _, _, m0, m1, m2, m3] = rest.take::<8>()?;
         let mtu = [m0, m1, m2, m3];
-        let kind = if self.around.source.is_ipv4() { kind_v4(icmp_type, code, mtu) } else { kind_v6(icmp_type, code, mtu) };
-        let kind = kind.ok_or(Skip::IcmpOther)?;
-        let quoted = if self.around.source.is_ipv4() { quoted_v4(&mut rest)? } else { quoted_v6(&mut rest)? };
+        let v6 = self.around.ends.is_v6();
+        let kind = if v6 { kind_v6(icmp_type, code, mtu) } else { kind_v4(icmp_type, code, mtu) }.ok_or(Skip::IcmpOther)?;
+        let quoted = if v6 { quoted_v6(&mut rest)? } else { quoted_v4(&mut rest)? };
         let transport = match quoted.protocol {
             ip::TCP => Transport::Tcp,
             ip::UDP => Transport::Udp,
@@ -28,7 +28,7 @@ impl Walk<'_> {
         let seq = rest.peek::<4>().map(|bytes| u32::from_be_bytes(*bytes));
         Ok(IcmpError {
             mark: self.around.mark,
-            reporter: self.around.source,
+            reporter: self.around.ends.source(),
             kind,
             icmp_type,
             code,

@@ -2,11 +2,9 @@
 //!
 //! Checksums are not verified: a capture at the sender sees them before the network card fills them in.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use crate::flow::Layer;
 use crate::packet::cursor::Cursor;
-use crate::packet::walk::{Next, Piece, Walk};
+use crate::packet::walk::{Ends, Last, Next, Piece, Walk};
 use crate::packet::{IpFacts, Skip};
 
 impl Walk<'_> {
@@ -40,15 +38,14 @@ impl Walk<'_> {
             self.rest.skip(header_len as usize - 20)?;
         }
         let (id, fragment) = (u16::from_be_bytes([i0, i1]), u16::from_be_bytes([f0, f1]));
-        self.around.source = IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3));
-        self.around.destination = IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3));
+        self.around.ends = Ends::V4 { source: u32::from_be_bytes([s0, s1, s2, s3]), destination: u32::from_be_bytes([d0, d1, d2, d3]) };
         let dont_fragment = fragment & 0x4000 != 0;
         self.around.ip = IpFacts { ttl, id: Some(id), dont_fragment, total_len, was_fragmented: self.around.joined };
         if fragment & 0x3fff != 0 {
             let (offset, more) = (u32::from(fragment & 0x1fff) * 8, fragment & 0x2000 != 0);
             return Err(self.stop_at(Piece { id: u32::from(id), protocol, offset, more, header_len }));
         }
-        Ok(Next::Payload(protocol))
+        self.payload(protocol)
     }
 
     pub(super) fn ipv6(&mut self) -> Result<Next, Skip> {
@@ -62,20 +59,20 @@ impl Walk<'_> {
         }
         // zero is segmentation offload or a jumbogram (RFC 2675): the frame tells
         let total_len = if payload_len > 0 { payload_len + 40 } else { self.rest.wire().saturating_add(8) };
-        self.around.source = IpAddr::V6(Ipv6Addr::from(*self.rest.take::<16>()?));
-        self.around.destination = IpAddr::V6(Ipv6Addr::from(*self.rest.take::<16>()?));
+        let (source, destination) = (u128::from_be_bytes(*self.rest.take()?), u128::from_be_bytes(*self.rest.take()?));
+        self.around.ends = Ends::V6 { source, destination };
         self.around.ip = IpFacts { ttl, id: None, dont_fragment: true, total_len, was_fragmented: self.around.joined };
-        Ok(Next::Payload(next))
+        self.payload(next)
     }
 
     /// The payload of an IP packet, or what follows an extension header.
     pub(super) fn payload(&mut self, protocol: u8) -> Result<Next, Skip> {
-        let v6 = self.around.source.is_ipv6();
+        let v6 = self.around.ends.is_v6();
         match protocol {
-            TCP => Ok(Next::Tcp),
+            TCP => Ok(Next::Last(Last::Tcp)),
             UDP => self.udp(),
-            ICMP if !v6 => Ok(Next::Icmp),
-            ICMPV6 if v6 => Ok(Next::Icmp),
+            ICMP if !v6 => Ok(Next::Last(Last::Icmp)),
+            ICMPV6 if v6 => Ok(Next::Last(Last::Icmp)),
             IPV4 => self.push(Layer::IpInIp).map(|()| Next::Ipv4),
             IPV6 => self.push(Layer::IpInIp).map(|()| Next::Ipv6),
             GRE => self.gre(),
@@ -107,8 +104,8 @@ impl Walk<'_> {
             4 if segments_left > 0 => stops.next(),
             _ => None,
         };
-        if let Some(last) = last.and_then(|stop| <[u8; 16]>::try_from(stop).ok()) {
-            self.around.destination = IpAddr::V6(Ipv6Addr::from(last));
+        if let (Some(last), Ends::V6 { destination, .. }) = (last.and_then(|stop| <[u8; 16]>::try_from(stop).ok()), &mut self.around.ends) {
+            *destination = u128::from_be_bytes(last);
         }
         Ok(Next::Payload(next))
     }
@@ -143,7 +140,7 @@ impl Walk<'_> {
             _ => return Err(Skip::Malformed),
         }
         let (from, to) = (u16::from_be_bytes([f0, f1]), u16::from_be_bytes([t0, t1]));
-        Ok(self.udp_tunnel(from, to)?.unwrap_or(Next::Datagram(from, to)))
+        Ok(self.udp_tunnel(from, to)?.unwrap_or(Next::Last(Last::Datagram(from, to))))
     }
 }
 

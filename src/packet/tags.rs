@@ -10,7 +10,10 @@ use crate::packet::walk::{Next, Walk};
 impl Walk<'_> {
     pub(super) fn ethernet(&mut self) -> Result<Next, Skip> {
         let &[.., t0, t1] = self.rest.take::<14>()?;
-        Ok(self.type_or_length(u16::from_be_bytes([t0, t1])))
+        match self.type_or_length(u16::from_be_bytes([t0, t1])) {
+            Next::Ether(kind) => self.ether(kind),
+            next => Ok(next),
+        }
     }
 
     /// IEEE 802.3 section 3.2.6: up to 1500 it is a length, and LLC follows.
@@ -25,8 +28,8 @@ impl Walk<'_> {
 
     pub(super) fn ether(&mut self, kind: u16) -> Result<Next, Skip> {
         match kind {
-            ether::IPV4 => Ok(Next::Ipv4),
-            ether::IPV6 => Ok(Next::Ipv6),
+            ether::IPV4 => self.ipv4(),
+            ether::IPV6 => self.ipv6(),
             ether::VLAN | ether::SERVICE_VLAN | ether::OLD_QINQ | ether::OLD_QINQ_2 => {
                 let &[c0, c1, t0, t1] = self.rest.take::<4>()?;
                 match u16::from_be_bytes([c0, c1]) & 0x0fff {

@@ -3,7 +3,7 @@
 //! Invariant: each step either takes bytes or leads to a state that does, and tunnels are counted, so the walk is linear in the frame and
 //! ends.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::flow::{Endpoint, FlowKey, Layer, Path, Transport};
 use crate::frame::{Frame, LinkType};
@@ -34,12 +34,17 @@ pub(super) struct Around {
     pub(super) depth: usize,
     /// Some IP packet on the way was joined from fragments.
     pub(super) joined: bool,
-    /// Sender, of the innermost IP header.
-    pub(super) source: IpAddr,
-    /// Receiver, of the innermost IP header.
-    pub(super) destination: IpAddr,
+    /// The addresses of the innermost IP header.
+    pub(super) ends: Ends,
     /// The innermost IP header.
     pub(super) ip: IpFacts,
+}
+
+/// Sender and receiver as plain numbers: to build an [`IpAddr`] early and read it again costs more than all other steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ends {
+    V4 { source: u32, destination: u32 },
+    V6 { source: u128, destination: u128 },
 }
 
 /// Where an IP fragment belongs.
@@ -82,12 +87,54 @@ pub(super) enum Next {
     Ipv6,
     /// The payload of an IP protocol.
     Payload(u8),
+    /// No more layers.
+    Last(Last),
+}
+
+/// What the walk ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
     /// A TCP segment.
     Tcp,
     /// The payload of a UDP datagram that is no tunnel, from the first port to the second.
     Datagram(u16, u16),
     /// An ICMP or `ICMPv6` message.
     Icmp,
+}
+
+impl Ends {
+    /// Both are IPv6.
+    pub(super) const fn is_v6(self) -> bool {
+        matches!(self, Self::V6 { .. })
+    }
+
+    /// The sender.
+    pub(super) const fn source(self) -> IpAddr {
+        match self {
+            Self::V4 { source, .. } => IpAddr::V4(Ipv4Addr::from_bits(source)),
+            Self::V6 { source, .. } => IpAddr::V6(Ipv6Addr::from_bits(source)),
+        }
+    }
+
+    /// The flow between two ports of these, and whether the sender is the lesser endpoint: what [`FlowKey::new`] gives, without comparing
+    /// addresses byte by byte.
+    fn key(self, transport: Transport, from: u16, to: u16, path: u32) -> (FlowKey, bool) {
+        let endpoint_v4 = |address, port| Endpoint::new(IpAddr::V4(Ipv4Addr::from_bits(address)), port);
+        let endpoint_v6 = |address, port| Endpoint::new(IpAddr::V6(Ipv6Addr::from_bits(address)), port);
+        let (low, high, from_low) = match self {
+            Self::V4 { source, destination } => {
+                let from_low = (source, from) <= (destination, to);
+                let (low, high) = if from_low { ((source, from), (destination, to)) } else { ((destination, to), (source, from)) };
+                (endpoint_v4(low.0, low.1), endpoint_v4(high.0, high.1), from_low)
+            }
+            Self::V6 { source, destination } => {
+                let from_low = (source, from) <= (destination, to);
+                let (low, high) = if from_low { ((source, from), (destination, to)) } else { ((destination, to), (source, from)) };
+                (endpoint_v6(low.0, low.1), endpoint_v6(high.0, high.1), from_low)
+            }
+        };
+        (FlowKey { low, high, transport, path }, from_low)
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -98,17 +145,24 @@ impl<'a> Walk<'a> {
             path: Path::default(),
             depth: 0,
             joined: false,
-            source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            destination: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            ends: Ends::V4 { source: 0, destination: 0 },
             ip: IpFacts { ttl: 0, id: None, dont_fragment: false, total_len: 0, was_fragmented: false },
         };
         Self { rest: Cursor::new(frame.bytes, frame.head.original_len), around, piece: None }
     }
 
+    /// Walks to the innermost packet and reads it.
+    pub(super) fn run(&mut self, next: Next) -> Packet<'a> {
+        match self.advance(next) {
+            Ok(last) => self.finish(last),
+            Err(skip) => Packet::Skipped(skip),
+        }
+    }
+
     /// Walks to the innermost packet.
-    pub(super) fn run(&mut self, mut next: Next) -> Packet<'a> {
+    pub(super) fn advance(&mut self, mut next: Next) -> Result<Last, Skip> {
         loop {
-            let step = match next {
+            next = match next {
                 Next::Link(link) => links::read(self, link),
                 Next::Ethernet => self.ethernet(),
                 Next::Ether(kind) => self.ether(kind),
@@ -120,14 +174,17 @@ impl<'a> Walk<'a> {
                 Next::Ipv4 => self.ipv4(),
                 Next::Ipv6 => self.ipv6(),
                 Next::Payload(protocol) => self.payload(protocol),
-                Next::Tcp => return self.tcp(),
-                Next::Datagram(from, to) => return self.datagram(from, to),
-                Next::Icmp => return self.icmp().map_or_else(Packet::Skipped, Packet::IcmpError),
-            };
-            match step {
-                Ok(then) => next = then,
-                Err(skip) => return Packet::Skipped(skip),
-            }
+                Next::Last(last) => return Ok(last),
+            }?;
+        }
+    }
+
+    /// Reads the innermost packet.
+    pub(super) fn finish(&mut self, last: Last) -> Packet<'a> {
+        match last {
+            Last::Tcp => self.tcp(),
+            Last::Datagram(from, to) => self.datagram(from, to),
+            Last::Icmp => self.icmp().map_or_else(Packet::Skipped, Packet::IcmpError),
         }
     }
 
@@ -145,12 +202,6 @@ impl<'a> Walk<'a> {
         self.descend()?;
         self.around.path.push(layer);
         Ok(())
-    }
-
-    /// The key of the flow between two ports of the innermost IP packet.
-    fn key(&self, transport: Transport, from: u16, to: u16) -> (FlowKey, bool) {
-        let (source, destination) = (Endpoint::new(self.around.source, from), Endpoint::new(self.around.destination, to));
-        FlowKey::new(transport, source, destination, self.around.path.identity())
     }
 
     /// RFC 9293 section 3.1. Options cut by the snapshot length are no reason to lose a SYN: old captures keep 68 bytes of a frame.
@@ -171,7 +222,8 @@ impl<'a> Walk<'a> {
             }
             Err(skip) => return Packet::Skipped(skip),
         };
-        let (key, from_low) = self.key(Transport::Tcp, u16::from_be_bytes([f0, f1]), u16::from_be_bytes([t0, t1]));
+        let (key, from_low) =
+            self.around.ends.key(Transport::Tcp, u16::from_be_bytes([f0, f1]), u16::from_be_bytes([t0, t1]), self.around.path.identity());
         Packet::Tcp(Segment {
             mark: self.around.mark,
             key,
@@ -189,7 +241,7 @@ impl<'a> Walk<'a> {
     }
 
     fn datagram(&self, from: u16, to: u16) -> Packet<'a> {
-        let (key, from_low) = self.key(Transport::Udp, from, to);
+        let (key, from_low) = self.around.ends.key(Transport::Udp, from, to, self.around.path.identity());
         Packet::Udp(Datagram {
             mark: self.around.mark,
             key,
@@ -199,5 +251,26 @@ impl<'a> Walk<'a> {
             payload: self.rest.bytes(),
             payload_len: self.rest.wire(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn keys_are_those_of_flow_key(source: u128, destination: u128, from: u16, to: u16, wide: bool, same: bool) {
+            let destination = if same { source } else { destination };
+            let address = |bits: u128| if wide { IpAddr::V6(bits.into()) } else { IpAddr::V4((bits as u32).into()) };
+            let ends = if wide {
+                Ends::V6 { source, destination }
+            } else {
+                Ends::V4 { source: source as u32, destination: destination as u32 }
+            };
+            let (one, other) = (Endpoint::new(address(source), from), Endpoint::new(address(destination), to));
+            prop_assert_eq!(ends.key(Transport::Udp, from, to, 5), FlowKey::new(Transport::Udp, one, other, 5));
+        }
     }
 }
