@@ -3,7 +3,10 @@
 use super::dialogue::{Dialogue, Extent, be16, be32};
 use super::identify::{http_method, named};
 use super::text::{contains, first_line, starts_with, words};
-use super::{Dialect, ftp, http_connect, imap, irc, ldap, mysql, nntp, pop3, postgres, proxy_v1, proxy_v2, rdp, sieve, smtp, socks4, socks5, tds, xmpp};
+use super::{
+    Dialect, ftp, http_connect, imap, irc, ldap, mysql, nntp, pop3, postgres, proxy_v1, proxy_v2, rdp, sieve, smtp, socks4, socks5, tds,
+    xmpp,
+};
 use crate::flow::Side;
 
 /// What the first bytes of a side say.
@@ -71,7 +74,7 @@ fn client(bytes: &[u8], port: u16) -> Detected {
         }
     }
     match bytes {
-        [5] | [4] | [4, 1 | 2] | [0x12] | [3] | [0x30] | [0x12, 1] | [0, 0] | [0] => return Wait,
+        [0 | 3 | 4 | 5 | 0x12 | 0x30] | [4, 1 | 2] | [0x12, 1] | [0, 0] => return Wait,
         [5, count, methods @ ..] if *count > 0 && *count < 16 => {
             let methods = methods.get(..usize::from(*count));
             return methods.map_or(Wait, |all| {
@@ -86,12 +89,17 @@ fn client(bytes: &[u8], port: u16) -> Detected {
             };
         }
         [3, 0, ..] => return need(bytes, 6, |bytes| bytes.get(5) == Some(&0xe0), Dialect::Rdp),
-        [tds::PRELOGIN, 1, ..] => return need(bytes, 9, |bytes| be16(bytes, 2).is_some_and(|len| len > 8) && bytes.get(8) == Some(&0), Dialect::Tds),
+        [tds::PRELOGIN, 1, ..] => {
+            return need(bytes, 9, |bytes| be16(bytes, 2).is_some_and(|len| len > 8) && bytes.get(8) == Some(&0), Dialect::Tds);
+        }
         [0, 0, ..] => {
             return need(
                 bytes,
                 8,
-                |bytes| be32(bytes, 4).is_some_and(|code| matches!(code, postgres::SSL_REQUEST | postgres::GSSENC_REQUEST) || code == 0x0003_0000),
+                |bytes| {
+                    be32(bytes, 4)
+                        .is_some_and(|code| matches!(code, postgres::SSL_REQUEST | postgres::GSSENC_REQUEST) || code == 0x0003_0000)
+                },
                 Dialect::Postgres,
             );
         }
@@ -107,10 +115,8 @@ fn client(bytes: &[u8], port: u16) -> Detected {
     if http_method(bytes).is_some() && memchr::memchr(b'\n', bytes).is_none() {
         return Wait;
     }
-    if let Some(protocol) = named(bytes, Side::Client).map(|plain| plain.protocol) {
-        if !leads_to_tls(protocol) {
-            return Detected::Plain;
-        }
+    if named(bytes, Side::Client).is_some_and(|plain| !leads_to_tls(plain.protocol)) {
+        return Detected::Plain;
     }
     if !texty(bytes) {
         return if bytes.len() < BINARY_SEEN { Wait } else { Unknown };
@@ -173,7 +179,11 @@ fn server(bytes: &[u8], port: u16) -> Detected {
         [b'"', ..] if has("\"IMPLEMENTATION\"") || has("\"SIEVE\"") || has("\"SASL\"") || has("\"VERSION\"") => Dialect::Sieve,
         [b':', ..] if has(" NOTICE ") || has(" CAP ") => Dialect::Irc,
         [b'N', b'O', b'T', b'I', b'C', b'E', b' ', ..] => Dialect::Irc,
-        [b'2', b'0', b'0' | b'1', b' ' | b'-', ..] if by_port(port) == Some(Dialect::Nntp) || has("nntp") || has("news") || has("posting") => Dialect::Nntp,
+        [b'2', b'0', b'0' | b'1', b' ' | b'-', ..]
+            if by_port(port) == Some(Dialect::Nntp) || has("nntp") || has("news") || has("posting") =>
+        {
+            Dialect::Nntp
+        }
         [b'1' | b'2' | b'4' | b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] | [b'1' | b'2' | b'4' | b'5', b'0'..=b'9', b'0'..=b'9'] => {
             let (smtp, ftp) = (has("smtp") || has("lmtp") || has("postfix") || has("exim"), has("ftp"));
             match (smtp, ftp, by_port(port)) {
@@ -200,7 +210,21 @@ fn plain_or_unknown(bytes: &[u8]) -> Detected {
 fn leads_to_tls(protocol: &str) -> bool {
     matches!(
         protocol,
-        "VNC" | "AMQP" | "SMTP" | "IMAP" | "POP3" | "FTP" | "NNTP" | "IRC" | "XMPP" | "ManageSieve" | "LDAP" | "MySQL" | "PostgreSQL" | "RDP" | "TDS"
+        "VNC"
+            | "AMQP"
+            | "SMTP"
+            | "IMAP"
+            | "POP3"
+            | "FTP"
+            | "NNTP"
+            | "IRC"
+            | "XMPP"
+            | "ManageSieve"
+            | "LDAP"
+            | "MySQL"
+            | "PostgreSQL"
+            | "RDP"
+            | "TDS"
     )
 }
 

@@ -95,15 +95,16 @@ fn text_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
         return Some("IRC");
     }
     // RESP arrays: `*1`, `$4`
-    if let [b'*', digits @ ..] = line {
-        if number(digits).is_some() && contains(bytes, "\n$") {
-            return Some("Redis");
-        }
+    if line.strip_prefix(b"*").and_then(number).is_some() && contains(bytes, "\n$") {
+        return Some("Redis");
     }
     if starts(&["get ", "gets ", "set ", "stats", "version", "mg "]) && memchr::memchr(b'\n', bytes).is_some() {
         return Some("memcached");
     }
-    words(line).nth(1).filter(|word| [&b"LOGIN"[..], b"CAPABILITY", b"STARTTLS"].iter().any(|known| word.eq_ignore_ascii_case(known))).map(|_| "IMAP")
+    words(line)
+        .nth(1)
+        .filter(|word| [&b"LOGIN"[..], b"CAPABILITY", b"STARTTLS"].iter().any(|known| word.eq_ignore_ascii_case(known)))
+        .map(|_| "IMAP")
 }
 
 fn server_line(line: &[u8]) -> Option<&'static str> {
@@ -111,16 +112,17 @@ fn server_line(line: &[u8]) -> Option<&'static str> {
     match line {
         [b'*', b' ', ..] if starts_with(line, "* OK") || starts_with(line, "* BYE") || starts_with(line, "* PREAUTH") => Some("IMAP"),
         [b'+', b'O', b'K', ..] => Some(if line == b"+OK" { "Redis" } else { "POP3" }),
-        [b'-', b'E', b'R', b'R', b' ', rest @ ..] => Some(if starts_with(rest, "unknown command") || has("Protocol error") { "Redis" } else { "POP3" }),
+        [b'-', b'E', b'R', b'R', b' ', rest @ ..] => {
+            Some(if starts_with(rest, "unknown command") || has("Protocol error") { "Redis" } else { "POP3" })
+        }
         [b'-', ..] if starts_with(line, "-NOAUTH") || starts_with(line, "-DENIED") => Some("Redis"),
         [b'"', ..] if has("\"IMPLEMENTATION\"") => Some("ManageSieve"),
         [b':', ..] if has(" NOTICE ") => Some("IRC"),
-        [b'N', b'O', b'T', b'I', b'C', b'E', b' ', ..] => Some("IRC"),
+        _ if line.starts_with(b"NOTICE ") => Some("IRC"),
         [b'2', b'2', b'0', ..] if has("ftp") && !has("smtp") => Some("FTP"),
-        [b'5', b'0', b'0', ..] | [b'5', b'3', b'0', ..] if has("USER and PASS") || has("ftp") => Some("FTP"),
+        [b'5', b'0' | b'3', b'0', ..] if has("USER and PASS") || has("ftp") => Some("FTP"),
         [b'2', b'0', b'0' | b'1', b' ', ..] if has("nntp") || has("news") || has("posting") => Some("NNTP"),
-        [b'2', b'2', b'0', b' ' | b'-', ..] => Some("SMTP"),
-        [b'4' | b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-', ..] => Some("SMTP"),
+        [b'2', b'2', b'0', b' ' | b'-', ..] | [b'4' | b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-', ..] => Some("SMTP"),
         _ if starts_with(line, "ERROR") && line.len() == 5 => Some("memcached"),
         _ => None,
     }
@@ -128,35 +130,40 @@ fn server_line(line: &[u8]) -> Option<&'static str> {
 
 fn binary_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
     match bytes {
-        [0, _, _, _, 0xff | 0xfe | 0xfd, b'S', b'M', b'B', ..] => return Some("SMB"),
+        [0, _, _, _, 0xfd..=0xff, b'S', b'M', b'B', ..] => return Some("SMB"),
         [3, 0, _, _, _, 0xe0 | 0xd0, ..] => return Some("RDP"),
         [tds @ (0x12 | 0x04), 1, high, low, 0, _, _, 0, ..] if u16::from_be_bytes([*high, *low]) > 8 => {
             return Some(if (*tds == 0x12) == (side == Side::Client) { "TDS" } else { "unknown" });
         }
-        [_, _, 0, 0, 0x0a, b'0'..=b'9', ..] if side == Side::Server => return Some("MySQL"),
-        [_, _, 0, 0, 0xff, _, _, ..] if side == Side::Server => return Some("MySQL"),
+        [_, _, 0, 0, 0x0a, b'0'..=b'9', ..] | [_, _, 0, 0, 0xff, _, _, ..] if side == Side::Server => return Some("MySQL"),
         [0xff, 0xfb..=0xfe, _, ..] => return Some("Telnet"),
         [0x10, len, 0, 4, b'M', b'Q', b'T', b'T', ..] if *len < 0x80 => return Some("MQTT"),
         [0x10, _, 0, 6, b'M', b'Q', b'I', b's', b'd', b'p', ..] | [0x10, _, _, 0, 4, b'M', b'Q', b'T', b'T', ..] => return Some("MQTT"),
         [0x20, 2, 0 | 1, 0..=5, ..] if side == Side::Server => return Some("MQTT"),
         [5, count, methods @ ..] if side == Side::Client && methods.len() == usize::from(*count) && *count > 0 => return Some("SOCKS5"),
-        [high, low, op, ..] if matches!(op >> 3, 7 | 8 | 10) && usize::from(u16::from_be_bytes([*high, *low])) + 2 == bytes.len() && bytes.len() >= 16 => {
+        [high, low, op, ..]
+            if matches!(op >> 3, 7 | 8 | 10) && usize::from(u16::from_be_bytes([*high, *low])) + 2 == bytes.len() && bytes.len() >= 16 =>
+        {
             return Some("OpenVPN");
         }
         _ => {}
     }
-    if let Some((id, operation, _)) = super::ldap::envelope(bytes) {
-        if (1..=4).contains(&id.len()) && matches!(operation, 0x42 | 0x60..=0x78) {
-            return Some("LDAP");
-        }
+    if super::ldap::envelope(bytes).is_some_and(|(id, operation, _)| (1..=4).contains(&id.len()) && matches!(operation, 0x42 | 0x60..=0x78))
+    {
+        return Some("LDAP");
     }
-    if bytes.first() == Some(&b'E') && be32(bytes, 1).is_some_and(|len| (8..30_000).contains(&len)) && contains(bytes.get(..64).unwrap_or(bytes), "SFATAL") {
+    if bytes.first() == Some(&b'E')
+        && be32(bytes, 1).is_some_and(|len| (8..30_000).contains(&len))
+        && contains(bytes.get(..64).unwrap_or(bytes), "SFATAL")
+    {
         return Some("PostgreSQL");
     }
     if be32(bytes, 0).is_some_and(|len| (8..10_000).contains(&len)) {
         match be32(bytes, 4) {
             Some(0x0003_0000 | 80_877_102..=80_877_104) => return Some("PostgreSQL"),
-            _ if matches!(bytes.get(4), Some(0x6a | 0x6c | 0x6e | 0x7e)) && bytes.get(5).is_some_and(|byte| *byte != 0) => return Some("Kerberos"),
+            _ if matches!(bytes.get(4), Some(0x6a | 0x6c | 0x6e | 0x7e)) && bytes.get(5).is_some_and(|byte| *byte != 0) => {
+                return Some("Kerberos");
+            }
             _ => {}
         }
     }
@@ -167,7 +174,12 @@ fn binary_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
 fn dns(bytes: &[u8]) -> bool {
     let (Some(len), Some(flags), Some(questions)) = (be16(bytes, 0), be16(bytes, 4), be16(bytes, 6)) else { return false };
     let opcode = flags >> 11 & 0x0f;
-    usize::from(len) + 2 == bytes.len() && len >= 17 && questions == 1 && opcode <= 5 && flags & 0x0040 == 0 && be16(bytes, 8).is_some_and(|answers| answers < 64)
+    usize::from(len) + 2 == bytes.len()
+        && len >= 17
+        && questions == 1
+        && opcode <= 5
+        && flags & 0x0040 == 0
+        && be16(bytes, 8).is_some_and(|answers| answers < 64)
 }
 
 fn plain(protocol: &'static str, bytes: &[u8]) -> Plaintext {
@@ -175,8 +187,27 @@ fn plain(protocol: &'static str, bytes: &[u8]) -> Plaintext {
 }
 
 const METHODS: [&str; 21] = [
-    "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "PATCH", "TRACE", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK",
-    "REPORT", "SEARCH", "M-SEARCH", "NOTIFY", "SUBSCRIBE",
+    "GET",
+    "POST",
+    "HEAD",
+    "PUT",
+    "DELETE",
+    "OPTIONS",
+    "CONNECT",
+    "PATCH",
+    "TRACE",
+    "PROPFIND",
+    "PROPPATCH",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "REPORT",
+    "SEARCH",
+    "M-SEARCH",
+    "NOTIFY",
+    "SUBSCRIBE",
 ];
 
 /// Protocols that begin with bytes of their own, whoever sends them.

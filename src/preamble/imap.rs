@@ -40,7 +40,8 @@ impl Dialogue for Imap {
         if tag == b"*" {
             let code = contains(line, "[CAPABILITY");
             if code || word.eq_ignore_ascii_case(b"CAPABILITY") {
-                let offers = words(line).any(|word| word.trim_ascii_end().strip_suffix(b"]").unwrap_or(word).eq_ignore_ascii_case(b"STARTTLS"));
+                let offers =
+                    words(line).any(|word| word.trim_ascii_end().strip_suffix(b"]").unwrap_or(word).eq_ignore_ascii_case(b"STARTTLS"));
                 facts.look_for_overwriting(line);
                 facts.listed(offers, said.mark);
             }

@@ -41,6 +41,7 @@ pub enum Step {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent conditions of one side")]
 struct Lane {
     /// The message under way, up to [`PREAMBLE_MESSAGE`]; while opening, all that came.
     pending: Vec<u8>,
@@ -197,7 +198,9 @@ impl Preamble {
         used += more.len();
         let full = lane.pending.len() >= PREAMBLE_OPENING;
         match detect(side, &lane.pending, self.port, full) {
-            Detected::Wait if self.lanes.of(side.other()).tls && self.lanes.of(side).pending.ends_with(b"\n") => (used, Some(Event::Not(None))),
+            Detected::Wait if self.lanes.of(side.other()).tls && self.lanes.of(side).pending.ends_with(b"\n") => {
+                (used, Some(Event::Not(None)))
+            }
             Detected::Wait => (used, None),
             Detected::Plain => {
                 self.end(State::Over);
@@ -431,7 +434,13 @@ fn begins(side: Side, bytes: &[u8]) -> Begins {
         0 => handshake || side == Side::Server && *byte == 0x15,
         1 => *byte == 3,
         2 => *byte <= 4,
-        3 => if handshake { *byte <= 0x48 } else { *byte == 0 },
+        3 => {
+            if handshake {
+                *byte <= 0x48
+            } else {
+                *byte == 0
+            }
+        }
         4 => handshake || *byte == 2,
         5 => match (handshake, side) {
             (true, Side::Client) => *byte == 1,
@@ -450,7 +459,12 @@ fn begins(side: Side, bytes: &[u8]) -> Begins {
 /// A farewell is no injected command: the client gave up waiting.
 fn is_leaving(message: &[u8]) -> bool {
     let line = message.trim_ascii();
-    line.is_empty() || starts_with(line, "QUIT") || starts_with(line, "LOGOUT") || starts_with(line, "</stream") || line.ends_with(b" LOGOUT") || matches!(line, [0x30, _, _, _, _, 0x42, ..])
+    line.is_empty()
+        || starts_with(line, "QUIT")
+        || starts_with(line, "LOGOUT")
+        || starts_with(line, "</stream")
+        || line.ends_with(b" LOGOUT")
+        || matches!(line, [0x30, _, _, _, _, 0x42, ..])
 }
 
 /// Bytes of a side kept for naming what it speaks: an HTTP header and the title of its page.

@@ -7,6 +7,7 @@ use crate::flow::Side;
 
 /// A POP3 dialogue.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent conditions of one dialogue")]
 pub(super) struct Pop3 {
     turns: Turns,
     greeted: bool,
@@ -80,7 +81,7 @@ impl Dialogue for Pop3 {
 impl Pop3 {
     fn push(&mut self, list: bool) {
         let guarded = self.lists.max(1);
-        let count = 63 - guarded.leading_zeros();
+        let count = guarded.ilog2();
         if count < 62 {
             self.lists = guarded & !(1 << count) | u64::from(list) << count | 1 << (count + 1);
         }

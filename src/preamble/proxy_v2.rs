@@ -23,7 +23,7 @@ impl Dialogue for ProxyV2 {
         let command = said.bytes.get(12).copied().unwrap_or(0);
         let body = said.bytes.get(16..).unwrap_or_default();
         let (target, tlvs) = addresses(said.bytes.get(13).copied().unwrap_or(0), body);
-        let target = if command & 0x0f == 0 { "LOCAL (the proxy's own connection, a health check)".to_owned() } else { target };
+        let target = if command.trailing_zeros() >= 4 { "LOCAL (the proxy's own connection, a health check)".to_owned() } else { target };
         let named: Vec<String> = tlv_list(tlvs).take(TLVS).map(|(kind, value)| tlv(kind, value)).collect();
         let detail = named.join(", ");
         facts.describe(said, if detail.is_empty() { format!("PROXY v2 {target}") } else { format!("PROXY v2 {target}, {detail}") });

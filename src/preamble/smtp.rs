@@ -7,6 +7,7 @@ use crate::flow::Side;
 
 /// An SMTP dialogue.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent conditions of one dialogue")]
 pub(super) struct Smtp {
     turns: Turns,
     greeted: bool,
@@ -73,7 +74,7 @@ impl Smtp {
         if !self.greeted {
             self.greeted = true;
             // a firewall of the PIX kind hides the greeting behind asterisks and then the extensions
-            if reply.text.len() >= 8 && reply.text.iter().filter(|byte| **byte == b'*').count() * 2 > reply.text.len() {
+            if starts_with(reply.text, "********") {
                 facts.stripped.get_or_insert_with(|| printable(line));
             }
             if matches!(reply.code, 421 | 554) {
@@ -88,6 +89,10 @@ impl Smtp {
             if refused {
                 let upgrade = if reply.code < 500 { Upgrade::Unavailable } else { Upgrade::Refused };
                 facts.decide(upgrade, printable(line), Some(reply.code), said.mark);
+                // the words of a Cisco firewall's SMTP inspection, which no mail server uses
+                if starts_with(line, "500 #5.5.1") {
+                    facts.stripped.get_or_insert_with(|| printable(line));
+                }
             }
         } else if reply.code == 421 && facts.upgrade == Upgrade::Asked {
             facts.decide(Upgrade::Unavailable, printable(line), Some(reply.code), said.mark);

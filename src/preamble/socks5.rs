@@ -30,13 +30,15 @@ impl Dialogue for Socks5 {
         let step = if side == Side::Client { self.client } else { self.server };
         // a client that does not wait for the choice of method goes on with its request, which begins with 5
         match (side, step, have) {
-            (_, Step::Done, _) => Extent::Lost,
             (Side::Client, Step::Methods, [5, count, ..]) => Extent::Exactly(2 + usize::from(*count)),
-            (Side::Server, Step::Methods, _) => Extent::Exactly(2),
             (_, Step::Login, [1, ..]) if self.method == GSSAPI => {
-                if have.get(1) == Some(&0xff) { Extent::Exactly(2) } else { be16(have, 2).map_or(Extent::AtLeast(4), |len| Extent::Exactly(4 + usize::from(len))) }
+                if have.get(1) == Some(&0xff) {
+                    Extent::Exactly(2)
+                } else {
+                    be16(have, 2).map_or(Extent::AtLeast(4), |len| Extent::Exactly(4 + usize::from(len)))
+                }
             }
-            (Side::Server, Step::Login, _) => Extent::Exactly(2),
+            (Side::Server, Step::Methods | Step::Login, _) => Extent::Exactly(2),
             (Side::Client, Step::Login, [1, user, rest @ ..]) => {
                 let user = usize::from(*user);
                 rest.get(user).map_or(Extent::AtLeast(3 + user), |password| Extent::Exactly(3 + user + usize::from(*password)))

@@ -96,7 +96,8 @@ fn smtp() {
     let ask: (bool, &[u8]) = (C, b"STARTTLS\r\n");
     let found = granted(25, Dialect::Smtp, &[hello, ehlo, (S, EHLO_LIST), ask, (S, b"220 2.0.0 Ready to start TLS\r\n")]);
     assert_eq!((found.offered, found.code), (Some(true), Some(220)));
-    let found = denied(25, Dialect::Smtp, Upgrade::Unavailable, &[hello, ehlo, (S, EHLO_LIST), ask, (S, b"454 4.7.0 TLS not available\r\n")]);
+    let found =
+        denied(25, Dialect::Smtp, Upgrade::Unavailable, &[hello, ehlo, (S, EHLO_LIST), ask, (S, b"454 4.7.0 TLS not available\r\n")]);
     assert_eq!((found.answer.as_deref(), found.code), (Some("454 4.7.0 TLS not available"), Some(454)));
     let found = denied(25, Dialect::Smtp, Upgrade::Refused, &[hello, ehlo, (S, EHLO_LIST), ask, (S, b"502 5.5.1 no\r\n")]);
     assert_eq!(found.code, Some(502));
@@ -117,25 +118,16 @@ fn smtp_greeting_without_a_hint_waits_for_the_client() {
 
 #[test]
 fn smtp_commands_behind_starttls_are_injected() {
-    let all: &[(bool, &[u8])] = &[
-        (S, b"220 m ESMTP\r\n"),
-        (C, b"EHLO x\r\n"),
-        (S, EHLO_LIST),
-        (C, b"STARTTLS\r\nMAIL FROM:<evil@x>\r\n"),
-        (S, b"220 go\r\n"),
-    ];
+    let all: &[(bool, &[u8])] =
+        &[(S, b"220 m ESMTP\r\n"), (C, b"EHLO x\r\n"), (S, EHLO_LIST), (C, b"STARTTLS\r\nMAIL FROM:<evil@x>\r\n"), (S, b"220 go\r\n")];
     let found = granted(25, Dialect::Smtp, all);
     assert_eq!(found.injected.as_deref(), Some("MAIL FROM:<evil@x>"));
 }
 
 #[test]
 fn smtp_pipelined_refusal_is_matched_to_its_command() {
-    let all: &[(bool, &[u8])] = &[
-        (S, b"220 m ESMTP\r\n"),
-        (C, b"EHLO x\r\nNOOP\r\nSTARTTLS\r\n"),
-        (S, EHLO_LIST),
-        (S, b"500 no NOOP here\r\n454 later\r\n"),
-    ];
+    let all: &[(bool, &[u8])] =
+        &[(S, b"220 m ESMTP\r\n"), (C, b"EHLO x\r\nNOOP\r\nSTARTTLS\r\n"), (S, EHLO_LIST), (S, b"500 no NOOP here\r\n454 later\r\n")];
     assert_eq!(denied(25, Dialect::Smtp, Upgrade::Unavailable, all).code, Some(454));
 }
 
@@ -165,8 +157,11 @@ fn imap() {
     let stripped: (bool, &[u8]) = (S, b"* OK [CAPABILITY IMAP4rev1 XXXXXXXA LOGINDISABLED] ready.\r\n");
     let found = denied(143, Dialect::Imap, Upgrade::NotOffered, &[stripped]);
     assert_eq!(found.stripped.as_deref(), Some("XXXXXXXA"));
-    let later: &[(bool, &[u8])] =
-        &[(S, b"* OK [CAPABILITY IMAP4rev1] ready.\r\n"), (C, b"a CAPABILITY\r\n"), (S, b"* CAPABILITY IMAP4rev1 STARTTLS\r\na OK done\r\n")];
+    let later: &[(bool, &[u8])] = &[
+        (S, b"* OK [CAPABILITY IMAP4rev1] ready.\r\n"),
+        (C, b"a CAPABILITY\r\n"),
+        (S, b"* CAPABILITY IMAP4rev1 STARTTLS\r\na OK done\r\n"),
+    ];
     denied(143, Dialect::Imap, Upgrade::NotAsked, later);
 }
 
@@ -219,7 +214,12 @@ fn xmpp() {
         (S, b"<?xml version='1.0'?><stream:stream from='lab.test'><stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>");
     let ask: (bool, &[u8]) = (C, b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     granted(5222, Dialect::Xmpp, &[open, features, ask, (S, b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")]);
-    denied(5222, Dialect::Xmpp, Upgrade::Refused, &[open, features, ask, (S, b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>")]);
+    denied(
+        5222,
+        Dialect::Xmpp,
+        Upgrade::Refused,
+        &[open, features, ask, (S, b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>")],
+    );
     let without: (bool, &[u8]) = (S, b"<stream:stream from='lab.test'><stream:features><mechanisms></mechanisms></stream:features>");
     denied(5222, Dialect::Xmpp, Upgrade::NotOffered, &[open, without]);
     let error: (bool, &[u8]) = (S, b"<stream:stream><stream:error><host-unknown xmlns='x'/></stream:error>");
@@ -245,7 +245,7 @@ fn mysql_greeting(tls: bool) -> Vec<u8> {
     let mut payload = b"\x0a8.0.36\0\x04\0\0\0abcdefgh\0".to_vec();
     payload.extend_from_slice(if tls { b"\xfe\xff" } else { b"\xfe\xf7" });
     payload.extend_from_slice(&[0x2d; 40]);
-    let mut packet = vec![payload.len() as u8, 0, 0, 0];
+    let mut packet = vec![u8::try_from(payload.len()).unwrap(), 0, 0, 0];
     packet.append(&mut payload);
     packet
 }
@@ -269,7 +269,12 @@ fn mysql() {
 fn rdp() {
     let ask: (bool, &[u8]) = (C, b"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00");
     granted(3389, Dialect::Rdp, &[ask, (S, b"\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x02\x1f\x08\x00\x02\x00\x00\x00")]);
-    let found = denied(3389, Dialect::Rdp, Upgrade::Refused, &[ask, (S, b"\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x03\x00\x08\x00\x05\x00\x00\x00")]);
+    let found = denied(
+        3389,
+        Dialect::Rdp,
+        Upgrade::Refused,
+        &[ask, (S, b"\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x03\x00\x08\x00\x05\x00\x00\x00")],
+    );
     assert_eq!(found.answer.as_deref(), Some("negotiation failure 5: HYBRID_REQUIRED_BY_SERVER"));
     denied(3389, Dialect::Rdp, Upgrade::NotOffered, &[ask, (S, b"\x03\x00\x00\x0b\x06\xd0\x00\x00\x12\x34\x00")]);
     let cookie = b"\x03\x00\x00\x2a\x25\xe0\x00\x00\x00\x00\x00Cookie: mstshash=joe\r\n\x01\x00\x08\x00\x0b\x00\x00\x00\x00";
@@ -279,7 +284,7 @@ fn rdp() {
 
 fn prelogin(kind: u8, encryption: u8) -> Vec<u8> {
     let options = [0x00, 0, 11, 0, 6, 0x01, 0, 17, 0, 1, 0xff, 9, 0, 0, 0, 0, 0, encryption];
-    let mut packet = vec![kind, 1, 0, 8 + options.len() as u8, 0, 0, 0, 0];
+    let mut packet = vec![kind, 1, 0, 26, 0, 0, 0, 0];
     packet.extend_from_slice(&options);
     packet
 }
@@ -290,7 +295,8 @@ fn tds() {
     denied(1433, Dialect::Tds, Upgrade::Refused, &[(C, &prelogin(0x12, 1)), (S, &prelogin(0x04, 2))]);
     let mut unwrap = super::Unwrap::default();
     let mut out = Vec::new();
-    let stream = [b"\x12\x01\x00\x0c\x00\x00\x00\x00\x16\x03".as_slice(), b"\x01\x00", b"\x12\x01\x00\x09\x00\x00\x00\x00\x05\x17\x03\x03"].concat();
+    let stream =
+        [b"\x12\x01\x00\x0c\x00\x00\x00\x00\x16\x03".as_slice(), b"\x01\x00", b"\x12\x01\x00\x09\x00\x00\x00\x00\x05\x17\x03\x03"].concat();
     for byte in stream.chunks(1) {
         unwrap.feed(byte, |run| out.extend_from_slice(run));
     }
@@ -312,7 +318,12 @@ fn nntp_sieve_irc() {
     let notice: (bool, &[u8]) = (S, b":irc.lab.test NOTICE * :*** Looking up your hostname\r\n");
     granted(6667, Dialect::Irc, &[notice, (C, b"STARTTLS\r\n"), (S, b":irc.lab.test 670 * :STARTTLS successful, go ahead\r\n")]);
     denied(6667, Dialect::Irc, Upgrade::Refused, &[notice, (C, b"STARTTLS\r\n"), (S, b":irc.lab.test 691 * :failure\r\n")]);
-    denied(6667, Dialect::Irc, Upgrade::NotOffered, &[notice, (C, b"CAP LS 302\r\n"), (S, b":irc.lab.test CAP * LS :multi-prefix sasl\r\n")]);
+    denied(
+        6667,
+        Dialect::Irc,
+        Upgrade::NotOffered,
+        &[notice, (C, b"CAP LS 302\r\n"), (S, b":irc.lab.test CAP * LS :multi-prefix sasl\r\n")],
+    );
 }
 
 #[test]
@@ -320,10 +331,16 @@ fn http_connect() {
     let ask: (bool, &[u8]) = (C, b"CONNECT www.lab.test:443 HTTP/1.1\r\nHost: www.lab.test:443\r\n\r\n");
     let found = granted(3128, Dialect::HttpConnect, &[ask, (S, b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n")]);
     assert_eq!(found.target.as_deref(), Some("www.lab.test:443"));
-    let found = denied(3128, Dialect::HttpConnect, Upgrade::Refused, &[ask, (S, b"HTTP/1.1 403 Access violation\r\nServer: tinyproxy\r\n\r\n<html>")]);
+    let found = denied(
+        3128,
+        Dialect::HttpConnect,
+        Upgrade::Refused,
+        &[ask, (S, b"HTTP/1.1 403 Access violation\r\nServer: tinyproxy\r\n\r\n<html>")],
+    );
     assert_eq!(found.answer.as_deref(), Some("HTTP/1.1 403 Access violation"));
     denied(3128, Dialect::HttpConnect, Upgrade::UpstreamFailed, &[ask, (S, b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n")]);
-    let auth: (bool, &[u8]) = (S, b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 5\r\n\r\nhello");
+    let auth: (bool, &[u8]) =
+        (S, b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 5\r\n\r\nhello");
     let found = denied(3128, Dialect::HttpConnect, Upgrade::AuthRequired, &[ask, auth]);
     assert_eq!(found.detail.as_deref(), Some("Proxy-Authenticate: Basic realm=\"x\""));
     let again: (bool, &[u8]) = (C, b"CONNECT www.lab.test:443 HTTP/1.1\r\nProxy-Authorization: Basic Zm9vOmJhcg==\r\n\r\n");
@@ -359,7 +376,8 @@ fn socks() {
     let ask: (bool, &[u8]) = (C, b"\x05\x01\x00\x03\x0cwww.lab.test\x01\xbb");
     let found = granted(1080, Dialect::Socks5, &[methods, (S, b"\x05\x00"), ask, (S, b"\x05\x00\x00\x01\0\0\0\0\0\0")]);
     assert_eq!(found.target.as_deref(), Some("www.lab.test:443"));
-    let found = denied(1080, Dialect::Socks5, Upgrade::UpstreamFailed, &[methods, (S, b"\x05\x00"), ask, (S, b"\x05\x05\x00\x01\0\0\0\0\0\0")]);
+    let found =
+        denied(1080, Dialect::Socks5, Upgrade::UpstreamFailed, &[methods, (S, b"\x05\x00"), ask, (S, b"\x05\x05\x00\x01\0\0\0\0\0\0")]);
     assert_eq!(found.answer.as_deref(), Some("reply 5: connection refused"));
     denied(1080, Dialect::Socks5, Upgrade::AuthRequired, &[methods, (S, b"\x05\xff")]);
     let login: &[(bool, &[u8])] = &[(C, b"\x05\x01\x02"), (S, b"\x05\x02"), (C, b"\x01\x03joe\x02pw"), (S, b"\x01\x01")];
@@ -411,13 +429,16 @@ fn what_is_clearly_not_tls_is_told_at_once() {
 fn a_server_greeting_after_a_client_hello_is_plaintext() {
     let mut preamble = Preamble::new(25);
     preamble.begun(Side::Client);
-    let Step::NotTls(found) = preamble.feed(Side::Server, b"220 mail.lab.test ESMTP\r\n", Mark::default()) else { panic!("a greeting is no TLS") };
+    let Step::NotTls(found) = preamble.feed(Side::Server, b"220 mail.lab.test ESMTP\r\n", Mark::default()) else {
+        panic!("a greeting is no TLS")
+    };
     assert_eq!((found.protocol, found.first.as_str()), ("SMTP", "220 mail.lab.test ESMTP"));
 }
 
 #[test]
 fn tls_may_begin_in_a_dialogue_that_is_not_understood() {
-    let outcome = play(5900, &turns(&[(S, b"RFB 003.008\n"), (C, b"RFB 003.008\n"), (S, b"\x01\x13"), (C, b"\x13"), (C, HELLO)]), usize::MAX);
+    let outcome =
+        play(5900, &turns(&[(S, b"RFB 003.008\n"), (C, b"RFB 003.008\n"), (S, b"\x01\x13"), (C, b"\x13"), (C, HELLO)]), usize::MAX);
     assert_eq!(outcome.client_tls, Some(13));
 }
 

@@ -33,7 +33,10 @@ pub(super) fn printable(bytes: &[u8]) -> String {
 pub(super) fn excerpt(bytes: &[u8]) -> String {
     let first = first_line(bytes);
     let head = first.get(..64).unwrap_or(first);
-    if !first.is_empty() && head.iter().all(|byte| (0x20..0x7f).contains(byte) || *byte == b'\t' || *byte >= 0x80) && std::str::from_utf8(head).is_ok_and(|_| true) {
+    if !first.is_empty()
+        && head.iter().all(|byte| (0x20..0x7f).contains(byte) || *byte == b'\t' || *byte >= 0x80)
+        && std::str::from_utf8(head).is_ok_and(|_| true)
+    {
         return printable(first);
     }
     let shown = bytes.get(..BINARY_SHOWN).unwrap_or(bytes);

@@ -22,7 +22,7 @@ impl Dialogue for Xmpp {
         let start = memchr::memrchr(b'<', said.bytes).unwrap_or(0);
         let tag = said.bytes.get(start..).unwrap_or_default();
         let whole = said.bytes.trim_ascii();
-        facts.say(&Said { bytes: if self.secret(tag, facts) { tag } else { whole }, ..*said });
+        facts.say(&Said { bytes: if is_secret(tag) { tag } else { whole }, ..*said });
         let name = tag.strip_prefix(b"<").unwrap_or(tag);
         if said.side == Side::Client {
             if starts_with(name, "starttls") {
@@ -56,11 +56,9 @@ impl Dialogue for Xmpp {
     }
 }
 
-impl Xmpp {
-    /// The text before a closing tag of a login step is a credential.
-    fn secret(&self, tag: &[u8], _: &PreambleFacts) -> bool {
-        starts_with(tag, "</auth") || starts_with(tag, "</response")
-    }
+/// The text before a closing tag of a login step is a credential.
+fn is_secret(tag: &[u8]) -> bool {
+    starts_with(tag, "</auth") || starts_with(tag, "</response")
 }
 
 fn empty_features(name: &[u8]) -> bool {
