@@ -3,6 +3,7 @@
 //! The library is sans-IO: bytes and timestamps go in, reports come out. See docs/ARCHITECTURE.md for the floors.
 
 pub mod anomaly;
+pub mod app;
 pub mod capture;
 pub mod cli;
 pub mod diagnosis;

@@ -25,7 +25,7 @@ struct Partition {
 impl Worker {
     pub(super) fn new(index: usize, workers: usize, policy: &Policy) -> Self {
         let share = (index..limits::PARTITIONS).step_by(workers);
-        let partitions = share.map(|_| Partition { table: Table::new(table_limits()), shared: Shared::new(policy.stall_after) }).collect();
+        let partitions = share.map(|_| Partition { table: Table::new(TableLimits::partition()), shared: Shared::new(policy.stall_after) }).collect();
         Self { partitions, workers }
     }
 
@@ -85,17 +85,4 @@ pub(super) struct Drained {
     pub(super) handshakes: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and were given up to stay within bounds.
     pub(super) half_open: Vec<crate::handshake::machine::HalfOpen>,
-}
-
-/// One partition's share of the bounds.
-fn table_limits() -> TableLimits {
-    TableLimits {
-        flows: limits::FLOWS / limits::PARTITIONS,
-        half_open: limits::HALF_OPEN / limits::PARTITIONS,
-        buffered_per_side: limits::BUFFERED_PER_SIDE,
-        buffered_total: limits::BUFFERED_TOTAL / limits::PARTITIONS,
-        half_open_idle: limits::HALF_OPEN_IDLE,
-        idle: limits::IDLE,
-        linger: limits::LINGER,
-    }
 }

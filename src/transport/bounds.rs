@@ -28,6 +28,24 @@ pub struct TableCounters {
     pub stray: u64,
 }
 
+impl TableCounters {
+    /// The counts of two tables together.
+    #[must_use]
+    pub const fn plus(&self, other: &Self) -> Self {
+        Self {
+            flows: self.flows + other.flows,
+            half_open: self.half_open + other.half_open,
+            evicted: self.evicted + other.evicted,
+            evicted_half_open: self.evicted_half_open + other.evicted_half_open,
+            buffer_overflows: self.buffer_overflows + other.buffer_overflows,
+            duplicates: self.duplicates + other.duplicates,
+            peak_flows: self.peak_flows + other.peak_flows,
+            settled_packets: self.settled_packets + other.settled_packets,
+            stray: self.stray + other.stray,
+        }
+    }
+}
+
 /// How long a connection may be quiet, and how much may be held. All in packet time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableLimits {

@@ -50,6 +50,30 @@ pub struct TcpFacts {
 }
 
 impl TcpFacts {
+    /// A connection of which only the first packet is known.
+    pub fn new(key: FlowKey, client_is_low: bool, roles: Roles, path: Path, first: Mark, interface: u32) -> Self {
+        Self {
+            key,
+            client_is_low,
+            roles,
+            path,
+            first,
+            last: first,
+            interface,
+            sides: PerSide::default(),
+            events: Vec::new(),
+            events_dropped: 0,
+            icmp: Vec::new(),
+            syn_rtt: None,
+            ack_rtt: None,
+            established: None,
+            simultaneous_open: false,
+            duplicates: 0,
+            fragmented_packets: 0,
+            clock_steps_back: 0,
+        }
+    }
+
     /// Exchanges the roles: everything that is kept by side, the sides of the events, and whom the ICMP errors are about.
     pub fn swap_sides(&mut self) {
         self.client_is_low = !self.client_is_low;

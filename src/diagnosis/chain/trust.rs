@@ -90,6 +90,19 @@ impl TrustStore {
         Ok(store.settle())
     }
 
+    /// This store and another together, under the name of the first that holds anything.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        let Some(anchors) = other.anchors else { return self };
+        if self.anchors.is_none() {
+            self.name = other.name;
+        }
+        self.anchors.get_or_insert_default().extend(anchors);
+        self.certificates.extend(other.certificates);
+        self.problems.extend(other.problems);
+        self.settle()
+    }
+
     /// What to call it in a sentence.
     pub fn name(&self) -> &str {
         &self.name

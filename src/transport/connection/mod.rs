@@ -67,26 +67,9 @@ impl<S: FlowSink> Connection<S> {
         let handshake = segment.flags.syn();
         let sender_is_client =
             if handshake { !segment.flags.ack() } else { roles::sender_is_client(segment.source(), segment.destination()) };
-        let facts = TcpFacts {
-            key: segment.key,
-            client_is_low: sender_is_client == segment.from_low,
-            roles: if handshake { Roles::Handshake } else { Roles::Guessed },
-            path: segment.path,
-            first: segment.mark,
-            last: segment.mark,
-            interface,
-            sides: PerSide::default(),
-            events: Vec::new(),
-            events_dropped: 0,
-            icmp: Vec::new(),
-            syn_rtt: None,
-            ack_rtt: None,
-            established: None,
-            simultaneous_open: false,
-            duplicates: 0,
-            fragmented_packets: 0,
-            clock_steps_back: 0,
-        };
+        let roles = if handshake { Roles::Handshake } else { Roles::Guessed };
+        let client_is_low = sender_is_client == segment.from_low;
+        let facts = TcpFacts::new(segment.key, client_is_low, roles, segment.path, segment.mark, interface);
         Self {
             sink: S::new(shared, &segment.key),
             facts,
