@@ -378,6 +378,30 @@ fn a_pipe_s_frames_are_delivered_as_they_come() {
     assert_eq!(source.inventory().inputs[0].damage, None);
 }
 
+/// A disk that fails behind its first bytes.
+struct Failing(io::Cursor<Vec<u8>>);
+
+impl Read for Failing {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(into)? {
+            0 => Err(io::Error::other("the disk is on fire")),
+            count => Ok(count),
+        }
+    }
+}
+
+#[test]
+fn an_error_of_reading_comes_after_the_frames_before_it_and_is_no_damage() {
+    let stream = Failing(io::Cursor::new(pcap([(1, "a"), (2, "b")])));
+    let mut source = open_stream(Path::new("disk"), Box::new(stream), None).unwrap();
+    let mut block = Block::default();
+    assert!(source.fill(&mut block).unwrap());
+    assert_eq!(block.len(), 2);
+    assert!(matches!(source.fill(&mut block), Err(Error::Read { path, .. }) if path == Path::new("disk")));
+    assert_eq!(source.inventory().inputs[0].damage, None);
+    assert!(!source.fill(&mut block).unwrap());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_fifo_is_read_beside_a_file_in_time_order() {
