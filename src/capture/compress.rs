@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use lz4_flex::frame::FrameDecoder;
 
 use crate::limits;
 
@@ -41,7 +42,7 @@ impl Compression {
         Ok(match self {
             Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
             Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
-            Self::Lz4 => Box::new(Lz4(lz4_flex::frame::FrameDecoder::new(packed))),
+            Self::Lz4 => Box::new(Lz4(FrameDecoder::new(Probe { packed, behind: &[] }))),
             Self::Xz => {
                 let stream = liblzma::stream::Stream::new_stream_decoder(limits::XZ_MEMORY, liblzma::stream::CONCATENATED)?;
                 Box::new(liblzma::bufread::XzDecoder::new_stream(packed, stream))
@@ -50,16 +51,48 @@ impl Compression {
     }
 }
 
-/// Reads on where the decoder stops at the end of a member though more follow.
-struct Lz4<R: Read>(lz4_flex::frame::FrameDecoder<R>);
+/// Makes up for two habits of the decoder: it stops at the end of a member though more follow, and it takes a missing end for an end.
+struct Lz4<R: Read>(FrameDecoder<Probe<R>>);
+
+/// What the decoder reads, with bytes put behind the end.
+struct Probe<R> {
+    packed: R,
+    behind: &'static [u8],
+}
 
 impl<R: BufRead> Read for Lz4<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
             let count = self.0.read(into)?;
-            if count > 0 || into.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
+            if count > 0 || into.is_empty() {
                 return Ok(count);
             }
+            if self.0.get_mut().packed.fill_buf()?.is_empty() {
+                break;
+            }
+        }
+        // zeros are an end mark and a checksum within a member; where a member should begin they are no magic number
+        self.0.get_mut().behind = &[0; 8];
+        match self.0.read(into) {
+            Err(error)
+                if error
+                    .get_ref()
+                    .and_then(|why| why.downcast_ref())
+                    .is_some_and(|why| matches!(why, lz4_flex::frame::Error::WrongMagicNumber)) =>
+            {
+                Ok(0)
+            }
+            Err(error) => Err(error),
+            Ok(_) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "unexpected end of file")),
+        }
+    }
+}
+
+impl<R: Read> Read for Probe<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.packed.read(into)? {
+            0 => self.behind.read(into),
+            count => Ok(count),
         }
     }
 }

@@ -24,19 +24,16 @@ fn kind(head: &[u8]) -> &'static str {
     if head.iter().all(|&byte| byte == 0) {
         return "filled with zero bytes";
     }
-    if head.len() < 4 {
-        return "too short to be a capture";
-    }
     // a character may be cut at the end
     let text = match std::str::from_utf8(head) {
         Ok(_) => head,
         Err(error) if error.error_len().is_none() => head.get(..error.valid_up_to()).unwrap_or_default(),
-        Err(_) => return "binary data of an unknown format",
+        Err(_) => &[],
     };
-    if text.iter().all(|&byte| byte >= 0x20 || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c)) {
-        "text"
-    } else {
-        "binary data of an unknown format"
+    match text {
+        [_, ..] if text.iter().all(|&byte| byte >= 0x20 || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c)) => "text",
+        _ if head.len() < 4 => "too short to be a capture",
+        _ => "binary data of an unknown format",
     }
 }
 
@@ -68,6 +65,8 @@ mod tests {
     fn names_what_people_pass_by_mistake() {
         assert_eq!(describe(b"", None), "it is empty");
         assert_eq!(describe(b"\x7fELF\x02\x01", None), "it is a program (ELF)");
+        assert_eq!(describe(b"hi\n", None), "it is text");
+        assert_eq!(describe(&[0xd4, 0xc3], None), "it is too short to be a capture");
         assert_eq!(describe(b"hello, world\n", None), "it is text");
         assert_eq!(describe("gr\u{fc}n".as_bytes().split_last().unwrap().1, None), "it is text");
         assert_eq!(describe(b"\x01\x02\xff\xfe\x00", None), "it is binary data of an unknown format");

@@ -34,8 +34,14 @@ impl Pcap {
         if len > header.longest {
             return Step::Damage(format!("a record claims a length of {len} bytes"));
         }
-        if record.iter().all(|&byte| byte == 0) {
-            return Step::Damage("there are zero bytes where a record should begin".to_owned());
+        if len == 0 && original_len == 0 {
+            if record.iter().all(|&byte| byte == 0) {
+                return Step::Damage("there are zero bytes where a record should begin".to_owned());
+            }
+            // files put together with `cat`: a header's time zone and accuracy are zero where a record has its lengths
+            if is_pcap(record) {
+                return self.file_header(bytes, cx);
+            }
         }
         let total = header.prefix + len as usize;
         if bytes.len() < total {
@@ -164,6 +170,19 @@ mod tests {
         let read = read_all(&file.bytes);
         assert_eq!(read.frames.len(), 1);
         assert!(read.inventory.inputs[0].damage.clone().unwrap().contains("zero bytes"));
+    }
+
+    #[test]
+    fn files_put_together_are_read_on() {
+        let mut one = PcapFile::new(false, 0xa1b2_c3d4, 1);
+        one.record(1, 2, b"abc", 3);
+        let mut two = PcapFile::new(true, 0xa1b2_3c4d, 101);
+        two.record(5, 6, b"defg", 4);
+        let read = read_all(&[one.bytes, two.bytes].concat());
+        let frames: Vec<_> =
+            read.frames.iter().map(|(head, bytes)| (head.time.nanos(), head.link.0, head.interface, bytes.as_slice())).collect();
+        assert_eq!(frames, [(1_000_002_000, 1, 0, b"abc".as_slice()), (5_000_000_006, 101, 1, b"defg")]);
+        assert_eq!(read.inventory.inputs[0].damage, None);
     }
 
     #[test]

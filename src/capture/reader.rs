@@ -3,7 +3,7 @@
 //! A fill reads into the block's own buffer, behind what was left of a record at the end of the fill before, and points at the frames there.
 //! The buffer grows beyond its usual size only for a single longer record, as its bytes arrive, up to [`limits::BLOCK_LEN`].
 
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::mem;
 use std::path::{Path, PathBuf};
 
@@ -112,7 +112,7 @@ impl Reader {
             }
             return Err(match failed {
                 Some(error) if source.compression.is_none() => Error::Read { path, source: error },
-                Some(error) => Error::NotACapture { path, why: format!("its {} data is damaged from the start ({error})", source.name()) },
+                Some(error) => Error::NotACapture { path, why: unpack_failure(source.name(), carry.len() as u64, &error) },
                 None => Error::NotACapture { path, why: magic::describe(&carry, source.compression) },
             });
         };
@@ -178,8 +178,7 @@ impl Reader {
                 Err(error) => {
                     end = true;
                     if self.source.compression.is_some() {
-                        let text =
-                            format!("the {} data is damaged after {} bytes ({error})", self.source.name(), self.offset + filled as u64);
+                        let text = unpack_failure(self.source.name(), self.offset + filled as u64, &error);
                         self.set_damage(inventory, text);
                     } else {
                         self.failed = Some(Error::Read { path: self.path.clone(), source: error });
@@ -314,6 +313,14 @@ impl Reader {
         if let Some(input) = inventory.inputs.get_mut(index) {
             input.damage.get_or_insert(text);
         }
+    }
+}
+
+/// Why decompression ended before its end.
+fn unpack_failure(compression: &str, bytes: u64, error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => format!("the {compression} data is cut off; {bytes} bytes could be decompressed"),
+        _ => format!("the {compression} data is damaged; {bytes} bytes could be decompressed ({error})"),
     }
 }
 

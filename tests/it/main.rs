@@ -16,3 +16,4 @@ mod support;
 mod threads;
 mod tls_oracle;
 mod verdicts;
+mod capture;
