@@ -91,7 +91,8 @@ fn the_same_failure_is_explained_once() {
     assert!(text.contains("certificate-expired (certain), alerted by the client, 12 times"), "{text}");
     assert!(text.contains("and 1 more: see --all or --json"), "{text}");
     let all = rendered(&samples::run(), 80, ALL);
-    assert!(!all.contains("more: see"), "{all}");
+    assert!(all.contains("and 1 more: see the list above"), "{all}");
+    assert_eq!(all.matches(":40123 ").count(), 1, "{all}");
 }
 
 #[test]
