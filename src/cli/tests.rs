@@ -136,6 +136,29 @@ fn options_are_converted() {
 }
 
 #[test]
+fn every_format_has_its_sink() {
+    for (arguments, begin, streams) in [
+        (&["a"] as &[&str], "night.pcapng: pcapng", false),
+        (&["a", "--all"], "2026-11-21\n09:00:12.031", true),
+        (&["a", "-q"], "2026-11-21 09:00:12.031  10.0.0.1:40112", true),
+        (&["a", "--json"], "{\"schema\":\"handshark/1\"", true),
+        (&["a", "--format", "csv"], "start,end,", true),
+        (&["a", "--format", "md"], "# TLS handshakes", false),
+    ] {
+        let options = read(arguments);
+        let mut out = Vec::new();
+        let mut sink = options.sink(&mut out, crate::output::style::Palette::PLAIN, None, false);
+        for report in samples::run() {
+            sink.report(&report).unwrap();
+        }
+        sink.finish().unwrap();
+        drop(sink);
+        assert!(String::from_utf8(out).unwrap().starts_with(begin), "{arguments:?}");
+        assert_eq!(options.streams(), streams, "{arguments:?}");
+    }
+}
+
+#[test]
 fn completions_and_manual_know_the_options() {
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell, Shell::Elvish] {
         let mut script = Vec::new();
