@@ -105,7 +105,7 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
                 layout.flow(out, INDENT, INDENT, &[(palette.dim, &format!("Part of incident {place}."))])?;
             }
             if !diagnosis.remedy.is_empty() {
-                layout.flow(out, INDENT, INDENT, &[(palette.dim, "Fix")])?;
+                layout.flow(out, INDENT, INDENT, &[(palette.strong, "Fix")])?;
                 for line in &diagnosis.remedy {
                     layout.advice(out, INDENT.saturating_add(2), line)?;
                 }
