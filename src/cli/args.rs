@@ -19,6 +19,7 @@ use crate::output::style::Color;
 #[derive(Debug, Parser)]
 #[command(
     name = "handshark",
+    bin_name = "handshark",
     version,
     styles = STYLES,
     arg_required_else_help = true,
@@ -42,7 +43,7 @@ enum Action {
     /// Without a cause, all causes are listed by family. Needs no capture.
     Explain {
         /// The cause's name, as reports give it
-        #[arg(value_name = "CAUSE", value_parser = values::cause_parser())]
+        #[arg(value_name = "CAUSE", hide_possible_values = true, value_parser = values::cause_parser())]
         cause: Option<Cause>,
         /// When to use colours
         #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
@@ -108,7 +109,7 @@ struct Read {
     no_trust: bool,
 
     /// Write one JSON object a line: every handshake, every incident, a summary (docs/SCHEMA.md)
-    #[arg(long, conflicts_with_all = ["format", "all", "quiet", "verbose"], help_heading = OUTPUT)]
+    #[arg(long, conflicts_with = "format", help_heading = OUTPUT)]
     json: bool,
 
     /// How to present the result
@@ -123,9 +124,9 @@ struct Read {
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     quiet: bool,
 
-    /// Show parameters, timing and fingerprints of what failed; say what is being done
-    #[arg(short, long, action = ArgAction::Count, help_heading = OUTPUT)]
-    verbose: u8,
+    /// Show parameters, timing and fingerprints of what failed
+    #[arg(short, long, help_heading = OUTPUT)]
+    verbose: bool,
 
     /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set)
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
@@ -139,7 +140,7 @@ struct Read {
     ///
     /// `failed` is any handshake that was alerted, reset, closed, stalled, refused or answered in plaintext; one that the capture cuts
     /// off is not. A cause counts wherever it is the verdict: `certificate-expired,path-mtu-black-hole`.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, value_parser = values::fail_on_parser(), help_heading = "For scripts")]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, hide_possible_values = true, value_parser = values::fail_on_parser(), help_heading = "For scripts")]
     fail_on: Vec<values::FailOnItem>,
 }
 
@@ -185,8 +186,8 @@ impl From<Read> for ReadOptions {
             all: read.all,
             verbosity: match (read.quiet, read.verbose) {
                 (true, _) => Verbosity::Quiet,
-                (false, 0) => Verbosity::Normal,
-                (false, _) => Verbosity::Verbose,
+                (false, false) => Verbosity::Normal,
+                (false, true) => Verbosity::Verbose,
             },
             color: read.color.into(),
             progress: !read.no_progress && !read.quiet,
@@ -229,7 +230,7 @@ const OUTPUT: &str = "Output";
 /// Beyond the number of partitions a thread has nothing to do; more are accepted so that scripts need not know it.
 const MOST_THREADS: i64 = 1024;
 
-const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   handshark night.pcapng                        why did handshakes fail?
   handshark --all -v night.pcapng               every handshake, in detail
@@ -247,7 +248,7 @@ Exit codes:
 
 `handshark read --help` explains every option.";
 
-const READ_EXAMPLES: &str = "\
+pub(super) const READ_EXAMPLES: &str = "\
 Examples:
   handshark read night.pcapng
   handshark read --json --stall-after 3s a.pcap b.pcap > verdicts.ndjson

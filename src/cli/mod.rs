@@ -67,12 +67,27 @@ pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
 pub fn man(out: &mut dyn Write) -> io::Result<()> {
     let mut command = command();
     command.build();
-    clap_mangen::Man::new(command.clone()).render(out)?;
-    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
-        let name = format!("{NAME}-{}", sub.get_name());
-        clap_mangen::Man::new(sub.clone().name(name)).render(out)?;
+    for sub in std::iter::once(&command).chain(command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")) {
+        let (name, examples) = match sub.get_name() {
+            NAME => (NAME.to_owned(), args::EXAMPLES),
+            "read" => (format!("{NAME}-read"), args::READ_EXAMPLES),
+            other => (format!("{NAME}-{other}"), ""),
+        };
+        // clap_mangen would fill the examples like prose.
+        clap_mangen::Man::new(sub.clone().name(name).after_help(None::<&str>).after_long_help(None::<&str>)).render(out)?;
+        if !examples.is_empty() {
+            writeln!(out, ".SH EXAMPLES\n.nf\n{}\n.fi", roff(examples.trim_start_matches("Examples:\n")))?;
+        }
     }
     Ok(())
+}
+
+/// Text for roff: backslashes and hyphens mean something to it, and so do dots and apostrophes at the start of a line.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let lines: Vec<_> =
+        text.lines().map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() }).collect();
+    lines.join("\n")
 }
 
 /// The program's name.

@@ -1,13 +1,21 @@
 //! What the command line asks for, validated.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::values::FailOnItem;
 use crate::diagnosis::cause::Cause;
-use crate::output::style::Color;
+use crate::output::Sink;
+use crate::output::csv::CsvSink;
+use crate::output::layout::Layout;
+use crate::output::line::LineSink;
+use crate::output::markdown::MarkdownSink;
+use crate::output::ndjson::NdjsonSink;
+use crate::output::style::{Color, Palette};
+use crate::output::text::{TextOptions, TextSink};
 use crate::output::view::{self, Kind};
 use crate::report::HandshakeReport;
 
@@ -36,6 +44,28 @@ pub struct ReadOptions {
     pub progress: bool,
     /// What makes the exit code 1.
     pub fail_on: FailOn,
+}
+
+impl ReadOptions {
+    /// The sink for what is asked, on a buffered stream. `columns`: the terminal's, where there is one. `flush_each`: send every line of NDJSON
+    /// on its way at once, for pipes.
+    pub fn sink<'a>(&self, out: impl Write + 'a, palette: Palette, columns: Option<usize>, flush_each: bool) -> Box<dyn Sink + 'a> {
+        match (self.format, self.verbosity) {
+            (Format::Json, _) => Box::new(NdjsonSink::new(out, flush_each)),
+            (Format::Csv, _) => Box::new(CsvSink::new(out)),
+            (Format::Markdown, _) => Box::new(MarkdownSink::new(out)),
+            (Format::Text, Verbosity::Quiet) => Box::new(LineSink::new(out, palette)),
+            (Format::Text, verbosity) => {
+                let options = TextOptions { all: self.all, verbose: verbosity == Verbosity::Verbose };
+                Box::new(TextSink::new(out, Layout::new(columns, palette), options))
+            }
+        }
+    }
+
+    /// Whether output is written while reading goes on: on the same terminal, progress would be in its way.
+    pub fn streams(&self) -> bool {
+        self.all || self.verbosity == Verbosity::Quiet || matches!(self.format, Format::Json | Format::Csv)
+    }
 }
 
 /// Whose certificates are trusted.

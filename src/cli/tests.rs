@@ -62,11 +62,12 @@ fn mistakes_are_answered_with_what_would_be_right() {
     assert!(error(&["explian", "certificate-expired"]).contains("explain"));
     assert!(error(&["explain", "certificate-expird"]).contains("did you mean certificate-expired"));
     assert!(error(&["--fail-on", "certificate-expird", "a"]).contains("did you mean certificate-expired"));
+    assert!(error(&["--fail-on", "cert-expired", "a"]).contains("did you mean certificate-expired"));
     assert!(error(&["--fail-on", "faild", "a"]).contains("did you mean failed"));
     assert!(error(&["--stall-after", "10", "a"]).contains("10s"));
     assert!(error(&["--jsn", "a"]).contains("--json"));
     assert!(error(&["--json"]).contains("FILE"));
-    assert!(error(&["--json", "--all", "a"]).contains("cannot be used with"));
+    assert!(error(&["--json", "--format", "csv", "a"]).contains("cannot be used with"));
 }
 
 #[test]
@@ -135,17 +136,44 @@ fn options_are_converted() {
 }
 
 #[test]
+fn every_format_has_its_sink() {
+    for (arguments, begin, streams) in [
+        (&["a"] as &[&str], "night.pcapng: pcapng", false),
+        (&["a", "--all"], "2026-11-21\n09:00:12.031", true),
+        (&["a", "-q"], "2026-11-21 09:00:12.031  10.0.0.1:40112", true),
+        (&["a", "--json"], "{\"schema\":\"handshark/1\"", true),
+        (&["a", "--format", "csv"], "start,end,", true),
+        (&["a", "--format", "md"], "# TLS handshakes", false),
+    ] {
+        let options = read(arguments);
+        let mut out = Vec::new();
+        let mut sink = options.sink(&mut out, crate::output::style::Palette::PLAIN, None, false);
+        for report in samples::run() {
+            sink.report(&report).unwrap();
+        }
+        sink.finish().unwrap();
+        drop(sink);
+        assert!(String::from_utf8(out).unwrap().starts_with(begin), "{arguments:?}");
+        assert_eq!(options.streams(), streams, "{arguments:?}");
+    }
+}
+
+#[test]
 fn completions_and_manual_know_the_options() {
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell, Shell::Elvish] {
         let mut script = Vec::new();
         completions(shell, &mut script).unwrap();
         let script = String::from_utf8(script).unwrap();
-        assert!(script.contains("stall-after") && script.contains("explain"), "{shell}");
+        assert!(["stall-after", "explain"].iter().all(|word| script.contains(word)), "{shell}");
+        // The others do not complete values.
+        if matches!(shell, Shell::Bash | Shell::Zsh | Shell::Fish) {
+            assert!(script.contains("certificate-expired"), "{shell}");
+        }
     }
     let mut page = Vec::new();
     man(&mut page).unwrap();
     let page = String::from_utf8(page).unwrap();
-    for part in ["handshark\\-read", "stall\\-after", "Exit codes"] {
+    for part in ["handshark\\-read", "stall\\-after", ".SH EXAMPLES", "\n  handshark \\-\\-all \\-v night.pcapng   "] {
         assert!(page.contains(part), "{part}");
     }
 }

@@ -80,9 +80,7 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Slugs<T> {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(
-            self.extra.into_iter().chain(Cause::ALL.iter().map(|cause| cause.slug())).map(|slug| PossibleValue::new(slug).hide(true)),
-        ))
+        Some(Box::new(self.extra.into_iter().chain(Cause::ALL.iter().map(|cause| cause.slug())).map(PossibleValue::new)))
     }
 }
 

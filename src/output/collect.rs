@@ -13,7 +13,6 @@ pub(super) struct Collected {
     /// Handshakes that did not simply complete, by kind, cause and server; after [`Collected::sort`] in the order to show.
     pub(super) groups: Vec<Group>,
     index: BTreeMap<(Kind, String, String), usize>,
-    entries: usize,
     /// Handshakes of groups that there was no room for, by kind.
     pub(super) beyond: BTreeMap<Kind, u64>,
     /// Incidents; after [`Collected::sort`] the worst first.
@@ -35,7 +34,7 @@ pub(super) struct Group {
     pub(super) kind: Kind,
     /// The one to show in full: the first of those that are the surest.
     pub(super) shown: HandshakeReport,
-    /// The others, as far as there was room.
+    /// The first of the others.
     pub(super) others: Vec<Entry>,
     /// All of them.
     pub(super) count: u64,
@@ -80,8 +79,7 @@ impl Collected {
         if let Some(group) = self.index.get(&key).and_then(|&place| self.groups.get_mut(place)) {
             count_one(&mut group.count);
             let surer = certainty(report) > certainty(&group.shown);
-            if self.entries < ENTRIES {
-                self.entries = self.entries.saturating_add(1);
+            if group.others.len() < OTHERS {
                 group.others.push(Entry::of(if surer { &group.shown } else { report }));
             }
             if surer {
@@ -230,8 +228,8 @@ fn short(text: &str) -> String {
 
 /// Groups kept: the screen shows some twenty, `--all` all of these.
 const GROUPS: usize = 1_000;
-/// Further handshakes of groups kept, some 200 bytes each.
-const ENTRIES: usize = 10_000;
+/// Further handshakes of a group kept and listed; with `--all` each has its line besides.
+const OTHERS: usize = 10;
 /// Incidents kept.
 const INCIDENTS: usize = 200;
 /// Findings on completed handshakes kept; they are looked through for each handshake that has one.
@@ -268,7 +266,7 @@ mod tests {
         for _ in 0..12_000 {
             collected.handshake(&samples::named("host0.test"));
         }
-        assert_eq!((collected.groups[0].others.len(), collected.groups[0].count), (ENTRIES, 12_001));
+        assert_eq!((collected.groups[0].others.len(), collected.groups[0].count), (OTHERS, 12_001));
         assert_eq!(collected.of_kind(Kind::Failed), 13_500);
     }
 

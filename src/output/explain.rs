@@ -30,9 +30,13 @@ pub fn page(out: &mut dyn Write, layout: &Layout, cause: Cause) -> io::Result<()
         0,
         &[(palette.bad, cause.slug()), (palette.dim, "  ("), (palette.dim, cause.family().name()), (palette.dim, ")")],
     )?;
-    let Some(Rule { title, page, .. }) = rules::of(cause) else {
-        return layout.prose(out, 0, "This cause is reserved in the schema; no rule reports it yet.");
-    };
+    match rules::of(cause) {
+        Some(rule) => rule_page(out, layout, rule),
+        None => layout.prose(out, 0, "This cause is reserved in the schema; no rule reports it yet."),
+    }
+}
+
+fn rule_page(out: &mut dyn Write, layout: &Layout, Rule { title, page, .. }: &Rule) -> io::Result<()> {
     layout.heading(out, 0, title)?;
     for (heading, text) in [
         ("What it means", page.meaning),
@@ -46,7 +50,7 @@ pub fn page(out: &mut dyn Write, layout: &Layout, cause: Cause) -> io::Result<()
         writeln!(out)?;
         layout.heading(out, 0, "How to fix it")?;
         for (situation, text) in page.fix {
-            layout.flow(out, 2, 2, &[(palette.strong, situation)])?;
+            layout.flow(out, 2, 2, &[(layout.palette.strong, situation)])?;
             paragraphs(out, layout, 4, text)?;
         }
     }
@@ -169,7 +173,13 @@ fn section(out: &mut dyn Write, layout: &Layout, heading: &str, text: &str) -> i
 }
 
 fn paragraphs(out: &mut dyn Write, layout: &Layout, indent: usize, text: &str) -> io::Result<()> {
+    let mut after_paragraph = false;
     for block in blocks(text) {
+        let is_paragraph = matches!(block, Block::Paragraph(_));
+        if after_paragraph && is_paragraph {
+            writeln!(out)?;
+        }
+        after_paragraph = is_paragraph;
         match block {
             Block::Paragraph(paragraph) => layout.prose(out, indent, &paragraph)?,
             Block::Commands(commands) => {
@@ -246,6 +256,60 @@ mod tests {
             assert!(text.starts_with(cause.slug()));
             assert!(text.lines().all(|line| width(line) <= 80 || line.trim_start().starts_with("$ ")), "{text}");
         }
+    }
+
+    const RULE: Rule = Rule {
+        cause: Cause::CertificateExpired,
+        title: "the server's certificate had expired when it was served",
+        page: crate::diagnosis::rule::Page {
+            meaning: "The certificate's notAfter lies before the time of the handshake.\nClients that check it leave.\n\nThe key is not at fault.",
+            recognised: "Up to TLS 1.2 the certificate is in clear.",
+            confused_with: "",
+            check: "What does the server serve now?\n\n$ openssl s_client -connect <host>:443 -servername <host> </dev/null",
+            fix: &[("In general", "Renew <host>, reload."), ("nginx", "$ nginx -t\n$ systemctl reload nginx")],
+            references: &["RFC 5280 section 4.1.2.5"],
+        },
+        check: |_| None,
+    };
+
+    #[test]
+    fn a_page_has_its_parts_in_order_and_no_empty_ones() {
+        let mut out = Vec::new();
+        rule_page(&mut out, &layout(), &RULE).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let expected = "\
+the server's certificate had expired when it was served
+
+What it means
+  The certificate's notAfter lies before the time of the handshake. Clients that
+  check it leave.
+
+  The key is not at fault.
+
+How it is recognised
+  Up to TLS 1.2 the certificate is in clear.
+
+What to check first
+  What does the server serve now?
+    $ openssl s_client -connect <host>:443 -servername <host> </dev/null
+
+How to fix it
+  In general
+    Renew <host>, reload.
+  nginx
+      $ nginx -t
+      $ systemctl reload nginx
+
+References
+  RFC 5280 section 4.1.2.5
+";
+        assert_eq!(text, expected);
+
+        let mut text = String::new();
+        push_page(&mut text, &RULE);
+        assert!(text.contains("\n**What to check first.**\n\nWhat does the server serve now?\n\n```sh\nopenssl s_client"), "{text}");
+        assert!(text.contains("\n*In general*\n\nRenew \\<host>, reload.\n"), "{text}");
+        assert!(!text.contains("What looks the same"), "{text}");
     }
 
     #[test]

@@ -37,7 +37,9 @@ impl Layout {
 
     /// Wraps runs of text at spaces (no-break spaces hold together and are shown as plain ones): `first` columns of indentation before the first line, `rest` before the others.
     pub fn flow(&self, out: &mut dyn Write, first: usize, rest: usize, spans: &[Span<'_>]) -> io::Result<()> {
-        let room = self.width.saturating_sub(rest.max(first)).max(20);
+        // However deep the indentation asked for, half of the width is left for the text.
+        let (first, rest) = (first.min(self.width / 2), rest.min(self.width / 2));
+        let room = self.width.saturating_sub(rest.max(first));
         let mut column = first;
         let mut fresh = true;
         write!(out, "{:first$}", "")?;
@@ -120,7 +122,11 @@ fn words(spans: &[Span<'_>], room: usize) -> Vec<Word> {
             if piece.is_empty() {
                 continue;
             }
-            let piece = clip(piece, LONGEST_WORD).replace(NO_BREAK, " ");
+            let mut piece = clip(piece, LONGEST_WORD).replace(NO_BREAK, " ");
+            // Where a line happens to break, a name must not look like a command to type.
+            if piece == "$" || piece.starts_with("$ ") {
+                piece.insert(0, '\\');
+            }
             match out.last_mut() {
                 Some(word) if glued && word.width.saturating_add(width(&piece)) <= room => {
                     word.width = word.width.saturating_add(width(&piece));
@@ -280,6 +286,14 @@ mod tests {
         let mut out = Vec::new();
         Layout::new(None, Palette::PLAIN).advice(&mut out, 0, "Ask for \n$ rm -rf").unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "Ask for \\n$ rm -rf\n");
+    }
+
+    #[test]
+    fn a_name_cannot_pose_as_a_command_where_a_line_breaks() {
+        for space in [' ', NO_BREAK] {
+            let text = format!("{} $ rm -rf /", "a".repeat(58)).replace("$ ", &format!("${space}"));
+            assert!(shown(60, 0, 0, &[(Style::new(), &text)]).lines().nth(1).unwrap().starts_with("\\$ rm"));
+        }
     }
 
     #[test]

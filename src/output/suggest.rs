@@ -1,24 +1,32 @@
 //! What someone may have meant.
 
-/// The candidates that look like `word`, the nearest first, at most three.
+/// The candidates that look like `word`, the nearest first, at most three: those with a typo or two; else those that hold it, or
+/// words that begin with each of its words (`cert-exp`); else those that sound alike.
 pub fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let word = word.to_lowercase().replace(['_', ' '], "-");
-    // The measure is quadratic in the length.
-    if word.len() > 64 {
+    // The measures are quadratic in the length.
+    if word.is_empty() || word.len() > 64 {
         return Vec::new();
     }
-    let mut found: Vec<(f64, &str)> = candidates
+    let mut found: Vec<(u8, f64, &str)> = candidates
         .into_iter()
         .filter_map(|candidate| {
-            let likeness =
-                if !word.is_empty() && candidate.contains(word.as_str()) { 0.95 } else { strsim::jaro_winkler(&word, candidate) };
-            let typos = strsim::damerau_levenshtein(&word, candidate);
-            (likeness > 0.88 || typos <= 2).then_some((likeness, candidate))
+            let likeness = strsim::jaro_winkler(&word, candidate);
+            let tier = if strsim::damerau_levenshtein(&word, candidate) <= 2 {
+                0
+            } else if candidate.contains(&word) || word.split('-').all(|part| candidate.split('-').any(|whole| whole.starts_with(part))) {
+                1
+            } else if likeness > 0.9 {
+                2
+            } else {
+                return None;
+            };
+            Some((tier, likeness, candidate))
         })
         .collect();
-    found.sort_by(|a, b| b.0.total_cmp(&a.0));
-    found.truncate(3);
-    found.into_iter().map(|(_, candidate)| candidate).collect()
+    found.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    let best = found.first().map(|(tier, ..)| *tier);
+    found.into_iter().filter(|(tier, ..)| Some(*tier) == best).take(3).map(|(.., candidate)| candidate).collect()
 }
 
 /// `; did you mean a, b or c?`, or nothing.
@@ -41,7 +49,8 @@ mod tests {
 
     #[test]
     fn typos_find_the_slug() {
-        assert_eq!(near_slugs("certificate-expird").first(), Some(&"certificate-expired"));
+        assert_eq!(near_slugs("certificate-expird"), ["certificate-expired"]);
+        assert_eq!(near_slugs("cert-exp"), ["certificate-expired", "client-certificate-expired"]);
         assert_eq!(near_slugs("Certificate_Expired").first(), Some(&"certificate-expired"));
         assert_eq!(near_slugs("tcp-refusd").first(), Some(&"tcp-refused"));
         assert!(near_slugs("mtu").contains(&"quic-mtu"));

@@ -252,9 +252,9 @@ pub struct CertificateReport {
     pub not_after: String,
     /// Names and addresses it stands for.
     pub san: Vec<String>,
-    /// Kind and size of its key: `RSA-2048`, `EC-P256`.
+    /// Kind and size of its key: `RSA-2048`, `EC-P-256`, `Ed25519`.
     pub key: String,
-    /// How it is signed.
+    /// How it is signed: `RSA-SHA256`, `ECDSA-SHA384`.
     pub signature: String,
     /// SHA-256 of the whole, hexadecimal.
     pub sha256: String,

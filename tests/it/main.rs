@@ -17,3 +17,4 @@ mod threads;
 mod tls_oracle;
 mod verdicts;
 mod capture;
+mod schema;

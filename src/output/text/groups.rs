@@ -105,7 +105,7 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
                 layout.flow(out, INDENT, INDENT, &[(palette.dim, &format!("Part of incident {place}."))])?;
             }
             if !diagnosis.remedy.is_empty() {
-                layout.flow(out, INDENT, INDENT, &[(palette.dim, "Fix")])?;
+                layout.flow(out, INDENT, INDENT, &[(palette.strong, "Fix")])?;
                 for line in &diagnosis.remedy {
                     layout.advice(out, INDENT.saturating_add(2), line)?;
                 }
@@ -242,9 +242,8 @@ fn others(out: &mut dyn Write, layout: &Layout, group: &Group, with_date: bool, 
     }
     let (plain, palette) = (Style::new(), layout.palette);
     layout.flow(out, INDENT, INDENT, &[(palette.dim, "The same")])?;
-    let shown = if options.all { usize::MAX } else { OTHERS };
     let ending = view::ending(&group.shown);
-    for Entry { start, client, server, ending: other, frames } in group.others.iter().take(shown) {
+    for Entry { start, client, server, ending: other, frames } in &group.others {
         let differs = if *other == ending { String::new() } else { format!("  {other}") };
         let indent = INDENT.saturating_add(2);
         layout.flow(
@@ -263,10 +262,10 @@ fn others(out: &mut dyn Write, layout: &Layout, group: &Group, with_date: bool, 
             ],
         )?;
     }
-    match more.saturating_sub(u64::try_from(group.others.len().min(shown)).unwrap_or(u64::MAX)) {
+    match more.saturating_sub(u64::try_from(group.others.len()).unwrap_or(u64::MAX)) {
         0 => Ok(()),
         hidden => {
-            let hint = if options.all { "--json" } else { "--all or --json" };
+            let hint = if options.all { "the list above" } else { "--all or --json" };
             layout.prose(out, INDENT.saturating_add(2), &format!("and {} more: see {hint}", count(hidden)))
         }
     }
@@ -321,8 +320,6 @@ const INDENT: usize = 3;
 const IN_FULL: usize = 20;
 /// Groups of a section named on one line after those.
 const IN_BRIEF: u64 = 20;
-/// Further handshakes of a group listed without `--all`.
-const OTHERS: usize = 10;
 /// Pieces of evidence shown: a verdict rests on a handful.
 const EVIDENCE: usize = 12;
 /// Findings on completed handshakes shown.

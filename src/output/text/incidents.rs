@@ -59,7 +59,7 @@ fn one(out: &mut dyn Write, layout: &Layout, place: usize, incident: &IncidentRe
         layout.labelled(out, 2, "What changed:", change)?;
     }
     if !incident.remedy.is_empty() {
-        layout.flow(out, 2, 2, &[(palette.dim, "Fix")])?;
+        layout.flow(out, 2, 2, &[(palette.strong, "Fix")])?;
         for line in &incident.remedy {
             layout.advice(out, 4, line)?;
         }

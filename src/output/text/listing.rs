@@ -20,7 +20,7 @@ pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepor
     };
     let detail = match kind {
         Kind::Completed | Kind::Troubled => negotiated(report),
-        Kind::Failed | Kind::Undecided => view::ending(report),
+        Kind::Failed | Kind::Undecided => report.handshake.outcome.clone(),
     };
     let spans = [
         (palette.dim, when(&report.handshake.start, false)),

@@ -22,7 +22,7 @@ mod summary;
 /// What to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TextOptions {
-    /// Every handshake on a line, the completed ones too, and no group cut short.
+    /// Every handshake on a line, the completed ones too, and every group in full.
     pub all: bool,
     /// Parameters, timing and fingerprints of what failed; notes of severity `info`; what was skipped.
     pub verbose: bool,

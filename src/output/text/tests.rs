@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::output::escape::{is_hazard, width};
 use crate::output::samples;
@@ -91,7 +93,8 @@ fn the_same_failure_is_explained_once() {
     assert!(text.contains("certificate-expired (certain), alerted by the client, 12 times"), "{text}");
     assert!(text.contains("and 1 more: see --all or --json"), "{text}");
     let all = rendered(&samples::run(), 80, ALL);
-    assert!(!all.contains("more: see"), "{all}");
+    assert!(all.contains("and 1 more: see the list above"), "{all}");
+    assert_eq!(all.matches(":40123 ").count(), 1, "{all}");
 }
 
 #[test]
@@ -200,4 +203,40 @@ fn dates_appear_when_there_is_more_than_one() {
     let text = shown(&[handshake(samples::expired(0)), handshake(late)]);
     assert!(text.contains("2026-11-21 09:00:12.031") && text.contains("2026-11-22 09:02:40.031"), "{text}");
     assert!(!shown(&[handshake(samples::expired(0))]).contains("2026-11-21 09:00:12.031"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_a_report_says_lines_are_safe_and_fit(
+        texts in prop::collection::vec(prop_oneof![any::<String>(), "[ -~株\u{301}\u{200b}]{0,300}"], 12),
+        frame in any::<u64>(),
+        times in any::<[u64; 2]>(),
+        columns in 0_usize..300,
+    ) {
+        let mut report = samples::stalled();
+        let text = |n: usize| texts[n].clone();
+        report.client.address = text(0);
+        report.handshake.start = text(1);
+        report.handshake.outcome = text(2);
+        report.handshake.timing.total_us = Some(times[0]);
+        report.diagnosis.cause = Some(text(3));
+        report.diagnosis.stopped_by = text(4);
+        report.diagnosis.summary = text(5);
+        report.diagnosis.remedy = vec![text(6), text(7)];
+        report.diagnosis.alternatives = vec![text(8)];
+        report.diagnosis.evidence[0].frame = Some(frame);
+        report.diagnosis.evidence[1].text = text(9);
+        report.diagnosis.evidence[2].time = Some("9999-12-31T23:59:59Z".to_owned());
+        report.capture.quality = vec![text(10)];
+        report.capture.last_frame = frame;
+        let mut summary = samples::summary();
+        summary.inputs[0].source = text(11);
+        (summary.frames, summary.bytes) = (frame, times[1]);
+        let text = rendered(&[handshake(report), Report::Summary(Box::new(summary))], columns, VERBOSE);
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("$ ")) {
+            prop_assert!(width(line) <= columns.clamp(60, 110), "{}", line);
+        }
+        prop_assert!(!text.chars().any(|c| c != '\n' && is_hazard(c)), "{:?}", text);
+    }
 }
