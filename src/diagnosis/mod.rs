@@ -8,6 +8,6 @@ pub mod rules;
 pub mod chain;
 pub mod knowledge;
 pub mod remedy;
-pub mod view;
 #[cfg(test)]
 pub mod testing;
+pub mod view;

@@ -19,10 +19,19 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A path that lost one direction altogether (`one-way-path`), a full accept queue (there the server repeats its SYN-ACK), or a SYN proxy on a firewall that accepted for a server which it cannot reach.",
         check: "Repeat with another server name, or without one, to the same address. If that is answered, the name is filtered.\n\n$ openssl s_client -connect <server-address>:443 -servername other.example\n\n$ openssl s_client -connect <server-address>:443 -noservername",
         fix: &[
-            ("own firewall or filter", "Look for the name in the logs of web filter, application control and DNS security with the action drop, and exempt it. Products often log only the end of the session."),
-            ("provider or country", "Compare with another network or a VPN. Encrypted ClientHello hides the name where both ends support it, but some filters drop exactly that: then try without."),
+            (
+                "own firewall or filter",
+                "Look for the name in the logs of web filter, application control and DNS security with the action drop, and exempt it. Products often log only the end of the session.",
+            ),
+            (
+                "provider or country",
+                "Compare with another network or a VPN. Encrypted ClientHello hides the name where both ends support it, but some filters drop exactly that: then try without.",
+            ),
             ("SYN proxy, DDoS protection", "The device answers the SYN itself and forwards later: see whether it can reach the server."),
-            ("Kubernetes", "NetworkPolicies of some plugins (Cilium with `toFQDNs` or L7 rules) drop by name after TCP is up: `hubble observe --verdict DROPPED`."),
+            (
+                "Kubernetes",
+                "NetworkPolicies of some plugins (Cilium with `toFQDNs` or L7 rules) drop by name after TCP is up: `hubble observe --verdict DROPPED`.",
+            ),
             ("cloud", "AWS Network Firewall and Azure Firewall with TLS SNI rules drop silently: look in their alert log for the name."),
         ],
         references: &["RFC 6066 section 3", "RFC 9505 (survey of filtering techniques), section 4.2"],

@@ -53,7 +53,9 @@ fn smaller_hello_worked(case: &Case<'_>) -> bool {
 /// The same client to the same endpoint with TLS 1.2 at most completed within seconds.
 fn older_version_worked(case: &Case<'_>) -> bool {
     case.knowledge.related.iter().any(|other| {
-        other.same_endpoint && other.outcome == Outcome::Completed && other.highest_version.is_some_and(|version| version < ProtocolVersion::TLS13)
+        other.same_endpoint
+            && other.outcome == Outcome::Completed
+            && other.highest_version.is_some_and(|version| version < ProtocolVersion::TLS13)
     })
 }
 
