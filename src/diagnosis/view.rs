@@ -375,7 +375,7 @@ impl<'a> View<'a> {
     }
 
     /// Frames at which something new was said or decided, in no order.
-    fn landmarks(&self) -> Vec<Mark> {
+    fn landmarks(self) -> Vec<Mark> {
         let facts = self.handshake;
         let spans = [
             facts.server_hello.as_ref().map(|seen| (seen.first, seen.mark)),

@@ -46,8 +46,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() || view.spoke(Side::Server) || flooded(case) {
         return None;
     }
-    if syn_ignored(&view) {
-        return syn_ignored_by_busy_server(case, &view);
+    if syn_ignored(view) {
+        return syn_ignored_by_busy_server(case, view);
     }
     let answer = view.server().syn.filter(|syn| syn.count >= 2)?;
     let hello = view.client().first_data?;
@@ -56,11 +56,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     // Seen at the client alone this is as much a path that loses the client's packets.
     let at_server = view.near_side() == Some(Side::Server);
-    let confidence = match (at_server, accepts_without_serving(case), view.same_link()) {
-        (true, _, _) => Confidence::Certain,
-        (_, true, _) => Confidence::Strong,
-        (_, _, true) => Confidence::Strong,
-        _ => return None,
+    let confidence = if at_server {
+        Confidence::Certain
+    } else if accepts_without_serving(case) || view.same_link() {
+        Confidence::Strong
+    } else {
+        return None;
     };
     Some(
         Finding::new(
@@ -81,7 +82,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-fn syn_ignored_by_busy_server(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn syn_ignored_by_busy_server(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if !syn_repeated(view) || !accepts_without_serving(case) {
         return None;
     }

@@ -47,7 +47,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let syn = view.client().syn.filter(|syn| syn.count >= 2)?;
     let delay = view.server().syn.map_or(syn.last, |answer| answer.first).time.since(syn.first.time);
     let answered = view.server().packets > 0;
-    if facts.outcome == Outcome::Completed && delay < NOTICEABLE || !answered && !syn_ignored(&view) {
+    if facts.outcome == Outcome::Completed && delay < NOTICEABLE || !answered && !syn_ignored(view) {
         return None;
     }
     if facts.outcome != Outcome::Completed && view.is_up() {

@@ -43,13 +43,13 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if !view.failed_over_tcp() || !syn_ignored(&view) {
+    if !view.failed_over_tcp() || !syn_ignored(view) {
         return None;
     }
     let syn = view.client().syn?;
     let server = case.handshake.server;
     let span = syn.last.time.since(syn.first.time);
-    let confidence = match (syn_repeated(&view), flooded(case) || accepts_without_serving(case)) {
+    let confidence = match (syn_repeated(view), flooded(case) || accepts_without_serving(case)) {
         (true, false) => Confidence::Certain,
         (true, true) => Confidence::Likely,
         (false, _) => Confidence::Strong,

@@ -37,7 +37,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let alert = facts.deciding_alert().filter(|alert| alert.from == Side::Server && !alert.encrypted)?;
-    let (confidence, why) = suspicion(case, &view, alert)?;
+    let (confidence, why) = suspicion(case, view, alert)?;
     let code = alert.alert.map_or_else(|| "an alert".to_owned(), |alert| format!("alert {} ({})", alert.description, alert.description.0));
     let mut finding = Finding::new(
         Cause::AlertForged,
@@ -62,7 +62,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-fn suspicion(case: &Case<'_>, view: &View<'_>, alert: &AlertSeen) -> Option<(Confidence, String)> {
+fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<(Confidence, String)> {
     let facts = case.handshake;
     if let Some(answer) = facts.server_hello.as_ref().or(facts.hello_retry.as_ref()).filter(|answer| answer.first.frame > alert.mark.frame)
     {

@@ -39,7 +39,7 @@ pub(super) fn names_a_portal(text: &str) -> bool {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    let finding = redirected(case, &view).or_else(|| portal_certificate(case, &view))?;
+    let finding = redirected(case, view).or_else(|| portal_certificate(case, view))?;
     Some(
         finding
             .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { facts.stopped_by })
@@ -48,7 +48,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-fn redirected(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn redirected(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let answer = case.handshake.plaintext.server.as_ref().filter(|seen| seen.what.protocol == "HTTP")?;
     let location = answer.what.location.as_deref().unwrap_or_default();
     let required = answer.what.http_status == Some(NETWORK_AUTHENTICATION_REQUIRED);
@@ -67,7 +67,7 @@ fn redirected(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
     )
 }
 
-fn portal_certificate(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn portal_certificate(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let chain = case.chain.filter(|chain| chain.covers_name == Some(false))?;
     let leaf = chain.certificates.get(chain.leaf)?;

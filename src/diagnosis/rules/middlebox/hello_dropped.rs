@@ -44,16 +44,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() {
         return None;
     }
-    let copies = hello_lost(&view)?;
+    let copies = hello_lost(view)?;
     let segment = view.repeated_in_vain(Side::Client).next()?;
     let others = case.knowledge.completed_other_names;
-    let confidence = match (copies, others) {
-        (_, 1..) => Confidence::Strong,
-        (3.., 0) => Confidence::Strong,
-        _ => Confidence::Likely,
-    };
+    let confidence = if others > 0 || copies >= 3 { Confidence::Strong } else { Confidence::Likely };
     // Size or a pause explain it better, when there are any: then this stands back.
-    let explained = view.hello_is_large() || paused_before_hello(&view);
+    let explained = view.hello_is_large() || paused_before_hello(view);
     let mut finding = Finding::new(
         Cause::ClientHelloDropped,
         if explained { Confidence::Likely } else { confidence },

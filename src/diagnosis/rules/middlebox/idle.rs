@@ -53,11 +53,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() || !view.is_up() {
         return None;
     }
-    Side::BOTH.into_iter().find_map(|side| dropped(case, &view, side)).or_else(|| reset(case, &view))
+    Side::BOTH.into_iter().find_map(|side| dropped(case, view, side)).or_else(|| reset(case, view))
 }
 
 /// The first segment after the pause is repeated in vain.
-fn dropped(case: &Case<'_>, view: &View<'_>, side: Side) -> Option<Finding> {
+fn dropped(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let segment = view.repeated_in_vain(side).min_by_key(|segment| segment.offset)?;
     let pause = view.pause_before(segment);
     // A SYN-ACK that is repeated means that the connection never was whole.
@@ -87,7 +87,7 @@ fn dropped(case: &Case<'_>, view: &View<'_>, side: Side) -> Option<Finding> {
 }
 
 /// The first segment after the pause is answered by a RST of the other side, at once.
-fn reset(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn reset(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let ending = view.first_end()?;
     ending.reset?;
     let asker = ending.side.other();

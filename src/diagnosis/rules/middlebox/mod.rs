@@ -35,7 +35,7 @@ pub const RULES: &[&Rule] = &[
 
 /// The ClientHello was sent again and again, nothing of it was acknowledged, and the connection was up on both sides: the server did not
 /// repeat its SYN-ACK. How often it was sent.
-fn hello_lost(view: &View<'_>) -> Option<u32> {
+fn hello_lost(view: View<'_>) -> Option<u32> {
     let copies = view.hello_copies();
     let server_up = view.server().syn.is_none_or(|syn| syn.count == 1);
     (view.hello_begun() && view.hello_unacked() && copies >= 2 && server_up && !view.server_spoke_after_hello()).then_some(copies)
@@ -60,7 +60,7 @@ fn older_version_worked(case: &Case<'_>) -> bool {
 }
 
 /// The hello waited for so long before it was sent that a device may have forgotten the connection.
-fn paused_before_hello(view: &View<'_>) -> bool {
+fn paused_before_hello(view: View<'_>) -> bool {
     view.repeated_in_vain(Side::Client).next().is_some_and(|segment| view.pause_before(segment) >= idle::SHORTEST_PAUSE)
 }
 

@@ -43,7 +43,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// What speaks against a RST's being genuine, from weak to conclusive.
-fn suspicion(case: &Case<'_>, view: &View<'_>, side: Side, reset: &Reset) -> Option<(Confidence, String)> {
+fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Option<(Confidence, String)> {
     if reset.to_syn {
         return None;
     }
@@ -72,7 +72,7 @@ fn suspicion(case: &Case<'_>, view: &View<'_>, side: Side, reset: &Reset) -> Opt
 }
 
 /// The RST acknowledges bytes that were captured less than the round trip from here to that side before it.
-fn earlier_than_possible(case: &Case<'_>, view: &View<'_>, side: Side, reset: &Reset) -> Option<String> {
+fn earlier_than_possible(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Option<String> {
     let leg = match side {
         Side::Server => case.handshake.tcp.syn_rtt,
         Side::Client => case.handshake.tcp.ack_rtt,
@@ -94,7 +94,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let end = view.first_end();
     let candidates = Side::BOTH.into_iter().flat_map(|side| view.side(side).resets.iter().map(move |reset| (side, reset)));
     let (side, reset, (confidence, why)) = candidates
-        .filter_map(|(side, reset)| suspicion(case, &view, side, reset).map(|found| (side, reset, found)))
+        .filter_map(|(side, reset)| suspicion(case, view, side, reset).map(|found| (side, reset, found)))
         .min_by_key(|(_, reset, _)| reset.mark.frame)?;
     let completed_before = facts.outcome == Outcome::Completed;
     let decides = !completed_before && end.is_some_and(|ending| ending.mark.frame >= reset.mark.frame);

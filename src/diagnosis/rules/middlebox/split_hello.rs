@@ -61,10 +61,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if case.knowledge.completed_with_large_hello > 0 && !smaller_hello_worked(case) {
         return None;
     }
-    let fate = second_part_lost(&view)
-        .or_else(|| second_part_missing(&view))
-        .or_else(|| wholly_lost(case, &view))
-        .or_else(|| not_understood(case, &view))?;
+    let fate = second_part_lost(view)
+        .or_else(|| second_part_missing(view))
+        .or_else(|| wholly_lost(case, view))
+        .or_else(|| not_understood(case, view))?;
     let mark = view.hello_mark()?;
     let mut finding = Finding::new(
         Cause::SplitClientHello,
@@ -88,7 +88,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Near the client: what is acknowledged ends inside the hello, and the rest, no larger than what passed, is repeated in vain.
-fn second_part_lost(view: &View<'_>) -> Option<Fate> {
+fn second_part_lost(view: View<'_>) -> Option<Fate> {
     let (start, end) = view.hello_span()?;
     let acked = view.client().acked;
     let rest = view.repeated_in_vain(Side::Client).find(|segment| segment.offset >= acked && segment.offset < end)?;
@@ -104,7 +104,7 @@ fn second_part_lost(view: &View<'_>) -> Option<Fate> {
 }
 
 /// Near the server: the first full segment arrived, the rest never did.
-fn second_part_missing(view: &View<'_>) -> Option<Fate> {
+fn second_part_missing(view: View<'_>) -> Option<Fate> {
     let large = u64::from(view.client().largest_segment) >= FULL_SEGMENT;
     let missing = !view.hello_whole() && view.hole(Side::Client).is_none() && view.client().acked >= view.client().highest;
     (missing && large && view.waited()).then(|| Fate {
@@ -116,7 +116,7 @@ fn second_part_missing(view: &View<'_>) -> Option<Fate> {
 }
 
 /// Nothing of it was acknowledged: a size that the path cannot take would have let its short last part pass.
-fn wholly_lost(case: &Case<'_>, view: &View<'_>) -> Option<Fate> {
+fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
     let copies = hello_lost(view).filter(|_| view.hello_is_large())?;
     Some(Fate {
         confidence: if smaller_hello_worked(case) { Confidence::Strong } else { Confidence::Likely },
@@ -127,7 +127,7 @@ fn wholly_lost(case: &Case<'_>, view: &View<'_>) -> Option<Fate> {
 }
 
 /// All of it was acknowledged, and the answer is silence, FIN or RST.
-fn not_understood(case: &Case<'_>, view: &View<'_>) -> Option<Fate> {
+fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
     if !view.hello_is_large() || !view.hello_acked() || view.server_spoke_after_hello() || view.client().snaplen_cut > 0 {
         return None;
     }

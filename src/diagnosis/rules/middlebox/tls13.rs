@@ -53,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !hello.what.offers(ProtocolVersion::TLS13) {
         return None;
     }
-    let lost = hello_lost(&view).map(|copies| format!("the ClientHello was sent {copies} times and never acknowledged"));
+    let lost = hello_lost(view).map(|copies| format!("the ClientHello was sent {copies} times and never acknowledged"));
     let answer_lost = || {
         let segment = view.repeated_in_vain(Side::Server).next().filter(|_| facts.is_tls13() && view.server().acked == 0)?;
         Some(format!("the TLS 1.3 answer was sent {} times and never acknowledged", segment.copies))

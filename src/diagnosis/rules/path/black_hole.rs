@@ -58,11 +58,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Side::BOTH
         .into_iter()
-        .find_map(|side| at_sender(case, &view, side))
-        .or_else(|| Side::BOTH.into_iter().find_map(|side| at_receiver(case, &view, side)))
+        .find_map(|side| at_sender(case, view, side))
+        .or_else(|| Side::BOTH.into_iter().find_map(|side| at_receiver(case, view, side)))
 }
 
-fn at_sender(case: &Case<'_>, view: &View<'_>, side: Side) -> Option<Finding> {
+fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let segment = view.black_hole(side)?;
     let message = view.message_at(side, segment.offset);
     let passed = view.side(side).largest_acked_segment;
@@ -90,7 +90,7 @@ fn at_sender(case: &Case<'_>, view: &View<'_>, side: Side) -> Option<Finding> {
     Some(advice(case, finding.or_else(alternatives)))
 }
 
-fn at_receiver(case: &Case<'_>, view: &View<'_>, side: Side) -> Option<Finding> {
+fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let hole = view.hole(side).filter(|hole: &Hole| view.hole_is_full_size(side, *hole))?;
     if !view.waited() {
         return None;

@@ -47,12 +47,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     match case.handshake.outcome {
         Outcome::Incomplete => None,
-        Outcome::Completed => delayed(case, &view),
-        _ => stopped(case, &view),
+        Outcome::Completed => delayed(case, view),
+        _ => stopped(case, view),
     }
 }
 
-fn delayed(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let loss = view.loss_delay()?;
     // A packet that was too big and was sent again smaller was not lost by chance.
     let resized = case.handshake.tcp.icmp.iter().any(|note| matches!(note.kind, IcmpKind::TooBig(_)));
@@ -80,7 +80,7 @@ fn delayed(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
     )
 }
 
-fn stopped(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn stopped(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if !view.is_tcp() || !view.is_up() {
         return None;
     }
@@ -99,7 +99,7 @@ fn stopped(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
 }
 
 /// Something behind the lost segment arrived, or something before it: the path works, this segment does not get through.
-fn at_sender(view: &View<'_>, side: Side) -> Option<Finding> {
+fn at_sender(view: View<'_>, side: Side) -> Option<Finding> {
     let sender = view.side(side);
     let victim = view.repeated_in_vain(side).max_by_key(|segment| segment.copies)?;
     if view.black_hole(side).is_some() || sender.acked == 0 && !sender.outstanding.iter().any(|segment| segment.sacked) {
@@ -118,7 +118,7 @@ fn at_sender(view: &View<'_>, side: Side) -> Option<Finding> {
     )
 }
 
-fn at_receiver(view: &View<'_>, side: Side) -> Option<Finding> {
+fn at_receiver(view: View<'_>, side: Side) -> Option<Finding> {
     let hole = view.hole(side).filter(|hole| !view.hole_is_full_size(side, *hole))?;
     let message = view.message_at(side, view.side(side).highest.saturating_sub(hole.len + hole.stranded));
     let finding = Finding::new(

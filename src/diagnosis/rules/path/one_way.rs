@@ -39,9 +39,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() {
         return None;
     }
-    let finding = unheard_ack(case, &view)
-        .or_else(|| unheard_client(case, &view))
-        .or_else(|| Side::BOTH.into_iter().find_map(|side| gone(&view, side)))?;
+    let finding = unheard_ack(case, view)
+        .or_else(|| unheard_client(case, view))
+        .or_else(|| Side::BOTH.into_iter().find_map(|side| gone(view, side)))?;
     Some(
         finding
             .stopped_by(StoppedBy::Network)
@@ -52,7 +52,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Near the client: the server repeats its SYN-ACK, so the client's acknowledgment and data do not arrive.
-fn unheard_ack(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn unheard_ack(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let answer = view.server().syn.filter(|syn| syn.count >= 2)?;
     let data = view.client().first_data?;
     if view.client().acked > 0 || view.spoke(Side::Server) || view.client().retransmits == 0 {
@@ -75,7 +75,7 @@ fn unheard_ack(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
 }
 
 /// Near the server: its SYN-ACK is never acknowledged, and the client, which does not repeat its SYN, must have got it.
-fn unheard_client(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn unheard_client(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let answer = view.server().syn.filter(|syn| syn.count >= 3)?;
     let syn = view.client().syn.filter(|syn| syn.count == 1)?;
     if view.spoke(Side::Client)
@@ -102,7 +102,7 @@ fn unheard_client(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
 }
 
 /// A side that was heard before is heard no more: it repeats in vain, and nothing comes back.
-fn gone(view: &View<'_>, side: Side) -> Option<Finding> {
+fn gone(view: View<'_>, side: Side) -> Option<Finding> {
     let sender = view.side(side);
     let victim = view.repeated_in_vain(side).filter(|segment| segment.copies >= 3).min_by_key(|segment| segment.offset)?;
     if sender.acked == 0 || victim.offset < sender.acked || sender.outstanding.iter().any(|segment| segment.sacked) {

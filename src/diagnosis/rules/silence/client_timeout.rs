@@ -40,7 +40,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let late = view.server().last_data.filter(|mark| {
         mark.frame > ending.mark.frame && facts.server_hello.as_ref().is_none_or(|seen| seen.mark.frame > ending.mark.frame)
     });
-    let waited = ending.mark.time.since(late.map_or(view.last_progress().time, |_| hello.time));
+    let since = if late.is_some() { hello } else { view.last_progress() };
+    let waited = ending.mark.time.since(since.time);
     let servers_turn = view.awaited().is_some_and(|awaited| awaited.side == Side::Server) || late.is_some();
     if !servers_turn || waited < LEAST {
         return None;

@@ -46,7 +46,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let ending = view.ended_by(Side::Server).filter(|ending| ending.reset.is_some_and(|reset| !reset.to_syn))?;
     let silent = !view.spoke(Side::Client);
-    if silent && view.waited() || !silent && !view.hello_begun() || view.spoke(Side::Server) && silent {
+    // Before the ClientHello only a side that closes at once is meant: later is a time limit, and after a greeting another dialogue.
+    let at_once = silent && !view.waited() && !view.spoke(Side::Server);
+    if !at_once && (silent || !view.hello_begun()) {
         return None;
     }
     let after = view.hello_mark().or(facts.tcp.established).unwrap_or(ending.mark);
