@@ -1,1 +1,136 @@
-//! x
+//! Hand-built handshakes for the tests of rules: facts as a transport and a machine would have gathered them.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
+use crate::handshake::Handshake;
+use crate::handshake::facts::{Hidden, Outcome, PartialMessage, Protocol, Stage, StoppedBy};
+use crate::time::{Mark, Timestamp};
+use crate::transport::{Close, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts};
+
+/// A frame and its time in milliseconds.
+pub fn at(frame: u64, millis: i64) -> Mark {
+    Mark { frame, time: Timestamp::from_nanos(millis * 1_000_000) }
+}
+
+/// A SYN or SYN-ACK of an ordinary host.
+pub fn syn(first: Mark, last: Mark, count: u32, ttl: u8) -> SynFacts {
+    SynFacts {
+        first,
+        last,
+        count,
+        isn: 1,
+        ttl,
+        mss: Some(1460),
+        window_scale: Some(7),
+        sack: true,
+        data_len: 0,
+        fast_open: false,
+        resent_without_data: false,
+        acked: None,
+    }
+}
+
+/// A segment that was sent `copies` times and never acknowledged.
+pub fn outstanding(offset: u64, len: u32, first: Mark, last: Mark, copies: u32) -> Outstanding {
+    Outstanding { offset, len, ip_len: len + 52, first, last, copies, sacked: false }
+}
+
+/// A RST that fits exactly.
+pub fn reset(mark: Mark, ttl: u8) -> Reset {
+    Reset { mark, seq_distance: 0, ack_distance: Some(0), in_window: true, ttl, ip_id: None, packets_after: 0, data_after: 0, to_syn: false }
+}
+
+/// An event.
+pub fn event(mark: Mark, side: Side, kind: TcpEventKind) -> TcpEvent {
+    TcpEvent { mark, side, kind }
+}
+
+/// A connection that came up within 20 ms, seen near the client, over which nothing was said, given up as stalled after a minute.
+pub fn connected() -> Handshake {
+    let client = Endpoint::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 40_000);
+    let server = Endpoint::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)), 443);
+    let (key, client_is_low) = FlowKey::new(Transport::Tcp, client, server, 0);
+    let side = |syn, ttl, last| SideFacts { syn: Some(syn), packets: 2, ttl: Some(ttl), last_packet: Some(last), ..SideFacts::default() };
+    let tcp = TcpFacts {
+        key,
+        client_is_low,
+        roles: Roles::Handshake,
+        path: Path::default(),
+        first: at(1, 0),
+        last: at(3, 20),
+        interface: 0,
+        sides: PerSide { client: side(syn(at(1, 0), at(1, 0), 1, 64), 64, at(3, 20)), server: side(syn(at(2, 20), at(2, 20), 1, 55), 55, at(2, 20)) },
+        events: Vec::new(),
+        events_dropped: 0,
+        icmp: Vec::new(),
+        syn_rtt: Some(Duration::from_millis(20)),
+        ack_rtt: Some(Duration::from_micros(50)),
+        established: Some(at(3, 20)),
+        simultaneous_open: false,
+        duplicates: 0,
+        fragmented_packets: 0,
+        clock_steps_back: 0,
+    };
+    Handshake {
+        client,
+        server,
+        tcp,
+        close: Close::EndOfCapture,
+        closed_at: at(99, 60_000),
+        protocol: Protocol::Tls,
+        preamble: None,
+        plaintext: PerSide::default(),
+        client_hellos: Vec::new(),
+        partial_client_hello: None,
+        partial_server_message: None,
+        hello_retry: None,
+        server_hello: None,
+        server_chain: None,
+        client_chain: None,
+        staple: None,
+        server_key_exchange: None,
+        certificate_request: None,
+        server_hello_done: None,
+        client_key_exchange: None,
+        client_certificate_verify: None,
+        session_ticket: None,
+        hello_request: None,
+        change_cipher_spec: PerSide::default(),
+        finished: PerSide::default(),
+        application_data: PerSide::default(),
+        application_records: PerSide::default(),
+        tickets_seen: 0,
+        hidden: Hidden::default(),
+        encrypted: PerSide::default(),
+        alerts: Vec::new(),
+        resumption: None,
+        early_data_offered: false,
+        early_data_records: 0,
+        renegotiation: None,
+        anomalies: Vec::new(),
+        history: String::new(),
+        decrypted: false,
+        stage: Stage::Connect,
+        outcome: Outcome::Stalled,
+        stopped_by: StoppedBy::Client,
+        end: None,
+    }
+}
+
+/// The same with the first `have` of `want` bytes of a ClientHello sent at 25 ms (frame 4) in one segment, not acknowledged yet.
+pub fn partial_hello(have: u32, want: usize) -> Handshake {
+    let mut facts = connected();
+    facts.stage = Stage::ClientHello;
+    facts.partial_client_hello = Some(PartialMessage { message: Some(1), have: have as usize, want, mark: at(4, 25) });
+    let client = &mut facts.tcp.sides.client;
+    client.data_packets = 1;
+    client.bytes_seen = u64::from(have);
+    client.highest = u64::from(have);
+    client.largest_segment = have;
+    client.first_data = Some(at(4, 25));
+    client.last_data = Some(at(4, 25));
+    client.last_packet = Some(at(4, 25));
+    facts
+}

@@ -90,7 +90,9 @@ impl<'a> View<'a> {
     /// The TCP connection came up: the client's acknowledgment of the SYN-ACK was seen, or payload, which implies it.
     pub fn is_up(&self) -> bool {
         let tcp = &self.handshake.tcp;
-        tcp.established.is_some() || self.server().data_packets > 0 || (self.server().syn.is_some() || !tcp.saw_start()) && self.client().data_packets > 0
+        tcp.established.is_some()
+            || self.server().data_packets > 0
+            || (self.server().syn.is_some() || !tcp.saw_start()) && self.client().data_packets > 0
     }
 
     /// The side sent payload.
@@ -115,10 +117,9 @@ impl<'a> View<'a> {
 
     /// Offsets of the last ClientHello in the client's stream. Of a partial one: from the start to what was seen.
     pub fn hello_span(&self) -> Option<(u64, u64)> {
-        self.handshake
-            .last_hello()
-            .map(|seen| seen.span)
-            .or_else(|| self.handshake.partial_client_hello.map(|part| (self.client().highest.saturating_sub(part.have as u64), self.client().highest)))
+        self.handshake.last_hello().map(|seen| seen.span).or_else(|| {
+            self.handshake.partial_client_hello.map(|part| (self.client().highest.saturating_sub(part.have as u64), self.client().highest))
+        })
     }
 
     /// Bytes of the ClientHello on the stream, record headers included; of a partial one what its length field promises.
@@ -148,13 +149,15 @@ impl<'a> View<'a> {
 
     /// The other side acknowledged nothing of the ClientHello.
     pub fn hello_unacked(&self) -> bool {
-        self.hello_span().is_some_and(|(start, _)| self.client().acked <= start) && !self.client().outstanding.iter().any(|segment| segment.sacked)
+        self.hello_span().is_some_and(|(start, _)| self.client().acked <= start)
+            && !self.client().outstanding.iter().any(|segment| segment.sacked)
     }
 
     /// How often the first segment of the ClientHello was sent (0 when it was acknowledged).
     pub fn hello_copies(&self) -> u32 {
         let Some((start, end)) = self.hello_span() else { return 0 };
-        let listed = self.client().outstanding.iter().filter(|segment| segment.offset < end && segment.offset + u64::from(segment.len) > start);
+        let listed =
+            self.client().outstanding.iter().filter(|segment| segment.offset < end && segment.offset + u64::from(segment.len) > start);
         listed.map(|segment| segment.copies).max().unwrap_or(0)
     }
 
@@ -211,7 +214,11 @@ impl<'a> View<'a> {
     /// The last new payload, or the moment the connection came up, before [`View::stop`].
     pub fn last_progress(&self) -> Mark {
         let stop = self.stop();
-        self.landmarks().into_iter().filter(|mark| mark.frame < stop.frame).max_by_key(|mark| mark.frame).unwrap_or(self.handshake.tcp.first)
+        self.landmarks()
+            .into_iter()
+            .filter(|mark| mark.frame < stop.frame)
+            .max_by_key(|mark| mark.frame)
+            .unwrap_or(self.handshake.tcp.first)
     }
 
     /// How long nothing new had come when it stopped.
@@ -258,7 +265,11 @@ impl<'a> View<'a> {
             };
         }
         if facts.resumption.is_some() {
-            return if facts.finished.server.is_none() { next(Side::Server, "the server's Finished") } else { next(Side::Client, "the client's Finished") };
+            return if facts.finished.server.is_none() {
+                next(Side::Server, "the server's Finished")
+            } else {
+                next(Side::Client, "the client's Finished")
+            };
         }
         if facts.server_hello_done.is_none() && facts.client_key_exchange.is_none() && facts.change_cipher_spec.client.is_none() {
             return next(Side::Server, "the rest of the server's flight up to ServerHelloDone");
@@ -310,7 +321,9 @@ impl<'a> View<'a> {
     /// Whether a hole can only have held segments larger than all that arrived from this side, and of full size.
     pub fn hole_is_full_size(&self, side: Side, hole: Hole) -> bool {
         let largest = u64::from(self.side(side).largest_segment);
-        hole.len >= u64::from(self.mss(side)).saturating_sub(u64::from(TCP_OPTIONS_MOST)).min(FULL_SIZE_HOLE) && largest < FULL_SIZE_HOLE && hole.len > largest
+        hole.len >= u64::from(self.mss(side)).saturating_sub(u64::from(TCP_OPTIONS_MOST)).min(FULL_SIZE_HOLE)
+            && largest < FULL_SIZE_HOLE
+            && hole.len > largest
     }
 
     /// The side at which the capture was taken, where hop counters tell: its packets still have the full initial value and the other's do not.
@@ -362,7 +375,7 @@ impl<'a> View<'a> {
     }
 
     /// Frames at which something new was said or decided, in no order.
-    fn landmarks(&self) -> Vec<Mark> {
+    fn landmarks(self) -> Vec<Mark> {
         let facts = self.handshake;
         let spans = [
             facts.server_hello.as_ref().map(|seen| (seen.first, seen.mark)),
@@ -375,7 +388,9 @@ impl<'a> View<'a> {
         marks.extend([facts.tcp.established, facts.server_hello_done, facts.client_key_exchange].into_iter().flatten());
         for side in Side::BOTH {
             let own = self.side(side);
-            marks.extend([own.first_data, own.last_data, *facts.change_cipher_spec.of(side), *facts.finished.of(side)].into_iter().flatten());
+            marks.extend(
+                [own.first_data, own.last_data, *facts.change_cipher_spec.of(side), *facts.finished.of(side)].into_iter().flatten(),
+            );
             marks.extend(own.syn.iter().map(|syn| syn.last));
         }
         marks

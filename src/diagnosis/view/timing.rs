@@ -65,11 +65,13 @@ impl View<'_> {
         } else {
             steps.push((Side::Server, first.map(|seen| seen.mark), answer.map(|seen| seen.first), "ServerHello"));
         }
-        let server_done = facts.server_hello_done.or(facts.finished.server.filter(|_| facts.is_tls13() || facts.resumption.is_some()));
+        let tls13 = facts.is_tls13();
+        let server_done = if tls13 || facts.resumption.is_some() { facts.finished.server } else { facts.server_hello_done };
         steps.push((Side::Server, answer.map(|seen| seen.mark), server_done, "rest of the server's flight"));
-        let reply = facts.client_key_exchange.or(facts.change_cipher_spec.client.filter(|_| !facts.is_tls13())).or(facts.finished.client);
+        let old_reply = if tls13 { None } else { facts.client_key_exchange.or(facts.change_cipher_spec.client) };
+        let reply = old_reply.or(facts.finished.client);
         steps.push((Side::Client, server_done, reply, "the client's second flight"));
-        if !facts.is_tls13() && facts.resumption.is_none() {
+        if !tls13 && facts.resumption.is_none() {
             steps.push((Side::Server, facts.finished.client.or(reply), facts.finished.server, "the server's Finished"));
         }
         let seen = steps.into_iter().filter_map(|(side, from, to, what)| Some(Wait { side, from: from?, to: to?, what }));
@@ -157,7 +159,7 @@ impl View<'_> {
         }
     }
 
-    fn lost_message(&self, side: Side, kind: &TcpEventKind) -> &'static str {
+    fn lost_message(self, side: Side, kind: &TcpEventKind) -> &'static str {
         match kind {
             TcpEventKind::Retransmission { offset, .. } => self.message_at(side, *offset),
             TcpEventKind::OutOfOrder { offset, .. } => self.message_at(side, offset.saturating_sub(1)),

@@ -16,9 +16,15 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A stall: more capture would show it. A connection that was dropped from memory because there were too many is also reported here, and its text says so.",
         check: "Compare the times of the handshake's last frame and of the capture's last frame.",
         fix: &[
-            ("any capture", "Let the capture run at least as long as the client's own timeout after the last attempt (10 s for Go, 60 s and more for others)."),
+            (
+                "any capture",
+                "Let the capture run at least as long as the client's own timeout after the last attempt (10 s for Go, 60 s and more for others).",
+            ),
             ("rotated files", "Read the next file together with this one: a handshake may lie over the edge of two files."),
-            ("many connections at once", "Raise the limit of connections held, or filter the capture by server, when the summary says that connections were dropped from memory."),
+            (
+                "many connections at once",
+                "Raise the limit of connections held, or filter the capture by server, when the summary says that connections were dropped from memory.",
+            ),
         ],
         references: &[],
     },

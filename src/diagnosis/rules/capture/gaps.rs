@@ -16,7 +16,10 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "Loss on the path (`packet-loss`): there the receiver does not acknowledge, and the sender repeats.",
         check: "Look at the drop counters that the capturing tool prints at its end, and at the interface's.\n\n$ ethtool -S <interface> | grep -i -E 'drop|miss|no_buf'",
         fix: &[
-            ("tcpdump and dumpcap", "Give the kernel a larger buffer, and write without looking.\n\n$ tcpdump -B 65536 -s 0 -n -i <interface> -w file.pcap 'tcp port 443 or icmp or icmp6'"),
+            (
+                "tcpdump and dumpcap",
+                "Give the kernel a larger buffer, and write without looking.\n\n$ tcpdump -B 65536 -s 0 -n -i <interface> -w file.pcap 'tcp port 443 or icmp or icmp6'",
+            ),
             ("mirror port (SPAN)", "A mirror port drops when both directions together exceed its speed. Mirror fewer ports, or use a tap."),
             ("several links", "With LACP or ECMP, capture all members: a connection's two directions may use two of them."),
             ("this tool, live", "Narrow the capture filter; the summary at the end shows what was dropped by whom."),
@@ -50,6 +53,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .stopped_by(StoppedBy::Capture)
         .noting(format!("the {} acknowledged {} bytes of the {worst} that were never captured", worst.other(), lost(worst)))
         .advise("Capture again with a larger buffer and a narrower filter; look at the drop counters:")
-        .advise(format!("tcpdump -B 65536 -s 0 -n -i any -w again.pcap 'host {} and (port {} or icmp or icmp6)'", case.handshake.server.address, case.handshake.server.port)),
+        .advise(format!(
+            "tcpdump -B 65536 -s 0 -n -i any -w again.pcap 'host {} and (port {} or icmp or icmp6)'",
+            case.handshake.server.address, case.handshake.server.port
+        )),
     )
 }

@@ -18,11 +18,23 @@ pub(super) const RULE: Rule = Rule {
         check: "See whether other connections in the same capture have both directions. If none has, the tap, mirror port or filter takes \
                 one direction; if only some lack it, the way back takes another route.",
         fix: &[
-            ("capture on a host", "Capture on the interface that routing really uses in both directions, or on all of them.\n\n$ tcpdump -i any -s 0 -w both.pcap 'tcp port 443 or icmp or icmp6'\n\n$ ip route get <other-address>"),
-            ("mirror port (SPAN)", "Mirror both directions (`both`, not `rx` or `tx`) of the port, or of every member of the bundle (LACP, ECMP)."),
-            ("optical tap", "Feed both fibres into the capture: one input carries one direction. Join the two files with `mergecap -w both.pcap east.pcap west.pcap`."),
+            (
+                "capture on a host",
+                "Capture on the interface that routing really uses in both directions, or on all of them.\n\n$ tcpdump -i any -s 0 -w both.pcap 'tcp port 443 or icmp or icmp6'\n\n$ ip route get <other-address>",
+            ),
+            (
+                "mirror port (SPAN)",
+                "Mirror both directions (`both`, not `rx` or `tx`) of the port, or of every member of the bundle (LACP, ECMP).",
+            ),
+            (
+                "optical tap",
+                "Feed both fibres into the capture: one input carries one direction. Join the two files with `mergecap -w both.pcap east.pcap west.pcap`.",
+            ),
             ("capture filter", "A filter such as `src host` or `dst port 443` takes one direction: use `host` and `port`."),
-            ("cloud traffic mirroring", "Set the mirror session's filter to accept inbound and outbound rules, and mirror every network interface of the instance."),
+            (
+                "cloud traffic mirroring",
+                "Set the mirror session's filter to accept inbound and outbound rules, and mirror every network interface of the instance.",
+            ),
         ],
         references: &["pcap-filter(7)", "RFC 9293 section 3.4 (sequence and acknowledgment numbers)"],
     },
@@ -59,6 +71,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .weight(if incomplete { Weight::Overrides } else { Weight::Note })
             .stopped_by(StoppedBy::Capture)
             .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction.")
-            .advise(format!("tcpdump -i any -s 0 -w both.pcap 'host {} and (tcp port {} or icmp or icmp6)'", case.handshake.server.address, case.handshake.server.port)),
+            .advise(format!(
+                "tcpdump -i any -s 0 -w both.pcap 'host {} and (tcp port {} or icmp or icmp6)'",
+                case.handshake.server.address, case.handshake.server.port
+            )),
     )
 }

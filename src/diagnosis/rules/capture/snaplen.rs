@@ -16,9 +16,18 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "Nothing: the file says of each packet how long it was.",
         check: "Look at the snapshot length of the file. Old tools take 68 or 96 bytes unless told otherwise.\n\n$ capinfos <file>",
         fix: &[
-            ("tcpdump, dumpcap, tshark", "Capture whole packets.\n\n$ tcpdump -s 0 -i <interface> -w whole.pcap 'tcp port 443 or icmp or icmp6'"),
-            ("if the volume is too great", "Keep at least 2048 bytes a packet, or limit by host or port instead of by length: the handshake's messages are in the first packets of a connection."),
-            ("packet brokers and cloud mirrors", "Switch off packet slicing or truncation in the session (`packet-length` in AWS traffic mirroring)."),
+            (
+                "tcpdump, dumpcap, tshark",
+                "Capture whole packets.\n\n$ tcpdump -s 0 -i <interface> -w whole.pcap 'tcp port 443 or icmp or icmp6'",
+            ),
+            (
+                "if the volume is too great",
+                "Keep at least 2048 bytes a packet, or limit by host or port instead of by length: the handshake's messages are in the first packets of a connection.",
+            ),
+            (
+                "packet brokers and cloud mirrors",
+                "Switch off packet slicing or truncation in the session (`packet-length` in AWS traffic mirroring).",
+            ),
         ],
         references: &["tcpdump(1), option -s", "pcap file format: incl_len and orig_len"],
     },
@@ -42,6 +51,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .stopped_by(StoppedBy::Capture)
         .noting(format!("{cut} packets with payload are shorter in the file than on the wire"))
         .advise("Capture again with whole packets:")
-        .advise(format!("tcpdump -s 0 -i any -w whole.pcap 'host {} and (port {} or icmp or icmp6)'", case.handshake.server.address, case.handshake.server.port)),
+        .advise(format!(
+            "tcpdump -s 0 -i any -w whole.pcap 'host {} and (port {} or icmp or icmp6)'",
+            case.handshake.server.address, case.handshake.server.port
+        )),
     )
 }

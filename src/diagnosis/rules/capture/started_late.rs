@@ -16,7 +16,10 @@ pub(super) const RULE: Rule = Rule {
         check: "Compare the time of the first packet of this connection with the time of the capture's first packet.",
         fix: &[
             ("any capture", "Start the capture before the client connects, and reproduce the failure then."),
-            ("connections that stay open", "Restart the client or drop its pooled connections, so that the handshake is done again while the capture runs.\n\n$ ss -K dst <server-address> dport = :443"),
+            (
+                "connections that stay open",
+                "Restart the client or drop its pooled connections, so that the handshake is done again while the capture runs.\n\n$ ss -K dst <server-address> dport = :443",
+            ),
             ("ring buffers", "Keep more or larger files: `dumpcap -b filesize:100000 -b files:20` holds the last 2 GB."),
         ],
         references: &["dumpcap(1), option -b"],

@@ -19,10 +19,22 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A path that loses the client's packets (`one-way-path`, `client-hello-dropped`): a capture at the server tells them apart. A SYN flood.",
         check: "On the server: a listening socket whose Recv-Q has reached its Send-Q has a full accept queue.\n\n$ ss -ltn 'sport = :443'\n\n$ nstat -az TcpExtListenOverflows TcpExtListenDrops",
         fix: &[
-            ("the application is stuck", "The queue is the symptom. Look why the process does not accept: all workers busy, a blocking call in the event loop, a garbage collection pause, file descriptors exhausted (`ls /proc/<pid>/fd | wc -l`)."),
-            ("bursts", "Raise both limits: the kernel's and the application's.\n\n$ sysctl -w net.core.somaxconn=4096\n\nnginx: `listen 443 ssl backlog=4096;` — HAProxy: `backlog 4096` — Apache: `ListenBacklog 4096`"),
-            ("too few workers", "More worker processes or threads, `reuseport` in nginx, `nbthread` in HAProxy, more replicas behind the load balancer."),
-            ("Kubernetes", "The CPU limit may throttle the process: look at container_cpu_cfs_throttled_periods_total, and make the readiness probe fail when the queue grows."),
+            (
+                "the application is stuck",
+                "The queue is the symptom. Look why the process does not accept: all workers busy, a blocking call in the event loop, a garbage collection pause, file descriptors exhausted (`ls /proc/<pid>/fd | wc -l`).",
+            ),
+            (
+                "bursts",
+                "Raise both limits: the kernel's and the application's.\n\n$ sysctl -w net.core.somaxconn=4096\n\nnginx: `listen 443 ssl backlog=4096;` — HAProxy: `backlog 4096` — Apache: `ListenBacklog 4096`",
+            ),
+            (
+                "too few workers",
+                "More worker processes or threads, `reuseport` in nginx, `nbthread` in HAProxy, more replicas behind the load balancer.",
+            ),
+            (
+                "Kubernetes",
+                "The CPU limit may throttle the process: look at container_cpu_cfs_throttled_periods_total, and make the readiness probe fail when the queue grows.",
+            ),
         ],
         references: &["listen(2): backlog", "Linux Documentation/networking/ip-sysctl: tcp_abort_on_overflow"],
     },
@@ -34,8 +46,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() || view.spoke(Side::Server) || flooded(case) {
         return None;
     }
-    if syn_ignored(&view) {
-        return syn_ignored_by_busy_server(case, &view);
+    if syn_ignored(view) {
+        return syn_ignored_by_busy_server(case, view);
     }
     let answer = view.server().syn.filter(|syn| syn.count >= 2)?;
     let hello = view.client().first_data?;
@@ -44,17 +56,21 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     // Seen at the client alone this is as much a path that loses the client's packets.
     let at_server = view.near_side() == Some(Side::Server);
-    let confidence = match (at_server, accepts_without_serving(case), view.same_link()) {
-        (true, _, _) => Confidence::Certain,
-        (_, true, _) => Confidence::Strong,
-        (_, _, true) => Confidence::Strong,
-        _ => return None,
+    let confidence = if at_server {
+        Confidence::Certain
+    } else if accepts_without_serving(case) || view.same_link() {
+        Confidence::Strong
+    } else {
+        return None;
     };
     Some(
         Finding::new(
             Cause::AcceptQueueFull,
             confidence,
-            format!("{} repeats its SYN-ACK ({} times) and ignores the ClientHello: its accept queue is full.", case.handshake.server, answer.count),
+            format!(
+                "{} repeats its SYN-ACK ({} times) and ignores the ClientHello: its accept queue is full.",
+                case.handshake.server, answer.count
+            ),
         )
         .stopped_by(StoppedBy::Server)
         .shown_by(hello, "the client's first data, never acknowledged")
@@ -66,7 +82,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-fn syn_ignored_by_busy_server(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn syn_ignored_by_busy_server(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if !syn_repeated(view) || !accepts_without_serving(case) {
         return None;
     }

@@ -15,8 +15,14 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "Plain loss of the SYN, when it happens once: then the next connection with data in its SYN works.",
         check: "See whether every connection with data in the SYN needs a second SYN.\n\n$ nstat -az TcpExtTCPFastOpenActiveFail TcpExtTCPFastOpenBlackhole",
         fix: &[
-            ("Linux client", "Switch Fast Open off, or let the kernel's own detection do so for an hour after a failure.\n\n$ sysctl -w net.ipv4.tcp_fastopen=0"),
-            ("firewall", "Cisco ASA drops data in SYNs by default: set `synack-data allow` and `syn-data allow` in the tcp-map. Others have a check for `SYN with data` in their TCP normalisation."),
+            (
+                "Linux client",
+                "Switch Fast Open off, or let the kernel's own detection do so for an hour after a failure.\n\n$ sysctl -w net.ipv4.tcp_fastopen=0",
+            ),
+            (
+                "firewall",
+                "Cisco ASA drops data in SYNs by default: set `synack-data allow` and `syn-data allow` in the tcp-map. Others have a check for `SYN with data` in their TCP normalisation.",
+            ),
             ("nginx", "Remove `fastopen=` from the listen directive if clients lose time by it."),
             ("applications", "Do not set TCP_FASTOPEN_CONNECT (curl: leave out `--tcp-fastopen`)."),
         ],
@@ -37,7 +43,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::new(
         Cause::TcpFastOpenBlocked,
         Confidence::Strong,
-        format!("A SYN with {} bytes of data to {} was dropped; the plain SYN after it was answered, {} later.", syn.data_len, facts.server, span_text(delay)),
+        format!(
+            "A SYN with {} bytes of data to {} was dropped; the plain SYN after it was answered, {} later.",
+            syn.data_len,
+            facts.server,
+            span_text(delay)
+        ),
     )
     .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { StoppedBy::Network })
     .shown_by(syn.first, format!("SYN with {} bytes of data", syn.data_len))

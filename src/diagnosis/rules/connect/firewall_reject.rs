@@ -16,10 +16,22 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A closed port on the server (`tcp-refused`). Several machines behind one address (anycast, load balancer) may also answer with different hop counters.",
         check: "Compare with a probe from another network, and with a port that is known to be open on the same server.\n\n$ traceroute -T -p 443 <server-address>\n\n$ hping3 -S -p 443 -c 3 <server-address>",
         fix: &[
-            ("iptables, nftables", "Find the rule: `iptables -S | grep tcp-reset`, `nft list ruleset | grep 'reject with tcp reset'`, and accept the flow above it."),
-            ("next-generation firewalls", "Look in the traffic log for client, server and port with the action reset-both, reset-client or deny, and change that rule."),
-            ("cloud", "Security groups drop silently; a RST comes from a network firewall appliance, a NAT gateway or a load balancer without listener on that port."),
-            ("client host", "Endpoint protection and local filters can also answer: the hop counter is then that of the client's own host."),
+            (
+                "iptables, nftables",
+                "Find the rule: `iptables -S | grep tcp-reset`, `nft list ruleset | grep 'reject with tcp reset'`, and accept the flow above it.",
+            ),
+            (
+                "next-generation firewalls",
+                "Look in the traffic log for client, server and port with the action reset-both, reset-client or deny, and change that rule.",
+            ),
+            (
+                "cloud",
+                "Security groups drop silently; a RST comes from a network firewall appliance, a NAT gateway or a load balancer without listener on that port.",
+            ),
+            (
+                "client host",
+                "Endpoint protection and local filters can also answer: the hop counter is then that of the client's own host.",
+            ),
         ],
         references: &["RFC 9293 section 3.10.7.1", "iptables-extensions(8): REJECT --reject-with tcp-reset"],
     },
@@ -38,7 +50,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::FirewallReject,
             if nearest >= 2 { Confidence::Certain } else { Confidence::Likely },
-            format!("A device on the path refused the connection to {}: the RST's hop counter is {}, the server's own is {usual}.", case.handshake.server, reset.ttl),
+            format!(
+                "A device on the path refused the connection to {}: the RST's hop counter is {}, the server's own is {usual}.",
+                case.handshake.server, reset.ttl
+            ),
         )
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Network)

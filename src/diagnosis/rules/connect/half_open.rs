@@ -18,11 +18,26 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A port scan that never means to complete the handshake, and a SYN flood with forged addresses: there the SYN is sent once and many sources do the same.",
         check: "Capture at the client at the same time: does the SYN-ACK arrive? Compare the routes of both directions.\n\n$ ip route get <client-address> from <server-address>",
         fix: &[
-            ("asymmetric routing", "A stateful firewall that sees only one direction drops the SYN-ACK or the ACK. Route both directions through the same firewall, or pin the flow (policy routing, source NAT)."),
-            ("several interfaces on the server", "The answer leaves by another interface. Loosen the reverse path filter or add source routing.\n\n$ sysctl -w net.ipv4.conf.all.rp_filter=2\n\n$ ip rule add from <server-address> table <table>"),
-            ("load balancer in direct return", "With direct server return the virtual address must be on the server's loopback and not answer ARP; a NAT balancer must be the server's default gateway or use source NAT."),
-            ("cloud", "Network ACLs are stateless: allow the ephemeral ports back. A load balancer with client address preservation needs the targets' security group to allow the clients."),
-            ("Kubernetes", "With `externalTrafficPolicy: Local` and hairpin traffic the answer may skip the NAT: look for SYN-ACKs with the pod's address at the client."),
+            (
+                "asymmetric routing",
+                "A stateful firewall that sees only one direction drops the SYN-ACK or the ACK. Route both directions through the same firewall, or pin the flow (policy routing, source NAT).",
+            ),
+            (
+                "several interfaces on the server",
+                "The answer leaves by another interface. Loosen the reverse path filter or add source routing.\n\n$ sysctl -w net.ipv4.conf.all.rp_filter=2\n\n$ ip rule add from <server-address> table <table>",
+            ),
+            (
+                "load balancer in direct return",
+                "With direct server return the virtual address must be on the server's loopback and not answer ARP; a NAT balancer must be the server's default gateway or use source NAT.",
+            ),
+            (
+                "cloud",
+                "Network ACLs are stateless: allow the ephemeral ports back. A load balancer with client address preservation needs the targets' security group to allow the clients.",
+            ),
+            (
+                "Kubernetes",
+                "With `externalTrafficPolicy: Local` and hairpin traffic the answer may skip the NAT: look for SYN-ACKs with the pod's address at the client.",
+            ),
         ],
         references: &["RFC 9293 section 3.5", "RFC 3704 (ingress filtering, reverse path)"],
     },
@@ -40,8 +55,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let scan = view.client().resets.first().filter(|_| answer.count == 1 && syns <= 1);
     let (confidence, summary) = match scan {
         Some(_) => (Confidence::Likely, format!("{client} answered the SYN-ACK with a RST: a scan, or a client that had given up.")),
-        None if syns > 1 => (Confidence::Strong, format!("The server's SYN-ACKs do not reach {client}: it repeats its SYN ({syns} times).")),
-        None => (Confidence::Likely, format!("{client} never completed the TCP handshake: SYN-ACK sent {} times without an acknowledgment.", answer.count)),
+        None if syns > 1 => {
+            (Confidence::Strong, format!("The server's SYN-ACKs do not reach {client}: it repeats its SYN ({syns} times)."))
+        }
+        None => (
+            Confidence::Likely,
+            format!("{client} never completed the TCP handshake: SYN-ACK sent {} times without an acknowledgment.", answer.count),
+        ),
     };
     let finding = Finding::new(Cause::TcpHandshakeIncomplete, confidence, summary)
         .weight(Weight::Overrides)
@@ -49,7 +69,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(answer.first, "SYN-ACK")
         .shown_by(answer.last, format!("SYN-ACK number {}; never acknowledged", answer.count))
         .or_else(if scan.is_some() { &[Cause::TcpProbe] } else { &[Cause::OneWayPath, Cause::TcpSynUnanswered] });
-    let finding = if flooded(case) { finding.noting(format!("{} half-open connections at this server around that time", case.knowledge.flood_half_open)) } else { finding };
+    let finding = if flooded(case) {
+        finding.noting(format!("{} half-open connections at this server around that time", case.knowledge.flood_half_open))
+    } else {
+        finding
+    };
     Some(
         finding
             .advise("Capture at the client at the same time to see whether the SYN-ACK arrives, and compare the routes of both directions.")

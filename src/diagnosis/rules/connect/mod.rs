@@ -1,5 +1,6 @@
 //! Rules of the family connect: the transport never came up, or came up for nothing.
 
+use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Rule};
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -8,8 +9,8 @@ mod accept_queue;
 mod fast_open;
 mod firewall_reject;
 mod half_open;
-mod prohibited;
 mod probe;
+mod prohibited;
 mod refused;
 mod syn_flood;
 mod syn_unanswered;
@@ -38,18 +39,17 @@ fn flooded(case: &Case<'_>) -> bool {
 }
 
 /// A SYN was sent and the server's address sent nothing at all.
-fn syn_ignored(view: &View<'_>) -> bool {
+fn syn_ignored(view: View<'_>) -> bool {
     view.client().syn.is_some() && view.server().packets == 0 && !view.spoke(Side::Client)
 }
 
 /// The client repeated its SYN: Linux and others do after a second.
-fn syn_repeated(view: &View<'_>) -> bool {
+fn syn_repeated(view: View<'_>) -> bool {
     view.client().syn.is_some_and(|syn| syn.count >= 2)
 }
 
 /// The same server took other connections and answered none of their ClientHellos: its application does not accept.
 fn accepts_without_serving(case: &Case<'_>) -> bool {
-    use crate::diagnosis::cause::Cause;
     case.knowledge.causes.iter().any(|(cause, _)| matches!(cause, Cause::ServerSilent | Cause::AcceptQueueFull | Cause::ClientTimeout))
         && case.knowledge.completed == 0
 }

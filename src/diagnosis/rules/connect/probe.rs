@@ -16,8 +16,14 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A client that gave up while something on the path swallowed its ClientHello: at the server that looks the same (compare with a capture at the client).",
         check: "See whether it comes from the address of a load balancer or monitor, and at regular intervals.",
         fix: &[
-            ("nothing is wrong", "No action is needed. If the server's log fills with `SSL handshake failed` or `unexpected eof`, let the check speak TLS."),
-            ("HAProxy", "Use `option ssl-hello-chk` or `check ssl verify none sni str(<name>)` instead of a bare TCP check, and `option dontlognull` on the server side."),
+            (
+                "nothing is wrong",
+                "No action is needed. If the server's log fills with `SSL handshake failed` or `unexpected eof`, let the check speak TLS.",
+            ),
+            (
+                "HAProxy",
+                "Use `option ssl-hello-chk` or `check ssl verify none sni str(<name>)` instead of a bare TCP check, and `option dontlognull` on the server side.",
+            ),
             ("AWS and other load balancers", "Set the target group's health check to HTTPS instead of TCP."),
             ("Kubernetes", "Use an httpGet probe with `scheme: HTTPS` instead of a tcpSocket probe."),
         ],
@@ -39,7 +45,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::TcpProbe,
             Confidence::Strong,
-            format!("{} connected to {} and closed {} later without a byte: a health check or scan.", facts.client.address, facts.server, span_text(ending.mark.time.since(up.time))),
+            format!(
+                "{} connected to {} and closed {} later without a byte: a health check or scan.",
+                facts.client.address,
+                facts.server,
+                span_text(ending.mark.time.since(up.time))
+            ),
         )
         .stopped_by(StoppedBy::Client)
         .shown_by(up, "TCP connection up")

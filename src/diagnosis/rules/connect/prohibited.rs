@@ -17,10 +17,22 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "ICMP host or port unreachable (`icmp-unreachable`), which some firewalls send for the same purpose (`REJECT` in iptables sends port unreachable).",
         check: "Find the device by the address that sent the message, and the rule that matches client, server and port.\n\n$ ip route get <server-address>\n\n$ traceroute -T -p 443 <server-address>",
         fix: &[
-            ("iptables, nftables", "Look for the rule that rejects, above the one that should accept.\n\n$ iptables -L -n -v --line-numbers | grep -i reject\n\n$ nft list ruleset | grep -n reject"),
-            ("firewalld", "The zone's default answer is host prohibited. Open the service.\n\n$ firewall-cmd --zone=public --add-service=https --permanent && firewall-cmd --reload"),
-            ("router access lists", "A deny entry with `ip unreachables` gives code 13. Permit the flow ahead of it (`show access-lists` counts the hits)."),
-            ("Kubernetes", "A NetworkPolicy of some plugins (Calico with `Reject`) answers so. Allow the port from the client's namespace."),
+            (
+                "iptables, nftables",
+                "Look for the rule that rejects, above the one that should accept.\n\n$ iptables -L -n -v --line-numbers | grep -i reject\n\n$ nft list ruleset | grep -n reject",
+            ),
+            (
+                "firewalld",
+                "The zone's default answer is host prohibited. Open the service.\n\n$ firewall-cmd --zone=public --add-service=https --permanent && firewall-cmd --reload",
+            ),
+            (
+                "router access lists",
+                "A deny entry with `ip unreachables` gives code 13. Permit the flow ahead of it (`show access-lists` counts the hits).",
+            ),
+            (
+                "Kubernetes",
+                "A NetworkPolicy of some plugins (Calico with `Reject`) answers so. Allow the port from the client's namespace.",
+            ),
             ("IPv6", "Code 5 says that the source address fails the ingress policy: the client uses the wrong source address or prefix."),
         ],
         references: &["RFC 792", "RFC 1812 section 5.2.7.1", "RFC 4443 section 3.1"],
@@ -44,8 +56,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
         .weight(if up { Weight::Explains } else { Weight::Overrides })
         .stopped_by(StoppedBy::Network)
-        .shown_by(note.mark, format!("{} sent ICMP type {} code {} (administratively prohibited)", note.reporter, note.icmp_type, note.code))
-        .advise(format!("Look at the rules of {}: client {}, server {}.", note.reporter, case.handshake.client.address, case.handshake.server))
+        .shown_by(
+            note.mark,
+            format!("{} sent ICMP type {} code {} (administratively prohibited)", note.reporter, note.icmp_type, note.code),
+        )
+        .advise(format!(
+            "Look at the rules of {}: client {}, server {}.",
+            note.reporter, case.handshake.client.address, case.handshake.server
+        ))
         .advise(format!("traceroute -T -p {} {}", case.handshake.server.port, case.handshake.server.address)),
     )
 }

@@ -16,11 +16,20 @@ pub(super) const RULE: Rule = Rule {
         check: "See on the server whether something listens on this address and port; a service bound to 127.0.0.1 or to IPv4 only refuses others.\n\n$ ss -ltnp 'sport = :443'",
         fix: &[
             ("service not running", "Start it and look why it stopped.\n\n$ systemctl status <service>\n\n$ journalctl -u <service> -n 50"),
-            ("bound to the wrong address", "Bind to the address the clients use: `listen 443 ssl;` and `listen [::]:443 ssl;` in nginx, `bind :::443 v4v6` in HAProxy."),
+            (
+                "bound to the wrong address",
+                "Bind to the address the clients use: `listen 443 ssl;` and `listen [::]:443 ssl;` in nginx, `bind :::443 v4v6` in HAProxy.",
+            ),
             ("wrong port or old address", "Compare with what the name resolves to now: `dig +short <name> A; dig +short <name> AAAA`."),
             ("IPv6 refused, IPv4 works", "The service listens on IPv4 only: let it listen on both, or take the AAAA record out."),
-            ("containers and Kubernetes", "Compare the published port or the service's targetPort with the port the process listens on inside.\n\n$ kubectl describe service <service>"),
-            ("during a deployment", "The old process closed before the new one listened: use socket activation, SO_REUSEPORT or a readiness check ahead of the switch."),
+            (
+                "containers and Kubernetes",
+                "Compare the published port or the service's targetPort with the port the process listens on inside.\n\n$ kubectl describe service <service>",
+            ),
+            (
+                "during a deployment",
+                "The old process closed before the new one listened: use socket activation, SO_REUSEPORT or a readiness check ahead of the switch.",
+            ),
         ],
         references: &["RFC 9293 section 3.10.7.1 (segment for a closed port)"],
     },
@@ -40,13 +49,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let reset = refusal(case)?;
     let server = case.handshake.server;
     Some(
-        Finding::new(Cause::TcpRefused, Confidence::Strong, format!("{server} refused the connection: nothing listens on port {}.", server.port))
-            .weight(Weight::Overrides)
-            .stopped_by(StoppedBy::Server)
-            .shown_by(reset.mark, "the server answered the SYN with a RST")
-            .or_else(&[Cause::FirewallReject])
-            .advise("On the server, see what listens on this port and on which addresses:")
-            .advise(format!("ss -ltnp 'sport = :{}'", server.port))
-            .advise(format!("nc -vz {} {}", server.address, server.port)),
+        Finding::new(
+            Cause::TcpRefused,
+            Confidence::Strong,
+            format!("{server} refused the connection: nothing listens on port {}.", server.port),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Server)
+        .shown_by(reset.mark, "the server answered the SYN with a RST")
+        .or_else(&[Cause::FirewallReject])
+        .advise("On the server, see what listens on this port and on which addresses:")
+        .advise(format!("ss -ltnp 'sport = :{}'", server.port))
+        .advise(format!("nc -vz {} {}", server.address, server.port)),
     )
 }

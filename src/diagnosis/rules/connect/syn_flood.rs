@@ -19,9 +19,18 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A server whose application does not accept (`accept-queue-full`), or a firewall that drops this client: neither comes with many half-open connections.",
         check: "On the server: many sockets in SYN-RECV from unrelated addresses, and the kernel's notice.\n\n$ ss -tn state syn-recv | wc -l\n\n$ dmesg | grep -i 'possible SYN flooding'\n\n$ nstat -az TcpExtTCPReqQFullDrop TcpExtSyncookiesSent",
         fix: &[
-            ("Linux", "Switch SYN cookies on: then the queue can no longer be exhausted.\n\n$ sysctl -w net.ipv4.tcp_syncookies=1 net.ipv4.tcp_max_syn_backlog=8192 net.ipv4.tcp_synack_retries=2"),
-            ("firewall", "Let a SYN proxy answer in the server's place (`nft … synproxy`, `iptables -j SYNPROXY`), or limit SYNs per source network when the sources are few."),
-            ("cloud and providers", "Put the address behind the provider's DDoS protection; volumetric floods must be stopped before they reach your link."),
+            (
+                "Linux",
+                "Switch SYN cookies on: then the queue can no longer be exhausted.\n\n$ sysctl -w net.ipv4.tcp_syncookies=1 net.ipv4.tcp_max_syn_backlog=8192 net.ipv4.tcp_synack_retries=2",
+            ),
+            (
+                "firewall",
+                "Let a SYN proxy answer in the server's place (`nft … synproxy`, `iptables -j SYNPROXY`), or limit SYNs per source network when the sources are few.",
+            ),
+            (
+                "cloud and providers",
+                "Put the address behind the provider's DDoS protection; volumetric floods must be stopped before they reach your link.",
+            ),
             ("load balancer", "F5: SYN check threshold; HAProxy on Linux: as above, with `backlog` raised."),
         ],
         references: &["RFC 4987", "Linux Documentation/networking/ip-sysctl: tcp_syncookies"],
@@ -38,7 +47,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let syn = view.client().syn.filter(|syn| syn.count >= 2)?;
     let delay = view.server().syn.map_or(syn.last, |answer| answer.first).time.since(syn.first.time);
     let answered = view.server().packets > 0;
-    if facts.outcome == Outcome::Completed && delay < NOTICEABLE || !answered && !syn_ignored(&view) {
+    if facts.outcome == Outcome::Completed && delay < NOTICEABLE || !answered && !syn_ignored(view) {
         return None;
     }
     if facts.outcome != Outcome::Completed && view.is_up() {
@@ -46,9 +55,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let half_open = case.knowledge.flood_half_open;
     let summary = if answered {
-        format!("{} is under a SYN flood ({half_open} half-open connections around that time): it answered this client only after {}.", facts.server, span_text(delay))
+        format!(
+            "{} is under a SYN flood ({half_open} half-open connections around that time): it answered this client only after {}.",
+            facts.server,
+            span_text(delay)
+        )
     } else {
-        format!("{} is under a SYN flood ({half_open} half-open connections around that time) and did not answer this client's {} SYNs.", facts.server, syn.count)
+        format!(
+            "{} is under a SYN flood ({half_open} half-open connections around that time) and did not answer this client's {} SYNs.",
+            facts.server, syn.count
+        )
     };
     Some(
         Finding::new(Cause::SynFlood, Confidence::Strong, summary)

@@ -17,11 +17,23 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A lost way back: a capture at the server shows its SYN-ACKs then (`tcp-handshake-incomplete` there). A full accept queue or a SYN flood at the server. A capture of one direction only.",
         check: "Capture at the server at the same time: if the SYN arrives there, the server or the way back is at fault; if not, the way there is.\n\n$ tcpdump -ni any 'tcp port 443 and tcp[tcpflags] & tcp-syn != 0 and host <client-address>'",
         fix: &[
-            ("firewall or security group", "Most firewalls and all cloud security groups drop silently. Allow the port from the client's address, in both directions for stateless lists (AWS network ACLs: also ports 1024-65535 back)."),
-            ("routing", "See where the packets go and whether they come back.\n\n$ ip route get <server-address>\n\n$ traceroute -T -p 443 <server-address>"),
-            ("server up but silent", "Reverse path filtering or a full queue drops SYNs there.\n\n$ nstat -az TcpExtListenDrops TcpExtListenOverflows TcpExtIPReversePathFilter\n\n$ sysctl net.ipv4.conf.all.rp_filter"),
+            (
+                "firewall or security group",
+                "Most firewalls and all cloud security groups drop silently. Allow the port from the client's address, in both directions for stateless lists (AWS network ACLs: also ports 1024-65535 back).",
+            ),
+            (
+                "routing",
+                "See where the packets go and whether they come back.\n\n$ ip route get <server-address>\n\n$ traceroute -T -p 443 <server-address>",
+            ),
+            (
+                "server up but silent",
+                "Reverse path filtering or a full queue drops SYNs there.\n\n$ nstat -az TcpExtListenDrops TcpExtListenOverflows TcpExtIPReversePathFilter\n\n$ sysctl net.ipv4.conf.all.rp_filter",
+            ),
             ("NAT", "A full connection table drops new connections first: `dmesg | grep 'nf_conntrack: table full'`, `conntrack -S`."),
-            ("load balancer", "A network load balancer without healthy targets may not answer at all: look at the target group's health and at its security group."),
+            (
+                "load balancer",
+                "A network load balancer without healthy targets may not answer at all: look at the target group's health and at its security group.",
+            ),
             ("VPN", "The address is not in the tunnel's routes or allowed addresses: `ip route get`, `wg show`, the split-tunnel list."),
         ],
         references: &["RFC 9293 section 3.8.3", "RFC 6298 section 5.7"],
@@ -31,13 +43,13 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if !view.failed_over_tcp() || !syn_ignored(&view) {
+    if !view.failed_over_tcp() || !syn_ignored(view) {
         return None;
     }
     let syn = view.client().syn?;
     let server = case.handshake.server;
     let span = syn.last.time.since(syn.first.time);
-    let confidence = match (syn_repeated(&view), flooded(case) || accepts_without_serving(case)) {
+    let confidence = match (syn_repeated(view), flooded(case) || accepts_without_serving(case)) {
         (true, false) => Confidence::Certain,
         (true, true) => Confidence::Likely,
         (false, _) => Confidence::Strong,

@@ -18,12 +18,24 @@ pub(super) const RULE: Rule = Rule {
                         A TCP stack answers a closed port with a RST, so port unreachable for TCP is nearly always a firewall.",
         check: "See which address sent the message. The last router before the server says host unreachable when the server does not answer ARP or neighbour discovery.\n\n$ ip route get <server-address>\n\n$ traceroute -T -p 443 <server-address>",
         fix: &[
-            ("host unreachable", "The server is down, has another address, or its VLAN or security group cuts it off from its router. Check ARP there: `ip neigh show <server-address>`."),
-            ("network unreachable, no route", "Add or repair the route on the device that reports it; on a client without IPv6, remove the AAAA record or give it a route."),
+            (
+                "host unreachable",
+                "The server is down, has another address, or its VLAN or security group cuts it off from its router. Check ARP there: `ip neigh show <server-address>`.",
+            ),
+            (
+                "network unreachable, no route",
+                "Add or repair the route on the device that reports it; on a client without IPv6, remove the AAAA record or give it a route.",
+            ),
             ("port unreachable", "A firewall rejects. Look for it on the reporting address.\n\n$ iptables -L -n -v | grep -i reject"),
             ("time exceeded", "Packets run in a circle: compare the routing tables of the last two hops of a traceroute."),
-            ("VPN and tunnels", "The route to the server points into a tunnel that is down: `ip route get <server-address>` names the device."),
-            ("Kubernetes", "A service without ready endpoints is rejected by kube-proxy with port unreachable.\n\n$ kubectl get endpointslices -l kubernetes.io/service-name=<service>"),
+            (
+                "VPN and tunnels",
+                "The route to the server points into a tunnel that is down: `ip route get <server-address>` names the device.",
+            ),
+            (
+                "Kubernetes",
+                "A service without ready endpoints is rejected by kube-proxy with port unreachable.\n\n$ kubectl get endpointslices -l kubernetes.io/service-name=<service>",
+            ),
         ],
         references: &["RFC 792", "RFC 4443 sections 3.1 and 3.3", "RFC 1122 section 4.2.3.9"],
     },

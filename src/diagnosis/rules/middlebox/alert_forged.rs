@@ -18,7 +18,10 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A load balancer or SYN proxy before the server, whose packets also differ in their hop counter from the SYN-ACK's, but in every connection to that server.",
         check: "Repeat with another name to the same address, and from another network. Capture at the server: it never sent the alert, and often sees a RST.\n\n$ openssl s_client -connect <server-address>:443 -servername other.example",
         fix: &[
-            ("own firewall or web filter", "Look in its log for this client and name; exempt the name or repair the category. Products that answer with an alert: web filters in flow mode, DNS-and-SNI filters, some intrusion prevention systems."),
+            (
+                "own firewall or web filter",
+                "Look in its log for this client and name; exempt the name or repair the category. Products that answer with an alert: web filters in flow mode, DNS-and-SNI filters, some intrusion prevention systems.",
+            ),
             ("provider", "Ask who filters; use another route, or Encrypted ClientHello where both ends support it."),
             ("to be sure", "Compare the hop counter of the alert with that of a ServerHello from the same server."),
         ],
@@ -34,7 +37,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let alert = facts.deciding_alert().filter(|alert| alert.from == Side::Server && !alert.encrypted)?;
-    let (confidence, why) = suspicion(case, &view, alert)?;
+    let (confidence, why) = suspicion(case, view, alert)?;
     let code = alert.alert.map_or_else(|| "an alert".to_owned(), |alert| format!("alert {} ({})", alert.description, alert.description.0));
     let mut finding = Finding::new(
         Cause::AlertForged,
@@ -48,7 +51,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding.shown_by(reset.mark, "RST in the server's name after it");
     }
     if case.knowledge.completed_other_names > 0 {
-        finding = finding.noting(format!("{} handshakes for other names with the same server completed", case.knowledge.completed_other_names));
+        finding =
+            finding.noting(format!("{} handshakes for other names with the same server completed", case.knowledge.completed_other_names));
     }
     Some(
         finding
@@ -58,9 +62,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-fn suspicion(case: &Case<'_>, view: &View<'_>, alert: &AlertSeen) -> Option<(Confidence, String)> {
+fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<(Confidence, String)> {
     let facts = case.handshake;
-    if let Some(answer) = facts.server_hello.as_ref().or(facts.hello_retry.as_ref()).filter(|answer| answer.first.frame > alert.mark.frame) {
+    if let Some(answer) = facts.server_hello.as_ref().or(facts.hello_retry.as_ref()).filter(|answer| answer.first.frame > alert.mark.frame)
+    {
         return Some((Confidence::Certain, format!("the server's real answer came after it, in frame {}", answer.first.frame)));
     }
     if facts.server_hello.is_some() || facts.hello_retry.is_some() {
@@ -72,7 +77,10 @@ fn suspicion(case: &Case<'_>, view: &View<'_>, alert: &AlertSeen) -> Option<(Con
     let hello = view.hello_mark()?;
     let took = alert.mark.time.since(hello.time);
     if let Some(leg) = facts.tcp.syn_rtt.filter(|leg| leg.as_millis() >= LEAST_LEG_MS && took < *leg / 2) {
-        return Some((Confidence::Strong, format!("it came {} µs after the ClientHello, while a round trip to the server takes {} µs", took.as_micros(), leg.as_micros())));
+        return Some((
+            Confidence::Strong,
+            format!("it came {} µs after the ClientHello, while a round trip to the server takes {} µs", took.as_micros(), leg.as_micros()),
+        ));
     }
     let (greeting, own) = (view.server().syn?.ttl, view.server().ttl?);
     let genuine = &case.knowledge.server_ttls;

@@ -3,7 +3,6 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::view::View;
-use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
@@ -16,8 +15,14 @@ pub(super) const RULE: Rule = Rule {
         check: "Open a page without TLS in a browser on the client and see where it leads.\n\n$ curl -v http://neverssl.com/\n\n$ curl -v http://connectivity-check.ubuntu.com/",
         fix: &[
             ("user", "Log in at the portal, then try again. A VPN must wait until then."),
-            ("devices without a browser", "Have the device's hardware address exempted (MAC authentication), or put it into another network."),
-            ("operator of the portal", "Do not answer port 443: reject it, so that clients notice at once, and announce the portal by DHCP option 114 (RFC 8910)."),
+            (
+                "devices without a browser",
+                "Have the device's hardware address exempted (MAC authentication), or put it into another network.",
+            ),
+            (
+                "operator of the portal",
+                "Do not answer port 443: reject it, so that clients notice at once, and announce the portal by DHCP option 114 (RFC 8910).",
+            ),
             ("wired networks with 802.1X", "The port fell back to the guest VLAN: look at the supplicant's state."),
         ],
         references: &["RFC 8910", "RFC 8952", "RFC 6585 section 6 (status 511)"],
@@ -34,7 +39,7 @@ pub(super) fn names_a_portal(text: &str) -> bool {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    let finding = redirected(case, &view).or_else(|| portal_certificate(case, &view))?;
+    let finding = redirected(case, view).or_else(|| portal_certificate(case, view))?;
     Some(
         finding
             .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { facts.stopped_by })
@@ -43,7 +48,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-fn redirected(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn redirected(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let answer = case.handshake.plaintext.server.as_ref().filter(|seen| seen.what.protocol == "HTTP")?;
     let location = answer.what.location.as_deref().unwrap_or_default();
     let required = answer.what.http_status == Some(NETWORK_AUTHENTICATION_REQUIRED);
@@ -62,7 +67,7 @@ fn redirected(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
     )
 }
 
-fn portal_certificate(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn portal_certificate(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let chain = case.chain.filter(|chain| chain.covers_name == Some(false))?;
     let leaf = chain.certificates.get(chain.leaf)?;
@@ -71,9 +76,14 @@ fn portal_certificate(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
         return None;
     }
     let names = leaf.dns_names.iter().chain(leaf.common_name.as_ref());
-    let portal = names.clone().find(|name| names_a_portal(name)).or_else(|| leaf.dns_names.first().filter(|_| names_a_portal(&leaf.issuer)))?;
+    let portal =
+        names.clone().find(|name| names_a_portal(name)).or_else(|| leaf.dns_names.first().filter(|_| names_a_portal(&leaf.issuer)))?;
+    // A default certificate of the same organisation may well be its portal's.
+    if domain(portal) == domain(&asked) {
+        return None;
+    }
     // A client that goes on to talk through it has accepted it: then it is its own business.
-    let talked = facts.application_data.client.is_some() && facts.alerts.iter().all(|alert| alert.from == Side::Server);
+    let talked = facts.application_data.client.is_some();
     if facts.outcome == Outcome::Incomplete || facts.outcome == Outcome::Completed && talked {
         return None;
     }
@@ -90,10 +100,30 @@ fn portal_certificate(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
     )
 }
 
+/// The last two labels of a name.
+fn domain(name: &str) -> (Option<&str>, Option<&str>) {
+    let mut labels = name.trim_end_matches('.').rsplit('.');
+    (labels.next(), labels.next())
+}
+
 /// Words in the names of portals, lower case.
 const PORTAL_WORDS: [&str; 16] = [
-    "captive", "portal.", "hotspot", "guest-wifi", "guestwifi", "guest wifi", "wifi-login", "wlan-login", "wifilogin", "securelogin", "login.wifi", "wifi.login",
-    "guest-access", "guestaccess", "splash.", "hs-login",
+    "captive",
+    "portal.",
+    "hotspot",
+    "guest-wifi",
+    "guestwifi",
+    "guest wifi",
+    "wifi-login",
+    "wlan-login",
+    "wifilogin",
+    "securelogin",
+    "login.wifi",
+    "wifi.login",
+    "guest-access",
+    "guestaccess",
+    "splash.",
+    "hs-login",
 ];
 /// RFC 6585 section 6.
 const NETWORK_AUTHENTICATION_REQUIRED: u16 = 511;

@@ -19,10 +19,19 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A path that lost one direction altogether (`one-way-path`), a full accept queue (there the server repeats its SYN-ACK), or a SYN proxy on a firewall that accepted for a server which it cannot reach.",
         check: "Repeat with another server name, or without one, to the same address. If that is answered, the name is filtered.\n\n$ openssl s_client -connect <server-address>:443 -servername other.example\n\n$ openssl s_client -connect <server-address>:443 -noservername",
         fix: &[
-            ("own firewall or filter", "Look for the name in the logs of web filter, application control and DNS security with the action drop, and exempt it. Products often log only the end of the session."),
-            ("provider or country", "Compare with another network or a VPN. Encrypted ClientHello hides the name where both ends support it, but some filters drop exactly that: then try without."),
+            (
+                "own firewall or filter",
+                "Look for the name in the logs of web filter, application control and DNS security with the action drop, and exempt it. Products often log only the end of the session.",
+            ),
+            (
+                "provider or country",
+                "Compare with another network or a VPN. Encrypted ClientHello hides the name where both ends support it, but some filters drop exactly that: then try without.",
+            ),
             ("SYN proxy, DDoS protection", "The device answers the SYN itself and forwards later: see whether it can reach the server."),
-            ("Kubernetes", "NetworkPolicies of some plugins (Cilium with `toFQDNs` or L7 rules) drop by name after TCP is up: `hubble observe --verdict DROPPED`."),
+            (
+                "Kubernetes",
+                "NetworkPolicies of some plugins (Cilium with `toFQDNs` or L7 rules) drop by name after TCP is up: `hubble observe --verdict DROPPED`.",
+            ),
             ("cloud", "AWS Network Firewall and Azure Firewall with TLS SNI rules drop silently: look in their alert log for the name."),
         ],
         references: &["RFC 6066 section 3", "RFC 9505 (survey of filtering techniques), section 4.2"],
@@ -35,16 +44,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() {
         return None;
     }
-    let copies = hello_lost(&view)?;
+    let copies = hello_lost(view)?;
     let segment = view.repeated_in_vain(Side::Client).next()?;
     let others = case.knowledge.completed_other_names;
-    let confidence = match (copies, others) {
-        (_, 1..) => Confidence::Strong,
-        (3.., 0) => Confidence::Strong,
-        _ => Confidence::Likely,
-    };
+    let confidence = if others > 0 || copies >= 3 { Confidence::Strong } else { Confidence::Likely };
     // Size or a pause explain it better, when there are any: then this stands back.
-    let explained = view.hello_is_large() || paused_before_hello(&view);
+    let explained = view.hello_is_large() || paused_before_hello(view);
     let mut finding = Finding::new(
         Cause::ClientHelloDropped,
         if explained { Confidence::Likely } else { confidence },

@@ -18,12 +18,30 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A server that closes idle connections itself sends a FIN at the end of its own limit, mostly during the pause. A route that changed at that moment (`one-way-path`).",
         check: "Compare the length of the pause with the idle limits of the devices on the path: load balancers often have 60 s, AWS Network Load Balancers 350 s, firewalls 5 to 60 min, some NATs less.\n\n$ conntrack -L -d <server-address> -p tcp",
         fix: &[
-            ("client with a connection pool", "Keep idle connections for a shorter time than the device does (Java HttpClient `jdk.httpclient.keepalive.timeout`, Go `IdleConnTimeout`, database pools `idleTimeout`), and begin TLS at once after connecting."),
-            ("TCP keep-alive", "Send probes more often than the limit.\n\n$ sysctl -w net.ipv4.tcp_keepalive_time=120 net.ipv4.tcp_keepalive_intvl=30\n\nThe application must set SO_KEEPALIVE."),
-            ("firewall", "Raise the TCP idle timeout for this service, or let the device send a RST when it removes a connection, so that the ends know."),
-            ("Linux NAT and conntrack", "Look at the limits for half-open and established connections.\n\n$ sysctl net.netfilter.nf_conntrack_tcp_timeout_established"),
-            ("load balancer", "AWS NLB: TCP idle timeout attribute; ALB: idle timeout; Azure load balancer: idleTimeoutInMinutes and TCP reset; Google Cloud: 10 min for established connections in the VPC."),
-            ("PIN and smart-card prompts", "Ask for the PIN before the handshake begins, or make the device's limit longer than people need."),
+            (
+                "client with a connection pool",
+                "Keep idle connections for a shorter time than the device does (Java HttpClient `jdk.httpclient.keepalive.timeout`, Go `IdleConnTimeout`, database pools `idleTimeout`), and begin TLS at once after connecting.",
+            ),
+            (
+                "TCP keep-alive",
+                "Send probes more often than the limit.\n\n$ sysctl -w net.ipv4.tcp_keepalive_time=120 net.ipv4.tcp_keepalive_intvl=30\n\nThe application must set SO_KEEPALIVE.",
+            ),
+            (
+                "firewall",
+                "Raise the TCP idle timeout for this service, or let the device send a RST when it removes a connection, so that the ends know.",
+            ),
+            (
+                "Linux NAT and conntrack",
+                "Look at the limits for half-open and established connections.\n\n$ sysctl net.netfilter.nf_conntrack_tcp_timeout_established",
+            ),
+            (
+                "load balancer",
+                "AWS NLB: TCP idle timeout attribute; ALB: idle timeout; Azure load balancer: idleTimeoutInMinutes and TCP reset; Google Cloud: 10 min for established connections in the VPC.",
+            ),
+            (
+                "PIN and smart-card prompts",
+                "Ask for the PIN before the handshake begins, or make the device's limit longer than people need.",
+            ),
         ],
         references: &["RFC 5382 section 5 (NAT: at least 2 h 4 min)", "RFC 9293 section 3.8.4"],
     },
@@ -35,24 +53,21 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() || !view.is_up() {
         return None;
     }
-    Side::BOTH.into_iter().find_map(|side| dropped(case, &view, side)).or_else(|| reset(case, &view))
+    Side::BOTH.into_iter().find_map(|side| dropped(case, view, side)).or_else(|| reset(case, view))
 }
 
 /// The first segment after the pause is repeated in vain.
-fn dropped(case: &Case<'_>, view: &View<'_>, side: Side) -> Option<Finding> {
+fn dropped(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let segment = view.repeated_in_vain(side).min_by_key(|segment| segment.offset)?;
     let pause = view.pause_before(segment);
     // A SYN-ACK that is repeated means that the connection never was whole.
     let half_open = view.server().syn.is_some_and(|syn| syn.count > 1);
-    if pause < SHORTEST_PAUSE || half_open || segment.offset < view.side(side).acked {
+    if pause < SHORTEST_PAUSE || half_open || segment.offset < view.side(side).acked || view.black_hole(side).is_some() {
         return None;
     }
     let message = view.message_at(side, segment.offset);
-    let confidence = match (pause >= TYPICAL_PAUSE, segment.copies >= 3) {
-        (true, _) => Confidence::Strong,
-        (false, true) => Confidence::Strong.lowered().max(if view.side(side).acked > 0 { Confidence::Strong } else { Confidence::Likely }),
-        (false, false) => Confidence::Likely,
-    };
+    let worked_before = view.side(side).acked > 0;
+    let confidence = if pause >= TYPICAL_PAUSE || worked_before && segment.copies >= 3 { Confidence::Strong } else { Confidence::Likely };
     Some(finish(
         case,
         Finding::new(
@@ -72,14 +87,15 @@ fn dropped(case: &Case<'_>, view: &View<'_>, side: Side) -> Option<Finding> {
 }
 
 /// The first segment after the pause is answered by a RST of the other side, at once.
-fn reset(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn reset(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let ending = view.first_end()?;
     ending.reset?;
     let asker = ending.side.other();
     let data = view.side(asker).last_data.filter(|mark| mark.frame < ending.mark.frame)?;
     let pause = view.pause_until(data);
     let at_once = ending.mark.time.since(data.time) <= AT_ONCE.max(view.rtt() * 2);
-    if pause < TYPICAL_PAUSE || !at_once || view.side(asker).acked >= view.side(asker).highest || case.handshake.deciding_alert().is_some() {
+    if pause < TYPICAL_PAUSE || !at_once || view.side(asker).acked >= view.side(asker).highest || case.handshake.deciding_alert().is_some()
+    {
         return None;
     }
     Some(finish(
@@ -87,7 +103,10 @@ fn reset(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
         Finding::new(
             Cause::IdleTimeout,
             Confidence::Likely,
-            format!("After a pause of {} the {asker}'s next packet was answered with a RST: the connection had been forgotten.", span_text(pause)),
+            format!(
+                "After a pause of {} the {asker}'s next packet was answered with a RST: the connection had been forgotten.",
+                span_text(pause)
+            ),
         )
         .shown_by(data, format!("first packet of the {asker} after {} of silence", span_text(pause)))
         .shown_by(ending.mark, format!("RST in the {}'s name", ending.side)),
@@ -99,7 +118,9 @@ fn finish(case: &Case<'_>, finding: Finding, alternatives: &[Cause]) -> Finding 
     finding
         .stopped_by(StoppedBy::Network)
         .or_else(alternatives)
-        .advise("Find the device with the shortest idle limit between the two; shorten the pause, send TCP keep-alives, or raise the limit:")
+        .advise(
+            "Find the device with the shortest idle limit between the two; shorten the pause, send TCP keep-alives, or raise the limit:",
+        )
         .advise("sysctl -w net.ipv4.tcp_keepalive_time=120 net.ipv4.tcp_keepalive_intvl=30")
         .advise(format!("conntrack -L -d {} -p tcp", case.handshake.server.address))
 }

@@ -18,9 +18,18 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A company's own authority for its own servers: it does not sign for public names. A self-signed or default certificate.",
         check: "Compare the issuer inside and outside of the network.\n\n$ openssl s_client -connect <name>:443 -servername <name> </dev/null 2>/dev/null | openssl x509 -noout -issuer",
         fix: &[
-            ("system trust store", "Debian: put the proxy's authority into /usr/local/share/ca-certificates/ as .crt, then `update-ca-certificates`. Red Hat: /etc/pki/ca-trust/source/anchors/, then `update-ca-trust`."),
-            ("Java", "`keytool -importcert -cacerts -alias proxy -file proxy-ca.pem`, or `-Djavax.net.ssl.trustStoreType=Windows-ROOT` on Windows."),
-            ("Node.js, Python, Git, Go", "`NODE_EXTRA_CA_CERTS=proxy-ca.pem`; `REQUESTS_CA_BUNDLE` or `SSL_CERT_FILE`; `git config --global http.sslCAInfo`; Go reads the system store or `SSL_CERT_FILE`."),
+            (
+                "system trust store",
+                "Debian: put the proxy's authority into /usr/local/share/ca-certificates/ as .crt, then `update-ca-certificates`. Red Hat: /etc/pki/ca-trust/source/anchors/, then `update-ca-trust`.",
+            ),
+            (
+                "Java",
+                "`keytool -importcert -cacerts -alias proxy -file proxy-ca.pem`, or `-Djavax.net.ssl.trustStoreType=Windows-ROOT` on Windows.",
+            ),
+            (
+                "Node.js, Python, Git, Go",
+                "`NODE_EXTRA_CA_CERTS=proxy-ca.pem`; `REQUESTS_CA_BUNDLE` or `SSL_CERT_FILE`; `git config --global http.sslCAInfo`; Go reads the system store or `SSL_CERT_FILE`.",
+            ),
             ("containers", "Images have their own store: add the authority when building, or mount it."),
             ("pinned applications", "They cannot be inspected: put their names on the proxy's bypass list."),
             ("not wanted", "Exempt the server in the proxy's decryption policy, or remove the virus protection's HTTPS scanning."),
@@ -48,7 +57,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let resigns = case.knowledge.resigning_issuer.as_deref() == Some(leaf.issuer.as_str());
     let other = case.knowledge.other_issuer_for_name.as_deref().filter(|other| *other != leaf.issuer);
     let (confidence, why) = match (product, resigns, other) {
-        (Some(_), true, _) => (Confidence::Certain, "its name is that of an inspection product and it signs for unrelated servers".to_owned()),
+        (Some(_), true, _) => {
+            (Confidence::Certain, "its name is that of an inspection product and it signs for unrelated servers".to_owned())
+        }
         (_, true, _) => (Confidence::Strong, "it is no public authority and signs for unrelated servers".to_owned()),
         (Some(_), false, _) => (Confidence::Strong, "its name is that of an inspection authority".to_owned()),
         (None, false, Some(other)) => (Confidence::Hint, format!("the same name was served elsewhere with the issuer {other}")),
@@ -86,8 +97,51 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 
 /// Parts of the names of inspection authorities, lower case: products' defaults, and the words that administrators use for their own.
 const PRODUCTS: [&str; 47] = [
-    "zscaler", "netskope", "fortigate", "fortinet ca", "palo alto", "decryption ca", "blue coat", "bluecoat", "proxysg", "cisco umbrella", "cisco secure web", "opendns",
-    "sophos", "check point", "forcepoint", "websense", "mcafee web gateway", "skyhigh", "barracuda", "watchguard", "sonicwall", "untangle", "squid", "smoothwall",
-    "contentkeeper", "lightspeed", "securly", "goguardian", "iboss", "menlo security", "cato networks", "gateway ca - cloudflare", "kaspersky", "eset ssl filter",
-    "avast", "avg web", "bitdefender", "dr.web", "adguard", "mitmproxy", "fiddler", "charles proxy", "portswigger", "inspection", "interception", "ssl proxy", "tls proxy",
+    "zscaler",
+    "netskope",
+    "fortigate",
+    "fortinet ca",
+    "palo alto",
+    "decryption ca",
+    "blue coat",
+    "bluecoat",
+    "proxysg",
+    "cisco umbrella",
+    "cisco secure web",
+    "opendns",
+    "sophos",
+    "check point",
+    "forcepoint",
+    "websense",
+    "mcafee web gateway",
+    "skyhigh",
+    "barracuda",
+    "watchguard",
+    "sonicwall",
+    "untangle",
+    "squid",
+    "smoothwall",
+    "contentkeeper",
+    "lightspeed",
+    "securly",
+    "goguardian",
+    "iboss",
+    "menlo security",
+    "cato networks",
+    "gateway ca - cloudflare",
+    "kaspersky",
+    "eset ssl filter",
+    "avast",
+    "avg web",
+    "bitdefender",
+    "dr.web",
+    "adguard",
+    "mitmproxy",
+    "fiddler",
+    "charles proxy",
+    "portswigger",
+    "inspection",
+    "interception",
+    "ssl proxy",
+    "tls proxy",
 ];

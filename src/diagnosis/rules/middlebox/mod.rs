@@ -35,7 +35,7 @@ pub const RULES: &[&Rule] = &[
 
 /// The ClientHello was sent again and again, nothing of it was acknowledged, and the connection was up on both sides: the server did not
 /// repeat its SYN-ACK. How often it was sent.
-fn hello_lost(view: &View<'_>) -> Option<u32> {
+fn hello_lost(view: View<'_>) -> Option<u32> {
     let copies = view.hello_copies();
     let server_up = view.server().syn.is_none_or(|syn| syn.count == 1);
     (view.hello_begun() && view.hello_unacked() && copies >= 2 && server_up && !view.server_spoke_after_hello()).then_some(copies)
@@ -53,12 +53,14 @@ fn smaller_hello_worked(case: &Case<'_>) -> bool {
 /// The same client to the same endpoint with TLS 1.2 at most completed within seconds.
 fn older_version_worked(case: &Case<'_>) -> bool {
     case.knowledge.related.iter().any(|other| {
-        other.same_endpoint && other.outcome == Outcome::Completed && other.highest_version.is_some_and(|version| version < ProtocolVersion::TLS13)
+        other.same_endpoint
+            && other.outcome == Outcome::Completed
+            && other.highest_version.is_some_and(|version| version < ProtocolVersion::TLS13)
     })
 }
 
 /// The hello waited for so long before it was sent that a device may have forgotten the connection.
-fn paused_before_hello(view: &View<'_>) -> bool {
+fn paused_before_hello(view: View<'_>) -> bool {
     view.repeated_in_vain(Side::Client).next().is_some_and(|segment| view.pause_before(segment) >= idle::SHORTEST_PAUSE)
 }
 

@@ -17,8 +17,14 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A server that really speaks HTTP on this port (`server-speaks-plaintext`): it answers 400 to bytes it cannot read, and does so to everybody.",
         check: "Read the first line and the Location header that the report quotes; try another name to the same address.\n\n$ curl -v --resolve other.example:443:<server-address> https://other.example/",
         fix: &[
-            ("web filter", "Exempt the name or repair its category. The host in the Location header, or the page's text, names the product."),
-            ("explicit proxy required", "The network wants clients to use a proxy: configure it.\n\n$ curl -v -x http://<proxy>:3128 https://<name>/"),
+            (
+                "web filter",
+                "Exempt the name or repair its category. The host in the Location header, or the page's text, names the product.",
+            ),
+            (
+                "explicit proxy required",
+                "The network wants clients to use a proxy: configure it.\n\n$ curl -v -x http://<proxy>:3128 https://<name>/",
+            ),
             ("provider", "Use another route, or ask the provider for the reason."),
         ],
         references: &["RFC 7725 (status 451)", "RFC 7754 section 4"],

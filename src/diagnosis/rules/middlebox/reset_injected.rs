@@ -19,10 +19,22 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A load balancer or firewall directly before the server that resets for it, which is forged all the same but the server's owner's affair. An equal hop counter proves nothing in either direction.",
         check: "Repeat with another server name to the same address, and capture at the server: if it sees a RST from the client that the client never sent, the device sits in between.\n\n$ openssl s_client -connect <server-address>:443 -servername other.example",
         fix: &[
-            ("own firewall", "Look in its log for client, server and time with the action reset-both, reset-server or block; the rule may be an application, URL or decryption policy. Exempt the server name or repair the rule."),
-            ("next-generation firewalls", "Palo Alto: `block sessions with unsupported versions` in the decryption profile and App-ID rules; Fortinet: SSL inspection and web filter profiles; Check Point: HTTPS inspection bypass list; Snort and Suricata: `reject` rules."),
-            ("provider or country", "A filter outside your network: use another route (VPN) or, where both ends support it, Encrypted ClientHello so that the name is not readable."),
-            ("intrusion prevention", "RST by a sensor aside the path comes with odd sequence numbers and is a race: the log of the sensor names the signature."),
+            (
+                "own firewall",
+                "Look in its log for client, server and time with the action reset-both, reset-server or block; the rule may be an application, URL or decryption policy. Exempt the server name or repair the rule.",
+            ),
+            (
+                "next-generation firewalls",
+                "Palo Alto: `block sessions with unsupported versions` in the decryption profile and App-ID rules; Fortinet: SSL inspection and web filter profiles; Check Point: HTTPS inspection bypass list; Snort and Suricata: `reject` rules.",
+            ),
+            (
+                "provider or country",
+                "A filter outside your network: use another route (VPN) or, where both ends support it, Encrypted ClientHello so that the name is not readable.",
+            ),
+            (
+                "intrusion prevention",
+                "RST by a sensor aside the path comes with odd sequence numbers and is a race: the log of the sensor names the signature.",
+            ),
             ("where it sits", "Send the same ClientHello with rising hop limits: the hop at which the RST begins is the device."),
         ],
         references: &["RFC 9293 section 3.5.2", "RFC 5961", "RFC 3360 (inappropriate TCP resets considered harmful)", "RFC 7754"],
@@ -31,7 +43,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// What speaks against a RST's being genuine, from weak to conclusive.
-fn suspicion(case: &Case<'_>, view: &View<'_>, side: Side, reset: &Reset) -> Option<(Confidence, String)> {
+fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Option<(Confidence, String)> {
     if reset.to_syn {
         return None;
     }
@@ -47,7 +59,10 @@ fn suspicion(case: &Case<'_>, view: &View<'_>, side: Side, reset: &Reset) -> Opt
         return Some((Confidence::Certain, format!("{ttl_text}, and the {side} sent {} packets after it", reset.packets_after)));
     }
     if let Some(early) = earlier_than_possible(case, view, side, reset) {
-        return Some((if foreign { Confidence::Certain } else { Confidence::Strong }, if foreign { format!("{early}, and {ttl_text}") } else { early }));
+        return Some((
+            if foreign { Confidence::Certain } else { Confidence::Strong },
+            if foreign { format!("{early}, and {ttl_text}") } else { early },
+        ));
     }
     // One hop apart may be a route that changed; more is another sender.
     (foreign && distance >= 2).then_some((Confidence::Strong, ttl_text.clone())).or_else(|| {
@@ -57,7 +72,7 @@ fn suspicion(case: &Case<'_>, view: &View<'_>, side: Side, reset: &Reset) -> Opt
 }
 
 /// The RST acknowledges bytes that were captured less than the round trip from here to that side before it.
-fn earlier_than_possible(case: &Case<'_>, view: &View<'_>, side: Side, reset: &Reset) -> Option<String> {
+fn earlier_than_possible(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Option<String> {
     let leg = match side {
         Side::Server => case.handshake.tcp.syn_rtt,
         Side::Client => case.handshake.tcp.ack_rtt,
@@ -65,8 +80,9 @@ fn earlier_than_possible(case: &Case<'_>, view: &View<'_>, side: Side, reset: &R
     let asked = view.side(side.other()).last_data.filter(|mark| mark.frame < reset.mark.frame)?;
     let took = reset.mark.time.since(asked.time);
     let acknowledges = reset.ack_distance.is_some_and(|distance| distance > 0);
-    (acknowledges && leg.as_millis() >= LEAST_LEG_MS && took < leg / 2)
-        .then(|| format!("it acknowledges data after {} µs, while a round trip to the {side} takes {} µs", took.as_micros(), leg.as_micros()))
+    (acknowledges && leg.as_millis() >= LEAST_LEG_MS && took < leg / 2).then(|| {
+        format!("it acknowledges data after {} µs, while a round trip to the {side} takes {} µs", took.as_micros(), leg.as_micros())
+    })
 }
 
 fn check(case: &Case<'_>) -> Option<Finding> {
@@ -78,7 +94,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let end = view.first_end();
     let candidates = Side::BOTH.into_iter().flat_map(|side| view.side(side).resets.iter().map(move |reset| (side, reset)));
     let (side, reset, (confidence, why)) = candidates
-        .filter_map(|(side, reset)| suspicion(case, &view, side, reset).map(|found| (side, reset, found)))
+        .filter_map(|(side, reset)| suspicion(case, view, side, reset).map(|found| (side, reset, found)))
         .min_by_key(|(_, reset, _)| reset.mark.frame)?;
     let completed_before = facts.outcome == Outcome::Completed;
     let decides = !completed_before && end.is_some_and(|ending| ending.mark.frame >= reset.mark.frame);
@@ -103,13 +119,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding.shown_by(other.mark, format!("RST in the {}'s name with hop counter {}", side.other(), other.ttl));
     }
     if case.knowledge.completed_other_names > 0 {
-        finding = finding.noting(format!("{} handshakes for other names with the same server completed", case.knowledge.completed_other_names));
+        finding =
+            finding.noting(format!("{} handshakes for other names with the same server completed", case.knowledge.completed_other_names));
     }
     let fallback = if side == Side::Server { Cause::ServerReset } else { Cause::ClientAborted };
     Some(
         finding
             .or_else(&[fallback])
-            .advise("Look in the logs of the firewalls and filters between the two for this connection; try another name to the same address:")
+            .advise(
+                "Look in the logs of the firewalls and filters between the two for this connection; try another name to the same address:",
+            )
             .advise(remedy::s_client(facts, "-servername other.example")),
     )
 }

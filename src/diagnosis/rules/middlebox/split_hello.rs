@@ -20,11 +20,23 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A path MTU black hole loses the full-size first segment and passes the short second one. A server that does not answer anybody (`server-silent`, `server-closed`) fails for small ClientHellos too.",
         check: "Compare a large and a small ClientHello from the same client.\n\n$ curl -v --curves X25519 https://<name>/\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -groups X25519MLKEM768",
         fix: &[
-            ("load balancer, firewall", "Update it: most vendors repaired this in 2023 to 2025. Look for release notes that name `TLS ClientHello fragmentation`, Kyber, ML-KEM or tldr.fail."),
-            ("own server code", "Read until the whole record is there: one read() is not one ClientHello. SNI routers and PROXY-aware front ends are common offenders."),
-            ("HAProxy", "With `req.ssl_sni` in TCP mode, wait for the whole hello: `tcp-request inspect-delay 5s` and `tcp-request content accept if { req.ssl_hello_type 1 }`; keep `tune.bufsize` at 16384."),
+            (
+                "load balancer, firewall",
+                "Update it: most vendors repaired this in 2023 to 2025. Look for release notes that name `TLS ClientHello fragmentation`, Kyber, ML-KEM or tldr.fail.",
+            ),
+            (
+                "own server code",
+                "Read until the whole record is there: one read() is not one ClientHello. SNI routers and PROXY-aware front ends are common offenders.",
+            ),
+            (
+                "HAProxy",
+                "With `req.ssl_sni` in TCP mode, wait for the whole hello: `tcp-request inspect-delay 5s` and `tcp-request content accept if { req.ssl_hello_type 1 }`; keep `tune.bufsize` at 16384.",
+            ),
             ("nginx stream", "Use `ssl_preread on` of a current version; older ones fail on a ClientHello over several records."),
-            ("stop-gap at the client", "Offer small key shares only: Go `GODEBUG=tlsmlkem=0`, OpenSSL `-groups X25519`, curl `--curves X25519`, Chrome policy `PostQuantumKeyAgreementEnabled=false`, Firefox `security.tls.enable_kyber=false`."),
+            (
+                "stop-gap at the client",
+                "Offer small key shares only: Go `GODEBUG=tlsmlkem=0`, OpenSSL `-groups X25519`, curl `--curves X25519`, Chrome policy `PostQuantumKeyAgreementEnabled=false`, Firefox `security.tls.enable_kyber=false`.",
+            ),
         ],
         references: &["https://tldr.fail/", "RFC 8446 section 5.1 (fragmentation)", "draft-ietf-tls-ecdhe-mlkem"],
     },
@@ -49,7 +61,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if case.knowledge.completed_with_large_hello > 0 && !smaller_hello_worked(case) {
         return None;
     }
-    let fate = second_part_lost(&view).or_else(|| second_part_missing(&view)).or_else(|| wholly_lost(case, &view)).or_else(|| not_understood(case, &view))?;
+    let fate = second_part_lost(view)
+        .or_else(|| second_part_missing(view))
+        .or_else(|| wholly_lost(case, view))
+        .or_else(|| not_understood(case, view))?;
     let mark = view.hello_mark()?;
     let mut finding = Finding::new(
         Cause::SplitClientHello,
@@ -73,20 +88,23 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Near the client: what is acknowledged ends inside the hello, and the rest, no larger than what passed, is repeated in vain.
-fn second_part_lost(view: &View<'_>) -> Option<Fate> {
+fn second_part_lost(view: View<'_>) -> Option<Fate> {
     let (start, end) = view.hello_span()?;
     let acked = view.client().acked;
     let rest = view.repeated_in_vain(Side::Client).find(|segment| segment.offset >= acked && segment.offset < end)?;
     (acked > start && acked < end && rest.len <= view.client().largest_acked_segment).then(|| Fate {
         confidence: if rest.copies >= 3 { Confidence::Strong } else { Confidence::Likely },
         stopped_by: StoppedBy::Network,
-        text: format!("its second part ({} bytes) was sent {} times and never acknowledged, while the first part was", rest.len, rest.copies),
+        text: format!(
+            "its second part ({} bytes) was sent {} times and never acknowledged, while the first part was",
+            rest.len, rest.copies
+        ),
         alternatives: &[Cause::PacketLoss, Cause::ClientHelloDropped],
     })
 }
 
 /// Near the server: the first full segment arrived, the rest never did.
-fn second_part_missing(view: &View<'_>) -> Option<Fate> {
+fn second_part_missing(view: View<'_>) -> Option<Fate> {
     let large = u64::from(view.client().largest_segment) >= FULL_SEGMENT;
     let missing = !view.hello_whole() && view.hole(Side::Client).is_none() && view.client().acked >= view.client().highest;
     (missing && large && view.waited()).then(|| Fate {
@@ -98,7 +116,7 @@ fn second_part_missing(view: &View<'_>) -> Option<Fate> {
 }
 
 /// Nothing of it was acknowledged: a size that the path cannot take would have let its short last part pass.
-fn wholly_lost(case: &Case<'_>, view: &View<'_>) -> Option<Fate> {
+fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
     let copies = hello_lost(view).filter(|_| view.hello_is_large())?;
     Some(Fate {
         confidence: if smaller_hello_worked(case) { Confidence::Strong } else { Confidence::Likely },
@@ -109,12 +127,15 @@ fn wholly_lost(case: &Case<'_>, view: &View<'_>) -> Option<Fate> {
 }
 
 /// All of it was acknowledged, and the answer is silence, FIN or RST.
-fn not_understood(case: &Case<'_>, view: &View<'_>) -> Option<Fate> {
+fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
     if !view.hello_is_large() || !view.hello_acked() || view.server_spoke_after_hello() || view.client().snaplen_cut > 0 {
         return None;
     }
     let small_failed_too = case.knowledge.related.iter().any(|other| {
-        other.same_endpoint && other.outcome.failed() && other.outcome != Outcome::Refused && (1..super::ONE_SEGMENT).contains(&(other.hello_len as u64))
+        other.same_endpoint
+            && other.outcome.failed()
+            && other.outcome != Outcome::Refused
+            && (1..super::ONE_SEGMENT).contains(&(other.hello_len as u64))
     });
     let sure = smaller_hello_worked(case);
     if small_failed_too && !sure {
@@ -125,7 +146,10 @@ fn not_understood(case: &Case<'_>, view: &View<'_>) -> Option<Fate> {
         Some(ending) => Some(Fate {
             confidence,
             stopped_by: StoppedBy::Server,
-            text: format!("the server acknowledged it and then sent {} without an answer", if ending.reset.is_some() { "a RST" } else { "a FIN" }),
+            text: format!(
+                "the server acknowledged it and then sent {} without an answer",
+                if ending.reset.is_some() { "a RST" } else { "a FIN" }
+            ),
             alternatives: if ending.reset.is_some() { &[Cause::ServerReset] } else { &[Cause::ServerClosed] },
         }),
         None if view.waited() => Some(Fate {

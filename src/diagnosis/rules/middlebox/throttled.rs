@@ -20,7 +20,10 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "Ordinary loss on a bad path (`packet-loss`), which hits other names and the TCP handshake as well.",
         check: "Compare the speed for this name and another one at the same address.\n\n$ curl -o /dev/null -w '%{time_connect} %{time_appconnect} %{speed_download}\\n' https://<name>/",
         fix: &[
-            ("own network", "Look at the QoS and application control policies for this name or application: guaranteed and maximum bandwidth, and counters of policed packets (`tc -s qdisc`, `tc -s filter`)."),
+            (
+                "own network",
+                "Look at the QoS and application control policies for this name or application: guaranteed and maximum bandwidth, and counters of policed packets (`tc -s qdisc`, `tc -s filter`).",
+            ),
             ("provider", "Measure with and without a VPN at the same time; a difference by name is deliberate."),
             ("server side", "Per-client rate limits of a CDN or WAF have the same look: compare clients."),
         ],
@@ -57,7 +60,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::Throttled,
             if sure { Confidence::Strong } else { Confidence::Hint },
-            format!("After the ClientHello for {} the path crawls: the server's flight took {} with {repeats} repairs.", view.target(), span_text(took)),
+            format!(
+                "After the ClientHello for {} the path crawls: the server's flight took {} with {repeats} repairs.",
+                view.target(),
+                span_text(took)
+            ),
         )
         .weight(if sure { Weight::Explains } else { Weight::Note })
         .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { StoppedBy::Network })

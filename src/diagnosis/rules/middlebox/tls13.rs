@@ -21,10 +21,22 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A server that itself fails on TLS 1.3 (`version-intolerant-server`): it acknowledges the ClientHello, then closes, resets or alerts. A filter by server name (`client-hello-dropped`), which drops TLS 1.2 too.",
         check: "Try both versions by hand from the same client.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -tls1_3\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -tls1_2",
         fix: &[
-            ("firewall", "Update it; then allow TLS 1.3 in its decryption or inspection profile (Palo Alto: `Max Version TLSv1.3`, and no `block sessions with unsupported versions`)."),
-            ("intrusion prevention", "Old signatures take the supported_versions extension or the middlebox compatibility records for an attack: update them or exempt the server."),
-            ("stop-gap at the server", "Switch TLS 1.3 off for the clients behind that device: nginx `ssl_protocols TLSv1.2;`, HAProxy `ssl-max-ver TLSv1.2`, Apache `SSLProtocol -all +TLSv1.2`."),
-            ("stop-gap at the client", "`curl --tls-max 1.2`, Java `-Djdk.tls.client.protocols=TLSv1.2`, Go `MaxVersion: tls.VersionTLS12`."),
+            (
+                "firewall",
+                "Update it; then allow TLS 1.3 in its decryption or inspection profile (Palo Alto: `Max Version TLSv1.3`, and no `block sessions with unsupported versions`).",
+            ),
+            (
+                "intrusion prevention",
+                "Old signatures take the supported_versions extension or the middlebox compatibility records for an attack: update them or exempt the server.",
+            ),
+            (
+                "stop-gap at the server",
+                "Switch TLS 1.3 off for the clients behind that device: nginx `ssl_protocols TLSv1.2;`, HAProxy `ssl-max-ver TLSv1.2`, Apache `SSLProtocol -all +TLSv1.2`.",
+            ),
+            (
+                "stop-gap at the client",
+                "`curl --tls-max 1.2`, Java `-Djdk.tls.client.protocols=TLSv1.2`, Go `MaxVersion: tls.VersionTLS12`.",
+            ),
         ],
         references: &["RFC 8446 sections 4.2.1 and D.4", "RFC 9325 section 3.1"],
     },
@@ -41,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !hello.what.offers(ProtocolVersion::TLS13) {
         return None;
     }
-    let lost = hello_lost(&view).map(|copies| format!("the ClientHello was sent {copies} times and never acknowledged"));
+    let lost = hello_lost(view).map(|copies| format!("the ClientHello was sent {copies} times and never acknowledged"));
     let answer_lost = || {
         let segment = view.repeated_in_vain(Side::Server).next().filter(|_| facts.is_tls13() && view.server().acked == 0)?;
         Some(format!("the TLS 1.3 answer was sent {} times and never acknowledged", segment.copies))
@@ -55,7 +67,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::Tls13Dropped,
             Confidence::Strong,
-            format!("A device on the path drops handshakes that offer TLS 1.3 to {}: {why}, while the same client completes with TLS 1.2.", view.target()),
+            format!(
+                "A device on the path drops handshakes that offer TLS 1.3 to {}: {why}, while the same client completes with TLS 1.2.",
+                view.target()
+            ),
         )
         .stopped_by(StoppedBy::Network)
         .shown_by(hello.mark, "ClientHello that offers TLS 1.3")

@@ -20,12 +20,30 @@ pub(super) const RULE: Rule = Rule {
                         ClientHello (`split-client-hello`) lets the full-size first part pass. Where the receiver cannot say what it got, a server that never answered (`server-silent`) looks the same.",
         check: "Find the largest packet that passes, in both directions; 1472 bytes of payload make 1500 bytes.\n\n$ ping -M do -s 1472 <server-address>\n\n$ tracepath -n <server-address>",
         fix: &[
-            ("the lasting repair", "Let ICMP type 3 code 4 and ICMPv6 type 2 through every firewall between the two ends, the hosts' own included."),
-            ("Linux router, VPN gateway", "Make TCP announce what the tunnel passes.\n\n$ iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu\n\n$ nft add rule inet filter forward tcp flags syn tcp option maxseg size set rt mtu"),
-            ("Linux host", "Let TCP find the size by itself, or set it on the route.\n\n$ sysctl -w net.ipv4.tcp_mtu_probing=1\n\n$ ip route replace <network> via <gateway> mtu 1400"),
-            ("WireGuard, OpenVPN, IPsec", "WireGuard: `MTU = 1380` or less in the interface section. OpenVPN: `mssfix 1360`. strongSwan and IPsec gateways: clamp the MSS to 1360 or less on the tunnel interface."),
-            ("Kubernetes and Docker", "The overlay's MTU must be smaller than the node's: 50 bytes for VXLAN, 60 for WireGuard. Calico: `veth_mtu`, flannel: the backend's MTU, Docker: `{\"mtu\": 1400}` in daemon.json."),
-            ("cloud", "AWS jumbo frames (9001) end at the VPC's edge, Google Cloud's default is 1460, VPN gateways pass about 1400: lower the instances' MTU and allow ICMP in the security groups."),
+            (
+                "the lasting repair",
+                "Let ICMP type 3 code 4 and ICMPv6 type 2 through every firewall between the two ends, the hosts' own included.",
+            ),
+            (
+                "Linux router, VPN gateway",
+                "Make TCP announce what the tunnel passes.\n\n$ iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu\n\n$ nft add rule inet filter forward tcp flags syn tcp option maxseg size set rt mtu",
+            ),
+            (
+                "Linux host",
+                "Let TCP find the size by itself, or set it on the route.\n\n$ sysctl -w net.ipv4.tcp_mtu_probing=1\n\n$ ip route replace <network> via <gateway> mtu 1400",
+            ),
+            (
+                "WireGuard, OpenVPN, IPsec",
+                "WireGuard: `MTU = 1380` or less in the interface section. OpenVPN: `mssfix 1360`. strongSwan and IPsec gateways: clamp the MSS to 1360 or less on the tunnel interface.",
+            ),
+            (
+                "Kubernetes and Docker",
+                "The overlay's MTU must be smaller than the node's: 50 bytes for VXLAN, 60 for WireGuard. Calico: `veth_mtu`, flannel: the backend's MTU, Docker: `{\"mtu\": 1400}` in daemon.json.",
+            ),
+            (
+                "cloud",
+                "AWS jumbo frames (9001) end at the VPC's edge, Google Cloud's default is 1460, VPN gateways pass about 1400: lower the instances' MTU and allow ICMP in the security groups.",
+            ),
             ("DSL with PPPoE", "The link passes 1492: switch MSS clamping on in the router."),
         ],
         references: &["RFC 1191", "RFC 8201", "RFC 4821", "RFC 2923 section 2.1"],
@@ -38,10 +56,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() {
         return None;
     }
-    Side::BOTH.into_iter().find_map(|side| at_sender(case, &view, side)).or_else(|| Side::BOTH.into_iter().find_map(|side| at_receiver(case, &view, side)))
+    Side::BOTH
+        .into_iter()
+        .find_map(|side| at_sender(case, view, side))
+        .or_else(|| Side::BOTH.into_iter().find_map(|side| at_receiver(case, view, side)))
 }
 
-fn at_sender(case: &Case<'_>, view: &View<'_>, side: Side) -> Option<Finding> {
+fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let segment = view.black_hole(side)?;
     let message = view.message_at(side, segment.offset);
     let passed = view.side(side).largest_acked_segment;
@@ -58,15 +79,18 @@ fn at_sender(case: &Case<'_>, view: &View<'_>, side: Side) -> Option<Finding> {
     .shown_by(segment.first, format!("{message}: packet of {} bytes, first sent", segment.ip_len))
     .shown_by(segment.last, format!("sent for the {}. time, never acknowledged", segment.copies));
     let finding = match view.side(side).outstanding.iter().find(|other| other.sacked) {
-        Some(arrived) => finding.shown_by(arrived.first, format!("packet of {} bytes behind it arrived (selective acknowledgment)", arrived.ip_len)),
+        Some(arrived) => {
+            finding.shown_by(arrived.first, format!("packet of {} bytes behind it arrived (selective acknowledgment)", arrived.ip_len))
+        }
         None if passed > 0 => finding.noting(format!("the largest payload of the {side} that arrived is {passed} bytes")),
         None => finding.noting(format!("the {} signals that something behind it arrived", side.other())),
     };
-    let alternatives: &[Cause] = if side == Side::Client { &[Cause::SplitClientHello, Cause::PacketLoss] } else { &[Cause::ServerFlightDropped, Cause::PacketLoss] };
+    let alternatives: &[Cause] =
+        if side == Side::Client { &[Cause::SplitClientHello, Cause::PacketLoss] } else { &[Cause::ServerFlightDropped, Cause::PacketLoss] };
     Some(advice(case, finding.or_else(alternatives)))
 }
 
-fn at_receiver(case: &Case<'_>, view: &View<'_>, side: Side) -> Option<Finding> {
+fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let hole = view.hole(side).filter(|hole: &Hole| view.hole_is_full_size(side, *hole))?;
     if !view.waited() {
         return None;
@@ -88,7 +112,8 @@ fn at_receiver(case: &Case<'_>, view: &View<'_>, side: Side) -> Option<Finding> 
         Some(mark) => finding.shown_by(mark, "last packet that arrived, behind the hole"),
         None => finding,
     };
-    let alternatives: &[Cause] = if side == Side::Client { &[Cause::SplitClientHello, Cause::PacketLoss] } else { &[Cause::PacketLoss, Cause::ServerFlightDropped] };
+    let alternatives: &[Cause] =
+        if side == Side::Client { &[Cause::SplitClientHello, Cause::PacketLoss] } else { &[Cause::PacketLoss, Cause::ServerFlightDropped] };
     Some(advice(case, finding.or_else(alternatives)))
 }
 

@@ -15,10 +15,22 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A path MTU black hole, in which the packet is not fragmented but dropped; plain loss of one fragment.",
         check: "Count fragments that fail at the receiver.\n\n$ nstat -az IpReasmFails IpReasmTimeout Ip6ReasmFails\n\n$ tcpdump -ni any 'ip[6:2] & 0x3fff != 0 or ip6 protochain 44'",
         fix: &[
-            ("avoid fragments", "Send packets that fit: clamp the MSS for TCP; for DTLS set the datagram size (`openssl s_server -dtls -mtu 1200`); prefer ECDSA certificates and short chains."),
-            ("firewall", "Let it reassemble before it filters (nftables and iptables do so with connection tracking), or allow fragments to this server."),
-            ("load balancer", "Balance by address only for fragments; a balancer that hashes ports sends the fragments to different machines."),
-            ("tunnels", "Lower the tunnel's MTU on both ends so that the inner packet is cut, or better refused, before it enters the tunnel."),
+            (
+                "avoid fragments",
+                "Send packets that fit: clamp the MSS for TCP; for DTLS set the datagram size (`openssl s_server -dtls -mtu 1200`); prefer ECDSA certificates and short chains.",
+            ),
+            (
+                "firewall",
+                "Let it reassemble before it filters (nftables and iptables do so with connection tracking), or allow fragments to this server.",
+            ),
+            (
+                "load balancer",
+                "Balance by address only for fragments; a balancer that hashes ports sends the fragments to different machines.",
+            ),
+            (
+                "tunnels",
+                "Lower the tunnel's MTU on both ends so that the inner packet is cut, or better refused, before it enters the tunnel.",
+            ),
         ],
         references: &["RFC 8900", "RFC 791 section 3.2", "RFC 8200 section 4.5"],
     },

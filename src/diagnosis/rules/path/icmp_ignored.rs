@@ -16,11 +16,23 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A path MTU black hole without reports (`path-mtu-black-hole`). Packets that were already under way when the report came.",
         check: "Look at the sender's firewall for dropped ICMP, and at whether its kernel learnt the size.\n\n$ ip route get <other-address>\n\n$ nstat -az IcmpInDestUnreachs Icmp6InPktTooBigs",
         fix: &[
-            ("host firewall", "Accept ICMP type 3 code 4 and ICMPv6 type 2 ahead of every drop rule.\n\n$ iptables -I INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT\n\n$ ip6tables -I INPUT -p icmpv6 --icmpv6-type packet-too-big -j ACCEPT"),
-            ("load balancer, anycast, ECMP", "The report is hashed to another machine than the connection. Let the balancer follow the quoted packet, copy reports to all machines, or lower the MSS (`advmss 1220`)."),
+            (
+                "host firewall",
+                "Accept ICMP type 3 code 4 and ICMPv6 type 2 ahead of every drop rule.\n\n$ iptables -I INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT\n\n$ ip6tables -I INPUT -p icmpv6 --icmpv6-type packet-too-big -j ACCEPT",
+            ),
+            (
+                "load balancer, anycast, ECMP",
+                "The report is hashed to another machine than the connection. Let the balancer follow the quoted packet, copy reports to all machines, or lower the MSS (`advmss 1220`).",
+            ),
             ("NAT", "The device must translate the packet that the ICMP message quotes. Until it does, clamp the MSS on it."),
-            ("Linux", "A kernel that must not trust ICMP can probe by itself.\n\n$ sysctl net.ipv4.ip_no_pmtu_disc\n\n$ sysctl -w net.ipv4.tcp_mtu_probing=1"),
-            ("cloud security groups", "Allow ICMP `destination unreachable, fragmentation needed` inbound; a rule for TCP 443 alone does not admit it everywhere."),
+            (
+                "Linux",
+                "A kernel that must not trust ICMP can probe by itself.\n\n$ sysctl net.ipv4.ip_no_pmtu_disc\n\n$ sysctl -w net.ipv4.tcp_mtu_probing=1",
+            ),
+            (
+                "cloud security groups",
+                "Allow ICMP `destination unreachable, fragmentation needed` inbound; a rule for TCP 443 alone does not admit it everywhere.",
+            ),
         ],
         references: &["RFC 1191 section 6", "RFC 8201 section 4", "RFC 7690 (path MTU discovery behind ECMP)"],
     },
@@ -49,7 +61,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             format!("{} told the {sender} to send {size}, but the {sender} goes on with {} bytes.", note.reporter, victim.ip_len),
         )
         .stopped_by(StoppedBy::Network)
-        .shown_by(note.mark, format!("{} reports that a packet of {} bytes is too big, next link passes {mtu}", note.reporter, note.quoted_len))
+        .shown_by(
+            note.mark,
+            format!("{} reports that a packet of {} bytes is too big, next link passes {mtu}", note.reporter, note.quoted_len),
+        )
         .shown_by(victim.last, format!("the {sender} sends {} bytes again, for the {}. time", victim.ip_len, victim.copies))
         .or_else(&[Cause::PathMtuBlackHole])
         .advise(format!("Let the {sender}'s firewall, NAT or load balancer pass ICMP fragmentation needed and ICMPv6 packet too big:"))

@@ -20,11 +20,23 @@ pub(super) const RULE: Rule = Rule {
         check: "Measure loss along the path with TCP to the same port, and look at the hosts' counters.\n\n$ mtr -T -P 443 -c 100 -r <server-address>\n\n$ nstat -az TcpRetransSegs TcpExtTCPTimeouts\n\n$ ethtool -S <interface> | grep -i -E 'err|drop|crc'",
         fix: &[
             ("link errors", "CRC errors point to cable, transceiver or duplex mismatch: `ethtool <interface>` on both ends of the link."),
-            ("congestion", "Look at the busiest link's drops at that time; police less, queue fairly (`tc qdisc replace dev <interface> root fq_codel`)."),
+            (
+                "congestion",
+                "Look at the busiest link's drops at that time; police less, queue fairly (`tc qdisc replace dev <interface> root fq_codel`).",
+            ),
             ("Wi-Fi and mobile", "Compare with a wired client; weak signal shows as loss in bursts."),
-            ("host overload", "Drops in the receive ring or in softnet mean the host is too slow: `ethtool -g`, second column of /proc/net/softnet_stat."),
-            ("rate limits", "A policer on SYNs or connections per source (hashlimit, cloud connection limits, WAF) looks like loss: count drops of that rule."),
-            ("virtual machines", "Packets-per-second allowances of cloud instances drop silently: `ethtool -S <interface> | grep allowance`."),
+            (
+                "host overload",
+                "Drops in the receive ring or in softnet mean the host is too slow: `ethtool -g`, second column of /proc/net/softnet_stat.",
+            ),
+            (
+                "rate limits",
+                "A policer on SYNs or connections per source (hashlimit, cloud connection limits, WAF) looks like loss: count drops of that rule.",
+            ),
+            (
+                "virtual machines",
+                "Packets-per-second allowances of cloud instances drop silently: `ethtool -S <interface> | grep allowance`.",
+            ),
         ],
         references: &["RFC 6298", "RFC 8985", "RFC 5681"],
     },
@@ -35,12 +47,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     match case.handshake.outcome {
         Outcome::Incomplete => None,
-        Outcome::Completed => delayed(case, &view),
-        _ => stopped(case, &view),
+        Outcome::Completed => delayed(case, view),
+        _ => stopped(case, view),
     }
 }
 
-fn delayed(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let loss = view.loss_delay()?;
     // A packet that was too big and was sent again smaller was not lost by chance.
     let resized = case.handshake.tcp.icmp.iter().any(|note| matches!(note.kind, IcmpKind::TooBig(_)));
@@ -68,12 +80,14 @@ fn delayed(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
     )
 }
 
-fn stopped(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn stopped(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if !view.is_tcp() || !view.is_up() {
         return None;
     }
-    let (side, finding) = Side::BOTH.into_iter().find_map(|side| at_sender(view, side).or_else(|| at_receiver(view, side)).map(|finding| (side, finding)))?;
-    let alternatives: &[Cause] = if side == Side::Client { &[Cause::SplitClientHello, Cause::OneWayPath] } else { &[Cause::PathMtuBlackHole, Cause::OneWayPath] };
+    let (side, finding) =
+        Side::BOTH.into_iter().find_map(|side| at_sender(view, side).or_else(|| at_receiver(view, side)).map(|finding| (side, finding)))?;
+    let alternatives: &[Cause] =
+        if side == Side::Client { &[Cause::SplitClientHello, Cause::OneWayPath] } else { &[Cause::PathMtuBlackHole, Cause::OneWayPath] };
     Some(
         finding
             .stopped_by(StoppedBy::Network)
@@ -85,7 +99,7 @@ fn stopped(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
 }
 
 /// Something behind the lost segment arrived, or something before it: the path works, this segment does not get through.
-fn at_sender(view: &View<'_>, side: Side) -> Option<Finding> {
+fn at_sender(view: View<'_>, side: Side) -> Option<Finding> {
     let sender = view.side(side);
     let victim = view.repeated_in_vain(side).max_by_key(|segment| segment.copies)?;
     if view.black_hole(side).is_some() || sender.acked == 0 && !sender.outstanding.iter().any(|segment| segment.sacked) {
@@ -104,12 +118,16 @@ fn at_sender(view: &View<'_>, side: Side) -> Option<Finding> {
     )
 }
 
-fn at_receiver(view: &View<'_>, side: Side) -> Option<Finding> {
+fn at_receiver(view: View<'_>, side: Side) -> Option<Finding> {
     let hole = view.hole(side).filter(|hole| !view.hole_is_full_size(side, *hole))?;
     let message = view.message_at(side, view.side(side).highest.saturating_sub(hole.len + hole.stranded));
-    let finding = Finding::new(Cause::PacketLoss, Confidence::Likely, format!("{} bytes of the {side}'s {} were lost and never sent again.", hole.len, bare(message)))
-        .weight(Weight::Fallback)
-        .noting(format!("a hole of {} bytes was never filled; {} bytes behind it arrived", hole.len, hole.stranded));
+    let finding = Finding::new(
+        Cause::PacketLoss,
+        Confidence::Likely,
+        format!("{} bytes of the {side}'s {} were lost and never sent again.", hole.len, bare(message)),
+    )
+    .weight(Weight::Fallback)
+    .noting(format!("a hole of {} bytes was never filled; {} bytes behind it arrived", hole.len, hole.stranded));
     Some(match view.side(side).last_data {
         Some(mark) => finding.shown_by(mark, "last packet that arrived, behind the hole"),
         None => finding,

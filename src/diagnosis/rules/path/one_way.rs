@@ -18,9 +18,15 @@ pub(super) const RULE: Rule = Rule {
         check: "Capture at both ends at the same time and see which packets of which direction are missing. Compare the routes.\n\n$ ip route get <other-address>\n\n$ traceroute -T -p 443 <server-address>",
         fix: &[
             ("asymmetric routing", "Let both directions pass the same stateful firewall; or switch its state check off for this traffic."),
-            ("Linux router or host", "Packets dropped as invalid or by the reverse path filter leave a trace.\n\n$ nstat -az TcpExtIPReversePathFilter\n\n$ iptables -L -n -v | grep -i invalid\n\n$ conntrack -S"),
+            (
+                "Linux router or host",
+                "Packets dropped as invalid or by the reverse path filter leave a trace.\n\n$ nstat -az TcpExtIPReversePathFilter\n\n$ iptables -L -n -v | grep -i invalid\n\n$ conntrack -S",
+            ),
             ("redundant firewalls", "After a failover the new node must know the connections: look at the state synchronisation."),
-            ("load balancer in direct return", "Compare the route of the answers with that of the requests, and the ARP entry for the virtual address."),
+            (
+                "load balancer in direct return",
+                "Compare the route of the answers with that of the requests, and the ARP entry for the virtual address.",
+            ),
             ("VPN, multiple uplinks", "Bind the connection to one uplink (policy routing with connection marks)."),
         ],
         references: &["RFC 3704", "RFC 9293 section 3.8.3"],
@@ -33,7 +39,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() {
         return None;
     }
-    let finding = unheard_ack(case, &view).or_else(|| unheard_client(case, &view)).or_else(|| Side::BOTH.into_iter().find_map(|side| gone(&view, side)))?;
+    let finding = unheard_ack(case, view)
+        .or_else(|| unheard_client(case, view))
+        .or_else(|| Side::BOTH.into_iter().find_map(|side| gone(view, side)))?;
     Some(
         finding
             .stopped_by(StoppedBy::Network)
@@ -44,7 +52,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Near the client: the server repeats its SYN-ACK, so the client's acknowledgment and data do not arrive.
-fn unheard_ack(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn unheard_ack(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let answer = view.server().syn.filter(|syn| syn.count >= 2)?;
     let data = view.client().first_data?;
     if view.client().acked > 0 || view.spoke(Side::Server) || view.client().retransmits == 0 {
@@ -55,7 +63,10 @@ fn unheard_ack(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
         Finding::new(
             Cause::OneWayPath,
             confidence,
-            format!("The client's packets stop arriving at {}: it repeats its SYN-ACK while the client repeats its data.", case.handshake.server),
+            format!(
+                "The client's packets stop arriving at {}: it repeats its SYN-ACK while the client repeats its data.",
+                case.handshake.server
+            ),
         )
         .shown_by(data, "the client's first data, never acknowledged")
         .shown_by(answer.last, format!("SYN-ACK number {}: the server did not get the client's acknowledgment", answer.count))
@@ -64,10 +75,14 @@ fn unheard_ack(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
 }
 
 /// Near the server: its SYN-ACK is never acknowledged, and the client, which does not repeat its SYN, must have got it.
-fn unheard_client(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
+fn unheard_client(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let answer = view.server().syn.filter(|syn| syn.count >= 3)?;
     let syn = view.client().syn.filter(|syn| syn.count == 1)?;
-    if view.spoke(Side::Client) || case.handshake.tcp.established.is_some() || case.knowledge.flood_half_open > 0 || !view.client().resets.is_empty() {
+    if view.spoke(Side::Client)
+        || case.handshake.tcp.established.is_some()
+        || case.knowledge.flood_half_open > 0
+        || !view.client().resets.is_empty()
+    {
         return None;
     }
     Some(
@@ -87,7 +102,7 @@ fn unheard_client(case: &Case<'_>, view: &View<'_>) -> Option<Finding> {
 }
 
 /// A side that was heard before is heard no more: it repeats in vain, and nothing comes back.
-fn gone(view: &View<'_>, side: Side) -> Option<Finding> {
+fn gone(view: View<'_>, side: Side) -> Option<Finding> {
     let sender = view.side(side);
     let victim = view.repeated_in_vain(side).filter(|segment| segment.copies >= 3).min_by_key(|segment| segment.offset)?;
     if sender.acked == 0 || victim.offset < sender.acked || sender.outstanding.iter().any(|segment| segment.sacked) {

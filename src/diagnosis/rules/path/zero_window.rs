@@ -18,9 +18,18 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A tiny receive buffer (SO_RCVBUF) that is full for a moment: there the window opens again soon.",
         check: "On that side look at the socket's receive queue and at what the process is doing.\n\n$ ss -tmnp '( sport = :443 or dport = :443 )'\n\n$ cat /proc/<pid>/wchan; top -H -p <pid>",
         fix: &[
-            ("the process hangs", "Take a stack or thread dump (`jstack`, `gdb -p`, SIGQUIT for Go) and look who holds the event loop or the lock."),
-            ("the process is stopped or starved", "State `T` in ps is a stopped process; a container at its CPU or memory limit is starved: raise the limit."),
-            ("buffers too small", "Do not set SO_RCVBUF below 64 kB, and look at the limits.\n\n$ sysctl net.ipv4.tcp_rmem net.ipv4.tcp_mem"),
+            (
+                "the process hangs",
+                "Take a stack or thread dump (`jstack`, `gdb -p`, SIGQUIT for Go) and look who holds the event loop or the lock.",
+            ),
+            (
+                "the process is stopped or starved",
+                "State `T` in ps is a stopped process; a container at its CPU or memory limit is starved: raise the limit.",
+            ),
+            (
+                "buffers too small",
+                "Do not set SO_RCVBUF below 64 kB, and look at the limits.\n\n$ sysctl net.ipv4.tcp_rmem net.ipv4.tcp_mem",
+            ),
             ("proxy in between", "A proxy stops reading one side while its other side is blocked: look at the connection to its backend."),
         ],
         references: &["RFC 9293 sections 3.8.6 and 3.8.6.1"],
@@ -60,7 +69,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .advise(format!("See why the {side}'s process does not read; look at its receive queue:"))
-            .advise(format!("ss -tmnp 'dst {}'", view_peer(case, side)))
+            .advise(format!("ss -tmnp 'dst {}'", view_peer(case, side))),
     )
 }
 

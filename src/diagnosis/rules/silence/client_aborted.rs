@@ -1,0 +1,69 @@
+//! `client-aborted`: the client left in the middle.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ClientAborted,
+    title: "the client left in the middle of the handshake without a reason",
+    page: Page {
+        meaning: "The client closed or reset the connection before the handshake was complete, without an alert. After the server's certificate that is often a client which does not accept it and \
+                  does not say so (Node.js, some pinned applications); else a program that ended, a person who went on, or a race of parallel connections of which one was no longer needed.",
+        recognised: "ClientHello, then the client's FIN or RST before both sides have finished, no alert, and no long wait for the server before it.",
+        confused_with: "A rejected certificate (`server-certificate-rejected`), a time limit (`client-timeout`), a forged RST (`reset-injected`).",
+        check: "Look in the client's log at that time; see whether the same client succeeds with the same server at other times.",
+        fix: &[
+            (
+                "certificate not accepted",
+                "Check the served chain against the client's trust store and name.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -verify_return_error -CAfile <client's bundle>",
+            ),
+            (
+                "parallel connections",
+                "Browsers and happy-eyeballs clients close those that lose the race: no failure if another connection of the same client completed.",
+            ),
+            ("client ended", "Process killed, container stopped, request cancelled: its own log says so."),
+            ("scanner", "Scanners close after they have the ServerHello or certificate: no action."),
+        ],
+        references: &["RFC 8446 section 6.1", "RFC 8305 (happy eyeballs)"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.failed_over_tcp() || !view.hello_begun() {
+        return None;
+    }
+    let ending = view.ended_by(Side::Client)?;
+    let awaited = view.awaited()?;
+    // Waiting in vain for the server is a time limit and told as such.
+    if awaited.side == Side::Server && view.waited() {
+        return None;
+    }
+    let answered = view.answer_begun();
+    let verb = if ending.reset.is_some() { "reset" } else { "closed" };
+    let summary = if answered {
+        format!(
+            "{} {verb} the connection to {} in the middle of the handshake, without an alert, {} after the last progress.",
+            facts.client.address,
+            view.target(),
+            span_text(view.silence())
+        )
+    } else {
+        format!("{} {verb} the connection to {} right after its ClientHello.", facts.client.address, view.target())
+    };
+    let alternatives: &[Cause] = if answered { &[Cause::ServerCertificateRejected, Cause::UserCanceled] } else { &[Cause::UserCanceled] };
+    Some(
+        Finding::new(Cause::ClientAborted, if answered { Confidence::Likely } else { Confidence::Strong }, summary)
+            .weight(Weight::Fallback)
+            .stopped_by(StoppedBy::Client)
+            .shown_by(view.last_progress(), "last progress of the handshake")
+            .shown_by(ending.mark, format!("the client's {}, no alert before it; due was {}", ending.name(), awaited.what))
+            .or_else(alternatives)
+            .advise("Look in the client's log at that time: certificate not accepted, request cancelled, process ended."),
+    )
+}

@@ -1,0 +1,78 @@
+//! `client-stalled`: the client began and stopped.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ClientStalled,
+    title: "the client began the handshake and stopped",
+    page: Page {
+        meaning: "It was the client's turn and nothing came: after part of its ClientHello, after a HelloRetryRequest, or after the server's flight. People who are asked for a certificate or PIN, \
+                  clients that check revocation over a blocked network, hung clients and slow attacks look like this.",
+        recognised: "The server's flight is complete and acknowledged (or the ClientHello is incomplete), the client owes the next message and is silent for a second or more; the server's limit or the capture's ends it.",
+        confused_with: "The client's next flight lost on the way (`idle-timeout`, `one-way-path`, `split-client-hello`): at the client one sees it repeated. A client that closes is `client-aborted`.",
+        check: "Look at the client at that time: a dialogue for certificate or PIN, a request to an OCSP or CRL address that hangs.\n\n$ ss -tn state syn-sent",
+        fix: &[
+            (
+                "certificate or PIN dialogue",
+                "Raise the server's handshake limit above what people need, or ask for the certificate later (per location).",
+            ),
+            (
+                "revocation checks",
+                "Windows and Java clients fetch CRLs and OCSP answers during the handshake: let them reach these addresses, or staple OCSP at the server.",
+            ),
+            ("hung client", "Take a thread dump; a callback that verifies the certificate may block."),
+            (
+                "slow attacks",
+                "Limit the time of a handshake: nginx `client_header_timeout`, HAProxy `timeout client-hs`, Apache `RequestReadTimeout handshake=5`.",
+            ),
+            ("second flight lost", "Capture at the client; if it repeats its flight, look for the device that drops it."),
+        ],
+        references: &["RFC 8446 section 2", "RFC 5246 section 7.3"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.failed_over_tcp() || !view.hello_begun() || facts.deciding_alert().is_some() {
+        return None;
+    }
+    let awaited = view.awaited().filter(|awaited| awaited.side == Side::Client)?;
+    if !view.waited() || view.ended_by(Side::Client).is_some() {
+        return None;
+    }
+    // A flight that the client may never have got is not the client's fault.
+    let got_it = view.repeated_in_vain(Side::Server).next().is_none() && view.repeated_in_vain(Side::Client).next().is_none();
+    let mut finding = Finding::new(
+        Cause::ClientStalled,
+        if got_it { Confidence::Strong } else { Confidence::Hint },
+        format!(
+            "{} stopped in the middle of the handshake: {} never came ({} of silence).",
+            facts.client.address,
+            awaited.what,
+            span_text(view.silence())
+        ),
+    )
+    .weight(Weight::Fallback)
+    .stopped_by(StoppedBy::Client)
+    .shown_by(view.last_progress(), format!("last progress; {} is due", awaited.what));
+    finding = match view.ended_by(Side::Server) {
+        Some(ending) => finding.shown_by(ending.mark, format!("the server gives up ({})", ending.name())),
+        None => finding.shown_by(facts.closed_at, "still nothing"),
+    };
+    let mut alternatives = vec![Cause::ServerTimeout];
+    if view.near_side() != Some(Side::Client) {
+        alternatives.extend([Cause::IdleTimeout, Cause::OneWayPath]);
+    }
+    Some(
+        finding
+            .or_else(&alternatives)
+            .advise("Look at the client at that time: certificate or PIN dialogue, revocation check that hangs, blocked callback.")
+            .advise(format!("Capture at {} to see whether it sent {}.", facts.client.address, awaited.what)),
+    )
+}

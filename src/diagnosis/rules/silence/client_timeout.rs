@@ -1,0 +1,80 @@
+//! `client-timeout`: the client gave up waiting.
+
+use std::time::Duration;
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ClientTimeout,
+    title: "the client gave up waiting and closed",
+    page: Page {
+        meaning: "The client's own time limit ran out while it waited for the server, and it closed the connection. The limit is the end, not the reason: look for what took so long.",
+        recognised: "It was the server's turn, nothing came for a second or more, and the client closes or resets; or the server's answer arrives after the client has closed.",
+        confused_with: "A person who cancelled, or a client that rejected something: both close soon after the server's flight.",
+        check: "Compare the time with known limits: Go's net/http 10 s for the handshake, Java and .NET 15 to 100 s by configuration, nginx as a proxy 60 s, curl 300 s to connect, F5 10 s, HAProxy as configured.",
+        fix: &[
+            ("server too slow", "Find out what the server waited for (`server-silent`, `server-slow`) before raising limits."),
+            (
+                "limit too short",
+                "Go: `Transport.TLSHandshakeTimeout`; curl: `--connect-timeout`; nginx: `proxy_connect_timeout`; HAProxy: `timeout connect`; Java: `connectTimeout`; gRPC: the call's deadline includes the handshake.",
+            ),
+            ("retries", "A client that gives up and tries again makes an overloaded server worse: use back-off with jitter."),
+        ],
+        references: &["RFC 9293 section 3.6"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.failed_over_tcp() || !view.hello_begun() {
+        return None;
+    }
+    let ending = view.ended_by(Side::Client)?;
+    let hello = view.hello_mark()?;
+    let late = view.server().last_data.filter(|mark| {
+        mark.frame > ending.mark.frame && facts.server_hello.as_ref().is_none_or(|seen| seen.mark.frame > ending.mark.frame)
+    });
+    let since = if late.is_some() { hello } else { view.last_progress() };
+    let waited = ending.mark.time.since(since.time);
+    let servers_turn = view.awaited().is_some_and(|awaited| awaited.side == Side::Server) || late.is_some();
+    if !servers_turn || waited < LEAST {
+        return None;
+    }
+    let mut finding = Finding::new(
+        Cause::ClientTimeout,
+        if late.is_some() { Confidence::Strong } else { Confidence::Likely },
+        format!("{} gave up after waiting {} for {} and closed{}.", facts.client.address, span_text(waited), facts.server, limit(waited)),
+    )
+    .weight(if late.is_some() { Weight::Explains } else { Weight::Fallback })
+    .stopped_by(StoppedBy::Client)
+    .shown_by(ending.mark, format!("the client's {} after {}", ending.name(), span_text(waited)));
+    if let Some(mark) = late {
+        finding = finding.shown_by(mark, "the server's answer comes after it");
+    }
+    Some(
+        finding
+            .or_else(&[Cause::ServerSilent, Cause::ServerSlow])
+            .advise("Find out what the server waited for before raising the client's limit.")
+            .advise(crate::diagnosis::remedy::s_client(facts, "")),
+    )
+}
+
+/// Which well-known limit a time is near.
+fn limit(waited: Duration) -> &'static str {
+    match waited.as_millis() {
+        4_900..=5_200 => " (5 s is a common limit of health checks and connection pools)",
+        9_900..=10_300 => " (10 s is the limit of Go's net/http and of F5)",
+        29_800..=30_500 => " (30 s is a common limit of HTTP clients)",
+        59_500..=61_000 => " (60 s is nginx's limit as a proxy)",
+        _ => "",
+    }
+}
+
+/// A shorter wait is no time limit.
+const LEAST: Duration = Duration::from_secs(1);

@@ -1,0 +1,92 @@
+//! `server-silent`: the ClientHello arrived, nothing came back.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ServerSilent,
+    title: "the server received the ClientHello and never answered",
+    page: Page {
+        meaning: "The server's kernel acknowledged the ClientHello, and then nothing came: the application behind the port did not answer. It hangs, is overloaded, waits for something else first, \
+                  or a load balancer accepted the connection without having anybody to pass it to.",
+        recognised: "The bytes of the ClientHello are acknowledged and no payload of the server follows until the client gives up or the capture's stall limit is over.",
+        confused_with: "At the client: an answer that was lost on the way back (`server-flight-dropped`, `path-mtu-black-hole`), which only a capture at the server shows. With a ClientHello of more than one packet: `split-client-hello`. A server protocol in which the server speaks first.",
+        check: "Try from the server itself, then from its load balancer. If it hangs there too, it is the application.\n\n$ openssl s_client -connect 127.0.0.1:443 -servername <name>\n\n$ ss -ltn 'sport = :443'",
+        fix: &[
+            (
+                "hung or overloaded process",
+                "Take a thread dump and look at CPU, event loop and locks. Recv-Q of the connection on the server stays above 0 when the process does not read.\n\n$ ss -tnp 'sport = :443'",
+            ),
+            ("single-threaded server", "One stalled client holds up all others: give the handshake a timeout, or use more workers."),
+            ("accepted and never served", "A full accept queue looks so for the first connections: see `accept-queue-full`."),
+            (
+                "load balancer or proxy",
+                "It accepts before it has a backend: look at target health. Where it waits for a PROXY header, send one (`send-proxy` in HAProxy, `proxy_protocol on` in nginx).",
+            ),
+            (
+                "wrong port",
+                "A service that waits for its own protocol before TLS (SMTP, LDAP, PostgreSQL) is silent to a ClientHello: use the port with implicit TLS, or STARTTLS.",
+            ),
+            (
+                "Kubernetes",
+                "CPU limits throttle handshakes first; a frozen node keeps acknowledging: `kubectl top pod`, `kubectl get nodes`.",
+            ),
+        ],
+        references: &["RFC 8446 section 4.1.3", "RFC 9293 section 3.8"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.failed_over_tcp()
+        || !view.hello_whole()
+        || view.answer_begun()
+        || view.server_spoke_after_hello()
+        || facts.plaintext.server.is_some()
+    {
+        return None;
+    }
+    let gave_up = view.ended_by(Side::Client);
+    if view.ended_by(Side::Server).is_some() || !view.waited() || gave_up.is_none() && !view.ended_by_nobody() {
+        return None;
+    }
+    // Repeated in vain means that the server never got it, and other rules say so.
+    let acked = view.hello_acked();
+    if !acked && view.hello_copies() >= 2 {
+        return None;
+    }
+    let hello = view.hello_mark()?;
+    let mut finding = Finding::new(
+        Cause::ServerSilent,
+        if acked { Confidence::Strong } else { Confidence::Likely },
+        format!("{} received the ClientHello and was silent for {}.", view.target(), span_text(view.silence())),
+    )
+    .weight(Weight::Fallback)
+    .stopped_by(StoppedBy::Server)
+    .shown_by(hello, "ClientHello");
+    if let Some(mark) = view.client().acked_at.filter(|_| acked) {
+        finding = finding.shown_by(mark, "the server's kernel acknowledged it");
+    }
+    finding = match gave_up {
+        Some(ending) => finding.shown_by(ending.mark, format!("the client gives up ({})", ending.name())),
+        None => finding.shown_by(facts.closed_at, "still no answer"),
+    };
+    let alternatives: &[Cause] = if view.near_side() == Some(Side::Server) {
+        &[Cause::ClientTimeout, Cause::AcceptQueueFull]
+    } else {
+        &[Cause::ClientTimeout, Cause::ServerFlightDropped, Cause::PathMtuBlackHole]
+    };
+    Some(
+        finding
+            .or_else(alternatives)
+            .advise("Try the same from the server itself: if it hangs there too, look at the process (thread dump, CPU, workers), else at the load balancer or the way back.")
+            .advise(remedy::s_client(facts, ""))
+            .advise(format!("ss -tnp 'sport = :{}'", facts.server.port)),
+    )
+}

@@ -1,0 +1,71 @@
+//! `server-timeout`: the server gave up waiting.
+
+use std::time::Duration;
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ServerTimeout,
+    title: "the server gave up waiting and closed",
+    page: Page {
+        meaning: "The server's time limit for the handshake ran out while it waited for the client, and it closed the connection. Look for what the client waited for.",
+        recognised: "It was the client's turn, nothing came for a second or more, and the server closes or resets; or the client's next flight arrives after the server has closed.",
+        confused_with: "A server that stopped or restarted at that moment closes all its connections at once.",
+        check: "Compare the time with the server's limits: nginx 60 s (`client_header_timeout`), IIS 120 s, Apache `RequestReadTimeout handshake`, HAProxy `timeout client` and `timeout http-request`, Go as configured.",
+        fix: &[
+            (
+                "slow clients are honest",
+                "Raise the limit, or ask for client certificates only where they are needed, so that people have time for the dialogue.",
+            ),
+            ("client was stuck", "See `client-silent` and `client-stalled` for what holds clients up."),
+            ("client's packets lost", "Capture at the client: it may have sent what the server waited for."),
+        ],
+        references: &["RFC 9293 section 3.6"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    if !view.failed_over_tcp() || !view.is_up() || facts.preamble.is_some() && !view.hello_begun() {
+        return None;
+    }
+    let ending = view.ended_by(Side::Server)?;
+    let answers_to_the_end = facts.alerts.iter().any(|alert| alert.from == Side::Client && alert.consequence);
+    let late = view.client().last_data.filter(|mark| mark.frame > ending.mark.frame && !answers_to_the_end);
+    let awaited = view.awaited().filter(|awaited| awaited.side == Side::Client);
+    let waited = view.silence();
+    if awaited.is_none() && late.is_none() || waited < LEAST {
+        return None;
+    }
+    let mut finding = Finding::new(
+        Cause::ServerTimeout,
+        if late.is_some() { Confidence::Strong } else { Confidence::Likely },
+        format!(
+            "{} gave up after waiting {} for {} and closed.",
+            facts.server,
+            span_text(waited),
+            awaited.map_or("the client", |awaited| awaited.what)
+        ),
+    )
+    .weight(if late.is_some() { Weight::Explains } else { Weight::Fallback })
+    .stopped_by(StoppedBy::Server)
+    .shown_by(ending.mark, format!("the server's {} after {}", ending.name(), span_text(waited)));
+    if let Some(mark) = late {
+        finding = finding.shown_by(mark, "the client's next bytes come after it");
+    }
+    let alternative = if view.hello_begun() { Cause::ClientStalled } else { Cause::ClientSilent };
+    Some(
+        finding
+            .or_else(&[alternative])
+            .advise("Find out why the client was silent; raise the server's handshake limit only if honest clients need longer."),
+    )
+}
+
+/// A shorter wait is no time limit.
+const LEAST: Duration = Duration::from_secs(1);
