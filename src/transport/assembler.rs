@@ -140,7 +140,7 @@ mod tests {
                 prop_assert_eq!(assembler.overlaps(*start, end), model.range(*start..end).next().is_some());
                 let mut new = 0;
                 for offset in *start..end {
-                    let byte = bytes.get((offset - start) as usize).copied();
+                    let byte = bytes.get(usize::try_from(offset - start).unwrap()).copied();
                     model.entry(offset).or_insert_with(|| { new += u64::from(byte.is_some()); byte });
                 }
                 prop_assert_eq!(assembler.insert(*start, bytes, *cut, Mark::default()), new);

@@ -301,13 +301,33 @@ pub enum TcpEventKind {
     /// The TCP handshake is complete.
     Established,
     /// Payload sent again: offset and length.
-    Retransmission { offset: u64, len: u32 },
+    Retransmission {
+        /// Of its first byte.
+        offset: u64,
+        /// In bytes.
+        len: u32,
+    },
     /// Payload beyond a hole: offset and length.
-    OutOfOrder { offset: u64, len: u32 },
+    OutOfOrder {
+        /// Of its first byte.
+        offset: u64,
+        /// In bytes.
+        len: u32,
+    },
     /// The other side acknowledged this side's first payload, or more after a pause or retransmission; the offset acknowledged.
-    Acknowledged { offset: u64 },
-    /// Bytes given up as missing.
-    Gap { offset: u64, len: u64, why: GapCause },
+    Acknowledged {
+        /// Up to which all is acknowledged.
+        offset: u64,
+    },
+    /// Bytes given up as missing: not told by [`super::FlowSink::control`] but by [`super::FlowSink::gap`].
+    Gap {
+        /// Of the first missing byte.
+        offset: u64,
+        /// In bytes.
+        len: u64,
+        /// Why.
+        why: GapCause,
+    },
     /// Window closed.
     ZeroWindow,
     /// Window opened again.
@@ -317,9 +337,18 @@ pub enum TcpEventKind {
     /// FIN.
     Fin,
     /// RST: index into [`SideFacts::resets`].
-    Rst { index: u8 },
+    Rst {
+        /// Index into the sender's [`SideFacts::resets`].
+        index: u8,
+    },
     /// ICMP error: index into [`TcpFacts::icmp`].
-    Icmp { index: u8 },
+    Icmp {
+        /// Index into [`TcpFacts::icmp`].
+        index: u8,
+    },
     /// An overlap with other bytes at this offset.
-    DifferingOverlap { offset: u64 },
+    DifferingOverlap {
+        /// Of the first byte that differs, or of the segment that was sent again with other bytes.
+        offset: u64,
+    },
 }

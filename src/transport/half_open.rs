@@ -74,7 +74,7 @@ impl HalfOpen {
     pub(super) fn count(&mut self, segment: &Segment<'_>) -> bool {
         let bare = segment.payload_len == 0 && !segment.flags.rst();
         let known = self.packets().any(|old| {
-            old.from_low() == segment.from_low && old.seq == segment.seq && old.flags == segment.flags.0 && old.ack == segment.ack
+            old.is_from_low() == segment.from_low && old.seq == segment.seq && old.flags == segment.flags.0 && old.ack == segment.ack
         });
         let [low, high] = &mut self.repeats;
         let count = if segment.from_low { low } else { high };
@@ -90,13 +90,13 @@ impl HalfOpen {
 
     /// Whether the client is [`FlowKey::low`]: it sent the SYN, or was sent the SYN-ACK.
     pub(super) fn client_is_low(&self) -> bool {
-        self.opening.from_low() != TcpFlags(self.opening.flags).ack()
+        self.opening.is_from_low() != TcpFlags(self.opening.flags).ack()
     }
 
     /// This SYN comes from the sender of the first one, and opens another connection than that did.
     pub(super) fn is_replaced_by(&self, segment: &Segment<'_>) -> bool {
         let fresh = segment.flags.syn() && !segment.flags.ack() && !segment.flags.rst();
-        fresh && self.packets().any(|old| TcpFlags(old.flags).syn() && old.from_low() == segment.from_low && old.seq != segment.seq)
+        fresh && self.packets().any(|old| TcpFlags(old.flags).syn() && old.is_from_low() == segment.from_low && old.seq != segment.seq)
     }
 
     /// A RST was seen.
@@ -158,7 +158,7 @@ impl Bare {
         Segment {
             mark: self.mark(first),
             key,
-            from_low: self.from_low(),
+            from_low: self.is_from_low(),
             path,
             ip: IpFacts {
                 ttl: self.ttl,
@@ -190,7 +190,7 @@ impl Bare {
     }
 
     /// Its sender is [`FlowKey::low`].
-    pub(super) const fn from_low(&self) -> bool {
+    pub(super) const fn is_from_low(&self) -> bool {
         self.has(FROM_LOW)
     }
 

@@ -29,9 +29,8 @@ pub(super) fn decode(mut bytes: &[u8]) -> TcpOptions {
                     }
                 }
             }
-            (FAST_OPEN, _) => options.fast_open = true,
             // before RFC 7413, Fast Open used the experimental option with this identifier (RFC 6994)
-            (EXPERIMENTAL, &[0xf9, 0x89, ..]) => options.fast_open = true,
+            (FAST_OPEN, _) | (EXPERIMENTAL, &[0xf9, 0x89, ..]) => options.fast_open = true,
             _ => {}
         }
     }

@@ -14,12 +14,13 @@ pub(super) fn sender_is_client(source: Endpoint, destination: Endpoint) -> bool 
 
 /// How much a port looks like that of a service.
 fn rank(port: u16) -> u8 {
-    match port {
-        ..1024 => 3,
-        _ if SERVICES.contains(&port) => 2,
+    if port < 1024 {
+        3
+    } else if SERVICES.contains(&port) {
+        2
+    } else {
         // below the ephemeral ports of Linux (32768), the BSDs, macOS and Windows (49152)
-        ..32768 => 1,
-        _ => 0,
+        u8::from(port < 32768)
     }
 }
 

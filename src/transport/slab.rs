@@ -128,7 +128,7 @@ impl List {
     }
 
     /// The least recently used entry.
-    pub(super) const fn oldest(&self) -> Option<u32> {
+    pub(super) const fn oldest(self) -> Option<u32> {
         if self.head == NONE { None } else { Some(self.head) }
     }
 }
@@ -139,7 +139,7 @@ const NONE: u32 = u32::MAX;
 mod tests {
     use super::*;
 
-    fn order(slab: &Slab<char>, list: &List) -> String {
+    fn order(slab: &Slab<char>, list: List) -> String {
         let mut at = list.oldest();
         let mut order = String::new();
         while let Some(id) = at {
@@ -155,14 +155,14 @@ mod tests {
         let ids: Vec<u32> = "abcd".chars().map(|c| slab.insert(&mut one, c).unwrap()).collect();
         slab.touch(&mut one, ids[0]);
         slab.touch(&mut one, ids[0]);
-        assert_eq!(order(&slab, &one), "bcda");
+        assert_eq!(order(&slab, one), "bcda");
         slab.transfer(&mut one, &mut two, ids[2]);
-        assert_eq!((order(&slab, &one).as_str(), order(&slab, &two).as_str()), ("bda", "c"));
+        assert_eq!((order(&slab, one).as_str(), order(&slab, two).as_str()), ("bda", "c"));
         assert_eq!(slab.remove(&mut one, ids[3]), Some('d'));
         assert_eq!(slab.remove(&mut one, ids[3]), None);
-        assert_eq!((order(&slab, &one).as_str(), slab.len()), ("ba", 3));
+        assert_eq!((order(&slab, one).as_str(), slab.len()), ("ba", 3));
         assert_eq!(slab.insert(&mut two, 'e'), Some(ids[3]), "a free number is used again");
-        assert_eq!(order(&slab, &two), "ce");
+        assert_eq!(order(&slab, two), "ce");
         assert_eq!(slab.remove(&mut two, ids[2]), Some('c'));
         assert_eq!(slab.remove(&mut two, ids[3]), Some('e'));
         assert_eq!(two.oldest(), None);

@@ -13,6 +13,7 @@ use crate::time::{Mark, Timestamp};
 
 /// One side's state.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own; no two make a state")]
 pub(super) struct Stream {
     /// The sequence number of offset 0.
     pub(super) origin: Option<u32>,
@@ -41,7 +42,7 @@ pub(super) struct Stream {
     /// It sent a SYN without ACK.
     pub(super) opened: bool,
     recent: [Option<Print>; RECENT],
-    newest: u8,
+    newest: usize,
 }
 
 /// A segment that waits for its acknowledgment.
@@ -108,10 +109,10 @@ impl Stream {
         if self.recent.iter().flatten().any(|old| old.is_twin(&print)) {
             return true;
         }
-        if let Some(slot) = self.recent.get_mut(usize::from(self.newest)) {
+        if let Some(slot) = self.recent.get_mut(self.newest) {
             *slot = Some(print);
         }
-        self.newest = (self.newest + 1) % RECENT as u8;
+        self.newest = (self.newest + 1) % RECENT;
         false
     }
 

@@ -1,5 +1,7 @@
 //! For tests: segments told in the words of a trace, and a sink that writes down what it is given.
 
+#![allow(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Close, Data, FlowSink, Gap, Interest, Table, TableLimits, TcpEvent, TcpFacts};
@@ -43,6 +45,14 @@ impl Wire {
     }
 }
 
+/// The IP identification of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Id {
+    Fresh,
+    None,
+    Of(u16),
+}
+
 /// A segment in the making. IP identifications are all different unless given.
 #[derive(Debug, Clone)]
 pub(super) struct Told {
@@ -57,7 +67,7 @@ pub(super) struct Told {
     payload: Vec<u8>,
     len: Option<u32>,
     ttl: u8,
-    id: Option<Option<u16>>,
+    id: Id,
     mark: Mark,
 }
 
@@ -76,7 +86,7 @@ impl Told {
             payload: Vec::new(),
             len: None,
             ttl: 64,
-            id: None,
+            id: Id::Fresh,
             mark: Mark::default(),
         }
     }
@@ -136,7 +146,12 @@ impl Told {
     }
 
     pub(super) fn id(mut self, id: Option<u16>) -> Self {
-        self.id = Some(id);
+        self.id = id.map_or(Id::None, Id::Of);
+        self
+    }
+
+    pub(super) fn options(mut self, options: Vec<u8>) -> Self {
+        self.options = options;
         self
     }
 
@@ -177,7 +192,7 @@ impl Told {
             path: Path::default(),
             ip: IpFacts {
                 ttl: self.ttl,
-                id: self.id.unwrap_or(Some(1)),
+                id: if let Id::Of(id) = self.id { Some(id) } else { None },
                 dont_fragment: true,
                 total_len: 40 + self.options.len() as u32 + len,
                 was_fragmented: false,
@@ -288,8 +303,8 @@ impl Trace {
         self.frame += 1;
         self.at = told.at.unwrap_or(self.at + 1);
         let mark = Mark { frame: self.frame, time: ms(self.at).time };
-        let id = told.id.unwrap_or_else(|| Some(u16::try_from(self.frame % 60000 + 1).unwrap()));
-        let told = Told { mark, id: Some(id), ..told };
+        let id = if told.id == Id::Fresh { Id::Of(u16::try_from(self.frame % 60000 + 1).unwrap()) } else { told.id };
+        let told = Told { id, mark, ..told };
         self.table.segment(&mut self.book, 0, &told.get());
         self
     }

@@ -1,4 +1,4 @@
-//! RSTs, ICMP, quiet, and the end.
+//! RSTs, quiet, and the end.
 
 use std::time::Duration;
 

@@ -23,6 +23,9 @@ use crate::packet::{IcmpError, IcmpKind, Segment};
 use crate::time::{Mark, Timestamp};
 use crate::transport::facts::IcmpNote;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use opening::Reuse;
 
 /// One connection and the sink that follows it.
@@ -38,6 +41,8 @@ pub(super) struct Connection<S> {
     pub(super) touched: i64,
     /// It is in the table's queue of connections with buffered bytes.
     pub(super) queued: bool,
+    /// It was promoted from half open, and nothing but SYN, SYN-ACK and RST was seen since.
+    pub(super) bare: bool,
     streams: PerSide<Stream>,
     /// The latest packet time so far.
     latest: Timestamp,
@@ -76,6 +81,7 @@ impl<S: FlowSink> Connection<S> {
             armed: i64::MIN,
             touched: i64::MIN,
             queued: false,
+            bare: false,
             streams: PerSide::default(),
             latest: segment.mark.time,
             packets: 0,

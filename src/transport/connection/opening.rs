@@ -35,7 +35,7 @@ impl<S: FlowSink> Connection<S> {
         }
         if segment.flags.ack() {
             if let Some((bare, first)) = self.challenger
-                && bare.from_low() != low
+                && bare.is_from_low() != low
                 && bare.seq().wrapping_add(1) == segment.ack
             {
                 return Reuse::Since(bare, first);

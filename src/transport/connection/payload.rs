@@ -29,7 +29,7 @@ impl<S: FlowSink> Connection<S> {
         let (stream, facts) = self.both(low);
         let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
         let Some(start) = stream.offset(seq, facts.delivered) else {
-            note_ttl(facts.resets.is_empty() && !stream.ttl_of_data, &mut facts.ttl, segment);
+            note_ttl(facts.resets.is_empty() && !stream.ttl_of_data && !segment.flags.syn(), &mut facts.ttl, segment);
             return Step::Continue(());
         };
         let sent = facts.highest.max(facts.acked).cast_signed();
@@ -41,7 +41,7 @@ impl<S: FlowSink> Connection<S> {
             return self.event(shared, segment.mark, low, TcpEventKind::KeepAlive);
         }
         if len == 0 {
-            note_ttl(facts.resets.is_empty() && !stream.ttl_of_data, &mut facts.ttl, segment);
+            note_ttl(facts.resets.is_empty() && !stream.ttl_of_data && !segment.flags.syn(), &mut facts.ttl, segment);
             return Step::Continue(());
         }
         // what lies before the first byte of the stream is none of it

@@ -2,6 +2,10 @@
 
 mod expiry;
 mod index;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,6 +30,8 @@ pub struct Table<S: FlowSink> {
     refused: List,
     connections: Slab<Box<Connection<S>>>,
     followed: List,
+    /// Connections among these that got no further than half-open ones.
+    bare: usize,
     markers: Slab<Marker>,
     /// Markers of connections that go on, and of those that ended.
     settled: List,
@@ -63,6 +69,7 @@ impl<S: FlowSink> Table<S> {
             refused: List::new(),
             connections: Slab::new(),
             followed: List::new(),
+            bare: 0,
             markers: Slab::new(),
             settled: List::new(),
             ended: List::new(),
@@ -146,7 +153,7 @@ impl<S: FlowSink> Table<S> {
 
     /// A segment of a connection that is half open.
     fn half_open(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, id: u32) {
-        let crowded = self.half_open.len() > self.room.limits.half_open / 2;
+        let crowded = self.half_open.len() + self.bare > self.room.limits.half_open / 2;
         let Some(record) = self.half_open.get_mut(id) else { return };
         if record.is_replaced_by(segment) {
             self.finish_half_open(shared, id, Close::Reused, segment.mark);
@@ -216,6 +223,10 @@ impl<S: FlowSink> Table<S> {
         let second = segment.mark.time.seconds();
         let moved = connection.touched != second;
         connection.touched = second;
+        if connection.bare && connection.got_beyond_syn() {
+            connection.bare = false;
+            self.bare -= 1;
+        }
         let starts_buffering = !connection.queued && connection.has_waiting();
         connection.queued |= starts_buffering;
         let first = connection.facts.first.frame;
@@ -239,8 +250,10 @@ impl<S: FlowSink> Table<S> {
     fn promote(&mut self, shared: &mut S::Shared, id: u32, now: Mark) -> Option<u32> {
         let record = self.take_half_open(id)?;
         let key = record.key;
-        let (connection, step) = self.revive(shared, &record);
+        let (mut connection, step) = self.revive(shared, &record);
         let time = connection.facts.last.time;
+        self.bare += 1;
+        connection.bare = true;
         let id = self.connections.insert(&mut self.followed, Box::new(connection))?;
         self.index.insert(key, Place::Followed(id));
         if step.is_break() {
@@ -291,6 +304,7 @@ impl<S: FlowSink> Table<S> {
         let Some(connection) = self.connections.remove(&mut self.followed, id) else { return };
         let key = connection.facts.key;
         self.index.remove(&key);
+        self.bare -= usize::from(connection.bare);
         if matches!(close, Close::Settled | Close::Ended) {
             let mut marker = Marker::of(&connection, now);
             if let Some(segment) = last {

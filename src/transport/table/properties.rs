@@ -1,0 +1,116 @@
+//! What holds for any segments.
+
+#![allow(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
+
+use proptest::prelude::*;
+
+use crate::flow::Side;
+use crate::transport::support::{Heard, Trace, Wire};
+use crate::transport::{Close, TableLimits};
+
+/// A stream cut into segments, some of them sent again with other boundaries, in an order in which each is at most some places late.
+fn shuffled(len: usize) -> impl Strategy<Value = (Vec<u8>, Vec<(usize, usize)>)> {
+    let bytes = prop::collection::vec(any::<u8>(), len..=len);
+    let cuts = prop::collection::vec(1usize..40, 1..30);
+    let again = prop::collection::vec((0..len, 1usize..60), 0..12);
+    (bytes, cuts, again, prop::collection::vec(0usize..8, 64..=64)).prop_map(move |(bytes, cuts, again, late)| {
+        let mut at = 0;
+        let mut segments: Vec<(usize, usize)> = Vec::new();
+        let mut cuts = cuts.into_iter().cycle();
+        while at < len {
+            let end = len.min(at + cuts.next().unwrap());
+            segments.push((at, end));
+            at = end;
+        }
+        segments.extend(again.into_iter().map(|(from, n)| (from, len.min(from + n))));
+        let mut keyed: Vec<(usize, (usize, usize))> =
+            segments.into_iter().enumerate().map(|(i, segment)| (i + late[i % late.len()], segment)).collect();
+        keyed.sort_by_key(|(key, _)| *key);
+        (bytes, keyed.into_iter().map(|(_, segment)| segment).collect())
+    })
+}
+
+fn delivered(trace: &Trace, side: Side) -> Vec<u8> {
+    let mut stream = Vec::new();
+    for heard in &trace.book.heard {
+        if let Heard::Data(of, offset, bytes, _) = heard
+            && *of == side
+        {
+            assert_eq!(*offset, stream.len() as u64);
+            stream.extend_from_slice(bytes);
+        }
+    }
+    stream
+}
+
+proptest! {
+    /// When nothing is lost, what is delivered is what was sent, however it was cut, ordered and repeated, and wherever the numbers wrap.
+    #[test]
+    fn the_stream_comes_out_as_it_went_in((bytes, segments) in shuffled(300), isn in prop_oneof![any::<u32>(), 0xffff_fe00..=u32::MAX], acks in any::<bool>()) {
+        let mut trace = Trace::new();
+        let wire = Wire::default();
+        let first = isn.wrapping_add(1);
+        trace.see(wire.client(isn).syn()).see(wire.server(77).syn().ack(first)).see(wire.client(first).ack(78));
+        let mut sent = vec![false; bytes.len()];
+        for (start, end) in &segments {
+            trace.see(wire.client(first.wrapping_add(*start as u32)).ack(78).data(&bytes[*start..*end]));
+            sent[*start..*end].fill(true);
+            if acks {
+                let whole = sent.iter().take_while(|sent| **sent).count();
+                trace.see(wire.server(78).ack(first.wrapping_add(whole as u32)));
+            }
+        }
+        trace.end();
+        prop_assert_eq!(delivered(&trace, Side::Client), bytes);
+        let client = &trace.only().0.sides.client;
+        prop_assert_eq!((client.bytes_seen, client.highest, client.delivered, client.gap_bytes), (300, 300, 300, 0));
+        prop_assert_eq!((client.differing_overlaps, client.stranded_bytes), (0, 0));
+        prop_assert_eq!(client.acked, if acks { 300 } else { 0 });
+        prop_assert_eq!(client.outstanding.is_empty(), acks);
+    }
+
+    /// Nothing that a network can send panics, and the accounts hold: every connection that begins ends once, bounds are kept.
+    #[test]
+    fn anything_goes(segments in prop::collection::vec(
+        (0u16..3, any::<bool>(), prop_oneof![0u32..200, any::<u32>(), 0xffff_ff00..=u32::MAX], prop_oneof![0u32..200, any::<u32>()],
+         prop_oneof![Just(0x10u8), Just(0x02), Just(0x12), Just(0x18), any::<u8>()], 0usize..40, 0u32..30, prop_oneof![0i64..50, Just(5000), Just(-100), any::<i32>().prop_map(i64::from)],
+         prop::collection::vec(any::<u8>(), 0..12)),
+        0..120))
+    {
+        let limits = TableLimits { flows: 3, half_open: 2, buffered_per_side: 600, buffered_total: 900, ..TableLimits::partition() };
+        let mut trace = Trace::within(limits);
+        for (port, from_client, seq, ack, flags, captured, cut, step, mut options) in segments {
+            let mut wire = Wire::default();
+            wire.client.port += port;
+            let told = if from_client { wire.client(seq) } else { wire.server(seq) };
+            let before = trace.at;
+            if options.len() > 8 {
+                options.splice(0..0, [1, 1, 5, 10]);
+            }
+            let told = told.ack(ack).flags(flags).data(&vec![seq as u8; captured]).len(captured as u32 + cut).options(options).at(before + step);
+            trace.see(told);
+            prop_assert!(trace.table.held() <= 3);
+            prop_assert!(trace.table.buffered() <= 900);
+            let second = trace.at.div_euclid(1000);
+            if second > before.div_euclid(1000) {
+                let frame = trace.frame;
+                trace.table.tick(&mut trace.book, crate::time::Mark { frame, time: crate::transport::support::ms(second * 1000).time });
+            }
+        }
+        let held_before_end = trace.table.held();
+        let ended_before = trace.book.ended.len();
+        trace.end();
+        prop_assert!(trace.book.ended.len() - ended_before <= held_before_end);
+        let counters = trace.table.counters();
+        prop_assert_eq!(counters.flows, trace.book.ended.len() as u64 + counters.evicted_half_open);
+        prop_assert_eq!(trace.book.begun, trace.book.ended.len());
+        prop_assert_eq!(counters.evicted, trace.book.ended.iter().filter(|(_, close, _)| *close == Close::Evicted).count() as u64);
+        for (tcp, ..) in &trace.book.ended {
+            for side in Side::BOTH {
+                let facts = tcp.side(side);
+                prop_assert!(facts.bytes_seen + facts.gap_bytes >= facts.delivered);
+                prop_assert!(facts.outstanding.windows(2).all(|pair| pair[0].offset <= pair[1].offset));
+            }
+        }
+    }
+}
