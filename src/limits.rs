@@ -60,7 +60,7 @@ pub const ANOMALIES: usize = 16;
 /// Certificates looked at in one chain: OpenSSL's default depth limit is 100.
 pub const CHAIN_LEN: usize = 32;
 
-/// Names kept of a CertificateRequest's authorities: enough to see which are meant; a system store has some hundred.
+/// Names kept of a `CertificateRequest`'s authorities: enough to see which are meant; a system store has some hundred.
 pub const AUTHORITIES: usize = 32;
 
 /// Bytes of plaintext looked at before a connection is given up as not TLS.

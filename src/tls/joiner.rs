@@ -132,6 +132,7 @@ fn decode(header: [u8; 4]) -> (HandshakeType, usize) {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data is short")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

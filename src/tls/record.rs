@@ -459,6 +459,7 @@ const HEADER_MOST: usize = 6;
 const SSLV2_HELLO_MOST: usize = 8 << 10;
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data is short")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

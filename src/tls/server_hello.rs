@@ -10,6 +10,8 @@ pub struct ServerHello {
     bytes: Box<[u8]>,
     /// Where the suite stands: behind the session identifier.
     suite_at: usize,
+    /// The form of the drafts of TLS 1.3 before the 22nd: neither session identifier nor compression method.
+    early_draft: bool,
     cut: Option<&'static str>,
     trailing: usize,
 }
@@ -19,11 +21,14 @@ impl ServerHello {
     pub fn parse(body: &[u8]) -> Option<Self> {
         let mut cursor = Cursor::new(body);
         cursor.take(FIXED_LEN)?;
-        cursor.vec8()?;
+        let early_draft = body.first() == Some(&0x7f);
+        if !early_draft {
+            cursor.vec8()?;
+        }
         let suite_at = body.len() - cursor.rest().len();
         cursor.u16()?;
-        let mut hello = Self { bytes: body.into(), suite_at, cut: None, trailing: 0 };
-        if cursor.u8().is_none() {
+        let mut hello = Self { bytes: body.into(), suite_at, early_draft, cut: None, trailing: 0 };
+        if !early_draft && cursor.u8().is_none() {
             hello.cut = Some("compression_method");
         } else if !cursor.is_empty() {
             match cursor.u16().map(usize::from) {
@@ -66,6 +71,9 @@ impl ServerHello {
 
     /// The session identifier: an echo of the client's in TLS 1.3, and where a session is resumed by it.
     pub fn session_id(&self) -> &[u8] {
+        if self.early_draft {
+            return &[];
+        }
         self.bytes.get(FIXED_LEN..).and_then(|rest| Cursor::new(rest).vec8()).unwrap_or(&[])
     }
 
@@ -76,11 +84,12 @@ impl ServerHello {
 
     /// The compression method chosen.
     pub fn compression_method(&self) -> u8 {
-        self.at_suite().rest().get(2).copied().unwrap_or(0)
+        if self.early_draft { 0 } else { self.at_suite().rest().get(2).copied().unwrap_or(0) }
     }
 
     fn extension_list(&self) -> &[u8] {
-        self.at_suite().rest().get(3..).map_or(&[], list16)
+        let behind = if self.early_draft { 2 } else { 3 };
+        self.at_suite().rest().get(behind..).map_or(&[], list16)
     }
 
     /// Type and body of each extension, in order.
@@ -241,7 +250,7 @@ impl ServerHello {
 
     fn tls13_defects(&self, offer: &ClientHello, found: &mut Found) {
         let retry = self.is_hello_retry_request();
-        if !offer.is_dtls() {
+        if !offer.is_dtls() && !self.early_draft {
             found.note(self.session_id() != offer.session_id(), "session_id", "not an echo of the client's (RFC 8446 section 4.1.3)");
         }
         for (kind, _) in self.extensions() {
@@ -360,6 +369,14 @@ mod tests {
         assert_eq!(hello.version(), ProtocolVersion::TLS12);
         assert_eq!(hello.downgrade_sentinel(), Some(ProtocolVersion::TLS12));
         assert!(rules(&hello, &offer()).iter().any(|(field, _)| *field == "random"));
+    }
+
+    #[test]
+    fn reads_an_early_draft() {
+        let random = "a6af06a4121860dc5e6e60249cd34c95930c8ac5cb1434dac155772ed3e26928";
+        let hello = ServerHello::parse(&hex(&format!("7f12 {random} 1301 0008 0033 0004 001d 0000"))).unwrap();
+        assert_eq!((hello.version().draft(), hello.cipher_suite()), (Some(18), CipherSuite(0x1301)));
+        assert_eq!((hello.session_id(), hello.key_share_group()), (&[][..], Some(NamedGroup::X25519)));
     }
 
     #[test]

@@ -368,4 +368,5 @@ impl ClientHello {
 const FIXED_LEN: usize = 34;
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data is short")]
 pub(crate) mod tests;

@@ -143,6 +143,7 @@ const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data is short")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
