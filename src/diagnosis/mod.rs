@@ -18,9 +18,3 @@ pub mod view;
 
 pub use cause::Cause;
 pub use judge::{Verdict, judge};
-pub mod chain;
-pub mod knowledge;
-pub mod remedy;
-#[cfg(test)]
-pub mod testing;
-pub mod view;
