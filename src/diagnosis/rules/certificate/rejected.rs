@@ -1,0 +1,58 @@
+//! `server-certificate-rejected`: the client rejected the server's certificate or flight, the reason is hidden.
+
+use super::standing::{Reaction, Source, Standing, View};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::chain::Trust;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ServerCertificateRejected,
+    title: "the client rejected the server's certificate or flight; why is not visible",
+    page: Page {
+        meaning: "The client received the server's flight and ended the handshake instead of finishing it. In TLS 1.3 both the certificate and the alert are encrypted, so that the packets show who stopped and when, not why. \
+                  Nearly always it is the certificate: authority not trusted, expired, wrong name; else pinning, a revocation, or a fault in another message of the flight.",
+        recognised: "After the server's complete flight the client sends one record of an alert's size instead of its Finished, and closes (GnuTLS, Go, rustls, JSSE, NSS, wolfSSL, Chromium); \
+                     or it closes without a word (Node.js); or it sends bad_certificate (42) or certificate_unknown (46) and the certificate cannot be seen or nothing is wrong with it. \
+                     Some clients (curl, Node.js) finish the handshake, check the certificate then, and close without a request.",
+        confused_with: "A user or program that just left at that moment (client-aborted); a health check that never meant to speak; a corrupted flight (record-corrupted).",
+        check: "Look at the client's own log or message first: it knows the reason. Then look at the certificate that the server serves for this name.",
+        fix: &[
+            ("see what the server serves", "$ openssl s_client -connect <address>:<port> -servername <name> -showcerts </dev/null"),
+            ("make the reason visible", "Give a key log: SSLKEYLOGFILE=<file> for browsers, curl, Python and Node.js (--tls-keylog), -Djavax.net.debug=ssl for Java. Or let the client offer no more than TLS 1.2 for one attempt: there everything is in clear."),
+            ("one application fails, others succeed", "It pins a key or has a trust store of its own: compare with `curl -v` from the same machine."),
+            ("all clients fail", "It is the certificate: check dates, names and chain."),
+        ],
+        references: &["RFC 8446 sections 4.4.2.4 and 6.2"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let view = View::new(case)?;
+    let standing = view.standing(Cause::ServerCertificateRejected)?;
+    let Standing::Chosen(_) = standing else { return None };
+    let sound = view.chain.is_some_and(|chain| chain.trust == Trust::Trusted && chain.covers_name != Some(false));
+    let summary = match (view.source, view.reaction) {
+        (Source::Seen, _) if sound => {
+            format!("Nothing is wrong with the certificate of {} as far as can be seen here: the client has another trust store, pins a key, or knows of a revocation", view.target())
+        }
+        (Source::Seen, _) => format!("The client does not accept the certificate of {}", view.target()),
+        (_, Reaction::LeftAfter { .. }) => format!("The client probably did not accept the certificate of {}, which was served encrypted", view.target()),
+        _ => format!("The client did not accept the certificate of {}, or something else in the server's flight, which was encrypted", view.target()),
+    };
+    let alternatives = view.alternatives(Cause::ServerCertificateRejected);
+    let mut finding = view.finding(Cause::ServerCertificateRejected, standing, &summary).or_else(&alternatives);
+    if matches!(view.reaction, Reaction::Left { .. }) {
+        finding = finding.or_else(&[Cause::ClientAborted]);
+    }
+    if let Some(len) = case.handshake.hidden.server_certificate_record.filter(|_| view.source == Source::Hidden) {
+        finding = finding.noting(format!("the server's encrypted Certificate takes {len} bytes"));
+    }
+    Some(
+        finding
+            .advise("Look at the client's own error message, and at what the server serves:")
+            .advise(remedy::s_client(case.handshake, "-showcerts"))
+            .advise("To see the reason in a capture, give a key log, or let the client try once with TLS 1.2."),
+    )
+}

@@ -1,0 +1,54 @@
+//! `chain-too-large`: the chain exceeds what the client takes.
+
+use super::standing::{Standing, View};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ChainTooLarge,
+    title: "the certificate message is larger than the client takes",
+    page: Page {
+        meaning: "Clients limit the size of the server's Certificate message: some embedded stacks to one record of 16 KiB, JSSE to 32 KiB and ten certificates, Go and rustls to 64 KiB, OpenSSL and BoringSSL to 100 KiB. \
+                  Chains get that large by mistake: a whole bundle of authorities in the chain file, or a certificate with thousands of names.",
+        recognised: "The Certificate message's length field, or in TLS 1.3 a number of full records in the server's flight, shows a message of that size, and the client ends the handshake while or right after it arrives. \
+                     OpenSSL sends illegal_parameter (47), others decode_error (50), internal_error (80) or unexpected_message (10).",
+        confused_with: "A path that drops large packets (path-mtu-black-hole): there the flight never arrives and nobody sends an alert.",
+        check: "Count the certificates that the server sends and their size.",
+        fix: &[
+            ("any server", "Serve the server's certificate and its intermediates only, not the authorities' bundle:\n$ grep -c 'BEGIN CERTIFICATE' <fullchain.pem>"),
+            ("many names", "Split them over several certificates, or use a wildcard."),
+            ("post-quantum signatures", "Such chains are an order of magnitude larger: raise the limits of both sides, and look at certificate compression (RFC 8879)."),
+            ("OpenSSL clients", "SSL_CTX_set_max_cert_list raises the limit."),
+            ("Java clients", "-Djdk.tls.maxHandshakeMessageSize=<bytes> and -Djdk.tls.maxCertificateChainLength=<count>."),
+            ("Mbed TLS clients", "MBEDTLS_SSL_IN_CONTENT_LEN is 16384 by default, and messages are not joined over more than it."),
+        ],
+        references: &["RFC 8446 section 4.4.2", "RFC 8879"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let view = View::new(case)?;
+    let standing = view.standing(Cause::ChainTooLarge)?;
+    let handshake = case.handshake;
+    let whole = handshake.server_chain.as_ref().map(|seen| (seen.what.message_len, seen.what.certificates.len() + seen.what.dropped));
+    let part = handshake.partial_server_message.as_ref();
+    let summary = match (whole, part) {
+        (Some((bytes, count)), _) => format!("The Certificate message of {} is {bytes} bytes long ({count} certificates)", view.target()),
+        (None, Some(part)) if part.want > 0 => {
+            format!("The Certificate message of {} promises {} bytes, of which the client took {}", view.target(), part.want, part.have)
+        }
+        _ => {
+            let full: usize = handshake.encrypted.server.iter().map(|record| usize::from(record.len)).sum();
+            format!("The encrypted flight of {} is larger than a record: at least {full} bytes were sent", view.target())
+        }
+    };
+    let mut finding = view.finding(Cause::ChainTooLarge, standing, &summary);
+    if let Some(part) = part.filter(|_| whole.is_none()) {
+        finding = finding.shown_by(part.mark, "Certificate message begins");
+    }
+    if matches!(standing, Standing::Chosen(_)) {
+        finding = finding.or_else(&[Cause::ServerCertificateRejected]).advise("Serve only the server's certificate and its intermediates, without root and without other authorities.");
+    }
+    Some(finding)
+}

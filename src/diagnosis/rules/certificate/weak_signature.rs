@@ -1,0 +1,97 @@
+//! `certificate-weak-signature`: signed with a hash the client refuses.
+
+use super::standing::{Standing, View};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+use crate::tls::certificate::{Certificate, SignatureHash};
+use crate::tls::registry::SignatureScheme;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::CertificateWeakSignature,
+    title: "the certificate is signed with a hash that the client refuses",
+    page: Page {
+        meaning: "Signatures with MD5 or SHA-1 can be forged, so current clients do not accept them in a chain. The signature of a self-signed root does not count: nobody verifies it.",
+        recognised: "The chain is visible and a certificate on the path, the root apart, is signed with MD2, MD5 or SHA-1. OpenSSL sends bad_certificate (42), JSSE certificate_unknown (46), rustls decrypt_error (51) or bad_certificate. \
+                     Some servers notice themselves that the client's signature_algorithms do not include the algorithm of their certificate, and answer the ClientHello with handshake_failure (40).",
+        confused_with: "A small key (certificate-weak-key): OpenSSL sends the same alert for both. A server that finds no common signature algorithm for its key (no-common-signature-algorithm).",
+        check: "Read the signature algorithm of every served certificate but the root.",
+        fix: &[
+            ("any server", "Have the certificate reissued with SHA-256; the key may stay if it is large enough. If an intermediate is the weak one, serve its newer issue."),
+            ("own authority with openssl", "default_md = sha256 in the ca section of openssl.cnf, or `-sha256` on the command line."),
+            ("Microsoft AD CS", "$ certutil -setreg ca\\csp\\CNGHashAlgorithm SHA256\nThen restart the service and reissue."),
+            ("device that cannot be changed, OpenSSL clients", "Security level 0 accepts SHA-1 for this one connection: `-cipher DEFAULT@SECLEVEL=0`. MD5 as well, but nothing should depend on it."),
+            ("Java clients", "jdk.certpath.disabledAlgorithms lists MD5 and SHA1 (jdkCA & usage TLSServer)."),
+            ("Go clients", "Removed for good: GODEBUG=x509sha1=1 worked up to Go 1.23 only."),
+        ],
+        references: &["RFC 9155", "RFC 8446 section 4.4.2.4", "RFC 6151"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    if let Some(finding) = refused_by_server(case) {
+        return Some(finding);
+    }
+    let view = View::new(case)?;
+    let standing = view.standing(Cause::CertificateWeakSignature)?;
+    let chain = view.chain?;
+    let weak = chain.certificate(*chain.weak_signatures.first()?)?;
+    let summary = format!("In the chain of {}, {} is signed with {}, which clients refuse", view.target(), weak.display_name(), weak.signature);
+    let mut finding = view.finding(Cause::CertificateWeakSignature, standing, &summary);
+    if matches!(standing, Standing::Chosen(_)) {
+        finding = finding
+            .or_else(&view.alternatives(Cause::CertificateWeakSignature))
+            .advise("Have the certificate reissued with a SHA-256 signature.")
+            .advise(format!("{} | openssl x509 -noout -text | grep 'Signature Algorithm'", remedy::s_client(case.handshake, "")));
+    }
+    Some(finding)
+}
+
+/// The server answers the hello with an alert, and is known to have a certificate whose signature this client does not list.
+fn refused_by_server(case: &Case<'_>) -> Option<Finding> {
+    let (Side::Server, 40 | 71) = case.handshake.deciding_description()? else { return None };
+    if case.handshake.server_hello.is_some() {
+        return None;
+    }
+    let hello = case.handshake.last_hello()?;
+    let leaf = case.knowledge.chains.first()?.leaf()?;
+    let scheme = scheme(leaf)?;
+    let mut offered = hello.what.signature_algorithms().peekable();
+    if offered.peek().is_none() || offered.any(|offer| offer == scheme) {
+        return None;
+    }
+    let alert = case.handshake.deciding_alert()?;
+    let summary = format!(
+        "The server's certificate {} is signed with {}, which is not among the client's signature_algorithms; the server gave up on the ClientHello.",
+        leaf.display_name(),
+        leaf.signature
+    );
+    Some(
+        Finding::new(Cause::CertificateWeakSignature, Confidence::Likely, summary)
+            .stopped_by(StoppedBy::Server)
+            .shown_by(hello.mark, "client's signature_algorithms do not include that of the server's certificate")
+            .shown_by(alert.mark, "server sent an alert instead of a ServerHello")
+            .noting("the server's certificate was seen in another handshake of this capture")
+            .or_else(&[Cause::NoCommonSignatureAlgorithm, Cause::NoCommonCipher])
+            .advise("Have the server's certificate reissued with a SHA-256 signature."),
+    )
+}
+
+/// The TLS 1.2 pair of a weak certificate signature.
+fn scheme(leaf: &Certificate) -> Option<SignatureScheme> {
+    let hash: u16 = match leaf.signature_hash {
+        SignatureHash::Md5 => 0x01,
+        SignatureHash::Sha1 => 0x02,
+        _ => return None,
+    };
+    let algorithm: u16 = match leaf.signature.split('-').next()? {
+        "RSA" => 0x01,
+        "DSA" => 0x02,
+        "ECDSA" => 0x03,
+        _ => return None,
+    };
+    Some(SignatureScheme(hash << 8 | algorithm))
+}
