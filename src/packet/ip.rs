@@ -66,10 +66,14 @@ impl Walk<'_> {
     }
 
     /// The payload of an IP packet, or what follows an extension header.
+    #[inline]
     pub(super) fn payload(&mut self, protocol: u8) -> Result<Next, Skip> {
+        if protocol == TCP { Ok(Next::Last(Last::Tcp)) } else { self.other_payload(protocol) }
+    }
+
+    fn other_payload(&mut self, protocol: u8) -> Result<Next, Skip> {
         let v6 = self.around.ends.is_v6();
         match protocol {
-            TCP => Ok(Next::Last(Last::Tcp)),
             UDP => self.udp(),
             ICMP if !v6 => Ok(Next::Last(Last::Icmp)),
             ICMPV6 if v6 => Ok(Next::Last(Last::Icmp)),

@@ -19,7 +19,11 @@ pub fn reads_link(link: LinkType) -> bool {
 }
 
 /// Takes a frame's link-layer header.
+#[inline]
 pub(super) fn read(walk: &mut Walk<'_>, link: LinkType) -> Result<Next, Skip> {
+    if link == ETHERNET {
+        return walk.ethernet(); // nearly all frames: worth not asking the table
+    }
     let row = LINKS.iter().find(|row| row.number == link.0).ok_or(Skip::LinkType)?;
     row.read.map_or(Err(Skip::LinkType), |read| read(walk))
 }
@@ -104,6 +108,8 @@ fn after_direction(walk: &mut Walk<'_>, next: Next) -> Result<Next, Skip> {
     Ok(next)
 }
 
+const ETHERNET: LinkType = LinkType(1);
+
 /// Takes a frame's link-layer header.
 type Read = fn(&mut Walk<'_>) -> Result<Next, Skip>;
 
@@ -125,7 +131,7 @@ const fn unread(number: u32, name: &'static str) -> Link {
 
 /// Searched in order, so the common ones come first.
 static LINKS: &[Link] = &[
-    row(1, "Ethernet", |_| Ok(Next::Ethernet)),
+    row(ETHERNET.0, "Ethernet", |_| Ok(Next::Ethernet)),
     row(113, "Linux cooked", cooked),
     row(276, "Linux cooked v2", cooked_2),
     row(101, "raw IP", |_| Ok(Next::Ip)),

@@ -8,10 +8,11 @@ use crate::packet::ip::fits_ip;
 use crate::packet::walk::{Next, Walk};
 
 impl Walk<'_> {
+    #[inline]
     pub(super) fn ethernet(&mut self) -> Result<Next, Skip> {
         let &[.., t0, t1] = self.rest.take::<14>()?;
         match self.type_or_length(u16::from_be_bytes([t0, t1])) {
-            Next::Ether(kind) => self.ether(kind),
+            Next::Ether(ether::IPV4) => self.ipv4(),
             next => Ok(next),
         }
     }

@@ -1,5 +1,7 @@
 //! The decoder against etherparse: where both decode a packet, they must see the same.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail by panicking, in its helpers too")]
+
 use etherparse::{LaxSlicedPacket, PacketBuilder, SlicedPacket, TransportSlice, VlanId};
 use handshark::flow::{Endpoint, Layer};
 use handshark::frame::{Frame, FrameHead, LinkType};
@@ -23,6 +25,10 @@ struct View {
 }
 
 fn ours(bytes: &[u8], original_len: usize) -> Result<View, Skip> {
+    view(&mut Decoder::new(), bytes, original_len)
+}
+
+fn view(decoder: &mut Decoder, bytes: &[u8], original_len: usize) -> Result<View, Skip> {
     let head = FrameHead {
         number: 1,
         time: Timestamp::from_parts(0, 0),
@@ -30,7 +36,6 @@ fn ours(bytes: &[u8], original_len: usize) -> Result<View, Skip> {
         interface: 0,
         original_len: u32::try_from(original_len).unwrap(),
     };
-    let mut decoder = Decoder::new();
     let view = match decoder.decode(&Frame { head, bytes }) {
         Packet::Tcp(segment) => View {
             tcp: true,
@@ -178,6 +183,28 @@ fn build(recipe: &Recipe) -> Vec<u8> {
     bytes
 }
 
+/// A fragment of a UDP datagram; `offset` in units of eight bytes.
+fn fragment(v6: bool, offset: u16, more: bool, payload: &[u8]) -> Vec<u8> {
+    let offset = etherparse::IpFragOffset::try_new(offset).unwrap();
+    let mut bytes = vec![0; 12];
+    if v6 {
+        bytes.extend([0x86, 0xdd]);
+        let payload_length = u16::try_from(payload.len() + 8).unwrap();
+        let next_header = etherparse::ip_number::IPV6_FRAG;
+        let header = etherparse::Ipv6Header { payload_length, next_header, hop_limit: 64, ..etherparse::Ipv6Header::default() };
+        header.write(&mut bytes).unwrap();
+        etherparse::Ipv6FragmentHeader::new(etherparse::ip_number::UDP, offset, more, 77).write(&mut bytes).unwrap();
+    } else {
+        bytes.extend([0x08, 0x00]);
+        let len = u16::try_from(payload.len()).unwrap();
+        let mut header = etherparse::Ipv4Header::new(len, 64, etherparse::ip_number::UDP, [192, 0, 2, 1], [192, 0, 2, 2]).unwrap();
+        (header.fragment_offset, header.more_fragments, header.dont_fragment, header.identification) = (offset, more, false, 77);
+        header.write(&mut bytes).unwrap();
+    }
+    bytes.extend(payload);
+    bytes
+}
+
 #[test]
 fn options_are_those_that_were_built() {
     use etherparse::TcpOptionElement::{MaximumSegmentSize, SelectiveAcknowledgementPermitted, Timestamp, WindowScale};
@@ -217,6 +244,45 @@ proptest! {
             (Ok(ours), None) => prop_assert!(ours.tcp && ours.payload.is_empty()),
             (Err(skip), theirs) => prop_assert_eq!((skip, theirs), (Skip::Truncated, None)),
         }
+    }
+
+    /// The same fragments of both versions, in any order, join to the same payload.
+    #[test]
+    fn fragments(v6: bool, payload in proptest::collection::vec(any::<u8>(), 30..300), order in Just([0_usize, 1, 2]).prop_shuffle()) {
+        use etherparse::defrag::IpDefragPool;
+        let mut bytes = Vec::new();
+        let udp = etherparse::UdpHeader { source_port: 5000, destination_port: 5001, length: u16::try_from(8 + payload.len()).unwrap(), checksum: 0 };
+        udp.write(&mut bytes).unwrap();
+        bytes.extend(&payload);
+        let bounds = [0, 8, 24, bytes.len()];
+        let mut decoder = Decoder::new();
+        let mut pool = IpDefragPool::<(), ()>::new();
+        for (place, piece) in order.into_iter().enumerate() {
+            let (from, to) = (bounds[piece], bounds[piece + 1]);
+            let frame = fragment(v6, u16::try_from(from / 8).unwrap(), piece < 2, &bytes[from..to]);
+            let theirs = pool.process_sliced_packet(&SlicedPacket::from_ethernet(&frame).unwrap(), (), ()).unwrap();
+            let ours = view(&mut decoder, &frame, frame.len());
+            prop_assert_eq!(ours.is_ok(), place == 2);
+            prop_assert_eq!(ours.ok().map(|view| view.payload), theirs.map(|whole| whole.payload[8..].to_vec()));
+        }
+    }
+
+    /// Options, as far as etherparse reads them.
+    #[test]
+    fn options(bytes in proptest::collection::vec(prop_oneof![0_u8..12, any::<u8>()], 0..40)) {
+        use etherparse::TcpOptionElement::{MaximumSegmentSize, SelectiveAcknowledgementPermitted, WindowScale};
+        let ours = tcp_options(&bytes);
+        let (mut mss, mut scale) = (None, None);
+        for option in etherparse::TcpOptionsIterator::from_slice(&bytes).map_while(Result::ok) {
+            match option {
+                MaximumSegmentSize(value) => { mss.get_or_insert(value); }
+                WindowScale(value) => { scale.get_or_insert(value); }
+                SelectiveAcknowledgementPermitted => prop_assert!(ours.sack_permitted),
+                _ => {}
+            }
+        }
+        prop_assert!(mss.is_none_or(|mss| ours.mss == Some(mss)));
+        prop_assert!(scale.is_none_or(|scale| ours.window_scale == Some(scale)));
     }
 
     /// Changed at random: where etherparse still reads a packet strictly, so do we, and the same.
