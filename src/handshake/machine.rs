@@ -199,7 +199,12 @@ impl Following {
     /// The first bytes of a connection.
     fn undecided(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
         let head = self.streams.of_mut(data.side).head(data);
-        match looks_like_tls(head) {
+        let verdict = match looks_like_tls(head) {
+            // A hello in a record of impossible length is a broken client, not another protocol.
+            Verdict::No if begins_like_a_record(head) && head.get(5) == Some(&1) => Verdict::Yes,
+            verdict => verdict,
+        };
+        match verdict {
             Verdict::NeedMore => Interest::More,
             Verdict::Yes => {
                 self.mode = Mode::Known;
@@ -281,7 +286,12 @@ impl Following {
         let stream = self.streams.of_mut(data.side);
         if !stream.started() && !midstream {
             let head = stream.head(data);
-            match looks_like_tls(head) {
+            // A side whose partner speaks TLS may begin with whatever it likes: a record it need only be.
+            let verdict = match looks_like_tls(head) {
+                Verdict::No if other_began && begins_like_a_record(head) => Verdict::Yes,
+                verdict => verdict,
+            };
+            match verdict {
                 Verdict::NeedMore => return Interest::More,
                 Verdict::Yes => {}
                 Verdict::No => {
@@ -322,6 +332,11 @@ impl Following {
         }
         if settled(&self.handshake) { Interest::Settled } else { Interest::More }
     }
+}
+
+/// A content type and a version that TLS knows, whatever follows.
+fn begins_like_a_record(head: &[u8]) -> bool {
+    matches!(head, [20..=24, 3, 0..=4, ..])
 }
 
 /// A certificate as the partition's store holds it.

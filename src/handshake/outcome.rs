@@ -133,7 +133,9 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
         let mark = h.plaintext.of(side).as_ref().map(|seen| seen.mark);
         return Ending::new(Outcome::Plaintext, side, mark);
     }
-    if let Some(alert) = h.deciding_alert() {
+    if let Some(alert) = h.deciding_alert()
+        && (alert.alert.is_some() || one_direction(h).is_none())
+    {
         return Ending::new(Outcome::Alerted, alert.from, alert.mark);
     }
     if !spoke_tls && let Some(ending) = refused_upgrade(h) {
@@ -262,15 +264,19 @@ fn watched_since(h: &Handshake, moment: Timestamp) -> Duration {
     until.since(moment)
 }
 
+/// The side whose packets are absent from the capture though the other answers them.
+fn one_direction(h: &Handshake) -> Option<Side> {
+    Side::BOTH.into_iter().find(|side| {
+        let (quiet, other) = (h.tcp.side(*side), h.tcp.side(side.other()));
+        quiet.packets == 0 && other.packets > 0 && (quiet.acked > 0 || (other.data_packets > 0 && other.retransmits == 0))
+    })
+}
+
 /// The capture cannot show how it ended: one direction only, a beginning that is missing, holes where the answer stood.
 fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
     let incomplete = || Some(Ending::new(Outcome::Incomplete, StoppedBy::Capture, end.map(|end| end.mark)));
     let (client, server) = (h.tcp.side(Side::Client), h.tcp.side(Side::Server));
-    // One side's packets are absent though the other acknowledges them.
-    let silent = |quiet: &crate::transport::SideFacts, other: &crate::transport::SideFacts| {
-        quiet.packets == 0 && other.packets > 0 && (quiet.acked > 0 || (other.data_packets > 0 && other.retransmits == 0))
-    };
-    if silent(server, client) || silent(client, server) {
+    if one_direction(h).is_some() {
         return incomplete();
     }
     if !h.tcp.saw_start() && h.client_hellos.is_empty() {

@@ -38,28 +38,21 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
     match (&handshake.plaintext.client, &handshake.plaintext.server) {
         (Some(_), Some(server)) if server.what.http_status.is_none_or(|status| status != 400) && !tls_port => Relevance::Other("plaintext"),
         (Some(_), _) | (None, Some(_)) => due,
-        (None, None) if tcp.side(Side::Client).data_packets == 0 => due,
+        // Nothing could be read because the client's first bytes never came into view.
+        (None, None) if tcp.side(Side::Client).delivered == 0 => due,
         (None, None) => Relevance::Other("unrecognised"),
     }
 }
 
 fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
+    let business_as_usual = Relevance::Other(preamble.dialect.name());
     match (preamble.dialect, preamble.upgrade) {
-        (Dialect::HttpConnect, _) | (Dialect::ProxyV1 | Dialect::ProxyV2, _) => Relevance::Report,
-        (Dialect::Socks4 | Dialect::Socks5, Upgrade::NotAsked | Upgrade::Granted) => Relevance::Other("socks"),
-        (_, Upgrade::NotAsked) if tls_port => Relevance::Report,
-        (_, Upgrade::NotAsked) => Relevance::Other(preamble.dialect.name()),
-        // A dialogue in clear that went on without the upgrade is business as usual, unless the offer was removed on the way.
-        (_, Upgrade::NotOffered) if preamble.stripped.is_none() && went_on(preamble) => Relevance::Other(preamble.dialect.name()),
-        _ => Relevance::Report,
+        (Dialect::HttpConnect | Dialect::ProxyV1 | Dialect::ProxyV2, _) => Relevance::Report,
+        (Dialect::Socks4 | Dialect::Socks5, Upgrade::NotAsked | Upgrade::Granted) => business_as_usual,
+        _ if tls_port || preamble.stripped.is_some() || preamble.wanted_tls() => Relevance::Report,
+        // The upgrade was offered, and the client left without a word: it may not have seen the offer.
+        (_, Upgrade::NotAsked) if preamble.offered == Some(true) && preamble.went_on.is_none() => Relevance::Report,
+        // A dialogue in clear that went on without TLS is business as usual.
+        _ => business_as_usual,
     }
-}
-
-/// The client did something with the plaintext session other than taking its leave.
-fn went_on(preamble: &PreambleFacts) -> bool {
-    let Some(answered) = preamble.answered else { return false };
-    preamble.lines.iter().filter(|line| line.side == Side::Client && line.mark > answered).any(|line| {
-        let line = line.text.to_ascii_uppercase();
-        !["QUIT", "LOGOUT", "STARTTLS", "STLS", "RSET", "NOOP", "CAPA", "EHLO", "HELO"].iter().any(|word| line.contains(word))
-    })
 }
