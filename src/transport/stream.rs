@@ -64,6 +64,7 @@ struct Print {
     ack: u32,
     len: u32,
     options: u32,
+    peer_packets: u32,
     window: u16,
     id: u16,
     flags: TcpFlags,
@@ -94,7 +95,10 @@ impl Stream {
     }
 
     /// Whether this packet was captured before, within the time in which a mirror port or a second interface shows it again. Remembers it.
-    pub(super) fn is_duplicate(&mut self, segment: &Segment<'_>) -> bool {
+    ///
+    /// Without an IP identification (Linux sends SYN-ACKs and RSTs with 0) it is no copy if the other side sent something in between, which it
+    /// may answer: `peer_packets` is how many packets the other side has sent.
+    pub(super) fn is_duplicate(&mut self, segment: &Segment<'_>, peer_packets: u32) -> bool {
         let id = segment.ip.id.unwrap_or(0);
         let print = Print {
             time: segment.mark.time,
@@ -102,6 +106,7 @@ impl Stream {
             ack: segment.ack,
             len: segment.payload_len,
             options: if id == 0 { options_digest(segment) } else { 0 },
+            peer_packets: if id == 0 { peer_packets } else { 0 },
             window: segment.window,
             id,
             flags: segment.flags,
@@ -203,7 +208,8 @@ impl Print {
             && self.window == new.window
             && self.flags == new.flags
             && self.id == new.id
-            && self.options == new.options;
+            && self.options == new.options
+            && self.peer_packets == new.peer_packets;
         let within = if new.id == 0 { TWICE_WITHOUT_ID } else { TWICE };
         same && new.time.since(self.time).max(self.time.since(new.time)) <= within
     }

@@ -228,6 +228,16 @@ fn the_same_packet_captured_twice_counts_only_as_that() {
 }
 
 #[test]
+fn without_an_identification_what_answers_something_is_no_copy() {
+    let mut trace = Trace::new();
+    let answer = W().server(5000).syn().ack(1001).id(None);
+    trace.see(W().client(1000).syn().at(0)).see(answer.clone().at(1)).see(answer.clone().at(1000));
+    trace.see(W().client(1000).syn().at(1001)).see(answer.at(1002)).end();
+    let (tcp, _) = trace.only();
+    assert_eq!((tcp.duplicates, tcp.sides.server.syn.unwrap().count), (0, 3));
+}
+
+#[test]
 fn keep_alives_are_no_retransmissions() {
     let mut trace = Trace::new();
     trace.open(W());
