@@ -45,7 +45,8 @@ impl Verdict {
 pub fn judge(case: &Case<'_>) -> Verdict {
     let handshake = case.handshake;
     let quality = Quality::of(handshake);
-    let mut findings: Vec<(usize, Finding)> = rules::all().enumerate().filter_map(|(order, rule)| Some((order, (rule.check)(case)?))).collect();
+    let mut findings: Vec<(usize, Finding)> =
+        rules::all().enumerate().filter_map(|(order, rule)| Some((order, (rule.check)(case)?))).collect();
     if quality.lowers_confidence() {
         for (_, finding) in &mut findings {
             if finding.cause.family() != Family::Capture {

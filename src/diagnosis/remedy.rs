@@ -101,7 +101,9 @@ pub fn curl(handshake: &Handshake, extra: &str) -> String {
 /// A string safe to paste: plain when made of safe characters, else single-quoted; control characters are dropped.
 pub fn quote(text: &str) -> String {
     let clean: String = text.chars().filter(|c| !is_hidden(*c)).collect();
-    let plain = !clean.is_empty() && !clean.starts_with(['-', '~', '=']) && clean.chars().all(|c| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c));
+    let plain = !clean.is_empty()
+        && !clean.starts_with(['-', '~', '='])
+        && clean.chars().all(|c| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c));
     if plain { clean } else { format!("'{}'", clean.replace('\'', r"'\''")) }
 }
 
@@ -198,14 +200,19 @@ fn starttls(handshake: &Handshake) -> Option<&'static str> {
 
 /// A host's name that means nothing else in a URL.
 fn is_host(name: &str) -> bool {
-    !name.is_empty() && name.len() < 254 && !name.starts_with(['-', '.']) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+    !name.is_empty()
+        && name.len() < 254
+        && !name.starts_with(['-', '.'])
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
 }
 
 /// `name:port`, or an address of either kind and a port.
 fn is_authority(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(host, port)| {
         let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        !port.is_empty() && port.chars().all(|c| c.is_ascii_digit()) && (is_host(host) || address.is_some_and(|address| address.parse::<IpAddr>().is_ok()))
+        !port.is_empty()
+            && port.chars().all(|c| c.is_ascii_digit())
+            && (is_host(host) || address.is_some_and(|address| address.parse::<IpAddr>().is_ok()))
     })
 }
 

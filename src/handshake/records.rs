@@ -308,7 +308,13 @@ fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
     letter(h, side, 'i');
     h.change_cipher_spec.of_mut(side).get_or_insert(mark);
     let first_flight_only = h.server_chain.is_none() && h.server_hello_done.is_none() && h.server_key_exchange.is_none();
-    if side == Side::Server && !h.is_tls13() && first_flight_only && h.resumption.is_none() && h.server_hello.is_some() && h.client_key_exchange.is_none() {
+    if side == Side::Server
+        && !h.is_tls13()
+        && first_flight_only
+        && h.resumption.is_none()
+        && h.server_hello.is_some()
+        && h.client_key_exchange.is_none()
+    {
         let ticket = h.hello().is_some_and(|hello| hello.session_ticket_len().is_some());
         h.resumption = Some(if ticket { Resumption::Ticket } else { Resumption::SessionId });
     }

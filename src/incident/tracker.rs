@@ -148,7 +148,8 @@ impl Tracker {
         incidents.extend(std::mem::take(&mut self.open).into_values());
         let mut incidents = merge_hidden(incidents);
         incidents.retain(|incident| incident.failed >= LEAST);
-        incidents.sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first.cmp(&b.first)).then(a.scope.cmp(&b.scope)).then(a.cause.cmp(&b.cause)));
+        incidents
+            .sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first.cmp(&b.first)).then(a.scope.cmp(&b.scope)).then(a.cause.cmp(&b.cause)));
         incidents.iter().map(|incident| self.report(incident)).collect()
     }
 
@@ -214,7 +215,11 @@ fn merge_hidden(incidents: Vec<Incident>) -> Vec<Incident> {
 }
 
 fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize) -> String {
-    let name = incident.scope.name.as_ref().map_or_else(|| incident.scope.server.to_string(), |name| format!("{name} ({})", incident.scope.server));
+    let name = incident
+        .scope
+        .name
+        .as_ref()
+        .map_or_else(|| incident.scope.server.to_string(), |name| format!("{name} ({})", incident.scope.server));
     let clients = incident.clients.len();
     let clients = format!("{clients} client{}", if clients == 1 { "" } else { "s" });
     let whom = if by_client {
@@ -253,7 +258,8 @@ impl Face {
         if let (Some(old), Some(new)) = (self.ttl, now.ttl)
             && old != new
         {
-            changes.push(format!("packets from the server arrive with TTL {new} instead of {old}: another path or another machine answers"));
+            changes
+                .push(format!("packets from the server arrive with TTL {new} instead of {old}: another path or another machine answers"));
         }
         changes
     }

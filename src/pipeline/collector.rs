@@ -193,7 +193,13 @@ impl<'a> Collector<'a> {
     }
 
     /// The capture is over: what waited is judged with all that is known now; then the incidents, then the summary.
-    pub(super) fn finish(mut self, inventory: &Inventory, counts: &Counts, table: &TableCounters, interrupted: bool) -> std::io::Result<SummaryReport> {
+    pub(super) fn finish(
+        mut self,
+        inventory: &Inventory,
+        counts: &Counts,
+        table: &TableCounters,
+        interrupted: bool,
+    ) -> std::io::Result<SummaryReport> {
         self.release(u64::MAX)?;
         while !self.held.is_empty() {
             self.let_one_go()?;

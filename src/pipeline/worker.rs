@@ -25,7 +25,8 @@ struct Partition {
 impl Worker {
     pub(super) fn new(index: usize, workers: usize, policy: &Policy) -> Self {
         let share = (index..limits::PARTITIONS).step_by(workers);
-        let partitions = share.map(|_| Partition { table: Table::new(TableLimits::partition()), shared: Shared::new(policy.stall_after) }).collect();
+        let partitions =
+            share.map(|_| Partition { table: Table::new(TableLimits::partition()), shared: Shared::new(policy.stall_after) }).collect();
         Self { partitions, workers }
     }
 
