@@ -19,6 +19,10 @@ pub(super) struct Stream {
     pub(super) origin: Option<u32>,
     /// `origin` is what the other side acknowledged first: nothing of this side was seen yet.
     pub(super) provisional: bool,
+    /// Its origin by an earlier SYN-ACK that had another number.
+    pub(super) other_origin: Option<u32>,
+    /// What the other side acknowledged beyond belief, if that was the last it did.
+    pub(super) far_ack: Option<u32>,
     /// Bytes beyond a hole.
     pub(super) assembler: Assembler,
     /// Holes given up, as offsets, in order: bytes of theirs that come late are no retransmissions.

@@ -298,7 +298,7 @@ fn a_reset_is_described_and_does_not_end_what_goes_on() {
     assert_eq!((first.packets_after, first.data_after, first.to_syn), (2, 1, false));
     assert!(!second.in_window, "the client's window is 0xffff shifted by 7");
     assert_eq!(trace.stream(Side::Server), "real");
-    assert_eq!(server.ttl, None, "nothing with payload or ACK came before the RST");
+    assert_eq!(server.ttl, Some(57), "that of the data, as nothing but a SYN-ACK came before the RST");
     assert!(events(&trace).contains(&(Side::Server, TcpEventKind::Rst { index: 1 })));
 }
 
@@ -435,6 +435,55 @@ fn one_sided_captures_follow_the_acknowledgments_of_what_is_not_seen() {
     let (tcp, _) = trace.only();
     assert_eq!((tcp.established.map(|mark| mark.frame), tcp.sides.server.acked, tcp.sides.server.packets), (Some(2), 1999, 0));
     assert_eq!(tcp.sides.server.gap_bytes_acked, 1999);
+}
+
+#[test]
+fn a_challenge_ack_of_an_older_connection_moves_nothing() {
+    // the server has the older connection in TIME-WAIT: it answers with its numbers, the client resets that, and tries again
+    let mut trace = Trace::new();
+    trace.see(W().client(2_355_097_289).syn().at(0)).see(W().server(3_863_424_624).ack(3_331_369_076).at(18));
+    trace.see(W().client(3_331_369_076).rst().at(19)).see(W().client(2_355_097_289).syn().at(3000));
+    trace.see(W().server(97_361_043).syn().ack(2_355_097_290).at(3018)).see(W().client(2_355_097_290).ack(97_361_044).at(3019));
+    trace.see(W().client(2_355_097_290).ack(97_361_044).data(b"hello").ttl(60).at(3020));
+    trace.see(W().server(97_361_044).ack(2_355_097_295).data(b"world").at(3040)).ticks_until(20);
+    assert!(trace.book.ended.is_empty(), "the RST ended nothing");
+    trace.end();
+    let (tcp, _) = trace.only();
+    assert_eq!((tcp.sides.client.acked, tcp.sides.client.gap_bytes, tcp.sides.client.ttl), (5, 0, Some(60)));
+    assert_eq!((trace.stream(Side::Client).as_str(), trace.stream(Side::Server).as_str()), ("hello", "world"));
+}
+
+#[test]
+fn a_jump_of_the_acknowledgments_is_believed_when_it_goes_on() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5001).data(b"x")).see(W().client(1002).ack(40_000_000));
+    trace.see(W().client(1002).ack(40_005_000)).see(W().server(40_005_000).ack(1002).data(b"tail")).end();
+    let server = &trace.only().0.sides.server;
+    assert_eq!((server.acked, server.gap_bytes_acked, server.bytes_seen), (39_999_999, 39_999_999, 4));
+}
+
+#[test]
+fn of_two_numbers_in_syn_acks_the_client_takes_the_first() {
+    let mut trace = Trace::new();
+    trace.see(W().client(1000).syn()).see(W().server(97_000).syn().ack(1001)).see(W().client(1000).syn());
+    trace
+        .see(W().server(3_000_000_000).syn().ack(1001))
+        .see(W().client(1001).ack(97_001))
+        .see(W().server(97_001).ack(1001).data(b"hi"))
+        .end();
+    assert_eq!((trace.only().0.sides.server.syn.unwrap().isn, trace.stream(Side::Server).as_str()), (97_000, "hi"));
+}
+
+#[test]
+fn of_two_numbers_in_syn_acks_the_client_takes_the_last() {
+    let mut trace = Trace::new();
+    trace.see(W().client(1000).syn().data(b"early")).see(W().server(3_000_000_000).syn().ack(1001)).see(W().client(1000).syn());
+    trace.see(W().server(97_000).syn().ack(1001)).see(W().client(1001).ack(97_001).data(b"early"));
+    trace.see(W().server(3_000_000_000).syn().ack(1001)).see(W().server(97_001).ack(1006).data(b"late")).end();
+    let (tcp, _) = trace.only();
+    assert_eq!((tcp.sides.server.syn.unwrap().isn, tcp.sides.server.gap_bytes), (97_000, 0));
+    assert_eq!((trace.stream(Side::Client).as_str(), trace.stream(Side::Server).as_str()), ("early", "late"));
 }
 
 #[test]
