@@ -13,6 +13,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
 use crate::handshake::facts::StoppedBy;
 use crate::time::Timestamp;
 use crate::tls::certificate::{Certificate, PublicKey};
+use crate::tls::client_hello::ClientHello;
 use crate::tls::message::OcspStatus;
 use crate::tls::registry::AlertDescription;
 
@@ -115,7 +116,7 @@ impl<'a> View<'a> {
                 self.source == Source::Seen
                     && handshake.staple.is_none()
                     && leaf.is_some_and(|leaf| leaf.must_staple)
-                    && handshake.hello().is_some_and(crate::tls::client_hello::ClientHello::status_request)
+                    && handshake.hello().is_some_and(ClientHello::status_request)
             }
             Cause::CertificateWrongUsage => !chain.usage_ok,
             Cause::CertificateConstraints => !chain.violations.is_empty(),
@@ -258,15 +259,38 @@ impl<'a> View<'a> {
             Reaction::Alert { code: 42 | 51 | 71, .. } | Reaction::HiddenAlert { .. } if self.weak_key_by_size().is_some() => {
                 (Cause::CertificateWeakKey, Confidence::Likely)
             }
+            // curl compares names itself, when the handshake is done: what its TLS library calls bad is something else.
+            Reaction::Alert { code: 42, .. } if !known && self.asks_like_curl() => (Cause::CertificateNotYetValid, Confidence::Likely),
             Reaction::Alert { code: 42, .. } if !known && self.case.handshake.server_name().is_some() => {
                 (Cause::CertificateNameMismatch, Confidence::Likely)
             }
             Reaction::Alert { code: 42 | 46, .. } | Reaction::HiddenAlert { .. } => (rejected, Confidence::Strong),
             Reaction::Alert { code: 10 | 22 | 47 | 50 | 80, .. } if self.too_large() => (Cause::ChainTooLarge, Confidence::Likely),
             Reaction::LeftAfter { .. } if self.source == Source::Hidden => (rejected, Confidence::Likely),
+            Reaction::LeftAfter { orderly: true, .. } if self.staple_demanded() => (Cause::MustStapleMissing, Confidence::Likely),
             Reaction::Alert { .. } | Reaction::LeftAfter { .. } | Reaction::WentOn => return None,
             Reaction::Left { reset, .. } => (rejected, if reset { Confidence::Hint } else { Confidence::Likely }),
         })
+    }
+
+    /// The application protocols that curl offers, and no GREASE as browsers send it.
+    fn asks_like_curl(&self) -> bool {
+        self.case.handshake.hello().is_some_and(|hello| hello.alpn().eq([&b"h2"[..], b"http/1.1"])) && !self.greases()
+    }
+
+    /// The client asked for a stapled status and got none; it is no browser, which all ask. curl and OpenSSL ask only when told to insist.
+    fn staple_demanded(&self) -> bool {
+        let handshake = self.case.handshake;
+        self.source == Source::Seen
+            && !handshake.is_tls13()
+            && handshake.staple.is_none()
+            && self.asks_like_curl()
+            && handshake.hello().is_some_and(ClientHello::status_request)
+            && self.case.knowledge.completed_same_name == 0
+    }
+
+    fn greases(&self) -> bool {
+        self.case.handshake.hello().is_some_and(|hello| hello.cipher_suites().any(|suite| suite.0 & 0x0f0f == 0x0a0a))
     }
 
     /// The encrypted Certificate is small enough for one certificate, on a server with a public address.
@@ -299,6 +323,15 @@ impl<'a> View<'a> {
     /// The leaf certificate.
     pub(super) fn leaf(&self) -> Option<&'a Certificate> {
         self.chain.and_then(ChainFacts::leaf)
+    }
+
+    /// `The certificate of TARGET`, with the certificate's own name where that is another.
+    pub(super) fn certificate(&self) -> String {
+        let target = self.target();
+        match self.leaf().map(Certificate::display_name) {
+            Some(name) if !name.eq_ignore_ascii_case(&target) => format!("The certificate of {target} ({name})"),
+            _ => format!("The certificate of {target}"),
+        }
     }
 
     /// What the client did, as the end of a sentence.
@@ -373,6 +406,12 @@ impl<'a> View<'a> {
             let common: &[Cause] = match self.reaction {
                 Reaction::Alert { code: 45, .. } => &[Cause::IntermediateExpired, Cause::CertificateNotYetValid],
                 Reaction::Alert { code: 48, .. } => &[Cause::CertificateUntrustedCa, Cause::ChainIncomplete, Cause::CertificateSelfSigned],
+                Reaction::Alert { code: 42, .. } if self.asks_like_curl() => &[
+                    Cause::CertificateNotYetValid,
+                    Cause::CertificateWeakSignature,
+                    Cause::CertificateWeakKey,
+                    Cause::CertificateNameMismatch,
+                ],
                 Reaction::Alert { code: 42, .. } => &[
                     Cause::CertificateNameMismatch,
                     Cause::CertificateNotYetValid,
