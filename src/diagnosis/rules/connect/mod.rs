@@ -48,8 +48,11 @@ fn syn_repeated(view: View<'_>) -> bool {
     view.client().syn.is_some_and(|syn| syn.count >= 2)
 }
 
-/// The same server took other connections and answered none of their ClientHellos: its application does not accept.
+/// The same server took other connections and never answered their hello: its application does not accept.
 fn accepts_without_serving(case: &Case<'_>) -> bool {
-    case.knowledge.causes.iter().any(|(cause, _)| matches!(cause, Cause::ServerSilent | Cause::AcceptQueueFull | Cause::ClientTimeout))
-        && case.knowledge.completed == 0
+    let unserved = |cause: Cause| matches!(cause, Cause::ServerSilent | Cause::AcceptQueueFull | Cause::ClientTimeout);
+    let known = case.knowledge.causes.iter().any(|(cause, _)| unserved(*cause));
+    let related =
+        case.knowledge.related.iter().any(|other| other.same_endpoint && other.hello_len > 0 && other.cause.is_some_and(unserved));
+    (known || related) && case.knowledge.completed == 0
 }
