@@ -4,6 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Rule};
 use crate::diagnosis::view::View;
 use crate::flow::Side;
+use crate::handshake::facts::Outcome;
 
 mod accept_queue;
 mod fast_open;
@@ -52,7 +53,11 @@ fn syn_repeated(view: View<'_>) -> bool {
 fn accepts_without_serving(case: &Case<'_>) -> bool {
     let unserved = |cause: Cause| matches!(cause, Cause::ServerSilent | Cause::AcceptQueueFull | Cause::ClientTimeout);
     let known = case.knowledge.causes.iter().any(|(cause, _)| unserved(*cause));
-    let related =
-        case.knowledge.related.iter().any(|other| other.same_endpoint && other.hello_len > 0 && other.cause.is_some_and(unserved));
+    // An attempt that is not judged yet counts when it stalled after its hello.
+    let related = case
+        .knowledge
+        .related
+        .iter()
+        .any(|other| other.same_endpoint && other.hello_len > 0 && other.cause.map_or(other.outcome == Outcome::Stalled, unserved));
     (known || related) && case.knowledge.completed == 0
 }

@@ -86,7 +86,7 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
 /// The server's answer came late, and other packets of the same handshake were lost before they reached this point: so were its first copies.
 fn late_answer(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let (wait, span) = view.slowest(Side::Server).filter(|(_, span)| *span >= case.policy.slow_after)?;
-    if !view.loses_unseen(Side::Server) {
+    if !super::lost_before_capture(case, view) {
         return None;
     }
     Some(

@@ -48,7 +48,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let completed = facts.outcome == Outcome::Completed;
     // Seen from afar on a path that loses packets, the time may have been the path's.
-    let sure = !view.loses_unseen(Side::Server);
+    let sure = !crate::diagnosis::rules::path::lost_before_capture(case, view);
     let finding = Finding::new(
         Cause::ServerSlow,
         if sure { Confidence::Strong } else { Confidence::Hint },
