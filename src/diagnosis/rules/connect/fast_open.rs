@@ -50,7 +50,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             span_text(delay)
         ),
     )
-    .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { StoppedBy::Network })
+    .stopped_by(StoppedBy::Network)
     .shown_by(syn.first, format!("SYN with {} bytes of data", syn.data_len))
     .shown_by(syn.last, "SYN sent again without data")
     .shown_by(answer.first, "SYN-ACK")

@@ -59,7 +59,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             span_text(closed_for)
         ),
     )
-    .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { side.into() })
+    .stopped_by(side.into())
     .shown_by(window.first, format!("the {side} advertises window 0"));
     let finding = match window.reopened {
         Some(mark) => finding.shown_by(mark, "the window opens again"),
