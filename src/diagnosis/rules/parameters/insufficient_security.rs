@@ -18,7 +18,10 @@ pub const RULE: Rule = Rule {
         confused_with: "Where the offer is visibly weak, no-common-cipher, dh-too-small or extended-master-secret-required say it in so many words.",
         check: "The policy of the side that sent the alert, and its log. Compare the offer with what it accepts:\n\n$ testssl.sh <host>:<port>",
         fix: &[
-            ("the side that was refused", "Offer TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, keys of 2048 bits (RSA) or 256 bits (EC) and extended master secret."),
+            (
+                "the side that was refused",
+                "Offer TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, keys of 2048 bits (RSA) or 256 bits (EC) and extended master secret.",
+            ),
             ("OpenSSL", "Compare the security levels of both sides (@SECLEVEL in the cipher string, MinProtocol)."),
             ("RHEL, Fedora", "update-crypto-policies --show, on both sides."),
             ("Java", "jdk.tls.disabledAlgorithms on both sides."),
@@ -47,7 +50,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         (from, _) => {
             let summary = format!("The {from} finds the other side's parameters too weak, and does not say which.");
-            Finding::new(Cause::InsufficientSecurity, Confidence::Likely, summary).shown_by(seen.mark, format!("{from} sent alert {}", offer::spoken(alert)))
+            Finding::new(Cause::InsufficientSecurity, Confidence::Likely, summary)
+                .shown_by(seen.mark, format!("{from} sent alert {}", offer::spoken(alert)))
         }
     };
     finding = finding.or_else(&[Cause::NoCommonCipher]);

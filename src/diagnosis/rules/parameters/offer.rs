@@ -205,12 +205,15 @@ impl Offer {
         if missed && count <= FEW_SUITES {
             return suspect(5, format!("the client offers {named}; this server chose {} for others", listed(known)));
         }
-        let odd = |suite: &CipherSuite| !Self::is_common(*suite) && suite.weakness().is_none() && suite.key_exchange() != KeyExchange::DheRsa;
+        let odd =
+            |suite: &CipherSuite| !Self::is_common(*suite) && suite.weakness().is_none() && suite.key_exchange() != KeyExchange::DheRsa;
         match count {
             _ if usable.iter().all(|suite| grave(suite) || suite.weakness().is_some()) && count <= FEW_SUITES => {
                 suspect(if count <= 2 { 4 } else { 3 }, format!("the client offers only old suites: {named}"))
             }
-            _ if usable.iter().all(|suite| odd(suite) || suite.weakness().is_some()) => suspect(3, format!("the client offers only uncommon suites: {named}")),
+            _ if usable.iter().all(|suite| odd(suite) || suite.weakness().is_some()) => {
+                suspect(3, format!("the client offers only uncommon suites: {named}"))
+            }
             1 => suspect(3, format!("the client offers a single suite: {named}")),
             2 | 3 if !self.tls13 => suspect(2, format!("the client offers few suites: {named}")),
             _ => None,
@@ -235,8 +238,12 @@ impl Offer {
         let known = !knowledge.key_kinds.is_empty();
         let suspect = |narrowness, why: &str| Some(Suspect { cause: Cause::CertificateTypeMismatch, narrowness, why: why.to_owned() });
         match (rsa, ecdsa, other) {
-            (false, true, false) if known && !has("EC") => suspect(5, "all suites of the client need an ECDSA certificate, and this server's is RSA"),
-            (true, false, false) if known && !has("RSA") => suspect(5, "all suites of the client need an RSA certificate, and this server has none"),
+            (false, true, false) if known && !has("EC") => {
+                suspect(5, "all suites of the client need an ECDSA certificate, and this server's is RSA")
+            }
+            (true, false, false) if known && !has("RSA") => {
+                suspect(5, "all suites of the client need an RSA certificate, and this server has none")
+            }
             (false, true, false) if !known => suspect(4, "all suites of the client need an ECDSA certificate, and most servers' are RSA"),
             (true, false, false) if !known && self.usable().filter(|suite| Self::is_common(*suite)).count() >= 2 => {
                 suspect(3, "all suites of the client need an RSA certificate")
@@ -247,7 +254,8 @@ impl Offer {
 
     fn groups(&self, knowledge: &Knowledge) -> Option<Suspect> {
         let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonGroup, narrowness, why });
-        let needed = self.tls13 || self.usable().any(|suite| matches!(suite.key_exchange(), KeyExchange::EcdheRsa | KeyExchange::EcdheEcdsa));
+        let needed =
+            self.tls13 || self.usable().any(|suite| matches!(suite.key_exchange(), KeyExchange::EcdheRsa | KeyExchange::EcdheEcdsa));
         if self.groups.is_empty() || !needed {
             return None;
         }
@@ -283,9 +291,13 @@ impl Offer {
         match (keys.contains(&SignatureKey::Rsa), keys.contains(&SignatureKey::Ecdsa)) {
             _ if keys.is_empty() => suspect(4, format!("the client accepts only signatures that are widely refused: {named}")),
             (false, false) => suspect(4, format!("the client accepts neither RSA nor ECDSA signatures: {named}")),
-            (false, true) if suites_need(SignatureKey::Rsa) => suspect(3, format!("the client accepts no signature of an RSA key: {named}")),
+            (false, true) if suites_need(SignatureKey::Rsa) => {
+                suspect(3, format!("the client accepts no signature of an RSA key: {named}"))
+            }
             _ if self.schemes.len() <= 2 => suspect(3, format!("the client accepts few signature algorithms: {named}")),
-            (true, false) if suites_need(SignatureKey::Ecdsa) => suspect(2, format!("the client accepts no signature of an ECDSA key: {named}")),
+            (true, false) if suites_need(SignatureKey::Ecdsa) => {
+                suspect(2, format!("the client accepts no signature of an ECDSA key: {named}"))
+            }
             _ if self.schemes.len() <= 3 => suspect(2, format!("the client accepts few signature algorithms: {named}")),
             _ => None,
         }
