@@ -248,6 +248,7 @@ impl PreambleFacts {
     /// want it, and its connection is no failed handshake.
     pub const fn wanted_tls(&self) -> bool {
         match self.upgrade {
+            // turned away before it could ask, or content without TLS
             Upgrade::NotAsked => false,
             Upgrade::NotOffered => self.went_on.is_none(),
             _ => true,

@@ -44,13 +44,15 @@ impl Dialogue for Sieve {
         if std::mem::take(&mut self.listing) {
             facts.listed(std::mem::take(&mut self.offers), said.mark);
         }
-        if self.turns.reply() || bye && matches!(facts.upgrade, Upgrade::NotAsked | Upgrade::Asked) {
+        if self.turns.reply() {
             if good {
                 facts.decide(Upgrade::Granted, printable(line), None, said.mark);
                 return Next::Tls;
             }
             let later = bye || contains(line, "TRYLATER") || contains(line, "temporar");
             facts.decide(if later { Upgrade::Unavailable } else { Upgrade::Refused }, printable(line), None, said.mark);
+        } else if bye {
+            facts.turn_away(printable(line), None, said.mark);
         }
         Next::More
     }
