@@ -134,7 +134,7 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
         return Ending::new(Outcome::Plaintext, side, mark);
     }
     if let Some(alert) = h.deciding_alert()
-        && (alert.alert.is_some() || one_direction(h).is_none())
+        && readable_or_whole(h, alert)
     {
         return Ending::new(Outcome::Alerted, alert.from, alert.mark);
     }
@@ -177,7 +177,7 @@ fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
             Side::Client => server,
             Side::Server => client,
         };
-        alert.mark < others && !alert.consequence && alert.alert.is_none_or(|alert| alert.fatal)
+        alert.mark < others && !alert.consequence && alert.alert.is_none_or(|alert| alert.fatal) && readable_or_whole(h, alert)
     });
     if let Some(alert) = early {
         return Some(Ending::new(Outcome::Alerted, alert.from, alert.mark));
@@ -266,12 +266,28 @@ fn watched_since(h: &Handshake, moment: Timestamp) -> Duration {
     until.since(moment)
 }
 
+/// An alert that cannot be read may as well be a close_notify after a Finished that the capture lacks.
+fn readable_or_whole(h: &Handshake, alert: &AlertSeen) -> bool {
+    let holes = || Side::BOTH.into_iter().any(|side| h.tcp.side(side).gap_bytes > 0 || h.tcp.side(side).stranded_bytes > 0);
+    alert.alert.is_some() || (one_direction(h).is_none() && !holes())
+}
+
 /// The side whose packets are absent from the capture though the other answers them.
 fn one_direction(h: &Handshake) -> Option<Side> {
     Side::BOTH.into_iter().find(|side| {
         let (quiet, other) = (h.tcp.side(*side), h.tcp.side(side.other()));
         quiet.packets == 0 && other.packets > 0 && (quiet.acked > 0 || (other.data_packets > 0 && other.retransmits == 0))
     })
+}
+
+/// TCP never leaves data unacknowledged without sending it again: where nothing of either is seen though the capture went on, it was not
+/// seen because the capture lacks it. The same goes for a hole that neither side minds in a connection whose beginning is missing.
+fn impossible_silence(h: &Handshake, side: Side) -> bool {
+    let (facts, other) = (h.tcp.side(side), h.tcp.side(side.other()));
+    let gone = |sent: &Outstanding| sent.copies == 1 && !sent.sacked && watched_since(h, sent.last.time) >= PATIENCE;
+    let never_again = facts.retransmits == 0 && facts.outstanding.iter().any(gone) && facts.fin.is_none() && facts.resets.is_empty();
+    let unminded_hole = !h.tcp.saw_start() && facts.stranded_bytes > 0 && facts.retransmits == 0 && other.duplicate_acks == 0;
+    never_again || unminded_hole
 }
 
 /// The capture cannot show how it ended: one direction only, a beginning that is missing, holes where the answer stood.
@@ -282,6 +298,9 @@ fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
         return incomplete();
     }
     if !h.tcp.saw_start() && h.client_hellos.is_empty() {
+        return incomplete();
+    }
+    if Side::BOTH.into_iter().any(|side| impossible_silence(h, side)) {
         return incomplete();
     }
     let lost = client.gap_bytes_acked + server.gap_bytes_acked;

@@ -38,13 +38,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let view = View::new(facts);
     let evicted = facts.close == Close::Evicted;
+    let quiet = facts.closed_at.time.since(view.last_progress().time);
+    if !evicted && quiet >= case.policy.stall_after {
+        return None;
+    }
     let awaited = view.awaited().map_or("the rest", |awaited| awaited.what);
     let summary = if evicted {
         format!("The handshake with {} was dropped from memory to stay within bounds while {awaited} was awaited.", view.target())
     } else {
         format!(
             "The capture ends {} after the last progress of the handshake with {}, while {awaited} was awaited.",
-            span_text(facts.closed_at.time.since(view.last_progress().time)),
+            span_text(quiet),
             view.target()
         )
     };
