@@ -95,11 +95,21 @@ fn first_end(h: &Handshake, side: Side) -> Option<Terminator> {
     let reset = facts.resets.iter().find(|reset| reset.in_window && !reset.to_syn && reset.data_after == 0).map(|reset| reset.mark);
     let fin = facts.fin.map(|(mark, _)| mark);
     match (fin, reset) {
-        (Some(fin), Some(reset)) if reset < fin => Some(Terminator { side, mark: reset, reset: true }),
+        // The other side went on with the handshake after the FIN, until the RST.
+        (Some(fin), Some(reset)) if reset < fin || went_on_after(h, side.other(), fin) => Some(Terminator { side, mark: reset, reset: true }),
         (Some(fin), _) => Some(Terminator { side, mark: fin, reset: false }),
         (None, Some(reset)) => Some(Terminator { side, mark: reset, reset: true }),
         (None, None) => None,
     }
+}
+
+/// A side sent more of its handshake (not an alert) after this moment.
+fn went_on_after(h: &Handshake, side: Side, moment: Mark) -> bool {
+    let hello = match side {
+        Side::Client => h.client_hellos.last().map(|seen| seen.mark),
+        Side::Server => h.server_hello.as_ref().map(|seen| seen.mark),
+    };
+    [hello, *h.finished.of(side), *h.change_cipher_spec.of(side)].into_iter().flatten().any(|mark| mark > moment)
 }
 
 fn stage(h: &Handshake) -> Stage {
@@ -327,6 +337,20 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
         .find(|sent| in_vain(sent));
     if let Some(sent) = unanswered {
         return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));
+    }
+    // Within a message there is no time to think: its rest is due at once, and a hole in the stream is filled within a retransmission or two.
+    let torn = Side::BOTH.into_iter().find(|side| {
+        let partial = match side {
+            Side::Client => h.partial_client_hello,
+            Side::Server => h.partial_server_message,
+        };
+        partial.is_some() || h.tcp.side(*side).stranded_bytes > 0
+    });
+    if let Some(side) = torn
+        && end.is_none()
+        && watched_since(h, last_progress(h, None).time) >= PATIENCE
+    {
+        return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, h.tcp.side(side).last_data));
     }
     let owing = owing_side(h);
     let progress = last_progress(h, end);

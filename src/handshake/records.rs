@@ -107,6 +107,9 @@ impl Stream {
                     *record_began = None;
                 }
                 Some(Item::Error(error)) => {
+                    if handshake.protocol == Protocol::Other && error.offset == 0 {
+                        handshake.protocol = Protocol::Tls;
+                    }
                     let kind = match error.kind {
                         RecordErrorKind::UnknownType(kind) => AnomalyKind::UnknownContentType { content_type: kind.0 },
                         RecordErrorKind::TooLong(len) => AnomalyKind::RecordTooLong { len: usize::from(len) },
