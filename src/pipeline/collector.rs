@@ -126,6 +126,9 @@ impl<'a> Collector<'a> {
         let server = self.chain(&handshake, handshake.server_chain.as_ref().map(|seen| &seen.what), Purpose::Server);
         let client = self.chain(&handshake, handshake.client_chain.as_ref().map(|seen| &seen.what), Purpose::Client);
         self.book.learn(&handshake, server.as_ref());
+        if !doubtful {
+            self.incidents.attempt(&handshake);
+        }
         let now = handshake.closed_at.time;
         let held = Held { handshake, server, client, doubtful };
         let verdict = self.judge(&held);
