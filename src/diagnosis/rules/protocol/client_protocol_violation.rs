@@ -10,7 +10,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 use super::violation;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientProtocolViolation,
     title: "the client broke the protocol",
     page: Page {

@@ -8,7 +8,7 @@ use crate::flow::Side;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::InternalError,
     title: "a side reports an error of its own",
     page: Page {

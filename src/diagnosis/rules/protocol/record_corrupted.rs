@@ -9,7 +9,7 @@ use crate::flow::Side;
 use crate::tls::registry::{AlertDescription as A, KeyExchange};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::RecordCorrupted,
     title: "bytes were changed on the way",
     page: Page {
@@ -60,6 +60,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         _ if overlap.is_some() => (Confidence::Likely, Weight::Explains, "got something else than was sent"),
         _ => return None,
     };
+    // A chain with faults that clients answer with decrypt_error explains it better.
+    let bad_chain = case.chain.is_some_and(|chain| {
+        chain.misordered || !chain.weak_keys.is_empty() || !chain.weak_signatures.is_empty() || !chain.bad_signatures.is_empty()
+    });
+    let weight = if bad_chain && from_client && overlap.is_none() { Weight::Fallback } else { weight };
     let confidence = if overlap.is_some() { confidence.max(Confidence::Strong) } else { confidence };
     let who = seen.map_or("A side", |seen| if seen.from == Side::Client { "The client" } else { "The server" });
     let summary = format!("{who} {what}: bytes between client and server {} were changed on the way.", offer::server(case));
