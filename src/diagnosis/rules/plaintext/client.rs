@@ -24,12 +24,24 @@ pub(super) const RULE: Rule = Rule {
         fix: &[
             ("browser, curl, REST client", "Write https:// in the URL. A name without a scheme means http:// to many clients."),
             ("nginx as a proxy", "Write `proxy_pass https://<backend>;` where the backend speaks TLS.\n\n$ nginx -T | grep -n proxy_pass"),
-            ("nginx as the server", "It answers 400. `error_page 497 =301 https://$host:$server_port$request_uri;` sends such clients to the right scheme."),
+            (
+                "nginx as the server",
+                "It answers 400. `error_page 497 =301 https://$host:$server_port$request_uri;` sends such clients to the right scheme.",
+            ),
             ("Apache as a proxy", "`SSLProxyEngine on` and `ProxyPass / https://<backend>/`."),
             ("HAProxy", "Add `ssl verify required ca-file <ca>` to the server line; a health check needs `check-ssl`."),
-            ("Kubernetes", "Ingress: annotate the backend's protocol (`nginx.ingress.kubernetes.io/backend-protocol: HTTPS`). Probes: `scheme: HTTPS`. A service mesh: name the port https."),
-            ("AWS, Google and Azure load balancers", "Set the protocol of target group, backend service or backend settings, and of its health check, to HTTPS."),
-            ("Java", "The URL's scheme or the connector's `secure` and `scheme` attributes: http where https is meant. A JDBC or Kafka client needs its security.protocol or sslmode set."),
+            (
+                "Kubernetes",
+                "Ingress: annotate the backend's protocol (`nginx.ingress.kubernetes.io/backend-protocol: HTTPS`). Probes: `scheme: HTTPS`. A service mesh: name the port https.",
+            ),
+            (
+                "AWS, Google and Azure load balancers",
+                "Set the protocol of target group, backend service or backend settings, and of its health check, to HTTPS.",
+            ),
+            (
+                "Java",
+                "The URL's scheme or the connector's `secure` and `scheme` attributes: http where https is meant. A JDBC or Kafka client needs its security.protocol or sslmode set.",
+            ),
             ("Go", "`http: server gave HTTP response to HTTPS client` is the mirror of this; here the client's URL says http."),
             ("mail client", "Choose SSL/TLS, not STARTTLS, on ports 465, 993 and 995."),
             ("SSH", "Connect to the SSH port, or put sslh in front to share the port."),
@@ -64,7 +76,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     finding = finding.advise(match protocol {
         "HTTP" | "HTTP/2" => "Use https:// in the client: in its URL, or as the backend protocol of the proxy or load balancer.",
         "SSH" => "Connect to the SSH port.",
-        "SMTP" | "IMAP" | "POP3" | "LDAP" | "FTP" | "NNTP" | "XMPP" | "IRC" | "ManageSieve" => "Choose TLS from the first byte (SSL/TLS, not STARTTLS) for this port, or use the port for STARTTLS.",
+        "SMTP" | "IMAP" | "POP3" | "LDAP" | "FTP" | "NNTP" | "XMPP" | "IRC" | "ManageSieve" => {
+            "Choose TLS from the first byte (SSL/TLS, not STARTTLS) for this port, or use the port for STARTTLS."
+        }
         _ => "Let the client speak TLS, or point it at the port of its own protocol.",
     });
     Some(finding.advise(remedy::s_client(handshake, "")))
@@ -75,6 +89,10 @@ fn spoken(handshake: &Handshake) -> Option<(&'static str, String, Mark)> {
     let seen = handshake.plaintext.client.as_ref()?;
     // through a tunnel anything may be spoken
     if handshake.preamble.is_some() {
+        return None;
+    }
+    // a record that breaks the rules is still one of TLS
+    if seen.what.first.starts_with(RECORD) {
         return None;
     }
     Some((seen.what.protocol, seen.what.first.clone(), seen.first))
@@ -88,6 +106,9 @@ fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
     let due = server_spoke_tls(case.handshake) || case.knowledge.speaks_tls || is_implicit_tls(case.handshake.server.port);
     (undone && due).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
 }
+
+/// The beginning of a handshake record, as an excerpt shows it.
+const RECORD: &str = "\\x16\\x03";
 
 /// How sure it is that TLS was due, and by what.
 fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
@@ -136,7 +157,10 @@ mod tests {
         says(&mut handshake, Side::Client, GET, mark(4, 11));
         let verdict = verdict(&handshake);
         let finding = verdict.cause.unwrap();
-        assert_eq!((finding.cause, finding.confidence, verdict.stopped_by), (Cause::ClientSpeaksPlaintext, Confidence::Strong, StoppedBy::Client));
+        assert_eq!(
+            (finding.cause, finding.confidence, verdict.stopped_by),
+            (Cause::ClientSpeaksPlaintext, Confidence::Strong, StoppedBy::Client)
+        );
         assert!(finding.summary.contains("HTTP (`GET / HTTP/1.1`)"));
     }
 
