@@ -12,6 +12,8 @@ use crate::transport::{Close, Outstanding, Reset, SideFacts};
 
 use super::rule::Policy;
 
+#[cfg(test)]
+mod tests;
 pub mod timing;
 
 pub use timing::{LossDelay, Wait};

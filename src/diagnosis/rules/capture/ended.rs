@@ -51,7 +51,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // After a long silence those who should have spoken are named first, and this remains as the reserve.
     let (weight, confidence) = match (view.nearly_stalled(case.policy), facts.close) {
         (true, _) => (Weight::Fallback, Confidence::Likely),
-        (false, Close::EndOfCapture) => (Weight::Overrides, Confidence::Certain),
+        (false, Close::EndOfCapture) => (Weight::Overrides, Confidence::Strong),
         (false, _) => (Weight::Overrides, Confidence::Likely),
     };
     Some(
