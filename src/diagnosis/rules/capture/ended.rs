@@ -52,10 +52,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             view.target()
         )
     };
-    let confidence = if facts.close == Close::EndOfCapture { Confidence::Certain } else { Confidence::Likely };
+    // After a long silence those who should have spoken are named first, and this remains as the reserve.
+    let (weight, confidence) = match (view.nearly_stalled(case.policy), facts.close) {
+        (true, _) => (Weight::Fallback, Confidence::Likely),
+        (false, Close::EndOfCapture) => (Weight::Overrides, Confidence::Strong),
+        (false, _) => (Weight::Overrides, Confidence::Likely),
+    };
     Some(
         Finding::new(Cause::CaptureEnded, confidence, summary)
-            .weight(Weight::Overrides)
+            .weight(weight)
             .stopped_by(StoppedBy::Capture)
             .shown_by(view.last_progress(), "last progress of the handshake")
             .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture" })

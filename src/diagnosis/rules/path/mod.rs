@@ -10,6 +10,8 @@ mod fragments;
 mod icmp_ignored;
 mod loss;
 mod one_way;
+#[cfg(test)]
+mod tests;
 mod zero_window;
 
 /// The family's rules; earlier wins a tie.
