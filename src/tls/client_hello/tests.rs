@@ -129,7 +129,8 @@ fn names_what_a_strict_server_rejects() {
     let share: &[u8] = &[&[0, 36, 0, 0x1d, 0, 32][..], &[1; 32]].concat();
     let versions: (u16, &[u8]) = (0x002b, &[2, 3, 4]);
     let schemes: (u16, &[u8]) = (0x000d, &[0, 2, 8, 4]);
-    let cases: &[(&[(u16, &[u8])], &str)] = &[
+    type Extensions<'a> = [(u16, &'a [u8])];
+    let cases: &[(&Extensions<'_>, &str)] = &[
         (&[versions, schemes, (0x0033, share)], "supported_groups"),
         (&[versions, schemes, groups], "key_share"),
         (&[versions, groups, (0x0033, share)], "signature_algorithms"),
