@@ -136,6 +136,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether the leaf names the server's address, as it must for clients that connect by address.
+    fn covers_address(&self) -> bool {
+        self.leaf().is_some_and(|leaf| leaf.ip_addresses.contains(&self.case.handshake.server.address))
+    }
+
     /// The server's default certificate, and how that is known.
     pub(super) fn default_origin(&self, chain: &ChainFacts) -> Option<String> {
         if let Some(origin) = &chain.default_certificate {
@@ -233,7 +238,9 @@ impl<'a> View<'a> {
                 | (Cause::CertificateSelfSigned, 48) => Confidence::Certain,
                 (Cause::CertificateUntrustedCa, 48) => Confidence::Strong,
                 // With no name asked for, the client may have expected one that this certificate does not cover.
-                (Cause::CertificateUntrustedCa, _) if self.case.handshake.server_name().is_none() => Confidence::Likely,
+                (Cause::CertificateUntrustedCa, _) if self.case.handshake.server_name().is_none() && !self.covers_address() => {
+                    Confidence::Hint
+                }
                 (_, 40) => Confidence::Likely,
                 _ => Confidence::Strong,
             },
