@@ -3,7 +3,7 @@
 use super::{hello_begun, last_line, server_spoke_tls};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
@@ -60,11 +60,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (confidence, why) = expects_tls(case, protocol);
     let named = if protocol == "unknown" { format!("bytes that are not TLS (`{first}`)") } else { format!("{protocol} (`{first}`)") };
     let confidence = if protocol == "unknown" { confidence.lowered() } else { confidence };
+    let agreed = handshake.plaintext.server.as_ref().is_some_and(|answer| agrees(&answer.what, protocol));
     let mut finding = Finding::new(
         Cause::ClientSpeaksPlaintext,
         confidence,
         format!("{} sent {named} to {}, where TLS is due: {why}.", handshake.client.address, handshake.server),
     )
+    .weight(if agreed { Weight::Note } else { Weight::Explains })
     .stopped_by(StoppedBy::Client)
     .shown_by(mark, format!("the client's first bytes: `{first}`"));
     if let Some(alert) = handshake.alerts.iter().find(|alert| alert.from == Side::Server) {
@@ -120,14 +122,21 @@ fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
     if answer.is_some_and(complains) {
         return (Confidence::Certain, "the server answered with an error in clear");
     }
+    if answer.is_some_and(|answer| agrees(answer, protocol)) {
+        return (Confidence::Likely, "but the server answered in kind");
+    }
     if case.knowledge.speaks_tls {
         return (Confidence::Certain, "the server speaks TLS with others");
     }
     match answer {
-        Some(answer) if answer.protocol == protocol => (Confidence::Likely, "the server answered in kind, on a port for TLS"),
         _ if is_implicit_tls(handshake.server.port) => (Confidence::Strong, "the port is one for TLS"),
         _ => (Confidence::Likely, "the server did not answer in kind"),
     }
+}
+
+/// The server speaks the client's protocol without complaint: a port that serves both, or serves clear text on purpose.
+fn agrees(answer: &Plaintext, protocol: &str) -> bool {
+    answer.protocol == protocol && protocol != "unknown" && answer.http_status.is_none_or(|status| status < 400) && !complains(answer)
 }
 
 /// The answer of a TLS server to plain HTTP.
@@ -173,6 +182,14 @@ mod tests {
         let verdict = verdict(&handshake);
         assert_eq!((verdict.cause(), verdict.stopped_by), (Some(Cause::ClientSpeaksPlaintext), StoppedBy::Client));
         assert_eq!(verdict.cause.unwrap().confidence, Confidence::Certain);
+    }
+
+    #[test]
+    fn a_port_that_serves_both_did_not_fail() {
+        let mut handshake = connection("192.0.2.1:443");
+        says(&mut handshake, Side::Client, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(4, 11));
+        says(&mut handshake, Side::Server, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(5, 21));
+        assert_eq!(verdict(&handshake).cause(), None);
     }
 
     #[test]
