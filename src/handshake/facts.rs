@@ -442,7 +442,7 @@ impl Handshake {
 
     /// TLS 1.3 was chosen: what follows the ServerHello is encrypted.
     pub fn is_tls13(&self) -> bool {
-        self.version().is_some_and(|version| version >= ProtocolVersion::TLS13)
+        self.version().is_some_and(ProtocolVersion::is_tls13)
     }
 
     /// The fatal alert, clear or decrypted, that ended the handshake: the first fatal one that is no consequence and came before completion.

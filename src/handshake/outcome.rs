@@ -96,7 +96,9 @@ fn first_end(h: &Handshake, side: Side) -> Option<Terminator> {
     let fin = facts.fin.map(|(mark, _)| mark);
     match (fin, reset) {
         // The other side went on with the handshake after the FIN, until the RST.
-        (Some(fin), Some(reset)) if reset < fin || went_on_after(h, side.other(), fin) => Some(Terminator { side, mark: reset, reset: true }),
+        (Some(fin), Some(reset)) if reset < fin || went_on_after(h, side.other(), fin) => {
+            Some(Terminator { side, mark: reset, reset: true })
+        }
         (Some(fin), _) => Some(Terminator { side, mark: fin, reset: false }),
         (None, Some(reset)) => Some(Terminator { side, mark: reset, reset: true }),
         (None, None) => None,

@@ -29,8 +29,10 @@ const QUIET: Duration = Duration::from_secs(3600);
 const STARTS: usize = 1 << 20;
 /// Changes of a server kept.
 const FACES: usize = 64;
-/// A change this soon after an incident began belongs to it.
-const CHANGE_WITHIN: Duration = Duration::from_secs(60);
+/// A change this long before an incident began may belong to it.
+const CHANGE_BEFORE: Duration = Duration::from_secs(15 * 60);
+/// A change this soon after it began may.
+const CHANGE_AFTER: Duration = Duration::from_secs(60);
 /// Failures that make an incident.
 const LEAST: u64 = 2;
 
@@ -198,11 +200,14 @@ impl Tracker {
     }
 }
 
-/// What changed when it began: the last thing shown before, against the first shown from then on.
+/// What the server showed anew around the time when it began, the nearest change first told; clients that do not mind may have met it before
+/// the first that did.
 fn changes(faces: &[(Timestamp, Face)], first: Timestamp) -> Vec<String> {
-    let before = faces.iter().rev().find(|(at, _)| *at < first);
-    let after = faces.iter().find(|(at, _)| *at >= first && at.since(first) <= CHANGE_WITHIN);
-    before.zip(after).map(|((_, before), (_, after))| before.changes_to(after)).unwrap_or_default()
+    let distance = |at: Timestamp| at.since(first).max(first.since(at));
+    let near = |at: Timestamp| first.since(at) <= CHANGE_BEFORE && at.since(first) <= CHANGE_AFTER;
+    let pairs = faces.iter().zip(faces.iter().skip(1)).filter(|(_, (at, _))| near(*at));
+    let nearest = pairs.min_by_key(|(_, (at, _))| distance(*at));
+    nearest.map(|((_, before), (at, after))| before.changes_to(after, *at)).unwrap_or_default()
 }
 
 /// Whether a cause makes incidents: what failed for its users, not probes and not the capture's own shortcomings.
@@ -260,12 +265,12 @@ impl Face {
     }
 
     /// What is different now, in words.
-    fn changes_to(&self, now: &Self) -> Vec<String> {
+    fn changes_to(&self, now: &Self, at: Timestamp) -> Vec<String> {
         let mut changes = Vec::new();
         if let (Some((old, old_issuer, _)), Some((new, new_issuer, until))) = (&self.certificate, &now.certificate)
             && old != new
         {
-            changes.push(format!("the certificate changed from serial {old} to {new} (valid until {until})"));
+            changes.push(format!("at {at} the certificate changed from serial {old} to {new} (valid until {until})"));
             if old_issuer != new_issuer {
                 changes.push(format!("its issuer changed from {old_issuer} to {new_issuer}"));
             }

@@ -13,6 +13,7 @@
 mod capture;
 mod floors;
 mod packet_oracle;
+mod properties;
 mod schema;
 mod support;
 mod threads;

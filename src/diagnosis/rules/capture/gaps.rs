@@ -66,11 +66,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// Data that was neither acknowledged nor sent again, which no TCP does: packets are missing from the capture.
 fn never_repeated(view: &View<'_>) -> Option<Finding> {
     let gone = |side: Side| view.side(side).outstanding.iter().find(|sent| sent.copies == 1 && !sent.sacked);
-    let (side, sent) = Side::BOTH.into_iter().filter(|side| view.side(*side).retransmits == 0).find_map(|side| Some((side, gone(side)?)))?;
+    let (side, sent) =
+        Side::BOTH.into_iter().filter(|side| view.side(*side).retransmits == 0).find_map(|side| Some((side, gone(side)?)))?;
     if view.silence() < NEVER_REPEATED && view.side(side).stranded_bytes == 0 {
         return None;
     }
-    let text = format!("The capture is missing packets: {} bytes of the {side} are neither acknowledged nor sent again, which TCP never does.", sent.len);
+    let text = format!(
+        "The capture is missing packets: {} bytes of the {side} are neither acknowledged nor sent again, which TCP never does.",
+        sent.len
+    );
     Some(
         Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
             .weight(Weight::Overrides)
