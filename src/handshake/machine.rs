@@ -16,7 +16,7 @@ use crate::transport::{Close, Data, FlowSink, Gap, Interest, TcpEvent, TcpFacts}
 
 use super::facts::{Handshake, Protocol, Seen};
 use super::outcome;
-use super::records::{Stream, settled};
+use super::records::Stream;
 
 /// What the machines of a partition share.
 #[derive(Debug)]
@@ -308,19 +308,23 @@ impl Following {
         let side = data.side;
         let Self { handshake, streams, wrapped, .. } = self;
         let stream = streams.of_mut(side);
-        let flipped = match wrapped {
+        let interest = match wrapped {
             None => stream.read(handshake, shared, data),
             Some(unwrap) => {
-                let mut flipped = false;
-                unwrap.of_mut(side).feed(data.bytes, |bytes| flipped |= stream.read(handshake, shared, Data { bytes, ..data }));
-                flipped
+                let mut interest = Interest::More;
+                unwrap.of_mut(side).feed(data.bytes, |bytes| {
+                    if interest == Interest::More {
+                        interest = stream.read(handshake, shared, Data { bytes, ..data });
+                    }
+                });
+                interest
             }
         };
-        if flipped {
+        if interest == Interest::Swap {
+            // The facts have been turned round already.
             self.streams.swap();
-            return Interest::Swap;
         }
-        if settled(&self.handshake) { Interest::Settled } else { Interest::More }
+        interest
     }
 }
 

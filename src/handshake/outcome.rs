@@ -203,6 +203,10 @@ fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
         }
         let asked = h.hidden.certificate_requested || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
+        if asked && client_end.is_none() && first_end(h, Side::Server).is_none() {
+            // The server has yet to judge the client's certificate.
+            return None;
+        }
         if let Some(end) = first_end(h, Side::Server)
             && before_client(end.mark)
             && (asked || h.application_data.client.is_none())
