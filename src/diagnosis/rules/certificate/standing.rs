@@ -278,6 +278,8 @@ impl<'a> View<'a> {
             Reaction::Alert { code: 43, .. } => (Cause::CertificateWrongUsage, Confidence::Likely),
             Reaction::Alert { code: 48, .. } if known => (Cause::CertificateUntrustedCa, Confidence::Strong),
             Reaction::Alert { code: 48, .. } if self.one_public_certificate() => (Cause::ChainIncomplete, Confidence::Likely),
+            // A single certificate may lack its intermediate, or be self-signed.
+            Reaction::Alert { code: 48, .. } if self.one_certificate() => (Cause::CertificateUntrustedCa, Confidence::Likely),
             Reaction::Alert { code: 48, .. } => (Cause::CertificateUntrustedCa, Confidence::Strong),
             Reaction::Alert { code: 113, .. } => (Cause::MustStapleMissing, Confidence::Likely),
             Reaction::Alert { code: 42 | 51 | 71, .. } | Reaction::HiddenAlert { .. } if self.weak_key_by_size().is_some() => {
@@ -308,17 +310,21 @@ impl<'a> View<'a> {
             && self.case.knowledge.completed_same_name == 0
     }
 
-    /// The encrypted Certificate is small enough for one certificate, on a server with a public address.
+    /// The encrypted Certificate is of a size that one certificate has, and rarely two.
+    fn one_certificate(&self) -> bool {
+        self.case.handshake.hidden.server_certificate_record.is_some_and(|len| (300..=1900).contains(&len))
+    }
+
+    /// The same, on a server with a public address, where private authorities are rare.
     fn one_public_certificate(&self) -> bool {
         let handshake = self.case.handshake;
-        let one = handshake.hidden.server_certificate_record.is_some_and(|len| (300..=1900).contains(&len));
         let public = match handshake.server.address {
             IpAddr::V4(address) => {
                 !(address.is_private() || address.is_loopback() || address.is_link_local() || address.is_documentation())
             }
             IpAddr::V6(address) => !(address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()),
         };
-        one && public
+        public && self.one_certificate()
     }
 
     /// The bits of an RSA key, when the size of the encrypted `CertificateVerify` shows one that is too small.
