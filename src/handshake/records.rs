@@ -234,12 +234,10 @@ fn on_record(
                         side = side.other();
                     }
                     let place = Place { mark, first: joined.first.0, span: (joined.first.1, record.end) };
-                    match joined.body {
-                        Some(message) => messages::on_message(h, shared, side, joined.kind, message, place),
-                        None => {
-                            let kind = AnomalyKind::MessageTooLong { message: joined.kind.0, len: joined.len };
-                            anomaly(h, side, mark, kind);
-                        }
+                    if let Some(message) = joined.body {
+                        messages::on_message(h, shared, side, joined.kind, message, place);
+                    } else {
+                        anomaly(h, side, mark, AnomalyKind::MessageTooLong { message: joined.kind.0, len: joined.len });
                     }
                 }
                 body = body.get(used.max(1)..).unwrap_or_default();

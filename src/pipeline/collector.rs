@@ -32,6 +32,7 @@ pub(super) struct Collector<'a> {
     trust: &'a TrustStore,
     hold: Duration,
     emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
+    #[expect(clippy::vec_box, reason = "handshakes are large and sorted by their boxes")]
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
     held: VecDeque<Held>,

@@ -35,7 +35,9 @@ fn gist(reports: &[HandshakeReport]) -> Vec<String> {
         .map(|report| {
             let mut tls = serde_json::to_value(&report.tls).unwrap();
             if let Some(alerts) = tls.get_mut("alerts").and_then(|alerts| alerts.as_array_mut()) {
-                alerts.iter_mut().for_each(|alert| alert["frame"] = 0.into());
+                for alert in alerts {
+                    alert["frame"] = 0.into();
+                }
             }
             format!(
                 "{} {} {:?} {} {} {} {tls}",
