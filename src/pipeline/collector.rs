@@ -18,7 +18,7 @@ use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
 use crate::report::{self, Report, SummaryReport};
 use crate::time::Timestamp;
-use crate::transport::TableCounters;
+use crate::transport::{Close, TableCounters};
 
 use super::router::Counts;
 use super::worker::Drained;
@@ -96,7 +96,9 @@ impl<'a> Collector<'a> {
         if self.pending.is_empty() && self.half_open.is_empty() {
             return Ok(());
         }
-        let order = |handshake: &Handshake| (handshake.closed_at.frame, handshake.tcp.first.frame);
+        // What the end of the capture closed comes after everything that its last frame closed.
+        let closed = |handshake: &Handshake| if handshake.close == Close::EndOfCapture { u64::MAX } else { handshake.closed_at.frame };
+        let order = |handshake: &Handshake| (closed(handshake), handshake.tcp.first.frame);
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
         for half_open in self.half_open.drain(..) {
             self.book.learn_half_open(half_open.server, half_open.first.time);
@@ -105,7 +107,7 @@ impl<'a> Collector<'a> {
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
         for handshake in self.pending.drain(..) {
-            if handshake.closed_at.frame <= upto { ready.push(handshake) } else { later.push(handshake) }
+            if closed(&handshake) <= upto { ready.push(handshake) } else { later.push(handshake) }
         }
         self.pending = later;
         ready.sort_by_key(|handshake| order(handshake));

@@ -19,7 +19,7 @@ const SUBJECTS: &[&str] = &[
     "client-cert/clientcert_missing_tls13_go.pcap",
     "version/ver_gnutls_client10_server12.pcap",
     "dh/dh_512_java.pcap",
-    "starttls/starttls-smtp-ok.pcap",
+    "starttls/starttls-ldap-ok.pcap",
     "starttls/starttls-imap-ok.pcap",
     "proxy/proxy-connect-ok.pcap",
 ];
