@@ -172,11 +172,13 @@ impl<'a> Collector<'a> {
     }
 
     fn judge(&self, held: &Held) -> Verdict {
+        let lasted = held.handshake.end.unwrap_or(held.handshake.tcp.last).time.since(held.handshake.tcp.first.time);
         judge(&Case {
             handshake: &held.handshake,
             chain: held.server.as_deref(),
             client_chain: held.client.as_deref(),
-            knowledge: &if held.handshake.outcome == Outcome::Completed && held.server.is_none() {
+            // A quick success whose certificate is not visible has nothing to learn from others.
+            knowledge: &if held.handshake.outcome == Outcome::Completed && held.server.is_none() && lasted < self.policy.slow_after {
                 crate::diagnosis::knowledge::Knowledge::default()
             } else {
                 self.book.view(&held.handshake)
