@@ -42,12 +42,12 @@ macro_rules! code_point {
             }
         }
 
-        /// The name, or the value in hexadecimal.
+        /// The name, or the value in hexadecimal (alerts: in decimal, as everybody knows them).
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 match self.name() {
                     Some(name) => f.pad(name),
-                    None => write!(f, concat!("0x{:0", $width, "x}"), self.0),
+                    None => write!(f, concat!("{:", $width, "}"), self.0),
                 }
             }
         }
