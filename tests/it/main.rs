@@ -15,8 +15,10 @@
 
 mod capture;
 mod floors;
+mod fuzz_seeds;
 mod packet_oracle;
 mod properties;
+mod rules;
 mod schema;
 mod support;
 mod threads;
