@@ -248,7 +248,8 @@ fn on_record(
             on_change_cipher_spec(h, side, mark);
             joiner.reset();
         }
-        ContentType::APPLICATION_DATA => on_application_data(h, side, record, mark),
+        // A heartbeat is use of the connection as well.
+        ContentType::APPLICATION_DATA | ContentType::HEARTBEAT => on_application_data(h, side, record, mark),
         _ => {}
     }
     side
