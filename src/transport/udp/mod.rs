@@ -37,6 +37,8 @@ pub enum Hearing {
     New,
     /// It brought nothing new.
     Nothing,
+    /// It belongs to something else on the same ports: it is not counted.
+    Foreign,
     /// The roles were guessed the wrong way round. The table turns the facts round; the sink has turned round what it keeps itself.
     Swap,
     /// Another handshake begins here: this one is over, and the sink has not looked at the datagram.
@@ -239,6 +241,9 @@ impl<S: DatagramSink> UdpTable<S> {
             if let Some(opening) = S::opens(datagram) {
                 self.begin(shared, interface, datagram, opening);
             }
+            return;
+        }
+        if hearing == Hearing::Foreign {
             return;
         }
         let side = if hearing == Hearing::Swap {
