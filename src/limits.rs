@@ -30,6 +30,16 @@ pub const OUTSTANDING: usize = 48;
 /// RSTs remembered for a side.
 pub const RESETS: usize = 8;
 
+/// Holes given up that are remembered for a side, to tell late bytes from retransmissions: more of them are a capture that lost much, in which
+/// late bytes are the least concern.
+pub const GIVEN_UP_HOLES: usize = 16;
+
+/// Packets of a side that are compared with a new one to find what was captured twice: the copies of a burst may follow all its originals.
+pub const RECENT_PACKETS: usize = 8;
+
+/// Different tunnels whose half-open connections are held in small records: as many as there are VLANs.
+pub const HALF_OPEN_PATHS: u16 = 4096;
+
 /// Quiet time after which a half-open connection is given up: Linux sends its last SYN after 63 s and waits 64 s more.
 pub const HALF_OPEN_IDLE: Duration = Duration::from_secs(130);
 

@@ -37,7 +37,10 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     stop_on_signal(&stop)?;
     let icmp_filtered = options.filter.as_deref().is_some_and(capture::excludes_icmp);
     if icmp_filtered {
-        writeln!(io::stderr(), "handshark: the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)")?;
+        writeln!(
+            io::stderr(),
+            "handshark: the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)"
+        )?;
     }
     let threads = options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get);
     let run = pipeline::Options {
@@ -64,7 +67,9 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     match ended {
         Ok(()) => Ok(if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE }),
         // The reader had enough: a quiet end.
-        Err(Error::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => Ok(if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE }),
+        Err(Error::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE })
+        }
         Err(error) => {
             // What was found before the trouble is still worth printing.
             let _ = sink.finish();

@@ -134,8 +134,12 @@ impl Book {
             knowledge.key_kinds = server.key_kinds.iter().cloned().collect();
             let chains = server.chains.iter().rev().filter(|(for_name, _)| for_name.is_none() || name.is_none() || *for_name == name);
             knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
-            let causes = server.causes.iter().filter(|((for_name, _), _)| *for_name == name);
-            knowledge.causes = causes.map(|((_, cause), count)| (*cause, *count)).collect();
+            // A connection that asked for no name yet may share the lot of all.
+            let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
+            for ((_, cause), count) in server.causes.iter().filter(|((for_name, _), _)| name.is_none() || *for_name == name) {
+                *causes.entry(*cause).or_default() += count;
+            }
+            knowledge.causes = causes.into_iter().collect();
             knowledge.server_ttls = server.ttls.iter().copied().collect();
             knowledge.completed_with_tls13 = server.completed_with_tls13;
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
@@ -189,7 +193,8 @@ impl Book {
             if let Some(leaf) = chain.certificates.get(chain.leaf) {
                 server.key_kinds.insert(key_kind(&leaf.key).to_owned());
             }
-            let known = server.chains.iter().any(|(for_name, other)| for_name.as_deref() == name && other.certificates == chain.certificates);
+            let known =
+                server.chains.iter().any(|(for_name, other)| for_name.as_deref() == name && other.certificates == chain.certificates);
             if !known {
                 server.chains.push_back((name.map(str::to_owned), Arc::clone(chain)));
                 if server.chains.len() > PER_SERVER {
@@ -225,7 +230,11 @@ impl Book {
             highest_version: hello.map(|hello| hello.highest_version()),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
-            transport: if matches!(handshake.protocol, Protocol::Dtls | Protocol::Quic) { Transport::Udp } else { handshake.tcp.key.transport },
+            transport: if matches!(handshake.protocol, Protocol::Dtls | Protocol::Quic) {
+                Transport::Udp
+            } else {
+                handshake.tcp.key.transport
+            },
         };
         let attempts = self.clients.entry(handshake.client.address).or_default();
         attempts.push_back(Attempt { server: handshake.server, client_port: handshake.client.port, related });
@@ -242,9 +251,7 @@ impl Book {
             .iter()
             .filter(|attempt| attempt.client_port != handshake.client.port || attempt.related.start != handshake.tcp.first)
             .filter(|attempt| near(attempt.related.start.time))
-            .filter(|attempt| {
-                attempt.server == handshake.server || (name.is_some() && attempt.related.server_name.as_deref() == name)
-            })
+            .filter(|attempt| attempt.server == handshake.server || (name.is_some() && attempt.related.server_name.as_deref() == name))
             .map(|attempt| Related { same_endpoint: attempt.server == handshake.server, ..attempt.related.clone() })
             .collect()
     }

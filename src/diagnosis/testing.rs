@@ -39,7 +39,17 @@ pub fn outstanding(offset: u64, len: u32, first: Mark, last: Mark, copies: u32) 
 
 /// A RST that fits exactly.
 pub fn reset(mark: Mark, ttl: u8) -> Reset {
-    Reset { mark, seq_distance: 0, ack_distance: Some(0), in_window: true, ttl, ip_id: None, packets_after: 0, data_after: 0, to_syn: false }
+    Reset {
+        mark,
+        seq_distance: 0,
+        ack_distance: Some(0),
+        in_window: true,
+        ttl,
+        ip_id: None,
+        packets_after: 0,
+        data_after: 0,
+        to_syn: false,
+    }
 }
 
 /// An event.
@@ -61,7 +71,10 @@ pub fn connected() -> Handshake {
         first: at(1, 0),
         last: at(3, 20),
         interface: 0,
-        sides: PerSide { client: side(syn(at(1, 0), at(1, 0), 1, 64), 64, at(3, 20)), server: side(syn(at(2, 20), at(2, 20), 1, 55), 55, at(2, 20)) },
+        sides: PerSide {
+            client: side(syn(at(1, 0), at(1, 0), 1, 64), 64, at(3, 20)),
+            server: side(syn(at(2, 20), at(2, 20), 1, 55), 55, at(2, 20)),
+        },
         events: Vec::new(),
         events_dropped: 0,
         icmp: Vec::new(),
@@ -121,11 +134,11 @@ pub fn connected() -> Handshake {
     }
 }
 
-/// The same with the first `have` of `want` bytes of a ClientHello sent at 25 ms (frame 4) in one segment, not acknowledged yet.
+/// The same with a segment of `have` bytes at 25 ms (frame 4), the beginning of a ClientHello that promises `want`; not acknowledged yet.
 pub fn partial_hello(have: u32, want: usize) -> Handshake {
     let mut facts = connected();
     facts.stage = Stage::ClientHello;
-    facts.partial_client_hello = Some(PartialMessage { message: Some(1), have: have as usize, want, mark: at(4, 25) });
+    facts.partial_client_hello = Some(PartialMessage { message: Some(1), have: have.saturating_sub(9) as usize, want, mark: at(4, 25) });
     let client = &mut facts.tcp.sides.client;
     client.data_packets = 1;
     client.bytes_seen = u64::from(have);

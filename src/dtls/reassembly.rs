@@ -262,7 +262,10 @@ mod tests {
         assert_eq!(side.add(&fragment(0, 2, 0, b"xy"), 'b'), Added::New);
         assert_eq!(side.next_message().map(|message| message.body), Some(b"xy".to_vec()));
         assert_eq!(side.next_message(), None);
-        assert_eq!(side.pending().next(), Some(Pending { kind: HandshakeType::CERTIFICATE, seq: 1, have: 2, want: 4, hole: (0, 2), first: 'a' }));
+        assert_eq!(
+            side.pending().next(),
+            Some(Pending { kind: HandshakeType::CERTIFICATE, seq: 1, have: 2, want: 4, hole: (0, 2), first: 'a' })
+        );
         assert_eq!(side.add(&fragment(0, 2, 0, b"xy"), 'c'), Added::Repeated);
         assert_eq!(side.add(&fragment(1, 4, 2, b"zz"), 'c'), Added::Repeated);
         assert_eq!(side.add(&fragment(1, 4, 0, b"abz"), 'd'), Added::New);

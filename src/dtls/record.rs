@@ -57,7 +57,8 @@ pub fn handshake_type(datagram: &[u8]) -> Option<u8> {
     let (&[22, 0xfe, 0xfd..=0xff, 0, 0, _, _, _, _, _, _, high, low], body) = datagram.split_first_chunk::<13>()? else { return None };
     let len = usize::from(u16::from_be_bytes([high, low]));
     let (&[kind, l0, l1, l2, _, _, o0, o1, o2, f0, f1, f2], _) = body.split_first_chunk::<12>()?;
-    let [whole, offset, fragment] = [[l0, l1, l2], [o0, o1, o2], [f0, f1, f2]].map(|[a, b, c]| usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c));
+    let [whole, offset, fragment] =
+        [[l0, l1, l2], [o0, o1, o2], [f0, f1, f2]].map(|[a, b, c]| usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c));
     let fits = offset + fragment <= whole && fragment + 12 <= len && matches!(kind, 1..=3);
     (fits && len <= LONGEST).then_some(kind)
 }
@@ -142,11 +143,10 @@ mod tests {
     fn a_datagram_holds_several_records() {
         let datagram = [plain(22, 0, &[1; 20]), plain(20, 0, &[1]), plain(22, 1, &[2; 40])].concat();
         let found: Vec<Record<'_>> = records(&datagram, 0).collect();
-        assert_eq!(found.iter().map(|record| (record.content_type.0, record.epoch, record.body.len())).collect::<Vec<_>>(), [
-            (22, 0, 20),
-            (20, 0, 1),
-            (22, 1, 40)
-        ]);
+        assert_eq!(
+            found.iter().map(|record| (record.content_type.0, record.epoch, record.body.len())).collect::<Vec<_>>(),
+            [(22, 0, 20), (20, 0, 1), (22, 1, 40)]
+        );
         assert_eq!(found[0].sequence, 7);
     }
 

@@ -16,7 +16,7 @@ use crate::transport::{Close, Data, FlowSink, Gap, Interest, TcpEvent, TcpFacts}
 
 use super::facts::{Handshake, Protocol, Seen};
 use super::outcome;
-use super::records::{Stream, settled};
+use super::records::Stream;
 
 /// What the machines of a partition share.
 #[derive(Debug)]
@@ -200,12 +200,7 @@ impl Following {
     /// The first bytes of a connection.
     fn undecided(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
         let head = self.streams.of_mut(data.side).head(data);
-        let verdict = match looks_like_tls(head) {
-            // A hello in a record of impossible length is a broken client, not another protocol.
-            Verdict::No if begins_like_a_record(head) && head.get(5) == Some(&1) => Verdict::Yes,
-            verdict => verdict,
-        };
-        match verdict {
+        match verdict(head, false) {
             Verdict::NeedMore => Interest::More,
             Verdict::Yes => {
                 self.mode = Mode::Known;
@@ -287,12 +282,7 @@ impl Following {
         let stream = self.streams.of_mut(data.side);
         if !stream.started() && !midstream {
             let head = stream.head(data);
-            // A side whose partner speaks TLS may begin with whatever it likes: a record it need only be.
-            let verdict = match looks_like_tls(head) {
-                Verdict::No if other_began && begins_like_a_record(head) => Verdict::Yes,
-                verdict => verdict,
-            };
-            match verdict {
+            match verdict(head, other_began) {
                 Verdict::NeedMore => return Interest::More,
                 Verdict::Yes => {}
                 Verdict::No => {
@@ -319,25 +309,34 @@ impl Following {
         let side = data.side;
         let Self { handshake, streams, wrapped, .. } = self;
         let stream = streams.of_mut(side);
-        let flipped = match wrapped {
+        let interest = match wrapped {
             None => stream.read(handshake, shared, data),
             Some(unwrap) => {
-                let mut flipped = false;
-                unwrap.of_mut(side).feed(data.bytes, |bytes| flipped |= stream.read(handshake, shared, Data { bytes, ..data }));
-                flipped
+                let mut interest = Interest::More;
+                unwrap.of_mut(side).feed(data.bytes, |bytes| {
+                    if interest == Interest::More {
+                        interest = stream.read(handshake, shared, Data { bytes, ..data });
+                    }
+                });
+                interest
             }
         };
-        if flipped {
+        if interest == Interest::Swap {
+            // The facts have been turned round already.
             self.streams.swap();
-            return Interest::Swap;
         }
-        if settled(&self.handshake) { Interest::Settled } else { Interest::More }
+        interest
     }
 }
 
-/// A content type and a version that TLS knows, whatever follows.
-fn begins_like_a_record(head: &[u8]) -> bool {
-    matches!(head, [20..=24, 3, 0..=4, ..])
+/// Whether a side's first bytes are TLS. Where its partner speaks TLS it may begin with any record; and a ClientHello in a record of impossible
+/// length is a broken client, not another protocol.
+fn verdict(head: &[u8], partner_speaks_tls: bool) -> Verdict {
+    match (looks_like_tls(head), head) {
+        (Verdict::No, [20..=24, 3, 0..=4, ..]) if partner_speaks_tls => Verdict::Yes,
+        (Verdict::No, [22, 3, 0..=4, _, _, 1, ..]) => Verdict::Yes,
+        (verdict, _) => verdict,
+    }
 }
 
 /// A certificate as the partition's store holds it.

@@ -101,11 +101,23 @@ fn first_end(h: &Handshake, side: Side) -> Option<Terminator> {
     let reset = facts.resets.iter().find(|reset| reset.in_window && !reset.to_syn && reset.data_after == 0).map(|reset| reset.mark);
     let fin = facts.fin.map(|(mark, _)| mark);
     match (fin, reset) {
-        (Some(fin), Some(reset)) if reset < fin => Some(Terminator { side, mark: reset, reset: true }),
+        // The other side went on with the handshake after the FIN, until the RST.
+        (Some(fin), Some(reset)) if reset < fin || went_on_after(h, side.other(), fin) => {
+            Some(Terminator { side, mark: reset, reset: true })
+        }
         (Some(fin), _) => Some(Terminator { side, mark: fin, reset: false }),
         (None, Some(reset)) => Some(Terminator { side, mark: reset, reset: true }),
         (None, None) => None,
     }
+}
+
+/// A side sent more of its handshake (not an alert) after this moment.
+fn went_on_after(h: &Handshake, side: Side, moment: Mark) -> bool {
+    let hello = match side {
+        Side::Client => h.client_hellos.last().map(|seen| seen.mark),
+        Side::Server => h.server_hello.as_ref().map(|seen| seen.mark),
+    };
+    [hello, *h.finished.of(side), *h.change_cipher_spec.of(side)].into_iter().flatten().any(|mark| mark > moment)
 }
 
 fn stage(h: &Handshake) -> Stage {
@@ -140,7 +152,7 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
         return Ending::new(Outcome::Plaintext, side, mark);
     }
     if let Some(alert) = h.deciding_alert()
-        && (alert.alert.is_some() || one_direction(h).is_none())
+        && readable_or_whole(h, alert)
     {
         return Ending::new(Outcome::Alerted, alert.from, alert.mark);
     }
@@ -183,7 +195,7 @@ pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
             Side::Client => server,
             Side::Server => client,
         };
-        alert.mark < others && !alert.consequence && alert.alert.is_none_or(|alert| alert.fatal)
+        alert.mark < others && !alert.consequence && alert.alert.is_none_or(|alert| alert.fatal) && readable_or_whole(h, alert)
     });
     if let Some(alert) = early {
         return Some(Ending::new(Outcome::Alerted, alert.from, alert.mark));
@@ -197,6 +209,10 @@ pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
         }
         let asked = h.hidden.certificate_requested || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
+        if asked && client_end.is_none() && first_end(h, Side::Server).is_none() {
+            // The server has yet to judge the client's certificate.
+            return None;
+        }
         if let Some(end) = first_end(h, Side::Server)
             && before_client(end.mark)
             && (asked || h.application_data.client.is_none())
@@ -243,7 +259,9 @@ fn never_up(h: &Handshake) -> Option<Ending> {
     if let Some(reset) = server.resets.iter().find(|reset| reset.to_syn) {
         return Some(Ending::new(Outcome::Refused, Side::Server, reset.mark));
     }
-    if let Some(note) = h.tcp.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, crate::packet::IcmpKind::TooBig(_))) {
+    if let Some(note) =
+        h.tcp.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, crate::packet::IcmpKind::TooBig(_)))
+    {
         return Some(Ending::new(Outcome::Refused, StoppedBy::Network, note.mark));
     }
     match server.syn {
@@ -270,12 +288,28 @@ pub(super) fn watched_since(h: &Handshake, moment: Timestamp) -> Duration {
     until.since(moment)
 }
 
+/// An alert that cannot be read may as well be a close_notify after a Finished that the capture lacks.
+fn readable_or_whole(h: &Handshake, alert: &AlertSeen) -> bool {
+    let holes = || Side::BOTH.into_iter().any(|side| h.tcp.side(side).gap_bytes > 0 || h.tcp.side(side).stranded_bytes > 0);
+    alert.alert.is_some() || (one_direction(h).is_none() && !holes())
+}
+
 /// The side whose packets are absent from the capture though the other answers them.
 fn one_direction(h: &Handshake) -> Option<Side> {
     Side::BOTH.into_iter().find(|side| {
         let (quiet, other) = (h.tcp.side(*side), h.tcp.side(side.other()));
         quiet.packets == 0 && other.packets > 0 && (quiet.acked > 0 || (other.data_packets > 0 && other.retransmits == 0))
     })
+}
+
+/// TCP never leaves data unacknowledged without sending it again: where nothing of either is seen though the capture went on, it was not
+/// seen because the capture lacks it. The same goes for a hole that neither side minds in a connection whose beginning is missing.
+fn impossible_silence(h: &Handshake, side: Side) -> bool {
+    let (facts, other) = (h.tcp.side(side), h.tcp.side(side.other()));
+    let gone = |sent: &Outstanding| sent.copies == 1 && !sent.sacked && watched_since(h, sent.last.time) >= PATIENCE;
+    let never_again = facts.retransmits == 0 && facts.outstanding.iter().any(gone) && facts.fin.is_none() && facts.resets.is_empty();
+    let unminded_hole = !h.tcp.saw_start() && facts.stranded_bytes > 0 && facts.retransmits == 0 && other.duplicate_acks == 0;
+    never_again || unminded_hole
 }
 
 /// The capture cannot show how it ended: one direction only, a beginning that is missing, holes where the answer stood.
@@ -286,6 +320,9 @@ fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
         return incomplete();
     }
     if !h.tcp.saw_start() && h.client_hellos.is_empty() {
+        return incomplete();
+    }
+    if Side::BOTH.into_iter().any(|side| impossible_silence(h, side)) {
         return incomplete();
     }
     let lost = client.gap_bytes_acked + server.gap_bytes_acked;
@@ -306,9 +343,26 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
             return Some(Ending::new(Outcome::Stalled, side, zero.last));
         }
     }
-    let unanswered = Side::BOTH.into_iter().filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies)).find(|sent| in_vain(sent));
+    let unanswered = Side::BOTH
+        .into_iter()
+        .filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies))
+        .find(|sent| in_vain(sent));
     if let Some(sent) = unanswered {
         return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));
+    }
+    // Within a message there is no time to think: its rest is due at once, and a hole in the stream is filled within a retransmission or two.
+    let torn = Side::BOTH.into_iter().find(|side| {
+        let partial = match side {
+            Side::Client => h.partial_client_hello,
+            Side::Server => h.partial_server_message,
+        };
+        partial.is_some() || h.tcp.side(*side).stranded_bytes > 0
+    });
+    if let Some(side) = torn
+        && end.is_none()
+        && watched_since(h, last_progress(h, None).time) >= PATIENCE
+    {
+        return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, h.tcp.side(side).last_data));
     }
     let owing = owing_side(h);
     let progress = last_progress(h, end);

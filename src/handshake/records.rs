@@ -8,7 +8,7 @@ use crate::tls::joiner::Joiner;
 use crate::tls::message::Alert;
 use crate::tls::record::{Item, Record, RecordErrorKind, RecordReader};
 use crate::tls::registry::{ContentType, HandshakeType, ProtocolVersion};
-use crate::transport::{Data, Gap};
+use crate::transport::{Data, Gap, Interest};
 
 use super::facts::{AlertSeen, EncryptedRecord, Handshake, PartialMessage, Protocol, Resumption};
 use super::hidden;
@@ -90,11 +90,10 @@ impl Stream {
         self.ignored
     }
 
-    /// Reads a piece. True when a message showed that client and server are the other way round: the facts have been turned round then, and
-    /// the owner turns round what it keeps by side.
-    pub(super) fn read(&mut self, handshake: &mut Handshake, shared: &mut Shared, data: Data<'_>) -> bool {
+    /// Reads a piece, up to the record that settles the handshake: what is said of it must not depend on what else lay in the same segment.
+    pub(super) fn read(&mut self, handshake: &mut Handshake, shared: &mut Shared, data: Data<'_>) -> Interest {
         let Self { reader, joiner, record_began, .. } = self;
-        let Some(reader) = reader else { return false };
+        let Some(reader) = reader else { return Interest::More };
         let mut rest = data.bytes;
         let mut side = data.side;
         while !rest.is_empty() {
@@ -105,8 +104,14 @@ impl Stream {
                     let first = if record.start >= data.offset { data.mark } else { record_began.unwrap_or(data.mark) };
                     side = on_record(handshake, shared, joiner, side, &record, data.mark, first);
                     *record_began = None;
+                    if settled(handshake) {
+                        return Interest::Settled;
+                    }
                 }
                 Some(Item::Error(error)) => {
+                    if handshake.protocol == Protocol::Other && error.offset == 0 {
+                        handshake.protocol = Protocol::Tls;
+                    }
                     let kind = match error.kind {
                         RecordErrorKind::UnknownType(kind) => AnomalyKind::UnknownContentType { content_type: kind.0 },
                         RecordErrorKind::TooLong(len) => AnomalyKind::RecordTooLong { len: usize::from(len) },
@@ -123,7 +128,7 @@ impl Stream {
             }
             rest = rest.get(used.max(1)..).unwrap_or_default();
         }
-        side != data.side
+        if side == data.side { Interest::More } else { Interest::Swap }
     }
 
     /// Bytes are missing.
@@ -308,7 +313,13 @@ pub(super) fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
     letter(h, side, 'i');
     h.change_cipher_spec.of_mut(side).get_or_insert(mark);
     let first_flight_only = h.server_chain.is_none() && h.server_hello_done.is_none() && h.server_key_exchange.is_none();
-    if side == Side::Server && !h.is_tls13() && first_flight_only && h.resumption.is_none() && h.server_hello.is_some() && h.client_key_exchange.is_none() {
+    if side == Side::Server
+        && !h.is_tls13()
+        && first_flight_only
+        && h.resumption.is_none()
+        && h.server_hello.is_some()
+        && h.client_key_exchange.is_none()
+    {
         let ticket = h.hello().is_some_and(|hello| hello.session_ticket_len().is_some());
         h.resumption = Some(if ticket { Resumption::Ticket } else { Resumption::SessionId });
     }
@@ -335,7 +346,7 @@ fn on_application_data(h: &mut Handshake, side: Side, record: &Record<'_>, mark:
 }
 
 /// Nothing that follows can change what is said of the handshake: both sides finished and went on to use the connection.
-pub(super) fn settled(h: &Handshake) -> bool {
+fn settled(h: &Handshake) -> bool {
     if h.server_hello.is_none() {
         return false;
     }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::diagnosis::cause::Cause;
 use crate::report::{HandshakeReport, Peer};
 
 /// How a handshake is to be shown, by its outcome and cause alone.
@@ -13,6 +14,8 @@ pub enum Kind {
     Troubled,
     /// The capture, not the network, is missing the rest.
     Undecided,
+    /// No handshake was wanted: connected and left without a byte, as health checks and scans do.
+    Probe,
     /// It completed.
     Completed,
 }
@@ -23,6 +26,7 @@ pub fn kind(report: &HandshakeReport) -> Kind {
         ("completed", None) => Kind::Completed,
         ("completed", Some(_)) => Kind::Troubled,
         ("incomplete", _) => Kind::Undecided,
+        (_, Some(cause)) if cause == Cause::TcpProbe.slug() => Kind::Probe,
         _ => Kind::Failed,
     }
 }

@@ -8,7 +8,7 @@ use crate::packet::ip::fits_ip;
 use crate::packet::radio;
 use crate::packet::walk::{Next, Walk};
 
-/// The name of a link type, for messages; `None` for a number that is in nobody's list of ours.
+/// The name of a link type, for messages; `None` for one we do not know.
 pub fn link_name(link: LinkType) -> Option<&'static str> {
     LINKS.iter().find(|row| row.number == link.0).map(|row| row.name)
 }

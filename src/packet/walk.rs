@@ -263,11 +263,12 @@ mod tests {
         #[test]
         fn keys_are_those_of_flow_key(source: u128, destination: u128, from: u16, to: u16, wide: bool, same: bool) {
             let destination = if same { source } else { destination };
-            let address = |bits: u128| if wide { IpAddr::V6(bits.into()) } else { IpAddr::V4((bits as u32).into()) };
+            let narrow = |bits: u128| u32::try_from(bits >> 96).unwrap();
+            let address = |bits: u128| if wide { IpAddr::V6(bits.into()) } else { IpAddr::V4(narrow(bits).into()) };
             let ends = if wide {
                 Ends::V6 { source, destination }
             } else {
-                Ends::V4 { source: source as u32, destination: destination as u32 }
+                Ends::V4 { source: narrow(source), destination: narrow(destination) }
             };
             let (one, other) = (Endpoint::new(address(source), from), Endpoint::new(address(destination), to));
             prop_assert_eq!(ends.key(Transport::Udp, from, to, 5), FlowKey::new(Transport::Udp, one, other, 5));

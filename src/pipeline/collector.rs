@@ -126,6 +126,9 @@ impl<'a> Collector<'a> {
         let server = self.chain(&handshake, handshake.server_chain.as_ref().map(|seen| &seen.what), Purpose::Server);
         let client = self.chain(&handshake, handshake.client_chain.as_ref().map(|seen| &seen.what), Purpose::Client);
         self.book.learn(&handshake, server.as_ref());
+        if !doubtful {
+            self.incidents.attempt(&handshake);
+        }
         let now = handshake.closed_at.time;
         let held = Held { handshake, server, client, doubtful };
         let verdict = self.judge(&held);
@@ -193,7 +196,13 @@ impl<'a> Collector<'a> {
     }
 
     /// The capture is over: what waited is judged with all that is known now; then the incidents, then the summary.
-    pub(super) fn finish(mut self, inventory: &Inventory, counts: &Counts, table: &TableCounters, interrupted: bool) -> std::io::Result<SummaryReport> {
+    pub(super) fn finish(
+        mut self,
+        inventory: &Inventory,
+        counts: &Counts,
+        table: &TableCounters,
+        interrupted: bool,
+    ) -> std::io::Result<SummaryReport> {
         self.release(u64::MAX)?;
         while !self.held.is_empty() {
             self.let_one_go()?;

@@ -60,7 +60,11 @@ pub fn run(
     emit: &mut dyn FnMut(Report) -> io::Result<()>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
-    if options.threads <= 1 { run_alone(source.as_mut(), options, emit, progress) } else { run_together(source.as_mut(), options, emit, progress) }
+    if options.threads <= 1 {
+        run_alone(source.as_mut(), options, emit, progress)
+    } else {
+        run_together(source.as_mut(), options, emit, progress)
+    }
 }
 
 fn written(result: io::Result<()>) -> Result<()> {
@@ -149,7 +153,9 @@ fn run_together(
         drop((to_collector, recycle));
         let (stop, cancelled) = (&options.stop, &cancelled);
         let source = &mut *source;
-        scope.spawn(move || read(source, &lanes, &recycled, &reader_says, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed)));
+        scope.spawn(move || {
+            read(source, &lanes, &recycled, &reader_says, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed))
+        });
 
         let mut upto = vec![0u64; workers];
         let mut table = TableCounters::default();
@@ -190,7 +196,13 @@ fn run_together(
     }
 }
 
-fn read(source: &mut dyn FrameSource, lanes: &[Sender<Batch>], recycled: &Receiver<Block>, says: &Sender<FromReader>, stop: impl Fn() -> bool) {
+fn read(
+    source: &mut dyn FrameSource,
+    lanes: &[Sender<Batch>],
+    recycled: &Receiver<Block>,
+    says: &Sender<FromReader>,
+    stop: impl Fn() -> bool,
+) {
     let mut router = Router::default();
     let mut failed = None;
     let mut known = 0;

@@ -1,12 +1,12 @@
 //! A worker: the partitions it owns, each with its connection table and what its handshakes share.
 
 use crate::diagnosis::rule::Policy;
+use crate::flow::Transport;
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::DatagramMachine;
 use crate::handshake::machine::{Machine, Shared};
 use crate::limits;
 use crate::time::Mark;
-use crate::flow::Transport;
 use crate::transport::udp::UdpTable;
 use crate::transport::{Table, TableCounters, TableLimits};
 
@@ -29,11 +29,13 @@ struct Partition {
 impl Worker {
     pub(super) fn new(index: usize, workers: usize, policy: &Policy) -> Self {
         let share = (index..limits::PARTITIONS).step_by(workers);
-        let partitions = share.map(|_| Partition {
+        let partitions = share
+            .map(|_| Partition {
                 table: Table::new(TableLimits::partition()),
                 flows: UdpTable::new(limits::UDP_FLOWS / limits::PARTITIONS),
                 shared: Shared::new(policy.stall_after),
-            }).collect();
+            })
+            .collect();
         Self { partitions, workers }
     }
 
@@ -87,7 +89,9 @@ impl Worker {
 
     /// The tables' counters, added up.
     pub(super) fn counters(&self) -> TableCounters {
-        self.partitions.iter().fold(TableCounters::default(), |sum, partition| sum.plus(&partition.table.counters()).plus(&partition.flows.counters()))
+        self.partitions
+            .iter()
+            .fold(TableCounters::default(), |sum, partition| sum.plus(&partition.table.counters()).plus(&partition.flows.counters()))
     }
 
     fn partition(&mut self, number: usize) -> Option<&mut Partition> {

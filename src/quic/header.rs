@@ -189,7 +189,10 @@ mod tests {
         let datagram = [long(0xc0, 1, Some(&[7, 7]), 40), long(0xe0, 1, None, 30), vec![0x40; 50]].concat();
         let found: Vec<Packet<'_>> = packets(&datagram).collect();
         let Packet::Long(initial) = found[0] else { panic!("{found:?}") };
-        assert_eq!((initial.kind, initial.token, initial.dcid, initial.scid), (LongKind::Initial, &[7, 7][..], &[1, 2, 3, 4][..], &[9, 9][..]));
+        assert_eq!(
+            (initial.kind, initial.token, initial.dcid, initial.scid),
+            (LongKind::Initial, &[7, 7][..], &[1, 2, 3, 4][..], &[9, 9][..])
+        );
         assert_eq!((initial.protected_len(), initial.missing), (40, 0));
         let Packet::Long(handshake) = found[1] else { panic!("{found:?}") };
         assert_eq!((handshake.kind, handshake.protected_len()), (LongKind::Handshake, 30));
@@ -227,9 +230,7 @@ mod tests {
     /// RFC 9001 appendix A.4.
     #[test]
     fn reads_the_retry_of_the_rfc() {
-        let bytes = data_encoding::HEXLOWER
-            .decode(b"ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba")
-            .unwrap();
+        let bytes = data_encoding::HEXLOWER.decode(b"ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba").unwrap();
         let Some(Packet::Retry(retry)) = packets(&bytes).next() else { panic!() };
         assert_eq!((retry.dcid, retry.token), (&[][..], &b"token"[..]));
         assert_eq!(retry.scid, [0xf0, 0x67, 0xa5, 0x50, 0x2a, 0x42, 0x62, 0xb5]);

@@ -99,11 +99,8 @@ impl PacketKeys {
             return None;
         }
         let prk = hkdf::Prk::new_less_safe(hash, secret);
-        let labels: [&[u8]; 3] = if version == Version::V2 {
-            [b"quicv2 key", b"quicv2 iv", b"quicv2 hp"]
-        } else {
-            [b"quic key", b"quic iv", b"quic hp"]
-        };
+        let labels: [&[u8]; 3] =
+            if version == Version::V2 { [b"quicv2 key", b"quicv2 iv", b"quicv2 hp"] } else { [b"quic key", b"quic iv", b"quic hp"] };
         let (mut key, mut iv, mut hp) = ([0; 32], [0; aead::NONCE_LEN], [0; 32]);
         let (key, hp) = (key.get_mut(..aead.key_len())?, hp.get_mut(..aead.key_len())?);
         let [key_label, iv_label, hp_label] = labels;
@@ -240,9 +237,7 @@ mod tests {
             *byte ^= part;
         }
         let mut sealed = payload.to_vec();
-        keys.packet
-            .seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(header), &mut sealed)
-            .unwrap();
+        keys.packet.seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(header), &mut sealed).unwrap();
         let mask = keys.header.new_mask(&sealed[4 - number_len..][..SAMPLE]).unwrap();
         let mut packet = header.to_vec();
         packet[0] ^= mask[0] & if header[0] & 0x80 == 0 { SHORT_BITS } else { LONG_BITS };

@@ -171,7 +171,8 @@ pub struct SideFacts {
     pub resets_dropped: u32,
     /// First and last packet that advertised a closed window, and whether it opened again after the last.
     pub zero_window: Option<ZeroWindow>,
-    /// TTL or hop limit of packets with payload, or of plain ACKs where there were none: the most recent genuine-looking one before any RST.
+    /// TTL or hop limit of packets with payload, or of plain ACKs where there were none: the most recent before any RST, or, if
+    /// there were none before, the first packet with payload after it.
     pub ttl: Option<u8>,
     /// Keep-alive probes sent (RFC 9293 section 3.8.4).
     pub keepalives: u32,

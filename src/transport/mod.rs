@@ -9,10 +9,10 @@
 //! # The state of a connection
 //!
 //! ```text
-//!   SYN, SYN-ACK ──► half open ──anything else──► followed ──Settled──► marker ──quiet──► forgotten
-//!   payload ─────────────────────────────────────►   │                    ▲
-//!                        │                            └──quiet after FIN or RST ──┘
-//!                        └──quiet──► reported and forgotten
+//!   SYN, SYN-ACK ──► half open ──anything else──► followed ──settled, or quiet after FIN or RST──► marker ──quiet──► forgotten
+//!                        │                          ▲   │
+//!                        │               payload ───┘   └──idle, reused, evicted──► reported and forgotten
+//!                        └──quiet, reused──► reported and forgotten
 //! ```
 //!
 //! - *Half open*: at most two bare packets (SYN, SYN-ACK or RST), kept as they are in a small record without a sink. A third, a timeout or the

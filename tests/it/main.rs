@@ -10,11 +10,12 @@
     reason = "tests fail by panicking"
 )]
 
+mod capture;
 mod floors;
 mod packet_oracle;
+mod properties;
+mod schema;
 mod support;
 mod threads;
 mod tls_oracle;
 mod verdicts;
-mod capture;
-mod schema;

@@ -16,7 +16,7 @@ use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
 
 use super::Sides;
 use super::facts::Hole;
-use crate::handshake::facts::{AlertSeen, DtlsFacts, EncryptedRecord, Handshake, PartialMessage, Protocol};
+use crate::handshake::facts::{AlertSeen, EncryptedRecord, Handshake, PartialMessage, Protocol};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
 use crate::handshake::records::{anomaly, letter, on_change_cipher_spec};
@@ -118,7 +118,15 @@ impl Dtls {
     }
 
     /// One record. True when it brings anything new.
-    fn record(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, record: &Record<'_>, mark: Mark, repeated: &mut Repeated) -> bool {
+    fn record(
+        &mut self,
+        h: &mut Handshake,
+        shared: &mut Shared,
+        side: Side,
+        record: &Record<'_>,
+        mark: Mark,
+        repeated: &mut Repeated,
+    ) -> bool {
         match (record.form, record.content_type, record.epoch) {
             (Form::Unified, _, epoch) => {
                 let sealed = &mut self.sides.of_mut(side).sealed;
@@ -155,7 +163,15 @@ impl Dtls {
         }
     }
 
-    fn fragments(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, record: &Record<'_>, mark: Mark, repeated: &mut Repeated) -> bool {
+    fn fragments(
+        &mut self,
+        h: &mut Handshake,
+        shared: &mut Shared,
+        side: Side,
+        record: &Record<'_>,
+        mark: Mark,
+        repeated: &mut Repeated,
+    ) -> bool {
         let mut rest = record.body;
         let mut new = false;
         while let Some((fragment, behind)) = Fragment::parse(rest) {
@@ -242,7 +258,9 @@ impl Dtls {
         }
         messages::on_message(h, shared, side, message.kind, &message.body, place);
         let asked = match message.kind {
-            HandshakeType::CLIENT_HELLO => h.last_hello().and_then(|hello| hello.what.extension(CONNECTION_ID)).and_then(|body| body.first().copied()),
+            HandshakeType::CLIENT_HELLO => {
+                h.last_hello().and_then(|hello| hello.what.extension(CONNECTION_ID)).and_then(|body| body.first().copied())
+            }
             HandshakeType::SERVER_HELLO => {
                 h.server_hello.as_ref().and_then(|hello| hello.what.extension(CONNECTION_ID)).and_then(|body| body.first().copied())
             }
@@ -281,7 +299,8 @@ impl Dtls {
             if let Some(facts) = &mut h.dtls {
                 facts.hole = Some(hole);
             }
-            h.partial_server_message = Some(PartialMessage { message: Some(part.kind.0), have: part.have, want: part.want, mark: part.first });
+            h.partial_server_message =
+                Some(PartialMessage { message: Some(part.kind.0), have: part.have, want: part.want, mark: part.first });
         }
         for side in Side::BOTH {
             self.flush(h, shared, side);

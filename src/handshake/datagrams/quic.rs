@@ -225,7 +225,9 @@ impl Quic {
 
     /// The keys for an Initial packet, made if they are not there.
     fn key_for(&mut self, side: Side, long: &Long<'_>) -> Option<usize> {
-        if let Some(known) = self.keys.iter().rposition(|keys| keys.version == long.version && (keys.dcid == long.dcid || side == Side::Server)) {
+        if let Some(known) =
+            self.keys.iter().rposition(|keys| keys.version == long.version && (keys.dcid == long.dcid || side == Side::Server))
+        {
             return Some(known);
         }
         let to_server = self.server_cids.iter().any(|cid| cid == long.dcid);
@@ -403,7 +405,9 @@ impl Quic {
     /// Both sides use 1-RTT keys and went on: nothing that follows can change what is said.
     fn is_settled(&self, quic: &QuicFacts) -> bool {
         let Some(finished) = self.client_finished else { return false };
-        quic.shorts.client.count >= SETTLED && quic.shorts.server.count >= SETTLED && quic.shorts.server.last.is_some_and(|last| last > finished)
+        quic.shorts.client.count >= SETTLED
+            && quic.shorts.server.count >= SETTLED
+            && quic.shorts.server.last.is_some_and(|last| last > finished)
     }
 
     pub(super) fn finish(self, h: &mut Handshake) {
@@ -414,7 +418,8 @@ impl Quic {
         }
         if h.server_hello.is_none() {
             let pending = self.sides.server.stream.pending();
-            h.partial_server_message = pending.map(|part| PartialMessage { message: part.kind, have: part.have, want: part.want, mark: part.first });
+            h.partial_server_message =
+                pending.map(|part| PartialMessage { message: part.kind, have: part.have, want: part.want, mark: part.first });
         }
         let Some(quic) = h.quic.as_mut() else { return };
         for side in Side::BOTH {

@@ -92,7 +92,8 @@ impl<S: FlowSink> Connection<S> {
     /// Takes in one segment.
     pub(super) fn segment(&mut self, shared: &mut S::Shared, room: &mut Room, segment: &Segment<'_>) -> Step {
         let low = segment.from_low;
-        if self.stream(low).is_duplicate(segment) {
+        let peer_packets = self.side_facts(!low).packets;
+        if self.stream(low).is_duplicate(segment, peer_packets) {
             self.facts.duplicates = self.facts.duplicates.saturating_add(1);
             room.counters.duplicates += 1;
             return Step::Continue(());

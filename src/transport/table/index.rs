@@ -7,6 +7,7 @@ use foldhash::quality::RandomState;
 use hashbrown::{HashMap, HashTable};
 
 use crate::flow::{FlowKey, Path};
+use crate::limits;
 
 /// Flows and where their state is. Never walked through: its order is another in every run.
 #[derive(Debug)]
@@ -94,7 +95,7 @@ impl Paths {
         Self { known: vec![Path::default()], numbers: HashMap::default() }
     }
 
-    /// The number of a path. `None` when there are too many.
+    /// The number of a path. `None` when there are too many: half-open connections that come by it are held whole.
     pub(in crate::transport) fn number(&mut self, path: Path) -> Option<u16> {
         if path == Path::default() {
             return Some(0);
@@ -102,7 +103,7 @@ impl Paths {
         if let Some(number) = self.numbers.get(&Tunnels(path)) {
             return Some(*number);
         }
-        let number = u16::try_from(self.known.len()).ok().filter(|number| *number < PATHS)?;
+        let number = u16::try_from(self.known.len()).ok().filter(|number| *number < limits::HALF_OPEN_PATHS)?;
         self.known.push(path);
         self.numbers.insert(Tunnels(path), number);
         Some(number)
@@ -113,6 +114,3 @@ impl Paths {
         self.known.get(usize::from(number)).copied().unwrap_or_default()
     }
 }
-
-/// Paths that are numbered: as many as there are VLANs. Half-open connections that come by others are held whole.
-const PATHS: u16 = 4096;

@@ -207,7 +207,8 @@ impl<S: DatagramSink> UdpTable<S> {
             }
         }
         self.counters.flows += 1;
-        let (source, destination) = if datagram.from_low { (datagram.key.low, datagram.key.high) } else { (datagram.key.high, datagram.key.low) };
+        let (source, destination) =
+            if datagram.from_low { (datagram.key.low, datagram.key.high) } else { (datagram.key.high, datagram.key.low) };
         let sent_by_client = opening.sender.map_or_else(|| roles::sender_is_client(source, destination), |side| side == Side::Client);
         let roles = if opening.sender == Some(Side::Client) { Roles::Handshake } else { Roles::Guessed };
         let facts = TcpFacts::new(datagram.key, datagram.from_low == sent_by_client, roles, datagram.path, datagram.mark, interface);

@@ -1,5 +1,7 @@
 //! What several tests share.
 
+pub mod conversation;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -58,7 +58,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let finding = Finding::new(
         Cause::CaptureOneDirection,
-        if acknowledged { Confidence::Certain } else { Confidence::Strong },
+        Confidence::Certain,
         format!("Only the {seen}'s packets to or from {} were captured; what the {missing} said is unknown.", view.target()),
     );
     let finding = if acknowledged {

@@ -35,7 +35,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(
             Cause::CaptureStartedLate,
-            Confidence::Strong,
+            Confidence::Certain,
             format!("The capture began after the connection to {}: its ClientHello is missing.", view.target()),
         )
         .weight(Weight::Overrides)

@@ -16,11 +16,20 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "An unknown authority: with alert 48 the two look alike until the extensions are read. In TLS 1.3 without keys they cannot be told apart.",
         check: "Print basicConstraints, keyUsage and nameConstraints of every certificate above the leaf.",
         fix: &[
-            ("authority not marked as one", "Issue the intermediate again with basicConstraints=critical,CA:TRUE and keyUsage=critical,keyCertSign,cRLSign. A server's certificate cannot sign others."),
+            (
+                "authority not marked as one",
+                "Issue the intermediate again with basicConstraints=critical,CA:TRUE and keyUsage=critical,keyCertSign,cRLSign. A server's certificate cannot sign others.",
+            ),
             ("path length", "Issue from an authority higher up, or reissue the upper one with a larger pathlen."),
-            ("name constraints", "Use a name inside the permitted domain, an authority that may issue for this name, or reissue the constrained authority."),
+            (
+                "name constraints",
+                "Use a name inside the permitted domain, an authority that may issue for this name, or reissue the constrained authority.",
+            ),
             ("openssl", "$ openssl verify -show_chain -CAfile <root.pem> -untrusted <intermediates.pem> <leaf.pem>"),
-            ("Kubernetes with cert-manager", "An Issuer of kind CA needs a certificate with isCA: true; check spec.isCA of the Certificate behind it."),
+            (
+                "Kubernetes with cert-manager",
+                "An Issuer of kind CA needs a certificate with isCA: true; check spec.isCA of the Certificate behind it.",
+            ),
             ("Go", "IsCA and BasicConstraintsValid must both be true in the template of an authority."),
         ],
         references: &["RFC 5280 sections 4.2.1.9, 4.2.1.10 and 6.1.4"],

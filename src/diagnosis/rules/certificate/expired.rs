@@ -20,14 +20,32 @@ pub(super) const RULE: Rule = Rule {
                         An expired intermediate (intermediate-expired): the server's own certificate is still valid. rustls also says 45 for a certificate that is not yet valid.",
         check: "Compare notAfter with the time of the frame, then ask the server itself: the file on disk may be new while the process still serves the old one. Behind a load balancer, ask every backend.",
         fix: &[
-            ("any server", "Renew the certificate, install it together with its intermediates, reload the server, and check what it serves afterwards."),
-            ("certbot", "$ certbot renew --force-renewal --cert-name <name>\nAdd a deploy hook that reloads the server; without it the old certificate stays in memory."),
+            (
+                "any server",
+                "Renew the certificate, install it together with its intermediates, reload the server, and check what it serves afterwards.",
+            ),
+            (
+                "certbot",
+                "$ certbot renew --force-renewal --cert-name <name>\nAdd a deploy hook that reloads the server; without it the old certificate stays in memory.",
+            ),
             ("nginx", "$ nginx -t && nginx -s reload"),
             ("Apache httpd", "$ apachectl configtest && apachectl graceful"),
-            ("HAProxy", "Replace the file of the bind line (certificate, key and intermediates in one PEM), then reload, or without a reload: `set ssl cert` and `commit ssl cert` on the runtime socket."),
-            ("Java", "$ keytool -list -v -keystore <keystore> -alias <alias>\nImport the renewed chain under the same alias, and restart if the key store is read only once."),
-            ("Kubernetes with cert-manager", "$ kubectl describe certificate <name> -n <namespace>\n$ cmctl renew <name> -n <namespace>\nLook at the events of its CertificateRequest, Order and Challenge."),
-            ("Go, Node.js and others that read the file once", "Restart the process, or load the certificate in a callback (tls.Config.GetCertificate, server.setSecureContext)."),
+            (
+                "HAProxy",
+                "Replace the file of the bind line (certificate, key and intermediates in one PEM), then reload, or without a reload: `set ssl cert` and `commit ssl cert` on the runtime socket.",
+            ),
+            (
+                "Java",
+                "$ keytool -list -v -keystore <keystore> -alias <alias>\nImport the renewed chain under the same alias, and restart if the key store is read only once.",
+            ),
+            (
+                "Kubernetes with cert-manager",
+                "$ kubectl describe certificate <name> -n <namespace>\n$ cmctl renew <name> -n <namespace>\nLook at the events of its CertificateRequest, Order and Challenge.",
+            ),
+            (
+                "Go, Node.js and others that read the file once",
+                "Restart the process, or load the certificate in a callback (tls.Config.GetCertificate, server.setSecureContext).",
+            ),
         ],
         references: &["RFC 5280 section 4.1.2.5", "RFC 8446 section 6.2"],
     },
@@ -40,19 +58,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let at = case.handshake.server_chain.as_ref().map_or(case.handshake.tcp.first.time, |seen| seen.mark.time);
     let summary = match (view.leaf(), view.is_true(Cause::CertificateExpired)) {
         (Some(leaf), true) => format!(
-            "The certificate of {} ({}) expired on {}, {} before this handshake",
-            view.target(),
-            leaf.display_name(),
+            "{} expired on {}, {} before this handshake",
+            view.certificate(),
             second(leaf.not_after),
             days_text((at.seconds().saturating_sub(leaf.not_after.seconds())).div_euclid(86_400))
         ),
         (Some(leaf), false) if view.source == Source::Seen => format!(
-            "The client says that the certificate of {} ({}) has expired, but it is valid until {}: the client's clock is ahead, or it checks a certificate that was not served",
-            view.target(),
-            leaf.display_name(),
+            "{} is valid until {}, but the client says that it has expired: the client's clock is ahead, or it checked a certificate that was not served",
+            view.certificate(),
             second(leaf.not_after)
         ),
-        _ => format!("The certificate of {} has expired, as the client says; it was served encrypted, so its dates were not seen", view.target()),
+        _ => format!(
+            "The certificate of {} has expired, as the client says; it was served encrypted, so its dates were not seen",
+            view.target()
+        ),
     };
     let mut finding = view.finding(Cause::CertificateExpired, standing, &summary);
     if matches!(standing, Standing::Chosen(_)) {
@@ -74,11 +93,17 @@ fn expiring(view: &View<'_>) -> Option<Finding> {
     let chain = view.chain.filter(|_| view.source == Source::Seen)?;
     let leaf = chain.leaf()?;
     let soon = i64::try_from(view.case.policy.expiry_warning.as_secs() / 86_400).unwrap_or(i64::MAX);
-    if chain.days_left < 0 || chain.days_left >= soon || chain.leaf_expired() || chain.leaf_not_yet_valid() || chain.validity_days <= soon.saturating_mul(2) {
+    if chain.days_left < 0
+        || chain.days_left >= soon
+        || chain.leaf_expired()
+        || chain.leaf_not_yet_valid()
+        || chain.validity_days <= soon.saturating_mul(2)
+    {
         return None;
     }
     let seen = view.case.handshake.server_chain.as_ref()?;
-    let summary = format!("The certificate of {} ({}) expires on {}, {} after this handshake.", view.target(), leaf.display_name(), second(leaf.not_after), days_text(chain.days_left));
+    let summary =
+        format!("{} expires on {}, {} after this handshake.", view.certificate(), second(leaf.not_after), days_text(chain.days_left));
     Some(
         Finding::new(Cause::CertificateExpired, Confidence::Hint, summary)
             .weight(Weight::Note)

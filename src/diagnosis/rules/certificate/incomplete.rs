@@ -23,7 +23,10 @@ pub(super) const RULE: Rule = Rule {
             ("nginx", "ssl_certificate fullchain.pem;"),
             ("Apache httpd", "SSLCertificateFile fullchain.pem (2.4.8 and later); before that SSLCertificateChainFile intermediate.pem."),
             ("HAProxy", "Key, certificate and intermediates in one PEM in the crt of the bind line."),
-            ("Java", "Import the chain, not only the certificate, under the key's alias:\n$ keytool -importcert -alias <alias> -file <chain.p7b> -keystore <keystore> -trustcacerts"),
+            (
+                "Java",
+                "Import the chain, not only the certificate, under the key's alias:\n$ keytool -importcert -alias <alias> -file <chain.p7b> -keystore <keystore> -trustcacerts",
+            ),
             ("Node.js", "The option `cert` takes the chain: leaf and intermediates in one PEM. `ca` does not serve anything."),
             ("Go", "tls.LoadX509KeyPair reads all certificates of the file: give it the full chain."),
             ("Kubernetes", "tls.crt of the secret must hold the full chain; cert-manager does so, hand-made secrets often do not."),
@@ -43,13 +46,24 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             format!(
                 "{} serves {}, but not the intermediate {issuer} that issued {}",
                 view.target(),
-                if chain.path.len() == 1 { "only its own certificate".to_owned() } else { format!("{} certificates of its chain", chain.path.len()) },
-                chain.path.last().and_then(|index| chain.certificate(*index)).map_or_else(String::new, crate::tls::certificate::Certificate::display_name)
+                if chain.path.len() == 1 {
+                    "only its own certificate".to_owned()
+                } else {
+                    format!("{} certificates of its chain", chain.path.len())
+                },
+                chain
+                    .path
+                    .last()
+                    .and_then(|index| chain.certificate(*index))
+                    .map_or_else(String::new, crate::tls::certificate::Certificate::display_name)
             ),
             ca_issuers.first().cloned(),
         ),
         _ => (
-            format!("{} seems to serve only its own certificate without the intermediate: its encrypted Certificate has the size of one", view.target()),
+            format!(
+                "{} seems to serve only its own certificate without the intermediate: its encrypted Certificate has the size of one",
+                view.target()
+            ),
             None,
         ),
     };

@@ -16,10 +16,19 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A renewal that happened during the capture: then the old certificate is never seen again after the new one. Several names on one address: here only the same name counts.",
         check: "Ask every backend directly, past the load balancer, and compare serial numbers.",
         fix: &[
-            ("load balancer with TLS on the backends", "$ for b in <backend1> <backend2>; do openssl s_client -connect $b:443 -servername <name> </dev/null 2>/dev/null | openssl x509 -noout -serial -enddate; done"),
-            ("configuration management", "Let one place install the certificate on all machines, and check what each serves afterwards, not what the file says."),
+            (
+                "load balancer with TLS on the backends",
+                "$ for b in <backend1> <backend2>; do openssl s_client -connect $b:443 -servername <name> </dev/null 2>/dev/null | openssl x509 -noout -serial -enddate; done",
+            ),
+            (
+                "configuration management",
+                "Let one place install the certificate on all machines, and check what each serves afterwards, not what the file says.",
+            ),
             ("Kubernetes", "Pods that read the secret only at start keep the old certificate: restart them, or watch the mounted file."),
-            ("several processes on one machine", "An old worker may still hold the port (reload instead of restart, SO_REUSEPORT): `ss -ltnp 'sport = :443'`."),
+            (
+                "several processes on one machine",
+                "An old worker may still hold the port (reload instead of restart, SO_REUSEPORT): `ss -ltnp 'sport = :443'`.",
+            ),
             ("DNS with several addresses", "$ dig +short <name>\nAsk each address."),
         ],
         references: &["RFC 8446 section 4.4.2"],
@@ -36,7 +45,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             let chain = view.chain?;
             let leaf = chain.leaf()?;
             let fault = fault(chain)?;
-            let other = known.iter().find(|other| other.leaf().is_some_and(|other| other.sha256 != leaf.sha256) && self::fault(other).is_none())?.leaf()?;
+            let other = known
+                .iter()
+                .find(|other| other.leaf().is_some_and(|other| other.sha256 != leaf.sha256) && self::fault(other).is_none())?
+                .leaf()?;
             let seen = case.handshake.server_chain.as_ref()?;
             let summary = format!(
                 "{} serves different certificates: this one {fault}, others got one valid until {}; not every server behind the name was renewed.",
@@ -64,7 +76,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 good.leaf().map_or_else(String::new, |leaf| day(leaf.not_after))
             );
             let finding = view.finding(Cause::BackendInconsistent, Standing::Chosen(confidence.min(Confidence::Likely)), &summary);
-            Some(finding.or_else(&[Cause::CertificateExpired, Cause::ServerCertificateRejected]).advise("Compare what every backend serves."))
+            Some(
+                finding
+                    .or_else(&[Cause::CertificateExpired, Cause::ServerCertificateRejected])
+                    .advise("Compare what every backend serves."),
+            )
         }
         Source::Hidden => None,
     }

@@ -17,8 +17,14 @@ pub(super) const RULE: Rule = Rule {
         check: "Print the dates of every certificate the server sends, not only of the first.",
         fix: &[
             ("any server", "Install the intermediates that came with the current certificate, leave out the expired one, reload."),
-            ("cross-signed chain", "Serve the chain that ends in the newer root, or none of the cross-signed certificate at all: clients have the root themselves."),
-            ("old OpenSSL 1.0.2 clients", "They prefer the served path even when a shorter trusted one exists: update, or let them verify with the flag X509_V_FLAG_TRUSTED_FIRST."),
+            (
+                "cross-signed chain",
+                "Serve the chain that ends in the newer root, or none of the cross-signed certificate at all: clients have the root themselves.",
+            ),
+            (
+                "old OpenSSL 1.0.2 clients",
+                "They prefer the served path even when a shorter trusted one exists: update, or let them verify with the flag X509_V_FLAG_TRUSTED_FIRST.",
+            ),
             ("nginx, HAProxy", "Build the file anew from leaf and current intermediates: `cat leaf.pem intermediate.pem > fullchain.pem`."),
             ("Java", "Delete the expired intermediate from the key store's chain: import the full new chain under the key's alias."),
         ],

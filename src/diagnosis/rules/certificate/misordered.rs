@@ -5,6 +5,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::tls::certificate::Certificate;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ChainMisordered,
@@ -19,10 +20,19 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A certificate whose private key is another's gives decrypt_error too, with the chain in good order. Most clients sort a chain that is merely out of order and go on.",
         check: "Print the chain as served and compare issuer and subject from line to line.",
         fix: &[
-            ("any server", "Write the file in this order: server certificate, the intermediate that signed it, the next intermediate. Leave the root out."),
+            (
+                "any server",
+                "Write the file in this order: server certificate, the intermediate that signed it, the next intermediate. Leave the root out.",
+            ),
             ("openssl", "$ openssl crl2pkcs7 -nocrl -certfile <fullchain.pem> | openssl pkcs7 -print_certs -noout"),
-            ("nginx", "ssl_certificate must name the file with the server certificate first; nginx refuses to start when the key does not match the first one."),
-            ("Apache httpd", "From 2.4.8 on put the intermediates into SSLCertificateFile behind the server certificate; SSLCertificateChainFile is obsolete."),
+            (
+                "nginx",
+                "ssl_certificate must name the file with the server certificate first; nginx refuses to start when the key does not match the first one.",
+            ),
+            (
+                "Apache httpd",
+                "From 2.4.8 on put the intermediates into SSLCertificateFile behind the server certificate; SSLCertificateChainFile is obsolete.",
+            ),
             ("HAProxy", "Key, server certificate, then intermediates in one PEM."),
             ("Java", "Import the whole chain in one PKCS #7 or PKCS #12 file under the alias of the key, so that keytool orders it."),
         ],
@@ -50,15 +60,25 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn fault(chain: &ChainFacts) -> String {
-    let name = |index: usize| chain.certificate(index).map_or_else(String::new, |certificate| certificate.display_name());
+    let name = |index: usize| chain.certificate(index).map_or_else(String::new, Certificate::display_name);
     if chain.leaf != 0 {
-        return format!("the first certificate is the authority {}, the server's own ({}) comes as number {}", name(0), name(chain.leaf), chain.leaf + 1);
+        return format!(
+            "the first certificate is the authority {}, the server's own ({}) comes as number {}",
+            name(0),
+            name(chain.leaf),
+            chain.leaf + 1
+        );
     }
     if let Some((certificate, issuer)) = chain.bad_signatures.first() {
         if certificate == issuer {
             return format!("the signature of {} does not verify with its own key", name(*certificate));
         }
-        return format!("{} (number {}) has the name of the issuer of {}, but its key does not verify the signature", name(*issuer), issuer + 1, name(*certificate));
+        return format!(
+            "{} (number {}) has the name of the issuer of {}, but its key does not verify the signature",
+            name(*issuer),
+            issuer + 1,
+            name(*certificate)
+        );
     }
     let order: Vec<String> = chain.path.iter().map(|index| (index + 1).to_string()).collect();
     format!("the path from the server's certificate upwards runs through the served ones in the order {}", order.join(", "))

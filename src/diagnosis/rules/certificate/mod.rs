@@ -15,6 +15,7 @@ mod misordered;
 mod must_staple;
 mod name_mismatch;
 mod not_yet_valid;
+mod reaction;
 mod rejected;
 mod revoked;
 mod self_signed;

@@ -16,10 +16,19 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A staple that is out of date or says revoked. Most clients ignore must-staple, so that the same server works for others.",
         check: "Ask for the status several times: servers fetch it lazily, and the first answer after a restart comes without.",
         fix: &[
-            ("nginx", "ssl_stapling on; ssl_stapling_verify on; a resolver, and ssl_trusted_certificate with the issuer. nginx fetches only after the first request: preload with ssl_stapling_file if the certificate is must-staple."),
+            (
+                "nginx",
+                "ssl_stapling on; ssl_stapling_verify on; a resolver, and ssl_trusted_certificate with the issuer. nginx fetches only after the first request: preload with ssl_stapling_file if the certificate is must-staple.",
+            ),
             ("Apache httpd", "SSLUseStapling on; SSLStaplingCache shmcb:…; or mod_md, which keeps staples ahead of time (MDStapling on)."),
-            ("HAProxy", "Put the OCSP answer beside the PEM as <file>.ocsp, or let `ocsp-update on` in the crt-list do it (2.8 and later)."),
-            ("the authority has no OCSP any more", "Let's Encrypt ended OCSP in 2025 and must-staple with it: issue again without must-staple."),
+            (
+                "HAProxy",
+                "Put the OCSP answer beside the PEM as <file>.ocsp, or let `ocsp-update on` in the crt-list do it (2.8 and later).",
+            ),
+            (
+                "the authority has no OCSP any more",
+                "Let's Encrypt ended OCSP in 2025 and must-staple with it: issue again without must-staple.",
+            ),
             ("certbot", "Drop `--must-staple` (must_staple = True in the renewal file) and renew."),
             ("outgoing firewall", "The server must reach the responder named in the certificate over HTTP."),
         ],
@@ -32,8 +41,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::MustStapleMissing)?;
     let summary = match (view.leaf().filter(|leaf| leaf.must_staple), &case.handshake.staple) {
-        (Some(leaf), None) => format!("The certificate of {} ({}) demands a stapled OCSP answer, and the server sent none", view.target(), leaf.display_name()),
-        (_, Some(_)) => format!("The client refused the OCSP answer that {} stapled: out of date, or not for this certificate", view.target()),
+        (Some(_), None) => format!("{} demands a stapled OCSP answer, and the server sent none", view.certificate()),
+        (_, Some(_)) => {
+            format!("The client refused the OCSP answer that {} stapled: out of date, or not for this certificate", view.target())
+        }
         (None, None) => format!("The client demanded a stapled OCSP answer from {} and got none that it accepts", view.target()),
     };
     let mut finding = view.finding(Cause::MustStapleMissing, standing, &summary);

@@ -3,7 +3,7 @@
 use super::standing::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Evidence, Finding, Page, Rule};
 use crate::tls::certificate::Certificate;
 
 pub(super) const RULE: Rule = Rule {
@@ -20,13 +20,28 @@ pub(super) const RULE: Rule = Rule {
         check: "Read the names in the certificate. Then ask whether the client used the right name, and whether the request reached the right server.",
         fix: &[
             ("certificate lacks the name", "Reissue it with every name that clients use, the bare domain and www among them."),
-            ("client uses another name", "Use a name that the certificate covers, instead of an IP address, a short name or an internal alias."),
-            ("connecting by one name to reach another (tunnels, tests)", "$ curl --connect-to <name>:443:<address>:443 https://<name>/\nLet the client keep the right name and change only where it connects to."),
+            (
+                "client uses another name",
+                "Use a name that the certificate covers, instead of an IP address, a short name or an internal alias.",
+            ),
+            (
+                "connecting by one name to reach another (tunnels, tests)",
+                "$ curl --connect-to <name>:443:<address>:443 https://<name>/\nLet the client keep the right name and change only where it connects to.",
+            ),
             ("nginx, Apache httpd, HAProxy", "Check which virtual host answers for this name: see default-certificate."),
-            ("Java", "The check is HttpsURLConnection's HostnameVerifier or the endpoint identification algorithm `HTTPS`; do not switch it off, give it the right name."),
-            ("Go", "`certificate relies on legacy Common Name field`: reissue with subjectAltName. `tls.Config.ServerName` sets the name to expect."),
+            (
+                "Java",
+                "The check is HttpsURLConnection's HostnameVerifier or the endpoint identification algorithm `HTTPS`; do not switch it off, give it the right name.",
+            ),
+            (
+                "Go",
+                "`certificate relies on legacy Common Name field`: reissue with subjectAltName. `tls.Config.ServerName` sets the name to expect.",
+            ),
             ("Node.js", "The options `servername` and `host` set the name; ERR_TLS_CERT_ALTNAME_INVALID prints both sides."),
-            ("Kubernetes with cert-manager", "Add the name to spec.dnsNames of the Certificate; for in-cluster calls, `<service>.<namespace>.svc`."),
+            (
+                "Kubernetes with cert-manager",
+                "Add the name to spec.dnsNames of the Certificate; for in-cluster calls, `<service>.<namespace>.svc`.",
+            ),
         ],
         references: &["RFC 9525 section 6", "RFC 6066 section 3"],
     },
@@ -50,11 +65,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             };
             format!("The client asked for {}, but the certificate covers {}{only_common_name}", view.target(), names(leaf))
         }
-        None => format!("The client refused the certificate served for {} as bad; most often that means that it does not cover this name", view.target()),
+        None => format!(
+            "The client refused the certificate served for {} as bad; most often that means that it does not cover this name",
+            view.target()
+        ),
     };
     let mut finding = view.finding(Cause::CertificateNameMismatch, standing, &summary);
     if let Some(hello) = case.handshake.client_hellos.first() {
-        finding = finding.shown_by(hello.mark, format!("client asked for {}", view.target()));
+        finding.evidence.insert(0, Evidence { mark: Some(hello.mark), text: format!("client asked for {}", view.target()) });
     }
     if chosen {
         finding = finding

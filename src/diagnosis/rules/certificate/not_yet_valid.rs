@@ -16,8 +16,14 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A client whose clock is behind looks the same from the client's side, but then the certificate is valid at the frame's time. In TLS 1.3 an alert 42 in clear can as well mean a name mismatch.",
         check: "Look at notBefore, then at the clocks of the client, the server and the host that captured. Machines without a battery clock wake up in 1970 or at the date of their firmware.",
         fix: &[
-            ("clock of the client", "$ timedatectl status\n$ chronyc tracking\nLet the clock be set before anything speaks TLS: after boot, after resume, in containers that fake the time."),
-            ("certificate of one's own authority", "Issue with notBefore some minutes to an hour in the past; that is what public authorities do for the sake of clocks that are slightly behind."),
+            (
+                "clock of the client",
+                "$ timedatectl status\n$ chronyc tracking\nLet the clock be set before anything speaks TLS: after boot, after resume, in containers that fake the time.",
+            ),
+            (
+                "certificate of one's own authority",
+                "Issue with notBefore some minutes to an hour in the past; that is what public authorities do for the sake of clocks that are slightly behind.",
+            ),
             ("installed too early", "Put the previous certificate back until the new one's validity begins."),
             ("Kubernetes with cert-manager", "Check the clocks of the nodes; cert-manager signs with the clock of the node it runs on."),
         ],
@@ -29,15 +35,29 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateNotYetValid)?;
-    let leaf = view.leaf()?;
+    let Some(leaf) = view.leaf().filter(|_| view.is_true(Cause::CertificateNotYetValid)) else {
+        let summary = format!(
+            "The client refused the encrypted certificate of {} as bad; a client like this one, which compares names only later, most often means that it is not yet valid, or too weak",
+            view.target()
+        );
+        let finding =
+            view.finding(Cause::CertificateNotYetValid, standing, &summary).or_else(&view.alternatives(Cause::CertificateNotYetValid));
+        return Some(
+            finding
+                .advise("Compare the certificate's dates with the client's clock:")
+                .advise(format!("{} | openssl x509 -noout -dates", remedy::s_client(case.handshake, "-showcerts"))),
+        );
+    };
     let seen_at = case.handshake.server_chain.as_ref().map(|seen| seen.mark.time);
     let against = seen_at.map_or_else(String::new, |at| format!("; this handshake took place at {}", second(at)));
-    let summary = format!("The certificate of {} ({}) is valid only from {}{against}", view.target(), leaf.display_name(), second(leaf.not_before));
+    let summary = format!("{} is valid only from {}{against}", view.certificate(), second(leaf.not_before));
     let mut finding = view.finding(Cause::CertificateNotYetValid, standing, &summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateNotYetValid))
-            .advise("Check the clocks of the client, of the authority that issued the certificate and of the capturing host, in this order.")
+            .advise(
+                "Check the clocks of the client, of the authority that issued the certificate and of the capturing host, in this order.",
+            )
             .advise(format!("{} | openssl x509 -noout -dates", remedy::s_client(case.handshake, "-showcerts")));
         if view.source == Source::Elsewhere {
             finding = finding.advise("The certificate was encrypted in this handshake: give a key log to be sure.");

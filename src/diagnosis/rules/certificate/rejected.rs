@@ -1,6 +1,7 @@
 //! `server-certificate-rejected`: the client rejected the server's certificate or flight, the reason is hidden.
 
-use super::standing::{Reaction, Source, Standing, View};
+use super::reaction::Reaction;
+use super::standing::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::Trust;
 use crate::diagnosis::remedy;
@@ -19,8 +20,14 @@ pub(super) const RULE: Rule = Rule {
         check: "Look at the client's own log or message first: it knows the reason. Then look at the certificate that the server serves for this name.",
         fix: &[
             ("see what the server serves", "$ openssl s_client -connect <address>:<port> -servername <name> -showcerts </dev/null"),
-            ("make the reason visible", "Give a key log: SSLKEYLOGFILE=<file> for browsers, curl, Python and Node.js (--tls-keylog), -Djavax.net.debug=ssl for Java. Or let the client offer no more than TLS 1.2 for one attempt: there everything is in clear."),
-            ("one application fails, others succeed", "It pins a key or has a trust store of its own: compare with `curl -v` from the same machine."),
+            (
+                "make the reason visible",
+                "Give a key log: SSLKEYLOGFILE=<file> for browsers, curl, Python and Node.js (--tls-keylog), -Djavax.net.debug=ssl for Java. Or let the client offer no more than TLS 1.2 for one attempt: there everything is in clear.",
+            ),
+            (
+                "one application fails, others succeed",
+                "It pins a key or has a trust store of its own: compare with `curl -v` from the same machine.",
+            ),
             ("all clients fail", "It is the certificate: check dates, names and chain."),
         ],
         references: &["RFC 8446 sections 4.4.2.4 and 6.2"],
@@ -35,11 +42,19 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let sound = view.chain.is_some_and(|chain| chain.trust == Trust::Trusted && chain.covers_name != Some(false));
     let summary = match (view.source, view.reaction) {
         (Source::Seen, _) if sound => {
-            format!("Nothing is wrong with the certificate of {} as far as can be seen here: the client has another trust store, pins a key, or knows of a revocation", view.target())
+            format!(
+                "Nothing is wrong with the certificate of {} as far as can be seen here: the client has another trust store, pins a key, or knows of a revocation",
+                view.target()
+            )
         }
         (Source::Seen, _) => format!("The client does not accept the certificate of {}", view.target()),
-        (_, Reaction::LeftAfter { .. }) => format!("The client probably did not accept the certificate of {}, which was served encrypted", view.target()),
-        _ => format!("The client did not accept the certificate of {}, or something else in the server's flight, which was encrypted", view.target()),
+        (_, Reaction::LeftAfter { .. }) => {
+            format!("The client probably did not accept the certificate of {}, which was served encrypted", view.target())
+        }
+        _ => format!(
+            "The client did not accept the certificate of {}, or something else in the server's flight, which was encrypted",
+            view.target()
+        ),
     };
     let alternatives = view.alternatives(Cause::ServerCertificateRejected);
     let mut finding = view.finding(Cause::ServerCertificateRejected, standing, &summary).or_else(&alternatives);

@@ -16,9 +16,15 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A staple that is merely out of date or of another certificate gives alert 113 as well. GnuTLS and Go say bad_certificate (42) for a revoked certificate.",
         check: "Ask for the staple and read it; find the certificate's serial number in the authority's CRL.",
         fix: &[
-            ("any server", "Order a new certificate with a new key, install it, reload. A revocation cannot be undone (but for certificateHold in private authorities)."),
+            (
+                "any server",
+                "Order a new certificate with a new key, install it, reload. A revocation cannot be undone (but for certificateHold in private authorities).",
+            ),
             ("revoked by mistake", "Ask the authority why: mass revocations are announced to the account's contact address."),
-            ("own authority", "Look at the CRL's entry and the reason; publish a fresh CRL after a correction, as clients cache it until nextUpdate."),
+            (
+                "own authority",
+                "Look at the CRL's entry and the reason; publish a fresh CRL after a correction, as clients cache it until nextUpdate.",
+            ),
             ("Let's Encrypt", "$ certbot renew --force-renewal --cert-name <name>"),
         ],
         references: &["RFC 5280 section 5.3.1", "RFC 6960", "RFC 6066 section 8"],
@@ -30,13 +36,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateRevoked)?;
     let staple = case.handshake.staple.as_ref().filter(|staple| staple.what.status == Some(OcspStatus::Revoked));
-    let serial = view.leaf().map_or_else(String::new, |leaf| format!(" ({}, serial number {})", leaf.display_name(), leaf.serial));
+    let serial = view.leaf().map_or_else(String::new, |leaf| format!(", serial number {},", leaf.serial));
     let summary = match staple {
         Some(staple) => {
             let when = staple.what.revoked_at.map_or_else(String::new, |at| format!(" since {}", second(at)));
-            format!("The certificate of {}{serial} is revoked{when}, as the status that the server itself staples says", view.target())
+            format!("{}{serial} is revoked{when}, as the status that the server itself staples says", view.certificate())
         }
-        None => format!("The certificate of {}{serial} has been revoked, as the client says; it knows from a CRL or an OCSP responder", view.target()),
+        None => format!("{}{serial} has been revoked, as the client says; it knows from a CRL or an OCSP responder", view.certificate()),
     };
     let mut finding = view.finding(Cause::CertificateRevoked, standing, &summary);
     if let Some(staple) = staple {

@@ -17,10 +17,16 @@ pub(super) const RULE: Rule = Rule {
         fix: &[
             ("public service", "Get a certificate from a public authority (ACME: certbot, acme.sh, Caddy, cert-manager)."),
             ("internal service", "Issue from one private authority and install that authority's root at the clients, once."),
-            ("this very certificate is to be trusted", "Give it to the client: `curl --cacert <cert.pem>`, `openssl s_client -CAfile <cert.pem>`, NODE_EXTRA_CA_CERTS, `keytool -importcert -alias <name> -file <cert.pem> -keystore <truststore>`, x509.CertPool in Go. It must still cover the name."),
+            (
+                "this very certificate is to be trusted",
+                "Give it to the client: `curl --cacert <cert.pem>`, `openssl s_client -CAfile <cert.pem>`, NODE_EXTRA_CA_CERTS, `keytool -importcert -alias <name> -file <cert.pem> -keystore <truststore>`, x509.CertPool in Go. It must still cover the name.",
+            ),
             ("Debian, Ubuntu", "$ cp <cert.crt> /usr/local/share/ca-certificates/ && update-ca-certificates"),
             ("Red Hat family", "$ cp <cert.pem> /etc/pki/ca-trust/source/anchors/ && update-ca-trust"),
-            ("Kubernetes with cert-manager", "A SelfSigned issuer is meant to bootstrap a CA issuer: sign services with the latter and distribute its ca.crt."),
+            (
+                "Kubernetes with cert-manager",
+                "A SelfSigned issuer is meant to bootstrap a CA issuer: sign services with the latter and distribute its ca.crt.",
+            ),
         ],
         references: &["RFC 5280 section 3.2", "RFC 8446 section 6.2"],
     },
@@ -30,8 +36,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateSelfSigned)?;
-    let leaf = view.leaf()?;
-    let summary = format!("The certificate of {} ({}) is self-signed: no authority vouches for it", view.target(), leaf.display_name());
+    let summary = format!("{} is self-signed: no authority vouches for it", view.certificate());
     let mut finding = view.finding(Cause::CertificateSelfSigned, standing, &summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding

@@ -1,36 +1,21 @@
 //! What all rules of the family share: how the client took the certificate, which faults the chain has, and which of them explains the end.
 //!
 //! Several faults can be true at once, and one fault makes different clients send different alerts. So the chain's faults come first, as facts
-//! at the handshake's time; the client's alert then picks among those it can mean, in the order of [`candidates`]. Every rule asks for the
+//! at the handshake's time; the client's alert then picks among those it can mean, in the order of [`super::reaction::candidates`]. Every rule asks for the
 //! [`Standing`] of its own cause.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
+use super::reaction::{Reaction, asks_like_curl, candidates, reaction};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, PathEnd, Trust};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
-use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::time::{Mark, Timestamp};
-use crate::tls::certificate::Certificate;
+use crate::handshake::facts::StoppedBy;
+use crate::time::Timestamp;
+use crate::tls::certificate::{Certificate, PublicKey, SignatureHash};
+use crate::tls::client_hello::ClientHello;
 use crate::tls::message::OcspStatus;
 use crate::tls::registry::AlertDescription;
-
-/// How the client took the server's certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reaction {
-    /// It sent a fatal alert that can be read.
-    Alert { code: u8, mark: Mark },
-    /// It sent an alert that cannot be read.
-    HiddenAlert { mark: Mark },
-    /// It closed or reset in the middle of the handshake, right after the server's flight.
-    Left { mark: Mark, reset: bool },
-    /// It completed the handshake and closed at once without a byte of application data.
-    LeftAfter { mark: Mark, orderly: bool },
-    /// It went on, or the capture does not show how it took it.
-    WentOn,
-}
 
 /// Where a cause stands in this handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +80,7 @@ impl<'a> View<'a> {
         if self.reaction == Reaction::WentOn {
             return None;
         }
-        let Some(candidates) = candidates(self.reaction) else { return None };
+        let candidates = candidates(self.reaction)?;
         if self.chain.is_some() {
             let found = candidates.iter().copied().find(|cause| self.is_true(*cause) && self.may_explain(*cause));
             if let Some(cause) = found {
@@ -118,19 +103,20 @@ impl<'a> View<'a> {
             Cause::CertificateNotYetValid => chain.leaf_not_yet_valid(),
             Cause::IntermediateExpired => chain.expired_intermediates().next().is_some(),
             Cause::CertificateSelfSigned => self_signed && chain.trust != Trust::Trusted,
-            Cause::CertificateUntrustedCa => !self_signed && self.untrusted(chain),
+            Cause::CertificateUntrustedCa => !self_signed && Self::untrusted(chain),
             Cause::ChainIncomplete => missing && chain.trust != Trust::Trusted && self.looks_intermediate(chain),
             Cause::ChainMisordered => chain.leaf != 0 || !chain.bad_signatures.is_empty() || chain.misordered,
             Cause::CertificateNameMismatch => self.covers_name(chain) == Some(false),
             Cause::DefaultCertificate => self.covers_name(chain) == Some(false) && self.default_origin(chain).is_some(),
             Cause::CertificateRevoked => {
-                self.source == Source::Seen && handshake.staple.as_ref().is_some_and(|staple| staple.what.status == Some(OcspStatus::Revoked))
+                self.source == Source::Seen
+                    && handshake.staple.as_ref().is_some_and(|staple| staple.what.status == Some(OcspStatus::Revoked))
             }
             Cause::MustStapleMissing => {
                 self.source == Source::Seen
                     && handshake.staple.is_none()
                     && leaf.is_some_and(|leaf| leaf.must_staple)
-                    && handshake.hello().is_some_and(crate::tls::client_hello::ClientHello::status_request)
+                    && handshake.hello().is_some_and(ClientHello::status_request)
             }
             Cause::CertificateWrongUsage => !chain.usage_ok,
             Cause::CertificateConstraints => !chain.violations.is_empty(),
@@ -150,6 +136,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether the leaf names the server's address, as it must for clients that connect by address.
+    fn covers_address(&self) -> bool {
+        self.leaf().is_some_and(|leaf| leaf.ip_addresses.contains(&self.case.handshake.server.address))
+    }
+
     /// The server's default certificate, and how that is known.
     pub(super) fn default_origin(&self, chain: &ChainFacts) -> Option<String> {
         if let Some(origin) = &chain.default_certificate {
@@ -157,7 +148,12 @@ impl<'a> View<'a> {
         }
         let leaf = chain.leaf()?;
         let unnamed = |other: &ChainFacts| other.name.is_none() && other.leaf().is_some_and(|other| other.sha256 == leaf.sha256);
-        self.case.knowledge.chains.iter().any(|other| unnamed(other)).then(|| "the certificate that this server also serves to clients that name no host".to_owned())
+        self.case
+            .knowledge
+            .chains
+            .iter()
+            .any(|other| unnamed(other))
+            .then(|| "the certificate that this server also serves to clients that name no host".to_owned())
     }
 
     /// The issuer that is not served is an intermediate: by an address to fetch it from, by its name, or because it is one in another chain.
@@ -167,16 +163,22 @@ impl<'a> View<'a> {
             return true;
         }
         let elsewhere = |other: &ChainFacts| {
-            other.certificates.iter().any(|certificate| certificate.subject == *issuer && certificate.is_ca() && !certificate.is_self_signed())
+            other
+                .certificates
+                .iter()
+                .any(|certificate| certificate.subject == *issuer && certificate.is_ca() && !certificate.is_self_signed())
         };
         self.case.knowledge.chains.iter().any(|other| elsewhere(other))
     }
 
-    fn untrusted(&self, chain: &ChainFacts) -> bool {
+    /// The chain's authority is not trusted by the store, nor by Mozilla's.
+    fn untrusted(chain: &ChainFacts) -> bool {
         match &chain.trust {
             Trust::Trusted => false,
             Trust::Unchecked => !chain.public,
-            Trust::Untrusted { .. } => !(chain.trust_unsupported && chain.public) && chain.certificates.iter().all(|certificate| certificate.malformed.is_none()),
+            Trust::Untrusted { .. } => {
+                !(chain.trust_unsupported && chain.public) && chain.certificates.iter().all(|certificate| certificate.malformed.is_none())
+            }
         }
     }
 
@@ -196,17 +198,40 @@ impl<'a> View<'a> {
         if cause == Cause::ChainMisordered && self.chain.is_some_and(|chain| chain.leaf == 0 && chain.bad_signatures.is_empty()) {
             return false;
         }
-        // Without a host name nothing is known about which name was expected.
+        // A kind of key that is rare stops few clients, and those say so.
+        let odd_key_only = || self.chain.is_some_and(|chain| defect(chain).is_none());
+        if cause == Cause::CertificateUnsupported && !matches!(self.reaction, Reaction::Alert { code: 43, .. }) && odd_key_only() {
+            return false;
+        }
+        // What is weak is a matter of the client's age and policy: such a client says so, and before 2017 hardly one minded SHA-1.
+        let weak = matches!(cause, Cause::CertificateWeakSignature | Cause::CertificateWeakKey);
+        if weak && matches!(self.reaction, Reaction::Left { .. } | Reaction::LeftAfter { .. }) {
+            return false;
+        }
+        if cause == Cause::CertificateWeakSignature && self.case.handshake.tcp.first.time < SHA1_REFUSED && self.only_sha1() {
+            return false;
+        }
         match self.reaction {
             Reaction::Left { .. } => !trust && (self.source == Source::Seen || cause != Cause::ChainIncomplete),
             Reaction::LeftAfter { orderly, .. } => match cause {
                 Cause::CertificateUntrustedCa | Cause::ChainTooLarge => false,
                 // Tools that only look at a server, and take any chain, close in order.
-                Cause::ChainIncomplete | Cause::CertificateSelfSigned | Cause::CertificateWeakSignature | Cause::CertificateWeakKey => !orderly,
+                Cause::ChainIncomplete | Cause::CertificateSelfSigned => !orderly,
                 _ => true,
             },
             _ => true,
         }
+    }
+
+    /// Nothing on the path is signed with anything weaker than SHA-1.
+    fn only_sha1(&self) -> bool {
+        self.chain.is_some_and(|chain| {
+            chain
+                .weak_signatures
+                .iter()
+                .filter_map(|index| chain.certificate(*index))
+                .all(|weak| weak.signature_hash == SignatureHash::Sha1)
+        })
     }
 
     fn confidence(&self, cause: Cause) -> Confidence {
@@ -230,11 +255,12 @@ impl<'a> View<'a> {
                 | (Cause::CertificateSelfSigned, 48) => Confidence::Certain,
                 (Cause::CertificateUntrustedCa, 48) => Confidence::Strong,
                 // With no name asked for, the client may have expected one that this certificate does not cover.
-                (Cause::CertificateUntrustedCa, _) if self.case.handshake.server_name().is_none() => Confidence::Likely,
+                (Cause::CertificateUntrustedCa, _) if self.case.handshake.server_name().is_none() && !self.covers_address() => {
+                    Confidence::Hint
+                }
                 (_, 40) => Confidence::Likely,
                 _ => Confidence::Strong,
             },
-            Reaction::HiddenAlert { .. } if firm => Confidence::Strong,
             Reaction::HiddenAlert { .. } => Confidence::Strong,
             Reaction::Left { .. } if firm => Confidence::Strong,
             _ => Confidence::Likely,
@@ -252,33 +278,56 @@ impl<'a> View<'a> {
             Reaction::Alert { code: 43, .. } => (Cause::CertificateWrongUsage, Confidence::Likely),
             Reaction::Alert { code: 48, .. } if known => (Cause::CertificateUntrustedCa, Confidence::Strong),
             Reaction::Alert { code: 48, .. } if self.one_public_certificate() => (Cause::ChainIncomplete, Confidence::Likely),
+            // A single certificate may lack its intermediate, or be self-signed.
+            Reaction::Alert { code: 48, .. } if self.one_certificate() => (Cause::CertificateUntrustedCa, Confidence::Likely),
             Reaction::Alert { code: 48, .. } => (Cause::CertificateUntrustedCa, Confidence::Strong),
             Reaction::Alert { code: 113, .. } => (Cause::MustStapleMissing, Confidence::Likely),
             Reaction::Alert { code: 42 | 51 | 71, .. } | Reaction::HiddenAlert { .. } if self.weak_key_by_size().is_some() => {
                 (Cause::CertificateWeakKey, Confidence::Likely)
             }
-            Reaction::Alert { code: 42, .. } if !known && self.case.handshake.server_name().is_some() => (Cause::CertificateNameMismatch, Confidence::Likely),
-            Reaction::Alert { code: 42 | 46, .. } => (rejected, Confidence::Strong),
+            // curl compares names itself, when the handshake is done: what its TLS library calls bad is something else.
+            Reaction::Alert { code: 42, .. } if !known && asks_like_curl(self.case) => (Cause::CertificateNotYetValid, Confidence::Likely),
+            Reaction::Alert { code: 42, .. } if !known && self.case.handshake.server_name().is_some() => {
+                (Cause::CertificateNameMismatch, Confidence::Likely)
+            }
+            Reaction::Alert { code: 42 | 46, .. } | Reaction::HiddenAlert { .. } => (rejected, Confidence::Strong),
             Reaction::Alert { code: 10 | 22 | 47 | 50 | 80, .. } if self.too_large() => (Cause::ChainTooLarge, Confidence::Likely),
             Reaction::LeftAfter { .. } if self.source == Source::Hidden => (rejected, Confidence::Likely),
+            Reaction::LeftAfter { orderly: true, .. } if self.staple_demanded() => (Cause::MustStapleMissing, Confidence::Likely),
             Reaction::Alert { .. } | Reaction::LeftAfter { .. } | Reaction::WentOn => return None,
-            Reaction::HiddenAlert { .. } => (rejected, Confidence::Strong),
             Reaction::Left { reset, .. } => (rejected, if reset { Confidence::Hint } else { Confidence::Likely }),
         })
     }
 
-    /// The encrypted Certificate is small enough for one certificate, on a server with a public address.
-    fn one_public_certificate(&self) -> bool {
+    /// The client asked for a stapled status and got none; it is no browser, which all ask. curl and OpenSSL ask only when told to insist.
+    fn staple_demanded(&self) -> bool {
         let handshake = self.case.handshake;
-        let one = handshake.hidden.server_certificate_record.is_some_and(|len| (300..=1900).contains(&len));
-        let public = match handshake.server.address {
-            IpAddr::V4(address) => !(address.is_private() || address.is_loopback() || address.is_link_local() || address.is_documentation()),
-            IpAddr::V6(address) => !(address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()),
-        };
-        one && public
+        self.source == Source::Seen
+            && !handshake.is_tls13()
+            && handshake.staple.is_none()
+            && asks_like_curl(self.case)
+            && handshake.hello().is_some_and(ClientHello::status_request)
+            && self.case.knowledge.completed_same_name == 0
     }
 
-    /// The bits of an RSA key, when the size of the encrypted CertificateVerify shows one that is too small.
+    /// The encrypted Certificate is of a size that one certificate has, and rarely two.
+    fn one_certificate(&self) -> bool {
+        self.case.handshake.hidden.server_certificate_record.is_some_and(|len| (300..=1900).contains(&len))
+    }
+
+    /// The same, on a server with a public address, where private authorities are rare.
+    fn one_public_certificate(&self) -> bool {
+        let handshake = self.case.handshake;
+        let public = match handshake.server.address {
+            IpAddr::V4(address) => {
+                !(address.is_private() || address.is_loopback() || address.is_link_local() || address.is_documentation())
+            }
+            IpAddr::V6(address) => !(address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()),
+        };
+        public && self.one_certificate()
+    }
+
+    /// The bits of an RSA key, when the size of the encrypted `CertificateVerify` shows one that is too small.
     pub(super) fn weak_key_by_size(&self) -> Option<u32> {
         // Header 4, algorithm 2, length 2, content type 1, tag 16: 25 bytes beside the signature.
         match self.case.handshake.hidden.certificate_verify_record? {
@@ -295,6 +344,15 @@ impl<'a> View<'a> {
     /// The leaf certificate.
     pub(super) fn leaf(&self) -> Option<&'a Certificate> {
         self.chain.and_then(ChainFacts::leaf)
+    }
+
+    /// `The certificate of TARGET`, with the certificate's own name where that is another.
+    pub(super) fn certificate(&self) -> String {
+        let target = self.target();
+        match self.leaf().map(Certificate::display_name) {
+            Some(name) if !name.eq_ignore_ascii_case(&target) => format!("The certificate of {target} ({name})"),
+            _ => format!("The certificate of {target}"),
+        }
     }
 
     /// What the client did, as the end of a sentence.
@@ -332,13 +390,15 @@ impl<'a> View<'a> {
         if let Some(seen) = &self.case.handshake.server_chain
             && let Some(leaf) = self.leaf()
         {
-            let served = format!("server sent {} certificate{}: {}, issued by {}, valid from {} to {}",
+            let served = format!(
+                "server sent {} certificate{}: {}, issued by {}, valid from {} to {}",
                 seen.what.certificates.len(),
                 if seen.what.certificates.len() == 1 { "" } else { "s" },
                 leaf.display_name(),
                 if leaf.self_issued { "itself".to_owned() } else { leaf.issuer.clone() },
                 day(leaf.not_before),
-                day(leaf.not_after));
+                day(leaf.not_after)
+            );
             finding = finding.shown_by(seen.mark, served);
         }
         if weight == Weight::Note {
@@ -347,8 +407,12 @@ impl<'a> View<'a> {
         finding = finding.stopped_by(StoppedBy::Client);
         match self.reaction {
             Reaction::Alert { code, mark } => finding.shown_by(mark, format!("client sent alert {} ({code})", AlertDescription(code))),
-            Reaction::HiddenAlert { mark } => finding.shown_by(mark, "client sent an encrypted record of an alert's size, and nothing more"),
-            Reaction::Left { mark, reset } => finding.shown_by(mark, if reset { "client sent RST without an alert" } else { "client sent FIN without an alert" }),
+            Reaction::HiddenAlert { mark } => {
+                finding.shown_by(mark, "client sent an encrypted record of an alert's size, and nothing more")
+            }
+            Reaction::Left { mark, reset } => {
+                finding.shown_by(mark, if reset { "client sent RST without an alert" } else { "client sent FIN without an alert" })
+            }
             Reaction::LeftAfter { mark, .. } => finding.shown_by(mark, "client closed without having sent application data"),
             Reaction::WentOn => finding,
         }
@@ -363,12 +427,27 @@ impl<'a> View<'a> {
             let common: &[Cause] = match self.reaction {
                 Reaction::Alert { code: 45, .. } => &[Cause::IntermediateExpired, Cause::CertificateNotYetValid],
                 Reaction::Alert { code: 48, .. } => &[Cause::CertificateUntrustedCa, Cause::ChainIncomplete, Cause::CertificateSelfSigned],
-                Reaction::Alert { code: 42, .. } => {
-                    &[Cause::CertificateNameMismatch, Cause::CertificateNotYetValid, Cause::CertificateWeakSignature, Cause::CertificateUntrustedCa]
-                }
+                Reaction::Alert { code: 42, .. } if asks_like_curl(self.case) => &[
+                    Cause::CertificateNotYetValid,
+                    Cause::CertificateWeakSignature,
+                    Cause::CertificateWeakKey,
+                    Cause::CertificateNameMismatch,
+                ],
+                Reaction::Alert { code: 42, .. } => &[
+                    Cause::CertificateNameMismatch,
+                    Cause::CertificateNotYetValid,
+                    Cause::CertificateWeakSignature,
+                    Cause::CertificateUntrustedCa,
+                ],
                 Reaction::Alert { code: 43, .. } => &[Cause::CertificateWrongUsage, Cause::CertificateUnsupported],
                 Reaction::Alert { code: 44 | 113, .. } => &[Cause::CertificateRevoked, Cause::MustStapleMissing],
-                _ => &[Cause::CertificateUntrustedCa, Cause::CertificateExpired, Cause::CertificateNameMismatch, Cause::ChainIncomplete, Cause::CertificateSelfSigned],
+                _ => &[
+                    Cause::CertificateUntrustedCa,
+                    Cause::CertificateExpired,
+                    Cause::CertificateNameMismatch,
+                    Cause::ChainIncomplete,
+                    Cause::CertificateSelfSigned,
+                ],
             };
             out.extend(common.iter().copied().filter(|cause| *cause != chosen && !out.contains(cause)).collect::<Vec<_>>());
         }
@@ -377,8 +456,22 @@ impl<'a> View<'a> {
     }
 }
 
-/// A malformed certificate, an unknown critical extension or an extension that does not parse, in words.
+/// What in a chain not every client can use, in words.
 pub(super) fn unsupported(chain: &ChainFacts) -> Option<String> {
+    if let Some(defect) = defect(chain) {
+        return Some(defect);
+    }
+    let leaf = chain.leaf()?;
+    let odd = match &leaf.key {
+        PublicKey::Ec { curve, .. } => !matches!(curve.as_str(), "P-256" | "P-384"),
+        PublicKey::Dsa { .. } | PublicKey::Ed448 | PublicKey::Other(_) => true,
+        _ => false,
+    };
+    odd.then(|| format!("its key is of a kind that many clients do not take: {}", leaf.key_name()))
+}
+
+/// A malformed certificate, an unknown critical extension or an extension that does not parse.
+fn defect(chain: &ChainFacts) -> Option<String> {
     let served = || chain.certificates.iter().enumerate().filter(|(index, _)| chain.path.is_empty() || chain.path.contains(index));
     for (index, certificate) in served() {
         if let Some(why) = &certificate.malformed {
@@ -391,13 +484,7 @@ pub(super) fn unsupported(chain: &ChainFacts) -> Option<String> {
             return Some(format!("extension {oid} of {} does not parse", certificate.display_name()));
         }
     }
-    let leaf = chain.leaf()?;
-    let odd = match &leaf.key {
-        crate::tls::certificate::PublicKey::Ec { curve, .. } => !matches!(curve.as_str(), "P-256" | "P-384"),
-        crate::tls::certificate::PublicKey::Dsa { .. } | crate::tls::certificate::PublicKey::Ed448 | crate::tls::certificate::PublicKey::Other(_) => true,
-        _ => false,
-    };
-    odd.then(|| format!("its key is of a kind that many clients do not take: {}", leaf.key_name()))
+    None
 }
 
 /// A date.
@@ -421,166 +508,8 @@ pub(super) fn days_text(days: i64) -> String {
     }
 }
 
-/// What the client's reaction can mean, likeliest first. `None`: nothing about a certificate.
-fn candidates(reaction: Reaction) -> Option<&'static [Cause]> {
-    use Cause as C;
-    const GENERIC: &[Cause] = &[
-        C::ChainMisordered,
-        C::CertificateExpired,
-        C::CertificateNotYetValid,
-        C::CertificateRevoked,
-        C::CertificateWrongUsage,
-        C::CertificateConstraints,
-        C::CertificateWeakSignature,
-        C::CertificateWeakKey,
-        C::IntermediateExpired,
-        C::DefaultCertificate,
-        C::CertificateNameMismatch,
-        C::CertificateSelfSigned,
-        C::MustStapleMissing,
-        C::ChainTooLarge,
-        C::CertificateUnsupported,
-        C::ChainIncomplete,
-        C::CertificateUntrustedCa,
-    ];
-    // The same, but a chain is verified before its names are looked at (JSSE).
-    const UNKNOWN: &[Cause] = &[
-        C::ChainMisordered,
-        C::CertificateExpired,
-        C::CertificateNotYetValid,
-        C::CertificateRevoked,
-        C::CertificateConstraints,
-        C::CertificateUnsupported,
-        C::CertificateWrongUsage,
-        C::CertificateWeakSignature,
-        C::CertificateWeakKey,
-        C::IntermediateExpired,
-        C::DefaultCertificate,
-        C::CertificateSelfSigned,
-        C::CertificateNameMismatch,
-        C::MustStapleMissing,
-        C::ChainTooLarge,
-        C::ChainIncomplete,
-        C::CertificateUntrustedCa,
-    ];
-    Some(match reaction {
-        Reaction::Alert { code, .. } => match code {
-            40 => &[
-                C::ChainMisordered,
-                C::CertificateExpired,
-                C::CertificateNotYetValid,
-                C::CertificateWrongUsage,
-                C::CertificateConstraints,
-                C::CertificateWeakSignature,
-                C::CertificateWeakKey,
-            ],
-            42 | 49 => GENERIC,
-            43 => &[
-                C::CertificateWrongUsage,
-                C::CertificateUnsupported,
-                C::CertificateWeakKey,
-                C::CertificateWeakSignature,
-                C::CertificateConstraints,
-                C::ChainMisordered,
-            ],
-            44 => &[C::CertificateRevoked],
-            45 => &[C::CertificateExpired, C::IntermediateExpired, C::CertificateNotYetValid, C::CertificateRevoked],
-            46 => UNKNOWN,
-            48 => &[
-                C::DefaultCertificate,
-                C::ChainMisordered,
-                C::CertificateConstraints,
-                C::CertificateSelfSigned,
-                C::ChainIncomplete,
-                C::IntermediateExpired,
-                C::CertificateUntrustedCa,
-            ],
-            51 => &[C::ChainMisordered, C::CertificateWeakKey, C::CertificateWeakSignature],
-            71 => &[C::CertificateWeakKey, C::CertificateWeakSignature],
-            113 => &[C::CertificateRevoked, C::MustStapleMissing],
-            10 | 22 | 47 | 50 | 80 => &[C::ChainTooLarge],
-            _ => return None,
-        },
-        Reaction::HiddenAlert { .. } | Reaction::Left { .. } | Reaction::LeftAfter { .. } => GENERIC,
-        Reaction::WentOn => return None,
-    })
-}
-
-fn reaction(case: &Case<'_>) -> Reaction {
-    let handshake = case.handshake;
-    let answered = handshake.server_hello.is_some() || handshake.server_chain.is_some();
-    let warned = handshake.alerts.iter().any(|seen| seen.from == Side::Server && !seen.consequence);
-    if let Some(seen) = handshake.deciding_alert() {
-        if seen.from != Side::Client {
-            return Reaction::WentOn;
-        }
-        return match seen.alert {
-            // A certificate code speaks for itself even where the capture lacks the server's answer.
-            Some(alert) if matches!(alert.description.0, 42..=46 | 48) || answered => match alert.description.0 {
-                // An answer to the server's own warning is not about the certificate.
-                40 if warned => Reaction::WentOn,
-                0 | 90 => Reaction::Left { mark: seen.mark, reset: false },
-                code => Reaction::Alert { code, mark: seen.mark },
-            },
-            None if answered && handshake.hidden.client_alert_instead_of_finished => Reaction::HiddenAlert { mark: seen.mark },
-            // TLS 1.2: the type of the record says that it is one.
-            None if handshake.server_chain.is_some() && !handshake.is_tls13() => Reaction::HiddenAlert { mark: seen.mark },
-            _ => Reaction::WentOn,
-        };
-    }
-    match handshake.outcome {
-        Outcome::Closed | Outcome::Reset if handshake.stopped_by == StoppedBy::Client && answered => {
-            let flight = flight_end(case);
-            match (handshake.end, flight) {
-                // A client that waits is not one that refuses.
-                (Some(end), Some(flight)) if end.time.since(flight) <= PROMPT => {
-                    Reaction::Left { mark: end, reset: handshake.outcome == Outcome::Reset }
-                }
-                _ => Reaction::WentOn,
-            }
-        }
-        Outcome::Completed => left_after(case).unwrap_or(Reaction::WentOn),
-        _ => Reaction::WentOn,
-    }
-}
-
-/// When the server's flight was complete; `None` when it was not, or the client answered it.
-fn flight_end(case: &Case<'_>) -> Option<Timestamp> {
-    let handshake = case.handshake;
-    if handshake.is_tls13() {
-        if !handshake.hidden.server_flight_done && handshake.server_chain.is_none() {
-            return None;
-        }
-        return handshake.encrypted.server.last().map(|record| record.mark.time).or_else(|| Some(handshake.server_chain.as_ref()?.mark.time));
-    }
-    handshake.server_hello_done.map(|mark| mark.time).or_else(|| Some(handshake.server_chain.as_ref()?.mark.time))
-}
-
-/// The client completed the handshake and left at once, without having used it.
-fn left_after(case: &Case<'_>) -> Option<Reaction> {
-    let handshake = case.handshake;
-    if handshake.application_data.client.is_some() || handshake.application_records.client > 0 || handshake.resumption.is_some() {
-        return None;
-    }
-    if handshake.server_chain.is_none() {
-        // Browsers close a spare connection unused. Only a client with something to ask for, and no better connection, tells something.
-        let meant_to_ask = handshake.hello().is_some_and(|hello| hello.alpn().next().is_some()) && handshake.server_name().is_some();
-        if !meant_to_ask || case.knowledge.completed_same_name > 0 || handshake.tickets_seen == 0 {
-            return None;
-        }
-    }
-    let finished = handshake.finished.client?.max(handshake.finished.server?);
-    let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
-    let fin = client.fin.map(|(mark, _)| mark);
-    let reset = client.resets.first().map(|reset| reset.mark);
-    let alert = handshake.alerts.iter().find(|seen| seen.from == Side::Client && !seen.consequence).map(|seen| seen.mark);
-    let mark = [fin, reset, alert].into_iter().flatten().min()?;
-    let server_first = server.fin.is_some_and(|(end, _)| end < mark) || handshake.application_data.server.is_some_and(|data| data < mark);
-    (!server_first && mark.time.since(finished.time) <= PROMPT).then_some(Reaction::LeftAfter { mark, orderly: alert.is_some() })
-}
-
-/// A client that verifies needs no longer than this, revocation look-ups included.
-const PROMPT: Duration = Duration::from_secs(2);
+/// 2017-01-01, when browsers and libraries had begun to refuse SHA-1.
+const SHA1_REFUSED: Timestamp = Timestamp::from_parts(1_483_228_800, 0);
 
 /// A Certificate message of this size in bytes meets the limits of common stacks (32 KiB in JSSE, 64 KiB in Go, 100 KiB in OpenSSL).
 const LARGE_CHAIN: usize = 32 << 10;
@@ -594,29 +523,6 @@ const CERTIFICATE: u8 = 11;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const AT: Mark = Mark { frame: 1, time: Timestamp::from_nanos(0) };
-
-    fn means(code: u8) -> Vec<Cause> {
-        candidates(Reaction::Alert { code, mark: AT }).unwrap_or_default().to_vec()
-    }
-
-    #[test]
-    fn codes_mean_what_the_stacks_that_send_them_mean() {
-        assert_eq!(means(45).first(), Some(&Cause::CertificateExpired));
-        assert_eq!(means(44), [Cause::CertificateRevoked]);
-        assert!(!means(48).contains(&Cause::CertificateExpired) && means(48).last() == Some(&Cause::CertificateUntrustedCa));
-        // Go and GnuTLS say bad_certificate for everything.
-        assert!(means(42).contains(&Cause::CertificateUntrustedCa) && means(42).contains(&Cause::CertificateExpired));
-        assert!(means(20).is_empty() && means(70).is_empty() && means(112).is_empty());
-    }
-
-    #[test]
-    fn an_untrusted_authority_is_the_last_thing_to_blame() {
-        for code in [42, 46, 48] {
-            assert_eq!(means(code).last(), Some(&Cause::CertificateUntrustedCa), "{code}");
-        }
-    }
 
     #[test]
     fn moments_read_as_dates() {

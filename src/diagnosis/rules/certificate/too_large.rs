@@ -15,9 +15,15 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A path that drops large packets (path-mtu-black-hole): there the flight never arrives and nobody sends an alert.",
         check: "Count the certificates that the server sends and their size.",
         fix: &[
-            ("any server", "Serve the server's certificate and its intermediates only, not the authorities' bundle:\n$ grep -c 'BEGIN CERTIFICATE' <fullchain.pem>"),
+            (
+                "any server",
+                "Serve the server's certificate and its intermediates only, not the authorities' bundle:\n$ grep -c 'BEGIN CERTIFICATE' <fullchain.pem>",
+            ),
             ("many names", "Split them over several certificates, or use a wildcard."),
-            ("post-quantum signatures", "Such chains are an order of magnitude larger: raise the limits of both sides, and look at certificate compression (RFC 8879)."),
+            (
+                "post-quantum signatures",
+                "Such chains are an order of magnitude larger: raise the limits of both sides, and look at certificate compression (RFC 8879).",
+            ),
             ("OpenSSL clients", "SSL_CTX_set_max_cert_list raises the limit."),
             ("Java clients", "-Djdk.tls.maxHandshakeMessageSize=<bytes> and -Djdk.tls.maxCertificateChainLength=<count>."),
             ("Mbed TLS clients", "MBEDTLS_SSL_IN_CONTENT_LEN is 16384 by default, and messages are not joined over more than it."),
@@ -48,7 +54,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding.shown_by(part.mark, "Certificate message begins");
     }
     if matches!(standing, Standing::Chosen(_)) {
-        finding = finding.or_else(&[Cause::ServerCertificateRejected]).advise("Serve only the server's certificate and its intermediates, without root and without other authorities.");
+        finding = finding
+            .or_else(&[Cause::ServerCertificateRejected])
+            .advise("Serve only the server's certificate and its intermediates, without root and without other authorities.");
     }
     Some(finding)
 }

@@ -16,9 +16,18 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A usage that does not fit (certificate-wrong-usage) gives alert 43 as well. When the client's offer excludes the certificate's kind of key, the server gives up first: no-common-signature-algorithm, certificate-type-mismatch.",
         check: "Dump the certificate and look for `critical` and for the key's algorithm; parse it with a second tool.",
         fix: &[
-            ("critical extension", "Reissue with that extension not critical; only extensions of RFC 5280 may be critical if everybody is to use the certificate."),
-            ("kind of key", "Use ECDSA on P-256 or P-384, or RSA, for clients of all sorts; keep other keys for clients that are known to take them."),
-            ("encoding", "Issue again with an ordinary tool; common slips are a negative serial number, a non-DER length, a name constraint or a time in the wrong form."),
+            (
+                "critical extension",
+                "Reissue with that extension not critical; only extensions of RFC 5280 may be critical if everybody is to use the certificate.",
+            ),
+            (
+                "kind of key",
+                "Use ECDSA on P-256 or P-384, or RSA, for clients of all sorts; keep other keys for clients that are known to take them.",
+            ),
+            (
+                "encoding",
+                "Issue again with an ordinary tool; common slips are a negative serial number, a non-DER length, a name constraint or a time in the wrong form.",
+            ),
             ("openssl", "$ openssl x509 -in <cert.pem> -noout -text\n$ openssl asn1parse -in <cert.pem>"),
             ("Go", "`x509: unhandled critical extension` names no number: look for it in the dump."),
             ("Java", "`Certificate contains unsupported critical extensions: [<OID>]` names it."),

@@ -18,14 +18,23 @@ pub(super) const RULE: Rule = Rule {
                         Pinning in an application looks the same too: other clients of the same server succeed.",
         check: "Find out which root the chain needs, and whether the client has it. Many programs have a store of their own: Java, Node.js, Python's certifi, Firefox, containers without ca-certificates.",
         fix: &[
-            ("curl, openssl", "$ curl --cacert <root.pem> https://<name>/\n$ openssl s_client -connect <name>:443 -servername <name> -CAfile <root.pem> </dev/null"),
+            (
+                "curl, openssl",
+                "$ curl --cacert <root.pem> https://<name>/\n$ openssl s_client -connect <name>:443 -servername <name> -CAfile <root.pem> </dev/null",
+            ),
             ("Debian, Ubuntu", "$ cp <root.crt> /usr/local/share/ca-certificates/ && update-ca-certificates"),
             ("Red Hat family", "$ cp <root.pem> /etc/pki/ca-trust/source/anchors/ && update-ca-trust"),
-            ("Java", "$ keytool -importcert -cacerts -alias <name> -file <root.pem>\nOr point -Djavax.net.ssl.trustStore at a store that has it."),
+            (
+                "Java",
+                "$ keytool -importcert -cacerts -alias <name> -file <root.pem>\nOr point -Djavax.net.ssl.trustStore at a store that has it.",
+            ),
             ("Node.js", "NODE_EXTRA_CA_CERTS=<root.pem>, or the option `ca`; from 22 on --use-system-ca."),
             ("Python", "REQUESTS_CA_BUNDLE or SSL_CERT_FILE=<bundle.pem>; requests uses certifi, not the system's store."),
             ("Go", "SSL_CERT_FILE or SSL_CERT_DIR, or RootCAs in tls.Config."),
-            ("containers", "Install the package ca-certificates in the image, and the private root with it; distroless and scratch images have none."),
+            (
+                "containers",
+                "Install the package ca-certificates in the image, and the private root with it; distroless and scratch images have none.",
+            ),
             ("Kubernetes", "Mount the authority's ca.crt (cert-manager's trust-manager distributes bundles)."),
             ("nginx, HAProxy as client", "proxy_ssl_trusted_certificate, or `ca-file` on the server line."),
             ("behind an inspecting proxy", "Install the proxy's root at the client, or exempt this destination from inspection."),
@@ -51,9 +60,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     });
     let summary = match &root {
         Some((chain, root)) if chain.trust == Trust::Trusted => {
-            format!("The client does not trust the authority {root} behind the certificate of {}, though the store used here does: the client's store is older or smaller, or it pins", view.target())
+            format!(
+                "The client does not trust the authority {root} behind the certificate of {}, though the store used here does: the client's store is older or smaller, or it pins",
+                view.target()
+            )
         }
-        Some((_, root)) => format!("The certificate of {} leads to the authority {root}, which is in no store of public roots", view.target()),
+        Some((_, root)) => {
+            format!("The certificate of {} leads to the authority {root}, which the trust store used here does not hold", view.target())
+        }
         None => format!("The client does not know the authority behind the certificate of {}", view.target()),
     };
     let mut finding = view.finding(Cause::CertificateUntrustedCa, standing, &summary);

@@ -19,10 +19,16 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A small key (certificate-weak-key): OpenSSL sends the same alert for both. A server that finds no common signature algorithm for its key (no-common-signature-algorithm).",
         check: "Read the signature algorithm of every served certificate but the root.",
         fix: &[
-            ("any server", "Have the certificate reissued with SHA-256; the key may stay if it is large enough. If an intermediate is the weak one, serve its newer issue."),
+            (
+                "any server",
+                "Have the certificate reissued with SHA-256; the key may stay if it is large enough. If an intermediate is the weak one, serve its newer issue.",
+            ),
             ("own authority with openssl", "default_md = sha256 in the ca section of openssl.cnf, or `-sha256` on the command line."),
             ("Microsoft AD CS", "$ certutil -setreg ca\\csp\\CNGHashAlgorithm SHA256\nThen restart the service and reissue."),
-            ("device that cannot be changed, OpenSSL clients", "Security level 0 accepts SHA-1 for this one connection: `-cipher DEFAULT@SECLEVEL=0`. MD5 as well, but nothing should depend on it."),
+            (
+                "device that cannot be changed, OpenSSL clients",
+                "Security level 0 accepts SHA-1 for this one connection: `-cipher DEFAULT@SECLEVEL=0`. MD5 as well, but nothing should depend on it.",
+            ),
             ("Java clients", "jdk.certpath.disabledAlgorithms lists MD5 and SHA1 (jdkCA & usage TLSServer)."),
             ("Go clients", "Removed for good: GODEBUG=x509sha1=1 worked up to Go 1.23 only."),
         ],
@@ -39,7 +45,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let standing = view.standing(Cause::CertificateWeakSignature)?;
     let chain = view.chain?;
     let weak = chain.certificate(*chain.weak_signatures.first()?)?;
-    let summary = format!("In the chain of {}, {} is signed with {}, which clients refuse", view.target(), weak.display_name(), weak.signature);
+    let summary = if view.leaf().is_some_and(|leaf| leaf.sha256 == weak.sha256) {
+        format!("{} is signed with {}, which clients refuse", view.certificate(), weak.signature)
+    } else {
+        format!(
+            "In the chain of {}, the authority {} is signed with {}, which clients refuse",
+            view.target(),
+            weak.display_name(),
+            weak.signature
+        )
+    };
     let mut finding = view.finding(Cause::CertificateWeakSignature, standing, &summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding

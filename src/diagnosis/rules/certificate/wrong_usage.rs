@@ -16,10 +16,19 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "unsupported_certificate (43) also stands for a kind of key that the client does not know. An authority above can restrict its subordinates' uses as well; that shows in the authority's certificate.",
         check: "Read both extensions of the served certificate, and those of the authorities above it.",
         fix: &[
-            ("any authority", "Issue the certificate again from a server template: keyUsage digitalSignature (and keyEncipherment for RSA), extendedKeyUsage serverAuth, with clientAuth only where it is used for both."),
-            ("openssl", "$ openssl x509 -in <cert.pem> -noout -purpose\nIn the extension file: `keyUsage=critical,digitalSignature,keyEncipherment` and `extendedKeyUsage=serverAuth`."),
+            (
+                "any authority",
+                "Issue the certificate again from a server template: keyUsage digitalSignature (and keyEncipherment for RSA), extendedKeyUsage serverAuth, with clientAuth only where it is used for both.",
+            ),
+            (
+                "openssl",
+                "$ openssl x509 -in <cert.pem> -noout -purpose\nIn the extension file: `keyUsage=critical,digitalSignature,keyEncipherment` and `extendedKeyUsage=serverAuth`.",
+            ),
             ("Microsoft AD CS", "Use the Web Server template or a copy of it, not User or Computer (client) templates."),
-            ("Kubernetes with cert-manager", "Set spec.usages of the Certificate to `server auth` (with `digital signature` and `key encipherment`); the default is without extended usages other than server auth."),
+            (
+                "Kubernetes with cert-manager",
+                "Set spec.usages of the Certificate to `server auth` (with `digital signature` and `key encipherment`); the default is without extended usages other than server auth.",
+            ),
             ("Java", "$ keytool -gencert -alias <ca> -ext ku:c=dig,keyEncipherment -ext eku=serverAuth -infile <csr> -outfile <cert>"),
             ("Go", "ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} in the template."),
         ],
@@ -31,9 +40,12 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateWrongUsage)?;
-    let summary = match view.chain.and_then(|chain| chain.usage_fault.as_ref().zip(chain.leaf())) {
-        Some((fault, leaf)) => format!("The certificate of {} ({}) may not serve a server: {fault}", view.target(), leaf.display_name()),
-        None => format!("The client does not accept the certificate of {} for a server, most often because its extendedKeyUsage lacks serverAuth", view.target()),
+    let summary = match view.chain.and_then(|chain| chain.usage_fault.as_ref()) {
+        Some(fault) => format!("{} may not serve a server: {fault}", view.certificate()),
+        None => format!(
+            "The client does not accept the certificate of {} for a server, most often because its extendedKeyUsage lacks serverAuth",
+            view.target()
+        ),
     };
     let mut finding = view.finding(Cause::CertificateWrongUsage, standing, &summary);
     if matches!(standing, Standing::Chosen(_)) {

@@ -54,7 +54,7 @@ struct Fate {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.failed_over_tcp() || !view.hello_begun() || !view.hello_is_split() || view.answer_begun() {
+    if !view.is_stuck(case.policy) || !view.hello_begun() || !view.hello_is_split() || view.answer_begun() {
         return None;
     }
     // A server that has taken such a hello is cleared, and so is the path to it.

@@ -53,7 +53,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if !view.failed_over_tcp() {
+    if !view.failed_over_tcp() && !view.nearly_stalled(case.policy) {
         return None;
     }
     Side::BOTH

@@ -39,7 +39,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.failed_over_tcp() || !view.hello_begun() || facts.deciding_alert().is_some() {
+    if !view.is_stuck(case.policy) || !view.hello_begun() || facts.deciding_alert().is_some() {
         return None;
     }
     let awaited = view.awaited().filter(|awaited| awaited.side == Side::Client)?;

@@ -17,6 +17,8 @@ mod server_silent;
 mod server_slow;
 mod server_stalled;
 mod server_timeout;
+#[cfg(test)]
+mod tests;
 
 /// The family's rules; earlier wins a tie.
 pub const RULES: &[&Rule] = &[

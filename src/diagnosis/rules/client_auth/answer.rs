@@ -1,0 +1,248 @@
+//! What all rules of the family share: what the client answered to the request for a certificate, and how the server took it.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::chain::ChainFacts;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
+use crate::flow::Side;
+use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
+use crate::time::{Mark, Timestamp};
+use crate::tls::registry::AlertDescription;
+
+/// What the client answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It had no certificate: an empty Certificate message, or the alert `no_certificate` of SSL 3.0.
+    Nothing,
+    /// It sent a certificate.
+    Sent,
+}
+
+/// How the server took it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reaction {
+    /// It sent an alert that can be read.
+    Alert { code: u8, mark: Mark },
+    /// It sent an alert that cannot be read.
+    HiddenAlert { mark: Mark },
+    /// It closed or reset without an alert.
+    Left { mark: Mark, reset: bool },
+    /// It went on.
+    WentOn,
+}
+
+/// A handshake from the client certificate's point of view.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    pub(super) case: &'a Case<'a>,
+    pub(super) answer: Answer,
+    /// Where the answer was seen, when it was in clear or decrypted.
+    pub(super) answered_at: Option<Mark>,
+    pub(super) reaction: Reaction,
+    /// The client's chain, when it is visible.
+    pub(super) chain: Option<&'a ChainFacts>,
+}
+
+impl<'a> View<'a> {
+    /// `None`: the server did not ask, or the client never answered.
+    pub(super) fn new(case: &'a Case<'a>) -> Option<Self> {
+        let handshake = case.handshake;
+        let refused = handshake.alerts.iter().find(|seen| {
+            seen.from == Side::Client
+                && seen.alert.is_some_and(|alert| alert.description.0 == NO_CERTIFICATE)
+                && handshake.certificate_request.is_some()
+        });
+        let (answer, answered_at) = match &handshake.client_chain {
+            Some(chain) if chain.what.certificates.is_empty() => (Answer::Nothing, Some(chain.mark)),
+            Some(chain) => (Answer::Sent, Some(chain.mark)),
+            None if handshake.hidden.client_certificate_empty => {
+                (Answer::Nothing, handshake.encrypted.client.first().map(|record| record.mark))
+            }
+            None if handshake.hidden.client_certificate_sent => {
+                (Answer::Sent, handshake.encrypted.client.first().map(|record| record.mark))
+            }
+            None => (Answer::Nothing, Some(refused?.mark)),
+        };
+        let after = |mark: Mark| answered_at.is_none_or(|answered| mark >= answered);
+        let reaction = reaction(case, &after);
+        Some(Self { case, answer, answered_at, reaction, chain: case.client_chain.filter(|_| answer == Answer::Sent) })
+    }
+
+    /// The cause that explains how the server took the answer.
+    pub(super) fn choose(&self) -> Option<(Cause, Confidence)> {
+        use Confidence::{Certain, Likely, Strong};
+        let code = match self.reaction {
+            Reaction::Alert { code, .. } => Some(code),
+            Reaction::HiddenAlert { .. } | Reaction::Left { .. } => None,
+            Reaction::WentOn => return None,
+        };
+        if self.answer == Answer::Nothing {
+            return match code {
+                Some(116 | 41) => Some((Cause::ClientCertificateMissing, Certain)),
+                // Everything that servers are known to say for want of a certificate.
+                Some(40 | 42 | 43 | 46 | 47 | 48 | 49 | 50 | 10 | 80) | None => Some((Cause::ClientCertificateMissing, Strong)),
+                Some(_) => None,
+            };
+        }
+        let expired = self.chain.is_some_and(ChainFacts::leaf_expired);
+        let unusable = self.chain.is_some_and(|chain| !chain.usage_ok);
+        let foreign = self.issuer_not_asked_for().is_some();
+        Some(match code {
+            Some(45) if self.chain.is_some() && !expired => (Cause::ClientCertificateExpired, Likely),
+            Some(45) => (Cause::ClientCertificateExpired, if expired { Certain } else { Strong }),
+            Some(44) => (Cause::ClientCertificateRevoked, Strong),
+            Some(43) if unusable => (Cause::ClientCertificateWrongUsage, Certain),
+            Some(43) if self.chain.is_none() => (Cause::ClientCertificateWrongUsage, Likely),
+            Some(48) => (Cause::ClientCertificateUntrusted, Strong),
+            Some(40 | 42 | 43 | 46 | 116) | None => {
+                if expired {
+                    (Cause::ClientCertificateExpired, Strong)
+                } else if unusable {
+                    (Cause::ClientCertificateWrongUsage, Strong)
+                } else if foreign {
+                    (Cause::ClientCertificateUntrusted, Strong)
+                } else if self.chain.is_some_and(|chain| !chain.leaf_not_yet_valid()) && matches!(code, Some(42 | 46)) {
+                    (Cause::ClientCertificateUntrusted, Likely)
+                } else {
+                    (Cause::ClientCertificateRejected, if matches!(self.reaction, Reaction::Left { .. }) { Likely } else { Strong })
+                }
+            }
+            Some(47 | 50 | 51 | 80) => (Cause::ClientCertificateRejected, Likely),
+            Some(_) => return None,
+        })
+    }
+
+    /// How sure, if this cause explains the end.
+    pub(super) fn chosen(&self, cause: Cause) -> Option<Confidence> {
+        self.choose().filter(|(chosen, _)| *chosen == cause).map(|(_, confidence)| confidence)
+    }
+
+    /// The client's issuer, when the server named the authorities it accepts and it is not among them.
+    pub(super) fn issuer_not_asked_for(&self) -> Option<String> {
+        let request = &self.case.handshake.certificate_request.as_ref()?.what;
+        if request.authorities.is_empty() || request.authorities.len() < request.authorities_total {
+            return None;
+        }
+        let chain = self.chain?;
+        let wanted: Vec<Vec<String>> = request.authorities.iter().map(|name| parts(name)).collect();
+        let named = |index: &usize| {
+            chain
+                .certificate(*index)
+                .is_some_and(|certificate| wanted.contains(&parts(&certificate.issuer)) || wanted.contains(&parts(&certificate.subject)))
+        };
+        let leaf = chain.leaf()?;
+        (!chain.path.iter().any(named)).then(|| leaf.issuer.clone())
+    }
+
+    /// Host name, or address and port, of the server.
+    pub(super) fn target(&self) -> String {
+        self.case.handshake.server_name().unwrap_or_else(|| self.case.handshake.server.to_string())
+    }
+
+    /// The client's certificate in a sentence: its name where it is visible.
+    pub(super) fn certificate(&self) -> String {
+        match self.chain.and_then(ChainFacts::leaf) {
+            Some(leaf) => format!("The client's certificate {}", leaf.display_name()),
+            None => "The client's certificate".to_owned(),
+        }
+    }
+
+    fn reaction_clause(&self) -> String {
+        match self.reaction {
+            Reaction::Alert { code, .. } => format!("the server answered with alert {} ({code})", AlertDescription(code)),
+            Reaction::HiddenAlert { .. } => "the server answered with an encrypted alert".to_owned(),
+            Reaction::Left { reset: true, .. } => "the server reset the connection".to_owned(),
+            Reaction::Left { reset: false, .. } => "the server closed the connection without an alert".to_owned(),
+            Reaction::WentOn => "the server went on".to_owned(),
+        }
+    }
+
+    /// A finding with the frames that show it. `summary` ends without a full stop; what the server did is added.
+    pub(super) fn finding(&self, cause: Cause, confidence: Confidence, summary: &str) -> Finding {
+        let handshake = self.case.handshake;
+        let mut finding = Finding::new(cause, confidence, format!("{summary}; {}.", self.reaction_clause()));
+        if let Some(request) = &handshake.certificate_request {
+            finding = finding.shown_by(request.mark, "server asked for a client certificate (CertificateRequest)");
+        }
+        if let Some(mark) = self.answered_at {
+            let encrypted = handshake.client_chain.is_none();
+            let what = match (self.answer, self.chain.and_then(ChainFacts::leaf)) {
+                (Answer::Nothing, _) if encrypted => "client sent an encrypted record of the size of an empty Certificate".to_owned(),
+                (Answer::Nothing, _) => "client answered with an empty Certificate message".to_owned(),
+                (Answer::Sent, Some(leaf)) => {
+                    format!(
+                        "client sent {}, issued by {}, valid from {} to {}",
+                        leaf.display_name(),
+                        leaf.issuer,
+                        day(leaf.not_before),
+                        day(leaf.not_after)
+                    )
+                }
+                (Answer::Sent, None) => "client sent records of the size of a Certificate and a CertificateVerify".to_owned(),
+            };
+            finding = finding.shown_by(mark, what);
+        }
+        match self.reaction {
+            Reaction::Alert { code, mark } => finding.shown_by(mark, format!("server sent alert {} ({code})", AlertDescription(code))),
+            Reaction::HiddenAlert { mark } => {
+                finding.shown_by(mark, "server sent an encrypted record of an alert's size, and no ticket or data")
+            }
+            Reaction::Left { mark, reset } => {
+                finding.shown_by(mark, if reset { "server sent RST" } else { "server sent FIN without an alert" })
+            }
+            Reaction::WentOn => return finding.weight(Weight::Note),
+        }
+        .stopped_by(StoppedBy::Server)
+    }
+}
+
+/// A date.
+pub(super) fn day(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    text.split_once('T').map_or_else(|| text.clone(), |(day, _)| day.to_owned())
+}
+
+/// The parts of a readable name in an order that does not depend on who wrote it.
+fn parts(name: &str) -> Vec<String> {
+    let mut parts: Vec<String> =
+        name.split([',', '/']).map(|part| part.replace(' ', "").to_ascii_lowercase()).filter(|part| !part.is_empty()).collect();
+    parts.sort();
+    parts
+}
+
+fn reaction(case: &Case<'_>, after: &dyn Fn(Mark) -> bool) -> Reaction {
+    let handshake = case.handshake;
+    let end = handshake.end;
+    let of_server = |seen: &&AlertSeen| seen.from == Side::Server && !seen.consequence && after(seen.mark);
+    let by_server = handshake.stopped_by == StoppedBy::Server;
+    let alert = handshake.deciding_alert().filter(of_server).or_else(|| {
+        handshake.alerts.iter().filter(of_server).find(|seen| by_server && handshake.outcome == Outcome::Alerted && Some(seen.mark) == end)
+    });
+    if let Some(seen) = alert {
+        return match seen.alert {
+            Some(alert) if alert.description.0 == 0 => Reaction::Left { mark: seen.mark, reset: false },
+            Some(alert) => Reaction::Alert { code: alert.description.0, mark: seen.mark },
+            None => Reaction::HiddenAlert { mark: seen.mark },
+        };
+    }
+    match (handshake.outcome, end) {
+        (Outcome::Closed | Outcome::Reset, Some(mark)) if by_server && after(mark) => {
+            Reaction::Left { mark, reset: handshake.outcome == Outcome::Reset }
+        }
+        _ => Reaction::WentOn,
+    }
+}
+
+/// `no_certificate`, of SSL 3.0.
+const NO_CERTIFICATE: u8 = 41;
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn names_are_compared_whatever_their_order() {
+        assert_eq!(parts("CN=Test CA, O=Example"), parts("O=Example,CN=Test CA"));
+        assert_eq!(parts("/O=Example/CN=Test CA"), parts("CN=Test CA, O=Example"));
+        assert_ne!(parts("CN=Test CA"), parts("CN=Test CA 2"));
+    }
+}

@@ -1,0 +1,87 @@
+//! `dh-too-small`.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::registry::AlertDescription as A;
+
+use super::offer;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::DhTooSmall,
+    title: "the server's Diffie-Hellman prime is too small for the client",
+    page: Page {
+        meaning: "The server chose a DHE suite and sent a prime that the client holds too small to be safe. OpenSSL at security level 2 wants 2048 bits, at level 1 and most other clients 1024; 512 bits (Logjam) nobody takes.",
+        recognised: "The ServerKeyExchange of TLS 1.2 and below shows the prime. It has fewer than 2048 bits, and the client answers with an alert (OpenSSL handshake_failure, JSSE insufficient_security or handshake_failure, NSS illegal_parameter or handshake_failure) or closes.",
+        confused_with: "A certificate that the client dislikes stands in the same flight; certificate alerts have other codes.",
+        check: "The size of the prime:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_2 -cipher kDHE </dev/null | grep 'Server Temp Key'",
+        fix: &[
+            ("the server, in general", "Prefer ECDHE and drop DHE, or use the groups ffdhe2048 and larger."),
+            ("nginx", "openssl dhparam -out dh.pem 2048, then ssl_dhparam dh.pem; without ssl_dhparam nginx offers no DHE at all."),
+            (
+                "Apache",
+                "2.4.7 and later fit the prime to the certificate's key; older ones need 2048-bit parameters appended to SSLCertificateFile.",
+            ),
+            ("HAProxy", "tune.ssl.default-dh-param 2048, or ssl-dh-param-file."),
+            ("Java server", "-Djdk.tls.ephemeralDHKeySize=2048 (Java 8; newer ones do so by default)."),
+            ("Postfix, Dovecot", "smtpd_tls_dh1024_param_file with 2048 bits; ssl_dh with 2048 bits."),
+            (
+                "the client, as a stop-gap",
+                "Leave DHE out: --ciphers 'DEFAULT:!DHE' for curl, or lower the security level for this server: DEFAULT:@SECLEVEL=1. In Java jdk.tls.disabledAlgorithms has DH keySize < 1024.",
+            ),
+        ],
+        references: &["RFC 7919", "RFC 9325 section 4.1", "weakdh.org (Logjam)"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let exchange = handshake.server_key_exchange.as_ref()?;
+    let bits = exchange.what.dh_bits.filter(|bits| *bits < ENOUGH_BITS)?;
+    let shown = format!("ServerKeyExchange with a DH prime of {bits} bits");
+    if handshake.outcome == Outcome::Completed {
+        let note = Finding::new(
+            Cause::DhTooSmall,
+            Confidence::Certain,
+            format!("The server uses a Diffie-Hellman prime of {bits} bits; 2048 are due."),
+        );
+        return Some(note.weight(Weight::Note).shown_by(exchange.mark, shown));
+    }
+    if !handshake.outcome.failed() || handshake.client_key_exchange.is_some() {
+        return None;
+    }
+    let alert = offer::alert_from(case, Side::Client);
+    let confidence = match alert.map(|(_, description)| description) {
+        Some(A::HANDSHAKE_FAILURE | A::INSUFFICIENT_SECURITY | A::ILLEGAL_PARAMETER) if bits <= WEAK_BITS => Confidence::Certain,
+        Some(A::HANDSHAKE_FAILURE | A::INSUFFICIENT_SECURITY | A::ILLEGAL_PARAMETER) => Confidence::Strong,
+        Some(A::INTERNAL_ERROR | A::DECRYPT_ERROR | A::DECODE_ERROR | A::UNEXPECTED_MESSAGE) if bits <= WEAK_BITS => Confidence::Strong,
+        None if handshake.stopped_by == StoppedBy::Client && handshake.deciding_alert().is_none() => Confidence::Likely,
+        _ => return None,
+    };
+    let summary = format!("The server {} uses a Diffie-Hellman prime of {bits} bits, too small for the client.", offer::server(case));
+    let mut finding = Finding::new(Cause::DhTooSmall, confidence, summary).shown_by(exchange.mark, shown);
+    if let Some((seen, description)) = alert {
+        finding = finding.shown_by(seen.mark, format!("client sent alert {}", offer::spoken(description)));
+    }
+    if confidence == Confidence::Likely {
+        finding = finding.or_else(&[Cause::ServerCertificateRejected, Cause::ClientAborted]);
+    }
+    Some(
+        finding
+            .advise("Let the server prefer ECDHE, or give it a DH group of 2048 bits or more.")
+            .advise("See the size it uses:")
+            .advise(remedy::s_client(handshake, "-tls1_2 -cipher kDHE:@SECLEVEL=0"))
+            .advise("Until then, keep the client from DHE:")
+            .advise(remedy::curl(handshake, "--ciphers 'DEFAULT:!DHE'")),
+    )
+}
+
+/// What current stacks ask for (OpenSSL at security level 2).
+const ENOUGH_BITS: u32 = 2048;
+
+/// What every stack refuses, or has refused for years.
+const WEAK_BITS: u32 = 1024;

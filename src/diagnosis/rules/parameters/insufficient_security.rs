@@ -1,0 +1,69 @@
+//! `insufficient-security`.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::flow::Side;
+use crate::tls::registry::AlertDescription;
+
+use super::offer;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::InsufficientSecurity,
+    title: "a side found the other's offer too weak",
+    page: Page {
+        meaning: "The sender of the alert wants stronger parameters than the peer offers or chose: ciphers, key sizes, versions, extended master secret. It does not say which.",
+        recognised: "Alert insufficient_security, and nothing in the capture that says more: no small DH prime, no offer of weak suites only.",
+        confused_with: "Where the offer is visibly weak, no-common-cipher, dh-too-small or extended-master-secret-required say it in so many words.",
+        check: "The policy of the side that sent the alert, and its log. Compare the offer with what it accepts:\n\n$ testssl.sh <host>:<port>",
+        fix: &[
+            (
+                "the side that was refused",
+                "Offer TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, keys of 2048 bits (RSA) or 256 bits (EC) and extended master secret.",
+            ),
+            ("OpenSSL", "Compare the security levels of both sides (@SECLEVEL in the cipher string, MinProtocol)."),
+            ("RHEL, Fedora", "update-crypto-policies --show, on both sides."),
+            ("Java", "jdk.tls.disabledAlgorithms on both sides."),
+            ("GnuTLS", "The priority string: %PROFILE_MEDIUM and stricter refuse keys below 2048 bits."),
+        ],
+        references: &["RFC 8446 section 6.2", "RFC 9325"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let seen = handshake.deciding_alert().filter(|_| handshake.outcome.failed())?;
+    let alert = seen.alert?.description;
+    if alert != AlertDescription::INSUFFICIENT_SECURITY {
+        return None;
+    }
+    let mut finding = match (seen.from, offer::refusal(case)) {
+        (Side::Server, Some(refusal)) => {
+            let suspects = offer::suspects(refusal.hello, case.knowledge);
+            // Below TLS 1.3 a hello without extended master secret has a reason of its own.
+            let bound = refusal.hello.extended_master_secret() || refusal.hello.highest_version().is_tls13();
+            let confidence = if suspects.is_empty() && bound { Confidence::Strong } else { Confidence::Likely };
+            let summary = format!("The server {} finds the client's offer too weak, and does not say why.", offer::server(case));
+            let offered = format!("client offers {} with {}", offer::versions(refusal.hello), suites(&refusal));
+            let finding = refusal.finding(Cause::InsufficientSecurity, confidence, summary, offered);
+            suspects.iter().fold(finding, |finding, suspect| finding.or_else(&[suspect.cause]))
+        }
+        (from, _) => {
+            let summary = format!("The {from} finds the other side's parameters too weak, and does not say which.");
+            Finding::new(Cause::InsufficientSecurity, Confidence::Likely, summary)
+                .shown_by(seen.mark, format!("{from} sent alert {}", offer::spoken(alert)))
+        }
+    };
+    finding = finding.or_else(&[Cause::NoCommonCipher]);
+    Some(
+        finding
+            .advise(format!("Look into the {}'s policy and log, and offer it TLS 1.3 or ECDHE with AES-GCM.", seen.from))
+            .advise(remedy::s_client(handshake, "-tls1_3")),
+    )
+}
+
+fn suites(refusal: &offer::Refusal<'_>) -> String {
+    offer::listed(refusal.hello.cipher_suites().filter(|suite| !suite.is_grease() && !suite.is_signal()))
+}

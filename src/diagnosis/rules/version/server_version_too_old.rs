@@ -1,0 +1,129 @@
+//! `server-version-too-old`.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rules::parameters::offer;
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ServerVersionTooOld,
+    title: "the server speaks only protocol versions that the client no longer accepts",
+    page: Page {
+        meaning: "The server's newest version is older than the oldest one the client accepts. Either the server chose that version and the client refused it, or the client offered only newer ones and the server found none it knows.",
+        recognised: "A ServerHello with a version below what supported_versions lists, or one that the client answers with alert protocol_version: certain. A ServerHello of TLS 1.1 or older that the client answers with handshake_failure, illegal_parameter, internal_error or by closing: likely. A ClientHello that offers only TLS 1.3 and is answered with protocol_version: the server lacks TLS 1.3.",
+        confused_with: "A client that aborts right after the server's flight may dislike the certificate rather than the version; certificate alerts say so. A ServerHello changed on its way would look the same, and break the Finished later.",
+        check: "The newest version that the server knows:\n\n$ openssl s_client -connect <host>:<port> -servername <name> </dev/null | grep -E 'Protocol|New,'",
+        fix: &[
+            ("the server, in general", "Update its TLS library and allow TLS 1.2 and 1.3. That is the lasting repair."),
+            ("OpenSSL", "TLS 1.2 needs 1.0.1, TLS 1.3 needs 1.1.1. Look for MaxProtocol in openssl.cnf."),
+            (
+                "nginx",
+                "ssl_protocols TLSv1.2 TLSv1.3; in the default server of that address too: nginx takes the protocols from there before it knows the name.",
+            ),
+            ("Apache", "SSLProtocol -all +TLSv1.2 +TLSv1.3."),
+            ("HAProxy", "Remove ssl-max-ver and no-tlsv13 from the bind line and from ssl-default-bind-options."),
+            ("Java", "Remove jdk.tls.server.protocols or add TLSv1.3 to it; Java 8u261 and 11 know TLS 1.3."),
+            ("Go", "Remove tls.Config.MaxVersion."),
+            ("Node.js", "Remove maxVersion and --tls-max-v1.2."),
+            ("Kubernetes ingress-nginx", "ssl-protocols: \"TLSv1.2 TLSv1.3\" in the controller's ConfigMap."),
+            (
+                "the client, as a stop-gap",
+                "Let it accept the older version, for this server only: curl --tlsv1.0 --ciphers DEFAULT:@SECLEVEL=0, or MinProtocol in a private openssl.cnf.",
+            ),
+        ],
+        references: &["RFC 8446 section 4.2.1", "RFC 5246 appendix E.1", "RFC 8996 (TLS 1.0 and 1.1 deprecated)"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    chosen(case).or_else(|| lacking(case))
+}
+
+/// The server chose a version that the client refuses.
+fn chosen(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let answer = handshake.server_hello.as_ref()?;
+    let hello = handshake.hello()?;
+    let version = answer.what.version();
+    if !handshake.outcome.failed() || version.name().is_none() || version.is_tls13() || version.rank() > hello.highest_version().rank() {
+        return None;
+    }
+    let below = hello.lowest_version().is_some_and(|lowest| version.rank() < lowest.rank());
+    let by_client = handshake.stopped_by == StoppedBy::Client && handshake.client_key_exchange.is_none();
+    let old = version.rank() <= ProtocolVersion::TLS11.rank();
+    let alert = offer::alert_from(case, Side::Client);
+    let confidence = match alert.map(|(_, description)| description) {
+        Some(A::PROTOCOL_VERSION) => Confidence::Certain,
+        _ if below => Confidence::Strong,
+        Some(A::HANDSHAKE_FAILURE | A::ILLEGAL_PARAMETER | A::INTERNAL_ERROR | A::INSUFFICIENT_SECURITY) if old => Confidence::Likely,
+        None if old && by_client && handshake.deciding_alert().is_none() => Confidence::Likely,
+        _ => return None,
+    };
+    let reaction =
+        alert.map_or_else(|| "ended the handshake".to_owned(), |(_, description)| format!("sent alert {}", offer::spoken(description)));
+    let summary =
+        format!("The server {} chose {}, which the client does not accept; the client {reaction}.", offer::server(case), version.spoken());
+    let mut finding =
+        Finding::new(Cause::ServerVersionTooOld, confidence, summary).shown_by(answer.mark, format!("server chose {}", version.spoken()));
+    if let Some(asked) = handshake.last_hello().filter(|_| hello.lists_versions()) {
+        finding = finding.shown_by(asked.mark, format!("client offers {}", offer::versions(hello)));
+    }
+    if let Some((seen, description)) = alert {
+        finding = finding.shown_by(seen.mark, format!("client sent alert {}", offer::spoken(description)));
+    }
+    if confidence <= Confidence::Likely {
+        finding = finding.or_else(&[Cause::ServerCertificateRejected, Cause::NoCommonVersion]);
+    }
+    Some(
+        finding
+            .advise(format!("Update the server: {} is deprecated. It needs TLS 1.2 or 1.3.", version.spoken()))
+            .advise("See what it accepts:")
+            .advise(remedy::s_client(handshake, "-tls1_2")),
+    )
+}
+
+/// The client offers TLS 1.3 only, and the server refuses the hello.
+fn lacking(case: &Case<'_>) -> Option<Finding> {
+    let refusal = offer::refusal(case)?;
+    let hello = refusal.hello;
+    let lowest = hello.lowest_version()?;
+    if !lowest.is_tls13() || !offer::grave_defects(hello).is_empty() {
+        return None;
+    }
+    let known = &case.knowledge.versions;
+    let has13 = known.iter().any(|version| version.is_tls13());
+    let only_older = !known.is_empty() && !has13;
+    let narrow = !offer::suspects(hello, case.knowledge).is_empty();
+    let confidence = match refusal.alert {
+        Some(A::PROTOCOL_VERSION) if !has13 => Confidence::Certain,
+        Some(A::PROTOCOL_VERSION) => Confidence::Likely,
+        _ if only_older => Confidence::Strong,
+        Some(A::HANDSHAKE_FAILURE) if !has13 && !narrow => Confidence::Likely,
+        _ => return None,
+    };
+    let answer = refusal.alert.map_or_else(|| "closed the connection".to_owned(), |alert| format!("sent alert {}", offer::spoken(alert)));
+    let summary = format!(
+        "The client offers {} and the server {} does not know it: the server {answer}.",
+        offer::versions(hello),
+        offer::server(case)
+    );
+    let mut finding = refusal.finding(Cause::ServerVersionTooOld, confidence, summary, format!("client offers {}", offer::versions(hello)));
+    if only_older {
+        finding = finding.noting(format!("this server chose {} for others", offer::listed(known.iter().map(|version| version.spoken()))));
+    }
+    if confidence < Confidence::Strong {
+        finding = finding.or_else(&[Cause::NoCommonGroup, Cause::HandshakeFailure]);
+    }
+    Some(
+        finding
+            .or_else(&[Cause::NoCommonVersion])
+            .advise("Enable TLS 1.3 at the server, or let the client offer TLS 1.2 as well.")
+            .advise("Confirm what the server accepts:")
+            .advise(remedy::s_client(case.handshake, "-tls1_2")),
+    )
+}

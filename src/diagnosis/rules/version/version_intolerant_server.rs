@@ -1,0 +1,68 @@
+//! `version-intolerant-server`.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rules::parameters::offer;
+use crate::handshake::facts::Outcome;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::VersionIntolerantServer,
+    title: "the server fails on newer versions and works with older ones",
+    page: Page {
+        meaning: "A server must answer a hello that offers more than it knows with the best version it has. This one fails instead: it closes, resets or sends an alert, and the same client succeeds when it offers less. The bug lies in the server's TLS library or in a device in front of it.",
+        recognised: "A handshake refused or dropped straight after the ClientHello, and within some seconds another one of the same client with the same server that offers a lower highest version and completes.",
+        confused_with: "A middlebox that drops TLS 1.3 (then its reset or silence may betray itself by TTL or timing, and other servers behind it are hit as well); a hello that became too large for a device (split-client-hello), as a lower version often makes a smaller hello.",
+        check: "The same request with and without the newer version:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_3 </dev/null\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_2 </dev/null",
+        fix: &[
+            ("the server, in general", "Update its TLS library or firmware; put a current proxy in front of what cannot be updated."),
+            ("F5 BIG-IP, older load balancers", "Known for hellos of 256 to 511 bytes and for unknown versions: update."),
+            (
+                "the client, as a stop-gap",
+                "Limit the version for this server only: curl --tls-max 1.2, -Djdk.tls.client.protocols=TLSv1.2, tls.Config.MaxVersion in Go.",
+            ),
+        ],
+        references: &["RFC 8446 section 4.1.2 and appendix D.1", "RFC 7685 (hellos of 256 to 511 bytes)"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    if handshake.server_hello.is_some() || !handshake.outcome.failed() {
+        return None;
+    }
+    let hello = handshake.last_hello()?;
+    let highest = hello.what.highest_version();
+    let worked = case.knowledge.related.iter().find(|other| {
+        let lower = other.highest_version.is_some_and(|version| version.rank() > 0 && version.rank() < highest.rank());
+        other.same_endpoint && lower && other.outcome == Outcome::Completed && other.server_name == handshake.server_name()
+    })?;
+    let lower = worked.highest_version?.spoken();
+    let refused = offer::refusal(case);
+    let confidence = if refused.is_some() { Confidence::Strong } else { Confidence::Likely };
+    let end = match refused.as_ref().map(|refusal| refusal.alert) {
+        Some(Some(alert)) => format!("answered with alert {}", offer::spoken(alert)),
+        Some(None) => "closed the connection".to_owned(),
+        None => "did not answer".to_owned(),
+    };
+    let summary = format!(
+        "Offered {}, the server {} {end}; offered {lower} by the same client, it completed.",
+        highest.spoken(),
+        offer::server(case)
+    );
+    let mut finding = Finding::new(Cause::VersionIntolerantServer, confidence, summary)
+        .shown_by(hello.mark, format!("client offers {}", offer::versions(&hello.what)));
+    if let Some(mark) = refused.and_then(|refusal| refusal.refused).or(handshake.end) {
+        finding = finding.shown_by(mark, "the handshake ended here");
+    }
+    Some(
+        finding
+            .shown_by(worked.start, format!("another handshake of the same client, at most {lower}, completed"))
+            .or_else(&[Cause::Tls13Dropped, Cause::SplitClientHello])
+            .advise("Update the server or the device in front of it; limiting the client's version is a stop-gap.")
+            .advise(remedy::s_client(handshake, "-tls1_3"))
+            .advise(remedy::s_client(handshake, "-tls1_2")),
+    )
+}
