@@ -14,6 +14,7 @@ use super::rule::Policy;
 
 #[cfg(test)]
 mod tests;
+pub mod datagrams;
 pub mod timing;
 
 pub use timing::{LossDelay, Wait};

@@ -1,6 +1,7 @@
 //! The frames of Initial and Handshake packets (RFC 9000 sections 12.4 and 19); the others end the walk.
 
 use super::cursor::Cursor;
+use super::version::Version;
 
 /// A frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,14 +65,15 @@ pub struct ConnectionClose<'a> {
 }
 
 /// The frames of a payload in order, PADDING left out. Ends at the first that is cut short or not known.
-pub fn frames(payload: &[u8]) -> impl Iterator<Item = Frame<'_>> {
+pub fn frames(version: Version, payload: &[u8]) -> impl Iterator<Item = Frame<'_>> {
+    let read = if version.has_google_frames() { google_frame } else { frame };
     let mut cursor = Cursor::new(payload);
     let mut done = false;
     std::iter::from_fn(move || {
         if done {
             return None;
         }
-        let frame = frame(&mut cursor);
+        let frame = read(&mut cursor);
         done = matches!(frame, None | Some(Frame::Other(_)));
         frame
     })
@@ -111,6 +113,17 @@ fn frame<'a>(cursor: &mut Cursor<'a>) -> Option<Frame<'a>> {
     })
 }
 
+/// The frames of Google's versions with TLS, as far as a client's hello needs them: their types are older than the standard's.
+fn google_frame<'a>(cursor: &mut Cursor<'a>) -> Option<Frame<'a>> {
+    let padding = cursor.rest().iter().take_while(|byte| **byte == 0).count();
+    cursor.take(padding)?;
+    Some(match cursor.u8()? {
+        0x07 => Frame::Ping,
+        0x08 => Frame::Crypto { offset: cursor.varint()?, data: cursor.vec()? },
+        other => Frame::Other(u64::from(other)),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,7 +139,7 @@ mod tests {
             &[0x1c, 0x41, 0x28, 6, 2, b'n', b'o'],
         ]
         .concat();
-        let found: Vec<Frame<'_>> = frames(&payload).collect();
+        let found: Vec<Frame<'_>> = frames(Version::V1, &payload).collect();
         assert_eq!(found[0], Frame::Ping);
         let Frame::Ack(ack) = found[1] else { panic!("{found:?}") };
         let covered: Vec<u64> = (0..12).filter(|number| ack.covers(*number)).collect();
@@ -138,14 +151,23 @@ mod tests {
 
     #[test]
     fn stops_at_what_it_does_not_know() {
-        assert_eq!(frames(&[0x08, 1, 1, 1]).collect::<Vec<_>>(), [Frame::Other(8)]);
-        assert_eq!(frames(&[0x06, 0, 9, 1]).count(), 0);
+        assert_eq!(frames(Version::V1, &[0x08, 1, 1, 1]).collect::<Vec<_>>(), [Frame::Other(8)]);
+        assert_eq!(frames(Version::V1, &[0x06, 0, 9, 1]).count(), 0);
     }
+
+    /// What a client of T051 sends: CRYPTO is type 0x08 there.
+    #[test]
+    fn google_has_types_of_its_own() {
+        let found: Vec<Frame<'_>> = frames(T051, &[8, 0, 2, b'h', b'i', 0, 0, 7, 0x45]).collect();
+        assert_eq!(found, [Frame::Crypto { offset: 0, data: b"hi" }, Frame::Ping, Frame::Other(0x45)]);
+    }
+
+    const T051: Version = Version(0x5430_3531);
 
     proptest! {
         #[test]
         fn arbitrary_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..100), number in any::<u64>()) {
-            for frame in frames(&bytes) {
+            for frame in frames(Version::V1, &bytes).chain(frames(T051, &bytes)) {
                 if let Frame::Ack(ack) = frame {
                     let _ = ack.covers(number);
                 }

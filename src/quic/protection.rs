@@ -275,7 +275,7 @@ mod tests {
         let mut buffer = Vec::new();
         let opened = keys.server.open(&long, 0, &mut buffer).unwrap();
         assert_eq!(opened.number, 1);
-        let found: Vec<Frame<'_>> = frames(opened.payload).collect();
+        let found: Vec<Frame<'_>> = frames(Version::V1, opened.payload).collect();
         assert!(matches!(found[0], Frame::Ack(ack) if ack.largest == 0));
         assert!(matches!(found[1], Frame::Crypto { offset: 0, data } if data[0] == 2 && data.len() == 90));
     }

@@ -47,6 +47,11 @@ impl Version {
         self.0 == Self::V2.0
     }
 
+    /// Google's versions with TLS (`T050`, `T051`), whose frames have types of their own.
+    pub const fn has_google_frames(self) -> bool {
+        matches!(self.0, T050 | T051)
+    }
+
     /// The salt of the Initial secrets; `None` for versions that are not known.
     pub const fn initial_salt(self) -> Option<&'static [u8; 20]> {
         match (self, self.draft()) {

@@ -74,14 +74,10 @@ pub(in crate::handshake) fn ending(h: &Handshake, stall_after: Duration) -> Endi
     }
     let progress = Side::BOTH.into_iter().filter_map(|side| h.tcp.side(side).last_data).max().unwrap_or(h.tcp.first);
     let silence = watched_since(h, progress.time);
-    if !answered(h) {
-        let patience = PATIENCE.min(stall_after);
-        let outcome = if silence >= patience { Outcome::Stalled } else { Outcome::Incomplete };
-        let who = if outcome == Outcome::Stalled { StoppedBy::Network } else { StoppedBy::Capture };
-        return Ending::new(outcome, who, None);
-    }
-    if silence >= stall_after {
-        return Ending::new(Outcome::Stalled, owing_side(h), None);
+    // Both protocols repeat by timers of a second and less what is not answered: who waits is not silent for so long.
+    if silence >= PATIENCE.min(stall_after) {
+        let who = if answered(h) { owing_side(h).into() } else { StoppedBy::Network };
+        return Ending::new(Outcome::Stalled, who, None);
     }
     Ending::new(Outcome::Incomplete, StoppedBy::Capture, None)
 }

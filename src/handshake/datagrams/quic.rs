@@ -287,7 +287,8 @@ impl Quic {
     ) -> bool {
         let mark = datagram.mark;
         let (mut new, mut asks, mut repeated) = (false, false, None);
-        for frame in frames(payload) {
+        let version = h.quic.as_ref().map_or(Version::V1, |quic| quic.version);
+        for frame in frames(version, payload) {
             match frame {
                 Frame::Ping => asks = true,
                 Frame::Ack(ack) => {
