@@ -158,7 +158,8 @@ impl FlowSink for Machine {
     }
 }
 
-fn conclude(mut handshake: Handshake, shared: &mut Shared, close: Close, now: Mark) {
+/// The end of a handshake: what follows from its facts, and its place among those that are concluded.
+pub(super) fn conclude(mut handshake: Handshake, shared: &mut Shared, close: Close, now: Mark) {
     handshake.close = close;
     handshake.closed_at = now;
     let (low, high) = (handshake.tcp.key.low, handshake.tcp.key.high);

@@ -305,7 +305,7 @@ fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
     }
 }
 
-fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
+pub(super) fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
     if h.protocol == Protocol::Other {
         h.protocol = Protocol::Tls;
     }

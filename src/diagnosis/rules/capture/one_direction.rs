@@ -43,6 +43,9 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
+    if let Some(finding) = over_udp(case, view) {
+        return Some(finding);
+    }
     if !view.is_tcp() || case.handshake.outcome == Outcome::Completed {
         return None;
     }
@@ -75,5 +78,24 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 "tcpdump -i any -s 0 -w both.pcap 'host {} and (tcp port {} or icmp or icmp6)'",
                 case.handshake.server.address, case.handshake.server.port
             )),
+    )
+}
+
+/// Over UDP only a server without a client is certain: a client without a server may have got no answer.
+fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let udp = case.handshake.quic.is_some() || case.handshake.dtls.is_some();
+    if !udp || view.client().packets > 0 || view.server().packets == 0 || case.handshake.outcome != Outcome::Incomplete {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Cause::CaptureOneDirection,
+            Confidence::Strong,
+            format!("Only the server's datagrams from {} were captured; what the client said is unknown.", view.target()),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Capture)
+        .noting(format!("{} datagrams of the server, none of the client", view.server().packets))
+        .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction."),
     )
 }
