@@ -86,7 +86,7 @@ pub const PREAMBLE_LINE_LEN: usize = 256;
 pub const PREAMBLE_MESSAGE: usize = 4 << 10;
 
 /// Bytes of a side after which it is either recognised or unknown: a long greeting line.
-pub const PREAMBLE_OPENING: usize = 256;
+pub const PREAMBLE_OPENING: usize = 2048;
 
 /// Upgrades inside one another: a PROXY header, a proxy's tunnel and a STARTTLS dialogue are three.
 pub const PREAMBLE_DEPTH: usize = 5;

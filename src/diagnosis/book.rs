@@ -12,6 +12,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::time::Timestamp;
 use crate::tls::certificate::PublicKey;
+use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::cause::Cause;
@@ -227,7 +228,7 @@ impl Book {
             server_name,
             outcome: handshake.outcome,
             cause: None,
-            highest_version: hello.map(|hello| hello.highest_version()),
+            highest_version: hello.map(ClientHello::highest_version),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
             transport: handshake.tcp.key.transport,

@@ -5,6 +5,7 @@ use crate::handshake::Handshake;
 
 /// Shortcomings of the capture, as far as they touch one handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of independent shortcomings")]
 pub struct Quality {
     /// Packets were cut by the snapshot length.
     pub snaplen: bool,

@@ -272,8 +272,9 @@ impl Following {
         let other_began = self.streams.of(data.side.other()).started();
         let stream = self.streams.of_mut(data.side);
         if stream.ignored() {
-            // An upgrade in a dialect we do not know: plaintext first, TLS once the other side has begun it.
-            if !other_began || looks_like_tls(data.bytes) != Verdict::Yes {
+            // An upgrade in a dialect we do not know: plaintext first, then TLS, begun by the client.
+            let turn = other_began || data.side == Side::Client;
+            if !turn || looks_like_tls(data.bytes) != Verdict::Yes {
                 return Interest::More;
             }
             *stream = Stream::default();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::flow::{Side, Transport};
+use crate::flow::{PerSide, Side, Transport};
 use crate::preamble::{Dialect, Upgrade};
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::AlertDescription;
@@ -80,17 +80,15 @@ fn read_hidden(h: &mut Handshake) {
 /// Alerts that came after both sides had finished, or in answer to the other side's end, decide nothing.
 fn mark_late_alerts(h: &mut Handshake) {
     let both = h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server));
-    let ends: [Option<Mark>; 2] = Side::BOTH.map(|side| first_end(h, side).map(|end| end.mark));
-    let mut alerted: [Option<Mark>; 2] = [None, None];
+    let end = |side| first_end(h, side).map(|end| end.mark);
+    let ends = PerSide { client: end(Side::Client), server: end(Side::Server) };
+    let mut alerted: PerSide<Option<Mark>> = PerSide::default();
     for alert in &mut h.alerts {
-        let (own, other) = match alert.from {
-            Side::Client => (0, 1),
-            Side::Server => (1, 0),
-        };
         alert.after_handshake = both.is_some_and(|done| alert.mark > done);
-        alert.consequence = [ends[other], alerted[other]].iter().flatten().any(|before| *before < alert.mark);
+        alert.consequence =
+            [ends.of(alert.from.other()), alerted.of(alert.from.other())].into_iter().flatten().any(|before| *before < alert.mark);
         if alert.alert.is_none_or(|alert| alert.fatal || alert.description == AlertDescription(0)) {
-            alerted[own].get_or_insert(alert.mark);
+            alerted.of_mut(alert.from).get_or_insert(alert.mark);
         }
     }
 }

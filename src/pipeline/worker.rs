@@ -103,6 +103,7 @@ impl Worker {
 #[derive(Debug, Default)]
 pub(super) struct Drained {
     /// Handshakes.
+    #[expect(clippy::vec_box, reason = "handshakes are large and pass through many hands")]
     pub(super) handshakes: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and were given up to stay within bounds.
     pub(super) half_open: Vec<crate::handshake::machine::HalfOpen>,
