@@ -62,6 +62,9 @@ pub(in crate::handshake) fn ending(h: &Handshake, stall_after: Duration) -> Endi
     if Side::BOTH.into_iter().any(|side| h.tcp.side(side).snaplen_cut > 0) && h.server_hello.is_none() {
         return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
     }
+    if heard_unseen(h) {
+        return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
+    }
     if let Some(mark) = in_vain(h) {
         return Ending::new(Outcome::Stalled, StoppedBy::Network, mark);
     }
@@ -88,6 +91,22 @@ pub(in crate::handshake) fn answered(h: &Handshake) -> bool {
         Some(dtls) => dtls.datagrams.server.count > 0,
         None => h.tcp.side(Side::Server).packets > 0,
     }
+}
+
+/// The client goes on as only one that was answered does, and the answers are not in the capture. A client that waits in vain repeats itself
+/// within a second or two: one that does not was answered, too.
+fn heard_unseen(h: &Handshake) -> bool {
+    if answered(h) || !h.tcp.icmp.is_empty() {
+        return false;
+    }
+    let (went_on, repeats) = match (&h.quic, &h.dtls) {
+        (Some(quic), _) => {
+            (quic.acked.server.is_some() || quic.handshakes.client.count > 0 || quic.shorts.client.count > 0, quic.repeats.client)
+        }
+        (None, Some(dtls)) => (dtls.hellos_with_cookie.count > 0 || h.client_key_exchange.is_some(), dtls.repeats.client),
+        (None, None) => (false, 0),
+    };
+    went_on || repeats == 0
 }
 
 /// 1-RTT packets of both sides, the server's after the client's Finished: both accepted it.

@@ -298,10 +298,10 @@ impl Quic {
                     for (_, len) in sent.extract_if(.., |(number, _)| ack.covers(*number)) {
                         let largest = quic.largest_acked.of_mut(other);
                         *largest = (*largest).max(len);
-                        if quic.acked.of(other).is_none() {
-                            *quic.acked.of_mut(other) = Some(mark);
-                            new = true;
-                        }
+                    }
+                    if quic.acked.of(other).is_none() {
+                        *quic.acked.of_mut(other) = Some(mark);
+                        new = true;
                     }
                     if other == Side::Client {
                         for packet in quic.hello_packets.iter_mut().filter(|packet| ack.covers(packet.number)) {

@@ -81,21 +81,31 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// Over UDP only a server without a client is certain: a client without a server may have got no answer.
+/// Over UDP a client without a server may have got no answer: but then it repeats its hello within a second or two.
 fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let udp = case.handshake.quic.is_some() || case.handshake.dtls.is_some();
-    if !udp || view.client().packets > 0 || view.server().packets == 0 || case.handshake.outcome != Outcome::Incomplete {
+    if !udp || case.handshake.outcome != Outcome::Incomplete {
+        return None;
+    }
+    let seen = Side::BOTH.into_iter().find(|side| view.side(*side).packets > 0 && view.side(side.other()).packets == 0)?;
+    let went_on = case.handshake.quic.as_ref().is_some_and(|quic| quic.acked.server.is_some() || quic.shorts.client.count > 0)
+        || case.handshake.dtls.as_ref().is_some_and(|dtls| dtls.hellos_with_cookie.count > 0);
+    if seen == Side::Client && !went_on && !view.waited() {
         return None;
     }
     Some(
         Finding::new(
             Cause::CaptureOneDirection,
-            Confidence::Strong,
-            format!("Only the server's datagrams from {} were captured; what the client said is unknown.", view.target()),
+            if seen == Side::Server || went_on { Confidence::Strong } else { Confidence::Likely },
+            format!("Only the {seen}'s datagrams to or from {} were captured; what the {} said is unknown.", view.target(), seen.other()),
         )
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Capture)
-        .noting(format!("{} datagrams of the server, none of the client", view.server().packets))
+        .noting(if went_on {
+            "the client acknowledges what is not in the capture".to_owned()
+        } else {
+            format!("{} datagrams of the {seen}, none of the {}, and no repetition", view.side(seen).packets, seen.other())
+        })
         .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction."),
     )
 }
