@@ -214,6 +214,8 @@ fn empty() -> Handshake {
         anomalies: Vec::new(),
         history: String::new(),
         decrypted: false,
+        quic: None,
+        dtls: None,
         stage: Stage::Connect,
         outcome: Outcome::Completed,
         stopped_by: StoppedBy::Nobody,
