@@ -249,7 +249,10 @@ impl Book {
             .filter(|attempt| attempt.client_port != handshake.client.port || attempt.related.start != handshake.tcp.first)
             .filter(|attempt| near(attempt.related.start.time))
             .filter(|attempt| attempt.server == handshake.server || (name.is_some() && attempt.related.server_name.as_deref() == name))
-            .map(|attempt| Related { same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport, ..attempt.related.clone() })
+            .map(|attempt| Related {
+                same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,
+                ..attempt.related.clone()
+            })
             .collect()
     }
 }

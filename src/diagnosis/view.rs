@@ -12,9 +12,9 @@ use crate::transport::{Close, Outstanding, Reset, SideFacts};
 
 use super::rule::Policy;
 
+pub mod datagrams;
 #[cfg(test)]
 mod tests;
-pub mod datagrams;
 pub mod timing;
 
 pub use timing::{LossDelay, Wait};

@@ -58,7 +58,8 @@ impl<'a> View<'a> {
 
     /// An ICMP message that says that a UDP port or host is not there, about the client's datagrams.
     pub fn refused_datagram(&self) -> Option<&'a IcmpNote> {
-        let says_so = |note: &&IcmpNote| note.about == Side::Client && matches!(note.kind, IcmpKind::PortUnreachable | IcmpKind::Unreachable);
+        let says_so =
+            |note: &&IcmpNote| note.about == Side::Client && matches!(note.kind, IcmpKind::PortUnreachable | IcmpKind::Unreachable);
         self.handshake.tcp.icmp.iter().find(says_so).filter(|_| self.unanswered() && self.handshake.outcome.failed())
     }
 

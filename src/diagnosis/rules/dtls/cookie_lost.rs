@@ -16,11 +16,23 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "An answer that is lost on the way back or too large for the path (`path-mtu-black-hole`, `server-flight-dropped`): at the server one sees it being sent.",
         check: "Capture at the server: does the second ClientHello arrive, from the same port, whole?\n\n$ tcpdump -ni any -v 'udp port <port>'",
         fix: &[
-            ("several servers behind one address", "Cookies are made with a secret of each server: share it, or let the balancer keep a client at one server (by address and port)."),
+            (
+                "several servers behind one address",
+                "Cookies are made with a secret of each server: share it, or let the balancer keep a client at one server (by address and port).",
+            ),
             ("NAT", "The client's port changes between the two hellos: keep NAT bindings for UDP for a minute at least."),
-            ("hello in fragments", "The second hello may exceed one datagram: raise the MTU, send fewer extensions, or update servers that cannot join a fragmented hello."),
-            ("cookie secret changes", "A server that makes a new secret too often refuses cookies of slow clients: keep the old one beside the new one."),
-            ("rtpengine, media servers", "Stateless cookies with changed ports after ICE: see that the pair in use does not change in the middle of the handshake."),
+            (
+                "hello in fragments",
+                "The second hello may exceed one datagram: raise the MTU, send fewer extensions, or update servers that cannot join a fragmented hello.",
+            ),
+            (
+                "cookie secret changes",
+                "A server that makes a new secret too often refuses cookies of slow clients: keep the old one beside the new one.",
+            ),
+            (
+                "rtpengine, media servers",
+                "Stateless cookies with changed ports after ICE: see that the pair in use does not change in the middle of the handshake.",
+            ),
         ],
         references: &["RFC 6347 section 4.2.1", "RFC 9147 section 5.1"],
     },
@@ -38,9 +50,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let times = dtls.hellos_with_cookie.count;
     let span = dtls.hellos_with_cookie.last.map_or_else(Default::default, |last| last.time.since(returned.time));
     let summary = if again {
-        format!("{} does not accept its own cookie: it answered the ClientHello with the cookie by asking for another ({} cookies).", view.target(), dtls.cookies)
+        format!(
+            "{} does not accept its own cookie: it answered the ClientHello with the cookie by asking for another ({} cookies).",
+            view.target(),
+            dtls.cookies
+        )
     } else {
-        format!("The ClientHello with the cookie leads to nothing at {}: sent {times} times within {}, never answered.", view.target(), span_text(span))
+        format!(
+            "The ClientHello with the cookie leads to nothing at {}: sent {times} times within {}, never answered.",
+            view.target(),
+            span_text(span)
+        )
     };
     let finding = Finding::new(Cause::DtlsCookieLost, if again || times >= 3 { Confidence::Strong } else { Confidence::Likely }, summary)
         .stopped_by(if again { StoppedBy::Server } else { StoppedBy::Network })

@@ -18,9 +18,18 @@ pub(super) const RULE: Rule = Rule {
         check: "Capture at the server: does the ClientHello arrive, is it answered?\n\n$ tcpdump -ni any 'udp port <port>'\n\n$ openssl s_client -dtls1_2 -connect <server-address>:<port>",
         fix: &[
             ("firewall or NAT", "Allow the UDP port there and its answers back (state for UDP of a minute and more)."),
-            ("server", "See what listens, and its log: many servers answer only addresses or identities they know (RADIUS clients, CoAP devices, WebRTC peers).\n\n$ ss -lunp"),
-            ("ClientHello in fragments", "Older Mbed TLS and small devices take no fragmented hello: send fewer groups, extensions and no post-quantum share, or raise the client's MTU."),
-            ("WebRTC", "The peer takes itself for the client too (a=setup roles), or ICE has not yet chosen this pair: compare the signalling of both sides."),
+            (
+                "server",
+                "See what listens, and its log: many servers answer only addresses or identities they know (RADIUS clients, CoAP devices, WebRTC peers).\n\n$ ss -lunp",
+            ),
+            (
+                "ClientHello in fragments",
+                "Older Mbed TLS and small devices take no fragmented hello: send fewer groups, extensions and no post-quantum share, or raise the client's MTU.",
+            ),
+            (
+                "WebRTC",
+                "The peer takes itself for the client too (a=setup roles), or ICE has not yet chosen this pair: compare the signalling of both sides.",
+            ),
             ("version", "A server for DTLS 1.2 ignores or refuses a hello that offers only 1.3, and the other way round."),
         ],
         references: &["RFC 6347 section 4.2.4", "RFC 9147 section 5.8", "RFC 5763 section 5 (setup roles)"],
@@ -44,10 +53,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .stopped_by(StoppedBy::Network)
         .shown_by(case.handshake.tcp.first, "first ClientHello");
     let finding = match view.repeats(Side::Client) {
-        Some(repeats) => finding.shown_by(repeats.last, format!("ClientHello sent for the {tries}. time; no record of the server, no ICMP error")),
+        Some(repeats) => {
+            finding.shown_by(repeats.last, format!("ClientHello sent for the {tries}. time; no record of the server, no ICMP error"))
+        }
         None => finding,
     };
-    let finding = if dtls.fragmented.client > 0 { finding.noting("the ClientHello came in fragments, which some servers cannot read") } else { finding };
+    let finding = if dtls.fragmented.client > 0 {
+        finding.noting("the ClientHello came in fragments, which some servers cannot read")
+    } else {
+        finding
+    };
     Some(
         finding
             .or_else(&[Cause::ServerFlightDropped, Cause::DtlsRefused])

@@ -16,9 +16,15 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A firewall that rejects with port unreachable. A service that listens on TCP only under the same port.",
         check: "See on the server whether something listens on this UDP port and address.\n\n$ ss -lunp 'sport = :<port>'",
         fix: &[
-            ("service not running", "Start it and look why it stopped: RADIUS over DTLS 2083, CoAP 5684, syslog 6514, STUN and TURN 5349, OpenConnect and AnyConnect 443 (UDP)."),
+            (
+                "service not running",
+                "Start it and look why it stopped: RADIUS over DTLS 2083, CoAP 5684, syslog 6514, STUN and TURN 5349, OpenConnect and AnyConnect 443 (UDP).",
+            ),
             ("bound to the wrong address", "Bind to the address the clients use, in both IP versions."),
-            ("VPN that falls back to TLS", "Open the UDP port beside the TCP one: OpenConnect, AnyConnect and FortiGate work without it, but slower."),
+            (
+                "VPN that falls back to TLS",
+                "Open the UDP port beside the TCP one: OpenConnect, AnyConnect and FortiGate work without it, but slower.",
+            ),
             ("containers", "Publish the port for UDP: `-p 5684:5684/udp`; a Kubernetes service needs `protocol: UDP`."),
             ("WebRTC", "The peer closed its socket: see the ICE state and the order of the signalling messages."),
         ],

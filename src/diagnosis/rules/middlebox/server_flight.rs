@@ -93,7 +93,8 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         (None, Some(dtls)) => {
             // The client has had nothing that it would have had to answer otherwise.
             let asked = dtls.cookie_requests.first.filter(|_| dtls.hellos_with_cookie.count == 0);
-            let flight = facts.server_hello.as_ref().map(|seen| seen.mark).filter(|_| dtls.hole.is_none() && facts.client_key_exchange.is_none());
+            let flight =
+                facts.server_hello.as_ref().map(|seen| seen.mark).filter(|_| dtls.hole.is_none() && facts.client_key_exchange.is_none());
             (asked.or(flight)?, facts.finished.client.is_none())
         }
         (None, None) => return None,
@@ -120,7 +121,9 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(&[Cause::PathMtuBlackHole, Cause::PacketLoss])
-            .advise("Capture at the client at the same time: UDP answers need a way back through every stateful firewall and NAT in between.")
+            .advise(
+                "Capture at the client at the same time: UDP answers need a way back through every stateful firewall and NAT in between.",
+            )
             .advise(format!("tcpdump -ni any 'udp and host {}'", facts.server.address)),
     )
 }

@@ -17,10 +17,22 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A server that announces h3 and does not listen (`quic-refused` when it says so). Datagrams that are too large for the path (`quic-mtu`): Initial packets have 1200 bytes at least and must not be fragmented.",
         check: "Try QUIC alone; then see at the server whether the datagrams arrive.\n\n$ curl -v --http3-only https://<name>/\n\n$ tcpdump -ni any 'udp port 443 and host <client-address>'",
         fix: &[
-            ("firewall or security group", "Allow UDP 443 out and the answers in (state for UDP, 30 s or more), or reject it with ICMP port unreachable, so that clients fall back at once."),
-            ("own server", "Open UDP 443 in the security group or firewall: rules for TCP 443 do not cover it.\n\n$ nft add rule inet filter input udp dport 443 accept"),
-            ("QUIC is not wanted", "Switch it off at the clients by policy (Chrome and Edge: `QuicAllowed` false) or at the server (no Alt-Svc), instead of dropping."),
-            ("web filters, antivirus", "Products that inspect TLS drop QUIC so that browsers fall back to TCP: that is intended; reject instead of drop to spare the delay."),
+            (
+                "firewall or security group",
+                "Allow UDP 443 out and the answers in (state for UDP, 30 s or more), or reject it with ICMP port unreachable, so that clients fall back at once.",
+            ),
+            (
+                "own server",
+                "Open UDP 443 in the security group or firewall: rules for TCP 443 do not cover it.\n\n$ nft add rule inet filter input udp dport 443 accept",
+            ),
+            (
+                "QUIC is not wanted",
+                "Switch it off at the clients by policy (Chrome and Edge: `QuicAllowed` false) or at the server (no Alt-Svc), instead of dropping.",
+            ),
+            (
+                "web filters, antivirus",
+                "Products that inspect TLS drop QUIC so that browsers fall back to TCP: that is intended; reject instead of drop to spare the delay.",
+            ),
         ],
         references: &["RFC 9000 section 14.1", "RFC 9308 section 2 (fallback)", "RFC 9312 section 4.10 (blocking)"],
     },

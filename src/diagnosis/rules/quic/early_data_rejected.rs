@@ -15,7 +15,10 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A server that takes the session and refuses only the early data says so in encrypted extensions, which needs keys to be seen.",
         check: "See whether it happens always (tickets are not shared, 0-RTT is off) or once after a restart.",
         fix: &[
-            ("several servers behind one address", "Share the ticket keys: nginx `ssl_session_ticket_key`, HAProxy `tls-ticket-keys`, Caddy a shared storage; rotate them on all at once."),
+            (
+                "several servers behind one address",
+                "Share the ticket keys: nginx `ssl_session_ticket_key`, HAProxy `tls-ticket-keys`, Caddy a shared storage; rotate them on all at once.",
+            ),
             ("restart", "Keys made at each start make all tickets invalid: store them."),
             ("0-RTT is not wanted", "Do not offer it in tickets (nginx `ssl_early_data off`), so that clients do not try."),
             ("other group", "A HelloRetryRequest refuses early data too: let the server accept the group that clients send a key for."),
@@ -38,7 +41,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::new(
         Cause::QuicEarlyDataRejected,
         Confidence::Certain,
-        format!("{} refused the client's 0-RTT data: its session was not accepted, and a full handshake followed.", View::new(facts).target()),
+        format!(
+            "{} refused the client's 0-RTT data: its session was not accepted, and a full handshake followed.",
+            View::new(facts).target()
+        ),
     )
     .weight(if facts.outcome == Outcome::Completed { Weight::Explains } else { Weight::Note })
     .stopped_by(StoppedBy::Nobody)

@@ -18,7 +18,10 @@ pub(super) const RULE: Rule = Rule {
         check: "Find the largest packet that passes in both directions; 1200 bytes of QUIC need 1200 here.\n\n$ ping -M do -s 1200 <server-address>\n\n$ tracepath -n <server-address>",
         fix: &[
             ("tunnels", "Give the tunnel an MTU of 1280 at least inside (WireGuard: outer path 1340 and more). Below that no QUIC passes."),
-            ("server sends more than the path takes", "Limit its datagrams: quic-go `InitialPacketSize: 1200`, ngtcp2 and others `max_udp_payload_size=1200`; let path MTU discovery begin at 1200."),
+            (
+                "server sends more than the path takes",
+                "Limit its datagrams: quic-go `InitialPacketSize: 1200`, ngtcp2 and others `max_udp_payload_size=1200`; let path MTU discovery begin at 1200.",
+            ),
             ("ICMP", "Let ICMP type 3 code 4 and ICMPv6 type 2 through, so that stacks can adapt above 1200."),
             ("fragments", "Firewalls drop fragments of UDP: they must not arise. See `ip-fragments-dropped`."),
         ],
@@ -39,7 +42,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::QuicMtu,
             if (1..LEAST_PATH).contains(&mtu) { Confidence::Certain } else { Confidence::Strong },
-            format!("{} says that a packet of the {} ({} bytes) is too big: the path takes {limit}.", note.reporter, note.about, note.quoted_len),
+            format!(
+                "{} says that a packet of the {} ({} bytes) is too big: the path takes {limit}.",
+                note.reporter, note.about, note.quoted_len
+            ),
         )
         .shown_by(note.mark, format!("ICMP type {} code {} from {}", note.icmp_type, note.code, note.reporter))
     } else {
@@ -52,7 +58,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::QuicMtu,
             Confidence::Likely,
-            format!("Large datagrams of the {side} ({lost} bytes) are repeated and never acknowledged, small ones (up to {passed} bytes) are."),
+            format!(
+                "Large datagrams of the {side} ({lost} bytes) are repeated and never acknowledged, small ones (up to {passed} bytes) are."
+            ),
         )
         .shown_by(repeats.first, "first repetition")
         .shown_by(repeats.last, "last repetition, not acknowledged")

@@ -17,9 +17,15 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A lost packet after a single Retry (`quic-server-silent`).",
         check: "See whether the Retry packets and the answers come from the same server: compare hop counters and connection identifiers, and ask each server by its own address.",
         fix: &[
-            ("several servers behind one address", "Give them the same token key: nginx `quic_host_key`, HAProxy `cluster-secret`, quic-go and others a shared key in their configuration."),
+            (
+                "several servers behind one address",
+                "Give them the same token key: nginx `quic_host_key`, HAProxy `cluster-secret`, quic-go and others a shared key in their configuration.",
+            ),
             ("key changes at each start", "Store the key in a file; without it every reload makes tokens invalid."),
-            ("NAT or balancer that changes ports", "Let the balancer keep the client's port, or hash by connection identifier; raise the NAT's timeout for UDP."),
+            (
+                "NAT or balancer that changes ports",
+                "Let the balancer keep the client's port, or hash by connection identifier; raise the NAT's timeout for UDP.",
+            ),
             ("clocks", "Tokens carry a time: compare the servers' clocks."),
             ("Retry is not needed", "Switch it off unless under attack: nginx `quic_retry off`."),
         ],
@@ -38,7 +44,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let summary = if refused.is_some() {
         format!("{} refused the address token of the client (INVALID_TOKEN).", view.target())
     } else {
-        format!("{} answers every Initial packet with Retry, also those that carry its token ({} Retry packets).", view.target(), quic.retry.count)
+        format!(
+            "{} answers every Initial packet with Retry, also those that carry its token ({} Retry packets).",
+            view.target(),
+            quic.retry.count
+        )
     };
     let mut finding = Finding::new(
         Cause::QuicRetryLoop,
@@ -46,7 +56,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         summary,
     )
     .stopped_by(StoppedBy::Server);
-    for (mark, text) in [(quic.retry.first, "first Retry"), (quic.token, "the client's Initial packet with the token"), (quic.retry.last, "last Retry")] {
+    for (mark, text) in
+        [(quic.retry.first, "first Retry"), (quic.token, "the client's Initial packet with the token"), (quic.retry.last, "last Retry")]
+    {
         if let Some(mark) = mark {
             finding = finding.shown_by(mark, text);
         }

@@ -17,13 +17,19 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "`quic-blocked` (TCP works), `quic-refused` (ICMP says so), `quic-mtu`, and `server-flight-dropped`, which a capture at the server shows.",
         check: "Capture at the server: do the datagrams arrive, are they answered?\n\n$ tcpdump -ni any 'udp port 443'\n\n$ curl -v --http3-only https://<name>/",
         fix: &[
-            ("firewall", "Allow UDP to the port in both directions; cloud security groups and Kubernetes services need a rule for UDP beside the one for TCP."),
+            (
+                "firewall",
+                "Allow UDP to the port in both directions; cloud security groups and Kubernetes services need a rule for UDP beside the one for TCP.",
+            ),
             ("server does not speak QUIC", "Stop announcing it (Alt-Svc, HTTPS record), or switch it on.\n\n$ ss -lunp 'sport = :443'"),
             (
                 "several workers or balancers",
                 "Packets of one connection must reach one process: nginx `reuseport` with `quic_bpf on`, balancers that hash addresses and ports or read connection identifiers (QUIC-LB).",
             ),
-            ("address of the answer", "A server bound to all addresses may answer from another one than was asked: bind to the address, or use `IP_PKTINFO`."),
+            (
+                "address of the answer",
+                "A server bound to all addresses may answer from another one than was asked: bind to the address, or use `IP_PKTINFO`.",
+            ),
         ],
         references: &["RFC 9000 sections 8.1 and 14.1", "RFC 9308 section 2"],
     },
@@ -43,10 +49,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (false, Some(_)) => format!("{} acknowledged the client's Initial packets and never sent a ServerHello.", view.target()),
         (false, None) => format!("{} sent nothing that answers the ClientHello.", view.target()),
     };
-    let finding = Finding::new(Cause::QuicServerSilent, if nothing && tries >= 3 { Confidence::Strong } else { Confidence::Likely }, summary)
-        .weight(if nothing { Weight::Explains } else { Weight::Fallback })
-        .stopped_by(if nothing { StoppedBy::Network } else { StoppedBy::Server })
-        .shown_by(case.handshake.tcp.first, "first Initial packet");
+    let finding =
+        Finding::new(Cause::QuicServerSilent, if nothing && tries >= 3 { Confidence::Strong } else { Confidence::Likely }, summary)
+            .weight(if nothing { Weight::Explains } else { Weight::Fallback })
+            .stopped_by(if nothing { StoppedBy::Network } else { StoppedBy::Server })
+            .shown_by(case.handshake.tcp.first, "first Initial packet");
     let finding = match view.repeats(Side::Client) {
         Some(repeats) => finding.shown_by(repeats.last, format!("sent for the {tries}. time; no ServerHello")),
         None => finding,

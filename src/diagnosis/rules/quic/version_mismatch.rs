@@ -17,7 +17,10 @@ pub(super) const RULE: Rule = Rule {
             ("server with drafts only", "Update it: drafts 27 to 29 were common until 2021; clients have dropped them."),
             ("client with drafts only", "Update it, or its QUIC library."),
             ("load balancer with QUIC of its own", "Its version list counts, not the server's behind it: update the balancer."),
-            ("version 2", "Some servers answer only version 1: let the client start with version 1 and move by compatible negotiation (RFC 9368)."),
+            (
+                "version 2",
+                "Some servers answer only version 1: let the client start with version 1 and move by compatible negotiation (RFC 9368).",
+            ),
         ],
         references: &["RFC 9000 section 6", "RFC 8999 section 6", "RFC 9368", "RFC 9369"],
     },
@@ -34,7 +37,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::QuicVersionMismatch,
             Confidence::Certain,
-            format!("{} does not speak QUIC version {} (it lists: {list}), and the client knows none of those.", view.target(), quic.first_version),
+            format!(
+                "{} does not speak QUIC version {} (it lists: {list}), and the client knows none of those.",
+                view.target(),
+                quic.first_version
+            ),
         )
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Client)

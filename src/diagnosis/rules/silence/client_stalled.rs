@@ -47,7 +47,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     // A flight that the client may never have got is not the client's fault.
-    let got_it = view.repeated_in_vain(Side::Server).next().is_none() && view.repeated_in_vain(Side::Client).next().is_none()
+    let got_it = view.repeated_in_vain(Side::Server).next().is_none()
+        && view.repeated_in_vain(Side::Client).next().is_none()
         && !(view.stalled_over_udp() && Side::BOTH.into_iter().any(|side| view.repeats(side).is_some()));
     let mut finding = Finding::new(
         Cause::ClientStalled,

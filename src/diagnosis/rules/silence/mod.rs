@@ -53,7 +53,11 @@ fn closed_over_quic(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding
     let (mark, summary, shown) = if let Some(close) = view.closed_by_code(side) {
         let name = if close.application { format!("application code 0x{:x}", close.code) } else { close::name(close.code).into_owned() };
         let reason = if close.reason.is_empty() { String::new() } else { format!(" (\"{}\")", close.reason) };
-        (close.mark, format!("{who} closed the QUIC connection with {target} before it was complete: {name}{reason}."), format!("CONNECTION_CLOSE {name}"))
+        (
+            close.mark,
+            format!("{who} closed the QUIC connection with {target} before it was complete: {name}{reason}."),
+            format!("CONNECTION_CLOSE {name}"),
+        )
     } else {
         let gone = |note: &&crate::transport::IcmpNote| note.about == side.other() && note.kind == IcmpKind::PortUnreachable;
         let note = facts.tcp.icmp.iter().find(gone).filter(|_| facts.outcome == Outcome::Closed)?;
