@@ -18,6 +18,7 @@ pub mod packet;
 pub mod pipeline;
 pub mod preamble;
 pub mod report;
+pub mod secrets;
 pub mod time;
 pub mod tls;
 pub mod transport;
