@@ -159,6 +159,9 @@ pub const SECRET_BYTES: usize = 64 << 20;
 /// Connections whose secrets are held: a key log of some hundred megabytes.
 pub const KEY_LOG_CONNECTIONS: usize = 1 << 18;
 
+/// Longest line of a key log that is looked at: the longest label, a random and a secret of 64 bytes take some 250 bytes.
+pub const KEY_LOG_LINE: usize = 4096;
+
 /// Encrypted records kept for a direction while its secrets are awaited: a handshake flight in small records, and alerts.
 pub const SEALED_RECORDS: usize = 128;
 

@@ -171,7 +171,7 @@ fn epochs13(secrets: &Secrets, protection: Protection) -> Option<PerSide<Epochs1
     };
     let server =
         Epochs13 { early: None, handshake: keys(Label::ServerHandshake), application: keys(Label::ServerApplication), finished: false };
-    (client.handshake.is_some() || server.handshake.is_some()).then_some(PerSide { client, server })
+    (client.handshake.is_some() && server.handshake.is_some()).then_some(PerSide { client, server })
 }
 
 /// The key block of TLS ≤ 1.2 (RFC 5246 section 6.3), cut up.

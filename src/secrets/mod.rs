@@ -5,6 +5,7 @@
 //! - [`suite`]: what a cipher suite protects records with
 //! - [`record`]: one direction's keys, and the opening of its records
 //! - [`connection`]: both directions of a connection through its epochs
+//! - [`ring`]: the secrets known by now, shared by the connections of a worker
 //!
 //! Bytes in, bytes out: nothing here knows of packets or messages. Secrets have no `Display`, their `Debug` shows none of their bytes, and
 //! nothing gives them back as text.
@@ -14,10 +15,12 @@ pub mod connection;
 pub mod kdf;
 pub mod keylog;
 pub mod record;
+pub mod ring;
 pub mod suite;
 
 pub use connection::{ConnectionKeys, Opened, Parameters};
 pub use keylog::{KeyLog, Label, Secret, Secrets};
+pub use ring::{KeyRing, Tally};
 
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation, reason = "test data is short")]

@@ -36,9 +36,7 @@ fn rfc8448() -> Secrets {
 #[test]
 fn opens_the_records_of_rfc_8448() {
     let mut keys = ConnectionKeys::new(&rfc8448(), parameters(ProtocolVersion::TLS13, AES128)).unwrap();
-    let finished = hex(
-        "75ec4dc238cce60b298044a71e219c56cc77b0517fe9b93c7a4bfc44d87f38f80338ac98fc46deb384bd1caeacab6867d726c40546",
-    );
+    let finished = hex("75ec4dc238cce60b298044a71e219c56cc77b0517fe9b93c7a4bfc44d87f38f80338ac98fc46deb384bd1caeacab6867d726c40546");
     let Opened::Content(kind, text) = keys.open(Side::Client, sealed(&finished)) else { panic!("does not open") };
     assert_eq!(kind, ContentType::HANDSHAKE);
     assert_eq!(text, hex("14000020 a8ec436d677634ae525ac1fcebe11a039ec17694fac6e98527b642f2edd5ce61"));

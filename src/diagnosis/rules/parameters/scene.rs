@@ -188,6 +188,7 @@ fn empty() -> Handshake {
         partial_client_hello: None,
         partial_server_message: None,
         hello_retry: None,
+        encrypted_extensions: None,
         server_hello: None,
         server_chain: None,
         client_chain: None,
