@@ -16,6 +16,7 @@ use crate::tls::record::Record;
 use crate::tls::registry::{CipherSuite, ContentType, HandshakeType, ProtocolVersion};
 
 use super::facts::{AlertSeen, Handshake};
+use super::hidden;
 use super::machine::Shared;
 use super::messages::{self, Place};
 use super::records::{Origin, anomaly, encrypted, letter, remember};
@@ -185,6 +186,41 @@ impl Decryption {
             self.look_up(h, shared);
             self.replay(h, shared);
         }
+        self.fill_from_sizes(h);
+    }
+
+    /// A log may hold the secrets of one direction only (a client that refuses the server's flight logs no more than that): what the other
+    /// direction sent is then told by its sizes, as without keys.
+    fn fill_from_sizes(&self, h: &mut Handshake) {
+        let Keys::Known(keys) = &self.keys else { return };
+        let (true, true, Some(suite)) = (h.decrypted, h.is_tls13(), h.cipher()) else { return };
+        let resumed = h.server_hello.as_ref().is_some_and(|hello| hello.what.selected_psk().is_some());
+        let Some(side) = Side::BOTH.into_iter().find(|side| !keys.knows(*side)) else { return };
+        let reading = hidden::read(suite, resumed, h.early_data_offered, &h.encrypted);
+        *h.finished.of_mut(side) = *reading.finished.of(side);
+        *h.application_data.of_mut(side) = *reading.application.of(side);
+        *h.application_records.of_mut(side) = *reading.application_records.of(side);
+        *h.hidden.padding.of_mut(side) = *reading.hidden.padding.of(side);
+        h.tickets_seen = h.tickets_seen.max(reading.tickets);
+        match side {
+            Side::Client => {
+                let asked = h.hidden.certificate_requested;
+                h.hidden.client_certificate_empty = reading.hidden.client_certificate_empty && asked;
+                h.hidden.client_certificate_sent = reading.hidden.client_certificate_sent && asked;
+                h.hidden.client_alert_instead_of_finished = reading.hidden.client_alert_instead_of_finished;
+            }
+            Side::Server => {
+                h.hidden.server_flight_done = reading.hidden.server_flight_done;
+                h.hidden.certificate_requested = reading.hidden.certificate_requested;
+                h.hidden.server_certificate_record = reading.hidden.server_certificate_record;
+                h.hidden.certificate_verify_record = reading.hidden.certificate_verify_record;
+            }
+        }
+        if let Some((mark, after_finished)) = *reading.last_is_alert.of(side)
+            && (after_finished || (side == Side::Client && reading.hidden.client_alert_instead_of_finished))
+        {
+            sealed_alert(h, side, mark);
+        }
     }
 
     fn look_up(&mut self, h: &Handshake, shared: &Shared) {
@@ -268,17 +304,27 @@ impl Decryption {
                 Taken::Opened
             }
             Opened::Failed => {
-                let (fitted, torn) = (keys.opened(side) > 0, keys.is_torn(side));
-                if fitted && !torn {
-                    anomaly(h, side, at.mark, AnomalyKind::RecordNotDecrypted { len: sealed.body.len() });
-                }
-                if !fitted && keys.opened(side.other()) == 0 {
+                let fitted = Side::BOTH.into_iter().any(|side| keys.opened(side) > 0);
+                if !fitted {
                     if let Some(ring) = &shared.keys {
                         ring.count_misfit();
                     }
                     self.keys = Keys::Useless;
+                    return Taken::Sealed;
                 }
-                Taken::Sealed
+                let torn = keys.is_torn(side);
+                keys.gap(side);
+                if torn || sealed.content_type == ContentType::ALERT {
+                    return Taken::Sealed;
+                }
+                // Keys that fit what was before show that this is not what its sender sent. Whatever it was, it did not arrive.
+                anomaly(h, side, at.mark, AnomalyKind::RecordNotDecrypted { len: sealed.body.len() });
+                if again {
+                    self.joiners.of_mut(side).reset();
+                    return Taken::Sealed;
+                }
+                remember(h, side, sealed.content_type, u16::try_from(sealed.body.len()).unwrap_or(u16::MAX), at.mark);
+                Taken::Opened
             }
             Opened::NoKey if h.is_tls13() && h.finished.of(side).is_some() => {
                 let tag = h.cipher().and_then(CipherSuite::tag).unwrap_or(16);
@@ -388,14 +434,20 @@ fn application_data(h: &mut Handshake, side: Side, mark: Mark) {
 /// A record behind a side's Finished, when the log holds no secrets of application data: told by its size, as without keys.
 fn after_finished_by_size(h: &mut Handshake, side: Side, len: usize, tag: usize, mark: Mark) {
     if len == 2 + 1 + tag {
-        let seen = AlertSeen { from: side, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
-        if h.alerts.len() < limits::ALERTS {
-            h.alerts.push(seen);
-        }
+        sealed_alert(h, side, mark);
     } else if side == Side::Server && h.application_data.client.is_none() {
         h.tickets_seen = h.tickets_seen.saturating_add(u32::from(h.finished.client.is_some()));
     } else {
         application_data(h, side, mark);
+    }
+}
+
+/// An alert that cannot be read.
+fn sealed_alert(h: &mut Handshake, side: Side, mark: Mark) {
+    if h.alerts.len() < limits::ALERTS {
+        let seen = AlertSeen { from: side, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
+        let place = h.alerts.partition_point(|other| other.mark <= mark);
+        h.alerts.insert(place, seen);
     }
 }
 

@@ -94,12 +94,12 @@ impl ConnectionKeys {
 
     /// Opens the next record of a direction.
     pub fn open(&mut self, side: Side, sealed: Sealed<'_>) -> Opened {
-        let torn = *self.torn.of(side);
+        let reach = if *self.torn.of(side) { REACH } else { 1 };
         let result = match &mut self.epochs {
             Epochs::Tls13(sides) => {
                 let epochs = sides.of_mut(side);
                 let keys = if epochs.finished { &mut epochs.application } else { &mut epochs.handshake };
-                let opened = keys.as_mut().map(|keys| keys.open_within(sealed, if torn { REACH } else { 1 }));
+                let opened = keys.as_mut().map(|keys| keys.open_within(sealed, reach));
                 match opened {
                     Some(Some((kind, text))) => Opened::Content(kind, text),
                     other => match epochs.early.as_mut().filter(|_| !epochs.finished).and_then(|keys| keys.open(sealed)) {
@@ -111,7 +111,7 @@ impl ConnectionKeys {
             }
             Epochs::Tls12(sides) => match sides.of_mut(side) {
                 None => Opened::NoKey,
-                Some(keys) => keys.open(sealed).map_or(Opened::Failed, |text| Opened::Content(sealed.content_type, text)),
+                Some(keys) => keys.open_within(sealed, reach).map_or(Opened::Failed, |text| Opened::Content(sealed.content_type, text)),
             },
         };
         if matches!(result, Opened::Content(..)) {
@@ -120,6 +120,14 @@ impl ConnectionKeys {
             *count = count.saturating_add(1);
         }
         result
+    }
+
+    /// The secrets of this direction's handshake are known.
+    pub const fn knows(&self, side: Side) -> bool {
+        match &self.epochs {
+            Epochs::Tls13(sides) => sides.of(side).handshake.is_some(),
+            Epochs::Tls12(sides) => sides.of(side).is_some(),
+        }
     }
 
     /// Records of a direction opened so far.
@@ -171,7 +179,7 @@ fn epochs13(secrets: &Secrets, protection: Protection) -> Option<PerSide<Epochs1
     };
     let server =
         Epochs13 { early: None, handshake: keys(Label::ServerHandshake), application: keys(Label::ServerApplication), finished: false };
-    (client.handshake.is_some() && server.handshake.is_some()).then_some(PerSide { client, server })
+    (client.handshake.is_some() || server.handshake.is_some()).then_some(PerSide { client, server })
 }
 
 /// The key block of TLS ≤ 1.2 (RFC 5246 section 6.3), cut up.

@@ -91,27 +91,31 @@ pub(super) enum Kind12 {
 }
 
 impl Keys12 {
-    /// Opens the next record; `None` when it does not fit.
-    pub(super) fn open(&mut self, sealed: Sealed<'_>) -> Option<Vec<u8>> {
+    /// Opens the next record, or one before which up to so many minus one are missing; `None` when it does not fit.
+    pub(super) fn open_within(&mut self, sealed: Sealed<'_>, reach: u64) -> Option<Vec<u8>> {
+        (0..reach).find_map(|ahead| self.open_at(self.sequence.wrapping_add(ahead), sealed))
+    }
+
+    fn open_at(&mut self, sequence: u64, sealed: Sealed<'_>) -> Option<Vec<u8>> {
         let text = match &mut self.kind {
             Kind12::Mac(keys) => {
                 let [kind, major, minor, ..] = header(sealed, 0);
-                let [a, b, c, d, e, f, g, h] = self.sequence.to_be_bytes();
+                let [a, b, c, d, e, f, g, h] = sequence.to_be_bytes();
                 keys.open(&[a, b, c, d, e, f, g, h, kind, major, minor], sealed.body)?
             }
             Kind12::Aead { aead, tag_len, iv } => {
                 let (nonce, body) = if let Ok(iv) = <[u8; 12]>::try_from(iv.as_slice()) {
-                    (nonce(iv, self.sequence), sealed.body)
+                    (nonce(iv, sequence), sealed.body)
                 } else {
                     let (explicit, body) = sealed.body.split_at_checked(8)?;
                     ([iv.as_slice(), explicit].concat().try_into().ok()?, body)
                 };
                 let len = u16::try_from(body.len().checked_sub(*tag_len)?).ok()?;
-                let aad = [self.sequence.to_be_bytes().as_slice(), &header(sealed, len)].concat();
+                let aad = [sequence.to_be_bytes().as_slice(), &header(sealed, len)].concat();
                 aead.open(nonce, &aad, body)?
             }
         };
-        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence = sequence.wrapping_add(1);
         Some(text)
     }
 }
