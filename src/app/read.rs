@@ -34,6 +34,7 @@ const HOLD_ON_A_PIPE: Duration = Duration::from_secs(30);
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let stop = Arc::new(AtomicBool::new(false));
     let source = capture::open_until(&Inputs { paths: options.inputs.clone(), filter: options.filter.clone() }, &stop)?;
+    let source = capture::with_key_logs(source, &options.keylogs)?;
     let piped = options.inputs.iter().any(|path| comes_as_it_is_written(path));
     stop_on_signal(&stop)?;
     let icmp_filtered = options.filter.as_deref().is_some_and(capture::excludes_icmp);

@@ -65,8 +65,8 @@ enum Action {
 
 /// Read captures and say why handshakes failed (the default: `handshark FILE` is `handshark read FILE`)
 ///
-/// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture in the
-/// order given.
+/// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture, in the
+/// order of their times.
 #[allow(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[derive(Debug, Args)]
 #[command(after_help = READ_EXAMPLES)]
@@ -81,6 +81,13 @@ struct Read {
     /// proves much about the path.
     #[arg(short = 'f', long, value_name = "BPF", help_heading = ANALYSIS)]
     filter: Option<String>,
+
+    /// Decrypt with the secrets in this key log (repeatable)
+    ///
+    /// In the format of `SSLKEYLOGFILE`, as browsers, curl, OpenSSL and others write it. It may still be growing. Secrets inside a pcapng
+    /// file are used without being asked for. No output ever shows a secret.
+    #[arg(short = 'k', long = "keylog", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
+    keylogs: Vec<PathBuf>,
 
     /// How long without progress is a stall: 500ms, 10s, 2m
     ///
@@ -179,6 +186,7 @@ impl From<Read> for ReadOptions {
         Self {
             inputs: read.inputs,
             filter: read.filter,
+            keylogs: read.keylogs,
             stall_after: read.stall_after,
             threads: std::num::NonZeroUsize::new(usize::from(read.threads)),
             trust: Trust { system: !read.no_trust, files: read.ca_file, directories: read.ca_dir },
