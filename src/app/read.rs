@@ -48,6 +48,7 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
         policy: Policy { stall_after: options.stall_after, icmp_filtered, ..Policy::default() },
         trust: trust(options)?,
         hold: if piped { HOLD_ON_A_PIPE } else { Duration::MAX },
+        timeline: false,
         stop,
     };
     let mut sink = sink(options, piped);

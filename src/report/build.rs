@@ -64,6 +64,7 @@ pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> Hand
         },
         tls: (handshake.protocol != Protocol::Other).then(|| tls(handshake)),
         diagnosis: diagnosis(handshake, verdict),
+        timeline: Vec::new(),
     }
 }
 
