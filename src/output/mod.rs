@@ -13,10 +13,10 @@ pub mod explain;
 pub mod figures;
 pub mod layout;
 pub mod line;
-
 pub mod markdown;
 pub mod ndjson;
 pub mod progress;
+pub mod show;
 pub mod style;
 pub mod suggest;
 pub mod text;

@@ -73,7 +73,9 @@ impl Rows {
     fn transport(&mut self, h: &Handshake) {
         let tcp = &h.tcp;
         for event in &tcp.events {
-            let side = event.side;
+            // An acknowledgment is told of the side whose bytes it is about.
+            let told = matches!(event.kind, TcpEventKind::Acknowledged { .. });
+            let side = if told { event.side.other() } else { event.side };
             let facts = tcp.side(side);
             let (rank, kind, size, text) = match event.kind {
                 TcpEventKind::Syn | TcpEventKind::SynRepeat => {
@@ -95,7 +97,7 @@ impl Rows {
                 TcpEventKind::OutOfOrder { offset, len } => {
                     (5, "out-of-order", Some(u64::from(len)), format!("bytes from {offset}, before them a hole"))
                 }
-                TcpEventKind::Acknowledged { offset } => (2, "acknowledged", None, format!("the {} has bytes up to {offset}", side.other())),
+                TcpEventKind::Acknowledged { offset } => (2, "acknowledged", None, format!("has all bytes up to {offset}")),
                 TcpEventKind::Gap { offset, len, why } => {
                     let why = match why {
                         GapCause::CaptureLost => "lost by the capture: the receiver had them",
