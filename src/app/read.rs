@@ -112,7 +112,7 @@ fn sink(options: &ReadOptions, piped: bool) -> Box<dyn Sink> {
 }
 
 /// The first signal asks for an end with the summary; the second ends at once.
-fn stop_on_signal(stop: &Arc<AtomicBool>) -> io::Result<()> {
+pub(super) fn stop_on_signal(stop: &Arc<AtomicBool>) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let stop = Arc::clone(stop);
     thread::spawn(move || {

@@ -11,6 +11,7 @@ pub mod csv;
 pub mod escape;
 pub mod explain;
 pub mod figures;
+pub mod html;
 pub mod layout;
 pub mod line;
 pub mod markdown;

@@ -322,7 +322,8 @@ impl Rows {
             .iter()
             .rposition(|row| fits(row) && at_end(row) && row.from == h.stopped_by.name())
             .or_else(|| self.list.iter().rposition(|row| fits(row) && at_end(row)))
-            .or_else(|| self.list.iter().rposition(fits));
+            .or_else(|| self.list.iter().rposition(fits))
+            .or_else(|| self.list.iter().rposition(|row| h.end == Some(row.mark)));
         if let Some(row) = place.and_then(|place| self.list.get_mut(place)) {
             row.ended = true;
         }

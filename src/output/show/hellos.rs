@@ -54,17 +54,24 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
     let answered = report.tls.as_ref().is_some_and(|tls| tls.version.is_some());
     section(out, layout, "Offered and chosen")?;
     let room = layout.width().saturating_sub(INDENT + NAME + 4);
-    let left = (room / 5).saturating_mul(3);
+    // The longest suite's name fits; where that leaves little for the choice, it is told by its place in the list.
+    let roomy = room >= ROOMY;
+    let left = if roomy { (room / 2).min(LONGEST) } else { room.saturating_mul(3) / 4 };
     let right = room.saturating_sub(left);
     writeln!(out, "{:INDENT$}{:NAME$}  {strong}{:left$}{strong:#}  {strong}{}{strong:#}", "", "", "client offers", "server chooses")?;
     for parameter in &list {
-        let offered = if parameter.name == "extension" {
+        let offered = if matches!(parameter.name, "extension" | "signature") {
             wrap(&escape(&parameter.offered.join(", ")), left, FEW).into_iter().map(|line| (line, plain)).collect()
         } else {
             offered_lines(parameter, left, layout)
         };
         let (chosen, style) = match (&parameter.chosen, parameter.in_common()) {
-            (Some(chosen), Some(true)) => (format!("✓ {chosen}"), palette.good),
+            (Some(chosen), Some(true)) => {
+                let place = parameter.offered.iter().position(|offer| offer == chosen).unwrap_or_default().saturating_add(1);
+                let of = parameter.offered.len();
+                let place = if of == 1 { "the only one".to_owned() } else { format!("number {place} of {of}") };
+                (if roomy { format!("✓ {chosen}, {place}") } else { format!("✓ {place}") }, palette.good)
+            }
             (Some(chosen), _) => (format!("✗ {chosen}, not offered"), palette.bad),
             (None, _) if matches!(parameter.name, "key share" | "signature" | "extension") => (String::new(), dim),
             (None, _) if parameter.name == "ALPN" && answered => ("none seen".to_owned(), dim),
@@ -114,6 +121,10 @@ fn offered_lines(parameter: &Parameter, columns: usize, layout: &Layout) -> Vec<
 
 /// Columns of a parameter's name.
 const NAME: usize = 12;
+/// From this many columns for both on, the choice is written out.
+const ROOMY: usize = 100;
+/// Columns of an offer where there is room: those of the longest suite in use.
+const LONGEST: usize = 56;
 /// Offers shown of a long list.
 const MANY: usize = 8;
 /// Lines of one text.

@@ -111,7 +111,10 @@ impl<'a> Lanes<'a> {
             write!(out, " {pause_style}{bar}{pause_style:#}")?;
         }
         let size = entry.size.map(|size| format!(" {} B", count(size))).unwrap_or_default();
-        let label = format!("{}{size}", escape(&view::step(&entry.kind)));
+        // What an encrypted record is likely to be stands on its arrow where a line for it would be one too many.
+        let guess = entry.text.strip_prefix("likely ").filter(|_| entry.kind == "encrypted" && self.aside == 0);
+        let guess = guess.map(|guess| format!(": {}?", escape(guess))).unwrap_or_default();
+        let label = format!("{}{size}{guess}", escape(&view::step(&entry.kind)));
         let arrow = arrow(&label, &entry.from, &entry.kind, self.inner);
         let mark = if entry.ended { " ✗" } else { "" };
         write!(out, " {dim}│{dim:#}{style}{arrow}{style:#}{dim}│{dim:#}{style}{mark}{style:#}")?;
@@ -130,6 +133,7 @@ impl<'a> Lanes<'a> {
             return Ok(());
         }
         writeln!(out)?;
+        let text = if guess.is_empty() { text } else { std::borrow::Cow::Borrowed("") };
         for line in wrap(&text, self.inner.saturating_sub(4), LINES) {
             let fill = self.inner.saturating_sub(3).saturating_sub(width(&line));
             let body = if entry.ended { style } else { Style::new() };

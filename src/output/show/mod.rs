@@ -15,14 +15,21 @@ mod hellos;
 mod ladder;
 mod timing;
 
+pub(in crate::output) use chain::{Standing, standing};
+
 /// Writes everything that is known of a handshake. Its report should hold a timeline; without one, the ladder is left out.
 pub fn handshake(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
     head(out, layout, report)?;
+    story(out, layout, report)?;
+    diagnosis(out, layout, report)
+}
+
+/// The part of it that is no verdict: ladder, times, hellos, certificates.
+pub fn story(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
     ladder::write(out, layout, report)?;
     timing::write(out, layout, report)?;
     hellos::write(out, layout, report)?;
-    chain::write(out, layout, report)?;
-    diagnosis(out, layout, report)
+    chain::write(out, layout, report)
 }
 
 fn head(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
