@@ -99,6 +99,7 @@ pub fn connected() -> Handshake {
         partial_client_hello: None,
         partial_server_message: None,
         hello_retry: None,
+        encrypted_extensions: None,
         server_hello: None,
         server_chain: None,
         client_chain: None,

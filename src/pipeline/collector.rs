@@ -42,6 +42,8 @@ pub(super) struct Collector<'a> {
     /// Names of the capture's interfaces, by index.
     pub(super) sources: Vec<String>,
     pub(super) totals: Totals,
+    /// More for the summary.
+    pub(super) notes: Vec<String>,
 }
 
 /// What the summary counts.
@@ -82,6 +84,7 @@ impl<'a> Collector<'a> {
             incidents: Tracker::default(),
             sources: Vec::new(),
             totals: Totals::default(),
+            notes: Vec::new(),
         }
     }
 
@@ -217,7 +220,8 @@ impl<'a> Collector<'a> {
         for incident in incidents {
             (self.emit)(Report::Incident(Box::new(incident)))?;
         }
-        let summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
+        let mut summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
+        summary.notes.append(&mut self.notes);
         (self.emit)(Report::Summary(Box::new(summary.clone())))?;
         Ok(summary)
     }
