@@ -50,6 +50,7 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
         policy: Policy { stall_after: options.stall_after, icmp_filtered, ..Policy::default() },
         trust: trust(options)?,
         hold: if piped { HOLD_ON_A_PIPE } else { Duration::MAX },
+        timeline: false,
         stop,
     };
     let mut sink = sink(options, piped);
@@ -118,7 +119,7 @@ fn sink(options: &ReadOptions, piped: bool) -> Box<dyn Sink> {
 }
 
 /// The first signal asks for an end with the summary; the second ends at once.
-fn stop_on_signal(stop: &Arc<AtomicBool>) -> io::Result<()> {
+pub(super) fn stop_on_signal(stop: &Arc<AtomicBool>) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let stop = Arc::clone(stop);
     thread::spawn(move || {
