@@ -140,6 +140,8 @@ impl Dtls {
                 true
             }
             (_, ContentType::HANDSHAKE, 0) => self.fragments(h, shared, side, record, mark, repeated),
+            // With a connection identifier the content type is hidden: the first record is Finished, what follows it is not.
+            (_, TLS12_CID, _) if h.finished.of(side).is_some() => application_data(h, side, mark),
             (_, ContentType::HANDSHAKE | TLS12_CID, _) => encrypted_handshake(h, side, record, mark, repeated),
             (_, ContentType::CHANGE_CIPHER_SPEC, _) => {
                 let first = h.change_cipher_spec.of(side).is_none();
@@ -150,15 +152,7 @@ impl Dtls {
                 first
             }
             (_, ContentType::ALERT, epoch) => on_alert(h, side, record, epoch, mark),
-            (_, ContentType::APPLICATION_DATA, 1..) => {
-                if h.application_data.of(side).is_none() {
-                    letter(h, side, 'd');
-                }
-                h.application_data.of_mut(side).get_or_insert(mark);
-                let count = h.application_records.of_mut(side);
-                *count = count.saturating_add(1);
-                true
-            }
+            (_, ContentType::APPLICATION_DATA, 1..) => application_data(h, side, mark),
             _ => false,
         }
     }
@@ -332,6 +326,16 @@ fn encrypted_handshake(h: &mut Handshake, side: Side, record: &Record<'_>, mark:
     }
     *h.finished.of_mut(side) = Some(mark);
     letter(h, side, 'f');
+    true
+}
+
+fn application_data(h: &mut Handshake, side: Side, mark: Mark) -> bool {
+    if h.application_data.of(side).is_none() {
+        letter(h, side, 'd');
+    }
+    h.application_data.of_mut(side).get_or_insert(mark);
+    let count = h.application_records.of_mut(side);
+    *count = count.saturating_add(1);
     true
 }
 

@@ -247,6 +247,9 @@ impl Quic {
         let keys = InitialKeys::new(long.version, &dcid)?;
         // Keys that do not fit are not kept: what cannot be opened must not push out what can.
         keys.of(side).open(long, self.sides.of(side).expected, &mut Vec::new())?;
+        if self.keys.is_empty() {
+            self.original.clone_from(&dcid);
+        }
         self.keys.push(Keys { version: long.version, dcid, both: keys });
         Some(self.keys.len() - 1)
     }
