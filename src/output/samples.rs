@@ -54,6 +54,7 @@ fn base(minute: u32, second: u32, client_port: u16) -> HandshakeReport {
             alerts: vec![],
         }),
         diagnosis: Diagnosis { stopped_by: "nobody".into(), summary: "Completed.".into(), ..Diagnosis::default() },
+        timeline: vec![],
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) struct Collector<'a> {
     policy: &'a Policy,
     trust: &'a TrustStore,
     hold: Duration,
+    timeline: bool,
     emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
     #[expect(clippy::vec_box, reason = "handshakes are large and sorted by their boxes")]
     pending: Vec<Box<Handshake>>,
@@ -69,12 +70,14 @@ impl<'a> Collector<'a> {
         policy: &'a Policy,
         trust: &'a TrustStore,
         hold: Duration,
+        timeline: bool,
         emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
     ) -> Self {
         Self {
             policy,
             trust,
             hold,
+            timeline,
             emit,
             pending: Vec::new(),
             half_open: Vec::new(),
@@ -198,7 +201,10 @@ impl<'a> Collector<'a> {
         }
         self.totals.handshakes += 1;
         *self.totals.outcomes.entry(verdict.outcome).or_default() += 1;
-        let report = report::handshake(handshake, verdict, self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str));
+        let mut report = report::handshake(handshake, verdict, self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str));
+        if self.timeline {
+            report.timeline = report::timeline(handshake);
+        }
         self.incidents.observe(handshake, verdict, &report.handshake.id);
         (self.emit)(Report::Handshake(Box::new(report)))
     }

@@ -34,6 +34,8 @@ pub struct Options {
     pub trust: TrustStore,
     /// How long, in packet time, a verdict may wait for what other handshakes show.
     pub hold: Duration,
+    /// Reports tell their handshakes packet by packet ([`crate::report::timeline`]).
+    pub timeline: bool,
     /// Set from outside to stop early: what was read by then is reported.
     pub stop: Arc<AtomicBool>,
 }
@@ -85,7 +87,7 @@ fn run_alone(
 ) -> Result<SummaryReport> {
     let mut router = Router::default();
     let mut worker = Worker::new(0, 1, &options.policy);
-    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, emit);
+    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.timeline, emit);
     let mut block = Block::default();
     let mut feed = Feed::default();
     let mut failed = None;
@@ -147,7 +149,7 @@ fn run_together(
 ) -> Result<SummaryReport> {
     let workers = (options.threads - 1).min(crate::limits::PARTITIONS);
     let cancelled = AtomicBool::new(false);
-    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, emit);
+    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.timeline, emit);
     let (done, counts, table, notes, outcome) = thread::scope(|scope| {
         let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS * workers);
         let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);

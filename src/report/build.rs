@@ -67,6 +67,7 @@ pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> Hand
         quic: handshake.quic.as_deref().map(datagrams::quic),
         dtls: handshake.dtls.as_deref().map(datagrams::dtls),
         diagnosis: diagnosis(handshake, verdict),
+        timeline: Vec::new(),
     }
 }
 

@@ -4,11 +4,14 @@
 
 mod build;
 mod datagrams;
+mod timeline;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use build::handshake;
+pub use timeline::timeline;
 
 /// The schema's version: a change to one of its fixed names raises it.
 pub const SCHEMA: &str = "handshark/1";
@@ -53,6 +56,31 @@ pub struct HandshakeReport {
     pub dtls: Option<DtlsInfo>,
     /// Why it ended as it did, and what to do.
     pub diagnosis: Diagnosis,
+    /// What happened, packet by packet; only where asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// Something that happened in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct TimelineEntry {
+    /// The frame; absent for what did not happen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u64>,
+    /// The frame's time: RFC 3339, UTC, nanoseconds.
+    pub time: String,
+    /// Who sent it: `client`, `server`, or `network` for ICMP and silence that neither side is to blame for.
+    pub from: String,
+    /// A message (`client_hello`), `encrypted`, `alert`, or an event of TCP (`syn`, `retransmission`, `rst`).
+    pub kind: String,
+    /// Bytes: of a message with its record header, of an encrypted record, or of the stretch of stream that an event is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// What it carries, or what is to be said of it; may be empty.
+    pub text: String,
+    /// This ended a handshake that did not complete.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub ended: bool,
 }
 
 /// What is QUIC's own in a handshake.

@@ -14,8 +14,11 @@
 )]
 
 mod capture;
+mod cli;
+mod docs;
 mod floors;
 mod fuzz_seeds;
+mod malformed;
 mod packet_oracle;
 mod properties;
 mod rules;

@@ -88,6 +88,7 @@ fn options(threads: usize) -> Options {
         policy: Policy::default(),
         trust: TrustStore::mozilla(),
         hold: Duration::MAX,
+        timeline: false,
         stop: Arc::new(AtomicBool::new(false)),
     }
 }
