@@ -1,5 +1,7 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
+mod interfaces;
+mod live;
 mod read;
 
 use std::ffi::OsString;
@@ -34,6 +36,8 @@ fn run(command: Command) -> anyhow::Result<u8> {
     let out = io::stdout();
     let written = match command {
         Command::Read(options) => return read::read(&options),
+        Command::Live(command) => return live::live(&command),
+        Command::Interfaces { json } => interfaces::list(&mut out.lock(), json)?,
         Command::Explain { cause, color } => {
             let layout = Layout::new(style::terminal_width(), color.palette(&out));
             match cause {

@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::capture::{self, Inputs};
-use crate::cli::{self, Format, ReadOptions, Verbosity};
+use crate::cli::{self, Format, ReadOptions, Trust, Verbosity};
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
 use crate::error::Error;
@@ -37,15 +37,19 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     stop_on_signal(&stop)?;
     let icmp_filtered = options.filter.as_deref().is_some_and(capture::excludes_icmp);
     if icmp_filtered {
-        writeln!(io::stderr(), "handshark: the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)")?;
+        writeln!(
+            io::stderr(),
+            "handshark: the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)"
+        )?;
     }
     let threads = options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get);
     let run = pipeline::Options {
         threads,
         policy: Policy { stall_after: options.stall_after, icmp_filtered, ..Policy::default() },
-        trust: trust(options)?,
+        trust: trust(&options.trust)?,
         hold: if piped { HOLD_ON_A_PIPE } else { Duration::MAX },
         stop,
+        clock: None,
     };
     let mut sink = sink(options, piped);
     let mut progress = Progress::new(options.progress);
@@ -64,7 +68,9 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     match ended {
         Ok(()) => Ok(if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE }),
         // The reader had enough: a quiet end.
-        Err(Error::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => Ok(if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE }),
+        Err(Error::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE })
+        }
         Err(error) => {
             // What was found before the trouble is still worth printing.
             let _ = sink.finish();
@@ -73,8 +79,7 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     }
 }
 
-fn trust(options: &ReadOptions) -> anyhow::Result<TrustStore> {
-    let wanted = &options.trust;
+pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
     if wanted.is_empty() {
         return Ok(TrustStore::none());
     }

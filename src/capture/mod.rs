@@ -12,6 +12,7 @@
 mod compress;
 mod discover;
 mod filter;
+mod live;
 mod magic;
 mod merge;
 mod pcap;
@@ -29,6 +30,7 @@ use crate::frame::{Block, LinkType};
 use crate::time::Timestamp;
 
 pub use filter::excludes_icmp;
+pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
 
 /// Gives frames in blocks, in the order of the capture.
 pub trait FrameSource: Send {

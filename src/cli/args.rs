@@ -7,6 +7,7 @@ use clap::builder::{Styles, styling::AnsiColor};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use super::live::Live;
 use super::options::{FailOn, Format, ReadOptions, Trust, Verbosity};
 use super::{Command, values};
 use crate::diagnosis::cause::Cause;
@@ -26,7 +27,7 @@ use crate::output::style::Color;
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark explain [CAUSE]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark live -i IFACE [OPTIONS]\n       handshark explain [CAUSE]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -38,6 +39,13 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     Read(Box<Read>),
+    Live(Box<Live>),
+    /// List the interfaces that can be watched, with their addresses
+    Interfaces {
+        /// Write one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Explain a cause: what it means, how it is recognised, how to fix it
     ///
     /// Without a cause, all causes are listed by family. Needs no capture.
@@ -145,7 +153,7 @@ struct Read {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum When {
+pub(super) enum When {
     Auto,
     Always,
     Never,
@@ -167,6 +175,8 @@ impl From<Arguments> for Command {
     fn from(arguments: Arguments) -> Self {
         match arguments.action {
             Action::Read(read) => Self::Read(Box::new((*read).into())),
+            Action::Live(live) => Self::Live(Box::new((*live).into())),
+            Action::Interfaces { json } => Self::Interfaces { json },
             Action::Explain { cause, color } => Self::Explain { cause, color: color.into() },
             Action::Completions { shell } => Self::Completions(shell),
             Action::Man => Self::Man,
@@ -225,10 +235,10 @@ const STYLES: Styles = Styles::styled()
     .valid(AnsiColor::Green.on_default())
     .invalid(AnsiColor::Yellow.on_default());
 
-const ANALYSIS: &str = "Analysis";
-const OUTPUT: &str = "Output";
+pub(super) const ANALYSIS: &str = "Analysis";
+pub(super) const OUTPUT: &str = "Output";
 /// Beyond the number of partitions a thread has nothing to do; more are accepted so that scripts need not know it.
-const MOST_THREADS: i64 = 1024;
+pub(super) const MOST_THREADS: i64 = 1024;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -238,6 +248,7 @@ Examples:
   handshark -f 'host 192.0.2.1' /var/captures   one host in a directory of captures
   tcpdump -i eth0 -U -w - | handshark -         read what tcpdump writes
   ssh gw tcpdump -U -w - port 443 | handshark - the same from afar
+  sudo handshark live -i eth0                   watch an interface
   handshark explain certificate-expired         what a cause means and how to fix it
   handshark --fail-on failed test.pcap          for scripts: exit with 1 when one failed
 

@@ -10,9 +10,11 @@ use crate::diagnosis::cause::Cause;
 
 mod args;
 mod default;
+mod live;
 mod options;
 mod values;
 
+pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{FailOn, Format, ReadOptions, Trust, Verbosity};
 
 /// Exit code: done.
@@ -27,6 +29,13 @@ pub const EXIT_FAILED: u8 = 2;
 pub enum Command {
     /// Read captures.
     Read(Box<ReadOptions>),
+    /// Watch interfaces.
+    Live(Box<LiveCommand>),
+    /// List interfaces.
+    Interfaces {
+        /// As NDJSON.
+        json: bool,
+    },
     /// Explain a cause, or list all.
     Explain {
         /// Which.
@@ -71,6 +80,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
         let (name, examples) = match sub.get_name() {
             NAME => (NAME.to_owned(), args::EXAMPLES),
             "read" => (format!("{NAME}-read"), args::READ_EXAMPLES),
+            "live" => (format!("{NAME}-live"), live::LIVE_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),
         };
         // clap_mangen would fill the examples like prose.

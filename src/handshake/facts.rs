@@ -106,6 +106,8 @@ pub struct Handshake {
     pub history: String,
     /// Something was decrypted with keys.
     pub decrypted: bool,
+    /// It is still under way: this is what could be said when it had made no progress for too long. Another follows when it ends.
+    pub provisional: bool,
     /// How far it got.
     pub stage: Stage,
     /// How it ended.
@@ -161,6 +163,7 @@ impl Handshake {
             anomalies: Vec::new(),
             history: String::new(),
             decrypted: false,
+            provisional: false,
             stage: Stage::Connect,
             outcome: Outcome::Incomplete,
             stopped_by: StoppedBy::Capture,

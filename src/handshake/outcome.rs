@@ -237,7 +237,9 @@ fn never_up(h: &Handshake) -> Option<Ending> {
     if let Some(reset) = server.resets.iter().find(|reset| reset.to_syn) {
         return Some(Ending::new(Outcome::Refused, Side::Server, reset.mark));
     }
-    if let Some(note) = h.tcp.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, crate::packet::IcmpKind::TooBig(_))) {
+    if let Some(note) =
+        h.tcp.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, crate::packet::IcmpKind::TooBig(_)))
+    {
         return Some(Ending::new(Outcome::Refused, StoppedBy::Network, note.mark));
     }
     match server.syn {
@@ -300,7 +302,10 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
             return Some(Ending::new(Outcome::Stalled, side, zero.last));
         }
     }
-    let unanswered = Side::BOTH.into_iter().filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies)).find(|sent| in_vain(sent));
+    let unanswered = Side::BOTH
+        .into_iter()
+        .filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies))
+        .find(|sent| in_vain(sent));
     if let Some(sent) = unanswered {
         return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));
     }
@@ -321,6 +326,12 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
 /// Sent at least three times without an acknowledgment.
 fn in_vain(sent: &Outstanding) -> bool {
     sent.copies >= 3 && !sent.sacked
+}
+
+/// The last packet that brought something new.
+pub(super) fn progress(tcp: &crate::transport::TcpFacts) -> Mark {
+    let data = Side::BOTH.iter().filter_map(|side| tcp.side(*side).last_data);
+    data.chain(tcp.established).max().unwrap_or(tcp.first)
 }
 
 /// The last packet that brought something new, before the end if there is one.

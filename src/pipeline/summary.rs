@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::capture::Inventory;
-use crate::packet::{Skip, link_name};
 use crate::frame::LinkType;
+use crate::packet::{Skip, link_name};
 use crate::report::{InputReport, SCHEMA, SummaryReport};
 use crate::transport::TableCounters;
 
@@ -72,7 +72,10 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     }
     for interface in &inventory.interfaces {
         if let Some(dropped) = interface.dropped.filter(|dropped| *dropped > 0) {
-            notes.push(format!("{}: {dropped} packets were dropped while capturing; verdicts that rest on missing packets are unsure.", interface.name));
+            notes.push(format!(
+                "{}: {dropped} packets were dropped while capturing; verdicts that rest on missing packets are unsure.",
+                interface.name
+            ));
         }
     }
     if inventory.filtered_out > 0 {
@@ -87,7 +90,9 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     if counts.frames == 0 {
         notes.push("No packets: the capture is empty. Was it stopped too early, or did its filter match nothing?".to_owned());
     } else if totals.handshakes == 0 && table.flows == 0 {
-        notes.push("No TCP connection was found. Was the capture taken on the right interface, with a filter that lets TCP pass?".to_owned());
+        notes.push(
+            "No TCP connection was found. Was the capture taken on the right interface, with a filter that lets TCP pass?".to_owned(),
+        );
     } else if totals.handshakes == 0 {
         notes.push(format!(
             "No TLS handshake was found in {} TCP connections. A capture must include the beginning of the connections: start it, then let the client reconnect.",

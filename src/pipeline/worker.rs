@@ -23,9 +23,14 @@ struct Partition {
 }
 
 impl Worker {
-    pub(super) fn new(index: usize, workers: usize, policy: &Policy) -> Self {
+    pub(super) fn new(index: usize, workers: usize, policy: &Policy, live: bool) -> Self {
+        let mut limits = TableLimits::partition();
+        if live {
+            // Someone waits for the verdict.
+            limits.linger = limits::LIVE_LINGER;
+        }
         let share = (index..limits::PARTITIONS).step_by(workers);
-        let partitions = share.map(|_| Partition { table: Table::new(TableLimits::partition()), shared: Shared::new(policy.stall_after) }).collect();
+        let partitions = share.map(|_| Partition { table: Table::new(limits), shared: Shared::new(policy.stall_after, live) }).collect();
         Self { partitions, workers }
     }
 
@@ -71,6 +76,11 @@ impl Worker {
     /// The tables' counters, added up.
     pub(super) fn counters(&self) -> TableCounters {
         self.partitions.iter().fold(TableCounters::default(), |sum, partition| sum.plus(&partition.table.counters()))
+    }
+
+    /// Connections held, settled ones included.
+    pub(super) fn held(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.table.held() as u64).sum()
     }
 
     fn partition(&mut self, number: usize) -> Option<&mut Partition> {

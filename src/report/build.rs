@@ -19,8 +19,8 @@ use crate::tls::fingerprint::{self, Carrier};
 use crate::tls::message::OcspStatus;
 
 use super::{
-    AlertReport, CaptureInfo, CertificateReport, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, Loss, Network, Peer, SCHEMA,
-    Timing, Tls, TlsClient, TlsServer,
+    AlertReport, CaptureInfo, CertificateReport, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, Loss, Network,
+    Peer, SCHEMA, Timing, Tls, TlsClient, TlsServer,
 };
 
 /// The report of one handshake. `source` names the file or interface.
@@ -55,6 +55,7 @@ pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> Hand
             hello_retry: handshake.hello_retry.is_some(),
             early_data: handshake.early_data_offered,
             decrypted: handshake.decrypted,
+            provisional: handshake.provisional,
             timing: timing(handshake),
             loss: Loss {
                 client_retransmits: tcp.side(Side::Client).retransmits,
@@ -142,7 +143,8 @@ fn timing(h: &Handshake) -> Timing {
 
 fn tls(h: &Handshake) -> Tls {
     let server_hello = h.server_hello.as_ref().map(|seen| &seen.what);
-    let certificates = |chain: Option<&Chain>| chain.map(|chain| chain.certificates.iter().map(|cert| certificate(cert)).collect()).unwrap_or_default();
+    let certificates =
+        |chain: Option<&Chain>| chain.map(|chain| chain.certificates.iter().map(|cert| certificate(cert)).collect()).unwrap_or_default();
     let server = (server_hello.is_some() || h.server_chain.is_some() || h.hello_retry.is_some()).then(|| TlsServer {
         ja3s: server_hello.map(fingerprint::ja3s),
         extensions: server_hello.map(|hello| hello.extensions().map(|(kind, _)| kind.to_string()).collect()).unwrap_or_default(),
