@@ -163,3 +163,9 @@ pub const LIVE_BATCHES: usize = 32;
 
 /// Bytes held back to put the packets of several interfaces into one order.
 pub const LIVE_MERGE_BYTES: usize = 64 << 20;
+
+/// Bytes of one flow that the flight recorder keeps: more than a handshake with long chains, less than a download.
+pub const RECORD_FLOW_BYTES: usize = 128 << 10;
+
+/// Flows that the flight recorder keeps packets of.
+pub const RECORD_FLOWS: usize = 1 << 16;

@@ -97,8 +97,8 @@ pub(super) struct Live {
     #[arg(long, value_name = "N", requires = "output", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=999), help_heading = OUTPUT)]
     rotate_keep: u32,
 
-    /// Serve metrics for Prometheus at /metrics on this address, and /healthz
-    #[arg(long, value_name = "ADDRESS:PORT", help_heading = OUTPUT)]
+    /// Serve metrics for Prometheus at /metrics on this address, and /healthz; a port alone is the loopback's
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = values::metrics_address, help_heading = OUTPUT)]
     metrics: Option<SocketAddr>,
 
     /// Servers and names told apart in metrics; the others are counted as `other`
@@ -318,7 +318,7 @@ mod tests {
             &["live", "-i", "eth0", "--record-max", "5M"],
             &["live", "-i", "eth0", "--buffer", "64"],
             &["live", "-i", "eth0", "--buffer", "3GiB"],
-            &["live", "-i", "eth0", "--metrics", "9477"],
+            &["live", "-i", "eth0", "--metrics", "localhost"],
         ] {
             assert!(parse(["handshark"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word))).is_err(), "{arguments:?}");
         }

@@ -40,6 +40,15 @@ pub(super) fn stall_after(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads `127.0.0.1:9477`, `[::1]:9477`, or a port alone, which is the loopback's.
+pub(super) fn metrics_address(text: &str) -> Result<std::net::SocketAddr, String> {
+    let port = text.trim_start_matches(':');
+    if let Ok(port) = port.parse() {
+        return Ok(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    text.parse().map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:9477"))
+}
+
 /// Reads `90s`, `10m`, `24h`, `7d`: from a second to a hundred years.
 pub(super) fn long_duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = number_and_unit(text);

@@ -15,7 +15,9 @@ pub mod layout;
 pub mod line;
 
 pub mod markdown;
+pub mod metrics;
 pub mod ndjson;
+pub mod pcapng;
 pub mod progress;
 pub mod rotate;
 pub mod style;
