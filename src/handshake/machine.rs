@@ -134,11 +134,16 @@ impl FlowSink for Machine {
     }
 
     fn tick(&mut self, shared: &mut Shared, tcp: &TcpFacts, now: Mark) -> Interest {
-        if !shared.live || self.flagged || !tcp.saw_start() {
+        if !shared.live || !tcp.saw_start() {
+            return Interest::More;
+        }
+        // A side that closed in the middle of a handshake has given it up, whether or not the other side ever answers.
+        let closed = Side::BOTH.iter().any(|side| tcp.side(*side).fin.is_some()) && now.time.since(tcp.last.time) >= limits::LIVE_LINGER;
+        if self.flagged && !closed {
             return Interest::More;
         }
         let quiet = now.time.since(outcome::progress(tcp).time);
-        if quiet < shared.stall_after.min(COMPLETED_QUIET) {
+        if !closed && quiet < shared.stall_after.min(COMPLETED_QUIET) {
             return Interest::More;
         }
         let mut snapshot = self.snapshot(tcp);
@@ -147,7 +152,8 @@ impl FlowSink for Machine {
         outcome::conclude(&mut snapshot, shared.stall_after);
         match snapshot.outcome {
             Outcome::Completed if quiet >= COMPLETED_QUIET => return Interest::Settled,
-            Outcome::Stalled if quiet >= shared.stall_after && relevance(&snapshot) == Relevance::Report => {
+            outcome if closed && outcome.failed() => return Interest::Settled,
+            Outcome::Stalled if !self.flagged && quiet >= shared.stall_after && relevance(&snapshot) == Relevance::Report => {
                 self.flagged = true;
                 snapshot.provisional = true;
                 shared.concluded.push(Box::new(snapshot));

@@ -229,7 +229,13 @@ mod tests {
         let head = writer.written();
         let interface = InterfaceDescription { link: LinkType(1), snaplen: 5, name: "e0", description: None, filter: None };
         assert_eq!(writer.interface(&interface).unwrap(), 0);
-        let packet = PacketRecord { interface: 0, time: Timestamp::from_nanos(0x1_0000_0002), original_len: 9, bytes: b"hello", comments: &["x".to_owned()] };
+        let packet = PacketRecord {
+            interface: 0,
+            time: Timestamp::from_nanos(0x1_0000_0002),
+            original_len: 9,
+            bytes: b"hello",
+            comments: &["x".to_owned()],
+        };
         let before = writer.written();
         writer.packet(&packet).unwrap();
         let bytes = writer.finish().unwrap();
@@ -238,8 +244,8 @@ mod tests {
         assert_eq!(head, 48);
         let epb = &bytes[usize::try_from(before).unwrap()..];
         let expected: &[u8] = &[
-            6, 0, 0, 0, 52, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 9, 0, 0, 0, b'h', b'e', b'l', b'l', b'o', 0, 0, 0, 1, 0, 1, 0,
-            b'x', 0, 0, 0, 0, 0, 0, 0, 52, 0, 0, 0,
+            6, 0, 0, 0, 52, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 9, 0, 0, 0, b'h', b'e', b'l', b'l', b'o', 0, 0, 0, 1,
+            0, 1, 0, b'x', 0, 0, 0, 0, 0, 0, 0, 52, 0, 0, 0,
         ];
         assert_eq!(epb, expected);
     }

@@ -220,6 +220,9 @@ mod tests {
         assert!(recorder.load().0 <= 200_000);
         assert!(recorder.load().2 >= 1);
         assert!(recorder.conclude(&report(2, 2), true).is_none(), "the bulk transfer made room");
-        assert!(recorder.conclude(&report(1, 1), true).is_some() || recorder.load().2 > 1, "a handshake goes only when nothing else is left");
+        assert!(
+            recorder.conclude(&report(1, 1), true).is_some() || recorder.load().2 > 1,
+            "a handshake goes only when nothing else is left"
+        );
     }
 }

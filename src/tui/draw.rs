@@ -55,9 +55,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
     let look = Look::new(state.color);
     let area = frame.area();
     let charts = if area.height >= 20 { 7 } else { 0 };
-    let [head, counts, middle, list, foot] =
-        Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Length(charts), Constraint::Min(1), Constraint::Length(1)])
-            .areas(area);
+    let [head, counts, middle, list, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(charts),
+        Constraint::Min(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
     header(frame, head, state, &look);
     totals(frame, counts, state, &look);
     if let Some((report, scroll)) = &mut state.detail {
@@ -168,7 +173,8 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
         Tab::All => "all handshakes",
     };
     let filter = if state.filter.is_empty() { String::new() } else { format!(", filter: {}", escape(&state.filter)) };
-    let block = Block::new().borders(Borders::TOP).border_style(look.dim).title(format!("{title}: {}{filter} ", number(state.len() as u64)));
+    let block =
+        Block::new().borders(Borders::TOP).border_style(look.dim).title(format!("{title}: {}{filter} ", number(state.len() as u64)));
     let inner = block.inner(area);
     state.page = usize::from(inner.height).max(1);
     state.clamp();
@@ -188,7 +194,13 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
             .collect(),
         Tab::Failures | Tab::All => {
             let listed = state.listed();
-            listed.iter().skip(from).take(state.page).filter_map(|report| handshake(report)).map(|report| row(report, width, look)).collect()
+            listed
+                .iter()
+                .skip(from)
+                .take(state.page)
+                .filter_map(|report| handshake(report))
+                .map(|report| row(report, width, look))
+                .collect()
         }
     };
     let lines: Vec<Line<'_>> = texts
@@ -221,7 +233,13 @@ fn row(report: &HandshakeReport, width: usize, look: &Look) -> (String, Style) {
     let mark = if report.handshake.provisional { "…" } else { " " };
     let server = view::server(report);
     let text = if width >= 110 {
-        format!("{} {mark}{cause:<26} {:<21} → {}  {}", clock_of(&report.handshake.start), view::endpoint(&report.client), server, report.diagnosis.summary)
+        format!(
+            "{} {mark}{cause:<26} {:<21} → {}  {}",
+            clock_of(&report.handshake.start),
+            view::endpoint(&report.client),
+            server,
+            report.diagnosis.summary
+        )
     } else {
         format!("{} {mark}{cause:<24} {} → {server}", clock_of(&report.handshake.start), report.client.address)
     };
@@ -291,7 +309,10 @@ mod tests {
         for report in [samples::expired(0), samples::completed(), samples::refused(), samples::named("a\x1b[31m\u{202e}b")] {
             state.take(&Arc::new(Report::Handshake(Box::new(report))));
         }
-        state.tick(Timestamp::from_parts(1_795_251_865, 0), Gauges { interfaces: "eth0".into(), frames: 500, bytes: 90_000, ..Gauges::default() });
+        state.tick(
+            Timestamp::from_parts(1_795_251_865, 0),
+            Gauges { interfaces: "eth0".into(), frames: 500, bytes: 90_000, ..Gauges::default() },
+        );
         state
     }
 
@@ -304,7 +325,15 @@ mod tests {
     #[test]
     fn the_view_shows_what_there_is_at_80_by_24() {
         let screen = drawn(&mut state(), 80, 24);
-        for part in ["handshark eth0  00:00:05  100 pkt/s", "4 handshakes", "1 completed", "3 failed", "certificate-expired", "failures: 3", "tcp-refused"] {
+        for part in [
+            "handshark eth0  00:00:05  100 pkt/s",
+            "4 handshakes",
+            "1 completed",
+            "3 failed",
+            "certificate-expired",
+            "failures: 3",
+            "tcp-refused",
+        ] {
             assert!(screen.contains(part), "{part}\n{screen}");
         }
         assert!(!screen.contains('\x1b') && !screen.contains('\u{202e}'), "{screen}");

@@ -12,7 +12,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("Enter l →", "the handshake in full"),
     ("Esc h ←", "back"),
     ("Tab  1 2 3", "failures, incidents, all handshakes"),
-    ("/", "filter by name, address, cause or outcome; Enter keeps it, Esc drops it"),
+    ("/", "filter by name, address, cause, outcome"),
     ("p Space", "pause the list, go on"),
     ("c", "clear the list"),
     ("?", "this page"),
@@ -71,11 +71,14 @@ pub(super) fn press(state: &mut State, key: KeyEvent) {
         KeyCode::Char('G') | KeyCode::End => state.cursor = usize::MAX,
         KeyCode::Enter | KeyCode::Char('l') | KeyCode::Right => state.detail = state.selected().map(|report| (report, 0)),
         KeyCode::Tab => {
-            show(state, match state.tab {
-                Tab::Failures => Tab::Incidents,
-                Tab::Incidents => Tab::All,
-                Tab::All => Tab::Failures,
-            });
+            show(
+                state,
+                match state.tab {
+                    Tab::Failures => Tab::Incidents,
+                    Tab::Incidents => Tab::All,
+                    Tab::All => Tab::Failures,
+                },
+            );
         }
         KeyCode::Char('1') => show(state, Tab::Failures),
         KeyCode::Char('2') => show(state, Tab::Incidents),

@@ -184,15 +184,17 @@ impl State {
 
     /// The incidents to list, the most failures first.
     pub(super) fn grouped(&self) -> Vec<(&(String, String), &Incident)> {
-        let mut out: Vec<_> =
-            self.incidents.iter().filter(|((cause, server), _)| matches(&self.filter, &[cause, server])).collect();
+        let mut out: Vec<_> = self.incidents.iter().filter(|((cause, server), _)| matches(&self.filter, &[cause, server])).collect();
         out.sort_by(|a, b| b.1.failed.cmp(&a.1.failed).then(a.0.cmp(b.0)));
         out
     }
 
     fn shows(&self, report: &HandshakeReport) -> bool {
         (self.tab == Tab::All || is_bad(report))
-            && matches(&self.filter, &[&view::endpoint(&report.client), &view::server(report), view::cause(report), &report.handshake.outcome])
+            && matches(
+                &self.filter,
+                &[&view::endpoint(&report.client), &view::server(report), view::cause(report), &report.handshake.outcome],
+            )
     }
 
     pub(super) fn len(&self) -> usize {

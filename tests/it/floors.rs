@@ -69,7 +69,8 @@ fn imports(text: &str) -> Vec<String> {
 fn no_import_climbs() {
     let mut wrong = Vec::new();
     for (module, path, text) in all_sources() {
-        let in_test_file = path.file_stem().is_some_and(|stem| ["tests", "testing", "samples", "support"].contains(&stem.to_string_lossy().as_ref()));
+        let in_test_file =
+            path.file_stem().is_some_and(|stem| ["tests", "testing", "samples", "support"].contains(&stem.to_string_lossy().as_ref()));
         if in_test_file {
             continue;
         }

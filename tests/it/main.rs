@@ -10,11 +10,14 @@
     reason = "tests fail by panicking"
 )]
 
+mod capture;
 mod floors;
+#[cfg(target_os = "linux")]
+mod live;
+mod monitoring;
 mod packet_oracle;
+mod schema;
 mod support;
 mod threads;
 mod tls_oracle;
 mod verdicts;
-mod capture;
-mod schema;

@@ -164,7 +164,8 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     }
     let flows = Arc::new(AtomicU64::new(0));
     let view_lost = AtomicU64::new(0);
-    let metrics = open.server.zip(command.metrics).map(|(server, (_, names))| serve(server, names, &status, &flows, &outlets, desk.as_ref()));
+    let metrics =
+        open.server.zip(command.metrics).map(|(server, (_, names))| serve(server, names, &status, &flows, &outlets, desk.as_ref()));
     let watcher = Watcher {
         stop: Arc::clone(&flags.stop),
         deadline: command.duration.map(|span| monitor::now() + span),
@@ -204,7 +205,8 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let done = if shown == Shown::Auto {
         thread::scope(|scope| {
             let analysis = scope.spawn(analyse);
-            let viewed = tui::run(&reports, &|| monitor::gauges(&status, &flows, &view_lost), clock, &flags.stop, palette != Palette::PLAIN);
+            let viewed =
+                tui::run(&reports, &|| monitor::gauges(&status, &flows, &view_lost), clock, &flags.stop, palette != Palette::PLAIN);
             flags.stop.store(true, Ordering::Relaxed);
             trouble = viewed.context("cannot use the terminal (--text or --json need none)");
             analysis.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

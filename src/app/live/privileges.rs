@@ -67,7 +67,10 @@ pub(super) fn confine(writable: &[PathBuf]) -> anyhow::Result<bool> {
         .create()?
         // What the kernel tells of interfaces, of this process and of its terminal.
         .add_rules(path_beneath_rules(["/sys", "/proc", "/etc", "/usr/share/zoneinfo"], AccessFs::ReadFile | AccessFs::ReadDir))?
-        .add_rules(path_beneath_rules(["/dev/tty", "/dev/pts", "/dev/null"], AccessFs::ReadFile | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(
+            ["/dev/tty", "/dev/pts", "/dev/null"],
+            AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev,
+        ))?
         .add_rules(path_beneath_rules(writable, AccessFs::from_all(abi) & !AccessFs::Execute))?
         .restrict_self()
         .context("cannot confine the process")?;

@@ -43,6 +43,13 @@ fn info(device: Device) -> InterfaceInfo {
     }
 }
 
+/// Whether an interface is up (`IFF_UP`); `None` when the system does not tell, or when it is gone.
+pub(super) fn is_up(name: &str) -> Option<bool> {
+    let flags = std::fs::read_to_string(format!("/sys/class/net/{name}/flags")).ok()?;
+    let flags = u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).ok()?;
+    Some(flags & 1 != 0)
+}
+
 /// libpcap also lists buses that carry no IP.
 fn is_other_bus(name: &str) -> bool {
     ["bluetooth", "usbmon", "nflog", "nfqueue", "dbus-"].iter().any(|bus| name.starts_with(bus))

@@ -72,6 +72,8 @@ impl std::fmt::Debug for Opened {
 #[derive(Debug, Clone)]
 pub struct LiveStatus {
     names: Vec<String>,
+    /// Those of which the system tells whether they are up.
+    told: Vec<bool>,
     /// By feed: the interface's place, and its counters.
     feeds: Vec<(usize, Arc<FeedCounters>)>,
 }
@@ -106,6 +108,10 @@ impl LiveStatus {
             status.dropped += counters.dropped.load(Ordering::Relaxed);
             status.down |= counters.down.load(Ordering::Relaxed);
         }
+        for (status, told) in out.iter_mut().zip(&self.told) {
+            // libpcap says nothing of an interface that is only taken down.
+            status.down |= *told && interfaces::is_up(&status.name) != Some(true);
+        }
         out
     }
 }
@@ -131,7 +137,8 @@ impl Opened {
         let stop = Arc::new(AtomicBool::new(false));
         let order = (feeds.len() > 1).then(|| Order::new(feeds.len()));
         let mut inventory = Inventory::default();
-        let mut status = LiveStatus { names: options.interfaces.clone(), feeds: Vec::new() };
+        let told = options.interfaces.iter().map(|name| interfaces::is_up(name).is_some()).collect();
+        let mut status = LiveStatus { names: options.interfaces.clone(), told, feeds: Vec::new() };
         let mut breakers = Vec::new();
         let mut threads = Vec::new();
         for (index, (mut capture, place, group)) in feeds.into_iter().enumerate() {

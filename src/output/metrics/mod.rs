@@ -94,12 +94,30 @@ impl Metrics {
     fn register(&mut self) {
         let r = &mut self.registry;
         r.register("build", "The program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
-        r.register("handshakes", "Handshakes that ended, by outcome: attempts are their sum, completions those with outcome completed", self.handshakes.clone());
-        r.register("server_handshakes", "Handshakes that ended, by server and name; result is completed, failed or undecided", self.servers.clone());
+        r.register(
+            "handshakes",
+            "Handshakes that ended, by outcome: attempts are their sum, completions those with outcome completed",
+            self.handshakes.clone(),
+        );
+        r.register(
+            "server_handshakes",
+            "Handshakes that ended, by server and name; result is completed, failed or undecided",
+            self.servers.clone(),
+        );
         r.register("failures", "Handshakes that failed or troubled their users, by cause, server and name", self.failures.clone());
         r.register("stalls", "Handshakes told of while they made no progress", self.stalls.clone());
-        r.register_with_unit("handshake_duration", "Time of handshakes that completed, by phase and whether the session was new", Unit::Seconds, self.seconds.clone());
-        r.register_with_unit("certificate_not_after_timestamp", "End of validity of the leaf certificates seen in clear, since the epoch", Unit::Seconds, self.expiry.clone());
+        r.register_with_unit(
+            "handshake_duration",
+            "Time of handshakes that completed, by phase and whether the session was new",
+            Unit::Seconds,
+            self.seconds.clone(),
+        );
+        r.register_with_unit(
+            "certificate_not_after_timestamp",
+            "End of validity of the leaf certificates seen in clear, since the epoch",
+            Unit::Seconds,
+            self.expiry.clone(),
+        );
         r.register("capture_packets", "Packets taken from an interface", self.frames.clone());
         r.register_with_unit("capture", "Bytes taken from an interface", Unit::Bytes, self.bytes.clone());
         r.register("capture_dropped_packets", "Packets lost for want of room, in the kernel or in the interface", self.dropped.clone());

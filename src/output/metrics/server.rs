@@ -91,7 +91,10 @@ mod tests {
     #[test]
     fn pages_and_mistakes_are_answered() {
         let metrics = get("GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\n\r\n");
-        assert!(metrics.starts_with("HTTP/1.1 200 OK\r\n") && metrics.contains("openmetrics-text") && metrics.ends_with("\r\n\r\n# EOF\n"), "{metrics}");
+        assert!(
+            metrics.starts_with("HTTP/1.1 200 OK\r\n") && metrics.contains("openmetrics-text") && metrics.ends_with("\r\n\r\n# EOF\n"),
+            "{metrics}"
+        );
         assert!(get("HEAD /metrics HTTP/1.1\r\n\r\n").ends_with("\r\n\r\n"));
         assert!(get("GET /healthz HTTP/1.1\r\n\r\n").ends_with("eth0 is down\n"));
         assert!(get("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
