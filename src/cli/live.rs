@@ -16,7 +16,7 @@ use crate::output::style::Color;
 /// Watch interfaces and say why handshakes fail, as they do
 ///
 /// On a terminal it shows a live view; anywhere else, and with --json, one JSON object a line as `read` writes them; with --text a line for
-/// each failure. Needs the right to capture (CAP_NET_RAW). It only looks; it sends nothing.
+/// each failure. Needs the right to capture (`CAP_NET_RAW`). It only looks; it sends nothing.
 #[allow(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[derive(Debug, Args)]
 #[command(after_help = LIVE_EXAMPLES)]
@@ -31,7 +31,7 @@ pub(super) struct Live {
     #[arg(short = 'f', long, value_name = "BPF", help_heading = CAPTURE)]
     filter: Option<String>,
 
-    /// Threads that capture on each interface (Linux: PACKET_FANOUT)
+    /// Threads that capture on each interface (Linux: `PACKET_FANOUT`)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = CAPTURE)]
     capture_threads: u16,
 

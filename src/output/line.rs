@@ -40,9 +40,8 @@ impl<W: Write> Sink for LineSink<W> {
             Report::Handshake(handshake) => match self.told.remove(&handshake.handshake.id) {
                 // It ended as it was told already.
                 Some(cause) if cause == handshake.diagnosis.cause => return Ok(()),
-                Some(_) => {}
                 None if view::kind(handshake) == Kind::Completed => return Ok(()),
-                None => {}
+                _ => {}
             },
             _ => return Ok(()),
         }

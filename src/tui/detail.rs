@@ -46,7 +46,7 @@ fn timeline(page: &mut Page<'_>, report: &HandshakeReport) {
     page.heading("Timeline");
     page.text(Style::new(), &format!("  {}  begins, {}", when(&report.handshake.start, true), view::frames(report)));
     for evidence in &report.diagnosis.evidence {
-        let at = evidence.time.as_deref().map_or_else(|| " ".repeat(23), |time| when(time, true).to_string());
+        let at = evidence.time.as_deref().map_or_else(|| " ".repeat(23), |time| when(time, true));
         let frame = evidence.frame.map(|frame| format!("frame {frame}: ")).unwrap_or_default();
         page.text(Style::new(), &format!("  {at}  {frame}{}", evidence.text));
     }

@@ -9,6 +9,7 @@ use crate::report::{HandshakeReport, Report};
 use crate::time::Timestamp;
 
 /// Everything the view knows.
+#[allow(clippy::struct_excessive_bools, reason = "independent states of the view")]
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) started: Timestamp,

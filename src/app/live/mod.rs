@@ -176,7 +176,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let (to_view, reports): (Sender<Arc<Report>>, Receiver<Arc<Report>>) = bounded(VIEW_QUEUE);
 
     let mut tally = Tally { command, stop: &flags.stop, handshakes: 0, matched: false, last: Vec::new() };
-    let mut analyse = || {
+    let analyse = || {
         let mut emit = |mut report: Report| {
             if let Report::Summary(summary) = &mut report {
                 note_losses(summary, &outlets);

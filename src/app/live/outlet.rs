@@ -25,16 +25,14 @@ impl Outlet {
     pub(super) fn start(what: &str, sink: Box<dyn Sink + Send>, ended: Option<Arc<AtomicBool>>) -> Self {
         let (queue, reports) = bounded(QUEUE);
         let name = what.to_owned();
-        let thread = thread::spawn(move || match ended {
-            Some(ended) => {
-                let result = pump(sink, &reports);
-                ended.store(true, Ordering::Relaxed);
-                result
-            }
-            None => {
+        let thread = thread::spawn(move || {
+            let Some(ended) = ended else {
                 keep_on(&name, sink, &reports);
-                Ok(())
-            }
+                return Ok(());
+            };
+            let result = pump(sink, &reports);
+            ended.store(true, Ordering::Relaxed);
+            result
         });
         Self { what: what.to_owned(), queue: Some(queue), lost: Arc::default(), thread }
     }

@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 #[cfg(target_os = "linux")]
 pub(super) fn join(capture: &impl AsRawFd, group: u16) -> io::Result<()> {
     // Fragments are joined before the flow is computed, lest they reach another socket than the rest of their flow.
-    let mode = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG as libc::c_uint;
+    let mode = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
     let value: libc::c_uint = libc::c_uint::from(group) | (mode << 16);
     let size = libc::socklen_t::try_from(size_of::<libc::c_uint>()).map_err(io::Error::other)?;
     // SAFETY: the descriptor belongs to `capture`, which outlives the call; `value` is a valid `unsigned int` of the given size and is only read.

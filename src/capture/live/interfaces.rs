@@ -7,6 +7,7 @@ use pcap::Device;
 use crate::error::{Error, Result};
 
 /// An interface of this machine.
+#[allow(clippy::struct_excessive_bools, reason = "independent flags of the system")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InterfaceInfo {
     /// Its name: `eth0`, `any`.

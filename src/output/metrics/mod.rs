@@ -1,4 +1,4 @@
-//! OpenMetrics for Prometheus: attempts, failures by cause, times, certificates, and how the capture itself is doing.
+//! `OpenMetrics` for Prometheus: attempts, failures by cause, times, certificates, and how the capture itself is doing.
 //!
 //! Labels are bounded: the first so many servers and names have series of their own, all others share the value `other`; client addresses are no
 //! label at all. Every series name begins with `handshark_`.
@@ -188,7 +188,7 @@ impl Metrics {
     fn labels(&self, report: &HandshakeReport) -> (String, String) {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let name = view::server_name(report).map(|name| name.to_ascii_lowercase());
-        (names.server(&view::endpoint(&report.server)), name.map_or_else(String::new, |name| names.name(&name)))
+        (names.server(&view::endpoint(&report.server)), name.map(|name| names.name(&name)).unwrap_or_default())
     }
 
     /// Sets what the capture counts.
@@ -224,7 +224,7 @@ impl Metrics {
         }
     }
 
-    /// The exposition in the OpenMetrics text format.
+    /// The exposition in the `OpenMetrics` text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
@@ -238,7 +238,7 @@ impl Metrics {
 struct Names {
     most: usize,
     servers: BTreeSet<String>,
-    names: BTreeSet<String>,
+    asked: BTreeSet<String>,
     certificates: BTreeSet<String>,
 }
 
@@ -248,7 +248,7 @@ impl Names {
     }
 
     fn name(&mut self, name: &str) -> String {
-        if admit(&mut self.names, name, self.most) { name.chars().take(LONGEST).collect() } else { OTHER.to_owned() }
+        if admit(&mut self.asked, name, self.most) { name.chars().take(LONGEST).collect() } else { OTHER.to_owned() }
     }
 
     fn certificate(&mut self, certificate: &str) -> bool {
