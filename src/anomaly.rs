@@ -19,21 +19,59 @@ pub struct Anomaly {
 #[non_exhaustive]
 pub enum AnomalyKind {
     /// A record header that no TLS version allows, at this stream offset, after TLS had begun.
-    NotARecord { offset: u64 },
+    NotARecord {
+        /// Offset in the side's stream.
+        offset: u64,
+    },
     /// A record longer than its version allows: its length in bytes.
-    RecordTooLong { len: usize },
+    RecordTooLong {
+        /// The length field.
+        len: usize,
+    },
     /// A handshake message longer than the joiner takes.
-    MessageTooLong { message: u8, len: usize },
+    MessageTooLong {
+        /// Handshake type.
+        message: u8,
+        /// The length field.
+        len: usize,
+    },
     /// A handshake message of this type that does not parse.
-    Malformed { message: u8 },
+    Malformed {
+        /// Handshake type.
+        message: u8,
+    },
     /// A field that breaks a rule: field and rule in RFC words.
-    Defect { field: &'static str, rule: &'static str },
+    Defect {
+        /// The field, in RFC spelling.
+        field: &'static str,
+        /// The rule it breaks, with its section.
+        rule: &'static str,
+    },
     /// A message that has no place here: type, and what was expected.
-    OutOfOrder { message: u8, expected: &'static str },
+    OutOfOrder {
+        /// Handshake type.
+        message: u8,
+        /// What was expected instead.
+        expected: &'static str,
+    },
     /// An alert record whose body is not two bytes though nothing is encrypted yet.
-    MalformedAlert { len: usize },
+    MalformedAlert {
+        /// Length of the record's body.
+        len: usize,
+    },
     /// A record of this content type that TLS does not know.
-    UnknownContentType { content_type: u8 },
+    UnknownContentType {
+        /// The content type.
+        content_type: u8,
+    },
+    /// A record that the keys of its connection do not open though they open those before it: it was changed on the way.
+    RecordNotDecrypted {
+        /// Length of the record's body.
+        len: usize,
+    },
     /// Overlapping segments carried different bytes.
-    DifferingOverlap { offset: u64 },
+    DifferingOverlap {
+        /// Offset in the side's stream.
+        offset: u64,
+    },
 }

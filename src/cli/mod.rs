@@ -12,10 +12,12 @@ mod args;
 mod default;
 mod live;
 mod options;
+mod present;
+mod selection;
 mod values;
 
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
-pub use options::{FailOn, Format, ReadOptions, Trust, Verbosity};
+pub use options::{Analysis, FailOn, Format, ReadOptions, ReportFormat, ReportOptions, ShowOptions, Trust, Verbosity};
 
 /// Exit code: done.
 pub const EXIT_DONE: u8 = 0;
@@ -36,6 +38,10 @@ pub enum Command {
         /// As NDJSON.
         json: bool,
     },
+    /// Show one handshake.
+    Show(Box<ShowOptions>),
+    /// Write a report.
+    Report(Box<ReportOptions>),
     /// Explain a cause, or list all.
     Explain {
         /// Which.
@@ -81,6 +87,8 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             NAME => (NAME.to_owned(), args::EXAMPLES),
             "read" => (format!("{NAME}-read"), args::READ_EXAMPLES),
             "live" => (format!("{NAME}-live"), live::LIVE_EXAMPLES),
+            "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
+            "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),
         };
         // clap_mangen would fill the examples like prose.

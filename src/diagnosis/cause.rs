@@ -1,7 +1,5 @@
 //! The catalogue of causes: one variant each, with its slug. Their pages are with the rules.
 
-
-
 macro_rules! causes {
     ($($(#[doc = $doc:literal])* $name:ident = $slug:literal in $family:ident),* $(,)?) => {
         /// Why a handshake failed, or what its users suffered from. The slugs are fixed: tools outside the project read them.

@@ -62,10 +62,8 @@ pub fn curl(handshake: &Handshake, extra: &str) -> String {
     if handshake.protocol == Protocol::Quic {
         words.push("--http3-only".to_owned());
     }
-    if let Some(header) = handshake.preamble.as_ref().and_then(|facts| facts.layers().find(|layer| layer.dialect.is_proxy_header())) {
-        if header.dialect == Dialect::ProxyV1 {
-            words.push("--haproxy-protocol".to_owned());
-        }
+    if handshake.preamble.as_ref().is_some_and(|facts| facts.layers().any(|layer| layer.dialect.is_proxy_header())) {
+        words.push("--haproxy-protocol".to_owned());
     }
     let via = proxy(handshake).map(|facts| match facts.dialect {
         Dialect::Socks4 => "socks4a",
@@ -93,15 +91,17 @@ pub fn curl(handshake: &Handshake, extra: &str) -> String {
     if !extra.is_empty() {
         words.push(extra.to_owned());
     }
-    let authority = if scheme == "https" { authority.strip_suffix(":443").map_or(authority.clone(), str::to_owned) } else { authority };
-    words.push(quote(&format!("{scheme}://{authority}/")));
+    let shown = if scheme == "https" { authority.strip_suffix(":443").unwrap_or(&authority) } else { &authority };
+    words.push(quote(&format!("{scheme}://{shown}/")));
     words.join(" ")
 }
 
 /// A string safe to paste: plain when made of safe characters, else single-quoted; control characters are dropped.
 pub fn quote(text: &str) -> String {
     let clean: String = text.chars().filter(|c| !is_hidden(*c)).collect();
-    let plain = !clean.is_empty() && !clean.starts_with(['-', '~', '=']) && clean.chars().all(|c| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c));
+    let plain = !clean.is_empty()
+        && !clean.starts_with(['-', '~', '='])
+        && clean.chars().all(|c| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c));
     if plain { clean } else { format!("'{}'", clean.replace('\'', r"'\''")) }
 }
 
@@ -198,14 +198,19 @@ fn starttls(handshake: &Handshake) -> Option<&'static str> {
 
 /// A host's name that means nothing else in a URL.
 fn is_host(name: &str) -> bool {
-    !name.is_empty() && name.len() < 254 && !name.starts_with(['-', '.']) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+    !name.is_empty()
+        && name.len() < 254
+        && !name.starts_with(['-', '.'])
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
 }
 
 /// `name:port`, or an address of either kind and a port.
 fn is_authority(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(host, port)| {
         let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        !port.is_empty() && port.chars().all(|c| c.is_ascii_digit()) && (is_host(host) || address.is_some_and(|address| address.parse::<IpAddr>().is_ok()))
+        !port.is_empty()
+            && port.chars().all(|c| c.is_ascii_digit())
+            && (is_host(host) || address.is_some_and(|address| address.parse::<IpAddr>().is_ok()))
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{Hidden, Outcome, PartialMessage, Protocol, Stage, StoppedBy};
+use crate::handshake::facts::{Hidden, Outcome, PartialMessage, Protocol, Seen, Stage, StoppedBy};
 use crate::time::{Mark, Timestamp};
 use crate::transport::{Close, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts};
 
@@ -39,7 +39,17 @@ pub fn outstanding(offset: u64, len: u32, first: Mark, last: Mark, copies: u32) 
 
 /// A RST that fits exactly.
 pub fn reset(mark: Mark, ttl: u8) -> Reset {
-    Reset { mark, seq_distance: 0, ack_distance: Some(0), in_window: true, ttl, ip_id: None, packets_after: 0, data_after: 0, to_syn: false }
+    Reset {
+        mark,
+        seq_distance: 0,
+        ack_distance: Some(0),
+        in_window: true,
+        ttl,
+        ip_id: None,
+        packets_after: 0,
+        data_after: 0,
+        to_syn: false,
+    }
 }
 
 /// An event.
@@ -61,7 +71,10 @@ pub fn connected() -> Handshake {
         first: at(1, 0),
         last: at(3, 20),
         interface: 0,
-        sides: PerSide { client: side(syn(at(1, 0), at(1, 0), 1, 64), 64, at(3, 20)), server: side(syn(at(2, 20), at(2, 20), 1, 55), 55, at(2, 20)) },
+        sides: PerSide {
+            client: side(syn(at(1, 0), at(1, 0), 1, 64), 64, at(3, 20)),
+            server: side(syn(at(2, 20), at(2, 20), 1, 55), 55, at(2, 20)),
+        },
         events: Vec::new(),
         events_dropped: 0,
         icmp: Vec::new(),
@@ -74,6 +87,7 @@ pub fn connected() -> Handshake {
         clock_steps_back: 0,
     };
     Handshake {
+        provisional: false,
         client,
         server,
         tcp,
@@ -86,6 +100,7 @@ pub fn connected() -> Handshake {
         partial_client_hello: None,
         partial_server_message: None,
         hello_retry: None,
+        encrypted_extensions: None,
         server_hello: None,
         server_chain: None,
         client_chain: None,
@@ -112,6 +127,8 @@ pub fn connected() -> Handshake {
         anomalies: Vec::new(),
         history: String::new(),
         decrypted: false,
+        quic: None,
+        dtls: None,
         stage: Stage::Connect,
         outcome: Outcome::Stalled,
         stopped_by: StoppedBy::Client,
@@ -119,11 +136,11 @@ pub fn connected() -> Handshake {
     }
 }
 
-/// The same with the first `have` of `want` bytes of a ClientHello sent at 25 ms (frame 4) in one segment, not acknowledged yet.
+/// The same with a segment of `have` bytes at 25 ms (frame 4), the beginning of a ClientHello that promises `want`; not acknowledged yet.
 pub fn partial_hello(have: u32, want: usize) -> Handshake {
     let mut facts = connected();
     facts.stage = Stage::ClientHello;
-    facts.partial_client_hello = Some(PartialMessage { message: Some(1), have: have as usize, want, mark: at(4, 25) });
+    facts.partial_client_hello = Some(PartialMessage { message: Some(1), have: have.saturating_sub(9) as usize, want, mark: at(4, 25) });
     let client = &mut facts.tcp.sides.client;
     client.data_packets = 1;
     client.bytes_seen = u64::from(have);
@@ -132,5 +149,30 @@ pub fn partial_hello(have: u32, want: usize) -> Handshake {
     client.first_data = Some(at(4, 25));
     client.last_data = Some(at(4, 25));
     client.last_packet = Some(at(4, 25));
+    facts
+}
+
+/// A client's hello over UDP (frame 1) that came to nothing, given up as stalled after a minute; what is the protocol's own is left out.
+pub fn over_udp(protocol: Protocol) -> Handshake {
+    let mut facts = partial_hello(200, 200);
+    facts.protocol = protocol;
+    facts.tcp.key.transport = Transport::Udp;
+    facts.tcp.events.clear();
+    facts.tcp.established = None;
+    (facts.tcp.syn_rtt, facts.tcp.ack_rtt) = (None, None);
+    facts.tcp.last = at(3, 3000);
+    let client = &mut facts.tcp.sides.client;
+    client.syn = None;
+    client.packets = 3;
+    client.data_packets = 3;
+    client.last_packet = Some(at(3, 3000));
+    for mark in [&mut client.first_data, &mut client.last_data] {
+        *mark = Some(at(1, 0));
+    }
+    facts.tcp.sides.server = SideFacts::default();
+    let hello =
+        crate::tls::client_hello::ClientHello::parse(&[3; 40]).map(|what| Seen { what, mark: at(1, 0), first: at(1, 0), span: (0, 200) });
+    facts.partial_client_hello = None;
+    facts.client_hellos.extend(hello);
     facts
 }

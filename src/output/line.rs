@@ -40,7 +40,7 @@ impl<W: Write> Sink for LineSink<W> {
             Report::Handshake(handshake) => match self.told.remove(&handshake.handshake.id) {
                 // It ended as it was told already.
                 Some(cause) if cause == handshake.diagnosis.cause => return Ok(()),
-                None if view::kind(handshake) == Kind::Completed => return Ok(()),
+                None if matches!(view::kind(handshake), Kind::Completed | Kind::Probe) => return Ok(()),
                 _ => {}
             },
             _ => return Ok(()),
@@ -64,6 +64,7 @@ pub fn line(out: &mut dyn Write, palette: Palette, report: &HandshakeReport) -> 
         Kind::Failed => palette.bad,
         Kind::Troubled | Kind::Undecided => palette.warn,
         Kind::Completed => palette.good,
+        Kind::Probe => palette.dim,
     };
     let confidence = report.diagnosis.confidence.as_deref().map(|word| format!(", {word}")).unwrap_or_default();
     let spans: &[Span<'_>] = &[

@@ -11,15 +11,16 @@ pub mod csv;
 pub mod escape;
 pub mod explain;
 pub mod figures;
+pub mod html;
 pub mod layout;
 pub mod line;
-
 pub mod markdown;
 pub mod metrics;
 pub mod ndjson;
 pub mod pcapng;
 pub mod progress;
 pub mod rotate;
+pub mod show;
 pub mod style;
 pub mod suggest;
 pub mod text;

@@ -18,7 +18,7 @@ use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
 use crate::report::{self, HandshakeReport, Report, SummaryReport};
 use crate::time::{Clock, Timestamp};
-use crate::transport::TableCounters;
+use crate::transport::{Close, TableCounters};
 
 use super::router::Counts;
 use super::worker::Drained;
@@ -32,7 +32,9 @@ pub(super) struct Collector<'a> {
     trust: &'a TrustStore,
     hold: Duration,
     clock: Option<&'a Clock>,
+    timeline: bool,
     emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
+    #[expect(clippy::vec_box, reason = "handshakes are large and sorted by their boxes")]
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
     held: VecDeque<Held>,
@@ -42,6 +44,8 @@ pub(super) struct Collector<'a> {
     /// Names of the capture's interfaces, by index.
     pub(super) sources: Vec<String>,
     pub(super) totals: Totals,
+    /// More for the summary.
+    pub(super) notes: Vec<String>,
 }
 
 /// What the summary counts.
@@ -68,6 +72,7 @@ impl<'a> Collector<'a> {
         trust: &'a TrustStore,
         hold: Duration,
         clock: Option<&'a Clock>,
+        timeline: bool,
         emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
     ) -> Self {
         Self {
@@ -75,6 +80,7 @@ impl<'a> Collector<'a> {
             trust,
             hold,
             clock,
+            timeline,
             emit,
             pending: Vec::new(),
             half_open: Vec::new(),
@@ -84,6 +90,7 @@ impl<'a> Collector<'a> {
             incidents: Tracker::default(),
             sources: Vec::new(),
             totals: Totals::default(),
+            notes: Vec::new(),
         }
     }
 
@@ -99,7 +106,9 @@ impl<'a> Collector<'a> {
             // Live, what waits is not kept from its reader until the next handshake comes.
             return self.clock.map_or(Ok(()), |clock| self.let_go(clock.now()));
         }
-        let order = |handshake: &Handshake| (handshake.closed_at.frame, handshake.tcp.first.frame);
+        // What the end of the capture closed comes after everything that its last frame closed.
+        let closed = |handshake: &Handshake| if handshake.close == Close::EndOfCapture { u64::MAX } else { handshake.closed_at.frame };
+        let order = |handshake: &Handshake| (closed(handshake), handshake.tcp.first.frame);
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
         for half_open in self.half_open.drain(..) {
             self.book.learn_half_open(half_open.server, half_open.first.time);
@@ -108,7 +117,7 @@ impl<'a> Collector<'a> {
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
         for handshake in self.pending.drain(..) {
-            if handshake.closed_at.frame <= upto { ready.push(handshake) } else { later.push(handshake) }
+            if closed(&handshake) <= upto { ready.push(handshake) } else { later.push(handshake) }
         }
         self.pending = later;
         ready.sort_by_key(|handshake| order(handshake));
@@ -131,6 +140,9 @@ impl<'a> Collector<'a> {
         let client = self.chain(&handshake, handshake.client_chain.as_ref().map(|seen| &seen.what), Purpose::Client);
         if !handshake.provisional {
             self.book.learn(&handshake, server.as_ref());
+            if !doubtful {
+                self.incidents.attempt(&handshake);
+            }
         }
         let now = handshake.closed_at.time;
         let held = Held { handshake, server, client, doubtful };
@@ -176,11 +188,13 @@ impl<'a> Collector<'a> {
     }
 
     fn judge(&self, held: &Held) -> Verdict {
+        let lasted = held.handshake.end.unwrap_or(held.handshake.tcp.last).time.since(held.handshake.tcp.first.time);
         judge(&Case {
             handshake: &held.handshake,
             chain: held.server.as_deref(),
             client_chain: held.client.as_deref(),
-            knowledge: &if held.handshake.outcome == Outcome::Completed && held.server.is_none() {
+            // A quick success whose certificate is not visible has nothing to learn from others.
+            knowledge: &if held.handshake.outcome == Outcome::Completed && held.server.is_none() && lasted < self.policy.slow_after {
                 crate::diagnosis::knowledge::Knowledge::default()
             } else {
                 self.book.view(&held.handshake)
@@ -204,7 +218,11 @@ impl<'a> Collector<'a> {
 
     fn report(&self, held: &Held, verdict: &Verdict) -> HandshakeReport {
         let source = self.sources.get(held.handshake.tcp.interface as usize).map_or("", String::as_str);
-        report::handshake(&held.handshake, verdict, source)
+        let mut report = report::handshake(&held.handshake, verdict, source);
+        if self.timeline {
+            report.timeline = report::timeline(&held.handshake);
+        }
+        report
     }
 
     /// The capture is over: what waited is judged with all that is known now; then the incidents, then the summary.
@@ -224,7 +242,8 @@ impl<'a> Collector<'a> {
         for incident in incidents {
             (self.emit)(Report::Incident(Box::new(incident)))?;
         }
-        let summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
+        let mut summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
+        summary.notes.append(&mut self.notes);
         (self.emit)(Report::Summary(Box::new(summary.clone())))?;
         Ok(summary)
     }

@@ -95,5 +95,5 @@ impl Router {
 const LATEST_PACKETS: Duration = Duration::from_millis(300);
 
 fn partition(key: &FlowKey) -> usize {
-    (key.partition_hash() % limits::PARTITIONS as u64) as usize
+    usize::try_from(key.partition_hash() % limits::PARTITIONS as u64).unwrap_or(0)
 }

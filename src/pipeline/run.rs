@@ -15,11 +15,13 @@ use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::report::{Report, SummaryReport};
 use crate::time::Clock;
+use crate::secrets::Tally;
 use crate::transport::TableCounters;
 
 use super::batch::{Batch, Routed};
 use super::collector::Collector;
 use super::router::{Counts, Router};
+use super::secrets::Feed;
 use super::worker::{Drained, Worker};
 
 /// How a capture is to be analysed.
@@ -33,6 +35,8 @@ pub struct Options {
     pub trust: TrustStore,
     /// How long, in packet time, a verdict may wait for what other handshakes show.
     pub hold: Duration,
+    /// Reports tell their handshakes packet by packet ([`crate::report::timeline`]).
+    pub timeline: bool,
     /// Set from outside to stop early: what was read by then is reported.
     pub stop: Arc<AtomicBool>,
     /// Tells the present when the capture is live: handshakes are then watched while nothing arrives, and stalls told while they last.
@@ -88,8 +92,9 @@ fn run_alone(
 ) -> Result<SummaryReport> {
     let mut router = Router::default();
     let mut worker = Worker::new(0, 1, &options.policy, options.clock.is_some());
-    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), emit);
+    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
     let mut block = Block::default();
+    let mut feed = Feed::default();
     let mut failed = None;
     loop {
         if options.stop.load(Ordering::Relaxed) {
@@ -106,6 +111,9 @@ fn run_alone(
         if collector.sources.len() != source.inventory().interfaces.len() {
             collector.sources = source_names(source);
         }
+        if let Some(log) = feed.news(source) {
+            worker.add_secrets(&log);
+        }
         router.route(&block, |routed| worker.take(routed));
         if let Some(clock) = &options.clock {
             router.idle(clock.now(), |routed| worker.take(routed));
@@ -120,8 +128,12 @@ fn run_alone(
             flows: if options.clock.is_some() { worker.held() } else { 0 },
         });
     }
+    if let Some(log) = feed.news(source) {
+        worker.add_secrets(&log);
+    }
     worker.end(router.counts().last);
     collector.add(worker.drain());
+    collector.notes = feed.notes(worker.tally());
     let summary = collector.finish(source.inventory(), router.counts(), &worker.counters(), interrupted(options));
     match failed {
         Some(error) => Err(error),
@@ -137,13 +149,13 @@ fn interrupted(options: &Options) -> bool {
 /// From a worker to the collector.
 enum FromWorker {
     Concluded { worker: usize, drained: Drained, sources: Option<Arc<Vec<String>>>, upto: u64, held: u64 },
-    Done { counters: TableCounters },
+    Done { counters: TableCounters, tally: Tally },
 }
 
 /// From the reader to the collector.
 enum FromReader {
     Progress(u64, Option<u64>),
-    Done { counts: Counts, failed: Option<Error> },
+    Done { counts: Counts, feed: Feed, failed: Option<Error> },
 }
 
 fn run_together(
@@ -154,8 +166,8 @@ fn run_together(
 ) -> Result<SummaryReport> {
     let workers = (options.threads - 1).min(crate::limits::PARTITIONS);
     let cancelled = AtomicBool::new(false);
-    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), emit);
-    let (done, counts, table, outcome) = thread::scope(|scope| {
+    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
+    let (done, counts, table, notes, outcome) = thread::scope(|scope| {
         let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS * workers);
         let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);
         let (recycle, recycled) = bounded::<Block>(BLOCKS * 2);
@@ -171,20 +183,21 @@ fn run_together(
         let (stop, cancelled, clock) = (&options.stop, &cancelled, options.clock.as_ref());
         let source = &mut *source;
         scope.spawn(move || {
-            read(source, &lanes, &recycled, &reader_says, clock, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed))
+            read(source, &lanes, &recycled, &reader_says, clock, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed));
         });
 
         let mut upto = vec![0u64; workers];
         let mut flows = vec![0u64; workers];
         let mut table = TableCounters::default();
-        let mut end: Option<(Counts, Option<Error>)> = None;
+        let mut tallied = Tally::default();
+        let mut end: Option<(Counts, Feed, Option<Error>)> = None;
         let mut result = Ok(());
         let mut running = workers;
         while running > 0 || end.is_none() {
             crossbeam_channel::select! {
                 recv(from_reader) -> said => match said {
                     Ok(FromReader::Progress(bytes, total)) => progress(Progress { bytes, total, handshakes: collector.totals.handshakes, flows: flows.iter().sum() }),
-                    Ok(FromReader::Done { counts, failed }) => end = Some((counts, failed)),
+                    Ok(FromReader::Done { counts, feed, failed }) => end = Some((counts, feed, failed)),
                     Err(_) => { end.get_or_insert_with(Default::default); }
                 },
                 recv(from_workers) -> said => match said {
@@ -198,15 +211,16 @@ fn run_together(
                             if result.is_err() { cancelled.store(true, Ordering::Relaxed); }
                         }
                     }
-                    Ok(FromWorker::Done { counters }) => { table = table.plus(&counters); running -= 1; }
+                    Ok(FromWorker::Done { counters, tally }) => { table = table.plus(&counters); tallied = tallied.plus(tally); running -= 1; }
                     Err(_) => running = 0,
                 },
             }
         }
-        let (counts, failed) = end.unwrap_or_default();
-        (failed, counts, table, result)
+        let (counts, feed, failed) = end.unwrap_or_default();
+        (failed, counts, table, feed.notes(tallied), result)
     });
     written(outcome)?;
+    collector.notes = notes;
     let summary = collector.finish(source.inventory(), &counts, &table, interrupted(options));
     match done {
         Some(error) => Err(error),
@@ -225,6 +239,7 @@ fn read(
     let mut router = Router::default();
     let mut failed = None;
     let mut known = 0;
+    let mut feed = Feed::default();
     while !stop() {
         let mut block = recycled.try_recv().unwrap_or_default();
         match source.fill(&mut block) {
@@ -237,6 +252,7 @@ fn read(
         }
         let sources = (source.inventory().interfaces.len() != known).then(|| Arc::new(source_names(source)));
         known = source.inventory().interfaces.len();
+        let secrets = feed.news(source);
         let block = Arc::new(block);
         let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block)).collect();
         let mut give = |routed: Routed<'_>| match routed.partition() {
@@ -255,6 +271,7 @@ fn read(
         for (lane, mut batch) in lanes.iter().zip(batches) {
             batch.upto = router.counts().last.frame;
             batch.sources.clone_from(&sources);
+            batch.secrets.clone_from(&secrets);
             if lane.send(batch).is_err() {
                 break;
             }
@@ -264,12 +281,14 @@ fn read(
     }
     // An empty batch that carries the capture's last moment closes every table there.
     let block = Arc::new(Block::default());
+    let secrets = feed.news(source);
     for lane in lanes {
         let mut batch = Batch::new(&block);
+        batch.secrets.clone_from(&secrets);
         batch.end = Some(router.counts().last);
         let _ = lane.send(batch);
     }
-    let _ = says.send(FromReader::Done { counts: router.counts().clone(), failed });
+    let _ = says.send(FromReader::Done { counts: router.counts().clone(), feed, failed });
 }
 
 fn work(
@@ -281,6 +300,9 @@ fn work(
     recycle: &Sender<Block>,
 ) {
     for batch in batches {
+        if let Some(log) = &batch.secrets {
+            worker.add_secrets(log);
+        }
         batch.each(|routed| worker.take(routed));
         let upto = match batch.end {
             Some(end) => {
@@ -300,5 +322,5 @@ fn work(
             break;
         }
     }
-    let _ = to_collector.send(FromWorker::Done { counters: worker.counters() });
+    let _ = to_collector.send(FromWorker::Done { counters: worker.counters(), tally: worker.tally() });
 }

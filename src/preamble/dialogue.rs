@@ -126,7 +126,8 @@ impl<'a> Reply<'a> {
 }
 
 impl PreambleFacts {
-    pub(super) const fn new(dialect: Dialect) -> Self {
+    /// Nothing learnt yet.
+    pub(crate) const fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
             upgrade: Upgrade::NotAsked,
@@ -173,6 +174,7 @@ impl PreambleFacts {
         self.offered = Some(true);
         if self.upgrade == Upgrade::NotOffered {
             self.upgrade = Upgrade::NotAsked;
+            self.answered = None;
         }
     }
 
@@ -184,6 +186,7 @@ impl PreambleFacts {
             self.offered = Some(false);
             if self.upgrade == Upgrade::NotAsked {
                 self.upgrade = Upgrade::NotOffered;
+                self.answered = Some(mark);
             }
         }
         self.listed = Some(mark);
@@ -195,6 +198,12 @@ impl PreambleFacts {
         self.answer = Some(answer);
         self.code = code;
         self.answered = Some(mark);
+    }
+
+    /// The server turns the client away, whatever was asked.
+    pub(super) fn turn_away(&mut self, answer: String, code: Option<u32>, mark: Mark) {
+        let upgrade = if self.upgrade == Upgrade::Asked { Upgrade::Unavailable } else { self.upgrade };
+        self.decide(upgrade, answer, code, mark);
     }
 
     /// The client does what it would do inside TLS.

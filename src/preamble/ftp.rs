@@ -50,7 +50,7 @@ impl Dialogue for Ftp {
         if !std::mem::replace(&mut self.greeted, true) && matches!(reply.code, 120 | 220 | 421) {
             self.greeted = reply.code != 120;
             if reply.code == 421 {
-                facts.decide(Upgrade::Unavailable, printable(line), Some(reply.code), said.mark);
+                facts.turn_away(printable(line), Some(reply.code), said.mark);
             }
             return Next::More;
         }

@@ -48,7 +48,7 @@ impl Dialogue for Imap {
             if word.eq_ignore_ascii_case(b"BYE") && matches!(facts.upgrade, Upgrade::Asked | Upgrade::NotAsked) && facts.went_on.is_none() {
                 // also the answer to LOGOUT, which comes from a client that is done
                 if !facts.lines.iter().any(|line| line.side == Side::Client && contains(line.text.as_bytes(), " LOGOUT")) {
-                    facts.decide(Upgrade::Unavailable, printable(line), None, said.mark);
+                    facts.turn_away(printable(line), None, said.mark);
                 }
             }
             return Next::More;

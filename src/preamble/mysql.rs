@@ -1,4 +1,4 @@
-//! MySQL and MariaDB `SSLRequest` (MySQL internals, "Connection Phase").
+//! `MySQL` and `MariaDB` `SSLRequest` (`MySQL` internals, "Connection Phase").
 
 use super::dialogue::{Dialogue, Extent, Next, Said};
 use super::text::printable;
@@ -36,7 +36,7 @@ impl Dialogue for Mysql {
                 let answer = format!("error {code}: {}", printable(text));
                 facts.describe(said, answer.clone());
                 if facts.went_on.is_none() {
-                    facts.decide(Upgrade::Unavailable, answer, Some(code), said.mark);
+                    facts.turn_away(answer, Some(code), said.mark);
                 }
             }
             (Side::Client, [low, high, ..]) => {

@@ -44,7 +44,7 @@ impl Dialogue for Nntp {
         let Some(reply) = Reply::read(line) else { return Next::More };
         if !std::mem::replace(&mut self.greeted, true) && matches!(reply.code, 200 | 201 | 400 | 502) {
             if reply.code >= 400 {
-                facts.decide(Upgrade::Unavailable, printable(line), Some(reply.code), said.mark);
+                facts.turn_away(printable(line), Some(reply.code), said.mark);
             }
             return Next::More;
         }

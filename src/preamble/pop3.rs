@@ -59,7 +59,7 @@ impl Dialogue for Pop3 {
         }
         if !std::mem::replace(&mut self.greeted, true) && self.lists == 0 {
             if bad {
-                facts.decide(Upgrade::Unavailable, printable(line), None, said.mark);
+                facts.turn_away(printable(line), None, said.mark);
             }
             return Next::More;
         }

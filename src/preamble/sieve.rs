@@ -1,11 +1,11 @@
-//! ManageSieve STARTTLS (RFC 5804 section 2.2).
+//! `ManageSieve` STARTTLS (RFC 5804 section 2.2).
 
 use super::dialogue::{Dialogue, Next, Said, Turns};
 use super::text::{contains, printable, starts_with};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
-/// A ManageSieve dialogue. The server's greeting is its list of capabilities.
+/// A `ManageSieve` dialogue. The server's greeting is its list of capabilities.
 #[derive(Debug, Default)]
 pub(super) struct Sieve {
     turns: Turns,
@@ -44,13 +44,15 @@ impl Dialogue for Sieve {
         if std::mem::take(&mut self.listing) {
             facts.listed(std::mem::take(&mut self.offers), said.mark);
         }
-        if self.turns.reply() || bye && matches!(facts.upgrade, Upgrade::NotAsked | Upgrade::Asked) {
+        if self.turns.reply() {
             if good {
                 facts.decide(Upgrade::Granted, printable(line), None, said.mark);
                 return Next::Tls;
             }
             let later = bye || contains(line, "TRYLATER") || contains(line, "temporar");
             facts.decide(if later { Upgrade::Unavailable } else { Upgrade::Refused }, printable(line), None, said.mark);
+        } else if bye {
+            facts.turn_away(printable(line), None, said.mark);
         }
         Next::More
     }

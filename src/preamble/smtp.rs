@@ -78,7 +78,7 @@ impl Smtp {
                 facts.stripped.get_or_insert_with(|| printable(line));
             }
             if matches!(reply.code, 421 | 554) {
-                facts.decide(Upgrade::Unavailable, printable(line), Some(reply.code), said.mark);
+                facts.turn_away(printable(line), Some(reply.code), said.mark);
             }
             if matches!(reply.code, 220 | 421 | 554) {
                 return Next::More;

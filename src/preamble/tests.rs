@@ -223,7 +223,7 @@ fn xmpp() {
     let without: (bool, &[u8]) = (S, b"<stream:stream from='lab.test'><stream:features><mechanisms></mechanisms></stream:features>");
     denied(5222, Dialect::Xmpp, Upgrade::NotOffered, &[open, without]);
     let error: (bool, &[u8]) = (S, b"<stream:stream><stream:error><host-unknown xmlns='x'/></stream:error>");
-    assert!(denied(5222, Dialect::Xmpp, Upgrade::Unavailable, &[open, error]).answer.unwrap().contains("host-unknown"));
+    assert!(denied(5222, Dialect::Xmpp, Upgrade::NotAsked, &[open, error]).answer.unwrap().contains("host-unknown"));
 }
 
 const SSL_REQUEST: &[u8] = b"\x00\x00\x00\x08\x04\xd2\x16\x2f";
@@ -257,7 +257,7 @@ fn mysql() {
     granted(3306, Dialect::Mysql, &[(S, &mysql_greeting(true)), (C, &request)]);
     denied(3306, Dialect::Mysql, Upgrade::NotOffered, &[(S, &mysql_greeting(false))]);
     let blocked = b"\x20\x00\x00\x00\xff\x10\x04Too many connections          ";
-    let found = denied(3306, Dialect::Mysql, Upgrade::Unavailable, &[(S, &blocked[..36])]);
+    let found = denied(3306, Dialect::Mysql, Upgrade::NotAsked, &[(S, &blocked[..36])]);
     assert_eq!(found.code, Some(1040));
     let mut login = b"\x40\x00\x00\x01\x85\xa6\x7f\x00".to_vec();
     login.resize(68, b'u');

@@ -49,7 +49,7 @@ impl Dialogue for Xmpp {
         } else if starts_with(name, "failure") && facts.upgrade == Upgrade::Asked && !contains(tag, "xmpp-sasl") {
             facts.decide(Upgrade::Refused, printable(tag), None, said.mark);
         } else if starts_with(name, "stream:error") && matches!(facts.upgrade, Upgrade::Asked | Upgrade::NotAsked) {
-            facts.decide(Upgrade::Unavailable, printable(tag), None, said.mark);
+            facts.turn_away(printable(tag), None, said.mark);
             self.failing = true;
         }
         Next::More

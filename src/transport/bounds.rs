@@ -20,7 +20,7 @@ pub struct TableCounters {
     pub buffer_overflows: u64,
     /// The same packet captured twice.
     pub duplicates: u64,
-    /// Most connections held at a time.
+    /// Most connections held at a time, half-open and settled ones included.
     pub peak_flows: u64,
     /// Packets of settled and of ended connections, not looked into.
     pub settled_packets: u64,

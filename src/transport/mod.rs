@@ -1,4 +1,4 @@
-//! Floor 2: TCP connections. Segments go in, in-order bytes and facts come out.
+//! Floor 2: TCP connections, and UDP flows ([`udp`]). Segments go in, in-order bytes and facts come out.
 //!
 //! A [`Table`] owns the connections of one partition. Each connection has a [`FlowSink`], the part of the floors above that follows it, which
 //! is given bytes in order as slices borrowed from the packet (only what is out of order is copied, within bounds), gaps, and control events;
@@ -9,10 +9,10 @@
 //! # The state of a connection
 //!
 //! ```text
-//!   SYN, SYN-ACK ──► half open ──anything else──► followed ──Settled──► marker ──quiet──► forgotten
-//!   payload ─────────────────────────────────────►   │                    ▲
-//!                        │                            └──quiet after FIN or RST ──┘
-//!                        └──quiet──► reported and forgotten
+//!   SYN, SYN-ACK ──► half open ──anything else──► followed ──settled, or quiet after FIN or RST──► marker ──quiet──► forgotten
+//!                        │                          ▲   │
+//!                        │               payload ───┘   └──idle, reused, evicted──► reported and forgotten
+//!                        └──quiet, reused──► reported and forgotten
 //! ```
 //!
 //! - *Half open*: at most two bare packets (SYN, SYN-ACK or RST), kept as they are in a small record without a sink. A third, a timeout or the
@@ -50,6 +50,7 @@ mod stream;
 #[cfg(test)]
 mod support;
 mod table;
+pub mod udp;
 
 pub use bounds::{NEVER, TableCounters, TableLimits, Tick};
 pub use facts::{IcmpNote, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow};

@@ -19,6 +19,10 @@ pub(super) struct Stream {
     pub(super) origin: Option<u32>,
     /// `origin` is what the other side acknowledged first: nothing of this side was seen yet.
     pub(super) provisional: bool,
+    /// Its origin by an earlier SYN-ACK that had another number.
+    pub(super) other_origin: Option<u32>,
+    /// What the other side acknowledged beyond belief, if that was the last it did.
+    pub(super) far_ack: Option<u32>,
     /// Bytes beyond a hole.
     pub(super) assembler: Assembler,
     /// Holes given up, as offsets, in order: bytes of theirs that come late are no retransmissions.
@@ -41,7 +45,7 @@ pub(super) struct Stream {
     pub(super) ttl_of_data: bool,
     /// It sent a SYN without ACK.
     pub(super) opened: bool,
-    recent: [Option<Print>; RECENT],
+    recent: [Option<Print>; limits::RECENT_PACKETS],
     newest: usize,
 }
 
@@ -117,7 +121,7 @@ impl Stream {
         if let Some(slot) = self.recent.get_mut(self.newest) {
             *slot = Some(print);
         }
-        self.newest = (self.newest + 1) % RECENT;
+        self.newest = (self.newest + 1) % limits::RECENT_PACKETS;
         false
     }
 
@@ -188,7 +192,7 @@ impl Stream {
     pub(super) fn give_up(&mut self, start: u64, end: u64) {
         if let Some(last) = self.given_up.last_mut().filter(|last| last.1 == start) {
             last.1 = end;
-        } else if self.given_up.len() < GIVEN_UP {
+        } else if self.given_up.len() < limits::GIVEN_UP_HOLES {
             self.given_up.push((start, end));
         }
     }
@@ -240,9 +244,6 @@ pub(super) const fn low_bits(value: u64) -> u32 {
     value as u32
 }
 
-/// Packets of a side that are compared with a new one to find what was captured twice: the copies of a burst may follow all its originals.
-const RECENT: usize = 8;
-
 /// Two captures of one packet with an IP identification lie no further apart: the way through a busy switch or a tunnel.
 const TWICE: Duration = Duration::from_millis(50);
 
@@ -251,6 +252,3 @@ const TWICE_WITHOUT_ID: Duration = Duration::from_millis(5);
 
 /// Bytes that the beginning of a capture may have missed of a side of which an acknowledgment was seen first: a window without scaling.
 const MISSED_AT_START: u64 = 0xffff;
-
-/// Holes given up that are remembered for a side: more of them are a capture that lost much, in which late bytes are the least concern.
-const GIVEN_UP: usize = 16;

@@ -45,6 +45,7 @@ impl Look {
         match kind {
             Kind::Failed => self.bad,
             Kind::Troubled | Kind::Undecided => self.warn,
+            Kind::Probe => self.dim,
             Kind::Completed => self.good,
         }
     }

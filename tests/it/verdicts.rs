@@ -10,7 +10,11 @@ use handshark::report::HandshakeReport;
 use crate::support::{analyse, capture_of, labelled};
 
 fn words(label: &toml::Table, key: &str) -> BTreeSet<String> {
-    label.get(key).and_then(toml::Value::as_array).map(|list| list.iter().map(|word| word.as_str().unwrap().to_owned()).collect()).unwrap_or_default()
+    label
+        .get(key)
+        .and_then(toml::Value::as_array)
+        .map(|list| list.iter().map(|word| word.as_str().unwrap().to_owned()).collect())
+        .unwrap_or_default()
 }
 
 fn cause(report: &HandshakeReport) -> String {
@@ -25,15 +29,17 @@ fn wrong(reports: &[&HandshakeReport], label: &toml::Table) -> Option<String> {
     let (outcomes, causes, who) = (words(label, "outcome"), words(label, "cause"), words(label, "stopped_by"));
     let mut also = words(label, "also");
     also.insert("none".to_owned());
-    let said: Vec<String> =
-        reports.iter().map(|r| format!("{}/{}/{}", r.handshake.outcome, cause(r), r.diagnosis.stopped_by)).collect();
+    let said: Vec<String> = reports.iter().map(|r| format!("{}/{}/{}", r.handshake.outcome, cause(r), r.diagnosis.stopped_by)).collect();
     let nothing_expected = causes.len() == 1 && causes.contains("none");
     let fine = reports.iter().any(|r| outcomes.contains(&r.handshake.outcome))
         && reports.iter().any(|r| who.contains(&r.diagnosis.stopped_by))
         && if nothing_expected {
-            reports.iter().all(|r| also.contains(&cause(r)) && (outcomes.contains(&r.handshake.outcome) || r.handshake.outcome == "completed"))
+            reports
+                .iter()
+                .all(|r| also.contains(&cause(r)) && (outcomes.contains(&r.handshake.outcome) || r.handshake.outcome == "completed"))
         } else {
-            reports.iter().any(|r| causes.contains(&cause(r))) && reports.iter().all(|r| causes.contains(&cause(r)) || also.contains(&cause(r)))
+            reports.iter().any(|r| causes.contains(&cause(r)))
+                && reports.iter().all(|r| causes.contains(&cause(r)) || also.contains(&cause(r)))
         };
     (!fine).then(|| format!("want {outcomes:?} {causes:?} {who:?}; said {}", said.join("; ")))
 }
@@ -45,7 +51,9 @@ fn matches(report: &HandshakeReport, wanted: &toml::Table) -> bool {
         "client_address" => Some(report.client.address.as_str()) == value.as_str(),
         "server_address" => Some(report.server.address.as_str()) == value.as_str(),
         "protocol" => Some(report.network.protocol.as_str()) == value.as_str(),
-        "server_name" => report.tls.as_ref().and_then(|tls| tls.client.as_ref()).and_then(|client| client.server_name.as_deref()) == value.as_str(),
+        "server_name" => {
+            report.tls.as_ref().and_then(|tls| tls.client.as_ref()).and_then(|client| client.server_name.as_deref()) == value.as_str()
+        }
         "order" => true,
         other => panic!("a sidecar matches by {other:?}, which is not known"),
     })
@@ -81,4 +89,16 @@ fn every_labelled_capture_gets_its_verdict() {
         }
     }
     assert!(failures.is_empty(), "{} of {} captures are judged wrong:\n{}", failures.len(), labelled.len(), failures.join("\n"));
+}
+
+/// A client that is refused QUIC and goes on over TCP is one incident with both connections in it.
+#[test]
+fn blocked_quic_and_its_fallback_are_one_incident() {
+    let capture = crate::support::fixtures().join("captures/quic/quic-udp-blocked-tcp-fallback.pcap");
+    let said = analyse(&[capture], 1);
+    let ids: BTreeSet<&str> = said.handshakes.iter().map(|report| report.handshake.id.as_str()).collect();
+    assert_eq!((said.handshakes.len(), said.incidents.len()), (2, 1));
+    let incident = &said.incidents[0];
+    assert_eq!(incident.cause, "quic-blocked");
+    assert_eq!(incident.handshakes.iter().map(String::as_str).collect::<BTreeSet<_>>(), ids);
 }

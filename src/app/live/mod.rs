@@ -153,6 +153,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         trust: open.trust,
         hold: HOLD,
         stop: Arc::clone(&flags.stop),
+        timeline: false,
         clock: Some(clock.clone()),
     };
     let (mut source, status) = open.capture.start(clock);

@@ -100,9 +100,22 @@ impl View<'_> {
         })
     }
 
+    /// Packets of this side are lost before they reach the capture, as holes in its stream show, so that a late message may have been sent in time.
+    pub fn loses_unseen(&self, side: Side) -> bool {
+        let holes =
+            self.handshake.tcp.events.iter().any(|event| event.side == side && matches!(event.kind, TcpEventKind::OutOfOrder { .. }));
+        holes && self.near_side() != Some(side)
+    }
+
     /// What loss cost up to the end of the handshake; `None` when it cost nothing to speak of.
     pub fn loss_delay(&self) -> Option<LossDelay> {
         let facts = self.handshake;
+        let repairs = |kind: &TcpEventKind| {
+            matches!(kind, TcpEventKind::SynRepeat | TcpEventKind::Retransmission { .. } | TcpEventKind::OutOfOrder { .. })
+        };
+        if !facts.tcp.events.iter().any(|event| repairs(&event.kind)) {
+            return None;
+        }
         let end = facts.finished.client.max(facts.finished.server).unwrap_or_else(|| self.stop());
         let mut known: Vec<Mark> = self.landmarks();
         known.extend(facts.tcp.events.iter().map(|event| event.mark));

@@ -141,7 +141,7 @@ impl Metrics {
         let kind = view::kind(report);
         let result = match kind {
             view::Kind::Failed => "failed",
-            view::Kind::Undecided => "undecided",
+            view::Kind::Undecided | view::Kind::Probe => "undecided",
             view::Kind::Troubled | view::Kind::Completed => "completed",
         };
         self.servers.get_or_create(&AtServer { server: server.clone(), name: name.clone(), result }).inc();

@@ -17,18 +17,35 @@ impl<S: FlowSink> Connection<S> {
         let repeated = own.last_ack == Some(segment.ack) && own.window == segment.window;
         own.last_ack = Some(segment.ack);
         own.window = segment.window;
+        let reach = self.reach(low);
         let pure = segment.payload_len == 0 && !segment.flags.syn() && !segment.flags.fin();
 
+        let undecided = self.facts.established.is_none() && !segment.flags.syn();
         let (stream, facts) = self.both(!low);
+        if undecided
+            && stream.other_origin == Some(segment.ack)
+            && let Some(syn) = &mut facts.syn
+        {
+            // of SYN-ACKs with two numbers, the receiver took the earlier
+            stream.other_origin = stream.origin.replace(segment.ack);
+            syn.isn = segment.ack.wrapping_sub(1);
+        }
         if stream.origin.is_none() {
             stream.origin = Some(segment.ack);
             stream.provisional = true;
         }
-        // an acknowledgment of what was never sent comes from another connection, or from nobody
         let offset = stream.offset(segment.ack, facts.acked.max(facts.delivered)).and_then(|offset| u64::try_from(offset).ok());
-        let Some(offset) = offset.filter(|offset| *offset <= facts.highest.max(facts.acked).saturating_add(FARTHEST)) else {
-            return Step::Continue(());
-        };
+        let Some(offset) = offset else { return Step::Continue(()) };
+        // An acknowledgment of more than can have been sent belongs to another connection (a challenge ACK, two paths with the same addresses),
+        // unless the next one goes on from there: then the capture lost all that lies between.
+        if offset > facts.highest.max(facts.acked).saturating_add(reach) {
+            let confirmed = stream.far_ack.is_some_and(|before| (1..=reach).contains(&u64::from(segment.ack.wrapping_sub(before))));
+            stream.far_ack = Some(segment.ack);
+            if !confirmed {
+                return Step::Continue(());
+            }
+        }
+        stream.far_ack = None;
         if let Some(syn) = &mut facts.syn
             && syn.acked.is_none()
         {
@@ -69,6 +86,7 @@ impl<S: FlowSink> Connection<S> {
             return;
         }
         let low = segment.from_low;
+        let reach = self.reach(low);
         let (stream, facts) = self.both(!low);
         let mut beyond = false;
         for (left, right) in options::decode(segment.options).sack.into_iter().flatten() {
@@ -77,17 +95,27 @@ impl<S: FlowSink> Connection<S> {
             let Some((left, right)) = edges.and_then(|(left, right)| Some((u64::try_from(left).ok()?, u64::try_from(right).ok()?))) else {
                 continue;
             };
-            if left > facts.acked && right > left && right <= facts.highest.max(facts.acked).saturating_add(FARTHEST) {
+            if left > facts.acked && right > left && right <= facts.highest.max(facts.acked).saturating_add(reach) {
                 beyond = true;
                 facts.largest_acked_segment = facts.largest_acked_segment.max(stream.selectively_acknowledged(left, right));
             }
         }
         self.side_facts(low).sent_sack |= beyond;
     }
+
+    /// How many bytes the other side can have sent beyond what was seen of it or acknowledged: the largest window of this one.
+    fn reach(&mut self, low: bool) -> u64 {
+        let shift = if self.stream(low).origin.is_some() && self.stream(!low).origin.is_some() {
+            self.window_shift(low).min(REACH_SHIFT)
+        } else {
+            0
+        };
+        0xffff << shift
+    }
 }
 
-/// How far beyond the last byte seen an acknowledgment is believed: the largest window there is (RFC 7323 section 2.3).
-const FARTHEST: u64 = 1 << 30;
+/// The largest window scale that is reckoned with where acknowledgments are judged: 16 MiB, more than systems grow their windows to by default.
+const REACH_SHIFT: u8 = 8;
 
 /// An acknowledgment that took at least this long is worth an event.
 const PAUSE: Duration = Duration::from_secs(1);

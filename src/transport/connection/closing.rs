@@ -56,7 +56,7 @@ impl<S: FlowSink> Connection<S> {
 
     /// The shift of a side's announced windows. Where the SYNs were not seen it is not known, and the largest is taken: rather too few RSTs
     /// are called out of window than too many.
-    fn window_shift(&mut self, low: bool) -> u8 {
+    pub(super) fn window_shift(&mut self, low: bool) -> u8 {
         let (own, other) = (self.side_facts(low).syn, self.side_facts(!low).syn);
         match (own, other) {
             (Some(own), Some(other)) => {
@@ -96,10 +96,8 @@ impl<S: FlowSink> Connection<S> {
     /// How long it may be quiet, and what its end is called then.
     fn patience(&self, room: &Room) -> (Duration, Close) {
         let (client, server) = (&self.facts.sides.client, &self.facts.sides.server);
-        // a side that sends new data after its RST did not send that RST
-        let reset = [client, server].iter().any(|side| side.resets.last().is_some_and(|reset| reset.data_after == 0));
         let fins = u8::from(client.fin.is_some()) + u8::from(server.fin.is_some());
-        if reset || fins == 2 {
+        if self.was_reset() || fins == 2 {
             (room.limits.linger, Close::Ended)
         } else if fins == 1 {
             (ONE_FIN_QUIET.min(room.limits.idle), Close::Ended)
@@ -117,8 +115,12 @@ impl<S: FlowSink> Connection<S> {
 
     /// It has ended, as far as its packets say.
     pub(in crate::transport) fn has_ended(&self) -> bool {
-        let sides = [&self.facts.sides.client, &self.facts.sides.server];
-        sides.iter().any(|side| !side.resets.is_empty()) || sides.iter().all(|side| side.fin.is_some())
+        self.was_reset() || Side::BOTH.iter().all(|side| self.facts.side(*side).fin.is_some())
+    }
+
+    /// A RST was seen, and its side sent no new data after it, which would show that it did not send the RST.
+    pub(super) fn was_reset(&self) -> bool {
+        Side::BOTH.iter().any(|side| self.facts.side(*side).resets.last().is_some_and(|reset| reset.data_after == 0))
     }
 
     /// The bound of all buffered bytes is hit: gives up every hole.

@@ -47,10 +47,7 @@ impl<S: FlowSink> Connection<S> {
         }
         let quiet = segment.mark.time.since(self.latest) >= QUIET_ENOUGH_FOR_REUSE;
         let answered = self.facts.sides.client.syn.is_none() || self.facts.sides.server.packets > 0;
-        let ended = Side::BOTH.iter().any(|side| {
-            let facts = self.facts.side(*side);
-            facts.fin.is_some() || !facts.resets.is_empty()
-        });
+        let ended = self.was_reset() || Side::BOTH.iter().any(|side| self.facts.side(*side).fin.is_some());
         if quiet || ended || !answered {
             return Reuse::Yes;
         }
@@ -75,7 +72,7 @@ impl<S: FlowSink> Connection<S> {
         if !segment.flags.syn() || segment.flags.rst() || self.knows(segment) {
             return false;
         }
-        let early = self.facts.established.is_none() && !self.got_beyond_syn();
+        let early = self.facts.established.is_none() && self.side_facts(segment.from_low).data_packets == 0;
         let asked = self.side_facts(!segment.from_low).syn;
         !(early && segment.flags.ack() && asked.is_some_and(|asked| asked.isn.wrapping_add(1) == segment.ack))
     }
@@ -97,7 +94,7 @@ impl<S: FlowSink> Connection<S> {
         if let Some(syn) = &mut facts.syn {
             if syn.isn != segment.seq {
                 syn.isn = segment.seq;
-                stream.origin = Some(origin);
+                stream.other_origin = stream.origin.replace(origin);
             }
             stream.window = segment.window;
             syn.count = syn.count.saturating_add(1);

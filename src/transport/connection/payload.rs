@@ -84,7 +84,7 @@ impl<S: FlowSink> Connection<S> {
                 // its acknowledgment was captured before it
                 facts.largest_acked_segment = facts.largest_acked_segment.max(segment.payload_len);
             }
-            note_ttl(facts.resets.is_empty(), &mut facts.ttl, segment);
+            note_ttl(facts.resets.is_empty() || facts.ttl.is_none(), &mut facts.ttl, segment);
             stream.ttl_of_data |= facts.resets.is_empty();
             for reset in &mut facts.resets {
                 reset.data_after = reset.data_after.saturating_add(1);

@@ -5,7 +5,9 @@
 use proptest::prelude::*;
 
 use crate::flow::Side;
-use crate::transport::support::{Heard, Trace, Wire};
+use crate::packet::{IcmpError, IcmpKind};
+use crate::time::Mark;
+use crate::transport::support::{Heard, Told, Trace, Wire, ms};
 use crate::transport::{Close, TableLimits};
 
 /// A stream cut into segments, some of them sent again with other boundaries, in an order in which each is at most some places late.
@@ -71,31 +73,12 @@ proptest! {
 
     /// Nothing that a network can send panics, and the accounts hold: every connection that begins ends once, bounds are kept.
     #[test]
-    fn anything_goes(segments in prop::collection::vec(
-        (0u16..3, any::<bool>(), prop_oneof![0u32..200, any::<u32>(), 0xffff_ff00..=u32::MAX], prop_oneof![0u32..200, any::<u32>()],
-         prop_oneof![Just(0x10u8), Just(0x02), Just(0x12), Just(0x18), any::<u8>()], 0usize..40, 0u32..30, prop_oneof![0i64..50, Just(5000), Just(-100), any::<i32>().prop_map(i64::from)],
-         prop::collection::vec(any::<u8>(), 0..12)),
-        0..120))
-    {
-        let limits = TableLimits { flows: 3, half_open: 2, buffered_per_side: 600, buffered_total: 900, ..TableLimits::partition() };
-        let mut trace = Trace::within(limits);
-        for (port, from_client, seq, ack, flags, captured, cut, step, mut options) in segments {
-            let mut wire = Wire::default();
-            wire.client.port += port;
-            let told = if from_client { wire.client(seq) } else { wire.server(seq) };
-            let before = trace.at;
-            if options.len() > 8 {
-                options.splice(0..0, [1, 1, 5, 10]);
-            }
-            let told = told.ack(ack).flags(flags).data(&vec![seq as u8; captured]).len(captured as u32 + cut).options(options).at(before + step);
-            trace.see(told);
-            prop_assert!(trace.table.held() <= 3);
-            prop_assert!(trace.table.buffered() <= 900);
-            let second = trace.at.div_euclid(1000);
-            if second > before.div_euclid(1000) {
-                let frame = trace.frame;
-                trace.table.tick(&mut trace.book, crate::time::Mark { frame, time: crate::transport::support::ms(second * 1000).time });
-            }
+    fn anything_goes(segments in prop::collection::vec(hostile(), 0..120)) {
+        let mut trace = Trace::within(NARROW);
+        for told in segments {
+            step(&mut trace, told);
+            prop_assert!(trace.table.held() <= NARROW.flows);
+            prop_assert!(trace.table.buffered() <= NARROW.buffered_total);
         }
         let held_before_end = trace.table.held();
         let ended_before = trace.book.ended.len();
@@ -112,5 +95,69 @@ proptest! {
                 prop_assert!(facts.outstanding.windows(2).all(|pair| pair[0].offset <= pair[1].offset));
             }
         }
+    }
+
+    /// Hash tables are seeded anew in every run: nothing of that may show.
+    #[test]
+    fn every_run_tells_the_same(segments in prop::collection::vec(hostile(), 0..120)) {
+        let (mut one, mut two) = (Trace::within(NARROW), Trace::within(NARROW));
+        for told in segments {
+            step(&mut one, told.clone());
+            step(&mut two, told);
+        }
+        one.end();
+        two.end();
+        prop_assert_eq!(one.book.heard, two.book.heard);
+        prop_assert_eq!(one.book.ended, two.book.ended);
+        prop_assert_eq!(one.table.counters(), two.table.counters());
+    }
+}
+
+/// Bounds that some dozens of segments hit.
+const NARROW: TableLimits = TableLimits { flows: 4, half_open: 2, buffered_per_side: 600, buffered_total: 900, ..TableLimits::partition() };
+
+/// Any segment of one of some connections, at any time after the last.
+fn hostile() -> impl Strategy<Value = (Told, i64)> {
+    let seq = prop_oneof![0u32..200, any::<u32>(), 0xffff_ff00..=u32::MAX];
+    let ack = prop_oneof![0u32..200, any::<u32>()];
+    let flags = prop_oneof![Just(0x10u8), Just(0x02), Just(0x12), Just(0x18), any::<u8>()];
+    let later = prop_oneof![0i64..50, Just(5000), Just(-100), any::<i32>().prop_map(i64::from)];
+    let options = prop::collection::vec(any::<u8>(), 0..12);
+    ((0u16..6, any::<bool>()), seq, ack, flags, (0usize..40, 0u32..30), later, options).prop_map(
+        |((port, from_client), seq, ack, flags, (captured, cut), later, mut options)| {
+            let mut wire = Wire::default();
+            wire.client.port += port;
+            let told = if from_client { wire.client(seq) } else { wire.server(seq) };
+            if options.len() > 8 {
+                options.splice(0..0, [1, 1, 5, 10]);
+            }
+            (told.ack(ack).flags(flags).data(&vec![seq as u8; captured]).len(captured as u32 + cut).options(options), later)
+        },
+    )
+}
+
+/// One segment, or an ICMP error that quotes it; and a tick where a second has passed.
+fn step(trace: &mut Trace, (told, later): (Told, i64)) {
+    let before = trace.at;
+    if told.get().seq % 16 == 7 {
+        let quoted = told.get();
+        let error = IcmpError {
+            mark: ms(before),
+            reporter: quoted.key.low.address,
+            kind: IcmpKind::TooBig(quoted.ack),
+            icmp_type: 3,
+            code: 4,
+            key: quoted.key,
+            quoted_from_low: quoted.from_low,
+            quoted_seq: Some(quoted.seq),
+            quoted_len: quoted.ip.total_len,
+            ttl: 64,
+        };
+        trace.table.icmp(&mut trace.book, &error);
+    }
+    trace.see(told.at(before + later));
+    let second = trace.at.div_euclid(1000);
+    if second > before.div_euclid(1000) {
+        trace.table.tick(&mut trace.book, Mark { frame: trace.frame, time: ms(second * 1000).time });
     }
 }

@@ -58,16 +58,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let at = case.handshake.server_chain.as_ref().map_or(case.handshake.tcp.first.time, |seen| seen.mark.time);
     let summary = match (view.leaf(), view.is_true(Cause::CertificateExpired)) {
         (Some(leaf), true) => format!(
-            "The certificate of {} ({}) expired on {}, {} before this handshake",
-            view.target(),
-            leaf.display_name(),
+            "{} expired on {}, {} before this handshake",
+            view.certificate(),
             second(leaf.not_after),
             days_text((at.seconds().saturating_sub(leaf.not_after.seconds())).div_euclid(86_400))
         ),
         (Some(leaf), false) if view.source == Source::Seen => format!(
-            "The client says that the certificate of {} ({}) has expired, but it is valid until {}: the client's clock is ahead, or it checks a certificate that was not served",
-            view.target(),
-            leaf.display_name(),
+            "{} is valid until {}, but the client says that it has expired: the client's clock is ahead, or it checked a certificate that was not served",
+            view.certificate(),
             second(leaf.not_after)
         ),
         _ => format!(
@@ -104,13 +102,8 @@ fn expiring(view: &View<'_>) -> Option<Finding> {
         return None;
     }
     let seen = view.case.handshake.server_chain.as_ref()?;
-    let summary = format!(
-        "The certificate of {} ({}) expires on {}, {} after this handshake.",
-        view.target(),
-        leaf.display_name(),
-        second(leaf.not_after),
-        days_text(chain.days_left)
-    );
+    let summary =
+        format!("{} expires on {}, {} after this handshake.", view.certificate(), second(leaf.not_after), days_text(chain.days_left));
     Some(
         Finding::new(Cause::CertificateExpired, Confidence::Hint, summary)
             .weight(Weight::Note)

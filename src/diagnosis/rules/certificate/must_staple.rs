@@ -41,11 +41,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::MustStapleMissing)?;
     let summary = match (view.leaf().filter(|leaf| leaf.must_staple), &case.handshake.staple) {
-        (Some(leaf), None) => format!(
-            "The certificate of {} ({}) demands a stapled OCSP answer, and the server sent none",
-            view.target(),
-            leaf.display_name()
-        ),
+        (Some(_), None) => format!("{} demands a stapled OCSP answer, and the server sent none", view.certificate()),
         (_, Some(_)) => {
             format!("The client refused the OCSP answer that {} stapled: out of date, or not for this certificate", view.target())
         }

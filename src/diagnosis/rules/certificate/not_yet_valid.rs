@@ -35,11 +35,22 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateNotYetValid)?;
-    let leaf = view.leaf()?;
+    let Some(leaf) = view.leaf().filter(|_| view.is_true(Cause::CertificateNotYetValid)) else {
+        let summary = format!(
+            "The client refused the encrypted certificate of {} as bad; a client like this one, which compares names only later, most often means that it is not yet valid, or too weak",
+            view.target()
+        );
+        let finding =
+            view.finding(Cause::CertificateNotYetValid, standing, &summary).or_else(&view.alternatives(Cause::CertificateNotYetValid));
+        return Some(
+            finding
+                .advise("Compare the certificate's dates with the client's clock:")
+                .advise(format!("{} | openssl x509 -noout -dates", remedy::s_client(case.handshake, "-showcerts"))),
+        );
+    };
     let seen_at = case.handshake.server_chain.as_ref().map(|seen| seen.mark.time);
     let against = seen_at.map_or_else(String::new, |at| format!("; this handshake took place at {}", second(at)));
-    let summary =
-        format!("The certificate of {} ({}) is valid only from {}{against}", view.target(), leaf.display_name(), second(leaf.not_before));
+    let summary = format!("{} is valid only from {}{against}", view.certificate(), second(leaf.not_before));
     let mut finding = view.finding(Cause::CertificateNotYetValid, standing, &summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding

@@ -36,16 +36,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateRevoked)?;
     let staple = case.handshake.staple.as_ref().filter(|staple| staple.what.status == Some(OcspStatus::Revoked));
-    let serial = view.leaf().map_or_else(String::new, |leaf| format!(" ({}, serial number {})", leaf.display_name(), leaf.serial));
+    let serial = view.leaf().map_or_else(String::new, |leaf| format!(", serial number {},", leaf.serial));
     let summary = match staple {
         Some(staple) => {
             let when = staple.what.revoked_at.map_or_else(String::new, |at| format!(" since {}", second(at)));
-            format!("The certificate of {}{serial} is revoked{when}, as the status that the server itself staples says", view.target())
+            format!("{}{serial} is revoked{when}, as the status that the server itself staples says", view.certificate())
         }
-        None => format!(
-            "The certificate of {}{serial} has been revoked, as the client says; it knows from a CRL or an OCSP responder",
-            view.target()
-        ),
+        None => format!("{}{serial} has been revoked, as the client says; it knows from a CRL or an OCSP responder", view.certificate()),
     };
     let mut finding = view.finding(Cause::CertificateRevoked, standing, &summary);
     if let Some(staple) = staple {

@@ -36,8 +36,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateSelfSigned)?;
-    let leaf = view.leaf()?;
-    let summary = format!("The certificate of {} ({}) is self-signed: no authority vouches for it", view.target(), leaf.display_name());
+    let summary = format!("{} is self-signed: no authority vouches for it", view.certificate());
     let mut finding = view.finding(Cause::CertificateSelfSigned, standing, &summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding

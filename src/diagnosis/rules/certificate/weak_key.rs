@@ -44,12 +44,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let standing = view.standing(Cause::CertificateWeakKey)?;
     let weak = view.chain.and_then(|chain| chain.certificate(*chain.weak_keys.first()?));
     let summary = match (weak, view.weak_key_by_size()) {
-        (Some(certificate), _) => format!(
-            "In the chain of {}, {} has a key that clients find too weak: {}",
-            view.target(),
-            certificate.display_name(),
-            certificate.key_name()
-        ),
+        (Some(certificate), _) if view.leaf().is_some_and(|leaf| leaf.sha256 == certificate.sha256) => {
+            format!("{} has a key that clients find too weak: {}", view.certificate(), certificate.key_name())
+        }
+        (Some(certificate), _) => {
+            format!(
+                "In the chain of {}, the authority {} has a key that clients find too weak: {}",
+                view.target(),
+                certificate.display_name(),
+                certificate.key_name()
+            )
+        }
         (None, Some(bits)) => format!(
             "The certificate of {} has an RSA key of {bits} bits, as the size of the encrypted CertificateVerify shows",
             view.target()

@@ -4,6 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Rule};
 use crate::diagnosis::view::View;
 use crate::flow::Side;
+use crate::handshake::facts::Outcome;
 
 mod accept_queue;
 mod fast_open;
@@ -14,6 +15,8 @@ mod prohibited;
 mod refused;
 mod syn_flood;
 mod syn_unanswered;
+#[cfg(test)]
+mod tests;
 mod unreachable;
 
 /// The family's rules; earlier wins a tie.
@@ -48,8 +51,15 @@ fn syn_repeated(view: View<'_>) -> bool {
     view.client().syn.is_some_and(|syn| syn.count >= 2)
 }
 
-/// The same server took other connections and answered none of their ClientHellos: its application does not accept.
+/// The same server took other connections and never answered their hello: its application does not accept.
 fn accepts_without_serving(case: &Case<'_>) -> bool {
-    case.knowledge.causes.iter().any(|(cause, _)| matches!(cause, Cause::ServerSilent | Cause::AcceptQueueFull | Cause::ClientTimeout))
-        && case.knowledge.completed == 0
+    let unserved = |cause: Cause| matches!(cause, Cause::ServerSilent | Cause::AcceptQueueFull | Cause::ClientTimeout);
+    let known = case.knowledge.causes.iter().any(|(cause, _)| unserved(*cause));
+    // An attempt that is not judged yet counts when it stalled after its hello.
+    let related = case
+        .knowledge
+        .related
+        .iter()
+        .any(|other| other.same_endpoint && other.hello_len > 0 && other.cause.map_or(other.outcome == Outcome::Stalled, unserved));
+    (known || related) && case.knowledge.completed == 0
 }

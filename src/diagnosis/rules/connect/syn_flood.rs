@@ -69,7 +69,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(Cause::SynFlood, Confidence::Strong, summary)
             .weight(if answered { Weight::Explains } else { Weight::Overrides })
-            .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { StoppedBy::Network })
+            .stopped_by(StoppedBy::Network)
             .shown_by(syn.first, "first SYN of this client")
             .shown_by(syn.last, format!("SYN number {}", syn.count))
             .noting(format!("{half_open} half-open connections to this server from sources that never complete"))

@@ -42,7 +42,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = redirected(case, view).or_else(|| portal_certificate(case, view))?;
     Some(
         finding
-            .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { facts.stopped_by })
+            .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Network } else { facts.stopped_by })
             .advise("Log in at the network's portal, then try again. A page without TLS shows it:")
             .advise("curl -v http://neverssl.com/"),
     )

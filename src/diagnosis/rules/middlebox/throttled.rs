@@ -67,7 +67,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             ),
         )
         .weight(if sure { Weight::Explains } else { Weight::Note })
-        .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { StoppedBy::Network })
+        .stopped_by(StoppedBy::Network)
         .shown_by(first, "the server's answer begins")
         .noting(format!("{repeats} repeated or misplaced segments of the server within {}", span_text(took)))
         .noting(format!("{others} handshakes for other names with the same server completed"))

@@ -10,7 +10,7 @@ use crate::tls::registry::AlertDescription as A;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::DhTooSmall,
     title: "the server's Diffie-Hellman prime is too small for the client",
     page: Page {
@@ -21,11 +21,17 @@ pub const RULE: Rule = Rule {
         fix: &[
             ("the server, in general", "Prefer ECDHE and drop DHE, or use the groups ffdhe2048 and larger."),
             ("nginx", "openssl dhparam -out dh.pem 2048, then ssl_dhparam dh.pem; without ssl_dhparam nginx offers no DHE at all."),
-            ("Apache", "2.4.7 and later fit the prime to the certificate's key; older ones need 2048-bit parameters appended to SSLCertificateFile."),
+            (
+                "Apache",
+                "2.4.7 and later fit the prime to the certificate's key; older ones need 2048-bit parameters appended to SSLCertificateFile.",
+            ),
             ("HAProxy", "tune.ssl.default-dh-param 2048, or ssl-dh-param-file."),
             ("Java server", "-Djdk.tls.ephemeralDHKeySize=2048 (Java 8; newer ones do so by default)."),
             ("Postfix, Dovecot", "smtpd_tls_dh1024_param_file with 2048 bits; ssl_dh with 2048 bits."),
-            ("the client, as a stop-gap", "Leave DHE out: --ciphers 'DEFAULT:!DHE' for curl, or lower the security level for this server: DEFAULT:@SECLEVEL=1. In Java jdk.tls.disabledAlgorithms has DH keySize < 1024."),
+            (
+                "the client, as a stop-gap",
+                "Leave DHE out: --ciphers 'DEFAULT:!DHE' for curl, or lower the security level for this server: DEFAULT:@SECLEVEL=1. In Java jdk.tls.disabledAlgorithms has DH keySize < 1024.",
+            ),
         ],
         references: &["RFC 7919", "RFC 9325 section 4.1", "weakdh.org (Logjam)"],
     },
@@ -38,7 +44,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let bits = exchange.what.dh_bits.filter(|bits| *bits < ENOUGH_BITS)?;
     let shown = format!("ServerKeyExchange with a DH prime of {bits} bits");
     if handshake.outcome == Outcome::Completed {
-        let note = Finding::new(Cause::DhTooSmall, Confidence::Certain, format!("The server uses a Diffie-Hellman prime of {bits} bits; 2048 are due."));
+        let note = Finding::new(
+            Cause::DhTooSmall,
+            Confidence::Certain,
+            format!("The server uses a Diffie-Hellman prime of {bits} bits; 2048 are due."),
+        );
         return Some(note.weight(Weight::Note).shown_by(exchange.mark, shown));
     }
     if !handshake.outcome.failed() || handshake.client_key_exchange.is_some() {
@@ -49,9 +59,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Some(A::HANDSHAKE_FAILURE | A::INSUFFICIENT_SECURITY | A::ILLEGAL_PARAMETER) if bits <= WEAK_BITS => Confidence::Certain,
         Some(A::HANDSHAKE_FAILURE | A::INSUFFICIENT_SECURITY | A::ILLEGAL_PARAMETER) => Confidence::Strong,
         Some(A::INTERNAL_ERROR | A::DECRYPT_ERROR | A::DECODE_ERROR | A::UNEXPECTED_MESSAGE) if bits <= WEAK_BITS => Confidence::Strong,
-        Some(_) => return None,
         None if handshake.stopped_by == StoppedBy::Client && handshake.deciding_alert().is_none() => Confidence::Likely,
-        None => return None,
+        _ => return None,
     };
     let summary = format!("The server {} uses a Diffie-Hellman prime of {bits} bits, too small for the client.", offer::server(case));
     let mut finding = Finding::new(Cause::DhTooSmall, confidence, summary).shown_by(exchange.mark, shown);

@@ -9,7 +9,7 @@ use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::ExtendedMasterSecretRequired,
     title: "one side insists on extended master secret and the other does not know it",
     page: Page {
@@ -18,10 +18,19 @@ pub const RULE: Rule = Rule {
         confused_with: "Any other refusal without a reason. A resumed session that had the extension and is resumed without it (or the reverse) must be refused too: then only resumptions fail.",
         check: "Whether FIPS mode is on, and what the peer offers:\n\n$ fips-mode-setup --check\n\n$ openssl s_client -connect <host>:<port> -tls1_2 </dev/null | grep -i 'extended master'",
         fix: &[
-            ("the side without it, in general", "Update its TLS library: OpenSSL 1.1.0, Java 8u161, Windows with the update of 2015, Mbed TLS 2.0, wolfSSL 3.9 and later have it. Or use TLS 1.3, where it has no meaning."),
+            (
+                "the side without it, in general",
+                "Update its TLS library: OpenSSL 1.1.0, Java 8u161, Windows with the update of 2015, Mbed TLS 2.0, wolfSSL 3.9 and later have it. Or use TLS 1.3, where it has no meaning.",
+            ),
             ("RHEL 9 and other FIPS systems, as a stop-gap", "update-crypto-policies --set FIPS:NO-ENFORCE-EMS."),
-            ("Java", "jdk.tls.useExtendedMasterSecret must not be false; jdk.tls.allowLegacyMasterSecret=true is the default and lets peers without it in."),
-            ("OpenSSL", "Options = ExtendedMasterSecret in openssl.cnf must not carry a minus sign; SSL_OP_NO_EXTENDED_MASTER_SECRET switches it off."),
+            (
+                "Java",
+                "jdk.tls.useExtendedMasterSecret must not be false; jdk.tls.allowLegacyMasterSecret=true is the default and lets peers without it in.",
+            ),
+            (
+                "OpenSSL",
+                "Options = ExtendedMasterSecret in openssl.cnf must not carry a minus sign; SSL_OP_NO_EXTENDED_MASTER_SECRET switches it off.",
+            ),
             ("middleboxes", "Inspecting proxies that strip unknown extensions: update."),
         ],
         references: &["RFC 7627 sections 5.2 and 5.3"],
@@ -36,17 +45,23 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn server_insists(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case)?;
     let hello = refusal.hello;
-    let legacy = !hello.highest_version().is_tls13() && !hello.is_sslv2() && hello.highest_version().rank() >= ProtocolVersion::TLS10.rank();
+    let legacy =
+        !hello.highest_version().is_tls13() && !hello.is_sslv2() && hello.highest_version().rank() >= ProtocolVersion::TLS10.rank();
     if hello.extended_master_secret() || !legacy || !offer::grave_defects(hello).is_empty() {
         return None;
     }
     let narrow = offer::suspects(hello, case.knowledge).first().map_or(0, |suspect| suspect.narrowness);
     let confidence = match refusal.alert? {
-        A::INSUFFICIENT_SECURITY | A::HANDSHAKE_FAILURE | A::MISSING_EXTENSION if narrow < 3 && !offer::is_outdated(hello, case.knowledge) => Confidence::Likely,
+        A::INSUFFICIENT_SECURITY | A::HANDSHAKE_FAILURE | A::MISSING_EXTENSION
+            if narrow < 3 && !offer::is_outdated(hello, case.knowledge) =>
+        {
+            Confidence::Likely
+        }
         _ => return None,
     };
     let summary = format!("The client does not offer extended master secret, and the server {} refuses its hello.", offer::server(case));
-    let finding = refusal.finding(Cause::ExtendedMasterSecretRequired, confidence, summary, "client offers no extended_master_secret".to_owned());
+    let finding =
+        refusal.finding(Cause::ExtendedMasterSecretRequired, confidence, summary, "client offers no extended_master_secret".to_owned());
     Some(
         finding
             .or_else(&[Cause::NoCommonCipher, Cause::InsufficientSecurity, Cause::HandshakeFailure])

@@ -9,7 +9,7 @@ use crate::tls::registry::AlertDescription;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::HandshakeFailure,
     title: "alert handshake_failure, and nothing in the capture says more",
     page: Page {
@@ -24,7 +24,10 @@ pub const RULE: Rule = Rule {
             ("HAProxy", "option httpslog, or log-format with %[ssl_fc_err_str]."),
             ("Java", "-Djavax.net.debug=ssl:handshake."),
             ("Go", "The error of http.Server.ErrorLog; tls.Config.GetConfigForClient can log the hello."),
-            ("a content delivery network", "handshake_failure for one name only: the network has no certificate for it yet, or the name is not set up there."),
+            (
+                "a content delivery network",
+                "handshake_failure for one name only: the network has no certificate for it yet, or the name is not set up there.",
+            ),
             ("Kubernetes ingress", "See that the Ingress has a tls section for this host and that its secret exists."),
         ],
         references: &["RFC 8446 section 6.2", "RFC 5246 section 7.2.2"],
@@ -51,7 +54,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             ("after it asked for a client certificate", vec![Cause::ClientCertificateMissing, Cause::ClientCertificateRejected])
         }
         (Side::Server, None) => ("in the middle of the handshake", vec![Cause::ClientProtocolViolation, Cause::PskMismatch]),
-        (Side::Client, _) => ("after the server's answer", vec![Cause::ServerCertificateRejected, Cause::ServerProtocolViolation, Cause::NoCommonSignatureAlgorithm]),
+        (Side::Client, _) => (
+            "after the server's answer",
+            vec![Cause::ServerCertificateRejected, Cause::ServerProtocolViolation, Cause::NoCommonSignatureAlgorithm],
+        ),
     };
     let mut unique = Vec::new();
     alternatives.retain(|cause| {

@@ -9,7 +9,7 @@ use crate::tls::registry::AlertDescription;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::InsufficientSecurity,
     title: "a side found the other's offer too weak",
     page: Page {
@@ -18,7 +18,10 @@ pub const RULE: Rule = Rule {
         confused_with: "Where the offer is visibly weak, no-common-cipher, dh-too-small or extended-master-secret-required say it in so many words.",
         check: "The policy of the side that sent the alert, and its log. Compare the offer with what it accepts:\n\n$ testssl.sh <host>:<port>",
         fix: &[
-            ("the side that was refused", "Offer TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, keys of 2048 bits (RSA) or 256 bits (EC) and extended master secret."),
+            (
+                "the side that was refused",
+                "Offer TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, keys of 2048 bits (RSA) or 256 bits (EC) and extended master secret.",
+            ),
             ("OpenSSL", "Compare the security levels of both sides (@SECLEVEL in the cipher string, MinProtocol)."),
             ("RHEL, Fedora", "update-crypto-policies --show, on both sides."),
             ("Java", "jdk.tls.disabledAlgorithms on both sides."),
@@ -39,7 +42,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = match (seen.from, offer::refusal(case)) {
         (Side::Server, Some(refusal)) => {
             let suspects = offer::suspects(refusal.hello, case.knowledge);
-            let confidence = if suspects.is_empty() { Confidence::Strong } else { Confidence::Likely };
+            // Below TLS 1.3 a hello without extended master secret has a reason of its own.
+            let bound = refusal.hello.extended_master_secret() || refusal.hello.highest_version().is_tls13();
+            let confidence = if suspects.is_empty() && bound { Confidence::Strong } else { Confidence::Likely };
             let summary = format!("The server {} finds the client's offer too weak, and does not say why.", offer::server(case));
             let offered = format!("client offers {} with {}", offer::versions(refusal.hello), suites(&refusal));
             let finding = refusal.finding(Cause::InsufficientSecurity, confidence, summary, offered);
@@ -47,7 +52,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         (from, _) => {
             let summary = format!("The {from} finds the other side's parameters too weak, and does not say which.");
-            Finding::new(Cause::InsufficientSecurity, Confidence::Likely, summary).shown_by(seen.mark, format!("{from} sent alert {}", offer::spoken(alert)))
+            Finding::new(Cause::InsufficientSecurity, Confidence::Likely, summary)
+                .shown_by(seen.mark, format!("{from} sent alert {}", offer::spoken(alert)))
         }
     };
     finding = finding.or_else(&[Cause::NoCommonCipher]);

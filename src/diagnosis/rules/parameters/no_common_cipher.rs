@@ -8,7 +8,7 @@ use crate::tls::registry::AlertDescription as A;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonCipher,
     title: "client and server have no cipher suite in common",
     page: Page {
@@ -17,12 +17,24 @@ pub const RULE: Rule = Rule {
         confused_with: "No common group, no common signature algorithm, a certificate of the wrong type, and for old clients the protocol version end in the same alert. The server's log tells them apart (OpenSSL: no shared cipher; nginx logs it at level info; Java: no cipher suites in common).",
         check: "What the server accepts:\n\n$ nmap --script ssl-enum-ciphers -p <port> <host>\n\n$ testssl.sh -E <host>:<port>\n\nAnd one suite of the client's by itself:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_2 -cipher <suite> </dev/null",
         fix: &[
-            ("in general", "Give both sides at least ECDHE with AES-GCM or ChaCha20-Poly1305, for the certificate's key type. TLS 1.3 with its own suites makes the question disappear."),
-            ("OpenSSL programs", "Cipher strings limit TLS 1.2 only (-cipher, CipherString in openssl.cnf); TLS 1.3 has -ciphersuites. Security level 2 removes RC4, 3DES and others: DEFAULT:@SECLEVEL=1 as a stop-gap."),
-            ("nginx", "ssl_ciphers, in OpenSSL's names; the default server of the address decides before the name is known in old versions."),
+            (
+                "in general",
+                "Give both sides at least ECDHE with AES-GCM or ChaCha20-Poly1305, for the certificate's key type. TLS 1.3 with its own suites makes the question disappear.",
+            ),
+            (
+                "OpenSSL programs",
+                "Cipher strings limit TLS 1.2 only (-cipher, CipherString in openssl.cnf); TLS 1.3 has -ciphersuites. Security level 2 removes RC4, 3DES and others: DEFAULT:@SECLEVEL=1 as a stop-gap.",
+            ),
+            (
+                "nginx",
+                "ssl_ciphers, in OpenSSL's names; the default server of the address decides before the name is known in old versions.",
+            ),
             ("Apache", "SSLCipherSuite; for TLS 1.3 SSLCipherSuite TLSv1.3 ...."),
             ("HAProxy", "ciphers and ciphersuites on the bind line, ssl-default-bind-ciphers globally."),
-            ("Java", "jdk.tls.disabledAlgorithms in java.security, -Djdk.tls.client.cipherSuites, setEnabledCipherSuites, Tomcat's ciphers=."),
+            (
+                "Java",
+                "jdk.tls.disabledAlgorithms in java.security, -Djdk.tls.client.cipherSuites, setEnabledCipherSuites, Tomcat's ciphers=.",
+            ),
             ("Go", "tls.Config.CipherSuites; Go 1.22 and later leave out RSA key exchange and 3DES unless GODEBUG=tlsrsakex=1,tls3des=1."),
             ("Node.js", "ciphers in the options of tls.createServer, or --tls-cipher-list."),
             ("Kubernetes ingress-nginx", "ssl-ciphers in the controller's ConfigMap."),
@@ -41,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // A hello of an outdated version fails for its version first.
     let confidence = if offer::is_outdated(refusal.hello, case.knowledge) { Confidence::Likely } else { suspect.confidence() };
     let summary = format!("The server {} accepts none of the client's cipher suites: {}.", offer::server(case), suspect.why);
-    let finding = refusal.finding(Cause::NoCommonCipher, confidence, summary, suspect.why.clone());
+    let finding = refusal.finding(Cause::NoCommonCipher, confidence, summary, suspect.why);
     Some(
         finding
             .or_else(&others)

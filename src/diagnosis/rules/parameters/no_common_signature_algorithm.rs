@@ -9,7 +9,7 @@ use crate::tls::registry::AlertDescription as A;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonSignatureAlgorithm,
     title: "client and server have no signature algorithm in common",
     page: Page {
@@ -18,16 +18,26 @@ pub const RULE: Rule = Rule {
         confused_with: "No common cipher suite or group: same alert. A server with an exotic key refuses ordinary, broad hellos as well; then only its certificate, seen elsewhere, or its log (OpenSSL: no suitable signature algorithm, no shared signature algorithms) tells.",
         check: "The server's key, with a client that accepts everything:\n\n$ openssl s_client -connect <host>:<port> -servername <name> </dev/null | openssl x509 -noout -text | grep -E 'Public Key Algorithm|Signature Algorithm|NIST CURVE'",
         fix: &[
-            ("the server, in general", "Serve a certificate with an RSA key of 2048 bits or an ECDSA key on P-256, signed with SHA-256; or one of each, and the client picks."),
+            (
+                "the server, in general",
+                "Serve a certificate with an RSA key of 2048 bits or an ECDSA key on P-256, signed with SHA-256; or one of each, and the client picks.",
+            ),
             ("nginx", "Give ssl_certificate and ssl_certificate_key twice, for RSA and for ECDSA."),
             ("Apache", "Give SSLCertificateFile twice; SSLOpenSSLConfCmd SignatureAlgorithms limits the list."),
             ("HAProxy", "site.pem.rsa and site.pem.ecdsa beside each other; sigalgs on the bind line limits the list."),
             ("OpenSSL programs", "SignatureAlgorithms in openssl.cnf, -sigalgs; security level 1 and above refuse SHA-1 and MD5."),
-            ("Java", "-Djdk.tls.client.SignatureSchemes, jdk.tls.disabledAlgorithms and jdk.certpath.disabledAlgorithms. RSASSA-PSS came with 8u251 and 11."),
+            (
+                "Java",
+                "-Djdk.tls.client.SignatureSchemes, jdk.tls.disabledAlgorithms and jdk.certpath.disabledAlgorithms. RSASSA-PSS came with 8u251 and 11.",
+            ),
             ("Go", "Ed25519 and P-521 certificates work with Go; other clients may not take them. Browsers take neither."),
             ("old Windows", "Schannel before Windows 10 with RSA-PSS disabled, or SHA-512 missing in TLS 1.2: update, or use SHA-256."),
         ],
-        references: &["RFC 8446 sections 4.2.3 and 4.4.2.2", "RFC 5246 section 7.4.1.4.1", "RFC 9155 (MD5 and SHA-1 signatures deprecated)"],
+        references: &[
+            "RFC 8446 sections 4.2.3 and 4.4.2.2",
+            "RFC 5246 section 7.4.1.4.1",
+            "RFC 9155 (MD5 and SHA-1 signatures deprecated)",
+        ],
     },
     check,
 };
@@ -44,7 +54,7 @@ fn refused_hello(case: &Case<'_>) -> Option<Finding> {
     }
     let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::NoCommonSignatureAlgorithm)?;
     let summary = format!("The server {} cannot sign in a way that the client accepts: {}.", offer::server(case), suspect.why);
-    let finding = refusal.finding(Cause::NoCommonSignatureAlgorithm, suspect.confidence(), summary, suspect.why.clone());
+    let finding = refusal.finding(Cause::NoCommonSignatureAlgorithm, suspect.confidence(), summary, suspect.why);
     Some(
         finding
             .or_else(&[Cause::CertificateTypeMismatch])
@@ -61,7 +71,8 @@ fn refused_signature(case: &Case<'_>) -> Option<Finding> {
     let exchange = handshake.server_key_exchange.as_ref()?;
     let scheme = exchange.what.signature_scheme?;
     let (seen, alert) = offer::alert_from(case, Side::Client)?;
-    let fits = matches!(alert, A::HANDSHAKE_FAILURE | A::ILLEGAL_PARAMETER | A::DECRYPT_ERROR | A::INSUFFICIENT_SECURITY | A::INTERNAL_ERROR);
+    let fits =
+        matches!(alert, A::HANDSHAKE_FAILURE | A::ILLEGAL_PARAMETER | A::DECRYPT_ERROR | A::INSUFFICIENT_SECURITY | A::INTERNAL_ERROR);
     let offered = handshake.hello()?.signature_algorithms().any(|listed| listed == scheme);
     if !fits || !handshake.outcome.failed() || (offered && !scheme.is_weak()) {
         return None;

@@ -43,13 +43,11 @@ pub(in crate::diagnosis::rules) fn refusal<'a>(case: &Case<'a>) -> Option<Refusa
         return None;
     }
     let hello = handshake.last_hello()?;
+    let closed = matches!(handshake.outcome, Outcome::Closed | Outcome::Reset) && handshake.stopped_by == StoppedBy::Server;
     let (alert, refused) = match handshake.deciding_alert() {
         Some(seen) if seen.from == Side::Server => (Some(seen.alert?.description), Some(seen.mark)),
-        Some(_) => return None,
-        None if matches!(handshake.outcome, Outcome::Closed | Outcome::Reset) && handshake.stopped_by == StoppedBy::Server => {
-            (None, handshake.end)
-        }
-        None => return None,
+        None if closed => (None, handshake.end),
+        _ => return None,
     };
     Some(Refusal { hello: &hello.what, asked: hello.mark, alert, refused })
 }
@@ -132,12 +130,12 @@ impl Suspect {
 /// The suspects, likeliest first; none when the offer is broad everywhere.
 pub(in crate::diagnosis::rules) fn suspects(hello: &ClientHello, knowledge: &Knowledge) -> Vec<Suspect> {
     let offer = Offer::of(hello);
-    let mut found: Vec<Suspect> = [offer.ciphers(knowledge), offer.key_kind(knowledge), offer.groups(knowledge), offer.schemes()]
+    let mut found: Vec<Suspect> = [offer.key_kind(knowledge), offer.ciphers(knowledge), offer.groups(knowledge), offer.schemes()]
         .into_iter()
         .flatten()
         .filter(|suspect| suspect.narrowness >= 2)
         .collect();
-    // Stable: among equals suites come first, as they fail most often.
+    // Stable: among equals the kind of key comes first, then suites, as they fail most often.
     found.sort_by_key(|suspect| std::cmp::Reverse(suspect.narrowness));
     found
 }
@@ -205,12 +203,15 @@ impl Offer {
         if missed && count <= FEW_SUITES {
             return suspect(5, format!("the client offers {named}; this server chose {} for others", listed(known)));
         }
-        let odd = |suite: &CipherSuite| !Self::is_common(*suite) && suite.weakness().is_none() && suite.key_exchange() != KeyExchange::DheRsa;
+        let odd =
+            |suite: &CipherSuite| !Self::is_common(*suite) && suite.weakness().is_none() && suite.key_exchange() != KeyExchange::DheRsa;
         match count {
             _ if usable.iter().all(|suite| grave(suite) || suite.weakness().is_some()) && count <= FEW_SUITES => {
                 suspect(if count <= 2 { 4 } else { 3 }, format!("the client offers only old suites: {named}"))
             }
-            _ if usable.iter().all(|suite| odd(suite) || suite.weakness().is_some()) => suspect(3, format!("the client offers only uncommon suites: {named}")),
+            _ if usable.iter().all(|suite| odd(suite) || suite.weakness().is_some()) => {
+                suspect(3, format!("the client offers only uncommon suites: {named}"))
+            }
             1 => suspect(3, format!("the client offers a single suite: {named}")),
             2 | 3 if !self.tls13 => suspect(2, format!("the client offers few suites: {named}")),
             _ => None,
@@ -235,9 +236,13 @@ impl Offer {
         let known = !knowledge.key_kinds.is_empty();
         let suspect = |narrowness, why: &str| Some(Suspect { cause: Cause::CertificateTypeMismatch, narrowness, why: why.to_owned() });
         match (rsa, ecdsa, other) {
-            (false, true, false) if known && !has("EC") => suspect(5, "all suites of the client need an ECDSA certificate, and this server's is RSA"),
-            (true, false, false) if known && !has("RSA") => suspect(5, "all suites of the client need an RSA certificate, and this server has none"),
-            (false, true, false) if !known => suspect(4, "all suites of the client need an ECDSA certificate, and most servers' are RSA"),
+            (false, true, false) if known && !has("EC") => {
+                suspect(5, "all suites of the client need an ECDSA certificate, and this server's is RSA")
+            }
+            (true, false, false) if known && !has("RSA") => {
+                suspect(5, "all suites of the client need an RSA certificate, and this server has none")
+            }
+            (false, true, false) if !known => suspect(3, "all suites of the client need an ECDSA certificate, and most servers' are RSA"),
             (true, false, false) if !known && self.usable().filter(|suite| Self::is_common(*suite)).count() >= 2 => {
                 suspect(3, "all suites of the client need an RSA certificate")
             }
@@ -247,7 +252,8 @@ impl Offer {
 
     fn groups(&self, knowledge: &Knowledge) -> Option<Suspect> {
         let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonGroup, narrowness, why });
-        let needed = self.tls13 || self.usable().any(|suite| matches!(suite.key_exchange(), KeyExchange::EcdheRsa | KeyExchange::EcdheEcdsa));
+        let needed =
+            self.tls13 || self.usable().any(|suite| matches!(suite.key_exchange(), KeyExchange::EcdheRsa | KeyExchange::EcdheEcdsa));
         if self.groups.is_empty() || !needed {
             return None;
         }
@@ -283,9 +289,13 @@ impl Offer {
         match (keys.contains(&SignatureKey::Rsa), keys.contains(&SignatureKey::Ecdsa)) {
             _ if keys.is_empty() => suspect(4, format!("the client accepts only signatures that are widely refused: {named}")),
             (false, false) => suspect(4, format!("the client accepts neither RSA nor ECDSA signatures: {named}")),
-            (false, true) if suites_need(SignatureKey::Rsa) => suspect(3, format!("the client accepts no signature of an RSA key: {named}")),
+            (false, true) if suites_need(SignatureKey::Rsa) => {
+                suspect(3, format!("the client accepts no signature of an RSA key: {named}"))
+            }
             _ if self.schemes.len() <= 2 => suspect(3, format!("the client accepts few signature algorithms: {named}")),
-            (true, false) if suites_need(SignatureKey::Ecdsa) => suspect(2, format!("the client accepts no signature of an ECDSA key: {named}")),
+            (true, false) if suites_need(SignatureKey::Ecdsa) => {
+                suspect(2, format!("the client accepts no signature of an ECDSA key: {named}"))
+            }
             _ if self.schemes.len() <= 3 => suspect(2, format!("the client accepts few signature algorithms: {named}")),
             _ => None,
         }
@@ -334,7 +344,7 @@ mod tests {
 
     #[test]
     fn suites_for_ecdsa_alone_point_to_the_certificate() {
-        assert_eq!(prime(0x0303, &[0xc02b], GROUPS, SCHEMES, &[]), Some((Cause::CertificateTypeMismatch, 4)));
+        assert_eq!(prime(0x0303, &[0xc02b], GROUPS, SCHEMES, &[]), Some((Cause::CertificateTypeMismatch, 3)));
     }
 
     #[test]

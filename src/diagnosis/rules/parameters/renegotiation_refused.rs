@@ -10,7 +10,7 @@ use crate::tls::registry::{AlertDescription as A, ContentType};
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::RenegotiationRefused,
     title: "renegotiation was refused, or the server lacks secure renegotiation",
     page: Page {
@@ -19,9 +19,18 @@ pub const RULE: Rule = Rule {
         confused_with: "In the first case, a connection that was closed at that moment: a close_notify is an alert too. In the second, another reason for handshake_failure in the same flight (a small DH prime, say).",
         check: "Whether the server knows secure renegotiation:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_2 -legacy_server_connect </dev/null | grep -i renegotiation",
         fix: &[
-            ("a server without RFC 5746", "Update it: the fix is of 2010. Often it is an old load balancer or an inspecting proxy in front of it."),
-            ("OpenSSL 3 client, as a stop-gap", "Options = UnsafeLegacyServerConnect in a private openssl.cnf, or -legacy_server_connect; in Python ctx.options |= 0x4."),
-            ("IIS, Apache: client certificate for one path only", "That needs renegotiation, which TLS 1.3 and HTTP/2 do not have. Ask for the certificate in the first handshake (IIS: netsh http update sslcert ... clientcertnegotiation=enable), or use a host name of its own."),
+            (
+                "a server without RFC 5746",
+                "Update it: the fix is of 2010. Often it is an old load balancer or an inspecting proxy in front of it.",
+            ),
+            (
+                "OpenSSL 3 client, as a stop-gap",
+                "Options = UnsafeLegacyServerConnect in a private openssl.cnf, or -legacy_server_connect; in Python ctx.options |= 0x4.",
+            ),
+            (
+                "IIS, Apache: client certificate for one path only",
+                "That needs renegotiation, which TLS 1.3 and HTTP/2 do not have. Ask for the certificate in the first handshake (IIS: netsh http update sslcert ... clientcertnegotiation=enable), or use a host name of its own.",
+            ),
             ("Apache", "SSLVerifyClient in the virtual host instead of in a <Location>."),
             ("Java", "jdk.tls.rejectClientInitiatedRenegotiation, sun.security.ssl.allowUnsafeRenegotiation."),
             ("Go", "tls.Config.Renegotiation = tls.RenegotiateOnceAsClient where the server must ask; a Go server never renegotiates."),
@@ -71,7 +80,10 @@ fn refused_legacy(case: &Case<'_>) -> Option<Finding> {
     if !lacking || small || alert != A::HANDSHAKE_FAILURE || !handshake.outcome.failed() || handshake.client_key_exchange.is_some() {
         return None;
     }
-    let summary = format!("The server {} does not know secure renegotiation, and the client refuses it (unsafe legacy renegotiation disabled).", offer::server(case));
+    let summary = format!(
+        "The server {} does not know secure renegotiation, and the client refuses it (unsafe legacy renegotiation disabled).",
+        offer::server(case)
+    );
     Some(
         Finding::new(Cause::RenegotiationRefused, Confidence::Strong, summary)
             .shown_by(answer.mark, "ServerHello without renegotiation_info, which the client signalled")
@@ -82,4 +94,3 @@ fn refused_legacy(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::s_client(handshake, "-legacy_server_connect")),
     )
 }
-

@@ -53,10 +53,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
-    let loss = view.loss_delay()?;
+    let Some(loss) = view.loss_delay() else { return late_answer(case, view) };
     // A packet that was too big and was sent again smaller was not lost by chance.
     let resized = case.handshake.tcp.icmp.iter().any(|note| matches!(note.kind, IcmpKind::TooBig(_)));
     let felt = loss.total >= FELT && !resized;
+    if !felt && let Some(finding) = late_answer(case, view) {
+        return Some(finding);
+    }
     let repeats = if loss.repairs == 1 { String::new() } else { format!(" ({} repairs in all)", loss.repairs) };
     Some(
         Finding::new(
@@ -72,11 +75,37 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             ),
         )
         .weight(if felt { Weight::Explains } else { Weight::Note })
-        .stopped_by(StoppedBy::Nobody)
+        .stopped_by(StoppedBy::Network)
         .shown_by(loss.repaired, format!("{} arrives after {}", loss.what, span_text(loss.worst)))
         .advise("Measure loss on the path and look at the hosts' counters:")
         .advise(format!("mtr -T -P {} -c 100 -r {}", case.handshake.server.port, case.handshake.server.address))
         .advise("nstat -az TcpRetransSegs TcpExtTCPTimeouts"),
+    )
+}
+
+/// The server's answer came late, and other packets of the same handshake were lost before they reached this point: so were its first copies.
+fn late_answer(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let (wait, span) = view.slowest(Side::Server).filter(|(_, span)| *span >= case.policy.slow_after)?;
+    if !super::lost_before_capture(case, view) {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Cause::PacketLoss,
+            Confidence::Likely,
+            format!(
+                "The {} of {} came {} late; its first copies were probably lost, as others of its packets were.",
+                bare(wait.what),
+                view.target(),
+                span_text(span)
+            ),
+        )
+        .stopped_by(StoppedBy::Network)
+        .shown_by(wait.from, "the server's turn begins")
+        .shown_by(wait.to, format!("{}, {} later", wait.what, span_text(wait.span())))
+        .or_else(&[Cause::ServerSlow])
+        .advise("Capture at the server to tell loss from a slow server; measure loss on the path:")
+        .advise(format!("mtr -T -P {} -c 100 -r {}", case.handshake.server.port, case.handshake.server.address)),
     )
 }
 

@@ -6,7 +6,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::Outcome;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ZeroWindow,
@@ -59,7 +59,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             span_text(closed_for)
         ),
     )
-    .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Nobody } else { side.into() })
+    .stopped_by(side.into())
     .shown_by(window.first, format!("the {side} advertises window 0"));
     let finding = match window.reopened {
         Some(mark) => finding.shown_by(mark, "the window opens again"),

@@ -1,6 +1,109 @@
-//! Rules of the family plaintext.
+//! Rules of the family plaintext: one side does not speak TLS, or the upgrade to it failed.
+//!
+//! What a proxy or a PROXY header has to do with is the family proxy's; a page written by a filter on the path is the family middlebox's.
 
-use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rule::{Finding, Rule};
+use crate::flow::Side;
+use crate::handshake::Handshake;
+use crate::preamble::{Line, PreambleFacts};
+
+mod client;
+mod injection;
+mod not_offered;
+mod refused;
+mod server;
+#[cfg(test)]
+pub(crate) mod testing;
+mod unavailable;
 
 /// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[];
+pub const RULES: &[&Rule] = &[&not_offered::RULE, &refused::RULE, &unavailable::RULE, &client::RULE, &server::RULE, &injection::RULE];
+
+/// The dialogue of a protocol with an upgrade of its own, innermost, of a handshake that did not complete.
+fn upgrade(handshake: &Handshake) -> Option<&PreambleFacts> {
+    handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls() && handshake.outcome.failed())
+}
+
+/// The first `ClientHello`, whole or begun.
+fn hello_begun(handshake: &Handshake) -> bool {
+    !handshake.client_hellos.is_empty() || handshake.partial_client_hello.is_some()
+}
+
+/// The server sent something of TLS: any message, or an alert.
+fn server_spoke_tls(handshake: &Handshake) -> bool {
+    handshake.server_hello.is_some()
+        || handshake.hello_retry.is_some()
+        || handshake.partial_server_message.is_some()
+        || handshake.alerts.iter().any(|alert| alert.from == Side::Server)
+}
+
+/// The last line a side said, as evidence.
+fn last_line(facts: &PreambleFacts, side: Side) -> Option<&Line> {
+    facts.lines.iter().rev().find(|line| line.side == side)
+}
+
+/// Adds the request and the answer as evidence.
+fn quoting(mut finding: Finding, facts: &PreambleFacts) -> Finding {
+    if let Some(asked) = facts.asked {
+        finding = finding.shown_by(asked, format!("the client asked for TLS: {}", facts.dialect.request()));
+    }
+    if let (Some(answered), Some(answer)) = (facts.answered, &facts.answer) {
+        finding = finding.shown_by(answered, format!("the server answered `{answer}`"));
+    }
+    finding
+}
+
+/// The port on which this protocol is served with TLS from the first byte, and what it is called there.
+const fn implicit(dialect: crate::preamble::Dialect) -> Option<(u16, &'static str)> {
+    use crate::preamble::Dialect;
+    match dialect {
+        Dialect::Smtp => Some((465, "submissions")),
+        Dialect::Imap => Some((993, "imaps")),
+        Dialect::Pop3 => Some((995, "pop3s")),
+        Dialect::Ftp => Some((990, "ftps")),
+        Dialect::Ldap => Some((636, "ldaps")),
+        Dialect::Xmpp => Some((5223, "xmpps")),
+        Dialect::Nntp => Some((563, "nntps")),
+        Dialect::Irc => Some((6697, "ircs")),
+        _ => None,
+    }
+}
+
+/// How each server is told to offer TLS: the pages of refused and missing offers share it.
+const SERVERS: &[(&str, &str)] = &[
+    (
+        "Postfix",
+        "Set `smtpd_tls_security_level = may` with `smtpd_tls_chain_files` (key first, then the full chain), and reload. `smtpd_discard_ehlo_keywords` must not list starttls.\n\n$ postconf smtpd_tls_security_level smtpd_tls_chain_files smtpd_discard_ehlo_keywords",
+    ),
+    (
+        "Exim",
+        "Set `tls_advertise_hosts = *`, `tls_certificate` and `tls_privatekey`; Exim's user must be able to read the key.\n\n$ exim -bP tls_advertise_hosts tls_certificate tls_privatekey",
+    ),
+    ("Dovecot", "Set `ssl = yes` (or `required`) with certificate and key for the protocol in question.\n\n$ doveconf -n | grep -i ssl"),
+    (
+        "Exchange",
+        "Assign the certificate to the SMTP, IMAP or POP service: Enable-ExchangeCertificate -Thumbprint <thumbprint> -Services SMTP,IMAP,POP",
+    ),
+    (
+        "OpenLDAP",
+        "Set olcTLSCertificateFile, olcTLSCertificateKeyFile and olcTLSCACertificateFile; the user openldap must be able to read the key.\n\n$ ldapsearch -x -ZZ -H ldap://<server> -b '' -s base supportedExtension",
+    ),
+    (
+        "Active Directory",
+        "A domain controller offers TLS once its machine store holds a certificate for server authentication that names it.",
+    ),
+    (
+        "PostgreSQL",
+        "Set `ssl = on` with ssl_cert_file and ssl_key_file (mode 0600), and reload. Behind PgBouncer set `client_tls_sslmode`.\n\n$ psql -c 'show ssl'",
+    ),
+    (
+        "MySQL and MariaDB",
+        "Set ssl_ca, ssl_cert and ssl_key; a key that cannot be read switches TLS off with a line in the error log.\n\n$ mysql -e \"show variables like '%ssl%'\"",
+    ),
+    ("vsftpd, ProFTPD, Pure-FTPd", "Set `ssl_enable=YES`; `TLSEngine on`; `TLS 1`, each with its certificate."),
+    ("XMPP (Prosody, ejabberd)", "A virtual host without a certificate of its own offers no TLS.\n\n$ prosodyctl check certs"),
+    (
+        "RDP on Windows",
+        "Look at the security layer in the policy `Require use of specific security layer for remote (RDP) connections` and at Network Level Authentication.",
+    ),
+];

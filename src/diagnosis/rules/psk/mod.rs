@@ -1,6 +1,17 @@
 //! Rules of the family psk.
 
-use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rule::{Case, Rule};
+use crate::tls::registry::KeyExchange;
+
+mod psk_mismatch;
+mod psk_unknown_identity;
+mod tickets_not_shared;
 
 /// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[];
+pub const RULES: &[&Rule] = &[&psk_unknown_identity::RULE, &psk_mismatch::RULE, &tickets_not_shared::RULE];
+
+/// A suite with a pre-shared key was chosen (TLS 1.2 and below).
+fn uses_psk(case: &Case<'_>) -> bool {
+    let exchange = case.handshake.cipher().map(crate::tls::registry::CipherSuite::key_exchange);
+    matches!(exchange, Some(KeyExchange::Psk | KeyExchange::DhePsk | KeyExchange::EcdhePsk | KeyExchange::RsaPsk))
+}

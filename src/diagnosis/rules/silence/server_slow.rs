@@ -47,12 +47,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let completed = facts.outcome == Outcome::Completed;
+    // Seen from afar on a path that loses packets, the time may have been the path's.
+    let sure = !crate::diagnosis::rules::path::lost_before_capture(case, view);
     let finding = Finding::new(
         Cause::ServerSlow,
-        Confidence::Strong,
+        if sure { Confidence::Strong } else { Confidence::Hint },
         format!("{} took {} for {}, round trip deducted.", view.target(), span_text(span), article(wait.what)),
     )
-    .weight(if completed { Weight::Explains } else { Weight::Note })
+    .weight(if completed && sure { Weight::Explains } else { Weight::Note })
     .shown_by(wait.from, "the server's turn begins")
     .shown_by(wait.to, format!("{}, {} later", wait.what, span_text(wait.span())));
     let finding = if completed { finding.stopped_by(StoppedBy::Nobody) } else { finding };

@@ -7,7 +7,7 @@ use crate::diagnosis::rules::parameters::offer;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientVersionTooOld,
     title: "the client offers only protocol versions that the server no longer accepts",
     page: Page {
@@ -16,17 +16,37 @@ pub const RULE: Rule = Rule {
         confused_with: "With handshake_failure, no common cipher suite: old clients offer old suites as well. A handshake of the same server with the same version that succeeded would exclude the version. A middlebox that forbids old versions looks the same unless its RST or alert betrays itself by TTL or timing.",
         check: "What the server accepts, version by version:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_2 </dev/null\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_3 </dev/null\n\nAnd what the client could offer: its TLS library's version, and its configuration.",
         fix: &[
-            ("the client, in general", "Update the client or its TLS library, or allow newer versions in its configuration. That is the lasting repair."),
-            ("Java", "Java 8 and later offer TLS 1.2 and, from 8u261, TLS 1.3 by themselves. For Java 7: -Djdk.tls.client.protocols=TLSv1.2. Look into jdk.tls.disabledAlgorithms and into code that calls SSLContext.getInstance(\"TLSv1\")."),
-            ("OpenSSL, Python, curl", "OpenSSL 1.0.1 brought TLS 1.2 and 1.1.1 TLS 1.3. Remove MaxProtocol from openssl.cnf, ssl.PROTOCOL_TLSv1 from Python code, --tls-max from curl calls."),
-            (".NET and Windows", "Do not set ServicePointManager.SecurityProtocol; set SchUseStrongCrypto and SystemDefaultTlsVersions for old frameworks, and enable TLS 1.2 under SCHANNEL\\Protocols in the registry."),
-            ("nginx, as a stop-gap", "ssl_protocols TLSv1.2 TLSv1.3; for TLS 1.0 and 1.1 also ssl_ciphers DEFAULT:@SECLEVEL=0 with OpenSSL 3."),
+            (
+                "the client, in general",
+                "Update the client or its TLS library, or allow newer versions in its configuration. That is the lasting repair.",
+            ),
+            (
+                "Java",
+                "Java 8 and later offer TLS 1.2 and, from 8u261, TLS 1.3 by themselves. For Java 7: -Djdk.tls.client.protocols=TLSv1.2. Look into jdk.tls.disabledAlgorithms and into code that calls SSLContext.getInstance(\"TLSv1\").",
+            ),
+            (
+                "OpenSSL, Python, curl",
+                "OpenSSL 1.0.1 brought TLS 1.2 and 1.1.1 TLS 1.3. Remove MaxProtocol from openssl.cnf, ssl.PROTOCOL_TLSv1 from Python code, --tls-max from curl calls.",
+            ),
+            (
+                ".NET and Windows",
+                "Do not set ServicePointManager.SecurityProtocol; set SchUseStrongCrypto and SystemDefaultTlsVersions for old frameworks, and enable TLS 1.2 under SCHANNEL\\Protocols in the registry.",
+            ),
+            (
+                "nginx, as a stop-gap",
+                "ssl_protocols TLSv1.2 TLSv1.3; for TLS 1.0 and 1.1 also ssl_ciphers DEFAULT:@SECLEVEL=0 with OpenSSL 3.",
+            ),
             ("Apache, as a stop-gap", "SSLProtocol all -SSLv3, and SSLCipherSuite DEFAULT:@SECLEVEL=0 for versions before 1.2."),
             ("HAProxy, as a stop-gap", "ssl-min-ver TLSv1.2 (or lower) on the bind line."),
             ("Go, as a stop-gap", "tls.Config.MinVersion on the server; Go 1.22 and later refuse TLS 1.0 and 1.1 by default."),
             ("Kubernetes ingress-nginx, as a stop-gap", "ssl-protocols: \"TLSv1.2 TLSv1.3\" in the controller's ConfigMap."),
         ],
-        references: &["RFC 8446 section 4.1.2 and appendix D", "RFC 5246 appendix E", "RFC 8996 (TLS 1.0 and 1.1 deprecated)", "RFC 7568 (SSL 3.0 deprecated)"],
+        references: &[
+            "RFC 8446 section 4.1.2 and appendix D",
+            "RFC 5246 appendix E",
+            "RFC 8996 (TLS 1.0 and 1.1 deprecated)",
+            "RFC 7568 (SSL 3.0 deprecated)",
+        ],
     },
     check,
 };
@@ -50,10 +70,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         _ => return None,
     };
     let answer = refusal.alert.map_or_else(|| "closed the connection".to_owned(), |alert| format!("sent alert {}", offer::spoken(alert)));
-    let summary = format!("The client offers {}; the server {} {answer}: it accepts newer versions only.", offer::versions(hello), offer::server(case));
+    let summary = format!(
+        "The client offers {}; the server {} {answer}: it accepts newer versions only.",
+        offer::versions(hello),
+        offer::server(case)
+    );
     let mut finding = refusal.finding(Cause::ClientVersionTooOld, confidence, summary, format!("client offers {}", offer::versions(hello)));
     if newer_only {
-        finding = finding.noting(format!("this server chose {} for others", offer::listed(case.knowledge.versions.iter().map(|version| version.spoken()))));
+        finding = finding.noting(format!(
+            "this server chose {} for others",
+            offer::listed(case.knowledge.versions.iter().map(|version| version.spoken()))
+        ));
     }
     if confidence < Confidence::Certain {
         finding = finding.or_else(&[Cause::NoCommonCipher, Cause::NoCommonVersion]);

@@ -9,7 +9,7 @@ use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerVersionTooOld,
     title: "the server speaks only protocol versions that the client no longer accepts",
     page: Page {
@@ -20,14 +20,20 @@ pub const RULE: Rule = Rule {
         fix: &[
             ("the server, in general", "Update its TLS library and allow TLS 1.2 and 1.3. That is the lasting repair."),
             ("OpenSSL", "TLS 1.2 needs 1.0.1, TLS 1.3 needs 1.1.1. Look for MaxProtocol in openssl.cnf."),
-            ("nginx", "ssl_protocols TLSv1.2 TLSv1.3; in the default server of that address too: nginx takes the protocols from there before it knows the name."),
+            (
+                "nginx",
+                "ssl_protocols TLSv1.2 TLSv1.3; in the default server of that address too: nginx takes the protocols from there before it knows the name.",
+            ),
             ("Apache", "SSLProtocol -all +TLSv1.2 +TLSv1.3."),
             ("HAProxy", "Remove ssl-max-ver and no-tlsv13 from the bind line and from ssl-default-bind-options."),
             ("Java", "Remove jdk.tls.server.protocols or add TLSv1.3 to it; Java 8u261 and 11 know TLS 1.3."),
             ("Go", "Remove tls.Config.MaxVersion."),
             ("Node.js", "Remove maxVersion and --tls-max-v1.2."),
             ("Kubernetes ingress-nginx", "ssl-protocols: \"TLSv1.2 TLSv1.3\" in the controller's ConfigMap."),
-            ("the client, as a stop-gap", "Let it accept the older version, for this server only: curl --tlsv1.0 --ciphers DEFAULT:@SECLEVEL=0, or MinProtocol in a private openssl.cnf."),
+            (
+                "the client, as a stop-gap",
+                "Let it accept the older version, for this server only: curl --tlsv1.0 --ciphers DEFAULT:@SECLEVEL=0, or MinProtocol in a private openssl.cnf.",
+            ),
         ],
         references: &["RFC 8446 section 4.2.1", "RFC 5246 appendix E.1", "RFC 8996 (TLS 1.0 and 1.1 deprecated)"],
     },
@@ -58,9 +64,12 @@ fn chosen(case: &Case<'_>) -> Option<Finding> {
         None if old && by_client && handshake.deciding_alert().is_none() => Confidence::Likely,
         _ => return None,
     };
-    let reaction = alert.map_or_else(|| "ended the handshake".to_owned(), |(_, description)| format!("sent alert {}", offer::spoken(description)));
-    let summary = format!("The server {} chose {}, which the client does not accept; the client {reaction}.", offer::server(case), version.spoken());
-    let mut finding = Finding::new(Cause::ServerVersionTooOld, confidence, summary).shown_by(answer.mark, format!("server chose {}", version.spoken()));
+    let reaction =
+        alert.map_or_else(|| "ended the handshake".to_owned(), |(_, description)| format!("sent alert {}", offer::spoken(description)));
+    let summary =
+        format!("The server {} chose {}, which the client does not accept; the client {reaction}.", offer::server(case), version.spoken());
+    let mut finding =
+        Finding::new(Cause::ServerVersionTooOld, confidence, summary).shown_by(answer.mark, format!("server chose {}", version.spoken()));
     if let Some(asked) = handshake.last_hello().filter(|_| hello.lists_versions()) {
         finding = finding.shown_by(asked.mark, format!("client offers {}", offer::versions(hello)));
     }
@@ -98,7 +107,11 @@ fn lacking(case: &Case<'_>) -> Option<Finding> {
         _ => return None,
     };
     let answer = refusal.alert.map_or_else(|| "closed the connection".to_owned(), |alert| format!("sent alert {}", offer::spoken(alert)));
-    let summary = format!("The client offers {} and the server {} does not know it: the server {answer}.", offer::versions(hello), offer::server(case));
+    let summary = format!(
+        "The client offers {} and the server {} does not know it: the server {answer}.",
+        offer::versions(hello),
+        offer::server(case)
+    );
     let mut finding = refusal.finding(Cause::ServerVersionTooOld, confidence, summary, format!("client offers {}", offer::versions(hello)));
     if only_older {
         finding = finding.noting(format!("this server chose {} for others", offer::listed(known.iter().map(|version| version.spoken()))));

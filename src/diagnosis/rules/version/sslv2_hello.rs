@@ -7,7 +7,7 @@ use crate::handshake::facts::Protocol;
 use crate::tls::registry::{ProtocolVersion, sslv2_cipher_name};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::Sslv2Hello,
     title: "the client opens with an SSL 2.0 hello",
     page: Page {
@@ -18,7 +18,10 @@ pub const RULE: Rule = Rule {
         fix: &[
             ("the client, in general", "Replace it, or put a proxy between it and the server that speaks current TLS towards the server."),
             ("Java 6 and 7", "Remove SSLv2Hello from https.protocols and from setEnabledProtocols."),
-            ("OpenSSL 0.9.8 and 1.0", "Build without SSLv2, or s_client -no_ssl2; a hello with extensions (server name) also switches the old form off."),
+            (
+                "OpenSSL 0.9.8 and 1.0",
+                "Build without SSLv2, or s_client -no_ssl2; a hello with extensions (server name) also switches the old form off.",
+            ),
             ("Tomcat", "SSLv2Hello in protocols= lets a Java server read the old form while it speaks TLS."),
             ("stunnel in front of the client", "accept in plain text or old TLS, connect with TLS 1.2 or 1.3."),
         ],
@@ -41,7 +44,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let summary = format!("The client opens with {offered}, which the server {} does not accept.", offer::server(case));
     let confidence = if pure { Confidence::Certain } else { Confidence::Strong };
-    let text = if pure { format!("SSLv2 CLIENT-HELLO with {kinds}") } else { format!("SSLv2 CLIENT-HELLO that offers {}", version.spoken()) };
+    let text =
+        if pure { format!("SSLv2 CLIENT-HELLO with {kinds}") } else { format!("SSLv2 CLIENT-HELLO that offers {}", version.spoken()) };
     let finding = match refusal {
         Some(refusal) => refusal.finding(Cause::Sslv2Hello, confidence, summary, text),
         None => Finding::new(Cause::Sslv2Hello, confidence.lowered(), summary).shown_by(hello.mark, text),

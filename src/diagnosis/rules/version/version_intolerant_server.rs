@@ -7,7 +7,7 @@ use crate::diagnosis::rules::parameters::offer;
 use crate::handshake::facts::Outcome;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::VersionIntolerantServer,
     title: "the server fails on newer versions and works with older ones",
     page: Page {
@@ -18,7 +18,10 @@ pub const RULE: Rule = Rule {
         fix: &[
             ("the server, in general", "Update its TLS library or firmware; put a current proxy in front of what cannot be updated."),
             ("F5 BIG-IP, older load balancers", "Known for hellos of 256 to 511 bytes and for unknown versions: update."),
-            ("the client, as a stop-gap", "Limit the version for this server only: curl --tls-max 1.2, -Djdk.tls.client.protocols=TLSv1.2, tls.Config.MaxVersion in Go."),
+            (
+                "the client, as a stop-gap",
+                "Limit the version for this server only: curl --tls-max 1.2, -Djdk.tls.client.protocols=TLSv1.2, tls.Config.MaxVersion in Go.",
+            ),
         ],
         references: &["RFC 8446 section 4.1.2 and appendix D.1", "RFC 7685 (hellos of 256 to 511 bytes)"],
     },
@@ -44,8 +47,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Some(None) => "closed the connection".to_owned(),
         None => "did not answer".to_owned(),
     };
-    let summary = format!("Offered {}, the server {} {end}; offered {lower} by the same client, it completed.", highest.spoken(), offer::server(case));
-    let mut finding = Finding::new(Cause::VersionIntolerantServer, confidence, summary).shown_by(hello.mark, format!("client offers {}", offer::versions(&hello.what)));
+    let summary = format!(
+        "Offered {}, the server {} {end}; offered {lower} by the same client, it completed.",
+        highest.spoken(),
+        offer::server(case)
+    );
+    let mut finding = Finding::new(Cause::VersionIntolerantServer, confidence, summary)
+        .shown_by(hello.mark, format!("client offers {}", offer::versions(&hello.what)));
     if let Some(mark) = refused.and_then(|refusal| refusal.refused).or(handshake.end) {
         finding = finding.shown_by(mark, "the handshake ended here");
     }

@@ -1,0 +1,110 @@
+//! `alpn-no-overlap`.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rules::parameters::offer;
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::client_hello::ClientHello;
+use crate::tls::registry::AlertDescription;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::AlpnNoOverlap,
+    title: "client and server have no application protocol (ALPN) in common",
+    page: Page {
+        meaning: "The client lists the application protocols it can speak inside TLS (h2, http/1.1, h3, imap…) and the server speaks none of them.",
+        recognised: "Alert no_application_protocol; in QUIC a CONNECTION_CLOSE with error 0x178. Or, in TLS 1.2: the client offers h2 only, the ServerHello chooses nothing, and the client closes at once after the handshake, as gRPC does.",
+        confused_with: "Nothing, where the alert is seen.",
+        check: "What the server chooses:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -alpn h2,http/1.1 </dev/null | grep ALPN",
+        fix: &[
+            ("in general", "Enable a protocol of the client's at the server, or let the client offer http/1.1 as well."),
+            ("nginx", "http2 on; (listen ... ssl http2 before 1.25.1). nginx 1.21.4 and later refuse unknown protocols."),
+            ("Apache", "Protocols h2 http/1.1, with mod_http2 loaded."),
+            ("HAProxy", "alpn h2,http/1.1 on the bind line."),
+            ("Java", "SSLParameters.setApplicationProtocols on both sides; 8u251 and 11 know ALPN."),
+            (
+                "Go",
+                "tls.Config.NextProtos must hold a protocol of the other side: h2 and http/1.1. Since 1.17 a server refuses when none fits.",
+            ),
+            ("Node.js", "ALPNProtocols in the options; http2.createSecureServer with allowHTTP1: true."),
+            ("gRPC", "Needs h2 end to end: a load balancer in between must speak h2, or pass TLS through."),
+            ("ACME", "acme-tls/1 must reach the ACME client; a TLS-terminating proxy in front refuses it."),
+            ("Kubernetes ingress-nginx", "use-http2: \"true\" in the ConfigMap; backend-protocol: GRPCS for gRPC."),
+            ("HTTP/3", "QUIC servers must offer h3; old drafts (h3-29) are gone."),
+        ],
+        references: &["RFC 7301 section 3.2", "RFC 9113 section 3.2", "RFC 9001 section 8.1"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    refused(case).or_else(|| unanswered(case))
+}
+
+fn refused(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let seen = handshake.deciding_alert().filter(|_| handshake.outcome.failed())?;
+    let alert = seen.alert?.description;
+    if alert != AlertDescription::NO_APPLICATION_PROTOCOL {
+        return None;
+    }
+    let offered = handshake.last_hello().map(|hello| (hello.mark, protocols(&hello.what)));
+    let list = offered.as_ref().map_or("none", |(_, list)| list.as_str());
+    let known = &case.knowledge.alpn;
+    let chosen = if known.is_empty() { String::new() } else { format!("; it chose {} for others", offer::listed(known)) };
+    let summary = match seen.from {
+        Side::Server => format!(
+            "The client offers the application protocols {list}, and the server {} speaks none of them{chosen}.",
+            offer::server(case)
+        ),
+        Side::Client => format!(
+            "The client offers the application protocols {list}, and does not accept what the server {} chose.",
+            offer::server(case)
+        ),
+    };
+    let mut finding = Finding::new(Cause::AlpnNoOverlap, Confidence::Certain, summary).stopped_by(StoppedBy::from(seen.from));
+    if let Some((mark, list)) = offered {
+        finding = finding.shown_by(mark, format!("client offers ALPN {list}"));
+    }
+    Some(advised(case, finding.shown_by(seen.mark, format!("{} sent alert {}", seen.from, offer::spoken(alert)))))
+}
+
+/// TLS 1.2 and below, where the answer is in clear: the client asked for `h2` alone, got no answer, and left without a request.
+fn unanswered(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let answer = handshake.server_hello.as_ref()?;
+    let hello = handshake.last_hello()?;
+    let only_h2 = hello.what.alpn().count() == 1 && hello.what.alpn().next() == Some(b"h2");
+    let silent = handshake.application_data.client.is_none() && left_first(case);
+    if !only_h2 || answer.what.version().is_tls13() || answer.what.alpn().is_some() || handshake.outcome != Outcome::Completed || !silent {
+        return None;
+    }
+    let summary = format!(
+        "The client speaks only h2, the server {} chose no application protocol, and the client left without a request.",
+        offer::server(case)
+    );
+    let finding = Finding::new(Cause::AlpnNoOverlap, Confidence::Likely, summary)
+        .shown_by(hello.mark, "client offers ALPN h2 only")
+        .shown_by(answer.mark, "ServerHello without ALPN")
+        .noting("no application data from the client");
+    Some(advised(case, finding))
+}
+
+fn advised(case: &Case<'_>, finding: Finding) -> Finding {
+    finding
+        .advise("Enable one of the client's protocols at the server, or let the client offer http/1.1 too.")
+        .advise("See what the server chooses:")
+        .advise(remedy::s_client(case.handshake, "-alpn h2,http/1.1"))
+}
+
+fn protocols(hello: &ClientHello) -> String {
+    offer::listed(hello.alpn().map(|protocol| String::from_utf8_lossy(protocol).into_owned()))
+}
+
+/// The client sent its FIN first.
+fn left_first(case: &Case<'_>) -> bool {
+    let fin = |side| case.handshake.tcp.side(side).fin.map(|(mark, _)| mark);
+    fin(Side::Client).is_some_and(|client| fin(Side::Server).is_none_or(|server| client < server))
+}

@@ -1,0 +1,113 @@
+//! `sni-missing`.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rules::parameters::offer;
+use crate::flow::Side;
+use crate::tls::registry::AlertDescription as A;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::SniMissing,
+    title: "the client sent no server name and the server wants one",
+    page: Page {
+        meaning: "The server holds several sites on one address and picks the certificate by the server name in the ClientHello. This client sent none: it is old, was told to connect to an IP address, or switches the extension off. The server refuses, or answers with a default certificate that suits nobody.",
+        recognised: "A ClientHello without server_name, and the server answers unrecognized_name: certain. The same with handshake_failure or access_denied although the offer is broad, or a close while other clients of the capture reach the same server with a name: likely. A default certificate that the client then rejects is the same trouble a step later.",
+        confused_with: "With handshake_failure, everything else that ends in that alert. A client that connects by address on purpose (health checks, scanners) is harmless.",
+        check: "With and without the name:\n\n$ openssl s_client -connect <host>:<port> -servername <name> </dev/null\n\n$ openssl s_client -connect <host>:<port> -noservername </dev/null",
+        fix: &[
+            ("the client, in general", "Connect by name, and let the TLS library have that name."),
+            ("curl", "--resolve <name>:443:<address> or --connect-to in place of an address in the URL."),
+            ("OpenSSL s_client", "-servername <name> (sent by itself since 1.1.1, but not for addresses)."),
+            (
+                "Java",
+                "Connect with SSLSocketFactory.createSocket(host, port) or HttpsURLConnection by name; jsse.enableSNIExtension must not be false. Setting a custom HostnameVerifier switched the name off in old Java 8 releases.",
+            ),
+            ("Python", "ssl_context.wrap_socket(sock, server_hostname=name)."),
+            ("Go", "tls.Config.ServerName when dialling an address."),
+            ("nginx as a client", "proxy_ssl_server_name on; and proxy_ssl_name $host; the default is off."),
+            ("HAProxy as a client", "sni str(<name>) or sni req.hdr(host) on the server line; check-sni for checks."),
+            ("Apache as a client", "ProxyPreserveHost On, or a name in ProxyPass."),
+            (
+                "Kubernetes",
+                "Ingress as upstream: nginx.ingress.kubernetes.io/proxy-ssl-server-name: \"on\". Probes of type HTTPS send no name.",
+            ),
+            (
+                "the server, as a stop-gap",
+                "A useful default: nginx ssl_reject_handshake off and a real certificate in the default_server; HAProxy without strict-sni; Apache SSLStrictSNIVHostCheck off.",
+            ),
+        ],
+        references: &["RFC 6066 section 3", "RFC 8446 section 9.2"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let hello = handshake.last_hello()?;
+    if hello.what.server_name().is_some() || hello.what.is_sslv2() || !handshake.outcome.failed() {
+        return None;
+    }
+    let advised = |finding: Finding| {
+        finding
+            .advise("Let the client send the server name: connect by name, not by address.")
+            .advise("See that a name makes the difference:")
+            .advise(remedy::s_client(handshake, "-servername <name>"))
+    };
+    let server = handshake.server;
+    if let Some(refusal) = offer::refusal(case) {
+        let broad = offer::suspects(refusal.hello, case.knowledge).is_empty()
+            && offer::grave_defects(refusal.hello).is_empty()
+            && refusal.hello.psk_identities() == 0
+            && !offer::is_outdated(refusal.hello, case.knowledge);
+        let named_work = case.knowledge.completed_other_names > 0;
+        let confidence = match refusal.alert {
+            Some(A::UNRECOGNIZED_NAME) => Confidence::Certain,
+            Some(A::HANDSHAKE_FAILURE | A::ACCESS_DENIED | A::INTERNAL_ERROR) if named_work && broad => Confidence::Strong,
+            Some(A::HANDSHAKE_FAILURE) if broad => Confidence::Likely,
+            None if named_work && broad => Confidence::Likely,
+            _ => return None,
+        };
+        let summary = format!("The client sent no server name (SNI) and the server {server} refused the handshake.");
+        let mut finding = refusal.finding(Cause::SniMissing, confidence, summary, "ClientHello without server_name".to_owned());
+        if named_work {
+            finding =
+                finding.noting(format!("{} handshakes with a server name completed at this server", case.knowledge.completed_other_names));
+        }
+        if confidence < Confidence::Certain {
+            finding = finding.or_else(&[Cause::HandshakeFailure, Cause::NoCommonCipher]);
+        }
+        return Some(advised(finding));
+    }
+    rejected_default(case).map(advised)
+}
+
+/// The server answered a nameless hello with some certificate, and the client rejected it.
+fn rejected_default(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let hello = handshake.last_hello()?;
+    let (seen, alert) = offer::alert_from(case, Side::Client)?;
+    if handshake.server_hello.is_none() || !matches!(alert, A::BAD_CERTIFICATE | A::CERTIFICATE_UNKNOWN | A::UNRECOGNIZED_NAME) {
+        return None;
+    }
+    let chain = case.chain;
+    let otherwise_bad = chain.is_some_and(|chain| {
+        !chain.expired.is_empty() || !chain.not_yet_valid.is_empty() || !chain.usage_ok || !chain.violations.is_empty()
+    });
+    let default = chain.is_some_and(|chain| chain.default_certificate.is_some());
+    let confidence = match () {
+        () if otherwise_bad => return None,
+        () if default || case.knowledge.completed_other_names > 0 => Confidence::Likely,
+        () => Confidence::Hint,
+    };
+    let leaf = handshake.leaf().map_or_else(String::new, |leaf| format!(" ({})", leaf.subject));
+    let summary =
+        format!("The client sent no server name (SNI), got the default certificate{leaf} of {} and rejected it.", handshake.server);
+    Some(
+        Finding::new(Cause::SniMissing, confidence, summary)
+            .shown_by(hello.mark, "ClientHello without server_name")
+            .shown_by(seen.mark, format!("client sent alert {}", offer::spoken(alert)))
+            .or_else(&[Cause::CertificateNameMismatch, Cause::DefaultCertificate, Cause::CertificateUntrustedCa]),
+    )
+}

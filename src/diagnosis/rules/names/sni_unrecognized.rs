@@ -1,0 +1,92 @@
+//! `sni-unrecognized`.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rules::parameters::offer;
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::registry::AlertDescription as A;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::SniUnrecognized,
+    title: "the server does not know the name that the client asked for",
+    page: Page {
+        meaning: "The server name in the ClientHello belongs to no site of this server. Either the name is wrong, the site is not set up there (yet), or the name leads to the wrong address.",
+        recognised: "Alert unrecognized_name from the server. As fatal it ends the handshake. As a warning most clients pass over it, but JSSE gives up. Where a server sends handshake_failure, internal_error or access_denied for this name only, and completes handshakes for other names, the same is likely.",
+        confused_with: "A middlebox that forges the alert to block the name: its TTL or timing betrays it, and the server's real answer may follow.",
+        check: "Whether DNS leads to the right server, and whether the server knows the name:\n\n$ dig +short <name>\n\n$ openssl s_client -connect <host>:<port> -servername <name> </dev/null\n\n$ openssl s_client -connect <host>:<port> -noservername </dev/null",
+        fix: &[
+            ("the server, in general", "Set up the site for this name, with its certificate."),
+            (
+                "nginx",
+                "server_name <name>; in a server block with ssl_certificate. ssl_reject_handshake on in the default server sends this alert.",
+            ),
+            ("Apache", "ServerName or ServerAlias in a virtual host; without it, TLS 1.2 clients get this as a warning."),
+            ("HAProxy", "strict-sni sends it: add the certificate to the crt directory or crt-list."),
+            ("Java server", "SNIMatcher in SSLParameters; Tomcat: an SSLHostConfig with this hostName."),
+            ("Go", "tls.Config.GetCertificate returns an error for this name; autocert: HostPolicy."),
+            ("Caddy, Traefik", "A site block or router rule with this host; Traefik's sniStrict refuses others."),
+            ("Kubernetes ingress", "A tls section with this host in the Ingress, and its secret."),
+            ("the client", "Ask for the right name: a typo, a trailing dot, a port or an address in it."),
+            ("Java client, warning only", "-Djsse.enableSNIExtension=false as a stop-gap; better add the name at the server."),
+        ],
+        references: &["RFC 6066 section 3", "RFC 8446 section 6.2"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let hello = handshake.last_hello()?;
+    let name = handshake.server_name()?;
+    let server = handshake.server;
+    let advised = |finding: Finding| {
+        finding
+            .advise(format!("Set up {name} at the server {server}, or correct the name or address the client uses."))
+            .advise(remedy::s_client(handshake, ""))
+    };
+    let asked = format!("client asks for {name}");
+    let alerted = handshake.alerts.iter().find(|seen| {
+        seen.from == Side::Server && !seen.after_handshake && seen.alert.is_some_and(|alert| alert.description == A::UNRECOGNIZED_NAME)
+    });
+    if let Some(seen) = alerted {
+        let warning = seen.alert.is_some_and(|alert| !alert.fatal);
+        let level = if warning { "warning" } else { "fatal" };
+        let text = format!("server sent {level} alert {}", offer::spoken(A::UNRECOGNIZED_NAME));
+        let base = |confidence, summary: String| {
+            Finding::new(Cause::SniUnrecognized, confidence, summary).shown_by(hello.mark, asked.clone()).shown_by(seen.mark, text.clone())
+        };
+        let summary = format!("The server {server} does not know the name {name}.");
+        return match (warning, handshake.deciding_alert()) {
+            (false, _) if handshake.outcome.failed() => Some(advised(base(Confidence::Certain, summary).stopped_by(StoppedBy::Server))),
+            (true, Some(end)) if end.from == Side::Client && handshake.outcome.failed() && handshake.client_key_exchange.is_none() => {
+                let summary =
+                    format!("The server {server} warns that it does not know the name {name}, and the client takes the warning as fatal.");
+                let finding = base(Confidence::Strong, summary).stopped_by(StoppedBy::Client).shown_by(end.mark, "client gave up");
+                Some(advised(finding.or_else(&[Cause::DefaultCertificate, Cause::CertificateNameMismatch])))
+            }
+            _ => Some(base(Confidence::Certain, summary).weight(Weight::Note)),
+        };
+    }
+    let refusal = offer::refusal(case)?;
+    let others = case.knowledge.completed_other_names;
+    let only_here = others > 0 && case.knowledge.completed_same_name == 0;
+    let broad = offer::suspects(refusal.hello, case.knowledge).is_empty() && offer::grave_defects(refusal.hello).is_empty();
+    let fits = match refusal.alert {
+        Some(alert) => matches!(alert, A::HANDSHAKE_FAILURE | A::INTERNAL_ERROR | A::ACCESS_DENIED | A::CERTIFICATE_UNOBTAINABLE),
+        None => handshake.outcome == Outcome::Closed,
+    };
+    if !(only_here && broad && fits) {
+        return None;
+    }
+    let confidence = if others >= 2 && refusal.alert.is_some() { Confidence::Strong } else { Confidence::Likely };
+    let summary = format!("The server {server} refuses the name {name}, and completes handshakes for other names.");
+    let finding = refusal.finding(Cause::SniUnrecognized, confidence, summary, asked);
+    Some(advised(
+        finding
+            .noting(format!("{others} handshakes for other names completed at this server"))
+            .or_else(&[Cause::HandshakeFailure, Cause::InternalError]),
+    ))
+}

@@ -1,0 +1,201 @@
+//! `client-speaks-plaintext`: no TLS where TLS is due.
+
+use super::{hello_begun, last_line, server_spoke_tls};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::flow::Side;
+use crate::handshake::Handshake;
+use crate::handshake::facts::StoppedBy;
+use crate::handshake::ports::is_implicit_tls;
+use crate::preamble::{Plaintext, Upgrade};
+use crate::time::Mark;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ClientSpeaksPlaintext,
+    title: "the client speaks another protocol than TLS to a TLS port",
+    page: Page {
+        meaning: "The client's first bytes are no ClientHello: plain HTTP, SSH, or a mail client that waits to be greeted and upgraded, on a port where TLS begins at once. The server answers with an \
+                  alert, with an error page in clear (`The plain HTTP request was sent to HTTPS port`), or closes.",
+        recognised: "The first line or packet of the client names its protocol and is quoted. That the server expects TLS is shown by its answer (an alert, HTTP status 400 or 497), by other handshakes \
+                     it completed, or by its port.",
+        confused_with: "A port that serves clear text on purpose, as one that redirects HTTP to HTTPS does. A PROXY protocol header, which has causes of its own.",
+        check: "Try the same address with TLS.\n\n$ curl -v https://<server>:<port>/\n\n$ openssl s_client -connect <server>:<port>",
+        fix: &[
+            ("browser, curl, REST client", "Write https:// in the URL. A name without a scheme means http:// to many clients."),
+            ("nginx as a proxy", "Write `proxy_pass https://<backend>;` where the backend speaks TLS.\n\n$ nginx -T | grep -n proxy_pass"),
+            (
+                "nginx as the server",
+                "It answers 400. `error_page 497 =301 https://$host:$server_port$request_uri;` sends such clients to the right scheme.",
+            ),
+            ("Apache as a proxy", "`SSLProxyEngine on` and `ProxyPass / https://<backend>/`."),
+            ("HAProxy", "Add `ssl verify required ca-file <ca>` to the server line; a health check needs `check-ssl`."),
+            (
+                "Kubernetes",
+                "Ingress: annotate the backend's protocol (`nginx.ingress.kubernetes.io/backend-protocol: HTTPS`). Probes: `scheme: HTTPS`. A service mesh: name the port https.",
+            ),
+            (
+                "AWS, Google and Azure load balancers",
+                "Set the protocol of target group, backend service or backend settings, and of its health check, to HTTPS.",
+            ),
+            (
+                "Java",
+                "The URL's scheme or the connector's `secure` and `scheme` attributes: http where https is meant. A JDBC or Kafka client needs its security.protocol or sslmode set.",
+            ),
+            ("Go", "`http: server gave HTTP response to HTTPS client` is the mirror of this; here the client's URL says http."),
+            ("mail client", "Choose SSL/TLS, not STARTTLS, on ports 465, 993 and 995."),
+            ("SSH", "Connect to the SSH port, or put sslh in front to share the port."),
+        ],
+        references: &["RFC 9110 section 4.2.2", "RFC 8314 section 3", "RFC 8446 section 5.1"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    if !handshake.outcome.failed() || hello_begun(handshake) {
+        return None;
+    }
+    let (protocol, first, mark) = spoken(handshake).or_else(|| dialogue(case))?;
+    let (confidence, why) = expects_tls(case, protocol);
+    let named = if protocol == "unknown" { format!("bytes that are not TLS (`{first}`)") } else { format!("{protocol} (`{first}`)") };
+    let confidence = if protocol == "unknown" { confidence.lowered() } else { confidence };
+    let agreed = handshake.plaintext.server.as_ref().is_some_and(|answer| agrees(&answer.what, protocol));
+    let mut finding = Finding::new(
+        Cause::ClientSpeaksPlaintext,
+        confidence,
+        format!("{} sent {named} to {}, where TLS is due: {why}.", handshake.client.address, handshake.server),
+    )
+    .weight(if agreed { Weight::Note } else { Weight::Explains })
+    .stopped_by(StoppedBy::Client)
+    .shown_by(mark, format!("the client's first bytes: `{first}`"));
+    if let Some(alert) = handshake.alerts.iter().find(|alert| alert.from == Side::Server) {
+        finding = finding.shown_by(alert.mark, "the server answered with a TLS alert");
+    }
+    if let Some(answer) = &handshake.plaintext.server {
+        finding = finding.shown_by(answer.first, quoted(&answer.what));
+    }
+    finding = finding.advise(match protocol {
+        "HTTP" | "HTTP/2" => "Use https:// in the client: in its URL, or as the backend protocol of the proxy or load balancer.",
+        "SSH" => "Connect to the SSH port.",
+        "SMTP" | "IMAP" | "POP3" | "LDAP" | "FTP" | "NNTP" | "XMPP" | "IRC" | "ManageSieve" => {
+            "Choose TLS from the first byte (SSL/TLS, not STARTTLS) for this port, or use the port for STARTTLS."
+        }
+        _ => "Let the client speak TLS, or point it at the port of its own protocol.",
+    });
+    Some(finding.advise(remedy::s_client(handshake, "")))
+}
+
+/// What the client said, where it was named.
+fn spoken(handshake: &Handshake) -> Option<(&'static str, String, Mark)> {
+    let seen = handshake.plaintext.client.as_ref()?;
+    // through a tunnel anything may be spoken
+    if handshake.preamble.is_some() {
+        return None;
+    }
+    // a record that breaks the rules is still one of TLS
+    if seen.what.first.starts_with(RECORD) {
+        return None;
+    }
+    Some((seen.what.protocol, seen.what.first.clone(), seen.first))
+}
+
+/// A dialogue that the client began and that the server never took part in, because it speaks TLS.
+fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
+    let facts = case.handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls() && facts.outer.is_none())?;
+    let first = facts.lines.iter().find(|line| line.side == Side::Client)?;
+    let undone = matches!(facts.upgrade, Upgrade::NotAsked | Upgrade::Asked) && last_line(facts, Side::Server).is_none();
+    let due = server_spoke_tls(case.handshake) || case.knowledge.speaks_tls || is_implicit_tls(case.handshake.server.port);
+    (undone && due).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
+}
+
+/// The beginning of a handshake record, as an excerpt shows it.
+const RECORD: &str = "\\x16\\x03";
+
+/// How sure it is that TLS was due, and by what.
+fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
+    let handshake = case.handshake;
+    let answer = handshake.plaintext.server.as_ref().map(|seen| &seen.what);
+    if server_spoke_tls(handshake) {
+        return (Confidence::Certain, "the server answered with a TLS alert");
+    }
+    if answer.is_some_and(complains) {
+        return (Confidence::Certain, "the server answered with an error in clear");
+    }
+    if answer.is_some_and(|answer| agrees(answer, protocol)) {
+        return (Confidence::Likely, "but the server answered in kind");
+    }
+    if case.knowledge.speaks_tls {
+        return (Confidence::Certain, "the server speaks TLS with others");
+    }
+    match answer {
+        _ if is_implicit_tls(handshake.server.port) => (Confidence::Strong, "the port is one for TLS"),
+        _ => (Confidence::Likely, "the server did not answer in kind"),
+    }
+}
+
+/// The server speaks the client's protocol without complaint: a port that serves both, or serves clear text on purpose.
+fn agrees(answer: &Plaintext, protocol: &str) -> bool {
+    answer.protocol == protocol && protocol != "unknown" && answer.http_status.is_none_or(|status| status < 400) && !complains(answer)
+}
+
+/// The answer of a TLS server to plain HTTP.
+fn complains(answer: &Plaintext) -> bool {
+    let text = format!("{} {}", answer.first, answer.title.as_deref().unwrap_or_default()).to_ascii_lowercase();
+    answer.http_status == Some(400) || text.contains("https") && answer.http_status != Some(200)
+}
+
+fn quoted(answer: &Plaintext) -> String {
+    match &answer.title {
+        Some(title) => format!("the server answered in clear `{}`, \"{title}\"", answer.first),
+        None => format!("the server answered in clear `{}`", answer.first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::rules::plaintext::testing::{connection, dialogue, mark, says, verdict};
+    use crate::handshake::facts::Outcome;
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: www.lab.test:443\r\n\r\n";
+
+    #[test]
+    fn http_to_a_tls_port() {
+        let mut handshake = connection("192.0.2.1:443");
+        says(&mut handshake, Side::Client, GET, mark(4, 11));
+        let verdict = verdict(&handshake);
+        let finding = verdict.cause.unwrap();
+        assert_eq!(
+            (finding.cause, finding.confidence, verdict.stopped_by),
+            (Cause::ClientSpeaksPlaintext, Confidence::Strong, StoppedBy::Client)
+        );
+        assert!(finding.summary.contains("HTTP (`GET / HTTP/1.1`)"));
+    }
+
+    #[test]
+    fn the_servers_complaint_makes_it_certain_and_the_client_is_still_to_blame() {
+        let mut handshake = connection("192.0.2.1:8443");
+        says(&mut handshake, Side::Client, GET, mark(4, 11));
+        let page = b"HTTP/1.1 400 Bad Request\r\n\r\n<title>400 The plain HTTP request was sent to HTTPS port</title>";
+        says(&mut handshake, Side::Server, page, mark(5, 21));
+        let verdict = verdict(&handshake);
+        assert_eq!((verdict.cause(), verdict.stopped_by), (Some(Cause::ClientSpeaksPlaintext), StoppedBy::Client));
+        assert_eq!(verdict.cause.unwrap().confidence, Confidence::Certain);
+    }
+
+    #[test]
+    fn a_port_that_serves_both_did_not_fail() {
+        let mut handshake = connection("192.0.2.1:443");
+        says(&mut handshake, Side::Client, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(4, 11));
+        says(&mut handshake, Side::Server, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(5, 21));
+        assert_eq!(verdict(&handshake).cause(), None);
+    }
+
+    #[test]
+    fn starttls_on_a_port_where_tls_begins_at_once() {
+        let request = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+        let handshake = dialogue("192.0.2.1:636", &[(Side::Client, request)], Outcome::Closed, StoppedBy::Server);
+        assert_eq!(verdict(&handshake).cause(), Some(Cause::ClientSpeaksPlaintext));
+    }
+}

@@ -1,0 +1,73 @@
+//! `starttls-injection`: commands in the same breath as the upgrade request.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::preamble::Upgrade;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::StarttlsInjection,
+    title: "commands were sent behind the upgrade request, before TLS",
+    page: Page {
+        meaning: "Behind STARTTLS nothing may be sent before the server has answered. Here more commands followed in clear. A server that keeps them in its buffer executes them inside TLS as if \
+                  they had been protected: an attacker on the path can slip commands into another's session that way (CVE-2011-0411 and its relatives). A clumsy client that does not wait looks the same.",
+        recognised: "The bytes behind the upgrade request are in clear, before the server's answer, and are no ClientHello.",
+        confused_with: "A client that pipelines by mistake, a scanner that tests servers for this fault.",
+        check: "See whether the commands are the client's own: look at its side of the path, and whether it comes from a known scanner.",
+        fix: &[
+            (
+                "server",
+                "Bring it up to date: servers must discard what they read in clear when TLS begins. Postfix since 2.7.3, Dovecot since 2.3.14.1 and Exim since 4.95 do.",
+            ),
+            ("client", "Wait for the answer to the upgrade request before sending anything."),
+            ("both", "Use TLS from the first byte (RFC 8314): nothing in clear can then be confused with what is protected."),
+        ],
+        references: &["RFC 3207 section 4.2", "CVE-2011-0411", "NO STARTTLS: why TLS is better without STARTTLS (USENIX Security 2021)"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let facts = handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls())?;
+    let injected = facts.injected.as_ref()?;
+    // a dialogue whose answer is unknown may have lost it; one refused leaves the commands where they are, in clear
+    if facts.upgrade != Upgrade::Granted {
+        return None;
+    }
+    let asked = facts.asked?;
+    Some(
+        Finding::new(
+            Cause::StarttlsInjection,
+            Confidence::Strong,
+            format!("{} sent commands in clear behind {}, before TLS began: `{injected}`.", handshake.client.address, facts.dialect.request()),
+        )
+        .weight(Weight::Note)
+        .shown_by(asked, format!("behind {} came `{injected}`", facts.dialect.request()))
+        .advise("Make sure that the server discards what came in clear when TLS begins (CVE-2011-0411), and find out whether the client sent these commands itself."),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::rules::plaintext::testing::{dialogue, verdict};
+    use crate::flow::Side::{self, Client, Server};
+    use crate::handshake::facts::{Outcome, StoppedBy};
+
+    #[test]
+    fn worth_knowing_but_no_cause() {
+        let turns: [(Side, &[u8]); 4] = [
+            (Server, b"220 m ESMTP\r\n"),
+            (Client, b"EHLO x\r\n"),
+            (Server, b"250-m\r\n250 STARTTLS\r\n"),
+            (Client, b"STARTTLS\r\nNOOP\r\n"),
+        ];
+        let unanswered = dialogue("192.0.2.1:25", &turns, Outcome::Completed, StoppedBy::Nobody);
+        assert!(verdict(&unanswered).findings.is_empty());
+        let mut answered = turns.to_vec();
+        answered.push((Server, b"220 go\r\n"));
+        let verdict = verdict(&dialogue("192.0.2.1:25", &answered, Outcome::Completed, StoppedBy::Nobody));
+        assert_eq!(verdict.cause, None);
+        assert_eq!(verdict.findings.iter().map(|finding| finding.cause).collect::<Vec<_>>(), [Cause::StarttlsInjection]);
+    }
+}

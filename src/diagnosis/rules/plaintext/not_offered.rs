@@ -1,0 +1,158 @@
+//! `starttls-not-offered`: the list of capabilities came without the upgrade, or a device took it out.
+
+use super::{hello_begun, implicit, last_line, quoting, upgrade};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+use crate::preamble::{Dialect, Upgrade};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::StarttlsNotOffered,
+    title: "the server does not offer the upgrade to TLS, or the offer was removed on the way",
+    page: Page {
+        meaning: "Before it asks for TLS a client looks whether the server lists it: STARTTLS in the answer to EHLO or CAPABILITY, STLS in CAPA, AUTH TLS in FEAT, <starttls/> in XMPP's \
+                  stream features, the CLIENT_SSL flag in MySQL's greeting. It was not there. A client that insists on TLS leaves; one that does not goes on in clear, which is what an \
+                  attacker or a meddling firewall wants.",
+        recognised: "The complete list without the upgrade is in clear. Where a word of X stands in the place of the offer (`XXXXXXXA`), or `500 #5.5.1` answers STARTTLS, a firewall that \
+                     inspects the protocol has overwritten it.",
+        confused_with: "A list that differs by client address or listener (submission port against port 25), or by whether a login comes first. Only a capture at the server's own interface \
+                        tells a server without the offer from a path that removes it silently, as clearing a flag in MySQL's greeting does.",
+        check: "Ask from beside the server and from the client, and compare the two lists.\n\n$ openssl s_client -connect <server>:<port> -starttls <protocol>",
+        fix: &[
+            (
+                "server",
+                "Enable TLS: a certificate and a key that the server can read. Many servers drop the offer silently when the key cannot be loaded: look into the log at start.",
+            ),
+            (
+                "Cisco ASA and Firepower",
+                "The inspection of ESMTP overwrites the offer: allow TLS in it, or take the inspection out of the policy (`no inspect esmtp`; in the map: `allow-tls`).",
+            ),
+            (
+                "other firewalls and antivirus on the path",
+                "Switch off the mail protection's handling of this protocol, or use TLS from the first byte, which it cannot edit.",
+            ),
+            (
+                "client",
+                "Use the port with TLS from the first byte: 465 submissions, 993 imaps, 995 pop3s, 636 ldaps (RFC 8314 prefers it), and let the client insist on TLS.",
+            ),
+            ("mail between servers", "MTA-STS (RFC 8461) or DANE (RFC 7672) makes senders notice that the offer was removed."),
+            (
+                "Postfix and Dovecot",
+                "`smtpd_tls_security_level = may` with smtpd_tls_chain_files; `ssl = yes` with certificate and key.\n\n$ postconf smtpd_tls_security_level smtpd_tls_chain_files\n\n$ doveconf -n | grep -i ssl",
+            ),
+            (
+                "MySQL and MariaDB",
+                "A key that cannot be read switches TLS off with a line in the error log.\n\n$ mysql -e \"show variables like '%ssl%'\"",
+            ),
+            ("vsftpd, ProFTPD, Pure-FTPd", "Set `ssl_enable=YES`; `TLSEngine on`; `TLS 1`, each with its certificate."),
+            ("XMPP (Prosody, ejabberd)", "A virtual host without a certificate of its own offers no TLS.\n\n$ prosodyctl check certs"),
+        ],
+        references: &["RFC 3207 section 6", "RFC 8314 section 3", "RFC 9051 section 11.1", "RFC 6120 section 5.3.1"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let facts = upgrade(handshake)?;
+    let lacking = facts.upgrade == Upgrade::NotOffered
+        || facts.upgrade == Upgrade::Refused && (facts.offered == Some(false) || facts.stripped.is_some());
+    if !lacking {
+        return None;
+    }
+    let protocol = facts.dialect.title();
+    let request = facts.dialect.request();
+    let (confidence, summary) = match &facts.stripped {
+        Some(word) => (
+            Confidence::Strong,
+            format!(
+                "A device on the path to {} removed the offer of {request} ({protocol}): `{word}` stands in its place.",
+                handshake.server
+            ),
+        ),
+        None => (Confidence::Certain, format!("{} does not offer {request} ({protocol}).", handshake.server)),
+    };
+    let mut finding = Finding::new(Cause::StarttlsNotOffered, confidence, summary);
+    finding = finding.stopped_by(if facts.stripped.is_some() { StoppedBy::Network } else { StoppedBy::Server });
+    if let Some(listed) = facts.listed {
+        finding = finding.shown_by(listed, format!("the server's capabilities are complete without {request}"));
+    } else if let Some(line) = last_line(facts, Side::Server) {
+        finding = finding.shown_by(line.mark, format!("the server said `{}`", line.text));
+    }
+    if let Some(word) = &facts.stripped {
+        finding = finding.noting(format!("`{word}` is what an inspecting firewall writes over a word it does not let pass"));
+    }
+    finding = quoting(finding, facts);
+    if let Some(mark) = facts.went_on {
+        finding = finding.shown_by(mark, "the client went on in clear");
+        // it lived without TLS: nothing ended here
+        if facts.asked.is_none() && facts.stripped.is_none() && !hello_begun(handshake) {
+            return Some(finding.weight(Weight::Note));
+        }
+    }
+    finding = finding.advise(match (&facts.stripped, facts.dialect) {
+        (Some(_), Dialect::Smtp) => "Allow TLS in the firewall's ESMTP inspection, or take the inspection out (Cisco: `no inspect esmtp`).",
+        (Some(_), _) => "Switch off the inspection of this protocol on the firewall or antivirus on the path.",
+        (None, Dialect::Mysql) => "Enable TLS on the MySQL server (ssl_cert, ssl_key), and check that nothing on the path clears the flag.",
+        (None, Dialect::Rdp) => "Let the RDP server negotiate TLS: its security layer is set to RDP, or it is too old.",
+        (None, _) => "Enable TLS on the server: a certificate and a key that it can read; its log at start says why the offer is missing.",
+    });
+    if let Some((port, name)) = implicit(facts.dialect) {
+        finding = finding.advise(format!("Or use TLS from the first byte, on port {port} ({name}), if the server has it."));
+    }
+    Some(if facts.dialect.s_client().is_some() { finding.advise(remedy::s_client(handshake, "")) } else { finding })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::rules::plaintext::testing::{dialogue, verdict};
+    use crate::flow::Side::{Client, Server};
+    use crate::handshake::facts::Outcome;
+
+    const GREETING: &[u8] = b"220 mail ESMTP\r\n";
+
+    #[test]
+    fn a_list_without_the_offer() {
+        let turns = [(Server, GREETING), (Client, b"EHLO x\r\n"), (Server, b"250-mail\r\n250 SIZE 1000\r\n")];
+        let verdict = verdict(&dialogue("192.0.2.1:25", &turns, Outcome::Plaintext, StoppedBy::Server));
+        let finding = verdict.cause.unwrap();
+        assert_eq!(
+            (finding.cause, finding.confidence, verdict.stopped_by),
+            (Cause::StarttlsNotOffered, Confidence::Certain, StoppedBy::Server)
+        );
+        assert!(finding.remedy.iter().any(|line| line.contains("-starttls smtp")));
+    }
+
+    #[test]
+    fn an_overwritten_offer_is_the_networks_doing() {
+        let turns = [(Server, GREETING), (Client, b"EHLO x\r\n"), (Server, b"250-mail\r\n250-XXXXXXXA\r\n250 SIZE\r\n")];
+        let verdict = verdict(&dialogue("192.0.2.1:25", &turns, Outcome::Plaintext, StoppedBy::Server));
+        assert_eq!((verdict.cause(), verdict.stopped_by), (Some(Cause::StarttlsNotOffered), StoppedBy::Network));
+        assert!(verdict.cause.unwrap().summary.contains("XXXXXXXA"));
+    }
+
+    #[test]
+    fn asking_all_the_same_and_being_refused_is_still_no_offer() {
+        let turns: [(Side, &[u8]); 7] = [
+            (Server, GREETING),
+            (Client, b"EHLO x\r\n"),
+            (Server, b"250-mail\r\n250 SIZE 1000\r\n"),
+            (Client, b"STARTTLS\r\n"),
+            (Server, b"502 5.5.1 command not implemented\r\n"),
+            (Client, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+            (Server, b"500 5.5.2 bad syntax\r\n"),
+        ];
+        let verdict = verdict(&dialogue("192.0.2.1:25", &turns, Outcome::Plaintext, StoppedBy::Server));
+        assert_eq!(verdict.cause(), Some(Cause::StarttlsNotOffered));
+    }
+
+    #[test]
+    fn who_goes_on_in_clear_did_not_fail() {
+        let turns: [(Side, &[u8]); 4] =
+            [(Server, GREETING), (Client, b"EHLO x\r\n"), (Server, b"250 mail\r\n"), (Client, b"MAIL FROM:<a@b>\r\n")];
+        assert_eq!(verdict(&dialogue("192.0.2.1:25", &turns, Outcome::Closed, StoppedBy::Client)).cause(), None);
+    }
+}

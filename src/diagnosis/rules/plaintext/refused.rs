@@ -1,0 +1,107 @@
+//! `starttls-refused`: the server said no.
+
+use super::{SERVERS, implicit, quoting, upgrade};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::handshake::facts::StoppedBy;
+use crate::preamble::{Dialect, Upgrade};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::StarttlsRefused,
+    title: "the server refused the upgrade to TLS",
+    page: Page {
+        meaning: "The client asked in clear for TLS to begin on this connection (STARTTLS, STLS, AUTH TLS, StartTLS, SSLRequest, an RDP negotiation request) and the server \
+                  answered no. No TLS byte was sent; certificates and versions play no part yet.",
+        recognised: "The request and its answer are in clear: a reply of the 500s in SMTP, FTP and NNTP, NO or BAD in IMAP, -ERR in POP3, a resultCode other than 0 in LDAP, \
+                     `N` in PostgreSQL, a failure code in RDP. The answer is quoted.",
+        confused_with: "An offer that was never made (`starttls-not-offered`), a temporary fault that the server admits (`starttls-unavailable`), a firewall that inspects mail and \
+                        answers in the server's place. A capture on the server's side shows whether the server wrote the answer.",
+        check: "Ask the server yourself, from beside it and from afar.\n\n$ openssl s_client -connect <server>:<port> -starttls <protocol>",
+        fix: SERVERS,
+        references: &[
+            "RFC 3207 section 4 (SMTP)",
+            "RFC 9051 section 6.2.1 (IMAP)",
+            "RFC 2595 section 4 (POP3)",
+            "RFC 4217 section 4 (FTP)",
+            "RFC 4511 section 4.14 (LDAP)",
+            "RFC 6120 section 5.4.2.2 (XMPP)",
+            "MS-RDPBCGR section 2.2.1.2.2 (RDP failure codes)",
+        ],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let facts = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Refused)?;
+    // what was not on offer, or was overwritten on the way, has a rule of its own
+    if facts.offered == Some(false) || facts.stripped.is_some() {
+        return None;
+    }
+    let answer = facts.answer.as_deref().unwrap_or("a refusal");
+    let summary = format!("{} refused {} ({}): `{answer}`.", handshake.server, facts.dialect.request(), facts.dialect.title());
+    let finding = quoting(Finding::new(Cause::StarttlsRefused, Confidence::Certain, summary).stopped_by(StoppedBy::Server), facts);
+    let finding = finding.advise(advice(facts.dialect, facts.code));
+    let finding = match implicit(facts.dialect) {
+        Some((port, name)) => finding.advise(format!("Or use TLS from the first byte, on port {port} ({name}), if the server has it.")),
+        None => finding,
+    };
+    Some(if facts.dialect.s_client().is_some() { finding.advise(remedy::s_client(handshake, "")) } else { finding })
+}
+
+fn advice(dialect: Dialect, code: Option<u32>) -> &'static str {
+    match (dialect, code) {
+        (Dialect::Postgres, _) => {
+            "Enable TLS on the PostgreSQL server: `ssl = on` with certificate and key, then reload; or set sslmode=prefer in the client if clear text is acceptable."
+        }
+        (Dialect::Ldap, Some(2)) => {
+            "The LDAP server does not know StartTLS: give it a certificate and key (olcTLSCertificateFile, olcTLSCertificateKeyFile)."
+        }
+        (Dialect::Ldap, Some(1)) => "The LDAP server refuses StartTLS in this state: TLS is already active, or operations are outstanding.",
+        (Dialect::Ldap, _) => "Give the LDAP server a certificate and key that it can read, and look into its log.",
+        (Dialect::Rdp, Some(0 | 2)) => "The RDP server allows only standard RDP security: allow TLS in its security layer policy.",
+        (Dialect::Rdp, Some(3)) => {
+            "The RDP server has no certificate: renew the one in the store `Remote Desktop`, or restart its service."
+        }
+        (Dialect::Rdp, Some(5)) => {
+            "The RDP server demands Network Level Authentication (CredSSP): enable it in the client, or lift the demand on the server."
+        }
+        (Dialect::Rdp, Some(1 | 6)) => "The RDP server demands TLS: enable it in the client.",
+        (Dialect::Tds, _) => "Configure a certificate for the SQL Server instance, or do not demand encryption in the client.",
+        (Dialect::Ftp, Some(530)) => "The FTP server wants a login before it talks about TLS: enable TLS on it (ssl_enable=YES in vsftpd).",
+        (_, Some(530 | 538 | 534)) => "The server refuses TLS by policy: look at its configuration for this client or listener.",
+        _ => "Enable TLS on the server: a certificate and a key that it can read, and the upgrade switched on for this listener.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::rules::plaintext::testing::{cause, dialogue, verdict};
+    use crate::flow::Side::{Client, Server};
+    use crate::handshake::facts::Outcome;
+
+    #[test]
+    fn ldap_refusal_is_quoted() {
+        let request = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+        let answer = b"\x30\x2a\x02\x01\x01\x78\x25\x0a\x01\x02\x04\x00\x04\x1eunsupported extended operation";
+        let handshake = dialogue("192.0.2.1:389", &[(Client, request), (Server, answer)], Outcome::Plaintext, StoppedBy::Server);
+        let verdict = verdict(&handshake);
+        let finding = verdict.cause.unwrap();
+        assert_eq!(
+            (finding.cause, finding.confidence, verdict.stopped_by),
+            (Cause::StarttlsRefused, Confidence::Certain, StoppedBy::Server)
+        );
+        assert!(finding.summary.contains("protocolError"));
+        assert_eq!(finding.evidence.len(), 2);
+    }
+
+    #[test]
+    fn an_upgrade_that_was_granted_or_completed_is_not_refused() {
+        let granted = [(Client, &b"\0\0\0\x08\x04\xd2\x16\x2f"[..]), (Server, b"S")];
+        assert_ne!(cause(&dialogue("192.0.2.1:5432", &granted, Outcome::Closed, StoppedBy::Client)), Some(Cause::StarttlsRefused));
+        let refused = [(Client, &b"\0\0\0\x08\x04\xd2\x16\x2f"[..]), (Server, b"N")];
+        assert_eq!(cause(&dialogue("192.0.2.1:5432", &refused, Outcome::Plaintext, StoppedBy::Server)), Some(Cause::StarttlsRefused));
+    }
+}

@@ -1,0 +1,103 @@
+//! `client-protocol-violation`.
+
+use crate::anomaly::{Anomaly, AnomalyKind};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rules::parameters::offer;
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+use super::violation;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ClientProtocolViolation,
+    title: "the client broke the protocol",
+    page: Page {
+        meaning: "The client sent something that the TLS specification does not allow: a list with a wrong length, an extension twice or in the wrong place, a message out of order, a record that is too long. A strict server refuses that; a lenient one would not have noticed.",
+        recognised: "A rule that the ClientHello or another message of the client breaks, checked field by field, and the server's refusal. The alert (decode_error, illegal_parameter, missing_extension, unsupported_extension, unexpected_message, record_overflow) confirms it; some stacks send handshake_failure instead. Without a visible fault, the server's word alone is a weaker sign.",
+        confused_with: "Bytes changed on the way by a middlebox or bad hardware. unexpected_message is JSSE's word for no common group, illegal_parameter GnuTLS's for an unknown PSK identity and OpenSSL's for a wrong one.",
+        check: "Whether other clients get in, and what the client is: version of its TLS library, patches, an inspecting proxy in between.\n\n$ openssl s_client -connect <host>:<port> -servername <name> </dev/null",
+        fix: &[
+            ("the client, in general", "Update its TLS library. Report the field and the rule to its makers."),
+            ("a hand-made client, a scanner, a fuzzer", "Correct the field that is named; RFC 8446 section 4 has the layout."),
+            ("a proxy or middlebox in between", "Bypass it once: if that helps, it rewrites the hello. Update it."),
+            ("Java", "Old Java 11 builds had faulty TLS 1.3: update to the latest of its line."),
+            ("the server, as a stop-gap", "Nothing sensible: what it refuses is broken."),
+        ],
+        references: &["RFC 8446 sections 4.1.2, 4.2 and 6.2", "RFC 5246 section 7.4.1.2"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    if !handshake.outcome.failed() {
+        return None;
+    }
+    let alert = offer::alert_from(case, Side::Server);
+    let by_server = handshake.stopped_by == StoppedBy::Server;
+    let accused = alert.is_some_and(|(_, description)| violation::accuses(description));
+    let confidence = match alert {
+        Some(_) if accused => Confidence::Certain,
+        Some(_) => Confidence::Strong,
+        None if by_server && handshake.deciding_alert().is_none() && matches!(handshake.outcome, Outcome::Closed | Outcome::Reset) => {
+            Confidence::Likely
+        }
+        None => return None,
+    };
+    let answered = |finding: Finding| match alert {
+        Some((seen, description)) => finding.shown_by(seen.mark, format!("server sent alert {}", offer::spoken(description))),
+        None => match handshake.end {
+            Some(mark) => finding.shown_by(mark, "server ended the connection"),
+            None => finding,
+        },
+    };
+    let advised = |finding: Finding| {
+        finding
+            .stopped_by(StoppedBy::Server)
+            .advise("Update or correct the client; see whether a proxy between rewrites what it sends.")
+            .advise("See that a sound client gets in:")
+            .advise(remedy::s_client(handshake, ""))
+    };
+    if let Some(hello) = handshake.last_hello().filter(|_| handshake.server_hello.is_none()) {
+        let defects = offer::grave_defects(&hello.what);
+        if let Some(first) = defects.first() {
+            let summary = format!(
+                "The client's ClientHello breaks the protocol: {} {}; the server {} refused it.",
+                first.field,
+                first.rule,
+                offer::server(case)
+            );
+            let finding = Finding::new(Cause::ClientProtocolViolation, confidence, summary);
+            let finding = defects
+                .iter()
+                .take(MOST_DEFECTS)
+                .fold(finding, |finding, defect| finding.shown_by(hello.mark, format!("{}: {}", defect.field, defect.rule)));
+            return Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted])));
+        }
+    }
+    // A server that answered the hello did not mind what is odd about it.
+    let minded = |anomaly: &Anomaly| handshake.server_hello.is_none() || !matches!(anomaly.kind, AnomalyKind::Defect { .. });
+    if let Some((anomaly, text)) = violation::anomaly_of(case, Side::Client).filter(|(anomaly, _)| minded(anomaly)) {
+        let summary = format!("The client sent {text}; the server {} refused it.", offer::server(case));
+        let finding =
+            Finding::new(Cause::ClientProtocolViolation, confidence, summary).shown_by(anomaly.mark, format!("client sent {text}"));
+        return Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted])));
+    }
+    let (_, description) = alert.filter(|_| accused)?;
+    let summary = format!(
+        "The server {} says that the client broke the protocol ({}); no fault is visible in what the client sent.",
+        offer::server(case),
+        offer::spoken(description)
+    );
+    let mut finding = Finding::new(Cause::ClientProtocolViolation, Confidence::Likely, summary).weight(Weight::Fallback);
+    if let Some(hello) = handshake.last_hello() {
+        finding = finding.shown_by(hello.mark, format!("client offers {}", offer::versions(&hello.what)));
+    }
+    Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted, Cause::NoCommonGroup, Cause::HandshakeFailure])))
+}
+
+/// Broken rules listed as evidence.
+const MOST_DEFECTS: usize = 4;

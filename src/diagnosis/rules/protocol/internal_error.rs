@@ -1,0 +1,86 @@
+//! `internal-error`.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rules::parameters::offer;
+use crate::flow::Side;
+use crate::tls::registry::AlertDescription;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::InternalError,
+    title: "a side reports an error of its own",
+    page: Page {
+        meaning: "The sender failed for a reason that has nothing to do with the peer, or so it says: a key that cannot be loaded, a callback that failed, no certificate configured, no memory, a broken HSM. Some stacks send it for unusual input as well.",
+        recognised: "Alert internal_error. When a client sends it as its very first record, it could not even build its ClientHello from its own settings (no usable version, group or signature algorithm).",
+        confused_with: "OpenSSL at security level 2 answers a hello of TLS 1.0 or 1.1 so: then the version is the cause. Go and Caddy send it when they have no certificate for the name, or for a client without a name.",
+        check: "The log of the side that sent it, at that second. Whether all clients are hit, or this one.",
+        fix: &[
+            ("the side that sent it", "Its log has the reason: fix it there."),
+            (
+                "Go, Caddy",
+                "\"no certificates configured\" or an error of GetCertificate: give the server a certificate for the name; autocert and ACME failures end here too.",
+            ),
+            (
+                "Node.js",
+                "An error from SNICallback destroys the connection or sends this alert: catch it, and fall back to a default context.",
+            ),
+            (
+                "OpenSSL programs",
+                "A servername or certificate callback that returned an error; a provider or engine (HSM) that is not reachable.",
+            ),
+            ("Java", "-Djavax.net.debug=ssl:handshake on that side; a KeyManager that throws, a key that does not fit."),
+            ("nginx", "error_log ... crit; and the permissions of keys loaded on the fly (ssl_certificate with variables)."),
+            (
+                "a client that cannot build its hello",
+                "openssl.cnf: MinProtocol above MaxProtocol, signature algorithms that its security level forbids, an empty cipher list.",
+            ),
+        ],
+        references: &["RFC 8446 section 6.2"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let seen = handshake.deciding_alert().filter(|_| handshake.outcome.failed())?;
+    let alert = seen.alert?.description;
+    // Whatever code a client chooses before it has said anything, it speaks of the client.
+    let first = seen.from == Side::Client && handshake.client_hellos.is_empty() && handshake.server_hello.is_none() && is_own(alert);
+    if alert != AlertDescription::INTERNAL_ERROR && !first {
+        return None;
+    }
+    let outdated = handshake.hello().is_some_and(|hello| offer::is_outdated(hello, case.knowledge));
+    let (confidence, summary) = match seen.from {
+        Side::Client if first => (
+            Confidence::Certain,
+            "The client could not build a ClientHello from its own settings and sent an alert as its first record.".to_owned(),
+        ),
+        Side::Server if outdated => (Confidence::Likely, format!("The server {} reports an error of its own.", offer::server(case))),
+        Side::Server => (Confidence::Strong, format!("The server {} reports an error of its own (internal_error).", offer::server(case))),
+        Side::Client => (Confidence::Strong, "The client reports an error of its own (internal_error).".to_owned()),
+    };
+    let mut finding = Finding::new(Cause::InternalError, confidence, summary);
+    if let Some(hello) = handshake.last_hello() {
+        finding = finding.shown_by(hello.mark, format!("client offers {}", offer::versions(&hello.what)));
+    }
+    finding = finding.shown_by(seen.mark, format!("{} sent alert {}", seen.from, offer::spoken(alert)));
+    if outdated {
+        finding = finding.or_else(&[Cause::ClientVersionTooOld]);
+    }
+    if seen.from == Side::Server && handshake.server_hello.is_none() {
+        finding = finding.or_else(&[if handshake.server_name().is_some() { Cause::SniUnrecognized } else { Cause::SniMissing }]);
+    }
+    finding = finding.advise(format!("Look into the {}'s log at that second: it knows the reason.", seen.from));
+    if first {
+        return Some(finding.advise("Check the client's TLS configuration: versions, groups, signature algorithms and security level must leave something to offer."));
+    }
+    Some(finding.advise(remedy::s_client(handshake, "")))
+}
+
+/// Codes with which stacks give up before their `ClientHello`.
+const fn is_own(alert: AlertDescription) -> bool {
+    use AlertDescription as A;
+    matches!(alert, A::INTERNAL_ERROR | A::HANDSHAKE_FAILURE | A::PROTOCOL_VERSION | A::INSUFFICIENT_SECURITY)
+}

@@ -1,0 +1,123 @@
+//! `server-protocol-violation`.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rules::parameters::offer;
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::time::Mark;
+use crate::tls::client_hello::{ClientHello, Defect};
+use crate::tls::server_hello::ServerHello;
+
+use super::violation;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ServerProtocolViolation,
+    title: "the server broke the protocol",
+    page: Page {
+        meaning: "The server's answer is not one that the TLS specification allows: it chose what was not offered, left out what is due, or sent a message out of order. The client is right to stop.",
+        recognised: "The ServerHello or HelloRetryRequest compared with the ClientHello it answers: version, suite, group, extensions, session identifier; and the order of the messages. The client's alert (illegal_parameter, unsupported_extension, missing_extension, unexpected_message, decode_error) confirms it.",
+        confused_with: "Bytes changed on the way. The downgrade sentinel in the server's random with an old version chosen says that somebody between removed the newer versions from the offer.",
+        check: "Whether every client fails, and what stands in front of the server:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -msg </dev/null",
+        fix: &[
+            ("the server, in general", "Update its TLS library or firmware. Report the field and the rule to its makers."),
+            (
+                "a load balancer or proxy in front",
+                "Bypass it once. Two backends of different configuration behind one address mix up HelloRetryRequest and second hello: make clients stick to one.",
+            ),
+            (
+                "the downgrade sentinel",
+                "Look for an inspecting proxy that terminates at TLS 1.2 and passes the server's random through: update it.",
+            ),
+            ("the client, as a stop-gap", "Leave out what confuses the server: -tls1_2, fewer groups, no ALPN."),
+        ],
+        references: &["RFC 8446 sections 4.1.3, 4.1.4, 4.2 and 6.2", "RFC 5246 section 7.4.1.3"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    if !handshake.outcome.failed() {
+        return None;
+    }
+    let alert = offer::alert_from(case, Side::Client);
+    let by_client = handshake.stopped_by == StoppedBy::Client && handshake.deciding_alert().is_none();
+    let accused = alert.is_some_and(|(_, description)| violation::accuses(description));
+    let confidence = match alert {
+        Some((_, description)) if accused || description.0 == 70 => Confidence::Certain,
+        Some(_) => Confidence::Strong,
+        None if by_client && matches!(handshake.outcome, Outcome::Closed | Outcome::Reset) => Confidence::Likely,
+        None => return None,
+    };
+    let answered = |finding: Finding| match alert {
+        Some((seen, description)) => finding.shown_by(seen.mark, format!("client sent alert {}", offer::spoken(description))),
+        None => match handshake.end {
+            Some(mark) => finding.shown_by(mark, "client ended the connection"),
+            None => finding,
+        },
+    };
+    let advised = |finding: Finding| {
+        finding
+            .stopped_by(StoppedBy::Client)
+            .advise("Update the server, or the proxy in front of it that speaks TLS.")
+            .advise("See the messages it sends:")
+            .advise(remedy::s_client(handshake, "-msg"))
+    };
+    for (mark, message, defects) in answers(case) {
+        let Some(first) = defects.first() else { continue };
+        let summary = format!(
+            "The server {} broke the protocol: {message}, {} {}; the client refused it.",
+            offer::server(case),
+            first.field,
+            first.rule
+        );
+        let finding = Finding::new(Cause::ServerProtocolViolation, confidence, summary);
+        let finding = defects
+            .iter()
+            .take(MOST_DEFECTS)
+            .fold(finding, |finding, defect| finding.shown_by(mark, format!("{message}, {}: {}", defect.field, defect.rule)));
+        return Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted])));
+    }
+    if let Some((anomaly, text)) = violation::anomaly_of(case, Side::Server) {
+        let summary = format!("The server {} sent {text}; the client refused it.", offer::server(case));
+        let finding =
+            Finding::new(Cause::ServerProtocolViolation, confidence, summary).shown_by(anomaly.mark, format!("server sent {text}"));
+        return Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted])));
+    }
+    let (_, description) = alert.filter(|_| accused)?;
+    let summary = format!(
+        "The client says that the server {} broke the protocol ({}); no fault is visible in clear.",
+        offer::server(case),
+        offer::spoken(description)
+    );
+    let mut finding = Finding::new(Cause::ServerProtocolViolation, Confidence::Likely, summary).weight(Weight::Fallback);
+    if let Some(hello) = &handshake.server_hello {
+        finding = finding.shown_by(hello.mark, format!("server chose {} and {}", hello.what.version().spoken(), hello.what.cipher_suite()));
+    }
+    Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted, Cause::ServerCertificateRejected])))
+}
+
+/// The server's hellos with what is wrong with each, given the hello it answers.
+fn answers(case: &Case<'_>) -> impl Iterator<Item = (Mark, &'static str, Vec<Defect>)> {
+    let handshake = case.handshake;
+    let retry = handshake.hello_retry.as_ref().zip(handshake.client_hellos.first());
+    let retry = retry.map(|(answer, asked)| (answer.mark, "HelloRetryRequest", grave(&answer.what, &asked.what)));
+    let hello = handshake.server_hello.as_ref().zip(handshake.last_hello());
+    let hello = hello.map(|(answer, asked)| (answer.mark, "ServerHello", grave(&answer.what, &asked.what)));
+    [retry, hello].into_iter().flatten()
+}
+
+/// The defects, without that of a server that merely speaks older versions than the client accepts.
+fn grave(answer: &ServerHello, offer: &ClientHello) -> Vec<Defect> {
+    let version = answer.version();
+    let merely_old = version.name().is_some() && version.rank() < offer.highest_version().rank();
+    let mut defects = answer.defects(offer);
+    defects.retain(|defect| !(merely_old && defect.field == "version"));
+    defects
+}
+
+/// Broken rules listed as evidence.
+const MOST_DEFECTS: usize = 4;

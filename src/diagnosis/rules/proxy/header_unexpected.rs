@@ -1,0 +1,137 @@
+//! `proxy-protocol-unexpected`: the server took a PROXY header for the beginning of TLS.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ProxyProtocolUnexpected,
+    title: "a PROXY protocol header precedes the ClientHello and the server does not expect it",
+    page: Page {
+        meaning: "The load balancer in front writes a PROXY header (version 1: a line `PROXY TCP4 …`; version 2: a binary block) before the client's bytes, to tell the server who the client is. The server was not told to expect it and takes \
+                  it for a broken TLS record or for HTTP: it closes, resets, alerts, or answers `400 Bad Request` in clear.",
+        recognised: "The connection's first bytes are a PROXY header, and no ServerHello follows, but a close, an alert or an answer in clear.",
+        confused_with: "A server that expects the header and fails for another reason afterwards: then it reads the ClientHello and answers in TLS. An old server that knows version 1 only and gets version 2.",
+        check: "Look at both configurations: whether the balancer sends the header to this port, and whether the listener expects it.\n\n$ nginx -T | grep -n proxy_protocol\n\n$ haproxy -c -V -f /etc/haproxy/haproxy.cfg",
+        fix: &[
+            (
+                "HAProxy sends it",
+                "Take `send-proxy`, `send-proxy-v2` or `check-send-proxy` from the server line, or let the server expect it.",
+            ),
+            (
+                "nginx receives it",
+                "`listen 443 ssl proxy_protocol;` together with `set_real_ip_from <balancer>;` and `real_ip_header proxy_protocol;`. The option holds for the whole address and port: direct clients then fail.",
+            ),
+            ("Apache", "`RemoteIPProxyProtocol On` (mod_remoteip, 2.4.31 and later) in the virtual host."),
+            ("HAProxy receives it", "`bind :443 accept-proxy`."),
+            (
+                "Postfix and Dovecot",
+                "`smtpd_upstream_proxy_protocol = haproxy` or `postscreen_upstream_proxy_protocol = haproxy`; `haproxy = yes` in the inet_listener with haproxy_trusted_networks.",
+            ),
+            (
+                "AWS",
+                "Network Load Balancer: the target group's attribute proxy_protocol_v2.enabled. Classic: the policy ProxyProtocol.\n\n$ aws elbv2 modify-target-group-attributes --target-group-arn <arn> --attributes Key=proxy_protocol_v2.enabled,Value=false",
+            ),
+            (
+                "Kubernetes",
+                "ingress-nginx: `use-proxy-protocol` in its ConfigMap must agree with the annotation of the load balancer's Service. Health checks may come without the header.",
+            ),
+            ("Traefik, Envoy", "`proxyProtocol.trustedIPs` on the entry point; the listener filter envoy.filters.listener.proxy_protocol."),
+            (
+                "Java and Go",
+                "Neither reads the header by itself: Jetty needs ProxyConnectionFactory, Netty HAProxyMessageDecoder, Go a wrapped listener (pires/go-proxyproto).",
+            ),
+        ],
+        references: &["The PROXY protocol, versions 1 and 2 (HAProxy: doc/proxy-protocol.txt), section 2"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let view = View::new(handshake);
+    let header = handshake.preamble.as_ref()?.layers().find(|layer| layer.dialect.is_proxy_header())?;
+    let innermost = handshake.preamble.as_ref().is_some_and(|facts| facts.dialect.is_proxy_header());
+    if !handshake.outcome.failed()
+        || !innermost
+        || handshake.server_hello.is_some()
+        || handshake.hello_retry.is_some()
+        || handshake.partial_server_message.is_some()
+    {
+        return None;
+    }
+    let sent = header.asked?;
+    let mut finding = Finding::new(Cause::ProxyProtocolUnexpected, Confidence::Strong, String::new())
+        .stopped_by(StoppedBy::Server)
+        .shown_by(sent, format!("{} header: {}", header.dialect.title(), header.target.as_deref().unwrap_or("unreadable")));
+    let reaction = if let Some(answer) = &handshake.plaintext.server {
+        finding.confidence = Confidence::Certain;
+        // the answer's words may look like those of a filter on the path, which would not answer a header
+        finding =
+            finding.weight(Weight::Overrides).shown_by(answer.first, format!("the server answered in clear: `{}`", answer.what.first));
+        format!("answered `{}` in clear", answer.what.first)
+    } else if let Some(alert) = handshake.alerts.iter().find(|alert| alert.from == Side::Server && !alert.consequence) {
+        if !alert.alert.is_some_and(|alert| MISREAD.contains(&alert.description.0)) {
+            return None;
+        }
+        finding = finding.shown_by(alert.mark, "the server answered with an alert that means it could not read the record");
+        "answered with a TLS alert".to_owned()
+    } else {
+        let ending = view.ended_by(Side::Server).filter(|_| view.server().bytes_seen == 0)?;
+        let after = ending.mark.time.since(sent.time);
+        finding = finding.shown_by(ending.mark, format!("the server's {} {} later, without a byte", ending.name(), span_text(after)));
+        if matches!(handshake.outcome, Outcome::Stalled) {
+            finding.confidence = Confidence::Likely;
+        }
+        format!("{} without a byte", if ending.reset.is_some() { "reset" } else { "closed" })
+    };
+    finding.summary =
+        format!("A {} header precedes the ClientHello, and {} did not expect it: it {reaction}.", header.dialect.title(), handshake.server);
+    Some(
+        finding
+            .or_else(&[Cause::ServerClosed])
+            .advise("Let the server's listener expect the header (nginx: `listen … ssl proxy_protocol;`), or stop the load balancer from sending it (HAProxy: send-proxy).")
+            .advise(format!("curl -v --haproxy-protocol -k {}", remedy::quote(&format!("https://{}/", handshake.server)))),
+    )
+}
+
+/// Alerts of a server that reads something else where a `ClientHello` should be: `unexpected_message`, `record_overflow`, `decode_error`,
+/// `protocol_version`, `illegal_parameter`.
+const MISREAD: [u8; 5] = [10, 22, 50, 70, 47];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::knowledge::Knowledge;
+    use crate::diagnosis::rules::plaintext::testing::{cause, dialogue, mark, verdict_knowing};
+    use crate::flow::Side::{Client, Server};
+
+    const HEADER: &[u8] = b"PROXY TCP4 10.99.0.7 10.77.2.20 51234 443\r\n";
+    const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+    #[test]
+    fn an_answer_in_clear_is_the_servers_even_if_it_speaks_tls_with_others() {
+        let turns: [(Side, &[u8]); 3] = [(Client, HEADER), (Server, b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\n"), (Client, HELLO)];
+        let handshake = dialogue("192.0.2.1:443", &turns, Outcome::Plaintext, StoppedBy::Server);
+        let knowledge = Knowledge { speaks_tls: true, completed: 5, attempts: 5, ..Knowledge::default() };
+        let verdict = verdict_knowing(&handshake, &knowledge);
+        assert_eq!((verdict.cause(), verdict.stopped_by), (Some(Cause::ProxyProtocolUnexpected), StoppedBy::Server));
+    }
+
+    #[test]
+    fn a_close_without_a_byte() {
+        let mut handshake = dialogue("192.0.2.1:443", &[(Client, HEADER), (Client, HELLO)], Outcome::Closed, StoppedBy::Server);
+        handshake.tcp.sides.server.fin = Some((mark(6, 40), 0));
+        assert_eq!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
+    }
+
+    #[test]
+    fn who_gives_up_on_a_silent_server_shows_nothing_about_the_header() {
+        let mut handshake = dialogue("192.0.2.1:443", &[(Client, HEADER), (Client, HELLO)], Outcome::Stalled, StoppedBy::Server);
+        handshake.tcp.sides.client.fin = Some((mark(6, 30_000), 600));
+        assert_ne!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
+    }
+}

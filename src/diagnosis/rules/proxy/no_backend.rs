@@ -1,0 +1,148 @@
+//! `load-balancer-no-backend`: accepted, then closed, with nobody behind it.
+
+use std::time::Duration;
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::LoadBalancerNoBackend,
+    title: "the address accepts connections and closes them at once: nobody behind it",
+    page: Page {
+        meaning: "Something accepts the TCP connection and ends it again without a byte: before the ClientHello, or after a few tries to reach a backend. A load balancer in TCP mode whose backends are all down does that, and so does a port forwarder \
+                  whose far end is gone, and a server whose access list (tcpwrappers, `deny`) drops the client.",
+        recognised: "The server's side ends the connection first, at once after it came up, without having sent a byte; or it takes the ClientHello and closes after three seconds, HAProxy's three retries.",
+        confused_with: "A server that drops this client by its address (compare with another client), that crashed (`server-closed`), or a device on the path that resets in its name (`reset-injected`).",
+        check: "Ask the balancer for the state of its backends, and connect to a backend directly.\n\n$ echo 'show servers state' | socat stdio /run/haproxy/admin.sock\n\n$ openssl s_client -connect <backend>:<port> -servername <name>",
+        fix: &[
+            (
+                "HAProxy",
+                "A server that is DOWN or in MAINT: repair its health check, which may speak the wrong protocol. In the log, termination state SC with `<NOSRV>` means no server.\n\n$ echo 'show stat' | socat stdio /run/haproxy/admin.sock | cut -d, -f1,2,18",
+            ),
+            ("nginx stream", "`no live upstreams` or `connect() failed` in the error log; look at max_fails and the upstream block."),
+            (
+                "Kubernetes",
+                "The Service has no ready endpoints, or externalTrafficPolicy: Local sends to a node without a pod.\n\n$ kubectl get endpointslices -l kubernetes.io/service-name=<service>\n\n$ kubectl describe pod <pod>",
+            ),
+            (
+                "AWS",
+                "A target group without healthy targets; look at the reason.\n\n$ aws elbv2 describe-target-health --target-group-arn <arn>",
+            ),
+            ("Google and Azure", "Backend health in the console; the firewall must admit the health checks' source ranges."),
+            (
+                "Docker",
+                "docker-proxy accepts on the published port although the process in the container listens on 127.0.0.1 or not at all: let it listen on 0.0.0.0.\n\n$ docker port <container>",
+            ),
+            ("ssh -L, kubectl port-forward, socat", "The far end of the forwarding is closed: look at its messages."),
+            ("server with access control", "tcpwrappers, `allow`/`deny`, fail2ban: look whether this client's address is listed."),
+        ],
+        references: &[
+            "HAProxy configuration manual, sections 4.2 (retries) and 8.5 (session state at disconnection)",
+            "RFC 9293 section 3.10.4",
+        ],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let view = View::new(handshake);
+    if !view.failed_over_tcp()
+        || !view.is_up()
+        || handshake.preamble.is_some()
+        || view.answer_begun()
+        || view.server().bytes_seen > 0
+        || !handshake.tcp.saw_start()
+    {
+        return None;
+    }
+    let ending = view.ended_by(Side::Server)?;
+    let up = handshake.tcp.established.unwrap_or(handshake.tcp.first);
+    let since_up = ending.mark.time.since(up.time);
+    let unread =
+        view.client().acked == 0 && !view.hello_mark().is_some_and(|hello| hello.frame < ending.mark.frame && ending.reset.is_some());
+    let before = view.hello_mark().is_none_or(|hello| hello.frame > ending.mark.frame) || unread;
+    let evidence = |finding: Finding| {
+        finding
+            .stopped_by(StoppedBy::Server)
+            .shown_by(up, "TCP connection up")
+            .shown_by(ending.mark, format!("the server's {} {} later, without a byte", ending.name(), span_text(since_up)))
+            .or_else(&[Cause::ServerClosed, Cause::ProxyProtocolMissing])
+            .advise("Look at the backends behind this address: are they up, and do their health checks pass? If there is none, look at access lists on the server.")
+            .advise(remedy::s_client(handshake, ""))
+    };
+    // others get through: some backend lives, or it is this client that is not wanted
+    let alive = case.knowledge.completed > 0;
+    if before && since_up <= view.rtt() * 2 + AT_ONCE {
+        let summary =
+            format!("{} accepted the connection and closed it {} later, before any ClientHello.", handshake.server, span_text(since_up));
+        let (confidence, weight) = if alive { (Confidence::Hint, Weight::Note) } else { (Confidence::Likely, Weight::Explains) };
+        return Some(evidence(Finding::new(Cause::LoadBalancerNoBackend, confidence, summary).weight(weight)));
+    }
+    let hello = view.hello_mark().filter(|hello| hello.frame < ending.mark.frame && view.hello_whole())?;
+    let after = ending.mark.time.since(hello.time);
+    let retries = after.abs_diff(HAPROXY_RETRIES) <= TIMER_SLACK + view.rtt() && ending.reset.is_none();
+    retries.then(|| {
+        let summary = format!(
+            "{} took the ClientHello and closed after {} without a byte, as a load balancer does whose three retries found no backend.",
+            handshake.server,
+            span_text(after)
+        );
+        let (confidence, weight) = if alive { (Confidence::Hint, Weight::Note) } else { (Confidence::Likely, Weight::Explains) };
+        evidence(Finding::new(Cause::LoadBalancerNoBackend, confidence, summary).weight(weight).shown_by(hello, "ClientHello"))
+    })
+}
+
+/// Accepting, looking for a backend and closing takes no longer; a server's timeout for a silent client does.
+const AT_ONCE: Duration = Duration::from_millis(500);
+/// `HAProxy`'s default of three retries, a second apart.
+const HAPROXY_RETRIES: Duration = Duration::from_secs(3);
+/// How exact such a timer is.
+const TIMER_SLACK: Duration = Duration::from_millis(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::knowledge::Knowledge;
+    use crate::diagnosis::rules::plaintext::testing::{cause, connection, hello, mark, verdict_knowing};
+    use crate::handshake::Handshake;
+    use crate::handshake::facts::Outcome;
+
+    fn closed_by_server(at: i64) -> Handshake {
+        let mut handshake = connection("192.0.2.1:443");
+        handshake.tcp.sides.server.fin = Some((mark(9, at), 0));
+        handshake.tcp.last = mark(9, at);
+        (handshake.outcome, handshake.stopped_by) = (Outcome::Closed, StoppedBy::Server);
+        handshake
+    }
+
+    #[test]
+    fn closed_before_a_byte() {
+        assert_eq!(cause(&closed_by_server(12)), Some(Cause::LoadBalancerNoBackend));
+    }
+
+    #[test]
+    fn a_servers_patience_with_a_silent_client_is_something_else() {
+        assert_ne!(cause(&closed_by_server(60_000)), Some(Cause::LoadBalancerNoBackend));
+    }
+
+    #[test]
+    fn others_who_get_through_make_it_doubtful() {
+        let knowledge = Knowledge { completed: 3, attempts: 3, speaks_tls: true, ..Knowledge::default() };
+        let verdict = verdict_knowing(&closed_by_server(12), &knowledge);
+        assert_ne!(verdict.cause(), Some(Cause::LoadBalancerNoBackend));
+    }
+
+    #[test]
+    fn a_close_right_after_the_client_hello_is_only_a_close() {
+        let mut handshake = closed_by_server(20);
+        hello(&mut handshake, mark(4, 11));
+        handshake.tcp.sides.client.acked = 517;
+        let cause = cause(&handshake);
+        assert!(cause != Some(Cause::LoadBalancerNoBackend) && cause != Some(Cause::ProxyProtocolMissing), "{cause:?}");
+    }
+}

@@ -1,0 +1,96 @@
+//! `proxy-refused`: the proxy will not.
+
+use super::{proxy, quoting, target};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::handshake::facts::StoppedBy;
+use crate::preamble::{Dialect, Upgrade};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::ProxyRefused,
+    title: "the proxy answered CONNECT with a refusal",
+    page: Page {
+        meaning: "The client asked an HTTP proxy for a tunnel to the server (CONNECT host:port), and the proxy refused: the host, the port, the client or the method is not allowed. TLS was never tried, and \
+                  the server has seen nothing of it.",
+        recognised: "The proxy's status line in answer to CONNECT is in clear and quoted: 403, 405, 400, 451 and the like.",
+        confused_with: "A proxy that wants credentials (407, `proxy-auth-required`) or cannot reach the server (502 to 504, `proxy-upstream-failed`). A web server that is taken for a proxy answers 400 or 405 to CONNECT.",
+        check: "Repeat the request and read the body of the answer: proxies write the rule that matched into it.\n\n$ curl -v -x http://<proxy>:<port> https://<host>/",
+        fix: &[
+            (
+                "Squid",
+                "Allow the port in `acl SSL_ports port <port>` and the host before `http_access deny`. TCP_DENIED in access.log marks the request.\n\n$ squid -k parse\n\n$ grep TCP_DENIED /var/log/squid/access.log | tail",
+            ),
+            ("tinyproxy", "Add `ConnectPort <port>`; without it only some ports pass, and `Allow` limits clients."),
+            ("Apache mod_proxy_connect", "Add the port to `AllowCONNECT` and look at the `<Proxy>` sections."),
+            ("nginx", "Stock nginx knows no CONNECT and answers 400 or 405: it is no forward proxy without a module for that."),
+            ("Envoy", "Add `upgrade_configs: upgrade_type: CONNECT` and a route with connect_matcher."),
+            ("company proxy", "Ask for the destination to be allowed; its category or missing reputation is the usual reason."),
+            ("client", "Leave the proxy out for hosts inside: NO_PROXY=<host>,.<domain>."),
+        ],
+        references: &["RFC 9110 section 9.3.6", "RFC 9110 section 15.5.4"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let facts = proxy(handshake)
+        .filter(|facts| facts.dialect == Dialect::HttpConnect && matches!(facts.upgrade, Upgrade::Refused | Upgrade::Unavailable))?;
+    let answer = facts.answer.as_deref().unwrap_or("a refusal");
+    let finding = Finding::new(
+        Cause::ProxyRefused,
+        Confidence::Certain,
+        format!("The proxy {} refused CONNECT to {}: `{answer}`.", handshake.server, target(facts)),
+    )
+    .stopped_by(StoppedBy::Network);
+    Some(
+        quoting(finding, facts)
+            .advise(match facts.code {
+                Some(403 | 451) => "Allow this host and port on the proxy, or leave the proxy out for it (NO_PROXY).",
+                Some(400 | 404 | 405 | 501) => {
+                    "Check that this really is a forward proxy that knows CONNECT: a web server answers like this."
+                }
+                Some(429) => "The proxy limits how often this client may ask: slow down, or have the limit raised.",
+                _ => "Read the body of the proxy's answer and its log: they name the rule.",
+            })
+            .advise(remedy::curl(handshake, "")),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::rules::plaintext::testing::{dialogue, verdict};
+    use crate::flow::Side::{self, Client, Server};
+    use crate::handshake::facts::Outcome;
+
+    const CONNECT: &[u8] = b"CONNECT 10.77.2.20:443 HTTP/1.1\r\nHost: 10.77.2.20:443\r\n\r\n";
+
+    fn answered(answer: &[u8]) -> (Option<Cause>, StoppedBy, Option<Confidence>) {
+        let turns: [(Side, &[u8]); 2] = [(Client, CONNECT), (Server, answer)];
+        let verdict = verdict(&dialogue("192.0.2.1:3128", &turns, Outcome::Plaintext, StoppedBy::Network));
+        (verdict.cause(), verdict.stopped_by, verdict.cause.map(|finding| finding.confidence))
+    }
+
+    #[test]
+    fn every_status_has_its_cause() {
+        let network = |cause| (Some(cause), StoppedBy::Network, Some(Confidence::Certain));
+        assert_eq!(answered(b"HTTP/1.1 403 Access violation\r\n\r\n"), network(Cause::ProxyRefused));
+        assert_eq!(answered(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), network(Cause::ProxyAuthRequired));
+        assert_eq!(answered(b"HTTP/1.1 504 Gateway Timeout\r\n\r\n"), network(Cause::ProxyUpstreamFailed));
+    }
+
+    #[test]
+    fn silence_is_no_refusal() {
+        let verdict = verdict(&dialogue("192.0.2.1:3128", &[(Client, CONNECT)], Outcome::Stalled, StoppedBy::Server));
+        assert_eq!((verdict.cause(), verdict.stopped_by), (Some(Cause::ProxyNoAnswer), StoppedBy::Network));
+    }
+
+    #[test]
+    fn a_tunnel_that_was_opened_is_no_ones_refusal() {
+        let turns: [(Side, &[u8]); 2] = [(Client, CONNECT), (Server, b"HTTP/1.1 200 OK\r\n\r\n")];
+        let cause = verdict(&dialogue("192.0.2.1:3128", &turns, Outcome::Closed, StoppedBy::Client)).cause();
+        assert!(cause.is_none_or(|cause| cause.family() != crate::diagnosis::cause::Family::Proxy), "{cause:?}");
+    }
+}

@@ -1,0 +1,85 @@
+//! `socks-refused`: a SOCKS reply other than success.
+
+use super::{proxy, quoting, target};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::handshake::facts::StoppedBy;
+use crate::preamble::{Dialect, Upgrade};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::SocksRefused,
+    title: "the SOCKS proxy refused or failed",
+    page: Page {
+        meaning: "The client asked a SOCKS proxy for a connection to the server and got a reply that is not success. Its code says whether the proxy will not (2, 7, 8) or could not (1, 3 to 6); \
+                  SOCKS4 knows only one code for both (91). TLS was never tried.",
+        recognised: "The reply's code in clear. SOCKS5: 1 general failure, 2 not allowed by ruleset, 3 network unreachable, 4 host unreachable, 5 connection refused, 6 TTL expired, 7 command and 8 address type not supported.",
+        confused_with: "Missing credentials (`proxy-auth-required`). Some proxies, ssh among them, answer 1 or close for every reason.",
+        check: "Connect from the proxy's host to the server, by name and by address.\n\n$ nc -vz -w 5 <host> <port>",
+        fix: &[
+            ("connection refused (5)", "The proxy reached the host and nothing listens on the port: start the service or repair the port."),
+            ("unreachable (3, 4), TTL expired (6)", "Repair the route or the firewall between the proxy and the server."),
+            (
+                "not allowed (2)",
+                "Allow destination and client in the proxy's rules. Dante: the `socks pass` and `client pass` blocks, and its log.",
+            ),
+            (
+                "address type not supported (8)",
+                "The proxy takes no IPv6 or no names: let it resolve the name (socks5h://) or resolve it yourself (socks5://).",
+            ),
+            (
+                "ssh -D",
+                "The far sshd refuses with `administratively prohibited`: AllowTcpForwarding and PermitOpen there decide.\n\n$ ssh -v -D 1080 <host>",
+            ),
+            ("Tor", "Exit policies refuse ports, and .onion names must be resolved by Tor: use socks5h://."),
+        ],
+        references: &["RFC 1928 section 6", "SOCKS: a protocol for TCP proxy across firewalls (version 4)"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let facts = proxy(handshake).filter(|facts| matches!(facts.dialect, Dialect::Socks4 | Dialect::Socks5))?;
+    if !matches!(facts.upgrade, Upgrade::Refused | Upgrade::UpstreamFailed | Upgrade::Unavailable) {
+        return None;
+    }
+    let answer = facts.answer.as_deref().unwrap_or("a refusal");
+    let finding = Finding::new(
+        Cause::SocksRefused,
+        Confidence::Certain,
+        format!("The {} proxy {} did not connect to {}: {answer}.", facts.dialect.title(), handshake.server, target(facts)),
+    )
+    .stopped_by(StoppedBy::Network);
+    let finding = quoting(finding, facts).advise(match (facts.dialect, facts.code) {
+        (Dialect::Socks5, Some(5)) => "Nothing listens on that port: start the service, or correct the port.",
+        (Dialect::Socks5, Some(3 | 4 | 6)) => "Repair the way from the proxy to the server: route, firewall, name resolution on the proxy.",
+        (Dialect::Socks5, Some(2)) => "Allow the destination in the proxy's rules.",
+        (Dialect::Socks5, Some(7 | 8)) => {
+            "The proxy does not support this command or address type: let the client use names (socks5h) or IPv4."
+        }
+        _ => "Look into the proxy's log for the reason, and try the server from the proxy's host.",
+    });
+    Some(finding.advise(remedy::curl(handshake, "")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::rules::plaintext::testing::{dialogue, verdict};
+    use crate::flow::Side::{self, Client, Server};
+    use crate::handshake::facts::Outcome;
+
+    #[test]
+    fn reply_codes_are_quoted() {
+        let turns: [(Side, &[u8]); 4] = [
+            (Client, b"\x05\x01\x00"),
+            (Server, b"\x05\x00"),
+            (Client, b"\x05\x01\x00\x01\x0a\x4d\x02\x14\x01\xbb"),
+            (Server, b"\x05\x05\x00\x01\0\0\0\0\0\0"),
+        ];
+        let finding = verdict(&dialogue("192.0.2.1:1080", &turns, Outcome::Plaintext, StoppedBy::Network)).cause.unwrap();
+        assert_eq!((finding.cause, finding.confidence), (Cause::SocksRefused, Confidence::Certain));
+        assert!(finding.summary.contains("10.77.2.20:443") && finding.summary.contains("connection refused"));
+    }
+}

@@ -1,0 +1,115 @@
+//! `psk-mismatch`.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rules::parameters::offer;
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, Protocol};
+use crate::tls::registry::AlertDescription as A;
+
+use super::uses_psk;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::PskMismatch,
+    title: "client and server hold different pre-shared keys for the same identity",
+    page: Page {
+        meaning: "Both sides agree on the identity, but their keys differ. In TLS 1.3 the binder in the ClientHello does not verify; below, the Finished messages cannot be decrypted.",
+        recognised: "TLS 1.3: illegal_parameter or decrypt_error from the server straight after a ClientHello with pre_shared_key that breaks no rule. TLS 1.2 and below: bad_record_mac, decrypt_error or decryption_failed after the key exchange of a PSK suite. DTLS 1.2: the server drops the undecryptable Finished without a word, and the client repeats it in vain.",
+        confused_with: "An unknown identity, where the server hides that; damaged bytes on the way; for tickets, a server that restored a wrong state.",
+        check: "Compare the keys themselves, in hexadecimal: quotes, a final newline, text against hexadecimal, a cut length.\n\n$ openssl s_client -connect <host>:<port> -psk_identity <identity> -psk <key in hexadecimal>",
+        fix: &[
+            ("in general", "Provision the same key on both sides, then reload both."),
+            ("OpenSSL", "-psk takes hexadecimal without 0x. In TLS 1.3 the key's hash must fit the suite: SHA-256 unless set otherwise."),
+            ("stunnel", "PSKsecrets: the key is text there unless it is hexadecimal of even length (5.39 and later)."),
+            ("Mosquitto", "psk_file holds hexadecimal; --psk of the client too."),
+            ("Zabbix", "TLSPSKFile of the agent and the host's PSK in the frontend: hexadecimal, 32 digits at least."),
+            ("tickets (resumption)", "Clear the client's session cache; restart the servers so that all have the same ticket keys."),
+        ],
+        references: &["RFC 8446 sections 4.2.11.2 and 6.2", "RFC 4279 section 2", "RFC 6347 section 4.1.2.7 (DTLS drops silently)"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    if !case.handshake.outcome.failed() {
+        return None;
+    }
+    let finding = bad_binder(case).or_else(|| bad_finished(case)).or_else(|| ignored_finished(case))?;
+    Some(
+        finding
+            .advise("Compare the keys of both sides in hexadecimal and provision the same one.")
+            .advise(remedy::s_client(case.handshake, "-psk_identity <identity> -psk <key in hexadecimal>")),
+    )
+}
+
+/// TLS 1.3: the binder does not verify.
+fn bad_binder(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let hello = handshake.last_hello().filter(|hello| hello.what.psk_identities() > 0)?;
+    let (seen, alert) = offer::alert_from(case, Side::Server)?;
+    let clean = offer::grave_defects(&hello.what).is_empty();
+    if !clean || handshake.server_hello.is_some() || !matches!(alert, A::ILLEGAL_PARAMETER | A::DECRYPT_ERROR | A::BAD_RECORD_MAC) {
+        return None;
+    }
+    let external = hello.what.psk_is_external();
+    let confidence = if external || alert == A::DECRYPT_ERROR { Confidence::Strong } else { Confidence::Likely };
+    let kind = if external { "pre-shared key" } else { "ticket" };
+    let summary =
+        format!("The server {} cannot verify the client's {kind}: both hold different keys for the same identity.", offer::server(case));
+    Some(
+        Finding::new(Cause::PskMismatch, confidence, summary)
+            .shown_by(hello.mark, format!("client offers {} identity(ies) in pre_shared_key", hello.what.psk_identities()))
+            .shown_by(seen.mark, format!("server sent alert {}", offer::spoken(alert)))
+            .or_else(&[Cause::PskUnknownIdentity, Cause::ClientProtocolViolation]),
+    )
+}
+
+/// TLS 1.2 and below: the Finished cannot be decrypted.
+fn bad_finished(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let exchanged = handshake.client_key_exchange.filter(|_| uses_psk(case))?;
+    let seen = handshake.deciding_alert()?;
+    let alert = seen.alert?.description;
+    if !matches!(alert, A::BAD_RECORD_MAC | A::DECRYPT_ERROR | A::DECRYPTION_FAILED | A::DECODE_ERROR) {
+        return None;
+    }
+    let suite = handshake.cipher().map_or_else(String::new, |suite| format!(" ({suite})"));
+    let summary = format!("The {} cannot decrypt what follows the PSK key exchange{suite}: the keys of both sides differ.", seen.from);
+    Some(
+        Finding::new(Cause::PskMismatch, Confidence::Strong, summary)
+            .shown_by(exchanged, "ClientKeyExchange with a PSK identity")
+            .shown_by(seen.mark, format!("{} sent alert {}", seen.from, offer::spoken(alert)))
+            .or_else(&[Cause::PskUnknownIdentity, Cause::RecordCorrupted]),
+    )
+}
+
+/// The server never answers the client's Finished, or closes.
+fn ignored_finished(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let exchanged = handshake.client_key_exchange.filter(|_| uses_psk(case))?;
+    let sent = handshake.change_cipher_spec.client?;
+    let datagram = handshake.protocol == Protocol::Dtls;
+    let unanswered =
+        handshake.finished.server.is_none() && handshake.change_cipher_spec.server.is_none() && handshake.deciding_alert().is_none();
+    let fits = match handshake.outcome {
+        Outcome::Stalled => datagram,
+        Outcome::Closed | Outcome::Reset => handshake.stopped_by == crate::handshake::facts::StoppedBy::Server || datagram,
+        _ => false,
+    };
+    if !(unanswered && fits) {
+        return None;
+    }
+    let summary = format!(
+        "The server {} does not answer the client's Finished after a PSK key exchange: the keys of both sides differ.",
+        offer::server(case)
+    );
+    Some(
+        Finding::new(Cause::PskMismatch, Confidence::Likely, summary)
+            .shown_by(exchanged, "ClientKeyExchange with a PSK identity")
+            .shown_by(sent, "client changes to encryption and sends its Finished")
+            .noting("no Finished from the server")
+            .or_else(&[Cause::PskUnknownIdentity, Cause::ServerStalled]),
+    )
+}

@@ -1,0 +1,73 @@
+//! `tickets-not-shared`.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::handshake::facts::Outcome;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::TicketsNotShared,
+    title: "tickets of one backend are refused by the next: resumptions fall back to full handshakes",
+    page: Page {
+        meaning: "The client offered to resume a session and the server did a full handshake instead. That works, but costs a certificate, a signature and in TLS 1.2 a round trip, and early data is lost. When it happens again and again, the servers behind the address do not share their ticket keys, or restart or rotate them too often.",
+        recognised: "A ClientHello with a session ticket or a pre-shared key, and a full handshake in answer. Once is nothing: tickets expire. Several times for the same address, in turn with accepted ones, is the sign of several backends.",
+        confused_with: "Expired tickets, a change of ticket keys, a restart, a client that offers the ticket of another name; a server that switched resumption off.",
+        check: "Connect several times with one session:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -reconnect </dev/null | grep -E 'New|Reused'",
+        fix: &[
+            ("in general", "Give all backends the same ticket keys, rotated together; or send a client to the same backend (stickiness)."),
+            (
+                "nginx",
+                "ssl_session_ticket_key file on every server, two of them for rotation; ssl_session_cache shared:SSL:10m within one server.",
+            ),
+            ("Apache", "SSLSessionTicketKeyFile; SSLSessionCache shmcb within one server."),
+            ("HAProxy", "tls-ticket-keys on the bind line, three keys in the file; peers do not share them."),
+            (
+                "Java",
+                "Stateless tickets are not shared between JVMs: -Djdk.tls.server.enableSessionTicketExtension=false and stickiness, or terminate TLS before.",
+            ),
+            ("Go", "tls.Config.SetSessionTicketKeys with the same keys on all instances."),
+            ("Node.js", "server.setTicketKeys or ticketKeys in the options."),
+            ("Kubernetes ingress-nginx", "ssl-session-ticket-key in the ConfigMap, and ssl-session-tickets: \"true\"."),
+        ],
+        references: &["RFC 8446 section 2.2", "RFC 5077 section 5.5"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let hello = handshake.hello()?;
+    let answer = handshake.server_hello.as_ref()?;
+    let asked = handshake.client_hellos.first()?;
+    let tls13 = handshake.is_tls13();
+    let offered = if tls13 { hello.psk_identities() > 0 && !hello.psk_is_external() } else { hello.session_ticket_len().is_some() };
+    if handshake.outcome != Outcome::Completed || !offered || handshake.resumption.is_some() || answer.what.selected_psk().is_some() {
+        return None;
+    }
+    let (others, accepted) = (case.knowledge.resumptions_offered, case.knowledge.resumptions_accepted);
+    let refused = others.saturating_sub(accepted);
+    let kind = if tls13 { "pre-shared key (ticket)" } else { "session ticket" };
+    let base = |confidence, summary: String| {
+        Finding::new(Cause::TicketsNotShared, confidence, summary)
+            .shown_by(asked.mark, format!("client offers a {kind}"))
+            .shown_by(answer.mark, "server goes on with a full handshake")
+    };
+    if refused < 2 || accepted > refused {
+        let summary = format!("The client offered a {kind}, and the server {} did a full handshake instead.", handshake.server);
+        return Some(base(Confidence::Likely, summary).weight(Weight::Note));
+    }
+    let total = others.saturating_add(1);
+    let summary = format!(
+        "The server {} refused {} of {total} offered tickets: its backends do not share their ticket keys.",
+        handshake.server,
+        refused.saturating_add(1)
+    );
+    let confidence = if accepted > 0 { Confidence::Strong } else { Confidence::Likely };
+    Some(
+        base(confidence, summary)
+            .noting(format!("of {others} other offers of a ticket to this server, {accepted} were accepted"))
+            .advise("Give all backends behind this address the same ticket keys, or make clients stick to one backend.")
+            .advise(remedy::s_client(handshake, "-reconnect")),
+    )
+}

@@ -1,0 +1,269 @@
+//! Order, holes, repeats, acknowledgments.
+
+use super::{W, events};
+use crate::flow::Side;
+use crate::transport::support::{Heard, Trace};
+use crate::transport::{Gap, GapCause, TableLimits, TcpEventKind};
+
+#[test]
+fn sequence_numbers_wrap() {
+    let mut trace = Trace::new();
+    trace.see(W().client(0xffff_fffd).syn()).see(W().server(0xffff_ffff).syn().ack(0xffff_fffe)).see(W().client(0xffff_fffe).ack(0));
+    trace.see(W().client(0xffff_fffe).ack(0).data(b"abcd"));
+    trace.see(W().client(2).ack(0).data(b"ef")).see(W().server(0).ack(4).data(b"xy"));
+    assert_eq!((trace.stream(Side::Client).as_str(), trace.stream(Side::Server).as_str()), ("abcdef", "xy"));
+    trace.end();
+    assert_eq!(trace.only().0.sides.client.acked, 6);
+}
+
+#[test]
+fn bytes_beyond_a_hole_wait_and_keep_their_own_frame() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1004).ack(5001).data(b"def")).see(W().client(1001).ack(5001).data(b"abc"));
+    let data: Vec<_> = trace.book.heard.iter().filter(|heard| matches!(heard, Heard::Data(..))).collect();
+    assert_eq!(data, [&Heard::Data(Side::Client, 0, b"abc".to_vec(), 5), &Heard::Data(Side::Client, 3, b"def".to_vec(), 4)]);
+    assert_eq!(trace.table.buffered(), 0);
+    trace.end();
+    let (tcp, _) = trace.only();
+    assert_eq!(tcp.sides.client.retransmits, 0, "filling a hole repeats nothing");
+    assert!(tcp.events.iter().any(|event| event.kind == TcpEventKind::OutOfOrder { offset: 3, len: 3 }));
+}
+
+#[test]
+fn the_first_byte_wins_and_a_difference_is_told() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1005).ack(5001).data(b"EFGH")).see(W().client(1001).ack(5001).data(b"abcdefxy"));
+    trace.see(W().client(1009).ack(5001).data(b"i"));
+    assert_eq!(trace.stream(Side::Client), "abcdEFGHi");
+    trace.end();
+    let client = &trace.only().0.sides.client;
+    assert_eq!((client.differing_overlaps, client.retransmits, client.bytes_seen), (1, 1, 9));
+    assert!(events(&trace).contains(&(Side::Client, TcpEventKind::DifferingOverlap { offset: 4 })));
+}
+
+#[test]
+fn a_segment_sent_again_with_other_bytes_is_told() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5001).data(b"good")).see(W().client(1001).ack(5001).data(b"good"));
+    trace.see(W().client(1001).ack(5001).data(b"evil")).end();
+    let client = &trace.only().0.sides.client;
+    assert_eq!((client.differing_overlaps, client.retransmits), (1, 2));
+    assert_eq!(trace.stream(Side::Client), "good");
+}
+
+#[test]
+fn a_hole_that_was_acknowledged_is_given_up_a_little_later() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().server(5001).ack(1001).data(b"one").at(100)).see(W().server(5008).ack(1001).data(b"three").at(101));
+    trace.see(W().client(1001).ack(5013).at(102));
+    assert!(trace.gaps().is_empty(), "it may still come");
+    trace.see(W().client(1001).ack(5013).data(b"x").at(115));
+    let gap = Gap { side: Side::Server, offset: 3, len: 4, why: GapCause::CaptureLost, mark: trace.gaps()[0].mark };
+    assert_eq!((trace.gaps(), gap.mark.frame), (vec![gap], 7));
+    assert_eq!(trace.stream(Side::Server), "one____three");
+    // late bytes of the hole are no retransmission, and change nothing
+    trace.see(W().server(5004).ack(1002).data(b"two_").at(116)).end();
+    let server = &trace.only().0.sides.server;
+    assert_eq!((server.retransmits, server.gap_bytes, server.gap_bytes_acked, server.delivered), (0, 4, 4, 12));
+    assert_eq!(trace.stream(Side::Server), "one____three");
+}
+
+#[test]
+fn an_acknowledgment_captured_before_its_bytes_makes_no_gap() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5007).at(100)).see(W().server(5004).ack(1001).data(b"def").at(101));
+    trace.see(W().server(5001).ack(1001).data(b"abc").at(102)).see(W().client(1001).ack(5007).data(b"q").at(200)).end();
+    assert!(trace.gaps().is_empty());
+    assert_eq!(trace.stream(Side::Server), "abcdef");
+}
+
+#[test]
+fn a_hole_acknowledged_long_ago_is_given_up_when_bytes_come_behind_it() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5101).at(100)).see(W().server(5101).ack(1001).data(b"after").at(200));
+    assert_eq!(trace.gaps().iter().map(|gap| (gap.offset, gap.len, gap.why)).collect::<Vec<_>>(), [(0, 100, GapCause::CaptureLost)]);
+}
+
+#[test]
+fn a_tick_gives_up_an_acknowledged_hole_when_no_packet_comes() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().server(5003).ack(1001).data(b"c")).see(W().client(1001).ack(5004)).ticks_until(1);
+    assert!(trace.gaps().is_empty(), "not before it was quiet for a second");
+    trace.ticks_until(2);
+    assert_eq!(trace.stream(Side::Server), "__c");
+}
+
+#[test]
+fn bytes_acknowledged_and_never_seen_are_a_gap_at_the_end() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5001).data(b"hi")).see(W().client(1003).ack(7001)).end();
+    assert_eq!(
+        trace.gaps().iter().map(|gap| (gap.side, gap.offset, gap.len, gap.why)).collect::<Vec<_>>(),
+        [(Side::Server, 0, 2000, GapCause::CaptureLost)]
+    );
+}
+
+#[test]
+fn a_hole_that_nobody_acknowledged_strands_what_is_behind_it() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().server(6401).ack(1001).data(b"tail")).see(W().client(1001).ack(5001).sack(6401, 6405)).end();
+    assert_eq!((trace.gaps().len(), trace.stream(Side::Server).as_str()), (0, ""));
+    let (client, server) = (&trace.only().0.sides.client, &trace.only().0.sides.server);
+    assert_eq!((server.stranded_bytes, server.highest, server.bytes_seen, server.delivered), (4, 1404, 4, 0));
+    assert!(client.sent_sack && server.outstanding[0].sacked);
+    assert_eq!((server.largest_acked_segment, client.duplicate_acks), (4, 1));
+}
+
+#[test]
+fn a_cut_by_the_snapshot_length_is_a_gap() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5001).data(b"ab").len(5)).see(W().client(1006).ack(5001).data(b"f")).end();
+    assert_eq!(trace.stream(Side::Client), "ab___f");
+    let client = &trace.only().0.sides.client;
+    assert_eq!((client.snaplen_cut, client.gap_bytes, client.gap_bytes_acked, client.bytes_seen), (1, 3, 0, 3));
+    assert_eq!(trace.gaps()[0].why, GapCause::Snaplen);
+}
+
+#[test]
+fn retransmissions_are_counted_by_whichever_boundaries() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5001).data(&[7; 1000]).at(100)).see(W().client(1001).ack(5001).data(&[7; 500]).at(400));
+    trace.see(W().client(1501).ack(5001).data(&[7; 700]).at(401)).end();
+    let client = &trace.only().0.sides.client;
+    assert_eq!((client.retransmits, client.bytes_seen, client.highest), (2, 1200, 1200));
+    assert_eq!(client.outstanding.iter().map(|o| (o.offset, o.len, o.copies)).collect::<Vec<_>>(), [(0, 1000, 3), (1000, 200, 1)]);
+    assert_eq!((client.outstanding[0].first.frame, client.outstanding[0].last.frame), (4, 6));
+}
+
+#[test]
+fn a_large_segment_sent_again_in_pieces_is_not_proved_to_have_arrived() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5001).data(&[7; 1400])).see(W().client(1001).ack(5001).data(&[7; 500]));
+    trace.see(W().client(1501).ack(5001).data(&[7; 900])).see(W().server(5001).ack(2401)).end();
+    let client = &trace.only().0.sides.client;
+    assert_eq!((client.largest_segment, client.largest_acked_segment), (1400, 500));
+    assert!(client.outstanding.is_empty());
+}
+
+#[test]
+fn the_same_packet_captured_twice_counts_only_as_that() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    let data = W().client(1001).ack(5001).data(b"abc");
+    trace.see(data.clone().id(Some(77)).at(100)).see(data.clone().id(Some(77)).ttl(63).at(130));
+    trace.see(data.clone().id(None).at(200)).see(data.clone().id(None).at(203)).see(data.id(None).at(260)).end();
+    let (tcp, _) = trace.only();
+    assert_eq!((tcp.duplicates, tcp.sides.client.retransmits, tcp.sides.client.data_packets), (2, 2, 3));
+    assert_eq!(trace.table.counters().duplicates, 2);
+}
+
+#[test]
+fn without_an_identification_what_answers_something_is_no_copy() {
+    let mut trace = Trace::new();
+    let answer = W().server(5000).syn().ack(1001).id(None);
+    trace.see(W().client(1000).syn().at(0)).see(answer.clone().at(1)).see(answer.clone().at(1000));
+    trace.see(W().client(1000).syn().at(1001)).see(answer.at(1002)).end();
+    let (tcp, _) = trace.only();
+    assert_eq!((tcp.duplicates, tcp.sides.server.syn.unwrap().count), (0, 3));
+}
+
+#[test]
+fn keep_alives_are_no_retransmissions() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5001).data(b"abc")).see(W().server(5001).ack(1004));
+    trace.see(W().client(1003).ack(5001).at(9000)).see(W().client(1003).ack(5001).data(b"\0").at(18000)).see(W().server(5001).ack(1004));
+    trace.end();
+    let client = &trace.only().0.sides.client;
+    assert_eq!((client.keepalives, client.retransmits, client.differing_overlaps), (2, 0, 0));
+}
+
+#[test]
+fn probes_of_a_closed_window_are_no_retransmissions() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().server(5001).ack(1001).data(b"abc")).see(W().client(1001).ack(5004).window(0).at(50));
+    trace.see(W().server(5004).ack(1001).data(b"d").at(300)).see(W().client(1001).ack(5004).window(0).at(301));
+    trace.see(W().server(5004).ack(1001).data(b"d").at(700)).see(W().client(1001).ack(5005).window(900).at(701)).end();
+    let (client, server) = (&trace.only().0.sides.client, &trace.only().0.sides.server);
+    assert_eq!((server.retransmits, server.keepalives), (0, 1));
+    let zero = client.zero_window.unwrap();
+    assert_eq!((zero.first.frame, zero.last.frame, zero.reopened.map(|mark| mark.frame)), (5, 7, Some(9)));
+    assert_eq!(trace.stream(Side::Server), "abcd");
+    let kinds = events(&trace);
+    assert_eq!(kinds.iter().filter(|(_, kind)| *kind == TcpEventKind::ZeroWindow).count(), 1);
+    assert_eq!(kinds.iter().filter(|(_, kind)| *kind == TcpEventKind::WindowOpen).count(), 1);
+}
+
+#[test]
+fn duplicate_acknowledgments_are_counted() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    for i in 0..4 {
+        trace.see(W().server(5001 + 100 * i).ack(1001).data(&[1; 100]));
+    }
+    trace.see(W().client(1001).ack(5101)).see(W().client(1001).ack(5101)).see(W().client(1001).ack(5101)).end();
+    assert_eq!(trace.only().0.sides.client.duplicate_acks, 2);
+}
+
+#[test]
+fn segments_above_the_announced_mss_are_counted() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5001).data(&[1; 1400])).see(W().client(2401).ack(5001).data(&[1; 1401])).end();
+    let client = &trace.only().0.sides.client;
+    assert_eq!((client.above_mss, client.largest_segment), (1, 1401), "the server announced 1400");
+}
+
+#[test]
+fn a_jump_of_the_acknowledgments_is_believed_when_it_goes_on() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5001).data(b"x")).see(W().client(1002).ack(40_000_000));
+    trace.see(W().client(1002).ack(40_005_000)).see(W().server(40_005_000).ack(1002).data(b"tail")).end();
+    let server = &trace.only().0.sides.server;
+    assert_eq!((server.acked, server.gap_bytes_acked, server.bytes_seen), (39_999_999, 39_999_999, 4));
+}
+
+#[test]
+fn acknowledgments_worth_telling() {
+    let mut trace = Trace::new();
+    trace.open(W());
+    trace.see(W().client(1001).ack(5001).data(b"ab").at(10)).see(W().server(5001).ack(1003).at(20));
+    trace.see(W().client(1003).ack(5001).data(b"cd").at(30)).see(W().server(5001).ack(1005).at(40));
+    trace.see(W().client(1005).ack(5001).data(b"ef").at(50)).see(W().client(1005).ack(5001).data(b"ef").at(300));
+    trace
+        .see(W().server(5001).ack(1007).at(310))
+        .see(W().client(1007).ack(5001).data(b"gh").at(400))
+        .see(W().server(5001).ack(1009).at(1500));
+    let told: Vec<u64> = events(&trace)
+        .into_iter()
+        .filter_map(|(_, kind)| if let TcpEventKind::Acknowledged { offset } = kind { Some(offset) } else { None })
+        .collect();
+    assert_eq!(told, [2, 6, 8], "the first, after a retransmission, after a pause; not the plain second");
+}
+
+#[test]
+fn a_side_that_buffers_too_much_gives_up_its_oldest_hole() {
+    let limits = TableLimits { buffered_per_side: 1000, ..TableLimits::partition() };
+    let mut trace = Trace::within(limits);
+    trace.open(W());
+    for i in 1..=3u32 {
+        trace.see(W().client(1001 + 400 * i).ack(5001).data(&[b'x'; 300]));
+        assert!(trace.table.buffered() <= 1000);
+    }
+    assert_eq!(trace.gaps().iter().map(|gap| (gap.offset, gap.len, gap.why)).collect::<Vec<_>>(), [(0, 400, GapCause::Unacknowledged)]);
+    assert_eq!(trace.table.counters().buffer_overflows, 1);
+}
