@@ -28,7 +28,7 @@ fn ends() -> (Endpoint, Endpoint) {
 
 impl Wire {
     fn new() -> Self {
-        Self { table: UdpTable::new(64), shared: Shared::new(Duration::from_secs(10)), frame: 0, millis: 0 }
+        Self { table: UdpTable::new(64), shared: Shared::new(Duration::from_secs(10), false), frame: 0, millis: 0 }
     }
 
     fn mark(&self) -> Mark {
