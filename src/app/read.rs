@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::capture::{self, Inputs};
-use crate::cli::{self, Format, ReadOptions, Verbosity};
+use crate::cli::{self, Format, ReadOptions, Trust, Verbosity};
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
 use crate::error::Error;
@@ -48,10 +48,11 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let run = pipeline::Options {
         threads,
         policy: Policy { stall_after: options.stall_after, icmp_filtered, ..Policy::default() },
-        trust: trust(options)?,
+        trust: trust(&options.trust)?,
         hold: if piped { HOLD_ON_A_PIPE } else { Duration::MAX },
         timeline: false,
         stop,
+        clock: None,
     };
     let mut sink = sink(options, piped);
     let mut progress = Progress::new(options.progress);
@@ -86,8 +87,7 @@ fn comes_as_it_is_written(path: &Path) -> bool {
     path == Path::new("-") || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-fn trust(options: &ReadOptions) -> anyhow::Result<TrustStore> {
-    let wanted = &options.trust;
+pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
     if wanted.is_empty() {
         return Ok(TrustStore::none());
     }

@@ -18,7 +18,10 @@ mod cli;
 mod docs;
 mod floors;
 mod fuzz_seeds;
+#[cfg(target_os = "linux")]
+mod live;
 mod malformed;
+mod monitoring;
 mod packet_oracle;
 mod properties;
 mod rules;

@@ -90,5 +90,6 @@ fn options(threads: usize) -> Options {
         hold: Duration::MAX,
         timeline: false,
         stop: Arc::new(AtomicBool::new(false)),
+        clock: None,
     }
 }
