@@ -31,7 +31,8 @@ pub enum Step {
     More,
     /// This side's TLS begins.
     Tls {
-        /// Its first bytes, where they came in earlier slices (at most a few, nearly always none): they precede what is left of this slice.
+        /// Its first bytes, where they came in earlier slices, or in this one before it was clear what is spoken: they precede what is left of
+        /// this slice. Nearly always none, never more than [`PREAMBLE_OPENING`].
         before: Vec<u8>,
         /// How many bytes at the slice's start belong to the preamble; TLS is what follows.
         consumed: usize,

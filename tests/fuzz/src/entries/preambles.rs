@@ -1,6 +1,7 @@
 //! What is said in clear before TLS.
 
 use handshark::flow::{PerSide, Side};
+use handshark::limits::PREAMBLE_OPENING;
 use handshark::preamble::{Preamble, Step};
 use handshark::time::Mark;
 
@@ -11,6 +12,7 @@ pub fn preamble(bytes: &[u8]) {
     let port = PORTS[usize::from(*port) % PORTS.len()];
     let mut preamble = Preamble::new(port);
     let mut begun: PerSide<bool> = PerSide::default();
+    let mut stream: PerSide<Vec<u8>> = PerSide::default();
     let mut mark = Mark::default();
     while let [turn, len, behind @ ..] = rest {
         let side = if turn & 0x80 == 0 { Side::Client } else { Side::Server };
@@ -20,12 +22,15 @@ pub fn preamble(bytes: &[u8]) {
             continue;
         }
         mark.frame += 1;
+        stream.of_mut(side).extend_from_slice(said);
         if turn & 0x40 != 0 {
             preamble.gap(side);
         }
         match preamble.feed(side, said, mark) {
             Step::Tls { before, consumed } => {
-                assert!(consumed <= said.len() && before.len() < 64, "TLS begins here");
+                assert!(consumed <= said.len() && before.len() <= PREAMBLE_OPENING, "TLS begins here");
+                let tls = [&before, &said[consumed..]].concat();
+                assert!(stream.of(side).ends_with(&tls), "TLS is the rest of what this side said");
                 *begun.of_mut(side) = true;
             }
             Step::More | Step::NotTls(_) => {}
