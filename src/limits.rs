@@ -86,7 +86,7 @@ pub const PREAMBLE_LINE_LEN: usize = 256;
 pub const PREAMBLE_MESSAGE: usize = 4 << 10;
 
 /// Bytes of a side after which it is either recognised or unknown: a long greeting line.
-pub const PREAMBLE_OPENING: usize = 256;
+pub const PREAMBLE_OPENING: usize = 2048;
 
 /// Upgrades inside one another: a PROXY header, a proxy's tunnel and a STARTTLS dialogue are three.
 pub const PREAMBLE_DEPTH: usize = 5;
@@ -161,3 +161,30 @@ pub const XZ_MEMORY: u64 = 256 << 20;
 
 /// Depth of directories searched for captures.
 pub const DIRECTORY_DEPTH: usize = 32;
+
+/// UDP flows followed at a time over all partitions: each is a handshake under way or a marker of one that is settled.
+pub const UDP_FLOWS: usize = 1 << 18;
+
+/// Quiet time after which a UDP flow is given up: QUIC stacks give up within 30 s, DTLS timers double up to 60 s (RFC 6347 section 4.2.4.1).
+pub const UDP_IDLE: Duration = Duration::from_secs(120);
+
+/// Bytes of a QUIC CRYPTO stream joined: stacks buffer at least 4 KiB (RFC 9000 section 7.5); a hello with post-quantum shares has two or three.
+pub const QUIC_CRYPTO: usize = 64 << 10;
+
+/// Pieces of a QUIC CRYPTO stream: browsers cut a hello into some dozens on purpose.
+pub const QUIC_CRYPTO_PIECES: usize = 256;
+
+/// Initial keys derived for one flow: a hello, a Retry and a version negotiation need three.
+pub const QUIC_KEYS: u32 = 16;
+
+/// Packet numbers of a side remembered with their datagram's size, until they are acknowledged.
+pub const QUIC_SENT: usize = 64;
+
+/// Handshake messages of a DTLS side waiting for their rest or for earlier ones: a flight has ten at most.
+pub const DTLS_PENDING: usize = 16;
+
+/// Bytes of those.
+pub const DTLS_PENDING_BYTES: usize = 512 << 10;
+
+/// Pieces of one DTLS handshake message: 256 KiB in the smallest fragments in use (some hundred bytes) would be a thousand.
+pub const DTLS_PIECES: usize = 1024;

@@ -27,7 +27,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match run(command) {
         Ok(code) => code.into(),
         Err(error) => {
-            let _ = writeln!(io::stderr(), "handshark: {error:#}");
+            // Every message carries its reason; the chain of sources would say it twice.
+            let _ = writeln!(io::stderr(), "handshark: {error}");
             cli::EXIT_FAILED.into()
         }
     }

@@ -31,9 +31,9 @@ const HOLD_ON_A_PIPE: Duration = Duration::from_secs(30);
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
-    let source = capture::open(&Inputs { paths: options.inputs.clone(), filter: options.filter.clone() })?;
-    let piped = options.inputs.iter().any(|path| path.as_path() == Path::new("-"));
     let stop = Arc::new(AtomicBool::new(false));
+    let source = capture::open_until(&Inputs { paths: options.inputs.clone(), filter: options.filter.clone() }, &stop)?;
+    let piped = options.inputs.iter().any(|path| path.as_path() == Path::new("-"));
     stop_on_signal(&stop)?;
     let icmp_filtered = options.filter.as_deref().is_some_and(capture::excludes_icmp);
     if icmp_filtered {

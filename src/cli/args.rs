@@ -67,8 +67,8 @@ enum Action {
 
 /// Read captures and say why handshakes failed (the default: `handshark FILE` is `handshark read FILE`)
 ///
-/// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture in the
-/// order given.
+/// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture, in the
+/// order of their times.
 #[allow(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[derive(Debug, Args)]
 #[command(after_help = READ_EXAMPLES)]

@@ -3,7 +3,6 @@
 //! Findings are ordered by weight, then confidence, then the rules' order; the first that explains is the cause, the others stay as findings
 //! and alternatives. The capture is judged first: what it lacks lowers the confidence of everything else.
 
-use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::cause::{Cause, Family};

@@ -125,6 +125,8 @@ pub fn connected() -> Handshake {
         anomalies: Vec::new(),
         history: String::new(),
         decrypted: false,
+        quic: None,
+        dtls: None,
         stage: Stage::Connect,
         outcome: Outcome::Stalled,
         stopped_by: StoppedBy::Client,

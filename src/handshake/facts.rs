@@ -14,6 +14,8 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Close, TcpFacts};
 
+pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts};
+
 /// Something, and where it was seen: the frame that carried its last byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen<T> {
@@ -106,6 +108,10 @@ pub struct Handshake {
     pub history: String,
     /// Something was decrypted with keys.
     pub decrypted: bool,
+    /// What is QUIC's own; present for QUIC.
+    pub quic: Option<Box<QuicFacts>>,
+    /// What is DTLS's own; present for DTLS.
+    pub dtls: Option<Box<DtlsFacts>>,
     /// How far it got.
     pub stage: Stage,
     /// How it ended.
@@ -161,6 +167,8 @@ impl Handshake {
             anomalies: Vec::new(),
             history: String::new(),
             decrypted: false,
+            quic: None,
+            dtls: None,
             stage: Stage::Connect,
             outcome: Outcome::Incomplete,
             stopped_by: StoppedBy::Capture,
@@ -238,6 +246,7 @@ pub struct AlertSeen {
 
 /// What the encrypted part of a TLS 1.3 handshake shows by sizes and order (without keys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent observations")]
 pub struct Hidden {
     /// Bytes of padding that a side adds to each record, learned from its Finished.
     pub padding: PerSide<Option<u16>>,

@@ -158,7 +158,8 @@ impl FlowSink for Machine {
     }
 }
 
-fn conclude(mut handshake: Handshake, shared: &mut Shared, close: Close, now: Mark) {
+/// The end of a handshake: what follows from its facts, and its place among those that are concluded.
+pub(super) fn conclude(mut handshake: Handshake, shared: &mut Shared, close: Close, now: Mark) {
     handshake.close = close;
     handshake.closed_at = now;
     let (low, high) = (handshake.tcp.key.low, handshake.tcp.key.high);
@@ -271,8 +272,9 @@ impl Following {
         let other_began = self.streams.of(data.side.other()).started();
         let stream = self.streams.of_mut(data.side);
         if stream.ignored() {
-            // An upgrade in a dialect we do not know: plaintext first, TLS once the other side has begun it.
-            if !other_began || looks_like_tls(data.bytes) != Verdict::Yes {
+            // An upgrade in a dialect we do not know: plaintext first, then TLS, begun by the client.
+            let turn = other_began || data.side == Side::Client;
+            if !turn || looks_like_tls(data.bytes) != Verdict::Yes {
                 return Interest::More;
             }
             *stream = Stream::default();

@@ -81,6 +81,13 @@ pub(super) fn on_message(h: &mut Handshake, shared: &mut Shared, side: Side, kin
     }
 }
 
+/// A hello was read: over a stream that is TLS. What carries datagrams was known before.
+const fn speaks_tls(h: &mut Handshake) {
+    if !matches!(h.protocol, Protocol::Dtls | Protocol::Quic) {
+        h.protocol = Protocol::Tls;
+    }
+}
+
 fn keep<T>(slot: &mut Option<Seen<T>>, parsed: Option<T>, place: Place) -> bool {
     match parsed {
         Some(what) => {
@@ -92,7 +99,8 @@ fn keep<T>(slot: &mut Option<Seen<T>>, parsed: Option<T>, place: Place) -> bool 
 }
 
 fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
-    let Some(hello) = ClientHello::parse(body) else { return false };
+    let parsed = if h.protocol == Protocol::Dtls { ClientHello::parse_dtls(body) } else { ClientHello::parse(body) };
+    let Some(hello) = parsed else { return false };
     if h.server_hello.is_some() || h.client_hellos.len() >= 2 {
         if h.finished.client.is_none() {
             let kind = AnomalyKind::OutOfOrder { message: HandshakeType::CLIENT_HELLO.0, expected: "no second ClientHello" };
@@ -101,7 +109,7 @@ fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
         return true;
     }
     h.early_data_offered |= hello.offers_early_data();
-    h.protocol = Protocol::Tls;
+    speaks_tls(h);
     for defect in hello.defects() {
         anomaly(h, Side::Client, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
     }
@@ -111,7 +119,7 @@ fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
 
 fn server_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
     let Some(hello) = ServerHello::parse(body) else { return false };
-    h.protocol = Protocol::Tls;
+    speaks_tls(h);
     if let Some(offer) = h.client_hellos.last() {
         for defect in hello.defects(&offer.what) {
             anomaly(h, Side::Server, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });

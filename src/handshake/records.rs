@@ -234,12 +234,10 @@ fn on_record(
                         side = side.other();
                     }
                     let place = Place { mark, first: joined.first.0, span: (joined.first.1, record.end) };
-                    match joined.body {
-                        Some(message) => messages::on_message(h, shared, side, joined.kind, message, place),
-                        None => {
-                            let kind = AnomalyKind::MessageTooLong { message: joined.kind.0, len: joined.len };
-                            anomaly(h, side, mark, kind);
-                        }
+                    if let Some(message) = joined.body {
+                        messages::on_message(h, shared, side, joined.kind, message, place);
+                    } else {
+                        anomaly(h, side, mark, AnomalyKind::MessageTooLong { message: joined.kind.0, len: joined.len });
                     }
                 }
                 body = body.get(used.max(1)..).unwrap_or_default();
@@ -250,7 +248,8 @@ fn on_record(
             on_change_cipher_spec(h, side, mark);
             joiner.reset();
         }
-        ContentType::APPLICATION_DATA => on_application_data(h, side, record, mark),
+        // A heartbeat is use of the connection as well.
+        ContentType::APPLICATION_DATA | ContentType::HEARTBEAT => on_application_data(h, side, record, mark),
         _ => {}
     }
     side
@@ -306,7 +305,7 @@ fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
     }
 }
 
-fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
+pub(super) fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
     if h.protocol == Protocol::Other {
         h.protocol = Protocol::Tls;
     }

@@ -54,8 +54,9 @@ impl Layout {
                 write!(out, "\n{:rest$}", "")?;
                 column = rest;
             } else {
-                write!(out, "{:1$}", "", word.spaces)?;
-                column = column.saturating_add(word.spaces);
+                let spaces = word.spaces.min(self.width.saturating_sub(column).saturating_sub(word.width));
+                write!(out, "{:spaces$}", "")?;
+                column = column.saturating_add(spaces);
             }
             for (style, text) in &word.pieces {
                 write!(out, "{style}{text}{style:#}")?;

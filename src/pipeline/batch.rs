@@ -31,9 +31,9 @@ enum Place {
 
 #[derive(Debug)]
 enum Item {
-    Segment { partition: u16, interface: u32, head: Segment<'static>, payload: Place, options: Place },
-    Datagram { partition: u16, interface: u32, head: Datagram<'static>, payload: Place },
-    Icmp { partition: u16, error: IcmpError },
+    Segment { partition: usize, interface: u32, head: Segment<'static>, payload: Place, options: Place },
+    Datagram { partition: usize, interface: u32, head: Datagram<'static>, payload: Place },
+    Icmp { partition: usize, error: IcmpError },
     Tick(Mark),
 }
 
@@ -64,19 +64,16 @@ impl Batch {
     pub(super) fn push(&mut self, routed: Routed<'_>) {
         let item = match routed {
             Routed::Segment { partition, interface, segment } => Item::Segment {
-                partition: partition as u16,
+                partition,
                 interface,
                 payload: self.place(segment.payload),
                 options: self.place(segment.options),
                 head: Segment { payload: &[], options: &[], ..segment },
             },
-            Routed::Datagram { partition, interface, datagram } => Item::Datagram {
-                partition: partition as u16,
-                interface,
-                payload: self.place(datagram.payload),
-                head: Datagram { payload: &[], ..datagram },
-            },
-            Routed::Icmp { partition, error } => Item::Icmp { partition: partition as u16, error },
+            Routed::Datagram { partition, interface, datagram } => {
+                Item::Datagram { partition, interface, payload: self.place(datagram.payload), head: Datagram { payload: &[], ..datagram } }
+            }
+            Routed::Icmp { partition, error } => Item::Icmp { partition, error },
             Routed::Tick(mark) => Item::Tick(mark),
         };
         self.items.push(item);
@@ -87,16 +84,16 @@ impl Batch {
         for item in &self.items {
             take(match item {
                 Item::Segment { partition, interface, head, payload, options } => Routed::Segment {
-                    partition: usize::from(*partition),
+                    partition: *partition,
                     interface: *interface,
                     segment: Segment { payload: self.slice(*payload), options: self.slice(*options), ..*head },
                 },
                 Item::Datagram { partition, interface, head, payload } => Routed::Datagram {
-                    partition: usize::from(*partition),
+                    partition: *partition,
                     interface: *interface,
                     datagram: Datagram { payload: self.slice(*payload), ..*head },
                 },
-                Item::Icmp { partition, error } => Routed::Icmp { partition: usize::from(*partition), error: *error },
+                Item::Icmp { partition, error } => Routed::Icmp { partition: *partition, error: *error },
                 Item::Tick(mark) => Routed::Tick(*mark),
             });
         }

@@ -18,7 +18,7 @@ use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
 use crate::report::{self, Report, SummaryReport};
 use crate::time::Timestamp;
-use crate::transport::TableCounters;
+use crate::transport::{Close, TableCounters};
 
 use super::router::Counts;
 use super::worker::Drained;
@@ -33,6 +33,7 @@ pub(super) struct Collector<'a> {
     hold: Duration,
     timeline: bool,
     emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
+    #[expect(clippy::vec_box, reason = "handshakes are large and sorted by their boxes")]
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
     held: VecDeque<Held>,
@@ -98,7 +99,9 @@ impl<'a> Collector<'a> {
         if self.pending.is_empty() && self.half_open.is_empty() {
             return Ok(());
         }
-        let order = |handshake: &Handshake| (handshake.closed_at.frame, handshake.tcp.first.frame);
+        // What the end of the capture closed comes after everything that its last frame closed.
+        let closed = |handshake: &Handshake| if handshake.close == Close::EndOfCapture { u64::MAX } else { handshake.closed_at.frame };
+        let order = |handshake: &Handshake| (closed(handshake), handshake.tcp.first.frame);
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
         for half_open in self.half_open.drain(..) {
             self.book.learn_half_open(half_open.server, half_open.first.time);
@@ -107,7 +110,7 @@ impl<'a> Collector<'a> {
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
         for handshake in self.pending.drain(..) {
-            if handshake.closed_at.frame <= upto { ready.push(handshake) } else { later.push(handshake) }
+            if closed(&handshake) <= upto { ready.push(handshake) } else { later.push(handshake) }
         }
         self.pending = later;
         ready.sort_by_key(|handshake| order(handshake));
@@ -172,11 +175,13 @@ impl<'a> Collector<'a> {
     }
 
     fn judge(&self, held: &Held) -> Verdict {
+        let lasted = held.handshake.end.unwrap_or(held.handshake.tcp.last).time.since(held.handshake.tcp.first.time);
         judge(&Case {
             handshake: &held.handshake,
             chain: held.server.as_deref(),
             client_chain: held.client.as_deref(),
-            knowledge: &if held.handshake.outcome == Outcome::Completed && held.server.is_none() {
+            // A quick success whose certificate is not visible has nothing to learn from others.
+            knowledge: &if held.handshake.outcome == Outcome::Completed && held.server.is_none() && lasted < self.policy.slow_after {
                 crate::diagnosis::knowledge::Knowledge::default()
             } else {
                 self.book.view(&held.handshake)

@@ -156,7 +156,7 @@ fn run_together(
         let (stop, cancelled) = (&options.stop, &cancelled);
         let source = &mut *source;
         scope.spawn(move || {
-            read(source, &lanes, &recycled, &reader_says, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed))
+            read(source, &lanes, &recycled, &reader_says, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed));
         });
 
         let mut upto = vec![0u64; workers];

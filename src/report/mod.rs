@@ -3,6 +3,7 @@
 //! A [`HandshakeReport`] is plain owned data; serialised, it is one JSON object of the schema. A field that was not observed is absent.
 
 mod build;
+mod datagrams;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,12 @@ pub struct HandshakeReport {
     /// What was said; absent when no TLS message was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// What is QUIC's own; present for QUIC.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub quic: Option<QuicInfo>,
+    /// What is DTLS's own; present for DTLS.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dtls: Option<DtlsInfo>,
     /// Why it ended as it did, and what to do.
     pub diagnosis: Diagnosis,
     /// What happened, packet by packet; only where asked for.
@@ -74,6 +81,54 @@ pub struct TimelineEntry {
     /// This ended a handshake that did not complete.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub ended: bool,
+}
+
+/// What is QUIC's own in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct QuicInfo {
+    /// The version in use: `1`, `2`, `draft-29`, `0x1a2a3a4a`.
+    pub version: String,
+    /// The version of the client's first packet.
+    pub first_version: String,
+    /// What the server supports, by its Version Negotiation packet.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub server_versions: Vec<String>,
+    /// Retry packets of the server.
+    pub retries: u32,
+    /// 0-RTT packets of the client.
+    pub zero_rtt_packets: u32,
+    /// `CONNECTION_CLOSE` frames that could be read, each side's first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub closes: Vec<QuicClose>,
+}
+
+/// A `CONNECTION_CLOSE`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct QuicClose {
+    /// `client` or `server`.
+    pub from: String,
+    /// Error code.
+    pub code: u64,
+    /// Its name (RFC 9000 section 20.1): `CONNECTION_REFUSED`, `CRYPTO_ERROR 0x178`.
+    pub name: String,
+    /// The reason phrase, as sent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// The frame that carried it.
+    pub frame: u64,
+}
+
+/// What is DTLS's own in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct DtlsInfo {
+    /// `HelloVerifyRequest` messages of the server.
+    pub cookie_requests: u32,
+    /// Messages that came in more than one fragment.
+    pub fragmented_messages: u32,
+    /// Largest datagram of the handshake, in bytes of UDP payload.
+    pub largest_datagram: u32,
+    /// Connection identifiers are in use (RFC 9146).
+    pub connection_id: bool,
 }
 
 /// What carried a handshake.

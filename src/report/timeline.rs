@@ -6,7 +6,7 @@
 use crate::anomaly::AnomalyKind;
 use crate::flow::Side;
 use crate::handshake::Handshake;
-use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, StoppedBy};
+use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, Protocol, StoppedBy};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
 use crate::tls::client_hello::ClientHello;
@@ -25,6 +25,7 @@ pub fn timeline(handshake: &Handshake) -> Vec<TimelineEntry> {
     rows.messages(handshake);
     rows.encrypted(handshake);
     rows.alerts(handshake);
+    rows.quic(handshake);
     rows.oddities(handshake);
     rows.list.sort_by_key(|row| (row.mark, row.rank));
     rows.silence(handshake);
@@ -239,6 +240,9 @@ impl Rows {
                 self.add(hello.mark, 22, Side::Client, "application_data", None, text);
             }
         }
+        if h.protocol == Protocol::Quic && !h.decrypted {
+            return;
+        }
         for side in Side::BOTH {
             let records = h.encrypted.of(side);
             if h.is_tls13() && !h.decrypted && !records.is_empty() {
@@ -264,6 +268,40 @@ impl Rows {
                     self.add(mark, 85, side, "application_data", None, text);
                 }
             }
+        }
+    }
+
+    /// What QUIC puts around TLS.
+    fn quic(&mut self, h: &Handshake) {
+        let Some(quic) = &h.quic else { return };
+        if let Some((mark, versions)) = &quic.negotiation {
+            let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
+            self.add(*mark, 18, Side::Server, "version_negotiation", None, format!("the server speaks {}", versions.join(", ")));
+        }
+        if let Some(mark) = quic.retry.first {
+            let text = if quic.retry.count > 1 { format!("the first of {}", quic.retry.count) } else { String::new() };
+            self.add(mark, 18, Side::Server, "retry", None, text);
+        }
+        for side in Side::BOTH {
+            for (packets, rank, what) in [(quic.handshakes.of(side), 60, "Handshake packets"), (quic.shorts.of(side), 85, "1-RTT packets")] {
+                if let Some(mark) = packets.first {
+                    let text = format!("{} {what} in all", packets.count);
+                    self.add(mark, rank, side, "encrypted", Some(packets.bytes), text);
+                }
+            }
+            if let Some((first, last)) = *quic.repeated.of(side) {
+                let count = *quic.repeats.of(side);
+                let text = if count > 1 { format!("nothing new, {count} times") } else { "nothing new".to_owned() };
+                self.add(first, 5, side, "retransmission", None, text);
+                if last != first {
+                    self.add(last, 5, side, "retransmission", None, "the last time");
+                }
+            }
+        }
+        for close in &quic.closes {
+            let name = if close.application { format!("application code 0x{:x}", close.code) } else { crate::quic::close::name(close.code).into_owned() };
+            let reason = if close.reason.is_empty() { String::new() } else { format!(": {}", close.reason) };
+            self.add(close.mark, 87, close.from, "connection_close", None, format!("{name}{reason}"));
         }
     }
 
@@ -307,9 +345,9 @@ impl Rows {
             return;
         }
         let wanted: &[&str] = match h.outcome {
-            Outcome::Alerted => &["alert"],
+            Outcome::Alerted => &["connection_close", "alert"],
             Outcome::Reset => &["rst"],
-            Outcome::Closed => &["fin"],
+            Outcome::Closed => &["connection_close", "fin"],
             Outcome::Stalled | Outcome::Incomplete => &["silence", "end-of-capture"],
             Outcome::Refused => &["rst", "icmp", "silence"],
             Outcome::Plaintext => &["plaintext"],

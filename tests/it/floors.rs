@@ -18,7 +18,7 @@ fn may_import(from: &str, to: &str) -> bool {
         "handshake" => ground || READERS.contains(&to) || matches!(to, "transport" | "packet"),
         "diagnosis" => ground || READERS.contains(&to) || matches!(to, "handshake" | "transport" | "packet"),
         "incident" => ground || matches!(to, "diagnosis" | "handshake" | "report" | "transport"),
-        "report" => ground || READERS.contains(&to) || matches!(to, "transport" | "handshake" | "diagnosis" | "incident"),
+        "report" => ground || READERS.contains(&to) || matches!(to, "packet" | "transport" | "handshake" | "diagnosis" | "incident"),
         // Outputs show reports; `explain` shows the rules' pages.
         "output" | "tui" => ground || matches!(to, "report" | "diagnosis" | "output"),
         "pipeline" | "app" | "cli" | "main" | "lib" => true,

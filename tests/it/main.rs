@@ -5,6 +5,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
     missing_docs,
     unreachable_pub,
     reason = "tests fail by panicking"
@@ -12,8 +15,12 @@
 
 mod capture;
 mod floors;
+mod ladders;
+mod page;
+mod fuzz_seeds;
 mod packet_oracle;
 mod properties;
+mod rules;
 mod schema;
 mod support;
 mod threads;
