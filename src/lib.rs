@@ -20,6 +20,7 @@ pub mod pipeline;
 pub mod preamble;
 pub mod quic;
 pub mod report;
+pub mod secrets;
 pub mod time;
 pub mod tls;
 pub mod transport;

@@ -156,6 +156,27 @@ pub const COMMENT_LEN: usize = 4096;
 /// Bytes of TLS key log kept out of Decryption Secrets Blocks: about sixty thousand TLS 1.3 connections.
 pub const SECRET_BYTES: usize = 64 << 20;
 
+/// Connections whose secrets are held: a key log of some hundred megabytes.
+pub const KEY_LOG_CONNECTIONS: usize = 1 << 18;
+
+/// Longest line of a key log that is looked at: the longest label, a random and a secret of 64 bytes take some 250 bytes.
+pub const KEY_LOG_LINE: usize = 4096;
+
+/// Encrypted records kept for a direction while its secrets are awaited: a handshake flight in small records, and alerts.
+pub const SEALED_RECORDS: usize = 128;
+
+/// Bytes of those for a connection: a flight with a long chain.
+pub const SEALED_BYTES: usize = 192 << 10;
+
+/// Records of a side decrypted for one handshake, after which it is over or never will be.
+pub const OPENED_RECORDS: u64 = 512;
+
+/// Longest Certificate message that a compressed one may become: the length field's own limit (RFC 8879 section 4).
+pub const DECOMPRESSED_CERTIFICATE: usize = 1 << 24;
+
+/// Memory that a Zstandard window in a compressed certificate may take, as a power of two: the longest message.
+pub const CERTIFICATE_WINDOW_LOG: u32 = 24;
+
 /// Memory that an xz decoder may take: `xz -9` needs 65 MiB, a hostile header could ask for 4 GiB.
 pub const XZ_MEMORY: u64 = 256 << 20;
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::capture::{self, Inputs};
-use crate::cli::Analysis;
+use crate::cli::{Analysis, Trust};
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
 use crate::output::progress::Progress;
@@ -30,7 +30,7 @@ pub(super) fn analyse(
     let run = pipeline::Options {
         threads,
         policy: Policy { stall_after: analysis.stall_after, icmp_filtered, ..Policy::default() },
-        trust: trust(analysis)?,
+        trust: trust(&analysis.trust)?,
         hold: Duration::MAX,
         timeline: true,
         stop,
@@ -42,8 +42,8 @@ pub(super) fn analyse(
     Ok(())
 }
 
-fn trust(analysis: &Analysis) -> anyhow::Result<TrustStore> {
-    let wanted = &analysis.trust;
+/// Whom to trust.
+pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
     if wanted.is_empty() {
         return Ok(TrustStore::none());
     }

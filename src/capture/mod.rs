@@ -7,11 +7,13 @@
 //! - `source`: a file's bytes, decompressed in a thread of their own where `compress` says so;
 //! - `reader`: the bytes of one input cut into frames by `pcap` or `pcapng`, lying where they were read;
 //! - `merge`: several inputs in time order;
-//! - `filter`: BPF expressions.
+//! - `filter`: BPF expressions;
+//! - `keylog`: key logs beside the capture ([`with_key_logs`]).
 
 mod compress;
 mod discover;
 mod filter;
+mod keylog;
 mod magic;
 mod merge;
 mod pcap;
@@ -31,6 +33,7 @@ use crate::frame::{Block, LinkType};
 use crate::time::Timestamp;
 
 pub use filter::excludes_icmp;
+pub use keylog::{KeyLogLines, with_key_logs};
 
 /// Gives frames in blocks, in the order of the capture.
 pub trait FrameSource: Send {
@@ -43,6 +46,11 @@ pub trait FrameSource: Send {
 
     /// Bytes of input consumed (compressed bytes where compressed) and the total, where known: for progress.
     fn progress(&self) -> (u64, Option<u64>);
+
+    /// The lines of the key logs given beside the capture; `None` where none are.
+    fn key_log(&self) -> Option<&KeyLogLines> {
+        None
+    }
 }
 
 /// What is to be read.

@@ -84,6 +84,13 @@ struct Read {
     #[arg(short = 'f', long, value_name = "BPF", help_heading = ANALYSIS)]
     filter: Option<String>,
 
+    /// Decrypt with the secrets in this key log (repeatable)
+    ///
+    /// In the format of `SSLKEYLOGFILE`, as browsers, curl, OpenSSL and others write it. It may still be growing. Secrets inside a pcapng
+    /// file are used without being asked for. No output ever shows a secret.
+    #[arg(short = 'k', long = "keylog", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
+    keylogs: Vec<PathBuf>,
+
     /// How long without progress is a stall: 500ms, 10s, 2m
     ///
     /// In packet time. A capture that ends sooner than this after the last progress leaves the handshake undecided.
@@ -183,6 +190,7 @@ impl From<Read> for ReadOptions {
         Self {
             inputs: read.inputs,
             filter: read.filter,
+            keylogs: read.keylogs,
             stall_after: read.stall_after,
             threads: std::num::NonZeroUsize::new(usize::from(read.threads)),
             trust: Trust { system: !read.no_trust, files: read.ca_file, directories: read.ca_dir },

@@ -26,6 +26,8 @@ pub struct ReadOptions {
     pub inputs: Vec<PathBuf>,
     /// A capture filter, not yet compiled.
     pub filter: Option<String>,
+    /// Key log files, to decrypt with.
+    pub keylogs: Vec<PathBuf>,
     /// No progress for longer than this, in packet time, is a stall: 1 ms to 24 h.
     pub stall_after: Duration,
     /// Threads that analyze; `None`: one for each processor.

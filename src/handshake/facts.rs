@@ -9,7 +9,7 @@ use crate::preamble::{Plaintext, PreambleFacts};
 use crate::time::Mark;
 use crate::tls::certificate::Certificate;
 use crate::tls::client_hello::ClientHello;
-use crate::tls::message::{Alert, CertificateRequest, OcspStaple, ServerKeyExchange, SessionTicket};
+use crate::tls::message::{Alert, CertificateRequest, EncryptedExtensions, OcspStaple, ServerKeyExchange, SessionTicket};
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Close, TcpFacts};
@@ -56,6 +56,8 @@ pub struct Handshake {
     pub partial_server_message: Option<PartialMessage>,
     /// HelloRetryRequest.
     pub hello_retry: Option<Seen<ServerHello>>,
+    /// EncryptedExtensions, decrypted: the message's body, to be read with [`crate::tls::message::EncryptedExtensions`].
+    pub encrypted_extensions: Option<Seen<Box<[u8]>>>,
     /// ServerHello.
     pub server_hello: Option<Seen<ServerHello>>,
     /// The server's certificates as served, leaf first (in clear, or decrypted).
@@ -141,6 +143,7 @@ impl Handshake {
             partial_client_hello: None,
             partial_server_message: None,
             hello_retry: None,
+            encrypted_extensions: None,
             server_hello: None,
             server_chain: None,
             client_chain: None,
@@ -429,6 +432,12 @@ impl Handshake {
     /// The name the client asked for, as text (invalid UTF-8 replaced).
     pub fn server_name(&self) -> Option<String> {
         self.hello()?.server_name().map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+
+    /// The application protocol that the server chose, where that is visible.
+    pub fn next_protocol(&self) -> Option<&[u8]> {
+        let in_clear = self.server_hello.as_ref().and_then(|hello| hello.what.alpn());
+        in_clear.or_else(|| EncryptedExtensions::parse(&self.encrypted_extensions.as_ref()?.what)?.alpn())
     }
 
     /// The version the server chose.

@@ -5,6 +5,7 @@
 //! facts by definition.
 
 pub mod datagrams;
+mod decrypt;
 pub mod facts;
 mod hidden;
 pub mod machine;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::frame::Block;
 use crate::packet::{Datagram, IcmpError, Segment};
+use crate::secrets::KeyLog;
 use crate::time::Mark;
 
 /// Packets for one worker, in order.
@@ -18,6 +19,8 @@ pub(super) struct Batch {
     pub(super) upto: u64,
     /// Names of the capture's interfaces, when there are new ones.
     pub(super) sources: Option<Arc<Vec<String>>>,
+    /// Secrets that have turned up, to be known before the packets of this batch.
+    pub(super) secrets: Option<Arc<KeyLog>>,
     /// The capture ended at this moment; there are no more batches.
     pub(super) end: Option<Mark>,
 }
@@ -58,7 +61,7 @@ impl Routed<'_> {
 
 impl Batch {
     pub(super) fn new(block: &Arc<Block>) -> Self {
-        Self { block: Arc::clone(block), extra: Vec::new(), items: Vec::new(), upto: 0, sources: None, end: None }
+        Self { block: Arc::clone(block), extra: Vec::new(), items: Vec::new(), upto: 0, sources: None, secrets: None, end: None }
     }
 
     pub(super) fn push(&mut self, routed: Routed<'_>) {

@@ -43,6 +43,8 @@ pub(super) struct Collector<'a> {
     /// Names of the capture's interfaces, by index.
     pub(super) sources: Vec<String>,
     pub(super) totals: Totals,
+    /// More for the summary.
+    pub(super) notes: Vec<String>,
 }
 
 /// What the summary counts.
@@ -85,6 +87,7 @@ impl<'a> Collector<'a> {
             incidents: Tracker::default(),
             sources: Vec::new(),
             totals: Totals::default(),
+            notes: Vec::new(),
         }
     }
 
@@ -198,7 +201,8 @@ impl<'a> Collector<'a> {
         }
         self.totals.handshakes += 1;
         *self.totals.outcomes.entry(verdict.outcome).or_default() += 1;
-        let mut report = report::handshake(handshake, verdict, self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str));
+        let mut report =
+            report::handshake(handshake, verdict, self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str));
         if self.timeline {
             report.timeline = report::timeline(handshake);
         }
@@ -223,7 +227,8 @@ impl<'a> Collector<'a> {
         for incident in incidents {
             (self.emit)(Report::Incident(Box::new(incident)))?;
         }
-        let summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
+        let mut summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
+        summary.notes.append(&mut self.notes);
         (self.emit)(Report::Summary(Box::new(summary.clone())))?;
         Ok(summary)
     }

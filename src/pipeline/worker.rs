@@ -1,11 +1,14 @@
 //! A worker: the partitions it owns, each with its connection table and what its handshakes share.
 
+use std::sync::Arc;
+
 use crate::diagnosis::rule::Policy;
 use crate::flow::Transport;
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::DatagramMachine;
 use crate::handshake::machine::{Machine, Shared};
 use crate::limits;
+use crate::secrets::{KeyLog, KeyRing, Tally};
 use crate::time::Mark;
 use crate::transport::udp::UdpTable;
 use crate::transport::{Table, TableCounters, TableLimits};
@@ -17,6 +20,8 @@ use super::batch::Routed;
 pub(super) struct Worker {
     partitions: Vec<Partition>,
     workers: usize,
+    /// Secrets, once there are any.
+    keys: Option<Arc<KeyRing>>,
 }
 
 #[derive(Debug)]
@@ -36,7 +41,25 @@ impl Worker {
                 shared: Shared::new(policy.stall_after),
             })
             .collect();
-        Self { partitions, workers }
+        Self { partitions, workers, keys: None }
+    }
+
+    /// Makes secrets known.
+    pub(super) fn add_secrets(&mut self, log: &KeyLog) {
+        let ring = match &self.keys {
+            Some(ring) => ring,
+            None => {
+                let ring = self.keys.insert(Arc::default());
+                self.partitions.iter_mut().for_each(|partition| partition.shared.set_keys(Arc::clone(ring)));
+                ring
+            }
+        };
+        ring.extend(log);
+    }
+
+    /// What came of the secrets.
+    pub(super) fn tally(&self) -> Tally {
+        self.keys.as_ref().map(|ring| ring.tally()).unwrap_or_default()
     }
 
     /// Takes one packet or tick.

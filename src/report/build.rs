@@ -158,7 +158,7 @@ fn tls(h: &Handshake) -> Tls {
         version: h.version().map(|version| version.to_string()),
         cipher: h.cipher().map(|cipher| cipher.to_string()),
         curve: h.group().map(|group| group.to_string()),
-        next_protocol: server_hello.and_then(|hello| hello.alpn()).map(text),
+        next_protocol: h.next_protocol().map(text),
         client: h.hello().map(|hello| client(h, hello)),
         server,
         alerts: h.alerts.iter().map(alert).collect(),

@@ -8,6 +8,7 @@ use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, Protocol, StoppedBy};
 use crate::packet::IcmpKind;
+use crate::preamble::PreambleFacts;
 use crate::time::Mark;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, ContentType};
@@ -140,7 +141,7 @@ impl Rows {
     }
 
     fn preamble(&mut self, h: &Handshake) {
-        let mut layers: Vec<_> = h.preamble.iter().flat_map(|facts| facts.layers()).collect();
+        let mut layers: Vec<_> = h.preamble.iter().flat_map(PreambleFacts::layers).collect();
         layers.reverse();
         for (number, facts) in (0_u16..).zip(layers) {
             for line in &facts.lines {
@@ -234,11 +235,11 @@ impl Rows {
 
     /// Finished and what else is encrypted.
     fn encrypted(&mut self, h: &Handshake) {
-        if h.early_data_records > 0 {
-            if let Some(hello) = h.last_hello() {
-                let text = format!("early data, {} records", h.early_data_records);
-                self.add(hello.mark, 22, Side::Client, "application_data", None, text);
-            }
+        if h.early_data_records > 0
+            && let Some(hello) = h.last_hello()
+        {
+            let text = format!("early data, {} records", h.early_data_records);
+            self.add(hello.mark, 22, Side::Client, "application_data", None, text);
         }
         if h.protocol == Protocol::Quic && !h.decrypted {
             return;
@@ -283,7 +284,8 @@ impl Rows {
             self.add(mark, 18, Side::Server, "retry", None, text);
         }
         for side in Side::BOTH {
-            for (packets, rank, what) in [(quic.handshakes.of(side), 60, "Handshake packets"), (quic.shorts.of(side), 85, "1-RTT packets")] {
+            for (packets, rank, what) in [(quic.handshakes.of(side), 60, "Handshake packets"), (quic.shorts.of(side), 85, "1-RTT packets")]
+            {
                 if let Some(mark) = packets.first {
                     let text = format!("{} {what} in all", packets.count);
                     self.add(mark, rank, side, "encrypted", Some(packets.bytes), text);
@@ -299,7 +301,11 @@ impl Rows {
             }
         }
         for close in &quic.closes {
-            let name = if close.application { format!("application code 0x{:x}", close.code) } else { crate::quic::close::name(close.code).into_owned() };
+            let name = if close.application {
+                format!("application code 0x{:x}", close.code)
+            } else {
+                crate::quic::close::name(close.code).into_owned()
+            };
             let reason = if close.reason.is_empty() { String::new() } else { format!(": {}", close.reason) };
             self.add(close.mark, 87, close.from, "connection_close", None, format!("{name}{reason}"));
         }
@@ -495,6 +501,7 @@ fn anomaly_text(kind: &AnomalyKind) -> String {
         AnomalyKind::OutOfOrder { message, expected } => format!("{} where {expected} was due", message_name(*message)),
         AnomalyKind::MalformedAlert { len } => format!("alert of {len} bytes instead of 2"),
         AnomalyKind::UnknownContentType { content_type } => format!("record of unknown type {content_type}"),
+        AnomalyKind::RecordNotDecrypted { len } => format!("record of {len} bytes that the key log's secrets do not open"),
         AnomalyKind::DifferingOverlap { offset } => format!("other bytes at {offset} than before"),
     }
 }

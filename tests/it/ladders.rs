@@ -45,7 +45,7 @@ fn ladders_fit_80_120_and_200_columns() {
     let captures = one_of_each_family();
     assert!(captures.len() >= 20, "{captures:?}");
     for path in captures {
-        for report in analyse_in_full(&[path.clone()]).handshakes.iter().take(3) {
+        for report in analyse_in_full(std::slice::from_ref(&path)).handshakes.iter().take(3) {
             for columns in [60, 80, 120, 200] {
                 for line in drawn(report, columns).lines() {
                     let command = line.trim_start().starts_with("$ ");
@@ -59,7 +59,7 @@ fn ladders_fit_80_120_and_200_columns() {
 #[test]
 fn the_timeline_is_in_order_and_marks_at_most_one_end() {
     for path in one_of_each_family() {
-        for report in analyse_in_full(&[path.clone()]).handshakes {
+        for report in analyse_in_full(std::slice::from_ref(&path)).handshakes {
             assert!(!report.timeline.is_empty(), "{}: nothing to show", path.display());
             let times: Vec<_> = report.timeline.iter().filter(|entry| entry.frame.is_some()).map(|entry| entry.frame).collect();
             assert!(times.is_sorted(), "{}: {times:?}", path.display());
@@ -103,19 +103,22 @@ fn the_failing_step_is_marked_and_the_request_for_a_certificate_is_told() {
     assert_eq!(marked.len(), 1, "{text}");
     assert!(marked[0].contains("Alert"), "{text}");
     assert!(text.contains("CertificateRequest") && text.contains("Certificate 3 B") && text.contains("no certificate"), "{text}");
-    assert!(text.contains("CN=www.lab.test") && text.contains("└─ CN=Lab Issuing CA 1") && text.contains("Lab Root CA, O=TLS Lab, not sent"), "{text}");
+    assert!(
+        text.contains("CN=www.lab.test") && text.contains("└─ CN=Lab Issuing CA 1") && text.contains("Lab Root CA, O=TLS Lab, not sent"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_black_hole_shows_what_was_sent_in_vain() {
-    let report = first_of("path/pmtu-blackhole-v6.pcap");
+    let report = first_of("path/pmtu-blackhole-v6.srv.pcap");
     let again = arrows(&report).iter().filter(|line| line.contains("retransmission 1,428 B")).count();
     assert!(again >= 5, "{}", drawn(&report, 80));
 }
 
 #[test]
 fn an_icmp_error_stands_between_the_lanes() {
-    let report = first_of("path/pmtu-icmp-ignored.pcap");
+    let report = first_of("path/pmtu-icmp-ignored.srv.pcap");
     let text = drawn(&report, 120);
     let line = text.lines().find(|line| line.contains("ICMP")).unwrap_or_else(|| panic!("{text}"));
     assert!(line.contains("packet too big, MTU") && !line.contains(['▶', '◀']), "{line}");

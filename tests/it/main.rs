@@ -14,11 +14,15 @@
 )]
 
 mod capture;
+mod cli;
+mod docs;
 mod floors;
-mod ladders;
-mod page;
 mod fuzz_seeds;
+mod ladders;
+mod malformed;
 mod packet_oracle;
+mod page;
+mod present;
 mod properties;
 mod rules;
 mod schema;

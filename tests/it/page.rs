@@ -1,5 +1,9 @@
 //! The report's page in a real browser: headless Chromium, where there is one.
 
+#![allow(clippy::print_stderr, reason = "says that a test is skipped, and what was measured")]
+#![allow(clippy::string_slice, reason = "the page is cut at ASCII")]
+#![allow(clippy::disallowed_methods, reason = "the measurement needs a clock")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,7 +31,14 @@ fn browser() -> Option<&'static str> {
 fn load(browser: &str, page: &Path, hash: &str) -> (String, String) {
     let profile = tempfile::tempdir().unwrap();
     let out = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--enable-logging=stderr"])
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--enable-logging=stderr",
+        ])
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .args(["--virtual-time-budget=10000", "--dump-dom"])
         .arg(format!("file://{}#{hash}", page.display()))
@@ -114,8 +125,12 @@ fn hostile_names_do_nothing() {
         report.capture.source = (*text).to_owned();
         report.diagnosis.summary = (*text).to_owned();
         report.diagnosis.remedy = vec![(*text).to_owned(), format!("$ echo {text}")];
-        report.diagnosis.evidence.iter_mut().for_each(|piece| (*text).clone_into(&mut piece.text));
-        report.timeline.iter_mut().for_each(|entry| (*text).clone_into(&mut entry.text));
+        for piece in &mut report.diagnosis.evidence {
+            (*text).clone_into(&mut piece.text);
+        }
+        for entry in &mut report.timeline {
+            (*text).clone_into(&mut entry.text);
+        }
         let tls = report.tls.as_mut().unwrap();
         tls.client.as_mut().unwrap().server_name = Some((*text).to_owned());
         for certificate in &mut tls.server.as_mut().unwrap().certificates {
@@ -132,7 +147,11 @@ fn hostile_names_do_nothing() {
         assert_eq!(complaints(&log), Vec::<&str>::new());
         assert!(dom.contains("<title>TLS handshakes: 5 of 5 failed</title>"), "a name ran as a script");
         // A browser writes `<` in attributes as it is.
-        let dom = dom.split(" title=\"").enumerate().map(|(n, part)| if n == 0 { part } else { part.split_once('"').unwrap().1 }).collect::<String>();
+        let dom = dom
+            .split(" title=\"")
+            .enumerate()
+            .map(|(n, part)| if n == 0 { part } else { part.split_once('"').unwrap().1 })
+            .collect::<String>();
         assert!(!dom.contains("<img") && !dom.contains("<svg onload") && !dom.contains(['\x1b', '\u{202e}']));
         assert!(dom.split("<dialog").nth(1).unwrap().contains("Packet by packet"), "handshake {number} is not open");
     }
@@ -160,7 +179,7 @@ fn every_element_is_closed() {
             assert_eq!(open.pop().as_deref(), Some(name), "{}", &trace[trace.len().saturating_sub(300)..]);
             continue;
         }
-        let name = tag.split(|c: char| c.is_whitespace()).next().unwrap();
+        let name = tag.split(char::is_whitespace).next().unwrap();
         let _ = write!(trace, "{name} ");
         if VOID.contains(&name) {
             continue;
@@ -173,9 +192,49 @@ fn every_element_is_closed() {
     }
     assert!(open.is_empty(), "{open:?}");
     // An id names one element.
-    let mut ids: Vec<&str> = page.split("</body>").next().unwrap().split(" id=\"").skip(1).filter_map(|part| part.split('"').next()).collect();
+    let mut ids: Vec<&str> =
+        page.split("</body>").next().unwrap().split(" id=\"").skip(1).filter_map(|part| part.split('"').next()).collect();
     let count = ids.len();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), count);
+}
+
+/// `cargo test --release --test it fifty_thousand -- --ignored --nocapture`
+#[test]
+#[ignore = "measures; wants an idle machine"]
+fn fifty_thousand_handshakes_open_within_three_seconds() {
+    let Some(browser) = browser() else { return };
+    let (handshakes, all) = reports("incident/incident-small.pcapng.zst");
+    let dir = tempfile::tempdir().unwrap();
+    let mut many = Vec::new();
+    for number in 0..50_000_usize {
+        let mut report = handshakes[number % handshakes.len()].clone();
+        report.handshake.id = format!("{number:016x}");
+        report.client.port = (1024 + number % 60_000) as u16;
+        report.capture.first_frame += number as u64 * 20;
+        many.push(Report::Handshake(Box::new(report)));
+    }
+    many.extend(all.into_iter().filter(|report| !matches!(report, Report::Handshake(_))));
+    let began = std::time::Instant::now();
+    let page = write(dir.path(), "large.html", &many);
+    let size = std::fs::metadata(&page).unwrap().len();
+    eprintln!("written in {:?}, {} bytes, {} a handshake", began.elapsed(), size, size / 50_000);
+    let profile = tempfile::tempdir().unwrap();
+    // Twice: the first run sets up the browser's profile.
+    let mut took = std::time::Duration::MAX;
+    for hash in ["", "cause=certificate-expired", "000000000000c34f"] {
+        let began = std::time::Instant::now();
+        let out = Command::new(browser)
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--dump-dom"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(format!("file://{}#{hash}", page.display()))
+            .output()
+            .unwrap();
+        took = began.elapsed();
+        let dom = String::from_utf8(out.stdout).unwrap();
+        assert!(dom.contains("of 50,000 handshakes"));
+        eprintln!("#{hash}: {took:?} with the browser's start and the page written out again");
+    }
+    assert!(took.as_secs_f64() < 3.0, "{took:?}");
 }

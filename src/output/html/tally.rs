@@ -55,8 +55,8 @@ impl Tally {
             self.beyond = self.beyond.saturating_add(1);
         }
         if self.clients.len() < KEYS || self.clients.contains_key(&report.client.address) {
-            let peer = if name.is_empty() { endpoint.clone() } else { name };
-            self.clients.entry(report.client.address.clone()).or_default().add(report, &peer);
+            let peer = if name.is_empty() { &endpoint } else { &name };
+            self.clients.entry(report.client.address.clone()).or_default().add(report, peer);
         }
         let Some(tls) = &report.tls else { return };
         let served = tls.server.as_ref().map(|server| server.certificates.as_slice()).unwrap_or_default();
@@ -117,15 +117,16 @@ impl Count {
             self.failed = self.failed.saturating_add(1);
             let causes = self.causes.entry(view::cause(report).to_owned()).or_default();
             *causes = causes.saturating_add(1);
-        } else if let Some(us) = report.handshake.timing.total_us.filter(|_| report.handshake.outcome == "completed") {
-            if self.times.len() < TIMES {
-                self.times.push(us);
-            }
+        } else if report.handshake.outcome == "completed"
+            && self.times.len() < TIMES
+            && let Some(us) = report.handshake.timing.total_us
+        {
+            self.times.push(us);
         }
-        if let Some(version) = report.tls.as_ref().and_then(|tls| tls.version.as_ref()) {
-            if self.versions.len() < PEERS {
-                self.versions.insert(version.clone());
-            }
+        if self.versions.len() < PEERS
+            && let Some(version) = report.tls.as_ref().and_then(|tls| tls.version.as_ref())
+        {
+            self.versions.insert(version.clone());
         }
         if self.peers.len() < PEERS {
             self.peers.insert(peer.to_owned());

@@ -58,7 +58,14 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
     let roomy = room >= ROOMY;
     let left = if roomy { (room / 2).min(LONGEST) } else { room.saturating_mul(3) / 4 };
     let right = room.saturating_sub(left);
-    writeln!(out, "{:INDENT$}{:NAME$}  {strong}{:left$}{strong:#}  {strong}{}{strong:#}", "", "", "client offers", clip("server chooses", right))?;
+    writeln!(
+        out,
+        "{:INDENT$}{:NAME$}  {strong}{:left$}{strong:#}  {strong}{}{strong:#}",
+        "",
+        "",
+        "client offers",
+        clip("server chooses", right)
+    )?;
     for parameter in &list {
         let offered = if matches!(parameter.name, "extension" | "signature") {
             wrap(&escape(&parameter.offered.join(", ")), left, FEW).into_iter().map(|line| (line, plain)).collect()

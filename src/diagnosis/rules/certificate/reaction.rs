@@ -100,7 +100,9 @@ pub(super) fn candidates(reaction: Reaction) -> Option<&'static [Cause]> {
             51 => &[C::ChainMisordered, C::CertificateWeakKey, C::CertificateWeakSignature],
             71 => &[C::CertificateWeakKey, C::CertificateWeakSignature],
             113 => &[C::CertificateRevoked, C::MustStapleMissing],
-            10 | 22 | 47 | 50 | 80 => &[C::ChainTooLarge],
+            10 | 22 | 47 | 50 => &[C::ChainTooLarge],
+            // GnuTLS reports a key usage that forbids what the key is used for as an error of its own.
+            80 => &[C::ChainTooLarge, C::CertificateWrongUsage],
             _ => return None,
         },
         Reaction::HiddenAlert { .. } | Reaction::Left { .. } | Reaction::LeftAfter { .. } => GENERIC,

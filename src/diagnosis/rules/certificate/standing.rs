@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 use crate::tls::certificate::{Certificate, PublicKey, SignatureHash};
 use crate::tls::client_hello::ClientHello;
 use crate::tls::message::OcspStatus;
-use crate::tls::registry::AlertDescription;
+use crate::tls::registry::{AlertDescription, KeyExchange};
 
 /// Where a cause stands in this handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl<'a> View<'a> {
                     && leaf.is_some_and(|leaf| leaf.must_staple)
                     && handshake.hello().is_some_and(ClientHello::status_request)
             }
-            Cause::CertificateWrongUsage => !chain.usage_ok,
+            Cause::CertificateWrongUsage => !chain.usage_ok || (self.source == Source::Seen && self.signs_without_leave(chain)),
             Cause::CertificateConstraints => !chain.violations.is_empty(),
             Cause::CertificateWeakKey => !chain.weak_keys.is_empty(),
             Cause::CertificateWeakSignature => !chain.weak_signatures.is_empty(),
@@ -180,6 +180,17 @@ impl<'a> View<'a> {
                 !(chain.trust_unsupported && chain.public) && chain.certificates.iter().all(|certificate| certificate.malformed.is_none())
             }
         }
+    }
+
+    /// The key usage lets the leaf's key decrypt only, and this handshake has it sign.
+    pub(super) fn signs_without_leave(&self, chain: &ChainFacts) -> bool {
+        use KeyExchange as K;
+        let signs = self
+            .case
+            .handshake
+            .cipher()
+            .is_some_and(|suite| matches!(suite.key_exchange(), K::Tls13 | K::EcdheRsa | K::EcdheEcdsa | K::DheRsa | K::DheDss));
+        signs && chain.leaf().is_some_and(|leaf| leaf.key_usage.is_some_and(|usage| usage & DIGITAL_SIGNATURE == 0))
     }
 
     fn too_large(&self) -> bool {
@@ -516,6 +527,9 @@ const LARGE_CHAIN: usize = 32 << 10;
 
 /// Length of a TLS 1.3 record that is full.
 const FULL_RECORD: u16 = 1 << 14;
+
+/// keyUsage bit 0 (RFC 5280 section 4.2.1.3).
+const DIGITAL_SIGNATURE: u16 = 1;
 
 /// Handshake type of a Certificate.
 const CERTIFICATE: u8 = 11;
