@@ -8,8 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::capture::{self, Inputs};
-use crate::cli::{Analysis, Trust};
-use crate::diagnosis::chain::TrustStore;
+use crate::cli::Analysis;
 use crate::diagnosis::rule::Policy;
 use crate::output::progress::Progress;
 use crate::pipeline;
@@ -30,31 +29,17 @@ pub(super) fn analyse(
     let run = pipeline::Options {
         threads,
         policy: Policy { stall_after: analysis.stall_after, icmp_filtered, ..Policy::default() },
-        trust: trust(&analysis.trust)?,
+        trust: super::read::trust(&analysis.trust)?,
         hold: Duration::MAX,
         timeline: true,
         stop,
+        clock: None,
     };
     let mut progress = Progress::new(progress);
     let done = pipeline::run(source, &run, emit, &mut |at| progress.update(at.bytes, at.total, at.handshakes));
     progress.finish();
     done?;
     Ok(())
-}
-
-/// Whom to trust.
-pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
-    if wanted.is_empty() {
-        return Ok(TrustStore::none());
-    }
-    let mut store = if wanted.system { TrustStore::system() } else { TrustStore::none() };
-    if !wanted.files.is_empty() {
-        store = store.joined(TrustStore::from_files(&wanted.files)?);
-    }
-    for directory in &wanted.directories {
-        store = store.joined(TrustStore::from_dir(directory)?);
-    }
-    Ok(store)
 }
 
 /// Whether an argument is standard input.

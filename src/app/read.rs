@@ -11,9 +11,9 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::analyse;
 use crate::capture::{self, Inputs};
-use crate::cli::{self, Format, ReadOptions, Verbosity};
+use crate::cli::{self, Format, ReadOptions, Trust, Verbosity};
+use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
 use crate::error::Error;
 use crate::output::csv::CsvSink;
@@ -48,10 +48,11 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let run = pipeline::Options {
         threads,
         policy: Policy { stall_after: options.stall_after, icmp_filtered, ..Policy::default() },
-        trust: analyse::trust(&options.trust)?,
+        trust: trust(&options.trust)?,
         hold: if piped { HOLD_ON_A_PIPE } else { Duration::MAX },
         timeline: false,
         stop,
+        clock: None,
     };
     let mut sink = sink(options, piped);
     let mut progress = Progress::new(options.progress);
@@ -84,6 +85,20 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
 /// Standard input, or a FIFO or device by its path: somebody may wait for what its packets show.
 fn comes_as_it_is_written(path: &Path) -> bool {
     path == Path::new("-") || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
+    if wanted.is_empty() {
+        return Ok(TrustStore::none());
+    }
+    let mut store = if wanted.system { TrustStore::system() } else { TrustStore::none() };
+    if !wanted.files.is_empty() {
+        store = store.joined(TrustStore::from_files(&wanted.files)?);
+    }
+    for directory in &wanted.directories {
+        store = store.joined(TrustStore::from_dir(directory)?);
+    }
+    Ok(store)
 }
 
 fn sink(options: &ReadOptions, piped: bool) -> Box<dyn Sink> {

@@ -13,6 +13,7 @@
 mod compress;
 mod discover;
 mod filter;
+mod live;
 mod keylog;
 mod magic;
 mod merge;
@@ -33,6 +34,7 @@ use crate::frame::{Block, LinkType};
 use crate::time::Timestamp;
 
 pub use filter::excludes_icmp;
+pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
 pub use keylog::{KeyLogLines, with_key_logs};
 
 /// Gives frames in blocks, in the order of the capture.

@@ -19,7 +19,10 @@ mod docs;
 mod floors;
 mod fuzz_seeds;
 mod ladders;
+#[cfg(target_os = "linux")]
+mod live;
 mod malformed;
+mod monitoring;
 mod packet_oracle;
 mod page;
 mod present;
