@@ -221,9 +221,12 @@ fn fifty_thousand_handshakes_open_within_three_seconds() {
     let size = std::fs::metadata(&page).unwrap().len();
     eprintln!("written in {:?}, {} bytes, {} a handshake", began.elapsed(), size, size / 50_000);
     let profile = tempfile::tempdir().unwrap();
-    // Twice: the first run sets up the browser's profile.
+    // The browser's own start is no part of it; its first run sets up the profile.
+    let empty = dir.path().join("empty.html");
+    std::fs::write(&empty, "<!DOCTYPE html><title>of 50,000 handshakes</title>").unwrap();
+    let mut start = std::time::Duration::ZERO;
     let mut took = std::time::Duration::MAX;
-    for hash in ["", "cause=certificate-expired", "000000000000c34f"] {
+    for (page, hash) in [(&empty, ""), (&empty, ""), (&page, ""), (&page, "cause=certificate-expired"), (&page, "000000000000c34f")] {
         let began = std::time::Instant::now();
         let out = Command::new(browser)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--dump-dom"])
@@ -232,9 +235,12 @@ fn fifty_thousand_handshakes_open_within_three_seconds() {
             .output()
             .unwrap();
         took = began.elapsed();
+        if page == &empty {
+            start = took;
+        }
         let dom = String::from_utf8(out.stdout).unwrap();
         assert!(dom.contains("of 50,000 handshakes"));
-        eprintln!("#{hash}: {took:?} with the browser's start and the page written out again");
+        eprintln!("{}#{hash}: {took:?}, the browser's start and the page written out again included", page.display());
     }
-    assert!(took.as_secs_f64() < 3.0, "{took:?}");
+    assert!(took.saturating_sub(start).as_secs_f64() < 3.0, "{took:?}, of it {start:?} for the start");
 }
