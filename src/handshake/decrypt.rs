@@ -69,6 +69,8 @@ struct At {
 pub(super) enum Taken {
     /// It was opened, and what it says is among the facts.
     Opened,
+    /// It was changed on the way: whatever it was, it did not arrive.
+    Broken,
     /// It is to be read as without keys, and kept for later.
     Held,
     /// It is to be read as without keys.
@@ -268,7 +270,12 @@ impl Decryption {
             }
             h.history.push_str(old.get(read..before).unwrap_or_default());
             let taken = self.open(h, shared, side, Sealed { content_type, version, body: &body }, at, true);
-            if taken == Taken::Sealed || !h.is_tls13() {
+            let as_before = match taken {
+                Taken::Sealed | Taken::Held => true,
+                Taken::Opened => !h.is_tls13(),
+                Taken::Broken => false,
+            };
+            if as_before {
                 h.history.push_str(old.get(before..before + added).unwrap_or_default());
             }
             read = before + added;
@@ -319,12 +326,14 @@ impl Decryption {
                 }
                 // Keys that fit what was before show that this is not what its sender sent. Whatever it was, it did not arrive.
                 anomaly(h, side, at.mark, AnomalyKind::RecordNotDecrypted { len: sealed.body.len() });
+                self.joiners.of_mut(side).reset();
                 if again {
-                    self.joiners.of_mut(side).reset();
-                    return Taken::Sealed;
+                    let finished = h.finished.of_mut(side);
+                    *finished = finished.filter(|mark| *mark != at.mark);
+                    return Taken::Broken;
                 }
                 remember(h, side, sealed.content_type, u16::try_from(sealed.body.len()).unwrap_or(u16::MAX), at.mark);
-                Taken::Opened
+                Taken::Broken
             }
             Opened::NoKey if h.is_tls13() && h.finished.of(side).is_some() => {
                 let tag = h.cipher().and_then(CipherSuite::tag).unwrap_or(16);

@@ -14,6 +14,7 @@
 )]
 
 mod capture;
+mod decryption;
 mod floors;
 mod fuzz_seeds;
 mod packet_oracle;

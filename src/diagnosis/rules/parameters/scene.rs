@@ -8,7 +8,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Policy, Rule, Weight};
 use crate::diagnosis::rules::{names, parameters, protocol, psk, version};
 use crate::flow::{Endpoint, FlowKey, Path, Side, Transport};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{AlertSeen, Outcome, Protocol, Seen, StoppedBy};
+use crate::handshake::facts::{AlertSeen, Outcome, Protocol, Seen, Stage, StoppedBy};
 use crate::time::{Mark, Timestamp};
 use crate::tls::client_hello::ClientHello;
 use crate::tls::client_hello::tests::build;
