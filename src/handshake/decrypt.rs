@@ -7,6 +7,7 @@
 use crate::anomaly::AnomalyKind;
 use crate::flow::{PerSide, Side};
 use crate::limits;
+use crate::secrets::connection::Unusable;
 use crate::secrets::record::Sealed;
 use crate::secrets::{ConnectionKeys, KeyRing, Opened, Parameters};
 use crate::time::Mark;
@@ -243,14 +244,13 @@ impl Decryption {
             encrypt_then_mac: answer.what.encrypt_then_mac(),
         };
         match ring.keys(parameters) {
-            None => {}
             Some(Ok(keys)) => self.keys = Keys::Known(Box::new(keys)),
-            Some(Err(crate::secrets::connection::Unusable::Suite)) => {
+            Some(Err(Unusable::Suite)) => {
                 ring.count_unsupported();
                 self.keys = Keys::Useless;
             }
-            // The rest of its secrets may be on its way.
-            Some(Err(crate::secrets::connection::Unusable::Secrets)) => {}
+            // They, or the rest of them, may be on their way.
+            None | Some(Err(Unusable::Secrets)) => {}
         }
     }
 
@@ -396,18 +396,12 @@ fn is_encrypted(h: &Handshake, side: Side, content_type: ContentType) -> bool {
 
 /// A message behind the ChangeCipherSpec of TLS ≤ 1.2: Finished, or the beginning of a second handshake.
 fn older(h: &mut Handshake, side: Side, kind: HandshakeType, mark: Mark) {
-    match kind {
-        HandshakeType::FINISHED => {
-            h.finished.of_mut(side).get_or_insert(mark);
-            letter(h, side, 'f');
-        }
-        _ => {
-            if h.finished.of(side).is_some() && h.finished.of(side.other()).is_some() && h.renegotiation.is_none() {
-                h.renegotiation = Some((side, mark));
-            }
-            letter(h, side, messages::history_letter(kind));
-        }
+    if kind == HandshakeType::FINISHED {
+        h.finished.of_mut(side).get_or_insert(mark);
+    } else if h.finished.of(side).is_some() && h.finished.of(side.other()).is_some() && h.renegotiation.is_none() {
+        h.renegotiation = Some((side, mark));
     }
+    letter(h, side, messages::history_letter(kind));
 }
 
 fn alert(h: &mut Handshake, side: Side, text: &[u8], mark: Mark, again: bool) {
