@@ -30,6 +30,11 @@ impl Layout {
         Self { width: columns.unwrap_or(COLUMNS).clamp(NARROWEST, WIDEST), palette }
     }
 
+    /// A layout for diagrams, which gain by width: within [60, 200].
+    pub fn wide(columns: Option<usize>, palette: Palette) -> Self {
+        Self { width: columns.unwrap_or(COLUMNS).clamp(NARROWEST, WIDEST_DIAGRAM), palette }
+    }
+
     /// Columns in use.
     pub const fn width(&self) -> usize {
         self.width
@@ -165,6 +170,8 @@ const COLUMNS: usize = 80;
 const NARROWEST: usize = 60;
 /// Wider than this, the eye loses the line.
 const WIDEST: usize = 110;
+/// What a diagram makes use of.
+const WIDEST_DIAGRAM: usize = 200;
 /// Columns of a word shown whole: no genuine host name or suite is longer than half of this.
 const LONGEST_WORD: usize = 160;
 /// Columns of a paragraph shown whole: some forty lines.

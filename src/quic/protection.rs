@@ -141,7 +141,8 @@ impl PacketKeys {
             *byte ^= mask;
             truncated = truncated << 8 | u64::from(*byte);
         }
-        let number = packet_number(truncated, len as u32 * 8, expected);
+        let bits = 8 * (1 + u32::from(*buffer.first()? & 0x03));
+        let number = packet_number(truncated, bits, expected);
         let mut nonce = self.iv;
         for (byte, part) in nonce.iter_mut().skip(4).zip(number.to_be_bytes()) {
             *byte ^= part;
@@ -197,6 +198,27 @@ const SAMPLE: usize = 16;
 const LONG_BITS: u8 = 0x0f;
 const SHORT_BITS: u8 = 0x1f;
 
+/// Protects a packet as an endpoint does: what [`PacketKeys::open`] has to undo.
+#[cfg(test)]
+pub(crate) fn seal(keys: &PacketKeys, header: &[u8], number: u64, payload: &[u8]) -> Vec<u8> {
+    let number_len = usize::from(header[0] & 3) + 1;
+    let mut nonce = keys.iv;
+    for (byte, part) in nonce.iter_mut().skip(4).zip(number.to_be_bytes()) {
+        *byte ^= part;
+    }
+    let mut sealed = payload.to_vec();
+    keys.packet.seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(header), &mut sealed).unwrap();
+    let mask = keys.header.new_mask(&sealed[4 - number_len..][..SAMPLE]).unwrap();
+    let mut packet = header.to_vec();
+    packet[0] ^= mask[0] & if header[0] & 0x80 == 0 { SHORT_BITS } else { LONG_BITS };
+    let start = packet.len() - number_len;
+    for (byte, mask) in packet[start..].iter_mut().zip(&mask[1..]) {
+        *byte ^= mask;
+    }
+    packet.extend(sealed);
+    packet
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,26 +250,6 @@ mod tests {
         dbcba3f6ea46c5b7684df3548e7ddeb9c3bf9c73cc3f3bded74b562bfb19fb84
         022f8ef4cdd93795d77d06edbb7aaf2f58891850abbdca3d20398c276456cbc4
         2158407dd074ee";
-
-    /// Protects a packet as an endpoint does: what [`PacketKeys::open`] has to undo.
-    fn seal(keys: &PacketKeys, header: &[u8], number: u64, payload: &[u8]) -> Vec<u8> {
-        let number_len = usize::from(header[0] & 3) + 1;
-        let mut nonce = keys.iv;
-        for (byte, part) in nonce.iter_mut().skip(4).zip(number.to_be_bytes()) {
-            *byte ^= part;
-        }
-        let mut sealed = payload.to_vec();
-        keys.packet.seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(header), &mut sealed).unwrap();
-        let mask = keys.header.new_mask(&sealed[4 - number_len..][..SAMPLE]).unwrap();
-        let mut packet = header.to_vec();
-        packet[0] ^= mask[0] & if header[0] & 0x80 == 0 { SHORT_BITS } else { LONG_BITS };
-        let start = packet.len() - number_len;
-        for (byte, mask) in packet[start..].iter_mut().zip(&mask[1..]) {
-            *byte ^= mask;
-        }
-        packet.extend(sealed);
-        packet
-    }
 
     /// Appendix A.2: the protected packet begins and ends with the bytes printed there, and opens to the frame.
     #[test]

@@ -128,7 +128,7 @@ fn secrets_that_come_after_the_packets_tell_the_same() {
         }
         let inner = capture::open(&Inputs { paths: vec![capture.clone()], filter: None }).unwrap();
         let lines = std::fs::read(&keys).unwrap().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-        let said = analyse_source(Box::new(Late { inner, lines, known: KeyLogLines::default() }), 1);
+        let said = analyse_source(Box::new(Late { inner, lines, known: KeyLogLines::default() }), 1, false);
         assert_eq!(said.handshakes[0].handshake, wanted.handshakes[0].handshake, "{}", capture.display());
         assert!(json(&said.handshakes) == json(&wanted.handshakes), "{}", capture.display());
     }
