@@ -236,7 +236,7 @@ fn with_keys(
         decryption.change_cipher_spec(h, side);
     }
     let taken = decryption.record(h, shared, side, record, mark, first);
-    if taken == Taken::Opened {
+    if matches!(taken, Taken::Opened | Taken::Broken) {
         return side;
     }
     let side = on_record(h, shared, joiner, side, record, mark, first);

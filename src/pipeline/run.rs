@@ -155,7 +155,7 @@ enum FromWorker {
 /// From the reader to the collector.
 enum FromReader {
     Progress(u64, Option<u64>),
-    Done { counts: Counts, feed: Feed, failed: Option<Error> },
+    Done { counts: Box<Counts>, feed: Feed, failed: Option<Error> },
 }
 
 fn run_together(
@@ -197,7 +197,7 @@ fn run_together(
             crossbeam_channel::select! {
                 recv(from_reader) -> said => match said {
                     Ok(FromReader::Progress(bytes, total)) => progress(Progress { bytes, total, handshakes: collector.totals.handshakes, flows: flows.iter().sum() }),
-                    Ok(FromReader::Done { counts, feed, failed }) => end = Some((counts, feed, failed)),
+                    Ok(FromReader::Done { counts, feed, failed }) => end = Some((*counts, feed, failed)),
                     Err(_) => { end.get_or_insert_with(Default::default); }
                 },
                 recv(from_workers) -> said => match said {
@@ -288,7 +288,7 @@ fn read(
         batch.end = Some(router.counts().last);
         let _ = lane.send(batch);
     }
-    let _ = says.send(FromReader::Done { counts: router.counts().clone(), feed, failed });
+    let _ = says.send(FromReader::Done { counts: Box::new(router.counts().clone()), feed, failed });
 }
 
 fn work(

@@ -14,6 +14,7 @@
 )]
 
 mod capture;
+mod decryption;
 mod cli;
 mod docs;
 mod floors;
