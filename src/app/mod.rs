@@ -1,8 +1,8 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
+mod analyse;
 mod interfaces;
 mod live;
-mod analyse;
 mod read;
 mod report;
 mod show;

@@ -13,8 +13,8 @@
 mod compress;
 mod discover;
 mod filter;
-mod live;
 mod keylog;
+mod live;
 mod magic;
 mod merge;
 mod pcap;
@@ -34,8 +34,8 @@ use crate::frame::{Block, LinkType};
 use crate::time::Timestamp;
 
 pub use filter::excludes_icmp;
-pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
 pub use keylog::{KeyLogLines, with_key_logs};
+pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
 
 /// Gives frames in blocks, in the order of the capture.
 pub trait FrameSource: Send {

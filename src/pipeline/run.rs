@@ -14,8 +14,8 @@ use crate::diagnosis::rule::Policy;
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::report::{Report, SummaryReport};
-use crate::time::Clock;
 use crate::secrets::Tally;
+use crate::time::Clock;
 use crate::transport::TableCounters;
 
 use super::batch::{Batch, Routed};

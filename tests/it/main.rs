@@ -14,8 +14,8 @@
 )]
 
 mod capture;
-mod decryption;
 mod cli;
+mod decryption;
 mod docs;
 mod floors;
 mod fuzz_seeds;
