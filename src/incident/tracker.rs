@@ -1,5 +1,6 @@
 //! Watches verdicts go by and forms incidents of those that belong together, in memory that does not grow with the capture.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -39,7 +40,6 @@ struct Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Face {
     certificate: Option<(String, String, Timestamp)>,
-    version: Option<String>,
     ttl: Option<u8>,
 }
 
@@ -83,20 +83,22 @@ impl Tracker {
     /// Takes one judged handshake, in the order they are reported. `id` is its report's.
     pub fn observe(&mut self, handshake: &Handshake, verdict: &Verdict, id: &str) {
         let scope = Scope { server: handshake.server, name: handshake.server_name() };
-        if self.scopes.len() >= SCOPES && !self.scopes.contains_key(&scope) {
-            return;
-        }
-        let watched = self.scopes.entry(scope.clone()).or_default();
+        let full = self.scopes.len() >= SCOPES;
+        let watched = match self.scopes.entry(scope) {
+            Entry::Vacant(_) if full => return,
+            entry => entry.or_default(),
+        };
         watched.attempts += 1;
-        let before = watched.face.clone();
-        watched.face.update(handshake);
         let failed = verdict.outcome.failed() || verdict.cause.is_some();
+        let changes = if failed { watched.face.changes_to(&Face::of(handshake)) } else { Vec::new() };
+        watched.face.update(handshake);
         if verdict.outcome == Outcome::Completed && watched.happy.len() < CLIENTS_COUNTED {
             watched.happy.insert(handshake.client.address);
             watched.completed += 1;
         }
         let Some(finding) = verdict.cause.as_ref().filter(|finding| failed && counts(finding.cause, verdict.outcome)) else { return };
         let at = handshake.tcp.first.time;
+        let scope = Scope { server: handshake.server, name: handshake.server_name() };
         let key = (scope, finding.cause);
         if let Some(incident) = self.open.get(&key)
             && at.since(incident.last) > QUIET
@@ -118,7 +120,7 @@ impl Tracker {
             attempts_at_last: attempts,
             completed_before: completed,
             clients: BTreeSet::new(),
-            changes: before.changes_to(&Face::of(handshake)),
+            changes,
             confidence: finding.confidence,
             summary: finding.summary.clone(),
             remedy: finding.remedy.clone(),
@@ -234,14 +236,19 @@ fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize) -
 impl Face {
     fn of(handshake: &Handshake) -> Self {
         let certificate = handshake.leaf().map(|leaf| (leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));
-        Self { certificate, version: handshake.version().map(|version| version.to_string()), ttl: handshake.tcp.side(Side::Server).ttl }
+        Self { certificate, ttl: handshake.tcp.side(Side::Server).ttl }
     }
 
     fn update(&mut self, handshake: &Handshake) {
-        let now = Self::of(handshake);
-        self.certificate = now.certificate.or(self.certificate.take());
-        self.version = now.version.or(self.version.take());
-        self.ttl = now.ttl.or(self.ttl);
+        if let Some(leaf) = handshake.leaf()
+            && self
+                .certificate
+                .as_ref()
+                .is_none_or(|(serial, issuer, until)| (serial, issuer, *until) != (&leaf.serial, &leaf.issuer, leaf.not_after))
+        {
+            self.certificate = Some((leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));
+        }
+        self.ttl = handshake.tcp.side(Side::Server).ttl.or(self.ttl);
     }
 
     /// What is different now, in words.

@@ -38,6 +38,7 @@ pub(super) struct Collector<'a> {
     book: Book,
     chains: ChainCache,
     incidents: Tracker,
+    reports: report::Builder,
     /// Names of the capture's interfaces, by index.
     pub(super) sources: Vec<String>,
     pub(super) totals: Totals,
@@ -79,6 +80,7 @@ impl<'a> Collector<'a> {
             book: Book::default(),
             chains: ChainCache::default(),
             incidents: Tracker::default(),
+            reports: report::Builder::default(),
             sources: Vec::new(),
             totals: Totals::default(),
         }
@@ -98,8 +100,8 @@ impl<'a> Collector<'a> {
         let order = |handshake: &Handshake| (handshake.closed_at.frame, handshake.tcp.first.frame);
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
         for half_open in self.half_open.drain(..) {
-            self.book.learn_half_open(half_open.server, half_open.first.time);
-            *self.totals.other_flows.entry("half-open").or_default() += 1;
+            self.book.learn_half_open(half_open.server, half_open.first.time, half_open.count);
+            *self.totals.other_flows.entry("half-open").or_default() += u64::from(half_open.count);
         }
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
@@ -187,7 +189,8 @@ impl<'a> Collector<'a> {
         }
         self.totals.handshakes += 1;
         *self.totals.outcomes.entry(verdict.outcome).or_default() += 1;
-        let report = report::handshake(handshake, verdict, self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str));
+        let report =
+            self.reports.handshake(handshake, verdict, self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str));
         self.incidents.observe(handshake, verdict, &report.handshake.id);
         (self.emit)(Report::Handshake(Box::new(report)))
     }

@@ -16,7 +16,7 @@ use crate::frame::Block;
 use crate::report::{Report, SummaryReport};
 use crate::transport::TableCounters;
 
-use super::batch::Batch;
+use super::batch::{Batch, Spent};
 use super::collector::Collector;
 use super::router::{Counts, Router};
 use super::worker::{Drained, Worker};
@@ -142,19 +142,20 @@ fn run_together(
         let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS * workers);
         let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);
         let (recycle, recycled) = bounded::<Block>(BLOCKS * 2);
+        let (empties, emptied) = bounded::<Spent>(BLOCKS * workers);
         let mut lanes: Vec<Sender<Batch>> = Vec::new();
         for index in 0..workers {
             let (lane, batches) = bounded::<Batch>(BLOCKS / 2);
             lanes.push(lane);
-            let (to_collector, recycle) = (to_collector.clone(), recycle.clone());
+            let (to_collector, recycle) = (to_collector.clone(), Recycle { blocks: recycle.clone(), batches: empties.clone() });
             let policy = &options.policy;
             scope.spawn(move || work(Worker::new(index, workers, policy), index, &batches, &to_collector, &recycle));
         }
-        drop((to_collector, recycle));
+        drop((to_collector, recycle, empties));
         let (stop, cancelled) = (&options.stop, &cancelled);
         let source = &mut *source;
         scope.spawn(move || {
-            read(source, &lanes, &recycled, &reader_says, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed))
+            read(source, &lanes, (&recycled, &emptied), &reader_says, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed))
         });
 
         let mut upto = vec![0u64; workers];
@@ -196,10 +197,16 @@ fn run_together(
     }
 }
 
+/// Where memory goes that the reader can use again.
+struct Recycle {
+    blocks: Sender<Block>,
+    batches: Sender<Spent>,
+}
+
 fn read(
     source: &mut dyn FrameSource,
     lanes: &[Sender<Batch>],
-    recycled: &Receiver<Block>,
+    (blocks, spent): (&Receiver<Block>, &Receiver<Spent>),
     says: &Sender<FromReader>,
     stop: impl Fn() -> bool,
 ) {
@@ -207,7 +214,7 @@ fn read(
     let mut failed = None;
     let mut known = 0;
     while !stop() {
-        let mut block = recycled.try_recv().unwrap_or_default();
+        let mut block = blocks.try_recv().unwrap_or_default();
         match source.fill(&mut block) {
             Ok(true) => {}
             Ok(false) => break,
@@ -219,7 +226,7 @@ fn read(
         let sources = (source.inventory().interfaces.len() != known).then(|| Arc::new(source_names(source)));
         known = source.inventory().interfaces.len();
         let block = Arc::new(block);
-        let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block)).collect();
+        let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block, spent.try_recv().unwrap_or_default())).collect();
         router.route(&block, |routed| match routed.partition() {
             Some(partition) => {
                 if let Some(batch) = batches.get_mut(partition % lanes.len()) {
@@ -242,14 +249,14 @@ fn read(
     // An empty batch that carries the capture's last moment closes every table there.
     let block = Arc::new(Block::default());
     for lane in lanes {
-        let mut batch = Batch::new(&block);
+        let mut batch = Batch::new(&block, Spent::default());
         batch.end = Some(router.counts().last);
         let _ = lane.send(batch);
     }
     let _ = says.send(FromReader::Done { counts: router.counts().clone(), failed });
 }
 
-fn work(mut worker: Worker, index: usize, batches: &Receiver<Batch>, to_collector: &Sender<FromWorker>, recycle: &Sender<Block>) {
+fn work(mut worker: Worker, index: usize, batches: &Receiver<Batch>, to_collector: &Sender<FromWorker>, recycle: &Recycle) {
     for batch in batches {
         batch.each(|routed| worker.take(routed));
         let upto = match batch.end {
@@ -260,9 +267,11 @@ fn work(mut worker: Worker, index: usize, batches: &Receiver<Batch>, to_collecto
             None => batch.upto,
         };
         let sources = batch.sources.clone();
-        if let Some(mut block) = batch.into_block() {
-            block.clear();
-            let _ = recycle.try_send(block);
+        let (block, spent) = batch.spend();
+        let _ = recycle.batches.try_send(spent);
+        if let Some(mut block) = block {
+            block.forget_frames();
+            let _ = recycle.blocks.try_send(block);
         }
         let drained = worker.drain();
         if to_collector.send(FromWorker::Concluded { worker: index, drained, sources, upto }).is_err() {

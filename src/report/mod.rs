@@ -3,11 +3,19 @@
 //! A [`HandshakeReport`] is plain owned data; serialised, it is one JSON object of the schema. A field that was not observed is absent.
 
 mod build;
+mod rendered;
+mod shared;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use build::handshake;
+pub use rendered::Rendered;
+pub use shared::Builder;
 
 /// The schema's version: a change to one of its fixed names raises it.
 pub const SCHEMA: &str = "handshark/1";
@@ -184,28 +192,49 @@ pub struct TlsClient {
     /// The name it asked for (SNI), as sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
+    /// What it offered; its fields are fields of this object.
+    #[serde(flatten)]
+    pub offer: Arc<ClientOffer>,
+    /// The server asked it for a certificate.
+    pub certificate_requested: bool,
+    /// Its certificates as sent, leaf first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub certificates: Vec<Arc<CertificateReport>>,
+}
+
+impl Deref for TlsClient {
+    type Target = ClientOffer;
+
+    fn deref(&self) -> &ClientOffer {
+        &self.offer
+    }
+}
+
+/// What a client offered: all clients that offer the same share one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct ClientOffer {
     /// Versions offered, in its order.
-    pub supported_versions: Vec<String>,
+    pub supported_versions: Vec<Cow<'static, str>>,
     /// Suites offered, in its order.
-    pub supported_ciphers: Vec<String>,
+    pub supported_ciphers: Vec<Cow<'static, str>>,
     /// Groups offered, in its order.
-    pub supported_groups: Vec<String>,
+    pub supported_groups: Vec<Cow<'static, str>>,
     /// Groups for which it sent a key.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub key_shares: Vec<String>,
+    pub key_shares: Vec<Cow<'static, str>>,
     /// Signature algorithms offered, in its order.
-    pub signature_algorithms: Vec<String>,
+    pub signature_algorithms: Vec<Cow<'static, str>>,
     /// Application protocols offered, in its order.
-    pub alpn: Vec<String>,
+    pub alpn: Vec<Cow<'static, str>>,
     /// Names or numbers of the extensions in the order sent.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub extensions: Vec<String>,
+    pub extensions: Vec<Cow<'static, str>>,
     /// Pre-shared key modes.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub psk_modes: Vec<String>,
+    pub psk_modes: Vec<Cow<'static, str>>,
     /// Certificate compression algorithms.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub certificate_compression: Vec<String>,
+    pub certificate_compression: Vec<Cow<'static, str>>,
     /// `grease` or `offered`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ech: Option<String>,
@@ -213,28 +242,45 @@ pub struct TlsClient {
     pub ja3: String,
     /// JA4 fingerprint.
     pub ja4: String,
-    /// The server asked it for a certificate.
-    pub certificate_requested: bool,
-    /// Its certificates as sent, leaf first.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub certificates: Vec<CertificateReport>,
+    /// These fields as an output wrote them before.
+    #[serde(skip)]
+    pub rendered: Rendered,
 }
 
 /// What the server said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct TlsServer {
+    /// How it answered; its fields are fields of this object.
+    #[serde(flatten)]
+    pub answer: Arc<ServerAnswer>,
+    /// Its certificates as sent, leaf first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub certificates: Vec<Arc<CertificateReport>>,
+    /// The stapled OCSP status: `good`, `revoked`, `unknown`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub staple: Option<String>,
+}
+
+impl Deref for TlsServer {
+    type Target = ServerAnswer;
+
+    fn deref(&self) -> &ServerAnswer {
+        &self.answer
+    }
+}
+
+/// How a server answered: all that answer alike share one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct ServerAnswer {
     /// JA3S fingerprint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ja3s: Option<String>,
     /// Names or numbers of its `ServerHello`'s extensions in the order sent.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub extensions: Vec<String>,
-    /// Its certificates as sent, leaf first.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub certificates: Vec<CertificateReport>,
-    /// The stapled OCSP status: `good`, `revoked`, `unknown`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub staple: Option<String>,
+    pub extensions: Vec<Cow<'static, str>>,
+    /// These fields as an output wrote them before.
+    #[serde(skip)]
+    pub rendered: Rendered,
 }
 
 /// A certificate.
@@ -258,6 +304,9 @@ pub struct CertificateReport {
     pub signature: String,
     /// SHA-256 of the whole, hexadecimal.
     pub sha256: String,
+    /// This object as an output wrote it before.
+    #[serde(skip)]
+    pub rendered: Rendered,
 }
 
 /// An alert.

@@ -10,6 +10,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod attacks;
 mod capture;
 mod floors;
 mod packet_oracle;
