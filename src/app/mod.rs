@@ -1,6 +1,9 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
+mod analyse;
 mod read;
+mod report;
+mod show;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -24,7 +27,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match run(command) {
         Ok(code) => code.into(),
         Err(error) => {
-            let _ = writeln!(io::stderr(), "handshark: {error:#}");
+            // Every message carries its reason; the chain of sources would say it twice.
+            let _ = writeln!(io::stderr(), "handshark: {error}");
             cli::EXIT_FAILED.into()
         }
     }
@@ -34,6 +38,12 @@ fn run(command: Command) -> anyhow::Result<u8> {
     let out = io::stdout();
     let written = match command {
         Command::Read(options) => return read::read(&options),
+        Command::Show(options) => {
+            return done(show::show(&options));
+        }
+        Command::Report(options) => {
+            return done(report::report(&options));
+        }
         Command::Explain { cause, color } => {
             let layout = Layout::new(style::terminal_width(), color.palette(&out));
             match cause {
@@ -46,4 +56,16 @@ fn run(command: Command) -> anyhow::Result<u8> {
     };
     unless_broken_pipe(written)?;
     Ok(cli::EXIT_DONE)
+}
+
+/// A reader that went away is no error.
+fn done(result: anyhow::Result<()>) -> anyhow::Result<u8> {
+    let broken = |error: &anyhow::Error| {
+        let is_broken = |kind: io::ErrorKind| kind == io::ErrorKind::BrokenPipe;
+        error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| is_broken(error.kind())))
+    };
+    match result {
+        Err(error) if !broken(&error) => Err(error),
+        _ => Ok(cli::EXIT_DONE),
+    }
 }

@@ -31,9 +31,10 @@ const HOLD_ON_A_PIPE: Duration = Duration::from_secs(30);
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
-    let source = capture::open(&Inputs { paths: options.inputs.clone(), filter: options.filter.clone() })?;
-    let piped = options.inputs.iter().any(|path| path.as_path() == Path::new("-"));
     let stop = Arc::new(AtomicBool::new(false));
+    let source = capture::open_until(&Inputs { paths: options.inputs.clone(), filter: options.filter.clone() }, &stop)?;
+    let source = capture::with_key_logs(source, &options.keylogs)?;
+    let piped = options.inputs.iter().any(|path| path.as_path() == Path::new("-"));
     stop_on_signal(&stop)?;
     let icmp_filtered = options.filter.as_deref().is_some_and(capture::excludes_icmp);
     if icmp_filtered {
@@ -48,6 +49,7 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
         policy: Policy { stall_after: options.stall_after, icmp_filtered, ..Policy::default() },
         trust: trust(options)?,
         hold: if piped { HOLD_ON_A_PIPE } else { Duration::MAX },
+        timeline: false,
         stop,
     };
     let mut sink = sink(options, piped);
@@ -111,7 +113,7 @@ fn sink(options: &ReadOptions, piped: bool) -> Box<dyn Sink> {
 }
 
 /// The first signal asks for an end with the summary; the second ends at once.
-fn stop_on_signal(stop: &Arc<AtomicBool>) -> io::Result<()> {
+pub(super) fn stop_on_signal(stop: &Arc<AtomicBool>) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let stop = Arc::clone(stop);
     thread::spawn(move || {

@@ -26,7 +26,7 @@ use crate::output::style::Color;
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark explain [CAUSE]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark explain [CAUSE]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -38,6 +38,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     Read(Box<Read>),
+    Show(Box<super::present::Show>),
+    Report(Box<super::present::Report>),
     /// Explain a cause: what it means, how it is recognised, how to fix it
     ///
     /// Without a cause, all causes are listed by family. Needs no capture.
@@ -65,8 +67,8 @@ enum Action {
 
 /// Read captures and say why handshakes failed (the default: `handshark FILE` is `handshark read FILE`)
 ///
-/// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture in the
-/// order given.
+/// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture, in the
+/// order of their times.
 #[allow(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[derive(Debug, Args)]
 #[command(after_help = READ_EXAMPLES)]
@@ -81,6 +83,13 @@ struct Read {
     /// proves much about the path.
     #[arg(short = 'f', long, value_name = "BPF", help_heading = ANALYSIS)]
     filter: Option<String>,
+
+    /// Decrypt with the secrets in this key log (repeatable)
+    ///
+    /// In the format of `SSLKEYLOGFILE`, as browsers, curl, OpenSSL and others write it. It may still be growing. Secrets inside a pcapng
+    /// file are used without being asked for. No output ever shows a secret.
+    #[arg(short = 'k', long = "keylog", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
+    keylogs: Vec<PathBuf>,
 
     /// How long without progress is a stall: 500ms, 10s, 2m
     ///
@@ -145,7 +154,7 @@ struct Read {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum When {
+pub(super) enum When {
     Auto,
     Always,
     Never,
@@ -167,6 +176,8 @@ impl From<Arguments> for Command {
     fn from(arguments: Arguments) -> Self {
         match arguments.action {
             Action::Read(read) => Self::Read(Box::new((*read).into())),
+            Action::Show(show) => Self::Show(Box::new((*show).into())),
+            Action::Report(report) => Self::Report(Box::new((*report).into())),
             Action::Explain { cause, color } => Self::Explain { cause, color: color.into() },
             Action::Completions { shell } => Self::Completions(shell),
             Action::Man => Self::Man,
@@ -179,6 +190,7 @@ impl From<Read> for ReadOptions {
         Self {
             inputs: read.inputs,
             filter: read.filter,
+            keylogs: read.keylogs,
             stall_after: read.stall_after,
             threads: std::num::NonZeroUsize::new(usize::from(read.threads)),
             trust: Trust { system: !read.no_trust, files: read.ca_file, directories: read.ca_dir },
@@ -238,6 +250,8 @@ Examples:
   handshark -f 'host 192.0.2.1' /var/captures   one host in a directory of captures
   tcpdump -i eth0 -U -w - | handshark -         read what tcpdump writes
   ssh gw tcpdump -U -w - port 443 | handshark - the same from afar
+  handshark show night.pcapng                   the first failure, packet by packet
+  handshark report night.pcapng -o report.html  a page to hand over
   handshark explain certificate-expired         what a cause means and how to fix it
   handshark --fail-on failed test.pcap          for scripts: exit with 1 when one failed
 

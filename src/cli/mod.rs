@@ -11,9 +11,11 @@ use crate::diagnosis::cause::Cause;
 mod args;
 mod default;
 mod options;
+mod present;
+mod selection;
 mod values;
 
-pub use options::{FailOn, Format, ReadOptions, Trust, Verbosity};
+pub use options::{Analysis, FailOn, Format, ReadOptions, ReportFormat, ReportOptions, ShowOptions, Trust, Verbosity};
 
 /// Exit code: done.
 pub const EXIT_DONE: u8 = 0;
@@ -27,6 +29,10 @@ pub const EXIT_FAILED: u8 = 2;
 pub enum Command {
     /// Read captures.
     Read(Box<ReadOptions>),
+    /// Show one handshake.
+    Show(Box<ShowOptions>),
+    /// Write a report.
+    Report(Box<ReportOptions>),
     /// Explain a cause, or list all.
     Explain {
         /// Which.
@@ -71,6 +77,8 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
         let (name, examples) = match sub.get_name() {
             NAME => (NAME.to_owned(), args::EXAMPLES),
             "read" => (format!("{NAME}-read"), args::READ_EXAMPLES),
+            "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
+            "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),
         };
         // clap_mangen would fill the examples like prose.

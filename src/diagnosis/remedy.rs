@@ -62,10 +62,8 @@ pub fn curl(handshake: &Handshake, extra: &str) -> String {
     if handshake.protocol == Protocol::Quic {
         words.push("--http3-only".to_owned());
     }
-    if let Some(header) = handshake.preamble.as_ref().and_then(|facts| facts.layers().find(|layer| layer.dialect.is_proxy_header())) {
-        if header.dialect == Dialect::ProxyV1 {
-            words.push("--haproxy-protocol".to_owned());
-        }
+    if handshake.preamble.as_ref().is_some_and(|facts| facts.layers().any(|layer| layer.dialect.is_proxy_header())) {
+        words.push("--haproxy-protocol".to_owned());
     }
     let via = proxy(handshake).map(|facts| match facts.dialect {
         Dialect::Socks4 => "socks4a",
@@ -93,8 +91,8 @@ pub fn curl(handshake: &Handshake, extra: &str) -> String {
     if !extra.is_empty() {
         words.push(extra.to_owned());
     }
-    let authority = if scheme == "https" { authority.strip_suffix(":443").map_or(authority.clone(), str::to_owned) } else { authority };
-    words.push(quote(&format!("{scheme}://{authority}/")));
+    let shown = if scheme == "https" { authority.strip_suffix(":443").unwrap_or(&authority) } else { &authority };
+    words.push(quote(&format!("{scheme}://{shown}/")));
     words.join(" ")
 }
 

@@ -99,6 +99,7 @@ pub fn connected() -> Handshake {
         partial_client_hello: None,
         partial_server_message: None,
         hello_retry: None,
+        encrypted_extensions: None,
         server_hello: None,
         server_chain: None,
         client_chain: None,
@@ -125,6 +126,8 @@ pub fn connected() -> Handshake {
         anomalies: Vec::new(),
         history: String::new(),
         decrypted: false,
+        quic: None,
+        dtls: None,
         stage: Stage::Connect,
         outcome: Outcome::Stalled,
         stopped_by: StoppedBy::Client,
@@ -132,11 +135,11 @@ pub fn connected() -> Handshake {
     }
 }
 
-/// The same with the first `have` of `want` bytes of a ClientHello sent at 25 ms (frame 4) in one segment, not acknowledged yet.
+/// The same with a segment of `have` bytes at 25 ms (frame 4), the beginning of a ClientHello that promises `want`; not acknowledged yet.
 pub fn partial_hello(have: u32, want: usize) -> Handshake {
     let mut facts = connected();
     facts.stage = Stage::ClientHello;
-    facts.partial_client_hello = Some(PartialMessage { message: Some(1), have: have as usize, want, mark: at(4, 25) });
+    facts.partial_client_hello = Some(PartialMessage { message: Some(1), have: have.saturating_sub(9) as usize, want, mark: at(4, 25) });
     let client = &mut facts.tcp.sides.client;
     client.data_packets = 1;
     client.bytes_seen = u64::from(have);

@@ -8,8 +8,13 @@ use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::time::Mark;
-use crate::transport::{Outstanding, Reset, SideFacts};
+use crate::transport::{Close, Outstanding, Reset, SideFacts};
 
+use super::rule::Policy;
+
+pub mod datagrams;
+#[cfg(test)]
+mod tests;
 pub mod timing;
 
 pub use timing::{LossDelay, Wait};
@@ -85,6 +90,29 @@ impl<'a> View<'a> {
     /// It runs over TCP, was never completed, and that is not for want of capture.
     pub fn failed_over_tcp(&self) -> bool {
         self.is_tcp() && self.handshake.outcome.failed()
+    }
+
+    /// It runs over TCP and failed, and no alert or plaintext says how: for rules that judge by silence, FIN and RST.
+    pub fn failed_without_words(&self) -> bool {
+        self.failed_over_tcp() && !matches!(self.handshake.outcome, Outcome::Alerted | Outcome::Plaintext)
+    }
+
+    /// Failed without words, or the capture ended when nothing had come for so long that it was as good as stalled.
+    pub fn is_stuck(&self, policy: &Policy) -> bool {
+        self.failed_without_words() || self.nearly_stalled(policy)
+    }
+
+    /// The capture ended sooner than the stall limit, but after a silence that is long by any measure, and lacks nothing before it.
+    pub fn nearly_stalled(&self, policy: &Policy) -> bool {
+        let facts = self.handshake;
+        let whole = |side| self.side(side).packets > 0 && self.side(side).snaplen_cut == 0 && self.side(side).gap_bytes_acked == 0;
+        facts.outcome == Outcome::Incomplete
+            && facts.close == Close::EndOfCapture
+            && self.is_tcp()
+            && self.is_up()
+            && facts.tcp.saw_start()
+            && Side::BOTH.into_iter().all(whole)
+            && self.silence() >= (policy.stall_after * 2 / 5).max(self.rtt() * 10)
     }
 
     /// The TCP connection came up: the client's acknowledgment of the SYN-ACK was seen, or payload, which implies it.
@@ -194,9 +222,12 @@ impl<'a> View<'a> {
         fins.chain(resets).min_by_key(|ending| ending.mark.frame)
     }
 
-    /// The side that closed or reset first, unless a fatal alert of anybody came before: then the alert is the end.
+    /// The side that closed or reset first, unless a fatal alert of anybody (or plaintext) came before: then that is the end.
     pub fn ended_by(&self, side: Side) -> Option<Ending<'a>> {
         let ending = self.first_end().filter(|ending| ending.side == side)?;
+        if matches!(self.handshake.outcome, Outcome::Alerted | Outcome::Plaintext) {
+            return None;
+        }
         let alerted = self.handshake.deciding_alert().is_some_and(|alert| alert.mark.frame <= ending.mark.frame);
         (!alerted).then_some(ending)
     }
@@ -256,7 +287,7 @@ impl<'a> View<'a> {
         if facts.partial_server_message.is_some() {
             return next(Side::Server, "the rest of the server's flight");
         }
-        if server_hello.what.version() >= crate::tls::registry::ProtocolVersion::TLS13 {
+        if server_hello.what.version().is_tls13() {
             let flight_done = facts.hidden.server_flight_done || facts.finished.server.is_some();
             return match (flight_done, facts.finished.client.is_some()) {
                 (false, false) => next(Side::Server, "the rest of the server's flight"),

@@ -10,20 +10,24 @@ use std::time::Duration;
 use crate::flow::{Endpoint, FlowKey, PerSide, Side};
 use crate::limits;
 use crate::preamble::{self, Preamble, Step, Unwrap};
+use crate::secrets::KeyRing;
 use crate::time::Mark;
 use crate::tls::certificate::CertificateStore;
 use crate::tls::record::{Verdict, looks_like_tls};
 use crate::transport::{Close, Data, FlowSink, Gap, Interest, TcpEvent, TcpFacts};
 
+use super::decrypt::{self, Decryption};
 use super::facts::{Handshake, Protocol, Seen};
 use super::outcome;
-use super::records::{Stream, settled};
+use super::records::Stream;
 
 /// What the machines of a partition share.
 #[derive(Debug)]
 pub struct Shared {
     /// Every distinct certificate, parsed once.
     pub(super) certificates: CertificateStore,
+    /// Secrets, where any are given.
+    pub(super) keys: Option<Arc<KeyRing>>,
     stall_after: Duration,
     /// Handshakes that ended, in no particular order.
     pub concluded: Vec<Box<Handshake>>,
@@ -58,11 +62,17 @@ impl Shared {
     pub fn new(stall_after: Duration) -> Self {
         Self {
             certificates: CertificateStore::default(),
+            keys: None,
             stall_after,
             concluded: Vec::new(),
             half_open: Vec::new(),
             unanswered: BTreeMap::new(),
         }
+    }
+
+    /// Secrets to decrypt with, known or to come.
+    pub fn set_keys(&mut self, keys: Arc<KeyRing>) {
+        self.keys = Some(keys);
     }
 
     /// Whether an unanswered connection to this server is still reported on its own.
@@ -103,6 +113,8 @@ struct Following {
     preamble: Option<Box<Preamble>>,
     /// TLS inside TDS packets.
     wrapped: Option<PerSide<Unwrap>>,
+    /// Where secrets are given.
+    decryption: Option<Box<Decryption>>,
     /// Payload bytes looked at while nothing was recognised.
     fruitless: usize,
 }
@@ -125,16 +137,16 @@ impl FlowSink for Machine {
     }
 
     fn data(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
-        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp)));
+        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp, shared)));
         following.data(shared, tcp, data)
     }
 
     fn gap(&mut self, shared: &mut Shared, tcp: &TcpFacts, gap: Gap) -> Interest {
-        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp)));
-        let Following { handshake, streams, .. } = following.as_mut();
+        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp, shared)));
+        let Following { handshake, streams, decryption, .. } = following.as_mut();
         let stream = streams.of_mut(gap.side);
         if stream.started() {
-            stream.gap(handshake, shared, gap);
+            stream.gap(handshake, shared, decryption.as_deref_mut(), gap);
         } else {
             stream.missed_beginning(gap.offset.saturating_add(gap.len));
             if following.mode == Mode::Undecided {
@@ -166,7 +178,10 @@ impl FlowSink for Machine {
             conclude(Box::new(Handshake::new(tcp)), shared, close, now);
             return;
         };
-        let Following { mut handshake, streams, preamble, .. } = *following;
+        let Following { mut handshake, streams, preamble, decryption, .. } = *following;
+        if let Some(mut decryption) = decryption {
+            decryption.finish(&mut handshake, shared);
+        }
         if let Some(preamble) = preamble {
             handshake.preamble = preamble.into_facts();
         }
@@ -186,7 +201,8 @@ impl FlowSink for Machine {
     }
 }
 
-fn conclude(mut handshake: Box<Handshake>, shared: &mut Shared, close: Close, now: Mark) {
+/// The end of a handshake: what follows from its facts, and its place among those that are concluded.
+pub(super) fn conclude(mut handshake: Box<Handshake>, shared: &mut Shared, close: Close, now: Mark) {
     handshake.close = close;
     handshake.closed_at = now;
     let (low, high) = (handshake.tcp.key.low, handshake.tcp.key.high);
@@ -196,7 +212,7 @@ fn conclude(mut handshake: Box<Handshake>, shared: &mut Shared, close: Close, no
 }
 
 impl Following {
-    fn new(tcp: &TcpFacts) -> Self {
+    fn new(tcp: &TcpFacts, shared: &Shared) -> Self {
         let seed = TcpFacts::new(tcp.key, tcp.client_is_low, tcp.roles, tcp.path, tcp.first, tcp.interface);
         Self {
             handshake: Box::new(Handshake::new(seed)),
@@ -204,6 +220,7 @@ impl Following {
             mode: Mode::Undecided,
             preamble: None,
             wrapped: None,
+            decryption: decrypt::wanted(shared.keys.as_ref()),
             fruitless: 0,
         }
     }
@@ -227,12 +244,7 @@ impl Following {
     /// The first bytes of a connection.
     fn undecided(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
         let head = self.streams.of_mut(data.side).head(data);
-        let verdict = match looks_like_tls(head) {
-            // A hello in a record of impossible length is a broken client, not another protocol.
-            Verdict::No if begins_like_a_record(head) && head.get(5) == Some(&1) => Verdict::Yes,
-            verdict => verdict,
-        };
-        match verdict {
+        match verdict(head, false) {
             Verdict::NeedMore => Interest::More,
             Verdict::Yes => {
                 self.mode = Mode::Known;
@@ -304,8 +316,9 @@ impl Following {
         let other_began = self.streams.of(data.side.other()).started();
         let stream = self.streams.of_mut(data.side);
         if stream.ignored() {
-            // An upgrade in a dialect we do not know: plaintext first, TLS once the other side has begun it.
-            if !other_began || looks_like_tls(data.bytes) != Verdict::Yes {
+            // An upgrade in a dialect we do not know: plaintext first, then TLS, begun by the client.
+            let turn = other_began || data.side == Side::Client;
+            if !turn || looks_like_tls(data.bytes) != Verdict::Yes {
                 return Interest::More;
             }
             *stream = Stream::default();
@@ -314,12 +327,7 @@ impl Following {
         let stream = self.streams.of_mut(data.side);
         if !stream.started() && !midstream {
             let head = stream.head(data);
-            // A side whose partner speaks TLS may begin with whatever it likes: a record it need only be.
-            let verdict = match looks_like_tls(head) {
-                Verdict::No if other_began && begins_like_a_record(head) => Verdict::Yes,
-                verdict => verdict,
-            };
-            match verdict {
+            match verdict(head, other_began) {
                 Verdict::NeedMore => return Interest::More,
                 Verdict::Yes => {}
                 Verdict::No => {
@@ -344,27 +352,39 @@ impl Following {
 
     fn read(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
         let side = data.side;
-        let Self { handshake, streams, wrapped, .. } = self;
+        let Self { handshake, streams, wrapped, decryption, .. } = self;
         let stream = streams.of_mut(side);
-        let flipped = match wrapped {
-            None => stream.read(handshake, shared, data),
+        if decryption.is_some() {
+            stream.keep_encrypted();
+        }
+        let interest = match wrapped {
+            None => stream.read(handshake, shared, decryption.as_deref_mut(), data),
             Some(unwrap) => {
-                let mut flipped = false;
-                unwrap.of_mut(side).feed(data.bytes, |bytes| flipped |= stream.read(handshake, shared, Data { bytes, ..data }));
-                flipped
+                let mut interest = Interest::More;
+                unwrap.of_mut(side).feed(data.bytes, |bytes| {
+                    if interest == Interest::More {
+                        interest = stream.read(handshake, shared, decryption.as_deref_mut(), Data { bytes, ..data });
+                    }
+                });
+                interest
             }
         };
-        if flipped {
+        if interest == Interest::Swap {
+            // The facts have been turned round already.
             self.streams.swap();
-            return Interest::Swap;
         }
-        if settled(&self.handshake) { Interest::Settled } else { Interest::More }
+        interest
     }
 }
 
-/// A content type and a version that TLS knows, whatever follows.
-fn begins_like_a_record(head: &[u8]) -> bool {
-    matches!(head, [20..=24, 3, 0..=4, ..])
+/// Whether a side's first bytes are TLS. Where its partner speaks TLS it may begin with any record; and a ClientHello in a record of impossible
+/// length is a broken client, not another protocol.
+fn verdict(head: &[u8], partner_speaks_tls: bool) -> Verdict {
+    match (looks_like_tls(head), head) {
+        (Verdict::No, [20..=24, 3, 0..=4, ..]) if partner_speaks_tls => Verdict::Yes,
+        (Verdict::No, [22, 3, 0..=4, _, _, 1, ..]) => Verdict::Yes,
+        (verdict, _) => verdict,
+    }
 }
 
 /// A certificate as the partition's store holds it.

@@ -2,24 +2,30 @@
 
 use std::time::Duration;
 
-use crate::flow::Side;
+use crate::flow::{PerSide, Side, Transport};
 use crate::preamble::{Dialect, Upgrade};
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::AlertDescription;
 use crate::transport::{Close, Outstanding};
 
+use super::datagrams::ending as datagrams;
 use super::facts::{AlertSeen, Handshake, Outcome, Protocol, Stage, StoppedBy};
 use super::hidden;
 
 /// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Settles what follows from the facts: what the encrypted records show, stage, outcome, who, end.
 pub(super) fn conclude(handshake: &mut Handshake, stall_after: Duration) {
-    read_hidden(handshake);
+    let over_udp = handshake.tcp.key.transport == Transport::Udp;
+    if over_udp {
+        datagrams::infer_alerts(handshake);
+    } else {
+        read_hidden(handshake);
+    }
     mark_late_alerts(handshake);
     handshake.stage = stage(handshake);
-    let ending = ending(handshake, stall_after);
+    let ending = if over_udp { datagrams::ending(handshake, stall_after) } else { ending(handshake, stall_after) };
     if ending.outcome == Outcome::Completed {
         handshake.stage = Stage::Established;
     }
@@ -30,14 +36,14 @@ pub(super) fn conclude(handshake: &mut Handshake, stall_after: Duration) {
 
 /// How it ended.
 #[derive(Debug, Clone, Copy)]
-struct Ending {
+pub(super) struct Ending {
     outcome: Outcome,
     who: StoppedBy,
     mark: Option<Mark>,
 }
 
 impl Ending {
-    fn new(outcome: Outcome, who: impl Into<StoppedBy>, mark: impl Into<Option<Mark>>) -> Self {
+    pub(super) fn new(outcome: Outcome, who: impl Into<StoppedBy>, mark: impl Into<Option<Mark>>) -> Self {
         Self { outcome, who: who.into(), mark: mark.into() }
     }
 }
@@ -74,17 +80,15 @@ fn read_hidden(h: &mut Handshake) {
 /// Alerts that came after both sides had finished, or in answer to the other side's end, decide nothing.
 fn mark_late_alerts(h: &mut Handshake) {
     let both = h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server));
-    let ends: [Option<Mark>; 2] = Side::BOTH.map(|side| first_end(h, side).map(|end| end.mark));
-    let mut alerted: [Option<Mark>; 2] = [None, None];
+    let end = |side| first_end(h, side).map(|end| end.mark);
+    let ends = PerSide { client: end(Side::Client), server: end(Side::Server) };
+    let mut alerted: PerSide<Option<Mark>> = PerSide::default();
     for alert in &mut h.alerts {
-        let (own, other) = match alert.from {
-            Side::Client => (0, 1),
-            Side::Server => (1, 0),
-        };
         alert.after_handshake = both.is_some_and(|done| alert.mark > done);
-        alert.consequence = [ends[other], alerted[other]].iter().flatten().any(|before| *before < alert.mark);
+        alert.consequence =
+            [ends.of(alert.from.other()), alerted.of(alert.from.other())].into_iter().flatten().any(|before| *before < alert.mark);
         if alert.alert.is_none_or(|alert| alert.fatal || alert.description == AlertDescription(0)) {
-            alerted[own].get_or_insert(alert.mark);
+            alerted.of_mut(alert.from).get_or_insert(alert.mark);
         }
     }
 }
@@ -95,11 +99,23 @@ fn first_end(h: &Handshake, side: Side) -> Option<Terminator> {
     let reset = facts.resets.iter().find(|reset| reset.in_window && !reset.to_syn && reset.data_after == 0).map(|reset| reset.mark);
     let fin = facts.fin.map(|(mark, _)| mark);
     match (fin, reset) {
-        (Some(fin), Some(reset)) if reset < fin => Some(Terminator { side, mark: reset, reset: true }),
+        // The other side went on with the handshake after the FIN, until the RST.
+        (Some(fin), Some(reset)) if reset < fin || went_on_after(h, side.other(), fin) => {
+            Some(Terminator { side, mark: reset, reset: true })
+        }
         (Some(fin), _) => Some(Terminator { side, mark: fin, reset: false }),
         (None, Some(reset)) => Some(Terminator { side, mark: reset, reset: true }),
         (None, None) => None,
     }
+}
+
+/// A side sent more of its handshake (not an alert) after this moment.
+fn went_on_after(h: &Handshake, side: Side, moment: Mark) -> bool {
+    let hello = match side {
+        Side::Client => h.client_hellos.last().map(|seen| seen.mark),
+        Side::Server => h.server_hello.as_ref().map(|seen| seen.mark),
+    };
+    [hello, *h.finished.of(side), *h.change_cipher_spec.of(side)].into_iter().flatten().any(|mark| mark > moment)
 }
 
 fn stage(h: &Handshake) -> Stage {
@@ -134,7 +150,7 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
         return Ending::new(Outcome::Plaintext, side, mark);
     }
     if let Some(alert) = h.deciding_alert()
-        && (alert.alert.is_some() || one_direction(h).is_none())
+        && readable_or_whole(h, alert)
     {
         return Ending::new(Outcome::Alerted, alert.from, alert.mark);
     }
@@ -165,7 +181,7 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
 }
 
 /// Both sides finished; or they did in form, and the side that had the last word to verify refused.
-fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
+pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
     let (client, server) = (h.finished.client?, h.finished.server?);
     let done = client.max(server);
     if let Some(ending) = refused_renegotiation(h) {
@@ -177,7 +193,7 @@ fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
             Side::Client => server,
             Side::Server => client,
         };
-        alert.mark < others && !alert.consequence && alert.alert.is_none_or(|alert| alert.fatal)
+        alert.mark < others && !alert.consequence && alert.alert.is_none_or(|alert| alert.fatal) && readable_or_whole(h, alert)
     });
     if let Some(alert) = early {
         return Some(Ending::new(Outcome::Alerted, alert.from, alert.mark));
@@ -191,6 +207,10 @@ fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
         }
         let asked = h.hidden.certificate_requested || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
+        if asked && client_end.is_none() && first_end(h, Side::Server).is_none() {
+            // The server has yet to judge the client's certificate.
+            return None;
+        }
         if let Some(end) = first_end(h, Side::Server)
             && before_client(end.mark)
             && (asked || h.application_data.client.is_none())
@@ -258,12 +278,18 @@ fn never_up(h: &Handshake) -> Option<Ending> {
 }
 
 /// How long the capture went on watching this connection after a moment.
-fn watched_since(h: &Handshake, moment: Timestamp) -> Duration {
+pub(super) fn watched_since(h: &Handshake, moment: Timestamp) -> Duration {
     let until = match h.close {
         Close::EndOfCapture | Close::Idle | Close::Evicted | Close::Reused => h.closed_at.time.max(h.tcp.last.time),
         Close::Ended | Close::Settled => h.tcp.last.time,
     };
     until.since(moment)
+}
+
+/// An alert that cannot be read may as well be a close_notify after a Finished that the capture lacks.
+fn readable_or_whole(h: &Handshake, alert: &AlertSeen) -> bool {
+    let holes = || Side::BOTH.into_iter().any(|side| h.tcp.side(side).gap_bytes > 0 || h.tcp.side(side).stranded_bytes > 0);
+    alert.alert.is_some() || (one_direction(h).is_none() && !holes())
 }
 
 /// The side whose packets are absent from the capture though the other answers them.
@@ -274,6 +300,16 @@ fn one_direction(h: &Handshake) -> Option<Side> {
     })
 }
 
+/// TCP never leaves data unacknowledged without sending it again: where nothing of either is seen though the capture went on, it was not
+/// seen because the capture lacks it. The same goes for a hole that neither side minds in a connection whose beginning is missing.
+fn impossible_silence(h: &Handshake, side: Side) -> bool {
+    let (facts, other) = (h.tcp.side(side), h.tcp.side(side.other()));
+    let gone = |sent: &Outstanding| sent.copies == 1 && !sent.sacked && watched_since(h, sent.last.time) >= PATIENCE;
+    let never_again = facts.retransmits == 0 && facts.outstanding.iter().any(gone) && facts.fin.is_none() && facts.resets.is_empty();
+    let unminded_hole = !h.tcp.saw_start() && facts.stranded_bytes > 0 && facts.retransmits == 0 && other.duplicate_acks == 0;
+    never_again || unminded_hole
+}
+
 /// The capture cannot show how it ended: one direction only, a beginning that is missing, holes where the answer stood.
 fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
     let incomplete = || Some(Ending::new(Outcome::Incomplete, StoppedBy::Capture, end.map(|end| end.mark)));
@@ -282,6 +318,9 @@ fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
         return incomplete();
     }
     if !h.tcp.saw_start() && h.client_hellos.is_empty() {
+        return incomplete();
+    }
+    if Side::BOTH.into_iter().any(|side| impossible_silence(h, side)) {
         return incomplete();
     }
     let lost = client.gap_bytes_acked + server.gap_bytes_acked;
@@ -308,6 +347,20 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
         .find(|sent| in_vain(sent));
     if let Some(sent) = unanswered {
         return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));
+    }
+    // Within a message there is no time to think: its rest is due at once, and a hole in the stream is filled within a retransmission or two.
+    let torn = Side::BOTH.into_iter().find(|side| {
+        let partial = match side {
+            Side::Client => h.partial_client_hello,
+            Side::Server => h.partial_server_message,
+        };
+        partial.is_some() || h.tcp.side(*side).stranded_bytes > 0
+    });
+    if let Some(side) = torn
+        && end.is_none()
+        && watched_since(h, last_progress(h, None).time) >= PATIENCE
+    {
+        return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, h.tcp.side(side).last_data));
     }
     let owing = owing_side(h);
     let progress = last_progress(h, end);

@@ -26,6 +26,14 @@ const CLIENTS_COUNTED: usize = 4096;
 const HANDSHAKES_NAMED: usize = 10;
 /// Failures further apart than this are two incidents.
 const QUIET: Duration = Duration::from_secs(3600);
+/// Handshakes whose time is kept, over all servers.
+const STARTS: usize = 1 << 20;
+/// Changes of a server kept.
+const FACES: usize = 64;
+/// A change this long before an incident began may belong to it.
+const CHANGE_BEFORE: Duration = Duration::from_secs(15 * 60);
+/// A change this soon after it began may.
+const CHANGE_AFTER: Duration = Duration::from_secs(60);
 /// Failures that make an incident.
 const LEAST: u64 = 2;
 
@@ -43,13 +51,17 @@ struct Face {
     ttl: Option<u8>,
 }
 
+/// What one scope went through. Verdicts may come late and out of order; what is known at once is kept by time.
 #[derive(Debug, Default)]
 struct Watched {
-    attempts: u64,
-    completed: u64,
+    /// When handshakes began here, in no particular order, up to the share of [`STARTS`].
+    starts: Vec<Timestamp>,
+    /// The first that completed.
+    first_completed: Option<Timestamp>,
     /// Clients that completed here.
     happy: BTreeSet<IpAddr>,
-    face: Face,
+    /// What the server showed, each time it changed.
+    faces: Vec<(Timestamp, Face)>,
 }
 
 #[derive(Debug)]
@@ -59,12 +71,7 @@ struct Incident {
     first: Timestamp,
     last: Timestamp,
     failed: u64,
-    /// The scope's attempts when it began, and at the last failure.
-    attempts_before: u64,
-    attempts_at_last: u64,
-    completed_before: u64,
     clients: BTreeSet<IpAddr>,
-    changes: Vec<String>,
     confidence: Confidence,
     summary: String,
     remedy: Vec<String>,
@@ -75,30 +82,43 @@ struct Incident {
 #[derive(Debug, Default)]
 pub struct Tracker {
     scopes: BTreeMap<Scope, Watched>,
+    /// Starts kept over all scopes.
+    starts: usize,
     open: BTreeMap<(Scope, Cause), Incident>,
     closed: Vec<Incident>,
 }
 
 impl Tracker {
-    /// Takes one judged handshake, in the order they are reported. `id` is its report's.
-    pub fn observe(&mut self, handshake: &Handshake, verdict: &Verdict, id: &str) {
+    /// Takes a handshake as soon as it has closed, whatever became of it.
+    pub fn attempt(&mut self, handshake: &Handshake) {
         let scope = Scope { server: handshake.server, name: handshake.server_name() };
-        let full = self.scopes.len() >= SCOPES;
-        let watched = match self.scopes.entry(scope) {
-            Entry::Vacant(_) if full => return,
-            entry => entry.or_default(),
-        };
-        watched.attempts += 1;
-        let failed = verdict.outcome.failed() || verdict.cause.is_some();
-        let changes = if failed { watched.face.changes_to(&Face::of(handshake)) } else { Vec::new() };
-        watched.face.update(handshake);
-        if verdict.outcome == Outcome::Completed && watched.happy.len() < CLIENTS_COUNTED {
-            watched.happy.insert(handshake.client.address);
-            watched.completed += 1;
+        if self.scopes.len() >= SCOPES && !self.scopes.contains_key(&scope) {
+            return;
         }
-        let Some(finding) = verdict.cause.as_ref().filter(|finding| failed && counts(finding.cause, verdict.outcome)) else { return };
+        let watched = self.scopes.entry(scope).or_default();
         let at = handshake.tcp.first.time;
+        if self.starts < STARTS {
+            watched.starts.push(at);
+            self.starts += 1;
+        }
+        if handshake.outcome == Outcome::Completed {
+            watched.first_completed = Some(watched.first_completed.map_or(at, |first| first.min(at)));
+            if watched.happy.len() < CLIENTS_COUNTED {
+                watched.happy.insert(handshake.client.address);
+            }
+        }
+        let before = watched.faces.last().map(|(_, face)| face.clone()).unwrap_or_default();
+        let now = before.clone().updated(handshake);
+        if now != before && watched.faces.len() < FACES {
+            watched.faces.push((at, now));
+        }
+    }
+
+    /// Takes a verdict, in the order in which they are reported. `id` is the report's.
+    pub fn observe(&mut self, handshake: &Handshake, verdict: &Verdict, id: &str) {
+        let Some(finding) = verdict.cause.as_ref().filter(|finding| counts(finding.cause, verdict.outcome)) else { return };
         let scope = Scope { server: handshake.server, name: handshake.server_name() };
+        let at = handshake.tcp.first.time;
         let key = (scope, finding.cause);
         if let Some(incident) = self.open.get(&key)
             && at.since(incident.last) > QUIET
@@ -109,18 +129,13 @@ impl Tracker {
         if self.open.len() + self.closed.len() >= INCIDENTS && !self.open.contains_key(&key) {
             return;
         }
-        let (attempts, completed) = (watched.attempts, watched.completed);
         let incident = self.open.entry(key).or_insert_with_key(|(scope, cause)| Incident {
             scope: scope.clone(),
             cause: *cause,
             first: at,
             last: at,
             failed: 0,
-            attempts_before: attempts - 1,
-            attempts_at_last: attempts,
-            completed_before: completed,
             clients: BTreeSet::new(),
-            changes,
             confidence: finding.confidence,
             summary: finding.summary.clone(),
             remedy: finding.remedy.clone(),
@@ -129,7 +144,6 @@ impl Tracker {
         incident.failed += 1;
         incident.first = incident.first.min(at);
         incident.last = incident.last.max(at);
-        incident.attempts_at_last = attempts;
         if incident.clients.len() < CLIENTS_COUNTED {
             incident.clients.insert(handshake.client.address);
         }
@@ -156,11 +170,14 @@ impl Tracker {
     }
 
     fn report(&self, incident: &Incident) -> IncidentReport {
-        let watched = self.scopes.get(&incident.scope);
-        let attempts = incident.attempts_at_last.saturating_sub(incident.attempts_before).max(incident.failed);
-        let never = watched.is_some_and(|watched| incident.clients.iter().all(|client| !watched.happy.contains(client)));
-        let others = watched.map_or(0, |watched| watched.happy.iter().filter(|client| !incident.clients.contains(client)).count());
+        let nothing = Watched::default();
+        let watched = self.scopes.get(&incident.scope).unwrap_or(&nothing);
+        let within = watched.starts.iter().filter(|start| (incident.first..=incident.last).contains(start)).count() as u64;
+        let attempts = within.max(incident.failed);
+        let never = incident.clients.iter().all(|client| !watched.happy.contains(client));
+        let others = watched.happy.iter().filter(|client| !incident.clients.contains(client)).count();
         let by_client = never && others > 0 && incident.failed < attempts;
+        let worked_before = watched.first_completed.is_some_and(|first| first < incident.first);
         IncidentReport {
             schema: SCHEMA.to_owned(),
             kind: "incident".to_owned(),
@@ -175,13 +192,23 @@ impl Tracker {
             attempts,
             clients: incident.clients.iter().take(CLIENTS_NAMED).map(ToString::to_string).collect(),
             clients_total: incident.clients.len() as u64,
-            changes: incident.changes.clone(),
+            changes: if by_client { Vec::new() } else { changes(&watched.faces, incident.first) },
             confidence: incident.confidence.name().to_owned(),
-            summary: summary(incident, attempts, by_client, others),
+            summary: summary(incident, attempts, by_client, others, worked_before),
             remedy: incident.remedy.clone(),
             handshakes: incident.handshakes.clone(),
         }
     }
+}
+
+/// What the server showed anew around the time when it began, the nearest change first told; clients that do not mind may have met it before
+/// the first that did.
+fn changes(faces: &[(Timestamp, Face)], first: Timestamp) -> Vec<String> {
+    let distance = |at: Timestamp| at.since(first).max(first.since(at));
+    let near = |at: Timestamp| first.since(at) <= CHANGE_BEFORE && at.since(first) <= CHANGE_AFTER;
+    let pairs = faces.iter().zip(faces.iter().skip(1)).filter(|(_, (at, _))| near(*at));
+    let nearest = pairs.min_by_key(|(_, (at, _))| distance(*at));
+    nearest.map(|((_, before), (at, after))| before.changes_to(after, *at)).unwrap_or_default()
 }
 
 /// Whether a cause makes incidents: what failed for its users, not probes and not the capture's own shortcomings.
@@ -206,8 +233,6 @@ fn merge_hidden(incidents: Vec<Incident>) -> Vec<Incident> {
                 other.failed += incident.failed;
                 other.first = other.first.min(incident.first);
                 other.last = other.last.max(incident.last);
-                other.attempts_before = other.attempts_before.min(incident.attempts_before);
-                other.attempts_at_last = other.attempts_at_last.max(incident.attempts_at_last);
                 other.clients.extend(incident.clients);
             }
             None => known.push(incident),
@@ -216,7 +241,7 @@ fn merge_hidden(incidents: Vec<Incident>) -> Vec<Incident> {
     known
 }
 
-fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize) -> String {
+fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize, worked_before: bool) -> String {
     let name = incident
         .scope
         .name
@@ -229,35 +254,24 @@ fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize) -
     } else {
         clients
     };
-    let since = if incident.completed_before > 0 && !by_client { " It worked before." } else { "" };
+    let since = if worked_before && !by_client { " It worked before." } else { "" };
     format!("{} of {attempts} handshakes with {name} failed ({whom}).{since} {}", incident.failed, incident.summary)
 }
 
 impl Face {
-    fn of(handshake: &Handshake) -> Self {
+    /// This face with what a handshake shows of the server; what it does not show stays.
+    fn updated(self, handshake: &Handshake) -> Self {
         let certificate = handshake.leaf().map(|leaf| (leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));
-        Self { certificate, ttl: handshake.tcp.side(Side::Server).ttl }
-    }
-
-    fn update(&mut self, handshake: &Handshake) {
-        if let Some(leaf) = handshake.leaf()
-            && self
-                .certificate
-                .as_ref()
-                .is_none_or(|(serial, issuer, until)| (serial, issuer, *until) != (&leaf.serial, &leaf.issuer, leaf.not_after))
-        {
-            self.certificate = Some((leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));
-        }
-        self.ttl = handshake.tcp.side(Side::Server).ttl.or(self.ttl);
+        Self { certificate: certificate.or(self.certificate), ttl: handshake.tcp.side(Side::Server).ttl.or(self.ttl) }
     }
 
     /// What is different now, in words.
-    fn changes_to(&self, now: &Self) -> Vec<String> {
+    fn changes_to(&self, now: &Self, at: Timestamp) -> Vec<String> {
         let mut changes = Vec::new();
         if let (Some((old, old_issuer, _)), Some((new, new_issuer, until))) = (&self.certificate, &now.certificate)
             && old != new
         {
-            changes.push(format!("the certificate changed from serial {old} to {new} (valid until {until})"));
+            changes.push(format!("at {at} the certificate changed from serial {old} to {new} (valid until {until})"));
             if old_issuer != new_issuer {
                 changes.push(format!("its issuer changed from {old_issuer} to {new_issuer}"));
             }

@@ -29,7 +29,7 @@ impl<W: Write> LineSink<W> {
 impl<W: Write> Sink for LineSink<W> {
     fn report(&mut self, report: &Report) -> io::Result<()> {
         match report {
-            Report::Handshake(handshake) if view::kind(handshake) != Kind::Completed => {
+            Report::Handshake(handshake) if !matches!(view::kind(handshake), Kind::Completed | Kind::Probe) => {
                 line(&mut self.out, self.palette, handshake)?;
                 self.out.flush()
             }
@@ -50,6 +50,7 @@ pub fn line(out: &mut dyn Write, palette: Palette, report: &HandshakeReport) -> 
         Kind::Failed => palette.bad,
         Kind::Troubled | Kind::Undecided => palette.warn,
         Kind::Completed => palette.good,
+        Kind::Probe => palette.dim,
     };
     let confidence = report.diagnosis.confidence.as_deref().map(|word| format!(", {word}")).unwrap_or_default();
     let spans: &[Span<'_>] = &[

@@ -11,12 +11,13 @@ pub mod csv;
 pub mod escape;
 pub mod explain;
 pub mod figures;
+pub mod html;
 pub mod layout;
 pub mod line;
-
 pub mod markdown;
 pub mod ndjson;
 pub mod progress;
+pub mod show;
 pub mod style;
 pub mod suggest;
 pub mod text;

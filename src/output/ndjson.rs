@@ -63,8 +63,12 @@ fn push_string(out: &mut Vec<u8>, text: &str) {
         out.push(b'"');
         return;
     }
-    // Writing to memory does not fail.
-    let _ = text.serialize(&mut serde_json::Serializer::with_formatter(out, SafeFormatter));
+    push_value(out, text);
+}
+
+/// Appends anything. Writing to memory does not fail.
+fn push_value(out: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
+    let _ = value.serialize(&mut serde_json::Serializer::with_formatter(out, SafeFormatter));
 }
 
 /// Compact JSON without raw control, direction or invisible characters.

@@ -12,6 +12,7 @@ mod batch;
 mod collector;
 mod router;
 mod run;
+mod secrets;
 mod summary;
 mod worker;
 

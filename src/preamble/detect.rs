@@ -206,7 +206,7 @@ fn plain_or_unknown(bytes: &[u8]) -> Detected {
     }
 }
 
-/// Protocols that may yet come to TLS in a way not followed here (VeNCrypt, AMQP), or whose dialect is followed.
+/// Protocols that may yet come to TLS in a way not followed here (`VeNCrypt`, AMQP), or whose dialect is followed.
 fn leads_to_tls(protocol: &str) -> bool {
     matches!(
         protocol,

@@ -1,4 +1,4 @@
-//! LDAP StartTLS (RFC 4511 section 4.14): an ExtendedRequest of its own OID.
+//! LDAP `StartTLS` (RFC 4511 section 4.14): an `ExtendedRequest` of its own OID.
 
 use super::dialogue::{Dialogue, Extent, Next, Said};
 use super::text::printable;
@@ -8,7 +8,7 @@ use crate::flow::Side;
 /// An LDAP dialogue, message by message.
 #[derive(Debug, Default)]
 pub(super) struct Ldap {
-    /// The messageID of the StartTLS request, as sent.
+    /// The `messageID` of the `StartTLS` request, as sent.
     id: Vec<u8>,
 }
 
@@ -94,7 +94,7 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((*tag, contents, after))
 }
 
-/// The messageID, the operation's tag and its contents.
+/// The `messageID`, the operation's tag and its contents.
 pub(super) fn envelope(bytes: &[u8]) -> Option<(&[u8], u8, &[u8])> {
     let (0x30, message, _) = element(bytes)? else { return None };
     let (0x02, id, rest) = element(message)? else { return None };
@@ -102,7 +102,7 @@ pub(super) fn envelope(bytes: &[u8]) -> Option<(&[u8], u8, &[u8])> {
     Some((id, operation, body))
 }
 
-/// The resultCode and the diagnosticMessage of an LDAPResult.
+/// The `resultCode` and the `diagnosticMessage` of an `LDAPResult`.
 fn result(body: &[u8]) -> Option<(u32, &[u8])> {
     let (0x0a, code, rest) = element(body)? else { return None };
     let code = code.iter().take(4).fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
@@ -124,7 +124,7 @@ const fn operation_name(tag: u8) -> &'static str {
     }
 }
 
-/// RFC 4511 appendix A, the codes that servers give to StartTLS.
+/// RFC 4511 appendix A, the codes that servers give to `StartTLS`.
 const fn result_name(code: u32) -> &'static str {
     match code {
         0 => "success",

@@ -111,7 +111,7 @@ impl Preamble {
         (lane.over, lane.holding) = (0, false);
     }
 
-    /// A side's TLS began without this being told: its ClientHello was the connection's first byte, say.
+    /// A side's TLS began without this being told: its `ClientHello` was the connection's first byte, say.
     pub const fn begun(&mut self, side: Side) {
         self.lanes.of_mut(side).tls = true;
     }
@@ -427,7 +427,7 @@ enum Begins {
     Maybe,
 }
 
-/// Looks for a record of a ClientHello or, from the server, of a ServerHello or an alert.
+/// Looks for a record of a `ClientHello` or, from the server, of a `ServerHello` or an alert.
 fn begins(side: Side, bytes: &[u8]) -> Begins {
     let handshake = bytes.first() == Some(&0x16);
     let fits = bytes.iter().enumerate().all(|(at, byte)| match at {

@@ -60,9 +60,9 @@ pub enum Dialect {
     Ldap,
     /// XMPP, RFC 6120 section 5.
     Xmpp,
-    /// PostgreSQL `SSLRequest`.
+    /// `PostgreSQL` `SSLRequest`.
     Postgres,
-    /// MySQL and MariaDB `SSLRequest`.
+    /// `MySQL` and `MariaDB` `SSLRequest`.
     Mysql,
     /// RDP, MS-RDPBCGR section 2.2.1.
     Rdp,
@@ -70,7 +70,7 @@ pub enum Dialect {
     Tds,
     /// NNTP, RFC 4642.
     Nntp,
-    /// ManageSieve, RFC 5804 section 2.2.
+    /// `ManageSieve`, RFC 5804 section 2.2.
     Sieve,
     /// IRC `STARTTLS`.
     Irc,
@@ -191,7 +191,7 @@ impl Dialect {
 pub enum Upgrade {
     /// The dialogue goes on; nobody asked for TLS yet.
     NotAsked,
-    /// The client asked (STARTTLS, SSLRequest, CONNECT…), no answer yet.
+    /// The client asked (STARTTLS, `SSLRequest`, CONNECT…), no answer yet.
     Asked,
     /// Granted (or, for PROXY headers, sent): TLS is next.
     Granted,
@@ -219,7 +219,7 @@ pub struct PreambleFacts {
     pub lines: Vec<Line>,
     /// The server's or proxy's decisive answer, quoted: `454 TLS not available`, `HTTP/1.1 407 …`, `reply 5: connection refused`.
     pub answer: Option<String>,
-    /// Numeric code of that answer (HTTP status, SMTP code, SOCKS reply, LDAP resultCode…).
+    /// Numeric code of that answer (HTTP status, SMTP code, SOCKS reply, LDAP `resultCode`…).
     pub code: Option<u32>,
     /// What CONNECT, SOCKS or PROXY asked for: `host:port`, or the PROXY header's source and destination.
     pub target: Option<String>,

@@ -1,4 +1,4 @@
-//! MySQL and MariaDB `SSLRequest` (MySQL internals, "Connection Phase").
+//! `MySQL` and `MariaDB` `SSLRequest` (`MySQL` internals, "Connection Phase").
 
 use super::dialogue::{Dialogue, Extent, Next, Said};
 use super::text::printable;

@@ -1,11 +1,11 @@
-//! PostgreSQL `SSLRequest` and `GSSENCRequest` (PostgreSQL documentation, section "Message Flow": SSL session encryption).
+//! `PostgreSQL` `SSLRequest` and `GSSENCRequest` (`PostgreSQL` documentation, section "Message Flow": SSL session encryption).
 
 use super::dialogue::{Dialogue, Extent, Next, Said, be32};
 use super::text::printable;
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
-/// The packets before a PostgreSQL session.
+/// The packets before a `PostgreSQL` session.
 #[derive(Debug, Default)]
 pub(super) struct Postgres {
     /// What the next byte of the server answers.
@@ -99,7 +99,7 @@ impl Postgres {
     }
 }
 
-/// The severity, code and message of an ErrorResponse; servers before 7.4 sent plain text.
+/// The severity, code and message of an `ErrorResponse`; servers before 7.4 sent plain text.
 fn error(fields: &[u8]) -> String {
     let mut out = String::from("E");
     for field in fields.split(|byte| *byte == 0) {

@@ -1,4 +1,4 @@
-//! PROXY protocol version 1: one line of text (HAProxy's proxy-protocol.txt, section 2.1).
+//! PROXY protocol version 1: one line of text (`HAProxy`'s proxy-protocol.txt, section 2.1).
 
 use super::dialogue::{Dialogue, Next, Said};
 use super::text::{printable, words};

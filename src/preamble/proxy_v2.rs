@@ -1,4 +1,4 @@
-//! PROXY protocol version 2: a binary header with TLVs (HAProxy's proxy-protocol.txt, section 2.2).
+//! PROXY protocol version 2: a binary header with TLVs (`HAProxy`'s proxy-protocol.txt, section 2.2).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

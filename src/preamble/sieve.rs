@@ -1,11 +1,11 @@
-//! ManageSieve STARTTLS (RFC 5804 section 2.2).
+//! `ManageSieve` STARTTLS (RFC 5804 section 2.2).
 
 use super::dialogue::{Dialogue, Next, Said, Turns};
 use super::text::{contains, printable, starts_with};
 use super::{PreambleFacts, Upgrade};
 use crate::flow::Side;
 
-/// A ManageSieve dialogue. The server's greeting is its list of capabilities.
+/// A `ManageSieve` dialogue. The server's greeting is its list of capabilities.
 #[derive(Debug, Default)]
 pub(super) struct Sieve {
     turns: Turns,

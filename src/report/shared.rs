@@ -1,6 +1,6 @@
 //! The parts of reports that are the same for many handshakes, made once: what a kind of client offers, how a kind of server answers, certificates.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Borrow;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ fn offer(hello: &ClientHello, carrier: Carrier) -> ClientOffer {
         supported_groups: hello.supported_groups().filter(|g| !g.is_grease()).map(|g| named(g.name(), g)).collect(),
         key_shares: hello.key_shares().filter(|(g, _)| !g.is_grease()).map(|(g, _)| named(g.name(), g)).collect(),
         signature_algorithms: hello.signature_algorithms().map(|s| named(s.name(), s)).collect(),
-        alpn: hello.alpn().map(|protocol| Cow::Owned(build::text(protocol))).collect(),
+        alpn: hello.alpn().map(|protocol| build::text(protocol)).collect(),
         extensions: hello.extensions().filter(|(kind, _)| !kind.is_grease()).map(|(kind, _)| named(kind.name(), kind)).collect(),
         psk_modes: hello.psk_key_exchange_modes().iter().map(|mode| psk_mode(*mode)).collect(),
         certificate_compression: hello.compress_certificate().map(|algorithm| named(algorithm.name(), algorithm)).collect(),
@@ -150,8 +150,8 @@ fn offer(hello: &ClientHello, carrier: Carrier) -> ClientOffer {
 }
 
 /// A code point's name where it has one, else as it prints.
-fn named(name: Option<&'static str>, value: impl Display) -> Cow<'static, str> {
-    name.map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
+fn named(name: Option<&'static str>, value: impl Display) -> String {
+    name.map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Whether ECH is real cannot be seen from outside: GREASE is made to look the same (RFC 9849 section 6.2).
@@ -159,11 +159,11 @@ const fn ech_word(_: &Ech) -> &'static str {
     "offered-or-grease"
 }
 
-fn psk_mode(mode: u8) -> Cow<'static, str> {
+fn psk_mode(mode: u8) -> String {
     match mode {
-        0 => Cow::Borrowed("psk_ke"),
-        1 => Cow::Borrowed("psk_dhe_ke"),
-        other => Cow::Owned(format!("0x{other:02x}")),
+        0 => "psk_ke".to_owned(),
+        1 => "psk_dhe_ke".to_owned(),
+        other => format!("0x{other:02x}"),
     }
 }
 

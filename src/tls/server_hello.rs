@@ -23,7 +23,8 @@ impl ServerHello {
     pub fn parse(body: &[u8]) -> Option<Self> {
         let mut cursor = Cursor::new(body);
         cursor.take(FIXED_LEN)?;
-        let early_draft = body.first() == Some(&0x7f);
+        // The drafts up to 21 had neither session identifier nor compression method; 0x0304 never became a legacy_version.
+        let early_draft = matches!(body, [0x7f, ..] | [0x03, 0x04, ..]);
         if !early_draft {
             cursor.vec8()?;
         }

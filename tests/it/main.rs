@@ -5,6 +5,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
     missing_docs,
     unreachable_pub,
     reason = "tests fail by panicking"
@@ -13,7 +16,10 @@
 mod attacks;
 mod capture;
 mod floors;
+mod fuzz_seeds;
 mod packet_oracle;
+mod properties;
+mod rules;
 mod schema;
 mod support;
 mod threads;

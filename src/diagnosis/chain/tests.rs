@@ -267,3 +267,28 @@ fn the_cache_answers_as_the_judge_does() {
     assert!(!Arc::ptr_eq(&noon, &cache.judge(&chain, Some("other.example.test"), MIDSUMMER, Purpose::Server, &w.trust)));
     assert!(cache.len() >= 4);
 }
+
+proptest::proptest! {
+    #[test]
+    fn damaged_chains_never_panic(places in proptest::collection::vec((0_usize..3, proptest::prelude::any::<proptest::sample::Index>(), proptest::prelude::any::<u8>()), 0..4), at: i64) {
+        static WORLD: std::sync::LazyLock<World> = std::sync::LazyLock::new(world);
+        let mut chain = [&WORLD.leaf, &WORLD.middle, &WORLD.root].map(|made| made.certificate.der.to_vec());
+        for (which, place, value) in places {
+            *place.get_mut(&mut chain[which]) = value;
+        }
+        let chain = chain.map(|der| Arc::new(Certificate::parse(&der)));
+        for purpose in [Purpose::Server, Purpose::Client] {
+            let facts = judge(&chain, Some("www.example.test"), Timestamp::from_nanos(at), purpose, &WORLD.trust);
+            proptest::prop_assert!(facts.path.iter().chain(&facts.strangers).all(|index| *index < chain.len()));
+        }
+    }
+}
+
+#[test]
+fn a_chain_of_equal_names_costs_a_bounded_number_of_signatures() {
+    let w = world();
+    let chain: Vec<Made> = (0..crate::limits::CHAIN_LEN + 8).map(|_| signed(authority("Same", None), &w.root)).collect();
+    let chain: Vec<_> = chain.iter().map(|made| Arc::clone(&made.certificate)).collect();
+    let facts = judge(&chain, None, MIDSUMMER, Purpose::Server, &w.trust);
+    assert_eq!(facts.certificates.len(), crate::limits::CHAIN_LEN);
+}

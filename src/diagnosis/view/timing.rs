@@ -108,10 +108,10 @@ impl View<'_> {
     /// What loss cost up to the end of the handshake; `None` when it cost nothing to speak of.
     pub fn loss_delay(&self) -> Option<LossDelay> {
         let facts = self.handshake;
-        let repair = |event: &TcpEvent| {
-            matches!(event.kind, TcpEventKind::SynRepeat | TcpEventKind::Retransmission { .. } | TcpEventKind::OutOfOrder { .. })
+        let repairs = |kind: &TcpEventKind| {
+            matches!(kind, TcpEventKind::SynRepeat | TcpEventKind::Retransmission { .. } | TcpEventKind::OutOfOrder { .. })
         };
-        if !facts.tcp.events.iter().any(repair) {
+        if !facts.tcp.events.iter().any(|event| repairs(&event.kind)) {
             return None;
         }
         let end = facts.finished.client.max(facts.finished.server).unwrap_or_else(|| self.stop());

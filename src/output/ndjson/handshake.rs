@@ -2,14 +2,14 @@
 //!
 //! The result is what serde's derived serialisation gives; a test holds it to that.
 
-use super::push_string;
+use super::{push_string, push_value};
 use crate::report::{
     AlertReport, CertificateReport, ClientOffer, Diagnosis, HandshakeInfo, HandshakeReport, ServerAnswer, Timing, Tls, TlsClient, TlsServer,
 };
 
 /// Appends the report as one object.
 pub(super) fn push(out: &mut Vec<u8>, report: &HandshakeReport) {
-    let HandshakeReport { schema, kind, network, client, server, capture, handshake, tls, diagnosis } = report;
+    let HandshakeReport { schema, kind, network, client, server, capture, handshake, tls, quic, dtls, diagnosis, timeline } = report;
     text(out, "{\"schema\":", schema);
     text(out, ",\"kind\":", kind);
     text(out, ",\"network\":{\"transport\":", &network.transport);
@@ -30,8 +30,21 @@ pub(super) fn push(out: &mut Vec<u8>, report: &HandshakeReport) {
         raw(out, ",\"tls\":");
         self::tls(out, tls);
     }
+    // What few handshakes have is left to serde.
+    if let Some(quic) = quic {
+        raw(out, ",\"quic\":");
+        push_value(out, quic);
+    }
+    if let Some(dtls) = dtls {
+        raw(out, ",\"dtls\":");
+        push_value(out, dtls);
+    }
     raw(out, ",\"diagnosis\":");
     self::diagnosis(out, diagnosis);
+    if !timeline.is_empty() {
+        raw(out, ",\"timeline\":");
+        push_value(out, timeline);
+    }
     out.push(b'}');
 }
 
@@ -275,7 +288,7 @@ mod tests {
 
     use super::*;
     use crate::output::samples;
-    use crate::report::{FindingReport, Report};
+    use crate::report::{DtlsInfo, FindingReport, QuicInfo, Report, TimelineEntry};
 
     /// Every field set, and every string hostile.
     fn full() -> HandshakeReport {
@@ -283,6 +296,9 @@ mod tests {
         let words = || vec!["a\"\\\n".into(), "\u{202e}x\u{7f}".into(), "株\u{e0041}".into()];
         report.network.path = vec!["vlan 7".to_owned(), "vxlan 9".to_owned()];
         report.handshake.preamble = Some("smtp".to_owned());
+        report.quic = Some(QuicInfo { version: "1".to_owned(), server_versions: vec!["2".to_owned()], ..Default::default() });
+        report.dtls = Some(DtlsInfo { cookie_requests: 1, ..Default::default() });
+        report.timeline = vec![TimelineEntry { time: "t".to_owned(), text: "\u{202e}".to_owned(), ended: true, ..Default::default() }];
         report.handshake.timing.server_think_us = Some(0);
         report.handshake.timing.finished_us = Some(u64::MAX);
         let certificate =

@@ -312,6 +312,7 @@ const SECTIONS: &[(Kind, &str)] = &[
     (Kind::Failed, "FAILED HANDSHAKES"),
     (Kind::Troubled, "COMPLETED, BUT NOT WELL"),
     (Kind::Undecided, "UNDECIDED: the capture is missing the rest"),
+    (Kind::Probe, "NO HANDSHAKE WANTED: health checks and scans"),
 ];
 
 /// Indentation of what belongs to a group.

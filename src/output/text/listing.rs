@@ -17,10 +17,11 @@ pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepor
         Kind::Completed => (palette.good, "completed"),
         Kind::Failed => (palette.bad, view::cause(report)),
         Kind::Troubled | Kind::Undecided => (palette.warn, view::cause(report)),
+        Kind::Probe => (palette.dim, view::cause(report)),
     };
     let detail = match kind {
         Kind::Completed | Kind::Troubled => negotiated(report),
-        Kind::Failed | Kind::Undecided => report.handshake.outcome.clone(),
+        Kind::Failed | Kind::Undecided | Kind::Probe => report.handshake.outcome.clone(),
     };
     let spans = [
         (palette.dim, when(&report.handshake.start, false)),

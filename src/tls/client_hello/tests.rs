@@ -34,6 +34,9 @@ pub(crate) fn build(version: u16, suites: &[u16], list: &[(u16, &[u8])]) -> Vec<
     bytes
 }
 
+/// Types and bodies.
+type Extensions<'a> = [(u16, &'a [u8])];
+
 fn rules(bytes: &[u8]) -> Vec<(&'static str, &'static str)> {
     ClientHello::parse(bytes).unwrap().defects().into_iter().map(|defect| (defect.field, defect.rule)).collect()
 }
@@ -129,7 +132,7 @@ fn names_what_a_strict_server_rejects() {
     let share: &[u8] = &[&[0, 36, 0, 0x1d, 0, 32][..], &[1; 32]].concat();
     let versions: (u16, &[u8]) = (0x002b, &[2, 3, 4]);
     let schemes: (u16, &[u8]) = (0x000d, &[0, 2, 8, 4]);
-    let cases: &[(&[(u16, &[u8])], &str)] = &[
+    let cases: &[(&Extensions<'_>, &str)] = &[
         (&[versions, schemes, (0x0033, share)], "supported_groups"),
         (&[versions, schemes, groups], "key_share"),
         (&[versions, groups, (0x0033, share)], "signature_algorithms"),

@@ -26,7 +26,7 @@ pub(super) const RULE: Rule = Rule {
                 "Raise the limit of connections held, or filter the capture by server, when the summary says that connections were dropped from memory.",
             ),
         ],
-        references: &[],
+        references: &["dumpcap(1), options -a and -b"],
     },
     check,
 };
@@ -38,20 +38,29 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let view = View::new(facts);
     let evicted = facts.close == Close::Evicted;
+    let quiet = facts.closed_at.time.since(view.last_progress().time);
+    if !evicted && quiet >= case.policy.stall_after {
+        return None;
+    }
     let awaited = view.awaited().map_or("the rest", |awaited| awaited.what);
     let summary = if evicted {
         format!("The handshake with {} was dropped from memory to stay within bounds while {awaited} was awaited.", view.target())
     } else {
         format!(
             "The capture ends {} after the last progress of the handshake with {}, while {awaited} was awaited.",
-            span_text(facts.closed_at.time.since(view.last_progress().time)),
+            span_text(quiet),
             view.target()
         )
     };
-    let confidence = if facts.close == Close::EndOfCapture { Confidence::Certain } else { Confidence::Likely };
+    // After a long silence those who should have spoken are named first, and this remains as the reserve.
+    let (weight, confidence) = match (view.nearly_stalled(case.policy), facts.close) {
+        (true, _) => (Weight::Fallback, Confidence::Likely),
+        (false, Close::EndOfCapture) => (Weight::Overrides, Confidence::Strong),
+        (false, _) => (Weight::Overrides, Confidence::Likely),
+    };
     Some(
         Finding::new(Cause::CaptureEnded, confidence, summary)
-            .weight(Weight::Overrides)
+            .weight(weight)
             .stopped_by(StoppedBy::Capture)
             .shown_by(view.last_progress(), "last progress of the handshake")
             .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture" })

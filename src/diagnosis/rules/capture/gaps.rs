@@ -1,5 +1,7 @@
 //! `capture-gaps`: the capture lost packets that arrived.
 
+use std::time::Duration;
+
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::view::View;
@@ -39,7 +41,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         own.gap_bytes_acked.max(own.acked.saturating_sub(own.highest.saturating_add(u64::from(own.fin.is_some()))))
     };
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
-    let worst = Side::BOTH.into_iter().max_by_key(|side| lost(*side)).filter(|side| lost(*side) > 0)?;
+    let worst = Side::BOTH.into_iter().max_by_key(|side| lost(*side)).filter(|side| lost(*side) > 0);
+    let Some(worst) = worst else { return if incomplete { never_repeated(view) } else { None } };
     if view.side(worst).snaplen_cut > 0 || view.side(worst).packets == 0 {
         return None;
     }
@@ -59,3 +62,27 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )),
     )
 }
+
+/// Data that was neither acknowledged nor sent again, which no TCP does: packets are missing from the capture.
+fn never_repeated(view: View<'_>) -> Option<Finding> {
+    let gone = |side: Side| view.side(side).outstanding.iter().find(|sent| sent.copies == 1 && !sent.sacked);
+    let (side, sent) =
+        Side::BOTH.into_iter().filter(|side| view.side(*side).retransmits == 0).find_map(|side| Some((side, gone(side)?)))?;
+    if view.silence() < NEVER_REPEATED && view.side(side).stranded_bytes == 0 {
+        return None;
+    }
+    let text = format!(
+        "The capture is missing packets: {} bytes of the {side} are neither acknowledged nor sent again, which TCP never does.",
+        sent.len
+    );
+    Some(
+        Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
+            .weight(Weight::Overrides)
+            .stopped_by(StoppedBy::Capture)
+            .shown_by(sent.last, format!("{} bytes of the {side}, never acknowledged and never repeated", sent.len))
+            .advise("Was the capture cut out of a larger one by a display filter? Judge the whole one."),
+    )
+}
+
+/// Longer than any retransmission timer in its first round.
+const NEVER_REPEATED: Duration = Duration::from_secs(3);

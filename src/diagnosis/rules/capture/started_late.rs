@@ -35,12 +35,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(
             Cause::CaptureStartedLate,
-            Confidence::Strong,
+            Confidence::Certain,
             format!("The capture began after the connection to {}: its ClientHello is missing.", view.target()),
         )
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Capture)
-        .shown_by(case.handshake.tcp.first, "first packet of the connection in the capture, and it is no SYN")
+        .shown_by(case.handshake.tcp.first, "first packet of the connection in the capture, and it does not begin one")
         .or_else(&[Cause::CaptureGaps])
         .advise("Start the capture before the client connects and let the client connect anew."),
     )

@@ -3,7 +3,7 @@
 use super::standing::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Evidence, Finding, Page, Rule};
 use crate::tls::certificate::Certificate;
 
 pub(super) const RULE: Rule = Rule {
@@ -72,7 +72,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let mut finding = view.finding(Cause::CertificateNameMismatch, standing, &summary);
     if let Some(hello) = case.handshake.client_hellos.first() {
-        finding = finding.shown_by(hello.mark, format!("client asked for {}", view.target()));
+        finding.evidence.insert(0, Evidence { mark: Some(hello.mark), text: format!("client asked for {}", view.target()) });
     }
     if chosen {
         finding = finding

@@ -66,7 +66,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             )
         }
         Some((_, root)) => {
-            format!("The certificate of {} leads to the authority {root}, which is in no store of public roots", view.target())
+            format!("The certificate of {} leads to the authority {root}, which the trust store used here does not hold", view.target())
         }
         None => format!("The client does not know the authority behind the certificate of {}", view.target()),
     };

@@ -45,8 +45,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let standing = view.standing(Cause::CertificateWeakSignature)?;
     let chain = view.chain?;
     let weak = chain.certificate(*chain.weak_signatures.first()?)?;
-    let summary =
-        format!("In the chain of {}, {} is signed with {}, which clients refuse", view.target(), weak.display_name(), weak.signature);
+    let summary = if view.leaf().is_some_and(|leaf| leaf.sha256 == weak.sha256) {
+        format!("{} is signed with {}, which clients refuse", view.certificate(), weak.signature)
+    } else {
+        format!(
+            "In the chain of {}, the authority {} is signed with {}, which clients refuse",
+            view.target(),
+            weak.display_name(),
+            weak.signature
+        )
+    };
     let mut finding = view.finding(Cause::CertificateWeakSignature, standing, &summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding

@@ -1,5 +1,7 @@
 //! `tcp-fast-open-blocked`: a SYN with data did not get through.
 
+use std::time::Duration;
+
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::view::{View, span_text};
@@ -40,6 +42,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let syn = view.client().syn.filter(|syn| syn.data_len > 0 && syn.resent_without_data && syn.count >= 2)?;
     let answer = view.server().syn?;
     let delay = answer.first.time.since(syn.first.time);
+    if delay < LEAST_DELAY {
+        return None;
+    }
     let finding = Finding::new(
         Cause::TcpFastOpenBlocked,
         Confidence::Strong,
@@ -60,3 +65,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // A handshake that failed later failed for another reason.
     Some(if facts.outcome == Outcome::Completed { finding } else { finding.weight(crate::diagnosis::rule::Weight::Note) })
 }
+
+/// A SYN that is repeated sooner was not waited for: the server ignored its data, and nothing was lost.
+const LEAST_DELAY: Duration = Duration::from_millis(200);

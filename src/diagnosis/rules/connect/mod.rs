@@ -15,6 +15,8 @@ mod prohibited;
 mod refused;
 mod syn_flood;
 mod syn_unanswered;
+#[cfg(test)]
+mod tests;
 mod unreachable;
 
 /// The family's rules; earlier wins a tie.

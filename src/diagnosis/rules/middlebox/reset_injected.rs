@@ -113,7 +113,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             (true, false) => Weight::Explains,
             (false, _) => Weight::Note,
         })
-        .stopped_by(if completed_before { StoppedBy::Nobody } else { StoppedBy::Network })
+        .stopped_by(StoppedBy::Network)
         .shown_by(reset.mark, format!("RST in the {side}'s name: {why}"));
     if let Some(other) = view.side(side.other()).resets.iter().find(|other| view.ttl_distance(side.other(), other.ttl) > 0) {
         finding = finding.shown_by(other.mark, format!("RST in the {}'s name with hop counter {}", side.other(), other.ttl));

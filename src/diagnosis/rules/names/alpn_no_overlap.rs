@@ -10,7 +10,7 @@ use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::AlpnNoOverlap,
     title: "client and server have no application protocol (ALPN) in common",
     page: Page {

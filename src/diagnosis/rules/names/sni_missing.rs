@@ -8,7 +8,7 @@ use crate::flow::Side;
 use crate::tls::registry::AlertDescription as A;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::SniMissing,
     title: "the client sent no server name and the server wants one",
     page: Page {

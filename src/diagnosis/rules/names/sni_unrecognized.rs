@@ -9,7 +9,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription as A;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::SniUnrecognized,
     title: "the server does not know the name that the client asked for",
     page: Page {

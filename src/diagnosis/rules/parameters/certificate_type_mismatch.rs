@@ -8,7 +8,7 @@ use crate::tls::registry::AlertDescription as A;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateTypeMismatch,
     title: "the server's kind of key (RSA, ECDSA) fits none of the client's cipher suites",
     page: Page {
@@ -38,7 +38,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::CertificateTypeMismatch)?;
     let summary = format!("The certificate of {} fits none of the client's cipher suites: {}.", offer::server(case), suspect.why);
-    let mut finding = refusal.finding(Cause::CertificateTypeMismatch, suspect.confidence(), summary, suspect.why.clone());
+    let mut finding = refusal.finding(Cause::CertificateTypeMismatch, suspect.confidence(), summary, suspect.why);
     if !case.knowledge.key_kinds.is_empty() {
         finding = finding.noting(format!("keys of this server seen elsewhere: {}", offer::listed(&case.knowledge.key_kinds)));
     }

@@ -10,7 +10,7 @@ use crate::tls::registry::AlertDescription as A;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::DhTooSmall,
     title: "the server's Diffie-Hellman prime is too small for the client",
     page: Page {
@@ -59,9 +59,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Some(A::HANDSHAKE_FAILURE | A::INSUFFICIENT_SECURITY | A::ILLEGAL_PARAMETER) if bits <= WEAK_BITS => Confidence::Certain,
         Some(A::HANDSHAKE_FAILURE | A::INSUFFICIENT_SECURITY | A::ILLEGAL_PARAMETER) => Confidence::Strong,
         Some(A::INTERNAL_ERROR | A::DECRYPT_ERROR | A::DECODE_ERROR | A::UNEXPECTED_MESSAGE) if bits <= WEAK_BITS => Confidence::Strong,
-        Some(_) => return None,
         None if handshake.stopped_by == StoppedBy::Client && handshake.deciding_alert().is_none() => Confidence::Likely,
-        None => return None,
+        _ => return None,
     };
     let summary = format!("The server {} uses a Diffie-Hellman prime of {bits} bits, too small for the client.", offer::server(case));
     let mut finding = Finding::new(Cause::DhTooSmall, confidence, summary).shown_by(exchange.mark, shown);

@@ -9,7 +9,7 @@ use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::ExtendedMasterSecretRequired,
     title: "one side insists on extended master secret and the other does not know it",
     page: Page {

@@ -9,7 +9,7 @@ use crate::tls::registry::AlertDescription;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::HandshakeFailure,
     title: "alert handshake_failure, and nothing in the capture says more",
     page: Page {

@@ -9,7 +9,7 @@ use crate::tls::registry::AlertDescription;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::InsufficientSecurity,
     title: "a side found the other's offer too weak",
     page: Page {
@@ -42,7 +42,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = match (seen.from, offer::refusal(case)) {
         (Side::Server, Some(refusal)) => {
             let suspects = offer::suspects(refusal.hello, case.knowledge);
-            let confidence = if suspects.is_empty() { Confidence::Strong } else { Confidence::Likely };
+            // Below TLS 1.3 a hello without extended master secret has a reason of its own.
+            let bound = refusal.hello.extended_master_secret() || refusal.hello.highest_version().is_tls13();
+            let confidence = if suspects.is_empty() && bound { Confidence::Strong } else { Confidence::Likely };
             let summary = format!("The server {} finds the client's offer too weak, and does not say why.", offer::server(case));
             let offered = format!("client offers {} with {}", offer::versions(refusal.hello), suites(&refusal));
             let finding = refusal.finding(Cause::InsufficientSecurity, confidence, summary, offered);

@@ -12,6 +12,8 @@ mod no_common_group;
 mod no_common_signature_algorithm;
 pub(in crate::diagnosis::rules) mod offer;
 mod renegotiation_refused;
+#[cfg(test)]
+pub(in crate::diagnosis::rules) mod scene;
 
 /// The family's rules; earlier wins a tie.
 pub const RULES: &[&Rule] = &[
@@ -25,3 +27,6 @@ pub const RULES: &[&Rule] = &[
     &insufficient_security::RULE,
     &handshake_failure::RULE,
 ];
+
+#[cfg(test)]
+mod tests;

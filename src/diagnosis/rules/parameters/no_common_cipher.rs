@@ -8,7 +8,7 @@ use crate::tls::registry::AlertDescription as A;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonCipher,
     title: "client and server have no cipher suite in common",
     page: Page {
@@ -53,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // A hello of an outdated version fails for its version first.
     let confidence = if offer::is_outdated(refusal.hello, case.knowledge) { Confidence::Likely } else { suspect.confidence() };
     let summary = format!("The server {} accepts none of the client's cipher suites: {}.", offer::server(case), suspect.why);
-    let finding = refusal.finding(Cause::NoCommonCipher, confidence, summary, suspect.why.clone());
+    let finding = refusal.finding(Cause::NoCommonCipher, confidence, summary, suspect.why);
     Some(
         finding
             .or_else(&others)

@@ -8,7 +8,7 @@ use crate::tls::registry::AlertDescription as A;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonGroup,
     title: "client and server have no key exchange group in common",
     page: Page {
@@ -46,7 +46,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let summary = format!("The server {} accepts none of the client's key exchange groups: {}.", offer::server(case), suspect.why);
-    let finding = refusal.finding(Cause::NoCommonGroup, suspect.confidence(), summary, suspect.why.clone());
+    let finding = refusal.finding(Cause::NoCommonGroup, suspect.confidence(), summary, suspect.why);
     Some(
         finding
             .or_else(&others)

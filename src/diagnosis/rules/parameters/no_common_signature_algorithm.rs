@@ -9,7 +9,7 @@ use crate::tls::registry::AlertDescription as A;
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonSignatureAlgorithm,
     title: "client and server have no signature algorithm in common",
     page: Page {
@@ -54,7 +54,7 @@ fn refused_hello(case: &Case<'_>) -> Option<Finding> {
     }
     let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::NoCommonSignatureAlgorithm)?;
     let summary = format!("The server {} cannot sign in a way that the client accepts: {}.", offer::server(case), suspect.why);
-    let finding = refusal.finding(Cause::NoCommonSignatureAlgorithm, suspect.confidence(), summary, suspect.why.clone());
+    let finding = refusal.finding(Cause::NoCommonSignatureAlgorithm, suspect.confidence(), summary, suspect.why);
     Some(
         finding
             .or_else(&[Cause::CertificateTypeMismatch])

@@ -43,13 +43,11 @@ pub(in crate::diagnosis::rules) fn refusal<'a>(case: &Case<'a>) -> Option<Refusa
         return None;
     }
     let hello = handshake.last_hello()?;
+    let closed = matches!(handshake.outcome, Outcome::Closed | Outcome::Reset) && handshake.stopped_by == StoppedBy::Server;
     let (alert, refused) = match handshake.deciding_alert() {
         Some(seen) if seen.from == Side::Server => (Some(seen.alert?.description), Some(seen.mark)),
-        Some(_) => return None,
-        None if matches!(handshake.outcome, Outcome::Closed | Outcome::Reset) && handshake.stopped_by == StoppedBy::Server => {
-            (None, handshake.end)
-        }
-        None => return None,
+        None if closed => (None, handshake.end),
+        _ => return None,
     };
     Some(Refusal { hello: &hello.what, asked: hello.mark, alert, refused })
 }
@@ -132,12 +130,12 @@ impl Suspect {
 /// The suspects, likeliest first; none when the offer is broad everywhere.
 pub(in crate::diagnosis::rules) fn suspects(hello: &ClientHello, knowledge: &Knowledge) -> Vec<Suspect> {
     let offer = Offer::of(hello);
-    let mut found: Vec<Suspect> = [offer.ciphers(knowledge), offer.key_kind(knowledge), offer.groups(knowledge), offer.schemes()]
+    let mut found: Vec<Suspect> = [offer.key_kind(knowledge), offer.ciphers(knowledge), offer.groups(knowledge), offer.schemes()]
         .into_iter()
         .flatten()
         .filter(|suspect| suspect.narrowness >= 2)
         .collect();
-    // Stable: among equals suites come first, as they fail most often.
+    // Stable: among equals the kind of key comes first, then suites, as they fail most often.
     found.sort_by_key(|suspect| std::cmp::Reverse(suspect.narrowness));
     found
 }
@@ -244,7 +242,7 @@ impl Offer {
             (true, false, false) if known && !has("RSA") => {
                 suspect(5, "all suites of the client need an RSA certificate, and this server has none")
             }
-            (false, true, false) if !known => suspect(4, "all suites of the client need an ECDSA certificate, and most servers' are RSA"),
+            (false, true, false) if !known => suspect(3, "all suites of the client need an ECDSA certificate, and most servers' are RSA"),
             (true, false, false) if !known && self.usable().filter(|suite| Self::is_common(*suite)).count() >= 2 => {
                 suspect(3, "all suites of the client need an RSA certificate")
             }
@@ -346,7 +344,7 @@ mod tests {
 
     #[test]
     fn suites_for_ecdsa_alone_point_to_the_certificate() {
-        assert_eq!(prime(0x0303, &[0xc02b], GROUPS, SCHEMES, &[]), Some((Cause::CertificateTypeMismatch, 4)));
+        assert_eq!(prime(0x0303, &[0xc02b], GROUPS, SCHEMES, &[]), Some((Cause::CertificateTypeMismatch, 3)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::tls::registry::{AlertDescription as A, ContentType};
 use super::offer;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::RenegotiationRefused,
     title: "renegotiation was refused, or the server lacks secure renegotiation",
     page: Page {

@@ -6,10 +6,13 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 
 mod black_hole;
+mod black_hole_udp;
 mod fragments;
 mod icmp_ignored;
 mod loss;
 mod one_way;
+#[cfg(test)]
+mod tests;
 mod zero_window;
 
 /// The family's rules; earlier wins a tie.

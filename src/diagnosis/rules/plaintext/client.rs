@@ -3,7 +3,7 @@
 use super::{hello_begun, last_line, server_spoke_tls};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
@@ -24,12 +24,24 @@ pub(super) const RULE: Rule = Rule {
         fix: &[
             ("browser, curl, REST client", "Write https:// in the URL. A name without a scheme means http:// to many clients."),
             ("nginx as a proxy", "Write `proxy_pass https://<backend>;` where the backend speaks TLS.\n\n$ nginx -T | grep -n proxy_pass"),
-            ("nginx as the server", "It answers 400. `error_page 497 =301 https://$host:$server_port$request_uri;` sends such clients to the right scheme."),
+            (
+                "nginx as the server",
+                "It answers 400. `error_page 497 =301 https://$host:$server_port$request_uri;` sends such clients to the right scheme.",
+            ),
             ("Apache as a proxy", "`SSLProxyEngine on` and `ProxyPass / https://<backend>/`."),
             ("HAProxy", "Add `ssl verify required ca-file <ca>` to the server line; a health check needs `check-ssl`."),
-            ("Kubernetes", "Ingress: annotate the backend's protocol (`nginx.ingress.kubernetes.io/backend-protocol: HTTPS`). Probes: `scheme: HTTPS`. A service mesh: name the port https."),
-            ("AWS, Google and Azure load balancers", "Set the protocol of target group, backend service or backend settings, and of its health check, to HTTPS."),
-            ("Java", "The URL's scheme or the connector's `secure` and `scheme` attributes: http where https is meant. A JDBC or Kafka client needs its security.protocol or sslmode set."),
+            (
+                "Kubernetes",
+                "Ingress: annotate the backend's protocol (`nginx.ingress.kubernetes.io/backend-protocol: HTTPS`). Probes: `scheme: HTTPS`. A service mesh: name the port https.",
+            ),
+            (
+                "AWS, Google and Azure load balancers",
+                "Set the protocol of target group, backend service or backend settings, and of its health check, to HTTPS.",
+            ),
+            (
+                "Java",
+                "The URL's scheme or the connector's `secure` and `scheme` attributes: http where https is meant. A JDBC or Kafka client needs its security.protocol or sslmode set.",
+            ),
             ("Go", "`http: server gave HTTP response to HTTPS client` is the mirror of this; here the client's URL says http."),
             ("mail client", "Choose SSL/TLS, not STARTTLS, on ports 465, 993 and 995."),
             ("SSH", "Connect to the SSH port, or put sslh in front to share the port."),
@@ -48,11 +60,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (confidence, why) = expects_tls(case, protocol);
     let named = if protocol == "unknown" { format!("bytes that are not TLS (`{first}`)") } else { format!("{protocol} (`{first}`)") };
     let confidence = if protocol == "unknown" { confidence.lowered() } else { confidence };
+    let agreed = handshake.plaintext.server.as_ref().is_some_and(|answer| agrees(&answer.what, protocol));
     let mut finding = Finding::new(
         Cause::ClientSpeaksPlaintext,
         confidence,
         format!("{} sent {named} to {}, where TLS is due: {why}.", handshake.client.address, handshake.server),
     )
+    .weight(if agreed { Weight::Note } else { Weight::Explains })
     .stopped_by(StoppedBy::Client)
     .shown_by(mark, format!("the client's first bytes: `{first}`"));
     if let Some(alert) = handshake.alerts.iter().find(|alert| alert.from == Side::Server) {
@@ -64,7 +78,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     finding = finding.advise(match protocol {
         "HTTP" | "HTTP/2" => "Use https:// in the client: in its URL, or as the backend protocol of the proxy or load balancer.",
         "SSH" => "Connect to the SSH port.",
-        "SMTP" | "IMAP" | "POP3" | "LDAP" | "FTP" | "NNTP" | "XMPP" | "IRC" | "ManageSieve" => "Choose TLS from the first byte (SSL/TLS, not STARTTLS) for this port, or use the port for STARTTLS.",
+        "SMTP" | "IMAP" | "POP3" | "LDAP" | "FTP" | "NNTP" | "XMPP" | "IRC" | "ManageSieve" => {
+            "Choose TLS from the first byte (SSL/TLS, not STARTTLS) for this port, or use the port for STARTTLS."
+        }
         _ => "Let the client speak TLS, or point it at the port of its own protocol.",
     });
     Some(finding.advise(remedy::s_client(handshake, "")))
@@ -75,6 +91,10 @@ fn spoken(handshake: &Handshake) -> Option<(&'static str, String, Mark)> {
     let seen = handshake.plaintext.client.as_ref()?;
     // through a tunnel anything may be spoken
     if handshake.preamble.is_some() {
+        return None;
+    }
+    // a record that breaks the rules is still one of TLS
+    if seen.what.first.starts_with(RECORD) {
         return None;
     }
     Some((seen.what.protocol, seen.what.first.clone(), seen.first))
@@ -89,6 +109,9 @@ fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
     (undone && due).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
 }
 
+/// The beginning of a handshake record, as an excerpt shows it.
+const RECORD: &str = "\\x16\\x03";
+
 /// How sure it is that TLS was due, and by what.
 fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
     let handshake = case.handshake;
@@ -99,14 +122,21 @@ fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
     if answer.is_some_and(complains) {
         return (Confidence::Certain, "the server answered with an error in clear");
     }
+    if answer.is_some_and(|answer| agrees(answer, protocol)) {
+        return (Confidence::Likely, "but the server answered in kind");
+    }
     if case.knowledge.speaks_tls {
         return (Confidence::Certain, "the server speaks TLS with others");
     }
     match answer {
-        Some(answer) if answer.protocol == protocol => (Confidence::Likely, "the server answered in kind, on a port for TLS"),
         _ if is_implicit_tls(handshake.server.port) => (Confidence::Strong, "the port is one for TLS"),
         _ => (Confidence::Likely, "the server did not answer in kind"),
     }
+}
+
+/// The server speaks the client's protocol without complaint: a port that serves both, or serves clear text on purpose.
+fn agrees(answer: &Plaintext, protocol: &str) -> bool {
+    answer.protocol == protocol && protocol != "unknown" && answer.http_status.is_none_or(|status| status < 400) && !complains(answer)
 }
 
 /// The answer of a TLS server to plain HTTP.
@@ -136,7 +166,10 @@ mod tests {
         says(&mut handshake, Side::Client, GET, mark(4, 11));
         let verdict = verdict(&handshake);
         let finding = verdict.cause.unwrap();
-        assert_eq!((finding.cause, finding.confidence, verdict.stopped_by), (Cause::ClientSpeaksPlaintext, Confidence::Strong, StoppedBy::Client));
+        assert_eq!(
+            (finding.cause, finding.confidence, verdict.stopped_by),
+            (Cause::ClientSpeaksPlaintext, Confidence::Strong, StoppedBy::Client)
+        );
         assert!(finding.summary.contains("HTTP (`GET / HTTP/1.1`)"));
     }
 
@@ -149,6 +182,14 @@ mod tests {
         let verdict = verdict(&handshake);
         assert_eq!((verdict.cause(), verdict.stopped_by), (Some(Cause::ClientSpeaksPlaintext), StoppedBy::Client));
         assert_eq!(verdict.cause.unwrap().confidence, Confidence::Certain);
+    }
+
+    #[test]
+    fn a_port_that_serves_both_did_not_fail() {
+        let mut handshake = connection("192.0.2.1:443");
+        says(&mut handshake, Side::Client, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(4, 11));
+        says(&mut handshake, Side::Server, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(5, 21));
+        assert_eq!(verdict(&handshake).cause(), None);
     }
 
     #[test]

@@ -14,7 +14,10 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A client that pipelines by mistake, a scanner that tests servers for this fault.",
         check: "See whether the commands are the client's own: look at its side of the path, and whether it comes from a known scanner.",
         fix: &[
-            ("server", "Bring it up to date: servers must discard what they read in clear when TLS begins. Postfix since 2.7.3, Dovecot since 2.3.14.1 and Exim since 4.95 do."),
+            (
+                "server",
+                "Bring it up to date: servers must discard what they read in clear when TLS begins. Postfix since 2.7.3, Dovecot since 2.3.14.1 and Exim since 4.95 do.",
+            ),
             ("client", "Wait for the answer to the upgrade request before sending anything."),
             ("both", "Use TLS from the first byte (RFC 8314): nothing in clear can then be confused with what is protected."),
         ],
@@ -53,8 +56,12 @@ mod tests {
 
     #[test]
     fn worth_knowing_but_no_cause() {
-        let turns: [(Side, &[u8]); 4] =
-            [(Server, b"220 m ESMTP\r\n"), (Client, b"EHLO x\r\n"), (Server, b"250-m\r\n250 STARTTLS\r\n"), (Client, b"STARTTLS\r\nNOOP\r\n")];
+        let turns: [(Side, &[u8]); 4] = [
+            (Server, b"220 m ESMTP\r\n"),
+            (Client, b"EHLO x\r\n"),
+            (Server, b"250-m\r\n250 STARTTLS\r\n"),
+            (Client, b"STARTTLS\r\nNOOP\r\n"),
+        ];
         let unanswered = dialogue("192.0.2.1:25", &turns, Outcome::Completed, StoppedBy::Nobody);
         assert!(verdict(&unanswered).findings.is_empty());
         let mut answered = turns.to_vec();

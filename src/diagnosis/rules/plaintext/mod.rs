@@ -24,7 +24,7 @@ fn upgrade(handshake: &Handshake) -> Option<&PreambleFacts> {
     handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls() && handshake.outcome.failed())
 }
 
-/// The first ClientHello, whole or begun.
+/// The first `ClientHello`, whole or begun.
 fn hello_begun(handshake: &Handshake) -> bool {
     !handshake.client_hellos.is_empty() || handshake.partial_client_hello.is_some()
 }
@@ -80,12 +80,30 @@ const SERVERS: &[(&str, &str)] = &[
         "Set `tls_advertise_hosts = *`, `tls_certificate` and `tls_privatekey`; Exim's user must be able to read the key.\n\n$ exim -bP tls_advertise_hosts tls_certificate tls_privatekey",
     ),
     ("Dovecot", "Set `ssl = yes` (or `required`) with certificate and key for the protocol in question.\n\n$ doveconf -n | grep -i ssl"),
-    ("Exchange", "Assign the certificate to the SMTP, IMAP or POP service: Enable-ExchangeCertificate -Thumbprint <thumbprint> -Services SMTP,IMAP,POP"),
-    ("OpenLDAP", "Set olcTLSCertificateFile, olcTLSCertificateKeyFile and olcTLSCACertificateFile; the user openldap must be able to read the key.\n\n$ ldapsearch -x -ZZ -H ldap://<server> -b '' -s base supportedExtension"),
-    ("Active Directory", "A domain controller offers TLS once its machine store holds a certificate for server authentication that names it."),
-    ("PostgreSQL", "Set `ssl = on` with ssl_cert_file and ssl_key_file (mode 0600), and reload. Behind PgBouncer set `client_tls_sslmode`.\n\n$ psql -c 'show ssl'"),
-    ("MySQL and MariaDB", "Set ssl_ca, ssl_cert and ssl_key; a key that cannot be read switches TLS off with a line in the error log.\n\n$ mysql -e \"show variables like '%ssl%'\""),
+    (
+        "Exchange",
+        "Assign the certificate to the SMTP, IMAP or POP service: Enable-ExchangeCertificate -Thumbprint <thumbprint> -Services SMTP,IMAP,POP",
+    ),
+    (
+        "OpenLDAP",
+        "Set olcTLSCertificateFile, olcTLSCertificateKeyFile and olcTLSCACertificateFile; the user openldap must be able to read the key.\n\n$ ldapsearch -x -ZZ -H ldap://<server> -b '' -s base supportedExtension",
+    ),
+    (
+        "Active Directory",
+        "A domain controller offers TLS once its machine store holds a certificate for server authentication that names it.",
+    ),
+    (
+        "PostgreSQL",
+        "Set `ssl = on` with ssl_cert_file and ssl_key_file (mode 0600), and reload. Behind PgBouncer set `client_tls_sslmode`.\n\n$ psql -c 'show ssl'",
+    ),
+    (
+        "MySQL and MariaDB",
+        "Set ssl_ca, ssl_cert and ssl_key; a key that cannot be read switches TLS off with a line in the error log.\n\n$ mysql -e \"show variables like '%ssl%'\"",
+    ),
     ("vsftpd, ProFTPD, Pure-FTPd", "Set `ssl_enable=YES`; `TLSEngine on`; `TLS 1`, each with its certificate."),
     ("XMPP (Prosody, ejabberd)", "A virtual host without a certificate of its own offers no TLS.\n\n$ prosodyctl check certs"),
-    ("RDP on Windows", "Look at the security layer in the policy `Require use of specific security layer for remote (RDP) connections` and at Network Level Authentication."),
+    (
+        "RDP on Windows",
+        "Look at the security layer in the policy `Require use of specific security layer for remote (RDP) connections` and at Network Level Authentication.",
+    ),
 ];

@@ -21,16 +21,31 @@ pub(super) const RULE: Rule = Rule {
                         tells a server without the offer from a path that removes it silently, as clearing a flag in MySQL's greeting does.",
         check: "Ask from beside the server and from the client, and compare the two lists.\n\n$ openssl s_client -connect <server>:<port> -starttls <protocol>",
         fix: &[
-            ("server", "Enable TLS: a certificate and a key that the server can read. Many servers drop the offer silently when the key cannot be loaded: look into the log at start."),
-            ("Cisco ASA and Firepower", "The inspection of ESMTP overwrites the offer: allow TLS in it, or take the inspection out of the policy (`no inspect esmtp`; in the map: `allow-tls`)."),
-            ("other firewalls and antivirus on the path", "Switch off the mail protection's handling of this protocol, or use TLS from the first byte, which it cannot edit."),
-            ("client", "Use the port with TLS from the first byte: 465 submissions, 993 imaps, 995 pop3s, 636 ldaps (RFC 8314 prefers it), and let the client insist on TLS."),
+            (
+                "server",
+                "Enable TLS: a certificate and a key that the server can read. Many servers drop the offer silently when the key cannot be loaded: look into the log at start.",
+            ),
+            (
+                "Cisco ASA and Firepower",
+                "The inspection of ESMTP overwrites the offer: allow TLS in it, or take the inspection out of the policy (`no inspect esmtp`; in the map: `allow-tls`).",
+            ),
+            (
+                "other firewalls and antivirus on the path",
+                "Switch off the mail protection's handling of this protocol, or use TLS from the first byte, which it cannot edit.",
+            ),
+            (
+                "client",
+                "Use the port with TLS from the first byte: 465 submissions, 993 imaps, 995 pop3s, 636 ldaps (RFC 8314 prefers it), and let the client insist on TLS.",
+            ),
             ("mail between servers", "MTA-STS (RFC 8461) or DANE (RFC 7672) makes senders notice that the offer was removed."),
             (
                 "Postfix and Dovecot",
                 "`smtpd_tls_security_level = may` with smtpd_tls_chain_files; `ssl = yes` with certificate and key.\n\n$ postconf smtpd_tls_security_level smtpd_tls_chain_files\n\n$ doveconf -n | grep -i ssl",
             ),
-            ("MySQL and MariaDB", "A key that cannot be read switches TLS off with a line in the error log.\n\n$ mysql -e \"show variables like '%ssl%'\""),
+            (
+                "MySQL and MariaDB",
+                "A key that cannot be read switches TLS off with a line in the error log.\n\n$ mysql -e \"show variables like '%ssl%'\"",
+            ),
             ("vsftpd, ProFTPD, Pure-FTPd", "Set `ssl_enable=YES`; `TLSEngine on`; `TLS 1`, each with its certificate."),
             ("XMPP (Prosody, ejabberd)", "A virtual host without a certificate of its own offers no TLS.\n\n$ prosodyctl check certs"),
         ],
@@ -42,7 +57,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let facts = upgrade(handshake)?;
-    let lacking = facts.upgrade == Upgrade::NotOffered || facts.upgrade == Upgrade::Refused && (facts.offered == Some(false) || facts.stripped.is_some());
+    let lacking = facts.upgrade == Upgrade::NotOffered
+        || facts.upgrade == Upgrade::Refused && (facts.offered == Some(false) || facts.stripped.is_some());
     if !lacking {
         return None;
     }
@@ -51,7 +67,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (confidence, summary) = match &facts.stripped {
         Some(word) => (
             Confidence::Strong,
-            format!("A device on the path to {} removed the offer of {request} ({protocol}): `{word}` stands in its place.", handshake.server),
+            format!(
+                "A device on the path to {} removed the offer of {request} ({protocol}): `{word}` stands in its place.",
+                handshake.server
+            ),
         ),
         None => (Confidence::Certain, format!("{} does not offer {request} ({protocol}).", handshake.server)),
     };
@@ -100,7 +119,10 @@ mod tests {
         let turns = [(Server, GREETING), (Client, b"EHLO x\r\n"), (Server, b"250-mail\r\n250 SIZE 1000\r\n")];
         let verdict = verdict(&dialogue("192.0.2.1:25", &turns, Outcome::Plaintext, StoppedBy::Server));
         let finding = verdict.cause.unwrap();
-        assert_eq!((finding.cause, finding.confidence, verdict.stopped_by), (Cause::StarttlsNotOffered, Confidence::Certain, StoppedBy::Server));
+        assert_eq!(
+            (finding.cause, finding.confidence, verdict.stopped_by),
+            (Cause::StarttlsNotOffered, Confidence::Certain, StoppedBy::Server)
+        );
         assert!(finding.remedy.iter().any(|line| line.contains("-starttls smtp")));
     }
 
@@ -129,7 +151,8 @@ mod tests {
 
     #[test]
     fn who_goes_on_in_clear_did_not_fail() {
-        let turns: [(Side, &[u8]); 4] = [(Server, GREETING), (Client, b"EHLO x\r\n"), (Server, b"250 mail\r\n"), (Client, b"MAIL FROM:<a@b>\r\n")];
+        let turns: [(Side, &[u8]); 4] =
+            [(Server, GREETING), (Client, b"EHLO x\r\n"), (Server, b"250 mail\r\n"), (Client, b"MAIL FROM:<a@b>\r\n")];
         assert_eq!(verdict(&dialogue("192.0.2.1:25", &turns, Outcome::Closed, StoppedBy::Client)).cause(), None);
     }
 }

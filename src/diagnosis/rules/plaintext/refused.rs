@@ -52,13 +52,21 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 
 fn advice(dialect: Dialect, code: Option<u32>) -> &'static str {
     match (dialect, code) {
-        (Dialect::Postgres, _) => "Enable TLS on the PostgreSQL server: `ssl = on` with certificate and key, then reload; or set sslmode=prefer in the client if clear text is acceptable.",
-        (Dialect::Ldap, Some(2)) => "The LDAP server does not know StartTLS: give it a certificate and key (olcTLSCertificateFile, olcTLSCertificateKeyFile).",
+        (Dialect::Postgres, _) => {
+            "Enable TLS on the PostgreSQL server: `ssl = on` with certificate and key, then reload; or set sslmode=prefer in the client if clear text is acceptable."
+        }
+        (Dialect::Ldap, Some(2)) => {
+            "The LDAP server does not know StartTLS: give it a certificate and key (olcTLSCertificateFile, olcTLSCertificateKeyFile)."
+        }
         (Dialect::Ldap, Some(1)) => "The LDAP server refuses StartTLS in this state: TLS is already active, or operations are outstanding.",
         (Dialect::Ldap, _) => "Give the LDAP server a certificate and key that it can read, and look into its log.",
         (Dialect::Rdp, Some(0 | 2)) => "The RDP server allows only standard RDP security: allow TLS in its security layer policy.",
-        (Dialect::Rdp, Some(3)) => "The RDP server has no certificate: renew the one in the store `Remote Desktop`, or restart its service.",
-        (Dialect::Rdp, Some(5)) => "The RDP server demands Network Level Authentication (CredSSP): enable it in the client, or lift the demand on the server.",
+        (Dialect::Rdp, Some(3)) => {
+            "The RDP server has no certificate: renew the one in the store `Remote Desktop`, or restart its service."
+        }
+        (Dialect::Rdp, Some(5)) => {
+            "The RDP server demands Network Level Authentication (CredSSP): enable it in the client, or lift the demand on the server."
+        }
         (Dialect::Rdp, Some(1 | 6)) => "The RDP server demands TLS: enable it in the client.",
         (Dialect::Tds, _) => "Configure a certificate for the SQL Server instance, or do not demand encryption in the client.",
         (Dialect::Ftp, Some(530)) => "The FTP server wants a login before it talks about TLS: enable TLS on it (ssl_enable=YES in vsftpd).",
@@ -81,7 +89,10 @@ mod tests {
         let handshake = dialogue("192.0.2.1:389", &[(Client, request), (Server, answer)], Outcome::Plaintext, StoppedBy::Server);
         let verdict = verdict(&handshake);
         let finding = verdict.cause.unwrap();
-        assert_eq!((finding.cause, finding.confidence, verdict.stopped_by), (Cause::StarttlsRefused, Confidence::Certain, StoppedBy::Server));
+        assert_eq!(
+            (finding.cause, finding.confidence, verdict.stopped_by),
+            (Cause::StarttlsRefused, Confidence::Certain, StoppedBy::Server)
+        );
         assert!(finding.summary.contains("protocolError"));
         assert_eq!(finding.evidence.len(), 2);
     }

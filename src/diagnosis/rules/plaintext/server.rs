@@ -1,4 +1,4 @@
-//! `server-speaks-plaintext`: another protocol in answer to a ClientHello.
+//! `server-speaks-plaintext`: another protocol in answer to a `ClientHello`.
 
 use super::{hello_begun, implicit, server_spoke_tls};
 use crate::diagnosis::cause::Cause;
@@ -21,14 +21,32 @@ pub(super) const RULE: Rule = Rule {
                         with others.",
         check: "Ask the port in clear what it is.\n\n$ curl -v http://<server>:<port>/\n\n$ nc -v <server> <port>",
         fix: &[
-            ("wrong port", "Point the client at the TLS port: 443 rather than 80, 465 rather than 587, 993 rather than 143, 636 rather than 389."),
-            ("protocols with an upgrade", "Tell the client to use STARTTLS.\n\n$ openssl s_client -connect <server>:<port> -starttls <protocol>"),
-            ("nginx", "`listen 443;` without `ssl` serves clear text there: write `listen 443 ssl;` with certificate and key.\n\n$ nginx -T | grep -n 'listen\\|ssl_certificate'"),
+            (
+                "wrong port",
+                "Point the client at the TLS port: 443 rather than 80, 465 rather than 587, 993 rather than 143, 636 rather than 389.",
+            ),
+            (
+                "protocols with an upgrade",
+                "Tell the client to use STARTTLS.\n\n$ openssl s_client -connect <server>:<port> -starttls <protocol>",
+            ),
+            (
+                "nginx",
+                "`listen 443;` without `ssl` serves clear text there: write `listen 443 ssl;` with certificate and key.\n\n$ nginx -T | grep -n 'listen\\|ssl_certificate'",
+            ),
             ("Apache", "The virtual host for port 443 lacks `SSLEngine on`, or the default host answers in its place.\n\n$ apachectl -S"),
             ("HAProxy", "`bind :443` without `ssl crt <file>` passes TLS through to a backend that expects none."),
-            ("Kubernetes", "The service's targetPort leads to the clear port of the container, or TLS ends at the ingress already and the client inside the cluster must use http."),
-            ("cloud load balancers", "The listener on 443 is TCP or HTTP: make it TLS or HTTPS with a certificate. A target group with protocol HTTPS needs targets that speak TLS."),
-            ("Java", "The connector of Tomcat needs `SSLEnabled=\"true\"`; Spring Boot needs server.ssl.key-store. A client with https:// against a clear port shows `Unsupported or unrecognized SSL message`."),
+            (
+                "Kubernetes",
+                "The service's targetPort leads to the clear port of the container, or TLS ends at the ingress already and the client inside the cluster must use http.",
+            ),
+            (
+                "cloud load balancers",
+                "The listener on 443 is TCP or HTTP: make it TLS or HTTPS with a certificate. A target group with protocol HTTPS needs targets that speak TLS.",
+            ),
+            (
+                "Java",
+                "The connector of Tomcat needs `SSLEnabled=\"true\"`; Spring Boot needs server.ssl.key-store. A client with https:// against a clear port shows `Unsupported or unrecognized SSL message`.",
+            ),
             ("Go", "http.ListenAndServe serves clear text: use ListenAndServeTLS."),
             ("explicit proxy", "A proxy's port speaks HTTP: configure it as a proxy (http://<proxy>:<port>) and not as https://."),
         ],
@@ -44,7 +62,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let preamble = handshake.preamble.as_ref();
     // refused upgrades and misunderstood PROXY headers have rules of their own
-    if preamble.is_some_and(|facts| facts.denied() || facts.upgrade == Upgrade::Asked || facts.layers().any(|layer| layer.dialect.is_proxy_header())) {
+    if preamble.is_some_and(|facts| {
+        facts.denied() || facts.upgrade == Upgrade::Asked || facts.layers().any(|layer| layer.dialect.is_proxy_header())
+    }) {
         return None;
     }
     let (what, mark) = answered(handshake)?;
@@ -75,15 +95,21 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(advised(finding, handshake, &what))
 }
 
-/// The server's clear text: after the ClientHello, or its greeting before it, with no upgrade in between.
+/// The server's clear text: after the `ClientHello`, or its greeting before it, with no upgrade in between.
 fn answered(handshake: &Handshake) -> Option<(Plaintext, Mark)> {
     if let Some(seen) = &handshake.plaintext.server {
         return Some((seen.what.clone(), seen.first));
     }
     let facts = handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls() && facts.upgrade == Upgrade::NotAsked)?;
     let line = facts.lines.iter().find(|line| line.side == Side::Server)?;
-    let what =
-        Plaintext { protocol: facts.dialect.title(), first: line.text.clone(), http_status: None, location: None, title: None, software: None };
+    let what = Plaintext {
+        protocol: facts.dialect.title(),
+        first: line.text.clone(),
+        http_status: None,
+        location: None,
+        title: None,
+        software: None,
+    };
     Some((what, line.mark))
 }
 
@@ -99,7 +125,9 @@ fn advised(finding: Finding, handshake: &Handshake, what: &Plaintext) -> Finding
         };
     };
     let mut finding = match implicit(dialect) {
-        Some((port, name)) => finding.advise(format!("Use {} in the client, or the port with TLS from the first byte: {port} ({name}).", dialect.request())),
+        Some((port, name)) => {
+            finding.advise(format!("Use {} in the client, or the port with TLS from the first byte: {port} ({name}).", dialect.request()))
+        }
         None => finding.advise(format!("Let the client ask for TLS first ({}).", dialect.request())),
     };
     if let Some(mode) = dialect.s_client() {
@@ -137,7 +165,10 @@ mod tests {
         says(&mut handshake, Side::Server, b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", mark(5, 21));
         let verdict = verdict(&handshake);
         let finding = verdict.cause.unwrap();
-        assert_eq!((finding.cause, finding.confidence, verdict.stopped_by), (Cause::ServerSpeaksPlaintext, Confidence::Certain, StoppedBy::Server));
+        assert_eq!(
+            (finding.cause, finding.confidence, verdict.stopped_by),
+            (Cause::ServerSpeaksPlaintext, Confidence::Certain, StoppedBy::Server)
+        );
     }
 
     #[test]
@@ -152,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_greeting_before_the_client_hello_says_the_same() {
-        let turns: [(Side, &[u8]); 2] = [(Side::Server, b"* OK ready.\r\n"), (Side::Client, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")];
+        let turns: [(Side, &[u8]); 2] =
+            [(Side::Server, b"* OK ready.\r\n"), (Side::Client, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")];
         let handshake = dialogue("192.0.2.1:143", &turns, Outcome::Closed, StoppedBy::Server);
         let finding = verdict(&handshake).cause.unwrap();
         assert_eq!(finding.cause, Cause::ServerSpeaksPlaintext);

@@ -66,9 +66,8 @@ pub(crate) fn dialogue(server: &str, turns: &[(Side, &[u8])], outcome: Outcome, 
         facts.data_packets += 1;
         facts.bytes_seen += bytes.len() as u64;
         match preamble.feed(*side, bytes, at) {
-            Step::More => {}
             Step::Tls { .. } if *side == Side::Client => hello(&mut handshake, at),
-            Step::Tls { .. } => {}
+            Step::More | Step::Tls { .. } => {}
             Step::NotTls(what) => *handshake.plaintext.of_mut(*side) = Some(seen(what, at)),
         }
     }
@@ -77,7 +76,7 @@ pub(crate) fn dialogue(server: &str, turns: &[(Side, &[u8])], outcome: Outcome, 
     handshake
 }
 
-/// A ClientHello was sent.
+/// A `ClientHello` was sent.
 pub(crate) fn hello(handshake: &mut Handshake, at: Mark) {
     handshake.protocol = Protocol::Tls;
     handshake.partial_client_hello = Some(PartialMessage { message: Some(1), have: 300, want: 508, mark: at });

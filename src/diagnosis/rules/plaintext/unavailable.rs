@@ -17,11 +17,20 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A refusal by policy (`starttls-refused`), which carries a permanent code. A server under load says 421 to everything, not only to STARTTLS.",
         check: "Look into the server's log at the time of the answer, then whether certificate and key belong together.\n\n$ openssl x509 -in <certificate> -noout -pubkey | sha256sum\n\n$ openssl pkey -in <key> -pubout | sha256sum",
         fix: &[
-            ("any server", "Make the key readable for the service's user, put the full chain into the certificate file, make sure that the key belongs to it, and reload."),
-            ("Postfix", "`warning: cannot get RSA private key` or `TLS library problem` in the log names the file.\n\n$ postconf -n | grep -i tls\n\n$ journalctl -u postfix --since -1h | grep -i tls"),
+            (
+                "any server",
+                "Make the key readable for the service's user, put the full chain into the certificate file, make sure that the key belongs to it, and reload.",
+            ),
+            (
+                "Postfix",
+                "`warning: cannot get RSA private key` or `TLS library problem` in the log names the file.\n\n$ postconf -n | grep -i tls\n\n$ journalctl -u postfix --since -1h | grep -i tls",
+            ),
             ("Exim", "`TLS error on connection` in the main log names the file; the user Debian-exim needs to read the key."),
             ("Dovecot", "`Can't load SSL certificate` in the log.\n\n$ doveconf -n | grep -i ssl"),
-            ("certbot and other ACME clients", "Add a hook that reloads the mail server after a renewal, and gives its user the right to read the new key."),
+            (
+                "certbot and other ACME clients",
+                "Add a hook that reloads the mail server after a renewal, and gives its user the right to read the new key.",
+            ),
             ("PostgreSQL", "Too many clients: raise max_connections or put a pool in front; the answer came before TLS was reached."),
             ("OpenLDAP", "unavailable (52) with `TLS already started` or no TLS context: look at olcTLS settings and slapd's log."),
         ],
@@ -34,10 +43,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let facts = upgrade(handshake).filter(|facts| facts.upgrade == Upgrade::Unavailable)?;
     let answer = facts.answer.as_deref().unwrap_or("not now");
-    let summary = format!("{} could not start TLS when asked ({} {}): `{answer}`.", handshake.server, facts.dialect.title(), facts.dialect.request());
+    let summary =
+        format!("{} could not start TLS when asked ({} {}): `{answer}`.", handshake.server, facts.dialect.title(), facts.dialect.request());
     let finding = quoting(Finding::new(Cause::StarttlsUnavailable, Confidence::Certain, summary).stopped_by(StoppedBy::Server), facts);
     let finding = finding.advise(match (facts.dialect, facts.code) {
-        (Dialect::Postgres, _) => "Look into the server's log: it turned the client away before TLS (too many clients, starting up, shutting down).",
+        (Dialect::Postgres, _) => {
+            "Look into the server's log: it turned the client away before TLS (too many clients, starting up, shutting down)."
+        }
         (_, Some(421 | 400)) => "The server closes its service for now: look at its load and its limits for this client, then at its log.",
         _ => "Look into the server's log: certificate or key could not be loaded. Repair path, permissions or pair, then reload.",
     });

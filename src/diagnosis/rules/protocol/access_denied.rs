@@ -7,7 +7,7 @@ use crate::diagnosis::rules::parameters::offer;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::AccessDenied,
     title: "the peer was refused by policy",
     page: Page {

@@ -8,7 +8,7 @@ use crate::flow::Side;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::InternalError,
     title: "a side reports an error of its own",
     page: Page {
@@ -46,15 +46,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let seen = handshake.deciding_alert().filter(|_| handshake.outcome.failed())?;
     let alert = seen.alert?.description;
-    if alert != AlertDescription::INTERNAL_ERROR {
+    // Whatever code a client chooses before it has said anything, it speaks of the client.
+    let first = seen.from == Side::Client && handshake.client_hellos.is_empty() && handshake.server_hello.is_none() && is_own(alert);
+    if alert != AlertDescription::INTERNAL_ERROR && !first {
         return None;
     }
-    let first = seen.from == Side::Client && handshake.client_hellos.is_empty();
     let outdated = handshake.hello().is_some_and(|hello| offer::is_outdated(hello, case.knowledge));
     let (confidence, summary) = match seen.from {
         Side::Client if first => (
             Confidence::Certain,
-            "The client could not build a ClientHello from its own settings and sent internal_error as its first record.".to_owned(),
+            "The client could not build a ClientHello from its own settings and sent an alert as its first record.".to_owned(),
         ),
         Side::Server if outdated => (Confidence::Likely, format!("The server {} reports an error of its own.", offer::server(case))),
         Side::Server => (Confidence::Strong, format!("The server {} reports an error of its own (internal_error).", offer::server(case))),
@@ -76,4 +77,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return Some(finding.advise("Check the client's TLS configuration: versions, groups, signature algorithms and security level must leave something to offer."));
     }
     Some(finding.advise(remedy::s_client(handshake, "")))
+}
+
+/// Codes with which stacks give up before their `ClientHello`.
+const fn is_own(alert: AlertDescription) -> bool {
+    use AlertDescription as A;
+    matches!(alert, A::INTERNAL_ERROR | A::HANDSHAKE_FAILURE | A::PROTOCOL_VERSION | A::INSUFFICIENT_SECURITY)
 }

@@ -13,7 +13,7 @@ use crate::tls::server_hello::ServerHello;
 use super::violation;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerProtocolViolation,
     title: "the server broke the protocol",
     page: Page {

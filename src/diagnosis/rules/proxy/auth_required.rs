@@ -17,12 +17,24 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A refusal for another reason (`proxy-refused`). Where another connection with credentials follows at once and succeeds, nothing is wrong.",
         check: "Try with credentials, and look which schemes the proxy names.\n\n$ curl -v -x http://<proxy>:<port> --proxy-user <user> https://<host>/\n\n$ curl -v -x http://<proxy>:<port> --proxy-negotiate --proxy-user : https://<host>/",
         fix: &[
-            ("client", "Give it credentials: HTTPS_PROXY=http://<user>:<password>@<proxy>:<port>, with special characters percent-encoded."),
+            (
+                "client",
+                "Give it credentials: HTTPS_PROXY=http://<user>:<password>@<proxy>:<port>, with special characters percent-encoded.",
+            ),
             ("services without a user", "Have the proxy exempt their address, or run a local relay that adds credentials (cntlm, px)."),
-            ("Java", "Basic is switched off for tunnels since 8u111: set `-Djdk.http.auth.tunneling.disabledSchemes=\"\"` and an Authenticator."),
+            (
+                "Java",
+                "Basic is switched off for tunnels since 8u111: set `-Djdk.http.auth.tunneling.disabledSchemes=\"\"` and an Authenticator.",
+            ),
             ("Go", "net/http sends credentials from the proxy URL with CONNECT, Basic only: NTLM and Negotiate need a relay."),
-            ("Kubernetes, Docker", "The daemon pulls images, not the shell: set its proxy with credentials in its systemd unit or daemon.json."),
-            ("Negotiate and NTLM", "The client needs a valid ticket for HTTP/<proxy's full name>: address the proxy by that name, not by its address.\n\n$ klist"),
+            (
+                "Kubernetes, Docker",
+                "The daemon pulls images, not the shell: set its proxy with credentials in its systemd unit or daemon.json.",
+            ),
+            (
+                "Negotiate and NTLM",
+                "The client needs a valid ticket for HTTP/<proxy's full name>: address the proxy by that name, not by its address.\n\n$ klist",
+            ),
             ("SOCKS5", "Give user name and password (RFC 1929): socks5h://<user>:<password>@<proxy>:<port>."),
         ],
         references: &["RFC 9110 section 15.5.8", "RFC 9110 section 11.7.1", "RFC 1928 section 3", "RFC 1929"],
@@ -43,9 +55,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
     .stopped_by(StoppedBy::Network);
     let finding = quoting(finding, facts);
-    let finding = if followed { finding.noting("another attempt of the same client through this proxy succeeded: this one may be the first step of a login") } else { finding };
+    let finding = if followed {
+        finding.noting("another attempt of the same client through this proxy succeeded: this one may be the first step of a login")
+    } else {
+        finding
+    };
     Some(if facts.dialect == Dialect::HttpConnect {
-        finding.advise("Give the client credentials for the proxy, of a kind that Proxy-Authenticate names.").advise(remedy::curl(handshake, "--proxy-anyauth --proxy-user <user>"))
+        finding
+            .advise("Give the client credentials for the proxy, of a kind that Proxy-Authenticate names.")
+            .advise(remedy::curl(handshake, "--proxy-anyauth --proxy-user <user>"))
     } else {
         finding
             .or_else(&[Cause::SocksRefused])

@@ -18,12 +18,27 @@ pub(super) const RULE: Rule = Rule {
         check: "Send a header and see whether the handshake goes through.\n\n$ curl -vk --haproxy-protocol https://<server>/\n\nnginx writes `broken header: … while reading PROXY protocol` into its error log.",
         fix: &[
             ("client", "Go through the load balancer, not past it."),
-            ("load balancer", "Let it send the header: HAProxy `send-proxy-v2` on the server line; AWS NLB proxy_protocol_v2.enabled=true; and the same for health checks (`check-send-proxy`)."),
-            ("nginx", "Take `proxy_protocol` from the listen line, or give direct clients another port.\n\n$ nginx -T | grep -n 'listen.*proxy_protocol'"),
-            ("HAProxy", "Take `accept-proxy` from the bind line; `tcp-request connection expect-proxy layer4 if { src <balancer> }` expects it from the balancer only."),
+            (
+                "load balancer",
+                "Let it send the header: HAProxy `send-proxy-v2` on the server line; AWS NLB proxy_protocol_v2.enabled=true; and the same for health checks (`check-send-proxy`).",
+            ),
+            (
+                "nginx",
+                "Take `proxy_protocol` from the listen line, or give direct clients another port.\n\n$ nginx -T | grep -n 'listen.*proxy_protocol'",
+            ),
+            (
+                "HAProxy",
+                "Take `accept-proxy` from the bind line; `tcp-request connection expect-proxy layer4 if { src <balancer> }` expects it from the balancer only.",
+            ),
             ("Apache", "`RemoteIPProxyProtocolExceptions <network>` exempts direct clients."),
-            ("Kubernetes", "ingress-nginx with use-proxy-protocol and a Service whose load balancer sends none: make the annotation agree. Pods that use the external name inside the cluster skip the balancer (hairpin) and fail."),
-            ("Postfix, Dovecot", "Give direct clients a service without smtpd_upstream_proxy_protocol, or an inet_listener without haproxy."),
+            (
+                "Kubernetes",
+                "ingress-nginx with use-proxy-protocol and a Service whose load balancer sends none: make the annotation agree. Pods that use the external name inside the cluster skip the balancer (hairpin) and fail.",
+            ),
+            (
+                "Postfix, Dovecot",
+                "Give direct clients a service without smtpd_upstream_proxy_protocol, or an inet_listener without haproxy.",
+            ),
         ],
         references: &["The PROXY protocol, versions 1 and 2 (HAProxy: doc/proxy-protocol.txt), section 2"],
     },
@@ -33,7 +48,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let view = View::new(handshake);
-    if !view.failed_over_tcp() || !view.hello_begun() || handshake.preamble.is_some() || view.answer_begun() || view.server().bytes_seen > 0 {
+    if !view.failed_over_tcp() || !view.hello_begun() || handshake.preamble.is_some() || view.answer_begun() || view.server().bytes_seen > 0
+    {
         return None;
     }
     // a server that completes others without a header expects none
@@ -49,7 +65,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::ProxyProtocolMissing,
             Confidence::Hint,
-            format!("{} dropped a ClientHello without a word after {}, as a listener does that expects a PROXY header.", handshake.server, span_text(after)),
+            format!(
+                "{} dropped a ClientHello without a word after {}, as a listener does that expects a PROXY header.",
+                handshake.server,
+                span_text(after)
+            ),
         )
         .weight(Weight::Note)
         .stopped_by(StoppedBy::Server)

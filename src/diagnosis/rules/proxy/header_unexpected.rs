@@ -17,15 +17,33 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A server that expects the header and fails for another reason afterwards: then it reads the ClientHello and answers in TLS. An old server that knows version 1 only and gets version 2.",
         check: "Look at both configurations: whether the balancer sends the header to this port, and whether the listener expects it.\n\n$ nginx -T | grep -n proxy_protocol\n\n$ haproxy -c -V -f /etc/haproxy/haproxy.cfg",
         fix: &[
-            ("HAProxy sends it", "Take `send-proxy`, `send-proxy-v2` or `check-send-proxy` from the server line, or let the server expect it."),
-            ("nginx receives it", "`listen 443 ssl proxy_protocol;` together with `set_real_ip_from <balancer>;` and `real_ip_header proxy_protocol;`. The option holds for the whole address and port: direct clients then fail."),
+            (
+                "HAProxy sends it",
+                "Take `send-proxy`, `send-proxy-v2` or `check-send-proxy` from the server line, or let the server expect it.",
+            ),
+            (
+                "nginx receives it",
+                "`listen 443 ssl proxy_protocol;` together with `set_real_ip_from <balancer>;` and `real_ip_header proxy_protocol;`. The option holds for the whole address and port: direct clients then fail.",
+            ),
             ("Apache", "`RemoteIPProxyProtocol On` (mod_remoteip, 2.4.31 and later) in the virtual host."),
             ("HAProxy receives it", "`bind :443 accept-proxy`."),
-            ("Postfix and Dovecot", "`smtpd_upstream_proxy_protocol = haproxy` or `postscreen_upstream_proxy_protocol = haproxy`; `haproxy = yes` in the inet_listener with haproxy_trusted_networks."),
-            ("AWS", "Network Load Balancer: the target group's attribute proxy_protocol_v2.enabled. Classic: the policy ProxyProtocol.\n\n$ aws elbv2 modify-target-group-attributes --target-group-arn <arn> --attributes Key=proxy_protocol_v2.enabled,Value=false"),
-            ("Kubernetes", "ingress-nginx: `use-proxy-protocol` in its ConfigMap must agree with the annotation of the load balancer's Service. Health checks may come without the header."),
+            (
+                "Postfix and Dovecot",
+                "`smtpd_upstream_proxy_protocol = haproxy` or `postscreen_upstream_proxy_protocol = haproxy`; `haproxy = yes` in the inet_listener with haproxy_trusted_networks.",
+            ),
+            (
+                "AWS",
+                "Network Load Balancer: the target group's attribute proxy_protocol_v2.enabled. Classic: the policy ProxyProtocol.\n\n$ aws elbv2 modify-target-group-attributes --target-group-arn <arn> --attributes Key=proxy_protocol_v2.enabled,Value=false",
+            ),
+            (
+                "Kubernetes",
+                "ingress-nginx: `use-proxy-protocol` in its ConfigMap must agree with the annotation of the load balancer's Service. Health checks may come without the header.",
+            ),
             ("Traefik, Envoy", "`proxyProtocol.trustedIPs` on the entry point; the listener filter envoy.filters.listener.proxy_protocol."),
-            ("Java and Go", "Neither reads the header by itself: Jetty needs ProxyConnectionFactory, Netty HAProxyMessageDecoder, Go a wrapped listener (pires/go-proxyproto)."),
+            (
+                "Java and Go",
+                "Neither reads the header by itself: Jetty needs ProxyConnectionFactory, Netty HAProxyMessageDecoder, Go a wrapped listener (pires/go-proxyproto).",
+            ),
         ],
         references: &["The PROXY protocol, versions 1 and 2 (HAProxy: doc/proxy-protocol.txt), section 2"],
     },
@@ -37,7 +55,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(handshake);
     let header = handshake.preamble.as_ref()?.layers().find(|layer| layer.dialect.is_proxy_header())?;
     let innermost = handshake.preamble.as_ref().is_some_and(|facts| facts.dialect.is_proxy_header());
-    if !handshake.outcome.failed() || !innermost || handshake.server_hello.is_some() || handshake.hello_retry.is_some() || handshake.partial_server_message.is_some() {
+    if !handshake.outcome.failed()
+        || !innermost
+        || handshake.server_hello.is_some()
+        || handshake.hello_retry.is_some()
+        || handshake.partial_server_message.is_some()
+    {
         return None;
     }
     let sent = header.asked?;
@@ -47,7 +70,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let reaction = if let Some(answer) = &handshake.plaintext.server {
         finding.confidence = Confidence::Certain;
         // the answer's words may look like those of a filter on the path, which would not answer a header
-        finding = finding.weight(Weight::Overrides).shown_by(answer.first, format!("the server answered in clear: `{}`", answer.what.first));
+        finding =
+            finding.weight(Weight::Overrides).shown_by(answer.first, format!("the server answered in clear: `{}`", answer.what.first));
         format!("answered `{}` in clear", answer.what.first)
     } else if let Some(alert) = handshake.alerts.iter().find(|alert| alert.from == Side::Server && !alert.consequence) {
         if !alert.alert.is_some_and(|alert| MISREAD.contains(&alert.description.0)) {
@@ -64,11 +88,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         format!("{} without a byte", if ending.reset.is_some() { "reset" } else { "closed" })
     };
-    finding.summary = format!(
-        "A {} header precedes the ClientHello, and {} did not expect it: it {reaction}.",
-        header.dialect.title(),
-        handshake.server
-    );
+    finding.summary =
+        format!("A {} header precedes the ClientHello, and {} did not expect it: it {reaction}.", header.dialect.title(), handshake.server);
     Some(
         finding
             .or_else(&[Cause::ServerClosed])
@@ -77,8 +98,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// Alerts of a server that reads something else where a ClientHello should be: unexpected_message, record_overflow, decode_error,
-/// protocol_version, illegal_parameter.
+/// Alerts of a server that reads something else where a `ClientHello` should be: `unexpected_message`, `record_overflow`, `decode_error`,
+/// `protocol_version`, `illegal_parameter`.
 const MISREAD: [u8; 5] = [10, 22, 50, 70, 47];
 
 #[cfg(test)]

@@ -19,9 +19,15 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "Packets that do not arrive: then the request itself is not acknowledged. A proxy that would have answered later than the client waited: compare with the proxy's connect timeout.",
         check: "Ask the proxy for something near, then for the server.\n\n$ curl -v -x http://<proxy>:<port> http://<near-host>/\n\n$ curl -v -x http://<proxy>:<port> https://<host>/",
         fix: &[
-            ("server behind the proxy is silent", "Repair the way from the proxy to it; lower the proxy's connect timeout, so that clients get a 504 instead of silence (Squid: `connect_timeout`)."),
+            (
+                "server behind the proxy is silent",
+                "Repair the way from the proxy to it; lower the proxy's connect timeout, so that clients get a 504 instead of silence (Squid: `connect_timeout`).",
+            ),
             ("overloaded proxy", "Look at its file descriptors, workers and queue.\n\n$ ss -ltn 'sport = :<port>'"),
-            ("wrong kind of proxy", "A port that wants TLS from the client (https:// proxy) or SOCKS does not answer a plain CONNECT: check the scheme of the proxy's URL."),
+            (
+                "wrong kind of proxy",
+                "A port that wants TLS from the client (https:// proxy) or SOCKS does not answer a plain CONNECT: check the scheme of the proxy's URL.",
+            ),
             ("HAProxy in front of the proxy", "A listener with accept-proxy waits for a PROXY header."),
             ("Squid with authentication helpers", "Helpers that hang hold every request.\n\n$ squidclient mgr:negotiateauthenticator"),
         ],
@@ -43,7 +49,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::ProxyNoAnswer,
         Confidence::Strong,
-        format!("The proxy {} did not answer {} {} within {}.", handshake.server, facts.dialect.request(), target(facts), span_text(waited)),
+        format!(
+            "The proxy {} did not answer {} {} within {}.",
+            handshake.server,
+            facts.dialect.request(),
+            target(facts),
+            span_text(waited)
+        ),
     )
     .stopped_by(StoppedBy::Network)
     .shown_by(asked, format!("{} {}", facts.dialect.request(), target(facts)));

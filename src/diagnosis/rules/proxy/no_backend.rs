@@ -19,16 +19,31 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A server that drops this client by its address (compare with another client), that crashed (`server-closed`), or a device on the path that resets in its name (`reset-injected`).",
         check: "Ask the balancer for the state of its backends, and connect to a backend directly.\n\n$ echo 'show servers state' | socat stdio /run/haproxy/admin.sock\n\n$ openssl s_client -connect <backend>:<port> -servername <name>",
         fix: &[
-            ("HAProxy", "A server that is DOWN or in MAINT: repair its health check, which may speak the wrong protocol. In the log, termination state SC with `<NOSRV>` means no server.\n\n$ echo 'show stat' | socat stdio /run/haproxy/admin.sock | cut -d, -f1,2,18"),
+            (
+                "HAProxy",
+                "A server that is DOWN or in MAINT: repair its health check, which may speak the wrong protocol. In the log, termination state SC with `<NOSRV>` means no server.\n\n$ echo 'show stat' | socat stdio /run/haproxy/admin.sock | cut -d, -f1,2,18",
+            ),
             ("nginx stream", "`no live upstreams` or `connect() failed` in the error log; look at max_fails and the upstream block."),
-            ("Kubernetes", "The Service has no ready endpoints, or externalTrafficPolicy: Local sends to a node without a pod.\n\n$ kubectl get endpointslices -l kubernetes.io/service-name=<service>\n\n$ kubectl describe pod <pod>"),
-            ("AWS", "A target group without healthy targets; look at the reason.\n\n$ aws elbv2 describe-target-health --target-group-arn <arn>"),
+            (
+                "Kubernetes",
+                "The Service has no ready endpoints, or externalTrafficPolicy: Local sends to a node without a pod.\n\n$ kubectl get endpointslices -l kubernetes.io/service-name=<service>\n\n$ kubectl describe pod <pod>",
+            ),
+            (
+                "AWS",
+                "A target group without healthy targets; look at the reason.\n\n$ aws elbv2 describe-target-health --target-group-arn <arn>",
+            ),
             ("Google and Azure", "Backend health in the console; the firewall must admit the health checks' source ranges."),
-            ("Docker", "docker-proxy accepts on the published port although the process in the container listens on 127.0.0.1 or not at all: let it listen on 0.0.0.0.\n\n$ docker port <container>"),
+            (
+                "Docker",
+                "docker-proxy accepts on the published port although the process in the container listens on 127.0.0.1 or not at all: let it listen on 0.0.0.0.\n\n$ docker port <container>",
+            ),
             ("ssh -L, kubectl port-forward, socat", "The far end of the forwarding is closed: look at its messages."),
             ("server with access control", "tcpwrappers, `allow`/`deny`, fail2ban: look whether this client's address is listed."),
         ],
-        references: &["HAProxy configuration manual, sections 4.2 (retries) and 8.5 (session state at disconnection)", "RFC 9293 section 3.10.4"],
+        references: &[
+            "HAProxy configuration manual, sections 4.2 (retries) and 8.5 (session state at disconnection)",
+            "RFC 9293 section 3.10.4",
+        ],
     },
     check,
 };
@@ -36,13 +51,20 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let view = View::new(handshake);
-    if !view.failed_over_tcp() || !view.is_up() || handshake.preamble.is_some() || view.answer_begun() || view.server().bytes_seen > 0 || !handshake.tcp.saw_start() {
+    if !view.failed_over_tcp()
+        || !view.is_up()
+        || handshake.preamble.is_some()
+        || view.answer_begun()
+        || view.server().bytes_seen > 0
+        || !handshake.tcp.saw_start()
+    {
         return None;
     }
     let ending = view.ended_by(Side::Server)?;
     let up = handshake.tcp.established.unwrap_or(handshake.tcp.first);
     let since_up = ending.mark.time.since(up.time);
-    let unread = view.client().acked == 0 && !view.hello_mark().is_some_and(|hello| hello.frame < ending.mark.frame && ending.reset.is_some());
+    let unread =
+        view.client().acked == 0 && !view.hello_mark().is_some_and(|hello| hello.frame < ending.mark.frame && ending.reset.is_some());
     let before = view.hello_mark().is_none_or(|hello| hello.frame > ending.mark.frame) || unread;
     let evidence = |finding: Finding| {
         finding
@@ -56,7 +78,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // others get through: some backend lives, or it is this client that is not wanted
     let alive = case.knowledge.completed > 0;
     if before && since_up <= view.rtt() * 2 + AT_ONCE {
-        let summary = format!("{} accepted the connection and closed it {} later, before any ClientHello.", handshake.server, span_text(since_up));
+        let summary =
+            format!("{} accepted the connection and closed it {} later, before any ClientHello.", handshake.server, span_text(since_up));
         let (confidence, weight) = if alive { (Confidence::Hint, Weight::Note) } else { (Confidence::Likely, Weight::Explains) };
         return Some(evidence(Finding::new(Cause::LoadBalancerNoBackend, confidence, summary).weight(weight)));
     }
@@ -76,7 +99,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 
 /// Accepting, looking for a backend and closing takes no longer; a server's timeout for a silent client does.
 const AT_ONCE: Duration = Duration::from_millis(500);
-/// HAProxy's default of three retries, a second apart.
+/// `HAProxy`'s default of three retries, a second apart.
 const HAPROXY_RETRIES: Duration = Duration::from_secs(3);
 /// How exact such a timer is.
 const TIMER_SLACK: Duration = Duration::from_millis(60);

@@ -17,7 +17,10 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A proxy that wants credentials (407, `proxy-auth-required`) or cannot reach the server (502 to 504, `proxy-upstream-failed`). A web server that is taken for a proxy answers 400 or 405 to CONNECT.",
         check: "Repeat the request and read the body of the answer: proxies write the rule that matched into it.\n\n$ curl -v -x http://<proxy>:<port> https://<host>/",
         fix: &[
-            ("Squid", "Allow the port in `acl SSL_ports port <port>` and the host before `http_access deny`. TCP_DENIED in access.log marks the request.\n\n$ squid -k parse\n\n$ grep TCP_DENIED /var/log/squid/access.log | tail"),
+            (
+                "Squid",
+                "Allow the port in `acl SSL_ports port <port>` and the host before `http_access deny`. TCP_DENIED in access.log marks the request.\n\n$ squid -k parse\n\n$ grep TCP_DENIED /var/log/squid/access.log | tail",
+            ),
             ("tinyproxy", "Add `ConnectPort <port>`; without it only some ports pass, and `Allow` limits clients."),
             ("Apache mod_proxy_connect", "Add the port to `AllowCONNECT` and look at the `<Proxy>` sections."),
             ("nginx", "Stock nginx knows no CONNECT and answers 400 or 405: it is no forward proxy without a module for that."),
@@ -32,7 +35,8 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let facts = proxy(handshake).filter(|facts| facts.dialect == Dialect::HttpConnect && matches!(facts.upgrade, Upgrade::Refused | Upgrade::Unavailable))?;
+    let facts = proxy(handshake)
+        .filter(|facts| facts.dialect == Dialect::HttpConnect && matches!(facts.upgrade, Upgrade::Refused | Upgrade::Unavailable))?;
     let answer = facts.answer.as_deref().unwrap_or("a refusal");
     let finding = Finding::new(
         Cause::ProxyRefused,
@@ -44,7 +48,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         quoting(finding, facts)
             .advise(match facts.code {
                 Some(403 | 451) => "Allow this host and port on the proxy, or leave the proxy out for it (NO_PROXY).",
-                Some(400 | 404 | 405 | 501) => "Check that this really is a forward proxy that knows CONNECT: a web server answers like this.",
+                Some(400 | 404 | 405 | 501) => {
+                    "Check that this really is a forward proxy that knows CONNECT: a web server answers like this."
+                }
                 Some(429) => "The proxy limits how often this client may ask: slow down, or have the limit raised.",
                 _ => "Read the body of the proxy's answer and its log: they name the rule.",
             })

@@ -19,9 +19,18 @@ pub(super) const RULE: Rule = Rule {
         fix: &[
             ("connection refused (5)", "The proxy reached the host and nothing listens on the port: start the service or repair the port."),
             ("unreachable (3, 4), TTL expired (6)", "Repair the route or the firewall between the proxy and the server."),
-            ("not allowed (2)", "Allow destination and client in the proxy's rules. Dante: the `socks pass` and `client pass` blocks, and its log."),
-            ("address type not supported (8)", "The proxy takes no IPv6 or no names: let it resolve the name (socks5h://) or resolve it yourself (socks5://)."),
-            ("ssh -D", "The far sshd refuses with `administratively prohibited`: AllowTcpForwarding and PermitOpen there decide.\n\n$ ssh -v -D 1080 <host>"),
+            (
+                "not allowed (2)",
+                "Allow destination and client in the proxy's rules. Dante: the `socks pass` and `client pass` blocks, and its log.",
+            ),
+            (
+                "address type not supported (8)",
+                "The proxy takes no IPv6 or no names: let it resolve the name (socks5h://) or resolve it yourself (socks5://).",
+            ),
+            (
+                "ssh -D",
+                "The far sshd refuses with `administratively prohibited`: AllowTcpForwarding and PermitOpen there decide.\n\n$ ssh -v -D 1080 <host>",
+            ),
             ("Tor", "Exit policies refuse ports, and .onion names must be resolved by Tor: use socks5h://."),
         ],
         references: &["RFC 1928 section 6", "SOCKS: a protocol for TCP proxy across firewalls (version 4)"],
@@ -46,7 +55,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (Dialect::Socks5, Some(5)) => "Nothing listens on that port: start the service, or correct the port.",
         (Dialect::Socks5, Some(3 | 4 | 6)) => "Repair the way from the proxy to the server: route, firewall, name resolution on the proxy.",
         (Dialect::Socks5, Some(2)) => "Allow the destination in the proxy's rules.",
-        (Dialect::Socks5, Some(7 | 8)) => "The proxy does not support this command or address type: let the client use names (socks5h) or IPv4.",
+        (Dialect::Socks5, Some(7 | 8)) => {
+            "The proxy does not support this command or address type: let the client use names (socks5h) or IPv4."
+        }
         _ => "Look into the proxy's log for the reason, and try the server from the proxy's host.",
     });
     Some(finding.advise(remedy::curl(handshake, "")))

@@ -18,9 +18,15 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "A 503 that the proxy sends for itself when overloaded. A server behind the proxy that is reached but fails in TLS: then CONNECT is answered with 200.",
         check: "Connect from the proxy's host to the server.\n\n$ nc -vz -w 5 <host> <port>\n\n$ getent ahosts <host>",
         fix: &[
-            ("server", "Start it, or repair the route and the firewall between the proxy and it. The proxy's address must be allowed, not the client's."),
+            (
+                "server",
+                "Start it, or repair the route and the firewall between the proxy and it. The proxy's address must be allowed, not the client's.",
+            ),
             ("name resolution", "The proxy resolves the name, not the client: repair its resolver, or its split view of internal names."),
-            ("Squid", "Its answer carries X-Squid-Error: ERR_CONNECT_FAIL, ERR_DNS_FAIL or ERR_CANNOT_FORWARD. `connect_timeout` and `dns_v4_first` matter where IPv6 is broken.\n\n$ squidclient mgr:ipcache | head"),
+            (
+                "Squid",
+                "Its answer carries X-Squid-Error: ERR_CONNECT_FAIL, ERR_DNS_FAIL or ERR_CANNOT_FORWARD. `connect_timeout` and `dns_v4_first` matter where IPv6 is broken.\n\n$ squidclient mgr:ipcache | head",
+            ),
             ("HAProxy, Envoy, nginx as a forward hop", "Look at the backend's health and the connect timeout."),
             ("chained proxies", "The parent proxy failed: look at its log with the time of this request."),
             ("client", "Leave the proxy out for hosts that only the client can reach: NO_PROXY=<host>."),

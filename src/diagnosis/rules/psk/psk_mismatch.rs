@@ -11,7 +11,7 @@ use crate::tls::registry::AlertDescription as A;
 use super::uses_psk;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::PskMismatch,
     title: "client and server hold different pre-shared keys for the same identity",
     page: Page {

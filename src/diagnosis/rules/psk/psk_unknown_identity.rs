@@ -10,7 +10,7 @@ use crate::tls::registry::AlertDescription as A;
 use super::uses_psk;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::PskUnknownIdentity,
     title: "the server does not know the identity of the client's pre-shared key",
     page: Page {

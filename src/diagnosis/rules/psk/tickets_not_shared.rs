@@ -6,7 +6,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::handshake::facts::Outcome;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::TicketsNotShared,
     title: "tickets of one backend are refused by the next: resumptions fall back to full handshakes",
     page: Page {

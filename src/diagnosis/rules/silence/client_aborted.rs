@@ -35,7 +35,10 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.failed_over_tcp() || !view.hello_begun() {
+    if facts.quic.is_some() {
+        return super::closed_over_quic(case, Cause::ClientAborted, Side::Client);
+    }
+    if !view.failed_without_words() || !view.hello_begun() {
         return None;
     }
     let ending = view.ended_by(Side::Client)?;

@@ -38,7 +38,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.failed_over_tcp()
+    if !view.is_stuck(case.policy)
         || !view.is_up()
         || view.spoke(Side::Client)
         || facts.preamble.is_some()

@@ -32,7 +32,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.failed_over_tcp() || !view.hello_begun() {
+    if !view.failed_without_words() || !view.hello_begun() {
         return None;
     }
     let ending = view.ended_by(Side::Client)?;
@@ -43,7 +43,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let since = if late.is_some() { hello } else { view.last_progress() };
     let waited = ending.mark.time.since(since.time);
     let servers_turn = view.awaited().is_some_and(|awaited| awaited.side == Side::Server) || late.is_some();
-    if !servers_turn || waited < LEAST {
+    // The server did speak, in words that are not understood here.
+    let unread = late.is_none() && view.server_spoke_after_hello() && !view.answer_begun();
+    if !servers_turn || unread || waited < LEAST {
         return None;
     }
     let mut finding = Finding::new(

@@ -40,7 +40,10 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.failed_over_tcp() || view.answer_begun() || facts.plaintext.server.is_some() || facts.preamble.is_some() && !view.hello_begun()
+    if !view.failed_without_words()
+        || view.answer_begun()
+        || facts.plaintext.server.is_some()
+        || facts.preamble.is_some() && !view.hello_begun()
     {
         return None;
     }

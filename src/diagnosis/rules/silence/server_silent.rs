@@ -44,7 +44,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.failed_over_tcp()
+    if !view.is_stuck(case.policy)
         || !view.hello_whole()
         || view.answer_begun()
         || view.server_spoke_after_hello()

@@ -32,7 +32,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.failed_over_tcp() || !view.is_up() || facts.preamble.is_some() && !view.hello_begun() {
+    if !view.failed_without_words() || !view.is_up() || facts.preamble.is_some() && !view.hello_begun() {
         return None;
     }
     let ending = view.ended_by(Side::Server)?;

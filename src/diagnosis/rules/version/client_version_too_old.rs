@@ -7,7 +7,7 @@ use crate::diagnosis::rules::parameters::offer;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientVersionTooOld,
     title: "the client offers only protocol versions that the server no longer accepts",
     page: Page {

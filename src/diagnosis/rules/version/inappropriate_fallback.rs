@@ -8,7 +8,7 @@ use crate::flow::Side;
 use crate::tls::registry::{AlertDescription, CipherSuite};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::InappropriateFallback,
     title: "a retry with a lower version was refused, as the server knows a newer one",
     page: Page {

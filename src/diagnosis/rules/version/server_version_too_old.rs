@@ -9,7 +9,7 @@ use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerVersionTooOld,
     title: "the server speaks only protocol versions that the client no longer accepts",
     page: Page {

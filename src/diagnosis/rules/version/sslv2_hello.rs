@@ -7,7 +7,7 @@ use crate::handshake::facts::Protocol;
 use crate::tls::registry::{ProtocolVersion, sslv2_cipher_name};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::Sslv2Hello,
     title: "the client opens with an SSL 2.0 hello",
     page: Page {

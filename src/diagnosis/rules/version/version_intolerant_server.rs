@@ -7,7 +7,7 @@ use crate::diagnosis::rules::parameters::offer;
 use crate::handshake::facts::Outcome;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     cause: Cause::VersionIntolerantServer,
     title: "the server fails on newer versions and works with older ones",
     page: Page {

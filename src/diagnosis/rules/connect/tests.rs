@@ -1,0 +1,75 @@
+//! Tests of the family connect.
+
+use super::*;
+use crate::diagnosis::knowledge::Knowledge;
+use crate::diagnosis::rule::{Finding, Policy, Weight};
+use crate::diagnosis::testing::{at, connected, partial_hello, reset, syn};
+use crate::handshake::Handshake;
+use crate::handshake::facts::Outcome;
+use crate::transport::SideFacts;
+
+fn found(rule: &Rule, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
+    (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge, policy: &Policy::default() })
+}
+
+fn unanswered() -> Handshake {
+    let mut facts = connected();
+    facts.tcp.established = None;
+    facts.tcp.sides.server = SideFacts::default();
+    facts.tcp.sides.client.syn = Some(syn(at(1, 0), at(4, 7_000), 4, 64));
+    facts.outcome = Outcome::Refused;
+    facts
+}
+
+#[test]
+fn a_syn_without_answer_is_named_unless_something_came_back() {
+    let quiet = Knowledge::default();
+    let finding = found(&syn_unanswered::RULE, &unanswered(), &quiet).expect("nothing came back");
+    assert_eq!(finding.weight, Weight::Overrides);
+    assert!(finding.summary.contains("4 SYNs within 7.0 s"), "{}", finding.summary);
+    assert!(found(&syn_unanswered::RULE, &connected(), &quiet).is_none());
+}
+
+#[test]
+fn a_flood_explains_an_unanswered_syn() {
+    let flood = Knowledge { flood_half_open: 900, ..Knowledge::default() };
+    assert!(found(&syn_flood::RULE, &unanswered(), &flood).is_some());
+    assert!(found(&syn_flood::RULE, &unanswered(), &Knowledge::default()).is_none());
+}
+
+#[test]
+fn a_foreign_hop_counter_makes_a_refusal_a_firewalls() {
+    let mut facts = unanswered();
+    let mut refusal = reset(at(2, 20), 61);
+    refusal.to_syn = true;
+    facts.tcp.sides.server.resets.push(refusal);
+    facts.tcp.sides.server.packets = 1;
+    let known = Knowledge { server_ttls: vec![55], ..Knowledge::default() };
+    assert!(found(&refused::RULE, &facts, &known).is_some());
+    assert!(found(&firewall_reject::RULE, &facts, &known).is_some());
+    let same = Knowledge { server_ttls: vec![61], ..Knowledge::default() };
+    assert!(found(&firewall_reject::RULE, &facts, &same).is_none());
+}
+
+#[test]
+fn an_accept_queue_is_full_only_where_the_hello_is_known_to_have_arrived() {
+    let mut facts = partial_hello(300, 291);
+    facts.tcp.sides.server.syn = Some(syn(at(2, 20), at(8, 3_020), 3, 64));
+    facts.tcp.sides.client.ttl = Some(57);
+    facts.tcp.sides.server.ttl = Some(64);
+    assert!(found(&accept_queue::RULE, &facts, &Knowledge::default()).is_some(), "seen at the server");
+    facts.tcp.sides.client.ttl = Some(64);
+    facts.tcp.sides.server.ttl = Some(55);
+    assert!(found(&accept_queue::RULE, &facts, &Knowledge::default()).is_none(), "seen at the client it may be the path");
+}
+
+#[test]
+fn a_probe_says_nothing_and_closes_first() {
+    let mut facts = connected();
+    facts.outcome = Outcome::Closed;
+    facts.tcp.sides.client.fin = Some((at(4, 30), 0));
+    assert!(found(&probe::RULE, &facts, &Knowledge::default()).is_some());
+    facts.tcp.sides.client.fin = None;
+    facts.tcp.sides.server.fin = Some((at(4, 30), 0));
+    assert!(found(&probe::RULE, &facts, &Knowledge::default()).is_none(), "the server closed");
+}

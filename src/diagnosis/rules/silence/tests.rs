@@ -1,0 +1,51 @@
+//! Tests of the family silence.
+
+use super::*;
+use crate::diagnosis::knowledge::Knowledge;
+use crate::diagnosis::rule::{Case, Finding, Policy, Weight};
+use crate::diagnosis::rules::parameters::scene::Scene;
+use crate::diagnosis::testing::{at, connected, partial_hello};
+use crate::flow::Side;
+use crate::handshake::Handshake;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+fn found(rule: &Rule, handshake: &Handshake) -> Option<Finding> {
+    (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge: &Knowledge::default(), policy: &Policy::default() })
+}
+
+#[test]
+fn a_client_that_never_speaks_is_silent_and_the_servers_limit_is_second() {
+    let mut facts = connected();
+    facts.outcome = Outcome::Closed;
+    facts.tcp.sides.server.fin = Some((at(4, 5_020), 0));
+    let silent = found(&client_silent::RULE, &facts).expect("not a byte in 5 s");
+    assert_eq!(silent.stopped_by, Some(StoppedBy::Client));
+    let limit = found(&server_timeout::RULE, &facts).expect("the server closed after 5 s");
+    assert!(silent.confidence > limit.confidence);
+}
+
+#[test]
+fn half_a_hello_is_a_client_that_stalled() {
+    let finding = found(&client_stalled::RULE, &partial_hello(300, 600)).expect("the rest never came");
+    assert_eq!(finding.weight, Weight::Fallback);
+    assert!(finding.summary.contains("the rest of the ClientHello"), "{}", finding.summary);
+}
+
+#[test]
+fn an_alert_leaves_nothing_for_silence_to_explain() {
+    let mut facts = partial_hello(300, 600);
+    facts.outcome = Outcome::Alerted;
+    facts.tcp.sides.client.fin = Some((at(9, 5_000), 300));
+    for rule in [&client_aborted::RULE, &client_stalled::RULE, &client_timeout::RULE, &server_silent::RULE] {
+        assert!(found(rule, &facts).is_none(), "{}", rule.cause);
+    }
+}
+
+#[test]
+fn a_side_that_closes_in_order_says_no_more_than_that() {
+    let closed = Scene::broad().alert(Side::Server, 1, 0).ended(Outcome::Closed, StoppedBy::Server).handshake;
+    let finding = found(&close_notify::RULE, &closed).expect("close_notify before the handshake was done");
+    assert_eq!((finding.weight, finding.stopped_by), (Weight::Fallback, Some(StoppedBy::Server)));
+    let said_why = Scene::broad().alert(Side::Server, 2, 40).alert(Side::Server, 1, 0).handshake;
+    assert!(found(&close_notify::RULE, &said_why).is_none(), "another alert says why");
+}

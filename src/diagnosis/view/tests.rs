@@ -1,0 +1,114 @@
+//! Tests of the notions that rules share.
+
+use std::time::Duration;
+
+use super::*;
+use crate::diagnosis::testing::{at, connected, event, outstanding, partial_hello, reset};
+use crate::transport::TcpEventKind;
+
+#[test]
+fn near_side_is_told_by_fresh_hop_counters() {
+    let mut facts = connected();
+    assert_eq!(View::new(&facts).near_side(), Some(Side::Client), "64 is fresh, 55 is not");
+    facts.tcp.sides.server.ttl = Some(64);
+    assert_eq!(View::new(&facts).near_side(), None, "both fresh: one link");
+    assert!(View::new(&facts).same_link());
+    facts.tcp.sides.client.ttl = Some(57);
+    assert_eq!(View::new(&facts).near_side(), Some(Side::Server));
+}
+
+#[test]
+fn silence_lasts_from_the_last_progress_to_the_end() {
+    let mut facts = partial_hello(300, 600);
+    assert_eq!(View::new(&facts).silence(), Duration::from_millis(60_000 - 25), "given up at 60 s");
+    facts.tcp.sides.client.fin = Some((at(9, 4_025), 300));
+    let view = View::new(&facts);
+    assert_eq!(view.silence(), Duration::from_secs(4), "the FIN ends it");
+    assert!(view.waited());
+    assert_eq!(view.first_end().map(|ending| (ending.side, ending.name())), Some((Side::Client, "FIN")));
+}
+
+#[test]
+fn a_reset_that_nobody_believes_is_no_end() {
+    let mut facts = connected();
+    let mut forged = reset(at(5, 100), 48);
+    (forged.in_window, forged.seq_distance) = (false, 900_000);
+    facts.tcp.sides.server.resets.push(forged);
+    assert!(View::new(&facts).first_end().is_none());
+    facts.tcp.sides.server.resets.push(reset(at(6, 200), 55));
+    assert_eq!(View::new(&facts).stop().frame, 6);
+}
+
+#[test]
+fn the_clients_turn_comes_first() {
+    assert_eq!(View::new(&connected()).awaited(), Some(Awaited { side: Side::Client, what: "the ClientHello" }));
+    let partial = partial_hello(300, 600);
+    assert_eq!(View::new(&partial).awaited().map(|awaited| awaited.what), Some("the rest of the ClientHello"));
+}
+
+#[test]
+fn a_black_hole_swallows_full_segments_only() {
+    let mut facts = partial_hello(1448, 1600);
+    let client = &mut facts.tcp.sides.client;
+    client.outstanding.push(outstanding(0, 1448, at(4, 25), at(9, 3_000), 5));
+    assert!(View::new(&facts).black_hole(Side::Client).is_none(), "nothing else passed: no evidence that size matters");
+    let mut tail = outstanding(1448, 160, at(5, 25), at(5, 25), 1);
+    tail.sacked = true;
+    facts.tcp.sides.client.outstanding.push(tail);
+    assert_eq!(View::new(&facts).black_hole(Side::Client).map(|segment| segment.offset), Some(0));
+    facts.tcp.sides.client.largest_acked_segment = 1448;
+    assert!(View::new(&facts).black_hole(Side::Client).is_none(), "a segment as large passed");
+}
+
+#[test]
+fn a_small_segment_is_never_a_black_holes_victim() {
+    let mut facts = partial_hello(517, 600);
+    facts.tcp.sides.client.outstanding.push(outstanding(0, 517, at(4, 25), at(9, 3_000), 5));
+    facts.tcp.sides.server.duplicate_acks = 1;
+    assert!(View::new(&facts).black_hole(Side::Client).is_none());
+}
+
+#[test]
+fn a_hole_counts_what_neither_came_nor_was_lost_by_the_capture() {
+    let mut facts = connected();
+    let server = &mut facts.tcp.sides.server;
+    (server.highest, server.bytes_seen, server.stranded_bytes, server.largest_segment) = (3_500, 600, 600, 600);
+    assert_eq!(View::new(&facts).hole(Side::Server), Some(Hole { len: 2_900, stranded: 600 }));
+    assert!(View::new(&facts).hole_is_full_size(Side::Server, Hole { len: 2_900, stranded: 600 }));
+    assert!(!View::new(&facts).hole_is_full_size(Side::Server, Hole { len: 300, stranded: 600 }));
+    facts.tcp.sides.server.gap_bytes_acked = 2_900;
+    assert_eq!(View::new(&facts).hole(Side::Server), None);
+}
+
+#[test]
+fn a_hello_beyond_one_segment_is_split() {
+    assert!(!View::new(&partial_hello(517, 508)).hello_is_split());
+    let large = partial_hello(1448, 1_700);
+    assert!(View::new(&large).hello_is_split());
+    assert!(View::new(&large).hello_is_large());
+}
+
+#[test]
+fn a_syn_that_is_repeated_costs_the_pause_before_it() {
+    let mut facts = connected();
+    let client = &mut facts.tcp.sides.client;
+    if let Some(syn) = client.syn.as_mut() {
+        (syn.last, syn.count) = (at(2, 1_000), 2);
+    }
+    facts.tcp.events.push(event(at(2, 1_000), Side::Client, TcpEventKind::SynRepeat));
+    let loss = View::new(&facts).loss_delay().expect("a second was lost");
+    assert_eq!((loss.total, loss.side, loss.what, loss.repairs), (Duration::from_secs(1), Side::Client, "SYN", 1));
+}
+
+#[test]
+fn spans_read_like_a_persons() {
+    let texts = [
+        (Duration::from_micros(70), "70 µs"),
+        (Duration::from_millis(230), "230 ms"),
+        (Duration::from_millis(4_150), "4.1 s"),
+        (Duration::from_secs(125), "2 min 5 s"),
+    ];
+    for (span, text) in texts {
+        assert_eq!(span_text(span), text);
+    }
+}
