@@ -62,7 +62,7 @@ fn frames(blocks: &[Block]) -> ItemsCount {
 
 /// The blocks through table and machine.
 fn handshakes(blocks: &[Block]) -> Vec<Box<Handshake>> {
-    let mut shared = Shared::new(Duration::from_secs(10));
+    let mut shared = Shared::new(Duration::from_secs(10), false);
     for block in blocks {
         // Captures overlap in time and addresses: a table for each.
         let mut table: Table<Machine> = Table::new(TableLimits::partition());

@@ -3,6 +3,7 @@
 //! Analysis never asks the operating system what time it is; every step is told.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A moment in packet time, in nanoseconds since 1970-01-01T00:00:00Z. May be negative or absurd: captures can be wrong.
@@ -91,6 +92,28 @@ fn civil(days: i64) -> (u32, u32, u32) {
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
     (year as u32, month as u32, day as u32)
+}
+
+/// Tells what time it is now, for live captures: handed down by the one place that may ask the operating system. Files need none.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// A clock that asks `now`.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
 }
 
 /// Where on the capture something was seen.

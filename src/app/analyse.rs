@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::capture::{self, Inputs};
 use crate::cli::Analysis;
-use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
 use crate::output::progress::Progress;
 use crate::pipeline;
@@ -30,31 +29,17 @@ pub(super) fn analyse(
     let run = pipeline::Options {
         threads,
         policy: Policy { stall_after: analysis.stall_after, icmp_filtered, ..Policy::default() },
-        trust: trust(analysis)?,
+        trust: super::read::trust(&analysis.trust)?,
         hold: Duration::MAX,
         timeline: true,
         stop,
+        clock: None,
     };
     let mut progress = Progress::new(progress);
     let done = pipeline::run(source, &run, emit, &mut |at| progress.update(at.bytes, at.total, at.handshakes));
     progress.finish();
     done?;
     Ok(())
-}
-
-fn trust(analysis: &Analysis) -> anyhow::Result<TrustStore> {
-    let wanted = &analysis.trust;
-    if wanted.is_empty() {
-        return Ok(TrustStore::none());
-    }
-    let mut store = if wanted.system { TrustStore::system() } else { TrustStore::none() };
-    if !wanted.files.is_empty() {
-        store = store.joined(TrustStore::from_files(&wanted.files)?);
-    }
-    for directory in &wanted.directories {
-        store = store.joined(TrustStore::from_dir(directory)?);
-    }
-    Ok(store)
 }
 
 /// Whether an argument is standard input.

@@ -1,6 +1,8 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
 mod analyse;
+mod interfaces;
+mod live;
 mod read;
 mod report;
 mod show;
@@ -38,6 +40,8 @@ fn run(command: Command) -> anyhow::Result<u8> {
     let out = io::stdout();
     let written = match command {
         Command::Read(options) => return read::read(&options),
+        Command::Live(command) => return live::live(&command),
+        Command::Interfaces { json } => interfaces::list(&mut out.lock(), json)?,
         Command::Show(options) => {
             return done(show::show(&options));
         }

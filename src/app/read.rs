@@ -1,5 +1,6 @@
 //! `handshark read`: captures in, reports out.
 
+use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::capture::{self, Inputs};
-use crate::cli::{self, Format, ReadOptions, Verbosity};
+use crate::cli::{self, Format, ReadOptions, Trust, Verbosity};
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
 use crate::error::Error;
@@ -34,7 +35,7 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let stop = Arc::new(AtomicBool::new(false));
     let source = capture::open_until(&Inputs { paths: options.inputs.clone(), filter: options.filter.clone() }, &stop)?;
     let source = capture::with_key_logs(source, &options.keylogs)?;
-    let piped = options.inputs.iter().any(|path| path.as_path() == Path::new("-"));
+    let piped = options.inputs.iter().any(|path| comes_as_it_is_written(path));
     stop_on_signal(&stop)?;
     let icmp_filtered = options.filter.as_deref().is_some_and(capture::excludes_icmp);
     if icmp_filtered {
@@ -47,10 +48,11 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let run = pipeline::Options {
         threads,
         policy: Policy { stall_after: options.stall_after, icmp_filtered, ..Policy::default() },
-        trust: trust(options)?,
+        trust: trust(&options.trust)?,
         hold: if piped { HOLD_ON_A_PIPE } else { Duration::MAX },
         timeline: false,
         stop,
+        clock: None,
     };
     let mut sink = sink(options, piped);
     let mut progress = Progress::new(options.progress);
@@ -80,8 +82,12 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     }
 }
 
-fn trust(options: &ReadOptions) -> anyhow::Result<TrustStore> {
-    let wanted = &options.trust;
+/// Standard input, or a FIFO or device by its path: somebody may wait for what its packets show.
+fn comes_as_it_is_written(path: &Path) -> bool {
+    path == Path::new("-") || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
     if wanted.is_empty() {
         return Ok(TrustStore::none());
     }

@@ -7,6 +7,7 @@ use clap::builder::{Styles, styling::AnsiColor};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use super::live::Live;
 use super::options::{FailOn, Format, ReadOptions, Trust, Verbosity};
 use super::{Command, values};
 use crate::diagnosis::cause::Cause;
@@ -26,7 +27,7 @@ use crate::output::style::Color;
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark explain [CAUSE]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark explain [CAUSE]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -38,6 +39,13 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     Read(Box<Read>),
+    Live(Box<Live>),
+    /// List the interfaces that can be watched, with their addresses
+    Interfaces {
+        /// Write one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
     Show(Box<super::present::Show>),
     Report(Box<super::present::Report>),
     /// Explain a cause: what it means, how it is recognised, how to fix it
@@ -176,6 +184,8 @@ impl From<Arguments> for Command {
     fn from(arguments: Arguments) -> Self {
         match arguments.action {
             Action::Read(read) => Self::Read(Box::new((*read).into())),
+            Action::Live(live) => Self::Live(Box::new((*live).into())),
+            Action::Interfaces { json } => Self::Interfaces { json },
             Action::Show(show) => Self::Show(Box::new((*show).into())),
             Action::Report(report) => Self::Report(Box::new((*report).into())),
             Action::Explain { cause, color } => Self::Explain { cause, color: color.into() },
@@ -237,10 +247,10 @@ const STYLES: Styles = Styles::styled()
     .valid(AnsiColor::Green.on_default())
     .invalid(AnsiColor::Yellow.on_default());
 
-const ANALYSIS: &str = "Analysis";
-const OUTPUT: &str = "Output";
+pub(super) const ANALYSIS: &str = "Analysis";
+pub(super) const OUTPUT: &str = "Output";
 /// Beyond the number of partitions a thread has nothing to do; more are accepted so that scripts need not know it.
-const MOST_THREADS: i64 = 1024;
+pub(super) const MOST_THREADS: i64 = 1024;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -250,6 +260,7 @@ Examples:
   handshark -f 'host 192.0.2.1' /var/captures   one host in a directory of captures
   tcpdump -i eth0 -U -w - | handshark -         read what tcpdump writes
   ssh gw tcpdump -U -w - port 443 | handshark - the same from afar
+  sudo handshark live -i eth0                   watch an interface
   handshark show night.pcapng                   the first failure, packet by packet
   handshark report night.pcapng -o report.html  a page to hand over
   handshark explain certificate-expired         what a cause means and how to fix it

@@ -10,11 +10,13 @@ use crate::diagnosis::cause::Cause;
 
 mod args;
 mod default;
+mod live;
 mod options;
 mod present;
 mod selection;
 mod values;
 
+pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{Analysis, FailOn, Format, ReadOptions, ReportFormat, ReportOptions, ShowOptions, Trust, Verbosity};
 
 /// Exit code: done.
@@ -29,6 +31,13 @@ pub const EXIT_FAILED: u8 = 2;
 pub enum Command {
     /// Read captures.
     Read(Box<ReadOptions>),
+    /// Watch interfaces.
+    Live(Box<LiveCommand>),
+    /// List interfaces.
+    Interfaces {
+        /// As NDJSON.
+        json: bool,
+    },
     /// Show one handshake.
     Show(Box<ShowOptions>),
     /// Write a report.
@@ -77,6 +86,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
         let (name, examples) = match sub.get_name() {
             NAME => (NAME.to_owned(), args::EXAMPLES),
             "read" => (format!("{NAME}-read"), args::READ_EXAMPLES),
+            "live" => (format!("{NAME}-live"), live::LIVE_EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
             "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),

@@ -15,8 +15,11 @@ pub mod html;
 pub mod layout;
 pub mod line;
 pub mod markdown;
+pub mod metrics;
 pub mod ndjson;
+pub mod pcapng;
 pub mod progress;
+pub mod rotate;
 pub mod show;
 pub mod style;
 pub mod suggest;
@@ -27,6 +30,11 @@ pub mod view;
 pub trait Sink {
     /// Takes one report. Errors are those of the stream behind it.
     fn report(&mut self, report: &Report) -> io::Result<()>;
+
+    /// Called now and then while no report comes, for what depends on time.
+    fn idle(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Writes what was held back, and flushes. To be called once, after the last report.
     fn finish(&mut self) -> io::Result<()>;

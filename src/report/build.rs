@@ -60,6 +60,7 @@ pub(super) fn with(builder: &mut Builder, handshake: &Handshake, verdict: &Verdi
             hello_retry: handshake.hello_retry.is_some(),
             early_data: handshake.early_data_offered,
             decrypted: handshake.decrypted,
+            provisional: handshake.provisional,
             timing: timing(handshake),
             loss: Loss {
                 client_retransmits: tcp.side(Side::Client).retransmits,

@@ -201,6 +201,9 @@ pub struct HandshakeInfo {
     pub early_data: bool,
     /// Something was decrypted with keys.
     pub decrypted: bool,
+    /// Live only: it is still under way and has made no progress for too long. Another report with the same id follows when it ends.
+    #[serde(default)]
+    pub provisional: bool,
     /// Where the time went.
     pub timing: Timing,
     /// What was lost on the way.

@@ -180,7 +180,7 @@ fn a_syn_flood_is_a_handful_of_lines_and_hides_no_handshake() {
 fn a_table_under_flood_holds_what_its_bounds_say() {
     let bounds = TableLimits::partition();
     let mut table: Table<Machine> = Table::new(bounds);
-    let mut shared = Shared::new(Duration::from_secs(10));
+    let mut shared = Shared::new(Duration::from_secs(10), false);
     let most = bounds.half_open;
     for number in 0..(most as u32 * 4) {
         let mark = Mark { frame: u64::from(number) + 1, time: Timestamp::from_nanos(i64::from(number) * 1000) };
@@ -196,7 +196,7 @@ fn a_table_under_flood_holds_what_its_bounds_say() {
 fn flows_of_one_partition_stay_within_its_share() {
     let bounds = TableLimits::partition();
     let mut table: Table<Machine> = Table::new(bounds);
-    let mut shared = Shared::new(Duration::from_secs(10));
+    let mut shared = Shared::new(Duration::from_secs(10), false);
     let (mut number, mut fed) = (0u32, 0u64);
     while fed < 3 * bounds.half_open as u64 {
         number += 1;
@@ -250,7 +250,7 @@ fn a_handshake_in_segments_of_one_byte_is_read() {
 fn segments_of_one_byte_beyond_holes_cost_bounded_memory() {
     let bounds = TableLimits::partition();
     let mut table: Table<Machine> = Table::new(bounds);
-    let mut shared = Shared::new(Duration::from_secs(10));
+    let mut shared = Shared::new(Duration::from_secs(10), false);
     let start = Timestamp::from_nanos(0);
     for flow in 0..8_u32 {
         table.segment(&mut shared, 0, &syn(flow, Mark { frame: 1 + u64::from(flow), time: start }));

@@ -21,6 +21,8 @@ fn may_import(from: &str, to: &str) -> bool {
         "report" => ground || READERS.contains(&to) || matches!(to, "transport" | "handshake" | "diagnosis" | "incident"),
         // Outputs show reports; `explain` shows the rules' pages.
         "output" | "tui" => ground || matches!(to, "report" | "diagnosis" | "output"),
+        // Packets in, files out, with what the reports say of them.
+        "recorder" => ground || matches!(to, "packet" | "report" | "output"),
         "pipeline" | "app" | "cli" | "main" | "lib" => true,
         _ => false,
     }

@@ -15,8 +15,14 @@
 
 mod attacks;
 mod capture;
+mod cli;
+mod docs;
 mod floors;
 mod fuzz_seeds;
+#[cfg(target_os = "linux")]
+mod live;
+mod malformed;
+mod monitoring;
 mod packet_oracle;
 mod properties;
 mod rules;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::flow::Side;
 use crate::time::Mark;
-use crate::transport::{TcpEvent, TcpEventKind};
+use crate::transport::TcpEventKind;
 
 use super::View;
 
