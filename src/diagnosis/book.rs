@@ -155,17 +155,17 @@ impl Book {
             knowledge.versions = server.versions.iter().copied().collect();
             let chains = server.chains.iter().rev().filter(|(for_name, _)| for_name.is_none() || name.is_none() || *for_name == name);
             knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
+            // A connection that asked for no name yet may share the lot of all.
+            let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
+            for ((_, cause), count) in server.causes.iter().filter(|((for_name, _), _)| name.is_none() || *for_name == name) {
+                *causes.entry(*cause).or_default() += count;
+            }
+            knowledge.causes = causes.into_iter().collect();
             if completed == 0 {
                 knowledge.ciphers = server.ciphers.iter().copied().collect();
                 knowledge.groups = server.groups.iter().copied().collect();
                 knowledge.alpn = server.alpn.iter().cloned().collect();
                 knowledge.key_kinds = server.key_kinds.iter().cloned().collect();
-                // A connection that asked for no name yet may share the lot of all.
-                let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
-                for ((_, cause), count) in server.causes.iter().filter(|((for_name, _), _)| name.is_none() || *for_name == name) {
-                    *causes.entry(*cause).or_default() += count;
-                }
-                knowledge.causes = causes.into_iter().collect();
                 knowledge.server_ttls = server.ttls.iter().copied().collect();
             }
             knowledge.completed_with_tls13 = server.completed_with_tls13;

@@ -4,7 +4,8 @@
 
 use super::{push_string, push_value};
 use crate::report::{
-    AlertReport, CertificateReport, ClientOffer, Diagnosis, HandshakeInfo, HandshakeReport, ServerAnswer, Timing, Tls, TlsClient, TlsServer,
+    AlertReport, CaptureInfo, CertificateReport, ClientOffer, Diagnosis, HandshakeInfo, HandshakeReport, Loss, Network, ServerAnswer,
+    Timing, Tls, TlsClient, TlsServer,
 };
 
 /// Appends the report as one object.
@@ -12,18 +13,20 @@ pub(super) fn push(out: &mut Vec<u8>, report: &HandshakeReport) {
     let HandshakeReport { schema, kind, network, client, server, capture, handshake, tls, quic, dtls, diagnosis, timeline } = report;
     text(out, "{\"schema\":", schema);
     text(out, ",\"kind\":", kind);
-    text(out, ",\"network\":{\"transport\":", &network.transport);
-    text(out, ",\"protocol\":", &network.protocol);
-    text(out, ",\"community_id\":", &network.community_id);
-    list_unless_empty(out, ",\"path\":", &network.path);
+    let Network { transport, protocol, community_id, path } = network;
+    text(out, ",\"network\":{\"transport\":", transport);
+    text(out, ",\"protocol\":", protocol);
+    text(out, ",\"community_id\":", community_id);
+    list_unless_empty(out, ",\"path\":", path);
     text(out, "},\"client\":{\"address\":", &client.address);
     number(out, ",\"port\":", client.port);
     text(out, "},\"server\":{\"address\":", &server.address);
     number(out, ",\"port\":", server.port);
-    text(out, "},\"capture\":{\"source\":", &capture.source);
-    number(out, ",\"first_frame\":", capture.first_frame);
-    number(out, ",\"last_frame\":", capture.last_frame);
-    list_unless_empty(out, ",\"quality\":", &capture.quality);
+    let CaptureInfo { source, first_frame, last_frame, quality } = capture;
+    text(out, "},\"capture\":{\"source\":", source);
+    number(out, ",\"first_frame\":", *first_frame);
+    number(out, ",\"last_frame\":", *last_frame);
+    list_unless_empty(out, ",\"quality\":", quality);
     raw(out, "},\"handshake\":");
     info(out, handshake);
     if let Some(tls) = tls {
@@ -49,18 +52,36 @@ pub(super) fn push(out: &mut Vec<u8>, report: &HandshakeReport) {
 }
 
 fn info(out: &mut Vec<u8>, info: &HandshakeInfo) {
-    text(out, "{\"id\":", &info.id);
-    text(out, ",\"start\":", &info.start);
-    text(out, ",\"end\":", &info.end);
-    text(out, ",\"outcome\":", &info.outcome);
-    text(out, ",\"stage\":", &info.stage);
-    text(out, ",\"history\":", &info.history);
-    text_if_some(out, ",\"preamble\":", info.preamble.as_ref());
-    flag(out, ",\"resumed\":", info.resumed);
-    flag(out, ",\"hello_retry\":", info.hello_retry);
-    flag(out, ",\"early_data\":", info.early_data);
-    flag(out, ",\"decrypted\":", info.decrypted);
-    let Timing { tcp_rtt_us, client_hello_us, server_hello_us, server_think_us, finished_us, total_us } = info.timing;
+    // Every field by name, so that a new one cannot be forgotten; the same below.
+    let HandshakeInfo {
+        id,
+        start,
+        end,
+        outcome,
+        stage,
+        history,
+        preamble,
+        resumed,
+        hello_retry,
+        early_data,
+        decrypted,
+        provisional,
+        timing,
+        loss,
+    } = info;
+    text(out, "{\"id\":", id);
+    text(out, ",\"start\":", start);
+    text(out, ",\"end\":", end);
+    text(out, ",\"outcome\":", outcome);
+    text(out, ",\"stage\":", stage);
+    text(out, ",\"history\":", history);
+    text_if_some(out, ",\"preamble\":", preamble.as_ref());
+    flag(out, ",\"resumed\":", *resumed);
+    flag(out, ",\"hello_retry\":", *hello_retry);
+    flag(out, ",\"early_data\":", *early_data);
+    flag(out, ",\"decrypted\":", *decrypted);
+    flag(out, ",\"provisional\":", *provisional);
+    let Timing { tcp_rtt_us, client_hello_us, server_hello_us, server_think_us, finished_us, total_us } = *timing;
     raw(out, ",\"timing\":{");
     let start = out.len();
     number_if_some(out, ",\"tcp_rtt_us\":", tcp_rtt_us);
@@ -70,43 +91,46 @@ fn info(out: &mut Vec<u8>, info: &HandshakeInfo) {
     number_if_some(out, ",\"finished_us\":", finished_us);
     number_if_some(out, ",\"total_us\":", total_us);
     drop_comma(out, start);
-    number(out, "},\"loss\":{\"client_retransmits\":", info.loss.client_retransmits);
-    number(out, ",\"server_retransmits\":", info.loss.server_retransmits);
-    number(out, ",\"gap_bytes\":", info.loss.gap_bytes);
+    let Loss { client_retransmits, server_retransmits, gap_bytes } = *loss;
+    number(out, "},\"loss\":{\"client_retransmits\":", client_retransmits);
+    number(out, ",\"server_retransmits\":", server_retransmits);
+    number(out, ",\"gap_bytes\":", gap_bytes);
     raw(out, "}}");
 }
 
 fn tls(out: &mut Vec<u8>, tls: &Tls) {
+    let Tls { version, cipher, curve, next_protocol, client, server, alerts } = tls;
     out.push(b'{');
     let start = out.len();
-    text_if_some(out, ",\"version\":", tls.version.as_ref());
-    text_if_some(out, ",\"cipher\":", tls.cipher.as_ref());
-    text_if_some(out, ",\"curve\":", tls.curve.as_ref());
-    text_if_some(out, ",\"next_protocol\":", tls.next_protocol.as_ref());
-    if let Some(client) = &tls.client {
+    text_if_some(out, ",\"version\":", version.as_ref());
+    text_if_some(out, ",\"cipher\":", cipher.as_ref());
+    text_if_some(out, ",\"curve\":", curve.as_ref());
+    text_if_some(out, ",\"next_protocol\":", next_protocol.as_ref());
+    if let Some(client) = client {
         raw(out, ",\"client\":");
         self::client(out, client);
     }
-    if let Some(server) = &tls.server {
+    if let Some(server) = server {
         raw(out, ",\"server\":");
         self::server(out, server);
     }
-    if !tls.alerts.is_empty() {
-        objects(out, ",\"alerts\":", &tls.alerts, alert);
+    if !alerts.is_empty() {
+        objects(out, ",\"alerts\":", alerts, alert);
     }
     drop_comma(out, start);
     out.push(b'}');
 }
 
 fn client(out: &mut Vec<u8>, client: &TlsClient) {
+    let TlsClient { server_name, offer: offered, certificate_requested, certificates } = client;
     out.push(b'{');
     let start = out.len();
-    text_if_some(out, ",\"server_name\":", client.server_name.as_ref());
-    out.extend_from_slice(client.offer.rendered.get(|part| offer(part, &client.offer)));
+    text_if_some(out, ",\"server_name\":", server_name.as_ref());
+    out.extend_from_slice(offered.rendered.get(|part| offer(part, offered)));
     drop_comma(out, start);
-    flag(out, ",\"certificate_requested\":", client.certificate_requested);
-    if !client.certificates.is_empty() {
-        objects(out, ",\"certificates\":", &client.certificates, |out, one| certificate(out, one));
+    flag(out, ",\"certificate_requested\":", *certificate_requested);
+    if !certificates.is_empty() {
+        objects(out, ",\"certificates\":", certificates, |out, one| certificate(out, one));
     }
     out.push(b'}');
 }
@@ -299,6 +323,7 @@ mod tests {
         report.quic = Some(QuicInfo { version: "1".to_owned(), server_versions: vec!["2".to_owned()], ..Default::default() });
         report.dtls = Some(DtlsInfo { cookie_requests: 1, ..Default::default() });
         report.timeline = vec![TimelineEntry { time: "t".to_owned(), text: "\u{202e}".to_owned(), ended: true, ..Default::default() }];
+        report.handshake.provisional = true;
         report.handshake.timing.server_think_us = Some(0);
         report.handshake.timing.finished_us = Some(u64::MAX);
         let certificate =
