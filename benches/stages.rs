@@ -61,6 +61,7 @@ fn frames(blocks: &[Block]) -> ItemsCount {
 }
 
 /// The blocks through table and machine.
+#[allow(clippy::vec_box, reason = "as the pipeline hands them on")]
 fn handshakes(blocks: &[Block]) -> Vec<Box<Handshake>> {
     let mut shared = Shared::new(Duration::from_secs(10), false);
     for block in blocks {

@@ -56,6 +56,7 @@ impl Timestamp {
 
 /// RFC 3339 in UTC with nine digits: `2026-11-21T09:04:20.000000000Z`.
 impl fmt::Display for Timestamp {
+    #[allow(clippy::cast_possible_truncation, reason = "remainders below a day's seconds and a second's nanoseconds")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, second) = (self.seconds().div_euclid(86_400), self.seconds().rem_euclid(86_400) as u32);
         let (year, month, day) = civil(days);
@@ -81,6 +82,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. What fits a [`Timestamp`] lies between 1677 and 2262.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a year has four digits and the others two")]
 fn civil(days: i64) -> (u32, u32, u32) {
     // Years begin in March here, so that the leap day is the last of its year; 146,097 days make 400 years.
     let days = days + 719_468;

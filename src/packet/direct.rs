@@ -52,7 +52,7 @@ pub(super) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
         window: u16::from_be_bytes([w0, w1]),
         options,
         payload,
-        payload_len: payload.len() as u32,
+        payload_len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
     })
 }
 
@@ -71,12 +71,12 @@ mod tests {
         fn it_says_what_the_walk_says(
             mut bytes in proptest::collection::vec(any::<u8>(), 40..120),
             cut in 0_u32..3,
-            total in 30_u16..110,
+            total in 30_u8..110,
             offset in 4_u8..9,
             odd in 0_usize..12,
         ) {
             // Mostly of the usual kind, one field at a time not.
-            let usual: [(usize, u8); 8] = [(12, 8), (13, 0), (14, 0x45), (16, 0), (17, total as u8), (20, 0x40), (21, 0), (23, 6)];
+            let usual: [(usize, u8); 8] = [(12, 8), (13, 0), (14, 0x45), (16, 0), (17, total), (20, 0x40), (21, 0), (23, 6)];
             for (index, (at, value)) in usual.into_iter().enumerate() {
                 if index != odd {
                     bytes[at] = value;
@@ -90,7 +90,7 @@ mod tests {
                 time: Timestamp::from_nanos(5),
                 link: links::ETHERNET,
                 interface: 0,
-                original_len: bytes.len() as u32 + cut / 2,
+                original_len: u32::try_from(bytes.len()).unwrap() + cut / 2,
             };
             let frame = Frame { head, bytes: &bytes };
             if let Some(segment) = segment(&frame) {
@@ -106,8 +106,13 @@ mod tests {
         for (at, value) in [(12, 8), (14, 0x45), (17, 45), (20, 0x40), (23, 6), (46, 0x50)] {
             bytes[at] = value;
         }
-        let head =
-            FrameHead { number: 1, time: Timestamp::default(), link: links::ETHERNET, interface: 0, original_len: bytes.len() as u32 };
+        let head = FrameHead {
+            number: 1,
+            time: Timestamp::default(),
+            link: links::ETHERNET,
+            interface: 0,
+            original_len: u32::try_from(bytes.len()).unwrap(),
+        };
         assert_eq!(segment(&Frame { head, bytes: &bytes }).map(|segment| segment.payload_len), Some(5));
     }
 }

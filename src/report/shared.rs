@@ -125,7 +125,7 @@ fn offer_key(key: &mut Vec<u8>, hello: &ClientHello, carrier: Carrier) {
                 | ExtensionType::PSK_KEY_EXCHANGE_MODES
                 | ExtensionType::COMPRESS_CERTIFICATE
         ) {
-            key.extend((body.len() as u16).to_be_bytes());
+            key.extend(body.len().to_be_bytes());
             key.extend(body);
         }
     }
@@ -138,7 +138,7 @@ fn offer(hello: &ClientHello, carrier: Carrier) -> ClientOffer {
         supported_groups: hello.supported_groups().filter(|g| !g.is_grease()).map(|g| named(g.name(), g)).collect(),
         key_shares: hello.key_shares().filter(|(g, _)| !g.is_grease()).map(|(g, _)| named(g.name(), g)).collect(),
         signature_algorithms: hello.signature_algorithms().map(|s| named(s.name(), s)).collect(),
-        alpn: hello.alpn().map(|protocol| build::text(protocol)).collect(),
+        alpn: hello.alpn().map(build::text).collect(),
         extensions: hello.extensions().filter(|(kind, _)| !kind.is_grease()).map(|(kind, _)| named(kind.name(), kind)).collect(),
         psk_modes: hello.psk_key_exchange_modes().iter().map(|mode| psk_mode(*mode)).collect(),
         certificate_compression: hello.compress_certificate().map(|algorithm| named(algorithm.name(), algorithm)).collect(),

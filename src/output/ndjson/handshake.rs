@@ -364,8 +364,10 @@ mod tests {
 
     #[test]
     fn it_writes_what_serde_would() {
-        let mut bare = HandshakeReport::default();
-        bare.tls = Some(Tls { client: Some(TlsClient::default()), server: Some(TlsServer::default()), ..Tls::default() });
+        let bare = HandshakeReport {
+            tls: Some(Tls { client: Some(TlsClient::default()), server: Some(TlsServer::default()), ..Tls::default() }),
+            ..Default::default()
+        };
         let mut reports = vec![full(), bare, HandshakeReport { tls: Some(Tls::default()), ..Default::default() }];
         reports.extend(samples::run().into_iter().filter_map(|report| match report {
             Report::Handshake(report) => Some(*report),
