@@ -396,7 +396,8 @@ fn settled(h: &Handshake, decryption: Option<&Decryption>) -> bool {
         return false;
     }
     if h.is_tls13() && !h.decrypted {
-        if h.encrypted.client.is_empty() || h.encrypted.server.is_empty() {
+        // Each side's Finished and one record behind it.
+        if h.encrypted.client.len() < 2 || h.encrypted.server.len() < 2 {
             return false;
         }
         let full = h.encrypted.client.len() >= limits::ENCRYPTED_RECORDS || h.encrypted.server.len() >= limits::ENCRYPTED_RECORDS;

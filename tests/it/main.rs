@@ -13,6 +13,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod attacks;
 mod capture;
 mod cli;
 mod decryption;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use data_encoding::BASE64;
 use flate2::Compression;
@@ -161,7 +162,7 @@ impl Piece {
         })
     }
 
-    fn chain(&mut self, certificates: &[CertificateReport]) -> io::Result<Vec<usize>> {
+    fn chain(&mut self, certificates: &[Arc<CertificateReport>]) -> io::Result<Vec<usize>> {
         certificates.iter().take(CERTIFICATES).map(|certificate| self.certificates.number(certificate)).collect()
     }
 

@@ -1,6 +1,7 @@
 //! What is counted by server, by client, and by certificate.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::output::view::{self, Kind};
 use crate::report::{CertificateReport, HandshakeReport};
@@ -33,7 +34,7 @@ pub(super) struct Count {
 /// A certificate and where it was seen.
 #[derive(Debug)]
 pub(super) struct Seen {
-    pub(super) certificate: CertificateReport,
+    pub(super) certificate: Arc<CertificateReport>,
     pub(super) handshakes: u64,
     pub(super) servers: BTreeSet<String>,
     /// Its place in the chains: 0 for a leaf.
@@ -70,7 +71,7 @@ impl Tally {
                     continue;
                 }
                 let seen = self.certificates.entry(certificate.sha256.clone()).or_insert_with(|| Seen {
-                    certificate: certificate.clone(),
+                    certificate: Arc::clone(certificate),
                     handshakes: 0,
                     servers: BTreeSet::new(),
                     place,
