@@ -134,6 +134,7 @@ fn hostile_names_do_nothing() {
         let tls = report.tls.as_mut().unwrap();
         tls.client.as_mut().unwrap().server_name = Some((*text).to_owned());
         for certificate in &mut tls.server.as_mut().unwrap().certificates {
+            let certificate = std::sync::Arc::make_mut(certificate);
             (*text).clone_into(&mut certificate.subject);
             (*text).clone_into(&mut certificate.issuer);
             certificate.san = vec![(*text).to_owned()];
