@@ -8,6 +8,11 @@
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::redundant_clone,
+    clippy::cloned_ref_to_slice_refs,
+    clippy::print_stderr,
     missing_docs,
     unreachable_pub,
     reason = "tests fail by panicking"
