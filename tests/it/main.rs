@@ -9,6 +9,7 @@
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
     clippy::string_slice,
+    clippy::assigning_clones,
     clippy::disallowed_methods,
     clippy::redundant_clone,
     clippy::cloned_ref_to_slice_refs,
