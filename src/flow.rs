@@ -1,7 +1,7 @@
 //! Flows: who talks to whom, independent of which direction a packet goes.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// One of the two TLS roles. A flow's client is the side that sent the SYN or, where none was seen, the side that its messages or its port make the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,10 +91,65 @@ impl Endpoint {
 /// `192.0.2.1:443` or `[2001:db8::1]:443`.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = ShortText::default();
         match self.address {
-            IpAddr::V4(address) => write!(f, "{address}:{}", self.port),
-            IpAddr::V6(address) => write!(f, "[{address}]:{}", self.port),
+            IpAddr::V4(address) => text.push_v4(address),
+            IpAddr::V6(address) => return write!(f, "[{address}]:{}", self.port),
         }
+        text.push(b':');
+        text.push_number(self.port);
+        f.write_str(text.as_str())
+    }
+}
+
+impl Endpoint {
+    /// The address alone, as text.
+    pub fn address_text(&self) -> String {
+        match self.address {
+            IpAddr::V4(address) => {
+                let mut text = ShortText::default();
+                text.push_v4(address);
+                text.as_str().to_owned()
+            }
+            IpAddr::V6(address) => address.to_string(),
+        }
+    }
+}
+
+/// Room for `255.255.255.255:65535`: addresses are written several times for each handshake, and the general formatter takes its time.
+#[derive(Default)]
+struct ShortText {
+    bytes: [u8; 21],
+    len: usize,
+}
+
+impl ShortText {
+    fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(self.len) {
+            *slot = byte;
+            self.len += 1;
+        }
+    }
+
+    fn push_number(&mut self, value: u16) {
+        for (unit, digits) in [(10_000, 5), (1000, 4), (100, 3), (10, 2), (1, 1)] {
+            if value >= unit || digits == 1 {
+                self.push(b'0' + (value / unit % 10) as u8);
+            }
+        }
+    }
+
+    fn push_v4(&mut self, address: Ipv4Addr) {
+        for (place, octet) in address.octets().into_iter().enumerate() {
+            if place > 0 {
+                self.push(b'.');
+            }
+            self.push_number(u16::from(octet));
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 }
 
@@ -249,7 +304,19 @@ impl FlowKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
+
+    #[test]
+    fn endpoints_print_as_the_standard_library_prints_them() {
+        for address in [[0, 0, 0, 0], [10, 9, 99, 100], [255, 255, 255, 255], [1, 20, 200, 101]].map(Ipv4Addr::from) {
+            for port in [0, 7, 10, 443, 1000, 9999, 10_000, 65_535] {
+                let endpoint = Endpoint::new(IpAddr::V4(address), port);
+                assert_eq!(endpoint.to_string(), format!("{address}:{port}"));
+                assert_eq!(endpoint.address_text(), address.to_string());
+            }
+        }
+        let wide = Endpoint::new("2001:db8::1".parse().unwrap(), 443);
+        assert_eq!((wide.to_string().as_str(), wide.address_text().as_str()), ("[2001:db8::1]:443", "2001:db8::1"));
+    }
 
     #[test]
     fn both_directions_share_a_key() {

@@ -119,16 +119,16 @@ pub const FRAME_LEN: u32 = 16 << 20;
 pub const HISTORY: usize = 100;
 
 /// Connections to one server that were never answered are reported one by one up to this many in each partition, and summed up beyond: a
-/// flood has millions.
-pub const UNANSWERED_REPORTS: u32 = 64;
+/// flood has millions. Once as many were thrown out in the partition, one is enough.
+pub const UNANSWERED_REPORTS: u32 = 16;
 
 /// Servers for which that is counted, in each partition.
 pub const UNANSWERED_SERVERS: usize = 1024;
 /// Distinct certificates remembered by a shard: some kilobytes each, so some ten megabytes at most.
 pub const CERTIFICATES: usize = 4096;
 
-/// Distinct judgements of chains remembered by a shard.
-pub const CHAINS: usize = 4096;
+/// Distinct judgements of chains remembered, each under one name: less than a kilobyte each, for the certificates are shared.
+pub const CHAINS: usize = 16384;
 
 /// Signatures verified for one chain: a path of ordinary length needs one for each certificate; a hostile chain of equal names would need a thousand.
 pub const SIGNATURE_CHECKS: usize = 48;
@@ -186,6 +186,9 @@ pub const XZ_MEMORY: u64 = 256 << 20;
 /// Depth of directories searched for captures.
 pub const DIRECTORY_DEPTH: usize = 32;
 
+/// Parts that reports share (a kind of client's offer, a kind of server's answer, a certificate) remembered of each sort: a few kilobytes each.
+/// Browsers that shuffle their extensions make thousands of offers.
+pub const SHARED_PARTS: usize = 8192;
 /// Packets taken from an interface's ring at a time: about a megabyte of full-size packets.
 pub const LIVE_BATCH: usize = 512;
 

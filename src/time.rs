@@ -56,20 +56,44 @@ impl Timestamp {
 
 /// RFC 3339 in UTC with nine digits: `2026-11-21T09:04:20.000000000Z`.
 impl fmt::Display for Timestamp {
+    #[allow(clippy::cast_possible_truncation, reason = "remainders below a day's seconds and a second's nanoseconds")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0)).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z",
-            at.year(),
-            u8::from(at.month()),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second(),
-            at.nanosecond()
-        )
+        let (days, second) = (self.seconds().div_euclid(86_400), self.seconds().rem_euclid(86_400) as u32);
+        let (year, month, day) = civil(days);
+        let nanos = self.0.rem_euclid(1_000_000_000) as u32;
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        let parts = [
+            (0, 4, year),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, second / 3600),
+            (14, 2, second / 60 % 60),
+            (17, 2, second % 60),
+            (20, 9, nanos),
+        ];
+        for (at, width, mut value) in parts {
+            for digit in text.iter_mut().skip(at).take(width).rev() {
+                *digit = b'0' + (value % 10) as u8;
+                value /= 10;
+            }
+        }
+        f.pad(std::str::from_utf8(&text).unwrap_or_default())
     }
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. What fits a [`Timestamp`] lies between 1677 and 2262.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a year has four digits and the others two")]
+fn civil(days: i64) -> (u32, u32, u32) {
+    // Years begin in March here, so that the leap day is the last of its year; 146,097 days make 400 years.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    (year as u32, month as u32, day as u32)
 }
 
 /// Tells what time it is now, for live captures: handed down by the one place that may ask the operating system. Files need none.
@@ -111,6 +135,20 @@ mod tests {
     fn prints_rfc3339_with_nanoseconds() {
         assert_eq!(Timestamp::from_parts(1_795_251_860, 7).to_string(), "2026-11-21T09:04:20.000000007Z");
         assert_eq!(Timestamp::from_nanos(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        let nanos = (i64::MIN..=i64::MAX).step_by(86_399_999_999_983 * 7).chain([i64::MIN, i64::MAX, 951_782_400_000_000_000]);
+        for nanos in nanos {
+            let at = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(nanos)).unwrap();
+            let expected = at.format(&time::format_description::well_known::Rfc3339).unwrap();
+            let ours = Timestamp::from_nanos(nanos).to_string();
+            let (seconds, fraction) = ours.trim_end_matches('Z').split_once('.').unwrap();
+            let fraction = fraction.trim_end_matches('0');
+            let ours = if fraction.is_empty() { format!("{seconds}Z") } else { format!("{seconds}.{fraction}Z") };
+            assert_eq!(ours, expected);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 use super::args::When;
@@ -9,6 +10,7 @@ use super::options::{ReportFormat, ReportOptions, ShowOptions};
 use super::selection::AnalysisArguments;
 use super::values;
 use crate::diagnosis::cause::Cause;
+use crate::handshake::facts::Outcome;
 
 /// Show one handshake in full: every packet as a ladder, times, hellos, certificates, diagnosis
 ///
@@ -37,7 +39,7 @@ pub(super) struct Show {
     client: Option<String>,
 
     /// Only handshakes that ended so
-    #[arg(long, value_name = "OUTCOME", help_heading = SELECTION)]
+    #[arg(long, value_name = "OUTCOME", value_parser = outcomes(), help_heading = SELECTION)]
     outcome: Option<String>,
 
     /// Only handshakes with this cause
@@ -138,6 +140,10 @@ impl From<Report> for ReportOptions {
             progress: !report.no_progress,
         }
     }
+}
+
+fn outcomes() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(Outcome::ALL.iter().map(|outcome| outcome.name()))
 }
 
 /// Looks like the beginning of a handshake's ID.

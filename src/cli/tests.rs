@@ -177,3 +177,42 @@ fn completions_and_manual_know_the_options() {
         assert!(page.contains(part), "{part}");
     }
 }
+
+fn show(arguments: &[&str]) -> ShowOptions {
+    let all = ["handshark", "show"].iter().chain(arguments).map(OsString::from);
+    match parse(all).unwrap() {
+        Command::Show(options) => *options,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_id_behind_the_files_is_no_file() {
+    let options = show(&["a.pcap", "b.pcap", "7d0f9a52c1e4b386"]);
+    assert_eq!((options.inputs.len(), options.id.as_deref()), (2, Some("7d0f9a52c1e4b386")));
+    let options = show(&["a.pcap", "7d0f9a"]);
+    assert_eq!((options.inputs.len(), options.id.as_deref()), (1, Some("7d0f9a")));
+    // A file alone is a file, and so is what is no ID.
+    assert_eq!(show(&["7d0f9a52c1e4b386"]).id, None);
+    assert_eq!(show(&["a.pcap", "cafe.pcap"]).inputs.len(), 2);
+    assert_eq!(show(&["a.pcap", "7d0f9a", "--id", "00"]).inputs.len(), 2);
+}
+
+#[test]
+fn a_handshake_is_chosen_by_what_is_asked() {
+    let report = samples::expired(0);
+    for (arguments, expected) in [
+        (&["a", "--name", "EXAMPLE"][..], true),
+        (&["a", "--name", "other"], false),
+        (&["a", "--server", "10.0.0.2"], true),
+        (&["a", "--server", "10.0.0.2:443"], true),
+        (&["a", "--server", "10.0.0.2:444"], false),
+        (&["a", "--client", "10.0.0.9"], false),
+        (&["a", "--cause", "certificate-expired", "--outcome", "alerted"], true),
+        (&["a", "--outcome", "reset"], false),
+        (&["a", "00009cb0"], true),
+        (&["a", "00009cb1"], false),
+    ] {
+        assert_eq!(show(arguments).takes(&report), expected, "{arguments:?}");
+    }
+}

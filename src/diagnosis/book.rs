@@ -39,12 +39,36 @@ const FLOOD_WINDOW: i64 = 10;
 pub struct Book {
     servers: BTreeMap<(Transport, Endpoint), Server>,
     clients: BTreeMap<IpAddr, VecDeque<Attempt>>,
-    /// Leaf issuers that no store trusts: names signed, and the addresses that served them.
-    issuers: BTreeMap<String, BTreeSet<(String, IpAddr)>>,
+    /// Leaf issuers that no store trusts.
+    issuers: BTreeMap<String, Issuer>,
     /// Leaf issuers seen for a name.
     names: BTreeMap<String, BTreeSet<String>>,
     /// Half-open connections by server and ten seconds of packet time.
     half_open: BTreeMap<(Endpoint, i64), u32>,
+}
+
+/// What an issuer that no store trusts has signed: registered domains and addresses that served them, [`RESIGNED_NAMES`] of each at most.
+#[derive(Debug, Default)]
+struct Issuer {
+    domains: BTreeSet<String>,
+    addresses: BTreeSet<IpAddr>,
+}
+
+impl Issuer {
+    fn signed(&mut self, name: &str, address: IpAddr) {
+        let domain = domain(name);
+        if self.domains.len() < RESIGNED_NAMES && !self.domains.contains(domain) {
+            self.domains.insert(domain.to_owned());
+        }
+        if self.addresses.len() < RESIGNED_NAMES {
+            self.addresses.insert(address);
+        }
+    }
+
+    /// It signed names that share no registered domain, on different addresses.
+    fn re_signs(&self) -> bool {
+        self.domains.len() >= RESIGNED_NAMES && self.addresses.len() >= RESIGNED_NAMES
+    }
 }
 
 #[derive(Debug, Default)]
@@ -103,9 +127,10 @@ impl Book {
         }
     }
 
-    /// Counts a connection that never got beyond its SYN and is not reported on its own.
-    pub fn learn_half_open(&mut self, server: Endpoint, at: Timestamp) {
-        *self.half_open.entry((server, at.seconds().div_euclid(FLOOD_WINDOW))).or_default() += 1;
+    /// Counts connections that never got beyond their SYN and are not reported one by one.
+    pub fn learn_half_open(&mut self, server: Endpoint, at: Timestamp, count: u32) {
+        let known = self.half_open.entry((server, at.seconds().div_euclid(FLOOD_WINDOW))).or_default();
+        *known = known.saturating_add(count);
         bound(&mut self.half_open, SERVERS);
     }
 
@@ -114,7 +139,7 @@ impl Book {
         self.servers.get(&(Transport::Tcp, *server)).is_some_and(|server| server.speaks_tls)
     }
 
-    /// What is known that bears on one handshake, itself left out.
+    /// What is known that bears on one handshake, itself left out. What only explains failures is left out for one that completed.
     pub fn view(&self, handshake: &Handshake) -> Knowledge {
         let mut knowledge = Knowledge::default();
         let name = handshake.server_name();
@@ -122,17 +147,12 @@ impl Book {
         if let Some(server) = self.servers.get(&place(handshake)) {
             knowledge.attempts = server.attempts.saturating_sub(1);
             knowledge.completed = server.completed.saturating_sub(completed);
-            let own = name.clone().unwrap_or_default();
-            let (attempts, done) = server.by_name.get(&own).copied().unwrap_or_default();
+            let (attempts, done) = server.by_name.get(name.as_deref().unwrap_or_default()).copied().unwrap_or_default();
             knowledge.attempts_same_name = attempts.saturating_sub(1);
             knowledge.completed_same_name = done.saturating_sub(completed);
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
             knowledge.versions = server.versions.iter().copied().collect();
-            knowledge.ciphers = server.ciphers.iter().copied().collect();
-            knowledge.groups = server.groups.iter().copied().collect();
-            knowledge.alpn = server.alpn.iter().cloned().collect();
-            knowledge.key_kinds = server.key_kinds.iter().cloned().collect();
             let chains = server.chains.iter().rev().filter(|(for_name, _)| for_name.is_none() || name.is_none() || *for_name == name);
             knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
             // A connection that asked for no name yet may share the lot of all.
@@ -141,18 +161,26 @@ impl Book {
                 *causes.entry(*cause).or_default() += count;
             }
             knowledge.causes = causes.into_iter().collect();
-            knowledge.server_ttls = server.ttls.iter().copied().collect();
+            if completed == 0 {
+                knowledge.ciphers = server.ciphers.iter().copied().collect();
+                knowledge.groups = server.groups.iter().copied().collect();
+                knowledge.alpn = server.alpn.iter().cloned().collect();
+                knowledge.key_kinds = server.key_kinds.iter().cloned().collect();
+                knowledge.server_ttls = server.ttls.iter().copied().collect();
+            }
             knowledge.completed_with_tls13 = server.completed_with_tls13;
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
             knowledge.resumptions_offered = server.resumptions_offered;
             knowledge.resumptions_accepted = server.resumptions_accepted;
         }
-        knowledge.related = self.related(handshake, name.as_deref());
+        if completed == 0 {
+            knowledge.related = self.related(handshake, name.as_deref());
+        }
         let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
         knowledge.flood_half_open = around.fold(0u32, |sum, count| sum.saturating_add(*count));
         if let Some(leaf) = handshake.leaf() {
-            let re_signs = |issuer: &&String| self.issuers.get(*issuer).is_some_and(|signed| unrelated_names(signed) >= RESIGNED_NAMES);
+            let re_signs = |issuer: &&String| self.issuers.get(*issuer).is_some_and(Issuer::re_signs);
             knowledge.resigning_issuer = Some(&leaf.issuer).filter(re_signs).cloned();
             let others = name.as_ref().and_then(|name| self.names.get(name));
             knowledge.other_issuer_for_name = others.and_then(|issuers| issuers.iter().find(|issuer| **issuer != leaf.issuer).cloned());
@@ -165,18 +193,24 @@ impl Book {
         let completed = u32::from(handshake.outcome == Outcome::Completed);
         server.attempts += 1;
         server.completed += completed;
-        let by_name = server.by_name.entry(name.unwrap_or_default().to_owned()).or_default();
-        by_name.0 += 1;
-        by_name.1 += completed;
-        bound(&mut server.by_name, PER_SERVER);
+        let name_or_none = name.unwrap_or_default();
+        if let Some(by_name) = server.by_name.get_mut(name_or_none) {
+            by_name.0 += 1;
+            by_name.1 += completed;
+        } else {
+            server.by_name.insert(name_or_none.to_owned(), (1, completed));
+            bound(&mut server.by_name, PER_SERVER);
+        }
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
             server.versions.insert(hello.version());
             server.ciphers.insert(hello.cipher_suite());
             server.groups.extend(handshake.group());
-            if let Some(alpn) = hello.alpn() {
-                server.alpn.insert(String::from_utf8_lossy(alpn).into_owned());
+            if let Some(alpn) = hello.alpn().map(String::from_utf8_lossy)
+                && !server.alpn.contains(alpn.as_ref())
+            {
+                server.alpn.insert(alpn.into_owned());
                 bound_set(&mut server.alpn, PER_SERVER);
             }
             let offered = handshake.hello().is_some_and(|hello| hello.psk_identities() > 0 || hello.session_ticket_len().is_some());
@@ -192,10 +226,14 @@ impl Book {
         }
         if let Some(chain) = chain {
             if let Some(leaf) = chain.certificates.get(chain.leaf) {
-                server.key_kinds.insert(key_kind(&leaf.key).to_owned());
+                let kind = key_kind(&leaf.key);
+                if !server.key_kinds.contains(kind) {
+                    server.key_kinds.insert(kind.to_owned());
+                }
             }
-            let known =
-                server.chains.iter().any(|(for_name, other)| for_name.as_deref() == name && other.certificates == chain.certificates);
+            let known = server.chains.iter().any(|(for_name, other)| {
+                for_name.as_deref() == name && (Arc::ptr_eq(other, chain) || other.certificates == chain.certificates)
+            });
             if !known {
                 server.chains.push_back((name.map(str::to_owned), Arc::clone(chain)));
                 if server.chains.len() > PER_SERVER {
@@ -210,13 +248,17 @@ impl Book {
         if leaf.malformed.is_some() || leaf.self_issued {
             return;
         }
-        let issuers = self.names.entry(name.to_owned()).or_default();
-        issuers.insert(leaf.issuer.clone());
-        bound_set(issuers, PER_SERVER);
+        if self.names.get(name).is_none_or(|issuers| !issuers.contains(&leaf.issuer)) {
+            let issuers = self.names.entry(name.to_owned()).or_default();
+            issuers.insert(leaf.issuer.clone());
+            bound_set(issuers, PER_SERVER);
+        }
         if matches!(chain.trust, Trust::Untrusted { .. }) {
-            let signed = self.issuers.entry(leaf.issuer.clone()).or_default();
-            signed.insert((name.to_owned(), handshake.server.address));
-            bound_set(signed, PER_SERVER);
+            if !self.issuers.contains_key(&leaf.issuer) {
+                self.issuers.insert(leaf.issuer.clone(), Issuer::default());
+            }
+            let Some(issuer) = self.issuers.get_mut(&leaf.issuer) else { return };
+            issuer.signed(name, handshake.server.address);
         }
     }
 
@@ -274,16 +316,10 @@ fn key_kind(key: &PublicKey) -> &str {
     }
 }
 
-/// Names that share no registered domain, on different addresses.
-fn unrelated_names(signed: &BTreeSet<(String, IpAddr)>) -> usize {
-    let domain = |name: &str| {
-        let mut labels: Vec<&str> = name.rsplitn(3, '.').collect();
-        labels.truncate(2);
-        labels.join(".")
-    };
-    let domains: BTreeSet<String> = signed.iter().map(|(name, _)| domain(name)).collect();
-    let addresses: BTreeSet<IpAddr> = signed.iter().map(|(_, address)| *address).collect();
-    domains.len().min(addresses.len())
+/// The last two labels of a name.
+fn domain(name: &str) -> &str {
+    let dot = name.rmatch_indices('.').nth(1);
+    dot.and_then(|(dot, _)| name.get(dot + 1..)).unwrap_or(name)
 }
 
 /// Keeps a map within its bound: the first key goes, which an attacker cannot turn into more than forgetting.

@@ -7,6 +7,7 @@
 use crate::anomaly::AnomalyKind;
 use crate::flow::{PerSide, Side};
 use crate::limits;
+use crate::secrets::connection::Unusable;
 use crate::secrets::record::Sealed;
 use crate::secrets::{ConnectionKeys, KeyRing, Opened, Parameters};
 use crate::time::Mark;
@@ -69,6 +70,8 @@ struct At {
 pub(super) enum Taken {
     /// It was opened, and what it says is among the facts.
     Opened,
+    /// It was changed on the way: whatever it was, it did not arrive.
+    Broken,
     /// It is to be read as without keys, and kept for later.
     Held,
     /// It is to be read as without keys.
@@ -241,14 +244,13 @@ impl Decryption {
             encrypt_then_mac: answer.what.encrypt_then_mac(),
         };
         match ring.keys(parameters) {
-            None => {}
             Some(Ok(keys)) => self.keys = Keys::Known(Box::new(keys)),
-            Some(Err(crate::secrets::connection::Unusable::Suite)) => {
+            Some(Err(Unusable::Suite)) => {
                 ring.count_unsupported();
                 self.keys = Keys::Useless;
             }
-            // The rest of its secrets may be on its way.
-            Some(Err(crate::secrets::connection::Unusable::Secrets)) => {}
+            // They, or the rest of them, may be on their way.
+            None | Some(Err(Unusable::Secrets)) => {}
         }
     }
 
@@ -268,7 +270,12 @@ impl Decryption {
             }
             h.history.push_str(old.get(read..before).unwrap_or_default());
             let taken = self.open(h, shared, side, Sealed { content_type, version, body: &body }, at, true);
-            if taken == Taken::Sealed || !h.is_tls13() {
+            let as_before = match taken {
+                Taken::Sealed | Taken::Held => true,
+                Taken::Opened => !h.is_tls13(),
+                Taken::Broken => false,
+            };
+            if as_before {
                 h.history.push_str(old.get(before..before + added).unwrap_or_default());
             }
             read = before + added;
@@ -319,12 +326,14 @@ impl Decryption {
                 }
                 // Keys that fit what was before show that this is not what its sender sent. Whatever it was, it did not arrive.
                 anomaly(h, side, at.mark, AnomalyKind::RecordNotDecrypted { len: sealed.body.len() });
+                self.joiners.of_mut(side).reset();
                 if again {
-                    self.joiners.of_mut(side).reset();
-                    return Taken::Sealed;
+                    let finished = h.finished.of_mut(side);
+                    *finished = finished.filter(|mark| *mark != at.mark);
+                    return Taken::Broken;
                 }
                 remember(h, side, sealed.content_type, u16::try_from(sealed.body.len()).unwrap_or(u16::MAX), at.mark);
-                Taken::Opened
+                Taken::Broken
             }
             Opened::NoKey if h.is_tls13() && h.finished.of(side).is_some() => {
                 let tag = h.cipher().and_then(CipherSuite::tag).unwrap_or(16);
@@ -387,18 +396,12 @@ fn is_encrypted(h: &Handshake, side: Side, content_type: ContentType) -> bool {
 
 /// A message behind the ChangeCipherSpec of TLS ≤ 1.2: Finished, or the beginning of a second handshake.
 fn older(h: &mut Handshake, side: Side, kind: HandshakeType, mark: Mark) {
-    match kind {
-        HandshakeType::FINISHED => {
-            h.finished.of_mut(side).get_or_insert(mark);
-            letter(h, side, 'f');
-        }
-        _ => {
-            if h.finished.of(side).is_some() && h.finished.of(side.other()).is_some() && h.renegotiation.is_none() {
-                h.renegotiation = Some((side, mark));
-            }
-            letter(h, side, messages::history_letter(kind));
-        }
+    if kind == HandshakeType::FINISHED {
+        h.finished.of_mut(side).get_or_insert(mark);
+    } else if h.finished.of(side).is_some() && h.finished.of(side.other()).is_some() && h.renegotiation.is_none() {
+        h.renegotiation = Some((side, mark));
     }
+    letter(h, side, messages::history_letter(kind));
 }
 
 fn alert(h: &mut Handshake, side: Side, text: &[u8], mark: Mark, again: bool) {

@@ -3,6 +3,7 @@
 //! A connection begins undecided. Bytes that look like TLS start the record readers; other bytes go to a preamble, which says when TLS begins
 //! or that it never will. Where the connection's beginning was not captured, the readers look for a record header at the start of segments.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,17 +36,28 @@ pub struct Shared {
     pub concluded: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and are summed up instead of reported.
     pub half_open: Vec<HalfOpen>,
-    /// Unanswered connections reported one by one so far, by server.
-    unanswered: std::collections::BTreeMap<Endpoint, u32>,
+    /// By server, what became of the connections that it did not answer.
+    unanswered: BTreeMap<Endpoint, Unanswered>,
 }
 
-/// A connection that never got beyond its SYN.
+/// Connections that never got beyond their SYN, sent to one server within one second of packet time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HalfOpen {
-    /// Whom it was meant for.
+    /// Whom they were meant for.
     pub server: Endpoint,
-    /// Its SYN.
+    /// The first one's SYN.
     pub first: Mark,
+    /// How many there are.
+    pub count: u32,
+}
+
+/// Connections to one server that were not answered.
+#[derive(Debug, Default)]
+struct Unanswered {
+    /// Reported one by one.
+    reported: u32,
+    /// Thrown out because there were too many.
+    evicted: u32,
 }
 
 impl Shared {
@@ -58,7 +70,7 @@ impl Shared {
             live,
             concluded: Vec::new(),
             half_open: Vec::new(),
-            unanswered: std::collections::BTreeMap::new(),
+            unanswered: BTreeMap::new(),
         }
     }
 
@@ -72,9 +84,21 @@ impl Shared {
         if self.unanswered.len() >= limits::UNANSWERED_SERVERS && !self.unanswered.contains_key(&server) {
             return false;
         }
-        let count = self.unanswered.entry(server).or_default();
-        *count = count.saturating_add(1);
-        *count <= limits::UNANSWERED_REPORTS
+        let unanswered = self.unanswered.entry(server).or_default();
+        // Of a flood one is as good as another.
+        let most = if unanswered.evicted > limits::UNANSWERED_REPORTS { 1 } else { limits::UNANSWERED_REPORTS };
+        unanswered.reported = unanswered.reported.saturating_add(1);
+        unanswered.reported <= most
+    }
+
+    /// Counts a connection that is summed up. A flood goes to few servers, so that the entry is among the last.
+    fn sum_up(&mut self, server: Endpoint, first: Mark) {
+        let second = first.time.seconds();
+        let same = |known: &&mut HalfOpen| known.server == server && known.first.time.seconds() == second;
+        match self.half_open.iter_mut().rev().take(8).find(same) {
+            Some(known) => known.count = known.count.saturating_add(1),
+            None => self.half_open.push(HalfOpen { server, first, count: 1 }),
+        }
     }
 }
 
@@ -88,7 +112,7 @@ pub struct Machine {
 
 #[derive(Debug)]
 struct Following {
-    handshake: Handshake,
+    handshake: Box<Handshake>,
     streams: PerSide<Stream>,
     mode: Mode,
     /// What leads up to TLS or stands in its place, until TLS has begun on both sides.
@@ -180,10 +204,10 @@ impl FlowSink for Machine {
             let server = if tcp.client_is_low { tcp.key.high } else { tcp.key.low };
             let unanswered = tcp.side(Side::Server).packets == 0 && tcp.icmp.is_empty();
             if unanswered && !shared.reports_unanswered(server) {
-                shared.half_open.push(HalfOpen { server, first: tcp.first });
+                shared.sum_up(server, tcp.first);
                 return;
             }
-            conclude(Handshake::new(tcp), shared, close, now);
+            conclude(Box::new(Handshake::new(tcp)), shared, close, now);
             return;
         };
         let Following { mut handshake, streams, preamble, decryption, .. } = *following;
@@ -201,25 +225,29 @@ impl FlowSink for Machine {
 
     fn evicted_half_open(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) {
         let server = if client_is_low { key.high } else { key.low };
-        shared.half_open.push(HalfOpen { server, first });
+        if shared.unanswered.len() < limits::UNANSWERED_SERVERS || shared.unanswered.contains_key(&server) {
+            let unanswered = shared.unanswered.entry(server).or_default();
+            unanswered.evicted = unanswered.evicted.saturating_add(1);
+        }
+        shared.sum_up(server, first);
     }
 }
 
 /// The end of a handshake: what follows from its facts, and its place among those that are concluded.
-pub(super) fn conclude(mut handshake: Handshake, shared: &mut Shared, close: Close, now: Mark) {
+pub(super) fn conclude(mut handshake: Box<Handshake>, shared: &mut Shared, close: Close, now: Mark) {
     handshake.close = close;
     handshake.closed_at = now;
     let (low, high) = (handshake.tcp.key.low, handshake.tcp.key.high);
     (handshake.client, handshake.server) = if handshake.tcp.client_is_low { (low, high) } else { (high, low) };
     outcome::conclude(&mut handshake, shared.stall_after);
-    shared.concluded.push(Box::new(handshake));
+    shared.concluded.push(handshake);
 }
 
 impl Following {
     fn new(tcp: &TcpFacts, shared: &Shared) -> Self {
         let seed = TcpFacts::new(tcp.key, tcp.client_is_low, tcp.roles, tcp.path, tcp.first, tcp.interface);
         Self {
-            handshake: Handshake::new(seed),
+            handshake: Box::new(Handshake::new(seed)),
             streams: PerSide::default(),
             mode: Mode::Undecided,
             preamble: None,
@@ -385,7 +413,7 @@ impl Machine {
     /// The handshake as far as it has come.
     fn snapshot(&self, tcp: &TcpFacts) -> Handshake {
         let Some(Following { handshake, streams, preamble, .. }) = self.following.as_deref() else { return Handshake::new(tcp.clone()) };
-        let mut handshake = handshake.clone();
+        let mut handshake = Handshake::clone(handshake);
         handshake.tcp = tcp.clone();
         let (low, high) = (tcp.key.low, tcp.key.high);
         (handshake.client, handshake.server) = if tcp.client_is_low { (low, high) } else { (high, low) };

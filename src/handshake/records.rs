@@ -236,7 +236,7 @@ fn with_keys(
         decryption.change_cipher_spec(h, side);
     }
     let taken = decryption.record(h, shared, side, record, mark, first);
-    if taken == Taken::Opened {
+    if matches!(taken, Taken::Opened | Taken::Broken) {
         return side;
     }
     let side = on_record(h, shared, joiner, side, record, mark, first);
@@ -396,7 +396,8 @@ fn settled(h: &Handshake, decryption: Option<&Decryption>) -> bool {
         return false;
     }
     if h.is_tls13() && !h.decrypted {
-        if h.encrypted.client.is_empty() || h.encrypted.server.is_empty() {
+        // Each side's Finished and one record behind it.
+        if h.encrypted.client.len() < 2 || h.encrypted.server.len() < 2 {
             return false;
         }
         let full = h.encrypted.client.len() >= limits::ENCRYPTED_RECORDS || h.encrypted.server.len() >= limits::ENCRYPTED_RECORDS;

@@ -2,6 +2,8 @@
 //!
 //! Whatever could act on a terminal is written as a `\u` escape, which every JSON reader turns back into the same string.
 
+mod handshake;
+
 use std::io::{self, Write};
 
 use serde::Serialize as _;
@@ -16,12 +18,13 @@ use crate::report::Report;
 pub struct NdjsonSink<W> {
     out: W,
     flush_each: bool,
+    line: Vec<u8>,
 }
 
 impl<W: Write> NdjsonSink<W> {
     /// Writes to `out`, which should buffer. With `flush_each`, every line is sent on its way at once: for pipes and live use.
     pub const fn new(out: W, flush_each: bool) -> Self {
-        Self { out, flush_each }
+        Self { out, flush_each, line: Vec::new() }
     }
 
     /// The stream back, for a caller that goes on writing to it.
@@ -32,8 +35,13 @@ impl<W: Write> NdjsonSink<W> {
 
 impl<W: Write> Sink for NdjsonSink<W> {
     fn report(&mut self, report: &Report) -> io::Result<()> {
-        report.serialize(&mut serde_json::Serializer::with_formatter(&mut self.out, SafeFormatter))?;
-        self.out.write_all(b"\n")?;
+        self.line.clear();
+        match report {
+            Report::Handshake(report) => handshake::push(&mut self.line, report),
+            other => other.serialize(&mut serde_json::Serializer::with_formatter(&mut self.line, SafeFormatter))?,
+        }
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)?;
         if self.flush_each { self.out.flush() } else { Ok(()) }
     }
 
@@ -44,6 +52,27 @@ impl<W: Write> Sink for NdjsonSink<W> {
     fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// Appends a string with its quotes.
+fn push_string(out: &mut Vec<u8>, text: &str) {
+    // Without a branch for each byte, so that sixteen are looked at in one step.
+    let odd = |odd: u8, byte: &u8| odd | u8::from(byte.wrapping_sub(0x20) >= 0x5f) | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
+    let (chunks, rest) = text.as_bytes().as_chunks::<16>();
+    let found = chunks.iter().fold(0, |found, chunk| found | chunk.iter().fold(0, odd)) | rest.iter().fold(0, odd);
+    if found == 0 {
+        out.reserve(text.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
+    push_value(out, text);
+}
+
+/// Appends anything. Writing to memory does not fail.
+fn push_value(out: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
+    let _ = value.serialize(&mut serde_json::Serializer::with_formatter(out, SafeFormatter));
 }
 
 /// Compact JSON without raw control, direction or invisible characters.
@@ -67,6 +96,14 @@ impl Formatter for SafeFormatter {
         }
         Ok(())
     }
+}
+
+/// What serde's derived serialisation gives.
+#[cfg(test)]
+fn by_serde(value: &impl serde::Serialize) -> String {
+    let mut out = Vec::new();
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, SafeFormatter)).unwrap();
+    String::from_utf8(out).unwrap()
 }
 
 #[cfg(test)]

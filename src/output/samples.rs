@@ -1,8 +1,10 @@
 //! Hand-made reports for the tests of the outputs: a night on call.
 
+use std::sync::Arc;
+
 use crate::report::{
-    AlertReport, CaptureInfo, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, IncidentReport, InputReport, Loss,
-    Network, Peer, Report, SCHEMA, SummaryReport, Timing, Tls, TlsClient, TlsServer,
+    AlertReport, CaptureInfo, ClientOffer, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, IncidentReport,
+    InputReport, Loss, Network, Peer, Report, SCHEMA, SummaryReport, Timing, Tls, TlsClient, TlsServer,
 };
 
 fn base(minute: u32, second: u32, client_port: u16) -> HandshakeReport {
@@ -44,10 +46,13 @@ fn base(minute: u32, second: u32, client_port: u16) -> HandshakeReport {
             next_protocol: Some("h2".into()),
             client: Some(TlsClient {
                 server_name: Some("www.example.test".into()),
-                supported_versions: vec!["1.3".into(), "1.2".into()],
-                supported_ciphers: vec!["TLS_AES_256_GCM_SHA384".into(), "TLS_AES_128_GCM_SHA256".into()],
-                alpn: vec!["h2".into(), "http/1.1".into()],
-                ja4: "t13d1516h2_8daaf6152771_e5627efa2ab1".into(),
+                offer: Arc::new(ClientOffer {
+                    supported_versions: vec!["1.3".into(), "1.2".into()],
+                    supported_ciphers: vec!["TLS_AES_256_GCM_SHA384".into(), "TLS_AES_128_GCM_SHA256".into()],
+                    alpn: vec!["h2".into(), "http/1.1".into()],
+                    ja4: "t13d1516h2_8daaf6152771_e5627efa2ab1".into(),
+                    ..ClientOffer::default()
+                }),
                 ..TlsClient::default()
             }),
             server: Some(TlsServer::default()),

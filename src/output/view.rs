@@ -93,7 +93,7 @@ pub fn step(kind: &str) -> String {
         "application_data" => "application data".to_owned(),
         "overlap" => "differing overlap".to_owned(),
         "preamble" | "plaintext" | "encrypted" | "renegotiation" | "anomaly" => kind.to_owned(),
-        other if other.contains('_') || matches!(other, "certificate" | "finished" | "alert") => other
+        other if other.contains('_') || matches!(other, "certificate" | "finished" | "alert" | "retry") => other
             .split('_')
             .flat_map(|part| {
                 let mut letters = part.chars();
@@ -123,7 +123,7 @@ pub fn step_kind(kind: &str) -> StepKind {
         "syn" | "syn-ack" | "established" | "acknowledged" | "fin" | "keep-alive" | "window-open" => StepKind::Transport,
         "syn-again" | "syn-ack-again" | "retransmission" | "out-of-order" | "gap" | "zero-window" | "overlap" | "anomaly"
         | "end-of-capture" => StepKind::Trouble,
-        "alert" | "rst" | "icmp" | "silence" | "plaintext" => StepKind::Failure,
+        "alert" | "connection_close" | "rst" | "icmp" | "silence" | "plaintext" => StepKind::Failure,
         _ => StepKind::Message,
     }
 }

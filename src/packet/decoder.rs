@@ -2,6 +2,7 @@
 
 use crate::frame::Frame;
 use crate::packet::cursor::Cursor;
+use crate::packet::direct;
 use crate::packet::fragments::{FragmentCounters, Fragments, Joined, LostFragments};
 use crate::packet::walk::{Next, Walk};
 use crate::packet::{Packet, Skip};
@@ -25,6 +26,9 @@ impl Decoder {
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Packet<'a> {
         if self.fragments.due(frame.head.time) {
             self.fragments.expire(frame.head.time);
+        }
+        if let Some(segment) = direct::segment(frame) {
+            return Packet::Tcp(segment);
         }
         let mut walk = Walk::new(frame);
         match walk.advance(Next::Link(frame.head.link)) {

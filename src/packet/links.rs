@@ -108,7 +108,7 @@ fn after_direction(walk: &mut Walk<'_>, next: Next) -> Result<Next, Skip> {
     Ok(next)
 }
 
-const ETHERNET: LinkType = LinkType(1);
+pub(super) const ETHERNET: LinkType = LinkType(1);
 
 /// Takes a frame's link-layer header.
 type Read = fn(&mut Walk<'_>) -> Result<Next, Skip>;

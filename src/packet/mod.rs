@@ -9,6 +9,7 @@
 
 mod cursor;
 mod decoder;
+mod direct;
 mod fragments;
 mod icmp;
 mod ip;

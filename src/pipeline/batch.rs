@@ -25,6 +25,13 @@ pub(super) struct Batch {
     pub(super) end: Option<Mark>,
 }
 
+/// The memory of a batch that was dealt with.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    extra: Vec<u8>,
+    items: Vec<Item>,
+}
+
 /// Where a slice lies.
 #[derive(Debug, Clone, Copy)]
 enum Place {
@@ -60,8 +67,9 @@ impl Routed<'_> {
 }
 
 impl Batch {
-    pub(super) fn new(block: &Arc<Block>) -> Self {
-        Self { block: Arc::clone(block), extra: Vec::new(), items: Vec::new(), upto: 0, sources: None, secrets: None, end: None }
+    /// An empty batch in the memory of one that was dealt with.
+    pub(super) fn new(block: &Arc<Block>, spent: Spent) -> Self {
+        Self { block: Arc::clone(block), extra: spent.extra, items: spent.items, upto: 0, sources: None, secrets: None, end: None }
     }
 
     pub(super) fn push(&mut self, routed: Routed<'_>) {
@@ -102,9 +110,12 @@ impl Batch {
         }
     }
 
-    /// The block, to be recycled when this was the last batch that used it.
-    pub(super) fn into_block(self) -> Option<Block> {
-        Arc::into_inner(self.block)
+    /// What of it can be used again: the block when this was the last batch that used it, and the batch's own memory.
+    pub(super) fn spend(self) -> (Option<Block>, Spent) {
+        let Self { block, mut extra, mut items, .. } = self;
+        extra.clear();
+        items.clear();
+        (Arc::into_inner(block), Spent { extra, items })
     }
 
     fn place(&mut self, slice: &[u8]) -> Place {

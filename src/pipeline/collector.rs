@@ -41,6 +41,7 @@ pub(super) struct Collector<'a> {
     book: Book,
     chains: ChainCache,
     incidents: Tracker,
+    reports: report::Builder,
     /// Names of the capture's interfaces, by index.
     pub(super) sources: Vec<String>,
     pub(super) totals: Totals,
@@ -88,6 +89,7 @@ impl<'a> Collector<'a> {
             book: Book::default(),
             chains: ChainCache::default(),
             incidents: Tracker::default(),
+            reports: report::Builder::default(),
             sources: Vec::new(),
             totals: Totals::default(),
             notes: Vec::new(),
@@ -111,8 +113,8 @@ impl<'a> Collector<'a> {
         let order = |handshake: &Handshake| (closed(handshake), handshake.tcp.first.frame);
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
         for half_open in self.half_open.drain(..) {
-            self.book.learn_half_open(half_open.server, half_open.first.time);
-            *self.totals.other_flows.entry("half-open").or_default() += 1;
+            self.book.learn_half_open(half_open.server, half_open.first.time, half_open.count);
+            *self.totals.other_flows.entry("half-open").or_default() += u64::from(half_open.count);
         }
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
@@ -216,9 +218,9 @@ impl<'a> Collector<'a> {
         (self.emit)(Report::Handshake(Box::new(report)))
     }
 
-    fn report(&self, held: &Held, verdict: &Verdict) -> HandshakeReport {
+    fn report(&mut self, held: &Held, verdict: &Verdict) -> HandshakeReport {
         let source = self.sources.get(held.handshake.tcp.interface as usize).map_or("", String::as_str);
-        let mut report = report::handshake(&held.handshake, verdict, source);
+        let mut report = self.reports.handshake(&held.handshake, verdict, source);
         if self.timeline {
             report.timeline = report::timeline(&held.handshake);
         }

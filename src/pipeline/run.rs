@@ -18,7 +18,7 @@ use crate::secrets::Tally;
 use crate::time::Clock;
 use crate::transport::TableCounters;
 
-use super::batch::{Batch, Routed};
+use super::batch::{Batch, Routed, Spent};
 use super::collector::Collector;
 use super::router::{Counts, Router};
 use super::secrets::Feed;
@@ -155,7 +155,7 @@ enum FromWorker {
 /// From the reader to the collector.
 enum FromReader {
     Progress(u64, Option<u64>),
-    Done { counts: Counts, feed: Feed, failed: Option<Error> },
+    Done { counts: Box<Counts>, feed: Feed, failed: Option<Error> },
 }
 
 fn run_together(
@@ -171,19 +171,21 @@ fn run_together(
         let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS * workers);
         let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);
         let (recycle, recycled) = bounded::<Block>(BLOCKS * 2);
+        let (empties, emptied) = bounded::<Spent>(BLOCKS * workers);
         let mut lanes: Vec<Sender<Batch>> = Vec::new();
         for index in 0..workers {
             let (lane, batches) = bounded::<Batch>(BLOCKS / 2);
             lanes.push(lane);
-            let (to_collector, recycle) = (to_collector.clone(), recycle.clone());
+            let (to_collector, recycle) = (to_collector.clone(), Recycle { blocks: recycle.clone(), batches: empties.clone() });
             let (policy, live) = (&options.policy, options.clock.is_some());
             scope.spawn(move || work(Worker::new(index, workers, policy, live), index, live, &batches, &to_collector, &recycle));
         }
-        drop((to_collector, recycle));
+        drop((to_collector, recycle, empties));
         let (stop, cancelled, clock) = (&options.stop, &cancelled, options.clock.as_ref());
         let source = &mut *source;
         scope.spawn(move || {
-            read(source, &lanes, &recycled, &reader_says, clock, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed));
+            let stopped = || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed);
+            read(source, &lanes, (&recycled, &emptied), &reader_says, clock, stopped);
         });
 
         let mut upto = vec![0u64; workers];
@@ -197,7 +199,7 @@ fn run_together(
             crossbeam_channel::select! {
                 recv(from_reader) -> said => match said {
                     Ok(FromReader::Progress(bytes, total)) => progress(Progress { bytes, total, handshakes: collector.totals.handshakes, flows: flows.iter().sum() }),
-                    Ok(FromReader::Done { counts, feed, failed }) => end = Some((counts, feed, failed)),
+                    Ok(FromReader::Done { counts, feed, failed }) => end = Some((*counts, feed, failed)),
                     Err(_) => { end.get_or_insert_with(Default::default); }
                 },
                 recv(from_workers) -> said => match said {
@@ -228,10 +230,16 @@ fn run_together(
     }
 }
 
+/// Where memory goes that the reader can use again.
+struct Recycle {
+    blocks: Sender<Block>,
+    batches: Sender<Spent>,
+}
+
 fn read(
     source: &mut dyn FrameSource,
     lanes: &[Sender<Batch>],
-    recycled: &Receiver<Block>,
+    (blocks, spent): (&Receiver<Block>, &Receiver<Spent>),
     says: &Sender<FromReader>,
     clock: Option<&Clock>,
     stop: impl Fn() -> bool,
@@ -241,7 +249,7 @@ fn read(
     let mut known = 0;
     let mut feed = Feed::default();
     while !stop() {
-        let mut block = recycled.try_recv().unwrap_or_default();
+        let mut block = blocks.try_recv().unwrap_or_default();
         match source.fill(&mut block) {
             Ok(true) => {}
             Ok(false) => break,
@@ -254,7 +262,7 @@ fn read(
         known = source.inventory().interfaces.len();
         let secrets = feed.news(source);
         let block = Arc::new(block);
-        let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block)).collect();
+        let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block, spent.try_recv().unwrap_or_default())).collect();
         let mut give = |routed: Routed<'_>| match routed.partition() {
             Some(partition) => {
                 if let Some(batch) = batches.get_mut(partition % lanes.len()) {
@@ -283,22 +291,15 @@ fn read(
     let block = Arc::new(Block::default());
     let secrets = feed.news(source);
     for lane in lanes {
-        let mut batch = Batch::new(&block);
+        let mut batch = Batch::new(&block, Spent::default());
         batch.secrets.clone_from(&secrets);
         batch.end = Some(router.counts().last);
         let _ = lane.send(batch);
     }
-    let _ = says.send(FromReader::Done { counts: router.counts().clone(), feed, failed });
+    let _ = says.send(FromReader::Done { counts: Box::new(router.counts().clone()), feed, failed });
 }
 
-fn work(
-    mut worker: Worker,
-    index: usize,
-    live: bool,
-    batches: &Receiver<Batch>,
-    to_collector: &Sender<FromWorker>,
-    recycle: &Sender<Block>,
-) {
+fn work(mut worker: Worker, index: usize, live: bool, batches: &Receiver<Batch>, to_collector: &Sender<FromWorker>, recycle: &Recycle) {
     for batch in batches {
         if let Some(log) = &batch.secrets {
             worker.add_secrets(log);
@@ -312,9 +313,11 @@ fn work(
             None => batch.upto,
         };
         let sources = batch.sources.clone();
-        if let Some(mut block) = batch.into_block() {
-            block.clear();
-            let _ = recycle.try_send(block);
+        let (block, spent) = batch.spend();
+        let _ = recycle.batches.try_send(spent);
+        if let Some(mut block) = block {
+            block.forget_frames();
+            let _ = recycle.blocks.try_send(block);
         }
         let drained = worker.drain();
         let held = if live { worker.held() } else { 0 };

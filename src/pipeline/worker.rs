@@ -51,14 +51,11 @@ impl Worker {
 
     /// Makes secrets known.
     pub(super) fn add_secrets(&mut self, log: &KeyLog) {
-        let ring = match &self.keys {
-            Some(ring) => ring,
-            None => {
-                let ring = self.keys.insert(Arc::default());
-                self.partitions.iter_mut().for_each(|partition| partition.shared.set_keys(Arc::clone(ring)));
-                ring
-            }
-        };
+        let ring = self.keys.get_or_insert_with(|| {
+            let ring = Arc::new(KeyRing::default());
+            self.partitions.iter_mut().for_each(|partition| partition.shared.set_keys(Arc::clone(&ring)));
+            ring
+        });
         ring.extend(log);
     }
 

@@ -1,6 +1,7 @@
 //! From facts and verdict to the schema's object. Shows what was observed; a field that was not is absent.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
@@ -12,20 +13,23 @@ use crate::diagnosis::rule::{Finding, Weight};
 use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{AlertSeen, Chain, Outcome, Protocol};
-use crate::time::Timestamp;
-use crate::tls::certificate::Certificate;
-use crate::tls::client_hello::{ClientHello, Ech};
-use crate::tls::fingerprint::{self, Carrier};
+use crate::tls::client_hello::ClientHello;
+use crate::tls::fingerprint::Carrier;
 use crate::tls::message::OcspStatus;
 
 use super::datagrams;
 use super::{
-    AlertReport, CaptureInfo, CertificateReport, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, Loss, Network,
-    Peer, SCHEMA, Timing, Tls, TlsClient, TlsServer,
+    AlertReport, Builder, CaptureInfo, CertificateReport, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, Loss,
+    Network, Peer, SCHEMA, Timing, Tls, TlsClient, TlsServer,
 };
 
 /// The report of one handshake. `source` names the file or interface.
 pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> HandshakeReport {
+    with(&mut Builder::default(), handshake, verdict, source)
+}
+
+/// The same, with what earlier reports may have in common with it.
+pub(super) fn with(builder: &mut Builder, handshake: &Handshake, verdict: &Verdict, source: &str) -> HandshakeReport {
     let tcp = &handshake.tcp;
     HandshakeReport {
         schema: SCHEMA.to_owned(),
@@ -64,7 +68,7 @@ pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> Hand
                 gap_bytes: tcp.side(Side::Client).gap_bytes + tcp.side(Side::Server).gap_bytes,
             },
         },
-        tls: (handshake.protocol != Protocol::Other).then(|| tls(handshake)),
+        tls: (handshake.protocol != Protocol::Other).then(|| tls(builder, handshake)),
         quic: handshake.quic.as_deref().map(datagrams::quic),
         dtls: handshake.dtls.as_deref().map(datagrams::dtls),
         diagnosis: diagnosis(handshake, verdict),
@@ -73,7 +77,7 @@ pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> Hand
 }
 
 fn peer(endpoint: Endpoint) -> Peer {
-    Peer { address: endpoint.address.to_string(), port: endpoint.port }
+    Peer { address: endpoint.address_text(), port: endpoint.port }
 }
 
 const fn transport_name(transport: Transport) -> &'static str {
@@ -145,14 +149,11 @@ fn timing(h: &Handshake) -> Timing {
     }
 }
 
-fn tls(h: &Handshake) -> Tls {
+fn tls(builder: &mut Builder, h: &Handshake) -> Tls {
     let server_hello = h.server_hello.as_ref().map(|seen| &seen.what);
-    let certificates =
-        |chain: Option<&Chain>| chain.map(|chain| chain.certificates.iter().map(|cert| certificate(cert)).collect()).unwrap_or_default();
     let server = (server_hello.is_some() || h.server_chain.is_some() || h.hello_retry.is_some()).then(|| TlsServer {
-        ja3s: server_hello.map(fingerprint::ja3s),
-        extensions: server_hello.map(|hello| hello.extensions().map(|(kind, _)| kind.to_string()).collect()).unwrap_or_default(),
-        certificates: certificates(h.server_chain.as_ref().map(|seen| &seen.what)),
+        answer: builder.answer(server_hello),
+        certificates: certificates(builder, h.server_chain.as_ref().map(|seen| &seen.what)),
         staple: h.staple.as_ref().and_then(|seen| seen.what.status).map(|status| staple_word(status).to_owned()),
     });
     Tls {
@@ -160,14 +161,13 @@ fn tls(h: &Handshake) -> Tls {
         cipher: h.cipher().map(|cipher| cipher.to_string()),
         curve: h.group().map(|group| group.to_string()),
         next_protocol: h.next_protocol().map(text),
-        client: h.hello().map(|hello| client(h, hello)),
+        client: h.hello().map(|hello| client(builder, h, hello)),
         server,
         alerts: h.alerts.iter().map(alert).collect(),
     }
 }
 
-fn client(h: &Handshake, hello: &ClientHello) -> TlsClient {
-    let chain = h.client_chain.as_ref().map(|seen| &seen.what);
+fn client(builder: &mut Builder, h: &Handshake, hello: &ClientHello) -> TlsClient {
     let carrier = match h.protocol {
         Protocol::Quic => Carrier::Quic,
         Protocol::Dtls => Carrier::Dtls,
@@ -175,34 +175,14 @@ fn client(h: &Handshake, hello: &ClientHello) -> TlsClient {
     };
     TlsClient {
         server_name: hello.server_name().map(text),
-        supported_versions: hello.supported_versions().filter(|v| !v.is_grease()).map(|v| v.to_string()).collect(),
-        supported_ciphers: hello.cipher_suites().filter(|c| !c.is_grease()).map(|c| c.to_string()).collect(),
-        supported_groups: hello.supported_groups().filter(|g| !g.is_grease()).map(|g| g.to_string()).collect(),
-        key_shares: hello.key_shares().filter(|(g, _)| !g.is_grease()).map(|(g, _)| g.to_string()).collect(),
-        signature_algorithms: hello.signature_algorithms().map(|s| s.to_string()).collect(),
-        alpn: hello.alpn().map(text).collect(),
-        extensions: hello.extensions().filter(|(kind, _)| !kind.is_grease()).map(|(kind, _)| kind.to_string()).collect(),
-        psk_modes: hello.psk_key_exchange_modes().iter().map(|mode| psk_mode(*mode)).collect(),
-        certificate_compression: hello.compress_certificate().map(|algorithm| algorithm.to_string()).collect(),
-        ech: hello.ech().map(|ech| ech_word(&ech).to_owned()),
-        ja3: fingerprint::ja3(hello),
-        ja4: fingerprint::ja4(hello, carrier),
+        offer: builder.offer(hello, carrier),
         certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested,
-        certificates: chain.map(|chain| chain.certificates.iter().map(|cert| certificate(cert)).collect()).unwrap_or_default(),
+        certificates: certificates(builder, h.client_chain.as_ref().map(|seen| &seen.what)),
     }
 }
 
-/// Whether ECH is real cannot be seen from outside: GREASE is made to look the same (RFC 9849 section 6.2).
-const fn ech_word(_: &Ech) -> &'static str {
-    "offered-or-grease"
-}
-
-fn psk_mode(mode: u8) -> String {
-    match mode {
-        0 => "psk_ke".to_owned(),
-        1 => "psk_dhe_ke".to_owned(),
-        other => format!("0x{other:02x}"),
-    }
+fn certificates(builder: &mut Builder, chain: Option<&Chain>) -> Vec<Arc<CertificateReport>> {
+    chain.map(|chain| chain.certificates.iter().map(|certificate| builder.certificate(certificate)).collect()).unwrap_or_default()
 }
 
 const fn staple_word(status: OcspStatus) -> &'static str {
@@ -213,30 +193,8 @@ const fn staple_word(status: OcspStatus) -> &'static str {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn certificate(certificate: &Certificate) -> CertificateReport {
-    let mut san = certificate.dns_names.clone();
-    san.extend(certificate.ip_addresses.iter().map(ToString::to_string));
-    san.extend(certificate.other_names.iter().cloned());
-    CertificateReport {
-        subject: certificate.subject.clone(),
-        issuer: certificate.issuer.clone(),
-        serial: certificate.serial.clone(),
-        not_before: day(certificate.not_before),
-        not_after: day(certificate.not_after),
-        san,
-        key: certificate.key_name(),
-        signature: certificate.signature.clone(),
-        sha256: data_encoding::HEXLOWER.encode(&certificate.sha256),
-    }
-}
-
-/// Certificates know whole seconds only.
-fn day(time: Timestamp) -> String {
-    time.to_string()
 }
 
 fn alert(seen: &AlertSeen) -> AlertReport {

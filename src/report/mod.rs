@@ -4,13 +4,19 @@
 
 mod build;
 mod datagrams;
+mod rendered;
+mod shared;
 mod timeline;
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use build::handshake;
+pub use rendered::Rendered;
+pub use shared::Builder;
 pub use timeline::timeline;
 
 /// The schema's version: a change to one of its fixed names raises it.
@@ -270,6 +276,27 @@ pub struct TlsClient {
     /// The name it asked for (SNI), as sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
+    /// What it offered; its fields are fields of this object.
+    #[serde(flatten)]
+    pub offer: Arc<ClientOffer>,
+    /// The server asked it for a certificate.
+    pub certificate_requested: bool,
+    /// Its certificates as sent, leaf first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub certificates: Vec<Arc<CertificateReport>>,
+}
+
+impl Deref for TlsClient {
+    type Target = ClientOffer;
+
+    fn deref(&self) -> &ClientOffer {
+        &self.offer
+    }
+}
+
+/// What a client offered: all clients that offer the same share one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct ClientOffer {
     /// Versions offered, in its order.
     pub supported_versions: Vec<String>,
     /// Suites offered, in its order.
@@ -299,28 +326,45 @@ pub struct TlsClient {
     pub ja3: String,
     /// JA4 fingerprint.
     pub ja4: String,
-    /// The server asked it for a certificate.
-    pub certificate_requested: bool,
-    /// Its certificates as sent, leaf first.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub certificates: Vec<CertificateReport>,
+    /// These fields as an output wrote them before.
+    #[serde(skip)]
+    pub rendered: Rendered,
 }
 
 /// What the server said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct TlsServer {
+    /// How it answered; its fields are fields of this object.
+    #[serde(flatten)]
+    pub answer: Arc<ServerAnswer>,
+    /// Its certificates as sent, leaf first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub certificates: Vec<Arc<CertificateReport>>,
+    /// The stapled OCSP status: `good`, `revoked`, `unknown`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub staple: Option<String>,
+}
+
+impl Deref for TlsServer {
+    type Target = ServerAnswer;
+
+    fn deref(&self) -> &ServerAnswer {
+        &self.answer
+    }
+}
+
+/// How a server answered: all that answer alike share one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct ServerAnswer {
     /// JA3S fingerprint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ja3s: Option<String>,
     /// Names or numbers of its `ServerHello`'s extensions in the order sent.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub extensions: Vec<String>,
-    /// Its certificates as sent, leaf first.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub certificates: Vec<CertificateReport>,
-    /// The stapled OCSP status: `good`, `revoked`, `unknown`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub staple: Option<String>,
+    /// These fields as an output wrote them before.
+    #[serde(skip)]
+    pub rendered: Rendered,
 }
 
 /// A certificate.
@@ -344,6 +388,9 @@ pub struct CertificateReport {
     pub signature: String,
     /// SHA-256 of the whole, hexadecimal.
     pub sha256: String,
+    /// This object as an output wrote it before.
+    #[serde(skip)]
+    pub rendered: Rendered,
 }
 
 /// An alert.

@@ -6,8 +6,9 @@
 use crate::anomaly::AnomalyKind;
 use crate::flow::Side;
 use crate::handshake::Handshake;
-use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, StoppedBy};
+use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, Protocol, StoppedBy};
 use crate::packet::IcmpKind;
+use crate::preamble::PreambleFacts;
 use crate::time::Mark;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, ContentType};
@@ -25,6 +26,7 @@ pub fn timeline(handshake: &Handshake) -> Vec<TimelineEntry> {
     rows.messages(handshake);
     rows.encrypted(handshake);
     rows.alerts(handshake);
+    rows.quic(handshake);
     rows.oddities(handshake);
     rows.list.sort_by_key(|row| (row.mark, row.rank));
     rows.silence(handshake);
@@ -139,7 +141,7 @@ impl Rows {
     }
 
     fn preamble(&mut self, h: &Handshake) {
-        let mut layers: Vec<_> = h.preamble.iter().flat_map(|facts| facts.layers()).collect();
+        let mut layers: Vec<_> = h.preamble.iter().flat_map(PreambleFacts::layers).collect();
         layers.reverse();
         for (number, facts) in (0_u16..).zip(layers) {
             for line in &facts.lines {
@@ -233,11 +235,14 @@ impl Rows {
 
     /// Finished and what else is encrypted.
     fn encrypted(&mut self, h: &Handshake) {
-        if h.early_data_records > 0 {
-            if let Some(hello) = h.last_hello() {
-                let text = format!("early data, {} records", h.early_data_records);
-                self.add(hello.mark, 22, Side::Client, "application_data", None, text);
-            }
+        if h.early_data_records > 0
+            && let Some(hello) = h.last_hello()
+        {
+            let text = format!("early data, {} records", h.early_data_records);
+            self.add(hello.mark, 22, Side::Client, "application_data", None, text);
+        }
+        if h.protocol == Protocol::Quic && !h.decrypted {
+            return;
         }
         for side in Side::BOTH {
             let records = h.encrypted.of(side);
@@ -264,6 +269,45 @@ impl Rows {
                     self.add(mark, 85, side, "application_data", None, text);
                 }
             }
+        }
+    }
+
+    /// What QUIC puts around TLS.
+    fn quic(&mut self, h: &Handshake) {
+        let Some(quic) = &h.quic else { return };
+        if let Some((mark, versions)) = &quic.negotiation {
+            let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
+            self.add(*mark, 18, Side::Server, "version_negotiation", None, format!("the server speaks {}", versions.join(", ")));
+        }
+        if let Some(mark) = quic.retry.first {
+            let text = if quic.retry.count > 1 { format!("the first of {}", quic.retry.count) } else { String::new() };
+            self.add(mark, 18, Side::Server, "retry", None, text);
+        }
+        for side in Side::BOTH {
+            for (packets, rank, what) in [(quic.handshakes.of(side), 60, "Handshake packets"), (quic.shorts.of(side), 85, "1-RTT packets")]
+            {
+                if let Some(mark) = packets.first {
+                    let text = format!("{} {what} in all", packets.count);
+                    self.add(mark, rank, side, "encrypted", Some(packets.bytes), text);
+                }
+            }
+            if let Some((first, last)) = *quic.repeated.of(side) {
+                let count = *quic.repeats.of(side);
+                let text = if count > 1 { format!("nothing new, {count} times") } else { "nothing new".to_owned() };
+                self.add(first, 5, side, "retransmission", None, text);
+                if last != first {
+                    self.add(last, 5, side, "retransmission", None, "the last time");
+                }
+            }
+        }
+        for close in &quic.closes {
+            let name = if close.application {
+                format!("application code 0x{:x}", close.code)
+            } else {
+                crate::quic::close::name(close.code).into_owned()
+            };
+            let reason = if close.reason.is_empty() { String::new() } else { format!(": {}", close.reason) };
+            self.add(close.mark, 87, close.from, "connection_close", None, format!("{name}{reason}"));
         }
     }
 
@@ -307,9 +351,9 @@ impl Rows {
             return;
         }
         let wanted: &[&str] = match h.outcome {
-            Outcome::Alerted => &["alert"],
+            Outcome::Alerted => &["connection_close", "alert"],
             Outcome::Reset => &["rst"],
-            Outcome::Closed => &["fin"],
+            Outcome::Closed => &["connection_close", "fin"],
             Outcome::Stalled | Outcome::Incomplete => &["silence", "end-of-capture"],
             Outcome::Refused => &["rst", "icmp", "silence"],
             Outcome::Plaintext => &["plaintext"],

@@ -60,7 +60,7 @@ pub struct ConnectionKeys {
 
 #[derive(Debug)]
 enum Epochs {
-    Tls13(PerSide<Epochs13>),
+    Tls13(Box<PerSide<Epochs13>>),
     Tls12(PerSide<Option<Keys12>>),
 }
 
@@ -80,7 +80,7 @@ impl ConnectionKeys {
     pub fn new(secrets: &Secrets, parameters: Parameters<'_>) -> Result<Self, Unusable> {
         let protection = Protection::of(parameters.suite).ok_or(Unusable::Suite)?;
         let epochs = if parameters.version.is_tls13() {
-            Epochs::Tls13(epochs13(secrets, protection).ok_or(Unusable::Secrets)?)
+            Epochs::Tls13(Box::new(epochs13(secrets, protection).ok_or(Unusable::Secrets)?))
         } else {
             let version = parameters.version.as_tls();
             if !matches!(version, ProtocolVersion::TLS10 | ProtocolVersion::TLS11 | ProtocolVersion::TLS12) {

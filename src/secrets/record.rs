@@ -100,8 +100,11 @@ impl Keys12 {
         let text = match &mut self.kind {
             Kind12::Mac(keys) => {
                 let [kind, major, minor, ..] = header(sealed, 0);
-                let [a, b, c, d, e, f, g, h] = sequence.to_be_bytes();
-                keys.open(&[a, b, c, d, e, f, g, h, kind, major, minor], sealed.body)?
+                let mut begin = [0; 11];
+                let (number, rest) = begin.split_at_mut(8);
+                number.copy_from_slice(&sequence.to_be_bytes());
+                rest.copy_from_slice(&[kind, major, minor]);
+                keys.open(&begin, sealed.body)?
             }
             Kind12::Aead { aead, tag_len, iv } => {
                 let (nonce, body) = if let Ok(iv) = <[u8; 12]>::try_from(iv.as_slice()) {

@@ -217,9 +217,9 @@ mod tests {
         ];
         for (cipher, algorithm) in pairs {
             for len in [0, 1, 15, 16, 17, 255, 1400, 16_640] {
-                let key: Vec<u8> = (0..cipher.key_len()).map(|i| (i * 7 + len) as u8).collect();
-                let nonce: [u8; 12] = std::array::from_fn(|i| (i * 3 + len) as u8);
-                let text: Vec<u8> = (0..len).map(|i| (i * 5) as u8).collect();
+                let key: Vec<u8> = (0..cipher.key_len()).map(|i| u8::try_from((i * 7 + len) % 256).unwrap()).collect();
+                let nonce: [u8; 12] = std::array::from_fn(|i| u8::try_from((i * 3 + len) % 256).unwrap());
+                let text: Vec<u8> = (0..len).map(|i| u8::try_from(i * 5 % 256).unwrap()).collect();
                 let mut sealed = text.clone();
                 LessSafeKey::new(UnboundKey::new(algorithm, &key).unwrap())
                     .seal_in_place_append_tag(other::Nonce::assume_unique_for_key(nonce), other::Aad::from(b"header"), &mut sealed)

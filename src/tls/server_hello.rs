@@ -10,6 +10,8 @@ pub struct ServerHello {
     bytes: Box<[u8]>,
     /// Where the suite stands: behind the session identifier.
     suite_at: usize,
+    /// Kept, for it is asked for at every record.
+    version: ProtocolVersion,
     /// The form of the drafts of TLS 1.3 before the 22nd: neither session identifier nor compression method.
     early_draft: bool,
     cut: Option<&'static str>,
@@ -28,7 +30,7 @@ impl ServerHello {
         }
         let suite_at = body.len() - cursor.rest().len();
         cursor.u16()?;
-        let mut hello = Self { bytes: body.into(), suite_at, early_draft, cut: None, trailing: 0 };
+        let mut hello = Self { bytes: body.into(), suite_at, version: ProtocolVersion(0), early_draft, cut: None, trailing: 0 };
         if !early_draft && cursor.u8().is_none() {
             hello.cut = Some("compression_method");
         } else if !cursor.is_empty() {
@@ -37,6 +39,8 @@ impl ServerHello {
                 _ => hello.cut = Some("extensions"),
             }
         }
+        let selected = hello.extension(ExtensionType::SUPPORTED_VERSIONS).and_then(|body| Cursor::new(body).u16());
+        hello.version = selected.map_or_else(|| hello.legacy_version(), ProtocolVersion);
         Some(hello)
     }
 
@@ -60,9 +64,8 @@ impl ServerHello {
     }
 
     /// `selected_version` of `supported_versions`, else `legacy_version`: raw, a draft stays the draft.
-    pub fn version(&self) -> ProtocolVersion {
-        let selected = self.extension(ExtensionType::SUPPORTED_VERSIONS).and_then(|body| Cursor::new(body).u16());
-        selected.map_or_else(|| self.legacy_version(), ProtocolVersion)
+    pub const fn version(&self) -> ProtocolVersion {
+        self.version
     }
 
     /// The 32 random bytes.

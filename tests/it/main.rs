@@ -8,21 +8,32 @@
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
+    clippy::string_slice,
+    clippy::assigning_clones,
+    clippy::disallowed_methods,
+    clippy::redundant_clone,
+    clippy::cloned_ref_to_slice_refs,
+    clippy::print_stderr,
     missing_docs,
     unreachable_pub,
     reason = "tests fail by panicking"
 )]
 
+mod attacks;
 mod capture;
 mod cli;
+mod decryption;
 mod docs;
 mod floors;
 mod fuzz_seeds;
+mod ladders;
 #[cfg(target_os = "linux")]
 mod live;
 mod malformed;
 mod monitoring;
 mod packet_oracle;
+mod page;
+mod present;
 mod properties;
 mod rules;
 mod schema;

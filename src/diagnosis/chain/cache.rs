@@ -1,11 +1,12 @@
 //! Chains already judged.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
+use super::path::same_leaf;
 use super::{ChainFacts, Purpose, TrustStore, judge};
 use crate::limits;
 use crate::time::Timestamp;
@@ -27,7 +28,7 @@ pub struct ChainCache {
 struct Entry {
     hash: u64,
     /// Validity of each certificate and the days left, at the time asked about.
-    when: Vec<i64>,
+    when: Box<[(u8, i64)]>,
     facts: Arc<ChainFacts>,
 }
 
@@ -37,7 +38,7 @@ impl ChainCache {
         Self::default()
     }
 
-    /// As [`judge`], from memory where the same was asked before.
+    /// As [`judge`], from memory where the same was asked before. A chain that is known under another name costs no signature.
     pub fn judge(
         &mut self,
         certificates: &[Arc<Certificate>],
@@ -47,23 +48,35 @@ impl ChainCache {
         trust: &TrustStore,
     ) -> Arc<ChainFacts> {
         let certificates = certificates.get(..certificates.len().min(limits::CHAIN_LEN)).unwrap_or_default();
-        let when = when(certificates, at);
-        let ids: Vec<&[u8; 32]> = certificates.iter().map(|certificate| &certificate.sha256).collect();
-        let hash = self.hasher.hash_one((&ids, name, purpose, &when));
+        let mut hasher = self.hasher.build_hasher();
+        (name, purpose, certificates.len()).hash(&mut hasher);
+        for certificate in certificates {
+            hasher.write(&certificate.sha256);
+            when(certificate, at).hash(&mut hasher);
+        }
+        let hash = hasher.finish();
         let same = |entry: &Entry| {
             entry.hash == hash
-                && entry.when == when
                 && entry.facts.purpose == purpose
                 && entry.facts.name.as_deref() == name
-                && entry.facts.certificates.len() == ids.len()
-                && entry.facts.certificates.iter().zip(&ids).all(|(known, id)| known.sha256 == **id)
+                && entry.facts.certificates.len() == certificates.len()
+                && entry.facts.certificates.iter().zip(certificates).all(|(known, asked)| known.sha256 == asked.sha256)
+                && entry.when.iter().copied().eq(certificates.iter().map(|certificate| when(certificate, at)))
         };
         if let Some(entry) = self.young.find(hash, same) {
             return Arc::clone(&entry.facts);
         }
         let entry = match self.old.find(hash, same) {
             Some(entry) => entry.clone(),
-            None => Entry { hash, when, facts: Arc::new(judge(certificates, name, at, purpose, trust)) },
+            None => Entry {
+                hash,
+                when: certificates.iter().map(|certificate| when(certificate, at)).collect(),
+                facts: match name {
+                    // Nothing but the leaf's names is asked about the name: the signatures are verified once for all of them.
+                    Some(name) if same_leaf(certificates, name) => Arc::new(self.judge(certificates, None, at, purpose, trust).named(name)),
+                    _ => Arc::new(judge(certificates, name, at, purpose, trust)),
+                },
+            },
         };
         if self.young.len() >= limits::CHAINS / 2 {
             std::mem::swap(&mut self.young, &mut self.old);
@@ -85,14 +98,9 @@ impl ChainCache {
     }
 }
 
-/// What the judgement depends on of the time. Which certificate is the leaf is not known here, so the days left of all of them.
-fn when(certificates: &[Arc<Certificate>], at: Timestamp) -> Vec<i64> {
-    certificates
-        .iter()
-        .flat_map(|certificate| {
-            let state =
-                i64::from(at.seconds() < certificate.not_before.seconds()) + 2 * i64::from(at.seconds() > certificate.not_after.seconds());
-            [state, super::days(certificate.not_after.seconds().saturating_sub(at.seconds()))]
-        })
-        .collect()
+/// What the judgement depends on of the time. Which certificate is the leaf is not known here, so the days left of each.
+fn when(certificate: &Certificate, at: Timestamp) -> (u8, i64) {
+    let early = at.seconds() < certificate.not_before.seconds();
+    let late = at.seconds() > certificate.not_after.seconds();
+    (u8::from(early) + 2 * u8::from(late), super::days(certificate.not_after.seconds().saturating_sub(at.seconds())))
 }

@@ -154,6 +154,17 @@ impl ChainFacts {
         self.not_yet_valid.contains(&self.leaf)
     }
 
+    /// The same chain for a client that asked for this name. Of facts found without a name.
+    fn named(&self, name: &str) -> Self {
+        let mut facts = Self { name: Some(name.to_owned()), ..self.clone() };
+        if let Some(leaf) = self.leaf().filter(|leaf| leaf.malformed.is_none()) {
+            let covers = leaf.covers(name);
+            facts.covers_name = Some(covers);
+            facts.common_name_only = !covers && !leaf.has_san && leaf.common_name_matches(name);
+        }
+        facts
+    }
+
     /// The leaf was valid for more days than public authorities may give and Apple's platforms take (398), under a public authority.
     pub fn valid_for_too_long(&self) -> bool {
         self.public && self.validity_days > 398

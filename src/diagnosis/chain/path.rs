@@ -74,6 +74,11 @@ pub(super) fn sounds_intermediate(name: &str) -> bool {
     ["intermediate", "issuing", "subordinate", "sub ca", "sub-ca", "subca"].iter().any(|word| name.contains(word))
 }
 
+/// Whether the leaf is the same with this name as without: the path and all that hangs on it is, then.
+pub(super) fn same_leaf(certificates: &[Arc<Certificate>], name: &str) -> bool {
+    find_leaf(certificates, Some(name)) == find_leaf(certificates, None)
+}
+
 /// By the protocol the first certificate is the leaf. When that one is an authority and another is not, the order is wrong.
 fn find_leaf(certificates: &[Arc<Certificate>], name: Option<&str>) -> usize {
     let Some(first) = certificates.first() else { return 0 };

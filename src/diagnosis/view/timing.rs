@@ -47,9 +47,8 @@ pub struct LossDelay {
 
 impl View<'_> {
     /// Each side's waits in order, as far as the messages were seen.
-    pub fn waits(&self) -> Vec<Wait> {
+    pub fn waits(&self) -> impl Iterator<Item = Wait> + use<> {
         let facts = self.handshake;
-        let mut steps: Vec<(Side, Option<Mark>, Option<Mark>, &'static str)> = Vec::with_capacity(8);
         let begin = match &facts.preamble {
             Some(preamble) => preamble.answered,
             None => facts.tcp.established,
@@ -57,30 +56,29 @@ impl View<'_> {
         let first = facts.client_hellos.first();
         let second = facts.client_hellos.get(1);
         let answer = facts.server_hello.as_ref();
-        steps.push((Side::Client, begin, first.map(|seen| seen.first), "ClientHello"));
-        if let Some(retry) = &facts.hello_retry {
-            steps.push((Side::Server, first.map(|seen| seen.mark), Some(retry.first), "HelloRetryRequest"));
-            steps.push((Side::Client, Some(retry.mark), second.map(|seen| seen.first), "second ClientHello"));
-            steps.push((Side::Server, second.map(|seen| seen.mark), answer.map(|seen| seen.first), "ServerHello"));
-        } else {
-            steps.push((Side::Server, first.map(|seen| seen.mark), answer.map(|seen| seen.first), "ServerHello"));
-        }
+        let retry = facts.hello_retry.as_ref();
         let tls13 = facts.is_tls13();
         let server_done = if tls13 || facts.resumption.is_some() { facts.finished.server } else { facts.server_hello_done };
-        steps.push((Side::Server, answer.map(|seen| seen.mark), server_done, "rest of the server's flight"));
         let old_reply = if tls13 { None } else { facts.client_key_exchange.or(facts.change_cipher_spec.client) };
         let reply = old_reply.or(facts.finished.client);
-        steps.push((Side::Client, server_done, reply, "the client's second flight"));
-        if !tls13 && facts.resumption.is_none() {
-            steps.push((Side::Server, facts.finished.client.or(reply), facts.finished.server, "the server's Finished"));
-        }
+        let last_answer = (!tls13 && facts.resumption.is_none()).then_some(facts.finished.server).flatten();
+        let asked = if retry.is_some() { second } else { first };
+        let steps = [
+            (Side::Client, begin, first.map(|seen| seen.first), "ClientHello"),
+            (Side::Server, first.map(|seen| seen.mark), retry.map(|seen| seen.first), "HelloRetryRequest"),
+            (Side::Client, retry.map(|seen| seen.mark), second.filter(|_| retry.is_some()).map(|seen| seen.first), "second ClientHello"),
+            (Side::Server, asked.map(|seen| seen.mark), answer.map(|seen| seen.first), "ServerHello"),
+            (Side::Server, answer.map(|seen| seen.mark), server_done, "rest of the server's flight"),
+            (Side::Client, server_done, reply, "the client's second flight"),
+            (Side::Server, facts.finished.client.or(reply), last_answer, "the server's Finished"),
+        ];
         let seen = steps.into_iter().filter_map(|(side, from, to, what)| Some(Wait { side, from: from?, to: to?, what }));
-        seen.filter(|wait| wait.to.frame > wait.from.frame).collect()
+        seen.filter(|wait| wait.to.frame > wait.from.frame)
     }
 
     /// The longest time that a side itself took, round trip deducted, no loss in it.
     pub fn slowest(&self, side: Side) -> Option<(Wait, Duration)> {
-        let own = self.waits().into_iter().filter(|wait| wait.side == side && !self.loss_between(wait.from, wait.to));
+        let own = self.waits().filter(|wait| wait.side == side && !self.loss_between(wait.from, wait.to));
         own.map(|wait| (wait, wait.span().saturating_sub(self.rtt()))).max_by_key(|(_, span)| *span)
     }
 

@@ -77,7 +77,7 @@ impl DatagramSink for DatagramMachine {
             Speaker::Dtls(dtls) => dtls.finish(&mut handshake, shared),
         }
         handshake.tcp = facts;
-        conclude(*handshake, shared, close, now);
+        conclude(handshake, shared, close, now);
     }
 }
 

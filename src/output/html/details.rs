@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use data_encoding::BASE64;
 use flate2::Compression;
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 use super::rows::Texts;
 use crate::output::figures::Moment;
+use crate::output::layout::command_in;
 use crate::output::view;
 use crate::report::{CertificateReport, Diagnosis, HandshakeReport, Loss, Timing};
 
@@ -155,12 +157,12 @@ impl Piece {
             staple: of(server.and_then(|server| server.staple.as_ref())),
             server_certificates: self.chain(server.map(|server| server.certificates.as_slice()).unwrap_or_default())?,
             client_certificates: self.chain(client.map(|client| client.certificates.as_slice()).unwrap_or_default())?,
-            diagnosis: report.diagnosis.clone(),
+            diagnosis: Diagnosis { remedy: report.diagnosis.remedy.iter().map(|line| advice(line)).collect(), ..report.diagnosis.clone() },
             steps: self.steps(report),
         })
     }
 
-    fn chain(&mut self, certificates: &[CertificateReport]) -> io::Result<Vec<usize>> {
+    fn chain(&mut self, certificates: &[Arc<CertificateReport>]) -> io::Result<Vec<usize>> {
         certificates.iter().take(CERTIFICATES).map(|certificate| self.certificates.number(certificate)).collect()
     }
 
@@ -181,6 +183,11 @@ impl Piece {
         }
         steps
     }
+}
+
+/// Commands begin with `$ `, so that the script need not know which lines are commands.
+fn advice(line: &str) -> String {
+    command_in(line).map_or_else(|| line.to_owned(), |command| format!("$ {command}"))
 }
 
 /// Handshakes in one piece: the script counts on it.

@@ -8,10 +8,12 @@
 //! the script makes elements and sets their text, never their HTML. The page's Content-Security-Policy allows this one script and this one
 //! style sheet by their hashes, and no request to anywhere.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::Sink;
 use super::collect::Collected;
+use super::escape::is_hazard;
 use super::view::{self, Kind};
 use crate::report::{HandshakeReport, Report};
 
@@ -101,17 +103,17 @@ impl<W: Write> Sink for HtmlSink<W> {
     }
 }
 
-/// JSON that can stand in a `script` element: nothing in it begins a tag, a comment or an entity.
+/// JSON that can stand in a `script` element: nothing in it begins a tag, a comment or an entity, and nothing hides or reorders text.
 fn embedded(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
-        match c {
-            '<' => out.push_str("\\u003c"),
-            '>' => out.push_str("\\u003e"),
-            '&' => out.push_str("\\u0026"),
-            '\u{2028}' => out.push_str("\\u2028"),
-            '\u{2029}' => out.push_str("\\u2029"),
-            _ => out.push(c),
+        if matches!(c, '<' | '>' | '&') || (!c.is_ascii() && is_hazard(c)) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
         }
     }
     out

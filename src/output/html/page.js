@@ -218,7 +218,7 @@
     const hello = JSON.parse(all.hellos[one.hello]);
     const lists = [["Version", hello.versions, rows.texts[rows.version[i]]], ["Cipher suite", hello.ciphers, one.cipher], ["Group", hello.groups, one.curve], ["Key share", hello.shares, ""], ["ALPN", hello.alpn, one.alpn], ["Signature", hello.signatures, ""], ["Extension", hello.extensions, ""]];
     return [el("h4", {}, "Offered and chosen"), el("div", { class: "cols" }, lists.filter(([, list, chosen]) => list.length || chosen).map(([title, list, chosen]) =>
-      el("div", {}, el("b", {}, title), chosen ? el("p", { class: list.includes(chosen) ? "chosen" : "bad" }, (list.includes(chosen) ? "✓ " : "✗ not offered: ") + seen(chosen)) : "",
+      el("div", {}, el("b", {}, title), chosen ? el("p", { class: list.length === 0 || list.includes(chosen) ? "chosen" : "bad" }, (list.length === 0 ? "" : list.includes(chosen) ? "✓ " : "✗ not offered: ") + seen(chosen)) : "",
         el("ol", { tabindex: "0", "aria-label": `${title}: offered by the client` }, list.map((offer) => el("li", { class: offer === chosen ? "chosen" : undefined }, seen(offer))))))),
     el("p", { class: "sub mono" }, `JA3 ${hello.ja3}  JA4 ${hello.ja4}` + (hello.ech ? `  ECH ${hello.ech}` : "")),
     one.requested ? el("p", {}, "The server asked the client for a certificate.") : null];

@@ -43,7 +43,8 @@ pub(super) fn tiles(gathered: &Gathered) -> Markup {
     let of = |kind| collected.of_kind(kind);
     let (failed, completed) = (of(Kind::Failed), of(Kind::Completed) + of(Kind::Troubled));
     let decided = failed + completed;
-    let rate = if decided == 0 { String::new() } else { format!("{}.{} %", failed * 100 / decided, failed * 1000 / decided % 10) };
+    let thousandths = (failed * 1000).checked_div(decided);
+    let rate = thousandths.map(|rate| format!("{}.{} %", rate / 10, rate % 10)).unwrap_or_default();
     let tile = |class: &str, number: u64, word: &str, note: &str| {
         html! { li class=(class) { strong { (count(number)) } " " span { (word) } @if !note.is_empty() { small { (note) } } } }
     };

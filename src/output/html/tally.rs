@@ -1,6 +1,7 @@
 //! What is counted by server, by client, and by certificate.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::output::view::{self, Kind};
 use crate::report::{CertificateReport, HandshakeReport};
@@ -33,7 +34,7 @@ pub(super) struct Count {
 /// A certificate and where it was seen.
 #[derive(Debug)]
 pub(super) struct Seen {
-    pub(super) certificate: CertificateReport,
+    pub(super) certificate: Arc<CertificateReport>,
     pub(super) handshakes: u64,
     pub(super) servers: BTreeSet<String>,
     /// Its place in the chains: 0 for a leaf.
@@ -55,8 +56,8 @@ impl Tally {
             self.beyond = self.beyond.saturating_add(1);
         }
         if self.clients.len() < KEYS || self.clients.contains_key(&report.client.address) {
-            let peer = if name.is_empty() { endpoint.clone() } else { name };
-            self.clients.entry(report.client.address.clone()).or_default().add(report, &peer);
+            let peer = if name.is_empty() { &endpoint } else { &name };
+            self.clients.entry(report.client.address.clone()).or_default().add(report, peer);
         }
         let Some(tls) = &report.tls else { return };
         let served = tls.server.as_ref().map(|server| server.certificates.as_slice()).unwrap_or_default();
@@ -70,7 +71,7 @@ impl Tally {
                     continue;
                 }
                 let seen = self.certificates.entry(certificate.sha256.clone()).or_insert_with(|| Seen {
-                    certificate: certificate.clone(),
+                    certificate: Arc::clone(certificate),
                     handshakes: 0,
                     servers: BTreeSet::new(),
                     place,
@@ -117,15 +118,16 @@ impl Count {
             self.failed = self.failed.saturating_add(1);
             let causes = self.causes.entry(view::cause(report).to_owned()).or_default();
             *causes = causes.saturating_add(1);
-        } else if let Some(us) = report.handshake.timing.total_us.filter(|_| report.handshake.outcome == "completed") {
-            if self.times.len() < TIMES {
-                self.times.push(us);
-            }
+        } else if report.handshake.outcome == "completed"
+            && self.times.len() < TIMES
+            && let Some(us) = report.handshake.timing.total_us
+        {
+            self.times.push(us);
         }
-        if let Some(version) = report.tls.as_ref().and_then(|tls| tls.version.as_ref()) {
-            if self.versions.len() < PEERS {
-                self.versions.insert(version.clone());
-            }
+        if self.versions.len() < PEERS
+            && let Some(version) = report.tls.as_ref().and_then(|tls| tls.version.as_ref())
+        {
+            self.versions.insert(version.clone());
         }
         if self.peers.len() < PEERS {
             self.peers.insert(peer.to_owned());

@@ -187,7 +187,7 @@ impl Metrics {
 
     fn labels(&self, report: &HandshakeReport) -> (String, String) {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = view::server_name(report).map(|name| name.to_ascii_lowercase());
+        let name = view::server_name(report).map(str::to_ascii_lowercase);
         (names.server(&view::endpoint(&report.server)), name.map(|name| names.name(&name)).unwrap_or_default())
     }
 

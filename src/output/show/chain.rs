@@ -1,6 +1,7 @@
 //! Certificates as a tree, each with its validity around the moment of capture.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use anstyle::Style;
 
@@ -18,8 +19,8 @@ pub(in crate::output) struct Link<'a> {
 }
 
 /// The certificates from the leaf up along their issuers, then those that belong to no chain; and the issuer that was not sent, if any.
-pub(in crate::output) fn links(certificates: &[CertificateReport]) -> (Vec<Link<'_>>, Option<&str>) {
-    let mut rest: Vec<&CertificateReport> = certificates.iter().collect();
+pub(in crate::output) fn links(certificates: &[Arc<CertificateReport>]) -> (Vec<Link<'_>>, Option<&str>) {
+    let mut rest: Vec<&CertificateReport> = certificates.iter().map(AsRef::as_ref).collect();
     let mut found = Vec::new();
     let mut missing = None;
     if !rest.is_empty() {
@@ -81,7 +82,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
     Ok(())
 }
 
-fn tree(out: &mut dyn Write, layout: &Layout, title: &str, certificates: &[CertificateReport], at: &str) -> io::Result<()> {
+fn tree(out: &mut dyn Write, layout: &Layout, title: &str, certificates: &[Arc<CertificateReport>], at: &str) -> io::Result<()> {
     if certificates.is_empty() {
         return Ok(());
     }

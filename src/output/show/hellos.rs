@@ -18,9 +18,9 @@ pub(in crate::output) struct Parameter {
 }
 
 impl Parameter {
-    /// The choice is among the offers. `None` without a choice.
+    /// The choice is among the offers. `None` without a choice, or without a list to hold it against.
     pub(in crate::output) fn in_common(&self) -> Option<bool> {
-        self.chosen.as_ref().map(|chosen| self.offered.contains(chosen))
+        self.chosen.as_ref().filter(|_| !self.offered.is_empty()).map(|chosen| self.offered.contains(chosen))
     }
 }
 
@@ -58,7 +58,14 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
     let roomy = room >= ROOMY;
     let left = if roomy { (room / 2).min(LONGEST) } else { room.saturating_mul(3) / 4 };
     let right = room.saturating_sub(left);
-    writeln!(out, "{:INDENT$}{:NAME$}  {strong}{:left$}{strong:#}  {strong}{}{strong:#}", "", "", "client offers", "server chooses")?;
+    writeln!(
+        out,
+        "{:INDENT$}{:NAME$}  {strong}{:left$}{strong:#}  {strong}{}{strong:#}",
+        "",
+        "",
+        "client offers",
+        clip("server chooses", right)
+    )?;
     for parameter in &list {
         let offered = if matches!(parameter.name, "extension" | "signature") {
             wrap(&escape(&parameter.offered.join(", ")), left, FEW).into_iter().map(|line| (line, plain)).collect()
@@ -72,7 +79,8 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
                 let place = if of == 1 { "the only one".to_owned() } else { format!("number {place} of {of}") };
                 (if roomy { format!("✓ {chosen}, {place}") } else { format!("✓ {place}") }, palette.good)
             }
-            (Some(chosen), _) => (format!("✗ {chosen}, not offered"), palette.bad),
+            (Some(chosen), None) => (chosen.clone(), palette.good),
+            (Some(chosen), Some(false)) => (format!("✗ {chosen}, not offered"), palette.bad),
             (None, _) if matches!(parameter.name, "key share" | "signature" | "extension") => (String::new(), dim),
             (None, _) if parameter.name == "ALPN" && answered => ("none seen".to_owned(), dim),
             (None, _) if answered => (String::new(), dim),

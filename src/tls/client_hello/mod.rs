@@ -16,6 +16,8 @@ pub struct ClientHello {
     cipher_suites: Part,
     compression_methods: Part,
     extensions: Part,
+    /// Each extension's type and where its body lies, in order: they are asked for one by one, many times.
+    index: Box<[(ExtensionType, Part)]>,
     /// The first field whose length runs over the end, or that is missing.
     cut: Option<&'static str>,
     /// Bytes behind the last field.
@@ -101,6 +103,7 @@ impl ClientHello {
             cipher_suites: Part::default(),
             compression_methods: Part::default(),
             extensions: Part::default(),
+            index: Box::default(),
             cut: None,
             trailing: 0,
         }
@@ -134,6 +137,13 @@ impl ClientHello {
                 hello.cut = Some("extensions");
             }
             hello.trailing = cursor.rest().len();
+            let mut at = hello.extensions.start;
+            let part = |(kind, body): (u16, &[u8])| {
+                let part = Part { start: at + 4, len: body.len() };
+                at = part.start + part.len;
+                (ExtensionType(kind), part)
+            };
+            hello.index = extensions(hello.part(hello.extensions)).map(part).collect();
         }
         Some(hello)
     }
@@ -200,12 +210,12 @@ impl ClientHello {
 
     /// Type and body of each extension, in order.
     pub fn extensions(&self) -> impl Iterator<Item = (ExtensionType, &[u8])> + '_ {
-        extensions(self.part(self.extensions)).map(|(kind, body)| (ExtensionType(kind), body))
+        self.index.iter().map(|(kind, part)| (*kind, self.part(*part)))
     }
 
     /// The body of the first extension of this type.
     pub fn extension(&self, kind: ExtensionType) -> Option<&[u8]> {
-        self.extensions().find(|(found, _)| *found == kind).map(|(_, body)| body)
+        self.index.iter().find(|(found, _)| *found == kind).map(|(_, part)| self.part(*part))
     }
 
     /// The `host_name` of `server_name`, raw.

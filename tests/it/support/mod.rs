@@ -38,6 +38,12 @@ pub fn analyse_in_full(paths: &[PathBuf]) -> Said {
     analyse_source(source, 1, true)
 }
 
+/// The same with key logs.
+pub fn analyse_with_keys(paths: &[PathBuf], keys: &[PathBuf], threads: usize) -> Said {
+    let source = capture::open(&Inputs { paths: paths.to_vec(), filter: None }).unwrap();
+    analyse_source(capture::with_key_logs(source, keys).unwrap(), threads, false)
+}
+
 /// Analyses a capture held in memory.
 pub fn analyse_bytes(bytes: Vec<u8>) -> Said {
     let stream = Box::new(io::Cursor::new(bytes));
@@ -47,7 +53,8 @@ pub fn analyse_bytes(bytes: Vec<u8>) -> Said {
     }
 }
 
-fn analyse_source(source: Box<dyn capture::FrameSource>, threads: usize, timeline: bool) -> Said {
+/// Analyses whatever a source gives.
+pub fn analyse_source(source: Box<dyn capture::FrameSource>, threads: usize, timeline: bool) -> Said {
     let options = Options {
         threads,
         policy: Policy::default(),

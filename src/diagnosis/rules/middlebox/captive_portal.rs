@@ -71,6 +71,11 @@ fn portal_certificate(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let chain = case.chain.filter(|chain| chain.covers_name == Some(false))?;
     let leaf = chain.certificates.get(chain.leaf)?;
+    // A client that goes on to talk through it has accepted it: then it is its own business.
+    let talked = facts.application_data.client.is_some();
+    if facts.outcome == Outcome::Incomplete || facts.outcome == Outcome::Completed && talked {
+        return None;
+    }
     let asked = facts.server_name()?;
     if names_a_portal(&asked) {
         return None;
@@ -80,11 +85,6 @@ fn portal_certificate(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         names.clone().find(|name| names_a_portal(name)).or_else(|| leaf.dns_names.first().filter(|_| names_a_portal(&leaf.issuer)))?;
     // A default certificate of the same organisation may well be its portal's.
     if domain(portal) == domain(&asked) {
-        return None;
-    }
-    // A client that goes on to talk through it has accepted it: then it is its own business.
-    let talked = facts.application_data.client.is_some();
-    if facts.outcome == Outcome::Incomplete || facts.outcome == Outcome::Completed && talked {
         return None;
     }
     let mark = facts.server_chain.as_ref()?.mark;

@@ -1,0 +1,118 @@
+//! The way of nearly all frames in one step: TCP in IPv4 without options, neither fragmented nor in tunnels, on Ethernet, captured whole.
+//!
+//! Whatever is not quite that is left to the [walk](super::walk), which says the same of these frames, too: a test holds both to it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::flow::{Endpoint, FlowKey, Path, Transport};
+use crate::frame::Frame;
+use crate::packet::{IpFacts, Segment, TcpFlags, links};
+
+/// The segment in a frame of the usual kind.
+#[inline]
+pub(super) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
+    let (head, rest) = frame.bytes.split_first_chunk::<54>()?;
+    if frame.head.link != links::ETHERNET || (frame.head.original_len as usize) != frame.bytes.len() {
+        return None;
+    }
+    let (_, &[0x08, 0x00, 0x45, _, l0, l1, i0, i1, f0, f1, ttl, 6, _, _, s0, s1, s2, s3, d0, d1, d2, d3, ref tcp @ ..]) =
+        head.split_first_chunk::<12>()?
+    else {
+        return None;
+    };
+    let &[p0, p1, q0, q1, n0, n1, n2, n3, a0, a1, a2, a3, offset, flags, w0, w1, ..] = tcp.first_chunk::<20>()?;
+    let fragment = u16::from_be_bytes([f0, f1]);
+    let total_len = u16::from_be_bytes([l0, l1]);
+    let options_len = usize::from(offset >> 4).checked_sub(5)? * 4;
+    let tcp_len = usize::from(total_len).checked_sub(40)?;
+    if fragment & 0x3fff != 0 || tcp_len < options_len {
+        return None;
+    }
+    let (options, payload) = rest.get(..tcp_len)?.split_at_checked(options_len)?;
+    let source = (u32::from_be_bytes([s0, s1, s2, s3]), u16::from_be_bytes([p0, p1]));
+    let destination = (u32::from_be_bytes([d0, d1, d2, d3]), u16::from_be_bytes([q0, q1]));
+    let from_low = source <= destination;
+    let (low, high) = if from_low { (source, destination) } else { (destination, source) };
+    let endpoint = |(address, port)| Endpoint::new(IpAddr::V4(Ipv4Addr::from_bits(address)), port);
+    Some(Segment {
+        mark: frame.mark(),
+        key: FlowKey { low: endpoint(low), high: endpoint(high), transport: Transport::Tcp, path: Path::default().identity() },
+        from_low,
+        path: Path::default(),
+        ip: IpFacts {
+            ttl,
+            id: Some(u16::from_be_bytes([i0, i1])),
+            dont_fragment: fragment & 0x4000 != 0,
+            total_len: u32::from(total_len),
+            was_fragmented: false,
+        },
+        seq: u32::from_be_bytes([n0, n1, n2, n3]),
+        ack: u32::from_be_bytes([a0, a1, a2, a3]),
+        flags: TcpFlags(flags),
+        window: u16::from_be_bytes([w0, w1]),
+        options,
+        payload,
+        payload_len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::frame::FrameHead;
+    use crate::packet::Packet;
+    use crate::packet::walk::{Next, Walk};
+    use crate::time::Timestamp;
+
+    proptest! {
+        #[test]
+        fn it_says_what_the_walk_says(
+            mut bytes in proptest::collection::vec(any::<u8>(), 40..120),
+            cut in 0_u32..3,
+            total in 30_u8..110,
+            offset in 4_u8..9,
+            odd in 0_usize..12,
+        ) {
+            // Mostly of the usual kind, one field at a time not.
+            let usual: [(usize, u8); 8] = [(12, 8), (13, 0), (14, 0x45), (16, 0), (17, total), (20, 0x40), (21, 0), (23, 6)];
+            for (index, (at, value)) in usual.into_iter().enumerate() {
+                if index != odd {
+                    bytes[at] = value;
+                }
+            }
+            if let Some(byte) = bytes.get_mut(46) {
+                *byte = offset << 4;
+            }
+            let head = FrameHead {
+                number: 3,
+                time: Timestamp::from_nanos(5),
+                link: links::ETHERNET,
+                interface: 0,
+                original_len: u32::try_from(bytes.len()).unwrap() + cut / 2,
+            };
+            let frame = Frame { head, bytes: &bytes };
+            if let Some(segment) = segment(&frame) {
+                let walked = Walk::new(&frame).run(Next::Link(links::ETHERNET));
+                prop_assert_eq!(format!("{walked:?}"), format!("{:?}", Packet::Tcp(segment)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_kind_is_taken() {
+        let mut bytes = vec![0; 14 + 20 + 20 + 5 + 7];
+        for (at, value) in [(12, 8), (14, 0x45), (17, 45), (20, 0x40), (23, 6), (46, 0x50)] {
+            bytes[at] = value;
+        }
+        let head = FrameHead {
+            number: 1,
+            time: Timestamp::default(),
+            link: links::ETHERNET,
+            interface: 0,
+            original_len: u32::try_from(bytes.len()).unwrap(),
+        };
+        assert_eq!(segment(&Frame { head, bytes: &bytes }).map(|segment| segment.payload_len), Some(5));
+    }
+}

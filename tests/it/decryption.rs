@@ -1,0 +1,186 @@
+//! With secrets, what was encrypted is judged as if it had been in clear; without, with wrong or with broken ones the analysis goes on.
+//!
+//! A sidecar in `fixtures/captures` with `keylog` names a key log beside its capture, and in `exact` the cause that is really true.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use handshark::capture::{self, FrameSource, Inputs, Inventory, KeyLogLines};
+use handshark::frame::Block;
+use handshark::report::HandshakeReport;
+
+use crate::support::{Said, analyse, analyse_source, analyse_with_keys, capture_of, fixtures, labelled};
+
+fn with_keys() -> Vec<(PathBuf, PathBuf, String)> {
+    labelled()
+        .into_iter()
+        .filter_map(|(sidecar, label)| {
+            let keys = sidecar.with_file_name(label.get("keylog")?.as_str()?);
+            Some((capture_of(&sidecar, &label), keys, label["exact"].as_str().unwrap().to_owned()))
+        })
+        .collect()
+}
+
+fn suites() -> (PathBuf, PathBuf) {
+    let folder = fixtures().join("captures/decryption");
+    (folder.join("suites.pcap"), folder.join("suites.keys"))
+}
+
+fn causes(said: &Said) -> Vec<String> {
+    said.handshakes.iter().map(|report| report.diagnosis.cause.clone().unwrap_or_else(|| "none".to_owned())).collect()
+}
+
+fn json(reports: &[HandshakeReport]) -> Vec<String> {
+    reports.iter().map(|report| serde_json::to_string_pretty(report).unwrap()).collect()
+}
+
+/// A key log with every line changed by `change`.
+fn changed(keys: &Path, change: impl Fn(&str) -> String) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    for line in std::fs::read_to_string(keys).unwrap().lines() {
+        writeln!(file, "{}", change(line)).unwrap();
+    }
+    file
+}
+
+#[test]
+fn the_exact_cause_is_found() {
+    let all = with_keys();
+    assert!(all.len() >= 20, "the fixtures are missing");
+    let mut failures = Vec::new();
+    for (capture, keys, exact) in &all {
+        let said = analyse_with_keys(std::slice::from_ref(capture), std::slice::from_ref(keys), 1);
+        let found = causes(&said);
+        let decrypted = said.handshakes.iter().any(|report| report.handshake.decrypted);
+        let right = if exact == "none" { found.iter().all(|cause| cause == "none") } else { found.contains(exact) };
+        // What was changed on the way may be the first record, and then nothing opens.
+        if !right || !(decrypted || exact == "record-corrupted") {
+            failures.push(format!("{}: want {exact}, said {found:?}, decrypted {decrypted}", capture.display()));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn every_suite_and_version_is_opened() {
+    let (capture, keys) = suites();
+    for threads in [1, 3] {
+        let said = analyse_with_keys(std::slice::from_ref(&capture), std::slice::from_ref(&keys), threads);
+        assert_eq!(said.handshakes.len(), 16);
+        for report in &said.handshakes {
+            let tls = report.tls.as_ref().unwrap();
+            assert!(report.handshake.decrypted, "{:?} {:?}", tls.version, tls.cipher);
+            assert_eq!(report.handshake.outcome, "completed");
+            assert_eq!(tls.server.as_ref().unwrap().certificates.len(), 1);
+        }
+        // EncryptedExtensions, Certificate, CertificateVerify, Finished; the client's Finished.
+        let hidden = said.handshakes.iter().filter(|report| report.handshake.history.starts_with("CsioxyfIF")).count();
+        assert_eq!(hidden, 5, "the suites of TLS 1.3");
+    }
+}
+
+#[test]
+fn secrets_in_the_capture_itself_are_used() {
+    let (capture, keys) = suites();
+    let wanted = analyse_with_keys(std::slice::from_ref(&capture), &[keys.clone()], 1);
+    let capture = fixtures().join("captures/decryption/secrets.pcapng");
+    let said = analyse(&[capture], 1);
+    assert_eq!(said.handshakes.len(), wanted.handshakes.len());
+    for (one, other) in said.handshakes.iter().zip(&wanted.handshakes) {
+        assert!(one.handshake.decrypted);
+        assert_eq!((&one.tls, &one.handshake.history), (&other.tls, &other.handshake.history));
+    }
+}
+
+/// Shows its key log only when the capture is over.
+struct Late {
+    inner: Box<dyn FrameSource>,
+    lines: Vec<Vec<u8>>,
+    known: KeyLogLines,
+}
+
+impl FrameSource for Late {
+    fn fill(&mut self, block: &mut Block) -> handshark::error::Result<bool> {
+        let more = self.inner.fill(block)?;
+        if !more {
+            self.known.lines = std::mem::take(&mut self.lines);
+        }
+        Ok(more)
+    }
+    fn inventory(&self) -> &Inventory {
+        self.inner.inventory()
+    }
+    fn progress(&self) -> (u64, Option<u64>) {
+        self.inner.progress()
+    }
+    fn key_log(&self) -> Option<&KeyLogLines> {
+        Some(&self.known)
+    }
+}
+
+#[test]
+fn secrets_that_come_after_the_packets_tell_the_same() {
+    for (capture, keys, _) in with_keys() {
+        let wanted = analyse_with_keys(std::slice::from_ref(&capture), std::slice::from_ref(&keys), 1);
+        // A connection that is settled, or followed by others, is judged before the capture ends.
+        if wanted.handshakes.len() != 1 || wanted.handshakes[0].handshake.outcome == "completed" {
+            continue;
+        }
+        let inner = capture::open(&Inputs { paths: vec![capture.clone()], filter: None }).unwrap();
+        let lines = std::fs::read(&keys).unwrap().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        let said = analyse_source(Box::new(Late { inner, lines, known: KeyLogLines::default() }), 1, false);
+        assert_eq!(said.handshakes[0].handshake, wanted.handshakes[0].handshake, "{}", capture.display());
+        assert!(json(&said.handshakes) == json(&wanted.handshakes), "{}", capture.display());
+    }
+}
+
+#[test]
+fn secrets_that_do_not_fit_change_nothing() {
+    let other = |line: &str| {
+        let (head, secret) = line.rsplit_once(' ').unwrap();
+        format!("{head} {}", secret.chars().map(|c| if c == '0' { '1' } else { '0' }).collect::<String>())
+    };
+    for (capture, keys, _) in with_keys() {
+        let wrong = changed(&keys, other);
+        let without = analyse(std::slice::from_ref(&capture), 1);
+        let said = analyse_with_keys(std::slice::from_ref(&capture), &[wrong.path().to_owned()], 1);
+        assert!(json(&said.handshakes) == json(&without.handshakes), "{}", capture.display());
+        assert!(said.summary.notes.iter().any(|note| note.contains("do not fit")), "{}: {:?}", capture.display(), said.summary.notes);
+    }
+}
+
+#[test]
+fn a_broken_key_log_is_said_and_its_whole_lines_are_used() {
+    let (capture, keys) = suites();
+    let text = std::fs::read_to_string(&keys).unwrap();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(file, "this is no key log\n{}", &text[..text.len() - 20]).unwrap();
+    let said = analyse_with_keys(&[capture], &[file.path().to_owned()], 1);
+    assert!(said.handshakes.iter().filter(|report| report.handshake.decrypted).count() >= 15);
+    assert!(said.summary.notes.iter().any(|note| note.contains("2 lines")), "{:?}", said.summary.notes);
+}
+
+#[test]
+fn any_part_of_a_key_log_is_enough_to_go_on() {
+    for (capture, keys, exact) in with_keys().into_iter().filter(|(_, _, exact)| exact == "none") {
+        for label in ["CLIENT_HANDSHAKE", "SERVER_HANDSHAKE", "CLIENT_TRAFFIC", "SERVER_TRAFFIC", "CLIENT_EARLY"] {
+            let part = changed(&keys, |line| if line.starts_with(label) { String::new() } else { line.to_owned() });
+            let said = analyse_with_keys(std::slice::from_ref(&capture), &[part.path().to_owned()], 1);
+            let found = causes(&said);
+            assert!(found.iter().all(|cause| *cause == exact), "{} without {label}: {found:?}", capture.display());
+            assert!(said.handshakes.iter().all(|report| report.handshake.outcome == "completed"), "{} without {label}", capture.display());
+        }
+    }
+}
+
+#[test]
+fn no_secret_is_in_any_output() {
+    for (capture, keys, _) in with_keys() {
+        let said = analyse_with_keys(std::slice::from_ref(&capture), std::slice::from_ref(&keys), 1);
+        let shown = json(&said.handshakes).concat() + &serde_json::to_string(&said.summary).unwrap();
+        for line in std::fs::read_to_string(&keys).unwrap().lines().filter(|line| !line.starts_with('#')) {
+            let secret = line.rsplit(' ').next().unwrap();
+            assert!(secret.len() < 64 || !shown.contains(&secret[..32]), "{}", capture.display());
+        }
+    }
+}
