@@ -23,6 +23,8 @@ pub(super) struct Reading {
     pub tickets: u32,
     /// A side's last record, when it has the size of an alert: where, and whether it came after that side's Finished.
     pub last_is_alert: PerSide<Option<(Mark, bool)>>,
+    /// The server's last record has the size of an alert, and neither its Finished nor anything of the client's is there.
+    pub server_alert_instead_of_flight: bool,
     /// The server said something that is no alert after the client's Finished: it took it.
     pub server_went_on: bool,
 }
@@ -113,6 +115,14 @@ fn read_server(
     first_of_client: Option<Mark>,
     reading: &mut Reading,
 ) -> Option<usize> {
+    if first_of_client.is_none()
+        && let Some((last, before)) = records.split_last()
+        && (last.len == sizes.alert || (!before.is_empty() && sizes.is_alert(last.len, None)))
+        && !PADDINGS.iter().any(|padding| before.iter().skip(1).any(|record| record.len == sizes.finished + padding))
+    {
+        reading.server_alert_instead_of_flight = true;
+        return None;
+    }
     let flight = records.iter().take_while(|record| first_of_client.is_none_or(|first| record.mark <= first)).count();
     // EncryptedExtensions can have the size of a Finished by chance: the last match within the flight counts.
     let found = PADDINGS.iter().find_map(|padding| {

@@ -4,7 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientAborted,
@@ -43,8 +43,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let ending = view.ended_by(Side::Client)?;
     let awaited = view.awaited()?;
-    // Waiting in vain for the server is a time limit and told as such.
-    if awaited.side == Side::Server && view.waited() {
+    // Waiting in vain for the server is a time limit and told as such; a long silence of the client is a stall, whether a FIN ends it or not.
+    if awaited.side == Side::Server && view.waited() || facts.outcome == Outcome::Stalled {
         return None;
     }
     let answered = view.answer_begun();
