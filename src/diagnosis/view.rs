@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
+use crate::preamble::Upgrade;
 use crate::time::Mark;
 use crate::transport::{Close, Outstanding, Reset, SideFacts};
 
@@ -126,6 +127,13 @@ impl<'a> View<'a> {
     /// The side sent payload.
     pub fn spoke(&self, side: Side) -> bool {
         self.side(side).data_packets > 0 || self.side(side).highest > 0
+    }
+
+    /// An upgrade or a proxied connection was asked for and granted, and no ClientHello followed.
+    pub fn upgrade_granted(&self) -> bool {
+        !self.hello_begun()
+            && self.handshake.plaintext.client.is_none()
+            && self.handshake.preamble.as_ref().is_some_and(|facts| facts.upgrade == Upgrade::Granted && !facts.dialect.is_proxy_header())
     }
 
     /// A ClientHello was seen, whole or in part.

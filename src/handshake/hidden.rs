@@ -244,6 +244,19 @@ mod tests {
     }
 
     #[test]
+    fn an_alert_in_place_of_the_servers_flight_is_no_flight() {
+        // Alone behind the ServerHello (Go), and behind EncryptedExtensions with the padding of JSSE.
+        for server in [&[(5, 19)][..], &[(5, 65), (5, 35)]] {
+            let got = read(AES256, false, false, &flights(server, &[]));
+            assert!(got.server_alert_instead_of_flight && got.finished.server.is_none() && !got.hidden.server_flight_done, "{server:?}");
+        }
+        // A server that gives up waiting has said all it had to say; EncryptedExtensions alone can be of a padded alert's size.
+        for server in [&[(5, 23), (5, 832), (5, 281), (5, 69), (9, 19)][..], &[(5, 23), (5, 69), (9, 19)], &[(5, 35)]] {
+            assert!(!read(AES256, false, false, &flights(server, &[])).server_alert_instead_of_flight, "{server:?}");
+        }
+    }
+
+    #[test]
     fn padding_of_sixteen_is_learned() {
         let got = read(AES256, false, false, &flights(&[(5, 23), (5, 91), (5, 900), (5, 281), (5, 69)], &[(7, 41), (7, 85), (9, 35)]));
         assert_eq!(got.hidden.padding.client, Some(16));

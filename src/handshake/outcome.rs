@@ -118,7 +118,8 @@ fn first_end(h: &Handshake, side: Side) -> Option<Terminator> {
 /// A side sent more of its handshake (not an alert) after this moment.
 fn went_on_after(h: &Handshake, side: Side, moment: Mark) -> bool {
     let hello = match side {
-        Side::Client => h.client_hellos.last().map(|seen| seen.mark),
+        // A hello into a connection that the server closed before it had said anything goes on with nothing.
+        Side::Client => h.client_hellos.last().map(|seen| seen.mark).filter(|_| h.server_hello.is_some() || h.hello_retry.is_some()),
         Side::Server => h.server_hello.as_ref().map(|seen| seen.mark),
     };
     [hello, *h.finished.of(side), *h.change_cipher_spec.of(side)].into_iter().flatten().any(|mark| mark > moment)

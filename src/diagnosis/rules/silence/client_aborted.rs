@@ -38,7 +38,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if facts.quic.is_some() {
         return super::closed_over_quic(case, Cause::ClientAborted, Side::Client);
     }
-    if !view.failed_without_words() || !view.hello_begun() {
+    if !view.failed_without_words() || !(view.hello_begun() || view.upgrade_granted()) {
         return None;
     }
     let ending = view.ended_by(Side::Client)?;
@@ -56,8 +56,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             view.target(),
             span_text(view.silence())
         )
-    } else {
+    } else if view.hello_begun() {
         format!("{} {verb} the connection to {} right after its ClientHello.", facts.client.address, view.target())
+    } else {
+        format!("{} {verb} the connection to {} when it had been told to begin TLS.", facts.client.address, view.target())
     };
     let alternatives: &[Cause] = if answered { &[Cause::ServerCertificateRejected, Cause::UserCanceled] } else { &[Cause::UserCanceled] };
     Some(
