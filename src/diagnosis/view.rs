@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
+use crate::preamble::Upgrade;
 use crate::time::Mark;
 use crate::transport::{Close, Outstanding, Reset, SideFacts};
 
@@ -126,6 +127,13 @@ impl<'a> View<'a> {
     /// The side sent payload.
     pub fn spoke(&self, side: Side) -> bool {
         self.side(side).data_packets > 0 || self.side(side).highest > 0
+    }
+
+    /// An upgrade or a proxied connection was asked for and granted, and no ClientHello followed.
+    pub fn upgrade_granted(&self) -> bool {
+        !self.hello_begun()
+            && self.handshake.plaintext.client.is_none()
+            && self.handshake.preamble.as_ref().is_some_and(|facts| facts.upgrade == Upgrade::Granted && !facts.dialect.is_proxy_header())
     }
 
     /// A ClientHello was seen, whole or in part.
@@ -308,7 +316,7 @@ impl<'a> View<'a> {
         if facts.client_key_exchange.is_none() && facts.change_cipher_spec.client.is_none() {
             return next(Side::Client, "the ClientKeyExchange");
         }
-        if facts.change_cipher_spec.client.is_none() && facts.finished.client.is_none() {
+        if facts.finished.client.is_none() {
             return next(Side::Client, "the client's Finished");
         }
         next(Side::Server, "the server's Finished")
@@ -352,6 +360,14 @@ impl<'a> View<'a> {
     /// Whether a hole can only have held segments larger than all that arrived from this side, and of full size.
     pub fn hole_is_full_size(&self, side: Side, hole: Hole) -> bool {
         let largest = u64::from(self.side(side).largest_segment);
+        // The hole is a whole number of full segments, and nothing of that size arrived.
+        let full = u64::from(self.mss(side));
+        let multiple = [full, full.saturating_sub(TIMESTAMPS)]
+            .into_iter()
+            .any(|full| full >= FULL_SIZE_HOLE && hole.len.is_multiple_of(full) && largest.saturating_add(NOTABLY_SMALLER) <= full);
+        if multiple {
+            return true;
+        }
         hole.len >= u64::from(self.mss(side)).saturating_sub(u64::from(TCP_OPTIONS_MOST)).min(FULL_SIZE_HOLE)
             && largest < FULL_SIZE_HOLE
             && hole.len > largest
@@ -439,6 +455,18 @@ pub fn span_text(span: Duration) -> String {
     }
 }
 
+/// `1st`, `2nd`, `3rd`, `4th`, `11th`.
+pub fn ordinal(number: u32) -> String {
+    let ending = match (number % 100, number % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
 /// Initial hop counters in use: Linux and BSD 64, Windows 128, network gear 255.
 const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
 /// A shorter wait says nothing: retransmissions and busy servers take that long.
@@ -455,5 +483,9 @@ const TCP_OPTIONS_MOST: u32 = 40;
 const FULL_SIZE_PACKET: u32 = 1_000;
 /// What every IPv4 host must accept (RFC 791).
 const MINIMUM_MTU: u32 = 576;
+/// Bytes that the timestamps option takes of each segment.
+const TIMESTAMPS: u64 = 12;
+/// A segment that is smaller than a full one by this much passes where that does not: tunnels take from 20 bytes on.
+const NOTABLY_SMALLER: u64 = 20;
 /// A hole smaller than this was not made by a full-size segment.
 const FULL_SIZE_HOLE: u64 = 1_000;

@@ -23,6 +23,8 @@ pub(super) struct Reading {
     pub tickets: u32,
     /// A side's last record, when it has the size of an alert: where, and whether it came after that side's Finished.
     pub last_is_alert: PerSide<Option<(Mark, bool)>>,
+    /// The server's last record has the size of an alert, and neither its Finished nor anything of the client's is there.
+    pub server_alert_instead_of_flight: bool,
     /// The server said something that is no alert after the client's Finished: it took it.
     pub server_went_on: bool,
 }
@@ -113,6 +115,14 @@ fn read_server(
     first_of_client: Option<Mark>,
     reading: &mut Reading,
 ) -> Option<usize> {
+    if first_of_client.is_none()
+        && let Some((last, before)) = records.split_last()
+        && (last.len == sizes.alert || (!before.is_empty() && sizes.is_alert(last.len, None)))
+        && !PADDINGS.iter().any(|padding| before.iter().skip(1).any(|record| record.len == sizes.finished + padding))
+    {
+        reading.server_alert_instead_of_flight = true;
+        return None;
+    }
     let flight = records.iter().take_while(|record| first_of_client.is_none_or(|first| record.mark <= first)).count();
     // EncryptedExtensions can have the size of a Finished by chance: the last match within the flight counts.
     let found = PADDINGS.iter().find_map(|padding| {
@@ -231,6 +241,19 @@ mod tests {
         assert!(got.hidden.certificate_requested && got.hidden.client_certificate_empty && !got.hidden.client_certificate_sent);
         assert!(!got.server_went_on);
         assert_eq!(got.last_is_alert.server.map(|(mark, after)| (mark.frame, after)), Some((9, true)));
+    }
+
+    #[test]
+    fn an_alert_in_place_of_the_servers_flight_is_no_flight() {
+        // Alone behind the ServerHello (Go), and behind EncryptedExtensions with the padding of JSSE.
+        for server in [&[(5, 19)][..], &[(5, 65), (5, 35)]] {
+            let got = read(AES256, false, false, &flights(server, &[]));
+            assert!(got.server_alert_instead_of_flight && got.finished.server.is_none() && !got.hidden.server_flight_done, "{server:?}");
+        }
+        // A server that gives up waiting has said all it had to say; EncryptedExtensions alone can be of a padded alert's size.
+        for server in [&[(5, 23), (5, 832), (5, 281), (5, 69), (9, 19)][..], &[(5, 23), (5, 69), (9, 19)], &[(5, 35)]] {
+            assert!(!read(AES256, false, false, &flights(server, &[])).server_alert_instead_of_flight, "{server:?}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::transport::{Close, Data, FlowSink, Gap, Interest, TcpEvent, TcpFacts}
 use super::decrypt::{self, Decryption};
 use super::facts::{Handshake, Outcome, Protocol, Seen};
 use super::outcome;
-use super::records::Stream;
+use super::records::{Head, Stream};
 use super::relevance::{Relevance, relevance};
 
 /// What the machines of a partition share.
@@ -210,7 +210,9 @@ impl FlowSink for Machine {
             conclude(Box::new(Handshake::new(tcp)), shared, close, now);
             return;
         };
-        let Following { mut handshake, streams, preamble, decryption, .. } = *following;
+        let mut following = *following;
+        following.judge_heads(shared, &tcp);
+        let Following { mut handshake, streams, preamble, decryption, .. } = following;
         if let Some(mut decryption) = decryption {
             decryption.finish(&mut handshake, shared);
         }
@@ -298,6 +300,25 @@ impl Following {
                 }
                 self.with_head(shared, data, Self::feed_preamble)
             }
+        }
+    }
+
+    /// The connection is over and its first bytes were too few to tell TLS from another protocol: unless a record begins there, they are a
+    /// dialogue in clear.
+    fn judge_heads(&mut self, shared: &mut Shared, tcp: &TcpFacts) {
+        if self.mode != Mode::Undecided || !tcp.saw_start() {
+            return;
+        }
+        let mut heads: Vec<_> = Side::BOTH.into_iter().filter_map(|side| Some((side, self.streams.of_mut(side).take_head()?))).collect();
+        let record = |(side, head): &(Side, Head)| matches!(head.data(*side).bytes, [20..=24, ..]);
+        if heads.is_empty() || heads.iter().any(record) {
+            return;
+        }
+        heads.sort_by_key(|(side, head)| head.data(*side).mark);
+        self.mode = Mode::Known;
+        self.preamble = Some(Box::new(Preamble::new(self.handshake.server.port)));
+        for (side, head) in heads {
+            self.feed_preamble(shared, head.data(side));
         }
     }
 

@@ -14,6 +14,8 @@ use super::hidden;
 
 /// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+/// The record type of handshake messages.
+const HANDSHAKE: u8 = 22;
 
 /// Settles what follows from the facts: what the encrypted records show, stage, outcome, who, end.
 pub(super) fn conclude(handshake: &mut Handshake, stall_after: Duration) {
@@ -68,7 +70,11 @@ fn read_hidden(h: &mut Handshake) {
     for side in Side::BOTH {
         let Some((mark, after_finished)) = *reading.last_is_alert.of(side) else { continue };
         // The size fits a message of two bytes as well; a side that says nothing more makes it an alert.
-        let instead = side == Side::Client && reading.hidden.client_alert_instead_of_finished;
+        let instead = match side {
+            Side::Client => reading.hidden.client_alert_instead_of_finished,
+            // A server that goes on waiting has not sent an alert.
+            Side::Server => reading.server_alert_instead_of_flight && first_end(h, Side::Server).is_some(),
+        };
         if after_finished || instead {
             let seen = AlertSeen { from: side, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
             let place = h.alerts.partition_point(|other| other.mark <= mark);
@@ -112,7 +118,8 @@ fn first_end(h: &Handshake, side: Side) -> Option<Terminator> {
 /// A side sent more of its handshake (not an alert) after this moment.
 fn went_on_after(h: &Handshake, side: Side, moment: Mark) -> bool {
     let hello = match side {
-        Side::Client => h.client_hellos.last().map(|seen| seen.mark),
+        // A hello into a connection that the server closed before it had said anything goes on with nothing.
+        Side::Client => h.client_hellos.last().map(|seen| seen.mark).filter(|_| h.server_hello.is_some() || h.hello_retry.is_some()),
         Side::Server => h.server_hello.as_ref().map(|seen| seen.mark),
     };
     [hello, *h.finished.of(side), *h.change_cipher_spec.of(side)].into_iter().flatten().any(|mark| mark > moment)
@@ -184,6 +191,9 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
 pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
     let (client, server) = (h.finished.client?, h.finished.server?);
     let done = client.max(server);
+    if never_arrived(h, done) {
+        return None;
+    }
     if let Some(ending) = refused_renegotiation(h) {
         return Some(ending);
     }
@@ -213,13 +223,26 @@ pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
         }
         if let Some(end) = first_end(h, Side::Server)
             && before_client(end.mark)
-            && (asked || h.application_data.client.is_none())
+            && (asked || (h.application_data.client.is_none() && !closed_in_answer(h, end, client)))
         {
             let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
             return Some(Ending::new(outcome, Side::Server, end.mark));
         }
     }
     Some(Ending::new(Outcome::Completed, StoppedBy::Nobody, done))
+}
+
+/// The server closed with a FIN, a round trip or more after the client had finished: it had the client's Finished and did not mind it, and
+/// issues no tickets. A FIN that crossed the Finished on its way says nothing of the kind.
+fn closed_in_answer(h: &Handshake, end: Terminator, client_finished: Mark) -> bool {
+    !end.reset && h.tcp.rtt().is_some_and(|rtt| end.mark.time.since(client_finished.time) >= rtt)
+}
+
+/// The Finished that ends the handshake was sent again and again, and nothing shows that the other side ever got it.
+fn never_arrived(h: &Handshake, last: Mark) -> bool {
+    let sender = if h.finished.client == Some(last) { Side::Client } else { Side::Server };
+    let after = h.tcp.side(sender.other()).last_data.is_some_and(|mark| mark > last);
+    !after && h.tcp.side(sender).outstanding.iter().any(|sent| in_vain(sent) && sent.first <= last)
 }
 
 /// After the client's Finished the server said something that is not an alert.
@@ -230,7 +253,9 @@ fn server_went_on(h: &Handshake) -> bool {
 /// A second handshake was asked for inside the first and answered by an alert.
 fn refused_renegotiation(h: &Handshake) -> Option<Ending> {
     let (asker, asked) = h.renegotiation?;
-    let alert = h.alerts.iter().find(|alert| alert.from == asker.other() && alert.mark > asked)?;
+    // A side that goes along with it answers with messages of its own.
+    let agreed = h.encrypted.of(asker.other()).iter().any(|record| record.content_type == HANDSHAKE && record.mark > asked);
+    let alert = h.alerts.iter().find(|alert| alert.from == asker.other() && alert.mark > asked).filter(|_| !agreed)?;
     (h.application_records.of(asker.other()) == &0).then(|| Ending::new(Outcome::Alerted, alert.from, alert.mark))
 }
 

@@ -112,3 +112,9 @@ fn spans_read_like_a_persons() {
         assert_eq!(span_text(span), text);
     }
 }
+
+#[test]
+fn ordinals_read_like_a_persons() {
+    let said: Vec<String> = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111].into_iter().map(ordinal).collect();
+    assert_eq!(said, ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th"]);
+}

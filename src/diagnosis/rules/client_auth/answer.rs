@@ -106,6 +106,10 @@ impl<'a> View<'a> {
                     (Cause::ClientCertificateRejected, if matches!(self.reaction, Reaction::Left { .. }) { Likely } else { Strong })
                 }
             }
+            // gnutls-serv says so of every certificate it does not take; elsewhere it is policy.
+            Some(49) if expired => (Cause::ClientCertificateExpired, Strong),
+            Some(49) if unusable => (Cause::ClientCertificateWrongUsage, Strong),
+            Some(49) if foreign => (Cause::ClientCertificateUntrusted, Strong),
             Some(47 | 50 | 51 | 80) => (Cause::ClientCertificateRejected, Likely),
             Some(_) => return None,
         })

@@ -3,7 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
@@ -63,7 +63,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .weight(if explained { Weight::Fallback } else { Weight::Explains })
     .stopped_by(StoppedBy::Network)
     .shown_by(segment.first, format!("ClientHello, packet of {} bytes", segment.ip_len))
-    .shown_by(segment.last, format!("ClientHello again, for the {copies}. time; the server acknowledged nothing"));
+    .shown_by(segment.last, format!("ClientHello again, for the {} time; the server acknowledged nothing", ordinal(copies)));
     if others > 0 {
         finding = finding.noting(format!("{others} handshakes for other names with the same server completed"));
     }

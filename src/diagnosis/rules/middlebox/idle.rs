@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
@@ -81,7 +81,7 @@ fn dropped(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
             ),
         )
         .shown_by(segment.first, format!("{message}, after {} without a packet", span_text(pause)))
-        .shown_by(segment.last, format!("sent for the {}. time", segment.copies)),
+        .shown_by(segment.last, format!("sent for the {} time", ordinal(segment.copies))),
         &[Cause::OneWayPath, Cause::PacketLoss],
     ))
 }
@@ -94,8 +94,7 @@ fn reset(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let data = view.side(asker).last_data.filter(|mark| mark.frame < ending.mark.frame)?;
     let pause = view.pause_until(data);
     let at_once = ending.mark.time.since(data.time) <= AT_ONCE.max(view.rtt() * 2);
-    if pause < TYPICAL_PAUSE || !at_once || view.side(asker).acked >= view.side(asker).highest || case.handshake.deciding_alert().is_some()
-    {
+    if pause < RESET_PAUSE || !at_once || view.side(asker).acked >= view.side(asker).highest || case.handshake.deciding_alert().is_some() {
         return None;
     }
     Some(finish(
@@ -131,6 +130,9 @@ fn short(message: &'static str) -> &'static str {
 
 /// A shorter pause is not long enough for any device to forget a connection.
 pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(3);
+/// After a pause this long, a RST to the very next packet is that of a connection forgotten: a server that had given up would have said so
+/// when it did.
+const RESET_PAUSE: Duration = Duration::from_secs(5);
 /// From here on idle limits are common.
 const TYPICAL_PAUSE: Duration = Duration::from_secs(30);
 /// A RST that answers a packet comes within this or two round trips.

@@ -3,7 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
@@ -73,7 +73,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
         .stopped_by(StoppedBy::Network)
         .shown_by(segment.first, format!("the server's answer, packet of {} bytes", segment.ip_len))
-        .shown_by(segment.last, format!("sent for the {}. time; the client acknowledged nothing of it", segment.copies))
+        .shown_by(segment.last, format!("sent for the {} time; the client acknowledged nothing of it", ordinal(segment.copies)))
         .or_else(&alternatives)
         .advise("Capture at the client at the same time, and look for a filter or a different route on the way back.")
         .advise(format!("ping -M do -s 1472 {}", facts.client.address))

@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
-    refused(case).or_else(|| unanswered(case))
+    refused(case).or_else(|| refused_in_secret(case)).or_else(|| unanswered(case))
 }
 
 fn refused(case: &Case<'_>) -> Option<Finding> {
@@ -69,6 +69,30 @@ fn refused(case: &Case<'_>) -> Option<Finding> {
         finding = finding.shown_by(mark, format!("client offers ALPN {list}"));
     }
     Some(advised(case, finding.shown_by(seen.mark, format!("{} sent alert {}", seen.from, offer::spoken(alert)))))
+}
+
+/// TLS 1.3: the server answered with a `ServerHello`, and with an encrypted alert where its `EncryptedExtensions` should be. What it settles
+/// there is the application protocol (Go does so).
+fn refused_in_secret(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let seen = handshake.deciding_alert().filter(|seen| seen.from == Side::Server && seen.alert.is_none())?;
+    let hello = handshake.last_hello().filter(|hello| hello.what.alpn().next().is_some())?;
+    let answer = handshake.server_hello.as_ref()?;
+    if !handshake.outcome.failed() || handshake.hidden.server_flight_done || handshake.encrypted.server.len() != 1 {
+        return None;
+    }
+    let summary = format!(
+        "The server {} sent an encrypted alert in place of its EncryptedExtensions; most often it speaks none of the application protocols that the client offers ({}).",
+        offer::server(case),
+        protocols(&hello.what)
+    );
+    let finding = Finding::new(Cause::AlpnNoOverlap, Confidence::Likely, summary)
+        .stopped_by(StoppedBy::Server)
+        .shown_by(hello.mark, format!("client offers ALPN {}", protocols(&hello.what)))
+        .shown_by(answer.mark, "ServerHello of TLS 1.3")
+        .shown_by(seen.mark, "server sent one encrypted record of an alert's size, and nothing more")
+        .or_else(&[Cause::InternalError, Cause::HandshakeFailure]);
+    Some(advised(case, finding))
 }
 
 /// TLS 1.2 and below, where the answer is in clear: the client asked for `h2` alone, got no answer, and left without a request.

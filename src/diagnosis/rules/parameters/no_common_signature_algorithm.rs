@@ -4,6 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::AlertDescription as A;
 
 use super::offer;
@@ -43,7 +44,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
-    refused_hello(case).or_else(|| refused_signature(case))
+    refused_hello(case).or_else(|| refused_in_secret(case)).or_else(|| refused_signature(case))
 }
 
 /// The server found nothing in the client's list.
@@ -62,6 +63,34 @@ fn refused_hello(case: &Case<'_>) -> Option<Finding> {
             .advise("Serve a certificate with an RSA or P-256 key, or let the client accept the server's kind of signature.")
             .advise("See the server's key and signature:")
             .advise(remedy::s_client(case.handshake, "")),
+    )
+}
+
+/// TLS 1.3: an encrypted alert in place of the server's Certificate. It found no certificate that it could sign with for this client (JSSE).
+fn refused_in_secret(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let seen = handshake.deciding_alert().filter(|seen| seen.from == Side::Server && seen.alert.is_none())?;
+    let asked = handshake.last_hello()?;
+    let answer = handshake.server_hello.as_ref()?;
+    // EncryptedExtensions, then the alert; a Certificate would be larger.
+    let extensions_only = handshake.encrypted.server.len() == 2 && handshake.encrypted.server.first()?.len < SMALLEST_CERTIFICATE;
+    if !handshake.outcome.failed() || handshake.hidden.server_flight_done || !extensions_only {
+        return None;
+    }
+    let server = offer::server(case);
+    let summary = format!(
+        "The server {server} sent an encrypted alert in place of its Certificate; most often it has none that it could sign with in a way that the client accepts."
+    );
+    let offered = offer::listed(asked.what.signature_algorithms());
+    Some(
+        Finding::new(Cause::NoCommonSignatureAlgorithm, Confidence::Likely, summary)
+            .stopped_by(StoppedBy::Server)
+            .shown_by(asked.mark, format!("client accepts the signatures {offered}"))
+            .shown_by(answer.mark, "ServerHello of TLS 1.3")
+            .shown_by(seen.mark, "server sent EncryptedExtensions and a record of an alert's size, and nothing more")
+            .or_else(&[Cause::InternalError, Cause::HandshakeFailure, Cause::SniUnrecognized])
+            .advise("Look into the server's log: it knows the reason. See its key and signature:")
+            .advise(remedy::s_client(handshake, "")),
     )
 }
 
@@ -89,3 +118,6 @@ fn refused_signature(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )
 }
+
+/// No record with a Certificate message is smaller than this.
+const SMALLEST_CERTIFICATE: u16 = 250;

@@ -2,7 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
-use crate::diagnosis::view::{Hole, View, span_text};
+use crate::diagnosis::view::{Hole, View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
@@ -86,7 +86,7 @@ fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
         ),
     )
     .shown_by(segment.first, format!("{message}: packet of {} bytes, first sent", segment.ip_len))
-    .shown_by(segment.last, format!("sent for the {}. time, never acknowledged", segment.copies));
+    .shown_by(segment.last, format!("sent for the {} time, never acknowledged", ordinal(segment.copies)));
     let finding = match view.side(side).outstanding.iter().find(|other| other.sacked) {
         Some(arrived) => {
             finding.shown_by(arrived.first, format!("packet of {} bytes behind it arrived (selective acknowledgment)", arrived.ip_len))

@@ -2,7 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
-use crate::diagnosis::view::View;
+use crate::diagnosis::view::{View, ordinal};
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
 
@@ -65,7 +65,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             note.mark,
             format!("{} reports that a packet of {} bytes is too big, next link passes {mtu}", note.reporter, note.quoted_len),
         )
-        .shown_by(victim.last, format!("the {sender} sends {} bytes again, for the {}. time", victim.ip_len, victim.copies))
+        .shown_by(victim.last, format!("the {sender} sends {} bytes again, for the {} time", victim.ip_len, ordinal(victim.copies)))
         .or_else(&[Cause::PathMtuBlackHole])
         .advise(format!("Let the {sender}'s firewall, NAT or load balancer pass ICMP fragmentation needed and ICMPv6 packet too big:"))
         .advise("iptables -I INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT")

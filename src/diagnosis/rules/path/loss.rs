@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
@@ -143,7 +143,7 @@ fn at_sender(view: View<'_>, side: Side) -> Option<Finding> {
         )
         .weight(Weight::Fallback)
         .shown_by(victim.first, format!("{message} first sent ({} bytes)", victim.ip_len))
-        .shown_by(victim.last, format!("sent for the {}. time, never acknowledged", victim.copies)),
+        .shown_by(victim.last, format!("sent for the {} time, never acknowledged", ordinal(victim.copies))),
     )
 }
 

@@ -2,7 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
@@ -126,7 +126,7 @@ fn gone(view: View<'_>, side: Side) -> Option<Finding> {
             ),
         )
         .shown_by(victim.first, format!("{message} first sent"))
-        .shown_by(victim.last, format!("sent for the {}. time", victim.copies))
+        .shown_by(victim.last, format!("sent for the {} time", ordinal(victim.copies)))
         .noting(if heard_since { format!("the {} still sends, without acknowledging it", side.other()) } else { format!("nothing more came from the {}", side.other()) })
         .or_else(&[Cause::PacketLoss, Cause::IdleTimeout]),
     )

@@ -2,10 +2,10 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
 use crate::flow::Side;
-use crate::tls::registry::AlertDescription;
+use crate::tls::registry::{AlertDescription, ProtocolVersion};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -61,7 +61,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Side::Server => (Confidence::Strong, format!("The server {} reports an error of its own (internal_error).", offer::server(case))),
         Side::Client => (Confidence::Strong, "The client reports an error of its own (internal_error).".to_owned()),
     };
-    let mut finding = Finding::new(Cause::InternalError, confidence, summary);
+    // OpenSSL's security level says so of a version that is too old for it.
+    let old_answer = seen.from == Side::Client
+        && handshake.server_hello.as_ref().is_some_and(|hello| hello.what.version().rank() <= ProtocolVersion::TLS11.rank());
+    let weight = if old_answer { Weight::Fallback } else { Weight::Explains };
+    let mut finding = Finding::new(Cause::InternalError, confidence, summary).weight(weight);
     if let Some(hello) = handshake.last_hello() {
         finding = finding.shown_by(hello.mark, format!("client offers {}", offer::versions(&hello.what)));
     }

@@ -4,7 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientAborted,
@@ -38,13 +38,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if facts.quic.is_some() {
         return super::closed_over_quic(case, Cause::ClientAborted, Side::Client);
     }
-    if !view.failed_without_words() || !view.hello_begun() {
+    if !view.failed_without_words() || !(view.hello_begun() || view.upgrade_granted()) {
         return None;
     }
     let ending = view.ended_by(Side::Client)?;
     let awaited = view.awaited()?;
-    // Waiting in vain for the server is a time limit and told as such.
-    if awaited.side == Side::Server && view.waited() {
+    // Waiting in vain for the server is a time limit and told as such; a long silence of the client is a stall, whether a FIN ends it or not.
+    if awaited.side == Side::Server && view.waited() || facts.outcome == Outcome::Stalled {
         return None;
     }
     let answered = view.answer_begun();
@@ -56,8 +56,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             view.target(),
             span_text(view.silence())
         )
-    } else {
+    } else if view.hello_begun() {
         format!("{} {verb} the connection to {} right after its ClientHello.", facts.client.address, view.target())
+    } else {
+        format!("{} {verb} the connection to {} when it had been told to begin TLS.", facts.client.address, view.target())
     };
     let alternatives: &[Cause] = if answered { &[Cause::ServerCertificateRejected, Cause::UserCanceled] } else { &[Cause::UserCanceled] };
     Some(

@@ -38,11 +38,12 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
+    // Told to go ahead (STARTTLS, a proxy), and then nothing.
+    let granted = view.upgrade_granted();
     if !view.is_stuck(case.policy)
         || !view.is_up()
-        || view.spoke(Side::Client)
-        || facts.preamble.is_some()
-        || view.ended_by(Side::Client).is_some()
+        || view.hello_begun()
+        || !granted && (view.spoke(Side::Client) || facts.preamble.is_some() || view.ended_by(Side::Client).is_some())
     {
         return None;
     }
@@ -54,13 +55,27 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::ClientSilent,
         Confidence::Strong,
-        format!("{} connected to {} and sent nothing for {}.", facts.client.address, facts.server, span_text(view.silence())),
+        if granted {
+            format!(
+                "{} was told by {} to begin TLS and sent nothing for {}.",
+                facts.client.address,
+                facts.server,
+                span_text(view.silence())
+            )
+        } else {
+            format!("{} connected to {} and sent nothing for {}.", facts.client.address, facts.server, span_text(view.silence()))
+        },
     )
     .weight(Weight::Fallback)
     .stopped_by(StoppedBy::Client)
-    .shown_by(up, "TCP connection up; the ClientHello is due");
+    .shown_by(
+        if granted { view.last_progress() } else { up },
+        if granted { "the upgrade is granted; the ClientHello is due" } else { "TCP connection up; the ClientHello is due" },
+    );
     if let Some(ending) = closed {
         finding = finding.shown_by(ending.mark, format!("the server gives up ({})", ending.name()));
+    } else if let Some(ending) = view.ended_by(Side::Client) {
+        finding = finding.shown_by(ending.mark, format!("the client closes ({})", ending.name()));
     }
     let mut alternatives = vec![Cause::ServerTimeout];
     if view.near_side() != Some(Side::Client) {

@@ -4,7 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientStalled,
@@ -43,7 +43,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let awaited = view.awaited().filter(|awaited| awaited.side == Side::Client)?;
-    if !view.waited() || view.ended_by(Side::Client).is_some() {
+    // A client that closes after a silence too long to be thought has stalled and then gone.
+    if !view.waited() || view.ended_by(Side::Client).is_some() && facts.outcome != Outcome::Stalled {
         return None;
     }
     // A flight that the client may never have got is not the client's fault.
@@ -65,6 +66,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .shown_by(view.last_progress(), format!("last progress; {} is due", awaited.what));
     finding = match view.ended_by(Side::Server) {
         Some(ending) => finding.shown_by(ending.mark, format!("the server gives up ({})", ending.name())),
+        None if let Some(ending) = view.ended_by(Side::Client) => {
+            finding.shown_by(ending.mark, format!("the client closes ({}) without having sent it", ending.name()))
+        }
         None => finding.shown_by(facts.closed_at, "still nothing"),
     };
     let mut alternatives = vec![Cause::ServerTimeout];

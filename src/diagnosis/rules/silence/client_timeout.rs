@@ -36,7 +36,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let ending = view.ended_by(Side::Client)?;
-    let hello = view.hello_mark()?;
+    let hello = view.hello_mark().filter(|_| view.hello_whole())?;
     let late = view.server().last_data.filter(|mark| {
         mark.frame > ending.mark.frame && facts.server_hello.as_ref().is_none_or(|seen| seen.mark.frame > ending.mark.frame)
     });

@@ -5,7 +5,8 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::preamble::Upgrade;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerSilent,
@@ -42,6 +43,42 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
+    to_upgrade(case).or_else(|| to_hello(case))
+}
+
+/// The request for the upgrade (STARTTLS and the like) was received and never answered.
+fn to_upgrade(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    let preamble = facts.preamble.as_ref().filter(|preamble| preamble.upgrade == Upgrade::Asked && preamble.dialect.is_starttls())?;
+    let asked = preamble.asked.filter(|_| facts.outcome == Outcome::Stalled && !view.hello_begun())?;
+    let client = view.client();
+    if client.outstanding.iter().any(|segment| segment.copies >= 2) || view.server().last_data.is_some_and(|last| last > asked) {
+        return None;
+    }
+    let request = preamble.dialect.request();
+    let waited = span_text(view.stop().time.since(asked.time));
+    let finding = Finding::new(
+        Cause::ServerSilent,
+        Confidence::Strong,
+        format!("{} received the {} request {request} and was silent for {waited}.", view.target(), preamble.dialect.title()),
+    )
+    .weight(Weight::Fallback)
+    .stopped_by(StoppedBy::Server)
+    .shown_by(asked, format!("client asks for TLS ({request})"));
+    let finding = match view.first_end() {
+        Some(ending) => finding.shown_by(ending.mark, format!("the {} ends the connection ({})", ending.side, ending.name())),
+        None => finding.shown_by(facts.closed_at, "still no answer"),
+    };
+    Some(
+        finding
+            .or_else(&[Cause::ClientTimeout, Cause::StarttlsUnavailable])
+            .advise("Look at the server's process and log at that second; a mail server may wait for its certificate or its TLS process.")
+            .advise(remedy::s_client(facts, "")),
+    )
+}
+
+fn to_hello(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     if !view.is_stuck(case.policy)

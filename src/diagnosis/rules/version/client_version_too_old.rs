@@ -61,8 +61,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let accepted = case.knowledge.versions.iter().any(|version| hello.offers(*version));
     let outdated = offer::is_outdated(hello, case.knowledge);
     let newer_only = !case.knowledge.versions.is_empty() && !accepted;
+    let lowest_counts = hello.lowest_version().is_some_and(|lowest| lowest.rank() >= ProtocolVersion::TLS12.rank());
     let confidence = match refusal.alert {
         Some(A::PROTOCOL_VERSION) if accepted => Confidence::Likely,
+        // A client that refuses older versions as well may have met a server that has nothing else.
+        Some(A::PROTOCOL_VERSION) if lowest_counts && !newer_only => Confidence::Strong,
         Some(A::PROTOCOL_VERSION) => Confidence::Certain,
         Some(A::HANDSHAKE_FAILURE | A::INTERNAL_ERROR | A::INSUFFICIENT_SECURITY) if outdated => Confidence::Strong,
         Some(A::HANDSHAKE_FAILURE) if newer_only => Confidence::Likely,
@@ -83,7 +86,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         ));
     }
     if confidence < Confidence::Certain {
-        finding = finding.or_else(&[Cause::NoCommonCipher, Cause::NoCommonVersion]);
+        finding =
+            finding.or_else(if lowest_counts { &[Cause::ServerVersionTooOld] } else { &[Cause::NoCommonCipher, Cause::NoCommonVersion] });
     }
     let tried = if highest == ProtocolVersion::TLS12 { "-tls1_3" } else { "-tls1_2" };
     Some(
