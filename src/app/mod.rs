@@ -1,6 +1,11 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
+mod case;
+mod certs;
+mod diff;
+mod matched;
 mod read;
+mod slice;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -34,6 +39,10 @@ fn run(command: Command) -> anyhow::Result<u8> {
     let out = io::stdout();
     let written = match command {
         Command::Read(options) => return read::read(&options),
+        Command::Slice(options) => return slice::slice(&options),
+        Command::Certs(options) => return certs::certs(&options),
+        Command::Diff(options) => return diff::diff(&options),
+        Command::Match(options) => return matched::matched(&options),
         Command::Explain { cause, color } => {
             let layout = Layout::new(style::terminal_width(), color.palette(&out));
             match cause {

@@ -1,13 +1,14 @@
 //! The arguments as clap sees them.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::{Styles, styling::AnsiColor};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::options::{FailOn, Format, ReadOptions, Trust, Verbosity};
+use super::forensics::{Certs, Diff, Match, Slice};
+use super::options::{FailOn, Format, ReadOptions, Verbosity};
+use super::selection::{AnalysisArguments, AnonymizeArguments, SelectionArguments};
 use super::{Command, values};
 use crate::diagnosis::cause::Cause;
 use crate::output::style::Color;
@@ -26,7 +27,7 @@ use crate::output::style::Color;
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark explain [CAUSE]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark slice|certs|diff|match …\n       handshark explain [CAUSE]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -38,6 +39,10 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     Read(Box<Read>),
+    Slice(Box<Slice>),
+    Certs(Box<Certs>),
+    Diff(Box<Diff>),
+    Match(Box<Match>),
     /// Explain a cause: what it means, how it is recognised, how to fix it
     ///
     /// Without a cause, all causes are listed by family. Needs no capture.
@@ -75,42 +80,22 @@ struct Read {
     #[arg(value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
 
-    /// Take only packets that match a capture filter
-    ///
-    /// In the syntax of pcap-filter(7), as tcpdump takes it: `host 192.0.2.1 and tcp port 443`. Keep ICMP (`or icmp or icmp6`), which
-    /// proves much about the path.
-    #[arg(short = 'f', long, value_name = "BPF", help_heading = ANALYSIS)]
-    filter: Option<String>,
+    #[command(flatten)]
+    analysis: AnalysisArguments,
 
-    /// How long without progress is a stall: 500ms, 10s, 2m
-    ///
-    /// In packet time. A capture that ends sooner than this after the last progress leaves the handshake undecided.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::stall_after, help_heading = ANALYSIS)]
-    stall_after: Duration,
+    #[command(flatten)]
+    selection: SelectionArguments,
 
-    /// Threads that analyze; 0 takes one for each processor
-    ///
-    /// The result does not depend on it.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS), help_heading = ANALYSIS)]
-    threads: u16,
-
-    /// Trust the authorities in this PEM file too (repeatable)
-    ///
-    /// Whether a chain is trusted here is a fact beside others; what the client itself did decides the cause.
-    #[arg(long, value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
-    ca_file: Vec<PathBuf>,
-
-    /// Trust the authorities in the PEM files of this directory too (repeatable)
-    #[arg(long, value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath, help_heading = ANALYSIS)]
-    ca_dir: Vec<PathBuf>,
-
-    /// Do not use the system's trust store; with --ca-file or --ca-dir, only those
-    #[arg(long, help_heading = ANALYSIS)]
-    no_trust: bool,
+    #[command(flatten)]
+    anonymize: AnonymizeArguments,
 
     /// Write one JSON object a line: every handshake, every incident, a summary (docs/SCHEMA.md)
     #[arg(long, conflicts_with = "format", help_heading = OUTPUT)]
     json: bool,
+
+    /// Write comma-separated values, one row for each handshake: the same as --format csv
+    #[arg(long, conflicts_with_all = ["format", "json"], help_heading = OUTPUT)]
+    csv: bool,
 
     /// How to present the result
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = FormatArgument::Text, help_heading = OUTPUT)]
@@ -145,7 +130,7 @@ struct Read {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum When {
+pub(super) enum When {
     Auto,
     Always,
     Never,
@@ -167,6 +152,10 @@ impl From<Arguments> for Command {
     fn from(arguments: Arguments) -> Self {
         match arguments.action {
             Action::Read(read) => Self::Read(Box::new((*read).into())),
+            Action::Slice(slice) => Self::Slice(Box::new((*slice).into())),
+            Action::Certs(certs) => Self::Certs(Box::new((*certs).into())),
+            Action::Diff(diff) => Self::Diff(Box::new((*diff).into())),
+            Action::Match(matched) => Self::Match(Box::new((*matched).into())),
             Action::Explain { cause, color } => Self::Explain { cause, color: color.into() },
             Action::Completions { shell } => Self::Completions(shell),
             Action::Man => Self::Man,
@@ -178,11 +167,14 @@ impl From<Read> for ReadOptions {
     fn from(read: Read) -> Self {
         Self {
             inputs: read.inputs,
-            filter: read.filter,
-            stall_after: read.stall_after,
-            threads: std::num::NonZeroUsize::new(usize::from(read.threads)),
-            trust: Trust { system: !read.no_trust, files: read.ca_file, directories: read.ca_dir },
-            format: if read.json { Format::Json } else { read.format.into() },
+            analysis: read.analysis.into(),
+            criteria: read.selection.into(),
+            anonymize: read.anonymize.into(),
+            format: match (read.json, read.csv) {
+                (true, _) => Format::Json,
+                (_, true) => Format::Csv,
+                _ => read.format.into(),
+            },
             all: read.all,
             verbosity: match (read.quiet, read.verbose) {
                 (true, _) => Verbosity::Quiet,
@@ -225,19 +217,20 @@ const STYLES: Styles = Styles::styled()
     .valid(AnsiColor::Green.on_default())
     .invalid(AnsiColor::Yellow.on_default());
 
-const ANALYSIS: &str = "Analysis";
 const OUTPUT: &str = "Output";
-/// Beyond the number of partitions a thread has nothing to do; more are accepted so that scripts need not know it.
-const MOST_THREADS: i64 = 1024;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   handshark night.pcapng                        why did handshakes fail?
   handshark --all -v night.pcapng               every handshake, in detail
   handshark --json *.pcap.zst | jq .diagnosis   for programs
-  handshark -f 'host 192.0.2.1' /var/captures   one host in a directory of captures
+  handshark --name '*.bank.test' /var/captures  one name in a directory of captures
+  handshark -f 'host 192.0.2.1' /var/captures   one host
   tcpdump -i eth0 -U -w - | handshark -         read what tcpdump writes
   ssh gw tcpdump -U -w - port 443 | handshark - the same from afar
+  handshark slice night.pcapng --outcome failed -o failed.pcapng
+  handshark diff yesterday.pcapng today.pcapng  what changed?
+  handshark match client.pcap server.pcap       what happened between two points?
   handshark explain certificate-expired         what a cause means and how to fix it
   handshark --fail-on failed test.pcap          for scripts: exit with 1 when one failed
 

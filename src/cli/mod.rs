@@ -10,10 +10,14 @@ use crate::diagnosis::cause::Cause;
 
 mod args;
 mod default;
+mod forensics;
 mod options;
+mod selection;
 mod values;
 
-pub use options::{FailOn, Format, ReadOptions, Trust, Verbosity};
+pub use options::{
+    Analysis, CertsOptions, DiffOptions, FailOn, Format, MatchOptions, ReadOptions, Secrets, SliceOptions, Trust, Verbosity,
+};
 
 /// Exit code: done.
 pub const EXIT_DONE: u8 = 0;
@@ -27,6 +31,14 @@ pub const EXIT_FAILED: u8 = 2;
 pub enum Command {
     /// Read captures.
     Read(Box<ReadOptions>),
+    /// Write the packets of chosen handshakes.
+    Slice(Box<SliceOptions>),
+    /// Write certificates.
+    Certs(Box<CertsOptions>),
+    /// Compare two captures in time.
+    Diff(Box<DiffOptions>),
+    /// Compare two captures in space.
+    Match(Box<MatchOptions>),
     /// Explain a cause, or list all.
     Explain {
         /// Which.
@@ -71,6 +83,10 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
         let (name, examples) = match sub.get_name() {
             NAME => (NAME.to_owned(), args::EXAMPLES),
             "read" => (format!("{NAME}-read"), args::READ_EXAMPLES),
+            "slice" => (format!("{NAME}-slice"), forensics::SLICE_EXAMPLES),
+            "certs" => (format!("{NAME}-certs"), forensics::CERTS_EXAMPLES),
+            "diff" => (format!("{NAME}-diff"), forensics::DIFF_EXAMPLES),
+            "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),
         };
         // clap_mangen would fill the examples like prose.

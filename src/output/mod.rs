@@ -8,6 +8,7 @@ use crate::report::Report;
 
 mod collect;
 pub mod csv;
+pub mod diff;
 pub mod escape;
 pub mod explain;
 pub mod figures;
@@ -15,7 +16,9 @@ pub mod layout;
 pub mod line;
 
 pub mod markdown;
+pub mod matched;
 pub mod ndjson;
+pub mod pcapng;
 pub mod progress;
 pub mod style;
 pub mod suggest;

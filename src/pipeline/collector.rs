@@ -20,6 +20,7 @@ use crate::report::{self, Report, SummaryReport};
 use crate::time::Timestamp;
 use crate::transport::TableCounters;
 
+use super::outlet::Outlet;
 use super::router::Counts;
 use super::worker::Drained;
 
@@ -31,7 +32,7 @@ pub(super) struct Collector<'a> {
     policy: &'a Policy,
     trust: &'a TrustStore,
     hold: Duration,
-    emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
+    emit: &'a mut dyn Outlet,
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
     held: VecDeque<Held>,
@@ -62,12 +63,7 @@ struct Held {
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(
-        policy: &'a Policy,
-        trust: &'a TrustStore,
-        hold: Duration,
-        emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
-    ) -> Self {
+    pub(super) fn new(policy: &'a Policy, trust: &'a TrustStore, hold: Duration, emit: &'a mut dyn Outlet) -> Self {
         Self {
             policy,
             trust,
@@ -192,7 +188,7 @@ impl<'a> Collector<'a> {
         *self.totals.outcomes.entry(verdict.outcome).or_default() += 1;
         let report = report::handshake(handshake, verdict, self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str));
         self.incidents.observe(handshake, verdict, &report.handshake.id);
-        (self.emit)(Report::Handshake(Box::new(report)))
+        self.emit.handshake(handshake, verdict, report)
     }
 
     /// The capture is over: what waited is judged with all that is known now; then the incidents, then the summary.
@@ -210,10 +206,10 @@ impl<'a> Collector<'a> {
         let incidents = self.incidents.finish();
         let total = incidents.len() as u64;
         for incident in incidents {
-            (self.emit)(Report::Incident(Box::new(incident)))?;
+            self.emit.report(Report::Incident(Box::new(incident)))?;
         }
         let summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
-        (self.emit)(Report::Summary(Box::new(summary.clone())))?;
+        self.emit.report(Report::Summary(Box::new(summary.clone())))?;
         Ok(summary)
     }
 }

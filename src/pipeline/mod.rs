@@ -10,9 +10,11 @@
 
 mod batch;
 mod collector;
+mod outlet;
 mod router;
 mod run;
 mod summary;
 mod worker;
 
+pub use outlet::Outlet;
 pub use run::{Options, Progress, run};

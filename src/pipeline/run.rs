@@ -13,11 +13,13 @@ use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
 use crate::error::{Error, Result};
 use crate::frame::Block;
-use crate::report::{Report, SummaryReport};
+use crate::report::SummaryReport;
+use crate::time::Mark;
 use crate::transport::TableCounters;
 
 use super::batch::Batch;
 use super::collector::Collector;
+use super::outlet::Outlet;
 use super::router::{Counts, Router};
 use super::worker::{Drained, Worker};
 
@@ -57,7 +59,7 @@ const BLOCKS: usize = 8;
 pub fn run(
     mut source: Box<dyn FrameSource>,
     options: &Options,
-    emit: &mut dyn FnMut(Report) -> io::Result<()>,
+    emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
     if options.threads <= 1 {
@@ -75,10 +77,16 @@ fn source_names(source: &dyn FrameSource) -> Vec<String> {
     source.inventory().interfaces.iter().map(|interface| interface.name.clone()).collect()
 }
 
+/// When the capture ended: at its last frame, or later where it is known that nothing more came.
+fn last_moment(source: &dyn FrameSource, router: &Router) -> Mark {
+    let last = router.counts().last;
+    Mark { time: source.inventory().quiet_until.map_or(last.time, |until| until.max(last.time)), ..last }
+}
+
 fn run_alone(
     source: &mut dyn FrameSource,
     options: &Options,
-    emit: &mut dyn FnMut(Report) -> io::Result<()>,
+    emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
     let mut router = Router::default();
@@ -107,7 +115,7 @@ fn run_alone(
         let (bytes, total) = source.progress();
         progress(Progress { bytes, total, handshakes: collector.totals.handshakes });
     }
-    worker.end(router.counts().last);
+    worker.end(last_moment(source, &router));
     collector.add(worker.drain());
     let interrupted = options.stop.load(Ordering::Relaxed);
     let summary = collector.finish(source.inventory(), router.counts(), &worker.counters(), interrupted);
@@ -132,7 +140,7 @@ enum FromReader {
 fn run_together(
     source: &mut dyn FrameSource,
     options: &Options,
-    emit: &mut dyn FnMut(Report) -> io::Result<()>,
+    emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
     let workers = (options.threads - 1).min(crate::limits::PARTITIONS);
@@ -239,11 +247,12 @@ fn read(
         let (bytes, total) = source.progress();
         let _ = says.send(FromReader::Progress(bytes, total));
     }
+    let end = last_moment(source, &router);
     // An empty batch that carries the capture's last moment closes every table there.
     let block = Arc::new(Block::default());
     for lane in lanes {
         let mut batch = Batch::new(&block);
-        batch.end = Some(router.counts().last);
+        batch.end = Some(end);
         let _ = lane.send(batch);
     }
     let _ = says.send(FromReader::Done { counts: router.counts().clone(), failed });

@@ -96,7 +96,7 @@ fn id(handshake: &Handshake) -> String {
 }
 
 /// Community ID flow hash, version 1, seed 0 (<https://github.com/corelight/community-id-spec>).
-fn community_id(client: Endpoint, server: Endpoint, transport: Transport) -> String {
+pub(crate) fn community_id(client: Endpoint, server: Endpoint, transport: Transport) -> String {
     fn bytes(address: IpAddr) -> Vec<u8> {
         match address {
             IpAddr::V4(v4) => v4.octets().to_vec(),
@@ -169,6 +169,7 @@ fn client(h: &Handshake, hello: &ClientHello) -> TlsClient {
         _ => Carrier::Tcp,
     };
     TlsClient {
+        random: data_encoding::HEXLOWER.encode(hello.random()),
         server_name: hello.server_name().map(text),
         supported_versions: hello.supported_versions().filter(|v| !v.is_grease()).map(|v| v.to_string()).collect(),
         supported_ciphers: hello.cipher_suites().filter(|c| !c.is_grease()).map(|c| c.to_string()).collect(),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use build::community_id;
 pub use build::handshake;
 
 /// The schema's version: a change to one of its fixed names raises it.
@@ -181,6 +182,9 @@ pub struct Tls {
 /// What the client said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct TlsClient {
+    /// The random of its first `ClientHello`, hexadecimal: the same wherever this handshake is captured, whatever was translated in between.
+    #[serde(default)]
+    pub random: String,
     /// The name it asked for (SNI), as sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
@@ -403,6 +407,9 @@ pub struct SummaryReport {
     pub flows: u64,
     /// Handshakes reported.
     pub handshakes: u64,
+    /// Handshakes that were not asked for and are not counted among `handshakes`; absent when everything was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub left_out: Option<u64>,
     /// Handshakes by outcome.
     pub outcomes: BTreeMap<String, u64>,
     /// Handshakes by cause, those with one.

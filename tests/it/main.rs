@@ -12,6 +12,7 @@
 
 mod capture;
 mod floors;
+mod forensics;
 mod packet_oracle;
 mod properties;
 mod schema;
