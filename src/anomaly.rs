@@ -64,6 +64,11 @@ pub enum AnomalyKind {
         /// The content type.
         content_type: u8,
     },
+    /// A record that the keys of its connection do not open though they open those before it: it was changed on the way.
+    RecordNotDecrypted {
+        /// Length of the record's body.
+        len: usize,
+    },
     /// Overlapping segments carried different bytes.
     DifferingOverlap {
         /// Offset in the side's stream.

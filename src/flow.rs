@@ -17,6 +17,7 @@ impl Side {
     pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
 
     /// The other side.
+    #[must_use]
     pub const fn other(self) -> Self {
         match self {
             Self::Client => Self::Server,
@@ -138,10 +139,9 @@ impl Layer {
     pub const fn identity(self) -> u64 {
         match self {
             Self::Vlan(id) => 1 << 40 | id as u64,
-            Self::Mpls(_) | Self::IpInIp | Self::Gtpu | Self::Teredo | Self::L2tp | Self::Erspan(_) => 0,
+            Self::Mpls(_) | Self::Gre(None) | Self::IpInIp | Self::Gtpu | Self::Teredo | Self::L2tp | Self::Erspan(_) => 0,
             Self::Pppoe(id) => 3 << 40 | id as u64,
             Self::Gre(Some(key)) => 4 << 40 | key as u64,
-            Self::Gre(None) => 0,
             Self::Vxlan(id) => 6 << 40 | id as u64,
             Self::Geneve(id) => 7 << 40 | id as u64,
         }
@@ -196,7 +196,8 @@ impl Path {
         for id in self.layers().map(Layer::identity).filter(|id| *id != 0) {
             mixed = (mixed ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
         }
-        (mixed ^ mixed >> 32) as u32
+        let folded = (mixed ^ mixed >> 32) & u64::from(u32::MAX);
+        u32::try_from(folded).unwrap_or(0)
     }
 }
 
@@ -232,7 +233,10 @@ impl FlowKey {
         fn words(address: IpAddr) -> (u64, u64) {
             match address {
                 IpAddr::V4(v4) => (0, u64::from(v4.to_bits())),
-                IpAddr::V6(v6) => ((v6.to_bits() >> 64) as u64, v6.to_bits() as u64),
+                IpAddr::V6(v6) => {
+                    let low = u64::try_from(v6.to_bits() & u128::from(u64::MAX)).unwrap_or(0);
+                    (u64::try_from(v6.to_bits() >> 64).unwrap_or(0), low)
+                }
             }
         }
         let (a, b) = (words(self.low.address), words(self.high.address));

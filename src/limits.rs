@@ -86,7 +86,7 @@ pub const PREAMBLE_LINE_LEN: usize = 256;
 pub const PREAMBLE_MESSAGE: usize = 4 << 10;
 
 /// Bytes of a side after which it is either recognised or unknown: a long greeting line.
-pub const PREAMBLE_OPENING: usize = 256;
+pub const PREAMBLE_OPENING: usize = 2048;
 
 /// Upgrades inside one another: a PROXY header, a proxy's tunnel and a STARTTLS dialogue are three.
 pub const PREAMBLE_DEPTH: usize = 5;
@@ -162,8 +162,56 @@ pub const RESOLVED_NAMES: usize = 1 << 16;
 /// Bytes of TLS key log kept out of Decryption Secrets Blocks: about sixty thousand TLS 1.3 connections.
 pub const SECRET_BYTES: usize = 64 << 20;
 
+/// Connections whose secrets are held: a key log of some hundred megabytes.
+pub const KEY_LOG_CONNECTIONS: usize = 1 << 18;
+
+/// Longest line of a key log that is looked at: the longest label, a random and a secret of 64 bytes take some 250 bytes.
+pub const KEY_LOG_LINE: usize = 4096;
+
+/// Encrypted records kept for a direction while its secrets are awaited: a handshake flight in small records, and alerts.
+pub const SEALED_RECORDS: usize = 128;
+
+/// Bytes of those for a connection: a flight with a long chain.
+pub const SEALED_BYTES: usize = 192 << 10;
+
+/// Records of a side decrypted for one handshake, after which it is over or never will be.
+pub const OPENED_RECORDS: u64 = 512;
+
+/// Longest Certificate message that a compressed one may become: the length field's own limit (RFC 8879 section 4).
+pub const DECOMPRESSED_CERTIFICATE: usize = 1 << 24;
+
+/// Memory that a Zstandard window in a compressed certificate may take, as a power of two: the longest message.
+pub const CERTIFICATE_WINDOW_LOG: u32 = 24;
+
 /// Memory that an xz decoder may take: `xz -9` needs 65 MiB, a hostile header could ask for 4 GiB.
 pub const XZ_MEMORY: u64 = 256 << 20;
 
 /// Depth of directories searched for captures.
 pub const DIRECTORY_DEPTH: usize = 32;
+
+/// UDP flows followed at a time over all partitions: each is a handshake under way or a marker of one that is settled.
+pub const UDP_FLOWS: usize = 1 << 18;
+
+/// Quiet time after which a UDP flow is given up: QUIC stacks give up within 30 s, DTLS timers double up to 60 s (RFC 6347 section 4.2.4.1).
+pub const UDP_IDLE: Duration = Duration::from_secs(120);
+
+/// Bytes of a QUIC CRYPTO stream joined: stacks buffer at least 4 KiB (RFC 9000 section 7.5); a hello with post-quantum shares has two or three.
+pub const QUIC_CRYPTO: usize = 64 << 10;
+
+/// Pieces of a QUIC CRYPTO stream: browsers cut a hello into some dozens on purpose.
+pub const QUIC_CRYPTO_PIECES: usize = 256;
+
+/// Initial keys derived for one flow: a hello, a Retry and a version negotiation need three.
+pub const QUIC_KEYS: u32 = 16;
+
+/// Packet numbers of a side remembered with their datagram's size, until they are acknowledged.
+pub const QUIC_SENT: usize = 64;
+
+/// Handshake messages of a DTLS side waiting for their rest or for earlier ones: a flight has ten at most.
+pub const DTLS_PENDING: usize = 16;
+
+/// Bytes of those.
+pub const DTLS_PENDING_BYTES: usize = 512 << 10;
+
+/// Pieces of one DTLS handshake message: 256 KiB in the smallest fragments in use (some hundred bytes) would be a thousand.
+pub const DTLS_PIECES: usize = 1024;

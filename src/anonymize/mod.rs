@@ -104,6 +104,9 @@ impl Anonymizer {
             }
         }
         self.diagnosis(&mut report.diagnosis, &known);
+        for entry in &mut report.timeline {
+            entry.text = self.text(&entry.text, &known);
+        }
     }
 
     fn diagnosis(&self, diagnosis: &mut Diagnosis, known: &Known) {

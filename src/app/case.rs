@@ -1,6 +1,7 @@
 //! What every command over captures does: opens them, runs the pipeline, keeps what was asked for.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -33,17 +34,20 @@ pub(super) struct Case<'a> {
     pub(super) criteria: &'a Criteria,
     pub(super) anonymize: Option<&'a Key>,
     pub(super) stop: Arc<AtomicBool>,
+    /// Reports tell their handshakes packet by packet.
+    pub(super) timeline: bool,
 }
 
 impl Case<'_> {
     /// Whether it is read as it comes, and only once.
     pub(super) fn piped(&self) -> bool {
-        self.inputs.iter().any(|path| path.as_path() == Path::new("-"))
+        self.inputs.iter().any(|path| comes_as_it_is_written(path))
     }
 
     /// Opens the captures.
     pub(super) fn open(&self) -> Result<Box<dyn FrameSource>> {
-        capture::open(&Inputs { paths: self.inputs.to_vec(), filter: self.analysis.filter.clone() })
+        let inputs = Inputs { paths: self.inputs.to_vec(), filter: self.analysis.filter.clone() };
+        capture::with_key_logs(capture::open_until(&inputs, &self.stop)?, &self.analysis.keylogs)
     }
 
     /// Analyses the captures. What was asked for goes to `outlet`, the summary last; it speaks of what was asked for only.
@@ -63,6 +67,7 @@ impl Case<'_> {
             policy: Policy { stall_after: self.analysis.stall_after, icmp_filtered, ..Policy::default() },
             trust: trust(&self.analysis.trust)?,
             hold: if self.piped() { HOLD_ON_A_PIPE } else { Duration::MAX },
+            timeline: self.timeline,
             stop: Arc::clone(&self.stop),
         };
         let mut sieve = Sieve {
@@ -83,6 +88,11 @@ impl Case<'_> {
         let whole = pipeline::run(source, &options, &mut sieve, progress)?;
         Ok(sieve.summary.unwrap_or(whole))
     }
+}
+
+/// Standard input, or a FIFO or device by its path: somebody may wait for what its packets show.
+fn comes_as_it_is_written(path: &Path) -> bool {
+    path == Path::new("-") || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {

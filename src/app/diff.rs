@@ -40,6 +40,7 @@ fn tally(options: &DiffOptions, path: &PathBuf, stop: &Arc<AtomicBool>) -> anyho
         criteria: &options.criteria,
         anonymize: options.anonymize.as_ref(),
         stop: Arc::clone(stop),
+        timeline: false,
     };
     let mut tally = Tally::default();
     let mut take = |report: Report| {

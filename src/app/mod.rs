@@ -1,10 +1,13 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
+mod analyse;
 mod case;
 mod certs;
 mod diff;
 mod matched;
 mod read;
+mod report;
+mod show;
 mod slice;
 
 use std::ffi::OsString;
@@ -29,7 +32,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match run(command) {
         Ok(code) => code.into(),
         Err(error) => {
-            let _ = writeln!(io::stderr(), "handshark: {error:#}");
+            // Every message carries its reason; the chain of sources would say it twice.
+            let _ = writeln!(io::stderr(), "handshark: {error}");
             cli::EXIT_FAILED.into()
         }
     }
@@ -43,6 +47,12 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Certs(options) => return certs::certs(&options),
         Command::Diff(options) => return diff::diff(&options),
         Command::Match(options) => return matched::matched(&options),
+        Command::Show(options) => {
+            return done(show::show(&options));
+        }
+        Command::Report(options) => {
+            return done(report::report(&options));
+        }
         Command::Explain { cause, color } => {
             let layout = Layout::new(style::terminal_width(), color.palette(&out));
             match cause {
@@ -55,4 +65,16 @@ fn run(command: Command) -> anyhow::Result<u8> {
     };
     unless_broken_pipe(written)?;
     Ok(cli::EXIT_DONE)
+}
+
+/// A reader that went away is no error.
+fn done(result: anyhow::Result<()>) -> anyhow::Result<u8> {
+    let broken = |error: &anyhow::Error| {
+        let is_broken = |kind: io::ErrorKind| kind == io::ErrorKind::BrokenPipe;
+        error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| is_broken(error.kind())))
+    };
+    match result {
+        Err(error) if !broken(&error) => Err(error),
+        _ => Ok(cli::EXIT_DONE),
+    }
 }

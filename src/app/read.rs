@@ -31,6 +31,7 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
         criteria: &options.criteria,
         anonymize: options.anonymize.as_ref(),
         stop,
+        timeline: false,
     };
     let mut sink = sink(options, case.piped());
     let mut progress = Progress::new(options.progress);

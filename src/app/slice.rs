@@ -35,7 +35,7 @@ use crate::time::Timestamp;
 pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<u8> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(&stop)?;
-    let case = Case { inputs: &options.inputs, analysis: &options.analysis, criteria: &options.criteria, anonymize: None, stop };
+    let case = Case { inputs: &options.inputs, analysis: &options.analysis, criteria: &options.criteria, anonymize: None, stop, timeline: false };
     if case.piped() {
         bail!("slice reads its input three times and cannot read a pipe; save it to a file first");
     }
@@ -106,7 +106,7 @@ fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Path) -> anyhow::Result<BTr
     let inputs = [slice.to_owned()];
     let analysis = Analysis { filter: None, ..case.analysis.clone() };
     let again =
-        Case { inputs: &inputs, analysis: &analysis, criteria: &Criteria::default(), anonymize: None, stop: Arc::clone(&case.stop) };
+        Case { inputs: &inputs, analysis: &analysis, criteria: &Criteria::default(), anonymize: None, stop: Arc::clone(&case.stop), timeline: false };
     let mut verdicts: BTreeMap<String, Said> = BTreeMap::new();
     let mut take = |report: Report| {
         if let Report::Handshake(report) = report {

@@ -1,12 +1,16 @@
-//! Decompression: which format by magic, and a thread of its own, so that it runs beside the analysis.
+//! Decompression: which format by magic, and a thread of its own, so that it runs beside the analysis. Pipes that somebody may want to leave are
+//! read in such a thread, too.
 //!
 //! The thread fills a fixed number of recycled chunks and waits when all are full, so that however much a file expands to, little of it exists
 //! at a time.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use lz4_flex::frame::FrameDecoder;
 
 use crate::limits;
@@ -103,11 +107,13 @@ pub(super) struct Unpacked {
     empty: Sender<Vec<u8>>,
     chunk: Vec<u8>,
     at: usize,
+    stop: Option<Arc<AtomicBool>>,
 }
 
 impl Unpacked {
-    /// Starts the thread. `greedy`: fills each chunk before passing it on, instead of handing over what there is.
-    pub(super) fn start(mut decoder: Box<dyn Read + Send>, greedy: bool) -> io::Result<Self> {
+    /// Starts the thread. `greedy`: fills each chunk before passing it on, instead of handing over what there is. Once `stop` is set,
+    /// the bytes end where there are none for the moment, and the thread is left waiting.
+    pub(super) fn start(mut decoder: Box<dyn Read + Send>, greedy: bool, stop: Option<Arc<AtomicBool>>) -> io::Result<Self> {
         let (full_sender, full) = bounded(CHUNKS);
         let (empty, empty_receiver) = bounded::<Vec<u8>>(CHUNKS + 1);
         for _ in 0..CHUNKS {
@@ -133,14 +139,28 @@ impl Unpacked {
                 }
             }
         })?;
-        Ok(Self { full, empty, chunk: Vec::new(), at: 0 })
+        Ok(Self { full, empty, chunk: Vec::new(), at: 0, stop })
+    }
+}
+
+impl Unpacked {
+    /// The next chunk; none at the end.
+    fn next(&self) -> Option<io::Result<Vec<u8>>> {
+        let Some(stop) = &self.stop else { return self.full.recv().ok() };
+        loop {
+            match self.full.recv_timeout(PATIENCE) {
+                Ok(next) => return Some(next),
+                Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => {}
+                Err(_) => return None,
+            }
+        }
     }
 }
 
 impl Read for Unpacked {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.at >= self.chunk.len() {
-            let Ok(next) = self.full.recv() else { return Ok(0) };
+            let Some(next) = self.next() else { return Ok(0) };
             let spent = std::mem::replace(&mut self.chunk, next?);
             self.at = 0;
             // the thread may have ended
@@ -183,6 +203,9 @@ const MAGIC: [(&[u8], Compression); 4] = [
 
 /// Compressed bytes read at a time.
 const PACKED_BUFFER: usize = 64 << 10;
+
+/// How long after it was asked to a reader notices that it should stop.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Bytes of a chunk handed from the thread to the reader.
 const CHUNK: usize = 256 << 10;

@@ -5,11 +5,11 @@ use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicBool;
 
 use super::Inventory;
 use super::reader::Reader;
-use super::source::{Source, Unpack};
+use super::source::{Source, Ties, Unpack};
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
@@ -20,8 +20,7 @@ pub(super) struct Found {
     pub(super) pending: Vec<Pending>,
     /// What reading the beginnings of pipes has told.
     pub(super) inventory: Inventory,
-    /// Bytes consumed of all of them.
-    pub(super) consumed: Arc<AtomicU64>,
+    pub(super) ties: Ties,
     /// Bytes to consume, unless a pipe is among them.
     pub(super) total: Option<u64>,
 }
@@ -38,7 +37,7 @@ pub(super) struct Pending {
 }
 
 /// Looks at all paths. Waits for the first bytes of pipes, and for their first frames when there are several inputs to order.
-pub(super) fn discover(paths: &[PathBuf]) -> Result<Found> {
+pub(super) fn discover(paths: &[PathBuf], stop: Option<&Arc<AtomicBool>>) -> Result<Found> {
     let mut candidates = Vec::new();
     for (root, path) in paths.iter().enumerate() {
         if is_directory(path) {
@@ -48,7 +47,8 @@ pub(super) fn discover(paths: &[PathBuf]) -> Result<Found> {
         }
     }
     let only = candidates.len() == 1;
-    let mut found = Found { pending: Vec::new(), inventory: Inventory::default(), consumed: Arc::default(), total: Some(0) };
+    let ties = Ties { consumed: Arc::default(), stop: stop.cloned() };
+    let mut found = Found { pending: Vec::new(), inventory: Inventory::default(), ties, total: Some(0) };
     let mut fruitless: BTreeSet<usize> = (0..paths.len()).filter(|&root| paths.get(root).is_some_and(|path| is_directory(path))).collect();
     let mut scratch = Block::default();
     for Candidate { path, root } in candidates {
@@ -80,10 +80,10 @@ pub(super) fn discover(paths: &[PathBuf]) -> Result<Found> {
 
 /// A single stream.
 pub(super) fn from_stream(name: &Path, stream: Box<dyn Read + Send>) -> Result<Found> {
-    let consumed = Arc::default();
-    let reader = Reader::new(name, Source::new(name, stream, false, Unpack::Beside, &consumed)?)?;
+    let ties = Ties::default();
+    let reader = Reader::new(name, Source::new(name, stream, false, Unpack::Beside, &ties)?)?;
     let pending = Pending { path: name.to_owned(), first: None, reader: Some((reader, Block::default())), problem: None };
-    Ok(Found { pending: vec![pending], inventory: Inventory::default(), consumed, total: None })
+    Ok(Found { pending: vec![pending], inventory: Inventory::default(), ties, total: None })
 }
 
 /// An input opened, with the frames read of it, and the first one's time.
@@ -91,7 +91,7 @@ type Begun = (Option<(Reader, Block)>, Option<Timestamp>);
 
 /// Opens what stays open, and reads its first frames if it has to be ordered among others.
 fn begin(path: &Path, only: bool, found: &mut Found) -> Result<Begun> {
-    let mut reader = open(path, &found.consumed)?;
+    let mut reader = open(path, &found.ties)?;
     let mut block = Block::default();
     if !only {
         reader.fill(&mut block, &mut found.inventory)?;
@@ -101,15 +101,15 @@ fn begin(path: &Path, only: bool, found: &mut Found) -> Result<Begun> {
 }
 
 /// Opens a file, a FIFO, a device or standard input.
-pub(super) fn open(path: &Path, consumed: &Arc<AtomicU64>) -> Result<Reader> {
+pub(super) fn open(path: &Path, ties: &Ties) -> Result<Reader> {
     if !is_stdin(path) {
-        return Reader::new(path, Source::open(path, Unpack::Beside, consumed)?);
+        return Reader::new(path, Source::open(path, Unpack::Beside, ties)?);
     }
     let stdin = io::stdin();
     if stdin.is_terminal() {
         return Err(Error::NotACapture { path: path.to_owned(), why: "it is a terminal; pipe a capture into it".to_owned() });
     }
-    Reader::new(path, Source::new(path, Box::new(stdin), false, Unpack::Beside, consumed)?)
+    Reader::new(path, Source::new(path, Box::new(stdin), false, Unpack::Beside, ties)?)
 }
 
 /// A path to try, and which of the given directories it was found in.
@@ -140,7 +140,7 @@ fn walk(directory: &Path, root: usize, depth: usize, candidates: &mut Vec<Candid
 
 /// The time of a file's first frame.
 fn peek(path: &Path, scratch: &mut Block) -> Result<Option<Timestamp>> {
-    let uncounted = Arc::new(AtomicU64::new(0));
+    let uncounted = Ties::default();
     let mut reader = Reader::new(path, Source::open(path, Unpack::Here, &uncounted)?)?;
     reader.read_bytes = PEEK_BYTES;
     reader.fill(scratch, &mut Inventory::default())?;

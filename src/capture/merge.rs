@@ -5,12 +5,12 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::discover::{self, Found, Pending};
 use super::filter::Filter;
 use super::reader::Reader;
+use super::source::Ties;
 use super::{FrameSource, Input, Inventory};
 use crate::error::{Error, Result};
 use crate::frame::{Block, Frame};
@@ -27,7 +27,7 @@ pub(super) struct Merge {
     next_number: u64,
     /// An error that came after frames which had to be delivered first.
     failed: Option<Error>,
-    consumed: Arc<AtomicU64>,
+    ties: Ties,
     total: Option<u64>,
 }
 
@@ -49,7 +49,7 @@ impl Merge {
             filter,
             next_number: 1,
             failed: None,
-            consumed: found.consumed,
+            ties: found.ties,
             total: found.total,
         }
     }
@@ -62,7 +62,7 @@ impl Merge {
             (None, Some(problem)) => Err(problem),
             // it may have been rotated away since its first frame was looked at
             (None, None) => {
-                discover::open(&pending.path, &self.consumed).map(|reader| (reader, Block::default())).map_err(|error| error.to_string())
+                discover::open(&pending.path, &self.ties).map(|reader| (reader, Block::default())).map_err(|error| error.to_string())
             }
         };
         match outcome {
@@ -229,7 +229,7 @@ impl FrameSource for Merge {
     }
 
     fn progress(&self) -> (u64, Option<u64>) {
-        (self.consumed.load(Ordering::Relaxed), self.total)
+        (self.ties.consumed.load(Ordering::Relaxed), self.total)
     }
 }
 

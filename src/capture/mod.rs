@@ -7,11 +7,13 @@
 //! - `source`: a file's bytes, decompressed in a thread of their own where `compress` says so;
 //! - `reader`: the bytes of one input cut into frames by `pcap` or `pcapng`, lying where they were read;
 //! - `merge`: several inputs in time order;
-//! - `filter`: BPF expressions.
+//! - `filter`: BPF expressions;
+//! - `keylog`: key logs beside the capture ([`with_key_logs`]).
 
 mod compress;
 mod discover;
 mod filter;
+mod keylog;
 mod magic;
 mod merge;
 mod pcap;
@@ -24,12 +26,15 @@ mod testing;
 use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::error::Result;
 use crate::frame::{Block, LinkType};
 use crate::time::Timestamp;
 
 pub use filter::excludes_icmp;
+pub use keylog::{KeyLogLines, with_key_logs};
 
 /// Gives frames in blocks, in the order of the capture.
 pub trait FrameSource: Send {
@@ -42,6 +47,11 @@ pub trait FrameSource: Send {
 
     /// Bytes of input consumed (compressed bytes where compressed) and the total, where known: for progress.
     fn progress(&self) -> (u64, Option<u64>);
+
+    /// The lines of the key logs given beside the capture; `None` where none are.
+    fn key_log(&self) -> Option<&KeyLogLines> {
+        None
+    }
 }
 
 /// What is to be read.
@@ -58,8 +68,18 @@ pub struct Inputs {
 /// Frames of one file stay in the file's order even where its clock steps back. Files whose times overlap are merged frame by frame. Files in
 /// directories that are not captures are passed over; those named by path are an error, as is an expression that does not compile.
 pub fn open(inputs: &Inputs) -> Result<Box<dyn FrameSource>> {
+    opened(inputs, None)
+}
+
+/// The same for a program that may be told to stop: once the flag is set, a pipe ends where it has nothing to read for the moment, so that
+/// nobody waits for a writer that is idle.
+pub fn open_until(inputs: &Inputs, stop: &Arc<AtomicBool>) -> Result<Box<dyn FrameSource>> {
+    opened(inputs, Some(stop))
+}
+
+fn opened(inputs: &Inputs, stop: Option<&Arc<AtomicBool>>) -> Result<Box<dyn FrameSource>> {
     let filter = inputs.filter.as_deref().map(filter::Filter::new).transpose()?;
-    let found = discover::discover(&inputs.paths)?;
+    let found = discover::discover(&inputs.paths, stop)?;
     Ok(Box::new(merge::Merge::new(found, filter)))
 }
 

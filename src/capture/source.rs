@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::compress::{Compression, Unpacked};
 use crate::error::{Error, Result};
@@ -18,6 +18,15 @@ pub(super) struct Source {
     pub(super) greedy: bool,
 }
 
+/// What ties all inputs of a capture together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ties {
+    /// Bytes consumed of all of them.
+    pub(super) consumed: Arc<AtomicU64>,
+    /// Set from outside: pipes that have nothing to read end here.
+    pub(super) stop: Option<Arc<AtomicBool>>,
+}
+
 /// Where decompression is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unpack {
@@ -29,17 +38,22 @@ pub(super) enum Unpack {
 
 impl Source {
     /// A file, or a FIFO or device by its path.
-    pub(super) fn open(path: &Path, unpack: Unpack, consumed: &Arc<AtomicU64>) -> Result<Self> {
+    pub(super) fn open(path: &Path, unpack: Unpack, ties: &Ties) -> Result<Self> {
         let cannot = |source| Error::Open { path: path.to_owned(), source };
         let file = File::open(path).map_err(cannot)?;
         let greedy = file.metadata().map_err(cannot)?.is_file();
-        Self::new(path, Box::new(file), greedy, unpack, consumed)
+        Self::new(path, Box::new(file), greedy, unpack, ties)
     }
 
     /// Any stream of bytes. Waits for the first ones, to see whether they are compressed.
-    pub(super) fn new(path: &Path, bytes: Box<dyn Read + Send>, greedy: bool, unpack: Unpack, consumed: &Arc<AtomicU64>) -> Result<Self> {
-        let mut plain = Self { bytes: Box::new(Counted { bytes, consumed: Arc::clone(consumed) }), compression: None, greedy };
+    pub(super) fn new(path: &Path, bytes: Box<dyn Read + Send>, greedy: bool, unpack: Unpack, ties: &Ties) -> Result<Self> {
         let cannot = |source| Error::Read { path: path.to_owned(), source };
+        // a read that waits cannot be called off, so somebody else waits where that may be wanted
+        let bytes = match &ties.stop {
+            Some(stop) if !greedy => Box::new(Unpacked::start(bytes, false, Some(Arc::clone(stop))).map_err(cannot)?),
+            _ => bytes,
+        };
+        let mut plain = Self { bytes: Box::new(Counted { bytes, consumed: Arc::clone(&ties.consumed) }), compression: None, greedy };
         let mut head = Vec::new();
         plain.read_at_least(MAGIC_LEN, &mut head).map_err(cannot)?;
         let compression = Compression::detect(&head);
@@ -50,7 +64,7 @@ impl Source {
                 let decoder = compression.decoder(whole).map_err(cannot)?;
                 match unpack {
                     Unpack::Here => decoder,
-                    Unpack::Beside => Box::new(Unpacked::start(decoder, greedy).map_err(cannot)?),
+                    Unpack::Beside => Box::new(Unpacked::start(decoder, greedy, None).map_err(cannot)?),
                 }
             }
         };

@@ -27,7 +27,7 @@ use crate::output::style::Color;
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark slice|certs|diff|match …\n       handshark explain [CAUSE]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark slice|certs|diff|match …\n       handshark explain [CAUSE]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -43,6 +43,8 @@ enum Action {
     Certs(Box<Certs>),
     Diff(Box<Diff>),
     Match(Box<Match>),
+    Show(Box<super::present::Show>),
+    Report(Box<super::present::Report>),
     /// Explain a cause: what it means, how it is recognised, how to fix it
     ///
     /// Without a cause, all causes are listed by family. Needs no capture.
@@ -70,8 +72,8 @@ enum Action {
 
 /// Read captures and say why handshakes failed (the default: `handshark FILE` is `handshark read FILE`)
 ///
-/// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture in the
-/// order given.
+/// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture, in the
+/// order of their times.
 #[allow(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[derive(Debug, Args)]
 #[command(after_help = READ_EXAMPLES)]
@@ -156,6 +158,8 @@ impl From<Arguments> for Command {
             Action::Certs(certs) => Self::Certs(Box::new((*certs).into())),
             Action::Diff(diff) => Self::Diff(Box::new((*diff).into())),
             Action::Match(matched) => Self::Match(Box::new((*matched).into())),
+            Action::Show(show) => Self::Show(Box::new((*show).into())),
+            Action::Report(report) => Self::Report(Box::new((*report).into())),
             Action::Explain { cause, color } => Self::Explain { cause, color: color.into() },
             Action::Completions { shell } => Self::Completions(shell),
             Action::Man => Self::Man,
@@ -228,6 +232,8 @@ Examples:
   handshark -f 'host 192.0.2.1' /var/captures   one host
   tcpdump -i eth0 -U -w - | handshark -         read what tcpdump writes
   ssh gw tcpdump -U -w - port 443 | handshark - the same from afar
+  handshark show night.pcapng                   the first failure, packet by packet
+  handshark report night.pcapng -o report.html  a page to hand over
   handshark slice night.pcapng --outcome failed -o failed.pcapng
   handshark diff yesterday.pcapng today.pcapng  what changed?
   handshark match client.pcap server.pcap       what happened between two points?

@@ -12,11 +12,13 @@ mod args;
 mod default;
 mod forensics;
 mod options;
+mod present;
 mod selection;
 mod values;
 
 pub use options::{
-    Analysis, CertsOptions, DiffOptions, FailOn, Format, MatchOptions, ReadOptions, Secrets, SliceOptions, Trust, Verbosity,
+    Analysis, CertsOptions, DiffOptions, FailOn, Format, MatchOptions, ReadOptions, ReportFormat, ReportOptions, Secrets, ShowOptions,
+    SliceOptions, Trust, Verbosity,
 };
 
 /// Exit code: done.
@@ -39,6 +41,10 @@ pub enum Command {
     Diff(Box<DiffOptions>),
     /// Compare two captures in space.
     Match(Box<MatchOptions>),
+    /// Show one handshake.
+    Show(Box<ShowOptions>),
+    /// Write a report.
+    Report(Box<ReportOptions>),
     /// Explain a cause, or list all.
     Explain {
         /// Which.
@@ -87,6 +93,8 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "certs" => (format!("{NAME}-certs"), forensics::CERTS_EXAMPLES),
             "diff" => (format!("{NAME}-diff"), forensics::DIFF_EXAMPLES),
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
+            "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
+            "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),
         };
         // clap_mangen would fill the examples like prose.

@@ -51,12 +51,84 @@ pub struct ReadOptions {
 pub struct Analysis {
     /// A capture filter, not yet compiled.
     pub filter: Option<String>,
+    /// Key log files, to decrypt with.
+    pub keylogs: Vec<PathBuf>,
     /// No progress for longer than this, in packet time, is a stall: 1 ms to 24 h.
     pub stall_after: Duration,
     /// Threads that analyze; `None`: one for each processor.
     pub threads: Option<NonZeroUsize>,
     /// Whose certificates are trusted.
     pub trust: Trust,
+}
+
+/// Which handshake to show, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShowOptions {
+    /// Files, directories, or `-` for standard input; at least one, in the order given.
+    pub inputs: Vec<PathBuf>,
+    /// The handshake's id, or its beginning.
+    pub id: Option<String>,
+    /// Part of the name asked for.
+    pub name: Option<String>,
+    /// The server's address, or address and port.
+    pub server: Option<String>,
+    /// The client's address, or address and port.
+    pub client: Option<String>,
+    /// How it ended.
+    pub outcome: Option<String>,
+    /// Why.
+    pub cause: Option<Cause>,
+    /// Handshakes to show at most.
+    pub most: usize,
+    /// How to analyse.
+    pub analysis: Analysis,
+    /// Columns to draw for, if not the terminal's.
+    pub width: Option<usize>,
+    /// Whether to colour.
+    pub color: Color,
+    /// Progress is wanted; whether it is shown depends on standard error.
+    pub progress: bool,
+}
+
+impl ShowOptions {
+    /// Whether a handshake is one of those asked for.
+    pub fn takes(&self, report: &HandshakeReport) -> bool {
+        let peer = |wanted: &Option<String>, peer: &crate::report::Peer| {
+            wanted.as_ref().is_none_or(|wanted| *wanted == peer.address || *wanted == view::endpoint(peer))
+        };
+        self.id.as_ref().is_none_or(|id| report.handshake.id.starts_with(id.as_str()))
+            && self.name.as_ref().is_none_or(|part| {
+                view::server_name(report).is_some_and(|name| name.to_ascii_lowercase().contains(&part.to_ascii_lowercase()))
+            })
+            && peer(&self.server, &report.server)
+            && peer(&self.client, &report.client)
+            && self.outcome.as_ref().is_none_or(|outcome| *outcome == report.handshake.outcome)
+            && self.cause.is_none_or(|cause| report.diagnosis.cause.as_deref() == Some(cause.slug()))
+    }
+}
+
+/// What to put into a report, and where.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportOptions {
+    /// Files, directories, or `-` for standard input; at least one, in the order given.
+    pub inputs: Vec<PathBuf>,
+    /// Where to write; `None` or `-` is standard output.
+    pub output: Option<PathBuf>,
+    /// What to write.
+    pub format: ReportFormat,
+    /// How to analyse.
+    pub analysis: Analysis,
+    /// Progress is wanted; whether it is shown depends on standard error.
+    pub progress: bool,
+}
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportFormat {
+    /// [`crate::output::html`].
+    Html,
+    /// [`crate::output::markdown`].
+    Markdown,
 }
 
 impl ReadOptions {

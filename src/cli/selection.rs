@@ -24,6 +24,13 @@ pub(super) struct AnalysisArguments {
     #[arg(short = 'f', long, value_name = "BPF", help_heading = ANALYSIS)]
     filter: Option<String>,
 
+    /// Decrypt with the secrets in this key log (repeatable)
+    ///
+    /// In the format of `SSLKEYLOGFILE`, as browsers, curl, OpenSSL and others write it. It may still be growing. Secrets inside a pcapng
+    /// file are used without being asked for. No output ever shows a secret.
+    #[arg(short = 'k', long = "keylog", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
+    keylogs: Vec<PathBuf>,
+
     /// How long without progress is a stall: 500ms, 10s, 2m
     ///
     /// In packet time. A capture that ends sooner than this after the last progress leaves the handshake undecided.
@@ -55,6 +62,7 @@ impl From<AnalysisArguments> for Analysis {
     fn from(arguments: AnalysisArguments) -> Self {
         Self {
             filter: arguments.filter,
+            keylogs: arguments.keylogs,
             stall_after: arguments.stall_after,
             threads: NonZeroUsize::new(usize::from(arguments.threads)),
             trust: Trust { system: !arguments.no_trust, files: arguments.ca_file, directories: arguments.ca_dir },

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{Outcome, Protocol};
+use crate::handshake::facts::Outcome;
 use crate::time::Timestamp;
 use crate::tls::certificate::PublicKey;
+use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::cause::Cause;
@@ -36,7 +37,7 @@ const FLOOD_WINDOW: i64 = 10;
 /// The store.
 #[derive(Debug, Default)]
 pub struct Book {
-    servers: BTreeMap<Endpoint, Server>,
+    servers: BTreeMap<(Transport, Endpoint), Server>,
     clients: BTreeMap<IpAddr, VecDeque<Attempt>>,
     /// Leaf issuers that no store trusts: names signed, and the addresses that served them.
     issuers: BTreeMap<String, BTreeSet<(String, IpAddr)>>,
@@ -90,7 +91,7 @@ impl Book {
 
     /// Enters the cause that was found for a handshake.
     pub fn learn_cause(&mut self, handshake: &Handshake, cause: Cause) {
-        if let Some(server) = self.servers.get_mut(&handshake.server) {
+        if let Some(server) = self.servers.get_mut(&place(handshake)) {
             *server.causes.entry((handshake.server_name(), cause)).or_default() += 1;
             bound(&mut server.causes, PER_SERVER);
         }
@@ -110,7 +111,7 @@ impl Book {
 
     /// Whether this endpoint has been seen to speak TLS.
     pub fn speaks_tls(&self, server: &Endpoint) -> bool {
-        self.servers.get(server).is_some_and(|server| server.speaks_tls)
+        self.servers.get(&(Transport::Tcp, *server)).is_some_and(|server| server.speaks_tls)
     }
 
     /// What is known that bears on one handshake, itself left out.
@@ -118,7 +119,7 @@ impl Book {
         let mut knowledge = Knowledge::default();
         let name = handshake.server_name();
         let completed = u32::from(handshake.outcome == Outcome::Completed);
-        if let Some(server) = self.servers.get(&handshake.server) {
+        if let Some(server) = self.servers.get(&place(handshake)) {
             knowledge.attempts = server.attempts.saturating_sub(1);
             knowledge.completed = server.completed.saturating_sub(completed);
             let own = name.clone().unwrap_or_default();
@@ -134,8 +135,12 @@ impl Book {
             knowledge.key_kinds = server.key_kinds.iter().cloned().collect();
             let chains = server.chains.iter().rev().filter(|(for_name, _)| for_name.is_none() || name.is_none() || *for_name == name);
             knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
-            let causes = server.causes.iter().filter(|((for_name, _), _)| *for_name == name);
-            knowledge.causes = causes.map(|((_, cause), count)| (*cause, *count)).collect();
+            // A connection that asked for no name yet may share the lot of all.
+            let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
+            for ((_, cause), count) in server.causes.iter().filter(|((for_name, _), _)| name.is_none() || *for_name == name) {
+                *causes.entry(*cause).or_default() += count;
+            }
+            knowledge.causes = causes.into_iter().collect();
             knowledge.server_ttls = server.ttls.iter().copied().collect();
             knowledge.completed_with_tls13 = server.completed_with_tls13;
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
@@ -156,7 +161,7 @@ impl Book {
     }
 
     fn learn_server(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) {
-        let server = self.servers.entry(handshake.server).or_default();
+        let server = self.servers.entry(place(handshake)).or_default();
         let completed = u32::from(handshake.outcome == Outcome::Completed);
         server.attempts += 1;
         server.completed += completed;
@@ -223,14 +228,10 @@ impl Book {
             server_name,
             outcome: handshake.outcome,
             cause: None,
-            highest_version: hello.map(|hello| hello.highest_version()),
+            highest_version: hello.map(ClientHello::highest_version),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
-            transport: if matches!(handshake.protocol, Protocol::Dtls | Protocol::Quic) {
-                Transport::Udp
-            } else {
-                handshake.tcp.key.transport
-            },
+            transport: handshake.tcp.key.transport,
         };
         let attempts = self.clients.entry(handshake.client.address).or_default();
         attempts.push_back(Attempt { server: handshake.server, client_port: handshake.client.port, related });
@@ -248,9 +249,17 @@ impl Book {
             .filter(|attempt| attempt.client_port != handshake.client.port || attempt.related.start != handshake.tcp.first)
             .filter(|attempt| near(attempt.related.start.time))
             .filter(|attempt| attempt.server == handshake.server || (name.is_some() && attempt.related.server_name.as_deref() == name))
-            .map(|attempt| Related { same_endpoint: attempt.server == handshake.server, ..attempt.related.clone() })
+            .map(|attempt| Related {
+                same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,
+                ..attempt.related.clone()
+            })
             .collect()
     }
+}
+
+/// A server as clients meet it: the same port over TCP and over UDP is two services.
+const fn place(handshake: &Handshake) -> (Transport, Endpoint) {
+    (handshake.tcp.key.transport, handshake.server)
 }
 
 /// `RSA`, `EC`, `Ed25519`…

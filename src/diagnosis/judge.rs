@@ -3,13 +3,13 @@
 //! Findings are ordered by weight, then confidence, then the rules' order; the first that explains is the cause, the others stay as findings
 //! and alternatives. The capture is judged first: what it lacks lowers the confidence of everything else.
 
-use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::cause::{Cause, Family};
 use super::quality::Quality;
 use super::rule::{Case, Confidence, Finding, Weight};
 use super::rules;
+use super::view::View;
 
 /// What is to be said of one handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         right.weight.cmp(&left.weight).then(right.confidence.cmp(&left.confidence)).then(left_order.cmp(right_order))
     });
     let mut findings: Vec<Finding> = findings.into_iter().map(|(_, finding)| finding).collect();
-    let cause = findings.iter().position(|finding| is_cause(handshake, finding)).map(|index| findings.remove(index));
+    let cause = findings.iter().position(|finding| is_cause(case, finding)).map(|index| findings.remove(index));
     let stopped_by = match (&cause, handshake.outcome) {
         (_, Outcome::Incomplete) => StoppedBy::Capture,
         (Some(finding), _) => finding.stopped_by.unwrap_or(handshake.stopped_by),
@@ -69,9 +69,13 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 }
 
 /// Whether a finding may stand as the cause of how this handshake ended.
-fn is_cause(handshake: &Handshake, finding: &Finding) -> bool {
-    match handshake.outcome {
-        Outcome::Incomplete => finding.cause.family() == Family::Capture && finding.weight >= Weight::Fallback,
+fn is_cause(case: &Case<'_>, finding: &Finding) -> bool {
+    match case.handshake.outcome {
+        // Where the capture ends only little sooner than a stall could be called one, what the packets show until then may speak.
+        Outcome::Incomplete => {
+            let by_capture = finding.cause.family() == Family::Capture;
+            finding.weight >= Weight::Fallback && (by_capture || View::new(case.handshake).nearly_stalled(case.policy))
+        }
         Outcome::Completed => finding.weight >= Weight::Explains && finding.confidence >= Confidence::Likely,
         _ => finding.weight >= Weight::Fallback,
     }

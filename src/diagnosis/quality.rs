@@ -1,10 +1,11 @@
 //! What the capture of one connection lacks: judged before anything is blamed on the network.
 
-use crate::flow::Side;
+use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
 
 /// Shortcomings of the capture, as far as they touch one handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of independent shortcomings")]
 pub struct Quality {
     /// Packets were cut by the snapshot length.
     pub snaplen: bool,
@@ -31,7 +32,10 @@ impl Quality {
         Self {
             snaplen: any(&|side| side.snaplen_cut > 0),
             gap: any(&|side| side.gap_bytes_acked > 0 || side.acked > side.highest.saturating_add(1)),
-            one_direction: sides.iter().any(|side| side.packets == 0) && sides.iter().any(|side| side.data_packets > 0 && side.acked == 0),
+            // Over UDP nothing tells a server that was not captured from one that does not answer.
+            one_direction: tcp.key.transport == Transport::Tcp
+                && sides.iter().any(|side| side.packets == 0)
+                && sides.iter().any(|side| side.data_packets > 0 && side.acked == 0),
             midstream: !tcp.saw_start(),
             duplicates: tcp.duplicates > 0,
             offload: any(&|side| side.above_mss > 0),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{Hidden, Outcome, PartialMessage, Protocol, Stage, StoppedBy};
+use crate::handshake::facts::{Hidden, Outcome, PartialMessage, Protocol, Seen, Stage, StoppedBy};
 use crate::time::{Mark, Timestamp};
 use crate::transport::{Close, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts};
 
@@ -99,6 +99,7 @@ pub fn connected() -> Handshake {
         partial_client_hello: None,
         partial_server_message: None,
         hello_retry: None,
+        encrypted_extensions: None,
         server_hello: None,
         server_chain: None,
         client_chain: None,
@@ -125,6 +126,8 @@ pub fn connected() -> Handshake {
         anomalies: Vec::new(),
         history: String::new(),
         decrypted: false,
+        quic: None,
+        dtls: None,
         stage: Stage::Connect,
         outcome: Outcome::Stalled,
         stopped_by: StoppedBy::Client,
@@ -145,5 +148,30 @@ pub fn partial_hello(have: u32, want: usize) -> Handshake {
     client.first_data = Some(at(4, 25));
     client.last_data = Some(at(4, 25));
     client.last_packet = Some(at(4, 25));
+    facts
+}
+
+/// A client's hello over UDP (frame 1) that came to nothing, given up as stalled after a minute; what is the protocol's own is left out.
+pub fn over_udp(protocol: Protocol) -> Handshake {
+    let mut facts = partial_hello(200, 200);
+    facts.protocol = protocol;
+    facts.tcp.key.transport = Transport::Udp;
+    facts.tcp.events.clear();
+    facts.tcp.established = None;
+    (facts.tcp.syn_rtt, facts.tcp.ack_rtt) = (None, None);
+    facts.tcp.last = at(3, 3000);
+    let client = &mut facts.tcp.sides.client;
+    client.syn = None;
+    client.packets = 3;
+    client.data_packets = 3;
+    client.last_packet = Some(at(3, 3000));
+    for mark in [&mut client.first_data, &mut client.last_data] {
+        *mark = Some(at(1, 0));
+    }
+    facts.tcp.sides.server = SideFacts::default();
+    let hello =
+        crate::tls::client_hello::ClientHello::parse(&[3; 40]).map(|what| Seen { what, mark: at(1, 0), first: at(1, 0), span: (0, 200) });
+    facts.partial_client_hello = None;
+    facts.client_hellos.extend(hello);
     facts
 }

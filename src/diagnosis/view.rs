@@ -12,6 +12,7 @@ use crate::transport::{Close, Outstanding, Reset, SideFacts};
 
 use super::rule::Policy;
 
+pub mod datagrams;
 #[cfg(test)]
 mod tests;
 pub mod timing;
@@ -286,7 +287,7 @@ impl<'a> View<'a> {
         if facts.partial_server_message.is_some() {
             return next(Side::Server, "the rest of the server's flight");
         }
-        if server_hello.what.version() >= crate::tls::registry::ProtocolVersion::TLS13 {
+        if server_hello.what.version().is_tls13() {
             let flight_done = facts.hidden.server_flight_done || facts.finished.server.is_some();
             return match (flight_done, facts.finished.client.is_some()) {
                 (false, false) => next(Side::Server, "the rest of the server's flight"),

@@ -9,10 +9,12 @@ use crate::preamble::{Plaintext, PreambleFacts};
 use crate::time::Mark;
 use crate::tls::certificate::Certificate;
 use crate::tls::client_hello::ClientHello;
-use crate::tls::message::{Alert, CertificateRequest, OcspStaple, ServerKeyExchange, SessionTicket};
+use crate::tls::message::{Alert, CertificateRequest, EncryptedExtensions, OcspStaple, ServerKeyExchange, SessionTicket};
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Close, TcpFacts};
+
+pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts};
 
 /// Something, and where it was seen: the frame that carried its last byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub struct Handshake {
     pub partial_server_message: Option<PartialMessage>,
     /// HelloRetryRequest.
     pub hello_retry: Option<Seen<ServerHello>>,
+    /// EncryptedExtensions, decrypted: the message's body, to be read with [`crate::tls::message::EncryptedExtensions`].
+    pub encrypted_extensions: Option<Seen<Box<[u8]>>>,
     /// ServerHello.
     pub server_hello: Option<Seen<ServerHello>>,
     /// The server's certificates as served, leaf first (in clear, or decrypted).
@@ -106,6 +110,10 @@ pub struct Handshake {
     pub history: String,
     /// Something was decrypted with keys.
     pub decrypted: bool,
+    /// What is QUIC's own; present for QUIC.
+    pub quic: Option<Box<QuicFacts>>,
+    /// What is DTLS's own; present for DTLS.
+    pub dtls: Option<Box<DtlsFacts>>,
     /// How far it got.
     pub stage: Stage,
     /// How it ended.
@@ -135,6 +143,7 @@ impl Handshake {
             partial_client_hello: None,
             partial_server_message: None,
             hello_retry: None,
+            encrypted_extensions: None,
             server_hello: None,
             server_chain: None,
             client_chain: None,
@@ -161,6 +170,8 @@ impl Handshake {
             anomalies: Vec::new(),
             history: String::new(),
             decrypted: false,
+            quic: None,
+            dtls: None,
             stage: Stage::Connect,
             outcome: Outcome::Incomplete,
             stopped_by: StoppedBy::Capture,
@@ -238,6 +249,7 @@ pub struct AlertSeen {
 
 /// What the encrypted part of a TLS 1.3 handshake shows by sizes and order (without keys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent observations")]
 pub struct Hidden {
     /// Bytes of padding that a side adds to each record, learned from its Finished.
     pub padding: PerSide<Option<u16>>,
@@ -420,6 +432,12 @@ impl Handshake {
     /// The name the client asked for, as text (invalid UTF-8 replaced).
     pub fn server_name(&self) -> Option<String> {
         self.hello()?.server_name().map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+
+    /// The application protocol that the server chose, where that is visible.
+    pub fn next_protocol(&self) -> Option<&[u8]> {
+        let in_clear = self.server_hello.as_ref().and_then(|hello| hello.what.alpn());
+        in_clear.or_else(|| EncryptedExtensions::parse(&self.encrypted_extensions.as_ref()?.what)?.alpn())
     }
 
     /// The version the server chose.

@@ -155,7 +155,7 @@ fn read_client(sizes: Sizes, early_data: bool, records: &[EncryptedRecord], read
         let is = |index: usize, size: u16| flight.get(index).is_some_and(|record| record.len == size + padding);
         if is(0, sizes.empty_certificate_and_finished) && !is(1, sizes.finished) && reading.hidden.certificate_requested {
             reading.hidden.client_certificate_empty = true;
-            return finish_client(records, skipped, padding, reading);
+            return Some(finish_client(records, skipped, padding, reading));
         }
         // Finished alone; behind an empty Certificate; behind Certificate and CertificateVerify, joined or apart.
         if let Some(at) = (0..4).find(|index| is(*index, sizes.finished)) {
@@ -164,7 +164,7 @@ fn read_client(sizes: Sizes, early_data: bool, records: &[EncryptedRecord], read
             } else if at >= 1 {
                 reading.hidden.client_certificate_sent = true;
             }
-            return finish_client(records, skipped + at, padding, reading);
+            return Some(finish_client(records, skipped + at, padding, reading));
         }
     }
     if sizes.is_alert(first.len, None) {
@@ -180,10 +180,10 @@ fn read_client(sizes: Sizes, early_data: bool, records: &[EncryptedRecord], read
     None
 }
 
-fn finish_client(records: &[EncryptedRecord], end: usize, padding: u16, reading: &mut Reading) -> Option<usize> {
+fn finish_client(records: &[EncryptedRecord], end: usize, padding: u16, reading: &mut Reading) -> usize {
     reading.hidden.padding.client = Some(padding);
     reading.finished.client = records.get(end).map(|record| record.mark);
-    Some(end)
+    end
 }
 
 #[cfg(test)]
@@ -192,7 +192,7 @@ mod tests {
     use crate::time::Timestamp;
 
     fn record(frame: u64, len: u16) -> EncryptedRecord {
-        EncryptedRecord { content_type: 23, len, mark: Mark { frame, time: Timestamp::from_nanos(frame as i64) } }
+        EncryptedRecord { content_type: 23, len, mark: Mark { frame, time: Timestamp::from_nanos(i64::try_from(frame).unwrap()) } }
     }
 
     fn flights(server: &[(u64, u16)], client: &[(u64, u16)]) -> PerSide<Vec<EncryptedRecord>> {

@@ -9,20 +9,24 @@ use std::time::Duration;
 use crate::flow::{Endpoint, FlowKey, PerSide, Side};
 use crate::limits;
 use crate::preamble::{self, Preamble, Step, Unwrap};
+use crate::secrets::KeyRing;
 use crate::time::Mark;
 use crate::tls::certificate::CertificateStore;
 use crate::tls::record::{Verdict, looks_like_tls};
 use crate::transport::{Close, Data, FlowSink, Gap, Interest, TcpEvent, TcpFacts};
 
+use super::decrypt::{self, Decryption};
 use super::facts::{Handshake, Protocol, Seen};
 use super::outcome;
-use super::records::{Stream, settled};
+use super::records::Stream;
 
 /// What the machines of a partition share.
 #[derive(Debug)]
 pub struct Shared {
     /// Every distinct certificate, parsed once.
     pub(super) certificates: CertificateStore,
+    /// Secrets, where any are given.
+    pub(super) keys: Option<Arc<KeyRing>>,
     stall_after: Duration,
     /// Handshakes that ended, in no particular order.
     pub concluded: Vec<Box<Handshake>>,
@@ -46,11 +50,17 @@ impl Shared {
     pub fn new(stall_after: Duration) -> Self {
         Self {
             certificates: CertificateStore::default(),
+            keys: None,
             stall_after,
             concluded: Vec::new(),
             half_open: Vec::new(),
             unanswered: std::collections::BTreeMap::new(),
         }
+    }
+
+    /// Secrets to decrypt with, known or to come.
+    pub fn set_keys(&mut self, keys: Arc<KeyRing>) {
+        self.keys = Some(keys);
     }
 
     /// Whether an unanswered connection to this server is still reported on its own.
@@ -79,6 +89,8 @@ struct Following {
     preamble: Option<Box<Preamble>>,
     /// TLS inside TDS packets.
     wrapped: Option<PerSide<Unwrap>>,
+    /// Where secrets are given.
+    decryption: Option<Box<Decryption>>,
     /// Payload bytes looked at while nothing was recognised.
     fruitless: usize,
 }
@@ -101,16 +113,16 @@ impl FlowSink for Machine {
     }
 
     fn data(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
-        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp)));
+        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp, shared)));
         following.data(shared, tcp, data)
     }
 
     fn gap(&mut self, shared: &mut Shared, tcp: &TcpFacts, gap: Gap) -> Interest {
-        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp)));
-        let Following { handshake, streams, .. } = following.as_mut();
+        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp, shared)));
+        let Following { handshake, streams, decryption, .. } = following.as_mut();
         let stream = streams.of_mut(gap.side);
         if stream.started() {
-            stream.gap(handshake, shared, gap);
+            stream.gap(handshake, shared, decryption.as_deref_mut(), gap);
         } else {
             stream.missed_beginning(gap.offset.saturating_add(gap.len));
             if following.mode == Mode::Undecided {
@@ -142,7 +154,10 @@ impl FlowSink for Machine {
             conclude(Handshake::new(tcp), shared, close, now);
             return;
         };
-        let Following { mut handshake, streams, preamble, .. } = *following;
+        let Following { mut handshake, streams, preamble, decryption, .. } = *following;
+        if let Some(mut decryption) = decryption {
+            decryption.finish(&mut handshake, shared);
+        }
         if let Some(preamble) = preamble {
             handshake.preamble = preamble.into_facts();
         }
@@ -158,7 +173,8 @@ impl FlowSink for Machine {
     }
 }
 
-fn conclude(mut handshake: Handshake, shared: &mut Shared, close: Close, now: Mark) {
+/// The end of a handshake: what follows from its facts, and its place among those that are concluded.
+pub(super) fn conclude(mut handshake: Handshake, shared: &mut Shared, close: Close, now: Mark) {
     handshake.close = close;
     handshake.closed_at = now;
     let (low, high) = (handshake.tcp.key.low, handshake.tcp.key.high);
@@ -168,7 +184,7 @@ fn conclude(mut handshake: Handshake, shared: &mut Shared, close: Close, now: Ma
 }
 
 impl Following {
-    fn new(tcp: &TcpFacts) -> Self {
+    fn new(tcp: &TcpFacts, shared: &Shared) -> Self {
         let seed = TcpFacts::new(tcp.key, tcp.client_is_low, tcp.roles, tcp.path, tcp.first, tcp.interface);
         Self {
             handshake: Handshake::new(seed),
@@ -176,6 +192,7 @@ impl Following {
             mode: Mode::Undecided,
             preamble: None,
             wrapped: None,
+            decryption: decrypt::wanted(shared.keys.as_ref()),
             fruitless: 0,
         }
     }
@@ -271,8 +288,9 @@ impl Following {
         let other_began = self.streams.of(data.side.other()).started();
         let stream = self.streams.of_mut(data.side);
         if stream.ignored() {
-            // An upgrade in a dialect we do not know: plaintext first, TLS once the other side has begun it.
-            if !other_began || looks_like_tls(data.bytes) != Verdict::Yes {
+            // An upgrade in a dialect we do not know: plaintext first, then TLS, begun by the client.
+            let turn = other_began || data.side == Side::Client;
+            if !turn || looks_like_tls(data.bytes) != Verdict::Yes {
                 return Interest::More;
             }
             *stream = Stream::default();
@@ -306,21 +324,28 @@ impl Following {
 
     fn read(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
         let side = data.side;
-        let Self { handshake, streams, wrapped, .. } = self;
+        let Self { handshake, streams, wrapped, decryption, .. } = self;
         let stream = streams.of_mut(side);
-        let flipped = match wrapped {
-            None => stream.read(handshake, shared, data),
+        if decryption.is_some() {
+            stream.keep_encrypted();
+        }
+        let interest = match wrapped {
+            None => stream.read(handshake, shared, decryption.as_deref_mut(), data),
             Some(unwrap) => {
-                let mut flipped = false;
-                unwrap.of_mut(side).feed(data.bytes, |bytes| flipped |= stream.read(handshake, shared, Data { bytes, ..data }));
-                flipped
+                let mut interest = Interest::More;
+                unwrap.of_mut(side).feed(data.bytes, |bytes| {
+                    if interest == Interest::More {
+                        interest = stream.read(handshake, shared, decryption.as_deref_mut(), Data { bytes, ..data });
+                    }
+                });
+                interest
             }
         };
-        if flipped {
+        if interest == Interest::Swap {
+            // The facts have been turned round already.
             self.streams.swap();
-            return Interest::Swap;
         }
-        if settled(&self.handshake) { Interest::Settled } else { Interest::More }
+        interest
     }
 }
 

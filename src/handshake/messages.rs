@@ -5,8 +5,11 @@ use crate::flow::Side;
 use crate::limits;
 use crate::time::Mark;
 use crate::tls::client_hello::ClientHello;
-use crate::tls::message::{CertificateRequest, OcspStaple, ServerKeyExchange, SessionTicket, certificate_list};
-use crate::tls::registry::{HandshakeType, ProtocolVersion};
+use crate::tls::message::{
+    CertificateRequest, OcspStaple, ServerKeyExchange, SessionTicket, certificate_list, certificate_list_13, decompress_certificate,
+    entry_extensions,
+};
+use crate::tls::registry::{ExtensionType, HandshakeType, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 
 use super::facts::{Chain, Handshake, Protocol, Resumption, Seen};
@@ -81,6 +84,83 @@ pub(super) fn on_message(h: &mut Handshake, shared: &mut Shared, side: Side, kin
     }
 }
 
+/// One decrypted message of TLS 1.3.
+pub(super) fn on_decrypted(h: &mut Handshake, shared: &mut Shared, side: Side, kind: HandshakeType, body: &[u8], place: Place) {
+    letter(h, side, history_letter(kind));
+    let understood = match (side, kind) {
+        (Side::Server, HandshakeType::ENCRYPTED_EXTENSIONS) => {
+            h.encrypted_extensions.get_or_insert_with(|| place.seen(body.into()));
+            true
+        }
+        (Side::Server, HandshakeType::CERTIFICATE_REQUEST) => {
+            // One after the handshake asks for something else than what the handshake waits for.
+            h.hidden.certificate_requested |= h.finished.server.is_none();
+            keep(&mut h.certificate_request, CertificateRequest::parse(body, ProtocolVersion::TLS13), place)
+        }
+        (_, HandshakeType::CERTIFICATE) => certificate_13(h, shared, side, body, place),
+        (_, HandshakeType::COMPRESSED_CERTIFICATE) => match decompress_certificate(body) {
+            Some(certificate) => certificate_13(h, shared, side, &certificate, place),
+            None => false,
+        },
+        (Side::Client, HandshakeType::CERTIFICATE_VERIFY) => {
+            h.client_certificate_verify.get_or_insert(place.mark);
+            true
+        }
+        (_, HandshakeType::FINISHED) => {
+            h.finished.of_mut(side).get_or_insert(place.mark);
+            h.hidden.server_flight_done |= side == Side::Server;
+            true
+        }
+        (Side::Server, HandshakeType::NEW_SESSION_TICKET) => {
+            // One that the server sent before it had the client's Finished says nothing about that.
+            if h.finished.client.is_some() {
+                h.tickets_seen = h.tickets_seen.saturating_add(1);
+            }
+            true
+        }
+        _ => true,
+    };
+    if !understood {
+        anomaly(h, side, place.mark, AnomalyKind::Malformed { message: kind.0 });
+    }
+}
+
+/// A Certificate of TLS 1.3, with the staple of its first entry.
+fn certificate_13(h: &mut Handshake, shared: &mut Shared, side: Side, body: &[u8], place: Place) -> bool {
+    let mut chain = Chain { message_len: body.len(), ..Chain::default() };
+    for (index, (der, extensions)) in certificate_list_13(body).enumerate() {
+        if chain.certificates.len() < limits::CHAIN_LEN {
+            chain.certificates.push(intern(shared, der));
+        } else {
+            chain.dropped += 1;
+        }
+        if side == Side::Server && index == 0 {
+            let staple = entry_extensions(extensions).find(|(kind, _)| *kind == ExtensionType::STATUS_REQUEST);
+            if let Some((_, staple)) = staple {
+                keep(&mut h.staple, OcspStaple::parse_certificate_status(staple), place);
+            }
+        }
+    }
+    match side {
+        Side::Client => {
+            h.hidden.client_certificate_empty |= chain.certificates.is_empty();
+            h.hidden.client_certificate_sent |= !chain.certificates.is_empty();
+            h.client_chain.get_or_insert_with(|| place.seen(chain));
+        }
+        Side::Server => {
+            h.server_chain.get_or_insert_with(|| place.seen(chain));
+        }
+    }
+    true
+}
+
+/// A hello was read: over a stream that is TLS. What carries datagrams was known before.
+const fn speaks_tls(h: &mut Handshake) {
+    if !matches!(h.protocol, Protocol::Dtls | Protocol::Quic) {
+        h.protocol = Protocol::Tls;
+    }
+}
+
 fn keep<T>(slot: &mut Option<Seen<T>>, parsed: Option<T>, place: Place) -> bool {
     match parsed {
         Some(what) => {
@@ -92,7 +172,8 @@ fn keep<T>(slot: &mut Option<Seen<T>>, parsed: Option<T>, place: Place) -> bool 
 }
 
 fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
-    let Some(hello) = ClientHello::parse(body) else { return false };
+    let parsed = if h.protocol == Protocol::Dtls { ClientHello::parse_dtls(body) } else { ClientHello::parse(body) };
+    let Some(hello) = parsed else { return false };
     if h.server_hello.is_some() || h.client_hellos.len() >= 2 {
         if h.finished.client.is_none() {
             let kind = AnomalyKind::OutOfOrder { message: HandshakeType::CLIENT_HELLO.0, expected: "no second ClientHello" };
@@ -101,7 +182,7 @@ fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
         return true;
     }
     h.early_data_offered |= hello.offers_early_data();
-    h.protocol = Protocol::Tls;
+    speaks_tls(h);
     for defect in hello.defects() {
         anomaly(h, Side::Client, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
     }
@@ -111,7 +192,7 @@ fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
 
 fn server_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
     let Some(hello) = ServerHello::parse(body) else { return false };
-    h.protocol = Protocol::Tls;
+    speaks_tls(h);
     if let Some(offer) = h.client_hellos.last() {
         for defect in hello.defects(&offer.what) {
             anomaly(h, Side::Server, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
@@ -159,7 +240,7 @@ fn server_key_exchange(h: &mut Handshake, body: &[u8], place: Place) -> bool {
 }
 
 /// The letter of a message, as in Zeek's `ssl_history`.
-fn history_letter(kind: HandshakeType) -> char {
+pub(super) fn history_letter(kind: HandshakeType) -> char {
     match kind {
         HandshakeType::HELLO_REQUEST => 'h',
         HandshakeType::CLIENT_HELLO => 'c',

@@ -4,6 +4,8 @@
 //! anything odd. What it gathers are the [`facts`]; it draws no conclusions beyond stage, outcome and who ended it, which follow from the
 //! facts by definition.
 
+pub mod datagrams;
+mod decrypt;
 pub mod facts;
 mod hidden;
 pub mod machine;

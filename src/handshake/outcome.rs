@@ -2,24 +2,30 @@
 
 use std::time::Duration;
 
-use crate::flow::Side;
+use crate::flow::{PerSide, Side, Transport};
 use crate::preamble::{Dialect, Upgrade};
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::AlertDescription;
 use crate::transport::{Close, Outstanding};
 
+use super::datagrams::ending as datagrams;
 use super::facts::{AlertSeen, Handshake, Outcome, Protocol, Stage, StoppedBy};
 use super::hidden;
 
 /// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Settles what follows from the facts: what the encrypted records show, stage, outcome, who, end.
 pub(super) fn conclude(handshake: &mut Handshake, stall_after: Duration) {
-    read_hidden(handshake);
+    let over_udp = handshake.tcp.key.transport == Transport::Udp;
+    if over_udp {
+        datagrams::infer_alerts(handshake);
+    } else {
+        read_hidden(handshake);
+    }
     mark_late_alerts(handshake);
     handshake.stage = stage(handshake);
-    let ending = ending(handshake, stall_after);
+    let ending = if over_udp { datagrams::ending(handshake, stall_after) } else { ending(handshake, stall_after) };
     if ending.outcome == Outcome::Completed {
         handshake.stage = Stage::Established;
     }
@@ -30,14 +36,14 @@ pub(super) fn conclude(handshake: &mut Handshake, stall_after: Duration) {
 
 /// How it ended.
 #[derive(Debug, Clone, Copy)]
-struct Ending {
+pub(super) struct Ending {
     outcome: Outcome,
     who: StoppedBy,
     mark: Option<Mark>,
 }
 
 impl Ending {
-    fn new(outcome: Outcome, who: impl Into<StoppedBy>, mark: impl Into<Option<Mark>>) -> Self {
+    pub(super) fn new(outcome: Outcome, who: impl Into<StoppedBy>, mark: impl Into<Option<Mark>>) -> Self {
         Self { outcome, who: who.into(), mark: mark.into() }
     }
 }
@@ -74,17 +80,15 @@ fn read_hidden(h: &mut Handshake) {
 /// Alerts that came after both sides had finished, or in answer to the other side's end, decide nothing.
 fn mark_late_alerts(h: &mut Handshake) {
     let both = h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server));
-    let ends: [Option<Mark>; 2] = Side::BOTH.map(|side| first_end(h, side).map(|end| end.mark));
-    let mut alerted: [Option<Mark>; 2] = [None, None];
+    let end = |side| first_end(h, side).map(|end| end.mark);
+    let ends = PerSide { client: end(Side::Client), server: end(Side::Server) };
+    let mut alerted: PerSide<Option<Mark>> = PerSide::default();
     for alert in &mut h.alerts {
-        let (own, other) = match alert.from {
-            Side::Client => (0, 1),
-            Side::Server => (1, 0),
-        };
         alert.after_handshake = both.is_some_and(|done| alert.mark > done);
-        alert.consequence = [ends[other], alerted[other]].iter().flatten().any(|before| *before < alert.mark);
+        alert.consequence =
+            [ends.of(alert.from.other()), alerted.of(alert.from.other())].into_iter().flatten().any(|before| *before < alert.mark);
         if alert.alert.is_none_or(|alert| alert.fatal || alert.description == AlertDescription(0)) {
-            alerted[own].get_or_insert(alert.mark);
+            alerted.of_mut(alert.from).get_or_insert(alert.mark);
         }
     }
 }
@@ -177,7 +181,7 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
 }
 
 /// Both sides finished; or they did in form, and the side that had the last word to verify refused.
-fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
+pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
     let (client, server) = (h.finished.client?, h.finished.server?);
     let done = client.max(server);
     if let Some(ending) = refused_renegotiation(h) {
@@ -203,6 +207,10 @@ fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
         }
         let asked = h.hidden.certificate_requested || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
+        if asked && client_end.is_none() && first_end(h, Side::Server).is_none() {
+            // The server has yet to judge the client's certificate.
+            return None;
+        }
         if let Some(end) = first_end(h, Side::Server)
             && before_client(end.mark)
             && (asked || h.application_data.client.is_none())
@@ -270,7 +278,7 @@ fn never_up(h: &Handshake) -> Option<Ending> {
 }
 
 /// How long the capture went on watching this connection after a moment.
-fn watched_since(h: &Handshake, moment: Timestamp) -> Duration {
+pub(super) fn watched_since(h: &Handshake, moment: Timestamp) -> Duration {
     let until = match h.close {
         Close::EndOfCapture | Close::Idle | Close::Evicted | Close::Reused => h.closed_at.time.max(h.tcp.last.time),
         Close::Ended | Close::Settled => h.tcp.last.time,

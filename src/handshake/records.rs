@@ -8,8 +8,9 @@ use crate::tls::joiner::Joiner;
 use crate::tls::message::Alert;
 use crate::tls::record::{Item, Record, RecordErrorKind, RecordReader};
 use crate::tls::registry::{ContentType, HandshakeType, ProtocolVersion};
-use crate::transport::{Data, Gap};
+use crate::transport::{Data, Gap, Interest};
 
+use super::decrypt::{Decryption, Taken};
 use super::facts::{AlertSeen, EncryptedRecord, Handshake, PartialMessage, Protocol, Resumption};
 use super::hidden;
 use super::machine::Shared;
@@ -74,6 +75,13 @@ impl Stream {
         self.reader = Some(if midstream { RecordReader::midstream(offset) } else { RecordReader::new(offset) });
     }
 
+    /// Bodies of application data are wanted, to be decrypted.
+    pub(super) const fn keep_encrypted(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            reader.keep_encrypted(true);
+        }
+    }
+
     /// The first bytes are missing: what follows begins at this offset, in the middle of something.
     pub(super) fn missed_beginning(&mut self, offset: u64) {
         self.head = None;
@@ -90,11 +98,16 @@ impl Stream {
         self.ignored
     }
 
-    /// Reads a piece. True when a message showed that client and server are the other way round: the facts have been turned round then, and
-    /// the owner turns round what it keeps by side.
-    pub(super) fn read(&mut self, handshake: &mut Handshake, shared: &mut Shared, data: Data<'_>) -> bool {
+    /// Reads a piece, up to the record that settles the handshake: what is said of it must not depend on what else lay in the same segment.
+    pub(super) fn read(
+        &mut self,
+        handshake: &mut Handshake,
+        shared: &mut Shared,
+        mut decryption: Option<&mut Decryption>,
+        data: Data<'_>,
+    ) -> Interest {
         let Self { reader, joiner, record_began, .. } = self;
-        let Some(reader) = reader else { return false };
+        let Some(reader) = reader else { return Interest::More };
         let mut rest = data.bytes;
         let mut side = data.side;
         while !rest.is_empty() {
@@ -103,8 +116,14 @@ impl Stream {
             match item {
                 Some(Item::Record(record)) => {
                     let first = if record.start >= data.offset { data.mark } else { record_began.unwrap_or(data.mark) };
-                    side = on_record(handshake, shared, joiner, side, &record, data.mark, first);
+                    side = match &mut decryption {
+                        None => on_record(handshake, shared, joiner, side, &record, data.mark, first),
+                        Some(decryption) => with_keys(handshake, shared, decryption, joiner, side, &record, data.mark, first),
+                    };
                     *record_began = None;
+                    if settled(handshake, decryption.as_deref()) {
+                        return Interest::Settled;
+                    }
                 }
                 Some(Item::Error(error)) => {
                     if handshake.protocol == Protocol::Other && error.offset == 0 {
@@ -126,14 +145,17 @@ impl Stream {
             }
             rest = rest.get(used.max(1)..).unwrap_or_default();
         }
-        side != data.side
+        if side == data.side { Interest::More } else { Interest::Swap }
     }
 
     /// Bytes are missing.
-    pub(super) fn gap(&mut self, handshake: &mut Handshake, shared: &mut Shared, gap: Gap) {
+    pub(super) fn gap(&mut self, handshake: &mut Handshake, shared: &mut Shared, decryption: Option<&mut Decryption>, gap: Gap) {
         let Self { reader, joiner, record_began, .. } = self;
         let Some(reader) = reader else { return };
         joiner.reset();
+        if let Some(decryption) = decryption {
+            decryption.gap(gap.side);
+        }
         if let Some(Item::Record(record)) = reader.gap(gap.len) {
             let first = record_began.take().unwrap_or(gap.mark);
             on_record(handshake, shared, joiner, gap.side, &record, gap.mark, first);
@@ -187,7 +209,7 @@ pub(super) fn letter(handshake: &mut Handshake, side: Side, letter: char) {
 }
 
 /// What a side sends now is encrypted as TLS ≤ 1.2 does it: behind its ChangeCipherSpec. In TLS 1.3 that message means nothing.
-fn encrypted(handshake: &Handshake, side: Side) -> bool {
+pub(super) fn encrypted(handshake: &Handshake, side: Side) -> bool {
     handshake.change_cipher_spec.of(side).is_some() && !handshake.is_tls13() && !maybe_tls13(handshake, side)
 }
 
@@ -196,6 +218,32 @@ fn maybe_tls13(handshake: &Handshake, side: Side) -> bool {
     side == Side::Client
         && handshake.server_hello.is_none()
         && handshake.last_hello().is_some_and(|hello| hello.what.offers_early_data() || handshake.hello_retry.is_some())
+}
+
+/// One record of a side where secrets may be at hand; gives the side it turned out to be.
+#[allow(clippy::too_many_arguments, reason = "those of `on_record`, and the decryption")]
+fn with_keys(
+    h: &mut Handshake,
+    shared: &mut Shared,
+    decryption: &mut Decryption,
+    joiner: &mut Joiner<Origin>,
+    side: Side,
+    record: &Record<'_>,
+    mark: Mark,
+    first: Mark,
+) -> Side {
+    if record.content_type == ContentType::CHANGE_CIPHER_SPEC {
+        decryption.change_cipher_spec(h, side);
+    }
+    let taken = decryption.record(h, shared, side, record, mark, first);
+    if taken == Taken::Opened {
+        return side;
+    }
+    let side = on_record(h, shared, joiner, side, record, mark, first);
+    if taken == Taken::Held {
+        decryption.was_read(h);
+    }
+    side
 }
 
 /// One record of a side; gives the side it turned out to be.
@@ -232,12 +280,10 @@ fn on_record(
                         side = side.other();
                     }
                     let place = Place { mark, first: joined.first.0, span: (joined.first.1, record.end) };
-                    match joined.body {
-                        Some(message) => messages::on_message(h, shared, side, joined.kind, message, place),
-                        None => {
-                            let kind = AnomalyKind::MessageTooLong { message: joined.kind.0, len: joined.len };
-                            anomaly(h, side, mark, kind);
-                        }
+                    if let Some(message) = joined.body {
+                        messages::on_message(h, shared, side, joined.kind, message, place);
+                    } else {
+                        anomaly(h, side, mark, AnomalyKind::MessageTooLong { message: joined.kind.0, len: joined.len });
                     }
                 }
                 body = body.get(used.max(1)..).unwrap_or_default();
@@ -248,7 +294,8 @@ fn on_record(
             on_change_cipher_spec(h, side, mark);
             joiner.reset();
         }
-        ContentType::APPLICATION_DATA => on_application_data(h, side, record, mark),
+        // A heartbeat is use of the connection as well.
+        ContentType::APPLICATION_DATA | ContentType::HEARTBEAT => on_application_data(h, side, record, mark),
         _ => {}
     }
     side
@@ -263,16 +310,16 @@ fn wrong_way_round(h: &Handshake, side: Side, kind: HandshakeType) -> bool {
     wrong && h.client_hellos.is_empty() && h.server_hello.is_none()
 }
 
-fn remember(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
+pub(super) fn remember(h: &mut Handshake, side: Side, content_type: ContentType, len: u16, mark: Mark) {
     let list = h.encrypted.of_mut(side);
     if list.len() < limits::ENCRYPTED_RECORDS {
-        list.push(EncryptedRecord { content_type: record.content_type.0, len: record.len, mark });
+        list.push(EncryptedRecord { content_type: content_type.0, len, mark });
     }
 }
 
 /// Finished, or the messages of a second handshake inside the first (TLS ≤ 1.2).
 fn encrypted_handshake(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
-    remember(h, side, record, mark);
+    remember(h, side, record.content_type, record.len, mark);
     if h.finished.of(side).is_none() {
         *h.finished.of_mut(side) = Some(mark);
         letter(h, side, 'f');
@@ -297,14 +344,14 @@ fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
         anomaly(h, side, mark, AnomalyKind::MalformedAlert { len: usize::from(record.len) });
     }
     if is_encrypted {
-        remember(h, side, record, mark);
+        remember(h, side, record.content_type, record.len, mark);
     }
     if h.alerts.len() < limits::ALERTS {
         h.alerts.push(AlertSeen { from: side, alert: clear, encrypted: is_encrypted, mark, after_handshake: false, consequence: false });
     }
 }
 
-fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
+pub(super) fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
     if h.protocol == Protocol::Other {
         h.protocol = Protocol::Tls;
     }
@@ -332,7 +379,7 @@ fn on_application_data(h: &mut Handshake, side: Side, record: &Record<'_>, mark:
         if h.encrypted.of(side).is_empty() {
             letter(h, side, 'd');
         }
-        remember(h, side, record, mark);
+        remember(h, side, record.content_type, record.len, mark);
         return;
     }
     if h.application_data.of(side).is_none() {
@@ -344,19 +391,23 @@ fn on_application_data(h: &mut Handshake, side: Side, record: &Record<'_>, mark:
 }
 
 /// Nothing that follows can change what is said of the handshake: both sides finished and went on to use the connection.
-pub(super) fn settled(h: &Handshake) -> bool {
+fn settled(h: &Handshake, decryption: Option<&Decryption>) -> bool {
     if h.server_hello.is_none() {
         return false;
     }
-    if h.is_tls13() {
+    if h.is_tls13() && !h.decrypted {
         if h.encrypted.client.is_empty() || h.encrypted.server.is_empty() {
             return false;
         }
         let full = h.encrypted.client.len() >= limits::ENCRYPTED_RECORDS || h.encrypted.server.len() >= limits::ENCRYPTED_RECORDS;
+        // Records that await their keys are not told by their sizes alone.
+        let full = full && decryption.is_none_or(Decryption::is_full);
         let Some(suite) = h.cipher().filter(|_| !full) else { return full };
         let resumed = h.server_hello.as_ref().is_some_and(|hello| hello.what.selected_psk().is_some());
         let reading = hidden::read(suite, resumed, h.early_data_offered, &h.encrypted);
         return reading.finished.client.is_some() && reading.application_records.client > 0 && reading.application_records.server > 0;
     }
-    h.finished.client.is_some() && h.finished.server.is_some() && h.application_records.client > 0 && h.application_records.server > 0
+    let both = h.finished.client.is_some() && h.finished.server.is_some();
+    (both && h.application_records.client > 0 && h.application_records.server > 0)
+        || (h.decrypted && decryption.is_some_and(Decryption::is_full))
 }

@@ -1,6 +1,6 @@
 //! Which connections deserve a report: those on which a TLS handshake was begun, or on which one was due.
 
-use crate::flow::Side;
+use crate::flow::{Side, Transport};
 use crate::preamble::{Dialect, PreambleFacts, Upgrade};
 
 use super::facts::{Handshake, Protocol};
@@ -21,6 +21,9 @@ pub enum Relevance {
 pub fn relevance(handshake: &Handshake) -> Relevance {
     if handshake.protocol != Protocol::Other {
         return Relevance::Report;
+    }
+    if handshake.tcp.key.transport == Transport::Udp {
+        return Relevance::Other("quic-unread");
     }
     let tls_port = is_implicit_tls(handshake.server.port);
     let due = if tls_port { Relevance::Report } else { Relevance::IfServerSpeaksTls };

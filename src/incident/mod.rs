@@ -1,6 +1,7 @@
 //! Floor 6: incidents. Handshakes of one cause at one server and name, over time: when it began, how many of how many, whom it hit, and what
 //! changed at that moment.
 
+mod fallback;
 mod tracker;
 
 pub use tracker::Tracker;

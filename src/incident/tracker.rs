@@ -7,11 +7,13 @@ use std::time::Duration;
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::rule::Confidence;
-use crate::flow::{Endpoint, Side};
+use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::report::{IncidentReport, SCHEMA};
 use crate::time::Timestamp;
+
+use super::fallback::{Blocked, Fallbacks};
 
 /// Servers and names watched.
 const SCOPES: usize = 4096;
@@ -36,11 +38,18 @@ const CHANGE_AFTER: Duration = Duration::from_secs(60);
 /// Failures that make an incident.
 const LEAST: u64 = 2;
 
-/// Where handshakes belong together: one server, one name.
+/// Where handshakes belong together: one server over one transport, one name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Scope {
+    transport: Transport,
     server: Endpoint,
     name: Option<String>,
+}
+
+impl Scope {
+    fn of(handshake: &Handshake) -> Self {
+        Self { transport: handshake.tcp.key.transport, server: handshake.server, name: handshake.server_name() }
+    }
 }
 
 /// What a server shows that could change.
@@ -75,6 +84,10 @@ struct Incident {
     summary: String,
     remedy: Vec<String>,
     handshakes: Vec<String>,
+    /// Attempts over QUIC that were blocked, up to [`HANDSHAKES_NAMED`].
+    blocked: Vec<Blocked>,
+    /// How many of those went on over TCP.
+    fell_back: u64,
 }
 
 /// Forms incidents.
@@ -85,12 +98,13 @@ pub struct Tracker {
     starts: usize,
     open: BTreeMap<(Scope, Cause), Incident>,
     closed: Vec<Incident>,
+    fallbacks: Fallbacks,
 }
 
 impl Tracker {
     /// Takes a handshake as soon as it has closed, whatever became of it.
     pub fn attempt(&mut self, handshake: &Handshake) {
-        let scope = Scope { server: handshake.server, name: handshake.server_name() };
+        let scope = Scope::of(handshake);
         if self.scopes.len() >= SCOPES && !self.scopes.contains_key(&scope) {
             return;
         }
@@ -115,8 +129,9 @@ impl Tracker {
 
     /// Takes a verdict, in the order in which they are reported. `id` is the report's.
     pub fn observe(&mut self, handshake: &Handshake, verdict: &Verdict, id: &str) {
+        self.fallbacks.note(handshake, id);
         let Some(finding) = verdict.cause.as_ref().filter(|finding| counts(finding.cause, verdict.outcome)) else { return };
-        let scope = Scope { server: handshake.server, name: handshake.server_name() };
+        let scope = Scope::of(handshake);
         let at = handshake.tcp.first.time;
         let key = (scope, finding.cause);
         if let Some(incident) = self.open.get(&key)
@@ -139,6 +154,8 @@ impl Tracker {
             summary: finding.summary.clone(),
             remedy: finding.remedy.clone(),
             handshakes: Vec::new(),
+            blocked: Vec::new(),
+            fell_back: 0,
         });
         incident.failed += 1;
         incident.first = incident.first.min(at);
@@ -148,6 +165,9 @@ impl Tracker {
         }
         if incident.handshakes.len() < HANDSHAKES_NAMED {
             incident.handshakes.push(id.to_owned());
+        }
+        if finding.cause == Cause::QuicBlocked && incident.blocked.len() < HANDSHAKES_NAMED {
+            incident.blocked.push(Blocked::new(handshake));
         }
         // The surest of its handshakes speaks for the incident.
         if finding.confidence > incident.confidence {
@@ -162,7 +182,10 @@ impl Tracker {
         let mut incidents = std::mem::take(&mut self.closed);
         incidents.extend(std::mem::take(&mut self.open).into_values());
         let mut incidents = merge_hidden(incidents);
-        incidents.retain(|incident| incident.failed >= LEAST);
+        for incident in &mut incidents {
+            incident.link(&self.fallbacks);
+        }
+        incidents.retain(|incident| incident.failed >= LEAST || incident.fell_back > 0);
         incidents
             .sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first.cmp(&b.first)).then(a.scope.cmp(&b.scope)).then(a.cause.cmp(&b.cause)));
         incidents.iter().map(|incident| self.report(incident)).collect()
@@ -196,6 +219,19 @@ impl Tracker {
             summary: summary(incident, attempts, by_client, others, worked_before),
             remedy: incident.remedy.clone(),
             handshakes: incident.handshakes.clone(),
+        }
+    }
+}
+
+impl Incident {
+    /// Adds the connections over TCP that took the place of those over QUIC.
+    fn link(&mut self, fallbacks: &Fallbacks) {
+        for blocked in &self.blocked {
+            let Some(id) = fallbacks.of(blocked, &self.scope.server, self.scope.name.as_deref()) else { continue };
+            self.fell_back += 1;
+            if !self.handshakes.iter().any(|known| known == id) {
+                self.handshakes.push(id.to_owned());
+            }
         }
     }
 }
@@ -254,7 +290,11 @@ fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize, w
         clients
     };
     let since = if worked_before && !by_client { " It worked before." } else { "" };
-    format!("{} of {attempts} handshakes with {name} failed ({whom}).{since} {}", incident.failed, incident.summary)
+    let fallback = match incident.fell_back {
+        0 => "",
+        _ => " The client went on over TCP.",
+    };
+    format!("{} of {attempts} handshakes with {name} failed ({whom}).{since}{fallback} {}", incident.failed, incident.summary)
 }
 
 impl Face {

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
 
 /// The text with control characters, bidirectional overrides, invisible characters and heaps of combining marks written as escapes
 /// (`\n`, `\x1b`, `\u{202e}`). The result has no line break in it.
@@ -40,9 +40,10 @@ pub const fn is_hazard(c: char) -> bool {
         | '\u{2028}' | '\u{2029}' | '\u{fff0}'..='\u{fffb}' | '\u{fe00}'..='\u{fe0f}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Columns the text takes on a terminal. For text that went through [`escape`].
+/// Columns the text takes on a terminal. For text that went through [`escape`]. Counted character by character, so that the width of a whole
+/// is that of its parts wherever it is cut.
 pub fn width(text: &str) -> usize {
-    text.width()
+    text.chars().map(|c| c.width().unwrap_or(1)).sum()
 }
 
 /// The text, or its beginning and end around an ellipsis when it takes more than `columns` columns. For text that went through [`escape`].

@@ -58,12 +58,21 @@ pub struct Moment {
 impl Moment {
     /// Reads a report's time. `None` when it is not RFC 3339.
     pub fn parse(text: &str) -> Option<Self> {
-        let at = OffsetDateTime::parse(text, &Rfc3339).ok()?.to_offset(time::UtcOffset::UTC);
-        Some(Self {
+        Some(Self::at(OffsetDateTime::parse(text, &Rfc3339).ok()?.to_offset(time::UtcOffset::UTC)))
+    }
+
+    /// A moment so many milliseconds after the epoch; the epoch itself when that is beyond the calendar.
+    pub fn from_millis(millis: i64) -> Self {
+        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
+        Self::at(at.unwrap_or(OffsetDateTime::UNIX_EPOCH))
+    }
+
+    fn at(at: OffsetDateTime) -> Self {
+        Self {
             date: format!("{:04}-{:02}-{:02}", at.year(), u8::from(at.month()), at.day()),
             time: format!("{:02}:{:02}:{:02}.{:03}", at.hour(), at.minute(), at.second(), at.millisecond()),
             nanos: at.unix_timestamp_nanos(),
-        })
+        }
     }
 
     /// Microseconds from `earlier` to this; `None` when it is earlier.

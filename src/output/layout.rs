@@ -30,6 +30,11 @@ impl Layout {
         Self { width: columns.unwrap_or(COLUMNS).clamp(NARROWEST, WIDEST), palette }
     }
 
+    /// A layout for diagrams, which gain by width: within [60, 200].
+    pub fn wide(columns: Option<usize>, palette: Palette) -> Self {
+        Self { width: columns.unwrap_or(COLUMNS).clamp(NARROWEST, WIDEST_DIAGRAM), palette }
+    }
+
     /// Columns in use.
     pub const fn width(&self) -> usize {
         self.width
@@ -49,8 +54,9 @@ impl Layout {
                 write!(out, "\n{:rest$}", "")?;
                 column = rest;
             } else {
-                write!(out, "{:1$}", "", word.spaces)?;
-                column = column.saturating_add(word.spaces);
+                let spaces = word.spaces.min(self.width.saturating_sub(column).saturating_sub(word.width));
+                write!(out, "{:spaces$}", "")?;
+                column = column.saturating_add(spaces);
             }
             for (style, text) in &word.pieces {
                 write!(out, "{style}{text}{style:#}")?;
@@ -164,6 +170,8 @@ const COLUMNS: usize = 80;
 const NARROWEST: usize = 60;
 /// Wider than this, the eye loses the line.
 const WIDEST: usize = 110;
+/// What a diagram makes use of.
+const WIDEST_DIAGRAM: usize = 200;
 /// Columns of a word shown whole: no genuine host name or suite is longer than half of this.
 const LONGEST_WORD: usize = 160;
 /// Columns of a paragraph shown whole: some forty lines.

@@ -12,14 +12,15 @@ pub mod diff;
 pub mod escape;
 pub mod explain;
 pub mod figures;
+pub mod html;
 pub mod layout;
 pub mod line;
-
 pub mod markdown;
 pub mod matched;
 pub mod ndjson;
 pub mod pcapng;
 pub mod progress;
+pub mod show;
 pub mod style;
 pub mod suggest;
 pub mod text;

@@ -35,6 +35,8 @@ fn base(minute: u32, second: u32, client_port: u16) -> HandshakeReport {
             loss: Loss::default(),
             ..HandshakeInfo::default()
         },
+        quic: None,
+        dtls: None,
         tls: Some(Tls {
             version: Some("1.3".into()),
             cipher: Some("TLS_AES_256_GCM_SHA384".into()),
@@ -52,6 +54,7 @@ fn base(minute: u32, second: u32, client_port: u16) -> HandshakeReport {
             alerts: vec![],
         }),
         diagnosis: Diagnosis { stopped_by: "nobody".into(), summary: "Completed.".into(), ..Diagnosis::default() },
+        timeline: vec![],
     }
 }
 

@@ -78,6 +78,56 @@ pub fn frames(report: &HandshakeReport) -> String {
     if first == last { format!("frame {first}") } else { format!("frames {first}-{last}") }
 }
 
+/// The name of a timeline entry's kind: `ClientHello`, `SYN, ACK`, `retransmission`.
+pub fn step(kind: &str) -> String {
+    match kind {
+        "syn" => "SYN".to_owned(),
+        "syn-ack" => "SYN, ACK".to_owned(),
+        "syn-again" => "SYN again".to_owned(),
+        "syn-ack-again" => "SYN, ACK again".to_owned(),
+        "established" | "acknowledged" => "ACK".to_owned(),
+        "fin" | "rst" | "icmp" => kind.to_ascii_uppercase(),
+        "zero-window" => "window closed".to_owned(),
+        "window-open" => "window open".to_owned(),
+        "end-of-capture" => "end of capture".to_owned(),
+        "application_data" => "application data".to_owned(),
+        "overlap" => "differing overlap".to_owned(),
+        "preamble" | "plaintext" | "encrypted" | "renegotiation" | "anomaly" => kind.to_owned(),
+        other if other.contains('_') || matches!(other, "certificate" | "finished" | "alert") => other
+            .split('_')
+            .flat_map(|part| {
+                let mut letters = part.chars();
+                letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<Vec<_>>()
+            })
+            .collect(),
+        other => other.replace('-', " "),
+    }
+}
+
+/// What a step is to a reader: its colour and the form of its arrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StepKind {
+    /// A message or a record.
+    Message,
+    /// The coming and going of the connection.
+    Transport,
+    /// Something was lost, repeated or out of place.
+    Trouble,
+    /// It speaks of failure: alert, RST, ICMP, silence.
+    Failure,
+}
+
+/// Sorts a timeline entry's kind.
+pub fn step_kind(kind: &str) -> StepKind {
+    match kind {
+        "syn" | "syn-ack" | "established" | "acknowledged" | "fin" | "keep-alive" | "window-open" => StepKind::Transport,
+        "syn-again" | "syn-ack-again" | "retransmission" | "out-of-order" | "gap" | "zero-window" | "overlap" | "anomaly"
+        | "end-of-capture" => StepKind::Trouble,
+        "alert" | "rst" | "icmp" | "silence" | "plaintext" => StepKind::Failure,
+        _ => StepKind::Message,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

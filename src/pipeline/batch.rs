@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::frame::Block;
 use crate::packet::{Datagram, IcmpError, Segment};
+use crate::secrets::KeyLog;
 use crate::time::Mark;
 
 /// Packets for one worker, in order.
@@ -18,6 +19,8 @@ pub(super) struct Batch {
     pub(super) upto: u64,
     /// Names of the capture's interfaces, when there are new ones.
     pub(super) sources: Option<Arc<Vec<String>>>,
+    /// Secrets that have turned up, to be known before the packets of this batch.
+    pub(super) secrets: Option<Arc<KeyLog>>,
     /// The capture ended at this moment; there are no more batches.
     pub(super) end: Option<Mark>,
 }
@@ -31,9 +34,9 @@ enum Place {
 
 #[derive(Debug)]
 enum Item {
-    Segment { partition: u16, interface: u32, head: Segment<'static>, payload: Place, options: Place },
-    Datagram { partition: u16, interface: u32, head: Datagram<'static>, payload: Place },
-    Icmp { partition: u16, error: IcmpError },
+    Segment { partition: usize, interface: u32, head: Segment<'static>, payload: Place, options: Place },
+    Datagram { partition: usize, interface: u32, head: Datagram<'static>, payload: Place },
+    Icmp { partition: usize, error: IcmpError },
     Tick(Mark),
 }
 
@@ -58,25 +61,22 @@ impl Routed<'_> {
 
 impl Batch {
     pub(super) fn new(block: &Arc<Block>) -> Self {
-        Self { block: Arc::clone(block), extra: Vec::new(), items: Vec::new(), upto: 0, sources: None, end: None }
+        Self { block: Arc::clone(block), extra: Vec::new(), items: Vec::new(), upto: 0, sources: None, secrets: None, end: None }
     }
 
     pub(super) fn push(&mut self, routed: Routed<'_>) {
         let item = match routed {
             Routed::Segment { partition, interface, segment } => Item::Segment {
-                partition: partition as u16,
+                partition,
                 interface,
                 payload: self.place(segment.payload),
                 options: self.place(segment.options),
                 head: Segment { payload: &[], options: &[], ..segment },
             },
-            Routed::Datagram { partition, interface, datagram } => Item::Datagram {
-                partition: partition as u16,
-                interface,
-                payload: self.place(datagram.payload),
-                head: Datagram { payload: &[], ..datagram },
-            },
-            Routed::Icmp { partition, error } => Item::Icmp { partition: partition as u16, error },
+            Routed::Datagram { partition, interface, datagram } => {
+                Item::Datagram { partition, interface, payload: self.place(datagram.payload), head: Datagram { payload: &[], ..datagram } }
+            }
+            Routed::Icmp { partition, error } => Item::Icmp { partition, error },
             Routed::Tick(mark) => Item::Tick(mark),
         };
         self.items.push(item);
@@ -87,16 +87,16 @@ impl Batch {
         for item in &self.items {
             take(match item {
                 Item::Segment { partition, interface, head, payload, options } => Routed::Segment {
-                    partition: usize::from(*partition),
+                    partition: *partition,
                     interface: *interface,
                     segment: Segment { payload: self.slice(*payload), options: self.slice(*options), ..*head },
                 },
                 Item::Datagram { partition, interface, head, payload } => Routed::Datagram {
-                    partition: usize::from(*partition),
+                    partition: *partition,
                     interface: *interface,
                     datagram: Datagram { payload: self.slice(*payload), ..*head },
                 },
-                Item::Icmp { partition, error } => Routed::Icmp { partition: usize::from(*partition), error: *error },
+                Item::Icmp { partition, error } => Routed::Icmp { partition: *partition, error: *error },
                 Item::Tick(mark) => Routed::Tick(*mark),
             });
         }

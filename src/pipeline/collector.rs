@@ -18,7 +18,7 @@ use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
 use crate::report::{self, Report, SummaryReport};
 use crate::time::Timestamp;
-use crate::transport::TableCounters;
+use crate::transport::{Close, TableCounters};
 
 use super::outlet::Outlet;
 use super::router::Counts;
@@ -32,7 +32,9 @@ pub(super) struct Collector<'a> {
     policy: &'a Policy,
     trust: &'a TrustStore,
     hold: Duration,
+    timeline: bool,
     emit: &'a mut dyn Outlet,
+    #[expect(clippy::vec_box, reason = "handshakes are large and sorted by their boxes")]
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
     held: VecDeque<Held>,
@@ -42,6 +44,8 @@ pub(super) struct Collector<'a> {
     /// Names of the capture's interfaces, by index.
     pub(super) sources: Vec<String>,
     pub(super) totals: Totals,
+    /// More for the summary.
+    pub(super) notes: Vec<String>,
 }
 
 /// What the summary counts.
@@ -63,11 +67,12 @@ struct Held {
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(policy: &'a Policy, trust: &'a TrustStore, hold: Duration, emit: &'a mut dyn Outlet) -> Self {
+    pub(super) fn new(policy: &'a Policy, trust: &'a TrustStore, hold: Duration, timeline: bool, emit: &'a mut dyn Outlet) -> Self {
         Self {
             policy,
             trust,
             hold,
+            timeline,
             emit,
             pending: Vec::new(),
             half_open: Vec::new(),
@@ -77,6 +82,7 @@ impl<'a> Collector<'a> {
             incidents: Tracker::default(),
             sources: Vec::new(),
             totals: Totals::default(),
+            notes: Vec::new(),
         }
     }
 
@@ -91,7 +97,9 @@ impl<'a> Collector<'a> {
         if self.pending.is_empty() && self.half_open.is_empty() {
             return Ok(());
         }
-        let order = |handshake: &Handshake| (handshake.closed_at.frame, handshake.tcp.first.frame);
+        // What the end of the capture closed comes after everything that its last frame closed.
+        let closed = |handshake: &Handshake| if handshake.close == Close::EndOfCapture { u64::MAX } else { handshake.closed_at.frame };
+        let order = |handshake: &Handshake| (closed(handshake), handshake.tcp.first.frame);
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
         for half_open in self.half_open.drain(..) {
             self.book.learn_half_open(half_open.server, half_open.first.time);
@@ -100,7 +108,7 @@ impl<'a> Collector<'a> {
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
         for handshake in self.pending.drain(..) {
-            if handshake.closed_at.frame <= upto { ready.push(handshake) } else { later.push(handshake) }
+            if closed(&handshake) <= upto { ready.push(handshake) } else { later.push(handshake) }
         }
         self.pending = later;
         ready.sort_by_key(|handshake| order(handshake));
@@ -165,11 +173,13 @@ impl<'a> Collector<'a> {
     }
 
     fn judge(&self, held: &Held) -> Verdict {
+        let lasted = held.handshake.end.unwrap_or(held.handshake.tcp.last).time.since(held.handshake.tcp.first.time);
         judge(&Case {
             handshake: &held.handshake,
             chain: held.server.as_deref(),
             client_chain: held.client.as_deref(),
-            knowledge: &if held.handshake.outcome == Outcome::Completed && held.server.is_none() {
+            // A quick success whose certificate is not visible has nothing to learn from others.
+            knowledge: &if held.handshake.outcome == Outcome::Completed && held.server.is_none() && lasted < self.policy.slow_after {
                 crate::diagnosis::knowledge::Knowledge::default()
             } else {
                 self.book.view(&held.handshake)
@@ -186,7 +196,10 @@ impl<'a> Collector<'a> {
         }
         self.totals.handshakes += 1;
         *self.totals.outcomes.entry(verdict.outcome).or_default() += 1;
-        let report = report::handshake(handshake, verdict, self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str));
+        let mut report = report::handshake(handshake, verdict, self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str));
+        if self.timeline {
+            report.timeline = report::timeline(handshake);
+        }
         self.incidents.observe(handshake, verdict, &report.handshake.id);
         self.emit.handshake(handshake, verdict, report)
     }
@@ -208,7 +221,8 @@ impl<'a> Collector<'a> {
         for incident in incidents {
             self.emit.report(Report::Incident(Box::new(incident)))?;
         }
-        let summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
+        let mut summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
+        summary.notes.append(&mut self.notes);
         self.emit.report(Report::Summary(Box::new(summary.clone())))?;
         Ok(summary)
     }

@@ -13,6 +13,7 @@ mod collector;
 mod outlet;
 mod router;
 mod run;
+mod secrets;
 mod summary;
 mod worker;
 

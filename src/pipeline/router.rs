@@ -78,5 +78,5 @@ impl Router {
 }
 
 fn partition(key: &FlowKey) -> usize {
-    (key.partition_hash() % limits::PARTITIONS as u64) as usize
+    usize::try_from(key.partition_hash() % limits::PARTITIONS as u64).unwrap_or(0)
 }

@@ -14,6 +14,7 @@ use crate::diagnosis::rule::Policy;
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::report::SummaryReport;
+use crate::secrets::Tally;
 use crate::time::Mark;
 use crate::transport::TableCounters;
 
@@ -21,6 +22,7 @@ use super::batch::Batch;
 use super::collector::Collector;
 use super::outlet::Outlet;
 use super::router::{Counts, Router};
+use super::secrets::Feed;
 use super::worker::{Drained, Worker};
 
 /// How a capture is to be analysed.
@@ -34,6 +36,8 @@ pub struct Options {
     pub trust: TrustStore,
     /// How long, in packet time, a verdict may wait for what other handshakes show.
     pub hold: Duration,
+    /// Reports tell their handshakes packet by packet ([`crate::report::timeline`]).
+    pub timeline: bool,
     /// Set from outside to stop early: what was read by then is reported.
     pub stop: Arc<AtomicBool>,
 }
@@ -91,8 +95,9 @@ fn run_alone(
 ) -> Result<SummaryReport> {
     let mut router = Router::default();
     let mut worker = Worker::new(0, 1, &options.policy);
-    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, emit);
+    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.timeline, emit);
     let mut block = Block::default();
+    let mut feed = Feed::default();
     let mut failed = None;
     loop {
         if options.stop.load(Ordering::Relaxed) {
@@ -109,14 +114,21 @@ fn run_alone(
         if collector.sources.len() != source.inventory().interfaces.len() {
             collector.sources = source_names(source);
         }
+        if let Some(log) = feed.news(source) {
+            worker.add_secrets(&log);
+        }
         router.route(&block, |routed| worker.take(routed));
         collector.add(worker.drain());
         written(collector.release(router.counts().last.frame))?;
         let (bytes, total) = source.progress();
         progress(Progress { bytes, total, handshakes: collector.totals.handshakes });
     }
+    if let Some(log) = feed.news(source) {
+        worker.add_secrets(&log);
+    }
     worker.end(last_moment(source, &router));
     collector.add(worker.drain());
+    collector.notes = feed.notes(worker.tally());
     let interrupted = options.stop.load(Ordering::Relaxed);
     let summary = collector.finish(source.inventory(), router.counts(), &worker.counters(), interrupted);
     match failed {
@@ -128,13 +140,13 @@ fn run_alone(
 /// From a worker to the collector.
 enum FromWorker {
     Concluded { worker: usize, drained: Drained, sources: Option<Arc<Vec<String>>>, upto: u64 },
-    Done { counters: TableCounters },
+    Done { counters: TableCounters, tally: Tally },
 }
 
 /// From the reader to the collector.
 enum FromReader {
     Progress(u64, Option<u64>),
-    Done { counts: Counts, failed: Option<Error> },
+    Done { counts: Counts, feed: Feed, failed: Option<Error> },
 }
 
 fn run_together(
@@ -145,8 +157,8 @@ fn run_together(
 ) -> Result<SummaryReport> {
     let workers = (options.threads - 1).min(crate::limits::PARTITIONS);
     let cancelled = AtomicBool::new(false);
-    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, emit);
-    let (done, counts, table, outcome) = thread::scope(|scope| {
+    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.timeline, emit);
+    let (done, counts, table, notes, outcome) = thread::scope(|scope| {
         let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS * workers);
         let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);
         let (recycle, recycled) = bounded::<Block>(BLOCKS * 2);
@@ -162,19 +174,20 @@ fn run_together(
         let (stop, cancelled) = (&options.stop, &cancelled);
         let source = &mut *source;
         scope.spawn(move || {
-            read(source, &lanes, &recycled, &reader_says, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed))
+            read(source, &lanes, &recycled, &reader_says, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed));
         });
 
         let mut upto = vec![0u64; workers];
         let mut table = TableCounters::default();
-        let mut end: Option<(Counts, Option<Error>)> = None;
+        let mut tallied = Tally::default();
+        let mut end: Option<(Counts, Feed, Option<Error>)> = None;
         let mut result = Ok(());
         let mut running = workers;
         while running > 0 || end.is_none() {
             crossbeam_channel::select! {
                 recv(from_reader) -> said => match said {
                     Ok(FromReader::Progress(bytes, total)) => progress(Progress { bytes, total, handshakes: collector.totals.handshakes }),
-                    Ok(FromReader::Done { counts, failed }) => end = Some((counts, failed)),
+                    Ok(FromReader::Done { counts, feed, failed }) => end = Some((counts, feed, failed)),
                     Err(_) => { end.get_or_insert_with(Default::default); }
                 },
                 recv(from_workers) -> said => match said {
@@ -187,15 +200,16 @@ fn run_together(
                             if result.is_err() { cancelled.store(true, Ordering::Relaxed); }
                         }
                     }
-                    Ok(FromWorker::Done { counters }) => { table = table.plus(&counters); running -= 1; }
+                    Ok(FromWorker::Done { counters, tally }) => { table = table.plus(&counters); tallied = tallied.plus(tally); running -= 1; }
                     Err(_) => running = 0,
                 },
             }
         }
-        let (counts, failed) = end.unwrap_or_default();
-        (failed, counts, table, result)
+        let (counts, feed, failed) = end.unwrap_or_default();
+        (failed, counts, table, feed.notes(tallied), result)
     });
     written(outcome)?;
+    collector.notes = notes;
     let interrupted = options.stop.load(Ordering::Relaxed);
     let summary = collector.finish(source.inventory(), &counts, &table, interrupted);
     match done {
@@ -214,6 +228,7 @@ fn read(
     let mut router = Router::default();
     let mut failed = None;
     let mut known = 0;
+    let mut feed = Feed::default();
     while !stop() {
         let mut block = recycled.try_recv().unwrap_or_default();
         match source.fill(&mut block) {
@@ -226,6 +241,7 @@ fn read(
         }
         let sources = (source.inventory().interfaces.len() != known).then(|| Arc::new(source_names(source)));
         known = source.inventory().interfaces.len();
+        let secrets = feed.news(source);
         let block = Arc::new(block);
         let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block)).collect();
         router.route(&block, |routed| match routed.partition() {
@@ -240,6 +256,7 @@ fn read(
         for (lane, mut batch) in lanes.iter().zip(batches) {
             batch.upto = router.counts().last.frame;
             batch.sources.clone_from(&sources);
+            batch.secrets.clone_from(&secrets);
             if lane.send(batch).is_err() {
                 break;
             }
@@ -250,16 +267,21 @@ fn read(
     let end = last_moment(source, &router);
     // An empty batch that carries the capture's last moment closes every table there.
     let block = Arc::new(Block::default());
+    let secrets = feed.news(source);
     for lane in lanes {
         let mut batch = Batch::new(&block);
+        batch.secrets.clone_from(&secrets);
         batch.end = Some(end);
         let _ = lane.send(batch);
     }
-    let _ = says.send(FromReader::Done { counts: router.counts().clone(), failed });
+    let _ = says.send(FromReader::Done { counts: router.counts().clone(), feed, failed });
 }
 
 fn work(mut worker: Worker, index: usize, batches: &Receiver<Batch>, to_collector: &Sender<FromWorker>, recycle: &Sender<Block>) {
     for batch in batches {
+        if let Some(log) = &batch.secrets {
+            worker.add_secrets(log);
+        }
         batch.each(|routed| worker.take(routed));
         let upto = match batch.end {
             Some(end) => {
@@ -278,5 +300,5 @@ fn work(mut worker: Worker, index: usize, batches: &Receiver<Batch>, to_collecto
             break;
         }
     }
-    let _ = to_collector.send(FromWorker::Done { counters: worker.counters() });
+    let _ = to_collector.send(FromWorker::Done { counters: worker.counters(), tally: worker.tally() });
 }

@@ -1,10 +1,16 @@
 //! A worker: the partitions it owns, each with its connection table and what its handshakes share.
 
+use std::sync::Arc;
+
 use crate::diagnosis::rule::Policy;
+use crate::flow::Transport;
 use crate::handshake::Handshake;
+use crate::handshake::datagrams::DatagramMachine;
 use crate::handshake::machine::{Machine, Shared};
 use crate::limits;
+use crate::secrets::{KeyLog, KeyRing, Tally};
 use crate::time::Mark;
+use crate::transport::udp::UdpTable;
 use crate::transport::{Table, TableCounters, TableLimits};
 
 use super::batch::Routed;
@@ -14,39 +20,73 @@ use super::batch::Routed;
 pub(super) struct Worker {
     partitions: Vec<Partition>,
     workers: usize,
+    /// Secrets, once there are any.
+    keys: Option<Arc<KeyRing>>,
 }
 
 #[derive(Debug)]
 struct Partition {
     table: Table<Machine>,
+    flows: UdpTable<DatagramMachine>,
     shared: Shared,
 }
 
 impl Worker {
     pub(super) fn new(index: usize, workers: usize, policy: &Policy) -> Self {
         let share = (index..limits::PARTITIONS).step_by(workers);
-        let partitions =
-            share.map(|_| Partition { table: Table::new(TableLimits::partition()), shared: Shared::new(policy.stall_after) }).collect();
-        Self { partitions, workers }
+        let partitions = share
+            .map(|_| Partition {
+                table: Table::new(TableLimits::partition()),
+                flows: UdpTable::new(limits::UDP_FLOWS / limits::PARTITIONS),
+                shared: Shared::new(policy.stall_after),
+            })
+            .collect();
+        Self { partitions, workers, keys: None }
+    }
+
+    /// Makes secrets known.
+    pub(super) fn add_secrets(&mut self, log: &KeyLog) {
+        let ring = match &self.keys {
+            Some(ring) => ring,
+            None => {
+                let ring = self.keys.insert(Arc::default());
+                self.partitions.iter_mut().for_each(|partition| partition.shared.set_keys(Arc::clone(ring)));
+                ring
+            }
+        };
+        ring.extend(log);
+    }
+
+    /// What came of the secrets.
+    pub(super) fn tally(&self) -> Tally {
+        self.keys.as_ref().map(|ring| ring.tally()).unwrap_or_default()
     }
 
     /// Takes one packet or tick.
     pub(super) fn take(&mut self, routed: Routed<'_>) {
         match routed {
             Routed::Segment { partition, interface, segment } => {
-                if let Some(Partition { table, shared }) = self.partition(partition) {
+                if let Some(Partition { table, shared, .. }) = self.partition(partition) {
                     table.segment(shared, interface, &segment);
                 }
             }
-            Routed::Datagram { .. } => {}
+            Routed::Datagram { partition, interface, datagram } => {
+                if let Some(Partition { flows, shared, .. }) = self.partition(partition) {
+                    flows.datagram(shared, interface, &datagram);
+                }
+            }
             Routed::Icmp { partition, error } => {
-                if let Some(Partition { table, shared }) = self.partition(partition) {
-                    table.icmp(shared, &error);
+                if let Some(Partition { table, flows, shared }) = self.partition(partition) {
+                    match error.transport() {
+                        Transport::Tcp => table.icmp(shared, &error),
+                        Transport::Udp => flows.icmp(&error),
+                    }
                 }
             }
             Routed::Tick(now) => {
-                for Partition { table, shared } in &mut self.partitions {
+                for Partition { table, flows, shared } in &mut self.partitions {
                     table.tick(shared, now);
+                    flows.tick(shared, now);
                 }
             }
         }
@@ -54,8 +94,9 @@ impl Worker {
 
     /// The capture is over.
     pub(super) fn end(&mut self, now: Mark) {
-        for Partition { table, shared } in &mut self.partitions {
+        for Partition { table, flows, shared } in &mut self.partitions {
             table.end(shared, now);
+            flows.end(shared, now);
         }
     }
 
@@ -71,7 +112,9 @@ impl Worker {
 
     /// The tables' counters, added up.
     pub(super) fn counters(&self) -> TableCounters {
-        self.partitions.iter().fold(TableCounters::default(), |sum, partition| sum.plus(&partition.table.counters()))
+        self.partitions
+            .iter()
+            .fold(TableCounters::default(), |sum, partition| sum.plus(&partition.table.counters()).plus(&partition.flows.counters()))
     }
 
     fn partition(&mut self, number: usize) -> Option<&mut Partition> {
@@ -83,6 +126,7 @@ impl Worker {
 #[derive(Debug, Default)]
 pub(super) struct Drained {
     /// Handshakes.
+    #[expect(clippy::vec_box, reason = "handshakes are large and pass through many hands")]
     pub(super) handshakes: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and were given up to stay within bounds.
     pub(super) half_open: Vec<crate::handshake::machine::HalfOpen>,

@@ -191,7 +191,7 @@ impl Dialect {
 pub enum Upgrade {
     /// The dialogue goes on; nobody asked for TLS yet.
     NotAsked,
-    /// The client asked (STARTTLS, SSLRequest, CONNECT…), no answer yet.
+    /// The client asked (STARTTLS, `SSLRequest`, CONNECT…), no answer yet.
     Asked,
     /// Granted (or, for PROXY headers, sent): TLS is next.
     Granted,

@@ -18,6 +18,7 @@ use crate::tls::client_hello::{ClientHello, Ech};
 use crate::tls::fingerprint::{self, Carrier};
 use crate::tls::message::OcspStatus;
 
+use super::datagrams;
 use super::{
     AlertReport, CaptureInfo, CertificateReport, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, Loss, Network,
     Peer, SCHEMA, Timing, Tls, TlsClient, TlsServer,
@@ -63,7 +64,10 @@ pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> Hand
             },
         },
         tls: (handshake.protocol != Protocol::Other).then(|| tls(handshake)),
+        quic: handshake.quic.as_deref().map(datagrams::quic),
+        dtls: handshake.dtls.as_deref().map(datagrams::dtls),
         diagnosis: diagnosis(handshake, verdict),
+        timeline: Vec::new(),
     }
 }
 
@@ -154,7 +158,7 @@ fn tls(h: &Handshake) -> Tls {
         version: h.version().map(|version| version.to_string()),
         cipher: h.cipher().map(|cipher| cipher.to_string()),
         curve: h.group().map(|group| group.to_string()),
-        next_protocol: server_hello.and_then(|hello| hello.alpn()).map(text),
+        next_protocol: h.next_protocol().map(text),
         client: h.hello().map(|hello| client(h, hello)),
         server,
         alerts: h.alerts.iter().map(alert).collect(),
@@ -290,7 +294,8 @@ fn plain_summary(h: &Handshake) -> String {
     let name = h.server_name().map_or_else(|| h.server.to_string(), |name| format!("{name} ({})", h.server));
     match h.outcome {
         Outcome::Completed => {
-            let version = h.version().map_or_else(|| "TLS".to_owned(), |version| format!("TLS {version}"));
+            let version = h.version().map_or_else(|| "TLS".to_owned(), |version| version.spoken().to_string());
+            let version = h.quic.as_ref().map_or(version, |quic| format!("QUIC version {}", quic.version));
             let how = if h.resumption.is_some() { " by resumption" } else { "" };
             format!("{version} with {name} was established{how}.")
         }

@@ -3,12 +3,16 @@
 //! A [`HandshakeReport`] is plain owned data; serialised, it is one JSON object of the schema. A field that was not observed is absent.
 
 mod build;
+mod datagrams;
+mod timeline;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use build::community_id;
 pub use build::handshake;
+pub use timeline::timeline;
 
 /// The schema's version: a change to one of its fixed names raises it.
 pub const SCHEMA: &str = "handshark/1";
@@ -45,8 +49,87 @@ pub struct HandshakeReport {
     /// What was said; absent when no TLS message was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// What is QUIC's own; present for QUIC.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub quic: Option<QuicInfo>,
+    /// What is DTLS's own; present for DTLS.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dtls: Option<DtlsInfo>,
     /// Why it ended as it did, and what to do.
     pub diagnosis: Diagnosis,
+    /// What happened, packet by packet; only where asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// Something that happened in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct TimelineEntry {
+    /// The frame; absent for what did not happen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u64>,
+    /// The frame's time: RFC 3339, UTC, nanoseconds.
+    pub time: String,
+    /// Who sent it: `client`, `server`, or `network` for ICMP and silence that neither side is to blame for.
+    pub from: String,
+    /// A message (`client_hello`), `encrypted`, `alert`, or an event of TCP (`syn`, `retransmission`, `rst`).
+    pub kind: String,
+    /// Bytes: of a message with its record header, of an encrypted record, or of the stretch of stream that an event is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// What it carries, or what is to be said of it; may be empty.
+    pub text: String,
+    /// This ended a handshake that did not complete.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub ended: bool,
+}
+
+/// What is QUIC's own in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct QuicInfo {
+    /// The version in use: `1`, `2`, `draft-29`, `0x1a2a3a4a`.
+    pub version: String,
+    /// The version of the client's first packet.
+    pub first_version: String,
+    /// What the server supports, by its Version Negotiation packet.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub server_versions: Vec<String>,
+    /// Retry packets of the server.
+    pub retries: u32,
+    /// 0-RTT packets of the client.
+    pub zero_rtt_packets: u32,
+    /// `CONNECTION_CLOSE` frames that could be read, each side's first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub closes: Vec<QuicClose>,
+}
+
+/// A `CONNECTION_CLOSE`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct QuicClose {
+    /// `client` or `server`.
+    pub from: String,
+    /// Error code.
+    pub code: u64,
+    /// Its name (RFC 9000 section 20.1): `CONNECTION_REFUSED`, `CRYPTO_ERROR 0x178`.
+    pub name: String,
+    /// The reason phrase, as sent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// The frame that carried it.
+    pub frame: u64,
+}
+
+/// What is DTLS's own in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct DtlsInfo {
+    /// `HelloVerifyRequest` messages of the server.
+    pub cookie_requests: u32,
+    /// Messages that came in more than one fragment.
+    pub fragmented_messages: u32,
+    /// Largest datagram of the handshake, in bytes of UDP payload.
+    pub largest_datagram: u32,
+    /// Connection identifiers are in use (RFC 9146).
+    pub connection_id: bool,
 }
 
 /// What carried a handshake.

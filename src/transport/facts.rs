@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::sink::GapCause;
-use crate::flow::{FlowKey, Path, PerSide, Side};
+use crate::flow::{FlowKey, Path, PerSide, Side, Transport};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
 
-/// What one connection's packets showed besides their payload.
+/// What one connection's packets showed besides their payload. Of a UDP flow the same, as far as UDP has it: no SYN, no acknowledgment, no end;
+/// offsets are those of the handshake messages (see [`crate::transport::udp`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct TcpFacts {
     /// The flow.
@@ -91,8 +92,11 @@ impl TcpFacts {
         self.sides.of(side)
     }
 
-    /// The capture holds the connection's beginning: a SYN or a SYN-ACK.
+    /// The capture holds the connection's beginning: a SYN or a SYN-ACK, over UDP the client's hello.
     pub fn saw_start(&self) -> bool {
+        if self.key.transport == Transport::Udp {
+            return self.roles == Roles::Handshake;
+        }
         Side::BOTH.iter().any(|side| self.side(*side).syn.is_some())
     }
 
@@ -108,7 +112,7 @@ impl TcpFacts {
 /// How the roles were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Roles {
-    /// A SYN or SYN-ACK was seen.
+    /// A SYN or SYN-ACK was seen; over UDP a ClientHello.
     Handshake,
     /// The connection was under way: guessed from ports, until TLS messages say otherwise.
     Guessed,

@@ -1,4 +1,4 @@
-//! Floor 2: TCP connections. Segments go in, in-order bytes and facts come out.
+//! Floor 2: TCP connections, and UDP flows ([`udp`]). Segments go in, in-order bytes and facts come out.
 //!
 //! A [`Table`] owns the connections of one partition. Each connection has a [`FlowSink`], the part of the floors above that follows it, which
 //! is given bytes in order as slices borrowed from the packet (only what is out of order is copied, within bounds), gaps, and control events;
@@ -50,6 +50,7 @@ mod stream;
 #[cfg(test)]
 mod support;
 mod table;
+pub mod udp;
 
 pub use bounds::{NEVER, TableCounters, TableLimits, Tick};
 pub use facts::{IcmpNote, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow};

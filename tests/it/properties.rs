@@ -19,7 +19,7 @@ const SUBJECTS: &[&str] = &[
     "client-cert/clientcert_missing_tls13_go.pcap",
     "version/ver_gnutls_client10_server12.pcap",
     "dh/dh_512_java.pcap",
-    "starttls/starttls-smtp-ok.pcap",
+    "starttls/starttls-ldap-ok.pcap",
     "starttls/starttls-imap-ok.pcap",
     "proxy/proxy-connect-ok.pcap",
 ];
@@ -35,7 +35,9 @@ fn gist(reports: &[HandshakeReport]) -> Vec<String> {
         .map(|report| {
             let mut tls = serde_json::to_value(&report.tls).unwrap();
             if let Some(alerts) = tls.get_mut("alerts").and_then(|alerts| alerts.as_array_mut()) {
-                alerts.iter_mut().for_each(|alert| alert["frame"] = 0.into());
+                for alert in alerts {
+                    alert["frame"] = 0.into();
+                }
             }
             format!(
                 "{} {} {:?} {} {} {} {tls}",
@@ -115,7 +117,7 @@ proptest! {
 fn a_conversation_put_together_again_keeps_its_verdict() {
     for (name, conversation) in subjects() {
         let again = gist(&analyse_bytes(conversation.packets(&[1460]).pcap()).handshakes);
-        let first = gist(&crate::support::analyse(&[fixtures().join("captures").join(&name)], 1).handshakes);
+        let first = gist(&crate::support::analyse(&[fixtures().join("captures").join(&name)], 1).handshakes[..1]);
         assert_eq!(again, first, "{name}");
     }
 }

@@ -90,3 +90,15 @@ fn every_labelled_capture_gets_its_verdict() {
     }
     assert!(failures.is_empty(), "{} of {} captures are judged wrong:\n{}", failures.len(), labelled.len(), failures.join("\n"));
 }
+
+/// A client that is refused QUIC and goes on over TCP is one incident with both connections in it.
+#[test]
+fn blocked_quic_and_its_fallback_are_one_incident() {
+    let capture = crate::support::fixtures().join("captures/quic/quic-udp-blocked-tcp-fallback.pcap");
+    let said = analyse(&[capture], 1);
+    let ids: BTreeSet<&str> = said.handshakes.iter().map(|report| report.handshake.id.as_str()).collect();
+    assert_eq!((said.handshakes.len(), said.incidents.len()), (2, 1));
+    let incident = &said.incidents[0];
+    assert_eq!(incident.cause, "quic-blocked");
+    assert_eq!(incident.handshakes.iter().map(String::as_str).collect::<BTreeSet<_>>(), ids);
+}

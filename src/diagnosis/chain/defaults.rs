@@ -15,6 +15,13 @@ pub(super) fn recognise(leaf: &Certificate) -> Option<String> {
             return Some(mark.origin.to_owned());
         }
     }
+    let says_so = |name: &String| {
+        let label = name.split('.').next().unwrap_or_default();
+        name.contains('.') && ["default", "fallback", "catchall", "catch-all"].iter().any(|word| label.eq_ignore_ascii_case(word))
+    };
+    if names().next().is_some() && names().all(says_so) {
+        return Some("a certificate whose only name says that it is the default".to_owned());
+    }
     let only_local = leaf.common_name.is_some() || !leaf.dns_names.is_empty();
     if only_local && names().all(|name| is_local(name)) {
         return Some("a certificate for the machine itself (localhost)".to_owned());

@@ -9,6 +9,7 @@ pub mod capture;
 pub mod certificate;
 pub mod client_auth;
 pub mod connect;
+pub mod dtls;
 pub mod middlebox;
 pub mod names;
 pub mod parameters;
@@ -17,6 +18,7 @@ pub mod plaintext;
 pub mod protocol;
 pub mod proxy;
 pub mod psk;
+pub mod quic;
 pub mod silence;
 pub mod version;
 
@@ -24,6 +26,8 @@ pub mod version;
 const FAMILIES: &[&[&Rule]] = &[
     capture::RULES,
     connect::RULES,
+    quic::RULES,
+    dtls::RULES,
     middlebox::RULES,
     path::RULES,
     plaintext::RULES,

@@ -1,11 +1,13 @@
 //! The smaller handshake messages, and alerts.
 
+mod compressed;
 mod ocsp;
 
 use super::bytes::{Cursor, extensions, items8, list16, u16s};
 use super::registry::{AlertDescription, ExtensionType, KeyExchange, NamedGroup, ProtocolVersion, SignatureScheme};
 use crate::limits;
 
+pub use compressed::decompress_certificate;
 pub use ocsp::{OcspStaple, OcspStatus};
 
 /// `ServerKeyExchange` of TLS ≤ 1.2 (RFC 5246 section 7.4.3, RFC 8422 section 5.4), as far as readable without knowing the suite beyond its key exchange.

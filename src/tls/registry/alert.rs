@@ -4,7 +4,7 @@ use super::code_point;
 
 code_point! {
     /// Alert description (RFC 8446 section 6, RFC 5246 section 7.2).
-    AlertDescription(u8), "2" {
+    AlertDescription(u8), "" {
         CLOSE_NOTIFY = 0 => "close_notify",
         END_OF_EARLY_DATA = 1 => "end_of_early_data",
         UNEXPECTED_MESSAGE = 10 => "unexpected_message",

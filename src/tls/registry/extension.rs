@@ -4,7 +4,7 @@ use super::code_point;
 
 code_point! {
     /// Extension type (IANA registry "TLS `ExtensionType` Values", and those in use without registration).
-    ExtensionType(u16), "4" {
+    ExtensionType(u16), "#06x" {
         SERVER_NAME = 0 => "server_name",
         MAX_FRAGMENT_LENGTH = 1 => "max_fragment_length",
         CLIENT_CERTIFICATE_URL = 2 => "client_certificate_url",

@@ -4,7 +4,7 @@ use super::code_point;
 
 code_point! {
     /// Named group (IANA registry "TLS Supported Groups", and drafts that were deployed).
-    NamedGroup(u16), "4" {
+    NamedGroup(u16), "#06x" {
         SECT163K1 = 1 => "sect163k1",
         SECT163R1 = 2 => "sect163r1",
         SECT163R2 = 3 => "sect163r2",

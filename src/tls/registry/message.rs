@@ -4,7 +4,7 @@ use super::code_point;
 
 code_point! {
     /// Record content type (RFC 8446 section 5.1).
-    ContentType(u8), "2" {
+    ContentType(u8), "#04x" {
         CHANGE_CIPHER_SPEC = 20 => "change_cipher_spec",
         ALERT = 21 => "alert",
         HANDSHAKE = 22 => "handshake",
@@ -17,7 +17,7 @@ code_point! {
 
 code_point! {
     /// Handshake message type (RFC 8446 section 4).
-    HandshakeType(u8), "2" {
+    HandshakeType(u8), "#04x" {
         HELLO_REQUEST = 0 => "hello_request",
         CLIENT_HELLO = 1 => "client_hello",
         SERVER_HELLO = 2 => "server_hello",
@@ -49,7 +49,7 @@ code_point! {
 
 code_point! {
     /// Certificate compression algorithm (RFC 8879 section 7.3).
-    CompressionAlgorithm(u16), "4" {
+    CompressionAlgorithm(u16), "#06x" {
         ZLIB = 1 => "zlib",
         BROTLI = 2 => "brotli",
         ZSTD = 3 => "zstd",

@@ -42,12 +42,12 @@ macro_rules! code_point {
             }
         }
 
-        /// The name, or the value in hexadecimal.
+        /// The name, or the value in hexadecimal (alerts: in decimal, as everybody knows them).
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 match self.name() {
                     Some(name) => f.pad(name),
-                    None => write!(f, concat!("0x{:0", $width, "x}"), self.0),
+                    None => write!(f, concat!("{:", $width, "}"), self.0),
                 }
             }
         }
@@ -73,9 +73,9 @@ mod tests {
     }
 
     #[test]
-    fn unknown_values_print_as_hexadecimal() {
+    fn unknown_values_print_as_numbers() {
         assert_eq!(CipherSuite(0x0a0a).to_string(), "0x0a0a");
-        assert_eq!(AlertDescription(0x07).to_string(), "0x07");
+        assert_eq!(AlertDescription(0x07).to_string(), "7");
         assert_eq!(NamedGroup(0x11ec).to_string(), "X25519MLKEM768");
         assert_eq!(format!("{:>8}|", ContentType::ALERT), "   alert|");
     }

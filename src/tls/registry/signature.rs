@@ -4,7 +4,7 @@ use super::code_point;
 
 code_point! {
     /// Signature scheme (RFC 8446 section 4.2.3), or the hash and signature pair of TLS 1.2 (RFC 5246 section 7.4.1.4.1), which shares its numbers.
-    SignatureScheme(u16), "4" {
+    SignatureScheme(u16), "#06x" {
         RSA_PKCS1_MD5 = 0x0101 => "rsa_pkcs1_md5",
         DSA_MD5 = 0x0102 => "dsa_md5",
         ECDSA_MD5 = 0x0103 => "ecdsa_md5",

@@ -11,14 +11,14 @@ use crate::limits;
 
 /// Flows and where their state is. Never walked through: its order is another in every run.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(in crate::transport) struct Index {
     entries: HashTable<Entry>,
     hasher: RandomState,
 }
 
 /// Which kind of state a flow has, and its number among those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::transport) enum Place {
     HalfOpen(u32),
     Followed(u32),
     Marker(u32),
@@ -32,17 +32,17 @@ struct Entry {
 
 impl Index {
     /// No flows.
-    pub(super) fn new() -> Self {
+    pub(in crate::transport) fn new() -> Self {
         Self { entries: HashTable::new(), hasher: RandomState::default() }
     }
 
     /// Where a flow's state is.
-    pub(super) fn find(&self, key: &FlowKey) -> Option<Place> {
+    pub(in crate::transport) fn find(&self, key: &FlowKey) -> Option<Place> {
         self.entries.find(hash(&self.hasher, key), |entry| entry.key == *key).map(|entry| entry.place)
     }
 
     /// Puts a flow there, in place of where it was.
-    pub(super) fn insert(&mut self, key: FlowKey, place: Place) {
+    pub(in crate::transport) fn insert(&mut self, key: FlowKey, place: Place) {
         let hasher = &self.hasher;
         self.entries
             .entry(hash(hasher, &key), |entry| entry.key == key, |entry| hash(hasher, &entry.key))
@@ -51,14 +51,14 @@ impl Index {
     }
 
     /// Forgets a flow.
-    pub(super) fn remove(&mut self, key: &FlowKey) {
+    pub(in crate::transport) fn remove(&mut self, key: &FlowKey) {
         if let Ok(entry) = self.entries.find_entry(hash(&self.hasher, key), |entry| entry.key == *key) {
             entry.remove();
         }
     }
 
     /// Forgets all flows.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::transport) fn clear(&mut self) {
         self.entries.clear();
     }
 }
@@ -74,7 +74,7 @@ fn hash(hasher: &RandomState, key: &FlowKey) -> u64 {
 
 /// The tunnels that half-open connections came by, each kept once.
 #[derive(Debug)]
-pub(super) struct Paths {
+pub(in crate::transport) struct Paths {
     known: Vec<Path>,
     numbers: HashMap<Tunnels, u16, RandomState>,
 }
@@ -91,12 +91,12 @@ impl Hash for Tunnels {
 
 impl Paths {
     /// Only the way without tunnels, which has the number 0.
-    pub(super) fn new() -> Self {
+    pub(in crate::transport) fn new() -> Self {
         Self { known: vec![Path::default()], numbers: HashMap::default() }
     }
 
     /// The number of a path. `None` when there are too many: half-open connections that come by it are held whole.
-    pub(super) fn number(&mut self, path: Path) -> Option<u16> {
+    pub(in crate::transport) fn number(&mut self, path: Path) -> Option<u16> {
         if path == Path::default() {
             return Some(0);
         }
@@ -110,7 +110,7 @@ impl Paths {
     }
 
     /// The path of a number.
-    pub(super) fn path(&self, number: u16) -> Path {
+    pub(in crate::transport) fn path(&self, number: u16) -> Path {
         self.known.get(usize::from(number)).copied().unwrap_or_default()
     }
 }

@@ -1,7 +1,7 @@
 //! The connections of one partition, and the way of a segment to its own.
 
 mod expiry;
-mod index;
+pub(super) mod index;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -62,16 +62,19 @@ impl FlowSink for Collector {
 }
 
 impl Conversation {
-    /// The only connection of a capture.
+    /// The first connection of a capture.
     pub fn of(path: &Path) -> Self {
         let mut source = capture::open(&Inputs { paths: vec![path.to_owned()], filter: None }).unwrap();
         let mut decoder = Decoder::default();
         let mut table: Table<Collector> = Table::new(TableLimits::partition());
         let (mut shared, mut block, mut last) = (Collected::default(), Block::default(), Mark::default());
+        let mut first = None;
         while source.fill(&mut block).unwrap() {
             for frame in block.frames() {
                 last = frame.mark();
-                if let Packet::Tcp(segment) = decoder.decode(&frame) {
+                if let Packet::Tcp(segment) = decoder.decode(&frame)
+                    && *first.get_or_insert(segment.key) == segment.key
+                {
                     table.segment(&mut shared, 0, &segment);
                 }
             }

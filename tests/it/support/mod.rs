@@ -29,24 +29,31 @@ pub fn fixtures() -> PathBuf {
 /// Analyses files as one capture, with Mozilla's roots so that the machine's own store does not matter.
 pub fn analyse(paths: &[PathBuf], threads: usize) -> Said {
     let source = capture::open(&Inputs { paths: paths.to_vec(), filter: None }).unwrap();
-    analyse_source(source, threads)
+    analyse_source(source, threads, false)
+}
+
+/// The same with every handshake told packet by packet.
+pub fn analyse_in_full(paths: &[PathBuf]) -> Said {
+    let source = capture::open(&Inputs { paths: paths.to_vec(), filter: None }).unwrap();
+    analyse_source(source, 1, true)
 }
 
 /// Analyses a capture held in memory.
 pub fn analyse_bytes(bytes: Vec<u8>) -> Said {
     let stream = Box::new(io::Cursor::new(bytes));
     match capture::open_stream(Path::new("memory"), stream, None) {
-        Ok(source) => analyse_source(source, 1),
+        Ok(source) => analyse_source(source, 1, false),
         Err(_) => Said::default(),
     }
 }
 
-fn analyse_source(source: Box<dyn capture::FrameSource>, threads: usize) -> Said {
+fn analyse_source(source: Box<dyn capture::FrameSource>, threads: usize, timeline: bool) -> Said {
     let options = Options {
         threads,
         policy: Policy::default(),
         trust: TrustStore::mozilla(),
         hold: Duration::MAX,
+        timeline,
         stop: Arc::new(AtomicBool::new(false)),
     };
     let mut said = Said::default();

@@ -26,7 +26,7 @@ pub(super) const RULE: Rule = Rule {
                 "Raise the limit of connections held, or filter the capture by server, when the summary says that connections were dropped from memory.",
             ),
         ],
-        references: &[],
+        references: &["dumpcap(1), options -a and -b"],
     },
     check,
 };

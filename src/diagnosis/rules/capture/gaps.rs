@@ -42,7 +42,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
     let worst = Side::BOTH.into_iter().max_by_key(|side| lost(*side)).filter(|side| lost(*side) > 0);
-    let Some(worst) = worst else { return if incomplete { never_repeated(&view) } else { None } };
+    let Some(worst) = worst else { return if incomplete { never_repeated(view) } else { None } };
     if view.side(worst).snaplen_cut > 0 || view.side(worst).packets == 0 {
         return None;
     }
@@ -64,7 +64,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Data that was neither acknowledged nor sent again, which no TCP does: packets are missing from the capture.
-fn never_repeated(view: &View<'_>) -> Option<Finding> {
+fn never_repeated(view: View<'_>) -> Option<Finding> {
     let gone = |side: Side| view.side(side).outstanding.iter().find(|sent| sent.copies == 1 && !sent.sacked);
     let (side, sent) =
         Side::BOTH.into_iter().filter(|side| view.side(*side).retransmits == 0).find_map(|side| Some((side, gone(side)?)))?;

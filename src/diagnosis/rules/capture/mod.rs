@@ -7,6 +7,8 @@ mod gaps;
 mod one_direction;
 mod snaplen;
 mod started_late;
+#[cfg(test)]
+mod tests;
 
 /// The family's rules; earlier wins a tie.
 pub const RULES: &[&Rule] = &[&one_direction::RULE, &snaplen::RULE, &started_late::RULE, &gaps::RULE, &ended::RULE];

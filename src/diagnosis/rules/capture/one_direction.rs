@@ -43,6 +43,9 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
+    if let Some(finding) = over_udp(case, view) {
+        return Some(finding);
+    }
     if !view.is_tcp() || case.handshake.outcome == Outcome::Completed {
         return None;
     }
@@ -75,5 +78,34 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 "tcpdump -i any -s 0 -w both.pcap 'host {} and (tcp port {} or icmp or icmp6)'",
                 case.handshake.server.address, case.handshake.server.port
             )),
+    )
+}
+
+/// Over UDP a client without a server may have got no answer: but then it repeats its hello within a second or two.
+fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let udp = case.handshake.quic.is_some() || case.handshake.dtls.is_some();
+    if !udp || case.handshake.outcome != Outcome::Incomplete {
+        return None;
+    }
+    let seen = Side::BOTH.into_iter().find(|side| view.side(*side).packets > 0 && view.side(side.other()).packets == 0)?;
+    let went_on = case.handshake.quic.as_ref().is_some_and(|quic| quic.acked.server.is_some() || quic.shorts.client.count > 0)
+        || case.handshake.dtls.as_ref().is_some_and(|dtls| dtls.hellos_with_cookie.count > 0);
+    if seen == Side::Client && !went_on && !view.waited() {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Cause::CaptureOneDirection,
+            if seen == Side::Server || went_on { Confidence::Strong } else { Confidence::Likely },
+            format!("Only the {seen}'s datagrams to or from {} were captured; what the {} said is unknown.", view.target(), seen.other()),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Capture)
+        .noting(if went_on {
+            "the client acknowledges what is not in the capture".to_owned()
+        } else {
+            format!("{} datagrams of the {seen}, none of the {}, and no repetition", view.side(seen).packets, seen.other())
+        })
+        .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction."),
     )
 }

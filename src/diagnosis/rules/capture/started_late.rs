@@ -40,7 +40,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Capture)
-        .shown_by(case.handshake.tcp.first, "first packet of the connection in the capture, and it is no SYN")
+        .shown_by(case.handshake.tcp.first, "first packet of the connection in the capture, and it does not begin one")
         .or_else(&[Cause::CaptureGaps])
         .advise("Start the capture before the client connects and let the client connect anew."),
     )

@@ -20,6 +20,8 @@ mod rejected;
 mod revoked;
 mod self_signed;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod too_large;
 mod unsupported;
 mod untrusted;

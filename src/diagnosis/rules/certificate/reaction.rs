@@ -100,7 +100,9 @@ pub(super) fn candidates(reaction: Reaction) -> Option<&'static [Cause]> {
             51 => &[C::ChainMisordered, C::CertificateWeakKey, C::CertificateWeakSignature],
             71 => &[C::CertificateWeakKey, C::CertificateWeakSignature],
             113 => &[C::CertificateRevoked, C::MustStapleMissing],
-            10 | 22 | 47 | 50 | 80 => &[C::ChainTooLarge],
+            10 | 22 | 47 | 50 => &[C::ChainTooLarge],
+            // GnuTLS reports a key usage that forbids what the key is used for as an error of its own.
+            80 => &[C::ChainTooLarge, C::CertificateWrongUsage],
             _ => return None,
         },
         Reaction::HiddenAlert { .. } | Reaction::Left { .. } | Reaction::LeftAfter { .. } => GENERIC,
@@ -147,6 +149,16 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
     }
 }
 
+/// The application protocols that curl offers, without the marks of browsers (GREASE in Chromium and Safari, `record_size_limit` in Firefox).
+/// curl compares names itself when the handshake is done, and insists on a staple only when told to.
+pub(super) fn asks_like_curl(case: &Case<'_>) -> bool {
+    case.handshake.hello().is_some_and(|hello| {
+        hello.alpn().eq([&b"h2"[..], b"http/1.1"])
+            && hello.record_size_limit().is_none()
+            && !hello.cipher_suites().any(|suite| suite.0 & 0x0f0f == 0x0a0a)
+    })
+}
+
 /// When the server's flight was complete; `None` when it was not, or the client answered it.
 fn flight_end(case: &Case<'_>) -> Option<Timestamp> {
     let handshake = case.handshake;
@@ -172,8 +184,11 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     }
     if handshake.server_chain.is_none() {
         // Browsers close a spare connection unused. Only a client with something to ask for, and no better connection, tells something.
-        let meant_to_ask = handshake.hello().is_some_and(|hello| hello.alpn().next().is_some()) && handshake.server_name().is_some();
-        if !meant_to_ask || case.knowledge.completed_same_name > 0 || handshake.tickets_seen == 0 {
+        if !asks_like_curl(case)
+            || handshake.server_name().is_none()
+            || case.knowledge.completed_same_name > 0
+            || handshake.tickets_seen == 0
+        {
             return None;
         }
     }

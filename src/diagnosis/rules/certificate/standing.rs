@@ -6,16 +6,16 @@
 
 use std::net::IpAddr;
 
-use super::reaction::{Reaction, candidates, reaction};
+use super::reaction::{Reaction, asks_like_curl, candidates, reaction};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, PathEnd, Trust};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
 use crate::handshake::facts::StoppedBy;
 use crate::time::Timestamp;
-use crate::tls::certificate::{Certificate, PublicKey};
+use crate::tls::certificate::{Certificate, PublicKey, SignatureHash};
 use crate::tls::client_hello::ClientHello;
 use crate::tls::message::OcspStatus;
-use crate::tls::registry::AlertDescription;
+use crate::tls::registry::{AlertDescription, KeyExchange};
 
 /// Where a cause stands in this handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl<'a> View<'a> {
                     && leaf.is_some_and(|leaf| leaf.must_staple)
                     && handshake.hello().is_some_and(ClientHello::status_request)
             }
-            Cause::CertificateWrongUsage => !chain.usage_ok,
+            Cause::CertificateWrongUsage => !chain.usage_ok || (self.source == Source::Seen && self.signs_without_leave(chain)),
             Cause::CertificateConstraints => !chain.violations.is_empty(),
             Cause::CertificateWeakKey => !chain.weak_keys.is_empty(),
             Cause::CertificateWeakSignature => !chain.weak_signatures.is_empty(),
@@ -182,6 +182,17 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The key usage lets the leaf's key decrypt only, and this handshake has it sign.
+    pub(super) fn signs_without_leave(&self, chain: &ChainFacts) -> bool {
+        use KeyExchange as K;
+        let signs = self
+            .case
+            .handshake
+            .cipher()
+            .is_some_and(|suite| matches!(suite.key_exchange(), K::Tls13 | K::EcdheRsa | K::EcdheEcdsa | K::DheRsa | K::DheDss));
+        signs && chain.leaf().is_some_and(|leaf| leaf.key_usage.is_some_and(|usage| usage & DIGITAL_SIGNATURE == 0))
+    }
+
     fn too_large(&self) -> bool {
         let handshake = self.case.handshake;
         let whole = handshake.server_chain.as_ref().map_or(0, |seen| seen.what.message_len);
@@ -203,18 +214,35 @@ impl<'a> View<'a> {
         if cause == Cause::CertificateUnsupported && !matches!(self.reaction, Reaction::Alert { code: 43, .. }) && odd_key_only() {
             return false;
         }
+        // What is weak is a matter of the client's age and policy: such a client says so, and before 2017 hardly one minded SHA-1.
+        let weak = matches!(cause, Cause::CertificateWeakSignature | Cause::CertificateWeakKey);
+        if weak && matches!(self.reaction, Reaction::Left { .. } | Reaction::LeftAfter { .. }) {
+            return false;
+        }
+        if cause == Cause::CertificateWeakSignature && self.case.handshake.tcp.first.time < SHA1_REFUSED && self.only_sha1() {
+            return false;
+        }
         match self.reaction {
             Reaction::Left { .. } => !trust && (self.source == Source::Seen || cause != Cause::ChainIncomplete),
             Reaction::LeftAfter { orderly, .. } => match cause {
                 Cause::CertificateUntrustedCa | Cause::ChainTooLarge => false,
                 // Tools that only look at a server, and take any chain, close in order.
-                Cause::ChainIncomplete | Cause::CertificateSelfSigned | Cause::CertificateWeakSignature | Cause::CertificateWeakKey => {
-                    !orderly
-                }
+                Cause::ChainIncomplete | Cause::CertificateSelfSigned => !orderly,
                 _ => true,
             },
             _ => true,
         }
+    }
+
+    /// Nothing on the path is signed with anything weaker than SHA-1.
+    fn only_sha1(&self) -> bool {
+        self.chain.is_some_and(|chain| {
+            chain
+                .weak_signatures
+                .iter()
+                .filter_map(|index| chain.certificate(*index))
+                .all(|weak| weak.signature_hash == SignatureHash::Sha1)
+        })
     }
 
     fn confidence(&self, cause: Cause) -> Confidence {
@@ -261,13 +289,15 @@ impl<'a> View<'a> {
             Reaction::Alert { code: 43, .. } => (Cause::CertificateWrongUsage, Confidence::Likely),
             Reaction::Alert { code: 48, .. } if known => (Cause::CertificateUntrustedCa, Confidence::Strong),
             Reaction::Alert { code: 48, .. } if self.one_public_certificate() => (Cause::ChainIncomplete, Confidence::Likely),
+            // A single certificate may lack its intermediate, or be self-signed.
+            Reaction::Alert { code: 48, .. } if self.one_certificate() => (Cause::CertificateUntrustedCa, Confidence::Likely),
             Reaction::Alert { code: 48, .. } => (Cause::CertificateUntrustedCa, Confidence::Strong),
             Reaction::Alert { code: 113, .. } => (Cause::MustStapleMissing, Confidence::Likely),
             Reaction::Alert { code: 42 | 51 | 71, .. } | Reaction::HiddenAlert { .. } if self.weak_key_by_size().is_some() => {
                 (Cause::CertificateWeakKey, Confidence::Likely)
             }
             // curl compares names itself, when the handshake is done: what its TLS library calls bad is something else.
-            Reaction::Alert { code: 42, .. } if !known && self.asks_like_curl() => (Cause::CertificateNotYetValid, Confidence::Likely),
+            Reaction::Alert { code: 42, .. } if !known && asks_like_curl(self.case) => (Cause::CertificateNotYetValid, Confidence::Likely),
             Reaction::Alert { code: 42, .. } if !known && self.case.handshake.server_name().is_some() => {
                 (Cause::CertificateNameMismatch, Confidence::Likely)
             }
@@ -280,37 +310,32 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The application protocols that curl offers, and no GREASE as browsers send it.
-    fn asks_like_curl(&self) -> bool {
-        self.case.handshake.hello().is_some_and(|hello| hello.alpn().eq([&b"h2"[..], b"http/1.1"])) && !self.greases()
-    }
-
     /// The client asked for a stapled status and got none; it is no browser, which all ask. curl and OpenSSL ask only when told to insist.
     fn staple_demanded(&self) -> bool {
         let handshake = self.case.handshake;
         self.source == Source::Seen
             && !handshake.is_tls13()
             && handshake.staple.is_none()
-            && self.asks_like_curl()
+            && asks_like_curl(self.case)
             && handshake.hello().is_some_and(ClientHello::status_request)
             && self.case.knowledge.completed_same_name == 0
     }
 
-    fn greases(&self) -> bool {
-        self.case.handshake.hello().is_some_and(|hello| hello.cipher_suites().any(|suite| suite.0 & 0x0f0f == 0x0a0a))
+    /// The encrypted Certificate is of a size that one certificate has, and rarely two.
+    fn one_certificate(&self) -> bool {
+        self.case.handshake.hidden.server_certificate_record.is_some_and(|len| (300..=1900).contains(&len))
     }
 
-    /// The encrypted Certificate is small enough for one certificate, on a server with a public address.
+    /// The same, on a server with a public address, where private authorities are rare.
     fn one_public_certificate(&self) -> bool {
         let handshake = self.case.handshake;
-        let one = handshake.hidden.server_certificate_record.is_some_and(|len| (300..=1900).contains(&len));
         let public = match handshake.server.address {
             IpAddr::V4(address) => {
                 !(address.is_private() || address.is_loopback() || address.is_link_local() || address.is_documentation())
             }
             IpAddr::V6(address) => !(address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()),
         };
-        one && public
+        public && self.one_certificate()
     }
 
     /// The bits of an RSA key, when the size of the encrypted `CertificateVerify` shows one that is too small.
@@ -413,7 +438,7 @@ impl<'a> View<'a> {
             let common: &[Cause] = match self.reaction {
                 Reaction::Alert { code: 45, .. } => &[Cause::IntermediateExpired, Cause::CertificateNotYetValid],
                 Reaction::Alert { code: 48, .. } => &[Cause::CertificateUntrustedCa, Cause::ChainIncomplete, Cause::CertificateSelfSigned],
-                Reaction::Alert { code: 42, .. } if self.asks_like_curl() => &[
+                Reaction::Alert { code: 42, .. } if asks_like_curl(self.case) => &[
                     Cause::CertificateNotYetValid,
                     Cause::CertificateWeakSignature,
                     Cause::CertificateWeakKey,
@@ -494,11 +519,17 @@ pub(super) fn days_text(days: i64) -> String {
     }
 }
 
+/// 2017-01-01, when browsers and libraries had begun to refuse SHA-1.
+const SHA1_REFUSED: Timestamp = Timestamp::from_parts(1_483_228_800, 0);
+
 /// A Certificate message of this size in bytes meets the limits of common stacks (32 KiB in JSSE, 64 KiB in Go, 100 KiB in OpenSSL).
 const LARGE_CHAIN: usize = 32 << 10;
 
 /// Length of a TLS 1.3 record that is full.
 const FULL_RECORD: u16 = 1 << 14;
+
+/// keyUsage bit 0 (RFC 5280 section 4.2.1.3).
+const DIGITAL_SIGNATURE: u16 = 1;
 
 /// Handshake type of a Certificate.
 const CERTIFICATE: u8 = 11;

@@ -42,6 +42,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let standing = view.standing(Cause::CertificateWrongUsage)?;
     let summary = match view.chain.and_then(|chain| chain.usage_fault.as_ref()) {
         Some(fault) => format!("{} may not serve a server: {fault}", view.certificate()),
+        None if view.source == Source::Seen && view.chain.is_some_and(|chain| view.signs_without_leave(chain)) => {
+            format!("{} may not sign: its keyUsage lacks digitalSignature, and this key exchange needs a signature", view.certificate())
+        }
         None => format!(
             "The client does not accept the certificate of {} for a server, most often because its extendedKeyUsage lacks serverAuth",
             view.target()

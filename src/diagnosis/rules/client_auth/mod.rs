@@ -9,6 +9,8 @@ mod expired;
 mod missing;
 mod rejected;
 mod revoked;
+#[cfg(test)]
+mod tests;
 mod untrusted;
 mod wrong_usage;
 

@@ -15,6 +15,8 @@ mod plaintext_injected;
 mod reset_injected;
 mod server_flight;
 mod split_hello;
+#[cfg(test)]
+mod tests;
 mod throttled;
 mod tls13;
 

@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
     page: Page {
         meaning: "The server answered the ClientHello and repeats its answer again and again, and the client acknowledges nothing of it. The answer is lost \
                   on the way back: a filter that inspects ServerHello or certificate, or a way back that fails for these packets.",
-        recognised: "Near the server: the segments from the ServerHello on are sent again with growing pauses and none is acknowledged, in whole or selectively.",
+        recognised: "Near the server: the segments from the ServerHello on are sent again with growing pauses and none is acknowledged, in whole or selectively. Over UDP: the server answers, and the client repeats its ClientHello as if it did not.",
         confused_with: "A path MTU black hole when the answer begins with full-size segments and the client cannot signal what it got. At the client this looks like a server that never answers (`server-silent`).",
         check: "Capture at the client at the same time. If small packets of the server arrive there and these do not, compare sizes, then look for a filter.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -tls1_3\n\n$ ping -M do -s 1472 <client-address>",
         fix: &[
@@ -39,6 +39,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
+    if let Some(finding) = over_udp(case, view) {
+        return Some(finding);
+    }
     if !view.failed_over_tcp() || !view.hello_whole() {
         return None;
     }
@@ -75,5 +78,52 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .advise("Capture at the client at the same time, and look for a filter or a different route on the way back.")
         .advise(format!("ping -M do -s 1472 {}", facts.client.address))
         .advise(remedy::s_client(facts, "-tls1_2")),
+    )
+}
+
+/// Near the server: it answers, and the client repeats its hello as if it did not.
+fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let hello = view.repeats(Side::Client).filter(|repeats| repeats.count >= 2 && view.stalled_over_udp())?;
+    let (answer, unheard) = match (&facts.quic, &facts.dtls) {
+        (Some(quic), _) => {
+            let unheard = quic.acked.server.is_none() && quic.handshakes.client.count == 0 && quic.shorts.client.count == 0;
+            (facts.server_hello.as_ref().map(|seen| seen.mark)?, unheard)
+        }
+        (None, Some(dtls)) => {
+            // The client has had nothing that it would have had to answer otherwise.
+            let asked = dtls.cookie_requests.first.filter(|_| dtls.hellos_with_cookie.count == 0);
+            let flight =
+                facts.server_hello.as_ref().map(|seen| seen.mark).filter(|_| dtls.hole.is_none() && facts.client_key_exchange.is_none());
+            (asked.or(flight)?, facts.finished.client.is_none())
+        }
+        (None, None) => return None,
+    };
+    if !unheard || view.large_flight_unheard() {
+        return None;
+    }
+    let mut finding = Finding::new(
+        Cause::ServerFlightDropped,
+        if facts.server_hello.is_some() && facts.dtls.is_some() { Confidence::Likely } else { Confidence::Strong },
+        format!(
+            "The server answers the ClientHello for {}, but the client never gets it: it repeats its hello {} times within {}.",
+            view.target(),
+            hello.count,
+            span_text(hello.last.time.since(facts.tcp.first.time))
+        ),
+    )
+    .stopped_by(StoppedBy::Network)
+    .shown_by(answer, "the server's answer")
+    .shown_by(hello.last, "the same ClientHello, again");
+    if let Some(repeats) = view.repeats(Side::Server) {
+        finding = finding.shown_by(repeats.last, "the server's answer, again");
+    }
+    Some(
+        finding
+            .or_else(&[Cause::PathMtuBlackHole, Cause::PacketLoss])
+            .advise(
+                "Capture at the client at the same time: UDP answers need a way back through every stateful firewall and NAT in between.",
+            )
+            .advise(format!("tcpdump -ni any 'udp and host {}'", facts.server.address)),
     )
 }

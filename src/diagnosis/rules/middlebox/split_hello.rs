@@ -54,6 +54,9 @@ struct Fate {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
+    if let Some(finding) = over_quic(case, view) {
+        return Some(finding);
+    }
     if !view.is_stuck(case.policy) || !view.hello_begun() || !view.hello_is_split() || view.answer_begun() {
         return None;
     }
@@ -160,6 +163,37 @@ fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
         }),
         None => None,
     }
+}
+
+/// Over QUIC: some packets of the hello are acknowledged and others are not, or only some arrive; and no ServerHello comes.
+fn over_quic(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let quic = view.failed_over_quic().filter(|_| view.stalled_over_udp() && !view.answer_begun())?;
+    let lost = quic.hello_packets.iter().find(|packet| !packet.acked);
+    let passed = quic.hello_packets.iter().find(|packet| packet.acked);
+    let (mark, text) = match (case.handshake.partial_client_hello, passed, lost) {
+        (Some(part), ..) => (part.mark, format!("only {} of {} bytes arrived", part.have, part.want)),
+        (None, Some(passed), Some(lost)) if passed.offset != lost.offset => {
+            (lost.mark, "the server acknowledged one of its packets and not the other".to_owned())
+        }
+        _ => return None,
+    };
+    let finding = Finding::new(
+        Cause::SplitClientHello,
+        Confidence::Likely,
+        format!("The ClientHello for {} takes more than one Initial packet, and {text}.", view.target()),
+    )
+    .stopped_by(StoppedBy::Network)
+    .shown_by(mark, "Initial packet with part of the ClientHello");
+    let finding = match quic.acked.client {
+        Some(acked) => finding.shown_by(acked, "the server acknowledges a packet of the client and sends no ServerHello"),
+        None => finding,
+    };
+    Some(
+        finding
+            .or_else(&[Cause::PacketLoss, Cause::QuicBlocked, Cause::QuicServerSilent])
+            .advise("Compare with a ClientHello that fits into one packet (no post-quantum key share); if that works, update the device that drops the second packet.")
+            .advise(remedy::curl(case.handshake, "--http3-only --curves X25519")),
+    )
 }
 
 /// A segment of a path of ordinary size that is filled.

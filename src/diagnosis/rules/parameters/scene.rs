@@ -6,16 +6,16 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Policy, Rule, Weight};
 use crate::diagnosis::rules::{names, parameters, protocol, psk, version};
-use crate::flow::{Endpoint, FlowKey, PerSide, Side, Transport};
+use crate::flow::{Endpoint, FlowKey, Path, Side, Transport};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{AlertSeen, Hidden, Outcome, Protocol, Seen, Stage, StoppedBy};
+use crate::handshake::facts::{AlertSeen, Outcome, Protocol, Seen, Stage, StoppedBy};
 use crate::time::{Mark, Timestamp};
 use crate::tls::client_hello::ClientHello;
 use crate::tls::client_hello::tests::build;
 use crate::tls::message::{Alert, ServerKeyExchange};
 use crate::tls::registry::{AlertDescription, SignatureScheme};
 use crate::tls::server_hello::ServerHello;
-use crate::transport::{Close, Roles, SideFacts, TcpFacts};
+use crate::transport::{Close, Roles, TcpFacts};
 
 /// Suites of a client of today.
 pub(in crate::diagnosis::rules) const BROAD: &[u16] =
@@ -155,68 +155,10 @@ fn empty() -> Handshake {
     let client = Endpoint::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 40112);
     let server = Endpoint::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 443);
     let (key, client_is_low) = FlowKey::new(Transport::Tcp, client, server, 0);
-    let mark = Mark::default();
-    Handshake {
-        client,
-        server,
-        tcp: TcpFacts {
-            key,
-            client_is_low,
-            roles: Roles::Handshake,
-            path: crate::flow::Path::default(),
-            first: mark,
-            last: mark,
-            interface: 0,
-            sides: PerSide { client: SideFacts::default(), server: SideFacts::default() },
-            events: Vec::new(),
-            events_dropped: 0,
-            icmp: Vec::new(),
-            syn_rtt: None,
-            ack_rtt: None,
-            established: None,
-            simultaneous_open: false,
-            duplicates: 0,
-            fragmented_packets: 0,
-            clock_steps_back: 0,
-        },
-        close: Close::Ended,
-        closed_at: mark,
-        protocol: Protocol::Tls,
-        preamble: None,
-        plaintext: PerSide::default(),
-        client_hellos: Vec::new(),
-        partial_client_hello: None,
-        partial_server_message: None,
-        hello_retry: None,
-        server_hello: None,
-        server_chain: None,
-        client_chain: None,
-        staple: None,
-        server_key_exchange: None,
-        certificate_request: None,
-        server_hello_done: None,
-        client_key_exchange: None,
-        client_certificate_verify: None,
-        session_ticket: None,
-        hello_request: None,
-        change_cipher_spec: PerSide::default(),
-        finished: PerSide::default(),
-        application_data: PerSide::default(),
-        application_records: PerSide::default(),
-        tickets_seen: 0,
-        hidden: Hidden::default(),
-        encrypted: PerSide::default(),
-        alerts: Vec::new(),
-        resumption: None,
-        early_data_offered: false,
-        early_data_records: 0,
-        renegotiation: None,
-        anomalies: Vec::new(),
-        history: String::new(),
-        decrypted: false,
-        stage: Stage::Connect,
-        outcome: Outcome::Completed,
-        stopped_by: StoppedBy::Nobody,
-        end: None,
-    }
+    let tcp = TcpFacts::new(key, client_is_low, Roles::Handshake, Path::default(), Mark::default(), 0);
+    let mut handshake = Handshake::new(tcp);
+    handshake.close = Close::Ended;
+    handshake.protocol = Protocol::Tls;
+    (handshake.outcome, handshake.stopped_by) = (Outcome::Completed, StoppedBy::Nobody);
+    handshake
 }

@@ -7,6 +7,8 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
 
+use super::black_hole_udp;
+
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PathMtuBlackHole,
     title: "full-size packets are lost on the path (path MTU black hole)",
@@ -44,6 +46,10 @@ pub(super) const RULE: Rule = Rule {
                 "cloud",
                 "AWS jumbo frames (9001) end at the VPC's edge, Google Cloud's default is 1460, VPN gateways pass about 1400: lower the instances' MTU and allow ICMP in the security groups.",
             ),
+            (
+                "DTLS",
+                "It has no path MTU discovery of its own in most programs: set the datagram size (`SSL_set_mtu`, `-mtu 1200`), and prefer small certificates.",
+            ),
             ("DSL with PPPoE", "The link passes 1492: switch MSS clamping on in the router."),
         ],
         references: &["RFC 1191", "RFC 8201", "RFC 4821", "RFC 2923 section 2.1"],
@@ -53,6 +59,9 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
+    if let Some(finding) = black_hole_udp::at_receiver(view).or_else(|| black_hole_udp::at_sender(view)) {
+        return Some(advice_over_udp(case, finding));
+    }
     if !view.failed_over_tcp() && !view.nearly_stalled(case.policy) {
         return None;
     }
@@ -115,6 +124,15 @@ fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let alternatives: &[Cause] =
         if side == Side::Client { &[Cause::SplitClientHello, Cause::PacketLoss] } else { &[Cause::PacketLoss, Cause::ServerFlightDropped] };
     Some(advice(case, finding.or_else(alternatives)))
+}
+
+fn advice_over_udp(case: &Case<'_>, finding: Finding) -> Finding {
+    let address = case.handshake.server.address;
+    finding
+        .stopped_by(StoppedBy::Network)
+        .advise("Find the largest packet that passes between the two, and make the datagrams of DTLS smaller than that (SSL_set_mtu, -mtu; an ECDSA certificate and a short chain help):")
+        .advise(format!("ping -M do -s 1472 {address}"))
+        .advise(format!("openssl s_server -dtls -mtu 1200 -port {}", case.handshake.server.port))
 }
 
 fn advice(case: &Case<'_>, finding: Finding) -> Finding {

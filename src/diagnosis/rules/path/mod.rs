@@ -6,6 +6,7 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 
 mod black_hole;
+mod black_hole_udp;
 mod fragments;
 mod icmp_ignored;
 mod loss;

@@ -4,9 +4,11 @@ use super::*;
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::rule::{Finding, Policy};
 use crate::diagnosis::testing::{at, connected, outstanding, partial_hello, syn};
+use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::transport::ZeroWindow;
+use crate::packet::IcmpKind;
+use crate::transport::{IcmpNote, ZeroWindow};
 
 fn found(rule: &Rule, handshake: &Handshake) -> Option<Finding> {
     (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge: &Knowledge::default(), policy: &Policy::default() })
@@ -56,4 +58,25 @@ fn a_good_handshake_suffers_from_nothing() {
     for rule in RULES {
         assert!(found(rule, &facts).is_none(), "{}", rule.cause);
     }
+}
+
+#[test]
+fn fragments_are_lost_where_a_host_gives_up_joining_them() {
+    let mut facts = connected();
+    let mut note = IcmpNote {
+        mark: at(9, 30_000),
+        reporter: facts.server.address,
+        kind: IcmpKind::TimeExceeded,
+        icmp_type: 11,
+        code: 1,
+        about: Side::Client,
+        quoted_len: 1500,
+        ignored: 0,
+    };
+    facts.tcp.icmp.push(note);
+    let finding = found(&fragments::RULE, &facts).expect("reassembly timed out");
+    assert_eq!(finding.stopped_by, Some(StoppedBy::Network));
+    note.code = 0;
+    facts.tcp.icmp = vec![note];
+    assert!(found(&fragments::RULE, &facts).is_none(), "a hop counter that ran out says nothing about fragments");
 }

@@ -1,5 +1,6 @@
 //! `client-protocol-violation`.
 
+use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
@@ -77,7 +78,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             return Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted])));
         }
     }
-    if let Some((anomaly, text)) = violation::anomaly_of(case, Side::Client) {
+    // A server that answered the hello did not mind what is odd about it.
+    let minded = |anomaly: &Anomaly| handshake.server_hello.is_none() || !matches!(anomaly.kind, AnomalyKind::Defect { .. });
+    if let Some((anomaly, text)) = violation::anomaly_of(case, Side::Client).filter(|(anomaly, _)| minded(anomaly)) {
         let summary = format!("The client sent {text}; the server {} refused it.", offer::server(case));
         let finding =
             Finding::new(Cause::ClientProtocolViolation, confidence, summary).shown_by(anomaly.mark, format!("client sent {text}"));

@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
     title: "bytes were changed on the way",
     page: Page {
         meaning: "A side received something else than the other sent: a record that cannot be decrypted, a signature or Finished that does not fit what was said before. Defective memory or network hardware, a faulty offload, or a device that rewrites the stream.",
-        recognised: "Alert bad_record_mac, decryption_failed or decrypt_error with no certificate, key or PSK that explains it; decode_error on messages that are sound in the capture; unexpected_message from a Go client after a ServerKeyExchange, which is its word for a bad signature. Segments of one range with different bytes in the same capture prove it.",
+        recognised: "Alert bad_record_mac, decryption_failed or decrypt_error with no certificate, key or PSK that explains it; decode_error on messages that are sound in the capture; unexpected_message from a Go client after a ServerKeyExchange, which is its word for a bad signature. Segments of one range with different bytes in the same capture prove it, and so does a record that the keys from a key log do not open though they open those before it.",
         confused_with: "A private key that does not belong to the certificate (every handshake fails with decrypt_error); weak signatures that rustls refuses with decrypt_error; a wrong pre-shared key. Where the capture was taken before the damage, the bytes in it are sound.",
         check: "Whether it happens always (configuration, rewriting device) or now and then (hardware). Compare captures of both ends byte by byte. Counters:\n\n$ ethtool -S <interface> | grep -iE 'err|crc|csum'\n\n$ nstat -az TcpInCsumErrors",
         fix: &[
@@ -38,6 +38,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let overlap = handshake.anomalies.iter().find(|anomaly| matches!(anomaly.kind, AnomalyKind::DifferingOverlap { .. }));
+    let broken = handshake.anomalies.iter().find(|anomaly| matches!(anomaly.kind, AnomalyKind::RecordNotDecrypted { .. }));
     let seen = handshake.deciding_alert();
     let alert = seen.and_then(|seen| seen.alert).map(|alert| alert.description);
     let signed = handshake.server_key_exchange.is_some() && handshake.client_key_exchange.is_none();
@@ -48,6 +49,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     });
     let (confidence, weight, what) = match alert {
         Some(A::BAD_RECORD_MAC | A::DECRYPTION_FAILED | A::DECRYPT_ERROR) if psk && handshake.client_key_exchange.is_some() => return None,
+        Some(A::BAD_RECORD_MAC | A::DECRYPTION_FAILED | A::DECRYPT_ERROR | A::DECODE_ERROR | A::UNEXPECTED_MESSAGE) if broken.is_some() => {
+            (Confidence::Certain, Weight::Explains, "cannot decrypt a record that its keys, known here, do not open either")
+        }
         Some(A::BAD_RECORD_MAC | A::DECRYPTION_FAILED) => (Confidence::Strong, Weight::Explains, "cannot decrypt a record"),
         Some(A::DECRYPT_ERROR) if from_client && signed => {
             (Confidence::Likely, Weight::Explains, "finds that the signature of the key exchange does not fit")
@@ -57,6 +61,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             (Confidence::Likely, Weight::Explains, "does not accept the signature of the key exchange")
         }
         Some(A::DECODE_ERROR | A::DECOMPRESSION_FAILURE) if answered => (Confidence::Likely, Weight::Fallback, "cannot read a message"),
+        _ if broken.is_some() => (Confidence::Strong, Weight::Explains, "got a record that its keys do not open"),
         _ if overlap.is_some() => (Confidence::Likely, Weight::Explains, "got something else than was sent"),
         _ => return None,
     };
@@ -64,13 +69,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let bad_chain = case.chain.is_some_and(|chain| {
         chain.misordered || !chain.weak_keys.is_empty() || !chain.weak_signatures.is_empty() || !chain.bad_signatures.is_empty()
     });
-    let weight = if bad_chain && from_client && overlap.is_none() { Weight::Fallback } else { weight };
+    let weight = if bad_chain && from_client && overlap.is_none() && broken.is_none() { Weight::Fallback } else { weight };
     let confidence = if overlap.is_some() { confidence.max(Confidence::Strong) } else { confidence };
     let who = seen.map_or("A side", |seen| if seen.from == Side::Client { "The client" } else { "The server" });
     let summary = format!("{who} {what}: bytes between client and server {} were changed on the way.", offer::server(case));
     let mut finding = Finding::new(Cause::RecordCorrupted, confidence, summary).weight(weight);
     if let Some(anomaly) = overlap {
         finding = finding.shown_by(anomaly.mark, format!("segments of the {} with different bytes for the same range", anomaly.side));
+    }
+    if let Some(anomaly) = broken {
+        finding = finding.shown_by(anomaly.mark, format!("a record of the {} that the keys of the connection do not open", anomaly.side));
     }
     if let Some(exchange) = handshake.server_key_exchange.as_ref().filter(|_| from_client && signed) {
         finding = finding.shown_by(exchange.mark, "ServerKeyExchange, signed over both randoms");

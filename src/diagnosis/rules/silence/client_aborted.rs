@@ -35,6 +35,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
+    if facts.quic.is_some() {
+        return super::closed_over_quic(case, Cause::ClientAborted, Side::Client);
+    }
     if !view.failed_without_words() || !view.hello_begun() {
         return None;
     }

@@ -39,7 +39,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.is_stuck(case.policy) || !view.hello_begun() || facts.deciding_alert().is_some() {
+    if !view.is_stuck(case.policy) && !view.stalled_over_udp() || !view.hello_begun() || facts.deciding_alert().is_some() {
         return None;
     }
     let awaited = view.awaited().filter(|awaited| awaited.side == Side::Client)?;
@@ -47,7 +47,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     // A flight that the client may never have got is not the client's fault.
-    let got_it = view.repeated_in_vain(Side::Server).next().is_none() && view.repeated_in_vain(Side::Client).next().is_none();
+    let got_it = view.repeated_in_vain(Side::Server).next().is_none()
+        && view.repeated_in_vain(Side::Client).next().is_none()
+        && !(view.stalled_over_udp() && Side::BOTH.into_iter().any(|side| view.repeats(side).is_some()));
     let mut finding = Finding::new(
         Cause::ClientStalled,
         if got_it { Confidence::Strong } else { Confidence::Hint },

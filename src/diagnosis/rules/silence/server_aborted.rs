@@ -36,6 +36,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
+    if facts.quic.is_some() && view.answer_begun() {
+        return super::closed_over_quic(case, Cause::ServerAborted, Side::Server);
+    }
     if !view.failed_without_words() || !view.answer_begun() {
         return None;
     }

@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.is_stuck(case.policy) || !view.answer_begun() || facts.deciding_alert().is_some() {
+    if !view.is_stuck(case.policy) && !view.stalled_over_udp() || !view.answer_begun() || facts.deciding_alert().is_some() {
         return None;
     }
     let awaited = view.awaited().filter(|awaited| awaited.side == Side::Server)?;
@@ -48,7 +48,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let gave_up = view.ended_by(Side::Client);
-    let lost = view.repeated_in_vain(Side::Client).next().is_some();
+    let lost = view.repeated_in_vain(Side::Client).next().is_some() || view.repeats(Side::Client).is_some();
     let mut finding = Finding::new(
         Cause::ServerStalled,
         if lost { Confidence::Hint } else { Confidence::Strong },

@@ -3,7 +3,9 @@
 use super::*;
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::rule::{Case, Finding, Policy, Weight};
+use crate::diagnosis::rules::parameters::scene::Scene;
 use crate::diagnosis::testing::{at, connected, partial_hello};
+use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
@@ -37,4 +39,13 @@ fn an_alert_leaves_nothing_for_silence_to_explain() {
     for rule in [&client_aborted::RULE, &client_stalled::RULE, &client_timeout::RULE, &server_silent::RULE] {
         assert!(found(rule, &facts).is_none(), "{}", rule.cause);
     }
+}
+
+#[test]
+fn a_side_that_closes_in_order_says_no_more_than_that() {
+    let closed = Scene::broad().alert(Side::Server, 1, 0).ended(Outcome::Closed, StoppedBy::Server).handshake;
+    let finding = found(&close_notify::RULE, &closed).expect("close_notify before the handshake was done");
+    assert_eq!((finding.weight, finding.stopped_by), (Weight::Fallback, Some(StoppedBy::Server)));
+    let said_why = Scene::broad().alert(Side::Server, 2, 40).alert(Side::Server, 1, 0).handshake;
+    assert!(found(&close_notify::RULE, &said_why).is_none(), "another alert says why");
 }

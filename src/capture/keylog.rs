@@ -1,0 +1,180 @@
+//! Key log files given beside a capture, read as far as they are written.
+//!
+//! A program that is still running appends to its log: whatever has come since the last look is read before each block of frames, so that in
+//! live capture a connection's secrets are there when its records are, or soon after.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::{FrameSource, Inventory};
+use crate::error::{Error, Result};
+use crate::frame::Block;
+use crate::limits;
+
+/// The lines of key logs, as far as they are known.
+#[derive(Debug, Default)]
+pub struct KeyLogLines {
+    /// Lines without their ends, in the order met.
+    pub lines: Vec<Vec<u8>>,
+    /// Bytes held.
+    bytes: usize,
+    /// Lines left out beyond [`limits::SECRET_BYTES`], or longer than [`limits::KEY_LOG_LINE`].
+    pub left_out: u64,
+}
+
+/// A capture with key logs beside it.
+struct WithKeyLogs {
+    inner: Box<dyn FrameSource>,
+    files: Vec<Tail>,
+    known: KeyLogLines,
+}
+
+/// A file that may be growing.
+struct Tail {
+    path: PathBuf,
+    file: File,
+    /// The beginning of a line whose end has not been written.
+    partial: Vec<u8>,
+    /// The file could not be read on.
+    broken: bool,
+}
+
+/// Puts key logs beside a capture. They are read as far as they go, now and before each block.
+///
+/// # Errors
+/// When one cannot be opened or read.
+pub fn with_key_logs(inner: Box<dyn FrameSource>, paths: &[PathBuf]) -> Result<Box<dyn FrameSource>> {
+    if paths.is_empty() {
+        return Ok(inner);
+    }
+    let mut source = WithKeyLogs { inner, files: Vec::new(), known: KeyLogLines::default() };
+    for path in paths {
+        let mut tail = Tail::open(path)?;
+        tail.read_on(&mut source.known)?;
+        // The last line of a finished file may lack its end. If it is the beginning of a line that grows, it comes again, whole.
+        source.known.add(&tail.partial);
+        source.files.push(tail);
+    }
+    Ok(Box::new(source))
+}
+
+impl KeyLogLines {
+    fn add(&mut self, line: &[u8]) {
+        if line.is_empty() {
+            return;
+        }
+        if line.len() > limits::KEY_LOG_LINE || self.bytes + line.len() > limits::SECRET_BYTES {
+            self.left_out = self.left_out.saturating_add(1);
+            return;
+        }
+        self.bytes += line.len();
+        self.lines.push(line.to_vec());
+    }
+}
+
+impl Tail {
+    fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), file, partial: Vec::new(), broken: false })
+    }
+
+    /// Reads what has been appended.
+    fn read_on(&mut self, known: &mut KeyLogLines) -> Result<()> {
+        let mut buffer = [0; READ];
+        loop {
+            let count = self.file.read(&mut buffer).map_err(|source| Error::Read { path: self.path.clone(), source })?;
+            let Some(read @ [_, ..]) = buffer.get(..count) else { return Ok(()) };
+            for piece in read.split_inclusive(|byte| *byte == b'\n') {
+                // What is longer than any line is not kept, and counted at its end.
+                if self.partial.len() <= limits::KEY_LOG_LINE {
+                    self.partial.extend_from_slice(piece);
+                }
+                if piece.ends_with(b"\n") {
+                    known.add(self.partial.trim_ascii());
+                    self.partial.clear();
+                }
+            }
+        }
+    }
+}
+
+impl FrameSource for WithKeyLogs {
+    fn fill(&mut self, block: &mut Block) -> Result<bool> {
+        let more = self.inner.fill(block)?;
+        for tail in self.files.iter_mut().filter(|tail| !tail.broken) {
+            // The capture goes on without it.
+            tail.broken = tail.read_on(&mut self.known).is_err();
+        }
+        Ok(more)
+    }
+
+    fn inventory(&self) -> &Inventory {
+        self.inner.inventory()
+    }
+
+    fn progress(&self) -> (u64, Option<u64>) {
+        self.inner.progress()
+    }
+
+    fn key_log(&self) -> Option<&KeyLogLines> {
+        Some(&self.known)
+    }
+}
+
+/// Bytes read at a time: some dozen lines.
+const READ: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    struct Nothing(Inventory);
+
+    impl FrameSource for Nothing {
+        fn fill(&mut self, _: &mut Block) -> Result<bool> {
+            Ok(true)
+        }
+        fn inventory(&self) -> &Inventory {
+            &self.0
+        }
+        fn progress(&self) -> (u64, Option<u64>) {
+            (0, None)
+        }
+    }
+
+    fn lines(source: &dyn FrameSource) -> Vec<String> {
+        source.key_log().unwrap().lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_appended_is_read_before_the_next_block() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        write!(file, "one\r\ntwo\n").unwrap();
+        let inner = Box::new(Nothing(Inventory::default()));
+        let mut source = with_key_logs(inner, &[file.path().to_owned()]).unwrap();
+        assert_eq!(lines(source.as_ref()), ["one", "two"]);
+        write!(file, "thr").unwrap();
+        source.fill(&mut Block::default()).unwrap();
+        assert_eq!(lines(source.as_ref()), ["one", "two"], "half a line is none");
+        write!(file, "ee\nfour\n").unwrap();
+        source.fill(&mut Block::default()).unwrap();
+        assert_eq!(lines(source.as_ref()), ["one", "two", "three", "four"]);
+    }
+
+    #[test]
+    fn a_last_line_without_its_end_counts_and_a_long_one_is_left_out() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        write!(file, "{}\nlast", "x".repeat(100_000)).unwrap();
+        let source = with_key_logs(Box::new(Nothing(Inventory::default())), &[file.path().to_owned()]).unwrap();
+        assert_eq!(lines(source.as_ref()), ["last"]);
+        assert_eq!(source.key_log().unwrap().left_out, 1);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error() {
+        let missing = PathBuf::from("/nonexistent/keys.log");
+        assert!(with_key_logs(Box::new(Nothing(Inventory::default())), &[missing]).is_err());
+    }
+}

@@ -1,0 +1,164 @@
+//! The arguments of `show` and `report`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum, ValueHint};
+
+use super::args::When;
+use super::options::{ReportFormat, ReportOptions, ShowOptions};
+use super::selection::AnalysisArguments;
+use super::values;
+use crate::diagnosis::cause::Cause;
+
+/// Show one handshake in full: every packet as a ladder, times, hellos, certificates, diagnosis
+///
+/// Which one: an ID as `handshark read --json` gives it, or the first that the options below leave; without any, the first that failed.
+#[derive(Debug, Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+pub(super) struct Show {
+    /// Captures: files, directories of them, or - for standard input; behind them the handshake's ID
+    #[arg(value_name = "FILE... [ID]", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
+    inputs: Vec<PathBuf>,
+
+    /// The handshake's ID, or its beginning
+    #[arg(long, value_name = "ID", help_heading = SELECTION)]
+    id: Option<String>,
+
+    /// Only handshakes that ask for a name with this in it
+    #[arg(long, value_name = "TEXT", help_heading = SELECTION)]
+    name: Option<String>,
+
+    /// Only handshakes with this server: an address, or address:port
+    #[arg(long, value_name = "ADDRESS", help_heading = SELECTION)]
+    server: Option<String>,
+
+    /// Only handshakes of this client, written like --server
+    #[arg(long, value_name = "ADDRESS", help_heading = SELECTION)]
+    client: Option<String>,
+
+    /// Only handshakes that ended so
+    #[arg(long, value_name = "OUTCOME", help_heading = SELECTION)]
+    outcome: Option<String>,
+
+    /// Only handshakes with this cause
+    #[arg(long, value_name = "CAUSE", hide_possible_values = true, value_parser = values::cause_parser(), help_heading = SELECTION)]
+    cause: Option<Cause>,
+
+    /// Show this many, instead of one
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000), help_heading = SELECTION)]
+    most: u16,
+
+    #[command(flatten)]
+    analysis: AnalysisArguments,
+
+    /// Draw for so many columns instead of the terminal's: 60 to 200
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(60..=200), help_heading = OUTPUT)]
+    width: Option<u16>,
+
+    /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set)
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
+    color: When,
+
+    /// Show no progress on standard error
+    #[arg(long, help_heading = OUTPUT)]
+    no_progress: bool,
+}
+
+/// Write one file to hand over: a page of HTML with everything in it, or Markdown for a ticket
+///
+/// The page needs nothing from outside and runs nothing from outside: it can be mailed, archived, and opened without a network.
+#[derive(Debug, Args)]
+#[command(after_help = REPORT_EXAMPLES)]
+pub(super) struct Report {
+    /// Captures: files, directories of them, or - for standard input
+    #[arg(value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
+    inputs: Vec<PathBuf>,
+
+    /// Where to write; - is standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
+    output: Option<PathBuf>,
+
+    /// What to write
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Html, help_heading = OUTPUT)]
+    format: Format,
+
+    #[command(flatten)]
+    analysis: AnalysisArguments,
+
+    /// Show no progress on standard error
+    #[arg(long, action = ArgAction::SetTrue, help_heading = OUTPUT)]
+    no_progress: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A page for a browser
+    Html,
+    /// Markdown, for a ticket
+    Md,
+}
+
+impl From<Show> for ShowOptions {
+    fn from(show: Show) -> Self {
+        let mut inputs = show.inputs;
+        let mut id = show.id;
+        // An ID behind the files, unless a file has that very name.
+        let last = inputs.last().filter(|_| id.is_none() && inputs.len() > 1);
+        if let Some(text) = last.and_then(|path| path.to_str()).filter(|text| is_id(text) && !std::path::Path::new(text).exists()) {
+            id = Some(text.to_owned());
+            inputs.pop();
+        }
+        Self {
+            inputs,
+            id,
+            name: show.name,
+            server: show.server,
+            client: show.client,
+            outcome: show.outcome,
+            cause: show.cause,
+            most: usize::from(show.most),
+            analysis: show.analysis.into(),
+            width: show.width.map(usize::from),
+            color: show.color.into(),
+            progress: !show.no_progress,
+        }
+    }
+}
+
+impl From<Report> for ReportOptions {
+    fn from(report: Report) -> Self {
+        Self {
+            inputs: report.inputs,
+            output: report.output,
+            format: match report.format {
+                Format::Html => ReportFormat::Html,
+                Format::Md => ReportFormat::Markdown,
+            },
+            analysis: report.analysis.into(),
+            progress: !report.no_progress,
+        }
+    }
+}
+
+/// Looks like the beginning of a handshake's ID.
+fn is_id(text: &str) -> bool {
+    (SHORTEST_ID..=16).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+const SELECTION: &str = "Which handshake";
+const OUTPUT: &str = "Output";
+/// Digits of an ID that are taken for one.
+const SHORTEST_ID: usize = 6;
+
+pub(super) const SHOW_EXAMPLES: &str = "\
+Examples:
+  handshark show night.pcapng                                 the first that failed
+  handshark show night.pcapng 7d0f9a52c1e4b386                the one with this ID
+  handshark show night.pcapng --name www.example.test -n 3    three with this name
+  handshark show night.pcapng --cause path-mtu-black-hole --width 200";
+
+pub(super) const REPORT_EXAMPLES: &str = "\
+Examples:
+  handshark report night.pcapng -o report.html
+  handshark report /var/captures -o report.html
+  handshark report night.pcapng --format md | xclip";

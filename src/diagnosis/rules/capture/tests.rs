@@ -1,0 +1,46 @@
+//! Tests of the family capture.
+
+use super::*;
+use crate::diagnosis::knowledge::Knowledge;
+use crate::diagnosis::rule::{Case, Finding, Policy, Weight};
+use crate::diagnosis::testing::{at, connected, outstanding, partial_hello};
+use crate::handshake::Handshake;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+fn found(rule: &Rule, handshake: &Handshake) -> Option<Finding> {
+    (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge: &Knowledge::default(), policy: &Policy::default() })
+}
+
+#[test]
+fn a_connection_without_its_beginning_started_before_the_capture() {
+    let mut facts = connected();
+    facts.outcome = Outcome::Incomplete;
+    (facts.tcp.sides.client.syn, facts.tcp.sides.server.syn) = (None, None);
+    let finding = found(&started_late::RULE, &facts).expect("no SYN, no hello");
+    assert_eq!((finding.weight, finding.stopped_by), (Weight::Overrides, Some(StoppedBy::Capture)));
+    facts.outcome = Outcome::Alerted;
+    assert!(found(&started_late::RULE, &facts).is_none(), "what came later tells enough");
+}
+
+#[test]
+fn bytes_that_were_acknowledged_and_never_seen_were_lost_by_the_capture() {
+    let mut facts = connected();
+    facts.outcome = Outcome::Incomplete;
+    assert!(found(&gaps::RULE, &facts).is_none(), "nothing is missing");
+    facts.tcp.sides.server.gap_bytes_acked = 1448;
+    let finding = found(&gaps::RULE, &facts).expect("1448 bytes are missing");
+    assert_eq!(finding.weight, Weight::Overrides);
+    assert!(finding.summary.contains("1448 bytes"), "{}", finding.summary);
+    facts.outcome = Outcome::Alerted;
+    assert_eq!(found(&gaps::RULE, &facts).map(|finding| finding.weight), Some(Weight::Note), "an alert says more");
+}
+
+#[test]
+fn what_is_neither_acknowledged_nor_repeated_shows_that_packets_are_missing() {
+    let mut facts = partial_hello(300, 600);
+    facts.outcome = Outcome::Incomplete;
+    facts.tcp.sides.client.outstanding.push(outstanding(0, 300, at(4, 25), at(4, 25), 1));
+    assert!(found(&gaps::RULE, &facts).is_some(), "a minute without a repetition");
+    facts.tcp.sides.client.retransmits = 3;
+    assert!(found(&gaps::RULE, &facts).is_none(), "it was repeated");
+}

@@ -1,0 +1,24 @@
+//! Rules of the family quic: what only QUIC has. The rules of TLS apply to its handshake as well.
+
+use crate::diagnosis::rule::Rule;
+
+mod blocked;
+mod early_data_rejected;
+mod mtu;
+mod refused;
+mod retry_loop;
+mod server_silent;
+#[cfg(test)]
+mod tests;
+mod version_mismatch;
+
+/// The family's rules; earlier wins a tie.
+pub const RULES: &[&Rule] = &[
+    &refused::RULE,
+    &version_mismatch::RULE,
+    &retry_loop::RULE,
+    &mtu::RULE,
+    &blocked::RULE,
+    &server_silent::RULE,
+    &early_data_rejected::RULE,
+];

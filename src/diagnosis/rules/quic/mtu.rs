@@ -1,0 +1,84 @@
+//! `quic-mtu`: full-size datagrams do not pass.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::view::View;
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
+use crate::packet::IcmpKind;
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::QuicMtu,
+    title: "QUIC's full-size datagrams do not fit the path",
+    page: Page {
+        meaning: "Datagrams with Initial packets have at least 1200 bytes and must not be fragmented, so that an IP packet of 1228 bytes (IPv4) or 1248 (IPv6) has to pass. \
+                  Some link on the way takes less, and the handshake cannot work: QUIC has no smaller form to fall back to, only TCP.",
+        recognised: "ICMP fragmentation needed or packet too big about a datagram of the handshake; or a side's large datagrams that are never acknowledged while its small ones are.",
+        confused_with: "UDP that is dropped altogether (`quic-blocked`, `quic-server-silent`): from the client this looks the same, as all its datagrams are large.",
+        check: "Find the largest packet that passes in both directions; 1200 bytes of QUIC need 1200 here.\n\n$ ping -M do -s 1200 <server-address>\n\n$ tracepath -n <server-address>",
+        fix: &[
+            ("tunnels", "Give the tunnel an MTU of 1280 at least inside (WireGuard: outer path 1340 and more). Below that no QUIC passes."),
+            (
+                "server sends more than the path takes",
+                "Limit its datagrams: quic-go `InitialPacketSize: 1200`, ngtcp2 and others `max_udp_payload_size=1200`; let path MTU discovery begin at 1200.",
+            ),
+            ("ICMP", "Let ICMP type 3 code 4 and ICMPv6 type 2 through, so that stacks can adapt above 1200."),
+            ("fragments", "Firewalls drop fragments of UDP: they must not arise. See `ip-fragments-dropped`."),
+        ],
+        references: &["RFC 9000 section 14", "RFC 8899", "RFC 8200 section 5"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let view = View::new(case.handshake);
+    let quic = view.failed_over_quic()?;
+    let reported = case.handshake.tcp.icmp.iter().find_map(|note| match note.kind {
+        IcmpKind::TooBig(mtu) => Some((note, mtu)),
+        _ => None,
+    });
+    let finding = if let Some((note, mtu)) = reported {
+        let limit = if mtu == 0 { "an unknown size".to_owned() } else { format!("{mtu} bytes") };
+        Finding::new(
+            Cause::QuicMtu,
+            if (1..LEAST_PATH).contains(&mtu) { Confidence::Certain } else { Confidence::Strong },
+            format!(
+                "{} says that a packet of the {} ({} bytes) is too big: the path takes {limit}.",
+                note.reporter, note.about, note.quoted_len
+            ),
+        )
+        .shown_by(note.mark, format!("ICMP type {} code {} from {}", note.icmp_type, note.code, note.reporter))
+    } else {
+        let side = Side::BOTH.into_iter().find(|side| {
+            let (passed, lost) = (*quic.largest_acked.of(*side), *quic.largest_unacked.of(*side));
+            passed > 0 && passed < SMALL && lost >= FULL && view.repeats(*side).is_some_and(|repeats| repeats.count >= 2)
+        })?;
+        let repeats = view.repeats(side)?;
+        let (passed, lost) = (*quic.largest_acked.of(side), *quic.largest_unacked.of(side));
+        Finding::new(
+            Cause::QuicMtu,
+            Confidence::Likely,
+            format!(
+                "Large datagrams of the {side} ({lost} bytes) are repeated and never acknowledged, small ones (up to {passed} bytes) are."
+            ),
+        )
+        .shown_by(repeats.first, "first repetition")
+        .shown_by(repeats.last, "last repetition, not acknowledged")
+        .or_else(&[Cause::ServerFlightDropped, Cause::PacketLoss])
+    };
+    let address = case.handshake.server.address;
+    Some(
+        finding
+            .stopped_by(StoppedBy::Network)
+            .advise("Find the largest packet that passes in both directions; QUIC needs 1200 bytes of UDP payload:")
+            .advise(format!("ping -M do -s 1200 {address}"))
+            .advise(format!("tracepath -n {address}")),
+    )
+}
+
+/// A path has to take 1200 bytes and the headers of UDP and IPv4.
+const LEAST_PATH: u32 = 1228;
+/// A datagram that no path refuses.
+const SMALL: u32 = 1000;
+/// A datagram of the size that QUIC fills up to.
+const FULL: u32 = 1200;

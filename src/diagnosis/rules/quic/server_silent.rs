@@ -1,0 +1,77 @@
+//! `quic-server-silent`: Initial packets without an answer.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::view::{View, span_text};
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::QuicServerSilent,
+    title: "the server never answers QUIC",
+    page: Page {
+        meaning: "The client's Initial packets get no ServerHello: either nothing comes back at all, or the server acknowledges and says no more. Over UDP a server that does \
+                  not exist, a firewall that drops, an answer that is lost, and datagrams too large for the path all look the same from the client.",
+        recognised: "Initial packets repeated with growing pauses, no ServerHello, no ICMP message, and no TCP connection of the same client to the same server that would show the difference.",
+        confused_with: "`quic-blocked` (TCP works), `quic-refused` (ICMP says so), `quic-mtu`, and `server-flight-dropped`, which a capture at the server shows.",
+        check: "Capture at the server: do the datagrams arrive, are they answered?\n\n$ tcpdump -ni any 'udp port 443'\n\n$ curl -v --http3-only https://<name>/",
+        fix: &[
+            (
+                "firewall",
+                "Allow UDP to the port in both directions; cloud security groups and Kubernetes services need a rule for UDP beside the one for TCP.",
+            ),
+            ("server does not speak QUIC", "Stop announcing it (Alt-Svc, HTTPS record), or switch it on.\n\n$ ss -lunp 'sport = :443'"),
+            (
+                "several workers or balancers",
+                "Packets of one connection must reach one process: nginx `reuseport` with `quic_bpf on`, balancers that hash addresses and ports or read connection identifiers (QUIC-LB).",
+            ),
+            (
+                "address of the answer",
+                "A server bound to all addresses may answer from another one than was asked: bind to the address, or use `IP_PKTINFO`.",
+            ),
+        ],
+        references: &["RFC 9000 sections 8.1 and 14.1", "RFC 9308 section 2"],
+    },
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let view = View::new(case.handshake);
+    let quic = view.failed_over_quic()?;
+    if case.handshake.outcome != Outcome::Stalled || view.answer_begun() || !view.hello_begun() || view.refused_datagram().is_some() {
+        return None;
+    }
+    let (tries, span) = view.hello_tries();
+    let nothing = view.unanswered();
+    let summary = match (nothing, quic.acked.client) {
+        (true, _) => format!("{} never answered QUIC: {tries} datagrams within {}, nothing came back.", view.target(), span_text(span)),
+        (false, Some(_)) => format!("{} acknowledged the client's Initial packets and never sent a ServerHello.", view.target()),
+        (false, None) => format!("{} sent nothing that answers the ClientHello.", view.target()),
+    };
+    let finding =
+        Finding::new(Cause::QuicServerSilent, if nothing && tries >= 3 { Confidence::Strong } else { Confidence::Likely }, summary)
+            .weight(if nothing { Weight::Explains } else { Weight::Fallback })
+            .stopped_by(if nothing { StoppedBy::Network } else { StoppedBy::Server })
+            .shown_by(case.handshake.tcp.first, "first Initial packet");
+    let finding = match view.repeats(Side::Client) {
+        Some(repeats) => finding.shown_by(repeats.last, format!("sent for the {tries}. time; no ServerHello")),
+        None => finding,
+    };
+    let finding = match quic.close_of(Side::Client) {
+        Some(close) => finding.shown_by(close.mark, "the client gives up (CONNECTION_CLOSE)"),
+        None => finding,
+    };
+    let alternatives: &[Cause] = match (nothing, quic.hello_is_split()) {
+        (true, false) => &[Cause::QuicBlocked, Cause::QuicMtu, Cause::ServerFlightDropped],
+        (true, true) => &[Cause::QuicBlocked, Cause::SplitClientHello, Cause::QuicMtu],
+        (false, _) => &[Cause::SplitClientHello, Cause::PacketLoss],
+    };
+    Some(
+        finding
+            .or_else(alternatives)
+            .advise("Capture at the server at the same time: if the datagrams arrive there, look at the server and the way back, else at the firewalls on the way.")
+            .advise(remedy::curl(case.handshake, "--http3-only"))
+            .advise(format!("tcpdump -ni any 'udp port {}'", case.handshake.server.port)),
+    )
+}

@@ -1,0 +1,91 @@
+//! What rules ask of a handshake over UDP: who was heard, what was repeated in vain.
+
+use std::time::Duration;
+
+use crate::flow::{Side, Transport};
+use crate::handshake::facts::{ClosedBy, DtlsFacts, Outcome, QuicFacts};
+use crate::packet::IcmpKind;
+use crate::time::Mark;
+use crate::transport::IcmpNote;
+
+use super::View;
+
+/// What a side sent again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repeats {
+    /// How often, the first time not counted.
+    pub count: u32,
+    /// The first repetition.
+    pub first: Mark,
+    /// The last.
+    pub last: Mark,
+}
+
+impl<'a> View<'a> {
+    /// The facts of a QUIC handshake that failed.
+    pub fn failed_over_quic(&self) -> Option<&'a QuicFacts> {
+        self.handshake.quic.as_deref().filter(|_| self.handshake.outcome.failed())
+    }
+
+    /// The facts of a DTLS handshake that failed.
+    pub fn failed_over_dtls(&self) -> Option<&'a DtlsFacts> {
+        self.handshake.dtls.as_deref().filter(|_| self.handshake.outcome.failed())
+    }
+
+    /// It runs over UDP, and came to a halt without a word why.
+    pub fn stalled_over_udp(&self) -> bool {
+        self.handshake.tcp.key.transport == Transport::Udp && self.handshake.outcome == Outcome::Stalled
+    }
+
+    /// It runs over UDP, and nothing of the protocol came back.
+    pub fn unanswered(&self) -> bool {
+        match (&self.handshake.quic, &self.handshake.dtls) {
+            (Some(_), _) => self.server().packets == 0,
+            (None, Some(dtls)) => dtls.datagrams.server.count == 0,
+            (None, None) => false,
+        }
+    }
+
+    /// What a side sent again over UDP.
+    pub fn repeats(&self, side: Side) -> Option<Repeats> {
+        let (count, span) = match (&self.handshake.quic, &self.handshake.dtls) {
+            (Some(quic), _) => (*quic.repeats.of(side), *quic.repeated.of(side)),
+            (None, Some(dtls)) => (*dtls.repeats.of(side), *dtls.repeated.of(side)),
+            (None, None) => (0, None),
+        };
+        span.map(|(first, last)| Repeats { count, first, last })
+    }
+
+    /// An ICMP message that says that a UDP port or host is not there, about the client's datagrams.
+    pub fn refused_datagram(&self) -> Option<&'a IcmpNote> {
+        let says_so =
+            |note: &&IcmpNote| note.about == Side::Client && matches!(note.kind, IcmpKind::PortUnreachable | IcmpKind::Unreachable);
+        self.handshake.tcp.icmp.iter().find(says_so).filter(|_| self.unanswered() && self.handshake.outcome.failed())
+    }
+
+    /// A QUIC endpoint ended it with a code that is no alert.
+    pub fn closed_by_code(&self, side: Side) -> Option<&'a ClosedBy> {
+        let quic = self.failed_over_quic().filter(|_| self.handshake.outcome == Outcome::Closed)?;
+        quic.closes.first().filter(|close| close.from == side)
+    }
+
+    /// The server's flight over DTLS has large datagrams and is repeated, and the client, which got a small one before, only repeats its hello.
+    pub fn large_flight_unheard(&self) -> bool {
+        let Some(dtls) = self.failed_over_dtls().filter(|_| self.stalled_over_udp() && self.answer_begun()) else { return false };
+        dtls.hellos_with_cookie.count > 0
+            && dtls.hole.is_none()
+            && *dtls.largest.of(Side::Server) >= FULL_SIZE
+            && self.repeats(Side::Client).is_some_and(|hello| hello.count >= 2)
+            && self.repeats(Side::Server).is_some()
+    }
+
+    /// From the first to the last datagram with a hello.
+    pub fn hello_tries(&self) -> (u32, Duration) {
+        let repeats = self.repeats(Side::Client);
+        let span = repeats.map_or(Duration::ZERO, |repeats| repeats.last.time.since(self.handshake.tcp.first.time));
+        (repeats.map_or(1, |repeats| repeats.count.saturating_add(1)), span)
+    }
+}
+
+/// Bytes of a datagram from which on it may be too large for a path with tunnels.
+pub const FULL_SIZE: u32 = 500;

@@ -1,0 +1,424 @@
+//! One DTLS association: messages in clear are joined and read, encrypted records are told by epoch and size.
+
+use crate::anomaly::AnomalyKind;
+use crate::dtls::cookie::HelloVerifyRequest;
+use crate::dtls::demux;
+use crate::dtls::reassembly::{Added, Fragment, Message, Reassembly};
+use crate::dtls::record::{Form, Record, TLS12_CID, handshake_type, records};
+use crate::flow::Side;
+use crate::limits;
+use crate::packet::Datagram;
+use crate::time::Mark;
+use crate::tls::message::Alert;
+use crate::tls::registry::{ContentType, ExtensionType, HandshakeType};
+use crate::transport::udp::{self, Hearing};
+use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
+
+use super::Sides;
+use super::facts::Hole;
+use crate::handshake::facts::{AlertSeen, EncryptedRecord, Handshake, PartialMessage, Protocol};
+use crate::handshake::machine::Shared;
+use crate::handshake::messages::{self, Place};
+use crate::handshake::records::{anomaly, letter, on_change_cipher_spec};
+
+/// What is known of an association besides its facts.
+#[derive(Debug, Default)]
+pub(super) struct Dtls {
+    sides: Sides<Sender>,
+    /// Length of the connection identifiers in what each side sends: the other side asked for them.
+    cid_len: Sides<usize>,
+    /// The last cookie.
+    cookie: Vec<u8>,
+}
+
+/// One side's messages and records.
+#[derive(Debug, Default)]
+struct Sender {
+    reassembly: Reassembly<Mark>,
+    /// Records of DTLS 1.3 behind the hellos: the epoch's low bits, length, where.
+    sealed: Vec<(u16, u16, Mark)>,
+}
+
+/// Message number, fragment length and where, of what was sent again.
+type Repeated = Option<(u64, u32)>;
+
+/// What tells the handshake that a datagram begins from others: the random of a `ClientHello`.
+pub(super) fn identity(datagram: &[u8]) -> Option<u64> {
+    Some(super::number_of(random_of(datagram)?))
+}
+
+/// The random of an unfragmented first `ClientHello`, or of its first fragment.
+fn random_of(datagram: &[u8]) -> Option<&[u8]> {
+    if handshake_type(datagram)? != HandshakeType::CLIENT_HELLO.0 || datagram.get(FRAGMENT_OFFSET)? != &[0; 3] {
+        return None;
+    }
+    datagram.get(RANDOM)
+}
+
+impl Dtls {
+    pub(super) fn new(h: &mut Handshake) -> Self {
+        h.dtls = Some(Box::default());
+        h.protocol = Protocol::Dtls;
+        Self::default()
+    }
+
+    pub(super) fn datagram(
+        &mut self,
+        h: &mut Handshake,
+        shared: &mut Shared,
+        tcp: &mut TcpFacts,
+        side: Side,
+        datagram: &Datagram<'_>,
+    ) -> Hearing {
+        let payload = demux::unwrap(datagram.payload);
+        if payload.first().is_none_or(|first| demux::kind(*first) != demux::Kind::Dtls) {
+            return Hearing::Foreign;
+        }
+        let kind = handshake_type(payload);
+        let begins = kind == Some(HandshakeType::CLIENT_HELLO.0) && payload.get(MESSAGE_SEQ) == Some(&[0, 0]);
+        if let Some(hello) = h.hello()
+            && begins
+            && side == Side::Client
+            && random_of(payload).is_some_and(|random| random != hello.random())
+        {
+            return Hearing::Anew;
+        }
+        let swapped = h.client_hellos.is_empty() && side == Side::Server && kind == Some(HandshakeType::CLIENT_HELLO.0);
+        let side = if swapped && h.server_hello.is_none() { side.other() } else { side };
+        let mut new = false;
+        let mut repeated: Repeated = None;
+        let mut any = false;
+        let cid_len = *self.cid_len.of(side);
+        for record in records(payload, cid_len) {
+            any = true;
+            new |= self.record(h, shared, side, &record, datagram.mark, &mut repeated);
+        }
+        if !any {
+            return Hearing::Foreign;
+        }
+        let Some(facts) = &mut h.dtls else { return Hearing::Nothing };
+        facts.datagrams.of_mut(side).add(datagram.mark, payload.len());
+        let largest = facts.largest.of_mut(side);
+        *largest = (*largest).max(datagram.payload_len);
+        if let Some((offset, len)) = repeated
+            && !new
+        {
+            facts.repeat(side, datagram.mark);
+            let own = tcp.sides.of_mut(side);
+            own.retransmits = own.retransmits.saturating_add(1);
+            udp::event(tcp, TcpEvent { mark: datagram.mark, side, kind: TcpEventKind::Retransmission { offset, len } });
+        }
+        if swapped {
+            return Hearing::Swap;
+        }
+        if is_settled(h) {
+            return Hearing::Settled(h.hello().map(|hello| super::number_of(hello.random())));
+        }
+        if new { Hearing::New } else { Hearing::Nothing }
+    }
+
+    /// One record. True when it brings anything new.
+    fn record(
+        &mut self,
+        h: &mut Handshake,
+        shared: &mut Shared,
+        side: Side,
+        record: &Record<'_>,
+        mark: Mark,
+        repeated: &mut Repeated,
+    ) -> bool {
+        match (record.form, record.content_type, record.epoch) {
+            (Form::Unified, _, epoch) => {
+                let sealed = &mut self.sides.of_mut(side).sealed;
+                if sealed.len() < SEALED {
+                    sealed.push((epoch, u16::try_from(record.len).unwrap_or(u16::MAX), mark));
+                }
+                remember(h, side, record, mark);
+                if epoch == EARLY_DATA && side == Side::Client && h.server_hello.is_none() {
+                    h.early_data_records = h.early_data_records.saturating_add(1);
+                }
+                true
+            }
+            (_, ContentType::HANDSHAKE, 0) => self.fragments(h, shared, side, record, mark, repeated),
+            (_, ContentType::HANDSHAKE | TLS12_CID, _) => encrypted_handshake(h, side, record, mark, repeated),
+            (_, ContentType::CHANGE_CIPHER_SPEC, _) => {
+                let first = h.change_cipher_spec.of(side).is_none();
+                if first {
+                    self.flush(h, shared, side);
+                    on_change_cipher_spec(h, side, mark);
+                }
+                first
+            }
+            (_, ContentType::ALERT, epoch) => on_alert(h, side, record, epoch, mark),
+            (_, ContentType::APPLICATION_DATA, 1..) => {
+                if h.application_data.of(side).is_none() {
+                    letter(h, side, 'd');
+                }
+                h.application_data.of_mut(side).get_or_insert(mark);
+                let count = h.application_records.of_mut(side);
+                *count = count.saturating_add(1);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn fragments(
+        &mut self,
+        h: &mut Handshake,
+        shared: &mut Shared,
+        side: Side,
+        record: &Record<'_>,
+        mark: Mark,
+        repeated: &mut Repeated,
+    ) -> bool {
+        let mut rest = record.body;
+        let mut new = false;
+        while let Some((fragment, behind)) = Fragment::parse(rest) {
+            rest = behind;
+            if fragment.kind == HELLO_VERIFY_REQUEST {
+                new |= side == Side::Server && self.hello_verify_request(h, fragment.bytes, mark);
+                continue;
+            }
+            if side == Side::Server && fragment.kind == HandshakeType::CLIENT_HELLO && !h.client_hellos.is_empty() {
+                if let Some(dtls) = &mut h.dtls {
+                    dtls.role_conflict.get_or_insert(mark);
+                }
+                anomaly(h, side, mark, AnomalyKind::OutOfOrder { message: fragment.kind.0, expected: "no ClientHello from the server" });
+                continue;
+            }
+            if fragment.kind == HandshakeType::CLIENT_HELLO && fragment.offset == 0 {
+                new |= self.hello_begins(h, &fragment, mark);
+            }
+            match self.sides.of_mut(side).reassembly.add(&fragment, mark) {
+                Added::New => new = true,
+                Added::Repeated => {
+                    let len = u32::try_from(fragment.bytes.len()).unwrap_or(u32::MAX);
+                    repeated.get_or_insert((place_of(fragment.seq, fragment.offset), len));
+                }
+                Added::Refused => {}
+            }
+            while let Some(message) = self.sides.of_mut(side).reassembly.next_message() {
+                self.message(h, shared, side, &message, mark);
+            }
+        }
+        new
+    }
+
+    /// Counts hellos with and without a cookie. True when one returns a cookie that was not returned before under this message number: some
+    /// clients do not count on.
+    fn hello_begins(&mut self, h: &mut Handshake, fragment: &Fragment<'_>, mark: Mark) -> bool {
+        let session = fragment.bytes.get(34).map_or(0, |len| usize::from(*len));
+        let cookie = fragment.bytes.get(35 + session).map_or(0, |len| usize::from(*len));
+        let Some(facts) = &mut h.dtls else { return false };
+        let with = cookie > 0;
+        let hellos = if with { &mut facts.hellos_with_cookie } else { &mut facts.hellos_without_cookie };
+        let first = hellos.count == 0;
+        hellos.add(mark, fragment.bytes.len());
+        let restart = with && first && fragment.seq == 0 && fragment.is_whole() && facts.hellos_without_cookie.count > 0;
+        if restart {
+            self.sides.client.reassembly.reset();
+        }
+        restart
+    }
+
+    fn hello_verify_request(&mut self, h: &mut Handshake, body: &[u8], mark: Mark) -> bool {
+        let Some(request) = HelloVerifyRequest::parse(body) else {
+            anomaly(h, Side::Server, mark, AnomalyKind::Malformed { message: HELLO_VERIFY_REQUEST.0 });
+            return false;
+        };
+        let Some(facts) = &mut h.dtls else { return false };
+        let first = facts.cookie_requests.count == 0;
+        facts.cookie_requests.add(mark, body.len());
+        let other = *self.cookie != *request.cookie;
+        if other {
+            facts.cookies = facts.cookies.saturating_add(1);
+            self.cookie = request.cookie.into_vec();
+        }
+        if first {
+            letter(h, Side::Server, 'v');
+        } else {
+            facts.repeat(Side::Server, mark);
+        }
+        first
+    }
+
+    fn message(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, message: &Message<Mark>, mark: Mark) {
+        if message.pieces > 1
+            && let Some(facts) = &mut h.dtls
+        {
+            let count = facts.fragmented.of_mut(side);
+            *count = count.saturating_add(1);
+        }
+        let start = place_of(message.seq, 0);
+        let place = Place { mark, first: message.first, span: (start, start.saturating_add(message.body.len() as u64 + 12)) };
+        // A hello that returns a cookie is the one that counts, however often the server asked.
+        if message.kind == HandshakeType::CLIENT_HELLO && h.client_hellos.len() >= 2 && h.server_hello.is_none() {
+            h.client_hellos.pop();
+        }
+        messages::on_message(h, shared, side, message.kind, &message.body, place);
+        let asked = match message.kind {
+            HandshakeType::CLIENT_HELLO => {
+                h.last_hello().and_then(|hello| hello.what.extension(CONNECTION_ID)).and_then(|body| body.first().copied())
+            }
+            HandshakeType::SERVER_HELLO => {
+                h.server_hello.as_ref().and_then(|hello| hello.what.extension(CONNECTION_ID)).and_then(|body| body.first().copied())
+            }
+            _ => None,
+        };
+        if let Some(len) = asked {
+            *self.cid_len.of_mut(side.other()) = usize::from(len);
+            if let Some(facts) = h.dtls.as_mut().filter(|_| side == Side::Server) {
+                facts.connection_id = true;
+            }
+        }
+    }
+
+    /// No more messages in clear will come: what is whole is handed over, though something before it is missing.
+    fn flush(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side) {
+        while let Some(message) = self.sides.of_mut(side).reassembly.next_message_anyhow() {
+            let mark = message.last;
+            self.message(h, shared, side, &message, mark);
+        }
+    }
+
+    pub(super) fn finish(mut self, h: &mut Handshake, shared: &mut Shared) {
+        let partial = self.sides.client.reassembly.pending().next().filter(|_| h.client_hellos.is_empty());
+        h.partial_client_hello =
+            partial.map(|part| PartialMessage { message: Some(part.kind.0), have: part.have, want: part.want, mark: part.first });
+        let pending = self.sides.server.reassembly.pending().next();
+        if let Some(part) = pending.filter(|_| h.finished.client.is_none() && h.client_key_exchange.is_none()) {
+            let hole = Hole {
+                side: Side::Server,
+                message: part.kind.0,
+                have: part.have,
+                want: part.want,
+                missing: part.hole.1,
+                first: part.first,
+            };
+            if let Some(facts) = &mut h.dtls {
+                facts.hole = Some(hole);
+            }
+            h.partial_server_message =
+                Some(PartialMessage { message: Some(part.kind.0), have: part.have, want: part.want, mark: part.first });
+        }
+        for side in Side::BOTH {
+            self.flush(h, shared, side);
+        }
+        if h.is_tls13() || h.server_hello.is_none() && !self.sides.server.sealed.is_empty() {
+            sealed(h, &self.sides.client.sealed, &self.sides.server.sealed);
+        }
+    }
+}
+
+/// The offset of a fragment in a side's handshake: message number and offset in one.
+fn place_of(seq: u16, offset: usize) -> u64 {
+    u64::from(seq) << 24 | offset as u64
+}
+
+fn remember(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
+    let list = h.encrypted.of_mut(side);
+    if list.len() < limits::ENCRYPTED_RECORDS {
+        list.push(EncryptedRecord { content_type: record.content_type.0, len: u16::try_from(record.len).unwrap_or(u16::MAX), mark });
+    }
+}
+
+/// Finished of DTLS ≤ 1.2, or its repetition. A second handshake inside the first would look the same, and is rare.
+fn encrypted_handshake(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark, repeated: &mut Repeated) -> bool {
+    remember(h, side, record, mark);
+    if h.finished.of(side).is_some() {
+        repeated.get_or_insert((place_of(u16::MAX, 0), u32::try_from(record.len).unwrap_or(u32::MAX)));
+        return false;
+    }
+    *h.finished.of_mut(side) = Some(mark);
+    letter(h, side, 'f');
+    true
+}
+
+fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, epoch: u16, mark: Mark) -> bool {
+    let clear = Alert::parse(record.body).filter(|_| epoch == 0);
+    if clear.is_none() && epoch == 0 {
+        anomaly(h, side, mark, AnomalyKind::MalformedAlert { len: record.len });
+        return false;
+    }
+    if h.alerts.iter().any(|seen| seen.from == side && seen.alert == clear) {
+        return false;
+    }
+    if epoch > 0 {
+        remember(h, side, record, mark);
+    }
+    letter(h, side, 'l');
+    if h.alerts.len() < limits::ALERTS {
+        h.alerts.push(AlertSeen { from: side, alert: clear, encrypted: epoch > 0, mark, after_handshake: false, consequence: false });
+    }
+    true
+}
+
+/// What the records of DTLS 1.3 behind the hellos show by epoch and size: epoch 2 is the handshake, epoch 3 what follows it. Flights that were
+/// sent again are there twice, which changes nothing.
+fn sealed(h: &mut Handshake, client: &[(u16, u16, Mark)], server: &[(u16, u16, Mark)]) {
+    let suite = h.cipher();
+    let overhead = 1 + suite.and_then(|suite| suite.tag()).map_or(16, u16::from);
+    let hash = suite.map_or(32, |suite| u16::from(suite.hash_len()));
+    let (finished, alert) = (HANDSHAKE_HEADER + hash + overhead, 2 + overhead);
+    // An acknowledgment of n records has 2 + 16 n bytes (RFC 9147 section 7).
+    let is_ack = |len: u16| len >= 2 + overhead && (len - 2 - overhead) % 16 == 0 && len != finished;
+    let handshake = |list: &[(u16, u16, Mark)]| list.iter().filter(|(epoch, ..)| *epoch == HANDSHAKE_EPOCH).copied().collect::<Vec<_>>();
+    let later = |list: &[(u16, u16, Mark)]| list.iter().filter(|(epoch, ..)| *epoch == TRAFFIC_EPOCH).copied().collect::<Vec<_>>();
+    let (client_flight, server_flight) = (handshake(client), handshake(server));
+
+    let by_size = client_flight.iter().find(|(_, len, _)| *len == finished || *len > finished && !is_ack(*len)).map(|(.., mark)| *mark);
+    h.finished.client = by_size.or_else(|| later(client).first().map(|(.., mark)| *mark));
+    let own = server_flight.iter().rfind(|(_, len, _)| *len == finished).map(|(.., mark)| *mark);
+    let answered = h.finished.client.and_then(|done| server_flight.iter().rfind(|(.., mark)| *mark < done).map(|(.., mark)| *mark));
+    h.finished.server = if h.finished.client.is_some() { answered.or(own) } else { own };
+    h.hidden.server_flight_done = h.finished.server.is_some() || !client_flight.is_empty();
+    h.hidden.server_certificate_record = server_flight.iter().map(|(_, len, _)| *len).max();
+    h.hidden.client_certificate_sent = client_flight.iter().any(|(_, len, _)| *len > finished && !is_ack(*len));
+    for (side, list) in [(Side::Client, client), (Side::Server, server)] {
+        let Some(done) = h.finished.client else { break };
+        for (_, len, mark) in later(list).into_iter().filter(|(.., mark)| *mark >= done) {
+            if side == Side::Server && is_ack(len) && len != alert {
+                h.tickets_seen = h.tickets_seen.saturating_add(1);
+            } else if len != alert {
+                h.application_data.of_mut(side).get_or_insert(mark);
+                let records = h.application_records.of_mut(side);
+                *records = records.saturating_add(1);
+            }
+        }
+    }
+    for (side, list) in [(Side::Client, client), (Side::Server, server)] {
+        let Some((_, len, mark)) = list.last().copied() else { continue };
+        let instead = side == Side::Client && h.finished.client.is_none();
+        if len == alert {
+            h.hidden.client_alert_instead_of_finished |= instead;
+            let seen = AlertSeen { from: side, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
+            let place = h.alerts.partition_point(|other| other.mark <= mark);
+            h.alerts.insert(place, seen);
+        }
+    }
+}
+
+/// Both sides finished, and the client went on: nothing that follows can change what is said.
+fn is_settled(h: &Handshake) -> bool {
+    !h.is_tls13()
+        && h.finished.client.is_some()
+        && h.finished.server.is_some()
+        && (h.application_records.client > 0 || h.application_records.server > 0)
+}
+
+const HELLO_VERIFY_REQUEST: HandshakeType = HandshakeType(3);
+/// `connection_id` (RFC 9146).
+const CONNECTION_ID: ExtensionType = ExtensionType(54);
+/// The handshake header of DTLS.
+const HANDSHAKE_HEADER: u16 = 12;
+/// Low bits of the epochs of DTLS 1.3 (RFC 9147 section 6.1).
+const EARLY_DATA: u16 = 1;
+const HANDSHAKE_EPOCH: u16 = 2;
+const TRAFFIC_EPOCH: u16 = 3;
+/// Records of DTLS 1.3 remembered for a side.
+const SEALED: usize = 2 * limits::ENCRYPTED_RECORDS;
+/// Where a first record has its message number, fragment offset, and the random of a `ClientHello`.
+const MESSAGE_SEQ: std::ops::Range<usize> = 17..19;
+const FRAGMENT_OFFSET: std::ops::Range<usize> = 19..22;
+const RANDOM: std::ops::Range<usize> = 27..59;

@@ -1,0 +1,211 @@
+//! What QUIC and DTLS handshakes show besides what all TLS handshakes have.
+
+use std::time::Duration;
+
+use crate::flow::{PerSide, Side};
+use crate::quic::version::Version;
+use crate::time::Mark;
+
+/// What is QUIC's own in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuicFacts {
+    /// The version of the client's latest Initial packet, or the server's where that chose another (RFC 9368).
+    pub version: Version,
+    /// The version of the client's first Initial packet.
+    pub first_version: Version,
+    /// Version Negotiation: where, and the versions that the server supports.
+    pub negotiation: Option<(Mark, Vec<Version>)>,
+    /// The client went on with a version of that list.
+    pub negotiated: bool,
+    /// Retry packets: first and last, and how many.
+    pub retry: Packets,
+    /// Retry packets that answer an Initial packet which already carried a token.
+    pub retries_after_token: u32,
+    /// The first Initial packet that carried a token.
+    pub token: Option<Mark>,
+    /// 0-RTT packets of the client.
+    pub zero_rtt: Packets,
+    /// Initial packets of each side that could be opened.
+    pub initials: PerSide<Packets>,
+    /// Handshake packets of each side.
+    pub handshakes: PerSide<Packets>,
+    /// Packets with a short header of each side.
+    pub shorts: PerSide<Packets>,
+    /// Datagrams of each side that brought nothing new: hellos sent again, probes.
+    pub repeats: PerSide<u32>,
+    /// The first and the last of those.
+    pub repeated: PerSide<Option<(Mark, Mark)>>,
+    /// The first acknowledgment of a side's Initial packets by the other side: proof that they arrive.
+    pub acked: PerSide<Option<Mark>>,
+    /// Largest datagram of a side, in bytes of UDP payload, whose Initial packet the other side acknowledged.
+    pub largest_acked: PerSide<u32>,
+    /// Largest datagram of a side whose Initial packet asks for an acknowledgment and did not get one.
+    pub largest_unacked: PerSide<u32>,
+    /// The client's Initial packets that carry parts of a hello, in order, as far as remembered.
+    pub hello_packets: Vec<HelloPacket>,
+    /// `CONNECTION_CLOSE` in packets that could be opened: each side's first.
+    pub closes: Vec<ClosedBy>,
+}
+
+/// Packets of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Packets {
+    /// How many.
+    pub count: u32,
+    /// Bytes of protected payload.
+    pub bytes: u64,
+    /// The first.
+    pub first: Option<Mark>,
+    /// The last.
+    pub last: Option<Mark>,
+}
+
+impl Packets {
+    /// One more.
+    pub fn add(&mut self, mark: Mark, len: usize) {
+        self.count = self.count.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(len as u64);
+        self.first.get_or_insert(mark);
+        self.last = Some(mark);
+    }
+}
+
+/// An Initial packet with part of a ClientHello.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HelloPacket {
+    /// Packet number.
+    pub number: u64,
+    /// Offset of its first byte of the hello.
+    pub offset: u64,
+    /// Bytes of UDP payload of its datagram.
+    pub datagram: u32,
+    /// Where.
+    pub mark: Mark,
+    /// The server acknowledged it.
+    pub acked: bool,
+}
+
+/// A `CONNECTION_CLOSE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedBy {
+    /// Who sent it.
+    pub from: Side,
+    /// The code: see [`crate::quic::close`].
+    pub code: u64,
+    /// It is the application's code.
+    pub application: bool,
+    /// The reason phrase; mostly empty.
+    pub reason: String,
+    /// Where.
+    pub mark: Mark,
+}
+
+impl QuicFacts {
+    /// Of a connection that begins with this version.
+    pub fn new(version: Version) -> Self {
+        Self {
+            version,
+            first_version: version,
+            negotiation: None,
+            negotiated: false,
+            retry: Packets::default(),
+            retries_after_token: 0,
+            token: None,
+            zero_rtt: Packets::default(),
+            initials: PerSide::default(),
+            handshakes: PerSide::default(),
+            shorts: PerSide::default(),
+            repeats: PerSide::default(),
+            repeated: PerSide::default(),
+            acked: PerSide::default(),
+            largest_acked: PerSide::default(),
+            largest_unacked: PerSide::default(),
+            hello_packets: Vec::new(),
+            closes: Vec::new(),
+        }
+    }
+
+    /// A datagram of this side brought nothing new.
+    pub(super) fn repeat(&mut self, side: Side, mark: Mark) {
+        let count = self.repeats.of_mut(side);
+        *count = count.saturating_add(1);
+        let slot = self.repeated.of_mut(side);
+        *slot = Some((slot.map_or(mark, |(first, _)| first), mark));
+    }
+
+    /// The first `CONNECTION_CLOSE` of a side.
+    pub fn close_of(&self, side: Side) -> Option<&ClosedBy> {
+        self.closes.iter().find(|close| close.from == side)
+    }
+
+    /// The client's hello takes more than one packet.
+    pub fn hello_is_split(&self) -> bool {
+        self.hello_packets.iter().any(|packet| packet.offset > 0)
+    }
+
+    /// Version Negotiation was the last word: the client did not go on.
+    pub const fn no_common_version(&self) -> bool {
+        self.negotiation.is_some() && !self.negotiated
+    }
+}
+
+/// What is DTLS's own in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DtlsFacts {
+    /// HelloVerifyRequests of the server.
+    pub cookie_requests: Packets,
+    /// Different cookies among those.
+    pub cookies: u32,
+    /// ClientHellos without a cookie, repetitions included.
+    pub hellos_without_cookie: Packets,
+    /// ClientHellos that return a cookie, repetitions included.
+    pub hellos_with_cookie: Packets,
+    /// Datagrams with records of each side; STUN and the like on the same ports are not counted.
+    pub datagrams: PerSide<Packets>,
+    /// Datagrams of each side that brought nothing new: flights sent again.
+    pub repeats: PerSide<u32>,
+    /// The first and the last of those.
+    pub repeated: PerSide<Option<(Mark, Mark)>>,
+    /// Messages that came in more than one fragment.
+    pub fragmented: PerSide<u32>,
+    /// Largest and smallest datagram of each side in bytes of UDP payload.
+    pub largest: PerSide<u32>,
+    /// The server's message that stayed incomplete.
+    pub hole: Option<Hole>,
+    /// A connection identifier is in use (RFC 9146).
+    pub connection_id: bool,
+    /// Each side sent a ClientHello: both take themselves for the client.
+    pub role_conflict: Option<Mark>,
+}
+
+/// A hole in a message that was never filled, though what stands around it came again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hole {
+    /// Whose message.
+    pub side: Side,
+    /// Handshake type.
+    pub message: u8,
+    /// Bytes that arrived.
+    pub have: usize,
+    /// Bytes it has.
+    pub want: usize,
+    /// Bytes missing in its first hole.
+    pub missing: usize,
+    /// Its first fragment to arrive.
+    pub first: Mark,
+}
+
+impl DtlsFacts {
+    /// A datagram of this side brought nothing new.
+    pub(super) fn repeat(&mut self, side: Side, mark: Mark) {
+        let count = self.repeats.of_mut(side);
+        *count = count.saturating_add(1);
+        let slot = self.repeated.of_mut(side);
+        *slot = Some((slot.map_or(mark, |(first, _)| first), mark));
+    }
+
+    /// How long a side sent the same again.
+    pub fn repeating(&self, side: Side) -> Duration {
+        self.repeated.of(side).map_or(Duration::ZERO, |(first, last)| last.time.since(first.time))
+    }
+}

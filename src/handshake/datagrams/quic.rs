@@ -1,0 +1,478 @@
+//! One QUIC connection: Initial packets are opened with the keys that everybody can make, the others are counted.
+
+use crate::flow::Side;
+use crate::limits;
+use crate::packet::Datagram;
+use crate::quic::close;
+use crate::quic::crypto::CryptoStream;
+use crate::quic::frame::{ConnectionClose, Frame, frames};
+use crate::quic::header::{INITIAL_DATAGRAM, Long, LongKind, Packet, Retry, VersionNegotiation, packets};
+use crate::quic::protection::InitialKeys;
+use crate::quic::version::Version;
+use crate::time::Mark;
+use crate::tls::message::Alert;
+use crate::tls::registry::{AlertDescription, HandshakeType};
+use crate::transport::udp::{self, Hearing, Opening};
+use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
+
+use super::Sides;
+use crate::handshake::facts::{AlertSeen, ClosedBy, EncryptedRecord, Handshake, HelloPacket, PartialMessage, Protocol, QuicFacts};
+use crate::handshake::machine::Shared;
+use crate::handshake::messages::{self, Place};
+use crate::handshake::records::letter;
+
+/// What is known of a connection besides its facts.
+#[derive(Debug)]
+pub(super) struct Quic {
+    /// Keys by version and connection identifier, the latest last.
+    keys: Vec<Keys>,
+    derived: u32,
+    /// The client's first destination connection identifier.
+    original: Vec<u8>,
+    /// Identifiers that the server gave itself: the client sends to these with the keys it has.
+    server_cids: Vec<Vec<u8>>,
+    /// A Retry or Version Negotiation was answered last: the client's hello is sent again on purpose.
+    replay: bool,
+    sides: Sides<Sender>,
+    /// The client's Finished went out by this packet, for it used 1-RTT keys right after.
+    client_finished: Option<Mark>,
+    /// What the datagram at hand repeats.
+    again: Again,
+    buffer: Vec<u8>,
+}
+
+/// What a datagram that brings nothing new repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Again {
+    /// CRYPTO frames that were there before.
+    crypto: bool,
+    /// It asks for an acknowledgment: a probe.
+    asks: bool,
+}
+
+#[derive(Debug)]
+struct Keys {
+    version: Version,
+    dcid: Vec<u8>,
+    keys: InitialKeys,
+}
+
+/// One side's Initial packets.
+#[derive(Debug, Default)]
+struct Sender {
+    stream: CryptoStream<Mark>,
+    /// One more than the largest packet number.
+    expected: u64,
+    /// Packets that ask for an acknowledgment and have none yet: number and size of their datagram.
+    sent: Vec<(u64, u32)>,
+}
+
+/// Whether a datagram begins a QUIC connection: a client's Initial packet; or one that may be.
+pub(super) fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
+    let full = datagram.payload_len as usize >= INITIAL_DATAGRAM;
+    match packets(datagram.payload).next()? {
+        Packet::Long(long) if long.kind == LongKind::Initial => {
+            let opened = full && opens_as_client(&long);
+            let identity = opened.then(|| super::number_of(long.dcid));
+            Some(Opening { sender: opened.then_some(Side::Client), identity })
+        }
+        // A version to come, or one that is reserved: only what the server answers will tell.
+        Packet::Unknown(unknown) if full && !unknown.version.is_google() && unknown.dcid.len() >= LEAST_FIRST_CID => {
+            Some(Opening { sender: Some(Side::Client), identity: None })
+        }
+        _ => None,
+    }
+}
+
+/// It opens with the keys of its own destination connection identifier: only a client's first packets do.
+fn opens_as_client(long: &Long<'_>) -> bool {
+    let keys = InitialKeys::new(long.version, long.dcid);
+    keys.is_some_and(|keys| keys.client.open(long, 0, &mut Vec::with_capacity(long.bytes.len())).is_some())
+}
+
+impl Quic {
+    pub(super) fn new(h: &mut Handshake, datagram: &[u8]) -> Self {
+        let (version, original) = match packets(datagram).next() {
+            Some(Packet::Long(long)) => (long.version, long.dcid.to_vec()),
+            Some(Packet::Unknown(unknown)) => (unknown.version, unknown.dcid.to_vec()),
+            _ => (Version::V1, Vec::new()),
+        };
+        h.quic = Some(Box::new(QuicFacts::new(version)));
+        Self {
+            keys: Vec::new(),
+            derived: 0,
+            original,
+            server_cids: Vec::new(),
+            replay: false,
+            sides: Sides::default(),
+            client_finished: None,
+            again: Again::default(),
+            buffer: Vec::new(),
+        }
+    }
+
+    pub(super) fn datagram(
+        &mut self,
+        h: &mut Handshake,
+        shared: &mut Shared,
+        tcp: &mut TcpFacts,
+        mut side: Side,
+        datagram: &Datagram<'_>,
+    ) -> Hearing {
+        let mark = datagram.mark;
+        let first = packets(datagram.payload).next();
+        if let Some(Packet::Long(long)) = first
+            && long.kind == LongKind::Initial
+            && self.is_foreign(h, &long)
+        {
+            if h.protocol == Protocol::Quic && opens_as_client(&long) {
+                return Hearing::Anew;
+            }
+            if side == Side::Server && h.protocol == Protocol::Other && opens_as_client(&long) {
+                side = Side::Client;
+                let hearing = self.packets(h, shared, tcp, side, datagram);
+                return if hearing == Hearing::Nothing { Hearing::New } else { Hearing::Swap };
+            }
+        }
+        if first.is_none() {
+            return self.unnamed(h, side, datagram);
+        }
+        let hearing = self.packets(h, shared, tcp, side, datagram);
+        let Some(quic) = &mut h.quic else { return hearing };
+        if hearing == Hearing::Nothing && self.again.asks {
+            quic.repeat(side, mark);
+        }
+        if self.again.crypto {
+            let own = tcp.sides.of_mut(side);
+            own.retransmits = own.retransmits.saturating_add(1);
+        }
+        if self.is_settled(quic) {
+            return Hearing::Settled(Some(super::number_of(&self.original)));
+        }
+        hearing
+    }
+
+    /// An Initial packet for an identifier that this connection does not know, though its hello was seen and nothing asked for another.
+    fn is_foreign(&self, h: &Handshake, long: &Long<'_>) -> bool {
+        let known = self.keys.iter().any(|keys| keys.dcid == long.dcid) || self.server_cids.iter().any(|cid| cid == long.dcid);
+        !known && !self.replay && long.token.is_empty() && (h.protocol == Protocol::Quic || self.keys.is_empty())
+    }
+
+    /// No packet in the form that is due: a short header whose fixed bit is greased (RFC 9287), or something else on this port.
+    fn unnamed(&mut self, h: &mut Handshake, side: Side, datagram: &Datagram<'_>) -> Hearing {
+        let short = datagram.payload.first().is_some_and(|first| (0x04..0x40).contains(first)) && datagram.payload.len() >= 21;
+        if !short || h.server_hello.is_none() {
+            return Hearing::Foreign;
+        }
+        self.short(h, side, datagram.mark, datagram.payload.len());
+        Hearing::New
+    }
+
+    fn packets(&mut self, h: &mut Handshake, shared: &mut Shared, tcp: &mut TcpFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
+        let mark = datagram.mark;
+        let mut new = false;
+        self.again = Again::default();
+        for packet in packets(datagram.payload) {
+            new |= match packet {
+                Packet::Long(long) => match long.kind {
+                    LongKind::Initial => self.initial(h, shared, tcp, side, &long, datagram),
+                    LongKind::ZeroRtt => {
+                        if let Some(quic) = h.quic.as_mut().filter(|_| side == Side::Client) {
+                            quic.zero_rtt.add(mark, long.protected_len());
+                        }
+                        true
+                    }
+                    LongKind::Handshake => handshake_packet(h, side, mark, &long, self.again.crypto),
+                },
+                Packet::Retry(retry) => self.retry(h, side, mark, &retry),
+                Packet::VersionNegotiation(negotiation) => self.version_negotiation(h, side, mark, &negotiation),
+                Packet::Unknown(_) => {
+                    self.again.asks = side == Side::Client && h.tcp.first != mark;
+                    side == Side::Client && !self.again.asks
+                }
+                Packet::Short { bytes } => {
+                    self.short(h, side, mark, bytes.len());
+                    true
+                }
+            };
+        }
+        if new { Hearing::New } else { Hearing::Nothing }
+    }
+
+    fn initial(
+        &mut self,
+        h: &mut Handshake,
+        shared: &mut Shared,
+        tcp: &mut TcpFacts,
+        side: Side,
+        long: &Long<'_>,
+        datagram: &Datagram<'_>,
+    ) -> bool {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let expected = self.sides.of(side).expected;
+        let mut new = false;
+        if let Some(index) = self.key_for(side, long)
+            && let Some(keys) = self.keys.get(index)
+            && let Some(opened) = keys.keys.of(side).open(long, expected, &mut buffer)
+        {
+            self.sides.of_mut(side).expected = expected.max(opened.number.saturating_add(1));
+            self.remember(h, side, long, datagram);
+            new = self.frames(h, shared, tcp, side, (opened.number, opened.payload), datagram);
+        }
+        self.buffer = buffer;
+        new
+    }
+
+    /// The keys for an Initial packet, made if they are not there.
+    fn key_for(&mut self, side: Side, long: &Long<'_>) -> Option<usize> {
+        if let Some(known) =
+            self.keys.iter().rposition(|keys| keys.version == long.version && (keys.dcid == long.dcid || side == Side::Server))
+        {
+            return Some(known);
+        }
+        let to_server = self.server_cids.iter().any(|cid| cid == long.dcid);
+        let latest = self.keys.last().map(|keys| (keys.version, keys.dcid.clone()));
+        let dcid = match (side, latest) {
+            // What the client sends to the server's own identifier has the keys that are in use; so has what the server sends.
+            (Side::Client, Some((version, _))) if to_server && version == long.version => return Some(self.keys.len() - 1),
+            (Side::Server, Some((_, dcid))) => dcid,
+            (Side::Client, Some((_, dcid))) if to_server => dcid,
+            (Side::Client, _) => long.dcid.to_vec(),
+            (Side::Server, None) => return None,
+        };
+        if self.derived >= limits::QUIC_KEYS {
+            return None;
+        }
+        self.derived += 1;
+        let keys = InitialKeys::new(long.version, &dcid)?;
+        // Keys that do not fit are not kept: what cannot be opened must not push out what can.
+        keys.of(side).open(long, self.sides.of(side).expected, &mut Vec::new())?;
+        self.keys.push(Keys { version: long.version, dcid, keys });
+        Some(self.keys.len() - 1)
+    }
+
+    /// Facts of an Initial packet that was opened.
+    fn remember(&mut self, h: &mut Handshake, side: Side, long: &Long<'_>, datagram: &Datagram<'_>) {
+        h.protocol = Protocol::Quic;
+        let Some(quic) = &mut h.quic else { return };
+        quic.initials.of_mut(side).add(datagram.mark, long.protected_len());
+        quic.version = long.version;
+        match side {
+            Side::Client => {
+                if quic.negotiation.is_some() {
+                    quic.negotiated = true;
+                }
+                if !long.token.is_empty() {
+                    quic.token.get_or_insert(datagram.mark);
+                }
+            }
+            Side::Server => {
+                self.replay = false;
+                if !long.scid.is_empty() && !self.server_cids.iter().any(|cid| cid == long.scid) && self.server_cids.len() < SERVER_CIDS {
+                    self.server_cids.push(long.scid.to_vec());
+                }
+            }
+        }
+    }
+
+    /// Reads the frames of an opened packet. True when they bring anything new.
+    fn frames(
+        &mut self,
+        h: &mut Handshake,
+        shared: &mut Shared,
+        tcp: &mut TcpFacts,
+        side: Side,
+        (number, payload): (u64, &[u8]),
+        datagram: &Datagram<'_>,
+    ) -> bool {
+        let mark = datagram.mark;
+        let (mut new, mut asks, mut repeated) = (false, false, None);
+        let version = h.quic.as_ref().map_or(Version::V1, |quic| quic.version);
+        for frame in frames(version, payload) {
+            match frame {
+                Frame::Ping => asks = true,
+                Frame::Ack(ack) => {
+                    let other = side.other();
+                    let sent = &mut self.sides.of_mut(other).sent;
+                    let Some(quic) = &mut h.quic else { continue };
+                    for (_, len) in sent.extract_if(.., |(number, _)| ack.covers(*number)) {
+                        let largest = quic.largest_acked.of_mut(other);
+                        *largest = (*largest).max(len);
+                    }
+                    if quic.acked.of(other).is_none() {
+                        *quic.acked.of_mut(other) = Some(mark);
+                        new = true;
+                    }
+                    if other == Side::Client {
+                        for packet in quic.hello_packets.iter_mut().filter(|packet| ack.covers(packet.number)) {
+                            new |= !packet.acked;
+                            packet.acked = true;
+                        }
+                    }
+                }
+                Frame::Crypto { offset, data } => {
+                    asks = true;
+                    let fresh = self.sides.of_mut(side).stream.add(offset, data, mark);
+                    if fresh == 0 && !data.is_empty() {
+                        repeated.get_or_insert((offset, data.len()));
+                    }
+                    new |= fresh > 0 || (self.replay && side == Side::Client);
+                    if side == Side::Client
+                        && let Some(quic) = h.quic.as_mut().filter(|quic| quic.hello_packets.len() < HELLO_PACKETS)
+                    {
+                        quic.hello_packets.push(HelloPacket { number, offset, datagram: datagram.payload_len, mark, acked: false });
+                    }
+                    self.messages(h, shared, side, mark);
+                }
+                Frame::ConnectionClose(closed) => connection_close(h, side, mark, &closed),
+                Frame::Other(_) => {}
+            }
+        }
+        self.again.asks |= asks;
+        if asks {
+            let sent = &mut self.sides.of_mut(side).sent;
+            if sent.len() < limits::QUIC_SENT {
+                sent.push((number, datagram.payload_len));
+            }
+        }
+        if let Some((offset, len)) = repeated
+            && !new
+        {
+            self.again.crypto = true;
+            let kind = TcpEventKind::Retransmission { offset, len: u32::try_from(len).unwrap_or(u32::MAX) };
+            udp::event(tcp, TcpEvent { mark, side, kind });
+        }
+        new
+    }
+
+    /// Hands over the messages that are whole.
+    fn messages(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark) {
+        while let Some(message) = self.sides.of_mut(side).stream.next_message() {
+            let place = Place { mark, first: message.first, span: (message.start as u64, message.end as u64) };
+            messages::on_message(h, shared, side, HandshakeType(message.kind), message.body, place);
+        }
+    }
+
+    fn retry(&mut self, h: &mut Handshake, side: Side, mark: Mark, retry: &Retry<'_>) -> bool {
+        if side == Side::Client {
+            return false;
+        }
+        let Some(quic) = h.quic.as_mut() else { return false };
+        let again = quic.token.is_some();
+        quic.retry.add(mark, retry.token.len());
+        quic.retries_after_token = quic.retries_after_token.saturating_add(u32::from(again));
+        self.replay = true;
+        true
+    }
+
+    fn version_negotiation(&mut self, h: &mut Handshake, side: Side, mark: Mark, negotiation: &VersionNegotiation<'_>) -> bool {
+        let echoes = negotiation.scid == self.original || self.keys.iter().any(|keys| keys.dcid == negotiation.scid);
+        if side == Side::Client || !echoes || h.server_hello.is_some() {
+            return false;
+        }
+        h.protocol = Protocol::Quic;
+        let Some(quic) = h.quic.as_mut().filter(|quic| quic.negotiation.is_none()) else { return false };
+        quic.negotiation = Some((mark, negotiation.versions().take(VERSIONS).collect()));
+        // The client begins anew, with the same hello or another.
+        self.replay = true;
+        self.sides = Sides::default();
+        h.client_hellos.clear();
+        letter(h, Side::Server, 'v');
+        true
+    }
+
+    fn short(&mut self, h: &mut Handshake, side: Side, mark: Mark, len: usize) {
+        let Some(quic) = h.quic.as_mut() else { return };
+        if side == Side::Client && quic.shorts.client.count == 0 {
+            self.client_finished = Some(quic.handshakes.client.last.unwrap_or(mark));
+            h.finished.server = quic.handshakes.server.last.or_else(|| h.server_hello.as_ref().map(|seen| seen.mark));
+        }
+        quic.shorts.of_mut(side).add(mark, len);
+        let counted = match (side, self.client_finished) {
+            (Side::Client, _) => true,
+            (Side::Server, Some(finished)) => mark > finished,
+            (Side::Server, None) => false,
+        };
+        if counted {
+            if h.application_data.of(side).is_none() {
+                letter(h, side, 'd');
+            }
+            h.application_data.of_mut(side).get_or_insert(mark);
+            let records = h.application_records.of_mut(side);
+            *records = records.saturating_add(1);
+        }
+    }
+
+    /// Both sides use 1-RTT keys and went on: nothing that follows can change what is said.
+    fn is_settled(&self, quic: &QuicFacts) -> bool {
+        let Some(finished) = self.client_finished else { return false };
+        quic.shorts.client.count >= SETTLED
+            && quic.shorts.server.count >= SETTLED
+            && quic.shorts.server.last.is_some_and(|last| last > finished)
+    }
+
+    pub(super) fn finish(self, h: &mut Handshake) {
+        h.finished.client = self.client_finished;
+        let pending = self.sides.client.stream.pending().filter(|_| h.client_hellos.is_empty());
+        if let Some(part) = pending {
+            h.partial_client_hello = Some(PartialMessage { message: Some(1), have: part.have, want: part.want, mark: part.first });
+        }
+        if h.server_hello.is_none() {
+            let pending = self.sides.server.stream.pending();
+            h.partial_server_message =
+                pending.map(|part| PartialMessage { message: part.kind, have: part.have, want: part.want, mark: part.first });
+        }
+        let Some(quic) = h.quic.as_mut() else { return };
+        for side in Side::BOTH {
+            *quic.largest_unacked.of_mut(side) = self.sides.of(side).sent.iter().map(|(_, len)| *len).max().unwrap_or(0);
+        }
+        // The client answered at the Handshake level, for which it needs the ServerHello and more.
+        h.hidden.server_flight_done = quic.handshakes.client.count > 0 && quic.handshakes.server.count > 0;
+    }
+}
+
+/// A Handshake packet: what it holds is hidden.
+fn handshake_packet(h: &mut Handshake, side: Side, mark: Mark, long: &Long<'_>, repeated: bool) -> bool {
+    let list = h.encrypted.of_mut(side);
+    if list.len() < limits::ENCRYPTED_RECORDS {
+        let len = u16::try_from(long.protected_len()).unwrap_or(u16::MAX);
+        list.push(EncryptedRecord { content_type: 22, len, mark });
+    }
+    let Some(quic) = h.quic.as_mut() else { return false };
+    if quic.handshakes.of(side).count == 0 {
+        letter(h, side, 'e');
+    }
+    let Some(quic) = h.quic.as_mut() else { return false };
+    quic.handshakes.of_mut(side).add(mark, long.protected_len());
+    // A server that repeats its flight repeats its ServerHello with it: until the client answers, the rest is nothing new either.
+    let answered = quic.handshakes.client.count > 0 || quic.shorts.client.count > 0;
+    side == Side::Client || answered || quic.repeats.server == 0 && !repeated
+}
+
+fn connection_close(h: &mut Handshake, side: Side, mark: Mark, closed: &ConnectionClose<'_>) {
+    let Some(quic) = h.quic.as_mut() else { return };
+    if quic.close_of(side).is_some() {
+        return;
+    }
+    let reason = String::from_utf8_lossy(closed.reason.get(..closed.reason.len().min(REASON)).unwrap_or_default()).into_owned();
+    let consequence = !quic.closes.is_empty();
+    quic.closes.push(ClosedBy { from: side, code: closed.code, application: closed.application, reason, mark });
+    letter(h, side, 'l');
+    if let Some(description) = close::alert(closed.code).filter(|_| !closed.application && h.alerts.len() < limits::ALERTS) {
+        let alert = Alert { fatal: true, level: 2, description: AlertDescription(description) };
+        h.alerts.push(AlertSeen { from: side, alert: Some(alert), encrypted: false, mark, after_handshake: false, consequence });
+    }
+}
+
+/// The client's first destination connection identifier has at least so many bytes (RFC 9000 section 7.2).
+const LEAST_FIRST_CID: usize = 8;
+/// Identifiers of a server remembered: one, and another after a Retry.
+const SERVER_CIDS: usize = 4;
+/// Packets with parts of a hello remembered.
+const HELLO_PACKETS: usize = 16;
+/// Versions of a Version Negotiation packet remembered.
+const VERSIONS: usize = 32;
+/// Bytes of a reason phrase kept.
+const REASON: usize = 200;
+/// Packets of each side under 1-RTT keys after which nothing more is to be learned.
+const SETTLED: u32 = 2;

@@ -1,0 +1,67 @@
+//! Which connections over TCP took the place of QUIC that was blocked: the two are one incident.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::flow::{Endpoint, Transport};
+use crate::handshake::Handshake;
+use crate::handshake::facts::Outcome;
+use crate::time::Timestamp;
+
+/// Completed handshakes over TCP, by client.
+#[derive(Debug, Default)]
+pub(super) struct Fallbacks {
+    clients: BTreeMap<IpAddr, VecDeque<Done>>,
+}
+
+#[derive(Debug)]
+struct Done {
+    at: Timestamp,
+    server: Endpoint,
+    name: Option<String>,
+    id: String,
+}
+
+/// An attempt over QUIC that was blocked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Blocked {
+    client: IpAddr,
+    at: Timestamp,
+}
+
+impl Blocked {
+    pub(super) const fn new(handshake: &Handshake) -> Self {
+        Self { client: handshake.client.address, at: handshake.tcp.first.time }
+    }
+}
+
+impl Fallbacks {
+    /// Takes a handshake that may have been a fallback. `id` is its report's.
+    pub(super) fn note(&mut self, handshake: &Handshake, id: &str) {
+        let client = handshake.client.address;
+        let may = handshake.tcp.key.transport == Transport::Tcp && handshake.outcome == Outcome::Completed;
+        if !may || self.clients.len() >= CLIENTS && !self.clients.contains_key(&client) {
+            return;
+        }
+        let done = self.clients.entry(client).or_default();
+        done.push_back(Done { at: handshake.tcp.first.time, server: handshake.server, name: handshake.server_name(), id: id.to_owned() });
+        if done.len() > PER_CLIENT {
+            done.pop_front();
+        }
+    }
+
+    /// The report's id of the connection that took the place of a blocked one: the same client and server, the nearest in time.
+    pub(super) fn of(&self, blocked: &Blocked, server: &Endpoint, name: Option<&str>) -> Option<&str> {
+        let distance = |done: &Done| done.at.since(blocked.at).max(blocked.at.since(done.at));
+        let same = |done: &&Done| done.server == *server || name.is_some() && done.name.as_deref() == name;
+        let all = self.clients.get(&blocked.client)?.iter().filter(same).filter(|done| distance(done) <= WITHIN);
+        all.min_by_key(|done| distance(done)).map(|done| done.id.as_str())
+    }
+}
+
+/// Clients remembered, and completed handshakes of each.
+const CLIENTS: usize = 4096;
+const PER_CLIENT: usize = 12;
+/// A client that falls back does so within this time.
+const WITHIN: Duration = Duration::from_secs(10);

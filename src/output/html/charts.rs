@@ -1,0 +1,263 @@
+//! Charts as SVG in the page: drawn here, coloured by the style sheet.
+
+use maud::{Markup, html};
+
+use super::rows::Point;
+use super::tally::percentile;
+use crate::output::escape::{clip, escape};
+use crate::output::figures::{Moment, count, span_us};
+use crate::report::IncidentReport;
+
+/// A stretch of time.
+#[derive(Debug, Default, Clone)]
+struct Bucket {
+    good: u64,
+    failed: u64,
+    took: Vec<u64>,
+}
+
+/// The span of the charts, in milliseconds since the epoch; the same for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    begin: i64,
+    end: i64,
+}
+
+impl Span {
+    /// From the first to the last moment; `None` without any.
+    pub(super) fn of(moments: impl Iterator<Item = i64>) -> Option<Self> {
+        moments.fold(None, |span: Option<Self>, at| {
+            Some(span.map_or(Self { begin: at, end: at }, |span| Self { begin: span.begin.min(at), end: span.end.max(at) }))
+        })
+    }
+
+    fn length(self) -> i64 {
+        self.end.saturating_sub(self.begin).max(1)
+    }
+
+    /// Where a moment lies, in thousandths.
+    fn thousandths(self, at: i64) -> u64 {
+        let gone = i128::from(at.saturating_sub(self.begin).clamp(0, self.length()));
+        u64::try_from(gone * 1000 / i128::from(self.length())).unwrap_or_default()
+    }
+
+    fn label(self, thousandths: i64) -> String {
+        let at = i128::from(self.begin) + i128::from(self.length()) * i128::from(thousandths) / 1000;
+        let moment = Moment::from_millis(i64::try_from(at).unwrap_or_default());
+        let clock = |digits: usize| moment.time.chars().take(digits).collect::<String>();
+        match self.length() {
+            DAYS.. => moment.date,
+            HOURS.. => format!("{} {}", moment.date.chars().skip(5).collect::<String>(), clock(5)),
+            SECONDS.. => clock(8),
+            _ => clock(12),
+        }
+    }
+}
+
+fn buckets(points: impl Iterator<Item = Point>, span: Span) -> Vec<Bucket> {
+    let mut list = vec![Bucket::default(); BUCKETS];
+    for point in points {
+        let place = usize::try_from(span.thousandths(point.start)).unwrap_or_default() * BUCKETS / 1000;
+        let Some(bucket) = list.get_mut(place.min(BUCKETS - 1)) else { continue };
+        if point.failed {
+            bucket.failed = bucket.failed.saturating_add(1);
+        } else {
+            bucket.good = bucket.good.saturating_add(1);
+            bucket.took.extend(point.took);
+        }
+    }
+    list
+}
+
+/// Handshakes over time, the failed ones apart.
+pub(super) fn failures(points: impl Iterator<Item = Point>, span: Span) -> Markup {
+    let list = buckets(points, span);
+    let most = list.iter().map(|bucket| bucket.good + bucket.failed).max().unwrap_or_default().max(1);
+    let height = |number: u64| number * PLOT / most;
+    let (good, failed) = list.iter().fold((0, 0), |(good, failed), bucket| (good + bucket.good, failed + bucket.failed));
+    html! {
+        figure {
+            figcaption #c-failures { "Handshakes over time: " span.key.k-bad {} " failed, " span.key.k-good {} " completed" }
+            div.chart tabindex="0" role="group" aria-labelledby="c-failures" {
+                svg viewBox=(format!("0 0 {WIDTH} {}", PLOT + 40)) role="img" aria-label=(format!("{} handshakes completed and {} failed", count(good), count(failed))) {
+                    (frame(span, &[(0, count(most)), (PLOT / 2, count(most / 2)), (PLOT, "0".to_owned())]))
+                    @for (index, bucket) in (0_u64..).zip(&list) {
+                        @let x = LEFT + index * COLUMN;
+                        @let bad = if bucket.failed > 0 { height(bucket.failed).max(2) } else { 0 };
+                        @let ok = if bucket.good > 0 { height(bucket.good).max(1) } else { 0 };
+                        @if bucket.good + bucket.failed > 0 {
+                            g {
+                                title { (span.label(thousandth(index))) ": " (count(bucket.failed)) " failed, " (count(bucket.good)) " completed" }
+                                rect.good x=(x) y=((TOP + PLOT).saturating_sub(ok + bad)) width=(COLUMN - 2) height=(ok) {}
+                                rect.bad x=(x) y=((TOP + PLOT).saturating_sub(bad)) width=(COLUMN - 2) height=(bad) {}
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How long completed handshakes took over time; nothing where none completed.
+pub(super) fn times(points: impl Iterator<Item = Point>, span: Span) -> Markup {
+    let mut list = buckets(points, span);
+    let values: Vec<(u64, u64, u64)> = (0_u64..)
+        .zip(&mut list)
+        .filter_map(|(index, bucket)| Some((index, percentile(&mut bucket.took, 50)?, percentile(&mut bucket.took, 95)?)))
+        .collect();
+    let slowest = values.iter().map(|(_, _, p95)| *p95).max().unwrap_or_default();
+    let fastest = values.iter().map(|(_, p50, _)| *p50).min().unwrap_or_default().max(1);
+    if slowest == 0 {
+        return html! {};
+    }
+    // Powers of ten, a whole number of them: from one handshake to the next times differ by thousands.
+    let (low, high) = (fastest.ilog10(), slowest.ilog10() + 1);
+    let y = |us: u64| TOP + PLOT - (hundredths_of_log10(us).saturating_sub(u64::from(low) * 100)) * PLOT / (u64::from(high - low).max(1) * 100);
+    let line = |pick: fn(&(u64, u64, u64)) -> u64| {
+        values.iter().map(|value| format!("{},{}", LEFT + value.0 * COLUMN + COLUMN / 2, y(pick(value)))).collect::<Vec<_>>().join(" ")
+    };
+    let ticks: Vec<(u64, String)> = (low..=high).map(|power| (y(10_u64.pow(power)) - TOP, span_us(10_u64.pow(power)))).collect();
+    html! {
+        figure {
+            figcaption #c-times { "Time to complete: " span.key.k-p50 {} " half of them, " span.key.k-p95 {} " 95 of 100, from the first packet on" }
+            div.chart tabindex="0" role="group" aria-labelledby="c-times" {
+                svg viewBox=(format!("0 0 {WIDTH} {}", PLOT + 40)) role="img" aria-label=(format!("Between {} and {}", span_us(fastest), span_us(slowest))) {
+                    (frame(span, &ticks))
+                    polyline.p95 points=(line(|value| value.2)) {}
+                    polyline.p50 points=(line(|value| value.1)) {}
+                    @for value in &values {
+                        g {
+                            title { (span.label(thousandth(value.0))) ": half within " (span_us(value.1)) ", 95 of 100 within " (span_us(value.2)) }
+                            circle.p95 cx=(LEFT + value.0 * COLUMN + COLUMN / 2) cy=(y(value.2)) r="3" {}
+                            circle.p50 cx=(LEFT + value.0 * COLUMN + COLUMN / 2) cy=(y(value.1)) r="3" {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Incidents on the same span: a bar for each.
+pub(super) fn incidents(list: &[IncidentReport], span: Span) -> Markup {
+    let shown = list.iter().take(INCIDENTS);
+    let rows = u64::try_from(list.len().min(INCIDENTS)).unwrap_or_default();
+    let height = rows * ROW;
+    let millis = |text: &str| Moment::parse(text).and_then(|moment| i64::try_from(moment.nanos / 1_000_000).ok());
+    html! {
+        figure {
+            figcaption #c-incidents { "Incidents over time" }
+            div.chart tabindex="0" role="group" aria-labelledby="c-incidents" {
+                svg viewBox=(format!("0 0 {WIDTH} {}", height + TOP + 30)) role="img" aria-label=(format!("{} incidents", list.len())) {
+                    @for tick in TICKS {
+                        @let x = LEFT + SPREAD * tick / 1000;
+                        line.grid x1=(x) x2=(x) y1=(TOP) y2=(TOP + height) {}
+                        text.tick x=(x) y=(TOP + height + 18) text-anchor=(anchor(*tick)) { (span.label(i64::try_from(*tick).unwrap_or_default())) }
+                    }
+                    @for (index, incident) in (0_u64..).zip(shown) {
+                        @let from = millis(&incident.first_seen).map_or(0, |at| span.thousandths(at));
+                        @let to = millis(&incident.last_seen).map_or(1000, |at| span.thousandths(at));
+                        @let x = LEFT + SPREAD * from / 1000;
+                        @let y = TOP + index * ROW;
+                        @let label = format!("{}. {} at {}, {} of {} failed", index + 1, incident.cause, place(incident), count(incident.failed), count(incident.attempts));
+                        @let late = from > 500;
+                        a href=(format!("#incident-{}", index + 1)) {
+                            title { (escape(&label)) }
+                            rect.bad x=(x) y=(y + 20) width=((SPREAD * to.saturating_sub(from) / 1000).max(4)) height="10" rx="2" {}
+                            text.label x=(if late { LEFT + SPREAD } else { x }) y=(y + 14) text-anchor=(if late { "end" } else { "start" }) { (clip(&escape(&label), LABEL)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What an incident is about: a name, a server, or its scope.
+pub(super) fn place(incident: &IncidentReport) -> &str {
+    incident.server_name.as_deref().or_else(|| incident.servers.first().map(String::as_str)).unwrap_or(&incident.scope)
+}
+
+/// Axes: labels of the vertical one by their distance from the top, and of time.
+fn frame(span: Span, ticks: &[(u64, String)]) -> Markup {
+    html! {
+        @for (y, label) in ticks {
+            line.grid x1=(LEFT) x2=(LEFT + SPREAD) y1=(TOP + y) y2=(TOP + y) {}
+            text.tick x=(LEFT - 6) y=(TOP + y + 4) text-anchor="end" { (label) }
+        }
+        @for tick in TICKS {
+            text.tick x=(LEFT + SPREAD * tick / 1000) y=(TOP + PLOT + 18) text-anchor=(anchor(*tick)) { (span.label(i64::try_from(*tick).unwrap_or_default())) }
+        }
+    }
+}
+
+/// Labels at the ends stay within the picture.
+const fn anchor(thousandths: u64) -> &'static str {
+    match thousandths {
+        0 => "start",
+        1000 => "end",
+        _ => "middle",
+    }
+}
+
+fn thousandth(bucket: u64) -> i64 {
+    i64::try_from(bucket * 1000 / BUCKETS as u64).unwrap_or_default()
+}
+
+/// A hundred times the decimal logarithm, straight between powers of ten closely enough for a picture.
+fn hundredths_of_log10(value: u64) -> u64 {
+    const STEPS: [u64; 10] = [0, 0, 30, 48, 60, 70, 78, 85, 90, 95];
+    let value = value.max(1);
+    let power = value.ilog10();
+    let unit = 10_u64.pow(power);
+    let digit = usize::try_from(value / unit).unwrap_or(1).min(9);
+    let low = STEPS.get(digit).copied().unwrap_or_default();
+    let high = STEPS.get(digit + 1).copied().unwrap_or(100);
+    u64::from(power) * 100 + low + (high - low) * (value % unit * 100 / unit) / 100
+}
+
+const WIDTH: u64 = 920;
+/// Columns left for the labels of the vertical axis.
+const LEFT: u64 = 62;
+const TOP: u64 = 10;
+const PLOT: u64 = 130;
+const BUCKETS: usize = 60;
+const COLUMN: u64 = 14;
+const SPREAD: u64 = COLUMN * BUCKETS as u64;
+/// Labels of time, in thousandths.
+const TICKS: &[u64] = &[0, 250, 500, 750, 1000];
+/// Incidents drawn, and the height of each.
+const INCIDENTS: usize = 20;
+const ROW: u64 = 36;
+/// Columns of an incident's label.
+const LABEL: usize = 90;
+/// Spans from which on labels leave out what is finer, in milliseconds.
+const DAYS: i64 = 10 * 86_400_000;
+const HOURS: i64 = 20 * 3_600_000;
+const SECONDS: i64 = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logarithms_are_close_and_rise() {
+        for (value, expected) in [(1, 0), (10, 100), (1_000, 300), (2_000, 330), (5_000, 370), (9_999, 400)] {
+            assert!(hundredths_of_log10(value).abs_diff(expected) <= 1, "{value}: {}", hundredths_of_log10(value));
+        }
+        assert!((1..5_000).all(|value| hundredths_of_log10(value) <= hundredths_of_log10(value + 1)));
+    }
+
+    #[test]
+    fn every_handshake_is_in_a_bucket() {
+        let span = Span::of([5_000, 7_000, 6_000].into_iter()).unwrap();
+        let points = [5_000, 6_000, 7_000].map(|start| Point { start, failed: start == 7_000, took: Some(9) });
+        let list = buckets(points.into_iter(), span);
+        assert_eq!(list.iter().map(|bucket| bucket.good).sum::<u64>(), 2);
+        assert_eq!(list.last().map(|bucket| bucket.failed), Some(1));
+        let one = Span::of([5_000].into_iter()).unwrap();
+        assert_eq!(buckets(points.into_iter().take(1), one).iter().map(|bucket| bucket.good).sum::<u64>(), 1);
+        assert!(Span::of(std::iter::empty()).is_none());
+    }
+}

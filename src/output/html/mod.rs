@@ -1,0 +1,126 @@
+//! A report to hand over: one HTML file that needs nothing from outside.
+//!
+//! What matters is plain HTML, readable and printable without JavaScript. The script in the page adds what needs it: a table of all
+//! handshakes to sort and filter, and every handshake in full. It gets its data from two blocks in the page: [`rows`], read at once, and
+//! [`details`], compressed in small pieces that are opened one by one when asked for.
+//!
+//! Invariants: text of a report reaches the page as text only, by maud's escaping or as a JSON string in which `<`, `>` and `&` are escaped;
+//! the script makes elements and sets their text, never their HTML. The page's Content-Security-Policy allows this one script and this one
+//! style sheet by their hashes, and no request to anywhere.
+
+use std::io::{self, Write};
+
+use super::Sink;
+use super::collect::Collected;
+use super::view::{self, Kind};
+use crate::report::{HandshakeReport, Report};
+
+mod charts;
+mod details;
+mod page;
+mod rows;
+mod sections;
+mod tally;
+
+use details::Details;
+use rows::Rows;
+use tally::Tally;
+
+/// A setting of the run, as the page names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    name: &'static str,
+    value: String,
+}
+
+impl Setting {
+    /// A setting's name and value.
+    pub const fn new(name: &'static str, value: String) -> Self {
+        Self { name, value }
+    }
+}
+
+/// Writes the page at the end of the run.
+#[derive(Debug)]
+pub struct HtmlSink<W> {
+    out: W,
+    settings: Vec<Setting>,
+    gathered: Gathered,
+}
+
+/// What the page is made of.
+#[derive(Debug, Default)]
+struct Gathered {
+    collected: Collected,
+    rows: Rows,
+    details: Details,
+    tally: Tally,
+    /// The first handshakes that failed, for readers without JavaScript.
+    failed: Vec<HandshakeReport>,
+    /// Handshakes that there was no room for in the table.
+    beyond: u64,
+}
+
+impl<W: Write> HtmlSink<W> {
+    /// Writes to `out`, which should buffer.
+    pub fn new(out: W, settings: Vec<Setting>) -> Self {
+        Self { out, settings, gathered: Gathered::default() }
+    }
+}
+
+impl<W: Write> Sink for HtmlSink<W> {
+    fn report(&mut self, report: &Report) -> io::Result<()> {
+        let gathered = &mut self.gathered;
+        match report {
+            Report::Handshake(handshake) => {
+                gathered.collected.handshake(handshake);
+                gathered.tally.add(handshake);
+                if gathered.rows.len() < MOST_ROWS {
+                    gathered.rows.add(handshake);
+                    gathered.details.add(handshake)?;
+                } else {
+                    gathered.beyond = gathered.beyond.saturating_add(1);
+                }
+                let failed = matches!(view::kind(handshake), Kind::Failed);
+                if failed && gathered.failed.len() < PLAIN_ROWS {
+                    gathered.failed.push((**handshake).clone());
+                }
+            }
+            Report::Incident(incident) => gathered.collected.incident(incident),
+            Report::Summary(summary) => gathered.collected.summary = Some(summary.clone()),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let gathered = &mut self.gathered;
+        gathered.collected.sort();
+        gathered.details.close()?;
+        page::write(&mut self.out, gathered, &self.settings)?;
+        self.out.flush()
+    }
+}
+
+/// JSON that can stand in a `script` element: nothing in it begins a tag, a comment or an entity.
+fn embedded(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '<' => out.push_str("\\u003c"),
+            '>' => out.push_str("\\u003e"),
+            '&' => out.push_str("\\u0026"),
+            '\u{2028}' => out.push_str("\\u2028"),
+            '\u{2029}' => out.push_str("\\u2029"),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// Handshakes in the table. A row and its details take some 250 bytes of the page.
+const MOST_ROWS: usize = 250_000;
+/// Failed handshakes in the plain table.
+const PLAIN_ROWS: usize = 500;
+
+#[cfg(test)]
+mod tests;

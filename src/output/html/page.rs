@@ -1,0 +1,155 @@
+//! The page: head, policy, data blocks, and the order of its sections.
+
+use std::io::{self, Write};
+
+use data_encoding::BASE64;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
+
+use super::charts::{self, Span};
+use super::details::PIECE;
+use super::{Gathered, Setting, embedded, sections};
+use crate::output::figures::Moment;
+use crate::output::view;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// Writes the whole page.
+pub(super) fn write(out: &mut dyn Write, gathered: &Gathered, settings: &[Setting]) -> io::Result<()> {
+    let head = html! {
+        (DOCTYPE)
+        html lang="en" {
+            (head(gathered))
+            (PreEscaped("<body>"))
+            (body(gathered, settings))
+        }
+    };
+    // The two data blocks are most of the page: they are written as they are, not copied into the markup.
+    let head = head.into_string();
+    let head = head.strip_suffix("</html>").unwrap_or(&head);
+    out.write_all(head.as_bytes())?;
+    write!(out, "<script type=\"application/json\" id=\"rows\">")?;
+    out.write_all(embedded(&gathered.rows.json()?).as_bytes())?;
+    write!(out, "</script><script type=\"application/octet-stream\" id=\"details\" data-piece=\"{PIECE}\">")?;
+    out.write_all(gathered.details.pieces.as_bytes())?;
+    write!(out, "</script><script>{SCRIPT}</script></body></html>")
+}
+
+fn head(gathered: &Gathered) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta http-equiv="Content-Security-Policy" content=(policy());
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            meta name="referrer" content="no-referrer";
+            meta name="generator" content=(concat!("handshark ", env!("CARGO_PKG_VERSION")));
+            title { (sections::title(gathered)) }
+            link rel="icon" href="data:,";
+            style { (PreEscaped(STYLE)) }
+        }
+    }
+}
+
+/// Nothing may be loaded, run or styled but what is in the page.
+fn policy() -> String {
+    let hash = |text: &str| format!("'sha256-{}'", BASE64.encode(&Sha256::digest(text.as_bytes())));
+    format!(
+        "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+        hash(SCRIPT),
+        hash(STYLE)
+    )
+}
+
+fn body(gathered: &Gathered, settings: &[Setting]) -> Markup {
+    let incidents = &gathered.collected.incidents;
+    let millis = |text: &String| Moment::parse(text).and_then(|moment| i64::try_from(moment.nanos / 1_000_000).ok());
+    let of_incidents = incidents.iter().flat_map(|incident| [&incident.first_seen, &incident.last_seen]).filter_map(millis);
+    let span = Span::of(gathered.rows.points().map(|point| point.start).chain(of_incidents));
+    html! {
+        a.skip href="#main" { "Skip to the result" }
+        header { (sections::header(gathered)) }
+        main #main {
+            (sections::tiles(gathered))
+            @if let Some(span) = span {
+                section aria-labelledby="h-time" {
+                    h2 #h-time { "Over time" }
+                    @if !incidents.is_empty() { (charts::incidents(incidents, span)) }
+                    (charts::failures(gathered.rows.points(), span))
+                    (charts::times(gathered.rows.points(), span))
+                }
+            }
+            (sections::incidents(gathered))
+            (sections::causes(gathered))
+            (sections::explorer(gathered))
+            (sections::failed(gathered))
+            (sections::servers(gathered))
+            (sections::clients(gathered))
+            (sections::certificates(gathered))
+            (sections::evidence(gathered, settings))
+        }
+        footer { p { "Written by handshark " (env!("CARGO_PKG_VERSION")) ". This page asks nothing of the network." } }
+        dialog #detail aria-labelledby="detail-title" {}
+        // What the script needs to know of the words in use.
+        ul #words hidden {
+            @for kind in KINDS {
+                li data-kind=(kind) data-class=(class(kind)) { (view::step(kind)) }
+            }
+        }
+    }
+}
+
+fn class(kind: &str) -> &'static str {
+    match view::step_kind(kind) {
+        view::StepKind::Message => "message",
+        view::StepKind::Transport => "transport",
+        view::StepKind::Trouble => "trouble",
+        view::StepKind::Failure => "failure",
+    }
+}
+
+/// Kinds of step whose names are not what they are written as.
+const KINDS: &[&str] = &[
+    "syn",
+    "syn-ack",
+    "syn-again",
+    "syn-ack-again",
+    "established",
+    "acknowledged",
+    "retransmission",
+    "out-of-order",
+    "gap",
+    "zero-window",
+    "window-open",
+    "keep-alive",
+    "overlap",
+    "fin",
+    "rst",
+    "icmp",
+    "silence",
+    "end-of-capture",
+    "preamble",
+    "plaintext",
+    "client_hello",
+    "hello_retry_request",
+    "server_hello",
+    "encrypted_extensions",
+    "certificate",
+    "certificate_status",
+    "server_key_exchange",
+    "certificate_request",
+    "server_hello_done",
+    "client_key_exchange",
+    "certificate_verify",
+    "new_session_ticket",
+    "hello_request",
+    "change_cipher_spec",
+    "finished",
+    "application_data",
+    "encrypted",
+    "alert",
+    "renegotiation",
+    "anomaly",
+    "handshake",
+];

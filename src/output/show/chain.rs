@@ -1,0 +1,158 @@
+//! Certificates as a tree, each with its validity around the moment of capture.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::{INDENT, section};
+use crate::output::escape::{clip, escape};
+use crate::output::figures::{Moment, span_us};
+use crate::output::layout::Layout;
+use crate::report::{CertificateReport, HandshakeReport};
+
+/// A certificate's place in its chain.
+pub(in crate::output) struct Link<'a> {
+    pub(in crate::output) certificate: &'a CertificateReport,
+    /// Steps from the leaf; `None` for one that belongs to no chain here.
+    pub(in crate::output) depth: Option<usize>,
+}
+
+/// The certificates from the leaf up along their issuers, then those that belong to no chain; and the issuer that was not sent, if any.
+pub(in crate::output) fn links(certificates: &[CertificateReport]) -> (Vec<Link<'_>>, Option<&str>) {
+    let mut rest: Vec<&CertificateReport> = certificates.iter().collect();
+    let mut found = Vec::new();
+    let mut missing = None;
+    if !rest.is_empty() {
+        let mut at = rest.remove(0);
+        loop {
+            found.push(Link { certificate: at, depth: Some(found.len()) });
+            if at.issuer == at.subject {
+                break;
+            }
+            let Some(place) = rest.iter().position(|other| other.subject == at.issuer) else {
+                missing = Some(at.issuer.as_str());
+                break;
+            };
+            at = rest.remove(place);
+        }
+    }
+    found.extend(rest.into_iter().map(|certificate| Link { certificate, depth: None }));
+    (found, missing)
+}
+
+/// Where a moment lies in a certificate's validity.
+pub(in crate::output) enum Standing {
+    /// Before it begins: by so much.
+    Early(u64),
+    /// Inside: how far, in thousandths, and how much is left.
+    Valid(u64, u64),
+    /// After its end: by so much.
+    Late(u64),
+}
+
+/// Judges a validity; `None` when its times cannot be read.
+pub(in crate::output) fn standing(certificate: &CertificateReport, at: &str) -> Option<Standing> {
+    let [begin, end, at] = [&certificate.not_before, &certificate.not_after, at].map(Moment::parse);
+    let (begin, end, at) = (begin?, end?, at?);
+    Some(if let Some(late) = at.us_since(&end).filter(|late| *late > 0) {
+        Standing::Late(late)
+    } else if let Some(gone) = at.us_since(&begin) {
+        let whole = end.us_since(&begin).unwrap_or_default().max(1);
+        let thousandths = u64::try_from(u128::from(gone) * 1000 / u128::from(whole)).unwrap_or(1000).min(1000);
+        Standing::Valid(thousandths, end.us_since(&at).unwrap_or_default())
+    } else {
+        Standing::Early(begin.us_since(&at).unwrap_or_default())
+    })
+}
+
+/// Writes both sides' certificates.
+pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+    let Some(tls) = &report.tls else { return Ok(()) };
+    let at = report.handshake.start.as_str();
+    if let Some(server) = &tls.server {
+        tree(out, layout, "Certificates of the server", &server.certificates, at)?;
+        if let Some(staple) = server.staple.as_ref().filter(|_| !server.certificates.is_empty()) {
+            layout.labelled(out, INDENT, "Stapled OCSP status:", staple)?;
+        }
+    }
+    if let Some(client) = &tls.client {
+        tree(out, layout, "Certificates of the client", &client.certificates, at)?;
+    }
+    Ok(())
+}
+
+fn tree(out: &mut dyn Write, layout: &Layout, title: &str, certificates: &[CertificateReport], at: &str) -> io::Result<()> {
+    if certificates.is_empty() {
+        return Ok(());
+    }
+    let palette = layout.palette;
+    section(out, layout, &format!("{title}, when captured"))?;
+    let (links, missing) = links(certificates);
+    let mut depth = 0;
+    for link in links.iter().take(CERTIFICATES) {
+        let place = link.depth.unwrap_or_default();
+        depth = depth.max(place);
+        let indent = INDENT.saturating_add(place.min(DEEPEST).saturating_mul(3));
+        let branch = match link.depth {
+            Some(0) => "",
+            Some(_) => "└─ ",
+            None => "also sent: ",
+        };
+        one(out, layout, indent, branch, link.certificate, at)?;
+    }
+    if let Some(issuer) = missing {
+        let indent = INDENT.saturating_add(depth.saturating_add(1).min(DEEPEST).saturating_mul(3));
+        layout.flow(out, indent, indent.saturating_add(3), &[(palette.dim, "└─ "), (Style::new(), issuer), (palette.dim, ", not sent")])?;
+    }
+    Ok(())
+}
+
+fn one(out: &mut dyn Write, layout: &Layout, indent: usize, branch: &str, certificate: &CertificateReport, at: &str) -> io::Result<()> {
+    let palette = layout.palette;
+    let inner = indent.saturating_add(if branch.is_empty() { 0 } else { 3 });
+    let of = |text: &str| clip(&escape(text), NAMES).into_owned();
+    let key = format!("{}, {}", of(&certificate.key), of(&certificate.signature));
+    layout.flow(
+        out,
+        indent,
+        inner,
+        &[(palette.dim, branch), (palette.strong, &of(&certificate.subject)), (palette.dim, "  "), (palette.dim, &key)],
+    )?;
+    let day = |text: &str| Moment::parse(text).map_or_else(|| of(text), |moment| moment.date);
+    let (begin, end) = (day(&certificate.not_before), day(&certificate.not_after));
+    let columns = layout.width().saturating_sub(inner).saturating_sub(28).saturating_sub(22).clamp(8, 60);
+    let line = |length: usize| "─".repeat(length);
+    let (bar, word, style) = match standing(certificate, at) {
+        Some(Standing::Valid(thousandths, left)) => {
+            let before = (columns.saturating_sub(1)).saturating_mul(usize::try_from(thousandths).unwrap_or_default()) / 1000;
+            let after = columns.saturating_sub(1).saturating_sub(before);
+            (format!("{begin} ├{}●{}┤ {end}", line(before), line(after)), format!("{} left", span_us(left)), palette.good)
+        }
+        Some(Standing::Late(late)) => {
+            (format!("{begin} ├{}┤ {end} ●", line(columns.saturating_sub(2))), format!("expired {} before", span_us(late)), palette.bad)
+        }
+        Some(Standing::Early(early)) => {
+            (format!("● {begin} ├{}┤ {end}", line(columns.saturating_sub(2))), format!("valid only {} later", span_us(early)), palette.bad)
+        }
+        None => (format!("{begin} to {end}"), String::new(), palette.warn),
+    };
+    layout.flow(out, inner, inner.saturating_add(2), &[(style, &bar.replace(' ', "\u{a0}")), (style, " "), (style, &word.replace(' ', "\u{a0}"))])?;
+    if branch.is_empty() || branch.starts_with("also") {
+        let names: Vec<String> = certificate.san.iter().take(SANS).map(|name| of(name)).collect();
+        let more = certificate.san.len().saturating_sub(SANS);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        if !names.is_empty() {
+            layout.labelled(out, inner, "for", &format!("{}{more}", names.join(", ")))?;
+        }
+    }
+    layout.flow(out, inner, inner.saturating_add(2), &[(palette.dim, "serial "), (palette.dim, &of(&certificate.serial))])
+}
+
+/// Certificates shown of one side.
+const CERTIFICATES: usize = 12;
+/// Deeper links are not indented further.
+const DEEPEST: usize = 5;
+/// Names shown of one certificate.
+const SANS: usize = 8;
+/// Columns of a name.
+const NAMES: usize = 200;

@@ -1,0 +1,131 @@
+//! The hellos side by side: what was offered, what was chosen.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::ladder::wrap;
+use super::{INDENT, section};
+use crate::output::escape::{clip, escape, width};
+use crate::output::layout::Layout;
+use crate::report::{HandshakeReport, TlsClient};
+
+/// A parameter: what the client offered, what the server chose.
+pub(in crate::output) struct Parameter {
+    pub(in crate::output) name: &'static str,
+    pub(in crate::output) offered: Vec<String>,
+    pub(in crate::output) chosen: Option<String>,
+}
+
+impl Parameter {
+    /// The choice is among the offers. `None` without a choice.
+    pub(in crate::output) fn in_common(&self) -> Option<bool> {
+        self.chosen.as_ref().map(|chosen| self.offered.contains(chosen))
+    }
+}
+
+/// What was offered and chosen, parameter by parameter.
+pub(in crate::output) fn parameters(report: &HandshakeReport) -> Vec<Parameter> {
+    let Some(tls) = &report.tls else { return Vec::new() };
+    let none = TlsClient::default();
+    let client = tls.client.as_ref().unwrap_or(&none);
+    let offer = |name, offered: &[String], chosen: Option<&String>| Parameter { name, offered: offered.to_vec(), chosen: chosen.cloned() };
+    let mut list = vec![
+        offer("version", &client.supported_versions, tls.version.as_ref()),
+        offer("cipher suite", &client.supported_ciphers, tls.cipher.as_ref()),
+        offer("group", &client.supported_groups, tls.curve.as_ref()),
+        offer("key share", &client.key_shares, None),
+        offer("ALPN", &client.alpn, tls.next_protocol.as_ref()),
+        offer("signature", &client.signature_algorithms, None),
+        offer("extension", &client.extensions, None),
+    ];
+    list.retain(|parameter| !parameter.offered.is_empty() || parameter.chosen.is_some());
+    list
+}
+
+/// Writes the comparison; nothing where no hello was read.
+pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+    let list = parameters(report);
+    if list.is_empty() {
+        return Ok(());
+    }
+    let palette = layout.palette;
+    let (plain, dim, strong) = (Style::new(), palette.dim, palette.strong);
+    let answered = report.tls.as_ref().is_some_and(|tls| tls.version.is_some());
+    section(out, layout, "Offered and chosen")?;
+    let room = layout.width().saturating_sub(INDENT + NAME + 4);
+    // The longest suite's name fits; where that leaves little for the choice, it is told by its place in the list.
+    let roomy = room >= ROOMY;
+    let left = if roomy { (room / 2).min(LONGEST) } else { room.saturating_mul(3) / 4 };
+    let right = room.saturating_sub(left);
+    writeln!(out, "{:INDENT$}{:NAME$}  {strong}{:left$}{strong:#}  {strong}{}{strong:#}", "", "", "client offers", "server chooses")?;
+    for parameter in &list {
+        let offered = if matches!(parameter.name, "extension" | "signature") {
+            wrap(&escape(&parameter.offered.join(", ")), left, FEW).into_iter().map(|line| (line, plain)).collect()
+        } else {
+            offered_lines(parameter, left, layout)
+        };
+        let (chosen, style) = match (&parameter.chosen, parameter.in_common()) {
+            (Some(chosen), Some(true)) => {
+                let place = parameter.offered.iter().position(|offer| offer == chosen).unwrap_or_default().saturating_add(1);
+                let of = parameter.offered.len();
+                let place = if of == 1 { "the only one".to_owned() } else { format!("number {place} of {of}") };
+                (if roomy { format!("✓ {chosen}, {place}") } else { format!("✓ {place}") }, palette.good)
+            }
+            (Some(chosen), _) => (format!("✗ {chosen}, not offered"), palette.bad),
+            (None, _) if matches!(parameter.name, "key share" | "signature" | "extension") => (String::new(), dim),
+            (None, _) if parameter.name == "ALPN" && answered => ("none seen".to_owned(), dim),
+            (None, _) if answered => (String::new(), dim),
+            (None, _) => ("no answer".to_owned(), dim),
+        };
+        let chosen = wrap(&escape(&chosen), right, FEW);
+        for row in 0..offered.len().max(chosen.len()).max(1) {
+            let (text, text_style) = offered.get(row).map_or(("", plain), |(text, style)| (text.as_str(), *style));
+            let fill = left.saturating_sub(width(text));
+            let label = if row == 0 { parameter.name } else { "" };
+            write!(out, "{:INDENT$}{dim}{label:NAME$}{dim:#}  {text_style}{text}{text_style:#}", "")?;
+            match chosen.get(row) {
+                Some(line) => writeln!(out, "{:fill$}  {style}{line}{style:#}", "")?,
+                None => writeln!(out)?,
+            }
+        }
+    }
+    if let Some(client) = report.tls.as_ref().and_then(|tls| tls.client.as_ref()) {
+        let request = if client.certificate_requested { "the server asked the client for a certificate" } else { "" };
+        let facts = [request.to_owned(), client.ech.as_ref().map(|word| format!("ECH {word}")).unwrap_or_default(), client.ja4.clone()];
+        let facts: Vec<_> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+        layout.flow(out, INDENT, INDENT, &[(dim, &facts.join("; "))])?;
+    }
+    Ok(())
+}
+
+/// One offer a line, the chosen one marked; of a long list the first few and the chosen one.
+fn offered_lines(parameter: &Parameter, columns: usize, layout: &Layout) -> Vec<(String, Style)> {
+    let mut lines = Vec::new();
+    let mut hidden = 0_usize;
+    for (place, offer) in parameter.offered.iter().enumerate() {
+        let chosen = parameter.chosen.as_ref() == Some(offer);
+        if place >= MANY && !chosen {
+            hidden = hidden.saturating_add(1);
+            continue;
+        }
+        let mark = if chosen { "✓ " } else { "  " };
+        let style = if chosen { layout.palette.good } else { Style::new() };
+        lines.push((clip(&escape(&format!("{mark}{offer}")), columns).into_owned(), style));
+    }
+    if hidden > 0 {
+        lines.push((format!("  and {hidden} more"), layout.palette.dim));
+    }
+    lines
+}
+
+/// Columns of a parameter's name.
+const NAME: usize = 12;
+/// From this many columns for both on, the choice is written out.
+const ROOMY: usize = 100;
+/// Columns of an offer where there is room: those of the longest suite in use.
+const LONGEST: usize = 56;
+/// Offers shown of a long list.
+const MANY: usize = 8;
+/// Lines of one text.
+const FEW: usize = 6;

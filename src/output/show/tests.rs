@@ -1,0 +1,97 @@
+use super::*;
+use crate::output::escape::width;
+use crate::output::samples;
+use crate::output::style::Palette;
+use crate::report::{CertificateReport, TimelineEntry};
+
+fn shown(report: &HandshakeReport, columns: usize) -> String {
+    let mut out = Vec::new();
+    handshake(&mut out, &Layout::wide(Some(columns), Palette::PLAIN), report).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn step(frame: u64, ms: u32, from: &str, kind: &str, text: &str) -> TimelineEntry {
+    TimelineEntry {
+        frame: Some(frame),
+        time: format!("2026-11-21T09:00:12.{ms:03}000000Z"),
+        from: from.into(),
+        kind: kind.into(),
+        size: Some(517),
+        text: text.into(),
+        ended: kind == "alert",
+    }
+}
+
+/// A handshake in which everything from the wire is this text.
+fn hostile(text: &str) -> HandshakeReport {
+    let mut report = samples::named(text);
+    report.timeline = vec![step(4, 31, "client", "client_hello", text), step(9, 40, "server", text, text), step(11, 44, "client", "alert", text)];
+    let tls = report.tls.as_mut().unwrap();
+    tls.next_protocol = Some(text.into());
+    tls.client.as_mut().unwrap().alpn = vec![text.into(); 20];
+    tls.server.as_mut().unwrap().certificates = vec![CertificateReport {
+        subject: text.into(),
+        issuer: text.into(),
+        serial: text.into(),
+        not_before: text.into(),
+        not_after: text.into(),
+        san: vec![text.into(); 20],
+        key: text.into(),
+        signature: text.into(),
+        sha256: text.into(),
+    }];
+    report
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_and_nothing_escapes() {
+    for text in ["www.example.test", "\x1b]0;x\x07\x1b[2J\r\n", &"x".repeat(5_000), &"株".repeat(300), "\u{202e}evil", ""] {
+        for columns in [60, 80, 119, 120, 200] {
+            let out = shown(&hostile(text), columns);
+            assert!(!out.contains(['\x1b', '\r', '\x07', '\u{202e}']), "{out}");
+            for line in out.lines().filter(|line| !line.trim_start().starts_with("$ ")) {
+                assert!(width(line) <= columns, "{} > {columns}: {line}", width(line));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_story_is_told_with_its_end_marked() {
+    let out = shown(&hostile("www.example.test"), 80);
+    let ladder: Vec<&str> = out.lines().filter(|line| line.contains('│')).collect();
+    assert!(ladder.iter().any(|line| line.contains("ClientHello 517 B") && line.contains('▶')), "{out}");
+    let end = ladder.iter().find(|line| line.contains('✗')).unwrap();
+    assert!(end.contains("Alert") && end.contains("13.0 ms") && end.contains("+4.0 ms"), "{end}");
+}
+
+#[test]
+fn a_choice_that_was_not_offered_is_told_from_one_that_was() {
+    let mut report = samples::completed();
+    assert!(shown(&report, 80).contains("✓ number 1 of 2"));
+    assert!(shown(&report, 200).contains("✓ TLS_AES_256_GCM_SHA384, number 1 of 2"));
+    report.tls.as_mut().unwrap().cipher = Some("TLS_AES_128_CCM_SHA256".into());
+    assert!(shown(&report, 100).contains("✗ TLS_AES_128_CCM_SHA256"));
+}
+
+#[test]
+fn the_chain_shows_what_is_missing_and_what_has_run_out() {
+    let certificate = |subject: &str, issuer: &str, end: &str| CertificateReport {
+        subject: subject.into(),
+        issuer: issuer.into(),
+        not_before: "2026-01-01T00:00:00Z".into(),
+        not_after: end.into(),
+        ..CertificateReport::default()
+    };
+    let mut report = samples::completed();
+    let server = report.tls.as_mut().unwrap().server.as_mut().unwrap();
+    server.certificates = vec![
+        certificate("CN=leaf", "CN=issuing", "2026-11-20T09:01:03Z"),
+        certificate("CN=stranger", "CN=other", "2027-11-21T00:00:00Z"),
+        certificate("CN=issuing", "CN=root", "2027-11-21T00:00:00Z"),
+    ];
+    let out = shown(&report, 80);
+    let place = |part: &str| out.find(part).unwrap_or_else(|| panic!("{part}\n{out}"));
+    assert!(place("CN=leaf") < place("└─ CN=issuing") && place("└─ CN=issuing") < place("also sent: CN=stranger"), "{out}");
+    assert!(out.contains("└─ CN=root, not sent") && out.contains("expired 24 h 0 min before"), "{out}");
+}

@@ -1,0 +1,487 @@
+//! A handshake told packet by packet: what a ladder diagram shows.
+//!
+//! Entries stand in the order of the packets; within one packet in the order in which its sender put them there. What is encrypted is named
+//! by what its size and place make likely, and said to be so.
+
+use crate::anomaly::AnomalyKind;
+use crate::flow::Side;
+use crate::handshake::Handshake;
+use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, StoppedBy};
+use crate::packet::IcmpKind;
+use crate::time::Mark;
+use crate::tls::client_hello::ClientHello;
+use crate::tls::registry::{CipherSuite, ContentType};
+use crate::tls::server_hello::ServerHello;
+use crate::transport::{Close, GapCause, TcpEventKind};
+
+use super::TimelineEntry;
+
+/// What happened in a handshake, packet by packet.
+pub fn timeline(handshake: &Handshake) -> Vec<TimelineEntry> {
+    let mut rows = Rows::default();
+    rows.transport(handshake);
+    rows.preamble(handshake);
+    rows.hellos(handshake);
+    rows.messages(handshake);
+    rows.encrypted(handshake);
+    rows.alerts(handshake);
+    rows.oddities(handshake);
+    rows.list.sort_by_key(|row| (row.mark, row.rank));
+    rows.silence(handshake);
+    rows.mark_the_end(handshake);
+    rows.list.into_iter().map(Row::into_entry).collect()
+}
+
+/// An entry before it is put in order.
+#[derive(Debug)]
+struct Row {
+    mark: Mark,
+    /// Order within one packet: that of the protocol.
+    rank: u16,
+    framed: bool,
+    from: &'static str,
+    kind: &'static str,
+    size: Option<u64>,
+    text: String,
+    ended: bool,
+}
+
+impl Row {
+    fn into_entry(self) -> TimelineEntry {
+        TimelineEntry {
+            frame: self.framed.then_some(self.mark.frame),
+            time: self.mark.time.to_string(),
+            from: self.from.to_owned(),
+            kind: self.kind.to_owned(),
+            size: self.size,
+            text: self.text,
+            ended: self.ended,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Rows {
+    list: Vec<Row>,
+}
+
+impl Rows {
+    fn add(&mut self, mark: Mark, rank: u16, from: Side, kind: &'static str, size: Option<u64>, text: impl Into<String>) {
+        self.list.push(Row { mark, rank, framed: true, from: from.name(), kind, size, text: text.into(), ended: false });
+    }
+
+    fn transport(&mut self, h: &Handshake) {
+        let tcp = &h.tcp;
+        for event in &tcp.events {
+            // An acknowledgment is told of the side whose bytes it is about.
+            let told = matches!(event.kind, TcpEventKind::Acknowledged { .. });
+            let side = if told { event.side.other() } else { event.side };
+            let facts = tcp.side(side);
+            let (rank, kind, size, text) = match event.kind {
+                TcpEventKind::Syn | TcpEventKind::SynRepeat => {
+                    let answers = side == Side::Server && !tcp.simultaneous_open;
+                    let repeated = matches!(event.kind, TcpEventKind::SynRepeat);
+                    let kind = match (answers, repeated) {
+                        (false, false) => "syn",
+                        (true, false) => "syn-ack",
+                        (false, true) => "syn-again",
+                        (true, true) => "syn-ack-again",
+                    };
+                    let mss = facts.syn.as_ref().and_then(|syn| syn.mss).map(|mss| format!("MSS {mss}"));
+                    (0, kind, None, mss.filter(|_| !repeated).unwrap_or_default())
+                }
+                TcpEventKind::Established => (1, "established", None, "connection is up".to_owned()),
+                TcpEventKind::Retransmission { offset, len } => {
+                    (5, "retransmission", Some(u64::from(len)), format!("bytes from {offset} sent again"))
+                }
+                TcpEventKind::OutOfOrder { offset, len } => {
+                    (5, "out-of-order", Some(u64::from(len)), format!("bytes from {offset}, before them a hole"))
+                }
+                TcpEventKind::Acknowledged { offset } => (2, "acknowledged", None, format!("has all bytes up to {offset}")),
+                TcpEventKind::Gap { offset, len, why } => {
+                    let why = match why {
+                        GapCause::CaptureLost => "lost by the capture: the receiver had them",
+                        GapCause::Snaplen => "cut off by the snapshot length",
+                        GapCause::Unacknowledged => "never seen and never acknowledged",
+                    };
+                    (4, "gap", Some(len), format!("bytes from {offset} {why}"))
+                }
+                TcpEventKind::ZeroWindow => (3, "zero-window", None, "receive window is closed".to_owned()),
+                TcpEventKind::WindowOpen => (3, "window-open", None, "receive window is open again".to_owned()),
+                TcpEventKind::KeepAlive => (3, "keep-alive", None, String::new()),
+                TcpEventKind::Fin => (90, "fin", None, "will send no more".to_owned()),
+                TcpEventKind::Rst { index } => {
+                    let reset = facts.resets.get(usize::from(index));
+                    let to_syn = if reset.is_some_and(|reset| reset.to_syn) { "in answer to the SYN, " } else { "" };
+                    (91, "rst", None, reset.map(|reset| format!("{to_syn}TTL {}", reset.ttl)).unwrap_or_default())
+                }
+                TcpEventKind::Icmp { .. } => continue,
+                TcpEventKind::DifferingOverlap { offset } => (6, "overlap", None, format!("other bytes at {offset} than before")),
+            };
+            self.add(event.mark, rank, side, kind, size, text);
+        }
+        for note in &tcp.icmp {
+            let what = match note.kind {
+                IcmpKind::Unreachable => "unreachable".to_owned(),
+                IcmpKind::PortUnreachable => "port unreachable".to_owned(),
+                IcmpKind::Prohibited => "administratively prohibited".to_owned(),
+                IcmpKind::TooBig(0) => "packet too big".to_owned(),
+                IcmpKind::TooBig(mtu) => format!("packet too big, MTU {mtu}"),
+                IcmpKind::TimeExceeded => "time exceeded".to_owned(),
+                IcmpKind::Other => format!("type {} code {}", note.icmp_type, note.code),
+            };
+            let text = format!("{what}, from {}, about a packet of the {} ({} bytes)", note.reporter, note.about, note.quoted_len);
+            self.add(note.mark, 0, note.about, "icmp", None, text);
+            if let Some(row) = self.list.last_mut() {
+                row.from = NETWORK;
+            }
+        }
+    }
+
+    fn preamble(&mut self, h: &Handshake) {
+        let mut layers: Vec<_> = h.preamble.iter().flat_map(|facts| facts.layers()).collect();
+        layers.reverse();
+        for (number, facts) in (0_u16..).zip(layers) {
+            for line in &facts.lines {
+                self.add(line.mark, 10 + number.min(4), line.side, "preamble", None, format!("{}: {}", facts.dialect.title(), line.text));
+            }
+        }
+        for side in Side::BOTH {
+            if let Some(seen) = h.plaintext.of(side) {
+                let size = seen.span.1.checked_sub(seen.span.0);
+                self.add(seen.mark, 15, side, "plaintext", size, format!("{}: {}", seen.what.protocol, seen.what.first));
+            }
+        }
+    }
+
+    fn hellos(&mut self, h: &Handshake) {
+        for hello in &h.client_hellos {
+            self.add(hello.mark, 20, Side::Client, "client_hello", size(hello.span), client_hello(&hello.what));
+        }
+        if let Some(part) = h.partial_client_hello {
+            self.add(part.mark, 20, Side::Client, "client_hello", None, part_text(part.have, part.want));
+        }
+        if let Some(hello) = &h.hello_retry {
+            let wants = hello.what.key_share_group().map(|group| format!("HelloRetryRequest: wants a key for {group}"));
+            let text = wants.unwrap_or_else(|| "HelloRetryRequest".to_owned());
+            self.add(hello.mark, 20, Side::Server, "hello_retry_request", size(hello.span), text);
+        }
+        if let Some(hello) = &h.server_hello {
+            self.add(hello.mark, 21, Side::Server, "server_hello", size(hello.span), server_hello(&hello.what));
+        }
+        if let Some(part) = h.partial_server_message {
+            let text = part_text(part.have, part.want);
+            self.add(part.mark, 59, Side::Server, part.message.map_or("record", message_name), None, text);
+        }
+    }
+
+    fn messages(&mut self, h: &Handshake) {
+        use Side::{Client, Server};
+        if let Some(seen) = &h.server_chain {
+            self.add(seen.mark, 30, Server, "certificate", Some(seen.what.message_len as u64), chain_text(&seen.what));
+        }
+        if let Some(seen) = &h.staple {
+            let status = seen.what.status.map_or("unreadable", |status| match status {
+                crate::tls::message::OcspStatus::Good => "good",
+                crate::tls::message::OcspStatus::Revoked => "revoked",
+                crate::tls::message::OcspStatus::Unknown => "unknown",
+            });
+            self.add(seen.mark, 31, Server, "certificate_status", size(seen.span), format!("OCSP: {status}"));
+        }
+        if let Some(seen) = &h.server_key_exchange {
+            let what = &seen.what;
+            let parts = [
+                what.group.map(|group| group.to_string()),
+                what.dh_bits.map(|bits| format!("DH of {bits} bits")),
+                what.rsa_bits.map(|bits| format!("RSA of {bits} bits")),
+                what.signature_scheme.map(|scheme| format!("signed with {scheme}")),
+            ];
+            let text = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+            self.add(seen.mark, 32, Server, "server_key_exchange", size(seen.span), text);
+        }
+        if let Some(seen) = &h.certificate_request {
+            let authorities = match (seen.what.authorities.first(), seen.what.authorities_total) {
+                (None, _) | (_, 0) => "any authority".to_owned(),
+                (Some(first), 1) => format!("authority {first}"),
+                (Some(first), more) => format!("{more} authorities, {first} first"),
+            };
+            self.add(seen.mark, 33, Server, "certificate_request", size(seen.span), authorities);
+        }
+        if let Some(seen) = &h.client_chain {
+            self.add(seen.mark, 40, Client, "certificate", Some(seen.what.message_len as u64), chain_text(&seen.what));
+        }
+        if let Some(seen) = &h.session_ticket {
+            let text = format!("ticket of {} bytes, good for {} s", seen.what.len, seen.what.lifetime_hint);
+            self.add(seen.mark, 43, Server, "new_session_ticket", size(seen.span), text);
+        }
+        let marks = [
+            (h.hello_request, 19, Server, "hello_request"),
+            (h.server_hello_done, 34, Server, "server_hello_done"),
+            (h.client_key_exchange, 41, Client, "client_key_exchange"),
+            (h.client_certificate_verify, 42, Client, "certificate_verify"),
+            (h.change_cipher_spec.client, 44, Client, "change_cipher_spec"),
+            (h.change_cipher_spec.server, 44, Server, "change_cipher_spec"),
+        ];
+        for (mark, rank, side, kind) in marks {
+            if let Some(mark) = mark {
+                // What TLS 1.3 sends for the sake of middleboxes stands before the encrypted records, and before a second hello.
+                let early = rank == 44 && side == Client && h.hello_retry.is_some();
+                self.add(mark, if early { 19 } else { rank }, side, kind, None, "");
+            }
+        }
+    }
+
+    /// Finished and what else is encrypted.
+    fn encrypted(&mut self, h: &Handshake) {
+        if h.early_data_records > 0 {
+            if let Some(hello) = h.last_hello() {
+                let text = format!("early data, {} records", h.early_data_records);
+                self.add(hello.mark, 22, Side::Client, "application_data", None, text);
+            }
+        }
+        for side in Side::BOTH {
+            let records = h.encrypted.of(side);
+            if h.is_tls13() && !h.decrypted && !records.is_empty() {
+                let last = records.len().saturating_sub(1);
+                let alerted = h.alerts.iter().any(|alert| alert.from == side && alert.encrypted);
+                let names = Names::of(h, side);
+                for (index, record) in records.iter().enumerate() {
+                    if index == last && alerted {
+                        continue;
+                    }
+                    let rank = 50_u16.saturating_add(u16::try_from(index).unwrap_or(30).min(30));
+                    let text = names.likely(index, record).map(|name| format!("likely {name}")).unwrap_or_default();
+                    self.add(record.mark, rank, side, "encrypted", Some(u64::from(record.len).saturating_add(HEADER)), text);
+                }
+            } else {
+                let len = records.iter().find(|record| record.content_type == ContentType::HANDSHAKE.0).map(|record| record.len);
+                if let Some(mark) = *h.finished.of(side) {
+                    let text = if h.decrypted { "" } else { "encrypted" };
+                    self.add(mark, 50, side, "finished", len.map(|len| u64::from(len).saturating_add(HEADER)), text);
+                }
+                if let Some(mark) = *h.application_data.of(side) {
+                    let text = format!("the first of {} records", h.application_records.of(side));
+                    self.add(mark, 85, side, "application_data", None, text);
+                }
+            }
+        }
+    }
+
+    fn alerts(&mut self, h: &Handshake) {
+        for seen in &h.alerts {
+            self.add(seen.mark, 86, seen.from, "alert", None, alert_text(seen));
+        }
+    }
+
+    fn oddities(&mut self, h: &Handshake) {
+        if let Some((side, mark)) = h.renegotiation {
+            self.add(mark, 84, side, "renegotiation", None, "a second handshake inside the first");
+        }
+        for anomaly in &h.anomalies {
+            self.add(anomaly.mark, 25, anomaly.side, "anomaly", None, anomaly_text(&anomaly.kind));
+        }
+    }
+
+    /// What did not happen, where that is what matters: at the end.
+    fn silence(&mut self, h: &Handshake) {
+        let last = h.tcp.last;
+        let waited = crate::diagnosis::view::span_text(h.closed_at.time.since(last.time));
+        let (kind, text) = match (h.outcome, h.close) {
+            (Outcome::Stalled | Outcome::Refused, _) if h.end.is_none_or(|end| end == last) && h.closed_at.time > last.time => {
+                ("silence", format!("nothing more for {waited}"))
+            }
+            (Outcome::Incomplete, Close::EndOfCapture) => ("end-of-capture", format!("the capture ends {waited} later")),
+            _ => return,
+        };
+        let from = match h.stopped_by {
+            StoppedBy::Client => Side::Client.name(),
+            StoppedBy::Server => Side::Server.name(),
+            _ => NETWORK,
+        };
+        self.list.push(Row { mark: h.closed_at, rank: u16::MAX, framed: false, from, kind, size: None, text, ended: false });
+    }
+
+    /// The entry that ended a handshake which did not complete: the last that fits.
+    fn mark_the_end(&mut self, h: &Handshake) {
+        if matches!(h.outcome, Outcome::Completed) {
+            return;
+        }
+        let wanted: &[&str] = match h.outcome {
+            Outcome::Alerted => &["alert"],
+            Outcome::Reset => &["rst"],
+            Outcome::Closed => &["fin"],
+            Outcome::Stalled | Outcome::Incomplete => &["silence", "end-of-capture"],
+            Outcome::Refused => &["rst", "icmp", "silence"],
+            Outcome::Plaintext => &["plaintext"],
+            Outcome::Completed => &[],
+        };
+        let fits = |row: &Row| wanted.contains(&row.kind);
+        let at_end = |row: &Row| h.end.is_none_or(|end| end == row.mark);
+        let place = self
+            .list
+            .iter()
+            .rposition(|row| fits(row) && at_end(row) && row.from == h.stopped_by.name())
+            .or_else(|| self.list.iter().rposition(|row| fits(row) && at_end(row)))
+            .or_else(|| self.list.iter().rposition(fits))
+            .or_else(|| self.list.iter().rposition(|row| h.end == Some(row.mark)));
+        if let Some(row) = place.and_then(|place| self.list.get_mut(place)) {
+            row.ended = true;
+        }
+    }
+}
+
+/// What the encrypted records of one side of TLS 1.3 are likely to be.
+struct Names<'a> {
+    h: &'a Handshake,
+    side: Side,
+    padding: u16,
+    /// Index of the record that holds the side's Finished.
+    finished: Option<usize>,
+    /// That record's size is a Finished's.
+    alone: bool,
+}
+
+impl<'a> Names<'a> {
+    fn of(h: &'a Handshake, side: Side) -> Self {
+        let records = h.encrypted.of(side);
+        let padding = h.hidden.padding.of(side).unwrap_or(0);
+        let fits = |record: &EncryptedRecord| h.cipher().is_some_and(|suite| record.len == finished_len(suite).saturating_add(padding));
+        let at = |record: &EncryptedRecord| h.finished.of(side).is_some_and(|mark| mark == record.mark);
+        let exact = records.iter().rposition(|record| at(record) && fits(record));
+        let finished = exact.or_else(|| records.iter().rposition(at));
+        Self { h, side, padding, finished, alone: exact.is_some() }
+    }
+
+    fn likely(&self, index: usize, record: &EncryptedRecord) -> Option<&'static str> {
+        let hidden = &self.h.hidden;
+        let plain = record.len.saturating_sub(self.padding);
+        let Some(finished) = self.finished else {
+            return (self.side == Side::Server && index == 0).then_some("EncryptedExtensions");
+        };
+        if index > finished {
+            let spoken = self.h.application_data.client.is_some_and(|mark| mark <= record.mark);
+            return Some(if self.side == Side::Server && !spoken { "NewSessionTicket" } else { "application data" });
+        }
+        if index == finished && self.alone {
+            return Some("Finished");
+        }
+        match self.side {
+            Side::Server if index == finished && index == 0 => Some("EncryptedExtensions to Finished in one"),
+            Side::Server if hidden.certificate_verify_record == Some(plain) && index + 1 == finished => Some("CertificateVerify"),
+            Side::Server if index == 0 => Some("EncryptedExtensions"),
+            Side::Server if hidden.server_certificate_record == Some(plain) => Some("Certificate"),
+            Side::Server if index == 1 && hidden.certificate_requested => Some("CertificateRequest"),
+            Side::Client if index < finished && hidden.client_certificate_empty => Some("an empty Certificate"),
+            Side::Client if index == finished && hidden.client_certificate_empty => Some("an empty Certificate and Finished"),
+            Side::Client if index < finished && hidden.client_certificate_sent && index == 0 => Some("Certificate"),
+            Side::Client if index < finished && hidden.client_certificate_sent => Some("CertificateVerify"),
+            _ if index == finished => Some("a flight that ends with Finished"),
+            _ => None,
+        }
+    }
+}
+
+/// Length of a record of TLS 1.3 that holds nothing but Finished (RFC 8446 sections 4.4.4 and 5.2).
+fn finished_len(suite: CipherSuite) -> u16 {
+    5 + u16::from(suite.hash_len()) + u16::from(suite.tag().unwrap_or(16))
+}
+
+fn size(span: (u64, u64)) -> Option<u64> {
+    span.1.checked_sub(span.0).filter(|size| *size > 0)
+}
+
+fn client_hello(hello: &ClientHello) -> String {
+    let mut parts = Vec::new();
+    if let Some(name) = hello.server_name() {
+        parts.push(format!("for {}", String::from_utf8_lossy(name)));
+    }
+    let versions: Vec<String> = hello.supported_versions().filter(|version| !version.is_grease()).map(|v| v.to_string()).collect();
+    parts.push(if versions.is_empty() { hello.highest_version().to_string() } else { versions.join(" ") });
+    parts.push(format!("{} suites", hello.cipher_suites().filter(|suite| !suite.is_grease()).count()));
+    let shares: Vec<String> = hello.key_shares().filter(|(group, _)| !group.is_grease()).map(|(group, _)| group.to_string()).collect();
+    if !shares.is_empty() {
+        parts.push(format!("keys for {}", shares.join(" ")));
+    }
+    let alpn: Vec<_> = hello.alpn().map(String::from_utf8_lossy).collect();
+    if !alpn.is_empty() {
+        parts.push(format!("ALPN {}", alpn.join(" ")));
+    }
+    if hello.psk_identities() > 0 {
+        parts.push("resumes by PSK".to_owned());
+    } else if hello.session_ticket_len().is_some_and(|len| len > 0) {
+        parts.push("resumes by ticket".to_owned());
+    }
+    parts.join(", ")
+}
+
+fn server_hello(hello: &ServerHello) -> String {
+    let mut parts = vec![hello.version().to_string(), hello.cipher_suite().to_string()];
+    parts.extend(hello.key_share_group().map(|group| group.to_string()));
+    parts.extend(hello.alpn().map(|name| format!("ALPN {}", String::from_utf8_lossy(name))));
+    if hello.selected_psk().is_some() {
+        parts.push("resumes by PSK".to_owned());
+    }
+    parts.join(", ")
+}
+
+fn chain_text(chain: &Chain) -> String {
+    match (chain.certificates.first(), chain.certificates.len() + chain.dropped) {
+        (None, _) => "no certificate".to_owned(),
+        (Some(leaf), 1) => leaf.display_name(),
+        (Some(leaf), count) => format!("{} and {} more", leaf.display_name(), count - 1),
+    }
+}
+
+fn part_text(have: usize, want: usize) -> String {
+    if want > 0 { format!("{have} of {want} bytes; the rest never came") } else { format!("{have} bytes; the rest never came") }
+}
+
+fn alert_text(seen: &AlertSeen) -> String {
+    let late = if seen.consequence { ", in answer to the other side's end" } else { "" };
+    match seen.alert {
+        Some(alert) => {
+            let level = if alert.fatal { "fatal" } else { "warning" };
+            format!("{level} {} ({}){late}", alert.description, alert.description.0)
+        }
+        None => format!("encrypted, by its size and place{late}"),
+    }
+}
+
+fn anomaly_text(kind: &AnomalyKind) -> String {
+    match kind {
+        AnomalyKind::NotARecord { offset } => format!("no TLS record at byte {offset}"),
+        AnomalyKind::RecordTooLong { len } => format!("record of {len} bytes: too long"),
+        AnomalyKind::MessageTooLong { message, len } => format!("{} of {len} bytes: too long", message_name(*message)),
+        AnomalyKind::Malformed { message } => format!("{} does not parse", message_name(*message)),
+        AnomalyKind::Defect { field, rule } => format!("{field}: {rule}"),
+        AnomalyKind::OutOfOrder { message, expected } => format!("{} where {expected} was due", message_name(*message)),
+        AnomalyKind::MalformedAlert { len } => format!("alert of {len} bytes instead of 2"),
+        AnomalyKind::UnknownContentType { content_type } => format!("record of unknown type {content_type}"),
+        AnomalyKind::RecordNotDecrypted { len } => format!("record of {len} bytes that the key log's secrets do not open"),
+        AnomalyKind::DifferingOverlap { offset } => format!("other bytes at {offset} than before"),
+    }
+}
+
+/// Names of RFC 8446 appendix B.3 and RFC 5246 for messages that a fault may concern.
+const fn message_name(message: u8) -> &'static str {
+    match message {
+        0 => "hello_request",
+        1 => "client_hello",
+        2 => "server_hello",
+        4 => "new_session_ticket",
+        11 => "certificate",
+        12 => "server_key_exchange",
+        13 => "certificate_request",
+        14 => "server_hello_done",
+        15 => "certificate_verify",
+        16 => "client_key_exchange",
+        20 => "finished",
+        22 => "certificate_status",
+        _ => "handshake",
+    }
+}
+
+/// Who sent what neither side sent.
+const NETWORK: &str = "network";
+/// Bytes of a record header.
+const HEADER: u64 = 5;

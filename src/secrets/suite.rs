@@ -1,0 +1,235 @@
+//! What a cipher suite protects records with, and the AEAD algorithms themselves (RFC 5116; CCM_8: RFC 6655).
+
+use aead::{KeyInit, Nonce, Payload};
+use aes::{Aes128, Aes256};
+use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use ccm::Ccm;
+use ccm::aead;
+use ccm::consts::{U8, U12, U16};
+use chacha20poly1305::ChaCha20Poly1305;
+
+use super::kdf::Hash;
+use crate::tls::registry::CipherSuite;
+
+/// What a suite protects records with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Protection {
+    /// The cipher.
+    pub cipher: Cipher,
+    /// The hash of the record MAC; of no meaning for AEAD ciphers.
+    pub mac: Hash,
+    /// The hash of key derivation, in TLS 1.2 and 1.3.
+    pub hash: Hash,
+}
+
+/// A cipher that can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cipher {
+    /// `AES_128_GCM`.
+    Aes128Gcm,
+    /// `AES_256_GCM`.
+    Aes256Gcm,
+    /// `CHACHA20_POLY1305`.
+    ChaCha20Poly1305,
+    /// `AES_128_CCM`.
+    Aes128Ccm,
+    /// `AES_256_CCM`.
+    Aes256Ccm,
+    /// `AES_128_CCM_8`.
+    Aes128Ccm8,
+    /// `AES_256_CCM_8`.
+    Aes256Ccm8,
+    /// `AES_128_CBC`.
+    Aes128Cbc,
+    /// `AES_256_CBC`.
+    Aes256Cbc,
+    /// `3DES_EDE_CBC`.
+    TripleDesCbc,
+    /// `NULL`: a MAC and nothing else.
+    Null,
+}
+
+impl Protection {
+    /// How this suite protects records; `None` for unknown suites and those that cannot be opened here (RC4, Camellia, ARIA, GOST…).
+    pub fn of(suite: CipherSuite) -> Option<Self> {
+        let name = suite.name()?.strip_prefix("TLS_")?;
+        let name = name.split_once("_WITH_").map_or(name, |(_, name)| name);
+        let (cipher, mac) = match name.rsplit_once('_')? {
+            ("AES_128_GCM", "SHA256") => (Cipher::Aes128Gcm, Hash::Sha256),
+            ("AES_256_GCM", "SHA384") => (Cipher::Aes256Gcm, Hash::Sha384),
+            ("CHACHA20_POLY1305", "SHA256") => (Cipher::ChaCha20Poly1305, Hash::Sha256),
+            ("AES_128", "CCM") | ("AES_128_CCM", "SHA256") => (Cipher::Aes128Ccm, Hash::Sha256),
+            ("AES_256", "CCM") => (Cipher::Aes256Ccm, Hash::Sha256),
+            ("AES_128_CCM", "8") | ("AES_128_CCM_8", "SHA256") => (Cipher::Aes128Ccm8, Hash::Sha256),
+            ("AES_256_CCM", "8") => (Cipher::Aes256Ccm8, Hash::Sha256),
+            (cipher, mac) => {
+                let cipher = match cipher {
+                    "AES_128_CBC" => Cipher::Aes128Cbc,
+                    "AES_256_CBC" => Cipher::Aes256Cbc,
+                    "3DES_EDE_CBC" => Cipher::TripleDesCbc,
+                    "NULL" => Cipher::Null,
+                    _ => return None,
+                };
+                let mac = match mac {
+                    "MD5" => Hash::Md5,
+                    "SHA" => Hash::Sha1,
+                    "SHA256" => Hash::Sha256,
+                    "SHA384" => Hash::Sha384,
+                    _ => return None,
+                };
+                (cipher, mac)
+            }
+        };
+        let hash = if mac == Hash::Sha384 { Hash::Sha384 } else { Hash::Sha256 };
+        Some(Self { cipher, mac, hash })
+    }
+}
+
+impl Cipher {
+    /// Length of its key in bytes.
+    pub const fn key_len(self) -> usize {
+        match self {
+            Self::Aes128Gcm | Self::Aes128Ccm | Self::Aes128Ccm8 | Self::Aes128Cbc => 16,
+            Self::Aes256Gcm | Self::Aes256Ccm | Self::Aes256Ccm8 | Self::Aes256Cbc | Self::ChaCha20Poly1305 => 32,
+            Self::TripleDesCbc => 24,
+            Self::Null => 0,
+        }
+    }
+
+    /// Encrypts and authenticates in one.
+    pub const fn is_aead(self) -> bool {
+        !matches!(self, Self::Aes128Cbc | Self::Aes256Cbc | Self::TripleDesCbc | Self::Null)
+    }
+
+    /// Length of a block in bytes; 1 for what has none.
+    pub const fn block_len(self) -> usize {
+        match self {
+            Self::Aes128Cbc | Self::Aes256Cbc => 16,
+            Self::TripleDesCbc => 8,
+            _ => 1,
+        }
+    }
+
+    /// Length in bytes of the authentication tag; zero for what is no AEAD cipher.
+    pub const fn tag_len(self) -> usize {
+        match self {
+            Self::Aes128Ccm8 | Self::Aes256Ccm8 => 8,
+            _ if self.is_aead() => 16,
+            _ => 0,
+        }
+    }
+}
+
+/// An AEAD cipher with its key.
+pub(super) enum Aead {
+    Aes128Gcm(Box<Aes128Gcm>),
+    Aes256Gcm(Box<Aes256Gcm>),
+    ChaCha20Poly1305(Box<ChaCha20Poly1305>),
+    Aes128Ccm(Box<Ccm<Aes128, U16, U12>>),
+    Aes256Ccm(Box<Ccm<Aes256, U16, U12>>),
+    Aes128Ccm8(Box<Ccm<Aes128, U8, U12>>),
+    Aes256Ccm8(Box<Ccm<Aes256, U8, U12>>),
+}
+
+impl Aead {
+    /// `None` for ciphers that are none, and keys of another length.
+    pub(super) fn new(cipher: Cipher, key: &[u8]) -> Option<Self> {
+        fn boxed<A: KeyInit>(key: &[u8]) -> Option<Box<A>> {
+            A::new_from_slice(key).ok().map(Box::new)
+        }
+        Some(match cipher {
+            Cipher::Aes128Gcm => Self::Aes128Gcm(boxed(key)?),
+            Cipher::Aes256Gcm => Self::Aes256Gcm(boxed(key)?),
+            Cipher::ChaCha20Poly1305 => Self::ChaCha20Poly1305(boxed(key)?),
+            Cipher::Aes128Ccm => Self::Aes128Ccm(boxed(key)?),
+            Cipher::Aes256Ccm => Self::Aes256Ccm(boxed(key)?),
+            Cipher::Aes128Ccm8 => Self::Aes128Ccm8(boxed(key)?),
+            Cipher::Aes256Ccm8 => Self::Aes256Ccm8(boxed(key)?),
+            Cipher::Aes128Cbc | Cipher::Aes256Cbc | Cipher::TripleDesCbc | Cipher::Null => return None,
+        })
+    }
+
+    /// Opens ciphertext with its tag; `None` when they do not fit.
+    pub(super) fn open(&self, nonce: [u8; 12], aad: &[u8], msg: &[u8]) -> Option<Vec<u8>> {
+        fn with<A: aead::Aead>(aead: &A, nonce: [u8; 12], aad: &[u8], msg: &[u8]) -> Option<Vec<u8>> {
+            let nonce = Nonce::<A>::try_from(nonce.as_slice()).ok()?;
+            aead.decrypt(&nonce, Payload { msg, aad }).ok()
+        }
+        match self {
+            Self::Aes128Gcm(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::Aes256Gcm(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::ChaCha20Poly1305(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::Aes128Ccm(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::Aes256Ccm(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::Aes128Ccm8(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::Aes256Ccm8(aead) => with(aead.as_ref(), nonce, aad, msg),
+        }
+    }
+
+    /// Seals, for tests.
+    #[cfg(test)]
+    pub(super) fn seal(&self, nonce: [u8; 12], aad: &[u8], msg: &[u8]) -> Vec<u8> {
+        fn with<A: aead::Aead>(aead: &A, nonce: [u8; 12], aad: &[u8], msg: &[u8]) -> Vec<u8> {
+            aead.encrypt(&Nonce::<A>::try_from(nonce.as_slice()).unwrap(), Payload { msg, aad }).unwrap()
+        }
+        match self {
+            Self::Aes128Gcm(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::Aes256Gcm(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::ChaCha20Poly1305(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::Aes128Ccm(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::Aes256Ccm(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::Aes128Ccm8(aead) => with(aead.as_ref(), nonce, aad, msg),
+            Self::Aes256Ccm8(aead) => with(aead.as_ref(), nonce, aad, msg),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suites_by_name() {
+        let of = |suite| Protection::of(CipherSuite(suite)).map(|p| (p.cipher, p.mac, p.hash));
+        assert_eq!(of(0x1301), Some((Cipher::Aes128Gcm, Hash::Sha256, Hash::Sha256)));
+        assert_eq!(of(0x1302), Some((Cipher::Aes256Gcm, Hash::Sha384, Hash::Sha384)));
+        assert_eq!(of(0x1303).unwrap().0, Cipher::ChaCha20Poly1305);
+        assert_eq!(of(0x1304).unwrap().0, Cipher::Aes128Ccm);
+        assert_eq!(of(0x1305).unwrap().0, Cipher::Aes128Ccm8);
+        assert_eq!(of(0xc030), Some((Cipher::Aes256Gcm, Hash::Sha384, Hash::Sha384)));
+        assert_eq!(of(0xcca8).unwrap().0, Cipher::ChaCha20Poly1305);
+        assert_eq!(of(0xc09d).unwrap().0, Cipher::Aes256Ccm);
+        assert_eq!(of(0xc0ae).unwrap().0, Cipher::Aes128Ccm8);
+        assert_eq!(of(0x002f), Some((Cipher::Aes128Cbc, Hash::Sha1, Hash::Sha256)));
+        assert_eq!(of(0xc028), Some((Cipher::Aes256Cbc, Hash::Sha384, Hash::Sha384)));
+        assert_eq!(of(0x000a).unwrap().0, Cipher::TripleDesCbc);
+        assert_eq!(of(0x0002), Some((Cipher::Null, Hash::Sha1, Hash::Sha256)));
+        assert_eq!(of(0x0005), None);
+    }
+
+    #[test]
+    fn gcm_and_chacha_agree_with_ring() {
+        use ring::aead::{self as other, LessSafeKey, UnboundKey};
+        let pairs: [(Cipher, &other::Algorithm); 3] = [
+            (Cipher::Aes128Gcm, &other::AES_128_GCM),
+            (Cipher::Aes256Gcm, &other::AES_256_GCM),
+            (Cipher::ChaCha20Poly1305, &other::CHACHA20_POLY1305),
+        ];
+        for (cipher, algorithm) in pairs {
+            for len in [0, 1, 15, 16, 17, 255, 1400, 16_640] {
+                let key: Vec<u8> = (0..cipher.key_len()).map(|i| (i * 7 + len) as u8).collect();
+                let nonce: [u8; 12] = std::array::from_fn(|i| (i * 3 + len) as u8);
+                let text: Vec<u8> = (0..len).map(|i| (i * 5) as u8).collect();
+                let mut sealed = text.clone();
+                LessSafeKey::new(UnboundKey::new(algorithm, &key).unwrap())
+                    .seal_in_place_append_tag(other::Nonce::assume_unique_for_key(nonce), other::Aad::from(b"header"), &mut sealed)
+                    .unwrap();
+                let ours = Aead::new(cipher, &key).unwrap();
+                assert_eq!(ours.open(nonce, b"header", &sealed), Some(text), "{cipher:?} {len}");
+                assert_eq!(ours.open(nonce, b"Header", &sealed), None);
+                *sealed.last_mut().unwrap() ^= 1;
+                assert_eq!(ours.open(nonce, b"header", &sealed), None);
+            }
+        }
+    }
+}

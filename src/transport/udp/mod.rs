@@ -1,0 +1,367 @@
+//! UDP flows that carry a handshake. Datagrams go in; those of flows that are followed are handed to a [`DatagramSink`].
+//!
+//! Nothing is kept of a flow until one of its datagrams looks like the beginning of a handshake ([`DatagramSink::opens`], a look at a few
+//! bytes). From then on it is *followed* until its sink is settled, it was quiet for [`limits::UDP_IDLE`], or the capture ends; of a settled one
+//! a *marker* stays, at which its other datagrams cost a look-up, until it is quiet or a new handshake begins. Like the connections of
+//! [`super::Table`], flows end at ticks and in the order of their first frames, so that the result does not depend on how partitions are divided.
+//!
+//! The facts are those of TCP as far as UDP has them. What is an offset there is one here that the sink makes up for its messages.
+
+#[cfg(test)]
+mod tests;
+
+use super::bounds::TableCounters;
+use super::facts::{IcmpNote, Roles, TcpEvent, TcpEventKind, TcpFacts};
+use super::roles;
+use super::sink::Close;
+use super::slab::{List, Slab};
+use super::table::index::{Index, Place};
+use crate::flow::{FlowKey, PerSide, Side};
+use crate::limits;
+use crate::packet::{Datagram, IcmpError};
+use crate::time::{Mark, Timestamp};
+
+/// Why a datagram opens a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// What its sender is; `None` where the bytes do not tell, and the ports have to.
+    pub sender: Option<Side>,
+    /// What tells this handshake from others of the same flow, where it is certain that one begins here.
+    pub identity: Option<u64>,
+}
+
+/// What a sink makes of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hearing {
+    /// It brought something new.
+    New,
+    /// It brought nothing new.
+    Nothing,
+    /// It belongs to something else on the same ports: it is not counted.
+    Foreign,
+    /// The roles were guessed the wrong way round. The table turns the facts round; the sink has turned round what it keeps itself.
+    Swap,
+    /// Another handshake begins here: this one is over, and the sink has not looked at the datagram.
+    Anew,
+    /// It was looked at, and nothing more is wanted. What is given tells this handshake from a later one, as [`Opening::identity`] does.
+    Settled(Option<u64>),
+}
+
+/// What follows a UDP flow on the floors above.
+pub trait DatagramSink: Sized {
+    /// What all sinks of a partition share.
+    type Shared;
+
+    /// Whether a datagram begins a handshake. Called for every datagram of flows that are not followed: a look at the first bytes must be
+    /// enough to refuse nearly all of them.
+    fn opens(datagram: &Datagram<'_>) -> Option<Opening>;
+
+    /// A sink for a flow that begins with this datagram, which is handed over next.
+    fn new(shared: &mut Self::Shared, facts: &TcpFacts, datagram: &Datagram<'_>) -> Self;
+
+    /// A datagram of this side. The sink adds to `facts` what only the payload tells: retransmissions, events.
+    fn datagram(&mut self, shared: &mut Self::Shared, facts: &mut TcpFacts, side: Side, datagram: &Datagram<'_>) -> Hearing;
+
+    /// The end, exactly once. `now` is the frame at which it was decided.
+    fn finish(self, shared: &mut Self::Shared, facts: TcpFacts, close: Close, now: Mark);
+}
+
+/// The UDP flows of one partition.
+#[derive(Debug)]
+pub struct UdpTable<S: DatagramSink> {
+    index: Index,
+    flows: Slab<Box<Flow<S>>>,
+    followed: List,
+    markers: Slab<Marker>,
+    settled: List,
+    most: usize,
+    counters: TableCounters,
+}
+
+#[derive(Debug)]
+struct Flow<S> {
+    facts: TcpFacts,
+    sink: S,
+    /// The second of packet time of the last datagram.
+    touched: i64,
+    /// The last datagrams of each side, to know those that were captured twice.
+    recent: PerSide<[(u64, Timestamp); RECENT]>,
+    /// When the latest datagram was captured.
+    latest: Timestamp,
+}
+
+/// What is kept of a flow that is not looked into any more.
+#[derive(Debug)]
+struct Marker {
+    key: FlowKey,
+    identity: Option<u64>,
+    touched: i64,
+}
+
+impl<S: DatagramSink> UdpTable<S> {
+    /// An empty table that holds at most so many flows, markers included.
+    pub fn new(most: usize) -> Self {
+        Self {
+            index: Index::new(),
+            flows: Slab::new(),
+            followed: List::new(),
+            markers: Slab::new(),
+            settled: List::new(),
+            most,
+            counters: TableCounters::default(),
+        }
+    }
+
+    /// What was seen and dropped so far.
+    pub const fn counters(&self) -> TableCounters {
+        self.counters
+    }
+
+    /// How many flows are held, markers included.
+    pub const fn held(&self) -> usize {
+        self.flows.len() + self.markers.len()
+    }
+
+    /// Takes in a datagram that was seen at this interface.
+    pub fn datagram(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>) {
+        let place = if self.held() == 0 { None } else { self.index.find(&datagram.key) };
+        match place {
+            Some(Place::Followed(id)) => self.followed(shared, interface, datagram, id),
+            Some(Place::Marker(id)) => self.marked(shared, interface, datagram, id),
+            Some(Place::HalfOpen(_)) => {}
+            None => {
+                if let Some(opening) = S::opens(datagram) {
+                    self.begin(shared, interface, datagram, opening);
+                }
+            }
+        }
+    }
+
+    /// Takes in an ICMP error. One that quotes a flow which is not followed tells nothing.
+    pub fn icmp(&mut self, error: &IcmpError) {
+        if self.held() == 0 {
+            return;
+        }
+        let Some(Place::Followed(id)) = self.index.find(&error.key) else { return };
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let facts = &mut flow.facts;
+        if facts.icmp.len() >= limits::ICMP_NOTES {
+            return;
+        }
+        let about = if error.quoted_from_low == facts.client_is_low { Side::Client } else { Side::Server };
+        facts.last = facts.last.max(error.mark);
+        facts.icmp.push(IcmpNote {
+            mark: error.mark,
+            reporter: error.reporter,
+            kind: error.kind,
+            icmp_type: error.icmp_type,
+            code: error.code,
+            about,
+            quoted_len: error.quoted_len,
+            ignored: 0,
+        });
+        let index = (facts.icmp.len() - 1) as u8;
+        event(facts, TcpEvent { mark: error.mark, side: about, kind: TcpEventKind::Icmp { index } });
+    }
+
+    /// Ends the flows that were quiet for too long. `now` is a whole second of packet time, the same in every partition.
+    pub fn tick(&mut self, shared: &mut S::Shared, now: Mark) {
+        let second = now.time.seconds();
+        let idle = i64::try_from(limits::UDP_IDLE.as_secs()).unwrap_or(i64::MAX);
+        let quiet = |touched: i64| second.saturating_sub(touched) >= idle;
+        while let Some(id) = self.settled.oldest().filter(|id| self.markers.get(*id).is_some_and(|marker| quiet(marker.touched))) {
+            self.forget(id);
+        }
+        let mut due: Vec<(u64, u32)> = Vec::new();
+        let mut next = self.followed.oldest();
+        while let Some((id, flow)) = next.and_then(|id| Some((id, self.flows.get(id)?))).filter(|(_, flow)| quiet(flow.touched)) {
+            due.push((flow.facts.first.frame, id));
+            next = self.flows.after(id);
+        }
+        due.sort_unstable();
+        for (_, id) in due {
+            self.close(shared, id, Close::Idle, now);
+        }
+    }
+
+    /// The capture has ended: ends every flow in the order of the first frames. The table is empty afterwards.
+    pub fn end(&mut self, shared: &mut S::Shared, now: Mark) {
+        let mut all: Vec<(u64, u32)> = self.flows.ids().filter_map(|id| Some((self.flows.get(id)?.facts.first.frame, id))).collect();
+        all.sort_unstable();
+        for (_, id) in all {
+            self.close(shared, id, Close::EndOfCapture, now);
+        }
+        while let Some(id) = self.settled.oldest() {
+            self.forget(id);
+        }
+        self.index.clear();
+    }
+
+    fn begin(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>, opening: Opening) {
+        if self.held() >= self.most {
+            if let Some(id) = self.settled.oldest() {
+                self.forget(id);
+            } else if let Some(id) = self.followed.oldest() {
+                self.counters.evicted += 1;
+                self.close(shared, id, Close::Evicted, datagram.mark);
+            }
+        }
+        self.counters.flows += 1;
+        let (source, destination) =
+            if datagram.from_low { (datagram.key.low, datagram.key.high) } else { (datagram.key.high, datagram.key.low) };
+        let sent_by_client = opening.sender.map_or_else(|| roles::sender_is_client(source, destination), |side| side == Side::Client);
+        let roles = if opening.sender == Some(Side::Client) { Roles::Handshake } else { Roles::Guessed };
+        let facts = TcpFacts::new(datagram.key, datagram.from_low == sent_by_client, roles, datagram.path, datagram.mark, interface);
+        let sink = S::new(shared, &facts, datagram);
+        let never = (0, Timestamp::MIN);
+        let flow = Flow {
+            facts,
+            sink,
+            touched: datagram.mark.time.seconds(),
+            recent: PerSide { client: [never; RECENT], server: [never; RECENT] },
+            latest: datagram.mark.time,
+        };
+        if let Some(id) = self.flows.insert(&mut self.followed, Box::new(flow)) {
+            self.index.insert(datagram.key, Place::Followed(id));
+            self.counters.peak_flows = self.counters.peak_flows.max(self.held() as u64);
+            self.followed(shared, interface, datagram, id);
+        }
+    }
+
+    fn followed(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>, id: u32) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let side = if datagram.from_low == flow.facts.client_is_low { Side::Client } else { Side::Server };
+        if flow.is_duplicate(side, datagram) {
+            flow.facts.duplicates = flow.facts.duplicates.saturating_add(1);
+            self.counters.duplicates += 1;
+            return;
+        }
+        let hearing = flow.sink.datagram(shared, &mut flow.facts, side, datagram);
+        if hearing == Hearing::Anew {
+            self.close(shared, id, Close::Reused, datagram.mark);
+            if let Some(opening) = S::opens(datagram) {
+                self.begin(shared, interface, datagram, opening);
+            }
+            return;
+        }
+        if hearing == Hearing::Foreign {
+            return;
+        }
+        let side = if hearing == Hearing::Swap {
+            flow.facts.swap_sides();
+            flow.recent.swap();
+            side.other()
+        } else {
+            side
+        };
+        flow.count(side, datagram, hearing != Hearing::Nothing);
+        let second = datagram.mark.time.seconds();
+        if flow.touched != second {
+            flow.touched = second;
+            self.flows.touch(&mut self.followed, id);
+        }
+        if let Hearing::Settled(identity) = hearing {
+            self.close(shared, id, Close::Settled, datagram.mark);
+            let marker = Marker { key: datagram.key, identity, touched: second };
+            if let Some(id) = self.markers.insert(&mut self.settled, marker) {
+                self.index.insert(datagram.key, Place::Marker(id));
+            }
+        }
+    }
+
+    fn marked(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>, id: u32) {
+        let Some(marker) = self.markers.get_mut(id) else { return };
+        self.counters.settled_packets += 1;
+        if let Some(opening) = S::opens(datagram).filter(|opening| opening.identity.is_some() && opening.identity != marker.identity) {
+            self.forget(id);
+            self.begin(shared, interface, datagram, opening);
+            return;
+        }
+        let second = datagram.mark.time.seconds();
+        if marker.touched != second {
+            marker.touched = second;
+            self.markers.touch(&mut self.settled, id);
+        }
+    }
+
+    fn close(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
+        let Some(flow) = self.flows.remove(&mut self.followed, id) else { return };
+        self.index.remove(&flow.facts.key);
+        flow.sink.finish(shared, flow.facts, close, now);
+    }
+
+    fn forget(&mut self, id: u32) {
+        if let Some(marker) = self.markers.remove(&mut self.settled, id) {
+            self.index.remove(&marker.key);
+        }
+    }
+}
+
+impl<S> Flow<S> {
+    /// The same datagram captured twice: a stack that sends again gives another packet or record number, and takes longer.
+    fn is_duplicate(&mut self, side: Side, datagram: &Datagram<'_>) -> bool {
+        let print = fingerprint(datagram);
+        let recent = self.recent.of_mut(side);
+        let now = datagram.mark.time;
+        if recent.iter().any(|(known, at)| *known == print && now.since(*at).max(at.since(now)) <= DUPLICATE) {
+            return true;
+        }
+        recent.rotate_right(1);
+        if let Some(slot) = recent.first_mut() {
+            *slot = (print, now);
+        }
+        false
+    }
+
+    fn count(&mut self, side: Side, datagram: &Datagram<'_>, new: bool) {
+        let mark = datagram.mark;
+        let facts = &mut self.facts;
+        facts.last = mark;
+        facts.fragmented_packets = facts.fragmented_packets.saturating_add(u32::from(datagram.ip.was_fragmented));
+        if self.latest.since(mark.time) > STEP_BACK {
+            facts.clock_steps_back = facts.clock_steps_back.saturating_add(1);
+        }
+        self.latest = self.latest.max(mark.time);
+        let own = facts.sides.of_mut(side);
+        own.packets = own.packets.saturating_add(1);
+        own.last_packet = Some(mark);
+        own.ttl = Some(datagram.ip.ttl);
+        own.data_packets = own.data_packets.saturating_add(1);
+        own.bytes_seen = own.bytes_seen.saturating_add(u64::from(datagram.payload_len));
+        own.highest = own.bytes_seen;
+        own.delivered = own.bytes_seen;
+        own.largest_segment = own.largest_segment.max(datagram.payload_len);
+        own.first_data.get_or_insert(mark);
+        if new {
+            own.last_data = Some(mark);
+        }
+        if (datagram.payload.len() as u64) < u64::from(datagram.payload_len) {
+            own.snaplen_cut = own.snaplen_cut.saturating_add(1);
+        }
+    }
+}
+
+/// Adds an event within the bound.
+pub fn event(facts: &mut TcpFacts, event: TcpEvent) {
+    if facts.events.len() < limits::TCP_EVENTS {
+        facts.events.push(event);
+    } else {
+        facts.events_dropped = facts.events_dropped.saturating_add(1);
+    }
+}
+
+/// A number that equal datagrams share, the hop counter left out.
+fn fingerprint(datagram: &Datagram<'_>) -> u64 {
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let start = u64::from(datagram.payload_len) << 16 | u64::from(datagram.ip.id.unwrap_or(0));
+    let (words, rest) = datagram.payload.as_chunks::<8>();
+    let hash = words.iter().fold(mix(0x243f_6a88_85a3_08d3, start), |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
+}
+
+/// Datagrams of a side remembered.
+const RECENT: usize = 4;
+/// Two captures of one datagram lie no further apart.
+const DUPLICATE: std::time::Duration = std::time::Duration::from_millis(5);
+/// A clock that steps back by less is the shuffling of several queues.
+const STEP_BACK: std::time::Duration = std::time::Duration::from_millis(1);

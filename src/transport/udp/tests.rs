@@ -1,0 +1,190 @@
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::*;
+use crate::flow::{Endpoint, Path, Transport};
+use crate::packet::{IcmpKind, IpFacts};
+
+/// Datagrams of one letter: `c` and `s` open a flow (from the client, from the server), `n` begins another, `x` settles, `w` turns round.
+#[derive(Debug)]
+struct Scribe;
+
+#[derive(Debug, Default)]
+struct Book {
+    heard: String,
+    ended: Vec<(TcpFacts, Close, u64)>,
+}
+
+impl DatagramSink for Scribe {
+    type Shared = Book;
+
+    fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
+        match datagram.payload.first()? {
+            b'c' => Some(Opening { sender: Some(Side::Client), identity: Some(1) }),
+            b'n' => Some(Opening { sender: Some(Side::Client), identity: Some(2) }),
+            b's' => Some(Opening { sender: Some(Side::Server), identity: None }),
+            b'?' => Some(Opening { sender: None, identity: None }),
+            _ => None,
+        }
+    }
+
+    fn new(book: &mut Book, _: &TcpFacts, _: &Datagram<'_>) -> Self {
+        book.heard.push('(');
+        Self
+    }
+
+    fn datagram(&mut self, book: &mut Book, facts: &mut TcpFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
+        let letter = char::from(datagram.payload[0]);
+        if letter == 'n' && facts.sides.client.packets > 0 {
+            return Hearing::Anew;
+        }
+        book.heard.push(if side == Side::Client { letter.to_ascii_uppercase() } else { letter });
+        match letter {
+            'x' => Hearing::Settled(Some(1)),
+            'w' => Hearing::Swap,
+            'r' => Hearing::Nothing,
+            _ => Hearing::New,
+        }
+    }
+
+    fn finish(self, book: &mut Book, facts: TcpFacts, close: Close, now: Mark) {
+        book.heard.push(')');
+        book.ended.push((facts, close, now.frame));
+    }
+}
+
+struct Trace {
+    table: UdpTable<Scribe>,
+    book: Book,
+    frame: u64,
+}
+
+fn at(frame: u64, millis: i64) -> Mark {
+    Mark { frame, time: Timestamp::from_nanos(millis * 1_000_000) }
+}
+
+fn ends(port: u16) -> (Endpoint, Endpoint) {
+    let host = |last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
+    (Endpoint::new(host(1), port), Endpoint::new(host(2), 443))
+}
+
+impl Trace {
+    fn new(most: usize) -> Self {
+        Self { table: UdpTable::new(most), book: Book::default(), frame: 0 }
+    }
+
+    fn see(&mut self, port: u16, from_client: bool, payload: &[u8], millis: i64) -> &mut Self {
+        self.frame += 1;
+        let (client, server) = ends(port);
+        let (source, destination) = if from_client { (client, server) } else { (server, client) };
+        let (key, from_low) = FlowKey::new(Transport::Udp, source, destination, 0);
+        let ip = IpFacts { ttl: 64, id: Some(7), dont_fragment: true, total_len: 28 + payload.len() as u32, was_fragmented: false };
+        let datagram =
+            Datagram { mark: at(self.frame, millis), key, from_low, path: Path::default(), ip, payload, payload_len: payload.len() as u32 };
+        self.table.datagram(&mut self.book, 0, &datagram);
+        self
+    }
+
+    fn end(&mut self) -> &mut Self {
+        self.table.end(&mut self.book, at(self.frame, 0));
+        assert_eq!(self.table.held(), 0);
+        self
+    }
+}
+
+#[test]
+fn nothing_is_kept_of_what_opens_no_handshake() {
+    let mut trace = Trace::new(10);
+    trace.see(1, true, b"voice", 0).see(1, false, b"video", 1);
+    assert_eq!((trace.table.held(), trace.table.counters().flows), (0, 0));
+    assert_eq!(trace.end().book.heard, "");
+}
+
+#[test]
+fn a_flow_is_followed_from_its_opening_to_the_end() {
+    let mut trace = Trace::new(10);
+    trace.see(1, true, b"c1", 0).see(1, false, b"a22", 10).see(1, true, b"r1", 20).end();
+    assert_eq!(trace.book.heard, "(CaR)");
+    let (facts, close, _) = &trace.book.ended[0];
+    assert_eq!((*close, facts.roles, facts.saw_start()), (Close::EndOfCapture, Roles::Handshake, true));
+    let client = facts.side(Side::Client);
+    assert_eq!((client.packets, client.bytes_seen, client.last_data.map(|mark| mark.frame)), (2, 4, Some(1)));
+    assert_eq!((facts.side(Side::Server).largest_segment, facts.last.frame), (3, 3));
+}
+
+#[test]
+fn the_opening_says_who_is_the_client() {
+    let mut trace = Trace::new(10);
+    trace.see(1, false, b"c", 0).see(1, true, b"a", 0).end();
+    assert_eq!(trace.book.heard, "(Ca)", "the side at port 443 asks");
+    let mut trace = Trace::new(10);
+    trace.see(40000, false, b"?", 0).see(40000, true, b"w", 0).see(40000, true, b"a", 0).end();
+    assert_eq!(trace.book.heard, "(?Wa)", "guessed from the port, then turned round");
+    assert_eq!(trace.book.ended[0].0.side(Side::Client).packets, 1);
+}
+
+#[test]
+fn a_settled_flow_is_a_marker_until_another_handshake_begins() {
+    let mut trace = Trace::new(10);
+    trace.see(1, true, b"c", 0).see(1, false, b"x", 1).see(1, true, b"a", 2).see(1, true, b"c", 3).see(1, true, b"n", 4).end();
+    assert_eq!(trace.book.heard, "(Cx)(N)");
+    assert_eq!(trace.table.counters().settled_packets, 3);
+    let mut trace = Trace::new(10);
+    trace.see(1, true, b"c", 0).see(1, true, b"n", 4).end();
+    assert_eq!(trace.book.heard, "(C)(N)");
+    assert_eq!(trace.book.ended[0].1, Close::Reused);
+}
+
+#[test]
+fn quiet_flows_end_at_a_tick_in_the_order_of_their_first_frames() {
+    let mut trace = Trace::new(10);
+    trace.see(1, true, b"c", 0).see(2, true, b"c", 0).see(1, true, b"a", 1500).see(3, true, b"c", 119_000);
+    trace.table.tick(&mut trace.book, at(9, 119_999));
+    assert!(trace.book.ended.is_empty());
+    trace.table.tick(&mut trace.book, at(9, 122_000));
+    let ports: Vec<u16> = trace.book.ended.iter().map(|(facts, _, _)| facts.key.low.port).collect();
+    assert_eq!(ports, [1, 2]);
+    assert!(trace.book.ended.iter().all(|(_, close, frame)| *close == Close::Idle && *frame == 9));
+    assert_eq!(trace.table.held(), 1);
+}
+
+#[test]
+fn a_full_table_gives_up_what_is_of_least_use() {
+    let mut trace = Trace::new(2);
+    trace.see(1, true, b"c", 0).see(2, true, b"c", 1).see(2, false, b"x", 2).see(3, true, b"c", 3);
+    assert_eq!(trace.table.counters().evicted, 0, "the marker went");
+    trace.see(4, true, b"c", 5000);
+    assert_eq!((trace.table.counters().evicted, trace.table.held()), (1, 2));
+    assert_eq!(trace.book.ended.last().map(|(facts, close, _)| (facts.key.low.port, *close)), Some((1, Close::Evicted)));
+}
+
+#[test]
+fn the_same_datagram_captured_twice_counts_once() {
+    let mut trace = Trace::new(2);
+    trace.see(1, true, b"cc", 0).see(1, true, b"cc", 1).see(1, true, b"cc", 900).end();
+    assert_eq!(trace.book.heard, "(CC)");
+    assert_eq!((trace.book.ended[0].0.duplicates, trace.table.counters().duplicates), (1, 1));
+}
+
+#[test]
+fn icmp_errors_are_noted_at_their_flow() {
+    let mut trace = Trace::new(2);
+    trace.see(1, true, b"c", 0);
+    let (client, server) = ends(1);
+    let (key, from_low) = FlowKey::new(Transport::Udp, client, server, 0);
+    let error = IcmpError {
+        mark: at(2, 1),
+        reporter: server.address,
+        kind: IcmpKind::PortUnreachable,
+        icmp_type: 3,
+        code: 3,
+        key,
+        quoted_from_low: from_low,
+        quoted_seq: None,
+        quoted_len: 1228,
+        ttl: 64,
+    };
+    trace.table.icmp(&error);
+    trace.end();
+    let facts = &trace.book.ended[0].0;
+    assert_eq!((facts.icmp.len(), facts.icmp[0].about, facts.last.frame), (1, Side::Client, 2));
+}

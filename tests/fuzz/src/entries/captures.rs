@@ -1,0 +1,94 @@
+//! Whole captures: the reader, and all of the program.
+
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, atomic::AtomicBool};
+use std::time::Duration;
+
+use handshark::capture::{FrameSource, open_stream};
+use handshark::diagnosis::chain::TrustStore;
+use handshark::diagnosis::rule::Policy;
+use handshark::frame::Block;
+use handshark::output::Sink;
+use handshark::output::csv::CsvSink;
+use handshark::output::layout::Layout;
+use handshark::output::line::LineSink;
+use handshark::output::markdown::MarkdownSink;
+use handshark::output::ndjson::NdjsonSink;
+use handshark::output::style::Palette;
+use handshark::output::text::{TextOptions, TextSink};
+use handshark::pipeline::{self, Options};
+use handshark::report::Report;
+
+/// A capture file's bytes, compressed or not: every frame lies within what was read, in the order of the file.
+pub fn capture(bytes: &[u8]) {
+    let Some(mut source) = open(bytes) else { return };
+    let (mut block, mut number, mut frames) = (Block::default(), 0, 0);
+    while source.fill(&mut block).expect("memory can be read") {
+        for frame in block.frames() {
+            assert!(frame.head.number > number, "frames are numbered in order");
+            number = frame.head.number;
+            frames += 1;
+        }
+    }
+    let inventory = source.inventory();
+    assert_eq!(inventory.inputs.iter().map(|input| input.frames).sum::<u64>(), frames, "every frame is counted");
+}
+
+/// A capture file's bytes through the whole program, to every output. What is shown does not depend on the number of threads and holds nothing
+/// that a terminal would obey.
+pub fn pipeline(bytes: &[u8]) {
+    let alone = reports(bytes, &ALONE);
+    if bytes.len() % 8 == 0 {
+        let text = |reports: &[Report]| serde_json::to_string(reports).expect("reports can be written");
+        assert_eq!(text(&alone), text(&reports(bytes, &TOGETHER)), "one thread and three say the same");
+    }
+    shown(&alone, |out| Box::new(NdjsonSink::new(out, false)));
+    shown(&alone, |out| Box::new(CsvSink::new(out)));
+    shown(&alone, |out| Box::new(MarkdownSink::new(out)));
+    shown(&alone, |out| Box::new(LineSink::new(out, Palette::PLAIN)));
+    let options = TextOptions { all: true, verbose: true };
+    shown(&alone, |out| Box::new(TextSink::new(out, Layout::new(Some(80), Palette::PLAIN), options)));
+}
+
+fn open(bytes: &[u8]) -> Option<Box<dyn FrameSource>> {
+    open_stream(Path::new("fuzz"), Box::new(Cursor::new(bytes.to_vec())), None).ok()
+}
+
+fn reports(bytes: &[u8], options: &Options) -> Vec<Report> {
+    let Some(source) = open(bytes) else { return Vec::new() };
+    let mut said = Vec::new();
+    let mut emit = |report: Report| {
+        said.push(report);
+        Ok(())
+    };
+    pipeline::run(source, options, &mut emit, &mut |_| {}).expect("memory can be read");
+    said
+}
+
+fn shown(reports: &[Report], sink: impl FnOnce(&mut Vec<u8>) -> Box<dyn Sink + '_>) {
+    let mut out = Vec::new();
+    let mut sink = sink(&mut out);
+    for report in reports {
+        sink.report(report).expect("memory can be written");
+    }
+    sink.finish().expect("memory can be written");
+    drop(sink);
+    let text = String::from_utf8(out).expect("output is UTF-8");
+    let obeyed = text.chars().find(|char| char.is_control() && !matches!(char, '\n' | '\r'));
+    assert_eq!(obeyed, None, "a terminal would obey this");
+}
+
+static ALONE: LazyLock<Options> = LazyLock::new(|| options(1));
+static TOGETHER: LazyLock<Options> = LazyLock::new(|| options(3));
+
+fn options(threads: usize) -> Options {
+    Options {
+        threads,
+        policy: Policy::default(),
+        trust: TrustStore::mozilla(),
+        hold: Duration::MAX,
+        timeline: false,
+        stop: Arc::new(AtomicBool::new(false)),
+    }
+}

@@ -1,0 +1,28 @@
+//! One function for each fuzz target: any bytes in, a panic out when something does not hold.
+//!
+//! The targets feed them what libFuzzer makes up; `tests/it/fuzz_seeds.rs` feeds them the seeds of `fixtures/fuzz`.
+
+mod captures;
+mod packets;
+mod preambles;
+mod streams;
+
+pub use captures::{capture, pipeline};
+#[allow(unused_imports, reason = "for cutting seeds")]
+pub use packets::{LINKS, START, frame, segments};
+#[allow(unused_imports, reason = "for cutting seeds")]
+pub use preambles::{PORTS, preamble};
+pub use streams::{certificate, hello, records};
+
+/// Every target by name.
+#[allow(dead_code, reason = "the targets call their functions by name")]
+pub const ALL: &[(&str, fn(&[u8]))] = &[
+    ("capture", capture),
+    ("frame", frame),
+    ("segments", segments),
+    ("records", records),
+    ("hello", hello),
+    ("certificate", certificate),
+    ("preamble", preamble),
+    ("pipeline", pipeline),
+];

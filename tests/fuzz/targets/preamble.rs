@@ -1,0 +1,3 @@
+//! See `entries::preamble`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| handshark_fuzz::entries::preamble(bytes));

@@ -1,0 +1,164 @@
+//! The catalogue is whole: every cause has its rule, every rule its page, and each fires somewhere and stays silent where all is well.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use handshark::diagnosis::cause::Cause;
+use handshark::diagnosis::rules;
+
+use crate::support::{analyse, capture_of, labelled};
+
+/// Causes that no bundled capture shows, and what shows them instead: the file under `src/diagnosis/rules`, the test in it, and why.
+const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
+    (
+        "capture-started-late",
+        "capture/tests.rs",
+        "a_connection_without_its_beginning_started_before_the_capture",
+        "a connection begins to be followed at its first payload, which the bundled captures hold from the start",
+    ),
+    (
+        "capture-gaps",
+        "capture/tests.rs",
+        "bytes_that_were_acknowledged_and_never_seen_were_lost_by_the_capture",
+        "the bundled captures lost nothing",
+    ),
+    (
+        "firewall-reject",
+        "connect/tests.rs",
+        "a_foreign_hop_counter_makes_a_refusal_a_firewalls",
+        "needs another handshake of the same server for comparison",
+    ),
+    (
+        "ip-fragments-dropped",
+        "path/tests.rs",
+        "fragments_are_lost_where_a_host_gives_up_joining_them",
+        "an answer to lost fragments takes a host thirty seconds and more",
+    ),
+    (
+        "plaintext-injected",
+        "middlebox/tests.rs",
+        "a_block_page_is_a_filters_answer_and_an_ordinary_page_the_servers",
+        "written by filters that are not at hand",
+    ),
+    (
+        "throttled",
+        "middlebox/tests.rs",
+        "a_path_that_crawls_for_one_name_alone_is_throttled",
+        "needs other names at the same server for comparison",
+    ),
+    ("starttls-injection", "plaintext/injection.rs", "worth_knowing_but_no_cause", "no ordinary client does it"),
+    ("proxy-auth-required", "proxy/refused.rs", "every_status_has_its_cause", "one answer of many; the dialogue is the test's"),
+    ("proxy-no-answer", "proxy/refused.rs", "silence_is_no_refusal", "a silent proxy is the dialogue of the test"),
+    (
+        "close-notify-in-handshake",
+        "silence/tests.rs",
+        "a_side_that_closes_in_order_says_no_more_than_that",
+        "common stacks send another alert before it",
+    ),
+    ("no-common-version", "parameters/tests.rs", "versions_that_do_not_meet", "old clients and TLS 1.3 alone have causes of their own"),
+    (
+        "default-certificate",
+        "certificate/tests.rs",
+        "a_products_default_certificate_is_told_from_another_hosts",
+        "the products that make such certificates are not at hand",
+    ),
+    (
+        "client-certificate-wrong-usage",
+        "client_auth/tests.rs",
+        "a_servers_certificate_does_not_authenticate_a_client",
+        "the bundled captures show it under TLS 1.3 alone, where the certificate is hidden",
+    ),
+    (
+        "quic-retry-loop",
+        "quic/tests.rs",
+        "a_token_that_is_not_taken_is_a_loop_and_two_retries_alone_are_none",
+        "takes several servers behind one address",
+    ),
+    ("quic-mtu", "quic/tests.rs", "datagrams_that_are_too_large_are_told_by_icmp_and_by_what_arrives", "takes a path below 1228 bytes"),
+    (
+        "dtls-cookie-lost",
+        "dtls/tests.rs",
+        "a_cookie_that_leads_to_nothing_is_lost_or_refused",
+        "takes several servers behind one address, or a NAT that changes ports",
+    ),
+];
+
+#[test]
+fn every_cause_has_one_rule() {
+    for cause in Cause::ALL.iter().copied() {
+        let count = rules::all().filter(|rule| rule.cause == cause).count();
+        assert_eq!(count, 1, "{cause} has {count} rules");
+    }
+}
+
+#[test]
+fn every_rule_stands_in_the_folder_of_its_family() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnosis/rules");
+    let mut registered = 0;
+    for family in fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        let listed = fs::read_to_string(family.join("mod.rs")).unwrap();
+        for file in fs::read_dir(&family).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+            let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+            let rules = fs::read_to_string(&file).unwrap().matches("Rule = Rule {").count();
+            if rules == 0 {
+                continue;
+            }
+            registered += rules;
+            assert!(listed.contains(&format!("{name}::")), "{} is not in RULES of its family", file.display());
+        }
+    }
+    assert_eq!(registered, rules::all().count(), "rules in files, and rules in the table");
+}
+
+#[test]
+fn every_page_is_whole() {
+    for rule in rules::all() {
+        let page = &rule.page;
+        let sections = [rule.title, page.meaning, page.recognised, page.confused_with, page.check];
+        assert!(sections.iter().all(|text| text.trim().len() > 10), "{}: a section is missing", rule.cause);
+        assert!(
+            !page.fix.is_empty() && page.fix.iter().all(|(who, what)| !who.trim().is_empty() && !what.trim().is_empty()),
+            "{}: no fix",
+            rule.cause
+        );
+        assert!(!page.references.is_empty() && page.references.iter().all(|text| !text.trim().is_empty()), "{}: no references", rule.cause);
+        assert!(!rule.title.ends_with('.'), "{}: a title is no sentence", rule.cause);
+    }
+}
+
+#[test]
+fn every_rule_fires_somewhere_and_is_no_cause_where_all_is_well() {
+    let mut fires: BTreeMap<String, String> = BTreeMap::new();
+    let mut false_alarms = Vec::new();
+    for (sidecar, label) in labelled() {
+        let said = analyse(&[capture_of(&sidecar, &label)], 1);
+        let well = sidecar.parent().is_some_and(|family| family.ends_with("success"));
+        for report in &said.handshakes {
+            let named = report.diagnosis.cause.iter().chain(report.diagnosis.findings.iter().map(|finding| &finding.id));
+            for cause in named {
+                fires.entry(cause.clone()).or_insert_with(|| sidecar.display().to_string());
+            }
+            if let (true, Some(cause)) = (well, &report.diagnosis.cause) {
+                false_alarms.push(format!("{}: {cause}", sidecar.display()));
+            }
+        }
+    }
+    assert!(false_alarms.is_empty(), "causes where all is well:\n{}", false_alarms.join("\n"));
+    let elsewhere: BTreeSet<&str> = SHOWN_BY_A_TEST.iter().map(|(cause, ..)| *cause).collect();
+    let silent: Vec<&str> =
+        Cause::ALL.iter().copied().map(Cause::slug).filter(|slug| !fires.contains_key(*slug) && !elsewhere.contains(slug)).collect();
+    assert!(silent.is_empty(), "no capture shows these, and SHOWN_BY_A_TEST names no test: {silent:?}");
+    let both: Vec<&&str> = elsewhere.iter().filter(|slug| fires.contains_key(**slug)).collect();
+    assert!(both.is_empty(), "captures show these; remove them from SHOWN_BY_A_TEST: {both:?}");
+}
+
+#[test]
+fn the_tests_that_stand_in_for_captures_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnosis/rules");
+    for (cause, file, test, _) in SHOWN_BY_A_TEST {
+        let cause: Cause = cause.parse().unwrap_or_else(|()| panic!("{cause} is no cause"));
+        let text = fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(text.contains(&format!("fn {test}()")), "{cause}: {file} has no test {test}");
+    }
+}
