@@ -45,6 +45,24 @@ pub enum Error {
         /// libpcap's reason.
         why: String,
     },
+    /// An interface that cannot be captured on.
+    #[error("cannot capture on {name}: {why}")]
+    Interface {
+        /// The interface as given.
+        name: String,
+        /// libpcap's reason.
+        why: String,
+    },
+    /// The system does not let this user capture.
+    #[error(
+        "no permission to capture on {name}. Capturing needs CAP_NET_RAW (and CAP_NET_ADMIN for promiscuous mode): give them to the program once with \
+         `sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v handshark)\"`, or start it as root and let `--user` drop what it no longer needs. \
+         Where only a group may capture (wireshark, pcap), join it and pipe: `dumpcap -i {name} -P -w - | handshark -`"
+    )]
+    Permission {
+        /// The interface as given.
+        name: String,
+    },
     /// A file with certificates or keys that cannot be used.
     #[error("cannot use {}: {why}", path.display())]
     Material {

@@ -49,6 +49,9 @@ pub const IDLE: Duration = Duration::from_secs(2 * 3600);
 /// After an end of the connection, how long late packets are awaited that show the end to be forged.
 pub const LINGER: Duration = Duration::from_secs(5);
 
+/// The same where someone watches: longer than any round trip, and a verdict is not kept back for long.
+pub const LIVE_LINGER: Duration = Duration::from_secs(2);
+
 /// Longest TLS record body accepted: RFC 5246 allows 2^14 + 2048; RFC 8446 2^14 + 256.
 pub const RECORD_LEN: usize = (1 << 14) + 2048;
 
@@ -189,6 +192,20 @@ pub const XZ_MEMORY: u64 = 256 << 20;
 /// Depth of directories searched for captures.
 pub const DIRECTORY_DEPTH: usize = 32;
 
+/// Packets taken from an interface's ring at a time: about a megabyte of full-size packets.
+pub const LIVE_BATCH: usize = 512;
+
+/// Batches under way between the threads that capture and the pipeline. When it is full they wait, and the kernel's ring, far larger, takes what comes.
+pub const LIVE_BATCHES: usize = 32;
+
+/// Bytes held back to put the packets of several interfaces into one order.
+pub const LIVE_MERGE_BYTES: usize = 64 << 20;
+
+/// Bytes of one flow that the flight recorder keeps: more than a handshake with long chains, less than a download.
+pub const RECORD_FLOW_BYTES: usize = 128 << 10;
+
+/// Flows that the flight recorder keeps packets of.
+pub const RECORD_FLOWS: usize = 1 << 16;
 /// UDP flows followed at a time over all partitions: each is a handshake under way or a marker of one that is settled.
 pub const UDP_FLOWS: usize = 1 << 18;
 

@@ -3,6 +3,7 @@
 //! Analysis never asks the operating system what time it is; every step is told.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A moment in packet time, in nanoseconds since 1970-01-01T00:00:00Z. May be negative or absurd: captures can be wrong.
@@ -68,6 +69,28 @@ impl fmt::Display for Timestamp {
             at.second(),
             at.nanosecond()
         )
+    }
+}
+
+/// Tells what time it is now, for live captures: handed down by the one place that may ask the operating system. Files need none.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// A clock that asks `now`.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
     }
 }
 

@@ -37,7 +37,6 @@ impl Anonymizer {
             if begins && let Some((behind, pseudonym)) = known_at(rest, known) {
                 out.push_str(pseudonym);
                 rest = behind;
-                begins = false;
                 continue;
             }
             if begins && is_word(c) {
@@ -163,6 +162,8 @@ mod tests {
         let mut known = Known::default();
         known.add("intranet".into(), "n1".into());
         known.add("Example Issuing CA".into(), "v2".into());
+        let known_and_not = anonymizer.text("intranet:443:192.0.2.1", &known);
+        assert_eq!(known_and_not, format!("n1:443:{}", anonymizer.address("192.0.2.1")));
         assert_eq!(anonymizer.text("intranet (intranet:443) by Example Issuing CA; intranets", &known), "n1 (n1:443) by v2; intranets");
     }
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::anonymize::{Anonymizer, Key};
-use crate::capture::{self, FrameSource, Inputs, Inventory};
+use crate::capture::{self, FrameSource, Inputs, Inventory, KeyLogLines};
 use crate::cli::{Analysis, Trust};
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::judge::Verdict;
@@ -50,10 +50,25 @@ impl Case<'_> {
         capture::with_key_logs(capture::open_until(&inputs, &self.stop)?, &self.analysis.keylogs)
     }
 
-    /// Analyses the captures. What was asked for goes to `outlet`, the summary last; it speaks of what was asked for only.
+    /// Opens what is needed: mistakes show before anything is written.
+    pub(super) fn prepare(&self) -> anyhow::Result<Ready> {
+        Ok(Ready { source: self.open()?, trust: trust(&self.analysis.trust)? })
+    }
+
+    /// Opens and analyses.
     pub(super) fn run(&self, outlet: &mut dyn Outlet, progress: &mut dyn FnMut(pipeline::Progress)) -> anyhow::Result<SummaryReport> {
+        self.analyse(self.prepare()?, outlet, progress)
+    }
+
+    /// Analyses the captures. What was asked for goes to `outlet`, the summary last; it speaks of what was asked for only.
+    pub(super) fn analyse(
+        &self,
+        ready: Ready,
+        outlet: &mut dyn Outlet,
+        progress: &mut dyn FnMut(pipeline::Progress),
+    ) -> anyhow::Result<SummaryReport> {
         let begin = Arc::new(OnceLock::new());
-        let source = Box::new(Begin { inner: self.open()?, begin: Arc::clone(&begin) });
+        let source = Box::new(Begin { inner: ready.source, begin: Arc::clone(&begin) });
         let icmp_filtered = self.analysis.filter.as_deref().is_some_and(capture::excludes_icmp);
         if icmp_filtered {
             writeln!(
@@ -65,10 +80,11 @@ impl Case<'_> {
         let options = pipeline::Options {
             threads,
             policy: Policy { stall_after: self.analysis.stall_after, icmp_filtered, ..Policy::default() },
-            trust: trust(&self.analysis.trust)?,
+            trust: ready.trust,
             hold: if self.piped() { HOLD_ON_A_PIPE } else { Duration::MAX },
             timeline: self.timeline,
             stop: Arc::clone(&self.stop),
+            clock: None,
         };
         let mut sieve = Sieve {
             finder: (!self.criteria.is_empty()).then(|| Finder {
@@ -90,12 +106,18 @@ impl Case<'_> {
     }
 }
 
+/// What has been opened.
+pub(super) struct Ready {
+    source: Box<dyn FrameSource>,
+    trust: TrustStore,
+}
+
 /// Standard input, or a FIFO or device by its path: somebody may wait for what its packets show.
 fn comes_as_it_is_written(path: &Path) -> bool {
     path == Path::new("-") || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
+pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
     if wanted.is_empty() {
         return Ok(TrustStore::none());
     }
@@ -211,5 +233,9 @@ impl FrameSource for Begin {
 
     fn progress(&self) -> (u64, Option<u64>) {
         self.inner.progress()
+    }
+
+    fn key_log(&self) -> Option<&KeyLogLines> {
+        self.inner.key_log()
     }
 }

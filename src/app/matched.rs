@@ -43,7 +43,10 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<u8> {
         inputs,
         analysis: &options.analysis,
         criteria: &everything,
-        anonymize: None, stop: Arc::clone(&stop), timeline: false });
+        anonymize: None,
+        stop: Arc::clone(&stop),
+        timeline: false,
+    });
     let [client_case, server_case] = &cases;
     if client_case.piped() || server_case.piped() {
         bail!("match reads each capture twice and cannot read a pipe; save it to a file first");

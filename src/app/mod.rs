@@ -4,6 +4,8 @@ mod analyse;
 mod case;
 mod certs;
 mod diff;
+mod interfaces;
+mod live;
 mod matched;
 mod read;
 mod report;
@@ -47,6 +49,8 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Certs(options) => return certs::certs(&options),
         Command::Diff(options) => return diff::diff(&options),
         Command::Match(options) => return matched::matched(&options),
+        Command::Live(command) => return live::live(&command),
+        Command::Interfaces { json } => interfaces::list(&mut out.lock(), json)?,
         Command::Show(options) => {
             return done(show::show(&options));
         }

@@ -16,6 +16,8 @@ use crate::output::layout::Layout;
 use crate::output::line::LineSink;
 use crate::output::markdown::MarkdownSink;
 use crate::output::ndjson::NdjsonSink;
+#[cfg(feature = "parquet")]
+use crate::output::parquet::ParquetSink;
 use crate::output::progress::Progress;
 use crate::output::text::{TextOptions, TextSink};
 use crate::output::{Sink, style};
@@ -33,19 +35,31 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
         stop,
         timeline: false,
     };
+    let ready = case.prepare()?;
     let mut sink = sink(options, case.piped());
     let mut progress = Progress::new(options.progress);
     let mut matched = false;
+    #[cfg(feature = "parquet")]
+    let mut parquet =
+        options.parquet.as_deref().map(|path| ParquetSink::create(path).map_err(|source| failed(path, source))).transpose()?;
     let done = {
         let mut emit = |report: Report| {
             if let Report::Handshake(handshake) = &report {
                 matched |= options.fail_on.matches(handshake);
+                #[cfg(feature = "parquet")]
+                if let Some(parquet) = &mut parquet {
+                    parquet.take(handshake)?;
+                }
             }
             sink.report(&report)
         };
-        case.run(&mut emit, &mut |at| progress.update(at.bytes, at.total, at.handshakes))
+        case.analyse(ready, &mut emit, &mut |at| progress.update(at.bytes, at.total, at.handshakes))
     };
     progress.finish();
+    #[cfg(feature = "parquet")]
+    if let (Some(parquet), Some(path)) = (parquet, &options.parquet) {
+        parquet.finish().map_err(|source| failed(path, source))?;
+    }
     let ended = done.and_then(|_| sink.finish().map_err(|source| Error::Write { what: "standard output".to_owned(), source }.into()));
     let code = if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE };
     match ended {
@@ -58,6 +72,11 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
             Err(error)
         }
     }
+}
+
+#[cfg(feature = "parquet")]
+fn failed(path: &std::path::Path, source: io::Error) -> Error {
+    Error::Write { what: path.display().to_string(), source }
 }
 
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {

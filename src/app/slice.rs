@@ -24,7 +24,7 @@ use crate::flow::FlowKey;
 use crate::frame::{Block, Frame, SLICER};
 use crate::handshake::Handshake;
 use crate::output::figures::counted;
-use crate::output::pcapng::{InterfaceHead, PacketHead, PcapngWriter};
+use crate::output::pcapng::{InterfaceDescription, PacketRecord, PcapngWriter};
 use crate::output::progress::Progress;
 use crate::packet::{Decoder, Packet};
 use crate::pipeline::Outlet;
@@ -35,7 +35,8 @@ use crate::time::Timestamp;
 pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<u8> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(&stop)?;
-    let case = Case { inputs: &options.inputs, analysis: &options.analysis, criteria: &options.criteria, anonymize: None, stop, timeline: false };
+    let case =
+        Case { inputs: &options.inputs, analysis: &options.analysis, criteria: &options.criteria, anonymize: None, stop, timeline: false };
     if case.piped() {
         bail!("slice reads its input three times and cannot read a pipe; save it to a file first");
     }
@@ -105,8 +106,14 @@ fn cut(options: &SliceOptions, case: &Case<'_>, chosen: &mut Chosen, target: &Ta
 fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let inputs = [slice.to_owned()];
     let analysis = Analysis { filter: None, ..case.analysis.clone() };
-    let again =
-        Case { inputs: &inputs, analysis: &analysis, criteria: &Criteria::default(), anonymize: None, stop: Arc::clone(&case.stop), timeline: false };
+    let again = Case {
+        inputs: &inputs,
+        analysis: &analysis,
+        criteria: &Criteria::default(),
+        anonymize: None,
+        stop: Arc::clone(&case.stop),
+        timeline: false,
+    };
     let mut verdicts: BTreeMap<String, Said> = BTreeMap::new();
     let mut take = |report: Report| {
         if let Report::Handshake(report) = report {
@@ -356,7 +363,7 @@ fn write(
         env!("CARGO_PKG_VERSION"),
         names_of(&options.inputs)
     );
-    let mut writer = PcapngWriter::new(out, &application, &[comment])?;
+    let mut writer = PcapngWriter::new(out, &application, Some(&comment))?;
     let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
     let mut next = marked.frames.iter().copied().peekable();
     let mut block = Block::default();
@@ -377,8 +384,13 @@ fn write(
                 None => describe(&mut writer, source.inventory(), &frame, &mut numbers)?,
             };
             let comments = chosen.comments.get(&number).map(Vec::as_slice).unwrap_or_default();
-            let head = PacketHead { interface, time: frame.head.time, original_len: frame.head.original_len, bytes: frame.bytes };
-            writer.packet(&head, comments.iter().map(String::as_str))?;
+            writer.packet(&PacketRecord {
+                interface,
+                time: frame.head.time,
+                original_len: frame.head.original_len,
+                bytes: frame.bytes,
+                comments,
+            })?;
         }
     }
     // The counters of an interface come behind all its packets.
@@ -399,10 +411,16 @@ fn prologue<W: Write>(
     chosen: &Chosen,
     marked: &Marked,
 ) -> io::Result<()> {
-    let names = inventory.names.iter().filter(|(address, _)| marked.addresses.contains(address));
-    writer.names(names.map(|(address, name)| (*address, name.as_str())))?;
+    let mut names = inventory.names.iter().filter(|(address, _)| marked.addresses.contains(address)).peekable();
+    if names.peek().is_some() {
+        writer.names(names.map(|(address, name)| (*address, name.as_str())))?;
+    }
     if options.secrets == Secrets::Keep {
-        writer.secrets(inventory.secrets.iter().map(Vec::as_slice).filter(|line| is_key_of(line, &chosen.randoms)))?;
+        let of_chosen = inventory.secrets.iter().filter(|line| is_key_of(line, &chosen.randoms));
+        let log: Vec<u8> = of_chosen.flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
+        if !log.is_empty() {
+            writer.secrets(&log)?;
+        }
     }
     Ok(())
 }
@@ -420,7 +438,7 @@ fn describe<W: Write>(
     numbers: &mut BTreeMap<u32, u32>,
 ) -> io::Result<u32> {
     let known = inventory.interfaces.get(frame.head.interface as usize);
-    let number = writer.interface(&InterfaceHead {
+    let number = writer.interface(&InterfaceDescription {
         link: frame.head.link,
         snaplen: known.map_or(0, |known| known.snaplen),
         name: known.map_or("", |known| &known.name),

@@ -14,6 +14,7 @@ mod compress;
 mod discover;
 mod filter;
 mod keylog;
+mod live;
 mod magic;
 mod merge;
 mod pcap;
@@ -35,6 +36,7 @@ use crate::time::Timestamp;
 
 pub use filter::excludes_icmp;
 pub use keylog::{KeyLogLines, with_key_logs};
+pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
 
 /// Gives frames in blocks, in the order of the capture.
 pub trait FrameSource: Send {

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::forensics::{Certs, Diff, Match, Slice};
+use super::live::Live;
 use super::options::{FailOn, Format, ReadOptions, Verbosity};
 use super::selection::{AnalysisArguments, AnonymizeArguments, SelectionArguments};
 use super::{Command, values};
@@ -27,7 +28,7 @@ use crate::output::style::Color;
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark slice|certs|diff|match …\n       handshark explain [CAUSE]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|certs|diff|match …\n       handshark explain [CAUSE]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -39,6 +40,13 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     Read(Box<Read>),
+    Live(Box<Live>),
+    /// List the interfaces that can be watched, with their addresses
+    Interfaces {
+        /// Write one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
     Slice(Box<Slice>),
     Certs(Box<Certs>),
     Diff(Box<Diff>),
@@ -99,6 +107,11 @@ struct Read {
     #[arg(long, conflicts_with_all = ["format", "json"], help_heading = OUTPUT)]
     csv: bool,
 
+    /// Write a Parquet file besides: one row for each handshake, with nested columns as in docs/SCHEMA.md
+    #[cfg(feature = "parquet")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
+    parquet: Option<PathBuf>,
+
     /// How to present the result
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = FormatArgument::Text, help_heading = OUTPUT)]
     format: FormatArgument,
@@ -154,6 +167,8 @@ impl From<Arguments> for Command {
     fn from(arguments: Arguments) -> Self {
         match arguments.action {
             Action::Read(read) => Self::Read(Box::new((*read).into())),
+            Action::Live(live) => Self::Live(Box::new((*live).into())),
+            Action::Interfaces { json } => Self::Interfaces { json },
             Action::Slice(slice) => Self::Slice(Box::new((*slice).into())),
             Action::Certs(certs) => Self::Certs(Box::new((*certs).into())),
             Action::Diff(diff) => Self::Diff(Box::new((*diff).into())),
@@ -174,6 +189,8 @@ impl From<Read> for ReadOptions {
             analysis: read.analysis.into(),
             criteria: read.selection.into(),
             anonymize: read.anonymize.into(),
+            #[cfg(feature = "parquet")]
+            parquet: read.parquet,
             format: match (read.json, read.csv) {
                 (true, _) => Format::Json,
                 (_, true) => Format::Csv,
@@ -221,7 +238,10 @@ const STYLES: Styles = Styles::styled()
     .valid(AnsiColor::Green.on_default())
     .invalid(AnsiColor::Yellow.on_default());
 
-const OUTPUT: &str = "Output";
+pub(super) const ANALYSIS: &str = "Analysis";
+pub(super) const OUTPUT: &str = "Output";
+/// Beyond the number of partitions a thread has nothing to do; more are accepted so that scripts need not know it.
+pub(super) const MOST_THREADS: i64 = 1024;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -232,6 +252,7 @@ Examples:
   handshark -f 'host 192.0.2.1' /var/captures   one host
   tcpdump -i eth0 -U -w - | handshark -         read what tcpdump writes
   ssh gw tcpdump -U -w - port 443 | handshark - the same from afar
+  sudo handshark live -i eth0                   watch an interface
   handshark show night.pcapng                   the first failure, packet by packet
   handshark report night.pcapng -o report.html  a page to hand over
   handshark slice night.pcapng --outcome failed -o failed.pcapng

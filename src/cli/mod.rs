@@ -11,11 +11,13 @@ use crate::diagnosis::cause::Cause;
 mod args;
 mod default;
 mod forensics;
+mod live;
 mod options;
 mod present;
 mod selection;
 mod values;
 
+pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
     Analysis, CertsOptions, DiffOptions, FailOn, Format, MatchOptions, ReadOptions, ReportFormat, ReportOptions, Secrets, ShowOptions,
     SliceOptions, Trust, Verbosity,
@@ -33,6 +35,13 @@ pub const EXIT_FAILED: u8 = 2;
 pub enum Command {
     /// Read captures.
     Read(Box<ReadOptions>),
+    /// Watch interfaces.
+    Live(Box<LiveCommand>),
+    /// List interfaces.
+    Interfaces {
+        /// As NDJSON.
+        json: bool,
+    },
     /// Write the packets of chosen handshakes.
     Slice(Box<SliceOptions>),
     /// Write certificates.
@@ -89,6 +98,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
         let (name, examples) = match sub.get_name() {
             NAME => (NAME.to_owned(), args::EXAMPLES),
             "read" => (format!("{NAME}-read"), args::READ_EXAMPLES),
+            "live" => (format!("{NAME}-live"), live::LIVE_EXAMPLES),
             "slice" => (format!("{NAME}-slice"), forensics::SLICE_EXAMPLES),
             "certs" => (format!("{NAME}-certs"), forensics::CERTS_EXAMPLES),
             "diff" => (format!("{NAME}-diff"), forensics::DIFF_EXAMPLES),

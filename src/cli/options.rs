@@ -32,6 +32,9 @@ pub struct ReadOptions {
     pub criteria: Criteria,
     /// Make the output anonymous.
     pub anonymize: Option<Key>,
+    /// A Parquet file to write besides.
+    #[cfg(feature = "parquet")]
+    pub parquet: Option<PathBuf>,
     /// How to present the result.
     pub format: Format,
     /// Every handshake, the completed ones too.

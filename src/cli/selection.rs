@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueHint};
 
+use super::args::{ANALYSIS, MOST_THREADS};
 use super::options::{Analysis, Trust};
 use super::values;
 use crate::anonymize::Key;
@@ -159,7 +160,4 @@ fn outcomes() -> impl TypedValueParser<Value = String> {
     PossibleValuesParser::new(words.map(PossibleValue::new))
 }
 
-const ANALYSIS: &str = "Analysis";
 const SELECTION: &str = "Which handshakes";
-/// Beyond the number of partitions a thread has nothing to do; more are accepted so that scripts need not know it.
-const MOST_THREADS: i64 = 1024;

@@ -40,6 +40,58 @@ pub(super) fn stall_after(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads `127.0.0.1:9477`, `[::1]:9477`, or a port alone, which is the loopback's.
+pub(super) fn metrics_address(text: &str) -> Result<std::net::SocketAddr, String> {
+    let port = text.trim_start_matches(':');
+    if let Ok(port) = port.parse() {
+        return Ok(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    text.parse().map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:9477"))
+}
+
+/// Reads `90s`, `10m`, `24h`, `7d`: from a second to a hundred years.
+pub(super) fn long_duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = number_and_unit(text);
+    let scale = match unit {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(format!("{text:?} is not a duration; write a number with its unit, such as 90s, 10m, 24h or 7d")),
+    };
+    let seconds = number.and_then(|number| number.checked_mul(scale)).filter(|seconds| (1..=100 * 366 * 86_400).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| format!("{text:?} is not a duration between a second and a hundred years"))
+}
+
+/// Reads `1500000`, `64MiB`, `1G`: decimal without `i`.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = number_and_unit(text);
+    let scale = match unit {
+        "" | "B" => 1,
+        "k" | "K" | "kB" => 1_000,
+        "M" | "MB" => 1_000_000,
+        "G" | "GB" => 1_000_000_000,
+        "T" | "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(format!("{text:?} is not a size; write a number of bytes, or one with a unit such as 64MiB or 1GB")),
+    };
+    number.and_then(|number| number.checked_mul(scale)).filter(|size| *size > 0).ok_or_else(|| format!("{text:?} is not a size above zero"))
+}
+
+/// A size that libpcap takes for a ring.
+pub(super) fn ring_size(text: &str) -> Result<u64, String> {
+    let size = size(text)?;
+    if (2 << 20..=2 << 30).contains(&size) { Ok(size) } else { Err("it must be between 2MiB and 2GiB".to_owned()) }
+}
+
+fn number_and_unit(text: &str) -> (Option<u64>, &str) {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    (digits.trim().parse().ok(), text.strip_prefix(digits).unwrap_or_default())
+}
+
 /// Reads a cause, for completion as well.
 pub(super) fn cause_parser() -> Slugs<Cause> {
     Slugs { extra: None, parse: explain::find }

@@ -87,6 +87,7 @@ pub fn connected() -> Handshake {
         clock_steps_back: 0,
     };
     Handshake {
+        provisional: false,
         client,
         server,
         tcp,

@@ -4,14 +4,14 @@
 //! have, is a [`Mistake`] that points at its column. A field that a handshake does not have makes a condition on it false.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, operators};
 use cel::{Context, ExecutionError, Program, Value as CelValue};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
-use crate::report::HandshakeReport;
+use crate::report::{HandshakeReport, example};
 
 /// A condition.
 #[derive(Clone)]
@@ -45,7 +45,7 @@ impl Expression {
             let column = first.map_or(1, |error| column_at(text, error.pos));
             mistake(column, first.map_or_else(String::new, |error| plain(text, column, &error.msg)))
         })?;
-        let mut check = Check { locals: Vec::new(), context: context(&EXAMPLE, None), roots: Vec::new() };
+        let mut check = Check { locals: Vec::new(), context: context(example(), None), roots: Vec::new() };
         let offset = |id: u64| program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize);
         if let Err(fault) = check.visit(program.expression()) {
             return Err(mistake(offset(fault.id) + 1 + fault.within, fault.why));
@@ -196,14 +196,14 @@ impl Check {
         if let Some((_, value)) = self.locals.iter().rev().find(|(local, _)| local == name) {
             return Ok(value.clone());
         }
-        match EXAMPLE.as_object().and_then(|object| object.get(name)) {
+        match example().as_object().and_then(|object| object.get(name)) {
             Some(value) => {
                 if !self.roots.iter().any(|root| root == name) {
                     self.roots.push(name.to_owned());
                 }
                 Ok(Some(value.clone()))
             }
-            None => Err(no_field(id, name, EXAMPLE.as_object().into_iter().flat_map(serde_json::Map::keys), None)),
+            None => Err(no_field(id, name, example().as_object().into_iter().flat_map(serde_json::Map::keys), None)),
         }
     }
 
@@ -299,7 +299,7 @@ fn context(report: &Value, roots: Option<&[String]>) -> Context<'static, 'static
     let mut context = Context::default();
     let object = report.as_object();
     let empty = Value::Object(serde_json::Map::new());
-    for name in EXAMPLE.as_object().into_iter().flat_map(serde_json::Map::keys) {
+    for name in example().as_object().into_iter().flat_map(serde_json::Map::keys) {
         if roots.is_none_or(|roots| roots.iter().any(|root| root == name)) {
             // An object that the report lacks has no fields.
             let value = object.and_then(|object| object.get(name)).unwrap_or(&empty);
@@ -331,18 +331,6 @@ impl Serialize for Signed<'_> {
         }
     }
 }
-
-/// A report with every field: the first example of docs/SCHEMA.md, which a test holds complete.
-static EXAMPLE: LazyLock<Value> = LazyLock::new(|| {
-    let block = include_str!("../../docs/SCHEMA.md").split("```json").nth(1).and_then(|rest| rest.split("```").next());
-    let mut example: Value = block.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    // The client of the example has no certificate; another's look like the server's.
-    let certificates = example.pointer("/tls/server/certificates").cloned().unwrap_or_default();
-    if let Some(client) = example.pointer_mut("/tls/client").and_then(Value::as_object_mut) {
-        client.entry("certificates").or_insert(certificates);
-    }
-    example
-});
 
 /// What can be called.
 const FUNCTIONS: [&str; 18] = [

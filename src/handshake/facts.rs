@@ -110,6 +110,8 @@ pub struct Handshake {
     pub history: String,
     /// Something was decrypted with keys.
     pub decrypted: bool,
+    /// It is still under way: this is what could be said when it had made no progress for too long. Another follows when it ends.
+    pub provisional: bool,
     /// What is QUIC's own; present for QUIC.
     pub quic: Option<Box<QuicFacts>>,
     /// What is DTLS's own; present for DTLS.
@@ -170,6 +172,7 @@ impl Handshake {
             anomalies: Vec::new(),
             history: String::new(),
             decrypted: false,
+            provisional: false,
             quic: None,
             dtls: None,
             stage: Stage::Connect,

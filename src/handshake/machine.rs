@@ -16,9 +16,10 @@ use crate::tls::record::{Verdict, looks_like_tls};
 use crate::transport::{Close, Data, FlowSink, Gap, Interest, TcpEvent, TcpFacts};
 
 use super::decrypt::{self, Decryption};
-use super::facts::{Handshake, Protocol, Seen};
+use super::facts::{Handshake, Outcome, Protocol, Seen};
 use super::outcome;
 use super::records::Stream;
+use super::relevance::{Relevance, relevance};
 
 /// What the machines of a partition share.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Shared {
     /// Secrets, where any are given.
     pub(super) keys: Option<Arc<KeyRing>>,
     stall_after: Duration,
+    /// Handshakes are watched while they happen: stalls are told at once, and what has completed is not waited for.
+    live: bool,
     /// Handshakes that ended, in no particular order.
     pub concluded: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and are summed up instead of reported.
@@ -47,11 +50,12 @@ pub struct HalfOpen {
 
 impl Shared {
     /// Nothing concluded yet.
-    pub fn new(stall_after: Duration) -> Self {
+    pub fn new(stall_after: Duration, live: bool) -> Self {
         Self {
             certificates: CertificateStore::default(),
             keys: None,
             stall_after,
+            live,
             concluded: Vec::new(),
             half_open: Vec::new(),
             unanswered: std::collections::BTreeMap::new(),
@@ -78,6 +82,8 @@ impl Shared {
 #[derive(Debug, Default)]
 pub struct Machine {
     following: Option<Box<Following>>,
+    /// A stall was told while it lasted.
+    flagged: bool,
 }
 
 #[derive(Debug)]
@@ -139,7 +145,33 @@ impl FlowSink for Machine {
         Interest::More
     }
 
-    fn tick(&mut self, _: &mut Shared, _: &TcpFacts, _: Mark) -> Interest {
+    fn tick(&mut self, shared: &mut Shared, tcp: &TcpFacts, now: Mark) -> Interest {
+        if !shared.live || !tcp.saw_start() {
+            return Interest::More;
+        }
+        // A side that closed in the middle of a handshake has given it up, whether or not the other side ever answers.
+        let closed = Side::BOTH.iter().any(|side| tcp.side(*side).fin.is_some()) && now.time.since(tcp.last.time) >= limits::LIVE_LINGER;
+        if self.flagged && !closed {
+            return Interest::More;
+        }
+        let quiet = now.time.since(outcome::progress(tcp).time);
+        if !closed && quiet < shared.stall_after.min(COMPLETED_QUIET) {
+            return Interest::More;
+        }
+        let mut snapshot = self.snapshot(tcp);
+        snapshot.close = Close::Idle;
+        snapshot.closed_at = now;
+        outcome::conclude(&mut snapshot, shared.stall_after);
+        match snapshot.outcome {
+            Outcome::Completed if quiet >= COMPLETED_QUIET => return Interest::Settled,
+            outcome if closed && outcome.failed() => return Interest::Settled,
+            Outcome::Stalled if !self.flagged && quiet >= shared.stall_after && relevance(&snapshot) == Relevance::Report => {
+                self.flagged = true;
+                snapshot.provisional = true;
+                shared.concluded.push(Box::new(snapshot));
+            }
+            _ => {}
+        }
         Interest::More
     }
 
@@ -348,6 +380,26 @@ impl Following {
         interest
     }
 }
+
+impl Machine {
+    /// The handshake as far as it has come.
+    fn snapshot(&self, tcp: &TcpFacts) -> Handshake {
+        let Some(Following { handshake, streams, preamble, .. }) = self.following.as_deref() else { return Handshake::new(tcp.clone()) };
+        let mut handshake = handshake.clone();
+        handshake.tcp = tcp.clone();
+        let (low, high) = (tcp.key.low, tcp.key.high);
+        (handshake.client, handshake.server) = if tcp.client_is_low { (low, high) } else { (high, low) };
+        if let Some(preamble) = preamble {
+            handshake.preamble = preamble.facts();
+        }
+        streams.client.keep_partial(&mut handshake, Side::Client);
+        streams.server.keep_partial(&mut handshake, Side::Server);
+        handshake
+    }
+}
+
+/// Live, a handshake that has completed is reported after so much quiet, and not only when its connection ends.
+const COMPLETED_QUIET: Duration = Duration::from_secs(5);
 
 /// Whether a side's first bytes are TLS. Where its partner speaks TLS it may begin with any record; and a ClientHello in a record of impossible
 /// length is a broken client, not another protocol.

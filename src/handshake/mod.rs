@@ -1,6 +1,6 @@
 //! Floor 4: one handshake, followed from the first packet of its connection to the moment it is settled.
 //!
-//! The machine ([`machine`]) is an observer, not an endpoint: it records what was said, when, in which frame, and resynchronises after
+//! Over TCP [`machine`] follows it, over UDP [`datagrams`]. The machine is an observer, not an endpoint: it records what was said, when, in which frame, and resynchronises after
 //! anything odd. What it gathers are the [`facts`]; it draws no conclusions beyond stage, outcome and who ended it, which follow from the
 //! facts by definition.
 

@@ -381,6 +381,12 @@ fn in_vain(sent: &Outstanding) -> bool {
     sent.copies >= 3 && !sent.sacked
 }
 
+/// The last packet that brought something new.
+pub(super) fn progress(tcp: &crate::transport::TcpFacts) -> Mark {
+    let data = Side::BOTH.iter().filter_map(|side| tcp.side(*side).last_data);
+    data.chain(tcp.established).max().unwrap_or(tcp.first)
+}
+
 /// The last packet that brought something new, before the end if there is one.
 fn last_progress(h: &Handshake, end: Option<Terminator>) -> Mark {
     let mut progress = h.tcp.established.unwrap_or(h.tcp.first);

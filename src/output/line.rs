@@ -1,5 +1,6 @@
 //! A line for each failure, as it happens: for `--quiet`, for logs and for live use.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -17,24 +18,37 @@ use crate::report::{HandshakeReport, Report};
 pub struct LineSink<W> {
     out: W,
     palette: Palette,
+    /// Handshakes that were told of while they stalled, with the cause given then. Bounded.
+    told: BTreeMap<String, Option<String>>,
 }
 
 impl<W: Write> LineSink<W> {
     /// Writes to `out`.
     pub const fn new(out: W, palette: Palette) -> Self {
-        Self { out, palette }
+        Self { out, palette, told: BTreeMap::new() }
     }
 }
 
 impl<W: Write> Sink for LineSink<W> {
     fn report(&mut self, report: &Report) -> io::Result<()> {
         match report {
-            Report::Handshake(handshake) if !matches!(view::kind(handshake), Kind::Completed | Kind::Probe) => {
-                line(&mut self.out, self.palette, handshake)?;
-                self.out.flush()
+            Report::Handshake(handshake) if handshake.handshake.provisional => {
+                if self.told.len() < TOLD {
+                    self.told.insert(handshake.handshake.id.clone(), handshake.diagnosis.cause.clone());
+                }
             }
-            _ => Ok(()),
+            Report::Handshake(handshake) => match self.told.remove(&handshake.handshake.id) {
+                // It ended as it was told already.
+                Some(cause) if cause == handshake.diagnosis.cause => return Ok(()),
+                None if matches!(view::kind(handshake), Kind::Completed | Kind::Probe) => return Ok(()),
+                _ => {}
+            },
+            _ => return Ok(()),
         }
+        if let Report::Handshake(handshake) = report {
+            line(&mut self.out, self.palette, handshake)?;
+        }
+        self.out.flush()
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -60,10 +74,11 @@ pub fn line(out: &mut dyn Write, palette: Palette, report: &HandshakeReport) -> 
         (plain, " → "),
         (palette.strong, &view::server(report)),
         (plain, "  "),
-        (style, if view::kind(report) == Kind::Completed { "completed" } else { view::cause(report) }),
+        (style, if view::kind(report) == Kind::Completed { "completed after all" } else { view::cause(report) }),
         (plain, "  "),
         (plain, &view::ending(report)),
         (plain, &confidence),
+        (plain, if report.handshake.provisional { ", still under way" } else { "" }),
         (plain, ": "),
         (plain, &report.diagnosis.summary),
     ];
@@ -74,6 +89,9 @@ pub fn line(out: &mut dyn Write, palette: Palette, report: &HandshakeReport) -> 
     }
     writeln!(out)
 }
+
+/// Handshakes under way that are remembered as told; of those beyond, the end is told too.
+const TOLD: usize = 4096;
 
 /// Columns of one part of a line: a log line stays one that tools take.
 const LONGEST_PART: usize = 600;
@@ -101,6 +119,21 @@ mod tests {
             "2026-11-21 09:00:12.031  10.0.0.1:40112 → www.example.test (10.0.0.2:443)  certificate-expired  alerted by the client, certain: \
              The certificate of www.example.test expired on 2026-11-20 23:59:59 UTC, 9 hours before this handshake, and the client refused it.\n"
         );
+    }
+
+    #[test]
+    fn a_stall_is_told_once_and_corrected() {
+        let mut flagged = samples::expired(0);
+        flagged.handshake.provisional = true;
+        let mut completed = samples::completed();
+        completed.handshake.id.clone_from(&flagged.handshake.id);
+        let report = |report: &HandshakeReport| Report::Handshake(Box::new(report.clone()));
+        let text = lines(&[report(&flagged), report(&samples::expired(0)), report(&samples::expired(0))]);
+        assert_eq!(text.lines().count(), 2, "told, not told again when it ends so; the third is another\n{text}");
+        let text = lines(&[report(&flagged), report(&completed)]);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.lines().next().is_some_and(|line| line.contains("still under way")), "{text}");
+        assert!(text.lines().last().is_some_and(|line| line.contains("completed after all")), "{text}");
     }
 
     #[test]

@@ -17,9 +17,13 @@ pub mod layout;
 pub mod line;
 pub mod markdown;
 pub mod matched;
+pub mod metrics;
 pub mod ndjson;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod pcapng;
 pub mod progress;
+pub mod rotate;
 pub mod show;
 pub mod style;
 pub mod suggest;
@@ -30,6 +34,11 @@ pub mod view;
 pub trait Sink {
     /// Takes one report. Errors are those of the stream behind it.
     fn report(&mut self, report: &Report) -> io::Result<()>;
+
+    /// Called now and then while no report comes, for what depends on time.
+    fn idle(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Writes what was held back, and flushes. To be called once, after the last report.
     fn finish(&mut self) -> io::Result<()>;

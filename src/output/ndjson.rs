@@ -37,6 +37,10 @@ impl<W: Write> Sink for NdjsonSink<W> {
         if self.flush_each { self.out.flush() } else { Ok(()) }
     }
 
+    fn idle(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
     }

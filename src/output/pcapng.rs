@@ -1,7 +1,6 @@
-//! Captures written: pcapng (draft-ietf-opsawg-pcapng), little-endian, times in nanoseconds.
+//! Writes pcapng files (draft-ietf-opsawg-pcapng): sections, interfaces, packets with comments, name resolution and decryption secrets.
 //!
-//! Section 4.1 (section header), 4.2 (interfaces), 4.3 (packets with comments), 4.5 (names), 4.6 (statistics), 4.7 (secrets). Every block is
-//! written whole, so that a file cut short is readable up to the cut.
+//! Little-endian, times in nanoseconds. Every block is written whole, so that a file cut anywhere is readable up to the cut.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -9,210 +8,209 @@ use std::net::IpAddr;
 use crate::frame::LinkType;
 use crate::time::Timestamp;
 
-/// Writes pcapng.
+/// Writes one section.
 #[derive(Debug)]
 pub struct PcapngWriter<W> {
     out: W,
-    block: Vec<u8>,
     interfaces: u32,
+    written: u64,
+    block: Vec<u8>,
 }
 
-/// What is said of an interface.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct InterfaceHead<'a> {
-    /// Link type.
+/// An interface to describe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfaceDescription<'a> {
+    /// How its packets begin.
     pub link: LinkType,
-    /// Snapshot length; 0 = no limit.
+    /// Bytes that were taken of each packet; 0 = no limit.
     pub snaplen: u32,
     /// `if_name`.
     pub name: &'a str,
     /// `if_description`.
     pub description: Option<&'a str>,
-    /// `if_filter`.
+    /// The capture filter in the syntax of pcap-filter(7).
     pub filter: Option<&'a str>,
 }
 
-/// A packet as captured.
+/// A packet to write.
 #[derive(Debug, Clone, Copy)]
-pub struct PacketHead<'a> {
-    /// What [`PcapngWriter::interface`] gave.
+pub struct PacketRecord<'a> {
+    /// Which interface, counted from 0 in the order in which they were described.
     pub interface: u32,
-    /// When.
+    /// When it was captured.
     pub time: Timestamp,
-    /// Its length on the wire.
+    /// Its length on the wire in bytes.
     pub original_len: u32,
-    /// What was captured of it.
+    /// The captured bytes.
     pub bytes: &'a [u8],
+    /// Comments, as Wireshark shows them on the packet.
+    pub comments: &'a [String],
 }
 
 impl<W: Write> PcapngWriter<W> {
-    /// Begins a section. `application` names the writer; `comments` stand on the whole section.
-    pub fn new(out: W, application: &str, comments: &[String]) -> io::Result<Self> {
-        let mut writer = Self { out, block: Vec::new(), interfaces: 0 };
-        writer.word(BYTE_ORDER_MAGIC);
-        writer.half(1);
-        writer.half(0);
-        // The section's length is not known beforehand.
-        writer.block.extend([0xff; 8]);
-        for comment in comments {
-            writer.option(OPT_COMMENT, comment.as_bytes());
+    /// Begins a section. `application` is the program's name and version; `comment` is about the whole file.
+    pub fn new(out: W, application: &str, comment: Option<&str>) -> io::Result<Self> {
+        let mut writer = Self { out, interfaces: 0, written: 0, block: Vec::new() };
+        let mut body = Vec::new();
+        body.extend(0x1a2b_3c4d_u32.to_le_bytes());
+        body.extend(1_u16.to_le_bytes());
+        body.extend(0_u16.to_le_bytes());
+        // The section's length is not known in advance.
+        body.extend((-1_i64).to_le_bytes());
+        if let Some(comment) = comment {
+            option(&mut body, OPT_COMMENT, comment.as_bytes());
         }
-        writer.option(SHB_USERAPPL, application.as_bytes());
-        writer.end_options();
-        writer.finish_block(SECTION_HEADER)?;
+        option(&mut body, SHB_USERAPPL, application.as_bytes());
+        end_of_options(&mut body);
+        writer.write_block(SECTION_HEADER, &body)?;
         Ok(writer)
     }
 
-    /// Describes an interface and gives its number, to be used for its packets.
-    pub fn interface(&mut self, head: &InterfaceHead<'_>) -> io::Result<u32> {
-        // pcapng has 16 bits for it, and no link type needs more.
-        self.half(u16::try_from(head.link.0).unwrap_or(u16::MAX));
-        self.half(0);
-        self.word(head.snaplen);
-        self.option(IF_NAME, head.name.as_bytes());
-        if let Some(description) = head.description {
-            self.option(IF_DESCRIPTION, description.as_bytes());
+    /// Describes an interface and gives its number.
+    pub fn interface(&mut self, interface: &InterfaceDescription<'_>) -> io::Result<u32> {
+        let mut body = Vec::new();
+        body.extend(u16::try_from(interface.link.0).unwrap_or(u16::MAX).to_le_bytes());
+        body.extend(0_u16.to_le_bytes());
+        body.extend(interface.snaplen.to_le_bytes());
+        option(&mut body, IF_NAME, interface.name.as_bytes());
+        if let Some(description) = interface.description {
+            option(&mut body, IF_DESCRIPTION, description.as_bytes());
         }
-        if let Some(filter) = head.filter {
-            self.option(IF_FILTER, &[&[0], filter.as_bytes()].concat());
+        if let Some(filter) = interface.filter {
+            // The first octet says what kind of filter it is: 0 is libpcap's.
+            option(&mut body, IF_FILTER, &[&[0], filter.as_bytes()].concat());
         }
-        self.option(IF_TSRESOL, &[9]);
-        self.end_options();
-        self.finish_block(INTERFACE_DESCRIPTION)?;
+        option(&mut body, IF_TSRESOL, &[9]);
+        end_of_options(&mut body);
+        self.write_block(INTERFACE_DESCRIPTION, &body)?;
         let number = self.interfaces;
-        self.interfaces = self.interfaces.saturating_add(1);
+        self.interfaces = number.saturating_add(1);
         Ok(number)
     }
 
+    /// Writes a packet.
+    pub fn packet(&mut self, packet: &PacketRecord<'_>) -> io::Result<()> {
+        let mut body = std::mem::take(&mut self.block);
+        body.clear();
+        body.extend(packet.interface.to_le_bytes());
+        // The format has no time before 1970.
+        let nanos = u64::try_from(packet.time.nanos()).unwrap_or_default();
+        body.extend(((nanos >> 32) as u32).to_le_bytes());
+        body.extend(((nanos & 0xffff_ffff) as u32).to_le_bytes());
+        body.extend(u32::try_from(packet.bytes.len()).map_err(io::Error::other)?.to_le_bytes());
+        body.extend(packet.original_len.to_le_bytes());
+        body.extend(packet.bytes);
+        pad(&mut body);
+        for comment in packet.comments {
+            option(&mut body, OPT_COMMENT, comment.as_bytes());
+        }
+        if !packet.comments.is_empty() {
+            end_of_options(&mut body);
+        }
+        let result = self.write_block(ENHANCED_PACKET, &body);
+        self.block = body;
+        result
+    }
+
+    /// Writes TLS secrets, in the NSS key log format, for the packets after it.
+    pub fn secrets(&mut self, key_log: &[u8]) -> io::Result<()> {
+        let mut body = Vec::new();
+        body.extend(TLS_KEY_LOG.to_le_bytes());
+        body.extend(u32::try_from(key_log.len()).map_err(io::Error::other)?.to_le_bytes());
+        body.extend(key_log);
+        pad(&mut body);
+        self.write_block(DECRYPTION_SECRETS, &body)
+    }
+
     /// Writes names of addresses.
-    pub fn names<'a>(&mut self, names: impl Iterator<Item = (IpAddr, &'a str)>) -> io::Result<()> {
+    pub fn names<'a>(&mut self, names: impl IntoIterator<Item = (IpAddr, &'a str)>) -> io::Result<()> {
+        let mut body = Vec::new();
         for (address, name) in names {
-            let mut record = match address {
-                IpAddr::V4(v4) => v4.octets().to_vec(),
-                IpAddr::V6(v6) => v6.octets().to_vec(),
+            let (kind, mut value) = match address {
+                IpAddr::V4(v4) => (NRB_IPV4, v4.octets().to_vec()),
+                IpAddr::V6(v6) => (NRB_IPV6, v6.octets().to_vec()),
             };
-            record.extend(name.bytes().filter(|byte| *byte != 0).take(NAME_LEN));
-            record.push(0);
-            self.option(if address.is_ipv4() { NRB_IPV4 } else { NRB_IPV6 }, &record);
+            value.extend(name.as_bytes());
+            value.push(0);
+            option(&mut body, kind, &value);
         }
-        if self.block.is_empty() {
-            return Ok(());
-        }
-        self.end_options();
-        self.finish_block(NAME_RESOLUTION)
+        body.extend([0; 4]);
+        self.write_block(NAME_RESOLUTION, &body)
     }
 
-    /// Writes lines of a TLS key log.
-    pub fn secrets<'a>(&mut self, lines: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
-        let mut log = Vec::new();
-        for line in lines {
-            log.extend_from_slice(line);
-            log.push(b'\n');
-        }
-        if log.is_empty() {
-            return Ok(());
-        }
-        self.word(TLS_KEY_LOG);
-        self.word(u32::try_from(log.len()).unwrap_or(u32::MAX));
-        self.block.extend_from_slice(&log);
-        self.pad();
-        self.finish_block(DECRYPTION_SECRETS)
-    }
-
-    /// Writes a packet with its comments.
-    pub fn packet<'a>(&mut self, head: &PacketHead<'_>, comments: impl Iterator<Item = &'a str>) -> io::Result<()> {
-        self.word(head.interface);
-        self.time(head.time);
-        self.word(u32::try_from(head.bytes.len()).unwrap_or(u32::MAX));
-        self.word(head.original_len);
-        self.block.extend_from_slice(head.bytes);
-        self.pad();
-        let before = self.block.len();
-        for comment in comments {
-            self.option(OPT_COMMENT, comment.as_bytes());
-        }
-        if self.block.len() > before {
-            self.end_options();
-        }
-        self.finish_block(ENHANCED_PACKET)
-    }
-
-    /// Writes an interface's statistics: until when it captured, and what it received and dropped.
+    /// Writes an interface's statistics: until when it captured, and the packets it received and dropped, where known.
     pub fn statistics(&mut self, interface: u32, until: Timestamp, received: Option<u64>, dropped: Option<u64>) -> io::Result<()> {
-        self.word(interface);
-        self.time(until);
-        let (high, low) = halves(until);
-        self.option(ISB_ENDTIME, &[high.to_le_bytes(), low.to_le_bytes()].concat());
+        let nanos = u64::try_from(until.nanos()).unwrap_or_default();
+        let time = [((nanos >> 32) as u32).to_le_bytes(), ((nanos & 0xffff_ffff) as u32).to_le_bytes()].concat();
+        let mut body = Vec::new();
+        body.extend(interface.to_le_bytes());
+        body.extend(&time);
+        option(&mut body, ISB_ENDTIME, &time);
         for (code, count) in [(ISB_IFRECV, received), (ISB_IFDROP, dropped)] {
             if let Some(count) = count {
-                self.option(code, &count.to_le_bytes());
+                option(&mut body, code, &count.to_le_bytes());
             }
         }
-        self.end_options();
-        self.finish_block(INTERFACE_STATISTICS)
+        end_of_options(&mut body);
+        self.write_block(INTERFACE_STATISTICS, &body)
     }
 
-    /// Sends everything on its way, and gives the stream back.
+    /// Writes a block of a type and with a body taken from another little-endian file: what is passed through unread.
+    pub fn raw(&mut self, kind: u32, body: &[u8]) -> io::Result<()> {
+        let mut body = body.to_vec();
+        pad(&mut body);
+        self.write_block(kind, &body)
+    }
+
+    /// Bytes written so far.
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The stream back, flushed.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;
         Ok(self.out)
     }
 
-    fn word(&mut self, word: u32) {
-        self.block.extend(word.to_le_bytes());
-    }
-
-    fn half(&mut self, half: u16) {
-        self.block.extend(half.to_le_bytes());
-    }
-
-    fn time(&mut self, time: Timestamp) {
-        let (high, low) = halves(time);
-        self.word(high);
-        self.word(low);
-    }
-
-    fn option(&mut self, code: u16, value: &[u8]) {
-        let value = value.get(..OPTION_LEN).unwrap_or(value);
-        self.half(code);
-        self.half(u16::try_from(value.len()).unwrap_or_default());
-        self.block.extend_from_slice(value);
-        self.pad();
-    }
-
-    fn end_options(&mut self) {
-        self.word(0);
-    }
-
-    fn pad(&mut self) {
-        self.block.resize(self.block.len().next_multiple_of(4), 0);
-    }
-
-    fn finish_block(&mut self, kind: u32) -> io::Result<()> {
-        let len = u32::try_from(self.block.len().saturating_add(12)).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+    fn write_block(&mut self, kind: u32, body: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(body.len().saturating_add(12)).map_err(io::Error::other)?;
         self.out.write_all(&kind.to_le_bytes())?;
-        self.out.write_all(&len.to_le_bytes())?;
-        self.out.write_all(&self.block)?;
-        self.out.write_all(&len.to_le_bytes())?;
-        self.block.clear();
+        self.out.write_all(&length.to_le_bytes())?;
+        self.out.write_all(body)?;
+        self.out.write_all(&length.to_le_bytes())?;
+        self.written = self.written.saturating_add(u64::from(length));
         Ok(())
     }
 }
 
-/// Times before 1970 cannot be written and become it.
-fn halves(time: Timestamp) -> (u32, u32) {
-    let nanos = u64::try_from(time.nanos()).unwrap_or_default();
-    ((nanos >> 32) as u32, (nanos & 0xffff_ffff) as u32)
+/// Appends an option; text longer than its length field allows is cut at a character.
+fn option(body: &mut Vec<u8>, code: u16, value: &[u8]) {
+    let mut len = value.len().min(usize::from(u16::MAX));
+    while len > 0 && len < value.len() && value.get(len).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        len -= 1;
+    }
+    body.extend(code.to_le_bytes());
+    body.extend(u16::try_from(len).unwrap_or(u16::MAX).to_le_bytes());
+    body.extend(value.get(..len).unwrap_or_default());
+    pad(body);
+}
+
+fn end_of_options(body: &mut Vec<u8>) {
+    body.extend([0; 4]);
+}
+
+/// To the next multiple of four.
+fn pad(body: &mut Vec<u8>) {
+    body.resize(body.len().next_multiple_of(4), 0);
 }
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-const INTERFACE_DESCRIPTION: u32 = 1;
-const NAME_RESOLUTION: u32 = 4;
-const INTERFACE_STATISTICS: u32 = 5;
-const ENHANCED_PACKET: u32 = 6;
-const DECRYPTION_SECRETS: u32 = 10;
-const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
-/// "TLSK".
+const INTERFACE_DESCRIPTION: u32 = 0x0000_0001;
+const NAME_RESOLUTION: u32 = 0x0000_0004;
+const INTERFACE_STATISTICS: u32 = 0x0000_0005;
+const ENHANCED_PACKET: u32 = 0x0000_0006;
+const DECRYPTION_SECRETS: u32 = 0x0000_000a;
 const TLS_KEY_LOG: u32 = 0x544c_534b;
 const OPT_COMMENT: u16 = 1;
 const SHB_USERAPPL: u16 = 4;
@@ -225,44 +223,44 @@ const NRB_IPV6: u16 = 2;
 const ISB_ENDTIME: u16 = 3;
 const ISB_IFRECV: u16 = 4;
 const ISB_IFDROP: u16 = 5;
-/// Longest option written: an option's length has 16 bits, and its padding must fit as well.
-const OPTION_LEN: usize = 65_532;
-/// Longest name written.
-const NAME_LEN: usize = 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Types and bodies of the blocks, each checked for its framing.
-    fn blocks(mut bytes: &[u8]) -> Vec<(u32, Vec<u8>)> {
-        let mut out = Vec::new();
-        while !bytes.is_empty() {
-            let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
-            let len = word(4) as usize;
-            assert_eq!((len % 4, word(len - 4) as usize), (0, len));
-            out.push((word(0), bytes[8..len - 4].to_vec()));
-            bytes = &bytes[len..];
-        }
-        out
+    #[test]
+    fn blocks_are_laid_out_as_the_format_says() {
+        let mut writer = PcapngWriter::new(Vec::new(), "ab", Some("c")).unwrap();
+        let head = writer.written();
+        let interface = InterfaceDescription { link: LinkType(1), snaplen: 5, name: "e0", description: None, filter: None };
+        assert_eq!(writer.interface(&interface).unwrap(), 0);
+        let packet = PacketRecord {
+            interface: 0,
+            time: Timestamp::from_nanos(0x1_0000_0002),
+            original_len: 9,
+            bytes: b"hello",
+            comments: &["x".to_owned()],
+        };
+        let before = writer.written();
+        writer.packet(&packet).unwrap();
+        let bytes = writer.finish().unwrap();
+        assert_eq!(bytes[..8], [0x0a, 0x0d, 0x0d, 0x0a, 48, 0, 0, 0]);
+        assert_eq!(bytes[24..32], [1, 0, 1, 0, b'c', 0, 0, 0]);
+        assert_eq!(head, 48);
+        let epb = &bytes[usize::try_from(before).unwrap()..];
+        let expected: &[u8] = &[
+            6, 0, 0, 0, 52, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 9, 0, 0, 0, b'h', b'e', b'l', b'l', b'o', 0, 0, 0, 1,
+            0, 1, 0, b'x', 0, 0, 0, 0, 0, 0, 0, 52, 0, 0, 0,
+        ];
+        assert_eq!(epb, expected);
     }
 
     #[test]
-    fn blocks_are_framed_and_padded() {
-        let mut writer = PcapngWriter::new(Vec::new(), "test", &["a section".into()]).unwrap();
-        let head = InterfaceHead { link: LinkType(1), snaplen: 96, name: "eth0", filter: Some("tcp"), ..InterfaceHead::default() };
-        let interface = writer.interface(&head).unwrap();
-        writer.names([(IpAddr::from([192, 0, 2, 1]), "www.example.test")].into_iter()).unwrap();
-        writer.names(std::iter::empty()).unwrap();
-        writer.secrets([b"CLIENT_RANDOM 00 11".as_slice()].into_iter()).unwrap();
-        let packet = PacketHead { interface, time: Timestamp::from_parts(5, 7), original_len: 60, bytes: &[1, 2, 3] };
-        writer.packet(&packet, ["why"].into_iter()).unwrap();
-        writer.statistics(interface, Timestamp::from_parts(9, 0), Some(3), None).unwrap();
-        let blocks = blocks(&writer.finish().unwrap());
-        assert_eq!(blocks.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [SECTION_HEADER, 1, 4, 10, 6, 5]);
-        let packet = &blocks[4].1;
-        assert_eq!(packet[4..12], [1, 0, 0, 0, 0x07, 0xf2, 0x05, 0x2a], "5,000,000,007 ns");
-        assert_eq!(packet[12..24], [3, 0, 0, 0, 60, 0, 0, 0, 1, 2, 3, 0]);
-        assert_eq!(packet[24..], [1, 0, 3, 0, b'w', b'h', b'y', 0, 0, 0, 0, 0]);
+    fn what_is_too_long_for_an_option_is_cut_at_a_character() {
+        let mut body = Vec::new();
+        option(&mut body, OPT_COMMENT, "é".repeat(40_000).as_bytes());
+        assert_eq!(body[2..4], 65_534_u16.to_le_bytes());
+        assert_eq!(body.len() % 4, 0);
+        assert!(std::str::from_utf8(&body[4..4 + 65_534]).is_ok());
     }
 }

@@ -16,8 +16,8 @@ use crate::handshake::facts::{Chain, Outcome};
 use crate::handshake::machine::HalfOpen;
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
-use crate::report::{self, Report, SummaryReport};
-use crate::time::Timestamp;
+use crate::report::{self, HandshakeReport, Report, SummaryReport};
+use crate::time::{Clock, Timestamp};
 use crate::transport::{Close, TableCounters};
 
 use super::outlet::Outlet;
@@ -32,6 +32,7 @@ pub(super) struct Collector<'a> {
     policy: &'a Policy,
     trust: &'a TrustStore,
     hold: Duration,
+    clock: Option<&'a Clock>,
     timeline: bool,
     emit: &'a mut dyn Outlet,
     #[expect(clippy::vec_box, reason = "handshakes are large and sorted by their boxes")]
@@ -67,11 +68,19 @@ struct Held {
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(policy: &'a Policy, trust: &'a TrustStore, hold: Duration, timeline: bool, emit: &'a mut dyn Outlet) -> Self {
+    pub(super) fn new(
+        policy: &'a Policy,
+        trust: &'a TrustStore,
+        hold: Duration,
+        clock: Option<&'a Clock>,
+        timeline: bool,
+        emit: &'a mut dyn Outlet,
+    ) -> Self {
         Self {
             policy,
             trust,
             hold,
+            clock,
             timeline,
             emit,
             pending: Vec::new(),
@@ -95,7 +104,8 @@ impl<'a> Collector<'a> {
     /// Every worker has seen all frames up to this one: what closed by then is complete and can be put in order.
     pub(super) fn release(&mut self, upto: u64) -> std::io::Result<()> {
         if self.pending.is_empty() && self.half_open.is_empty() {
-            return Ok(());
+            // Live, what waits is not kept from its reader until the next handshake comes.
+            return self.clock.map_or(Ok(()), |clock| self.let_go(clock.now()));
         }
         // What the end of the capture closed comes after everything that its last frame closed.
         let closed = |handshake: &Handshake| if handshake.close == Close::EndOfCapture { u64::MAX } else { handshake.closed_at.frame };
@@ -129,13 +139,19 @@ impl<'a> Collector<'a> {
         };
         let server = self.chain(&handshake, handshake.server_chain.as_ref().map(|seen| &seen.what), Purpose::Server);
         let client = self.chain(&handshake, handshake.client_chain.as_ref().map(|seen| &seen.what), Purpose::Client);
-        self.book.learn(&handshake, server.as_ref());
-        if !doubtful {
-            self.incidents.attempt(&handshake);
+        if !handshake.provisional {
+            self.book.learn(&handshake, server.as_ref());
+            if !doubtful {
+                self.incidents.attempt(&handshake);
+            }
         }
         let now = handshake.closed_at.time;
         let held = Held { handshake, server, client, doubtful };
         let verdict = self.judge(&held);
+        if held.handshake.provisional {
+            let report = self.report(&held, &verdict);
+            return self.emit.report(Report::Handshake(Box::new(report)));
+        }
         if self.hold > Duration::ZERO && (doubtful || verdict.may_improve()) {
             self.held.push_back(held);
             self.let_go(now)
@@ -196,12 +212,18 @@ impl<'a> Collector<'a> {
         }
         self.totals.handshakes += 1;
         *self.totals.outcomes.entry(verdict.outcome).or_default() += 1;
-        let mut report = report::handshake(handshake, verdict, self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str));
-        if self.timeline {
-            report.timeline = report::timeline(handshake);
-        }
+        let report = self.report(held, verdict);
         self.incidents.observe(handshake, verdict, &report.handshake.id);
         self.emit.handshake(handshake, verdict, report)
+    }
+
+    fn report(&self, held: &Held, verdict: &Verdict) -> HandshakeReport {
+        let source = self.sources.get(held.handshake.tcp.interface as usize).map_or("", String::as_str);
+        let mut report = report::handshake(&held.handshake, verdict, source);
+        if self.timeline {
+            report.timeline = report::timeline(&held.handshake);
+        }
+        report
     }
 
     /// The capture is over: what waited is judged with all that is known now; then the incidents, then the summary.

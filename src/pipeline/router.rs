@@ -1,6 +1,7 @@
 //! Decodes frames and says which partition each packet belongs to; counts what cannot be decoded; keeps packet time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::flow::FlowKey;
 use crate::frame::Block;
@@ -72,10 +73,26 @@ impl Router {
         }
     }
 
+    /// Packet time goes on while no packet comes: `now` is the present of a live capture.
+    pub(super) fn idle(&mut self, now: Timestamp, mut give: impl FnMut(Routed<'_>)) {
+        // Packets stay in the kernel for a moment; time must not overtake them.
+        let now = now.before(LATEST_PACKETS);
+        if self.counts.frames == 0 || now <= self.counts.last.time {
+            return;
+        }
+        self.counts.last.time = now;
+        if self.second.replace(now.seconds()) != Some(now.seconds()) {
+            give(Routed::Tick(self.counts.last));
+        }
+    }
+
     pub(super) fn counts(&self) -> &Counts {
         &self.counts
     }
 }
+
+/// How late a live packet may come: what the kernel holds it back, twice, and some.
+const LATEST_PACKETS: Duration = Duration::from_millis(300);
 
 fn partition(key: &FlowKey) -> usize {
     usize::try_from(key.partition_hash() % limits::PARTITIONS as u64).unwrap_or(0)

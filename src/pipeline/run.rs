@@ -15,10 +15,10 @@ use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::report::SummaryReport;
 use crate::secrets::Tally;
-use crate::time::Mark;
+use crate::time::{Clock, Mark};
 use crate::transport::TableCounters;
 
-use super::batch::Batch;
+use super::batch::{Batch, Routed};
 use super::collector::Collector;
 use super::outlet::Outlet;
 use super::router::{Counts, Router};
@@ -40,6 +40,8 @@ pub struct Options {
     pub timeline: bool,
     /// Set from outside to stop early: what was read by then is reported.
     pub stop: Arc<AtomicBool>,
+    /// Tells the present when the capture is live: handshakes are then watched while nothing arrives, and stalls told while they last.
+    pub clock: Option<Clock>,
 }
 
 /// How far a run is.
@@ -51,6 +53,8 @@ pub struct Progress {
     pub total: Option<u64>,
     /// Handshakes reported so far.
     pub handshakes: u64,
+    /// Connections held.
+    pub flows: u64,
 }
 
 /// Blocks under way between the reader and the workers: enough to keep them busy, few enough to stay in the cache.
@@ -94,8 +98,8 @@ fn run_alone(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
     let mut router = Router::default();
-    let mut worker = Worker::new(0, 1, &options.policy);
-    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.timeline, emit);
+    let mut worker = Worker::new(0, 1, &options.policy, options.clock.is_some());
+    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
     let mut block = Block::default();
     let mut feed = Feed::default();
     let mut failed = None;
@@ -118,10 +122,18 @@ fn run_alone(
             worker.add_secrets(&log);
         }
         router.route(&block, |routed| worker.take(routed));
+        if let Some(clock) = &options.clock {
+            router.idle(clock.now(), |routed| worker.take(routed));
+        }
         collector.add(worker.drain());
         written(collector.release(router.counts().last.frame))?;
         let (bytes, total) = source.progress();
-        progress(Progress { bytes, total, handshakes: collector.totals.handshakes });
+        progress(Progress {
+            bytes,
+            total,
+            handshakes: collector.totals.handshakes,
+            flows: if options.clock.is_some() { worker.held() } else { 0 },
+        });
     }
     if let Some(log) = feed.news(source) {
         worker.add_secrets(&log);
@@ -129,17 +141,21 @@ fn run_alone(
     worker.end(last_moment(source, &router));
     collector.add(worker.drain());
     collector.notes = feed.notes(worker.tally());
-    let interrupted = options.stop.load(Ordering::Relaxed);
-    let summary = collector.finish(source.inventory(), router.counts(), &worker.counters(), interrupted);
+    let summary = collector.finish(source.inventory(), router.counts(), &worker.counters(), interrupted(options));
     match failed {
         Some(error) => Err(error),
         None => summary.map_err(|source| Error::Write { what: "the output".to_owned(), source }),
     }
 }
 
+/// A file was not read to its end. A live capture has none but this.
+fn interrupted(options: &Options) -> bool {
+    options.stop.load(Ordering::Relaxed) && options.clock.is_none()
+}
+
 /// From a worker to the collector.
 enum FromWorker {
-    Concluded { worker: usize, drained: Drained, sources: Option<Arc<Vec<String>>>, upto: u64 },
+    Concluded { worker: usize, drained: Drained, sources: Option<Arc<Vec<String>>>, upto: u64, held: u64 },
     Done { counters: TableCounters, tally: Tally },
 }
 
@@ -157,7 +173,7 @@ fn run_together(
 ) -> Result<SummaryReport> {
     let workers = (options.threads - 1).min(crate::limits::PARTITIONS);
     let cancelled = AtomicBool::new(false);
-    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.timeline, emit);
+    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
     let (done, counts, table, notes, outcome) = thread::scope(|scope| {
         let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS * workers);
         let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);
@@ -167,17 +183,18 @@ fn run_together(
             let (lane, batches) = bounded::<Batch>(BLOCKS / 2);
             lanes.push(lane);
             let (to_collector, recycle) = (to_collector.clone(), recycle.clone());
-            let policy = &options.policy;
-            scope.spawn(move || work(Worker::new(index, workers, policy), index, &batches, &to_collector, &recycle));
+            let (policy, live) = (&options.policy, options.clock.is_some());
+            scope.spawn(move || work(Worker::new(index, workers, policy, live), index, live, &batches, &to_collector, &recycle));
         }
         drop((to_collector, recycle));
-        let (stop, cancelled) = (&options.stop, &cancelled);
+        let (stop, cancelled, clock) = (&options.stop, &cancelled, options.clock.as_ref());
         let source = &mut *source;
         scope.spawn(move || {
-            read(source, &lanes, &recycled, &reader_says, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed));
+            read(source, &lanes, &recycled, &reader_says, clock, || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed));
         });
 
         let mut upto = vec![0u64; workers];
+        let mut flows = vec![0u64; workers];
         let mut table = TableCounters::default();
         let mut tallied = Tally::default();
         let mut end: Option<(Counts, Feed, Option<Error>)> = None;
@@ -186,15 +203,16 @@ fn run_together(
         while running > 0 || end.is_none() {
             crossbeam_channel::select! {
                 recv(from_reader) -> said => match said {
-                    Ok(FromReader::Progress(bytes, total)) => progress(Progress { bytes, total, handshakes: collector.totals.handshakes }),
+                    Ok(FromReader::Progress(bytes, total)) => progress(Progress { bytes, total, handshakes: collector.totals.handshakes, flows: flows.iter().sum() }),
                     Ok(FromReader::Done { counts, feed, failed }) => end = Some((counts, feed, failed)),
                     Err(_) => { end.get_or_insert_with(Default::default); }
                 },
                 recv(from_workers) -> said => match said {
-                    Ok(FromWorker::Concluded { worker, drained, sources, upto: reached }) => {
+                    Ok(FromWorker::Concluded { worker, drained, sources, upto: reached, held }) => {
                         if let Some(sources) = sources { collector.sources = sources.to_vec(); }
                         collector.add(drained);
                         if let Some(mark) = upto.get_mut(worker) { *mark = reached; }
+                        if let Some(flows) = flows.get_mut(worker) { *flows = held; }
                         if result.is_ok() {
                             result = collector.release(upto.iter().copied().min().unwrap_or(0));
                             if result.is_err() { cancelled.store(true, Ordering::Relaxed); }
@@ -210,8 +228,7 @@ fn run_together(
     });
     written(outcome)?;
     collector.notes = notes;
-    let interrupted = options.stop.load(Ordering::Relaxed);
-    let summary = collector.finish(source.inventory(), &counts, &table, interrupted);
+    let summary = collector.finish(source.inventory(), &counts, &table, interrupted(options));
     match done {
         Some(error) => Err(error),
         None => summary.map_err(|source| Error::Write { what: "the output".to_owned(), source }),
@@ -223,6 +240,7 @@ fn read(
     lanes: &[Sender<Batch>],
     recycled: &Receiver<Block>,
     says: &Sender<FromReader>,
+    clock: Option<&Clock>,
     stop: impl Fn() -> bool,
 ) {
     let mut router = Router::default();
@@ -244,14 +262,18 @@ fn read(
         let secrets = feed.news(source);
         let block = Arc::new(block);
         let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block)).collect();
-        router.route(&block, |routed| match routed.partition() {
+        let mut give = |routed: Routed<'_>| match routed.partition() {
             Some(partition) => {
                 if let Some(batch) = batches.get_mut(partition % lanes.len()) {
                     batch.push(routed);
                 }
             }
             None => batches.iter_mut().for_each(|batch| batch.push(routed)),
-        });
+        };
+        router.route(&block, &mut give);
+        if let Some(clock) = clock {
+            router.idle(clock.now(), &mut give);
+        }
         drop(block);
         for (lane, mut batch) in lanes.iter().zip(batches) {
             batch.upto = router.counts().last.frame;
@@ -277,7 +299,14 @@ fn read(
     let _ = says.send(FromReader::Done { counts: router.counts().clone(), feed, failed });
 }
 
-fn work(mut worker: Worker, index: usize, batches: &Receiver<Batch>, to_collector: &Sender<FromWorker>, recycle: &Sender<Block>) {
+fn work(
+    mut worker: Worker,
+    index: usize,
+    live: bool,
+    batches: &Receiver<Batch>,
+    to_collector: &Sender<FromWorker>,
+    recycle: &Sender<Block>,
+) {
     for batch in batches {
         if let Some(log) = &batch.secrets {
             worker.add_secrets(log);
@@ -296,7 +325,8 @@ fn work(mut worker: Worker, index: usize, batches: &Receiver<Batch>, to_collecto
             let _ = recycle.try_send(block);
         }
         let drained = worker.drain();
-        if to_collector.send(FromWorker::Concluded { worker: index, drained, sources, upto }).is_err() {
+        let held = if live { worker.held() } else { 0 };
+        if to_collector.send(FromWorker::Concluded { worker: index, drained, sources, upto, held }).is_err() {
             break;
         }
     }

@@ -92,11 +92,11 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
         notes.push("No packets: the capture is empty. Was it stopped too early, or did its filter match nothing?".to_owned());
     } else if totals.handshakes == 0 && table.flows == 0 {
         notes.push(
-            "No TCP connection was found. Was the capture taken on the right interface, with a filter that lets TCP pass?".to_owned(),
+            "No connection was found. Was the capture taken on the right interface, with a filter that lets TCP (and UDP, for QUIC and DTLS) pass?".to_owned(),
         );
     } else if totals.handshakes == 0 {
         notes.push(format!(
-            "No TLS handshake was found in {} TCP connections. A capture must include the beginning of the connections: start it, then let the client reconnect.",
+            "No TLS handshake was found in {} connections. A capture must include the beginning of the connections: start it, then let the client reconnect.",
             table.flows
         ));
     }

@@ -32,13 +32,18 @@ struct Partition {
 }
 
 impl Worker {
-    pub(super) fn new(index: usize, workers: usize, policy: &Policy) -> Self {
+    pub(super) fn new(index: usize, workers: usize, policy: &Policy, live: bool) -> Self {
+        let mut bounds = TableLimits::partition();
+        if live {
+            // Someone waits for the verdict.
+            bounds.linger = limits::LIVE_LINGER;
+        }
         let share = (index..limits::PARTITIONS).step_by(workers);
         let partitions = share
             .map(|_| Partition {
-                table: Table::new(TableLimits::partition()),
+                table: Table::new(bounds),
                 flows: UdpTable::new(limits::UDP_FLOWS / limits::PARTITIONS),
-                shared: Shared::new(policy.stall_after),
+                shared: Shared::new(policy.stall_after, live),
             })
             .collect();
         Self { partitions, workers, keys: None }
@@ -115,6 +120,11 @@ impl Worker {
         self.partitions
             .iter()
             .fold(TableCounters::default(), |sum, partition| sum.plus(&partition.table.counters()).plus(&partition.flows.counters()))
+    }
+
+    /// Connections held, settled ones included.
+    pub(super) fn held(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.table.held() as u64).sum()
     }
 
     fn partition(&mut self, number: usize) -> Option<&mut Partition> {

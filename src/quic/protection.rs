@@ -141,7 +141,8 @@ impl PacketKeys {
             *byte ^= mask;
             truncated = truncated << 8 | u64::from(*byte);
         }
-        let number = packet_number(truncated, len as u32 * 8, expected);
+        let bits = 8 * (1 + u32::from(*buffer.first()? & 0x03));
+        let number = packet_number(truncated, bits, expected);
         let mut nonce = self.iv;
         for (byte, part) in nonce.iter_mut().skip(4).zip(number.to_be_bytes()) {
             *byte ^= part;

@@ -19,9 +19,8 @@ impl Version {
         match self.0 {
             0xff00_0016..=0xff00_0022 => Some((self.0 & 0xff) as u8),
             0xface_b001 => Some(22),
-            0xface_b002..=0xface_b00f => Some(27),
-            // T050 and T051 differ from draft 27 by their salt.
-            T050 | T051 => Some(27),
+            // T050 and T051 differ from draft 27 by their salt and frame types.
+            0xface_b002..=0xface_b00f | T050 | T051 => Some(27),
             _ => None,
         }
     }

@@ -56,6 +56,7 @@ pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> Hand
             hello_retry: handshake.hello_retry.is_some(),
             early_data: handshake.early_data_offered,
             decrypted: handshake.decrypted,
+            provisional: handshake.provisional,
             timing: timing(handshake),
             loss: Loss {
                 client_retransmits: tcp.side(Side::Client).retransmits,

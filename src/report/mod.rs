@@ -4,6 +4,7 @@
 
 mod build;
 mod datagrams;
+mod example;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use build::community_id;
 pub use build::handshake;
+pub use example::example;
 pub use timeline::timeline;
 
 /// The schema's version: a change to one of its fixed names raises it.
@@ -196,6 +198,9 @@ pub struct HandshakeInfo {
     pub early_data: bool,
     /// Something was decrypted with keys.
     pub decrypted: bool,
+    /// Live only: it is still under way and has made no progress for too long. Another report with the same id follows when it ends.
+    #[serde(default)]
+    pub provisional: bool,
     /// Where the time went.
     pub timing: Timing,
     /// What was lost on the way.

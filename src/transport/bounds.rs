@@ -8,7 +8,7 @@ use crate::time::{Mark, Timestamp};
 /// What a partition's tables have seen and had to drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TableCounters {
-    /// TCP connections begun.
+    /// TCP connections begun, and UDP flows that look like a handshake.
     pub flows: u64,
     /// Of those, connections that never got beyond SYN and SYN-ACK.
     pub half_open: u64,

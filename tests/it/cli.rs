@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use assert_cmd::prelude::*;
 use predicates::prelude::*;
@@ -185,8 +185,7 @@ fn standard_input_is_analysed_as_it_comes() {
 
 /// Waits, but not for ever.
 fn ends(child: &mut Child) -> ExitStatus {
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(20) {
+    for _ in 0..1_000 {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }

@@ -24,6 +24,8 @@ fn may_import(from: &str, to: &str) -> bool {
         // Outputs show reports; `explain` shows the rules' pages.
         "output" | "tui" => ground || matches!(to, "report" | "diagnosis" | "output" | "compare"),
         "compare" => ground || matches!(to, "report" | "packet"),
+        // Packets in, files out, with what the reports say of them.
+        "recorder" => ground || matches!(to, "packet" | "report" | "output"),
         "pipeline" | "app" | "cli" | "main" | "lib" => true,
         _ => false,
     }

@@ -245,3 +245,36 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("server-silent.pcap", "server-silent.srv.pcap", "server-silent", "server"),
     ("loss.pcap", "loss.srv.pcap", "packet-loss", "path"),
 ];
+
+/// Rows read back by DuckDB equal the lines of `--json`, but for what is null in the one and absent in the other.
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_rows_are_the_json_lines() {
+    fn lean(value: &Value) -> Value {
+        match value {
+            Value::Object(object) => {
+                let kept = object.iter().map(|(key, value)| (key.clone(), lean(value)));
+                Value::Object(
+                    kept.filter(|(_, value)| !value.is_null() && *value != Value::Array(Vec::new()) && *value != serde_json::json!({}))
+                        .collect(),
+                )
+            }
+            Value::Array(list) => Value::Array(list.iter().map(lean).collect()),
+            other => other.clone(),
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("night.parquet");
+    let lines = handshakes(&done(&[text(&incident()), "--json", "--parquet", text(&file)]));
+    let bytes = fs::read(&file).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    let script = "import duckdb, sys\nfor (row,) in duckdb.sql(f\"select to_json(r) from '{sys.argv[1]}' r\").fetchall(): print(row)";
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let read = Command::new(python).args(["-c", script]).arg(&file).output();
+    let Ok(read) = read.and_then(|read| if read.status.success() { Ok(read) } else { Err(std::io::Error::other("no duckdb")) }) else {
+        println!("skipped: Python has no module duckdb; set PYTHON to one that has");
+        return;
+    };
+    let rows: Vec<Value> = String::from_utf8(read.stdout).unwrap().lines().map(|line| lean(&serde_json::from_str(line).unwrap())).collect();
+    assert_eq!(rows, lines.iter().map(lean).collect::<Vec<_>>());
+}

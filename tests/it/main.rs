@@ -19,7 +19,10 @@ mod docs;
 mod floors;
 mod forensics;
 mod fuzz_seeds;
+#[cfg(target_os = "linux")]
+mod live;
 mod malformed;
+mod monitoring;
 mod packet_oracle;
 mod properties;
 mod rules;

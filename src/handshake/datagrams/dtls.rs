@@ -10,7 +10,7 @@ use crate::limits;
 use crate::packet::Datagram;
 use crate::time::Mark;
 use crate::tls::message::Alert;
-use crate::tls::registry::{ContentType, ExtensionType, HandshakeType};
+use crate::tls::registry::{CipherSuite, ContentType, ExtensionType, HandshakeType};
 use crate::transport::udp::{self, Hearing};
 use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
 
@@ -49,7 +49,7 @@ pub(super) fn identity(datagram: &[u8]) -> Option<u64> {
 
 /// The random of an unfragmented first `ClientHello`, or of its first fragment.
 fn random_of(datagram: &[u8]) -> Option<&[u8]> {
-    if handshake_type(datagram)? != HandshakeType::CLIENT_HELLO.0 || datagram.get(FRAGMENT_OFFSET)? != &[0; 3] {
+    if handshake_type(datagram)? != HandshakeType::CLIENT_HELLO.0 || datagram.get(FRAGMENT_OFFSET)? != [0; 3] {
         return None;
     }
     datagram.get(RANDOM)
@@ -140,6 +140,8 @@ impl Dtls {
                 true
             }
             (_, ContentType::HANDSHAKE, 0) => self.fragments(h, shared, side, record, mark, repeated),
+            // With a connection identifier the content type is hidden: the first record is Finished, what follows it is not.
+            (_, TLS12_CID, _) if h.finished.of(side).is_some() => application_data(h, side, mark),
             (_, ContentType::HANDSHAKE | TLS12_CID, _) => encrypted_handshake(h, side, record, mark, repeated),
             (_, ContentType::CHANGE_CIPHER_SPEC, _) => {
                 let first = h.change_cipher_spec.of(side).is_none();
@@ -150,15 +152,7 @@ impl Dtls {
                 first
             }
             (_, ContentType::ALERT, epoch) => on_alert(h, side, record, epoch, mark),
-            (_, ContentType::APPLICATION_DATA, 1..) => {
-                if h.application_data.of(side).is_none() {
-                    letter(h, side, 'd');
-                }
-                h.application_data.of_mut(side).get_or_insert(mark);
-                let count = h.application_records.of_mut(side);
-                *count = count.saturating_add(1);
-                true
-            }
+            (_, ContentType::APPLICATION_DATA, 1..) => application_data(h, side, mark),
             _ => false,
         }
     }
@@ -335,6 +329,16 @@ fn encrypted_handshake(h: &mut Handshake, side: Side, record: &Record<'_>, mark:
     true
 }
 
+fn application_data(h: &mut Handshake, side: Side, mark: Mark) -> bool {
+    if h.application_data.of(side).is_none() {
+        letter(h, side, 'd');
+    }
+    h.application_data.of_mut(side).get_or_insert(mark);
+    let count = h.application_records.of_mut(side);
+    *count = count.saturating_add(1);
+    true
+}
+
 fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, epoch: u16, mark: Mark) -> bool {
     let clear = Alert::parse(record.body).filter(|_| epoch == 0);
     if clear.is_none() && epoch == 0 {
@@ -358,11 +362,11 @@ fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, epoch: u16, mark
 /// sent again are there twice, which changes nothing.
 fn sealed(h: &mut Handshake, client: &[(u16, u16, Mark)], server: &[(u16, u16, Mark)]) {
     let suite = h.cipher();
-    let overhead = 1 + suite.and_then(|suite| suite.tag()).map_or(16, u16::from);
+    let overhead = 1 + suite.and_then(CipherSuite::tag).map_or(16, u16::from);
     let hash = suite.map_or(32, |suite| u16::from(suite.hash_len()));
     let (finished, alert) = (HANDSHAKE_HEADER + hash + overhead, 2 + overhead);
     // An acknowledgment of n records has 2 + 16 n bytes (RFC 9147 section 7).
-    let is_ack = |len: u16| len >= 2 + overhead && (len - 2 - overhead) % 16 == 0 && len != finished;
+    let is_ack = |len: u16| len >= 2 + overhead && (len - 2 - overhead).is_multiple_of(16) && len != finished;
     let handshake = |list: &[(u16, u16, Mark)]| list.iter().filter(|(epoch, ..)| *epoch == HANDSHAKE_EPOCH).copied().collect::<Vec<_>>();
     let later = |list: &[(u16, u16, Mark)]| list.iter().filter(|(epoch, ..)| *epoch == TRAFFIC_EPOCH).copied().collect::<Vec<_>>();
     let (client_flight, server_flight) = (handshake(client), handshake(server));

@@ -54,7 +54,7 @@ struct Again {
 struct Keys {
     version: Version,
     dcid: Vec<u8>,
-    keys: InitialKeys,
+    both: InitialKeys,
 }
 
 /// One side's Initial packets.
@@ -213,7 +213,7 @@ impl Quic {
         let mut new = false;
         if let Some(index) = self.key_for(side, long)
             && let Some(keys) = self.keys.get(index)
-            && let Some(opened) = keys.keys.of(side).open(long, expected, &mut buffer)
+            && let Some(opened) = keys.both.of(side).open(long, expected, &mut buffer)
         {
             self.sides.of_mut(side).expected = expected.max(opened.number.saturating_add(1));
             self.remember(h, side, long, datagram);
@@ -247,7 +247,10 @@ impl Quic {
         let keys = InitialKeys::new(long.version, &dcid)?;
         // Keys that do not fit are not kept: what cannot be opened must not push out what can.
         keys.of(side).open(long, self.sides.of(side).expected, &mut Vec::new())?;
-        self.keys.push(Keys { version: long.version, dcid, keys });
+        if self.keys.is_empty() {
+            self.original.clone_from(&dcid);
+        }
+        self.keys.push(Keys { version: long.version, dcid, both: keys });
         Some(self.keys.len() - 1)
     }
 

@@ -28,7 +28,7 @@ fn ends() -> (Endpoint, Endpoint) {
 
 impl Wire {
     fn new() -> Self {
-        Self { table: UdpTable::new(64), shared: Shared::new(Duration::from_secs(10)), frame: 0, millis: 0 }
+        Self { table: UdpTable::new(64), shared: Shared::new(Duration::from_secs(10), false), frame: 0, millis: 0 }
     }
 
     fn mark(&self) -> Mark {
@@ -383,6 +383,29 @@ fn a_dtls_handshake_with_cookie_fragments_and_repetitions() {
     let dtls = h.dtls.unwrap();
     assert_eq!((dtls.cookie_requests.count, dtls.hellos_with_cookie.count, dtls.fragmented.server), (1, 2, 1));
     assert_eq!((dtls.datagrams.client.count, dtls.datagrams.server.count), (5, 6));
+}
+
+#[test]
+fn records_with_a_connection_identifier_are_read() {
+    let extension =
+        |len: u8| [&[0, u8::try_from(5 + usize::from(len)).unwrap(), 0, 54, 0, len + 1, len][..], &vec![0xcc; usize::from(len)]].concat();
+    let client = [dtls_hello(1, &[]), extension(0)].concat();
+    let mut server = vec![0xfe, 0xfd];
+    server.extend([5; 32]);
+    server.extend([0, 0xc0, 0x2b, 0]);
+    server.extend(extension(2));
+    let with_cid = |body: u8| {
+        let mut bytes = vec![25, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 1, 0xcc, 0xcc, 0, 40];
+        bytes.extend([body; 40]);
+        bytes
+    };
+    let mut wire = Wire::new();
+    wire.client(&whole(1, 0, &client)).server(&[whole(2, 0, &server), whole(14, 1, &[])].concat());
+    wire.client(&[whole(16, 1, &[1, 2]), record(20, 0, &[1]), with_cid(1)].concat());
+    wire.server(&[record(20, 0, &[1]), record(22, 1, &[9; 40])].concat()).client(&with_cid(2));
+    let h = wire.only();
+    assert_eq!(h.outcome, Outcome::Completed);
+    assert_eq!((h.application_records.client, h.dtls.unwrap().connection_id), (1, true));
 }
 
 #[test]

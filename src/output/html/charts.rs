@@ -113,7 +113,8 @@ pub(super) fn times(points: impl Iterator<Item = Point>, span: Span) -> Markup {
     }
     // Powers of ten, a whole number of them: from one handshake to the next times differ by thousands.
     let (low, high) = (fastest.ilog10(), slowest.ilog10() + 1);
-    let y = |us: u64| TOP + PLOT - (hundredths_of_log10(us).saturating_sub(u64::from(low) * 100)) * PLOT / (u64::from(high - low).max(1) * 100);
+    let y =
+        |us: u64| TOP + PLOT - (hundredths_of_log10(us).saturating_sub(u64::from(low) * 100)) * PLOT / (u64::from(high - low).max(1) * 100);
     let line = |pick: fn(&(u64, u64, u64)) -> u64| {
         values.iter().map(|value| format!("{},{}", LEFT + value.0 * COLUMN + COLUMN / 2, y(pick(value)))).collect::<Vec<_>>().join(" ")
     };

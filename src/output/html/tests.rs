@@ -36,7 +36,14 @@ fn the_page_has_it_all_without_any_script() {
 
 #[test]
 fn names_stay_text() {
-    for name in ["</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\" onfocus=alert(1) x=\"", "<!--", "]]>", "\x1b[31m\u{202e}x"] {
+    for name in [
+        "</script><script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "\" onfocus=alert(1) x=\"",
+        "<!--",
+        "]]>",
+        "\x1b[31m\u{202e}x",
+    ] {
         let mut report = samples::named(name);
         report.handshake.id = name.to_owned();
         report.capture.source = name.to_owned();
@@ -70,7 +77,10 @@ fn the_policy_names_the_one_script_and_the_one_style() {
     }
     // A namespace is a name, no address.
     let page = page.replace("http://www.w3.org/2000/svg", "");
-    assert!(!page.contains(" style=\"") && !page.contains(" onclick") && !page.contains("http://") && !page.contains("https://"), "asks for something");
+    assert!(
+        !page.contains(" style=\"") && !page.contains(" onclick") && !page.contains("http://") && !page.contains("https://"),
+        "asks for something"
+    );
 }
 
 #[test]
@@ -78,7 +88,8 @@ fn every_handshake_can_be_opened_again() {
     use std::io::Read as _;
     let reports: Vec<Report> = (0..300).map(|n| handshake(samples::expired(n))).collect();
     let page = page(&reports);
-    let pieces = page.split("id=\"details\"").nth(1).and_then(|rest| rest.split('>').nth(1)).and_then(|rest| rest.split('<').next()).unwrap();
+    let pieces =
+        page.split("id=\"details\"").nth(1).and_then(|rest| rest.split('>').nth(1)).and_then(|rest| rest.split('<').next()).unwrap();
     let mut found = 0;
     for piece in pieces.lines() {
         let bytes = data_encoding::BASE64.decode(piece.as_bytes()).unwrap();

@@ -136,7 +136,12 @@ fn one(out: &mut dyn Write, layout: &Layout, indent: usize, branch: &str, certif
         }
         None => (format!("{begin} to {end}"), String::new(), palette.warn),
     };
-    layout.flow(out, inner, inner.saturating_add(2), &[(style, &bar.replace(' ', "\u{a0}")), (style, " "), (style, &word.replace(' ', "\u{a0}"))])?;
+    layout.flow(
+        out,
+        inner,
+        inner.saturating_add(2),
+        &[(style, &bar.replace(' ', "\u{a0}")), (style, " "), (style, &word.replace(' ', "\u{a0}"))],
+    )?;
     if branch.is_empty() || branch.starts_with("also") {
         let names: Vec<String> = certificate.san.iter().take(SANS).map(|name| of(name)).collect();
         let more = certificate.san.len().saturating_sub(SANS);

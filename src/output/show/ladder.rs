@@ -65,7 +65,8 @@ impl<'a> Lanes<'a> {
     fn new(layout: &'a Layout, frame: usize) -> Self {
         let width = layout.width();
         let bar = if width >= ROOMY { BAR } else { 0 };
-        let left = frame.saturating_add(TIME.saturating_mul(2)).saturating_add(3).saturating_add(if bar > 0 { bar.saturating_add(1) } else { 0 });
+        let left =
+            frame.saturating_add(TIME.saturating_mul(2)).saturating_add(3).saturating_add(if bar > 0 { bar.saturating_add(1) } else { 0 });
         // Both lanes, and one column for the mark at the end.
         let rest = width.saturating_sub(left).saturating_sub(4);
         let inner = if width >= ROOMY { ARROWS } else { rest };
@@ -232,7 +233,8 @@ pub(super) fn wrap(text: &str, columns: usize, most: usize) -> Vec<String> {
             let mut part = String::new();
             let mut rest = String::new();
             for c in word.chars() {
-                let target = if rest.is_empty() && width(&part).saturating_add(c.len_utf8().min(2)) <= columns { &mut part } else { &mut rest };
+                let target =
+                    if rest.is_empty() && width(&part).saturating_add(c.len_utf8().min(2)) <= columns { &mut part } else { &mut rest };
                 target.push(c);
             }
             lines.push(part);
@@ -266,7 +268,8 @@ mod tests {
 
     #[test]
     fn arrows_fill_the_lane() {
-        for (from, kind) in [("client", "client_hello"), ("server", "server_hello"), ("network", "icmp"), ("client", "silence"), ("server", "gap")]
+        for (from, kind) in
+            [("client", "client_hello"), ("server", "server_hello"), ("network", "icmp"), ("client", "silence"), ("server", "gap")]
         {
             for label in ["ClientHello 517 B", "", &"x".repeat(300), "株式会社"] {
                 let drawn = arrow(label, from, kind, 40);

@@ -25,7 +25,8 @@ fn step(frame: u64, ms: u32, from: &str, kind: &str, text: &str) -> TimelineEntr
 /// A handshake in which everything from the wire is this text.
 fn hostile(text: &str) -> HandshakeReport {
     let mut report = samples::named(text);
-    report.timeline = vec![step(4, 31, "client", "client_hello", text), step(9, 40, "server", text, text), step(11, 44, "client", "alert", text)];
+    report.timeline =
+        vec![step(4, 31, "client", "client_hello", text), step(9, 40, "server", text, text), step(11, 44, "client", "alert", text)];
     let tls = report.tls.as_mut().unwrap();
     tls.next_protocol = Some(text.into());
     tls.client.as_mut().unwrap().alpn = vec![text.into(); 20];

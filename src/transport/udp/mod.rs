@@ -160,7 +160,7 @@ impl<S: DatagramSink> UdpTable<S> {
             quoted_len: error.quoted_len,
             ignored: 0,
         });
-        let index = (facts.icmp.len() - 1) as u8;
+        let index = u8::try_from(facts.icmp.len() - 1).unwrap_or(u8::MAX);
         event(facts, TcpEvent { mark: error.mark, side: about, kind: TcpEventKind::Icmp { index } });
     }
 

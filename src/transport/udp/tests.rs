@@ -77,9 +77,9 @@ impl Trace {
         let (client, server) = ends(port);
         let (source, destination) = if from_client { (client, server) } else { (server, client) };
         let (key, from_low) = FlowKey::new(Transport::Udp, source, destination, 0);
-        let ip = IpFacts { ttl: 64, id: Some(7), dont_fragment: true, total_len: 28 + payload.len() as u32, was_fragmented: false };
-        let datagram =
-            Datagram { mark: at(self.frame, millis), key, from_low, path: Path::default(), ip, payload, payload_len: payload.len() as u32 };
+        let payload_len = u32::try_from(payload.len()).unwrap();
+        let ip = IpFacts { ttl: 64, id: Some(7), dont_fragment: true, total_len: 28 + payload_len, was_fragmented: false };
+        let datagram = Datagram { mark: at(self.frame, millis), key, from_low, path: Path::default(), ip, payload, payload_len };
         self.table.datagram(&mut self.book, 0, &datagram);
         self
     }

@@ -55,6 +55,7 @@ fn analyse_source(source: Box<dyn capture::FrameSource>, threads: usize, timelin
         hold: Duration::MAX,
         timeline,
         stop: Arc::new(AtomicBool::new(false)),
+        clock: None,
     };
     let mut said = Said::default();
     let mut emit = |report: Report| {
@@ -93,4 +94,23 @@ fn sorted(dir: &Path) -> Vec<PathBuf> {
 /// The capture beside a sidecar.
 pub fn capture_of(sidecar: &Path, label: &toml::Table) -> PathBuf {
     sidecar.with_file_name(label["capture"].as_str().unwrap())
+}
+
+/// Some labelled captures on Ethernet that end with their connections, so that time does not matter: they can be replayed.
+pub fn replayable() -> Vec<PathBuf> {
+    let mut captures: Vec<PathBuf> = labelled().iter().map(|(sidecar, label)| capture_of(sidecar, label)).collect();
+    captures.sort();
+    captures.dedup();
+    let mut chosen = Vec::new();
+    for path in captures {
+        let plain = path.extension().is_some_and(|extension| extension == "pcap");
+        let small = std::fs::metadata(&path).is_ok_and(|data| data.len() < 20_000);
+        let said = if plain && small { analyse(std::slice::from_ref(&path), 1) } else { continue };
+        let ends = said.handshakes.iter().all(|report| ["completed", "alerted", "reset"].contains(&report.handshake.outcome.as_str()));
+        let brief = said.handshakes.iter().all(|report| report.handshake.timing.total_us.is_none_or(|total| total < 1_000_000));
+        if ends && brief && said.handshakes.len() == 1 && chosen.len() < 12 {
+            chosen.push(path);
+        }
+    }
+    chosen
 }

@@ -42,7 +42,8 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if !view.failed_over_tcp() && !(view.unanswered() && case.handshake.outcome.failed()) || view.answer_begun() {
+    let refused_datagram = view.unanswered() && case.handshake.outcome.failed();
+    if !(view.failed_over_tcp() || refused_datagram) || view.answer_begun() {
         return None;
     }
     let note = case.handshake.tcp.icmp.iter().find(|note| note.kind == IcmpKind::Prohibited)?;

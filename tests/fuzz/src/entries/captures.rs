@@ -39,7 +39,7 @@ pub fn capture(bytes: &[u8]) {
 /// that a terminal would obey.
 pub fn pipeline(bytes: &[u8]) {
     let alone = reports(bytes, &ALONE);
-    if bytes.len() % 8 == 0 {
+    if bytes.len().is_multiple_of(8) {
         let text = |reports: &[Report]| serde_json::to_string(reports).expect("reports can be written");
         assert_eq!(text(&alone), text(&reports(bytes, &TOGETHER)), "one thread and three say the same");
     }
@@ -90,5 +90,6 @@ fn options(threads: usize) -> Options {
         hold: Duration::MAX,
         timeline: false,
         stop: Arc::new(AtomicBool::new(false)),
+        clock: None,
     }
 }

@@ -3,20 +3,25 @@
 //! The targets feed them what libFuzzer makes up; `tests/it/fuzz_seeds.rs` feeds them the seeds of `fixtures/fuzz`.
 
 mod captures;
+mod datagrams;
 mod packets;
 mod preambles;
 mod streams;
 
 pub use captures::{capture, pipeline};
+pub use datagrams::{dtls, quic};
 #[allow(unused_imports, reason = "for cutting seeds")]
 pub use packets::{LINKS, START, frame, segments};
 #[allow(unused_imports, reason = "for cutting seeds")]
 pub use preambles::{PORTS, preamble};
 pub use streams::{certificate, hello, records};
 
+/// What a target runs.
+pub type Entry = fn(&[u8]);
+
 /// Every target by name.
 #[allow(dead_code, reason = "the targets call their functions by name")]
-pub const ALL: &[(&str, fn(&[u8]))] = &[
+pub const ALL: &[(&str, Entry)] = &[
     ("capture", capture),
     ("frame", frame),
     ("segments", segments),
@@ -24,5 +29,7 @@ pub const ALL: &[(&str, fn(&[u8]))] = &[
     ("hello", hello),
     ("certificate", certificate),
     ("preamble", preamble),
+    ("quic", quic),
+    ("dtls", dtls),
     ("pipeline", pipeline),
 ];

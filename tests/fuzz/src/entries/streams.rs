@@ -27,7 +27,7 @@ type Seen = (u8, u16, u64, u64, Vec<(u8, usize)>);
 
 fn read(stream: &[u8], piece: usize) -> Vec<Seen> {
     let mut reader = RecordReader::new(0);
-    reader.keep_encrypted(piece % 2 == 0);
+    reader.keep_encrypted(piece.is_multiple_of(2));
     let mut joiner: Joiner<u64> = Joiner::new();
     let mut seen: Vec<Seen> = Vec::new();
     for part in stream.chunks(piece) {

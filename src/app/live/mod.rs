@@ -1,0 +1,317 @@
+//! `handshark live`: interfaces in, reports out as they come, until it is told to stop.
+//!
+//! The order matters: what needs privileges is opened first ([`open`]), then they are given up, then the threads start ([`watch`]).
+
+mod monitor;
+mod outlet;
+mod privileges;
+mod record;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use self::monitor::{Scrape, Watcher};
+use self::outlet::Outlet;
+use self::record::{Desk, Tap};
+use super::case::trust;
+use crate::capture::{self, LiveStatus, Opened};
+use crate::cli::{self, LiveCommand, Shown};
+use crate::diagnosis::chain::TrustStore;
+use crate::diagnosis::rule::Policy;
+use crate::output::layout::Layout;
+use crate::output::line::LineSink;
+use crate::output::metrics::{Metrics, MetricsServer};
+use crate::output::ndjson::NdjsonSink;
+use crate::output::rotate::{RotatingFile, Rotation};
+use crate::output::style::Palette;
+use crate::output::text::{TextOptions, TextSink};
+use crate::output::{Sink, style};
+use crate::pipeline::{self, Progress};
+use crate::recorder::{Archive, ArchiveLimits, Recorder};
+use crate::report::{Report, SummaryReport};
+use crate::time::Clock;
+use crate::tui;
+
+/// How long a verdict may wait for what other handshakes show: long enough for a client's retry, short enough for someone who watches.
+const HOLD: Duration = Duration::from_secs(1);
+
+/// Reports that wait for the view.
+const VIEW_QUEUE: usize = 65_536;
+
+/// Watches interfaces until a signal, the duration or the count ends it. Gives the exit code.
+pub(super) fn live(command: &LiveCommand) -> anyhow::Result<u8> {
+    let clock = monitor::clock();
+    let flags = Flags::default();
+    let open = open(command, &clock, &flags)?;
+    watch_signals(&flags)?;
+    watch(command, open, &clock, &flags)
+}
+
+/// What is asked for from outside.
+#[derive(Debug, Default)]
+struct Flags {
+    /// End, with the summary.
+    stop: Arc<AtomicBool>,
+    /// Open output files anew.
+    reopen: Arc<AtomicBool>,
+}
+
+/// Everything that had to be opened.
+struct Open {
+    capture: Opened,
+    trust: TrustStore,
+    file: Option<RotatingFile>,
+    archive: Option<Archive>,
+    server: Option<MetricsServer>,
+    icmp_filtered: bool,
+}
+
+/// Opens everything, and gives up the right to open more. No thread is started.
+fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<Open> {
+    let icmp_filtered = command.capture.filter.as_deref().is_some_and(capture::excludes_icmp);
+    if icmp_filtered {
+        writeln!(
+            io::stderr(),
+            "handshark: the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)"
+        )?;
+    }
+    let identity = command.user.as_deref().map(privileges::identity).transpose()?;
+    let capture = capture::open_live(&command.capture)?;
+    let trust = trust(&command.trust)?;
+    let mut file = None;
+    if let Some(output) = &command.output {
+        let rotation =
+            Rotation { size: output.size, age: output.age, keep: output.keep, clock: clock.clone(), reopen: Arc::clone(&flags.reopen) };
+        file = Some(RotatingFile::open(&output.path, rotation).with_context(|| format!("cannot write to {}", output.path.display()))?);
+    }
+    let mut archive = None;
+    if let Some(record) = &command.record {
+        let files = usize::try_from(record.max_files).unwrap_or(usize::MAX);
+        let limits = ArchiveLimits { bytes: record.max_bytes, files, age: record.max_age };
+        let opened = Archive::open(&record.directory, limits, command.capture.interfaces.clone(), clock.clone());
+        archive = Some(opened.with_context(|| format!("cannot record to {}", record.directory.display()))?);
+    }
+    let mut server = None;
+    if let Some((address, _)) = command.metrics {
+        server = Some(MetricsServer::bind(address).with_context(|| format!("cannot serve metrics on {address}"))?);
+        if !address.ip().is_loopback() {
+            writeln!(io::stderr(), "handshark: metrics name servers and are not protected: anyone who reaches {address} can read them")?;
+        }
+    }
+    if let Some(identity) = &identity {
+        for path in command.record.iter().map(|record| &record.directory).chain(command.output.iter().map(|output| &output.path)) {
+            identity.give(path);
+        }
+        identity.assume()?;
+    }
+    privileges::drop_capabilities(identity.is_some())?;
+    if command.sandbox && !privileges::confine(&writable(command))? {
+        writeln!(io::stderr(), "handshark: this kernel has no landlock: the process is not confined")?;
+    }
+    Ok(Open { capture, trust, file, archive, server, icmp_filtered })
+}
+
+/// Directories in which files will be created or replaced.
+fn writable(command: &LiveCommand) -> Vec<PathBuf> {
+    let parent = |path: &Path| match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let output = command.output.iter().map(|output| parent(&output.path));
+    output.chain(command.record.iter().map(|record| record.directory.clone())).collect()
+}
+
+/// Captures, analyses and shows until it is time to stop.
+fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> anyhow::Result<u8> {
+    let stdout = io::stdout();
+    let shown = match command.shown {
+        Shown::Auto if !stdout.is_terminal() => Shown::Json,
+        shown => shown,
+    };
+    let palette = command.color.palette(&stdout);
+    let mut outlets = Vec::new();
+    match shown {
+        Shown::Auto => {}
+        Shown::Text => outlets.push(to_stdout(Box::new(LineSink::new(BufWriter::new(stdout), palette)), flags)),
+        Shown::Json => outlets.push(to_stdout(Box::new(NdjsonSink::new(BufWriter::with_capacity(64 << 10, stdout), true)), flags)),
+    }
+    if let (Some(file), Some(output)) = (open.file, &command.output) {
+        outlets.push(Outlet::start(&output.path.display().to_string(), Box::new(NdjsonSink::new(file, true)), None));
+    }
+    let run = pipeline::Options {
+        threads: command.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get),
+        policy: Policy { stall_after: command.stall_after, icmp_filtered: open.icmp_filtered, ..Policy::default() },
+        trust: open.trust,
+        hold: HOLD,
+        stop: Arc::clone(&flags.stop),
+        timeline: false,
+        clock: Some(clock.clone()),
+    };
+    let (mut source, status) = open.capture.start(clock);
+    let mut desk = None;
+    if let (Some(archive), Some(record)) = (open.archive, &command.record) {
+        let recorder = Arc::new(Mutex::new(Recorder::new(usize::try_from(record.memory).unwrap_or(usize::MAX))));
+        source = Box::new(Tap { source, recorder: Arc::clone(&recorder) });
+        desk = Some(Desk::start(recorder, archive));
+    }
+    let flows = Arc::new(AtomicU64::new(0));
+    let view_lost = AtomicU64::new(0);
+    let metrics =
+        open.server.zip(command.metrics).map(|(server, (_, names))| serve(server, names, &status, &flows, &outlets, desk.as_ref()));
+    let watcher = Watcher {
+        stop: Arc::clone(&flags.stop),
+        deadline: command.duration.map(|span| monitor::now() + span),
+        status: status.clone(),
+        quiet: shown == Shown::Auto,
+    };
+    let watching = thread::spawn(move || watcher.run());
+    let (to_view, reports): (Sender<Arc<Report>>, Receiver<Arc<Report>>) = bounded(VIEW_QUEUE);
+
+    let mut tally = Tally { command, stop: &flags.stop, handshakes: 0, matched: false, last: Vec::new() };
+    let analyse = || {
+        let mut emit = |mut report: Report| {
+            if let Report::Summary(summary) = &mut report {
+                note_losses(summary, &outlets);
+            }
+            if let Some(metrics) = &metrics {
+                metrics.observe(&report);
+            }
+            if let (Report::Handshake(handshake), Some(desk)) = (&report, &desk) {
+                desk.conclude(handshake);
+            }
+            let report = Arc::new(report);
+            for outlet in &outlets {
+                outlet.give(&report);
+            }
+            if shown == Shown::Auto && to_view.try_send(Arc::clone(&report)).is_err() {
+                view_lost.fetch_add(1, Ordering::Relaxed);
+            }
+            tally.take(report);
+            Ok(())
+        };
+        let done = pipeline::run(source, &run, &mut emit, &mut |at: Progress| flows.store(at.flows, Ordering::Relaxed));
+        flags.stop.store(true, Ordering::Relaxed);
+        done
+    };
+    let mut trouble = Ok(());
+    let done = if shown == Shown::Auto {
+        thread::scope(|scope| {
+            let analysis = scope.spawn(analyse);
+            let viewed =
+                tui::run(&reports, &|| monitor::gauges(&status, &flows, &view_lost), clock, &flags.stop, palette != Palette::PLAIN);
+            flags.stop.store(true, Ordering::Relaxed);
+            trouble = viewed.context("cannot use the terminal (--text or --json need none)");
+            analysis.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    } else {
+        analyse()
+    };
+    let _ = watching.join();
+    if let Some(desk) = desk {
+        desk.finish();
+    }
+    for outlet in outlets {
+        let what = outlet.lost().0.to_owned();
+        match outlet.finish() {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe && trouble.is_ok() => {
+                trouble = Err(anyhow::Error::new(error).context(format!("cannot write to {what}")));
+            }
+            _ => {}
+        }
+    }
+    done?;
+    trouble?;
+    if shown != Shown::Json {
+        tally.show(palette)?;
+    }
+    Ok(if tally.matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE })
+}
+
+fn to_stdout(sink: Box<dyn Sink + Send>, flags: &Flags) -> Outlet {
+    Outlet::start("standard output", sink, Some(Arc::clone(&flags.stop)))
+}
+
+fn note_losses(summary: &mut SummaryReport, outlets: &[Outlet]) {
+    let lost = outlets.iter().map(Outlet::lost).filter(|(_, lost)| *lost > 0);
+    summary.notes.extend(lost.map(|(what, lost)| format!("{lost} reports could not be written to {what}: its reader was too slow.")));
+}
+
+/// Starts to answer scrapers; the thread ends with the process.
+fn serve(
+    server: MetricsServer,
+    names: u32,
+    status: &LiveStatus,
+    flows: &Arc<AtomicU64>,
+    outlets: &[Outlet],
+    desk: Option<&Desk>,
+) -> Arc<Metrics> {
+    let metrics = Arc::new(Metrics::new(usize::try_from(names).unwrap_or(usize::MAX)));
+    let page = Scrape {
+        metrics: Arc::clone(&metrics),
+        status: status.clone(),
+        flows: Arc::clone(flows),
+        lost: outlets.iter().map(|outlet| (outlet.lost().0.to_owned(), outlet.lost_counter())).collect(),
+        desk: desk.map(Desk::counters),
+    };
+    let status = status.clone();
+    thread::spawn(move || server.serve(move || page.text(), move || monitor::healthy(&status)));
+    metrics
+}
+
+/// What the run's end depends on and is made of.
+struct Tally<'a> {
+    command: &'a LiveCommand,
+    stop: &'a AtomicBool,
+    handshakes: u64,
+    matched: bool,
+    /// Incidents and the summary.
+    last: Vec<Arc<Report>>,
+}
+
+impl Tally<'_> {
+    fn take(&mut self, report: Arc<Report>) {
+        match &*report {
+            Report::Handshake(handshake) if !handshake.handshake.provisional => {
+                self.handshakes += 1;
+                self.matched |= self.command.fail_on.matches(handshake);
+                if self.command.count.is_some_and(|count| self.handshakes >= count) {
+                    self.stop.store(true, Ordering::Relaxed);
+                }
+            }
+            Report::Handshake(_) => {}
+            Report::Incident(_) | Report::Summary(_) => self.last.push(report),
+        }
+    }
+
+    /// Writes the summary for a person.
+    fn show(&self, palette: Palette) -> io::Result<()> {
+        let mut text = TextSink::new(BufWriter::new(io::stdout()), Layout::new(style::terminal_width(), palette), TextOptions::default());
+        let written = self.last.iter().try_for_each(|report| text.report(report)).and_then(|()| text.finish());
+        crate::output::unless_broken_pipe(written).map(drop)
+    }
+}
+
+/// The first SIGINT or SIGTERM asks for an end with the summary; the second ends at once. SIGHUP opens output files anew.
+fn watch_signals(flags: &Flags) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let (stop, reopen) = (Arc::clone(&flags.stop), Arc::clone(&flags.reopen));
+    thread::spawn(move || {
+        for signal in &mut signals {
+            if signal == SIGHUP {
+                reopen.store(true, Ordering::Relaxed);
+            } else if stop.swap(true, Ordering::Relaxed) {
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+        }
+    });
+    Ok(())
+}

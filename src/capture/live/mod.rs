@@ -1,0 +1,335 @@
+//! Live interfaces, through libpcap: a ring shared with the kernel (`TPACKET_V3` on Linux), one thread for each interface or more.
+//!
+//! The threads hand blocks of packets to the pipeline over a bounded channel. When the pipeline falls behind they wait; what comes meanwhile
+//! stays in the ring, and what finds the ring full is counted by the kernel. So there is one number for what was lost, and it is the kernel's.
+//!
+//! Immediate mode is never asked for: with it libpcap falls back to `TPACKET_V2`, which costs a system call and several microseconds a packet.
+
+mod fanout;
+mod feed;
+mod interfaces;
+mod order;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use pcap::{Active, Capture, Precision};
+
+use self::feed::{Breaker, Feed, FeedCounters};
+use self::order::Order;
+use super::{FrameSource, Input, Interface, Inventory};
+use crate::error::{Error, Result};
+use crate::frame::Block;
+use crate::limits;
+use crate::time::Clock;
+
+pub use interfaces::{InterfaceInfo, interfaces};
+
+/// What is captured when nothing else is asked for: everything that a verdict may need (TCP, UDP, ICMP, fragments, tags and tunnels), without
+/// the commonest traffic that never carries TLS.
+pub const DEFAULT_FILTER: &str = "not (arp or (udp and (port 53 or port 67 or port 68 or port 123 or port 5353)))";
+
+/// How to capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveOptions {
+    /// Interfaces by name, or `any`.
+    pub interfaces: Vec<String>,
+    /// A capture filter instead of [`DEFAULT_FILTER`].
+    pub filter: Option<String>,
+    /// Bytes taken of each packet.
+    pub snaplen: u32,
+    /// Bytes of each ring: 1 MiB to 2 GiB.
+    pub buffer: usize,
+    /// Take packets that are not for this machine, too.
+    pub promiscuous: bool,
+    /// Threads for each interface.
+    pub threads: usize,
+}
+
+impl Default for LiveOptions {
+    fn default() -> Self {
+        Self { interfaces: Vec::new(), filter: None, snaplen: 262_144, buffer: 64 << 20, promiscuous: false, threads: 1 }
+    }
+}
+
+/// Interfaces that are open and do not yet run: what needs privileges is done.
+pub struct Opened {
+    options: LiveOptions,
+    feeds: Vec<(Capture<Active>, usize, Option<u16>)>,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("options", &self.options).field("feeds", &self.feeds.len()).finish()
+    }
+}
+
+/// What a live capture is doing, readable while it runs.
+#[derive(Debug, Clone)]
+pub struct LiveStatus {
+    names: Vec<String>,
+    /// Those of which the system tells whether they are up.
+    told: Vec<bool>,
+    /// By feed: the interface's place, and its counters.
+    feeds: Vec<(usize, Arc<FeedCounters>)>,
+}
+
+/// One interface of a [`LiveStatus`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: String,
+    /// Packets delivered to the pipeline.
+    pub frames: u64,
+    /// Bytes of those, as captured.
+    pub bytes: u64,
+    /// Packets that passed the kernel's filter.
+    pub received: u64,
+    /// Of those, dropped for want of room.
+    pub dropped: u64,
+    /// It is down or was removed, and is waited for.
+    pub down: bool,
+}
+
+impl LiveStatus {
+    /// The interfaces in the order given.
+    pub fn interfaces(&self) -> Vec<InterfaceStatus> {
+        let mut out: Vec<InterfaceStatus> =
+            self.names.iter().map(|name| InterfaceStatus { name: name.clone(), ..Default::default() }).collect();
+        for (place, counters) in &self.feeds {
+            let Some(status) = out.get_mut(*place) else { continue };
+            status.frames += counters.frames.load(Ordering::Relaxed);
+            status.bytes += counters.bytes.load(Ordering::Relaxed);
+            status.received += counters.received.load(Ordering::Relaxed);
+            status.dropped += counters.dropped.load(Ordering::Relaxed);
+            status.down |= counters.down.load(Ordering::Relaxed);
+        }
+        for (status, told) in out.iter_mut().zip(&self.told) {
+            // libpcap says nothing of an interface that is only taken down.
+            status.down |= *told && interfaces::is_up(&status.name) != Some(true);
+        }
+        out
+    }
+}
+
+/// Opens the interfaces: the part that needs privileges. No thread is started.
+pub fn open_live(options: &LiveOptions) -> Result<Opened> {
+    let mut feeds = Vec::new();
+    for (place, name) in options.interfaces.iter().enumerate() {
+        let group = (options.threads > 1).then(|| group(place));
+        for _ in 0..options.threads.max(1) {
+            feeds.push((open_one(name, options, group)?, place, group));
+        }
+    }
+    Ok(Opened { options: options.clone(), feeds })
+}
+
+impl Opened {
+    /// Starts to capture.
+    pub fn start(self, clock: &Clock) -> (Box<dyn FrameSource>, LiveStatus) {
+        let Self { options, feeds } = self;
+        let (out, batches) = bounded(limits::LIVE_BATCHES);
+        let (spare, recycled) = bounded(limits::LIVE_BATCHES * 2);
+        let stop = Arc::new(AtomicBool::new(false));
+        let order = (feeds.len() > 1).then(|| Order::new(feeds.len()));
+        let mut inventory = Inventory::default();
+        let told = options.interfaces.iter().map(|name| interfaces::is_up(name).is_some()).collect();
+        let mut status = LiveStatus { names: options.interfaces.clone(), told, feeds: Vec::new() };
+        let mut breakers = Vec::new();
+        let mut threads = Vec::new();
+        for (index, (mut capture, place, group)) in feeds.into_iter().enumerate() {
+            let name = options.interfaces.get(place).cloned().unwrap_or_default();
+            let link = feed::link_of(&capture);
+            if inventory.interfaces.len() <= place {
+                inventory.inputs.push(Input {
+                    path: PathBuf::from(&name),
+                    format: "live".to_owned(),
+                    frames: 0,
+                    bytes: 0,
+                    first: None,
+                    last: None,
+                    damage: None,
+                });
+                inventory.interfaces.push(Interface {
+                    name: name.clone(),
+                    description: None,
+                    filter: Some(options.filter.clone().unwrap_or_else(|| DEFAULT_FILTER.to_owned())),
+                    link,
+                    snaplen: options.snaplen,
+                    received: Some(0),
+                    dropped: Some(0),
+                });
+            }
+            let counters = Arc::new(FeedCounters::default());
+            status.feeds.push((place, Arc::clone(&counters)));
+            let breaker: Breaker = Arc::new(Mutex::new(Some(capture.breakloop_handle())));
+            breakers.push(Arc::clone(&breaker));
+            let feed = Feed {
+                capture,
+                name,
+                options: options.clone(),
+                index,
+                interface: u32::try_from(place).unwrap_or(u32::MAX),
+                group,
+                counters,
+                breaker,
+                stop: Arc::clone(&stop),
+                out: out.clone(),
+                recycled: recycled.clone(),
+                clock: clock.clone(),
+            };
+            threads.push(thread::spawn(move || feed.run()));
+        }
+        let live = Live { batches, spare, stop, breakers, threads, order, inventory, status: status.clone(), clock: clock.clone() };
+        (Box::new(live), status)
+    }
+}
+
+/// Interfaces that are captured on.
+struct Live {
+    batches: Receiver<(usize, Block)>,
+    spare: Sender<Block>,
+    stop: Arc<AtomicBool>,
+    breakers: Vec<Breaker>,
+    threads: Vec<JoinHandle<()>>,
+    /// Present when there is more than one feed.
+    order: Option<Order>,
+    inventory: Inventory,
+    status: LiveStatus,
+    clock: Clock,
+}
+
+impl Live {
+    /// Replaces the block by one out of the channel. False when all feeds have ended.
+    fn pass(&self, block: &mut Block) -> bool {
+        match self.batches.recv_timeout(WAIT) {
+            Ok((_, filled)) => {
+                let _ = self.spare.try_send(std::mem::replace(block, filled));
+                true
+            }
+            Err(RecvTimeoutError::Timeout) => true,
+            Err(RecvTimeoutError::Disconnected) => false,
+        }
+    }
+
+    fn update(&mut self) {
+        let interfaces = self.status.interfaces();
+        for (status, (input, interface)) in interfaces.iter().zip(self.inventory.inputs.iter_mut().zip(&mut self.inventory.interfaces)) {
+            (input.frames, input.bytes) = (status.frames, status.bytes);
+            (interface.received, interface.dropped) = (Some(status.received), Some(status.dropped));
+        }
+    }
+}
+
+impl FrameSource for Live {
+    /// Waits for packets, not for long: an empty block says that none came.
+    fn fill(&mut self, block: &mut Block) -> Result<bool> {
+        block.clear();
+        self.update();
+        let Some(order) = &mut self.order else { return Ok(self.pass(block)) };
+        let spare = &self.spare;
+        let mut ended = false;
+        if order.is_empty() || self.batches.is_empty() {
+            match self.batches.recv_timeout(if order.is_empty() { WAIT } else { SHORT_WAIT }) {
+                Ok((feed, filled)) => order.take(feed, filled),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => ended = true,
+            }
+        }
+        while let Ok((feed, filled)) = self.batches.try_recv() {
+            order.take(feed, filled);
+        }
+        order.fill(block, (!ended).then(|| self.clock.now()), |block| drop(spare.try_send(block)));
+        Ok(!(ended && block.is_empty()))
+    }
+
+    fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    fn progress(&self) -> (u64, Option<u64>) {
+        (self.inventory.inputs.iter().map(|input| input.bytes).sum(), None)
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for breaker in &self.breakers {
+            if let Some(breaker) = &*breaker.lock().unwrap_or_else(PoisonError::into_inner) {
+                breaker.breakloop();
+            }
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Opens one capture and, where several share the interface, lets it join their group.
+fn open_one(name: &str, options: &LiveOptions, group: Option<u16>) -> Result<Capture<Active>> {
+    let fail = |error: pcap::Error| {
+        let why = reason(error);
+        let denied = ["permission", "not permitted", "Permission"].iter().any(|word| why.contains(word));
+        if denied { Error::Permission { name: name.to_owned() } } else { Error::Interface { name: name.to_owned(), why: advised(&why) } }
+    };
+    let buffer = i32::try_from(options.buffer).unwrap_or(i32::MAX);
+    let mut capture = Capture::from_device(name)
+        .and_then(|inactive| {
+            inactive
+                .snaplen(i32::try_from(options.snaplen).unwrap_or(i32::MAX))
+                .buffer_size(buffer)
+                .promisc(options.promiscuous && name != "any")
+                .timeout(TIMEOUT_MS)
+                .immediate_mode(false)
+                .precision(Precision::Nano)
+                .open()
+        })
+        .map_err(fail)?;
+    let filter = options.filter.as_deref().unwrap_or(DEFAULT_FILTER);
+    if let Err(error) = capture.filter(filter, true)
+        && let Some(filter) = &options.filter
+    {
+        return Err(Error::Filter { filter: filter.clone(), why: reason(error) });
+    }
+    if let Some(group) = group {
+        fanout::join(&capture, group)
+            .map_err(|error| Error::Interface { name: name.to_owned(), why: format!("--capture-threads: {error}") })?;
+    }
+    Ok(capture)
+}
+
+/// libpcap's words.
+fn reason(error: pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(why) => why,
+        other => other.to_string(),
+    }
+}
+
+fn advised(why: &str) -> String {
+    if why.contains("No such device") || why.contains("doesn't exist") || why.contains("SIOCGIFHWADDR") {
+        "there is no such interface (`handshark interfaces` lists them)".to_owned()
+    } else {
+        why.to_owned()
+    }
+}
+
+/// A number for a group of sockets that no other process is likely to use.
+fn group(place: usize) -> u16 {
+    let process = std::process::id();
+    u16::try_from((process ^ (process >> 16)) & 0xffff).unwrap_or_default().wrapping_add(u16::try_from(place).unwrap_or_default())
+}
+
+/// How long the kernel may keep a packet to give it out with others.
+const TIMEOUT_MS: i32 = 100;
+
+/// How long the pipeline waits for packets before it looks at the clock.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// The same while packets are held back.
+const SHORT_WAIT: Duration = Duration::from_millis(20);

@@ -1,0 +1,326 @@
+//! `handshark live` and `handshark interfaces`.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, ValueHint};
+
+use super::args::{ANALYSIS, MOST_THREADS, OUTPUT, When};
+use super::options::{FailOn, Trust};
+use super::values;
+use crate::capture::LiveOptions;
+use crate::output::style::Color;
+
+/// Watch interfaces and say why handshakes fail, as they do
+///
+/// On a terminal it shows a live view; anywhere else, and with --json, one JSON object a line as `read` writes them; with --text a line for
+/// each failure. Needs the right to capture (`CAP_NET_RAW`). It only looks; it sends nothing.
+#[allow(clippy::struct_excessive_bools, reason = "flags of the command line")]
+#[derive(Debug, Args)]
+#[command(after_help = LIVE_EXAMPLES)]
+pub(super) struct Live {
+    /// Interfaces to watch, or `any` (repeatable; `handshark interfaces` lists them)
+    #[arg(short, long = "interface", value_name = "IFACE", required = true, action = ArgAction::Append, value_delimiter = ',')]
+    interfaces: Vec<String>,
+
+    /// Take only packets that match a capture filter, instead of nearly everything
+    ///
+    /// In the syntax of pcap-filter(7). Keep ICMP (`or icmp or icmp6`), which proves much about the path.
+    #[arg(short = 'f', long, value_name = "BPF", help_heading = CAPTURE)]
+    filter: Option<String>,
+
+    /// Threads that capture on each interface (Linux: `PACKET_FANOUT`)
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = CAPTURE)]
+    capture_threads: u16,
+
+    /// The kernel's ring for each thread that captures: 2MiB to 2GiB
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = values::ring_size, help_heading = CAPTURE)]
+    buffer: u64,
+
+    /// Bytes taken of each packet
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(96..=262_144), help_heading = CAPTURE)]
+    snaplen: u32,
+
+    /// Take packets that are not for this machine, too (mirror ports)
+    #[arg(long, help_heading = CAPTURE)]
+    promiscuous: bool,
+
+    /// How long without progress is a stall: 500ms, 10s, 2m
+    ///
+    /// A stall is told while it lasts, and corrected should the handshake complete after all.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::stall_after, help_heading = ANALYSIS)]
+    stall_after: Duration,
+
+    /// Threads that analyze; 0 takes one for each processor
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS), help_heading = ANALYSIS)]
+    threads: u16,
+
+    /// Trust the authorities in this PEM file too (repeatable)
+    #[arg(long, value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
+    ca_file: Vec<PathBuf>,
+
+    /// Trust the authorities in the PEM files of this directory too (repeatable)
+    #[arg(long, value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath, help_heading = ANALYSIS)]
+    ca_dir: Vec<PathBuf>,
+
+    /// Do not use the system's trust store; with --ca-file or --ca-dir, only those
+    #[arg(long, help_heading = ANALYSIS)]
+    no_trust: bool,
+
+    /// Write one JSON object a line to standard output (the default when it is no terminal)
+    #[arg(long, conflicts_with = "text", help_heading = OUTPUT)]
+    json: bool,
+
+    /// Write a line for each failure to standard output
+    #[arg(long, help_heading = OUTPUT)]
+    text: bool,
+
+    /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set)
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
+    color: When,
+
+    /// Write one JSON object a line to this file as well; SIGHUP opens it anew
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
+    output: Option<PathBuf>,
+
+    /// Begin a new output file at this size: FILE becomes FILE.1
+    #[arg(long, value_name = "SIZE", requires = "output", value_parser = values::size, help_heading = OUTPUT)]
+    rotate_size: Option<u64>,
+
+    /// Begin a new output file at this age
+    #[arg(long, value_name = "DURATION", requires = "output", value_parser = values::long_duration, help_heading = OUTPUT)]
+    rotate_age: Option<Duration>,
+
+    /// Old output files kept
+    #[arg(long, value_name = "N", requires = "output", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=999), help_heading = OUTPUT)]
+    rotate_keep: u32,
+
+    /// Serve metrics for Prometheus at /metrics on this address, and /healthz; a port alone is the loopback's
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = values::metrics_address, help_heading = OUTPUT)]
+    metrics: Option<SocketAddr>,
+
+    /// Servers and names told apart in metrics; the others are counted as `other`
+    #[arg(long, value_name = "N", requires = "metrics", default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=10_000), help_heading = OUTPUT)]
+    metrics_names: u32,
+
+    /// Keep the packets of each failed handshake as a pcapng file in this directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = RECORDER)]
+    record: Option<PathBuf>,
+
+    /// Bytes of recordings kept; the oldest go first
+    #[arg(long, value_name = "SIZE", requires = "record", default_value = "1GiB", value_parser = values::size, help_heading = RECORDER)]
+    record_max: u64,
+
+    /// Recordings kept
+    #[arg(long, value_name = "N", requires = "record", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..), help_heading = RECORDER)]
+    record_files: u32,
+
+    /// Age at which a recording is deleted
+    #[arg(long, value_name = "DURATION", requires = "record", value_parser = values::long_duration, help_heading = RECORDER)]
+    record_age: Option<Duration>,
+
+    /// Memory for packets of handshakes that are under way
+    #[arg(long, value_name = "SIZE", requires = "record", default_value = "64MiB", value_parser = values::size, help_heading = RECORDER)]
+    record_memory: u64,
+
+    /// End after this time
+    #[arg(long, value_name = "DURATION", value_parser = values::long_duration, help_heading = RUN)]
+    duration: Option<Duration>,
+
+    /// End after this many handshakes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = RUN)]
+    count: Option<u64>,
+
+    /// Become this user once everything is open
+    #[arg(long, value_name = "NAME", help_heading = RUN)]
+    user: Option<String>,
+
+    /// Do not confine the process once everything is open (Linux: landlock)
+    #[arg(long, help_heading = RUN)]
+    no_sandbox: bool,
+
+    /// Exit with 1 when one of these was found: `failed`, or causes, separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, hide_possible_values = true, value_parser = values::fail_on_parser(), help_heading = "For scripts")]
+    fail_on: Vec<values::FailOnItem>,
+}
+
+/// What to watch, how to judge, how to show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveCommand {
+    /// How to capture.
+    pub capture: LiveOptions,
+    /// No progress for longer than this is a stall: 1 ms to 24 h.
+    pub stall_after: Duration,
+    /// Threads that analyze; `None`: one for each processor.
+    pub threads: Option<NonZeroUsize>,
+    /// Whose certificates are trusted.
+    pub trust: Trust,
+    /// How to show what is found.
+    pub shown: Shown,
+    /// Whether to colour.
+    pub color: Color,
+    /// A file for NDJSON.
+    pub output: Option<OutputFile>,
+    /// Where to serve metrics, and how many servers and names they tell apart.
+    pub metrics: Option<(SocketAddr, u32)>,
+    /// Where to keep the packets of what failed.
+    pub record: Option<RecordOptions>,
+    /// When to end.
+    pub duration: Option<Duration>,
+    /// After how many handshakes to end.
+    pub count: Option<u64>,
+    /// Whom to become.
+    pub user: Option<String>,
+    /// Whether to confine the process.
+    pub sandbox: bool,
+    /// What makes the exit code 1.
+    pub fail_on: FailOn,
+}
+
+/// How a live run shows what it finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// A view on a terminal, NDJSON elsewhere.
+    Auto,
+    /// NDJSON.
+    Json,
+    /// A line for each failure.
+    Text,
+}
+
+/// An output file and when a new one is begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Where.
+    pub path: PathBuf,
+    /// Bytes.
+    pub size: Option<u64>,
+    /// Age.
+    pub age: Option<Duration>,
+    /// Old ones kept.
+    pub keep: u32,
+}
+
+/// The flight recorder's bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordOptions {
+    /// Where recordings go.
+    pub directory: PathBuf,
+    /// Bytes kept there.
+    pub max_bytes: u64,
+    /// Files kept there.
+    pub max_files: u32,
+    /// Age at which they are deleted.
+    pub max_age: Option<Duration>,
+    /// Memory for packets of handshakes that are under way.
+    pub memory: u64,
+}
+
+impl From<Live> for LiveCommand {
+    fn from(live: Live) -> Self {
+        Self {
+            capture: LiveOptions {
+                interfaces: live.interfaces,
+                filter: live.filter,
+                snaplen: live.snaplen,
+                buffer: usize::try_from(live.buffer).unwrap_or(usize::MAX),
+                promiscuous: live.promiscuous,
+                threads: usize::from(live.capture_threads),
+            },
+            stall_after: live.stall_after,
+            threads: NonZeroUsize::new(usize::from(live.threads)),
+            trust: Trust { system: !live.no_trust, files: live.ca_file, directories: live.ca_dir },
+            shown: match (live.json, live.text) {
+                (true, _) => Shown::Json,
+                (false, true) => Shown::Text,
+                (false, false) => Shown::Auto,
+            },
+            color: live.color.into(),
+            output: live.output.map(|path| OutputFile { path, size: live.rotate_size, age: live.rotate_age, keep: live.rotate_keep }),
+            metrics: live.metrics.map(|address| (address, live.metrics_names)),
+            record: live.record.map(|directory| RecordOptions {
+                directory,
+                max_bytes: live.record_max,
+                max_files: live.record_files,
+                max_age: live.record_age,
+                memory: live.record_memory,
+            }),
+            duration: live.duration,
+            count: live.count,
+            user: live.user,
+            sandbox: !live.no_sandbox,
+            fail_on: FailOn::from_items(live.fail_on),
+        }
+    }
+}
+
+const CAPTURE: &str = "Capture";
+const RECORDER: &str = "Flight recorder";
+const RUN: &str = "Run";
+
+pub(super) const LIVE_EXAMPLES: &str = "\
+Examples:
+  sudo handshark live -i eth0 --user nobody                  the live view
+  handshark live -i any --text                               a line for each failure
+  handshark live -i eth0 --json | jq .diagnosis.summary      for programs
+  handshark live -i eth0 --json --metrics 127.0.0.1:9477 --record /var/lib/handshark -o /var/log/handshark.ndjson --rotate-size 100MiB
+  handshark live -i eth0 --duration 5m --fail-on failed      for scripts
+
+Keys of the view: ? shows them.
+
+Exit codes: 0 done; 1 done and --fail-on matched; 2 could not be done.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Command, parse};
+
+    fn live(arguments: &[&str]) -> LiveCommand {
+        match parse(["handshark", "live"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word))) {
+            Ok(Command::Live(command)) => *command,
+            other => panic!("{arguments:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_are_converted() {
+        let command = live(&[
+            "-i",
+            "eth0,eth1",
+            "-i",
+            "lo",
+            "--buffer",
+            "2GiB",
+            "--record",
+            "d",
+            "--record-max",
+            "5M",
+            "-o",
+            "f",
+            "--rotate-age",
+            "7d",
+        ]);
+        assert_eq!(command.capture.interfaces, ["eth0", "eth1", "lo"]);
+        assert_eq!((command.capture.buffer, command.capture.promiscuous, command.capture.threads), (2 << 30, false, 1));
+        assert_eq!(command.record.map(|record| (record.max_bytes, record.max_files)), Some((5_000_000, 10_000)));
+        assert_eq!(command.output.and_then(|output| output.age), Some(Duration::from_secs(7 * 86_400)));
+        assert_eq!((command.shown, command.sandbox, command.user), (Shown::Auto, true, None));
+        assert_eq!(live(&["-i", "any", "--text", "--no-sandbox"]).shown, Shown::Text);
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        for arguments in [
+            &["live"] as &[&str],
+            &["live", "-i", "eth0", "--json", "--text"],
+            &["live", "-i", "eth0", "--record-max", "5M"],
+            &["live", "-i", "eth0", "--buffer", "64"],
+            &["live", "-i", "eth0", "--buffer", "3GiB"],
+            &["live", "-i", "eth0", "--metrics", "localhost"],
+        ] {
+            assert!(parse(["handshark"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word))).is_err(), "{arguments:?}");
+        }
+    }
+}

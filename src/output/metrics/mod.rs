@@ -1,0 +1,358 @@
+//! `OpenMetrics` for Prometheus: attempts, failures by cause, times, certificates, and how the capture itself is doing.
+//!
+//! Labels are bounded: the first so many servers and names have series of their own, all others share the value `other`; client addresses are no
+//! label at all. Every series name begins with `handshark_`.
+
+mod server;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+pub use server::MetricsServer;
+
+use super::view;
+use crate::report::{HandshakeReport, Report};
+
+/// What the run counts for its readers.
+pub struct Metrics {
+    registry: Registry,
+    names: Mutex<Names>,
+    handshakes: Family<Ended, Counter>,
+    servers: Family<AtServer, Counter>,
+    failures: Family<Failed, Counter>,
+    stalls: Counter,
+    seconds: Family<Phase, Histogram>,
+    expiry: Family<Served, Gauge>,
+    frames: Family<OnInterface, Counter>,
+    bytes: Family<OnInterface, Counter>,
+    dropped: Family<OnInterface, Counter>,
+    up: Family<OnInterface, Gauge>,
+    lost: Family<ToOutput, Counter>,
+    flows: Gauge,
+    memory: Gauge,
+    recordings: Family<Recorded, Counter>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// How one interface is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InterfaceLoad<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Packets taken.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Packets lost for want of room.
+    pub dropped: u64,
+    /// It is up.
+    pub up: bool,
+}
+
+impl Metrics {
+    /// Nothing counted yet. At most `names` servers and as many names get series of their own.
+    pub fn new(names: usize) -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("handshark"),
+            names: Mutex::new(Names { most: names, ..Names::default() }),
+            handshakes: Family::default(),
+            servers: Family::default(),
+            failures: Family::default(),
+            stalls: Counter::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            expiry: Family::default(),
+            frames: Family::default(),
+            bytes: Family::default(),
+            dropped: Family::default(),
+            up: Family::default(),
+            lost: Family::default(),
+            flows: Gauge::default(),
+            memory: Gauge::default(),
+            recordings: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("build", "The program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        r.register(
+            "handshakes",
+            "Handshakes that ended, by outcome: attempts are their sum, completions those with outcome completed",
+            self.handshakes.clone(),
+        );
+        r.register(
+            "server_handshakes",
+            "Handshakes that ended, by server and name; result is completed, failed or undecided",
+            self.servers.clone(),
+        );
+        r.register("failures", "Handshakes that failed or troubled their users, by cause, server and name", self.failures.clone());
+        r.register("stalls", "Handshakes told of while they made no progress", self.stalls.clone());
+        r.register_with_unit(
+            "handshake_duration",
+            "Time of handshakes that completed, by phase and whether the session was new",
+            Unit::Seconds,
+            self.seconds.clone(),
+        );
+        r.register_with_unit(
+            "certificate_not_after_timestamp",
+            "End of validity of the leaf certificates seen in clear, since the epoch",
+            Unit::Seconds,
+            self.expiry.clone(),
+        );
+        r.register("capture_packets", "Packets taken from an interface", self.frames.clone());
+        r.register_with_unit("capture", "Bytes taken from an interface", Unit::Bytes, self.bytes.clone());
+        r.register("capture_dropped_packets", "Packets lost for want of room, in the kernel or in the interface", self.dropped.clone());
+        r.register("capture_interface_up", "1 while the interface is there", self.up.clone());
+        r.register("lost_reports", "Reports that an output was too slow to take", self.lost.clone());
+        r.register("connections", "Connections held", self.flows.clone());
+        r.register_with_unit("resident_memory", "Memory of the process", Unit::Bytes, self.memory.clone());
+        r.register("recordings", "Recordings of failures, by result: written, lost", self.recordings.clone());
+    }
+
+    /// Counts a report.
+    pub fn observe(&self, report: &Report) {
+        let Report::Handshake(report) = report else { return };
+        if report.handshake.provisional {
+            self.stalls.inc();
+            return;
+        }
+        let ended = Ended { outcome: report.handshake.outcome.clone(), protocol: report.network.protocol.clone() };
+        self.handshakes.get_or_create(&ended).inc();
+        let (server, name) = self.labels(report);
+        let kind = view::kind(report);
+        let result = match kind {
+            view::Kind::Failed => "failed",
+            view::Kind::Undecided | view::Kind::Probe => "undecided",
+            view::Kind::Troubled | view::Kind::Completed => "completed",
+        };
+        self.servers.get_or_create(&AtServer { server: server.clone(), name: name.clone(), result }).inc();
+        if matches!(kind, view::Kind::Failed | view::Kind::Troubled) {
+            let cause = view::cause(report).to_owned();
+            self.failures.get_or_create(&Failed { cause, server, name: name.clone() }).inc();
+        }
+        if report.handshake.outcome == "completed" {
+            self.times(report);
+        }
+        self.certificate(report, name);
+    }
+
+    fn times(&self, report: &HandshakeReport) {
+        let session = if report.handshake.resumed { "resumed" } else { "new" };
+        let timing = &report.handshake.timing;
+        let phases = [
+            ("tcp", timing.tcp_rtt_us),
+            ("client_hello", timing.client_hello_us),
+            ("server_hello", timing.server_hello_us),
+            ("server_think", timing.server_think_us),
+            ("finished", timing.finished_us),
+            ("total", timing.total_us),
+        ];
+        for (phase, micros) in phases {
+            if let Some(micros) = micros {
+                #[allow(clippy::cast_precision_loss, reason = "2^53 microseconds are 285 years")]
+                self.seconds.get_or_create(&Phase { phase, session }).observe(micros as f64 / 1e6);
+            }
+        }
+    }
+
+    fn certificate(&self, report: &HandshakeReport, name: String) {
+        let leaf = report.tls.as_ref().and_then(|tls| tls.server.as_ref()).and_then(|server| server.certificates.first());
+        let Some(leaf) = leaf else { return };
+        let Ok(end) = OffsetDateTime::parse(&leaf.not_after, &Rfc3339) else { return };
+        let sha256: String = leaf.sha256.chars().take(16).collect();
+        let known = { self.names.lock().unwrap_or_else(PoisonError::into_inner).certificate(&format!("{name} {sha256}")) };
+        if known {
+            self.expiry.get_or_create(&Served { name, serial: leaf.serial.clone(), sha256 }).set(end.unix_timestamp());
+        }
+    }
+
+    fn labels(&self, report: &HandshakeReport) -> (String, String) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = view::server_name(report).map(|name| name.to_ascii_lowercase());
+        (names.server(&view::endpoint(&report.server)), name.map(|name| names.name(&name)).unwrap_or_default())
+    }
+
+    /// Sets what the capture counts.
+    pub fn interface(&self, load: &InterfaceLoad<'_>) {
+        let label = OnInterface { interface: load.name.to_owned() };
+        let set = |family: &Family<OnInterface, Counter>, value: u64| {
+            family.get_or_create(&label).inner().store(value, std::sync::atomic::Ordering::Relaxed);
+        };
+        set(&self.frames, load.frames);
+        set(&self.bytes, load.bytes);
+        set(&self.dropped, load.dropped);
+        self.up.get_or_create(&label).set(i64::from(load.up));
+    }
+
+    /// Sets how many connections are held, and the memory of the process in bytes where it is known.
+    pub fn load(&self, flows: u64, memory: Option<u64>) {
+        self.flows.set(i64::try_from(flows).unwrap_or(i64::MAX));
+        if let Some(memory) = memory {
+            self.memory.set(i64::try_from(memory).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Sets how many reports an output was too slow to take.
+    pub fn lost(&self, output: &str, reports: u64) {
+        let label = ToOutput { output: output.to_owned() };
+        self.lost.get_or_create(&label).inner().store(reports, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Sets how many recordings were written, and how many could not be.
+    pub fn recordings(&self, written: u64, lost: u64) {
+        for (result, value) in [("written", written), ("lost", lost)] {
+            self.recordings.get_or_create(&Recorded { result }).inner().store(value, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// The exposition in the `OpenMetrics` text format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// Which servers, names and certificates have series of their own.
+#[derive(Debug, Default)]
+struct Names {
+    most: usize,
+    servers: BTreeSet<String>,
+    asked: BTreeSet<String>,
+    certificates: BTreeSet<String>,
+}
+
+impl Names {
+    fn server(&mut self, server: &str) -> String {
+        if admit(&mut self.servers, server, self.most) { server.to_owned() } else { OTHER.to_owned() }
+    }
+
+    fn name(&mut self, name: &str) -> String {
+        if admit(&mut self.asked, name, self.most) { name.chars().take(LONGEST).collect() } else { OTHER.to_owned() }
+    }
+
+    fn certificate(&mut self, certificate: &str) -> bool {
+        admit(&mut self.certificates, certificate, self.most)
+    }
+}
+
+fn admit(known: &mut BTreeSet<String>, word: &str, most: usize) -> bool {
+    known.contains(word) || (known.len() < most && known.insert(word.to_owned()))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    outcome: String,
+    protocol: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AtServer {
+    server: String,
+    name: String,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failed {
+    cause: String,
+    server: String,
+    name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Phase {
+    phase: &'static str,
+    session: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Served {
+    name: String,
+    serial: String,
+    sha256: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OnInterface {
+    interface: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ToOutput {
+    output: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Recorded {
+    result: &'static str,
+}
+
+/// Upper bounds in seconds: from a fast LAN to a client's patience.
+const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const OTHER: &str = "other";
+/// Longest name given as a label, in characters: that of a DNS name.
+const LONGEST: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::samples;
+
+    fn observe(metrics: &Metrics, report: HandshakeReport) {
+        metrics.observe(&Report::Handshake(Box::new(report)));
+    }
+
+    #[test]
+    fn handshakes_are_counted_by_outcome_cause_and_name() {
+        let metrics = Metrics::new(10);
+        observe(&metrics, samples::expired(0));
+        observe(&metrics, samples::expired(1));
+        observe(&metrics, samples::completed());
+        let mut stall = samples::expired(2);
+        stall.handshake.provisional = true;
+        observe(&metrics, stall);
+        let text = metrics.text();
+        for line in [
+            "handshark_handshakes_total{outcome=\"alerted\",protocol=\"tls\"} 2",
+            "handshark_handshakes_total{outcome=\"completed\",protocol=\"tls\"} 1",
+            "handshark_failures_total{cause=\"certificate-expired\",server=\"10.0.0.2:443\",name=\"www.example.test\"} 2",
+            "handshark_stalls_total 1",
+            "# EOF",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+        assert!(text.contains("handshark_handshake_duration_seconds_count{phase=\"total\",session=\"new\"} 1"), "{text}");
+    }
+
+    #[test]
+    fn labels_are_bounded_and_hostile_names_escaped() {
+        let metrics = Metrics::new(2);
+        for name in ["a\"\n\\b", "second", "third", "fourth"] {
+            observe(&metrics, samples::named(name));
+        }
+        let text = metrics.text();
+        assert!(text.contains("name=\"a\\\"\\n\\\\b\""), "{text}");
+        assert!(text.contains("name=\"other\"") && !text.contains("third") && !text.contains("fourth"), "{text}");
+    }
+}

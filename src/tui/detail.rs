@@ -1,0 +1,125 @@
+//! One handshake in full, as lines of text.
+
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::draw::Look;
+use crate::output::escape::escape;
+use crate::output::figures::when;
+use crate::output::view;
+use crate::report::HandshakeReport;
+
+/// The lines of a handshake's page.
+pub(super) fn lines(report: &HandshakeReport, look: &Look) -> Vec<Line<'static>> {
+    let mut page = Page { lines: Vec::new(), look };
+    let diagnosis = &report.diagnosis;
+    page.text(look.strong, &format!("{} → {}", view::endpoint(&report.client), view::server(report)));
+    let confidence = diagnosis.confidence.as_deref().map(|word| format!(", {word}")).unwrap_or_default();
+    let under_way = if report.handshake.provisional { ", still under way" } else { "" };
+    page.text(look.of(view::kind(report)), &format!("{}: {}{confidence}{under_way}", view::cause(report), view::ending(report)));
+    page.blank();
+    page.text(Style::new(), &diagnosis.summary);
+    timeline(&mut page, report);
+    if !diagnosis.remedy.is_empty() {
+        page.heading("What to do");
+        for line in &diagnosis.remedy {
+            page.text(Style::new(), &format!("  {line}"));
+        }
+    }
+    if !diagnosis.alternatives.is_empty() {
+        page.heading("What else it could be");
+        page.text(Style::new(), &format!("  {}", diagnosis.alternatives.join(", ")));
+    }
+    let others: Vec<_> = diagnosis.findings.iter().filter(|finding| Some(&finding.id) != diagnosis.cause.as_ref()).collect();
+    if !others.is_empty() {
+        page.heading("Also noticed");
+        for finding in others {
+            page.text(Style::new(), &format!("  {} ({}): {}", finding.id, finding.severity, finding.text));
+        }
+    }
+    parameters(&mut page, report);
+    page.lines
+}
+
+/// What happened when: evidence in order, with the time since the start, and where the time went as bars.
+fn timeline(page: &mut Page<'_>, report: &HandshakeReport) {
+    page.heading("Timeline");
+    page.text(Style::new(), &format!("  {}  begins, {}", when(&report.handshake.start, true), view::frames(report)));
+    for evidence in &report.diagnosis.evidence {
+        let at = evidence.time.as_deref().map_or_else(|| " ".repeat(23), |time| when(time, true));
+        let frame = evidence.frame.map(|frame| format!("frame {frame}: ")).unwrap_or_default();
+        page.text(Style::new(), &format!("  {at}  {frame}{}", evidence.text));
+    }
+    page.text(Style::new(), &format!("  {}  ends: {}", when(&report.handshake.end, true), view::ending(report)));
+    let timing = &report.handshake.timing;
+    let parts = [
+        ("TCP round trip", timing.tcp_rtt_us),
+        ("client to ClientHello", timing.client_hello_us),
+        ("ClientHello to ServerHello", timing.server_hello_us),
+        ("server thinking", timing.server_think_us),
+        ("ServerHello to Finished", timing.finished_us),
+        ("in all", timing.total_us),
+    ];
+    let most = parts.iter().filter_map(|(_, micros)| *micros).max().unwrap_or(1).max(1);
+    for (what, micros) in parts {
+        let Some(micros) = micros else { continue };
+        let width = usize::try_from(micros.saturating_mul(BAR).div_ceil(most)).unwrap_or_default();
+        page.spans(vec![
+            Span::raw(format!("  {what:<27}{:>10} ", super::draw::micros(micros))),
+            Span::styled("█".repeat(width), page.look.accent),
+        ]);
+    }
+}
+
+fn parameters(page: &mut Page<'_>, report: &HandshakeReport) {
+    page.heading("Handshake");
+    let mut pair = |what: &str, value: &str| {
+        if !value.is_empty() {
+            page.text(Style::new(), &format!("  {what:<16}{value}"));
+        }
+    };
+    pair("outcome", &format!("{} at {}", report.handshake.outcome, report.handshake.stage));
+    pair("history", &report.handshake.history);
+    if let Some(tls) = &report.tls {
+        pair("version", tls.version.as_deref().unwrap_or_default());
+        pair("cipher", tls.cipher.as_deref().unwrap_or_default());
+        pair("group", tls.curve.as_deref().unwrap_or_default());
+        pair("ALPN", tls.next_protocol.as_deref().unwrap_or_default());
+        if let Some(client) = &tls.client {
+            pair("offered", &client.supported_versions.join(", "));
+            pair("JA4", &client.ja4);
+        }
+        for certificate in tls.server.iter().flat_map(|server| &server.certificates) {
+            pair("certificate", &format!("{}, until {}", certificate.subject, certificate.not_after));
+        }
+    }
+    pair("captured", &format!("{} {}", report.capture.source, report.capture.quality.join(", ")));
+    pair("id", &report.handshake.id);
+}
+
+struct Page<'a> {
+    lines: Vec<Line<'static>>,
+    look: &'a Look,
+}
+
+impl Page<'_> {
+    fn text(&mut self, style: Style, text: &str) {
+        self.lines.push(Line::styled(escape(text).into_owned(), style));
+    }
+
+    fn spans(&mut self, spans: Vec<Span<'static>>) {
+        self.lines.push(Line::from(spans));
+    }
+
+    fn blank(&mut self) {
+        self.lines.push(Line::default());
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.blank();
+        self.text(Style::new().add_modifier(Modifier::BOLD), text);
+    }
+}
+
+/// Columns of the longest bar.
+const BAR: u64 = 30;

@@ -1,0 +1,80 @@
+//! Beside the floors: the live view on a terminal. Reports come in over a channel, keys from the terminal; nothing is judged here.
+//!
+//! Invariants: the terminal is put back on every way out, a panic included; no text of a report reaches it but through [`crate::output::escape`];
+//! memory is bounded however long the view runs.
+
+mod detail;
+mod draw;
+mod keys;
+mod state;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use ratatui::crossterm::event::{self, Event};
+
+use self::state::State;
+use crate::report::Report;
+use crate::time::Clock;
+
+/// How the capture is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Gauges {
+    /// What is watched, in a word or two: `eth0, eth1 (down)`.
+    pub interfaces: String,
+    /// Packets taken.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Packets lost for want of room.
+    pub dropped: u64,
+    /// Connections held.
+    pub flows: u64,
+    /// Reports that came faster than they could be shown.
+    pub lost: u64,
+}
+
+/// Shows reports until the reader quits or `stop` is set.
+///
+/// # Errors
+/// When the terminal cannot be used.
+pub fn run(reports: &Receiver<Arc<Report>>, gauges: &dyn Fn() -> Gauges, clock: &Clock, stop: &AtomicBool, color: bool) -> io::Result<()> {
+    let mut terminal = ratatui::try_init()?;
+    let _restored = Restored;
+    let mut state = State::new(clock.now(), color);
+    loop {
+        for report in reports.try_iter().take(MOST_AT_ONCE) {
+            state.take(&report);
+        }
+        state.tick(clock.now(), gauges());
+        terminal.draw(|frame| draw::draw(frame, &mut state))?;
+        if event::poll(STEP)? {
+            // What is typed or pasted in one go is taken in one go.
+            while event::poll(Duration::ZERO)? {
+                if let Event::Key(key) = event::read()? {
+                    keys::press(&mut state, key);
+                }
+            }
+        }
+        if state.quit || stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+    }
+}
+
+/// Puts the terminal back when it goes out of scope. What a panic needs is installed by ratatui.
+struct Restored;
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        ratatui::restore();
+    }
+}
+
+/// How often the view is drawn.
+const STEP: Duration = Duration::from_millis(100);
+/// Reports taken between two drawings.
+const MOST_AT_ONCE: usize = 20_000;

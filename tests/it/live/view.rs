@@ -1,0 +1,90 @@
+//! The view on a terminal, driven through tmux as a person would.
+
+use std::thread;
+use std::time::Duration;
+
+use super::lab::{Lab, PROGRAM, eventually, output, why_not};
+
+struct Screen {
+    socket: String,
+}
+
+impl Screen {
+    fn new(lab: &Lab, command: &str) -> Self {
+        let socket = format!("hs{}{}", std::process::id(), lab.server_namespace());
+        let screen = Self { socket };
+        screen.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", command]);
+        screen
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        output("tmux", &[&["-L", &self.socket], arguments].concat())
+    }
+
+    fn text(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    fn keys(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys"], keys].concat());
+    }
+
+    fn shows(&self, text: &str) {
+        let mut last = String::new();
+        for _ in 0..200 {
+            last = self.text();
+            if last.contains(text) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{text:?} does not appear:\n{last}");
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+#[test]
+fn the_view_starts_moves_opens_filters_and_quits() {
+    if let Some(why) = why_not(&["openssl", "curl", "tmux"]) {
+        return eprintln!("skipped: {why}");
+    }
+    let lab = Lab::new();
+    lab.serve_tls(8443, "good", &["-tls1_3"]);
+    let command = format!(
+        "ip netns exec {} {PROGRAM} live --buffer 8MiB -i {}; echo ended with $?; stty -a | tr ' ' '\\n' | grep -x -e icanon -e echo; sleep 60",
+        lab.server_namespace(),
+        lab.server_if
+    );
+    let screen = Screen::new(&lab, &command);
+    screen.shows("No packets yet");
+    assert_ne!(lab.curl("good.test", 8443, &["--tls-max", "1.2"]).wait(), 0);
+    assert_ne!(lab.curl("other.test", 7443, &[]).wait(), 0);
+    screen.shows("tcp-refused");
+    screen.shows("client-version-too-old");
+    screen.shows("failures: 2");
+    screen.keys(&["/"]);
+    screen.keys(&["8443", "Enter"]);
+    screen.shows("failures: 1, filter: 8443");
+    screen.keys(&["Enter"]);
+    screen.shows("What to do");
+    screen.shows("alert protocol_version (70)");
+    screen.keys(&["Escape"]);
+    screen.shows("failures: 1, filter: 8443");
+    screen.keys(&["?"]);
+    screen.shows("next, previous");
+    screen.keys(&["x", "2"]);
+    screen.shows("incidents: 1");
+    screen.tmux(&["resize-window", "-x", "120", "-y", "40"]);
+    screen.keys(&["3", "p"]);
+    screen.shows("PAUSED");
+    screen.keys(&["q"]);
+    // What stays is the summary, on a terminal as it was.
+    eventually("the end", || screen.text().contains("ended with 0"));
+    screen.shows("icanon");
+    assert!(screen.text().contains("2 handshakes"), "{}", screen.text());
+}

@@ -1,0 +1,64 @@
+//! docs/prometheus-alerts.yml and docs/grafana-dashboard.json ask for metrics that there are.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use handshark::output::metrics::{InterfaceLoad, Metrics};
+use handshark::report::Report;
+use serde_json::Value;
+
+const ALERTS: &str = include_str!("../../docs/prometheus-alerts.yml");
+const DASHBOARD: &str = include_str!("../../docs/grafana-dashboard.json");
+
+fn known() -> BTreeSet<String> {
+    let metrics = Metrics::new(1);
+    // Families without a member are not shown: a handshake that failed and one that completed bring the others.
+    let example = include_str!("../../docs/SCHEMA.md").split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+    let Report::Handshake(mut handshake) = serde_json::from_str(example).unwrap() else { panic!("the first example is no handshake") };
+    metrics.observe(&Report::Handshake(handshake.clone()));
+    handshake.handshake.outcome = "completed".to_owned();
+    metrics.observe(&Report::Handshake(handshake));
+    metrics.interface(&InterfaceLoad { name: "eth0", frames: 1, bytes: 1, dropped: 0, up: true });
+    let text = metrics.text();
+    text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// The metrics named in a text, without the endings that counters and histograms add.
+fn named(text: &str) -> BTreeSet<String> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .filter(|word| word.starts_with("handshark_"))
+        .map(|word| ["_total", "_bucket", "_info"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word).to_owned())
+        .collect()
+}
+
+#[test]
+fn alerts_and_dashboard_name_metrics_that_exist() {
+    let known = known();
+    for text in [ALERTS, DASHBOARD] {
+        let named = named(text);
+        assert!(named.len() >= 6, "{named:?}");
+        assert!(named.is_subset(&known), "{:?}\n{known:?}", named.difference(&known));
+    }
+}
+
+#[test]
+fn the_dashboard_is_one() {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    assert!(panels.len() > 8);
+    let ids: BTreeSet<u64> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids.len(), panels.len());
+    for panel in panels {
+        assert!(!panel["title"].as_str().unwrap().is_empty());
+        assert!(panel["targets"].as_array().is_some_and(|targets| targets.iter().all(|target| target["expr"].is_string())));
+    }
+}
+
+#[test]
+fn promtool_takes_the_alerts() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/prometheus-alerts.yml");
+    match Command::new("promtool").args(["check", "rules", path]).output() {
+        Ok(out) => assert!(out.status.success(), "{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)),
+        Err(_) => eprintln!("skipped: promtool is not installed (Debian: prometheus)"),
+    }
+}
