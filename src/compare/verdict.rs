@@ -47,6 +47,9 @@ pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: &'static str) ->
     let up = follow(Side::Client, client.view, server.view);
     let down = follow(Side::Server, server.view, client.view);
     let path = Path { client: client.view, server: server.view, up: &up, down: &down };
+    if joined_by == "random" && path.relayed(client.report, server.report) {
+        return relayed(client.report, server.report);
+    }
     let mut between = path.events();
     if let Some(event) = translated(client, server, joined_by) {
         between.insert(0, event);
@@ -62,6 +65,31 @@ pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: &'static str) ->
         hops: path.hops(),
         round_trip_us: round_trip.and_then(|nanos| u64::try_from(nanos).ok()).map(|nanos| nanos / 1000),
         verdict,
+    }
+}
+
+/// A proxy ends the TCP connection between the points and passes TLS on: packets are not the same there, and only the ends can be compared.
+fn relayed(client: Option<&HandshakeReport>, server: Option<&HandshakeReport>) -> Joined {
+    let report = server.filter(|report| report.diagnosis.cause.is_some()).or(client);
+    let cause = report.and_then(|report| report.diagnosis.cause.clone());
+    let told = report.filter(|_| cause.is_some()).map(|report| format!(" {}", report.diagnosis.summary)).unwrap_or_default();
+    let text = "a proxy between the two captures ends the TCP connection and passes TLS on through one of its own".to_owned();
+    Joined {
+        schema: "handshark-match/1",
+        joined_by: "random",
+        client: client.map(half),
+        server: server.map(half),
+        between: vec![Event { what: "altered", from: "client", text, client_frame: None, server_frame: None }],
+        hops: None,
+        round_trip_us: None,
+        verdict: Joint {
+            confidence: report.and_then(|report| report.diagnosis.confidence.clone()).unwrap_or_else(|| "certain".to_owned()),
+            cause,
+            place: "nowhere",
+            summary: format!(
+                "The ClientHello arrived as it was sent, through a proxy; what TCP did on either side of it cannot be compared.{told}"
+            ),
+        },
     }
 }
 
@@ -83,6 +111,12 @@ fn translated(client: &Point<'_>, server: &Point<'_>, joined_by: &str) -> Option
         client_frame: None,
         server_frame: None,
     })
+}
+
+fn event(what: &'static str, from: Side, text: String, sent: Option<&Passing>, got: Option<&Passing>) -> Event {
+    let frame = |packet: Option<&Passing>| packet.map(|packet| packet.mark.frame);
+    let (client_frame, server_frame) = if from == Side::Client { (frame(sent), frame(got)) } else { (frame(got), frame(sent)) };
+    Event { what, from: from.name(), text, client_frame, server_frame }
 }
 
 struct Path<'a> {
@@ -112,16 +146,19 @@ impl Path<'_> {
         self.transit(from).injected.iter().filter_map(|place| self.ends(from).1.packets.get(*place)).collect()
     }
 
+    /// The TCP connections at the two points are not the same one.
+    fn relayed(&self, client: Option<&HandshakeReport>, server: Option<&HandshakeReport>) -> bool {
+        let preamble = |report: Option<&HandshakeReport>| report.and_then(|report| report.handshake.preamble.clone());
+        let isns = [self.client, self.server].map(|view| view.isn(Side::Client));
+        let other_isn = isns.iter().all(Option::is_some) && isns[0] != isns[1];
+        let from_the_start = self.up.altered.is_some_and(|(first, _)| first == 0);
+        preamble(client) != preamble(server) || other_isn && from_the_start
+    }
+
     fn hops(&self) -> Option<u8> {
         let (from, to) = self.up.arrived.first()?;
         let (sent, got) = (self.client.packets.get(*from)?, self.server.packets.get(*to)?);
         sent.ttl.checked_sub(got.ttl)
-    }
-
-    fn event(&self, what: &'static str, from: Side, text: String, sent: Option<&Passing>, got: Option<&Passing>) -> Event {
-        let frame = |packet: Option<&Passing>| packet.map(|packet| packet.mark.frame);
-        let (client_frame, server_frame) = if from == Side::Client { (frame(sent), frame(got)) } else { (frame(got), frame(sent)) };
-        Event { what, from: from.name(), text, client_frame, server_frame }
     }
 
     fn events(&self) -> Vec<Event> {
@@ -137,12 +174,12 @@ impl Path<'_> {
             for (what, times) in grouped(&self.sent(from, &transit.lost)) {
                 let again = if times > 1 { format!("{times} times, ") } else { String::new() };
                 let text = format!("{} was sent {again}and never arrived at the {to}", name(what, sender, from));
-                events.push((at(what, sent_by_client), self.event("lost", from, text, Some(what), None)));
+                events.push((at(what, sent_by_client), event("lost", from, text, Some(what), None)));
             }
             for (what, times) in grouped(&self.sent(from, &transit.lost_copies)) {
                 let copies = if times > 1 { format!("{times} copies") } else { "a copy".to_owned() };
                 let text = format!("{copies} of {} did not arrive at the {to}; another did", name(what, sender, from));
-                events.push((at(what, sent_by_client), self.event("lost", from, text, Some(what), None)));
+                events.push((at(what, sent_by_client), event("lost", from, text, Some(what), None)));
             }
             for (what, times) in grouped(&self.injected(from)) {
                 let again = if times > 1 { format!(", {times} times") } else { String::new() };
@@ -152,7 +189,7 @@ impl Path<'_> {
                     "{} arrived at the {to} in the {from}'s name{again}, and the {from} never sent it{ttl}",
                     name(what, receiver, from)
                 );
-                events.push((at(what, !sent_by_client), self.event("injected", from, text, None, Some(what))));
+                events.push((at(what, !sent_by_client), event("injected", from, text, None, Some(what))));
             }
             if let Some((first, count)) = transit.altered {
                 let text = format!(
@@ -162,7 +199,7 @@ impl Path<'_> {
                     self.change(from)
                 );
                 let got = receiver.packets.iter().find(|packet| packet.from == from && packet.len > 0);
-                events.push((got.map_or(0, |got| at(got, !sent_by_client)), self.event("altered", from, text, None, got)));
+                events.push((got.map_or(0, |got| at(got, !sent_by_client)), event("altered", from, text, None, got)));
             }
             for (place, got) in &transit.arrived {
                 let (Some(sent), Some(got)) = (sender.packets.get(*place), receiver.packets.get(*got)) else { continue };
@@ -173,13 +210,13 @@ impl Path<'_> {
                         "the maximum segment size in the {from}'s {} was changed from {was} to {now}",
                         name(sent, sender, from).trim_start_matches("the ")
                     );
-                    events.push((at(sent, sent_by_client), self.event("altered", from, text, Some(sent), Some(got))));
+                    events.push((at(sent, sent_by_client), event("altered", from, text, Some(sent), Some(got))));
                 }
                 let took =
                     got.mark.time.nanos().saturating_sub(sent.mark.time.nanos()).saturating_sub(transit.least_delay_ns.unwrap_or_default());
                 if took >= DELAY_NS && sent.len > 0 {
                     let text = format!("{} took {} ms longer than the fastest packet", name(sent, sender, from), took / 1_000_000);
-                    events.push((at(sent, sent_by_client), self.event("delayed", from, text, Some(sent), Some(got))));
+                    events.push((at(sent, sent_by_client), event("delayed", from, text, Some(sent), Some(got))));
                 }
             }
         }

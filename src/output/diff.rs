@@ -103,7 +103,7 @@ mod tests {
     use crate::compare::{Tally, diff};
     use crate::output::samples;
     use crate::output::style::Palette;
-    use crate::report::{Report, SummaryReport};
+    use crate::report::Report;
 
     fn text(before: &[Report], after: &[Report]) -> String {
         let tally = |reports: &[Report]| {
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_broke_is_said_first() {
-        let summary = || Report::Summary(Box::new(SummaryReport::default()));
+        let summary = || Report::Summary(Box::default());
         let good: Vec<Report> = (0..12).map(|_| Report::Handshake(Box::new(samples::completed()))).chain([summary()]).collect();
         let bad: Vec<Report> = (0..12).map(|_| Report::Handshake(Box::new(samples::expired(0)))).chain([summary()]).collect();
         let text = text(&good, &bad);

@@ -1,5 +1,7 @@
 //! Find, prove, compare: the commands that follow an incident, as their user runs them.
 
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -222,7 +224,7 @@ fn two_points_tell_what_one_cannot() {
         let joined = lines(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
         let verdicts: Vec<_> =
             joined.iter().map(|one| (one["verdict"]["cause"].as_str(), one["verdict"]["place"].as_str().unwrap())).collect();
-        assert!(verdicts.contains(&(Some(cause), place)), "{}: {verdicts:?}", client.display());
+        assert!(verdicts.contains(&(Some(*cause).filter(|cause| !cause.is_empty()), place)), "{}: {verdicts:?}", client.display());
         let shown = done(&["match", "--all", "--no-trust", text(&client), text(&server)]);
         assert!(shown.contains(cause) && shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
         for cause in verdicts.iter().filter_map(|(cause, _)| *cause) {
@@ -243,6 +245,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("starttls-stripped.pcap", "starttls-stripped.srv.pcap", "starttls-not-offered", "path"),
     ("interception.pcap", "interception.srv.pcap", "tls-interception", "path"),
     ("server-silent.pcap", "server-silent.srv.pcap", "server-silent", "server"),
+    ("proxy.pcap", "proxy.srv.pcap", "", "nowhere"),
     ("loss.pcap", "loss.srv.pcap", "packet-loss", "path"),
 ];
 
