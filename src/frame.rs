@@ -2,8 +2,11 @@
 
 use crate::time::{Mark, Timestamp};
 
+/// What the writer of a slice calls itself in the file: such a file holds every packet of the flows it holds any of.
+pub const SLICER: &str = "handshark slice ";
+
 /// A link-layer header type, as in pcap and pcapng files (<https://www.tcpdump.org/linktypes.html>). Unknown values are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkType(pub u32);
 
 /// What is known of a frame besides its bytes.

@@ -3,12 +3,15 @@
 //! The library is sans-IO: bytes and timestamps go in, reports come out. See docs/ARCHITECTURE.md for the floors.
 
 pub mod anomaly;
+pub mod anonymize;
 pub mod app;
 pub mod capture;
 pub mod cli;
+pub mod compare;
 pub mod diagnosis;
 pub mod dtls;
 pub mod error;
+pub mod find;
 pub mod flow;
 pub mod frame;
 pub mod handshake;

@@ -106,6 +106,9 @@ pub const FRAGMENT_BYTES: usize = 16 << 20;
 /// Packet time after which a partly arrived IP packet is given up (RFC 1122 section 3.3.2 has 60 to 120 s; Linux waits 30 s).
 pub const FRAGMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Frames remembered of a packet being joined: a whole IP packet has at most 8,192 fragments.
+pub const FRAGMENT_FRAMES: usize = 8192;
+
 /// Separate runs of bytes in one IP packet being joined: fragments in order make one, and no network shuffles this many.
 pub const FRAGMENT_HOLES: usize = 64;
 
@@ -155,6 +158,9 @@ pub const COMMENTS: usize = 4096;
 
 /// Longest comment, interface name or filter kept, in bytes.
 pub const COMMENT_LEN: usize = 4096;
+
+/// Addresses with names kept out of Name Resolution Blocks: a capture taken with name resolution on has some thousand.
+pub const RESOLVED_NAMES: usize = 1 << 16;
 
 /// Bytes of TLS key log kept out of Decryption Secrets Blocks: about sixty thousand TLS 1.3 connections.
 pub const SECRET_BYTES: usize = 64 << 20;

@@ -1,11 +1,16 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
 mod analyse;
+mod case;
+mod certs;
+mod diff;
 mod interfaces;
 mod live;
+mod matched;
 mod read;
 mod report;
 mod show;
+mod slice;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -40,6 +45,10 @@ fn run(command: Command) -> anyhow::Result<u8> {
     let out = io::stdout();
     let written = match command {
         Command::Read(options) => return read::read(&options),
+        Command::Slice(options) => return slice::slice(&options),
+        Command::Certs(options) => return certs::certs(&options),
+        Command::Diff(options) => return diff::diff(&options),
+        Command::Match(options) => return matched::matched(&options),
         Command::Live(command) => return live::live(&command),
         Command::Interfaces { json } => interfaces::list(&mut out.lock(), json)?,
         Command::Show(options) => {

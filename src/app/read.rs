@@ -1,104 +1,86 @@
 //! `handshark read`: captures in, reports out.
 
-use std::fs;
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::Path;
+use std::io::{self, BufWriter, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::capture::{self, Inputs};
-use crate::cli::{self, Format, ReadOptions, Trust, Verbosity};
-use crate::diagnosis::chain::TrustStore;
-use crate::diagnosis::rule::Policy;
+use super::case::Case;
+use crate::cli::{self, Format, ReadOptions, Verbosity};
 use crate::error::Error;
 use crate::output::csv::CsvSink;
 use crate::output::layout::Layout;
 use crate::output::line::LineSink;
 use crate::output::markdown::MarkdownSink;
 use crate::output::ndjson::NdjsonSink;
+#[cfg(feature = "parquet")]
+use crate::output::parquet::ParquetSink;
 use crate::output::progress::Progress;
 use crate::output::text::{TextOptions, TextSink};
 use crate::output::{Sink, style};
-use crate::pipeline;
 use crate::report::Report;
-
-/// How long a verdict read from a pipe may wait, in packet time, for what other handshakes show.
-const HOLD_ON_A_PIPE: Duration = Duration::from_secs(30);
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let stop = Arc::new(AtomicBool::new(false));
-    let source = capture::open_until(&Inputs { paths: options.inputs.clone(), filter: options.filter.clone() }, &stop)?;
-    let source = capture::with_key_logs(source, &options.keylogs)?;
-    let piped = options.inputs.iter().any(|path| comes_as_it_is_written(path));
     stop_on_signal(&stop)?;
-    let icmp_filtered = options.filter.as_deref().is_some_and(capture::excludes_icmp);
-    if icmp_filtered {
-        writeln!(
-            io::stderr(),
-            "handshark: the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)"
-        )?;
-    }
-    let threads = options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get);
-    let run = pipeline::Options {
-        threads,
-        policy: Policy { stall_after: options.stall_after, icmp_filtered, ..Policy::default() },
-        trust: trust(&options.trust)?,
-        hold: if piped { HOLD_ON_A_PIPE } else { Duration::MAX },
-        timeline: false,
+    let case = Case {
+        inputs: &options.inputs,
+        analysis: &options.analysis,
+        criteria: &options.criteria,
+        anonymize: options.anonymize.as_ref(),
         stop,
-        clock: None,
+        timeline: false,
     };
-    let mut sink = sink(options, piped);
+    let ready = case.prepare()?;
+    let mut sink = sink(options, case.piped());
     let mut progress = Progress::new(options.progress);
     let mut matched = false;
+    #[cfg(feature = "parquet")]
+    let mut parquet =
+        options.parquet.as_deref().map(|path| ParquetSink::create(path).map_err(|source| failed(path, source))).transpose()?;
     let done = {
         let mut emit = |report: Report| {
             if let Report::Handshake(handshake) = &report {
                 matched |= options.fail_on.matches(handshake);
+                #[cfg(feature = "parquet")]
+                if let Some(parquet) = &mut parquet {
+                    parquet.take(handshake)?;
+                }
             }
             sink.report(&report)
         };
-        pipeline::run(source, &run, &mut emit, &mut |at| progress.update(at.bytes, at.total, at.handshakes))
+        case.analyse(ready, &mut emit, &mut |at| progress.update(at.bytes, at.total, at.handshakes))
     };
     progress.finish();
-    let ended = done.and_then(|_| sink.finish().map_err(|source| Error::Write { what: "standard output".to_owned(), source }));
+    #[cfg(feature = "parquet")]
+    if let (Some(parquet), Some(path)) = (parquet, &options.parquet) {
+        parquet.finish().map_err(|source| failed(path, source))?;
+    }
+    let ended = done.and_then(|_| sink.finish().map_err(|source| Error::Write { what: "standard output".to_owned(), source }.into()));
+    let code = if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE };
     match ended {
-        Ok(()) => Ok(if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE }),
+        Ok(()) => Ok(code),
         // The reader had enough: a quiet end.
-        Err(Error::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
-            Ok(if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE })
-        }
+        Err(error) if is_broken_pipe(&error) => Ok(code),
         Err(error) => {
             // What was found before the trouble is still worth printing.
             let _ = sink.finish();
-            Err(error.into())
+            Err(error)
         }
     }
 }
 
-/// Standard input, or a FIFO or device by its path: somebody may wait for what its packets show.
-fn comes_as_it_is_written(path: &Path) -> bool {
-    path == Path::new("-") || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+#[cfg(feature = "parquet")]
+fn failed(path: &std::path::Path, source: io::Error) -> Error {
+    Error::Write { what: path.display().to_string(), source }
 }
 
-pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
-    if wanted.is_empty() {
-        return Ok(TrustStore::none());
-    }
-    let mut store = if wanted.system { TrustStore::system() } else { TrustStore::none() };
-    if !wanted.files.is_empty() {
-        store = store.joined(TrustStore::from_files(&wanted.files)?);
-    }
-    for directory in &wanted.directories {
-        store = store.joined(TrustStore::from_dir(directory)?);
-    }
-    Ok(store)
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Error::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn sink(options: &ReadOptions, piped: bool) -> Box<dyn Sink> {

@@ -25,6 +25,7 @@ mod source;
 mod testing;
 
 use std::io::Read;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -108,6 +109,11 @@ pub struct Inventory {
     pub secret_bytes: usize,
     /// Key log lines left out beyond the bound.
     pub secrets_left_out: u64,
+    /// Names of addresses out of Name Resolution Blocks, in the order met. Bounded.
+    pub names: Vec<(IpAddr, String)>,
+    /// How long a slice's original went on: the silence behind the slice's last packet is real up to here. Other writers' files do not say
+    /// so, because what they left out is not known.
+    pub quiet_until: Option<Timestamp>,
     /// Frames that `--filter` left out.
     pub filtered_out: u64,
 }

@@ -2,6 +2,8 @@
 //!
 //! Layout after draft-ietf-opsawg-pcapng: section 3 (blocks and options), 4 (block types). Blocks of other types are passed over.
 
+use std::net::IpAddr;
+
 use super::Interface;
 use super::reader::{Context, Order, Step};
 use crate::frame::LinkType;
@@ -21,6 +23,8 @@ pub(super) struct Pcapng {
 struct Section {
     order: Order,
     interfaces: Vec<Described>,
+    /// It is a slice: what its original held besides does not belong to it.
+    slice: bool,
 }
 
 /// What an Interface Description Block says that frames need.
@@ -71,7 +75,7 @@ impl Pcapng {
                 return Step::Damage(format!("a block claims a length of {len} bytes"));
             }
             INTERFACE_DESCRIPTION | PACKET | SIMPLE_PACKET | ENHANCED_PACKET => {}
-            INTERFACE_STATISTICS | DECRYPTION_SECRETS if !long => {}
+            INTERFACE_STATISTICS | DECRYPTION_SECRETS | NAME_RESOLUTION if !long => {}
             _ => return Step::Skip(total as u64),
         }
         let body = match body(order, bytes, len, total) {
@@ -86,6 +90,10 @@ impl Pcapng {
                 let outcome = match kind {
                     INTERFACE_DESCRIPTION => interface_description(section, body, cx),
                     INTERFACE_STATISTICS => interface_statistics(section, body, cx),
+                    NAME_RESOLUTION => {
+                        name_resolution(order, body, cx);
+                        Ok(())
+                    }
                     _ => {
                         decryption_secrets(order, body, cx);
                         Ok(())
@@ -124,10 +132,15 @@ impl Pcapng {
         if major != 1 {
             return Step::Damage(format!("a section is of pcapng version {major}; version 1 is known"));
         }
-        for (_, value) in options(order, body.get(16..).unwrap_or_default()).filter(|&(code, _)| code == OPT_COMMENT) {
-            cx.add_comment(None, text(value));
+        let mut slice = false;
+        for (code, value) in options(order, body.get(16..).unwrap_or_default()) {
+            match code {
+                OPT_COMMENT => cx.add_comment(None, text(value)),
+                SHB_USERAPPL => slice = value.starts_with(crate::frame::SLICER.as_bytes()),
+                _ => {}
+            }
         }
-        self.section = Some(Section { order, interfaces: Vec::new() });
+        self.section = Some(Section { order, interfaces: Vec::new(), slice });
         Step::Other(total)
     }
 }
@@ -242,6 +255,12 @@ fn interface_statistics(section: &Section, body: &[u8], cx: &mut Context<'_>) ->
         match (code, order.u64(value)) {
             (ISB_IFRECV, Some(count)) => received = Some(count),
             (ISB_IFDROP | ISB_OSDROP, Some(count)) => dropped = Some(dropped.unwrap_or(0u64).saturating_add(count)),
+            (ISB_ENDTIME, _) if section.slice => {
+                if let (Some(high), Some(low)) = (order.u32(value), value.get(4..).and_then(|rest| order.u32(rest))) {
+                    let until = interface.clock.time(high, low);
+                    cx.inventory.quiet_until = cx.inventory.quiet_until.max(Some(until));
+                }
+            }
             _ => {}
         }
     }
@@ -261,6 +280,26 @@ fn decryption_secrets(order: Order, body: &[u8], cx: &mut Context<'_>) {
     let secrets = secrets.get(..len as usize).unwrap_or(secrets);
     for line in secrets.split(|&byte| byte == b'\n' || byte == b'\r').filter(|line| !line.is_empty()) {
         cx.add_secret(line);
+    }
+}
+
+/// Records of an address and the names it has, each ended by a zero byte.
+fn name_resolution(order: Order, mut body: &[u8], cx: &mut Context<'_>) {
+    while let (Some(kind), Some(len)) = (order.u16(body), body.get(2..).and_then(|rest| order.u16(rest))) {
+        let (len, padded) = (usize::from(len), usize::from(len).next_multiple_of(4));
+        let Some(value) = body.get(4..).and_then(|rest| rest.get(..len)) else { return };
+        let (address, names) = match kind {
+            NRB_IPV4 => (value.first_chunk::<4>().map(|octets| IpAddr::from(*octets)), value.get(4..)),
+            NRB_IPV6 => (value.first_chunk::<16>().map(|octets| IpAddr::from(*octets)), value.get(16..)),
+            OPT_END => return,
+            _ => (None, None),
+        };
+        if let (Some(address), Some(names)) = (address, names) {
+            for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+                cx.add_name(address, text(name));
+            }
+        }
+        body = body.get(4 + padded..).unwrap_or_default();
     }
 }
 
@@ -336,6 +375,7 @@ const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 0x0000_0001;
 const PACKET: u32 = 0x0000_0002;
 const SIMPLE_PACKET: u32 = 0x0000_0003;
+const NAME_RESOLUTION: u32 = 0x0000_0004;
 const INTERFACE_STATISTICS: u32 = 0x0000_0005;
 const ENHANCED_PACKET: u32 = 0x0000_0006;
 const DECRYPTION_SECRETS: u32 = 0x0000_000a;
@@ -349,11 +389,15 @@ const TLS_KEY_LOG: u32 = 0x544c_534b;
 // options
 const OPT_END: u16 = 0;
 const OPT_COMMENT: u16 = 1;
+const SHB_USERAPPL: u16 = 4;
 const IF_NAME: u16 = 2;
 const IF_DESCRIPTION: u16 = 3;
 const IF_TSRESOL: u16 = 9;
 const IF_FILTER: u16 = 11;
 const IF_TSOFFSET: u16 = 14;
+const NRB_IPV4: u16 = 1;
+const NRB_IPV6: u16 = 2;
+const ISB_ENDTIME: u16 = 3;
 const ISB_IFRECV: u16 = 4;
 const ISB_IFDROP: u16 = 5;
 const ISB_OSDROP: u16 = 7;

@@ -5,6 +5,7 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::mem;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::pcap::{self, Pcap};
@@ -83,6 +84,12 @@ impl Context<'_> {
             self.comments.push((frame, text));
         } else {
             self.inventory.comments_left_out += 1;
+        }
+    }
+
+    pub(super) fn add_name(&mut self, address: IpAddr, name: String) {
+        if self.inventory.names.len() < limits::RESOLVED_NAMES {
+            self.inventory.names.push((address, name));
         }
     }
 

@@ -1,14 +1,15 @@
 //! The arguments as clap sees them.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::{Styles, styling::AnsiColor};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use super::forensics::{Certs, Diff, Match, Slice};
 use super::live::Live;
-use super::options::{FailOn, Format, ReadOptions, Trust, Verbosity};
+use super::options::{FailOn, Format, ReadOptions, Verbosity};
+use super::selection::{AnalysisArguments, AnonymizeArguments, SelectionArguments};
 use super::{Command, values};
 use crate::diagnosis::cause::Cause;
 use crate::output::style::Color;
@@ -27,7 +28,7 @@ use crate::output::style::Color;
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark explain [CAUSE]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|certs|diff|match …\n       handshark explain [CAUSE]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -46,6 +47,10 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    Slice(Box<Slice>),
+    Certs(Box<Certs>),
+    Diff(Box<Diff>),
+    Match(Box<Match>),
     Show(Box<super::present::Show>),
     Report(Box<super::present::Report>),
     /// Explain a cause: what it means, how it is recognised, how to fix it
@@ -85,49 +90,27 @@ struct Read {
     #[arg(value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
 
-    /// Take only packets that match a capture filter
-    ///
-    /// In the syntax of pcap-filter(7), as tcpdump takes it: `host 192.0.2.1 and tcp port 443`. Keep ICMP (`or icmp or icmp6`), which
-    /// proves much about the path.
-    #[arg(short = 'f', long, value_name = "BPF", help_heading = ANALYSIS)]
-    filter: Option<String>,
+    #[command(flatten)]
+    analysis: AnalysisArguments,
 
-    /// Decrypt with the secrets in this key log (repeatable)
-    ///
-    /// In the format of `SSLKEYLOGFILE`, as browsers, curl, OpenSSL and others write it. It may still be growing. Secrets inside a pcapng
-    /// file are used without being asked for. No output ever shows a secret.
-    #[arg(short = 'k', long = "keylog", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
-    keylogs: Vec<PathBuf>,
+    #[command(flatten)]
+    selection: SelectionArguments,
 
-    /// How long without progress is a stall: 500ms, 10s, 2m
-    ///
-    /// In packet time. A capture that ends sooner than this after the last progress leaves the handshake undecided.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::stall_after, help_heading = ANALYSIS)]
-    stall_after: Duration,
-
-    /// Threads that analyze; 0 takes one for each processor
-    ///
-    /// The result does not depend on it.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS), help_heading = ANALYSIS)]
-    threads: u16,
-
-    /// Trust the authorities in this PEM file too (repeatable)
-    ///
-    /// Whether a chain is trusted here is a fact beside others; what the client itself did decides the cause.
-    #[arg(long, value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
-    ca_file: Vec<PathBuf>,
-
-    /// Trust the authorities in the PEM files of this directory too (repeatable)
-    #[arg(long, value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath, help_heading = ANALYSIS)]
-    ca_dir: Vec<PathBuf>,
-
-    /// Do not use the system's trust store; with --ca-file or --ca-dir, only those
-    #[arg(long, help_heading = ANALYSIS)]
-    no_trust: bool,
+    #[command(flatten)]
+    anonymize: AnonymizeArguments,
 
     /// Write one JSON object a line: every handshake, every incident, a summary (docs/SCHEMA.md)
     #[arg(long, conflicts_with = "format", help_heading = OUTPUT)]
     json: bool,
+
+    /// Write comma-separated values, one row for each handshake: the same as --format csv
+    #[arg(long, conflicts_with_all = ["format", "json"], help_heading = OUTPUT)]
+    csv: bool,
+
+    /// Write a Parquet file besides: one row for each handshake, with nested columns as in docs/SCHEMA.md
+    #[cfg(feature = "parquet")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
+    parquet: Option<PathBuf>,
 
     /// How to present the result
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = FormatArgument::Text, help_heading = OUTPUT)]
@@ -186,6 +169,10 @@ impl From<Arguments> for Command {
             Action::Read(read) => Self::Read(Box::new((*read).into())),
             Action::Live(live) => Self::Live(Box::new((*live).into())),
             Action::Interfaces { json } => Self::Interfaces { json },
+            Action::Slice(slice) => Self::Slice(Box::new((*slice).into())),
+            Action::Certs(certs) => Self::Certs(Box::new((*certs).into())),
+            Action::Diff(diff) => Self::Diff(Box::new((*diff).into())),
+            Action::Match(matched) => Self::Match(Box::new((*matched).into())),
             Action::Show(show) => Self::Show(Box::new((*show).into())),
             Action::Report(report) => Self::Report(Box::new((*report).into())),
             Action::Explain { cause, color } => Self::Explain { cause, color: color.into() },
@@ -199,12 +186,16 @@ impl From<Read> for ReadOptions {
     fn from(read: Read) -> Self {
         Self {
             inputs: read.inputs,
-            filter: read.filter,
-            keylogs: read.keylogs,
-            stall_after: read.stall_after,
-            threads: std::num::NonZeroUsize::new(usize::from(read.threads)),
-            trust: Trust { system: !read.no_trust, files: read.ca_file, directories: read.ca_dir },
-            format: if read.json { Format::Json } else { read.format.into() },
+            analysis: read.analysis.into(),
+            criteria: read.selection.into(),
+            anonymize: read.anonymize.into(),
+            #[cfg(feature = "parquet")]
+            parquet: read.parquet,
+            format: match (read.json, read.csv) {
+                (true, _) => Format::Json,
+                (_, true) => Format::Csv,
+                _ => read.format.into(),
+            },
             all: read.all,
             verbosity: match (read.quiet, read.verbose) {
                 (true, _) => Verbosity::Quiet,
@@ -257,12 +248,16 @@ Examples:
   handshark night.pcapng                        why did handshakes fail?
   handshark --all -v night.pcapng               every handshake, in detail
   handshark --json *.pcap.zst | jq .diagnosis   for programs
-  handshark -f 'host 192.0.2.1' /var/captures   one host in a directory of captures
+  handshark --name '*.bank.test' /var/captures  one name in a directory of captures
+  handshark -f 'host 192.0.2.1' /var/captures   one host
   tcpdump -i eth0 -U -w - | handshark -         read what tcpdump writes
   ssh gw tcpdump -U -w - port 443 | handshark - the same from afar
   sudo handshark live -i eth0                   watch an interface
   handshark show night.pcapng                   the first failure, packet by packet
   handshark report night.pcapng -o report.html  a page to hand over
+  handshark slice night.pcapng --outcome failed -o failed.pcapng
+  handshark diff yesterday.pcapng today.pcapng  what changed?
+  handshark match client.pcap server.pcap       what happened between two points?
   handshark explain certificate-expired         what a cause means and how to fix it
   handshark --fail-on failed test.pcap          for scripts: exit with 1 when one failed
 

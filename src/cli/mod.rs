@@ -10,6 +10,7 @@ use crate::diagnosis::cause::Cause;
 
 mod args;
 mod default;
+mod forensics;
 mod live;
 mod options;
 mod present;
@@ -17,7 +18,10 @@ mod selection;
 mod values;
 
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
-pub use options::{Analysis, FailOn, Format, ReadOptions, ReportFormat, ReportOptions, ShowOptions, Trust, Verbosity};
+pub use options::{
+    Analysis, CertsOptions, DiffOptions, FailOn, Format, MatchOptions, ReadOptions, ReportFormat, ReportOptions, Secrets, ShowOptions,
+    SliceOptions, Trust, Verbosity,
+};
 
 /// Exit code: done.
 pub const EXIT_DONE: u8 = 0;
@@ -38,6 +42,14 @@ pub enum Command {
         /// As NDJSON.
         json: bool,
     },
+    /// Write the packets of chosen handshakes.
+    Slice(Box<SliceOptions>),
+    /// Write certificates.
+    Certs(Box<CertsOptions>),
+    /// Compare two captures in time.
+    Diff(Box<DiffOptions>),
+    /// Compare two captures in space.
+    Match(Box<MatchOptions>),
     /// Show one handshake.
     Show(Box<ShowOptions>),
     /// Write a report.
@@ -87,6 +99,10 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             NAME => (NAME.to_owned(), args::EXAMPLES),
             "read" => (format!("{NAME}-read"), args::READ_EXAMPLES),
             "live" => (format!("{NAME}-live"), live::LIVE_EXAMPLES),
+            "slice" => (format!("{NAME}-slice"), forensics::SLICE_EXAMPLES),
+            "certs" => (format!("{NAME}-certs"), forensics::CERTS_EXAMPLES),
+            "diff" => (format!("{NAME}-diff"), forensics::DIFF_EXAMPLES),
+            "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
             "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),

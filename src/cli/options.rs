@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::values::FailOnItem;
+use crate::anonymize::Key;
 use crate::diagnosis::cause::Cause;
+use crate::find::Criteria;
 use crate::output::Sink;
 use crate::output::csv::CsvSink;
 use crate::output::layout::Layout;
@@ -24,16 +26,15 @@ use crate::report::HandshakeReport;
 pub struct ReadOptions {
     /// Files, directories, or `-` for standard input; at least one, in the order given.
     pub inputs: Vec<PathBuf>,
-    /// A capture filter, not yet compiled.
-    pub filter: Option<String>,
-    /// Key log files, to decrypt with.
-    pub keylogs: Vec<PathBuf>,
-    /// No progress for longer than this, in packet time, is a stall: 1 ms to 24 h.
-    pub stall_after: Duration,
-    /// Threads that analyze; `None`: one for each processor.
-    pub threads: Option<NonZeroUsize>,
-    /// Whose certificates are trusted.
-    pub trust: Trust,
+    /// How to analyse.
+    pub analysis: Analysis,
+    /// Which handshakes to show.
+    pub criteria: Criteria,
+    /// Make the output anonymous.
+    pub anonymize: Option<Key>,
+    /// A Parquet file to write besides.
+    #[cfg(feature = "parquet")]
+    pub parquet: Option<PathBuf>,
     /// How to present the result.
     pub format: Format,
     /// Every handshake, the completed ones too.
@@ -53,6 +54,8 @@ pub struct ReadOptions {
 pub struct Analysis {
     /// A capture filter, not yet compiled.
     pub filter: Option<String>,
+    /// Key log files, to decrypt with.
+    pub keylogs: Vec<PathBuf>,
     /// No progress for longer than this, in packet time, is a stall: 1 ms to 24 h.
     pub stall_after: Duration,
     /// Threads that analyze; `None`: one for each processor.
@@ -151,6 +154,85 @@ impl ReadOptions {
     pub fn streams(&self) -> bool {
         self.all || self.verbosity == Verbosity::Quiet || matches!(self.format, Format::Json | Format::Csv)
     }
+}
+
+/// What to cut out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SliceOptions {
+    /// Files and directories.
+    pub inputs: Vec<PathBuf>,
+    /// How to analyse.
+    pub analysis: Analysis,
+    /// Which handshakes.
+    pub criteria: Criteria,
+    /// Where to write; `-` for standard output.
+    pub output: PathBuf,
+    /// Replace what is there.
+    pub force: bool,
+    /// What becomes of keys.
+    pub secrets: Secrets,
+}
+
+/// What becomes of the TLS keys that a pcapng holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrets {
+    /// Those of the chosen handshakes are kept.
+    Keep,
+    /// They are left out.
+    Drop,
+}
+
+/// Whose certificates to write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CertsOptions {
+    /// Files, directories, or `-`.
+    pub inputs: Vec<PathBuf>,
+    /// How to analyse.
+    pub analysis: Analysis,
+    /// Which handshakes.
+    pub criteria: Criteria,
+    /// The directory.
+    pub output: PathBuf,
+}
+
+/// What to compare in time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DiffOptions {
+    /// A file or directory.
+    pub before: PathBuf,
+    /// Another.
+    pub after: PathBuf,
+    /// How to analyse.
+    pub analysis: Analysis,
+    /// Which handshakes.
+    pub criteria: Criteria,
+    /// Make the output anonymous.
+    pub anonymize: Option<Key>,
+    /// As JSON.
+    pub json: bool,
+    /// Whether to colour.
+    pub color: Color,
+}
+
+/// What to compare in space.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatchOptions {
+    /// The capture nearer to the clients.
+    pub client: PathBuf,
+    /// The capture nearer to the servers.
+    pub server: PathBuf,
+    /// How to analyse.
+    pub analysis: Analysis,
+    /// Which handshakes.
+    pub criteria: Criteria,
+    /// Make the output anonymous.
+    pub anonymize: Option<Key>,
+    /// As JSON.
+    pub json: bool,
+    /// Also those between whose ends nothing happened.
+    pub all: bool,
+    /// Whether to colour.
+    pub color: Color,
 }
 
 /// Whose certificates are trusted.

@@ -1,13 +1,19 @@
-//! Options that several commands share: how captures are analysed.
+//! Options that several commands share: how captures are analysed, which handshakes are asked for, what is made anonymous.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueHint};
 
+use super::args::{ANALYSIS, MOST_THREADS};
 use super::options::{Analysis, Trust};
 use super::values;
+use crate::anonymize::Key;
+use crate::diagnosis::cause::Cause;
+use crate::find::{Criteria, Expression, FAILED, NamePattern, PeerPattern, When};
+use crate::handshake::facts::Outcome;
 
 /// How captures are analysed.
 #[derive(Debug, Args)]
@@ -18,6 +24,13 @@ pub(super) struct AnalysisArguments {
     /// proves much about the path.
     #[arg(short = 'f', long, value_name = "BPF", help_heading = ANALYSIS)]
     filter: Option<String>,
+
+    /// Decrypt with the secrets in this key log (repeatable)
+    ///
+    /// In the format of `SSLKEYLOGFILE`, as browsers, curl, OpenSSL and others write it. It may still be growing. Secrets inside a pcapng
+    /// file are used without being asked for. No output ever shows a secret.
+    #[arg(short = 'k', long = "keylog", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
+    keylogs: Vec<PathBuf>,
 
     /// How long without progress is a stall: 500ms, 10s, 2m
     ///
@@ -50,6 +63,7 @@ impl From<AnalysisArguments> for Analysis {
     fn from(arguments: AnalysisArguments) -> Self {
         Self {
             filter: arguments.filter,
+            keylogs: arguments.keylogs,
             stall_after: arguments.stall_after,
             threads: NonZeroUsize::new(usize::from(arguments.threads)),
             trust: Trust { system: !arguments.no_trust, files: arguments.ca_file, directories: arguments.ca_dir },
@@ -57,6 +71,93 @@ impl From<AnalysisArguments> for Analysis {
     }
 }
 
-const ANALYSIS: &str = "Analysis";
-/// Beyond the number of partitions a thread has nothing to do; more are accepted so that scripts need not know it.
-const MOST_THREADS: i64 = 1024;
+/// Which handshakes are asked for.
+#[derive(Debug, Args)]
+pub(super) struct SelectionArguments {
+    /// Only handshakes begun at or after: a date and time (UTC, unless it says otherwise), 09:00[:30] of the capture's first day, or +10m
+    /// after its beginning
+    #[arg(long, value_name = "TIME", help_heading = SELECTION)]
+    since: Option<When>,
+
+    /// Only handshakes begun before; written like --since
+    #[arg(long, value_name = "TIME", help_heading = SELECTION)]
+    until: Option<When>,
+
+    /// Only handshakes with this server: an address, address:port, a network such as 10.0.0.0/8, or :port (repeatable)
+    #[arg(long, value_name = "ADDRESS", action = ArgAction::Append, help_heading = SELECTION)]
+    server: Vec<PeerPattern>,
+
+    /// Only handshakes of this client, written like --server (repeatable)
+    #[arg(long, value_name = "ADDRESS", action = ArgAction::Append, help_heading = SELECTION)]
+    client: Vec<PeerPattern>,
+
+    /// Only handshakes that ask for a name like this: *.bank.test (repeatable)
+    ///
+    /// The name is the one in the ClientHello (SNI). `*` stands for anything, dots included, `?` for one character, `{a,b}` for either;
+    /// case does not matter. Quote it, so that the shell leaves it alone.
+    #[arg(long, value_name = "GLOB", action = ArgAction::Append, value_parser = NamePattern::new, help_heading = SELECTION)]
+    name: Vec<NamePattern>,
+
+    /// Only handshakes that ended so, separated by commas; `failed` stands for all that failed
+    #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, value_parser = outcomes(), help_heading = SELECTION)]
+    outcome: Vec<String>,
+
+    /// Only handshakes with one of these causes, separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, hide_possible_values = true, value_parser = values::cause_parser(), help_heading = SELECTION)]
+    cause: Vec<Cause>,
+
+    /// Only handshakes for which this holds: a condition over the fields of the report, as --json writes them
+    ///
+    /// In the Common Expression Language: == != < <= > >= in && || !, strings with .startsWith .endsWith .contains .matches (a regular
+    /// expression), lists with size() .exists(x, …) .all(x, …), has(field), numbers with + - * / %. A field that a handshake does not have
+    /// makes a comparison with it false. docs/FORENSICS.md has examples, docs/SCHEMA.md all fields.
+    #[arg(long = "where", value_name = "EXPR", value_parser = expression, help_heading = SELECTION)]
+    condition: Option<Expression>,
+}
+
+impl From<SelectionArguments> for Criteria {
+    fn from(arguments: SelectionArguments) -> Self {
+        Self {
+            since: arguments.since,
+            until: arguments.until,
+            servers: arguments.server,
+            clients: arguments.client,
+            names: arguments.name,
+            outcomes: arguments.outcome.into_iter().collect(),
+            causes: arguments.cause.into_iter().map(|cause| cause.slug().to_owned()).collect(),
+            expression: arguments.condition,
+        }
+    }
+}
+
+/// What is made anonymous.
+#[derive(Debug, Args)]
+pub(super) struct AnonymizeArguments {
+    /// Replace addresses, names and what else tells who is who, the same way wherever KEY is the same
+    ///
+    /// Addresses keep their common prefixes, names their hierarchy. KEY is a passphrase of at least 8 characters, or @FILE to read it from a
+    /// file, which keeps it out of the list of processes.
+    #[arg(long, value_name = "KEY", value_parser = key, help_heading = "Handing over")]
+    anonymize: Option<Key>,
+}
+
+impl From<AnonymizeArguments> for Option<Key> {
+    fn from(arguments: AnonymizeArguments) -> Self {
+        arguments.anonymize
+    }
+}
+
+fn expression(text: &str) -> Result<Expression, String> {
+    Expression::new(text).map_err(|mistake| mistake.to_string())
+}
+
+fn key(text: &str) -> Result<Key, String> {
+    Key::new(text)
+}
+
+fn outcomes() -> impl TypedValueParser<Value = String> {
+    let words = Outcome::ALL.iter().map(|outcome| outcome.name()).chain([FAILED]);
+    PossibleValuesParser::new(words.map(PossibleValue::new))
+}
+
+const SELECTION: &str = "Which handshakes";

@@ -64,6 +64,9 @@ fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
     if let [Some(first), Some(last)] = [&summary.first_time, &summary.last_time].map(Option::as_deref) {
         writeln!(out, "- {} to {} UTC", text(&when(first, true)), text(&when(last, true)))?;
     }
+    if let Some(left_out) = summary.left_out {
+        writeln!(out, "- {} of {} were asked for", count(total), counted(left_out.saturating_add(total), "handshake", "handshakes"))?;
+    }
     for note in summary.notes.iter().take(INPUTS) {
         writeln!(out, "- {}", text(note))?;
     }

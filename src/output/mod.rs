@@ -8,6 +8,7 @@ use crate::report::Report;
 
 mod collect;
 pub mod csv;
+pub mod diff;
 pub mod escape;
 pub mod explain;
 pub mod figures;
@@ -15,8 +16,11 @@ pub mod html;
 pub mod layout;
 pub mod line;
 pub mod markdown;
+pub mod matched;
 pub mod metrics;
 pub mod ndjson;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod pcapng;
 pub mod progress;
 pub mod rotate;

@@ -138,15 +138,19 @@ impl<W: Write> PcapngWriter<W> {
         self.write_block(NAME_RESOLUTION, &body)
     }
 
-    /// Writes an interface's statistics: packets received and dropped up to a time.
-    pub fn statistics(&mut self, interface: u32, time: Timestamp, received: u64, dropped: u64) -> io::Result<()> {
-        let nanos = u64::try_from(time.nanos()).unwrap_or_default();
+    /// Writes an interface's statistics: until when it captured, and the packets it received and dropped, where known.
+    pub fn statistics(&mut self, interface: u32, until: Timestamp, received: Option<u64>, dropped: Option<u64>) -> io::Result<()> {
+        let nanos = u64::try_from(until.nanos()).unwrap_or_default();
+        let time = [((nanos >> 32) as u32).to_le_bytes(), ((nanos & 0xffff_ffff) as u32).to_le_bytes()].concat();
         let mut body = Vec::new();
         body.extend(interface.to_le_bytes());
-        body.extend(((nanos >> 32) as u32).to_le_bytes());
-        body.extend(((nanos & 0xffff_ffff) as u32).to_le_bytes());
-        option(&mut body, ISB_IFRECV, &received.to_le_bytes());
-        option(&mut body, ISB_IFDROP, &dropped.to_le_bytes());
+        body.extend(&time);
+        option(&mut body, ISB_ENDTIME, &time);
+        for (code, count) in [(ISB_IFRECV, received), (ISB_IFDROP, dropped)] {
+            if let Some(count) = count {
+                option(&mut body, code, &count.to_le_bytes());
+            }
+        }
         end_of_options(&mut body);
         self.write_block(INTERFACE_STATISTICS, &body)
     }
@@ -216,6 +220,7 @@ const IF_TSRESOL: u16 = 9;
 const IF_FILTER: u16 = 11;
 const NRB_IPV4: u16 = 1;
 const NRB_IPV6: u16 = 2;
+const ISB_ENDTIME: u16 = 3;
 const ISB_IFRECV: u16 = 4;
 const ISB_IFDROP: u16 = 5;
 

@@ -259,6 +259,7 @@ pub(crate) fn summary() -> SummaryReport {
         first_time: Some("2026-11-21T09:00:11.900000000Z".into()),
         last_time: Some("2026-11-21T09:04:20.871000000Z".into()),
         flows: 24,
+        left_out: None,
         handshakes: 18,
         outcomes: [
             ("alerted".to_owned(), 12),

@@ -1,5 +1,6 @@
 //! The decoder: a walk for each frame, and the fragments that wait for their like.
 
+use crate::flow::FlowKey;
 use crate::frame::Frame;
 use crate::packet::cursor::Cursor;
 use crate::packet::direct;
@@ -13,6 +14,7 @@ use crate::time::Timestamp;
 pub struct Decoder {
     fragments: Fragments,
     joined: Vec<u8>,
+    joined_frames: Vec<u64>,
 }
 
 impl Decoder {
@@ -36,6 +38,18 @@ impl Decoder {
             Err(Skip::Fragment) => self.join(&walk),
             Err(skip) => Packet::Skipped(skip),
         }
+    }
+
+    /// The frames that carried the packet of the last call, when that call joined one from fragments: [`IpFacts::was_fragmented`].
+    ///
+    /// [`IpFacts::was_fragmented`]: super::IpFacts::was_fragmented
+    pub fn joined_frames(&self) -> &[u64] {
+        &self.joined_frames
+    }
+
+    /// The frames of packets given up since the last call, by the flow that their first fragments name; bounded like [`Self::take_lost`].
+    pub fn take_lost_frames(&mut self) -> Vec<(FlowKey, Vec<u64>)> {
+        self.fragments.take_lost_frames()
     }
 
     /// What became of fragmented packets so far.
@@ -70,6 +84,7 @@ impl Decoder {
             joined = next;
         }
         self.joined = std::mem::take(&mut joined.bytes);
+        self.joined_frames = std::mem::take(&mut joined.frames);
         let rest = Cursor::new(&self.joined, joined.wire);
         Walk { rest, around: joined.around, piece: None }.run(Next::Payload(joined.protocol))
     }

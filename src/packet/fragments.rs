@@ -52,6 +52,8 @@ pub(super) struct Joined {
     pub(super) bytes: Vec<u8>,
     /// Its length on the wire.
     pub(super) wire: u32,
+    /// The frames that carried its fragments.
+    pub(super) frames: Vec<u64>,
 }
 
 /// The packets being joined, oldest first.
@@ -62,6 +64,7 @@ pub(super) struct Fragments {
     next_age: u64,
     held: usize,
     lost: Vec<LostFragments>,
+    lost_frames: Vec<(FlowKey, Vec<u64>)>,
     recently_joined: VecDeque<PacketKey>,
     pub(super) counters: FragmentCounters,
 }
@@ -89,6 +92,8 @@ struct Partial {
     /// The first byte that the snapshot length cut.
     cut_at: u32,
     whole_len: Option<u32>,
+    /// The frames that carried it, in order; bounded like the packet's holes.
+    frames: Vec<u64>,
     /// A packet with this key was joined before: this may be what is left of a duplicate.
     after_join: bool,
 }
@@ -123,6 +128,11 @@ impl Fragments {
     /// The packets that were given up since the last call and whose flow is known.
     pub(super) fn take_lost(&mut self) -> Vec<LostFragments> {
         std::mem::take(&mut self.lost)
+    }
+
+    /// The frames of packets that were given up since the last call and whose flow is known.
+    pub(super) fn take_lost_frames(&mut self) -> Vec<(FlowKey, Vec<u64>)> {
+        std::mem::take(&mut self.lost_frames)
     }
 
     /// Adds the fragment at which a walk stopped. Gives the packet when it is whole.
@@ -176,6 +186,7 @@ impl Fragments {
             ranges: Vec::new(),
             cut_at: u32::MAX,
             whole_len: None,
+            frames: Vec::new(),
             after_join,
         };
         self.by_key.insert(key, age);
@@ -198,6 +209,9 @@ impl Fragments {
             && !partial.after_join
             && self.lost.len() < limits::FRAGMENT_LOST
         {
+            if self.lost_frames.len() < limits::FRAGMENT_LOST {
+                self.lost_frames.push((key, partial.frames));
+            }
             self.lost.push(LostFragments {
                 key,
                 from_low,
@@ -215,6 +229,9 @@ impl Partial {
     /// Takes a fragment. False when there are too many holes.
     fn take(&mut self, walk: &Walk<'_>, piece: Piece) -> bool {
         let (start, end) = (piece.offset, piece.offset.saturating_add(walk.rest.wire()));
+        if self.frames.len() < limits::FRAGMENT_FRAMES {
+            self.frames.push(walk.around.mark.frame);
+        }
         // the first word on the length stands
         if self.whole_len.is_some_and(|whole| end > whole) {
             return true;
@@ -271,7 +288,7 @@ impl Partial {
         around.ip.total_len = head.header_len.saturating_add(wire);
         let mut bytes = self.bytes;
         bytes.truncate(self.cut_at.min(wire) as usize);
-        Some(Joined { around, protocol: head.protocol, bytes, wire })
+        Some(Joined { around, protocol: head.protocol, bytes, wire, frames: self.frames })
     }
 }
 

@@ -20,6 +20,7 @@ use crate::report::{self, HandshakeReport, Report, SummaryReport};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{Close, TableCounters};
 
+use super::outlet::Outlet;
 use super::router::Counts;
 use super::worker::Drained;
 
@@ -33,7 +34,7 @@ pub(super) struct Collector<'a> {
     hold: Duration,
     clock: Option<&'a Clock>,
     timeline: bool,
-    emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
+    emit: &'a mut dyn Outlet,
     #[expect(clippy::vec_box, reason = "handshakes are large and sorted by their boxes")]
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
@@ -74,7 +75,7 @@ impl<'a> Collector<'a> {
         hold: Duration,
         clock: Option<&'a Clock>,
         timeline: bool,
-        emit: &'a mut dyn FnMut(Report) -> std::io::Result<()>,
+        emit: &'a mut dyn Outlet,
     ) -> Self {
         Self {
             policy,
@@ -151,7 +152,7 @@ impl<'a> Collector<'a> {
         let verdict = self.judge(&held);
         if held.handshake.provisional {
             let report = self.report(&held, &verdict);
-            return (self.emit)(Report::Handshake(Box::new(report)));
+            return self.emit.report(Report::Handshake(Box::new(report)));
         }
         if self.hold > Duration::ZERO && (doubtful || verdict.may_improve()) {
             self.held.push_back(held);
@@ -215,7 +216,7 @@ impl<'a> Collector<'a> {
         *self.totals.outcomes.entry(verdict.outcome).or_default() += 1;
         let report = self.report(held, verdict);
         self.incidents.observe(handshake, verdict, &report.handshake.id);
-        (self.emit)(Report::Handshake(Box::new(report)))
+        self.emit.handshake(handshake, verdict, report)
     }
 
     fn report(&mut self, held: &Held, verdict: &Verdict) -> HandshakeReport {
@@ -242,11 +243,11 @@ impl<'a> Collector<'a> {
         let incidents = self.incidents.finish();
         let total = incidents.len() as u64;
         for incident in incidents {
-            (self.emit)(Report::Incident(Box::new(incident)))?;
+            self.emit.report(Report::Incident(Box::new(incident)))?;
         }
         let mut summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
         summary.notes.append(&mut self.notes);
-        (self.emit)(Report::Summary(Box::new(summary.clone())))?;
+        self.emit.report(Report::Summary(Box::new(summary.clone())))?;
         Ok(summary)
     }
 }

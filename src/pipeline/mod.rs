@@ -10,10 +10,12 @@
 
 mod batch;
 mod collector;
+mod outlet;
 mod router;
 mod run;
 mod secrets;
 mod summary;
 mod worker;
 
+pub use outlet::Outlet;
 pub use run::{Options, Progress, run};

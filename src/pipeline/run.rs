@@ -13,13 +13,14 @@ use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
 use crate::error::{Error, Result};
 use crate::frame::Block;
-use crate::report::{Report, SummaryReport};
+use crate::report::SummaryReport;
 use crate::secrets::Tally;
-use crate::time::Clock;
+use crate::time::{Clock, Mark};
 use crate::transport::TableCounters;
 
 use super::batch::{Batch, Routed, Spent};
 use super::collector::Collector;
+use super::outlet::Outlet;
 use super::router::{Counts, Router};
 use super::secrets::Feed;
 use super::worker::{Drained, Worker};
@@ -66,7 +67,7 @@ const BLOCKS: usize = 8;
 pub fn run(
     mut source: Box<dyn FrameSource>,
     options: &Options,
-    emit: &mut dyn FnMut(Report) -> io::Result<()>,
+    emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
     if options.threads <= 1 {
@@ -84,10 +85,16 @@ fn source_names(source: &dyn FrameSource) -> Vec<String> {
     source.inventory().interfaces.iter().map(|interface| interface.name.clone()).collect()
 }
 
+/// When the capture ended: at its last frame, or later where it is known that nothing more came.
+fn last_moment(source: &dyn FrameSource, router: &Router) -> Mark {
+    let last = router.counts().last;
+    Mark { time: source.inventory().quiet_until.map_or(last.time, |until| until.max(last.time)), ..last }
+}
+
 fn run_alone(
     source: &mut dyn FrameSource,
     options: &Options,
-    emit: &mut dyn FnMut(Report) -> io::Result<()>,
+    emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
     let mut router = Router::default();
@@ -131,7 +138,7 @@ fn run_alone(
     if let Some(log) = feed.news(source) {
         worker.add_secrets(&log);
     }
-    worker.end(router.counts().last);
+    worker.end(last_moment(source, &router));
     collector.add(worker.drain());
     collector.notes = feed.notes(worker.tally());
     let summary = collector.finish(source.inventory(), router.counts(), &worker.counters(), interrupted(options));
@@ -161,7 +168,7 @@ enum FromReader {
 fn run_together(
     source: &mut dyn FrameSource,
     options: &Options,
-    emit: &mut dyn FnMut(Report) -> io::Result<()>,
+    emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
     let workers = (options.threads - 1).min(crate::limits::PARTITIONS);
@@ -287,13 +294,14 @@ fn read(
         let (bytes, total) = source.progress();
         let _ = says.send(FromReader::Progress(bytes, total));
     }
+    let end = last_moment(source, &router);
     // An empty batch that carries the capture's last moment closes every table there.
     let block = Arc::new(Block::default());
     let secrets = feed.news(source);
     for lane in lanes {
         let mut batch = Batch::new(&block, Spent::default());
         batch.secrets.clone_from(&secrets);
-        batch.end = Some(router.counts().last);
+        batch.end = Some(end);
         let _ = lane.send(batch);
     }
     let _ = says.send(FromReader::Done { counts: Box::new(router.counts().clone()), feed, failed });

@@ -45,6 +45,7 @@ pub(super) fn summary(
         last_time: counts.first.map(|_| counts.last.time.to_string()),
         flows: table.flows,
         handshakes: totals.handshakes,
+        left_out: None,
         outcomes: totals.outcomes.iter().map(|(outcome, count)| (outcome.name().to_owned(), *count)).collect(),
         causes: totals.causes.clone(),
         incidents,

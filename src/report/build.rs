@@ -105,7 +105,7 @@ fn id(handshake: &Handshake) -> String {
 }
 
 /// Community ID flow hash, version 1, seed 0 (<https://github.com/corelight/community-id-spec>).
-fn community_id(client: Endpoint, server: Endpoint, transport: Transport) -> String {
+pub(crate) fn community_id(client: Endpoint, server: Endpoint, transport: Transport) -> String {
     fn bytes(address: IpAddr) -> Vec<u8> {
         match address {
             IpAddr::V4(v4) => v4.octets().to_vec(),
@@ -174,6 +174,7 @@ fn client(builder: &mut Builder, h: &Handshake, hello: &ClientHello) -> TlsClien
         _ => Carrier::Tcp,
     };
     TlsClient {
+        random: data_encoding::HEXLOWER.encode(hello.random()),
         server_name: hello.server_name().map(text),
         offer: builder.offer(hello, carrier),
         certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested,

@@ -4,6 +4,7 @@
 
 mod build;
 mod datagrams;
+mod example;
 mod rendered;
 mod shared;
 mod timeline;
@@ -14,7 +15,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use build::community_id;
 pub use build::handshake;
+pub use example::example;
 pub use rendered::Rendered;
 pub use shared::Builder;
 pub use timeline::timeline;
@@ -273,6 +276,9 @@ pub struct Tls {
 /// What the client said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct TlsClient {
+    /// The random of its first `ClientHello`, hexadecimal: the same wherever this handshake is captured, whatever was translated in between.
+    #[serde(default)]
+    pub random: String,
     /// The name it asked for (SNI), as sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
@@ -536,6 +542,9 @@ pub struct SummaryReport {
     pub flows: u64,
     /// Handshakes reported.
     pub handshakes: u64,
+    /// Handshakes that were not asked for and are not counted among `handshakes`; absent when everything was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub left_out: Option<u64>,
     /// Handshakes by outcome.
     pub outcomes: BTreeMap<String, u64>,
     /// Handshakes by cause, those with one.

@@ -25,6 +25,7 @@ mod cli;
 mod decryption;
 mod docs;
 mod floors;
+mod forensics;
 mod fuzz_seeds;
 mod ladders;
 #[cfg(target_os = "linux")]

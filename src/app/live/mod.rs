@@ -22,7 +22,7 @@ use signal_hook::iterator::Signals;
 use self::monitor::{Scrape, Watcher};
 use self::outlet::Outlet;
 use self::record::{Desk, Tap};
-use super::read::trust;
+use super::case::trust;
 use crate::capture::{self, LiveStatus, Opened};
 use crate::cli::{self, LiveCommand, Shown};
 use crate::diagnosis::chain::TrustStore;

@@ -76,7 +76,7 @@ pub(super) fn incidents(gathered: &Gathered) -> Markup {
                     p.sub {
                         (when(&incident.first_seen, with_date)) " to " (when(&incident.last_seen, with_date)) " UTC; "
                         (count(incident.failed)) " of " (count(incident.attempts)) " handshakes, from " (counted(incident.clients_total, "client", "clients")) "; " (text(&incident.confidence))
-                        @if let Some(id) = incident.handshakes.first() { "; " a.js href=(format!("#{id}")) { "first handshake" } }
+                        @if let Some(id) = incident.handshakes.first() { "; " a.js href=(format!("#{}", escape(id))) { "first handshake" } }
                     }
                     @for change in &incident.changes { p { b { "What changed: " } (text(change)) } }
                     (remedy(&incident.remedy))
@@ -101,7 +101,7 @@ pub(super) fn causes(gathered: &Gathered) -> Markup {
                     tbody {
                         @for (cause, number) in causes {
                             tr {
-                                th scope="row" { a.js href=(format!("#cause={cause}")) { (text(cause)) } }
+                                th scope="row" { a.js href=(format!("#cause={}", escape(cause))) { (text(cause)) } }
                                 td.n { (count(*number)) }
                                 td aria-hidden="true" { svg.bar viewBox="0 0 100 10" preserveAspectRatio="none" { rect.bad width=((number * 100 / most).max(1)) height="10" {} } }
                                 td { (meaning(cause)) }
@@ -195,7 +195,7 @@ fn one_group(group: &Group, whole: &HandshakeReport, with_date: bool) -> Markup 
             }
             p.sub {
                 (when(&report.handshake.start, with_date)) " " (text(&view::endpoint(&report.client))) " → " (text(&view::server(report)))
-                ", " a.js href=(format!("#{}", report.handshake.id)) { (view::frames(report)) }
+                ", " a.js href=(format!("#{}", escape(&report.handshake.id))) { (view::frames(report)) }
                 @if let Some(word) = &said.confidence { "; " (text(word)) }
             }
             p { (text(&said.summary)) }

@@ -35,7 +35,6 @@ fn the_page_has_it_all_without_any_script() {
 }
 
 #[test]
-#[ignore = "known failure, to be looked into: a hostile string shows where it is not expected"]
 fn names_stay_text() {
     for name in [
         "</script><script>alert(1)</script>",
@@ -59,7 +58,8 @@ fn names_stay_text() {
         assert_eq!(dirty.matches("</script").count(), clean.matches("</script").count(), "{name}");
         let plain = dirty.split("<script").next().unwrap();
         assert!(!dirty.contains("<img") && !dirty.contains("<!--") && !plain.contains("\" onfocus="), "{name}");
-        assert!(!dirty.contains(['\x1b', '\u{202e}']), "{name}");
+        let before = dirty.split_once(['\x1b', '\u{202e}']).map(|(before, _)| before.chars().rev().take(60).collect::<String>());
+        assert_eq!(before, None, "{name}, here backwards");
     }
 }
 

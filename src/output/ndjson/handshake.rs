@@ -122,9 +122,10 @@ fn tls(out: &mut Vec<u8>, tls: &Tls) {
 }
 
 fn client(out: &mut Vec<u8>, client: &TlsClient) {
-    let TlsClient { server_name, offer: offered, certificate_requested, certificates } = client;
+    let TlsClient { random, server_name, offer: offered, certificate_requested, certificates } = client;
     out.push(b'{');
     let start = out.len();
+    text(out, ",\"random\":", random);
     text_if_some(out, ",\"server_name\":", server_name.as_ref());
     out.extend_from_slice(offered.rendered.get(|part| offer(part, offered)));
     drop_comma(out, start);
@@ -334,6 +335,7 @@ mod tests {
             AlertReport { level: Some("fatal".to_owned()), code: Some(0), name: Some("close_notify".to_owned()), ..Default::default() },
         ];
         tls.client = Some(TlsClient {
+            random: "00ff".to_owned(),
             server_name: Some("a\n\"\u{1b}[2J\u{9b}".to_owned()),
             offer: Arc::new(ClientOffer {
                 supported_versions: words(),

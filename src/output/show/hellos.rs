@@ -54,10 +54,12 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
     let answered = report.tls.as_ref().is_some_and(|tls| tls.version.is_some());
     section(out, layout, "Offered and chosen")?;
     let room = layout.width().saturating_sub(INDENT + NAME + 4);
-    // The longest suite's name fits; where that leaves little for the choice, it is told by its place in the list.
-    let roomy = room >= ROOMY;
-    let left = if roomy { (room / 2).min(LONGEST) } else { room.saturating_mul(3) / 4 };
+    // The offers take what they need; where that leaves little for the choice, it is told by its place in the list.
+    let offers = list.iter().filter(|parameter| !is_listed_in_a_row(parameter)).flat_map(|parameter| &parameter.offered);
+    let needed = offers.map(|offer| width(&escape(offer))).max().unwrap_or_default().saturating_add(MARK);
+    let left = needed.clamp(SHORTEST, room.saturating_mul(2) / 3);
     let right = room.saturating_sub(left);
+    let roomy = right >= ROOMY;
     writeln!(
         out,
         "{:INDENT$}{:NAME$}  {strong}{:left$}{strong:#}  {strong}{}{strong:#}",
@@ -67,8 +69,8 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
         clip("server chooses", right)
     )?;
     for parameter in &list {
-        let offered = if matches!(parameter.name, "extension" | "signature") {
-            wrap(&escape(&parameter.offered.join(", ")), left, FEW).into_iter().map(|line| (line, plain)).collect()
+        let offered = if is_listed_in_a_row(parameter) {
+            wrap(&escape(&parameter.offered.join(", ")), room, FEW).into_iter().map(|line| (line, plain)).collect()
         } else {
             offered_lines(parameter, left, layout)
         };
@@ -107,6 +109,11 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
     Ok(())
 }
 
+/// Of these nothing is chosen: they are told in running lines.
+fn is_listed_in_a_row(parameter: &Parameter) -> bool {
+    matches!(parameter.name, "extension" | "signature")
+}
+
 /// One offer a line, the chosen one marked; of a long list the first few and the chosen one.
 fn offered_lines(parameter: &Parameter, columns: usize, layout: &Layout) -> Vec<(String, Style)> {
     let mut lines = Vec::new();
@@ -129,10 +136,12 @@ fn offered_lines(parameter: &Parameter, columns: usize, layout: &Layout) -> Vec<
 
 /// Columns of a parameter's name.
 const NAME: usize = 12;
-/// From this many columns for both on, the choice is written out.
-const ROOMY: usize = 100;
-/// Columns of an offer where there is room: those of the longest suite in use.
-const LONGEST: usize = 56;
+/// Columns of the mark before an offer, and of what keeps it from the choice.
+const MARK: usize = 4;
+/// Columns for offers at the least.
+const SHORTEST: usize = 24;
+/// From this many columns for the choice on, it is written out.
+const ROOMY: usize = 44;
 /// Offers shown of a long list.
 const MANY: usize = 8;
 /// Lines of one text.

@@ -58,6 +58,10 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
     if !summary.inputs.is_empty() {
         writeln!(out)?;
     }
+    if let Some(left_out) = summary.left_out.filter(|_| total == 0) {
+        let text = format!(": of {}, none is what was asked for.", counted(left_out, "handshake", "handshakes"));
+        return layout.flow(out, 0, 2, &[(palette.warn, "Nothing found"), (plain, &text)]);
+    }
     if total == 0 {
         let text = format!(" was found in {}.", counted(summary.frames, "frame", "frames"));
         return layout.flow(out, 0, 2, &[(palette.warn, "No TLS handshake"), (plain, &text)]);
@@ -85,6 +89,10 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
             spans.push((plain, ", "));
         }
         spans.push((*style, text));
+    }
+    let asked = summary.left_out.map(|left_out| format!(" (asked for, of {})", count(left_out.saturating_add(total))));
+    if let Some(asked) = &asked {
+        spans.push((palette.dim, asked));
     }
     layout.flow(out, 0, 2, &spans)?;
     if failed > 0 {

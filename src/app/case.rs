@@ -1,0 +1,241 @@
+//! What every command over captures does: opens them, runs the pipeline, keeps what was asked for.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use crate::anonymize::{Anonymizer, Key};
+use crate::capture::{self, FrameSource, Inputs, Inventory, KeyLogLines};
+use crate::cli::{Analysis, Trust};
+use crate::diagnosis::chain::TrustStore;
+use crate::diagnosis::judge::Verdict;
+use crate::diagnosis::rule::Policy;
+use crate::error::Result;
+use crate::find::{Criteria, Filter, Related};
+use crate::frame::Block;
+use crate::handshake::Handshake;
+use crate::pipeline::{self, Outlet};
+use crate::report::{HandshakeReport, Report, SummaryReport};
+use crate::time::Timestamp;
+
+/// How long a verdict read from a pipe may wait, in packet time, for what other handshakes show.
+const HOLD_ON_A_PIPE: Duration = Duration::from_secs(30);
+
+/// Captures, how to look at them, and what to look for in them.
+#[derive(Debug)]
+pub(super) struct Case<'a> {
+    pub(super) inputs: &'a [PathBuf],
+    pub(super) analysis: &'a Analysis,
+    pub(super) criteria: &'a Criteria,
+    pub(super) anonymize: Option<&'a Key>,
+    pub(super) stop: Arc<AtomicBool>,
+    /// Reports tell their handshakes packet by packet.
+    pub(super) timeline: bool,
+}
+
+impl Case<'_> {
+    /// Whether it is read as it comes, and only once.
+    pub(super) fn piped(&self) -> bool {
+        self.inputs.iter().any(|path| comes_as_it_is_written(path))
+    }
+
+    /// Opens the captures.
+    pub(super) fn open(&self) -> Result<Box<dyn FrameSource>> {
+        let inputs = Inputs { paths: self.inputs.to_vec(), filter: self.analysis.filter.clone() };
+        capture::with_key_logs(capture::open_until(&inputs, &self.stop)?, &self.analysis.keylogs)
+    }
+
+    /// Opens what is needed: mistakes show before anything is written.
+    pub(super) fn prepare(&self) -> anyhow::Result<Ready> {
+        Ok(Ready { source: self.open()?, trust: trust(&self.analysis.trust)? })
+    }
+
+    /// Opens and analyses.
+    pub(super) fn run(&self, outlet: &mut dyn Outlet, progress: &mut dyn FnMut(pipeline::Progress)) -> anyhow::Result<SummaryReport> {
+        self.analyse(self.prepare()?, outlet, progress)
+    }
+
+    /// Analyses the captures. What was asked for goes to `outlet`, the summary last; it speaks of what was asked for only.
+    pub(super) fn analyse(
+        &self,
+        ready: Ready,
+        outlet: &mut dyn Outlet,
+        progress: &mut dyn FnMut(pipeline::Progress),
+    ) -> anyhow::Result<SummaryReport> {
+        let begin = Arc::new(OnceLock::new());
+        let source = Box::new(Begin { inner: ready.source, begin: Arc::clone(&begin) });
+        let icmp_filtered = self.analysis.filter.as_deref().is_some_and(capture::excludes_icmp);
+        if icmp_filtered {
+            writeln!(
+                io::stderr(),
+                "handshark: the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)"
+            )?;
+        }
+        let threads = self.analysis.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get);
+        let options = pipeline::Options {
+            threads,
+            policy: Policy { stall_after: self.analysis.stall_after, icmp_filtered, ..Policy::default() },
+            trust: ready.trust,
+            hold: if self.piped() { HOLD_ON_A_PIPE } else { Duration::MAX },
+            timeline: self.timeline,
+            stop: Arc::clone(&self.stop),
+            clock: None,
+        };
+        let mut sieve = Sieve {
+            finder: (!self.criteria.is_empty()).then(|| Finder {
+                filter: Filter::new(self.criteria.clone()),
+                related: Related::default(),
+                begin,
+                found: 0,
+                left_out: 0,
+                incidents: 0,
+                outcomes: BTreeMap::new(),
+                causes: BTreeMap::new(),
+            }),
+            anonymizer: self.anonymize.map(|key| Anonymizer::new(key.clone())),
+            outlet,
+            summary: None,
+        };
+        let whole = pipeline::run(source, &options, &mut sieve, progress)?;
+        Ok(sieve.summary.unwrap_or(whole))
+    }
+}
+
+/// What has been opened.
+pub(super) struct Ready {
+    source: Box<dyn FrameSource>,
+    trust: TrustStore,
+}
+
+/// Standard input, or a FIFO or device by its path: somebody may wait for what its packets show.
+fn comes_as_it_is_written(path: &Path) -> bool {
+    path == Path::new("-") || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
+    if wanted.is_empty() {
+        return Ok(TrustStore::none());
+    }
+    let mut store = if wanted.system { TrustStore::system() } else { TrustStore::none() };
+    if !wanted.files.is_empty() {
+        store = store.joined(TrustStore::from_files(&wanted.files)?);
+    }
+    for directory in &wanted.directories {
+        store = store.joined(TrustStore::from_dir(directory)?);
+    }
+    Ok(store)
+}
+
+/// Between the pipeline and the outputs: lets pass what was asked for, and makes it anonymous.
+struct Sieve<'a> {
+    finder: Option<Finder>,
+    anonymizer: Option<Anonymizer>,
+    outlet: &'a mut dyn Outlet,
+    summary: Option<SummaryReport>,
+}
+
+/// What was found so far.
+struct Finder {
+    filter: Filter,
+    related: Related,
+    begin: Arc<OnceLock<Timestamp>>,
+    found: u64,
+    left_out: u64,
+    incidents: u64,
+    outcomes: BTreeMap<String, u64>,
+    causes: BTreeMap<String, u64>,
+}
+
+impl Finder {
+    fn takes(&mut self, report: &HandshakeReport) -> bool {
+        if !self.filter.takes(report, self.begin.get().copied()) {
+            self.left_out += 1;
+            return false;
+        }
+        self.found += 1;
+        self.related.found(report);
+        *self.outcomes.entry(report.handshake.outcome.clone()).or_default() += 1;
+        if let Some(cause) = &report.diagnosis.cause {
+            *self.causes.entry(cause.clone()).or_default() += 1;
+        }
+        true
+    }
+
+    /// The summary speaks of what was asked for.
+    fn narrow(&mut self, summary: &mut SummaryReport) {
+        summary.handshakes = self.found;
+        summary.left_out = Some(self.left_out);
+        summary.incidents = self.incidents;
+        summary.outcomes = std::mem::take(&mut self.outcomes);
+        summary.causes = std::mem::take(&mut self.causes);
+        if let Some((count, why)) = self.filter.beyond() {
+            summary.notes.push(format!("The condition of --where could not be applied to {count} handshakes, which were left out: {why}"));
+        }
+    }
+}
+
+impl Outlet for Sieve<'_> {
+    fn handshake(&mut self, facts: &Handshake, verdict: &Verdict, mut report: HandshakeReport) -> io::Result<()> {
+        if self.finder.as_mut().is_some_and(|finder| !finder.takes(&report)) {
+            self.outlet.left_out(facts, &report);
+            return Ok(());
+        }
+        if let Some(anonymizer) = &self.anonymizer {
+            anonymizer.handshake(&mut report);
+        }
+        self.outlet.handshake(facts, verdict, report)
+    }
+
+    fn report(&mut self, mut report: Report) -> io::Result<()> {
+        match (&mut self.finder, &mut report) {
+            (Some(finder), Report::Incident(incident)) => {
+                if !finder.related.to(incident) {
+                    return Ok(());
+                }
+                finder.incidents += 1;
+            }
+            (Some(finder), Report::Summary(summary)) => finder.narrow(summary),
+            _ => {}
+        }
+        if let Some(anonymizer) = &self.anonymizer {
+            anonymizer.report(&mut report);
+        }
+        if let Report::Summary(summary) = &report {
+            self.summary = Some((**summary).clone());
+        }
+        self.outlet.report(report)
+    }
+}
+
+/// Notes when the capture begins.
+struct Begin {
+    inner: Box<dyn FrameSource>,
+    begin: Arc<OnceLock<Timestamp>>,
+}
+
+impl FrameSource for Begin {
+    fn fill(&mut self, block: &mut Block) -> Result<bool> {
+        let more = self.inner.fill(block)?;
+        if let Some(frame) = block.frame(0) {
+            self.begin.get_or_init(|| frame.head.time);
+        }
+        Ok(more)
+    }
+
+    fn inventory(&self) -> &Inventory {
+        self.inner.inventory()
+    }
+
+    fn progress(&self) -> (u64, Option<u64>) {
+        self.inner.progress()
+    }
+
+    fn key_log(&self) -> Option<&KeyLogLines> {
+        self.inner.key_log()
+    }
+}

@@ -1,0 +1,275 @@
+//! `handshark certs`: every certificate seen, as PEM, with an index of where, when and by whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::bail;
+use data_encoding::{BASE64, HEXLOWER};
+use serde::Serialize;
+
+use super::case::Case;
+use super::read::stop_on_signal;
+use crate::cli::{self, CertsOptions};
+use crate::diagnosis::judge::Verdict;
+use crate::error::Error;
+use crate::flow::{Endpoint, Side};
+use crate::handshake::Handshake;
+use crate::output::figures::counted;
+use crate::output::progress::Progress;
+use crate::pipeline::Outlet;
+use crate::report::{CertificateReport, HandshakeReport, Report};
+use crate::tls::certificate::Certificate;
+
+/// Writes certificates. Gives the exit code.
+pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<u8> {
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signal(&stop)?;
+    let case =
+        Case { inputs: &options.inputs, analysis: &options.analysis, criteria: &options.criteria, anonymize: None, stop, timeline: false };
+    let mut found = Found::default();
+    let mut progress = Progress::new(true);
+    let done = case.run(&mut found, &mut |at| progress.update(at.bytes, at.total, at.handshakes));
+    progress.finish();
+    let summary = done?;
+    if found.certificates.is_empty() {
+        let why = match found.encrypted {
+            0 => "a chain is sent in full handshakes of TLS 1.2 and below only",
+            _ => "TLS 1.3 encrypts certificates; they are seen with the connections' keys",
+        };
+        bail!("no certificate was seen in {}: {why}", counted(summary.handshakes, "handshake", "handshakes"));
+    }
+    let directory = &options.output;
+    fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
+    let mut entries: Vec<Entry> = Vec::new();
+    for (sha256, seen) in found.certificates {
+        let name = file_name(&seen.certificate, &sha256);
+        let path = directory.join(&name);
+        fs::write(&path, pem(&seen.certificate.der)).map_err(|source| failed(&path, source))?;
+        entries.push(seen.entry(name));
+    }
+    entries.sort_by(|a, b| (&a.first_seen, &a.what.sha256).cmp(&(&b.first_seen, &b.what.sha256)));
+    let index = Index {
+        schema: "handshark-certs/1",
+        version: env!("CARGO_PKG_VERSION"),
+        inputs: summary.inputs.iter().map(|input| input.source.clone()).collect(),
+        handshakes: summary.handshakes,
+        encrypted: found.encrypted,
+        left_out: found.left_out,
+        certificates: entries,
+    };
+    let path = directory.join(INDEX);
+    let mut text = serde_json::to_vec_pretty(&index)?;
+    text.push(b'\n');
+    fs::write(&path, text).map_err(|source| failed(&path, source))?;
+    let hidden = match found.encrypted {
+        0 => String::new(),
+        more => format!("; {} encrypted theirs (TLS 1.3)", counted(more, "handshake", "handshakes")),
+    };
+    writeln!(
+        io::stderr(),
+        "handshark: wrote {} and {INDEX} to {}{hidden}",
+        counted(index.certificates.len() as u64, "certificate", "certificates"),
+        directory.display()
+    )?;
+    Ok(cli::EXIT_DONE)
+}
+
+fn failed(path: &Path, source: io::Error) -> Error {
+    Error::Write { what: path.display().to_string(), source }
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    /// By SHA-256, hexadecimal.
+    certificates: BTreeMap<String, Seen>,
+    /// Handshakes whose certificates were hidden.
+    encrypted: u64,
+    /// Certificates beyond the bound.
+    left_out: u64,
+}
+
+#[derive(Debug)]
+struct Seen {
+    certificate: Arc<Certificate>,
+    what: Arc<CertificateReport>,
+    first: String,
+    last: String,
+    handshakes: u64,
+    /// Server and the name asked for, with the number of handshakes.
+    servers: BTreeMap<(Endpoint, Option<String>), u64>,
+    clients: BTreeSet<Endpoint>,
+    presented_by: BTreeSet<&'static str>,
+    chains: BTreeSet<Vec<String>>,
+}
+
+impl Outlet for Found {
+    fn handshake(&mut self, facts: &Handshake, _: &Verdict, report: HandshakeReport) -> io::Result<()> {
+        if facts.server_chain.is_none() && facts.is_tls13() && facts.server_hello.is_some() && facts.resumption.is_none() {
+            self.encrypted += 1;
+        }
+        let reports = report.tls.as_ref().map(|tls| {
+            [
+                tls.server.as_ref().map(|server| server.certificates.as_slice()).unwrap_or_default(),
+                tls.client.as_ref().map(|client| client.certificates.as_slice()).unwrap_or_default(),
+            ]
+        });
+        let [server, client] = reports.unwrap_or_default();
+        for (side, chain, reports) in [(Side::Server, &facts.server_chain, server), (Side::Client, &facts.client_chain, client)] {
+            let Some(chain) = chain else { continue };
+            let digests: Vec<String> = chain.what.certificates.iter().map(|certificate| HEXLOWER.encode(&certificate.sha256)).collect();
+            for (certificate, what) in chain.what.certificates.iter().zip(reports) {
+                if self.certificates.len() >= MOST && !self.certificates.contains_key(&what.sha256) {
+                    self.left_out += 1;
+                    continue;
+                }
+                let seen = self.certificates.entry(what.sha256.clone()).or_insert_with(|| Seen {
+                    certificate: Arc::clone(certificate),
+                    what: Arc::clone(what),
+                    first: chain.mark.time.to_string(),
+                    last: String::new(),
+                    handshakes: 0,
+                    servers: BTreeMap::new(),
+                    clients: BTreeSet::new(),
+                    presented_by: BTreeSet::new(),
+                    chains: BTreeSet::new(),
+                });
+                let at = chain.mark.time.to_string();
+                seen.handshakes += 1;
+                seen.presented_by.insert(side.name());
+                if seen.servers.len() < PLACES {
+                    *seen.servers.entry((facts.server, facts.server_name())).or_default() += 1;
+                }
+                if seen.clients.len() < PLACES {
+                    seen.clients.insert(Endpoint::new(facts.client.address, 0));
+                }
+                if seen.chains.len() < PLACES {
+                    seen.chains.insert(digests.clone());
+                }
+                if at < seen.first {
+                    seen.first.clone_from(&at);
+                }
+                if at > seen.last {
+                    seen.last = at;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, _: Report) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// index.json.
+#[derive(Debug, Serialize)]
+struct Index {
+    schema: &'static str,
+    version: &'static str,
+    inputs: Vec<String>,
+    handshakes: u64,
+    encrypted: u64,
+    left_out: u64,
+    certificates: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    file: String,
+    #[serde(flatten)]
+    what: Arc<CertificateReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    malformed: Option<String>,
+    presented_by: Vec<&'static str>,
+    first_seen: String,
+    last_seen: String,
+    handshakes: u64,
+    servers: Vec<Place>,
+    clients: Vec<String>,
+    chains: Vec<Vec<String>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Place {
+    address: String,
+    port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    handshakes: u64,
+}
+
+impl Seen {
+    fn entry(self, file: String) -> Entry {
+        let place = |((server, name), handshakes): ((Endpoint, Option<String>), u64)| Place {
+            address: server.address.to_string(),
+            port: server.port,
+            name,
+            handshakes,
+        };
+        Entry {
+            file,
+            malformed: self.certificate.malformed.clone(),
+            what: self.what,
+            presented_by: self.presented_by.into_iter().collect(),
+            first_seen: self.first,
+            last_seen: self.last,
+            handshakes: self.handshakes,
+            servers: self.servers.into_iter().map(place).collect(),
+            clients: self.clients.into_iter().map(|client| client.address.to_string()).collect(),
+            chains: self.chains.into_iter().collect(),
+        }
+    }
+}
+
+/// RFC 7468: lines of 64 characters.
+fn pem(der: &[u8]) -> String {
+    let encoded = BASE64.encode(der);
+    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = encoded.as_str();
+    while !rest.is_empty() {
+        let (line, behind) = rest.split_at_checked(64).unwrap_or((rest, ""));
+        out.push_str(line);
+        out.push('\n');
+        rest = behind;
+    }
+    out.push_str("-----END CERTIFICATE-----\n");
+    out
+}
+
+/// The certificate's name, as far as it may stand in a file's name, and enough of its hash to tell it from all others.
+fn file_name(certificate: &Certificate, sha256: &str) -> String {
+    let name = certificate.dns_names.first().or(certificate.common_name.as_ref()).cloned().unwrap_or_default();
+    let safe: String = name
+        .replace("*.", "wildcard.")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c.to_ascii_lowercase() } else { '-' })
+        .take(64)
+        .collect();
+    let safe = safe.trim_matches(['.', '-']);
+    let digest: String = sha256.chars().take(16).collect();
+    if safe.is_empty() { format!("{digest}.pem") } else { format!("{safe}-{digest}.pem") }
+}
+
+const INDEX: &str = "index.json";
+/// Certificates held at a time.
+const MOST: usize = 1 << 17;
+/// Servers, clients and chains named for one certificate.
+const PLACES: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pem_has_lines_of_64() {
+        let text = pem(&[7; 100]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2 + 136_usize.div_ceil(64));
+        assert!(lines.iter().all(|line| line.len() <= 64));
+        assert_eq!(BASE64.decode(lines[1..lines.len() - 1].concat().as_bytes()).unwrap(), [7; 100]);
+    }
+}

@@ -1,0 +1,357 @@
+//! `handshark match`: the same handshakes captured at two points.
+//!
+//! Each capture is read twice: for its verdicts, by which handshakes are joined, and for the packets of those joined.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::bail;
+
+use super::case::Case;
+use super::read::stop_on_signal;
+use crate::anonymize::Anonymizer;
+use crate::cli::{self, MatchOptions};
+use crate::compare::joined::Joined;
+use crate::compare::vantage::View;
+use crate::compare::verdict::{self, Point, judge};
+use crate::diagnosis::judge::Verdict;
+use crate::find::{Criteria, Filter};
+use crate::flow::{Endpoint, FlowKey, Side, Transport};
+use crate::frame::Block;
+use crate::handshake::Handshake;
+use crate::output::layout::Layout;
+use crate::output::progress::Progress;
+use crate::output::{self, style, unless_broken_pipe};
+use crate::packet::{Decoder, Packet};
+use crate::pipeline::Outlet;
+use crate::report::{HandshakeReport, Report};
+use crate::time::Timestamp;
+
+/// Joins and shows. Gives the exit code.
+pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<u8> {
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signal(&stop)?;
+    let everything = Criteria::default();
+    let case = |path: &'static str, input| (path, input);
+    let inputs = [case("client", &options.client), case("server", &options.server)].map(|(_, input)| [PathBuf::clone(input)]);
+    let cases = inputs.each_ref().map(|inputs| Case {
+        inputs,
+        analysis: &options.analysis,
+        criteria: &everything,
+        anonymize: None,
+        stop: Arc::clone(&stop),
+        timeline: false,
+    });
+    let [client_case, server_case] = &cases;
+    if client_case.piped() || server_case.piped() {
+        bail!("match reads each capture twice and cannot read a pipe; save it to a file first");
+    }
+    let (client, server) = (notes(client_case)?, notes(server_case)?);
+    if client.handshakes.is_empty() && server.handshakes.is_empty() {
+        bail!("neither {} nor {} holds a TLS handshake", options.client.display(), options.server.display());
+    }
+    let pairs = chosen(join(&client.handshakes, &server.handshakes), options, &client, &server);
+    let offset = clock_offset(&pairs);
+    let mut views = [Vec::new(), Vec::new()];
+    for pair in &pairs {
+        let [at_client, at_server] = pair.views(offset, &client, &server);
+        views[0].push(at_client);
+        views[1].push(at_server);
+    }
+    let [mut at_client, mut at_server] = views;
+    gather(client_case, &mut at_client)?;
+    gather(server_case, &mut at_server)?;
+    let anonymizer = options.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
+    let joined = judged(&pairs, &mut at_client, &mut at_server, offset, anonymizer.as_ref());
+    let stdout = io::stdout();
+    let layout = Layout::new(style::terminal_width(), options.color.palette(&stdout));
+    let mut out = BufWriter::new(stdout.lock());
+    let written = if options.json {
+        joined.iter().try_for_each(|joined| {
+            serde_json::to_writer(&mut out, joined).map_err(io::Error::from)?;
+            writeln!(out)
+        })
+    } else {
+        output::matched::write(&mut out, &layout, &joined, options.all)
+    };
+    unless_broken_pipe(written.and_then(|()| out.flush()))?;
+    Ok(cli::EXIT_DONE)
+}
+
+/// What one capture holds.
+#[derive(Debug, Default)]
+struct Notes {
+    handshakes: Vec<Noted>,
+    /// First and last frame of the capture.
+    watched: (Timestamp, Timestamp),
+}
+
+/// A handshake of one capture.
+#[derive(Debug)]
+struct Noted {
+    report: HandshakeReport,
+    random: String,
+    client: Endpoint,
+    server: Endpoint,
+    transport: Transport,
+    isn: Option<u32>,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Outlet for Notes {
+    fn handshake(&mut self, facts: &Handshake, _: &Verdict, report: HandshakeReport) -> io::Result<()> {
+        if self.handshakes.len() < HANDSHAKES {
+            let random = report.tls.as_ref().and_then(|tls| tls.client.as_ref()).map(|client| client.random.clone()).unwrap_or_default();
+            self.handshakes.push(Noted {
+                random,
+                client: facts.client,
+                server: facts.server,
+                transport: facts.tcp.key.transport,
+                isn: facts.tcp.side(Side::Client).syn.map(|syn| syn.isn),
+                first: facts.tcp.first.time,
+                last: facts.closed_at.time.max(facts.tcp.last.time),
+                report,
+            });
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, _: Report) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn notes(case: &Case<'_>) -> anyhow::Result<Notes> {
+    let mut notes = Notes::default();
+    let mut progress = Progress::new(true);
+    let done = case.run(&mut notes, &mut |at| progress.update(at.bytes, at.total, at.handshakes));
+    progress.finish();
+    done?;
+    let mut source = case.open()?;
+    let mut block = Block::default();
+    notes.watched = (Timestamp::MAX, Timestamp::MIN);
+    while source.fill(&mut block)? {
+        for frame in block.frames() {
+            notes.watched = (notes.watched.0.min(frame.head.time), notes.watched.1.max(frame.head.time));
+        }
+    }
+    Ok(notes)
+}
+
+/// A handshake at both points, or at the one that noticed it.
+#[derive(Debug, Clone, Copy)]
+struct Pair<'a> {
+    client: Option<&'a Noted>,
+    server: Option<&'a Noted>,
+    by_random: bool,
+}
+
+fn join<'a>(client: &'a [Noted], server: &'a [Noted]) -> Vec<Pair<'a>> {
+    let mut pairs: Vec<Pair<'a>> = Vec::new();
+    let mut by_random: BTreeMap<&str, Vec<&Noted>> = BTreeMap::new();
+    for noted in server.iter().rev().filter(|noted| !noted.random.is_empty()) {
+        by_random.entry(&noted.random).or_default().push(noted);
+    }
+    let mut alone: Vec<&Noted> = Vec::new();
+    let mut taken: Vec<*const Noted> = Vec::new();
+    for noted in client {
+        match by_random.get_mut(noted.random.as_str()).and_then(Vec::pop) {
+            Some(other) => {
+                taken.push(other);
+                pairs.push(Pair { client: Some(noted), server: Some(other), by_random: true });
+            }
+            None => alone.push(noted),
+        }
+    }
+    taken.sort_unstable();
+    let mut by_ends: BTreeMap<(Endpoint, Endpoint), Vec<&Noted>> = BTreeMap::new();
+    for noted in server.iter().rev().filter(|noted| taken.binary_search(&std::ptr::from_ref(*noted)).is_err()) {
+        by_ends.entry((noted.client, noted.server)).or_default().push(noted);
+    }
+    for noted in alone {
+        let others = by_ends.get_mut(&(noted.client, noted.server));
+        let same_isn = |other: &&Noted| other.isn.is_some() && other.isn == noted.isn;
+        let server = others.and_then(|others| {
+            let place = others.iter().rposition(same_isn).or_else(|| others.len().checked_sub(1))?;
+            Some(others.remove(place))
+        });
+        pairs.push(Pair { client: Some(noted), server, by_random: false });
+    }
+    pairs.extend(by_ends.into_values().flatten().map(|noted| Pair { client: None, server: Some(noted), by_random: false }));
+    pairs.sort_by_key(|pair| pair.client.or(pair.server).map(|noted| noted.first));
+    pairs
+}
+
+/// Judges every pair. A client's handshake that was answered and of which the server's end saw nothing belongs to one that came to the server
+/// meanwhile for the same name, and that the client's end did not see.
+fn judged(
+    pairs: &[Pair<'_>],
+    at_client: &mut [Wanted],
+    at_server: &mut [Wanted],
+    offset: i64,
+    anonymizer: Option<&Anonymizer>,
+) -> Vec<Joined> {
+    let name = |noted: &Noted| noted.report.tls.as_ref()?.client.as_ref()?.server_name.clone();
+    let mut strangers: Vec<(usize, &Noted)> = pairs
+        .iter()
+        .zip(at_client.iter())
+        .enumerate()
+        .filter(|(_, (pair, view))| pair.client.is_none() && view.view.packets.is_empty())
+        .filter_map(|(place, (pair, _))| Some((place, pair.server?)))
+        .collect();
+    let mut replaced: BTreeMap<usize, &Noted> = BTreeMap::new();
+    let mut taken = Vec::new();
+    for (place, (pair, view)) in pairs.iter().zip(at_server.iter()).enumerate() {
+        let (Some(client), None, true) = (pair.client, pair.server, view.view.packets.is_empty()) else { continue };
+        let answered = client.report.tls.as_ref().is_some_and(|tls| tls.version.is_some());
+        let meanwhile = |server: &Noted| {
+            let began = server.first.nanos().saturating_sub(offset);
+            (client.first.before(SLACK).nanos()..=client.last.nanos()).contains(&began)
+        };
+        let same = |server: &Noted| server.server == client.server && name(server).is_some() && name(server) == name(client);
+        if answered && let Some(at) = strangers.iter().position(|(_, server)| same(server) && meanwhile(server)) {
+            let (stranger, server) = strangers.remove(at);
+            taken.push(stranger);
+            replaced.insert(place, server);
+        }
+    }
+    let mut joined = Vec::new();
+    for (place, (pair, (at_client, at_server))) in pairs.iter().zip(at_client.iter_mut().zip(at_server)).enumerate() {
+        if let (Some(server), Some(client)) = (replaced.get(&place), pair.client) {
+            let [client, server] = [client, *server].map(|noted| {
+                let mut report = noted.report.clone();
+                if let Some(anonymizer) = anonymizer {
+                    anonymizer.handshake(&mut report);
+                }
+                report
+            });
+            joined.push(verdict::replaced(&client, &server));
+        } else if !taken.contains(&place) {
+            joined.push(pair.judged(at_client, at_server, anonymizer));
+        }
+    }
+    joined
+}
+
+/// Those asked for: either point may say so.
+fn chosen<'a>(pairs: Vec<Pair<'a>>, options: &MatchOptions, client: &Notes, server: &Notes) -> Vec<Pair<'a>> {
+    let mut filters = [client, server].map(|notes| (Filter::new(options.criteria.clone()), notes.watched.0));
+    let mut takes = |pair: &Pair<'_>| {
+        let halves = [pair.client, pair.server];
+        halves.iter().zip(&mut filters).any(|(half, (filter, begin))| half.is_some_and(|noted| filter.takes(&noted.report, Some(*begin))))
+    };
+    pairs.into_iter().filter(|pair| takes(pair)).collect()
+}
+
+/// The server's clock minus the client's, roughly: by when handshakes begin.
+fn clock_offset(pairs: &[Pair<'_>]) -> i64 {
+    let mut offsets: Vec<i64> =
+        pairs.iter().filter_map(|pair| Some(pair.server?.first.nanos().saturating_sub(pair.client?.first.nanos()))).collect();
+    offsets.sort_unstable();
+    offsets.get(offsets.len() / 2).copied().unwrap_or_default()
+}
+
+/// Which packets to collect: those of a connection, in a span of time.
+struct Wanted {
+    view: View,
+    span: (Timestamp, Timestamp),
+    isn: Option<u32>,
+}
+
+impl Pair<'_> {
+    /// What to collect at each point.
+    fn views(&self, offset: i64, client: &Notes, server: &Notes) -> [Wanted; 2] {
+        let shift = |time: Timestamp, by: i64| Timestamp::from_nanos(time.nanos().saturating_add(by));
+        // Everything on the client's clock.
+        let spans = [
+            self.client.map(|noted| (noted.first, noted.last)),
+            self.server.map(|noted| (shift(noted.first, -offset), shift(noted.last, -offset))),
+        ];
+        let first = spans.iter().flatten().map(|span| span.0).min().unwrap_or_default();
+        let last = spans.iter().flatten().map(|span| span.1).max().unwrap_or_default();
+        let begin = client.watched.0.max(shift(server.watched.0, -offset));
+        let end = client.watched.1.min(shift(server.watched.1, -offset)).min(last);
+        // A capture that begins with this connection's first packet was there from the beginning.
+        let begin = if begin <= first.after(SLACK) { Timestamp::MIN } else { begin };
+        let either = [self.client, self.server];
+        [(0, self.client), (offset, self.server)].map(|(by, own)| {
+            let noted = own.or(either[0]).or(either[1]);
+            let nobody = Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+            let ends = noted.map_or((nobody, nobody), |noted| (noted.client, noted.server));
+            let mut view = View::new(ends.0, ends.1, noted.map_or(Transport::Tcp, |noted| noted.transport));
+            view.watched = (if begin == Timestamp::MIN { begin } else { shift(begin, by) }, shift(end, by));
+            Wanted { view, span: (shift(first, by).before(SLACK), shift(last, by).after(SLACK)), isn: noted.and_then(|noted| noted.isn) }
+        })
+    }
+
+    fn judged(&self, at_client: &mut Wanted, at_server: &mut Wanted, anonymizer: Option<&Anonymizer>) -> Joined {
+        let mut reports = [self.client, self.server].map(|noted| noted.map(|noted| noted.report.clone()));
+        if let Some(anonymizer) = anonymizer {
+            reports.iter_mut().flatten().for_each(|report| anonymizer.handshake(report));
+        }
+        for wanted in [&mut *at_client, &mut *at_server] {
+            if let Some(isn) = wanted.isn {
+                wanted.view.narrow(isn);
+            }
+        }
+        let joined_by = match (self.by_random, at_client.view.packets.is_empty() || at_server.view.packets.is_empty()) {
+            (true, _) => "random",
+            (false, false) => "addresses",
+            (false, true) => "nothing",
+        };
+        let [client, server] = &reports;
+        judge(
+            &Point { report: client.as_ref(), view: &at_client.view },
+            &Point { report: server.as_ref(), view: &at_server.view },
+            joined_by,
+        )
+    }
+}
+
+/// Collects packets.
+fn gather(case: &Case<'_>, wanted: &mut [Wanted]) -> anyhow::Result<()> {
+    let ends = |key: &FlowKey| (key.low, key.high, key.transport);
+    let mut places: BTreeMap<(Endpoint, Endpoint, Transport), Vec<usize>> = BTreeMap::new();
+    for (place, wanted) in wanted.iter().enumerate() {
+        let (key, _) = FlowKey::new(wanted.view.transport, wanted.view.client, wanted.view.server, 0);
+        places.entry(ends(&key)).or_default().push(place);
+    }
+    let mut source = case.open()?;
+    let mut decoder = Decoder::new();
+    let mut block = Block::default();
+    while source.fill(&mut block)? {
+        for frame in block.frames() {
+            let packet = decoder.decode(&frame);
+            let key = match &packet {
+                Packet::Tcp(segment) => &segment.key,
+                Packet::Udp(datagram) => &datagram.key,
+                Packet::IcmpError(error) => &error.key,
+                Packet::Skipped(_) => continue,
+            };
+            for place in places.get(&ends(key)).into_iter().flatten() {
+                let Some(wanted) = wanted.get_mut(*place) else { continue };
+                if !(wanted.span.0..=wanted.span.1).contains(&frame.head.time) {
+                    continue;
+                }
+                match &packet {
+                    Packet::Tcp(segment) => wanted.view.segment(segment),
+                    Packet::Udp(datagram) => wanted.view.datagram(datagram),
+                    Packet::IcmpError(error) => wanted.view.icmp(error),
+                    Packet::Skipped(_) => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Handshakes compared.
+const HANDSHAKES: usize = 200_000;
+/// How far the clocks may be misjudged.
+const SLACK: Duration = Duration::from_secs(1);

@@ -1,0 +1,464 @@
+//! `handshark slice`: the packets of chosen handshakes, as a capture that says why.
+//!
+//! Three passes over the same input: verdicts first, then which frames belong to the chosen handshakes (a fragment is only known by the
+//! frame that completes its packet), then the writing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context as _, bail};
+
+use super::case::Case;
+use super::read::{is_broken_pipe, stop_on_signal};
+use crate::capture::Inventory;
+use crate::cli::{self, Analysis, Secrets, SliceOptions};
+use crate::diagnosis::judge::Verdict;
+use crate::error::Error;
+use crate::find::Criteria;
+use crate::flow::FlowKey;
+use crate::frame::{Block, Frame, SLICER};
+use crate::handshake::Handshake;
+use crate::output::figures::counted;
+use crate::output::pcapng::{InterfaceDescription, PacketRecord, PcapngWriter};
+use crate::output::progress::Progress;
+use crate::packet::{Decoder, Packet};
+use crate::pipeline::Outlet;
+use crate::report::{HandshakeReport, Report};
+use crate::time::Timestamp;
+
+/// Cuts and writes. Gives the exit code.
+pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<u8> {
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signal(&stop)?;
+    let case =
+        Case { inputs: &options.inputs, analysis: &options.analysis, criteria: &options.criteria, anonymize: None, stop, timeline: false };
+    if case.piped() {
+        bail!("slice reads its input three times and cannot read a pipe; save it to a file first");
+    }
+    check_output(options)?;
+    let mut chosen = Chosen::default();
+    let mut progress = Progress::new(true);
+    let done = case.run(&mut chosen, &mut |at| progress.update(at.bytes, at.total, at.handshakes));
+    progress.finish();
+    let summary = done?;
+    if chosen.handshakes == 0 {
+        let of = counted(summary.left_out.unwrap_or_default().saturating_add(summary.handshakes), "handshake", "handshakes");
+        bail!("none of {of} is what was asked for; nothing was written (`handshark --all FILE` lists them all)");
+    }
+    let target = Target::new(options);
+    let mut frames = cut(options, &case, &mut chosen, &target)?;
+    // A verdict may rest on other handshakes with the same server. Where it does, some of them go along.
+    let mut strayed = strayed(&case, &chosen, target.path())?;
+    for most in [FEW, MANY] {
+        if strayed.is_empty() || !chosen.add_context(&strayed, most) {
+            break;
+        }
+        frames = cut(options, &case, &mut chosen, &target)?;
+        strayed = self::strayed(&case, &chosen, target.path())?;
+    }
+    match target.deliver() {
+        Ok(()) => {}
+        Err(error) if is_broken_pipe(&error) => return Ok(cli::EXIT_DONE),
+        Err(error) => return Err(error),
+    }
+    let mut out = io::stderr();
+    let place = if is_stdout(&options.output) { "standard output".into() } else { options.output.display().to_string() };
+    let context = match chosen.context {
+        0 => String::new(),
+        more => format!(", and of {more} more with the same servers on which their verdicts rest"),
+    };
+    writeln!(
+        out,
+        "handshark: wrote {} of {}{context} to {place}",
+        counted(frames as u64, "packet", "packets"),
+        counted(chosen.handshakes, "handshake", "handshakes"),
+    )?;
+    if !strayed.is_empty() {
+        writeln!(
+            out,
+            "handshark: the verdict on {} of them rests on what lies outside the slice; the comments are right, reading the slice alone says less",
+            strayed.len()
+        )?;
+    }
+    Ok(cli::EXIT_DONE)
+}
+
+/// Marks and writes. Gives the number of packets.
+fn cut(options: &SliceOptions, case: &Case<'_>, chosen: &mut Chosen, target: &Target) -> anyhow::Result<usize> {
+    let marked = mark(case, chosen)?;
+    let mut source = case.open()?;
+    let file = File::create(target.path()).map_err(|source| target.failed(source))?;
+    write(BufWriter::with_capacity(64 << 10, file), options, source.as_mut(), chosen, &marked).map_err(|error| {
+        match error.downcast::<io::Error>() {
+            Ok(source) => target.failed(source).into(),
+            Err(other) => other,
+        }
+    })?;
+    Ok(marked.frames.len())
+}
+
+/// The servers of those handshakes on which the slice, read alone, gives another verdict.
+fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let inputs = [slice.to_owned()];
+    let analysis = Analysis { filter: None, ..case.analysis.clone() };
+    let again = Case {
+        inputs: &inputs,
+        analysis: &analysis,
+        criteria: &Criteria::default(),
+        anonymize: None,
+        stop: Arc::clone(&case.stop),
+        timeline: false,
+    };
+    let mut verdicts: BTreeMap<String, Said> = BTreeMap::new();
+    let mut take = |report: Report| {
+        if let Report::Handshake(report) = report {
+            verdicts.insert(report.handshake.id.clone(), said(&report));
+        }
+        Ok(())
+    };
+    again.run(&mut take, &mut |_| {})?;
+    let strays = chosen.verdicts.iter().filter(|(id, (verdict, _))| verdicts.get(*id) != Some(verdict));
+    Ok(strays.map(|(id, (_, server))| (id.clone(), server.clone())).collect())
+}
+
+/// Outcome, cause and who stopped it.
+type Said = (String, Option<String>, String);
+
+fn said(report: &HandshakeReport) -> Said {
+    (report.handshake.outcome.clone(), report.diagnosis.cause.clone(), report.diagnosis.stopped_by.clone())
+}
+
+/// Where the slice is made, and where it goes when it is right. Nothing is left behind when it is not.
+struct Target {
+    partial: PathBuf,
+    output: PathBuf,
+}
+
+impl Target {
+    fn new(options: &SliceOptions) -> Self {
+        let output = options.output.clone();
+        let partial = if is_stdout(&output) {
+            std::env::temp_dir().join(format!("handshark-slice-{}.pcapng", std::process::id()))
+        } else {
+            let mut name = output.as_os_str().to_owned();
+            name.push(".partial");
+            name.into()
+        };
+        Self { partial, output }
+    }
+
+    fn path(&self) -> &Path {
+        &self.partial
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        Error::Write { what: self.partial.display().to_string(), source }
+    }
+
+    fn deliver(self) -> anyhow::Result<()> {
+        let failed = |source| Error::Write { what: self.output.display().to_string(), source };
+        if is_stdout(&self.output) {
+            let mut file = File::open(&self.partial).map_err(failed)?;
+            io::copy(&mut file, &mut io::stdout().lock()).map_err(failed)?;
+        } else {
+            fs::rename(&self.partial, &self.output).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.partial);
+    }
+}
+
+/// An output that would be lost is refused before the work is done.
+fn check_output(options: &SliceOptions) -> anyhow::Result<()> {
+    let output = &options.output;
+    if is_stdout(output) || !output.exists() {
+        return Ok(());
+    }
+    let same = |input: &PathBuf| matches!((input.canonicalize(), output.canonicalize()), (Ok(input), Ok(output)) if input == output);
+    if options.inputs.iter().any(same) {
+        bail!("{} is an input; write the slice to another file", output.display());
+    }
+    if !options.force {
+        bail!("{} is there already; choose another name, or replace it with --force", output.display());
+    }
+    Ok(())
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// What is known of the chosen handshakes.
+#[derive(Debug, Default)]
+struct Chosen {
+    handshakes: u64,
+    /// First and last frame of the handshake, and the last at which ICMP may still speak of it.
+    flows: BTreeMap<FlowKey, Vec<(u64, u64, u64)>>,
+    /// By frame.
+    comments: BTreeMap<u64, Vec<String>>,
+    /// Randoms of their ClientHellos, hexadecimal: what keys are found by.
+    randoms: BTreeSet<String>,
+    /// By id: the verdict, and the server.
+    verdicts: BTreeMap<String, (Said, String)>,
+    /// What else there is, by server, in the order of their frames. Bounded.
+    others: BTreeMap<String, Vec<Other>>,
+    others_held: usize,
+    /// How many of those go along.
+    context: usize,
+}
+
+/// A handshake that was not asked for.
+#[derive(Debug, Clone, Copy)]
+struct Other {
+    key: FlowKey,
+    first: u64,
+    last: u64,
+    taken: bool,
+}
+
+impl Outlet for Chosen {
+    fn handshake(&mut self, facts: &Handshake, _: &Verdict, report: HandshakeReport) -> io::Result<()> {
+        self.handshakes += 1;
+        let (first, last) = (report.capture.first_frame, report.capture.last_frame);
+        self.flows.entry(facts.tcp.key).or_default().push((first, last, last.max(facts.closed_at.frame)));
+        let diagnosis = &report.diagnosis;
+        let cause = diagnosis.cause.as_deref().map(|cause| {
+            let confidence = diagnosis.confidence.as_deref().unwrap_or_default();
+            format!(", {cause} ({confidence}), stopped by {}", diagnosis.stopped_by)
+        });
+        let verdict = format!("handshark: {}{}. {}", report.handshake.outcome, cause.unwrap_or_default(), diagnosis.summary);
+        self.comments.entry(first).or_default().insert(0, verdict);
+        for piece in &diagnosis.evidence {
+            if let Some(frame) = piece.frame {
+                self.comments.entry(frame).or_default().push(format!("handshark: {}", piece.text));
+            }
+        }
+        self.verdicts.insert(report.handshake.id.clone(), (said(&report), facts.server.to_string()));
+        self.randoms.extend(report.tls.and_then(|tls| tls.client).map(|client| client.random));
+        Ok(())
+    }
+
+    fn left_out(&mut self, facts: &Handshake, report: &HandshakeReport) {
+        if self.others_held < OTHERS {
+            self.others_held += 1;
+            let (first, last) = (report.capture.first_frame, report.capture.last_frame);
+            self.others.entry(facts.server.to_string()).or_default().push(Other { key: facts.tcp.key, first, last, taken: false });
+        }
+    }
+
+    fn report(&mut self, _: Report) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Chosen {
+    /// Takes others with the servers of `strayed` along, `most` of each. False when there are none.
+    fn add_context(&mut self, strayed: &BTreeMap<String, String>, most: usize) -> bool {
+        let before = self.context;
+        for server in strayed.values().collect::<BTreeSet<_>>() {
+            for other in self.others.get_mut(server).into_iter().flatten().take(most) {
+                if std::mem::replace(&mut other.taken, true) {
+                    continue;
+                }
+                self.context += 1;
+                self.flows.entry(other.key).or_default().push((other.first, other.last, other.last));
+                let why = "handshark: not asked for; it goes along because verdicts on others with this server rest on it";
+                self.comments.entry(other.first).or_default().push(why.to_owned());
+            }
+        }
+        self.context > before
+    }
+
+    fn wants(&self, key: &FlowKey, frame: u64, icmp: bool) -> bool {
+        let within = |&(first, last, quoted): &(u64, u64, u64)| (first..=if icmp { quoted } else { last }).contains(&frame);
+        self.flows.get(key).is_some_and(|ranges| ranges.iter().any(within))
+    }
+}
+
+/// What is to be written.
+#[derive(Debug, Default)]
+struct Marked {
+    /// Frames in order.
+    frames: Vec<u64>,
+    interfaces: BTreeSet<u32>,
+    addresses: BTreeSet<IpAddr>,
+    /// The end of the capture.
+    end: Timestamp,
+}
+
+fn mark(case: &Case<'_>, chosen: &mut Chosen) -> anyhow::Result<Marked> {
+    let mut source = case.open()?;
+    let mut decoder = Decoder::new();
+    let mut marked = Marked::default();
+    let mut block = Block::default();
+    while source.fill(&mut block)? {
+        for frame in block.frames() {
+            marked.end = marked.end.max(frame.head.time);
+            let number = frame.head.number;
+            let (wanted, joined) = match decoder.decode(&frame) {
+                Packet::Tcp(segment) => (chosen.wants(&segment.key, number, false), segment.ip.was_fragmented),
+                Packet::Udp(datagram) => (chosen.wants(&datagram.key, number, false), datagram.ip.was_fragmented),
+                Packet::IcmpError(error) => {
+                    let wanted = chosen.wants(&error.key, number, true);
+                    if wanted {
+                        marked.addresses.insert(error.reporter);
+                    }
+                    (wanted, false)
+                }
+                Packet::Skipped(_) => (false, false),
+            };
+            if wanted {
+                marked.frames.push(number);
+                marked.interfaces.insert(frame.head.interface);
+                if joined {
+                    marked.frames.extend_from_slice(decoder.joined_frames());
+                }
+            }
+        }
+    }
+    decoder.finish(marked.end);
+    for (key, frames) in decoder.take_lost_frames() {
+        if frames.iter().any(|frame| chosen.wants(&key, *frame, true)) {
+            marked.frames.extend(frames);
+        }
+    }
+    marked.frames.sort_unstable();
+    marked.frames.dedup();
+    marked.addresses.extend(chosen.flows.keys().flat_map(|key| [key.low.address, key.high.address]));
+    let inventory = source.inventory();
+    marked.end = marked.end.max(inventory.quiet_until.unwrap_or(Timestamp::MIN));
+    // What others had remarked on these packets comes first.
+    for (frame, text) in inventory.comments.iter().rev() {
+        if let Some(frame) = frame.filter(|frame| marked.frames.binary_search(frame).is_ok()) {
+            let comments = chosen.comments.entry(frame).or_default();
+            if !comments.contains(text) {
+                comments.insert(0, text.clone());
+            }
+        }
+    }
+    Ok(marked)
+}
+
+fn write(
+    out: impl Write,
+    options: &SliceOptions,
+    source: &mut dyn crate::capture::FrameSource,
+    chosen: &Chosen,
+    marked: &Marked,
+) -> anyhow::Result<()> {
+    let application = format!("{SLICER}{}", env!("CARGO_PKG_VERSION"));
+    let comment = format!(
+        "The packets of {}, cut by handshark {} from {}. The verdicts are comments on their packets.",
+        counted(chosen.handshakes, "handshake", "handshakes"),
+        env!("CARGO_PKG_VERSION"),
+        names_of(&options.inputs)
+    );
+    let mut writer = PcapngWriter::new(out, &application, Some(&comment))?;
+    let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut next = marked.frames.iter().copied().peekable();
+    let mut block = Block::default();
+    let mut begun = false;
+    while next.peek().is_some() && source.fill(&mut block)? {
+        for frame in block.frames() {
+            let number = frame.head.number;
+            while next.next_if(|wanted| *wanted < number).is_some() {}
+            if next.next_if_eq(&number).is_none() {
+                continue;
+            }
+            if !begun {
+                begun = true;
+                prologue(&mut writer, options, source.inventory(), chosen, marked)?;
+            }
+            let interface = match numbers.get(&frame.head.interface) {
+                Some(known) => *known,
+                None => describe(&mut writer, source.inventory(), &frame, &mut numbers)?,
+            };
+            let comments = chosen.comments.get(&number).map(Vec::as_slice).unwrap_or_default();
+            writer.packet(&PacketRecord {
+                interface,
+                time: frame.head.time,
+                original_len: frame.head.original_len,
+                bytes: frame.bytes,
+                comments,
+            })?;
+        }
+    }
+    // The counters of an interface come behind all its packets.
+    while source.fill(&mut block)? {}
+    for (original, interface) in &numbers {
+        let known = source.inventory().interfaces.get(*original as usize);
+        writer.statistics(*interface, marked.end, known.and_then(|known| known.received), known.and_then(|known| known.dropped))?;
+    }
+    writer.finish().context("the end of the capture")?;
+    Ok(())
+}
+
+/// Names and keys, as far as they belong to what is written.
+fn prologue<W: Write>(
+    writer: &mut PcapngWriter<W>,
+    options: &SliceOptions,
+    inventory: &Inventory,
+    chosen: &Chosen,
+    marked: &Marked,
+) -> io::Result<()> {
+    let mut names = inventory.names.iter().filter(|(address, _)| marked.addresses.contains(address)).peekable();
+    if names.peek().is_some() {
+        writer.names(names.map(|(address, name)| (*address, name.as_str())))?;
+    }
+    if options.secrets == Secrets::Keep {
+        let of_chosen = inventory.secrets.iter().filter(|line| is_key_of(line, &chosen.randoms));
+        let log: Vec<u8> = of_chosen.flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
+        if !log.is_empty() {
+            writer.secrets(&log)?;
+        }
+    }
+    Ok(())
+}
+
+/// A line of a key log is a label, the client's random and the secret.
+fn is_key_of(line: &[u8], randoms: &BTreeSet<String>) -> bool {
+    let random = line.split(|byte| *byte == b' ').nth(1);
+    random.is_some_and(|random| randoms.contains(&String::from_utf8_lossy(random).to_ascii_lowercase()))
+}
+
+fn describe<W: Write>(
+    writer: &mut PcapngWriter<W>,
+    inventory: &Inventory,
+    frame: &Frame<'_>,
+    numbers: &mut BTreeMap<u32, u32>,
+) -> io::Result<u32> {
+    let known = inventory.interfaces.get(frame.head.interface as usize);
+    let number = writer.interface(&InterfaceDescription {
+        link: frame.head.link,
+        snaplen: known.map_or(0, |known| known.snaplen),
+        name: known.map_or("", |known| &known.name),
+        description: known.and_then(|known| known.description.as_deref()),
+        filter: known.and_then(|known| known.filter.as_deref()),
+    })?;
+    numbers.insert(frame.head.interface, number);
+    Ok(number)
+}
+
+fn names_of(inputs: &[PathBuf]) -> String {
+    let shown: Vec<String> = inputs.iter().take(3).map(|path| path.display().to_string()).collect();
+    match inputs.len().saturating_sub(3) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Others of a server that go along at first where a verdict needs them; if they do not help, so many.
+const FEW: usize = 24;
+const MANY: usize = 4096;
+/// Others remembered.
+const OTHERS: usize = 1 << 18;

@@ -1,0 +1,150 @@
+//! What a capture shows of each service.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::report::{CertificateReport, HandshakeReport, SummaryReport};
+
+/// How often each value was seen.
+pub(super) type Counts = BTreeMap<String, u64>;
+
+/// A capture, service by service.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// What was read.
+    pub(super) sources: Vec<String>,
+    pub(super) first_time: Option<String>,
+    pub(super) last_time: Option<String>,
+    pub(super) services: BTreeMap<String, Service>,
+    pub(super) overall: Service,
+}
+
+/// What is known of a service.
+#[derive(Debug, Default)]
+pub(super) struct Service {
+    pub(super) numbers: Numbers,
+    pub(super) causes: Counts,
+    pub(super) versions: Counts,
+    pub(super) ciphers: Counts,
+    pub(super) groups: Counts,
+    pub(super) protocols: Counts,
+    pub(super) addresses: Counts,
+    /// Fingerprints of clients, and of those whose handshakes failed.
+    pub(super) clients: Counts,
+    pub(super) failing_clients: Counts,
+    /// Leaf certificates by SHA-256.
+    pub(super) certificates: BTreeMap<String, Arc<CertificateReport>>,
+    /// Whole and server's think time of full handshakes that completed, in microseconds.
+    pub(super) totals: Vec<u64>,
+    pub(super) thinks: Vec<u64>,
+}
+
+/// How handshakes went.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Numbers {
+    /// All of them.
+    pub handshakes: u64,
+    /// Those that completed.
+    pub completed: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Those of which the capture does not hold enough.
+    pub undecided: u64,
+}
+
+impl Tally {
+    /// Takes a handshake.
+    pub fn take(&mut self, report: &HandshakeReport) {
+        let name = report.tls.as_ref().and_then(|tls| tls.client.as_ref()).and_then(|client| client.server_name.as_deref());
+        let address = endpoint(&report.server.address, report.server.port);
+        let service = name.filter(|name| !name.is_empty()).map_or_else(|| address.clone(), str::to_ascii_lowercase);
+        self.overall.take(report, &address);
+        if self.services.len() < SERVICES || self.services.contains_key(&service) {
+            self.services.entry(service).or_default().take(report, &address);
+        }
+    }
+
+    /// The capture is over.
+    pub fn end(&mut self, summary: &SummaryReport) {
+        self.sources = summary.inputs.iter().map(|input| input.source.clone()).collect();
+        self.first_time.clone_from(&summary.first_time);
+        self.last_time.clone_from(&summary.last_time);
+        for service in self.services.values_mut().chain([&mut self.overall]) {
+            service.totals.sort_unstable();
+            service.thinks.sort_unstable();
+        }
+    }
+}
+
+impl Service {
+    fn take(&mut self, report: &HandshakeReport, address: &str) {
+        let numbers = &mut self.numbers;
+        numbers.handshakes += 1;
+        let failed = match report.handshake.outcome.as_str() {
+            "completed" => {
+                numbers.completed += 1;
+                false
+            }
+            "incomplete" => {
+                numbers.undecided += 1;
+                false
+            }
+            _ => {
+                numbers.failed += 1;
+                true
+            }
+        };
+        count(&mut self.addresses, Some(address));
+        count(&mut self.causes, report.diagnosis.cause.as_deref());
+        let Some(tls) = &report.tls else { return };
+        if let Some(client) = &tls.client {
+            count(&mut self.clients, Some(&client.ja4));
+            if failed {
+                count(&mut self.failing_clients, Some(&client.ja4));
+            }
+        }
+        if let Some(leaf) = tls.server.as_ref().and_then(|server| server.certificates.first())
+            && self.certificates.len() < VALUES
+        {
+            self.certificates.entry(leaf.sha256.clone()).or_insert_with(|| Arc::clone(leaf));
+        }
+        if report.handshake.outcome != "completed" {
+            return;
+        }
+        count(&mut self.versions, tls.version.as_deref());
+        count(&mut self.ciphers, tls.cipher.as_deref());
+        count(&mut self.groups, tls.curve.as_deref());
+        count(&mut self.protocols, tls.next_protocol.as_deref());
+        if !report.handshake.resumed {
+            for (times, time) in
+                [(&mut self.totals, report.handshake.timing.total_us), (&mut self.thinks, report.handshake.timing.server_think_us)]
+            {
+                if let Some(time) = time.filter(|_| times.len() < TIMES) {
+                    times.push(time);
+                }
+            }
+        }
+    }
+}
+
+fn count(counts: &mut Counts, value: Option<&str>) {
+    let Some(value) = value else { return };
+    if let Some(count) = counts.get_mut(value) {
+        *count += 1;
+    } else if counts.len() < VALUES {
+        counts.insert(value.to_owned(), 1);
+    }
+}
+
+pub(super) fn endpoint(address: &str, port: u16) -> String {
+    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
+}
+
+/// Services told apart; the others count in the whole.
+const SERVICES: usize = 1 << 16;
+/// Values told apart for one service.
+const VALUES: usize = 1024;
+/// Times kept for one service.
+const TIMES: usize = 1 << 16;

@@ -1,0 +1,283 @@
+//! Find, prove, compare: the commands that follow an incident, as their user runs them.
+
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use handshark::diagnosis::cause::Cause;
+use serde_json::Value;
+
+use super::support::{capture_of, fixtures, labelled};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_handshark")).args(arguments).output().unwrap()
+}
+
+fn done(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Labelled captures of some families.
+fn captures(families: &[&str]) -> Vec<PathBuf> {
+    let inside = |path: &Path| families.iter().any(|family| path.parent().unwrap().ends_with(family));
+    labelled().into_iter().filter(|(path, _)| inside(path)).map(|(path, label)| capture_of(&path, &label)).collect()
+}
+
+fn incident() -> PathBuf {
+    fixtures().join("captures/incident/incident-small.pcapng.zst")
+}
+
+fn handshakes(json: &str) -> Vec<Value> {
+    lines(json).into_iter().filter(|line| line["kind"] == "handshake").collect()
+}
+
+/// Outcome, cause and who stopped it, by id.
+fn verdicts(json: &str) -> BTreeMap<String, [String; 3]> {
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let said = |one: &Value| [word(&one["handshake"]["outcome"]), word(&one["diagnosis"]["cause"]), word(&one["diagnosis"]["stopped_by"])];
+    handshakes(json).iter().map(|one| (word(&one["handshake"]["id"]), said(one))).collect()
+}
+
+#[test]
+fn what_is_asked_for_is_shown_and_the_rest_is_counted() {
+    let capture = incident();
+    let all = handshakes(&done(&[text(&capture), "--json"]));
+    let failed = |one: &&Value| one["handshake"]["outcome"] != "completed" && one["handshake"]["outcome"] != "incomplete";
+    let expected = all.iter().filter(failed).count();
+    assert!(expected > 0 && expected < all.len(), "{expected} of {}", all.len());
+    let found = done(&[text(&capture), "--json", "--outcome", "failed"]);
+    assert_eq!(handshakes(&found).len(), expected);
+    let summary = lines(&found).pop().unwrap();
+    assert_eq!(summary["handshakes"], expected);
+    assert_eq!(summary["left_out"], all.len() - expected);
+    let condition = "handshake.outcome != 'completed' && handshake.outcome != 'incomplete'";
+    assert_eq!(handshakes(&done(&[text(&capture), "--json", "--where", condition])), handshakes(&found));
+    let name = all.iter().find_map(|one| one["tls"]["client"]["server_name"].as_str()).unwrap();
+    let named = handshakes(&done(&[text(&capture), "--json", "--name", &name.to_uppercase()]));
+    assert!(!named.is_empty() && named.iter().all(|one| one["tls"]["client"]["server_name"] == name));
+    let text = done(&[text(&capture), "--outcome", "failed"]);
+    assert!(text.contains(&format!("(asked for, of {})", all.len())), "{text}");
+}
+
+#[test]
+fn nothing_found_is_said_and_mistakes_point_at_their_column() {
+    let capture = incident();
+    assert!(done(&[text(&capture), "--name", "nosuch.example"]).contains("Nothing found"));
+    let error = refused(&[text(&capture), "--where", "handshake.outcme == 'stalled'"]);
+    assert!(error.contains("did you mean `outcome`") && error.contains("\n            ^"), "{error}");
+    assert!(refused(&[text(&capture), "--server", "www.example.test"]).contains("--name"));
+    assert!(refused(&[text(&capture), "--since", "yesterday"]).contains("09:00"));
+    assert!(refused(&[text(&capture), "--anonymize", "short"]).contains("openssl rand"));
+}
+
+#[test]
+fn a_slice_read_again_gives_the_same_verdicts() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut checked = 0;
+    for (number, capture) in
+        captures(&["cert", "path", "reset", "stall", "firewall", "tcp", "encapsulation", "incident"]).iter().enumerate()
+    {
+        let whole = verdicts(&done(&[text(capture), "--json", "--no-trust"]));
+        if whole.is_empty() {
+            continue;
+        }
+        let out = dir.path().join(format!("{number}.pcapng"));
+        done(&["slice", text(capture), "--no-trust", "-o", text(&out)]);
+        assert_eq!(verdicts(&done(&[text(&out), "--json", "--no-trust"])), whole, "{}", capture.display());
+        checked += whole.len();
+    }
+    assert!(checked > 100, "{checked}");
+}
+
+#[test]
+fn a_slice_of_some_gives_their_verdicts_and_brings_what_they_rest_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = verdicts(&done(&[text(&incident()), "--json", "--no-trust"]));
+    for outcome in ["stalled", "alerted", "failed"] {
+        let out = dir.path().join(format!("{outcome}.pcapng"));
+        let chosen = verdicts(&done(&[text(&incident()), "--json", "--no-trust", "--outcome", outcome]));
+        if chosen.is_empty() {
+            continue;
+        }
+        done(&["slice", text(&incident()), "--no-trust", "--outcome", outcome, "-o", text(&out)]);
+        let sliced = verdicts(&done(&[text(&out), "--json", "--no-trust"]));
+        for (id, said) in &chosen {
+            assert_eq!(sliced.get(id), Some(said), "{outcome}: {id}");
+            assert_eq!(whole.get(id), Some(said));
+        }
+        assert!(sliced.len() < whole.len());
+    }
+}
+
+#[test]
+fn tshark_shows_the_verdicts_of_a_slice() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("one.pcapng");
+    done(&["slice", text(&incident()), "--outcome", "failed", "-o", text(&out)]);
+    let bytes = fs::read(&out).unwrap();
+    let comments = bytes.windows(11).filter(|window| window == b"handshark: ").count();
+    assert!(comments > 1);
+    let Ok(tshark) = Command::new("tshark").arg("-r").arg(&out).args(["-T", "fields", "-e", "frame.comment"]).output() else {
+        println!("skipped: tshark is not installed");
+        return;
+    };
+    assert!(tshark.status.success(), "{}", String::from_utf8_lossy(&tshark.stderr));
+    assert!(String::from_utf8_lossy(&tshark.stdout).matches("handshark: ").count() > 1);
+}
+
+#[test]
+fn a_slice_overwrites_nothing_and_leaves_nothing_half_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.pcapng");
+    fs::write(&out, "mine").unwrap();
+    assert!(refused(&["slice", text(&incident()), "-o", text(&out)]).contains("--force"));
+    assert_eq!(fs::read(&out).unwrap(), b"mine");
+    done(&["slice", text(&incident()), "--force", "-o", text(&out)]);
+    assert_ne!(fs::read(&out).unwrap(), b"mine");
+    let copy = dir.path().join("copy.pcapng");
+    fs::copy(&out, &copy).unwrap();
+    assert!(refused(&["slice", text(&copy), "--force", "-o", text(&copy)]).contains("is an input"));
+    let none = dir.path().join("none.pcapng");
+    assert!(refused(&["slice", text(&incident()), "--name", "nosuch", "-o", text(&none)]).contains("nothing was written"));
+    assert!(!none.exists());
+    assert!(refused(&["slice", "-", "-o", text(&none)]).contains("pipe"));
+    assert!(refused(&["slice", text(&incident()), "--anonymize", "k", "-o", text(&none)]).contains("original packets"));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing partial is left");
+}
+
+#[test]
+fn certificates_are_written_once_with_an_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("certs");
+    done(&["certs", text(&incident()), "-o", text(&out)]);
+    let index: Value = serde_json::from_slice(&fs::read(out.join("index.json")).unwrap()).unwrap();
+    let entries = index["certificates"].as_array().unwrap();
+    assert!(!entries.is_empty());
+    for entry in entries {
+        let pem = fs::read_to_string(out.join(entry["file"].as_str().unwrap())).unwrap();
+        let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let der = data_encoding::BASE64.decode(body.as_bytes()).unwrap();
+        let digest = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(&der));
+        assert_eq!(entry["sha256"], digest.as_str());
+        assert!(!entry["chains"].as_array().unwrap().is_empty() && !entry["servers"].as_array().unwrap().is_empty());
+    }
+    assert_eq!(fs::read_dir(&out).unwrap().count(), entries.len() + 1);
+}
+
+#[test]
+fn anonymous_output_names_nobody_and_keeps_the_verdicts() {
+    for capture in captures(&["cert", "proxy", "starttls", "plaintext", "incident"]) {
+        let plain = handshakes(&done(&[text(&capture), "--json", "--no-trust"]));
+        let anonymous = done(&[text(&capture), "--json", "--no-trust", "--anonymize", "correct horse battery staple"]);
+        for one in &plain {
+            let names = [&one["tls"]["client"]["server_name"], &one["client"]["address"], &one["server"]["address"]];
+            for name in names.into_iter().filter_map(Value::as_str).filter(|name| name.len() > 3) {
+                assert!(!anonymous.contains(name), "{}: {name}", capture.display());
+            }
+        }
+        let causes = |list: &[Value]| list.iter().map(|one| one["diagnosis"]["cause"].clone()).collect::<Vec<_>>();
+        assert_eq!(causes(&handshakes(&anonymous)), causes(&plain), "{}", capture.display());
+    }
+}
+
+#[test]
+fn before_and_after_an_incident() {
+    let dir = tempfile::tempdir().unwrap();
+    let [good, bad] = ["good.pcapng", "bad.pcapng"].map(|name| dir.path().join(name));
+    done(&["slice", text(&incident()), "--outcome", "completed", "-o", text(&good)]);
+    done(&["slice", text(&incident()), "--outcome", "failed", "-o", text(&bad)]);
+    let differences: Value = serde_json::from_str(&done(&["diff", "--json", text(&good), text(&bad)])).unwrap();
+    assert_eq!(differences["overall"][0]["direction"], "worse");
+    let changes: Vec<&Value> =
+        differences["services"].as_array().unwrap().iter().flat_map(|one| one["changes"].as_array().unwrap()).collect();
+    assert!(changes.iter().any(|change| change["what"] == "cause" && change["direction"] == "worse"));
+    let shown = done(&["diff", text(&good), text(&bad)]);
+    assert!(shown.contains("WHAT CHANGED") && shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
+    assert!(done(&["diff", text(&good), text(&good)]).contains("Nothing changed"));
+}
+
+/// A fixture at both points: the truth is in its sidecar.
+#[test]
+fn two_points_tell_what_one_cannot() {
+    let mut told = 0;
+    for (client, server, cause, place) in PAIRS {
+        let [client, server] = [client, server].map(|name| fixtures().join("pairs").join(name));
+        let joined = lines(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
+        let verdicts: Vec<_> =
+            joined.iter().map(|one| (one["verdict"]["cause"].as_str(), one["verdict"]["place"].as_str().unwrap())).collect();
+        assert!(verdicts.contains(&(Some(*cause).filter(|cause| !cause.is_empty()), place)), "{}: {verdicts:?}", client.display());
+        let shown = done(&["match", "--all", "--no-trust", text(&client), text(&server)]);
+        assert!(shown.contains(cause) && shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
+        for cause in verdicts.iter().filter_map(|(cause, _)| *cause) {
+            assert!(cause.parse::<Cause>().is_ok(), "{cause} is not in the catalogue");
+        }
+        told += 1;
+    }
+    assert_eq!(told, PAIRS.len());
+}
+
+/// Client's capture, server's capture, cause and place.
+const PAIRS: &[(&str, &str, &str, &str)] = &[
+    ("synack-lost.pcap", "synack-lost.srv.pcap", "tcp-syn-unanswered", "path"),
+    ("hello-dropped.pcap", "hello-dropped.srv.pcap", "tls13-dropped", "path"),
+    ("alert-forged.pcap", "alert-forged.srv.pcap", "alert-forged", "path"),
+    ("reset-injected.pcap", "reset-injected.srv.pcap", "reset-injected", "path"),
+    ("mtu-ignored.pcap", "mtu-ignored.srv.pcap", "path-mtu-icmp-ignored", "path"),
+    ("starttls-stripped.pcap", "starttls-stripped.srv.pcap", "starttls-not-offered", "path"),
+    ("interception.pcap", "interception.srv.pcap", "tls-interception", "path"),
+    ("server-silent.pcap", "server-silent.srv.pcap", "server-silent", "server"),
+    ("proxy.pcap", "proxy.srv.pcap", "", "nowhere"),
+    ("loss.pcap", "loss.srv.pcap", "packet-loss", "path"),
+];
+
+/// Rows read back by DuckDB equal the lines of `--json`, but for what is null in the one and absent in the other.
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_rows_are_the_json_lines() {
+    fn lean(value: &Value) -> Value {
+        match value {
+            Value::Object(object) => {
+                let kept = object.iter().map(|(key, value)| (key.clone(), lean(value)));
+                Value::Object(
+                    kept.filter(|(_, value)| !value.is_null() && *value != Value::Array(Vec::new()) && *value != serde_json::json!({}))
+                        .collect(),
+                )
+            }
+            Value::Array(list) => Value::Array(list.iter().map(lean).collect()),
+            other => other.clone(),
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("night.parquet");
+    let lines = handshakes(&done(&[text(&incident()), "--json", "--parquet", text(&file)]));
+    let bytes = fs::read(&file).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    let script = "import duckdb, sys\nfor (row,) in duckdb.sql(f\"select to_json(r) from '{sys.argv[1]}' r\").fetchall(): print(row)";
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let read = Command::new(python).args(["-c", script]).arg(&file).output();
+    let Ok(read) = read.and_then(|read| if read.status.success() { Ok(read) } else { Err(std::io::Error::other("no duckdb")) }) else {
+        println!("skipped: Python has no module duckdb; set PYTHON to one that has");
+        return;
+    };
+    let rows: Vec<Value> = String::from_utf8(read.stdout).unwrap().lines().map(|line| lean(&serde_json::from_str(line).unwrap())).collect();
+    assert_eq!(rows, lines.iter().map(lean).collect::<Vec<_>>());
+}
