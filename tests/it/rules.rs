@@ -48,7 +48,6 @@ const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
         "needs other names at the same server for comparison",
     ),
     ("starttls-injection", "plaintext/injection.rs", "worth_knowing_but_no_cause", "no ordinary client does it"),
-    ("proxy-auth-required", "proxy/refused.rs", "every_status_has_its_cause", "one answer of many; the dialogue is the test's"),
     ("proxy-no-answer", "proxy/refused.rs", "silence_is_no_refusal", "a silent proxy is the dialogue of the test"),
     (
         "close-notify-in-handshake",
