@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::case::Case;
-use crate::cli::{self, Format, ReadOptions, Verbosity};
+use crate::cli::{self, FailOn, Format, ReadOptions, Verbosity};
 use crate::error::Error;
 use crate::output::csv::CsvSink;
 use crate::output::layout::Layout;
@@ -21,7 +21,8 @@ use crate::output::parquet::ParquetSink;
 use crate::output::progress::Progress;
 use crate::output::text::{TextOptions, TextSink};
 use crate::output::{Sink, style};
-use crate::report::Report;
+use crate::pipeline::Outlet;
+use crate::report::{Outline, Report};
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
@@ -43,15 +44,12 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let mut parquet =
         options.parquet.as_deref().map(|path| ParquetSink::create(path).map_err(|source| failed(path, source))).transpose()?;
     let done = {
-        let mut emit = |report: Report| {
-            if let Report::Handshake(handshake) = &report {
-                matched |= options.fail_on.matches(handshake);
-                #[cfg(feature = "parquet")]
-                if let Some(parquet) = &mut parquet {
-                    parquet.take(handshake)?;
-                }
-            }
-            sink.report(&report)
+        let mut emit = Emit {
+            sink: sink.as_mut(),
+            fail_on: &options.fail_on,
+            matched: &mut matched,
+            #[cfg(feature = "parquet")]
+            parquet: parquet.as_mut(),
         };
         case.analyse(ready, &mut emit, &mut |at| progress.update(at.bytes, at.total, at.handshakes))
     };
@@ -71,6 +69,40 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
             let _ = sink.finish();
             Err(error)
         }
+    }
+}
+
+/// Where the reports go: to the sink, past what looks at them on the way.
+struct Emit<'a> {
+    sink: &'a mut dyn Sink,
+    fail_on: &'a FailOn,
+    matched: &'a mut bool,
+    #[cfg(feature = "parquet")]
+    parquet: Option<&'a mut ParquetSink>,
+}
+
+impl Outlet for Emit<'_> {
+    fn report(&mut self, report: Report) -> io::Result<()> {
+        if let Report::Handshake(handshake) = &report {
+            *self.matched |= self.fail_on.matches(handshake);
+            #[cfg(feature = "parquet")]
+            if let Some(parquet) = &mut self.parquet {
+                parquet.take(handshake)?;
+            }
+        }
+        self.sink.report(&report)
+    }
+
+    fn takes_outlines(&self) -> bool {
+        #[cfg(feature = "parquet")]
+        if self.parquet.is_some() {
+            return false;
+        }
+        self.fail_on.is_empty() && self.sink.takes_outlines()
+    }
+
+    fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
+        self.sink.outline(outline)
     }
 }
 

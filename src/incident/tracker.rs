@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
+use hashbrown::{Equivalent, HashMap, HashSet};
+
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::rule::Confidence;
@@ -39,7 +42,7 @@ const CHANGE_AFTER: Duration = Duration::from_secs(60);
 const LEAST: u64 = 2;
 
 /// Where handshakes belong together: one server over one transport, one name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Scope {
     transport: Transport,
     server: Endpoint,
@@ -49,6 +52,20 @@ struct Scope {
 impl Scope {
     fn of(handshake: &Handshake) -> Self {
         Self { transport: handshake.tcp.key.transport, server: handshake.server, name: handshake.server_name() }
+    }
+}
+
+/// A scope to look for.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ScopeKey<'a> {
+    transport: Transport,
+    server: Endpoint,
+    name: Option<&'a str>,
+}
+
+impl Equivalent<Scope> for ScopeKey<'_> {
+    fn equivalent(&self, scope: &Scope) -> bool {
+        self.transport == scope.transport && self.server == scope.server && self.name == scope.name.as_deref()
     }
 }
 
@@ -67,7 +84,7 @@ struct Watched {
     /// The first that completed.
     first_completed: Option<Timestamp>,
     /// Clients that completed here.
-    happy: BTreeSet<IpAddr>,
+    happy: HashSet<IpAddr, RandomState>,
     /// What the server showed, each time it changed.
     faces: Vec<(Timestamp, Face)>,
 }
@@ -93,7 +110,7 @@ struct Incident {
 /// Forms incidents.
 #[derive(Debug, Default)]
 pub struct Tracker {
-    scopes: BTreeMap<Scope, Watched>,
+    scopes: HashMap<Scope, Watched, RandomState>,
     /// Starts kept over all scopes.
     starts: usize,
     open: BTreeMap<(Scope, Cause), Incident>,
@@ -104,11 +121,14 @@ pub struct Tracker {
 impl Tracker {
     /// Takes a handshake as soon as it has closed, whatever became of it.
     pub fn attempt(&mut self, handshake: &Handshake) {
-        let scope = Scope::of(handshake);
-        if self.scopes.len() >= SCOPES && !self.scopes.contains_key(&scope) {
-            return;
-        }
-        let watched = self.scopes.entry(scope).or_default();
+        let name = handshake.name();
+        let key = ScopeKey { transport: handshake.tcp.key.transport, server: handshake.server, name: name.as_deref() };
+        let full = self.scopes.len() >= SCOPES;
+        let watched = match self.scopes.get_mut(&key) {
+            Some(watched) => watched,
+            None if full => return,
+            None => self.scopes.entry(Scope::of(handshake)).or_default(),
+        };
         let at = handshake.tcp.first.time;
         if self.starts < STARTS {
             watched.starts.push(at);
@@ -120,9 +140,9 @@ impl Tracker {
                 watched.happy.insert(handshake.client.address);
             }
         }
-        let before = watched.faces.last().map(|(_, face)| face.clone()).unwrap_or_default();
-        let now = before.clone().updated(handshake);
-        if now != before && watched.faces.len() < FACES {
+        let before = watched.faces.last().map(|(_, face)| face);
+        if watched.faces.len() < FACES && !before.unwrap_or(&Face::default()).is_that_of(handshake) {
+            let now = before.cloned().unwrap_or_default().updated(handshake);
             watched.faces.push((at, now));
         }
     }
@@ -298,6 +318,16 @@ fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize, w
 }
 
 impl Face {
+    /// A handshake shows nothing else.
+    fn is_that_of(&self, handshake: &Handshake) -> bool {
+        let ttl = handshake.tcp.side(Side::Server).ttl;
+        let same_certificate = handshake.leaf().is_none_or(|leaf| {
+            let known = self.certificate.as_ref();
+            known.is_some_and(|(serial, issuer, until)| *serial == leaf.serial && *issuer == leaf.issuer && *until == leaf.not_after)
+        });
+        same_certificate && (ttl.is_none() || ttl == self.ttl)
+    }
+
     /// This face with what a handshake shows of the server; what it does not show stays.
     fn updated(self, handshake: &Handshake) -> Self {
         let certificate = handshake.leaf().map(|leaf| (leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));

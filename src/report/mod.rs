@@ -5,6 +5,7 @@
 mod build;
 mod datagrams;
 mod example;
+mod outline;
 mod rendered;
 mod shared;
 mod timeline;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use build::community_id;
 pub use build::handshake;
 pub use example::example;
+pub use outline::{ClientOutline, Code, DiagnosisOutline, Outline, ServerOutline, TlsOutline, severity};
 pub use rendered::Rendered;
 pub use shared::Builder;
 pub use timeline::timeline;
