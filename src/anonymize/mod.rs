@@ -70,6 +70,25 @@ impl Anonymizer {
         Self { key, addresses }
     }
 
+    /// The pseudonym of a handshake's id.
+    pub fn id(&self, id: &str) -> String {
+        let mut id = id.to_owned();
+        self.digest(&mut id, "id");
+        id
+    }
+
+    /// Makes prose anonymous: addresses and names in it are replaced.
+    pub fn prose(&self, text: &str) -> String {
+        self.text(text, &Known::default())
+    }
+
+    /// The pseudonym of a file's name, as in [`Self::report`].
+    pub fn file(&self, name: &str) -> String {
+        let mut name = name.to_owned();
+        self.source(&mut name, &mut Known::default());
+        name
+    }
+
     /// Makes a report anonymous.
     pub fn report(&self, report: &mut Report) {
         match report {
@@ -104,6 +123,12 @@ impl Anonymizer {
                 self.certificates(&mut server.certificates, &mut known);
             }
         }
+        for close in report.quic.iter_mut().flat_map(|quic| &mut quic.closes) {
+            close.reason = close.reason.as_ref().map(|reason| self.text(reason, &known));
+        }
+        for tag in &mut report.network.path {
+            *tag = self.text(tag, &known);
+        }
         self.diagnosis(&mut report.diagnosis, &known);
         for entry in &mut report.timeline {
             entry.text = self.text(&entry.text, &known);
@@ -134,7 +159,6 @@ impl Anonymizer {
         let mut known = Known::default();
         for input in &mut summary.inputs {
             self.source(&mut input.source, &mut known);
-            input.sha256 = None;
             if let Some(damage) = &mut input.damage {
                 *damage = self.text(damage, &known);
             }

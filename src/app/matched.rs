@@ -46,6 +46,7 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<u8> {
         anonymize: None,
         stop: Arc::clone(&stop),
         timeline: false,
+        hashes: false,
     });
     let [client_case, server_case] = &cases;
     if client_case.piped() || server_case.piped() {

@@ -9,6 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::case::Case;
+#[cfg(feature = "parquet")]
+use super::delivery::Delivery;
 use crate::cli::{self, FailOn, Format, ReadOptions, Verbosity};
 use crate::error::Error;
 use crate::output::csv::CsvSink;
@@ -35,28 +37,35 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
         anonymize: options.anonymize.as_ref(),
         stop,
         timeline: false,
+        hashes: false,
     };
     let ready = case.prepare()?;
     let mut sink = sink(options, case.piped());
     let mut progress = Progress::new(options.progress);
     let mut matched = false;
     #[cfg(feature = "parquet")]
-    let mut parquet =
-        options.parquet.as_deref().map(|path| ParquetSink::create(path).map_err(|source| failed(path, source))).transpose()?;
+    let mut parquet = match options.parquet.as_deref() {
+        None => None,
+        Some(path) => {
+            let delivery = Delivery::begin(path, &options.inputs)?;
+            Some((ParquetSink::create(delivery.partial()).map_err(|source| failed(path, source))?, delivery))
+        }
+    };
     let done = {
         let mut emit = Emit {
             sink: sink.as_mut(),
             fail_on: &options.fail_on,
             matched: &mut matched,
             #[cfg(feature = "parquet")]
-            parquet: parquet.as_mut(),
+            parquet: parquet.as_mut().map(|(parquet, _)| parquet),
         };
         case.analyse(ready, &mut emit, &mut |at| progress.update(at.bytes, at.total, at.handshakes))
     };
     progress.finish();
     #[cfg(feature = "parquet")]
-    if let (Some(parquet), Some(path)) = (parquet, &options.parquet) {
+    if let (Some((parquet, delivery)), Some(path)) = (parquet, &options.parquet) {
         parquet.finish().map_err(|source| failed(path, source))?;
+        delivery.deliver()?;
     }
     let ended = done.and_then(|_| sink.finish().map_err(|source| Error::Write { what: "standard output".to_owned(), source }.into()));
     let code = if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE };

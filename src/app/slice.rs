@@ -35,8 +35,15 @@ use crate::time::Timestamp;
 pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<u8> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(&stop)?;
-    let case =
-        Case { inputs: &options.inputs, analysis: &options.analysis, criteria: &options.criteria, anonymize: None, stop, timeline: false };
+    let case = Case {
+        inputs: &options.inputs,
+        analysis: &options.analysis,
+        criteria: &options.criteria,
+        anonymize: None,
+        stop,
+        timeline: false,
+        hashes: false,
+    };
     if case.piped() {
         bail!("slice reads its input three times and cannot read a pipe; save it to a file first");
     }
@@ -113,6 +120,7 @@ fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Path) -> anyhow::Result<BTr
         anonymize: None,
         stop: Arc::clone(&case.stop),
         timeline: false,
+        hashes: false,
     };
     let mut verdicts: BTreeMap<String, Said> = BTreeMap::new();
     let mut take = |report: Report| {

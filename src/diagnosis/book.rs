@@ -154,11 +154,17 @@ impl Book {
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
             knowledge.versions = server.versions.iter().copied().collect();
-            let chains = server.chains.iter().rev().filter(|(for_name, _)| for_name.is_none() || name.is_none() || for_name.as_deref() == name.as_deref());
+            let chains = server
+                .chains
+                .iter()
+                .rev()
+                .filter(|(for_name, _)| for_name.is_none() || name.is_none() || for_name.as_deref() == name.as_deref());
             knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
             // A connection that asked for no name yet may share the lot of all.
             let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
-            for ((_, cause), count) in server.causes.iter().filter(|((for_name, _), _)| name.is_none() || for_name.as_deref() == name.as_deref()) {
+            for ((_, cause), count) in
+                server.causes.iter().filter(|((for_name, _), _)| name.is_none() || for_name.as_deref() == name.as_deref())
+            {
                 *causes.entry(*cause).or_default() += count;
             }
             knowledge.causes = causes.into_iter().collect();

@@ -78,12 +78,63 @@ fn what_is_asked_for_is_shown_and_the_rest_is_counted() {
     assert!(text.contains(&format!("(asked for, of {})", all.len())), "{text}");
 }
 
+/// A directory as tcpdump's -C and -z leave it: parts in one directory, some compressed, their names not in the order of their times.
+#[test]
+fn a_directory_of_rotated_captures_is_one_capture() {
+    let dir = tempfile::tempdir().unwrap();
+    let packed = fs::read(incident()).unwrap();
+    let whole = zstd::decode_all(packed.as_slice()).unwrap();
+    let single = dir.path().join("whole.pcapng");
+    fs::write(&single, &whole).unwrap();
+    let expected = verdicts(&done(&[text(&single), "--json", "--no-trust"]));
+    let parts = dir.path().join("var/captures");
+    fs::create_dir_all(parts.join("older")).unwrap();
+    // Cut between blocks: section header and interface description in front of each part.
+    let block = |at: usize| u32::from_le_bytes(whole[at + 4..at + 8].try_into().unwrap()) as usize;
+    let (mut at, mut head, mut packets) = (0, Vec::new(), Vec::new());
+    while at < whole.len() {
+        let len = block(at);
+        let bytes = &whole[at..at + len];
+        if u32::from_le_bytes(bytes[..4].try_into().unwrap()) == 6 {
+            packets.push(bytes)
+        } else if packets.is_empty() {
+            head.extend_from_slice(bytes)
+        }
+        at += len;
+    }
+    let third = packets.len().div_ceil(3);
+    for (chunk, name) in packets.chunks(third).zip(["z-first.pcapng", "m-second.pcapng.zst", "older/a-third.pcapng.gz"]) {
+        let bytes = [head.clone(), chunk.concat()].concat();
+        let bytes = match name.rsplit('.').next() {
+            Some("zst") => zstd::encode_all(bytes.as_slice(), 1).unwrap(),
+            Some("gz") => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                std::io::Write::write_all(&mut encoder, &bytes).unwrap();
+                encoder.finish().unwrap()
+            }
+            _ => bytes,
+        };
+        fs::write(parts.join(name), bytes).unwrap();
+    }
+    fs::write(parts.join("README.txt"), "captures of the gateway").unwrap();
+    let json = done(&[text(&parts), "--json", "--no-trust"]);
+    assert_eq!(verdicts(&json), expected);
+    let summary = lines(&json).pop().unwrap();
+    let sources: Vec<_> = summary["inputs"].as_array().unwrap().iter().map(|input| input["source"].as_str().unwrap().to_owned()).collect();
+    let order = ["z-first", "m-second", "a-third"];
+    assert!(sources.len() >= 3 && sources.iter().zip(order).all(|(source, name)| source.contains(name)), "{sources:?}");
+}
+
 #[test]
 fn nothing_found_is_said_and_mistakes_point_at_their_column() {
     let capture = incident();
     assert!(done(&[text(&capture), "--name", "nosuch.example"]).contains("Nothing found"));
     let error = refused(&[text(&capture), "--where", "handshake.outcme == 'stalled'"]);
     assert!(error.contains("did you mean `outcome`") && error.contains("\n            ^"), "{error}");
+    // Fields of QUIC and DTLS are fields, and so is the timeline.
+    assert!(done(&[text(&capture), "--where", "quic.version == '1' || dtls.connection_id"]).contains("Nothing found"));
+    let shown = handshakes(&done(&[text(&capture), "--json", "--where", "timeline.exists(t, t.kind == 'alert' && t.from == 'client')"]));
+    assert!(!shown.is_empty() && shown.iter().all(|one| one["tls"]["alerts"][0]["from"] == "client" && one.get("timeline").is_none()));
     assert!(refused(&[text(&capture), "--server", "www.example.test"]).contains("--name"));
     assert!(refused(&[text(&capture), "--since", "yesterday"]).contains("09:00"));
     assert!(refused(&[text(&capture), "--anonymize", "short"]).contains("openssl rand"));
@@ -268,7 +319,14 @@ fn parquet_rows_are_the_json_lines() {
     }
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("night.parquet");
-    let lines = handshakes(&done(&[text(&incident()), "--json", "--parquet", text(&file)]));
+    // Every protocol and every field: client certificates, QUIC's closes, DTLS.
+    let mut all = captures(&["client-cert", "quic", "dtls", "alpn", "encapsulation", "incident"]);
+    all.sort();
+    all.dedup();
+    let paths = all.iter().map(|path| text(path));
+    let lines = handshakes(&done(&paths.chain(["--json", "--no-trust", "--parquet", text(&file)]).collect::<Vec<_>>()));
+    assert!(lines.iter().any(|line| line["quic"]["closes"].is_array()) && lines.iter().any(|line| line["dtls"].is_object()));
+    assert!(lines.iter().any(|line| line["tls"]["client"]["certificates"].is_array()));
     let bytes = fs::read(&file).unwrap();
     assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
     let script = "import duckdb, sys\nfor (row,) in duckdb.sql(f\"select to_json(r) from '{sys.argv[1]}' r\").fetchall(): print(row)";

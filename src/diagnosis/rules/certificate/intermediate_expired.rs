@@ -1,6 +1,6 @@
 //! `intermediate-expired`: an intermediate in the served chain had expired.
 
-use super::standing::{Standing, View, second};
+use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
@@ -46,7 +46,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         intermediate.display_name(),
         index + 1,
         view.target(),
-        second(intermediate.not_after),
+        intermediate.not_after.to_second(),
         if chain.leaf_expired() { "expired too" } else { "still valid" }
     );
     let mut finding = view.finding(Cause::IntermediateExpired, standing, &summary);
