@@ -141,7 +141,7 @@ impl Tracker {
             }
         }
         let before = watched.faces.last().map(|(_, face)| face);
-        if watched.faces.len() < FACES && !before.unwrap_or(&Face::default()).is_that_of(handshake) {
+        if watched.faces.len() < FACES && !before.map_or_else(|| Face::default().is_that_of(handshake), |face| face.is_that_of(handshake)) {
             let now = before.cloned().unwrap_or_default().updated(handshake);
             watched.faces.push((at, now));
         }
