@@ -58,6 +58,8 @@ struct Unanswered {
     reported: u32,
     /// Thrown out because there were too many.
     evicted: u32,
+    /// Where the last that was summed up is counted.
+    place: usize,
 }
 
 impl Shared {
@@ -80,24 +82,26 @@ impl Shared {
     }
 
     /// Whether an unanswered connection to this server is still reported on its own.
-    fn reports_unanswered(&mut self, server: Endpoint) -> bool {
-        if self.unanswered.len() >= limits::UNANSWERED_SERVERS && !self.unanswered.contains_key(&server) {
-            return false;
+    fn reports_unanswered(&self, server: Endpoint) -> bool {
+        match self.unanswered.get(&server) {
+            // Of a flood one is as good as another.
+            Some(known) => known.reported < if known.evicted > limits::UNANSWERED_REPORTS { 1 } else { limits::UNANSWERED_REPORTS },
+            None => self.unanswered.len() < limits::UNANSWERED_SERVERS,
         }
-        let unanswered = self.unanswered.entry(server).or_default();
-        // Of a flood one is as good as another.
-        let most = if unanswered.evicted > limits::UNANSWERED_REPORTS { 1 } else { limits::UNANSWERED_REPORTS };
-        unanswered.reported = unanswered.reported.saturating_add(1);
-        unanswered.reported <= most
     }
 
-    /// Counts a connection that is summed up. A flood goes to few servers, so that the entry is among the last.
+    /// Counts a connection that is summed up.
     fn sum_up(&mut self, server: Endpoint, first: Mark) {
         let second = first.time.seconds();
-        let same = |known: &&mut HalfOpen| known.server == server && known.first.time.seconds() == second;
-        match self.half_open.iter_mut().rev().take(8).find(same) {
-            Some(known) => known.count = known.count.saturating_add(1),
-            None => self.half_open.push(HalfOpen { server, first, count: 1 }),
+        let known = self.unanswered.get(&server).and_then(|known| self.half_open.get_mut(known.place));
+        match known {
+            Some(known) if known.server == server && known.first.time.seconds() == second => known.count = known.count.saturating_add(1),
+            _ => {
+                if let Some(known) = self.unanswered.get_mut(&server) {
+                    known.place = self.half_open.len();
+                }
+                self.half_open.push(HalfOpen { server, first, count: 1 });
+            }
         }
     }
 }
@@ -203,9 +207,13 @@ impl FlowSink for Machine {
         let Some(following) = self.following else {
             let server = if tcp.client_is_low { tcp.key.high } else { tcp.key.low };
             let unanswered = tcp.side(Side::Server).packets == 0 && tcp.icmp.is_empty();
-            if unanswered && !shared.reports_unanswered(server) {
-                shared.sum_up(server, tcp.first);
-                return;
+            if unanswered {
+                if !shared.reports_unanswered(server) {
+                    shared.sum_up(server, tcp.first);
+                    return;
+                }
+                let unanswered = shared.unanswered.entry(server).or_default();
+                unanswered.reported = unanswered.reported.saturating_add(1);
             }
             conclude(Box::new(Handshake::new(tcp)), shared, close, now);
             return;
@@ -223,6 +231,15 @@ impl FlowSink for Machine {
         streams.client.keep_partial(&mut handshake, Side::Client);
         streams.server.keep_partial(&mut handshake, Side::Server);
         conclude(handshake, shared, close, now);
+    }
+
+    fn unanswered(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) -> bool {
+        let server = if client_is_low { key.high } else { key.low };
+        let summed_up = !shared.reports_unanswered(server);
+        if summed_up {
+            shared.sum_up(server, first);
+        }
+        summed_up
     }
 
     fn evicted_half_open(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) {

@@ -19,7 +19,7 @@ use super::batch::Routed;
 #[derive(Debug)]
 pub(super) struct Worker {
     partitions: Vec<Partition>,
-    workers: usize,
+    workers: u16,
     /// Secrets, once there are any.
     keys: Option<Arc<KeyRing>>,
 }
@@ -46,7 +46,7 @@ impl Worker {
                 shared: Shared::new(policy.stall_after, live),
             })
             .collect();
-        Self { partitions, workers, keys: None }
+        Self { partitions, workers: u16::try_from(workers).unwrap_or(u16::MAX), keys: None }
     }
 
     /// Makes secrets known.
@@ -67,21 +67,21 @@ impl Worker {
     /// Takes one packet or tick.
     pub(super) fn take(&mut self, routed: Routed<'_>) {
         match routed {
-            Routed::Segment { partition, interface, segment } => {
+            Routed::Segment { partition, interface, segment, .. } => {
                 if let Some(Partition { table, shared, .. }) = self.partition(partition) {
-                    table.segment(shared, interface, &segment);
+                    table.segment(shared, interface, segment);
                 }
             }
             Routed::Datagram { partition, interface, datagram } => {
                 if let Some(Partition { flows, shared, .. }) = self.partition(partition) {
-                    flows.datagram(shared, interface, &datagram);
+                    flows.datagram(shared, interface, datagram);
                 }
             }
             Routed::Icmp { partition, error } => {
                 if let Some(Partition { table, flows, shared }) = self.partition(partition) {
                     match error.transport() {
-                        Transport::Tcp => table.icmp(shared, &error),
-                        Transport::Udp => flows.icmp(&error),
+                        Transport::Tcp => table.icmp(shared, error),
+                        Transport::Udp => flows.icmp(error),
                     }
                 }
             }
@@ -124,8 +124,8 @@ impl Worker {
         self.partitions.iter().map(|partition| partition.table.held() as u64).sum()
     }
 
-    fn partition(&mut self, number: usize) -> Option<&mut Partition> {
-        self.partitions.get_mut(number / self.workers)
+    fn partition(&mut self, number: u16) -> Option<&mut Partition> {
+        self.partitions.get_mut(usize::from(number / self.workers))
     }
 }
 
@@ -137,4 +137,11 @@ pub(super) struct Drained {
     pub(super) handshakes: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and were given up to stay within bounds.
     pub(super) half_open: Vec<crate::handshake::machine::HalfOpen>,
+}
+
+impl Drained {
+    /// Nothing was concluded.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.handshakes.is_empty() && self.half_open.is_empty()
+    }
 }
