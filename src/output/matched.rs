@@ -103,6 +103,24 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
         text.extend([" To ", &count(quiet), " of them nothing happened between the points."]);
     }
     layout.prose(out, 0, &text)?;
+    if both == 0
+        && let [Some((a, b)), Some((c, d))] = [span(joined, |one| one.client.as_ref()), span(joined, |one| one.server.as_ref())]
+    {
+        let when = |time: &str| when(time, true);
+        let hint = format!(
+            "No handshake is in both: the client's capture has them from {} to {}, the server's from {} to {}. {}.",
+            when(a),
+            when(b),
+            when(c),
+            when(d),
+            if b < c || d < a {
+                "They were taken at different times, or the clocks differ"
+            } else {
+                "They may be of different connections"
+            }
+        );
+        layout.prose(out, 0, &hint)?;
+    }
     let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
     for one in joined.iter().filter(|one| noteworthy(one)) {
         let words = format!("{}{}", one.verdict.cause.as_deref().unwrap_or("nothing wrong"), place(one.verdict.place));
@@ -117,6 +135,12 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
         }
     }
     Ok(())
+}
+
+/// When the first and the last handshake of a capture began.
+fn span(joined: &[Joined], half: fn(&Joined) -> Option<&Half>) -> Option<(&str, &str)> {
+    let starts = || joined.iter().filter_map(half).map(|half| half.start.as_str());
+    starts().min().zip(starts().max())
 }
 
 fn place(of: &str) -> &'static str {
