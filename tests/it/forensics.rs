@@ -96,9 +96,9 @@ fn a_directory_of_rotated_captures_is_one_capture() {
         let len = block(at);
         let bytes = &whole[at..at + len];
         if u32::from_le_bytes(bytes[..4].try_into().unwrap()) == 6 {
-            packets.push(bytes)
+            packets.push(bytes);
         } else if packets.is_empty() {
-            head.extend_from_slice(bytes)
+            head.extend_from_slice(bytes);
         }
         at += len;
     }
