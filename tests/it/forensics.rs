@@ -286,6 +286,25 @@ fn two_points_tell_what_one_cannot() {
     assert_eq!(told, PAIRS.len());
 }
 
+/// What a device on the path writes into a banner stands in the events of a comparison.
+#[test]
+fn a_comparison_can_be_anonymous() {
+    for (client, server, cause, _) in PAIRS {
+        let [client, server] = [client, server].map(|name| fixtures().join("pairs").join(name));
+        let plain = lines(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
+        let key = ["--anonymize", "correct horse battery staple"];
+        let hidden = done(&[&["match", "--json", "--no-trust", text(&client), text(&server)][..], &key[..]].concat());
+        let shown = done(&[&["match", "--all", "--no-trust", text(&client), text(&server)][..], &key[..]].concat());
+        assert!(shown.contains(cause), "{shown}");
+        for one in plain.iter().flat_map(|one| [&one["client"], &one["server"]]).filter(|half| half.is_object()) {
+            let addresses = one["peers"].as_array().unwrap().iter().map(|peer| peer.as_str().unwrap().rsplit_once(':').unwrap().0);
+            for name in addresses.chain(one["server_name"].as_str()).chain(["lab.test", "O=Lab"]) {
+                assert!(!hidden.contains(name) && !shown.contains(name), "{name}: {hidden}");
+            }
+        }
+    }
+}
+
 /// Client's capture, server's capture, cause and place.
 const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("synack-lost.pcap", "synack-lost.srv.pcap", "tcp-syn-unanswered", "path"),
