@@ -4,9 +4,11 @@ use super::standing::{Source, Standing, View, days_text};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateExpired,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED),
     title: "the server's certificate had expired when it was served",
     page: Page {
         meaning: "Every certificate names the last moment of its validity (notAfter). The server went on serving this one beyond it, and the client refused it. \

@@ -4,10 +4,12 @@ use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::tls::message::OcspStatus;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateRevoked,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::STAPLE),
     title: "the server's certificate has been revoked",
     page: Page {
         meaning: "The authority has taken the certificate back before its end: its key leaked, it was issued in error, or the owner asked for it. Clients that check must refuse it.",

@@ -3,11 +3,13 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DtlsCookieLost,
+    speaks: Signs::UNFINISHED,
     title: "the ClientHello with the cookie never arrives, or its cookie is not accepted",
     page: Page {
         meaning: "The server asked for a cookie (HelloVerifyRequest), the client sent its ClientHello again with it, and the server did not go on: it sees no such hello, or does not accept the cookie. \

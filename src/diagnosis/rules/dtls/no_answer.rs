@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DtlsNoAnswer,
+    speaks: Signs::UNFINISHED,
     title: "the server never answers the DTLS ClientHello",
     page: Page {
         meaning: "The ClientHello was sent again and again and not one DTLS record came back: a firewall drops the port, nothing listens behind a host that does not say so, \

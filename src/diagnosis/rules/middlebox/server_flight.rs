@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerFlightDropped,
+    speaks: Signs::UNFINISHED,
     title: "the server's answer never reaches the client",
     page: Page {
         meaning: "The server answered the ClientHello and repeats its answer again and again, and the client acknowledges nothing of it. The answer is lost \

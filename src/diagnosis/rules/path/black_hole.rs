@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{Hole, View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -12,6 +13,7 @@ use super::black_hole_udp;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PathMtuBlackHole,
+    speaks: Signs::UNFINISHED,
     title: "full-size packets are lost on the path (path MTU black hole)",
     page: Page {
         meaning: "Some link between client and server passes smaller packets than both ends believe, and the message that should say so (ICMP \

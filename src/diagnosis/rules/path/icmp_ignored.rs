@@ -2,12 +2,14 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal};
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PathMtuIcmpIgnored,
+    speaks: Signs::UNFINISHED,
     title: "the sender ignores the reports that its packets are too big",
     page: Page {
         meaning: "A router told the sender by ICMP which packet size its next link passes, and the sender goes on with larger packets, all of \

@@ -4,6 +4,7 @@ use super::{hello_begun, last_line, server_spoke_tls};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
@@ -13,6 +14,7 @@ use crate::time::Mark;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientSpeaksPlaintext,
+    speaks: Signs::UNFINISHED,
     title: "the client speaks another protocol than TLS to a TLS port",
     page: Page {
         meaning: "The client's first bytes are no ClientHello: plain HTTP, SSH, or a mail client that waits to be greeted and upgraded, on a port where TLS begins at once. The server answers with an \

@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Transport;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicBlocked,
+    speaks: Signs::UNFINISHED,
     title: "QUIC (UDP) is dropped on the way; TCP to the same server works",
     page: Page {
         meaning: "The client's Initial packets are never answered, while the same client reaches the same server over TCP within seconds. A firewall drops UDP 443, \

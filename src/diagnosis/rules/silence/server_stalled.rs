@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerStalled,
+    speaks: Signs::UNFINISHED,
     title: "the server began its answer and stopped",
     page: Page {
         meaning: "The server answered the ClientHello in part, or answered all and then owed its Finished, and fell silent. What is missing shows where it hangs: before its certificate or signature a key store, \
