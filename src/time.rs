@@ -52,6 +52,12 @@ impl Timestamp {
     pub fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
+
+    /// Date and time of day for sentences, in whole seconds: `2026-11-21 09:04:20 UTC`.
+    pub fn to_second(self) -> String {
+        let text = self.to_string();
+        text.split_once('.').map_or_else(|| text.clone(), |(moment, _)| format!("{} UTC", moment.replace('T', " ")))
+    }
 }
 
 /// RFC 3339 in UTC with nine digits: `2026-11-21T09:04:20.000000000Z`.

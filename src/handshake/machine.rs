@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::flow::{Endpoint, FlowKey, PerSide, Side};
 use crate::limits;
-use crate::preamble::{self, Preamble, Step, Unwrap};
+use crate::preamble::{self, Plaintext, Preamble, Step, Unwrap};
 use crate::secrets::KeyRing;
 use crate::time::Mark;
 use crate::tls::certificate::CertificateStore;
@@ -344,6 +344,11 @@ impl Following {
                 }
                 let offset = data.offset.saturating_add(consumed as u64).saturating_sub(before.len() as u64);
                 let rest = data.bytes.get(consumed..).unwrap_or_default();
+                let first = if before.is_empty() { rest } else { before.as_slice() };
+                if preamble.is_granted() && !preamble.is_wrapped() && looks_like_tls(first) == Verdict::No {
+                    let what = preamble::identify(first, data.side);
+                    return self.speaks_plaintext(what, data);
+                }
                 self.streams.of_mut(data.side).begin(offset, false);
                 if self.streams.client.started() && self.streams.server.started() {
                     self.handshake.preamble = self.preamble.take().and_then(|preamble| preamble.into_facts());
@@ -354,13 +359,16 @@ impl Following {
                 }
                 interest
             }
-            Step::NotTls(plaintext) => {
-                let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
-                *self.handshake.plaintext.of_mut(data.side) = Some(Seen { what: plaintext, mark: data.mark, first: data.mark, span });
-                self.streams.of_mut(data.side).ignore();
-                Interest::More
-            }
+            Step::NotTls(plaintext) => self.speaks_plaintext(plaintext, data),
         }
+    }
+
+    /// A side spoke another protocol where TLS was due.
+    fn speaks_plaintext(&mut self, what: Plaintext, data: Data<'_>) -> Interest {
+        let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
+        *self.handshake.plaintext.of_mut(data.side) = Some(Seen { what, mark: data.mark, first: data.mark, span });
+        self.streams.of_mut(data.side).ignore();
+        Interest::More
     }
 
     /// Bytes of a side that speaks records, or is about to.
@@ -385,9 +393,7 @@ impl Following {
                 Verdict::Yes => {}
                 Verdict::No => {
                     let what = preamble::identify(head, data.side);
-                    let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
-                    *self.handshake.plaintext.of_mut(data.side) = Some(Seen { what, mark: data.mark, first: data.mark, span });
-                    stream.ignore();
+                    self.speaks_plaintext(what, data);
                     // Both sides in clear: nothing about TLS will follow.
                     return if self.streams.client.ignored() && self.streams.server.ignored() { Interest::Settled } else { Interest::More };
                 }

@@ -297,12 +297,6 @@ fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize, w
     format!("{} of {attempts} handshakes with {name} failed ({whom}).{since}{fallback} {}", incident.failed, incident.summary)
 }
 
-/// `2026-11-21 09:04:27 UTC`.
-fn to_the_second(at: Timestamp) -> String {
-    let text = at.to_string();
-    text.split_once('.').map_or_else(|| text.clone(), |(moment, _)| format!("{} UTC", moment.replace('T', " ")))
-}
-
 impl Face {
     /// This face with what a handshake shows of the server; what it does not show stays.
     fn updated(self, handshake: &Handshake) -> Self {
@@ -316,8 +310,11 @@ impl Face {
         if let (Some((old, old_issuer, _)), Some((new, new_issuer, until))) = (&self.certificate, &now.certificate)
             && old != new
         {
-            let (at, until) = (to_the_second(at), to_the_second(*until));
-            changes.push(format!("at {at} the certificate changed from serial {old} to {new} (valid until {until})"));
+            changes.push(format!(
+                "at {} the certificate changed from serial {old} to {new} (valid until {})",
+                at.to_second(),
+                until.to_second()
+            ));
             if old_issuer != new_issuer {
                 changes.push(format!("its issuer changed from {old_issuer} to {new_issuer}"));
             }
