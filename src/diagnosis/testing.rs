@@ -88,6 +88,7 @@ pub fn connected() -> Handshake {
     };
     Handshake {
         provisional: false,
+        capture_losses: 0,
         client,
         server,
         tcp,

@@ -147,7 +147,7 @@ impl Quic {
             own.retransmits = own.retransmits.saturating_add(1);
         }
         if self.is_settled(quic) {
-            return Hearing::Settled(Some(super::number_of(&self.original)));
+            return Hearing::Settled(Some(self.identity()));
         }
         hearing
     }
@@ -414,7 +414,13 @@ impl Quic {
             && quic.shorts.server.last.is_some_and(|last| last > finished)
     }
 
-    pub(super) fn finish(self, h: &mut Handshake) {
+    /// What tells this handshake from a later one of the same flow.
+    pub(super) fn identity(&self) -> u64 {
+        super::number_of(&self.original)
+    }
+
+    /// Enters what is known only at the end, or is known so far.
+    pub(super) fn finish(&self, h: &mut Handshake) {
         h.finished.client = self.client_finished;
         let pending = self.sides.client.stream.pending().filter(|_| h.client_hellos.is_empty());
         if let Some(part) = pending {
