@@ -16,7 +16,8 @@ use super::batch::Routed;
 pub(super) struct Router {
     decoder: Decoder,
     counts: Counts,
-    /// When the next whole second of packet time begins: then every partition looks at its timers.
+    /// How often timers are looked at, and when the next step of packet time begins, at which every partition does.
+    length: Duration,
     tick: Timestamp,
 }
 
@@ -34,13 +35,13 @@ pub(super) struct Counts {
     pub(super) last: Mark,
 }
 
-impl Default for Router {
-    fn default() -> Self {
-        Self { decoder: Decoder::default(), counts: Counts::default(), tick: Timestamp::MIN }
-    }
-}
-
 impl Router {
+    /// A router for a file, or for a live capture.
+    pub(super) fn new(live: bool) -> Self {
+        let length = if live { limits::LIVE_STEP } else { limits::STEP };
+        Self { decoder: Decoder::default(), counts: Counts::default(), length, tick: Timestamp::MIN }
+    }
+
     /// Decodes a block's frames and gives each packet, with ticks in between.
     pub(super) fn route(&mut self, block: &Block, mut give: impl FnMut(Routed<'_>)) {
         for (index, frame) in (0..).zip(block.frames()) {
@@ -99,7 +100,7 @@ impl Router {
     fn tick(&mut self, mut give: impl FnMut(Routed<'_>)) {
         let now = self.counts.last;
         if now.time >= self.tick {
-            self.tick = Timestamp::from_parts(now.time.seconds().saturating_add(1), 0);
+            self.tick = now.time.next_step(self.length);
             give(Routed::Tick(now));
         }
     }

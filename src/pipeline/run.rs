@@ -102,9 +102,10 @@ fn run_alone(
     emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
-    let mut router = Router::default();
+    let mut router = Router::new(options.clock.is_some());
     let mut worker = Worker::new(0, 1, &options.policy, options.clock.is_some());
     let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
+    collector.losses = source.losses().cloned();
     let mut block = Block::default();
     let mut feed = Feed::default();
     let mut failed = None;
@@ -126,7 +127,19 @@ fn run_alone(
         if let Some(log) = feed.news(source) {
             worker.add_secrets(&log);
         }
-        router.route(&block, |routed| worker.take(routed));
+        let mut result = Ok(());
+        router.route(&block, |routed| {
+            if worker.brims()
+                && let Routed::Segment { segment, .. } = routed
+                && result.is_ok()
+            {
+                // What the frame at hand closes may have to come before what its tick has closed.
+                collector.add(worker.drain());
+                result = collector.release(segment.mark.frame.saturating_sub(1));
+            }
+            worker.take(routed);
+        });
+        written(result)?;
         if let Some(clock) = &options.clock {
             router.idle(clock.now(), |routed| worker.take(routed));
         }
@@ -179,6 +192,7 @@ fn run_together(
     let workers = (options.threads - 1).min(limits::PARTITIONS);
     let cancelled = AtomicBool::new(false);
     let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
+    collector.losses = source.losses().cloned();
     let (done, counts, table, notes, outcome) = thread::scope(|scope| {
         let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS * workers);
         let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);
@@ -256,7 +270,7 @@ fn read(
     clock: Option<&Clock>,
     stop: impl Fn() -> bool,
 ) {
-    let mut router = Router::default();
+    let mut router = Router::new(clock.is_some());
     let mut failed = None;
     let mut known = 0;
     let mut silent = 0;

@@ -36,7 +36,7 @@ pub struct Table<S: FlowSink> {
     /// Markers of connections that go on, and of those that ended.
     settled: List,
     ended: List,
-    /// Connections to look at, by the second of packet time at which. An entry counts when the connection is still armed for that second.
+    /// Connections to look at, by the step of packet time at which. An entry counts when the connection is still armed for that step.
     wheel: BTreeMap<i64, Vec<u32>>,
     /// Connections with bytes that wait, by number and first frame, in the order in which they began to.
     buffering: VecDeque<(u32, u64)>,
@@ -239,8 +239,9 @@ impl<S: FlowSink> Table<S> {
         let starts_buffering = !connection.queued && connection.has_waiting();
         connection.queued |= starts_buffering;
         let first = connection.facts.first.frame;
-        // armed for a distant second: it was quiet for long, and is no more
-        let rearm = connection.armed > second.saturating_add(2) || connection.armed == i64::MIN;
+        // armed for a distant moment: it was quiet for long, and is no more
+        let distant = |armed: i64| armed > segment.mark.time.after(SOON).steps(self.room.limits.step);
+        let rearm = connection.armed == i64::MIN || (moved && distant(connection.armed));
         if moved {
             self.connections.touch(&mut self.followed, id);
         }
@@ -262,7 +263,7 @@ impl<S: FlowSink> Table<S> {
         let time = connection.facts.last.time;
         self.bare += 1;
         connection.bare = true;
-        let id = self.connections.insert(&mut self.followed, Box::new(connection))?;
+        let id = self.connections.insert(&mut self.followed, connection)?;
         self.index.insert(record.hash, Place::Followed(id));
         if step.is_break() {
             self.close(shared, id, Close::Settled, now, None);
@@ -305,11 +306,11 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// The connection that the packets of a record make.
-    fn revive(&mut self, shared: &mut S::Shared, record: &HalfOpen) -> (Connection<S>, Step) {
+    fn revive(&mut self, shared: &mut S::Shared, record: &HalfOpen) -> (Box<Connection<S>>, Step) {
         let path = self.paths.path(record.path);
         let mut step = Step::Continue(());
         let opening = record.opening().retell(record.key, path, record.first);
-        let mut connection = Connection::new(shared, &opening, record.interface);
+        let mut connection = Box::new(Connection::new(shared, &opening, record.interface));
         for bare in record.packets() {
             if step.is_continue() {
                 step = connection.segment(shared, &mut self.room, &bare.retell(record.key, path, record.first));
@@ -377,3 +378,6 @@ impl Marker {
         self.is_ended = self.reset || self.fin == [true, true];
     }
 }
+
+/// How far ahead a connection that has become lively may be armed.
+const SOON: std::time::Duration = std::time::Duration::from_secs(2);
