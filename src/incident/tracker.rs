@@ -311,7 +311,7 @@ impl Face {
             && old != new
         {
             changes.push(format!(
-                "at {} the certificate changed from serial {old} to {new} (valid until {})",
+                "at {} the certificate changed from serial {old} to serial {new} (valid until {})",
                 at.to_second(),
                 until.to_second()
             ));
