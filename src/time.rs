@@ -36,6 +36,11 @@ impl Timestamp {
         self.0.div_euclid(1_000_000_000)
     }
 
+    /// Whole steps of this length since the epoch, rounded down.
+    pub fn steps(self, step: Duration) -> i64 {
+        self.0.div_euclid(i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1))
+    }
+
     /// The time that passed since `earlier`; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         u64::try_from(self.0.saturating_sub(earlier.0)).map_or(Duration::ZERO, Duration::from_nanos)

@@ -22,7 +22,7 @@ use crate::handshake::messages::{self, Place};
 use crate::handshake::records::{anomaly, letter, on_change_cipher_spec};
 
 /// What is known of an association besides its facts.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Dtls {
     sides: Sides<Sender>,
     /// Length of the connection identifiers in what each side sends: the other side asked for them.
@@ -32,7 +32,7 @@ pub(super) struct Dtls {
 }
 
 /// One side's messages and records.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Sender {
     reassembly: Reassembly<Mark>,
     /// Records of DTLS 1.3 behind the hellos: the epoch's low bits, length, where.
