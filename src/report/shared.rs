@@ -132,7 +132,9 @@ fn offer_key(key: &mut Vec<u8>, hello: &ClientHello, carrier: Carrier) {
         let (verbatim, numbers) = body.split_at_checked(lengths).unwrap_or((body, &[]));
         key.extend_from_slice(verbatim);
         let (numbers, rest) = numbers.as_chunks::<2>();
-        numbers.iter().for_each(|value| number(key, u16::from_be_bytes(*value)));
+        for value in numbers {
+            number(key, u16::from_be_bytes(*value));
+        }
         key.extend_from_slice(rest);
     }
 }

@@ -24,6 +24,7 @@ mod capture;
 mod cli;
 mod decryption;
 mod docs;
+mod examples;
 mod floors;
 mod forensics;
 mod fuzz_seeds;
