@@ -313,6 +313,9 @@ fn by_size(h: &mut Handshake, client: &[(u16, u16, Mark)], server: &[(u16, u16, 
     h.hidden.server_flight_done = h.finished.server.is_some() || !client_flight.is_empty();
     h.hidden.server_certificate_record = server_flight.iter().map(|(_, len, _)| *len).max();
     h.hidden.client_certificate_sent = client_flight.iter().any(|(_, len, _)| *len > finished && !is_ack(*len));
+    // Its context, of no length, and a list of no length.
+    h.hidden.client_certificate_empty = client_flight.iter().any(|(_, len, _)| *len == HANDSHAKE_HEADER + 4 + overhead);
+    h.hidden.certificate_requested = h.hidden.client_certificate_sent || h.hidden.client_certificate_empty;
     for (side, list) in [(Side::Client, client), (Side::Server, server)] {
         let Some(done) = h.finished.client else { break };
         for (_, len, mark) in later(list).into_iter().filter(|(.., mark)| *mark >= done) {
