@@ -52,6 +52,18 @@ pub const LINGER: Duration = Duration::from_secs(5);
 /// The same where someone watches: longer than any round trip, and a verdict is not kept back for long.
 pub const LIVE_LINGER: Duration = Duration::from_secs(2);
 
+/// How often timers are looked at, in packet time: a file's verdicts need no more.
+pub const STEP: Duration = Duration::from_secs(1);
+
+/// The same where someone watches: a stall is told within a second of its limit, the ring's delay included.
+pub const LIVE_STEP: Duration = Duration::from_millis(250);
+
+/// Unanswered connections of a partition that are looked at one by one while they wait; of a flood one is as good as another.
+pub const WATCHED_HALF_OPEN: usize = 256;
+
+/// Where someone watches, servers that do not answer are reported anew after this time.
+pub const UNANSWERED_AGE: Duration = Duration::from_secs(600);
+
 /// Longest TLS record body accepted: RFC 5246 allows 2^14 + 2048; RFC 8446 2^14 + 256.
 pub const RECORD_LEN: usize = (1 << 14) + 2048;
 
@@ -200,6 +212,10 @@ pub const LIVE_BATCH: usize = 512;
 
 /// Batches under way between the threads that capture and the pipeline. When it is full they wait, and the kernel's ring, far larger, takes what comes.
 pub const LIVE_BATCHES: usize = 32;
+
+/// Spans of time in which an interface lost packets that are remembered: some minutes of constant trouble, and no handshake waits longer for its
+/// verdict.
+pub const LOSS_WINDOWS: usize = 4096;
 
 /// Bytes held back to put the packets of several interfaces into one order.
 pub const LIVE_MERGE_BYTES: usize = 64 << 20;

@@ -15,6 +15,7 @@ mod discover;
 mod filter;
 mod keylog;
 mod live;
+mod losses;
 mod magic;
 mod merge;
 mod pcap;
@@ -37,6 +38,7 @@ use crate::time::Timestamp;
 pub use filter::excludes_icmp;
 pub use keylog::{KeyLogLines, with_key_logs};
 pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
+pub use losses::Losses;
 
 /// Gives frames in blocks, in the order of the capture.
 pub trait FrameSource: Send {
@@ -49,6 +51,11 @@ pub trait FrameSource: Send {
 
     /// Bytes of input consumed (compressed bytes where compressed) and the total, where known: for progress.
     fn progress(&self) -> (u64, Option<u64>);
+
+    /// When packets were lost; `None` where that is not known.
+    fn losses(&self) -> Option<&Losses> {
+        None
+    }
 
     /// The lines of the key logs given beside the capture; `None` where none are.
     fn key_log(&self) -> Option<&KeyLogLines> {

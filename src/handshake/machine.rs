@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use crate::flow::{Endpoint, FlowKey, PerSide, Side};
 use crate::limits;
-use crate::preamble::{self, Preamble, Step, Unwrap};
+use crate::preamble::{self, Plaintext, Preamble, Step, Unwrap};
 use crate::secrets::KeyRing;
-use crate::time::Mark;
+use crate::time::{Mark, Timestamp};
 use crate::tls::certificate::CertificateStore;
 use crate::tls::record::{Verdict, looks_like_tls};
 use crate::transport::{Close, Data, FlowSink, Gap, Interest, TcpEvent, TcpFacts};
@@ -36,8 +36,9 @@ pub struct Shared {
     pub concluded: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and are summed up instead of reported.
     pub half_open: Vec<HalfOpen>,
-    /// By server, what became of the connections that it did not answer.
+    /// By server, what became of the connections that it did not answer, since this moment.
     unanswered: BTreeMap<Endpoint, Unanswered>,
+    unanswered_since: Timestamp,
 }
 
 /// Connections that never got beyond their SYN, sent to one server within one second of packet time.
@@ -54,6 +55,8 @@ pub struct HalfOpen {
 /// Connections to one server that were not answered.
 #[derive(Debug, Default)]
 struct Unanswered {
+    /// Told of while they waited.
+    flagged: u32,
     /// Reported one by one.
     reported: u32,
     /// Thrown out because there were too many.
@@ -71,7 +74,18 @@ impl Shared {
             concluded: Vec::new(),
             half_open: Vec::new(),
             unanswered: BTreeMap::new(),
+            unanswered_since: Timestamp::MIN,
         }
+    }
+
+    /// Whether someone watches.
+    pub(super) const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// No progress for longer than this is a stall.
+    pub(super) const fn stall_after(&self) -> Duration {
+        self.stall_after
     }
 
     /// Secrets to decrypt with, known or to come.
@@ -81,14 +95,28 @@ impl Shared {
 
     /// Whether an unanswered connection to this server is still reported on its own.
     fn reports_unanswered(&mut self, server: Endpoint) -> bool {
+        self.counts_unanswered(server, |unanswered| &mut unanswered.reported)
+    }
+
+    /// Whether it is told of one while it waits. What was told must be corrected, and is therefore reported in any case.
+    fn flags_unanswered(&mut self, server: Endpoint, now: Timestamp) -> bool {
+        if now.since(self.unanswered_since) >= limits::UNANSWERED_AGE {
+            self.unanswered_since = now;
+            self.unanswered.clear();
+        }
+        self.counts_unanswered(server, |unanswered| &mut unanswered.flagged)
+    }
+
+    fn counts_unanswered(&mut self, server: Endpoint, count: impl Fn(&mut Unanswered) -> &mut u32) -> bool {
         if self.unanswered.len() >= limits::UNANSWERED_SERVERS && !self.unanswered.contains_key(&server) {
             return false;
         }
         let unanswered = self.unanswered.entry(server).or_default();
         // Of a flood one is as good as another.
         let most = if unanswered.evicted > limits::UNANSWERED_REPORTS { 1 } else { limits::UNANSWERED_REPORTS };
-        unanswered.reported = unanswered.reported.saturating_add(1);
-        unanswered.reported <= most
+        let count = count(unanswered);
+        *count = count.saturating_add(1);
+        *count <= most
     }
 
     /// Counts a connection that is summed up. A flood goes to few servers, so that the entry is among the last.
@@ -189,7 +217,13 @@ impl FlowSink for Machine {
         match snapshot.outcome {
             Outcome::Completed if quiet >= COMPLETED_QUIET => return Interest::Settled,
             outcome if closed && outcome.failed() => return Interest::Settled,
-            Outcome::Stalled if !self.flagged && quiet >= shared.stall_after && relevance(&snapshot) == Relevance::Report => {
+            outcome
+                if !self.flagged
+                    && quiet >= shared.stall_after
+                    && relevance(&snapshot) == Relevance::Report
+                    && (outcome == Outcome::Stalled
+                        || outcome == Outcome::Refused && is_unanswered(tcp) && shared.flags_unanswered(snapshot.server, now.time)) =>
+            {
                 self.flagged = true;
                 snapshot.provisional = true;
                 shared.concluded.push(Box::new(snapshot));
@@ -202,8 +236,7 @@ impl FlowSink for Machine {
     fn finish(self, shared: &mut Shared, tcp: TcpFacts, close: Close, now: Mark) {
         let Some(following) = self.following else {
             let server = if tcp.client_is_low { tcp.key.high } else { tcp.key.low };
-            let unanswered = tcp.side(Side::Server).packets == 0 && tcp.icmp.is_empty();
-            if unanswered && !shared.reports_unanswered(server) {
+            if is_unanswered(&tcp) && !self.flagged && !shared.reports_unanswered(server) {
                 shared.sum_up(server, tcp.first);
                 return;
             }
@@ -233,6 +266,11 @@ impl FlowSink for Machine {
         }
         shared.sum_up(server, first);
     }
+}
+
+/// Nobody said anything to the client's SYNs.
+fn is_unanswered(tcp: &TcpFacts) -> bool {
+    tcp.side(Side::Server).packets == 0 && tcp.icmp.is_empty()
 }
 
 /// The end of a handshake: what follows from its facts, and its place among those that are concluded.
@@ -344,6 +382,11 @@ impl Following {
                 }
                 let offset = data.offset.saturating_add(consumed as u64).saturating_sub(before.len() as u64);
                 let rest = data.bytes.get(consumed..).unwrap_or_default();
+                let first = if before.is_empty() { rest } else { before.as_slice() };
+                if preamble.is_granted() && !preamble.is_wrapped() && looks_like_tls(first) == Verdict::No {
+                    let what = preamble::identify(first, data.side);
+                    return self.speaks_plaintext(what, data);
+                }
                 self.streams.of_mut(data.side).begin(offset, false);
                 if self.streams.client.started() && self.streams.server.started() {
                     self.handshake.preamble = self.preamble.take().and_then(|preamble| preamble.into_facts());
@@ -354,13 +397,16 @@ impl Following {
                 }
                 interest
             }
-            Step::NotTls(plaintext) => {
-                let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
-                *self.handshake.plaintext.of_mut(data.side) = Some(Seen { what: plaintext, mark: data.mark, first: data.mark, span });
-                self.streams.of_mut(data.side).ignore();
-                Interest::More
-            }
+            Step::NotTls(plaintext) => self.speaks_plaintext(plaintext, data),
         }
+    }
+
+    /// A side spoke another protocol where TLS was due.
+    fn speaks_plaintext(&mut self, what: Plaintext, data: Data<'_>) -> Interest {
+        let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
+        *self.handshake.plaintext.of_mut(data.side) = Some(Seen { what, mark: data.mark, first: data.mark, span });
+        self.streams.of_mut(data.side).ignore();
+        Interest::More
     }
 
     /// Bytes of a side that speaks records, or is about to.
@@ -385,9 +431,7 @@ impl Following {
                 Verdict::Yes => {}
                 Verdict::No => {
                     let what = preamble::identify(head, data.side);
-                    let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
-                    *self.handshake.plaintext.of_mut(data.side) = Some(Seen { what, mark: data.mark, first: data.mark, span });
-                    stream.ignore();
+                    self.speaks_plaintext(what, data);
                     // Both sides in clear: nothing about TLS will follow.
                     return if self.streams.client.ignored() && self.streams.server.ignored() { Interest::Settled } else { Interest::More };
                 }

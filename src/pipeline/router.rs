@@ -12,11 +12,13 @@ use crate::time::{Mark, Timestamp};
 use super::batch::Routed;
 
 /// The router.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Router {
     decoder: Decoder,
     counts: Counts,
-    second: Option<i64>,
+    /// How often timers are looked at, and the step that was last told.
+    length: Duration,
+    step: Option<i64>,
 }
 
 /// What went through.
@@ -34,6 +36,12 @@ pub(super) struct Counts {
 }
 
 impl Router {
+    /// A router for a file, or for a live capture.
+    pub(super) fn new(live: bool) -> Self {
+        let length = if live { limits::LIVE_STEP } else { limits::STEP };
+        Self { decoder: Decoder::default(), counts: Counts::default(), length, step: None }
+    }
+
     /// Decodes a block's frames and gives each packet, with ticks in between.
     pub(super) fn route(&mut self, block: &Block, mut give: impl FnMut(Routed<'_>)) {
         for frame in block.frames() {
@@ -42,8 +50,8 @@ impl Router {
             self.counts.bytes += frame.bytes.len() as u64;
             self.counts.first.get_or_insert(mark.time);
             self.counts.last = Mark { frame: mark.frame, time: mark.time.max(self.counts.last.time) };
-            let second = self.counts.last.time.seconds();
-            if self.second.replace(second) != Some(second) {
+            let step = self.counts.last.time.steps(self.length);
+            if self.step.replace(step) != Some(step) {
                 give(Routed::Tick(self.counts.last));
             }
             let interface = frame.head.interface;
@@ -81,7 +89,8 @@ impl Router {
             return;
         }
         self.counts.last.time = now;
-        if self.second.replace(now.seconds()) != Some(now.seconds()) {
+        let step = now.steps(self.length);
+        if self.step.replace(step) != Some(step) {
             give(Routed::Tick(self.counts.last));
         }
     }

@@ -97,9 +97,10 @@ fn run_alone(
     emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
-    let mut router = Router::default();
+    let mut router = Router::new(options.clock.is_some());
     let mut worker = Worker::new(0, 1, &options.policy, options.clock.is_some());
     let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
+    collector.losses = source.losses().cloned();
     let mut block = Block::default();
     let mut feed = Feed::default();
     let mut failed = None;
@@ -174,6 +175,7 @@ fn run_together(
     let workers = (options.threads - 1).min(crate::limits::PARTITIONS);
     let cancelled = AtomicBool::new(false);
     let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
+    collector.losses = source.losses().cloned();
     let (done, counts, table, notes, outcome) = thread::scope(|scope| {
         let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS * workers);
         let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);
@@ -251,7 +253,7 @@ fn read(
     clock: Option<&Clock>,
     stop: impl Fn() -> bool,
 ) {
-    let mut router = Router::default();
+    let mut router = Router::new(clock.is_some());
     let mut failed = None;
     let mut known = 0;
     let mut feed = Feed::default();

@@ -33,11 +33,7 @@ struct Partition {
 
 impl Worker {
     pub(super) fn new(index: usize, workers: usize, policy: &Policy, live: bool) -> Self {
-        let mut bounds = TableLimits::partition();
-        if live {
-            // Someone waits for the verdict.
-            bounds.linger = limits::LIVE_LINGER;
-        }
+        let bounds = if live { TableLimits::live_partition(policy.stall_after) } else { TableLimits::partition() };
         let share = (index..limits::PARTITIONS).step_by(workers);
         let partitions = share
             .map(|_| Partition {
@@ -121,7 +117,7 @@ impl Worker {
 
     /// Connections held, settled ones included.
     pub(super) fn held(&self) -> u64 {
-        self.partitions.iter().map(|partition| partition.table.held() as u64).sum()
+        self.partitions.iter().map(|partition| (partition.table.held() + partition.flows.held()) as u64).sum()
     }
 
     fn partition(&mut self, number: usize) -> Option<&mut Partition> {

@@ -92,7 +92,7 @@ pub trait FlowSink: Sized {
     /// [`super::TcpEventKind::Gap`], for which there is [`FlowSink::gap`].
     fn control(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, event: &TcpEvent) -> Interest;
 
-    /// Time for "nothing has happened for too long". Called while the connection is unsettled and quiet: at the first whole second of packet
+    /// Time for "nothing has happened for too long". Called while the connection is unsettled and quiet: at the first step of packet
     /// time after one second without a packet, then each second up to [`QUIET_TICKS`], then at intervals that double.
     fn tick(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, now: Mark) -> Interest;
 

@@ -38,6 +38,7 @@ mod present;
 mod properties;
 mod rules;
 mod schema;
+mod slices;
 mod support;
 mod threads;
 mod tls_oracle;

@@ -26,7 +26,7 @@ use sealed::Unsealing;
 mod sealed;
 
 /// What is known of an association besides its facts.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Dtls {
     sides: Sides<Sender>,
     /// Length of the connection identifiers in what each side sends: the other side asked for them.
@@ -38,7 +38,7 @@ pub(super) struct Dtls {
 }
 
 /// One side's messages and records.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Sender {
     reassembly: Reassembly<Mark>,
     /// Records of DTLS 1.3 behind the hellos: the epoch's low bits, length, where.

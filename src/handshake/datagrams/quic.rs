@@ -153,7 +153,7 @@ impl Quic {
             own.retransmits = own.retransmits.saturating_add(1);
         }
         if self.is_settled(quic) {
-            return Hearing::Settled(Some(super::number_of(&self.original)));
+            return Hearing::Settled(Some(self.identity()));
         }
         hearing
     }
@@ -413,8 +413,19 @@ impl Quic {
             && quic.shorts.server.last.is_some_and(|last| last > finished)
     }
 
+    /// What tells this handshake from a later one of the same flow.
+    pub(super) fn identity(&self) -> u64 {
+        super::number_of(&self.original)
+    }
+
+    /// Enters what is known only at the end.
     pub(super) fn finish(mut self, h: &mut Handshake, shared: &mut Shared) {
         self.unseal_late(h, shared);
+        self.so_far(h);
+    }
+
+    /// Enters what is known of messages and packets that are not whole or not answered yet.
+    pub(super) fn so_far(&self, h: &mut Handshake) {
         h.finished.client = h.finished.client.or(self.client_finished);
         let pending = self.sides.client.stream.pending().filter(|_| h.client_hellos.is_empty());
         if let Some(part) = pending {

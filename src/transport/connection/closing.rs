@@ -77,7 +77,8 @@ impl<S: FlowSink> Connection<S> {
         if quiet >= limit {
             return Some(close);
         }
-        if quiet >= Duration::from_secs(1) {
+        // One that sends the same again and again is not quiet, and makes no progress either.
+        if quiet >= Duration::from_secs(1) || room.limits.is_watched() {
             let interest = self.sink.tick(shared, &self.facts, now);
             if self.heed(interest).is_break() {
                 return Some(Close::Settled);
@@ -89,6 +90,9 @@ impl<S: FlowSink> Connection<S> {
     /// When to look at the connection next, not before `now`: at the next step of quiet, or when patience ends.
     pub(in crate::transport) fn next_look(&self, room: &Room, now: Timestamp) -> Timestamp {
         let quiet = now.since(self.latest).as_secs();
+        if room.limits.is_watched() && quiet < QUIET_TICKS {
+            return now.after(WATCHED).min(self.latest.after(self.patience(room).0));
+        }
         let step = if quiet < QUIET_TICKS { quiet + 1 } else { QUIET_TICKS << (quiet / QUIET_TICKS).ilog2().saturating_add(1).min(32) };
         self.latest.after(Duration::from_secs(step).min(self.patience(room).0))
     }
@@ -181,3 +185,6 @@ const ONE_FIN_QUIET: Duration = Duration::from_secs(60);
 
 /// RFC 7323 section 2.3.
 const LARGEST_SHIFT: u8 = 14;
+
+/// How often a connection is looked at where someone watches.
+const WATCHED: Duration = Duration::from_millis(500);

@@ -36,7 +36,7 @@ pub struct Table<S: FlowSink> {
     /// Markers of connections that go on, and of those that ended.
     settled: List,
     ended: List,
-    /// Connections to look at, by the second of packet time at which. An entry counts when the connection is still armed for that second.
+    /// Connections to look at, by the step of packet time at which. An entry counts when the connection is still armed for that step.
     wheel: BTreeMap<i64, Vec<u32>>,
     /// Connections with bytes that wait, by number and first frame, in the order in which they began to.
     buffering: VecDeque<(u32, u64)>,
@@ -230,8 +230,9 @@ impl<S: FlowSink> Table<S> {
         let starts_buffering = !connection.queued && connection.has_waiting();
         connection.queued |= starts_buffering;
         let first = connection.facts.first.frame;
-        // armed for a distant second: it was quiet for long, and is no more
-        let rearm = connection.armed > second.saturating_add(2) || connection.armed == i64::MIN;
+        // armed for a distant moment: it was quiet for long, and is no more
+        let soon = segment.mark.time.after(SOON).steps(self.room.limits.step);
+        let rearm = connection.armed > soon || connection.armed == i64::MIN;
         if moved {
             self.connections.touch(&mut self.followed, id);
         }
@@ -355,3 +356,6 @@ impl Marker {
         self.is_ended = self.reset || self.fin == [true, true];
     }
 }
+
+/// How far ahead a connection that has become lively may be armed.
+const SOON: std::time::Duration = std::time::Duration::from_secs(2);
