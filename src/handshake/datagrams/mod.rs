@@ -69,7 +69,7 @@ impl DatagramSink for DatagramMachine {
         let mut handshake = Box::new(Handshake::new(seed));
         let speaker = match datagram.payload.first() {
             Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut handshake, shared, datagram.payload))),
-            _ => Speaker::Dtls(Box::new(Dtls::new(&mut handshake))),
+            _ => Speaker::Dtls(Box::new(Dtls::new(&mut handshake, shared))),
         };
         Self { handshake, speaker, flagged: false, looked: None, rests: Timestamp::MIN }
     }
