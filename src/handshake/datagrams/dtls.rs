@@ -26,7 +26,7 @@ use sealed::Unsealing;
 mod sealed;
 
 /// What is known of an association besides its facts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Dtls {
     sides: Sides<Sender>,
     /// Length of the connection identifiers in what each side sends: the other side asked for them.
@@ -281,8 +281,18 @@ impl Dtls {
         }
     }
 
+    /// Enters what is known only at the end.
     pub(super) fn finish(mut self, h: &mut Handshake, shared: &mut Shared) {
         self.unseal_late(h, shared);
+        self.settle(h, shared);
+    }
+
+    /// Enters what would be known if this were the end; what awaits a key stays sealed.
+    pub(super) fn so_far(&self, h: &mut Handshake, shared: &mut Shared) {
+        Self { sides: self.sides.clone(), ..Self::default() }.settle(h, shared);
+    }
+
+    fn settle(mut self, h: &mut Handshake, shared: &mut Shared) {
         let partial = self.sides.client.reassembly.pending().next().filter(|_| h.client_hellos.is_empty());
         h.partial_client_hello =
             partial.map(|part| PartialMessage { message: Some(part.kind.0), have: part.have, want: part.want, mark: part.first });
