@@ -9,8 +9,9 @@ pub const PARTITIONS: usize = 16;
 /// TCP connections held at a time over all partitions: a busy 10 Gbit/s link has some hundred thousand.
 pub const FLOWS: usize = 1 << 20;
 
-/// Half-open connections held at a time over all partitions: beyond this it is a flood, and older ones tell nothing new.
-pub const HALF_OPEN: usize = 1 << 17;
+/// Half-open connections held at a time over all partitions: more than half a second of a hundred thousand SYNs a second, in which a server that
+/// is still there has answered. Beyond this it is a flood, and older ones tell nothing new.
+pub const HALF_OPEN: usize = 1 << 16;
 
 /// Out-of-order bytes buffered per direction: more than any handshake flight, less than what an attacker could make expensive.
 pub const BUFFERED_PER_SIDE: usize = 256 << 10;
@@ -51,6 +52,18 @@ pub const LINGER: Duration = Duration::from_secs(5);
 
 /// The same where someone watches: longer than any round trip, and a verdict is not kept back for long.
 pub const LIVE_LINGER: Duration = Duration::from_secs(2);
+
+/// How often timers are looked at, in packet time: a file's verdicts need no more.
+pub const STEP: Duration = Duration::from_secs(1);
+
+/// The same where someone watches: a stall is told within a second of its limit, the ring's delay included.
+pub const LIVE_STEP: Duration = Duration::from_millis(250);
+
+/// Unanswered connections of a partition that are looked at one by one while they wait; of a flood one is as good as another.
+pub const WATCHED_HALF_OPEN: usize = 256;
+
+/// Where someone watches, servers that do not answer are reported anew after this time.
+pub const UNANSWERED_AGE: Duration = Duration::from_secs(600);
 
 /// Longest TLS record body accepted: RFC 5246 allows 2^14 + 2048; RFC 8446 2^14 + 256.
 pub const RECORD_LEN: usize = (1 << 14) + 2048;
@@ -141,8 +154,9 @@ pub const COMMON_FRAME_LEN: u32 = 256 << 10;
 /// A pcapng block with a frame or an interface in it that is longer than this is damage: the longest frame and a megabyte of options.
 pub const BLOCK_LEN: u32 = FRAME_LEN + (1 << 20);
 
-/// Bytes read at a time into a block of frames: large enough that a read costs nothing per frame, small enough to stay in a core's cache.
-pub const READ_BYTES: usize = 1 << 20;
+/// Bytes read at a time into a block of frames: large enough that a read costs nothing per frame, small enough that the block, what is noted of
+/// its frames and the connections at hand stay in a core's cache together, and that blocks under way between threads are no weight.
+pub const READ_BYTES: usize = 512 << 10;
 
 /// The same when many files are merged, so that their buffers together stay within some megabytes.
 pub const MERGE_READ_BYTES: usize = 128 << 10;
@@ -200,6 +214,10 @@ pub const LIVE_BATCH: usize = 512;
 
 /// Batches under way between the threads that capture and the pipeline. When it is full they wait, and the kernel's ring, far larger, takes what comes.
 pub const LIVE_BATCHES: usize = 32;
+
+/// Spans of time in which an interface lost packets that are remembered: some minutes of constant trouble, and no handshake waits longer for its
+/// verdict.
+pub const LOSS_WINDOWS: usize = 4096;
 
 /// Bytes held back to put the packets of several interfaces into one order.
 pub const LIVE_MERGE_BYTES: usize = 64 << 20;

@@ -36,6 +36,18 @@ impl Timestamp {
         self.0.div_euclid(1_000_000_000)
     }
 
+    /// Whole steps of this length since the epoch, rounded down.
+    pub fn steps(self, step: Duration) -> i64 {
+        self.0.div_euclid(i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1))
+    }
+
+    /// Where the step after the one that this moment lies in begins.
+    #[must_use]
+    pub fn next_step(self, step: Duration) -> Self {
+        let length = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1);
+        Self(self.steps(step).saturating_add(1).saturating_mul(length))
+    }
+
     /// It as it prints.
     #[allow(clippy::cast_possible_truncation, reason = "remainders below a day's seconds and a second's nanoseconds")]
     pub fn text(self) -> [u8; 30] {

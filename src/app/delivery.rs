@@ -34,7 +34,7 @@ impl Delivery {
     }
 
     /// Puts the whole file in its place.
-    pub(super) fn deliver(self) -> anyhow::Result<()> {
+    pub(super) fn deliver(&self) -> anyhow::Result<()> {
         let file = fs::File::open(&self.partial)?;
         file.sync_all()?;
         fs::rename(&self.partial, &self.path).map_err(|error| anyhow::anyhow!("cannot write {}: {error}", self.path.display()))

@@ -15,6 +15,7 @@ mod discover;
 mod filter;
 mod keylog;
 mod live;
+mod losses;
 mod magic;
 mod merge;
 mod pcap;
@@ -37,10 +38,11 @@ use crate::time::Timestamp;
 pub use filter::excludes_icmp;
 pub use keylog::{KeyLogLines, with_key_logs};
 pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
+pub use losses::Losses;
 
 /// Gives frames in blocks, in the order of the capture.
 pub trait FrameSource: Send {
-    /// Replaces the block's contents with the next frames: about a megabyte, fewer when a pipe has no more for the moment, none when a filter
+    /// Replaces the block's contents with the next frames: about half a megabyte, fewer when a pipe has no more for the moment, none when a filter
     /// left all of them out. False at the end of the last input; a damaged input ends early and says so in [`FrameSource::inventory`].
     fn fill(&mut self, block: &mut Block) -> Result<bool>;
 
@@ -49,6 +51,11 @@ pub trait FrameSource: Send {
 
     /// Bytes of input consumed (compressed bytes where compressed) and the total, where known: for progress.
     fn progress(&self) -> (u64, Option<u64>);
+
+    /// When packets were lost; `None` where that is not known.
+    fn losses(&self) -> Option<&Losses> {
+        None
+    }
 
     /// The lines of the key logs given beside the capture; `None` where none are.
     fn key_log(&self) -> Option<&KeyLogLines> {

@@ -137,12 +137,12 @@ fn is_id(text: &str) -> bool {
 
 const OUTPUT: &str = "Output";
 /// Digits of an ID that are taken for one.
-const SHORTEST_ID: usize = 6;
+const SHORTEST_ID: usize = 4;
 
 pub(super) const SHOW_EXAMPLES: &str = "\
 Examples:
   handshark show night.pcapng                                 the first that failed
-  handshark show night.pcapng 7d0f9a52c1e4b386                the one with this ID; its first six digits may do
+  handshark show night.pcapng 7d0f9a52c1e4b386                the one with this ID, or its beginning
   handshark show night.pcapng --name www.example.test -n 3    three with this name
   handshark show night.pcapng --cause path-mtu-black-hole --width 200
   handshark show night.pcapng --where 'handshake.timing.server_think_us > 500000' --since 09:00

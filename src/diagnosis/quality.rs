@@ -21,6 +21,8 @@ pub struct Quality {
     pub offload: bool,
     /// The clock stepped back within the connection.
     pub clock: bool,
+    /// The capture lost packets on this interface while the handshake was under way.
+    pub drops: bool,
 }
 
 impl Quality {
@@ -40,12 +42,13 @@ impl Quality {
             duplicates: tcp.duplicates > 0,
             offload: any(&|side| side.above_mss > 0),
             clock: tcp.clock_steps_back > 0,
+            drops: handshake.capture_losses > 0,
         }
     }
 
     /// What is missing could change a verdict.
     pub const fn lowers_confidence(self) -> bool {
-        self.gap || self.one_direction
+        self.gap || self.one_direction || self.drops
     }
 
     /// The schema's words, in a fixed order.
@@ -58,6 +61,7 @@ impl Quality {
             (self.duplicates, "duplicates"),
             (self.offload, "offload"),
             (self.clock, "clock"),
+            (self.drops, "drops"),
         ]
         .into_iter()
         .filter_map(|(set, word)| set.then_some(word))

@@ -133,7 +133,7 @@ impl Filter {
             return false;
         }
         let outcome = report.handshake.outcome.as_str();
-        let failed = !matches!(outcome, "completed" | "incomplete");
+        let failed = report.failed();
         if !(criteria.outcomes.is_empty() || criteria.outcomes.contains(outcome) || failed && criteria.outcomes.contains(FAILED)) {
             return false;
         }
@@ -198,6 +198,9 @@ mod tests {
         assert!(takes(criteria("failed"), &of("stalled")) && takes(criteria("failed"), &of("plaintext")));
         assert!(!takes(criteria("failed"), &of("completed")) && !takes(criteria("failed"), &of("incomplete")));
         assert!(takes(criteria("reset"), &of("reset")) && !takes(criteria("reset"), &of("closed")));
+        let mut probe = of("closed");
+        probe.diagnosis.cause = Some("tcp-probe".into());
+        assert!(!takes(criteria("failed"), &probe) && takes(criteria("closed"), &probe), "no handshake was wanted");
     }
 
     #[test]

@@ -113,6 +113,8 @@ pub struct Handshake {
     pub decrypted: bool,
     /// It is still under way: this is what could be said when it had made no progress for too long. Another follows when it ends.
     pub provisional: bool,
+    /// Packets that the capture lost on this interface while it was under way, where that is known: some may have been its own.
+    pub capture_losses: u64,
     /// What is QUIC's own; present for QUIC.
     pub quic: Option<Box<QuicFacts>>,
     /// What is DTLS's own; present for DTLS.
@@ -174,6 +176,7 @@ impl Handshake {
             history: String::new(),
             decrypted: false,
             provisional: false,
+            capture_losses: 0,
             quic: None,
             dtls: None,
             stage: Stage::Connect,

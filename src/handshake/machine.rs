@@ -11,7 +11,7 @@ use crate::flow::{Endpoint, FlowKey, PerSide, Side};
 use crate::limits;
 use crate::preamble::{self, Plaintext, Preamble, Step, Unwrap};
 use crate::secrets::KeyRing;
-use crate::time::Mark;
+use crate::time::{Mark, Timestamp};
 use crate::tls::certificate::CertificateStore;
 use crate::tls::record::{Verdict, looks_like_tls};
 use crate::transport::{Close, Data, FlowSink, Gap, Interest, TcpEvent, TcpFacts};
@@ -36,8 +36,9 @@ pub struct Shared {
     pub concluded: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and are summed up instead of reported.
     pub half_open: Vec<HalfOpen>,
-    /// By server, what became of the connections that it did not answer.
+    /// By server, what became of the connections that it did not answer, since this moment.
     unanswered: BTreeMap<Endpoint, Unanswered>,
+    unanswered_since: Timestamp,
 }
 
 /// Connections that never got beyond their SYN, sent to one server within one second of packet time.
@@ -54,10 +55,21 @@ pub struct HalfOpen {
 /// Connections to one server that were not answered.
 #[derive(Debug, Default)]
 struct Unanswered {
+    /// Told of while they waited.
+    flagged: u32,
     /// Reported one by one.
     reported: u32,
     /// Thrown out because there were too many.
     evicted: u32,
+    /// Where the last that was summed up is counted.
+    place: usize,
+}
+
+impl Unanswered {
+    /// How many are reported one by one. Of a flood one is as good as another.
+    const fn most(&self) -> u32 {
+        if self.evicted > limits::UNANSWERED_REPORTS { 1 } else { limits::UNANSWERED_REPORTS }
+    }
 }
 
 impl Shared {
@@ -71,7 +83,18 @@ impl Shared {
             concluded: Vec::new(),
             half_open: Vec::new(),
             unanswered: BTreeMap::new(),
+            unanswered_since: Timestamp::MIN,
         }
+    }
+
+    /// Whether someone watches.
+    pub(super) const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// No progress for longer than this is a stall.
+    pub(super) const fn stall_after(&self) -> Duration {
+        self.stall_after
     }
 
     /// Secrets to decrypt with, known or to come.
@@ -81,23 +104,41 @@ impl Shared {
 
     /// Whether an unanswered connection to this server is still reported on its own.
     fn reports_unanswered(&mut self, server: Endpoint) -> bool {
+        self.counts_unanswered(server, |unanswered| &mut unanswered.reported)
+    }
+
+    /// Whether it is told of one while it waits. What was told must be corrected, and is therefore reported in any case.
+    fn flags_unanswered(&mut self, server: Endpoint, now: Timestamp) -> bool {
+        if now.since(self.unanswered_since) >= limits::UNANSWERED_AGE {
+            self.unanswered_since = now;
+            self.unanswered.clear();
+        }
+        self.counts_unanswered(server, |unanswered| &mut unanswered.flagged)
+    }
+
+    fn counts_unanswered(&mut self, server: Endpoint, count: impl Fn(&mut Unanswered) -> &mut u32) -> bool {
         if self.unanswered.len() >= limits::UNANSWERED_SERVERS && !self.unanswered.contains_key(&server) {
             return false;
         }
         let unanswered = self.unanswered.entry(server).or_default();
-        // Of a flood one is as good as another.
-        let most = if unanswered.evicted > limits::UNANSWERED_REPORTS { 1 } else { limits::UNANSWERED_REPORTS };
-        unanswered.reported = unanswered.reported.saturating_add(1);
-        unanswered.reported <= most
+        let most = unanswered.most();
+        let count = count(unanswered);
+        *count = count.saturating_add(1);
+        *count <= most
     }
 
-    /// Counts a connection that is summed up. A flood goes to few servers, so that the entry is among the last.
+    /// Counts a connection that is summed up.
     fn sum_up(&mut self, server: Endpoint, first: Mark) {
         let second = first.time.seconds();
-        let same = |known: &&mut HalfOpen| known.server == server && known.first.time.seconds() == second;
-        match self.half_open.iter_mut().rev().take(8).find(same) {
-            Some(known) => known.count = known.count.saturating_add(1),
-            None => self.half_open.push(HalfOpen { server, first, count: 1 }),
+        let known = self.unanswered.get(&server).and_then(|known| self.half_open.get_mut(known.place));
+        match known {
+            Some(known) if known.server == server && known.first.time.seconds() == second => known.count = known.count.saturating_add(1),
+            _ => {
+                if let Some(known) = self.unanswered.get_mut(&server) {
+                    known.place = self.half_open.len();
+                }
+                self.half_open.push(HalfOpen { server, first, count: 1 });
+            }
         }
     }
 }
@@ -189,7 +230,13 @@ impl FlowSink for Machine {
         match snapshot.outcome {
             Outcome::Completed if quiet >= COMPLETED_QUIET => return Interest::Settled,
             outcome if closed && outcome.failed() => return Interest::Settled,
-            Outcome::Stalled if !self.flagged && quiet >= shared.stall_after && relevance(&snapshot) == Relevance::Report => {
+            outcome
+                if !self.flagged
+                    && quiet >= shared.stall_after
+                    && relevance(&snapshot) == Relevance::Report
+                    && (outcome == Outcome::Stalled
+                        || outcome == Outcome::Refused && is_unanswered(tcp) && shared.flags_unanswered(snapshot.server, now.time)) =>
+            {
                 self.flagged = true;
                 snapshot.provisional = true;
                 shared.concluded.push(Box::new(snapshot));
@@ -200,29 +247,39 @@ impl FlowSink for Machine {
     }
 
     fn finish(self, shared: &mut Shared, tcp: TcpFacts, close: Close, now: Mark) {
-        let Some(following) = self.following else {
+        let Some(mut following) = self.following else {
             let server = if tcp.client_is_low { tcp.key.high } else { tcp.key.low };
-            let unanswered = tcp.side(Side::Server).packets == 0 && tcp.icmp.is_empty();
-            if unanswered && !shared.reports_unanswered(server) {
+            if is_unanswered(&tcp) && !self.flagged && !shared.reports_unanswered(server) {
                 shared.sum_up(server, tcp.first);
                 return;
             }
             conclude(Box::new(Handshake::new(tcp)), shared, close, now);
             return;
         };
-        let mut following = *following;
         following.judge_heads(shared, &tcp);
-        let Following { mut handshake, streams, preamble, decryption, .. } = following;
-        if let Some(mut decryption) = decryption {
+        let mut handshake = following.handshake;
+        if let Some(mut decryption) = following.decryption {
             decryption.finish(&mut handshake, shared);
         }
-        if let Some(preamble) = preamble {
+        if let Some(preamble) = following.preamble {
             handshake.preamble = preamble.into_facts();
         }
         handshake.tcp = tcp;
-        streams.client.keep_partial(&mut handshake, Side::Client);
-        streams.server.keep_partial(&mut handshake, Side::Server);
+        following.streams.client.keep_partial(&mut handshake, Side::Client);
+        following.streams.server.keep_partial(&mut handshake, Side::Server);
         conclude(handshake, shared, close, now);
+    }
+
+    fn unanswered(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) -> bool {
+        let server = if client_is_low { key.high } else { key.low };
+        let summed_up = !match shared.unanswered.get(&server) {
+            Some(known) => known.reported < known.most(),
+            None => shared.unanswered.len() < limits::UNANSWERED_SERVERS,
+        };
+        if summed_up {
+            shared.sum_up(server, first);
+        }
+        summed_up
     }
 
     fn evicted_half_open(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) {
@@ -233,6 +290,11 @@ impl FlowSink for Machine {
         }
         shared.sum_up(server, first);
     }
+}
+
+/// Nobody said anything to the client's SYNs.
+fn is_unanswered(tcp: &TcpFacts) -> bool {
+    tcp.side(Side::Server).packets == 0 && tcp.icmp.is_empty()
 }
 
 /// The end of a handshake: what follows from its facts, and its place among those that are concluded.

@@ -40,10 +40,18 @@ impl Blocked {
 }
 
 impl Fallbacks {
-    /// Takes a handshake that may have been a fallback. `id` is its report's.
-    pub(super) fn note(&mut self, handshake: &Handshake, id: &str) {
+    /// Takes a handshake that may have been a fallback. `id` is its report's. `ages`: clients that were quiet for long give way.
+    pub(super) fn note(&mut self, handshake: &Handshake, id: &str, ages: bool) {
         let client = handshake.client.address;
         let may = handshake.tcp.key.transport == Transport::Tcp && handshake.outcome == Outcome::Completed;
+        if may && ages && self.clients.len() >= CLIENTS {
+            let old = handshake.tcp.first.time.before(AGE);
+            self.clients.retain(|_, done| done.back().is_some_and(|done| done.at >= old));
+            if self.clients.len() > CLIENTS * 3 / 4 {
+                // A crowd of new clients: what could be known of them is not worth a search for each.
+                self.clients.clear();
+            }
+        }
         if !may || self.clients.len() >= CLIENTS && !self.clients.contains_key(&client) {
             return;
         }
@@ -66,5 +74,7 @@ impl Fallbacks {
 /// Clients remembered, and completed handshakes of each.
 const CLIENTS: usize = 4096;
 const PER_CLIENT: usize = 12;
+/// A verdict that asks for a fallback is not later than this.
+const AGE: Duration = Duration::from_secs(180);
 /// A client that falls back does so within this time.
 const WITHIN: Duration = Duration::from_secs(10);

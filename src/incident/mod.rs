@@ -2,6 +2,10 @@
 //! changed at that moment.
 
 mod fallback;
+mod history;
 mod tracker;
+
+#[cfg(test)]
+mod tests;
 
 pub use tracker::Tracker;

@@ -4,90 +4,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use foldhash::quality::RandomState;
-use hashbrown::{Equivalent, HashMap, HashSet};
-
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::rule::Confidence;
-use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::report::{IncidentReport, SCHEMA};
 use crate::time::Timestamp;
 
 use super::fallback::{Blocked, Fallbacks};
+use super::history::{History, Scope};
 
-/// Servers and names watched.
-const SCOPES: usize = 4096;
 /// Incidents kept.
 const INCIDENTS: usize = 1024;
 /// Clients named in an incident; beyond it they are counted up to [`CLIENTS_COUNTED`].
 const CLIENTS_NAMED: usize = 10;
 /// Clients told apart.
-const CLIENTS_COUNTED: usize = 4096;
+pub(super) const CLIENTS_COUNTED: usize = 4096;
 /// Handshakes named.
 const HANDSHAKES_NAMED: usize = 10;
 /// Failures further apart than this are two incidents.
 const QUIET: Duration = Duration::from_secs(3600);
-/// Handshakes whose time is kept, over all servers.
-const STARTS: usize = 1 << 20;
-/// Changes of a server kept.
-const FACES: usize = 64;
-/// A change this long before an incident began may belong to it.
-const CHANGE_BEFORE: Duration = Duration::from_secs(15 * 60);
-/// A change this soon after it began may.
-const CHANGE_AFTER: Duration = Duration::from_secs(60);
+/// The same where someone watches: an incident is over after so much quiet.
+const LIVE_QUIET: Duration = Duration::from_secs(15 * 60);
+/// How often it is looked at which incidents are to be told.
+const LOOK: Duration = Duration::from_secs(1);
+/// An incident is told again when it has so many times the failures that it had when it was last told.
+const GROWTH: u64 = 2;
+/// Verdicts are not late by more than this where someone watches.
+const LATE: Duration = Duration::from_secs(60);
+/// How often what is old is forgotten at most.
+const FORGET: Duration = Duration::from_secs(30);
 /// Failures that make an incident.
 const LEAST: u64 = 2;
-
-/// Where handshakes belong together: one server over one transport, one name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Scope {
-    transport: Transport,
-    server: Endpoint,
-    name: Option<String>,
-}
-
-impl Scope {
-    fn of(handshake: &Handshake) -> Self {
-        Self { transport: handshake.tcp.key.transport, server: handshake.server, name: handshake.server_name() }
-    }
-}
-
-/// A scope to look for.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ScopeKey<'a> {
-    transport: Transport,
-    server: Endpoint,
-    name: Option<&'a str>,
-}
-
-impl Equivalent<Scope> for ScopeKey<'_> {
-    fn equivalent(&self, scope: &Scope) -> bool {
-        self.transport == scope.transport && self.server == scope.server && self.name == scope.name.as_deref()
-    }
-}
-
-/// What a server shows that could change.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Face {
-    certificate: Option<(String, String, Timestamp)>,
-    ttl: Option<u8>,
-}
-
-/// What one scope went through. Verdicts may come late and out of order; what is known at once is kept by time.
-#[derive(Debug, Default)]
-struct Watched {
-    /// When handshakes began here, in no particular order, up to the share of [`STARTS`].
-    starts: Vec<Timestamp>,
-    /// The first that completed.
-    first_completed: Option<Timestamp>,
-    /// Clients that completed here.
-    happy: HashSet<IpAddr, RandomState>,
-    /// What the server showed, each time it changed.
-    faces: Vec<(Timestamp, Face)>,
-}
 
 #[derive(Debug)]
 struct Incident {
@@ -105,62 +54,71 @@ struct Incident {
     blocked: Vec<Blocked>,
     /// How many of those went on over TCP.
     fell_back: u64,
+    /// Handshakes of its scope from its first failure on that are not known one by one any more.
+    counted: u64,
+    /// Failures as last told while it lasted.
+    told: Option<u64>,
 }
 
 /// Forms incidents.
 #[derive(Debug, Default)]
 pub struct Tracker {
-    scopes: HashMap<Scope, Watched, RandomState>,
-    /// Starts kept over all scopes.
-    starts: usize,
+    history: History,
     open: BTreeMap<(Scope, Cause), Incident>,
     closed: Vec<Incident>,
     fallbacks: Fallbacks,
+    /// Someone watches: incidents are told while they last, and forgotten when they are over.
+    live: bool,
+    looked: Timestamp,
+    forgot: Timestamp,
+    /// Incidents that were told and are over.
+    ended: u64,
+    /// Failures beyond the bound of incidents.
+    overlooked: u64,
 }
 
 impl Tracker {
+    /// Forms incidents of a live capture: see [`Tracker::news`].
+    pub fn live() -> Self {
+        Self { live: true, ..Self::default() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn live_with(starts: usize) -> Self {
+        Self { history: History::bounded(starts), ..Self::live() }
+    }
+
     /// Takes a handshake as soon as it has closed, whatever became of it.
     pub fn attempt(&mut self, handshake: &Handshake) {
-        let name = handshake.name();
-        let key = ScopeKey { transport: handshake.tcp.key.transport, server: handshake.server, name: name.as_deref() };
-        let full = self.scopes.len() >= SCOPES;
-        let watched = match self.scopes.get_mut(&key) {
-            Some(watched) => watched,
-            None if full => return,
-            None => self.scopes.entry(Scope::of(handshake)).or_default(),
-        };
-        let at = handshake.tcp.first.time;
-        if self.starts < STARTS {
-            watched.starts.push(at);
-            self.starts += 1;
-        }
-        if handshake.outcome == Outcome::Completed {
-            watched.first_completed = Some(watched.first_completed.map_or(at, |first| first.min(at)));
-            if watched.happy.len() < CLIENTS_COUNTED {
-                watched.happy.insert(handshake.client.address);
+        if self.live {
+            let now = handshake.tcp.first.time;
+            if self.history.is_crowded() && now.since(self.forgot) >= FORGET {
+                self.forgot = now;
+                self.thin(now);
+            }
+            if self.history.is_full_for(&Scope::of(handshake)) {
+                let open: BTreeSet<&Scope> = self.open.keys().map(|(scope, _)| scope).collect();
+                self.history.forget_quiet(|scope| open.contains(scope));
             }
         }
-        let before = watched.faces.last().map(|(_, face)| face);
-        if watched.faces.len() < FACES && !before.map_or_else(|| Face::default().is_that_of(handshake), |face| face.is_that_of(handshake)) {
-            let now = before.cloned().unwrap_or_default().updated(handshake);
-            watched.faces.push((at, now));
-        }
+        self.history.attempt(handshake, self.live);
     }
 
     /// Takes a verdict, in the order in which they are reported. `id` is the report's.
     pub fn observe(&mut self, handshake: &Handshake, verdict: &Verdict, id: &str) {
-        self.fallbacks.note(handshake, id);
+        self.fallbacks.note(handshake, id, self.live);
         let Some(finding) = verdict.cause.as_ref().filter(|finding| counts(finding.cause, verdict.outcome)) else { return };
         let scope = Scope::of(handshake);
         let at = handshake.tcp.first.time;
         let key = (scope, finding.cause);
         if let Some(incident) = self.open.get(&key)
-            && at.since(incident.last) > QUIET
+            && at.since(incident.last) > self.quiet()
             && let Some(incident) = self.open.remove(&key)
         {
             self.closed.push(incident);
         }
-        if self.open.len() + self.closed.len() >= INCIDENTS && !self.open.contains_key(&key) {
+        if self.open.len() + self.closed.len() >= INCIDENTS && !self.open.contains_key(&key) && !self.forget_single() {
+            self.overlooked += 1;
             return;
         }
         let incident = self.open.entry(key).or_insert_with_key(|(scope, cause)| Incident {
@@ -176,6 +134,8 @@ impl Tracker {
             handshakes: Vec::new(),
             blocked: Vec::new(),
             fell_back: 0,
+            counted: 0,
+            told: None,
         });
         incident.failed += 1;
         incident.first = incident.first.min(at);
@@ -197,6 +157,60 @@ impl Tracker {
         }
     }
 
+    /// What there is to tell at this moment of a live capture: incidents that begin, that have grown much since they were last told, and that are
+    /// over. Those are forgotten.
+    pub fn news(&mut self, now: Timestamp) -> Vec<IncidentReport> {
+        if !self.live || now.since(self.looked) < LOOK {
+            return Vec::new();
+        }
+        self.looked = now;
+        self.merge_open();
+        let quiet = self.quiet();
+        let over: Vec<_> = self.open.iter().filter(|(_, incident)| now.since(incident.last) > quiet).map(|(key, _)| key.clone()).collect();
+        self.closed.extend(over.iter().filter_map(|key| self.open.remove(key)));
+        let mut closed = std::mem::take(&mut self.closed);
+        closed.retain(|incident| incident.told.is_some() || incident.is_one());
+        self.ended += closed.len() as u64;
+        let mut news: Vec<IncidentReport> = closed.iter().map(|incident| self.report(incident, Some("ended"))).collect();
+        let mut told = Vec::new();
+        for (key, incident) in &mut self.open {
+            incident.link(&self.fallbacks);
+            if incident.is_one() && incident.told.is_none_or(|failed| incident.failed >= failed.saturating_mul(GROWTH)) {
+                told.push(key.clone());
+            }
+        }
+        for key in told {
+            let Some(incident) = self.open.get(&key) else { continue };
+            let state = if incident.told.is_none() { "begun" } else { "growing" };
+            let report = self.report(incident, Some(state));
+            if let Some(incident) = self.open.get_mut(&key) {
+                incident.told = Some(incident.failed);
+            }
+            news.push(report);
+        }
+        news
+    }
+
+    /// Incidents that were told and are over.
+    pub const fn ended(&self) -> u64 {
+        self.ended
+    }
+
+    /// What a reader should know of the bounds that were hit.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.overlooked > 0 {
+            notes.push(format!("{} failures belong to no incident: there were more than {INCIDENTS} at a time.", self.overlooked));
+        }
+        if self.history.forgotten > 0 {
+            notes.push(format!(
+                "What {} quiet servers and names went through was forgotten to stay within bounds; incidents there count from then on.",
+                self.history.forgotten
+            ));
+        }
+        notes
+    }
+
     /// The capture is over: the incidents, worst first.
     pub fn finish(&mut self) -> Vec<IncidentReport> {
         let mut incidents = std::mem::take(&mut self.closed);
@@ -205,25 +219,70 @@ impl Tracker {
         for incident in &mut incidents {
             incident.link(&self.fallbacks);
         }
-        incidents.retain(|incident| incident.failed >= LEAST || incident.fell_back > 0);
+        incidents.retain(Incident::is_one);
         incidents
             .sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first.cmp(&b.first)).then(a.scope.cmp(&b.scope)).then(a.cause.cmp(&b.cause)));
-        incidents.iter().map(|incident| self.report(incident)).collect()
+        let state = self.live.then_some("open");
+        incidents.iter().map(|incident| self.report(incident, state)).collect()
     }
 
-    fn report(&self, incident: &Incident) -> IncidentReport {
-        let nothing = Watched::default();
-        let watched = self.scopes.get(&incident.scope).unwrap_or(&nothing);
-        let within = watched.starts.iter().filter(|start| (incident.first..=incident.last).contains(start)).count() as u64;
-        let attempts = within.max(incident.failed);
-        let never = incident.clients.iter().all(|client| !watched.happy.contains(client));
-        let others = watched.happy.iter().filter(|client| !incident.clients.contains(client)).count();
+    const fn quiet(&self) -> Duration {
+        if self.live { LIVE_QUIET } else { QUIET }
+    }
+
+    /// Makes room by forgetting the single failure that lies back furthest. False when there is none, or all will be told at the end.
+    fn forget_single(&mut self) -> bool {
+        let singles = self.open.iter().filter(|(_, incident)| self.live && !incident.is_one());
+        let oldest = singles.min_by_key(|(_, incident)| incident.last).map(|(key, _)| key.clone());
+        oldest.is_some_and(|key| self.open.remove(&key).is_some())
+    }
+
+    /// Rejections whose reason is hidden join the incident whose reason is known, unless they were told on their own.
+    fn merge_open(&mut self) {
+        let vague: Vec<_> = self.open.iter().filter(|(_, incident)| incident.is_vague()).map(|(key, _)| key.clone()).collect();
+        for key in vague {
+            let Some(incident) = self.open.remove(&key) else { continue };
+            let home = self.open.values_mut().find(|other| !other.is_hidden() && other.takes_in(&incident));
+            match home {
+                Some(other) => other.absorb(incident),
+                None => drop(self.open.insert(key, incident)),
+            }
+        }
+    }
+
+    /// Forgets the starts of handshakes that no incident needs one by one any more.
+    fn thin(&mut self, now: Timestamp) {
+        let settled = now.before(LATE);
+        let mut upto: BTreeMap<&Scope, Timestamp> = BTreeMap::new();
+        for ((scope, _), incident) in &self.open {
+            let moment = upto.entry(scope).or_insert(settled);
+            *moment = incident.last.min(*moment);
+        }
+        let upto: BTreeMap<Scope, Timestamp> = upto.into_iter().map(|(scope, moment)| (scope.clone(), moment)).collect();
+        for ((scope, _), incident) in &mut self.open {
+            if let (Some(watched), Some(moment)) = (self.history.of(scope), upto.get(scope)) {
+                incident.counted += watched.begun(incident.first, *moment);
+            }
+        }
+        self.history.thin(|scope| upto.get(scope).map_or((settled, false), |moment| (*moment, true)));
+    }
+
+    fn report(&self, incident: &Incident, state: Option<&str>) -> IncidentReport {
+        let watched = self.history.of(&incident.scope);
+        let within = watched.map_or(0, |watched| watched.begun(incident.first, incident.last));
+        let attempts = (incident.counted + within).max(incident.failed);
+        let is_happy = |client: &IpAddr| watched.is_some_and(|watched| watched.happy.contains(client));
+        let never = !incident.clients.iter().any(is_happy);
+        let happy = watched.into_iter().flat_map(|watched| &watched.happy);
+        let others = happy.filter(|client| !incident.clients.contains(client)).count();
         let by_client = never && others > 0 && incident.failed < attempts;
-        let worked_before = watched.first_completed.is_some_and(|first| first < incident.first);
+        let worked_before = watched.and_then(|watched| watched.first_completed).is_some_and(|first| first < incident.first);
+        let changes = watched.filter(|_| !by_client).map(|watched| watched.changes(incident.first)).unwrap_or_default();
         IncidentReport {
             schema: SCHEMA.to_owned(),
             kind: "incident".to_owned(),
             id: format!("{}-{}", incident.cause.slug(), incident.handshakes.first().map_or("", String::as_str)),
+            state: state.map(str::to_owned),
             cause: incident.cause.slug().to_owned(),
             scope: if by_client { "client" } else { "server" }.to_owned(),
             servers: vec![incident.scope.server.to_string()],
@@ -234,7 +293,7 @@ impl Tracker {
             attempts,
             clients: incident.clients.iter().take(CLIENTS_NAMED).map(ToString::to_string).collect(),
             clients_total: incident.clients.len() as u64,
-            changes: if by_client { Vec::new() } else { changes(&watched.faces, incident.first) },
+            changes,
             confidence: incident.confidence.name().to_owned(),
             summary: summary(incident, attempts, by_client, others, worked_before),
             remedy: incident.remedy.clone(),
@@ -244,26 +303,49 @@ impl Tracker {
 }
 
 impl Incident {
+    /// Enough failed to speak of an incident.
+    const fn is_one(&self) -> bool {
+        self.failed >= LEAST || self.fell_back > 0
+    }
+
+    /// Its reason is hidden.
+    const fn is_hidden(&self) -> bool {
+        matches!(self.cause, Cause::ServerCertificateRejected | Cause::ClientAborted | Cause::HandshakeFailure)
+    }
+
+    /// Its reason is hidden, and it was not yet told.
+    const fn is_vague(&self) -> bool {
+        self.is_hidden() && self.told.is_none()
+    }
+
+    /// Whether one whose reason is hidden may well be this one: the same place and time.
+    fn takes_in(&self, vague: &Self) -> bool {
+        self.scope == vague.scope
+            && (vague.cause != Cause::ServerCertificateRejected || self.cause.family() == Family::Certificate)
+            && self.cause.family() != Family::Silence
+            && vague.first <= self.last.after(Duration::from_secs(60))
+            && self.first <= vague.last.after(Duration::from_secs(60))
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.failed += other.failed;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.clients.extend(other.clients);
+    }
+
     /// Adds the connections over TCP that took the place of those over QUIC.
     fn link(&mut self, fallbacks: &Fallbacks) {
-        for blocked in &self.blocked {
-            let Some(id) = fallbacks.of(blocked, &self.scope.server, self.scope.name.as_deref()) else { continue };
-            self.fell_back += 1;
-            if !self.handshakes.iter().any(|known| known == id) {
-                self.handshakes.push(id.to_owned());
+        let Self { scope, blocked, fell_back, handshakes, .. } = self;
+        blocked.retain(|blocked| {
+            let Some(id) = fallbacks.of(blocked, &scope.server, scope.name.as_deref()) else { return true };
+            *fell_back += 1;
+            if handshakes.len() < 2 * HANDSHAKES_NAMED && !handshakes.iter().any(|known| known == id) {
+                handshakes.push(id.to_owned());
             }
-        }
+            false
+        });
     }
-}
-
-/// What the server showed anew around the time when it began, the nearest change first told; clients that do not mind may have met it before
-/// the first that did.
-fn changes(faces: &[(Timestamp, Face)], first: Timestamp) -> Vec<String> {
-    let distance = |at: Timestamp| at.since(first).max(first.since(at));
-    let near = |at: Timestamp| first.since(at) <= CHANGE_BEFORE && at.since(first) <= CHANGE_AFTER;
-    let pairs = faces.iter().zip(faces.iter().skip(1)).filter(|(_, (at, _))| near(*at));
-    let nearest = pairs.min_by_key(|(_, (at, _))| distance(*at));
-    nearest.map(|((_, before), (at, after))| before.changes_to(after, *at)).unwrap_or_default()
 }
 
 /// Whether a cause makes incidents: what failed for its users, not probes and not the capture's own shortcomings.
@@ -273,23 +355,10 @@ fn counts(cause: Cause, outcome: Outcome) -> bool {
 
 /// Rejections whose reason is hidden join the incident at the same server and name whose reason is known and which overlaps in time.
 fn merge_hidden(incidents: Vec<Incident>) -> Vec<Incident> {
-    let hidden = |cause: Cause| matches!(cause, Cause::ServerCertificateRejected | Cause::ClientAborted | Cause::HandshakeFailure);
-    let (vague, mut known): (Vec<_>, Vec<_>) = incidents.into_iter().partition(|incident| hidden(incident.cause));
+    let (vague, mut known): (Vec<_>, Vec<_>) = incidents.into_iter().partition(Incident::is_vague);
     for incident in vague {
-        let home = known.iter_mut().find(|other| {
-            other.scope == incident.scope
-                && (incident.cause != Cause::ServerCertificateRejected || other.cause.family() == Family::Certificate)
-                && other.cause.family() != Family::Silence
-                && incident.first <= other.last.after(Duration::from_secs(60))
-                && other.first <= incident.last.after(Duration::from_secs(60))
-        });
-        match home {
-            Some(other) => {
-                other.failed += incident.failed;
-                other.first = other.first.min(incident.first);
-                other.last = other.last.max(incident.last);
-                other.clients.extend(incident.clients);
-            }
+        match known.iter_mut().find(|other| other.takes_in(&incident)) {
+            Some(other) => other.absorb(incident),
             None => known.push(incident),
         }
     }
@@ -315,46 +384,4 @@ fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize, w
         _ => " The client went on over TCP.",
     };
     format!("{} of {attempts} handshakes with {name} failed ({whom}).{since}{fallback} {}", incident.failed, incident.summary)
-}
-
-impl Face {
-    /// A handshake shows nothing else.
-    fn is_that_of(&self, handshake: &Handshake) -> bool {
-        let ttl = handshake.tcp.side(Side::Server).ttl;
-        let same_certificate = handshake.leaf().is_none_or(|leaf| {
-            let known = self.certificate.as_ref();
-            known.is_some_and(|(serial, issuer, until)| *serial == leaf.serial && *issuer == leaf.issuer && *until == leaf.not_after)
-        });
-        same_certificate && (ttl.is_none() || ttl == self.ttl)
-    }
-
-    /// This face with what a handshake shows of the server; what it does not show stays.
-    fn updated(self, handshake: &Handshake) -> Self {
-        let certificate = handshake.leaf().map(|leaf| (leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));
-        Self { certificate: certificate.or(self.certificate), ttl: handshake.tcp.side(Side::Server).ttl.or(self.ttl) }
-    }
-
-    /// What is different now, in words.
-    fn changes_to(&self, now: &Self, at: Timestamp) -> Vec<String> {
-        let mut changes = Vec::new();
-        if let (Some((old, old_issuer, _)), Some((new, new_issuer, until))) = (&self.certificate, &now.certificate)
-            && old != new
-        {
-            changes.push(format!(
-                "at {} the certificate changed from serial {old} to {new} (valid until {})",
-                at.to_second(),
-                until.to_second()
-            ));
-            if old_issuer != new_issuer {
-                changes.push(format!("its issuer changed from {old_issuer} to {new_issuer}"));
-            }
-        }
-        if let (Some(old), Some(new)) = (self.ttl, now.ttl)
-            && old != new
-        {
-            changes
-                .push(format!("packets from the server arrive with TTL {new} instead of {old}: another path or another machine answers"));
-        }
-        changes
-    }
 }

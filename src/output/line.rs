@@ -11,7 +11,7 @@ use super::figures::when;
 use super::layout::Span;
 use super::style::Palette;
 use super::view::{self, Kind};
-use crate::report::{HandshakeReport, Report};
+use crate::report::{HandshakeReport, IncidentReport, Report};
 
 /// Writes a line for each handshake that failed or whose users suffered, and nothing else. Every line is flushed.
 #[derive(Debug)]
@@ -43,7 +43,8 @@ impl<W: Write> Sink for LineSink<W> {
                 None if matches!(view::kind(handshake), Kind::Completed | Kind::Probe) => return Ok(()),
                 _ => {}
             },
-            _ => return Ok(()),
+            Report::Incident(report) => return incident(&mut self.out, self.palette, report).and_then(|()| self.out.flush()),
+            Report::Summary(_) => return Ok(()),
         }
         if let Report::Handshake(handshake) = report {
             line(&mut self.out, self.palette, handshake)?;
@@ -90,6 +91,17 @@ pub fn line(out: &mut dyn Write, palette: Palette, report: &HandshakeReport) -> 
     writeln!(out)
 }
 
+/// Writes that an incident begins or is over, for those who watch: `2026-11-21 09:00:12.031  incident begun: certificate-expired: 2 of 2 …`.
+fn incident(out: &mut dyn Write, palette: Palette, report: &IncidentReport) -> io::Result<()> {
+    let Some(state) = report.state.as_deref().filter(|state| matches!(*state, "begun" | "ended")) else { return Ok(()) };
+    let (style, time) = if state == "begun" { (palette.bad, &report.first_seen) } else { (palette.good, &report.last_seen) };
+    let (dim, strong) = (palette.dim, palette.strong);
+    let (cause, summary) = (escape(&report.cause), escape(&report.summary));
+    let (cause, summary) = (clip(&cause, LONGEST_PART), clip(&summary, LONGEST_PART));
+    let time = when(time, true);
+    writeln!(out, "{dim}{time}{dim:#}  {strong}incident {state}{strong:#}: {style}{cause}{style:#}: {summary}")
+}
+
 /// Handshakes under way that are remembered as told; of those beyond, the end is told too.
 const TOLD: usize = 4096;
 
@@ -134,6 +146,15 @@ mod tests {
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.lines().next().is_some_and(|line| line.contains("still under way")), "{text}");
         assert!(text.lines().last().is_some_and(|line| line.contains("completed after all")), "{text}");
+    }
+
+    #[test]
+    fn incidents_are_told_when_they_begin_and_end() {
+        let report =
+            |state: Option<&str>| Report::Incident(Box::new(IncidentReport { state: state.map(str::to_owned), ..samples::incident() }));
+        let text = lines(&[report(None), report(Some("begun")), report(Some("growing")), report(Some("ended")), report(Some("open"))]);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.starts_with("2026-11-21 09:00:12.031  incident begun: certificate-expired: Since"), "{text}");
     }
 
     #[test]

@@ -219,6 +219,7 @@ pub(crate) fn incident() -> IncidentReport {
         schema: SCHEMA.into(),
         kind: "incident".into(),
         id: "5f2c".into(),
+        state: None,
         cause: "certificate-expired".into(),
         scope: "server".into(),
         servers: vec!["10.0.0.2:443".into()],

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::capture::Inventory;
+use crate::capture::{Inventory, Losses};
 use crate::diagnosis::book::Book;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Purpose, TrustStore};
 use crate::diagnosis::judge::{Verdict, judge};
@@ -45,6 +45,8 @@ pub(super) struct Collector<'a> {
     chains: ChainCache,
     incidents: Tracker,
     reports: report::Builder,
+    /// When the capture lost packets, where it is known.
+    pub(super) losses: Option<Losses>,
     /// Names of the capture's interfaces, by index.
     pub(super) sources: Vec<String>,
     pub(super) totals: Totals,
@@ -92,8 +94,9 @@ impl<'a> Collector<'a> {
             held: VecDeque::new(),
             book: Book::default(),
             chains: ChainCache::default(),
-            incidents: Tracker::default(),
+            incidents: if clock.is_some() { Tracker::live() } else { Tracker::default() },
             reports: report::Builder::default(),
+            losses: None,
             sources: Vec::new(),
             totals: Totals::default(),
             notes: Vec::new(),
@@ -108,9 +111,16 @@ impl<'a> Collector<'a> {
 
     /// Every worker has seen all frames up to this one: what closed by then is complete and can be put in order.
     pub(super) fn release(&mut self, upto: u64) -> std::io::Result<()> {
-        if self.pending.is_empty() && self.half_open.is_empty() {
+        if let Some(clock) = self.clock {
             // Live, what waits is not kept from its reader until the next handshake comes.
-            return self.clock.map_or(Ok(()), |clock| self.let_go(clock.now()));
+            let now = clock.now();
+            self.let_go(now)?;
+            for incident in self.incidents.news(now) {
+                self.emit.report(Report::Incident(Box::new(incident)))?;
+            }
+        }
+        if self.pending.is_empty() && self.half_open.is_empty() {
+            return Ok(());
         }
         // What the end of the capture closed comes after everything that its last frame closed.
         let closed = |handshake: &Handshake| if handshake.close == Close::EndOfCapture { u64::MAX } else { handshake.closed_at.frame };
@@ -151,7 +161,8 @@ impl<'a> Collector<'a> {
             }
         }
         let now = handshake.closed_at.time;
-        let held = Held { handshake, server, client, doubtful };
+        let mut held = Held { handshake, server, client, doubtful };
+        self.note_losses(&mut held);
         let verdict = self.judge(&held);
         if held.handshake.provisional {
             let source = self.sources.get(held.handshake.tcp.interface as usize).map_or("", String::as_str);
@@ -163,6 +174,14 @@ impl<'a> Collector<'a> {
             self.let_go(now)
         } else {
             self.conclude(&held, &verdict)
+        }
+    }
+
+    /// What the capture lost meanwhile is known a moment after the packets that it did not lose.
+    fn note_losses(&self, held: &mut Held) {
+        let handshake = &mut held.handshake;
+        if let Some(losses) = &self.losses {
+            handshake.capture_losses = losses.between(handshake.tcp.interface, handshake.tcp.first.time, handshake.closed_at.time);
         }
     }
 
@@ -185,7 +204,8 @@ impl<'a> Collector<'a> {
     }
 
     fn let_one_go(&mut self) -> std::io::Result<()> {
-        let Some(held) = self.held.pop_front() else { return Ok(()) };
+        let Some(mut held) = self.held.pop_front() else { return Ok(()) };
+        self.note_losses(&mut held);
         if held.doubtful && !self.book.speaks_tls(&held.handshake.server) {
             *self.totals.other_flows.entry("not-tls").or_default() += 1;
             return Ok(());
@@ -240,7 +260,8 @@ impl<'a> Collector<'a> {
             self.let_one_go()?;
         }
         let incidents = self.incidents.finish();
-        let total = incidents.len() as u64;
+        let total = incidents.len() as u64 + self.incidents.ended();
+        self.notes.append(&mut self.incidents.notes());
         for incident in incidents {
             self.emit.report(Report::Incident(Box::new(incident)))?;
         }

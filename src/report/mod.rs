@@ -5,6 +5,7 @@
 mod build;
 mod datagrams;
 mod example;
+mod failure;
 mod outline;
 mod rendered;
 mod shared;
@@ -174,7 +175,7 @@ pub struct CaptureInfo {
     pub first_frame: u64,
     /// Its last frame, up to which the verdict looks.
     pub last_frame: u64,
-    /// What the capture lacks here: `snaplen`, `gap`, `one-direction`, `midstream`, `duplicates`.
+    /// What the capture lacks here: `snaplen`, `gap`, `one-direction`, `midstream`, `duplicates`, `offload`, `clock`, `drops`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub quality: Vec<String>,
 }
@@ -479,8 +480,11 @@ pub struct IncidentReport {
     pub schema: String,
     /// `incident`.
     pub kind: String,
-    /// The same across runs and thread counts.
+    /// The same across runs and thread counts, and each time a live run tells of it.
     pub id: String,
+    /// Live: `begun`, `growing` (twice the failures that were told before), `ended` (quiet for a quarter of an hour), `open` (when the run ended).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub state: Option<String>,
     /// The cause they share.
     pub cause: String,
     /// `server` (one server, many clients) or `client` (one client population, many servers).

@@ -63,9 +63,13 @@ pub struct TableLimits {
     pub idle: Duration,
     /// After FINs or a RST: how long late packets are still awaited.
     pub linger: Duration,
+    /// How often timers are looked at.
+    pub step: Duration,
+    /// Quiet time after which a half-open connection is watched like any other, so that its sink can tell that nobody answers.
+    pub half_open_watch: Option<Duration>,
 }
 
-/// The moment at which partitions look at their timers: a whole second of packet time passed at this frame.
+/// The moment at which partitions look at their timers: a step of packet time passed at this frame.
 pub type Tick = Mark;
 
 /// Earliest possible moment, for tables that have seen nothing.
@@ -82,6 +86,18 @@ impl TableLimits {
             half_open_idle: limits::HALF_OPEN_IDLE,
             idle: limits::IDLE,
             linger: limits::LINGER,
+            step: limits::STEP,
+            half_open_watch: None,
         }
+    }
+
+    /// Someone watches.
+    pub const fn is_watched(&self) -> bool {
+        self.half_open_watch.is_some()
+    }
+
+    /// The same where someone watches and is told of what makes no progress for `stall_after`.
+    pub const fn live_partition(stall_after: Duration) -> Self {
+        Self { linger: limits::LIVE_LINGER, step: limits::LIVE_STEP, half_open_watch: Some(stall_after), ..Self::partition() }
     }
 }

@@ -61,7 +61,12 @@ fn verdicts(json: &str) -> BTreeMap<String, [String; 3]> {
 fn what_is_asked_for_is_shown_and_the_rest_is_counted() {
     let capture = incident();
     let all = handshakes(&done(&[text(&capture), "--json"]));
-    let failed = |one: &&Value| one["handshake"]["outcome"] != "completed" && one["handshake"]["outcome"] != "incomplete";
+    // Health checks are no failures.
+    let failed = |one: &&Value| {
+        one["handshake"]["outcome"] != "completed"
+            && one["handshake"]["outcome"] != "incomplete"
+            && one["diagnosis"]["cause"] != "tcp-probe"
+    };
     let expected = all.iter().filter(failed).count();
     assert!(expected > 0 && expected < all.len(), "{expected} of {}", all.len());
     let found = done(&[text(&capture), "--json", "--outcome", "failed"]);
@@ -69,7 +74,8 @@ fn what_is_asked_for_is_shown_and_the_rest_is_counted() {
     let summary = lines(&found).pop().unwrap();
     assert_eq!(summary["handshakes"], expected);
     assert_eq!(summary["left_out"], all.len() - expected);
-    let condition = "handshake.outcome != 'completed' && handshake.outcome != 'incomplete'";
+    assert_eq!(expected, 112);
+    let condition = "handshake.outcome != 'completed' && handshake.outcome != 'incomplete' && diagnosis.cause != 'tcp-probe'";
     assert_eq!(handshakes(&done(&[text(&capture), "--json", "--where", condition])), handshakes(&found));
     let name = all.iter().find_map(|one| one["tls"]["client"]["server_name"].as_str()).unwrap();
     let named = handshakes(&done(&[text(&capture), "--json", "--name", &name.to_uppercase()]));
@@ -96,9 +102,9 @@ fn a_directory_of_rotated_captures_is_one_capture() {
         let len = block(at);
         let bytes = &whole[at..at + len];
         if u32::from_le_bytes(bytes[..4].try_into().unwrap()) == 6 {
-            packets.push(bytes)
+            packets.push(bytes);
         } else if packets.is_empty() {
-            head.extend_from_slice(bytes)
+            head.extend_from_slice(bytes);
         }
         at += len;
     }
@@ -163,7 +169,7 @@ fn a_slice_read_again_gives_the_same_verdicts() {
 fn a_slice_of_some_gives_their_verdicts_and_brings_what_they_rest_on() {
     let dir = tempfile::tempdir().unwrap();
     let whole = verdicts(&done(&[text(&incident()), "--json", "--no-trust"]));
-    for outcome in ["stalled", "alerted", "failed"] {
+    for outcome in ["stalled", "alerted", "closed", "failed"] {
         let out = dir.path().join(format!("{outcome}.pcapng"));
         let chosen = verdicts(&done(&[text(&incident()), "--json", "--no-trust", "--outcome", outcome]));
         if chosen.is_empty() {
@@ -264,6 +270,9 @@ fn before_and_after_an_incident() {
     let shown = done(&["diff", text(&good), text(&bad)]);
     assert!(shown.contains("WHAT CHANGED") && shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
     assert!(done(&["diff", text(&good), text(&good)]).contains("Nothing changed"));
+    // What has nothing in common is said to have.
+    let other = fixtures().join("pairs/loss.pcap");
+    assert!(done(&["match", text(&good), text(&other)]).contains("No handshake is in both"));
 }
 
 /// A fixture at both points: the truth is in its sidecar.
@@ -284,6 +293,25 @@ fn two_points_tell_what_one_cannot() {
         told += 1;
     }
     assert_eq!(told, PAIRS.len());
+}
+
+/// What a device on the path writes into a banner stands in the events of a comparison.
+#[test]
+fn a_comparison_can_be_anonymous() {
+    for (client, server, cause, _) in PAIRS {
+        let [client, server] = [client, server].map(|name| fixtures().join("pairs").join(name));
+        let plain = lines(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
+        let key = ["--anonymize", "correct horse battery staple"];
+        let hidden = done(&[&["match", "--json", "--no-trust", text(&client), text(&server)][..], &key[..]].concat());
+        let shown = done(&[&["match", "--all", "--no-trust", text(&client), text(&server)][..], &key[..]].concat());
+        assert!(shown.contains(cause), "{shown}");
+        for one in plain.iter().flat_map(|one| [&one["client"], &one["server"]]).filter(|half| half.is_object()) {
+            let addresses = one["peers"].as_array().unwrap().iter().map(|peer| peer.as_str().unwrap().rsplit_once(':').unwrap().0);
+            for name in addresses.chain(one["server_name"].as_str()).chain(["lab.test", "O=Lab"]) {
+                assert!(!hidden.contains(name) && !shown.contains(name), "{name}: {hidden}");
+            }
+        }
+    }
 }
 
 /// Client's capture, server's capture, cause and place.

@@ -44,6 +44,9 @@ use crate::tui;
 /// How long a verdict may wait for what other handshakes show: long enough for a client's retry, short enough for someone who watches.
 const HOLD: Duration = Duration::from_secs(1);
 
+/// Incidents kept for the summary at the end: more than anyone reads there.
+const INCIDENTS: usize = 256;
+
 /// Reports that wait for the view.
 const VIEW_QUEUE: usize = 65_536;
 
@@ -288,7 +291,16 @@ impl Tally<'_> {
                 }
             }
             Report::Handshake(_) => {}
-            Report::Incident(_) | Report::Summary(_) => self.last.push(report),
+            Report::Incident(incident) => {
+                // What is told anew takes the place of what was told before.
+                let same = |known: &Arc<Report>| matches!(&**known, Report::Incident(known) if known.id == incident.id);
+                self.last.retain(|known| !same(known));
+                if self.last.len() >= INCIDENTS {
+                    self.last.remove(0);
+                }
+                self.last.push(report);
+            }
+            Report::Summary(_) => self.last.push(report),
         }
     }
 

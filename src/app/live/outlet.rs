@@ -111,3 +111,45 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(5);
 /// How often an output without reports is woken, to rotate files and the like.
 const IDLE: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::samples;
+
+    /// Takes nothing until it is let go.
+    struct Stuck {
+        release: Receiver<()>,
+        taken: Arc<AtomicU64>,
+    }
+
+    impl Sink for Stuck {
+        fn report(&mut self, _: &Report) -> io::Result<()> {
+            let _ = self.release.recv();
+            self.taken.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn finish(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_stuck_costs_its_own_reports_and_no_time() {
+        let (let_go, release) = bounded::<()>(0);
+        let taken = Arc::new(AtomicU64::new(0));
+        let outlet = Outlet::start("a pipe", Box::new(Stuck { release, taken: Arc::clone(&taken) }), Some(Arc::default()));
+        let report = Arc::new(Report::Handshake(Box::new(samples::completed())));
+        let given = QUEUE as u64 + 100;
+        for _ in 0..given {
+            outlet.give(&report);
+        }
+        let (name, lost) = outlet.lost();
+        // The thread may hold one.
+        assert!(name == "a pipe" && (99..=100).contains(&lost), "{lost}");
+        drop(let_go);
+        outlet.finish().unwrap();
+        assert_eq!(taken.load(Ordering::Relaxed) + lost, given);
+    }
+}

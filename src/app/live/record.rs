@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 
-use crate::capture::{FrameSource, Inventory, KeyLogLines};
+use crate::capture::{FrameSource, Inventory, KeyLogLines, Losses};
 use crate::error::Result;
 use crate::frame::Block;
 use crate::output::view::{self, Kind};
@@ -35,6 +35,10 @@ impl FrameSource for Tap {
 
     fn progress(&self) -> (u64, Option<u64>) {
         self.source.progress()
+    }
+
+    fn losses(&self) -> Option<&Losses> {
+        self.source.losses()
     }
 
     fn key_log(&self) -> Option<&KeyLogLines> {

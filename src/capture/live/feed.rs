@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
 use pcap::{Active, BreakLoop, Capture};
 
-use super::{LiveOptions, open_one};
+use super::{LiveOptions, Losses, open_one};
 use crate::frame::{Block, FrameHead, LinkType};
 use crate::limits;
 use crate::time::{Clock, Timestamp};
@@ -40,6 +40,7 @@ pub(super) struct Feed {
     /// The fanout group it belongs to.
     pub(super) group: Option<u16>,
     pub(super) counters: Arc<FeedCounters>,
+    pub(super) losses: Losses,
     pub(super) breaker: Breaker,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) out: Sender<(usize, Block)>,
@@ -53,7 +54,7 @@ impl Feed {
         let mut link = link_of(&self.capture);
         let mut tally = Tally::default();
         let mut number = 0;
-        let mut polled = Timestamp::MIN;
+        let mut polled = self.clock.now();
         while !self.stop.load(Ordering::Relaxed) {
             let mut block = self.recycled.try_recv().unwrap_or_default();
             block.clear();
@@ -75,8 +76,8 @@ impl Feed {
             }
             let now = self.clock.now();
             if block.len() < limits::LIVE_BATCH / 2 || now.since(polled) >= POLL {
+                self.count(&mut tally, polled);
                 polled = now;
-                self.count(&mut tally);
             }
             if !block.is_empty() && !self.deliver(block) {
                 return;
@@ -94,7 +95,7 @@ impl Feed {
                 }
             }
         }
-        self.count(&mut tally);
+        self.count(&mut tally, polled);
     }
 
     /// False when it is time to stop.
@@ -122,12 +123,14 @@ impl Feed {
         false
     }
 
-    fn count(&mut self, tally: &mut Tally) {
+    /// Reads the kernel's counters; `before` is when they were last read.
+    fn count(&mut self, tally: &mut Tally, before: Timestamp) {
         let Ok(stats) = self.capture.stats() else { return };
         let received = tally.received.advance(stats.received);
         let dropped = tally.dropped.advance(stats.dropped) + tally.if_dropped.advance(stats.if_dropped);
         self.counters.received.fetch_add(received, Ordering::Relaxed);
         self.counters.dropped.fetch_add(dropped, Ordering::Relaxed);
+        self.losses.add(self.interface, before, self.clock.now(), dropped);
     }
 }
 

@@ -21,7 +21,7 @@ use pcap::{Active, Capture, Precision};
 
 use self::feed::{Breaker, Feed, FeedCounters};
 use self::order::Order;
-use super::{FrameSource, Input, Interface, Inventory};
+use super::{FrameSource, Input, Interface, Inventory, Losses};
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
@@ -139,6 +139,7 @@ impl Opened {
         let mut inventory = Inventory::default();
         let told = options.interfaces.iter().map(|name| interfaces::is_up(name).is_some()).collect();
         let mut status = LiveStatus { names: options.interfaces.clone(), told, feeds: Vec::new() };
+        let losses = Losses::default();
         let mut breakers = Vec::new();
         let mut threads = Vec::new();
         for (index, (mut capture, place, group)) in feeds.into_iter().enumerate() {
@@ -176,6 +177,7 @@ impl Opened {
                 interface: u32::try_from(place).unwrap_or(u32::MAX),
                 group,
                 counters,
+                losses: losses.clone(),
                 breaker,
                 stop: Arc::clone(&stop),
                 out: out.clone(),
@@ -184,7 +186,7 @@ impl Opened {
             };
             threads.push(thread::spawn(move || feed.run()));
         }
-        let live = Live { batches, spare, stop, breakers, threads, order, inventory, status: status.clone(), clock: clock.clone() };
+        let live = Live { batches, spare, stop, breakers, threads, order, inventory, losses, status: status.clone(), clock: clock.clone() };
         (Box::new(live), status)
     }
 }
@@ -199,6 +201,7 @@ struct Live {
     /// Present when there is more than one feed.
     order: Option<Order>,
     inventory: Inventory,
+    losses: Losses,
     status: LiveStatus,
     clock: Clock,
 }
@@ -249,6 +252,10 @@ impl FrameSource for Live {
 
     fn inventory(&self) -> &Inventory {
         &self.inventory
+    }
+
+    fn losses(&self) -> Option<&Losses> {
+        Some(&self.losses)
     }
 
     fn progress(&self) -> (u64, Option<u64>) {

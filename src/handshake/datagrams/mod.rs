@@ -10,15 +10,20 @@ mod quic;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use crate::dtls::{demux, record};
 use crate::flow::{PerSide, Side};
+use crate::limits;
 use crate::packet::Datagram;
-use crate::time::Mark;
+use crate::time::{Mark, Timestamp};
 use crate::transport::udp::{DatagramSink, Hearing, Opening};
 use crate::transport::{Close, TcpFacts};
 
-use super::facts::Handshake;
+use super::facts::{Handshake, Outcome};
 use super::machine::{Shared, conclude};
+use super::outcome;
+use super::relevance::{Relevance, relevance};
 use dtls::Dtls;
 use quic::Quic;
 
@@ -27,6 +32,12 @@ use quic::Quic;
 pub struct DatagramMachine {
     handshake: Box<Handshake>,
     speaker: Speaker,
+    /// A stall was told while it lasted.
+    flagged: bool,
+    /// The last packet when it was looked at whether the handshake is over.
+    looked: Option<Mark>,
+    /// It is not looked at again before this moment.
+    rests: Timestamp,
 }
 
 #[derive(Debug)]
@@ -53,14 +64,14 @@ impl DatagramSink for DatagramMachine {
         }
     }
 
-    fn new(_: &mut Shared, facts: &TcpFacts, datagram: &Datagram<'_>) -> Self {
+    fn new(shared: &mut Shared, facts: &TcpFacts, datagram: &Datagram<'_>) -> Self {
         let seed = TcpFacts::new(facts.key, facts.client_is_low, facts.roles, facts.path, facts.first, facts.interface);
         let mut handshake = Box::new(Handshake::new(seed));
         let speaker = match datagram.payload.first() {
-            Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut handshake, datagram.payload))),
-            _ => Speaker::Dtls(Box::new(Dtls::new(&mut handshake))),
+            Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut handshake, shared, datagram.payload))),
+            _ => Speaker::Dtls(Box::new(Dtls::new(&mut handshake, shared))),
         };
-        Self { handshake, speaker }
+        Self { handshake, speaker, flagged: false, looked: None, rests: Timestamp::MIN }
     }
 
     fn datagram(&mut self, shared: &mut Shared, facts: &mut TcpFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
@@ -70,14 +81,70 @@ impl DatagramSink for DatagramMachine {
         }
     }
 
+    fn watches(shared: &Shared) -> bool {
+        shared.is_live()
+    }
+
+    fn tick(&mut self, shared: &mut Shared, facts: &TcpFacts, now: Mark) -> Hearing {
+        let heard = Side::BOTH.into_iter().filter_map(|side| facts.side(side).last_packet).max().unwrap_or(facts.first);
+        let progress = Side::BOTH.into_iter().filter_map(|side| facts.side(side).last_data).max().unwrap_or(facts.first);
+        let stalls = !self.flagged && now.time.since(progress.time) >= shared.stall_after();
+        let looks = self.looked != Some(heard) && now.time.since(heard.time) >= limits::LIVE_LINGER;
+        if !stalls && !looks || now.time < self.rests {
+            return Hearing::Nothing;
+        }
+        self.rests = now.time.after(REST);
+        self.looked = looks.then_some(heard).or(self.looked);
+        let mut snapshot = self.snapshot(shared, facts);
+        snapshot.close = Close::Idle;
+        snapshot.closed_at = now;
+        outcome::conclude(&mut snapshot, shared.stall_after());
+        let over = match snapshot.outcome {
+            Outcome::Completed | Outcome::Closed => true,
+            // One that is only inferred from silence may be no alert.
+            Outcome::Alerted => snapshot.deciding_alert().is_some_and(|alert| alert.alert.is_some()) || stalls,
+            // Nobody is there; a client may yet try again.
+            Outcome::Refused => stalls,
+            _ => false,
+        };
+        if over {
+            let random = snapshot.hello().map(|hello| number_of(hello.random()));
+            return Hearing::Settled(match &self.speaker {
+                Speaker::Quic(quic) => Some(quic.identity()),
+                Speaker::Dtls(_) => random,
+            });
+        }
+        if stalls && snapshot.outcome == Outcome::Stalled && relevance(&snapshot) == Relevance::Report {
+            self.flagged = true;
+            snapshot.provisional = true;
+            shared.concluded.push(Box::new(snapshot));
+        }
+        Hearing::Nothing
+    }
+
     fn finish(self, shared: &mut Shared, facts: TcpFacts, close: Close, now: Mark) {
-        let Self { mut handshake, speaker } = self;
+        let Self { mut handshake, speaker, .. } = self;
         match speaker {
-            Speaker::Quic(quic) => quic.finish(&mut handshake),
+            Speaker::Quic(quic) => quic.finish(&mut handshake, shared),
             Speaker::Dtls(dtls) => dtls.finish(&mut handshake, shared),
         }
         handshake.tcp = facts;
         conclude(handshake, shared, close, now);
+    }
+}
+
+impl DatagramMachine {
+    /// The handshake as far as it has come.
+    fn snapshot(&self, shared: &mut Shared, facts: &TcpFacts) -> Handshake {
+        let mut handshake = Handshake::clone(&self.handshake);
+        match &self.speaker {
+            Speaker::Quic(quic) => quic.so_far(&mut handshake),
+            Speaker::Dtls(dtls) => dtls.so_far(&mut handshake, shared),
+        }
+        handshake.tcp = facts.clone();
+        let (low, high) = (facts.key.low, facts.key.high);
+        (handshake.client, handshake.server) = if facts.client_is_low { (low, high) } else { (high, low) };
+        handshake
     }
 }
 
@@ -88,6 +155,9 @@ fn number_of(bytes: &[u8]) -> u64 {
 
 /// Something of each side.
 type Sides<T> = PerSide<T>;
+
+/// How often a flow that makes no progress is looked at.
+const REST: Duration = Duration::from_secs(1);
 
 /// First byte of a QUIC packet with a long header and the fixed bit.
 const QUIC_LONG: u8 = 0xc0;

@@ -245,7 +245,7 @@ fn nothing_is_said_of_what_may_not_be_quic() {
     wire.client(&noise).server(&noise);
     let h = wire.only();
     assert_eq!(h.protocol, Protocol::Other);
-    assert_ne!(crate::handshake::relevance::relevance(&h), crate::handshake::relevance::Relevance::Report);
+    assert_ne!(relevance(&h), Relevance::Report);
 }
 
 #[test]

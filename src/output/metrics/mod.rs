@@ -1,11 +1,11 @@
 //! `OpenMetrics` for Prometheus: attempts, failures by cause, times, certificates, and how the capture itself is doing.
 //!
-//! Labels are bounded: the first so many servers and names have series of their own, all others share the value `other`; client addresses are no
-//! label at all. Every series name begins with `handshark_`.
+//! Labels are bounded: the busiest servers and names have series of their own, all others share the value `other`; client addresses are no label at
+//! all. Every series name begins with `handshark_`.
 
+mod labels;
 mod server;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -20,6 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use labels::{Certificates, Pairs, Ranking, Removed};
 pub use server::MetricsServer;
 
 use super::view;
@@ -33,6 +34,7 @@ pub struct Metrics {
     servers: Family<AtServer, Counter>,
     failures: Family<Failed, Counter>,
     stalls: Counter,
+    incidents: Family<Begun, Counter>,
     seconds: Family<Phase, Histogram>,
     expiry: Family<Served, Gauge>,
     frames: Family<OnInterface, Counter>,
@@ -71,11 +73,12 @@ impl Metrics {
     pub fn new(names: usize) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("handshark"),
-            names: Mutex::new(Names { most: names, ..Names::default() }),
+            names: Mutex::new(Names::new(names)),
             handshakes: Family::default(),
             servers: Family::default(),
             failures: Family::default(),
             stalls: Counter::default(),
+            incidents: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             expiry: Family::default(),
             frames: Family::default(),
@@ -106,6 +109,7 @@ impl Metrics {
         );
         r.register("failures", "Handshakes that failed or troubled their users, by cause, server and name", self.failures.clone());
         r.register("stalls", "Handshakes told of while they made no progress", self.stalls.clone());
+        r.register("incidents", "Incidents that began, by cause: failures of one cause at one server and name", self.incidents.clone());
         r.register_with_unit(
             "handshake_duration",
             "Time of handshakes that completed, by phase and whether the session was new",
@@ -130,7 +134,16 @@ impl Metrics {
 
     /// Counts a report.
     pub fn observe(&self, report: &Report) {
-        let Report::Handshake(report) = report else { return };
+        let report = match report {
+            Report::Handshake(report) => report,
+            Report::Incident(incident) => {
+                if incident.state.as_deref() == Some("begun") {
+                    self.incidents.get_or_create(&Begun { cause: incident.cause.clone() }).inc();
+                }
+                return;
+            }
+            Report::Summary(_) => return,
+        };
         if report.handshake.provisional {
             self.stalls.inc();
             return;
@@ -147,12 +160,13 @@ impl Metrics {
         self.servers.get_or_create(&AtServer { server: server.clone(), name: name.clone(), result }).inc();
         if matches!(kind, view::Kind::Failed | view::Kind::Troubled) {
             let cause = view::cause(report).to_owned();
-            self.failures.get_or_create(&Failed { cause, server, name: name.clone() }).inc();
+            self.names.lock().unwrap_or_else(PoisonError::into_inner).pairs.note(&server, &name, &cause);
+            self.failures.get_or_create(&Failed { cause, server, name }).inc();
         }
         if report.handshake.outcome == "completed" {
             self.times(report);
         }
-        self.certificate(report, name);
+        self.certificate(report);
     }
 
     fn times(&self, report: &HandshakeReport) {
@@ -174,21 +188,38 @@ impl Metrics {
         }
     }
 
-    fn certificate(&self, report: &HandshakeReport, name: String) {
+    fn certificate(&self, report: &HandshakeReport) {
         let leaf = report.tls.as_ref().and_then(|tls| tls.server.as_ref()).and_then(|server| server.certificates.first());
         let Some(leaf) = leaf else { return };
-        let Ok(end) = OffsetDateTime::parse(&leaf.not_after, &Rfc3339) else { return };
-        let sha256: String = leaf.sha256.chars().take(16).collect();
-        let known = { self.names.lock().unwrap_or_else(PoisonError::into_inner).certificate(&format!("{name} {sha256}")) };
+        let (Ok(end), Ok(now)) =
+            (OffsetDateTime::parse(&leaf.not_after, &Rfc3339), OffsetDateTime::parse(&report.handshake.start, &Rfc3339))
+        else {
+            return;
+        };
+        let name = view::server_name(report).map(clean).unwrap_or_default();
+        let served = Served { name, serial: leaf.serial.clone(), sha256: leaf.sha256.chars().take(16).collect() };
+        let (known, replaced) = self.names.lock().unwrap_or_else(PoisonError::into_inner).certificates.see(&served, now.unix_timestamp());
+        for gone in replaced {
+            self.expiry.remove(&gone);
+        }
         if known {
-            self.expiry.get_or_create(&Served { name, serial: leaf.serial.clone(), sha256 }).set(end.unix_timestamp());
+            self.expiry.get_or_create(&served).set(end.unix_timestamp());
         }
     }
 
     fn labels(&self, report: &HandshakeReport) -> (String, String) {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = view::server_name(report).map(str::to_ascii_lowercase);
-        (names.server(&view::endpoint(&report.server)), name.map(|name| names.name(&name)).unwrap_or_default())
+        let name = view::server_name(report).map(clean);
+        let (labels, removed) =
+            self.names.lock().unwrap_or_else(PoisonError::into_inner).labels(&view::endpoint(&report.server), name.as_deref());
+        for ((server, name), causes) in removed {
+            for result in RESULTS {
+                self.servers.remove(&AtServer { server: server.clone(), name: name.clone(), result });
+            }
+            for cause in causes {
+                self.failures.remove(&Failed { cause, server: server.clone(), name: name.clone() });
+            }
+        }
+        labels
     }
 
     /// Sets what the capture counts.
@@ -234,30 +265,42 @@ impl Metrics {
 }
 
 /// Which servers, names and certificates have series of their own.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Names {
-    most: usize,
-    servers: BTreeSet<String>,
-    asked: BTreeSet<String>,
-    certificates: BTreeSet<String>,
+    servers: Ranking,
+    asked: Ranking,
+    pairs: Pairs,
+    certificates: Certificates<Served>,
 }
 
 impl Names {
-    fn server(&mut self, server: &str) -> String {
-        if admit(&mut self.servers, server, self.most) { server.to_owned() } else { OTHER.to_owned() }
+    const fn new(most: usize) -> Self {
+        Self {
+            servers: Ranking::new(most),
+            asked: Ranking::new(most),
+            pairs: Pairs::new(most.saturating_mul(4)),
+            certificates: Certificates::new(most),
+        }
     }
 
-    fn name(&mut self, name: &str) -> String {
-        if admit(&mut self.asked, name, self.most) { name.chars().take(LONGEST).collect() } else { OTHER.to_owned() }
-    }
-
-    fn certificate(&mut self, certificate: &str) -> bool {
-        admit(&mut self.certificates, certificate, self.most)
+    /// The label values of a handshake, and what has no series any more because busier ones took its place.
+    fn labels(&mut self, server: &str, name: Option<&str>) -> ((String, String), Vec<Removed>) {
+        let at = self.servers.count(server);
+        let asked = name.map(|name| self.asked.count(name)).unwrap_or_default();
+        let removed = if at.lost.is_empty() && asked.lost.is_empty() { Vec::new() } else { self.pairs.remove(&at.lost, &asked.lost) };
+        let server = if at.own { server } else { OTHER };
+        let name = name.map_or("", |name| if asked.own { name } else { OTHER });
+        // What is shared by many is always there.
+        let shared = [OTHER, ""].contains(&name) || server == OTHER;
+        let name = if shared || self.pairs.admit(server, name) { name } else { OTHER };
+        self.pairs.keep(server, name);
+        ((server.to_owned(), name.to_owned()), removed)
     }
 }
 
-fn admit(known: &mut BTreeSet<String>, word: &str, most: usize) -> bool {
-    known.contains(word) || (known.len() < most && known.insert(word.to_owned()))
+/// A name as a label value.
+fn clean(name: &str) -> String {
+    name.chars().take(LONGEST).collect::<String>().to_ascii_lowercase()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -281,12 +324,17 @@ struct Failed {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Begun {
+    cause: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Phase {
     phase: &'static str,
     session: &'static str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
 struct Served {
     name: String,
     serial: String,
@@ -311,6 +359,8 @@ struct Recorded {
 /// Upper bounds in seconds: from a fast LAN to a client's patience.
 const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const OTHER: &str = "other";
+/// Values of the label `result`.
+const RESULTS: [&str; 3] = ["completed", "failed", "undecided"];
 /// Longest name given as a label, in characters: that of a DNS name.
 const LONGEST: usize = 255;
 

@@ -77,7 +77,8 @@ impl<S: FlowSink> Connection<S> {
         if quiet >= limit {
             return Some(close);
         }
-        if quiet >= Duration::from_secs(1) {
+        // One that sends the same again and again is not quiet, and makes no progress either.
+        if quiet >= Duration::from_secs(1) || room.limits.is_watched() {
             let interest = self.sink.tick(shared, &self.facts, now);
             if self.heed(interest).is_break() {
                 return Some(Close::Settled);
@@ -89,6 +90,9 @@ impl<S: FlowSink> Connection<S> {
     /// When to look at the connection next, not before `now`: at the next step of quiet, or when patience ends.
     pub(in crate::transport) fn next_look(&self, room: &Room, now: Timestamp) -> Timestamp {
         let quiet = now.since(self.latest).as_secs();
+        if room.limits.is_watched() && quiet < QUIET_TICKS {
+            return now.after(WATCHED).min(self.latest.after(self.patience(room).0));
+        }
         let step = if quiet < QUIET_TICKS { quiet + 1 } else { QUIET_TICKS << (quiet / QUIET_TICKS).ilog2().saturating_add(1).min(32) };
         self.latest.after(Duration::from_secs(step).min(self.patience(room).0))
     }
@@ -137,7 +141,7 @@ impl<S: FlowSink> Connection<S> {
 
     /// Ends it: delivers what is certain, completes the facts, and gives the sink its last call. The facts' outstanding segments and stranded
     /// bytes are filled in here.
-    pub(in crate::transport) fn finish(mut self, shared: &mut S::Shared, room: &mut Room, close: Close, now: Mark) {
+    pub(in crate::transport) fn finish(mut self: Box<Self>, shared: &mut S::Shared, room: &mut Room, close: Close, now: Mark) {
         if close != Close::Settled {
             // a sink that settles here is closed the way it would have been anyway
             let _ = self.deliver_certain(shared, room, now);
@@ -154,7 +158,7 @@ impl<S: FlowSink> Connection<S> {
         if close == Close::Evicted {
             room.counters.evicted += 1;
         }
-        let Self { sink, facts, .. } = self;
+        let Self { sink, facts, .. } = *self;
         sink.finish(shared, facts, close, now);
     }
 
@@ -181,3 +185,6 @@ const ONE_FIN_QUIET: Duration = Duration::from_secs(60);
 
 /// RFC 7323 section 2.3.
 const LARGEST_SHIFT: u8 = 14;
+
+/// How often a connection is looked at where someone watches.
+const WATCHED: Duration = Duration::from_millis(500);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Table;
+use crate::limits;
 use crate::time::{Mark, Timestamp};
 use crate::transport::half_open::HalfOpen;
 use crate::transport::sink::{Close, FlowSink};
@@ -17,15 +18,18 @@ enum Due {
 }
 
 impl<S: FlowSink> Table<S> {
-    /// A whole second of packet time has passed: looks at all timers. Connections are looked at in the order of their first frames.
+    /// A step of packet time ([`crate::transport::TableLimits::step`]) has passed: looks at all timers. Connections are looked at in the order of their first frames.
     pub fn tick(&mut self, shared: &mut S::Shared, now: Mark) {
-        let second = now.time.seconds();
-        self.forget_markers(second);
-        let limits = self.room.limits;
+        self.forget_markers(now.time.seconds());
+        let bounds = self.room.limits;
+        if let Some(watch) = bounds.half_open_watch {
+            self.watch_half_open(shared, now, watch);
+        }
+        let step = now.time.steps(bounds.step);
         let mut due = Vec::new();
-        self.quiet_half_open(self.waiting, now.time, limits.half_open_idle, |id, record| due.push((record.first.frame, Due::Waiting(id))));
-        self.quiet_half_open(self.refused, now.time, limits.linger, |id, record| due.push((record.first.frame, Due::Refused(id))));
-        while let Some(entry) = self.wheel.first_entry().filter(|entry| *entry.key() <= second) {
+        self.quiet_half_open(self.waiting, now.time, bounds.half_open_idle, |id, record| due.push((record.first.frame, Due::Waiting(id))));
+        self.quiet_half_open(self.refused, now.time, bounds.linger, |id, record| due.push((record.first.frame, Due::Refused(id))));
+        while let Some(entry) = self.wheel.first_entry().filter(|entry| *entry.key() <= step) {
             let (armed, ids) = entry.remove_entry();
             for id in ids {
                 if let Some(connection) = self.connections.get_mut(id).filter(|connection| connection.armed == armed) {
@@ -64,7 +68,7 @@ impl<S: FlowSink> Table<S> {
         self.buffering.clear();
     }
 
-    /// Looks at one connection whose second has come.
+    /// Looks at one connection whose time has come.
     fn look(&mut self, shared: &mut S::Shared, id: u32, now: Mark) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         match connection.tick(shared, &mut self.room, now) {
@@ -73,14 +77,25 @@ impl<S: FlowSink> Table<S> {
         }
     }
 
-    /// Sets the second at which a connection is looked at next, unless it is to be looked at before that anyway.
+    /// Sets the step at which a connection is looked at next, unless it is to be looked at before that anyway.
     pub(super) fn arm(&mut self, id: u32, now: Timestamp) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let at = connection.next_look(&self.room, now);
-        let second = at.before(Duration::from_nanos(1)).seconds().max(now.seconds()).saturating_add(1);
-        if connection.armed == i64::MIN || second < connection.armed {
-            connection.armed = second;
-            self.wheel.entry(second).or_default().push(id);
+        let length = self.room.limits.step;
+        let step = at.before(Duration::from_nanos(1)).steps(length).max(now.steps(length)).saturating_add(1);
+        if connection.armed == i64::MIN || step < connection.armed {
+            connection.armed = step;
+            self.wheel.entry(step).or_default().push(id);
+        }
+    }
+
+    /// Makes whole connections of those that nobody has answered for so long, as far as there is room to watch them.
+    fn watch_half_open(&mut self, shared: &mut S::Shared, now: Mark, watch: Duration) {
+        while self.bare < limits::WATCHED_HALF_OPEN
+            && let Some(id) = self.waiting.oldest()
+            && self.half_open.get(id).is_some_and(|record| now.time.since(record.first.time) >= watch)
+        {
+            self.promote(shared, id, now);
         }
     }
 
@@ -98,10 +113,11 @@ impl<S: FlowSink> Table<S> {
     /// Makes room for one more half-open connection.
     pub(super) fn evict_half_open(&mut self, shared: &mut S::Shared) {
         let oldest = self.waiting.oldest().or_else(|| self.refused.oldest());
-        if let Some(record) = oldest.and_then(|id| self.take_half_open(id)) {
+        if let Some((id, record)) = oldest.and_then(|id| Some((id, self.half_open.get(id)?))) {
             self.room.counters.half_open += 1;
             self.room.counters.evicted_half_open += 1;
             S::evicted_half_open(shared, &record.key, record.client_is_low(), record.first);
+            self.drop_half_open(id);
         }
     }
 

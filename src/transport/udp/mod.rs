@@ -62,6 +62,19 @@ pub trait DatagramSink: Sized {
     /// A datagram of this side. The sink adds to `facts` what only the payload tells: retransmissions, events.
     fn datagram(&mut self, shared: &mut Self::Shared, facts: &mut TcpFacts, side: Side, datagram: &Datagram<'_>) -> Hearing;
 
+    /// Whether someone watches, so that [`DatagramSink::tick`] is to be called.
+    fn watches(shared: &Self::Shared) -> bool {
+        let _ = shared;
+        false
+    }
+
+    /// Time for "nothing has happened for too long": called at every tick while the flow is followed and quiet.
+    /// [`Hearing::Settled`] when it is over and nothing more is wanted; everything else means to go on.
+    fn tick(&mut self, shared: &mut Self::Shared, facts: &TcpFacts, now: Mark) -> Hearing {
+        let _ = (shared, facts, now);
+        Hearing::Nothing
+    }
+
     /// The end, exactly once. `now` is the frame at which it was decided.
     fn finish(self, shared: &mut Self::Shared, facts: TcpFacts, close: Close, now: Mark);
 }
@@ -124,7 +137,7 @@ impl<S: DatagramSink> UdpTable<S> {
 
     /// Takes in a datagram that was seen at this interface.
     pub fn datagram(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>) {
-        let place = if self.held() == 0 { None } else { self.index.find(&datagram.key) };
+        let place = if self.held() == 0 { None } else { self.find(&datagram.key) };
         match place {
             Some(Place::Followed(id)) => self.followed(shared, interface, datagram, id),
             Some(Place::Marker(id)) => self.marked(shared, interface, datagram, id),
@@ -142,7 +155,7 @@ impl<S: DatagramSink> UdpTable<S> {
         if self.held() == 0 {
             return;
         }
-        let Some(Place::Followed(id)) = self.index.find(&error.key) else { return };
+        let Some(Place::Followed(id)) = self.find(&error.key) else { return };
         let Some(flow) = self.flows.get_mut(id) else { return };
         let facts = &mut flow.facts;
         if facts.icmp.len() >= limits::ICMP_NOTES {
@@ -164,7 +177,7 @@ impl<S: DatagramSink> UdpTable<S> {
         event(facts, TcpEvent { mark: error.mark, side: about, kind: TcpEventKind::Icmp { index } });
     }
 
-    /// Ends the flows that were quiet for too long. `now` is a whole second of packet time, the same in every partition.
+    /// Ends the flows that were quiet for too long. `now` is a step of packet time, the same in every partition.
     pub fn tick(&mut self, shared: &mut S::Shared, now: Mark) {
         let second = now.time.seconds();
         let idle = i64::try_from(limits::UDP_IDLE.as_secs()).unwrap_or(i64::MAX);
@@ -178,9 +191,28 @@ impl<S: DatagramSink> UdpTable<S> {
             due.push((flow.facts.first.frame, id));
             next = self.flows.after(id);
         }
+        if S::watches(shared) {
+            self.watch(shared, next, now);
+        }
         due.sort_unstable();
         for (_, id) in due {
             self.close(shared, id, Close::Idle, now);
+        }
+    }
+
+    /// Looks at the flows that are quiet, from this one on: those that are over end.
+    fn watch(&mut self, shared: &mut S::Shared, mut next: Option<u32>, now: Mark) {
+        let mut over: Vec<(u64, u32, Option<u64>)> = Vec::new();
+        while let Some(id) = next {
+            next = self.flows.after(id);
+            let Some(flow) = self.flows.get_mut(id).filter(|flow| flow.touched < now.time.seconds()) else { break };
+            if let Hearing::Settled(identity) = flow.sink.tick(shared, &flow.facts, now) {
+                over.push((flow.facts.first.frame, id, identity));
+            }
+        }
+        over.sort_unstable();
+        for (_, id, identity) in over {
+            self.settle(shared, id, identity, Close::Idle, now);
         }
     }
 
@@ -195,6 +227,14 @@ impl<S: DatagramSink> UdpTable<S> {
             self.forget(id);
         }
         self.index.clear();
+    }
+
+    fn find(&self, key: &FlowKey) -> Option<Place> {
+        self.index.find(self.index.hash(key), |place| match place {
+            Place::Followed(id) => self.flows.get(id).is_some_and(|flow| flow.facts.key == *key),
+            Place::Marker(id) => self.markers.get(id).is_some_and(|marker| marker.key == *key),
+            Place::HalfOpen(_) => false,
+        })
     }
 
     fn begin(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>, opening: Opening) {
@@ -222,7 +262,7 @@ impl<S: DatagramSink> UdpTable<S> {
             latest: datagram.mark.time,
         };
         if let Some(id) = self.flows.insert(&mut self.followed, Box::new(flow)) {
-            self.index.insert(datagram.key, Place::Followed(id));
+            self.index.insert(self.index.hash(&datagram.key), Place::Followed(id));
             self.counters.peak_flows = self.counters.peak_flows.max(self.held() as u64);
             self.followed(shared, interface, datagram, id);
         }
@@ -261,11 +301,16 @@ impl<S: DatagramSink> UdpTable<S> {
             self.flows.touch(&mut self.followed, id);
         }
         if let Hearing::Settled(identity) = hearing {
-            self.close(shared, id, Close::Settled, datagram.mark);
-            let marker = Marker { key: datagram.key, identity, touched: second };
-            if let Some(id) = self.markers.insert(&mut self.settled, marker) {
-                self.index.insert(datagram.key, Place::Marker(id));
-            }
+            self.settle(shared, id, identity, Close::Settled, datagram.mark);
+        }
+    }
+
+    /// Ends a flow; a marker stays, lest its late datagrams be a new one.
+    fn settle(&mut self, shared: &mut S::Shared, id: u32, identity: Option<u64>, close: Close, now: Mark) {
+        let Some(key) = self.flows.get(id).map(|flow| flow.facts.key) else { return };
+        self.close(shared, id, close, now);
+        if let Some(id) = self.markers.insert(&mut self.settled, Marker { key, identity, touched: now.time.seconds() }) {
+            self.index.insert(self.index.hash(&key), Place::Marker(id));
         }
     }
 
@@ -286,13 +331,13 @@ impl<S: DatagramSink> UdpTable<S> {
 
     fn close(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
         let Some(flow) = self.flows.remove(&mut self.followed, id) else { return };
-        self.index.remove(&flow.facts.key);
+        self.index.remove(self.index.hash(&flow.facts.key), Place::Followed(id));
         flow.sink.finish(shared, flow.facts, close, now);
     }
 
     fn forget(&mut self, id: u32) {
         if let Some(marker) = self.markers.remove(&mut self.settled, id) {
-            self.index.remove(&marker.key);
+            self.index.remove(self.index.hash(&marker.key), Place::Marker(id));
         }
     }
 }

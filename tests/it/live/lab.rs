@@ -5,10 +5,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
@@ -27,10 +28,15 @@ pub fn why_not(programs: &[&str]) -> Option<String> {
     if let Some(missing) = ["ip"].iter().chain(programs).find(|program| !have(program)) {
         return Some(format!("{missing} is not installed"));
     }
-    let probe = format!("hs{}probe", std::process::id());
-    let made = Command::new("ip").args(["netns", "add", &probe]).output().is_ok_and(|out| out.status.success());
-    let _ = Command::new("ip").args(["netns", "del", &probe]).output();
-    (!made).then(|| "network namespaces need root".to_owned())
+    // Tests run at the same time: only one of them may try.
+    static MAY: OnceLock<bool> = OnceLock::new();
+    let may = *MAY.get_or_init(|| {
+        let probe = format!("hs{}probe", std::process::id());
+        let made = Command::new("ip").args(["netns", "add", &probe]).output().is_ok_and(|out| out.status.success());
+        let _ = Command::new("ip").args(["netns", "del", &probe]).output();
+        made
+    });
+    (!may).then(|| "network namespaces need root".to_owned())
 }
 
 pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
@@ -80,7 +86,7 @@ pub struct Lab {
     pub server_if: String,
     client_if: String,
     directory: tempfile::TempDir,
-    servers: std::sync::Mutex<Vec<std::sync::Arc<Process>>>,
+    servers: std::sync::Mutex<Vec<Arc<Process>>>,
 }
 
 impl Lab {
@@ -112,6 +118,7 @@ impl Lab {
         ] {
             ip(&line);
         }
+        let mut roots = String::new();
         for (name, (from, until)) in [("good", (2020, 2090)), ("expired", (2019, 2021))] {
             let mut parameters = rcgen::CertificateParams::new(vec![format!("{name}.test")]).unwrap();
             parameters.not_before = rcgen::date_time_ymd(from, 1, 1);
@@ -119,7 +126,11 @@ impl Lab {
             let key = rcgen::KeyPair::generate().unwrap();
             let certificate = parameters.self_signed(&key).unwrap();
             fs::write(lab.path(&format!("{name}.pem")), format!("{}{}", certificate.pem(), key.serialize_pem())).unwrap();
+            // The good certificate is trusted; the expired one is, too, so that only its age is wrong. Written before any client runs: curl reads
+            // it only once its ClientHello is sent.
+            roots.push_str(&certificate.pem());
         }
+        fs::write(lab.path("roots.pem"), roots).unwrap();
         lab
     }
 
@@ -147,13 +158,24 @@ impl Lab {
         Process(std::sync::Mutex::new(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()))
     }
 
+    /// A DTLS server, and waits until its socket is there.
+    pub fn serve_dtls(&self, port: u16) -> Arc<Process> {
+        let mut command = self.within(&self.server, "openssl");
+        command.args(["s_server", "-dtls1_2", "-accept", &port.to_string(), "-cert", "good.pem", "-key", "good.pem", "-quiet"]);
+        let server = Arc::new(Self::start(&mut command));
+        self.servers.lock().unwrap().push(Arc::clone(&server));
+        let hex = format!(":{port:04X} ");
+        eventually("a server", || ["/proc/net/udp", "/proc/net/udp6"].iter().any(|file| self.output_there("cat", &[file]).contains(&hex)));
+        server
+    }
+
     /// A TLS server that answers HTTP, and waits until it listens.
-    pub fn serve_tls(&self, port: u16, certificate: &str, arguments: &[&str]) -> std::sync::Arc<Process> {
+    pub fn serve_tls(&self, port: u16, certificate: &str, arguments: &[&str]) -> Arc<Process> {
         let pem = format!("{certificate}.pem");
         let mut command = self.within(&self.server, "openssl");
         command.args(["s_server", "-accept", &port.to_string(), "-cert", &pem, "-key", &pem, "-quiet", "-www"]).args(arguments);
-        let server = std::sync::Arc::new(Self::start(&mut command));
-        self.servers.lock().unwrap().push(std::sync::Arc::clone(&server));
+        let server = Arc::new(Self::start(&mut command));
+        self.servers.lock().unwrap().push(Arc::clone(&server));
         let hex = format!(":{port:04X} ");
         eventually("a server", || {
             let listening = |file| {
@@ -166,10 +188,6 @@ impl Lab {
 
     fn curl_in(&self, namespace: &str, name: &str, port: u16, arguments: &[&str]) -> Process {
         let mut command = self.within(namespace, "curl");
-        // The good certificate is trusted; the expired one is, too, so that only its age is wrong.
-        let roots =
-            fs::read(self.path("good.pem")).unwrap().into_iter().chain(fs::read(self.path("expired.pem")).unwrap()).collect::<Vec<_>>();
-        fs::write(self.path("roots.pem"), roots).unwrap();
         command.args([
             "--silent",
             "--noproxy",
@@ -205,16 +223,32 @@ impl Lab {
         ip(&format!("-n {} link set {} {state}", self.server, self.server_if));
     }
 
-    pub fn replay(&self, capture: &Path) {
+    pub fn replay(&self, capture: &Path, how: &[&str]) {
         let path = capture.to_string_lossy();
-        let said = output("ip", &["netns", "exec", &self.client, "tcpreplay", "--mbps=20", "-i", &self.client_if, &path]);
+        let base = ["netns", "exec", &self.client, "tcpreplay", "-i", &self.client_if];
+        let said = output("ip", &[&base, how, &[&path]].concat());
         assert!(said.contains("Failed packets:            0"), "{said}");
+    }
+
+    /// An address in the client's network at which nobody answers, though packets to it travel.
+    pub fn dead_end(&self) -> &'static str {
+        let address = "10.77.0.9";
+        ip(&format!("-n {} neigh add {address} lladdr 02:00:00:00:00:09 dev {} nud permanent", self.client, self.client_if));
+        address
+    }
+
+    /// Any client.
+    pub fn client(&self, program: &str, arguments: &[&str]) -> Process {
+        Self::start(self.within(&self.client, program).args(arguments))
     }
 
     /// The command that runs handshark on the server's interface.
     pub fn live_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.within(&self.server, PROGRAM);
-        command.args(["live", "--buffer", "8MiB", "--interface", &self.server_if]).args(arguments);
+        command.args(["live", "--interface", &self.server_if]).args(arguments);
+        if !arguments.contains(&"--buffer") {
+            command.args(["--buffer", "8MiB"]);
+        }
         command
     }
 
@@ -239,8 +273,60 @@ fn ip(line: &str) {
 
 /// A report and when it was read.
 pub struct Told {
-    pub at: Instant,
+    pub at: SystemTime,
     pub report: Value,
+}
+
+impl Told {
+    /// How long after the client's hello it was told.
+    pub fn after_hello(&self) -> Duration {
+        let handshake = &self.report["handshake"];
+        let micros = |name: &str| Duration::from_micros(handshake["timing"][name].as_u64().unwrap_or_default());
+        let hello = start(&self.report) + micros("tcp_rtt_us") + micros("client_hello_us");
+        self.at.duration_since(hello).unwrap()
+    }
+
+    /// How long after the first packet it was told.
+    pub fn after_start(&self) -> Duration {
+        self.at.duration_since(start(&self.report)).unwrap()
+    }
+}
+
+fn start(report: &Value) -> SystemTime {
+    let text = report["handshake"]["start"].as_str().unwrap();
+    time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap().into()
+}
+
+/// How late this machine lets a thread run: what else it is doing is not the program's fault.
+pub struct Lateness {
+    worst: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Lateness {
+    pub fn measure() -> Self {
+        let measured = Self { worst: Arc::default(), stop: Arc::default() };
+        let (worst, stop) = (Arc::clone(&measured.worst), Arc::clone(&measured.stop));
+        thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                thread::sleep(Duration::from_millis(10));
+                worst.fetch_max(u64::try_from(began.elapsed().as_millis()).unwrap(), Ordering::Relaxed);
+            }
+        });
+        measured
+    }
+
+    /// What several threads in a row may lose by it.
+    pub fn allowance(&self) -> Duration {
+        5 * Duration::from_millis(self.worst.load(Ordering::Relaxed).saturating_sub(10))
+    }
+}
+
+impl Drop for Lateness {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 /// How a run ended.
@@ -257,7 +343,7 @@ pub struct Live {
     reports: Receiver<Told>,
     errors: Option<thread::JoinHandle<String>>,
     /// Reports passed over by [`Live::until`].
-    passed: Vec<Value>,
+    passed: Vec<Told>,
 }
 
 impl Live {
@@ -268,7 +354,7 @@ impl Live {
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 let report = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-                let _ = tell.send(Told { at: Instant::now(), report });
+                let _ = tell.send(Told { at: SystemTime::now(), report });
             }
         });
         live.reports = reports;
@@ -290,7 +376,12 @@ impl Live {
     /// Until the process has its threads, which come after its sockets, and then the moment they need to start.
     pub fn wait_until_ready(&mut self) {
         let id = self.child.id();
-        eventually("handshark to capture", || fs::read_dir(format!("/proc/{id}/task")).is_ok_and(|tasks| tasks.count() > 3));
+        eventually("handshark to capture", || {
+            if self.child.try_wait().unwrap().is_some() {
+                panic!("it ended at once: {}", self.errors.take().unwrap().join().unwrap());
+            }
+            fs::read_dir(format!("/proc/{id}/task")).is_ok_and(|tasks| tasks.count() > 3)
+        });
         thread::sleep(Duration::from_millis(300));
     }
 
@@ -304,17 +395,20 @@ impl Live {
 
     /// The first report of its kind, among those passed over and those to come.
     pub fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Told {
-        if let Some(place) = self.passed.iter().position(&wanted) {
-            return Told { at: Instant::now(), report: self.passed.remove(place) };
+        if let Some(place) = self.passed.iter().position(|told| wanted(&told.report)) {
+            return self.passed.remove(place);
         }
         let began = Instant::now();
         loop {
             let left = PATIENCE.saturating_sub(began.elapsed());
-            let Ok(told) = self.reports.recv_timeout(left) else { panic!("waited in vain for a report; there were {:#?}", self.passed) };
+            let Ok(told) = self.reports.recv_timeout(left) else {
+                let passed: Vec<_> = self.passed.iter().map(|told| &told.report).collect();
+                panic!("waited in vain for a report; there were {passed:#?}")
+            };
             if wanted(&told.report) {
                 return told;
             }
-            self.passed.push(told.report);
+            self.passed.push(told);
         }
     }
 
@@ -336,8 +430,8 @@ impl Live {
             thread::sleep(Duration::from_millis(20));
         }
         let code = self.child.wait().unwrap().code();
-        let mut reports = std::mem::take(&mut self.passed);
-        reports.extend(self.reports.iter().map(|told| told.report));
+        let passed = std::mem::take(&mut self.passed).into_iter();
+        let reports: Vec<Value> = passed.chain(self.reports.iter()).map(|told| told.report).collect();
         let last = reports.last().cloned().unwrap_or_default();
         End { code, last, reports, errors: self.errors.take().unwrap().join().unwrap() }
     }

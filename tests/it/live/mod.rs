@@ -3,11 +3,12 @@
 //! Needs root, `ip`, `openssl` and `curl`; a test that lacks something says so and passes.
 
 mod lab;
+mod trouble;
 mod view;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use lab::{Lab, Live, have, why_not};
+use lab::{Lab, Lateness, Live, have, why_not};
 use serde_json::Value;
 
 fn cause(report: &Value) -> &str {
@@ -46,14 +47,14 @@ fn failures_are_told_as_they_happen_and_recorded() {
     assert_ne!(lab.curl("expired.test", 4443, &["--tls-max", "1.2"]).wait(), 0);
     assert_ne!(lab.curl("good.test", 7443, &[]).wait(), 0);
     let reset = lab.curl("good.test", 5443, &[]);
-    let began = Instant::now();
+    let lateness = Lateness::measure();
     let waiting = lab.curl("silent.test", 9443, &["--max-time", "7"]);
 
     let stall = live.until(|report| report["handshake"]["provisional"] == true && report["server"]["port"] == 9443);
-    let seen_after = stall.at - began;
+    let seen_after = stall.after_hello();
     assert!(waiting.is_running(), "the client still waits");
-    // A second for the tick, and what a busy machine needs to start curl.
-    assert!(seen_after >= limit && seen_after < limit + Duration::from_millis(2500), "{seen_after:?}");
+    let latest = limit + Duration::from_secs(1) + lateness.allowance();
+    assert!(seen_after >= limit && seen_after < latest, "{seen_after:?}, at most {latest:?}");
     assert_eq!((cause(&stall.report), stall.report["handshake"]["outcome"].as_str()), ("server-silent", Some("stalled")));
 
     doomed.signal("KILL");
@@ -186,7 +187,7 @@ fn a_replayed_capture_is_reported_as_a_file_is() {
     let mut live = Live::start(&lab, &["--json", "--no-trust"]);
     live.wait_until_ready();
     for capture in &captures {
-        lab.replay(capture);
+        lab.replay(capture, &["--mbps=20"]);
     }
     std::thread::sleep(Duration::from_secs(3));
     let end = live.terminate();

@@ -35,8 +35,11 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if !view.is_tcp() || case.handshake.outcome == Outcome::Completed {
+    if case.handshake.outcome == Outcome::Completed {
         return None;
+    }
+    if !view.is_tcp() {
+        return dropped(case);
     }
     let lost = |side: Side| {
         let own = view.side(side);
@@ -44,7 +47,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
     let worst = Side::BOTH.into_iter().max_by_key(|side| lost(*side)).filter(|side| lost(*side) > 0);
-    let Some(worst) = worst else { return if incomplete { never_repeated(view) } else { None } };
+    let Some(worst) = worst else {
+        return incomplete.then(|| never_repeated(view)).flatten().or_else(|| dropped(case));
+    };
     if view.side(worst).snaplen_cut > 0 || view.side(worst).packets == 0 {
         return None;
     }
@@ -63,6 +68,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             case.handshake.server.address, case.handshake.server.port
         )),
     )
+}
+
+/// The capture counted packets that it lost just then. Nothing shows that they were of this handshake, and nothing that they were not.
+fn dropped(case: &Case<'_>) -> Option<Finding> {
+    let lost = case.handshake.capture_losses;
+    (lost > 0).then(|| {
+        let text =
+            format!("The capture lost {lost} packets on this interface while this handshake was under way; some may have belonged to it.");
+        Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
+            .weight(Weight::Note)
+            .advise("Give the capture a larger buffer (--buffer), more threads (--capture-threads) or a narrower filter.")
+    })
 }
 
 /// Data that was neither acknowledged nor sent again, which no TCP does: packets are missing from the capture.

@@ -4,7 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
@@ -69,7 +69,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(asked, "HelloVerifyRequest")
         .shown_by(returned, "ClientHello with the cookie");
     let finding = match dtls.hellos_with_cookie.last {
-        Some(last) if last != returned => finding.shown_by(last, format!("ClientHello with a cookie for the {times}. time")),
+        Some(last) if last != returned => finding.shown_by(last, format!("ClientHello with a cookie for the {} time", ordinal(times))),
         _ => finding,
     };
     Some(

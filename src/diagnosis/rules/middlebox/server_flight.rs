@@ -78,7 +78,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(segment.last, format!("sent for the {} time; the client acknowledged nothing of it", ordinal(segment.copies)))
         .or_else(&alternatives)
         .advise("Capture at the client at the same time, and look for a filter or a different route on the way back.")
-        .advise(format!("ping -M do -s 1472 {}", facts.client.address))
+        .advise(remedy::ping_mtu(facts.client.address, 1500))
         .advise(remedy::s_client(facts, "-tls1_2")),
     )
 }

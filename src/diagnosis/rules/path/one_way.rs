@@ -122,7 +122,7 @@ fn gone(view: View<'_>, side: Side) -> Option<Finding> {
             Cause::OneWayPath,
             Confidence::Likely,
             format!(
-                "The {side}'s packets stopped arriving: its {message} was sent {} times within {} and never acknowledged, though earlier bytes were.",
+                "The {side}'s packets stopped arriving: the {message} was sent {} times within {} and never acknowledged, though earlier bytes were.",
                 victim.copies,
                 span_text(victim.last.time.since(victim.first.time))
             ),

@@ -4,7 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
@@ -57,7 +57,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .stopped_by(if nothing { StoppedBy::Network } else { StoppedBy::Server })
             .shown_by(case.handshake.tcp.first, "first Initial packet");
     let finding = match view.repeats(Side::Client) {
-        Some(repeats) => finding.shown_by(repeats.last, format!("sent for the {tries}. time; no ServerHello")),
+        Some(repeats) => finding.shown_by(repeats.last, format!("sent for the {} time; no ServerHello", ordinal(tries))),
         None => finding,
     };
     let finding = match quic.close_of(Side::Client) {

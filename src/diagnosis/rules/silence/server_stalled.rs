@@ -46,11 +46,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let awaited = view.awaited().filter(|awaited| awaited.side == Side::Server)?;
-    if !view.waited() || view.ended_by(Side::Server).is_some() {
+    // A server that the client's last words never reached has nothing to answer.
+    if !view.waited() || view.ended_by(Side::Server).is_some() || view.repeated_in_vain(Side::Client).next().is_some() {
         return None;
     }
     let gave_up = view.ended_by(Side::Client);
-    let lost = view.repeated_in_vain(Side::Client).next().is_some() || view.repeats(Side::Client).is_some();
+    let lost = view.repeats(Side::Client).is_some();
     let mut finding = Finding::new(
         Cause::ServerStalled,
         if lost { Confidence::Hint } else { Confidence::Strong },

@@ -1,0 +1,244 @@
+//! What servers and names went through, as far as incidents need it, in memory that does not grow with the run.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+use hashbrown::{Equivalent, HashMap, HashSet};
+
+use crate::flow::{Endpoint, Side, Transport};
+use crate::handshake::Handshake;
+use crate::handshake::facts::Outcome;
+use crate::time::Timestamp;
+
+use super::tracker::CLIENTS_COUNTED;
+
+/// Where handshakes belong together: one server over one transport, one name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Scope {
+    pub(super) transport: Transport,
+    pub(super) server: Endpoint,
+    pub(super) name: Option<String>,
+}
+
+impl Scope {
+    pub(super) fn of(handshake: &Handshake) -> Self {
+        Self { transport: handshake.tcp.key.transport, server: handshake.server, name: handshake.server_name() }
+    }
+}
+
+/// A scope to look for, without a copy of its name.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ScopeKey<'a> {
+    transport: Transport,
+    server: Endpoint,
+    name: Option<&'a str>,
+}
+
+impl Equivalent<Scope> for ScopeKey<'_> {
+    fn equivalent(&self, scope: &Scope) -> bool {
+        self.transport == scope.transport && self.server == scope.server && self.name == scope.name.as_deref()
+    }
+}
+
+/// What a server shows that could change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Face {
+    certificate: Option<(String, String, Timestamp)>,
+    ttl: Option<u8>,
+}
+
+/// What one scope went through. Verdicts may come late and out of order; what is known at once is kept by time.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    /// When handshakes began here, in no particular order, up to the share of [`STARTS`].
+    starts: Vec<Timestamp>,
+    /// The first that completed.
+    pub(super) first_completed: Option<Timestamp>,
+    /// Clients that completed here.
+    pub(super) happy: HashSet<IpAddr, RandomState>,
+    /// What the server showed, each time it changed.
+    faces: Vec<(Timestamp, Face)>,
+    /// The latest handshake's begin.
+    last: Timestamp,
+}
+
+/// All scopes.
+#[derive(Debug)]
+pub(super) struct History {
+    scopes: HashMap<Scope, Watched, RandomState>,
+    /// Starts that may be kept.
+    most: usize,
+    /// Starts and clients kept over all scopes.
+    starts: usize,
+    happy: usize,
+    /// Scopes that were forgotten to make room for others.
+    pub(super) forgotten: u64,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::bounded(STARTS)
+    }
+}
+
+impl History {
+    /// Nothing yet; so many starts may be kept.
+    pub(super) fn bounded(most: usize) -> Self {
+        Self { scopes: HashMap::default(), most, starts: 0, happy: 0, forgotten: 0 }
+    }
+
+    pub(super) fn of(&self, scope: &Scope) -> Option<&Watched> {
+        self.scopes.get(scope)
+    }
+
+    /// One more scope could not be watched without forgetting others.
+    pub(super) fn is_full_for(&self, scope: &Scope) -> bool {
+        self.scopes.len() >= SCOPES && !self.scopes.contains_key(scope)
+    }
+
+    /// More starts or clients could not be kept without forgetting others.
+    pub(super) const fn is_crowded(&self) -> bool {
+        self.starts >= self.most || self.happy >= HAPPY
+    }
+
+    /// Takes a handshake. `ages`: what is old may give way to what is new.
+    pub(super) fn attempt(&mut self, handshake: &Handshake, ages: bool) {
+        let name = handshake.name();
+        let key = ScopeKey { transport: handshake.tcp.key.transport, server: handshake.server, name: name.as_deref() };
+        let full = self.scopes.len() >= SCOPES;
+        let watched = match self.scopes.get_mut(&key) {
+            Some(watched) => watched,
+            None if full => return,
+            None => self.scopes.entry(Scope::of(handshake)).or_default(),
+        };
+        let at = handshake.tcp.first.time;
+        watched.last = watched.last.max(at);
+        if self.starts < self.most {
+            watched.starts.push(at);
+            self.starts += 1;
+        }
+        if handshake.outcome == Outcome::Completed {
+            watched.first_completed = Some(watched.first_completed.map_or(at, |first| first.min(at)));
+            if watched.happy.len() < CLIENTS_COUNTED && self.happy < HAPPY && watched.happy.insert(handshake.client.address) {
+                self.happy += 1;
+            }
+        }
+        let before = watched.faces.last().map(|(_, face)| face);
+        if !before.map_or_else(|| Face::default().is_that_of(handshake), |face| face.is_that_of(handshake)) {
+            let now = before.cloned().unwrap_or_default().updated(handshake);
+            if ages && watched.faces.len() >= FACES {
+                watched.faces.remove(0);
+            }
+            if watched.faces.len() < FACES {
+                watched.faces.push((at, now));
+            }
+        }
+    }
+
+    /// Forgets the scopes that were quiet for longest, a quarter of all, so that it is not done for each new one. What is `needed` stays.
+    pub(super) fn forget_quiet(&mut self, needed: impl Fn(&Scope) -> bool) {
+        let mut quiet: Vec<(Timestamp, Scope)> =
+            self.scopes.iter().filter(|(scope, _)| !needed(scope)).map(|(scope, watched)| (watched.last, scope.clone())).collect();
+        quiet.sort();
+        for (_, scope) in quiet.into_iter().take(SCOPES / 4) {
+            if let Some(watched) = self.scopes.remove(&scope) {
+                self.starts = self.starts.saturating_sub(watched.starts.len());
+                self.happy = self.happy.saturating_sub(watched.happy.len());
+                self.forgotten += 1;
+            }
+        }
+    }
+
+    /// Forgets starts up to a moment that each scope has, and, where that is not enough, the clients of scopes that no incident needs.
+    pub(super) fn thin(&mut self, upto: impl Fn(&Scope) -> (Timestamp, bool)) {
+        let crowd = self.happy >= HAPPY;
+        self.scopes.iter_mut().for_each(|(scope, watched)| {
+            let (moment, needed) = upto(scope);
+            let before = watched.starts.len();
+            watched.starts.retain(|start| *start > moment);
+            self.starts = self.starts.saturating_sub(before - watched.starts.len());
+            if crowd && !needed {
+                self.happy = self.happy.saturating_sub(watched.happy.len());
+                watched.happy.clear();
+            }
+        });
+    }
+}
+
+impl Watched {
+    /// Handshakes that began within this span and are still known one by one.
+    pub(super) fn begun(&self, first: Timestamp, last: Timestamp) -> u64 {
+        self.starts.iter().filter(|start| (first..=last).contains(start)).count() as u64
+    }
+
+    /// What the server showed anew around the time when an incident began.
+    pub(super) fn changes(&self, first: Timestamp) -> Vec<String> {
+        changes(&self.faces, first)
+    }
+}
+
+/// What the server showed anew around the time when it began, the nearest change first told; clients that do not mind may have met it before
+/// the first that did.
+fn changes(faces: &[(Timestamp, Face)], first: Timestamp) -> Vec<String> {
+    let distance = |at: Timestamp| at.since(first).max(first.since(at));
+    let near = |at: Timestamp| first.since(at) <= CHANGE_BEFORE && at.since(first) <= CHANGE_AFTER;
+    let pairs = faces.iter().zip(faces.iter().skip(1)).filter(|(_, (at, _))| near(*at));
+    let nearest = pairs.min_by_key(|(_, (at, _))| distance(*at));
+    nearest.map(|((_, before), (at, after))| before.changes_to(after, *at)).unwrap_or_default()
+}
+
+impl Face {
+    /// A handshake shows nothing else.
+    fn is_that_of(&self, handshake: &Handshake) -> bool {
+        let ttl = handshake.tcp.side(Side::Server).ttl;
+        let same_certificate = handshake.leaf().is_none_or(|leaf| {
+            let known = self.certificate.as_ref();
+            known.is_some_and(|(serial, issuer, until)| *serial == leaf.serial && *issuer == leaf.issuer && *until == leaf.not_after)
+        });
+        same_certificate && (ttl.is_none() || ttl == self.ttl)
+    }
+
+    /// This face with what a handshake shows of the server; what it does not show stays.
+    fn updated(self, handshake: &Handshake) -> Self {
+        let certificate = handshake.leaf().map(|leaf| (leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));
+        Self { certificate: certificate.or(self.certificate), ttl: handshake.tcp.side(Side::Server).ttl.or(self.ttl) }
+    }
+
+    /// What is different now, in words.
+    fn changes_to(&self, now: &Self, at: Timestamp) -> Vec<String> {
+        let mut changes = Vec::new();
+        if let (Some((old, old_issuer, _)), Some((new, new_issuer, until))) = (&self.certificate, &now.certificate)
+            && old != new
+        {
+            changes.push(format!(
+                "at {} the certificate changed from serial {old} to serial {new} (valid until {})",
+                at.to_second(),
+                until.to_second()
+            ));
+            if old_issuer != new_issuer {
+                changes.push(format!("its issuer changed from {old_issuer} to {new_issuer}"));
+            }
+        }
+        if let (Some(old), Some(new)) = (self.ttl, now.ttl)
+            && old != new
+        {
+            changes
+                .push(format!("packets from the server arrive with TTL {new} instead of {old}: another path or another machine answers"));
+        }
+        changes
+    }
+}
+
+/// Servers and names watched.
+const SCOPES: usize = 4096;
+/// Handshakes whose time is kept, over all servers.
+const STARTS: usize = 1 << 20;
+/// Clients that completed, over all servers.
+const HAPPY: usize = 1 << 18;
+/// Changes of a server kept.
+const FACES: usize = 64;
+/// A change this long before an incident began may belong to it.
+const CHANGE_BEFORE: Duration = Duration::from_secs(15 * 60);
+/// A change this soon after it began may.
+const CHANGE_AFTER: Duration = Duration::from_secs(60);

@@ -1,0 +1,161 @@
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::Tracker;
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::judge::Verdict;
+use crate::diagnosis::quality::Quality;
+use crate::diagnosis::rule::{Confidence, Finding};
+use crate::diagnosis::testing::connected;
+use crate::handshake::Handshake;
+use crate::handshake::facts::Outcome;
+use crate::report::IncidentReport;
+use crate::time::Timestamp;
+
+fn second(at: i64) -> Timestamp {
+    Timestamp::from_parts(at, 0)
+}
+
+fn handshake(at: i64, server: u32, outcome: Outcome) -> Handshake {
+    let mut handshake = connected();
+    handshake.tcp.first.time = second(at);
+    handshake.server.address = IpAddr::V4(Ipv4Addr::from(server));
+    handshake.outcome = outcome;
+    handshake
+}
+
+fn fail(tracker: &mut Tracker, at: i64, server: u32, cause: Cause) {
+    let handshake = handshake(at, server, Outcome::Alerted);
+    let verdict = Verdict {
+        outcome: Outcome::Alerted,
+        stopped_by: handshake.stopped_by,
+        cause: Some(Finding::new(cause, Confidence::Certain, "so it is".to_owned())),
+        findings: Vec::new(),
+        alternatives: Vec::new(),
+        quality: Quality::default(),
+    };
+    tracker.attempt(&handshake);
+    tracker.observe(&handshake, &verdict, &format!("{at}-{server}"));
+}
+
+fn told(news: &[IncidentReport]) -> Vec<(&str, &str, u64)> {
+    news.iter().map(|report| (report.id.as_str(), report.state.as_deref().unwrap_or_default(), report.failed)).collect()
+}
+
+const ID: &str = "certificate-expired-100-1";
+
+#[test]
+fn an_incident_is_told_when_it_begins_grows_and_ends() {
+    let mut tracker = Tracker::live();
+    fail(&mut tracker, 100, 1, Cause::CertificateExpired);
+    assert_eq!(told(&tracker.news(second(101))), [], "one failure is none");
+    fail(&mut tracker, 101, 1, Cause::CertificateExpired);
+    assert_eq!(told(&tracker.news(second(101))), [], "it is not looked at more than once a second");
+    assert_eq!(told(&tracker.news(second(102))), [(ID, "begun", 2)]);
+    fail(&mut tracker, 103, 1, Cause::CertificateExpired);
+    assert_eq!(told(&tracker.news(second(104))), []);
+    fail(&mut tracker, 104, 1, Cause::CertificateExpired);
+    assert_eq!(told(&tracker.news(second(105))), [(ID, "growing", 4)]);
+    fail(&mut tracker, 105, 1, Cause::CertificateExpired);
+    assert_eq!(told(&tracker.news(second(105 + 900))), []);
+    assert_eq!(told(&tracker.news(second(105 + 901))), [(ID, "ended", 5)]);
+    assert_eq!((tracker.ended(), tracker.finish().len()), (1, 0), "what is over is forgotten");
+}
+
+#[test]
+fn what_lasts_when_the_run_ends_is_told_as_open_and_a_file_tells_no_state() {
+    for (mut tracker, state) in [(Tracker::live(), Some("open")), (Tracker::default(), None)] {
+        for at in 100..103 {
+            fail(&mut tracker, at, 1, Cause::CertificateExpired);
+            assert!(state.is_some() || tracker.news(second(at + 1)).is_empty());
+        }
+        let incidents = tracker.finish();
+        let found: Vec<_> = incidents.iter().map(|report| (report.id.as_str(), report.state.as_deref(), report.failed)).collect();
+        assert_eq!(found, [(ID, state, 3)]);
+    }
+}
+
+#[test]
+fn a_new_failure_after_the_end_is_a_new_incident() {
+    let mut tracker = Tracker::live();
+    let mut all = Vec::new();
+    for at in [100, 101, 102, 5000, 5001, 5002] {
+        fail(&mut tracker, at, 1, Cause::CertificateExpired);
+        all.extend(tracker.news(second(at)));
+    }
+    assert_eq!(
+        told(&all),
+        [(ID, "begun", 2), (ID, "ended", 3), ("certificate-expired-5000-1", "begun", 2)],
+        "the first is over though nobody looked in between"
+    );
+}
+
+#[test]
+fn a_hidden_reason_joins_the_known_one_unless_it_was_told() {
+    let mut tracker = Tracker::live();
+    fail(&mut tracker, 100, 1, Cause::CertificateExpired);
+    fail(&mut tracker, 101, 1, Cause::ServerCertificateRejected);
+    assert_eq!(told(&tracker.news(second(102))), [(ID, "begun", 2)]);
+    for at in [200, 201] {
+        fail(&mut tracker, at, 2, Cause::ServerCertificateRejected);
+    }
+    assert_eq!(told(&tracker.news(second(202))), [("server-certificate-rejected-200-2", "begun", 2)]);
+    fail(&mut tracker, 203, 2, Cause::CertificateExpired);
+    fail(&mut tracker, 204, 2, Cause::CertificateExpired);
+    assert_eq!(told(&tracker.news(second(205))), [("certificate-expired-203-2", "begun", 2)]);
+    assert_eq!(tracker.finish().len(), 3);
+}
+
+#[test]
+fn quiet_servers_are_forgotten_and_counted_and_those_in_trouble_are_not() {
+    let mut tracker = Tracker::live();
+    fail(&mut tracker, 1, 7, Cause::CertificateExpired);
+    fail(&mut tracker, 2, 7, Cause::CertificateExpired);
+    for server in 1000..11_000 {
+        tracker.attempt(&handshake(3 + i64::from(server) / 100, server, Outcome::Completed));
+    }
+    tracker.attempt(&handshake(200, 7, Outcome::Completed));
+    fail(&mut tracker, 201, 7, Cause::CertificateExpired);
+    let incidents = tracker.news(second(202));
+    assert_eq!((incidents[0].failed, incidents[0].attempts), (3, 4), "its history was kept");
+    assert!(tracker.notes().iter().any(|note| note.contains("was forgotten")), "{:?}", tracker.notes());
+    let mut file = Tracker::default();
+    for server in 1000..11_000 {
+        file.attempt(&handshake(3, server, Outcome::Completed));
+    }
+    assert_eq!(file.notes(), Vec::<String>::new(), "a file's verdicts may come when all is read");
+}
+
+#[test]
+fn attempts_stay_right_when_old_ones_are_not_known_one_by_one_any_more() {
+    let mut tracker = Tracker::live_with(20_000);
+    let mut ends = BTreeMap::new();
+    // A failure every thousandth, over ten minutes.
+    for at in 0..120_000_i64 {
+        let second = at / 200;
+        if at % 1000 == 0 {
+            fail(&mut tracker, second, 1, Cause::CertificateExpired);
+            ends.insert(second, at + 1);
+            if second > 0 {
+                tracker.news(Timestamp::from_parts(second, 0));
+            }
+        } else {
+            tracker.attempt(&handshake(second, 1, Outcome::Completed));
+        }
+    }
+    let incidents = tracker.finish();
+    let last = *ends.keys().next_back().unwrap();
+    // Those of the last failure's second count whether they came before or after it.
+    assert_eq!((incidents[0].failed, incidents[0].attempts), (120, u64::try_from((last + 1) * 200).unwrap()));
+}
+
+#[test]
+fn a_flood_of_single_failures_makes_room() {
+    let mut tracker = Tracker::live();
+    for server in 0..3000 {
+        fail(&mut tracker, i64::from(server), server, Cause::CertificateExpired);
+    }
+    fail(&mut tracker, 3000, 2999, Cause::CertificateExpired);
+    assert_eq!(tracker.finish().len(), 1);
+    assert!(!tracker.notes().iter().any(|note| note.contains("belong to no incident")));
+}
