@@ -24,6 +24,7 @@ mod capture;
 mod cli;
 mod decryption;
 mod docs;
+mod driver;
 mod examples;
 mod floors;
 mod forensics;
