@@ -1,0 +1,62 @@
+//! A map that forgets what was not touched for longest, without keeping an order: two generations, of which the older one goes as a whole.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+
+/// Holds at least the `most` entries that were touched last, and at most twice as many.
+#[derive(Debug)]
+pub(super) struct Aged<K, V> {
+    young: BTreeMap<K, V>,
+    old: BTreeMap<K, V>,
+    most: usize,
+}
+
+impl<K: Ord, V: Default> Aged<K, V> {
+    pub(super) const fn new(most: usize) -> Self {
+        Self { young: BTreeMap::new(), old: BTreeMap::new(), most }
+    }
+
+    /// An entry, without touching it.
+    pub(super) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.young.get(key).or_else(|| self.old.get(key))
+    }
+
+    /// The same, to be changed.
+    pub(super) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.young.get_mut(key).or_else(|| self.old.get_mut(key))
+    }
+
+    /// Touches an entry; it is made when it is not there.
+    pub(super) fn touch(&mut self, key: K) -> &mut V {
+        if !self.young.contains_key(&key) && self.young.len() >= self.most {
+            self.old = std::mem::take(&mut self.young);
+        }
+        let old = &mut self.old;
+        self.young.entry(key).or_insert_with_key(|key| old.remove(key).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_touched_stays_and_what_is_not_goes() {
+        let mut map: Aged<u32, u32> = Aged::new(10);
+        *map.touch(0) = 7;
+        *map.touch(1) = 8;
+        for key in 100..1000 {
+            *map.touch(key) += 1;
+            *map.touch(0) += 1;
+            assert!(map.young.len() <= 10 && map.old.len() <= 10);
+        }
+        assert_eq!((map.get(&0), map.get(&1)), (Some(&907), None));
+        assert!((990..1000).all(|key| map.get(&key) == Some(&1)));
+    }
+}
