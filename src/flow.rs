@@ -240,6 +240,11 @@ impl Path {
         }
     }
 
+    /// No tunnels at all.
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.layers, [None, ..])
+    }
+
     /// The layers, outermost first.
     pub fn layers(&self) -> impl Iterator<Item = Layer> + '_ {
         self.layers.iter().map_while(|layer| *layer)

@@ -41,6 +41,13 @@ impl Timestamp {
         self.0.div_euclid(i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1))
     }
 
+    /// Where the step after the one that this moment lies in begins.
+    #[must_use]
+    pub fn next_step(self, step: Duration) -> Self {
+        let length = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1);
+        Self(self.steps(step).saturating_add(1).saturating_mul(length))
+    }
+
     /// The time that passed since `earlier`; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         u64::try_from(self.0.saturating_sub(earlier.0)).map_or(Duration::ZERO, Duration::from_nanos)
@@ -56,6 +63,12 @@ impl Timestamp {
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
+    /// Date and time of day for sentences, in whole seconds: `2026-11-21 09:04:20 UTC`.
+    pub fn to_second(self) -> String {
+        let text = self.to_string();
+        text.split_once('.').map_or_else(|| text.clone(), |(moment, _)| format!("{} UTC", moment.replace('T', " ")))
     }
 }
 

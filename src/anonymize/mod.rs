@@ -70,6 +70,25 @@ impl Anonymizer {
         Self { key, addresses }
     }
 
+    /// The pseudonym of a handshake's id.
+    pub fn id(&self, id: &str) -> String {
+        let mut id = id.to_owned();
+        self.digest(&mut id, "id");
+        id
+    }
+
+    /// Makes prose anonymous: addresses and names in it are replaced.
+    pub fn prose(&self, text: &str) -> String {
+        self.text(text, &Known::default())
+    }
+
+    /// The pseudonym of a file's name, as in [`Self::report`].
+    pub fn file(&self, name: &str) -> String {
+        let mut name = name.to_owned();
+        self.source(&mut name, &mut Known::default());
+        name
+    }
+
     /// Makes a report anonymous.
     pub fn report(&self, report: &mut Report) {
         match report {
@@ -82,6 +101,19 @@ impl Anonymizer {
     /// Makes the report of a handshake anonymous.
     pub fn handshake(&self, report: &mut HandshakeReport) {
         let mut known = Known::default();
+        self.hide(report, &mut known);
+    }
+
+    /// Makes prose anonymous that speaks of these handshakes, given as they were.
+    pub fn prose_about(&self, text: &str, reports: &[&HandshakeReport]) -> String {
+        let mut known = Known::default();
+        for report in reports {
+            self.hide(&mut (*report).clone(), &mut known);
+        }
+        self.text(text, &known)
+    }
+
+    fn hide(&self, report: &mut HandshakeReport, known: &mut Known) {
         for peer in [&mut report.client, &mut report.server] {
             self.peer(peer);
         }
@@ -89,7 +121,7 @@ impl Anonymizer {
             let transport = if report.network.transport == "udp" { Transport::Udp } else { Transport::Tcp };
             report.network.community_id = community_id(client, server, transport);
         }
-        self.source(&mut report.capture.source, &mut known);
+        self.source(&mut report.capture.source, known);
         self.digest(&mut report.handshake.id, "id");
         if let Some(tls) = &mut report.tls {
             if let Some(client) = &mut tls.client {
@@ -98,15 +130,21 @@ impl Anonymizer {
                     let pseudonym = self.name(name);
                     known.replace(name, pseudonym);
                 }
-                self.certificates(&mut client.certificates, &mut known);
+                self.certificates(&mut client.certificates, known);
             }
             if let Some(server) = &mut tls.server {
-                self.certificates(&mut server.certificates, &mut known);
+                self.certificates(&mut server.certificates, known);
             }
         }
-        self.diagnosis(&mut report.diagnosis, &known);
+        for close in report.quic.iter_mut().flat_map(|quic| &mut quic.closes) {
+            close.reason = close.reason.as_ref().map(|reason| self.text(reason, known));
+        }
+        for tag in &mut report.network.path {
+            *tag = self.text(tag, known);
+        }
+        self.diagnosis(&mut report.diagnosis, known);
         for entry in &mut report.timeline {
-            entry.text = self.text(&entry.text, &known);
+            entry.text = self.text(&entry.text, known);
         }
     }
 
@@ -134,7 +172,6 @@ impl Anonymizer {
         let mut known = Known::default();
         for input in &mut summary.inputs {
             self.source(&mut input.source, &mut known);
-            input.sha256 = None;
             if let Some(damage) = &mut input.damage {
                 *damage = self.text(damage, &known);
             }

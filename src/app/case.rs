@@ -36,6 +36,8 @@ pub(super) struct Case<'a> {
     pub(super) stop: Arc<AtomicBool>,
     /// Reports tell their handshakes packet by packet.
     pub(super) timeline: bool,
+    /// The summary gives the SHA-256 of each file.
+    pub(super) hashes: bool,
 }
 
 impl Case<'_> {
@@ -82,7 +84,7 @@ impl Case<'_> {
             policy: Policy { stall_after: self.analysis.stall_after, icmp_filtered, ..Policy::default() },
             trust: ready.trust,
             hold: if self.piped() { HOLD_ON_A_PIPE } else { Duration::MAX },
-            timeline: self.timeline,
+            timeline: self.timeline || self.criteria.asks_for("timeline"),
             stop: Arc::clone(&self.stop),
             clock: None,
         };
@@ -100,6 +102,8 @@ impl Case<'_> {
             anonymizer: self.anonymize.map(|key| Anonymizer::new(key.clone())),
             outlet,
             summary: None,
+            timeline: self.timeline,
+            hashes: self.hashes,
         };
         let whole = pipeline::run(source, &options, &mut sieve, progress)?;
         Ok(sieve.summary.unwrap_or(whole))
@@ -137,6 +141,8 @@ struct Sieve<'a> {
     anonymizer: Option<Anonymizer>,
     outlet: &'a mut dyn Outlet,
     summary: Option<SummaryReport>,
+    timeline: bool,
+    hashes: bool,
 }
 
 /// What was found so far.
@@ -185,6 +191,9 @@ impl Outlet for Sieve<'_> {
             self.outlet.left_out(facts, &report);
             return Ok(());
         }
+        if !self.timeline {
+            report.timeline = Vec::new();
+        }
         if let Some(anonymizer) = &self.anonymizer {
             anonymizer.handshake(&mut report);
         }
@@ -201,6 +210,9 @@ impl Outlet for Sieve<'_> {
             }
             (Some(finder), Report::Summary(summary)) => finder.narrow(summary),
             _ => {}
+        }
+        if let (true, Report::Summary(summary)) = (self.hashes, &mut report) {
+            super::digest::inputs(summary);
         }
         if let Some(anonymizer) = &self.anonymizer {
             anonymizer.report(&mut report);

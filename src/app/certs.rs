@@ -28,8 +28,15 @@ use crate::tls::certificate::Certificate;
 pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<u8> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(&stop)?;
-    let case =
-        Case { inputs: &options.inputs, analysis: &options.analysis, criteria: &options.criteria, anonymize: None, stop, timeline: false };
+    let case = Case {
+        inputs: &options.inputs,
+        analysis: &options.analysis,
+        criteria: &options.criteria,
+        anonymize: None,
+        stop,
+        timeline: false,
+        hashes: false,
+    };
     let mut found = Found::default();
     let mut progress = Progress::new(true);
     let done = case.run(&mut found, &mut |at| progress.update(at.bytes, at.total, at.handshakes));

@@ -41,6 +41,7 @@ fn tally(options: &DiffOptions, path: &PathBuf, stop: &Arc<AtomicBool>) -> anyho
         anonymize: options.anonymize.as_ref(),
         stop: Arc::clone(stop),
         timeline: false,
+        hashes: false,
     };
     let mut tally = Tally::default();
     let mut take = |report: Report| {

@@ -16,6 +16,7 @@ use super::case::Case;
 use super::read::stop_on_signal;
 use crate::anonymize::Anonymizer;
 use crate::cli::{self, MatchOptions};
+use crate::compare::flood;
 use crate::compare::joined::Joined;
 use crate::compare::vantage::View;
 use crate::compare::verdict::{self, Point, judge};
@@ -46,6 +47,7 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<u8> {
         anonymize: None,
         stop: Arc::clone(&stop),
         timeline: false,
+        hashes: false,
     });
     let [client_case, server_case] = &cases;
     if client_case.piped() || server_case.piped() {
@@ -67,7 +69,8 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<u8> {
     gather(client_case, &mut at_client)?;
     gather(server_case, &mut at_server)?;
     let anonymizer = options.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
-    let joined = judged(&pairs, &mut at_client, &mut at_server, offset, anonymizer.as_ref());
+    let mut joined = judged(&pairs, &mut at_client, &mut at_server, offset, anonymizer.as_ref());
+    flood::explain(&mut joined);
     let stdout = io::stdout();
     let layout = Layout::new(style::terminal_width(), options.color.palette(&stdout));
     let mut out = BufWriter::new(stdout.lock());
@@ -224,14 +227,8 @@ fn judged(
     let mut joined = Vec::new();
     for (place, (pair, (at_client, at_server))) in pairs.iter().zip(at_client.iter_mut().zip(at_server)).enumerate() {
         if let (Some(server), Some(client)) = (replaced.get(&place), pair.client) {
-            let [client, server] = [client, *server].map(|noted| {
-                let mut report = noted.report.clone();
-                if let Some(anonymizer) = anonymizer {
-                    anonymizer.handshake(&mut report);
-                }
-                report
-            });
-            joined.push(verdict::replaced(&client, &server));
+            let (client, server) = (&client.report, &server.report);
+            joined.push(hidden(verdict::replaced(client, server), Some(client), Some(server), anonymizer));
         } else if !taken.contains(&place) {
             joined.push(pair.judged(at_client, at_server, anonymizer));
         }
@@ -291,10 +288,6 @@ impl Pair<'_> {
     }
 
     fn judged(&self, at_client: &mut Wanted, at_server: &mut Wanted, anonymizer: Option<&Anonymizer>) -> Joined {
-        let mut reports = [self.client, self.server].map(|noted| noted.map(|noted| noted.report.clone()));
-        if let Some(anonymizer) = anonymizer {
-            reports.iter_mut().flatten().for_each(|report| anonymizer.handshake(report));
-        }
         for wanted in [&mut *at_client, &mut *at_server] {
             if let Some(isn) = wanted.isn {
                 wanted.view.narrow(isn);
@@ -305,13 +298,22 @@ impl Pair<'_> {
             (false, false) => "addresses",
             (false, true) => "nothing",
         };
-        let [client, server] = &reports;
-        judge(
-            &Point { report: client.as_ref(), view: &at_client.view },
-            &Point { report: server.as_ref(), view: &at_server.view },
-            joined_by,
-        )
+        let [client, server] = [self.client, self.server].map(|noted| noted.map(|noted| &noted.report));
+        let joined = judge(&Point { report: client, view: &at_client.view }, &Point { report: server, view: &at_server.view }, joined_by);
+        hidden(joined, client, server, anonymizer)
     }
+}
+
+/// Without what tells who is who, if that is asked for.
+fn hidden(joined: Joined, client: Option<&HandshakeReport>, server: Option<&HandshakeReport>, anonymizer: Option<&Anonymizer>) -> Joined {
+    let Some(anonymizer) = anonymizer else { return joined };
+    let anonymous = |report: Option<&HandshakeReport>| {
+        let mut report = report?.clone();
+        anonymizer.handshake(&mut report);
+        Some(report)
+    };
+    let known: Vec<&HandshakeReport> = [client, server].into_iter().flatten().collect();
+    joined.anonymous(anonymous(client).as_ref(), anonymous(server).as_ref(), &|text| anonymizer.prose_about(text, &known))
 }
 
 /// Collects packets.

@@ -3,7 +3,9 @@
 mod analyse;
 mod case;
 mod certs;
+mod delivery;
 mod diff;
+mod digest;
 mod interfaces;
 mod live;
 mod matched;

@@ -9,6 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::case::Case;
+#[cfg(feature = "parquet")]
+use super::delivery::Delivery;
 use crate::cli::{self, Format, ReadOptions, Verbosity};
 use crate::error::Error;
 use crate::output::csv::CsvSink;
@@ -34,20 +36,26 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
         anonymize: options.anonymize.as_ref(),
         stop,
         timeline: false,
+        hashes: false,
     };
     let ready = case.prepare()?;
     let mut sink = sink(options, case.piped());
     let mut progress = Progress::new(options.progress);
     let mut matched = false;
     #[cfg(feature = "parquet")]
-    let mut parquet =
-        options.parquet.as_deref().map(|path| ParquetSink::create(path).map_err(|source| failed(path, source))).transpose()?;
+    let mut parquet = match options.parquet.as_deref() {
+        None => None,
+        Some(path) => {
+            let delivery = Delivery::begin(path, &options.inputs)?;
+            Some((ParquetSink::create(delivery.partial()).map_err(|source| failed(path, source))?, delivery))
+        }
+    };
     let done = {
         let mut emit = |report: Report| {
             if let Report::Handshake(handshake) = &report {
                 matched |= options.fail_on.matches(handshake);
                 #[cfg(feature = "parquet")]
-                if let Some(parquet) = &mut parquet {
+                if let Some((parquet, _)) = &mut parquet {
                     parquet.take(handshake)?;
                 }
             }
@@ -57,8 +65,9 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     };
     progress.finish();
     #[cfg(feature = "parquet")]
-    if let (Some(parquet), Some(path)) = (parquet, &options.parquet) {
+    if let (Some((parquet, delivery)), Some(path)) = (parquet, &options.parquet) {
         parquet.finish().map_err(|source| failed(path, source))?;
+        delivery.deliver()?;
     }
     let ended = done.and_then(|_| sink.finish().map_err(|source| Error::Write { what: "standard output".to_owned(), source }.into()));
     let code = if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE };

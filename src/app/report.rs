@@ -1,18 +1,18 @@
 //! `handshark report`: one file to hand over.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Read, Write};
-use std::path::Path;
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::{Context, bail};
-use sha2::{Digest, Sha256};
 
-use super::analyse::{analyse, is_stdin};
+use super::analyse::{Reading, is_stdin};
+use super::delivery::Delivery;
+use crate::anonymize::Anonymizer;
 use crate::cli::{ReportFormat, ReportOptions};
-use crate::output::Sink;
-use crate::output::html::{HtmlSink, Setting};
+use crate::output::html::HtmlSink;
 use crate::output::markdown::MarkdownSink;
-use crate::report::{Report, SummaryReport};
+use crate::output::{Setting, Sink};
+use crate::report::Report;
 
 /// Reads captures and writes the report. A file appears under its name only when it is whole.
 pub(super) fn report(options: &ReportOptions) -> anyhow::Result<()> {
@@ -22,32 +22,28 @@ pub(super) fn report(options: &ReportOptions) -> anyhow::Result<()> {
         }
         return write(options, &mut io::stdout().lock());
     };
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let name = path.file_name().with_context(|| format!("{} is no file name", path.display()))?;
-    let partial = directory.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
-    let file = File::create(&partial).with_context(|| format!("cannot write to {}", directory.display()))?;
-    let written = write(options, &mut BufWriter::new(&file)).and_then(|()| {
-        file.sync_all()?;
-        std::fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
-    });
-    if written.is_err() {
-        let _ = std::fs::remove_file(&partial);
-    }
-    written
+    let delivery = Delivery::begin(path, &options.inputs)?;
+    let file = File::create(delivery.partial()).with_context(|| format!("cannot write to {}", path.display()))?;
+    write(options, &mut BufWriter::new(file))?;
+    delivery.deliver()
 }
 
 fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
+    let settings = settings(options);
     let mut sink: Box<dyn Sink + '_> = match options.format {
-        ReportFormat::Html => Box::new(HtmlSink::new(out, settings(options))),
-        ReportFormat::Markdown => Box::new(MarkdownSink::new(out)),
+        ReportFormat::Html => Box::new(HtmlSink::new(out, settings)),
+        ReportFormat::Markdown => Box::new(MarkdownSink::with_settings(out, settings)),
     };
-    let mut emit = |mut report: Report| {
-        if let Report::Summary(summary) = &mut report {
-            hash_inputs(summary);
-        }
-        sink.report(&report)
+    let mut emit = |report: Report| sink.report(&report);
+    let reading = Reading {
+        inputs: &options.inputs,
+        analysis: &options.analysis,
+        criteria: &options.criteria,
+        anonymize: options.anonymize.as_ref(),
+        hashes: true,
+        progress: options.progress,
     };
-    analyse(&options.inputs, &options.analysis, options.progress, &mut emit)?;
+    reading.run(&mut emit)?;
     sink.finish()?;
     Ok(())
 }
@@ -55,36 +51,30 @@ fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
 /// What the reader of a report must know to come to the same result.
 fn settings(options: &ReportOptions) -> Vec<Setting> {
     let analysis = &options.analysis;
-    let mut list = vec![Setting::new("Stall after", format!("{} s without progress", analysis.stall_after.as_secs_f64()))];
+    let anonymizer = options.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
+    let hidden = |text: String| anonymizer.as_ref().map_or_else(|| text.clone(), |anonymizer| anonymizer.prose(&text));
+    let path = |path: &std::path::PathBuf| {
+        let path = path.display().to_string();
+        anonymizer.as_ref().map_or_else(|| path.clone(), |anonymizer| anonymizer.file(&path))
+    };
+    let mut list = Vec::new();
+    let asked = options.criteria.told();
+    if !asked.is_empty() {
+        list.push(Setting::new("Asked for", asked.into_iter().map(hidden).collect::<Vec<_>>().join("; ")));
+    }
+    list.push(Setting::new("Stall after", format!("{} s without progress", analysis.stall_after.as_secs_f64())));
     if let Some(filter) = &analysis.filter {
-        list.push(Setting::new("Capture filter", filter.clone()));
+        list.push(Setting::new("Capture filter", hidden(filter.clone())));
+    }
+    if !analysis.keylogs.is_empty() {
+        list.push(Setting::new("Decrypted with", analysis.keylogs.iter().map(path).collect::<Vec<_>>().join(", ")));
     }
     let mut trusted: Vec<String> = if analysis.trust.system { vec!["the system's store".to_owned()] } else { Vec::new() };
-    trusted.extend(analysis.trust.files.iter().chain(&analysis.trust.directories).map(|path| path.display().to_string()));
+    trusted.extend(analysis.trust.files.iter().chain(&analysis.trust.directories).map(path));
     let trusted = if trusted.is_empty() { "nobody: chains are not judged by trust".to_owned() } else { trusted.join(", ") };
     list.push(Setting::new("Authorities trusted", trusted));
+    if anonymizer.is_some() {
+        list.push(Setting::new("Anonymous", "addresses, names, certificates, ids and the names of files are pseudonyms".to_owned()));
+    }
     list
-}
-
-/// Files that cannot be read a second time stay without a hash.
-fn hash_inputs(summary: &mut SummaryReport) {
-    for input in &mut summary.inputs {
-        let path = Path::new(&input.source);
-        if !is_stdin(path) && path.is_file() {
-            input.sha256 = sha256(path).ok();
-        }
-    }
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut block = vec![0_u8; 1 << 20];
-    loop {
-        let count = file.read(&mut block)?;
-        if count == 0 {
-            return Ok(data_encoding::HEXLOWER.encode(&hash.finalize()));
-        }
-        hash.update(block.get(..count).unwrap_or_default());
-    }
 }

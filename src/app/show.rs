@@ -1,11 +1,15 @@
 //! `handshark show`: one handshake in full.
 
+use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
 use anyhow::bail;
 
-use super::analyse::analyse;
+use super::analyse::Reading;
+use crate::anonymize::Anonymizer;
 use crate::cli::ShowOptions;
+use crate::output::escape::escape;
+use crate::output::figures::{counted, when};
 use crate::output::layout::Layout;
 use crate::output::view::{self, Kind};
 use crate::output::{show, style};
@@ -13,20 +17,37 @@ use crate::report::{HandshakeReport, Report};
 
 /// Reads captures and shows the handshake that is asked for; without such, the first that failed, or the first.
 pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
-    let mut found = Found { most: options.most, ..Found::default() };
+    let anonymizer = options.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
+    let wanted = options.id.as_deref().map(str::to_ascii_lowercase);
+    let mut found = Found { most: options.most, wanted: wanted.clone(), ..Found::default() };
     let mut emit = |report: Report| {
         if let Report::Handshake(handshake) = report {
-            found.take(*handshake, options);
+            found.take(*handshake, anonymizer.as_ref());
         }
         Ok(())
     };
-    analyse(&options.inputs, &options.analysis, options.progress, &mut emit)?;
+    let reading = Reading {
+        inputs: &options.inputs,
+        analysis: &options.analysis,
+        criteria: &options.criteria,
+        // Here, so that a handshake can be asked for by either id.
+        anonymize: None,
+        hashes: false,
+        progress: options.progress,
+    };
+    let summary = reading.run(&mut emit)?;
+    let among = summary.handshakes.saturating_add(summary.left_out.unwrap_or_default());
+    if among == 0 {
+        bail!("no TLS handshake was found; `handshark read` says what is in the capture");
+    }
+    if let Some(id) = &wanted {
+        found.only_one(id)?;
+    }
     let chosen = found.chosen();
     if chosen.is_empty() {
-        match (found.seen, &options.id) {
-            (0, _) => bail!("no TLS handshake was found; `handshark read` says what is in the capture"),
-            (_, Some(id)) => bail!("no handshake has the id {id}; `handshark read --json` lists them in handshake.id"),
-            (seen, None) => bail!("none of the {seen} handshakes is like that"),
+        match among {
+            1 => bail!("the only handshake is not what was asked for; `handshark --all` shows it"),
+            _ => bail!("none of the {among} handshakes is what was asked for; `handshark --all` lists them"),
         }
     }
     let stdout = io::stdout();
@@ -36,7 +57,19 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
         if index > 0 {
             writeln!(out, "\n")?;
         }
-        show::handshake(&mut out, &layout, report)?;
+        let mut report = report.clone();
+        if let Some(anonymizer) = &anonymizer {
+            anonymizer.handshake(&mut report);
+        }
+        show::handshake(&mut out, &layout, &report)?;
+    }
+    let more = found.count.saturating_sub(chosen.len() as u64);
+    if more > 0 && !options.criteria.is_empty() {
+        writeln!(
+            out,
+            "\n{} asked for: see -n, or list them with `handshark --all`.",
+            counted(more, "handshake more is", "handshakes more are")
+        )?;
     }
     out.flush()?;
     Ok(())
@@ -46,16 +79,29 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
 #[derive(Debug, Default)]
 struct Found {
     most: usize,
-    seen: u64,
+    /// The id asked for, or its beginning.
+    wanted: Option<String>,
+    /// Those of what was asked for, without regard to the id.
+    count: u64,
     matched: Vec<HandshakeReport>,
     failed: Vec<HandshakeReport>,
+    /// Ids that begin as was asked, and what they are.
+    candidates: Vec<(String, String)>,
+    /// Ids like the one asked for: the distance, the id, and what it is.
+    near: Vec<(usize, String, String)>,
 }
 
 impl Found {
-    fn take(&mut self, report: HandshakeReport, options: &ShowOptions) {
-        self.seen = self.seen.saturating_add(1);
-        if !options.takes(&report) {
-            return;
+    fn take(&mut self, report: HandshakeReport, anonymizer: Option<&Anonymizer>) {
+        self.count = self.count.saturating_add(1);
+        if let Some(wanted) = self.wanted.clone() {
+            let id = anonymizer.map_or_else(|| report.handshake.id.clone(), |anonymizer| anonymizer.id(&report.handshake.id));
+            if !report.handshake.id.starts_with(&wanted) && !id.starts_with(&wanted) {
+                return self.note(&wanted, id, &report, anonymizer);
+            }
+            if self.candidates.len() < MOST_NAMED {
+                self.candidates.push((id, told(&report, anonymizer)));
+            }
         }
         if self.failed.len() < self.most && view::kind(&report) == Kind::Failed {
             self.failed.push(report.clone());
@@ -65,8 +111,64 @@ impl Found {
         }
     }
 
+    /// Remembers the ids that are most like what was asked for; where none is, the first.
+    fn note(&mut self, wanted: &str, id: String, report: &HandshakeReport, anonymizer: Option<&Anonymizer>) {
+        let beginning: String = id.chars().take(wanted.len()).collect();
+        let asked: String = wanted.chars().take(id.len()).collect();
+        let distance = match strsim::damerau_levenshtein(&beginning, &asked) {
+            close if close.saturating_mul(3) <= asked.len() => close,
+            _ if view::kind(report) == Kind::Failed => FAR,
+            _ => FAR + 1,
+        };
+        if self.near.len() < MOST_NAMED || self.near.last().is_some_and(|last| distance < last.0) {
+            let place = self.near.partition_point(|known| known.0 <= distance);
+            self.near.insert(place, (distance, id, told(report, anonymizer)));
+            self.near.truncate(MOST_NAMED);
+        }
+    }
+
+    /// An id, or its beginning, must name one handshake.
+    fn only_one(&self, id: &str) -> anyhow::Result<()> {
+        let list = |lines: &mut dyn Iterator<Item = (&String, &String)>| {
+            lines.fold(String::new(), |mut out, (id, told)| {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\n  {id}  {told}");
+                out
+            })
+        };
+        match self.candidates.as_slice() {
+            [] => {
+                let is_near = self.near.first().is_some_and(|near| near.0 < FAR);
+                let near = self.near.iter().filter(|near| !is_near || near.0 < FAR).map(|(_, id, told)| (id, told));
+                let word = if is_near { "like it is" } else { "some that there are, those that failed first" };
+                bail!("no handshake has the id {}; {word}:{}", escape(id), list(&mut { near }))
+            }
+            [first, .., last] if self.most == 1 && first.0 != last.0 => {
+                let all = list(&mut self.candidates.iter().map(|(id, told)| (id, told)));
+                bail!("several handshakes have an id that begins with {}:{all}", escape(id))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What failed is what is looked for, where something did.
     fn chosen(&self) -> &[HandshakeReport] {
         if self.failed.is_empty() { &self.matched } else { &self.failed }
     }
 }
+
+/// A handshake in a line.
+fn told(report: &HandshakeReport, anonymizer: Option<&Anonymizer>) -> String {
+    let mut report = report.clone();
+    if let Some(anonymizer) = anonymizer {
+        anonymizer.handshake(&mut report);
+    }
+    let cause = report.diagnosis.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
+    let server = escape(&view::server(&report)).into_owned();
+    format!("{}  {} → {server}  {}{cause}", when(&report.handshake.start, false), view::endpoint(&report.client), view::ending(&report))
+}
+
+/// Handshakes named in an error.
+const MOST_NAMED: usize = 5;
+/// Farther than any id that is alike.
+const FAR: usize = 64;

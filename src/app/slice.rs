@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context as _, bail};
 
 use super::case::Case;
+use super::delivery::Delivery;
 use super::read::{is_broken_pipe, stop_on_signal};
 use crate::capture::Inventory;
 use crate::cli::{self, Analysis, Secrets, SliceOptions};
@@ -35,12 +37,20 @@ use crate::time::Timestamp;
 pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<u8> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(&stop)?;
-    let case =
-        Case { inputs: &options.inputs, analysis: &options.analysis, criteria: &options.criteria, anonymize: None, stop, timeline: false };
+    let case = Case {
+        inputs: &options.inputs,
+        analysis: &options.analysis,
+        criteria: &options.criteria,
+        anonymize: None,
+        stop,
+        timeline: false,
+        hashes: false,
+    };
     if case.piped() {
         bail!("slice reads its input three times and cannot read a pipe; save it to a file first");
     }
     check_output(options)?;
+    let target = Target::new(options)?;
     let mut chosen = Chosen::default();
     let mut progress = Progress::new(true);
     let done = case.run(&mut chosen, &mut |at| progress.update(at.bytes, at.total, at.handshakes));
@@ -50,7 +60,6 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<u8> {
         let of = counted(summary.left_out.unwrap_or_default().saturating_add(summary.handshakes), "handshake", "handshakes");
         bail!("none of {of} is what was asked for; nothing was written (`handshark --all FILE` lists them all)");
     }
-    let target = Target::new(options);
     let mut frames = cut(options, &case, &mut chosen, &target)?;
     // A verdict may rest on other handshakes with the same server. Where it does, some of them go along.
     let mut strayed = strayed(&case, &chosen, target.path())?;
@@ -113,6 +122,7 @@ fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Path) -> anyhow::Result<BTr
         anonymize: None,
         stop: Arc::clone(&case.stop),
         timeline: false,
+        hashes: false,
     };
     let mut verdicts: BTreeMap<String, Said> = BTreeMap::new();
     let mut take = |report: Report| {
@@ -134,48 +144,64 @@ fn said(report: &HandshakeReport) -> Said {
 }
 
 /// Where the slice is made, and where it goes when it is right. Nothing is left behind when it is not.
-struct Target {
-    partial: PathBuf,
-    output: PathBuf,
+enum Target {
+    /// Standard output gets it when it is whole and has been checked.
+    Stdout(PathBuf),
+    File(Delivery),
 }
 
 impl Target {
-    fn new(options: &SliceOptions) -> Self {
-        let output = options.output.clone();
-        let partial = if is_stdout(&output) {
-            std::env::temp_dir().join(format!("handshark-slice-{}.pcapng", std::process::id()))
+    fn new(options: &SliceOptions) -> anyhow::Result<Self> {
+        if is_stdout(&options.output) {
+            Ok(Self::Stdout(private_file()?))
         } else {
-            let mut name = output.as_os_str().to_owned();
-            name.push(".partial");
-            name.into()
-        };
-        Self { partial, output }
+            Delivery::begin(&options.output, &options.inputs).map(Self::File)
+        }
     }
 
     fn path(&self) -> &Path {
-        &self.partial
+        match self {
+            Self::Stdout(path) => path,
+            Self::File(delivery) => delivery.partial(),
+        }
     }
 
     fn failed(&self, source: io::Error) -> Error {
-        Error::Write { what: self.partial.display().to_string(), source }
+        Error::Write { what: self.path().display().to_string(), source }
     }
 
     fn deliver(self) -> anyhow::Result<()> {
-        let failed = |source| Error::Write { what: self.output.display().to_string(), source };
-        if is_stdout(&self.output) {
-            let mut file = File::open(&self.partial).map_err(failed)?;
-            io::copy(&mut file, &mut io::stdout().lock()).map_err(failed)?;
-        } else {
-            fs::rename(&self.partial, &self.output).map_err(failed)?;
+        match &self {
+            Self::File(delivery) => delivery.deliver(),
+            Self::Stdout(path) => {
+                let failed = |source| Error::Write { what: "standard output".to_owned(), source };
+                let mut file = File::open(path).map_err(failed)?;
+                io::copy(&mut file, &mut io::stdout().lock()).map_err(failed)?;
+                Ok(())
+            }
         }
-        Ok(())
     }
 }
 
 impl Drop for Target {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.partial);
+        if let Self::Stdout(path) = self {
+            let _ = fs::remove_file(path);
+        }
     }
+}
+
+/// A new file in the directory for such that nobody else can read.
+fn private_file() -> anyhow::Result<PathBuf> {
+    let mut last = None;
+    for number in 0..100 {
+        let path = std::env::temp_dir().join(format!("handshark-slice-{}-{number}.pcapng", std::process::id()));
+        match File::options().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(_) => return Ok(path),
+            Err(error) => last = Some(Error::Write { what: path.display().to_string(), source: error }),
+        }
+    }
+    last.map_or_else(|| bail!("no file can be made in {}", std::env::temp_dir().display()), |error| Err(error.into()))
 }
 
 /// An output that would be lost is refused before the work is done.

@@ -108,8 +108,7 @@ struct Read {
     csv: bool,
 
     /// Write a Parquet file besides: one row for each handshake, with nested columns as in docs/SCHEMA.md
-    #[cfg(feature = "parquet")]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = values::parquet_file(), help_heading = OUTPUT)]
     parquet: Option<PathBuf>,
 
     /// How to present the result
@@ -189,7 +188,6 @@ impl From<Read> for ReadOptions {
             analysis: read.analysis.into(),
             criteria: read.selection.into(),
             anonymize: read.anonymize.into(),
-            #[cfg(feature = "parquet")]
             parquet: read.parquet,
             format: match (read.json, read.csv) {
                 (true, _) => Format::Json,

@@ -33,7 +33,6 @@ pub struct ReadOptions {
     /// Make the output anonymous.
     pub anonymize: Option<Key>,
     /// A Parquet file to write besides.
-    #[cfg(feature = "parquet")]
     pub parquet: Option<PathBuf>,
     /// How to present the result.
     pub format: Format,
@@ -71,18 +70,12 @@ pub struct ShowOptions {
     pub inputs: Vec<PathBuf>,
     /// The handshake's id, or its beginning.
     pub id: Option<String>,
-    /// Part of the name asked for.
-    pub name: Option<String>,
-    /// The server's address, or address and port.
-    pub server: Option<String>,
-    /// The client's address, or address and port.
-    pub client: Option<String>,
-    /// How it ended.
-    pub outcome: Option<String>,
-    /// Why.
-    pub cause: Option<Cause>,
     /// Handshakes to show at most.
     pub most: usize,
+    /// Which handshakes to choose from.
+    pub criteria: Criteria,
+    /// Make the output anonymous.
+    pub anonymize: Option<Key>,
     /// How to analyse.
     pub analysis: Analysis,
     /// Columns to draw for, if not the terminal's.
@@ -91,23 +84,6 @@ pub struct ShowOptions {
     pub color: Color,
     /// Progress is wanted; whether it is shown depends on standard error.
     pub progress: bool,
-}
-
-impl ShowOptions {
-    /// Whether a handshake is one of those asked for.
-    pub fn takes(&self, report: &HandshakeReport) -> bool {
-        let peer = |wanted: &Option<String>, peer: &crate::report::Peer| {
-            wanted.as_ref().is_none_or(|wanted| *wanted == peer.address || *wanted == view::endpoint(peer))
-        };
-        self.id.as_ref().is_none_or(|id| report.handshake.id.starts_with(id.as_str()))
-            && self.name.as_ref().is_none_or(|part| {
-                view::server_name(report).is_some_and(|name| name.to_ascii_lowercase().contains(&part.to_ascii_lowercase()))
-            })
-            && peer(&self.server, &report.server)
-            && peer(&self.client, &report.client)
-            && self.outcome.as_ref().is_none_or(|outcome| *outcome == report.handshake.outcome)
-            && self.cause.is_none_or(|cause| report.diagnosis.cause.as_deref() == Some(cause.slug()))
-    }
 }
 
 /// What to put into a report, and where.
@@ -119,6 +95,10 @@ pub struct ReportOptions {
     pub output: Option<PathBuf>,
     /// What to write.
     pub format: ReportFormat,
+    /// Which handshakes to report.
+    pub criteria: Criteria,
+    /// Make the output anonymous.
+    pub anonymize: Option<Key>,
     /// How to analyse.
     pub analysis: Analysis,
     /// Progress is wanted; whether it is shown depends on standard error.

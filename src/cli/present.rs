@@ -2,19 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 use super::args::When;
 use super::options::{ReportFormat, ReportOptions, ShowOptions};
-use super::selection::AnalysisArguments;
-use super::values;
-use crate::diagnosis::cause::Cause;
-use crate::handshake::facts::Outcome;
+use super::selection::{AnalysisArguments, AnonymizeArguments, SELECTION, SelectionArguments};
 
 /// Show one handshake in full: every packet as a ladder, times, hellos, certificates, diagnosis
 ///
-/// Which one: an ID as `handshark read --json` gives it, or the first that the options below leave; without any, the first that failed.
+/// Which one: an ID as `handshark read --json` gives it, or the first that the options below leave, what failed before what did not; without any,
+/// the first that failed.
 #[derive(Debug, Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 pub(super) struct Show {
@@ -26,29 +23,15 @@ pub(super) struct Show {
     #[arg(long, value_name = "ID", help_heading = SELECTION)]
     id: Option<String>,
 
-    /// Only handshakes that ask for a name with this in it
-    #[arg(long, value_name = "TEXT", help_heading = SELECTION)]
-    name: Option<String>,
-
-    /// Only handshakes with this server: an address, or address:port
-    #[arg(long, value_name = "ADDRESS", help_heading = SELECTION)]
-    server: Option<String>,
-
-    /// Only handshakes of this client, written like --server
-    #[arg(long, value_name = "ADDRESS", help_heading = SELECTION)]
-    client: Option<String>,
-
-    /// Only handshakes that ended so
-    #[arg(long, value_name = "OUTCOME", value_parser = outcomes(), help_heading = SELECTION)]
-    outcome: Option<String>,
-
-    /// Only handshakes with this cause
-    #[arg(long, value_name = "CAUSE", hide_possible_values = true, value_parser = values::cause_parser(), help_heading = SELECTION)]
-    cause: Option<Cause>,
-
     /// Show this many, instead of one
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000), help_heading = SELECTION)]
     most: u16,
+
+    #[command(flatten)]
+    selection: SelectionArguments,
+
+    #[command(flatten)]
+    anonymize: AnonymizeArguments,
 
     #[command(flatten)]
     analysis: AnalysisArguments,
@@ -85,6 +68,12 @@ pub(super) struct Report {
     format: Format,
 
     #[command(flatten)]
+    selection: SelectionArguments,
+
+    #[command(flatten)]
+    anonymize: AnonymizeArguments,
+
+    #[command(flatten)]
     analysis: AnalysisArguments,
 
     /// Show no progress on standard error
@@ -113,12 +102,9 @@ impl From<Show> for ShowOptions {
         Self {
             inputs,
             id,
-            name: show.name,
-            server: show.server,
-            client: show.client,
-            outcome: show.outcome,
-            cause: show.cause,
             most: usize::from(show.most),
+            criteria: show.selection.into(),
+            anonymize: show.anonymize.into(),
             analysis: show.analysis.into(),
             width: show.width.map(usize::from),
             color: show.color.into(),
@@ -136,14 +122,12 @@ impl From<Report> for ReportOptions {
                 Format::Html => ReportFormat::Html,
                 Format::Md => ReportFormat::Markdown,
             },
+            criteria: report.selection.into(),
+            anonymize: report.anonymize.into(),
             analysis: report.analysis.into(),
             progress: !report.no_progress,
         }
     }
-}
-
-fn outcomes() -> impl TypedValueParser<Value = String> {
-    PossibleValuesParser::new(Outcome::ALL.iter().map(|outcome| outcome.name()))
 }
 
 /// Looks like the beginning of a handshake's ID.
@@ -151,20 +135,22 @@ fn is_id(text: &str) -> bool {
     (SHORTEST_ID..=16).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-const SELECTION: &str = "Which handshake";
 const OUTPUT: &str = "Output";
 /// Digits of an ID that are taken for one.
-const SHORTEST_ID: usize = 6;
+const SHORTEST_ID: usize = 4;
 
 pub(super) const SHOW_EXAMPLES: &str = "\
 Examples:
   handshark show night.pcapng                                 the first that failed
-  handshark show night.pcapng 7d0f9a52c1e4b386                the one with this ID
+  handshark show night.pcapng 7d0f9a52c1e4b386                the one with this ID, or its beginning
   handshark show night.pcapng --name www.example.test -n 3    three with this name
-  handshark show night.pcapng --cause path-mtu-black-hole --width 200";
+  handshark show night.pcapng --cause path-mtu-black-hole --width 200
+  handshark show night.pcapng --where 'handshake.timing.server_think_us > 500000' --since 09:00
+  handshark show night.pcapng --color always | less -R        to leaf through it";
 
 pub(super) const REPORT_EXAMPLES: &str = "\
 Examples:
   handshark report night.pcapng -o report.html
-  handshark report /var/captures -o report.html
-  handshark report night.pcapng --format md | xclip";
+  handshark report /var/captures --since 09:00 --until 10:00 -o report.html
+  handshark report night.pcapng --name '*.bank.test' --anonymize @key.txt -o report.html   for a stranger
+  handshark report night.pcapng --format md | xclip                                        for a ticket";

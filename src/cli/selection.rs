@@ -160,4 +160,4 @@ fn outcomes() -> impl TypedValueParser<Value = String> {
     PossibleValuesParser::new(words.map(PossibleValue::new))
 }
 
-const SELECTION: &str = "Which handshakes";
+pub(super) const SELECTION: &str = "Which handshakes";

@@ -199,20 +199,17 @@ fn an_id_behind_the_files_is_no_file() {
 }
 
 #[test]
-fn a_handshake_is_chosen_by_what_is_asked() {
-    let report = samples::expired(0);
-    for (arguments, expected) in [
-        (&["a", "--name", "EXAMPLE"][..], true),
-        (&["a", "--name", "other"], false),
-        (&["a", "--server", "10.0.0.2"], true),
-        (&["a", "--server", "10.0.0.2:443"], true),
-        (&["a", "--server", "10.0.0.2:444"], false),
-        (&["a", "--client", "10.0.0.9"], false),
-        (&["a", "--cause", "certificate-expired", "--outcome", "alerted"], true),
-        (&["a", "--outcome", "reset"], false),
-        (&["a", "00009cb0"], true),
-        (&["a", "00009cb1"], false),
-    ] {
-        assert_eq!(show(arguments).takes(&report), expected, "{arguments:?}");
-    }
+fn show_and_report_take_what_read_takes() {
+    let selection =
+        ["--name", "*.test", "--server", "10.0.0.0/8:443", "--client", "10.0.0.1", "--outcome", "failed", "--cause", "server-slow"];
+    let more = ["--since", "09:00", "--until", "+10m", "--where", "size(tls.alerts) > 0", "--anonymize", "correct horse battery"];
+    let all = |command: &'static str| -> Vec<&str> { [command, "a.pcap"].into_iter().chain(selection).chain(more).collect() };
+    let (Ok(Command::Read(read)), Ok(Command::Show(show)), Ok(Command::Report(report))) =
+        (parsed(&all("read")), parsed(&all("show")), parsed(&all("report")))
+    else {
+        panic!("not what was asked for");
+    };
+    assert!(!read.criteria.is_empty() && read.anonymize.is_some());
+    assert_eq!((&show.criteria, &show.anonymize), (&read.criteria, &read.anonymize));
+    assert_eq!((&report.criteria, &report.anonymize), (&read.criteria, &read.anonymize));
 }

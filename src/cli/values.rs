@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValue, TypedValueParser};
 use clap::{Arg, Command, Error, error::ErrorKind};
 
 use crate::diagnosis::cause::Cause;
@@ -79,6 +79,17 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         _ => return Err(format!("{text:?} is not a size; write a number of bytes, or one with a unit such as 64MiB or 1GB")),
     };
     number.and_then(|number| number.checked_mul(scale)).filter(|size| *size > 0).ok_or_else(|| format!("{text:?} is not a size above zero"))
+}
+
+/// A Parquet file to write, in a build that can.
+pub(super) fn parquet_file() -> impl TypedValueParser<Value = std::path::PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        if cfg!(feature = "parquet") {
+            Ok(path)
+        } else {
+            Err("this build writes no Parquet; build one that does with `cargo build --release --features parquet`, or take --csv")
+        }
+    })
 }
 
 /// A size that libpcap takes for a ring.

@@ -88,6 +88,17 @@ pub struct Joint {
     pub summary: String,
 }
 
+impl Joined {
+    /// This without what tells who is who: the halves are those of reports made anonymous, prose goes through `hide`.
+    #[must_use]
+    pub fn anonymous(mut self, client: Option<&HandshakeReport>, server: Option<&HandshakeReport>, hide: &dyn Fn(&str) -> String) -> Self {
+        self.client = self.client.and_then(|_| client.map(half));
+        self.server = self.server.and_then(|_| server.map(half));
+        self.between.iter_mut().map(|event| &mut event.text).chain([&mut self.verdict.summary]).for_each(|text| *text = hide(text));
+        self
+    }
+}
+
 impl Joint {
     pub(super) fn certain(cause: &str, place: &'static str, summary: String) -> Self {
         Self::of(cause, "certain", place, summary)

@@ -91,6 +91,8 @@ impl Service {
                 numbers.undecided += 1;
                 false
             }
+            // A health check or scan wants no handshake.
+            _ if !report.failed() => false,
             _ => {
                 numbers.failed += 1;
                 true

@@ -510,9 +510,11 @@ impl Path<'_> {
             (Some(client), Some(server)) => match nearest(client).as_str() {
                 "client" => (client, "client"),
                 "server" => (server, "server"),
+                _ if server.diagnosis.cause.as_ref().is_some_and(|cause| cause.starts_with("client-")) => (server, "client"),
                 _ if server.diagnosis.cause.is_some() => (server, "server"),
                 _ => (client, "client"),
             },
+            // What never reached the server's end, or began there, is nobody's until more is known.
             (Some(report), None) | (None, Some(report)) => (report, "nowhere"),
             (None, None) => return Joint::of("capture-gaps", "hint", "nowhere", "Neither capture holds enough of it.".to_owned()),
         };

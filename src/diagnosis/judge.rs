@@ -9,6 +9,7 @@ use super::cause::{Cause, Family};
 use super::quality::Quality;
 use super::rule::{Case, Confidence, Finding, Weight};
 use super::rules;
+use super::signs::Signs;
 use super::view::View;
 
 /// What is to be said of one handshake.
@@ -45,8 +46,16 @@ impl Verdict {
 pub fn judge(case: &Case<'_>) -> Verdict {
     let handshake = case.handshake;
     let quality = Quality::of(handshake);
-    let mut findings: Vec<(usize, Finding)> =
-        rules::all().enumerate().filter_map(|(order, rule)| Some((order, (rule.check)(case)?))).collect();
+    let signs = Signs::of(case);
+    let mut findings: Vec<(usize, Finding)> = rules::all()
+        .enumerate()
+        .filter(|(_, rule)| {
+            let asked = rule.speaks.any_of(signs);
+            debug_assert!(asked || (rule.check)(case).is_none(), "{} speaks without the signs that it names", rule.cause);
+            asked
+        })
+        .filter_map(|(order, rule)| Some((order, (rule.check)(case)?)))
+        .collect();
     if quality.lowers_confidence() {
         for (_, finding) in &mut findings {
             if finding.cause.family() != Family::Capture {

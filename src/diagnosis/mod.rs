@@ -13,6 +13,7 @@ pub mod quality;
 pub mod remedy;
 pub mod rule;
 pub mod rules;
+pub mod signs;
 #[cfg(test)]
 pub mod testing;
 pub mod view;

@@ -59,7 +59,7 @@ pub fn curl(handshake: &Handshake, extra: &str) -> String {
     if scheme != "https" {
         words.push("--ssl-reqd".to_owned());
     }
-    if handshake.protocol == Protocol::Quic {
+    if handshake.protocol == Protocol::Quic && !extra.contains("--http3") {
         words.push("--http3-only".to_owned());
     }
     if handshake.preamble.as_ref().is_some_and(|facts| facts.layers().any(|layer| layer.dialect.is_proxy_header())) {
@@ -115,13 +115,19 @@ pub fn show_chain(handshake: &Handshake) -> String {
     s_client(handshake, "-showcerts")
 }
 
-/// One packet of `size` bytes, IP header included, that must not be fragmented: whether the path to the server carries it.
-pub fn ping_mtu(handshake: &Handshake, size: u32) -> String {
-    let (headers, family) = match handshake.server.address {
+/// One packet of `size` bytes, IP header included, that must not be fragmented: whether the path to `address` carries it.
+pub fn ping_mtu(address: IpAddr, size: u32) -> String {
+    let (headers, family) = match address {
         IpAddr::V4(_) => (28, ""),
         IpAddr::V6(_) => (48, " -6"),
     };
-    format!("ping{family} -c 3 -M do -s {} {}", size.saturating_sub(headers), handshake.server.address)
+    format!("ping{family} -c 3 -M do -s {} {address}", size.saturating_sub(headers))
+}
+
+/// For a router on the way to the server: TCP connections announce what the next link carries.
+pub fn clamp_mss(handshake: &Handshake) -> String {
+    let family = if handshake.server.address.is_ipv4() { "iptables" } else { "ip6tables" };
+    format!("{family} -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu")
 }
 
 /// Where on the way to the server the path MTU shrinks.
@@ -242,11 +248,11 @@ mod tests {
         let v4 = connection("192.0.2.1:443");
         assert_eq!(s_client(&v4, "-tls1_2"), "openssl s_client -connect 192.0.2.1:443 -noservername -tls1_2 </dev/null");
         assert_eq!(curl(&v4, ""), "curl -v https://192.0.2.1/");
-        assert_eq!(ping_mtu(&v4, 1500), "ping -c 3 -M do -s 1472 192.0.2.1");
+        assert_eq!(ping_mtu(v4.server.address, 1500), "ping -c 3 -M do -s 1472 192.0.2.1");
         let v6 = connection("[2001:db8::1]:8443");
         assert_eq!(s_client(&v6, "-servername x.test"), "openssl s_client -connect '[2001:db8::1]:8443' -servername x.test </dev/null");
         assert_eq!(curl(&v6, "-k"), "curl -v -k 'https://[2001:db8::1]:8443/'");
-        assert_eq!(ping_mtu(&v6, 1280), "ping -6 -c 3 -M do -s 1232 2001:db8::1");
+        assert_eq!(ping_mtu(v6.server.address, 1280), "ping -6 -c 3 -M do -s 1232 2001:db8::1");
     }
 
     #[test]

@@ -7,12 +7,15 @@ use crate::handshake::facts::StoppedBy;
 use crate::time::Mark;
 
 use super::cause::Cause;
+use super::signs::Signs;
 
 /// A rule: how one cause is recognised, and what people need to know about it.
 #[derive(Debug)]
 pub struct Rule {
     /// The cause it recognises.
     pub cause: Cause,
+    /// Signs of which a handshake must show at least one for this rule to have anything to say: most rules speak of what did not complete.
+    pub speaks: Signs,
     /// One line: what went wrong, in an engineer's words. Title case is not used.
     pub title: &'static str,
     /// What people need to know: the long text of `handshark explain`.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{Hidden, Outcome, PartialMessage, Protocol, Seen, Stage, StoppedBy};
+use crate::handshake::facts::{Outcome, PartialMessage, Protocol, Seen, Stage, StoppedBy};
 use crate::time::{Mark, Timestamp};
-use crate::transport::{Close, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts};
+use crate::transport::{Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts};
 
 /// A frame and its time in milliseconds.
 pub fn at(frame: u64, millis: i64) -> Mark {
@@ -87,53 +87,11 @@ pub fn connected() -> Handshake {
         clock_steps_back: 0,
     };
     Handshake {
-        provisional: false,
-        capture_losses: 0,
-        client,
-        server,
-        tcp,
-        close: Close::EndOfCapture,
         closed_at: at(99, 60_000),
         protocol: Protocol::Tls,
-        preamble: None,
-        plaintext: PerSide::default(),
-        client_hellos: Vec::new(),
-        partial_client_hello: None,
-        partial_server_message: None,
-        hello_retry: None,
-        encrypted_extensions: None,
-        server_hello: None,
-        server_chain: None,
-        client_chain: None,
-        staple: None,
-        server_key_exchange: None,
-        certificate_request: None,
-        server_hello_done: None,
-        client_key_exchange: None,
-        client_certificate_verify: None,
-        session_ticket: None,
-        hello_request: None,
-        change_cipher_spec: PerSide::default(),
-        finished: PerSide::default(),
-        application_data: PerSide::default(),
-        application_records: PerSide::default(),
-        tickets_seen: 0,
-        hidden: Hidden::default(),
-        encrypted: PerSide::default(),
-        alerts: Vec::new(),
-        resumption: None,
-        early_data_offered: false,
-        early_data_records: 0,
-        renegotiation: None,
-        anomalies: Vec::new(),
-        history: String::new(),
-        decrypted: false,
-        quic: None,
-        dtls: None,
-        stage: Stage::Connect,
         outcome: Outcome::Stalled,
         stopped_by: StoppedBy::Client,
-        end: None,
+        ..Handshake::new(tcp)
     }
 }
 

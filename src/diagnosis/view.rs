@@ -451,7 +451,9 @@ pub fn span_text(span: Duration) -> String {
         0 => format!("{} µs", span.as_micros()),
         1..1_000 => format!("{millis} ms"),
         1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
-        _ => format!("{} min {} s", millis / 60_000, millis / 1_000 % 60),
+        60_000..3_600_000 => format!("{} min {} s", millis / 60_000, millis / 1_000 % 60),
+        3_600_000..86_400_000 => format!("{} h {} min", millis / 3_600_000, millis / 60_000 % 60),
+        _ => format!("{} days {} h", millis / 86_400_000, millis / 3_600_000 % 24),
     }
 }
 

@@ -59,6 +59,11 @@ impl Expression {
         Ok(Self { text: text.to_owned(), program: Arc::new(program), roots })
     }
 
+    /// Whether it names this object of the report.
+    pub fn names(&self, root: &str) -> bool {
+        self.roots.iter().any(|name| name == root)
+    }
+
     /// Whether it holds for a handshake. The error says why it cannot be applied.
     pub fn takes(&self, report: &HandshakeReport) -> Result<bool, String> {
         let report = serde_json::to_value(report).map_err(|error| error.to_string())?;

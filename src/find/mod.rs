@@ -48,6 +48,27 @@ impl Criteria {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether the expression names this object of the report.
+    pub fn asks_for(&self, root: &str) -> bool {
+        self.expression.as_ref().is_some_and(|expression| expression.names(root))
+    }
+
+    /// What is asked for, in words.
+    pub fn told(&self) -> Vec<String> {
+        let list = |word: &str, values: Vec<String>| (!values.is_empty()).then(|| format!("{word} {}", values.join(" or ")));
+        let all = [
+            self.since.map(|when| format!("begun since {when}")),
+            self.until.map(|when| format!("begun before {when}")),
+            list("server", self.servers.iter().map(ToString::to_string).collect()),
+            list("client", self.clients.iter().map(ToString::to_string).collect()),
+            list("name", self.names.iter().map(|name| name.text.clone()).collect()),
+            list("outcome", self.outcomes.iter().cloned().collect()),
+            list("cause", self.causes.iter().cloned().collect()),
+            self.expression.as_ref().map(|expression| format!("where {expression}")),
+        ];
+        all.into_iter().flatten().collect()
+    }
 }
 
 /// A glob over server names, without regard to case: `*.bank.test`, `api-??.example.com`. A star stands for dots as well.
@@ -112,7 +133,7 @@ impl Filter {
             return false;
         }
         let outcome = report.handshake.outcome.as_str();
-        let failed = !matches!(outcome, "completed" | "incomplete");
+        let failed = report.failed();
         if !(criteria.outcomes.is_empty() || criteria.outcomes.contains(outcome) || failed && criteria.outcomes.contains(FAILED)) {
             return false;
         }
@@ -177,6 +198,35 @@ mod tests {
         assert!(takes(criteria("failed"), &of("stalled")) && takes(criteria("failed"), &of("plaintext")));
         assert!(!takes(criteria("failed"), &of("completed")) && !takes(criteria("failed"), &of("incomplete")));
         assert!(takes(criteria("reset"), &of("reset")) && !takes(criteria("reset"), &of("closed")));
+        let mut probe = of("closed");
+        probe.diagnosis.cause = Some("tcp-probe".into());
+        assert!(!takes(criteria("failed"), &probe) && takes(criteria("closed"), &probe), "no handshake was wanted");
+    }
+
+    #[test]
+    fn what_is_asked_for_is_told() {
+        assert_eq!(Criteria::default().told(), Vec::<String>::new());
+        let criteria = Criteria {
+            since: Some("09:00".parse().unwrap()),
+            until: Some("+10m".parse().unwrap()),
+            servers: vec!["10.0.0.0/8:443".parse().unwrap(), "[2001:db8::1]:443".parse().unwrap(), ":8443".parse().unwrap()],
+            clients: vec!["192.0.2.1".parse().unwrap()],
+            names: vec![NamePattern::new("*.bank.test").unwrap()],
+            outcomes: [FAILED.to_owned()].into(),
+            expression: Some(Expression::new("timeline.exists(t, t.kind == 'rst')").unwrap()),
+            ..Criteria::default()
+        };
+        let expected = [
+            "begun since 09:00:00 of the first day",
+            "begun before 600 s after the beginning",
+            "server 10.0.0.0/8:443 or [2001:db8::1]:443 or :8443",
+            "client 192.0.2.1",
+            "name *.bank.test",
+            "outcome failed",
+            "where timeline.exists(t, t.kind == 'rst')",
+        ];
+        assert_eq!(criteria.told(), expected);
+        assert!(criteria.asks_for("timeline") && !criteria.asks_for("tls"));
     }
 
     #[test]

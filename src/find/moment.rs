@@ -1,5 +1,6 @@
 //! Times as people write them: whole, of a day, or counted from the capture's beginning.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -28,6 +29,19 @@ impl When {
             Self::At(at) => at,
             Self::AfterBegin(span) => begin.after(span),
             Self::OfFirstDay(span) => Timestamp::from_parts(begin.seconds().div_euclid(DAY) * DAY, 0).after(span),
+        }
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => write!(f, "{at}"),
+            Self::AfterBegin(span) => write!(f, "{} s after the beginning", span.as_secs_f64()),
+            Self::OfFirstDay(span) => {
+                let seconds = span.as_secs();
+                write!(f, "{:02}:{:02}:{:02} of the first day", seconds / 3600, seconds / 60 % 60, seconds % 60)
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Addresses, ports and networks, as people write them.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
@@ -19,6 +20,19 @@ impl PeerPattern {
     pub fn matches(&self, peer: &Peer) -> bool {
         let inside = self.network.is_none_or(|network| peer.address.parse::<IpAddr>().is_ok_and(|address| network.contains(&address)));
         inside && self.port.is_none_or(|port| port == peer.port)
+    }
+}
+
+impl fmt::Display for PeerPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(network) = self.network else { return self.port.map_or(Ok(()), |port| write!(f, ":{port}")) };
+        let is_one = network.prefix_len() == network.max_prefix_len();
+        let (address, length) = (network.addr(), if is_one { String::new() } else { format!("/{}", network.prefix_len()) });
+        match (address, self.port) {
+            (IpAddr::V6(address), Some(port)) => write!(f, "[{address}{length}]:{port}"),
+            (address, Some(port)) => write!(f, "{address}{length}:{port}"),
+            (address, None) => write!(f, "{address}{length}"),
+        }
     }
 }
 

@@ -85,7 +85,12 @@ fn read_hidden(h: &mut Handshake) {
 
 /// Alerts that came after both sides had finished, or in answer to the other side's end, decide nothing.
 fn mark_late_alerts(h: &mut Handshake) {
-    let both = h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server));
+    let both = if h.quic.is_some() {
+        // A QUIC server goes on with the client's Finished, whatever it makes of it, until it says that it took it.
+        h.finished.client.zip(h.application_data.server).map(|(client, server)| client.max(server))
+    } else {
+        h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server))
+    };
     let end = |side| first_end(h, side).map(|end| end.mark);
     let ends = PerSide { client: end(Side::Client), server: end(Side::Server) };
     let mut alerted: PerSide<Option<Mark>> = PerSide::default();

@@ -182,7 +182,11 @@ impl Face {
         if let (Some((old, old_issuer, _)), Some((new, new_issuer, until))) = (&self.certificate, &now.certificate)
             && old != new
         {
-            changes.push(format!("at {at} the certificate changed from serial {old} to {new} (valid until {until})"));
+            changes.push(format!(
+                "at {} the certificate changed from serial {old} to serial {new} (valid until {})",
+                at.to_second(),
+                until.to_second()
+            ));
             if old_issuer != new_issuer {
                 changes.push(format!("its issuer changed from {old_issuer} to {new_issuer}"));
             }

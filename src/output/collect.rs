@@ -23,6 +23,8 @@ pub(super) struct Collected {
     pub(super) notes: Vec<Note>,
     /// Handshakes by kind.
     pub(super) kinds: BTreeMap<Kind, u64>,
+    /// How those that failed ended.
+    pub(super) endings: BTreeMap<String, u64>,
     /// The end of the run.
     pub(super) summary: Option<Box<SummaryReport>>,
     dates: Option<(String, String)>,
@@ -69,6 +71,9 @@ impl Collected {
         if matches!(kind, Kind::Completed | Kind::Troubled) {
             self.note(report);
         }
+        if kind == Kind::Failed {
+            count_one(self.endings.entry(short(&report.handshake.outcome)).or_default());
+        }
         if kind == Kind::Completed {
             return;
         }
@@ -107,6 +112,8 @@ impl Collected {
     /// Puts the worst first: what failed before what is merely slow, and more often before less often. Called once, at the end.
     pub(super) fn sort(&mut self) {
         self.index.clear();
+        // They came in the order in which they ended.
+        self.groups.iter_mut().for_each(|group| group.others.sort_by(|a, b| a.start.cmp(&b.start)));
         self.groups.sort_by(|a, b| a.kind.cmp(&b.kind).then(b.count.cmp(&a.count)));
         self.incidents.sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first_seen.cmp(&b.first_seen)).then(a.id.cmp(&b.id)));
         self.notes.sort_by_key(|note| (severity_rank(&note.severity), std::cmp::Reverse(note.count)));

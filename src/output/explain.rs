@@ -260,6 +260,7 @@ mod tests {
 
     const RULE: Rule = Rule {
         cause: Cause::CertificateExpired,
+        speaks: crate::diagnosis::signs::Signs::UNFINISHED,
         title: "the server's certificate had expired when it was served",
         page: crate::diagnosis::rule::Page {
             meaning: "The certificate's notAfter lies before the time of the handshake.\nClients that check it leave.\n\nThe key is not at fault.",

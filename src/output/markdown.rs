@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::Sink;
 use super::collect::{Collected, Group};
 use super::escape::{clip, escape};
 use super::figures::{Moment, count, counted, span_us, when};
 use super::layout::command_in;
 use super::view::{self, Kind};
+use super::{Setting, Sink};
 use crate::report::Report;
 
 /// Writes Markdown at the end of the run.
@@ -15,12 +15,18 @@ use crate::report::Report;
 pub struct MarkdownSink<W> {
     out: W,
     collected: Collected,
+    settings: Vec<Setting>,
 }
 
 impl<W: Write> MarkdownSink<W> {
     /// Writes to `out`, which should buffer.
     pub fn new(out: W) -> Self {
-        Self { out, collected: Collected::default() }
+        Self::with_settings(out, Vec::new())
+    }
+
+    /// The same, with what the reader must know of how it came about at the end.
+    pub fn with_settings(out: W, settings: Vec<Setting>) -> Self {
+        Self { out, collected: Collected::default(), settings }
     }
 }
 
@@ -47,6 +53,9 @@ impl<W: Write> Sink for MarkdownSink<W> {
         match hidden.fold(0_u64, u64::saturating_add) {
             0 => {}
             more => writeln!(out, "\nAnd {}.", counted(more, "handshake more", "handshakes more"))?,
+        }
+        if !self.settings.is_empty() {
+            grounds(out, collected, &self.settings)?;
         }
         out.flush()
     }
@@ -79,6 +88,23 @@ fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
         writeln!(out, "\n| cause | handshakes |\n|---|---:|")?;
         for (cause, number) in causes {
             writeln!(out, "| {} | {} |", text(cause), count(*number))?;
+        }
+    }
+    Ok(())
+}
+
+/// What it rests on.
+fn grounds(out: &mut dyn Write, collected: &Collected, settings: &[Setting]) -> io::Result<()> {
+    writeln!(out, "\n## What this rests on\n")?;
+    if let Some(summary) = &collected.summary {
+        writeln!(out, "- Tool: handshark {}", text(&summary.version))?;
+    }
+    for setting in settings {
+        writeln!(out, "- {}: {}", setting.name, text(&setting.value))?;
+    }
+    for input in collected.summary.iter().flat_map(|summary| &summary.inputs).take(INPUTS) {
+        if let Some(sha256) = &input.sha256 {
+            writeln!(out, "- SHA-256 of {}: {}", text(&input.source), text(sha256))?;
         }
     }
     Ok(())

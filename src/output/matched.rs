@@ -1,5 +1,6 @@
 //! Handshakes seen at two points, for a person at a terminal.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -8,23 +9,74 @@ use super::figures::{count, counted, span_us, when};
 use super::layout::Layout;
 use crate::compare::joined::{Event, Half, Joined};
 
-/// Writes what became of handshakes between two points. `all`: also those to which nothing happened.
+/// Writes what became of handshakes between two points: those of one server that met the same fate together. `all`: each by itself, and also those
+/// to which nothing happened.
 pub fn write(out: &mut dyn Write, layout: &Layout, joined: &[Joined], all: bool) -> io::Result<()> {
     head(out, layout, joined)?;
-    let mut hidden = 0_u64;
-    for (number, one) in joined.iter().filter(|one| all || noteworthy(one)).enumerate() {
-        if number >= SHOWN && !all {
-            hidden += 1;
+    if all {
+        return joined.iter().try_for_each(|one| {
+            writeln!(out)?;
+            shown(out, layout, one)
+        });
+    }
+    let groups = grouped(joined);
+    let mut hidden = 0;
+    for (number, group) in groups.iter().enumerate() {
+        let Some((first, others)) = group.split_first() else { continue };
+        if number >= SHOWN {
+            hidden += group.len() as u64;
             continue;
         }
         writeln!(out)?;
-        shown(out, layout, one)?;
+        shown(out, layout, first)?;
+        same(out, layout, others)?;
     }
     if hidden > 0 {
         writeln!(out)?;
         layout.prose(out, 0, &format!("And {} more: see --all or --json.", count(hidden)))?;
     }
     Ok(())
+}
+
+/// What deserves a look, those together that met the same fate at the same server; in the order of the first of each.
+fn grouped(joined: &[Joined]) -> Vec<Vec<&Joined>> {
+    let mut groups: Vec<Vec<&Joined>> = Vec::new();
+    let mut places = BTreeMap::new();
+    for one in joined.iter().filter(|one| noteworthy(one)) {
+        let said = |half: &Option<Half>| half.as_ref().map(|half| (half.outcome.clone(), half.cause.clone()));
+        let server = one.client.as_ref().or(one.server.as_ref()).map(|half| (half.server_name.clone(), half.peers[1].clone()));
+        let key = (one.verdict.cause.clone(), one.verdict.place, server, said(&one.client), said(&one.server));
+        let place = *places.entry(key).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
+fn same(out: &mut dyn Write, layout: &Layout, others: &[&Joined]) -> io::Result<()> {
+    if others.is_empty() {
+        return Ok(());
+    }
+    let palette = layout.palette;
+    layout.flow(out, 2, 2, &[(palette.dim, &format!("The same, {} more", counted(others.len() as u64, "time", "times")))])?;
+    for one in others.iter().take(OTHERS) {
+        let told = |half: &Option<Half>, place: &str| half.as_ref().map(|half| format!("{} {place}", frames(half)));
+        let places: Vec<String> = [told(&one.client, "at the client"), told(&one.server, "at the server")].into_iter().flatten().collect();
+        let Some(main) = one.client.as_ref().or(one.server.as_ref()) else { continue };
+        let places = format!("  {}", places.join(", "));
+        layout.flow(
+            out,
+            4,
+            6,
+            &[(palette.dim, &when(&main.start, false)), (Style::new(), &format!("  {}", main.peers[0])), (palette.dim, &places)],
+        )?;
+    }
+    match others.len().saturating_sub(OTHERS) {
+        0 => Ok(()),
+        more => layout.flow(out, 4, 6, &[(palette.dim, &format!("and {} more: see --all or --json", count(more as u64)))]),
+    }
 }
 
 fn noteworthy(one: &Joined) -> bool {
@@ -50,7 +102,54 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
     if quiet > 0 {
         text.extend([" To ", &count(quiet), " of them nothing happened between the points."]);
     }
-    layout.prose(out, 0, &text)
+    layout.prose(out, 0, &text)?;
+    if both == 0
+        && let [Some((a, b)), Some((c, d))] = [span(joined, |one| one.client.as_ref()), span(joined, |one| one.server.as_ref())]
+    {
+        let when = |time: &str| when(time, true);
+        let hint = format!(
+            "No handshake is in both: the client's capture has them from {} to {}, the server's from {} to {}. {}.",
+            when(a),
+            when(b),
+            when(c),
+            when(d),
+            if b < c || d < a {
+                "They were taken at different times, or the clocks differ"
+            } else {
+                "They may be of different connections"
+            }
+        );
+        layout.prose(out, 0, &hint)?;
+    }
+    let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
+    for one in joined.iter().filter(|one| noteworthy(one)) {
+        let words = format!("{}{}", one.verdict.cause.as_deref().unwrap_or("nothing wrong"), place(one.verdict.place));
+        *verdicts.entry(words).or_default() += 1;
+    }
+    let mut verdicts: Vec<_> = verdicts.into_iter().collect();
+    verdicts.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    let column = verdicts.first().map_or(0, |(_, number)| count(*number).len());
+    if verdicts.iter().map(|(_, number)| *number).fold(0, u64::saturating_add) > 1 {
+        for (words, number) in verdicts.iter().take(SHOWN) {
+            layout.flow(out, 2, 4, &[(Style::new(), &format!("{:>column$}  ", count(*number))), (layout.palette.strong, words)])?;
+        }
+    }
+    Ok(())
+}
+
+/// When the first and the last handshake of a capture began.
+fn span(joined: &[Joined], half: fn(&Joined) -> Option<&Half>) -> Option<(&str, &str)> {
+    let starts = || joined.iter().filter_map(half).map(|half| half.start.as_str());
+    starts().min().zip(starts().max())
+}
+
+fn place(of: &str) -> &'static str {
+    match of {
+        "path" => ", between the two points",
+        "client" => ", at the client",
+        "server" => ", at the server",
+        _ => "",
+    }
 }
 
 fn shown(out: &mut dyn Write, layout: &Layout, one: &Joined) -> io::Result<()> {
@@ -61,12 +160,7 @@ fn shown(out: &mut dyn Write, layout: &Layout, one: &Joined) -> io::Result<()> {
     layout.flow(out, 0, 2, &[(palette.dim, &when(&main.start, true)), (plain, "  "), (palette.strong, &format!("{client} → {server}"))])?;
     let verdict = &one.verdict;
     let cause = verdict.cause.as_deref().unwrap_or("nothing wrong");
-    let place = match verdict.place {
-        "path" => ", between the two points",
-        "client" => ", at the client",
-        "server" => ", at the server",
-        _ => "",
-    };
+    let place = place(verdict.place);
     let style = if verdict.cause.is_some() { palette.bad } else { palette.good };
     layout.flow(out, 2, 4, &[(style, cause), (plain, &format!(" ({}){place}", verdict.confidence))])?;
     layout.prose(out, 2, &verdict.summary)?;
@@ -102,10 +196,16 @@ fn half(out: &mut dyn Write, layout: &Layout, label: &str, half: Option<&Half>) 
             let cause = half.cause.as_ref().map(|cause| {
                 format!(", {cause}{}", half.confidence.as_ref().map(|confidence| format!(" ({confidence})")).unwrap_or_default())
             });
-            format!("{}{}, frames {}-{}", half.outcome, cause.unwrap_or_default(), half.frames[0], half.frames[1])
+            format!("{}{}, {}", half.outcome, cause.unwrap_or_default(), frames(half))
         }
     };
     layout.labelled(out, 2, label, &text)
+}
+
+/// `frame 7`, `frames 3-17`.
+fn frames(half: &Half) -> String {
+    let [first, last] = half.frames;
+    if first == last { format!("frame {first}") } else { format!("frames {first}-{last}") }
 }
 
 fn line(out: &mut dyn Write, layout: &Layout, event: &Event) -> io::Result<()> {
@@ -125,7 +225,9 @@ fn line(out: &mut dyn Write, layout: &Layout, event: &Event) -> io::Result<()> {
     )
 }
 
-/// Handshakes shown without `--all`.
+/// Groups shown without `--all`.
 const SHOWN: usize = 50;
+/// Of the same, so many are named.
+const OTHERS: usize = 5;
 /// Events shown of one.
 const EVENTS: usize = 12;

@@ -30,6 +30,20 @@ pub mod suggest;
 pub mod text;
 pub mod view;
 
+/// A setting of the run, as reports to hand over name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    name: &'static str,
+    value: String,
+}
+
+impl Setting {
+    /// A setting's name and value.
+    pub const fn new(name: &'static str, value: String) -> Self {
+        Self { name, value }
+    }
+}
+
 /// Takes the reports of a run in order and presents them.
 pub trait Sink {
     /// Takes one report. Errors are those of the stream behind it.

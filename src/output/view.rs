@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::diagnosis::cause::Cause;
-use crate::report::{HandshakeReport, Peer};
+use crate::report::{Diagnosis, FindingReport, HandshakeReport, Peer};
 
 /// How a handshake is to be shown, by its outcome and cause alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +29,14 @@ pub fn kind(report: &HandshakeReport) -> Kind {
         (_, Some(cause)) if cause == Cause::TcpProbe.slug() => Kind::Probe,
         _ => Kind::Failed,
     }
+}
+
+/// What was found beside the cause and is no other name for it: what is said under "also possible" is not said again.
+pub fn noticed(diagnosis: &Diagnosis) -> impl Iterator<Item = &FindingReport> {
+    diagnosis
+        .findings
+        .iter()
+        .filter(|finding| Some(&finding.id) != diagnosis.cause.as_ref() && !diagnosis.alternatives.contains(&finding.id))
 }
 
 /// `192.0.2.1:443`, `[2001:db8::1]:443`.

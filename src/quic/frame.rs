@@ -1,4 +1,4 @@
-//! The frames of Initial and Handshake packets (RFC 9000 sections 12.4 and 19); the others end the walk.
+//! Frames (RFC 9000 sections 12.4 and 19, RFC 9221): what the handshake says is read, the others are passed over.
 
 use super::cursor::Cursor;
 use super::version::Version;
@@ -19,7 +19,11 @@ pub enum Frame<'a> {
     },
     /// CONNECTION_CLOSE.
     ConnectionClose(ConnectionClose<'a>),
-    /// A frame that is not read here, by its type. Nothing behind it is read either.
+    /// HANDSHAKE_DONE: the server has all of the handshake and took it.
+    HandshakeDone,
+    /// Any other frame of the standard, by its type.
+    Passed(u64),
+    /// A frame that is not known, by its type. Nothing behind it is read either.
     Other(u64),
 }
 
@@ -109,8 +113,48 @@ fn frame<'a>(cursor: &mut Cursor<'a>) -> Option<Frame<'a>> {
             let reason = cursor.vec().unwrap_or_default();
             Frame::ConnectionClose(ConnectionClose { code, application: kind == 0x1d, reason })
         }
-        other => Frame::Other(other),
+        0x1e => Frame::HandshakeDone,
+        other => return passed(cursor, other),
     })
+}
+
+/// Passes over a frame that says nothing of the handshake.
+fn passed<'a>(cursor: &mut Cursor<'a>, kind: u64) -> Option<Frame<'a>> {
+    let mut numbers = |count: u8| (0..count).try_for_each(|_| cursor.varint().map(drop));
+    match kind {
+        // MAX_DATA, MAX_STREAMS, DATA_BLOCKED, STREAMS_BLOCKED, RETIRE_CONNECTION_ID
+        0x10 | 0x12..=0x14 | 0x16 | 0x17 | 0x19 => numbers(1)?,
+        // STOP_SENDING, MAX_STREAM_DATA, STREAM_DATA_BLOCKED
+        0x05 | 0x11 | 0x15 => numbers(2)?,
+        // RESET_STREAM
+        0x04 => numbers(3)?,
+        // NEW_TOKEN, DATAGRAM with a length
+        0x07 | 0x31 => drop(cursor.vec()?),
+        // STREAM: an offset (0x04), a length (0x02)
+        0x08..=0x0f => {
+            numbers(if kind & 0x04 == 0 { 1 } else { 2 })?;
+            if kind & 0x02 == 0 {
+                cursor.take(cursor.len())?;
+            } else {
+                cursor.vec()?;
+            }
+        }
+        // NEW_CONNECTION_ID: two numbers, an identifier and a token of 16 bytes
+        0x18 => {
+            numbers(2)?;
+            let len = cursor.u8()?;
+            cursor.take(usize::from(len) + 16)?;
+        }
+        // PATH_CHALLENGE, PATH_RESPONSE
+        0x1a | 0x1b => drop(cursor.take(8)?),
+        // DATAGRAM to the end
+        0x30 => drop(cursor.take(cursor.len())?),
+        // ACK_FREQUENCY and IMMEDIATE_ACK (draft-ietf-quic-ack-frequency)
+        0xaf => numbers(4)?,
+        0x1f => {}
+        other => return Some(Frame::Other(other)),
+    }
+    Some(Frame::Passed(kind))
 }
 
 /// The frames of Google's versions with TLS, as far as a client's hello needs them: their types are older than the standard's.
@@ -151,8 +195,43 @@ mod tests {
 
     #[test]
     fn stops_at_what_it_does_not_know() {
-        assert_eq!(frames(Version::V1, &[0x08, 1, 1, 1]).collect::<Vec<_>>(), [Frame::Other(8)]);
+        assert_eq!(frames(Version::V1, &[0x21, 1, 1, 1]).collect::<Vec<_>>(), [Frame::Other(0x21)]);
         assert_eq!(frames(Version::V1, &[0x06, 0, 9, 1]).count(), 0);
+    }
+
+    /// One of each kind that may stand in a 1-RTT packet, each as long as RFC 9000 section 19 says, and a close behind them.
+    #[test]
+    fn passes_over_what_is_not_of_the_handshake() {
+        let new_id = [&[0x18, 1, 0, 4][..], &[9; 4], &[7; 16]].concat();
+        let pieces: [&[u8]; 14] = [
+            &[0x04, 1, 2, 3],
+            &[0x05, 1, 2],
+            &[0x07, 2, 8, 8],
+            &[0x0e, 4, 9, 1, b'x'],
+            &[0x0a, 4, 2, b'x', b'y'],
+            &[0x10, 1],
+            &[0x11, 1, 2],
+            &[0x13, 1],
+            &[0x15, 1, 2],
+            &new_id,
+            &[0x19, 1],
+            &[0x1a, 1, 2, 3, 4, 5, 6, 7, 8],
+            &[0x31, 1, b'z'],
+            &[0x1e],
+        ];
+        let payload = [pieces.concat(), vec![0x1d, 0x41, 0x00, 0]].concat();
+        let found: Vec<Frame<'_>> = frames(Version::V1, &payload).collect();
+        assert_eq!(found.len(), 15);
+        assert!(found.iter().take(13).all(|frame| matches!(frame, Frame::Passed(_))), "{found:?}");
+        assert_eq!(
+            found[13..],
+            [Frame::HandshakeDone, Frame::ConnectionClose(ConnectionClose { code: 0x100, application: true, reason: b"" })]
+        );
+        assert_eq!(
+            frames(Version::V1, &[0x08, 4, b'x', 0x1e]).collect::<Vec<_>>(),
+            [Frame::Passed(8)],
+            "a stream without a length takes the rest"
+        );
     }
 
     /// What a client of T051 sends: CRYPTO is type 0x08 there.

@@ -8,6 +8,7 @@ use std::fmt;
 use ring::{aead, hkdf};
 
 use crate::flow::Side;
+use crate::tls::registry::CipherSuite;
 
 use super::header::Long;
 use super::version::Version;
@@ -23,10 +24,21 @@ pub enum Level {
     OneRtt,
 }
 
+/// What the keys of a connection follow from, beside its secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection<'a> {
+    /// `ClientHello.random`.
+    pub client_random: &'a [u8],
+    /// The suite that the server chose.
+    pub suite: Suite,
+    /// The version in use.
+    pub version: Version,
+}
+
 /// Gives the keys of a connection, where its secrets are known.
 pub trait KeyProvider {
-    /// The keys of what `sender` sends at this level, in the connection with this random in its `ClientHello`.
-    fn keys(&self, client_random: &[u8], level: Level, sender: Side) -> Option<PacketKeys>;
+    /// The keys of what `sender` sends at this level.
+    fn packet_keys(&self, connection: Connection<'_>, level: Level, sender: Side) -> Option<PacketKeys>;
 }
 
 /// AEAD and hash of a connection (RFC 9001 section 5.3).
@@ -40,11 +52,37 @@ pub enum Suite {
     ChaCha20Poly1305,
 }
 
+impl Suite {
+    /// The suite of TLS 1.3 with this number; `None` for those that QUIC does not use or that cannot be opened here (CCM).
+    pub const fn of(suite: CipherSuite) -> Option<Self> {
+        match suite.0 {
+            0x1301 => Some(Self::Aes128Gcm),
+            0x1302 => Some(Self::Aes256Gcm),
+            0x1303 => Some(Self::ChaCha20Poly1305),
+            _ => None,
+        }
+    }
+}
+
 /// The keys of one direction at one level.
 pub struct PacketKeys {
     header: aead::quic::HeaderProtectionKey,
     packet: aead::LessSafeKey,
     iv: [u8; aead::NONCE_LEN],
+    /// The traffic secret, of which a key update makes the next one.
+    secret: [u8; SECRET],
+    suite: Suite,
+    version: Version,
+}
+
+/// The 1-RTT keys of one direction, through its key updates (RFC 9001 section 6).
+#[derive(Debug)]
+pub struct OneRttKeys {
+    current: PacketKeys,
+    /// The key phase bit of packets under the current keys.
+    phase: bool,
+    /// The keys after the next update, made when a packet has the other phase.
+    next: Option<PacketKeys>,
 }
 
 /// What was under the protection.
@@ -90,28 +128,38 @@ impl InitialKeys {
 impl PacketKeys {
     /// Keys from a traffic secret. `None` when the secret has not the length of the suite's hash.
     pub fn new(suite: Suite, version: Version, secret: &[u8]) -> Option<Self> {
-        let (aead, header, hash, hash_len) = match suite {
-            Suite::Aes128Gcm => (&aead::AES_128_GCM, &aead::quic::AES_128, hkdf::HKDF_SHA256, 32),
-            Suite::Aes256Gcm => (&aead::AES_256_GCM, &aead::quic::AES_256, hkdf::HKDF_SHA384, 48),
-            Suite::ChaCha20Poly1305 => (&aead::CHACHA20_POLY1305, &aead::quic::CHACHA20, hkdf::HKDF_SHA256, 32),
-        };
-        if secret.len() != hash_len {
+        let algorithms = suite.algorithms();
+        if secret.len() != algorithms.hash_len {
             return None;
         }
-        let prk = hkdf::Prk::new_less_safe(hash, secret);
-        let labels: [&[u8]; 3] =
-            if version == Version::V2 { [b"quicv2 key", b"quicv2 iv", b"quicv2 hp"] } else { [b"quic key", b"quic iv", b"quic hp"] };
+        let prk = hkdf::Prk::new_less_safe(algorithms.hash, secret);
+        let [key_label, iv_label, hp_label, _] = labels(version);
         let (mut key, mut iv, mut hp) = ([0; 32], [0; aead::NONCE_LEN], [0; 32]);
-        let (key, hp) = (key.get_mut(..aead.key_len())?, hp.get_mut(..aead.key_len())?);
-        let [key_label, iv_label, hp_label] = labels;
+        let (key, hp) = (key.get_mut(..algorithms.aead.key_len())?, hp.get_mut(..algorithms.aead.key_len())?);
         expand(&prk, key_label, key)?;
         expand(&prk, iv_label, &mut iv)?;
         expand(&prk, hp_label, hp)?;
+        let mut kept = [0; SECRET];
+        kept.get_mut(..secret.len())?.copy_from_slice(secret);
         Some(Self {
-            header: aead::quic::HeaderProtectionKey::new(header, hp).ok()?,
-            packet: aead::LessSafeKey::new(aead::UnboundKey::new(aead, key).ok()?),
+            header: aead::quic::HeaderProtectionKey::new(algorithms.header, hp).ok()?,
+            packet: aead::LessSafeKey::new(aead::UnboundKey::new(algorithms.aead, key).ok()?),
             iv,
+            secret: kept,
+            suite,
+            version,
         })
+    }
+
+    /// The keys after a key update (RFC 9001 section 6.1). Their header protection is not used: it does not change.
+    fn next(&self) -> Option<Self> {
+        let algorithms = self.suite.algorithms();
+        let prk = hkdf::Prk::new_less_safe(algorithms.hash, self.secret.get(..algorithms.hash_len)?);
+        let [.., update] = labels(self.version);
+        let mut secret = [0; SECRET];
+        let secret = secret.get_mut(..algorithms.hash_len)?;
+        expand(&prk, update, secret)?;
+        Self::new(self.suite, self.version, secret)
     }
 
     /// Opens a packet with a long header into `buffer`. `expected` is one more than the largest packet number of its space so far. `None` when
@@ -120,15 +168,17 @@ impl PacketKeys {
         if packet.missing > 0 {
             return None;
         }
-        self.open_at(packet.bytes, packet.pn_offset, LONG_BITS, expected, buffer)
+        self.open_long(packet.bytes, packet.pn_offset, expected, buffer)
     }
 
-    /// The same for a packet with a short header whose destination connection identifier has `dcid_len` bytes.
-    pub fn open_short<'b>(&self, bytes: &[u8], dcid_len: usize, expected: u64, buffer: &'b mut Vec<u8>) -> Option<Opened<'b>> {
-        self.open_at(bytes, dcid_len.checked_add(1)?, SHORT_BITS, expected, buffer)
+    /// The same for all of a packet's bytes, with its number at this place.
+    pub fn open_long<'b>(&self, bytes: &[u8], pn_offset: usize, expected: u64, buffer: &'b mut Vec<u8>) -> Option<Opened<'b>> {
+        let place = self.unmask(bytes, pn_offset, LONG_BITS, expected, buffer)?;
+        self.decrypt(place, buffer)
     }
 
-    fn open_at<'b>(&self, bytes: &[u8], pn_offset: usize, bits: u8, expected: u64, buffer: &'b mut Vec<u8>) -> Option<Opened<'b>> {
+    /// Copies a packet into `buffer` and removes its header protection. Gives its number, and where the payload begins.
+    fn unmask(&self, bytes: &[u8], pn_offset: usize, bits: u8, expected: u64, buffer: &mut Vec<u8>) -> Option<(u64, usize)> {
         let sample = bytes.get(pn_offset.checked_add(4)?..)?.get(..SAMPLE)?;
         let [first_mask, number_mask @ ..] = self.header.new_mask(sample).ok()?;
         buffer.clear();
@@ -142,14 +192,45 @@ impl PacketKeys {
             truncated = truncated << 8 | u64::from(*byte);
         }
         let bits = 8 * (1 + u32::from(*buffer.first()? & 0x03));
-        let number = packet_number(truncated, bits, expected);
+        Some((packet_number(truncated, bits, expected), pn_offset + len))
+    }
+
+    /// Decrypts a packet whose header is bare.
+    fn decrypt<'b>(&self, (number, start): (u64, usize), buffer: &'b mut [u8]) -> Option<Opened<'b>> {
         let mut nonce = self.iv;
         for (byte, part) in nonce.iter_mut().skip(4).zip(number.to_be_bytes()) {
             *byte ^= part;
         }
-        let (header, sealed) = buffer.split_at_mut_checked(pn_offset + len)?;
+        let (header, sealed) = buffer.split_at_mut_checked(start)?;
         let payload = self.packet.open_in_place(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(&*header), sealed).ok()?;
         Some(Opened { number, payload })
+    }
+}
+
+impl OneRttKeys {
+    /// From the keys that the first application traffic secret gives.
+    pub const fn new(keys: PacketKeys) -> Self {
+        Self { current: keys, phase: false, next: None }
+    }
+
+    /// Opens a packet with a short header whose destination connection identifier has `dcid_len` bytes. One with the other key phase that
+    /// opens with the next keys shows that its sender has updated them. `None` when neither fits, also for what was late and under old keys.
+    pub fn open<'b>(&mut self, bytes: &[u8], dcid_len: usize, expected: u64, buffer: &'b mut Vec<u8>) -> Option<Opened<'b>> {
+        let place = self.current.unmask(bytes, dcid_len.checked_add(1)?, SHORT_BITS, expected, buffer)?;
+        let phase = buffer.first()? & KEY_PHASE != 0;
+        if phase == self.phase {
+            return self.current.decrypt(place, buffer);
+        }
+        if self.next.is_none() {
+            self.next = self.current.next();
+        }
+        let opened = self.next.as_ref()?.decrypt(place, buffer)?;
+        if let Some(next) = self.next.take() {
+            let PacketKeys { packet, iv, secret, .. } = next;
+            (self.current.packet, self.current.iv, self.current.secret) = (packet, iv, secret);
+            self.phase = phase;
+        }
+        Some(opened)
     }
 }
 
@@ -157,6 +238,34 @@ impl PacketKeys {
 impl fmt::Debug for PacketKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PacketKeys").finish_non_exhaustive()
+    }
+}
+
+/// What a suite is made of.
+struct Algorithms {
+    aead: &'static aead::Algorithm,
+    header: &'static aead::quic::Algorithm,
+    hash: hkdf::Algorithm,
+    hash_len: usize,
+}
+
+impl Suite {
+    const fn algorithms(self) -> Algorithms {
+        let (aead, header, hash, hash_len) = match self {
+            Self::Aes128Gcm => (&aead::AES_128_GCM, &aead::quic::AES_128, hkdf::HKDF_SHA256, 32),
+            Self::Aes256Gcm => (&aead::AES_256_GCM, &aead::quic::AES_256, hkdf::HKDF_SHA384, 48),
+            Self::ChaCha20Poly1305 => (&aead::CHACHA20_POLY1305, &aead::quic::CHACHA20, hkdf::HKDF_SHA256, 32),
+        };
+        Algorithms { aead, header, hash, hash_len }
+    }
+}
+
+/// The labels of key, IV, header protection and key update (RFC 9001 section 5.1, RFC 9369 section 3.3.2).
+const fn labels(version: Version) -> [&'static [u8]; 4] {
+    if version.0 == Version::V2.0 {
+        [b"quicv2 key", b"quicv2 iv", b"quicv2 hp", b"quicv2 ku"]
+    } else {
+        [b"quic key", b"quic iv", b"quic hp", b"quic ku"]
     }
 }
 
@@ -192,6 +301,10 @@ impl hkdf::KeyType for Len {
 }
 
 const PREFIX: &[u8] = b"tls13 ";
+/// Longest hash of any suite.
+const SECRET: usize = 48;
+/// The key phase bit of a short header.
+const KEY_PHASE: u8 = 0x04;
 /// Bytes of ciphertext that header protection samples.
 const SAMPLE: usize = 16;
 /// Bits of the first byte that header protection covers.
@@ -288,8 +401,32 @@ mod tests {
         let secret = hex("9ac312a7f877468ebe69422748ad00a15443f18203a07d6060f688f30f21632b");
         let keys = PacketKeys::new(Suite::ChaCha20Poly1305, Version::V1, &secret).unwrap();
         let mut buffer = Vec::new();
-        let opened = keys.open_short(&hex("4cfe4189655e5cd55c41f69080575d7999c25a5bfb"), 0, 654_360_564, &mut buffer).unwrap();
+        let mut keys = OneRttKeys::new(keys);
+        let opened = keys.open(&hex("4cfe4189655e5cd55c41f69080575d7999c25a5bfb"), 0, 654_360_564, &mut buffer).unwrap();
         assert_eq!((opened.number, opened.payload), (654_360_564, &[0x01][..]));
+    }
+
+    /// Appendix A.5: the secret after a key update ("quic ku"), by the packets that it opens; the header protection stays as it was.
+    #[test]
+    fn a_key_update_is_followed() {
+        let secret = hex("9ac312a7f877468ebe69422748ad00a15443f18203a07d6060f688f30f21632b");
+        let updated = hex("1223504755036d556342ee9361d253421a826c9ecdf3c7148684b36b714881f9");
+        let first = PacketKeys::new(Suite::ChaCha20Poly1305, Version::V1, &secret).unwrap();
+        let mut second = PacketKeys::new(Suite::ChaCha20Poly1305, Version::V1, &updated).unwrap();
+        second.header = PacketKeys::new(Suite::ChaCha20Poly1305, Version::V1, &secret).unwrap().header;
+        let packets = [
+            seal(&first, &[0x42, 0, 0, 7], 7, &[1; 20]),
+            seal(&second, &[0x46, 0, 0, 8], 8, &[2; 20]),
+            seal(&first, &[0x42, 0, 0, 9], 9, &[3; 20]),
+        ];
+        let mut keys = OneRttKeys::new(PacketKeys::new(Suite::ChaCha20Poly1305, Version::V1, &secret).unwrap());
+        let mut opened = packets.iter().map(|packet| {
+            let mut buffer = Vec::new();
+            keys.open(packet, 0, 0, &mut buffer).map(|opened| (opened.number, opened.payload.to_vec()))
+        });
+        assert_eq!(opened.next().unwrap(), Some((7, vec![1; 20])));
+        assert_eq!(opened.next().unwrap(), Some((8, vec![2; 20])));
+        assert_eq!(opened.next().unwrap(), None, "the keys of another update than the next do not fit");
     }
 
     /// RFC 9369 appendix A.1: the client's Initial of version 2 begins so.
@@ -330,6 +467,9 @@ mod tests {
                 header: aead::quic::HeaderProtectionKey::new(&aead::quic::AES_128, &hp).unwrap(),
                 packet: aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_128_GCM, &key).unwrap()),
                 iv: iv.try_into().unwrap(),
+                secret: [0; SECRET],
+                suite: Suite::Aes128Gcm,
+                version,
             };
             let first = if version == Version::V2 { 0xd3 } else { 0xc3 };
             let header = [&[first][..], &version.0.to_be_bytes(), &hex("088394c8f03e515708000040250000002a")].concat();

@@ -5,6 +5,7 @@
 mod build;
 mod datagrams;
 mod example;
+mod failure;
 mod rendered;
 mod shared;
 mod timeline;

@@ -14,7 +14,7 @@ use crate::limits;
 use crate::tls::certificate::Certificate;
 use crate::tls::client_hello::{ClientHello, Ech};
 use crate::tls::fingerprint::{self, Carrier};
-use crate::tls::registry::ExtensionType;
+use crate::tls::registry::{ExtensionType, is_grease};
 use crate::tls::server_hello::ServerHello;
 
 use super::{CertificateReport, ClientOffer, HandshakeReport, Rendered, ServerAnswer, build};
@@ -94,42 +94,53 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     }
 }
 
-/// All that [`offer`] depends on, and nothing that differs from one connection to the next: no random, session identifier, key or ticket.
+/// All that [`offer`] depends on, and nothing that differs from one connection to the next: no random, session identifier, key or ticket, nor
+/// which of the GREASE values stand in its lists.
 fn offer_key(key: &mut Vec<u8>, hello: &ClientHello, carrier: Carrier) {
+    let number = |key: &mut Vec<u8>, value: u16| {
+        let value = if is_grease(value) { GREASE } else { value };
+        key.extend_from_slice(&value.to_be_bytes());
+    };
     let list = |key: &mut Vec<u8>, values: &mut dyn Iterator<Item = u16>| {
         let at = key.len();
-        key.extend([0; 2]);
-        let mut count: u16 = 0;
-        for value in values {
-            key.extend(value.to_be_bytes());
-            count = count.wrapping_add(1);
-        }
-        for (to, from) in key.iter_mut().skip(at).zip(count.to_be_bytes()) {
-            *to = from;
+        key.extend_from_slice(&[0; 2]);
+        values.for_each(|value| number(key, value));
+        let len = u16::try_from(key.len() - at).unwrap_or(u16::MAX);
+        if let Some(place) = key.get_mut(at..at + 2) {
+            place.copy_from_slice(&len.to_be_bytes());
         }
     };
     key.push(carrier as u8);
     key.push(u8::from(hello.ech().is_some()));
-    key.extend(hello.legacy_version().0.to_be_bytes());
+    key.extend_from_slice(&hello.legacy_version().0.to_be_bytes());
     list(key, &mut hello.cipher_suites().map(|suite| suite.0));
     list(key, &mut hello.key_shares().map(|(group, _)| group.0));
     for (kind, body) in hello.extensions() {
-        key.extend(kind.0.to_be_bytes());
-        if matches!(
-            kind,
-            ExtensionType::SUPPORTED_VERSIONS
-                | ExtensionType::SUPPORTED_GROUPS
-                | ExtensionType::EC_POINT_FORMATS
-                | ExtensionType::SIGNATURE_ALGORITHMS
-                | ExtensionType::ALPN
-                | ExtensionType::PSK_KEY_EXCHANGE_MODES
-                | ExtensionType::COMPRESS_CERTIFICATE
-        ) {
-            key.extend(body.len().to_be_bytes());
-            key.extend(body);
+        number(key, kind.0);
+        // A list of numbers stands behind its length in bytes.
+        let lengths = match kind {
+            ExtensionType::SUPPORTED_VERSIONS => 1,
+            ExtensionType::SUPPORTED_GROUPS => 2,
+            ExtensionType::EC_POINT_FORMATS
+            | ExtensionType::SIGNATURE_ALGORITHMS
+            | ExtensionType::ALPN
+            | ExtensionType::PSK_KEY_EXCHANGE_MODES
+            | ExtensionType::COMPRESS_CERTIFICATE => body.len(),
+            _ => continue,
+        };
+        key.extend_from_slice(&body.len().to_be_bytes());
+        let (verbatim, numbers) = body.split_at_checked(lengths).unwrap_or((body, &[]));
+        key.extend_from_slice(verbatim);
+        let (numbers, rest) = numbers.as_chunks::<2>();
+        for value in numbers {
+            number(key, u16::from_be_bytes(*value));
         }
+        key.extend_from_slice(rest);
     }
 }
+
+/// Stands for every value that means nothing (RFC 8701).
+const GREASE: u16 = 0x0a0a;
 
 fn offer(hello: &ClientHello, carrier: Carrier) -> ClientOffer {
     ClientOffer {

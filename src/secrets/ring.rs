@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use super::connection::{ConnectionKeys, Parameters, Unusable};
-use super::keylog::KeyLog;
+use super::datagram::DatagramKeys;
+use super::keylog::{KeyLog, Label};
+use crate::flow::Side;
+use crate::quic::protection::{Connection, KeyProvider, Level, PacketKeys};
 
 /// Secrets as far as they are known by now.
 #[derive(Debug, Default)]
@@ -59,6 +62,18 @@ impl KeyRing {
         Some(ConnectionKeys::new(secrets, parameters))
     }
 
+    /// The keys of a DTLS association; `None` while its secrets are not known.
+    pub fn datagram_keys(&self, parameters: Parameters<'_>) -> Option<Result<DatagramKeys, Unusable>> {
+        let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
+        let secrets = log.get(parameters.client_random)?;
+        Some(DatagramKeys::new(secrets, parameters))
+    }
+
+    /// Whether there is any secret of the connection with this random in its ClientHello.
+    pub fn knows(&self, client_random: &[u8]) -> bool {
+        self.log.read().unwrap_or_else(PoisonError::into_inner).get(client_random).is_some()
+    }
+
     /// Counts a handshake of which something was decrypted.
     pub fn count_decrypted(&self) {
         self.decrypted.fetch_add(1, Ordering::Relaxed);
@@ -81,9 +96,27 @@ impl KeyRing {
     }
 }
 
+impl KeyProvider for KeyRing {
+    fn packet_keys(&self, connection: Connection<'_>, level: Level, sender: Side) -> Option<PacketKeys> {
+        let label = match (level, sender) {
+            (Level::ZeroRtt, Side::Client) => Label::ClientEarly,
+            (Level::ZeroRtt, Side::Server) => return None,
+            (Level::Handshake, Side::Client) => Label::ClientHandshake,
+            (Level::Handshake, Side::Server) => Label::ServerHandshake,
+            (Level::OneRtt, Side::Client) => Label::ClientApplication,
+            (Level::OneRtt, Side::Server) => Label::ServerApplication,
+        };
+        let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
+        let secret = log.get(connection.client_random)?.get(label)?;
+        PacketKeys::new(connection.suite, connection.version, secret.expose())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quic::protection::Suite;
+    use crate::quic::version::Version;
     use crate::tls::registry::{CipherSuite, ProtocolVersion};
 
     #[test]
@@ -103,5 +136,21 @@ mod tests {
         ring.extend(&log);
         assert_ne!(ring.generation(), before);
         assert!(ring.keys(parameters).is_some_and(|keys| keys.is_ok()));
+    }
+
+    #[test]
+    fn quic_takes_the_labels_of_tls_and_its_own() {
+        let ring = KeyRing::default();
+        let mut log = KeyLog::default();
+        let random = "bb".repeat(32);
+        log.add_line(format!("QUIC_SERVER_HANDSHAKE_TRAFFIC_SECRET {random} {}", "01".repeat(32)).as_bytes());
+        log.add_line(format!("CLIENT_TRAFFIC_SECRET_0 {random} {}", "02".repeat(32)).as_bytes());
+        ring.extend(&log);
+        let connection = Connection { client_random: &[0xbb; 32], suite: Suite::Aes128Gcm, version: Version::V1 };
+        assert!(ring.packet_keys(connection, Level::Handshake, Side::Server).is_some());
+        assert!(ring.packet_keys(connection, Level::OneRtt, Side::Client).is_some());
+        assert!(ring.packet_keys(connection, Level::Handshake, Side::Client).is_none());
+        let other = Connection { suite: Suite::Aes256Gcm, ..connection };
+        assert!(ring.packet_keys(other, Level::OneRtt, Side::Client).is_none(), "SHA-384 needs a longer secret");
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn lines(report: &HandshakeReport, look: &Look, columns: usize) -> Ve
         page.heading("What else it could be");
         page.text(Style::new(), &format!("  {}", diagnosis.alternatives.join(", ")));
     }
-    let others: Vec<_> = diagnosis.findings.iter().filter(|finding| Some(&finding.id) != diagnosis.cause.as_ref()).collect();
+    let others: Vec<_> = view::noticed(diagnosis).collect();
     if !others.is_empty() {
         page.heading("Also noticed");
         for finding in others {

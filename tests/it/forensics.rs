@@ -61,7 +61,12 @@ fn verdicts(json: &str) -> BTreeMap<String, [String; 3]> {
 fn what_is_asked_for_is_shown_and_the_rest_is_counted() {
     let capture = incident();
     let all = handshakes(&done(&[text(&capture), "--json"]));
-    let failed = |one: &&Value| one["handshake"]["outcome"] != "completed" && one["handshake"]["outcome"] != "incomplete";
+    // Health checks are no failures.
+    let failed = |one: &&Value| {
+        one["handshake"]["outcome"] != "completed"
+            && one["handshake"]["outcome"] != "incomplete"
+            && one["diagnosis"]["cause"] != "tcp-probe"
+    };
     let expected = all.iter().filter(failed).count();
     assert!(expected > 0 && expected < all.len(), "{expected} of {}", all.len());
     let found = done(&[text(&capture), "--json", "--outcome", "failed"]);
@@ -69,7 +74,8 @@ fn what_is_asked_for_is_shown_and_the_rest_is_counted() {
     let summary = lines(&found).pop().unwrap();
     assert_eq!(summary["handshakes"], expected);
     assert_eq!(summary["left_out"], all.len() - expected);
-    let condition = "handshake.outcome != 'completed' && handshake.outcome != 'incomplete'";
+    assert_eq!(expected, 112);
+    let condition = "handshake.outcome != 'completed' && handshake.outcome != 'incomplete' && diagnosis.cause != 'tcp-probe'";
     assert_eq!(handshakes(&done(&[text(&capture), "--json", "--where", condition])), handshakes(&found));
     let name = all.iter().find_map(|one| one["tls"]["client"]["server_name"].as_str()).unwrap();
     let named = handshakes(&done(&[text(&capture), "--json", "--name", &name.to_uppercase()]));
@@ -78,12 +84,63 @@ fn what_is_asked_for_is_shown_and_the_rest_is_counted() {
     assert!(text.contains(&format!("(asked for, of {})", all.len())), "{text}");
 }
 
+/// A directory as tcpdump's -C and -z leave it: parts in one directory, some compressed, their names not in the order of their times.
+#[test]
+fn a_directory_of_rotated_captures_is_one_capture() {
+    let dir = tempfile::tempdir().unwrap();
+    let packed = fs::read(incident()).unwrap();
+    let whole = zstd::decode_all(packed.as_slice()).unwrap();
+    let single = dir.path().join("whole.pcapng");
+    fs::write(&single, &whole).unwrap();
+    let expected = verdicts(&done(&[text(&single), "--json", "--no-trust"]));
+    let parts = dir.path().join("var/captures");
+    fs::create_dir_all(parts.join("older")).unwrap();
+    // Cut between blocks: section header and interface description in front of each part.
+    let block = |at: usize| u32::from_le_bytes(whole[at + 4..at + 8].try_into().unwrap()) as usize;
+    let (mut at, mut head, mut packets) = (0, Vec::new(), Vec::new());
+    while at < whole.len() {
+        let len = block(at);
+        let bytes = &whole[at..at + len];
+        if u32::from_le_bytes(bytes[..4].try_into().unwrap()) == 6 {
+            packets.push(bytes);
+        } else if packets.is_empty() {
+            head.extend_from_slice(bytes);
+        }
+        at += len;
+    }
+    let third = packets.len().div_ceil(3);
+    for (chunk, name) in packets.chunks(third).zip(["z-first.pcapng", "m-second.pcapng.zst", "older/a-third.pcapng.gz"]) {
+        let bytes = [head.clone(), chunk.concat()].concat();
+        let bytes = match name.rsplit('.').next() {
+            Some("zst") => zstd::encode_all(bytes.as_slice(), 1).unwrap(),
+            Some("gz") => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                std::io::Write::write_all(&mut encoder, &bytes).unwrap();
+                encoder.finish().unwrap()
+            }
+            _ => bytes,
+        };
+        fs::write(parts.join(name), bytes).unwrap();
+    }
+    fs::write(parts.join("README.txt"), "captures of the gateway").unwrap();
+    let json = done(&[text(&parts), "--json", "--no-trust"]);
+    assert_eq!(verdicts(&json), expected);
+    let summary = lines(&json).pop().unwrap();
+    let sources: Vec<_> = summary["inputs"].as_array().unwrap().iter().map(|input| input["source"].as_str().unwrap().to_owned()).collect();
+    let order = ["z-first", "m-second", "a-third"];
+    assert!(sources.len() >= 3 && sources.iter().zip(order).all(|(source, name)| source.contains(name)), "{sources:?}");
+}
+
 #[test]
 fn nothing_found_is_said_and_mistakes_point_at_their_column() {
     let capture = incident();
     assert!(done(&[text(&capture), "--name", "nosuch.example"]).contains("Nothing found"));
     let error = refused(&[text(&capture), "--where", "handshake.outcme == 'stalled'"]);
     assert!(error.contains("did you mean `outcome`") && error.contains("\n            ^"), "{error}");
+    // Fields of QUIC and DTLS are fields, and so is the timeline.
+    assert!(done(&[text(&capture), "--where", "quic.version == '1' || dtls.connection_id"]).contains("Nothing found"));
+    let shown = handshakes(&done(&[text(&capture), "--json", "--where", "timeline.exists(t, t.kind == 'alert' && t.from == 'client')"]));
+    assert!(!shown.is_empty() && shown.iter().all(|one| one["tls"]["alerts"][0]["from"] == "client" && one.get("timeline").is_none()));
     assert!(refused(&[text(&capture), "--server", "www.example.test"]).contains("--name"));
     assert!(refused(&[text(&capture), "--since", "yesterday"]).contains("09:00"));
     assert!(refused(&[text(&capture), "--anonymize", "short"]).contains("openssl rand"));
@@ -112,7 +169,7 @@ fn a_slice_read_again_gives_the_same_verdicts() {
 fn a_slice_of_some_gives_their_verdicts_and_brings_what_they_rest_on() {
     let dir = tempfile::tempdir().unwrap();
     let whole = verdicts(&done(&[text(&incident()), "--json", "--no-trust"]));
-    for outcome in ["stalled", "alerted", "failed"] {
+    for outcome in ["stalled", "alerted", "closed", "failed"] {
         let out = dir.path().join(format!("{outcome}.pcapng"));
         let chosen = verdicts(&done(&[text(&incident()), "--json", "--no-trust", "--outcome", outcome]));
         if chosen.is_empty() {
@@ -213,6 +270,9 @@ fn before_and_after_an_incident() {
     let shown = done(&["diff", text(&good), text(&bad)]);
     assert!(shown.contains("WHAT CHANGED") && shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
     assert!(done(&["diff", text(&good), text(&good)]).contains("Nothing changed"));
+    // What has nothing in common is said to have.
+    let other = fixtures().join("pairs/loss.pcap");
+    assert!(done(&["match", text(&good), text(&other)]).contains("No handshake is in both"));
 }
 
 /// A fixture at both points: the truth is in its sidecar.
@@ -233,6 +293,25 @@ fn two_points_tell_what_one_cannot() {
         told += 1;
     }
     assert_eq!(told, PAIRS.len());
+}
+
+/// What a device on the path writes into a banner stands in the events of a comparison.
+#[test]
+fn a_comparison_can_be_anonymous() {
+    for (client, server, cause, _) in PAIRS {
+        let [client, server] = [client, server].map(|name| fixtures().join("pairs").join(name));
+        let plain = lines(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
+        let key = ["--anonymize", "correct horse battery staple"];
+        let hidden = done(&[&["match", "--json", "--no-trust", text(&client), text(&server)][..], &key[..]].concat());
+        let shown = done(&[&["match", "--all", "--no-trust", text(&client), text(&server)][..], &key[..]].concat());
+        assert!(shown.contains(cause), "{shown}");
+        for one in plain.iter().flat_map(|one| [&one["client"], &one["server"]]).filter(|half| half.is_object()) {
+            let addresses = one["peers"].as_array().unwrap().iter().map(|peer| peer.as_str().unwrap().rsplit_once(':').unwrap().0);
+            for name in addresses.chain(one["server_name"].as_str()).chain(["lab.test", "O=Lab"]) {
+                assert!(!hidden.contains(name) && !shown.contains(name), "{name}: {hidden}");
+            }
+        }
+    }
 }
 
 /// Client's capture, server's capture, cause and place.
@@ -268,7 +347,14 @@ fn parquet_rows_are_the_json_lines() {
     }
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("night.parquet");
-    let lines = handshakes(&done(&[text(&incident()), "--json", "--parquet", text(&file)]));
+    // Every protocol and every field: client certificates, QUIC's closes, DTLS.
+    let mut all = captures(&["client-cert", "quic", "dtls", "alpn", "encapsulation", "incident"]);
+    all.sort();
+    all.dedup();
+    let paths = all.iter().map(|path| text(path));
+    let lines = handshakes(&done(&paths.chain(["--json", "--no-trust", "--parquet", text(&file)]).collect::<Vec<_>>()));
+    assert!(lines.iter().any(|line| line["quic"]["closes"].is_array()) && lines.iter().any(|line| line["dtls"].is_object()));
+    assert!(lines.iter().any(|line| line["tls"]["client"]["certificates"].is_array()));
     let bytes = fs::read(&file).unwrap();
     assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
     let script = "import duckdb, sys\nfor (row,) in duckdb.sql(f\"select to_json(r) from '{sys.argv[1]}' r\").fetchall(): print(row)";

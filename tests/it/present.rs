@@ -31,7 +31,7 @@ fn show_takes_the_first_failure_and_says_when_there_is_none_like_that() {
         .args(["--name", "other.test"])
         .assert()
         .code(2)
-        .stderr(predicate::str::contains("none of the 1"));
+        .stderr(predicate::str::contains("the only handshake is not what was asked for"));
     let empty = fixtures().join("captures/load/load-client-idle.pcap");
     handshark().arg("show").arg(empty).args(["--outcome", "plaintext"]).assert().code(2);
 }
@@ -54,4 +54,92 @@ fn report_writes_markdown_for_a_ticket() {
     let ticket =
         predicate::str::starts_with("# TLS handshakes: 1 of 1 failed").and(predicate::str::contains("| client-certificate-missing | 1 |"));
     handshark().arg("report").arg(capture()).args(["--format", "md"]).assert().success().stdout(ticket);
+}
+
+fn incident() -> std::path::PathBuf {
+    fixtures().join("captures/incident/incident-small.pcapng.zst")
+}
+
+fn out(arguments: &[&str]) -> String {
+    let done = handshark().args(arguments).assert().success();
+    String::from_utf8(done.get_output().stdout.clone()).unwrap()
+}
+
+#[test]
+fn show_takes_the_selection_of_read_and_tells_ids_that_are_alike() {
+    let capture = incident();
+    let capture = capture.to_str().unwrap();
+    let shown = out(&["show", capture, "--where", "handshake.outcome == 'stalled'", "--since", "09:09", "-n", "2", "--no-progress"]);
+    assert_eq!(shown.matches("handshark explain client-hello-dropped").count(), 2, "{shown}");
+    assert!(shown.contains("handshakes more are asked for"), "{shown}");
+    let id: String = shown.chars().take(16).collect();
+    assert!(out(&["show", capture, &id]).starts_with(&id));
+    assert!(out(&["show", capture, "--id", id.to_uppercase().as_str()]).starts_with(&id));
+    // One digit wrong, and so short that it means several.
+    let digit = if id.ends_with('0') { '1' } else { '0' };
+    let wrong: String = id.chars().take(15).chain([digit]).collect();
+    let like = predicate::str::contains("like it is").and(predicate::str::contains(id.as_str()));
+    handshark().args(["show", capture, &wrong]).assert().code(2).stderr(like.and(predicate::str::contains("api.lab.test")));
+    let several = predicate::str::contains("several handshakes").and(predicate::str::contains("certificate-expired"));
+    handshark().args(["show", capture, "--cause", "certificate-expired", "--id", ""]).assert().code(2).stderr(several);
+    handshark().args(["show", capture, "--name", "*.other.test"]).assert().code(2).stderr(predicate::str::contains("none of the 415"));
+}
+
+/// What tells who is who in the capture of the incident.
+const NAMES: &[&str] = &["lab.test", "10.77.", "NetLab", "TLS Services", "incident-small"];
+
+#[test]
+fn what_is_shown_and_reported_can_be_anonymous() {
+    let dir = tempfile::tempdir().unwrap();
+    let capture = incident();
+    let capture = capture.to_str().unwrap();
+    let key = ["--anonymize", "correct horse battery staple"];
+    let json = out(&[&["read", "--json", capture, "--cause", "certificate-expired"][..], &key[..]].concat());
+    let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    let id = first["handshake"]["id"].as_str().unwrap();
+    let shown = out(&[&["show", capture, id][..], &key[..]].concat());
+    assert!(shown.starts_with(id), "{shown}");
+    let html = dir.path().join("report.html");
+    let html = html.to_str().unwrap();
+    let asked = ["--name", "shop.lab.test", "--filter", "host 10.77.2.22 or icmp or icmp6"];
+    out(&[&["report", capture, "-o", html][..], &key[..]].concat());
+    let page = std::fs::read_to_string(html).unwrap();
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(std::fs::read(incident()).unwrap()));
+    assert!(page.contains("are pseudonyms") && page.contains(&hash));
+    let ticket = out(&[&["report", capture, "--format", "md"][..], &asked[..], &key[..]].concat());
+    assert!(ticket.contains("Asked for: name n") && ticket.contains("Capture filter: host "), "{ticket}");
+    for text in [&shown, &page, &ticket] {
+        for name in NAMES {
+            assert!(!text.contains(name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_report_of_what_is_asked_for_speaks_of_that_only() {
+    let capture = incident();
+    let ticket = out(&["report", capture.to_str().unwrap(), "--format", "md", "--cause", "client-hello-dropped", "--no-trust"]);
+    let parts = [
+        "# TLS handshakes: 15 of 15 failed",
+        "15 of 415 handshakes were asked for",
+        "## Incident 1: client-hello-dropped",
+        "- Asked for: cause client-hello-dropped",
+    ];
+    for part in parts {
+        assert!(ticket.contains(part), "{part}\n{ticket}");
+    }
+    assert!(!ticket.contains("certificate-expired"), "{ticket}");
+}
+
+#[test]
+fn an_output_never_replaces_an_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("night.pcap");
+    std::fs::copy(capture(), &copy).unwrap();
+    let copy = copy.to_str().unwrap();
+    handshark().args(["report", copy, "-o", copy]).assert().code(2).stderr(predicate::str::contains("is an input"));
+    #[cfg(feature = "parquet")]
+    handshark().args(["read", copy, "--parquet", copy]).assert().code(2).stderr(predicate::str::contains("is an input"));
+    assert_eq!(std::fs::read(copy).unwrap(), std::fs::read(capture()).unwrap());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "something is left beside the capture");
 }

@@ -6,6 +6,7 @@
 mod cache;
 mod constraints;
 mod defaults;
+pub mod inspection;
 mod path;
 mod trust;
 
@@ -63,6 +64,8 @@ pub struct ChainFacts {
     pub weak_signatures: Vec<usize>,
     /// Names known as made by a server for want of a real one ("Kubernetes Ingress Controller Fake Certificate", "TRAEFIK DEFAULT CERT", localhost, snakeoil…): what it says about its origin.
     pub default_certificate: Option<String>,
+    /// The leaf's issuer has the name of an inspection product's authority.
+    pub inspected: bool,
     /// The chain verified up to a trust anchor at that time for that usage.
     pub trust: Trust,
     /// The store's answer is no answer: the verifier does not support what the chain is made of.
@@ -217,6 +220,7 @@ pub fn judge(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestam
             certificate.signature_hash.is_broken() && (!certificate.is_self_signed() || built.steps.len() == 1)
         }),
         default_certificate: defaults::recognise(leaf),
+        inspected: !leaf.self_issued && inspection::is_product(&leaf.issuer),
         trust: verdict,
         trust_unsupported,
         public,
@@ -274,6 +278,7 @@ fn unreadable(certificates: &[Arc<Certificate>], name: Option<&str>, purpose: Pu
         weak_keys: Vec::new(),
         weak_signatures: Vec::new(),
         default_certificate: None,
+        inspected: false,
         trust: if trust.is_none() {
             Trust::Unchecked
         } else {

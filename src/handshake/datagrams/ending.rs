@@ -25,10 +25,11 @@ pub(in crate::handshake) fn infer_alerts(h: &mut Handshake) {
     let brief = client.first.zip(client.last).is_some_and(|(first, last)| last.time.since(first.time) < CLOSED_QUIET);
     // Who has no more to say after its Handshake packet gave up there: one that finished goes on with 1-RTT packets, one that waits for more
     // repeats itself.
-    let seen = if quic.shorts.client.count == 0 && server.count > 0 && brief && quic.repeats.client == 0 {
+    let seen = if quic.opened.client == 0 && quic.shorts.client.count == 0 && server.count > 0 && brief && quic.repeats.client == 0 {
         client.last.map(|mark| (Side::Client, mark))
     } else if let Some(finished) = h.finished.client
         && h.application_data.server.is_none()
+        && quic.opened.server == 0
     {
         server.last.filter(|last| *last > finished).map(|mark| (Side::Server, mark))
     } else {

@@ -31,6 +31,8 @@ pub struct QuicFacts {
     pub handshakes: PerSide<Packets>,
     /// Packets with a short header of each side.
     pub shorts: PerSide<Packets>,
+    /// Handshake and 1-RTT packets of each side that were opened with secrets from outside.
+    pub opened: PerSide<u32>,
     /// Datagrams of each side that brought nothing new: hellos sent again, probes.
     pub repeats: PerSide<u32>,
     /// The first and the last of those.
@@ -115,6 +117,7 @@ impl QuicFacts {
             initials: PerSide::default(),
             handshakes: PerSide::default(),
             shorts: PerSide::default(),
+            opened: PerSide::default(),
             repeats: PerSide::default(),
             repeated: PerSide::default(),
             acked: PerSide::default(),

@@ -64,12 +64,12 @@ impl DatagramSink for DatagramMachine {
         }
     }
 
-    fn new(_: &mut Shared, facts: &TcpFacts, datagram: &Datagram<'_>) -> Self {
+    fn new(shared: &mut Shared, facts: &TcpFacts, datagram: &Datagram<'_>) -> Self {
         let seed = TcpFacts::new(facts.key, facts.client_is_low, facts.roles, facts.path, facts.first, facts.interface);
         let mut handshake = Box::new(Handshake::new(seed));
         let speaker = match datagram.payload.first() {
-            Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut handshake, datagram.payload))),
-            _ => Speaker::Dtls(Box::new(Dtls::new(&mut handshake))),
+            Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut handshake, shared, datagram.payload))),
+            _ => Speaker::Dtls(Box::new(Dtls::new(&mut handshake, shared))),
         };
         Self { handshake, speaker, flagged: false, looked: None, rests: Timestamp::MIN }
     }
@@ -125,7 +125,7 @@ impl DatagramSink for DatagramMachine {
     fn finish(self, shared: &mut Shared, facts: TcpFacts, close: Close, now: Mark) {
         let Self { mut handshake, speaker, .. } = self;
         match speaker {
-            Speaker::Quic(quic) => quic.finish(&mut handshake),
+            Speaker::Quic(quic) => quic.finish(&mut handshake, shared),
             Speaker::Dtls(dtls) => dtls.finish(&mut handshake, shared),
         }
         handshake.tcp = facts;
@@ -138,7 +138,7 @@ impl DatagramMachine {
     fn snapshot(&self, shared: &mut Shared, facts: &TcpFacts) -> Handshake {
         let mut handshake = Handshake::clone(&self.handshake);
         match &self.speaker {
-            Speaker::Quic(quic) => quic.finish(&mut handshake),
+            Speaker::Quic(quic) => quic.so_far(&mut handshake),
             Speaker::Dtls(dtls) => Dtls::clone(dtls).finish(&mut handshake, shared),
         }
         handshake.tcp = facts.clone();

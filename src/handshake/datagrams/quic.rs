@@ -1,4 +1,4 @@
-//! One QUIC connection: Initial packets are opened with the keys that everybody can make, the others are counted.
+//! One QUIC connection: Initial packets are opened with the keys that everybody can make, the others where secrets are given (`protected`).
 
 use crate::flow::Side;
 use crate::limits;
@@ -16,10 +16,13 @@ use crate::transport::udp::{self, Hearing, Opening};
 use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
 
 use super::Sides;
-use crate::handshake::facts::{AlertSeen, ClosedBy, EncryptedRecord, Handshake, HelloPacket, PartialMessage, Protocol, QuicFacts};
+use crate::handshake::facts::{AlertSeen, ClosedBy, Handshake, HelloPacket, PartialMessage, Protocol, QuicFacts};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
 use crate::handshake::records::letter;
+use protected::Unsealing;
+
+mod protected;
 
 /// What is known of a connection besides its facts.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(super) struct Quic {
     /// What the datagram at hand repeats.
     again: Again,
     buffer: Vec<u8>,
+    /// Where secrets are given.
+    unsealing: Option<Box<Unsealing>>,
 }
 
 /// What a datagram that brings nothing new repeats.
@@ -91,7 +96,7 @@ fn opens_as_client(long: &Long<'_>) -> bool {
 }
 
 impl Quic {
-    pub(super) fn new(h: &mut Handshake, datagram: &[u8]) -> Self {
+    pub(super) fn new(h: &mut Handshake, shared: &Shared, datagram: &[u8]) -> Self {
         let (version, original) = match packets(datagram).next() {
             Some(Packet::Long(long)) => (long.version, long.dcid.to_vec()),
             Some(Packet::Unknown(unknown)) => (unknown.version, unknown.dcid.to_vec()),
@@ -108,6 +113,7 @@ impl Quic {
             client_finished: None,
             again: Again::default(),
             buffer: Vec::new(),
+            unsealing: shared.keys.is_some().then(Box::default),
         }
     }
 
@@ -135,7 +141,7 @@ impl Quic {
             }
         }
         if first.is_none() {
-            return self.unnamed(h, side, datagram);
+            return self.unnamed(h, shared, side, datagram);
         }
         let hearing = self.packets(h, shared, tcp, side, datagram);
         let Some(quic) = &mut h.quic else { return hearing };
@@ -159,12 +165,12 @@ impl Quic {
     }
 
     /// No packet in the form that is due: a short header whose fixed bit is greased (RFC 9287), or something else on this port.
-    fn unnamed(&mut self, h: &mut Handshake, side: Side, datagram: &Datagram<'_>) -> Hearing {
+    fn unnamed(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, datagram: &Datagram<'_>) -> Hearing {
         let short = datagram.payload.first().is_some_and(|first| (0x04..0x40).contains(first)) && datagram.payload.len() >= 21;
         if !short || h.server_hello.is_none() {
             return Hearing::Foreign;
         }
-        self.short(h, side, datagram.mark, datagram.payload.len());
+        self.short(h, shared, side, datagram.mark, datagram.payload);
         Hearing::New
     }
 
@@ -182,7 +188,7 @@ impl Quic {
                         }
                         true
                     }
-                    LongKind::Handshake => handshake_packet(h, side, mark, &long, self.again.crypto),
+                    LongKind::Handshake => self.handshake(h, shared, side, mark, &long),
                 },
                 Packet::Retry(retry) => self.retry(h, side, mark, &retry),
                 Packet::VersionNegotiation(negotiation) => self.version_negotiation(h, side, mark, &negotiation),
@@ -191,7 +197,7 @@ impl Quic {
                     side == Side::Client && !self.again.asks
                 }
                 Packet::Short { bytes } => {
-                    self.short(h, side, mark, bytes.len());
+                    self.short(h, shared, side, mark, bytes);
                     true
                 }
             };
@@ -259,6 +265,9 @@ impl Quic {
         h.protocol = Protocol::Quic;
         let Some(quic) = &mut h.quic else { return };
         quic.initials.of_mut(side).add(datagram.mark, long.protected_len());
+        if let Some(unsealing) = &mut self.unsealing {
+            unsealing.named_itself(side, long.scid.len());
+        }
         quic.version = long.version;
         match side {
             Side::Client => {
@@ -327,8 +336,8 @@ impl Quic {
                     }
                     self.messages(h, shared, side, mark);
                 }
-                Frame::ConnectionClose(closed) => connection_close(h, side, mark, &closed),
-                Frame::Other(_) => {}
+                Frame::ConnectionClose(closed) => connection_close(h, side, mark, &closed, false),
+                Frame::HandshakeDone | Frame::Passed(_) | Frame::Other(_) => {}
             }
         }
         self.again.asks |= asks;
@@ -351,6 +360,13 @@ impl Quic {
     /// Hands over the messages that are whole.
     fn messages(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark) {
         while let Some(message) = self.sides.of_mut(side).stream.next_message() {
+            if side == Side::Client && message.kind == HandshakeType::CLIENT_HELLO.0 && self.replay && !h.client_hellos.is_empty() {
+                // After a Retry the same hello comes again. Some clients send another, and that is the one that counts.
+                if h.last_hello().is_some_and(|hello| message.body.get(RANDOM) == Some(hello.what.random())) {
+                    continue;
+                }
+                h.client_hellos.clear();
+            }
             let place = Place { mark, first: message.first, span: (message.start as u64, message.end as u64) };
             messages::on_message(h, shared, side, HandshakeType(message.kind), message.body, place);
         }
@@ -364,6 +380,9 @@ impl Quic {
         let again = quic.token.is_some();
         quic.retry.add(mark, retry.token.len());
         quic.retries_after_token = quic.retries_after_token.saturating_add(u32::from(again));
+        if !self.replay {
+            self.sides.client.stream = CryptoStream::new();
+        }
         self.replay = true;
         true
     }
@@ -384,31 +403,11 @@ impl Quic {
         true
     }
 
-    fn short(&mut self, h: &mut Handshake, side: Side, mark: Mark, len: usize) {
-        let Some(quic) = h.quic.as_mut() else { return };
-        if side == Side::Client && quic.shorts.client.count == 0 {
-            self.client_finished = Some(quic.handshakes.client.last.unwrap_or(mark));
-            h.finished.server = quic.handshakes.server.last.or_else(|| h.server_hello.as_ref().map(|seen| seen.mark));
-        }
-        quic.shorts.of_mut(side).add(mark, len);
-        let counted = match (side, self.client_finished) {
-            (Side::Client, _) => true,
-            (Side::Server, Some(finished)) => mark > finished,
-            (Side::Server, None) => false,
-        };
-        if counted {
-            if h.application_data.of(side).is_none() {
-                letter(h, side, 'd');
-            }
-            h.application_data.of_mut(side).get_or_insert(mark);
-            let records = h.application_records.of_mut(side);
-            *records = records.saturating_add(1);
-        }
-    }
-
     /// Both sides use 1-RTT keys and went on: nothing that follows can change what is said.
     fn is_settled(&self, quic: &QuicFacts) -> bool {
-        let Some(finished) = self.client_finished else { return false };
+        let Some(finished) = self.client_finished.filter(|_| self.unsealing.as_ref().is_none_or(|unsealing| unsealing.is_full())) else {
+            return false;
+        };
         quic.shorts.client.count >= SETTLED
             && quic.shorts.server.count >= SETTLED
             && quic.shorts.server.last.is_some_and(|last| last > finished)
@@ -419,9 +418,15 @@ impl Quic {
         super::number_of(&self.original)
     }
 
-    /// Enters what is known only at the end, or is known so far.
-    pub(super) fn finish(&self, h: &mut Handshake) {
-        h.finished.client = self.client_finished;
+    /// Enters what is known only at the end.
+    pub(super) fn finish(mut self, h: &mut Handshake, shared: &mut Shared) {
+        self.unseal_late(h, shared);
+        self.so_far(h);
+    }
+
+    /// Enters what is known of messages and packets that are not whole or not answered yet.
+    pub(super) fn so_far(&self, h: &mut Handshake) {
+        h.finished.client = h.finished.client.or(self.client_finished);
         let pending = self.sides.client.stream.pending().filter(|_| h.client_hellos.is_empty());
         if let Some(part) = pending {
             h.partial_client_hello = Some(PartialMessage { message: Some(1), have: part.have, want: part.want, mark: part.first });
@@ -436,29 +441,12 @@ impl Quic {
             *quic.largest_unacked.of_mut(side) = self.sides.of(side).sent.iter().map(|(_, len)| *len).max().unwrap_or(0);
         }
         // The client answered at the Handshake level, for which it needs the ServerHello and more.
-        h.hidden.server_flight_done = quic.handshakes.client.count > 0 && quic.handshakes.server.count > 0;
+        h.hidden.server_flight_done |= quic.handshakes.client.count > 0 && quic.handshakes.server.count > 0;
     }
 }
 
-/// A Handshake packet: what it holds is hidden.
-fn handshake_packet(h: &mut Handshake, side: Side, mark: Mark, long: &Long<'_>, repeated: bool) -> bool {
-    let list = h.encrypted.of_mut(side);
-    if list.len() < limits::ENCRYPTED_RECORDS {
-        let len = u16::try_from(long.protected_len()).unwrap_or(u16::MAX);
-        list.push(EncryptedRecord { content_type: 22, len, mark });
-    }
-    let Some(quic) = h.quic.as_mut() else { return false };
-    if quic.handshakes.of(side).count == 0 {
-        letter(h, side, 'e');
-    }
-    let Some(quic) = h.quic.as_mut() else { return false };
-    quic.handshakes.of_mut(side).add(mark, long.protected_len());
-    // A server that repeats its flight repeats its ServerHello with it: until the client answers, the rest is nothing new either.
-    let answered = quic.handshakes.client.count > 0 || quic.shorts.client.count > 0;
-    side == Side::Client || answered || quic.repeats.server == 0 && !repeated
-}
-
-fn connection_close(h: &mut Handshake, side: Side, mark: Mark, closed: &ConnectionClose<'_>) {
+/// `sealed`: it was in a packet that secrets from outside opened.
+fn connection_close(h: &mut Handshake, side: Side, mark: Mark, closed: &ConnectionClose<'_>, sealed: bool) {
     let Some(quic) = h.quic.as_mut() else { return };
     if quic.close_of(side).is_some() {
         return;
@@ -469,12 +457,15 @@ fn connection_close(h: &mut Handshake, side: Side, mark: Mark, closed: &Connecti
     letter(h, side, 'l');
     if let Some(description) = close::alert(closed.code).filter(|_| !closed.application && h.alerts.len() < limits::ALERTS) {
         let alert = Alert { fatal: true, level: 2, description: AlertDescription(description) };
-        h.alerts.push(AlertSeen { from: side, alert: Some(alert), encrypted: false, mark, after_handshake: false, consequence });
+        h.hidden.client_alert_instead_of_finished |= sealed && side == Side::Client && h.finished.client.is_none();
+        h.alerts.push(AlertSeen { from: side, alert: Some(alert), encrypted: sealed, mark, after_handshake: false, consequence });
     }
 }
 
 /// The client's first destination connection identifier has at least so many bytes (RFC 9000 section 7.2).
 const LEAST_FIRST_CID: usize = 8;
+/// Where a ClientHello has its random.
+const RANDOM: std::ops::Range<usize> = 2..34;
 /// Identifiers of a server remembered: one, and another after a Retry.
 const SERVER_CIDS: usize = 4;
 /// Packets with parts of a hello remembered.

@@ -11,10 +11,10 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::Sink;
 use super::collect::Collected;
 use super::escape::is_hazard;
 use super::view::{self, Kind};
+use super::{Setting, Sink};
 use crate::report::{HandshakeReport, Report};
 
 mod charts;
@@ -27,20 +27,6 @@ mod tally;
 use details::Details;
 use rows::Rows;
 use tally::Tally;
-
-/// A setting of the run, as the page names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    name: &'static str,
-    value: String,
-}
-
-impl Setting {
-    /// A setting's name and value.
-    pub const fn new(name: &'static str, value: String) -> Self {
-        Self { name, value }
-    }
-}
 
 /// Writes the page at the end of the run.
 #[derive(Debug)]

@@ -270,7 +270,7 @@
       el("p", {}, seen(said.summary)),
       said.evidence.length ? el("ul", { class: "evidence" }, said.evidence.map((piece) => el("li", {}, piece.frame ? el("span", { class: "sub" }, `frame ${piece.frame}: `) : "", seen(piece.text)))) : null,
       said.alternatives.length ? el("p", {}, el("b", {}, "Also possible: "), seen(said.alternatives.join(", "))) : null,
-      said.findings.filter((finding) => finding.id !== said.cause).map((finding) => el("p", {}, el("b", {}, "Also noticed: "), seen(finding.text))),
+      said.findings.filter((finding) => finding.id !== said.cause && !said.alternatives.includes(finding.id)).map((finding) => el("p", {}, el("b", {}, "Also noticed: "), seen(finding.text))),
       said.remedy.length ? el("div", { class: "fix" }, el("b", {}, "Fix"), said.remedy.map(advice)) : null,
       one.steps.length ? [el("h4", {}, "Packet by packet"), el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Packet by packet" }, ladder(all, one, i))] : null,
       lost.length ? el("p", { class: "warn" }, "Lost on the way: " + lost.join(", ")) : null,

@@ -102,7 +102,8 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
     }
     if let Some(client) = report.tls.as_ref().and_then(|tls| tls.client.as_ref()) {
         let request = if client.certificate_requested { "the server asked the client for a certificate" } else { "" };
-        let facts = [request.to_owned(), client.ech.as_ref().map(|word| format!("ECH {word}")).unwrap_or_default(), client.ja4.clone()];
+        let ja4 = if client.ja4.is_empty() { String::new() } else { format!("JA4 {}", client.ja4) };
+        let facts = [request.to_owned(), client.ech.as_ref().map(|word| format!("ECH {word}")).unwrap_or_default(), ja4];
         let facts: Vec<_> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
         layout.flow(out, INDENT, INDENT, &[(dim, &facts.join("; "))])?;
     }

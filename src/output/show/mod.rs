@@ -90,7 +90,7 @@ fn diagnosis(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> 
     if !said.alternatives.is_empty() {
         layout.labelled(out, INDENT, "Also possible:", &said.alternatives.join(", "))?;
     }
-    for finding in said.findings.iter().filter(|finding| Some(&finding.id) != said.cause.as_ref()).take(EVIDENCE) {
+    for finding in view::noticed(said).take(EVIDENCE) {
         layout.labelled(out, INDENT, "Also noticed:", &finding.text)?;
     }
     if !said.remedy.is_empty() {

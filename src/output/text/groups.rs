@@ -88,7 +88,7 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
     if !diagnosis.alternatives.is_empty() {
         layout.labelled(out, INDENT, "Also possible:", &diagnosis.alternatives.join(", "))?;
     }
-    for finding in diagnosis.findings.iter().filter(|finding| Some(&finding.id) != diagnosis.cause.as_ref()) {
+    for finding in view::noticed(diagnosis) {
         if options.verbose || finding.severity != "info" {
             layout.labelled(out, INDENT, "Also noticed:", &finding.text)?;
         }

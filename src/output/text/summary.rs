@@ -96,15 +96,7 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
     }
     layout.flow(out, 0, 2, &spans)?;
     if failed > 0 {
-        let outcomes: BTreeMap<_, _> = summary
-            .outcomes
-            .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "completed" | "incomplete"))
-            .map(|(k, v)| (k.clone(), *v))
-            .collect();
-        if !outcomes.is_empty() {
-            layout.labelled(out, 2, "How they failed:", &listed(&outcomes, usize::MAX))?;
-        }
+        layout.labelled(out, 2, "How they failed:", &listed(&collected.endings, usize::MAX))?;
     }
     causes(out, layout, summary)
 }

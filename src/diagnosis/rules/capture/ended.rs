@@ -2,12 +2,14 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::Close;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureEnded,
+    speaks: Signs::UNFINISHED,
     title: "the capture ends before the handshake does",
     page: Page {
         meaning: "The capture stopped so soon after the last packet of this handshake that it cannot be called stalled. It may have \

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureGaps,
+    speaks: Signs::UNFINISHED,
     title: "the capture lost packets that did arrive",
     page: Page {
         meaning: "Some packets of this handshake travelled and arrived, but are not in the capture. The tool or the mirror could not keep up, \

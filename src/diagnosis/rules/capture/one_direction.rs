@@ -2,12 +2,14 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureOneDirection,
+    speaks: Signs::UNFINISHED,
     title: "the capture holds only one side's packets",
     page: Page {
         meaning: "Packets of one side only were captured. They acknowledge data that the capture never saw, so the other side did speak. \

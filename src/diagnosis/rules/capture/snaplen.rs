@@ -2,12 +2,14 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureSnaplen,
+    speaks: Signs::UNFINISHED,
     title: "the packets were cut short by the snapshot length",
     page: Page {
         meaning: "The capture kept only the first bytes of each packet. Parts of the handshake messages are missing in the file, though they \

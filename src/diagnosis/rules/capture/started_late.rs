@@ -2,11 +2,13 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureStartedLate,
+    speaks: Signs::UNFINISHED,
     title: "the capture begins in the middle of the connection",
     page: Page {
         meaning: "The first packets of this connection passed before the capture began. The ClientHello, and maybe more, is missing, so the \

@@ -4,9 +4,11 @@ use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateConstraints,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::IRREGULAR),
     title: "a constraint in the chain is violated",
     page: Page {
         meaning: "Authorities can be limited: to certain host names (nameConstraints), to a number of authorities below them (pathLenConstraint), and every one of them must be marked as an authority at all (cA, keyCertSign). \

@@ -4,9 +4,11 @@ use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DefaultCertificate,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OTHER_NAME),
     title: "the server answered with its default certificate",
     page: Page {
         meaning: "The server has no certificate configured for the name that the client asked for, and fell back to the one it keeps for such cases: \

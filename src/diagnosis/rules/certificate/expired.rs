@@ -1,12 +1,14 @@
 //! `certificate-expired`: the server's certificate had expired when it was served.
 
-use super::standing::{Source, Standing, View, days_text, second};
+use super::standing::{Source, Standing, View, days_text};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateExpired,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED),
     title: "the server's certificate had expired when it was served",
     page: Page {
         meaning: "Every certificate names the last moment of its validity (notAfter). The server went on serving this one beyond it, and the client refused it. \
@@ -60,13 +62,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (Some(leaf), true) => format!(
             "{} expired on {}, {} before this handshake",
             view.certificate(),
-            second(leaf.not_after),
+            leaf.not_after.to_second(),
             days_text((at.seconds().saturating_sub(leaf.not_after.seconds())).div_euclid(86_400))
         ),
         (Some(leaf), false) if view.source == Source::Seen => format!(
             "{} is valid until {}, but the client says that it has expired: the client's clock is ahead, or it checked a certificate that was not served",
             view.certificate(),
-            second(leaf.not_after)
+            leaf.not_after.to_second()
         ),
         _ => format!(
             "The certificate of {} has expired, as the client says; it was served encrypted, so its dates were not seen",
@@ -103,11 +105,11 @@ fn expiring(view: &View<'_>) -> Option<Finding> {
     }
     let seen = view.case.handshake.server_chain.as_ref()?;
     let summary =
-        format!("{} expires on {}, {} after this handshake.", view.certificate(), second(leaf.not_after), days_text(chain.days_left));
+        format!("{} expires on {}, {} after this handshake.", view.certificate(), leaf.not_after.to_second(), days_text(chain.days_left));
     Some(
         Finding::new(Cause::CertificateExpired, Confidence::Hint, summary)
             .weight(Weight::Note)
-            .shown_by(seen.mark, format!("server sent a certificate valid until {}", second(leaf.not_after)))
+            .shown_by(seen.mark, format!("server sent a certificate valid until {}", leaf.not_after.to_second()))
             .advise("Renew it before that day."),
     )
 }

@@ -5,9 +5,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::PathEnd;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ChainIncomplete,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::NO_ISSUER),
     title: "an intermediate certificate is missing from what the server serves",
     page: Page {
         meaning: "A server must send its own certificate and every intermediate up to, not including, the root. It sends less, so that a client which does not happen to have the missing one cannot reach a root it trusts.\n\n\

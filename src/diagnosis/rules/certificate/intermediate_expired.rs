@@ -1,12 +1,14 @@
 //! `intermediate-expired`: an intermediate in the served chain had expired.
 
-use super::standing::{Standing, View, second};
+use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::IntermediateExpired,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED),
     title: "an intermediate certificate in the served chain had expired",
     page: Page {
         meaning: "The server's own certificate is valid, but a certificate between it and the root is not any more. Clients that know another way to a trusted root go on; \
@@ -44,7 +46,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         intermediate.display_name(),
         index + 1,
         view.target(),
-        second(intermediate.not_after),
+        intermediate.not_after.to_second(),
         if chain.leaf_expired() { "expired too" } else { "still valid" }
     );
     let mut finding = view.finding(Cause::IntermediateExpired, standing, &summary);

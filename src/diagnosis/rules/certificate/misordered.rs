@@ -5,10 +5,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::tls::certificate::Certificate;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ChainMisordered,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::IRREGULAR),
     title: "the served chain is in the wrong order or holds certificates that do not belong",
     page: Page {
         meaning: "The first certificate of the message must be the server's own: its key signs the handshake. The others should follow, each certifying the one before it (TLS 1.3 only asks that clients cope). \

@@ -4,10 +4,12 @@ use super::standing::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Evidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::tls::certificate::Certificate;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateNameMismatch,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OTHER_NAME),
     title: "the certificate does not cover the name that was asked for",
     page: Page {
         meaning: "A client compares the host name it wanted with the names in the certificate's subjectAltName. None of them matches. A wildcard stands for exactly one label: *.example.com covers www.example.com, \

@@ -1,12 +1,14 @@
 //! `certificate-not-yet-valid`: the certificate's validity had not begun, or the client's clock is behind.
 
-use super::standing::{Source, Standing, View, second};
+use super::standing::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateNotYetValid,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED),
     title: "the server's certificate was not yet valid",
     page: Page {
         meaning: "The certificate's notBefore lies in the future as seen at the time of the handshake. Either it was installed too early, or a clock is wrong: the authority's when it issued, \
@@ -49,8 +51,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         );
     };
     let seen_at = case.handshake.server_chain.as_ref().map(|seen| seen.mark.time);
-    let against = seen_at.map_or_else(String::new, |at| format!("; this handshake took place at {}", second(at)));
-    let summary = format!("{} is valid only from {}{against}", view.certificate(), second(leaf.not_before));
+    let against = seen_at.map_or_else(String::new, |at| format!("; this handshake took place at {}", at.to_second()));
+    let summary = format!("{} is valid only from {}{against}", view.certificate(), leaf.not_before.to_second());
     let mut finding = view.finding(Cause::CertificateNotYetValid, standing, &summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding

@@ -1,13 +1,15 @@
 //! `certificate-revoked`: revoked, by staple or by alert.
 
-use super::standing::{Standing, View, second};
+use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::tls::message::OcspStatus;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateRevoked,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::STAPLE),
     title: "the server's certificate has been revoked",
     page: Page {
         meaning: "The authority has taken the certificate back before its end: its key leaked, it was issued in error, or the owner asked for it. Clients that check must refuse it.",
@@ -39,7 +41,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let serial = view.leaf().map_or_else(String::new, |leaf| format!(", serial number {},", leaf.serial));
     let summary = match staple {
         Some(staple) => {
-            let when = staple.what.revoked_at.map_or_else(String::new, |at| format!(" since {}", second(at)));
+            let when = staple.what.revoked_at.map_or_else(String::new, |at| format!(" since {}", at.to_second()));
             format!("{}{serial} is revoked{when}, as the status that the server itself staples says", view.certificate())
         }
         None => format!("{}{serial} has been revoked, as the client says; it knows from a CRL or an OCSP responder", view.certificate()),

@@ -504,12 +504,6 @@ pub(super) fn day(moment: Timestamp) -> String {
     text.split_once('T').map_or_else(|| text.clone(), |(day, _)| day.to_owned())
 }
 
-/// A date and time of day, in whole seconds.
-pub(super) fn second(moment: Timestamp) -> String {
-    let text = moment.to_string();
-    text.split_once('.').map_or_else(|| text.clone(), |(moment, _)| format!("{} UTC", moment.replace('T', " ")))
-}
-
 /// A span of days for a sentence.
 pub(super) fn days_text(days: i64) -> String {
     match days {
@@ -541,6 +535,6 @@ mod tests {
     #[test]
     fn moments_read_as_dates() {
         let moment = Timestamp::from_parts(1_795_251_860, 7);
-        assert_eq!((day(moment).as_str(), second(moment).as_str()), ("2026-11-21", "2026-11-21 09:04:20 UTC"));
+        assert_eq!((day(moment).as_str(), moment.to_second().as_str()), ("2026-11-21", "2026-11-21 09:04:20 UTC"));
     }
 }

@@ -4,9 +4,11 @@ use super::standing::{Standing, View, unsupported};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateUnsupported,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::UNUSUAL),
     title: "the certificate holds something the client does not know",
     page: Page {
         meaning: "A client must refuse a certificate with a critical extension it does not understand, and cannot use one whose key, curve or encoding it does not know. \

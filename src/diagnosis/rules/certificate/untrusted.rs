@@ -5,9 +5,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{PathEnd, Trust};
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateUntrustedCa,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::UNTRUSTED),
     title: "the chain ends in an authority that the client does not trust",
     page: Page {
         meaning: "The server's chain is in order but leads to a root that is not in the client's trust store: a private authority that this client was never given, a root that its old store does not have yet or no longer has, \

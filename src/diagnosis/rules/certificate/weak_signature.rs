@@ -4,6 +4,7 @@ use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::tls::certificate::{Certificate, SignatureHash};
@@ -11,6 +12,7 @@ use crate::tls::registry::SignatureScheme;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateWeakSignature,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::ALERT).or(Signs::WEAK),
     title: "the certificate is signed with a hash that the client refuses",
     page: Page {
         meaning: "Signatures with MD5 or SHA-1 can be forged, so current clients do not accept them in a chain. The signature of a self-signed root does not count: nobody verifies it.",

@@ -4,9 +4,11 @@ use super::answer::{View, day};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateExpired,
+    speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
     title: "the client's certificate had expired",
     page: Page {
         meaning: "The client authenticated with a certificate beyond its notAfter, and the server refused it. Client certificates live on machines that nobody watches, and their renewal is often by hand.",

@@ -4,9 +4,11 @@ use super::answer::{Reaction, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateRejected,
+    speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
     title: "the server refused the client's certificate; why is not visible",
     page: Page {
         meaning: "The client sent a certificate and proved its key, and the server ended the connection. In TLS 1.3 the certificate and the alert are encrypted: who stopped and when is seen, not why. \

@@ -4,9 +4,11 @@ use super::answer::View;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateRevoked,
+    speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
     title: "the client's certificate is revoked",
     page: Page {
         meaning: "The server checks the revocation of client certificates (by CRL or OCSP) and found this one revoked: the device was retired, the key reported lost, or the wrong serial number was entered.",

@@ -4,9 +4,11 @@ use super::answer::View;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, PathEnd};
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateUntrusted,
+    speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
     title: "the server does not trust the issuer of the client's certificate",
     page: Page {
         meaning: "The client sent a certificate from an authority that the server does not accept for clients: another environment's, an old authority's, or one whose intermediate the client did not send along.",

@@ -3,9 +3,11 @@
 use super::answer::View;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateWrongUsage,
+    speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
     title: "the client's certificate does not allow client authentication",
     page: Page {
         meaning: "The certificate's extendedKeyUsage lacks clientAuth, or its keyUsage lacks digitalSignature. Server certificates reused for clients are the usual case: \

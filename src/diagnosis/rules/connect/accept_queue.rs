@@ -2,6 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -10,6 +11,7 @@ use super::{accepts_without_serving, flooded, syn_ignored, syn_repeated};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::AcceptQueueFull,
+    speaks: Signs::UNFINISHED,
     title: "the server's accept queue is full",
     page: Page {
         meaning: "The server's kernel has as many finished connections waiting as the application allowed, and the application does not take \

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpFastOpenBlocked,
+    speaks: Signs::UNFINISHED.or(Signs::SYN_AGAIN),
     title: "a SYN with data (TCP Fast Open) was dropped on the path",
     page: Page {
         meaning: "The client put its first data into the SYN, as TCP Fast Open allows. That SYN was not answered; a plain one was. A firewall on \

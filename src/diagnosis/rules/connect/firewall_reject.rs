@@ -2,12 +2,14 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 
 use super::refused::refusal;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::FirewallReject,
+    speaks: Signs::UNFINISHED,
     title: "a firewall answered the SYN with a RST in the server's place",
     page: Page {
         meaning: "The connection was refused by a RST that carries the server's address but did not come from the server: its hop counter is \

@@ -2,6 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -10,6 +11,7 @@ use super::flooded;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpHandshakeIncomplete,
+    speaks: Signs::UNFINISHED,
     title: "the TCP handshake was answered but never completed",
     page: Page {
         meaning: "The server answered the SYN, and the client's acknowledgment never came. The server's SYN-ACK does not reach the client, or \

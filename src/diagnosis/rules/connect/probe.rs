@@ -2,12 +2,14 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpProbe,
+    speaks: Signs::UNFINISHED,
     title: "connected and closed without a byte: a health check or scan",
     page: Page {
         meaning: "The client opened the TCP connection and closed it without sending anything. That is what load balancers and monitors do to see \

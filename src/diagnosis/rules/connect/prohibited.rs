@@ -2,6 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -9,6 +10,7 @@ use crate::packet::IcmpKind;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::IcmpProhibited,
+    speaks: Signs::UNFINISHED,
     title: "a firewall refused the connection (ICMP administratively prohibited)",
     page: Page {
         meaning: "A router or firewall on the way answered with an ICMP message which says that its rules do not allow this connection. The \

@@ -2,12 +2,14 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
 use crate::transport::Reset;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpRefused,
+    speaks: Signs::UNFINISHED,
     title: "the server refused the TCP connection (RST to the SYN)",
     page: Page {
         meaning: "The address answered and said that nothing listens on this port. TLS never began. Clients report `connection refused`.",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
@@ -11,6 +12,7 @@ use super::{flooded, syn_ignored};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SynFlood,
+    speaks: Signs::UNFINISHED.or(Signs::SYN_AGAIN),
     title: "the server is under a SYN flood",
     page: Page {
         meaning: "Very many SYNs from sources that never complete the handshake fill the server's queue of half-open connections. The SYNs of \

@@ -2,6 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::StoppedBy;
 
@@ -9,6 +10,7 @@ use super::{accepts_without_serving, flooded, syn_ignored, syn_repeated};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpSynUnanswered,
+    speaks: Signs::UNFINISHED,
     title: "the SYN was never answered",
     page: Page {
         meaning: "The client asked for a TCP connection again and again, and nothing came back: no SYN-ACK, no RST, no ICMP message. TLS never \

@@ -2,6 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -9,6 +10,7 @@ use crate::packet::IcmpKind;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::IcmpUnreachable,
+    speaks: Signs::UNFINISHED,
     title: "a router or host reported the server as unreachable",
     page: Page {
         meaning: "The connection did not come up because a device on the way, or the server itself, answered with an ICMP message: no route, \

@@ -3,11 +3,13 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::signs::Signs;
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DtlsCookieLost,
+    speaks: Signs::UNFINISHED,
     title: "the ClientHello with the cookie never arrives, or its cookie is not accepted",
     page: Page {
         meaning: "The server asked for a cookie (HelloVerifyRequest), the client sent its ClientHello again with it, and the server did not go on: it sees no such hello, or does not accept the cookie. \
@@ -67,7 +69,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(asked, "HelloVerifyRequest")
         .shown_by(returned, "ClientHello with the cookie");
     let finding = match dtls.hellos_with_cookie.last {
-        Some(last) if last != returned => finding.shown_by(last, format!("ClientHello with a cookie for the {times}. time")),
+        Some(last) if last != returned => finding.shown_by(last, format!("ClientHello with a cookie for the {} time", ordinal(times))),
         _ => finding,
     };
     Some(

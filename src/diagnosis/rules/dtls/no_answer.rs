@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::signs::Signs;
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DtlsNoAnswer,
+    speaks: Signs::UNFINISHED,
     title: "the server never answers the DTLS ClientHello",
     page: Page {
         meaning: "The ClientHello was sent again and again and not one DTLS record came back: a firewall drops the port, nothing listens behind a host that does not say so, \
@@ -53,9 +55,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .stopped_by(StoppedBy::Network)
         .shown_by(case.handshake.tcp.first, "first ClientHello");
     let finding = match view.repeats(Side::Client) {
-        Some(repeats) => {
-            finding.shown_by(repeats.last, format!("ClientHello sent for the {tries}. time; no record of the server, no ICMP error"))
-        }
+        Some(repeats) => finding
+            .shown_by(repeats.last, format!("ClientHello sent for the {} time; no record of the server, no ICMP error", ordinal(tries))),
         None => finding,
     };
     let finding = if dtls.fragmented.client > 0 {

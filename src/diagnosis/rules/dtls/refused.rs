@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DtlsRefused,
+    speaks: Signs::UNFINISHED,
     title: "nothing answers DTLS there (ICMP port or host unreachable)",
     page: Page {
         meaning: "The ClientHello was answered by an ICMP message: no process listens on this UDP port, or the host cannot be reached.",

@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::AlertForged,
+    speaks: Signs::UNFINISHED,
     title: "a device on the path sent a TLS alert in the server's name",
     page: Page {
         meaning: "The alert that ended the handshake came from a device on the path that does not want this connection, and not from the server. \

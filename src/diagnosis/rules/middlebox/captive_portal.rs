@@ -2,11 +2,13 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptivePortal,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED),
     title: "a captive portal answered in the server's place",
     page: Page {
         meaning: "The network lets nobody out before a login, and its portal answers all connections itself: with its own certificate, which does not fit the name, or with a redirect in clear text.",

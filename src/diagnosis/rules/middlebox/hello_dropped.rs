@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -11,6 +12,7 @@ use super::{hello_lost, paused_before_hello};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientHelloDropped,
+    speaks: Signs::UNFINISHED,
     title: "the ClientHello never reaches the server",
     page: Page {
         meaning: "TCP came up without trouble, but the ClientHello is sent again and again and never acknowledged. It is small enough for any path, so \

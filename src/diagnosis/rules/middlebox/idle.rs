@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::IdleTimeout,
+    speaks: Signs::UNFINISHED,
     title: "a device on the path forgot the connection during a pause",
     page: Page {
         meaning: "The connection was quiet for a while, because the client opened it long before it used it or a person was asked for a PIN, and the next packet was \

@@ -1,14 +1,16 @@
 //! `tls-interception`: a proxy on the path re-signs certificates.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::chain::Trust;
+use crate::diagnosis::chain::{Trust, inspection};
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TlsInterception,
+    speaks: Signs::UNFINISHED.or(Signs::INSPECTION),
     title: "a proxy on the path terminates TLS and re-signs certificates",
     page: Page {
         meaning: "The certificate was not made by the server's authority but by an inspecting proxy: a firewall, a secure web gateway or virus protection on the client's host. \
@@ -52,18 +54,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if matches!(case.chain.map(|chain| &chain.trust), Some(Trust::Trusted)) || leaf.self_issued {
         return None;
     }
-    let issuer = leaf.issuer.to_ascii_lowercase();
-    let product = PRODUCTS.iter().find(|word| issuer.contains(*word));
+    let product = case.chain.map_or_else(|| inspection::is_product(&leaf.issuer), |chain| chain.inspected);
     let resigns = case.knowledge.resigning_issuer.as_deref() == Some(leaf.issuer.as_str());
     let other = case.knowledge.other_issuer_for_name.as_deref().filter(|other| *other != leaf.issuer);
     let (confidence, why) = match (product, resigns, other) {
-        (Some(_), true, _) => {
-            (Confidence::Certain, "its name is that of an inspection product and it signs for unrelated servers".to_owned())
-        }
+        (true, true, _) => (Confidence::Certain, "its name is that of an inspection product and it signs for unrelated servers".to_owned()),
         (_, true, _) => (Confidence::Strong, "it is no public authority and signs for unrelated servers".to_owned()),
-        (Some(_), false, _) => (Confidence::Strong, "its name is that of an inspection authority".to_owned()),
-        (None, false, Some(other)) => (Confidence::Hint, format!("the same name was served elsewhere with the issuer {other}")),
-        (None, false, None) => return None,
+        (true, false, _) => (Confidence::Strong, "its name is that of an inspection authority".to_owned()),
+        (false, false, Some(other)) => (Confidence::Hint, format!("the same name was served elsewhere with the issuer {other}")),
+        (false, false, None) => return None,
     };
     let completed = facts.outcome == Outcome::Completed;
     // When the client rejects the certificate, that is told by the certificate's rules; this says where it comes from.
@@ -94,54 +93,3 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(format!("{} | openssl x509 -noout -issuer", remedy::s_client(facts, ""))),
     )
 }
-
-/// Parts of the names of inspection authorities, lower case: products' defaults, and the words that administrators use for their own.
-const PRODUCTS: [&str; 47] = [
-    "zscaler",
-    "netskope",
-    "fortigate",
-    "fortinet ca",
-    "palo alto",
-    "decryption ca",
-    "blue coat",
-    "bluecoat",
-    "proxysg",
-    "cisco umbrella",
-    "cisco secure web",
-    "opendns",
-    "sophos",
-    "check point",
-    "forcepoint",
-    "websense",
-    "mcafee web gateway",
-    "skyhigh",
-    "barracuda",
-    "watchguard",
-    "sonicwall",
-    "untangle",
-    "squid",
-    "smoothwall",
-    "contentkeeper",
-    "lightspeed",
-    "securly",
-    "goguardian",
-    "iboss",
-    "menlo security",
-    "cato networks",
-    "gateway ca - cloudflare",
-    "kaspersky",
-    "eset ssl filter",
-    "avast",
-    "avg web",
-    "bitdefender",
-    "dr.web",
-    "adguard",
-    "mitmproxy",
-    "fiddler",
-    "charles proxy",
-    "portswigger",
-    "inspection",
-    "interception",
-    "ssl proxy",
-    "tls proxy",
-];

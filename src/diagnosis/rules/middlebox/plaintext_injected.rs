@@ -2,6 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
 
@@ -9,6 +10,7 @@ use super::captive_portal::names_a_portal;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PlaintextInjected,
+    speaks: Signs::UNFINISHED,
     title: "a filter answered the ClientHello with a page in clear text",
     page: Page {
         meaning: "The client began TLS and got an HTTP answer, a block page or a redirect, in the server's name. A filter on the path wrote it: it knows no other way to \

@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -10,6 +11,7 @@ use crate::transport::Reset;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ResetInjected,
+    speaks: Signs::UNFINISHED.or(Signs::RESET),
     title: "a device on the path reset the connection with a forged RST",
     page: Page {
         meaning: "The RST that ended the handshake carries an end's address but was not sent by it. Firewalls, filters and censors do this when \

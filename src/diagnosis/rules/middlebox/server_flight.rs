@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerFlightDropped,
+    speaks: Signs::UNFINISHED,
     title: "the server's answer never reaches the client",
     page: Page {
         meaning: "The server answered the ClientHello and repeats its answer again and again, and the client acknowledges nothing of it. The answer is lost \
@@ -76,7 +78,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(segment.last, format!("sent for the {} time; the client acknowledged nothing of it", ordinal(segment.copies)))
         .or_else(&alternatives)
         .advise("Capture at the client at the same time, and look for a filter or a different route on the way back.")
-        .advise(format!("ping -M do -s 1472 {}", facts.client.address))
+        .advise(remedy::ping_mtu(facts.client.address, 1500))
         .advise(remedy::s_client(facts, "-tls1_2")),
     )
 }

@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -11,6 +12,7 @@ use super::{hello_lost, smaller_hello_worked};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SplitClientHello,
+    speaks: Signs::UNFINISHED,
     title: "a ClientHello of more than one segment is dropped or mishandled",
     page: Page {
         meaning: "The ClientHello does not fit into one packet, as is usual since clients offer a post-quantum key share (X25519MLKEM768 adds about 1200 bytes). A \

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -12,6 +13,7 @@ use crate::transport::TcpEventKind;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Throttled,
+    speaks: Signs::UNFINISHED.or(Signs::LOSS),
     title: "the path became extremely slow after this ClientHello",
     page: Page {
         meaning: "TCP comes up at normal speed, and from the ClientHello on the server's packets trickle: a device drops most of them on purpose (policing by server name or application), or a \

@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -12,6 +13,7 @@ use super::{hello_lost, older_version_worked};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Tls13Dropped,
+    speaks: Signs::UNFINISHED,
     title: "a device on the path drops handshakes that offer TLS 1.3",
     page: Page {
         meaning: "Handshakes that offer (or choose) TLS 1.3 die on the way, while the same client reaches the same server with TLS 1.2. A firewall, proxy or \

@@ -4,6 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::client_hello::ClientHello;
@@ -12,6 +13,7 @@ use crate::tls::registry::AlertDescription;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::AlpnNoOverlap,
+    speaks: Signs::UNFINISHED.or(Signs::UNUSED),
     title: "client and server have no application protocol (ALPN) in common",
     page: Page {
         meaning: "The client lists the application protocols it can speak inside TLS (h2, http/1.1, h3, imap…) and the server speaks none of them.",

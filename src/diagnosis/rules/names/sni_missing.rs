@@ -4,12 +4,14 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription as A;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SniMissing,
+    speaks: Signs::UNFINISHED,
     title: "the client sent no server name and the server wants one",
     page: Page {
         meaning: "The server holds several sites on one address and picks the certificate by the server name in the ClientHello. This client sent none: it is old, was told to connect to an IP address, or switches the extension off. The server refuses, or answers with a default certificate that suits nobody.",

@@ -4,6 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription as A;
@@ -11,6 +12,7 @@ use crate::tls::registry::AlertDescription as A;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SniUnrecognized,
+    speaks: Signs::UNFINISHED.or(Signs::ALERT),
     title: "the server does not know the name that the client asked for",
     page: Page {
         meaning: "The server name in the ClientHello belongs to no site of this server. Either the name is wrong, the site is not set up there (yet), or the name leads to the wrong address.",

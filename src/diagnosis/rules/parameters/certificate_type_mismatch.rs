@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription as A;
 
 use super::offer;
@@ -10,6 +11,7 @@ use super::offer;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateTypeMismatch,
+    speaks: Signs::UNFINISHED,
     title: "the server's kind of key (RSA, ECDSA) fits none of the client's cipher suites",
     page: Page {
         meaning: "Below TLS 1.3 a cipher suite names the kind of key that must sign. A client that offers only ECDHE_ECDSA suites cannot talk to a server with an RSA certificate, nor the other way round. It often begins when a certificate is renewed with another kind of key.",

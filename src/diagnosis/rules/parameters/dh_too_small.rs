@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription as A;
@@ -12,6 +13,7 @@ use super::offer;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DhTooSmall,
+    speaks: Signs::UNFINISHED.or(Signs::FINITE_FIELD),
     title: "the server's Diffie-Hellman prime is too small for the client",
     page: Page {
         meaning: "The server chose a DHE suite and sent a prime that the client holds too small to be safe. OpenSSL at security level 2 wants 2048 bits, at level 1 and most other clients 1024; 512 bits (Logjam) nobody takes.",

@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 
@@ -11,6 +12,7 @@ use super::offer;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ExtendedMasterSecretRequired,
+    speaks: Signs::UNFINISHED,
     title: "one side insists on extended master secret and the other does not know it",
     page: Page {
         meaning: "The extended_master_secret extension binds the keys of TLS 1.2 and below to the whole handshake. Systems in FIPS 140-3 mode, and some strict configurations, refuse peers without it.",

@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription;
 
@@ -11,6 +12,7 @@ use super::offer;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::HandshakeFailure,
+    speaks: Signs::UNFINISHED,
     title: "alert handshake_failure, and nothing in the capture says more",
     page: Page {
         meaning: "The alert says that no acceptable set of parameters could be found; many stacks send it for anything they have no better word for. Its position and the offer narrow it down, and here they do not narrow it enough.",

@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription;
 
@@ -11,6 +12,7 @@ use super::offer;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::InsufficientSecurity,
+    speaks: Signs::UNFINISHED,
     title: "a side found the other's offer too weak",
     page: Page {
         meaning: "The sender of the alert wants stronger parameters than the peer offers or chose: ciphers, key sizes, versions, extended master secret. It does not say which.",

@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription as A;
 
 use super::offer;
@@ -10,6 +11,7 @@ use super::offer;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonCipher,
+    speaks: Signs::UNFINISHED,
     title: "client and server have no cipher suite in common",
     page: Page {
         meaning: "The server accepts none of the cipher suites in the ClientHello. Usually one side is old (RC4, 3DES, CBC, RSA key exchange) and the other strict, or one side was configured down to one or two suites.",

@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription as A;
 
 use super::offer;
@@ -10,6 +11,7 @@ use super::offer;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonGroup,
+    speaks: Signs::UNFINISHED,
     title: "client and server have no key exchange group in common",
     page: Page {
         meaning: "The server accepts none of the groups (curves) in the client's supported_groups. TLS 1.3 cannot do without one; TLS 1.2 can only where both sides allow another key exchange.",

@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::AlertDescription as A;
@@ -12,6 +13,7 @@ use super::offer;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonSignatureAlgorithm,
+    speaks: Signs::UNFINISHED,
     title: "client and server have no signature algorithm in common",
     page: Page {
         meaning: "The server's key cannot make a signature of a kind that the client accepts: an Ed25519 or P-521 key and a client that does not list it, SHA-1 only on one side, or RSA-PSS missing where TLS 1.3 demands it.",

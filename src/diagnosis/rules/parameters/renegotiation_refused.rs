@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::{AlertDescription as A, ContentType};
@@ -12,6 +13,7 @@ use super::offer;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RenegotiationRefused,
+    speaks: Signs::UNFINISHED.or(Signs::RENEGOTIATION),
     title: "renegotiation was refused, or the server lacks secure renegotiation",
     page: Page {
         meaning: "Two things go by this name. Within an established TLS 1.2 connection one side asked for a second handshake and the other refused. Or the server does not know secure renegotiation (RFC 5746) at all, and the client refuses even the first handshake: OpenSSL 3 does so by default and prints \"unsafe legacy renegotiation disabled\".",

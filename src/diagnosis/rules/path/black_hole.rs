@@ -1,7 +1,9 @@
 //! `path-mtu-black-hole`: large packets vanish, small ones pass.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{Hole, View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -11,6 +13,7 @@ use super::black_hole_udp;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PathMtuBlackHole,
+    speaks: Signs::UNFINISHED,
     title: "full-size packets are lost on the path (path MTU black hole)",
     page: Page {
         meaning: "Some link between client and server passes smaller packets than both ends believe, and the message that should say so (ICMP \
@@ -127,11 +130,10 @@ fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
 }
 
 fn advice_over_udp(case: &Case<'_>, finding: Finding) -> Finding {
-    let address = case.handshake.server.address;
     finding
         .stopped_by(StoppedBy::Network)
         .advise("Find the largest packet that passes between the two, and make the datagrams of DTLS smaller than that (SSL_set_mtu, -mtu; an ECDSA certificate and a short chain help):")
-        .advise(format!("ping -M do -s 1472 {address}"))
+        .advise(remedy::ping_mtu(case.handshake.server.address, 1500))
         .advise(format!("openssl s_server -dtls -mtu 1200 -port {}", case.handshake.server.port))
 }
 
@@ -142,12 +144,11 @@ fn advice(case: &Case<'_>, finding: Finding) -> Finding {
         None if case.policy.icmp_filtered => finding.noting("the capture filter excludes ICMP: a report by a router would not be seen"),
         None => finding.noting("no ICMP message about the size was seen"),
     };
-    let address = case.handshake.server.address;
     finding
         .stopped_by(StoppedBy::Network)
         .advise("Find the largest packet that passes between the two, and let ICMP fragmentation needed / packet too big through:")
-        .advise(format!("ping -M do -s 1472 {address}"))
-        .advise(format!("tracepath -n {address}"))
+        .advise(remedy::ping_mtu(case.handshake.server.address, 1500))
+        .advise(remedy::tracepath(case.handshake))
         .advise("On the router or VPN gateway, clamp the MSS:")
-        .advise("iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu")
+        .advise(remedy::clamp_mss(case.handshake))
 }

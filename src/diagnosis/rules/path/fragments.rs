@@ -2,11 +2,13 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::IpFragmentsDropped,
+    speaks: Signs::UNFINISHED,
     title: "fragmented IP packets never arrive whole",
     page: Page {
         meaning: "A packet of the handshake was cut into IP fragments on the way, and not all of them arrive. Firewalls and load balancers often drop \

@@ -2,12 +2,14 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal};
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PathMtuIcmpIgnored,
+    speaks: Signs::UNFINISHED,
     title: "the sender ignores the reports that its packets are too big",
     page: Page {
         meaning: "A router told the sender by ICMP which packet size its next link passes, and the sender goes on with larger packets, all of \
@@ -68,7 +70,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(victim.last, format!("the {sender} sends {} bytes again, for the {} time", victim.ip_len, ordinal(victim.copies)))
         .or_else(&[Cause::PathMtuBlackHole])
         .advise(format!("Let the {sender}'s firewall, NAT or load balancer pass ICMP fragmentation needed and ICMPv6 packet too big:"))
-        .advise("iptables -I INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT")
-        .advise("ip6tables -I INPUT -p icmpv6 --icmpv6-type packet-too-big -j ACCEPT"),
+        .advise(if note.reporter.is_ipv4() {
+            "iptables -I INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT"
+        } else {
+            "ip6tables -I INPUT -p icmpv6 --icmpv6-type packet-too-big -j ACCEPT"
+        }),
     )
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -11,6 +12,7 @@ use crate::packet::IcmpKind;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PacketLoss,
+    speaks: Signs::UNFINISHED.or(Signs::LOSS).or(Signs::SLOW),
     title: "lost packets delayed or stopped the handshake",
     page: Page {
         meaning: "Packets of the handshake were lost on the way and had to be repeated. A lost SYN costs a second, a lost flight a retransmission \

@@ -2,12 +2,14 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::OneWayPath,
+    speaks: Signs::UNFINISHED,
     title: "one direction of the path stopped passing packets",
     page: Page {
         meaning: "One side's packets stopped arriving while the other side's still do, or did until the end. A route changed, a stateful device \
@@ -120,7 +122,7 @@ fn gone(view: View<'_>, side: Side) -> Option<Finding> {
             Cause::OneWayPath,
             Confidence::Likely,
             format!(
-                "The {side}'s packets stopped arriving: its {message} was sent {} times within {} and never acknowledged, though earlier bytes were.",
+                "The {side}'s packets stopped arriving: the {message} was sent {} times within {} and never acknowledged, though earlier bytes were.",
                 victim.copies,
                 span_text(victim.last.time.since(victim.first.time))
             ),

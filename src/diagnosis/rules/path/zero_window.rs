@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ZeroWindow,
+    speaks: Signs::UNFINISHED.or(Signs::ZERO_WINDOW),
     title: "a side stopped reading: its TCP window stayed closed",
     page: Page {
         meaning: "One side advertised a receive window of zero, which means that its application does not read what has arrived. The other side \

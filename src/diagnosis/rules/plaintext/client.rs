@@ -4,6 +4,7 @@ use super::{hello_begun, last_line, server_spoke_tls};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
@@ -13,6 +14,7 @@ use crate::time::Mark;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientSpeaksPlaintext,
+    speaks: Signs::UNFINISHED,
     title: "the client speaks another protocol than TLS to a TLS port",
     page: Page {
         meaning: "The client's first bytes are no ClientHello: plain HTTP, SSH, or a mail client that waits to be greeted and upgraded, on a port where TLS begins at once. The server answers with an \
@@ -76,6 +78,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding.shown_by(answer.first, quoted(&answer.what));
     }
     finding = finding.advise(match protocol {
+        _ if had_agreed(handshake) => "The client must begin TLS right after the server's answer: look for its STARTTLS handling in its log, or for a proxy in front of it.",
         "HTTP" | "HTTP/2" => "Use https:// in the client: in its URL, or as the backend protocol of the proxy or load balancer.",
         "SSH" => "Connect to the SSH port.",
         "SMTP" | "IMAP" | "POP3" | "LDAP" | "FTP" | "NNTP" | "XMPP" | "IRC" | "ManageSieve" => {
@@ -90,7 +93,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn spoken(handshake: &Handshake) -> Option<(&'static str, String, Mark)> {
     let seen = handshake.plaintext.client.as_ref()?;
     // through a tunnel anything may be spoken
-    if handshake.preamble.is_some() {
+    if handshake.preamble.is_some() && !had_agreed(handshake) {
         return None;
     }
     // a record that breaks the rules is still one of TLS
@@ -116,6 +119,9 @@ const RECORD: &str = "\\x16\\x03";
 fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
     let handshake = case.handshake;
     let answer = handshake.plaintext.server.as_ref().map(|seen| &seen.what);
+    if had_agreed(handshake) {
+        return (Confidence::Certain, "it had asked for the upgrade to TLS, and the server had agreed");
+    }
     if server_spoke_tls(handshake) {
         return (Confidence::Certain, "the server answered with a TLS alert");
     }
@@ -132,6 +138,11 @@ fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
         _ if is_implicit_tls(handshake.server.port) => (Confidence::Strong, "the port is one for TLS"),
         _ => (Confidence::Likely, "the server did not answer in kind"),
     }
+}
+
+/// The server granted the upgrade that the client asked for.
+fn had_agreed(handshake: &Handshake) -> bool {
+    handshake.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls() && facts.upgrade == Upgrade::Granted)
 }
 
 /// The server speaks the client's protocol without complaint: a port that serves both, or serves clear text on purpose.

@@ -2,10 +2,12 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::preamble::Upgrade;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::StarttlsInjection,
+    speaks: Signs::UNFINISHED.or(Signs::PREAMBLE),
     title: "commands were sent behind the upgrade request, before TLS",
     page: Page {
         meaning: "Behind STARTTLS nothing may be sent before the server has answered. Here more commands followed in clear. A server that keeps them in its buffer executes them inside TLS as if \

@@ -4,12 +4,14 @@ use super::{hello_begun, implicit, last_line, quoting, upgrade};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::StarttlsNotOffered,
+    speaks: Signs::UNFINISHED,
     title: "the server does not offer the upgrade to TLS, or the offer was removed on the way",
     page: Page {
         meaning: "Before it asks for TLS a client looks whether the server lists it: STARTTLS in the answer to EHLO or CAPABILITY, STLS in CAPA, AUTH TLS in FEAT, <starttls/> in XMPP's \

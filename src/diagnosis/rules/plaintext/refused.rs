@@ -4,11 +4,13 @@ use super::{SERVERS, implicit, quoting, upgrade};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::StarttlsRefused,
+    speaks: Signs::UNFINISHED,
     title: "the server refused the upgrade to TLS",
     page: Page {
         meaning: "The client asked in clear for TLS to begin on this connection (STARTTLS, STLS, AUTH TLS, StartTLS, SSLRequest, an RDP negotiation request) and the server \

@@ -4,6 +4,7 @@ use super::{hello_begun, implicit, server_spoke_tls};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
@@ -12,6 +13,7 @@ use crate::time::Mark;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerSpeaksPlaintext,
+    speaks: Signs::UNFINISHED,
     title: "the server answered a ClientHello with another protocol than TLS",
     page: Page {
         meaning: "The client began TLS and the server's answer is readable: an HTTP error, a mail or SSH greeting, a database packet. The port does not speak TLS, or not before an upgrade. \

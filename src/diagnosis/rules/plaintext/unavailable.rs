@@ -4,11 +4,13 @@ use super::{quoting, upgrade};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::StarttlsUnavailable,
+    speaks: Signs::UNFINISHED,
     title: "the server says that TLS is temporarily not available",
     page: Page {
         meaning: "The server offers TLS and, asked for it, answers that it cannot now: `454 TLS not available`, `421`, `431`, `580`, `[UNAVAILABLE]`, LDAP busy or unavailable, too many clients. \

@@ -4,11 +4,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::AccessDenied,
+    speaks: Signs::UNFINISHED,
     title: "the peer was refused by policy",
     page: Page {
         meaning: "The sender of the alert says that the other side is technically fine, even with a valid certificate, but not allowed: an access list of addresses, names, fingerprints or certificate subjects.",

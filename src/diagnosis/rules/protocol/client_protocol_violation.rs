@@ -5,6 +5,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
@@ -13,6 +14,7 @@ use super::violation;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientProtocolViolation,
+    speaks: Signs::UNFINISHED,
     title: "the client broke the protocol",
     page: Page {
         meaning: "The client sent something that the TLS specification does not allow: a list with a wrong length, an extension twice or in the wrong place, a message out of order, a record that is too long. A strict server refuses that; a lenient one would not have noticed.",

@@ -4,12 +4,14 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription, ProtocolVersion};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::InternalError,
+    speaks: Signs::UNFINISHED,
     title: "a side reports an error of its own",
     page: Page {
         meaning: "The sender failed for a reason that has nothing to do with the peer, or so it says: a key that cannot be loaded, a callback that failed, no certificate configured, no memory, a broken HSM. Some stacks send it for unusual input as well.",

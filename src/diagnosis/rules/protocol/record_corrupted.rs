@@ -5,12 +5,14 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription as A, KeyExchange};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RecordCorrupted,
+    speaks: Signs::UNFINISHED,
     title: "bytes were changed on the way",
     page: Page {
         meaning: "A side received something else than the other sent: a record that cannot be decrypted, a signature or Finished that does not fit what was said before. Defective memory or network hardware, a faulty offload, or a device that rewrites the stream.",

@@ -4,6 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
@@ -15,6 +16,7 @@ use super::violation;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerProtocolViolation,
+    speaks: Signs::UNFINISHED,
     title: "the server broke the protocol",
     page: Page {
         meaning: "The server's answer is not one that the TLS specification allows: it chose what was not offered, left out what is due, or sent a message out of order. The client is right to stop.",

@@ -4,11 +4,13 @@ use super::{proxy, quoting, target};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::{Dialect, Upgrade};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyAuthRequired,
+    speaks: Signs::UNFINISHED,
     title: "the proxy wants credentials",
     page: Page {
         meaning: "The proxy answers the request for a tunnel with 407, or in SOCKS5 accepts none of the offered logins: it wants to know who asks. TLS was never tried. A first 407 is the normal beginning of a login; \

@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyProtocolMissing,
+    speaks: Signs::UNFINISHED,
     title: "the server may expect a PROXY protocol header that the client does not send",
     page: Page {
         meaning: "A listener that is told to expect a PROXY header drops every connection that begins with something else, a ClientHello among it: without an alert, often with a RST. That happens when clients reach the server past \

@@ -4,6 +4,7 @@ use super::{proxy, target};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -11,6 +12,7 @@ use crate::preamble::Upgrade;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyNoAnswer,
+    speaks: Signs::UNFINISHED,
     title: "the proxy never answered the request for a tunnel",
     page: Page {
         meaning: "The client asked the proxy for a tunnel and got nothing: the proxy is still trying to reach the server, is stuck or overloaded, waits for something else (TLS to the proxy itself, a PROXY header), or closed \

@@ -5,12 +5,14 @@ use std::time::Duration;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::LoadBalancerNoBackend,
+    speaks: Signs::UNFINISHED,
     title: "the address accepts connections and closes them at once: nobody behind it",
     page: Page {
         meaning: "Something accepts the TCP connection and ends it again without a byte: before the ClientHello, or after a few tries to reach a backend. A load balancer in TCP mode whose backends are all down does that, and so does a port forwarder \

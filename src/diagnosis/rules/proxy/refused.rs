@@ -4,11 +4,13 @@ use super::{proxy, quoting, target};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyRefused,
+    speaks: Signs::UNFINISHED,
     title: "the proxy answered CONNECT with a refusal",
     page: Page {
         meaning: "The client asked an HTTP proxy for a tunnel to the server (CONNECT host:port), and the proxy refused: the host, the port, the client or the method is not allowed. TLS was never tried, and \

@@ -4,12 +4,14 @@ use super::{proxy, quoting, target};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::span_text;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyUpstreamFailed,
+    speaks: Signs::UNFINISHED,
     title: "the proxy could not reach the server, or not in time",
     page: Page {
         meaning: "The proxy was willing and could not: the name does not resolve where the proxy runs, the server refuses or does not answer it, or the time was up. The fault lies behind the proxy, where this capture \

@@ -4,6 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, Protocol};
 use crate::tls::registry::AlertDescription as A;
@@ -13,6 +14,7 @@ use super::uses_psk;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PskMismatch,
+    speaks: Signs::UNFINISHED,
     title: "client and server hold different pre-shared keys for the same identity",
     page: Page {
         meaning: "Both sides agree on the identity, but their keys differ. In TLS 1.3 the binder in the ClientHello does not verify; below, the Finished messages cannot be decrypted.",

@@ -4,6 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription as A;
 
@@ -12,6 +13,7 @@ use super::uses_psk;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PskUnknownIdentity,
+    speaks: Signs::UNFINISHED,
     title: "the server does not know the identity of the client's pre-shared key",
     page: Page {
         meaning: "The client names a pre-shared key (PSK) by an identity that the server has not on its list: a typo, a device that was never provisioned, or a list that was not reloaded.",

@@ -3,11 +3,13 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::Outcome;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TicketsNotShared,
+    speaks: Signs::UNFINISHED.or(Signs::TICKET_IGNORED),
     title: "tickets of one backend are refused by the next: resumptions fall back to full handshakes",
     page: Page {
         meaning: "The client offered to resume a session and the server did a full handshake instead. That works, but costs a certificate, a signature and in TLS 1.2 a round trip, and early data is lost. When it happens again and again, the servers behind the address do not share their ticket keys, or restart or rotate them too often.",

@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::signs::Signs;
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Transport;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicBlocked,
+    speaks: Signs::UNFINISHED,
     title: "QUIC (UDP) is dropped on the way; TCP to the same server works",
     page: Page {
         meaning: "The client's Initial packets are never answered, while the same client reaches the same server over TCP within seconds. A firewall drops UDP 443, \
@@ -62,7 +64,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .stopped_by(StoppedBy::Network)
     .shown_by(case.handshake.tcp.first, "first Initial packet");
     let finding = match view.repeats(crate::flow::Side::Client) {
-        Some(repeats) => finding.shown_by(repeats.last, format!("Initial packet sent for the {tries}. time; nothing came back")),
+        Some(repeats) => finding.shown_by(repeats.last, format!("Initial packet sent for the {} time; nothing came back", ordinal(tries))),
         None => finding,
     };
     let finding = finding.shown_by(fallback.start, "the client's TCP connection to the same server, completed");

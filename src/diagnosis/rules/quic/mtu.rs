@@ -2,6 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -9,6 +10,7 @@ use crate::packet::IcmpKind;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicMtu,
+    speaks: Signs::UNFINISHED,
     title: "QUIC's full-size datagrams do not fit the path",
     page: Page {
         meaning: "Datagrams with Initial packets have at least 1200 bytes and must not be fragmented, so that an IP packet of 1228 bytes (IPv4) or 1248 (IPv6) has to pass. \

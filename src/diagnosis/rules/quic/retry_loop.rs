@@ -2,6 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -9,6 +10,7 @@ use crate::quic::close::INVALID_TOKEN;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicRetryLoop,
+    speaks: Signs::UNFINISHED,
     title: "the server answers with Retry and does not accept the token it gave",
     page: Page {
         meaning: "With a Retry packet a server makes the client prove its address: the client repeats its Initial packet with the token from it. Here the server did not accept the token \

@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::signs::Signs;
+use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicServerSilent,
+    speaks: Signs::UNFINISHED,
     title: "the server never answers QUIC",
     page: Page {
         meaning: "The client's Initial packets get no ServerHello: either nothing comes back at all, or the server acknowledges and says no more. Over UDP a server that does \
@@ -55,7 +57,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .stopped_by(if nothing { StoppedBy::Network } else { StoppedBy::Server })
             .shown_by(case.handshake.tcp.first, "first Initial packet");
     let finding = match view.repeats(Side::Client) {
-        Some(repeats) => finding.shown_by(repeats.last, format!("sent for the {tries}. time; no ServerHello")),
+        Some(repeats) => finding.shown_by(repeats.last, format!("sent for the {} time; no ServerHello", ordinal(tries))),
         None => finding,
     };
     let finding = match quic.close_of(Side::Client) {

@@ -2,11 +2,13 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicVersionMismatch,
+    speaks: Signs::UNFINISHED,
     title: "client and server have no QUIC version in common",
     page: Page {
         meaning: "The server does not speak the QUIC version of the client's first packet and said which ones it does speak. The client knows none of those and gave up.",

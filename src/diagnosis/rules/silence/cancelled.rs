@@ -2,11 +2,13 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::UserCanceled,
+    speaks: Signs::UNFINISHED,
     title: "the handshake was cancelled (alert user_canceled)",
     page: Page {
         meaning: "A side sent the alert user_canceled (90): the application or its user ended the handshake for a reason that has nothing to do with TLS.",

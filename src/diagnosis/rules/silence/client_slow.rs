@@ -2,6 +2,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -10,6 +11,7 @@ use super::server_slow::article;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientSlow,
+    speaks: Signs::UNFINISHED.or(Signs::SLOW),
     title: "the handshake completed, but the client took long",
     page: Page {
         meaning: "The handshake succeeded, and most of its time was the client's own: before its ClientHello, or between the server's flight and its own next one.",

@@ -2,12 +2,14 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientStalled,
+    speaks: Signs::UNFINISHED,
     title: "the client began the handshake and stopped",
     page: Page {
         meaning: "It was the client's turn and nothing came: after part of its ClientHello, after a HelloRetryRequest, or after the server's flight. People who are asked for a certificate or PIN, \

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientTimeout,
+    speaks: Signs::UNFINISHED,
     title: "the client gave up waiting and closed",
     page: Page {
         meaning: "The client's own time limit ran out while it waited for the server, and it closed the connection. The limit is the end, not the reason: look for what took so long.",

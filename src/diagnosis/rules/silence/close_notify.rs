@@ -2,12 +2,14 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CloseNotifyInHandshake,
+    speaks: Signs::UNFINISHED,
     title: "a side closed in order (close_notify) before the handshake was done",
     page: Page {
         meaning: "A side sent close_notify in the middle of the handshake: it shut TLS down as it would at the end of a connection. Its application closed, it was about to stop, or it refuses without saying why.",

@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerAborted,
+    speaks: Signs::UNFINISHED,
     title: "the server left in the middle of the handshake without a reason",
     page: Page {
         meaning: "The server had begun to answer and then closed or reset the connection without an alert: a crash, a restart or deployment, a proxy whose other side broke away, \

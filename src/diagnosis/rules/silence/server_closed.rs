@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerClosed,
+    speaks: Signs::UNFINISHED,
     title: "the server closed right after the ClientHello, without an alert",
     page: Page {
         meaning: "The server (or what stands in its place) closed the connection instead of answering, and did not say why. Old stacks close so when they have no version or cipher suite in common, \

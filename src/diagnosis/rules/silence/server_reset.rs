@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerReset,
+    speaks: Signs::UNFINISHED,
     title: "the server reset the connection right after the ClientHello",
     page: Page {
         meaning: "A RST came instead of an answer, and nothing speaks against its being the server's own. Servers reset when they close with unread data (an application that refuses the client, \

@@ -3,6 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -10,6 +11,7 @@ use crate::preamble::Upgrade;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerSilent,
+    speaks: Signs::UNFINISHED,
     title: "the server received the ClientHello and never answered",
     page: Page {
         meaning: "The server's kernel acknowledged the ClientHello, and then nothing came: the application behind the port did not answer. It hangs, is overloaded, waits for something else first, \

@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerSlow,
+    speaks: Signs::UNFINISHED.or(Signs::SLOW),
     title: "the handshake completed, but the server took long to answer",
     page: Page {
         meaning: "The handshake succeeded and its users waited for the server: it took longer than the limit for slowness, the network's round trip deducted and no packet lost meanwhile.",

@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerStalled,
+    speaks: Signs::UNFINISHED,
     title: "the server began its answer and stopped",
     page: Page {
         meaning: "The server answered the ClientHello in part, or answered all and then owed its Finished, and fell silent. What is missing shows where it hangs: before its certificate or signature a key store, \
@@ -44,11 +46,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let awaited = view.awaited().filter(|awaited| awaited.side == Side::Server)?;
-    if !view.waited() || view.ended_by(Side::Server).is_some() {
+    // A server that the client's last words never reached has nothing to answer.
+    if !view.waited() || view.ended_by(Side::Server).is_some() || view.repeated_in_vain(Side::Client).next().is_some() {
         return None;
     }
     let gave_up = view.ended_by(Side::Client);
-    let lost = view.repeated_in_vain(Side::Client).next().is_some() || view.repeats(Side::Client).is_some();
+    let lost = view.repeats(Side::Client).is_some();
     let mut finding = Finding::new(
         Cause::ServerStalled,
         if lost { Confidence::Hint } else { Confidence::Strong },

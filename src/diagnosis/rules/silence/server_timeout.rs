@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerTimeout,
+    speaks: Signs::UNFINISHED,
     title: "the server gave up waiting and closed",
     page: Page {
         meaning: "The server's time limit for the handshake ran out while it waited for the client, and it closed the connection. Look for what the client waited for.",

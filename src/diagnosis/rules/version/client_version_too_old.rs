@@ -4,11 +4,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientVersionTooOld,
+    speaks: Signs::UNFINISHED,
     title: "the client offers only protocol versions that the server no longer accepts",
     page: Page {
         meaning: "The newest version in the ClientHello is older than the oldest one the server accepts. Nothing was negotiated; the server refused the hello at once. Most servers of today accept TLS 1.2 and 1.3 only, some only TLS 1.3.",

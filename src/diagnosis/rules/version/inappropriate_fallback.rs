@@ -4,12 +4,14 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription, CipherSuite};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::InappropriateFallback,
+    speaks: Signs::UNFINISHED.or(Signs::ALERT),
     title: "a retry with a lower version was refused, as the server knows a newer one",
     page: Page {
         meaning: "The client had failed with its newest version, tried again with an older one and said so with TLS_FALLBACK_SCSV. The server knows a newer version and refuses, so that nobody can force a downgrade. This refusal is right: the trouble is whatever made the first attempt fail.",

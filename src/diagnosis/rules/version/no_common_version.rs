@@ -4,11 +4,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonVersion,
+    speaks: Signs::UNFINISHED,
     title: "client and server have no protocol version in common",
     page: Page {
         meaning: "The server says that none of the versions in the ClientHello suits it, although the client offers new ones and is not limited to TLS 1.3. The server may have a hole in its versions, be limited by policy for this client or name, or be confused by a version it does not know.",

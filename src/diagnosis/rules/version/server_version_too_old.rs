@@ -4,6 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
@@ -11,6 +12,7 @@ use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerVersionTooOld,
+    speaks: Signs::UNFINISHED,
     title: "the server speaks only protocol versions that the client no longer accepts",
     page: Page {
         meaning: "The server's newest version is older than the oldest one the client accepts. Either the server chose that version and the client refused it, or the client offered only newer ones and the server found none it knows.",

@@ -3,12 +3,14 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::Protocol;
 use crate::tls::registry::{ProtocolVersion, sslv2_cipher_name};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Sslv2Hello,
+    speaks: Signs::UNFINISHED.or(Signs::SSLV2),
     title: "the client opens with an SSL 2.0 hello",
     page: Page {
         meaning: "The client's first message has the form of SSL 2.0, of 1995. Either it speaks nothing newer, or it wraps an offer of SSL 3.0 or TLS into the old form, as clients did to please old servers. Servers of today read neither.",

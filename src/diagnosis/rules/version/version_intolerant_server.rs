@@ -4,11 +4,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
+use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::Outcome;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::VersionIntolerantServer,
+    speaks: Signs::UNFINISHED,
     title: "the server fails on newer versions and works with older ones",
     page: Page {
         meaning: "A server must answer a hello that offers more than it knows with the best version it has. This one fails instead: it closes, resets or sends an alert, and the same client succeeds when it offers less. The bug lies in the server's TLS library or in a device in front of it.",

@@ -58,7 +58,7 @@ fn payload(version: Version, bytes: &[u8], stream: &mut CryptoStream<u32>) {
             Frame::Crypto { offset, data } => drop(stream.add(offset, data, number)),
             Frame::Ack(ack) => drop((ack.covers(0), ack.covers(ack.largest), ack.covers(u64::MAX))),
             Frame::ConnectionClose(close) => drop(close::name(close.code)),
-            Frame::Ping | Frame::Other(_) => {}
+            Frame::Ping | Frame::HandshakeDone | Frame::Passed(_) | Frame::Other(_) => {}
         }
     }
 }

@@ -1,0 +1,33 @@
+//! The SHA-256 of what was read.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::analyse::is_stdin;
+use crate::report::SummaryReport;
+
+/// Adds the hash of each file. What cannot be read a second time stays without.
+pub(super) fn inputs(summary: &mut SummaryReport) {
+    for input in &mut summary.inputs {
+        let path = Path::new(&input.source);
+        if !is_stdin(path) && path.is_file() {
+            input.sha256 = of(path).ok();
+        }
+    }
+}
+
+fn of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0_u8; 1 << 20];
+    loop {
+        let count = file.read(&mut block)?;
+        if count == 0 {
+            return Ok(data_encoding::HEXLOWER.encode(&hash.finalize()));
+        }
+        hash.update(block.get(..count).unwrap_or_default());
+    }
+}

@@ -1,0 +1,407 @@
+//! Handshake and 1-RTT packets. Without secrets they are told by their form and order alone; with those from outside they are opened, and what
+//! their frames say counts instead.
+//!
+//! Secrets may come after the packets: until they are there packets are kept, within bounds, and read as without secrets; when they come, at
+//! the latest at the end, what was read so is taken back and read again. Packets that do not open count as without secrets.
+
+use crate::flow::Side;
+use crate::limits;
+use crate::quic::crypto::CryptoStream;
+use crate::quic::frame::{Frame, frames};
+use crate::quic::header::Long;
+use crate::quic::protection::{Connection, KeyProvider, Level, OneRttKeys, PacketKeys, Suite};
+use crate::quic::version::Version;
+use crate::time::Mark;
+use crate::tls::registry::{HandshakeType, ProtocolVersion};
+
+use super::super::Sides;
+use super::{Quic, connection_close};
+use crate::handshake::facts::{EncryptedRecord, Handshake};
+use crate::handshake::machine::Shared;
+use crate::handshake::messages::{self, Place};
+use crate::handshake::records::letter;
+
+/// The opening of one connection's packets.
+#[derive(Debug, Default)]
+pub(super) struct Unsealing {
+    keys: Keys,
+    sides: Sides<Space>,
+    held: Vec<Held>,
+    held_bytes: usize,
+    /// The generation of the key ring at the last look-up.
+    looked: Option<u64>,
+    /// Packets that did not open.
+    failed: u32,
+}
+
+#[derive(Debug, Default)]
+enum Keys {
+    /// Not known by now.
+    #[default]
+    Awaited,
+    Known(Box<Known>),
+    /// They do not fit, or the suite cannot be opened.
+    Useless,
+}
+
+/// The keys as far as the log has them.
+#[derive(Debug, Default)]
+struct Known {
+    handshake: Sides<Option<PacketKeys>>,
+    one_rtt: Sides<Option<OneRttKeys>>,
+}
+
+/// What one side sends.
+#[derive(Debug, Default)]
+struct Space {
+    /// The CRYPTO streams of Handshake and 1-RTT packets.
+    streams: [CryptoStream<Mark>; 2],
+    /// One more than the largest packet number of each.
+    expected: [u64; 2],
+    /// Length of the identifier that it gave itself: short headers to it have one as long.
+    cid_len: usize,
+    /// 1-RTT packets that were tried, and that opened.
+    tried: u32,
+    opened: u32,
+}
+
+/// A packet that awaits its key.
+#[derive(Debug)]
+struct Held {
+    packet: Protected<Vec<u8>>,
+    side: Side,
+    mark: Mark,
+    /// Letters of the history before it, and those that it added when it was read as without secrets.
+    letters: (usize, usize),
+}
+
+/// A packet and where its number begins.
+#[derive(Debug, Clone, Copy)]
+struct Protected<Bytes> {
+    level: Level,
+    pn_offset: usize,
+    bytes: Bytes,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Opened(Said),
+    /// It is to be read as without secrets.
+    Sealed,
+    /// Under keys that fitted packets before: no packet of this connection (a stateless reset), or one too late.
+    Stray,
+}
+
+/// What an opened packet says about how far its sender is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Said {
+    /// It closes the connection.
+    close: bool,
+    /// HANDSHAKE_DONE.
+    done: bool,
+    /// It acknowledges packets of the same level.
+    ack: bool,
+}
+
+impl Unsealing {
+    /// A side named itself with an identifier of this length.
+    pub(super) const fn named_itself(&mut self, side: Side, len: usize) {
+        self.sides.of_mut(side).cid_len = len;
+    }
+
+    /// Nothing more is to be opened.
+    pub(super) fn is_full(&self) -> bool {
+        match &self.keys {
+            Keys::Awaited => self.is_held_full(),
+            Keys::Known(_) => Side::BOTH.into_iter().any(|side| u64::from(self.sides.of(side).tried) >= limits::OPENED_RECORDS),
+            Keys::Useless => true,
+        }
+    }
+
+    fn is_held_full(&self) -> bool {
+        self.held.len() >= 2 * limits::SEALED_RECORDS || self.held_bytes >= limits::SEALED_BYTES
+    }
+
+    /// Looks for secrets that are not there yet. True when there are keys now for which packets may have been kept.
+    fn look_up(&mut self, h: &Handshake, shared: &Shared) -> bool {
+        let (Some(ring), Some(hello), Some(answer), Some(quic)) = (&shared.keys, h.hello(), &h.server_hello, &h.quic) else { return false };
+        if matches!(self.keys, Keys::Useless) || self.looked == Some(ring.generation()) {
+            return false;
+        }
+        self.looked = Some(ring.generation());
+        let Some(suite) = Suite::of(answer.what.cipher_suite()) else {
+            if answer.what.version() == ProtocolVersion::TLS13 && ring.knows(hello.random()) {
+                ring.count_unsupported();
+            }
+            self.keys = Keys::Useless;
+            return false;
+        };
+        let version = if quic.version.is_known() { quic.version } else { Version::V1 };
+        let connection = Connection { client_random: hello.random(), suite, version };
+        let mut known = match std::mem::take(&mut self.keys) {
+            Keys::Known(known) => known,
+            Keys::Awaited | Keys::Useless => Box::default(),
+        };
+        for side in Side::BOTH {
+            let handshake = known.handshake.of_mut(side);
+            *handshake = handshake.take().or_else(|| ring.packet_keys(connection, Level::Handshake, side));
+            let one_rtt = known.one_rtt.of_mut(side);
+            *one_rtt = one_rtt.take().or_else(|| ring.packet_keys(connection, Level::OneRtt, side).map(OneRttKeys::new));
+        }
+        let any = Side::BOTH.into_iter().any(|side| known.handshake.of(side).is_some() || known.one_rtt.of(side).is_some());
+        if any {
+            self.keys = Keys::Known(known);
+        }
+        any && !self.held.is_empty()
+    }
+
+    /// Keeps a packet whose keys may come. True when it was kept.
+    fn hold(&mut self, h: &Handshake, side: Side, mark: Mark, packet: Protected<&[u8]>) -> bool {
+        let awaited = match &self.keys {
+            Keys::Awaited => true,
+            Keys::Known(known) => match packet.level {
+                Level::OneRtt => known.one_rtt.of(side).is_none() && known.handshake.of(side).is_some(),
+                _ => false,
+            },
+            Keys::Useless => false,
+        };
+        if !awaited || self.is_held_full() {
+            return false;
+        }
+        self.held_bytes += packet.bytes.len();
+        let packet = Protected { level: packet.level, pn_offset: packet.pn_offset, bytes: packet.bytes.to_vec() };
+        self.held.push(Held { packet, side, mark, letters: (h.history.len(), 0) });
+        true
+    }
+
+    /// Opens a packet and enters what it says.
+    fn open(
+        &mut self,
+        h: &mut Handshake,
+        shared: &mut Shared,
+        side: Side,
+        mark: Mark,
+        packet: Protected<&[u8]>,
+        buffer: &mut Vec<u8>,
+    ) -> Taken {
+        let Keys::Known(known) = &mut self.keys else { return Taken::Sealed };
+        let cid_len = self.sides.of(side.other()).cid_len;
+        let space = self.sides.of_mut(side);
+        let one_rtt = packet.level == Level::OneRtt;
+        let expected = space.expected.get(usize::from(one_rtt)).copied().unwrap_or(0);
+        let opened = if one_rtt {
+            let Some(keys) = known.one_rtt.of_mut(side) else { return Taken::Sealed };
+            space.tried = space.tried.saturating_add(1);
+            keys.open(packet.bytes, cid_len, expected, buffer)
+        } else {
+            let Some(keys) = known.handshake.of(side) else { return Taken::Sealed };
+            keys.open_long(packet.bytes, packet.pn_offset, expected, buffer)
+        };
+        let Some(opened) = opened else {
+            if one_rtt && space.opened > 0 {
+                return Taken::Stray;
+            }
+            self.failed = self.failed.saturating_add(1);
+            if self.failed >= MISFITS && !h.decrypted {
+                if let Some(ring) = &shared.keys {
+                    ring.count_misfit();
+                }
+                self.keys = Keys::Useless;
+            }
+            return Taken::Sealed;
+        };
+        if let Some(expected) = space.expected.get_mut(usize::from(one_rtt)) {
+            *expected = (*expected).max(opened.number.saturating_add(1));
+        }
+        space.opened = space.opened.saturating_add(u32::from(one_rtt));
+        if !std::mem::replace(&mut h.decrypted, true)
+            && let Some(ring) = &shared.keys
+        {
+            ring.count_decrypted();
+        }
+        let version = h.quic.as_ref().map_or(Version::V1, |quic| quic.version);
+        if let Some(quic) = &mut h.quic {
+            let count = quic.opened.of_mut(side);
+            *count = count.saturating_add(1);
+        }
+        let stream = space.streams.get_mut(usize::from(one_rtt));
+        Taken::Opened(read(h, shared, side, mark, version, opened.payload, stream))
+    }
+}
+
+/// Enters what the frames of an opened packet say.
+fn read(
+    h: &mut Handshake,
+    shared: &mut Shared,
+    side: Side,
+    mark: Mark,
+    version: Version,
+    payload: &[u8],
+    mut stream: Option<&mut CryptoStream<Mark>>,
+) -> Said {
+    let mut said = Said::default();
+    for frame in frames(version, payload) {
+        match frame {
+            Frame::Crypto { offset, data } => {
+                let Some(stream) = stream.as_deref_mut() else { continue };
+                stream.add(offset, data, mark);
+                while let Some(message) = stream.next_message() {
+                    let place = Place { mark, first: message.first, span: (message.start as u64, message.end as u64) };
+                    messages::on_decrypted(h, shared, side, HandshakeType(message.kind), message.body, place);
+                }
+            }
+            Frame::ConnectionClose(closed) => {
+                said.close = true;
+                connection_close(h, side, mark, &closed, true);
+            }
+            Frame::HandshakeDone => said.done = side == Side::Server,
+            Frame::Ack(_) => said.ack = true,
+            Frame::Ping | Frame::Passed(_) | Frame::Other(_) => {}
+        }
+    }
+    said
+}
+
+impl Quic {
+    /// A Handshake packet. True when it brings anything new, as far as can be told.
+    pub(super) fn handshake(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark, long: &Long<'_>) -> bool {
+        let list = h.encrypted.of_mut(side);
+        if list.len() < limits::ENCRYPTED_RECORDS {
+            let len = u16::try_from(long.protected_len()).unwrap_or(u16::MAX);
+            list.push(EncryptedRecord { content_type: 22, len, mark });
+        }
+        let Some(quic) = h.quic.as_mut() else { return false };
+        quic.handshakes.of_mut(side).add(mark, long.protected_len());
+        let first = quic.handshakes.of(side).count == 1;
+        // A server that repeats its flight repeats its ServerHello with it: until the client answers, the rest is nothing new either.
+        let answered = quic.handshakes.client.count > 0 || quic.shorts.client.count > 0;
+        let new = side == Side::Client || answered || quic.repeats.server == 0 && !self.again.crypto;
+        let packet = Protected { level: Level::Handshake, pn_offset: long.pn_offset, bytes: long.bytes };
+        let (taken, held) = if long.missing > 0 { (Taken::Sealed, false) } else { self.unseal(h, shared, side, mark, packet) };
+        if !matches!(taken, Taken::Opened(_)) && first {
+            letter(h, side, 'e');
+        }
+        self.was_read(h, held);
+        new
+    }
+
+    /// A 1-RTT packet.
+    pub(super) fn short(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark, bytes: &[u8]) {
+        let Some(quic) = h.quic.as_mut() else { return };
+        quic.shorts.of_mut(side).add(mark, bytes.len());
+        let packet = Protected { level: Level::OneRtt, pn_offset: 0, bytes };
+        let (taken, held) = self.unseal(h, shared, side, mark, packet);
+        self.progress(h, side, mark, taken);
+        self.was_read(h, held);
+    }
+
+    /// What a 1-RTT packet shows of how far the handshake is.
+    fn progress(&mut self, h: &mut Handshake, side: Side, mark: Mark, taken: Taken) {
+        let Some(quic) = h.quic.as_ref() else { return };
+        if taken == Taken::Stray {
+            return;
+        }
+        if side == Side::Client && self.client_finished.is_none() {
+            let before = |packets: Option<Mark>| packets.filter(|packet| *packet <= mark);
+            self.client_finished = Some(before(quic.handshakes.client.last).unwrap_or(mark));
+            let flight = before(quic.handshakes.server.last).or_else(|| h.server_hello.as_ref().map(|seen| seen.mark));
+            h.finished.server = h.finished.server.or(flight);
+        }
+        let finished = h.finished.client.or(self.client_finished);
+        let counted = match (side, taken) {
+            (Side::Client, Taken::Opened(said)) => !said.close,
+            (Side::Client, _) => true,
+            // Data may go out before the client's Finished has come. What shows that it was taken: the server says so, or has opened packets
+            // that it must not open before.
+            (Side::Server, Taken::Opened(said)) => {
+                let confirms = said.done || said.ack && !said.close && quic.zero_rtt.count == 0;
+                (confirms || h.application_data.server.is_some()) && finished.is_some_and(|finished| mark > finished)
+            }
+            (Side::Server, _) => finished.is_some_and(|finished| mark > finished),
+        };
+        if counted {
+            if h.application_data.of(side).is_none() {
+                letter(h, side, 'd');
+            }
+            h.application_data.of_mut(side).get_or_insert(mark);
+            let records = h.application_records.of_mut(side);
+            *records = records.saturating_add(1);
+        }
+    }
+
+    /// Opens a packet, or keeps it for later: then the second is true, and it is to be read as without secrets.
+    fn unseal(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark, packet: Protected<&[u8]>) -> (Taken, bool) {
+        if self.unsealing.as_mut().is_some_and(|unsealing| unsealing.look_up(h, shared)) {
+            self.replay(h, shared);
+        }
+        let Some(unsealing) = &mut self.unsealing else { return (Taken::Sealed, false) };
+        if unsealing.hold(h, side, mark, packet) {
+            return (Taken::Sealed, true);
+        }
+        let taken = unsealing.open(h, shared, side, mark, packet, &mut self.buffer);
+        (taken, false)
+    }
+
+    /// The packet just kept was read as without secrets.
+    fn was_read(&mut self, h: &Handshake, held: bool) {
+        if let Some(last) = self.unsealing.as_mut().filter(|_| held).and_then(|unsealing| unsealing.held.last_mut()) {
+            last.letters.1 = h.history.len().saturating_sub(last.letters.0);
+        }
+    }
+
+    /// The last moment at which secrets may have turned up.
+    pub(super) fn unseal_late(&mut self, h: &mut Handshake, shared: &mut Shared) {
+        if self.unsealing.as_mut().is_some_and(|unsealing| unsealing.look_up(h, shared)) {
+            self.replay(h, shared);
+        }
+        if let Some(unsealing) = &self.unsealing
+            && unsealing.failed > 0
+            && !h.decrypted
+            && matches!(unsealing.keys, Keys::Known(_))
+            && let Some(ring) = &shared.keys
+        {
+            ring.count_misfit();
+        }
+    }
+
+    /// Opens what was kept, and puts the letters of its messages where they belong.
+    fn replay(&mut self, h: &mut Handshake, shared: &mut Shared) {
+        let Some(unsealing) = &mut self.unsealing else { return };
+        let held = std::mem::take(&mut unsealing.held);
+        let overflowed = unsealing.held_bytes >= limits::SEALED_BYTES || held.len() >= 2 * limits::SEALED_RECORDS;
+        unsealing.held_bytes = 0;
+        let old = std::mem::take(&mut h.history);
+        let (data, records) = (std::mem::take(&mut h.application_data), std::mem::take(&mut h.application_records));
+        if !h.decrypted {
+            h.finished = Sides::default();
+            self.client_finished = None;
+        }
+        let mut at = 0;
+        for Held { packet, side, mark, letters: (before, added) } in held {
+            h.history.push_str(old.get(at..before).unwrap_or_default());
+            at = before + added;
+            let packet = Protected { level: packet.level, pn_offset: packet.pn_offset, bytes: packet.bytes.as_slice() };
+            let taken = match &mut self.unsealing {
+                Some(unsealing) => unsealing.open(h, shared, side, mark, packet, &mut self.buffer),
+                None => Taken::Sealed,
+            };
+            match packet.level {
+                Level::OneRtt => self.progress(h, side, mark, taken),
+                _ if taken == Taken::Sealed => h.history.push_str(old.get(before..at).unwrap_or_default()),
+                _ => {}
+            }
+        }
+        h.history.push_str(old.get(at..).unwrap_or_default());
+        if overflowed {
+            // What came after the bound was reached was counted once and cannot be counted again.
+            for side in Side::BOTH {
+                *h.application_data.of_mut(side) = h.application_data.of(side).or(*data.of(side));
+                *h.application_records.of_mut(side) = (*h.application_records.of(side)).max(*records.of(side));
+            }
+        }
+    }
+}
+
+/// Packets that do not open, while none has, after which the secrets are taken for another connection's.
+const MISFITS: u32 = 2;

@@ -1,0 +1,155 @@
+//! What a slice keeps beside packets: interfaces, names, comments, nanoseconds, and keys by choice.
+
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use super::support::fixtures;
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_handshark")).args(arguments).output().unwrap()
+}
+
+fn done(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn handshakes(path: &Path) -> Vec<Value> {
+    let json = done(&["read", "--json", "--no-trust", path.to_str().unwrap()]);
+    json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|line| line["kind"] == "handshake").collect()
+}
+
+fn tshark(path: &Path, arguments: &[&str]) -> Option<String> {
+    let Ok(output) = Command::new("tshark").arg("-r").arg(path).args(arguments).output() else {
+        println!("skipped: tshark is not installed");
+        return None;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// A block of pcapng.
+fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let mut body = body.to_vec();
+    body.resize(body.len().next_multiple_of(4), 0);
+    let length = (body.len() as u32 + 12).to_le_bytes();
+    [&kind.to_le_bytes()[..], &length, &body, &length].concat()
+}
+
+fn option(code: u16, value: &[u8]) -> Vec<u8> {
+    let mut out = [&code.to_le_bytes()[..], &(value.len() as u16).to_le_bytes(), value].concat();
+    out.resize(out.len().next_multiple_of(4), 0);
+    out
+}
+
+const END: [u8; 4] = [0; 4];
+
+/// The capture of many cipher suites as pcapng: with nanoseconds, an interface that says what it is, names, comments and all keys.
+fn with_everything(dir: &Path) -> PathBuf {
+    let folder = fixtures().join("captures/decryption");
+    let (pcap, keys) = (fs::read(folder.join("suites.pcap")).unwrap(), fs::read(folder.join("suites.keys")).unwrap());
+    let word = |at: usize| u32::from_le_bytes(pcap[at..at + 4].try_into().unwrap());
+    let head = [&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat();
+    let mut out = block(0x0a0d_0d0a, &head);
+    let link = word(20) as u16;
+    let interface = [
+        &link.to_le_bytes()[..],
+        &[0; 6],
+        &option(2, b"uplink0"),
+        &option(3, b"to the provider"),
+        &option(9, &[9]),
+        &option(11, b"\0tcp port 4430 or tcp"),
+        &END,
+    ];
+    out.extend(block(1, &interface.concat()));
+    let name = |address: [u8; 4], name: &str| {
+        let value = [&address[..], name.as_bytes(), &[0]].concat();
+        option(1, &value)
+    };
+    out.extend(block(4, &[&name([127, 0, 0, 1], "gateway.lab.test")[..], &name([192, 0, 2, 9], "elsewhere.test"), &END].concat()));
+    let secrets = [&0x544c_534b_u32.to_le_bytes()[..], &(keys.len() as u32).to_le_bytes(), &keys].concat();
+    out.extend(block(10, &secrets));
+    let mut at = 24;
+    let mut number = 0_u64;
+    while at + 16 <= pcap.len() {
+        number += 1;
+        let (seconds, micros, length) = (u64::from(word(at)), u64::from(word(at + 4)), word(at + 8) as usize);
+        // Nanoseconds that microseconds would lose.
+        let time = seconds * 1_000_000_000 + micros * 1000 + number % 1000;
+        let data = &pcap[at + 16..at + 16 + length];
+        let fixed = [0, (time >> 32) as u32, time as u32, length as u32, word(at + 12)].map(u32::to_le_bytes).concat();
+        let mut body = [&fixed[..], data].concat();
+        body.resize(body.len().next_multiple_of(4), 0);
+        if number == 1 {
+            body.extend(option(1, b"noted by hand"));
+            body.extend(END);
+        }
+        out.extend(block(6, &body));
+        at += 16 + length;
+    }
+    let path = dir.join("everything.pcapng");
+    fs::write(&path, out).unwrap();
+    path
+}
+
+#[test]
+fn interfaces_names_comments_and_nanoseconds_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = with_everything(dir.path());
+    let out = dir.path().join("slice.pcapng");
+    let before = handshakes(&whole);
+    done(&["slice", whole.to_str().unwrap(), "--server", ":4430", "--no-trust", "-o", out.to_str().unwrap()]);
+    let after = handshakes(&out);
+    assert_eq!(after.len(), 1);
+    assert_eq!(after[0]["handshake"]["start"], before[0]["handshake"]["start"]);
+    assert!(after[0]["handshake"]["start"].as_str().unwrap().ends_with("001Z"), "{}", after[0]["handshake"]["start"]);
+    assert_eq!(after[0]["capture"]["source"], "uplink0");
+    let fields = [
+        "-T",
+        "fields",
+        "-e",
+        "frame.interface_name",
+        "-e",
+        "frame.interface_description",
+        "-e",
+        "frame.time_epoch",
+        "-e",
+        "frame.comment",
+    ];
+    let Some(first) = tshark(&out, &[&["-c", "1"], &fields[..]].concat()) else { return };
+    for part in ["uplink0", "to the provider", "noted by hand", "handshark: "] {
+        assert!(first.contains(part), "{part}: {first}");
+    }
+    let original = tshark(&whole, &["-c", "1", "-T", "fields", "-e", "frame.time_epoch"]).unwrap();
+    assert!(first.contains(original.trim()), "{original}: {first}");
+    let hosts = tshark(&out, &["-q", "-z", "hosts"]).unwrap();
+    assert!(hosts.contains("gateway.lab.test") && !hosts.contains("elsewhere.test"), "{hosts}");
+}
+
+#[test]
+fn keys_are_dropped_unless_they_are_asked_for_and_never_those_of_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = with_everything(dir.path());
+    let whole = whole.to_str().unwrap();
+    let [without, with] = ["without.pcapng", "with.pcapng"].map(|name| dir.path().join(name));
+    done(&["slice", whole, "--server", ":4430", "--no-trust", "-o", without.to_str().unwrap()]);
+    done(&["slice", whole, "--server", ":4430", "--no-trust", "--secrets", "keep", "-o", with.to_str().unwrap()]);
+    let keys = fs::read_to_string(fixtures().join("captures/decryption/suites.keys")).unwrap();
+    let one = &handshakes(&with)[0];
+    assert_eq!(one["handshake"]["decrypted"], true);
+    assert_eq!(handshakes(&without)[0]["handshake"]["decrypted"], false);
+    let random = one["tls"]["client"]["random"].as_str().unwrap();
+    let holds = |path: &Path, line: &str| fs::read(path).unwrap().windows(line.len()).any(|part| part == line.as_bytes());
+    let secrets: Vec<(&str, &str)> = keys.lines().filter_map(|line| line.split_once(' ')?.1.split_once(' ')).collect();
+    assert!(secrets.len() > 10 && secrets.iter().any(|(of, _)| *of == random));
+    for (of, secret) in secrets {
+        assert!(!holds(&without, secret), "a key is in the slice without keys");
+        assert_eq!(holds(&with, secret), of == random, "of {of}");
+    }
+}
