@@ -186,7 +186,7 @@ mod tests {
             sink.report(&report).unwrap();
         }
         let text = String::from_utf8(out).unwrap();
-        let starts: Vec<&str> = text.lines().map(|line| &line[..7]).collect();
+        let starts: Vec<String> = text.lines().map(|line| line.chars().take(7).collect()).collect();
         assert_eq!(starts, ["<4>2026", "<5>2026"]);
     }
 

@@ -26,7 +26,7 @@ use sealed::Unsealing;
 mod sealed;
 
 /// What is known of an association besides its facts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Dtls {
     sides: Sides<Sender>,
     /// Length of the connection identifiers in what each side sends: the other side asked for them.
@@ -283,6 +283,18 @@ impl Dtls {
 
     pub(super) fn finish(mut self, h: &mut Handshake, shared: &mut Shared) {
         self.unseal_late(h, shared);
+        self.leave(h, shared);
+    }
+
+    /// Enters what is known of an association that goes on, except what secrets that turn up later will show.
+    pub(super) fn so_far(&self, h: &mut Handshake, shared: &mut Shared) {
+        let Self { sides, cid_len, cookie, unsealing: _ } = self;
+        let copy = Self { sides: sides.clone(), cid_len: *cid_len, cookie: cookie.clone(), unsealing: None };
+        copy.leave(h, shared);
+    }
+
+    /// Enters what is known of messages that are not whole, and of records that stay sealed.
+    fn leave(mut self, h: &mut Handshake, shared: &mut Shared) {
         let partial = self.sides.client.reassembly.pending().next().filter(|_| h.client_hellos.is_empty());
         h.partial_client_hello =
             partial.map(|part| PartialMessage { message: Some(part.kind.0), have: part.have, want: part.want, mark: part.first });

@@ -25,11 +25,11 @@ pub fn have(program: &str) -> bool {
 
 /// Why a test cannot run here.
 pub fn why_not(programs: &[&str]) -> Option<String> {
+    // Tests run at the same time: only one of them may try.
+    static MAY: OnceLock<bool> = OnceLock::new();
     if let Some(missing) = ["ip"].iter().chain(programs).find(|program| !have(program)) {
         return Some(format!("{missing} is not installed"));
     }
-    // Tests run at the same time: only one of them may try.
-    static MAY: OnceLock<bool> = OnceLock::new();
     let may = *MAY.get_or_init(|| {
         let probe = format!("hs{}probe", std::process::id());
         let made = Command::new("ip").args(["netns", "add", &probe]).output().is_ok_and(|out| out.status.success());
@@ -396,9 +396,8 @@ impl Live {
     pub fn wait_until_ready(&mut self) {
         let id = self.child.id();
         eventually("handshark to capture", || {
-            if self.child.try_wait().unwrap().is_some() {
-                panic!("it ended at once: {}", self.errors());
-            }
+            let ended = self.child.try_wait().unwrap().is_some();
+            assert!(!ended, "it ended at once: {}", self.errors());
             fs::read_dir(format!("/proc/{id}/task")).is_ok_and(|tasks| tasks.count() > 3)
         });
         thread::sleep(Duration::from_millis(300));

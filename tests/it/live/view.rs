@@ -95,8 +95,9 @@ fn the_view_starts_moves_opens_filters_and_quits() {
     screen.keys(&["j", "Enter"]);
     screen.shows("What to do");
     screen.shows("good.test (10.77.0.2:8443)");
-    screen.keys(&["Escape", "k"]);
+    screen.keys(&["Escape"]);
     screen.shows("failures: 2");
+    screen.keys(&["k"]);
     screen.keys(&["/"]);
     screen.keys(&["8443", "Enter"]);
     screen.shows("failures: 1, filter: 8443");
