@@ -4,9 +4,12 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use foldhash::quality::FixedState;
 
 use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
@@ -33,6 +36,8 @@ const PER_SERVER: usize = 64;
 const RELATED_WITHIN: Duration = Duration::from_secs(10);
 /// Unrelated names that one untrusted issuer must have signed before it counts as re-signing.
 const RESIGNED_NAMES: usize = 3;
+/// The tag of no name.
+const UNNAMED: u64 = 0;
 /// A flood is counted within this time around a handshake.
 const FLOOD_WINDOW: i64 = 10;
 
@@ -77,14 +82,16 @@ impl Issuer {
 struct Server {
     attempts: u32,
     completed: u32,
-    by_name: BTreeMap<String, (u32, u32)>,
+    /// Attempts and completed ones by the name's tag.
+    by_name: BTreeMap<u64, (u32, u32)>,
     speaks_tls: bool,
     versions: BTreeSet<ProtocolVersion>,
     ciphers: BTreeSet<CipherSuite>,
     groups: BTreeSet<NamedGroup>,
     alpn: BTreeSet<String>,
     key_kinds: BTreeSet<String>,
-    chains: VecDeque<(Option<String>, Arc<ChainFacts>)>,
+    /// Each with the tag of the name that was asked for.
+    chains: VecDeque<(u64, Arc<ChainFacts>)>,
     causes: BTreeMap<(Option<String>, Cause), u32>,
     ttls: BTreeSet<u8>,
     completed_with_tls13: u32,
@@ -158,17 +165,17 @@ impl Book {
         if let Some(server) = self.servers.get(&place(handshake)) {
             knowledge.attempts = server.attempts.saturating_sub(1);
             knowledge.completed = server.completed.saturating_sub(completed);
-            let (attempts, done) = server.by_name.get(name.as_deref().unwrap_or_default()).copied().unwrap_or_default();
+            let (attempts, done) = server.by_name.get(&tag(name.as_deref())).copied().unwrap_or_default();
             knowledge.attempts_same_name = attempts.saturating_sub(1);
             knowledge.completed_same_name = done.saturating_sub(completed);
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
             knowledge.versions = server.versions.iter().copied().collect();
-            let chains = server
-                .chains
-                .iter()
-                .rev()
-                .filter(|(for_name, _)| for_name.is_none() || name.is_none() || for_name.as_deref() == name.as_deref());
+            let tag = tag(name.as_deref());
+            let chains =
+                server.chains.iter().rev().filter(|(other, chain)| {
+                    *other == UNNAMED || tag == UNNAMED || *other == tag && chain.name.as_deref() == name.as_deref()
+                });
             knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
             // A connection that asked for no name yet may share the lot of all.
             let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
@@ -207,18 +214,15 @@ impl Book {
     }
 
     fn learn_server(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) {
+        let tag = tag(name);
         let server = self.servers.touch(&place(handshake));
         let completed = u32::from(handshake.outcome == Outcome::Completed);
         server.attempts = server.attempts.saturating_add(1);
         server.completed = server.completed.saturating_add(completed);
-        let name_or_none = name.unwrap_or_default();
-        if let Some(by_name) = server.by_name.get_mut(name_or_none) {
-            by_name.0 = by_name.0.saturating_add(1);
-            by_name.1 = by_name.1.saturating_add(completed);
-        } else {
-            server.by_name.insert(name_or_none.to_owned(), (1, completed));
-            bound(&mut server.by_name, PER_SERVER);
-        }
+        let by_name = server.by_name.entry(tag).or_default();
+        by_name.0 = by_name.0.saturating_add(1);
+        by_name.1 = by_name.1.saturating_add(completed);
+        bound(&mut server.by_name, PER_SERVER);
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
@@ -249,11 +253,11 @@ impl Book {
                     server.key_kinds.insert(kind.to_owned());
                 }
             }
-            let known = server.chains.iter().any(|(for_name, other)| {
-                for_name.as_deref() == name && (Arc::ptr_eq(other, chain) || other.certificates == chain.certificates)
+            let known = server.chains.iter().any(|(other, known)| {
+                *other == tag && (Arc::ptr_eq(known, chain) || known.name == chain.name && known.certificates == chain.certificates)
             });
             if !known {
-                server.chains.push_back((name.map(str::to_owned), Arc::clone(chain)));
+                server.chains.push_back((tag, Arc::clone(chain)));
                 if server.chains.len() > PER_SERVER {
                     server.chains.pop_front();
                 }
@@ -290,6 +294,8 @@ impl Book {
             transport: handshake.tcp.key.transport,
         };
         let attempts = self.clients.touch(&handshake.client.address);
+        // Most clients are seen once.
+        attempts.reserve_exact(usize::from(attempts.is_empty()));
         attempts.push_back(Attempt { server: handshake.server, client_port: handshake.client.port, related });
         if attempts.len() > ATTEMPTS {
             attempts.pop_front();
@@ -316,6 +322,11 @@ impl Book {
 /// A server as clients meet it: the same port over TCP and over UDP is two services.
 const fn place(handshake: &Handshake) -> (Transport, Endpoint) {
     (handshake.tcp.key.transport, handshake.server)
+}
+
+/// Stands for a name where two hundred thousand are counted, the same in every run. Two names that share one share their counts.
+fn tag(name: Option<&str>) -> u64 {
+    name.map_or(UNNAMED, |name| FixedState::default().hash_one(name) | 1)
 }
 
 /// `RSA`, `EC`, `Ed25519`…
