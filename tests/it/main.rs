@@ -36,6 +36,7 @@ mod packet_oracle;
 mod page;
 mod present;
 mod properties;
+mod quic_oracle;
 mod rules;
 mod schema;
 mod slices;

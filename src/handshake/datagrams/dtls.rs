@@ -26,7 +26,7 @@ use sealed::Unsealing;
 mod sealed;
 
 /// What is known of an association besides its facts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Dtls {
     sides: Sides<Sender>,
     /// Length of the connection identifiers in what each side sends: the other side asked for them.
@@ -35,6 +35,8 @@ pub(super) struct Dtls {
     cookie: Vec<u8>,
     /// Where secrets are given.
     unsealing: Option<Box<Unsealing>>,
+    /// The side whose secrets the log lacks, where it has the other's.
+    lacking: Option<Side>,
 }
 
 /// One side's messages and records.
@@ -283,6 +285,16 @@ impl Dtls {
 
     pub(super) fn finish(mut self, h: &mut Handshake, shared: &mut Shared) {
         self.unseal_late(h, shared);
+        self.conclude(h, shared);
+    }
+
+    /// Enters what is known of messages that are not whole yet, and what sizes show.
+    pub(super) fn so_far(&self, h: &mut Handshake, shared: &mut Shared) {
+        let copy = Self { sides: self.sides.clone(), cid_len: self.cid_len, cookie: Vec::new(), unsealing: None, lacking: self.lacking };
+        copy.conclude(h, shared);
+    }
+
+    fn conclude(mut self, h: &mut Handshake, shared: &mut Shared) {
         let partial = self.sides.client.reassembly.pending().next().filter(|_| h.client_hellos.is_empty());
         h.partial_client_hello =
             partial.map(|part| PartialMessage { message: Some(part.kind.0), have: part.have, want: part.want, mark: part.first });

@@ -139,7 +139,7 @@ impl DatagramMachine {
         let mut handshake = Handshake::clone(&self.handshake);
         match &self.speaker {
             Speaker::Quic(quic) => quic.so_far(&mut handshake),
-            Speaker::Dtls(dtls) => Dtls::clone(dtls).finish(&mut handshake, shared),
+            Speaker::Dtls(dtls) => dtls.so_far(&mut handshake, shared),
         }
         handshake.tcp = facts.clone();
         let (low, high) = (facts.key.low, facts.key.high);
