@@ -9,8 +9,9 @@ pub const PARTITIONS: usize = 16;
 /// TCP connections held at a time over all partitions: a busy 10 Gbit/s link has some hundred thousand.
 pub const FLOWS: usize = 1 << 20;
 
-/// Half-open connections held at a time over all partitions: beyond this it is a flood, and older ones tell nothing new.
-pub const HALF_OPEN: usize = 1 << 17;
+/// Half-open connections held at a time over all partitions: more than half a second of a hundred thousand SYNs a second, in which a server that
+/// is still there has answered. Beyond this it is a flood, and older ones tell nothing new.
+pub const HALF_OPEN: usize = 1 << 16;
 
 /// Out-of-order bytes buffered per direction: more than any handshake flight, less than what an attacker could make expensive.
 pub const BUFFERED_PER_SIDE: usize = 256 << 10;
@@ -153,8 +154,9 @@ pub const COMMON_FRAME_LEN: u32 = 256 << 10;
 /// A pcapng block with a frame or an interface in it that is longer than this is damage: the longest frame and a megabyte of options.
 pub const BLOCK_LEN: u32 = FRAME_LEN + (1 << 20);
 
-/// Bytes read at a time into a block of frames: large enough that a read costs nothing per frame, small enough to stay in a core's cache.
-pub const READ_BYTES: usize = 1 << 20;
+/// Bytes read at a time into a block of frames: large enough that a read costs nothing per frame, small enough that the block, what is noted of
+/// its frames and the connections at hand stay in a core's cache together, and that blocks under way between threads are no weight.
+pub const READ_BYTES: usize = 512 << 10;
 
 /// The same when many files are merged, so that their buffers together stay within some megabytes.
 pub const MERGE_READ_BYTES: usize = 128 << 10;

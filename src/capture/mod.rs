@@ -42,7 +42,7 @@ pub use losses::Losses;
 
 /// Gives frames in blocks, in the order of the capture.
 pub trait FrameSource: Send {
-    /// Replaces the block's contents with the next frames: about a megabyte, fewer when a pipe has no more for the moment, none when a filter
+    /// Replaces the block's contents with the next frames: about half a megabyte, fewer when a pipe has no more for the moment, none when a filter
     /// left all of them out. False at the end of the last input; a damaged input ends early and says so in [`FrameSource::inventory`].
     fn fill(&mut self, block: &mut Block) -> Result<bool>;
 

@@ -3,7 +3,7 @@
 //! Layout after draft-ietf-opsawg-pcap section 4 and 5; the "modified" magic of Alexey Kuznetzov's libpcap has eight bytes more to a record.
 
 use super::Interface;
-use super::reader::{Context, Order, Step};
+use super::reader::{Context, Cut, Order, Step};
 use crate::frame::LinkType;
 use crate::limits;
 use crate::time::Timestamp;
@@ -25,6 +25,22 @@ struct Header {
     interface: u32,
 }
 
+impl Header {
+    /// The frame of a record with these four words.
+    fn cut(&self, [seconds, fraction, len, original_len]: [u32; 4]) -> Cut {
+        let nanos = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * self.nanos_per_unit;
+        Cut {
+            time: Timestamp::from_nanos(nanos),
+            link: self.link,
+            interface: self.interface,
+            original_len,
+            start: self.prefix,
+            len,
+            total: self.prefix + len as usize,
+        }
+    }
+}
+
 impl Pcap {
     /// What the bytes begin with.
     pub(super) fn next(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Step {
@@ -43,21 +59,17 @@ impl Pcap {
                 return self.file_header(bytes, cx);
             }
         }
-        let total = header.prefix + len as usize;
-        if bytes.len() < total {
-            return Step::Need(total);
-        }
-        let nanos = i64::from(fraction) * header.nanos_per_unit;
-        let nanos = i64::from(seconds).saturating_mul(1_000_000_000).saturating_add(nanos);
-        Step::Frame {
-            time: Timestamp::from_nanos(nanos),
-            link: header.link,
-            interface: header.interface,
-            original_len,
-            start: header.prefix,
-            len,
-            total,
-        }
+        let cut = header.cut([seconds, fraction, len, original_len]);
+        if bytes.len() < cut.total { Step::Need(cut.total) } else { Step::Frame(cut) }
+    }
+
+    /// The frame that the bytes begin with when nothing is odd about it; all else is for [`Pcap::next`] to judge.
+    #[inline]
+    pub(super) fn frame(&self, bytes: &[u8]) -> Option<Cut> {
+        let header = self.header.as_ref()?;
+        let words @ [_, _, len, _] = header.order.words(bytes.first_chunk()?);
+        let cut = header.cut(words);
+        (len > 0 && len <= header.longest && cut.total <= bytes.len()).then_some(cut)
     }
 
     fn file_header(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Step {

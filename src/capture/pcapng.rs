@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use super::Interface;
-use super::reader::{Context, Order, Step};
+use super::reader::{Context, Cut, Order, Step};
 use crate::frame::LinkType;
 use crate::limits;
 use crate::time::Timestamp;
@@ -106,7 +106,7 @@ impl Pcapng {
             Ok(Found { time, interface, original_len, start, len }) => {
                 self.time = time;
                 let (link, interface) = (interface.link, interface.index);
-                Step::Frame { time, link, interface, original_len, start: start + BLOCK_HEADER, len, total }
+                Step::Frame(Cut { time, link, interface, original_len, start: start + BLOCK_HEADER, len, total })
             }
             Err(why) => Step::Damage(why),
         }

@@ -48,8 +48,8 @@ enum Format {
 
 /// What the unread bytes begin with.
 pub(super) enum Step {
-    /// A frame in a record of `total` bytes.
-    Frame { time: Timestamp, link: LinkType, interface: u32, original_len: u32, start: usize, len: u32, total: usize },
+    /// A frame.
+    Frame(Cut),
     /// Something else of this many bytes, dealt with.
     Other(usize),
     /// Something of no interest of this many bytes, which may reach far beyond those at hand.
@@ -58,6 +58,18 @@ pub(super) enum Step {
     Need(usize),
     /// Nothing that could be read on from.
     Damage(String),
+}
+
+/// A frame in a record of `total` bytes, `start` bytes behind the record's beginning.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    pub(super) time: Timestamp,
+    pub(super) link: LinkType,
+    pub(super) interface: u32,
+    pub(super) original_len: u32,
+    pub(super) start: usize,
+    pub(super) len: u32,
+    pub(super) total: usize,
 }
 
 /// Where a format's parser puts what it learns besides frames.
@@ -241,11 +253,11 @@ impl Reader {
             }
             let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, number: self.next_number };
             let step = match &mut self.format {
-                Format::Pcap(format) => format.next(rest, &mut cx),
+                Format::Pcap(format) => format.frame(rest).map_or_else(|| format.next(rest, &mut cx), Step::Frame),
                 Format::Pcapng(format) => format.next(rest, &mut cx),
             };
             let total = match step {
-                Step::Frame { time, link, interface, original_len, start, len, total } => {
+                Step::Frame(Cut { time, link, interface, original_len, start, len, total }) => {
                     let head = FrameHead { number: self.next_number, time, link, interface, original_len };
                     block.point(head, u32::try_from(used + start).unwrap_or(u32::MAX), len);
                     self.next_number += 1;

@@ -2,6 +2,9 @@
 //!
 //! Handshakes are entered in the order they close; every map is bounded.
 
+mod latest;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,6 +21,8 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use super::cause::Cause;
 use super::chain::{ChainFacts, Trust};
 use super::knowledge::{Knowledge, Related};
+
+use latest::Latest;
 
 /// Server endpoints remembered.
 const SERVERS: usize = 8192;
@@ -37,12 +42,12 @@ const FLOOD_WINDOW: i64 = 10;
 /// The store.
 #[derive(Debug, Default)]
 pub struct Book {
-    servers: BTreeMap<(Transport, Endpoint), Server>,
-    clients: BTreeMap<IpAddr, VecDeque<Attempt>>,
+    servers: Latest<(Transport, Endpoint), Server>,
+    clients: Latest<IpAddr, VecDeque<Attempt>>,
     /// Leaf issuers that no store trusts.
-    issuers: BTreeMap<String, Issuer>,
+    issuers: Latest<String, Issuer>,
     /// Leaf issuers seen for a name.
-    names: BTreeMap<String, BTreeSet<String>>,
+    names: Latest<String, BTreeSet<String>>,
     /// Half-open connections by server and ten seconds of packet time.
     half_open: BTreeMap<(Endpoint, i64), u32>,
 }
@@ -101,16 +106,12 @@ struct Attempt {
 impl Book {
     /// Enters a handshake, whatever became of it.
     pub fn learn(&mut self, handshake: &Handshake, chain: Option<&Arc<ChainFacts>>) {
-        let name = handshake.server_name();
+        let name = handshake.name();
         self.learn_server(handshake, name.as_deref(), chain);
         if let Some(chain) = chain {
             self.learn_issuer(handshake, name.as_deref(), chain);
         }
-        self.learn_client(handshake, name);
-        bound(&mut self.servers, SERVERS);
-        bound(&mut self.clients, CLIENTS);
-        bound(&mut self.issuers, SERVERS);
-        bound(&mut self.names, SERVERS);
+        self.learn_client(handshake, name.map(Cow::into_owned));
     }
 
     /// Enters the cause that was found for a handshake.
@@ -142,7 +143,7 @@ impl Book {
     /// What is known that bears on one handshake, itself left out. What only explains failures is left out for one that completed.
     pub fn view(&self, handshake: &Handshake) -> Knowledge {
         let mut knowledge = Knowledge::default();
-        let name = handshake.server_name();
+        let name = handshake.name();
         let completed = u32::from(handshake.outcome == Outcome::Completed);
         if let Some(server) = self.servers.get(&place(handshake)) {
             knowledge.attempts = server.attempts.saturating_sub(1);
@@ -153,11 +154,17 @@ impl Book {
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
             knowledge.versions = server.versions.iter().copied().collect();
-            let chains = server.chains.iter().rev().filter(|(for_name, _)| for_name.is_none() || name.is_none() || *for_name == name);
+            let chains = server
+                .chains
+                .iter()
+                .rev()
+                .filter(|(for_name, _)| for_name.is_none() || name.is_none() || for_name.as_deref() == name.as_deref());
             knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
             // A connection that asked for no name yet may share the lot of all.
             let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
-            for ((_, cause), count) in server.causes.iter().filter(|((for_name, _), _)| name.is_none() || *for_name == name) {
+            for ((_, cause), count) in
+                server.causes.iter().filter(|((for_name, _), _)| name.is_none() || for_name.as_deref() == name.as_deref())
+            {
                 *causes.entry(*cause).or_default() += count;
             }
             knowledge.causes = causes.into_iter().collect();
@@ -180,16 +187,16 @@ impl Book {
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
         knowledge.flood_half_open = around.fold(0u32, |sum, count| sum.saturating_add(*count));
         if let Some(leaf) = handshake.leaf() {
-            let re_signs = |issuer: &&String| self.issuers.get(*issuer).is_some_and(Issuer::re_signs);
+            let re_signs = |issuer: &&String| self.issuers.get(issuer.as_str()).is_some_and(Issuer::re_signs);
             knowledge.resigning_issuer = Some(&leaf.issuer).filter(re_signs).cloned();
-            let others = name.as_ref().and_then(|name| self.names.get(name));
+            let others = name.as_ref().and_then(|name| self.names.get(name.as_ref()));
             knowledge.other_issuer_for_name = others.and_then(|issuers| issuers.iter().find(|issuer| **issuer != leaf.issuer).cloned());
         }
         knowledge
     }
 
     fn learn_server(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) {
-        let server = self.servers.entry(place(handshake)).or_default();
+        let server = self.servers.get_or_default(&place(handshake), SERVERS);
         let completed = u32::from(handshake.outcome == Outcome::Completed);
         server.attempts += 1;
         server.completed += completed;
@@ -249,16 +256,12 @@ impl Book {
             return;
         }
         if self.names.get(name).is_none_or(|issuers| !issuers.contains(&leaf.issuer)) {
-            let issuers = self.names.entry(name.to_owned()).or_default();
+            let issuers = self.names.get_or_default(name, SERVERS);
             issuers.insert(leaf.issuer.clone());
             bound_set(issuers, PER_SERVER);
         }
         if matches!(chain.trust, Trust::Untrusted { .. }) {
-            if !self.issuers.contains_key(&leaf.issuer) {
-                self.issuers.insert(leaf.issuer.clone(), Issuer::default());
-            }
-            let Some(issuer) = self.issuers.get_mut(&leaf.issuer) else { return };
-            issuer.signed(name, handshake.server.address);
+            self.issuers.get_or_default(leaf.issuer.as_str(), SERVERS).signed(name, handshake.server.address);
         }
     }
 
@@ -275,7 +278,7 @@ impl Book {
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
             transport: handshake.tcp.key.transport,
         };
-        let attempts = self.clients.entry(handshake.client.address).or_default();
+        let attempts = self.clients.get_or_default(&handshake.client.address, CLIENTS);
         attempts.push_back(Attempt { server: handshake.server, client_port: handshake.client.port, related });
         if attempts.len() > ATTEMPTS {
             attempts.pop_front();

@@ -61,6 +61,15 @@ struct Unanswered {
     reported: u32,
     /// Thrown out because there were too many.
     evicted: u32,
+    /// Where the last that was summed up is counted.
+    place: usize,
+}
+
+impl Unanswered {
+    /// How many are reported one by one. Of a flood one is as good as another.
+    const fn most(&self) -> u32 {
+        if self.evicted > limits::UNANSWERED_REPORTS { 1 } else { limits::UNANSWERED_REPORTS }
+    }
 }
 
 impl Shared {
@@ -112,20 +121,24 @@ impl Shared {
             return false;
         }
         let unanswered = self.unanswered.entry(server).or_default();
-        // Of a flood one is as good as another.
-        let most = if unanswered.evicted > limits::UNANSWERED_REPORTS { 1 } else { limits::UNANSWERED_REPORTS };
+        let most = unanswered.most();
         let count = count(unanswered);
         *count = count.saturating_add(1);
         *count <= most
     }
 
-    /// Counts a connection that is summed up. A flood goes to few servers, so that the entry is among the last.
+    /// Counts a connection that is summed up.
     fn sum_up(&mut self, server: Endpoint, first: Mark) {
         let second = first.time.seconds();
-        let same = |known: &&mut HalfOpen| known.server == server && known.first.time.seconds() == second;
-        match self.half_open.iter_mut().rev().take(8).find(same) {
-            Some(known) => known.count = known.count.saturating_add(1),
-            None => self.half_open.push(HalfOpen { server, first, count: 1 }),
+        let known = self.unanswered.get(&server).and_then(|known| self.half_open.get_mut(known.place));
+        match known {
+            Some(known) if known.server == server && known.first.time.seconds() == second => known.count = known.count.saturating_add(1),
+            _ => {
+                if let Some(known) = self.unanswered.get_mut(&server) {
+                    known.place = self.half_open.len();
+                }
+                self.half_open.push(HalfOpen { server, first, count: 1 });
+            }
         }
     }
 }
@@ -234,7 +247,7 @@ impl FlowSink for Machine {
     }
 
     fn finish(self, shared: &mut Shared, tcp: TcpFacts, close: Close, now: Mark) {
-        let Some(following) = self.following else {
+        let Some(mut following) = self.following else {
             let server = if tcp.client_is_low { tcp.key.high } else { tcp.key.low };
             if is_unanswered(&tcp) && !self.flagged && !shared.reports_unanswered(server) {
                 shared.sum_up(server, tcp.first);
@@ -243,19 +256,30 @@ impl FlowSink for Machine {
             conclude(Box::new(Handshake::new(tcp)), shared, close, now);
             return;
         };
-        let mut following = *following;
         following.judge_heads(shared, &tcp);
-        let Following { mut handshake, streams, preamble, decryption, .. } = following;
-        if let Some(mut decryption) = decryption {
+        let mut handshake = following.handshake;
+        if let Some(mut decryption) = following.decryption {
             decryption.finish(&mut handshake, shared);
         }
-        if let Some(preamble) = preamble {
+        if let Some(preamble) = following.preamble {
             handshake.preamble = preamble.into_facts();
         }
         handshake.tcp = tcp;
-        streams.client.keep_partial(&mut handshake, Side::Client);
-        streams.server.keep_partial(&mut handshake, Side::Server);
+        following.streams.client.keep_partial(&mut handshake, Side::Client);
+        following.streams.server.keep_partial(&mut handshake, Side::Server);
         conclude(handshake, shared, close, now);
+    }
+
+    fn unanswered(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) -> bool {
+        let server = if client_is_low { key.high } else { key.low };
+        let summed_up = !match shared.unanswered.get(&server) {
+            Some(known) => known.reported < known.most(),
+            None => shared.unanswered.len() < limits::UNANSWERED_SERVERS,
+        };
+        if summed_up {
+            shared.sum_up(server, first);
+        }
+        summed_up
     }
 
     fn evicted_half_open(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) {

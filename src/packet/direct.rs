@@ -10,7 +10,7 @@ use crate::packet::{IpFacts, Segment, TcpFlags, links};
 
 /// The segment in a frame of the usual kind.
 #[inline]
-pub(super) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
+pub(crate) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
     let (head, rest) = frame.bytes.split_first_chunk::<54>()?;
     if frame.head.link != links::ETHERNET || (frame.head.original_len as usize) != frame.bytes.len() {
         return None;
@@ -36,7 +36,7 @@ pub(super) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
     let endpoint = |(address, port)| Endpoint::new(IpAddr::V4(Ipv4Addr::from_bits(address)), port);
     Some(Segment {
         mark: frame.mark(),
-        key: FlowKey { low: endpoint(low), high: endpoint(high), transport: Transport::Tcp, path: Path::default().identity() },
+        key: FlowKey { low: endpoint(low), high: endpoint(high), transport: Transport::Tcp, path: 0 },
         from_low,
         path: Path::default(),
         ip: IpFacts {

@@ -1,9 +1,10 @@
-//! What the router sends to a worker: packets decoded once, their payloads as ranges of the block they came in.
+//! What the router sends to a worker: which frames of a block are its own. Frames of the usual kind are decoded again there, for that costs
+//! less than carrying what was decoded from one core to another; of all others the decoded packets travel, with ranges of the block.
 
 use std::sync::Arc;
 
 use crate::frame::Block;
-use crate::packet::{Datagram, IcmpError, Segment};
+use crate::packet::{self, Datagram, IcmpError, Segment};
 use crate::secrets::KeyLog;
 use crate::time::Mark;
 
@@ -15,8 +16,12 @@ pub(super) struct Batch {
     /// Payloads that were joined from IP fragments and lie in no block.
     extra: Vec<u8>,
     items: Vec<Item>,
+    /// The packets that [`Item::Other`] stands for, in order.
+    others: Vec<Other>,
     /// The last frame of the block: everything up to it is in this batch or belongs to others.
     pub(super) upto: u64,
+    /// The source had no more for the moment: somebody may wait for what these packets show.
+    pub(super) hurried: bool,
     /// Names of the capture's interfaces, when there are new ones.
     pub(super) sources: Option<Arc<Vec<String>>>,
     /// Secrets that have turned up, to be known before the packets of this batch.
@@ -30,6 +35,7 @@ pub(super) struct Batch {
 pub(super) struct Spent {
     extra: Vec<u8>,
     items: Vec<Item>,
+    others: Vec<Other>,
 }
 
 /// Where a slice lies.
@@ -39,28 +45,50 @@ enum Place {
     Extra(usize, usize),
 }
 
-#[derive(Debug)]
+/// A few bytes for each packet: most are of the usual kind.
+#[derive(Debug, Clone, Copy)]
 enum Item {
-    Segment { partition: usize, interface: u32, head: Segment<'static>, payload: Place, options: Place },
-    Datagram { partition: usize, interface: u32, head: Datagram<'static>, payload: Place },
-    Icmp { partition: usize, error: IcmpError },
+    /// A segment in a frame of the usual kind, by the frame's place in the block.
+    Plain { frame: u32, partition: u16 },
+    /// The next of the others.
+    Other,
+}
+
+#[derive(Debug)]
+enum Other {
+    Segment { partition: u16, interface: u32, head: Segment<'static>, payload: Place, options: Place },
+    Datagram { partition: u16, interface: u32, head: Datagram<'static>, payload: Place },
+    Icmp { partition: u16, error: IcmpError },
     Tick(Mark),
 }
 
 /// A packet for a partition.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Routed<'a> {
-    Segment { partition: usize, interface: u32, segment: Segment<'a> },
-    Datagram { partition: usize, interface: u32, datagram: Datagram<'a> },
-    Icmp { partition: usize, error: IcmpError },
+    Segment {
+        partition: u16,
+        interface: u32,
+        segment: &'a Segment<'a>,
+        /// The frame's place in its block, where [`packet::plain`] reads this segment from it.
+        plain: Option<u32>,
+    },
+    Datagram {
+        partition: u16,
+        interface: u32,
+        datagram: &'a Datagram<'a>,
+    },
+    Icmp {
+        partition: u16,
+        error: &'a IcmpError,
+    },
     Tick(Mark),
 }
 
 impl Routed<'_> {
     /// The partition it belongs to; `None` for a tick, which concerns all.
-    pub(super) const fn partition(&self) -> Option<usize> {
+    pub(super) fn partition(&self) -> Option<usize> {
         match *self {
-            Self::Segment { partition, .. } | Self::Datagram { partition, .. } | Self::Icmp { partition, .. } => Some(partition),
+            Self::Segment { partition, .. } | Self::Datagram { partition, .. } | Self::Icmp { partition, .. } => Some(partition.into()),
             Self::Tick(_) => None,
         }
     }
@@ -69,53 +97,82 @@ impl Routed<'_> {
 impl Batch {
     /// An empty batch in the memory of one that was dealt with.
     pub(super) fn new(block: &Arc<Block>, spent: Spent) -> Self {
-        Self { block: Arc::clone(block), extra: spent.extra, items: spent.items, upto: 0, sources: None, secrets: None, end: None }
+        let Spent { extra, items, others } = spent;
+        Self { block: Arc::clone(block), extra, items, others, upto: 0, hurried: false, sources: None, secrets: None, end: None }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, routed: Routed<'_>) {
-        let item = match routed {
-            Routed::Segment { partition, interface, segment } => Item::Segment {
+        let other = match routed {
+            Routed::Segment { partition, plain: Some(frame), .. } => {
+                self.items.push(Item::Plain { frame, partition });
+                return;
+            }
+            Routed::Segment { partition, interface, segment, plain: None } => Other::Segment {
                 partition,
                 interface,
                 payload: self.place(segment.payload),
                 options: self.place(segment.options),
-                head: Segment { payload: &[], options: &[], ..segment },
+                head: Segment { payload: &[], options: &[], ..*segment },
             },
-            Routed::Datagram { partition, interface, datagram } => {
-                Item::Datagram { partition, interface, payload: self.place(datagram.payload), head: Datagram { payload: &[], ..datagram } }
-            }
-            Routed::Icmp { partition, error } => Item::Icmp { partition, error },
-            Routed::Tick(mark) => Item::Tick(mark),
+            Routed::Datagram { partition, interface, datagram } => Other::Datagram {
+                partition,
+                interface,
+                payload: self.place(datagram.payload),
+                head: Datagram { payload: &[], ..*datagram },
+            },
+            Routed::Icmp { partition, error } => Other::Icmp { partition, error: *error },
+            Routed::Tick(mark) => Other::Tick(mark),
         };
-        self.items.push(item);
+        self.items.push(Item::Other);
+        self.others.push(other);
     }
 
     /// Hands the packets out in order.
     pub(super) fn each(&self, mut take: impl FnMut(Routed<'_>)) {
+        let mut others = self.others.iter();
         for item in &self.items {
-            take(match item {
-                Item::Segment { partition, interface, head, payload, options } => Routed::Segment {
-                    partition: *partition,
-                    interface: *interface,
-                    segment: Segment { payload: self.slice(*payload), options: self.slice(*options), ..*head },
-                },
-                Item::Datagram { partition, interface, head, payload } => Routed::Datagram {
-                    partition: *partition,
-                    interface: *interface,
-                    datagram: Datagram { payload: self.slice(*payload), ..*head },
-                },
-                Item::Icmp { partition, error } => Routed::Icmp { partition: *partition, error: *error },
-                Item::Tick(mark) => Routed::Tick(*mark),
-            });
+            match *item {
+                Item::Plain { frame, partition } => {
+                    let Some(frame) = self.block.frame(frame as usize) else { continue };
+                    if let Some(segment) = &packet::plain(&frame) {
+                        take(Routed::Segment { partition, interface: frame.head.interface, segment, plain: None });
+                    }
+                }
+                Item::Other => {
+                    if let Some(other) = others.next() {
+                        self.hand_out(other, &mut take);
+                    }
+                }
+            }
+        }
+    }
+
+    fn hand_out(&self, other: &Other, take: &mut impl FnMut(Routed<'_>)) {
+        match other {
+            Other::Segment { partition, interface, head, payload, options } => take(Routed::Segment {
+                partition: *partition,
+                interface: *interface,
+                segment: &Segment { payload: self.slice(*payload), options: self.slice(*options), ..*head },
+                plain: None,
+            }),
+            Other::Datagram { partition, interface, head, payload } => take(Routed::Datagram {
+                partition: *partition,
+                interface: *interface,
+                datagram: &Datagram { payload: self.slice(*payload), ..*head },
+            }),
+            Other::Icmp { partition, error } => take(Routed::Icmp { partition: *partition, error }),
+            Other::Tick(mark) => take(Routed::Tick(*mark)),
         }
     }
 
     /// What of it can be used again: the block when this was the last batch that used it, and the batch's own memory.
     pub(super) fn spend(self) -> (Option<Block>, Spent) {
-        let Self { block, mut extra, mut items, .. } = self;
+        let Self { block, mut extra, mut items, mut others, .. } = self;
         extra.clear();
         items.clear();
-        (Arc::into_inner(block), Spent { extra, items })
+        others.clear();
+        (Arc::into_inner(block), Spent { extra, items, others })
     }
 
     fn place(&mut self, slice: &[u8]) -> Place {

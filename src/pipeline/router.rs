@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::flow::FlowKey;
-use crate::frame::Block;
+use crate::frame::{Block, Frame};
 use crate::limits;
 use crate::packet::{Decoder, Packet, Skip};
 use crate::time::{Mark, Timestamp};
@@ -16,9 +16,9 @@ use super::batch::Routed;
 pub(super) struct Router {
     decoder: Decoder,
     counts: Counts,
-    /// How often timers are looked at, and the step that was last told.
+    /// How often timers are looked at, and when the next step of packet time begins, at which every partition does.
     length: Duration,
-    step: Option<i64>,
+    tick: Timestamp,
 }
 
 /// What went through.
@@ -39,45 +39,50 @@ impl Router {
     /// A router for a file, or for a live capture.
     pub(super) fn new(live: bool) -> Self {
         let length = if live { limits::LIVE_STEP } else { limits::STEP };
-        Self { decoder: Decoder::default(), counts: Counts::default(), length, step: None }
+        Self { decoder: Decoder::default(), counts: Counts::default(), length, tick: Timestamp::MIN }
     }
 
     /// Decodes a block's frames and gives each packet, with ticks in between.
     pub(super) fn route(&mut self, block: &Block, mut give: impl FnMut(Routed<'_>)) {
-        for frame in block.frames() {
+        for (index, frame) in (0..).zip(block.frames()) {
             let mark = frame.mark();
             self.counts.frames += 1;
             self.counts.bytes += frame.bytes.len() as u64;
             self.counts.first.get_or_insert(mark.time);
             self.counts.last = Mark { frame: mark.frame, time: mark.time.max(self.counts.last.time) };
-            let step = self.counts.last.time.steps(self.length);
-            if self.step.replace(step) != Some(step) {
-                give(Routed::Tick(self.counts.last));
-            }
+            self.tick(&mut give);
             let interface = frame.head.interface;
-            match self.decoder.decode(&frame) {
+            // By reference, here and below: a segment is too large to be copied from hand to hand.
+            if let Some(segment) = &self.decoder.decode_plain(&frame) {
+                self.counts.decoded += 1;
+                give(Routed::Segment { partition: partition(&segment.key), interface, segment, plain: Some(index) });
+                continue;
+            }
+            match self.decoder.walk(&frame) {
                 Packet::Tcp(segment) => {
                     self.counts.decoded += 1;
-                    give(Routed::Segment { partition: partition(&segment.key), interface, segment });
+                    give(Routed::Segment { partition: partition(&segment.key), interface, segment: &segment, plain: None });
                 }
                 Packet::Udp(datagram) => {
                     self.counts.decoded += 1;
-                    give(Routed::Datagram { partition: partition(&datagram.key), interface, datagram });
+                    give(Routed::Datagram { partition: partition(&datagram.key), interface, datagram: &datagram });
                 }
                 Packet::IcmpError(error) => {
                     self.counts.decoded += 1;
-                    give(Routed::Icmp { partition: partition(&error.key), error });
+                    give(Routed::Icmp { partition: partition(&error.key), error: &error });
                 }
-                Packet::Skipped(reason) => {
-                    let place = Skip::ALL.iter().position(|other| *other == reason);
-                    if let Some(count) = place.and_then(|place| self.counts.skipped.get_mut(place)) {
-                        *count += 1;
-                    }
-                    if reason == Skip::LinkType {
-                        *self.counts.unknown_links.entry(frame.head.link.0).or_default() += 1;
-                    }
-                }
+                Packet::Skipped(reason) => self.skip(reason, &frame),
             }
+        }
+    }
+
+    fn skip(&mut self, reason: Skip, frame: &Frame<'_>) {
+        let place = Skip::ALL.iter().position(|other| *other == reason);
+        if let Some(count) = place.and_then(|place| self.counts.skipped.get_mut(place)) {
+            *count += 1;
+        }
+        if reason == Skip::LinkType {
+            *self.counts.unknown_links.entry(frame.head.link.0).or_default() += 1;
         }
     }
 
@@ -89,9 +94,14 @@ impl Router {
             return;
         }
         self.counts.last.time = now;
-        let step = now.steps(self.length);
-        if self.step.replace(step) != Some(step) {
-            give(Routed::Tick(self.counts.last));
+        self.tick(&mut give);
+    }
+
+    fn tick(&mut self, mut give: impl FnMut(Routed<'_>)) {
+        let now = self.counts.last;
+        if now.time >= self.tick {
+            self.tick = now.time.next_step(self.length);
+            give(Routed::Tick(now));
         }
     }
 
@@ -103,6 +113,6 @@ impl Router {
 /// How late a live packet may come: what the kernel holds it back, twice, and some.
 const LATEST_PACKETS: Duration = Duration::from_millis(300);
 
-fn partition(key: &FlowKey) -> usize {
-    usize::try_from(key.partition_hash() % limits::PARTITIONS as u64).unwrap_or(0)
+fn partition(key: &FlowKey) -> u16 {
+    u16::try_from(key.partition_hash() % limits::PARTITIONS as u64).unwrap_or(0)
 }

@@ -13,6 +13,7 @@ use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
 use crate::error::{Error, Result};
 use crate::frame::Block;
+use crate::limits;
 use crate::report::SummaryReport;
 use crate::secrets::Tally;
 use crate::time::{Clock, Mark};
@@ -59,6 +60,10 @@ pub struct Progress {
 
 /// Blocks under way between the reader and the workers: enough to keep them busy, few enough to stay in the cache.
 const BLOCKS: usize = 8;
+
+/// Full blocks after which the collector is told how far a thread has come even if there is nothing else to tell: waking it costs as much as
+/// decoding some hundred packets.
+const SILENT: usize = 16;
 
 /// Analyses a capture to its end. Reports go to `emit` in order, the summary last; `progress` is called after each block.
 ///
@@ -122,7 +127,19 @@ fn run_alone(
         if let Some(log) = feed.news(source) {
             worker.add_secrets(&log);
         }
-        router.route(&block, |routed| worker.take(routed));
+        let mut result = Ok(());
+        router.route(&block, |routed| {
+            if worker.brims()
+                && let Routed::Segment { segment, .. } = routed
+                && result.is_ok()
+            {
+                // What the frame at hand closes may have to come before what its tick has closed.
+                collector.add(worker.drain());
+                result = collector.release(segment.mark.frame.saturating_sub(1));
+            }
+            worker.take(routed);
+        });
+        written(result)?;
         if let Some(clock) = &options.clock {
             router.idle(clock.now(), |routed| worker.take(routed));
         }
@@ -172,7 +189,7 @@ fn run_together(
     emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
-    let workers = (options.threads - 1).min(crate::limits::PARTITIONS);
+    let workers = (options.threads - 1).min(limits::PARTITIONS);
     let cancelled = AtomicBool::new(false);
     let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
     collector.losses = source.losses().cloned();
@@ -256,6 +273,7 @@ fn read(
     let mut router = Router::new(clock.is_some());
     let mut failed = None;
     let mut known = 0;
+    let mut silent = 0;
     let mut feed = Feed::default();
     while !stop() {
         let mut block = blocks.try_recv().unwrap_or_default();
@@ -270,6 +288,7 @@ fn read(
         let sources = (source.inventory().interfaces.len() != known).then(|| Arc::new(source_names(source)));
         known = source.inventory().interfaces.len();
         let secrets = feed.news(source);
+        let hurried = clock.is_some() || block.byte_len() < limits::READ_BYTES / 2;
         let block = Arc::new(block);
         let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block, spent.try_recv().unwrap_or_default())).collect();
         let mut give = |routed: Routed<'_>| match routed.partition() {
@@ -287,14 +306,19 @@ fn read(
         drop(block);
         for (lane, mut batch) in lanes.iter().zip(batches) {
             batch.upto = router.counts().last.frame;
+            batch.hurried = hurried;
             batch.sources.clone_from(&sources);
             batch.secrets.clone_from(&secrets);
             if lane.send(batch).is_err() {
                 break;
             }
         }
-        let (bytes, total) = source.progress();
-        let _ = says.send(FromReader::Progress(bytes, total));
+        silent += 1;
+        if hurried || silent >= SILENT {
+            silent = 0;
+            let (bytes, total) = source.progress();
+            let _ = says.send(FromReader::Progress(bytes, total));
+        }
     }
     let end = last_moment(source, &router);
     // An empty batch that carries the capture's last moment closes every table there.
@@ -310,6 +334,7 @@ fn read(
 }
 
 fn work(mut worker: Worker, index: usize, live: bool, batches: &Receiver<Batch>, to_collector: &Sender<FromWorker>, recycle: &Recycle) {
+    let mut silent = 0;
     for batch in batches {
         if let Some(log) = &batch.secrets {
             worker.add_secrets(log);
@@ -323,6 +348,7 @@ fn work(mut worker: Worker, index: usize, live: bool, batches: &Receiver<Batch>,
             None => batch.upto,
         };
         let sources = batch.sources.clone();
+        let must_tell = batch.hurried || batch.end.is_some() || sources.is_some();
         let (block, spent) = batch.spend();
         let _ = recycle.batches.try_send(spent);
         if let Some(mut block) = block {
@@ -330,6 +356,11 @@ fn work(mut worker: Worker, index: usize, live: bool, batches: &Receiver<Batch>,
             let _ = recycle.blocks.try_send(block);
         }
         let drained = worker.drain();
+        silent += 1;
+        if !must_tell && drained.is_empty() && silent < SILENT {
+            continue;
+        }
+        silent = 0;
         let held = if live { worker.held() } else { 0 };
         if to_collector.send(FromWorker::Concluded { worker: index, drained, sources, upto, held }).is_err() {
             break;

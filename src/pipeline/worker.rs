@@ -19,7 +19,9 @@ use super::batch::Routed;
 #[derive(Debug)]
 pub(super) struct Worker {
     partitions: Vec<Partition>,
-    workers: usize,
+    workers: u16,
+    /// Handshakes that segments have concluded since the last [`Worker::drain`].
+    concluded: usize,
     /// Secrets, once there are any.
     keys: Option<Arc<KeyRing>>,
 }
@@ -42,7 +44,7 @@ impl Worker {
                 shared: Shared::new(policy.stall_after, live),
             })
             .collect();
-        Self { partitions, workers, keys: None }
+        Self { partitions, workers: u16::try_from(workers).unwrap_or(u16::MAX), concluded: 0, keys: None }
     }
 
     /// Makes secrets known.
@@ -63,21 +65,24 @@ impl Worker {
     /// Takes one packet or tick.
     pub(super) fn take(&mut self, routed: Routed<'_>) {
         match routed {
-            Routed::Segment { partition, interface, segment } => {
+            Routed::Segment { partition, interface, segment, .. } => {
                 if let Some(Partition { table, shared, .. }) = self.partition(partition) {
-                    table.segment(shared, interface, &segment);
+                    let before = shared.concluded.len();
+                    table.segment(shared, interface, segment);
+                    let concluded = shared.concluded.len().saturating_sub(before);
+                    self.concluded += concluded;
                 }
             }
             Routed::Datagram { partition, interface, datagram } => {
                 if let Some(Partition { flows, shared, .. }) = self.partition(partition) {
-                    flows.datagram(shared, interface, &datagram);
+                    flows.datagram(shared, interface, datagram);
                 }
             }
             Routed::Icmp { partition, error } => {
                 if let Some(Partition { table, flows, shared }) = self.partition(partition) {
                     match error.transport() {
-                        Transport::Tcp => table.icmp(shared, &error),
-                        Transport::Udp => flows.icmp(&error),
+                        Transport::Tcp => table.icmp(shared, error),
+                        Transport::Udp => flows.icmp(error),
                     }
                 }
             }
@@ -98,8 +103,15 @@ impl Worker {
         }
     }
 
+    /// So many handshakes are concluded that they are best judged while what was gathered of them is still in the cache. Not so while
+    /// connections are thrown out: what is learnt from those comes before all verdicts of the same block.
+    pub(super) fn brims(&self) -> bool {
+        self.concluded >= BRIM && self.partitions.iter().all(|partition| partition.shared.half_open.is_empty())
+    }
+
     /// Moves out what has been concluded since the last call.
     pub(super) fn drain(&mut self) -> Drained {
+        self.concluded = 0;
         let mut drained = Drained::default();
         for Partition { shared, .. } in &mut self.partitions {
             drained.handshakes.append(&mut shared.concluded);
@@ -120,10 +132,13 @@ impl Worker {
         self.partitions.iter().map(|partition| (partition.table.held() + partition.flows.held()) as u64).sum()
     }
 
-    fn partition(&mut self, number: usize) -> Option<&mut Partition> {
-        self.partitions.get_mut(number / self.workers)
+    fn partition(&mut self, number: u16) -> Option<&mut Partition> {
+        self.partitions.get_mut(usize::from(number / self.workers))
     }
 }
+
+/// Handshakes whose facts fit a core's cache together with all that judging them takes.
+const BRIM: usize = 16;
 
 /// What a worker's partitions have concluded.
 #[derive(Debug, Default)]
@@ -133,4 +148,11 @@ pub(super) struct Drained {
     pub(super) handshakes: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and were given up to stay within bounds.
     pub(super) half_open: Vec<crate::handshake::machine::HalfOpen>,
+}
+
+impl Drained {
+    /// Nothing was concluded.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.handshakes.is_empty() && self.half_open.is_empty()
+    }
 }

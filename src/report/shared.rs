@@ -17,7 +17,7 @@ use crate::tls::fingerprint::{self, Carrier};
 use crate::tls::registry::{ExtensionType, is_grease};
 use crate::tls::server_hello::ServerHello;
 
-use super::{CertificateReport, ClientOffer, HandshakeReport, Rendered, ServerAnswer, build};
+use super::{CertificateReport, ClientOffer, Outline, Rendered, ServerAnswer, build};
 
 /// Makes reports, and remembers of earlier ones what the next may have in common with them. What it remembers changes no report.
 #[derive(Debug, Default)]
@@ -29,9 +29,14 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The report of one handshake. `source` names the file or interface.
-    pub fn handshake(&mut self, handshake: &Handshake, verdict: &Verdict, source: &str) -> HandshakeReport {
-        build::with(self, handshake, verdict, source)
+    /// What is to be reported of one handshake. `source` names the file or interface.
+    pub fn outline<'a>(&mut self, handshake: &'a Handshake, verdict: &'a Verdict, source: &'a str) -> Outline<'a> {
+        build::outline(self, handshake, verdict, source)
+    }
+
+    /// Room for text that is not kept.
+    pub(super) const fn scratch(&mut self) -> &mut Vec<u8> {
+        &mut self.key
     }
 
     pub(super) fn offer(&mut self, hello: &ClientHello, carrier: Carrier) -> Arc<ClientOffer> {
@@ -132,7 +137,9 @@ fn offer_key(key: &mut Vec<u8>, hello: &ClientHello, carrier: Carrier) {
         let (verbatim, numbers) = body.split_at_checked(lengths).unwrap_or((body, &[]));
         key.extend_from_slice(verbatim);
         let (numbers, rest) = numbers.as_chunks::<2>();
-        numbers.iter().for_each(|value| number(key, u16::from_be_bytes(*value)));
+        for value in numbers {
+            number(key, u16::from_be_bytes(*value));
+        }
         key.extend_from_slice(rest);
     }
 }

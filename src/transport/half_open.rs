@@ -15,6 +15,8 @@ use crate::time::{Mark, Timestamp};
 pub(super) struct HalfOpen {
     /// The flow.
     pub(super) key: FlowKey,
+    /// By which it is found.
+    pub(super) hash: u32,
     /// The first packet.
     pub(super) first: Mark,
     /// The interface of the first packet.
@@ -35,27 +37,22 @@ pub(super) struct Bare {
     seq: u32,
     ack: u32,
     window: u16,
-    mss: u16,
     ip_id: u16,
     flags: u8,
     ttl: u8,
-    window_scale: u8,
     ip_len: u8,
     bits: u8,
-}
-
-/// A segment told again, with room for its options.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Retold {
-    options: [u8; 16],
+    options_len: u8,
+    /// Undecoded: of a flood's nobody asks.
+    options: [u8; OPTIONS],
 }
 
 impl HalfOpen {
     /// A record that begins with this SYN or SYN-ACK; `None` when it is no bare one.
-    pub(super) fn new(segment: &Segment<'_>, interface: u32, path: u16) -> Option<Self> {
+    pub(super) fn new(segment: &Segment<'_>, hash: u32, interface: u32, path: u16) -> Option<Self> {
         let first = segment.mark;
         let bare = Bare::new(segment, first).filter(|_| segment.flags.syn() && !segment.flags.rst())?;
-        Some(Self { key: segment.key, first, interface, path, repeats: [0; 2], opening: bare, answer: None })
+        Some(Self { key: segment.key, hash, first, interface, path, repeats: [0; 2], opening: bare, answer: None })
     }
 
     /// Keeps one more packet; false when there is no room or it is none of SYN, SYN-ACK and RST.
@@ -93,6 +90,13 @@ impl HalfOpen {
         self.opening.is_from_low() != TcpFlags(self.opening.flags).ack()
     }
 
+    /// It is a single SYN, repeats that were only counted apart.
+    pub(super) fn is_lone_syn(&self) -> bool {
+        let [low, high] = self.repeats;
+        let answered = if self.opening.is_from_low() { high > 0 } else { low > 0 };
+        self.answer.is_none() && !answered && !TcpFlags(self.opening.flags).ack()
+    }
+
     /// This SYN comes from the sender of the first one, and opens another connection than that did.
     pub(super) fn is_replaced_by(&self, segment: &Segment<'_>) -> bool {
         let fresh = segment.flags.syn() && !segment.flags.ack() && !segment.flags.rst();
@@ -124,37 +128,28 @@ impl Bare {
         if unusual || frames >> FRAME_BITS != 0 || nanos >> (64 - FRAME_BITS) != 0 {
             return None;
         }
-        let options = options::decode(segment.options);
         let mut bits = 0;
-        for (bit, set) in [
-            (FROM_LOW, segment.from_low),
-            (DONT_FRAGMENT, segment.ip.dont_fragment),
-            (HAS_ID, segment.ip.id.is_some()),
-            (HAS_MSS, options.mss.is_some()),
-            (HAS_SCALE, options.window_scale.is_some()),
-            (SACK, options.sack_permitted),
-            (FAST_OPEN, options.fast_open),
-        ] {
+        for (bit, set) in [(FROM_LOW, segment.from_low), (DONT_FRAGMENT, segment.ip.dont_fragment), (HAS_ID, segment.ip.id.is_some())] {
             bits |= if set { bit } else { 0 };
         }
+        let (options, options_len) = keep_options(segment.options);
         Some(Self {
             since: (nanos << FRAME_BITS | frames).to_ne_bytes(),
             seq: segment.seq,
             ack: segment.ack,
             window: segment.window,
-            mss: options.mss.unwrap_or_default(),
             ip_id: segment.ip.id.unwrap_or_default(),
             flags: segment.flags.0,
             ttl: segment.ip.ttl,
-            window_scale: options.window_scale.unwrap_or_default(),
             ip_len: u8::try_from(segment.ip.total_len).ok()?,
             bits,
+            options_len,
+            options,
         })
     }
 
-    /// The segment again, as far as anything here looks at it. `retold` lends the room for its options.
-    pub(super) fn retell<'a>(&self, key: FlowKey, path: Path, first: Mark, retold: &'a mut Retold) -> Segment<'a> {
-        retold.fill(self);
+    /// The segment again, as far as anything here looks at it.
+    pub(super) fn retell(&self, key: FlowKey, path: Path, first: Mark) -> Segment<'_> {
         Segment {
             mark: self.mark(first),
             key,
@@ -171,7 +166,7 @@ impl Bare {
             ack: self.ack,
             flags: TcpFlags(self.flags),
             window: self.window,
-            options: &retold.options,
+            options: self.options.get(..self.options_len.into()).unwrap_or_default(),
             payload: &[],
             payload_len: 0,
         }
@@ -199,25 +194,32 @@ impl Bare {
     }
 }
 
-impl Retold {
-    /// Room for the options of one segment.
-    pub(super) const fn new() -> Self {
-        Self { options: [0; 16] }
+/// A segment's options as they are or, where they are too long, those that [`options::decode`] reads.
+fn keep_options(all: &[u8]) -> ([u8; OPTIONS], u8) {
+    let mut kept = [0; OPTIONS];
+    if let Some(room) = kept.get_mut(..all.len()) {
+        room.copy_from_slice(all);
+        return (kept, u8::try_from(all.len()).unwrap_or_default());
     }
-
-    /// Writes the options that [`options::decode`] reads, then zeros: the end of the list.
-    fn fill(&mut self, bare: &Bare) {
-        let [high, low] = bare.mss.to_be_bytes();
-        self.options = [0; 16];
-        let mss: &[u8] = &[2, 4, high, low];
-        let scale: &[u8] = &[3, 3, bare.window_scale];
-        let parts =
-            [(HAS_MSS, mss), (HAS_SCALE, scale), (SACK, &[4, 2]), (FAST_OPEN, &[34, 2])].into_iter().filter(|(bit, _)| bare.has(*bit));
-        for (to, from) in self.options.iter_mut().zip(parts.flat_map(|(_, part)| part)) {
-            *to = *from;
-        }
+    let options = options::decode(all);
+    let [high, low] = options.mss.unwrap_or_default().to_be_bytes();
+    let parts: [(bool, &[u8]); 4] = [
+        (options.mss.is_some(), &[2, 4, high, low]),
+        (options.window_scale.is_some(), &[3, 3, options.window_scale.unwrap_or_default()]),
+        (options.sack_permitted, &[4, 2]),
+        (options.fast_open, &[34, 2]),
+    ];
+    let mut len = 0;
+    let bytes = parts.into_iter().filter(|(is_there, _)| *is_there).flat_map(|(_, part)| part);
+    for (to, from) in kept.iter_mut().zip(bytes) {
+        *to = *from;
+        len += 1;
     }
+    (kept, len)
 }
+
+/// Bytes of options kept as they are: those of a SYN of any system in common use.
+const OPTIONS: usize = 20;
 
 /// Bits that count frames: the others count nanoseconds, up to 274 s.
 const FRAME_BITS: u32 = 26;
@@ -225,10 +227,6 @@ const FRAME_BITS: u32 = 26;
 const FROM_LOW: u8 = 0x01;
 const DONT_FRAGMENT: u8 = 0x02;
 const HAS_ID: u8 = 0x04;
-const HAS_MSS: u8 = 0x08;
-const HAS_SCALE: u8 = 0x10;
-const SACK: u8 = 0x20;
-const FAST_OPEN: u8 = 0x40;
 
 #[cfg(test)]
 mod tests {
@@ -237,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_record_is_small() {
-        assert!(size_of::<HalfOpen>() <= 136, "{}", size_of::<HalfOpen>());
+        assert!(size_of::<HalfOpen>() <= 176, "{}", size_of::<HalfOpen>());
     }
 
     #[test]
@@ -247,11 +245,17 @@ mod tests {
         let syn = wire.client(0xffff_fff0).syn().mss(1400).scale(7).sack_permitted();
         let segment =
             Segment { mark: Mark { frame: 9, time: ms(5).time.max(first.time.after(std::time::Duration::from_nanos(123))) }, ..syn.get() };
-        let mut retold = Retold::new();
-        let again = Bare::new(&segment, first).unwrap().retell(segment.key, segment.path, first, &mut retold);
+        let bare = Bare::new(&segment, first).unwrap();
+        let again = bare.retell(segment.key, segment.path, first);
         assert_eq!((again.mark, again.seq, again.flags, again.from_low), (segment.mark, segment.seq, segment.flags, segment.from_low));
         assert_eq!((again.ip, again.window), (segment.ip, segment.window));
+        assert_eq!(again.options, segment.options);
+        let long = [&[1; 12], segment.options, &[34, 10, 1, 2, 3, 4, 5, 6, 7, 8]].concat();
+        let segment = Segment { options: &long, ..segment };
+        let bare = Bare::new(&segment, first).unwrap();
+        let again = bare.retell(segment.key, segment.path, first);
         assert_eq!(options::decode(again.options), options::decode(segment.options));
+        assert!(options::decode(again.options).fast_open);
         let early = Segment { mark: Mark { frame: 9, time: first.time.before(std::time::Duration::from_nanos(1)) }, ..segment };
         assert!(Bare::new(&early, first).is_none(), "a clock that stepped back does not fit");
     }

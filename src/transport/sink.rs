@@ -99,6 +99,12 @@ pub trait FlowSink: Sized {
     /// The end, exactly once. `now` is the frame at which it was decided. Called also for connections that never carried payload.
     fn finish(self, shared: &mut Self::Shared, tcp: TcpFacts, close: Close, now: Mark);
 
+    /// A half-open connection of one SYN that nothing answered has ended. True when it is dealt with: then no sink and no facts are made for it.
+    fn unanswered(shared: &mut Self::Shared, key: &FlowKey, client_is_low: bool, first: Mark) -> bool {
+        let _ = (shared, key, client_is_low, first);
+        false
+    }
+
     /// A half-open connection was thrown out because there were too many: it gets no sink and no report, lest a flood of SYNs become a flood
     /// of reports. `first` is its first packet.
     fn evicted_half_open(shared: &mut Self::Shared, key: &FlowKey, client_is_low: bool, first: Mark) {

@@ -43,7 +43,7 @@ impl<T> Slab<T> {
         self.nodes.get(id as usize)?.value.as_ref()
     }
 
-    /// Adds an entry at the end of a list. `None` when there are four thousand million already.
+    /// Adds an entry at the end of a list. `None` when there are a thousand million already.
     pub(super) fn insert(&mut self, list: &mut List, value: T) -> Option<u32> {
         let id = if let Some(node) = self.nodes.get_mut(self.free as usize) {
             let id = self.free;
@@ -51,7 +51,7 @@ impl<T> Slab<T> {
             node.value = Some(value);
             id
         } else {
-            let id = u32::try_from(self.nodes.len()).ok().filter(|id| *id != NONE)?;
+            let id = u32::try_from(self.nodes.len()).ok().filter(|id| *id < MOST)?;
             self.nodes.push(Node { prev: NONE, next: NONE, value: Some(value) });
             id
         };
@@ -63,13 +63,15 @@ impl<T> Slab<T> {
     /// Removes an entry from the list it is in.
     pub(super) fn remove(&mut self, list: &mut List, id: u32) -> Option<T> {
         let value = self.nodes.get_mut(id as usize)?.value.take()?;
-        self.detach(list, id);
-        if let Some(node) = self.nodes.get_mut(id as usize) {
-            node.next = self.free;
-            self.free = id;
-        }
-        self.len -= 1;
+        self.release(list, id);
         Some(value)
+    }
+
+    /// Removes an entry without handing it out: nothing of it is copied.
+    pub(super) fn discard(&mut self, list: &mut List, id: u32) {
+        let Some(node) = self.nodes.get_mut(id as usize).filter(|node| node.value.is_some()) else { return };
+        node.value = None;
+        self.release(list, id);
     }
 
     /// Moves an entry from one list to the end of another.
@@ -94,6 +96,15 @@ impl<T> Slab<T> {
     /// The entry after this one in its list.
     pub(super) fn after(&self, id: u32) -> Option<u32> {
         self.nodes.get(id as usize).map(|node| node.next).filter(|next| *next != NONE)
+    }
+
+    fn release(&mut self, list: &mut List, id: u32) {
+        self.detach(list, id);
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            node.next = self.free;
+            self.free = id;
+        }
+        self.len -= 1;
     }
 
     fn detach(&mut self, list: &mut List, id: u32) {
@@ -134,6 +145,9 @@ impl List {
 }
 
 const NONE: u32 = u32::MAX;
+
+/// Numbers stay below this, so that who keeps them has two bits to spare.
+const MOST: u32 = 1 << 30;
 
 #[cfg(test)]
 mod tests {

@@ -45,7 +45,10 @@ pub(super) struct Stream {
     pub(super) ttl_of_data: bool,
     /// It sent a SYN without ACK.
     pub(super) opened: bool,
-    recent: [Option<Print>; limits::RECENT_PACKETS],
+    /// The last packets, to know those that were captured twice: sequence and acknowledgment numbers, which tell nearly all packets apart and lie
+    /// close together, and the rest.
+    recent: [u64; limits::RECENT_PACKETS],
+    prints: [Print; limits::RECENT_PACKETS],
     newest: usize,
 }
 
@@ -60,12 +63,10 @@ pub(super) struct Unacked {
     pub(super) digest: Option<u64>,
 }
 
-/// What tells a packet that was captured twice.
+/// What tells a packet that was captured twice, its sequence and acknowledgment numbers apart.
 #[derive(Debug, Clone, Copy)]
 struct Print {
     time: Timestamp,
-    seq: u32,
-    ack: u32,
     len: u32,
     options: u32,
     peer_packets: u32,
@@ -106,8 +107,6 @@ impl Stream {
         let id = segment.ip.id.unwrap_or(0);
         let print = Print {
             time: segment.mark.time,
-            seq: segment.seq,
-            ack: segment.ack,
             len: segment.payload_len,
             options: if id == 0 { options_digest(segment) } else { 0 },
             peer_packets: if id == 0 { peer_packets } else { 0 },
@@ -115,11 +114,14 @@ impl Stream {
             id,
             flags: segment.flags,
         };
-        if self.recent.iter().flatten().any(|old| old.is_twin(&print)) {
+        let numbers = u64::from(segment.seq) << 32 | u64::from(segment.ack);
+        if self.recent.contains(&numbers)
+            && self.recent.iter().zip(&self.prints).any(|(old, known)| *old == numbers && known.is_twin(&print))
+        {
             return true;
         }
-        if let Some(slot) = self.recent.get_mut(self.newest) {
-            *slot = Some(print);
+        if let (Some(slot), Some(known)) = (self.recent.get_mut(self.newest), self.prints.get_mut(self.newest)) {
+            (*slot, *known) = (numbers, print);
         }
         self.newest = (self.newest + 1) % limits::RECENT_PACKETS;
         false
@@ -204,11 +206,17 @@ impl Unacked {
     }
 }
 
+impl Default for Print {
+    /// That of no packet: nothing lies near its time.
+    fn default() -> Self {
+        let time = Timestamp::MIN;
+        Self { time, len: 0, options: 0, peer_packets: 0, window: 0, id: 0, flags: TcpFlags::default() }
+    }
+}
+
 impl Print {
     fn is_twin(&self, new: &Self) -> bool {
-        let same = self.seq == new.seq
-            && self.ack == new.ack
-            && self.len == new.len
+        let same = self.len == new.len
             && self.window == new.window
             && self.flags == new.flags
             && self.id == new.id

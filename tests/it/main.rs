@@ -24,6 +24,8 @@ mod capture;
 mod cli;
 mod decryption;
 mod docs;
+mod driver;
+mod examples;
 mod floors;
 mod forensics;
 mod fuzz_seeds;

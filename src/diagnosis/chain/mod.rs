@@ -24,6 +24,8 @@ pub use trust::TrustStore;
 pub struct ChainFacts {
     /// The certificates as served.
     pub certificates: Vec<Arc<Certificate>>,
+    /// What was served, in one clause: see [`served`].
+    pub served: String,
     /// Whose certificate it is meant to be.
     pub purpose: Purpose,
     /// Index of the end-entity certificate (0 unless misordered).
@@ -199,6 +201,7 @@ pub fn judge(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestam
     let (verdict, trust_unsupported) = trust.verify(certificates, built.leaf, at, purpose);
     let usage_fault = constraints::usage_fault(leaf, purpose);
     ChainFacts {
+        served: served(certificates.len(), leaf),
         purpose,
         leaf: built.leaf,
         end,
@@ -231,6 +234,19 @@ pub fn judge(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestam
     }
 }
 
+/// How many certificates were served and whose the leaf is: `server sent 2 certificates: www.example.test, issued by …`.
+pub fn served(count: usize, leaf: &Certificate) -> String {
+    let day = |at: Timestamp| at.to_string().split_once('T').map_or_else(String::new, |(day, _)| day.to_owned());
+    format!(
+        "server sent {count} certificate{}: {}, issued by {}, valid from {} to {}",
+        if count == 1 { "" } else { "s" },
+        leaf.display_name(),
+        if leaf.self_issued { "itself" } else { &leaf.issuer },
+        day(leaf.not_before),
+        day(leaf.not_after)
+    )
+}
+
 fn path_end(certificates: &[Arc<Certificate>], last: usize, path_len: usize, trust: &TrustStore) -> PathEnd {
     let Some(top) = certificates.get(last) else { return no_issuer() };
     if top.is_self_signed() {
@@ -258,6 +274,7 @@ fn unreadable(certificates: &[Arc<Certificate>], name: Option<&str>, purpose: Pu
     let why = certificates.first().and_then(|first| first.malformed.as_ref());
     ChainFacts {
         certificates: certificates.to_vec(),
+        served: certificates.first().map_or_else(String::new, |leaf| served(certificates.len(), leaf)),
         purpose,
         leaf: 0,
         path: Vec::new(),

@@ -283,18 +283,18 @@ impl Dtls {
         }
     }
 
+    /// Enters what is known only at the end.
     pub(super) fn finish(mut self, h: &mut Handshake, shared: &mut Shared) {
         self.unseal_late(h, shared);
-        self.conclude(h, shared);
+        self.settle(h, shared);
     }
 
-    /// Enters what is known of messages that are not whole yet, and what sizes show.
+    /// Enters what would be known if this were the end; what awaits a key stays sealed.
     pub(super) fn so_far(&self, h: &mut Handshake, shared: &mut Shared) {
-        let copy = Self { sides: self.sides.clone(), cid_len: self.cid_len, cookie: Vec::new(), unsealing: None, lacking: self.lacking };
-        copy.conclude(h, shared);
+        Self { sides: self.sides.clone(), lacking: self.lacking, ..Self::default() }.settle(h, shared);
     }
 
-    fn conclude(mut self, h: &mut Handshake, shared: &mut Shared) {
+    fn settle(mut self, h: &mut Handshake, shared: &mut Shared) {
         let partial = self.sides.client.reassembly.pending().next().filter(|_| h.client_hellos.is_empty());
         h.partial_client_hello =
             partial.map(|part| PartialMessage { message: Some(part.kind.0), have: part.have, want: part.want, mark: part.first });

@@ -312,6 +312,9 @@ impl RecordReader {
         let Some(tail) = bytes.get(..missing) else {
             self.offset = self.offset.saturating_add(bytes.len() as u64);
             if keep {
+                if self.gathered.is_empty() {
+                    self.gathered.reserve(missing.min(AT_ONCE));
+                }
                 self.gathered.extend_from_slice(bytes);
             }
             self.state = State::Body { head, missing: missing - bytes.len(), damaged };
@@ -451,6 +454,10 @@ const fn is_sslv2_version(version: [u8; 2]) -> bool {
 
 /// Content type, version, length.
 const HEADER_LEN: usize = 5;
+
+/// Room made at once for a record that comes in pieces: a hello with a post-quantum share or a short chain, and no more than a header may ask for
+/// without sending it.
+const AT_ONCE: usize = 4096;
 
 /// The longest header looked at: three bytes of `SSLv2` header, type and version of the hello.
 const HEADER_MOST: usize = 6;

@@ -141,7 +141,7 @@ impl<S: FlowSink> Connection<S> {
 
     /// Ends it: delivers what is certain, completes the facts, and gives the sink its last call. The facts' outstanding segments and stranded
     /// bytes are filled in here.
-    pub(in crate::transport) fn finish(mut self, shared: &mut S::Shared, room: &mut Room, close: Close, now: Mark) {
+    pub(in crate::transport) fn finish(mut self: Box<Self>, shared: &mut S::Shared, room: &mut Room, close: Close, now: Mark) {
         if close != Close::Settled {
             // a sink that settles here is closed the way it would have been anyway
             let _ = self.deliver_certain(shared, room, now);
@@ -158,7 +158,7 @@ impl<S: FlowSink> Connection<S> {
         if close == Close::Evicted {
             room.counters.evicted += 1;
         }
-        let Self { sink, facts, .. } = self;
+        let Self { sink, facts, .. } = *self;
         sink.finish(shared, facts, close, now);
     }
 

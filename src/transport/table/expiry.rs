@@ -113,10 +113,11 @@ impl<S: FlowSink> Table<S> {
     /// Makes room for one more half-open connection.
     pub(super) fn evict_half_open(&mut self, shared: &mut S::Shared) {
         let oldest = self.waiting.oldest().or_else(|| self.refused.oldest());
-        if let Some(record) = oldest.and_then(|id| self.take_half_open(id)) {
+        if let Some((id, record)) = oldest.and_then(|id| Some((id, self.half_open.get(id)?))) {
             self.room.counters.half_open += 1;
             self.room.counters.evicted_half_open += 1;
             S::evicted_half_open(shared, &record.key, record.client_is_low(), record.first);
+            self.drop_half_open(id);
         }
     }
 

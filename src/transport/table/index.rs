@@ -8,8 +8,10 @@ use hashbrown::{HashMap, HashTable};
 
 use crate::flow::{FlowKey, Path};
 use crate::limits;
+use crate::transport::stream::low_bits;
 
-/// Flows and where their state is. Never walked through: its order is another in every run.
+/// Where the state of each flow is, found by a hash of its key. The keys themselves lie with the state, so that the whole index of a flood
+/// stays in a core's cache. Never walked through: its order is another in every run.
 #[derive(Debug)]
 pub(in crate::transport) struct Index {
     entries: HashTable<Entry>,
@@ -24,10 +26,11 @@ pub(in crate::transport) enum Place {
     Marker(u32),
 }
 
-#[derive(Debug)]
+/// A place with its kind in the lowest two bits, and the hash by which it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry {
-    key: FlowKey,
-    place: Place,
+    hash: u32,
+    place: u32,
 }
 
 impl Index {
@@ -36,23 +39,26 @@ impl Index {
         Self { entries: HashTable::new(), hasher: RandomState::default() }
     }
 
-    /// Where a flow's state is.
-    pub(in crate::transport) fn find(&self, key: &FlowKey) -> Option<Place> {
-        self.entries.find(hash(&self.hasher, key), |entry| entry.key == *key).map(|entry| entry.place)
+    /// The hash by which a flow is found: another in every run, so that nobody can aim at it.
+    pub(in crate::transport) fn hash(&self, key: &FlowKey) -> u32 {
+        hash(&self.hasher, key)
     }
 
-    /// Puts a flow there, in place of where it was.
-    pub(in crate::transport) fn insert(&mut self, key: FlowKey, place: Place) {
-        let hasher = &self.hasher;
-        self.entries
-            .entry(hash(hasher, &key), |entry| entry.key == key, |entry| hash(hasher, &entry.key))
-            .and_modify(|entry| entry.place = place)
-            .or_insert(Entry { key, place });
+    /// Where a flow's state is; `is_there` tells whether the state at a place is this flow's.
+    pub(in crate::transport) fn find(&self, hash: u32, is_there: impl Fn(Place) -> bool) -> Option<Place> {
+        self.entries.find(spread(hash), |entry| entry.hash == hash && is_there(entry.place())).map(|entry| entry.place())
     }
 
-    /// Forgets a flow.
-    pub(in crate::transport) fn remove(&mut self, key: &FlowKey) {
-        if let Ok(entry) = self.entries.find_entry(hash(&self.hasher, key), |entry| entry.key == *key) {
+    /// Enters a flow that is not in the index.
+    pub(in crate::transport) fn insert(&mut self, hash: u32, place: Place) {
+        let entry = Entry::new(hash, place);
+        self.entries.insert_unique(spread(entry.hash), entry, |entry| spread(entry.hash));
+    }
+
+    /// Forgets a flow, whose state is or was there.
+    pub(in crate::transport) fn remove(&mut self, hash: u32, place: Place) {
+        let wanted = Entry::new(hash, place);
+        if let Ok(entry) = self.entries.find_entry(spread(wanted.hash), |entry| *entry == wanted) {
             entry.remove();
         }
     }
@@ -63,13 +69,38 @@ impl Index {
     }
 }
 
+impl Entry {
+    const fn new(hash: u32, place: Place) -> Self {
+        let (id, kind) = match place {
+            Place::HalfOpen(id) => (id, 0),
+            Place::Followed(id) => (id, 1),
+            Place::Marker(id) => (id, 2),
+        };
+        Self { hash, place: id << 2 | kind }
+    }
+
+    const fn place(self) -> Place {
+        let id = self.place >> 2;
+        match self.place & 3 {
+            0 => Place::HalfOpen(id),
+            1 => Place::Followed(id),
+            _ => Place::Marker(id),
+        }
+    }
+}
+
+/// The table takes its bits from both ends of a hash.
+const fn spread(hash: u32) -> u64 {
+    (hash as u64) << 32 | hash as u64
+}
+
 /// The transport is the same for all of a table's flows and is left out.
-fn hash(hasher: &RandomState, key: &FlowKey) -> u64 {
+fn hash(hasher: &RandomState, key: &FlowKey) -> u32 {
     let ports = u64::from(key.low.port) << 48 | u64::from(key.high.port) << 32 | u64::from(key.path);
-    match (key.low.address, key.high.address) {
+    low_bits(match (key.low.address, key.high.address) {
         (IpAddr::V4(low), IpAddr::V4(high)) => hasher.hash_one((u64::from(low.to_bits()) << 32 | u64::from(high.to_bits()), ports)),
         (low, high) => hasher.hash_one((low, high, ports)),
-    }
+    })
 }
 
 /// The tunnels that half-open connections came by, each kept once.
@@ -97,7 +128,7 @@ impl Paths {
 
     /// The number of a path. `None` when there are too many: half-open connections that come by it are held whole.
     pub(in crate::transport) fn number(&mut self, path: Path) -> Option<u16> {
-        if path == Path::default() {
+        if path.is_empty() {
             return Some(0);
         }
         if let Some(number) = self.numbers.get(&Tunnels(path)) {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::bounds::{TableCounters, TableLimits};
 use super::connection::{Connection, Reuse, Room, Step};
-use super::half_open::{HalfOpen, Retold};
+use super::half_open::HalfOpen;
 use super::sink::{Close, FlowSink};
 use super::slab::{List, Slab};
 use crate::flow::FlowKey;
@@ -96,17 +96,18 @@ impl<S: FlowSink> Table<S> {
 
     /// Takes in a segment that was seen at this interface.
     pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
-        match self.index.find(&segment.key) {
+        let hash = self.index.hash(&segment.key);
+        match self.find(hash, &segment.key) {
             Some(Place::Followed(id)) => self.followed(shared, interface, segment, id),
             Some(Place::Marker(id)) => self.marked(shared, interface, segment, id),
             Some(Place::HalfOpen(id)) => self.half_open(shared, interface, segment, id),
-            None => self.begin(shared, interface, segment),
+            None => self.begin(shared, interface, segment, hash),
         }
     }
 
     /// Takes in an ICMP error. One that quotes a connection which is not followed tells nothing.
     pub fn icmp(&mut self, shared: &mut S::Shared, error: &IcmpError) {
-        let id = match self.index.find(&error.key) {
+        let id = match self.find(self.index.hash(&error.key), &error.key) {
             Some(Place::Followed(id)) => Some(id),
             Some(Place::HalfOpen(id)) => self.promote(shared, id, error.mark),
             Some(Place::Marker(_)) | None => None,
@@ -119,8 +120,16 @@ impl<S: FlowSink> Table<S> {
         }
     }
 
+    fn find(&self, hash: u32, key: &FlowKey) -> Option<Place> {
+        self.index.find(hash, |place| match place {
+            Place::HalfOpen(id) => self.half_open.get(id).is_some_and(|record| record.key == *key),
+            Place::Followed(id) => self.connections.get(id).is_some_and(|connection| connection.facts.key == *key),
+            Place::Marker(id) => self.markers.get(id).is_some_and(|marker| marker.key == *key),
+        })
+    }
+
     /// A segment of no connection that is known.
-    fn begin(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
+    fn begin(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, hash: u32) {
         let flags = segment.flags;
         let begins = flags.syn() && !flags.rst() && !flags.fin();
         // a single byte without PSH is a keep-alive of a connection that is idle
@@ -133,18 +142,18 @@ impl<S: FlowSink> Table<S> {
             self.evict(shared, segment.mark);
         }
         self.room.counters.flows += 1;
-        let record = self.paths.number(segment.path).filter(|_| begins).and_then(|path| HalfOpen::new(segment, interface, path));
+        let record = self.paths.number(segment.path).filter(|_| begins).and_then(|path| HalfOpen::new(segment, hash, interface, path));
         if let Some(record) = record {
             if self.half_open.len() >= self.room.limits.half_open {
                 self.evict_half_open(shared);
             }
             if let Some(id) = self.half_open.insert(&mut self.waiting, record) {
-                self.index.insert(segment.key, Place::HalfOpen(id));
+                self.index.insert(hash, Place::HalfOpen(id));
             }
         } else {
             let connection = Box::new(Connection::new(shared, segment, interface));
             if let Some(id) = self.connections.insert(&mut self.followed, connection) {
-                self.index.insert(segment.key, Place::Followed(id));
+                self.index.insert(hash, Place::Followed(id));
                 self.feed(shared, segment, id);
             }
         }
@@ -157,7 +166,7 @@ impl<S: FlowSink> Table<S> {
         let Some(record) = self.half_open.get_mut(id) else { return };
         if record.is_replaced_by(segment) {
             self.finish_half_open(shared, id, Close::Reused, segment.mark);
-            return self.begin(shared, interface, segment);
+            return self.begin(shared, interface, segment, self.index.hash(&segment.key));
         }
         let was_refused = record.was_refused();
         if record.push(segment) || (crowded && record.count(segment)) {
@@ -178,12 +187,12 @@ impl<S: FlowSink> Table<S> {
             Reuse::No => self.feed(shared, segment, id),
             Reuse::Yes => {
                 self.close(shared, id, Close::Reused, segment.mark, None);
-                self.begin(shared, interface, segment);
+                self.begin(shared, interface, segment, self.index.hash(&segment.key));
             }
             Reuse::Since(syn, first) => {
                 self.close(shared, id, Close::Reused, segment.mark, None);
-                let mut retold = Retold::new();
-                self.begin(shared, interface, &syn.retell(segment.key, segment.path, first, &mut retold));
+                let syn = syn.retell(segment.key, segment.path, first);
+                self.begin(shared, interface, &syn, self.index.hash(&segment.key));
                 self.segment(shared, interface, segment);
             }
         }
@@ -196,7 +205,7 @@ impl<S: FlowSink> Table<S> {
         let flags = segment.flags;
         if flags.syn() && !flags.rst() && Some(segment.seq) != if segment.from_low { low } else { high } {
             self.forget_marker(id);
-            return self.begin(shared, interface, segment);
+            return self.begin(shared, interface, segment, self.index.hash(&segment.key));
         }
         self.room.counters.settled_packets += 1;
         let was_ended = marker.is_ended;
@@ -231,8 +240,8 @@ impl<S: FlowSink> Table<S> {
         connection.queued |= starts_buffering;
         let first = connection.facts.first.frame;
         // armed for a distant moment: it was quiet for long, and is no more
-        let soon = segment.mark.time.after(SOON).steps(self.room.limits.step);
-        let rearm = connection.armed > soon || connection.armed == i64::MIN;
+        let distant = |armed: i64| armed > segment.mark.time.after(SOON).steps(self.room.limits.step);
+        let rearm = connection.armed == i64::MIN || (moved && distant(connection.armed));
         if moved {
             self.connections.touch(&mut self.followed, id);
         }
@@ -250,13 +259,12 @@ impl<S: FlowSink> Table<S> {
     /// Makes a whole connection of a half-open one. `None` when its sink had seen enough at once.
     fn promote(&mut self, shared: &mut S::Shared, id: u32, now: Mark) -> Option<u32> {
         let record = self.take_half_open(id)?;
-        let key = record.key;
         let (mut connection, step) = self.revive(shared, &record);
         let time = connection.facts.last.time;
         self.bare += 1;
         connection.bare = true;
-        let id = self.connections.insert(&mut self.followed, Box::new(connection))?;
-        self.index.insert(key, Place::Followed(id));
+        let id = self.connections.insert(&mut self.followed, connection)?;
+        self.index.insert(record.hash, Place::Followed(id));
         if step.is_break() {
             self.close(shared, id, Close::Settled, now, None);
             return None;
@@ -267,7 +275,13 @@ impl<S: FlowSink> Table<S> {
 
     /// Ends a half-open connection with a report.
     fn finish_half_open(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
-        if let Some(record) = self.take_half_open(id) {
+        if let Some(record) = self.half_open.get(id)
+            && record.is_lone_syn()
+            && S::unanswered(shared, &record.key, record.client_is_low(), record.first)
+        {
+            self.room.counters.half_open += 1;
+            self.drop_half_open(id);
+        } else if let Some(record) = self.take_half_open(id) {
             let (connection, step) = self.revive(shared, &record);
             let close = if step.is_break() { Close::Settled } else { close };
             connection.finish(shared, &mut self.room, close, now);
@@ -278,20 +292,28 @@ impl<S: FlowSink> Table<S> {
         let refused = self.half_open.get(id)?.was_refused();
         let list = if refused { &mut self.refused } else { &mut self.waiting };
         let record = self.half_open.remove(list, id)?;
-        self.index.remove(&record.key);
+        self.index.remove(record.hash, Place::HalfOpen(id));
         Some(record)
     }
 
+    /// Forgets a half-open connection: a flood ends so many that not even their records are copied.
+    fn drop_half_open(&mut self, id: u32) {
+        let Some(record) = self.half_open.get(id) else { return };
+        let (hash, refused) = (record.hash, record.was_refused());
+        let list = if refused { &mut self.refused } else { &mut self.waiting };
+        self.half_open.discard(list, id);
+        self.index.remove(hash, Place::HalfOpen(id));
+    }
+
     /// The connection that the packets of a record make.
-    fn revive(&mut self, shared: &mut S::Shared, record: &HalfOpen) -> (Connection<S>, Step) {
+    fn revive(&mut self, shared: &mut S::Shared, record: &HalfOpen) -> (Box<Connection<S>>, Step) {
         let path = self.paths.path(record.path);
         let mut step = Step::Continue(());
-        let mut retold = Retold::new();
-        let opening = record.opening().retell(record.key, path, record.first, &mut retold);
-        let mut connection = Connection::new(shared, &opening, record.interface);
+        let opening = record.opening().retell(record.key, path, record.first);
+        let mut connection = Box::new(Connection::new(shared, &opening, record.interface));
         for bare in record.packets() {
             if step.is_continue() {
-                step = connection.segment(shared, &mut self.room, &bare.retell(record.key, path, record.first, &mut retold));
+                step = connection.segment(shared, &mut self.room, &bare.retell(record.key, path, record.first));
             }
         }
         let [low, high] = record.repeats;
@@ -303,8 +325,8 @@ impl<S: FlowSink> Table<S> {
     /// Ends a connection. A marker stays where late packets are to be expected; `last` is the segment at which the sink had seen enough.
     fn close(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark, last: Option<&Segment<'_>>) {
         let Some(connection) = self.connections.remove(&mut self.followed, id) else { return };
-        let key = connection.facts.key;
-        self.index.remove(&key);
+        let hash = self.index.hash(&connection.facts.key);
+        self.index.remove(hash, Place::Followed(id));
         self.bare -= usize::from(connection.bare);
         if matches!(close, Close::Settled | Close::Ended) {
             let mut marker = Marker::of(&connection, now);
@@ -314,7 +336,7 @@ impl<S: FlowSink> Table<S> {
             marker.is_ended |= close == Close::Ended;
             let list = if marker.is_ended { &mut self.ended } else { &mut self.settled };
             if let Some(id) = self.markers.insert(list, marker) {
-                self.index.insert(key, Place::Marker(id));
+                self.index.insert(hash, Place::Marker(id));
             }
         }
         connection.finish(shared, &mut self.room, close, now);
@@ -324,7 +346,7 @@ impl<S: FlowSink> Table<S> {
         let Some(is_ended) = self.markers.get(id).map(|marker| marker.is_ended) else { return };
         let list = if is_ended { &mut self.ended } else { &mut self.settled };
         if let Some(marker) = self.markers.remove(list, id) {
-            self.index.remove(&marker.key);
+            self.index.remove(self.index.hash(&marker.key), Place::Marker(id));
         }
     }
 }

@@ -137,7 +137,7 @@ impl<S: DatagramSink> UdpTable<S> {
 
     /// Takes in a datagram that was seen at this interface.
     pub fn datagram(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>) {
-        let place = if self.held() == 0 { None } else { self.index.find(&datagram.key) };
+        let place = if self.held() == 0 { None } else { self.find(&datagram.key) };
         match place {
             Some(Place::Followed(id)) => self.followed(shared, interface, datagram, id),
             Some(Place::Marker(id)) => self.marked(shared, interface, datagram, id),
@@ -155,7 +155,7 @@ impl<S: DatagramSink> UdpTable<S> {
         if self.held() == 0 {
             return;
         }
-        let Some(Place::Followed(id)) = self.index.find(&error.key) else { return };
+        let Some(Place::Followed(id)) = self.find(&error.key) else { return };
         let Some(flow) = self.flows.get_mut(id) else { return };
         let facts = &mut flow.facts;
         if facts.icmp.len() >= limits::ICMP_NOTES {
@@ -229,6 +229,14 @@ impl<S: DatagramSink> UdpTable<S> {
         self.index.clear();
     }
 
+    fn find(&self, key: &FlowKey) -> Option<Place> {
+        self.index.find(self.index.hash(key), |place| match place {
+            Place::Followed(id) => self.flows.get(id).is_some_and(|flow| flow.facts.key == *key),
+            Place::Marker(id) => self.markers.get(id).is_some_and(|marker| marker.key == *key),
+            Place::HalfOpen(_) => false,
+        })
+    }
+
     fn begin(&mut self, shared: &mut S::Shared, interface: u32, datagram: &Datagram<'_>, opening: Opening) {
         if self.held() >= self.most {
             if let Some(id) = self.settled.oldest() {
@@ -254,7 +262,7 @@ impl<S: DatagramSink> UdpTable<S> {
             latest: datagram.mark.time,
         };
         if let Some(id) = self.flows.insert(&mut self.followed, Box::new(flow)) {
-            self.index.insert(datagram.key, Place::Followed(id));
+            self.index.insert(self.index.hash(&datagram.key), Place::Followed(id));
             self.counters.peak_flows = self.counters.peak_flows.max(self.held() as u64);
             self.followed(shared, interface, datagram, id);
         }
@@ -302,7 +310,7 @@ impl<S: DatagramSink> UdpTable<S> {
         let Some(key) = self.flows.get(id).map(|flow| flow.facts.key) else { return };
         self.close(shared, id, close, now);
         if let Some(id) = self.markers.insert(&mut self.settled, Marker { key, identity, touched: now.time.seconds() }) {
-            self.index.insert(key, Place::Marker(id));
+            self.index.insert(self.index.hash(&key), Place::Marker(id));
         }
     }
 
@@ -323,13 +331,13 @@ impl<S: DatagramSink> UdpTable<S> {
 
     fn close(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
         let Some(flow) = self.flows.remove(&mut self.followed, id) else { return };
-        self.index.remove(&flow.facts.key);
+        self.index.remove(self.index.hash(&flow.facts.key), Place::Followed(id));
         flow.sink.finish(shared, flow.facts, close, now);
     }
 
     fn forget(&mut self, id: u32) {
         if let Some(marker) = self.markers.remove(&mut self.settled, id) {
-            self.index.remove(&marker.key);
+            self.index.remove(self.index.hash(&marker.key), Place::Marker(id));
         }
     }
 }
