@@ -176,7 +176,7 @@ fn serialise(bencher: Bencher<'_, '_>) {
         let mut builder = report::Builder::default();
         let mut sink = NdjsonSink::new(io::sink(), false);
         for (handshake, verdict) in handshakes.iter().zip(&verdicts) {
-            let report = builder.handshake(handshake, verdict, "memory");
+            let report = builder.outline(handshake, verdict, "memory").report();
             sink.report(&Report::Handshake(Box::new(report))).unwrap();
         }
     });

@@ -1,6 +1,7 @@
 //! Flows: who talks to whom, independent of which direction a packet goes.
 
 use std::fmt;
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// One of the two TLS roles. A flow's client is the side that sent the SYN or, where none was seen, the side that its messages or its port make the client.
@@ -103,6 +104,25 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
+    /// Appends it as it prints.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let _ = write!(out, "{self}");
+    }
+
+    /// Appends the address alone.
+    pub fn write_address(&self, out: &mut Vec<u8>) {
+        match self.address {
+            IpAddr::V4(address) => {
+                let mut text = ShortText::default();
+                text.push_v4(address);
+                out.extend_from_slice(text.as_str().as_bytes());
+            }
+            IpAddr::V6(address) => {
+                let _ = write!(out, "{address}");
+            }
+        }
+    }
+
     /// The address alone, as text.
     pub fn address_text(&self) -> String {
         match self.address {

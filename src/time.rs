@@ -48,6 +48,30 @@ impl Timestamp {
         Self(self.steps(step).saturating_add(1).saturating_mul(length))
     }
 
+    /// It as it prints.
+    #[allow(clippy::cast_possible_truncation, reason = "remainders below a day's seconds and a second's nanoseconds")]
+    pub fn text(self) -> [u8; 30] {
+        const fn digit(value: u32) -> u8 {
+            b'0' + (value % 10) as u8
+        }
+        let (days, second) = (self.seconds().div_euclid(86_400), self.seconds().rem_euclid(86_400) as u32);
+        let (year, month, day) = civil(days);
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        [text[0], text[1], text[2], text[3]] = [digit(year / 1000), digit(year / 100), digit(year / 10), digit(year)];
+        let pairs = [(5, month), (8, day), (11, second / 3600), (14, second / 60 % 60), (17, second % 60)];
+        for (at, value) in pairs {
+            if let Some([tens, ones, ..]) = text.get_mut(at..) {
+                (*tens, *ones) = (digit(value / 10), digit(value));
+            }
+        }
+        let mut nanos = self.0.rem_euclid(1_000_000_000) as u32;
+        for place in text.iter_mut().take(29).skip(20).rev() {
+            *place = digit(nanos);
+            nanos /= 10;
+        }
+        text
+    }
+
     /// The time that passed since `earlier`; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         u64::try_from(self.0.saturating_sub(earlier.0)).map_or(Duration::ZERO, Duration::from_nanos)
@@ -74,28 +98,8 @@ impl Timestamp {
 
 /// RFC 3339 in UTC with nine digits: `2026-11-21T09:04:20.000000000Z`.
 impl fmt::Display for Timestamp {
-    #[allow(clippy::cast_possible_truncation, reason = "remainders below a day's seconds and a second's nanoseconds")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, second) = (self.seconds().div_euclid(86_400), self.seconds().rem_euclid(86_400) as u32);
-        let (year, month, day) = civil(days);
-        let nanos = self.0.rem_euclid(1_000_000_000) as u32;
-        let mut text = *b"0000-00-00T00:00:00.000000000Z";
-        let parts = [
-            (0, 4, year),
-            (5, 2, month),
-            (8, 2, day),
-            (11, 2, second / 3600),
-            (14, 2, second / 60 % 60),
-            (17, 2, second % 60),
-            (20, 9, nanos),
-        ];
-        for (at, width, mut value) in parts {
-            for digit in text.iter_mut().skip(at).take(width).rev() {
-                *digit = b'0' + (value % 10) as u8;
-                value /= 10;
-            }
-        }
-        f.pad(std::str::from_utf8(&text).unwrap_or_default())
+        f.pad(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

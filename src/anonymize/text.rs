@@ -33,6 +33,7 @@ impl Anonymizer {
         let mut rest = text;
         // At the beginning of a word.
         let mut begins = true;
+        let mut before = "";
         while let Some(c) = rest.chars().next() {
             if begins && let Some((behind, pseudonym)) = known_at(rest, known) {
                 out.push_str(pseudonym);
@@ -42,7 +43,15 @@ impl Anonymizer {
             if begins && is_word(c) {
                 let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
                 let (word, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
-                self.word(&mut out, word);
+                if before == "serial" && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    // However short it is.
+                    let mut digits = word.to_owned();
+                    self.digest(&mut digits, "serial");
+                    out.push_str(&digits);
+                } else {
+                    self.word(&mut out, word);
+                }
+                before = word;
                 rest = behind;
                 begins = false;
                 continue;
@@ -152,6 +161,9 @@ mod tests {
         );
         assert_eq!(of("--resolve www.bank.test:443:192.0.2.1"), format!("--resolve {name}:443:{v4}"));
         assert_eq!(of("“www.bank.test.”"), format!("“{name}.”"));
+        let mut serial = "77".to_owned();
+        anonymizer.digest(&mut serial, "serial");
+        assert_eq!(of("changed to serial 77 (77 times)"), format!("changed to serial {serial} (77 times)"));
         let kept = "TLS 1.3 at 09:04:20, e.g. ssl_protocols in nginx.conf (frame 12), 1.5 s: curve x25519.";
         assert_eq!(of(kept), kept);
     }

@@ -20,7 +20,7 @@ use crate::find::{Criteria, Filter, Related};
 use crate::frame::Block;
 use crate::handshake::Handshake;
 use crate::pipeline::{self, Outlet};
-use crate::report::{HandshakeReport, Report, SummaryReport};
+use crate::report::{HandshakeReport, Outline, Report, SummaryReport};
 use crate::time::Timestamp;
 
 /// How long a verdict read from a pipe may wait, in packet time, for what other handshakes show.
@@ -198,6 +198,14 @@ impl Outlet for Sieve<'_> {
             anonymizer.handshake(&mut report);
         }
         self.outlet.handshake(facts, verdict, report)
+    }
+
+    fn takes_outlines(&self) -> bool {
+        self.finder.is_none() && self.anonymizer.is_none() && self.outlet.takes_outlines()
+    }
+
+    fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
+        self.outlet.outline(outline)
     }
 
     fn report(&mut self, mut report: Report) -> io::Result<()> {

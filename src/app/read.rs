@@ -11,7 +11,7 @@ use signal_hook::iterator::Signals;
 use super::case::Case;
 #[cfg(feature = "parquet")]
 use super::delivery::Delivery;
-use crate::cli::{self, Format, ReadOptions, Verbosity};
+use crate::cli::{self, FailOn, Format, ReadOptions, Verbosity};
 use crate::error::Error;
 use crate::output::csv::CsvSink;
 use crate::output::layout::Layout;
@@ -23,7 +23,8 @@ use crate::output::parquet::ParquetSink;
 use crate::output::progress::Progress;
 use crate::output::text::{TextOptions, TextSink};
 use crate::output::{Sink, style};
-use crate::report::Report;
+use crate::pipeline::Outlet;
+use crate::report::{Outline, Report};
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
@@ -51,15 +52,12 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
         }
     };
     let done = {
-        let mut emit = |report: Report| {
-            if let Report::Handshake(handshake) = &report {
-                matched |= options.fail_on.matches(handshake);
-                #[cfg(feature = "parquet")]
-                if let Some((parquet, _)) = &mut parquet {
-                    parquet.take(handshake)?;
-                }
-            }
-            sink.report(&report)
+        let mut emit = Emit {
+            sink: sink.as_mut(),
+            fail_on: &options.fail_on,
+            matched: &mut matched,
+            #[cfg(feature = "parquet")]
+            parquet: parquet.as_mut().map(|(parquet, _)| parquet),
         };
         case.analyse(ready, &mut emit, &mut |at| progress.update(at.bytes, at.total, at.handshakes))
     };
@@ -80,6 +78,40 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
             let _ = sink.finish();
             Err(error)
         }
+    }
+}
+
+/// Where the reports go: to the sink, past what looks at them on the way.
+struct Emit<'a> {
+    sink: &'a mut dyn Sink,
+    fail_on: &'a FailOn,
+    matched: &'a mut bool,
+    #[cfg(feature = "parquet")]
+    parquet: Option<&'a mut ParquetSink>,
+}
+
+impl Outlet for Emit<'_> {
+    fn report(&mut self, report: Report) -> io::Result<()> {
+        if let Report::Handshake(handshake) = &report {
+            *self.matched |= self.fail_on.matches(handshake);
+            #[cfg(feature = "parquet")]
+            if let Some(parquet) = &mut self.parquet {
+                parquet.take(handshake)?;
+            }
+        }
+        self.sink.report(&report)
+    }
+
+    fn takes_outlines(&self) -> bool {
+        #[cfg(feature = "parquet")]
+        if self.parquet.is_some() {
+            return false;
+        }
+        self.fail_on.is_empty() && self.sink.takes_outlines()
+    }
+
+    fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
+        self.sink.outline(outline)
     }
 }
 

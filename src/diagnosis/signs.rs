@@ -93,7 +93,7 @@ impl Signs {
             signs = signs | Self::of_chain(handshake, chain, case.policy);
         }
         let suspected = case.knowledge.resigning_issuer.is_some() || case.knowledge.other_issuer_for_name.is_some();
-        signs.set(Self::INSPECTION, suspected || case.chain.map_or(handshake.leaf().is_some(), |chain| chain.inspected));
+        signs.set(Self::INSPECTION, suspected || case.chain.map_or_else(|| handshake.leaf().is_some(), |chain| chain.inspected));
         signs
     }
 

@@ -13,16 +13,34 @@ pub struct Record<'a> {
     pub epoch: u16,
     /// Sequence number within the epoch; in the unified form encrypted and zero here.
     pub sequence: u64,
+    /// The header, all of it.
+    pub header: &'a [u8],
     /// The body, as far as it was captured.
     pub body: &'a [u8],
     /// Length of the body on the wire.
     pub len: usize,
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
     /// The snapshot length cut it.
     pub const fn is_cut(&self) -> bool {
         self.body.len() < self.len
+    }
+
+    /// The connection identifier of a record whose content type says that it has one (RFC 9146).
+    pub fn cid(&self) -> &'a [u8] {
+        if self.content_type != TLS12_CID {
+            return &[];
+        }
+        self.header.len().checked_sub(2).and_then(|end| self.header.get(CID..end)).unwrap_or_default()
+    }
+
+    /// Where a unified header has its sequence number, which is encrypted.
+    pub fn sequence_place(&self) -> std::ops::Range<usize> {
+        let first = self.header.first().copied().unwrap_or(0);
+        let length = if first & UNIFIED_LENGTH == 0 { 0 } else { 2 };
+        let end = self.header.len().saturating_sub(length);
+        end.saturating_sub(if first & UNIFIED_SEQUENCE == 0 { 1 } else { 2 })..end
     }
 }
 
@@ -76,8 +94,10 @@ fn plain(content_type: ContentType, bytes: &[u8], cid_len: usize) -> Option<(Rec
     if major != 0xfe {
         return None;
     }
+    let mut header = bytes.get(..PLAIN_HEADER)?;
     if content_type == TLS12_CID {
         rest = rest.get(cid_len..)?;
+        header = bytes.get(..PLAIN_HEADER.checked_add(cid_len)?)?;
     }
     let (&[high, low], behind) = rest.split_first_chunk::<2>()?;
     let len = usize::from(u16::from_be_bytes([high, low]));
@@ -90,6 +110,7 @@ fn plain(content_type: ContentType, bytes: &[u8], cid_len: usize) -> Option<(Rec
         content_type,
         epoch: u16::from_be_bytes([e0, e1]),
         sequence: u64::from_be_bytes([0, 0, s0, s1, s2, s3, s4, s5]),
+        header,
         body,
         len,
     };
@@ -111,11 +132,22 @@ fn unified(first: u8, bytes: &[u8], cid_len: usize) -> Option<(Record<'_>, &[u8]
     if !(LEAST_SEALED..=LONGEST).contains(&len) {
         return None;
     }
-    let record =
-        Record { form: Form::Unified, content_type: ContentType::APPLICATION_DATA, epoch: u16::from(first & 0x03), sequence: 0, body, len };
+    let length = if first & UNIFIED_LENGTH == 0 { 0 } else { 2 };
+    let record = Record {
+        form: Form::Unified,
+        content_type: ContentType::APPLICATION_DATA,
+        epoch: u16::from(first & 0x03),
+        sequence: 0,
+        header: bytes.get(..1 + cid + sequence + length)?,
+        body,
+        len,
+    };
     Some((record, behind))
 }
 
+/// Length of the header of DTLS 1.0 to 1.2 without a connection identifier, and where that stands.
+const PLAIN_HEADER: usize = 13;
+const CID: usize = 11;
 /// A connection identifier is there.
 const UNIFIED_CID: u8 = 0x10;
 /// The sequence number has two bytes.
@@ -166,6 +198,7 @@ mod tests {
         bytes.extend([1, 2, 3]);
         let found: Vec<Record<'_>> = records(&bytes, 2).collect();
         assert_eq!((found[0].body, found[0].epoch), (&[1, 2, 3][..], 1));
+        assert_eq!((found[0].cid(), found[0].header.len()), (&[0xaa, 0xbb][..], 15));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The facts of one handshake: what rules look at and reports are made of.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -437,7 +438,12 @@ impl Handshake {
 
     /// The name the client asked for, as text (invalid UTF-8 replaced).
     pub fn server_name(&self) -> Option<String> {
-        self.hello()?.server_name().map(|name| String::from_utf8_lossy(name).into_owned())
+        self.name().map(Cow::into_owned)
+    }
+
+    /// The same, borrowed where it is valid UTF-8.
+    pub fn name(&self) -> Option<Cow<'_, str>> {
+        self.hello()?.server_name().map(String::from_utf8_lossy)
     }
 
     /// The application protocol that the server chose, where that is visible.

@@ -1,8 +1,11 @@
 //! Which connections over TCP took the place of QUIC that was blocked: the two are one incident.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
+
+use foldhash::quality::RandomState;
+use hashbrown::HashMap;
 
 use crate::flow::{Endpoint, Transport};
 use crate::handshake::Handshake;
@@ -12,7 +15,7 @@ use crate::time::Timestamp;
 /// Completed handshakes over TCP, by client.
 #[derive(Debug, Default)]
 pub(super) struct Fallbacks {
-    clients: BTreeMap<IpAddr, VecDeque<Done>>,
+    clients: HashMap<IpAddr, VecDeque<Done>, RandomState>,
 }
 
 #[derive(Debug)]

@@ -1,8 +1,10 @@
 //! What servers and names went through, as far as incidents need it, in memory that does not grow with the run.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
+
+use foldhash::quality::RandomState;
+use hashbrown::{Equivalent, HashMap, HashSet};
 
 use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
@@ -12,7 +14,7 @@ use crate::time::Timestamp;
 use super::tracker::CLIENTS_COUNTED;
 
 /// Where handshakes belong together: one server over one transport, one name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Scope {
     pub(super) transport: Transport,
     pub(super) server: Endpoint,
@@ -22,6 +24,20 @@ pub(super) struct Scope {
 impl Scope {
     pub(super) fn of(handshake: &Handshake) -> Self {
         Self { transport: handshake.tcp.key.transport, server: handshake.server, name: handshake.server_name() }
+    }
+}
+
+/// A scope to look for, without a copy of its name.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ScopeKey<'a> {
+    transport: Transport,
+    server: Endpoint,
+    name: Option<&'a str>,
+}
+
+impl Equivalent<Scope> for ScopeKey<'_> {
+    fn equivalent(&self, scope: &Scope) -> bool {
+        self.transport == scope.transport && self.server == scope.server && self.name == scope.name.as_deref()
     }
 }
 
@@ -40,7 +56,7 @@ pub(super) struct Watched {
     /// The first that completed.
     pub(super) first_completed: Option<Timestamp>,
     /// Clients that completed here.
-    pub(super) happy: BTreeSet<IpAddr>,
+    pub(super) happy: HashSet<IpAddr, RandomState>,
     /// What the server showed, each time it changed.
     faces: Vec<(Timestamp, Face)>,
     /// The latest handshake's begin.
@@ -50,7 +66,7 @@ pub(super) struct Watched {
 /// All scopes.
 #[derive(Debug)]
 pub(super) struct History {
-    scopes: BTreeMap<Scope, Watched>,
+    scopes: HashMap<Scope, Watched, RandomState>,
     /// Starts that may be kept.
     most: usize,
     /// Starts and clients kept over all scopes.
@@ -68,8 +84,8 @@ impl Default for History {
 
 impl History {
     /// Nothing yet; so many starts may be kept.
-    pub(super) const fn bounded(most: usize) -> Self {
-        Self { scopes: BTreeMap::new(), most, starts: 0, happy: 0, forgotten: 0 }
+    pub(super) fn bounded(most: usize) -> Self {
+        Self { scopes: HashMap::default(), most, starts: 0, happy: 0, forgotten: 0 }
     }
 
     pub(super) fn of(&self, scope: &Scope) -> Option<&Watched> {
@@ -88,11 +104,14 @@ impl History {
 
     /// Takes a handshake. `ages`: what is old may give way to what is new.
     pub(super) fn attempt(&mut self, handshake: &Handshake, ages: bool) {
-        let scope = Scope::of(handshake);
-        if self.is_full_for(&scope) {
-            return;
-        }
-        let watched = self.scopes.entry(scope).or_default();
+        let name = handshake.name();
+        let key = ScopeKey { transport: handshake.tcp.key.transport, server: handshake.server, name: name.as_deref() };
+        let full = self.scopes.len() >= SCOPES;
+        let watched = match self.scopes.get_mut(&key) {
+            Some(watched) => watched,
+            None if full => return,
+            None => self.scopes.entry(Scope::of(handshake)).or_default(),
+        };
         let at = handshake.tcp.first.time;
         watched.last = watched.last.max(at);
         if self.starts < self.most {
@@ -105,9 +124,9 @@ impl History {
                 self.happy += 1;
             }
         }
-        let before = watched.faces.last().map(|(_, face)| face.clone()).unwrap_or_default();
-        let now = before.clone().updated(handshake);
-        if now != before {
+        let before = watched.faces.last().map(|(_, face)| face);
+        if !before.map_or_else(|| Face::default().is_that_of(handshake), |face| face.is_that_of(handshake)) {
+            let now = before.cloned().unwrap_or_default().updated(handshake);
             if ages && watched.faces.len() >= FACES {
                 watched.faces.remove(0);
             }
@@ -134,7 +153,7 @@ impl History {
     /// Forgets starts up to a moment that each scope has, and, where that is not enough, the clients of scopes that no incident needs.
     pub(super) fn thin(&mut self, upto: impl Fn(&Scope) -> (Timestamp, bool)) {
         let crowd = self.happy >= HAPPY;
-        for (scope, watched) in &mut self.scopes {
+        self.scopes.iter_mut().for_each(|(scope, watched)| {
             let (moment, needed) = upto(scope);
             let before = watched.starts.len();
             watched.starts.retain(|start| *start > moment);
@@ -143,7 +162,7 @@ impl History {
                 self.happy = self.happy.saturating_sub(watched.happy.len());
                 watched.happy.clear();
             }
-        }
+        });
     }
 }
 
@@ -170,6 +189,16 @@ fn changes(faces: &[(Timestamp, Face)], first: Timestamp) -> Vec<String> {
 }
 
 impl Face {
+    /// A handshake shows nothing else.
+    fn is_that_of(&self, handshake: &Handshake) -> bool {
+        let ttl = handshake.tcp.side(Side::Server).ttl;
+        let same_certificate = handshake.leaf().is_none_or(|leaf| {
+            let known = self.certificate.as_ref();
+            known.is_some_and(|(serial, issuer, until)| *serial == leaf.serial && *issuer == leaf.issuer && *until == leaf.not_after)
+        });
+        same_certificate && (ttl.is_none() || ttl == self.ttl)
+    }
+
     /// This face with what a handshake shows of the server; what it does not show stays.
     fn updated(self, handshake: &Handshake) -> Self {
         let certificate = handshake.leaf().map(|leaf| (leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));
@@ -182,8 +211,11 @@ impl Face {
         if let (Some((old, old_issuer, _)), Some((new, new_issuer, until))) = (&self.certificate, &now.certificate)
             && old != new
         {
-            let (at, until) = (at.to_second(), until.to_second());
-            changes.push(format!("at {at} the certificate changed from serial {old} to {new} (valid until {until})"));
+            changes.push(format!(
+                "at {} the certificate changed from serial {old} to serial {new} (valid until {})",
+                at.to_second(),
+                until.to_second()
+            ));
             if old_issuer != new_issuer {
                 changes.push(format!("its issuer changed from {old_issuer} to {new_issuer}"));
             }

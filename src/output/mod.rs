@@ -4,7 +4,7 @@
 
 use std::io;
 
-use crate::report::Report;
+use crate::report::{Outline, Report};
 
 mod collect;
 pub mod csv;
@@ -48,6 +48,17 @@ impl Setting {
 pub trait Sink {
     /// Takes one report. Errors are those of the stream behind it.
     fn report(&mut self, report: &Report) -> io::Result<()>;
+
+    /// It wants no reports of handshakes but what they would be made of: [`Sink::outline`].
+    fn takes_outlines(&self) -> bool {
+        false
+    }
+
+    /// Takes a handshake as an outline; only where [`Sink::takes_outlines`] says so.
+    fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
+        let _ = outline;
+        Ok(())
+    }
 
     /// Called now and then while no report comes, for what depends on time.
     fn idle(&mut self) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! Whatever could act on a terminal is written as a `\u` escape, which every JSON reader turns back into the same string.
 
 mod handshake;
+mod outline;
 
 use std::io::{self, Write};
 
@@ -11,7 +12,7 @@ use serde_json::ser::Formatter;
 
 use super::Sink;
 use super::escape::is_hazard;
-use crate::report::Report;
+use crate::report::{Outline, Report};
 
 /// Writes NDJSON.
 #[derive(Debug)]
@@ -27,6 +28,12 @@ impl<W: Write> NdjsonSink<W> {
         Self { out, flush_each, line: Vec::new() }
     }
 
+    fn end_line(&mut self) -> io::Result<()> {
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)?;
+        if self.flush_each { self.out.flush() } else { Ok(()) }
+    }
+
     /// The stream back, for a caller that goes on writing to it.
     pub fn into_inner(self) -> W {
         self.out
@@ -40,9 +47,17 @@ impl<W: Write> Sink for NdjsonSink<W> {
             Report::Handshake(report) => handshake::push(&mut self.line, report),
             other => other.serialize(&mut serde_json::Serializer::with_formatter(&mut self.line, SafeFormatter))?,
         }
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)?;
-        if self.flush_each { self.out.flush() } else { Ok(()) }
+        self.end_line()
+    }
+
+    fn takes_outlines(&self) -> bool {
+        true
+    }
+
+    fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
+        self.line.clear();
+        outline::push(&mut self.line, outline);
+        self.end_line()
     }
 
     fn idle(&mut self) -> io::Result<()> {

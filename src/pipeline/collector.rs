@@ -16,7 +16,7 @@ use crate::handshake::facts::{Chain, Outcome};
 use crate::handshake::machine::HalfOpen;
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
-use crate::report::{self, HandshakeReport, Report, SummaryReport};
+use crate::report::{self, HandshakeReport, Outline, Report, SummaryReport};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{Close, TableCounters};
 
@@ -35,6 +35,8 @@ pub(super) struct Collector<'a> {
     clock: Option<&'a Clock>,
     timeline: bool,
     emit: &'a mut dyn Outlet,
+    /// The outlet makes do with outlines.
+    outlines: bool,
     #[expect(clippy::vec_box, reason = "handshakes are large and sorted by their boxes")]
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
@@ -85,6 +87,7 @@ impl<'a> Collector<'a> {
             hold,
             clock,
             timeline,
+            outlines: !timeline && emit.takes_outlines(),
             emit,
             pending: Vec::new(),
             half_open: Vec::new(),
@@ -162,7 +165,8 @@ impl<'a> Collector<'a> {
         self.note_losses(&mut held);
         let verdict = self.judge(&held);
         if held.handshake.provisional {
-            let report = self.report(&held, &verdict);
+            let source = self.sources.get(held.handshake.tcp.interface as usize).map_or("", String::as_str);
+            let report = report(self.reports.outline(&held.handshake, &verdict, source), &held.handshake, self.timeline);
             return self.emit.report(Report::Handshake(Box::new(report)));
         }
         if self.hold > Duration::ZERO && (doubtful || verdict.may_improve()) {
@@ -234,18 +238,13 @@ impl<'a> Collector<'a> {
         }
         self.totals.handshakes += 1;
         *self.totals.outcomes.entry(verdict.outcome).or_default() += 1;
-        let report = self.report(held, verdict);
-        self.incidents.observe(handshake, verdict, &report.handshake.id);
-        self.emit.handshake(handshake, verdict, report)
-    }
-
-    fn report(&mut self, held: &Held, verdict: &Verdict) -> HandshakeReport {
-        let source = self.sources.get(held.handshake.tcp.interface as usize).map_or("", String::as_str);
-        let mut report = self.reports.handshake(&held.handshake, verdict, source);
-        if self.timeline {
-            report.timeline = report::timeline(&held.handshake);
+        let source = self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str);
+        let outline = self.reports.outline(handshake, verdict, source);
+        self.incidents.observe(handshake, verdict, outline.id.as_str());
+        if self.outlines {
+            return self.emit.outline(&outline);
         }
-        report
+        self.emit.handshake(handshake, verdict, report(outline, handshake, self.timeline))
     }
 
     /// The capture is over: what waited is judged with all that is known now; then the incidents, then the summary.
@@ -271,4 +270,12 @@ impl<'a> Collector<'a> {
         self.emit.report(Report::Summary(Box::new(summary.clone())))?;
         Ok(summary)
     }
+}
+
+fn report(outline: Outline<'_>, handshake: &Handshake, timeline: bool) -> HandshakeReport {
+    let mut report = outline.report();
+    if timeline {
+        report.timeline = report::timeline(handshake);
+    }
+    report
 }

@@ -1,5 +1,8 @@
 //! From facts and verdict to the schema's object. Shows what was observed; a field that was not is absent.
 
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +12,6 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use crate::diagnosis::judge::Verdict;
-use crate::diagnosis::rule::{Finding, Weight};
 use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{AlertSeen, Chain, Outcome, Protocol};
@@ -18,66 +20,51 @@ use crate::tls::fingerprint::Carrier;
 use crate::tls::message::OcspStatus;
 
 use super::datagrams;
-use super::{
-    AlertReport, Builder, CaptureInfo, CertificateReport, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, Loss,
-    Network, Peer, SCHEMA, Timing, Tls, TlsClient, TlsServer,
-};
+use super::outline::{ClientOutline, Code, DiagnosisOutline, Outline, ServerOutline, TlsOutline};
+use super::{AlertReport, Builder, CertificateReport, HandshakeReport, Loss, Timing};
 
 /// The report of one handshake. `source` names the file or interface.
 pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> HandshakeReport {
-    with(&mut Builder::default(), handshake, verdict, source)
+    outline(&mut Builder::default(), handshake, verdict, source).report()
 }
 
-/// The same, with what earlier reports may have in common with it.
-pub(super) fn with(builder: &mut Builder, handshake: &Handshake, verdict: &Verdict, source: &str) -> HandshakeReport {
+/// What is to be reported of one handshake, with what earlier reports may have in common with it.
+pub(super) fn outline<'a>(builder: &mut Builder, handshake: &'a Handshake, verdict: &'a Verdict, source: &'a str) -> Outline<'a> {
     let tcp = &handshake.tcp;
-    HandshakeReport {
-        schema: SCHEMA.to_owned(),
-        kind: "handshake".to_owned(),
-        network: Network {
-            transport: transport_name(tcp.key.transport).to_owned(),
-            protocol: protocol_name(handshake.protocol).to_owned(),
-            community_id: community_id(handshake.client, handshake.server, tcp.key.transport),
-            path: tcp.path.layers().map(|layer| layer.to_string()).collect(),
-        },
-        client: peer(handshake.client),
-        server: peer(handshake.server),
-        capture: CaptureInfo {
-            source: source.to_owned(),
-            first_frame: tcp.first.frame,
-            last_frame: tcp.last.frame,
-            quality: verdict.quality.words().map(str::to_owned).collect(),
-        },
-        handshake: HandshakeInfo {
-            id: id(handshake),
-            start: tcp.first.time.to_string(),
-            end: handshake.end.unwrap_or(tcp.last).time.to_string(),
-            outcome: verdict.outcome.name().to_owned(),
-            stage: handshake.stage.name().to_owned(),
-            history: handshake.history.clone(),
-            preamble: handshake.preamble.as_ref().map(|preamble| preamble.dialect.name().to_owned()),
-            resumed: handshake.resumption.is_some(),
-            hello_retry: handshake.hello_retry.is_some(),
-            early_data: handshake.early_data_offered,
-            decrypted: handshake.decrypted,
-            provisional: handshake.provisional,
-            timing: timing(handshake),
-            loss: Loss {
-                client_retransmits: tcp.side(Side::Client).retransmits,
-                server_retransmits: tcp.side(Side::Server).retransmits,
-                gap_bytes: tcp.side(Side::Client).gap_bytes + tcp.side(Side::Server).gap_bytes,
-            },
+    Outline {
+        transport: transport_name(tcp.key.transport),
+        protocol: protocol_name(handshake.protocol),
+        community_id: community_code(handshake.client, handshake.server, tcp.key.transport),
+        path: tcp.path,
+        client: handshake.client,
+        server: handshake.server,
+        source,
+        first_frame: tcp.first.frame,
+        last_frame: tcp.last.frame,
+        quality: verdict.quality,
+        id: id(builder.scratch(), handshake),
+        start: tcp.first.time,
+        end: handshake.end.unwrap_or(tcp.last).time,
+        outcome: verdict.outcome,
+        stage: handshake.stage.name(),
+        history: &handshake.history,
+        preamble: handshake.preamble.as_ref().map(|preamble| preamble.dialect.name()),
+        resumed: handshake.resumption.is_some(),
+        hello_retry: handshake.hello_retry.is_some(),
+        early_data: handshake.early_data_offered,
+        decrypted: handshake.decrypted,
+        provisional: handshake.provisional,
+        timing: timing(handshake),
+        loss: Loss {
+            client_retransmits: tcp.side(Side::Client).retransmits,
+            server_retransmits: tcp.side(Side::Server).retransmits,
+            gap_bytes: tcp.side(Side::Client).gap_bytes + tcp.side(Side::Server).gap_bytes,
         },
         tls: (handshake.protocol != Protocol::Other).then(|| tls(builder, handshake)),
         quic: handshake.quic.as_deref().map(datagrams::quic),
         dtls: handshake.dtls.as_deref().map(datagrams::dtls),
-        diagnosis: diagnosis(handshake, verdict),
-        timeline: Vec::new(),
+        diagnosis: DiagnosisOutline::new(verdict, || plain_summary(handshake)),
     }
-}
-
-fn peer(endpoint: Endpoint) -> Peer {
-    Peer { address: endpoint.address_text(), port: endpoint.port }
 }
 
 const fn transport_name(transport: Transport) -> &'static str {
@@ -98,30 +85,49 @@ const fn protocol_name(protocol: Protocol) -> &'static str {
 }
 
 /// The same in every run, with any number of threads, and wherever the capture was split: endpoints and the first packet's time.
-fn id(handshake: &Handshake) -> String {
-    let text = format!("{} {} {}", handshake.client, handshake.server, handshake.tcp.first.time.nanos());
-    let digest = Sha256::digest(text.as_bytes());
-    data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or_default())
+fn id(scratch: &mut Vec<u8>, handshake: &Handshake) -> Code<16> {
+    scratch.clear();
+    handshake.client.write(scratch);
+    scratch.push(b' ');
+    handshake.server.write(scratch);
+    let _ = write!(scratch, " {}", handshake.tcp.first.time.nanos());
+    let digest = Sha256::digest(scratch.as_slice());
+    let mut text = [0; 16];
+    data_encoding::HEXLOWER.encode_mut(digest.get(..8).unwrap_or_default(), &mut text);
+    Code(text)
 }
 
 /// Community ID flow hash, version 1, seed 0 (<https://github.com/corelight/community-id-spec>).
 pub(crate) fn community_id(client: Endpoint, server: Endpoint, transport: Transport) -> String {
-    fn bytes(address: IpAddr) -> Vec<u8> {
+    community_code(client, server, transport).as_str().to_owned()
+}
+
+fn community_code(client: Endpoint, server: Endpoint, transport: Transport) -> Code<30> {
+    // An address's octets in a field of fixed size, so that the lower of two is found without a list of each.
+    fn octets(address: IpAddr) -> ([u8; 16], usize) {
         match address {
-            IpAddr::V4(v4) => v4.octets().to_vec(),
-            IpAddr::V6(v6) => v6.octets().to_vec(),
+            IpAddr::V4(v4) => {
+                let [a, b, c, d] = v4.octets();
+                ([a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 4)
+            }
+            IpAddr::V6(v6) => (v6.octets(), 16),
         }
     }
-    let (a, b) = ((bytes(client.address), client.port), (bytes(server.address), server.port));
+    let (a, b) = ((octets(client.address), client.port), (octets(server.address), server.port));
     let (low, high) = if a <= b { (a, b) } else { (b, a) };
     let mut hash = Sha1::new();
     hash.update([0, 0]);
-    hash.update(&low.0);
-    hash.update(&high.0);
+    for ((octets, len), _) in [&low, &high] {
+        hash.update(octets.get(..*len).unwrap_or_default());
+    }
     hash.update([if transport == Transport::Tcp { 6 } else { 17 }, 0]);
     hash.update(low.1.to_be_bytes());
     hash.update(high.1.to_be_bytes());
-    format!("1:{}", BASE64.encode(&hash.finalize()))
+    let mut text = *b"1:0123456789012345678901234567";
+    if let Some(place) = text.get_mut(2..) {
+        BASE64.encode_mut(&hash.finalize(), place);
+    }
+    Code(text)
 }
 
 fn micros(span: Duration) -> u64 {
@@ -149,33 +155,38 @@ fn timing(h: &Handshake) -> Timing {
     }
 }
 
-fn tls(builder: &mut Builder, h: &Handshake) -> Tls {
+fn tls<'a>(builder: &mut Builder, h: &'a Handshake) -> TlsOutline<'a> {
     let server_hello = h.server_hello.as_ref().map(|seen| &seen.what);
-    let server = (server_hello.is_some() || h.server_chain.is_some() || h.hello_retry.is_some()).then(|| TlsServer {
+    let server = (server_hello.is_some() || h.server_chain.is_some() || h.hello_retry.is_some()).then(|| ServerOutline {
         answer: builder.answer(server_hello),
         certificates: certificates(builder, h.server_chain.as_ref().map(|seen| &seen.what)),
-        staple: h.staple.as_ref().and_then(|seen| seen.what.status).map(|status| staple_word(status).to_owned()),
+        staple: h.staple.as_ref().and_then(|seen| seen.what.status).map(staple_word),
     });
-    Tls {
-        version: h.version().map(|version| version.to_string()),
-        cipher: h.cipher().map(|cipher| cipher.to_string()),
-        curve: h.group().map(|group| group.to_string()),
-        next_protocol: h.next_protocol().map(text),
+    TlsOutline {
+        version: h.version().map(|version| word(version.name(), version)),
+        cipher: h.cipher().map(|cipher| word(cipher.name(), cipher)),
+        curve: h.group().map(|group| word(group.name(), group)),
+        next_protocol: h.next_protocol().map(String::from_utf8_lossy),
         client: h.hello().map(|hello| client(builder, h, hello)),
         server,
         alerts: h.alerts.iter().map(alert).collect(),
     }
 }
 
-fn client(builder: &mut Builder, h: &Handshake, hello: &ClientHello) -> TlsClient {
+/// A code point's name where it has one, else as it prints.
+fn word(name: Option<&'static str>, value: impl Display) -> Cow<'static, str> {
+    name.map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
+}
+
+fn client<'a>(builder: &mut Builder, h: &'a Handshake, hello: &'a ClientHello) -> ClientOutline<'a> {
     let carrier = match h.protocol {
         Protocol::Quic => Carrier::Quic,
         Protocol::Dtls => Carrier::Dtls,
         _ => Carrier::Tcp,
     };
-    TlsClient {
-        random: data_encoding::HEXLOWER.encode(hello.random()),
-        server_name: hello.server_name().map(text),
+    ClientOutline {
+        random: hello.random(),
+        server_name: hello.server_name().map(String::from_utf8_lossy),
         offer: builder.offer(hello, carrier),
         certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested,
         certificates: certificates(builder, h.client_chain.as_ref().map(|seen| &seen.what)),
@@ -209,55 +220,35 @@ fn alert(seen: &AlertSeen) -> AlertReport {
     }
 }
 
-fn diagnosis(h: &Handshake, verdict: &Verdict) -> Diagnosis {
-    let cause = verdict.cause.as_ref();
-    Diagnosis {
-        cause: cause.map(|finding| finding.cause.slug().to_owned()),
-        stopped_by: verdict.stopped_by.name().to_owned(),
-        confidence: cause.map(|finding| finding.confidence.name().to_owned()),
-        summary: cause.map_or_else(|| plain_summary(h), |finding| finding.summary.clone()),
-        remedy: cause.map(|finding| finding.remedy.clone()).unwrap_or_default(),
-        evidence: cause.map(evidence).unwrap_or_default(),
-        alternatives: verdict.alternatives.iter().map(|cause| cause.slug().to_owned()).collect(),
-        findings: verdict.findings.iter().map(|other| finding(other, verdict.outcome)).collect(),
-    }
-}
-
-fn evidence(finding: &Finding) -> Vec<EvidenceReport> {
-    let one = |piece: &crate::diagnosis::rule::Evidence| EvidenceReport {
-        frame: piece.mark.map(|mark| mark.frame),
-        time: piece.mark.map(|mark| mark.time.to_string()),
-        text: piece.text.clone(),
-    };
-    finding.evidence.iter().map(one).collect()
-}
-
-fn finding(finding: &Finding, outcome: Outcome) -> FindingReport {
-    let severity = match finding.weight {
-        Weight::Note => "info",
-        Weight::Fallback => "warning",
-        _ if outcome == Outcome::Completed => "warning",
-        Weight::Explains | Weight::Overrides => "error",
-    };
-    FindingReport {
-        id: finding.cause.slug().to_owned(),
-        severity: severity.to_owned(),
-        confidence: finding.confidence.name().to_owned(),
-        text: finding.summary.clone(),
-        frames: finding.evidence.iter().filter_map(|piece| piece.mark.map(|mark| mark.frame)).collect(),
-    }
-}
-
 /// What is said where there is no cause to name.
 fn plain_summary(h: &Handshake) -> String {
-    let name = h.server_name().map_or_else(|| h.server.to_string(), |name| format!("{name} ({})", h.server));
+    let name = ServerName(h);
     match h.outcome {
         Outcome::Completed => {
-            let version = h.version().map_or_else(|| "TLS".to_owned(), |version| version.spoken().to_string());
-            let version = h.quic.as_ref().map_or(version, |quic| format!("QUIC version {}", quic.version));
             let how = if h.resumption.is_some() { " by resumption" } else { "" };
-            format!("{version} with {name} was established{how}.")
+            match (&h.quic, h.version()) {
+                (Some(quic), _) => format!("QUIC version {} with {name} was established{how}.", quic.version),
+                (None, Some(version)) => format!("{} with {name} was established{how}.", version.spoken()),
+                (None, None) => format!("TLS with {name} was established{how}."),
+            }
         }
         outcome => format!("The handshake with {name} ended as {} at the stage {}.", outcome.name(), h.stage.name()),
+    }
+}
+
+/// The name asked for with the server's address, or the address alone.
+struct ServerName<'a>(&'a Handshake);
+
+impl Display for ServerName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.hello().and_then(ClientHello::server_name) {
+            Some(name) => {
+                f.write_str(&String::from_utf8_lossy(name))?;
+                f.write_str(" (")?;
+                self.0.server.fmt(f)?;
+                f.write_str(")")
+            }
+            None => self.0.server.fmt(f),
+        }
     }
 }

@@ -6,6 +6,7 @@ mod build;
 mod datagrams;
 mod example;
 mod failure;
+mod outline;
 mod rendered;
 mod shared;
 mod timeline;
@@ -19,8 +20,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use build::community_id;
 pub use build::handshake;
 pub use example::example;
+pub use outline::{ClientOutline, Code, DiagnosisOutline, Outline, ServerOutline, TlsOutline, severity};
 pub use rendered::Rendered;
-pub use shared::Builder;
+pub use shared::{Builder, OfferOutline};
 pub use timeline::timeline;
 
 /// The schema's version: a change to one of its fixed names raises it.

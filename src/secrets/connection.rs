@@ -183,7 +183,7 @@ fn epochs13(secrets: &Secrets, protection: Protection) -> Option<PerSide<Epochs1
 }
 
 /// The key block of TLS ≤ 1.2 (RFC 5246 section 6.3), cut up.
-fn keys12(
+pub(super) fn keys12(
     master: &Secret,
     protection: Protection,
     parameters: Parameters<'_>,

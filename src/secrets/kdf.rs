@@ -53,10 +53,18 @@ fn hmac_with<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 
 /// HKDF-Expand-Label with an empty context: `None` for lengths that HKDF cannot give, or a hash that TLS 1.3 does not use.
 pub fn expand_label(hash: Hash, secret: &[u8], label: &[u8], len: usize) -> Option<Vec<u8>> {
-    const PREFIX: &[u8] = b"tls13 ";
+    expand(hash, secret, b"tls13 ", label, len)
+}
+
+/// The same with the prefix of DTLS 1.3 (RFC 9147 section 5.9).
+pub fn expand_label_dtls(hash: Hash, secret: &[u8], label: &[u8], len: usize) -> Option<Vec<u8>> {
+    expand(hash, secret, b"dtls13", label, len)
+}
+
+fn expand(hash: Hash, secret: &[u8], prefix: &[u8], label: &[u8], len: usize) -> Option<Vec<u8>> {
     let mut info = u16::try_from(len).ok()?.to_be_bytes().to_vec();
-    info.push(u8::try_from(PREFIX.len() + label.len()).ok()?);
-    info.extend_from_slice(PREFIX);
+    info.push(u8::try_from(prefix.len() + label.len()).ok()?);
+    info.extend_from_slice(prefix);
     info.extend_from_slice(label);
     info.push(0);
     let mut out = vec![0; len];

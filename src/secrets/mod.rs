@@ -5,6 +5,7 @@
 //! - [`suite`]: what a cipher suite protects records with
 //! - [`record`]: one direction's keys, and the opening of its records
 //! - [`connection`]: both directions of a connection through its epochs
+//! - [`datagram`]: the same for DTLS, whose records say where they belong
 //! - [`ring`]: the secrets known by now, shared by the connections of a worker
 //!
 //! Bytes in, bytes out: nothing here knows of packets or messages. Secrets have no `Display`, their `Debug` shows none of their bytes, and
@@ -12,6 +13,7 @@
 
 mod cbc;
 pub mod connection;
+pub mod datagram;
 pub mod kdf;
 pub mod keylog;
 pub mod record;

@@ -57,12 +57,9 @@ impl Keys13 {
         let header = header(sealed, u16::try_from(sealed.body.len()).ok()?);
         for ahead in 0..reach {
             let sequence = self.sequence.wrapping_add(ahead);
-            if let Some(mut text) = self.aead.open(nonce(self.iv, sequence), &header, sealed.body) {
+            if let Some(text) = self.aead.open(nonce(self.iv, sequence), &header, sealed.body) {
                 self.sequence = sequence.wrapping_add(1);
-                let end = text.iter().rposition(|byte| *byte != 0)?;
-                let content_type = ContentType(*text.get(end)?);
-                text.truncate(end);
-                return Some((content_type, text));
+                return inner(text);
             }
         }
         None
@@ -96,7 +93,8 @@ impl Keys12 {
         (0..reach).find_map(|ahead| self.open_at(self.sequence.wrapping_add(ahead), sealed))
     }
 
-    fn open_at(&mut self, sequence: u64, sealed: Sealed<'_>) -> Option<Vec<u8>> {
+    /// Opens the record with this number: in DTLS epoch and sequence number, as they stand in its header.
+    pub(super) fn open_at(&mut self, sequence: u64, sealed: Sealed<'_>) -> Option<Vec<u8>> {
         let text = match &mut self.kind {
             Kind12::Mac(keys) => {
                 let [kind, major, minor, ..] = header(sealed, 0);
@@ -107,12 +105,7 @@ impl Keys12 {
                 keys.open(&begin, sealed.body)?
             }
             Kind12::Aead { aead, tag_len, iv } => {
-                let (nonce, body) = if let Ok(iv) = <[u8; 12]>::try_from(iv.as_slice()) {
-                    (nonce(iv, sequence), sealed.body)
-                } else {
-                    let (explicit, body) = sealed.body.split_at_checked(8)?;
-                    ([iv.as_slice(), explicit].concat().try_into().ok()?, body)
-                };
+                let (nonce, body) = explicit_nonce(iv, sequence, sealed.body)?;
                 let len = u16::try_from(body.len().checked_sub(*tag_len)?).ok()?;
                 let aad = [sequence.to_be_bytes().as_slice(), &header(sealed, len)].concat();
                 aead.open(nonce, &aad, body)?
@@ -123,6 +116,36 @@ impl Keys12 {
     }
 }
 
+impl Keys12 {
+    /// Opens a DTLS record with a connection identifier (RFC 9146 section 5): its true type and content. AEAD suites only.
+    pub(super) fn open_with_cid(&self, sequence: u64, sealed: Sealed<'_>, cid: &[u8]) -> Option<(ContentType, Vec<u8>)> {
+        let Kind12::Aead { aead, tag_len, iv } = &self.kind else { return None };
+        let (nonce, body) = explicit_nonce(iv, sequence, sealed.body)?;
+        let len = u16::try_from(body.len().checked_sub(*tag_len)?).ok()?;
+        let [kind, major, minor, ..] = header(sealed, 0);
+        let aad =
+            [&[0xff; 8][..], &[kind, u8::try_from(cid.len()).ok()?, kind, major, minor], &sequence.to_be_bytes(), cid, &len.to_be_bytes()];
+        inner(aead.open(nonce, &aad.concat(), body)?)
+    }
+}
+
+/// The nonce of a record of TLS 1.2, and its body behind what of it is sent.
+fn explicit_nonce<'a>(iv: &[u8], sequence: u64, body: &'a [u8]) -> Option<([u8; 12], &'a [u8])> {
+    if let Ok(iv) = <[u8; 12]>::try_from(iv) {
+        return Some((nonce(iv, sequence), body));
+    }
+    let (explicit, body) = body.split_at_checked(8)?;
+    Some(([iv, explicit].concat().try_into().ok()?, body))
+}
+
+/// The true type and content of an inner plaintext, padding removed.
+pub(super) fn inner(mut text: Vec<u8>) -> Option<(ContentType, Vec<u8>)> {
+    let end = text.iter().rposition(|byte| *byte != 0)?;
+    let content_type = ContentType(*text.get(end)?);
+    text.truncate(end);
+    Some((content_type, text))
+}
+
 /// The record's header with this length.
 const fn header(sealed: Sealed<'_>, len: u16) -> [u8; 5] {
     let [major, minor] = sealed.version.0.to_be_bytes();
@@ -131,7 +154,7 @@ const fn header(sealed: Sealed<'_>, len: u16) -> [u8; 5] {
 }
 
 /// The IV combined with the sequence number (RFC 8446 section 5.3).
-fn nonce(mut iv: [u8; 12], sequence: u64) -> [u8; 12] {
+pub(super) fn nonce(mut iv: [u8; 12], sequence: u64) -> [u8; 12] {
     for (byte, other) in iv.iter_mut().skip(4).zip(sequence.to_be_bytes()) {
         *byte ^= other;
     }

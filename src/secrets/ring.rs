@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use super::connection::{ConnectionKeys, Parameters, Unusable};
+use super::datagram::DatagramKeys;
 use super::keylog::{KeyLog, Label};
 use crate::flow::Side;
 use crate::quic::protection::{Connection, KeyProvider, Level, PacketKeys};
@@ -59,6 +60,13 @@ impl KeyRing {
         let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
         let secrets = log.get(parameters.client_random)?;
         Some(ConnectionKeys::new(secrets, parameters))
+    }
+
+    /// The keys of a DTLS association; `None` while its secrets are not known.
+    pub fn datagram_keys(&self, parameters: Parameters<'_>) -> Option<Result<DatagramKeys, Unusable>> {
+        let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
+        let secrets = log.get(parameters.client_random)?;
+        Some(DatagramKeys::new(secrets, parameters))
     }
 
     /// Whether there is any secret of the connection with this random in its ClientHello.

@@ -79,6 +79,20 @@ fn every_suite_and_version_is_opened() {
     }
 }
 
+/// CBC with encrypt-then-MAC (SHA-1, SHA-384), ChaCha20-Poly1305, CCM with short tags, and DTLS 1.0: each association says close_notify.
+#[test]
+fn every_kind_of_dtls_suite_is_opened() {
+    let folder = fixtures().join("captures/decryption");
+    let said = analyse_with_keys(&[folder.join("dtls-suites.pcap")], &[folder.join("dtls-suites.keys")], 1);
+    assert_eq!(said.handshakes.len(), 5);
+    for report in &said.handshakes {
+        let tls = report.tls.as_ref().unwrap();
+        assert!(report.handshake.decrypted, "{:?} {:?}", tls.version, tls.cipher);
+        let closed: Vec<_> = tls.alerts.iter().map(|alert| (alert.from.as_str(), alert.code)).collect();
+        assert_eq!(closed, [("client", Some(0)), ("server", Some(0))], "{:?} {:?}", tls.version, tls.cipher);
+    }
+}
+
 #[test]
 fn secrets_in_the_capture_itself_are_used() {
     let (capture, keys) = suites();

@@ -144,7 +144,10 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let mut outlets = Vec::new();
     match shown {
         Shown::Auto => {}
-        Shown::Text => outlets.push(to_stdout(Box::new(LineSink::new(BufWriter::new(stdout), palette)), flags)),
+        Shown::Text => {
+            let lines = LineSink::new(BufWriter::new(stdout), palette).with_priorities(command.priorities || is_journal());
+            outlets.push(to_stdout(Box::new(lines), flags));
+        }
         Shown::Json => outlets.push(to_stdout(Box::new(NdjsonSink::new(BufWriter::with_capacity(64 << 10, stdout), true)), flags)),
     }
     if let (Some(file), Some(output)) = (open.file, &command.output) {
@@ -241,6 +244,13 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
 
 fn to_stdout(sink: Box<dyn Sink + Send>, flags: &Flags) -> Outlet {
     Outlet::start("standard output", sink, Some(Arc::clone(&flags.stop)))
+}
+
+/// Whether standard output goes to systemd's journal: systemd says which socket that is (systemd.exec(5), `JOURNAL_STREAM`).
+fn is_journal() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(stdout) = std::fs::metadata("/proc/self/fd/1") else { return false };
+    std::env::var("JOURNAL_STREAM").is_ok_and(|stream| stream == format!("{}:{}", stdout.dev(), stdout.ino()))
 }
 
 fn note_losses(summary: &mut SummaryReport, outlets: &[Outlet]) {

@@ -1,4 +1,5 @@
-//! One DTLS association: messages in clear are joined and read, encrypted records are told by epoch and size.
+//! One DTLS association: messages in clear are joined and read, encrypted records are told by epoch and size, or opened where secrets are given
+//! (`sealed`).
 
 use crate::anomaly::AnomalyKind;
 use crate::dtls::cookie::HelloVerifyRequest;
@@ -10,7 +11,7 @@ use crate::limits;
 use crate::packet::Datagram;
 use crate::time::Mark;
 use crate::tls::message::Alert;
-use crate::tls::registry::{CipherSuite, ContentType, ExtensionType, HandshakeType};
+use crate::tls::registry::{ContentType, ExtensionType, HandshakeType};
 use crate::transport::udp::{self, Hearing};
 use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
 
@@ -20,15 +21,20 @@ use crate::handshake::facts::{AlertSeen, EncryptedRecord, Handshake, PartialMess
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
 use crate::handshake::records::{anomaly, letter, on_change_cipher_spec};
+use sealed::Unsealing;
+
+mod sealed;
 
 /// What is known of an association besides its facts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Dtls {
     sides: Sides<Sender>,
     /// Length of the connection identifiers in what each side sends: the other side asked for them.
     cid_len: Sides<usize>,
     /// The last cookie.
     cookie: Vec<u8>,
+    /// Where secrets are given.
+    unsealing: Option<Box<Unsealing>>,
 }
 
 /// One side's messages and records.
@@ -56,10 +62,10 @@ fn random_of(datagram: &[u8]) -> Option<&[u8]> {
 }
 
 impl Dtls {
-    pub(super) fn new(h: &mut Handshake) -> Self {
+    pub(super) fn new(h: &mut Handshake, shared: &Shared) -> Self {
         h.dtls = Some(Box::default());
         h.protocol = Protocol::Dtls;
-        Self::default()
+        Self { unsealing: shared.keys.is_some().then(Box::default), ..Self::default() }
     }
 
     pub(super) fn datagram(
@@ -91,7 +97,10 @@ impl Dtls {
         let cid_len = *self.cid_len.of(side);
         for record in records(payload, cid_len) {
             any = true;
-            new |= self.record(h, shared, side, &record, datagram.mark, &mut repeated);
+            new |= match self.unseal(h, shared, side, &record, datagram.mark, &mut repeated) {
+                Some(news) => news,
+                None => self.record(h, shared, side, &record, datagram.mark, &mut repeated),
+            };
         }
         if !any {
             return Hearing::Foreign;
@@ -111,7 +120,7 @@ impl Dtls {
         if swapped {
             return Hearing::Swap;
         }
-        if is_settled(h) {
+        if is_settled(h) && self.unsealing.as_ref().is_none_or(|unsealing| unsealing.is_full()) {
             return Hearing::Settled(h.hello().map(|hello| super::number_of(hello.random())));
         }
         if new { Hearing::New } else { Hearing::Nothing }
@@ -139,7 +148,7 @@ impl Dtls {
                 }
                 true
             }
-            (_, ContentType::HANDSHAKE, 0) => self.fragments(h, shared, side, record, mark, repeated),
+            (_, ContentType::HANDSHAKE, 0) => self.fragments(h, shared, side, record.body, mark, repeated),
             // With a connection identifier the content type is hidden: the first record is Finished, what follows it is not.
             (_, TLS12_CID, _) if h.finished.of(side).is_some() => application_data(h, side, mark),
             (_, ContentType::HANDSHAKE | TLS12_CID, _) => encrypted_handshake(h, side, record, mark, repeated),
@@ -157,16 +166,8 @@ impl Dtls {
         }
     }
 
-    fn fragments(
-        &mut self,
-        h: &mut Handshake,
-        shared: &mut Shared,
-        side: Side,
-        record: &Record<'_>,
-        mark: Mark,
-        repeated: &mut Repeated,
-    ) -> bool {
-        let mut rest = record.body;
+    fn fragments(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, body: &[u8], mark: Mark, repeated: &mut Repeated) -> bool {
+        let mut rest = body;
         let mut new = false;
         while let Some((fragment, behind)) = Fragment::parse(rest) {
             rest = behind;
@@ -250,7 +251,11 @@ impl Dtls {
         if message.kind == HandshakeType::CLIENT_HELLO && h.client_hellos.len() >= 2 && h.server_hello.is_none() {
             h.client_hellos.pop();
         }
-        messages::on_message(h, shared, side, message.kind, &message.body, place);
+        if h.is_tls13() && h.server_hello.is_some() && !matches!(message.kind, HandshakeType::CLIENT_HELLO | HandshakeType::SERVER_HELLO) {
+            messages::on_decrypted(h, shared, side, message.kind, &message.body, place);
+        } else {
+            messages::on_message(h, shared, side, message.kind, &message.body, place);
+        }
         let asked = match message.kind {
             HandshakeType::CLIENT_HELLO => {
                 h.last_hello().and_then(|hello| hello.what.extension(CONNECTION_ID)).and_then(|body| body.first().copied())
@@ -276,7 +281,18 @@ impl Dtls {
         }
     }
 
+    /// Enters what is known only at the end.
     pub(super) fn finish(mut self, h: &mut Handshake, shared: &mut Shared) {
+        self.unseal_late(h, shared);
+        self.settle(h, shared);
+    }
+
+    /// Enters what would be known if this were the end; what awaits a key stays sealed.
+    pub(super) fn so_far(&self, h: &mut Handshake, shared: &mut Shared) {
+        Self { sides: self.sides.clone(), ..Self::default() }.settle(h, shared);
+    }
+
+    fn settle(mut self, h: &mut Handshake, shared: &mut Shared) {
         let partial = self.sides.client.reassembly.pending().next().filter(|_| h.client_hellos.is_empty());
         h.partial_client_hello =
             partial.map(|part| PartialMessage { message: Some(part.kind.0), have: part.have, want: part.want, mark: part.first });
@@ -300,7 +316,7 @@ impl Dtls {
             self.flush(h, shared, side);
         }
         if h.is_tls13() || h.server_hello.is_none() && !self.sides.server.sealed.is_empty() {
-            sealed(h, &self.sides.client.sealed, &self.sides.server.sealed);
+            self.read_sizes(h);
         }
     }
 }
@@ -358,51 +374,6 @@ fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, epoch: u16, mark
     true
 }
 
-/// What the records of DTLS 1.3 behind the hellos show by epoch and size: epoch 2 is the handshake, epoch 3 what follows it. Flights that were
-/// sent again are there twice, which changes nothing.
-fn sealed(h: &mut Handshake, client: &[(u16, u16, Mark)], server: &[(u16, u16, Mark)]) {
-    let suite = h.cipher();
-    let overhead = 1 + suite.and_then(CipherSuite::tag).map_or(16, u16::from);
-    let hash = suite.map_or(32, |suite| u16::from(suite.hash_len()));
-    let (finished, alert) = (HANDSHAKE_HEADER + hash + overhead, 2 + overhead);
-    // An acknowledgment of n records has 2 + 16 n bytes (RFC 9147 section 7).
-    let is_ack = |len: u16| len >= 2 + overhead && (len - 2 - overhead).is_multiple_of(16) && len != finished;
-    let handshake = |list: &[(u16, u16, Mark)]| list.iter().filter(|(epoch, ..)| *epoch == HANDSHAKE_EPOCH).copied().collect::<Vec<_>>();
-    let later = |list: &[(u16, u16, Mark)]| list.iter().filter(|(epoch, ..)| *epoch == TRAFFIC_EPOCH).copied().collect::<Vec<_>>();
-    let (client_flight, server_flight) = (handshake(client), handshake(server));
-
-    let by_size = client_flight.iter().find(|(_, len, _)| *len == finished || *len > finished && !is_ack(*len)).map(|(.., mark)| *mark);
-    h.finished.client = by_size.or_else(|| later(client).first().map(|(.., mark)| *mark));
-    let own = server_flight.iter().rfind(|(_, len, _)| *len == finished).map(|(.., mark)| *mark);
-    let answered = h.finished.client.and_then(|done| server_flight.iter().rfind(|(.., mark)| *mark < done).map(|(.., mark)| *mark));
-    h.finished.server = if h.finished.client.is_some() { answered.or(own) } else { own };
-    h.hidden.server_flight_done = h.finished.server.is_some() || !client_flight.is_empty();
-    h.hidden.server_certificate_record = server_flight.iter().map(|(_, len, _)| *len).max();
-    h.hidden.client_certificate_sent = client_flight.iter().any(|(_, len, _)| *len > finished && !is_ack(*len));
-    for (side, list) in [(Side::Client, client), (Side::Server, server)] {
-        let Some(done) = h.finished.client else { break };
-        for (_, len, mark) in later(list).into_iter().filter(|(.., mark)| *mark >= done) {
-            if side == Side::Server && is_ack(len) && len != alert {
-                h.tickets_seen = h.tickets_seen.saturating_add(1);
-            } else if len != alert {
-                h.application_data.of_mut(side).get_or_insert(mark);
-                let records = h.application_records.of_mut(side);
-                *records = records.saturating_add(1);
-            }
-        }
-    }
-    for (side, list) in [(Side::Client, client), (Side::Server, server)] {
-        let Some((_, len, mark)) = list.last().copied() else { continue };
-        let instead = side == Side::Client && h.finished.client.is_none();
-        if len == alert {
-            h.hidden.client_alert_instead_of_finished |= instead;
-            let seen = AlertSeen { from: side, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
-            let place = h.alerts.partition_point(|other| other.mark <= mark);
-            h.alerts.insert(place, seen);
-        }
-    }
-}
-
 /// Both sides finished, and the client went on: nothing that follows can change what is said.
 fn is_settled(h: &Handshake) -> bool {
     !h.is_tls13()
@@ -414,12 +385,8 @@ fn is_settled(h: &Handshake) -> bool {
 const HELLO_VERIFY_REQUEST: HandshakeType = HandshakeType(3);
 /// `connection_id` (RFC 9146).
 const CONNECTION_ID: ExtensionType = ExtensionType(54);
-/// The handshake header of DTLS.
-const HANDSHAKE_HEADER: u16 = 12;
 /// Low bits of the epochs of DTLS 1.3 (RFC 9147 section 6.1).
 const EARLY_DATA: u16 = 1;
-const HANDSHAKE_EPOCH: u16 = 2;
-const TRAFFIC_EPOCH: u16 = 3;
 /// Records of DTLS 1.3 remembered for a side.
 const SEALED: usize = 2 * limits::ENCRYPTED_RECORDS;
 /// Where a first record has its message number, fragment offset, and the random of a `ClientHello`.

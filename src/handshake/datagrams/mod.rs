@@ -69,7 +69,7 @@ impl DatagramSink for DatagramMachine {
         let mut handshake = Box::new(Handshake::new(seed));
         let speaker = match datagram.payload.first() {
             Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut handshake, shared, datagram.payload))),
-            _ => Speaker::Dtls(Box::new(Dtls::new(&mut handshake))),
+            _ => Speaker::Dtls(Box::new(Dtls::new(&mut handshake, shared))),
         };
         Self { handshake, speaker, flagged: false, looked: None, rests: Timestamp::MIN }
     }
@@ -139,7 +139,7 @@ impl DatagramMachine {
         let mut handshake = Handshake::clone(&self.handshake);
         match &self.speaker {
             Speaker::Quic(quic) => quic.so_far(&mut handshake),
-            Speaker::Dtls(dtls) => Dtls::clone(dtls).finish(&mut handshake, shared),
+            Speaker::Dtls(dtls) => dtls.so_far(&mut handshake, shared),
         }
         handshake.tcp = facts.clone();
         let (low, high) = (facts.key.low, facts.key.high);

@@ -81,7 +81,14 @@ fn info(out: &mut Vec<u8>, info: &HandshakeInfo) {
     flag(out, ",\"early_data\":", *early_data);
     flag(out, ",\"decrypted\":", *decrypted);
     flag(out, ",\"provisional\":", *provisional);
-    let Timing { tcp_rtt_us, client_hello_us, server_hello_us, server_think_us, finished_us, total_us } = *timing;
+    self::timing(out, *timing);
+    self::loss(out, *loss);
+    out.push(b'}');
+}
+
+/// The field `timing`, a comma before it.
+pub(super) fn timing(out: &mut Vec<u8>, timing: Timing) {
+    let Timing { tcp_rtt_us, client_hello_us, server_hello_us, server_think_us, finished_us, total_us } = timing;
     raw(out, ",\"timing\":{");
     let start = out.len();
     number_if_some(out, ",\"tcp_rtt_us\":", tcp_rtt_us);
@@ -91,11 +98,16 @@ fn info(out: &mut Vec<u8>, info: &HandshakeInfo) {
     number_if_some(out, ",\"finished_us\":", finished_us);
     number_if_some(out, ",\"total_us\":", total_us);
     drop_comma(out, start);
-    let Loss { client_retransmits, server_retransmits, gap_bytes } = *loss;
-    number(out, "},\"loss\":{\"client_retransmits\":", client_retransmits);
+    out.push(b'}');
+}
+
+/// The field `loss`, a comma before it.
+pub(super) fn loss(out: &mut Vec<u8>, loss: Loss) {
+    let Loss { client_retransmits, server_retransmits, gap_bytes } = loss;
+    number(out, ",\"loss\":{\"client_retransmits\":", client_retransmits);
     number(out, ",\"server_retransmits\":", server_retransmits);
     number(out, ",\"gap_bytes\":", gap_bytes);
-    raw(out, "}}");
+    out.push(b'}');
 }
 
 fn tls(out: &mut Vec<u8>, tls: &Tls) {
@@ -137,7 +149,7 @@ fn client(out: &mut Vec<u8>, client: &TlsClient) {
 }
 
 /// The offer's fields, each with a comma before it.
-fn offer(out: &mut Vec<u8>, offer: &ClientOffer) {
+pub(super) fn offer(out: &mut Vec<u8>, offer: &ClientOffer) {
     list(out, ",\"supported_versions\":", &offer.supported_versions);
     list(out, ",\"supported_ciphers\":", &offer.supported_ciphers);
     list(out, ",\"supported_groups\":", &offer.supported_groups);
@@ -165,12 +177,12 @@ fn server(out: &mut Vec<u8>, server: &TlsServer) {
 }
 
 /// The answer's fields, each with a comma before it.
-fn answer(out: &mut Vec<u8>, answer: &ServerAnswer) {
+pub(super) fn answer(out: &mut Vec<u8>, answer: &ServerAnswer) {
     text_if_some(out, ",\"ja3s\":", answer.ja3s.as_ref());
     list_unless_empty(out, ",\"extensions\":", &answer.extensions);
 }
 
-fn certificate(out: &mut Vec<u8>, certificate: &CertificateReport) {
+pub(super) fn certificate(out: &mut Vec<u8>, certificate: &CertificateReport) {
     out.extend_from_slice(certificate.rendered.get(|out| {
         text(out, "{\"subject\":", &certificate.subject);
         text(out, ",\"issuer\":", &certificate.issuer);
@@ -185,7 +197,7 @@ fn certificate(out: &mut Vec<u8>, certificate: &CertificateReport) {
     }));
 }
 
-fn alert(out: &mut Vec<u8>, alert: &AlertReport) {
+pub(super) fn alert(out: &mut Vec<u8>, alert: &AlertReport) {
     text(out, "{\"from\":", &alert.from);
     text_if_some(out, ",\"level\":", alert.level.as_ref());
     number_if_some(out, ",\"code\":", alert.code);
@@ -230,12 +242,12 @@ fn diagnosis(out: &mut Vec<u8>, diagnosis: &Diagnosis) {
     out.push(b'}');
 }
 
-fn raw(out: &mut Vec<u8>, text: &str) {
+pub(super) fn raw(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
 /// A key with what stands before it, and its value.
-fn text(out: &mut Vec<u8>, key: &str, value: &str) {
+pub(super) fn text(out: &mut Vec<u8>, key: &str, value: &str) {
     raw(out, key);
     push_string(out, value);
 }
@@ -246,7 +258,7 @@ fn text_if_some(out: &mut Vec<u8>, key: &str, value: Option<&String>) {
     }
 }
 
-fn number(out: &mut Vec<u8>, key: &str, value: impl Into<u64>) {
+pub(super) fn number(out: &mut Vec<u8>, key: &str, value: impl Into<u64>) {
     raw(out, key);
     let mut digits = [b'0'; 20];
     let (mut value, mut len) = (value.into(), 0);
@@ -261,18 +273,18 @@ fn number(out: &mut Vec<u8>, key: &str, value: impl Into<u64>) {
     out.extend_from_slice(digits.get(digits.len() - len..).unwrap_or_default());
 }
 
-fn number_if_some(out: &mut Vec<u8>, key: &str, value: Option<impl Into<u64>>) {
+pub(super) fn number_if_some(out: &mut Vec<u8>, key: &str, value: Option<impl Into<u64>>) {
     if let Some(value) = value {
         number(out, key, value);
     }
 }
 
-fn flag(out: &mut Vec<u8>, key: &str, value: bool) {
+pub(super) fn flag(out: &mut Vec<u8>, key: &str, value: bool) {
     raw(out, key);
     raw(out, if value { "true" } else { "false" });
 }
 
-fn list<S: AsRef<str>>(out: &mut Vec<u8>, key: &str, values: &[S]) {
+pub(super) fn list<S: AsRef<str>>(out: &mut Vec<u8>, key: &str, values: &[S]) {
     raw(out, key);
     let mut before = b'[';
     for value in values {
@@ -289,7 +301,7 @@ fn list_unless_empty<S: AsRef<str>>(out: &mut Vec<u8>, key: &str, values: &[S]) 
     }
 }
 
-fn objects<T>(out: &mut Vec<u8>, key: &str, values: &[T], mut push: impl FnMut(&mut Vec<u8>, &T)) {
+pub(super) fn objects<T>(out: &mut Vec<u8>, key: &str, values: &[T], mut push: impl FnMut(&mut Vec<u8>, &T)) {
     raw(out, key);
     let mut before = b'[';
     for value in values {
@@ -301,7 +313,7 @@ fn objects<T>(out: &mut Vec<u8>, key: &str, values: &[T], mut push: impl FnMut(&
 }
 
 /// The first member of an object or list, which begins at `start`, has no comma before it.
-fn drop_comma(out: &mut Vec<u8>, start: usize) {
+pub(super) fn drop_comma(out: &mut Vec<u8>, start: usize) {
     if out.get(start) == Some(&b',') {
         out.remove(start);
     }

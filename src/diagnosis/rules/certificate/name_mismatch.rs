@@ -1,5 +1,7 @@
 //! `certificate-name-mismatch`: the certificate does not cover the name that was asked for.
 
+use std::borrow::Cow;
+
 use super::standing::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
@@ -91,13 +93,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// The names a certificate covers, a few of them.
 fn names(leaf: &Certificate) -> String {
     const SHOWN: usize = 4;
-    let all: Vec<String> = leaf.dns_names.iter().cloned().chain(leaf.ip_addresses.iter().map(ToString::to_string)).collect();
-    if all.is_empty() {
+    let all = leaf.dns_names.len() + leaf.ip_addresses.len();
+    if all == 0 {
         return match &leaf.common_name {
             Some(name) => format!("no host at all (it has no subjectAltName, only the common name {name})"),
             None => "no host at all".to_owned(),
         };
     }
-    let shown = all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if all.len() > SHOWN { format!("{shown} and {} more", all.len() - SHOWN) } else { format!("only {shown}") }
+    let addresses = leaf.ip_addresses.iter().map(|address| Cow::Owned(address.to_string()));
+    let shown: Vec<Cow<'_, str>> = leaf.dns_names.iter().map(|name| Cow::Borrowed(name.as_str())).chain(addresses).take(SHOWN).collect();
+    let shown = shown.join(", ");
+    if all > SHOWN { format!("{shown} and {} more", all - SHOWN) } else { format!("only {shown}") }
 }

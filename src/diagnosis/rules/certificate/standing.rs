@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::reaction::{Reaction, asks_like_curl, candidates, reaction};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::chain::{ChainFacts, PathEnd, Trust};
+use crate::diagnosis::chain::{self, ChainFacts, PathEnd, Trust};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
 use crate::handshake::facts::StoppedBy;
 use crate::time::Timestamp;
@@ -122,7 +122,7 @@ impl<'a> View<'a> {
             Cause::CertificateConstraints => !chain.violations.is_empty(),
             Cause::CertificateWeakKey => !chain.weak_keys.is_empty(),
             Cause::CertificateWeakSignature => !chain.weak_signatures.is_empty(),
-            Cause::CertificateUnsupported => unsupported(chain).is_some(),
+            Cause::CertificateUnsupported => defect(chain).is_some() || odd_key(chain).is_some(),
             Cause::ChainTooLarge => self.too_large(),
             _ => false,
         }
@@ -401,16 +401,10 @@ impl<'a> View<'a> {
         if let Some(seen) = &self.case.handshake.server_chain
             && let Some(leaf) = self.leaf()
         {
-            let served = format!(
-                "server sent {} certificate{}: {}, issued by {}, valid from {} to {}",
-                seen.what.certificates.len(),
-                if seen.what.certificates.len() == 1 { "" } else { "s" },
-                leaf.display_name(),
-                if leaf.self_issued { "itself".to_owned() } else { leaf.issuer.clone() },
-                day(leaf.not_before),
-                day(leaf.not_after)
-            );
-            finding = finding.shown_by(seen.mark, served);
+            // Notes are made of most handshakes, and of a chain always the same.
+            let known = self.chain.filter(|_| self.source == Source::Seen).map(|chain| chain.served.clone());
+            let count = seen.what.certificates.len();
+            finding = finding.shown_by(seen.mark, known.unwrap_or_else(|| chain::served(count, leaf)));
         }
         if weight == Weight::Note {
             return finding;
@@ -469,33 +463,51 @@ impl<'a> View<'a> {
 
 /// What in a chain not every client can use, in words.
 pub(super) fn unsupported(chain: &ChainFacts) -> Option<String> {
-    if let Some(defect) = defect(chain) {
-        return Some(defect);
-    }
-    let leaf = chain.leaf()?;
-    let odd = match &leaf.key {
+    let odd_key = || odd_key(chain).map(|leaf| format!("its key is of a kind that many clients do not take: {}", leaf.key_name()));
+    defect(chain).map(Defect::text).or_else(odd_key)
+}
+
+/// The leaf, when its key is of a kind that not every client can use.
+fn odd_key(chain: &ChainFacts) -> Option<&Certificate> {
+    chain.leaf().filter(|leaf| match &leaf.key {
         PublicKey::Ec { curve, .. } => !matches!(curve.as_str(), "P-256" | "P-384"),
         PublicKey::Dsa { .. } | PublicKey::Ed448 | PublicKey::Other(_) => true,
         _ => false,
-    };
-    odd.then(|| format!("its key is of a kind that many clients do not take: {}", leaf.key_name()))
+    })
 }
 
-/// A malformed certificate, an unknown critical extension or an extension that does not parse.
-fn defect(chain: &ChainFacts) -> Option<String> {
-    let served = || chain.certificates.iter().enumerate().filter(|(index, _)| chain.path.is_empty() || chain.path.contains(index));
-    for (index, certificate) in served() {
-        if let Some(why) = &certificate.malformed {
-            return Some(format!("certificate {} does not parse: {why}", index + 1));
-        }
-        if let Some(oid) = certificate.unknown_critical.first() {
-            return Some(format!("{} carries the critical extension {oid}, which clients do not know", certificate.display_name()));
-        }
-        if let Some(oid) = certificate.broken_extensions.first() {
-            return Some(format!("extension {oid} of {} does not parse", certificate.display_name()));
+/// What of a certificate not every client can read.
+#[derive(Debug, Clone, Copy)]
+enum Defect<'a> {
+    /// The certificate of this index, and why.
+    Malformed(usize, &'a str),
+    /// An unknown critical extension.
+    Critical(&'a Certificate, &'a str),
+    /// An extension that does not parse.
+    Broken(&'a Certificate, &'a str),
+}
+
+impl Defect<'_> {
+    fn text(self) -> String {
+        match self {
+            Self::Malformed(index, why) => format!("certificate {} does not parse: {why}", index + 1),
+            Self::Critical(certificate, oid) => {
+                format!("{} carries the critical extension {oid}, which clients do not know", certificate.display_name())
+            }
+            Self::Broken(certificate, oid) => format!("extension {oid} of {} does not parse", certificate.display_name()),
         }
     }
-    None
+}
+
+/// The first defect on the path, or anywhere where there is no path.
+fn defect(chain: &ChainFacts) -> Option<Defect<'_>> {
+    let mut served = chain.certificates.iter().enumerate().filter(|(index, _)| chain.path.is_empty() || chain.path.contains(index));
+    served.find_map(|(index, certificate)| {
+        let malformed = certificate.malformed.as_deref().map(|why| Defect::Malformed(index, why));
+        let critical = || certificate.unknown_critical.first().map(|oid| Defect::Critical(certificate, oid));
+        let broken = || certificate.broken_extensions.first().map(|oid| Defect::Broken(certificate, oid));
+        malformed.or_else(critical).or_else(broken)
+    })
 }
 
 /// A date.
