@@ -269,8 +269,12 @@ Exit codes:
 pub(super) const READ_EXAMPLES: &str = "\
 Examples:
   handshark read night.pcapng
+  handshark read /var/captures --since 09:00 --until 09:30 --name '*.bank.test'
+  handshark read night.pcapng --where 'handshake.timing.server_think_us > 500000' --all
   handshark read --json --stall-after 3s a.pcap b.pcap > verdicts.ndjson
+  handshark read night.pcapng -q --parquet night.parquet
   handshark read --fail-on certificate-expired,no-common-version test.pcap
+  handshark read --json --anonymize @key.txt night.pcapng > for-strangers.ndjson
   zcat old.pcap.gz | handshark read -
 
 Exit codes: 0 done; 1 done and --fail-on matched; 2 could not be done.";

@@ -1,8 +1,6 @@
 //! What the capture has shown so far, kept by server, by name and by client: the store behind [`Knowledge`].
 //!
-//! Handshakes are entered in the order they close; every map is bounded.
-
-mod latest;
+//! Handshakes are entered in the order they close; every map is bounded, and forgets what was not touched for longest.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,11 +19,10 @@ use crate::tls::certificate::PublicKey;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
+use super::aged::Aged;
 use super::cause::Cause;
 use super::chain::{ChainFacts, Trust};
 use super::knowledge::{Knowledge, Related};
-
-use latest::Latest;
 
 /// Server endpoints remembered.
 const SERVERS: usize = 8192;
@@ -45,14 +42,14 @@ const UNNAMED: u64 = 0;
 const FLOOD_WINDOW: i64 = 10;
 
 /// The store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Book {
-    servers: Latest<(Transport, Endpoint), Server>,
-    clients: Latest<IpAddr, VecDeque<Attempt>>,
+    servers: Aged<(Transport, Endpoint), Server>,
+    clients: Aged<IpAddr, VecDeque<Attempt>>,
     /// Leaf issuers that no store trusts.
-    issuers: Latest<String, Issuer>,
+    issuers: Aged<String, Issuer>,
     /// Leaf issuers seen for a name.
-    names: Latest<String, BTreeSet<String>>,
+    names: Aged<String, BTreeSet<String>>,
     /// Half-open connections by server and ten seconds of packet time.
     half_open: BTreeMap<(Endpoint, i64), u32>,
 }
@@ -112,6 +109,18 @@ struct Attempt {
     related: Related,
 }
 
+impl Default for Book {
+    fn default() -> Self {
+        Self {
+            servers: Aged::new(SERVERS),
+            clients: Aged::new(CLIENTS),
+            issuers: Aged::new(SERVERS),
+            names: Aged::new(SERVERS),
+            half_open: BTreeMap::new(),
+        }
+    }
+}
+
 impl Book {
     /// Enters a handshake, whatever became of it.
     pub fn learn(&mut self, handshake: &Handshake, chain: Option<&Arc<ChainFacts>>) {
@@ -126,7 +135,8 @@ impl Book {
     /// Enters the cause that was found for a handshake.
     pub fn learn_cause(&mut self, handshake: &Handshake, cause: Cause) {
         if let Some(server) = self.servers.get_mut(&place(handshake)) {
-            *server.causes.entry((handshake.server_name(), cause)).or_default() += 1;
+            let known = server.causes.entry((handshake.server_name(), cause)).or_default();
+            *known = known.saturating_add(1);
             bound(&mut server.causes, PER_SERVER);
         }
         if let Some(attempts) = self.clients.get_mut(&handshake.client.address) {
@@ -174,7 +184,8 @@ impl Book {
             for ((_, cause), count) in
                 server.causes.iter().filter(|((for_name, _), _)| name.is_none() || for_name.as_deref() == name.as_deref())
             {
-                *causes.entry(*cause).or_default() += count;
+                let known: &mut u32 = causes.entry(*cause).or_default();
+                *known = known.saturating_add(*count);
             }
             knowledge.causes = causes.into_iter().collect();
             if completed == 0 {
@@ -206,13 +217,13 @@ impl Book {
 
     fn learn_server(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) {
         let tag = tag(name);
-        let server = self.servers.get_or_default(&place(handshake), SERVERS);
+        let server = self.servers.touch(&place(handshake));
         let completed = u32::from(handshake.outcome == Outcome::Completed);
-        server.attempts += 1;
-        server.completed += completed;
+        server.attempts = server.attempts.saturating_add(1);
+        server.completed = server.completed.saturating_add(completed);
         let by_name = server.by_name.entry(tag).or_default();
-        by_name.0 += 1;
-        by_name.1 += completed;
+        by_name.0 = by_name.0.saturating_add(1);
+        by_name.1 = by_name.1.saturating_add(completed);
         bound(&mut server.by_name, PER_SERVER);
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
@@ -234,15 +245,15 @@ impl Book {
                 bound_set(&mut server.alpn, PER_SERVER);
             }
             let offered = handshake.hello().is_some_and(|hello| hello.psk_identities() > 0 || hello.session_ticket_len().is_some());
-            server.resumptions_offered += u32::from(offered);
-            server.resumptions_accepted += u32::from(handshake.resumption.is_some());
+            server.resumptions_offered = server.resumptions_offered.saturating_add(u32::from(offered));
+            server.resumptions_accepted = server.resumptions_accepted.saturating_add(u32::from(handshake.resumption.is_some()));
         }
         if completed == 1 {
             server.ttls.extend(handshake.tcp.side(Side::Server).ttl.filter(|_| handshake.server_hello.is_none()));
             let tls13 = handshake.is_tls13() || handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
-            server.completed_with_tls13 += u32::from(tls13);
+            server.completed_with_tls13 = server.completed_with_tls13.saturating_add(u32::from(tls13));
             let large = handshake.client_hellos.iter().any(|seen| seen.span.1.saturating_sub(seen.span.0) > 1400);
-            server.completed_with_large_hello += u32::from(large);
+            server.completed_with_large_hello = server.completed_with_large_hello.saturating_add(u32::from(large));
         }
         if let Some(chain) = chain {
             let known = server.chains.iter().any(|(other, known)| {
@@ -269,12 +280,12 @@ impl Book {
             return;
         }
         if self.names.get(name).is_none_or(|issuers| !issuers.contains(&leaf.issuer)) {
-            let issuers = self.names.get_or_default(name, SERVERS);
+            let issuers = self.names.touch(name);
             issuers.insert(leaf.issuer.clone());
             bound_set(issuers, PER_SERVER);
         }
         if matches!(chain.trust, Trust::Untrusted { .. }) {
-            self.issuers.get_or_default(leaf.issuer.as_str(), SERVERS).signed(name, handshake.server.address);
+            self.issuers.touch(leaf.issuer.as_str()).signed(name, handshake.server.address);
         }
     }
 
@@ -291,7 +302,7 @@ impl Book {
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
             transport: handshake.tcp.key.transport,
         };
-        let attempts = self.clients.get_or_default(&handshake.client.address, CLIENTS);
+        let attempts = self.clients.touch(&handshake.client.address);
         // Most clients are seen once.
         attempts.reserve_exact(usize::from(attempts.is_empty()));
         attempts.push_back(Attempt { server: handshake.server, client_port: handshake.client.port, related });

@@ -47,7 +47,8 @@ impl<W: Write> Sink for MarkdownSink<W> {
         incidents(out, collected)?;
         let with_date = collected.several_days();
         for (number, shown) in collected.groups.iter().take(GROUPS).enumerate() {
-            group(out, number.saturating_add(1), shown, with_date)?;
+            let incident = collected.incident_of(&shown.shown).map(|(place, _)| place).filter(|place| *place <= GROUPS);
+            group(out, number.saturating_add(1), shown, with_date, incident)?;
         }
         let hidden = collected.groups.iter().skip(GROUPS).map(|group| group.count).chain(collected.beyond.values().copied());
         match hidden.fold(0_u64, u64::saturating_add) {
@@ -131,7 +132,7 @@ fn incidents(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
     Ok(())
 }
 
-fn group(out: &mut dyn Write, number: usize, group: &Group, with_date: bool) -> io::Result<()> {
+fn group(out: &mut dyn Write, number: usize, group: &Group, with_date: bool, incident: Option<usize>) -> io::Result<()> {
     let report = &group.shown;
     let diagnosis = &report.diagnosis;
     let times = if group.count > 1 { format!(", {} times", count(group.count)) } else { String::new() };
@@ -159,7 +160,10 @@ fn group(out: &mut dyn Write, number: usize, group: &Group, with_date: bool) -> 
     if !diagnosis.alternatives.is_empty() {
         writeln!(out, "\nAlso possible: {}", text(&diagnosis.alternatives.join(", ")))?;
     }
-    fix(out, &diagnosis.remedy)
+    match incident {
+        Some(number) => writeln!(out, "\nFix: see incident {number}, which this is part of."),
+        None => fix(out, &diagnosis.remedy),
+    }
 }
 
 /// Commands are indented code, which nothing in them can end.

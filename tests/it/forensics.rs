@@ -236,6 +236,13 @@ fn certificates_are_written_once_with_an_index() {
         let digest = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(&der));
         assert_eq!(entry["sha256"], digest.as_str());
         assert!(!entry["chains"].as_array().unwrap().is_empty() && !entry["servers"].as_array().unwrap().is_empty());
+        let path = out.join(entry["file"].as_str().unwrap());
+        let Ok(openssl) = Command::new("openssl").args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(&path).output() else {
+            println!("skipped: openssl is not installed");
+            continue;
+        };
+        let fingerprint = String::from_utf8(openssl.stdout).unwrap().trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
+        assert_eq!(fingerprint, digest);
     }
     assert_eq!(fs::read_dir(&out).unwrap().count(), entries.len() + 1);
 }

@@ -45,9 +45,13 @@
   const words = new Map([...document.querySelectorAll("#words li")].map((li) => [li.dataset.kind, [li.textContent, li.dataset.class]]));
 
   // The table.
+  const client = (i) => {
+    const address = texts[rows.client[i]];
+    return (address.includes(":") ? `[${address}]` : address) + ":" + rows.client_port[i];
+  };
   const columns = [
     { title: "Start (UTC)", css: "w-start", key: (i) => rows.start[i], text: (i) => stamp(rows.start[i]) },
-    { title: "Client", css: "w-peer", key: (i) => lower[rows.client[i]] + " " + String(rows.client_port[i]).padStart(5, "0"), text: (i) => texts[rows.client[i]] + " : " + rows.client_port[i] },
+    { title: "Client", css: "w-peer", key: (i) => lower[rows.client[i]] + " " + String(rows.client_port[i]).padStart(5, "0"), text: client },
     { title: "Name", css: "", key: (i) => lower[rows.name[i]], text: (i) => texts[rows.name[i]] },
     { title: "Server", css: "w-peer", key: (i) => lower[rows.server[i]], text: (i) => texts[rows.server[i]] },
     { title: "Version", css: "w-version", key: (i) => texts[rows.version[i]], text: (i) => texts[rows.version[i]] },
@@ -117,7 +121,7 @@
       if (outcome >= 0 && rows.outcome[i] !== outcome) continue;
       if (cause >= 0 && rows.cause[i] !== cause) continue;
       if (version >= 0 && rows.version[i] !== version) continue;
-      if (wanted && !(hit[rows.client[i]] || hit[rows.server[i]] || hit[rows.name[i]] || rows.id[i].startsWith(wanted) || (texts[rows.client[i]] + ":" + rows.client_port[i]).includes(wanted))) continue;
+      if (wanted && !(hit[rows.client[i]] || hit[rows.server[i]] || hit[rows.name[i]] || rows.id[i].startsWith(wanted) || client(i).includes(wanted))) continue;
       shown.push(i);
     }
     sort();
@@ -151,13 +155,17 @@
     grid.addEventListener("scroll", () => { cancelAnimationFrame(frame); frame = requestAnimationFrame(() => draw(false)); });
     addEventListener("resize", () => draw(false));
     // Up and down move from row to row.
-    body.addEventListener("keydown", (event) => {
-      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      const at = Number(event.target.dataset?.row);
-      if (!step || Number.isNaN(at)) return;
-      const next = at + step;
-      if (next < 0 || next >= shown.length) return;
+    grid.addEventListener("keydown", (event) => {
+      const row = Number(event.target.dataset?.row);
+      if (Number.isNaN(row) && event.target !== grid || !shown.length) return;
+      // From the grid itself, the first row in view comes next.
+      const at = Number.isNaN(row) ? Math.ceil(grid.scrollTop / HEIGHT) - 1 : row;
+      const page = Math.max(1, Math.floor(grid.clientHeight / HEIGHT) - 2);
+      const last = shown.length - 1;
+      const wanted = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last }[event.key];
+      if (wanted === undefined) return;
       event.preventDefault();
+      const next = Math.min(last, Math.max(0, wanted));
       const top = next * HEIGHT;
       if (top < grid.scrollTop) grid.scrollTop = top;
       if (top + 2 * HEIGHT > grid.scrollTop + grid.clientHeight) grid.scrollTop = top + 3 * HEIGHT - grid.clientHeight;
@@ -265,7 +273,7 @@
     const lost = [[one.loss.client_retransmits, "sent again by the client"], [one.loss.server_retransmits, "sent again by the server"], [one.loss.gap_bytes, "bytes never seen"]].filter(([n]) => n).map(([n, what]) => `${many(n)} ${what}`);
     dialog.replaceChildren(...[
       el("header", {}, el("h2", { id: "detail-title" }, el("span", { class: classes[rows.kind[i]] }, seen(one.ending) + (said.cause ? ": " + seen(said.cause) : "")), said.confidence ? ` (${seen(said.confidence)})` : ""), close),
-      el("p", {}, `${stamp(rows.start[i])} UTC, ${texts[rows.client[i]]} : ${rows.client_port[i]} → ${name ? name + ", " : ""}${texts[rows.server[i]]}`),
+      el("p", {}, `${stamp(rows.start[i])} UTC, ${client(i)} → ${name ? name + ", " : ""}${texts[rows.server[i]]}`),
       el("p", { class: "sub" }, facts.join("; "), "; ", el("span", { class: "mono" }, rows.id[i])),
       el("p", {}, seen(said.summary)),
       said.evidence.length ? el("ul", { class: "evidence" }, said.evidence.map((piece) => el("li", {}, piece.frame ? el("span", { class: "sub" }, `frame ${piece.frame}: `) : "", seen(piece.text)))) : null,

@@ -127,7 +127,8 @@ pub(super) fn explorer(gathered: &Gathered) -> Markup {
                 button type="reset" { "Show all" }
             }
             p #count role="status" {}
-            div.grid #grid tabindex="0" role="region" aria-labelledby="h-all" {
+            p #grid-keys .visually-hidden { "Arrow keys, Page Up, Page Down, Home and End move between rows; Enter opens one." }
+            div.grid #grid tabindex="0" role="region" aria-labelledby="h-all" aria-describedby="grid-keys" {
                 table #table { thead { tr #columns {} } tbody #body {} }
             }
             @if gathered.beyond > 0 { p.sub { (counted(gathered.beyond, "handshake more is", "handshakes more are")) " counted above and not listed." } }

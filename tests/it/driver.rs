@@ -1,0 +1,171 @@
+//! The report's page under the hands of a user: keys pressed in a real Chromium by its WebDriver, where there is one.
+
+#![allow(clippy::print_stderr, reason = "says that a test is skipped")]
+#![allow(clippy::disallowed_methods, reason = "waits for a browser")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::fixtures;
+
+const TAB: char = '\u{e004}';
+const ENTER: char = '\u{e007}';
+const ESCAPE: char = '\u{e00c}';
+const END: char = '\u{e010}';
+const HOME: char = '\u{e011}';
+const UP: char = '\u{e013}';
+const DOWN: char = '\u{e015}';
+
+/// A browser that is driven. Both end with the value.
+struct Driver {
+    process: Child,
+    port: u16,
+    session: String,
+    profile: tempfile::TempDir,
+}
+
+impl Driver {
+    /// Nothing where there is no chromedriver.
+    fn start() -> Option<Self> {
+        let mut command = Command::new("chromedriver");
+        let spawned = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let Ok(mut process) = spawned else {
+            eprintln!("skipped: no chromedriver here (Debian: apt-get install chromium-driver)");
+            return None;
+        };
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                // It says first that it starts on port 0.
+                let port = line.split("on port ").nth(1).and_then(|rest| rest.trim_end_matches('.').parse().ok());
+                if let Some(port) = port.filter(|port: &u16| *port > 0) {
+                    let _ = tell.send(port);
+                }
+            }
+        });
+        let port = told.recv_timeout(Duration::from_secs(20));
+        let profile = tempfile::tempdir().unwrap();
+        let mut driver = Self { process, port: port.unwrap(), session: String::new(), profile };
+        let arguments = [
+            "--headless".to_owned(),
+            "--no-sandbox".to_owned(),
+            "--disable-gpu".to_owned(),
+            "--window-size=1280,900".to_owned(),
+            format!("--user-data-dir={}", driver.profile.path().display()),
+        ];
+        let wanted = json!({"goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}});
+        let made = driver.call("POST", "", &json!({"capabilities": {"alwaysMatch": wanted}}));
+        driver.session = format!("/{}", made["sessionId"].as_str().unwrap_or_else(|| panic!("{made}")));
+        Some(driver)
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = if method == "POST" { body.to_string() } else { String::new() };
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        write!(
+            stream,
+            "{method} /session{}{path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.session,
+            self.port,
+            body.len()
+        )
+        .unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut length = 0;
+        for line in reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()) {
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        let mut answer = vec![0; length];
+        reader.read_exact(&mut answer).unwrap();
+        serde_json::from_slice::<Value>(&answer).unwrap()["value"].take()
+    }
+
+    fn js(&self, script: &str) -> Value {
+        self.call("POST", "/execute/sync", &json!({"script": format!("return {script}"), "args": []}))
+    }
+
+    fn press(&self, keys: &[char]) {
+        let actions: Vec<Value> =
+            keys.iter().flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key.to_string()}))).collect();
+        self.call("POST", "/actions", &json!({"actions": [{"type": "key", "id": "keys", "actions": actions}]}));
+    }
+
+    fn wait(&self, script: &str) {
+        let began = Instant::now();
+        while self.js(script) != true {
+            assert!(began.elapsed() < Duration::from_secs(20), "never came true: {script}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if !self.session.is_empty() && !std::thread::panicking() {
+            self.call("DELETE", "", &Value::Null);
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn the_page_is_used_by_keys_alone() {
+    let Some(driver) = Driver::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let page = dir.path().join("report.html");
+    let capture = fixtures().join("captures/incident/incident-small.pcapng.zst");
+    let status =
+        Command::new(env!("CARGO_BIN_EXE_handshark")).args(["report", "--no-trust", "-o"]).arg(&page).arg(&capture).status().unwrap();
+    assert!(status.success());
+    driver.call("POST", "/url", &json!({"url": format!("file://{}", page.display())}));
+    driver.wait("!document.getElementById('explorer').hidden");
+
+    // The first stop leads past the head.
+    driver.press(&[TAB]);
+    assert_eq!(driver.js("document.activeElement.className"), "skip");
+
+    // The search narrows as it is typed.
+    driver.js("document.getElementById('f-text').focus()");
+    driver.press(&['s', 'h', 'o', 'p']);
+    driver.wait("document.getElementById('count').textContent.startsWith('88 of 415')");
+    driver.press(&['\u{e003}'; 4]);
+    driver.wait("document.getElementById('count').textContent.startsWith('415 of 415')");
+
+    // Rows are reached from the table, to its end and back, and opened.
+    let row = "document.activeElement.dataset.row";
+    driver.js("document.getElementById('grid').focus()");
+    for (key, expected) in [(DOWN, "0"), (DOWN, "1"), (UP, "0"), (END, "414"), (HOME, "0"), (DOWN, "1")] {
+        driver.press(&[key]);
+        assert_eq!(driver.js(row), expected);
+    }
+    driver.press(&[ENTER]);
+    driver.wait("document.getElementById('detail').open");
+    driver.wait("document.getElementById('detail').textContent.includes('Packet by packet')");
+    assert_eq!(driver.js("document.getElementById('detail').contains(document.activeElement)"), true);
+    driver.press(&[ESCAPE]);
+    driver.wait("!document.getElementById('detail').open");
+    assert_eq!(driver.js(row), "1", "the focus comes back to the row");
+
+    // A column's head sorts.
+    driver.js("document.querySelector('#columns th:last-child button').focus()");
+    driver.press(&[ENTER, ENTER]);
+    assert_eq!(driver.js("document.querySelector('#columns th:last-child').getAttribute('aria-sort')"), "descending");
+
+    // Whatever can be focused or is a picture has a name for those who do not see it.
+    let nameless = "[...document.querySelectorAll('input, select, button, a, svg[role=img], [tabindex], dialog, section')].filter((e) => \
+        !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.labels?.length || e.textContent.trim())).map((e) => e.outerHTML)";
+    assert_eq!(driver.js(nameless), json!([]));
+    let levels = driver.js("[...document.querySelectorAll('h1, h2, h3')].map((e) => +e.tagName[1])");
+    let levels: Vec<i64> = levels.as_array().unwrap().iter().map(|level| level.as_i64().unwrap()).collect();
+    assert!(levels.windows(2).all(|pair| pair[1] - pair[0] <= 1), "a level of headings is left out: {levels:?}");
+    assert_eq!(driver.call("POST", "/se/log", &json!({"type": "browser"})), json!([]), "the console has complaints");
+}
