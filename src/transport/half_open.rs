@@ -16,7 +16,7 @@ pub(super) struct HalfOpen {
     /// The flow.
     pub(super) key: FlowKey,
     /// By which it is found.
-    pub(super) hash: u32,
+    pub(super) hash: u64,
     /// The first packet.
     pub(super) first: Mark,
     /// The interface of the first packet.
@@ -49,7 +49,7 @@ pub(super) struct Bare {
 
 impl HalfOpen {
     /// A record that begins with this SYN or SYN-ACK; `None` when it is no bare one.
-    pub(super) fn new(segment: &Segment<'_>, hash: u32, interface: u32, path: u16) -> Option<Self> {
+    pub(super) fn new(segment: &Segment<'_>, hash: u64, interface: u32, path: u16) -> Option<Self> {
         let first = segment.mark;
         let bare = Bare::new(segment, first).filter(|_| segment.flags.syn() && !segment.flags.rst())?;
         Some(Self { key: segment.key, hash, first, interface, path, repeats: [0; 2], opening: bare, answer: None })
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_record_is_small() {
-        assert!(size_of::<HalfOpen>() <= 176, "{}", size_of::<HalfOpen>());
+        assert!(size_of::<HalfOpen>() <= 184, "{}", size_of::<HalfOpen>());
     }
 
     #[test]

@@ -23,7 +23,7 @@ use self::monitor::{Scrape, Watcher};
 use self::outlet::Outlet;
 use self::record::{Desk, Tap};
 use super::case::trust;
-use crate::capture::{self, LiveStatus, Opened};
+use crate::capture::{self, KeyLogs, LiveStatus, Opened};
 use crate::cli::{self, LiveCommand, Shown};
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
@@ -72,6 +72,7 @@ struct Flags {
 struct Open {
     capture: Opened,
     trust: TrustStore,
+    keylogs: KeyLogs,
     file: Option<RotatingFile>,
     archive: Option<Archive>,
     server: Option<MetricsServer>,
@@ -90,6 +91,7 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
     let identity = command.user.as_deref().map(privileges::identity).transpose()?;
     let capture = capture::open_live(&command.capture)?;
     let trust = trust(&command.trust)?;
+    let keylogs = KeyLogs::open(&command.keylogs)?;
     let mut file = None;
     if let Some(output) = &command.output {
         let rotation =
@@ -120,7 +122,7 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
     if command.sandbox && !privileges::confine(&writable(command))? {
         writeln!(io::stderr(), "handshark: this kernel has no landlock: the process is not confined")?;
     }
-    Ok(Open { capture, trust, file, archive, server, icmp_filtered })
+    Ok(Open { capture, trust, keylogs, file, archive, server, icmp_filtered })
 }
 
 /// Directories in which files will be created or replaced.
@@ -144,7 +146,10 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let mut outlets = Vec::new();
     match shown {
         Shown::Auto => {}
-        Shown::Text => outlets.push(to_stdout(Box::new(LineSink::new(BufWriter::new(stdout), palette)), flags)),
+        Shown::Text => {
+            let lines = LineSink::new(BufWriter::new(stdout), palette).with_priorities(command.priorities || is_journal());
+            outlets.push(to_stdout(Box::new(lines), flags));
+        }
         Shown::Json => outlets.push(to_stdout(Box::new(NdjsonSink::new(BufWriter::with_capacity(64 << 10, stdout), true)), flags)),
     }
     if let (Some(file), Some(output)) = (open.file, &command.output) {
@@ -166,6 +171,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         source = Box::new(Tap { source, recorder: Arc::clone(&recorder) });
         desk = Some(Desk::start(recorder, archive));
     }
+    let source = open.keylogs.beside(source);
     let flows = Arc::new(AtomicU64::new(0));
     let view_lost = AtomicU64::new(0);
     let metrics =
@@ -241,6 +247,13 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
 
 fn to_stdout(sink: Box<dyn Sink + Send>, flags: &Flags) -> Outlet {
     Outlet::start("standard output", sink, Some(Arc::clone(&flags.stop)))
+}
+
+/// Whether standard output goes to systemd's journal: systemd says which socket that is (systemd.exec(5), `JOURNAL_STREAM`).
+fn is_journal() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(stdout) = std::fs::metadata("/proc/self/fd/1") else { return false };
+    std::env::var("JOURNAL_STREAM").is_ok_and(|stream| stream == format!("{}:{}", stdout.dev(), stdout.ino()))
 }
 
 fn note_losses(summary: &mut SummaryReport, outlets: &[Outlet]) {
