@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{FrameSource, Inventory};
+use super::{FrameSource, Inventory, Losses};
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
@@ -15,8 +15,10 @@ use crate::limits;
 /// The lines of key logs, as far as they are known.
 #[derive(Debug, Default)]
 pub struct KeyLogLines {
-    /// Lines without their ends, in the order met.
+    /// Lines without their ends, in the order met: those that have turned up since the block before the last.
     pub lines: Vec<Vec<u8>>,
+    /// Lines that were here before these.
+    pub before: usize,
     /// Bytes held.
     bytes: usize,
     /// Lines left out beyond [`limits::SECRET_BYTES`], or longer than [`limits::KEY_LOG_LINE`].
@@ -28,9 +30,19 @@ struct WithKeyLogs {
     inner: Box<dyn FrameSource>,
     files: Vec<Tail>,
     known: KeyLogLines,
+    /// The lines known were there for whoever looked after the last block.
+    shown: bool,
+}
+
+/// Key logs that are open, to be put beside a capture.
+#[derive(Debug)]
+pub struct KeyLogs {
+    files: Vec<Tail>,
+    known: KeyLogLines,
 }
 
 /// A file that may be growing.
+#[derive(Debug)]
 struct Tail {
     path: PathBuf,
     file: File,
@@ -45,18 +57,33 @@ struct Tail {
 /// # Errors
 /// When one cannot be opened or read.
 pub fn with_key_logs(inner: Box<dyn FrameSource>, paths: &[PathBuf]) -> Result<Box<dyn FrameSource>> {
-    if paths.is_empty() {
-        return Ok(inner);
+    Ok(KeyLogs::open(paths)?.beside(inner))
+}
+
+impl KeyLogs {
+    /// Opens key logs and reads them as far as they go.
+    ///
+    /// # Errors
+    /// When one cannot be opened or read.
+    pub fn open(paths: &[PathBuf]) -> Result<Self> {
+        let mut logs = Self { files: Vec::new(), known: KeyLogLines::default() };
+        for path in paths {
+            let mut tail = Tail::open(path)?;
+            tail.read_on(&mut logs.known)?;
+            // The last line of a finished file may lack its end. If it is the beginning of a line that grows, it comes again, whole.
+            logs.known.add(&tail.partial);
+            logs.files.push(tail);
+        }
+        Ok(logs)
     }
-    let mut source = WithKeyLogs { inner, files: Vec::new(), known: KeyLogLines::default() };
-    for path in paths {
-        let mut tail = Tail::open(path)?;
-        tail.read_on(&mut source.known)?;
-        // The last line of a finished file may lack its end. If it is the beginning of a line that grows, it comes again, whole.
-        source.known.add(&tail.partial);
-        source.files.push(tail);
+
+    /// The capture with these beside it.
+    pub fn beside(self, inner: Box<dyn FrameSource>) -> Box<dyn FrameSource> {
+        if self.files.is_empty() {
+            return inner;
+        }
+        Box::new(WithKeyLogs { inner, files: self.files, known: self.known, shown: false })
     }
-    Ok(Box::new(source))
 }
 
 impl KeyLogLines {
@@ -70,6 +97,13 @@ impl KeyLogLines {
         }
         self.bytes += line.len();
         self.lines.push(line.to_vec());
+    }
+
+    /// Forgets the lines that were looked at: a long run must not hold them all.
+    fn forget(&mut self) {
+        self.before = self.before.saturating_add(self.lines.len());
+        self.lines.clear();
+        self.bytes = 0;
     }
 }
 
@@ -102,6 +136,9 @@ impl Tail {
 impl FrameSource for WithKeyLogs {
     fn fill(&mut self, block: &mut Block) -> Result<bool> {
         let more = self.inner.fill(block)?;
+        if std::mem::replace(&mut self.shown, true) {
+            self.known.forget();
+        }
         for tail in self.files.iter_mut().filter(|tail| !tail.broken) {
             // The capture goes on without it.
             tail.broken = tail.read_on(&mut self.known).is_err();
@@ -115,6 +152,10 @@ impl FrameSource for WithKeyLogs {
 
     fn progress(&self) -> (u64, Option<u64>) {
         self.inner.progress()
+    }
+
+    fn losses(&self) -> Option<&Losses> {
+        self.inner.losses()
     }
 
     fn key_log(&self) -> Option<&KeyLogLines> {
@@ -160,7 +201,8 @@ mod tests {
         assert_eq!(lines(source.as_ref()), ["one", "two"], "half a line is none");
         write!(file, "ee\nfour\n").unwrap();
         source.fill(&mut Block::default()).unwrap();
-        assert_eq!(lines(source.as_ref()), ["one", "two", "three", "four"]);
+        assert_eq!(lines(source.as_ref()), ["three", "four"], "those that were looked at are gone");
+        assert_eq!(source.key_log().unwrap().before, 2);
     }
 
     #[test]

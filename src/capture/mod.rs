@@ -36,7 +36,7 @@ use crate::frame::{Block, LinkType};
 use crate::time::Timestamp;
 
 pub use filter::excludes_icmp;
-pub use keylog::{KeyLogLines, with_key_logs};
+pub use keylog::{KeyLogLines, KeyLogs, with_key_logs};
 pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
 pub use losses::Losses;
 

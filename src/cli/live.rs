@@ -69,6 +69,12 @@ pub(super) struct Live {
     #[arg(long, help_heading = ANALYSIS)]
     no_trust: bool,
 
+    /// Decrypt with the secrets in this key log, also with those that are appended while it runs (repeatable)
+    ///
+    /// What programs write where `SSLKEYLOGFILE` names a file. Secrets are never written anywhere.
+    #[arg(short = 'k', long = "keylog", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
+    keylogs: Vec<PathBuf>,
+
     /// Write one JSON object a line to standard output (the default when it is no terminal)
     #[arg(long, conflicts_with = "text", help_heading = OUTPUT)]
     json: bool,
@@ -161,6 +167,8 @@ pub struct LiveCommand {
     pub threads: Option<NonZeroUsize>,
     /// Whose certificates are trusted.
     pub trust: Trust,
+    /// Key logs, which may grow.
+    pub keylogs: Vec<PathBuf>,
     /// How to show what is found.
     pub shown: Shown,
     /// Whether lines of text begin with their priority in any case.
@@ -238,6 +246,7 @@ impl From<Live> for LiveCommand {
             stall_after: live.stall_after,
             threads: NonZeroUsize::new(usize::from(live.threads)),
             trust: Trust { system: !live.no_trust, files: live.ca_file, directories: live.ca_dir },
+            keylogs: live.keylogs,
             shown: match (live.json, live.text) {
                 (true, _) => Shown::Json,
                 (false, true) => Shown::Text,
@@ -315,6 +324,7 @@ mod tests {
         assert_eq!(command.output.and_then(|output| output.age), Some(Duration::from_secs(7 * 86_400)));
         assert_eq!((command.shown, command.sandbox, command.user), (Shown::Auto, true, None));
         assert_eq!(live(&["-i", "any", "--text", "--no-sandbox"]).shown, Shown::Text);
+        assert_eq!(live(&["-i", "any", "-k", "a.log", "--keylog", "b.log"]).keylogs, [PathBuf::from("a.log"), PathBuf::from("b.log")]);
     }
 
     #[test]

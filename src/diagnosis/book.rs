@@ -85,6 +85,8 @@ struct Server {
     /// Attempts and completed ones by the name's tag.
     by_name: BTreeMap<u64, (u32, u32)>,
     speaks_tls: bool,
+    /// What it did last: version, suite, group, TTL.
+    last: Option<(ProtocolVersion, CipherSuite, Option<NamedGroup>, Option<u8>)>,
     versions: BTreeSet<ProtocolVersion>,
     ciphers: BTreeSet<CipherSuite>,
     groups: BTreeSet<NamedGroup>,
@@ -226,9 +228,16 @@ impl Book {
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
-            server.versions.insert(hello.version());
-            server.ciphers.insert(hello.cipher_suite());
-            server.groups.extend(handshake.group());
+            let ttl = handshake.tcp.side(Side::Server).ttl.filter(|_| completed == 1);
+            let now = (hello.version(), hello.cipher_suite(), handshake.group(), ttl);
+            // Most servers do the same again and again; then the sets, each somewhere else in memory, are left alone.
+            if server.last != Some(now) {
+                server.last = Some(now);
+                server.versions.insert(now.0);
+                server.ciphers.insert(now.1);
+                server.groups.extend(now.2);
+                server.ttls.extend(now.3);
+            }
             if let Some(alpn) = hello.alpn().map(String::from_utf8_lossy)
                 && !server.alpn.contains(alpn.as_ref())
             {
@@ -240,23 +249,23 @@ impl Book {
             server.resumptions_accepted = server.resumptions_accepted.saturating_add(u32::from(handshake.resumption.is_some()));
         }
         if completed == 1 {
-            server.ttls.extend(handshake.tcp.side(Side::Server).ttl);
-            let tls13 = handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
+            server.ttls.extend(handshake.tcp.side(Side::Server).ttl.filter(|_| handshake.server_hello.is_none()));
+            let tls13 = handshake.is_tls13() || handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
             server.completed_with_tls13 = server.completed_with_tls13.saturating_add(u32::from(tls13));
             let large = handshake.client_hellos.iter().any(|seen| seen.span.1.saturating_sub(seen.span.0) > 1400);
             server.completed_with_large_hello = server.completed_with_large_hello.saturating_add(u32::from(large));
         }
         if let Some(chain) = chain {
-            if let Some(leaf) = chain.certificates.get(chain.leaf) {
-                let kind = key_kind(&leaf.key);
-                if !server.key_kinds.contains(kind) {
-                    server.key_kinds.insert(kind.to_owned());
-                }
-            }
             let known = server.chains.iter().any(|(other, known)| {
                 *other == tag && (Arc::ptr_eq(known, chain) || known.name == chain.name && known.certificates == chain.certificates)
             });
             if !known {
+                if let Some(leaf) = chain.certificates.get(chain.leaf) {
+                    let kind = key_kind(&leaf.key);
+                    if !server.key_kinds.contains(kind) {
+                        server.key_kinds.insert(kind.to_owned());
+                    }
+                }
                 server.chains.push_back((tag, Arc::clone(chain)));
                 if server.chains.len() > PER_SERVER {
                     server.chains.pop_front();

@@ -21,18 +21,18 @@ impl Feed {
         let blocks = &source.inventory().secrets;
         let logs = source.key_log();
         let announce = logs.is_some() && !self.announced;
-        if blocks.len() == self.from_blocks && logs.is_none_or(|logs| logs.lines.len() == self.from_logs) && !announce {
+        if blocks.len() == self.from_blocks && logs.is_none_or(|logs| logs.before + logs.lines.len() == self.from_logs) && !announce {
             return None;
         }
         self.announced = true;
         let mut log = KeyLog::default();
-        let fresh = |lines: &[Vec<u8>], known: &mut usize, log: &mut KeyLog| {
-            lines.iter().skip(*known).for_each(|line| log.add_line(line));
-            *known = lines.len();
+        let fresh = |before: usize, lines: &[Vec<u8>], known: &mut usize, log: &mut KeyLog| {
+            lines.iter().skip(known.saturating_sub(before)).for_each(|line| log.add_line(line));
+            *known = before + lines.len();
         };
-        fresh(blocks, &mut self.from_blocks, &mut log);
+        fresh(0, blocks, &mut self.from_blocks, &mut log);
         if let Some(logs) = logs {
-            fresh(&logs.lines, &mut self.from_logs, &mut log);
+            fresh(logs.before, &logs.lines, &mut self.from_logs, &mut log);
             self.left_out = logs.left_out;
         }
         let counts = log.counts();

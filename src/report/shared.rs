@@ -162,13 +162,13 @@ fn offer_key(key: &mut Vec<u8>, hello: &ClientHello, carrier: Carrier) {
             _ => continue,
         };
         key.extend_from_slice(&body.len().to_be_bytes());
-        let (verbatim, numbers) = body.split_at_checked(lengths).unwrap_or((body, &[]));
-        key.extend_from_slice(verbatim);
-        let (numbers, rest) = numbers.as_chunks::<2>();
-        for value in numbers {
-            number(key, u16::from_be_bytes(*value));
+        let numbers = key.len().saturating_add(lengths);
+        key.extend_from_slice(body);
+        for value in key.get_mut(numbers..).unwrap_or_default().as_chunks_mut::<2>().0 {
+            if is_grease(u16::from_be_bytes(*value)) {
+                *value = GREASE.to_be_bytes();
+            }
         }
-        key.extend_from_slice(rest);
     }
 }
 

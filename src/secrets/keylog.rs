@@ -3,6 +3,7 @@
 //! What is not understood is counted, never an error: a log that is cut off in the middle of a line, or written by several programs at once,
 //! still gives what is whole in it. Unknown labels are somebody's extension and no fault.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use foldhash::quality::RandomState;
@@ -44,6 +45,8 @@ pub struct Secrets {
 #[derive(Debug, Clone, Default)]
 pub struct KeyLog {
     connections: HashMap<[u8; RANDOM_LEN], Box<Secrets>, RandomState>,
+    /// In the order in which they came: the oldest goes first when there are too many.
+    order: VecDeque<[u8; RANDOM_LEN]>,
     counts: Counts,
 }
 
@@ -54,7 +57,7 @@ pub struct Counts {
     pub secrets: u64,
     /// Lines that are no key log lines, or cut.
     pub malformed: u64,
-    /// Secrets left out because too many connections are held: see [`limits::KEY_LOG_CONNECTIONS`].
+    /// Connections whose secrets were thrown out because too many are held: see [`limits::KEY_LOG_CONNECTIONS`].
     pub left_out: u64,
 }
 
@@ -146,26 +149,33 @@ impl KeyLog {
         }
         match read_line(line) {
             Line::Secret(label, random, secret) => {
-                if self.connections.len() >= limits::KEY_LOG_CONNECTIONS && !self.connections.contains_key(&random) {
-                    self.counts.left_out = self.counts.left_out.saturating_add(1);
-                    return;
-                }
                 self.counts.secrets = self.counts.secrets.saturating_add(1);
-                self.connections.entry(random).or_default().set(label, secret);
+                self.entry(random).set(label, secret);
             }
             Line::Other => {}
             Line::Malformed => self.counts.malformed = self.counts.malformed.saturating_add(1),
         }
     }
 
+    /// The secrets of a connection, room being made for one that is new.
+    fn entry(&mut self, random: [u8; RANDOM_LEN]) -> &mut Secrets {
+        if !self.connections.contains_key(&random) {
+            if self.order.len() >= limits::KEY_LOG_CONNECTIONS
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.connections.remove(&oldest);
+                self.counts.left_out = self.counts.left_out.saturating_add(1);
+            }
+            self.order.push_back(random);
+        }
+        self.connections.entry(random).or_default()
+    }
+
     /// Adds what another log holds.
     pub fn extend(&mut self, other: &Self) {
-        for (random, secrets) in &other.connections {
-            if self.connections.len() >= limits::KEY_LOG_CONNECTIONS && !self.connections.contains_key(random) {
-                self.counts.left_out = self.counts.left_out.saturating_add(1);
-                continue;
-            }
-            let known = self.connections.entry(*random).or_default();
+        for random in &other.order {
+            let Some(secrets) = other.connections.get(random) else { continue };
+            let known = self.entry(*random);
             for (slot, secret) in known.slots.iter_mut().zip(&secrets.slots) {
                 if secret.is_some() {
                     slot.clone_from(secret);
@@ -240,6 +250,21 @@ mod tests {
         let cut = whole.get(..whole.len() - 3).unwrap();
         let log = log(&format!("{cut}\nnonsense\nCLIENT_RANDOM {RANDOM} {}\nCLIENT_RANDOM xx yy\n{whole}\n", "ab".repeat(32)));
         assert_eq!((log.counts().malformed, log.counts().secrets), (4, 1));
+    }
+
+    /// A run of weeks meets more connections than are held: the secrets that are needed are the latest.
+    #[test]
+    fn the_oldest_secrets_go_first() {
+        let mut log = KeyLog::default();
+        let line = |number: usize| format!("CLIENT_RANDOM {number:064x} {}", "ab".repeat(48));
+        for number in 0..=limits::KEY_LOG_CONNECTIONS {
+            log.add_line(line(number).as_bytes());
+        }
+        assert_eq!((log.len(), log.counts().left_out), (limits::KEY_LOG_CONNECTIONS, 1));
+        assert!(log.get(&[0; 32]).is_none());
+        let mut last = [0; 32];
+        last[24..].copy_from_slice(&(limits::KEY_LOG_CONNECTIONS as u64).to_be_bytes());
+        assert!(log.get(&last).is_some());
     }
 
     #[test]

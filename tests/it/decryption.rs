@@ -198,3 +198,26 @@ fn no_secret_is_in_any_output() {
         }
     }
 }
+
+/// A capture tool that writes the secrets when it learns them puts them behind the packets. Within what is read at a time they still serve.
+#[test]
+fn secrets_behind_the_packets_in_the_capture_are_used() {
+    let path = fixtures().join("captures/decryption/secrets.pcapng");
+    let bytes = std::fs::read(&path).unwrap();
+    let mut blocks = Vec::new();
+    let mut rest = &bytes[..];
+    while rest.len() >= 12 {
+        let len = usize::try_from(u32::from_le_bytes(rest[4..8].try_into().unwrap())).unwrap();
+        let (block, behind) = rest.split_at(len);
+        blocks.push(block);
+        rest = behind;
+    }
+    let is_secrets = |block: &&[u8]| block[..4] == [10, 0, 0, 0];
+    assert!(blocks.iter().any(is_secrets));
+    blocks.sort_by_key(|block| is_secrets(&block));
+    let mut file = tempfile::NamedTempFile::with_suffix(".pcapng").unwrap();
+    file.write_all(&blocks.concat()).unwrap();
+    let (wanted, said) = (analyse(&[path], 1), analyse(&[file.path().to_owned()], 1));
+    assert_eq!(said.handshakes.len(), wanted.handshakes.len());
+    assert!(said.handshakes.iter().all(|report| report.handshake.decrypted));
+}

@@ -39,6 +39,7 @@ mod packet_oracle;
 mod page;
 mod present;
 mod properties;
+mod quic_oracle;
 mod rules;
 mod schema;
 mod slices;

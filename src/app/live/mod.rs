@@ -23,7 +23,7 @@ use self::monitor::{Scrape, Watcher};
 use self::outlet::Outlet;
 use self::record::{Desk, Tap};
 use super::case::trust;
-use crate::capture::{self, LiveStatus, Opened};
+use crate::capture::{self, KeyLogs, LiveStatus, Opened};
 use crate::cli::{self, LiveCommand, Shown};
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
@@ -72,6 +72,7 @@ struct Flags {
 struct Open {
     capture: Opened,
     trust: TrustStore,
+    keylogs: KeyLogs,
     file: Option<RotatingFile>,
     archive: Option<Archive>,
     server: Option<MetricsServer>,
@@ -90,6 +91,7 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
     let identity = command.user.as_deref().map(privileges::identity).transpose()?;
     let capture = capture::open_live(&command.capture)?;
     let trust = trust(&command.trust)?;
+    let keylogs = KeyLogs::open(&command.keylogs)?;
     let mut file = None;
     if let Some(output) = &command.output {
         let rotation =
@@ -120,7 +122,7 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
     if command.sandbox && !privileges::confine(&writable(command))? {
         writeln!(io::stderr(), "handshark: this kernel has no landlock: the process is not confined")?;
     }
-    Ok(Open { capture, trust, file, archive, server, icmp_filtered })
+    Ok(Open { capture, trust, keylogs, file, archive, server, icmp_filtered })
 }
 
 /// Directories in which files will be created or replaced.
@@ -169,6 +171,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         source = Box::new(Tap { source, recorder: Arc::clone(&recorder) });
         desk = Some(Desk::start(recorder, archive));
     }
+    let source = open.keylogs.beside(source);
     let flows = Arc::new(AtomicU64::new(0));
     let view_lost = AtomicU64::new(0);
     let metrics =
@@ -322,13 +325,15 @@ impl Tally<'_> {
     }
 }
 
-/// The first SIGINT or SIGTERM asks for an end with the summary; the second ends at once. SIGHUP opens output files anew.
+/// The first SIGINT or SIGTERM asks for an end with the summary; the second ends at once. SIGHUP opens output files anew; to what shows its
+/// result on a terminal it says that the terminal is gone.
 fn watch_signals(flags: &Flags) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let (stop, reopen) = (Arc::clone(&flags.stop), Arc::clone(&flags.reopen));
+    let on_terminal = io::stdout().is_terminal();
     thread::spawn(move || {
         for signal in &mut signals {
-            if signal == SIGHUP {
+            if signal == SIGHUP && !on_terminal {
                 reopen.store(true, Ordering::Relaxed);
             } else if stop.swap(true, Ordering::Relaxed) {
                 let _ = signal_hook::low_level::emulate_default_handler(signal);

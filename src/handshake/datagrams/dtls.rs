@@ -35,6 +35,8 @@ pub(super) struct Dtls {
     cookie: Vec<u8>,
     /// Where secrets are given.
     unsealing: Option<Box<Unsealing>>,
+    /// The side whose secrets the log lacks, where it has the other's.
+    lacking: Option<Side>,
 }
 
 /// One side's messages and records.
@@ -289,7 +291,7 @@ impl Dtls {
 
     /// Enters what would be known if this were the end; what awaits a key stays sealed.
     pub(super) fn so_far(&self, h: &mut Handshake, shared: &mut Shared) {
-        Self { sides: self.sides.clone(), ..Self::default() }.settle(h, shared);
+        Self { sides: self.sides.clone(), lacking: self.lacking, ..Self::default() }.settle(h, shared);
     }
 
     fn settle(mut self, h: &mut Handshake, shared: &mut Shared) {

@@ -137,9 +137,7 @@ impl Dtls {
         if self.unsealing.is_none() || (record.form != Form::Unified && record.epoch == 0) {
             return None;
         }
-        if self.unsealing.as_mut()?.look_up(h, shared) {
-            self.replay(h, shared);
-        }
+        self.look_up(h, shared);
         let cid_len = *self.cid_len.of(side);
         let unsealing = self.unsealing.as_mut()?;
         if matches!(unsealing.keys, Keys::Awaited) {
@@ -199,11 +197,21 @@ impl Dtls {
         }
     }
 
-    /// The last moment at which secrets may have turned up.
-    pub(super) fn unseal_late(&mut self, h: &mut Handshake, shared: &mut Shared) {
-        if self.unsealing.as_mut().is_some_and(|unsealing| unsealing.look_up(h, shared)) {
+    /// Looks for secrets, and opens what was kept for them.
+    fn look_up(&mut self, h: &mut Handshake, shared: &mut Shared) {
+        let Some(unsealing) = &mut self.unsealing else { return };
+        let replay = unsealing.look_up(h, shared);
+        if let Keys::Known(keys) = &unsealing.keys {
+            self.lacking = Side::BOTH.into_iter().find(|side| !keys.knows(*side));
+        }
+        if replay {
             self.replay(h, shared);
         }
+    }
+
+    /// The last moment at which secrets may have turned up.
+    pub(super) fn unseal_late(&mut self, h: &mut Handshake, shared: &mut Shared) {
+        self.look_up(h, shared);
         if let Some(unsealing) = &self.unsealing
             && unsealing.failed > 0
             && unsealing.opened == 0
@@ -251,8 +259,7 @@ impl Dtls {
             by_size(h, client, server);
             return;
         }
-        let Some(Keys::Known(keys)) = self.unsealing.as_ref().map(|unsealing| &unsealing.keys) else { return };
-        let Some(side) = Side::BOTH.into_iter().find(|side| !keys.knows(*side)) else { return };
+        let Some(side) = self.lacking else { return };
         let mut guess = h.clone();
         by_size(&mut guess, client, server);
         *h.finished.of_mut(side) = *guess.finished.of(side);
