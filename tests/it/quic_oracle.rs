@@ -33,7 +33,7 @@ impl fmt::Debug for Lines {
 
 impl rustls::KeyLog for Lines {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
         self.0.lock().unwrap().push(format!("{label} {} {}", hex(client_random), hex(secret)));
     }
 }
@@ -115,7 +115,9 @@ fn the_secrets_that_rustls_logs_open_what_it_seals() {
                 (0..32).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
             };
             let mut log = KeyLog::default();
-            lines.iter().for_each(|line| log.add_line(line.as_bytes()));
+            for line in lines {
+                log.add_line(line.as_bytes());
+            }
             let ring = KeyRing::default();
             ring.extend(&log);
             let connection = Connection { client_random: &random, suite: ours, version: named };
