@@ -115,7 +115,7 @@ fn the_secrets_that_rustls_logs_open_what_it_seals() {
                 (0..32).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
             };
             let mut log = KeyLog::default();
-            for line in &lines {
+            for line in lines {
                 log.add_line(line.as_bytes());
             }
             let ring = KeyRing::default();
