@@ -83,6 +83,10 @@ pub(super) struct Live {
     #[arg(long, help_heading = OUTPUT)]
     text: bool,
 
+    /// Begin each line of --text with its priority, as journald and `logger --prio-prefix` read it (the default under systemd)
+    #[arg(long, requires = "text", help_heading = OUTPUT)]
+    priorities: bool,
+
     /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set)
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
     color: When,
@@ -167,6 +171,8 @@ pub struct LiveCommand {
     pub keylogs: Vec<PathBuf>,
     /// How to show what is found.
     pub shown: Shown,
+    /// Whether lines of text begin with their priority in any case.
+    pub priorities: bool,
     /// Whether to colour.
     pub color: Color,
     /// A file for NDJSON.
@@ -246,6 +252,7 @@ impl From<Live> for LiveCommand {
                 (false, true) => Shown::Text,
                 (false, false) => Shown::Auto,
             },
+            priorities: live.priorities,
             color: live.color.into(),
             output: live.output.map(|path| OutputFile { path, size: live.rotate_size, age: live.rotate_age, keep: live.rotate_keep }),
             metrics: live.metrics.map(|address| (address, live.metrics_names)),

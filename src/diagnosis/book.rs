@@ -1,14 +1,15 @@
 //! What the capture has shown so far, kept by server, by name and by client: the store behind [`Knowledge`].
 //!
-//! Handshakes are entered in the order they close; every map is bounded.
-
-mod latest;
+//! Handshakes are entered in the order they close; every map is bounded, and forgets what was not touched for longest.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use foldhash::quality::FixedState;
 
 use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
@@ -18,11 +19,10 @@ use crate::tls::certificate::PublicKey;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
+use super::aged::Aged;
 use super::cause::Cause;
 use super::chain::{ChainFacts, Trust};
 use super::knowledge::{Knowledge, Related};
-
-use latest::Latest;
 
 /// Server endpoints remembered.
 const SERVERS: usize = 8192;
@@ -36,18 +36,20 @@ const PER_SERVER: usize = 64;
 const RELATED_WITHIN: Duration = Duration::from_secs(10);
 /// Unrelated names that one untrusted issuer must have signed before it counts as re-signing.
 const RESIGNED_NAMES: usize = 3;
+/// The tag of no name.
+const UNNAMED: u64 = 0;
 /// A flood is counted within this time around a handshake.
 const FLOOD_WINDOW: i64 = 10;
 
 /// The store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Book {
-    servers: Latest<(Transport, Endpoint), Server>,
-    clients: Latest<IpAddr, VecDeque<Attempt>>,
+    servers: Aged<(Transport, Endpoint), Server>,
+    clients: Aged<IpAddr, VecDeque<Attempt>>,
     /// Leaf issuers that no store trusts.
-    issuers: Latest<String, Issuer>,
+    issuers: Aged<String, Issuer>,
     /// Leaf issuers seen for a name.
-    names: Latest<String, BTreeSet<String>>,
+    names: Aged<String, BTreeSet<String>>,
     /// Half-open connections by server and ten seconds of packet time.
     half_open: BTreeMap<(Endpoint, i64), u32>,
 }
@@ -80,14 +82,18 @@ impl Issuer {
 struct Server {
     attempts: u32,
     completed: u32,
-    by_name: BTreeMap<String, (u32, u32)>,
+    /// Attempts and completed ones by the name's tag.
+    by_name: BTreeMap<u64, (u32, u32)>,
     speaks_tls: bool,
+    /// What it did last: version, suite, group, TTL.
+    last: Option<(ProtocolVersion, CipherSuite, Option<NamedGroup>, Option<u8>)>,
     versions: BTreeSet<ProtocolVersion>,
     ciphers: BTreeSet<CipherSuite>,
     groups: BTreeSet<NamedGroup>,
     alpn: BTreeSet<String>,
     key_kinds: BTreeSet<String>,
-    chains: VecDeque<(Option<String>, Arc<ChainFacts>)>,
+    /// Each with the tag of the name that was asked for.
+    chains: VecDeque<(u64, Arc<ChainFacts>)>,
     causes: BTreeMap<(Option<String>, Cause), u32>,
     ttls: BTreeSet<u8>,
     completed_with_tls13: u32,
@@ -101,6 +107,18 @@ struct Attempt {
     server: Endpoint,
     client_port: u16,
     related: Related,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self {
+            servers: Aged::new(SERVERS),
+            clients: Aged::new(CLIENTS),
+            issuers: Aged::new(SERVERS),
+            names: Aged::new(SERVERS),
+            half_open: BTreeMap::new(),
+        }
+    }
 }
 
 impl Book {
@@ -117,7 +135,8 @@ impl Book {
     /// Enters the cause that was found for a handshake.
     pub fn learn_cause(&mut self, handshake: &Handshake, cause: Cause) {
         if let Some(server) = self.servers.get_mut(&place(handshake)) {
-            *server.causes.entry((handshake.server_name(), cause)).or_default() += 1;
+            let known = server.causes.entry((handshake.server_name(), cause)).or_default();
+            *known = known.saturating_add(1);
             bound(&mut server.causes, PER_SERVER);
         }
         if let Some(attempts) = self.clients.get_mut(&handshake.client.address) {
@@ -148,24 +167,25 @@ impl Book {
         if let Some(server) = self.servers.get(&place(handshake)) {
             knowledge.attempts = server.attempts.saturating_sub(1);
             knowledge.completed = server.completed.saturating_sub(completed);
-            let (attempts, done) = server.by_name.get(name.as_deref().unwrap_or_default()).copied().unwrap_or_default();
+            let (attempts, done) = server.by_name.get(&tag(name.as_deref())).copied().unwrap_or_default();
             knowledge.attempts_same_name = attempts.saturating_sub(1);
             knowledge.completed_same_name = done.saturating_sub(completed);
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
             knowledge.versions = server.versions.iter().copied().collect();
-            let chains = server
-                .chains
-                .iter()
-                .rev()
-                .filter(|(for_name, _)| for_name.is_none() || name.is_none() || for_name.as_deref() == name.as_deref());
+            let tag = tag(name.as_deref());
+            let chains =
+                server.chains.iter().rev().filter(|(other, chain)| {
+                    *other == UNNAMED || tag == UNNAMED || *other == tag && chain.name.as_deref() == name.as_deref()
+                });
             knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
             // A connection that asked for no name yet may share the lot of all.
             let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
             for ((_, cause), count) in
                 server.causes.iter().filter(|((for_name, _), _)| name.is_none() || for_name.as_deref() == name.as_deref())
             {
-                *causes.entry(*cause).or_default() += count;
+                let known: &mut u32 = causes.entry(*cause).or_default();
+                *known = known.saturating_add(*count);
             }
             knowledge.causes = causes.into_iter().collect();
             if completed == 0 {
@@ -196,24 +216,28 @@ impl Book {
     }
 
     fn learn_server(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) {
-        let server = self.servers.get_or_default(&place(handshake), SERVERS);
+        let tag = tag(name);
+        let server = self.servers.touch(&place(handshake));
         let completed = u32::from(handshake.outcome == Outcome::Completed);
-        server.attempts += 1;
-        server.completed += completed;
-        let name_or_none = name.unwrap_or_default();
-        if let Some(by_name) = server.by_name.get_mut(name_or_none) {
-            by_name.0 += 1;
-            by_name.1 += completed;
-        } else {
-            server.by_name.insert(name_or_none.to_owned(), (1, completed));
-            bound(&mut server.by_name, PER_SERVER);
-        }
+        server.attempts = server.attempts.saturating_add(1);
+        server.completed = server.completed.saturating_add(completed);
+        let by_name = server.by_name.entry(tag).or_default();
+        by_name.0 = by_name.0.saturating_add(1);
+        by_name.1 = by_name.1.saturating_add(completed);
+        bound(&mut server.by_name, PER_SERVER);
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
-            server.versions.insert(hello.version());
-            server.ciphers.insert(hello.cipher_suite());
-            server.groups.extend(handshake.group());
+            let ttl = handshake.tcp.side(Side::Server).ttl.filter(|_| completed == 1);
+            let now = (hello.version(), hello.cipher_suite(), handshake.group(), ttl);
+            // Most servers do the same again and again; then the sets, each somewhere else in memory, are left alone.
+            if server.last != Some(now) {
+                server.last = Some(now);
+                server.versions.insert(now.0);
+                server.ciphers.insert(now.1);
+                server.groups.extend(now.2);
+                server.ttls.extend(now.3);
+            }
             if let Some(alpn) = hello.alpn().map(String::from_utf8_lossy)
                 && !server.alpn.contains(alpn.as_ref())
             {
@@ -221,28 +245,28 @@ impl Book {
                 bound_set(&mut server.alpn, PER_SERVER);
             }
             let offered = handshake.hello().is_some_and(|hello| hello.psk_identities() > 0 || hello.session_ticket_len().is_some());
-            server.resumptions_offered += u32::from(offered);
-            server.resumptions_accepted += u32::from(handshake.resumption.is_some());
+            server.resumptions_offered = server.resumptions_offered.saturating_add(u32::from(offered));
+            server.resumptions_accepted = server.resumptions_accepted.saturating_add(u32::from(handshake.resumption.is_some()));
         }
         if completed == 1 {
-            server.ttls.extend(handshake.tcp.side(Side::Server).ttl);
-            let tls13 = handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
-            server.completed_with_tls13 += u32::from(tls13);
+            server.ttls.extend(handshake.tcp.side(Side::Server).ttl.filter(|_| handshake.server_hello.is_none()));
+            let tls13 = handshake.is_tls13() || handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
+            server.completed_with_tls13 = server.completed_with_tls13.saturating_add(u32::from(tls13));
             let large = handshake.client_hellos.iter().any(|seen| seen.span.1.saturating_sub(seen.span.0) > 1400);
-            server.completed_with_large_hello += u32::from(large);
+            server.completed_with_large_hello = server.completed_with_large_hello.saturating_add(u32::from(large));
         }
         if let Some(chain) = chain {
-            if let Some(leaf) = chain.certificates.get(chain.leaf) {
-                let kind = key_kind(&leaf.key);
-                if !server.key_kinds.contains(kind) {
-                    server.key_kinds.insert(kind.to_owned());
-                }
-            }
-            let known = server.chains.iter().any(|(for_name, other)| {
-                for_name.as_deref() == name && (Arc::ptr_eq(other, chain) || other.certificates == chain.certificates)
+            let known = server.chains.iter().any(|(other, known)| {
+                *other == tag && (Arc::ptr_eq(known, chain) || known.name == chain.name && known.certificates == chain.certificates)
             });
             if !known {
-                server.chains.push_back((name.map(str::to_owned), Arc::clone(chain)));
+                if let Some(leaf) = chain.certificates.get(chain.leaf) {
+                    let kind = key_kind(&leaf.key);
+                    if !server.key_kinds.contains(kind) {
+                        server.key_kinds.insert(kind.to_owned());
+                    }
+                }
+                server.chains.push_back((tag, Arc::clone(chain)));
                 if server.chains.len() > PER_SERVER {
                     server.chains.pop_front();
                 }
@@ -256,12 +280,12 @@ impl Book {
             return;
         }
         if self.names.get(name).is_none_or(|issuers| !issuers.contains(&leaf.issuer)) {
-            let issuers = self.names.get_or_default(name, SERVERS);
+            let issuers = self.names.touch(name);
             issuers.insert(leaf.issuer.clone());
             bound_set(issuers, PER_SERVER);
         }
         if matches!(chain.trust, Trust::Untrusted { .. }) {
-            self.issuers.get_or_default(leaf.issuer.as_str(), SERVERS).signed(name, handshake.server.address);
+            self.issuers.touch(leaf.issuer.as_str()).signed(name, handshake.server.address);
         }
     }
 
@@ -278,7 +302,9 @@ impl Book {
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
             transport: handshake.tcp.key.transport,
         };
-        let attempts = self.clients.get_or_default(&handshake.client.address, CLIENTS);
+        let attempts = self.clients.touch(&handshake.client.address);
+        // Most clients are seen once.
+        attempts.reserve_exact(usize::from(attempts.is_empty()));
         attempts.push_back(Attempt { server: handshake.server, client_port: handshake.client.port, related });
         if attempts.len() > ATTEMPTS {
             attempts.pop_front();
@@ -305,6 +331,11 @@ impl Book {
 /// A server as clients meet it: the same port over TCP and over UDP is two services.
 const fn place(handshake: &Handshake) -> (Transport, Endpoint) {
     (handshake.tcp.key.transport, handshake.server)
+}
+
+/// Stands for a name where two hundred thousand are counted, the same in every run. Two names that share one share their counts.
+fn tag(name: Option<&str>) -> u64 {
+    name.map_or(UNNAMED, |name| FixedState::default().hash_one(name) | 1)
 }
 
 /// `RSA`, `EC`, `Ed25519`…

@@ -47,15 +47,9 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let handshake = case.handshake;
     let quality = Quality::of(handshake);
     let signs = Signs::of(case);
-    let mut findings: Vec<(usize, Finding)> = rules::all()
-        .enumerate()
-        .filter(|(_, rule)| {
-            let asked = rule.speaks.any_of(signs);
-            debug_assert!(asked || (rule.check)(case).is_none(), "{} speaks without the signs that it names", rule.cause);
-            asked
-        })
-        .filter_map(|(order, rule)| Some((order, (rule.check)(case)?)))
-        .collect();
+    debug_assert!(silent_without(case, signs), "a rule speaks without the signs that it names");
+    let mut findings: Vec<(usize, Finding)> =
+        rules::that_speak_of(signs).filter_map(|(order, rule)| Some((order, (rule.check)(case)?))).collect();
     if quality.lowers_confidence() {
         for (_, finding) in &mut findings {
             if finding.cause.family() != Family::Capture {
@@ -75,6 +69,15 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     };
     let alternatives = cause.as_ref().map(|cause| alternatives(cause, &findings)).unwrap_or_default();
     Verdict { outcome: handshake.outcome, stopped_by, cause, findings, alternatives, quality }
+}
+
+/// Whether the rules that are not asked are silent indeed.
+fn silent_without(case: &Case<'_>, signs: Signs) -> bool {
+    rules::all().filter(|rule| !rule.speaks.any_of(signs)).all(|rule| {
+        let silent = (rule.check)(case).is_none();
+        debug_assert!(silent, "{} speaks without the signs that it names", rule.cause);
+        silent
+    })
 }
 
 /// Whether a finding may stand as the cause of how this handshake ended.

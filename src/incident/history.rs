@@ -125,7 +125,7 @@ impl History {
             }
         }
         let before = watched.faces.last().map(|(_, face)| face);
-        if !before.unwrap_or(&Face::default()).is_that_of(handshake) {
+        if !before.map_or_else(|| Face::default().is_that_of(handshake), |face| face.is_that_of(handshake)) {
             let now = before.cloned().unwrap_or_default().updated(handshake);
             if ages && watched.faces.len() >= FACES {
                 watched.faces.remove(0);

@@ -18,6 +18,7 @@ use crate::report::{HandshakeReport, IncidentReport, Report};
 pub struct LineSink<W> {
     out: W,
     palette: Palette,
+    priorities: bool,
     /// Handshakes that were told of while they stalled, with the cause given then. Bounded.
     told: BTreeMap<String, Option<String>>,
 }
@@ -25,7 +26,17 @@ pub struct LineSink<W> {
 impl<W: Write> LineSink<W> {
     /// Writes to `out`.
     pub const fn new(out: W, palette: Palette) -> Self {
-        Self { out, palette, told: BTreeMap::new() }
+        Self { out, palette, priorities: false, told: BTreeMap::new() }
+    }
+
+    /// Begins each line with its priority as sd-daemon(3) has it (`<4>`): what journald and `logger --prio-prefix` read.
+    #[must_use]
+    pub fn with_priorities(self, priorities: bool) -> Self {
+        Self { priorities, ..self }
+    }
+
+    fn priority(&mut self, priority: u8) -> io::Result<()> {
+        if self.priorities { write!(self.out, "<{priority}>") } else { Ok(()) }
     }
 }
 
@@ -43,10 +54,16 @@ impl<W: Write> Sink for LineSink<W> {
                 None if matches!(view::kind(handshake), Kind::Completed | Kind::Probe) => return Ok(()),
                 _ => {}
             },
-            Report::Incident(report) => return incident(&mut self.out, self.palette, report).and_then(|()| self.out.flush()),
+            Report::Incident(report) => {
+                let Some(state) = report.state.as_deref().filter(|state| matches!(*state, "begun" | "ended")) else { return Ok(()) };
+                self.priority(if state == "begun" { WARNING } else { NOTICE })?;
+                incident(&mut self.out, self.palette, report, state)?;
+                return self.out.flush();
+            }
             Report::Summary(_) => return Ok(()),
         }
         if let Report::Handshake(handshake) = report {
+            self.priority(if matches!(view::kind(handshake), Kind::Completed | Kind::Probe) { NOTICE } else { WARNING })?;
             line(&mut self.out, self.palette, handshake)?;
         }
         self.out.flush()
@@ -92,8 +109,7 @@ pub fn line(out: &mut dyn Write, palette: Palette, report: &HandshakeReport) -> 
 }
 
 /// Writes that an incident begins or is over, for those who watch: `2026-11-21 09:00:12.031  incident begun: certificate-expired: 2 of 2 …`.
-fn incident(out: &mut dyn Write, palette: Palette, report: &IncidentReport) -> io::Result<()> {
-    let Some(state) = report.state.as_deref().filter(|state| matches!(*state, "begun" | "ended")) else { return Ok(()) };
+fn incident(out: &mut dyn Write, palette: Palette, report: &IncidentReport, state: &str) -> io::Result<()> {
     let (style, time) = if state == "begun" { (palette.bad, &report.first_seen) } else { (palette.good, &report.last_seen) };
     let (dim, strong) = (palette.dim, palette.strong);
     let (cause, summary) = (escape(&report.cause), escape(&report.summary));
@@ -104,6 +120,10 @@ fn incident(out: &mut dyn Write, palette: Palette, report: &IncidentReport) -> i
 
 /// Handshakes under way that are remembered as told; of those beyond, the end is told too.
 const TOLD: usize = 4096;
+
+/// Priorities of syslog(3).
+const WARNING: u8 = 4;
+const NOTICE: u8 = 5;
 
 /// Columns of one part of a line: a log line stays one that tools take.
 const LONGEST_PART: usize = 600;
@@ -155,6 +175,19 @@ mod tests {
         let text = lines(&[report(None), report(Some("begun")), report(Some("growing")), report(Some("ended")), report(Some("open"))]);
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.starts_with("2026-11-21 09:00:12.031  incident begun: certificate-expired: Since"), "{text}");
+    }
+
+    #[test]
+    fn priorities_are_those_of_the_system_log() {
+        let mut out = Vec::new();
+        let mut sink = LineSink::new(&mut out, Palette::PLAIN).with_priorities(true);
+        let ended = IncidentReport { state: Some("ended".to_owned()), ..samples::incident() };
+        for report in [Report::Handshake(Box::new(samples::expired(0))), Report::Incident(Box::new(ended))] {
+            sink.report(&report).unwrap();
+        }
+        let text = String::from_utf8(out).unwrap();
+        let starts: Vec<String> = text.lines().map(|line| line.chars().take(7).collect()).collect();
+        assert_eq!(starts, ["<4>2026", "<5>2026"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From facts and verdict to the schema's object. Shows what was observed; a field that was not is absent.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write as _};
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -225,12 +225,14 @@ fn plain_summary(h: &Handshake) -> String {
     let name = ServerName(h);
     match h.outcome {
         Outcome::Completed => {
-            let how = if h.resumption.is_some() { " by resumption" } else { "" };
-            match (&h.quic, h.version()) {
-                (Some(quic), _) => format!("QUIC version {} with {name} was established{how}.", quic.version),
-                (None, Some(version)) => format!("{} with {name} was established{how}.", version.spoken()),
-                (None, None) => format!("TLS with {name} was established{how}."),
-            }
+            let mut text = String::with_capacity(120);
+            let _ = match (&h.quic, h.version()) {
+                (Some(quic), _) => write!(text, "QUIC version {} with {name}", quic.version),
+                (None, Some(version)) => write!(text, "{} with {name}", version.spoken()),
+                (None, None) => write!(text, "TLS with {name}"),
+            };
+            text.push_str(if h.resumption.is_some() { " was established by resumption." } else { " was established." });
+            text
         }
         outcome => format!("The handshake with {name} ended as {} at the stage {}.", outcome.name(), h.stage.name()),
     }

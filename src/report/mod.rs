@@ -22,7 +22,7 @@ pub use build::handshake;
 pub use example::example;
 pub use outline::{ClientOutline, Code, DiagnosisOutline, Outline, ServerOutline, TlsOutline, severity};
 pub use rendered::Rendered;
-pub use shared::Builder;
+pub use shared::{Builder, OfferOutline};
 pub use timeline::timeline;
 
 /// The schema's version: a change to one of its fixed names raises it.

@@ -15,8 +15,8 @@ use crate::handshake::facts::Outcome;
 use crate::time::Timestamp;
 
 use super::{
-    AlertReport, CaptureInfo, CertificateReport, ClientOffer, Diagnosis, DtlsInfo, EvidenceReport, FindingReport, HandshakeInfo,
-    HandshakeReport, Loss, Network, Peer, QuicInfo, SCHEMA, ServerAnswer, Timing, Tls, TlsClient, TlsServer,
+    AlertReport, CaptureInfo, CertificateReport, Diagnosis, DtlsInfo, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, Loss,
+    Network, OfferOutline, Peer, QuicInfo, SCHEMA, ServerAnswer, Timing, Tls, TlsClient, TlsServer,
 };
 
 /// What a [`HandshakeReport`] says; see there for what the fields mean.
@@ -73,7 +73,7 @@ pub struct TlsOutline<'a> {
 pub struct ClientOutline<'a> {
     pub random: &'a [u8],
     pub server_name: Option<Cow<'a, str>>,
-    pub offer: Arc<ClientOffer>,
+    pub offer: OfferOutline<'a>,
     pub certificate_requested: bool,
     pub certificates: Vec<Arc<CertificateReport>>,
 }
@@ -167,7 +167,7 @@ impl TlsOutline<'_> {
             client: self.client.map(|client| TlsClient {
                 random: data_encoding::HEXLOWER.encode(client.random),
                 server_name: client.server_name.map(Cow::into_owned),
-                offer: client.offer,
+                offer: client.offer.report(),
                 certificate_requested: client.certificate_requested,
                 certificates: client.certificates,
             }),

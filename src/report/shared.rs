@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt::Display;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
@@ -22,7 +22,7 @@ use super::{CertificateReport, ClientOffer, Outline, Rendered, ServerAnswer, bui
 /// Makes reports, and remembers of earlier ones what the next may have in common with them. What it remembers changes no report.
 #[derive(Debug, Default)]
 pub struct Builder {
-    offers: Recent<Box<[u8]>, ClientOffer>,
+    offers: Recent<Box<[u8]>, SharedOffer>,
     answers: Recent<Box<[u8]>, ServerAnswer>,
     certificates: Recent<[u8; 32], CertificateReport>,
     key: Vec<u8>,
@@ -39,10 +39,10 @@ impl Builder {
         &mut self.key
     }
 
-    pub(super) fn offer(&mut self, hello: &ClientHello, carrier: Carrier) -> Arc<ClientOffer> {
+    pub(super) fn offer<'a>(&mut self, hello: &'a ClientHello, carrier: Carrier) -> OfferOutline<'a> {
         self.key.clear();
         offer_key(&mut self.key, hello, carrier);
-        self.offers.get(self.key.as_slice(), || offer(hello, carrier))
+        OfferOutline { hello, carrier, shared: self.offers.get(self.key.as_slice(), SharedOffer::default) }
     }
 
     pub(super) fn answer(&mut self, hello: Option<&ServerHello>) -> Arc<ServerAnswer> {
@@ -63,6 +63,34 @@ impl Builder {
 
     pub(super) fn certificate(&mut self, certificate: &Certificate) -> Arc<CertificateReport> {
         self.certificates.get(&certificate.sha256, || self::certificate(certificate))
+    }
+}
+
+/// What a client offered, made into a [`ClientOffer`] only where that is asked for: with its eighty strings it takes thrice the room of what is
+/// written.
+#[derive(Debug)]
+pub struct OfferOutline<'a> {
+    hello: &'a ClientHello,
+    carrier: Carrier,
+    shared: Arc<SharedOffer>,
+}
+
+/// What is kept of an offer for the next that is the same.
+#[derive(Debug, Default)]
+struct SharedOffer {
+    report: OnceLock<Arc<ClientOffer>>,
+    rendered: Rendered,
+}
+
+impl OfferOutline<'_> {
+    /// What `write` wrote of it, now or the first time.
+    pub fn rendered(&self, write: impl FnOnce(&mut Vec<u8>, &ClientOffer)) -> &[u8] {
+        self.shared.rendered.get(|out| write(out, &offer(self.hello, self.carrier)))
+    }
+
+    /// The report of it.
+    pub fn report(&self) -> Arc<ClientOffer> {
+        Arc::clone(self.shared.report.get_or_init(|| Arc::new(offer(self.hello, self.carrier))))
     }
 }
 
@@ -134,13 +162,13 @@ fn offer_key(key: &mut Vec<u8>, hello: &ClientHello, carrier: Carrier) {
             _ => continue,
         };
         key.extend_from_slice(&body.len().to_be_bytes());
-        let (verbatim, numbers) = body.split_at_checked(lengths).unwrap_or((body, &[]));
-        key.extend_from_slice(verbatim);
-        let (numbers, rest) = numbers.as_chunks::<2>();
-        for value in numbers {
-            number(key, u16::from_be_bytes(*value));
+        let numbers = key.len().saturating_add(lengths);
+        key.extend_from_slice(body);
+        for value in key.get_mut(numbers..).unwrap_or_default().as_chunks_mut::<2>().0 {
+            if is_grease(u16::from_be_bytes(*value)) {
+                *value = GREASE.to_be_bytes();
+            }
         }
-        key.extend_from_slice(rest);
     }
 }
 

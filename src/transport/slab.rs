@@ -3,7 +3,8 @@
 /// Entries of one kind. A number stays valid until its entry is removed, and is then used again.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
-    nodes: Vec<Node<T>>,
+    /// In pieces of one size: none is ever moved to a larger place, and a table that grows needs no more than it holds.
+    chunks: Vec<Vec<Node<T>>>,
     free: u32,
     len: usize,
 }
@@ -25,7 +26,7 @@ struct Node<T> {
 impl<T> Slab<T> {
     /// No entries.
     pub(super) const fn new() -> Self {
-        Self { nodes: Vec::new(), free: NONE, len: 0 }
+        Self { chunks: Vec::new(), free: NONE, len: 0 }
     }
 
     /// How many entries there are.
@@ -35,24 +36,29 @@ impl<T> Slab<T> {
 
     /// The entry of this number.
     pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut T> {
-        self.nodes.get_mut(id as usize)?.value.as_mut()
+        self.node_mut(id)?.value.as_mut()
     }
 
     /// The entry of this number.
     pub(super) fn get(&self, id: u32) -> Option<&T> {
-        self.nodes.get(id as usize)?.value.as_ref()
+        self.node(id)?.value.as_ref()
     }
 
     /// Adds an entry at the end of a list. `None` when there are a thousand million already.
     pub(super) fn insert(&mut self, list: &mut List, value: T) -> Option<u32> {
-        let id = if let Some(node) = self.nodes.get_mut(self.free as usize) {
-            let id = self.free;
-            self.free = node.next;
+        let free = self.free;
+        let id = if let Some(node) = self.node_mut(free) {
             node.value = Some(value);
-            id
+            self.free = node.next;
+            free
         } else {
-            let id = u32::try_from(self.nodes.len()).ok().filter(|id| *id < MOST)?;
-            self.nodes.push(Node { prev: NONE, next: NONE, value: Some(value) });
+            if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+                self.chunks.push(Vec::with_capacity(CHUNK));
+            }
+            let whole = (self.chunks.len() - 1) * CHUNK;
+            let chunk = self.chunks.last_mut()?;
+            let id = u32::try_from(whole + chunk.len()).ok().filter(|id| *id < MOST)?;
+            chunk.push(Node { prev: NONE, next: NONE, value: Some(value) });
             id
         };
         self.len += 1;
@@ -62,14 +68,14 @@ impl<T> Slab<T> {
 
     /// Removes an entry from the list it is in.
     pub(super) fn remove(&mut self, list: &mut List, id: u32) -> Option<T> {
-        let value = self.nodes.get_mut(id as usize)?.value.take()?;
+        let value = self.node_mut(id)?.value.take()?;
         self.release(list, id);
         Some(value)
     }
 
     /// Removes an entry without handing it out: nothing of it is copied.
     pub(super) fn discard(&mut self, list: &mut List, id: u32) {
-        let Some(node) = self.nodes.get_mut(id as usize).filter(|node| node.value.is_some()) else { return };
+        let Some(node) = self.node_mut(id).filter(|node| node.value.is_some()) else { return };
         node.value = None;
         self.release(list, id);
     }
@@ -90,41 +96,50 @@ impl<T> Slab<T> {
 
     /// The numbers of all entries, in no order that means anything.
     pub(super) fn ids(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..NONE).zip(&self.nodes).filter(|(_, node)| node.value.is_some()).map(|(id, _)| id)
+        (0..NONE).zip(self.chunks.iter().flatten()).filter(|(_, node)| node.value.is_some()).map(|(id, _)| id)
     }
 
     /// The entry after this one in its list.
     pub(super) fn after(&self, id: u32) -> Option<u32> {
-        self.nodes.get(id as usize).map(|node| node.next).filter(|next| *next != NONE)
+        self.node(id).map(|node| node.next).filter(|next| *next != NONE)
+    }
+
+    fn node(&self, id: u32) -> Option<&Node<T>> {
+        self.chunks.get(id as usize / CHUNK)?.get(id as usize % CHUNK)
+    }
+
+    fn node_mut(&mut self, id: u32) -> Option<&mut Node<T>> {
+        self.chunks.get_mut(id as usize / CHUNK)?.get_mut(id as usize % CHUNK)
     }
 
     fn release(&mut self, list: &mut List, id: u32) {
         self.detach(list, id);
-        if let Some(node) = self.nodes.get_mut(id as usize) {
-            node.next = self.free;
+        let free = self.free;
+        if let Some(node) = self.node_mut(id) {
+            node.next = free;
             self.free = id;
         }
         self.len -= 1;
     }
 
     fn detach(&mut self, list: &mut List, id: u32) {
-        let Some((prev, next)) = self.nodes.get(id as usize).map(|node| (node.prev, node.next)) else { return };
-        match self.nodes.get_mut(prev as usize) {
+        let Some((prev, next)) = self.node(id).map(|node| (node.prev, node.next)) else { return };
+        match self.node_mut(prev) {
             Some(node) => node.next = next,
             None => list.head = next,
         }
-        match self.nodes.get_mut(next as usize) {
+        match self.node_mut(next) {
             Some(node) => node.prev = prev,
             None => list.tail = prev,
         }
     }
 
     fn append(&mut self, list: &mut List, id: u32) {
-        if let Some(node) = self.nodes.get_mut(id as usize) {
+        if let Some(node) = self.node_mut(id) {
             node.prev = list.tail;
             node.next = NONE;
         }
-        match self.nodes.get_mut(list.tail as usize) {
+        match self.node_mut(list.tail) {
             Some(tail) => tail.next = id,
             None => list.head = id,
         }
@@ -146,6 +161,9 @@ impl List {
 
 const NONE: u32 = u32::MAX;
 
+/// Entries of a piece.
+const CHUNK: usize = 256;
+
 /// Numbers stay below this, so that who keeps them has two bits to spare.
 const MOST: u32 = 1 << 30;
 
@@ -161,6 +179,18 @@ mod tests {
             at = slab.after(id);
         }
         order
+    }
+
+    #[test]
+    fn entries_are_found_beyond_the_first_piece() {
+        let (mut slab, mut list) = (Slab::new(), List::new());
+        let ids: Vec<u32> = (0..3 * CHUNK).map(|value| slab.insert(&mut list, value).unwrap()).collect();
+        slab.discard(&mut list, ids[CHUNK]);
+        slab.discard(&mut list, ids[CHUNK]);
+        assert_eq!((slab.len(), slab.get(ids[CHUNK])), (3 * CHUNK - 1, None));
+        assert!(ids.iter().enumerate().all(|(value, id)| value == CHUNK || slab.get(*id) == Some(&value)));
+        assert_eq!(slab.ids().count(), slab.len());
+        assert_eq!(slab.insert(&mut list, 7), Some(ids[CHUNK]), "a free number is used again");
     }
 
     #[test]

@@ -1,17 +1,17 @@
-//! One handshake in full, as lines of text.
+//! One handshake in full, as lines that fit the screen.
 
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::draw::Look;
-use crate::output::escape::escape;
+use crate::output::escape::{escape, width};
 use crate::output::figures::when;
 use crate::output::view;
 use crate::report::HandshakeReport;
 
-/// The lines of a handshake's page.
-pub(super) fn lines(report: &HandshakeReport, look: &Look) -> Vec<Line<'static>> {
-    let mut page = Page { lines: Vec::new(), look };
+/// The lines of a handshake's page, none longer than so many columns unless a single word is.
+pub(super) fn lines(report: &HandshakeReport, look: &Look, columns: usize) -> Vec<Line<'static>> {
+    let mut page = Page { lines: Vec::new(), look, columns };
     let diagnosis = &report.diagnosis;
     page.text(look.strong, &format!("{} → {}", view::endpoint(&report.client), view::server(report)));
     let confidence = diagnosis.confidence.as_deref().map(|word| format!(", {word}")).unwrap_or_default();
@@ -100,11 +100,30 @@ fn parameters(page: &mut Page<'_>, report: &HandshakeReport) {
 struct Page<'a> {
     lines: Vec<Line<'static>>,
     look: &'a Look,
+    columns: usize,
 }
 
 impl Page<'_> {
+    /// Text that goes on below its own beginning where it is too long for one line.
     fn text(&mut self, style: Style, text: &str) {
-        self.lines.push(Line::styled(escape(text).into_owned(), style));
+        let text = escape(text);
+        let indent = text.len() - text.trim_start().len();
+        let hang = if indent == 0 { 0 } else { indent + 2 };
+        let (mut line, mut taken, mut begun) = (" ".repeat(indent), indent, false);
+        for word in text.trim_start().split(' ') {
+            let columns = width(word);
+            if begun && taken + 1 + columns > self.columns {
+                self.lines.push(Line::styled(std::mem::replace(&mut line, " ".repeat(hang)), style));
+                taken = hang;
+            } else if begun {
+                line.push(' ');
+                taken += 1;
+            }
+            line.push_str(word);
+            taken += columns;
+            begun = true;
+        }
+        self.lines.push(Line::styled(line, style));
     }
 
     fn spans(&mut self, spans: Vec<Span<'static>>) {
@@ -123,3 +142,20 @@ impl Page<'_> {
 
 /// Columns of the longest bar.
 const BAR: u64 = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_goes_on_below_its_own_beginning() {
+        let look = Look::new(false);
+        let mut page = Page { lines: Vec::new(), look: &look, columns: 16 };
+        page.text(Style::new(), "  one two  three four");
+        page.text(Style::new(), "one two three four");
+        page.text(Style::new(), "a_word_that_is_longer_than_the_screen x");
+        let lines: Vec<String> = page.lines.iter().map(ToString::to_string).collect();
+        let expected = ["  one two  three", "    four", "one two three", "four", "a_word_that_is_longer_than_the_screen", "x"];
+        assert_eq!(lines, expected);
+    }
+}

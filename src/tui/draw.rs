@@ -25,7 +25,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn new(color: bool) -> Self {
+    pub(super) fn new(color: bool) -> Self {
         let bold = Style::new().add_modifier(Modifier::BOLD);
         if !color {
             let plain = Style::new();
@@ -70,10 +70,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
         let body = Rect { y: middle.y, height: middle.height.saturating_add(list.height), ..middle };
         state.page = usize::from(body.height);
         if let Some(report) = handshake(report) {
-            let lines = detail::lines(report, &look);
-            // Wrapped at words, a line needs a little more than its width says.
-            let room = usize::from(body.width).saturating_sub(8).max(1);
-            let needed: usize = lines.iter().map(|line| line.width().div_ceil(room).max(1)).sum();
+            let lines = detail::lines(report, &look, usize::from(body.width));
+            // A word may be longer than the screen is wide.
+            let needed: usize = lines.iter().map(|line| line.width().div_ceil(usize::from(body.width).max(1)).max(1)).sum();
             *scroll = (*scroll).min(u16::try_from(needed).unwrap_or(u16::MAX).saturating_sub(body.height));
             frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).scroll((*scroll, 0)), body);
         }
@@ -151,11 +150,12 @@ fn causes(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
     let block = Block::new().borders(Borders::TOP | Borders::LEFT).border_style(look.dim).title("causes ");
     let inner = block.inner(area);
     let room = usize::from(inner.width);
+    causes.truncate(usize::from(inner.height));
+    let longest = causes.iter().map(|(cause, _)| cause.len()).max().unwrap_or_default();
+    let name_width = room.saturating_sub(14).min(longest);
     let lines: Vec<Line<'_>> = causes
         .iter()
-        .take(usize::from(inner.height))
         .map(|(cause, count)| {
-            let name_width = room.saturating_sub(14).min(30);
             let bar = room.saturating_sub(name_width + 9);
             let width = usize::try_from(count.saturating_mul(bar as u64).div_ceil(most.max(1))).unwrap_or_default();
             Line::from(vec![
@@ -190,7 +190,7 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
             .take(state.page)
             .map(|((cause, server), incident)| {
                 let last = handshake(&incident.last).map(|report| clock_of(&report.handshake.start)).unwrap_or_default();
-                (format!("{:>6}×  last {last}  {cause:<28} {}", number(incident.failed), escape(server)), look.bad)
+                (format!("{:>6}× {last}  {cause:<26} {}", number(incident.failed), escape(server)), look.bad)
             })
             .collect(),
         Tab::Failures | Tab::All => {
@@ -235,7 +235,7 @@ fn row(report: &HandshakeReport, width: usize, look: &Look) -> (String, Style) {
     let server = view::server(report);
     let text = if width >= 110 {
         format!(
-            "{} {mark}{cause:<26} {:<21} → {}  {}",
+            "{} {mark}{cause:<26} {:<21} → {:<38} {}",
             clock_of(&report.handshake.start),
             view::endpoint(&report.client),
             server,

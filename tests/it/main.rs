@@ -34,6 +34,7 @@ mod ladders;
 mod live;
 mod malformed;
 mod monitoring;
+mod outlines;
 mod packet_oracle;
 mod page;
 mod present;

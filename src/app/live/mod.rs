@@ -146,7 +146,10 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let mut outlets = Vec::new();
     match shown {
         Shown::Auto => {}
-        Shown::Text => outlets.push(to_stdout(Box::new(LineSink::new(BufWriter::new(stdout), palette)), flags)),
+        Shown::Text => {
+            let lines = LineSink::new(BufWriter::new(stdout), palette).with_priorities(command.priorities || is_journal());
+            outlets.push(to_stdout(Box::new(lines), flags));
+        }
         Shown::Json => outlets.push(to_stdout(Box::new(NdjsonSink::new(BufWriter::with_capacity(64 << 10, stdout), true)), flags)),
     }
     if let (Some(file), Some(output)) = (open.file, &command.output) {
@@ -246,6 +249,13 @@ fn to_stdout(sink: Box<dyn Sink + Send>, flags: &Flags) -> Outlet {
     Outlet::start("standard output", sink, Some(Arc::clone(&flags.stop)))
 }
 
+/// Whether standard output goes to systemd's journal: systemd says which socket that is (systemd.exec(5), `JOURNAL_STREAM`).
+fn is_journal() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(stdout) = std::fs::metadata("/proc/self/fd/1") else { return false };
+    std::env::var("JOURNAL_STREAM").is_ok_and(|stream| stream == format!("{}:{}", stdout.dev(), stdout.ino()))
+}
+
 fn note_losses(summary: &mut SummaryReport, outlets: &[Outlet]) {
     let lost = outlets.iter().map(Outlet::lost).filter(|(_, lost)| *lost > 0);
     summary.notes.extend(lost.map(|(what, lost)| format!("{lost} reports could not be written to {what}: its reader was too slow.")));
@@ -315,13 +325,15 @@ impl Tally<'_> {
     }
 }
 
-/// The first SIGINT or SIGTERM asks for an end with the summary; the second ends at once. SIGHUP opens output files anew.
+/// The first SIGINT or SIGTERM asks for an end with the summary; the second ends at once. SIGHUP opens output files anew; to what shows its
+/// result on a terminal it says that the terminal is gone.
 fn watch_signals(flags: &Flags) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let (stop, reopen) = (Arc::clone(&flags.stop), Arc::clone(&flags.reopen));
+    let on_terminal = io::stdout().is_terminal();
     thread::spawn(move || {
         for signal in &mut signals {
-            if signal == SIGHUP {
+            if signal == SIGHUP && !on_terminal {
                 reopen.store(true, Ordering::Relaxed);
             } else if stop.swap(true, Ordering::Relaxed) {
                 let _ = signal_hook::low_level::emulate_default_handler(signal);

@@ -10,6 +10,7 @@ pub mod inspection;
 mod path;
 mod trust;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::time::Timestamp;
@@ -18,10 +19,32 @@ use crate::tls::certificate::Certificate;
 pub use cache::ChainCache;
 pub use trust::TrustStore;
 
-/// Facts about a chain at the handshake's time. Indices point into the chain as served.
+/// Facts about a chain at the handshake's time, for a client that asked for a certain name. All that does not depend on the name is shared by
+/// those who were served the same chain under other names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "facts that are true or not, each on its own")]
 pub struct ChainFacts {
+    /// The name asked for is covered by the leaf; `None` when no name is known.
+    pub covers_name: Option<bool>,
+    /// Only the leaf's common name matches, which no client looks at any more.
+    pub common_name_only: bool,
+    /// The name asked for.
+    pub name: Option<String>,
+    /// The rest.
+    pub worth: Arc<Worth>,
+}
+
+impl Deref for ChainFacts {
+    type Target = Worth;
+
+    fn deref(&self) -> &Worth {
+        &self.worth
+    }
+}
+
+/// Facts about a chain whatever name was asked for. Indices point into the chain as served.
+#[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "facts that are true or not, each on its own")]
+pub struct Worth {
     /// The certificates as served.
     pub certificates: Vec<Arc<Certificate>>,
     /// What was served, in one clause: see [`served`].
@@ -46,12 +69,6 @@ pub struct ChainFacts {
     pub expired: Vec<usize>,
     /// Indices before their validity at that time.
     pub not_yet_valid: Vec<usize>,
-    /// The name asked for is covered by the leaf; `None` when no name is known.
-    pub covers_name: Option<bool>,
-    /// Only the leaf's common name matches, which no client looks at any more.
-    pub common_name_only: bool,
-    /// The name asked for.
-    pub name: Option<String>,
     /// The leaf may serve as a server's (or, for client chains, a client's) certificate by keyUsage and extendedKeyUsage.
     pub usage_ok: bool,
     /// What its usage lacks, in one clause.
@@ -161,7 +178,7 @@ impl ChainFacts {
 
     /// The same chain for a client that asked for this name. Of facts found without a name.
     fn named(&self, name: &str) -> Self {
-        let mut facts = Self { name: Some(name.to_owned()), ..self.clone() };
+        let mut facts = Self { name: Some(name.to_owned()), covers_name: None, common_name_only: false, worth: Arc::clone(&self.worth) };
         if let Some(leaf) = self.leaf().filter(|leaf| leaf.malformed.is_none()) {
             let covers = leaf.covers(name);
             facts.covers_name = Some(covers);
@@ -200,7 +217,7 @@ pub fn judge(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestam
     let covers_name = name.map(|name| leaf.covers(name));
     let (verdict, trust_unsupported) = trust.verify(certificates, built.leaf, at, purpose);
     let usage_fault = constraints::usage_fault(leaf, purpose);
-    ChainFacts {
+    let worth = Worth {
         served: served(certificates.len(), leaf),
         purpose,
         leaf: built.leaf,
@@ -211,9 +228,6 @@ pub fn judge(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestam
         cross_signs: built.cross_signs,
         expired: indices(&|certificate| at.seconds() > certificate.not_after.seconds()),
         not_yet_valid: indices(&|certificate| at.seconds() < certificate.not_before.seconds()),
-        common_name_only: covers_name == Some(false) && !leaf.has_san && name.is_some_and(|name| leaf.common_name_matches(name)),
-        covers_name,
-        name: name.map(str::to_owned),
         usage_ok: usage_fault.is_none(),
         usage_fault,
         violations: constraints::violations(certificates, &built.steps),
@@ -231,6 +245,12 @@ pub fn judge(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestam
         validity_days: days(leaf.not_after.seconds().saturating_sub(leaf.not_before.seconds())),
         path: built.steps,
         certificates: certificates.to_vec(),
+    };
+    ChainFacts {
+        common_name_only: covers_name == Some(false) && !leaf.has_san && name.is_some_and(|name| leaf.common_name_matches(name)),
+        covers_name,
+        name: name.map(str::to_owned),
+        worth: Arc::new(worth),
     }
 }
 
@@ -272,7 +292,7 @@ const fn no_issuer() -> PathEnd {
 /// Facts when there is no leaf to speak of.
 fn unreadable(certificates: &[Arc<Certificate>], name: Option<&str>, purpose: Purpose, trust: &TrustStore) -> ChainFacts {
     let why = certificates.first().and_then(|first| first.malformed.as_ref());
-    ChainFacts {
+    let worth = Worth {
         certificates: certificates.to_vec(),
         served: certificates.first().map_or_else(String::new, |leaf| served(certificates.len(), leaf)),
         purpose,
@@ -285,9 +305,6 @@ fn unreadable(certificates: &[Arc<Certificate>], name: Option<&str>, purpose: Pu
         cross_signs: Vec::new(),
         expired: Vec::new(),
         not_yet_valid: Vec::new(),
-        covers_name: None,
-        common_name_only: false,
-        name: name.map(str::to_owned),
         usage_ok: true,
         usage_fault: None,
         violations: Vec::new(),
@@ -307,7 +324,8 @@ fn unreadable(certificates: &[Arc<Certificate>], name: Option<&str>, purpose: Pu
         public: false,
         days_left: 0,
         validity_days: 0,
-    }
+    };
+    ChainFacts { covers_name: None, common_name_only: false, name: name.map(str::to_owned), worth: Arc::new(worth) }
 }
 
 /// Whole days, rounded down.

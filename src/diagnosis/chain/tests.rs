@@ -174,7 +174,7 @@ fn self_signed_certificates_stand_alone() {
     assert_eq!(facts.end, PathEnd::SelfSignedLeaf);
     assert!(matches!(facts.trust, Trust::Untrusted { .. }));
     let facts = ask(&[&leaf], MIDSUMMER, &store(&[&leaf]));
-    assert_eq!((facts.end, facts.trust), (PathEnd::SelfSignedLeaf, Trust::Trusted));
+    assert_eq!((&facts.end, &facts.trust), (&PathEnd::SelfSignedLeaf, &Trust::Trusted));
     assert!(matches!(ask(&[&leaf], AFTERWARDS, &store(&[&leaf])).trust, Trust::Untrusted { .. }));
 }
 
@@ -222,7 +222,7 @@ fn usage_is_judged_for_the_purpose() {
 
 #[test]
 fn certificates_made_for_want_of_a_real_one_are_recognised() {
-    let known = |name: &str, sans: &[&str]| ask(&[&root(params(name, sans))], MIDSUMMER, &TrustStore::none()).default_certificate;
+    let known = |name: &str, sans: &[&str]| ask(&[&root(params(name, sans))], MIDSUMMER, &TrustStore::none()).default_certificate.clone();
     assert!(known("Kubernetes Ingress Controller Fake Certificate", &["ingress.local"]).unwrap().contains("Kubernetes"));
     assert!(known("TRAEFIK DEFAULT CERT", &["abc.def.traefik.default"]).unwrap().contains("Traefik"));
     assert!(known("localhost", &[]).unwrap().contains("localhost"));

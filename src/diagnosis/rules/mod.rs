@@ -2,8 +2,11 @@
 //!
 //! A new rule is one file and one line in its family's `mod.rs`. The order here, and within a family, breaks ties: earlier wins.
 
+use std::sync::LazyLock;
+
 use super::cause::Cause;
 use super::rule::Rule;
+use super::signs::Signs;
 
 pub mod capture;
 pub mod certificate;
@@ -45,6 +48,13 @@ const FAMILIES: &[&[&Rule]] = &[
 /// Every rule, in the order of judgement.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     FAMILIES.iter().flat_map(|family| family.iter().copied())
+}
+
+/// The rules that may have something to say where these signs are, each with its place in the order of judgement.
+pub fn that_speak_of(signs: Signs) -> impl Iterator<Item = (usize, &'static Rule)> {
+    // Side by side in memory: all are looked through for each handshake.
+    static SPEAK: LazyLock<Vec<(Signs, &Rule)>> = LazyLock::new(|| all().map(|rule| (rule.speaks, rule)).collect());
+    SPEAK.iter().enumerate().filter(move |(_, (speaks, _))| speaks.any_of(signs)).map(|(order, (_, rule))| (order, *rule))
 }
 
 /// The rule of a cause.

@@ -1,5 +1,5 @@
 //! The same object straight from what a report would be made of: of two hundred thousand handshakes a second no strings are made that are
-//! only written again. A test holds it to [`super::handshake`], and that to serde.
+//! only written again. A test holds it to what serde makes of the report.
 
 use crate::report::{ClientOutline, DiagnosisOutline, Outline, SCHEMA, ServerOutline, TlsOutline, severity};
 
@@ -110,7 +110,7 @@ fn client(out: &mut Vec<u8>, client: &ClientOutline<'_>) {
     if let Some(name) = server_name {
         text(out, ",\"server_name\":", name);
     }
-    out.extend_from_slice(offered.rendered.get(|part| offer(part, offered)));
+    out.extend_from_slice(offered.rendered(offer));
     flag(out, ",\"certificate_requested\":", *certificate_requested);
     if !certificates.is_empty() {
         objects(out, ",\"certificates\":", certificates, |out, one| certificate(out, one));

@@ -141,6 +141,7 @@ impl<S: FlowSink> Connection<S> {
 
     /// Ends it: delivers what is certain, completes the facts, and gives the sink its last call. The facts' outstanding segments and stranded
     /// bytes are filled in here.
+    #[allow(clippy::boxed_local, reason = "a connection is large and is not to be moved")]
     pub(in crate::transport) fn finish(mut self: Box<Self>, shared: &mut S::Shared, room: &mut Room, close: Close, now: Mark) {
         if close != Close::Settled {
             // a sink that settles here is closed the way it would have been anyway

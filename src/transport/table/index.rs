@@ -40,23 +40,24 @@ impl Index {
     }
 
     /// The hash by which a flow is found: another in every run, so that nobody can aim at it.
-    pub(in crate::transport) fn hash(&self, key: &FlowKey) -> u32 {
+    pub(in crate::transport) fn hash(&self, key: &FlowKey) -> u64 {
         hash(&self.hasher, key)
     }
 
     /// Where a flow's state is; `is_there` tells whether the state at a place is this flow's.
-    pub(in crate::transport) fn find(&self, hash: u32, is_there: impl Fn(Place) -> bool) -> Option<Place> {
+    pub(in crate::transport) fn find(&self, hash: u64, is_there: impl Fn(Place) -> bool) -> Option<Place> {
+        let hash = low_bits(hash);
         self.entries.find(spread(hash), |entry| entry.hash == hash && is_there(entry.place())).map(|entry| entry.place())
     }
 
     /// Enters a flow that is not in the index.
-    pub(in crate::transport) fn insert(&mut self, hash: u32, place: Place) {
+    pub(in crate::transport) fn insert(&mut self, hash: u64, place: Place) {
         let entry = Entry::new(hash, place);
         self.entries.insert_unique(spread(entry.hash), entry, |entry| spread(entry.hash));
     }
 
     /// Forgets a flow, whose state is or was there.
-    pub(in crate::transport) fn remove(&mut self, hash: u32, place: Place) {
+    pub(in crate::transport) fn remove(&mut self, hash: u64, place: Place) {
         let wanted = Entry::new(hash, place);
         if let Ok(entry) = self.entries.find_entry(spread(wanted.hash), |entry| *entry == wanted) {
             entry.remove();
@@ -70,13 +71,13 @@ impl Index {
 }
 
 impl Entry {
-    const fn new(hash: u32, place: Place) -> Self {
+    const fn new(hash: u64, place: Place) -> Self {
         let (id, kind) = match place {
             Place::HalfOpen(id) => (id, 0),
             Place::Followed(id) => (id, 1),
             Place::Marker(id) => (id, 2),
         };
-        Self { hash, place: id << 2 | kind }
+        Self { hash: low_bits(hash), place: id << 2 | kind }
     }
 
     const fn place(self) -> Place {
@@ -95,12 +96,12 @@ const fn spread(hash: u32) -> u64 {
 }
 
 /// The transport is the same for all of a table's flows and is left out.
-fn hash(hasher: &RandomState, key: &FlowKey) -> u32 {
+fn hash(hasher: &RandomState, key: &FlowKey) -> u64 {
     let ports = u64::from(key.low.port) << 48 | u64::from(key.high.port) << 32 | u64::from(key.path);
-    low_bits(match (key.low.address, key.high.address) {
+    match (key.low.address, key.high.address) {
         (IpAddr::V4(low), IpAddr::V4(high)) => hasher.hash_one((u64::from(low.to_bits()) << 32 | u64::from(high.to_bits()), ports)),
         (low, high) => hasher.hash_one((low, high, ports)),
-    })
+    }
 }
 
 /// The tunnels that half-open connections came by, each kept once.
@@ -143,5 +144,26 @@ impl Paths {
     /// The path of a number.
     pub(in crate::transport) fn path(&self, number: u16) -> Path {
         self.known.get(usize::from(number)).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_of_one_hash_are_told_apart() {
+        let mut index = Index::new();
+        let places = [Place::HalfOpen(7), Place::Followed(7), Place::Marker(7), Place::Marker((1 << 30) - 1)];
+        for place in places {
+            index.insert(5, place);
+        }
+        for place in places {
+            assert_eq!(index.find(5, |there| there == place), Some(place));
+            assert_eq!(index.find(6, |there| there == place), None);
+        }
+        index.remove(5, Place::Followed(7));
+        assert_eq!(index.find(5, |there| there == Place::Followed(7)), None);
+        assert_eq!(index.find(5, |there| there == Place::HalfOpen(7)), Some(Place::HalfOpen(7)));
     }
 }

@@ -46,7 +46,8 @@ pub struct Table<S: FlowSink> {
 /// What is kept of a connection that is not looked into any more.
 #[derive(Debug)]
 struct Marker {
-    key: FlowKey,
+    /// Of the flow's key, which is not kept: a busy minute leaves hundreds of thousands of markers, and no two of them share this.
+    hash: u64,
     /// The initial sequence numbers of [`FlowKey::low`] and [`FlowKey::high`].
     isn: [Option<u32>; 2],
     /// Their FINs were seen.
@@ -120,16 +121,16 @@ impl<S: FlowSink> Table<S> {
         }
     }
 
-    fn find(&self, hash: u32, key: &FlowKey) -> Option<Place> {
+    fn find(&self, hash: u64, key: &FlowKey) -> Option<Place> {
         self.index.find(hash, |place| match place {
             Place::HalfOpen(id) => self.half_open.get(id).is_some_and(|record| record.key == *key),
             Place::Followed(id) => self.connections.get(id).is_some_and(|connection| connection.facts.key == *key),
-            Place::Marker(id) => self.markers.get(id).is_some_and(|marker| marker.key == *key),
+            Place::Marker(id) => self.markers.get(id).is_some_and(|marker| marker.hash == hash),
         })
     }
 
     /// A segment of no connection that is known.
-    fn begin(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, hash: u32) {
+    fn begin(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, hash: u64) {
         let flags = segment.flags;
         let begins = flags.syn() && !flags.rst() && !flags.fin();
         // a single byte without PSH is a keep-alive of a connection that is idle
@@ -329,7 +330,7 @@ impl<S: FlowSink> Table<S> {
         self.index.remove(hash, Place::Followed(id));
         self.bare -= usize::from(connection.bare);
         if matches!(close, Close::Settled | Close::Ended) {
-            let mut marker = Marker::of(&connection, now);
+            let mut marker = Marker::of(&connection, hash, now);
             if let Some(segment) = last {
                 marker.note(segment);
             }
@@ -346,17 +347,17 @@ impl<S: FlowSink> Table<S> {
         let Some(is_ended) = self.markers.get(id).map(|marker| marker.is_ended) else { return };
         let list = if is_ended { &mut self.ended } else { &mut self.settled };
         if let Some(marker) = self.markers.remove(list, id) {
-            self.index.remove(self.index.hash(&marker.key), Place::Marker(id));
+            self.index.remove(marker.hash, Place::Marker(id));
         }
     }
 }
 
 impl Marker {
-    fn of<S: FlowSink>(connection: &Connection<S>, now: Mark) -> Self {
+    fn of<S: FlowSink>(connection: &Connection<S>, hash: u64, now: Mark) -> Self {
         let facts = &connection.facts;
         let by_end = |low: bool| facts.side(connection.side(low));
         Self {
-            key: facts.key,
+            hash,
             isn: [true, false].map(|low| by_end(low).syn.map(|syn| syn.isn)),
             fin: [true, false].map(|low| by_end(low).fin.is_some()),
             reset: false,

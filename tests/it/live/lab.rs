@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -25,11 +25,11 @@ pub fn have(program: &str) -> bool {
 
 /// Why a test cannot run here.
 pub fn why_not(programs: &[&str]) -> Option<String> {
+    // Tests run at the same time: only one of them may try.
+    static MAY: OnceLock<bool> = OnceLock::new();
     if let Some(missing) = ["ip"].iter().chain(programs).find(|program| !have(program)) {
         return Some(format!("{missing} is not installed"));
     }
-    // Tests run at the same time: only one of them may try.
-    static MAY: OnceLock<bool> = OnceLock::new();
     let may = *MAY.get_or_init(|| {
         let probe = format!("hs{}probe", std::process::id());
         let made = Command::new("ip").args(["netns", "add", &probe]).output().is_ok_and(|out| out.status.success());
@@ -54,7 +54,7 @@ pub fn output<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
 }
 
 /// A process that ends with its owner.
-pub struct Process(std::sync::Mutex<Child>);
+pub struct Process(Mutex<Child>);
 
 impl Process {
     pub fn signal(&self, signal: &str) {
@@ -86,7 +86,7 @@ pub struct Lab {
     pub server_if: String,
     client_if: String,
     directory: tempfile::TempDir,
-    servers: std::sync::Mutex<Vec<Arc<Process>>>,
+    servers: Mutex<Vec<Arc<Process>>>,
 }
 
 impl Lab {
@@ -103,21 +103,13 @@ impl Lab {
             server_if: format!("{prefix}vs"),
             client_if: format!("{prefix}vc"),
             directory,
-            servers: std::sync::Mutex::default(),
+            servers: Mutex::default(),
         };
-        let (c, s, vc, vs) = (&lab.client, &lab.server, &lab.client_if, &lab.server_if);
-        for line in [
-            format!("netns add {c}"),
-            format!("netns add {s}"),
-            format!("link add {vc} netns {c} type veth peer name {vs} netns {s}"),
-            format!("-n {c} addr add 10.77.0.1/24 dev {vc}"),
-            format!("-n {s} addr add 10.77.0.2/24 dev {vs}"),
-            format!("-n {c} link set {vc} up"),
-            format!("-n {s} link set {vs} up"),
-            format!("-n {s} link set lo up"),
-        ] {
+        for line in [format!("netns add {}", lab.client), format!("netns add {}", lab.server), format!("-n {} link set lo up", lab.server)]
+        {
             ip(&line);
         }
+        lab.connect();
         let mut roots = String::new();
         for (name, (from, until)) in [("good", (2020, 2090)), ("expired", (2019, 2021))] {
             let mut parameters = rcgen::CertificateParams::new(vec![format!("{name}.test")]).unwrap();
@@ -132,6 +124,25 @@ impl Lab {
         }
         fs::write(lab.path("roots.pem"), roots).unwrap();
         lab
+    }
+
+    /// Joins the namespaces by a veth, which exists neither before nor twice.
+    pub fn connect(&self) {
+        let (c, s, vc, vs) = (&self.client, &self.server, &self.client_if, &self.server_if);
+        for line in [
+            format!("link add {vc} netns {c} type veth peer name {vs} netns {s}"),
+            format!("-n {c} addr add 10.77.0.1/24 dev {vc}"),
+            format!("-n {s} addr add 10.77.0.2/24 dev {vs}"),
+            format!("-n {c} link set {vc} up"),
+            format!("-n {s} link set {vs} up"),
+        ] {
+            ip(&line);
+        }
+    }
+
+    /// Takes the veth away altogether.
+    pub fn disconnect(&self) {
+        ip(&format!("-n {} link del {}", self.server, self.server_if));
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -155,7 +166,7 @@ impl Lab {
     }
 
     fn start(command: &mut Command) -> Process {
-        Process(std::sync::Mutex::new(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()))
+        Process(Mutex::new(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()))
     }
 
     /// A DTLS server, and waits until its socket is there.
@@ -245,7 +256,10 @@ impl Lab {
     /// The command that runs handshark on the server's interface.
     pub fn live_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.within(&self.server, PROGRAM);
-        command.args(["live", "--interface", &self.server_if]).args(arguments);
+        command.arg("live").args(arguments);
+        if !arguments.contains(&"any") {
+            command.args(["--interface", &self.server_if]);
+        }
         if !arguments.contains(&"--buffer") {
             command.args(["--buffer", "8MiB"]);
         }
@@ -341,7 +355,9 @@ pub struct End {
 pub struct Live {
     child: Child,
     reports: Receiver<Told>,
-    errors: Option<thread::JoinHandle<String>>,
+    errors: Option<thread::JoinHandle<()>>,
+    /// Standard error so far.
+    said: Arc<Mutex<String>>,
     /// Reports passed over by [`Live::until`].
     passed: Vec<Told>,
 }
@@ -365,21 +381,23 @@ impl Live {
     pub fn start_unread(lab: &Lab, arguments: &[&str]) -> Self {
         let mut child = lab.live_command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
+        let said = Arc::new(Mutex::new(String::new()));
+        let saying = Arc::clone(&said);
         let errors = thread::spawn(move || {
-            let mut text = String::new();
-            let _ = stderr.read_to_string(&mut text);
-            text
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = stderr.read(&mut buffer) {
+                saying.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..count]));
+            }
         });
-        Self { child, reports: channel().1, errors: Some(errors), passed: Vec::new() }
+        Self { child, reports: channel().1, errors: Some(errors), said, passed: Vec::new() }
     }
 
     /// Until the process has its threads, which come after its sockets, and then the moment they need to start.
     pub fn wait_until_ready(&mut self) {
         let id = self.child.id();
         eventually("handshark to capture", || {
-            if self.child.try_wait().unwrap().is_some() {
-                panic!("it ended at once: {}", self.errors.take().unwrap().join().unwrap());
-            }
+            let ended = self.child.try_wait().unwrap().is_some();
+            assert!(!ended, "it ended at once: {}", self.errors());
             fs::read_dir(format!("/proc/{id}/task")).is_ok_and(|tasks| tasks.count() > 3)
         });
         thread::sleep(Duration::from_millis(300));
@@ -433,7 +451,25 @@ impl Live {
         let passed = std::mem::take(&mut self.passed).into_iter();
         let reports: Vec<Value> = passed.chain(self.reports.iter()).map(|told| told.report).collect();
         let last = reports.last().cloned().unwrap_or_default();
-        End { code, last, reports, errors: self.errors.take().unwrap().join().unwrap() }
+        End { code, last, reports, errors: self.errors() }
+    }
+
+    /// All of standard error, of a process that has ended.
+    fn errors(&mut self) -> String {
+        self.errors.take().unwrap().join().unwrap();
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Waits for words on standard error that were not waited for before.
+    pub fn until_said(&self, words: &str) {
+        eventually(words, || {
+            let mut said = self.said.lock().unwrap();
+            let place = said.find(words);
+            if let Some(place) = place {
+                said.drain(..place + words.len());
+            }
+            place.is_some()
+        });
     }
 }
 

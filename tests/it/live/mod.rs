@@ -147,6 +147,35 @@ fn several_interfaces_are_one_capture_and_one_that_goes_down_is_waited_for() {
 }
 
 #[test]
+fn an_interface_that_is_removed_and_made_anew_is_opened_again() {
+    if let Some(why) = why_not(&["openssl", "curl"]) {
+        return eprintln!("skipped: {why}");
+    }
+    let lab = Lab::new();
+    lab.serve_tls(443, "good", &[]);
+    let mut live = Live::start(&lab, &["--json"]);
+    let mut anywhere = Live::start(&lab, &["--interface", "any", "--json"]);
+    live.wait_until_ready();
+    anywhere.wait_until_ready();
+    let completed = |report: &Value| report["handshake"]["outcome"] == "completed";
+    for _ in 0..2 {
+        assert_eq!(lab.curl("good.test", 443, &["--retry", "5", "--retry-all-errors"]).wait(), 0);
+        assert_eq!(live.until(completed).report["capture"]["source"], lab.server_if.as_str());
+        assert_eq!(anywhere.until(completed).report["capture"]["source"], "any");
+        lab.disconnect();
+        live.until_said("is down or gone");
+        lab.connect();
+        live.until_said("is back");
+        // It is tried again a few times a second.
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    assert_eq!(lab.curl_at_home("good.test", 443).wait(), 0);
+    assert_eq!(anywhere.until(completed).report["client"]["address"], "10.77.0.2");
+    assert_eq!(live.terminate().last["handshakes"], 2);
+    assert_eq!(anywhere.terminate().last["handshakes"], 3);
+}
+
+#[test]
 fn a_slow_reader_holds_nobody_up_and_no_permission_is_explained() {
     if let Some(why) = why_not(&["openssl", "curl", "setpriv"]) {
         return eprintln!("skipped: {why}");

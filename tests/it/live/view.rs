@@ -29,9 +29,16 @@ impl Screen {
         self.tmux(&[&["send-keys"], keys].concat());
     }
 
+    /// The process that runs in it.
+    fn running(&self) -> String {
+        let shell = self.tmux(&["list-panes", "-F", "#{pane_pid}"]);
+        let shell = shell.trim();
+        std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap().trim().to_owned()
+    }
+
     fn shows(&self, text: &str) {
         let mut last = String::new();
-        for _ in 0..200 {
+        for _ in 0..600 {
             last = self.text();
             if last.contains(text) {
                 return;
@@ -48,6 +55,42 @@ impl Drop for Screen {
     }
 }
 
+fn command(lab: &Lab) -> String {
+    format!(
+        "ip netns exec {} {PROGRAM} live --buffer 8MiB -i {}; echo ended with $?; stty -a | tr ' ' '\\n' | grep -x -e icanon -e echo; sleep 60",
+        lab.server_namespace(),
+        lab.server_if
+    )
+}
+
+#[test]
+fn a_signal_ends_the_view_and_puts_the_terminal_back() {
+    if let Some(why) = why_not(&["tmux", "kill"]) {
+        return eprintln!("skipped: {why}");
+    }
+    let lab = Lab::new();
+    let screen = Screen::new(&lab, &command(&lab));
+    // Neighbour discovery may have brought packets by then.
+    screen.shows("0 handshakes");
+    assert_eq!(output("kill", &["-TERM", &screen.running()]), "");
+    screen.shows("ended with 0");
+    screen.shows("icanon");
+    assert!(!screen.text().contains("q quit"), "{}", screen.text());
+}
+
+#[test]
+fn the_view_ends_with_its_terminal() {
+    if let Some(why) = why_not(&["tmux"]) {
+        return eprintln!("skipped: {why}");
+    }
+    let lab = Lab::new();
+    let screen = Screen::new(&lab, &command(&lab));
+    screen.shows("0 handshakes");
+    let process = format!("/proc/{}/stat", screen.running());
+    drop(screen);
+    eventually("the end of the view without a terminal", || std::fs::read_to_string(&process).map_or(true, |stat| stat.contains(") Z ")));
+}
+
 #[test]
 fn the_view_starts_moves_opens_filters_and_quits() {
     if let Some(why) = why_not(&["openssl", "curl", "tmux"]) {
@@ -55,18 +98,21 @@ fn the_view_starts_moves_opens_filters_and_quits() {
     }
     let lab = Lab::new();
     lab.serve_tls(8443, "good", &["-tls1_3"]);
-    let command = format!(
-        "ip netns exec {} {PROGRAM} live --buffer 8MiB -i {}; echo ended with $?; stty -a | tr ' ' '\\n' | grep -x -e icanon -e echo; sleep 60",
-        lab.server_namespace(),
-        lab.server_if
-    );
-    let screen = Screen::new(&lab, &command);
-    screen.shows("No packets yet");
+    let screen = Screen::new(&lab, &command(&lab));
+    // Neighbour discovery may have brought packets by then.
+    screen.shows("0 handshakes");
     assert_ne!(lab.curl("good.test", 8443, &["--tls-max", "1.2"]).wait(), 0);
     assert_ne!(lab.curl("other.test", 7443, &[]).wait(), 0);
     screen.shows("tcp-refused");
     screen.shows("client-version-too-old");
     screen.shows("failures: 2");
+    // The latest is on top; the cursor moves down to the other and opens it.
+    screen.keys(&["j", "Enter"]);
+    screen.shows("What to do");
+    screen.shows("good.test (10.77.0.2:8443)");
+    screen.keys(&["Escape"]);
+    screen.shows("failures: 2");
+    screen.keys(&["k"]);
     screen.keys(&["/"]);
     screen.keys(&["8443", "Enter"]);
     screen.shows("failures: 1, filter: 8443");

@@ -53,9 +53,9 @@ pub fn analyse_bytes(bytes: Vec<u8>) -> Said {
     }
 }
 
-/// Analyses whatever a source gives.
-pub fn analyse_source(source: Box<dyn capture::FrameSource>, threads: usize, timeline: bool) -> Said {
-    let options = Options {
+/// How the tests analyse.
+pub fn options(threads: usize, timeline: bool) -> Options {
+    Options {
         threads,
         policy: Policy::default(),
         trust: TrustStore::mozilla(),
@@ -63,7 +63,12 @@ pub fn analyse_source(source: Box<dyn capture::FrameSource>, threads: usize, tim
         timeline,
         stop: Arc::new(AtomicBool::new(false)),
         clock: None,
-    };
+    }
+}
+
+/// Analyses whatever a source gives.
+pub fn analyse_source(source: Box<dyn capture::FrameSource>, threads: usize, timeline: bool) -> Said {
+    let options = options(threads, timeline);
     let mut said = Said::default();
     let mut emit = |report: Report| {
         match report {

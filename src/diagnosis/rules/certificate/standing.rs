@@ -464,7 +464,7 @@ impl<'a> View<'a> {
 /// What in a chain not every client can use, in words.
 pub(super) fn unsupported(chain: &ChainFacts) -> Option<String> {
     let odd_key = || odd_key(chain).map(|leaf| format!("its key is of a kind that many clients do not take: {}", leaf.key_name()));
-    defect(chain).map(|defect| defect.text()).or_else(odd_key)
+    defect(chain).map(Defect::text).or_else(odd_key)
 }
 
 /// The leaf, when its key is of a kind that not every client can use.
@@ -501,15 +501,13 @@ impl Defect<'_> {
 
 /// The first defect on the path, or anywhere where there is no path.
 fn defect(chain: &ChainFacts) -> Option<Defect<'_>> {
-    let served = chain.certificates.iter().enumerate().filter(|(index, _)| chain.path.is_empty() || chain.path.contains(index));
-    served
-        .filter_map(|(index, certificate)| {
-            let malformed = certificate.malformed.as_deref().map(|why| Defect::Malformed(index, why));
-            let critical = || certificate.unknown_critical.first().map(|oid| Defect::Critical(certificate, oid));
-            let broken = || certificate.broken_extensions.first().map(|oid| Defect::Broken(certificate, oid));
-            malformed.or_else(critical).or_else(broken)
-        })
-        .next()
+    let mut served = chain.certificates.iter().enumerate().filter(|(index, _)| chain.path.is_empty() || chain.path.contains(index));
+    served.find_map(|(index, certificate)| {
+        let malformed = certificate.malformed.as_deref().map(|why| Defect::Malformed(index, why));
+        let critical = || certificate.unknown_critical.first().map(|oid| Defect::Critical(certificate, oid));
+        let broken = || certificate.broken_extensions.first().map(|oid| Defect::Broken(certificate, oid));
+        malformed.or_else(critical).or_else(broken)
+    })
 }
 
 /// A date.
