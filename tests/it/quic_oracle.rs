@@ -110,12 +110,9 @@ fn the_secrets_that_rustls_logs_open_what_it_seals() {
     for (suite, ours) in SUITES {
         for (version, named) in VERSIONS {
             let Shaken { handshake, one_rtt, mut next, lines } = shake(suite, version);
-            let random: Vec<u8> = {
-                let hex = lines[0].split(' ').nth(1).unwrap();
-                (0..32).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
-            };
+            let random = data_encoding::HEXLOWER.decode(lines[0].split(' ').nth(1).unwrap().as_bytes()).unwrap();
             let mut log = KeyLog::default();
-            for line in lines {
+            for line in &lines {
                 log.add_line(line.as_bytes());
             }
             let ring = KeyRing::default();
