@@ -31,7 +31,7 @@ pub use self::decoder::Decoder;
 pub(crate) use self::direct::segment as plain;
 pub use self::fragments::{FragmentCounters, LostFragments};
 pub use self::links::{link_name, reads_link};
-pub use self::options::tcp_options;
+pub use self::options::{tcp_options, tcp_options_are_plain};
 
 /// What a frame held.
 #[derive(Debug, Clone, Copy)]

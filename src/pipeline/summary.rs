@@ -88,6 +88,12 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
             table.evicted, table.evicted_half_open
         ));
     }
+    if table.google_quic > 0 {
+        notes.push(format!(
+            "{} datagrams are Google QUIC (versions Q009 to Q050): its handshake is not TLS, and is not judged.",
+            table.google_quic
+        ));
+    }
     if counts.frames == 0 {
         notes.push("No packets: the capture is empty. Was it stopped too early, or did its filter match nothing?".to_owned());
     } else if totals.handshakes == 0 && table.flows == 0 {

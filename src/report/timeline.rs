@@ -27,6 +27,7 @@ pub fn timeline(handshake: &Handshake) -> Vec<TimelineEntry> {
     rows.encrypted(handshake);
     rows.alerts(handshake);
     rows.quic(handshake);
+    rows.dtls(handshake);
     rows.oddities(handshake);
     rows.list.sort_by_key(|row| (row.mark, row.rank));
     rows.silence(handshake);
@@ -260,6 +261,7 @@ impl Rows {
                 }
             } else {
                 let len = records.iter().find(|record| record.content_type == ContentType::HANDSHAKE.0).map(|record| record.len);
+                let len = len.filter(|_| !h.is_tls13());
                 if let Some(mark) = *h.finished.of(side) {
                     let text = if h.decrypted { "" } else { "encrypted" };
                     self.add(mark, 50, side, "finished", len.map(|len| u64::from(len).saturating_add(HEADER)), text);
@@ -284,10 +286,11 @@ impl Rows {
             self.add(mark, 18, Side::Server, "retry", None, text);
         }
         for side in Side::BOTH {
-            for (packets, rank, what) in [(quic.handshakes.of(side), 60, "Handshake packets"), (quic.shorts.of(side), 85, "1-RTT packets")]
-            {
-                if let Some(mark) = packets.first {
-                    let text = format!("{} {what} in all", packets.count);
+            for (packets, rank, what) in [(quic.handshakes.of(side), 60, "Handshake packet"), (quic.shorts.of(side), 85, "1-RTT packet")] {
+                // What they say is told where they were opened.
+                if let Some(mark) = packets.first.filter(|_| *quic.opened.of(side) == 0) {
+                    let plural = if packets.count == 1 { "" } else { "s" };
+                    let text = format!("{} {what}{plural} in all", packets.count);
                     self.add(mark, rank, side, "encrypted", Some(packets.bytes), text);
                 }
             }
@@ -308,6 +311,20 @@ impl Rows {
             };
             let reason = if close.reason.is_empty() { String::new() } else { format!(": {}", close.reason) };
             self.add(close.mark, 87, close.from, "connection_close", None, format!("{name}{reason}"));
+        }
+    }
+
+    /// What DTLS puts around TLS.
+    fn dtls(&mut self, h: &Handshake) {
+        let Some(dtls) = &h.dtls else { return };
+        if let Some(mark) = dtls.cookie_requests.first {
+            let count = dtls.cookie_requests.count;
+            let text =
+                if count > 1 { format!("a cookie to be returned; the first of {count}") } else { "a cookie to be returned".to_owned() };
+            self.add(mark, 18, Side::Server, "hello_verify_request", None, text);
+        }
+        if let Some(mark) = dtls.role_conflict {
+            self.add(mark, 18, Side::Server, "anomaly", None, "a ClientHello of its own: both sides take themselves for the client");
         }
     }
 

@@ -5,9 +5,8 @@
 
 use std::iter;
 
-use super::options;
 use crate::flow::{FlowKey, Path};
-use crate::packet::{IpFacts, Segment, TcpFlags};
+use crate::packet::{IpFacts, Segment, TcpFlags, tcp_options};
 use crate::time::{Mark, Timestamp};
 
 /// A connection of which at most two bare packets were seen: SYN or SYN-ACK, and one more of those or RST.
@@ -194,14 +193,14 @@ impl Bare {
     }
 }
 
-/// A segment's options as they are or, where they are too long, those that [`options::decode`] reads.
+/// A segment's options as they are or, where they are too long, those that [`tcp_options`] reads.
 fn keep_options(all: &[u8]) -> ([u8; OPTIONS], u8) {
     let mut kept = [0; OPTIONS];
     if let Some(room) = kept.get_mut(..all.len()) {
         room.copy_from_slice(all);
         return (kept, u8::try_from(all.len()).unwrap_or_default());
     }
-    let options = options::decode(all);
+    let options = tcp_options(all);
     let [high, low] = options.mss.unwrap_or_default().to_be_bytes();
     let parts: [(bool, &[u8]); 4] = [
         (options.mss.is_some(), &[2, 4, high, low]),
@@ -254,8 +253,8 @@ mod tests {
         let segment = Segment { options: &long, ..segment };
         let bare = Bare::new(&segment, first).unwrap();
         let again = bare.retell(segment.key, segment.path, first);
-        assert_eq!(options::decode(again.options), options::decode(segment.options));
-        assert!(options::decode(again.options).fast_open);
+        assert_eq!(tcp_options(again.options), tcp_options(segment.options));
+        assert!(tcp_options(again.options).fast_open);
         let early = Segment { mark: Mark { frame: 9, time: first.time.before(std::time::Duration::from_nanos(1)) }, ..segment };
         assert!(Bare::new(&early, first).is_none(), "a clock that stepped back does not fit");
     }

@@ -42,7 +42,6 @@ mod bounds;
 mod connection;
 mod facts;
 mod half_open;
-mod options;
 mod roles;
 mod sink;
 mod slab;

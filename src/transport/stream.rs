@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use super::assembler::Assembler;
 use super::facts::Outstanding;
-use super::options;
 use crate::limits;
-use crate::packet::{Segment, TcpFlags};
+use crate::packet::{Segment, TcpFlags, tcp_options};
 use crate::time::{Mark, Timestamp};
 
 /// One side's state.
@@ -234,7 +233,7 @@ pub(super) fn digest(bytes: &[u8]) -> u64 {
 
 fn options_digest(segment: &Segment<'_>) -> u32 {
     let hash = if segment.flags.syn() {
-        let options = options::decode(segment.options);
+        let options = tcp_options(segment.options);
         let scale = options.window_scale.map_or(0, |shift| u64::from(shift) + 1);
         digest_words(&[u64::from(options.mss.unwrap_or(0)), scale, u64::from(options.sack_permitted), u64::from(options.fast_open)])
     } else {

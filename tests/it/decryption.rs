@@ -214,7 +214,7 @@ fn secrets_behind_the_packets_in_the_capture_are_used() {
     }
     let is_secrets = |block: &&[u8]| block[..4] == [10, 0, 0, 0];
     assert!(blocks.iter().any(is_secrets));
-    blocks.sort_by_key(|block| is_secrets(&block));
+    blocks.sort_by_key(|block| is_secrets(block));
     let mut file = tempfile::NamedTempFile::with_suffix(".pcapng").unwrap();
     file.write_all(&blocks.concat()).unwrap();
     let (wanted, said) = (analyse(&[path], 1), analyse(&[file.path().to_owned()], 1));

@@ -33,7 +33,7 @@ impl fmt::Debug for Lines {
 
 impl rustls::KeyLog for Lines {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
         self.0.lock().unwrap().push(format!("{label} {} {}", hex(client_random), hex(secret)));
     }
 }
@@ -110,12 +110,11 @@ fn the_secrets_that_rustls_logs_open_what_it_seals() {
     for (suite, ours) in SUITES {
         for (version, named) in VERSIONS {
             let Shaken { handshake, one_rtt, mut next, lines } = shake(suite, version);
-            let random: Vec<u8> = {
-                let hex = lines[0].split(' ').nth(1).unwrap();
-                (0..32).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
-            };
+            let random = data_encoding::HEXLOWER.decode(lines[0].split(' ').nth(1).unwrap().as_bytes()).unwrap();
             let mut log = KeyLog::default();
-            lines.iter().for_each(|line| log.add_line(line.as_bytes()));
+            for line in &lines {
+                log.add_line(line.as_bytes());
+            }
             let ring = KeyRing::default();
             ring.extend(&log);
             let connection = Connection { client_random: &random, suite: ours, version: named };

@@ -325,13 +325,15 @@ impl Tally<'_> {
     }
 }
 
-/// The first SIGINT or SIGTERM asks for an end with the summary; the second ends at once. SIGHUP opens output files anew.
+/// The first SIGINT or SIGTERM asks for an end with the summary; the second ends at once. SIGHUP opens output files anew; to what shows its
+/// result on a terminal it says that the terminal is gone.
 fn watch_signals(flags: &Flags) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let (stop, reopen) = (Arc::clone(&flags.stop), Arc::clone(&flags.reopen));
+    let on_terminal = io::stdout().is_terminal();
     thread::spawn(move || {
         for signal in &mut signals {
-            if signal == SIGHUP {
+            if signal == SIGHUP && !on_terminal {
                 reopen.store(true, Ordering::Relaxed);
             } else if stop.swap(true, Ordering::Relaxed) {
                 let _ = signal_hook::low_level::emulate_default_handler(signal);

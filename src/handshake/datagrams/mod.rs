@@ -64,6 +64,10 @@ impl DatagramSink for DatagramMachine {
         }
     }
 
+    fn is_google_quic(datagram: &Datagram<'_>) -> bool {
+        is_google_quic(datagram.payload)
+    }
+
     fn new(shared: &mut Shared, facts: &TcpFacts, datagram: &Datagram<'_>) -> Self {
         let seed = TcpFacts::new(facts.key, facts.client_is_low, facts.roles, facts.path, facts.first, facts.interface);
         let mut handshake = Box::new(Handshake::new(seed));
@@ -148,6 +152,17 @@ impl DatagramMachine {
     }
 }
 
+/// A packet that names a version of Google QUIC (`Q009` to `Q050`): behind a long header's first byte, or in the public header of versions up to
+/// 43 behind flags and an identifier of eight bytes.
+fn is_google_quic(payload: &[u8]) -> bool {
+    let at = match payload.first() {
+        Some(0x80..) => 1,
+        Some(flags) if flags & PUBLIC_VERSION == PUBLIC_VERSION && flags & 0xc0 == 0 => 9,
+        _ => return false,
+    };
+    matches!(payload.get(at..at + 4), Some([b'Q', b'0', b'0'..=b'9', b'0'..=b'9']))
+}
+
 /// A number for an identifier on the wire.
 fn number_of(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
@@ -158,6 +173,9 @@ type Sides<T> = PerSide<T>;
 
 /// How often a flow that makes no progress is looked at.
 const REST: Duration = Duration::from_secs(1);
+
+/// Flags of Google QUIC's public header: a version and an identifier of eight bytes are there.
+const PUBLIC_VERSION: u8 = 0x09;
 
 /// First byte of a QUIC packet with a long header and the fixed bit.
 const QUIC_LONG: u8 = 0xc0;

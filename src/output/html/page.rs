@@ -133,6 +133,7 @@ const KINDS: &[&str] = &[
     "plaintext",
     "client_hello",
     "hello_retry_request",
+    "hello_verify_request",
     "server_hello",
     "encrypted_extensions",
     "certificate",

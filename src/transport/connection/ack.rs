@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::{Connection, Step};
-use crate::packet::Segment;
+use crate::packet::{Segment, tcp_options, tcp_options_are_plain};
 use crate::transport::facts::TcpEventKind;
-use crate::transport::options;
 use crate::transport::sink::FlowSink;
 
 impl<S: FlowSink> Connection<S> {
@@ -82,14 +81,14 @@ impl<S: FlowSink> Connection<S> {
 
     /// SACK blocks (RFC 2018). A block at or below the cumulative acknowledgment reports a duplicate (RFC 2883) and says nothing here.
     fn selective(&mut self, segment: &Segment<'_>) {
-        if segment.flags.syn() || options::is_plain(segment.options) {
+        if segment.flags.syn() || tcp_options_are_plain(segment.options) {
             return;
         }
         let low = segment.from_low;
         let reach = self.reach(low);
         let (stream, facts) = self.both(!low);
         let mut beyond = false;
-        for (left, right) in options::decode(segment.options).sack.into_iter().flatten() {
+        for (left, right) in tcp_options(segment.options).sack.into_iter().flatten() {
             let near = facts.acked;
             let edges = stream.offset(left, near).zip(stream.offset(right, near));
             let Some((left, right)) = edges.and_then(|(left, right)| Some((u64::try_from(left).ok()?, u64::try_from(right).ok()?))) else {

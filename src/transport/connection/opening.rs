@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use super::{Connection, Step};
 use crate::flow::Side;
-use crate::packet::Segment;
+use crate::packet::{Segment, tcp_options};
 use crate::time::Mark;
 use crate::transport::facts::{Roles, SynFacts, TcpEventKind};
 use crate::transport::half_open::Bare;
-use crate::transport::options;
 use crate::transport::sink::FlowSink;
 
 /// What a segment says about who owns the addresses and ports from now on.
@@ -102,7 +101,7 @@ impl<S: FlowSink> Connection<S> {
             syn.resent_without_data |= syn.data_len > 0 && segment.payload_len == 0;
             return self.event(shared, mark, low, TcpEventKind::SynRepeat);
         }
-        let options = options::decode(segment.options);
+        let options = tcp_options(segment.options);
         facts.syn = Some(SynFacts {
             first: mark,
             last: mark,

@@ -56,6 +56,11 @@ pub trait DatagramSink: Sized {
     /// enough to refuse nearly all of them.
     fn opens(datagram: &Datagram<'_>) -> Option<Opening>;
 
+    /// Whether a datagram that begins no handshake is one of Google QUIC, which is only counted.
+    fn is_google_quic(_: &Datagram<'_>) -> bool {
+        false
+    }
+
     /// A sink for a flow that begins with this datagram, which is handed over next.
     fn new(shared: &mut Self::Shared, facts: &TcpFacts, datagram: &Datagram<'_>) -> Self;
 
@@ -145,6 +150,8 @@ impl<S: DatagramSink> UdpTable<S> {
             None => {
                 if let Some(opening) = S::opens(datagram) {
                     self.begin(shared, interface, datagram, opening);
+                } else if S::is_google_quic(datagram) {
+                    self.counters.google_quic += 1;
                 }
             }
         }

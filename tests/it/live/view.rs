@@ -79,6 +79,19 @@ fn a_signal_ends_the_view_and_puts_the_terminal_back() {
 }
 
 #[test]
+fn the_view_ends_with_its_terminal() {
+    if let Some(why) = why_not(&["tmux"]) {
+        return eprintln!("skipped: {why}");
+    }
+    let lab = Lab::new();
+    let screen = Screen::new(&lab, &command(&lab));
+    screen.shows("0 handshakes");
+    let process = format!("/proc/{}/stat", screen.running());
+    drop(screen);
+    eventually("the end of the view without a terminal", || std::fs::read_to_string(&process).map_or(true, |stat| stat.contains(") Z ")));
+}
+
+#[test]
 fn the_view_starts_moves_opens_filters_and_quits() {
     if let Some(why) = why_not(&["openssl", "curl", "tmux"]) {
         return eprintln!("skipped: {why}");
