@@ -2,12 +2,11 @@
 //!
 //! Whatever could act on a terminal is written as a `\u` escape, which every JSON reader turns back into the same string.
 
-mod handshake;
+mod fields;
 mod outline;
 
 use std::io::{self, Write};
 
-use serde::Serialize as _;
 use serde_json::ser::Formatter;
 
 use super::Sink;
@@ -43,10 +42,7 @@ impl<W: Write> NdjsonSink<W> {
 impl<W: Write> Sink for NdjsonSink<W> {
     fn report(&mut self, report: &Report) -> io::Result<()> {
         self.line.clear();
-        match report {
-            Report::Handshake(report) => handshake::push(&mut self.line, report),
-            other => other.serialize(&mut serde_json::Serializer::with_formatter(&mut self.line, SafeFormatter))?,
-        }
+        push_value(&mut self.line, report);
         self.end_line()
     }
 

@@ -328,16 +328,13 @@ pub struct ClientOffer {
     /// Certificate compression algorithms.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub certificate_compression: Vec<String>,
-    /// `grease` or `offered`.
+    /// `offered-or-grease`: from outside the two look the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ech: Option<String>,
     /// JA3 fingerprint.
     pub ja3: String,
     /// JA4 fingerprint.
     pub ja4: String,
-    /// These fields as an output wrote them before.
-    #[serde(skip)]
-    pub rendered: Rendered,
 }
 
 /// What the server said.

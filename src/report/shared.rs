@@ -189,7 +189,6 @@ fn offer(hello: &ClientHello, carrier: Carrier) -> ClientOffer {
         ech: hello.ech().map(|ech| ech_word(&ech).to_owned()),
         ja3: fingerprint::ja3(hello),
         ja4: fingerprint::ja4(hello, carrier),
-        rendered: Rendered::default(),
     }
 }
 

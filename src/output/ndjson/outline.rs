@@ -1,9 +1,9 @@
-//! The same object straight from what a report would be made of: of two hundred thousand handshakes a second no strings are made that are
-//! only written again. A test holds it to what serde makes of the report.
+//! A handshake's object straight from what its report would be made of: where every handshake is written, no strings are made that are only
+//! written again. A test holds it to what serde makes of the report.
 
 use crate::report::{ClientOutline, DiagnosisOutline, Outline, SCHEMA, ServerOutline, TlsOutline, severity};
 
-use super::handshake::{
+use super::fields::{
     alert, answer, certificate, drop_comma, flag, list, loss, number, number_if_some, objects, offer, raw, text, timing,
 };
 use super::{push_string, push_value};
