@@ -126,6 +126,14 @@ impl Stream {
         false
     }
 
+    /// Notes the acknowledgment and window that a segment of this side announces. True when both are those of the one before.
+    pub(super) fn note_ack(&mut self, segment: &Segment<'_>) -> bool {
+        let repeated = self.last_ack == Some(segment.ack) && self.window == segment.window;
+        self.last_ack = Some(segment.ack);
+        self.window = segment.window;
+        repeated
+    }
+
     /// Notes a segment that brought new bytes from `start` to `end`.
     pub(super) fn sent(&mut self, start: u64, end: u64, segment: &Segment<'_>, digest: Option<u64>) {
         if self.unacked.len() >= limits::OUTSTANDING {
@@ -138,8 +146,12 @@ impl Stream {
             smallest: segment.payload_len,
             digest,
         };
-        let at = self.unacked.partition_point(|old| old.segment.offset <= start);
-        self.unacked.insert(at, new);
+        if self.unacked.back().is_none_or(|last| last.segment.offset <= start) {
+            self.unacked.push_back(new);
+        } else {
+            let at = self.unacked.partition_point(|old| old.segment.offset <= start);
+            self.unacked.insert(at, new);
+        }
     }
 
     /// Notes that a segment repeated bytes from `start` to `end`. True when it is a segment sent before, with other bytes.
@@ -226,9 +238,25 @@ impl Print {
     }
 }
 
-/// A digest to tell a segment sent again with other bytes. Not secret: nothing depends on its collisions but one anomaly.
+/// A digest to tell a segment sent again with other bytes: sums, and sums of the sums, by which the order counts, of every fourth word. Not secret:
+/// nothing depends on its collisions but one anomaly.
 pub(super) fn digest(bytes: &[u8]) -> u64 {
-    foldhash::fast::FixedState::with_seed(0).hash_one(bytes)
+    let (mut sums, mut sums_of_sums) = ([bytes.len() as u64; 4], [0_u64; 4]);
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    let mut add = |block: &[u8; 32]| {
+        for ((word, sum), sum_of_sums) in block.as_chunks::<8>().0.iter().zip(&mut sums).zip(&mut sums_of_sums) {
+            *sum = sum.wrapping_add(u64::from_le_bytes(*word));
+            *sum_of_sums = sum_of_sums.wrapping_add(*sum);
+        }
+    };
+    blocks.iter().for_each(&mut add);
+    let mut last = [0; 32];
+    if let Some(front) = last.get_mut(..rest.len()) {
+        front.copy_from_slice(rest);
+    }
+    add(&last);
+    let fold = |all: u64, part: &u64| (all ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    sums.iter().chain(&sums_of_sums).fold(0, fold)
 }
 
 fn options_digest(segment: &Segment<'_>) -> u32 {

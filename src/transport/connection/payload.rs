@@ -251,4 +251,4 @@ const LATE_PACKETS: u32 = 3;
 
 /// Longest payload of which a digest is kept to compare retransmissions with: a segment of an Ethernet jumbo frame. Larger ones were joined
 /// by the capturing host, and are not sent again in the same pieces.
-const DIGESTED: usize = 9000;
+pub(super) const DIGESTED: usize = 9000;
