@@ -170,13 +170,13 @@ impl Stream {
 
     /// Forgets what is acknowledged up to `acked`: the largest segment that must have arrived, and how long the oldest had waited.
     pub(super) fn acknowledged(&mut self, acked: u64, now: Mark) -> (u32, Duration) {
-        let (mut largest, mut waited) = (0, Duration::ZERO);
+        let (mut largest, mut oldest) = (0, now.time);
         while let Some(front) = self.unacked.front().filter(|front| front.end() <= acked) {
             largest = largest.max(front.smallest);
-            waited = waited.max(now.time.since(front.segment.last.time));
+            oldest = oldest.min(front.segment.last.time);
             self.unacked.pop_front();
         }
-        (largest, waited)
+        (largest, now.time.since(oldest))
     }
 
     /// Notes that `start` to `end` is selectively acknowledged: the largest segment that must have arrived.

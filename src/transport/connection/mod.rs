@@ -196,16 +196,12 @@ impl<S: FlowSink> Connection<S> {
         (self.streams.of_mut(side), self.facts.sides.of_mut(side))
     }
 
-    /// Counts what every segment counts for.
+    /// Counts a segment that takes the long way.
     fn count(&mut self, segment: &Segment<'_>) {
         let mark = segment.mark;
-        let len = segment.payload_len;
-        self.packets = self.packets.wrapping_add(1);
-        self.facts.last = mark;
         if self.latest > mark.time && self.latest.since(mark.time) > CLOCK_TOLERANCE {
             self.facts.clock_steps_back = self.facts.clock_steps_back.saturating_add(1);
         }
-        self.latest = self.latest.max(mark.time);
         self.facts.fragmented_packets = self.facts.fragmented_packets.saturating_add(u32::from(segment.ip.was_fragmented));
         let about = self.side(segment.from_low);
         for note in self.facts.icmp.iter_mut().filter(|note| note.about == about) {
@@ -213,20 +209,35 @@ impl<S: FlowSink> Connection<S> {
                 note.ignored = note.ignored.saturating_add(1);
             }
         }
-        let mss = self.side_facts(!segment.from_low).syn.and_then(|syn| syn.mss);
         let facts = self.side_facts(segment.from_low);
-        facts.packets = facts.packets.saturating_add(1);
-        facts.last_packet = Some(mark);
         if !segment.flags.rst() {
             for reset in &mut facts.resets {
                 reset.packets_after = reset.packets_after.saturating_add(1);
             }
         }
+        let cut = segment.payload.len() < segment.payload_len as usize;
+        facts.snaplen_cut = facts.snaplen_cut.saturating_add(u32::from(cut));
+        self.count_any(segment);
+    }
+
+    /// Counts what every segment counts for.
+    fn count_any(&mut self, segment: &Segment<'_>) {
+        let mark = segment.mark;
+        self.packets = self.packets.wrapping_add(1);
+        self.facts.last = mark;
+        self.latest = self.latest.max(mark.time);
+        let facts = self.side_facts(segment.from_low);
+        facts.packets = facts.packets.saturating_add(1);
+        facts.last_packet = Some(mark);
+        let len = segment.payload_len;
         if len > 0 {
             facts.data_packets = facts.data_packets.saturating_add(1);
             facts.largest_segment = facts.largest_segment.max(len);
-            facts.snaplen_cut = facts.snaplen_cut.saturating_add(u32::from(segment.payload.len() < len as usize));
-            facts.above_mss = facts.above_mss.saturating_add(u32::from(mss.is_some_and(|mss| len > u32::from(mss))));
+            let mss = self.side_facts(!segment.from_low).syn.and_then(|syn| syn.mss);
+            if mss.is_some_and(|mss| len > u32::from(mss)) {
+                let facts = self.side_facts(segment.from_low);
+                facts.above_mss = facts.above_mss.saturating_add(1);
+            }
         }
     }
 

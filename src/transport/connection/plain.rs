@@ -26,7 +26,7 @@ impl<S: FlowSink> Connection<S> {
         if !goes_on || acknowledged > others.highest {
             return None;
         }
-        self.count(segment);
+        self.count_any(segment);
         let stream = self.streams.of_mut(own);
         let repeated = stream.note_ack(segment);
         if self.acknowledge(segment, acknowledged, repeated && segment.payload_len == 0)

@@ -127,6 +127,7 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// Where the state of the flow is whose key has this hash, of which the index compares the half.
+    #[inline]
     fn find(&self, hash: u64) -> Option<Place> {
         self.index.find(hash, |place| match place {
             Place::HalfOpen(id) => self.half_open.get(id).is_some_and(|record| record.hash == hash),
@@ -188,6 +189,7 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// A segment of a connection that is followed.
+    #[inline]
     fn followed(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, id: u32) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         match connection.reuse(segment) {
