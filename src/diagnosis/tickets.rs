@@ -11,11 +11,12 @@ use foldhash::quality::FixedState;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::time::Mark;
+use crate::tls::client_hello::ClientHello;
 
 /// Tickets remembered for a server.
 const TICKETS: usize = 16;
 /// A ticket issued within this time, and within its lifetime, is fresh: a server that still has its keys takes it back.
-const FRESH: Duration = Duration::from_mins(10);
+const FRESH: Duration = Duration::from_secs(600);
 
 /// What the capture shows of a ticket that was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -100,7 +101,7 @@ fn offered(handshake: &Handshake) -> Option<u64> {
 fn tag(handshake: &Handshake, ticket: &[u8]) -> u64 {
     let mut hasher = FixedState::default().build_hasher();
     (ticket, handshake.name(), handshake.is_tls13()).hash(&mut hasher);
-    for suite in handshake.hello().into_iter().flat_map(|hello| hello.cipher_suites()).filter(|suite| !suite.is_grease()) {
+    for suite in handshake.hello().into_iter().flat_map(ClientHello::cipher_suites).filter(|suite| !suite.is_grease()) {
         suite.0.hash(&mut hasher);
     }
     hasher.finish()
@@ -111,7 +112,6 @@ mod tests {
     use super::*;
     use crate::diagnosis::testing::{at, connected};
     use crate::handshake::facts::{Resumption, Seen};
-    use crate::tls::client_hello::ClientHello;
     use crate::tls::client_hello::tests::build;
     use crate::tls::message::SessionTicket;
     use crate::tls::server_hello::ServerHello;
