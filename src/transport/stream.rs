@@ -44,9 +44,8 @@ pub(super) struct Stream {
     pub(super) ttl_of_data: bool,
     /// It sent a SYN without ACK.
     pub(super) opened: bool,
-    /// The last packets, to know those that were captured twice: sequence and acknowledgment numbers, which tell nearly all packets apart and lie
-    /// close together, and the rest.
-    recent: [u64; limits::RECENT_PACKETS],
+    /// The last packets, to know those that were captured twice: what tells nearly all of them apart and lies close together, and the rest.
+    recent: [u32; limits::RECENT_PACKETS],
     prints: [Print; limits::RECENT_PACKETS],
     newest: usize,
 }
@@ -62,10 +61,12 @@ pub(super) struct Unacked {
     pub(super) digest: Option<u64>,
 }
 
-/// What tells a packet that was captured twice, its sequence and acknowledgment numbers apart.
+/// What tells a packet that was captured twice.
 #[derive(Debug, Clone, Copy)]
 struct Print {
     time: Timestamp,
+    seq: u32,
+    ack: u32,
     len: u32,
     options: u32,
     peer_packets: u32,
@@ -106,6 +107,8 @@ impl Stream {
         let id = segment.ip.id.unwrap_or(0);
         let print = Print {
             time: segment.mark.time,
+            seq: segment.seq,
+            ack: segment.ack,
             len: segment.payload_len,
             options: if id == 0 { options_digest(segment) } else { 0 },
             peer_packets: if id == 0 { peer_packets } else { 0 },
@@ -113,10 +116,8 @@ impl Stream {
             id,
             flags: segment.flags,
         };
-        let numbers = u64::from(segment.seq) << 32 | u64::from(segment.ack);
-        if self.recent.contains(&numbers)
-            && self.recent.iter().zip(&self.prints).any(|(old, known)| *old == numbers && known.is_twin(&print))
-        {
+        let numbers = segment.seq ^ segment.ack.rotate_left(16);
+        if self.recent.contains(&numbers) && self.prints.iter().any(|known| known.is_twin(&print)) {
             return true;
         }
         if let (Some(slot), Some(known)) = (self.recent.get_mut(self.newest), self.prints.get_mut(self.newest)) {
@@ -221,13 +222,13 @@ impl Default for Print {
     /// That of no packet: nothing lies near its time.
     fn default() -> Self {
         let time = Timestamp::MIN;
-        Self { time, len: 0, options: 0, peer_packets: 0, window: 0, id: 0, flags: TcpFlags::default() }
+        Self { time, seq: 0, ack: 0, len: 0, options: 0, peer_packets: 0, window: 0, id: 0, flags: TcpFlags::default() }
     }
 }
 
 impl Print {
     fn is_twin(&self, new: &Self) -> bool {
-        let same = self.len == new.len
+        let same = (self.seq, self.ack, self.len) == (new.seq, new.ack, new.len)
             && self.window == new.window
             && self.flags == new.flags
             && self.id == new.id
@@ -238,10 +239,11 @@ impl Print {
     }
 }
 
-/// A digest to tell a segment sent again with other bytes: sums, and sums of the sums, by which the order counts, of every fourth word. Not secret:
-/// nothing depends on its collisions but one anomaly.
+/// A digest to tell a segment sent again with other bytes by its beginning: sums, and sums of the sums, by which the order counts, of every fourth
+/// word. Not secret: nothing depends on its collisions but one anomaly.
 pub(super) fn digest(bytes: &[u8]) -> u64 {
     let (mut sums, mut sums_of_sums) = ([bytes.len() as u64; 4], [0_u64; 4]);
+    let bytes = bytes.get(..COMPARED).unwrap_or(bytes);
     let (blocks, rest) = bytes.as_chunks::<32>();
     let mut add = |block: &[u8; 32]| {
         for ((word, sum), sum_of_sums) in block.as_chunks::<8>().0.iter().zip(&mut sums).zip(&mut sums_of_sums) {
@@ -278,6 +280,9 @@ fn digest_words(words: &[u64]) -> u64 {
 pub(super) const fn low_bits(value: u64) -> u32 {
     value as u32
 }
+
+/// Bytes of a segment by which it is told from another in its place: who forges one does not begin it with the same 256 bytes.
+const COMPARED: usize = 256;
 
 /// Two captures of one packet with an IP identification lie no further apart: the way through a busy switch or a tunnel.
 const TWICE: Duration = Duration::from_millis(50);

@@ -115,6 +115,7 @@ impl<S: FlowSink> Connection<S> {
     }
 
     /// The long way, which any segment can take.
+    #[inline(never)]
     fn take_apart(&mut self, shared: &mut S::Shared, room: &mut Room, segment: &Segment<'_>) -> Step {
         let low = segment.from_low;
         self.count(segment);

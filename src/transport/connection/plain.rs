@@ -2,7 +2,6 @@
 //!
 //! It says the same as the long way and looks at less: a property test holds both to it.
 
-use super::payload::DIGESTED;
 use super::{Connection, Step};
 use crate::packet::{Segment, TcpFlags, tcp_options_are_plain};
 use crate::transport::facts::{SideFacts, TcpEventKind};
@@ -46,7 +45,7 @@ impl<S: FlowSink> Connection<S> {
         let bytes = segment.payload;
         let offset = facts.delivered;
         let end = offset.saturating_add(bytes.len() as u64);
-        stream.sent(offset, end, segment, (bytes.len() <= DIGESTED).then(|| digest(bytes)));
+        stream.sent(offset, end, segment, Some(digest(bytes)));
         stream.ttl_of_data = true;
         facts.ttl = Some(segment.ip.ttl);
         facts.first_data.get_or_insert(segment.mark);
