@@ -197,6 +197,11 @@ impl ClientHello {
         u16s(two).chain(mapped).map(CipherSuite)
     }
 
+    /// The list of cipher suites as sent: two bytes for each, three in an `SSLv2` hello.
+    pub fn cipher_suite_list(&self) -> &[u8] {
+        self.part(self.cipher_suites)
+    }
+
     /// The three-byte cipher kinds of an `SSLv2` hello that belong to SSL 2.0 itself; see [`super::registry::sslv2_cipher_name`].
     pub fn sslv2_ciphers(&self) -> impl Iterator<Item = u32> + '_ {
         let specs = if self.is_sslv2() { self.part(self.cipher_suites) } else { &[] };
