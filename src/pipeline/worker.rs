@@ -65,7 +65,8 @@ impl Worker {
     }
 
     /// Takes one packet or tick.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once a packet, and little more than a look-up")]
     pub(super) fn take(&mut self, routed: Routed<'_>) {
         let Routed::Segment { partition, interface, segment, .. } = routed else { return self.take_rare(routed) };
         if let Some(Partition { table, shared, .. }) = self.partition(partition) {

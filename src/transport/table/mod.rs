@@ -95,6 +95,8 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// Takes in a segment that was seen at this interface.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once a packet, and little more than a look-up")]
     pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
         let hash = self.index.hash(&segment.key);
         match self.find(hash) {
