@@ -313,21 +313,25 @@ impl FlowKey {
     /// A hash that is the same in every run and in both directions, to divide flows among partitions. Not for hash tables: an attacker can
     /// aim at it, and gains no more than one busy partition.
     pub fn partition_hash(&self) -> u64 {
+        #[expect(clippy::cast_possible_truncation, reason = "halves of an address")]
+        fn words(address: IpAddr) -> [u64; 2] {
+            let bits = match address {
+                IpAddr::V4(v4) => u128::from(v4.to_bits()),
+                IpAddr::V6(v6) => v6.to_bits(),
+            };
+            [(bits >> 64) as u64, bits as u64]
+        }
         fn mix(hash: u64, word: u64) -> u64 {
             (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
         }
-        fn words(address: IpAddr) -> (u64, u64) {
-            match address {
-                IpAddr::V4(v4) => (0, u64::from(v4.to_bits())),
-                IpAddr::V6(v6) => {
-                    let low = u64::try_from(v6.to_bits() & u128::from(u64::MAX)).unwrap_or(0);
-                    (u64::try_from(v6.to_bits() >> 64).unwrap_or(0), low)
-                }
-            }
-        }
-        let (a, b) = (words(self.low.address), words(self.high.address));
         let ports = u64::from(self.low.port) << 32 | u64::from(self.high.port) << 8 | self.transport as u64;
-        let hash = [a.0, a.1, b.0, b.1, ports, u64::from(self.path)].into_iter().fold(0x243f_6a88_85a3_08d3, mix);
+        let ends = [ports, u64::from(self.path)];
+        let seed = 0x243f_6a88_85a3_08d3;
+        let hash = match (self.low.address, self.high.address) {
+            (IpAddr::V4(low), IpAddr::V4(high)) => mix(seed, u64::from(low.to_bits()) << 32 | u64::from(high.to_bits())),
+            (low, high) => [low, high].into_iter().flat_map(words).fold(seed, mix),
+        };
+        let hash = ends.into_iter().fold(hash, mix);
         hash ^ hash >> 32
     }
 }

@@ -22,6 +22,7 @@ use super::aged::Aged;
 use super::cause::Cause;
 use super::chain::{ChainFacts, Trust};
 use super::knowledge::{Knowledge, Related};
+use super::tickets::{self, Tickets};
 
 /// Server endpoints remembered.
 const SERVERS: usize = 8192;
@@ -98,6 +99,8 @@ struct Server {
     completed_with_large_hello: u32,
     resumptions_offered: u32,
     resumptions_accepted: u32,
+    /// Tickets that it refused.
+    tickets: Option<Box<Tickets>>,
 }
 
 #[derive(Debug, Clone)]
@@ -122,15 +125,16 @@ impl Default for Book {
 }
 
 impl Book {
-    /// Enters a handshake, whatever became of it.
-    pub fn learn(&mut self, handshake: &Handshake, chain: Option<&Arc<ChainFacts>>) {
+    /// Enters a handshake, whatever became of it. Returns whether it offered a ticket that was refused: what others do with theirs may tell why.
+    pub fn learn(&mut self, handshake: &Handshake, chain: Option<&Arc<ChainFacts>>) -> bool {
         let name = handshake.name();
         let tag = tag(name.as_deref());
-        self.learn_server(handshake, tag, chain);
+        let ticket_refused = self.learn_server(handshake, tag, chain);
         if let Some(chain) = chain {
             self.learn_issuer(handshake, name.as_deref(), chain);
         }
         self.learn_client(handshake, tag);
+        ticket_refused
     }
 
     /// Enters the cause that was found for a handshake.
@@ -200,6 +204,9 @@ impl Book {
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
             knowledge.resumptions_offered = server.resumptions_offered;
             knowledge.resumptions_accepted = server.resumptions_accepted;
+            if let Some(tickets) = server.tickets.as_ref().filter(|_| tickets::refused(handshake)) {
+                knowledge.ticket = tickets.fate(handshake);
+            }
         }
         if completed == 0 {
             knowledge.related = self.related(handshake, tag);
@@ -216,9 +223,11 @@ impl Book {
         knowledge
     }
 
-    fn learn_server(&mut self, handshake: &Handshake, tag: u64, chain: Option<&Arc<ChainFacts>>) {
+    /// Returns whether it refused a ticket.
+    fn learn_server(&mut self, handshake: &Handshake, tag: u64, chain: Option<&Arc<ChainFacts>>) -> bool {
         let server = self.servers.touch(&place(handshake));
         let completed = u32::from(handshake.outcome == Outcome::Completed);
+        let mut ticket_refused = false;
         server.attempts = server.attempts.saturating_add(1);
         server.completed = server.completed.saturating_add(completed);
         let by_name = server.by_name.entry(tag).or_default();
@@ -246,7 +255,15 @@ impl Book {
             }
             let offered = handshake.hello().is_some_and(|hello| hello.psk_identities() > 0 || hello.session_ticket_len().is_some());
             server.resumptions_offered = server.resumptions_offered.saturating_add(u32::from(offered));
-            server.resumptions_accepted = server.resumptions_accepted.saturating_add(u32::from(handshake.resumption.is_some()));
+            server.resumptions_accepted = server.resumptions_accepted.saturating_add(u32::from(offered && handshake.resumption.is_some()));
+            if offered && handshake.resumption.is_some() {
+                if let Some(tickets) = &mut server.tickets {
+                    tickets.accept(handshake);
+                }
+            } else if offered && tickets::refused(handshake) {
+                server.tickets.get_or_insert_default().refuse(handshake);
+                ticket_refused = true;
+            }
         }
         if completed == 1 {
             server.ttls.extend(handshake.tcp.side(Side::Server).ttl.filter(|_| handshake.server_hello.is_none()));
@@ -272,6 +289,7 @@ impl Book {
                 }
             }
         }
+        ticket_refused
     }
 
     fn learn_issuer(&mut self, handshake: &Handshake, name: Option<&str>, chain: &ChainFacts) {
