@@ -52,6 +52,9 @@ impl Signs {
     /// A second handshake began inside the first.
     pub const RENEGOTIATION: Self = Self(1 << 14);
 
+    /// No whole ClientHello was seen.
+    pub const NO_HELLO: Self = Self(1 << 25);
+
     /// The leaf, or a certificate above it, is outside its validity, or the leaf soon will be.
     pub const OUTDATED: Self = Self(1 << 15);
     /// The leaf does not cover the name.
@@ -119,6 +122,7 @@ impl Signs {
     /// What was said.
     fn of_messages(handshake: &Handshake) -> Self {
         let mut signs = Self::default();
+        signs.set(Self::NO_HELLO, handshake.client_hellos.is_empty());
         signs.set(Self::ALERT, !handshake.alerts.is_empty());
         signs.set(Self::PREAMBLE, handshake.preamble.is_some());
         signs.set(Self::RENEGOTIATION, handshake.renegotiation.is_some());

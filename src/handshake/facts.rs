@@ -444,6 +444,7 @@ impl Handshake {
     /// The same, borrowed where it is valid UTF-8.
     pub fn name(&self) -> Option<Cow<'_, str>> {
         let name = self.hello()?.server_name()?;
+        // Nearly always it is, and that is the quickest to see.
         Some(std::str::from_utf8(name).map_or_else(|_| String::from_utf8_lossy(name), Cow::Borrowed))
     }
 

@@ -26,6 +26,8 @@ use super::worker::Drained;
 
 /// Verdicts that wait for more knowledge, at most.
 const HELD: usize = 4096;
+/// Of those, handshakes that completed, only not with the ticket that was offered: failures are not to leave early for their sake.
+const TICKETS_HELD: usize = 256;
 
 /// The collector.
 pub(super) struct Collector<'a> {
@@ -41,6 +43,7 @@ pub(super) struct Collector<'a> {
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
     held: VecDeque<Held>,
+    tickets_held: usize,
     book: Book,
     chains: ChainCache,
     incidents: Tracker,
@@ -70,6 +73,8 @@ struct Held {
     client: Option<Arc<ChainFacts>>,
     /// Reported only if its server turns out to speak TLS.
     doubtful: bool,
+    /// The ticket that it offered was refused.
+    ticket_refused: bool,
 }
 
 impl<'a> Collector<'a> {
@@ -92,6 +97,7 @@ impl<'a> Collector<'a> {
             pending: Vec::new(),
             half_open: Vec::new(),
             held: VecDeque::new(),
+            tickets_held: 0,
             book: Book::default(),
             chains: ChainCache::default(),
             incidents: if clock.is_some() { Tracker::live() } else { Tracker::default() },
@@ -154,14 +160,15 @@ impl<'a> Collector<'a> {
         };
         let server = self.chain(&handshake, handshake.server_chain.as_ref().map(|seen| &seen.what), Purpose::Server);
         let client = self.chain(&handshake, handshake.client_chain.as_ref().map(|seen| &seen.what), Purpose::Client);
+        let mut ticket_refused = false;
         if !handshake.provisional {
-            self.book.learn(&handshake, server.as_ref());
+            ticket_refused = self.book.learn(&handshake, server.as_ref());
             if !doubtful {
                 self.incidents.attempt(&handshake);
             }
         }
         let now = handshake.closed_at.time;
-        let mut held = Held { handshake, server, client, doubtful };
+        let mut held = Held { handshake, server, client, doubtful, ticket_refused };
         self.note_losses(&mut held);
         let verdict = self.judge(&held);
         if held.handshake.provisional {
@@ -169,7 +176,9 @@ impl<'a> Collector<'a> {
             let report = report(self.reports.outline(&held.handshake, &verdict, source), &held.handshake, self.timeline);
             return self.emit.report(Report::Handshake(Box::new(report)));
         }
-        if self.hold > Duration::ZERO && (doubtful || verdict.may_improve()) {
+        let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
+        if self.hold > Duration::ZERO && (doubtful || by_ticket || verdict.may_improve()) {
+            self.tickets_held += usize::from(ticket_refused);
             self.held.push_back(held);
             self.let_go(now)
         } else {
@@ -205,6 +214,7 @@ impl<'a> Collector<'a> {
 
     fn let_one_go(&mut self) -> std::io::Result<()> {
         let Some(mut held) = self.held.pop_front() else { return Ok(()) };
+        self.tickets_held -= usize::from(held.ticket_refused);
         self.note_losses(&mut held);
         if held.doubtful && !self.book.speaks_tls(&held.handshake.server) {
             *self.totals.other_flows.entry("not-tls").or_default() += 1;
@@ -220,8 +230,12 @@ impl<'a> Collector<'a> {
             handshake: &held.handshake,
             chain: held.server.as_deref(),
             client_chain: held.client.as_deref(),
-            // A quick success whose certificate is not visible has nothing to learn from others.
-            knowledge: &if held.handshake.outcome == Outcome::Completed && held.server.is_none() && lasted < self.policy.slow_after {
+            // A quick success whose certificate is not visible has nothing to learn from others, but for its ticket.
+            knowledge: &if held.handshake.outcome == Outcome::Completed
+                && held.server.is_none()
+                && !held.ticket_refused
+                && lasted < self.policy.slow_after
+            {
                 crate::diagnosis::knowledge::Knowledge::default()
             } else {
                 self.book.view(&held.handshake)

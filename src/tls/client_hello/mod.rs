@@ -227,6 +227,11 @@ impl ClientHello {
         u16s(two).chain(mapped).map(CipherSuite)
     }
 
+    /// The list of cipher suites as sent: two bytes for each, three in an `SSLv2` hello.
+    pub fn cipher_suite_list(&self) -> &[u8] {
+        self.part(self.cipher_suites)
+    }
+
     /// The three-byte cipher kinds of an `SSLv2` hello that belong to SSL 2.0 itself; see [`super::registry::sslv2_cipher_name`].
     pub fn sslv2_ciphers(&self) -> impl Iterator<Item = u32> + '_ {
         let specs = if self.is_sslv2() { self.part(self.cipher_suites) } else { &[] };
@@ -331,10 +336,10 @@ impl ClientHello {
         list8(self.extension(ExtensionType::PSK_KEY_EXCHANGE_MODES).unwrap_or(&[]))
     }
 
-    /// Length of each identity in `pre_shared_key`, and its age field: zero for external keys (RFC 8446 section 4.2.11).
-    fn psk_list(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
+    /// Each identity in `pre_shared_key`, and its age field: zero for external keys (RFC 8446 section 4.2.11).
+    fn psk_list(&self) -> impl Iterator<Item = (&[u8], u32)> + '_ {
         let mut cursor = Cursor::new(list16(self.extension(ExtensionType::PRE_SHARED_KEY).unwrap_or(&[])));
-        std::iter::from_fn(move || Some((cursor.vec16()?.len(), cursor.u32()?)))
+        std::iter::from_fn(move || Some((cursor.vec16()?, cursor.u32()?)))
     }
 
     /// Number of identities in `pre_shared_key`.
@@ -355,6 +360,16 @@ impl ClientHello {
     /// `session_ticket` extension with a non-empty ticket: its length.
     pub fn session_ticket_len(&self) -> Option<usize> {
         self.extension(ExtensionType::SESSION_TICKET).map(<[u8]>::len).filter(|len| *len > 0)
+    }
+
+    /// The ticket that the client would resume with: the first identity of `pre_shared_key` in TLS 1.3, unless its key was agreed on outside of
+    /// TLS, and the `session_ticket` extension below.
+    pub fn ticket(&self, tls13: bool) -> Option<&[u8]> {
+        if tls13 {
+            self.psk_list().find(|(_, age)| *age != 0).map(|(identity, _)| identity)
+        } else {
+            self.extension(ExtensionType::SESSION_TICKET).filter(|ticket| !ticket.is_empty())
+        }
     }
 
     /// Has the `extended_master_secret` extension (RFC 7627).

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::standing::{Source, Standing, View};
+use super::standing::{Source, Standing, View, sentence};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Evidence, Finding, Page, Rule};
@@ -67,16 +67,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             } else {
                 ""
             };
-            format!("The client asked for {}, but the certificate covers {}{only_common_name}", view.target(), names(leaf))
+            sentence(&["The client asked for ", &view.target(), ", but the certificate covers ", &names(leaf), only_common_name])
         }
         None => format!(
             "The client refused the certificate served for {} as bad; most often that means that it does not cover this name",
             view.target()
         ),
     };
-    let mut finding = view.finding(Cause::CertificateNameMismatch, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateNameMismatch, standing, summary);
     if let Some(hello) = case.handshake.client_hellos.first() {
-        finding.evidence.insert(0, Evidence { mark: Some(hello.mark), text: format!("client asked for {}", view.target()) });
+        finding.evidence.insert(0, Evidence { mark: Some(hello.mark), text: sentence(&["client asked for ", &view.target()]) });
     }
     if chosen {
         finding = finding
@@ -101,7 +101,19 @@ fn names(leaf: &Certificate) -> String {
         };
     }
     let addresses = leaf.ip_addresses.iter().map(|address| Cow::Owned(address.to_string()));
-    let shown: Vec<Cow<'_, str>> = leaf.dns_names.iter().map(|name| Cow::Borrowed(name.as_str())).chain(addresses).take(SHOWN).collect();
-    let shown = shown.join(", ");
-    if all > SHOWN { format!("{shown} and {} more", all - SHOWN) } else { format!("only {shown}") }
+    let shown = leaf.dns_names.iter().map(|name| Cow::Borrowed(name.as_str())).chain(addresses).take(SHOWN);
+    let mut text = String::with_capacity(100);
+    for (place, name) in shown.enumerate() {
+        let before = match place {
+            0 if all <= SHOWN => "only ",
+            0 => "",
+            _ => ", ",
+        };
+        text.push_str(before);
+        text.push_str(&name);
+    }
+    if all > SHOWN {
+        text.push_str(&format!(" and {} more", all - SHOWN));
+    }
+    text
 }

@@ -4,6 +4,7 @@
 //! at the handshake's time; the client's alert then picks among those it can mean, in the order of [`super::reaction::candidates`]. Every rule asks for the
 //! [`Standing`] of its own cause.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::reaction::{Reaction, asks_like_curl, candidates, reaction};
@@ -348,8 +349,8 @@ impl<'a> View<'a> {
     }
 
     /// Host name, or address and port.
-    pub(super) fn target(&self) -> String {
-        self.case.handshake.server_name().unwrap_or_else(|| self.case.handshake.server.to_string())
+    pub(super) fn target(&self) -> Cow<'a, str> {
+        self.case.handshake.name().unwrap_or_else(|| Cow::Owned(self.case.handshake.server.to_string()))
     }
 
     /// The leaf certificate.
@@ -379,7 +380,7 @@ impl<'a> View<'a> {
     }
 
     /// A finding of this standing, with the frames that show it. `summary` ends without a full stop; what the client did is added.
-    pub(super) fn finding(&self, cause: Cause, standing: Standing, summary: &str) -> Finding {
+    pub(super) fn finding(&self, cause: Cause, standing: Standing, summary: String) -> Finding {
         let (weight, confidence, clause) = match standing {
             Standing::Chosen(confidence) if matches!(self.reaction, Reaction::Left { .. }) && cause == Cause::ServerCertificateRejected => {
                 (Weight::Fallback, confidence, self.reaction_clause())
@@ -388,7 +389,7 @@ impl<'a> View<'a> {
             Standing::AlsoTrue if self.reaction == Reaction::WentOn => (Weight::Note, Confidence::Certain, String::new()),
             Standing::AlsoTrue => (Weight::Note, Confidence::Likely, String::new()),
         };
-        let mut text = summary.to_owned();
+        let mut text = summary;
         if self.source == Source::Elsewhere {
             text.push_str(" (as seen in another handshake with this server; here it was encrypted)");
         }
@@ -461,6 +462,13 @@ impl<'a> View<'a> {
     }
 }
 
+/// A sentence of its parts, with room for the full stop: for what is noted of many handshakes, where the general formatter would take longest.
+pub(super) fn sentence(parts: &[&str]) -> String {
+    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + 1);
+    parts.iter().for_each(|part| text.push_str(part));
+    text
+}
+
 /// What in a chain not every client can use, in words.
 pub(super) fn unsupported(chain: &ChainFacts) -> Option<String> {
     let odd_key = || odd_key(chain).map(|leaf| format!("its key is of a kind that many clients do not take: {}", leaf.key_name()));
@@ -492,9 +500,9 @@ impl Defect<'_> {
         match self {
             Self::Malformed(index, why) => format!("certificate {} does not parse: {why}", index + 1),
             Self::Critical(certificate, oid) => {
-                format!("{} carries the critical extension {oid}, which clients do not know", certificate.display_name())
+                sentence(&[&certificate.display_name(), " carries the critical extension ", oid, ", which clients do not know"])
             }
-            Self::Broken(certificate, oid) => format!("extension {oid} of {} does not parse", certificate.display_name()),
+            Self::Broken(certificate, oid) => sentence(&["extension ", oid, " of ", &certificate.display_name(), " does not parse"]),
         }
     }
 }
