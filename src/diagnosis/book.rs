@@ -2,7 +2,6 @@
 //!
 //! Handshakes are entered in the order they close; every map is bounded, and forgets what was not touched for longest.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
@@ -23,6 +22,7 @@ use super::aged::Aged;
 use super::cause::Cause;
 use super::chain::{ChainFacts, Trust};
 use super::knowledge::{Knowledge, Related};
+use super::tickets::{self, Tickets};
 
 /// Server endpoints remembered.
 const SERVERS: usize = 8192;
@@ -63,9 +63,8 @@ struct Issuer {
 
 impl Issuer {
     fn signed(&mut self, name: &str, address: IpAddr) {
-        let domain = domain(name);
-        if self.domains.len() < RESIGNED_NAMES && !self.domains.contains(domain) {
-            self.domains.insert(domain.to_owned());
+        if self.domains.len() < RESIGNED_NAMES {
+            self.domains.insert(domain(name).to_owned());
         }
         if self.addresses.len() < RESIGNED_NAMES {
             self.addresses.insert(address);
@@ -100,11 +99,15 @@ struct Server {
     completed_with_large_hello: u32,
     resumptions_offered: u32,
     resumptions_accepted: u32,
+    /// Tickets that it refused.
+    tickets: Option<Box<Tickets>>,
 }
 
 #[derive(Debug, Clone)]
 struct Attempt {
     server: Endpoint,
+    /// The tag of the name that was asked for.
+    name: u64,
     client_port: u16,
     related: Related,
 }
@@ -122,14 +125,16 @@ impl Default for Book {
 }
 
 impl Book {
-    /// Enters a handshake, whatever became of it.
-    pub fn learn(&mut self, handshake: &Handshake, chain: Option<&Arc<ChainFacts>>) {
+    /// Enters a handshake, whatever became of it. Returns whether it offered a ticket that was refused: what others do with theirs may tell why.
+    pub fn learn(&mut self, handshake: &Handshake, chain: Option<&Arc<ChainFacts>>) -> bool {
         let name = handshake.name();
-        self.learn_server(handshake, name.as_deref(), chain);
+        let tag = tag(name.as_deref());
+        let ticket_refused = self.learn_server(handshake, tag, chain);
         if let Some(chain) = chain {
             self.learn_issuer(handshake, name.as_deref(), chain);
         }
-        self.learn_client(handshake, name.map(Cow::into_owned));
+        self.learn_client(handshake, tag);
+        ticket_refused
     }
 
     /// Enters the cause that was found for a handshake.
@@ -163,17 +168,17 @@ impl Book {
     pub fn view(&self, handshake: &Handshake) -> Knowledge {
         let mut knowledge = Knowledge::default();
         let name = handshake.name();
+        let tag = tag(name.as_deref());
         let completed = u32::from(handshake.outcome == Outcome::Completed);
         if let Some(server) = self.servers.get(&place(handshake)) {
             knowledge.attempts = server.attempts.saturating_sub(1);
             knowledge.completed = server.completed.saturating_sub(completed);
-            let (attempts, done) = server.by_name.get(&tag(name.as_deref())).copied().unwrap_or_default();
+            let (attempts, done) = server.by_name.get(&tag).copied().unwrap_or_default();
             knowledge.attempts_same_name = attempts.saturating_sub(1);
             knowledge.completed_same_name = done.saturating_sub(completed);
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
             knowledge.versions = server.versions.iter().copied().collect();
-            let tag = tag(name.as_deref());
             let chains =
                 server.chains.iter().rev().filter(|(other, chain)| {
                     *other == UNNAMED || tag == UNNAMED || *other == tag && chain.name.as_deref() == name.as_deref()
@@ -199,9 +204,12 @@ impl Book {
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
             knowledge.resumptions_offered = server.resumptions_offered;
             knowledge.resumptions_accepted = server.resumptions_accepted;
+            if let Some(tickets) = server.tickets.as_ref().filter(|_| tickets::refused(handshake)) {
+                knowledge.ticket = tickets.fate(handshake);
+            }
         }
         if completed == 0 {
-            knowledge.related = self.related(handshake, name.as_deref());
+            knowledge.related = self.related(handshake, tag);
         }
         let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
@@ -215,10 +223,11 @@ impl Book {
         knowledge
     }
 
-    fn learn_server(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) {
-        let tag = tag(name);
+    /// Returns whether it refused a ticket.
+    fn learn_server(&mut self, handshake: &Handshake, tag: u64, chain: Option<&Arc<ChainFacts>>) -> bool {
         let server = self.servers.touch(&place(handshake));
         let completed = u32::from(handshake.outcome == Outcome::Completed);
+        let mut ticket_refused = false;
         server.attempts = server.attempts.saturating_add(1);
         server.completed = server.completed.saturating_add(completed);
         let by_name = server.by_name.entry(tag).or_default();
@@ -246,7 +255,15 @@ impl Book {
             }
             let offered = handshake.hello().is_some_and(|hello| hello.psk_identities() > 0 || hello.session_ticket_len().is_some());
             server.resumptions_offered = server.resumptions_offered.saturating_add(u32::from(offered));
-            server.resumptions_accepted = server.resumptions_accepted.saturating_add(u32::from(handshake.resumption.is_some()));
+            server.resumptions_accepted = server.resumptions_accepted.saturating_add(u32::from(offered && handshake.resumption.is_some()));
+            if offered && handshake.resumption.is_some() {
+                if let Some(tickets) = &mut server.tickets {
+                    tickets.accept(handshake);
+                }
+            } else if offered && tickets::refused(handshake) {
+                server.tickets.get_or_insert_default().refuse(handshake);
+                ticket_refused = true;
+            }
         }
         if completed == 1 {
             server.ttls.extend(handshake.tcp.side(Side::Server).ttl.filter(|_| handshake.server_hello.is_none()));
@@ -272,6 +289,7 @@ impl Book {
                 }
             }
         }
+        ticket_refused
     }
 
     fn learn_issuer(&mut self, handshake: &Handshake, name: Option<&str>, chain: &ChainFacts) {
@@ -289,12 +307,12 @@ impl Book {
         }
     }
 
-    fn learn_client(&mut self, handshake: &Handshake, server_name: Option<String>) {
+    fn learn_client(&mut self, handshake: &Handshake, name: u64) {
         let hello = handshake.hello();
         let related = Related {
             start: handshake.tcp.first,
             same_endpoint: false,
-            server_name,
+            same_name: false,
             outcome: handshake.outcome,
             cause: None,
             highest_version: hello.map(ClientHello::highest_version),
@@ -305,13 +323,13 @@ impl Book {
         let attempts = self.clients.touch(&handshake.client.address);
         // Most clients are seen once.
         attempts.reserve_exact(usize::from(attempts.is_empty()));
-        attempts.push_back(Attempt { server: handshake.server, client_port: handshake.client.port, related });
+        attempts.push_back(Attempt { server: handshake.server, name, client_port: handshake.client.port, related });
         if attempts.len() > ATTEMPTS {
             attempts.pop_front();
         }
     }
 
-    fn related(&self, handshake: &Handshake, name: Option<&str>) -> Vec<Related> {
+    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
         let Some(attempts) = self.clients.get(&handshake.client.address) else { return Vec::new() };
         let start = handshake.tcp.first.time;
         let near = |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
@@ -319,9 +337,10 @@ impl Book {
             .iter()
             .filter(|attempt| attempt.client_port != handshake.client.port || attempt.related.start != handshake.tcp.first)
             .filter(|attempt| near(attempt.related.start.time))
-            .filter(|attempt| attempt.server == handshake.server || (name.is_some() && attempt.related.server_name.as_deref() == name))
+            .filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name))
             .map(|attempt| Related {
                 same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,
+                same_name: attempt.name == name,
                 ..attempt.related.clone()
             })
             .collect()

@@ -11,6 +11,7 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::cause::Cause;
 use super::chain::ChainFacts;
+pub use super::tickets::TicketFate;
 
 /// The view for one handshake, itself left out. Empty when nothing else was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,10 +56,12 @@ pub struct Knowledge {
     pub completed_with_tls13: u32,
     /// Completed handshakes with it whose ClientHello was longer than one segment.
     pub completed_with_large_hello: u32,
-    /// Tickets or PSKs offered to it.
+    /// Tickets or PSKs offered to it, by this handshake too.
     pub resumptions_offered: u32,
     /// Of those, how many it accepted.
     pub resumptions_accepted: u32,
+    /// What else was seen of the ticket that this handshake offered in vain.
+    pub ticket: TicketFate,
 }
 
 /// Another attempt of the same client.
@@ -68,8 +71,8 @@ pub struct Related {
     pub start: Mark,
     /// It went to the same server address and port.
     pub same_endpoint: bool,
-    /// The name it asked for.
-    pub server_name: Option<String>,
+    /// It asked for the same name, or like this one for none.
+    pub same_name: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, where that was found already.

@@ -16,6 +16,7 @@ pub mod rules;
 pub mod signs;
 #[cfg(test)]
 pub mod testing;
+mod tickets;
 pub mod view;
 
 pub use cause::Cause;

@@ -98,7 +98,7 @@ impl Decryption {
     }
 
     /// Takes a record if it is encrypted.
-    pub(super) fn record(
+    pub(super) fn take(
         &mut self,
         h: &mut Handshake,
         shared: &mut Shared,
@@ -107,6 +107,9 @@ impl Decryption {
         mark: Mark,
         first: Mark,
     ) -> Taken {
+        if record.content_type == ContentType::CHANGE_CIPHER_SPEC {
+            self.change_cipher_spec(h, side);
+        }
         if !is_encrypted(h, side, record.content_type) || matches!(self.keys, Keys::Useless) {
             return Taken::Sealed;
         }

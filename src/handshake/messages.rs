@@ -60,7 +60,11 @@ pub(super) fn on_message(h: &mut Handshake, shared: &mut Shared, side: Side, kin
             keep(&mut h.certificate_request, parsed, place)
         }
         (Side::Server, HandshakeType::CERTIFICATE_STATUS) => keep(&mut h.staple, OcspStaple::parse_certificate_status(body), place),
-        (Side::Server, HandshakeType::NEW_SESSION_TICKET) => keep(&mut h.session_ticket, SessionTicket::parse(body), place),
+        (Side::Server, HandshakeType::NEW_SESSION_TICKET) => {
+            // It may be offered again, and refused like the one that the client offered now.
+            let instead = h.hello().is_some_and(|hello| hello.session_ticket_len().is_some());
+            keep(&mut h.session_ticket, SessionTicket::parse(body, instead), place)
+        }
         (Side::Server, HandshakeType::SERVER_HELLO_DONE) => {
             h.server_hello_done.get_or_insert(place.mark);
             true
@@ -186,6 +190,7 @@ fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
     for defect in hello.defects() {
         anomaly(h, Side::Client, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
     }
+    h.client_hellos.reserve_exact(1);
     h.client_hellos.push(place.seen(hello));
     true
 }

@@ -3,13 +3,14 @@
 //! A verdict that other handshakes of the capture could improve waits for them, within bounds; everything else is emitted at once.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::capture::{Inventory, Losses};
 use crate::diagnosis::book::Book;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Purpose, TrustStore};
 use crate::diagnosis::judge::{Verdict, judge};
+use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::rule::{Case, Policy};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Chain, Outcome};
@@ -26,6 +27,11 @@ use super::worker::Drained;
 
 /// Verdicts that wait for more knowledge, at most.
 const HELD: usize = 4096;
+/// Of those, handshakes that completed, only not with the ticket that was offered: failures are not to leave early for their sake.
+const TICKETS_HELD: usize = 256;
+
+/// What a capture of one handshake knows of others.
+static NOTHING: LazyLock<Knowledge> = LazyLock::new(Knowledge::default);
 
 /// The collector.
 pub(super) struct Collector<'a> {
@@ -41,6 +47,7 @@ pub(super) struct Collector<'a> {
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
     held: VecDeque<Held>,
+    tickets_held: usize,
     book: Book,
     chains: ChainCache,
     incidents: Tracker,
@@ -70,6 +77,8 @@ struct Held {
     client: Option<Arc<ChainFacts>>,
     /// Reported only if its server turns out to speak TLS.
     doubtful: bool,
+    /// The ticket that it offered was refused.
+    ticket_refused: bool,
 }
 
 impl<'a> Collector<'a> {
@@ -92,6 +101,7 @@ impl<'a> Collector<'a> {
             pending: Vec::new(),
             half_open: Vec::new(),
             held: VecDeque::new(),
+            tickets_held: 0,
             book: Book::default(),
             chains: ChainCache::default(),
             incidents: if clock.is_some() { Tracker::live() } else { Tracker::default() },
@@ -154,14 +164,15 @@ impl<'a> Collector<'a> {
         };
         let server = self.chain(&handshake, handshake.server_chain.as_ref().map(|seen| &seen.what), Purpose::Server);
         let client = self.chain(&handshake, handshake.client_chain.as_ref().map(|seen| &seen.what), Purpose::Client);
+        let mut ticket_refused = false;
         if !handshake.provisional {
-            self.book.learn(&handshake, server.as_ref());
+            ticket_refused = self.book.learn(&handshake, server.as_ref());
             if !doubtful {
                 self.incidents.attempt(&handshake);
             }
         }
         let now = handshake.closed_at.time;
-        let mut held = Held { handshake, server, client, doubtful };
+        let mut held = Held { handshake, server, client, doubtful, ticket_refused };
         self.note_losses(&mut held);
         let verdict = self.judge(&held);
         if held.handshake.provisional {
@@ -169,7 +180,9 @@ impl<'a> Collector<'a> {
             let report = report(self.reports.outline(&held.handshake, &verdict, source), &held.handshake, self.timeline);
             return self.emit.report(Report::Handshake(Box::new(report)));
         }
-        if self.hold > Duration::ZERO && (doubtful || verdict.may_improve()) {
+        let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
+        if self.hold > Duration::ZERO && (doubtful || by_ticket || verdict.may_improve()) {
+            self.tickets_held += usize::from(ticket_refused);
             self.held.push_back(held);
             self.let_go(now)
         } else {
@@ -205,6 +218,7 @@ impl<'a> Collector<'a> {
 
     fn let_one_go(&mut self) -> std::io::Result<()> {
         let Some(mut held) = self.held.pop_front() else { return Ok(()) };
+        self.tickets_held -= usize::from(held.ticket_refused);
         self.note_losses(&mut held);
         if held.doubtful && !self.book.speaks_tls(&held.handshake.server) {
             *self.totals.other_flows.entry("not-tls").or_default() += 1;
@@ -216,16 +230,15 @@ impl<'a> Collector<'a> {
 
     fn judge(&self, held: &Held) -> Verdict {
         let lasted = held.handshake.end.unwrap_or(held.handshake.tcp.last).time.since(held.handshake.tcp.first.time);
+        // A quick success whose certificate is not visible has nothing to learn from others, but for its ticket.
+        let quick = held.handshake.outcome == Outcome::Completed && lasted < self.policy.slow_after;
+        let alone = quick && held.server.is_none() && !held.ticket_refused;
+        let known = (!alone).then(|| self.book.view(&held.handshake));
         judge(&Case {
             handshake: &held.handshake,
             chain: held.server.as_deref(),
             client_chain: held.client.as_deref(),
-            // A quick success whose certificate is not visible has nothing to learn from others.
-            knowledge: &if held.handshake.outcome == Outcome::Completed && held.server.is_none() && lasted < self.policy.slow_after {
-                crate::diagnosis::knowledge::Knowledge::default()
-            } else {
-                self.book.view(&held.handshake)
-            },
+            knowledge: known.as_ref().unwrap_or(&NOTHING),
             policy: self.policy,
         })
     }

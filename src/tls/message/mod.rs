@@ -155,19 +155,22 @@ impl Alert {
 }
 
 /// `NewSessionTicket` in clear (TLS ≤ 1.2, RFC 5077 section 3.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionTicket {
     /// Lifetime hint in seconds; zero leaves it to the client.
     pub lifetime_hint: u32,
     /// Bytes of the ticket; zero: the server issues none after all.
     pub len: usize,
+    /// The ticket, where it is to be recognised.
+    pub kept: Option<Box<[u8]>>,
 }
 
 impl SessionTicket {
-    /// Reads a message body.
-    pub fn parse(body: &[u8]) -> Option<Self> {
+    /// Reads a message body; keeps the ticket if asked to.
+    pub fn parse(body: &[u8], keep: bool) -> Option<Self> {
         let mut cursor = Cursor::new(body);
-        Some(Self { lifetime_hint: cursor.u32()?, len: cursor.vec16()?.len() })
+        let (lifetime_hint, ticket) = (cursor.u32()?, cursor.vec16()?);
+        Some(Self { lifetime_hint, len: ticket.len(), kept: (keep && !ticket.is_empty()).then(|| ticket.into()) })
     }
 }
 

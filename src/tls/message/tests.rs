@@ -73,7 +73,9 @@ fn lists_certificates_of_both_layouts() {
 
 #[test]
 fn reads_tickets_and_encrypted_extensions() {
-    assert_eq!(SessionTicket::parse(&hex("00001c20 0002 aabb")), Some(SessionTicket { lifetime_hint: 7200, len: 2 }));
+    let ticket = |kept| Some(SessionTicket { lifetime_hint: 7200, len: 2, kept });
+    assert_eq!(SessionTicket::parse(&hex("00001c20 0002 aabb"), false), ticket(None));
+    assert_eq!(SessionTicket::parse(&hex("00001c20 0002 aabb"), true), ticket(Some(Box::new([0xaa, 0xbb]))));
     let body = hex("000d 0010 0005 0003 02 6832 002a 0000");
     let message = EncryptedExtensions::parse(&body).unwrap();
     assert_eq!(message.alpn(), Some(&b"h2"[..]));
@@ -86,7 +88,7 @@ proptest! {
         let (exchange, version) = (crate::tls::registry::CipherSuite(suite).key_exchange(), ProtocolVersion(version));
         let _ = ServerKeyExchange::parse(&bytes, exchange, version);
         let _ = CertificateRequest::parse(&bytes, version);
-        let _ = (certificate_list(&bytes).count(), certificate_list_13(&bytes).count(), SessionTicket::parse(&bytes));
+        let _ = (certificate_list(&bytes).count(), certificate_list_13(&bytes).count(), SessionTicket::parse(&bytes, true));
         let _ = EncryptedExtensions::parse(&bytes).map(|message| (message.alpn().is_some(), message.extensions().count()));
     }
 }

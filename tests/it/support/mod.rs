@@ -56,6 +56,11 @@ pub fn analyse_with_keys(paths: &[impl AsRef<Path>], keys: &[impl AsRef<Path>], 
     analyse_source(capture::with_key_logs(open(paths), &owned(keys)).unwrap(), threads, false)
 }
 
+/// The same with every handshake told packet by packet.
+pub fn analyse_in_full_with_keys(paths: &[impl AsRef<Path>], keys: &[impl AsRef<Path>]) -> Said {
+    analyse_source(capture::with_key_logs(open(paths), &owned(keys)).unwrap(), 1, true)
+}
+
 /// Analyses a capture held in memory.
 pub fn analyse_bytes(bytes: Vec<u8>) -> Said {
     let stream = Box::new(io::Cursor::new(bytes));

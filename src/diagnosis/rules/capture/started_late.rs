@@ -8,11 +8,11 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureStartedLate,
-    speaks: Signs::UNFINISHED,
+    speaks: Signs::NO_HELLO,
     title: "the capture begins in the middle of the connection",
     page: Page {
         meaning: "The first packets of this connection passed before the capture began. The ClientHello, and maybe more, is missing, so the \
-                  handshake cannot be judged.",
+                  handshake cannot be judged, or only that it completed: what the client asked for is not known.",
         recognised: "No SYN and no SYN-ACK was seen, and no ClientHello, but later messages were.",
         confused_with: "A capture that lost the first packets under load (`capture-gaps`), or a connection whose first packets took another way.",
         check: "Compare the time of the first packet of this connection with the time of the capture's first packet.",
@@ -31,17 +31,22 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if case.handshake.outcome != Outcome::Incomplete || case.handshake.tcp.saw_start() || view.hello_whole() {
+    let (weight, who) = match case.handshake.outcome {
+        Outcome::Incomplete => (Weight::Overrides, StoppedBy::Capture),
+        Outcome::Completed => (Weight::Note, StoppedBy::Nobody),
+        _ => return None,
+    };
+    if case.handshake.tcp.saw_start() || view.hello_whole() {
         return None;
     }
     Some(
         Finding::new(
             Cause::CaptureStartedLate,
             Confidence::Certain,
-            format!("The capture began after the connection to {}: its ClientHello is missing.", view.target()),
+            format!("The capture lacks the beginning of the connection to {}: its ClientHello is missing.", view.target()),
         )
-        .weight(Weight::Overrides)
-        .stopped_by(StoppedBy::Capture)
+        .weight(weight)
+        .stopped_by(who)
         .shown_by(case.handshake.tcp.first, "first packet of the connection in the capture, and it does not begin one")
         .or_else(&[Cause::CaptureGaps])
         .advise("Start the capture before the client connects and let the client connect anew."),

@@ -18,6 +18,9 @@ fn a_connection_without_its_beginning_started_before_the_capture() {
     (facts.tcp.sides.client.syn, facts.tcp.sides.server.syn) = (None, None);
     let finding = found(&started_late::RULE, &facts).expect("no SYN, no hello");
     assert_eq!((finding.weight, finding.stopped_by), (Weight::Overrides, Some(StoppedBy::Capture)));
+    facts.outcome = Outcome::Completed;
+    let finding = found(&started_late::RULE, &facts).expect("what the client offered is not known");
+    assert_eq!((finding.weight, finding.stopped_by), (Weight::Note, Some(StoppedBy::Nobody)));
     facts.outcome = Outcome::Alerted;
     assert!(found(&started_late::RULE, &facts).is_none(), "what came later tells enough");
 }

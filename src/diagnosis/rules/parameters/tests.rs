@@ -62,7 +62,7 @@ fn a_retry_with_less_shows_intolerance() {
     scene.knowledge.related.push(crate::diagnosis::knowledge::Related {
         start: Mark::default(),
         same_endpoint: true,
-        server_name: Some("www.lab.test".to_owned()),
+        same_name: true,
         outcome: Outcome::Completed,
         cause: None,
         highest_version: Some(crate::tls::registry::ProtocolVersion::TLS12),
@@ -202,6 +202,13 @@ fn tickets_that_are_refused_again_and_again() {
     let mut scene = Scene::hello(0x0303, &legacy(), &list).answered(0x0303, 0xc02f, &[(0xff01, &[0])]);
     assert_eq!(scene.cause(), None);
     assert_eq!(scene.findings()[0].cause, Cause::TicketsNotShared);
+    // Many that were refused may all have expired.
     (scene.knowledge.resumptions_offered, scene.knowledge.resumptions_accepted) = (4, 1);
+    assert_eq!(scene.cause(), None);
+    scene.knowledge.ticket.issued = Some(Mark::default());
+    assert_eq!(scene.cause(), Some((Cause::TicketsNotShared, Confidence::Likely)));
+    (scene.knowledge.resumptions_offered, scene.knowledge.resumptions_accepted) = (4, 3);
+    assert_eq!(scene.cause(), None, "a server may be restarted once");
+    scene.knowledge.ticket.accepted = Some(Mark::default());
     assert_eq!(scene.cause(), Some((Cause::TicketsNotShared, Confidence::Strong)));
 }

@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
     title: "tickets of one backend are refused by the next: resumptions fall back to full handshakes",
     page: Page {
         meaning: "The client offered to resume a session and the server did a full handshake instead. That works, but costs a certificate, a signature and in TLS 1.2 a round trip, and early data is lost. When it happens again and again, the servers behind the address do not share their ticket keys, or restart or rotate them too often.",
-        recognised: "A ClientHello with a session ticket or a pre-shared key, and a full handshake in answer. Once is nothing: tickets expire. Several times for the same address, in turn with accepted ones, is the sign of several backends.",
+        recognised: "A ClientHello with a session ticket or a pre-shared key, and a full handshake in answer. That alone is nothing and only noted: tickets expire. The sign of several backends is that the very same ticket, offered by a like ClientHello, is accepted at the same address another time; or that a ticket is refused which the address issued minutes ago, after others were refused.",
         confused_with: "Expired tickets, a change of ticket keys, a restart, a client that offers the ticket of another name; a server that switched resumption off.",
         check: "Connect several times with one session:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -reconnect </dev/null | grep -E 'New|Reused'",
         fix: &[
@@ -43,33 +43,44 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let answer = handshake.server_hello.as_ref()?;
     let asked = handshake.client_hellos.first()?;
     let tls13 = handshake.is_tls13();
-    let offered = if tls13 { hello.psk_identities() > 0 && !hello.psk_is_external() } else { hello.session_ticket_len().is_some() };
-    if handshake.outcome != Outcome::Completed || !offered || handshake.resumption.is_some() || answer.what.selected_psk().is_some() {
+    if handshake.outcome != Outcome::Completed || handshake.resumption.is_some() || hello.ticket(tls13).is_none() {
         return None;
     }
-    let (others, accepted) = (case.knowledge.resumptions_offered, case.knowledge.resumptions_accepted);
-    let refused = others.saturating_sub(accepted);
     let kind = if tls13 { "pre-shared key (ticket)" } else { "session ticket" };
+    let server = handshake.server;
     let base = |confidence, summary: String| {
         Finding::new(Cause::TicketsNotShared, confidence, summary)
             .shown_by(asked.mark, format!("client offers a {kind}"))
             .shown_by(answer.mark, "server goes on with a full handshake")
     };
-    if refused < 2 || accepted > refused {
-        let summary = format!("The client offered a {kind}, and the server {} did a full handshake instead.", handshake.server);
-        return Some(base(Confidence::Likely, summary).weight(Weight::Note));
-    }
-    let total = others.saturating_add(1);
-    let summary = format!(
-        "The server {} refused {} of {total} offered tickets: its backends do not share their ticket keys.",
-        handshake.server,
-        refused.saturating_add(1)
-    );
-    let confidence = if accepted > 0 { Confidence::Strong } else { Confidence::Likely };
+    let (offers, accepted) = (case.knowledge.resumptions_offered, case.knowledge.resumptions_accepted);
+    let refused = offers.saturating_sub(accepted);
+    let ticket = case.knowledge.ticket;
+    // What was forgotten or has expired is not accepted again; and one that was just issued has not expired.
+    let finding = match (ticket.accepted, ticket.issued) {
+        (Some(accepted), _) => base(
+            Confidence::Strong,
+            format!("{server} refused a ticket here that it accepts at another time: its backends do not share their ticket keys."),
+        )
+        .shown_by(accepted, "the same ticket, accepted"),
+        (None, Some(issued)) if refused >= AGAIN => base(
+            Confidence::Likely,
+            format!("{server} refused a ticket that it had issued just before, and not for the first time: its backends do not share their ticket keys."),
+        )
+        .shown_by(issued, "server issues the ticket"),
+        _ => {
+            let summary = format!("The client offered a {kind}, and the server {server} did a full handshake instead.");
+            let note = base(Confidence::Likely, summary).weight(Weight::Note);
+            return Some(if offers > 1 { note.noting(format!("{accepted} of {offers} offers of a session to this server were accepted")) } else { note });
+        }
+    };
     Some(
-        base(confidence, summary)
-            .noting(format!("of {others} other offers of a ticket to this server, {accepted} were accepted"))
+        finding
+            .noting(format!("{accepted} of {offers} offers of a session to this server were accepted"))
             .advise("Give all backends behind this address the same ticket keys, or make clients stick to one backend.")
             .advise(remedy::s_client(handshake, "-reconnect")),
     )
 }
+
+/// Refusals from which on a fresh ticket that is refused is not put down to a restart.
+const AGAIN: u32 = 2;

@@ -87,7 +87,7 @@ fn message(kind: HandshakeType, body: &[u8]) {
             }
         }
         HandshakeType::CERTIFICATE_STATUS => drop(OcspStaple::parse_certificate_status(body)),
-        HandshakeType::NEW_SESSION_TICKET => drop(SessionTicket::parse(body)),
+        HandshakeType::NEW_SESSION_TICKET => drop(SessionTicket::parse(body, true)),
         HandshakeType::ENCRYPTED_EXTENSIONS => {
             if let Some(read) = EncryptedExtensions::parse(body) {
                 let _ = (read.extensions().count(), read.alpn(), read.accepts_early_data());
