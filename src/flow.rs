@@ -131,21 +131,22 @@ impl EndpointText {
 
     /// `192.0.2.1:443` or `[2001:db8::1]:443`.
     pub fn as_str(&self) -> &str {
-        self.part(0, self.len)
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
-    /// The address alone, without brackets.
-    pub fn address(&self) -> &str {
-        self.part(self.address.0, self.address.1)
+    /// The same in ASCII.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// The address alone in ASCII, without brackets.
+    pub fn address(&self) -> &[u8] {
+        self.bytes.get(self.address.0..self.address.1).unwrap_or_default()
     }
 
     /// The port.
     pub const fn port(&self) -> u16 {
         self.port
-    }
-
-    fn part(&self, start: usize, end: usize) -> &str {
-        self.bytes.get(start..end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 
     fn push_v4(&mut self, address: Ipv4Addr) {
@@ -345,13 +346,13 @@ mod tests {
             for port in [0, 7, 10, 443, 1000, 9999, 10_000, 65_535] {
                 let endpoint = Endpoint::new(IpAddr::V4(address), port);
                 assert_eq!(endpoint.to_string(), format!("{address}:{port}"));
-                assert_eq!(endpoint.text().address(), address.to_string());
+                assert_eq!(endpoint.text().address(), address.to_string().as_bytes());
             }
         }
         for address in ["::", "2001:db8::1", "1234:5678:9abc:def0:1234:5678:9abc:def0", "::ffff:255.255.255.255"] {
             for port in [0, 443, 65_535] {
                 let wide = Endpoint::new(address.parse().unwrap(), port);
-                assert_eq!((wide.to_string(), wide.text().address()), (format!("[{address}]:{port}"), address));
+                assert_eq!((wide.to_string(), wide.text().address()), (format!("[{address}]:{port}"), address.as_bytes()));
             }
         }
     }

@@ -69,12 +69,11 @@ impl Timestamp {
     }
 
     /// Writes the digits behind the point.
-    #[allow(clippy::cast_possible_truncation, reason = "a remainder below a second's nanoseconds, and one below ten")]
     fn write_fraction(self, text: &mut [u8; 30]) {
-        let mut nanos = self.0.rem_euclid(1_000_000_000) as u32;
-        for place in text.iter_mut().take(29).skip(20).rev() {
-            *place = b'0' + (nanos % 10) as u8;
-            nanos /= 10;
+        // With a digit in front of them, so that all nine are written.
+        let nanos = 1_000_000_000 + self.0.rem_euclid(1_000_000_000);
+        if let ([_, digits @ ..], Some(place)) = (itoa::Buffer::new().format(nanos).as_bytes(), text.get_mut(20..29)) {
+            place.copy_from_slice(digits);
         }
     }
 

@@ -63,9 +63,8 @@ struct Issuer {
 
 impl Issuer {
     fn signed(&mut self, name: &str, address: IpAddr) {
-        let domain = domain(name);
-        if self.domains.len() < RESIGNED_NAMES && !self.domains.contains(domain) {
-            self.domains.insert(domain.to_owned());
+        if self.domains.len() < RESIGNED_NAMES {
+            self.domains.insert(domain(name).to_owned());
         }
         if self.addresses.len() < RESIGNED_NAMES {
             self.addresses.insert(address);

@@ -81,17 +81,17 @@ fn push_string(out: &mut Vec<u8>, text: &str) {
 
 /// Whether nothing in it needs an escape. Sixteen bytes are looked at in one step, without a branch for each.
 fn is_plain(text: &[u8]) -> bool {
+    let (chunks, rest) = text.as_chunks();
+    let mut last = [b' '; 16];
+    if let Some(place) = last.get_mut(..rest.len()) {
+        place.copy_from_slice(rest);
+    }
     let mut odd = [0; 16];
-    let mut look = |chunk: &[u8; 16]| {
+    for chunk in chunks.iter().chain([&last]) {
         for (odd, byte) in odd.iter_mut().zip(chunk) {
             *odd |= u8::from(byte.wrapping_sub(0x20) >= 0x5f) | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
         }
-    };
-    let (chunks, rest) = text.as_chunks();
-    chunks.iter().for_each(&mut look);
-    let mut last = [b' '; 16];
-    last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
-    look(&last);
+    }
     odd == [0; 16]
 }
 

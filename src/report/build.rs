@@ -89,9 +89,9 @@ const fn protocol_name(protocol: Protocol) -> &'static str {
 /// The same in every run, with any number of threads, and wherever the capture was split: endpoints and the first packet's time.
 fn id(scratch: &mut Vec<u8>, client: &EndpointText, server: &EndpointText, first: Timestamp) -> Code<16> {
     scratch.clear();
-    scratch.extend_from_slice(client.as_str().as_bytes());
+    scratch.extend_from_slice(client.as_bytes());
     scratch.push(b' ');
-    scratch.extend_from_slice(server.as_str().as_bytes());
+    scratch.extend_from_slice(server.as_bytes());
     scratch.push(b' ');
     scratch.extend_from_slice(itoa::Buffer::new().format(first.nanos()).as_bytes());
     let digest = Sha256::digest(scratch.as_slice());

@@ -110,6 +110,11 @@ impl<const LEN: usize> Code<LEN> {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// The same in ASCII.
+    pub const fn as_bytes(&self) -> &[u8; LEN] {
+        &self.0
+    }
 }
 
 impl Outline<'_> {
@@ -234,5 +239,5 @@ pub fn severity(finding: &Finding, outcome: Outcome) -> &'static str {
 }
 
 fn peer(endpoint: &EndpointText) -> Peer {
-    Peer { address: endpoint.address().to_owned(), port: endpoint.port() }
+    Peer { address: String::from_utf8_lossy(endpoint.address()).into_owned(), port: endpoint.port() }
 }

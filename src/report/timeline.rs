@@ -237,6 +237,7 @@ impl Rows {
     /// Finished and what else is encrypted.
     fn encrypted(&mut self, h: &Handshake) {
         if h.early_data_records > 0
+            && h.quic.is_none()
             && let Some(hello) = h.last_hello()
         {
             let text = format!("early data, {} records", h.early_data_records);
@@ -284,6 +285,13 @@ impl Rows {
         if let Some(mark) = quic.retry.first {
             let text = if quic.retry.count > 1 { format!("the first of {}", quic.retry.count) } else { String::new() };
             self.add(mark, 18, Side::Server, "retry", None, text);
+        }
+        if let Some(mark) = quic.zero_rtt.first {
+            let (count, opened) = (quic.zero_rtt.count, quic.zero_rtt_opened);
+            let plural = if count == 1 { "" } else { "s" };
+            let opened = if opened == 0 { String::new() } else { format!(", {opened} opened") };
+            let text = format!("early data: {count} 0-RTT packet{plural} in all{opened}");
+            self.add(mark, 22, Side::Client, "application_data", Some(quic.zero_rtt.bytes), text);
         }
         for side in Side::BOTH {
             for (packets, rank, what) in [(quic.handshakes.of(side), 60, "Handshake packet"), (quic.shorts.of(side), 85, "1-RTT packet")] {

@@ -9,7 +9,7 @@ use handshark::capture::{self, FrameSource, Inputs, Inventory, KeyLogLines};
 use handshark::frame::Block;
 use handshark::report::HandshakeReport;
 
-use crate::support::{Said, analyse, analyse_source, analyse_with_keys, capture_of, fixtures, labelled};
+use crate::support::{Said, analyse, analyse_in_full_with_keys, analyse_source, analyse_with_keys, capture_of, fixtures, labelled};
 
 fn with_keys() -> Vec<(PathBuf, PathBuf, String)> {
     labelled()
@@ -220,4 +220,32 @@ fn secrets_behind_the_packets_in_the_capture_are_used() {
     let (wanted, said) = (analyse(&[path], 1), analyse(&[file.path().to_owned()], 1));
     assert_eq!(said.handshakes.len(), wanted.handshakes.len());
     assert!(said.handshakes.iter().all(|report| report.handshake.decrypted));
+}
+
+/// What the ladder says of a handshake's early data.
+fn early_data(report: &HandshakeReport) -> String {
+    let steps = report.timeline.iter().filter(|step| step.kind == "application_data");
+    steps.map(|step| step.text.clone()).find(|text| text.contains("0-RTT")).unwrap_or_default()
+}
+
+/// 0-RTT packets come before the server has chosen a suite, and need one secret of their own.
+#[test]
+fn early_data_of_quic_is_opened() {
+    for name in ["aioquic-0rtt", "aioquic-0rtt-chacha20-v2"] {
+        let capture = fixtures().join("captures/quic").join(name).with_extension("pcap");
+        let keys = capture.with_extension("keys");
+        let only_early = changed(&keys, |line| if line.starts_with("CLIENT_EARLY") { line.to_owned() } else { String::new() });
+        let wrong = changed(&keys, |line| format!("{}{}", &line[..line.len() - 2], if line.ends_with("00") { "01" } else { "00" }));
+        for (keys, opened, decrypted) in
+            [(keys.as_path(), ", 1 opened", true), (only_early.path(), ", 1 opened", false), (wrong.path(), "", false)]
+        {
+            let said = analyse_in_full_with_keys(std::slice::from_ref(&capture), &[keys.to_path_buf()]);
+            let [report] = said.handshakes.as_slice() else { panic!("{name}") };
+            assert_eq!((report.handshake.outcome.as_str(), report.handshake.early_data), ("completed", true), "{name}");
+            assert_eq!(report.handshake.decrypted, decrypted, "{name} {}", keys.display());
+            assert_eq!(early_data(report), format!("early data: 1 0-RTT packet in all{opened}"), "{name} {}", keys.display());
+            let misfit = said.summary.notes.iter().any(|note| note.contains("do not fit"));
+            assert_eq!(misfit, opened.is_empty(), "{:?}", said.summary.notes);
+        }
+    }
 }

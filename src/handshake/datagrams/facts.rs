@@ -25,6 +25,8 @@ pub struct QuicFacts {
     pub token: Option<Mark>,
     /// 0-RTT packets of the client.
     pub zero_rtt: Packets,
+    /// Of those, packets that were opened with secrets from outside.
+    pub zero_rtt_opened: u32,
     /// Initial packets of each side that could be opened.
     pub initials: PerSide<Packets>,
     /// Handshake packets of each side.
@@ -114,6 +116,7 @@ impl QuicFacts {
             retries_after_token: 0,
             token: None,
             zero_rtt: Packets::default(),
+            zero_rtt_opened: 0,
             initials: PerSide::default(),
             handshakes: PerSide::default(),
             shorts: PerSide::default(),

@@ -22,6 +22,7 @@ use crate::handshake::messages::{self, Place};
 use crate::handshake::records::letter;
 use protected::Unsealing;
 
+mod early;
 mod protected;
 
 /// What is known of a connection besides its facts.
@@ -183,8 +184,8 @@ impl Quic {
                 Packet::Long(long) => match long.kind {
                     LongKind::Initial => self.initial(h, shared, tcp, side, &long, datagram),
                     LongKind::ZeroRtt => {
-                        if let Some(quic) = h.quic.as_mut().filter(|_| side == Side::Client) {
-                            quic.zero_rtt.add(mark, long.protected_len());
+                        if side == Side::Client {
+                            self.zero_rtt(h, shared, mark, &long);
                         }
                         true
                     }

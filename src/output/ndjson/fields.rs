@@ -75,11 +75,13 @@ pub(super) fn alert(out: &mut Vec<u8>, alert: &AlertReport) {
     out.push(b'}');
 }
 
-pub(super) fn raw(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(text.as_bytes());
+#[inline]
+pub(super) fn raw(out: &mut Vec<u8>, text: impl AsRef<[u8]>) {
+    out.extend_from_slice(text.as_ref());
 }
 
 /// A key with what stands before it, and its value.
+#[inline]
 pub(super) fn text(out: &mut Vec<u8>, key: &str, value: &str) {
     raw(out, key);
     push_string(out, value);
@@ -91,6 +93,7 @@ fn text_if_some(out: &mut Vec<u8>, key: &str, value: Option<&String>) {
     }
 }
 
+#[inline]
 pub(super) fn number(out: &mut Vec<u8>, key: &str, value: impl Into<u64>) {
     raw(out, key);
     raw(out, itoa::Buffer::new().format(value.into()));
@@ -102,6 +105,7 @@ pub(super) fn number_if_some(out: &mut Vec<u8>, key: &str, value: Option<impl In
     }
 }
 
+#[inline]
 pub(super) fn flag(out: &mut Vec<u8>, key: &str, value: bool) {
     raw(out, key);
     raw(out, if value { "true" } else { "false" });

@@ -13,7 +13,7 @@ pub(super) fn push(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeTex
     word(out, "{\"schema\":\"", SCHEMA);
     word(out, ",\"kind\":\"handshake\",\"network\":{\"transport\":\"", outline.transport);
     word(out, ",\"protocol\":\"", outline.protocol);
-    word(out, ",\"community_id\":\"", outline.community_id.as_str());
+    word(out, ",\"community_id\":\"", outline.community_id.as_bytes());
     if outline.path.layers().next().is_some() {
         let layers: Vec<String> = outline.path.layers().map(|layer| layer.to_string()).collect();
         list(out, ",\"path\":", &layers);
@@ -50,7 +50,7 @@ pub(super) fn push(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeTex
 }
 
 fn info(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
-    word(out, "{\"id\":\"", outline.id.as_str());
+    word(out, "{\"id\":\"", outline.id.as_bytes());
     raw(out, ",\"start\":\"");
     out.extend_from_slice(times.of(outline.start));
     raw(out, "\",\"end\":\"");
@@ -77,7 +77,7 @@ fn tls(out: &mut Vec<u8>, tls: &TlsOutline<'_>) {
     let start = out.len();
     for (key, value) in [(",\"version\":\"", version), (",\"cipher\":\"", cipher), (",\"curve\":\"", curve)] {
         if let Some(value) = value {
-            word(out, key, value);
+            word(out, key, value.as_bytes());
         }
     }
     if let Some(protocol) = next_protocol {
@@ -179,7 +179,8 @@ fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
 }
 
 /// A key with the quote that opens its value, and a value of our own making, which holds nothing to escape.
-fn word(out: &mut Vec<u8>, key: &str, value: &str) {
+#[inline]
+fn word(out: &mut Vec<u8>, key: &str, value: impl AsRef<[u8]>) {
     raw(out, key);
     raw(out, value);
     out.push(b'"');

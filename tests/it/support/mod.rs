@@ -44,6 +44,12 @@ pub fn analyse_with_keys(paths: &[PathBuf], keys: &[PathBuf], threads: usize) ->
     analyse_source(capture::with_key_logs(source, keys).unwrap(), threads, false)
 }
 
+/// The same with every handshake told packet by packet.
+pub fn analyse_in_full_with_keys(paths: &[PathBuf], keys: &[PathBuf]) -> Said {
+    let source = capture::open(&Inputs { paths: paths.to_vec(), filter: None }).unwrap();
+    analyse_source(capture::with_key_logs(source, keys).unwrap(), 1, true)
+}
+
 /// Analyses a capture held in memory.
 pub fn analyse_bytes(bytes: Vec<u8>) -> Said {
     let stream = Box::new(io::Cursor::new(bytes));

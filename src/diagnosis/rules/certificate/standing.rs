@@ -13,7 +13,7 @@ use crate::diagnosis::chain::{self, ChainFacts, PathEnd, Trust};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
 use crate::handshake::facts::StoppedBy;
 use crate::time::Timestamp;
-use crate::tls::certificate::{Certificate, PublicKey, SignatureHash};
+use crate::tls::certificate::{Certificate, SignatureHash};
 use crate::tls::client_hello::ClientHello;
 use crate::tls::message::OcspStatus;
 use crate::tls::registry::{AlertDescription, KeyExchange};
@@ -123,7 +123,7 @@ impl<'a> View<'a> {
             Cause::CertificateConstraints => !chain.violations.is_empty(),
             Cause::CertificateWeakKey => !chain.weak_keys.is_empty(),
             Cause::CertificateWeakSignature => !chain.weak_signatures.is_empty(),
-            Cause::CertificateUnsupported => defect(chain).is_some() || odd_key(chain).is_some(),
+            Cause::CertificateUnsupported => chain.unsupported.is_some(),
             Cause::ChainTooLarge => self.too_large(),
             _ => false,
         }
@@ -211,7 +211,7 @@ impl<'a> View<'a> {
             return false;
         }
         // A kind of key that is rare stops few clients, and those say so.
-        let odd_key_only = || self.chain.is_some_and(|chain| defect(chain).is_none());
+        let odd_key_only = || self.chain.is_some_and(|chain| chain.unsupported.as_ref().is_none_or(|odd| odd.kind_of_key));
         if cause == Cause::CertificateUnsupported && !matches!(self.reaction, Reaction::Alert { code: 43, .. }) && odd_key_only() {
             return false;
         }
@@ -467,55 +467,6 @@ pub(super) fn sentence(parts: &[&str]) -> String {
     let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + 1);
     parts.iter().for_each(|part| text.push_str(part));
     text
-}
-
-/// What in a chain not every client can use, in words.
-pub(super) fn unsupported(chain: &ChainFacts) -> Option<String> {
-    let odd_key = || odd_key(chain).map(|leaf| format!("its key is of a kind that many clients do not take: {}", leaf.key_name()));
-    defect(chain).map(Defect::text).or_else(odd_key)
-}
-
-/// The leaf, when its key is of a kind that not every client can use.
-fn odd_key(chain: &ChainFacts) -> Option<&Certificate> {
-    chain.leaf().filter(|leaf| match &leaf.key {
-        PublicKey::Ec { curve, .. } => !matches!(curve.as_str(), "P-256" | "P-384"),
-        PublicKey::Dsa { .. } | PublicKey::Ed448 | PublicKey::Other(_) => true,
-        _ => false,
-    })
-}
-
-/// What of a certificate not every client can read.
-#[derive(Debug, Clone, Copy)]
-enum Defect<'a> {
-    /// The certificate of this index, and why.
-    Malformed(usize, &'a str),
-    /// An unknown critical extension.
-    Critical(&'a Certificate, &'a str),
-    /// An extension that does not parse.
-    Broken(&'a Certificate, &'a str),
-}
-
-impl Defect<'_> {
-    fn text(self) -> String {
-        match self {
-            Self::Malformed(index, why) => format!("certificate {} does not parse: {why}", index + 1),
-            Self::Critical(certificate, oid) => {
-                sentence(&[&certificate.display_name(), " carries the critical extension ", oid, ", which clients do not know"])
-            }
-            Self::Broken(certificate, oid) => sentence(&["extension ", oid, " of ", &certificate.display_name(), " does not parse"]),
-        }
-    }
-}
-
-/// The first defect on the path, or anywhere where there is no path.
-fn defect(chain: &ChainFacts) -> Option<Defect<'_>> {
-    let mut served = chain.certificates.iter().enumerate().filter(|(index, _)| chain.path.is_empty() || chain.path.contains(index));
-    served.find_map(|(index, certificate)| {
-        let malformed = certificate.malformed.as_deref().map(|why| Defect::Malformed(index, why));
-        let critical = || certificate.unknown_critical.first().map(|oid| Defect::Critical(certificate, oid));
-        let broken = || certificate.broken_extensions.first().map(|oid| Defect::Broken(certificate, oid));
-        malformed.or_else(critical).or_else(broken)
-    })
 }
 
 /// A date.

@@ -1,6 +1,6 @@
 //! `certificate-unsupported`: critical extension, curve or format that the client does not know.
 
-use super::standing::{Standing, View, sentence, unsupported};
+use super::standing::{Standing, View, sentence};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
@@ -42,9 +42,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateUnsupported)?;
-    let what = view.chain.and_then(unsupported);
+    let what = view.chain.and_then(|chain| chain.unsupported.as_ref());
     let summary = match what {
-        Some(what) => sentence(&["The certificate of ", &view.target(), " cannot be used by every client: ", &what]),
+        Some(odd) => sentence(&["The certificate of ", &view.target(), " cannot be used by every client: ", &odd.what]),
         None => format!("The client does not support the certificate of {}, though nothing unusual is seen in it", view.target()),
     };
     let mut finding = view.finding(Cause::CertificateUnsupported, standing, summary);

@@ -1,4 +1,4 @@
-//! Handshake and 1-RTT packets. Without secrets they are told by their form and order alone; with those from outside they are opened, and what
+//! Handshake and 1-RTT packets (0-RTT packets: [`super::early`]). Without secrets they are told by their form and order alone; with those from outside they are opened, and what
 //! their frames say counts instead.
 //!
 //! Secrets may come after the packets: until they are there packets are kept, within bounds, and read as without secrets; when they come, at
@@ -15,6 +15,7 @@ use crate::time::Mark;
 use crate::tls::registry::{HandshakeType, ProtocolVersion};
 
 use super::super::Sides;
+use super::early::Early;
 use super::{Quic, connection_close};
 use crate::handshake::facts::{EncryptedRecord, Handshake};
 use crate::handshake::machine::Shared;
@@ -32,6 +33,7 @@ pub(super) struct Unsealing {
     looked: Option<u64>,
     /// Packets that did not open.
     failed: u32,
+    early: Early,
 }
 
 #[derive(Debug, Default)]
@@ -95,13 +97,15 @@ enum Taken {
 
 /// What an opened packet says about how far its sender is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Said {
+pub(super) struct Said {
     /// It closes the connection.
     close: bool,
     /// HANDSHAKE_DONE.
     done: bool,
     /// It acknowledges packets of the same level.
     ack: bool,
+    /// It carries application data.
+    pub(super) data: bool,
 }
 
 impl Unsealing {
@@ -231,7 +235,7 @@ impl Unsealing {
 }
 
 /// Enters what the frames of an opened packet say.
-fn read(
+pub(super) fn read(
     h: &mut Handshake,
     shared: &mut Shared,
     side: Side,
@@ -257,13 +261,24 @@ fn read(
             }
             Frame::HandshakeDone => said.done = side == Side::Server,
             Frame::Ack(_) => said.ack = true,
-            Frame::Ping | Frame::Passed(_) | Frame::Other(_) => {}
+            Frame::Passed(kind) => said.data |= matches!(kind, 0x08..=0x0f | 0x30 | 0x31),
+            Frame::Ping | Frame::Other(_) => {}
         }
     }
     said
 }
 
 impl Quic {
+    /// A 0-RTT packet of the client.
+    pub(super) fn zero_rtt(&mut self, h: &mut Handshake, shared: &mut Shared, mark: Mark, long: &Long<'_>) {
+        let Some(quic) = h.quic.as_mut() else { return };
+        quic.zero_rtt.add(mark, long.protected_len());
+        if let Some(Unsealing { early, sides, .. }) = self.unsealing.as_deref_mut() {
+            let [_, expected] = &mut sides.client.expected;
+            early.packet(h, shared, mark, long, expected);
+        }
+    }
+
     /// A Handshake packet. True when it brings anything new, as far as can be told.
     pub(super) fn handshake(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark, long: &Long<'_>) -> bool {
         let list = h.encrypted.of_mut(side);
@@ -352,16 +367,19 @@ impl Quic {
 
     /// The last moment at which secrets may have turned up.
     pub(super) fn unseal_late(&mut self, h: &mut Handshake, shared: &mut Shared) {
+        if let Some(Unsealing { early, sides, .. }) = self.unsealing.as_deref_mut() {
+            let [_, expected] = &mut sides.client.expected;
+            early.late(h, shared, expected);
+        }
         if self.unsealing.as_mut().is_some_and(|unsealing| unsealing.look_up(h, shared)) {
             self.replay(h, shared);
         }
-        if let Some(unsealing) = &self.unsealing
-            && unsealing.failed > 0
-            && !h.decrypted
-            && matches!(unsealing.keys, Keys::Known(_))
-            && let Some(ring) = &shared.keys
-        {
-            ring.count_misfit();
+        if let (Some(unsealing), Some(ring), false) = (&self.unsealing, &shared.keys, h.decrypted) {
+            if unsealing.early.has_opened() {
+                ring.count_decrypted();
+            } else if unsealing.failed > 0 && matches!(unsealing.keys, Keys::Known(_)) {
+                ring.count_misfit();
+            }
         }
     }
 
@@ -404,4 +422,4 @@ impl Quic {
 }
 
 /// Packets that do not open, while none has, after which the secrets are taken for another connection's.
-const MISFITS: u32 = 2;
+pub(super) const MISFITS: u32 = 2;

@@ -1,0 +1,110 @@
+//! 0-RTT packets, opened where the key log has the client's early traffic secret.
+//!
+//! They come before the server has chosen a suite: theirs is the one of the session that the client resumes, which only the secret's length and
+//! the packets themselves tell. `handshake.decrypted` speaks of the handshake, and is not set by them.
+
+use crate::flow::Side;
+use crate::handshake::facts::Handshake;
+use crate::handshake::machine::Shared;
+use crate::limits;
+use crate::quic::header::Long;
+use crate::quic::protection::{Connection, KeyProvider, Level, PacketKeys, Suite};
+use crate::quic::version::Version;
+use crate::time::Mark;
+
+use super::protected::{MISFITS, read};
+
+/// The opening of a connection's 0-RTT packets.
+#[derive(Debug, Default)]
+pub(super) struct Early {
+    /// The keys by every suite that may be theirs; when one has opened a packet, that one alone.
+    keys: Vec<PacketKeys>,
+    /// The generation of the key ring at the last look-up.
+    looked: Option<u64>,
+    held: Vec<Held>,
+    held_bytes: usize,
+    opened: u32,
+    failed: u32,
+}
+
+/// A packet that awaits its key.
+#[derive(Debug)]
+struct Held {
+    version: Version,
+    pn_offset: usize,
+    bytes: Vec<u8>,
+    mark: Mark,
+}
+
+impl Early {
+    /// Takes a packet. `expected` is one more than the largest packet number of the 0-RTT and 1-RTT packets so far; it is kept up.
+    pub(super) fn packet(&mut self, h: &mut Handshake, shared: &mut Shared, mark: Mark, long: &Long<'_>, expected: &mut u64) {
+        if long.missing > 0 || self.failed >= MISFITS && self.opened == 0 || u64::from(self.opened) >= limits::OPENED_RECORDS {
+            return;
+        }
+        self.look_up(h, shared, long.version);
+        if !self.keys.is_empty() {
+            self.late(h, shared, expected);
+            self.open(h, shared, mark, (long.version, long.pn_offset, long.bytes), expected);
+        } else if self.held.len() < limits::SEALED_RECORDS && self.held_bytes < limits::SEALED_BYTES {
+            self.held_bytes += long.bytes.len();
+            self.held.push(Held { version: long.version, pn_offset: long.pn_offset, bytes: long.bytes.to_vec(), mark });
+        }
+    }
+
+    /// Opens what was kept, if the secret has come.
+    pub(super) fn late(&mut self, h: &mut Handshake, shared: &mut Shared, expected: &mut u64) {
+        if let Some(first) = self.held.first() {
+            self.look_up(h, shared, first.version);
+        }
+        if !self.keys.is_empty() {
+            self.held_bytes = 0;
+            for held in std::mem::take(&mut self.held) {
+                self.open(h, shared, held.mark, (held.version, held.pn_offset, &held.bytes), expected);
+            }
+        }
+    }
+
+    /// A packet was opened.
+    pub(super) const fn has_opened(&self) -> bool {
+        self.opened > 0
+    }
+
+    fn look_up(&mut self, h: &Handshake, shared: &Shared, version: Version) {
+        let (Some(ring), Some(hello)) = (&shared.keys, h.hello()) else { return };
+        if !self.keys.is_empty() || self.looked == Some(ring.generation()) {
+            return;
+        }
+        self.looked = Some(ring.generation());
+        let connection = |suite| Connection { client_random: hello.random(), suite, version };
+        let suites = [Suite::Aes128Gcm, Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
+        self.keys = suites.iter().filter_map(|suite| ring.packet_keys(connection(*suite), Level::ZeroRtt, Side::Client)).collect();
+    }
+
+    fn open(
+        &mut self,
+        h: &mut Handshake,
+        shared: &mut Shared,
+        mark: Mark,
+        (version, pn_offset, bytes): (Version, usize, &[u8]),
+        expected: &mut u64,
+    ) {
+        let mut buffer = Vec::new();
+        let fits = self.keys.iter().position(|keys| keys.open_long(bytes, pn_offset, *expected, &mut buffer).is_some());
+        let Some(opened) = fits.and_then(|at| self.keys.get(at)?.open_long(bytes, pn_offset, *expected, &mut buffer)) else {
+            self.failed = self.failed.saturating_add(1);
+            return;
+        };
+        if let Some(at) = fits.filter(|_| self.keys.len() > 1) {
+            self.keys.swap(0, at);
+            self.keys.truncate(1);
+        }
+        self.opened = self.opened.saturating_add(1);
+        *expected = (*expected).max(opened.number.saturating_add(1));
+        if let Some(quic) = &mut h.quic {
+            quic.zero_rtt_opened = quic.zero_rtt_opened.saturating_add(1);
+        }
+        let said = read(h, shared, Side::Client, mark, version, opened.payload, None);
+        h.early_data_records = h.early_data_records.saturating_add(u32::from(said.data));
+    }
+}
