@@ -1,7 +1,6 @@
 //! Flows: who talks to whom, independent of which direction a packet goes.
 
-use std::fmt;
-use std::io::Write;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// One of the two TLS roles. A flow's client is the side that sent the SYN or, where none was seen, the side that its messages or its port make the client.
@@ -92,84 +91,91 @@ impl Endpoint {
 /// `192.0.2.1:443` or `[2001:db8::1]:443`.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = ShortText::default();
-        match self.address {
-            IpAddr::V4(address) => text.push_v4(address),
-            IpAddr::V6(address) => return write!(f, "[{address}]:{}", self.port),
-        }
-        text.push(b':');
-        text.push_number(self.port);
-        f.write_str(text.as_str())
+        f.write_str(self.text().as_str())
     }
 }
 
 impl Endpoint {
-    /// Appends it as it prints.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        let _ = write!(out, "{self}");
-    }
-
-    /// Appends the address alone.
-    pub fn write_address(&self, out: &mut Vec<u8>) {
+    /// Its text, made once for all who write it.
+    pub fn text(self) -> EndpointText {
+        let mut text = EndpointText { bytes: [0; EndpointText::ROOM], len: 0, address: (0, 0), port: self.port };
         match self.address {
             IpAddr::V4(address) => {
-                let mut text = ShortText::default();
                 text.push_v4(address);
-                out.extend_from_slice(text.as_str().as_bytes());
+                text.address = (0, text.len);
             }
             IpAddr::V6(address) => {
-                let _ = write!(out, "{address}");
+                let _ = write!(text, "[{address}]");
+                text.address = (1, text.len.saturating_sub(1));
             }
         }
-    }
-
-    /// The address alone, as text.
-    pub fn address_text(&self) -> String {
-        match self.address {
-            IpAddr::V4(address) => {
-                let mut text = ShortText::default();
-                text.push_v4(address);
-                text.as_str().to_owned()
-            }
-            IpAddr::V6(address) => address.to_string(),
-        }
+        text.push([b':'], 1);
+        let _ = text.write_str(itoa::Buffer::new().format(self.port));
+        text
     }
 }
 
-/// Room for `255.255.255.255:65535`: addresses are written several times for each handshake, and the general formatter takes its time.
-#[derive(Default)]
-struct ShortText {
-    bytes: [u8; 21],
+/// An endpoint as it prints, without an allocation: it is written several times for each handshake, and the general formatter takes its time.
+#[derive(Debug, Clone, Copy)]
+pub struct EndpointText {
+    bytes: [u8; Self::ROOM],
     len: usize,
+    /// Where the address begins and ends.
+    address: (usize, usize),
+    port: u16,
 }
 
-impl ShortText {
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.len) {
-            *slot = byte;
-            self.len += 1;
-        }
+impl EndpointText {
+    /// Enough for `[1234:1234:1234:1234:1234:1234:1234:1234]:65535` and a step of [`EndpointText::push`].
+    const ROOM: usize = 56;
+
+    /// `192.0.2.1:443` or `[2001:db8::1]:443`.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
-    fn push_number(&mut self, value: u16) {
-        for (unit, digits) in [(10_000, 5), (1000, 4), (100, 3), (10, 2), (1, 1)] {
-            if value >= unit || digits == 1 {
-                self.push(b'0' + (value / unit % 10) as u8);
-            }
-        }
+    /// The same in ASCII.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// The address alone in ASCII, without brackets.
+    pub fn address(&self) -> &[u8] {
+        self.bytes.get(self.address.0..self.address.1).unwrap_or_default()
+    }
+
+    /// The port.
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     fn push_v4(&mut self, address: Ipv4Addr) {
-        for (place, octet) in address.octets().into_iter().enumerate() {
-            if place > 0 {
-                self.push(b'.');
+        let digit = |value: u8| b'0' + value % 10;
+        for octet in address.octets() {
+            match octet {
+                0..10 => self.push([digit(octet), b'.', 0, 0], 2),
+                10..100 => self.push([digit(octet / 10), digit(octet), b'.', 0], 3),
+                100.. => self.push([digit(octet / 100), digit(octet / 10), digit(octet), b'.'], 4),
             }
-            self.push_number(u16::from(octet));
         }
+        self.len = self.len.saturating_sub(1);
     }
 
-    fn as_str(&self) -> &str {
-        self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    /// Adds the first `len` of these bytes; to copy all takes one step, and what is too much is written over.
+    fn push<const N: usize>(&mut self, bytes: [u8; N], len: usize) {
+        if let Some(place) = self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            *place = bytes;
+            self.len += len;
+        }
+    }
+}
+
+impl fmt::Write for EndpointText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.len + text.len();
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
     }
 }
 
@@ -307,21 +313,25 @@ impl FlowKey {
     /// A hash that is the same in every run and in both directions, to divide flows among partitions. Not for hash tables: an attacker can
     /// aim at it, and gains no more than one busy partition.
     pub fn partition_hash(&self) -> u64 {
+        #[expect(clippy::cast_possible_truncation, reason = "halves of an address")]
+        fn words(address: IpAddr) -> [u64; 2] {
+            let bits = match address {
+                IpAddr::V4(v4) => u128::from(v4.to_bits()),
+                IpAddr::V6(v6) => v6.to_bits(),
+            };
+            [(bits >> 64) as u64, bits as u64]
+        }
         fn mix(hash: u64, word: u64) -> u64 {
             (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
         }
-        fn words(address: IpAddr) -> (u64, u64) {
-            match address {
-                IpAddr::V4(v4) => (0, u64::from(v4.to_bits())),
-                IpAddr::V6(v6) => {
-                    let low = u64::try_from(v6.to_bits() & u128::from(u64::MAX)).unwrap_or(0);
-                    (u64::try_from(v6.to_bits() >> 64).unwrap_or(0), low)
-                }
-            }
-        }
-        let (a, b) = (words(self.low.address), words(self.high.address));
         let ports = u64::from(self.low.port) << 32 | u64::from(self.high.port) << 8 | self.transport as u64;
-        let hash = [a.0, a.1, b.0, b.1, ports, u64::from(self.path)].into_iter().fold(0x243f_6a88_85a3_08d3, mix);
+        let ends = [ports, u64::from(self.path)];
+        let seed = 0x243f_6a88_85a3_08d3;
+        let hash = match (self.low.address, self.high.address) {
+            (IpAddr::V4(low), IpAddr::V4(high)) => mix(seed, u64::from(low.to_bits()) << 32 | u64::from(high.to_bits())),
+            (low, high) => [low, high].into_iter().flat_map(words).fold(seed, mix),
+        };
+        let hash = ends.into_iter().fold(hash, mix);
         hash ^ hash >> 32
     }
 }
@@ -336,11 +346,15 @@ mod tests {
             for port in [0, 7, 10, 443, 1000, 9999, 10_000, 65_535] {
                 let endpoint = Endpoint::new(IpAddr::V4(address), port);
                 assert_eq!(endpoint.to_string(), format!("{address}:{port}"));
-                assert_eq!(endpoint.address_text(), address.to_string());
+                assert_eq!(endpoint.text().address(), address.to_string().as_bytes());
             }
         }
-        let wide = Endpoint::new("2001:db8::1".parse().unwrap(), 443);
-        assert_eq!((wide.to_string().as_str(), wide.address_text().as_str()), ("[2001:db8::1]:443", "2001:db8::1"));
+        for address in ["::", "2001:db8::1", "1234:5678:9abc:def0:1234:5678:9abc:def0", "::ffff:255.255.255.255"] {
+            for port in [0, 443, 65_535] {
+                let wide = Endpoint::new(address.parse().unwrap(), port);
+                assert_eq!((wide.to_string(), wide.text().address()), (format!("[{address}]:{port}"), address.as_bytes()));
+            }
+        }
     }
 
     #[test]

@@ -64,12 +64,17 @@ impl Timestamp {
                 (*tens, *ones) = (digit(value / 10), digit(value));
             }
         }
-        let mut nanos = self.0.rem_euclid(1_000_000_000) as u32;
-        for place in text.iter_mut().take(29).skip(20).rev() {
-            *place = digit(nanos);
-            nanos /= 10;
-        }
+        self.write_fraction(&mut text);
         text
+    }
+
+    /// Writes the digits behind the point.
+    fn write_fraction(self, text: &mut [u8; 30]) {
+        // With a digit in front of them, so that all nine are written.
+        let nanos = 1_000_000_000 + self.0.rem_euclid(1_000_000_000);
+        if let ([_, digits @ ..], Some(place)) = (itoa::Buffer::new().format(nanos).as_bytes(), text.get_mut(20..29)) {
+            place.copy_from_slice(digits);
+        }
     }
 
     /// The time that passed since `earlier`; zero when `earlier` is later.
@@ -100,6 +105,31 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(std::str::from_utf8(&self.text()).unwrap_or_default())
+    }
+}
+
+/// Makes texts of moments most of which lie in the same second as the one before: then only the fraction is made anew.
+#[derive(Debug, Clone)]
+pub struct TimeText {
+    second: i64,
+    text: [u8; 30],
+}
+
+impl Default for TimeText {
+    fn default() -> Self {
+        Self { second: 0, text: Timestamp::default().text() }
+    }
+}
+
+impl TimeText {
+    /// The moment as it prints.
+    pub fn of(&mut self, at: Timestamp) -> &[u8; 30] {
+        if self.second == at.seconds() {
+            at.write_fraction(&mut self.text);
+        } else {
+            *self = Self { second: at.seconds(), text: at.text() };
+        }
+        &self.text
     }
 }
 
@@ -157,6 +187,16 @@ mod tests {
     fn prints_rfc3339_with_nanoseconds() {
         assert_eq!(Timestamp::from_parts(1_795_251_860, 7).to_string(), "2026-11-21T09:04:20.000000007Z");
         assert_eq!(Timestamp::from_nanos(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
+    }
+
+    #[test]
+    fn texts_in_a_row_are_those_of_each_moment() {
+        let mut text = TimeText::default();
+        let nanos =
+            [0, 7, 999_999_999, 1_000_000_000, 1_000_000_001, 1_000_000_000, -1, -1_000_000_000, i64::MAX, i64::MIN, i64::MIN + 1, 12];
+        for at in nanos.map(Timestamp::from_nanos) {
+            assert_eq!(*text.of(at), at.text(), "{at}");
+        }
     }
 
     #[test]

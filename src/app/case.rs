@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use super::is_dash;
 use crate::anonymize::{Anonymizer, Key};
 use crate::capture::{self, FrameSource, Inputs, Inventory, KeyLogLines};
 use crate::cli::{Analysis, Trust};
@@ -19,6 +20,7 @@ use crate::error::Result;
 use crate::find::{Criteria, Filter, Related};
 use crate::frame::Block;
 use crate::handshake::Handshake;
+use crate::output::progress::Progress;
 use crate::pipeline::{self, Outlet};
 use crate::report::{HandshakeReport, Outline, Report, SummaryReport};
 use crate::time::Timestamp;
@@ -38,9 +40,16 @@ pub(super) struct Case<'a> {
     pub(super) timeline: bool,
     /// The summary gives the SHA-256 of each file.
     pub(super) hashes: bool,
+    /// Progress is wanted; whether it is shown depends on standard error.
+    pub(super) progress: bool,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    /// Captures to be analysed as most commands do it: nothing anonymous, nothing packet by packet, no hashes, with progress.
+    pub(super) const fn new(inputs: &'a [PathBuf], analysis: &'a Analysis, criteria: &'a Criteria, stop: Arc<AtomicBool>) -> Self {
+        Self { inputs, analysis, criteria, anonymize: None, stop, timeline: false, hashes: false, progress: true }
+    }
+
     /// Whether it is read as it comes, and only once.
     pub(super) fn piped(&self) -> bool {
         self.inputs.iter().any(|path| comes_as_it_is_written(path))
@@ -58,26 +67,15 @@ impl Case<'_> {
     }
 
     /// Opens and analyses.
-    pub(super) fn run(&self, outlet: &mut dyn Outlet, progress: &mut dyn FnMut(pipeline::Progress)) -> anyhow::Result<SummaryReport> {
-        self.analyse(self.prepare()?, outlet, progress)
+    pub(super) fn run(&self, outlet: &mut dyn Outlet) -> anyhow::Result<SummaryReport> {
+        self.analyse(self.prepare()?, outlet)
     }
 
     /// Analyses the captures. What was asked for goes to `outlet`, the summary last; it speaks of what was asked for only.
-    pub(super) fn analyse(
-        &self,
-        ready: Ready,
-        outlet: &mut dyn Outlet,
-        progress: &mut dyn FnMut(pipeline::Progress),
-    ) -> anyhow::Result<SummaryReport> {
+    pub(super) fn analyse(&self, ready: Ready, outlet: &mut dyn Outlet) -> anyhow::Result<SummaryReport> {
         let begin = Arc::new(OnceLock::new());
         let source = Box::new(Begin { inner: ready.source, begin: Arc::clone(&begin) });
-        let icmp_filtered = self.analysis.filter.as_deref().is_some_and(capture::excludes_icmp);
-        if icmp_filtered {
-            writeln!(
-                io::stderr(),
-                "handshark: the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)"
-            )?;
-        }
+        let icmp_filtered = icmp_filtered(self.analysis.filter.as_deref())?;
         let threads = self.analysis.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get);
         let options = pipeline::Options {
             threads,
@@ -105,7 +103,8 @@ impl Case<'_> {
             timeline: self.timeline,
             hashes: self.hashes,
         };
-        let whole = pipeline::run(source, &options, &mut sieve, progress)?;
+        let mut progress = Progress::new(self.progress);
+        let whole = pipeline::run(source, &options, &mut sieve, &mut |at| progress.update(at.bytes, at.total, at.handshakes))?;
         Ok(sieve.summary.unwrap_or(whole))
     }
 }
@@ -118,7 +117,19 @@ pub(super) struct Ready {
 
 /// Standard input, or a FIFO or device by its path: somebody may wait for what its packets show.
 fn comes_as_it_is_written(path: &Path) -> bool {
-    path == Path::new("-") || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+    is_dash(path) || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+/// Whether a filter leaves out ICMP, which is said.
+pub(super) fn icmp_filtered(filter: Option<&str>) -> io::Result<bool> {
+    let filtered = filter.is_some_and(capture::excludes_icmp);
+    if filtered {
+        writeln!(
+            io::stderr(),
+            "handshark: the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)"
+        )?;
+    }
+    Ok(filtered)
 }
 
 pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {

@@ -5,43 +5,28 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::bail;
 use data_encoding::{BASE64, HEXLOWER};
 use serde::Serialize;
 
 use super::case::Case;
-use super::read::stop_on_signal;
-use crate::cli::{self, CertsOptions};
+use super::stop_on_signal;
+use crate::cli::CertsOptions;
 use crate::diagnosis::judge::Verdict;
 use crate::error::Error;
 use crate::flow::{Endpoint, Side};
 use crate::handshake::Handshake;
 use crate::output::figures::counted;
-use crate::output::progress::Progress;
 use crate::pipeline::Outlet;
 use crate::report::{CertificateReport, HandshakeReport, Report};
 use crate::tls::certificate::Certificate;
 
-/// Writes certificates. Gives the exit code.
-pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<u8> {
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signal(&stop)?;
-    let case = Case {
-        inputs: &options.inputs,
-        analysis: &options.analysis,
-        criteria: &options.criteria,
-        anonymize: None,
-        stop,
-        timeline: false,
-        hashes: false,
-    };
+/// Writes certificates.
+pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<()> {
+    let case = Case::new(&options.inputs, &options.analysis, &options.criteria, stop_on_signal()?);
     let mut found = Found::default();
-    let mut progress = Progress::new(true);
-    let done = case.run(&mut found, &mut |at| progress.update(at.bytes, at.total, at.handshakes));
-    progress.finish();
-    let summary = done?;
+    let summary = case.run(&mut found)?;
     if found.certificates.is_empty() {
         let why = match found.encrypted {
             0 => "a chain is sent in full handshakes of TLS 1.2 and below only",
@@ -82,7 +67,7 @@ pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<u8> {
         counted(index.certificates.len() as u64, "certificate", "certificates"),
         directory.display()
     )?;
-    Ok(cli::EXIT_DONE)
+    Ok(())
 }
 
 fn failed(path: &Path, source: io::Error) -> Error {

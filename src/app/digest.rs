@@ -6,14 +6,14 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::analyse::is_stdin;
+use super::is_dash;
 use crate::report::SummaryReport;
 
 /// Adds the hash of each file. What cannot be read a second time stays without.
 pub(super) fn inputs(summary: &mut SummaryReport) {
     for input in &mut summary.inputs {
         let path = Path::new(&input.source);
-        if !is_stdin(path) && path.is_file() {
+        if !is_dash(path) && path.is_file() {
             input.sha256 = of(path).ok();
         }
     }

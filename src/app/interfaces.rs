@@ -6,9 +6,10 @@ use crate::capture::{self, InterfaceInfo};
 use crate::output::escape::escape;
 
 /// Lists the interfaces.
-pub(super) fn list(out: &mut dyn Write, json: bool) -> anyhow::Result<io::Result<()>> {
+pub(super) fn list(out: &mut dyn Write, json: bool) -> anyhow::Result<()> {
     let interfaces = capture::interfaces()?;
-    Ok(interfaces.iter().try_for_each(|interface| if json { object(out, interface) } else { line(out, interface) }))
+    interfaces.iter().try_for_each(|interface| if json { object(out, interface) } else { line(out, interface) })?;
+    Ok(())
 }
 
 fn line(out: &mut dyn Write, interface: &InterfaceInfo) -> io::Result<()> {

@@ -5,17 +5,16 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::bail;
 
 use super::case::Case;
-use super::read::stop_on_signal;
+use super::stop_on_signal;
 use crate::anonymize::Anonymizer;
-use crate::cli::{self, MatchOptions};
+use crate::cli::MatchOptions;
 use crate::compare::flood;
 use crate::compare::joined::Joined;
 use crate::compare::vantage::View;
@@ -26,34 +25,22 @@ use crate::flow::{Endpoint, FlowKey, Side, Transport};
 use crate::frame::Block;
 use crate::handshake::Handshake;
 use crate::output::layout::Layout;
-use crate::output::progress::Progress;
-use crate::output::{self, style, unless_broken_pipe};
+use crate::output::{self, style};
 use crate::packet::{Decoder, Packet};
 use crate::pipeline::Outlet;
 use crate::report::{HandshakeReport, Report};
 use crate::time::Timestamp;
 
-/// Joins and shows. Gives the exit code.
-pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<u8> {
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signal(&stop)?;
+/// Joins and shows.
+pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
+    let stop = stop_on_signal()?;
     let everything = Criteria::default();
-    let case = |path: &'static str, input| (path, input);
-    let inputs = [case("client", &options.client), case("server", &options.server)].map(|(_, input)| [PathBuf::clone(input)]);
-    let cases = inputs.each_ref().map(|inputs| Case {
-        inputs,
-        analysis: &options.analysis,
-        criteria: &everything,
-        anonymize: None,
-        stop: Arc::clone(&stop),
-        timeline: false,
-        hashes: false,
-    });
-    let [client_case, server_case] = &cases;
+    let [client_case, server_case] = [&options.client, &options.server]
+        .map(|capture| Case::new(slice::from_ref(capture), &options.analysis, &everything, Arc::clone(&stop)));
     if client_case.piped() || server_case.piped() {
         bail!("match reads each capture twice and cannot read a pipe; save it to a file first");
     }
-    let (client, server) = (notes(client_case)?, notes(server_case)?);
+    let (client, server) = (notes(&client_case)?, notes(&server_case)?);
     if client.handshakes.is_empty() && server.handshakes.is_empty() {
         bail!("neither {} nor {} holds a TLS handshake", options.client.display(), options.server.display());
     }
@@ -66,24 +53,24 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<u8> {
         views[1].push(at_server);
     }
     let [mut at_client, mut at_server] = views;
-    gather(client_case, &mut at_client)?;
-    gather(server_case, &mut at_server)?;
+    gather(&client_case, &mut at_client)?;
+    gather(&server_case, &mut at_server)?;
     let anonymizer = options.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let mut joined = judged(&pairs, &mut at_client, &mut at_server, offset, anonymizer.as_ref());
     flood::explain(&mut joined);
     let stdout = io::stdout();
     let layout = Layout::new(style::terminal_width(), options.color.palette(&stdout));
     let mut out = BufWriter::new(stdout.lock());
-    let written = if options.json {
-        joined.iter().try_for_each(|joined| {
+    if options.json {
+        for joined in &joined {
             serde_json::to_writer(&mut out, joined).map_err(io::Error::from)?;
-            writeln!(out)
-        })
+            writeln!(out)?;
+        }
     } else {
-        output::matched::write(&mut out, &layout, &joined, options.all)
-    };
-    unless_broken_pipe(written.and_then(|()| out.flush()))?;
-    Ok(cli::EXIT_DONE)
+        output::matched::write(&mut out, &layout, &joined, options.all)?;
+    }
+    out.flush()?;
+    Ok(())
 }
 
 /// What one capture holds.
@@ -132,10 +119,7 @@ impl Outlet for Notes {
 
 fn notes(case: &Case<'_>) -> anyhow::Result<Notes> {
     let mut notes = Notes::default();
-    let mut progress = Progress::new(true);
-    let done = case.run(&mut notes, &mut |at| progress.update(at.bytes, at.total, at.handshakes));
-    progress.finish();
-    done?;
+    case.run(&mut notes)?;
     let mut source = case.open()?;
     let mut block = Block::default();
     notes.watched = (Timestamp::MAX, Timestamp::MIN);

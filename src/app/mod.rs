@@ -1,6 +1,5 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
-mod analyse;
 mod case;
 mod certs;
 mod delivery;
@@ -16,11 +15,18 @@ mod slice;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::cli::{self, Command};
 use crate::output::layout::Layout;
-use crate::output::{explain, style, unless_broken_pipe};
+use crate::output::{explain, style};
 
 /// Runs the command line and gives the exit code: 0 done; 1 done, and `--fail-on` matched; 2 it could not be done.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -45,42 +51,55 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<u8> {
     let out = io::stdout();
-    let written = match command {
+    let done = match command {
         Command::Read(options) => return read::read(&options),
-        Command::Slice(options) => return slice::slice(&options),
-        Command::Certs(options) => return certs::certs(&options),
-        Command::Diff(options) => return diff::diff(&options),
-        Command::Match(options) => return matched::matched(&options),
         Command::Live(command) => return live::live(&command),
-        Command::Interfaces { json } => interfaces::list(&mut out.lock(), json)?,
-        Command::Show(options) => {
-            return done(show::show(&options));
-        }
-        Command::Report(options) => {
-            return done(report::report(&options));
-        }
+        Command::Slice(options) => slice::slice(&options),
+        Command::Certs(options) => certs::certs(&options),
+        Command::Diff(options) => diff::diff(&options),
+        Command::Match(options) => matched::matched(&options),
+        Command::Show(options) => show::show(&options),
+        Command::Report(options) => report::report(&options),
+        Command::Interfaces { json } => interfaces::list(&mut out.lock(), json),
         Command::Explain { cause, color } => {
             let layout = Layout::new(style::terminal_width(), color.palette(&out));
-            match cause {
+            let written = match cause {
                 Some(cause) => explain::page(&mut out.lock(), &layout, cause),
                 None => explain::list(&mut out.lock(), &layout),
-            }
+            };
+            written.map_err(Into::into)
         }
-        Command::Completions(shell) => cli::completions(shell, &mut out.lock()),
-        Command::Man => cli::man(&mut out.lock()),
+        Command::Completions(shell) => cli::completions(shell, &mut out.lock()).map_err(Into::into),
+        Command::Man => cli::man(&mut out.lock()).map_err(Into::into),
     };
-    unless_broken_pipe(written)?;
-    Ok(cli::EXIT_DONE)
-}
-
-/// A reader that went away is no error.
-fn done(result: anyhow::Result<()>) -> anyhow::Result<u8> {
-    let broken = |error: &anyhow::Error| {
-        let is_broken = |kind: io::ErrorKind| kind == io::ErrorKind::BrokenPipe;
-        error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| is_broken(error.kind())))
-    };
-    match result {
-        Err(error) if !broken(&error) => Err(error),
+    match done {
+        Err(error) if !is_broken_pipe(&error) => Err(error),
         _ => Ok(cli::EXIT_DONE),
     }
+}
+
+/// The reader of the output had enough, which is no error.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut kinds = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    kinds.any(|kind| kind == io::ErrorKind::BrokenPipe)
+}
+
+/// Standard input, or output, as a path.
+fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// A flag for runs over captures: the first signal raises it, so that they end with their summary; the second ends at once.
+fn stop_on_signal() -> io::Result<Arc<AtomicBool>> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    thread::spawn(move || {
+        for signal in &mut signals {
+            if raised.swap(true, Ordering::Relaxed) {
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+        }
+    });
+    Ok(stop)
 }

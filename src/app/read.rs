@@ -1,47 +1,31 @@
 //! `handshark read`: captures in, reports out.
 
 use std::io::{self, BufWriter, IsTerminal};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::case::Case;
 #[cfg(feature = "parquet")]
 use super::delivery::Delivery;
-use crate::cli::{self, FailOn, Format, ReadOptions, Verbosity};
+use super::{is_broken_pipe, stop_on_signal};
+use crate::cli::{self, FailOn, ReadOptions};
 use crate::error::Error;
-use crate::output::csv::CsvSink;
-use crate::output::layout::Layout;
-use crate::output::line::LineSink;
-use crate::output::markdown::MarkdownSink;
-use crate::output::ndjson::NdjsonSink;
 #[cfg(feature = "parquet")]
 use crate::output::parquet::ParquetSink;
-use crate::output::progress::Progress;
-use crate::output::text::{TextOptions, TextSink};
 use crate::output::{Sink, style};
 use crate::pipeline::Outlet;
 use crate::report::{Outline, Report};
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signal(&stop)?;
+    let stdout = io::stdout();
     let case = Case {
-        inputs: &options.inputs,
-        analysis: &options.analysis,
-        criteria: &options.criteria,
         anonymize: options.anonymize.as_ref(),
-        stop,
-        timeline: false,
-        hashes: false,
+        // On the same terminal as the output it would be in its way.
+        progress: options.progress && !(options.streams() && stdout.is_terminal()),
+        ..Case::new(&options.inputs, &options.analysis, &options.criteria, stop_on_signal()?)
     };
     let ready = case.prepare()?;
-    let mut sink = sink(options, case.piped());
-    let mut progress = Progress::new(options.progress);
+    let (palette, at_once) = (options.color.palette(&stdout), stdout.is_terminal() || case.piped());
+    let mut sink = options.sink(BufWriter::with_capacity(64 << 10, stdout), palette, style::terminal_width(), at_once);
     let mut matched = false;
     #[cfg(feature = "parquet")]
     let mut parquet = match options.parquet.as_deref() {
@@ -59,9 +43,8 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
             #[cfg(feature = "parquet")]
             parquet: parquet.as_mut().map(|(parquet, _)| parquet),
         };
-        case.analyse(ready, &mut emit, &mut |at| progress.update(at.bytes, at.total, at.handshakes))
+        case.analyse(ready, &mut emit)
     };
-    progress.finish();
     #[cfg(feature = "parquet")]
     if let (Some((parquet, delivery)), Some(path)) = (parquet, &options.parquet) {
         parquet.finish().map_err(|source| failed(path, source))?;
@@ -118,39 +101,4 @@ impl Outlet for Emit<'_> {
 #[cfg(feature = "parquet")]
 fn failed(path: &std::path::Path, source: io::Error) -> Error {
     Error::Write { what: path.display().to_string(), source }
-}
-
-pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Error::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe)
-}
-
-fn sink(options: &ReadOptions, piped: bool) -> Box<dyn Sink> {
-    let stdout = io::stdout();
-    let palette = options.color.palette(&stdout);
-    let interactive = stdout.is_terminal() || piped;
-    let out = BufWriter::with_capacity(64 << 10, stdout);
-    match (options.format, options.verbosity) {
-        (Format::Json, _) => Box::new(NdjsonSink::new(out, interactive)),
-        (Format::Csv, _) => Box::new(CsvSink::new(out)),
-        (Format::Markdown, _) => Box::new(MarkdownSink::new(out)),
-        (Format::Text, Verbosity::Quiet) => Box::new(LineSink::new(out, palette)),
-        (Format::Text, verbosity) => {
-            let layout = Layout::new(style::terminal_width(), palette);
-            Box::new(TextSink::new(out, layout, TextOptions { all: options.all, verbose: verbosity == Verbosity::Verbose }))
-        }
-    }
-}
-
-/// The first signal asks for an end with the summary; the second ends at once.
-pub(super) fn stop_on_signal(stop: &Arc<AtomicBool>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let stop = Arc::clone(stop);
-    thread::spawn(move || {
-        for signal in &mut signals {
-            if stop.swap(true, Ordering::Relaxed) {
-                let _ = signal_hook::low_level::emulate_default_handler(signal);
-            }
-        }
-    });
-    Ok(())
 }

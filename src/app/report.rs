@@ -5,8 +5,9 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::{Context, bail};
 
-use super::analyse::{Reading, is_stdin};
+use super::case::Case;
 use super::delivery::Delivery;
+use super::{is_dash, stop_on_signal};
 use crate::anonymize::Anonymizer;
 use crate::cli::{ReportFormat, ReportOptions};
 use crate::output::html::HtmlSink;
@@ -16,7 +17,7 @@ use crate::report::Report;
 
 /// Reads captures and writes the report. A file appears under its name only when it is whole.
 pub(super) fn report(options: &ReportOptions) -> anyhow::Result<()> {
-    let Some(path) = options.output.as_deref().filter(|path| !is_stdin(path)) else {
+    let Some(path) = options.output.as_deref().filter(|path| !is_dash(path)) else {
         if options.format == ReportFormat::Html && io::stdout().is_terminal() {
             bail!("the report is a page of HTML: name a file with -o report.html");
         }
@@ -35,15 +36,14 @@ fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
         ReportFormat::Markdown => Box::new(MarkdownSink::with_settings(out, settings)),
     };
     let mut emit = |report: Report| sink.report(&report);
-    let reading = Reading {
-        inputs: &options.inputs,
-        analysis: &options.analysis,
-        criteria: &options.criteria,
+    let case = Case {
         anonymize: options.anonymize.as_ref(),
+        timeline: true,
         hashes: true,
         progress: options.progress,
+        ..Case::new(&options.inputs, &options.analysis, &options.criteria, stop_on_signal()?)
     };
-    reading.run(&mut emit)?;
+    case.run(&mut emit)?;
     sink.finish()?;
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::bail;
 
-use super::analyse::Reading;
+use super::case::Case;
+use super::stop_on_signal;
 use crate::anonymize::Anonymizer;
 use crate::cli::ShowOptions;
 use crate::output::escape::escape;
@@ -26,16 +27,14 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
         }
         Ok(())
     };
-    let reading = Reading {
-        inputs: &options.inputs,
-        analysis: &options.analysis,
-        criteria: &options.criteria,
-        // Here, so that a handshake can be asked for by either id.
+    let case = Case {
+        // It is made anonymous here, so that a handshake can be asked for by either id.
         anonymize: None,
-        hashes: false,
+        timeline: true,
         progress: options.progress,
+        ..Case::new(&options.inputs, &options.analysis, &options.criteria, stop_on_signal()?)
     };
-    let summary = reading.run(&mut emit)?;
+    let summary = case.run(&mut emit)?;
     let among = summary.handshakes.saturating_add(summary.left_out.unwrap_or_default());
     if among == 0 {
         bail!("no TLS handshake was found; `handshark read` says what is in the capture");

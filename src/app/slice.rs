@@ -10,15 +10,14 @@ use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, bail};
 
 use super::case::Case;
 use super::delivery::Delivery;
-use super::read::{is_broken_pipe, stop_on_signal};
+use super::{is_dash, stop_on_signal};
 use crate::capture::Inventory;
-use crate::cli::{self, Analysis, Secrets, SliceOptions};
+use crate::cli::{Analysis, Secrets, SliceOptions};
 use crate::diagnosis::judge::Verdict;
 use crate::error::Error;
 use crate::find::Criteria;
@@ -27,35 +26,20 @@ use crate::frame::{Block, Frame, SLICER};
 use crate::handshake::Handshake;
 use crate::output::figures::counted;
 use crate::output::pcapng::{InterfaceDescription, PacketRecord, PcapngWriter};
-use crate::output::progress::Progress;
 use crate::packet::{Decoder, Packet};
 use crate::pipeline::Outlet;
 use crate::report::{HandshakeReport, Report};
 use crate::time::Timestamp;
 
-/// Cuts and writes. Gives the exit code.
-pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<u8> {
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signal(&stop)?;
-    let case = Case {
-        inputs: &options.inputs,
-        analysis: &options.analysis,
-        criteria: &options.criteria,
-        anonymize: None,
-        stop,
-        timeline: false,
-        hashes: false,
-    };
+/// Cuts and writes.
+pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
+    let case = Case::new(&options.inputs, &options.analysis, &options.criteria, stop_on_signal()?);
     if case.piped() {
         bail!("slice reads its input three times and cannot read a pipe; save it to a file first");
     }
-    check_output(options)?;
     let target = Target::new(options)?;
     let mut chosen = Chosen::default();
-    let mut progress = Progress::new(true);
-    let done = case.run(&mut chosen, &mut |at| progress.update(at.bytes, at.total, at.handshakes));
-    progress.finish();
-    let summary = done?;
+    let summary = case.run(&mut chosen)?;
     if chosen.handshakes == 0 {
         let of = counted(summary.left_out.unwrap_or_default().saturating_add(summary.handshakes), "handshake", "handshakes");
         bail!("none of {of} is what was asked for; nothing was written (`handshark --all FILE` lists them all)");
@@ -70,13 +54,9 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<u8> {
         frames = cut(options, &case, &mut chosen, &target)?;
         strayed = self::strayed(&case, &chosen, target.path())?;
     }
-    match target.deliver() {
-        Ok(()) => {}
-        Err(error) if is_broken_pipe(&error) => return Ok(cli::EXIT_DONE),
-        Err(error) => return Err(error),
-    }
+    target.deliver()?;
     let mut out = io::stderr();
-    let place = if is_stdout(&options.output) { "standard output".into() } else { options.output.display().to_string() };
+    let place = if is_dash(&options.output) { "standard output".into() } else { options.output.display().to_string() };
     let context = match chosen.context {
         0 => String::new(),
         more => format!(", and of {more} more with the same servers on which their verdicts rest"),
@@ -94,7 +74,7 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<u8> {
             strayed.len()
         )?;
     }
-    Ok(cli::EXIT_DONE)
+    Ok(())
 }
 
 /// Marks and writes. Gives the number of packets.
@@ -115,15 +95,8 @@ fn cut(options: &SliceOptions, case: &Case<'_>, chosen: &mut Chosen, target: &Ta
 fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let inputs = [slice.to_owned()];
     let analysis = Analysis { filter: None, ..case.analysis.clone() };
-    let again = Case {
-        inputs: &inputs,
-        analysis: &analysis,
-        criteria: &Criteria::default(),
-        anonymize: None,
-        stop: Arc::clone(&case.stop),
-        timeline: false,
-        hashes: false,
-    };
+    let everything = Criteria::default();
+    let again = Case { progress: false, ..Case::new(&inputs, &analysis, &everything, Arc::clone(&case.stop)) };
     let mut verdicts: BTreeMap<String, Said> = BTreeMap::new();
     let mut take = |report: Report| {
         if let Report::Handshake(report) = report {
@@ -131,7 +104,7 @@ fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Path) -> anyhow::Result<BTr
         }
         Ok(())
     };
-    again.run(&mut take, &mut |_| {})?;
+    again.run(&mut take)?;
     let strays = chosen.verdicts.iter().filter(|(id, (verdict, _))| verdicts.get(*id) != Some(verdict));
     Ok(strays.map(|(id, (_, server))| (id.clone(), server.clone())).collect())
 }
@@ -151,12 +124,17 @@ enum Target {
 }
 
 impl Target {
+    /// An output that would be lost is refused before the work is done.
     fn new(options: &SliceOptions) -> anyhow::Result<Self> {
-        if is_stdout(&options.output) {
-            Ok(Self::Stdout(private_file()?))
-        } else {
-            Delivery::begin(&options.output, &options.inputs).map(Self::File)
+        let output = &options.output;
+        if is_dash(output) {
+            return Ok(Self::Stdout(private_file()?));
         }
+        let delivery = Delivery::begin(output, &options.inputs)?;
+        if output.exists() && !options.force {
+            bail!("{} is there already; choose another name, or replace it with --force", output.display());
+        }
+        Ok(Self::File(delivery))
     }
 
     fn path(&self) -> &Path {
@@ -202,26 +180,6 @@ fn private_file() -> anyhow::Result<PathBuf> {
         }
     }
     last.map_or_else(|| bail!("no file can be made in {}", std::env::temp_dir().display()), |error| Err(error.into()))
-}
-
-/// An output that would be lost is refused before the work is done.
-fn check_output(options: &SliceOptions) -> anyhow::Result<()> {
-    let output = &options.output;
-    if is_stdout(output) || !output.exists() {
-        return Ok(());
-    }
-    let same = |input: &PathBuf| matches!((input.canonicalize(), output.canonicalize()), (Ok(input), Ok(output)) if input == output);
-    if options.inputs.iter().any(same) {
-        bail!("{} is an input; write the slice to another file", output.display());
-    }
-    if !options.force {
-        bail!("{} is there already; choose another name, or replace it with --force", output.display());
-    }
-    Ok(())
-}
-
-fn is_stdout(path: &Path) -> bool {
-    path.as_os_str() == "-"
 }
 
 /// What is known of the chosen handshakes.

@@ -243,29 +243,33 @@ impl Reader {
         self.skip -= skipped as u64;
         self.offset += skipped as u64;
         let (mut used, mut need) = (skipped, 0);
-        let (mut frames, mut captured) = (0u64, 0u64);
-        let (mut first, mut last) = (Timestamp::MAX, Timestamp::MIN);
+        let mut seen = Seen::default();
         let mut damage = None;
         while self.skip == 0 {
+            if let Format::Pcap(format) = &self.format {
+                // Nearly all records of nearly all captures: one after another without a look at anything else.
+                let before = used;
+                while let Some(cut) = bytes.get(used..).and_then(|rest| format.frame(rest)) {
+                    seen.point(block, self.next_number, used, cut);
+                    self.next_number += 1;
+                    used += cut.total;
+                }
+                self.offset += (used - before) as u64;
+            }
             let rest = bytes.get(used..).unwrap_or_default();
             if rest.is_empty() {
                 break;
             }
             let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, number: self.next_number };
             let step = match &mut self.format {
-                Format::Pcap(format) => format.frame(rest).map_or_else(|| format.next(rest, &mut cx), Step::Frame),
+                Format::Pcap(format) => format.next(rest, &mut cx),
                 Format::Pcapng(format) => format.next(rest, &mut cx),
             };
             let total = match step {
-                Step::Frame(Cut { time, link, interface, original_len, start, len, total }) => {
-                    let head = FrameHead { number: self.next_number, time, link, interface, original_len };
-                    block.point(head, u32::try_from(used + start).unwrap_or(u32::MAX), len);
+                Step::Frame(cut) => {
+                    seen.point(block, self.next_number, used, cut);
                     self.next_number += 1;
-                    frames += 1;
-                    captured += u64::from(len);
-                    first = first.min(time);
-                    last = last.max(time);
-                    total
+                    cut.total
                 }
                 Step::Other(total) => total,
                 Step::Skip(total) => {
@@ -286,12 +290,7 @@ impl Reader {
             self.offset += total as u64;
         }
         if let Some(input) = inventory.inputs.get_mut(index) {
-            input.frames += frames;
-            input.bytes += captured;
-            if frames > 0 {
-                input.first = Some(input.first.map_or(first, |before| before.min(first)));
-                input.last = Some(input.last.map_or(last, |before| before.max(last)));
-            }
+            seen.add_to(input);
         }
         if let Some(why) = damage {
             self.ended = true;
@@ -331,6 +330,42 @@ impl Reader {
         let index = self.start(inventory);
         if let Some(input) = inventory.inputs.get_mut(index) {
             input.damage.get_or_insert(text);
+        }
+    }
+}
+
+/// What one fill found.
+struct Seen {
+    frames: u64,
+    captured: u64,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { frames: 0, captured: 0, first: Timestamp::MAX, last: Timestamp::MIN }
+    }
+}
+
+impl Seen {
+    /// Points the block at the frame of the record that begins at `at`.
+    #[inline]
+    fn point(&mut self, block: &mut Block, number: u64, at: usize, cut: Cut) {
+        let Cut { time, link, interface, original_len, start, len, total: _ } = cut;
+        block.point(FrameHead { number, time, link, interface, original_len }, u32::try_from(at + start).unwrap_or(u32::MAX), len);
+        self.frames += 1;
+        self.captured += u64::from(len);
+        self.first = self.first.min(time);
+        self.last = self.last.max(time);
+    }
+
+    fn add_to(&self, input: &mut Input) {
+        input.frames += self.frames;
+        input.bytes += self.captured;
+        if self.frames > 0 {
+            input.first = Some(input.first.map_or(self.first, |before| before.min(self.first)));
+            input.last = Some(input.last.map_or(self.last, |before| before.max(self.last)));
         }
     }
 }

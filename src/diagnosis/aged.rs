@@ -41,15 +41,14 @@ impl<K: Eq + Hash, V: Default> Aged<K, V> {
         Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
         K: Borrow<Q>,
     {
-        if !self.young.contains_key(key) {
-            let value = self.old.remove(key).unwrap_or_default();
-            if self.young.len() >= self.most {
-                std::mem::swap(&mut self.old, &mut self.young);
-                self.young.clear();
-            }
-            self.young.insert(key.to_owned(), value);
+        if self.young.len() >= self.most && !self.young.contains_key(key) {
+            let known = self.old.remove(key);
+            std::mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
+            self.young.extend(known.map(|value| (key.to_owned(), value)));
         }
-        self.young.entry_ref(key).or_default()
+        let old = &mut self.old;
+        self.young.entry_ref(key).or_insert_with(|| old.remove(key).unwrap_or_default())
     }
 }
 

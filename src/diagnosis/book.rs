@@ -2,7 +2,6 @@
 //!
 //! Handshakes are entered in the order they close; every map is bounded, and forgets what was not touched for longest.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
@@ -64,9 +63,8 @@ struct Issuer {
 
 impl Issuer {
     fn signed(&mut self, name: &str, address: IpAddr) {
-        let domain = domain(name);
-        if self.domains.len() < RESIGNED_NAMES && !self.domains.contains(domain) {
-            self.domains.insert(domain.to_owned());
+        if self.domains.len() < RESIGNED_NAMES {
+            self.domains.insert(domain(name).to_owned());
         }
         if self.addresses.len() < RESIGNED_NAMES {
             self.addresses.insert(address);
@@ -108,6 +106,8 @@ struct Server {
 #[derive(Debug, Clone)]
 struct Attempt {
     server: Endpoint,
+    /// The tag of the name that was asked for.
+    name: u64,
     client_port: u16,
     related: Related,
 }
@@ -128,11 +128,12 @@ impl Book {
     /// Enters a handshake, whatever became of it. Returns whether it offered a ticket that was refused: what others do with theirs may tell why.
     pub fn learn(&mut self, handshake: &Handshake, chain: Option<&Arc<ChainFacts>>) -> bool {
         let name = handshake.name();
-        let ticket_refused = self.learn_server(handshake, name.as_deref(), chain);
+        let tag = tag(name.as_deref());
+        let ticket_refused = self.learn_server(handshake, tag, chain);
         if let Some(chain) = chain {
             self.learn_issuer(handshake, name.as_deref(), chain);
         }
-        self.learn_client(handshake, name.map(Cow::into_owned));
+        self.learn_client(handshake, tag);
         ticket_refused
     }
 
@@ -167,17 +168,17 @@ impl Book {
     pub fn view(&self, handshake: &Handshake) -> Knowledge {
         let mut knowledge = Knowledge::default();
         let name = handshake.name();
+        let tag = tag(name.as_deref());
         let completed = u32::from(handshake.outcome == Outcome::Completed);
         if let Some(server) = self.servers.get(&place(handshake)) {
             knowledge.attempts = server.attempts.saturating_sub(1);
             knowledge.completed = server.completed.saturating_sub(completed);
-            let (attempts, done) = server.by_name.get(&tag(name.as_deref())).copied().unwrap_or_default();
+            let (attempts, done) = server.by_name.get(&tag).copied().unwrap_or_default();
             knowledge.attempts_same_name = attempts.saturating_sub(1);
             knowledge.completed_same_name = done.saturating_sub(completed);
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
             knowledge.versions = server.versions.iter().copied().collect();
-            let tag = tag(name.as_deref());
             let chains =
                 server.chains.iter().rev().filter(|(other, chain)| {
                     *other == UNNAMED || tag == UNNAMED || *other == tag && chain.name.as_deref() == name.as_deref()
@@ -208,7 +209,7 @@ impl Book {
             }
         }
         if completed == 0 {
-            knowledge.related = self.related(handshake, name.as_deref());
+            knowledge.related = self.related(handshake, tag);
         }
         let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
@@ -223,8 +224,7 @@ impl Book {
     }
 
     /// Returns whether it refused a ticket.
-    fn learn_server(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) -> bool {
-        let tag = tag(name);
+    fn learn_server(&mut self, handshake: &Handshake, tag: u64, chain: Option<&Arc<ChainFacts>>) -> bool {
         let server = self.servers.touch(&place(handshake));
         let completed = u32::from(handshake.outcome == Outcome::Completed);
         let mut ticket_refused = false;
@@ -307,12 +307,12 @@ impl Book {
         }
     }
 
-    fn learn_client(&mut self, handshake: &Handshake, server_name: Option<String>) {
+    fn learn_client(&mut self, handshake: &Handshake, name: u64) {
         let hello = handshake.hello();
         let related = Related {
             start: handshake.tcp.first,
             same_endpoint: false,
-            server_name,
+            same_name: false,
             outcome: handshake.outcome,
             cause: None,
             highest_version: hello.map(ClientHello::highest_version),
@@ -323,13 +323,13 @@ impl Book {
         let attempts = self.clients.touch(&handshake.client.address);
         // Most clients are seen once.
         attempts.reserve_exact(usize::from(attempts.is_empty()));
-        attempts.push_back(Attempt { server: handshake.server, client_port: handshake.client.port, related });
+        attempts.push_back(Attempt { server: handshake.server, name, client_port: handshake.client.port, related });
         if attempts.len() > ATTEMPTS {
             attempts.pop_front();
         }
     }
 
-    fn related(&self, handshake: &Handshake, name: Option<&str>) -> Vec<Related> {
+    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
         let Some(attempts) = self.clients.get(&handshake.client.address) else { return Vec::new() };
         let start = handshake.tcp.first.time;
         let near = |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
@@ -337,9 +337,10 @@ impl Book {
             .iter()
             .filter(|attempt| attempt.client_port != handshake.client.port || attempt.related.start != handshake.tcp.first)
             .filter(|attempt| near(attempt.related.start.time))
-            .filter(|attempt| attempt.server == handshake.server || (name.is_some() && attempt.related.server_name.as_deref() == name))
+            .filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name))
             .map(|attempt| Related {
                 same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,
+                same_name: attempt.name == name,
                 ..attempt.related.clone()
             })
             .collect()

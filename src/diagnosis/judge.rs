@@ -48,19 +48,19 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let quality = Quality::of(handshake);
     let signs = Signs::of(case);
     debug_assert!(silent_without(case, signs), "a rule speaks without the signs that it names");
-    let mut findings: Vec<(usize, Finding)> =
-        rules::that_speak_of(signs).filter_map(|(order, rule)| Some((order, (rule.check)(case)?))).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    for rule in rules::that_speak_of(signs) {
+        findings.extend((rule.check)(case));
+    }
     if quality.lowers_confidence() {
-        for (_, finding) in &mut findings {
+        for finding in &mut findings {
             if finding.cause.family() != Family::Capture {
                 finding.confidence = finding.confidence.lowered();
             }
         }
     }
-    findings.sort_by(|(left_order, left), (right_order, right)| {
-        right.weight.cmp(&left.weight).then(right.confidence.cmp(&left.confidence)).then(left_order.cmp(right_order))
-    });
-    let mut findings: Vec<Finding> = findings.into_iter().map(|(_, finding)| finding).collect();
+    // What is alike in both stays in the rules' order.
+    findings.sort_by_key(|finding| std::cmp::Reverse((finding.weight, finding.confidence)));
     let cause = findings.iter().position(|finding| is_cause(case, finding)).map(|index| findings.remove(index));
     let stopped_by = match (&cause, handshake.outcome) {
         (_, Outcome::Incomplete) => StoppedBy::Capture,

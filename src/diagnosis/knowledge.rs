@@ -71,8 +71,8 @@ pub struct Related {
     pub start: Mark,
     /// It went to the same server address and port.
     pub same_endpoint: bool,
-    /// The name it asked for.
-    pub server_name: Option<String>,
+    /// It asked for the same name, or like this one for none.
+    pub same_name: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, where that was found already.

@@ -9,7 +9,6 @@ use std::ops::BitOr;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
-use crate::tls::certificate::PublicKey;
 use crate::tls::message::OcspStatus;
 use crate::transport::TcpEventKind;
 
@@ -69,7 +68,7 @@ impl Signs {
     pub const IRREGULAR: Self = Self(1 << 20);
     /// A key or signature on the chain's path is weak.
     pub const WEAK: Self = Self(1 << 21);
-    /// The chain holds what not every client can read.
+    /// The chain holds what not every client can use.
     pub const UNUSUAL: Self = Self(1 << 22);
     /// The leaf demands a stapled status, or the status stapled is not good.
     pub const STAPLE: Self = Self(1 << 23);
@@ -152,16 +151,7 @@ impl Signs {
         let signs_anything = chain.leaf().is_none_or(|leaf| leaf.key_usage.is_none_or(|usage| usage & 1 != 0));
         signs.set(Self::IRREGULAR, !(orderly && chain.usage_ok && signs_anything));
         signs.set(Self::WEAK, !chain.weak_keys.is_empty() || !chain.weak_signatures.is_empty());
-        let plain = chain
-            .certificates
-            .iter()
-            .all(|one| one.malformed.is_none() && one.unknown_critical.is_empty() && one.broken_extensions.is_empty());
-        let usual_key = chain.leaf().is_some_and(|leaf| match &leaf.key {
-            PublicKey::Rsa { .. } | PublicKey::RsaPss { .. } | PublicKey::Ed25519 => true,
-            PublicKey::Ec { curve, .. } => matches!(curve.as_str(), "P-256" | "P-384"),
-            _ => false,
-        });
-        signs.set(Self::UNUSUAL, !(plain && usual_key));
+        signs.set(Self::UNUSUAL, chain.unsupported.is_some());
         let demanded = chain.leaf().is_some_and(|leaf| leaf.must_staple);
         let stapled = handshake.staple.as_ref().is_some_and(|staple| staple.what.status != Some(OcspStatus::Good));
         signs.set(Self::STAPLE, demanded || stapled);

@@ -98,7 +98,7 @@ impl Decryption {
     }
 
     /// Takes a record if it is encrypted.
-    pub(super) fn record(
+    pub(super) fn take(
         &mut self,
         h: &mut Handshake,
         shared: &mut Shared,
@@ -107,6 +107,9 @@ impl Decryption {
         mark: Mark,
         first: Mark,
     ) -> Taken {
+        if record.content_type == ContentType::CHANGE_CIPHER_SPEC {
+            self.change_cipher_spec(h, side);
+        }
         if !is_encrypted(h, side, record.content_type) || matches!(self.keys, Keys::Useless) {
             return Taken::Sealed;
         }
@@ -227,22 +230,11 @@ impl Decryption {
     }
 
     fn look_up(&mut self, h: &Handshake, shared: &Shared) {
-        let Some(ring) = &shared.keys else { return };
+        let (Some(ring), Some(parameters)) = (&shared.keys, parameters(h)) else { return };
         let generation = ring.generation();
         if self.looked.replace(generation) == Some(generation) {
             return;
         }
-        let (Some(hello), Some(answer)) = (h.hello(), &h.server_hello) else {
-            self.looked = None;
-            return;
-        };
-        let parameters = Parameters {
-            version: answer.what.version(),
-            suite: answer.what.cipher_suite(),
-            client_random: hello.random(),
-            server_random: answer.what.random(),
-            encrypt_then_mac: answer.what.encrypt_then_mac(),
-        };
         match ring.keys(parameters) {
             Some(Ok(keys)) => self.keys = Keys::Known(Box::new(keys)),
             Some(Err(Unusable::Suite)) => {
@@ -381,6 +373,18 @@ impl Decryption {
             text = text.get(used.max(1)..).unwrap_or_default();
         }
     }
+}
+
+/// What a connection's keys follow from, beside its secrets; `None` until both hellos have been seen.
+pub(super) fn parameters(h: &Handshake) -> Option<Parameters<'_>> {
+    let (hello, answer) = (h.hello()?, &h.server_hello.as_ref()?.what);
+    Some(Parameters {
+        version: answer.version(),
+        suite: answer.cipher_suite(),
+        client_random: hello.random(),
+        server_random: answer.random(),
+        encrypt_then_mac: answer.encrypt_then_mac(),
+    })
 }
 
 /// Whether a record of this type is encrypted, as far as the handshake has come.

@@ -75,14 +75,16 @@ pub(super) fn read(suite: CipherSuite, resumed: bool, early_data: bool, records:
     let server_padding = reading.hidden.padding.server;
     let mut client_spoke: Option<Mark> = None;
     if let Some(end) = client_end {
-        for record in records.client.iter().skip(end + 1).filter(|r| !sizes.is_alert(r.len, reading.hidden.padding.client)) {
+        for record in
+            records.client.get(end + 1..).unwrap_or_default().iter().filter(|r| !sizes.is_alert(r.len, reading.hidden.padding.client))
+        {
             client_spoke.get_or_insert(record.mark);
             reading.application.client.get_or_insert(record.mark);
             reading.application_records.client += 1;
         }
     }
     if let Some(end) = server_end {
-        for record in records.server.iter().skip(end + 1).filter(|r| !sizes.is_alert(r.len, server_padding)) {
+        for record in records.server.get(end + 1..).unwrap_or_default().iter().filter(|r| !sizes.is_alert(r.len, server_padding)) {
             if client_finished.is_some_and(|finished| record.mark >= finished) {
                 reading.server_went_on = true;
             }

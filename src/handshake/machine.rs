@@ -184,18 +184,17 @@ impl FlowSink for Machine {
     }
 
     fn data(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
-        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp, shared)));
-        following.data(shared, tcp, data)
+        self.following.get_or_insert_with(|| Following::new(tcp, shared)).data(shared, tcp, data)
     }
 
     fn gap(&mut self, shared: &mut Shared, tcp: &TcpFacts, gap: Gap) -> Interest {
-        let following = self.following.get_or_insert_with(|| Box::new(Following::new(tcp, shared)));
+        let following = self.following.get_or_insert_with(|| Following::new(tcp, shared));
         let Following { handshake, streams, decryption, .. } = following.as_mut();
         let stream = streams.of_mut(gap.side);
         if stream.started() {
             stream.gap(handshake, shared, decryption.as_deref_mut(), gap);
         } else {
-            stream.missed_beginning(gap.offset.saturating_add(gap.len));
+            stream.missed_beginning(gap.offset.saturating_add(gap.len), decryption.is_some());
             if following.mode == Mode::Undecided {
                 following.mode = Mode::Midstream;
             }
@@ -308,24 +307,31 @@ pub(super) fn conclude(mut handshake: Box<Handshake>, shared: &mut Shared, close
 }
 
 impl Following {
-    fn new(tcp: &TcpFacts, shared: &Shared) -> Self {
+    #[inline(never)]
+    fn new(tcp: &TcpFacts, shared: &Shared) -> Box<Self> {
         let seed = TcpFacts::new(tcp.key, tcp.client_is_low, tcp.roles, tcp.path, tcp.first, tcp.interface);
-        Self {
-            handshake: Box::new(Handshake::new(seed)),
-            streams: PerSide::default(),
-            mode: Mode::Undecided,
-            preamble: None,
-            wrapped: None,
-            decryption: decrypt::wanted(shared.keys.as_ref()),
-            fruitless: 0,
-        }
+        // Made where they are to lie: both are large.
+        let handshake = Box::write(Box::new_uninit(), Handshake::new(seed));
+        Box::write(
+            Box::new_uninit(),
+            Self {
+                handshake,
+                streams: PerSide::default(),
+                mode: Mode::Undecided,
+                preamble: None,
+                wrapped: None,
+                decryption: decrypt::wanted(shared.keys.as_ref()),
+                fruitless: 0,
+            },
+        )
     }
 
+    #[inline]
     fn data(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
         match self.mode {
-            Mode::Undecided => self.undecided(shared, tcp, data),
             Mode::Known if self.preamble.is_some() && !self.streams.of(data.side).started() => self.feed_preamble(shared, data),
             Mode::Known => self.records(shared, data),
+            Mode::Undecided => self.undecided(shared, tcp, data),
             Mode::Midstream => {
                 let interest = self.records(shared, data);
                 if self.handshake.protocol != Protocol::Other {
@@ -338,13 +344,14 @@ impl Following {
     }
 
     /// The first bytes of a connection.
+    #[inline(never)]
     fn undecided(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
         let head = self.streams.of_mut(data.side).head(data);
         match verdict(head, false) {
             Verdict::NeedMore => Interest::More,
             Verdict::Yes => {
                 self.mode = Mode::Known;
-                self.with_head(shared, data, Self::records)
+                self.with_head(shared, data, Self::first_records)
             }
             Verdict::No if !tcp.saw_start() => {
                 self.mode = Mode::Midstream;
@@ -392,6 +399,7 @@ impl Following {
         }
     }
 
+    #[inline(never)]
     fn feed_preamble(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
         // The answer to a side that speaks plaintext is TLS or it is not; the preamble has said its word.
         if self.handshake.plaintext.of(data.side.other()).is_some() || self.streams.of(data.side).ignored() {
@@ -411,7 +419,7 @@ impl Following {
                     let what = preamble::identify(first, data.side);
                     return self.speaks_plaintext(what, data);
                 }
-                self.streams.of_mut(data.side).begin(offset, false);
+                self.begin(data.side, offset, false);
                 if self.streams.client.started() && self.streams.server.started() {
                     self.handshake.preamble = self.preamble.take().and_then(|preamble| preamble.into_facts());
                 }
@@ -434,8 +442,14 @@ impl Following {
     }
 
     /// Bytes of a side that speaks records, or is about to.
+    #[inline]
     fn records(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
-        let midstream = self.mode == Mode::Midstream;
+        let stream = self.streams.of(data.side);
+        if stream.started() && !stream.ignored() { self.read(shared, data) } else { self.begin_records(shared, data) }
+    }
+
+    #[inline(never)]
+    fn begin_records(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
         let other_began = self.streams.of(data.side.other()).started();
         let stream = self.streams.of_mut(data.side);
         if stream.ignored() {
@@ -447,54 +461,64 @@ impl Following {
             *stream = Stream::default();
             *self.handshake.plaintext.of_mut(data.side) = None;
         }
-        let stream = self.streams.of_mut(data.side);
-        if !stream.started() && !midstream {
-            let head = stream.head(data);
-            match verdict(head, other_began) {
-                Verdict::NeedMore => return Interest::More,
-                Verdict::Yes => {}
-                Verdict::No => {
-                    let what = preamble::identify(head, data.side);
-                    self.speaks_plaintext(what, data);
-                    // Both sides in clear: nothing about TLS will follow.
-                    return if self.streams.client.ignored() && self.streams.server.ignored() { Interest::Settled } else { Interest::More };
-                }
-            }
-            if let Some(head) = stream.take_head() {
-                stream.begin(head.offset, false);
-                return self.read(shared, head.data(data.side));
+        if self.mode == Mode::Midstream {
+            self.begin(data.side, data.offset, true);
+            return self.read(shared, data);
+        }
+        let head = self.streams.of_mut(data.side).head(data);
+        match verdict(head, other_began) {
+            Verdict::NeedMore => Interest::More,
+            Verdict::Yes => self.with_head(shared, data, Self::first_records),
+            Verdict::No => {
+                let what = preamble::identify(head, data.side);
+                self.speaks_plaintext(what, data);
+                // Both sides in clear: nothing about TLS will follow.
+                if self.streams.client.ignored() && self.streams.server.ignored() { Interest::Settled } else { Interest::More }
             }
         }
-        if !self.streams.of(data.side).started() {
-            self.streams.of_mut(data.side).begin(data.offset, midstream);
-        }
+    }
+
+    /// The first bytes of a side, which are TLS.
+    fn first_records(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+        self.begin(data.side, data.offset, false);
         self.read(shared, data)
     }
 
+    /// Goes on with the records of a side.
+    #[inline]
     fn read(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
-        let side = data.side;
-        let Self { handshake, streams, wrapped, decryption, .. } = self;
-        let stream = streams.of_mut(side);
-        if decryption.is_some() {
-            stream.keep_encrypted();
+        if self.wrapped.is_some() {
+            return self.read_wrapped(shared, data);
         }
-        let interest = match wrapped {
-            None => stream.read(handshake, shared, decryption.as_deref_mut(), data),
-            Some(unwrap) => {
-                let mut interest = Interest::More;
-                unwrap.of_mut(side).feed(data.bytes, |bytes| {
-                    if interest == Interest::More {
-                        interest = stream.read(handshake, shared, decryption.as_deref_mut(), Data { bytes, ..data });
-                    }
-                });
-                interest
-            }
-        };
+        let stream = self.streams.of_mut(data.side);
+        let interest = stream.read(&mut self.handshake, shared, self.decryption.as_deref_mut(), &data);
         if interest == Interest::Swap {
             // The facts have been turned round already.
             self.streams.swap();
         }
         interest
+    }
+
+    #[cold]
+    fn read_wrapped(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+        let Self { handshake, streams, wrapped: Some(wrapped), decryption, .. } = self else { return Interest::More };
+        let stream = streams.of_mut(data.side);
+        let mut interest = Interest::More;
+        wrapped.of_mut(data.side).feed(data.bytes, |bytes| {
+            if interest == Interest::More {
+                interest = stream.read(handshake, shared, decryption.as_deref_mut(), &Data { bytes, ..data });
+            }
+        });
+        if interest == Interest::Swap {
+            self.streams.swap();
+        }
+        interest
+    }
+
+    /// The records of a side begin at this offset; in mid-stream a header is looked for.
+    fn begin(&mut self, side: Side, offset: u64, midstream: bool) {
+        let keep_encrypted = self.decryption.is_some();
+        self.streams.of_mut(side).begin(offset, midstream, keep_encrypted);
     }
 }
 

@@ -190,6 +190,7 @@ fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
     for defect in hello.defects() {
         anomaly(h, Side::Client, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
     }
+    h.client_hellos.reserve_exact(1);
     h.client_hellos.push(place.seen(hello));
     true
 }

@@ -48,6 +48,12 @@ impl Head {
 /// First bytes that are gathered at most before they are judged.
 const HEAD: usize = 64;
 
+/// Room made at once for the letters of a history: most handshakes have fewer.
+const USUAL_HISTORY: usize = 16;
+
+/// Room made at once for a side's encrypted records: a server's flight, tickets, and the first record of its answer.
+const USUAL_ENCRYPTED: usize = 8;
+
 impl Stream {
     /// The first bytes of this direction, these included: borrowed where they are the only ones.
     pub(super) fn head<'a>(&'a mut self, data: Data<'a>) -> &'a [u8] {
@@ -70,22 +76,17 @@ impl Stream {
         self.reader.is_some()
     }
 
-    /// Starts the record reader at this offset; in mid-stream it first looks for a header.
-    pub(super) fn begin(&mut self, offset: u64, midstream: bool) {
-        self.reader = Some(if midstream { RecordReader::midstream(offset) } else { RecordReader::new(offset) });
-    }
-
-    /// Bodies of application data are wanted, to be decrypted.
-    pub(super) const fn keep_encrypted(&mut self) {
-        if let Some(reader) = &mut self.reader {
-            reader.keep_encrypted(true);
-        }
+    /// Starts the record reader at this offset; in mid-stream it first looks for a header. Bodies of application data are wanted only where
+    /// they may be decrypted.
+    pub(super) fn begin(&mut self, offset: u64, midstream: bool, keep_encrypted: bool) {
+        let reader = self.reader.insert(if midstream { RecordReader::midstream(offset) } else { RecordReader::new(offset) });
+        reader.keep_encrypted(keep_encrypted);
     }
 
     /// The first bytes are missing: what follows begins at this offset, in the middle of something.
-    pub(super) fn missed_beginning(&mut self, offset: u64) {
+    pub(super) fn missed_beginning(&mut self, offset: u64, keep_encrypted: bool) {
         self.head = None;
-        self.begin(offset, true);
+        self.begin(offset, true, keep_encrypted);
     }
 
     /// Nothing more is wanted of this direction.
@@ -104,7 +105,7 @@ impl Stream {
         handshake: &mut Handshake,
         shared: &mut Shared,
         mut decryption: Option<&mut Decryption>,
-        data: Data<'_>,
+        data: &Data<'_>,
     ) -> Interest {
         let Self { reader, joiner, record_began, .. } = self;
         let Some(reader) = reader else { return Interest::More };
@@ -116,10 +117,17 @@ impl Stream {
             match item {
                 Some(Item::Record(record)) => {
                     let first = if record.start >= data.offset { data.mark } else { record_began.unwrap_or(data.mark) };
-                    side = match &mut decryption {
-                        None => on_record(handshake, shared, joiner, side, &record, data.mark, first),
-                        Some(decryption) => with_keys(handshake, shared, decryption, joiner, side, &record, data.mark, first),
+                    let taken = match &mut decryption {
+                        None => Taken::Sealed,
+                        Some(decryption) => decryption.take(handshake, shared, side, &record, data.mark, first),
                     };
+                    if !matches!(taken, Taken::Opened | Taken::Broken) {
+                        let place = Place { mark: data.mark, first, span: (record.start, record.end) };
+                        side = on_record(handshake, shared, joiner, side, &record, &place);
+                    }
+                    if let (Taken::Held, Some(decryption)) = (taken, &mut decryption) {
+                        decryption.was_read(handshake);
+                    }
                     *record_began = None;
                     if settled(handshake, decryption.as_deref()) {
                         return Interest::Settled;
@@ -158,7 +166,8 @@ impl Stream {
         }
         if let Some(Item::Record(record)) = reader.gap(gap.len) {
             let first = record_began.take().unwrap_or(gap.mark);
-            on_record(handshake, shared, joiner, gap.side, &record, gap.mark, first);
+            let place = Place { mark: gap.mark, first, span: (record.start, record.end) };
+            on_record(handshake, shared, joiner, gap.side, &record, &place);
         }
     }
 
@@ -204,6 +213,9 @@ pub(super) fn anomaly(handshake: &mut Handshake, side: Side, mark: Mark, kind: A
 /// Adds a letter to the history: capitals from the client.
 pub(super) fn letter(handshake: &mut Handshake, side: Side, letter: char) {
     if handshake.history.len() < limits::HISTORY {
+        if handshake.history.is_empty() {
+            handshake.history.reserve(USUAL_HISTORY);
+        }
         handshake.history.push(if side == Side::Client { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() });
     }
 }
@@ -220,75 +232,12 @@ fn maybe_tls13(handshake: &Handshake, side: Side) -> bool {
         && handshake.last_hello().is_some_and(|hello| hello.what.offers_early_data() || handshake.hello_retry.is_some())
 }
 
-/// One record of a side where secrets may be at hand; gives the side it turned out to be.
-#[allow(clippy::too_many_arguments, reason = "those of `on_record`, and the decryption")]
-fn with_keys(
-    h: &mut Handshake,
-    shared: &mut Shared,
-    decryption: &mut Decryption,
-    joiner: &mut Joiner<Origin>,
-    side: Side,
-    record: &Record<'_>,
-    mark: Mark,
-    first: Mark,
-) -> Side {
-    if record.content_type == ContentType::CHANGE_CIPHER_SPEC {
-        decryption.change_cipher_spec(h, side);
-    }
-    let taken = decryption.record(h, shared, side, record, mark, first);
-    if matches!(taken, Taken::Opened | Taken::Broken) {
-        return side;
-    }
-    let side = on_record(h, shared, joiner, side, record, mark, first);
-    if taken == Taken::Held {
-        decryption.was_read(h);
-    }
-    side
-}
-
 /// One record of a side; gives the side it turned out to be.
-fn on_record(
-    h: &mut Handshake,
-    shared: &mut Shared,
-    joiner: &mut Joiner<Origin>,
-    mut side: Side,
-    record: &Record<'_>,
-    mark: Mark,
-    first: Mark,
-) -> Side {
+#[inline]
+fn on_record(h: &mut Handshake, shared: &mut Shared, joiner: &mut Joiner<Origin>, side: Side, record: &Record<'_>, place: &Place) -> Side {
+    let mark = place.mark;
     match record.content_type {
-        ContentType::HANDSHAKE if record.version == ProtocolVersion::SSL2 => {
-            if let Some(body) = record.body {
-                messages::sslv2(h, side, body, Place { mark, first, span: (record.start, record.end) });
-            }
-        }
-        ContentType::HANDSHAKE if encrypted(h, side) => encrypted_handshake(h, side, record, mark),
-        ContentType::HANDSHAKE => {
-            let Some(mut body) = record.body else {
-                joiner.reset();
-                h.protocol = Protocol::Tls;
-                return side;
-            };
-            if h.protocol == Protocol::Other {
-                h.protocol = Protocol::Tls;
-            }
-            while !body.is_empty() {
-                let (used, joined) = joiner.read(body, (first, record.start));
-                if let Some(joined) = joined {
-                    if wrong_way_round(h, side, joined.kind) {
-                        h.swap_sides();
-                        side = side.other();
-                    }
-                    let place = Place { mark, first: joined.first.0, span: (joined.first.1, record.end) };
-                    if let Some(message) = joined.body {
-                        messages::on_message(h, shared, side, joined.kind, message, place);
-                    } else {
-                        anomaly(h, side, mark, AnomalyKind::MessageTooLong { message: joined.kind.0, len: joined.len });
-                    }
-                }
-                body = body.get(used.max(1)..).unwrap_or_default();
-            }
-        }
+        ContentType::HANDSHAKE => return on_handshake(h, shared, joiner, side, record, place),
         ContentType::ALERT => on_alert(h, side, record, mark),
         ContentType::CHANGE_CIPHER_SPEC => {
             on_change_cipher_spec(h, side, mark);
@@ -297,6 +246,54 @@ fn on_record(
         // A heartbeat is use of the connection as well.
         ContentType::APPLICATION_DATA | ContentType::HEARTBEAT => on_application_data(h, side, record, mark),
         _ => {}
+    }
+    side
+}
+
+/// One record that holds handshake messages, or parts of them.
+#[inline(never)]
+fn on_handshake(
+    h: &mut Handshake,
+    shared: &mut Shared,
+    joiner: &mut Joiner<Origin>,
+    mut side: Side,
+    record: &Record<'_>,
+    place: &Place,
+) -> Side {
+    let mark = place.mark;
+    if record.version == ProtocolVersion::SSL2 {
+        if let Some(body) = record.body {
+            messages::sslv2(h, side, body, *place);
+        }
+        return side;
+    }
+    if encrypted(h, side) {
+        encrypted_handshake(h, side, record, mark);
+        return side;
+    }
+    let Some(mut body) = record.body else {
+        joiner.reset();
+        h.protocol = Protocol::Tls;
+        return side;
+    };
+    if h.protocol == Protocol::Other {
+        h.protocol = Protocol::Tls;
+    }
+    while !body.is_empty() {
+        let (used, joined) = joiner.read(body, (place.first, record.start));
+        if let Some(joined) = joined {
+            if wrong_way_round(h, side, joined.kind) {
+                h.swap_sides();
+                side = side.other();
+            }
+            let place = Place { mark, first: joined.first.0, span: (joined.first.1, record.end) };
+            if let Some(message) = joined.body {
+                messages::on_message(h, shared, side, joined.kind, message, place);
+            } else {
+                anomaly(h, side, mark, AnomalyKind::MessageTooLong { message: joined.kind.0, len: joined.len });
+            }
+        }
+        body = body.get(used.max(1)..).unwrap_or_default();
     }
     side
 }
@@ -313,6 +310,9 @@ fn wrong_way_round(h: &Handshake, side: Side, kind: HandshakeType) -> bool {
 pub(super) fn remember(h: &mut Handshake, side: Side, content_type: ContentType, len: u16, mark: Mark) {
     let list = h.encrypted.of_mut(side);
     if list.len() < limits::ENCRYPTED_RECORDS {
+        if list.is_empty() {
+            list.reserve(USUAL_ENCRYPTED);
+        }
         list.push(EncryptedRecord { content_type: content_type.0, len, mark });
     }
 }
@@ -328,6 +328,7 @@ fn encrypted_handshake(h: &mut Handshake, side: Side, record: &Record<'_>, mark:
     }
 }
 
+#[inline(never)]
 fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
     if h.protocol == Protocol::Other {
         h.protocol = Protocol::Tls;
@@ -396,14 +397,15 @@ fn settled(h: &Handshake, decryption: Option<&Decryption>) -> bool {
         return false;
     }
     if h.is_tls13() && !h.decrypted {
-        // Each side's Finished and one record behind it.
-        if h.encrypted.client.len() < 2 || h.encrypted.server.len() < 2 {
+        // Each side's Finished and one record behind it, the server's in answer to the client's.
+        let (Some(spoke), true) = (h.encrypted.client.iter().skip(1).map(|record| record.mark).min(), h.encrypted.server.len() >= 2) else {
             return false;
-        }
+        };
+        let answered = h.encrypted.server.iter().any(|record| record.mark >= spoke);
         let full = h.encrypted.client.len() >= limits::ENCRYPTED_RECORDS || h.encrypted.server.len() >= limits::ENCRYPTED_RECORDS;
         // Records that await their keys are not told by their sizes alone.
         let full = full && decryption.is_none_or(Decryption::is_full);
-        let Some(suite) = h.cipher().filter(|_| !full) else { return full };
+        let Some(suite) = h.cipher().filter(|_| !full && answered) else { return full };
         let resumed = h.server_hello.as_ref().is_some_and(|hello| hello.what.selected_psk().is_some());
         let reading = hidden::read(suite, resumed, h.early_data_offered, &h.encrypted);
         return reading.finished.client.is_some() && reading.application_records.client > 0 && reading.application_records.server > 0;

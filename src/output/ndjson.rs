@@ -12,6 +12,7 @@ use serde_json::ser::Formatter;
 use super::Sink;
 use super::escape::is_hazard;
 use crate::report::{Outline, Report};
+use crate::time::TimeText;
 
 /// Writes NDJSON.
 #[derive(Debug)]
@@ -19,12 +20,13 @@ pub struct NdjsonSink<W> {
     out: W,
     flush_each: bool,
     line: Vec<u8>,
+    times: TimeText,
 }
 
 impl<W: Write> NdjsonSink<W> {
     /// Writes to `out`, which should buffer. With `flush_each`, every line is sent on its way at once: for pipes and live use.
-    pub const fn new(out: W, flush_each: bool) -> Self {
-        Self { out, flush_each, line: Vec::new() }
+    pub fn new(out: W, flush_each: bool) -> Self {
+        Self { out, flush_each, line: Vec::new(), times: TimeText::default() }
     }
 
     fn end_line(&mut self) -> io::Result<()> {
@@ -52,7 +54,7 @@ impl<W: Write> Sink for NdjsonSink<W> {
 
     fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
         self.line.clear();
-        outline::push(&mut self.line, outline);
+        outline::push(&mut self.line, outline, &mut self.times);
         self.end_line()
     }
 
@@ -67,18 +69,30 @@ impl<W: Write> Sink for NdjsonSink<W> {
 
 /// Appends a string with its quotes.
 fn push_string(out: &mut Vec<u8>, text: &str) {
-    // Without a branch for each byte, so that sixteen are looked at in one step.
-    let odd = |odd: u8, byte: &u8| odd | u8::from(byte.wrapping_sub(0x20) >= 0x5f) | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
-    let (chunks, rest) = text.as_bytes().as_chunks::<16>();
-    let found = chunks.iter().fold(0, |found, chunk| found | chunk.iter().fold(0, odd)) | rest.iter().fold(0, odd);
-    if found == 0 {
+    if is_plain(text.as_bytes()) {
         out.reserve(text.len() + 2);
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
-        return;
+    } else {
+        push_value(out, text);
     }
-    push_value(out, text);
+}
+
+/// Whether nothing in it needs an escape. Sixteen bytes are looked at in one step, without a branch for each.
+fn is_plain(text: &[u8]) -> bool {
+    let (chunks, rest) = text.as_chunks();
+    let mut last = [b' '; 16];
+    if let Some(place) = last.get_mut(..rest.len()) {
+        place.copy_from_slice(rest);
+    }
+    let mut odd = [0; 16];
+    for chunk in chunks.iter().chain([&last]) {
+        for (odd, byte) in odd.iter_mut().zip(chunk) {
+            *odd |= u8::from(byte.wrapping_sub(0x20) >= 0x5f) | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
+        }
+    }
+    odd == [0; 16]
 }
 
 /// Appends anything. Writing to memory does not fail.

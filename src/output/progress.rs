@@ -44,18 +44,14 @@ impl Progress {
         bar.set_position(bytes);
         bar.set_message(counted(handshakes, "handshake", "handshakes"));
     }
-
-    /// Takes the line off the screen.
-    pub fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-    }
 }
 
+/// Takes the line off the screen.
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.finish();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 
@@ -84,6 +80,5 @@ mod tests {
         let mut progress = Progress::new(false);
         progress.update(10, Some(100), 1);
         assert!(!progress.shown && progress.bar.is_none());
-        progress.finish();
     }
 }

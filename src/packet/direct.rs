@@ -29,11 +29,12 @@ pub(crate) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
         return None;
     }
     let (options, payload) = rest.get(..tcp_len)?.split_at_checked(options_len)?;
-    let source = (u32::from_be_bytes([s0, s1, s2, s3]), u16::from_be_bytes([p0, p1]));
-    let destination = (u32::from_be_bytes([d0, d1, d2, d3]), u16::from_be_bytes([q0, q1]));
+    // Address and port as one number are in the order of endpoints.
+    let number = |address: [u8; 4], port: [u8; 2]| u64::from(u32::from_be_bytes(address)) << 16 | u64::from(u16::from_be_bytes(port));
+    let source = number([s0, s1, s2, s3], [p0, p1]);
+    let destination = number([d0, d1, d2, d3], [q0, q1]);
     let from_low = source <= destination;
     let (low, high) = if from_low { (source, destination) } else { (destination, source) };
-    let endpoint = |(address, port)| Endpoint::new(IpAddr::V4(Ipv4Addr::from_bits(address)), port);
     Some(Segment {
         mark: frame.mark(),
         key: FlowKey { low: endpoint(low), high: endpoint(high), transport: Transport::Tcp, path: 0 },
@@ -54,6 +55,11 @@ pub(crate) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
         payload,
         payload_len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
     })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "an address of 32 bits above a port of 16")]
+const fn endpoint(number: u64) -> Endpoint {
+    Endpoint::new(IpAddr::V4(Ipv4Addr::from_bits((number >> 16) as u32)), number as u16)
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 //! A verdict that other handshakes of the capture could improve waits for them, within bounds; everything else is emitted at once.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::capture::{Inventory, Losses};
 use crate::diagnosis::book::Book;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Purpose, TrustStore};
 use crate::diagnosis::judge::{Verdict, judge};
+use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::rule::{Case, Policy};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Chain, Outcome};
@@ -28,6 +29,9 @@ use super::worker::Drained;
 const HELD: usize = 4096;
 /// Of those, handshakes that completed, only not with the ticket that was offered: failures are not to leave early for their sake.
 const TICKETS_HELD: usize = 256;
+
+/// What a capture of one handshake knows of others.
+static NOTHING: LazyLock<Knowledge> = LazyLock::new(Knowledge::default);
 
 /// The collector.
 pub(super) struct Collector<'a> {
@@ -226,20 +230,15 @@ impl<'a> Collector<'a> {
 
     fn judge(&self, held: &Held) -> Verdict {
         let lasted = held.handshake.end.unwrap_or(held.handshake.tcp.last).time.since(held.handshake.tcp.first.time);
+        // A quick success whose certificate is not visible has nothing to learn from others, but for its ticket.
+        let quick = held.handshake.outcome == Outcome::Completed && lasted < self.policy.slow_after;
+        let alone = quick && held.server.is_none() && !held.ticket_refused;
+        let known = (!alone).then(|| self.book.view(&held.handshake));
         judge(&Case {
             handshake: &held.handshake,
             chain: held.server.as_deref(),
             client_chain: held.client.as_deref(),
-            // A quick success whose certificate is not visible has nothing to learn from others, but for its ticket.
-            knowledge: &if held.handshake.outcome == Outcome::Completed
-                && held.server.is_none()
-                && !held.ticket_refused
-                && lasted < self.policy.slow_after
-            {
-                crate::diagnosis::knowledge::Knowledge::default()
-            } else {
-                self.book.view(&held.handshake)
-            },
+            knowledge: known.as_ref().unwrap_or(&NOTHING),
             policy: self.policy,
         })
     }

@@ -44,36 +44,41 @@ impl Router {
 
     /// Decodes a block's frames and gives each packet, with ticks in between.
     pub(super) fn route(&mut self, block: &Block, mut give: impl FnMut(Routed<'_>)) {
+        if let Some(frame) = block.frame(0) {
+            self.counts.first.get_or_insert(frame.head.time);
+        }
+        self.counts.frames += block.len() as u64;
+        let (mut bytes, mut decoded) = (0, 0);
         for (index, frame) in (0..).zip(block.frames()) {
             let mark = frame.mark();
-            self.counts.frames += 1;
-            self.counts.bytes += frame.bytes.len() as u64;
-            self.counts.first.get_or_insert(mark.time);
+            bytes += frame.bytes.len() as u64;
             self.counts.last = Mark { frame: mark.frame, time: mark.time.max(self.counts.last.time) };
             self.tick(&mut give);
             let interface = frame.head.interface;
             // By reference, here and below: a segment is too large to be copied from hand to hand.
             if let Some(segment) = &self.decoder.decode_plain(&frame) {
-                self.counts.decoded += 1;
+                decoded += 1;
                 give(Routed::Segment { partition: partition(&segment.key), interface, segment, plain: Some(index) });
                 continue;
             }
             match self.decoder.walk(&frame) {
                 Packet::Tcp(segment) => {
-                    self.counts.decoded += 1;
+                    decoded += 1;
                     give(Routed::Segment { partition: partition(&segment.key), interface, segment: &segment, plain: None });
                 }
                 Packet::Udp(datagram) => {
-                    self.counts.decoded += 1;
+                    decoded += 1;
                     give(Routed::Datagram { partition: partition(&datagram.key), interface, datagram: &datagram });
                 }
                 Packet::IcmpError(error) => {
-                    self.counts.decoded += 1;
+                    decoded += 1;
                     give(Routed::Icmp { partition: partition(&error.key), error: &error });
                 }
                 Packet::Skipped(reason) => self.skip(reason, &frame),
             }
         }
+        self.counts.bytes += bytes;
+        self.counts.decoded += decoded;
     }
 
     fn skip(&mut self, reason: Skip, frame: &Frame<'_>) {

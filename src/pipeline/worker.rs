@@ -19,7 +19,8 @@ use super::batch::Routed;
 #[derive(Debug)]
 pub(super) struct Worker {
     partitions: Vec<Partition>,
-    workers: u16,
+    /// Where the partition of each number lies among them.
+    places: [u8; limits::PARTITIONS],
     /// Handshakes that segments have concluded since the last [`Worker::drain`].
     concluded: usize,
     /// Secrets, once there are any.
@@ -44,7 +45,8 @@ impl Worker {
                 shared: Shared::new(policy.stall_after, live),
             })
             .collect();
-        Self { partitions, workers: u16::try_from(workers).unwrap_or(u16::MAX), concluded: 0, keys: None }
+        let place = |number: usize| u8::try_from(number / workers.max(1)).unwrap_or(u8::MAX);
+        Self { partitions, places: std::array::from_fn(place), concluded: 0, keys: None }
     }
 
     /// Makes secrets known.
@@ -63,16 +65,22 @@ impl Worker {
     }
 
     /// Takes one packet or tick.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once a packet, and little more than a look-up")]
     pub(super) fn take(&mut self, routed: Routed<'_>) {
+        let Routed::Segment { partition, interface, segment, .. } = routed else { return self.take_rare(routed) };
+        if let Some(Partition { table, shared, .. }) = self.partition(partition) {
+            let before = shared.concluded.len();
+            table.segment(shared, interface, segment);
+            let concluded = shared.concluded.len().saturating_sub(before);
+            self.concluded += concluded;
+        }
+    }
+
+    /// Takes what is no TCP segment.
+    fn take_rare(&mut self, routed: Routed<'_>) {
         match routed {
-            Routed::Segment { partition, interface, segment, .. } => {
-                if let Some(Partition { table, shared, .. }) = self.partition(partition) {
-                    let before = shared.concluded.len();
-                    table.segment(shared, interface, segment);
-                    let concluded = shared.concluded.len().saturating_sub(before);
-                    self.concluded += concluded;
-                }
-            }
+            Routed::Segment { .. } => {}
             Routed::Datagram { partition, interface, datagram } => {
                 if let Some(Partition { flows, shared, .. }) = self.partition(partition) {
                     flows.datagram(shared, interface, datagram);
@@ -133,7 +141,7 @@ impl Worker {
     }
 
     fn partition(&mut self, number: u16) -> Option<&mut Partition> {
-        self.partitions.get_mut(usize::from(number / self.workers))
+        self.partitions.get_mut(usize::from(*self.places.get(usize::from(number))?))
     }
 }
 

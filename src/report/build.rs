@@ -1,8 +1,7 @@
 //! From facts and verdict to the schema's object. Shows what was observed; a field that was not is absent.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display, Write as _};
-use std::io::Write;
+use std::fmt::{Display, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +11,10 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use crate::diagnosis::judge::Verdict;
-use crate::flow::{Endpoint, Side, Transport};
+use crate::flow::{Endpoint, EndpointText, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{AlertSeen, Chain, Outcome, Protocol};
+use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::fingerprint::Carrier;
 use crate::tls::message::OcspStatus;
@@ -31,18 +31,21 @@ pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> Hand
 /// What is to be reported of one handshake, with what earlier reports may have in common with it.
 pub(super) fn outline<'a>(builder: &mut Builder, handshake: &'a Handshake, verdict: &'a Verdict, source: &'a str) -> Outline<'a> {
     let tcp = &handshake.tcp;
+    let (client, server) = (handshake.client.text(), handshake.server.text());
+    let name = handshake.name();
     Outline {
         transport: transport_name(tcp.key.transport),
         protocol: protocol_name(handshake.protocol),
         community_id: community_code(handshake.client, handshake.server, tcp.key.transport),
         path: tcp.path,
-        client: handshake.client,
-        server: handshake.server,
+        id: id(builder.scratch(), &client, &server, tcp.first.time),
+        diagnosis: DiagnosisOutline::new(verdict, || plain_summary(handshake, name.as_deref(), &server)),
+        client,
+        server,
         source,
         first_frame: tcp.first.frame,
         last_frame: tcp.last.frame,
         quality: verdict.quality,
-        id: id(builder.scratch(), handshake),
         start: tcp.first.time,
         end: handshake.end.unwrap_or(tcp.last).time,
         outcome: verdict.outcome,
@@ -60,10 +63,9 @@ pub(super) fn outline<'a>(builder: &mut Builder, handshake: &'a Handshake, verdi
             server_retransmits: tcp.side(Side::Server).retransmits,
             gap_bytes: tcp.side(Side::Client).gap_bytes + tcp.side(Side::Server).gap_bytes,
         },
-        tls: (handshake.protocol != Protocol::Other).then(|| tls(builder, handshake)),
+        tls: (handshake.protocol != Protocol::Other).then(|| tls(builder, handshake, name)),
         quic: handshake.quic.as_deref().map(datagrams::quic),
         dtls: handshake.dtls.as_deref().map(datagrams::dtls),
-        diagnosis: DiagnosisOutline::new(verdict, || plain_summary(handshake)),
     }
 }
 
@@ -85,12 +87,13 @@ const fn protocol_name(protocol: Protocol) -> &'static str {
 }
 
 /// The same in every run, with any number of threads, and wherever the capture was split: endpoints and the first packet's time.
-fn id(scratch: &mut Vec<u8>, handshake: &Handshake) -> Code<16> {
+fn id(scratch: &mut Vec<u8>, client: &EndpointText, server: &EndpointText, first: Timestamp) -> Code<16> {
     scratch.clear();
-    handshake.client.write(scratch);
+    scratch.extend_from_slice(client.as_bytes());
     scratch.push(b' ');
-    handshake.server.write(scratch);
-    let _ = write!(scratch, " {}", handshake.tcp.first.time.nanos());
+    scratch.extend_from_slice(server.as_bytes());
+    scratch.push(b' ');
+    scratch.extend_from_slice(itoa::Buffer::new().format(first.nanos()).as_bytes());
     let digest = Sha256::digest(scratch.as_slice());
     let mut text = [0; 16];
     data_encoding::HEXLOWER.encode_mut(digest.get(..8).unwrap_or_default(), &mut text);
@@ -103,26 +106,18 @@ pub(crate) fn community_id(client: Endpoint, server: Endpoint, transport: Transp
 }
 
 fn community_code(client: Endpoint, server: Endpoint, transport: Transport) -> Code<30> {
-    // An address's octets in a field of fixed size, so that the lower of two is found without a list of each.
-    fn octets(address: IpAddr) -> ([u8; 16], usize) {
-        match address {
-            IpAddr::V4(v4) => {
-                let [a, b, c, d] = v4.octets();
-                ([a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 4)
-            }
-            IpAddr::V6(v6) => (v6.octets(), 16),
-        }
-    }
-    let (a, b) = ((octets(client.address), client.port), (octets(server.address), server.port));
-    let (low, high) = if a <= b { (a, b) } else { (b, a) };
+    let (low, high) = (client.min(server), client.max(server));
     let mut hash = Sha1::new();
     hash.update([0, 0]);
-    for ((octets, len), _) in [&low, &high] {
-        hash.update(octets.get(..*len).unwrap_or_default());
+    for endpoint in [low, high] {
+        match endpoint.address {
+            IpAddr::V4(address) => hash.update(address.octets()),
+            IpAddr::V6(address) => hash.update(address.octets()),
+        }
     }
-    hash.update([if transport == Transport::Tcp { 6 } else { 17 }, 0]);
-    hash.update(low.1.to_be_bytes());
-    hash.update(high.1.to_be_bytes());
+    let protocol = if transport == Transport::Tcp { 6 } else { 17 };
+    let ([a, b], [c, d]) = (low.port.to_be_bytes(), high.port.to_be_bytes());
+    hash.update([protocol, 0, a, b, c, d]);
     let mut text = *b"1:0123456789012345678901234567";
     if let Some(place) = text.get_mut(2..) {
         BASE64.encode_mut(&hash.finalize(), place);
@@ -155,7 +150,7 @@ fn timing(h: &Handshake) -> Timing {
     }
 }
 
-fn tls<'a>(builder: &mut Builder, h: &'a Handshake) -> TlsOutline<'a> {
+fn tls<'a>(builder: &mut Builder, h: &'a Handshake, name: Option<Cow<'a, str>>) -> TlsOutline<'a> {
     let server_hello = h.server_hello.as_ref().map(|seen| &seen.what);
     let server = (server_hello.is_some() || h.server_chain.is_some() || h.hello_retry.is_some()).then(|| ServerOutline {
         answer: builder.answer(server_hello),
@@ -167,7 +162,7 @@ fn tls<'a>(builder: &mut Builder, h: &'a Handshake) -> TlsOutline<'a> {
         cipher: h.cipher().map(|cipher| word(cipher.name(), cipher)),
         curve: h.group().map(|group| word(group.name(), group)),
         next_protocol: h.next_protocol().map(String::from_utf8_lossy),
-        client: h.hello().map(|hello| client(builder, h, hello)),
+        client: h.hello().map(|hello| client(builder, h, hello, name)),
         server,
         alerts: h.alerts.iter().map(alert).collect(),
     }
@@ -178,7 +173,7 @@ fn word(name: Option<&'static str>, value: impl Display) -> Cow<'static, str> {
     name.map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
 }
 
-fn client<'a>(builder: &mut Builder, h: &'a Handshake, hello: &'a ClientHello) -> ClientOutline<'a> {
+fn client<'a>(builder: &mut Builder, h: &'a Handshake, hello: &'a ClientHello, name: Option<Cow<'a, str>>) -> ClientOutline<'a> {
     let carrier = match h.protocol {
         Protocol::Quic => Carrier::Quic,
         Protocol::Dtls => Carrier::Dtls,
@@ -186,7 +181,7 @@ fn client<'a>(builder: &mut Builder, h: &'a Handshake, hello: &'a ClientHello) -
     };
     ClientOutline {
         random: hello.random(),
-        server_name: hello.server_name().map(String::from_utf8_lossy),
+        server_name: name,
         offer: builder.offer(hello, carrier),
         certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested,
         certificates: certificates(builder, h.client_chain.as_ref().map(|seen| &seen.what)),
@@ -220,37 +215,25 @@ fn alert(seen: &AlertSeen) -> AlertReport {
     }
 }
 
-/// What is said where there is no cause to name.
-fn plain_summary(h: &Handshake) -> String {
-    let name = ServerName(h);
-    match h.outcome {
-        Outcome::Completed => {
-            let mut text = String::with_capacity(120);
-            let _ = match (&h.quic, h.version()) {
-                (Some(quic), _) => write!(text, "QUIC version {} with {name}", quic.version),
-                (None, Some(version)) => write!(text, "{} with {name}", version.spoken()),
-                (None, None) => write!(text, "TLS with {name}"),
-            };
-            text.push_str(if h.resumption.is_some() { " was established by resumption." } else { " was established." });
-            text
-        }
-        outcome => format!("The handshake with {name} ended as {} at the stage {}.", outcome.name(), h.stage.name()),
+/// What is said where there is no cause to name, of a server by the name asked for with its address, or the address alone.
+fn plain_summary(h: &Handshake, name: Option<&str>, server: &EndpointText) -> String {
+    let mut text = String::with_capacity(120);
+    // Writing to memory does not fail.
+    let _ = match (h.outcome, &h.quic, h.version()) {
+        (Outcome::Completed, Some(quic), _) => write!(text, "QUIC version {} with ", quic.version),
+        (Outcome::Completed, None, Some(version)) => write!(text, "{} with ", version.spoken()),
+        (Outcome::Completed, None, None) => write!(text, "TLS with "),
+        _ => write!(text, "The handshake with "),
+    };
+    let server = server.as_str();
+    match name {
+        Some(name) => [name, " (", server, ")"].iter().for_each(|part| text.push_str(part)),
+        None => text.push_str(server),
     }
-}
-
-/// The name asked for with the server's address, or the address alone.
-struct ServerName<'a>(&'a Handshake);
-
-impl Display for ServerName<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.hello().and_then(ClientHello::server_name) {
-            Some(name) => {
-                f.write_str(&String::from_utf8_lossy(name))?;
-                f.write_str(" (")?;
-                self.0.server.fmt(f)?;
-                f.write_str(")")
-            }
-            None => self.0.server.fmt(f),
-        }
+    if h.outcome == Outcome::Completed {
+        text.push_str(if h.resumption.is_some() { " was established by resumption." } else { " was established." });
+    } else {
+        [" ended as ", h.outcome.name(), " at the stage ", h.stage.name(), "."].iter().for_each(|part| text.push_str(part));
     }
+    text
 }

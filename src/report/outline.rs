@@ -10,7 +10,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::quality::Quality;
 use crate::diagnosis::rule::{Evidence, Finding, Weight};
-use crate::flow::{Endpoint, Path};
+use crate::flow::{EndpointText, Path};
 use crate::handshake::facts::Outcome;
 use crate::time::Timestamp;
 
@@ -28,8 +28,8 @@ pub struct Outline<'a> {
     pub protocol: &'static str,
     pub community_id: Code<30>,
     pub path: Path,
-    pub client: Endpoint,
-    pub server: Endpoint,
+    pub client: EndpointText,
+    pub server: EndpointText,
     pub source: &'a str,
     pub first_frame: u64,
     pub last_frame: u64,
@@ -110,6 +110,11 @@ impl<const LEN: usize> Code<LEN> {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// The same in ASCII.
+    pub const fn as_bytes(&self) -> &[u8; LEN] {
+        &self.0
+    }
 }
 
 impl Outline<'_> {
@@ -124,8 +129,8 @@ impl Outline<'_> {
                 community_id: self.community_id.as_str().to_owned(),
                 path: self.path.layers().map(|layer| layer.to_string()).collect(),
             },
-            client: peer(self.client),
-            server: peer(self.server),
+            client: peer(&self.client),
+            server: peer(&self.server),
             capture: CaptureInfo {
                 source: self.source.to_owned(),
                 first_frame: self.first_frame,
@@ -233,6 +238,6 @@ pub fn severity(finding: &Finding, outcome: Outcome) -> &'static str {
     }
 }
 
-fn peer(endpoint: Endpoint) -> Peer {
-    Peer { address: endpoint.address_text(), port: endpoint.port }
+fn peer(endpoint: &EndpointText) -> Peer {
+    Peer { address: String::from_utf8_lossy(endpoint.address()).into_owned(), port: endpoint.port() }
 }

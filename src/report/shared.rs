@@ -131,23 +131,29 @@ impl<K: Eq + Hash, V> Recent<K, V> {
 /// which of the GREASE values stand in its lists.
 fn offer_key(key: &mut Vec<u8>, hello: &ClientHello, carrier: Carrier) {
     let number = |key: &mut Vec<u8>, value: u16| {
-        let value = if is_grease(value) { GREASE } else { value };
-        key.extend_from_slice(&value.to_be_bytes());
+        key.extend_from_slice(&without_grease(value.to_be_bytes()));
     };
-    let list = |key: &mut Vec<u8>, values: &mut dyn Iterator<Item = u16>| {
-        let at = key.len();
-        key.extend_from_slice(&[0; 2]);
-        values.for_each(|value| number(key, value));
-        let len = u16::try_from(key.len() - at).unwrap_or(u16::MAX);
-        if let Some(place) = key.get_mut(at..at + 2) {
-            place.copy_from_slice(&len.to_be_bytes());
+    // Bytes behind their number, of which the first `lengths` are lengths and the rest numbers.
+    let list = |key: &mut Vec<u8>, bytes: &[u8], lengths: usize| {
+        key.extend_from_slice(&bytes.len().to_be_bytes());
+        let numbers = key.len().saturating_add(lengths);
+        key.extend_from_slice(bytes);
+        for value in key.get_mut(numbers..).unwrap_or_default().as_chunks_mut::<2>().0 {
+            *value = without_grease(*value);
         }
     };
-    key.push(carrier as u8);
-    key.push(u8::from(hello.ech().is_some()));
+    key.extend_from_slice(&[carrier as u8, u8::from(hello.ech().is_some()), u8::from(hello.is_sslv2())]);
     key.extend_from_slice(&hello.legacy_version().0.to_be_bytes());
-    list(key, &mut hello.cipher_suites().map(|suite| suite.0));
-    list(key, &mut hello.key_shares().map(|(group, _)| group.0));
+    list(key, hello.cipher_suite_list(), 0);
+    let groups = key.len();
+    key.extend_from_slice(&[0; 8]);
+    for (group, _) in hello.key_shares() {
+        number(key, group.0);
+    }
+    let end = key.len().to_be_bytes();
+    if let Some(place) = key.get_mut(groups..).and_then(<[u8]>::first_chunk_mut) {
+        *place = end;
+    }
     for (kind, body) in hello.extensions() {
         number(key, kind.0);
         // A list of numbers stands behind its length in bytes.
@@ -161,19 +167,14 @@ fn offer_key(key: &mut Vec<u8>, hello: &ClientHello, carrier: Carrier) {
             | ExtensionType::COMPRESS_CERTIFICATE => body.len(),
             _ => continue,
         };
-        key.extend_from_slice(&body.len().to_be_bytes());
-        let numbers = key.len().saturating_add(lengths);
-        key.extend_from_slice(body);
-        for value in key.get_mut(numbers..).unwrap_or_default().as_chunks_mut::<2>().0 {
-            if is_grease(u16::from_be_bytes(*value)) {
-                *value = GREASE.to_be_bytes();
-            }
-        }
+        list(key, body, lengths);
     }
 }
 
-/// Stands for every value that means nothing (RFC 8701).
-const GREASE: u16 = 0x0a0a;
+/// One value stands for all that mean nothing (RFC 8701).
+const fn without_grease(value: [u8; 2]) -> [u8; 2] {
+    if is_grease(u16::from_be_bytes(value)) { [0x0a; 2] } else { value }
+}
 
 fn offer(hello: &ClientHello, carrier: Carrier) -> ClientOffer {
     ClientOffer {

@@ -39,6 +39,16 @@ impl<'a> Cursor<'a> {
         self.array().map(u16::from_be_bytes)
     }
 
+    /// A one-byte length.
+    pub(crate) fn len8(&mut self) -> Option<usize> {
+        self.u8().map(usize::from)
+    }
+
+    /// A two-byte length.
+    pub(crate) fn len16(&mut self) -> Option<usize> {
+        self.u16().map(usize::from)
+    }
+
     pub(crate) fn u24(&mut self) -> Option<usize> {
         self.array().map(|[a, b, c]| usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c))
     }
@@ -107,8 +117,13 @@ pub(crate) fn items8(items: &[u8]) -> impl Iterator<Item = &[u8]> + '_ {
 
 /// Type and body of the extensions in a list; ends at the first that is not whole.
 pub(crate) fn extensions(list: &[u8]) -> impl Iterator<Item = (u16, &[u8])> + Clone + '_ {
-    let mut cursor = Cursor::new(list);
-    std::iter::from_fn(move || Some((cursor.u16()?, cursor.vec16()?)))
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        let ([kind @ .., high, low], behind) = rest.split_first_chunk::<4>()?;
+        let (body, behind) = behind.split_at_checked(usize::from(u16::from_be_bytes([*high, *low])))?;
+        rest = behind;
+        Some((u16::from_be_bytes(*kind), body))
+    })
 }
 
 #[cfg(test)]

@@ -126,7 +126,9 @@ fn hex_list(values: &[u16]) -> String {
         if !list.is_empty() {
             list.push(',');
         }
-        let _ = write!(list, "{value:04x}");
+        for shift in [12, 8, 4, 0] {
+            list.push(char::from_digit(u32::from(value >> shift & 0xf), 16).unwrap_or('0'));
+        }
     }
     list
 }
@@ -137,7 +139,11 @@ fn join(text: &mut String, values: impl Iterator<Item = u16>) {
         if at > 0 {
             text.push('-');
         }
-        let _ = write!(text, "{value}");
+        for unit in [10_000, 1000, 100, 10, 1] {
+            if value >= unit || unit == 1 {
+                text.push(char::from_digit(u32::from(value / unit % 10), 10).unwrap_or('0'));
+            }
+        }
     }
 }
 

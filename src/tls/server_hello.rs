@@ -14,6 +14,10 @@ pub struct ServerHello {
     version: ProtocolVersion,
     /// The form of the drafts of TLS 1.3 before the 22nd: neither session identifier nor compression method.
     early_draft: bool,
+    /// The extensions of types below 64 that are there, a bit each: most that are asked for are not.
+    kinds: u64,
+    /// Where their list begins and ends.
+    list: (u32, u32),
     cut: Option<&'static str>,
     trailing: usize,
 }
@@ -30,15 +34,22 @@ impl ServerHello {
         }
         let suite_at = body.len() - cursor.rest().len();
         cursor.u16()?;
-        let mut hello = Self { bytes: body.into(), suite_at, version: ProtocolVersion(0), early_draft, cut: None, trailing: 0 };
+        let mut hello =
+            Self { bytes: body.into(), suite_at, version: ProtocolVersion(0), early_draft, kinds: 0, list: (0, 0), cut: None, trailing: 0 };
         if !early_draft && cursor.u8().is_none() {
             hello.cut = Some("compression_method");
         } else if !cursor.is_empty() {
-            match cursor.u16().map(usize::from) {
-                Some(len) if cursor.at_most(len).len() == len => hello.trailing = cursor.rest().len(),
+            let len = cursor.len16();
+            let start = body.len() - cursor.rest().len();
+            let taken = cursor.at_most(len.unwrap_or(0)).len();
+            let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+            hello.list = (place(start), place(start + taken));
+            match len {
+                Some(len) if taken == len => hello.trailing = cursor.rest().len(),
                 _ => hello.cut = Some("extensions"),
             }
         }
+        hello.kinds = hello.extensions().fold(0, |kinds, (kind, _)| kinds | bit(kind));
         let selected = hello.extension(ExtensionType::SUPPORTED_VERSIONS).and_then(|body| Cursor::new(body).u16());
         hello.version = selected.map_or_else(|| hello.legacy_version(), ProtocolVersion);
         Some(hello)
@@ -92,8 +103,8 @@ impl ServerHello {
     }
 
     fn extension_list(&self) -> &[u8] {
-        let behind = if self.early_draft { 2 } else { 3 };
-        self.at_suite().rest().get(behind..).map_or(&[], list16)
+        let (start, end) = self.list;
+        self.bytes.get(start as usize..end as usize).unwrap_or(&[])
     }
 
     /// Type and body of each extension, in order.
@@ -103,6 +114,10 @@ impl ServerHello {
 
     /// The body of the first extension of this type.
     pub fn extension(&self, kind: ExtensionType) -> Option<&[u8]> {
+        let may_be = bit(kind) == 0 || self.kinds & bit(kind) != 0;
+        if !may_be {
+            return None;
+        }
         self.extensions().find(|(found, _)| *found == kind).map(|(_, body)| body)
     }
 
@@ -202,14 +217,14 @@ impl ServerHello {
         );
         found.note(suite.is_signal(), "cipher_suite", "a signalling value (RFC 5746 section 3.3)");
         found.note(
-            version.is_tls13() && suite.name().is_some() && !suite.is_tls13(),
+            version.is_tls13() && !suite.is_tls13() && suite.name().is_some(),
             "cipher_suite",
             "not one of TLS 1.3 (RFC 8446 appendix B.4)",
         );
         found.note(!version.is_tls13() && suite.is_tls13(), "cipher_suite", "one of TLS 1.3 only (RFC 8446 appendix B.4)");
         let old = version.as_tls().rank() < ProtocolVersion::TLS12.rank();
         found.note(
-            old && suite.tag().is_some() && !suite.is_tls13(),
+            old && !suite.is_tls13() && suite.tag().is_some(),
             "cipher_suite",
             "an AEAD suite before TLS 1.2 (RFC 5246 section 6.2.3.3)",
         );
@@ -220,23 +235,27 @@ impl ServerHello {
     }
 
     fn extension_defects(&self, offer: &ClientHello, found: &mut Found) {
-        let mut seen = Vec::new();
+        let (mut seen, mut low_seen) = (0_usize, 0_u64);
         let mut used = 0_usize;
         for (kind, body) in self.extensions() {
-            used = used.saturating_add(body.len()).saturating_add(4);
-            let name = kind.name().unwrap_or("extension");
-            found.note(seen.contains(&kind), name, "listed twice (RFC 8446 section 4.2)");
-            seen.push(kind);
+            used += body.len() + 4;
+            let twice = match bit(kind) {
+                0 => self.extensions().take(seen).any(|(earlier, _)| earlier == kind),
+                bit => low_seen & bit != 0,
+            };
+            low_seen |= bit(kind);
+            found.extension(twice, kind, "listed twice (RFC 8446 section 4.2)");
+            seen += 1;
             let signalled = kind == ExtensionType::RENEGOTIATION_INFO && offer.secure_renegotiation();
             let cookie = kind == ExtensionType::COOKIE && self.is_hello_retry_request();
-            let solicited = signalled || cookie || offer.extension(kind).is_some();
-            found.note(!solicited, name, "answers an extension that the client did not send (RFC 8446 section 4.2)");
-            if seen.len() > MOST_EXTENSIONS {
+            let solicited = signalled || cookie || offer.has(kind);
+            found.extension(!solicited, kind, "answers an extension that the client did not send (RFC 8446 section 4.2)");
+            if seen > MOST_EXTENSIONS {
                 break;
             }
         }
         found.note(
-            used < self.extension_list().len() && seen.len() <= MOST_EXTENSIONS,
+            used < self.extension_list().len() && seen <= MOST_EXTENSIONS,
             "extensions",
             "an extension's length runs beyond the list (RFC 8446 section 4.2)",
         );
@@ -263,7 +282,7 @@ impl ServerHello {
                 || kind == E::PRE_SHARED_KEY && !retry
                 || retry && matches!(kind, E::COOKIE | E::ENCRYPTED_CLIENT_HELLO)
                 || kind == E::CONNECTION_ID && offer.is_dtls();
-            found.note(!fits, kind.name().unwrap_or("extension"), "does not belong into this message in TLS 1.3 (RFC 8446 section 4.2)");
+            found.extension(!fits, kind, "does not belong into this message in TLS 1.3 (RFC 8446 section 4.2)");
         }
         let Some(group) = self.key_share_group() else {
             found.note(
@@ -293,6 +312,17 @@ impl Found {
             self.0.push(Defect { field, rule });
         }
     }
+
+    fn extension(&mut self, broken: bool, kind: ExtensionType, rule: &'static str) {
+        if broken {
+            self.note(true, kind.name().unwrap_or("extension"), rule);
+        }
+    }
+}
+
+/// A type's bit in a set of those below 64.
+fn bit(kind: ExtensionType) -> u64 {
+    1_u64.checked_shl(u32::from(kind.0)).unwrap_or(0)
 }
 
 /// Version and random.

@@ -62,7 +62,7 @@ impl TcpFacts {
             last: first,
             interface,
             sides: PerSide::default(),
-            events: Vec::new(),
+            events: Vec::with_capacity(USUAL_EVENTS),
             events_dropped: 0,
             icmp: Vec::new(),
             syn_rtt: None,
@@ -108,6 +108,9 @@ impl TcpFacts {
         }
     }
 }
+
+/// Events of a connection that opens, carries a handshake and ends well: one allocation is enough for them.
+const USUAL_EVENTS: usize = 8;
 
 /// How the roles were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

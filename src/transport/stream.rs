@@ -44,9 +44,8 @@ pub(super) struct Stream {
     pub(super) ttl_of_data: bool,
     /// It sent a SYN without ACK.
     pub(super) opened: bool,
-    /// The last packets, to know those that were captured twice: sequence and acknowledgment numbers, which tell nearly all packets apart and lie
-    /// close together, and the rest.
-    recent: [u64; limits::RECENT_PACKETS],
+    /// The last packets, to know those that were captured twice: what tells nearly all of them apart and lies close together, and the rest.
+    recent: [u32; limits::RECENT_PACKETS],
     prints: [Print; limits::RECENT_PACKETS],
     newest: usize,
 }
@@ -62,10 +61,12 @@ pub(super) struct Unacked {
     pub(super) digest: Option<u64>,
 }
 
-/// What tells a packet that was captured twice, its sequence and acknowledgment numbers apart.
+/// What tells a packet that was captured twice.
 #[derive(Debug, Clone, Copy)]
 struct Print {
     time: Timestamp,
+    seq: u32,
+    ack: u32,
     len: u32,
     options: u32,
     peer_packets: u32,
@@ -106,6 +107,8 @@ impl Stream {
         let id = segment.ip.id.unwrap_or(0);
         let print = Print {
             time: segment.mark.time,
+            seq: segment.seq,
+            ack: segment.ack,
             len: segment.payload_len,
             options: if id == 0 { options_digest(segment) } else { 0 },
             peer_packets: if id == 0 { peer_packets } else { 0 },
@@ -113,10 +116,8 @@ impl Stream {
             id,
             flags: segment.flags,
         };
-        let numbers = u64::from(segment.seq) << 32 | u64::from(segment.ack);
-        if self.recent.contains(&numbers)
-            && self.recent.iter().zip(&self.prints).any(|(old, known)| *old == numbers && known.is_twin(&print))
-        {
+        let numbers = segment.seq ^ segment.ack.rotate_left(16);
+        if self.recent.contains(&numbers) && self.prints.iter().any(|known| known.is_twin(&print)) {
             return true;
         }
         if let (Some(slot), Some(known)) = (self.recent.get_mut(self.newest), self.prints.get_mut(self.newest)) {
@@ -124,6 +125,14 @@ impl Stream {
         }
         self.newest = (self.newest + 1) % limits::RECENT_PACKETS;
         false
+    }
+
+    /// Notes the acknowledgment and window that a segment of this side announces. True when both are those of the one before.
+    pub(super) fn note_ack(&mut self, segment: &Segment<'_>) -> bool {
+        let repeated = self.last_ack == Some(segment.ack) && self.window == segment.window;
+        self.last_ack = Some(segment.ack);
+        self.window = segment.window;
+        repeated
     }
 
     /// Notes a segment that brought new bytes from `start` to `end`.
@@ -138,8 +147,12 @@ impl Stream {
             smallest: segment.payload_len,
             digest,
         };
-        let at = self.unacked.partition_point(|old| old.segment.offset <= start);
-        self.unacked.insert(at, new);
+        if self.unacked.back().is_none_or(|last| last.segment.offset <= start) {
+            self.unacked.push_back(new);
+        } else {
+            let at = self.unacked.partition_point(|old| old.segment.offset <= start);
+            self.unacked.insert(at, new);
+        }
     }
 
     /// Notes that a segment repeated bytes from `start` to `end`. True when it is a segment sent before, with other bytes.
@@ -158,13 +171,13 @@ impl Stream {
 
     /// Forgets what is acknowledged up to `acked`: the largest segment that must have arrived, and how long the oldest had waited.
     pub(super) fn acknowledged(&mut self, acked: u64, now: Mark) -> (u32, Duration) {
-        let (mut largest, mut waited) = (0, Duration::ZERO);
+        let (mut largest, mut oldest) = (0, now.time);
         while let Some(front) = self.unacked.front().filter(|front| front.end() <= acked) {
             largest = largest.max(front.smallest);
-            waited = waited.max(now.time.since(front.segment.last.time));
+            oldest = oldest.min(front.segment.last.time);
             self.unacked.pop_front();
         }
-        (largest, waited)
+        (largest, now.time.since(oldest))
     }
 
     /// Notes that `start` to `end` is selectively acknowledged: the largest segment that must have arrived.
@@ -209,13 +222,13 @@ impl Default for Print {
     /// That of no packet: nothing lies near its time.
     fn default() -> Self {
         let time = Timestamp::MIN;
-        Self { time, len: 0, options: 0, peer_packets: 0, window: 0, id: 0, flags: TcpFlags::default() }
+        Self { time, seq: 0, ack: 0, len: 0, options: 0, peer_packets: 0, window: 0, id: 0, flags: TcpFlags::default() }
     }
 }
 
 impl Print {
     fn is_twin(&self, new: &Self) -> bool {
-        let same = self.len == new.len
+        let same = (self.seq, self.ack, self.len) == (new.seq, new.ack, new.len)
             && self.window == new.window
             && self.flags == new.flags
             && self.id == new.id
@@ -226,9 +239,26 @@ impl Print {
     }
 }
 
-/// A digest to tell a segment sent again with other bytes. Not secret: nothing depends on its collisions but one anomaly.
+/// A digest to tell a segment sent again with other bytes by its beginning: sums, and sums of the sums, by which the order counts, of every fourth
+/// word. Not secret: nothing depends on its collisions but one anomaly.
 pub(super) fn digest(bytes: &[u8]) -> u64 {
-    foldhash::fast::FixedState::with_seed(0).hash_one(bytes)
+    let (mut sums, mut sums_of_sums) = ([bytes.len() as u64; 4], [0_u64; 4]);
+    let bytes = bytes.get(..COMPARED).unwrap_or(bytes);
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    let mut add = |block: &[u8; 32]| {
+        for ((word, sum), sum_of_sums) in block.as_chunks::<8>().0.iter().zip(&mut sums).zip(&mut sums_of_sums) {
+            *sum = sum.wrapping_add(u64::from_le_bytes(*word));
+            *sum_of_sums = sum_of_sums.wrapping_add(*sum);
+        }
+    };
+    blocks.iter().for_each(&mut add);
+    let mut last = [0; 32];
+    if let Some(front) = last.get_mut(..rest.len()) {
+        front.copy_from_slice(rest);
+    }
+    add(&last);
+    let fold = |all: u64, part: &u64| (all ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    sums.iter().chain(&sums_of_sums).fold(0, fold)
 }
 
 fn options_digest(segment: &Segment<'_>) -> u32 {
@@ -250,6 +280,9 @@ fn digest_words(words: &[u64]) -> u64 {
 pub(super) const fn low_bits(value: u64) -> u32 {
     value as u32
 }
+
+/// Bytes of a segment by which it is told from another in its place: who forges one does not begin it with the same 256 bytes.
+const COMPARED: usize = 256;
 
 /// Two captures of one packet with an IP identification lie no further apart: the way through a busy switch or a tunnel.
 const TWICE: Duration = Duration::from_millis(50);

@@ -22,7 +22,7 @@ use signal_hook::iterator::Signals;
 use self::monitor::{Scrape, Watcher};
 use self::outlet::Outlet;
 use self::record::{Desk, Tap};
-use super::case::trust;
+use super::case::{icmp_filtered, trust};
 use crate::capture::{self, KeyLogs, LiveStatus, Opened};
 use crate::cli::{self, LiveCommand, Shown};
 use crate::diagnosis::chain::TrustStore;
@@ -81,13 +81,7 @@ struct Open {
 
 /// Opens everything, and gives up the right to open more. No thread is started.
 fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<Open> {
-    let icmp_filtered = command.capture.filter.as_deref().is_some_and(capture::excludes_icmp);
-    if icmp_filtered {
-        writeln!(
-            io::stderr(),
-            "handshark: the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)"
-        )?;
-    }
+    let icmp_filtered = icmp_filtered(command.capture.filter.as_deref())?;
     let identity = command.user.as_deref().map(privileges::identity).transpose()?;
     let capture = capture::open_live(&command.capture)?;
     let trust = trust(&command.trust)?;

@@ -9,6 +9,7 @@ mod defaults;
 pub mod inspection;
 mod path;
 mod trust;
+mod words;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::tls::certificate::Certificate;
 
 pub use cache::ChainCache;
 pub use trust::TrustStore;
+pub use words::Unsupported;
 
 /// Facts about a chain at the handshake's time, for a client that asked for a certain name. All that does not depend on the name is shared by
 /// those who were served the same chain under other names.
@@ -49,6 +51,10 @@ pub struct Worth {
     pub certificates: Vec<Arc<Certificate>>,
     /// What was served, in one clause: see [`served`].
     pub served: String,
+    /// The names that the leaf covers, as the end of a sentence.
+    pub covered: String,
+    /// What in it not every client can use.
+    pub unsupported: Option<Unsupported>,
     /// Whose certificate it is meant to be.
     pub purpose: Purpose,
     /// Index of the end-entity certificate (0 unless misordered).
@@ -219,6 +225,8 @@ pub fn judge(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestam
     let usage_fault = constraints::usage_fault(leaf, purpose);
     let worth = Worth {
         served: served(certificates.len(), leaf),
+        covered: words::covered(leaf),
+        unsupported: words::unsupported(certificates, &built.steps, built.leaf),
         purpose,
         leaf: built.leaf,
         end,
@@ -295,6 +303,8 @@ fn unreadable(certificates: &[Arc<Certificate>], name: Option<&str>, purpose: Pu
     let worth = Worth {
         certificates: certificates.to_vec(),
         served: certificates.first().map_or_else(String::new, |leaf| served(certificates.len(), leaf)),
+        covered: certificates.first().map_or_else(String::new, |leaf| words::covered(leaf)),
+        unsupported: words::unsupported(certificates, &[], 0),
         purpose,
         leaf: 0,
         path: Vec::new(),

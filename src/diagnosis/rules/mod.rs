@@ -50,11 +50,15 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     FAMILIES.iter().flat_map(|family| family.iter().copied())
 }
 
-/// The rules that may have something to say where these signs are, each with its place in the order of judgement.
-pub fn that_speak_of(signs: Signs) -> impl Iterator<Item = (usize, &'static Rule)> {
-    // Side by side in memory: all are looked through for each handshake.
-    static SPEAK: LazyLock<Vec<(Signs, &Rule)>> = LazyLock::new(|| all().map(|rule| (rule.speaks, rule)).collect());
-    SPEAK.iter().enumerate().filter(move |(_, (speaks, _))| speaks.any_of(signs)).map(|(order, (_, rule))| (order, *rule))
+/// The rules that may have something to say where these signs are, in the order of judgement.
+pub fn that_speak_of(signs: Signs) -> impl Iterator<Item = &'static Rule> {
+    // Side by side in memory, with the signs that they speak of.
+    static ALL: LazyLock<Vec<(Signs, &Rule)>> = LazyLock::new(|| all().map(|rule| (rule.speaks, rule)).collect());
+    // Most handshakes complete, and most rules only speak of others.
+    static OF_COMPLETED: LazyLock<Vec<(Signs, &Rule)>> =
+        LazyLock::new(|| ALL.iter().copied().filter(|(speaks, _)| *speaks != Signs::UNFINISHED).collect());
+    let rules = if signs.any_of(Signs::UNFINISHED) { &ALL } else { &OF_COMPLETED };
+    rules.iter().filter(move |(speaks, _)| speaks.any_of(signs)).map(|(_, rule)| *rule)
 }
 
 /// The rule of a cause.

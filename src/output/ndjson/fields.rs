@@ -75,11 +75,13 @@ pub(super) fn alert(out: &mut Vec<u8>, alert: &AlertReport) {
     out.push(b'}');
 }
 
-pub(super) fn raw(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(text.as_bytes());
+#[inline]
+pub(super) fn raw(out: &mut Vec<u8>, text: impl AsRef<[u8]>) {
+    out.extend_from_slice(text.as_ref());
 }
 
 /// A key with what stands before it, and its value.
+#[inline]
 pub(super) fn text(out: &mut Vec<u8>, key: &str, value: &str) {
     raw(out, key);
     push_string(out, value);
@@ -91,19 +93,10 @@ fn text_if_some(out: &mut Vec<u8>, key: &str, value: Option<&String>) {
     }
 }
 
+#[inline]
 pub(super) fn number(out: &mut Vec<u8>, key: &str, value: impl Into<u64>) {
     raw(out, key);
-    let mut digits = [b'0'; 20];
-    let (mut value, mut len) = (value.into(), 0);
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
-        len += 1;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(digits.len() - len..).unwrap_or_default());
+    raw(out, itoa::Buffer::new().format(value.into()));
 }
 
 pub(super) fn number_if_some(out: &mut Vec<u8>, key: &str, value: Option<impl Into<u64>>) {
@@ -112,6 +105,7 @@ pub(super) fn number_if_some(out: &mut Vec<u8>, key: &str, value: Option<impl In
     }
 }
 
+#[inline]
 pub(super) fn flag(out: &mut Vec<u8>, key: &str, value: bool) {
     raw(out, key);
     raw(out, if value { "true" } else { "false" });
@@ -211,7 +205,8 @@ mod tests {
             }
         }
         let hidden = AlertReport { from: "client".to_owned(), frame: u64::MAX, encrypted: true, ..Default::default() };
-        let clear = AlertReport { level: Some("fatal".to_owned()), code: Some(0), name: Some("close_notify".to_owned()), ..Default::default() };
+        let clear =
+            AlertReport { level: Some("fatal".to_owned()), code: Some(0), name: Some("close_notify".to_owned()), ..Default::default() };
         for one in [hidden, clear] {
             assert_eq!(written(|out| alert(out, &one)), by_serde(&one));
         }

@@ -2,29 +2,26 @@
 //! written again. A test holds it to what serde makes of the report.
 
 use crate::report::{ClientOutline, DiagnosisOutline, Outline, SCHEMA, ServerOutline, TlsOutline, severity};
+use crate::time::TimeText;
 
-use super::fields::{
-    alert, answer, certificate, drop_comma, flag, list, loss, number, number_if_some, objects, offer, raw, text, timing,
-};
+use super::fields::{alert, answer, certificate, drop_comma, flag, list, loss, number, number_if_some, objects, offer, raw, text, timing};
 use super::{push_string, push_value};
 
 /// Appends the report as one object.
-pub(super) fn push(out: &mut Vec<u8>, outline: &Outline<'_>) {
+pub(super) fn push(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
     out.reserve(USUAL_LEN);
-    text(out, "{\"schema\":", SCHEMA);
+    word(out, "{\"schema\":\"", SCHEMA);
     word(out, ",\"kind\":\"handshake\",\"network\":{\"transport\":\"", outline.transport);
     word(out, ",\"protocol\":\"", outline.protocol);
-    word(out, ",\"community_id\":\"", outline.community_id.as_str());
+    word(out, ",\"community_id\":\"", outline.community_id.as_bytes());
     if outline.path.layers().next().is_some() {
         let layers: Vec<String> = outline.path.layers().map(|layer| layer.to_string()).collect();
         list(out, ",\"path\":", &layers);
     }
-    raw(out, "},\"client\":{\"address\":\"");
-    outline.client.write_address(out);
-    number(out, "\",\"port\":", outline.client.port);
-    raw(out, "},\"server\":{\"address\":\"");
-    outline.server.write_address(out);
-    number(out, "\",\"port\":", outline.server.port);
+    word(out, "},\"client\":{\"address\":\"", outline.client.address());
+    number(out, ",\"port\":", outline.client.port());
+    word(out, "},\"server\":{\"address\":\"", outline.server.address());
+    number(out, ",\"port\":", outline.server.port());
     text(out, "},\"capture\":{\"source\":", outline.source);
     number(out, ",\"first_frame\":", outline.first_frame);
     number(out, ",\"last_frame\":", outline.last_frame);
@@ -33,7 +30,7 @@ pub(super) fn push(out: &mut Vec<u8>, outline: &Outline<'_>) {
         list(out, ",\"quality\":", &words);
     }
     raw(out, "},\"handshake\":");
-    info(out, outline);
+    info(out, outline, times);
     if let Some(tls) = &outline.tls {
         raw(out, ",\"tls\":");
         self::tls(out, tls);
@@ -48,21 +45,21 @@ pub(super) fn push(out: &mut Vec<u8>, outline: &Outline<'_>) {
         push_value(out, dtls);
     }
     raw(out, ",\"diagnosis\":");
-    diagnosis(out, outline);
+    diagnosis(out, outline, times);
     out.push(b'}');
 }
 
-fn info(out: &mut Vec<u8>, outline: &Outline<'_>) {
-    word(out, "{\"id\":\"", outline.id.as_str());
+fn info(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
+    word(out, "{\"id\":\"", outline.id.as_bytes());
     raw(out, ",\"start\":\"");
-    out.extend_from_slice(&outline.start.text());
+    out.extend_from_slice(times.of(outline.start));
     raw(out, "\",\"end\":\"");
-    out.extend_from_slice(&outline.end.text());
+    out.extend_from_slice(times.of(outline.end));
     word(out, "\",\"outcome\":\"", outline.outcome.name());
     word(out, ",\"stage\":\"", outline.stage);
-    text(out, ",\"history\":", outline.history);
+    word(out, ",\"history\":\"", outline.history);
     if let Some(preamble) = outline.preamble {
-        text(out, ",\"preamble\":", preamble);
+        word(out, ",\"preamble\":\"", preamble);
     }
     flag(out, ",\"resumed\":", outline.resumed);
     flag(out, ",\"hello_retry\":", outline.hello_retry);
@@ -78,12 +75,13 @@ fn tls(out: &mut Vec<u8>, tls: &TlsOutline<'_>) {
     let TlsOutline { version, cipher, curve, next_protocol, client, server, alerts } = tls;
     out.push(b'{');
     let start = out.len();
-    for (key, value) in
-        [(",\"version\":", version), (",\"cipher\":", cipher), (",\"curve\":", curve), (",\"next_protocol\":", next_protocol)]
-    {
+    for (key, value) in [(",\"version\":\"", version), (",\"cipher\":\"", cipher), (",\"curve\":\"", curve)] {
         if let Some(value) = value {
-            text(out, key, value);
+            word(out, key, value.as_bytes());
         }
+    }
+    if let Some(protocol) = next_protocol {
+        text(out, ",\"next_protocol\":", protocol);
     }
     if let Some(client) = client {
         raw(out, ",\"client\":");
@@ -103,8 +101,10 @@ fn tls(out: &mut Vec<u8>, tls: &TlsOutline<'_>) {
 fn client(out: &mut Vec<u8>, client: &ClientOutline<'_>) {
     let ClientOutline { random, server_name, offer: offered, certificate_requested, certificates } = client;
     raw(out, "{\"random\":\"");
-    for byte in *random {
-        out.extend_from_slice(&hexadecimal(*byte));
+    let start = out.len();
+    out.resize(start + 2 * random.len(), 0);
+    for (place, byte) in out.get_mut(start..).unwrap_or_default().as_chunks_mut().0.iter_mut().zip(*random) {
+        *place = hexadecimal(*byte);
     }
     out.push(b'"');
     if let Some(name) = server_name {
@@ -126,17 +126,17 @@ fn server(out: &mut Vec<u8>, server: &ServerOutline) {
         objects(out, ",\"certificates\":", &server.certificates, |out, one| certificate(out, one));
     }
     if let Some(staple) = server.staple {
-        text(out, ",\"staple\":", staple);
+        word(out, ",\"staple\":\"", staple);
     }
     drop_comma(out, start);
     out.push(b'}');
 }
 
-fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>) {
+fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
     let DiagnosisOutline { cause, stopped_by, confidence, summary, remedy, evidence, alternatives, findings } = &outline.diagnosis;
     out.push(b'{');
     if let Some(cause) = cause {
-        text(out, "\"cause\":", cause.slug());
+        word(out, "\"cause\":\"", cause.slug());
         out.push(b',');
     }
     word(out, "\"stopped_by\":\"", stopped_by);
@@ -150,7 +150,7 @@ fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>) {
         if let Some(mark) = piece.mark {
             number(out, "\"frame\":", mark.frame);
             raw(out, ",\"time\":\"");
-            out.extend_from_slice(&mark.time.text());
+            out.extend_from_slice(times.of(mark.time));
             raw(out, "\",");
         }
         text(out, "\"text\":", &piece.text);
@@ -179,7 +179,8 @@ fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>) {
 }
 
 /// A key with the quote that opens its value, and a value of our own making, which holds nothing to escape.
-fn word(out: &mut Vec<u8>, key: &str, value: &str) {
+#[inline]
+fn word(out: &mut Vec<u8>, key: &str, value: impl AsRef<[u8]>) {
     raw(out, key);
     raw(out, value);
     out.push(b'"');

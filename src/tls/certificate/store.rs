@@ -12,12 +12,14 @@ use crate::limits;
 /// A bounded table from DER to the parsed certificate: a busy server's chain is parsed once, not once a connection.
 ///
 /// Two generations: when the young one is full it becomes the old one, and what was not asked for in the meantime is forgotten. What is
-/// forgotten costs a second parse, never a different answer.
+/// forgotten costs a second parse, never a different answer. Before both stand the certificates seen last, which are found without hashing all
+/// their bytes.
 #[derive(Debug, Default)]
 pub struct CertificateStore {
     hasher: RandomState,
     young: HashTable<Arc<Certificate>>,
     old: HashTable<Arc<Certificate>>,
+    recent: Vec<Option<Arc<Certificate>>>,
 }
 
 impl CertificateStore {
@@ -28,6 +30,22 @@ impl CertificateStore {
 
     /// The certificate with this DER, parsed now if it was not known.
     pub fn intern(&mut self, der: &[u8]) -> Arc<Certificate> {
+        // The last bytes are those of the signature.
+        let place = der.last().map_or(0, |byte| usize::from(*byte));
+        if let Some(Some(known)) = self.recent.get(place)
+            && *known.der == *der
+        {
+            return Arc::clone(known);
+        }
+        let certificate = self.look_up(der);
+        self.recent.resize(RECENT, None);
+        if let Some(recent) = self.recent.get_mut(place) {
+            *recent = Some(Arc::clone(&certificate));
+        }
+        certificate
+    }
+
+    fn look_up(&mut self, der: &[u8]) -> Arc<Certificate> {
         let hash = self.hasher.hash_one(der);
         let same = |known: &Arc<Certificate>| *known.der == *der;
         if let Some(known) = self.young.find(hash, same) {
@@ -53,6 +71,9 @@ impl CertificateStore {
         self.len() == 0
     }
 }
+
+/// Places for the certificates seen last.
+const RECENT: usize = 256;
 
 #[cfg(test)]
 mod tests {

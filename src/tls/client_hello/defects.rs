@@ -1,5 +1,7 @@
 //! What a strict server finds wrong with a `ClientHello`.
 
+use std::net::IpAddr;
+
 use crate::tls::bytes::{Cursor, extensions, list8, list16};
 use crate::tls::registry::{ExtensionType, ProtocolVersion};
 
@@ -10,10 +12,13 @@ pub(super) fn of(hello: &ClientHello) -> Vec<Defect> {
     let mut found = Found(Vec::new());
     found.lengths(hello);
     if !hello.is_sslv2() {
-        found.fixed_fields(hello);
+        let tls13 = hello.offers(ProtocolVersion::TLS13);
+        found.fixed_fields(hello, tls13);
         found.extension_list(hello);
         found.legacy_extensions(hello);
-        found.key_exchange(hello);
+        if tls13 {
+            found.key_exchange(hello);
+        }
         found.pre_shared_keys(hello);
     }
     found.0
@@ -35,8 +40,7 @@ impl Found {
         self.note(hello.trailing > 0, "ClientHello", "bytes follow the last field (RFC 8446 section 4)");
     }
 
-    fn fixed_fields(&mut self, hello: &ClientHello) {
-        let tls13 = hello.offers(ProtocolVersion::TLS13);
+    fn fixed_fields(&mut self, hello: &ClientHello, tls13: bool) {
         self.note(hello.session_id().len() > 32, "session_id", "longer than 32 bytes (RFC 8446 section 4.1.2)");
         if hello.cut.is_some() {
             return;
@@ -55,17 +59,13 @@ impl Found {
     }
 
     fn extension_list(&mut self, hello: &ClientHello) {
-        let list = hello.part(hello.extensions);
-        let used: usize = extensions(list).map(|(_, body)| body.len().saturating_add(4)).sum();
         self.note(
-            hello.cut.is_none() && used != list.len(),
+            hello.cut.is_none() && !hello.places.whole,
             "extensions",
             "an extension's length runs beyond the list (RFC 8446 section 4.2)",
         );
-        let mut kinds: Vec<u16> = extensions(list).map(|(kind, _)| kind).collect();
-        kinds.sort_unstable();
-        if let Some(twice) = kinds.windows(2).find_map(|pair| if let [a, b] = pair { (a == b).then_some(*a) } else { None }) {
-            self.note(true, ExtensionType(twice).name().unwrap_or("extensions"), "listed twice (RFC 8446 section 4.2)");
+        if let Some(twice) = listed_twice(hello) {
+            self.note(true, twice.name().unwrap_or("extensions"), "listed twice (RFC 8446 section 4.2)");
         }
         for (kind, body) in hello.extensions() {
             self.extension_shape(kind, body);
@@ -75,9 +75,8 @@ impl Found {
     /// Whether an extension's body is the list its type says.
     fn extension_shape(&mut self, kind: ExtensionType, body: &[u8]) {
         use ExtensionType as E;
-        let exact16 =
-            |unit: usize| !list16(body).is_empty() && list16(body).len() + 2 == body.len() && list16(body).len().is_multiple_of(unit);
-        let exact8 = |unit: usize| !list8(body).is_empty() && list8(body).len() + 1 == body.len() && list8(body).len().is_multiple_of(unit);
+        let exact16 = |unit| fills(list16(body), body.len().checked_sub(2), unit);
+        let exact8 = |unit| fills(list8(body), body.len().checked_sub(1), unit);
         let (whole, rule) = match kind {
             E::SERVER_NAME => (exact16(1) && is_server_name(list16(body)), "not a list of one host name (RFC 6066 section 3)"),
             E::SUPPORTED_GROUPS => (exact16(2), "not a list of two-byte groups (RFC 8446 section 4.2.7)"),
@@ -102,27 +101,27 @@ impl Found {
             E::COOKIE => (exact16(1), "not a cookie (RFC 8446 section 4.2.2)"),
             _ => return,
         };
-        self.note(!whole, kind.name().unwrap_or("extension"), rule);
+        if !whole {
+            self.note(true, kind.name().unwrap_or("extension"), rule);
+        }
     }
 
     fn legacy_extensions(&mut self, hello: &ClientHello) {
         let compressed_only = hello.ec_point_formats().is_some_and(|formats| !formats.is_empty() && !formats.contains(&0));
         self.note(compressed_only, "ec_point_formats", "lacks the uncompressed format (RFC 8422 section 5.1.2)");
         if let Some(name) = hello.server_name() {
-            let text = std::str::from_utf8(name).unwrap_or("");
-            let literal = text.parse::<std::net::IpAddr>().is_ok();
+            let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b':' | b'/' | b'@' | b',');
+            let strange = !name.iter().all(|byte| byte.is_ascii_lowercase() || plain(byte));
+            // IPv4 ends in a digit, and IPv6 has colons.
+            let literal = (strange || name.last().is_some_and(u8::is_ascii_digit)) && is_address(name);
             self.note(literal, "server_name", "an IP address, where only names are allowed (RFC 6066 section 3)");
             self.note(name.ends_with(b"."), "server_name", "ends in a dot (RFC 6066 section 3)");
-            let strange = |byte: &u8| !byte.is_ascii_graphic() || matches!(byte, b':' | b'/' | b'@' | b',');
-            self.note(!literal && name.iter().any(strange), "server_name", "holds bytes that no host name has (RFC 6066 section 3)");
+            self.note(strange && !literal, "server_name", "holds bytes that no host name has (RFC 6066 section 3)");
         }
     }
 
     fn key_exchange(&mut self, hello: &ClientHello) {
-        if !hello.offers(ProtocolVersion::TLS13) {
-            return;
-        }
-        let has = |kind| hello.extension(kind).is_some();
+        let has = |kind| hello.has(kind);
         let psk = has(ExtensionType::PRE_SHARED_KEY);
         let (shares, groups) = (has(ExtensionType::KEY_SHARE), has(ExtensionType::SUPPORTED_GROUPS));
         self.note(shares && !groups, "supported_groups", "missing though key_share is there (RFC 8446 section 9.2)");
@@ -130,9 +129,9 @@ impl Found {
         self.note(!shares && !groups && !psk, "key_share", "missing, and no pre-shared key instead (RFC 8446 section 9.2)");
         let signatures = has(ExtensionType::SIGNATURE_ALGORITHMS);
         self.note(!signatures && !psk, "signature_algorithms", "missing though TLS 1.3 is offered (RFC 8446 section 9.2)");
-        let mut seen = Vec::new();
-        for (group, len) in hello.key_shares().take(MOST_SHARES) {
-            self.note(seen.contains(&group), "key_share", "two shares for one group (RFC 8446 section 4.2.8)");
+        for (at, (group, len)) in hello.key_shares().take(MOST_SHARES).enumerate() {
+            let twice = hello.key_shares().take(at).any(|(earlier, _)| earlier == group);
+            self.note(twice, "key_share", "two shares for one group (RFC 8446 section 4.2.8)");
             self.note(
                 groups && !hello.supported_groups().any(|offered| offered == group),
                 "key_share",
@@ -144,7 +143,6 @@ impl Found {
                 "a share of the wrong length for its group (RFC 8446 section 4.2.8)",
             );
             self.note(len == 0, "key_share", "an empty share (RFC 8446 section 4.2.8)");
-            seen.push(group);
         }
     }
 
@@ -156,7 +154,7 @@ impl Found {
         };
         let last = hello.extensions().last().is_some_and(|(kind, _)| kind == ExtensionType::PRE_SHARED_KEY);
         self.note(!last, "pre_shared_key", "not the last extension (RFC 8446 section 4.2.11)");
-        let modes = hello.extension(ExtensionType::PSK_KEY_EXCHANGE_MODES).is_some();
+        let modes = hello.has(ExtensionType::PSK_KEY_EXCHANGE_MODES);
         self.note(!modes, "psk_key_exchange_modes", "missing though pre_shared_key is there (RFC 8446 section 4.2.9)");
         let identities = hello.psk_identities();
         let mut cursor = Cursor::new(body);
@@ -164,6 +162,30 @@ impl Found {
         self.note(identities == 0, "pre_shared_key", "no identity (RFC 8446 section 4.2.11)");
         self.note(binders != identities, "pre_shared_key", "as many binders as identities are due (RFC 8446 section 4.2.11)");
     }
+}
+
+/// The lowest extension type that is there more than once.
+fn listed_twice(hello: &ClientHello) -> Option<ExtensionType> {
+    let low = hello.places.low_twice.trailing_zeros();
+    if low < 64 {
+        return u16::try_from(low).ok().map(ExtensionType);
+    }
+    if !hello.places.several_high {
+        return None;
+    }
+    let mut high: Vec<ExtensionType> = hello.extensions().map(|(kind, _)| kind).filter(|kind| kind.0 >= 64).collect();
+    high.sort_unstable();
+    high.windows(2).find_map(|pair| if let [a, b] = pair { (a == b).then_some(*a) } else { None })
+}
+
+/// A list that is not empty, takes up all the room behind its length, and holds whole items of so many bytes.
+fn fills(list: &[u8], room: Option<usize>, unit: usize) -> bool {
+    !list.is_empty() && Some(list.len()) == room && list.len().is_multiple_of(unit)
+}
+
+/// An IP address written out.
+fn is_address(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok_and(|text| text.parse::<IpAddr>().is_ok())
 }
 
 /// One `host_name`, not empty, and nothing behind it. Other name types were never defined.

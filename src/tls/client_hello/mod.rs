@@ -16,8 +16,7 @@ pub struct ClientHello {
     cipher_suites: Part,
     compression_methods: Part,
     extensions: Part,
-    /// Each extension's type and where its body lies, in order: they are asked for one by one, many times.
-    index: Box<[(ExtensionType, Part)]>,
+    places: Places,
     /// The first field whose length runs over the end, or that is missing.
     cut: Option<&'static str>,
     /// Bytes behind the last field.
@@ -56,8 +55,51 @@ enum Form {
 /// Where a field lies in the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Part {
-    start: usize,
-    len: usize,
+    start: u32,
+    len: u32,
+}
+
+impl Part {
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        bytes.get(start..start.saturating_add(self.len as usize)).unwrap_or(&[])
+    }
+}
+
+/// Where the extensions lie in their list: they are asked for one by one, many times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Places {
+    /// By type, where the first one behind it begins, plus one; zero: there is none. The list's length has two bytes, and its last extension
+    /// begins four before its end.
+    low: [u16; 64],
+    /// The same for the first one of all other types.
+    high: u16,
+    /// Types that are there more than once: of those below 64 a bit each, of the others whether there is more than one at all.
+    low_twice: u64,
+    several_high: bool,
+    /// The last one ends where the list does.
+    whole: bool,
+}
+
+impl Places {
+    const NONE: Self = Self { low: [0; 64], high: 0, low_twice: 0, several_high: false, whole: true };
+
+    fn fill(&mut self, list: &[u8]) {
+        let mut end = 0;
+        for (kind, body) in extensions(list) {
+            let (place, low) = match self.low.get_mut(usize::from(kind)) {
+                Some(place) => (place, true),
+                None => (&mut self.high, false),
+            };
+            match *place {
+                0 => *place = u16::try_from(end + 1).unwrap_or(0),
+                _ if low => self.low_twice |= 1 << kind,
+                _ => self.several_high = true,
+            }
+            end += 4 + body.len();
+        }
+        self.whole = end == list.len();
+    }
 }
 
 impl ClientHello {
@@ -79,17 +121,9 @@ impl ClientHello {
         }
         let (_version, ciphers, session_id, challenge) = (cursor.u16()?, cursor.u16()?, cursor.u16()?, cursor.u16()?);
         let mut hello = Self::empty(body, Form::Sslv2);
-        for (field, part, len) in [
-            ("cipher_specs", &mut hello.cipher_suites, ciphers),
-            ("session_id", &mut hello.session_id, session_id),
-            ("challenge", &mut hello.cookie, challenge),
-        ] {
-            let taken = cursor.at_most(usize::from(len));
-            *part = Part { start: body.len() - cursor.rest().len() - taken.len(), len: taken.len() };
-            if taken.len() < usize::from(len) {
-                hello.cut.get_or_insert(field);
-            }
-        }
+        hello.cipher_suites = hello.field(&mut cursor, "cipher_specs", |_| Some(usize::from(ciphers)));
+        hello.session_id = hello.field(&mut cursor, "session_id", |_| Some(usize::from(session_id)));
+        hello.cookie = hello.field(&mut cursor, "challenge", |_| Some(usize::from(challenge)));
         hello.trailing = cursor.rest().len();
         Some(hello)
     }
@@ -103,7 +137,7 @@ impl ClientHello {
             cipher_suites: Part::default(),
             compression_methods: Part::default(),
             extensions: Part::default(),
-            index: Box::default(),
+            places: Places::NONE,
             cut: None,
             trailing: 0,
         }
@@ -113,43 +147,39 @@ impl ClientHello {
         let mut cursor = Cursor::new(body);
         cursor.take(FIXED_LEN)?;
         let mut hello = Self::empty(body, form);
-        let cookie = (form == Form::Datagram).then_some(("cookie", &mut hello.cookie, 1));
-        let fields = [
-            Some(("session_id", &mut hello.session_id, 1)),
-            cookie,
-            Some(("cipher_suites", &mut hello.cipher_suites, 2)),
-            Some(("compression_methods", &mut hello.compression_methods, 1)),
-        ];
-        for (field, part, width) in fields.into_iter().flatten() {
-            let len = if width == 1 { cursor.u8().map(usize::from) } else { cursor.u16().map(usize::from) };
-            let taken = cursor.at_most(len.unwrap_or(0));
-            *part = Part { start: body.len() - cursor.rest().len() - taken.len(), len: taken.len() };
-            if len.is_none_or(|len| taken.len() < len) {
-                hello.cut.get_or_insert(field);
-            }
+        hello.session_id = hello.field(&mut cursor, "session_id", Cursor::len8);
+        if form == Form::Datagram {
+            hello.cookie = hello.field(&mut cursor, "cookie", Cursor::len8);
         }
+        hello.cipher_suites = hello.field(&mut cursor, "cipher_suites", Cursor::len16);
+        hello.compression_methods = hello.field(&mut cursor, "compression_methods", Cursor::len8);
         // A hello without extensions ends here.
         if !cursor.is_empty() && hello.cut.is_none() {
-            let len = cursor.u16().map(usize::from);
-            let taken = cursor.at_most(len.unwrap_or(0));
-            hello.extensions = Part { start: body.len() - cursor.rest().len() - taken.len(), len: taken.len() };
-            if len.is_none_or(|len| taken.len() < len) {
-                hello.cut = Some("extensions");
-            }
+            hello.extensions = hello.field(&mut cursor, "extensions", Cursor::len16);
             hello.trailing = cursor.rest().len();
-            let mut at = hello.extensions.start;
-            let part = |(kind, body): (u16, &[u8])| {
-                let part = Part { start: at + 4, len: body.len() };
-                at = part.start + part.len;
-                (ExtensionType(kind), part)
-            };
-            hello.index = extensions(hello.part(hello.extensions)).map(part).collect();
+            hello.places.fill(hello.extensions.of(body));
         }
         Some(hello)
     }
 
+    /// Takes a field behind its length, or as much of it as is there.
+    fn field<'a>(&mut self, cursor: &mut Cursor<'a>, name: &'static str, len: impl Fn(&mut Cursor<'a>) -> Option<usize>) -> Part {
+        let len = len(cursor);
+        let taken = cursor.at_most(len.unwrap_or(0)).len();
+        if len.is_none_or(|len| taken < len) {
+            self.cut.get_or_insert(name);
+        }
+        self.before(cursor, taken)
+    }
+
+    /// Where the bytes lie that were just taken.
+    fn before(&self, cursor: &Cursor<'_>, taken: usize) -> Part {
+        let start = self.bytes.len() - cursor.rest().len() - taken;
+        Part { start: u32::try_from(start).unwrap_or(u32::MAX), len: u32::try_from(taken).unwrap_or(u32::MAX) }
+    }
+
     fn part(&self, part: Part) -> &[u8] {
-        self.bytes.get(part.start..part.start.saturating_add(part.len)).unwrap_or(&[])
+        part.of(&self.bytes)
     }
 
     /// It came in an `SSLv2` record.
@@ -197,6 +227,11 @@ impl ClientHello {
         u16s(two).chain(mapped).map(CipherSuite)
     }
 
+    /// The list of cipher suites as sent: two bytes for each, three in an `SSLv2` hello.
+    pub fn cipher_suite_list(&self) -> &[u8] {
+        self.part(self.cipher_suites)
+    }
+
     /// The three-byte cipher kinds of an `SSLv2` hello that belong to SSL 2.0 itself; see [`super::registry::sslv2_cipher_name`].
     pub fn sslv2_ciphers(&self) -> impl Iterator<Item = u32> + '_ {
         let specs = if self.is_sslv2() { self.part(self.cipher_suites) } else { &[] };
@@ -210,12 +245,24 @@ impl ClientHello {
 
     /// Type and body of each extension, in order.
     pub fn extensions(&self) -> impl Iterator<Item = (ExtensionType, &[u8])> + '_ {
-        self.index.iter().map(|(kind, part)| (*kind, self.part(*part)))
+        extensions(self.part(self.extensions)).map(|(kind, body)| (ExtensionType(kind), body))
     }
 
     /// The body of the first extension of this type.
     pub fn extension(&self, kind: ExtensionType) -> Option<&[u8]> {
-        self.index.iter().find(|(found, _)| *found == kind).map(|(_, part)| self.part(*part))
+        let list = self.part(self.extensions);
+        match self.places.low.get(usize::from(kind.0)) {
+            Some(place) => Cursor::new(list.get(usize::from(place.checked_sub(1)?) + 2..)?).vec16(),
+            None => {
+                let list = list.get(usize::from(self.places.high.checked_sub(1)?)..)?;
+                extensions(list).find(|(found, _)| *found == kind.0).map(|(_, body)| body)
+            }
+        }
+    }
+
+    /// Whether there is an extension of this type.
+    pub fn has(&self, kind: ExtensionType) -> bool {
+        self.places.low.get(usize::from(kind.0)).map_or_else(|| self.extension(kind).is_some(), |place| *place > 0)
     }
 
     /// The `host_name` of `server_name`, raw.
@@ -236,7 +283,7 @@ impl ClientHello {
 
     /// Has a `supported_versions` extension: then it says all that it offers.
     pub fn lists_versions(&self) -> bool {
-        self.extension(ExtensionType::SUPPORTED_VERSIONS).is_some()
+        self.has(ExtensionType::SUPPORTED_VERSIONS)
     }
 
     /// Offers this version: by `supported_versions`, else `legacy_version` is that version or a newer one (a legacy hello offers everything up to
@@ -307,7 +354,7 @@ impl ClientHello {
 
     /// Offers early data.
     pub fn offers_early_data(&self) -> bool {
-        self.extension(ExtensionType::EARLY_DATA).is_some()
+        self.has(ExtensionType::EARLY_DATA)
     }
 
     /// `session_ticket` extension with a non-empty ticket: its length.
@@ -327,23 +374,22 @@ impl ClientHello {
 
     /// Has the `extended_master_secret` extension (RFC 7627).
     pub fn extended_master_secret(&self) -> bool {
-        self.extension(ExtensionType::EXTENDED_MASTER_SECRET).is_some()
+        self.has(ExtensionType::EXTENDED_MASTER_SECRET)
     }
 
     /// `renegotiation_info` extension or the SCSV (RFC 5746).
     pub fn secure_renegotiation(&self) -> bool {
-        self.extension(ExtensionType::RENEGOTIATION_INFO).is_some()
-            || self.cipher_suites().any(|suite| suite == CipherSuite::EMPTY_RENEGOTIATION_INFO_SCSV)
+        self.has(ExtensionType::RENEGOTIATION_INFO) || self.cipher_suites().any(|suite| suite == CipherSuite::EMPTY_RENEGOTIATION_INFO_SCSV)
     }
 
     /// Asks for a stapled status.
     pub fn status_request(&self) -> bool {
-        self.extension(ExtensionType::STATUS_REQUEST).is_some()
+        self.has(ExtensionType::STATUS_REQUEST)
     }
 
     /// Has the `post_handshake_auth` extension.
     pub fn post_handshake_auth(&self) -> bool {
-        self.extension(ExtensionType::POST_HANDSHAKE_AUTH).is_some()
+        self.has(ExtensionType::POST_HANDSHAKE_AUTH)
     }
 
     /// Certificate compression algorithms.

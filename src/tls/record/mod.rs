@@ -177,7 +177,25 @@ impl RecordReader {
     }
 
     /// Reads from a piece of the stream: how many of its bytes were used, and what they completed. Call again with the rest until it is empty.
+    #[inline]
     pub fn read<'r>(&'r mut self, bytes: &'r [u8]) -> (usize, Option<Item<'r>>) {
+        // The common case: a record is due, and lies in this piece.
+        if matches!(self.state, State::Header)
+            && self.header_len == 0
+            && let Some((header, behind)) = bytes.split_first_chunk::<HEADER_LEN>()
+            && let Ok(head) = Head::read(*header, self.offset)
+            && let Some(body) = behind.get(..usize::from(head.len))
+        {
+            self.at_start = false;
+            let body = self.keeps(head).then_some(body);
+            let record = head.record(body, false);
+            self.offset = record.end;
+            return (HEADER_LEN + usize::from(head.len), Some(Item::Record(record)));
+        }
+        self.read_part(bytes)
+    }
+
+    fn read_part<'r>(&'r mut self, bytes: &'r [u8]) -> (usize, Option<Item<'r>>) {
         match self.state {
             State::Header => self.read_header(bytes),
             State::Body { head, missing, damaged } => self.read_body(head, missing, damaged, bytes),
@@ -235,22 +253,16 @@ impl RecordReader {
 
     fn read_header<'r>(&'r mut self, bytes: &'r [u8]) -> (usize, Option<Item<'r>>) {
         let mut used = 0;
-        // The common case: header and body lie in this piece.
+        // The header is whole, and the body begins in this piece.
         if self.header_len == 0
             && let Some((header, behind)) = bytes.split_first_chunk::<HEADER_LEN>()
             && let Ok(head) = Head::read(*header, self.offset)
         {
             self.at_start = false;
-            let len = usize::from(head.len);
-            if let Some(body) = behind.get(..len) {
-                let total = HEADER_LEN + len;
-                self.offset = self.offset.saturating_add(total as u64);
-                let body = (self.keep_encrypted || head.content_type != ContentType::APPLICATION_DATA).then_some(body);
-                return (total, Some(Item::Record(head.record(body, false))));
-            }
             self.offset = self.offset.saturating_add(HEADER_LEN as u64);
             self.begin_body(head);
-            return (HEADER_LEN, None);
+            let (used, item) = self.read_body(head, usize::from(head.len), false, behind);
+            return (HEADER_LEN + used, item);
         }
         for byte in bytes {
             let Some(slot) = self.header.get_mut(self.header_len) else { break };

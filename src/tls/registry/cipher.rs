@@ -125,10 +125,9 @@ impl CipherSuite {
         if self.is_tls13() {
             return KeyExchange::Tls13;
         }
-        let Some((head, _)) = self.name().and_then(|name| name.strip_prefix("TLS_")).and_then(|name| name.split_once("_WITH_")) else {
-            return KeyExchange::Other;
-        };
-        match head {
+        let Some(name) = self.name() else { return KeyExchange::Other };
+        let head = name.as_bytes().windows(6).position(|part| part == b"_WITH_").and_then(|end| name.get(4..end));
+        match head.unwrap_or_default() {
             "RSA" => KeyExchange::Rsa,
             "RSA_EXPORT" | "RSA_EXPORT1024" => KeyExchange::RsaExport,
             "DHE_RSA" | "DHE_RSA_EXPORT" => KeyExchange::DheRsa,
@@ -153,11 +152,20 @@ impl CipherSuite {
 
     /// Length in bytes of the handshake hash: of TLS 1.3, or of the PRF in TLS 1.2. 48 for SHA-384, else 32.
     pub fn hash_len(self) -> u8 {
-        if self.name().is_some_and(|name| name.ends_with("_SHA384")) { 48 } else { 32 }
+        match self.0 {
+            0x1301 | 0x1303 => 32,
+            0x1302 => 48,
+            _ if self.name().is_some_and(|name| name.ends_with("_SHA384")) => 48,
+            _ => 32,
+        }
     }
 
     /// Length in bytes of the AEAD tag; `None` for suites with a MAC.
     pub fn tag(self) -> Option<u8> {
+        // Those of RFC 8446 that everybody uses are asked for at every handshake.
+        if matches!(self.0, 0x1301..=0x1303) {
+            return Some(16);
+        }
         let name = self.name()?;
         let aead = ["_GCM_", "_CCM", "_POLY1305", "_MGM_"].iter().any(|mode| name.contains(mode));
         match name {

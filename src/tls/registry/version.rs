@@ -106,8 +106,14 @@ impl fmt::Display for Spoken {
         match self.0 {
             ProtocolVersion::SSL2 => f.write_str("SSL 2.0"),
             ProtocolVersion::SSL3 => f.write_str("SSL 3.0"),
-            version if version.is_dtls() && version.name().is_some() => write!(f, "DTLS {version}"),
-            version if version.name().is_some() || version.draft().is_some() => write!(f, "TLS {version}"),
+            version if version.is_dtls() && version.name().is_some() => {
+                f.write_str("DTLS ")?;
+                version.fmt(f)
+            }
+            version if version.name().is_some() || version.draft().is_some() => {
+                f.write_str("TLS ")?;
+                version.fmt(f)
+            }
             version => write!(f, "version {version}"),
         }
     }

@@ -12,10 +12,7 @@ impl<S: FlowSink> Connection<S> {
     pub(super) fn acknowledgment(&mut self, shared: &mut S::Shared, segment: &Segment<'_>) -> Step {
         let low = segment.from_low;
         let mark = segment.mark;
-        let own = self.stream(low);
-        let repeated = own.last_ack == Some(segment.ack) && own.window == segment.window;
-        own.last_ack = Some(segment.ack);
-        own.window = segment.window;
+        let repeated = self.stream(low).note_ack(segment);
         let reach = self.reach(low);
         let pure = segment.payload_len == 0 && !segment.flags.syn() && !segment.flags.fin();
 
@@ -57,26 +54,31 @@ impl<S: FlowSink> Connection<S> {
             stream.fin_acked = true;
             end = fin;
         }
-        let mut worth_telling = false;
-        let mut duplicate = false;
-        if end > facts.acked {
-            let (largest, waited) = stream.acknowledged(end, mark);
-            worth_telling = facts.acked == 0 || stream.resent || waited >= PAUSE;
-            stream.resent = false;
-            facts.largest_acked_segment = facts.largest_acked_segment.max(largest);
-            facts.acked = end;
-            facts.acked_at = Some(mark);
-        } else if end == facts.acked {
-            duplicate = pure && repeated && facts.highest > end;
-        }
-        if duplicate {
-            let own = self.side_facts(low);
-            own.duplicate_acks = own.duplicate_acks.saturating_add(1);
-        }
+        let worth_telling = self.acknowledge(segment, end, pure && repeated);
         self.selective(segment);
         self.watch_hole(!low, mark.time);
         self.establish(shared, segment)?;
         if worth_telling { self.event(shared, mark, !low, TcpEventKind::Acknowledged { offset: end }) } else { Step::Continue(()) }
+    }
+
+    /// The other side's bytes up to `end` are acknowledged; a second time when `again` says that the segment has nothing else to say. True when
+    /// that is worth an event.
+    pub(super) fn acknowledge(&mut self, segment: &Segment<'_>, end: u64, again: bool) -> bool {
+        let (stream, facts) = self.both(!segment.from_low);
+        if end > facts.acked {
+            let (largest, waited) = stream.acknowledged(end, segment.mark);
+            let worth_telling = facts.acked == 0 || stream.resent || waited >= PAUSE;
+            stream.resent = false;
+            facts.largest_acked_segment = facts.largest_acked_segment.max(largest);
+            facts.acked = end;
+            facts.acked_at = Some(segment.mark);
+            return worth_telling;
+        }
+        if again && end == facts.acked && facts.highest > end {
+            let own = self.side_facts(segment.from_low);
+            own.duplicate_acks = own.duplicate_acks.saturating_add(1);
+        }
+        false
     }
 
     /// SACK blocks (RFC 2018). A block at or below the cumulative acknowledgment reports a duplicate (RFC 2883) and says nothing here.

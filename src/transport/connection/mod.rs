@@ -8,8 +8,10 @@ mod ack;
 mod closing;
 mod opening;
 mod payload;
+mod plain;
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use super::bounds::{TableCounters, TableLimits};
 use super::facts::{Roles, SideFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow};
@@ -35,6 +37,8 @@ pub(super) struct Connection<S> {
     pub(super) sink: S,
     /// What its packets showed.
     pub(super) facts: TcpFacts,
+    /// The hash of its key by which the table finds it: no two connections share one.
+    pub(super) hash: u64,
     /// The second at which the table looks at it next.
     pub(super) armed: i64,
     /// The second of its last move in the order of use.
@@ -43,6 +47,8 @@ pub(super) struct Connection<S> {
     pub(super) queued: bool,
     /// It was promoted from half open, and nothing but SYN, SYN-ACK and RST was seen since.
     pub(super) bare: bool,
+    /// Nothing is amiss: segments may take the [short way](plain).
+    calm: bool,
     streams: PerSide<Stream>,
     /// The latest packet time so far.
     latest: Timestamp,
@@ -68,7 +74,7 @@ pub(super) type Step = ControlFlow<()>;
 
 impl<S: FlowSink> Connection<S> {
     /// A connection that begins with this segment, which has not been looked at yet.
-    pub(super) fn new(shared: &mut S::Shared, segment: &Segment<'_>, interface: u32) -> Self {
+    pub(super) fn new(shared: &mut S::Shared, segment: &Segment<'_>, interface: u32, hash: u64) -> Self {
         let handshake = segment.flags.syn();
         let sender_is_client =
             if handshake { !segment.flags.ack() } else { roles::sender_is_client(segment.source(), segment.destination()) };
@@ -78,10 +84,12 @@ impl<S: FlowSink> Connection<S> {
         Self {
             sink: S::new(shared, &segment.key),
             facts,
+            hash,
             armed: i64::MIN,
             touched: i64::MIN,
             queued: false,
             bare: false,
+            calm: false,
             streams: PerSide::default(),
             latest: segment.mark.time,
             packets: 0,
@@ -98,6 +106,18 @@ impl<S: FlowSink> Connection<S> {
             room.counters.duplicates += 1;
             return Step::Continue(());
         }
+        if let Some(step) = self.go_on(shared, segment) {
+            return step;
+        }
+        let step = self.take_apart(shared, room, segment);
+        self.calm = self.is_calm();
+        step
+    }
+
+    /// The long way, which any segment can take.
+    #[inline(never)]
+    fn take_apart(&mut self, shared: &mut S::Shared, room: &mut Room, segment: &Segment<'_>) -> Step {
+        let low = segment.from_low;
         self.count(segment);
         if self.is_foreign(segment) {
             return self.holes(shared, room, segment.mark);
@@ -136,6 +156,7 @@ impl<S: FlowSink> Connection<S> {
         let Some(kind) = u8::try_from(index).ok().filter(|_| index < limits::ICMP_NOTES).map(|index| TcpEventKind::Icmp { index }) else {
             return Step::Continue(());
         };
+        self.calm = false;
         let about = self.side(error.quoted_from_low);
         self.facts.icmp.push(IcmpNote {
             mark: error.mark,
@@ -176,16 +197,12 @@ impl<S: FlowSink> Connection<S> {
         (self.streams.of_mut(side), self.facts.sides.of_mut(side))
     }
 
-    /// Counts what every segment counts for.
+    /// Counts a segment that takes the long way.
     fn count(&mut self, segment: &Segment<'_>) {
         let mark = segment.mark;
-        let len = segment.payload_len;
-        self.packets = self.packets.wrapping_add(1);
-        self.facts.last = mark;
-        if self.latest.since(mark.time).as_nanos() > CLOCK_TOLERANCE {
+        if self.latest > mark.time && self.latest.since(mark.time) > CLOCK_TOLERANCE {
             self.facts.clock_steps_back = self.facts.clock_steps_back.saturating_add(1);
         }
-        self.latest = self.latest.max(mark.time);
         self.facts.fragmented_packets = self.facts.fragmented_packets.saturating_add(u32::from(segment.ip.was_fragmented));
         let about = self.side(segment.from_low);
         for note in self.facts.icmp.iter_mut().filter(|note| note.about == about) {
@@ -193,20 +210,35 @@ impl<S: FlowSink> Connection<S> {
                 note.ignored = note.ignored.saturating_add(1);
             }
         }
-        let mss = self.side_facts(!segment.from_low).syn.and_then(|syn| syn.mss);
         let facts = self.side_facts(segment.from_low);
-        facts.packets = facts.packets.saturating_add(1);
-        facts.last_packet = Some(mark);
         if !segment.flags.rst() {
             for reset in &mut facts.resets {
                 reset.packets_after = reset.packets_after.saturating_add(1);
             }
         }
+        let cut = segment.payload.len() < segment.payload_len as usize;
+        facts.snaplen_cut = facts.snaplen_cut.saturating_add(u32::from(cut));
+        self.count_any(segment);
+    }
+
+    /// Counts what every segment counts for.
+    fn count_any(&mut self, segment: &Segment<'_>) {
+        let mark = segment.mark;
+        self.packets = self.packets.wrapping_add(1);
+        self.facts.last = mark;
+        self.latest = self.latest.max(mark.time);
+        let facts = self.side_facts(segment.from_low);
+        facts.packets = facts.packets.saturating_add(1);
+        facts.last_packet = Some(mark);
+        let len = segment.payload_len;
         if len > 0 {
             facts.data_packets = facts.data_packets.saturating_add(1);
             facts.largest_segment = facts.largest_segment.max(len);
-            facts.snaplen_cut = facts.snaplen_cut.saturating_add(u32::from(segment.payload.len() < len as usize));
-            facts.above_mss = facts.above_mss.saturating_add(u32::from(mss.is_some_and(|mss| len > u32::from(mss))));
+            let mss = self.side_facts(!segment.from_low).syn.and_then(|syn| syn.mss);
+            if mss.is_some_and(|mss| len > u32::from(mss)) {
+                let facts = self.side_facts(segment.from_low);
+                facts.above_mss = facts.above_mss.saturating_add(1);
+            }
         }
     }
 
@@ -282,9 +314,9 @@ impl<S: FlowSink> Connection<S> {
     }
 }
 
-/// How far a frame's time may lie before an earlier frame's without being called a step back, in nanoseconds: queues of one interface are
-/// merged with less precision than their clocks have.
-const CLOCK_TOLERANCE: u128 = 1_000_000;
+/// How far a frame's time may lie before an earlier frame's without being called a step back: queues of one interface are merged with less
+/// precision than their clocks have.
+const CLOCK_TOLERANCE: Duration = Duration::from_millis(1);
 
 /// Entries of the event list kept for SYN, FIN, RST, ICMP and the end of the TCP handshake.
 const RESERVED_EVENTS: usize = 2 * limits::RESETS + limits::ICMP_NOTES + 4;

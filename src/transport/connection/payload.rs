@@ -65,7 +65,7 @@ impl<S: FlowSink> Connection<S> {
         let delivered_before = start < known && stream.has_any_outside_gaps(start, end.min(known));
         let overlaps = delivered_before || stream.assembler.overlaps(start, end);
         let whole = bytes.len() as u64 == end - start;
-        let digest = (whole && bytes.len() <= DIGESTED).then(|| stream::digest(bytes));
+        let digest = whole.then(|| stream::digest(bytes));
         let mut differs = None;
         if overlaps {
             differs = stream.assembler.difference(start, bytes);
@@ -248,7 +248,3 @@ const LATE: Duration = Duration::from_millis(10);
 
 /// Packets of the connection that may come between.
 const LATE_PACKETS: u32 = 3;
-
-/// Longest payload of which a digest is kept to compare retransmissions with: a segment of an Ethernet jumbo frame. Larger ones were joined
-/// by the capturing host, and are not sent again in the same pieces.
-const DIGESTED: usize = 9000;

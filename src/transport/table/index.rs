@@ -40,6 +40,7 @@ impl Index {
     }
 
     /// The hash by which a flow is found: another in every run, so that nobody can aim at it.
+    #[inline]
     pub(in crate::transport) fn hash(&self, key: &FlowKey) -> u64 {
         hash(&self.hasher, key)
     }

@@ -14,7 +14,6 @@ use super::connection::{Connection, Reuse, Room, Step};
 use super::half_open::HalfOpen;
 use super::sink::{Close, FlowSink};
 use super::slab::{List, Slab};
-use crate::flow::FlowKey;
 use crate::packet::{IcmpError, Segment, TcpFlags};
 use crate::time::Mark;
 use index::{Index, Paths, Place};
@@ -46,9 +45,9 @@ pub struct Table<S: FlowSink> {
 /// What is kept of a connection that is not looked into any more.
 #[derive(Debug)]
 struct Marker {
-    /// Of the flow's key, which is not kept: a busy minute leaves hundreds of thousands of markers, and no two of them share this.
+    /// Of the flow's key, which is not kept: a busy minute leaves hundreds of thousands of markers, and no two of them share these 64 bits.
     hash: u64,
-    /// The initial sequence numbers of [`FlowKey::low`] and [`FlowKey::high`].
+    /// The initial sequence numbers of [`crate::flow::FlowKey::low`] and its `high`.
     isn: [Option<u32>; 2],
     /// Their FINs were seen.
     fin: [bool; 2],
@@ -96,9 +95,11 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// Takes in a segment that was seen at this interface.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once a packet, and little more than a look-up")]
     pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
         let hash = self.index.hash(&segment.key);
-        match self.find(hash, &segment.key) {
+        match self.find(hash) {
             Some(Place::Followed(id)) => self.followed(shared, interface, segment, id),
             Some(Place::Marker(id)) => self.marked(shared, interface, segment, id),
             Some(Place::HalfOpen(id)) => self.half_open(shared, interface, segment, id),
@@ -108,7 +109,7 @@ impl<S: FlowSink> Table<S> {
 
     /// Takes in an ICMP error. One that quotes a connection which is not followed tells nothing.
     pub fn icmp(&mut self, shared: &mut S::Shared, error: &IcmpError) {
-        let id = match self.find(self.index.hash(&error.key), &error.key) {
+        let id = match self.find(self.index.hash(&error.key)) {
             Some(Place::Followed(id)) => Some(id),
             Some(Place::HalfOpen(id)) => self.promote(shared, id, error.mark),
             Some(Place::Marker(_)) | None => None,
@@ -121,10 +122,18 @@ impl<S: FlowSink> Table<S> {
         }
     }
 
-    fn find(&self, hash: u64, key: &FlowKey) -> Option<Place> {
+    #[cfg(test)]
+    fn take_the_long_way(&mut self) {
+        let ids: Vec<u32> = self.connections.ids().collect();
+        ids.into_iter().filter_map(|id| self.connections.get_mut(id).map(|connection| connection.distrust())).count();
+    }
+
+    /// Where the state of the flow is whose key has this hash, of which the index compares the half.
+    #[inline]
+    fn find(&self, hash: u64) -> Option<Place> {
         self.index.find(hash, |place| match place {
-            Place::HalfOpen(id) => self.half_open.get(id).is_some_and(|record| record.key == *key),
-            Place::Followed(id) => self.connections.get(id).is_some_and(|connection| connection.facts.key == *key),
+            Place::HalfOpen(id) => self.half_open.get(id).is_some_and(|record| record.hash == hash),
+            Place::Followed(id) => self.connections.get(id).is_some_and(|connection| connection.hash == hash),
             Place::Marker(id) => self.markers.get(id).is_some_and(|marker| marker.hash == hash),
         })
     }
@@ -152,7 +161,7 @@ impl<S: FlowSink> Table<S> {
                 self.index.insert(hash, Place::HalfOpen(id));
             }
         } else {
-            let connection = Box::new(Connection::new(shared, segment, interface));
+            let connection = Box::new(Connection::new(shared, segment, interface, hash));
             if let Some(id) = self.connections.insert(&mut self.followed, connection) {
                 self.index.insert(hash, Place::Followed(id));
                 self.feed(shared, segment, id);
@@ -182,6 +191,7 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// A segment of a connection that is followed.
+    #[inline]
     fn followed(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, id: u32) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         match connection.reuse(segment) {
@@ -311,7 +321,7 @@ impl<S: FlowSink> Table<S> {
         let path = self.paths.path(record.path);
         let mut step = Step::Continue(());
         let opening = record.opening().retell(record.key, path, record.first);
-        let mut connection = Box::new(Connection::new(shared, &opening, record.interface));
+        let mut connection = Box::new(Connection::new(shared, &opening, record.interface, record.hash));
         for bare in record.packets() {
             if step.is_continue() {
                 step = connection.segment(shared, &mut self.room, &bare.retell(record.key, path, record.first));
@@ -326,7 +336,7 @@ impl<S: FlowSink> Table<S> {
     /// Ends a connection. A marker stays where late packets are to be expected; `last` is the segment at which the sink had seen enough.
     fn close(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark, last: Option<&Segment<'_>>) {
         let Some(connection) = self.connections.remove(&mut self.followed, id) else { return };
-        let hash = self.index.hash(&connection.facts.key);
+        let hash = connection.hash;
         self.index.remove(hash, Place::Followed(id));
         self.bare -= usize::from(connection.bare);
         if matches!(close, Close::Settled | Close::Ended) {

@@ -46,7 +46,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (index, violation) = chain.violations.first()?;
     let issuer = chain.certificate(*index)?;
     let summary = format!("In the chain of {}, {} (certificate {}) {}", view.target(), issuer.display_name(), index + 1, clause(violation));
-    let mut finding = view.finding(Cause::CertificateConstraints, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateConstraints, standing, summary);
     for (index, violation) in chain.violations.iter().skip(1).take(3) {
         finding = finding.noting(format!("certificate {} {}", index + 1, clause(violation)));
     }

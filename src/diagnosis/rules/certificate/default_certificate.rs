@@ -57,7 +57,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let leaf = chain.leaf()?;
     let origin = view.default_origin(chain)?;
     let summary = format!("Asked for {}, the server answered with {} instead: {origin}", view.target(), leaf.display_name());
-    let mut finding = view.finding(Cause::DefaultCertificate, standing, &summary);
+    let mut finding = view.finding(Cause::DefaultCertificate, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&[Cause::CertificateNameMismatch])

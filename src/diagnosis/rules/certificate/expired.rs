@@ -75,7 +75,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             view.target()
         ),
     };
-    let mut finding = view.finding(Cause::CertificateExpired, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateExpired, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateExpired))

@@ -1,11 +1,12 @@
 //! `chain-incomplete`: an intermediate is missing from what the server serves.
 
-use super::standing::{Source, Standing, View};
+use super::standing::{Source, Standing, View, sentence};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::PathEnd;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
+use crate::tls::certificate::Certificate;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ChainIncomplete,
@@ -44,23 +45,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let standing = view.standing(Cause::ChainIncomplete)?;
     let chosen = matches!(standing, Standing::Chosen(_));
     let (summary, fetch) = match view.chain.map(|chain| (chain, &chain.end)) {
-        Some((chain, PathEnd::MissingIssuer { issuer, ca_issuers, .. })) if view.is_true(Cause::ChainIncomplete) => (
-            format!(
-                "{} serves {}, but not the intermediate {issuer} that issued {}",
-                view.target(),
-                if chain.path.len() == 1 {
-                    "only its own certificate".to_owned()
-                } else {
-                    format!("{} certificates of its chain", chain.path.len())
-                },
-                chain
-                    .path
-                    .last()
-                    .and_then(|index| chain.certificate(*index))
-                    .map_or_else(String::new, crate::tls::certificate::Certificate::display_name)
-            ),
-            ca_issuers.first().cloned(),
-        ),
+        Some((chain, PathEnd::MissingIssuer { issuer, ca_issuers, .. })) if view.is_true(Cause::ChainIncomplete) => {
+            let served = match chain.path.len() {
+                1 => "only its own certificate".to_owned(),
+                count => format!("{count} certificates of its chain"),
+            };
+            let last = chain.path.last().and_then(|index| chain.certificate(*index)).map_or_else(String::new, Certificate::display_name);
+            let parts = [&*view.target(), " serves ", &served, ", but not the intermediate ", issuer, " that issued ", &last];
+            (sentence(&parts), ca_issuers.first().cloned())
+        }
         _ => (
             format!(
                 "{} seems to serve only its own certificate without the intermediate: its encrypted Certificate has the size of one",
@@ -69,7 +62,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             None,
         ),
     };
-    let mut finding = view.finding(Cause::ChainIncomplete, standing, &summary);
+    let mut finding = view.finding(Cause::ChainIncomplete, standing, summary);
     if chosen {
         finding = finding
             .or_else(&view.alternatives(Cause::ChainIncomplete))

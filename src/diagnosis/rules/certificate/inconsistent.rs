@@ -77,7 +77,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 bad.1,
                 good.leaf().map_or_else(String::new, |leaf| day(leaf.not_after))
             );
-            let finding = view.finding(Cause::BackendInconsistent, Standing::Chosen(confidence.min(Confidence::Likely)), &summary);
+            let finding = view.finding(Cause::BackendInconsistent, Standing::Chosen(confidence.min(Confidence::Likely)), summary);
             Some(
                 finding
                     .or_else(&[Cause::CertificateExpired, Cause::ServerCertificateRejected])

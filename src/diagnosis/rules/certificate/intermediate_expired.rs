@@ -49,7 +49,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         intermediate.not_after.to_second(),
         if chain.leaf_expired() { "expired too" } else { "still valid" }
     );
-    let mut finding = view.finding(Cause::IntermediateExpired, standing, &summary);
+    let mut finding = view.finding(Cause::IntermediateExpired, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::IntermediateExpired))

@@ -50,7 +50,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // Strangers alone stop nobody.
     let Some(standing) = standing else { return strangers(&view, chain) };
     let summary = format!("The chain that {} serves is not in order: {}", view.target(), fault(chain));
-    let mut finding = view.finding(Cause::ChainMisordered, standing, &summary);
+    let mut finding = view.finding(Cause::ChainMisordered, standing, summary);
     if let Standing::Chosen(_) = standing {
         finding = finding.or_else(&view.alternatives(Cause::ChainMisordered));
     }

@@ -49,7 +49,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         (None, None) => format!("The client demanded a stapled OCSP answer from {} and got none that it accepts", view.target()),
     };
-    let mut finding = view.finding(Cause::MustStapleMissing, standing, &summary);
+    let mut finding = view.finding(Cause::MustStapleMissing, standing, summary);
     if let Some(staple) = &case.handshake.staple {
         finding = finding.shown_by(staple.mark, "server stapled an OCSP answer");
     }

@@ -1,13 +1,10 @@
 //! `certificate-name-mismatch`: the certificate does not cover the name that was asked for.
 
-use std::borrow::Cow;
-
-use super::standing::{Source, Standing, View};
+use super::standing::{Source, Standing, View, sentence};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Evidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
-use crate::tls::certificate::Certificate;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateNameMismatch,
@@ -60,23 +57,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let chosen = matches!(standing, Standing::Chosen(_));
-    let summary = match view.leaf().filter(|_| view.is_true(Cause::CertificateNameMismatch)) {
-        Some(leaf) => {
-            let only_common_name = if view.chain.is_some_and(|chain| chain.common_name_only) {
-                "; only its common name matches, which clients no longer look at"
-            } else {
-                ""
-            };
-            format!("The client asked for {}, but the certificate covers {}{only_common_name}", view.target(), names(leaf))
+    let summary = match view.chain.filter(|_| view.is_true(Cause::CertificateNameMismatch)) {
+        Some(chain) => {
+            let only_common_name =
+                if chain.common_name_only { "; only its common name matches, which clients no longer look at" } else { "" };
+            sentence(&["The client asked for ", &view.target(), ", but the certificate covers ", &chain.covered, only_common_name])
         }
         None => format!(
             "The client refused the certificate served for {} as bad; most often that means that it does not cover this name",
             view.target()
         ),
     };
-    let mut finding = view.finding(Cause::CertificateNameMismatch, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateNameMismatch, standing, summary);
     if let Some(hello) = case.handshake.client_hellos.first() {
-        finding.evidence.insert(0, Evidence { mark: Some(hello.mark), text: format!("client asked for {}", view.target()) });
+        finding.evidence.insert(0, Evidence { mark: Some(hello.mark), text: sentence(&["client asked for ", &view.target()]) });
     }
     if chosen {
         finding = finding
@@ -88,20 +82,4 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
     }
     Some(finding)
-}
-
-/// The names a certificate covers, a few of them.
-fn names(leaf: &Certificate) -> String {
-    const SHOWN: usize = 4;
-    let all = leaf.dns_names.len() + leaf.ip_addresses.len();
-    if all == 0 {
-        return match &leaf.common_name {
-            Some(name) => format!("no host at all (it has no subjectAltName, only the common name {name})"),
-            None => "no host at all".to_owned(),
-        };
-    }
-    let addresses = leaf.ip_addresses.iter().map(|address| Cow::Owned(address.to_string()));
-    let shown: Vec<Cow<'_, str>> = leaf.dns_names.iter().map(|name| Cow::Borrowed(name.as_str())).chain(addresses).take(SHOWN).collect();
-    let shown = shown.join(", ");
-    if all > SHOWN { format!("{shown} and {} more", all - SHOWN) } else { format!("only {shown}") }
 }

@@ -43,7 +43,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             view.target()
         );
         let finding =
-            view.finding(Cause::CertificateNotYetValid, standing, &summary).or_else(&view.alternatives(Cause::CertificateNotYetValid));
+            view.finding(Cause::CertificateNotYetValid, standing, summary).or_else(&view.alternatives(Cause::CertificateNotYetValid));
         return Some(
             finding
                 .advise("Compare the certificate's dates with the client's clock:")
@@ -53,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let seen_at = case.handshake.server_chain.as_ref().map(|seen| seen.mark.time);
     let against = seen_at.map_or_else(String::new, |at| format!("; this handshake took place at {}", at.to_second()));
     let summary = format!("{} is valid only from {}{against}", view.certificate(), leaf.not_before.to_second());
-    let mut finding = view.finding(Cause::CertificateNotYetValid, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateNotYetValid, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateNotYetValid))

@@ -59,7 +59,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         ),
     };
     let alternatives = view.alternatives(Cause::ServerCertificateRejected);
-    let mut finding = view.finding(Cause::ServerCertificateRejected, standing, &summary).or_else(&alternatives);
+    let mut finding = view.finding(Cause::ServerCertificateRejected, standing, summary).or_else(&alternatives);
     if matches!(view.reaction, Reaction::Left { .. }) {
         finding = finding.or_else(&[Cause::ClientAborted]);
     }

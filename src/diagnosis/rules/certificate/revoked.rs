@@ -46,7 +46,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         None => format!("{}{serial} has been revoked, as the client says; it knows from a CRL or an OCSP responder", view.certificate()),
     };
-    let mut finding = view.finding(Cause::CertificateRevoked, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateRevoked, standing, summary);
     if let Some(staple) = staple {
         finding = finding.shown_by(staple.mark, "stapled OCSP answer: revoked");
     }

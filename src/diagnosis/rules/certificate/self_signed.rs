@@ -39,7 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateSelfSigned)?;
     let summary = format!("{} is self-signed: no authority vouches for it", view.certificate());
-    let mut finding = view.finding(Cause::CertificateSelfSigned, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateSelfSigned, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateSelfSigned))

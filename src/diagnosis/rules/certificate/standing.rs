@@ -4,6 +4,7 @@
 //! at the handshake's time; the client's alert then picks among those it can mean, in the order of [`super::reaction::candidates`]. Every rule asks for the
 //! [`Standing`] of its own cause.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::reaction::{Reaction, asks_like_curl, candidates, reaction};
@@ -12,7 +13,7 @@ use crate::diagnosis::chain::{self, ChainFacts, PathEnd, Trust};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
 use crate::handshake::facts::StoppedBy;
 use crate::time::Timestamp;
-use crate::tls::certificate::{Certificate, PublicKey, SignatureHash};
+use crate::tls::certificate::{Certificate, SignatureHash};
 use crate::tls::client_hello::ClientHello;
 use crate::tls::message::OcspStatus;
 use crate::tls::registry::{AlertDescription, KeyExchange};
@@ -122,7 +123,7 @@ impl<'a> View<'a> {
             Cause::CertificateConstraints => !chain.violations.is_empty(),
             Cause::CertificateWeakKey => !chain.weak_keys.is_empty(),
             Cause::CertificateWeakSignature => !chain.weak_signatures.is_empty(),
-            Cause::CertificateUnsupported => defect(chain).is_some() || odd_key(chain).is_some(),
+            Cause::CertificateUnsupported => chain.unsupported.is_some(),
             Cause::ChainTooLarge => self.too_large(),
             _ => false,
         }
@@ -210,7 +211,7 @@ impl<'a> View<'a> {
             return false;
         }
         // A kind of key that is rare stops few clients, and those say so.
-        let odd_key_only = || self.chain.is_some_and(|chain| defect(chain).is_none());
+        let odd_key_only = || self.chain.is_some_and(|chain| chain.unsupported.as_ref().is_none_or(|odd| odd.kind_of_key));
         if cause == Cause::CertificateUnsupported && !matches!(self.reaction, Reaction::Alert { code: 43, .. }) && odd_key_only() {
             return false;
         }
@@ -348,8 +349,8 @@ impl<'a> View<'a> {
     }
 
     /// Host name, or address and port.
-    pub(super) fn target(&self) -> String {
-        self.case.handshake.server_name().unwrap_or_else(|| self.case.handshake.server.to_string())
+    pub(super) fn target(&self) -> Cow<'a, str> {
+        self.case.handshake.name().unwrap_or_else(|| Cow::Owned(self.case.handshake.server.to_string()))
     }
 
     /// The leaf certificate.
@@ -379,7 +380,7 @@ impl<'a> View<'a> {
     }
 
     /// A finding of this standing, with the frames that show it. `summary` ends without a full stop; what the client did is added.
-    pub(super) fn finding(&self, cause: Cause, standing: Standing, summary: &str) -> Finding {
+    pub(super) fn finding(&self, cause: Cause, standing: Standing, summary: String) -> Finding {
         let (weight, confidence, clause) = match standing {
             Standing::Chosen(confidence) if matches!(self.reaction, Reaction::Left { .. }) && cause == Cause::ServerCertificateRejected => {
                 (Weight::Fallback, confidence, self.reaction_clause())
@@ -388,7 +389,7 @@ impl<'a> View<'a> {
             Standing::AlsoTrue if self.reaction == Reaction::WentOn => (Weight::Note, Confidence::Certain, String::new()),
             Standing::AlsoTrue => (Weight::Note, Confidence::Likely, String::new()),
         };
-        let mut text = summary.to_owned();
+        let mut text = summary;
         if self.source == Source::Elsewhere {
             text.push_str(" (as seen in another handshake with this server; here it was encrypted)");
         }
@@ -461,53 +462,11 @@ impl<'a> View<'a> {
     }
 }
 
-/// What in a chain not every client can use, in words.
-pub(super) fn unsupported(chain: &ChainFacts) -> Option<String> {
-    let odd_key = || odd_key(chain).map(|leaf| format!("its key is of a kind that many clients do not take: {}", leaf.key_name()));
-    defect(chain).map(Defect::text).or_else(odd_key)
-}
-
-/// The leaf, when its key is of a kind that not every client can use.
-fn odd_key(chain: &ChainFacts) -> Option<&Certificate> {
-    chain.leaf().filter(|leaf| match &leaf.key {
-        PublicKey::Ec { curve, .. } => !matches!(curve.as_str(), "P-256" | "P-384"),
-        PublicKey::Dsa { .. } | PublicKey::Ed448 | PublicKey::Other(_) => true,
-        _ => false,
-    })
-}
-
-/// What of a certificate not every client can read.
-#[derive(Debug, Clone, Copy)]
-enum Defect<'a> {
-    /// The certificate of this index, and why.
-    Malformed(usize, &'a str),
-    /// An unknown critical extension.
-    Critical(&'a Certificate, &'a str),
-    /// An extension that does not parse.
-    Broken(&'a Certificate, &'a str),
-}
-
-impl Defect<'_> {
-    fn text(self) -> String {
-        match self {
-            Self::Malformed(index, why) => format!("certificate {} does not parse: {why}", index + 1),
-            Self::Critical(certificate, oid) => {
-                format!("{} carries the critical extension {oid}, which clients do not know", certificate.display_name())
-            }
-            Self::Broken(certificate, oid) => format!("extension {oid} of {} does not parse", certificate.display_name()),
-        }
-    }
-}
-
-/// The first defect on the path, or anywhere where there is no path.
-fn defect(chain: &ChainFacts) -> Option<Defect<'_>> {
-    let mut served = chain.certificates.iter().enumerate().filter(|(index, _)| chain.path.is_empty() || chain.path.contains(index));
-    served.find_map(|(index, certificate)| {
-        let malformed = certificate.malformed.as_deref().map(|why| Defect::Malformed(index, why));
-        let critical = || certificate.unknown_critical.first().map(|oid| Defect::Critical(certificate, oid));
-        let broken = || certificate.broken_extensions.first().map(|oid| Defect::Broken(certificate, oid));
-        malformed.or_else(critical).or_else(broken)
-    })
+/// A sentence of its parts, with room for the full stop: for what is noted of many handshakes, where the general formatter would take longest.
+pub(super) fn sentence(parts: &[&str]) -> String {
+    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + 1);
+    parts.iter().for_each(|part| text.push_str(part));
+    text
 }
 
 /// A date.

@@ -51,7 +51,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             format!("The encrypted flight of {} is larger than a record: at least {full} bytes were sent", view.target())
         }
     };
-    let mut finding = view.finding(Cause::ChainTooLarge, standing, &summary);
+    let mut finding = view.finding(Cause::ChainTooLarge, standing, summary);
     if let Some(part) = part.filter(|_| whole.is_none()) {
         finding = finding.shown_by(part.mark, "Certificate message begins");
     }

@@ -1,6 +1,6 @@
 //! `certificate-unsupported`: critical extension, curve or format that the client does not know.
 
-use super::standing::{Standing, View, unsupported};
+use super::standing::{Standing, View, sentence};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
@@ -42,12 +42,12 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateUnsupported)?;
-    let what = view.chain.and_then(unsupported);
+    let what = view.chain.and_then(|chain| chain.unsupported.as_ref());
     let summary = match what {
-        Some(what) => format!("The certificate of {} cannot be used by every client: {what}", view.target()),
+        Some(odd) => sentence(&["The certificate of ", &view.target(), " cannot be used by every client: ", &odd.what]),
         None => format!("The client does not support the certificate of {}, though nothing unusual is seen in it", view.target()),
     };
-    let mut finding = view.finding(Cause::CertificateUnsupported, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateUnsupported, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateUnsupported))

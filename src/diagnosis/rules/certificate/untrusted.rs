@@ -1,6 +1,6 @@
 //! `certificate-untrusted-ca`: the chain ends in an authority that the client does not trust.
 
-use super::standing::{Source, Standing, View};
+use super::standing::{Source, Standing, View, sentence};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{PathEnd, Trust};
 use crate::diagnosis::remedy;
@@ -55,10 +55,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let root = view.chain.map(|chain| match &chain.end {
-        PathEnd::ServedRoot { index, .. } => (chain, chain.certificate(*index).map_or_else(String::new, |root| root.subject.clone())),
-        PathEnd::Anchor { name } => (chain, name.clone()),
-        PathEnd::MissingIssuer { issuer, .. } => (chain, issuer.clone()),
-        PathEnd::SelfSignedLeaf => (chain, chain.leaf().map_or_else(String::new, |leaf| leaf.subject.clone())),
+        PathEnd::ServedRoot { index, .. } => (chain, chain.certificate(*index).map_or("", |root| root.subject.as_str())),
+        PathEnd::Anchor { name } => (chain, name.as_str()),
+        PathEnd::MissingIssuer { issuer, .. } => (chain, issuer.as_str()),
+        PathEnd::SelfSignedLeaf => (chain, chain.leaf().map_or("", |leaf| leaf.subject.as_str())),
     });
     let summary = match &root {
         Some((chain, root)) if chain.trust == Trust::Trusted => {
@@ -68,11 +68,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             )
         }
         Some((_, root)) => {
-            format!("The certificate of {} leads to the authority {root}, which the trust store used here does not hold", view.target())
+            let target = view.target();
+            sentence(&["The certificate of ", &target, " leads to the authority ", root, ", which the trust store used here does not hold"])
         }
         None => format!("The client does not know the authority behind the certificate of {}", view.target()),
     };
-    let mut finding = view.finding(Cause::CertificateUntrustedCa, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateUntrustedCa, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding.or_else(&view.alternatives(Cause::CertificateUntrustedCa));
         if case.knowledge.resigning_issuer.is_some() || case.knowledge.other_issuer_for_name.is_some() {

@@ -63,7 +63,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         ),
         (None, None) => return None,
     };
-    let mut finding = view.finding(Cause::CertificateWeakKey, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateWeakKey, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateWeakKey))

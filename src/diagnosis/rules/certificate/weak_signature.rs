@@ -57,7 +57,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             weak.signature
         )
     };
-    let mut finding = view.finding(Cause::CertificateWeakSignature, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateWeakSignature, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateWeakSignature))

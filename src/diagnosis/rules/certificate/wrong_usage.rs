@@ -52,7 +52,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             view.target()
         ),
     };
-    let mut finding = view.finding(Cause::CertificateWrongUsage, standing, &summary);
+    let mut finding = view.finding(Cause::CertificateWrongUsage, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateWrongUsage))

@@ -62,7 +62,7 @@ fn a_retry_with_less_shows_intolerance() {
     scene.knowledge.related.push(crate::diagnosis::knowledge::Related {
         start: Mark::default(),
         same_endpoint: true,
-        server_name: Some("www.lab.test".to_owned()),
+        same_name: true,
         outcome: Outcome::Completed,
         cause: None,
         highest_version: Some(crate::tls::registry::ProtocolVersion::TLS12),

@@ -41,7 +41,7 @@ fn related(transport: Transport, outcome: Outcome) -> Knowledge {
     let related = Related {
         start: at(9, 500),
         same_endpoint: false,
-        server_name: Some("www.example.test".to_owned()),
+        same_name: true,
         outcome,
         cause: None,
         highest_version: None,

@@ -39,7 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let highest = hello.what.highest_version();
     let worked = case.knowledge.related.iter().find(|other| {
         let lower = other.highest_version.is_some_and(|version| version.rank() > 0 && version.rank() < highest.rank());
-        other.same_endpoint && lower && other.outcome == Outcome::Completed && other.server_name == handshake.server_name()
+        other.same_endpoint && lower && other.outcome == Outcome::Completed && other.same_name
     })?;
     let lower = worked.highest_version?.spoken();
     let refused = offer::refusal(case);

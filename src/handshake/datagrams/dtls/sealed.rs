@@ -5,7 +5,6 @@
 use crate::dtls::record::{ACK, Form, Record, records};
 use crate::flow::Side;
 use crate::limits;
-use crate::secrets::Parameters;
 use crate::secrets::connection::Unusable;
 use crate::secrets::datagram::{DatagramKeys, Revealed};
 use crate::time::Mark;
@@ -14,6 +13,7 @@ use crate::tls::registry::{CipherSuite, ContentType};
 
 use super::{Dtls, Repeated, SEALED, application_data, encrypted_handshake, remember};
 use crate::anomaly::AnomalyKind;
+use crate::handshake::decrypt::parameters;
 use crate::handshake::facts::{AlertSeen, Handshake};
 use crate::handshake::machine::Shared;
 use crate::handshake::records::{anomaly, letter};
@@ -67,7 +67,7 @@ impl Unsealing {
 
     /// Looks for secrets that are not there yet. True when there are keys now for records that were kept.
     fn look_up(&mut self, h: &Handshake, shared: &Shared) -> bool {
-        let (Some(ring), Some(hello), Some(answer)) = (&shared.keys, h.hello(), &h.server_hello) else { return false };
+        let (Some(ring), Some(parameters)) = (&shared.keys, parameters(h)) else { return false };
         let lacking = match &self.keys {
             Keys::Awaited => true,
             Keys::Known(keys) => !keys.is_whole(),
@@ -76,13 +76,6 @@ impl Unsealing {
         if !lacking || self.looked.replace(ring.generation()) == Some(ring.generation()) {
             return false;
         }
-        let parameters = Parameters {
-            version: answer.what.version(),
-            suite: answer.what.cipher_suite(),
-            client_random: hello.random(),
-            server_random: answer.what.random(),
-            encrypt_then_mac: answer.what.encrypt_then_mac(),
-        };
         match ring.datagram_keys(parameters) {
             Some(Ok(keys)) => self.keys = Keys::Known(Box::new(keys)),
             Some(Err(Unusable::Suite)) => {
