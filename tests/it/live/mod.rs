@@ -3,6 +3,7 @@
 //! Needs root, `ip`, `openssl` and `curl`; a test that lacks something says so and passes.
 
 mod lab;
+mod secrets;
 mod trouble;
 mod view;
 
