@@ -226,17 +226,15 @@ fn plain_summary(h: &Handshake, name: Option<&str>, server: &EndpointText) -> St
         (Outcome::Completed, None, None) => Cow::Borrowed("TLS"),
         _ => Cow::Borrowed("The handshake"),
     };
-    text.push_str(&subject);
-    text.push_str(" with ");
-    let server = server.as_str();
+    text.extend([&subject, " with "]);
     match name {
-        Some(name) => [name, " (", server, ")"].iter().for_each(|part| text.push_str(part)),
-        None => text.push_str(server),
+        Some(name) => text.extend([name, " (", server.as_str(), ")"]),
+        None => text.push_str(server.as_str()),
     }
     if h.outcome == Outcome::Completed {
         text.push_str(if h.resumption.is_some() { " was established by resumption." } else { " was established." });
     } else {
-        [" ended as ", h.outcome.name(), " at the stage ", h.stage.name(), "."].iter().for_each(|part| text.push_str(part));
+        text.extend([" ended as ", h.outcome.name(), " at the stage ", h.stage.name(), "."]);
     }
     text
 }

@@ -466,7 +466,7 @@ impl<'a> View<'a> {
 /// A sentence of its parts, with room for the full stop: for what is noted of many handshakes, where the general formatter would take longest.
 pub(super) fn sentence(parts: &[&str]) -> String {
     let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + 1);
-    parts.iter().for_each(|part| text.push_str(part));
+    text.extend(parts.iter().copied());
     text
 }
 
