@@ -11,9 +11,9 @@ use handshark::report::{Outline, Report};
 use crate::support::{analyse, capture_of, labelled, open, options};
 
 /// Takes outlines, as `read --json` does.
-struct Lines(NdjsonSink<Vec<u8>>);
+struct Lines<'a>(NdjsonSink<&'a mut Vec<u8>>);
 
-impl Outlet for Lines {
+impl Outlet for Lines<'_> {
     fn report(&mut self, report: Report) -> io::Result<()> {
         self.0.report(&report)
     }
@@ -31,9 +31,11 @@ impl Outlet for Lines {
 fn lines_from_outlines_are_the_reports() {
     let captures: Vec<PathBuf> = labelled().iter().map(|(sidecar, label)| capture_of(sidecar, label)).collect();
     for paths in captures.chunks(40) {
-        let mut lines = Lines(NdjsonSink::new(Vec::new(), false));
+        let mut written = Vec::new();
+        let mut lines = Lines(NdjsonSink::new(&mut written, false));
         pipeline::run(open(paths), &options(1, false), &mut lines, &mut |_| {}).unwrap();
-        let text = String::from_utf8(lines.0.into_inner()).unwrap();
+        lines.0.finish().unwrap();
+        let text = String::from_utf8(written).unwrap();
         let said = analyse(paths, 1);
         assert!(text.lines().count() > said.handshakes.len());
         for (line, report) in text.lines().zip(&said.handshakes) {
