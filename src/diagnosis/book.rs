@@ -324,7 +324,9 @@ impl Book {
         };
         let attempts = self.clients.touch(&handshake.client.address);
         // Most clients are seen once.
-        attempts.reserve_exact(usize::from(attempts.is_empty()));
+        if attempts.is_empty() {
+            *attempts = VecDeque::with_capacity(1);
+        }
         attempts.push_back(Attempt { server: handshake.server, name, client_port: handshake.client.port, related });
         if attempts.len() > ATTEMPTS {
             attempts.pop_front();
@@ -373,7 +375,7 @@ fn key_kind(key: &PublicKey) -> &str {
 
 /// The last two labels of a name.
 fn domain(name: &str) -> &str {
-    let dot = name.rmatch_indices('.').nth(1);
+    let dot = name.bytes().enumerate().rev().filter(|(_, byte)| *byte == b'.').nth(1);
     dot.and_then(|(dot, _)| name.get(dot + 1..)).unwrap_or(name)
 }
 

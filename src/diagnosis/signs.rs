@@ -20,6 +20,8 @@ use super::rule::{Case, Policy};
 pub struct Signs(u32);
 
 impl Signs {
+    /// Nothing that any rule speaks of.
+    pub const NONE: Self = Self(0);
     /// It did not complete.
     pub const UNFINISHED: Self = Self(1);
     /// The client sent no application data.

@@ -57,7 +57,11 @@ pub fn that_speak_of(signs: Signs) -> impl Iterator<Item = &'static Rule> {
     // Most handshakes complete, and most rules only speak of others.
     static OF_COMPLETED: LazyLock<Vec<(Signs, &Rule)>> =
         LazyLock::new(|| ALL.iter().copied().filter(|(speaks, _)| *speaks != Signs::UNFINISHED).collect());
-    let rules = if signs.any_of(Signs::UNFINISHED) { &ALL } else { &OF_COMPLETED };
+    let rules: &[_] = match signs {
+        Signs::NONE => &[],
+        _ if signs.any_of(Signs::UNFINISHED) => &ALL,
+        _ => &OF_COMPLETED,
+    };
     rules.iter().filter(move |(speaks, _)| speaks.any_of(signs)).map(|(_, rule)| *rule)
 }
 
