@@ -24,8 +24,9 @@ pub(super) struct MacKeys {
 }
 
 impl MacKeys {
-    /// Opens a record's body; `None` when its MAC does not fit. `header`: sequence number, type and version, as they go into the MAC.
-    pub(super) fn open(&mut self, header: &[u8; 11], body: &[u8]) -> Option<Vec<u8>> {
+    /// Opens a record's body; `None` when its MAC does not fit. `header`: sequence number, type and version, or what else goes into the MAC
+    /// before the length.
+    pub(super) fn open(&mut self, header: &[u8], body: &[u8]) -> Option<Vec<u8>> {
         let mac_len = self.mac.len();
         if self.cipher == Cipher::Null {
             let (text, mac) = body.split_at_checked(body.len().checked_sub(mac_len)?)?;
@@ -71,7 +72,7 @@ impl MacKeys {
         Some(content)
     }
 
-    fn verify(&self, header: &[u8; 11], text: &[u8], mac: &[u8]) -> bool {
+    fn verify(&self, header: &[u8], text: &[u8], mac: &[u8]) -> bool {
         let Ok(len) = u16::try_from(text.len()) else { return false };
         self.mac.hmac(&self.mac_key, &[header, &len.to_be_bytes(), text]) == mac
     }

@@ -23,8 +23,8 @@ pub struct DatagramKeys {
 /// What came of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revealed {
-    /// Its true type and content.
-    Content(ContentType, Vec<u8>),
+    /// Its epoch, of which DTLS 1.3 sends two bits only, its true type and content.
+    Content(u16, ContentType, Vec<u8>),
     /// There is no key for this direction and epoch.
     NoKey,
     /// The key does not fit the record.
@@ -41,13 +41,25 @@ enum Epochs {
 struct Epochs13 {
     early: Option<Keys13>,
     handshake: Option<Keys13>,
-    application: Option<Keys13>,
-    /// After the first KeyUpdate: epoch 4.
-    updated: Option<Keys13>,
+    traffic: Option<Traffic>,
+}
+
+/// The keys of application data, through the updates of their sender (RFC 9147 section 8).
+#[derive(Debug)]
+struct Traffic {
+    /// 3 before the first KeyUpdate.
+    epoch: u16,
+    current: Keys13,
+    /// What is late is under the keys before.
+    previous: Option<Keys13>,
+    /// The keys after the next update, made when a record has their epoch.
+    next: Option<Keys13>,
 }
 
 /// One direction of DTLS 1.3 in one epoch.
 struct Keys13 {
+    protection: Protection,
+    secret: Secret,
     aead: Aead,
     iv: [u8; 12],
     numbers: quic::HeaderProtectionKey,
@@ -82,15 +94,7 @@ impl DatagramKeys {
         }
         let opened = match (&mut self.epochs, record.form) {
             (Epochs::V13(sides), Form::Unified) => {
-                let epochs = sides.of_mut(side);
-                let keys = match record.epoch & 0x03 {
-                    0 => &mut epochs.updated,
-                    1 => &mut epochs.early,
-                    2 => &mut epochs.handshake,
-                    _ => &mut epochs.application,
-                };
-                let Some(keys) = keys else { return Revealed::NoKey };
-                keys.open(record)
+                return sides.of_mut(side).open(record);
             }
             (Epochs::V12(sides), Form::Plain(version)) if record.epoch == 1 => {
                 let Some(keys) = sides.of_mut(side) else { return Revealed::NoKey };
@@ -104,7 +108,7 @@ impl DatagramKeys {
             }
             _ => return Revealed::NoKey,
         };
-        opened.map_or(Revealed::Failed, |(kind, text)| Revealed::Content(kind, text))
+        opened.map_or(Revealed::Failed, |(kind, text)| Revealed::Content(record.epoch, kind, text))
     }
 
     /// The secrets of this direction's handshake are known.
@@ -118,11 +122,60 @@ impl DatagramKeys {
     /// All that a log can have is there.
     pub fn is_whole(&self) -> bool {
         match &self.epochs {
-            Epochs::V13(sides) => {
-                Side::BOTH.into_iter().all(|side| sides.of(side).handshake.is_some() && sides.of(side).application.is_some())
-            }
+            Epochs::V13(sides) => Side::BOTH.into_iter().all(|side| sides.of(side).handshake.is_some() && sides.of(side).traffic.is_some()),
             Epochs::V12(_) => true,
         }
+    }
+}
+
+impl Epochs13 {
+    /// Opens a record by the two bits of its epoch. Those of epoch 5 are those of early data: the later epochs are tried behind the first.
+    fn open(&mut self, record: &Record<'_>) -> Revealed {
+        let bits = record.epoch & 0x03;
+        let first = match bits {
+            EARLY_DATA => &mut self.early,
+            HANDSHAKE => &mut self.handshake,
+            _ => &mut None,
+        };
+        let known = first.is_some() || self.traffic.as_ref().is_some_and(|traffic| traffic.reaches(bits));
+        let opened = first.as_mut().and_then(|keys| keys.open(record)).map(|(kind, text)| (bits, kind, text));
+        match opened.or_else(|| self.traffic.as_mut()?.open(record)) {
+            Some((epoch, kind, text)) => Revealed::Content(epoch, kind, text),
+            None if known => Revealed::Failed,
+            None => Revealed::NoKey,
+        }
+    }
+}
+
+impl Traffic {
+    const fn new(current: Keys13) -> Self {
+        Self { epoch: APPLICATION, current, previous: None, next: None }
+    }
+
+    /// Whether a record with these bits of its epoch may be under the keys before, now or after.
+    const fn reaches(&self, bits: u16) -> bool {
+        match bits.wrapping_sub(self.epoch) & 0x03 {
+            0 | 1 => true,
+            3 => self.previous.is_some(),
+            _ => false,
+        }
+    }
+
+    /// A record of the next epoch that opens shows that its sender has updated its keys.
+    fn open(&mut self, record: &Record<'_>) -> Option<(u16, ContentType, Vec<u8>)> {
+        let (opened, epoch) = match record.epoch.wrapping_sub(self.epoch) & 0x03 {
+            0 => (self.current.open(record)?, self.epoch),
+            3 => (self.previous.as_mut()?.open(record)?, self.epoch.wrapping_sub(1)),
+            1 => {
+                self.next = self.next.take().or_else(|| self.current.next());
+                let opened = self.next.as_mut()?.open(record)?;
+                self.epoch = self.epoch.wrapping_add(1);
+                self.previous = Some(std::mem::replace(&mut self.current, self.next.take()?));
+                (opened, self.epoch)
+            }
+            _ => return None,
+        };
+        Some((epoch, opened.0, opened.1))
     }
 }
 
@@ -139,11 +192,20 @@ impl Keys13 {
             _ => &quic::AES_256,
         };
         Some(Self {
+            protection,
+            secret: secret.clone(),
             aead: Aead::new(protection.cipher, &expand(b"key", key_len)?)?,
             iv: expand(b"iv", 12)?.try_into().ok()?,
             numbers: quic::HeaderProtectionKey::new(algorithm, &expand(b"sn", key_len)?).ok()?,
             expected: 0,
         })
+    }
+
+    /// The keys after a KeyUpdate.
+    fn next(&self) -> Option<Self> {
+        let hash = self.protection.hash;
+        let secret = expand_label_dtls(hash, self.secret.expose(), b"traffic upd", hash.len())?;
+        Self::new(self.protection, &Secret::new(&secret)?)
     }
 
     fn open(&mut self, record: &Record<'_>) -> Option<(ContentType, Vec<u8>)> {
@@ -169,23 +231,13 @@ fn epochs13(secrets: &Secrets, protection: Protection, suite: CipherSuite) -> Op
         return None;
     }
     let keys = |label| secrets.get(label).and_then(|secret| Keys13::new(protection, secret));
-    let updated = |label| {
-        let secret = secrets.get(label)?.expose();
-        let next = expand_label_dtls(protection.hash, secret, b"traffic upd", protection.hash.len())?;
-        Keys13::new(protection, &Secret::new(&next)?)
-    };
     let client = Epochs13 {
         early: keys(Label::ClientEarly),
         handshake: keys(Label::ClientHandshake),
-        application: keys(Label::ClientApplication),
-        updated: updated(Label::ClientApplication),
+        traffic: keys(Label::ClientApplication).map(Traffic::new),
     };
-    let server = Epochs13 {
-        early: None,
-        handshake: keys(Label::ServerHandshake),
-        application: keys(Label::ServerApplication),
-        updated: updated(Label::ServerApplication),
-    };
+    let server =
+        Epochs13 { early: None, handshake: keys(Label::ServerHandshake), traffic: keys(Label::ServerApplication).map(Traffic::new) };
     (client.handshake.is_some() || server.handshake.is_some()).then_some(PerSide { client, server })
 }
 
@@ -208,6 +260,10 @@ impl std::fmt::Debug for Keys13 {
     }
 }
 
+/// Epochs of DTLS 1.3 (RFC 9147 section 6.1).
+const EARLY_DATA: u16 = 1;
+const HANDSHAKE: u16 = 2;
+const APPLICATION: u16 = 3;
 /// Bytes of ciphertext that the encryption of sequence numbers samples.
 const SAMPLE: usize = 16;
 
@@ -292,15 +348,19 @@ mod tests {
                 seal(&[2; 32], chacha, 0x27, &[], 5, b"one byte", 26),
                 seal(&after, chacha, 0x2c, &[], 9, b"updated", 23),
             ];
-            let expected: [(u8, &[u8]); 4] = [(22, b"first"), (21, b"named"), (26, b"one byte"), (23, b"updated")];
-            for (bytes, (kind, content)) in wire.iter().zip(expected) {
+            let expected: [(u16, u8, &[u8]); 4] = [(2, 22, b"first"), (2, 21, b"named"), (3, 26, b"one byte"), (4, 23, b"updated")];
+            for (bytes, (epoch, kind, content)) in wire.iter().zip(expected) {
                 if kind == 21 {
                     let Epochs::V13(sides) = &mut keys.epochs else { panic!() };
                     sides.server.handshake.as_mut().unwrap().expected = 0xfff0;
                 }
                 let record = records(bytes, 2).next().unwrap();
-                assert_eq!(keys.open(Side::Server, &record), Revealed::Content(ContentType(kind), content.to_vec()), "{suite:x} {kind}");
-                assert_ne!(keys.open(Side::Client, &record), Revealed::Content(ContentType(kind), content.to_vec()));
+                assert_eq!(
+                    keys.open(Side::Server, &record),
+                    Revealed::Content(epoch, ContentType(kind), content.to_vec()),
+                    "{suite:x} {kind}"
+                );
+                assert_ne!(keys.open(Side::Client, &record), Revealed::Content(epoch, ContentType(kind), content.to_vec()));
             }
             let mut changed = wire[0].clone();
             *changed.last_mut().unwrap() ^= 1;
@@ -323,7 +383,70 @@ mod tests {
         let wire = [&[25, 0xfe, 0xfd][..], &explicit, &[0xc1, 0xc2], &len, &explicit, &body].concat();
         let mut keys = DatagramKeys::new(log.get(&RANDOM).unwrap(), parameters(0xfefd, 0xc02f)).unwrap();
         let record = records(&wire, 2).next().unwrap();
-        assert_eq!(keys.open(Side::Client, &record), Revealed::Content(ContentType::ALERT, vec![2, 40]));
+        assert_eq!(keys.open(Side::Client, &record), Revealed::Content(1, ContentType::ALERT, vec![2, 40]));
+    }
+
+    /// RFC 9146 sections 5.1 and 5.2: what the MAC covers, before encryption and after.
+    #[test]
+    fn cbc_records_with_a_connection_identifier_open() {
+        let log = log(&[("CLIENT_RANDOM", 5, 48)]);
+        let block = super::super::kdf::prf12(super::super::kdf::Hash::Sha256, &[5; 48], b"key expansion", [&[0xbb; 32], &RANDOM], 72);
+        let (mac_key, key) = (&block[..20], &block[40..56]);
+        let explicit = [0, 1, 0, 0, 0, 0, 0, 9];
+        let before_length = [&[0xff; 8][..], &[25, 2, 25, 0xfe, 0xfd], &explicit, &[0xc1, 0xc2]].concat();
+        let mac = |covered: &[u8]| {
+            let len = u16::try_from(covered.len()).unwrap().to_be_bytes();
+            let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, mac_key);
+            ring::hmac::sign(&key, &[&before_length, &len[..], covered].concat()).as_ref().to_vec()
+        };
+        let encrypt = |text: &[u8]| {
+            use aes::cipher::{BlockModeEncrypt, KeyIvInit};
+            let padding = 15 - text.len() % 16;
+            let mut text = [text, &vec![u8::try_from(padding).unwrap(); padding + 1]].concat();
+            let mut mode = cbc::Encryptor::<aes::Aes128>::new_from_slices(key, &[7; 16]).unwrap();
+            for block in text.chunks_exact_mut(16) {
+                mode.encrypt_block(block.try_into().unwrap());
+            }
+            [&[7; 16][..], &text].concat()
+        };
+        let inner = [2, 40, 21, 0, 0];
+        let mac_then_encrypt = encrypt(&[&inner[..], &mac(&inner)].concat());
+        let sealed = encrypt(&inner);
+        let encrypt_then_mac = [&sealed[..], &mac(&sealed)].concat();
+        for (body, order) in [(mac_then_encrypt, false), (encrypt_then_mac, true)] {
+            let len = u16::try_from(body.len()).unwrap().to_be_bytes();
+            let wire = [&[25, 0xfe, 0xfd][..], &explicit, &[0xc1, 0xc2], &len, &body].concat();
+            for (set, opens) in [(order, true), (!order, false)] {
+                let parameters = Parameters { encrypt_then_mac: set, ..parameters(0xfefd, 0xc013) };
+                let mut keys = DatagramKeys::new(log.get(&RANDOM).unwrap(), parameters).unwrap();
+                let opened = keys.open(Side::Client, &records(&wire, 2).next().unwrap());
+                assert_eq!(opened == Revealed::Content(1, ContentType::ALERT, vec![2, 40]), opens, "{order} {set}: {opened:?}");
+            }
+        }
+    }
+
+    /// RFC 9147 section 8: each KeyUpdate begins another epoch, whose secret follows from the one before. Only two bits of it are sent.
+    #[test]
+    fn keys_are_updated_again_and_again() {
+        let log =
+            log(&[("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 1, 32), ("CLIENT_EARLY_TRAFFIC_SECRET", 2, 32), ("CLIENT_TRAFFIC_SECRET_0", 3, 32)]);
+        let mut keys = DatagramKeys::new(log.get(&RANDOM).unwrap(), parameters(0xfefc, 0x1301)).unwrap();
+        let mut secrets = vec![vec![3; 32]];
+        for _ in 0..7 {
+            secrets.push(label(secrets.last().unwrap(), "traffic upd", 32));
+        }
+        let traffic =
+            |epoch: u16, number| seal(&secrets[usize::from(epoch) - 3], false, 0x2c | (epoch & 3) as u8, &[], number, b"data", 23);
+        let content = |epoch| Revealed::Content(epoch, ContentType(23), b"data".to_vec());
+        let mut open = |wire: &[u8]| keys.open(Side::Client, &records(wire, 0).next().unwrap());
+        assert_eq!(open(&seal(&[2; 32], false, 0x2d, &[], 0, b"data", 23)), content(1));
+        assert_eq!(open(&traffic(3, 0)), content(3));
+        for epoch in 4..10 {
+            assert_eq!(open(&traffic(epoch, 0)), content(epoch), "{epoch}");
+            assert_eq!(open(&traffic(epoch - 1, 1)), content(epoch - 1), "what is late");
+        }
+        assert_eq!(open(&seal(&[1; 32], false, 0x2e, &[], 4, b"data", 23)), content(2), "the last flight again");
+        assert_eq!(open(&seal(&[9; 32], false, 0x2d, &[], 4, b"data", 23)), Revealed::Failed);
     }
 
     #[test]

@@ -117,15 +117,19 @@ impl Keys12 {
 }
 
 impl Keys12 {
-    /// Opens a DTLS record with a connection identifier (RFC 9146 section 5): its true type and content. AEAD suites only.
-    pub(super) fn open_with_cid(&self, sequence: u64, sealed: Sealed<'_>, cid: &[u8]) -> Option<(ContentType, Vec<u8>)> {
-        let Kind12::Aead { aead, tag_len, iv } = &self.kind else { return None };
-        let (nonce, body) = explicit_nonce(iv, sequence, sealed.body)?;
-        let len = u16::try_from(body.len().checked_sub(*tag_len)?).ok()?;
+    /// Opens a DTLS record with a connection identifier (RFC 9146 section 5): its true type and content.
+    pub(super) fn open_with_cid(&mut self, sequence: u64, sealed: Sealed<'_>, cid: &[u8]) -> Option<(ContentType, Vec<u8>)> {
         let [kind, major, minor, ..] = header(sealed, 0);
-        let aad =
-            [&[0xff; 8][..], &[kind, u8::try_from(cid.len()).ok()?, kind, major, minor], &sequence.to_be_bytes(), cid, &len.to_be_bytes()];
-        inner(aead.open(nonce, &aad.concat(), body)?)
+        let before_length =
+            [&[0xff; 8][..], &[kind, u8::try_from(cid.len()).ok()?, kind, major, minor], &sequence.to_be_bytes(), cid].concat();
+        inner(match &mut self.kind {
+            Kind12::Mac(keys) => keys.open(&before_length, sealed.body)?,
+            Kind12::Aead { aead, tag_len, iv } => {
+                let (nonce, body) = explicit_nonce(iv, sequence, sealed.body)?;
+                let len = u16::try_from(body.len().checked_sub(*tag_len)?).ok()?;
+                aead.open(nonce, &[&before_length[..], &len.to_be_bytes()].concat(), body)?
+            }
+        })
     }
 }
 

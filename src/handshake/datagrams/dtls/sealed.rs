@@ -142,7 +142,7 @@ impl Dtls {
             return None;
         }
         match unsealing.open(h, shared, side, record) {
-            Revealed::Content(kind, text) => {
+            Revealed::Content(epoch, kind, text) => {
                 if record.form == Form::Unified {
                     remember(h, side, record, mark);
                     let sealed = &mut self.sides.of_mut(side).sealed;
@@ -150,7 +150,7 @@ impl Dtls {
                         sealed.push((record.epoch, u16::try_from(record.len).unwrap_or(u16::MAX), mark));
                     }
                 }
-                Some(self.content(h, shared, side, record, (kind, &text), mark, repeated))
+                Some(self.content(h, shared, side, record, (epoch, kind, &text), mark, repeated))
             }
             // A record that was changed on the way is dropped by its receiver as if it had been lost.
             Revealed::Failed if unsealing.opened > 0 => Some(false),
@@ -165,7 +165,7 @@ impl Dtls {
         shared: &mut Shared,
         side: Side,
         record: &Record<'_>,
-        (kind, text): (ContentType, &[u8]),
+        (epoch, kind, text): (u16, ContentType, &[u8]),
         mark: Mark,
         repeated: &mut Repeated,
     ) -> bool {
@@ -174,7 +174,7 @@ impl Dtls {
             ContentType::HANDSHAKE if unified => self.fragments(h, shared, side, text, mark, repeated),
             ContentType::HANDSHAKE => encrypted_handshake(h, side, record, mark, repeated),
             ContentType::ALERT => alert(h, side, text, mark),
-            ContentType::APPLICATION_DATA if unified && record.epoch == super::EARLY_DATA => {
+            ContentType::APPLICATION_DATA if unified && epoch == super::EARLY_DATA => {
                 h.early_data_records = h.early_data_records.saturating_add(1);
                 true
             }
@@ -231,9 +231,9 @@ impl Dtls {
             at = letters;
             let Some(record) = records(&bytes, cid_len).next() else { continue };
             let Some(unsealing) = &mut self.unsealing else { continue };
-            let Revealed::Content(kind, text) = unsealing.open(h, shared, side, &record) else { continue };
+            let Revealed::Content(epoch, kind, text) = unsealing.open(h, shared, side, &record) else { continue };
             if record.form == Form::Unified {
-                self.content(h, shared, side, &record, (kind, &text), mark, &mut None);
+                self.content(h, shared, side, &record, (epoch, kind, &text), mark, &mut None);
             } else if kind == ContentType::ALERT {
                 let known = h.alerts.iter_mut().find(|seen| seen.from == side && seen.mark == mark && seen.alert.is_none());
                 match (known, Alert::parse(&text)) {

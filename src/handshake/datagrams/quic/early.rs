@@ -7,6 +7,7 @@ use crate::flow::Side;
 use crate::handshake::facts::Handshake;
 use crate::handshake::machine::Shared;
 use crate::limits;
+use crate::quic::frame::{Frame, frames};
 use crate::quic::header::Long;
 use crate::quic::protection::{Connection, KeyProvider, Level, PacketKeys, Suite};
 use crate::quic::version::Version;
@@ -104,7 +105,9 @@ impl Early {
         if let Some(quic) = &mut h.quic {
             quic.zero_rtt_opened = quic.zero_rtt_opened.saturating_add(1);
         }
-        let said = read(h, shared, Side::Client, mark, version, opened.payload, None);
-        h.early_data_records = h.early_data_records.saturating_add(u32::from(said.data));
+        read(h, shared, Side::Client, mark, version, opened.payload, None);
+        // STREAM (RFC 9000 section 19.8) and DATAGRAM (RFC 9221).
+        let data = frames(version, opened.payload).any(|frame| matches!(frame, Frame::Passed(0x08..=0x0f | 0x30 | 0x31)));
+        h.early_data_records = h.early_data_records.saturating_add(u32::from(data));
     }
 }

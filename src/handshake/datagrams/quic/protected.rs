@@ -104,8 +104,6 @@ pub(super) struct Said {
     done: bool,
     /// It acknowledges packets of the same level.
     ack: bool,
-    /// It carries application data.
-    pub(super) data: bool,
 }
 
 impl Unsealing {
@@ -261,8 +259,7 @@ pub(super) fn read(
             }
             Frame::HandshakeDone => said.done = side == Side::Server,
             Frame::Ack(_) => said.ack = true,
-            Frame::Passed(kind) => said.data |= matches!(kind, 0x08..=0x0f | 0x30 | 0x31),
-            Frame::Ping | Frame::Other(_) => {}
+            Frame::Ping | Frame::Passed(_) | Frame::Other(_) => {}
         }
     }
     said
