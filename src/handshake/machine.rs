@@ -503,6 +503,7 @@ impl Following {
         interest
     }
 
+    /// The same where the records lie inside TDS packets.
     #[cold]
     fn read_wrapped(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
         let Self { handshake, streams, wrapped: Some(wrapped), decryption, .. } = self else { return Interest::More };
