@@ -149,7 +149,7 @@ fn rules(bencher: Bencher<'_, '_>) {
             let chain = handshake.server_chain.as_ref().map(|seen| {
                 Arc::new(chain::judge(&seen.what.certificates, handshake.server_name().as_deref(), seen.mark.time, Purpose::Server, &trust))
             });
-            book.learn(handshake, chain.as_ref());
+            book.learn(handshake, handshake.name().as_deref(), chain.as_ref());
             (handshake, chain)
         })
         .collect();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::is_dash;
 use crate::anonymize::{Anonymizer, Key};
 use crate::capture::{self, FrameSource, Inputs, Inventory, KeyLogLines};
-use crate::cli::{Analysis, Trust};
+use crate::cli::{Analysis, Query, Trust};
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::rule::Policy;
@@ -45,9 +45,10 @@ pub(super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// Captures to be analysed as most commands do it: nothing anonymous, nothing packet by packet, no hashes, with progress.
-    pub(super) const fn new(inputs: &'a [PathBuf], analysis: &'a Analysis, criteria: &'a Criteria, stop: Arc<AtomicBool>) -> Self {
-        Self { inputs, analysis, criteria, anonymize: None, stop, timeline: false, hashes: false, progress: true }
+    /// Captures and what is asked of them, with progress and without details: no timeline, no hashes.
+    pub(super) const fn new(inputs: &'a [PathBuf], query: &'a Query, stop: Arc<AtomicBool>) -> Self {
+        let Query { analysis, criteria, anonymize } = query;
+        Self { inputs, analysis, criteria, anonymize: anonymize.as_ref(), stop, timeline: false, hashes: false, progress: true }
     }
 
     /// Whether it is read as it comes, and only once.

@@ -24,7 +24,7 @@ use crate::tls::certificate::Certificate;
 
 /// Writes certificates.
 pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<()> {
-    let case = Case::new(&options.inputs, &options.analysis, &options.criteria, stop_on_signal()?);
+    let case = Case::new(&options.inputs, &options.query, stop_on_signal()?);
     let mut found = Found::default();
     let summary = case.run(&mut found)?;
     if found.certificates.is_empty() {

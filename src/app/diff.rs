@@ -34,10 +34,7 @@ pub(super) fn diff(options: &DiffOptions) -> anyhow::Result<()> {
 }
 
 fn tally(options: &DiffOptions, path: &PathBuf, stop: &Arc<AtomicBool>) -> anyhow::Result<Tally> {
-    let case = Case {
-        anonymize: options.anonymize.as_ref(),
-        ..Case::new(slice::from_ref(path), &options.analysis, &options.criteria, Arc::clone(stop))
-    };
+    let case = Case::new(slice::from_ref(path), &options.query, Arc::clone(stop));
     let mut tally = Tally::default();
     let mut take = |report: Report| {
         if let Report::Handshake(handshake) = &report {

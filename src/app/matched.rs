@@ -35,8 +35,10 @@ use crate::time::Timestamp;
 pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
     let stop = stop_on_signal()?;
     let everything = Criteria::default();
-    let [client_case, server_case] = [&options.client, &options.server]
-        .map(|capture| Case::new(slice::from_ref(capture), &options.analysis, &everything, Arc::clone(&stop)));
+    let [client_case, server_case] = [&options.client, &options.server].map(|capture| {
+        // What is asked for, and under which names, is told when both points are known.
+        Case { criteria: &everything, anonymize: None, ..Case::new(slice::from_ref(capture), &options.query, Arc::clone(&stop)) }
+    });
     if client_case.piped() || server_case.piped() {
         bail!("match reads each capture twice and cannot read a pipe; save it to a file first");
     }
@@ -55,7 +57,7 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
     let [mut at_client, mut at_server] = views;
     gather(&client_case, &mut at_client)?;
     gather(&server_case, &mut at_server)?;
-    let anonymizer = options.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
+    let anonymizer = options.query.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let mut joined = judged(&pairs, &mut at_client, &mut at_server, offset, anonymizer.as_ref());
     flood::explain(&mut joined);
     let stdout = io::stdout();
@@ -222,7 +224,7 @@ fn judged(
 
 /// Those asked for: either point may say so.
 fn chosen<'a>(pairs: Vec<Pair<'a>>, options: &MatchOptions, client: &Notes, server: &Notes) -> Vec<Pair<'a>> {
-    let mut filters = [client, server].map(|notes| (Filter::new(options.criteria.clone()), notes.watched.0));
+    let mut filters = [client, server].map(|notes| (Filter::new(options.query.criteria.clone()), notes.watched.0));
     let mut takes = |pair: &Pair<'_>| {
         let halves = [pair.client, pair.server];
         halves.iter().zip(&mut filters).any(|(half, (filter, begin))| half.is_some_and(|noted| filter.takes(&noted.report, Some(*begin))))

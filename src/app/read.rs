@@ -18,10 +18,9 @@ use crate::report::{Outline, Report};
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let stdout = io::stdout();
     let case = Case {
-        anonymize: options.anonymize.as_ref(),
         // On the same terminal as the output it would be in its way.
         progress: options.progress && !(options.streams() && stdout.is_terminal()),
-        ..Case::new(&options.inputs, &options.analysis, &options.criteria, stop_on_signal()?)
+        ..Case::new(&options.inputs, &options.query, stop_on_signal()?)
     };
     let ready = case.prepare()?;
     let (palette, at_once) = (options.color.palette(&stdout), stdout.is_terminal() || case.piped());

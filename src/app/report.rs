@@ -9,7 +9,7 @@ use super::case::Case;
 use super::delivery::Delivery;
 use super::{is_dash, stop_on_signal};
 use crate::anonymize::Anonymizer;
-use crate::cli::{ReportFormat, ReportOptions};
+use crate::cli::{Query, ReportFormat, ReportOptions};
 use crate::output::html::HtmlSink;
 use crate::output::markdown::MarkdownSink;
 use crate::output::{Setting, Sink};
@@ -36,13 +36,8 @@ fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
         ReportFormat::Markdown => Box::new(MarkdownSink::with_settings(out, settings)),
     };
     let mut emit = |report: Report| sink.report(&report);
-    let case = Case {
-        anonymize: options.anonymize.as_ref(),
-        timeline: true,
-        hashes: true,
-        progress: options.progress,
-        ..Case::new(&options.inputs, &options.analysis, &options.criteria, stop_on_signal()?)
-    };
+    let case =
+        Case { timeline: true, hashes: true, progress: options.progress, ..Case::new(&options.inputs, &options.query, stop_on_signal()?) };
     case.run(&mut emit)?;
     sink.finish()?;
     Ok(())
@@ -50,15 +45,15 @@ fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
 
 /// What the reader of a report must know to come to the same result.
 fn settings(options: &ReportOptions) -> Vec<Setting> {
-    let analysis = &options.analysis;
-    let anonymizer = options.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
+    let Query { analysis, criteria, anonymize } = &options.query;
+    let anonymizer = anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let hidden = |text: String| anonymizer.as_ref().map_or_else(|| text.clone(), |anonymizer| anonymizer.prose(&text));
     let path = |path: &std::path::PathBuf| {
         let path = path.display().to_string();
         anonymizer.as_ref().map_or_else(|| path.clone(), |anonymizer| anonymizer.file(&path))
     };
     let mut list = Vec::new();
-    let asked = options.criteria.told();
+    let asked = criteria.told();
     if !asked.is_empty() {
         list.push(Setting::new("Asked for", asked.into_iter().map(hidden).collect::<Vec<_>>().join("; ")));
     }

@@ -18,7 +18,7 @@ use crate::report::{HandshakeReport, Report};
 
 /// Reads captures and shows the handshake that is asked for; without such, the first that failed, or the first.
 pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
-    let anonymizer = options.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
+    let anonymizer = options.query.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let wanted = options.id.as_deref().map(str::to_ascii_lowercase);
     let mut found = Found { most: options.most, wanted: wanted.clone(), ..Found::default() };
     let mut emit = |report: Report| {
@@ -32,7 +32,7 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
         anonymize: None,
         timeline: true,
         progress: options.progress,
-        ..Case::new(&options.inputs, &options.analysis, &options.criteria, stop_on_signal()?)
+        ..Case::new(&options.inputs, &options.query, stop_on_signal()?)
     };
     let summary = case.run(&mut emit)?;
     let among = summary.handshakes.saturating_add(summary.left_out.unwrap_or_default());
@@ -63,7 +63,7 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
         show::handshake(&mut out, &layout, &report)?;
     }
     let more = found.count.saturating_sub(chosen.len() as u64);
-    if more > 0 && !options.criteria.is_empty() {
+    if more > 0 && !options.query.criteria.is_empty() {
         writeln!(
             out,
             "\n{} asked for: see -n, or list them with `handshark --all`.",

@@ -33,7 +33,7 @@ use crate::time::Timestamp;
 
 /// Cuts and writes.
 pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
-    let case = Case::new(&options.inputs, &options.analysis, &options.criteria, stop_on_signal()?);
+    let case = Case::new(&options.inputs, &options.query, stop_on_signal()?);
     if case.piped() {
         bail!("slice reads its input three times and cannot read a pipe; save it to a file first");
     }
@@ -96,7 +96,8 @@ fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Path) -> anyhow::Result<BTr
     let inputs = [slice.to_owned()];
     let analysis = Analysis { filter: None, ..case.analysis.clone() };
     let everything = Criteria::default();
-    let again = Case { progress: false, ..Case::new(&inputs, &analysis, &everything, Arc::clone(&case.stop)) };
+    let stop = Arc::clone(&case.stop);
+    let again = Case { inputs: &inputs, analysis: &analysis, criteria: &everything, stop, progress: false, ..*case };
     let mut verdicts: BTreeMap<String, Said> = BTreeMap::new();
     let mut take = |report: Report| {
         if let Report::Handshake(report) = report {

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use super::forensics::{Certs, Diff, Match, Slice};
 use super::live::Live;
 use super::options::{FailOn, Format, ReadOptions, Verbosity};
-use super::selection::{AnalysisArguments, AnonymizeArguments, SelectionArguments};
+use super::selection::QueryArguments;
 use super::{Command, values};
 use crate::diagnosis::cause::Cause;
 use crate::output::style::Color;
@@ -91,13 +91,7 @@ struct Read {
     inputs: Vec<PathBuf>,
 
     #[command(flatten)]
-    analysis: AnalysisArguments,
-
-    #[command(flatten)]
-    selection: SelectionArguments,
-
-    #[command(flatten)]
-    anonymize: AnonymizeArguments,
+    query: QueryArguments,
 
     /// Write one JSON object a line: every handshake, every incident, a summary (docs/SCHEMA.md)
     #[arg(long, conflicts_with = "format", help_heading = OUTPUT)]
@@ -185,9 +179,7 @@ impl From<Read> for ReadOptions {
     fn from(read: Read) -> Self {
         Self {
             inputs: read.inputs,
-            analysis: read.analysis.into(),
-            criteria: read.selection.into(),
-            anonymize: read.anonymize.into(),
+            query: read.query.into(),
             parquet: read.parquet,
             format: match (read.json, read.csv) {
                 (true, _) => Format::Json,

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 use super::args::When;
-use super::options::{CertsOptions, DiffOptions, MatchOptions, Secrets, SliceOptions};
-use super::selection::{AnalysisArguments, AnonymizeArguments, SelectionArguments};
+use super::options::{CertsOptions, DiffOptions, MatchOptions, Query, Secrets, SliceOptions};
+use super::selection::{AnalysisArguments, QueryArguments, SelectionArguments};
 
 /// Write the packets of chosen handshakes to a new capture, with the verdicts as comments on them
 ///
@@ -102,13 +102,7 @@ pub(super) struct Diff {
     color: When,
 
     #[command(flatten)]
-    selection: SelectionArguments,
-
-    #[command(flatten)]
-    anonymize: AnonymizeArguments,
-
-    #[command(flatten)]
-    analysis: AnalysisArguments,
+    query: QueryArguments,
 }
 
 /// Compare the same handshakes captured at two points: what was lost, altered, delayed or injected in between
@@ -140,21 +134,14 @@ pub(super) struct Match {
     color: When,
 
     #[command(flatten)]
-    selection: SelectionArguments,
-
-    #[command(flatten)]
-    anonymize: AnonymizeArguments,
-
-    #[command(flatten)]
-    analysis: AnalysisArguments,
+    query: QueryArguments,
 }
 
 impl From<Slice> for SliceOptions {
     fn from(slice: Slice) -> Self {
         Self {
             inputs: slice.inputs,
-            analysis: slice.analysis.into(),
-            criteria: slice.selection.into(),
+            query: Query::new(slice.selection, slice.analysis),
             output: slice.output,
             force: slice.force,
             secrets: match slice.secrets {
@@ -167,21 +154,13 @@ impl From<Slice> for SliceOptions {
 
 impl From<Certs> for CertsOptions {
     fn from(certs: Certs) -> Self {
-        Self { inputs: certs.inputs, analysis: certs.analysis.into(), criteria: certs.selection.into(), output: certs.output }
+        Self { inputs: certs.inputs, query: Query::new(certs.selection, certs.analysis), output: certs.output }
     }
 }
 
 impl From<Diff> for DiffOptions {
     fn from(diff: Diff) -> Self {
-        Self {
-            before: diff.before,
-            after: diff.after,
-            analysis: diff.analysis.into(),
-            criteria: diff.selection.into(),
-            anonymize: diff.anonymize.into(),
-            json: diff.json,
-            color: diff.color.into(),
-        }
+        Self { before: diff.before, after: diff.after, query: diff.query.into(), json: diff.json, color: diff.color.into() }
     }
 }
 
@@ -190,9 +169,7 @@ impl From<Match> for MatchOptions {
         Self {
             client: matched.client_capture,
             server: matched.server_capture,
-            analysis: matched.analysis.into(),
-            criteria: matched.selection.into(),
-            anonymize: matched.anonymize.into(),
+            query: matched.query.into(),
             json: matched.json,
             all: matched.all,
             color: matched.color.into(),

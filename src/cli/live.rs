@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, ValueHint};
 
 use super::args::{ANALYSIS, MOST_THREADS, OUTPUT, When};
 use super::options::{FailOn, Trust};
+use super::selection::TrustArguments;
 use super::values;
 use crate::capture::LiveOptions;
 use crate::output::style::Color;
@@ -57,17 +58,8 @@ pub(super) struct Live {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS), help_heading = ANALYSIS)]
     threads: u16,
 
-    /// Trust the authorities in this PEM file too (repeatable)
-    #[arg(long, value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
-    ca_file: Vec<PathBuf>,
-
-    /// Trust the authorities in the PEM files of this directory too (repeatable)
-    #[arg(long, value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath, help_heading = ANALYSIS)]
-    ca_dir: Vec<PathBuf>,
-
-    /// Do not use the system's trust store; with --ca-file or --ca-dir, only those
-    #[arg(long, help_heading = ANALYSIS)]
-    no_trust: bool,
+    #[command(flatten)]
+    trust: TrustArguments,
 
     /// Decrypt with the secrets in this key log, also with those that are appended while it runs (repeatable)
     ///
@@ -245,7 +237,7 @@ impl From<Live> for LiveCommand {
             },
             stall_after: live.stall_after,
             threads: NonZeroUsize::new(usize::from(live.threads)),
-            trust: Trust { system: !live.no_trust, files: live.ca_file, directories: live.ca_dir },
+            trust: live.trust.into(),
             keylogs: live.keylogs,
             shown: match (live.json, live.text) {
                 (true, _) => Shown::Json,

@@ -19,8 +19,8 @@ mod values;
 
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, DiffOptions, FailOn, Format, MatchOptions, ReadOptions, ReportFormat, ReportOptions, Secrets, ShowOptions,
-    SliceOptions, Trust, Verbosity,
+    Analysis, CertsOptions, DiffOptions, FailOn, Format, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Secrets,
+    ShowOptions, SliceOptions, Trust, Verbosity,
 };
 
 /// Exit code: done.

@@ -26,12 +26,8 @@ use crate::report::HandshakeReport;
 pub struct ReadOptions {
     /// Files, directories, or `-` for standard input; at least one, in the order given.
     pub inputs: Vec<PathBuf>,
-    /// How to analyse.
-    pub analysis: Analysis,
-    /// Which handshakes to show.
-    pub criteria: Criteria,
-    /// Make the output anonymous.
-    pub anonymize: Option<Key>,
+    /// What is asked of the captures.
+    pub query: Query,
     /// A Parquet file to write besides.
     pub parquet: Option<PathBuf>,
     /// How to present the result.
@@ -46,6 +42,24 @@ pub struct ReadOptions {
     pub progress: bool,
     /// What makes the exit code 1.
     pub fail_on: FailOn,
+}
+
+/// What is asked of captures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// How they are analysed.
+    pub analysis: Analysis,
+    /// Which handshakes are asked for.
+    pub criteria: Criteria,
+    /// What makes the output anonymous.
+    pub anonymize: Option<Key>,
+}
+
+impl Query {
+    /// Handshakes as they are, under their own names.
+    pub(super) fn new(criteria: impl Into<Criteria>, analysis: impl Into<Analysis>) -> Self {
+        Self { analysis: analysis.into(), criteria: criteria.into(), anonymize: None }
+    }
 }
 
 /// How captures are analysed.
@@ -72,12 +86,8 @@ pub struct ShowOptions {
     pub id: Option<String>,
     /// Handshakes to show at most.
     pub most: usize,
-    /// Which handshakes to choose from.
-    pub criteria: Criteria,
-    /// Make the output anonymous.
-    pub anonymize: Option<Key>,
-    /// How to analyse.
-    pub analysis: Analysis,
+    /// What is asked of the captures.
+    pub query: Query,
     /// Columns to draw for, if not the terminal's.
     pub width: Option<usize>,
     /// Whether to colour.
@@ -95,12 +105,8 @@ pub struct ReportOptions {
     pub output: Option<PathBuf>,
     /// What to write.
     pub format: ReportFormat,
-    /// Which handshakes to report.
-    pub criteria: Criteria,
-    /// Make the output anonymous.
-    pub anonymize: Option<Key>,
-    /// How to analyse.
-    pub analysis: Analysis,
+    /// What is asked of the captures.
+    pub query: Query,
     /// Progress is wanted; whether it is shown depends on standard error.
     pub progress: bool,
 }
@@ -141,10 +147,8 @@ impl ReadOptions {
 pub struct SliceOptions {
     /// Files and directories.
     pub inputs: Vec<PathBuf>,
-    /// How to analyse.
-    pub analysis: Analysis,
-    /// Which handshakes.
-    pub criteria: Criteria,
+    /// What is asked of the captures.
+    pub query: Query,
     /// Where to write; `-` for standard output.
     pub output: PathBuf,
     /// Replace what is there.
@@ -167,10 +171,8 @@ pub enum Secrets {
 pub struct CertsOptions {
     /// Files, directories, or `-`.
     pub inputs: Vec<PathBuf>,
-    /// How to analyse.
-    pub analysis: Analysis,
-    /// Which handshakes.
-    pub criteria: Criteria,
+    /// What is asked of the captures.
+    pub query: Query,
     /// The directory.
     pub output: PathBuf,
 }
@@ -182,12 +184,8 @@ pub struct DiffOptions {
     pub before: PathBuf,
     /// Another.
     pub after: PathBuf,
-    /// How to analyse.
-    pub analysis: Analysis,
-    /// Which handshakes.
-    pub criteria: Criteria,
-    /// Make the output anonymous.
-    pub anonymize: Option<Key>,
+    /// What is asked of the captures.
+    pub query: Query,
     /// As JSON.
     pub json: bool,
     /// Whether to colour.
@@ -201,12 +199,8 @@ pub struct MatchOptions {
     pub client: PathBuf,
     /// The capture nearer to the servers.
     pub server: PathBuf,
-    /// How to analyse.
-    pub analysis: Analysis,
-    /// Which handshakes.
-    pub criteria: Criteria,
-    /// Make the output anonymous.
-    pub anonymize: Option<Key>,
+    /// What is asked of the captures.
+    pub query: Query,
     /// As JSON.
     pub json: bool,
     /// Also those between whose ends nothing happened.

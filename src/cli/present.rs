@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
-use super::args::When;
+use super::args::{OUTPUT, When};
 use super::options::{ReportFormat, ReportOptions, ShowOptions};
-use super::selection::{AnalysisArguments, AnonymizeArguments, SELECTION, SelectionArguments};
+use super::selection::{QueryArguments, SELECTION};
 
 /// Show one handshake in full: every packet as a ladder, times, hellos, certificates, diagnosis
 ///
@@ -28,13 +28,7 @@ pub(super) struct Show {
     most: u16,
 
     #[command(flatten)]
-    selection: SelectionArguments,
-
-    #[command(flatten)]
-    anonymize: AnonymizeArguments,
-
-    #[command(flatten)]
-    analysis: AnalysisArguments,
+    query: QueryArguments,
 
     /// Draw for so many columns instead of the terminal's: 60 to 200
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(60..=200), help_heading = OUTPUT)]
@@ -68,13 +62,7 @@ pub(super) struct Report {
     format: Format,
 
     #[command(flatten)]
-    selection: SelectionArguments,
-
-    #[command(flatten)]
-    anonymize: AnonymizeArguments,
-
-    #[command(flatten)]
-    analysis: AnalysisArguments,
+    query: QueryArguments,
 
     /// Show no progress on standard error
     #[arg(long, action = ArgAction::SetTrue, help_heading = OUTPUT)]
@@ -103,9 +91,7 @@ impl From<Show> for ShowOptions {
             inputs,
             id,
             most: usize::from(show.most),
-            criteria: show.selection.into(),
-            anonymize: show.anonymize.into(),
-            analysis: show.analysis.into(),
+            query: show.query.into(),
             width: show.width.map(usize::from),
             color: show.color.into(),
             progress: !show.no_progress,
@@ -122,9 +108,7 @@ impl From<Report> for ReportOptions {
                 Format::Html => ReportFormat::Html,
                 Format::Md => ReportFormat::Markdown,
             },
-            criteria: report.selection.into(),
-            anonymize: report.anonymize.into(),
-            analysis: report.analysis.into(),
+            query: report.query.into(),
             progress: !report.no_progress,
         }
     }
@@ -135,7 +119,6 @@ fn is_id(text: &str) -> bool {
     (SHORTEST_ID..=16).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-const OUTPUT: &str = "Output";
 /// Digits of an ID that are taken for one.
 const SHORTEST_ID: usize = 4;
 

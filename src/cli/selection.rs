@@ -1,4 +1,4 @@
-//! Options that several commands share: how captures are analysed, which handshakes are asked for, what is made anonymous.
+//! Options that several commands share: which handshakes are asked for, what is made anonymous, how captures are analysed.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -8,12 +8,31 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueHint};
 
 use super::args::{ANALYSIS, MOST_THREADS};
-use super::options::{Analysis, Trust};
+use super::options::{Analysis, Query, Trust};
 use super::values;
 use crate::anonymize::Key;
 use crate::diagnosis::cause::Cause;
 use crate::find::{Criteria, Expression, FAILED, NamePattern, PeerPattern, When};
 use crate::handshake::facts::Outcome;
+
+/// What is asked of captures.
+#[derive(Debug, Args)]
+pub(super) struct QueryArguments {
+    #[command(flatten)]
+    selection: SelectionArguments,
+
+    #[command(flatten)]
+    anonymize: AnonymizeArguments,
+
+    #[command(flatten)]
+    analysis: AnalysisArguments,
+}
+
+impl From<QueryArguments> for Query {
+    fn from(arguments: QueryArguments) -> Self {
+        Self { anonymize: arguments.anonymize.anonymize, ..Self::new(arguments.selection, arguments.analysis) }
+    }
+}
 
 /// How captures are analysed.
 #[derive(Debug, Args)]
@@ -44,6 +63,13 @@ pub(super) struct AnalysisArguments {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS), help_heading = ANALYSIS)]
     threads: u16,
 
+    #[command(flatten)]
+    trust: TrustArguments,
+}
+
+/// Whose certificates are trusted.
+#[derive(Debug, Args)]
+pub(super) struct TrustArguments {
     /// Trust the authorities in this PEM file too (repeatable)
     ///
     /// Whether a chain is trusted here is a fact beside others; what the client itself did decides the cause.
@@ -66,8 +92,14 @@ impl From<AnalysisArguments> for Analysis {
             keylogs: arguments.keylogs,
             stall_after: arguments.stall_after,
             threads: NonZeroUsize::new(usize::from(arguments.threads)),
-            trust: Trust { system: !arguments.no_trust, files: arguments.ca_file, directories: arguments.ca_dir },
+            trust: arguments.trust.into(),
         }
+    }
+}
+
+impl From<TrustArguments> for Trust {
+    fn from(arguments: TrustArguments) -> Self {
+        Self { system: !arguments.no_trust, files: arguments.ca_file, directories: arguments.ca_dir }
     }
 }
 
@@ -132,19 +164,13 @@ impl From<SelectionArguments> for Criteria {
 
 /// What is made anonymous.
 #[derive(Debug, Args)]
-pub(super) struct AnonymizeArguments {
+struct AnonymizeArguments {
     /// Replace addresses, names and what else tells who is who, the same way wherever KEY is the same
     ///
     /// Addresses keep their common prefixes, names their hierarchy. KEY is a passphrase of at least 8 characters, or @FILE to read it from a
     /// file, which keeps it out of the list of processes.
     #[arg(long, value_name = "KEY", value_parser = key, help_heading = "Handing over")]
     anonymize: Option<Key>,
-}
-
-impl From<AnonymizeArguments> for Option<Key> {
-    fn from(arguments: AnonymizeArguments) -> Self {
-        arguments.anonymize
-    }
 }
 
 fn expression(text: &str) -> Result<Expression, String> {

@@ -103,7 +103,7 @@ fn durations_have_units_and_bounds() {
     for text in ["", "s", "10", "-1s", "1.5s", "10 parsecs", "0s", "25h", "99999999999999999999s", "18446744073709551615h", "é"] {
         assert!(values::stall_after(text).is_err(), "{text}");
     }
-    assert_eq!(read(&["a"]).analysis.stall_after, crate::diagnosis::rule::Policy::default().stall_after);
+    assert_eq!(read(&["a"]).query.analysis.stall_after, crate::diagnosis::rule::Policy::default().stall_after);
 }
 
 #[test]
@@ -125,11 +125,11 @@ fn fail_on_matches_what_it_names() {
 #[test]
 fn options_are_converted() {
     let options = read(&["--threads", "4", "--no-trust", "--ca-file", "x.pem", "--ca-dir", "d", "-q", "--color=always", "a"]);
-    assert_eq!(options.analysis.threads.map(std::num::NonZero::get), Some(4));
-    assert_eq!(options.analysis.trust, Trust { system: false, files: vec!["x.pem".into()], directories: vec!["d".into()] });
+    assert_eq!(options.query.analysis.threads.map(std::num::NonZero::get), Some(4));
+    assert_eq!(options.query.analysis.trust, Trust { system: false, files: vec!["x.pem".into()], directories: vec!["d".into()] });
     assert_eq!((options.verbosity, options.color, options.progress), (Verbosity::Quiet, Color::Always, false));
     let options = read(&["a", "b", "--json"]);
-    assert_eq!((options.analysis.threads, options.format, options.analysis.trust.system), (None, Format::Json, true));
+    assert_eq!((options.query.analysis.threads, options.format, options.query.analysis.trust.system), (None, Format::Json, true));
     assert_eq!(read(&["--format", "csv", "a"]).format, Format::Csv);
     assert_eq!(read(&["-v", "a"]).verbosity, Verbosity::Verbose);
     assert!(error(&["--threads", "5000", "a"]).contains("1024"));
@@ -209,7 +209,6 @@ fn show_and_report_take_what_read_takes() {
     else {
         panic!("not what was asked for");
     };
-    assert!(!read.criteria.is_empty() && read.anonymize.is_some());
-    assert_eq!((&show.criteria, &show.anonymize), (&read.criteria, &read.anonymize));
-    assert_eq!((&report.criteria, &report.anonymize), (&read.criteria, &read.anonymize));
+    assert!(!read.query.criteria.is_empty() && read.query.anonymize.is_some());
+    assert_eq!((&show.query, &report.query), (&read.query, &read.query));
 }

@@ -64,7 +64,10 @@ struct Issuer {
 impl Issuer {
     fn signed(&mut self, name: &str, address: IpAddr) {
         if self.domains.len() < RESIGNED_NAMES {
-            self.domains.insert(domain(name).to_owned());
+            let domain = domain(name);
+            if !self.domains.contains(domain) {
+                self.domains.insert(domain.to_owned());
+            }
         }
         if self.addresses.len() < RESIGNED_NAMES {
             self.addresses.insert(address);
@@ -125,13 +128,12 @@ impl Default for Book {
 }
 
 impl Book {
-    /// Enters a handshake, whatever became of it. Returns whether it offered a ticket that was refused: what others do with theirs may tell why.
-    pub fn learn(&mut self, handshake: &Handshake, chain: Option<&Arc<ChainFacts>>) -> bool {
-        let name = handshake.name();
-        let tag = tag(name.as_deref());
+    /// Enters a handshake with the name asked for, whatever became of it. Returns whether it offered a ticket that was refused: what others do with theirs may tell why.
+    pub fn learn(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) -> bool {
+        let tag = tag(name);
         let ticket_refused = self.learn_server(handshake, tag, chain);
         if let Some(chain) = chain {
-            self.learn_issuer(handshake, name.as_deref(), chain);
+            self.learn_issuer(handshake, name, chain);
         }
         self.learn_client(handshake, tag);
         ticket_refused

@@ -98,6 +98,7 @@ impl Decryption {
     }
 
     /// Takes a record if it is encrypted.
+    #[inline(never)]
     pub(super) fn take(
         &mut self,
         h: &mut Handshake,

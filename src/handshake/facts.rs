@@ -46,9 +46,9 @@ pub struct Handshake {
     /// What was spoken.
     pub protocol: Protocol,
     /// What led up to TLS.
-    pub preamble: Option<PreambleFacts>,
+    pub preamble: Option<Box<PreambleFacts>>,
     /// A side spoke something else than TLS where a TLS record was due.
-    pub plaintext: PerSide<Option<Seen<Plaintext>>>,
+    pub plaintext: PerSide<Option<Box<Seen<Plaintext>>>>,
     /// ClientHellos in order: a second one follows a HelloRetryRequest.
     pub client_hellos: Vec<Seen<ClientHello>>,
     /// Bytes of a ClientHello whose rest never came: how many there were and how many its length field promised.

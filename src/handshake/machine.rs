@@ -261,7 +261,7 @@ impl FlowSink for Machine {
             decryption.finish(&mut handshake, shared);
         }
         if let Some(preamble) = following.preamble {
-            handshake.preamble = preamble.into_facts();
+            handshake.preamble = preamble.into_facts().map(Box::new);
         }
         handshake.tcp = tcp;
         following.streams.client.keep_partial(&mut handshake, Side::Client);
@@ -421,7 +421,7 @@ impl Following {
                 }
                 self.begin(data.side, offset, false);
                 if self.streams.client.started() && self.streams.server.started() {
-                    self.handshake.preamble = self.preamble.take().and_then(|preamble| preamble.into_facts());
+                    self.handshake.preamble = self.preamble.take().and_then(|preamble| preamble.into_facts()).map(Box::new);
                 }
                 let mut interest = Interest::More;
                 for bytes in [before.as_slice(), rest].into_iter().filter(|bytes| !bytes.is_empty()) {
@@ -436,7 +436,7 @@ impl Following {
     /// A side spoke another protocol where TLS was due.
     fn speaks_plaintext(&mut self, what: Plaintext, data: Data<'_>) -> Interest {
         let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
-        *self.handshake.plaintext.of_mut(data.side) = Some(Seen { what, mark: data.mark, first: data.mark, span });
+        *self.handshake.plaintext.of_mut(data.side) = Some(Box::new(Seen { what, mark: data.mark, first: data.mark, span }));
         self.streams.of_mut(data.side).ignore();
         Interest::More
     }
@@ -531,7 +531,7 @@ impl Machine {
         let (low, high) = (tcp.key.low, tcp.key.high);
         (handshake.client, handshake.server) = if tcp.client_is_low { (low, high) } else { (high, low) };
         if let Some(preamble) = preamble {
-            handshake.preamble = preamble.facts();
+            handshake.preamble = preamble.facts().map(Box::new);
         }
         streams.client.keep_partial(&mut handshake, Side::Client);
         streams.server.keep_partial(&mut handshake, Side::Server);

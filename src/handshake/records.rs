@@ -6,8 +6,9 @@ use crate::limits;
 use crate::time::Mark;
 use crate::tls::joiner::Joiner;
 use crate::tls::message::Alert;
-use crate::tls::record::{Item, Record, RecordErrorKind, RecordReader};
+use crate::tls::record::{Item, Record, RecordError, RecordErrorKind, RecordReader};
 use crate::tls::registry::{ContentType, HandshakeType, ProtocolVersion};
+use crate::tls::server_hello::ServerHello;
 use crate::transport::{Data, Gap, Interest};
 
 use super::decrypt::{Decryption, Taken};
@@ -134,15 +135,7 @@ impl Stream {
                     }
                 }
                 Some(Item::Error(error)) => {
-                    if handshake.protocol == Protocol::Other && error.offset == 0 {
-                        handshake.protocol = Protocol::Tls;
-                    }
-                    let kind = match error.kind {
-                        RecordErrorKind::UnknownType(kind) => AnomalyKind::UnknownContentType { content_type: kind.0 },
-                        RecordErrorKind::TooLong(len) => AnomalyKind::RecordTooLong { len: usize::from(len) },
-                        RecordErrorKind::NotARecord(_) | RecordErrorKind::BadVersion(_) => AnomalyKind::NotARecord { offset: error.offset },
-                    };
-                    anomaly(handshake, side, data.mark, kind);
+                    on_error(handshake, side, data.mark, &error);
                     *record_began = None;
                 }
                 None => {
@@ -230,6 +223,20 @@ fn maybe_tls13(handshake: &Handshake, side: Side) -> bool {
     side == Side::Client
         && handshake.server_hello.is_none()
         && handshake.last_hello().is_some_and(|hello| hello.what.offers_early_data() || handshake.hello_retry.is_some())
+}
+
+/// Something else than a record where one was due.
+#[cold]
+fn on_error(h: &mut Handshake, side: Side, mark: Mark, error: &RecordError) {
+    if h.protocol == Protocol::Other && error.offset == 0 {
+        h.protocol = Protocol::Tls;
+    }
+    let kind = match error.kind {
+        RecordErrorKind::UnknownType(kind) => AnomalyKind::UnknownContentType { content_type: kind.0 },
+        RecordErrorKind::TooLong(len) => AnomalyKind::RecordTooLong { len: usize::from(len) },
+        RecordErrorKind::NotARecord(_) | RecordErrorKind::BadVersion(_) => AnomalyKind::NotARecord { offset: error.offset },
+    };
+    anomaly(h, side, mark, kind);
 }
 
 /// One record of a side; gives the side it turned out to be.
@@ -393,24 +400,32 @@ fn on_application_data(h: &mut Handshake, side: Side, record: &Record<'_>, mark:
 
 /// Nothing that follows can change what is said of the handshake: both sides finished and went on to use the connection.
 fn settled(h: &Handshake, decryption: Option<&Decryption>) -> bool {
-    if h.server_hello.is_none() {
-        return false;
-    }
-    if h.is_tls13() && !h.decrypted {
-        // Each side's Finished and one record behind it, the server's in answer to the client's.
-        let (Some(spoke), true) = (h.encrypted.client.iter().skip(1).map(|record| record.mark).min(), h.encrypted.server.len() >= 2) else {
-            return false;
-        };
-        let answered = h.encrypted.server.iter().any(|record| record.mark >= spoke);
-        let full = h.encrypted.client.len() >= limits::ENCRYPTED_RECORDS || h.encrypted.server.len() >= limits::ENCRYPTED_RECORDS;
-        // Records that await their keys are not told by their sizes alone.
-        let full = full && decryption.is_none_or(Decryption::is_full);
-        let Some(suite) = h.cipher().filter(|_| !full && answered) else { return full };
-        let resumed = h.server_hello.as_ref().is_some_and(|hello| hello.what.selected_psk().is_some());
-        let reading = hidden::read(suite, resumed, h.early_data_offered, &h.encrypted);
-        return reading.finished.client.is_some() && reading.application_records.client > 0 && reading.application_records.server > 0;
+    let Some(hello) = &h.server_hello else { return false };
+    if hello.what.version().is_tls13() && !h.decrypted {
+        // Each side's Finished and one record behind it.
+        return h.encrypted.client.len() >= 2 && h.encrypted.server.len() >= 2 && settled_unread(h, &hello.what, decryption);
     }
     let both = h.finished.client.is_some() && h.finished.server.is_some();
     (both && h.application_records.client > 0 && h.application_records.server > 0)
         || (h.decrypted && decryption.is_some_and(Decryption::is_full))
+}
+
+/// The same in TLS 1.3 by the encrypted records alone.
+#[inline(never)]
+fn settled_unread(h: &Handshake, hello: &ServerHello, decryption: Option<&Decryption>) -> bool {
+    let records = &h.encrypted;
+    if records.client.len() >= limits::ENCRYPTED_RECORDS || records.server.len() >= limits::ENCRYPTED_RECORDS {
+        // Records that await their keys are not told by their sizes alone.
+        if decryption.is_none_or(Decryption::is_full) {
+            return true;
+        }
+    }
+    // The server has answered something behind the client's Finished.
+    let spoke = records.client.iter().skip(1).map(|record| record.mark).min();
+    if spoke.is_none_or(|spoke| records.server.iter().all(|record| record.mark < spoke)) {
+        return false;
+    }
+    let resumed = hello.selected_psk().is_some();
+    let reading = hidden::read(hello.cipher_suite(), resumed, h.early_data_offered, records);
+    reading.finished.client.is_some() && reading.application_records.client > 0 && reading.application_records.server > 0
 }

@@ -102,10 +102,9 @@ impl History {
         self.starts >= self.most || self.happy >= HAPPY
     }
 
-    /// Takes a handshake. `ages`: what is old may give way to what is new.
-    pub(super) fn attempt(&mut self, handshake: &Handshake, ages: bool) {
-        let name = handshake.name();
-        let key = ScopeKey { transport: handshake.tcp.key.transport, server: handshake.server, name: name.as_deref() };
+    /// Takes a handshake with the name asked for. `ages`: what is old may give way to what is new.
+    pub(super) fn attempt(&mut self, handshake: &Handshake, name: Option<&str>, ages: bool) {
+        let key = ScopeKey { transport: handshake.tcp.key.transport, server: handshake.server, name };
         let full = self.scopes.len() >= SCOPES;
         let watched = match self.scopes.get_mut(&key) {
             Some(watched) => watched,

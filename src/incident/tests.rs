@@ -24,6 +24,10 @@ fn handshake(at: i64, server: u32, outcome: Outcome) -> Handshake {
     handshake
 }
 
+fn attempt(tracker: &mut Tracker, handshake: &Handshake) {
+    tracker.attempt(handshake, handshake.name().as_deref());
+}
+
 fn fail(tracker: &mut Tracker, at: i64, server: u32, cause: Cause) {
     let handshake = handshake(at, server, Outcome::Alerted);
     let verdict = Verdict {
@@ -34,7 +38,7 @@ fn fail(tracker: &mut Tracker, at: i64, server: u32, cause: Cause) {
         alternatives: Vec::new(),
         quality: Quality::default(),
     };
-    tracker.attempt(&handshake);
+    attempt(tracker, &handshake);
     tracker.observe(&handshake, &verdict, &format!("{at}-{server}"));
 }
 
@@ -112,16 +116,16 @@ fn quiet_servers_are_forgotten_and_counted_and_those_in_trouble_are_not() {
     fail(&mut tracker, 1, 7, Cause::CertificateExpired);
     fail(&mut tracker, 2, 7, Cause::CertificateExpired);
     for server in 1000..11_000 {
-        tracker.attempt(&handshake(3 + i64::from(server) / 100, server, Outcome::Completed));
+        attempt(&mut tracker, &handshake(3 + i64::from(server) / 100, server, Outcome::Completed));
     }
-    tracker.attempt(&handshake(200, 7, Outcome::Completed));
+    attempt(&mut tracker, &handshake(200, 7, Outcome::Completed));
     fail(&mut tracker, 201, 7, Cause::CertificateExpired);
     let incidents = tracker.news(second(202));
     assert_eq!((incidents[0].failed, incidents[0].attempts), (3, 4), "its history was kept");
     assert!(tracker.notes().iter().any(|note| note.contains("was forgotten")), "{:?}", tracker.notes());
     let mut file = Tracker::default();
     for server in 1000..11_000 {
-        file.attempt(&handshake(3, server, Outcome::Completed));
+        attempt(&mut file, &handshake(3, server, Outcome::Completed));
     }
     assert_eq!(file.notes(), Vec::<String>::new(), "a file's verdicts may come when all is read");
 }
@@ -140,7 +144,7 @@ fn attempts_stay_right_when_old_ones_are_not_known_one_by_one_any_more() {
                 tracker.news(Timestamp::from_parts(second, 0));
             }
         } else {
-            tracker.attempt(&handshake(second, 1, Outcome::Completed));
+            attempt(&mut tracker, &handshake(second, 1, Outcome::Completed));
         }
     }
     let incidents = tracker.finish();

@@ -88,8 +88,8 @@ impl Tracker {
         Self { history: History::bounded(starts), ..Self::live() }
     }
 
-    /// Takes a handshake as soon as it has closed, whatever became of it.
-    pub fn attempt(&mut self, handshake: &Handshake) {
+    /// Takes a handshake with the name asked for as soon as it has closed, whatever became of it.
+    pub fn attempt(&mut self, handshake: &Handshake, name: Option<&str>) {
         if self.live {
             let now = handshake.tcp.first.time;
             if self.history.is_crowded() && now.since(self.forgot) >= FORGET {
@@ -101,7 +101,7 @@ impl Tracker {
                 self.history.forget_quiet(|scope| open.contains(scope));
             }
         }
-        self.history.attempt(handshake, self.live);
+        self.history.attempt(handshake, name, self.live);
     }
 
     /// Takes a verdict, in the order in which they are reported. `id` is the report's.

@@ -13,7 +13,7 @@ use crate::diagnosis::judge::{Verdict, judge};
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::rule::{Case, Policy};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{Chain, Outcome};
+use crate::handshake::facts::{Chain, Outcome, Seen};
 use crate::handshake::machine::HalfOpen;
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
@@ -162,15 +162,18 @@ impl<'a> Collector<'a> {
             Relevance::Report => false,
             Relevance::IfServerSpeaksTls => true,
         };
-        let server = self.chain(&handshake, handshake.server_chain.as_ref().map(|seen| &seen.what), Purpose::Server);
-        let client = self.chain(&handshake, handshake.client_chain.as_ref().map(|seen| &seen.what), Purpose::Client);
+        let name = handshake.name();
+        let at = handshake.server_chain.as_ref().map_or(handshake.tcp.first.time, |seen| seen.mark.time);
+        let server = self.chain(handshake.server_chain.as_ref(), name.as_deref(), at, Purpose::Server);
+        let client = self.chain(handshake.client_chain.as_ref(), None, at, Purpose::Client);
         let mut ticket_refused = false;
         if !handshake.provisional {
-            ticket_refused = self.book.learn(&handshake, server.as_ref());
+            ticket_refused = self.book.learn(&handshake, name.as_deref(), server.as_ref());
             if !doubtful {
-                self.incidents.attempt(&handshake);
+                self.incidents.attempt(&handshake, name.as_deref());
             }
         }
+        drop(name);
         let now = handshake.closed_at.time;
         let mut held = Held { handshake, server, client, doubtful, ticket_refused };
         self.note_losses(&mut held);
@@ -198,11 +201,9 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn chain(&mut self, handshake: &Handshake, chain: Option<&Chain>, purpose: Purpose) -> Option<Arc<ChainFacts>> {
-        let chain = chain.filter(|chain| !chain.certificates.is_empty())?;
-        let name = handshake.server_name().filter(|_| purpose == Purpose::Server);
-        let at = handshake.server_chain.as_ref().map_or(handshake.tcp.first.time, |seen| seen.mark.time);
-        Some(self.chains.judge(&chain.certificates, name.as_deref(), at, purpose, self.trust))
+    fn chain(&mut self, seen: Option<&Seen<Chain>>, name: Option<&str>, at: Timestamp, purpose: Purpose) -> Option<Arc<ChainFacts>> {
+        let chain = seen.map(|seen| &seen.what).filter(|chain| !chain.certificates.is_empty())?;
+        Some(self.chains.judge(&chain.certificates, name, at, purpose, self.trust))
     }
 
     /// Lets those go that have waited long enough.

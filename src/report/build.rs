@@ -1,7 +1,7 @@
 //! From facts and verdict to the schema's object. Shows what was observed; a field that was not is absent.
 
 use std::borrow::Cow;
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::tls::fingerprint::Carrier;
 use crate::tls::message::OcspStatus;
 
 use super::datagrams;
-use super::outline::{ClientOutline, Code, DiagnosisOutline, Outline, ServerOutline, TlsOutline};
+use super::outline::{ClientOutline, Code, DiagnosisOutline, Outline, ServerOutline, TlsOutline, hexadecimal};
 use super::{AlertReport, Builder, CertificateReport, HandshakeReport, Loss, Timing};
 
 /// The report of one handshake. `source` names the file or interface.
@@ -96,7 +96,9 @@ fn id(scratch: &mut Vec<u8>, client: &EndpointText, server: &EndpointText, first
     scratch.extend_from_slice(itoa::Buffer::new().format(first.nanos()).as_bytes());
     let digest = Sha256::digest(scratch.as_slice());
     let mut text = [0; 16];
-    data_encoding::HEXLOWER.encode_mut(digest.get(..8).unwrap_or_default(), &mut text);
+    for (place, byte) in text.as_chunks_mut().0.iter_mut().zip(digest) {
+        *place = hexadecimal(byte);
+    }
     Code(text)
 }
 
@@ -218,13 +220,14 @@ fn alert(seen: &AlertSeen) -> AlertReport {
 /// What is said where there is no cause to name, of a server by the name asked for with its address, or the address alone.
 fn plain_summary(h: &Handshake, name: Option<&str>, server: &EndpointText) -> String {
     let mut text = String::with_capacity(120);
-    // Writing to memory does not fail.
-    let _ = match (h.outcome, &h.quic, h.version()) {
-        (Outcome::Completed, Some(quic), _) => write!(text, "QUIC version {} with ", quic.version),
-        (Outcome::Completed, None, Some(version)) => write!(text, "{} with ", version.spoken()),
-        (Outcome::Completed, None, None) => write!(text, "TLS with "),
-        _ => write!(text, "The handshake with "),
+    let subject = match (h.outcome, &h.quic, h.version()) {
+        (Outcome::Completed, Some(quic), _) => Cow::Owned(format!("QUIC version {}", quic.version)),
+        (Outcome::Completed, None, Some(version)) => word(version.spoken().name(), version.spoken()),
+        (Outcome::Completed, None, None) => Cow::Borrowed("TLS"),
+        _ => Cow::Borrowed("The handshake"),
     };
+    text.push_str(&subject);
+    text.push_str(" with ");
     let server = server.as_str();
     match name {
         Some(name) => [name, " (", server, ")"].iter().for_each(|part| text.push_str(part)),

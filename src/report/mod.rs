@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use build::community_id;
 pub use build::handshake;
 pub use example::example;
-pub use outline::{ClientOutline, Code, DiagnosisOutline, Outline, ServerOutline, TlsOutline, severity};
+pub use outline::{ClientOutline, Code, DiagnosisOutline, Outline, ServerOutline, TlsOutline, hexadecimal, severity};
 pub use rendered::Rendered;
 pub use shared::{Builder, OfferOutline};
 pub use timeline::timeline;

@@ -238,6 +238,14 @@ pub fn severity(finding: &Finding, outcome: Outcome) -> &'static str {
     }
 }
 
+/// Two digits in lower case.
+pub const fn hexadecimal(byte: u8) -> [u8; 2] {
+    const fn digit(value: u8) -> u8 {
+        if value < 10 { b'0' + value } else { b'a' + value - 10 }
+    }
+    [digit(byte >> 4), digit(byte & 15)]
+}
+
 fn peer(endpoint: &EndpointText) -> Peer {
     Peer { address: String::from_utf8_lossy(endpoint.address()).into_owned(), port: endpoint.port() }
 }

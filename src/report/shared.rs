@@ -171,9 +171,9 @@ fn offer_key(key: &mut Vec<u8>, hello: &ClientHello, carrier: Carrier) {
     }
 }
 
-/// One value stands for all that mean nothing (RFC 8701).
+/// One value stands for all that mean nothing (RFC 8701): two equal bytes, so that the order of bytes is no matter.
 const fn without_grease(value: [u8; 2]) -> [u8; 2] {
-    if is_grease(u16::from_be_bytes(value)) { [0x0a; 2] } else { value }
+    if is_grease(u16::from_ne_bytes(value)) { [0x0a; 2] } else { value }
 }
 
 fn offer(hello: &ClientHello, carrier: Carrier) -> ClientOffer {

@@ -164,7 +164,7 @@ impl Rows {
     }
 
     fn preamble(&mut self, h: &Handshake) {
-        let mut layers: Vec<_> = h.preamble.iter().flat_map(PreambleFacts::layers).collect();
+        let mut layers: Vec<_> = h.preamble.as_deref().into_iter().flat_map(PreambleFacts::layers).collect();
         layers.reverse();
         for (number, facts) in (0_u16..).zip(layers) {
             for line in &facts.lines {

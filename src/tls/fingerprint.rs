@@ -55,8 +55,8 @@ pub fn ja3s(hello: &ServerHello) -> String {
 
 /// JA4: `t13d1516h2_8daaf6152771_e5627efa2ab1`.
 pub fn ja4(hello: &ClientHello, carrier: Carrier) -> String {
-    let mut suites: Vec<u16> = hello.cipher_suites().map(|suite| suite.0).filter(|suite| !is_grease(*suite)).collect();
-    let mut kinds: Vec<u16> = hello.extensions().map(|(kind, _)| kind.0).filter(|kind| !is_grease(*kind)).collect();
+    let mut suites = without_grease(hello.cipher_suites().map(|suite| suite.0));
+    let mut kinds = without_grease(hello.extensions().map(|(kind, _)| kind.0));
     let mut text = String::with_capacity(36);
     text.push(match carrier {
         Carrier::Tcp => 't',
@@ -75,7 +75,7 @@ pub fn ja4(hello: &ClientHello, carrier: Carrier) -> String {
     kinds.retain(|kind| *kind != ExtensionType::SERVER_NAME.0 && *kind != ExtensionType::ALPN.0);
     kinds.sort_unstable();
     let mut list = hex_list(&kinds);
-    let schemes: Vec<u16> = hello.signature_algorithms().map(|scheme| scheme.0).filter(|scheme| !is_grease(*scheme)).collect();
+    let schemes = without_grease(hello.signature_algorithms().map(|scheme| scheme.0));
     if !kinds.is_empty() && !schemes.is_empty() {
         list.push('_');
         list.push_str(&hex_list(&schemes));
@@ -118,6 +118,12 @@ fn ja4_hash(list: &str) -> String {
     let mut digits = HEXLOWER.encode(&Sha256::digest(list));
     digits.truncate(12);
     digits
+}
+
+fn without_grease(values: impl Iterator<Item = u16>) -> Vec<u16> {
+    let mut list = Vec::with_capacity(32);
+    list.extend(values.filter(|value| !is_grease(*value)));
+    list
 }
 
 fn hex_list(values: &[u16]) -> String {

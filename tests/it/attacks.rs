@@ -78,6 +78,14 @@ impl Capture {
         (client, server)
     }
 
+    /// A handshake up to the ServerHello; the two ends of its connection.
+    fn greet(&mut self) -> (End, End) {
+        let (mut client, mut server) = self.open([10, 0, 0, 1], 40_000, [10, 0, 0, 2]);
+        self.tcp(&mut client, &server, PSH_ACK, &record(22, &client_hello()));
+        self.tcp(&mut server, &client, PSH_ACK, &record(22, &server_hello()));
+        (client, server)
+    }
+
     /// A genuine handshake that the server refuses with an alert.
     fn refused_handshake(&mut self, number: u8) {
         let (mut client, mut server) = self.open([10, 9, 9, number], 40_000, [10, 8, 8, 8]);
@@ -279,9 +287,7 @@ fn segments_of_one_byte_beyond_holes_cost_bounded_memory() {
 #[test]
 fn a_handshake_that_never_ends_is_cut_short() {
     let mut capture = Capture::new();
-    let (mut client, mut server) = capture.open([10, 0, 0, 1], 40_000, [10, 0, 0, 2]);
-    capture.tcp(&mut client, &server, PSH_ACK, &record(22, &client_hello()));
-    capture.tcp(&mut server, &client, PSH_ACK, &record(22, &server_hello()));
+    let (client, mut server) = capture.greet();
     // NewSessionTickets, HelloRequests and warnings without end.
     for number in 0..20_000_u32 {
         let junk = match number % 3 {
@@ -304,9 +310,7 @@ fn a_handshake_that_never_ends_is_cut_short() {
 #[test]
 fn a_message_of_impossible_length_is_passed_over() {
     let mut capture = Capture::new();
-    let (mut client, mut server) = capture.open([10, 0, 0, 1], 40_000, [10, 0, 0, 2]);
-    capture.tcp(&mut client, &server, PSH_ACK, &record(22, &client_hello()));
-    capture.tcp(&mut server, &client, PSH_ACK, &record(22, &server_hello()));
+    let (client, mut server) = capture.greet();
     capture.tcp(&mut server, &client, PSH_ACK, &record(22, &[11, 0xff, 0xff, 0xff]));
     for _ in 0..1500 {
         capture.tcp(&mut server, &client, PSH_ACK, &record(22, &[0x5a; 1400]));
@@ -329,9 +333,7 @@ fn a_chain_of_a_thousand_certificates_is_looked_at_in_part() {
     body.extend(list);
     let flight = message(11, &body);
     let mut capture = Capture::new();
-    let (mut client, mut server) = capture.open([10, 0, 0, 1], 40_000, [10, 0, 0, 2]);
-    capture.tcp(&mut client, &server, PSH_ACK, &record(22, &client_hello()));
-    capture.tcp(&mut server, &client, PSH_ACK, &record(22, &server_hello()));
+    let (mut client, mut server) = capture.greet();
     for part in flight.chunks(8000) {
         for piece in record(22, part).chunks(1400) {
             capture.tcp(&mut server, &client, PSH_ACK, piece);

@@ -1,7 +1,5 @@
 //! Captures as users have them: several files, directories, compressed, cut off, piped.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests")]
-
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};

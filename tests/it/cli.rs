@@ -12,6 +12,7 @@ use predicates::str::contains;
 use serde_json::Value;
 
 use crate::support::fixtures;
+use crate::support::program::{handshark, objects};
 
 const EXPIRED: &str = "cert/cert_expired_tls12_java.pcap";
 const GOOD: &str = "success/ok_tls13_ed25519.pcap";
@@ -20,24 +21,12 @@ fn capture(name: &str) -> PathBuf {
     fixtures().join("captures").join(name)
 }
 
-/// The command with a plain environment.
-fn handshark() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_handshark"));
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("TERM", "xterm");
-    command
-}
-
 fn run(arguments: &[&str], file: &Path) -> Output {
     handshark().args(arguments).arg(file).output().unwrap()
 }
 
 fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-/// Every line as an object.
-fn objects(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
 fn write(dir: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {

@@ -5,11 +5,11 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use handshark::capture::{self, FrameSource, Inputs, Inventory, KeyLogLines};
+use handshark::capture::{FrameSource, Inventory, KeyLogLines};
 use handshark::frame::Block;
 use handshark::report::HandshakeReport;
 
-use crate::support::{Said, analyse, analyse_in_full_with_keys, analyse_source, analyse_with_keys, capture_of, fixtures, labelled};
+use crate::support::{Said, analyse, analyse_in_full_with_keys, analyse_source, analyse_with_keys, capture_of, fixtures, labelled, open};
 
 fn with_keys() -> Vec<(PathBuf, PathBuf, String)> {
     labelled()
@@ -49,7 +49,7 @@ fn the_exact_cause_is_found() {
     assert!(all.len() >= 20, "the fixtures are missing");
     let mut failures = Vec::new();
     for (capture, keys, exact) in &all {
-        let said = analyse_with_keys(std::slice::from_ref(capture), std::slice::from_ref(keys), 1);
+        let said = analyse_with_keys(&[capture], &[keys], 1);
         let found = causes(&said);
         let decrypted = said.handshakes.iter().any(|report| report.handshake.decrypted);
         let right = if exact == "none" { found.iter().all(|cause| cause == "none") } else { found.contains(exact) };
@@ -65,7 +65,7 @@ fn the_exact_cause_is_found() {
 fn every_suite_and_version_is_opened() {
     let (capture, keys) = suites();
     for threads in [1, 3] {
-        let said = analyse_with_keys(std::slice::from_ref(&capture), std::slice::from_ref(&keys), threads);
+        let said = analyse_with_keys(&[&capture], &[&keys], threads);
         assert_eq!(said.handshakes.len(), 16);
         for report in &said.handshakes {
             let tls = report.tls.as_ref().unwrap();
@@ -96,7 +96,7 @@ fn every_kind_of_dtls_suite_is_opened() {
 #[test]
 fn secrets_in_the_capture_itself_are_used() {
     let (capture, keys) = suites();
-    let wanted = analyse_with_keys(std::slice::from_ref(&capture), &[keys.clone()], 1);
+    let wanted = analyse_with_keys(&[&capture], &[&keys], 1);
     let capture = fixtures().join("captures/decryption/secrets.pcapng");
     let said = analyse(&[capture], 1);
     assert_eq!(said.handshakes.len(), wanted.handshakes.len());
@@ -135,12 +135,12 @@ impl FrameSource for Late {
 #[test]
 fn secrets_that_come_after_the_packets_tell_the_same() {
     for (capture, keys, _) in with_keys() {
-        let wanted = analyse_with_keys(std::slice::from_ref(&capture), std::slice::from_ref(&keys), 1);
+        let wanted = analyse_with_keys(&[&capture], &[&keys], 1);
         // A connection that is settled, or followed by others, is judged before the capture ends.
         if wanted.handshakes.len() != 1 || wanted.handshakes[0].handshake.outcome == "completed" {
             continue;
         }
-        let inner = capture::open(&Inputs { paths: vec![capture.clone()], filter: None }).unwrap();
+        let inner = open(&[&capture]);
         let lines = std::fs::read(&keys).unwrap().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
         let said = analyse_source(Box::new(Late { inner, lines, known: KeyLogLines::default() }), 1, false);
         assert_eq!(said.handshakes[0].handshake, wanted.handshakes[0].handshake, "{}", capture.display());
@@ -156,8 +156,8 @@ fn secrets_that_do_not_fit_change_nothing() {
     };
     for (capture, keys, _) in with_keys() {
         let wrong = changed(&keys, other);
-        let without = analyse(std::slice::from_ref(&capture), 1);
-        let said = analyse_with_keys(std::slice::from_ref(&capture), &[wrong.path().to_owned()], 1);
+        let without = analyse(&[&capture], 1);
+        let said = analyse_with_keys(&[&capture], &[wrong.path().to_owned()], 1);
         assert!(json(&said.handshakes) == json(&without.handshakes), "{}", capture.display());
         assert!(said.summary.notes.iter().any(|note| note.contains("do not fit")), "{}: {:?}", capture.display(), said.summary.notes);
     }
@@ -179,7 +179,7 @@ fn any_part_of_a_key_log_is_enough_to_go_on() {
     for (capture, keys, exact) in with_keys().into_iter().filter(|(_, _, exact)| exact == "none") {
         for label in ["CLIENT_HANDSHAKE", "SERVER_HANDSHAKE", "CLIENT_TRAFFIC", "SERVER_TRAFFIC", "CLIENT_EARLY"] {
             let part = changed(&keys, |line| if line.starts_with(label) { String::new() } else { line.to_owned() });
-            let said = analyse_with_keys(std::slice::from_ref(&capture), &[part.path().to_owned()], 1);
+            let said = analyse_with_keys(&[&capture], &[part.path().to_owned()], 1);
             let found = causes(&said);
             assert!(found.iter().all(|cause| *cause == exact), "{} without {label}: {found:?}", capture.display());
             assert!(said.handshakes.iter().all(|report| report.handshake.outcome == "completed"), "{} without {label}", capture.display());
@@ -190,7 +190,7 @@ fn any_part_of_a_key_log_is_enough_to_go_on() {
 #[test]
 fn no_secret_is_in_any_output() {
     for (capture, keys, _) in with_keys() {
-        let said = analyse_with_keys(std::slice::from_ref(&capture), std::slice::from_ref(&keys), 1);
+        let said = analyse_with_keys(&[&capture], &[&keys], 1);
         let shown = json(&said.handshakes).concat() + &serde_json::to_string(&said.summary).unwrap();
         for line in std::fs::read_to_string(&keys).unwrap().lines().filter(|line| !line.starts_with('#')) {
             let secret = line.rsplit(' ').next().unwrap();
@@ -239,7 +239,7 @@ fn early_data_of_quic_is_opened() {
         for (keys, opened, decrypted) in
             [(keys.as_path(), ", 1 opened", true), (only_early.path(), ", 1 opened", false), (wrong.path(), "", false)]
         {
-            let said = analyse_in_full_with_keys(std::slice::from_ref(&capture), &[keys.to_path_buf()]);
+            let said = analyse_in_full_with_keys(&[&capture], &[keys]);
             let [report] = said.handshakes.as_slice() else { panic!("{name}") };
             assert_eq!((report.handshake.outcome.as_str(), report.handshake.early_data), ("completed", true), "{name}");
             assert_eq!(report.handshake.decrypted, decrypted, "{name} {}", keys.display());

@@ -1,8 +1,5 @@
 //! The report's page under the hands of a user: keys pressed in a real Chromium by its WebDriver, where there is one.
 
-#![allow(clippy::print_stderr, reason = "says that a test is skipped")]
-#![allow(clippy::disallowed_methods, reason = "waits for a browser")]
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -10,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::fixtures;
+use crate::support::incident;
+use crate::support::program::{done, text};
 
 const TAB: char = '\u{e004}';
 const ENTER: char = '\u{e007}';
@@ -122,10 +120,7 @@ fn the_page_is_used_by_keys_alone() {
     let Some(driver) = Driver::start() else { return };
     let dir = tempfile::tempdir().unwrap();
     let page = dir.path().join("report.html");
-    let capture = fixtures().join("captures/incident/incident-small.pcapng.zst");
-    let status =
-        Command::new(env!("CARGO_BIN_EXE_handshark")).args(["report", "--no-trust", "-o"]).arg(&page).arg(&capture).status().unwrap();
-    assert!(status.success());
+    done(&["report", "--no-trust", "-o", text(&page), text(&incident())]);
     driver.call("POST", "/url", &json!({"url": format!("file://{}", page.display())}));
     driver.wait("!document.getElementById('explorer').hidden");
 

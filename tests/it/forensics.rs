@@ -1,53 +1,20 @@
 //! Find, prove, compare: the commands that follow an incident, as their user runs them.
 
-#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use handshark::diagnosis::cause::Cause;
 use serde_json::Value;
 
-use super::support::{capture_of, fixtures, labelled};
-
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_handshark")).args(arguments).output().unwrap()
-}
-
-fn done(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn refused(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8(output.stderr).unwrap()
-}
-
-fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
+use super::support::program::{done, handshakes, objects, refused, text, tshark};
+use super::support::{capture_of, fixtures, incident, labelled};
 
 /// Labelled captures of some families.
 fn captures(families: &[&str]) -> Vec<PathBuf> {
     let inside = |path: &Path| families.iter().any(|family| path.parent().unwrap().ends_with(family));
     labelled().into_iter().filter(|(path, _)| inside(path)).map(|(path, label)| capture_of(&path, &label)).collect()
-}
-
-fn incident() -> PathBuf {
-    fixtures().join("captures/incident/incident-small.pcapng.zst")
-}
-
-fn handshakes(json: &str) -> Vec<Value> {
-    lines(json).into_iter().filter(|line| line["kind"] == "handshake").collect()
 }
 
 /// Outcome, cause and who stopped it, by id.
@@ -71,7 +38,7 @@ fn what_is_asked_for_is_shown_and_the_rest_is_counted() {
     assert!(expected > 0 && expected < all.len(), "{expected} of {}", all.len());
     let found = done(&[text(&capture), "--json", "--outcome", "failed"]);
     assert_eq!(handshakes(&found).len(), expected);
-    let summary = lines(&found).pop().unwrap();
+    let summary = objects(&found).pop().unwrap();
     assert_eq!(summary["handshakes"], expected);
     assert_eq!(summary["left_out"], all.len() - expected);
     assert_eq!(expected, 112);
@@ -125,7 +92,7 @@ fn a_directory_of_rotated_captures_is_one_capture() {
     fs::write(parts.join("README.txt"), "captures of the gateway").unwrap();
     let json = done(&[text(&parts), "--json", "--no-trust"]);
     assert_eq!(verdicts(&json), expected);
-    let summary = lines(&json).pop().unwrap();
+    let summary = objects(&json).pop().unwrap();
     let sources: Vec<_> = summary["inputs"].as_array().unwrap().iter().map(|input| input["source"].as_str().unwrap().to_owned()).collect();
     let order = ["z-first", "m-second", "a-third"];
     assert!(sources.len() >= 3 && sources.iter().zip(order).all(|(source, name)| source.contains(name)), "{sources:?}");
@@ -193,12 +160,8 @@ fn tshark_shows_the_verdicts_of_a_slice() {
     let bytes = fs::read(&out).unwrap();
     let comments = bytes.windows(11).filter(|window| window == b"handshark: ").count();
     assert!(comments > 1);
-    let Ok(tshark) = Command::new("tshark").arg("-r").arg(&out).args(["-T", "fields", "-e", "frame.comment"]).output() else {
-        println!("skipped: tshark is not installed");
-        return;
-    };
-    assert!(tshark.status.success(), "{}", String::from_utf8_lossy(&tshark.stderr));
-    assert!(String::from_utf8_lossy(&tshark.stdout).matches("handshark: ").count() > 1);
+    let Some(shown) = tshark(&out, &["-T", "fields", "-e", "frame.comment"]) else { return };
+    assert!(shown.matches("handshark: ").count() > 1);
 }
 
 #[test]
@@ -238,7 +201,7 @@ fn certificates_are_written_once_with_an_index() {
         assert!(!entry["chains"].as_array().unwrap().is_empty() && !entry["servers"].as_array().unwrap().is_empty());
         let path = out.join(entry["file"].as_str().unwrap());
         let Ok(openssl) = Command::new("openssl").args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(&path).output() else {
-            println!("skipped: openssl is not installed");
+            eprintln!("skipped: openssl is not installed");
             continue;
         };
         let fingerprint = String::from_utf8(openssl.stdout).unwrap().trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
@@ -288,7 +251,7 @@ fn two_points_tell_what_one_cannot() {
     let mut told = 0;
     for (client, server, cause, place) in PAIRS {
         let [client, server] = [client, server].map(|name| fixtures().join("pairs").join(name));
-        let joined = lines(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
+        let joined = objects(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
         let verdicts: Vec<_> =
             joined.iter().map(|one| (one["verdict"]["cause"].as_str(), one["verdict"]["place"].as_str().unwrap())).collect();
         assert!(verdicts.contains(&(Some(*cause).filter(|cause| !cause.is_empty()), place)), "{}: {verdicts:?}", client.display());
@@ -307,7 +270,7 @@ fn two_points_tell_what_one_cannot() {
 fn a_comparison_can_be_anonymous() {
     for (client, server, cause, _) in PAIRS {
         let [client, server] = [client, server].map(|name| fixtures().join("pairs").join(name));
-        let plain = lines(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
+        let plain = objects(&done(&["match", "--json", "--no-trust", text(&client), text(&server)]));
         let key = ["--anonymize", "correct horse battery staple"];
         let hidden = done(&[&["match", "--json", "--no-trust", text(&client), text(&server)][..], &key[..]].concat());
         let shown = done(&[&["match", "--all", "--no-trust", text(&client), text(&server)][..], &key[..]].concat());
@@ -368,7 +331,7 @@ fn parquet_rows_are_the_json_lines() {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let read = Command::new(python).args(["-c", script]).arg(&file).output();
     let Ok(read) = read.and_then(|read| if read.status.success() { Ok(read) } else { Err(std::io::Error::other("no duckdb")) }) else {
-        println!("skipped: Python has no module duckdb; set PYTHON to one that has");
+        eprintln!("skipped: Python has no module duckdb; set PYTHON to one that has");
         return;
     };
     let rows: Vec<Value> = String::from_utf8(read.stdout).unwrap().lines().map(|line| lean(&serde_json::from_str(line).unwrap())).collect();

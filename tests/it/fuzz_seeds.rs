@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use handshark::capture::{self, Inputs};
 use handshark::flow::Side;
 use handshark::frame::{Block, Frame};
 use handshark::packet::{Decoder, Packet};
@@ -18,7 +17,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use crate::support::conversation::Conversation;
-use crate::support::fixtures;
+use crate::support::{fixtures, open};
 
 #[path = "../fuzz/src/entries/mod.rs"]
 mod entries;
@@ -123,7 +122,7 @@ fn cut(target: &str, path: &Path) -> Vec<Vec<u8>> {
 }
 
 fn each_frame(path: &Path, mut take: impl FnMut(&Frame<'_>)) {
-    let mut source = capture::open(&Inputs { paths: vec![path.to_owned()], filter: None }).unwrap();
+    let mut source = open(&[path]);
     let mut block = Block::default();
     while source.fill(&mut block).unwrap() {
         block.frames().for_each(|frame| take(&frame));

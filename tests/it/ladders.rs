@@ -45,7 +45,7 @@ fn ladders_fit_80_120_and_200_columns() {
     let captures = one_of_each_family();
     assert!(captures.len() >= 20, "{captures:?}");
     for path in captures {
-        for report in analyse_in_full(std::slice::from_ref(&path)).handshakes.iter().take(3) {
+        for report in analyse_in_full(&[&path]).handshakes.iter().take(3) {
             for columns in [60, 80, 120, 200] {
                 for line in drawn(report, columns).lines() {
                     let command = line.trim_start().starts_with("$ ");
@@ -59,7 +59,7 @@ fn ladders_fit_80_120_and_200_columns() {
 #[test]
 fn the_timeline_is_in_order_and_marks_at_most_one_end() {
     for path in one_of_each_family() {
-        for report in analyse_in_full(std::slice::from_ref(&path)).handshakes {
+        for report in analyse_in_full(&[&path]).handshakes {
             assert!(!report.timeline.is_empty(), "{}: nothing to show", path.display());
             let times: Vec<_> = report.timeline.iter().filter(|entry| entry.frame.is_some()).map(|entry| entry.frame).collect();
             assert!(times.is_sorted(), "{}: {times:?}", path.display());

@@ -16,7 +16,7 @@ fn known() -> BTreeSet<String> {
     let example = include_str!("../../docs/SCHEMA.md").split("```json\n").nth(1).unwrap().split("```").next().unwrap();
     let Report::Handshake(mut handshake) = serde_json::from_str(example).unwrap() else { panic!("the first example is no handshake") };
     metrics.observe(&Report::Handshake(handshake.clone()));
-    handshake.handshake.outcome = "completed".to_owned();
+    handshake.handshake.outcome = "completed".into();
     metrics.observe(&Report::Handshake(handshake));
     metrics.interface(&InterfaceLoad { name: "eth0", frames: 1, bytes: 1, dropped: 0, up: true });
     let text = metrics.text();

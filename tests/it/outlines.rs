@@ -3,13 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
-use handshark::capture::{self, Inputs};
 use handshark::output::Sink;
 use handshark::output::ndjson::NdjsonSink;
 use handshark::pipeline::{self, Outlet};
 use handshark::report::{Outline, Report};
 
-use crate::support::{analyse, capture_of, labelled, options};
+use crate::support::{analyse, capture_of, labelled, open, options};
 
 /// Takes outlines, as `read --json` does.
 struct Lines(NdjsonSink<Vec<u8>>);
@@ -32,9 +31,8 @@ impl Outlet for Lines {
 fn lines_from_outlines_are_the_reports() {
     let captures: Vec<PathBuf> = labelled().iter().map(|(sidecar, label)| capture_of(sidecar, label)).collect();
     for paths in captures.chunks(40) {
-        let source = capture::open(&Inputs { paths: paths.to_vec(), filter: None }).unwrap();
         let mut lines = Lines(NdjsonSink::new(Vec::new(), false));
-        pipeline::run(source, &options(1, false), &mut lines, &mut |_| {}).unwrap();
+        pipeline::run(open(paths), &options(1, false), &mut lines, &mut |_| {}).unwrap();
         let text = String::from_utf8(lines.0.into_inner()).unwrap();
         let said = analyse(paths, 1);
         assert!(text.lines().count() > said.handshakes.len());

@@ -1,7 +1,5 @@
 //! The decoder against etherparse: where both decode a packet, they must see the same.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail by panicking, in its helpers too")]
-
 use etherparse::{LaxSlicedPacket, PacketBuilder, SlicedPacket, TransportSlice, VlanId};
 use handshark::flow::{Endpoint, Layer};
 use handshark::frame::{Frame, FrameHead, LinkType};

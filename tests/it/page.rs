@@ -1,9 +1,5 @@
 //! The report's page in a real browser: headless Chromium, where there is one.
 
-#![allow(clippy::print_stderr, reason = "says that a test is skipped, and what was measured")]
-#![allow(clippy::string_slice, reason = "the page is cut at ASCII")]
-#![allow(clippy::disallowed_methods, reason = "the measurement needs a clock")]
-
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,14 +1,11 @@
 //! `show` and `report` as a user runs them.
 
-use assert_cmd::Command;
+use assert_cmd::prelude::*;
 use predicates::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::support::fixtures;
-
-fn handshark() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_handshark"))
-}
+use crate::support::program::{done, handshark, text};
+use crate::support::{fixtures, incident};
 
 fn capture() -> std::path::PathBuf {
     fixtures().join("captures/client-cert/clientcert_missing_tls12_gnutls.pcap")
@@ -56,25 +53,16 @@ fn report_writes_markdown_for_a_ticket() {
     handshark().arg("report").arg(capture()).args(["--format", "md"]).assert().success().stdout(ticket);
 }
 
-fn incident() -> std::path::PathBuf {
-    fixtures().join("captures/incident/incident-small.pcapng.zst")
-}
-
-fn out(arguments: &[&str]) -> String {
-    let done = handshark().args(arguments).assert().success();
-    String::from_utf8(done.get_output().stdout.clone()).unwrap()
-}
-
 #[test]
 fn show_takes_the_selection_of_read_and_tells_ids_that_are_alike() {
     let capture = incident();
-    let capture = capture.to_str().unwrap();
-    let shown = out(&["show", capture, "--where", "handshake.outcome == 'stalled'", "--since", "09:09", "-n", "2", "--no-progress"]);
+    let capture = text(&capture);
+    let shown = done(&["show", capture, "--where", "handshake.outcome == 'stalled'", "--since", "09:09", "-n", "2", "--no-progress"]);
     assert_eq!(shown.matches("handshark explain client-hello-dropped").count(), 2, "{shown}");
     assert!(shown.contains("handshakes more are asked for"), "{shown}");
     let id: String = shown.chars().take(16).collect();
-    assert!(out(&["show", capture, &id]).starts_with(&id));
-    assert!(out(&["show", capture, "--id", id.to_uppercase().as_str()]).starts_with(&id));
+    assert!(done(&["show", capture, &id]).starts_with(&id));
+    assert!(done(&["show", capture, "--id", id.to_uppercase().as_str()]).starts_with(&id));
     // One digit wrong, and so short that it means several.
     let digit = if id.ends_with('0') { '1' } else { '0' };
     let wrong: String = id.chars().take(15).chain([digit]).collect();
@@ -92,21 +80,21 @@ const NAMES: &[&str] = &["lab.test", "10.77.", "NetLab", "TLS Services", "incide
 fn what_is_shown_and_reported_can_be_anonymous() {
     let dir = tempfile::tempdir().unwrap();
     let capture = incident();
-    let capture = capture.to_str().unwrap();
+    let capture = text(&capture);
     let key = ["--anonymize", "correct horse battery staple"];
-    let json = out(&[&["read", "--json", capture, "--cause", "certificate-expired"][..], &key[..]].concat());
+    let json = done(&[&["read", "--json", capture, "--cause", "certificate-expired"][..], &key[..]].concat());
     let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
     let id = first["handshake"]["id"].as_str().unwrap();
-    let shown = out(&[&["show", capture, id][..], &key[..]].concat());
+    let shown = done(&[&["show", capture, id][..], &key[..]].concat());
     assert!(shown.starts_with(id), "{shown}");
     let html = dir.path().join("report.html");
-    let html = html.to_str().unwrap();
+    let html = text(&html);
     let asked = ["--name", "shop.lab.test", "--filter", "host 10.77.2.22 or icmp or icmp6"];
-    out(&[&["report", capture, "-o", html][..], &key[..]].concat());
+    done(&[&["report", capture, "-o", html][..], &key[..]].concat());
     let page = std::fs::read_to_string(html).unwrap();
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(std::fs::read(incident()).unwrap()));
     assert!(page.contains("are pseudonyms") && page.contains(&hash));
-    let ticket = out(&[&["report", capture, "--format", "md"][..], &asked[..], &key[..]].concat());
+    let ticket = done(&[&["report", capture, "--format", "md"][..], &asked[..], &key[..]].concat());
     assert!(ticket.contains("Asked for: name n") && ticket.contains("Capture filter: host "), "{ticket}");
     for text in [&shown, &page, &ticket] {
         for name in NAMES {
@@ -118,7 +106,7 @@ fn what_is_shown_and_reported_can_be_anonymous() {
 #[test]
 fn a_report_of_what_is_asked_for_speaks_of_that_only() {
     let capture = incident();
-    let ticket = out(&["report", capture.to_str().unwrap(), "--format", "md", "--cause", "client-hello-dropped", "--no-trust"]);
+    let ticket = done(&["report", text(&capture), "--format", "md", "--cause", "client-hello-dropped", "--no-trust"]);
     let parts = [
         "# TLS handshakes: 15 of 15 failed",
         "15 of 415 handshakes were asked for",
@@ -136,7 +124,7 @@ fn an_output_never_replaces_an_input() {
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("night.pcap");
     std::fs::copy(capture(), &copy).unwrap();
-    let copy = copy.to_str().unwrap();
+    let copy = text(&copy);
     handshark().args(["report", copy, "-o", copy]).assert().code(2).stderr(predicate::str::contains("is an input"));
     #[cfg(feature = "parquet")]
     handshark().args(["read", copy, "--parquet", copy]).assert().code(2).stderr(predicate::str::contains("is an input"));

@@ -1,37 +1,15 @@
 //! What a slice keeps beside packets: interfaces, names, comments, nanoseconds, and keys by choice.
 
-#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use super::support::fixtures;
-
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_handshark")).args(arguments).output().unwrap()
-}
-
-fn done(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
+use super::support::program::{self, done, text, tshark};
 
 fn handshakes(path: &Path) -> Vec<Value> {
-    let json = done(&["read", "--json", "--no-trust", path.to_str().unwrap()]);
-    json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|line| line["kind"] == "handshake").collect()
-}
-
-fn tshark(path: &Path, arguments: &[&str]) -> Option<String> {
-    let Ok(output) = Command::new("tshark").arg("-r").arg(path).args(arguments).output() else {
-        println!("skipped: tshark is not installed");
-        return None;
-    };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8(output.stdout).unwrap())
+    program::handshakes(&done(&["read", "--json", "--no-trust", text(path)]))
 }
 
 /// A block of pcapng.
@@ -104,7 +82,7 @@ fn interfaces_names_comments_and_nanoseconds_are_kept() {
     let whole = with_everything(dir.path());
     let out = dir.path().join("slice.pcapng");
     let before = handshakes(&whole);
-    done(&["slice", whole.to_str().unwrap(), "--server", ":4430", "--no-trust", "-o", out.to_str().unwrap()]);
+    done(&["slice", text(&whole), "--server", ":4430", "--no-trust", "-o", text(&out)]);
     let after = handshakes(&out);
     assert_eq!(after.len(), 1);
     assert_eq!(after[0]["handshake"]["start"], before[0]["handshake"]["start"]);
@@ -136,10 +114,10 @@ fn interfaces_names_comments_and_nanoseconds_are_kept() {
 fn keys_are_dropped_unless_they_are_asked_for_and_never_those_of_others() {
     let dir = tempfile::tempdir().unwrap();
     let whole = with_everything(dir.path());
-    let whole = whole.to_str().unwrap();
+    let whole = text(&whole);
     let [without, with] = ["without.pcapng", "with.pcapng"].map(|name| dir.path().join(name));
-    done(&["slice", whole, "--server", ":4430", "--no-trust", "-o", without.to_str().unwrap()]);
-    done(&["slice", whole, "--server", ":4430", "--no-trust", "--secrets", "keep", "-o", with.to_str().unwrap()]);
+    done(&["slice", whole, "--server", ":4430", "--no-trust", "-o", text(&without)]);
+    done(&["slice", whole, "--server", ":4430", "--no-trust", "--secrets", "keep", "-o", text(&with)]);
     let keys = fs::read_to_string(fixtures().join("captures/decryption/suites.keys")).unwrap();
     let one = &handshakes(&with)[0];
     assert_eq!(one["handshake"]["decrypted"], true);

@@ -3,8 +3,6 @@
 //! Left out is what tls-parser 0.12 is known to read otherwise: records longer than 16,640 bytes, messages over several records, versions
 //! beyond 1.2 in a `ServerHello`'s `legacy_version`, extensions that it has no type for.
 
-#![allow(clippy::unwrap_used, reason = "a failed conversion fails the test")]
-
 use handshark::tls::client_hello::ClientHello;
 use handshark::tls::record::{Item, RecordReader};
 use handshark::tls::registry::ExtensionType;

@@ -1,7 +1,7 @@
 //! A handshake's object straight from what its report would be made of: where every handshake is written, no strings are made that are only
 //! written again. A test holds it to what serde makes of the report.
 
-use crate::report::{ClientOutline, DiagnosisOutline, Outline, SCHEMA, ServerOutline, TlsOutline, severity};
+use crate::report::{ClientOutline, DiagnosisOutline, Outline, SCHEMA, ServerOutline, TlsOutline, hexadecimal, severity};
 use crate::time::TimeText;
 
 use super::fields::{alert, answer, certificate, drop_comma, flag, list, loss, number, number_if_some, objects, offer, raw, text, timing};
@@ -184,13 +184,6 @@ fn word(out: &mut Vec<u8>, key: &str, value: impl AsRef<[u8]>) {
     raw(out, key);
     raw(out, value);
     out.push(b'"');
-}
-
-const fn hexadecimal(byte: u8) -> [u8; 2] {
-    const fn digit(value: u8) -> u8 {
-        if value < 10 { b'0' + value } else { b'a' + value - 10 }
-    }
-    [digit(byte >> 4), digit(byte & 15)]
 }
 
 /// A report is seldom longer in bytes.

@@ -81,7 +81,7 @@ impl ProtocolVersion {
     }
 
     /// A name for sentences: `TLS 1.2`, `DTLS 1.2`, `SSL 3.0`, `TLS 1.3-draft23`, `version 0x0505`.
-    pub fn spoken(self) -> Spoken {
+    pub const fn spoken(self) -> Spoken {
         Spoken(self)
     }
 }
@@ -101,20 +101,30 @@ impl fmt::Display for ProtocolVersion {
 #[derive(Debug, Clone, Copy)]
 pub struct Spoken(ProtocolVersion);
 
+impl Spoken {
+    /// The name of a version that is neither a draft nor unknown.
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self.0 {
+            ProtocolVersion::SSL2 => "SSL 2.0",
+            ProtocolVersion::SSL3 => "SSL 3.0",
+            ProtocolVersion::TLS10 => "TLS 1.0",
+            ProtocolVersion::TLS11 => "TLS 1.1",
+            ProtocolVersion::TLS12 => "TLS 1.2",
+            ProtocolVersion::TLS13 => "TLS 1.3",
+            ProtocolVersion::DTLS10 => "DTLS 1.0",
+            ProtocolVersion::DTLS12 => "DTLS 1.2",
+            ProtocolVersion::DTLS13 => "DTLS 1.3",
+            _ => return None,
+        })
+    }
+}
+
 impl fmt::Display for Spoken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            ProtocolVersion::SSL2 => f.write_str("SSL 2.0"),
-            ProtocolVersion::SSL3 => f.write_str("SSL 3.0"),
-            version if version.is_dtls() && version.name().is_some() => {
-                f.write_str("DTLS ")?;
-                version.fmt(f)
-            }
-            version if version.name().is_some() || version.draft().is_some() => {
-                f.write_str("TLS ")?;
-                version.fmt(f)
-            }
-            version => write!(f, "version {version}"),
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None if self.0.draft().is_some() => write!(f, "TLS {}", self.0),
+            None => write!(f, "version {}", self.0),
         }
     }
 }

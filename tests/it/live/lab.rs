@@ -24,7 +24,7 @@ pub fn have(program: &str) -> bool {
 }
 
 /// Why a test cannot run here.
-pub fn why_not(programs: &[&str]) -> Option<String> {
+fn why_not(programs: &[&str]) -> Option<String> {
     // Tests run at the same time: only one of them may try.
     static MAY: OnceLock<bool> = OnceLock::new();
     if let Some(missing) = ["ip"].iter().chain(programs).find(|program| !have(program)) {
@@ -90,7 +90,18 @@ pub struct Lab {
 }
 
 impl Lab {
-    pub fn new() -> Self {
+    /// A lab for a test that needs these programs; `None`, and a word about it, where it cannot run.
+    pub fn with(programs: &[&str]) -> Option<Self> {
+        match why_not(programs) {
+            None => Some(Self::new()),
+            Some(why) => {
+                eprintln!("skipped: {why}");
+                None
+            }
+        }
+    }
+
+    fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let prefix = format!("hs{:x}n{}", std::process::id() & 0xffff, COUNT.fetch_add(1, Ordering::Relaxed));
         let directory = tempfile::tempdir().unwrap();

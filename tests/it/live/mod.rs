@@ -9,7 +9,7 @@ mod view;
 
 use std::time::Duration;
 
-use lab::{Lab, Lateness, Live, have, why_not};
+use lab::{Lab, Lateness, Live, have};
 use serde_json::Value;
 
 fn cause(report: &Value) -> &str {
@@ -18,10 +18,7 @@ fn cause(report: &Value) -> &str {
 
 #[test]
 fn failures_are_told_as_they_happen_and_recorded() {
-    if let Some(why) = why_not(&["openssl", "curl", "kill"]) {
-        return eprintln!("skipped: {why}");
-    }
-    let lab = Lab::new();
+    let Some(lab) = Lab::with(&["openssl", "curl", "kill"]) else { return };
     lab.serve_tls(443, "good", &[]);
     lab.serve_tls(8443, "good", &["-tls1_3"]);
     lab.serve_tls(4443, "expired", &[]);
@@ -103,7 +100,7 @@ fn recordings(lab: &Lab) {
     assert_eq!(recordings.len(), 5, "{recordings:?}");
     for path in &recordings {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let said = crate::support::analyse(std::slice::from_ref(path), 1);
+        let said = crate::support::analyse(&[path], 1);
         let reread = &said.handshakes[0];
         assert_eq!(said.handshakes.len(), 1, "{name}");
         let untrusted_here = reread.diagnosis.cause.as_deref().unwrap_or("none");
@@ -123,10 +120,7 @@ fn recordings(lab: &Lab) {
 
 #[test]
 fn several_interfaces_are_one_capture_and_one_that_goes_down_is_waited_for() {
-    if let Some(why) = why_not(&["openssl", "curl"]) {
-        return eprintln!("skipped: {why}");
-    }
-    let lab = Lab::new();
+    let Some(lab) = Lab::with(&["openssl", "curl"]) else { return };
     lab.serve_tls(443, "good", &[]);
     let mut live = Live::start(&lab, &["--interface", "lo", "--capture-threads", "2", "--json", "--count", "3"]);
     live.wait_until_ready();
@@ -149,10 +143,7 @@ fn several_interfaces_are_one_capture_and_one_that_goes_down_is_waited_for() {
 
 #[test]
 fn an_interface_that_is_removed_and_made_anew_is_opened_again() {
-    if let Some(why) = why_not(&["openssl", "curl"]) {
-        return eprintln!("skipped: {why}");
-    }
-    let lab = Lab::new();
+    let Some(lab) = Lab::with(&["openssl", "curl"]) else { return };
     lab.serve_tls(443, "good", &[]);
     let mut live = Live::start(&lab, &["--json"]);
     let mut anywhere = Live::start(&lab, &["--interface", "any", "--json"]);
@@ -178,10 +169,7 @@ fn an_interface_that_is_removed_and_made_anew_is_opened_again() {
 
 #[test]
 fn a_slow_reader_holds_nobody_up_and_no_permission_is_explained() {
-    if let Some(why) = why_not(&["openssl", "curl", "setpriv"]) {
-        return eprintln!("skipped: {why}");
-    }
-    let lab = Lab::new();
+    let Some(lab) = Lab::with(&["openssl", "curl", "setpriv"]) else { return };
     let said = lab.output_there(
         "setpriv",
         &["--reuid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", lab::PROGRAM, "live", "-i", &lab.server_if],
@@ -209,10 +197,7 @@ fn a_slow_reader_holds_nobody_up_and_no_permission_is_explained() {
 
 #[test]
 fn a_replayed_capture_is_reported_as_a_file_is() {
-    if let Some(why) = why_not(&["tcpreplay"]) {
-        return eprintln!("skipped: {why}");
-    }
-    let lab = Lab::new();
+    let Some(lab) = Lab::with(&["tcpreplay"]) else { return };
     let captures = crate::support::replayable();
     let mut live = Live::start(&lab, &["--json", "--no-trust"]);
     live.wait_until_ready();

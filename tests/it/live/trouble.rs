@@ -4,14 +4,11 @@ use std::fs;
 use std::time::Duration;
 
 use super::cause;
-use super::lab::{Lab, Lateness, Live, eventually, why_not};
+use super::lab::{Lab, Lateness, Live, eventually};
 
 #[test]
 fn unanswered_connections_and_silence_over_udp_are_told_while_the_client_waits() {
-    if let Some(why) = why_not(&["openssl", "curl", "kill"]) {
-        return eprintln!("skipped: {why}");
-    }
-    let lab = Lab::new();
+    let Some(lab) = Lab::with(&["openssl", "curl", "kill"]) else { return };
     let dead_end = lab.dead_end();
     let silent = lab.serve_dtls(4433);
     silent.signal("STOP");
@@ -42,10 +39,7 @@ fn unanswered_connections_and_silence_over_udp_are_told_while_the_client_waits()
 
 #[test]
 fn packets_that_the_kernel_drops_make_verdicts_unsure_and_failures_become_an_incident() {
-    if let Some(why) = why_not(&["openssl", "curl", "kill", "tcpreplay"]) {
-        return eprintln!("skipped: {why}");
-    }
-    let lab = Lab::new();
+    let Some(lab) = Lab::with(&["openssl", "curl", "kill", "tcpreplay"]) else { return };
     lab.serve_tls(8443, "good", &["-tls1_3"]);
     let flood = lab.path("flood.pcap");
     fs::write(&flood, flood_of(200)).unwrap();

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::lab::{Lab, PROGRAM, eventually, output, why_not};
+use super::lab::{Lab, PROGRAM, eventually, output};
 
 struct Screen {
     socket: String,
@@ -65,10 +65,7 @@ fn command(lab: &Lab) -> String {
 
 #[test]
 fn a_signal_ends_the_view_and_puts_the_terminal_back() {
-    if let Some(why) = why_not(&["tmux", "kill"]) {
-        return eprintln!("skipped: {why}");
-    }
-    let lab = Lab::new();
+    let Some(lab) = Lab::with(&["tmux", "kill"]) else { return };
     let screen = Screen::new(&lab, &command(&lab));
     // Neighbour discovery may have brought packets by then.
     screen.shows("0 handshakes");
@@ -80,10 +77,7 @@ fn a_signal_ends_the_view_and_puts_the_terminal_back() {
 
 #[test]
 fn the_view_ends_with_its_terminal() {
-    if let Some(why) = why_not(&["tmux"]) {
-        return eprintln!("skipped: {why}");
-    }
-    let lab = Lab::new();
+    let Some(lab) = Lab::with(&["tmux"]) else { return };
     let screen = Screen::new(&lab, &command(&lab));
     screen.shows("0 handshakes");
     let process = format!("/proc/{}/stat", screen.running());
@@ -93,10 +87,7 @@ fn the_view_ends_with_its_terminal() {
 
 #[test]
 fn the_view_starts_moves_opens_filters_and_quits() {
-    if let Some(why) = why_not(&["openssl", "curl", "tmux"]) {
-        return eprintln!("skipped: {why}");
-    }
-    let lab = Lab::new();
+    let Some(lab) = Lab::with(&["openssl", "curl", "tmux"]) else { return };
     lab.serve_tls(8443, "good", &["-tls1_3"]);
     let screen = Screen::new(&lab, &command(&lab));
     // Neighbour discovery may have brought packets by then.

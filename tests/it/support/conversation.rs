@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use etherparse::PacketBuilder;
-use handshark::capture::{self, Inputs};
 use handshark::flow::{FlowKey, Side};
 use handshark::frame::Block;
 use handshark::packet::{Decoder, Packet};
@@ -64,7 +63,7 @@ impl FlowSink for Collector {
 impl Conversation {
     /// The first connection of a capture.
     pub fn of(path: &Path) -> Self {
-        let mut source = capture::open(&Inputs { paths: vec![path.to_owned()], filter: None }).unwrap();
+        let mut source = super::open(&[path]);
         let mut decoder = Decoder::default();
         let mut table: Table<Collector> = Table::new(TableLimits::partition());
         let (mut shared, mut block, mut last) = (Collected::default(), Block::default(), Mark::default());

@@ -1,6 +1,7 @@
 //! What several tests share.
 
 pub mod conversation;
+pub mod program;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use handshark::capture::{self, Inputs};
+use handshark::capture::{self, FrameSource, Inputs};
 use handshark::diagnosis::chain::TrustStore;
 use handshark::diagnosis::rule::Policy;
 use handshark::pipeline::{self, Options};
@@ -26,28 +27,38 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
+/// A capture with many failures of several kinds: an outage.
+pub fn incident() -> PathBuf {
+    fixtures().join("captures/incident/incident-small.pcapng.zst")
+}
+
+/// Opens files as one capture.
+pub fn open(paths: &[impl AsRef<Path>]) -> Box<dyn FrameSource> {
+    capture::open(&Inputs { paths: owned(paths), filter: None }).unwrap()
+}
+
+fn owned(paths: &[impl AsRef<Path>]) -> Vec<PathBuf> {
+    paths.iter().map(|path| path.as_ref().to_owned()).collect()
+}
+
 /// Analyses files as one capture, with Mozilla's roots so that the machine's own store does not matter.
-pub fn analyse(paths: &[PathBuf], threads: usize) -> Said {
-    let source = capture::open(&Inputs { paths: paths.to_vec(), filter: None }).unwrap();
-    analyse_source(source, threads, false)
+pub fn analyse(paths: &[impl AsRef<Path>], threads: usize) -> Said {
+    analyse_source(open(paths), threads, false)
 }
 
 /// The same with every handshake told packet by packet.
-pub fn analyse_in_full(paths: &[PathBuf]) -> Said {
-    let source = capture::open(&Inputs { paths: paths.to_vec(), filter: None }).unwrap();
-    analyse_source(source, 1, true)
+pub fn analyse_in_full(paths: &[impl AsRef<Path>]) -> Said {
+    analyse_source(open(paths), 1, true)
 }
 
 /// The same with key logs.
-pub fn analyse_with_keys(paths: &[PathBuf], keys: &[PathBuf], threads: usize) -> Said {
-    let source = capture::open(&Inputs { paths: paths.to_vec(), filter: None }).unwrap();
-    analyse_source(capture::with_key_logs(source, keys).unwrap(), threads, false)
+pub fn analyse_with_keys(paths: &[impl AsRef<Path>], keys: &[impl AsRef<Path>], threads: usize) -> Said {
+    analyse_source(capture::with_key_logs(open(paths), &owned(keys)).unwrap(), threads, false)
 }
 
 /// The same with every handshake told packet by packet.
-pub fn analyse_in_full_with_keys(paths: &[PathBuf], keys: &[PathBuf]) -> Said {
-    let source = capture::open(&Inputs { paths: paths.to_vec(), filter: None }).unwrap();
-    analyse_source(capture::with_key_logs(source, keys).unwrap(), 1, true)
+pub fn analyse_in_full_with_keys(paths: &[impl AsRef<Path>], keys: &[impl AsRef<Path>]) -> Said {
+    analyse_source(capture::with_key_logs(open(paths), &owned(keys)).unwrap(), 1, true)
 }
 
 /// Analyses a capture held in memory.
@@ -73,7 +84,7 @@ pub fn options(threads: usize, timeline: bool) -> Options {
 }
 
 /// Analyses whatever a source gives.
-pub fn analyse_source(source: Box<dyn capture::FrameSource>, threads: usize, timeline: bool) -> Said {
+pub fn analyse_source(source: Box<dyn FrameSource>, threads: usize, timeline: bool) -> Said {
     let options = options(threads, timeline);
     let mut said = Said::default();
     let mut emit = |report: Report| {
@@ -123,7 +134,7 @@ pub fn replayable() -> Vec<PathBuf> {
     for path in captures {
         let plain = path.extension().is_some_and(|extension| extension == "pcap");
         let small = std::fs::metadata(&path).is_ok_and(|data| data.len() < 20_000);
-        let said = if plain && small { analyse(std::slice::from_ref(&path), 1) } else { continue };
+        let said = if plain && small { analyse(&[&path], 1) } else { continue };
         let ends = said.handshakes.iter().all(|report| ["completed", "alerted", "reset"].contains(&report.handshake.outcome.as_str()));
         let brief = said.handshakes.iter().all(|report| report.handshake.timing.total_us.is_none_or(|total| total < 1_000_000));
         if ends && brief && said.handshakes.len() == 1 && chosen.len() < 12 {

@@ -399,6 +399,7 @@ impl<'a> View<'a> {
         }
         text.push('.');
         let mut finding = Finding::new(cause, confidence, text).weight(weight);
+        finding.evidence.reserve_exact(2);
         if let Some(seen) = &self.case.handshake.server_chain
             && let Some(leaf) = self.leaf()
         {

@@ -95,7 +95,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else if let Some((chain, _)) = root
         && let Trust::Untrusted { why } = &chain.trust
     {
-        finding = finding.noting(format!("the store used here does not trust it: {why}"));
+        finding = finding.noting(sentence(&["the store used here does not trust it: ", why]));
     }
     Some(finding)
 }

@@ -21,7 +21,7 @@ pub const RULES: &[&Rule] = &[&not_offered::RULE, &refused::RULE, &unavailable::
 
 /// The dialogue of a protocol with an upgrade of its own, innermost, of a handshake that did not complete.
 fn upgrade(handshake: &Handshake) -> Option<&PreambleFacts> {
-    handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls() && handshake.outcome.failed())
+    handshake.preamble.as_deref().filter(|facts| facts.dialect.is_starttls() && handshake.outcome.failed())
 }
 
 /// The first `ClientHello`, whole or begun.

@@ -50,7 +50,7 @@ pub(crate) fn with_preamble(mut handshake: Handshake, dialect: Dialect, upgrade:
     let mut facts = crate::preamble::PreambleFacts::new(dialect);
     facts.upgrade = upgrade;
     facts.asked = Some(mark(6, 20));
-    handshake.preamble = Some(facts);
+    handshake.preamble = Some(Box::new(facts));
     handshake
 }
 
@@ -68,10 +68,10 @@ pub(crate) fn dialogue(server: &str, turns: &[(Side, &[u8])], outcome: Outcome, 
         match preamble.feed(*side, bytes, at) {
             Step::Tls { .. } if *side == Side::Client => hello(&mut handshake, at),
             Step::More | Step::Tls { .. } => {}
-            Step::NotTls(what) => *handshake.plaintext.of_mut(*side) = Some(seen(what, at)),
+            Step::NotTls(what) => *handshake.plaintext.of_mut(*side) = Some(Box::new(seen(what, at))),
         }
     }
-    handshake.preamble = preamble.into_facts();
+    handshake.preamble = preamble.into_facts().map(Box::new);
     (handshake.outcome, handshake.stopped_by) = (outcome, stopped_by);
     handshake
 }
@@ -90,7 +90,7 @@ pub(crate) fn hello(handshake: &mut Handshake, at: Mark) {
 
 /// A side said this in clear where TLS was due.
 pub(crate) fn says(handshake: &mut Handshake, side: Side, bytes: &[u8], at: Mark) {
-    *handshake.plaintext.of_mut(side) = Some(seen(identify(bytes, side), at));
+    *handshake.plaintext.of_mut(side) = Some(Box::new(seen(identify(bytes, side), at)));
     let facts = handshake.tcp.sides.of_mut(side);
     facts.first_data.get_or_insert(at);
     facts.last_data = Some(at);

@@ -27,7 +27,7 @@ pub const RULES: &[&Rule] = &[
 
 /// The dialogue with a proxy that ended this handshake: the innermost one, of a handshake that did not complete.
 fn proxy(handshake: &Handshake) -> Option<&PreambleFacts> {
-    handshake.preamble.as_ref().filter(|facts| facts.dialect.is_proxy() && handshake.outcome.failed())
+    handshake.preamble.as_deref().filter(|facts| facts.dialect.is_proxy() && handshake.outcome.failed())
 }
 
 /// What the proxy was asked for, for a summary.

@@ -1,0 +1,56 @@
+//! The program as its users run it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The command with a plain environment.
+pub fn handshark() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_handshark"));
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("TERM", "xterm");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    handshark().args(arguments).output().unwrap()
+}
+
+/// What it prints when it can do what is asked.
+pub fn done(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What it says when it cannot.
+pub fn refused(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// Every line as an object.
+pub fn objects(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// The handshakes among what `--json` writes.
+pub fn handshakes(json: &str) -> Vec<Value> {
+    objects(json).into_iter().filter(|line| line["kind"] == "handshake").collect()
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// What tshark says of a capture; `None` where it is not installed.
+pub fn tshark(path: &Path, arguments: &[&str]) -> Option<String> {
+    let Ok(output) = Command::new("tshark").arg("-r").arg(path).args(arguments).output() else {
+        eprintln!("skipped: tshark is not installed");
+        return None;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
