@@ -1,14 +1,11 @@
 //! A key log that the client writes while it is watched: what TLS 1.3 hides is judged as it happens.
 
 use super::cause;
-use super::lab::{Lab, Live, why_not};
+use super::lab::{Lab, Live};
 
 #[test]
 fn a_key_log_that_grows_opens_what_is_watched() {
-    if let Some(why) = why_not(&["openssl", "curl"]) {
-        return eprintln!("skipped: {why}");
-    }
-    let lab = Lab::new();
+    let Some(lab) = Lab::with(&["openssl", "curl"]) else { return };
     lab.serve_tls(443, "good", &["-tls1_3"]);
     lab.serve_tls(4443, "expired", &["-tls1_3"]);
     lab.serve_tls(8443, "good", &["-tls1_3", "-Verify", "1", "-verify_return_error"]);
