@@ -19,32 +19,43 @@ use crate::time::TimeText;
 pub struct NdjsonSink<W> {
     out: W,
     flush_each: bool,
-    line: Vec<u8>,
+    /// Whole lines that have not been written yet.
+    lines: Vec<u8>,
     times: TimeText,
 }
 
 impl<W: Write> NdjsonSink<W> {
-    /// Writes to `out`, which should buffer. With `flush_each`, every line is sent on its way at once: for pipes and live use.
+    /// Writes to `out`, some dozens of lines at a time. With `flush_each`, every line is sent on its way at once: for pipes and live use.
     pub fn new(out: W, flush_each: bool) -> Self {
-        Self { out, flush_each, line: Vec::new(), times: TimeText::default() }
+        Self { out, flush_each, lines: Vec::new(), times: TimeText::default() }
     }
 
     fn end_line(&mut self) -> io::Result<()> {
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)?;
-        if self.flush_each { self.out.flush() } else { Ok(()) }
+        self.lines.push(b'\n');
+        if self.flush_each {
+            self.flush()
+        } else if self.lines.len() >= MANY {
+            self.write()
+        } else {
+            Ok(())
+        }
     }
 
-    /// The stream back, for a caller that goes on writing to it.
-    pub fn into_inner(self) -> W {
-        self.out
+    fn write(&mut self) -> io::Result<()> {
+        let result = self.out.write_all(&self.lines);
+        self.lines.clear();
+        result
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.write()?;
+        self.out.flush()
     }
 }
 
 impl<W: Write> Sink for NdjsonSink<W> {
     fn report(&mut self, report: &Report) -> io::Result<()> {
-        self.line.clear();
-        push_value(&mut self.line, report);
+        push_value(&mut self.lines, report);
         self.end_line()
     }
 
@@ -53,19 +64,21 @@ impl<W: Write> Sink for NdjsonSink<W> {
     }
 
     fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
-        self.line.clear();
-        outline::push(&mut self.line, outline, &mut self.times);
+        outline::push(&mut self.lines, outline, &mut self.times);
         self.end_line()
     }
 
     fn idle(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.flush()
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.flush()
     }
 }
+
+/// Bytes that are written at a time.
+const MANY: usize = 64 << 10;
 
 /// Appends a string with its quotes.
 fn push_string(out: &mut Vec<u8>, text: &str) {
@@ -137,12 +150,13 @@ mod tests {
     use crate::output::samples;
 
     fn written(reports: &[Report]) -> String {
-        let mut sink = NdjsonSink::new(Vec::new(), true);
+        let mut written = Vec::new();
+        let mut sink = NdjsonSink::new(&mut written, false);
         for report in reports {
             sink.report(report).unwrap();
         }
         sink.finish().unwrap();
-        String::from_utf8(sink.into_inner()).unwrap()
+        String::from_utf8(written).unwrap()
     }
 
     #[test]
@@ -187,11 +201,12 @@ mod tests {
             }
         }
         for (each, expected) in [(true, samples::run().len()), (false, 0)] {
-            let mut sink = NdjsonSink::new(Counting(0), each);
+            let mut counting = Counting(0);
+            let mut sink = NdjsonSink::new(&mut counting, each);
             for report in samples::run() {
                 sink.report(&report).unwrap();
             }
-            assert_eq!(sink.into_inner().0, expected);
+            assert_eq!(counting.0, expected);
         }
     }
 }
