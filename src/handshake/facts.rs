@@ -131,6 +131,7 @@ pub struct Handshake {
 
 impl Handshake {
     /// A handshake of which nothing has been seen yet, on the connection that `tcp` describes.
+    #[inline]
     pub fn new(tcp: TcpFacts) -> Self {
         let (low, high) = (tcp.key.low, tcp.key.high);
         let (client, server) = if tcp.client_is_low { (low, high) } else { (high, low) };

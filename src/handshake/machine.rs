@@ -59,6 +59,8 @@ struct Unanswered {
     flagged: u32,
     /// Reported one by one.
     reported: u32,
+    /// Reported one by one although there were enough: their SYNs were repeated, as those of clients are that wait, and of a flood are not.
+    repeated: u32,
     /// Thrown out because there were too many.
     evicted: u32,
     /// Where the last that was summed up is counted.
@@ -103,8 +105,9 @@ impl Shared {
     }
 
     /// Whether an unanswered connection to this server is still reported on its own.
-    fn reports_unanswered(&mut self, server: Endpoint) -> bool {
+    fn reports_unanswered(&mut self, server: Endpoint, repeated: bool) -> bool {
         self.counts_unanswered(server, |unanswered| &mut unanswered.reported)
+            || repeated && self.counts_unanswered(server, |unanswered| &mut unanswered.repeated)
     }
 
     /// Whether it is told of one while it waits. What was told must be corrected, and is therefore reported in any case.
@@ -248,7 +251,8 @@ impl FlowSink for Machine {
     fn finish(self, shared: &mut Shared, tcp: TcpFacts, close: Close, now: Mark) {
         let Some(mut following) = self.following else {
             let server = if tcp.client_is_low { tcp.key.high } else { tcp.key.low };
-            if is_unanswered(&tcp) && !self.flagged && !shared.reports_unanswered(server) {
+            let repeated = tcp.side(Side::Client).syn.is_some_and(|syn| syn.count > 1);
+            if is_unanswered(&tcp) && !self.flagged && !shared.reports_unanswered(server, repeated) {
                 shared.sum_up(server, tcp.first);
                 return;
             }
@@ -499,6 +503,7 @@ impl Following {
         interest
     }
 
+    /// The same where the records lie inside TDS packets.
     #[cold]
     fn read_wrapped(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
         let Self { handshake, streams, wrapped: Some(wrapped), decryption, .. } = self else { return Interest::More };

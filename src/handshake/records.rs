@@ -378,6 +378,7 @@ pub(super) fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
     }
 }
 
+#[inline(never)]
 fn on_application_data(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
     if h.is_tls13() || h.server_hello.is_none() {
         if side == Side::Client && h.server_hello.is_none() && h.early_data_offered {

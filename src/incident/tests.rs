@@ -29,9 +29,13 @@ fn attempt(tracker: &mut Tracker, handshake: &Handshake) {
 }
 
 fn fail(tracker: &mut Tracker, at: i64, server: u32, cause: Cause) {
-    let handshake = handshake(at, server, Outcome::Alerted);
+    end(tracker, at, server, cause, Outcome::Alerted);
+}
+
+fn end(tracker: &mut Tracker, at: i64, server: u32, cause: Cause, outcome: Outcome) {
+    let handshake = handshake(at, server, outcome);
     let verdict = Verdict {
-        outcome: Outcome::Alerted,
+        outcome,
         stopped_by: handshake.stopped_by,
         cause: Some(Finding::new(cause, Confidence::Certain, "so it is".to_owned())),
         findings: Vec::new(),
@@ -44,6 +48,18 @@ fn fail(tracker: &mut Tracker, at: i64, server: u32, cause: Cause) {
 
 fn told(news: &[IncidentReport]) -> Vec<(&str, &str, u64)> {
     news.iter().map(|report| (report.id.as_str(), report.state.as_deref().unwrap_or_default(), report.failed)).collect()
+}
+
+#[test]
+fn what_completed_is_not_said_to_have_failed() {
+    let mut tracker = Tracker::default();
+    for at in 100..103 {
+        end(&mut tracker, at, 1, Cause::TicketsNotShared, Outcome::Completed);
+        end(&mut tracker, at, 2, Cause::ServerSlow, if at == 100 { Outcome::Stalled } else { Outcome::Completed });
+    }
+    let summaries: Vec<_> = tracker.finish().into_iter().map(|report| report.summary).collect();
+    assert!(summaries[0].contains("3 of 3 handshakes") && summaries[0].contains(" completed, but not well"), "{summaries:?}");
+    assert!(summaries[1].contains(" failed ("), "{summaries:?}");
 }
 
 const ID: &str = "certificate-expired-100-1";

@@ -45,6 +45,8 @@ struct Incident {
     first: Timestamp,
     last: Timestamp,
     failed: u64,
+    /// Of those, how many completed all the same, only not well.
+    completed: u64,
     clients: BTreeSet<IpAddr>,
     confidence: Confidence,
     summary: String,
@@ -127,6 +129,7 @@ impl Tracker {
             first: at,
             last: at,
             failed: 0,
+            completed: 0,
             clients: BTreeSet::new(),
             confidence: finding.confidence,
             summary: finding.summary.clone(),
@@ -138,6 +141,7 @@ impl Tracker {
             told: None,
         });
         incident.failed += 1;
+        incident.completed += u64::from(verdict.outcome == Outcome::Completed);
         incident.first = incident.first.min(at);
         incident.last = incident.last.max(at);
         if incident.clients.len() < CLIENTS_COUNTED {
@@ -329,6 +333,7 @@ impl Incident {
 
     fn absorb(&mut self, other: Self) {
         self.failed += other.failed;
+        self.completed += other.completed;
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         self.clients.extend(other.clients);
@@ -378,10 +383,12 @@ fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize, w
     } else {
         clients
     };
-    let since = if worked_before && !by_client { " It worked before." } else { "" };
+    let badly = incident.completed == incident.failed;
+    let fate = if badly { "completed, but not well" } else { "failed" };
+    let since = if worked_before && !by_client && !badly { " It worked before." } else { "" };
     let fallback = match incident.fell_back {
         0 => "",
         _ => " The client went on over TCP.",
     };
-    format!("{} of {attempts} handshakes with {name} failed ({whom}).{since}{fallback} {}", incident.failed, incident.summary)
+    format!("{} of {attempts} handshakes with {name} {fate} ({whom}).{since}{fallback} {}", incident.failed, incident.summary)
 }

@@ -90,8 +90,8 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     }
     if table.google_quic > 0 {
         notes.push(format!(
-            "{} datagrams are Google QUIC (versions Q009 to Q050): its handshake is not TLS, and is not judged.",
-            table.google_quic
+            "{} Google QUIC (versions Q009 to Q050): its handshake is not TLS, and is not judged.",
+            if table.google_quic == 1 { "1 datagram is".to_owned() } else { format!("{} datagrams are", table.google_quic) }
         ));
     }
     if counts.frames == 0 {

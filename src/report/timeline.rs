@@ -6,6 +6,7 @@
 use crate::anomaly::AnomalyKind;
 use crate::flow::Side;
 use crate::handshake::Handshake;
+use crate::handshake::datagrams::message_at;
 use crate::handshake::facts::{AlertSeen, Chain, EncryptedRecord, Outcome, Protocol, StoppedBy};
 use crate::packet::IcmpKind;
 use crate::preamble::PreambleFacts;
@@ -63,6 +64,29 @@ impl Row {
     }
 }
 
+/// What was sent again: TCP and QUIC count bytes, DTLS messages.
+fn sent_again(h: &Handshake, side: Side, offset: u64) -> String {
+    match h.protocol {
+        Protocol::Dtls => {}
+        Protocol::Quic => return format!("CRYPTO bytes from {offset} sent again"),
+        _ => return format!("bytes from {offset} sent again"),
+    }
+    let (Some(number), from) = message_at(offset) else { return "Finished sent again".to_owned() };
+    let hellos = h.client_hellos.iter().map(|seen| (Side::Client, seen.span, "ClientHello"));
+    let others = [
+        (Side::Server, h.server_hello.as_ref().map(|seen| seen.span), "ServerHello"),
+        (Side::Server, h.server_chain.as_ref().map(|seen| seen.span), "Certificate"),
+        (Side::Server, h.server_key_exchange.as_ref().map(|seen| seen.span), "ServerKeyExchange"),
+        (Side::Server, h.certificate_request.as_ref().map(|seen| seen.span), "CertificateRequest"),
+        (Side::Client, h.client_chain.as_ref().map(|seen| seen.span), "Certificate"),
+    ];
+    let mut messages = hellos.chain(others.into_iter().filter_map(|(from, span, name)| Some((from, span?, name))));
+    let named = messages.find(|(from, span, _)| *from == side && (span.0..span.1).contains(&offset));
+    let name = named.map(|(.., name)| format!(" ({name})")).unwrap_or_default();
+    let part = if from == 0 { String::new() } else { format!(" from byte {from}") };
+    format!("message {number}{name}{part} sent again")
+}
+
 #[derive(Debug, Default)]
 struct Rows {
     list: Vec<Row>,
@@ -94,9 +118,7 @@ impl Rows {
                     (0, kind, None, mss.filter(|_| !repeated).unwrap_or_default())
                 }
                 TcpEventKind::Established => (1, "established", None, "connection is up".to_owned()),
-                TcpEventKind::Retransmission { offset, len } => {
-                    (5, "retransmission", Some(u64::from(len)), format!("bytes from {offset} sent again"))
-                }
+                TcpEventKind::Retransmission { offset, len } => (5, "retransmission", Some(u64::from(len)), sent_again(h, side, offset)),
                 TcpEventKind::OutOfOrder { offset, len } => {
                     (5, "out-of-order", Some(u64::from(len)), format!("bytes from {offset}, before them a hole"))
                 }

@@ -112,6 +112,7 @@ impl<Origin: Copy> Joiner<Origin> {
     }
 
     /// Forgets what is pending: encryption begins, or bytes went missing.
+    #[inline(never)]
     pub fn reset(&mut self) {
         self.header_len = 0;
         self.skip = 0;

@@ -52,6 +52,7 @@ pub struct TcpFacts {
 
 impl TcpFacts {
     /// A connection of which only the first packet is known.
+    #[inline]
     pub fn new(key: FlowKey, client_is_low: bool, roles: Roles, path: Path, first: Mark, interface: u32) -> Self {
         Self {
             key,
@@ -62,7 +63,7 @@ impl TcpFacts {
             last: first,
             interface,
             sides: PerSide::default(),
-            events: Vec::with_capacity(USUAL_EVENTS),
+            events: Vec::new(),
             events_dropped: 0,
             icmp: Vec::new(),
             syn_rtt: None,
@@ -108,9 +109,6 @@ impl TcpFacts {
         }
     }
 }
-
-/// Events of a connection that opens, carries a handshake and ends well: one allocation is enough for them.
-const USUAL_EVENTS: usize = 8;
 
 /// How the roles were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

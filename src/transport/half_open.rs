@@ -89,11 +89,9 @@ impl HalfOpen {
         self.opening.is_from_low() != TcpFlags(self.opening.flags).ack()
     }
 
-    /// It is a single SYN, repeats that were only counted apart.
+    /// It is a single SYN.
     pub(super) fn is_lone_syn(&self) -> bool {
-        let [low, high] = self.repeats;
-        let answered = if self.opening.is_from_low() { high > 0 } else { low > 0 };
-        self.answer.is_none() && !answered && !TcpFlags(self.opening.flags).ack()
+        self.answer.is_none() && self.repeats == [0, 0] && !TcpFlags(self.opening.flags).ack()
     }
 
     /// This SYN comes from the sender of the first one, and opens another connection than that did.

@@ -123,3 +123,24 @@ fn an_icmp_error_stands_between_the_lanes() {
     let line = text.lines().find(|line| line.contains("ICMP")).unwrap_or_else(|| panic!("{text}"));
     assert!(line.contains("packet too big, MTU") && !line.contains(['▶', '◀']), "{line}");
 }
+
+/// DTLS has no stream whose bytes could be counted: it numbers its messages, and resends them in pieces.
+#[test]
+fn what_dtls_sends_again_is_told_by_message() {
+    let told = |path: &str| -> Vec<String> {
+        let steps = first_of(path).timeline.into_iter().filter(|step| step.kind == "retransmission");
+        steps.map(|step| format!("{}: {}", step.from, step.text)).collect()
+    };
+    let flight = told("dtls/dtls12-server-flight-too-big.srv.pcap");
+    for line in [
+        "client: message 1 (ClientHello) sent again",
+        "server: message 2 (Certificate) sent again",
+        "server: message 3 (ServerKeyExchange) sent again",
+        "server: message 4 sent again",
+    ] {
+        assert!(flight.iter().any(|told| told == line), "{line}\n{flight:#?}");
+    }
+    let hello = told("dtls/dtls13-no-answer.pcap");
+    assert_eq!(hello.first().map(String::as_str), Some("client: message 0 (ClientHello) sent again"));
+    assert!(hello.iter().any(|told| told == "client: message 0 (ClientHello) from byte 139 sent again"), "{hello:#?}");
+}

@@ -12,12 +12,6 @@ use crate::support::{analyse, capture_of, labelled};
 /// Causes that no bundled capture shows, and what shows them instead: the file under `src/diagnosis/rules`, the test in it, and why.
 const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
     (
-        "capture-started-late",
-        "capture/tests.rs",
-        "a_connection_without_its_beginning_started_before_the_capture",
-        "a connection begins to be followed at its first payload, which the bundled captures hold from the start",
-    ),
-    (
         "capture-gaps",
         "capture/tests.rs",
         "bytes_that_were_acknowledged_and_never_seen_were_lost_by_the_capture",

@@ -15,8 +15,8 @@ use crate::tls::registry::{ContentType, ExtensionType, HandshakeType};
 use crate::transport::udp::{self, Hearing};
 use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
 
-use super::Sides;
 use super::facts::Hole;
+use super::{ENCRYPTED, Sides, place_of};
 use crate::handshake::facts::{AlertSeen, EncryptedRecord, Handshake, PartialMessage, Protocol};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
@@ -323,11 +323,6 @@ impl Dtls {
     }
 }
 
-/// The offset of a fragment in a side's handshake: message number and offset in one.
-fn place_of(seq: u16, offset: usize) -> u64 {
-    u64::from(seq) << 24 | offset as u64
-}
-
 fn remember(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
     let list = h.encrypted.of_mut(side);
     if list.len() < limits::ENCRYPTED_RECORDS {
@@ -339,7 +334,7 @@ fn remember(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
 fn encrypted_handshake(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark, repeated: &mut Repeated) -> bool {
     remember(h, side, record, mark);
     if h.finished.of(side).is_some() {
-        repeated.get_or_insert((place_of(u16::MAX, 0), u32::try_from(record.len).unwrap_or(u32::MAX)));
+        repeated.get_or_insert((place_of(ENCRYPTED, 0), u32::try_from(record.len).unwrap_or(u32::MAX)));
         return false;
     }
     *h.finished.of_mut(side) = Some(mark);

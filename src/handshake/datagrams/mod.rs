@@ -152,6 +152,20 @@ impl DatagramMachine {
     }
 }
 
+/// The offset of a fragment of DTLS in a side's handshake, where there is no stream: message number and offset in one.
+fn place_of(seq: u16, offset: usize) -> u64 {
+    u64::from(seq) << 24 | offset as u64
+}
+
+/// The message's number, and where in it, that such an offset stands for; no number where the message is encrypted.
+pub const fn message_at(place: u64) -> (Option<u64>, u64) {
+    let seq = place >> 24;
+    (if seq == ENCRYPTED as u64 { None } else { Some(seq) }, place & 0x00ff_ffff)
+}
+
+/// Stands for the number of a message whose number is encrypted.
+const ENCRYPTED: u16 = u16::MAX;
+
 /// A packet that names a version of Google QUIC (`Q009` to `Q050`): behind a long header's first byte, or in the public header of versions up to
 /// 43 behind flags and an identifier of eight bytes.
 fn is_google_quic(payload: &[u8]) -> bool {

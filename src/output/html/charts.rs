@@ -161,7 +161,7 @@ pub(super) fn incidents(list: &[IncidentReport], span: Span) -> Markup {
                         @let to = millis(&incident.last_seen).map_or(1000, |at| span.thousandths(at));
                         @let x = LEFT + SPREAD * from / 1000;
                         @let y = TOP + index * ROW;
-                        @let label = format!("{}. {} at {}, {} of {} failed", index + 1, incident.cause, place(incident), count(incident.failed), count(incident.attempts));
+                        @let label = format!("{}. {} at {}, {} of {} handshakes", index + 1, incident.cause, place(incident), count(incident.failed), count(incident.attempts));
                         @let late = from > 500;
                         a href=(format!("#incident-{}", index + 1)) {
                             title { (escape(&label)) }

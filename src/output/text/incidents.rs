@@ -46,7 +46,7 @@ fn one(out: &mut dyn Write, layout: &Layout, place: usize, incident: &IncidentRe
         ],
     )?;
     let figures = format!(
-        "{} of {} failed, from {}, {} to {}",
+        "{} of {}, from {}, {} to {}",
         count(incident.failed),
         counted(incident.attempts, "handshake", "handshakes"),
         counted(incident.clients_total, "client", "clients"),

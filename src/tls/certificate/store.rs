@@ -89,6 +89,14 @@ mod tests {
     }
 
     #[test]
+    fn certificates_that_end_alike_are_told_apart() {
+        let mut store = CertificateStore::new();
+        let (one, other) = (store.intern(b"one, z"), store.intern(b"other, z"));
+        assert!(Arc::ptr_eq(&one, &store.intern(b"one, z")) && Arc::ptr_eq(&other, &store.intern(b"other, z")));
+        assert_eq!((&*one.der, &*other.der, store.len()), (&b"one, z"[..], &b"other, z"[..], 2));
+    }
+
+    #[test]
     fn a_flood_of_certificates_does_not_grow_it() {
         let mut store = CertificateStore::new();
         for number in 0..limits::CERTIFICATES * 3 {

@@ -251,11 +251,11 @@ impl ClientHello {
     /// The body of the first extension of this type.
     pub fn extension(&self, kind: ExtensionType) -> Option<&[u8]> {
         let list = self.part(self.extensions);
-        if let Some(place) = self.places.low.get(usize::from(kind.0)) {
-            return Cursor::new(list.get(usize::from(place.checked_sub(1)?) + 2..)?).vec16();
-        }
-        let list = list.get(usize::from(self.places.high.checked_sub(1)?)..)?;
-        extensions(list).find(|(found, _)| *found == kind.0).map(|(_, body)| body)
+        let Some(place) = self.places.low.get(usize::from(kind.0)) else {
+            let list = list.get(usize::from(self.places.high.checked_sub(1)?)..)?;
+            return extensions(list).find(|(found, _)| *found == kind.0).map(|(_, body)| body);
+        };
+        Cursor::new(list.get(usize::from(place.checked_sub(1)?) + 2..)?).vec16()
     }
 
     /// Whether there is an extension of this type.

@@ -140,6 +140,10 @@ fn names_what_a_strict_server_rejects() {
         (&[(0x000d, &[0, 3, 8, 4, 8])], "signature_algorithms"),
         (&[(0x0000, &[0, 0])], "server_name"),
         (&[(0x0000, &[0, 12, 0, 0, 9, b'1', b'2', b'7', b'.', b'0', b'.', b'0', b'.', b'1'])], "server_name"),
+        (&[(0x0000, &[0, 10, 0, 0, 7, b'f', b'e', b'8', b'0', b':', b':', b'a'])], "server_name"),
+        (&[(0x0000, &[0, 6, 0, 0, 3, b'a', b'/', b'b'])], "server_name"),
+        (&[(0xff01, &[0]), (0x0017, &[]), (0x1a1a, &[]), (0xff01, &[0])], "renegotiation_info"),
+        (&[(0xff01, &[0]), (0x0017, &[]), (0x0017, &[]), (0xff01, &[0])], "extended_master_secret"),
         (&[(0x0010, &[0, 1, 0])], "application_layer_protocol_negotiation"),
         (&[(0x000b, &[1, 1])], "ec_point_formats"),
         (&[(0x0029, &[0, 7, 0, 1, 9, 0, 0, 0, 0, 0, 3, 2, 1, 1]), (0x002d, &[1, 1]), (0x0017, &[])], "pre_shared_key"),
@@ -159,6 +163,16 @@ fn names_what_a_strict_server_rejects() {
 }
 
 #[test]
+fn finds_the_first_extension_of_a_type() {
+    let list: &Extensions<'_> =
+        &[(0x1a1a, &[]), (0x0017, &[1]), (0xff01, &[2]), (0x003f, &[3]), (0x0040, &[4]), (0x0017, &[5]), (0xff01, &[6])];
+    let hello = ClientHello::parse(&build(0x0303, &[0x1301], list)).unwrap();
+    let body = |kind: u16| hello.extension(ExtensionType(kind)).map(<[u8]>::to_vec);
+    assert_eq!([body(0x0017), body(0xff01), body(0x003f), body(0x0040)], [1, 2, 3, 4].map(|byte| Some(vec![byte])));
+    assert_eq!([body(0x1a1a), body(0x0000), body(0xfe0d)], [Some(vec![]), None, None]);
+}
+
+#[test]
 fn reads_ech() {
     let hello = ClientHello::parse(&build(0x0303, &[0x1301], &[(0xfe0d, &hex("00 0001 0003 2a 0002 aabb 0004 01020304"))])).unwrap();
     assert_eq!(hello.ech(), Some(Ech { kdf: 1, aead: 3, config_id: 0x2a, payload_len: 4 }));
@@ -168,6 +182,10 @@ fn exercise(hello: &ClientHello) {
     let _ = (hello.cipher_suites().count(), hello.sslv2_ciphers().count(), hello.server_name(), hello.highest_version());
     let _ = (hello.lowest_version(), hello.supported_groups().count(), hello.key_shares().count(), hello.alpn().count());
     let _ = (hello.psk_identities(), hello.psk_is_external(), hello.ech(), hello.compress_certificate().count(), hello.random());
+    for (kind, _) in hello.extensions() {
+        assert!(hello.has(kind));
+        assert_eq!(hello.extension(kind), hello.extensions().find(|(found, _)| *found == kind).map(|(_, body)| body));
+    }
     let _ = (hello.defects(), hello.record_size_limit(), hello.max_fragment_length(), hello.dtls_cookie());
 }
 

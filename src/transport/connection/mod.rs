@@ -80,7 +80,8 @@ impl<S: FlowSink> Connection<S> {
             if handshake { !segment.flags.ack() } else { roles::sender_is_client(segment.source(), segment.destination()) };
         let roles = if handshake { Roles::Handshake } else { Roles::Guessed };
         let client_is_low = sender_is_client == segment.from_low;
-        let facts = TcpFacts::new(segment.key, client_is_low, roles, segment.path, segment.mark, interface);
+        let mut facts = TcpFacts::new(segment.key, client_is_low, roles, segment.path, segment.mark, interface);
+        facts.events.reserve(USUAL_EVENTS);
         Self {
             sink: S::new(shared, &segment.key),
             facts,
@@ -313,6 +314,9 @@ impl<S: FlowSink> Connection<S> {
         }
     }
 }
+
+/// Events of a connection that opens, carries a handshake and ends well: one allocation is enough for them.
+const USUAL_EVENTS: usize = 8;
 
 /// How far a frame's time may lie before an earlier frame's without being called a step back: queues of one interface are merged with less
 /// precision than their clocks have.
