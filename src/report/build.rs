@@ -236,7 +236,9 @@ fn plain_summary(h: &Handshake, name: Option<&str>, server: &EndpointText) -> St
     if h.outcome == Outcome::Completed {
         text.push_str(if h.resumption.is_some() { " was established by resumption." } else { " was established." });
     } else {
-        [" ended as ", h.outcome.name(), " at the stage ", h.stage.name(), "."].iter().for_each(|part| text.push_str(part));
+        for part in [" ended as ", h.outcome.name(), " at the stage ", h.stage.name(), "."] {
+            text.push_str(part);
+        }
     }
     text
 }

@@ -466,7 +466,9 @@ impl<'a> View<'a> {
 /// A sentence of its parts, with room for the full stop: for what is noted of many handshakes, where the general formatter would take longest.
 pub(super) fn sentence(parts: &[&str]) -> String {
     let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + 1);
-    parts.iter().for_each(|part| text.push_str(part));
+    for part in parts {
+        text.push_str(part);
+    }
     text
 }
 
