@@ -21,7 +21,7 @@ const FRESH: Duration = Duration::from_secs(600);
 /// What the capture shows of a ticket that was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TicketFate {
-    /// The same ticket, offered by a like `ClientHello`, was accepted at the same address here.
+    /// The same ticket, offered by a like `ClientHello`, was refused, and accepted at the same address later: here.
     pub accepted: Option<Mark>,
     /// The same address issued it here, not long before it was refused.
     pub issued: Option<Mark>,
@@ -37,14 +37,17 @@ struct Ticket {
     /// When, and for how long it is good.
     issued: Option<(Mark, Duration)>,
     refused: Option<Mark>,
+    /// After it was refused.
     accepted: Option<Mark>,
+    /// Accepted without that: it may be good for one use only.
+    used: bool,
 }
 
 impl Tickets {
     /// Enters a handshake whose ticket was refused, and the ticket that it was given instead.
     pub(super) fn refuse(&mut self, handshake: &Handshake) {
         if let (Some(tag), Some(hello)) = (offered(handshake), &handshake.server_hello) {
-            self.note(tag, |ticket| ticket.refused = Some(hello.mark));
+            self.note(tag, |ticket| ticket.refused = Some(ticket.refused.map_or(hello.mark, |known| known.min(hello.mark))));
         }
         if let Some(seen) = &handshake.session_ticket
             && let Some(ticket) = &seen.what.kept
@@ -55,12 +58,16 @@ impl Tickets {
         }
     }
 
-    /// Notes that one was accepted, if it was refused before.
+    /// Notes that one was accepted, if it is known: after it was refused, or before. Handshakes are entered as they close.
     pub(super) fn accept(&mut self, handshake: &Handshake) {
         if let (Some(tag), Some(hello)) = (offered(handshake), &handshake.server_hello)
-            && let Some(known) = self.0.iter_mut().find(|ticket| ticket.tag == tag && ticket.refused.is_some())
+            && let Some(known) = self.0.iter_mut().find(|ticket| ticket.tag == tag)
         {
-            known.accepted = Some(hello.mark);
+            if known.refused.is_some_and(|refused| refused < hello.mark) {
+                known.accepted = Some(hello.mark);
+            } else {
+                known.used = true;
+            }
         }
     }
 
@@ -70,7 +77,7 @@ impl Tickets {
         let Some(known) = self.0.iter().find(|ticket| Some(ticket.tag) == tag) else { return TicketFate::default() };
         let at = handshake.tcp.first.time;
         let fresh = |(issued, good_for): &(Mark, Duration)| issued.time <= at && at.since(issued.time) <= *good_for;
-        TicketFate { accepted: known.accepted, issued: known.issued.filter(fresh).map(|(mark, _)| mark) }
+        TicketFate { accepted: known.accepted, issued: known.issued.filter(|issued| !known.used && fresh(issued)).map(|(mark, _)| mark) }
     }
 
     fn note(&mut self, tag: u64, change: impl FnOnce(&mut Ticket)) {
@@ -80,7 +87,7 @@ impl Tickets {
         if self.0.len() >= TICKETS {
             self.0.pop_front();
         }
-        let mut ticket = Ticket { tag, issued: None, refused: None, accepted: None };
+        let mut ticket = Ticket { tag, issued: None, refused: None, accepted: None, used: false };
         change(&mut ticket);
         self.0.push_back(ticket);
     }
@@ -144,6 +151,8 @@ mod tests {
         tickets.accept(&resumed(refused_one.clone()));
         tickets.refuse(&refused_one);
         assert_eq!(tickets.fate(&refused_one), TicketFate::default(), "before, it may only have been younger");
+        tickets.accept(&resumed(offering(4, 0xc02f, b"one", None)));
+        assert_eq!(tickets.fate(&refused_one), TicketFate::default(), "the first to be used, the last to close");
         tickets.accept(&resumed(offering(6, 0xc02f, b"two", None)));
         tickets.accept(&resumed(offering(7, 0xc030, b"one", None)));
         assert_eq!(tickets.fate(&refused_one), TicketFate::default(), "another ticket, and another hello");
@@ -158,6 +167,10 @@ mod tests {
         let again = offering(100, 0xc02f, b"new", None);
         tickets.refuse(&again);
         assert_eq!(tickets.fate(&again), TicketFate { accepted: None, issued: Some(at(5, 5000)) });
+        tickets.accept(&resumed(offering(50, 0xc02f, b"new", None)));
+        assert_eq!(tickets.fate(&again), TicketFate::default(), "good for one use, maybe");
+        tickets = Tickets::default();
+        tickets.refuse(&offering(5, 0xc02f, b"old", Some(b"new")));
         assert_eq!(tickets.fate(&offering(106, 0xc02f, b"new", None)).issued, None, "its lifetime is over");
         assert_eq!(tickets.fate(&offering(4, 0xc02f, b"new", None)).issued, None, "offered before it was issued: another's");
     }

@@ -203,7 +203,7 @@ pub struct HandshakeInfo {
     pub resumed: bool,
     /// The server asked for a second `ClientHello`.
     pub hello_retry: bool,
-    /// The client sent early data.
+    /// The client announced early data.
     pub early_data: bool,
     /// Something was decrypted with keys.
     pub decrypted: bool,

@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
     title: "tickets of one backend are refused by the next: resumptions fall back to full handshakes",
     page: Page {
         meaning: "The client offered to resume a session and the server did a full handshake instead. That works, but costs a certificate, a signature and in TLS 1.2 a round trip, and early data is lost. When it happens again and again, the servers behind the address do not share their ticket keys, or restart or rotate them too often.",
-        recognised: "A ClientHello with a session ticket or a pre-shared key, and a full handshake in answer. That alone is nothing and only noted: tickets expire. The sign of several backends is that the very same ticket, offered by a like ClientHello, is accepted at the same address another time; or that a ticket is refused which the address issued minutes ago, after others were refused.",
+        recognised: "A ClientHello with a session ticket or a pre-shared key, and a full handshake in answer. That alone is nothing and only noted: tickets expire. The sign of several backends is that the very same ticket, offered by a like ClientHello, is accepted at the same address later; or that a ticket is refused which the address issued minutes ago, after others were refused.",
         confused_with: "Expired tickets, a change of ticket keys, a restart, a client that offers the ticket of another name; a server that switched resumption off.",
         check: "Connect several times with one session:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -reconnect </dev/null | grep -E 'New|Reused'",
         fix: &[
@@ -60,7 +60,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = match (ticket.accepted, ticket.issued) {
         (Some(accepted), _) => base(
             Confidence::Strong,
-            format!("{server} refused a ticket here that it accepts at another time: its backends do not share their ticket keys."),
+            format!("{server} refuses a ticket and accepts it when it is offered again: its backends do not share their ticket keys."),
         )
         .shown_by(accepted, "the same ticket, accepted"),
         (None, Some(issued)) if refused >= AGAIN => base(
