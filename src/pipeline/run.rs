@@ -29,7 +29,7 @@ use super::worker::{Drained, Worker};
 /// How a capture is to be analysed.
 #[derive(Debug)]
 pub struct Options {
-    /// Threads in all; 1 does everything in the caller's thread.
+    /// Threads that analyze, beside one that reads and the caller's, which judges and reports; 1 does everything in the caller's thread.
     pub threads: usize,
     /// Thresholds for the rules.
     pub policy: Policy,
@@ -189,7 +189,7 @@ fn run_together(
     emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
-    let workers = (options.threads - 1).min(limits::PARTITIONS);
+    let workers = options.threads.min(limits::PARTITIONS);
     let cancelled = AtomicBool::new(false);
     let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
     collector.losses = source.losses().cloned();
