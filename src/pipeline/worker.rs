@@ -68,19 +68,15 @@ impl Worker {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once a packet, and little more than a look-up")]
     pub(super) fn take(&mut self, routed: Routed<'_>) {
-        let Routed::Segment { partition, interface, segment, .. } = routed else { return self.take_rare(routed) };
-        if let Some(Partition { table, shared, .. }) = self.partition(partition) {
-            let before = shared.concluded.len();
-            table.segment(shared, interface, segment);
-            let concluded = shared.concluded.len().saturating_sub(before);
-            self.concluded += concluded;
-        }
-    }
-
-    /// Takes what is no TCP segment.
-    fn take_rare(&mut self, routed: Routed<'_>) {
         match routed {
-            Routed::Segment { .. } => {}
+            Routed::Segment { partition, interface, segment, .. } => {
+                if let Some(Partition { table, shared, .. }) = self.partition(partition) {
+                    let before = shared.concluded.len();
+                    table.segment(shared, interface, segment);
+                    let concluded = shared.concluded.len().saturating_sub(before);
+                    self.concluded += concluded;
+                }
+            }
             Routed::Datagram { partition, interface, datagram } => {
                 if let Some(Partition { flows, shared, .. }) = self.partition(partition) {
                     flows.datagram(shared, interface, datagram);

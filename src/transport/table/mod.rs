@@ -124,8 +124,11 @@ impl<S: FlowSink> Table<S> {
 
     #[cfg(test)]
     fn take_the_long_way(&mut self) {
-        let ids: Vec<u32> = self.connections.ids().collect();
-        ids.into_iter().filter_map(|id| self.connections.get_mut(id).map(|connection| connection.distrust())).count();
+        for id in self.connections.ids().collect::<Vec<_>>() {
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.distrust();
+            }
+        }
     }
 
     /// Where the state of the flow is whose key has this hash, of which the index compares the half.

@@ -91,15 +91,16 @@ impl Early {
         expected: &mut u64,
     ) {
         let mut buffer = Vec::new();
-        let fits = self.keys.iter().position(|keys| keys.open_long(bytes, pn_offset, *expected, &mut buffer).is_some());
-        let Some(opened) = fits.and_then(|at| self.keys.get(at)?.open_long(bytes, pn_offset, *expected, &mut buffer)) else {
-            self.failed = self.failed.saturating_add(1);
-            return;
-        };
-        if let Some(at) = fits.filter(|_| self.keys.len() > 1) {
+        if self.keys.len() > 1
+            && let Some(at) = self.keys.iter().position(|keys| keys.open_long(bytes, pn_offset, *expected, &mut buffer).is_some())
+        {
             self.keys.swap(0, at);
             self.keys.truncate(1);
         }
+        let Some(opened) = self.keys.first().and_then(|keys| keys.open_long(bytes, pn_offset, *expected, &mut buffer)) else {
+            self.failed = self.failed.saturating_add(1);
+            return;
+        };
         self.opened = self.opened.saturating_add(1);
         *expected = (*expected).max(opened.number.saturating_add(1));
         if let Some(quic) = &mut h.quic {
