@@ -62,7 +62,7 @@ fn bad_binder(case: &Case<'_>) -> Option<Finding> {
         format!("The server {} cannot verify the client's {kind}: both hold different keys for the same identity.", offer::server(case));
     Some(
         Finding::new(Cause::PskMismatch, confidence, summary)
-            .shown_by(hello.mark, format!("client offers {} identity(ies) in pre_shared_key", hello.what.psk_identities()))
+            .shown_by(hello.mark, format!("client offers {} in pre_shared_key", identities(hello.what.psk_identities())))
             .shown_by(seen.mark, format!("server sent alert {}", offer::spoken(alert)))
             .or_else(&[Cause::PskUnknownIdentity, Cause::ClientProtocolViolation]),
     )
@@ -114,4 +114,8 @@ fn ignored_finished(case: &Case<'_>) -> Option<Finding> {
             .noting("no Finished from the server")
             .or_else(&[Cause::PskUnknownIdentity, Cause::ServerStalled]),
     )
+}
+
+fn identities(number: usize) -> String {
+    if number == 1 { "1 identity".to_owned() } else { format!("{number} identities") }
 }
