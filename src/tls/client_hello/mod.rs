@@ -102,6 +102,31 @@ impl Places {
     }
 }
 
+/// The fields of a hello that is being read.
+struct Fields<'a> {
+    body_len: usize,
+    cursor: Cursor<'a>,
+    /// The first that is cut short.
+    cut: Option<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    const fn new(body: &'a [u8]) -> Self {
+        Self { body_len: body.len(), cursor: Cursor::new(body), cut: None }
+    }
+
+    /// Takes a field behind its length, or as much of it as is there.
+    fn take(&mut self, name: &'static str, len: impl Fn(&mut Cursor<'a>) -> Option<usize>) -> Part {
+        let len = len(&mut self.cursor);
+        let taken = self.cursor.at_most(len.unwrap_or(0)).len();
+        if len.is_none_or(|len| taken < len) {
+            self.cut.get_or_insert(name);
+        }
+        let start = self.body_len - self.cursor.rest().len() - taken;
+        Part { start: u32::try_from(start).unwrap_or(u32::MAX), len: u32::try_from(taken).unwrap_or(u32::MAX) }
+    }
+}
+
 impl ClientHello {
     /// Reads a message body (behind the 4-byte handshake header). `None` when not even the fixed part is there.
     pub fn parse(body: &[u8]) -> Option<Self> {
@@ -115,67 +140,42 @@ impl ClientHello {
 
     /// Reads an `SSLv2` CLIENT-HELLO (behind the 2- or 3-byte record header).
     pub fn parse_sslv2(body: &[u8]) -> Option<Self> {
-        let mut cursor = Cursor::new(body);
+        let mut fields = Fields::new(body);
+        let cursor = &mut fields.cursor;
         if cursor.u8()? != 1 {
             return None;
         }
         let (_version, ciphers, session_id, challenge) = (cursor.u16()?, cursor.u16()?, cursor.u16()?, cursor.u16()?);
-        let mut hello = Self::empty(body, Form::Sslv2);
-        hello.cipher_suites = hello.field(&mut cursor, "cipher_specs", |_| Some(usize::from(ciphers)));
-        hello.session_id = hello.field(&mut cursor, "session_id", |_| Some(usize::from(session_id)));
-        hello.cookie = hello.field(&mut cursor, "challenge", |_| Some(usize::from(challenge)));
-        hello.trailing = cursor.rest().len();
-        Some(hello)
-    }
-
-    fn empty(body: &[u8], form: Form) -> Self {
-        Self {
-            bytes: body.into(),
-            form,
-            session_id: Part::default(),
-            cookie: Part::default(),
-            cipher_suites: Part::default(),
+        Some(Self {
+            form: Form::Sslv2,
+            cipher_suites: fields.take("cipher_specs", |_| Some(usize::from(ciphers))),
+            session_id: fields.take("session_id", |_| Some(usize::from(session_id))),
+            cookie: fields.take("challenge", |_| Some(usize::from(challenge))),
             compression_methods: Part::default(),
             extensions: Part::default(),
             places: Places::NONE,
-            cut: None,
-            trailing: 0,
-        }
+            cut: fields.cut,
+            trailing: fields.cursor.rest().len(),
+            bytes: body.into(),
+        })
     }
 
     fn read(body: &[u8], form: Form) -> Option<Self> {
-        let mut cursor = Cursor::new(body);
-        cursor.take(FIXED_LEN)?;
-        let mut hello = Self::empty(body, form);
-        hello.session_id = hello.field(&mut cursor, "session_id", Cursor::len8);
-        if form == Form::Datagram {
-            hello.cookie = hello.field(&mut cursor, "cookie", Cursor::len8);
-        }
-        hello.cipher_suites = hello.field(&mut cursor, "cipher_suites", Cursor::len16);
-        hello.compression_methods = hello.field(&mut cursor, "compression_methods", Cursor::len8);
+        let mut fields = Fields::new(body);
+        fields.cursor.take(FIXED_LEN)?;
+        let session_id = fields.take("session_id", Cursor::len8);
+        let cookie = if form == Form::Datagram { fields.take("cookie", Cursor::len8) } else { Part::default() };
+        let cipher_suites = fields.take("cipher_suites", Cursor::len16);
+        let compression_methods = fields.take("compression_methods", Cursor::len8);
+        let (mut extensions, mut places, mut trailing) = (Part::default(), Places::NONE, 0);
         // A hello without extensions ends here.
-        if !cursor.is_empty() && hello.cut.is_none() {
-            hello.extensions = hello.field(&mut cursor, "extensions", Cursor::len16);
-            hello.trailing = cursor.rest().len();
-            hello.places.fill(hello.extensions.of(body));
+        if !fields.cursor.is_empty() && fields.cut.is_none() {
+            extensions = fields.take("extensions", Cursor::len16);
+            trailing = fields.cursor.rest().len();
+            places.fill(extensions.of(body));
         }
-        Some(hello)
-    }
-
-    /// Takes a field behind its length, or as much of it as is there.
-    fn field<'a>(&mut self, cursor: &mut Cursor<'a>, name: &'static str, len: impl Fn(&mut Cursor<'a>) -> Option<usize>) -> Part {
-        let len = len(cursor);
-        let taken = cursor.at_most(len.unwrap_or(0)).len();
-        if len.is_none_or(|len| taken < len) {
-            self.cut.get_or_insert(name);
-        }
-        self.before(cursor, taken)
-    }
-
-    /// Where the bytes lie that were just taken.
-    fn before(&self, cursor: &Cursor<'_>, taken: usize) -> Part {
-        let start = self.bytes.len() - cursor.rest().len() - taken;
-        Part { start: u32::try_from(start).unwrap_or(u32::MAX), len: u32::try_from(taken).unwrap_or(u32::MAX) }
+        let (cut, bytes) = (fields.cut, body.into());
+        Some(Self { bytes, form, session_id, cookie, cipher_suites, compression_methods, extensions, places, cut, trailing })
     }
 
     fn part(&self, part: Part) -> &[u8] {
