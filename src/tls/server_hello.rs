@@ -1,5 +1,7 @@
 //! The `ServerHello` and `HelloRetryRequest` (RFC 8446 sections 4.1.3, 4.1.4; RFC 5246 section 7.4.1.3).
 
+use smallvec::SmallVec;
+
 use super::bytes::{Cursor, extensions, items8, list16};
 use super::client_hello::{ClientHello, Defect};
 use super::registry::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion};
@@ -7,7 +9,7 @@ use super::registry::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion};
 /// A `ServerHello` or `HelloRetryRequest`, owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerHello {
-    bytes: Box<[u8]>,
+    bytes: SmallVec<[u8; USUAL_LEN]>,
     /// Where the suite stands: behind the session identifier.
     suite_at: usize,
     /// Kept, for it is asked for at every record.
@@ -34,25 +36,31 @@ impl ServerHello {
         }
         let suite_at = body.len() - cursor.rest().len();
         cursor.u16()?;
-        let mut hello =
-            Self { bytes: body.into(), suite_at, version: ProtocolVersion(0), early_draft, kinds: 0, list: (0, 0), cut: None, trailing: 0 };
+        let (mut list, mut cut, mut trailing) = (0..0, None, 0);
         if !early_draft && cursor.u8().is_none() {
-            hello.cut = Some("compression_method");
+            cut = Some("compression_method");
         } else if !cursor.is_empty() {
             let len = cursor.len16();
             let start = body.len() - cursor.rest().len();
             let taken = cursor.at_most(len.unwrap_or(0)).len();
-            let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-            hello.list = (place(start), place(start + taken));
+            list = start..start + taken;
             match len {
-                Some(len) if taken == len => hello.trailing = cursor.rest().len(),
-                _ => hello.cut = Some("extensions"),
+                Some(len) if taken == len => trailing = cursor.rest().len(),
+                _ => cut = Some("extensions"),
             }
         }
-        hello.kinds = hello.extensions().fold(0, |kinds, (kind, _)| kinds | bit(kind));
-        let selected = hello.extension(ExtensionType::SUPPORTED_VERSIONS).and_then(|body| Cursor::new(body).u16());
-        hello.version = selected.map_or_else(|| hello.legacy_version(), ProtocolVersion);
-        Some(hello)
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let (mut kinds, mut version) = (0, None);
+        for (kind, value) in extensions(body.get(list.clone()).unwrap_or(&[])) {
+            let kind = ExtensionType(kind);
+            if kind == ExtensionType::SUPPORTED_VERSIONS && kinds & bit(kind) == 0 {
+                version = Cursor::new(value).u16();
+            }
+            kinds |= bit(kind);
+        }
+        let version = version.or_else(|| Cursor::new(body).u16()).map_or(ProtocolVersion(0), ProtocolVersion);
+        let list = (place(list.start), place(list.end));
+        Some(Self { bytes: SmallVec::from_slice(body), suite_at, version, early_draft, kinds, list, cut, trailing })
     }
 
     /// The body as on the wire.
@@ -333,6 +341,9 @@ const HELLO_RETRY_RANDOM: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
     0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
+
+/// Most are shorter: with a session identifier, a key share on an elliptic curve and the version they take 118 bytes.
+const USUAL_LEN: usize = 128;
 
 /// Extensions compared with the offer: a server sends less than ten.
 const MOST_EXTENSIONS: usize = 64;
