@@ -352,7 +352,7 @@ impl Book {
 }
 
 /// A server as clients meet it: the same port over TCP and over UDP is two services.
-const fn place(handshake: &Handshake) -> (Transport, Endpoint) {
+fn place(handshake: &Handshake) -> (Transport, Endpoint) {
     (handshake.tcp.key.transport, handshake.server)
 }
 

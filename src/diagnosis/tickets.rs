@@ -134,7 +134,7 @@ mod tests {
         let answer = [&[3, 3][..], &[1; 32], &[0], &suite.to_be_bytes(), &[0]].concat();
         h.server_hello = Some(Seen { what: ServerHello::parse(&answer).unwrap(), mark, first: mark, span: (0, 0) });
         let what = given.map(|ticket| SessionTicket { lifetime_hint: 100, len: ticket.len(), kept: Some(ticket.into()) });
-        h.session_ticket = what.map(|what| Seen { what, mark, first: mark, span: (0, 0) });
+        h.session_ticket = what.map(|what| Box::new(Seen { what, mark, first: mark, span: (0, 0) }));
         h
     }
 

@@ -69,17 +69,17 @@ impl<'a> View<'a> {
     }
 
     /// What one side sent.
-    pub const fn side(&self, side: Side) -> &'a SideFacts {
+    pub fn side(&self, side: Side) -> &'a SideFacts {
         self.handshake.tcp.side(side)
     }
 
     /// What the client sent.
-    pub const fn client(&self) -> &'a SideFacts {
+    pub fn client(&self) -> &'a SideFacts {
         self.side(Side::Client)
     }
 
     /// What the server sent.
-    pub const fn server(&self) -> &'a SideFacts {
+    pub fn server(&self) -> &'a SideFacts {
         self.side(Side::Server)
     }
 

@@ -261,7 +261,7 @@ impl Decryption {
                 self.gap(side);
                 continue;
             }
-            h.history.push_str(old.get(read..before).unwrap_or_default());
+            h.history.extend(&old, read..before);
             let taken = self.open(h, shared, side, Sealed { content_type, version, body: &body }, at, true);
             let as_before = match taken {
                 Taken::Sealed | Taken::Held => true,
@@ -269,11 +269,11 @@ impl Decryption {
                 Taken::Broken => false,
             };
             if as_before {
-                h.history.push_str(old.get(before..before + added).unwrap_or_default());
+                h.history.extend(&old, before..before + added);
             }
             read = before + added;
         }
-        h.history.push_str(old.get(read..).unwrap_or_default());
+        h.history.extend(&old, read..);
     }
 
     /// Opens a record and reads what it says. `again`: it was read as without keys before.

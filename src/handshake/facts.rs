@@ -1,11 +1,16 @@
 //! The facts of one handshake: what rules look at and reports are made of.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::{Deref, DerefMut};
+use std::slice::SliceIndex;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::anomaly::Anomaly;
-use crate::flow::{Endpoint, PerSide, Side};
+use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::preamble::{Plaintext, PreambleFacts};
 use crate::time::Mark;
 use crate::tls::certificate::Certificate;
@@ -13,7 +18,7 @@ use crate::tls::client_hello::ClientHello;
 use crate::tls::message::{Alert, CertificateRequest, EncryptedExtensions, OcspStaple, ServerKeyExchange, SessionTicket};
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
-use crate::transport::{Close, TcpFacts};
+use crate::transport::{Close, Roles, TcpFacts};
 
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts};
 
@@ -38,7 +43,7 @@ pub struct Handshake {
     /// The side that answers.
     pub server: Endpoint,
     /// What the connection's packets showed. The sides are TLS roles, like everywhere here.
-    pub tcp: TcpFacts,
+    pub tcp: PacketFacts,
     /// Why the connection is no longer followed.
     pub close: Close,
     /// The frame at which that was decided; for [`Close::EndOfCapture`] the capture's last.
@@ -50,15 +55,15 @@ pub struct Handshake {
     /// A side spoke something else than TLS where a TLS record was due.
     pub plaintext: PerSide<Option<Box<Seen<Plaintext>>>>,
     /// ClientHellos in order: a second one follows a HelloRetryRequest.
-    pub client_hellos: Vec<Seen<ClientHello>>,
+    pub client_hellos: SmallVec<[Seen<ClientHello>; 1]>,
     /// Bytes of a ClientHello whose rest never came: how many there were and how many its length field promised.
     pub partial_client_hello: Option<PartialMessage>,
     /// The same for the message the server was sending when its bytes ended.
     pub partial_server_message: Option<PartialMessage>,
     /// HelloRetryRequest.
-    pub hello_retry: Option<Seen<ServerHello>>,
+    pub hello_retry: Option<Box<Seen<ServerHello>>>,
     /// EncryptedExtensions, decrypted: the message's body, to be read with [`crate::tls::message::EncryptedExtensions`].
-    pub encrypted_extensions: Option<Seen<Box<[u8]>>>,
+    pub encrypted_extensions: Option<Box<Seen<Box<[u8]>>>>,
     /// ServerHello.
     pub server_hello: Option<Seen<ServerHello>>,
     /// The server's certificates as served, leaf first (in clear, or decrypted).
@@ -66,11 +71,11 @@ pub struct Handshake {
     /// The client's certificates; an empty chain means it was asked and had none.
     pub client_chain: Option<Seen<Chain>>,
     /// CertificateStatus, or the status_request extension of a decrypted Certificate.
-    pub staple: Option<Seen<OcspStaple>>,
+    pub staple: Option<Box<Seen<OcspStaple>>>,
     /// ServerKeyExchange.
     pub server_key_exchange: Option<Seen<ServerKeyExchange>>,
     /// CertificateRequest.
-    pub certificate_request: Option<Seen<CertificateRequest>>,
+    pub certificate_request: Option<Box<Seen<CertificateRequest>>>,
     /// ServerHelloDone.
     pub server_hello_done: Option<Mark>,
     /// ClientKeyExchange.
@@ -78,7 +83,7 @@ pub struct Handshake {
     /// CertificateVerify from the client in clear (TLS ≤ 1.2).
     pub client_certificate_verify: Option<Mark>,
     /// NewSessionTicket in clear (TLS ≤ 1.2).
-    pub session_ticket: Option<Seen<SessionTicket>>,
+    pub session_ticket: Option<Box<Seen<SessionTicket>>>,
     /// HelloRequest from the server.
     pub hello_request: Option<Mark>,
     /// ChangeCipherSpec of each side.
@@ -94,7 +99,7 @@ pub struct Handshake {
     /// What the encrypted flights of TLS 1.3 look like (see [`Hidden`]).
     pub hidden: Hidden,
     /// Encrypted records of each side by size, from its first, bounded by [`crate::limits::ENCRYPTED_RECORDS`].
-    pub encrypted: PerSide<Vec<EncryptedRecord>>,
+    pub encrypted: PerSide<EncryptedRecords>,
     /// Alerts of both sides in order, clear and encrypted.
     pub alerts: Vec<AlertSeen>,
     /// Resumed: how, or `None` for a full handshake or one that did not get so far.
@@ -108,7 +113,7 @@ pub struct Handshake {
     /// Protocol faults, bounded.
     pub anomalies: Vec<Anomaly>,
     /// One letter a message, capitals from the client; at most 100.
-    pub history: String,
+    pub history: History,
     /// Something was decrypted with keys.
     pub decrypted: bool,
     /// It is still under way: this is what could be said when it had made no progress for too long. Another follows when it ends.
@@ -131,21 +136,27 @@ pub struct Handshake {
 
 impl Handshake {
     /// A handshake of which nothing has been seen yet, on the connection that `tcp` describes.
+    pub fn new(tcp: impl Into<PacketFacts>) -> Self {
+        let tcp = tcp.into();
+        let mut handshake = Self::begun(&tcp);
+        handshake.tcp = tcp;
+        handshake
+    }
+
+    /// The same for a connection whose packets are yet to come: until its facts are complete they are left out.
     #[inline]
-    pub fn new(tcp: TcpFacts) -> Self {
-        let (low, high) = (tcp.key.low, tcp.key.high);
-        let (client, server) = if tcp.client_is_low { (low, high) } else { (high, low) };
-        let first = tcp.first;
+    pub fn begun(tcp: &TcpFacts) -> Self {
+        let (client, server) = tcp.ends();
         Self {
             client,
             server,
-            tcp,
+            tcp: PacketFacts::default(),
             close: Close::EndOfCapture,
-            closed_at: first,
+            closed_at: tcp.first,
             protocol: Protocol::Other,
             preamble: None,
             plaintext: PerSide::default(),
-            client_hellos: Vec::new(),
+            client_hellos: SmallVec::new(),
             partial_client_hello: None,
             partial_server_message: None,
             hello_retry: None,
@@ -174,7 +185,7 @@ impl Handshake {
             early_data_records: 0,
             renegotiation: None,
             anomalies: Vec::new(),
-            history: String::new(),
+            history: History::default(),
             decrypted: false,
             provisional: false,
             capture_losses: 0,
@@ -187,6 +198,43 @@ impl Handshake {
         }
     }
 }
+
+/// What the packets of a handshake's connection showed; blank while it is under way. They are a kilobyte: a handshake that is being read has
+/// no use for them, and is not to be spread over as many more lines of the cache.
+#[derive(Debug, Clone, Default)]
+pub struct PacketFacts(Option<Box<TcpFacts>>);
+
+impl From<Box<TcpFacts>> for PacketFacts {
+    fn from(facts: Box<TcpFacts>) -> Self {
+        Self(Some(facts))
+    }
+}
+
+impl From<TcpFacts> for PacketFacts {
+    fn from(facts: TcpFacts) -> Self {
+        Box::new(facts).into()
+    }
+}
+
+impl Deref for PacketFacts {
+    type Target = TcpFacts;
+
+    fn deref(&self) -> &TcpFacts {
+        self.0.as_deref().unwrap_or_else(|| &*BLANK)
+    }
+}
+
+impl DerefMut for PacketFacts {
+    fn deref_mut(&mut self) -> &mut TcpFacts {
+        self.0.get_or_insert_with(|| Box::new(BLANK.clone()))
+    }
+}
+
+static BLANK: LazyLock<TcpFacts> = LazyLock::new(|| {
+    let nobody = Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    let (key, _) = FlowKey::new(Transport::Tcp, nobody, nobody, 0);
+    TcpFacts::new(key, true, Roles::Guessed, Path::default(), Mark::default(), 0)
+});
 
 /// A chain of certificates as sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -226,6 +274,51 @@ pub enum Protocol {
     /// No TLS byte was seen.
     Other,
 }
+
+/// The letters of a handshake's messages. Room for as many as most have lies with the rest of the facts.
+#[derive(Debug, Clone, Default)]
+pub struct History(SmallVec<[u8; 24]>);
+
+impl History {
+    /// The letters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a letter.
+    #[inline]
+    pub(super) fn push(&mut self, letter: char) {
+        self.0.push(u8::try_from(letter).unwrap_or(b'?'));
+    }
+
+    /// Takes the last one back; false if there is none.
+    pub(super) fn pop(&mut self) -> bool {
+        self.0.pop().is_some()
+    }
+
+    /// Adds some of another history's, as far as it has them.
+    pub(super) fn extend(&mut self, other: &Self, which: impl SliceIndex<[u8], Output = [u8]>) {
+        self.0.extend_from_slice(other.0.get(which).unwrap_or_default());
+    }
+
+    /// Says in front that the roles were turned round.
+    fn mark_swapped(&mut self) {
+        self.0.insert(0, b'^');
+    }
+}
+
+/// The encrypted records of a side: room for a server's flight, tickets, and the first record of its answer lies with the rest of the facts.
+pub type EncryptedRecords = SmallVec<[EncryptedRecord; 8]>;
 
 /// One encrypted record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -424,7 +517,7 @@ impl Handshake {
         for anomaly in &mut self.anomalies {
             anomaly.side = anomaly.side.other();
         }
-        self.history.insert(0, '^');
+        self.history.mark_swapped();
     }
 
     /// The first ClientHello.
@@ -457,12 +550,12 @@ impl Handshake {
 
     /// The version the server chose.
     pub fn version(&self) -> Option<ProtocolVersion> {
-        self.server_hello.as_ref().or(self.hello_retry.as_ref()).map(|seen| seen.what.version())
+        self.server_hello.as_ref().or(self.hello_retry.as_deref()).map(|seen| seen.what.version())
     }
 
     /// The suite the server chose.
     pub fn cipher(&self) -> Option<CipherSuite> {
-        self.server_hello.as_ref().or(self.hello_retry.as_ref()).map(|seen| seen.what.cipher_suite())
+        self.server_hello.as_ref().or(self.hello_retry.as_deref()).map(|seen| seen.what.cipher_suite())
     }
 
     /// The key exchange group in use.
@@ -492,7 +585,7 @@ impl Handshake {
     /// The time from the ClientHello to the first byte of the server's answer.
     pub fn server_hello_time(&self) -> Option<Duration> {
         let hello = self.client_hellos.first()?;
-        let answer = self.hello_retry.as_ref().or(self.server_hello.as_ref())?;
+        let answer = self.hello_retry.as_deref().or(self.server_hello.as_ref())?;
         Some(answer.first.time.since(hello.mark.time))
     }
 

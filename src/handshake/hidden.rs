@@ -8,7 +8,7 @@ use crate::flow::{PerSide, Side};
 use crate::time::Mark;
 use crate::tls::registry::CipherSuite;
 
-use super::facts::{EncryptedRecord, Hidden};
+use super::facts::{EncryptedRecord, EncryptedRecords, Hidden};
 
 /// What was read out of the sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,7 +64,7 @@ impl Sizes {
 }
 
 /// Reads the records that followed the ServerHello, each side's in order.
-pub(super) fn read(suite: CipherSuite, resumed: bool, early_data: bool, records: &PerSide<Vec<EncryptedRecord>>) -> Reading {
+pub(super) fn read(suite: CipherSuite, resumed: bool, early_data: bool, records: &PerSide<EncryptedRecords>) -> Reading {
     let sizes = Sizes::of(suite);
     let mut reading = Reading::default();
     let first_of_client = records.client.first().map(|record| record.mark);
@@ -207,7 +207,7 @@ mod tests {
         EncryptedRecord { content_type: 23, len, mark: Mark { frame, time: Timestamp::from_nanos(i64::try_from(frame).unwrap()) } }
     }
 
-    fn flights(server: &[(u64, u16)], client: &[(u64, u16)]) -> PerSide<Vec<EncryptedRecord>> {
+    fn flights(server: &[(u64, u16)], client: &[(u64, u16)]) -> PerSide<EncryptedRecords> {
         PerSide {
             client: client.iter().map(|(frame, len)| record(*frame, *len)).collect(),
             server: server.iter().map(|(frame, len)| record(*frame, *len)).collect(),

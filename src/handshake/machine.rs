@@ -29,6 +29,8 @@ pub struct Shared {
     pub(super) certificates: CertificateStore,
     /// Secrets, where any are given.
     pub(super) keys: Option<Arc<KeyRing>>,
+    /// Buffers for records that span segments, at rest.
+    pub(super) buffers: Vec<Vec<u8>>,
     stall_after: Duration,
     /// Handshakes are watched while they happen: stalls are told at once, and what has completed is not waited for.
     live: bool,
@@ -80,6 +82,7 @@ impl Shared {
         Self {
             certificates: CertificateStore::default(),
             keys: None,
+            buffers: Vec::new(),
             stall_after,
             live,
             concluded: Vec::new(),
@@ -146,32 +149,35 @@ impl Shared {
     }
 }
 
-/// Follows one connection. Without payload it holds nothing.
+/// Follows one connection.
 #[derive(Debug, Default)]
 pub struct Machine {
-    following: Option<Box<Following>>,
+    /// From the first payload on.
+    handshake: Option<Box<Handshake>>,
+    following: Following,
     /// A stall was told while it lasted.
     flagged: bool,
 }
 
-#[derive(Debug)]
+/// Where the reading of a connection's payload stands.
+#[derive(Debug, Default)]
 struct Following {
-    handshake: Box<Handshake>,
     streams: PerSide<Stream>,
     mode: Mode,
     /// What leads up to TLS or stands in its place, until TLS has begun on both sides.
     preamble: Option<Box<Preamble>>,
     /// TLS inside TDS packets.
-    wrapped: Option<PerSide<Unwrap>>,
+    wrapped: Option<Box<PerSide<Unwrap>>>,
     /// Where secrets are given.
     decryption: Option<Box<Decryption>>,
     /// Payload bytes looked at while nothing was recognised.
     fruitless: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Mode {
     /// Too few bytes to say.
+    #[default]
     Undecided,
     /// TLS, or something that may lead up to it.
     Known,
@@ -187,12 +193,13 @@ impl FlowSink for Machine {
     }
 
     fn data(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
-        self.following.get_or_insert_with(|| Following::new(tcp, shared)).data(shared, tcp, data)
+        let (handshake, following) = self.begun(shared, tcp);
+        following.data(handshake, shared, tcp, &data)
     }
 
     fn gap(&mut self, shared: &mut Shared, tcp: &TcpFacts, gap: Gap) -> Interest {
-        let following = self.following.get_or_insert_with(|| Following::new(tcp, shared));
-        let Following { handshake, streams, decryption, .. } = following.as_mut();
+        let (handshake, following) = self.begun(shared, tcp);
+        let Following { streams, decryption, .. } = following;
         let stream = streams.of_mut(gap.side);
         if stream.started() {
             stream.gap(handshake, shared, decryption.as_deref_mut(), gap);
@@ -248,9 +255,10 @@ impl FlowSink for Machine {
         Interest::More
     }
 
-    fn finish(self, shared: &mut Shared, tcp: TcpFacts, close: Close, now: Mark) {
-        let Some(mut following) = self.following else {
-            let server = if tcp.client_is_low { tcp.key.high } else { tcp.key.low };
+    fn finish(&mut self, shared: &mut Shared, tcp: Box<TcpFacts>, close: Close, now: Mark) {
+        let Self { handshake, following, .. } = self;
+        let Some(mut handshake) = handshake.take() else {
+            let (_, server) = tcp.ends();
             let repeated = tcp.side(Side::Client).syn.is_some_and(|syn| syn.count > 1);
             if is_unanswered(&tcp) && !self.flagged && !shared.reports_unanswered(server, repeated) {
                 shared.sum_up(server, tcp.first);
@@ -259,15 +267,14 @@ impl FlowSink for Machine {
             conclude(Box::new(Handshake::new(tcp)), shared, close, now);
             return;
         };
-        following.judge_heads(shared, &tcp);
-        let mut handshake = following.handshake;
-        if let Some(mut decryption) = following.decryption {
+        following.judge_heads(&mut handshake, shared, &tcp);
+        if let Some(decryption) = &mut following.decryption {
             decryption.finish(&mut handshake, shared);
         }
-        if let Some(preamble) = following.preamble {
+        if let Some(preamble) = following.preamble.take() {
             handshake.preamble = preamble.into_facts().map(Box::new);
         }
-        handshake.tcp = tcp;
+        handshake.tcp = tcp.into();
         following.streams.client.keep_partial(&mut handshake, Side::Client);
         following.streams.server.keep_partial(&mut handshake, Side::Server);
         conclude(handshake, shared, close, now);
@@ -304,41 +311,24 @@ fn is_unanswered(tcp: &TcpFacts) -> bool {
 pub(super) fn conclude(mut handshake: Box<Handshake>, shared: &mut Shared, close: Close, now: Mark) {
     handshake.close = close;
     handshake.closed_at = now;
-    let (low, high) = (handshake.tcp.key.low, handshake.tcp.key.high);
-    (handshake.client, handshake.server) = if handshake.tcp.client_is_low { (low, high) } else { (high, low) };
+    (handshake.client, handshake.server) = handshake.tcp.ends();
     outcome::conclude(&mut handshake, shared.stall_after);
     shared.concluded.push(handshake);
 }
 
-impl Following {
-    #[inline(never)]
-    fn new(tcp: &TcpFacts, shared: &Shared) -> Box<Self> {
-        let seed = TcpFacts::new(tcp.key, tcp.client_is_low, tcp.roles, tcp.path, tcp.first, tcp.interface);
-        // Made where they are to lie: both are large.
-        let handshake = Box::write(Box::new_uninit(), Handshake::new(seed));
-        Box::write(
-            Box::new_uninit(),
-            Self {
-                handshake,
-                streams: PerSide::default(),
-                mode: Mode::Undecided,
-                preamble: None,
-                wrapped: None,
-                decryption: decrypt::wanted(shared.keys.as_ref()),
-                fruitless: 0,
-            },
-        )
-    }
+/// What is done with a side's bytes once it is known what they are.
+type GoOn = fn(&mut Following, &mut Handshake, &mut Shared, &Data<'_>) -> Interest;
 
+impl Following {
     #[inline]
-    fn data(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
+    fn data(&mut self, h: &mut Handshake, shared: &mut Shared, tcp: &TcpFacts, data: &Data<'_>) -> Interest {
         match self.mode {
-            Mode::Known if self.preamble.is_some() && !self.streams.of(data.side).started() => self.feed_preamble(shared, data),
-            Mode::Known => self.records(shared, data),
-            Mode::Undecided => self.undecided(shared, tcp, data),
+            Mode::Known if self.preamble.is_some() && !self.streams.of(data.side).started() => self.feed_preamble(h, shared, data),
+            Mode::Known => self.records(h, shared, data),
+            Mode::Undecided => self.undecided(h, shared, tcp, data),
             Mode::Midstream => {
-                let interest = self.records(shared, data);
-                if self.handshake.protocol != Protocol::Other {
+                let interest = self.records(h, shared, data);
+                if h.protocol != Protocol::Other {
                     return interest;
                 }
                 self.fruitless = self.fruitless.saturating_add(data.bytes.len());
@@ -349,36 +339,36 @@ impl Following {
 
     /// The first bytes of a connection.
     #[inline(never)]
-    fn undecided(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
+    fn undecided(&mut self, h: &mut Handshake, shared: &mut Shared, tcp: &TcpFacts, data: &Data<'_>) -> Interest {
         let head = self.streams.of_mut(data.side).head(data);
         match verdict(head, false) {
             Verdict::NeedMore => Interest::More,
             Verdict::Yes => {
                 self.mode = Mode::Known;
-                self.with_head(shared, data, Self::first_records)
+                self.with_head(h, shared, data, Self::first_records)
             }
             Verdict::No if !tcp.saw_start() => {
                 self.mode = Mode::Midstream;
-                self.with_head(shared, data, Self::records)
+                self.with_head(h, shared, data, Self::records)
             }
             Verdict::No => {
                 self.mode = Mode::Known;
-                self.preamble = Some(Box::new(Preamble::new(self.handshake.server.port)));
+                self.preamble = Some(Box::new(Preamble::new(h.server.port)));
                 // What the other side said before was too short to tell and comes first.
                 if let Some(earlier) = self.streams.of_mut(data.side.other()).take_head() {
-                    let interest = self.feed_preamble(shared, earlier.data(data.side.other()));
+                    let interest = self.feed_preamble(h, shared, &earlier.data(data.side.other()));
                     if interest != Interest::More {
                         return interest;
                     }
                 }
-                self.with_head(shared, data, Self::feed_preamble)
+                self.with_head(h, shared, data, Self::feed_preamble)
             }
         }
     }
 
     /// The connection is over and its first bytes were too few to tell TLS from another protocol: unless a record begins there, they are a
     /// dialogue in clear.
-    fn judge_heads(&mut self, shared: &mut Shared, tcp: &TcpFacts) {
+    fn judge_heads(&mut self, h: &mut Handshake, shared: &mut Shared, tcp: &TcpFacts) {
         if self.mode != Mode::Undecided || !tcp.saw_start() {
             return;
         }
@@ -389,71 +379,71 @@ impl Following {
         }
         heads.sort_by_key(|(side, head)| head.data(*side).mark);
         self.mode = Mode::Known;
-        self.preamble = Some(Box::new(Preamble::new(self.handshake.server.port)));
+        self.preamble = Some(Box::new(Preamble::new(h.server.port)));
         for (side, head) in heads {
-            self.feed_preamble(shared, head.data(side));
+            self.feed_preamble(h, shared, &head.data(side));
         }
     }
 
     /// Goes on with all that was gathered of a side.
-    fn with_head(&mut self, shared: &mut Shared, data: Data<'_>, go_on: fn(&mut Self, &mut Shared, Data<'_>) -> Interest) -> Interest {
+    fn with_head(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>, go_on: GoOn) -> Interest {
         match self.streams.of_mut(data.side).take_head() {
-            Some(head) => go_on(self, shared, head.data(data.side)),
-            None => go_on(self, shared, data),
+            Some(head) => go_on(self, h, shared, &head.data(data.side)),
+            None => go_on(self, h, shared, data),
         }
     }
 
     #[inline(never)]
-    fn feed_preamble(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+    fn feed_preamble(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
         // The answer to a side that speaks plaintext is TLS or it is not; the preamble has said its word.
-        if self.handshake.plaintext.of(data.side.other()).is_some() || self.streams.of(data.side).ignored() {
-            return self.records(shared, data);
+        if h.plaintext.of(data.side.other()).is_some() || self.streams.of(data.side).ignored() {
+            return self.records(h, shared, data);
         }
-        let Some(preamble) = &mut self.preamble else { return self.records(shared, data) };
+        let Some(preamble) = &mut self.preamble else { return self.records(h, shared, data) };
         match preamble.feed(data.side, data.bytes, data.mark) {
             Step::More => Interest::More,
             Step::Tls { before, consumed } => {
                 if preamble.is_wrapped() && self.wrapped.is_none() {
-                    self.wrapped = Some(PerSide::default());
+                    self.wrapped = Some(Box::default());
                 }
                 let offset = data.offset.saturating_add(consumed as u64).saturating_sub(before.len() as u64);
                 let rest = data.bytes.get(consumed..).unwrap_or_default();
                 let first = if before.is_empty() { rest } else { before.as_slice() };
                 if preamble.is_granted() && !preamble.is_wrapped() && looks_like_tls(first) == Verdict::No {
                     let what = preamble::identify(first, data.side);
-                    return self.speaks_plaintext(what, data);
+                    return self.speaks_plaintext(h, what, data);
                 }
                 self.begin(data.side, offset, false);
                 if self.streams.client.started() && self.streams.server.started() {
-                    self.handshake.preamble = self.preamble.take().and_then(|preamble| preamble.into_facts()).map(Box::new);
+                    h.preamble = self.preamble.take().and_then(|preamble| preamble.into_facts()).map(Box::new);
                 }
                 let mut interest = Interest::More;
                 for bytes in [before.as_slice(), rest].into_iter().filter(|bytes| !bytes.is_empty()) {
-                    interest = self.read(shared, Data { offset, bytes, ..data });
+                    interest = self.read(h, shared, &Data { offset, bytes, ..*data });
                 }
                 interest
             }
-            Step::NotTls(plaintext) => self.speaks_plaintext(plaintext, data),
+            Step::NotTls(plaintext) => self.speaks_plaintext(h, plaintext, data),
         }
     }
 
     /// A side spoke another protocol where TLS was due.
-    fn speaks_plaintext(&mut self, what: Plaintext, data: Data<'_>) -> Interest {
+    fn speaks_plaintext(&mut self, h: &mut Handshake, what: Plaintext, data: &Data<'_>) -> Interest {
         let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
-        *self.handshake.plaintext.of_mut(data.side) = Some(Box::new(Seen { what, mark: data.mark, first: data.mark, span }));
+        *h.plaintext.of_mut(data.side) = Some(Box::new(Seen { what, mark: data.mark, first: data.mark, span }));
         self.streams.of_mut(data.side).ignore();
         Interest::More
     }
 
     /// Bytes of a side that speaks records, or is about to.
     #[inline]
-    fn records(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+    fn records(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
         let stream = self.streams.of(data.side);
-        if stream.started() && !stream.ignored() { self.read(shared, data) } else { self.begin_records(shared, data) }
+        if stream.started() && !stream.ignored() { self.read(h, shared, data) } else { self.begin_records(h, shared, data) }
     }
 
     #[inline(never)]
-    fn begin_records(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+    fn begin_records(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
         let other_began = self.streams.of(data.side.other()).started();
         let stream = self.streams.of_mut(data.side);
         if stream.ignored() {
@@ -463,19 +453,19 @@ impl Following {
                 return Interest::More;
             }
             *stream = Stream::default();
-            *self.handshake.plaintext.of_mut(data.side) = None;
+            *h.plaintext.of_mut(data.side) = None;
         }
         if self.mode == Mode::Midstream {
             self.begin(data.side, data.offset, true);
-            return self.read(shared, data);
+            return self.read(h, shared, data);
         }
         let head = self.streams.of_mut(data.side).head(data);
         match verdict(head, other_began) {
             Verdict::NeedMore => Interest::More,
-            Verdict::Yes => self.with_head(shared, data, Self::first_records),
+            Verdict::Yes => self.with_head(h, shared, data, Self::first_records),
             Verdict::No => {
                 let what = preamble::identify(head, data.side);
-                self.speaks_plaintext(what, data);
+                self.speaks_plaintext(h, what, data);
                 // Both sides in clear: nothing about TLS will follow.
                 if self.streams.client.ignored() && self.streams.server.ignored() { Interest::Settled } else { Interest::More }
             }
@@ -483,19 +473,19 @@ impl Following {
     }
 
     /// The first bytes of a side, which are TLS.
-    fn first_records(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+    fn first_records(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
         self.begin(data.side, data.offset, false);
-        self.read(shared, data)
+        self.read(h, shared, data)
     }
 
     /// Goes on with the records of a side.
     #[inline]
-    fn read(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
+    fn read(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
         if self.wrapped.is_some() {
-            return self.read_wrapped(shared, data);
+            return self.read_wrapped(h, shared, data);
         }
         let stream = self.streams.of_mut(data.side);
-        let interest = stream.read(&mut self.handshake, shared, self.decryption.as_deref_mut(), &data);
+        let interest = stream.read(h, shared, self.decryption.as_deref_mut(), data);
         if interest == Interest::Swap {
             // The facts have been turned round already.
             self.streams.swap();
@@ -505,13 +495,13 @@ impl Following {
 
     /// The same where the records lie inside TDS packets.
     #[cold]
-    fn read_wrapped(&mut self, shared: &mut Shared, data: Data<'_>) -> Interest {
-        let Self { handshake, streams, wrapped: Some(wrapped), decryption, .. } = self else { return Interest::More };
+    fn read_wrapped(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
+        let Self { streams, wrapped: Some(wrapped), decryption, .. } = self else { return Interest::More };
         let stream = streams.of_mut(data.side);
         let mut interest = Interest::More;
         wrapped.of_mut(data.side).feed(data.bytes, |bytes| {
             if interest == Interest::More {
-                interest = stream.read(handshake, shared, decryption.as_deref_mut(), &Data { bytes, ..data });
+                interest = stream.read(h, shared, decryption.as_deref_mut(), &Data { bytes, ..*data });
             }
         });
         if interest == Interest::Swap {
@@ -528,13 +518,26 @@ impl Following {
 }
 
 impl Machine {
+    /// What follows the connection's payload, made for the first of it.
+    #[inline]
+    fn begun(&mut self, shared: &Shared, tcp: &TcpFacts) -> (&mut Handshake, &mut Following) {
+        let Self { handshake, following, .. } = self;
+        let handshake = handshake.get_or_insert_with(|| {
+            following.decryption = decrypt::wanted(shared.keys.as_ref());
+            // Made where it is to lie: it is large.
+            Box::write(Box::new_uninit(), Handshake::begun(tcp))
+        });
+        (handshake, following)
+    }
+
     /// The handshake as far as it has come.
     fn snapshot(&self, tcp: &TcpFacts) -> Handshake {
-        let Some(Following { handshake, streams, preamble, .. }) = self.following.as_deref() else { return Handshake::new(tcp.clone()) };
+        let Self { handshake: Some(handshake), following: Following { streams, preamble, .. }, .. } = self else {
+            return Handshake::new(tcp.clone());
+        };
         let mut handshake = Handshake::clone(handshake);
-        handshake.tcp = tcp.clone();
-        let (low, high) = (tcp.key.low, tcp.key.high);
-        (handshake.client, handshake.server) = if tcp.client_is_low { (low, high) } else { (high, low) };
+        handshake.tcp = tcp.clone().into();
+        (handshake.client, handshake.server) = tcp.ends();
         if let Some(preamble) = preamble {
             handshake.preamble = preamble.facts().map(Box::new);
         }

@@ -93,7 +93,7 @@ pub(super) fn on_decrypted(h: &mut Handshake, shared: &mut Shared, side: Side, k
     letter(h, side, history_letter(kind));
     let understood = match (side, kind) {
         (Side::Server, HandshakeType::ENCRYPTED_EXTENSIONS) => {
-            h.encrypted_extensions.get_or_insert_with(|| place.seen(body.into()));
+            h.encrypted_extensions.get_or_insert_with(|| Box::new(place.seen(body.into())));
             true
         }
         (Side::Server, HandshakeType::CERTIFICATE_REQUEST) => {
@@ -165,10 +165,11 @@ const fn speaks_tls(h: &mut Handshake) {
     }
 }
 
-fn keep<T>(slot: &mut Option<Seen<T>>, parsed: Option<T>, place: Place) -> bool {
+/// Enters the first of its kind.
+fn keep<T, S: From<Seen<T>>>(slot: &mut Option<S>, parsed: Option<T>, place: Place) -> bool {
     match parsed {
         Some(what) => {
-            slot.get_or_insert_with(|| place.seen(what));
+            slot.get_or_insert_with(|| place.seen(what).into());
             true
         }
         None => false,
@@ -190,7 +191,6 @@ fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
     for defect in hello.defects() {
         anomaly(h, Side::Client, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
     }
-    h.client_hellos.reserve_exact(1);
     h.client_hellos.push(place.seen(hello));
     true
 }
@@ -208,9 +208,9 @@ fn server_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
             let kind = AnomalyKind::OutOfOrder { message: HandshakeType::SERVER_HELLO.0, expected: "no second HelloRetryRequest" };
             anomaly(h, Side::Server, place.mark, kind);
         }
-        h.hello_retry.get_or_insert_with(|| place.seen(hello));
+        h.hello_retry.get_or_insert_with(|| Box::new(place.seen(hello)));
         // The letter of a HelloRetryRequest is its own.
-        if h.history.pop().is_some() {
+        if h.history.pop() {
             letter(h, Side::Server, 'j');
         }
         return true;

@@ -6,7 +6,7 @@ use crate::limits;
 use crate::time::Mark;
 use crate::tls::joiner::Joiner;
 use crate::tls::message::Alert;
-use crate::tls::record::{Item, Record, RecordError, RecordErrorKind, RecordReader};
+use crate::tls::record::{HEADER_LEN, Item, Record, RecordError, RecordErrorKind, RecordReader};
 use crate::tls::registry::{ContentType, HandshakeType, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Data, Gap, Interest};
@@ -21,12 +21,14 @@ use super::messages::{self, Place};
 pub(super) type Origin = (Mark, u64);
 
 /// One direction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Stream {
-    reader: Option<RecordReader>,
+    reader: RecordReader,
+    /// The record reader is at work.
+    started: bool,
     joiner: Joiner<Origin>,
     /// First bytes, gathered until they can be told to be TLS or not.
-    head: Option<Head>,
+    head: Option<Box<Head>>,
     /// Where the record that is being gathered began.
     record_began: Option<Mark>,
     ignored: bool,
@@ -49,19 +51,19 @@ impl Head {
 /// First bytes that are gathered at most before they are judged.
 const HEAD: usize = 64;
 
-/// Room made at once for the letters of a history: most handshakes have fewer.
-const USUAL_HISTORY: usize = 16;
-
-/// Room made at once for a side's encrypted records: a server's flight, tickets, and the first record of its answer.
-const USUAL_ENCRYPTED: usize = 8;
+impl Default for Stream {
+    fn default() -> Self {
+        Self { reader: RecordReader::new(0), started: false, joiner: Joiner::new(), head: None, record_began: None, ignored: false }
+    }
+}
 
 impl Stream {
     /// The first bytes of this direction, these included: borrowed where they are the only ones.
-    pub(super) fn head<'a>(&'a mut self, data: Data<'a>) -> &'a [u8] {
+    pub(super) fn head<'a>(&'a mut self, data: &Data<'a>) -> &'a [u8] {
         if self.head.is_none() && data.bytes.len() >= HEAD {
             return data.bytes;
         }
-        let head = self.head.get_or_insert_with(|| Head { offset: data.offset, bytes: Vec::new(), mark: data.mark });
+        let head = self.head.get_or_insert_with(|| Box::new(Head { offset: data.offset, bytes: Vec::new(), mark: data.mark }));
         head.bytes.extend_from_slice(data.bytes);
         head.mark = data.mark;
         &head.bytes
@@ -69,19 +71,20 @@ impl Stream {
 
     /// What was gathered; `None` when the piece at hand is all there is.
     pub(super) fn take_head(&mut self) -> Option<Head> {
-        self.head.take()
+        self.head.take().map(|head| *head)
     }
 
     /// The record reader is at work.
     pub(super) const fn started(&self) -> bool {
-        self.reader.is_some()
+        self.started
     }
 
     /// Starts the record reader at this offset; in mid-stream it first looks for a header. Bodies of application data are wanted only where
     /// they may be decrypted.
     pub(super) fn begin(&mut self, offset: u64, midstream: bool, keep_encrypted: bool) {
-        let reader = self.reader.insert(if midstream { RecordReader::midstream(offset) } else { RecordReader::new(offset) });
-        reader.keep_encrypted(keep_encrypted);
+        self.reader = if midstream { RecordReader::midstream(offset) } else { RecordReader::new(offset) };
+        self.reader.keep_encrypted(keep_encrypted);
+        self.started = true;
     }
 
     /// The first bytes are missing: what follows begins at this offset, in the middle of something.
@@ -105,54 +108,45 @@ impl Stream {
         &mut self,
         handshake: &mut Handshake,
         shared: &mut Shared,
-        mut decryption: Option<&mut Decryption>,
+        decryption: Option<&mut Decryption>,
         data: &Data<'_>,
     ) -> Interest {
         let Self { reader, joiner, record_began, .. } = self;
-        let Some(reader) = reader else { return Interest::More };
+        let mut reading = Reading { handshake, shared, decryption, joiner, record_began, data, side: data.side };
         let mut rest = data.bytes;
-        let mut side = data.side;
         while !rest.is_empty() {
-            let before = reader.offset();
-            let (used, item) = reader.read(rest);
-            match item {
-                Some(Item::Record(record)) => {
-                    let first = if record.start >= data.offset { data.mark } else { record_began.unwrap_or(data.mark) };
-                    let taken = match &mut decryption {
-                        None => Taken::Sealed,
-                        Some(decryption) => decryption.take(handshake, shared, side, &record, data.mark, first),
-                    };
-                    if !matches!(taken, Taken::Opened | Taken::Broken) {
-                        let place = Place { mark: data.mark, first, span: (record.start, record.end) };
-                        side = on_record(handshake, shared, joiner, side, &record, &place);
+            let (used, settled);
+            // Records are looked at where they lie: a copy would wait for what was just written.
+            if let Some(record) = reader.whole(rest) {
+                used = HEADER_LEN + usize::from(record.len);
+                settled = reading.record(&record);
+            } else {
+                let before = reader.offset();
+                let part = reader.part(rest, &mut reading.shared.buffers);
+                used = part.0.max(1);
+                settled = match &part.1 {
+                    Some(Item::Record(record)) => reading.record(record),
+                    Some(Item::Error(error)) => reading.error(error),
+                    None => {
+                        if reading.record_began.is_none() && reader.in_sync() && reader.offset() > before {
+                            *reading.record_began = Some(data.mark);
+                        }
+                        false
                     }
-                    if let (Taken::Held, Some(decryption)) = (taken, &mut decryption) {
-                        decryption.was_read(handshake);
-                    }
-                    *record_began = None;
-                    if settled(handshake, decryption.as_deref()) {
-                        return Interest::Settled;
-                    }
-                }
-                Some(Item::Error(error)) => {
-                    on_error(handshake, side, data.mark, &error);
-                    *record_began = None;
-                }
-                None => {
-                    if record_began.is_none() && reader.in_sync() && reader.offset() > before {
-                        *record_began = Some(data.mark);
-                    }
-                }
+                };
+                reader.spare_buffer(&mut reading.shared.buffers);
             }
-            rest = rest.get(used.max(1)..).unwrap_or_default();
+            if settled {
+                return Interest::Settled;
+            }
+            rest = rest.get(used..).unwrap_or_default();
         }
-        if side == data.side { Interest::More } else { Interest::Swap }
+        if reading.side == data.side { Interest::More } else { Interest::Swap }
     }
 
     /// Bytes are missing.
     pub(super) fn gap(&mut self, handshake: &mut Handshake, shared: &mut Shared, decryption: Option<&mut Decryption>, gap: Gap) {
         let Self { reader, joiner, record_began, .. } = self;
-        let Some(reader) = reader else { return };
         joiner.reset();
         if let Some(decryption) = decryption {
             decryption.gap(gap.side);
@@ -166,8 +160,8 @@ impl Stream {
 
     /// A message whose rest never came is a fact as well.
     pub(super) fn keep_partial(&self, handshake: &mut Handshake, side: Side) {
-        let Some(reader) = &self.reader else { return };
-        if encrypted(handshake, side) || (handshake.is_tls13() && handshake.server_hello.is_some()) {
+        let Self { reader, .. } = self;
+        if !self.started || encrypted(handshake, side) || (handshake.is_tls13() && handshake.server_hello.is_some()) {
             return;
         }
         let partial = if let Some(pending) = self.joiner.pending() {
@@ -197,6 +191,47 @@ impl Stream {
     }
 }
 
+/// A piece that is being read, and what it adds to.
+struct Reading<'a> {
+    handshake: &'a mut Handshake,
+    shared: &'a mut Shared,
+    decryption: Option<&'a mut Decryption>,
+    joiner: &'a mut Joiner<Origin>,
+    record_began: &'a mut Option<Mark>,
+    data: &'a Data<'a>,
+    /// The side it turned out to be of.
+    side: Side,
+}
+
+impl Reading<'_> {
+    /// A record is complete. True when it settles the handshake.
+    fn record(&mut self, record: &Record<'_>) -> bool {
+        let Self { handshake, shared, decryption, joiner, record_began, data, .. } = self;
+        let began = record_began.take();
+        let first = if record.start >= data.offset { data.mark } else { began.unwrap_or(data.mark) };
+        let taken = match decryption {
+            None => Taken::Sealed,
+            Some(decryption) => decryption.take(handshake, shared, self.side, record, data.mark, first),
+        };
+        if !matches!(taken, Taken::Opened | Taken::Broken) {
+            let place = Place { mark: data.mark, first, span: (record.start, record.end) };
+            self.side = on_record(handshake, shared, joiner, self.side, record, &place);
+        }
+        if let (Taken::Held, Some(decryption)) = (taken, decryption) {
+            decryption.was_read(handshake);
+        }
+        settled(self.handshake, self.decryption.as_deref())
+    }
+
+    /// Something else than a record stands where one was due.
+    #[cold]
+    fn error(&mut self, error: &RecordError) -> bool {
+        on_error(self.handshake, self.side, self.data.mark, error);
+        *self.record_began = None;
+        false
+    }
+}
+
 pub(super) fn anomaly(handshake: &mut Handshake, side: Side, mark: Mark, kind: AnomalyKind) {
     if handshake.anomalies.len() < limits::ANOMALIES {
         handshake.anomalies.push(Anomaly { mark, side, kind });
@@ -206,9 +241,6 @@ pub(super) fn anomaly(handshake: &mut Handshake, side: Side, mark: Mark, kind: A
 /// Adds a letter to the history: capitals from the client.
 pub(super) fn letter(handshake: &mut Handshake, side: Side, letter: char) {
     if handshake.history.len() < limits::HISTORY {
-        if handshake.history.is_empty() {
-            handshake.history.reserve(USUAL_HISTORY);
-        }
         handshake.history.push(if side == Side::Client { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() });
     }
 }
@@ -226,7 +258,6 @@ fn maybe_tls13(handshake: &Handshake, side: Side) -> bool {
 }
 
 /// Something else than a record where one was due.
-#[cold]
 fn on_error(h: &mut Handshake, side: Side, mark: Mark, error: &RecordError) {
     if h.protocol == Protocol::Other && error.offset == 0 {
         h.protocol = Protocol::Tls;
@@ -317,9 +348,6 @@ fn wrong_way_round(h: &Handshake, side: Side, kind: HandshakeType) -> bool {
 pub(super) fn remember(h: &mut Handshake, side: Side, content_type: ContentType, len: u16, mark: Mark) {
     let list = h.encrypted.of_mut(side);
     if list.len() < limits::ENCRYPTED_RECORDS {
-        if list.is_empty() {
-            list.reserve(USUAL_ENCRYPTED);
-        }
         list.push(EncryptedRecord { content_type: content_type.0, len, mark });
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct Blocked {
 }
 
 impl Blocked {
-    pub(super) const fn new(handshake: &Handshake) -> Self {
+    pub(super) fn new(handshake: &Handshake) -> Self {
         Self { client: handshake.client.address, at: handshake.tcp.first.time }
     }
 }

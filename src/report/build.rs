@@ -50,7 +50,7 @@ pub(super) fn outline<'a>(builder: &mut Builder, handshake: &'a Handshake, verdi
         end: handshake.end.unwrap_or(tcp.last).time,
         outcome: verdict.outcome,
         stage: handshake.stage.name(),
-        history: &handshake.history,
+        history: handshake.history.as_str(),
         preamble: handshake.preamble.as_ref().map(|preamble| preamble.dialect.name()),
         resumed: handshake.resumption.is_some(),
         hello_retry: handshake.hello_retry.is_some(),

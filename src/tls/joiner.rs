@@ -33,33 +33,35 @@ pub struct Pending<Origin> {
     pub first: Origin,
 }
 
-/// Joins the messages of one direction.
+/// Joins the messages of one direction. As long as none spans records it holds nothing.
 #[derive(Debug, Clone)]
 pub struct Joiner<Origin> {
+    spanning: Option<Box<Spanning<Origin>>>,
+}
+
+/// A message that spans records.
+#[derive(Debug, Clone)]
+struct Spanning<Origin> {
     header: [u8; 4],
     header_len: usize,
     gathered: Vec<u8>,
     /// Bytes of an overlong message still to skip.
     skip: usize,
-    first: Option<Origin>,
+    first: Origin,
 }
 
 impl<Origin: Copy> Joiner<Origin> {
     /// A joiner with nothing pending.
     pub const fn new() -> Self {
-        Self { header: [0; 4], header_len: 0, gathered: Vec::new(), skip: 0, first: None }
+        Self { spanning: None }
     }
 
     /// Reads from the body of a handshake record: how many of its bytes were used, and the message they completed. Call again with the rest
     /// until it is empty. `origin` is where these bytes are.
+    #[inline]
     pub fn read<'r>(&'r mut self, bytes: &'r [u8], origin: Origin) -> (usize, Option<Joined<'r, Origin>>) {
-        if self.skip > 0 {
-            let used = self.skip.min(bytes.len());
-            self.skip -= used;
-            return (used, None);
-        }
         // The common case: the whole message lies in this record.
-        if self.header_len == 0
+        if self.spanning.as_ref().is_none_or(|spanning| spanning.is_over())
             && let Some((header, behind)) = bytes.split_first_chunk::<4>()
             && let (kind, len) = decode(*header)
             && let Some(body) = behind.get(..len)
@@ -67,19 +69,64 @@ impl<Origin: Copy> Joiner<Origin> {
         {
             return (4 + len, Some(Joined { kind, len, body: Some(body), first: origin }));
         }
+        self.spanning.get_or_insert_with(|| Box::new(Spanning::new(origin))).read(bytes, origin)
+    }
+
+    /// The message that has begun and not ended. One that is being skipped is not pending: it was reported.
+    pub fn pending(&self) -> Option<Pending<Origin>> {
+        let Spanning { header, gathered, first, .. } = self.spanning.as_deref().filter(|spanning| spanning.header_len > 0)?;
+        let [kind, ..] = *header;
+        let want = self.pending_header().map_or(0, |header| decode(header).1);
+        let have = self.pending_header().map_or(0, |_| gathered.len());
+        Some(Pending { kind: Some(HandshakeType(kind)), have, want, first: *first })
+    }
+
+    /// What was gathered of the pending message's body.
+    pub fn pending_body(&self) -> &[u8] {
+        self.spanning.as_ref().filter(|spanning| spanning.header_len == spanning.header.len()).map_or(&[], |spanning| &spanning.gathered)
+    }
+
+    /// The pending message's header, if that is whole.
+    fn pending_header(&self) -> Option<[u8; 4]> {
+        self.spanning.as_ref().filter(|spanning| spanning.header_len == spanning.header.len()).map(|spanning| spanning.header)
+    }
+
+    /// Forgets what is pending: encryption begins, or bytes went missing.
+    pub fn reset(&mut self) {
+        self.spanning = None;
+    }
+}
+
+impl<Origin: Copy> Spanning<Origin> {
+    const fn new(first: Origin) -> Self {
+        Self { header: [0; 4], header_len: 0, gathered: Vec::new(), skip: 0, first }
+    }
+
+    /// Nothing of it is still to come.
+    const fn is_over(&self) -> bool {
+        self.header_len == 0 && self.skip == 0
+    }
+
+    #[inline(never)]
+    fn read<'r>(&'r mut self, bytes: &'r [u8], origin: Origin) -> (usize, Option<Joined<'r, Origin>>) {
+        if self.skip > 0 {
+            let used = self.skip.min(bytes.len());
+            self.skip -= used;
+            return (used, None);
+        }
         let mut used = 0;
         while self.header_len < self.header.len() {
             let (Some(byte), Some(slot)) = (bytes.get(used), self.header.get_mut(self.header_len)) else { return (used, None) };
             *slot = *byte;
             if self.header_len == 0 {
-                self.first = Some(origin);
+                self.first = origin;
                 self.gathered.clear();
             }
             self.header_len += 1;
             used += 1;
         }
         let (kind, len) = decode(self.header);
-        let first = self.first.unwrap_or(origin);
+        let first = self.first;
         if len > limits::MESSAGE_LEN {
             self.header_len = 0;
             self.skip = len;
@@ -95,29 +142,6 @@ impl<Origin: Copy> Joiner<Origin> {
         }
         self.header_len = 0;
         (used, Some(Joined { kind, len, body: Some(&self.gathered), first }))
-    }
-
-    /// The message that has begun and not ended. One that is being skipped is not pending: it was reported.
-    pub fn pending(&self) -> Option<Pending<Origin>> {
-        let first = self.first.filter(|_| self.header_len > 0)?;
-        let [kind, ..] = self.header;
-        let whole = self.header_len == self.header.len();
-        let want = if whole { decode(self.header).1 } else { 0 };
-        Some(Pending { kind: Some(HandshakeType(kind)), have: if whole { self.gathered.len() } else { 0 }, want, first })
-    }
-
-    /// What was gathered of the pending message's body.
-    pub fn pending_body(&self) -> &[u8] {
-        if self.header_len == self.header.len() { &self.gathered } else { &[] }
-    }
-
-    /// Forgets what is pending: encryption begins, or bytes went missing.
-    #[inline(never)]
-    pub fn reset(&mut self) {
-        self.header_len = 0;
-        self.skip = 0;
-        self.first = None;
-        self.gathered = Vec::new();
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::sink::GapCause;
-use crate::flow::{FlowKey, Path, PerSide, Side, Transport};
+use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
 
@@ -86,6 +86,11 @@ impl TcpFacts {
         for note in &mut self.icmp {
             note.about = note.about.other();
         }
+    }
+
+    /// The client and the server.
+    pub const fn ends(&self) -> (Endpoint, Endpoint) {
+        if self.client_is_low { (self.key.low, self.key.high) } else { (self.key.high, self.key.low) }
     }
 
     /// One side's facts.

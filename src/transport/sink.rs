@@ -97,7 +97,7 @@ pub trait FlowSink: Sized {
     fn tick(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, now: Mark) -> Interest;
 
     /// The end, exactly once. `now` is the frame at which it was decided. Called also for connections that never carried payload.
-    fn finish(self, shared: &mut Self::Shared, tcp: TcpFacts, close: Close, now: Mark);
+    fn finish(&mut self, shared: &mut Self::Shared, tcp: Box<TcpFacts>, close: Close, now: Mark);
 
     /// A half-open connection of one SYN that nothing answered has ended. True when it is dealt with: then no sink and no facts are made for it.
     fn unanswered(shared: &mut Self::Shared, key: &FlowKey, client_is_low: bool, first: Mark) -> bool {

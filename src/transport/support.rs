@@ -271,8 +271,8 @@ impl FlowSink for Scribe {
         Interest::More
     }
 
-    fn finish(self, book: &mut Book, tcp: TcpFacts, close: Close, now: Mark) {
-        book.ended.push((tcp, close, now));
+    fn finish(&mut self, book: &mut Book, tcp: Box<TcpFacts>, close: Close, now: Mark) {
+        book.ended.push((*tcp, close, now));
     }
 
     fn evicted_half_open(book: &mut Book, key: &FlowKey, client_is_low: bool, _: Mark) {

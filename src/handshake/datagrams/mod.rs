@@ -132,7 +132,7 @@ impl DatagramSink for DatagramMachine {
             Speaker::Quic(quic) => quic.finish(&mut handshake, shared),
             Speaker::Dtls(dtls) => dtls.finish(&mut handshake, shared),
         }
-        handshake.tcp = facts;
+        handshake.tcp = facts.into();
         conclude(handshake, shared, close, now);
     }
 }
@@ -145,9 +145,8 @@ impl DatagramMachine {
             Speaker::Quic(quic) => quic.so_far(&mut handshake),
             Speaker::Dtls(dtls) => dtls.so_far(&mut handshake, shared),
         }
-        handshake.tcp = facts.clone();
-        let (low, high) = (facts.key.low, facts.key.high);
-        (handshake.client, handshake.server) = if facts.client_is_low { (low, high) } else { (high, low) };
+        handshake.tcp = facts.clone().into();
+        (handshake.client, handshake.server) = facts.ends();
         handshake
     }
 }

@@ -91,23 +91,29 @@ pub enum Verdict {
 #[derive(Debug, Clone)]
 pub struct RecordReader {
     state: State,
-    /// The header, as far as it came: five bytes, six for `SSLv2` with padding.
-    header: [u8; HEADER_MOST],
-    header_len: usize,
-    gathered: Vec<u8>,
-    /// Stream offset of the next byte.
-    offset: u64,
     /// No record was read yet: an `SSLv2` hello may stand here.
     at_start: bool,
     keep_encrypted: bool,
+    /// Bytes of the record's body are missing from the stream.
+    damaged: bool,
+    /// The header, as far as it came: five bytes, six for `SSLv2` with padding.
+    header_len: u8,
+    header: [u8; HEADER_MOST],
+    /// Bytes of the record's body that are still to come.
+    missing: u16,
+    /// The record whose body is being read.
+    head: Head,
+    /// Stream offset of the next byte.
+    offset: u64,
+    gathered: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// A header is due.
     Header,
-    /// A record's body, of which so many bytes are still to come.
-    Body { head: Head, missing: usize, damaged: bool },
+    /// A record's body.
+    Body,
     /// Framing is lost.
     Lost,
 }
@@ -128,18 +134,24 @@ impl RecordReader {
     pub const fn new(offset: u64) -> Self {
         Self {
             state: State::Header,
-            header: [0; HEADER_MOST],
-            header_len: 0,
-            gathered: Vec::new(),
-            offset,
             at_start: true,
             keep_encrypted: false,
+            damaged: false,
+            header_len: 0,
+            header: [0; HEADER_MOST],
+            missing: 0,
+            head: Head { content_type: ContentType(0), version: ProtocolVersion(0), len: 0, start: offset, padding: 0 },
+            offset,
+            gathered: Vec::new(),
         }
     }
 
     /// A reader for a direction whose beginning was not seen: it starts at the first plausible header that begins a piece.
-    pub fn midstream(offset: u64) -> Self {
-        Self { state: State::Lost, at_start: false, ..Self::new(offset) }
+    pub const fn midstream(offset: u64) -> Self {
+        let mut reader = Self::new(offset);
+        reader.state = State::Lost;
+        reader.at_start = false;
+        reader
     }
 
     /// Whether bodies of application data records are gathered and lent, as decryption needs. Takes effect with the next record.
@@ -159,50 +171,48 @@ impl RecordReader {
 
     /// The record that has begun and not ended.
     pub fn pending(&self) -> Option<PendingRecord<'_>> {
-        let State::Body { head, missing, .. } = self.state else { return None };
-        let have = usize::from(head.len).saturating_sub(missing);
-        Some(PendingRecord {
-            content_type: head.content_type,
-            version: head.version,
-            len: head.len,
-            have: u16::try_from(have).unwrap_or(u16::MAX),
-            body: &self.gathered,
-            start: head.start,
-        })
+        let Head { content_type, version, len, start, .. } = self.head;
+        let pending = PendingRecord { content_type, version, len, have: len.saturating_sub(self.missing), body: &self.gathered, start };
+        (self.state == State::Body).then_some(pending)
     }
 
     /// Bytes of a header that has not come whole.
     pub const fn pending_header(&self) -> usize {
-        self.header_len
+        self.header_len as usize
     }
 
     /// Reads from a piece of the stream: how many of its bytes were used, and what they completed. Call again with the rest until it is empty.
-    #[inline]
     pub fn read<'r>(&'r mut self, bytes: &'r [u8]) -> (usize, Option<Item<'r>>) {
-        // The common case: a record is due, and lies in this piece.
-        if matches!(self.state, State::Header)
-            && self.header_len == 0
-            && let Some((header, behind)) = bytes.split_first_chunk::<HEADER_LEN>()
-            && let Ok(head) = Head::read(*header, self.offset)
-            && let Some(body) = behind.get(..usize::from(head.len))
-        {
-            self.at_start = false;
-            let body = self.keeps(head).then_some(body);
-            let record = head.record(body, false);
-            self.offset = record.end;
-            return (HEADER_LEN + usize::from(head.len), Some(Item::Record(record)));
+        match self.whole(bytes) {
+            Some(record) => (HEADER_LEN + usize::from(record.len), Some(Item::Record(record))),
+            None => self.part(bytes, &mut Vec::new()),
         }
-        self.read_part(bytes)
     }
 
-    fn read_part<'r>(&'r mut self, bytes: &'r [u8]) -> (usize, Option<Item<'r>>) {
+    /// The common case: a record is due, and these bytes begin with the whole of it. Nothing is read otherwise.
+    #[inline]
+    pub(crate) fn whole<'a>(&mut self, bytes: &'a [u8]) -> Option<Record<'a>> {
+        if self.state != State::Header || self.header_len > 0 {
+            return None;
+        }
+        let (header, behind) = bytes.split_first_chunk::<HEADER_LEN>()?;
+        let head = Head::read(*header, self.offset).ok()?;
+        let body = behind.get(..usize::from(head.len))?;
+        self.at_start = false;
+        let record = head.record(self.keeps(head).then_some(body), false);
+        self.offset = record.end;
+        Some(record)
+    }
+
+    /// Any other case. Where a body is to be gathered, one of the spare buffers is used.
+    pub(crate) fn part<'r>(&'r mut self, bytes: &'r [u8], spare: &mut Vec<Vec<u8>>) -> (usize, Option<Item<'r>>) {
         match self.state {
-            State::Header => self.read_header(bytes),
-            State::Body { head, missing, damaged } => self.read_body(head, missing, damaged, bytes),
+            State::Header => self.read_header(bytes, spare),
+            State::Body => self.read_body(bytes, spare),
             State::Lost if looks_like_record(bytes) => {
                 self.state = State::Header;
                 self.header_len = 0;
-                self.read_header(bytes)
+                self.read_header(bytes, spare)
             }
             State::Lost => {
                 self.offset = self.offset.saturating_add(bytes.len() as u64);
@@ -211,37 +221,40 @@ impl RecordReader {
         }
     }
 
+    /// Gives the buffer away if it is not in use: most of the time it is not, and another direction's reader needs it.
+    #[inline]
+    pub(crate) fn spare_buffer(&mut self, spare: &mut Vec<Vec<u8>>) {
+        if self.state != State::Body && self.gathered.capacity() > 0 && spare.len() < limits::SPARE_BUFFERS {
+            spare.push(std::mem::take(&mut self.gathered));
+        }
+    }
+
     /// Tells that `len` bytes of the stream are missing. Within a body the record counts as damaged and framing goes on behind it; anywhere
     /// else framing is lost.
     pub fn gap(&mut self, len: u64) -> Option<Item<'_>> {
         let at = self.offset;
         self.offset = at.saturating_add(len);
-        let State::Body { head, missing, .. } = self.state else {
+        if self.state != State::Body {
             if len > 0 {
                 self.lose();
             }
             return None;
-        };
+        }
         self.gathered.clear();
-        let len = usize::try_from(len).unwrap_or(usize::MAX);
-        if len < missing {
-            self.state = State::Body { head, missing: missing - len, damaged: len > 0 };
+        let missing = self.missing;
+        if len < u64::from(missing) {
+            self.missing = missing.saturating_sub(u16::try_from(len).unwrap_or(u16::MAX));
+            self.damaged = len > 0;
             return None;
         }
-        if len > missing {
+        if len > u64::from(missing) {
             self.lose();
         } else {
             self.state = State::Header;
         }
-        Some(Item::Record(Record {
-            content_type: head.content_type,
-            version: head.version,
-            len: head.len,
-            body: None,
-            start: head.start,
-            end: at.saturating_add(missing as u64),
-            damaged: true,
-        }))
+        let Head { content_type, version, len, start, .. } = self.head;
+        let end = at.saturating_add(u64::from(missing));
+        Some(Item::Record(Record { content_type, version, len, body: None, start, end, damaged: true }))
     }
 
     fn lose(&mut self) {
@@ -251,7 +264,7 @@ impl RecordReader {
         self.gathered.clear();
     }
 
-    fn read_header<'r>(&'r mut self, bytes: &'r [u8]) -> (usize, Option<Item<'r>>) {
+    fn read_header<'r>(&'r mut self, bytes: &'r [u8], spare: &mut Vec<Vec<u8>>) -> (usize, Option<Item<'r>>) {
         let mut used = 0;
         // The header is whole, and the body begins in this piece.
         if self.header_len == 0
@@ -261,16 +274,16 @@ impl RecordReader {
             self.at_start = false;
             self.offset = self.offset.saturating_add(HEADER_LEN as u64);
             self.begin_body(head);
-            let (used, item) = self.read_body(head, usize::from(head.len), false, behind);
+            let (used, item) = self.read_body(behind, spare);
             return (HEADER_LEN + used, item);
         }
         for byte in bytes {
-            let Some(slot) = self.header.get_mut(self.header_len) else { break };
+            let Some(slot) = self.header.get_mut(usize::from(self.header_len)) else { break };
             *slot = *byte;
             self.header_len += 1;
             used += 1;
             self.offset = self.offset.saturating_add(1);
-            if self.header_len == self.header_needed() {
+            if usize::from(self.header_len) == self.header_needed() {
                 return self.end_header(used, bytes.len());
             }
         }
@@ -284,18 +297,18 @@ impl RecordReader {
     }
 
     fn end_header(&mut self, used: usize, available: usize) -> (usize, Option<Item<'_>>) {
-        let start = self.offset.saturating_sub(self.header_len as u64);
-        let header_len = std::mem::take(&mut self.header_len);
+        let start = self.offset.saturating_sub(u64::from(self.header_len));
+        let header_len = usize::from(std::mem::take(&mut self.header_len));
+        let header = self.header;
         if std::mem::take(&mut self.at_start)
-            && let Some((head, body)) = self.header.get(..header_len).and_then(|header| Head::read_sslv2(header, start))
+            && let Some((head, body)) = header.get(..header_len).and_then(|header| Head::read_sslv2(header, start))
         {
-            self.gathered.clear();
+            self.begin_body(head);
             self.gathered.extend_from_slice(body);
-            let missing = usize::from(head.len).saturating_sub(body.len());
-            self.state = State::Body { head, missing, damaged: false };
+            self.missing = head.len.saturating_sub(u16::try_from(body.len()).unwrap_or(u16::MAX));
             return (used, None);
         }
-        let header = self.header.first_chunk::<HEADER_LEN>().copied().unwrap_or_default();
+        let header = header.first_chunk::<HEADER_LEN>().copied().unwrap_or_default();
         match Head::read(header, start) {
             Ok(head) if head.len == 0 => (used, Some(Item::Record(head.record(self.keeps(head).then_some(&[]), false)))),
             Ok(head) => {
@@ -312,30 +325,30 @@ impl RecordReader {
 
     fn begin_body(&mut self, head: Head) {
         self.gathered.clear();
-        self.state = State::Body { head, missing: usize::from(head.len), damaged: false };
+        self.state = State::Body;
+        self.damaged = false;
+        self.head = head;
+        self.missing = head.len;
     }
 
     fn keeps(&self, head: Head) -> bool {
         self.keep_encrypted || head.content_type != ContentType::APPLICATION_DATA
     }
 
-    fn read_body<'r>(&'r mut self, head: Head, missing: usize, damaged: bool, bytes: &'r [u8]) -> (usize, Option<Item<'r>>) {
-        let keep = !damaged && self.keeps(head);
-        let Some(tail) = bytes.get(..missing) else {
+    fn read_body<'r>(&'r mut self, bytes: &'r [u8], spare: &mut Vec<Vec<u8>>) -> (usize, Option<Item<'r>>) {
+        let keep = !self.damaged && self.keeps(self.head);
+        let Some((tail, _)) = bytes.split_at_checked(usize::from(self.missing)) else {
             self.offset = self.offset.saturating_add(bytes.len() as u64);
+            self.missing = self.missing.saturating_sub(u16::try_from(bytes.len()).unwrap_or(u16::MAX));
             if keep {
-                if self.gathered.is_empty() {
-                    self.gathered.reserve(missing.min(AT_ONCE));
-                }
-                self.gathered.extend_from_slice(bytes);
+                self.gather(bytes, spare);
             }
-            self.state = State::Body { head, missing: missing - bytes.len(), damaged };
             return (bytes.len(), None);
         };
-        self.offset = self.offset.saturating_add(missing as u64);
+        self.offset = self.offset.saturating_add(tail.len() as u64);
         self.state = State::Header;
         if !keep {
-            return (missing, Some(Item::Record(head.record(None, damaged))));
+            return (tail.len(), Some(Item::Record(self.head.record(None, self.damaged))));
         }
         let whole = if self.gathered.is_empty() {
             tail
@@ -344,9 +357,22 @@ impl RecordReader {
             &self.gathered
         };
         // A record fed in parts whose body was not wanted at first is not whole.
-        let body = (whole.len() == usize::from(head.len)).then_some(whole);
-        let body = body.map(|body| body.get(..body.len().saturating_sub(usize::from(head.padding))).unwrap_or(body));
-        (missing, Some(Item::Record(head.record(body, damaged))))
+        let body = (whole.len() == usize::from(self.head.len)).then_some(whole);
+        let body = body.map(|body| body.get(..body.len().saturating_sub(usize::from(self.head.padding))).unwrap_or(body));
+        (tail.len(), Some(Item::Record(self.head.record(body, self.damaged))))
+    }
+
+    fn gather(&mut self, bytes: &[u8], spare: &mut Vec<Vec<u8>>) {
+        if self.gathered.is_empty() {
+            if self.gathered.capacity() == 0
+                && let Some(buffer) = spare.pop()
+            {
+                self.gathered = buffer;
+                self.gathered.clear();
+            }
+            self.gathered.reserve((bytes.len() + usize::from(self.missing)).min(AT_ONCE));
+        }
+        self.gathered.extend_from_slice(bytes);
     }
 }
 
@@ -465,7 +491,7 @@ const fn is_sslv2_version(version: [u8; 2]) -> bool {
 }
 
 /// Content type, version, length.
-const HEADER_LEN: usize = 5;
+pub(crate) const HEADER_LEN: usize = 5;
 
 /// Room made at once for a record that comes in pieces: a hello with a post-quantum share or a short chain, and no more than a header may ask for
 /// without sending it.

@@ -159,7 +159,9 @@ impl<S: FlowSink> Connection<S> {
         if close == Close::Evicted {
             room.counters.evicted += 1;
         }
-        let Self { sink, facts, .. } = *self;
+        let Self { ref mut sink, facts, .. } = *self;
+        // Copied once, to where they are to stay.
+        let facts = Box::write(Box::new_uninit(), facts);
         sink.finish(shared, facts, close, now);
     }
 

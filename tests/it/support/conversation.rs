@@ -53,7 +53,7 @@ impl FlowSink for Collector {
         Interest::More
     }
 
-    fn finish(self, shared: &mut Collected, tcp: TcpFacts, _: Close, _: Mark) {
+    fn finish(&mut self, shared: &mut Collected, tcp: Box<TcpFacts>, _: Close, _: Mark) {
         let fins = Side::BOTH.into_iter().filter_map(|side| tcp.side(side).fin.map(|(mark, _)| (mark, side)));
         shared.closed_by = fins.min().map(|(_, side)| side);
         shared.start = tcp.first.time.nanos();

@@ -66,7 +66,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 
 fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<(Confidence, String)> {
     let facts = case.handshake;
-    if let Some(answer) = facts.server_hello.as_ref().or(facts.hello_retry.as_ref()).filter(|answer| answer.first.frame > alert.mark.frame)
+    if let Some(answer) =
+        facts.server_hello.as_ref().or(facts.hello_retry.as_deref()).filter(|answer| answer.first.frame > alert.mark.frame)
     {
         return Some((Confidence::Certain, format!("the server's real answer came after it, in frame {}", answer.first.frame)));
     }

@@ -47,7 +47,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() || !view.hello_whole() {
         return None;
     }
-    let start = facts.server_hello.as_ref().or(facts.hello_retry.as_ref())?.span.0;
+    let start = facts.server_hello.as_ref().or(facts.hello_retry.as_deref())?.span.0;
     let server = view.server();
     let segment = view.repeated_in_vain(Side::Server).filter(|segment| segment.offset >= start).min_by_key(|segment| segment.offset)?;
     let partly = server.acked > start || server.outstanding.iter().any(|other| other.sacked) || view.client().sent_sack;

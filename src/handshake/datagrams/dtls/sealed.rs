@@ -227,7 +227,7 @@ impl Dtls {
             h.early_data_records = 0;
         }
         for Held { side, mark, bytes, cid_len, letters } in held {
-            h.history.push_str(old.get(at..letters).unwrap_or_default());
+            h.history.extend(&old, at..letters);
             at = letters;
             let Some(record) = records(&bytes, cid_len).next() else { continue };
             let Some(unsealing) = &mut self.unsealing else { continue };
@@ -242,7 +242,7 @@ impl Dtls {
                 }
             }
         }
-        h.history.push_str(old.get(at..).unwrap_or_default());
+        h.history.extend(&old, at..);
     }
 
     /// What records of DTLS 1.3 that were not opened show by their sizes: all of them, or those of a side whose secrets the log lacks.

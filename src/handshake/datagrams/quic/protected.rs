@@ -394,7 +394,7 @@ impl Quic {
         }
         let mut at = 0;
         for Held { packet, side, mark, letters: (before, added) } in held {
-            h.history.push_str(old.get(at..before).unwrap_or_default());
+            h.history.extend(&old, at..before);
             at = before + added;
             let packet = Protected { level: packet.level, pn_offset: packet.pn_offset, bytes: packet.bytes.as_slice() };
             let taken = match &mut self.unsealing {
@@ -403,11 +403,11 @@ impl Quic {
             };
             match packet.level {
                 Level::OneRtt => self.progress(h, side, mark, taken),
-                _ if taken == Taken::Sealed => h.history.push_str(old.get(before..at).unwrap_or_default()),
+                _ if taken == Taken::Sealed => h.history.extend(&old, before..at),
                 _ => {}
             }
         }
-        h.history.push_str(old.get(at..).unwrap_or_default());
+        h.history.extend(&old, at..);
         if overflowed {
             // What came after the bound was reached was counted once and cannot be counted again.
             for side in Side::BOTH {

@@ -157,7 +157,7 @@ impl FlowSink for Checker {
         Interest::More
     }
 
-    fn finish(self, book: &mut Book, tcp: TcpFacts, _: Close, _: Mark) {
+    fn finish(&mut self, book: &mut Book, tcp: Box<TcpFacts>, _: Close, _: Mark) {
         book.ended += 1;
         for side in Side::BOTH {
             let facts = tcp.side(side);
