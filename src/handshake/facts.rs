@@ -1,16 +1,14 @@
 //! The facts of one handshake: what rules look at and reports are made of.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr};
-use std::ops::{Deref, DerefMut};
-use std::slice::SliceIndex;
-use std::sync::{Arc, LazyLock};
+use std::mem::offset_of;
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use crate::anomaly::Anomaly;
-use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
+use crate::flow::{Endpoint, PerSide, Side};
 use crate::preamble::{Plaintext, PreambleFacts};
 use crate::time::Mark;
 use crate::tls::certificate::Certificate;
@@ -18,12 +16,15 @@ use crate::tls::client_hello::ClientHello;
 use crate::tls::message::{Alert, CertificateRequest, EncryptedExtensions, OcspStaple, ServerKeyExchange, SessionTicket};
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
-use crate::transport::{Close, Roles, TcpFacts};
+use crate::transport::{Close, TcpFacts};
 
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts};
+pub use super::history::History;
+pub use super::packets::PacketFacts;
 
 /// Something, and where it was seen: the frame that carried its last byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(C)]
 pub struct Seen<T> {
     /// What.
     pub what: T,
@@ -35,9 +36,37 @@ pub struct Seen<T> {
     pub span: (u64, u64),
 }
 
-/// Everything known of one handshake.
+/// Everything known of one handshake. What each record touches comes first: it lies in as few lines of memory as can be, for these have left the
+/// cache when the next packet comes.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub struct Handshake {
+    /// What was spoken.
+    pub protocol: Protocol,
+    /// Something was decrypted with keys.
+    pub decrypted: bool,
+    /// Early data was offered.
+    pub early_data_offered: bool,
+    /// Resumed: how, or `None` for a full handshake or one that did not get so far.
+    pub resumption: Option<Resumption>,
+    /// Early data records were sent by the client.
+    pub early_data_records: u32,
+    /// Application data records of each side after its Finished, as far as looked at (tickets, in TLS 1.3 without keys, are not counted).
+    pub application_records: PerSide<u32>,
+    /// One letter a message, capitals from the client; at most 100.
+    pub history: History,
+    /// ChangeCipherSpec of each side.
+    pub change_cipher_spec: PerSide<Option<Mark>>,
+    /// Finished of each side: recognised by its size and place, or decrypted.
+    pub finished: PerSide<Option<Mark>>,
+    /// Application data of each side, after its Finished: first record.
+    pub application_data: PerSide<Option<Mark>>,
+    /// ServerHello.
+    pub server_hello: Option<Seen<ServerHello>>,
+    /// Encrypted records of each side by size, from its first, bounded by [`crate::limits::ENCRYPTED_RECORDS`].
+    pub encrypted: PerSide<EncryptedRecords>,
+    /// ClientHellos in order: a second one follows a HelloRetryRequest.
+    pub client_hellos: SmallVec<[Seen<ClientHello>; 1]>,
     /// The side that opens the handshake.
     pub client: Endpoint,
     /// The side that answers.
@@ -48,14 +77,10 @@ pub struct Handshake {
     pub close: Close,
     /// The frame at which that was decided; for [`Close::EndOfCapture`] the capture's last.
     pub closed_at: Mark,
-    /// What was spoken.
-    pub protocol: Protocol,
     /// What led up to TLS.
     pub preamble: Option<Box<PreambleFacts>>,
     /// A side spoke something else than TLS where a TLS record was due.
     pub plaintext: PerSide<Option<Box<Seen<Plaintext>>>>,
-    /// ClientHellos in order: a second one follows a HelloRetryRequest.
-    pub client_hellos: SmallVec<[Seen<ClientHello>; 1]>,
     /// Bytes of a ClientHello whose rest never came: how many there were and how many its length field promised.
     pub partial_client_hello: Option<PartialMessage>,
     /// The same for the message the server was sending when its bytes ended.
@@ -64,8 +89,6 @@ pub struct Handshake {
     pub hello_retry: Option<Box<Seen<ServerHello>>>,
     /// EncryptedExtensions, decrypted: the message's body, to be read with [`crate::tls::message::EncryptedExtensions`].
     pub encrypted_extensions: Option<Box<Seen<Box<[u8]>>>>,
-    /// ServerHello.
-    pub server_hello: Option<Seen<ServerHello>>,
     /// The server's certificates as served, leaf first (in clear, or decrypted).
     pub server_chain: Option<Seen<Chain>>,
     /// The client's certificates; an empty chain means it was asked and had none.
@@ -86,36 +109,16 @@ pub struct Handshake {
     pub session_ticket: Option<Box<Seen<SessionTicket>>>,
     /// HelloRequest from the server.
     pub hello_request: Option<Mark>,
-    /// ChangeCipherSpec of each side.
-    pub change_cipher_spec: PerSide<Option<Mark>>,
-    /// Finished of each side: recognised by its size and place, or decrypted.
-    pub finished: PerSide<Option<Mark>>,
-    /// Application data of each side, after its Finished: first record.
-    pub application_data: PerSide<Option<Mark>>,
-    /// Application data records of each side after its Finished, as far as looked at (tickets, in TLS 1.3 without keys, are not counted).
-    pub application_records: PerSide<u32>,
     /// TLS 1.3 records of the server after its Finished that look like NewSessionTickets.
     pub tickets_seen: u32,
     /// What the encrypted flights of TLS 1.3 look like (see [`Hidden`]).
     pub hidden: Hidden,
-    /// Encrypted records of each side by size, from its first, bounded by [`crate::limits::ENCRYPTED_RECORDS`].
-    pub encrypted: PerSide<EncryptedRecords>,
     /// Alerts of both sides in order, clear and encrypted.
     pub alerts: Vec<AlertSeen>,
-    /// Resumed: how, or `None` for a full handshake or one that did not get so far.
-    pub resumption: Option<Resumption>,
-    /// Early data was offered.
-    pub early_data_offered: bool,
-    /// Early data records were sent by the client.
-    pub early_data_records: u32,
     /// A second handshake inside the first: who asked for it and where.
     pub renegotiation: Option<(Side, Mark)>,
     /// Protocol faults, bounded.
     pub anomalies: Vec<Anomaly>,
-    /// One letter a message, capitals from the client; at most 100.
-    pub history: History,
-    /// Something was decrypted with keys.
-    pub decrypted: bool,
     /// It is still under way: this is what could be said when it had made no progress for too long. Another follows when it ends.
     pub provisional: bool,
     /// Packets that the capture lost on this interface while it was under way, where that is known: some may have been its own.
@@ -135,6 +138,9 @@ pub struct Handshake {
 }
 
 impl Handshake {
+    /// Bytes of it that most records touch.
+    pub(super) const BUSY: usize = offset_of!(Self, encrypted) + 64;
+
     /// A handshake of which nothing has been seen yet, on the connection that `tcp` describes.
     pub fn new(tcp: impl Into<PacketFacts>) -> Self {
         let tcp = tcp.into();
@@ -199,43 +205,6 @@ impl Handshake {
     }
 }
 
-/// What the packets of a handshake's connection showed; blank while it is under way. They are a kilobyte: a handshake that is being read has
-/// no use for them, and is not to be spread over as many more lines of the cache.
-#[derive(Debug, Clone, Default)]
-pub struct PacketFacts(Option<Box<TcpFacts>>);
-
-impl From<Box<TcpFacts>> for PacketFacts {
-    fn from(facts: Box<TcpFacts>) -> Self {
-        Self(Some(facts))
-    }
-}
-
-impl From<TcpFacts> for PacketFacts {
-    fn from(facts: TcpFacts) -> Self {
-        Box::new(facts).into()
-    }
-}
-
-impl Deref for PacketFacts {
-    type Target = TcpFacts;
-
-    fn deref(&self) -> &TcpFacts {
-        self.0.as_deref().unwrap_or_else(|| &*BLANK)
-    }
-}
-
-impl DerefMut for PacketFacts {
-    fn deref_mut(&mut self) -> &mut TcpFacts {
-        self.0.get_or_insert_with(|| Box::new(BLANK.clone()))
-    }
-}
-
-static BLANK: LazyLock<TcpFacts> = LazyLock::new(|| {
-    let nobody = Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-    let (key, _) = FlowKey::new(Transport::Tcp, nobody, nobody, 0);
-    TcpFacts::new(key, true, Roles::Guessed, Path::default(), Mark::default(), 0)
-});
-
 /// A chain of certificates as sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chain {
@@ -273,48 +242,6 @@ pub enum Protocol {
     Quic,
     /// No TLS byte was seen.
     Other,
-}
-
-/// The letters of a handshake's messages. Room for as many as most have lies with the rest of the facts.
-#[derive(Debug, Clone, Default)]
-pub struct History(SmallVec<[u8; 24]>);
-
-impl History {
-    /// The letters.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Adds a letter.
-    #[inline]
-    pub(super) fn push(&mut self, letter: char) {
-        self.0.push(u8::try_from(letter).unwrap_or(b'?'));
-    }
-
-    /// Takes the last one back; false if there is none.
-    pub(super) fn pop(&mut self) -> bool {
-        self.0.pop().is_some()
-    }
-
-    /// Adds some of another history's, as far as it has them.
-    pub(super) fn extend(&mut self, other: &Self, which: impl SliceIndex<[u8], Output = [u8]>) {
-        self.0.extend_from_slice(other.0.get(which).unwrap_or_default());
-    }
-
-    /// Says in front that the roles were turned round.
-    fn mark_swapped(&mut self) {
-        self.0.insert(0, b'^');
-    }
 }
 
 /// The encrypted records of a side: room for a server's flight, tickets, and the first record of its answer lies with the rest of the facts.

@@ -195,8 +195,8 @@ impl FlowSink for Machine {
 
     #[inline]
     fn prefetch(&self) {
-        if let Some(following) = &self.following {
-            prefetch_front(following.as_ref(), 512);
+        if let Some(handshake) = &self.handshake {
+            prefetch_front(handshake.as_ref(), Handshake::BUSY);
         }
     }
 
@@ -385,7 +385,7 @@ impl Following {
         if heads.is_empty() || heads.iter().any(record) {
             return;
         }
-        heads.sort_by_key(|(side, head)| head.data(*side).mark);
+        heads.sort_by_key(|(side, head)| *head.data(*side).mark);
         self.mode = Mode::Known;
         self.preamble = Some(Box::new(Preamble::new(h.server.port)));
         for (side, head) in heads {
@@ -408,7 +408,7 @@ impl Following {
             return self.records(h, shared, data);
         }
         let Some(preamble) = &mut self.preamble else { return self.records(h, shared, data) };
-        match preamble.feed(data.side, data.bytes, data.mark) {
+        match preamble.feed(data.side, data.bytes, *data.mark) {
             Step::More => Interest::More,
             Step::Tls { before, consumed } => {
                 if preamble.is_wrapped() && self.wrapped.is_none() {
@@ -438,7 +438,7 @@ impl Following {
     /// A side spoke another protocol where TLS was due.
     fn speaks_plaintext(&mut self, h: &mut Handshake, what: Plaintext, data: &Data<'_>) -> Interest {
         let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
-        *h.plaintext.of_mut(data.side) = Some(Box::new(Seen { what, mark: data.mark, first: data.mark, span }));
+        *h.plaintext.of_mut(data.side) = Some(Box::new(Seen { what, mark: *data.mark, first: *data.mark, span }));
         self.streams.of_mut(data.side).ignore();
         Interest::More
     }

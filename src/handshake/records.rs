@@ -44,7 +44,7 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn data(&self, side: Side) -> Data<'_> {
-        Data { side, offset: self.offset, bytes: &self.bytes, mark: self.mark }
+        Data { side, offset: self.offset, bytes: &self.bytes, mark: &self.mark }
     }
 }
 
@@ -63,9 +63,9 @@ impl Stream {
         if self.head.is_none() && data.bytes.len() >= HEAD {
             return data.bytes;
         }
-        let head = self.head.get_or_insert_with(|| Box::new(Head { offset: data.offset, bytes: Vec::new(), mark: data.mark }));
+        let head = self.head.get_or_insert_with(|| Box::new(Head { offset: data.offset, bytes: Vec::new(), mark: *data.mark }));
         head.bytes.extend_from_slice(data.bytes);
-        head.mark = data.mark;
+        head.mark = *data.mark;
         &head.bytes
     }
 
@@ -129,7 +129,7 @@ impl Stream {
                     Some(Item::Error(error)) => reading.error(error),
                     None => {
                         if reading.record_began.is_none() && reader.in_sync() && reader.offset() > before {
-                            *reading.record_began = Some(data.mark);
+                            *reading.record_began = Some(*data.mark);
                         }
                         false
                     }
@@ -207,14 +207,15 @@ impl Reading<'_> {
     /// A record is complete. True when it settles the handshake.
     fn record(&mut self, record: &Record<'_>) -> bool {
         let Self { handshake, shared, decryption, joiner, record_began, data, .. } = self;
+        let mark = *data.mark;
         let began = record_began.take();
-        let first = if record.start >= data.offset { data.mark } else { began.unwrap_or(data.mark) };
+        let first = if record.start >= data.offset { mark } else { began.unwrap_or(mark) };
         let taken = match decryption {
             None => Taken::Sealed,
-            Some(decryption) => decryption.take(handshake, shared, self.side, record, data.mark, first),
+            Some(decryption) => decryption.take(handshake, shared, self.side, record, mark, first),
         };
         if !matches!(taken, Taken::Opened | Taken::Broken) {
-            let place = Place { mark: data.mark, first, span: (record.start, record.end) };
+            let place = Place { mark, first, span: (record.start, record.end) };
             self.side = on_record(handshake, shared, joiner, self.side, record, &place);
         }
         if let (Taken::Held, Some(decryption)) = (taken, decryption) {
@@ -226,7 +227,7 @@ impl Reading<'_> {
     /// Something else than a record stands where one was due.
     #[cold]
     fn error(&mut self, error: &RecordError) -> bool {
-        on_error(self.handshake, self.side, self.data.mark, error);
+        on_error(self.handshake, self.side, *self.data.mark, error);
         *self.record_began = None;
         false
     }

@@ -6,12 +6,10 @@ use super::bytes::{Cursor, extensions, items8, list16};
 use super::client_hello::{ClientHello, Defect};
 use super::registry::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion};
 
-/// A `ServerHello` or `HelloRetryRequest`, owned.
+/// A `ServerHello` or `HelloRetryRequest`, owned. What is asked for at every record comes first.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(C)]
 pub struct ServerHello {
-    bytes: SmallVec<[u8; USUAL_LEN]>,
-    /// Where the suite stands: behind the session identifier.
-    suite_at: usize,
     /// Kept, for it is asked for at every record.
     version: ProtocolVersion,
     /// The form of the drafts of TLS 1.3 before the 22nd: neither session identifier nor compression method.
@@ -20,8 +18,11 @@ pub struct ServerHello {
     kinds: u64,
     /// Where their list begins and ends.
     list: (u32, u32),
+    /// Where the suite stands: behind the session identifier.
+    suite_at: usize,
     cut: Option<&'static str>,
     trailing: usize,
+    bytes: SmallVec<[u8; USUAL_LEN]>,
 }
 
 impl ServerHello {

@@ -26,8 +26,9 @@ pub struct Data<'a> {
     pub offset: u64,
     /// The bytes; never empty.
     pub bytes: &'a [u8],
-    /// The frame that brought them (for buffered bytes: the frame in which they came, not the one that filled the hole).
-    pub mark: Mark,
+    /// The frame that brought them (for buffered bytes: the frame in which they came, not the one that filled the hole). Lent, for a copy made
+    /// just now could be read only when all that was written before it, into cold memory, is written.
+    pub mark: &'a Mark,
 }
 
 /// Bytes that will not come.

@@ -154,7 +154,7 @@ impl<S: FlowSink> Connection<S> {
         let cut_from = offset.saturating_add(bytes.len() as u64);
         if !bytes.is_empty() {
             facts.delivered = cut_from;
-            let interest = self.sink.data(shared, &self.facts, Data { side, offset, bytes, mark });
+            let interest = self.sink.data(shared, &self.facts, Data { side, offset, bytes, mark: &mark });
             self.heed(interest)?;
         }
         if cut_from < end { self.gap(shared, low, end, GapCause::Snaplen, mark) } else { Step::Continue(()) }

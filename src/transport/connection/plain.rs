@@ -53,7 +53,7 @@ impl<S: FlowSink> Connection<S> {
         facts.highest = end;
         facts.bytes_seen = facts.bytes_seen.saturating_add(bytes.len() as u64);
         facts.delivered = end;
-        let interest = self.sink.data(shared, &self.facts, Data { side, offset, bytes, mark: segment.mark });
+        let interest = self.sink.data(shared, &self.facts, Data { side, offset, bytes, mark: &segment.mark });
         Some(self.heed(interest))
     }
 
