@@ -208,8 +208,7 @@ impl Reading<'_> {
     fn record(&mut self, record: &Record<'_>) -> bool {
         let Self { handshake, shared, decryption, joiner, record_began, data, .. } = self;
         let mark = *data.mark;
-        let began = record_began.take();
-        let first = if record.start >= data.offset { mark } else { began.unwrap_or(mark) };
+        let first = *if record.start >= data.offset { data.mark } else { record_began.as_ref().unwrap_or(data.mark) };
         let taken = match decryption {
             None => Taken::Sealed,
             Some(decryption) => decryption.take(handshake, shared, self.side, record, mark, first),
@@ -221,6 +220,7 @@ impl Reading<'_> {
         if let (Taken::Held, Some(decryption)) = (taken, decryption) {
             decryption.was_read(handshake);
         }
+        **record_began = None;
         settled(self.handshake, self.decryption.as_deref())
     }
 
