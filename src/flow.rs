@@ -259,6 +259,9 @@ impl Path {
     /// How many layers are kept; decapsulation goes deeper, up to its own bound, without naming more.
     pub const MOST: usize = 6;
 
+    /// No tunnels.
+    pub const NONE: Self = Self { layers: [None; Self::MOST] };
+
     /// Adds an inner layer; beyond [`Path::MOST`] it is left out.
     pub fn push(&mut self, layer: Layer) {
         if let Some(slot) = self.layers.iter_mut().find(|slot| slot.is_none()) {

@@ -14,6 +14,7 @@ use crate::secrets::KeyRing;
 use crate::time::{Mark, Timestamp};
 use crate::tls::certificate::CertificateStore;
 use crate::tls::record::{Verdict, looks_like_tls};
+use crate::transport::prefetch::prefetch_front;
 use crate::transport::{Close, Data, FlowSink, Gap, Interest, TcpEvent, TcpFacts};
 
 use super::decrypt::{self, Decryption};
@@ -184,6 +185,13 @@ impl FlowSink for Machine {
 
     fn new(_: &mut Shared, _: &FlowKey) -> Self {
         Self::default()
+    }
+
+    #[inline]
+    fn prefetch(&self) {
+        if let Some(following) = &self.following {
+            prefetch_front(following.as_ref(), 512);
+        }
     }
 
     fn data(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {

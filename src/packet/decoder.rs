@@ -6,7 +6,7 @@ use crate::packet::cursor::Cursor;
 use crate::packet::direct;
 use crate::packet::fragments::{FragmentCounters, Fragments, Joined, LostFragments};
 use crate::packet::walk::{Next, Walk};
-use crate::packet::{Packet, Segment, Skip};
+use crate::packet::{Packet, Skip};
 use crate::time::Timestamp;
 
 /// Decodes frames. Holds nothing but IP fragments, so frames of one IP packet must come to the same decoder.
@@ -26,22 +26,22 @@ impl Decoder {
     /// Decodes a frame to its innermost packet. The packet borrows from the frame or, when this frame completed a fragmented IP packet, from
     /// the decoder.
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Packet<'a> {
-        if let Some(segment) = self.decode_plain(frame) {
-            return Packet::Tcp(segment);
+        self.pass(frame.head.time);
+        match direct::segment(frame) {
+            Some(segment) => Packet::Tcp(segment),
+            None => self.walk(frame),
         }
-        self.walk(frame)
     }
 
-    /// The segment in a frame of the usual kind ([`plain`](super::plain)); any other frame is for [`Decoder::walk`].
+    /// Packet time goes on: fragments that have waited too long are given up.
     #[inline]
-    pub(crate) fn decode_plain<'a>(&mut self, frame: &Frame<'a>) -> Option<Segment<'a>> {
-        if self.fragments.due(frame.head.time) {
-            self.fragments.expire(frame.head.time);
+    pub(crate) fn pass(&mut self, now: Timestamp) {
+        if self.fragments.due(now) {
+            self.fragments.expire(now);
         }
-        direct::segment(frame)
     }
 
-    /// Decodes a frame that [`Decoder::decode_plain`] left.
+    /// Decodes a frame that is not of the usual kind ([`plain`](super::plain)).
     pub(crate) fn walk<'a>(&'a mut self, frame: &Frame<'a>) -> Packet<'a> {
         let mut walk = Walk::new(frame);
         match walk.advance(Next::Link(frame.head.link)) {

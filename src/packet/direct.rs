@@ -7,10 +7,20 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::flow::{Endpoint, FlowKey, Path, Transport};
 use crate::frame::Frame;
 use crate::packet::{IpFacts, Segment, TcpFlags, links};
+use crate::time::{Mark, Timestamp};
 
 /// The segment in a frame of the usual kind.
 #[inline]
 pub(crate) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
+    let mut segment = NOTHING;
+    read(frame, &mut segment).map(|()| segment)
+}
+
+/// The same for a caller who has a place for it: a segment is too large to be handed from place to place for each packet. `None`, with nothing
+/// done, when the frame is not of the usual kind.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "once a packet")]
+pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Segment<'a>) -> Option<()> {
     let (head, rest) = frame.bytes.split_first_chunk::<54>()?;
     if frame.head.link != links::ETHERNET || (frame.head.original_len as usize) != frame.bytes.len() {
         return None;
@@ -35,7 +45,7 @@ pub(crate) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
     let destination = number([d0, d1, d2, d3], [q0, q1]);
     let from_low = source <= destination;
     let (low, high) = if from_low { (source, destination) } else { (destination, source) };
-    Some(Segment {
+    *into = Segment {
         mark: frame.mark(),
         key: FlowKey { low: endpoint(low), high: endpoint(high), transport: Transport::Tcp, path: 0 },
         from_low,
@@ -54,8 +64,25 @@ pub(crate) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
         options,
         payload,
         payload_len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
-    })
+    };
+    Some(())
 }
+
+/// What stands where no segment has been read yet.
+pub(crate) const NOTHING: Segment<'static> = Segment {
+    mark: Mark { frame: 0, time: Timestamp::MIN },
+    key: FlowKey { low: endpoint(0), high: endpoint(0), transport: Transport::Tcp, path: 0 },
+    from_low: true,
+    path: Path::NONE,
+    ip: IpFacts { ttl: 0, id: None, dont_fragment: false, total_len: 0, was_fragmented: false },
+    seq: 0,
+    ack: 0,
+    flags: TcpFlags(0),
+    window: 0,
+    options: &[],
+    payload: &[],
+    payload_len: 0,
+};
 
 #[expect(clippy::cast_possible_truncation, reason = "an address of 32 bits above a port of 16")]
 const fn endpoint(number: u64) -> Endpoint {

@@ -28,7 +28,7 @@ use crate::flow::{Endpoint, FlowKey, Path, Transport};
 use crate::time::Mark;
 
 pub use self::decoder::Decoder;
-pub(crate) use self::direct::segment as plain;
+pub(crate) use self::direct::{NOTHING, read as read_plain, segment as plain};
 pub use self::fragments::{FragmentCounters, LostFragments};
 pub use self::links::{link_name, reads_link};
 pub use self::options::{tcp_options, tcp_options_are_plain};

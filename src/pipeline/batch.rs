@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::frame::Block;
-use crate::packet::{self, Datagram, IcmpError, Segment};
+use crate::flow::FlowKey;
+use crate::frame::{Block, Frame};
+use crate::limits;
+use crate::packet::{Datagram, IcmpError, Segment};
 use crate::secrets::KeyLog;
 use crate::time::Mark;
 
@@ -48,8 +50,8 @@ enum Place {
 /// A few bytes for each packet: most are of the usual kind.
 #[derive(Debug, Clone, Copy)]
 enum Item {
-    /// A segment in a frame of the usual kind, by the frame's place in the block.
-    Plain { frame: u32, partition: u16 },
+    /// A frame of the usual kind, by its place in the block.
+    Plain { frame: u32 },
     /// The next of the others.
     Other,
 }
@@ -64,13 +66,17 @@ enum Other {
 
 /// A packet for a partition.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Routed<'a> {
+pub(super) enum Routed<'a, 'b> {
+    /// A frame that holds a segment where [`plain`](crate::packet::plain) finds one.
+    Frame {
+        frame: &'a Frame<'b>,
+        /// Its place in its block.
+        place: u32,
+    },
     Segment {
         partition: u16,
         interface: u32,
         segment: &'a Segment<'a>,
-        /// The frame's place in its block, where [`packet::plain`] reads this segment from it.
-        plain: Option<u32>,
     },
     Datagram {
         partition: u16,
@@ -84,14 +90,10 @@ pub(super) enum Routed<'a> {
     Tick(Mark),
 }
 
-impl Routed<'_> {
-    /// The partition it belongs to; `None` for a tick, which concerns all.
-    pub(super) fn partition(&self) -> Option<usize> {
-        match *self {
-            Self::Segment { partition, .. } | Self::Datagram { partition, .. } | Self::Icmp { partition, .. } => Some(partition.into()),
-            Self::Tick(_) => None,
-        }
-    }
+/// The partition of a flow.
+#[inline]
+pub(super) fn partition(key: &FlowKey) -> u16 {
+    u16::try_from(key.partition_hash() % limits::PARTITIONS as u64).unwrap_or(0)
 }
 
 impl Batch {
@@ -101,14 +103,17 @@ impl Batch {
         Self { block: Arc::clone(block), extra, items, others, upto: 0, hurried: false, sources: None, secrets: None, end: None }
     }
 
+    /// Adds a frame of the usual kind by its place in the block.
     #[inline]
-    pub(super) fn push(&mut self, routed: Routed<'_>) {
+    pub(super) fn push_frame(&mut self, place: u32) {
+        self.items.push(Item::Plain { frame: place });
+    }
+
+    /// Adds anything else.
+    pub(super) fn push(&mut self, routed: Routed<'_, '_>) {
         let other = match routed {
-            Routed::Segment { partition, plain: Some(frame), .. } => {
-                self.items.push(Item::Plain { frame, partition });
-                return;
-            }
-            Routed::Segment { partition, interface, segment, plain: None } => Other::Segment {
+            Routed::Frame { place, .. } => return self.push_frame(place),
+            Routed::Segment { partition, interface, segment } => Other::Segment {
                 partition,
                 interface,
                 payload: self.place(segment.payload),
@@ -129,14 +134,13 @@ impl Batch {
     }
 
     /// Hands the packets out in order.
-    pub(super) fn each(&self, mut take: impl FnMut(Routed<'_>)) {
+    pub(super) fn each<'b>(&'b self, mut take: impl FnMut(Routed<'_, 'b>)) {
         let mut others = self.others.iter();
         for item in &self.items {
             match *item {
-                Item::Plain { frame, partition } => {
-                    let Some(frame) = self.block.frame(frame as usize) else { continue };
-                    if let Some(segment) = &packet::plain(&frame) {
-                        take(Routed::Segment { partition, interface: frame.head.interface, segment, plain: None });
+                Item::Plain { frame: place } => {
+                    if let Some(frame) = &self.block.frame(place as usize) {
+                        take(Routed::Frame { frame, place });
                     }
                 }
                 Item::Other => {
@@ -148,13 +152,12 @@ impl Batch {
         }
     }
 
-    fn hand_out(&self, other: &Other, take: &mut impl FnMut(Routed<'_>)) {
+    fn hand_out<'b>(&'b self, other: &Other, take: &mut impl FnMut(Routed<'_, 'b>)) {
         match other {
             Other::Segment { partition, interface, head, payload, options } => take(Routed::Segment {
                 partition: *partition,
                 interface: *interface,
                 segment: &Segment { payload: self.slice(*payload), options: self.slice(*options), ..*head },
-                plain: None,
             }),
             Other::Datagram { partition, interface, head, payload } => take(Routed::Datagram {
                 partition: *partition,

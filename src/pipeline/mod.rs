@@ -8,6 +8,7 @@
 //! happens at a tick that every partition sees at the same frame, and the collector emits in the order of the frames at which handshakes
 //! closed. So the output does not depend on how many workers there are.
 
+mod ahead;
 mod batch;
 mod collector;
 mod outlet;

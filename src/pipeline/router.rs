@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::flow::FlowKey;
 use crate::frame::{Block, Frame};
 use crate::limits;
 use crate::packet::{Decoder, Packet, Skip};
 use crate::time::{Mark, Timestamp};
 
-use super::batch::Routed;
+use super::batch::{Routed, partition};
 
 /// The router.
 #[derive(Debug)]
@@ -42,40 +41,36 @@ impl Router {
         Self { decoder: Decoder::default(), counts: Counts::default(), length, tick: Timestamp::MIN }
     }
 
-    /// Decodes a block's frames and gives each packet, with ticks in between.
-    pub(super) fn route(&mut self, block: &Block, mut give: impl FnMut(Routed<'_>)) {
+    /// Gives a block's packets, with ticks in between. A frame is given undecoded; where `give` finds no segment of the usual kind in it and says
+    /// so, what it holds is decoded and given, too.
+    pub(super) fn route<'b>(&mut self, block: &'b Block, mut give: impl FnMut(Routed<'_, 'b>) -> bool) {
         if let Some(frame) = block.frame(0) {
             self.counts.first.get_or_insert(frame.head.time);
         }
         self.counts.frames += block.len() as u64;
         let (mut bytes, mut decoded) = (0, 0);
-        for (index, frame) in (0..).zip(block.frames()) {
+        for (place, frame) in (0..).zip(block.frames()) {
             let mark = frame.mark();
             bytes += frame.bytes.len() as u64;
             self.counts.last = Mark { frame: mark.frame, time: mark.time.max(self.counts.last.time) };
             self.tick(&mut give);
-            let interface = frame.head.interface;
-            // By reference, here and below: a segment is too large to be copied from hand to hand.
-            if let Some(segment) = &self.decoder.decode_plain(&frame) {
-                decoded += 1;
-                give(Routed::Segment { partition: partition(&segment.key), interface, segment, plain: Some(index) });
+            self.decoder.pass(mark.time);
+            decoded += 1;
+            if give(Routed::Frame { frame: &frame, place }) {
                 continue;
             }
+            let interface = frame.head.interface;
             match self.decoder.walk(&frame) {
-                Packet::Tcp(segment) => {
-                    decoded += 1;
-                    give(Routed::Segment { partition: partition(&segment.key), interface, segment: &segment, plain: None });
+                // By reference, here and below: a segment is too large to be copied from hand to hand.
+                Packet::Tcp(segment) => give(Routed::Segment { partition: partition(&segment.key), interface, segment: &segment }),
+                Packet::Udp(datagram) => give(Routed::Datagram { partition: partition(&datagram.key), interface, datagram: &datagram }),
+                Packet::IcmpError(error) => give(Routed::Icmp { partition: partition(&error.key), error: &error }),
+                Packet::Skipped(reason) => {
+                    decoded -= 1;
+                    self.skip(reason, &frame);
+                    continue;
                 }
-                Packet::Udp(datagram) => {
-                    decoded += 1;
-                    give(Routed::Datagram { partition: partition(&datagram.key), interface, datagram: &datagram });
-                }
-                Packet::IcmpError(error) => {
-                    decoded += 1;
-                    give(Routed::Icmp { partition: partition(&error.key), error: &error });
-                }
-                Packet::Skipped(reason) => self.skip(reason, &frame),
-            }
+            };
         }
         self.counts.bytes += bytes;
         self.counts.decoded += decoded;
@@ -92,7 +87,7 @@ impl Router {
     }
 
     /// Packet time goes on while no packet comes: `now` is the present of a live capture.
-    pub(super) fn idle(&mut self, now: Timestamp, mut give: impl FnMut(Routed<'_>)) {
+    pub(super) fn idle<'b>(&mut self, now: Timestamp, mut give: impl FnMut(Routed<'_, 'b>) -> bool) {
         // Packets stay in the kernel for a moment; time must not overtake them.
         let now = now.before(LATEST_PACKETS);
         if self.counts.frames == 0 || now <= self.counts.last.time {
@@ -102,7 +97,7 @@ impl Router {
         self.tick(&mut give);
     }
 
-    fn tick(&mut self, mut give: impl FnMut(Routed<'_>)) {
+    fn tick<'b>(&mut self, mut give: impl FnMut(Routed<'_, 'b>) -> bool) {
         let now = self.counts.last;
         if now.time >= self.tick {
             self.tick = now.time.next_step(self.length);
@@ -117,7 +112,3 @@ impl Router {
 
 /// How late a live packet may come: what the kernel holds it back, twice, and some.
 const LATEST_PACKETS: Duration = Duration::from_millis(300);
-
-fn partition(key: &FlowKey) -> u16 {
-    u16::try_from(key.partition_hash() % limits::PARTITIONS as u64).unwrap_or(0)
-}

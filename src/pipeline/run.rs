@@ -14,12 +14,14 @@ use crate::diagnosis::rule::Policy;
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
+use crate::packet;
 use crate::report::SummaryReport;
 use crate::secrets::Tally;
 use crate::time::{Clock, Mark};
 use crate::transport::TableCounters;
 
-use super::batch::{Batch, Routed, Spent};
+use super::ahead::Ahead;
+use super::batch::{Batch, Routed, Spent, partition};
 use super::collector::Collector;
 use super::outlet::Outlet;
 use super::router::{Counts, Router};
@@ -128,20 +130,22 @@ fn run_alone(
             worker.add_secrets(&log);
         }
         let mut result = Ok(());
-        router.route(&block, |routed| {
-            if worker.brims()
-                && let Routed::Segment { segment, .. } = routed
-                && result.is_ok()
-            {
+        let mut judge_early = |worker: &mut Worker, next: u64| {
+            if worker.brims() && result.is_ok() {
                 // What the frame at hand closes may have to come before what its tick has closed.
                 collector.add(worker.drain());
-                result = collector.release(segment.mark.frame.saturating_sub(1));
+                result = collector.release(next.saturating_sub(1));
             }
-            worker.take(routed);
-        });
+        };
+        let mut ahead = Ahead::new(&mut worker);
+        router.route(&block, |routed| ahead.take(routed, &mut judge_early));
+        ahead.flush(&mut judge_early);
         written(result)?;
         if let Some(clock) = &options.clock {
-            router.idle(clock.now(), |routed| worker.take(routed));
+            router.idle(clock.now(), |routed| {
+                worker.take(routed);
+                true
+            });
         }
         collector.add(worker.drain());
         written(collector.release(router.counts().last.frame))?;
@@ -291,13 +295,22 @@ fn read(
         let hurried = clock.is_some() || block.byte_len() < limits::READ_BYTES / 2;
         let block = Arc::new(block);
         let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block, spent.try_recv().unwrap_or_default())).collect();
-        let mut give = |routed: Routed<'_>| match routed.partition() {
-            Some(partition) => {
-                if let Some(batch) = batches.get_mut(partition % lanes.len()) {
-                    batch.push(routed);
+        let mut give = |routed: Routed<'_, '_>| {
+            let of = match &routed {
+                Routed::Frame { frame, .. } => match packet::plain(frame) {
+                    Some(segment) => partition(&segment.key),
+                    None => return false,
+                },
+                Routed::Segment { partition, .. } | Routed::Datagram { partition, .. } | Routed::Icmp { partition, .. } => *partition,
+                Routed::Tick(_) => {
+                    batches.iter_mut().for_each(|batch| batch.push(routed));
+                    return true;
                 }
+            };
+            if let Some(batch) = batches.get_mut(usize::from(of) % lanes.len()) {
+                batch.push(routed);
             }
-            None => batches.iter_mut().for_each(|batch| batch.push(routed)),
+            true
         };
         router.route(&block, &mut give);
         if let Some(clock) = clock {
@@ -339,7 +352,9 @@ fn work(mut worker: Worker, index: usize, live: bool, batches: &Receiver<Batch>,
         if let Some(log) = &batch.secrets {
             worker.add_secrets(log);
         }
-        batch.each(|routed| worker.take(routed));
+        let mut ahead = Ahead::new(&mut worker);
+        batch.each(|routed| _ = ahead.take(routed, |_, _| {}));
+        ahead.flush(|_, _| {});
         let upto = match batch.end {
             Some(end) => {
                 worker.end(end);

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use crate::diagnosis::rule::Policy;
-use crate::flow::Transport;
+use crate::flow::{FlowKey, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::DatagramMachine;
 use crate::handshake::machine::{Machine, Shared};
 use crate::limits;
+use crate::packet::Segment;
 use crate::secrets::{KeyLog, KeyRing, Tally};
 use crate::time::Mark;
 use crate::transport::udp::UdpTable;
-use crate::transport::{Table, TableCounters, TableLimits};
+use crate::transport::{Place, Table, TableCounters, TableLimits};
 
 use super::batch::Routed;
 
@@ -21,8 +22,6 @@ pub(super) struct Worker {
     partitions: Vec<Partition>,
     /// Where the partition of each number lies among them.
     places: [u8; limits::PARTITIONS],
-    /// Handshakes that segments have concluded since the last [`Worker::drain`].
-    concluded: usize,
     /// Secrets, once there are any.
     keys: Option<Arc<KeyRing>>,
 }
@@ -46,7 +45,7 @@ impl Worker {
             })
             .collect();
         let place = |number: usize| u8::try_from(number / workers.max(1)).unwrap_or(u8::MAX);
-        Self { partitions, places: std::array::from_fn(place), concluded: 0, keys: None }
+        Self { partitions, places: std::array::from_fn(place), keys: None }
     }
 
     /// Makes secrets known.
@@ -64,26 +63,51 @@ impl Worker {
         self.keys.as_ref().map(|ring| ring.tally()).unwrap_or_default()
     }
 
-    /// Takes one packet or tick.
+    /// A segment of this flow comes soon: asks for the memory in which it is looked up. Gives the hash for [`Worker::segment`].
+    #[inline]
+    pub(super) fn expect(&self, partition: u16, key: &FlowKey) -> u64 {
+        self.partition(partition).map_or(0, |partition| partition.table.expect(key))
+    }
+
+    /// A segment of the flow with this hash comes next: asks for the memory in which its connection lies, and tells where that is.
+    #[inline]
+    pub(super) fn approach(&self, partition: u16, hash: u64) -> Option<Place> {
+        self.partition(partition)?.table.approach(hash)
+    }
+
+    /// The same, a moment later, for what the connection at this place points at; `payload` tells whether the segment has any.
+    #[inline]
+    pub(super) fn approach_more(&self, partition: u16, place: Place, payload: bool) {
+        if let Some(partition) = self.partition(partition) {
+            partition.table.approach_more(place, payload);
+        }
+    }
+
+    /// Takes a segment of the flow with this hash, whose state probably is at this place.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once a packet, and little more than a look-up")]
-    pub(super) fn take(&mut self, routed: Routed<'_>) {
+    pub(super) fn segment(&mut self, partition: u16, interface: u32, segment: &Segment<'_>, flow: (u64, Option<Place>)) {
+        if let Some(Partition { table, shared, .. }) = self.partition_mut(partition) {
+            table.segment_of(flow, shared, interface, segment);
+        }
+    }
+
+    /// Takes one packet or tick.
+    pub(super) fn take(&mut self, routed: Routed<'_, '_>) {
         match routed {
-            Routed::Segment { partition, interface, segment, .. } => {
-                if let Some(Partition { table, shared, .. }) = self.partition(partition) {
-                    let before = shared.concluded.len();
-                    table.segment(shared, interface, segment);
-                    let concluded = shared.concluded.len().saturating_sub(before);
-                    self.concluded += concluded;
-                }
+            // Nobody gives it these one by one.
+            Routed::Frame { .. } => {}
+            Routed::Segment { partition, interface, segment } => {
+                let hash = self.expect(partition, &segment.key);
+                self.segment(partition, interface, segment, (hash, None));
             }
             Routed::Datagram { partition, interface, datagram } => {
-                if let Some(Partition { flows, shared, .. }) = self.partition(partition) {
+                if let Some(Partition { flows, shared, .. }) = self.partition_mut(partition) {
                     flows.datagram(shared, interface, datagram);
                 }
             }
             Routed::Icmp { partition, error } => {
-                if let Some(Partition { table, flows, shared }) = self.partition(partition) {
+                if let Some(Partition { table, flows, shared }) = self.partition_mut(partition) {
                     match error.transport() {
                         Transport::Tcp => table.icmp(shared, error),
                         Transport::Udp => flows.icmp(error),
@@ -110,12 +134,12 @@ impl Worker {
     /// So many handshakes are concluded that they are best judged while what was gathered of them is still in the cache. Not so while
     /// connections are thrown out: what is learnt from those comes before all verdicts of the same block.
     pub(super) fn brims(&self) -> bool {
-        self.concluded >= BRIM && self.partitions.iter().all(|partition| partition.shared.half_open.is_empty())
+        let concluded: usize = self.partitions.iter().map(|partition| partition.shared.concluded.len()).sum();
+        concluded >= BRIM && self.partitions.iter().all(|partition| partition.shared.half_open.is_empty())
     }
 
     /// Moves out what has been concluded since the last call.
     pub(super) fn drain(&mut self) -> Drained {
-        self.concluded = 0;
         let mut drained = Drained::default();
         for Partition { shared, .. } in &mut self.partitions {
             drained.handshakes.append(&mut shared.concluded);
@@ -136,7 +160,11 @@ impl Worker {
         self.partitions.iter().map(|partition| (partition.table.held() + partition.flows.held()) as u64).sum()
     }
 
-    fn partition(&mut self, number: u16) -> Option<&mut Partition> {
+    fn partition(&self, number: u16) -> Option<&Partition> {
+        self.partitions.get(usize::from(*self.places.get(usize::from(number))?))
+    }
+
+    fn partition_mut(&mut self, number: u16) -> Option<&mut Partition> {
         self.partitions.get_mut(usize::from(*self.places.get(usize::from(number))?))
     }
 }

@@ -1,5 +1,6 @@
 //! What a connection's packets showed besides their payload.
 
+use std::mem::offset_of;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -9,39 +10,40 @@ use crate::packet::IcmpKind;
 use crate::time::Mark;
 
 /// What one connection's packets showed besides their payload. Of a UDP flow the same, as far as UDP has it: no SYN, no acknowledgment, no end;
-/// offsets are those of the handshake messages (see [`crate::transport::udp`]).
+/// offsets are those of the handshake messages (see [`crate::transport::udp`]). What each packet touches comes first.
 #[derive(Debug, Clone, PartialEq)]
+#[repr(C)]
 pub struct TcpFacts {
-    /// The flow.
-    pub key: FlowKey,
+    /// The last packet.
+    pub last: Mark,
     /// The client is [`FlowKey::low`].
     pub client_is_low: bool,
     /// How the client was told from the server.
     pub roles: Roles,
-    /// The tunnels around the first packet.
-    pub path: Path,
-    /// The first packet.
-    pub first: Mark,
-    /// The last packet.
-    pub last: Mark,
     /// The interface index of the first packet (see [`crate::frame::FrameHead::interface`]).
     pub interface: u32,
-    /// What each side sent.
-    pub sides: PerSide<SideFacts>,
+    /// The first acknowledgment from the client that completes the TCP handshake.
+    pub established: Option<Mark>,
     /// What happened, in order, bounded by [`crate::limits::TCP_EVENTS`]. In-order payload and plain acknowledgments are not listed.
     pub events: Vec<TcpEvent>,
     /// Something happened that does not happen on every connection: one of them is not [plain](TcpEventKind::is_plain).
     pub eventful: bool,
     /// Events beyond the bound.
     pub events_dropped: u32,
+    /// The flow.
+    pub key: FlowKey,
+    /// The tunnels around the first packet.
+    pub path: Path,
+    /// The first packet.
+    pub first: Mark,
+    /// What each side sent.
+    pub sides: PerSide<SideFacts>,
     /// ICMP errors that quoted this connection, in order, bounded by [`crate::limits::ICMP_NOTES`].
     pub icmp: Vec<IcmpNote>,
     /// SYN to SYN-ACK as the capture point saw it, when both are there and the SYN was not repeated.
     pub syn_rtt: Option<Duration>,
     /// SYN-ACK to the client's next acknowledgment, likewise. The path's round trip as seen from anywhere between is about the sum of both.
     pub ack_rtt: Option<Duration>,
-    /// The first acknowledgment from the client that completes the TCP handshake.
-    pub established: Option<Mark>,
     /// Both sides sent a SYN without ACK (RFC 9293 section 3.5).
     pub simultaneous_open: bool,
     /// Packets that are the same packet captured twice (SPAN of both ports, `-i any`): equal but for TTL, within milliseconds.
@@ -53,6 +55,9 @@ pub struct TcpFacts {
 }
 
 impl TcpFacts {
+    /// Bytes of it that each packet may touch, besides those of its sides.
+    pub(super) const BUSY: usize = offset_of!(Self, key);
+
     /// A connection of which only the first packet is known.
     #[inline]
     pub fn new(key: FlowKey, client_is_low: bool, roles: Roles, path: Path, first: Mark, interface: u32) -> Self {
@@ -122,35 +127,41 @@ pub enum Roles {
     Guessed,
 }
 
-/// What one side sent.
+/// What one side sent. What each packet touches comes first.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[repr(C)]
 pub struct SideFacts {
-    /// Its SYN (the client's) or SYN-ACK (the server's).
-    pub syn: Option<SynFacts>,
     /// Packets, retransmissions included, duplicates not.
     pub packets: u32,
     /// Packets with payload, likewise.
     pub data_packets: u32,
-    /// Distinct payload bytes seen, wherever in the sequence.
-    pub bytes_seen: u64,
-    /// End of the highest payload byte seen, as an offset: more than `bytes_seen` when there are holes.
-    pub highest: u64,
     /// Payload bytes delivered in order (gaps that were given up included).
     pub delivered: u64,
+    /// End of the highest payload byte seen, as an offset: more than `bytes_seen` when there are holes.
+    pub highest: u64,
     /// How far the other side has acknowledged this side's bytes, as an offset. May exceed `highest`: then the capture lost packets.
     pub acked: u64,
+    /// Distinct payload bytes seen, wherever in the sequence.
+    pub bytes_seen: u64,
+    /// Largest payload in one packet seen, in bytes.
+    pub largest_segment: u32,
+    /// Largest payload of a packet that the other side acknowledged or selectively acknowledged.
+    pub largest_acked_segment: u32,
+    /// Last packet of any kind.
+    pub last_packet: Option<Mark>,
     /// When `acked` last rose.
     pub acked_at: Option<Mark>,
     /// First packet with payload.
     pub first_data: Option<Mark>,
     /// Last packet that brought new payload.
     pub last_data: Option<Mark>,
-    /// Last packet of any kind.
-    pub last_packet: Option<Mark>,
-    /// Largest payload in one packet seen, in bytes.
-    pub largest_segment: u32,
-    /// Largest payload of a packet that the other side acknowledged or selectively acknowledged.
-    pub largest_acked_segment: u32,
+    /// Segments larger than the MSS the other side announced: the capturing host's offload joined or has not yet split them.
+    pub above_mss: u32,
+    /// TTL or hop limit of packets with payload, or of plain ACKs where there were none: the most recent before any RST, or, if
+    /// there were none before, the first packet with payload after it.
+    pub ttl: Option<u8>,
+    /// Its SYN (the client's) or SYN-ACK (the server's).
+    pub syn: Option<SynFacts>,
     /// Segments sent again, by whichever boundaries.
     pub retransmits: u32,
     /// Bytes that never came into view (see [`super::Gap`]), delivered as gaps.
@@ -175,15 +186,15 @@ pub struct SideFacts {
     pub resets_dropped: u32,
     /// First and last packet that advertised a closed window, and whether it opened again after the last.
     pub zero_window: Option<ZeroWindow>,
-    /// TTL or hop limit of packets with payload, or of plain ACKs where there were none: the most recent before any RST, or, if
-    /// there were none before, the first packet with payload after it.
-    pub ttl: Option<u8>,
     /// Keep-alive probes sent (RFC 9293 section 3.8.4).
     pub keepalives: u32,
     /// An overlap brought other bytes than were there before; the first stay.
     pub differing_overlaps: u32,
-    /// Segments larger than the MSS the other side announced: the capturing host's offload joined or has not yet split them.
-    pub above_mss: u32,
+}
+
+impl SideFacts {
+    /// Bytes of it that each packet may touch.
+    pub(super) const BUSY: usize = offset_of!(Self, syn);
 }
 
 /// A SYN or SYN-ACK.

@@ -81,6 +81,9 @@ pub trait FlowSink: Sized {
     /// A sink for a connection that is beginning.
     fn new(shared: &mut Self::Shared, key: &FlowKey) -> Self;
 
+    /// Bytes come in a moment: asks for the memory that they will touch. Nothing depends on it but time.
+    fn prefetch(&self) {}
+
     /// Bytes in order.
     fn data(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest;
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
+use std::mem::offset_of;
 use std::time::Duration;
 
 use super::assembler::Assembler;
@@ -10,30 +11,22 @@ use crate::limits;
 use crate::packet::{Segment, TcpFlags, tcp_options};
 use crate::time::{Mark, Timestamp};
 
-/// One side's state.
+/// One side's state. What each packet touches comes first.
 #[derive(Debug, Default)]
+#[repr(C)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own; no two make a state")]
 pub(super) struct Stream {
+    /// The last packets, to know those that were captured twice: what tells nearly all of them apart, and the rest far behind.
+    recent: [u32; limits::RECENT_PACKETS],
     /// The sequence number of offset 0.
     pub(super) origin: Option<u32>,
-    /// `origin` is what the other side acknowledged first: nothing of this side was seen yet.
-    pub(super) provisional: bool,
-    /// Its origin by an earlier SYN-ACK that had another number.
-    pub(super) other_origin: Option<u32>,
-    /// What the other side acknowledged beyond belief, if that was the last it did.
-    pub(super) far_ack: Option<u32>,
-    /// Bytes beyond a hole.
-    pub(super) assembler: Assembler,
-    /// Holes given up, as offsets, in order: bytes of theirs that come late are no retransmissions.
-    pub(super) given_up: Vec<(u64, u64)>,
-    /// Since when the first hole is known to be acknowledged, and how many packets the connection had then.
-    pub(super) hole_acked: Option<(Timestamp, u32)>,
-    /// Segments that were sent and not acknowledged, by offset.
-    pub(super) unacked: VecDeque<Unacked>,
     /// The acknowledgment number this side sent last.
     pub(super) last_ack: Option<u32>,
     /// The window this side announced last, as sent.
     pub(super) window: u16,
+    newest: u8,
+    /// `origin` is what the other side acknowledged first: nothing of this side was seen yet.
+    pub(super) provisional: bool,
     /// The window in its last packet is zero.
     pub(super) window_closed: bool,
     /// Its FIN was acknowledged.
@@ -44,10 +37,19 @@ pub(super) struct Stream {
     pub(super) ttl_of_data: bool,
     /// It sent a SYN without ACK.
     pub(super) opened: bool,
-    /// The last packets, to know those that were captured twice: what tells nearly all of them apart and lies close together, and the rest.
-    recent: [u32; limits::RECENT_PACKETS],
+    /// Segments that were sent and not acknowledged, by offset.
+    pub(super) unacked: VecDeque<Unacked>,
+    /// Its origin by an earlier SYN-ACK that had another number.
+    pub(super) other_origin: Option<u32>,
+    /// What the other side acknowledged beyond belief, if that was the last it did.
+    pub(super) far_ack: Option<u32>,
+    /// Bytes beyond a hole.
+    pub(super) assembler: Assembler,
+    /// Holes given up, as offsets, in order: bytes of theirs that come late are no retransmissions.
+    pub(super) given_up: Vec<(u64, u64)>,
+    /// Since when the first hole is known to be acknowledged, and how many packets the connection had then.
+    pub(super) hole_acked: Option<(Timestamp, u32)>,
     prints: [Print; limits::RECENT_PACKETS],
-    newest: usize,
 }
 
 /// A segment that waits for its acknowledgment.
@@ -76,6 +78,9 @@ struct Print {
 }
 
 impl Stream {
+    /// Bytes of it that each packet may touch.
+    pub(super) const BUSY: usize = offset_of!(Self, other_origin);
+
     /// A sequence number as an offset, read as the one nearest to `near`; negative before the first payload byte. `None` when nothing is known
     /// of this side's numbers.
     pub(super) fn offset(&self, seq: u32, near: u64) -> Option<i64> {
@@ -120,10 +125,11 @@ impl Stream {
         if self.recent.contains(&numbers) && self.prints.iter().any(|known| known.is_twin(&print)) {
             return true;
         }
-        if let (Some(slot), Some(known)) = (self.recent.get_mut(self.newest), self.prints.get_mut(self.newest)) {
+        let newest = usize::from(self.newest) % limits::RECENT_PACKETS;
+        if let (Some(slot), Some(known)) = (self.recent.get_mut(newest), self.prints.get_mut(newest)) {
             (*slot, *known) = (numbers, print);
         }
-        self.newest = (self.newest + 1) % limits::RECENT_PACKETS;
+        self.newest = self.newest.wrapping_add(1);
         false
     }
 
@@ -281,8 +287,8 @@ pub(super) const fn low_bits(value: u64) -> u32 {
     value as u32
 }
 
-/// Bytes of a segment by which it is told from another in its place: who forges one does not begin it with the same 256 bytes.
-const COMPARED: usize = 256;
+/// Bytes of a segment by which it is told from another in its place: who forges one does not begin it with the same 64 bytes.
+const COMPARED: usize = 64;
 
 /// Two captures of one packet with an IP identification lie no further apart: the way through a busy switch or a tunnel.
 const TWICE: Duration = Duration::from_millis(50);

@@ -1,7 +1,7 @@
 //! The connections of one partition, and the way of a segment to its own.
 
 mod expiry;
-pub(super) mod index;
+pub(in crate::transport) mod index;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -14,6 +14,7 @@ use super::connection::{Connection, Reuse, Room, Step};
 use super::half_open::HalfOpen;
 use super::sink::{Close, FlowSink};
 use super::slab::{List, Slab};
+use crate::flow::FlowKey;
 use crate::packet::{IcmpError, Segment, TcpFlags};
 use crate::time::Mark;
 use index::{Index, Paths, Place};
@@ -95,11 +96,56 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// Takes in a segment that was seen at this interface.
+    pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
+        self.segment_of((self.index.hash(&segment.key), None), shared, interface, segment);
+    }
+
+    /// The hash of a flow's key in this table, for [`Table::segment_of`]. A segment of the flow comes soon: asks for the memory in which it is looked up.
+    #[inline]
+    pub(crate) fn expect(&self, key: &FlowKey) -> u64 {
+        let hash = self.index.hash(key);
+        self.index.prefetch(hash);
+        hash
+    }
+
+    /// A segment of the flow with this hash comes next: asks for the memory in which the flow's state lies, and tells where that seems to be.
+    #[inline]
+    pub(crate) fn approach(&self, hash: u64) -> Option<Place> {
+        let place = self.index.guess(hash)?;
+        match place {
+            Place::Followed(id) => {
+                if let Some(connection) = self.connections.get(id) {
+                    connection.prefetch();
+                }
+            }
+            Place::Marker(id) => self.markers.prefetch(id),
+            Place::HalfOpen(id) => self.half_open.prefetch(id),
+        }
+        Some(place)
+    }
+
+    /// The same, a moment later, for what the state at this place points at; `payload` tells whether the segment has any.
+    #[inline]
+    pub(crate) fn approach_more(&self, place: Place, payload: bool) {
+        if let Place::Followed(id) = place
+            && let Some(connection) = self.connections.get(id)
+        {
+            connection.prefetch_more(payload);
+        }
+    }
+
+    /// Takes in a segment that was seen at this interface, of the flow with this hash whose state was at this place a moment ago.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once a packet, and little more than a look-up")]
-    pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
-        let hash = self.index.hash(&segment.key);
-        match self.find(hash) {
+    pub(crate) fn segment_of(
+        &mut self,
+        (hash, place): (u64, Option<Place>),
+        shared: &mut S::Shared,
+        interface: u32,
+        segment: &Segment<'_>,
+    ) {
+        let place = place.filter(|place| self.holds(*place, hash)).or_else(|| self.find(hash));
+        match place {
             Some(Place::Followed(id)) => self.followed(shared, interface, segment, id),
             Some(Place::Marker(id)) => self.marked(shared, interface, segment, id),
             Some(Place::HalfOpen(id)) => self.half_open(shared, interface, segment, id),
@@ -134,11 +180,17 @@ impl<S: FlowSink> Table<S> {
     /// Where the state of the flow is whose key has this hash, of which the index compares the half.
     #[inline]
     fn find(&self, hash: u64) -> Option<Place> {
-        self.index.find(hash, |place| match place {
+        self.index.find(hash, |place| self.holds(place, hash))
+    }
+
+    /// The state at this place is that of the flow with this hash.
+    #[inline]
+    fn holds(&self, place: Place, hash: u64) -> bool {
+        match place {
             Place::HalfOpen(id) => self.half_open.get(id).is_some_and(|record| record.hash == hash),
             Place::Followed(id) => self.connections.get(id).is_some_and(|connection| connection.hash == hash),
             Place::Marker(id) => self.markers.get(id).is_some_and(|marker| marker.hash == hash),
-        })
+        }
     }
 
     /// A segment of no connection that is known.
@@ -272,13 +324,13 @@ impl<S: FlowSink> Table<S> {
 
     /// Makes a whole connection of a half-open one. `None` when its sink had seen enough at once.
     fn promote(&mut self, shared: &mut S::Shared, id: u32, now: Mark) -> Option<u32> {
-        let record = self.take_half_open(id)?;
+        let (record, from) = (self.take_half_open(id)?, Place::HalfOpen(id));
         let (mut connection, step) = self.revive(shared, &record);
         let time = connection.facts.last.time;
         self.bare += 1;
         connection.bare = true;
         let id = self.connections.insert(&mut self.followed, connection)?;
-        self.index.insert(record.hash, Place::Followed(id));
+        self.index.replace(record.hash, from, Place::Followed(id));
         if step.is_break() {
             self.close(shared, id, Close::Settled, now, None);
             return None;
@@ -296,18 +348,18 @@ impl<S: FlowSink> Table<S> {
             self.room.counters.half_open += 1;
             self.drop_half_open(id);
         } else if let Some(record) = self.take_half_open(id) {
+            self.index.remove(record.hash, Place::HalfOpen(id));
             let (connection, step) = self.revive(shared, &record);
             let close = if step.is_break() { Close::Settled } else { close };
             connection.finish(shared, &mut self.room, close, now);
         }
     }
 
+    /// Takes a record out, which stays in the index.
     fn take_half_open(&mut self, id: u32) -> Option<HalfOpen> {
         let refused = self.half_open.get(id)?.was_refused();
         let list = if refused { &mut self.refused } else { &mut self.waiting };
-        let record = self.half_open.remove(list, id)?;
-        self.index.remove(record.hash, Place::HalfOpen(id));
-        Some(record)
+        self.half_open.remove(list, id)
     }
 
     /// Forgets a half-open connection: a flood ends so many that not even their records are copied.
@@ -339,8 +391,7 @@ impl<S: FlowSink> Table<S> {
     /// Ends a connection. A marker stays where late packets are to be expected; `last` is the segment at which the sink had seen enough.
     fn close(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark, last: Option<&Segment<'_>>) {
         let Some(connection) = self.connections.remove(&mut self.followed, id) else { return };
-        let hash = connection.hash;
-        self.index.remove(hash, Place::Followed(id));
+        let (hash, from) = (connection.hash, Place::Followed(id));
         self.bare -= usize::from(connection.bare);
         if matches!(close, Close::Settled | Close::Ended) {
             let mut marker = Marker::of(&connection, hash, now);
@@ -349,9 +400,12 @@ impl<S: FlowSink> Table<S> {
             }
             marker.is_ended |= close == Close::Ended;
             let list = if marker.is_ended { &mut self.ended } else { &mut self.settled };
-            if let Some(id) = self.markers.insert(list, marker) {
-                self.index.insert(hash, Place::Marker(id));
+            match self.markers.insert(list, marker) {
+                Some(id) => self.index.replace(hash, from, Place::Marker(id)),
+                None => self.index.remove(hash, from),
             }
+        } else {
+            self.index.remove(hash, from);
         }
         connection.finish(shared, &mut self.room, close, now);
     }
