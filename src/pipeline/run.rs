@@ -303,7 +303,9 @@ fn read(
                 },
                 Routed::Segment { partition, .. } | Routed::Datagram { partition, .. } | Routed::Icmp { partition, .. } => *partition,
                 Routed::Tick(_) => {
-                    batches.iter_mut().for_each(|batch| batch.push(routed));
+                    for batch in &mut batches {
+                        batch.push(routed);
+                    }
                     return true;
                 }
             };
