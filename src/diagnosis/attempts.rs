@@ -50,12 +50,11 @@ impl Attempts {
     /// Enters one, and forgets the oldest where there are too many.
     pub(super) fn enter(&mut self, attempt: Attempt) {
         let mark = self.mark(attempt.client.address);
-        match (self.row.get_mut(self.next), self.marks.get_mut(self.next)) {
-            (Some(oldest), Some(place)) => (*oldest, *place) = (attempt, mark),
-            _ => {
-                self.row.push(attempt);
-                self.marks.push(mark);
-            }
+        if let (Some(oldest), Some(place)) = (self.row.get_mut(self.next), self.marks.get_mut(self.next)) {
+            (*oldest, *place) = (attempt, mark);
+        } else {
+            self.row.push(attempt);
+            self.marks.push(mark);
         }
         self.next = (self.next + 1) % ATTEMPTS;
     }
@@ -90,7 +89,7 @@ impl Attempts {
 fn among(marks: &[u32], mark: u32, begin: usize) -> impl Iterator<Item = usize> {
     // All marks of a step are compared before any is looked at on its own.
     let steps = marks.chunks(STEP).enumerate().rev();
-    let steps = steps.filter(move |(_, step)| step.iter().fold(false, |any, known| any | (*known == mark)));
+    let steps = steps.filter(move |(_, step)| step.iter().fold(0, |any, known| any | u8::from(*known == mark)) != 0);
     steps.flat_map(move |(number, step)| {
         let marks = step.iter().enumerate().rev().filter(move |(_, known)| **known == mark);
         marks.map(move |(at, _)| begin + number * STEP + at)
