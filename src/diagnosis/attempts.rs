@@ -12,7 +12,7 @@ use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 
 /// Attempts remembered, of all clients together.
-const ATTEMPTS: usize = 8192;
+const ATTEMPTS: usize = 16384;
 /// Of those, how many of one client are looked at, the latest first.
 const PER_CLIENT: usize = 12;
 /// Marks that are looked at in one step.
