@@ -2,13 +2,16 @@
 //!
 //! Handshakes are entered in the order they close; every map is bounded, and forgets what was not touched for longest.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::quality::FixedState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
@@ -19,6 +22,7 @@ use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::aged::Aged;
+use super::attempts::{Attempt, Attempts};
 use super::cause::Cause;
 use super::chain::{ChainFacts, Trust};
 use super::knowledge::{Knowledge, Related};
@@ -26,10 +30,6 @@ use super::tickets::{self, Tickets};
 
 /// Server endpoints remembered.
 const SERVERS: usize = 8192;
-/// Clients remembered.
-const CLIENTS: usize = 8192;
-/// Attempts remembered for a client.
-const ATTEMPTS: usize = 12;
 /// Names remembered for a server, chains for a name, values in a list.
 const PER_SERVER: usize = 64;
 /// Attempts of one client within this time belong together.
@@ -45,7 +45,7 @@ const FLOOD_WINDOW: i64 = 10;
 #[derive(Debug)]
 pub struct Book {
     servers: Aged<(Transport, Endpoint), Server>,
-    clients: Aged<IpAddr, VecDeque<Attempt>>,
+    attempts: Attempts,
     /// Leaf issuers that no store trusts.
     issuers: Aged<String, Issuer>,
     /// Leaf issuers seen for a name.
@@ -80,46 +80,86 @@ impl Issuer {
     }
 }
 
+/// What every handshake touches lies together, for it is seldom in the cache.
 #[derive(Debug, Default)]
 struct Server {
     attempts: u32,
     completed: u32,
-    /// Attempts and completed ones by the name's tag.
-    by_name: BTreeMap<u64, (u32, u32)>,
+    completed_with_tls13: u32,
+    completed_with_large_hello: u32,
+    resumptions_offered: u32,
+    resumptions_accepted: u32,
     speaks_tls: bool,
-    /// What it did last: version, suite, group, TTL.
-    last: Option<(ProtocolVersion, CipherSuite, Option<NamedGroup>, Option<u8>)>,
+    /// Tags of the ways in which it answered lately, each another.
+    manners: [u32; 8],
+    by_name: HashTable<Named>,
+    /// Each with the tag of the name that was asked for.
+    chains: VecDeque<(u64, Arc<ChainFacts>)>,
+    causes: BTreeMap<(Option<String>, Cause), u32>,
+    seen: Box<Manners>,
+}
+
+/// What a server was asked for by one name: attempts and completed ones.
+#[derive(Debug)]
+struct Named {
+    tag: u64,
+    attempts: u32,
+    completed: u32,
+}
+
+/// What a server did in all. Most servers do the same again and again, and this is left alone.
+#[derive(Debug, Default)]
+struct Manners {
     versions: BTreeSet<ProtocolVersion>,
     ciphers: BTreeSet<CipherSuite>,
     groups: BTreeSet<NamedGroup>,
     alpn: BTreeSet<String>,
     key_kinds: BTreeSet<String>,
-    /// Each with the tag of the name that was asked for.
-    chains: VecDeque<(u64, Arc<ChainFacts>)>,
-    causes: BTreeMap<(Option<String>, Cause), u32>,
     ttls: BTreeSet<u8>,
-    completed_with_tls13: u32,
-    completed_with_large_hello: u32,
-    resumptions_offered: u32,
-    resumptions_accepted: u32,
     /// Tickets that it refused.
-    tickets: Option<Box<Tickets>>,
+    tickets: Option<Tickets>,
 }
 
-#[derive(Debug, Clone)]
-struct Attempt {
-    server: Endpoint,
-    /// The tag of the name that was asked for.
-    name: u64,
-    client_port: u16,
-    related: Related,
+impl Server {
+    /// Causes found under a name, and how often. A connection that asked for no name yet may share the lot of all.
+    fn causes_for(&self, name: Option<&str>) -> Vec<(Cause, u32)> {
+        let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
+        for ((_, cause), count) in self.causes.iter().filter(|((for_name, _), _)| name.is_none() || for_name.as_deref() == name) {
+            let known = causes.entry(*cause).or_default();
+            *known = known.saturating_add(*count);
+        }
+        causes.into_iter().collect()
+    }
+    fn named(&self, tag: u64) -> Option<&Named> {
+        self.by_name.find(spread(tag), |named| named.tag == tag)
+    }
+
+    /// Counts an attempt under a name. Of too many names that with the least tag goes, which an attacker cannot turn into more than forgetting.
+    fn count(&mut self, tag: u64, completed: u32) {
+        match self.by_name.entry(spread(tag), |named| named.tag == tag, |named| spread(named.tag)) {
+            Entry::Occupied(mut known) => {
+                let named = known.get_mut();
+                named.attempts = named.attempts.saturating_add(1);
+                named.completed = named.completed.saturating_add(completed);
+            }
+            Entry::Vacant(place) => {
+                place.insert(Named { tag, attempts: 1, completed });
+                if self.by_name.len() > PER_SERVER
+                    && let Some(least) = self.by_name.iter().map(|named| named.tag).min()
+                    && let Ok(least) = self.by_name.find_entry(spread(least), |named| named.tag == least)
+                {
+                    least.remove();
+                }
+            }
+        }
+    }
 }
 
 impl Default for Book {
     fn default() -> Self {
         Self {
             servers: Aged::new(SERVERS),
-            clients: Aged::new(CLIENTS),
+            attempts: Attempts::default(),
             issuers: Aged::new(SERVERS),
             names: Aged::new(SERVERS),
             half_open: BTreeMap::new(),
@@ -146,12 +186,7 @@ impl Book {
             *known = known.saturating_add(1);
             bound(&mut server.causes, PER_SERVER);
         }
-        if let Some(attempts) = self.clients.get_mut(&handshake.client.address) {
-            let own = attempts.iter_mut().find(|a| a.client_port == handshake.client.port && a.related.start == handshake.tcp.first);
-            if let Some(own) = own {
-                own.related.cause = Some(cause);
-            }
-        }
+        self.attempts.explain(handshake, cause);
     }
 
     /// Counts connections that never got beyond their SYN and are not reported one by one.
@@ -175,38 +210,31 @@ impl Book {
         if let Some(server) = self.servers.get(&place(handshake)) {
             knowledge.attempts = server.attempts.saturating_sub(1);
             knowledge.completed = server.completed.saturating_sub(completed);
-            let (attempts, done) = server.by_name.get(&tag).copied().unwrap_or_default();
+            let (attempts, done) = server.named(tag).map_or((0, 0), |named| (named.attempts, named.completed));
             knowledge.attempts_same_name = attempts.saturating_sub(1);
             knowledge.completed_same_name = done.saturating_sub(completed);
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
-            knowledge.versions = server.versions.iter().copied().collect();
             let chains =
                 server.chains.iter().rev().filter(|(other, chain)| {
                     *other == UNNAMED || tag == UNNAMED || *other == tag && chain.name.as_deref() == name.as_deref()
                 });
             knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
-            // A connection that asked for no name yet may share the lot of all.
-            let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
-            for ((_, cause), count) in
-                server.causes.iter().filter(|((for_name, _), _)| name.is_none() || for_name.as_deref() == name.as_deref())
-            {
-                let known: &mut u32 = causes.entry(*cause).or_default();
-                *known = known.saturating_add(*count);
-            }
-            knowledge.causes = causes.into_iter().collect();
+            knowledge.causes = server.causes_for(name.as_deref());
             if completed == 0 {
-                knowledge.ciphers = server.ciphers.iter().copied().collect();
-                knowledge.groups = server.groups.iter().copied().collect();
-                knowledge.alpn = server.alpn.iter().cloned().collect();
-                knowledge.key_kinds = server.key_kinds.iter().cloned().collect();
-                knowledge.server_ttls = server.ttls.iter().copied().collect();
+                let seen = &server.seen;
+                knowledge.versions = seen.versions.iter().copied().collect();
+                knowledge.ciphers = seen.ciphers.iter().copied().collect();
+                knowledge.groups = seen.groups.iter().copied().collect();
+                knowledge.alpn = seen.alpn.iter().cloned().collect();
+                knowledge.key_kinds = seen.key_kinds.iter().cloned().collect();
+                knowledge.server_ttls = seen.ttls.iter().copied().collect();
             }
             knowledge.completed_with_tls13 = server.completed_with_tls13;
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
             knowledge.resumptions_offered = server.resumptions_offered;
             knowledge.resumptions_accepted = server.resumptions_accepted;
-            if let Some(tickets) = server.tickets.as_ref().filter(|_| tickets::refused(handshake)) {
+            if let Some(tickets) = server.seen.tickets.as_ref().filter(|_| tickets::refused(handshake)) {
                 knowledge.ticket = tickets.fate(handshake);
             }
         }
@@ -232,43 +260,42 @@ impl Book {
         let mut ticket_refused = false;
         server.attempts = server.attempts.saturating_add(1);
         server.completed = server.completed.saturating_add(completed);
-        let by_name = server.by_name.entry(tag).or_default();
-        by_name.0 = by_name.0.saturating_add(1);
-        by_name.1 = by_name.1.saturating_add(completed);
-        bound(&mut server.by_name, PER_SERVER);
+        server.count(tag, completed);
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
             let ttl = handshake.tcp.side(Side::Server).ttl.filter(|_| completed == 1);
-            let now = (hello.version(), hello.cipher_suite(), handshake.group(), ttl);
-            // Most servers do the same again and again; then the sets, each somewhere else in memory, are left alone.
-            if server.last != Some(now) {
-                server.last = Some(now);
-                server.versions.insert(now.0);
-                server.ciphers.insert(now.1);
-                server.groups.extend(now.2);
-                server.ttls.extend(now.3);
-            }
-            if let Some(alpn) = hello.alpn().map(String::from_utf8_lossy)
-                && !server.alpn.contains(alpn.as_ref())
-            {
-                server.alpn.insert(alpn.into_owned());
-                bound_set(&mut server.alpn, PER_SERVER);
+            let alpn = hello.alpn().map(String::from_utf8_lossy);
+            let (version, suite, group) = (hello.version(), hello.cipher_suite(), handshake.group());
+            let manner = manner((version, suite, group, ttl, alpn.as_deref()));
+            if !server.manners.contains(&manner) {
+                server.manners.rotate_right(1);
+                let [first, ..] = &mut server.manners;
+                *first = manner;
+                let seen = &mut server.seen;
+                seen.versions.insert(version);
+                seen.ciphers.insert(suite);
+                seen.groups.extend(group);
+                seen.ttls.extend(ttl);
+                seen.alpn.extend(alpn.map(Cow::into_owned));
+                bound_set(&mut seen.alpn, PER_SERVER);
             }
             let offered = handshake.hello().is_some_and(|hello| hello.psk_identities() > 0 || hello.session_ticket_len().is_some());
             server.resumptions_offered = server.resumptions_offered.saturating_add(u32::from(offered));
             server.resumptions_accepted = server.resumptions_accepted.saturating_add(u32::from(offered && handshake.resumption.is_some()));
             if offered && handshake.resumption.is_some() {
-                if let Some(tickets) = &mut server.tickets {
+                if let Some(tickets) = &mut server.seen.tickets {
                     tickets.accept(handshake);
                 }
             } else if offered && tickets::refused(handshake) {
-                server.tickets.get_or_insert_default().refuse(handshake);
+                server.seen.tickets.get_or_insert_default().refuse(handshake);
                 ticket_refused = true;
             }
         }
         if completed == 1 {
-            server.ttls.extend(handshake.tcp.side(Side::Server).ttl.filter(|_| handshake.server_hello.is_none()));
+            if handshake.server_hello.is_none() {
+                server.seen.ttls.extend(handshake.tcp.side(Side::Server).ttl);
+            }
             let tls13 = handshake.is_tls13() || handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
             server.completed_with_tls13 = server.completed_with_tls13.saturating_add(u32::from(tls13));
             let large = handshake.client_hellos.iter().any(|seen| seen.span.1.saturating_sub(seen.span.0) > 1400);
@@ -281,8 +308,8 @@ impl Book {
             if !known {
                 if let Some(leaf) = chain.certificates.get(chain.leaf) {
                     let kind = key_kind(&leaf.key);
-                    if !server.key_kinds.contains(kind) {
-                        server.key_kinds.insert(kind.to_owned());
+                    if !server.seen.key_kinds.contains(kind) {
+                        server.seen.key_kinds.insert(kind.to_owned());
                     }
                 }
                 server.chains.push_back((tag, Arc::clone(chain)));
@@ -322,24 +349,16 @@ impl Book {
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
             transport: handshake.tcp.key.transport,
         };
-        let attempts = self.clients.touch(&handshake.client.address);
-        // Most clients are seen once.
-        if attempts.is_empty() {
-            *attempts = VecDeque::with_capacity(1);
-        }
-        attempts.push_back(Attempt { server: handshake.server, name, client_port: handshake.client.port, related });
-        if attempts.len() > ATTEMPTS {
-            attempts.pop_front();
-        }
+        self.attempts.enter(Attempt { client: handshake.client, server: handshake.server, name, related });
     }
 
     fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
-        let Some(attempts) = self.clients.get(&handshake.client.address) else { return Vec::new() };
         let start = handshake.tcp.first.time;
         let near = |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
-        attempts
-            .iter()
-            .filter(|attempt| attempt.client_port != handshake.client.port || attempt.related.start != handshake.tcp.first)
+        let mut related: Vec<Related> = self
+            .attempts
+            .of(handshake.client.address)
+            .filter(|attempt| !attempt.is(handshake))
             .filter(|attempt| near(attempt.related.start.time))
             .filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name))
             .map(|attempt| Related {
@@ -347,7 +366,9 @@ impl Book {
                 same_name: attempt.name == name,
                 ..attempt.related.clone()
             })
-            .collect()
+            .collect();
+        related.reverse();
+        related
     }
 }
 
@@ -359,6 +380,16 @@ fn place(handshake: &Handshake) -> (Transport, Endpoint) {
 /// Stands for a name where two hundred thousand are counted, the same in every run. Two names that share one share their counts.
 fn tag(name: Option<&str>) -> u64 {
     name.map_or(UNNAMED, |name| FixedState::default().hash_one(name) | 1)
+}
+
+/// Stands for the way in which a server answers; never 0.
+fn manner(answer: impl Hash) -> u32 {
+    u32::try_from(FixedState::default().hash_one(answer) >> 32).unwrap_or(0) | 1
+}
+
+/// Where a tag lies in a table: its lowest bit says nothing.
+const fn spread(tag: u64) -> u64 {
+    tag.rotate_right(1)
 }
 
 /// `RSA`, `EC`, `Ed25519`…

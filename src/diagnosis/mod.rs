@@ -4,6 +4,7 @@
 //! packets or a clock.
 
 mod aged;
+mod attempts;
 pub mod book;
 pub mod cause;
 pub mod chain;

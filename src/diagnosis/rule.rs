@@ -154,7 +154,7 @@ pub struct Finding {
 pub struct Evidence {
     /// The frame, or `None` for something that is missing.
     pub mark: Option<Mark>,
-    /// One clause: `client sent alert unknown_ca (48)`.
+    /// One clause: `client sent alert unknown_ca (48)`. Empty for a note of which only the frame is told.
     pub text: String,
 }
 

@@ -10,7 +10,6 @@ use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::tls::message::OcspStatus;
-use crate::transport::TcpEventKind;
 
 use super::chain::{ChainFacts, PathEnd, Trust};
 use super::rule::{Case, Policy};
@@ -112,11 +111,7 @@ impl Signs {
         signs.set(Self::ZERO_WINDOW, sides.iter().any(|side| side.zero_window.is_some()));
         signs.set(Self::SYN_AGAIN, tcp.side(Side::Client).syn.is_some_and(|syn| syn.count > 1));
         signs.set(Self::DATAGRAMS, handshake.quic.is_some() || handshake.dtls.is_some());
-        for event in &tcp.events {
-            let plain =
-                matches!(event.kind, TcpEventKind::Syn | TcpEventKind::Established | TcpEventKind::Acknowledged { .. } | TcpEventKind::Fin);
-            signs.set(Self::LOSS, !plain);
-        }
+        signs.set(Self::LOSS, tcp.eventful);
         signs
     }
 

@@ -76,6 +76,7 @@ pub fn connected() -> Handshake {
             server: side(syn(at(2, 20), at(2, 20), 1, 55), 55, at(2, 20)),
         },
         events: Vec::new(),
+        eventful: false,
         events_dropped: 0,
         icmp: Vec::new(),
         syn_rtt: Some(Duration::from_millis(20)),

@@ -95,7 +95,7 @@ impl Worker {
     /// Takes one packet or tick.
     pub(super) fn take(&mut self, routed: Routed<'_, '_>) {
         match routed {
-            // Nobody gives it these one by one.
+            // Those of the usual kind come by groups, and not by this way.
             Routed::Frame { .. } => {}
             Routed::Segment { partition, interface, segment } => {
                 let hash = self.expect(partition, &segment.key);

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 use std::fmt::Display;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use foldhash::quality::RandomState;
@@ -22,10 +22,13 @@ use super::{CertificateReport, ClientOffer, Outline, Rendered, ServerAnswer, bui
 /// Makes reports, and remembers of earlier ones what the next may have in common with them. What it remembers changes no report.
 #[derive(Debug, Default)]
 pub struct Builder {
-    offers: Recent<Box<[u8]>, SharedOffer>,
-    answers: Recent<Box<[u8]>, ServerAnswer>,
+    /// Hashes stand for offers and answers: to keep what they are made of and to compare it costs more memory and time than all else.
+    hasher: RandomState,
+    kinds: Recent<u64, Rendered>,
+    orders: Recent<u64, OfferOrder>,
+    answers: Recent<u64, ServerAnswer>,
     certificates: Recent<[u8; 32], CertificateReport>,
-    key: Vec<u8>,
+    scratch: Vec<u8>,
 }
 
 impl Builder {
@@ -36,25 +39,24 @@ impl Builder {
 
     /// Room for text that is not kept.
     pub(super) const fn scratch(&mut self) -> &mut Vec<u8> {
-        &mut self.key
+        &mut self.scratch
     }
 
     pub(super) fn offer<'a>(&mut self, hello: &'a ClientHello, carrier: Carrier) -> OfferOutline<'a> {
-        self.key.clear();
-        offer_key(&mut self.key, hello, carrier);
-        OfferOutline { hello, carrier, shared: self.offers.get(self.key.as_slice(), SharedOffer::default) }
+        let [kind, order] = offer_hashes(&self.hasher, &mut self.scratch, hello, carrier);
+        OfferOutline { hello, carrier, kind: self.kinds.get(&kind, Rendered::default), order: self.orders.get(&order, OfferOrder::default) }
     }
 
     pub(super) fn answer(&mut self, hello: Option<&ServerHello>) -> Arc<ServerAnswer> {
-        self.key.clear();
+        let mut hasher = self.hasher.build_hasher();
         if let Some(hello) = hello {
-            self.key.extend(hello.legacy_version().0.to_be_bytes());
-            self.key.extend(hello.cipher_suite().0.to_be_bytes());
+            hasher.write_u16(hello.legacy_version().0);
+            hasher.write_u16(hello.cipher_suite().0);
             for (kind, _) in hello.extensions() {
-                self.key.extend(kind.0.to_be_bytes());
+                hasher.write_u16(kind.0);
             }
         }
-        self.answers.get(self.key.as_slice(), || ServerAnswer {
+        self.answers.get(&hasher.finish(), || ServerAnswer {
             ja3s: hello.map(fingerprint::ja3s),
             extensions: hello.map(|hello| hello.extensions().map(|(kind, _)| named(kind.name(), kind)).collect()).unwrap_or_default(),
             rendered: Rendered::default(),
@@ -72,25 +74,27 @@ impl Builder {
 pub struct OfferOutline<'a> {
     hello: &'a ClientHello,
     carrier: Carrier,
-    shared: Arc<SharedOffer>,
+    kind: Arc<Rendered>,
+    order: Arc<OfferOrder>,
 }
 
 /// What is kept of an offer for the next that is the same.
 #[derive(Debug, Default)]
-struct SharedOffer {
+struct OfferOrder {
     report: OnceLock<Arc<ClientOffer>>,
     rendered: Rendered,
 }
 
 impl OfferOutline<'_> {
-    /// What `write` wrote of it, now or the first time.
-    pub fn rendered(&self, write: impl FnOnce(&mut Vec<u8>, &ClientOffer)) -> &[u8] {
-        self.shared.rendered.get(|out| write(out, &offer(self.hello, self.carrier)))
+    /// What was written of it, now or the first time: by `kind` what is the same in whatever order the extensions stand, by `order` the rest.
+    pub fn rendered(&self, kind: impl FnOnce(&mut Vec<u8>, &ClientOffer), order: impl FnOnce(&mut Vec<u8>, &ClientOffer)) -> [&[u8]; 2] {
+        let offer = || offer(self.hello, self.carrier);
+        [self.kind.get(|out| kind(out, &offer())), self.order.rendered.get(|out| order(out, &offer()))]
     }
 
     /// The report of it.
     pub fn report(&self) -> Arc<ClientOffer> {
-        Arc::clone(self.shared.report.get_or_init(|| Arc::new(offer(self.hello, self.carrier))))
+        Arc::clone(self.order.report.get_or_init(|| Arc::new(offer(self.hello, self.carrier))))
     }
 }
 
@@ -127,48 +131,54 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     }
 }
 
-/// All that [`offer`] depends on, and nothing that differs from one connection to the next: no random, session identifier, key or ticket, nor
-/// which of the GREASE values stand in its lists.
-fn offer_key(key: &mut Vec<u8>, hello: &ClientHello, carrier: Carrier) {
-    let number = |key: &mut Vec<u8>, value: u16| {
-        key.extend_from_slice(&without_grease(value.to_be_bytes()));
-    };
-    // Bytes behind their number, of which the first `lengths` are lengths and the rest numbers.
-    let list = |key: &mut Vec<u8>, bytes: &[u8], lengths: usize| {
-        key.extend_from_slice(&bytes.len().to_be_bytes());
-        let numbers = key.len().saturating_add(lengths);
-        key.extend_from_slice(bytes);
-        for value in key.get_mut(numbers..).unwrap_or_default().as_chunks_mut::<2>().0 {
-            *value = without_grease(*value);
-        }
-    };
-    key.extend_from_slice(&[carrier as u8, u8::from(hello.ech().is_some()), u8::from(hello.is_sslv2())]);
-    key.extend_from_slice(&hello.legacy_version().0.to_be_bytes());
-    list(key, hello.cipher_suite_list(), 0);
-    let groups = key.len();
-    key.extend_from_slice(&[0; 8]);
-    for (group, _) in hello.key_shares() {
-        number(key, group.0);
-    }
-    let end = key.len().to_be_bytes();
-    if let Some(place) = key.get_mut(groups..).and_then(<[u8]>::first_chunk_mut) {
-        *place = end;
-    }
-    for (kind, body) in hello.extensions() {
-        number(key, kind.0);
-        // A list of numbers stands behind its length in bytes.
-        let lengths = match kind {
-            ExtensionType::SUPPORTED_VERSIONS => 1,
-            ExtensionType::SUPPORTED_GROUPS => 2,
+/// Of all that [`offer`] depends on, a hash without and one with the order of the extensions; and of nothing that differs from one connection to
+/// the next: no random, session identifier, key or ticket, nor which of the GREASE values stand in its lists.
+fn offer_hashes(hasher: &RandomState, scratch: &mut Vec<u8>, hello: &ClientHello, carrier: Carrier) -> [u64; 2] {
+    let suites = settled(scratch, hello.cipher_suite_list(), 0);
+    let marks = (carrier as u8, hello.ech().is_some(), hello.is_sslv2(), hello.legacy_version());
+    let mut all = hasher.hash_one((marks, suites));
+    let mut order = hasher.build_hasher();
+    let mut met = 0u64;
+    for (kind, body) in hello.extensions().filter(|(kind, _)| !kind.is_grease()) {
+        // Of those that are there twice the first counts.
+        let bit = 1u64.checked_shl(u32::from(kind.0)).unwrap_or(0);
+        let content = match kind {
+            _ if met & bit != 0 => &[],
+            // A list of numbers stands behind its length in bytes.
+            ExtensionType::SUPPORTED_VERSIONS => settled(scratch, body, 1),
+            ExtensionType::SUPPORTED_GROUPS => settled(scratch, body, 2),
+            ExtensionType::KEY_SHARE => {
+                scratch.clear();
+                scratch.extend(hello.key_shares().flat_map(|(group, _)| without_grease(group.0.to_be_bytes())));
+                scratch.as_slice()
+            }
             ExtensionType::EC_POINT_FORMATS
             | ExtensionType::SIGNATURE_ALGORITHMS
             | ExtensionType::ALPN
             | ExtensionType::PSK_KEY_EXCHANGE_MODES
-            | ExtensionType::COMPRESS_CERTIFICATE => body.len(),
-            _ => continue,
+            | ExtensionType::COMPRESS_CERTIFICATE => body,
+            _ => &[],
         };
-        list(key, body, lengths);
+        order.write_u16(kind.0);
+        // Of most there is only to say that they are there.
+        if !content.is_empty() || bit & !met == 0 {
+            all = all.wrapping_add(hasher.hash_one((kind, content)));
+        }
+        met |= bit;
     }
+    let all = hasher.hash_one((all, met));
+    order.write_u64(all);
+    [all, order.finish()]
+}
+
+/// A list of numbers without its GREASE, behind so many bytes of length.
+fn settled<'a>(scratch: &'a mut Vec<u8>, bytes: &[u8], length: usize) -> &'a [u8] {
+    scratch.clear();
+    scratch.extend_from_slice(bytes);
+    for value in scratch.get_mut(length..).unwrap_or_default().as_chunks_mut().0 {
+        *value = without_grease(*value);
+    }
+    scratch
 }
 
 /// One value stands for all that mean nothing (RFC 8701): two equal bytes, so that the order of bytes is no matter.

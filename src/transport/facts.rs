@@ -26,6 +26,8 @@ pub struct TcpFacts {
     pub established: Option<Mark>,
     /// What happened, in order, bounded by [`crate::limits::TCP_EVENTS`]. In-order payload and plain acknowledgments are not listed.
     pub events: Vec<TcpEvent>,
+    /// Something happened that does not happen on every connection: one of them is not [plain](TcpEventKind::is_plain).
+    pub eventful: bool,
     /// Events beyond the bound.
     pub events_dropped: u32,
     /// The flow.
@@ -69,6 +71,7 @@ impl TcpFacts {
             interface,
             sides: PerSide::default(),
             events: Vec::new(),
+            eventful: false,
             events_dropped: 0,
             icmp: Vec::new(),
             syn_rtt: None,
@@ -373,4 +376,11 @@ pub enum TcpEventKind {
         /// Of the first byte that differs, or of the segment that was sent again with other bytes.
         offset: u64,
     },
+}
+
+impl TcpEventKind {
+    /// Every connection has such events.
+    pub const fn is_plain(self) -> bool {
+        matches!(self, Self::Syn | Self::Established | Self::Acknowledged { .. } | Self::Fin)
+    }
 }

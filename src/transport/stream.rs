@@ -125,11 +125,11 @@ impl Stream {
         if self.recent.contains(&numbers) && self.prints.iter().any(|known| known.is_twin(&print)) {
             return true;
         }
-        let newest = usize::from(self.newest) % limits::RECENT_PACKETS;
+        let newest = usize::from(self.newest);
         if let (Some(slot), Some(known)) = (self.recent.get_mut(newest), self.prints.get_mut(newest)) {
             (*slot, *known) = (numbers, print);
         }
-        self.newest = self.newest.wrapping_add(1);
+        self.newest = u8::try_from((newest + 1) % limits::RECENT_PACKETS).unwrap_or(0);
         false
     }
 

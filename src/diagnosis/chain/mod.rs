@@ -49,8 +49,6 @@ impl Deref for ChainFacts {
 pub struct Worth {
     /// The certificates as served.
     pub certificates: Vec<Arc<Certificate>>,
-    /// What was served, in one clause: see [`served`].
-    pub served: String,
     /// The names that the leaf covers, as the end of a sentence.
     pub covered: String,
     /// What in it not every client can use.
@@ -224,7 +222,6 @@ pub fn judge(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestam
     let (verdict, trust_unsupported) = trust.verify(certificates, built.leaf, at, purpose);
     let usage_fault = constraints::usage_fault(leaf, purpose);
     let worth = Worth {
-        served: served(certificates.len(), leaf),
         covered: words::covered(leaf),
         unsupported: words::unsupported(certificates, &built.steps, built.leaf),
         purpose,
@@ -302,7 +299,6 @@ fn unreadable(certificates: &[Arc<Certificate>], name: Option<&str>, purpose: Pu
     let why = certificates.first().and_then(|first| first.malformed.as_ref());
     let worth = Worth {
         certificates: certificates.to_vec(),
-        served: certificates.first().map_or_else(String::new, |leaf| served(certificates.len(), leaf)),
         covered: certificates.first().map_or_else(String::new, |leaf| words::covered(leaf)),
         unsupported: words::unsupported(certificates, &[], 0),
         purpose,

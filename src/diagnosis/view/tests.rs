@@ -95,6 +95,7 @@ fn a_syn_that_is_repeated_costs_the_pause_before_it() {
     if let Some(syn) = client.syn.as_mut() {
         (syn.last, syn.count) = (at(2, 1_000), 2);
     }
+    facts.tcp.eventful = true;
     facts.tcp.events.push(event(at(2, 1_000), Side::Client, TcpEventKind::SynRepeat));
     let loss = View::new(&facts).loss_delay().expect("a second was lost");
     assert_eq!((loss.total, loss.side, loss.what, loss.repairs), (Duration::from_secs(1), Side::Client, "SYN", 1));

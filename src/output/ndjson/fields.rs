@@ -21,6 +21,10 @@ pub(super) fn timing(out: &mut Vec<u8>, timing: Timing) {
 
 /// The field `loss`, a comma before it.
 pub(super) fn loss(out: &mut Vec<u8>, loss: Loss) {
+    // As it nearly always is.
+    if loss == Loss::default() {
+        return raw(out, ",\"loss\":{\"client_retransmits\":0,\"server_retransmits\":0,\"gap_bytes\":0}");
+    }
     let Loss { client_retransmits, server_retransmits, gap_bytes } = loss;
     number(out, ",\"loss\":{\"client_retransmits\":", client_retransmits);
     number(out, ",\"server_retransmits\":", server_retransmits);
@@ -28,14 +32,18 @@ pub(super) fn loss(out: &mut Vec<u8>, loss: Loss) {
     out.push(b'}');
 }
 
-/// The offer's fields, each with a comma before it.
-pub(super) fn offer(out: &mut Vec<u8>, offer: &ClientOffer) {
+/// The offer's first fields, each with a comma before it: those that say nothing of the order of extensions.
+pub(super) fn offer_lists(out: &mut Vec<u8>, offer: &ClientOffer) {
     list(out, ",\"supported_versions\":", &offer.supported_versions);
     list(out, ",\"supported_ciphers\":", &offer.supported_ciphers);
     list(out, ",\"supported_groups\":", &offer.supported_groups);
     list_unless_empty(out, ",\"key_shares\":", &offer.key_shares);
     list(out, ",\"signature_algorithms\":", &offer.signature_algorithms);
     list(out, ",\"alpn\":", &offer.alpn);
+}
+
+/// The others.
+pub(super) fn offer_extensions(out: &mut Vec<u8>, offer: &ClientOffer) {
     list_unless_empty(out, ",\"extensions\":", &offer.extensions);
     list_unless_empty(out, ",\"psk_modes\":", &offer.psk_modes);
     list_unless_empty(out, ",\"certificate_compression\":", &offer.certificate_compression);
@@ -188,7 +196,11 @@ mod tests {
             ja4: "4".to_owned(),
         };
         for one in [full, ClientOffer::default()] {
-            assert_eq!(object(|out| offer(out, &one)), by_serde(&one));
+            let written = object(|out| {
+                offer_lists(out, &one);
+                offer_extensions(out, &one);
+            });
+            assert_eq!(written, by_serde(&one));
         }
         for one in [ServerAnswer { ja3s: Some("s".to_owned()), extensions: words(), ..Default::default() }, ServerAnswer::default()] {
             assert_eq!(object(|out| answer(out, &one)), by_serde(&one));
@@ -218,7 +230,8 @@ mod tests {
         for one in [full, Timing::default()] {
             assert_eq!(written(|out| timing(out, one)), format!(",\"timing\":{}", by_serde(&one)));
         }
-        let one = Loss { client_retransmits: 9, server_retransmits: 65_535, gap_bytes: u64::MAX };
-        assert_eq!(written(|out| loss(out, one)), format!(",\"loss\":{}", by_serde(&one)));
+        for one in [Loss { client_retransmits: 9, server_retransmits: 65_535, gap_bytes: u64::MAX }, Loss::default()] {
+            assert_eq!(written(|out| loss(out, one)), format!(",\"loss\":{}", by_serde(&one)));
+        }
     }
 }

@@ -4,7 +4,10 @@
 use crate::report::{ClientOutline, DiagnosisOutline, Outline, SCHEMA, ServerOutline, TlsOutline, hexadecimal, severity};
 use crate::time::TimeText;
 
-use super::fields::{alert, answer, certificate, drop_comma, flag, list, loss, number, number_if_some, objects, offer, raw, text, timing};
+use super::fields::{
+    alert, answer, certificate, drop_comma, flag, list, loss, number, number_if_some, objects, offer_extensions, offer_lists, raw, text,
+    timing,
+};
 use super::{push_string, push_value};
 
 /// Appends the report as one object.
@@ -110,7 +113,9 @@ fn client(out: &mut Vec<u8>, client: &ClientOutline<'_>) {
     if let Some(name) = server_name {
         text(out, ",\"server_name\":", name);
     }
-    out.extend_from_slice(offered.rendered(offer));
+    for part in offered.rendered(offer_lists, offer_extensions) {
+        out.extend_from_slice(part);
+    }
     flag(out, ",\"certificate_requested\":", *certificate_requested);
     if !certificates.is_empty() {
         objects(out, ",\"certificates\":", certificates, |out, one| certificate(out, one));

@@ -326,6 +326,7 @@ impl<S: FlowSink> Connection<S> {
             TcpEventKind::Syn | TcpEventKind::Established | TcpEventKind::Fin | TcpEventKind::Rst { .. } | TcpEventKind::Icmp { .. }
         );
         let bound = if rare { limits::TCP_EVENTS } else { limits::TCP_EVENTS - RESERVED_EVENTS };
+        self.facts.eventful |= !kind.is_plain();
         if self.facts.events.len() < bound {
             self.facts.events.push(event);
         } else {

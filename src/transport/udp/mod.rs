@@ -395,6 +395,7 @@ impl<S> Flow<S> {
 
 /// Adds an event within the bound.
 pub fn event(facts: &mut TcpFacts, event: TcpEvent) {
+    facts.eventful |= !event.kind.is_plain();
     if facts.events.len() < limits::TCP_EVENTS {
         facts.events.push(event);
     } else {

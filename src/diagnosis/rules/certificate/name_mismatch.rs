@@ -70,7 +70,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let mut finding = view.finding(Cause::CertificateNameMismatch, standing, summary);
     if let Some(hello) = case.handshake.client_hellos.first() {
-        finding.evidence.insert(0, Evidence { mark: Some(hello.mark), text: sentence(&["client asked for ", &view.target()]) });
+        let text = if chosen { format!("client asked for {}", view.target()) } else { String::new() };
+        finding.evidence.insert(0, Evidence { mark: Some(hello.mark), text });
     }
     if chosen {
         finding = finding

@@ -403,10 +403,9 @@ impl<'a> View<'a> {
         if let Some(seen) = &self.case.handshake.server_chain
             && let Some(leaf) = self.leaf()
         {
-            // Notes are made of most handshakes, and of a chain always the same.
-            let known = self.chain.filter(|_| self.source == Source::Seen).map(|chain| chain.served.clone());
-            let count = seen.what.certificates.len();
-            finding = finding.shown_by(seen.mark, known.unwrap_or_else(|| chain::served(count, leaf)));
+            // Notes are made of many handshakes, and only their frames are told.
+            let text = if weight == Weight::Note { String::new() } else { chain::served(seen.what.certificates.len(), leaf) };
+            finding = finding.shown_by(seen.mark, text);
         }
         if weight == Weight::Note {
             return finding;

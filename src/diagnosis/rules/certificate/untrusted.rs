@@ -92,10 +92,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         if view.source == Source::Hidden {
             finding = finding.advise("The chain was encrypted: -showcerts tells whether it is complete.");
         }
-    } else if let Some((chain, _)) = root
-        && let Trust::Untrusted { why } = &chain.trust
-    {
-        finding = finding.noting(sentence(&["the store used here does not trust it: ", why]));
     }
     Some(finding)
 }

@@ -64,6 +64,7 @@ fn a_path_that_crawls_for_one_name_alone_is_throttled() {
     facts.finished.server = Some(at(40, 9_000));
     let server = &mut facts.tcp.sides.server;
     (server.acked, server.delivered, server.largest_segment) = (3_000, 3_000, 1_448);
+    facts.tcp.eventful = true;
     facts.tcp.events =
         (0..7).map(|n| event(at(6 + n, 1_000), Side::Server, TcpEventKind::Retransmission { offset: 1_448, len: 1_448 })).collect();
     let note = found(&throttled::RULE, &facts, &Knowledge::default()).expect("seven repairs within nine seconds");
