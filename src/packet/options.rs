@@ -3,18 +3,22 @@
 use crate::packet::TcpOptions;
 
 /// Reads the options of a segment. Never fails: it stops at the first that contradicts itself or is cut, and keeps what it has.
-pub fn tcp_options(mut options: &[u8]) -> TcpOptions {
+pub fn tcp_options(options: &[u8]) -> TcpOptions {
     let mut read = TcpOptions::default();
+    read_all(&mut read, options);
+    read
+}
+
+fn read_all(read: &mut TcpOptions, mut options: &[u8]) {
     loop {
         options = match options {
-            [] | [END, ..] => return read,
+            [] | [END, ..] | [_] => return,
             [NO_OPERATION, rest @ ..] => rest,
             [kind, len, rest @ ..] => {
-                let Some((body, rest)) = usize::from(*len).checked_sub(2).and_then(|len| rest.split_at_checked(len)) else { return read };
-                read_one(&mut read, *kind, body);
+                let Some((body, rest)) = usize::from(*len).checked_sub(2).and_then(|len| rest.split_at_checked(len)) else { return };
+                read_one(read, *kind, body);
                 rest
             }
-            [_] => return read,
         };
     }
 }

@@ -67,8 +67,8 @@ impl<'w, 'b> Ahead<'w, 'b> {
         let (Some(flows), Some(waiting)) = (self.flows.get_mut(..self.len), self.waiting.get(..self.len)) else { return };
         self.len = 0;
         let Some(first) = waiting.first() else { return };
-        for flow in &mut *flows {
-            flow.place = self.worker.approach(flow.partition, flow.hash);
+        for (flow, segment) in flows.iter_mut().zip(waiting) {
+            flow.place = self.worker.approach(flow.partition, flow.hash, !segment.payload.is_empty());
         }
         for (flow, segment) in flows.iter().zip(waiting) {
             if let Some(place) = flow.place {

@@ -70,12 +70,13 @@ impl Worker {
     }
 
     /// A segment of the flow with this hash comes next: asks for the memory in which its connection lies, and tells where that is.
+    /// `payload` tells whether the segment has any.
     #[inline]
-    pub(super) fn approach(&self, partition: u16, hash: u64) -> Option<Place> {
-        self.partition(partition)?.table.approach(hash)
+    pub(super) fn approach(&self, partition: u16, hash: u64, payload: bool) -> Option<Place> {
+        self.partition(partition)?.table.approach(hash, payload)
     }
 
-    /// The same, a moment later, for what the connection at this place points at; `payload` tells whether the segment has any.
+    /// The same, a moment later, for what the connection at this place points at.
     #[inline]
     pub(super) fn approach_more(&self, partition: u16, place: Place, payload: bool) {
         if let Some(partition) = self.partition(partition) {

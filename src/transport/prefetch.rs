@@ -15,7 +15,7 @@ pub(super) fn prefetch<T>(value: &T) {
 
 /// Asks for all the lines of the first `len` bytes of a value.
 #[inline]
-pub(crate) fn prefetch_front<T>(value: &T, len: usize) {
+pub(crate) fn prefetch_front<T: ?Sized>(value: &T, len: usize) {
     let start = std::ptr::from_ref(value).cast::<u8>();
     for offset in (0..len).step_by(LINE) {
         line(start.wrapping_add(offset));

@@ -24,6 +24,8 @@ pub(super) struct Stream {
     pub(super) last_ack: Option<u32>,
     /// The window this side announced last, as sent.
     pub(super) window: u16,
+    /// The largest payload it asked for, in its SYN.
+    pub(super) mss: Option<u16>,
     newest: u8,
     /// `origin` is what the other side acknowledged first: nothing of this side was seen yet.
     pub(super) provisional: bool,
@@ -121,7 +123,8 @@ impl Stream {
             id,
             flags: segment.flags,
         };
-        let numbers = segment.seq ^ segment.ack.rotate_left(16);
+        // An acknowledgment and the payload after it have the same numbers and another length.
+        let numbers = segment.seq ^ segment.ack.rotate_left(16) ^ segment.payload_len.rotate_left(8);
         if self.recent.contains(&numbers) && self.prints.iter().any(|known| known.is_twin(&print)) {
             return true;
         }

@@ -335,6 +335,8 @@ impl RecordReader {
         self.keep_encrypted || head.content_type != ContentType::APPLICATION_DATA
     }
 
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what it gives is written where it is wanted, not copied there")]
     fn read_body<'r>(&'r mut self, bytes: &'r [u8], spare: &mut Vec<Vec<u8>>) -> (usize, Option<Item<'r>>) {
         let keep = !self.damaged && self.keeps(self.head);
         let Some((tail, _)) = bytes.split_at_checked(usize::from(self.missing)) else {

@@ -160,8 +160,6 @@ impl<S: FlowSink> Connection<S> {
             room.counters.evicted += 1;
         }
         let Self { ref mut sink, facts, .. } = *self;
-        // Copied once, to where they are to stay.
-        let facts = Box::write(Box::new_uninit(), facts);
         sink.finish(shared, facts, close, now);
     }
 

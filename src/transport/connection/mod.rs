@@ -10,7 +10,6 @@ mod opening;
 mod payload;
 mod plain;
 
-use std::mem::offset_of;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use super::half_open::Bare;
 use super::prefetch::{prefetch, prefetch_front};
 use super::roles;
 use super::sink::{FlowSink, Interest};
-use super::stream::Stream;
+use super::stream::{Stream, Unacked};
 use crate::flow::{PerSide, Side};
 use crate::limits;
 use crate::packet::{IcmpError, IcmpKind, Segment};
@@ -39,8 +38,8 @@ pub(super) use opening::Reuse;
 pub(super) struct Connection<S> {
     /// The hash of its key by which the table finds it: no two connections share one.
     pub(super) hash: u64,
-    /// What follows it.
-    pub(super) sink: S,
+    /// What its packets showed.
+    pub(super) facts: Box<TcpFacts>,
     /// The second of its last move in the order of use.
     pub(super) touched: i64,
     /// The second at which the table looks at it next.
@@ -55,9 +54,9 @@ pub(super) struct Connection<S> {
     pub(super) bare: bool,
     /// Nothing is amiss: segments may take the [short way](plain).
     calm: bool,
-    /// What its packets showed.
-    pub(super) facts: TcpFacts,
     streams: PerSide<Stream>,
+    /// What follows it.
+    pub(super) sink: S,
     /// A SYN that may open another connection with the same addresses and ports, and the time its [`Bare`] counts from.
     challenger: Option<(Bare, Mark)>,
 }
@@ -77,9 +76,6 @@ pub(super) struct Room {
 pub(super) type Step = ControlFlow<()>;
 
 impl<S: FlowSink> Connection<S> {
-    /// Bytes of it that each packet may touch, besides those of its sides.
-    const BUSY: usize = offset_of!(Self, facts) + TcpFacts::BUSY;
-
     /// A connection that begins with this segment, which has not been looked at yet.
     pub(super) fn new(shared: &mut S::Shared, segment: &Segment<'_>, interface: u32, hash: u64) -> Self {
         let handshake = segment.flags.syn();
@@ -87,7 +83,9 @@ impl<S: FlowSink> Connection<S> {
             if handshake { !segment.flags.ack() } else { roles::sender_is_client(segment.source(), segment.destination()) };
         let roles = if handshake { Roles::Handshake } else { Roles::Guessed };
         let client_is_low = sender_is_client == segment.from_low;
-        let mut facts = TcpFacts::new(segment.key, client_is_low, roles, segment.path, segment.mark, interface);
+        // Made where they are to stay.
+        let mut facts =
+            Box::write(Box::new_uninit(), TcpFacts::new(segment.key, client_is_low, roles, segment.path, segment.mark, interface));
         facts.events.reserve(USUAL_EVENTS);
         Self {
             sink: S::new(shared, &segment.key),
@@ -105,22 +103,26 @@ impl<S: FlowSink> Connection<S> {
         }
     }
 
-    /// Asks for the memory that the next segment touches.
+    /// Asks for the memory that the next segment touches; `payload` tells whether it has any.
     #[inline]
-    pub(super) fn prefetch(&self) {
-        prefetch_front(self, Self::BUSY);
+    pub(super) fn prefetch(&self, payload: bool) {
+        prefetch(&self.hash);
         for side in Side::BOTH {
-            prefetch_front(self.facts.sides.of(side), SideFacts::BUSY);
             prefetch_front(self.streams.of(side), Stream::BUSY);
+        }
+        if payload {
+            prefetch_front(&self.sink, size_of::<S>());
         }
     }
 
-    /// The same for what that points at, the sink only where there is payload.
+    /// The same, a moment later, for what that points at.
     #[inline]
     pub(super) fn prefetch_more(&self, payload: bool) {
+        prefetch_front(self.facts.as_ref(), TcpFacts::BUSY);
         for side in Side::BOTH {
-            if let Some(front) = self.streams.of(side).unacked.front() {
-                prefetch(front);
+            prefetch_front(self.facts.sides.of(side), SideFacts::BUSY);
+            if let (front @ [_, ..], _) = self.streams.of(side).unacked.as_slices() {
+                prefetch_front(front, size_of_val(front).min(ACKED_AT_ONCE * size_of::<Unacked>()));
             }
         }
         if payload {
@@ -267,7 +269,7 @@ impl<S: FlowSink> Connection<S> {
         if len > 0 {
             facts.data_packets = facts.data_packets.saturating_add(1);
             facts.largest_segment = facts.largest_segment.max(len);
-            let mss = self.side_facts(!segment.from_low).syn.and_then(|syn| syn.mss);
+            let mss = self.stream(!segment.from_low).mss;
             if mss.is_some_and(|mss| len > u32::from(mss)) {
                 let facts = self.side_facts(segment.from_low);
                 facts.above_mss = facts.above_mss.saturating_add(1);
@@ -350,6 +352,9 @@ impl<S: FlowSink> Connection<S> {
 
 /// Events of a connection that opens, carries a handshake and ends well: one allocation is enough for them.
 const USUAL_EVENTS: usize = 8;
+
+/// Segments that one acknowledgment usually acknowledges at most.
+const ACKED_AT_ONCE: usize = 3;
 
 /// How far a frame's time may lie before an earlier frame's without being called a step back: queues of one interface are merged with less
 /// precision than their clocks have.

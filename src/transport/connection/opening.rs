@@ -117,6 +117,7 @@ impl<S: FlowSink> Connection<S> {
             acked: None,
         });
         stream.opened = !is_answer;
+        stream.mss = options.mss;
         stream.window = segment.window;
         stream.anchor(origin, &mut facts.acked);
         if (self.side(low) == Side::Server) == is_answer {

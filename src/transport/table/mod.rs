@@ -109,13 +109,14 @@ impl<S: FlowSink> Table<S> {
     }
 
     /// A segment of the flow with this hash comes next: asks for the memory in which the flow's state lies, and tells where that seems to be.
+    /// `payload` tells whether the segment has any.
     #[inline]
-    pub(crate) fn approach(&self, hash: u64) -> Option<Place> {
+    pub(crate) fn approach(&self, hash: u64, payload: bool) -> Option<Place> {
         let place = self.index.guess(hash)?;
         match place {
             Place::Followed(id) => {
                 if let Some(connection) = self.connections.get(id) {
-                    connection.prefetch();
+                    connection.prefetch(payload);
                 }
             }
             Place::Marker(id) => self.markers.prefetch(id),
@@ -124,7 +125,7 @@ impl<S: FlowSink> Table<S> {
         Some(place)
     }
 
-    /// The same, a moment later, for what the state at this place points at; `payload` tells whether the segment has any.
+    /// The same, a moment later, for what the state at this place points at.
     #[inline]
     pub(crate) fn approach_more(&self, place: Place, payload: bool) {
         if let Place::Followed(id) = place
