@@ -81,3 +81,52 @@ impl<'w, 'b> Ahead<'w, 'b> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::capture::{self, Inputs};
+    use crate::diagnosis::rule::Policy;
+    use crate::frame::Block;
+    use crate::pipeline::router::Router;
+
+    /// What a worker concludes of a capture's blocks, taking segments in by the group or one by one.
+    fn concluded(blocks: &[Block], grouped: bool) -> String {
+        let mut router = Router::new(false);
+        let mut worker = Worker::new(0, 1, &Policy::default(), false);
+        for block in blocks {
+            let mut ahead = Ahead::new(&mut worker);
+            router.route(block, |routed| {
+                let taken = ahead.take(routed, |_, _| {});
+                if !grouped {
+                    ahead.flush(|_, _| {});
+                }
+                taken
+            });
+            ahead.flush(|_, _| {});
+        }
+        worker.end(router.counts().last);
+        format!("{:?} {:?}", worker.drain().handshakes, worker.counters())
+    }
+
+    #[test]
+    fn groups_change_nothing() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
+        let families = std::fs::read_dir(root).unwrap().map(|family| family.unwrap().path());
+        let (mut captures, mut handshakes) = (0, 0);
+        for path in families.flat_map(|family| std::fs::read_dir(family).unwrap()).map(|entry| entry.unwrap().path()) {
+            let Ok(mut source) = capture::open(&Inputs { paths: vec![path.clone()], filter: None }) else { continue };
+            let (mut blocks, mut block) = (Vec::new(), Block::default());
+            while source.fill(&mut block).unwrap_or(false) {
+                blocks.push(std::mem::take(&mut block));
+            }
+            let one_by_one = concluded(&blocks, false);
+            assert!(concluded(&blocks, true) == one_by_one, "{}", path.display());
+            captures += 1;
+            handshakes += one_by_one.matches("closed_at:").count();
+        }
+        assert!(captures > 100 && handshakes > captures, "{captures} {handshakes}");
+    }
+}
