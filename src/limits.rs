@@ -71,7 +71,7 @@ pub const RECORD_LEN: usize = (1 << 14) + 2048;
 /// Longest handshake message joined, in bytes: OpenSSL takes chains of 100 kB, some stacks more; the length field allows 16 MiB.
 pub const MESSAGE_LEN: usize = 256 << 10;
 
-/// Buffers for records that span segments that are kept to be used again, by all connections of a partition.
+/// Buffers for records that span segments, kept to be used again by all connections of a partition: a megabyte at most.
 pub const SPARE_BUFFERS: usize = 64;
 
 /// Handshake messages looked at in one handshake.
