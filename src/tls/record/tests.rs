@@ -168,3 +168,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn buffers_are_used_again_and_no_more_are_kept_than_the_bound() {
+    let mut spare = Vec::new();
+    let mut readers: Vec<_> = (0..2 * limits::SPARE_BUFFERS).map(|_| RecordReader::new(0)).collect();
+    // In two rounds: in the second there are buffers with what others left in them.
+    for (round, body) in [&b"a long body to begin with"[..], b"and a short one"].into_iter().enumerate() {
+        let bytes = record(22, body);
+        let (early, late) = bytes.split_at(9);
+        for reader in &mut readers {
+            assert_eq!(reader.part(early, &mut spare), (early.len(), None), "round {round}");
+        }
+        for reader in &mut readers {
+            let (used, item) = reader.part(late, &mut spare);
+            assert_eq!((used, item.as_ref().map(own).unwrap().unwrap().3), (late.len(), Some(body.to_vec())), "round {round}");
+            reader.spare_buffer(&mut spare);
+            assert!(spare.len() <= limits::SPARE_BUFFERS);
+        }
+        assert_eq!(spare.len(), limits::SPARE_BUFFERS);
+    }
+}
