@@ -90,13 +90,13 @@ struct Server {
     resumptions_offered: u32,
     resumptions_accepted: u32,
     speaks_tls: bool,
-    /// Tags of the ways in which it answered lately, each another.
-    manners: [u32; 8],
+    /// Tags of its latest answers that were unlike each other.
+    answers: [u32; 8],
     by_name: HashTable<Named>,
     /// Each with the tag of the name that was asked for.
     chains: VecDeque<(u64, Arc<ChainFacts>)>,
     causes: BTreeMap<(Option<String>, Cause), u32>,
-    seen: Box<Manners>,
+    seen: Box<Answers>,
 }
 
 /// What a server was asked for by one name: attempts and completed ones.
@@ -107,9 +107,9 @@ struct Named {
     completed: u32,
 }
 
-/// What a server did in all. Most servers do the same again and again, and this is left alone.
+/// What a server answered in all. Most servers do the same again and again, and this is left alone.
 #[derive(Debug, Default)]
-struct Manners {
+struct Answers {
     versions: BTreeSet<ProtocolVersion>,
     ciphers: BTreeSet<CipherSuite>,
     groups: BTreeSet<NamedGroup>,
@@ -130,6 +130,7 @@ impl Server {
         }
         causes.into_iter().collect()
     }
+
     fn named(&self, tag: u64) -> Option<&Named> {
         self.by_name.find(spread(tag), |named| named.tag == tag)
     }
@@ -267,11 +268,11 @@ impl Book {
             let ttl = handshake.tcp.side(Side::Server).ttl.filter(|_| completed == 1);
             let alpn = hello.alpn().map(String::from_utf8_lossy);
             let (version, suite, group) = (hello.version(), hello.cipher_suite(), handshake.group());
-            let manner = manner((version, suite, group, ttl, alpn.as_deref()));
-            if !server.manners.contains(&manner) {
-                server.manners.rotate_right(1);
-                let [first, ..] = &mut server.manners;
-                *first = manner;
+            let answer = answer_tag((version, suite, group, ttl, alpn.as_deref()));
+            if !server.answers.contains(&answer) {
+                server.answers.rotate_right(1);
+                let [first, ..] = &mut server.answers;
+                *first = answer;
                 let seen = &mut server.seen;
                 seen.versions.insert(version);
                 seen.ciphers.insert(suite);
@@ -383,7 +384,7 @@ fn tag(name: Option<&str>) -> u64 {
 }
 
 /// Stands for the way in which a server answers; never 0.
-fn manner(answer: impl Hash) -> u32 {
+fn answer_tag(answer: impl Hash) -> u32 {
     u32::try_from(FixedState::default().hash_one(answer) >> 32).unwrap_or(0) | 1
 }
 

@@ -134,7 +134,7 @@ impl Stream {
                         false
                     }
                 };
-                reader.spare_buffer(&mut reading.shared.buffers);
+                reader.release_buffer(&mut reading.shared.buffers);
             }
             if settled {
                 return Interest::Settled;

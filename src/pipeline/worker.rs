@@ -8,13 +8,13 @@ use crate::handshake::Handshake;
 use crate::handshake::datagrams::DatagramMachine;
 use crate::handshake::machine::{Machine, Shared};
 use crate::limits;
-use crate::packet::Segment;
+use crate::packet::{self, Segment};
 use crate::secrets::{KeyLog, KeyRing, Tally};
 use crate::time::Mark;
 use crate::transport::udp::UdpTable;
 use crate::transport::{Place, Table, TableCounters, TableLimits};
 
-use super::batch::Routed;
+use super::batch::{Routed, partition};
 
 /// One worker's partitions: those whose number divided by the number of workers leaves the worker's own.
 #[derive(Debug)]
@@ -96,8 +96,11 @@ impl Worker {
     /// Takes one packet or tick.
     pub(super) fn take(&mut self, routed: Routed<'_, '_>) {
         match routed {
-            // Those of the usual kind come by groups, and not by this way.
-            Routed::Frame { .. } => {}
+            Routed::Frame { frame, .. } => {
+                if let Some(segment) = &packet::plain(frame) {
+                    self.take(Routed::Segment { partition: partition(&segment.key), interface: frame.head.interface, segment });
+                }
+            }
             Routed::Segment { partition, interface, segment } => {
                 let hash = self.expect(partition, &segment.key);
                 self.segment(partition, interface, segment, (hash, None));

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -120,26 +121,10 @@ fn community_code(client: Endpoint, server: Endpoint, transport: Transport) -> C
     let ([a, b], [c, d]) = (low.port.to_be_bytes(), high.port.to_be_bytes());
     hash.update([protocol, 0, a, b, c, d]);
     let mut text = *b"1:0123456789012345678901234567";
-    let [_, _, digits @ ..] = &mut text;
-    *digits = base64(hash.finalize().into());
-    Code(text)
-}
-
-/// A digest in base64.
-fn base64(digest: [u8; 20]) -> [u8; 28] {
-    const DIGITS: [u8; 64] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bytes = [0; 21];
-    let [head @ .., _] = &mut bytes;
-    *head = digest;
-    let mut text = [b'='; 28];
-    for (place, &[a, b, c]) in text.as_chunks_mut::<4>().0.iter_mut().zip(bytes.as_chunks().0) {
-        let value = u32::from_be_bytes([0, a, b, c]);
-        *place = [18, 12, 6, 0].map(|shift| DIGITS.get((value >> shift & 63) as usize).copied().unwrap_or(b'='));
+    if let Some(place) = text.get_mut(2..) {
+        BASE64.encode_mut(&hash.finalize(), place);
     }
-    // Of the last three bytes there are two.
-    let [.., last] = &mut text;
-    *last = b'=';
-    text
+    Code(text)
 }
 
 fn micros(span: Duration) -> u64 {

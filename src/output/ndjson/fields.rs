@@ -21,10 +21,6 @@ pub(super) fn timing(out: &mut Vec<u8>, timing: Timing) {
 
 /// The field `loss`, a comma before it.
 pub(super) fn loss(out: &mut Vec<u8>, loss: Loss) {
-    // As it nearly always is.
-    if loss == Loss::default() {
-        return raw(out, ",\"loss\":{\"client_retransmits\":0,\"server_retransmits\":0,\"gap_bytes\":0}");
-    }
     let Loss { client_retransmits, server_retransmits, gap_bytes } = loss;
     number(out, ",\"loss\":{\"client_retransmits\":", client_retransmits);
     number(out, ",\"server_retransmits\":", server_retransmits);

@@ -223,7 +223,7 @@ impl RecordReader {
 
     /// Gives the buffer away if it is not in use: most of the time it is not, and another direction's reader needs it.
     #[inline]
-    pub(crate) fn spare_buffer(&mut self, spare: &mut Vec<Vec<u8>>) {
+    pub(crate) fn release_buffer(&mut self, spare: &mut Vec<Vec<u8>>) {
         if self.state != State::Body && self.gathered.capacity() > 0 && spare.len() < limits::SPARE_BUFFERS {
             spare.push(std::mem::take(&mut self.gathered));
         }

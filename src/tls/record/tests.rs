@@ -183,7 +183,7 @@ fn buffers_are_used_again_and_no_more_are_kept_than_the_bound() {
         for reader in &mut readers {
             let (used, item) = reader.part(late, &mut spare);
             assert_eq!((used, item.as_ref().map(own).unwrap().unwrap().3), (late.len(), Some(body.to_vec())), "round {round}");
-            reader.spare_buffer(&mut spare);
+            reader.release_buffer(&mut spare);
             assert!(spare.len() <= limits::SPARE_BUFFERS);
         }
         assert_eq!(spare.len(), limits::SPARE_BUFFERS);
