@@ -113,6 +113,10 @@ mod tests {
             highest_version: None,
             post_quantum: false,
             hello_len: 0,
+            hello_shape: 0,
+            ech: false,
+            hello_after: std::time::Duration::ZERO,
+            passed: crate::flow::PerSide::default(),
             transport: crate::flow::Transport::Tcp,
         };
         Attempt { client, server: client, name: 1, related }

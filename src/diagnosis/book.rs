@@ -13,7 +13,7 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::flow::{Endpoint, Side, Transport};
+use crate::flow::{Endpoint, PerSide, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::time::Timestamp;
@@ -25,7 +25,7 @@ use super::aged::Aged;
 use super::attempts::{Attempt, Attempts};
 use super::cause::Cause;
 use super::chain::{ChainFacts, Trust};
-use super::knowledge::{Knowledge, Related};
+use super::knowledge::{Knowledge, Related, hello_shape};
 use super::tickets::{self, Tickets};
 
 /// Server endpoints remembered.
@@ -36,6 +36,8 @@ const PER_SERVER: usize = 64;
 const RELATED_WITHIN: Duration = Duration::from_secs(10);
 /// Unrelated names that one untrusted issuer must have signed before it counts as re-signing.
 const RESIGNED_NAMES: usize = 3;
+/// Hop counters remembered of an address.
+const HOPS: usize = 8;
 /// The tag of no name.
 const UNNAMED: u64 = 0;
 /// A flood is counted within this time around a handshake.
@@ -45,6 +47,8 @@ const FLOOD_WINDOW: i64 = 10;
 #[derive(Debug)]
 pub struct Book {
     servers: Aged<(Transport, Endpoint), Server>,
+    /// What packets of a server's address have in common, whatever the port.
+    hosts: Aged<IpAddr, Host>,
     attempts: Attempts,
     /// Leaf issuers that no store trusts.
     issuers: Aged<String, Issuer>,
@@ -52,6 +56,15 @@ pub struct Book {
     names: Aged<String, BTreeSet<String>>,
     /// Half-open connections by server and ten seconds of packet time.
     half_open: BTreeMap<(Endpoint, i64), u32>,
+}
+
+/// How packets of an address arrive here.
+#[derive(Debug, Default)]
+struct Host {
+    /// Their hop counters in handshakes that completed, [`HOPS`] at most.
+    ttls: BTreeSet<u8>,
+    /// The shortest round trip from here to it that packets with payload showed.
+    least_leg: Option<Duration>,
 }
 
 /// What an issuer that no store trusts has signed: registered domains and addresses that served them, [`RESIGNED_NAMES`] of each at most.
@@ -115,7 +128,6 @@ struct Answers {
     groups: BTreeSet<NamedGroup>,
     alpn: BTreeSet<String>,
     key_kinds: BTreeSet<String>,
-    ttls: BTreeSet<u8>,
     /// Tickets that it refused.
     tickets: Option<Tickets>,
 }
@@ -160,6 +172,7 @@ impl Default for Book {
     fn default() -> Self {
         Self {
             servers: Aged::new(SERVERS),
+            hosts: Aged::new(SERVERS),
             attempts: Attempts::default(),
             issuers: Aged::new(SERVERS),
             names: Aged::new(SERVERS),
@@ -173,6 +186,9 @@ impl Book {
     pub fn learn(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) -> bool {
         let tag = tag(name);
         let ticket_refused = self.learn_server(handshake, tag, chain);
+        if handshake.outcome == Outcome::Completed {
+            self.learn_host(handshake);
+        }
         if let Some(chain) = chain {
             self.learn_issuer(handshake, name, chain);
         }
@@ -229,7 +245,6 @@ impl Book {
                 knowledge.groups = seen.groups.iter().copied().collect();
                 knowledge.alpn = seen.alpn.iter().cloned().collect();
                 knowledge.key_kinds = seen.key_kinds.iter().cloned().collect();
-                knowledge.server_ttls = seen.ttls.iter().copied().collect();
             }
             knowledge.completed_with_tls13 = server.completed_with_tls13;
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
@@ -240,7 +255,12 @@ impl Book {
             }
         }
         if completed == 0 {
+            if let Some(host) = self.hosts.get(&handshake.server.address) {
+                knowledge.server_ttls = host.ttls.iter().copied().collect();
+                knowledge.least_leg = host.least_leg;
+            }
             knowledge.related = self.related(handshake, tag);
+            knowledge.passed = self.passed(handshake);
         }
         let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
@@ -254,6 +274,21 @@ impl Book {
         knowledge
     }
 
+    fn learn_host(&mut self, handshake: &Handshake) {
+        let server = handshake.tcp.side(Side::Server);
+        let leg = handshake.tcp.leg(Side::Server).filter(|_| server.quickest_ack.is_some());
+        if server.ttl.is_none() && leg.is_none() {
+            return;
+        }
+        let host = self.hosts.touch(&handshake.server.address);
+        if host.ttls.len() < HOPS {
+            host.ttls.extend(server.ttl);
+        }
+        if leg.is_some_and(|leg| host.least_leg.is_none_or(|least| leg < least)) {
+            host.least_leg = leg;
+        }
+    }
+
     /// Returns whether it refused a ticket.
     fn learn_server(&mut self, handshake: &Handshake, tag: u64, chain: Option<&Arc<ChainFacts>>) -> bool {
         let server = self.servers.touch(&place(handshake));
@@ -265,10 +300,9 @@ impl Book {
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
-            let ttl = handshake.tcp.side(Side::Server).ttl.filter(|_| completed == 1);
             let alpn = hello.alpn().map(String::from_utf8_lossy);
             let (version, suite, group) = (hello.version(), hello.cipher_suite(), handshake.group());
-            let answer = answer_tag((version, suite, group, ttl, alpn.as_deref()));
+            let answer = answer_tag((version, suite, group, alpn.as_deref()));
             if !server.answers.contains(&answer) {
                 server.answers.rotate_right(1);
                 let [first, ..] = &mut server.answers;
@@ -277,7 +311,6 @@ impl Book {
                 seen.versions.insert(version);
                 seen.ciphers.insert(suite);
                 seen.groups.extend(group);
-                seen.ttls.extend(ttl);
                 seen.alpn.extend(alpn.map(Cow::into_owned));
                 bound_set(&mut seen.alpn, PER_SERVER);
             }
@@ -294,9 +327,6 @@ impl Book {
             }
         }
         if completed == 1 {
-            if handshake.server_hello.is_none() {
-                server.seen.ttls.extend(handshake.tcp.side(Side::Server).ttl);
-            }
             let tls13 = handshake.is_tls13() || handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
             server.completed_with_tls13 = server.completed_with_tls13.saturating_add(u32::from(tls13));
             let large = handshake.client_hellos.iter().any(|seen| seen.span.1.saturating_sub(seen.span.0) > 1400);
@@ -348,19 +378,42 @@ impl Book {
             highest_version: hello.map(ClientHello::highest_version),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
+            hello_shape: hello.map_or(0, hello_shape),
+            ech: hello.is_some_and(|hello| hello.ech().is_some()),
+            hello_after: handshake
+                .client_hellos
+                .first()
+                .zip(handshake.tcp.established)
+                .map_or(Duration::ZERO, |(hello, up)| hello.first.time.since(up.time)),
+            passed: PerSide {
+                client: handshake.tcp.side(Side::Client).largest_acked_segment,
+                server: handshake.tcp.side(Side::Server).largest_acked_segment,
+            },
             transport: handshake.tcp.key.transport,
         };
         self.attempts.enter(Attempt { client: handshake.client, server: handshake.server, name, related });
     }
 
-    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
+    /// The attempts of its client around it, itself left out.
+    fn around<'a>(&'a self, handshake: &'a Handshake) -> impl Iterator<Item = &'a Attempt> {
         let start = handshake.tcp.first.time;
-        let near = |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
+        let near = move |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
+        let others = self.attempts.of(handshake.client.address).filter(|attempt| !attempt.is(handshake));
+        others.filter(move |attempt| near(attempt.related.start.time))
+    }
+
+    /// The largest packets that passed between the two addresses around it.
+    fn passed(&self, handshake: &Handshake) -> PerSide<u32> {
+        let between = self.around(handshake).filter(|attempt| attempt.server.address == handshake.server.address);
+        between.fold(PerSide::default(), |most: PerSide<u32>, attempt| PerSide {
+            client: most.client.max(attempt.related.passed.client),
+            server: most.server.max(attempt.related.passed.server),
+        })
+    }
+
+    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
         let mut related: Vec<Related> = self
-            .attempts
-            .of(handshake.client.address)
-            .filter(|attempt| !attempt.is(handshake))
-            .filter(|attempt| near(attempt.related.start.time))
+            .around(handshake)
             .filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name))
             .map(|attempt| Related {
                 same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,

@@ -1,5 +1,6 @@
 //! `firewall-reject`: a RST to the SYN from somebody else than the server.
 
+use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
@@ -10,6 +11,7 @@ use super::refused::refusal;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::FirewallReject,
     speaks: Signs::UNFINISHED,
+    against: &[lowers(Contrary::HopCounterKnown)],
     title: "a firewall answered the SYN with a RST in the server's place",
     page: Page {
         meaning: "The connection was refused by a RST that carries the server's address but did not come from the server: its hop counter is \

@@ -10,6 +10,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpProbe,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "connected and closed without a byte: a health check or scan",
     page: Page {
         meaning: "The client opened the TCP connection and closed it without sending anything. That is what load balancers and monitors do to see \

@@ -68,6 +68,10 @@ fn a_retry_with_less_shows_intolerance() {
         highest_version: Some(crate::tls::registry::ProtocolVersion::TLS12),
         post_quantum: false,
         hello_len: 200,
+        hello_shape: 0,
+        ech: false,
+        hello_after: std::time::Duration::ZERO,
+        passed: crate::flow::PerSide::default(),
         transport: Transport::Tcp,
     });
     assert_eq!(scene.cause(), Some((Cause::VersionIntolerantServer, Confidence::Strong)));
