@@ -29,3 +29,4 @@ pub mod time;
 pub mod tls;
 pub mod transport;
 pub mod tui;
+pub mod watch;

@@ -50,12 +50,13 @@ pub(super) fn refusal<'a>(case: &Case<'a>) -> Option<&'a Reset> {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let reset = refusal(case)?;
     let server = case.handshake.server;
+    let (confidence, summary) = if case.knowledge.completed > 0 {
+        (Confidence::Likely, format!("{server} refused the connection, though it takes others: it was down for a while, or refuses this client."))
+    } else {
+        (Confidence::Strong, format!("{server} refused the connection: nothing listens on port {}.", server.port))
+    };
     Some(
-        Finding::new(
-            Cause::TcpRefused,
-            Confidence::Strong,
-            format!("{server} refused the connection: nothing listens on port {}.", server.port),
-        )
+        Finding::new(Cause::TcpRefused, confidence, summary)
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Server)
         .shown_by(reset.mark, "the server answered the SYN with a RST")
