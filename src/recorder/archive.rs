@@ -147,7 +147,7 @@ fn about(report: &HandshakeReport) -> String {
         format!("{}, {}: {}", view::cause(report), view::ending(report), report.diagnosis.summary),
         format!("handshake {} of {}, {}", report.handshake.id, report.capture.source, view::frames(report)),
     ];
-    lines.extend(report.diagnosis.remedy.iter().map(|line| format!("- {line}")));
+    lines.extend(report.diagnosis.remedy.iter().map(|advice| format!("- {}", advice.line())));
     lines.iter().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n")
 }
 

@@ -37,6 +37,7 @@ mod page;
 mod present;
 mod properties;
 mod quic_oracle;
+mod remedies;
 mod rules;
 mod schema;
 mod slices;
