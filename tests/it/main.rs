@@ -26,6 +26,7 @@ mod examples;
 mod floors;
 mod forensics;
 mod fuzz_seeds;
+mod hostile;
 mod ladders;
 #[cfg(target_os = "linux")]
 mod live;
