@@ -146,7 +146,7 @@ impl<'a> Collector<'a> {
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
         for half_open in self.half_open.drain(..) {
             self.book.learn_half_open(half_open.server, half_open.first.time, half_open.count);
-            *self.totals.other_flows.entry("half-open").or_default() += u64::from(half_open.count);
+            count(&mut self.totals.other_flows, "half-open", u64::from(half_open.count));
         }
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
@@ -164,7 +164,7 @@ impl<'a> Collector<'a> {
     fn take(&mut self, handshake: Box<Handshake>) -> std::io::Result<()> {
         let doubtful = match relevance(&handshake) {
             Relevance::Other(word) => {
-                *self.totals.other_flows.entry(word).or_default() += 1;
+                count(&mut self.totals.other_flows, word, 1);
                 return Ok(());
             }
             Relevance::Report => false,
@@ -198,7 +198,7 @@ impl<'a> Collector<'a> {
         // A scan shows in what comes after its first handshakes.
         let may_be_scan = verdict.outcome.failed() || verdict.cause.is_some() && !is_used(&held.handshake);
         if self.hold > Duration::ZERO && (doubtful || by_ticket || may_be_scan || verdict.may_improve()) {
-            self.tickets_held += usize::from(ticket_refused);
+            self.tickets_held = self.tickets_held.saturating_add(usize::from(ticket_refused));
             self.held.push_back(held);
             self.let_go(now)
         } else {
@@ -232,10 +232,10 @@ impl<'a> Collector<'a> {
 
     fn let_one_go(&mut self) -> std::io::Result<()> {
         let Some(mut held) = self.held.pop_front() else { return Ok(()) };
-        self.tickets_held -= usize::from(held.ticket_refused);
+        self.tickets_held = self.tickets_held.saturating_sub(usize::from(held.ticket_refused));
         self.note_losses(&mut held);
         if held.doubtful && !self.book.speaks_tls(&held.handshake.server) {
-            *self.totals.other_flows.entry("not-tls").or_default() += 1;
+            count(&mut self.totals.other_flows, "not-tls", 1);
             return Ok(());
         }
         let verdict = self.judge(&held);
@@ -261,13 +261,18 @@ impl<'a> Collector<'a> {
         let handshake = &held.handshake;
         if let Some(cause) = verdict.cause() {
             self.book.learn_cause(handshake, cause);
-            *self.totals.causes.entry(cause.slug().to_owned()).or_default() += 1;
+            count(&mut self.totals.causes, cause.slug().to_owned(), 1);
         }
-        self.totals.handshakes += 1;
-        self.totals.picked_out += u64::from(verdict.quality.picked_out);
-        self.totals.stepped += u64::from(handshake.tcp.clock_step.is_some());
-        self.totals.cut_off += u64::from(verdict.outcome == Outcome::Incomplete && handshake.tcp.unheard_from.is_some());
-        *self.totals.outcomes.entry(verdict.outcome).or_default() += 1;
+        self.totals.handshakes = self.totals.handshakes.saturating_add(1);
+        let cut_off = verdict.outcome == Outcome::Incomplete && handshake.tcp.unheard_from.is_some();
+        for (total, counts) in [
+            (&mut self.totals.picked_out, verdict.quality.picked_out),
+            (&mut self.totals.stepped, handshake.tcp.clock_step.is_some()),
+            (&mut self.totals.cut_off, cut_off),
+        ] {
+            *total = total.saturating_add(u64::from(counts));
+        }
+        count(&mut self.totals.outcomes, verdict.outcome, 1);
         let source = self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str);
         let outline = self.reports.outline(handshake, verdict, source);
         self.incidents.observe(handshake, verdict, outline.id.as_str());
@@ -290,7 +295,7 @@ impl<'a> Collector<'a> {
             self.let_one_go()?;
         }
         let incidents = self.incidents.finish();
-        let total = incidents.len() as u64 + self.incidents.ended();
+        let total = self.incidents.ended().saturating_add(incidents.len() as u64);
         self.notes.append(&mut self.incidents.notes());
         if self.twins.copies > 0 {
             self.notes.push(format!(
@@ -315,6 +320,11 @@ impl<'a> Collector<'a> {
         self.emit.report(Report::Summary(Box::new(summary.clone())))?;
         Ok(summary)
     }
+}
+
+fn count<K: Ord>(counts: &mut BTreeMap<K, u64>, what: K, more: u64) {
+    let count = counts.entry(what).or_default();
+    *count = count.saturating_add(more);
 }
 
 fn report(outline: Outline<'_>, handshake: &Handshake, timeline: bool) -> HandshakeReport {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
@@ -86,7 +87,7 @@ fn finding(case: &Case<'_>, reset: &Reset, usual: u8, confidence: Confidence) ->
         .shown_by(reset.mark, format!("RST to the SYN with hop counter {}; genuine packets of this server have {usual}", reset.ttl))
         .or_else(&[Cause::TcpRefused])
         .advise("Find the firewall between client and server that rejects this port; the server itself did not answer.")
-        .advise(format!("traceroute -T -p {} {}", case.handshake.server.port, case.handshake.server.address))
+        .advise(remedy::traceroute(case.handshake, case.handshake.server))
 }
 
 /// A shorter round trip does not tell two hosts of one network apart.
