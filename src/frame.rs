@@ -1,4 +1,5 @@
 //! Frames as a capture holds them, and the blocks that carry them between threads.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 use crate::time::{Mark, Timestamp};
 

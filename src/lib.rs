@@ -8,6 +8,7 @@ pub mod app;
 pub mod capture;
 pub mod cli;
 pub mod compare;
+pub mod count;
 pub mod diagnosis;
 pub mod dtls;
 pub mod error;

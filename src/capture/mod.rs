@@ -9,6 +9,7 @@
 //! - `merge`: several inputs in time order;
 //! - `filter`: BPF expressions;
 //! - `keylog`: key logs beside the capture ([`with_key_logs`]).
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 mod compress;
 mod discover;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::count::Count;
 use crate::error::Result;
 use crate::frame::{Block, LinkType};
 use crate::time::Timestamp;
@@ -158,9 +160,9 @@ pub struct Interface {
     /// Snapshot length in bytes; 0 = no limit.
     pub snaplen: u32,
     /// Packets received and dropped (kernel and interface), from interface statistics.
-    pub received: Option<u64>,
+    pub received: Option<Count>,
     /// The same.
-    pub dropped: Option<u64>,
+    pub dropped: Option<Count>,
 }
 
 impl Interface {

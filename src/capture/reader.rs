@@ -92,10 +92,10 @@ impl Context<'_> {
     }
 
     pub(super) fn add_comment(&mut self, frame: Option<u64>, text: String) {
-        if self.inventory.comments.len() + self.comments.len() < limits::COMMENTS {
+        if self.inventory.comments.len().saturating_add(self.comments.len()) < limits::COMMENTS {
             self.comments.push((frame, text));
         } else {
-            self.inventory.comments_left_out += 1;
+            self.inventory.comments_left_out = self.inventory.comments_left_out.saturating_add(1);
         }
     }
 
@@ -106,11 +106,12 @@ impl Context<'_> {
     }
 
     pub(super) fn add_secret(&mut self, line: &[u8]) {
-        if self.inventory.secret_bytes + line.len() <= limits::SECRET_BYTES {
-            self.inventory.secret_bytes += line.len();
+        let bytes = self.inventory.secret_bytes.saturating_add(line.len());
+        if bytes <= limits::SECRET_BYTES {
+            self.inventory.secret_bytes = bytes;
             self.inventory.secrets.push(line.to_owned());
         } else {
-            self.inventory.secrets_left_out += 1;
+            self.inventory.secrets_left_out = self.inventory.secrets_left_out.saturating_add(1);
         }
     }
 }
@@ -176,7 +177,7 @@ impl Reader {
     /// Reads and cuts until there is a frame. Gives how many bytes of the buffer count.
     fn fill_buffer(&mut self, buffer: &mut Vec<u8>, block: &mut Block, inventory: &mut Inventory) -> usize {
         let usual = if self.source.greedy { self.read_bytes } else { self.read_bytes.min(PIPE_BYTES) };
-        let mut limit = usual.max(self.carry.len() + 1);
+        let mut limit = usual.max(self.carry.len().saturating_add(1));
         let mut filled = self.carry.len();
         if buffer.is_empty() {
             // comes zeroed from the system
@@ -192,12 +193,12 @@ impl Reader {
             let mut end = false;
             match self.source.read(buffer.get_mut(filled..limit).unwrap_or_default()) {
                 Ok(0) => end = true,
-                Ok(count) => filled += count,
+                Ok(count) => filled = filled.saturating_add(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     end = true;
                     if self.source.compression.is_some() {
-                        let text = unpack_failure(self.source.name(), self.offset + filled as u64, &error);
+                        let text = unpack_failure(self.source.name(), self.offset.saturating_add(filled as u64), &error);
                         self.set_damage(inventory, text);
                     } else {
                         self.failed = Some(Error::Read { path: self.path.clone(), source: error });
@@ -210,7 +211,7 @@ impl Reader {
             let (used, need) = self.cut(buffer.get(..filled).unwrap_or_default(), block, inventory);
             if end && !self.ended {
                 self.ended = true;
-                let have = filled - used;
+                let have = filled.saturating_sub(used);
                 let cut = if self.skip > 0 {
                     Some(format!("{} more bytes of a block should follow", self.skip))
                 } else {
@@ -229,7 +230,7 @@ impl Reader {
                 return filled;
             }
             buffer.copy_within(used..filled, 0);
-            filled -= used;
+            filled = filled.saturating_sub(used);
             limit = usual.max(need);
             buffer.resize(buffer.len().max(limit), 0);
         }
@@ -240,8 +241,8 @@ impl Reader {
     fn cut(&mut self, bytes: &[u8], block: &mut Block, inventory: &mut Inventory) -> (usize, usize) {
         let index = self.start(inventory);
         let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
-        self.skip -= skipped as u64;
-        self.offset += skipped as u64;
+        self.skip = self.skip.saturating_sub(skipped as u64);
+        self.offset = self.offset.saturating_add(skipped as u64);
         let (mut used, mut need) = (skipped, 0);
         let mut seen = Seen::default();
         let mut damage = None;
@@ -251,10 +252,10 @@ impl Reader {
                 let before = used;
                 while let Some(cut) = bytes.get(used..).and_then(|rest| format.frame(rest)) {
                     seen.point(block, self.next_number, used, cut);
-                    self.next_number += 1;
-                    used += cut.total;
+                    self.next_number = self.next_number.saturating_add(1);
+                    used = used.saturating_add(cut.total);
                 }
-                self.offset += (used - before) as u64;
+                self.offset = self.offset.saturating_add(used.saturating_sub(before) as u64);
             }
             let rest = bytes.get(used..).unwrap_or_default();
             if rest.is_empty() {
@@ -268,13 +269,13 @@ impl Reader {
             let total = match step {
                 Step::Frame(cut) => {
                     seen.point(block, self.next_number, used, cut);
-                    self.next_number += 1;
+                    self.next_number = self.next_number.saturating_add(1);
                     cut.total
                 }
                 Step::Other(total) => total,
                 Step::Skip(total) => {
                     let here = usize::try_from(total).unwrap_or(usize::MAX).min(rest.len());
-                    self.skip = total - here as u64;
+                    self.skip = total.saturating_sub(here as u64);
                     here
                 }
                 Step::Need(total) => {
@@ -286,8 +287,8 @@ impl Reader {
                     break;
                 }
             };
-            used += total;
-            self.offset += total as u64;
+            used = used.saturating_add(total);
+            self.offset = self.offset.saturating_add(total as u64);
         }
         if let Some(input) = inventory.inputs.get_mut(index) {
             seen.add_to(input);
@@ -353,16 +354,20 @@ impl Seen {
     #[inline]
     fn point(&mut self, block: &mut Block, number: u64, at: usize, cut: Cut) {
         let Cut { time, link, interface, original_len, start, len, total: _ } = cut;
-        block.point(FrameHead { number, time, link, interface, original_len }, u32::try_from(at + start).unwrap_or(u32::MAX), len);
-        self.frames += 1;
-        self.captured += u64::from(len);
+        block.point(
+            FrameHead { number, time, link, interface, original_len },
+            u32::try_from(at.saturating_add(start)).unwrap_or(u32::MAX),
+            len,
+        );
+        self.frames = self.frames.saturating_add(1);
+        self.captured = self.captured.saturating_add(u64::from(len));
         self.first = self.first.min(time);
         self.last = self.last.max(time);
     }
 
     fn add_to(&self, input: &mut Input) {
-        input.frames += self.frames;
-        input.bytes += self.captured;
+        input.frames = input.frames.saturating_add(self.frames);
+        input.bytes = input.bytes.saturating_add(self.captured);
         if self.frames > 0 {
             input.first = Some(input.first.map_or(self.first, |before| before.min(self.first)));
             input.last = Some(input.last.map_or(self.last, |before| before.max(self.last)));

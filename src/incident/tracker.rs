@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::judge::Verdict;
+use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::rule::Confidence;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
@@ -50,7 +51,7 @@ struct Incident {
     clients: BTreeSet<IpAddr>,
     confidence: Confidence,
     summary: String,
-    remedy: Vec<String>,
+    remedy: Vec<Advice>,
     handshakes: Vec<String>,
     /// Attempts over QUIC that were blocked, up to [`HANDSHAKES_NAMED`].
     blocked: Vec<Blocked>,
@@ -300,7 +301,7 @@ impl Tracker {
             changes,
             confidence: incident.confidence.name().to_owned(),
             summary: summary(incident, attempts, by_client, others, worked_before),
-            remedy: incident.remedy.clone(),
+            remedy: incident.remedy.iter().map(Into::into).collect(),
             handshakes: incident.handshakes.clone(),
         }
     }

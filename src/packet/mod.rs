@@ -6,6 +6,7 @@
 //! - `decoder`: the entry; `walk`: the loop over layers, TCP and UDP views; `cursor`: bounds.
 //! - `links`, `radio`, `tags`, `tunnels`, `ip`, `icmp`: a step of the walk for each header.
 //! - `fragments`: IP packets being joined. `options`: TCP options.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 mod cursor;
 mod decoder;

@@ -90,10 +90,13 @@ pub(super) enum Routed<'a, 'b> {
     Tick(Mark),
 }
 
+/// The number of them.
+const PARTITIONS: u64 = limits::PARTITIONS as u64;
+
 /// The partition of a flow.
 #[inline]
 pub(super) fn partition(key: &FlowKey) -> u16 {
-    u16::try_from(key.partition_hash() % limits::PARTITIONS as u64).unwrap_or(0)
+    u16::try_from(key.partition_hash() % PARTITIONS).unwrap_or(0)
 }
 
 impl Batch {
@@ -189,8 +192,8 @@ impl Batch {
 
     fn slice(&self, place: Place) -> &[u8] {
         match place {
-            Place::Block(start, len) => self.block.bytes().get(start..start + len),
-            Place::Extra(start, len) => self.extra.get(start..start + len),
+            Place::Block(start, len) => self.block.bytes().get(start..start.saturating_add(len)),
+            Place::Extra(start, len) => self.extra.get(start..start.saturating_add(len)),
         }
         .unwrap_or_default()
     }

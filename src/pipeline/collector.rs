@@ -140,7 +140,7 @@ impl<'a> Collector<'a> {
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
         for half_open in self.half_open.drain(..) {
             self.book.learn_half_open(half_open.server, half_open.first.time, half_open.count);
-            *self.totals.other_flows.entry("half-open").or_default() += u64::from(half_open.count);
+            count(&mut self.totals.other_flows, "half-open", u64::from(half_open.count));
         }
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
@@ -158,7 +158,7 @@ impl<'a> Collector<'a> {
     fn take(&mut self, handshake: Box<Handshake>) -> std::io::Result<()> {
         let doubtful = match relevance(&handshake) {
             Relevance::Other(word) => {
-                *self.totals.other_flows.entry(word).or_default() += 1;
+                count(&mut self.totals.other_flows, word, 1);
                 return Ok(());
             }
             Relevance::Report => false,
@@ -191,7 +191,7 @@ impl<'a> Collector<'a> {
         }
         let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
         if self.hold > Duration::ZERO && (doubtful || by_ticket || verdict.may_improve()) {
-            self.tickets_held += usize::from(ticket_refused);
+            self.tickets_held = self.tickets_held.saturating_add(usize::from(ticket_refused));
             self.held.push_back(held);
             self.let_go(now)
         } else {
@@ -232,10 +232,10 @@ impl<'a> Collector<'a> {
 
     fn let_one_go(&mut self) -> std::io::Result<()> {
         let Some(mut held) = self.held.pop_front() else { return Ok(()) };
-        self.tickets_held -= usize::from(held.ticket_refused);
+        self.tickets_held = self.tickets_held.saturating_sub(usize::from(held.ticket_refused));
         self.note_losses(&mut held);
         if held.doubtful && !self.book.speaks_tls(&held.handshake.server) {
-            *self.totals.other_flows.entry("not-tls").or_default() += 1;
+            count(&mut self.totals.other_flows, "not-tls", 1);
             return Ok(());
         }
         let verdict = self.judge(&held);
@@ -261,10 +261,10 @@ impl<'a> Collector<'a> {
         let handshake = &held.handshake;
         if let Some(cause) = verdict.cause() {
             self.book.learn_cause(handshake, cause);
-            *self.totals.causes.entry(cause.slug().to_owned()).or_default() += 1;
+            count(&mut self.totals.causes, cause.slug().to_owned(), 1);
         }
-        self.totals.handshakes += 1;
-        *self.totals.outcomes.entry(verdict.outcome).or_default() += 1;
+        self.totals.handshakes = self.totals.handshakes.saturating_add(1);
+        count(&mut self.totals.outcomes, verdict.outcome, 1);
         let source = self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str);
         let outline = self.reports.outline(handshake, verdict, source);
         self.incidents.observe(handshake, verdict, outline.id.as_str());
@@ -287,7 +287,7 @@ impl<'a> Collector<'a> {
             self.let_one_go()?;
         }
         let incidents = self.incidents.finish();
-        let total = incidents.len() as u64 + self.incidents.ended();
+        let total = self.incidents.ended().saturating_add(incidents.len() as u64);
         self.notes.append(&mut self.incidents.notes());
         for incident in incidents {
             self.emit.report(Report::Incident(Box::new(incident)))?;
@@ -297,6 +297,11 @@ impl<'a> Collector<'a> {
         self.emit.report(Report::Summary(Box::new(summary.clone())))?;
         Ok(summary)
     }
+}
+
+fn count<K: Ord>(counts: &mut BTreeMap<K, u64>, what: K, more: u64) {
+    let count = counts.entry(what).or_default();
+    *count = count.saturating_add(more);
 }
 
 fn report(outline: Outline<'_>, handshake: &Handshake, timeline: bool) -> HandshakeReport {

@@ -47,15 +47,14 @@ impl Router {
         if let Some(frame) = block.frame(0) {
             self.counts.first.get_or_insert(frame.head.time);
         }
-        self.counts.frames += block.len() as u64;
-        let (mut bytes, mut decoded) = (0, 0);
+        self.counts.frames = self.counts.frames.saturating_add(block.len() as u64);
+        let (mut bytes, mut skipped) = (0u64, 0u64);
         for (place, frame) in (0..).zip(block.frames()) {
             let mark = frame.mark();
-            bytes += frame.bytes.len() as u64;
+            bytes = bytes.saturating_add(frame.bytes.len() as u64);
             self.counts.last = Mark { frame: mark.frame, time: mark.time.max(self.counts.last.time) };
             self.tick(&mut give);
             self.decoder.pass(mark.time);
-            decoded += 1;
             if give(Routed::Frame { frame: &frame, place }) {
                 continue;
             }
@@ -66,23 +65,24 @@ impl Router {
                 Packet::Udp(datagram) => give(Routed::Datagram { partition: partition(&datagram.key), interface, datagram: &datagram }),
                 Packet::IcmpError(error) => give(Routed::Icmp { partition: partition(&error.key), error: &error }),
                 Packet::Skipped(reason) => {
-                    decoded -= 1;
+                    skipped = skipped.saturating_add(1);
                     self.skip(reason, &frame);
                     continue;
                 }
             };
         }
-        self.counts.bytes += bytes;
-        self.counts.decoded += decoded;
+        self.counts.bytes = self.counts.bytes.saturating_add(bytes);
+        self.counts.decoded = self.counts.decoded.saturating_add((block.len() as u64).saturating_sub(skipped));
     }
 
     fn skip(&mut self, reason: Skip, frame: &Frame<'_>) {
         let place = Skip::ALL.iter().position(|other| *other == reason);
         if let Some(count) = place.and_then(|place| self.counts.skipped.get_mut(place)) {
-            *count += 1;
+            *count = count.saturating_add(1);
         }
         if reason == Skip::LinkType {
-            *self.counts.unknown_links.entry(frame.head.link.0).or_default() += 1;
+            let frames = self.counts.unknown_links.entry(frame.head.link.0).or_default();
+            *frames = frames.saturating_add(1);
         }
     }
 

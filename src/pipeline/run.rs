@@ -9,6 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::capture::FrameSource;
+use crate::count::Count;
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
 use crate::error::{Error, Result};
@@ -198,10 +199,10 @@ fn run_together(
     let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
     collector.losses = source.losses().cloned();
     let (done, counts, table, notes, outcome) = thread::scope(|scope| {
-        let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS * workers);
+        let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS.saturating_mul(workers));
         let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);
         let (recycle, recycled) = bounded::<Block>(BLOCKS * 2);
-        let (empties, emptied) = bounded::<Spent>(BLOCKS * workers);
+        let (empties, emptied) = bounded::<Spent>(BLOCKS.saturating_mul(workers));
         let mut lanes: Vec<Sender<Batch>> = Vec::new();
         for index in 0..workers {
             let (lane, batches) = bounded::<Batch>(BLOCKS / 2);
@@ -228,7 +229,7 @@ fn run_together(
         while running > 0 || end.is_none() {
             crossbeam_channel::select! {
                 recv(from_reader) -> said => match said {
-                    Ok(FromReader::Progress(bytes, total)) => progress(Progress { bytes, total, handshakes: collector.totals.handshakes, flows: flows.iter().sum() }),
+                    Ok(FromReader::Progress(bytes, total)) => progress(Progress { bytes, total, handshakes: collector.totals.handshakes, flows: flows.iter().copied().sum::<Count>().get() }),
                     Ok(FromReader::Done { counts, feed, failed }) => end = Some((*counts, feed, failed)),
                     Err(_) => { end.get_or_insert_with(Default::default); }
                 },
@@ -243,7 +244,7 @@ fn run_together(
                             if result.is_err() { cancelled.store(true, Ordering::Relaxed); }
                         }
                     }
-                    Ok(FromWorker::Done { counters, tally }) => { table = table.plus(&counters); tallied = tallied.plus(tally); running -= 1; }
+                    Ok(FromWorker::Done { counters, tally }) => { table = table.plus(&counters); tallied = tallied.plus(tally); running = running.saturating_sub(1); }
                     Err(_) => running = 0,
                 },
             }
@@ -309,7 +310,7 @@ fn read(
                     return true;
                 }
             };
-            if let Some(batch) = batches.get_mut(usize::from(of) % lanes.len()) {
+            if let Some(batch) = usize::from(of).checked_rem(lanes.len()).and_then(|lane| batches.get_mut(lane)) {
                 batch.push(routed);
             }
             true
@@ -328,7 +329,7 @@ fn read(
                 break;
             }
         }
-        silent += 1;
+        silent = usize::saturating_add(silent, 1);
         if hurried || silent >= SILENT {
             silent = 0;
             let (bytes, total) = source.progress();
@@ -373,7 +374,7 @@ fn work(mut worker: Worker, index: usize, live: bool, batches: &Receiver<Batch>,
             let _ = recycle.blocks.try_send(block);
         }
         let drained = worker.drain();
-        silent += 1;
+        silent = usize::saturating_add(silent, 1);
         if !must_tell && drained.is_empty() && silent < SILENT {
             continue;
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::capture::Inventory;
+use crate::count::Count;
 use crate::frame::LinkType;
 use crate::packet::{Skip, link_name};
 use crate::report::{InputReport, SCHEMA, SummaryReport};
@@ -49,8 +50,8 @@ pub(super) fn summary(
         outcomes: totals.outcomes.iter().map(|(outcome, count)| (outcome.name().to_owned(), *count)).collect(),
         causes: totals.causes.clone(),
         incidents,
-        drops: inventory.interfaces.iter().filter_map(|interface| interface.dropped).sum(),
-        evictions: table.evicted + table.evicted_half_open,
+        drops: inventory.interfaces.iter().filter_map(|interface| interface.dropped).sum::<Count>().get(),
+        evictions: table.evicted.saturating_add(table.evicted_half_open),
         other_flows: other_flows.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect(),
         notes: notes(inventory, counts, table, totals, interrupted),
     }
@@ -72,7 +73,7 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
         notes.push(format!("{frames} frames of link type {link}{name} cannot be read; capture on another interface, or with `-y EN10MB` where the device offers it."));
     }
     for interface in &inventory.interfaces {
-        if let Some(dropped) = interface.dropped.filter(|dropped| *dropped > 0) {
+        if let Some(dropped) = interface.dropped.filter(|dropped| !dropped.is_zero()) {
             notes.push(format!(
                 "{}: {dropped} packets were dropped while capturing; verdicts that rest on missing packets are unsure.",
                 interface.name
@@ -82,7 +83,7 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     if inventory.filtered_out > 0 {
         notes.push(format!("The filter left out {} frames.", inventory.filtered_out));
     }
-    if table.evicted + table.evicted_half_open > 0 {
+    if table.evicted > 0 || table.evicted_half_open > 0 {
         notes.push(format!(
             "{} connections and {} half-open connections were given up to stay within bounds.",
             table.evicted, table.evicted_half_open

@@ -2,6 +2,7 @@
 //!
 //! A [`HandshakeReport`] is plain owned data; serialised, it is one JSON object of the schema. A field that was not observed is absent.
 
+mod advice;
 mod build;
 mod datagrams;
 mod example;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use advice::Advice;
 pub(crate) use build::community_id;
 pub use build::handshake;
 pub use example::example;
@@ -436,7 +438,7 @@ pub struct Diagnosis {
     /// One sentence for a person, with the names and numbers of this very handshake.
     pub summary: String,
     /// What to do, a line each, commands to type among them.
-    pub remedy: Vec<String>,
+    pub remedy: Vec<Advice>,
     /// What proves it, in order.
     pub evidence: Vec<EvidenceReport>,
     /// Other causes that the packets do not exclude, the likeliest first.
@@ -514,7 +516,7 @@ pub struct IncidentReport {
     /// One sentence for a person.
     pub summary: String,
     /// What to do, a line each, commands to type among them.
-    pub remedy: Vec<String>,
+    pub remedy: Vec<Advice>,
     /// Ids of handshakes, the first few.
     pub handshakes: Vec<String>,
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::quality::Quality;
+use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::rule::{Evidence, Finding, Weight};
 use crate::flow::{EndpointText, Path};
 use crate::handshake::facts::Outcome;
@@ -96,7 +97,7 @@ pub struct DiagnosisOutline<'a> {
     pub stopped_by: &'static str,
     pub confidence: Option<&'static str>,
     pub summary: Cow<'a, str>,
-    pub remedy: &'a [String],
+    pub remedy: &'a [Advice],
     pub evidence: &'a [Evidence],
     pub alternatives: &'a [Cause],
     pub findings: &'a [Finding],
@@ -222,7 +223,7 @@ impl<'a> DiagnosisOutline<'a> {
             stopped_by: self.stopped_by.to_owned(),
             confidence: self.confidence.map(str::to_owned),
             summary: self.summary.into_owned(),
-            remedy: self.remedy.to_vec(),
+            remedy: self.remedy.iter().map(Into::into).collect(),
             evidence: self.evidence.iter().map(evidence).collect(),
             alternatives: self.alternatives.iter().map(|cause| cause.slug().to_owned()).collect(),
             findings: self.findings.iter().map(finding).collect(),

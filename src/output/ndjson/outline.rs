@@ -152,7 +152,7 @@ fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
         word(out, ",\"confidence\":\"", confidence);
     }
     text(out, ",\"summary\":", summary);
-    list(out, ",\"remedy\":", remedy);
+    list(out, ",\"remedy\":", &remedy.iter().map(|advice| advice.line()).collect::<Vec<_>>());
     objects(out, ",\"evidence\":", evidence, |out, piece| {
         out.push(b'{');
         if let Some(mark) = piece.mark {

@@ -1,6 +1,7 @@
 //! `capture-one-direction`: the packets of one side are not in the capture.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -76,10 +77,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .weight(if incomplete { Weight::Overrides } else { Weight::Note })
             .stopped_by(StoppedBy::Capture)
             .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction.")
-            .advise(format!(
-                "tcpdump -i any -s 0 -w both.pcap 'host {} and (tcp port {} or icmp or icmp6)'",
-                case.handshake.server.address, case.handshake.server.port
-            )),
+            .advise(remedy::capture_here(case.handshake, "-w both.pcap")),
     )
 }
 

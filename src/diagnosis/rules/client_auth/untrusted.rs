@@ -3,6 +3,7 @@
 use super::answer::View;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, PathEnd};
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 
@@ -65,6 +66,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .or_else(&[Cause::ClientCertificateRejected, Cause::ClientCertificateRevoked])
             .advise("Use a client certificate from an authority that the server accepts, or add this authority to the server's list:")
-            .advise("openssl verify -CAfile authorities.pem -purpose sslclient client.pem"),
+            .advise(Command::new("openssl verify -CAfile authorities.pem -purpose sslclient client.pem")),
     )
 }

@@ -1,6 +1,7 @@
 //! `accept-queue-full`: the server's application does not accept connections.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -79,8 +80,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(answer.last, format!("SYN-ACK number {}", answer.count))
         .or_else(&[Cause::OneWayPath])
         .advise("On the server, see whether the accept queue is full (Recv-Q at Send-Q) and why the process does not accept:")
-        .advise(format!("ss -ltn 'sport = :{}'", case.handshake.server.port))
-        .advise("nstat -az TcpExtListenOverflows TcpExtListenDrops"),
+        .advise(remedy::ss_listen(case.handshake.server.port))
+        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )
 }
 
@@ -104,7 +105,7 @@ fn syn_ignored_by_busy_server(case: &Case<'_>, view: View<'_>) -> Option<Finding
         .noting("other connections to this server were accepted and their ClientHello was never answered")
         .or_else(&[Cause::TcpSynUnanswered])
         .advise("On the server, see whether the accept queue is full and why the process does not accept:")
-        .advise(format!("ss -ltn 'sport = :{}'", case.handshake.server.port))
-        .advise("nstat -az TcpExtListenOverflows TcpExtListenDrops"),
+        .advise(remedy::ss_listen(case.handshake.server.port))
+        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )
 }

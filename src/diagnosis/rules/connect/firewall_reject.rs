@@ -1,6 +1,7 @@
 //! `firewall-reject`: a RST to the SYN from somebody else than the server.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
@@ -62,6 +63,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(reset.mark, format!("RST to the SYN with hop counter {}; genuine packets of this server have {usual}", reset.ttl))
         .or_else(&[Cause::TcpRefused])
         .advise("Find the firewall between client and server that rejects this port; the server itself did not answer.")
-        .advise(format!("traceroute -T -p {} {}", case.handshake.server.port, case.handshake.server.address)),
+        .advise(remedy::traceroute(case.handshake, case.handshake.server)),
     )
 }

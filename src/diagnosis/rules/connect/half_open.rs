@@ -1,6 +1,7 @@
 //! `tcp-handshake-incomplete`: the SYN-ACK was sent and the connection never came up.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -79,6 +80,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .advise("Capture at the client at the same time to see whether the SYN-ACK arrives, and compare the routes of both directions.")
-            .advise(format!("ip route get {} from {}", client.address, case.handshake.server.address)),
+            .advise(remedy::route_to(client.address).operand("from").operand(case.handshake.server.address)),
     )
 }

@@ -1,6 +1,7 @@
 //! `tcp-refused`: the port is closed.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -61,7 +62,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(reset.mark, "the server answered the SYN with a RST")
         .or_else(&[Cause::FirewallReject])
         .advise("On the server, see what listens on this port and on which addresses:")
-        .advise(format!("ss -ltnp 'sport = :{}'", server.port))
-        .advise(format!("nc -vz {} {}", server.address, server.port)),
+        .advise(remedy::ss_listen(server.port))
+        .advise(remedy::port_open(case.handshake)),
     )
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::Command;
+use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
@@ -77,8 +79,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .noting(format!("{half_open} half-open connections to this server from sources that never complete"))
             .or_else(&[Cause::TcpSynUnanswered])
             .advise("On the server, switch SYN cookies on and look at the sources:")
-            .advise("sysctl -w net.ipv4.tcp_syncookies=1")
-            .advise(format!("ss -tn state syn-recv 'sport = :{}'", facts.server.port)),
+            .advise(Command::new("sysctl -w net.ipv4.tcp_syncookies=1"))
+            .advise(Command::new("ss -tn state syn-recv").operand([Piece::Fixed("sport = :"), Piece::Number(facts.server.port.into())])),
     )
 }
 

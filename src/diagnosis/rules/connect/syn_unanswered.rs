@@ -1,6 +1,7 @@
 //! `tcp-syn-unanswered`: nothing came back.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
@@ -69,7 +70,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .shown_by(syn.last, format!("SYN number {}; no packet of the server, no RST, no ICMP error", syn.count))
             .or_else(&[Cause::AcceptQueueFull, Cause::CaptureOneDirection])
             .advise("Capture at the server at the same time to see whether the SYN arrives; look at firewalls and routes in between.")
-            .advise(format!("traceroute -T -p {} {}", server.port, server.address))
-            .advise(format!("nc -vz -w 5 {} {}", server.address, server.port)),
+            .advise(remedy::traceroute(case.handshake, case.handshake.server))
+            .advise(remedy::port_open(case.handshake)),
     )
 }

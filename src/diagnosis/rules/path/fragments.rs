@@ -1,6 +1,7 @@
 //! `ip-fragments-dropped`: fragmented packets do not arrive whole.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
@@ -54,7 +55,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(note.mark, format!("{} reports that reassembly of the {}'s packet timed out", note.reporter, note.about))
         .or_else(&[Cause::PathMtuBlackHole, Cause::PacketLoss])
         .advise("Find the device that drops fragments, or make the packets small enough not to be fragmented:")
-        .advise("tcpdump -ni any 'ip[6:2] & 0x3fff != 0 or ip6 protochain 44'"),
+        .advise(Command::new("tcpdump -ni any").operand("ip[6:2] & 0x3fff != 0 or ip6 protochain 44")),
     )
 }
 
