@@ -6,6 +6,7 @@
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::cause::{Cause, Family};
+use super::chain::{ChainFacts, Unverified};
 use super::quality::Quality;
 use super::rule::{Case, Confidence, Finding, Weight};
 use super::rules;
@@ -27,6 +28,8 @@ pub struct Verdict {
     pub alternatives: Vec<Cause>,
     /// What the capture lacks.
     pub quality: Quality,
+    /// Why the server's chain was not verified to its end, if it was not.
+    pub unverified: Option<Unverified>,
 }
 
 impl Verdict {
@@ -77,7 +80,15 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         (None, _) => handshake.stopped_by,
     };
     let alternatives = cause.as_ref().map(|cause| alternatives(cause, &findings)).unwrap_or_default();
-    Verdict { outcome: handshake.outcome, stopped_by, cause, findings, alternatives, quality }
+    Verdict {
+        outcome: handshake.outcome,
+        stopped_by,
+        cause,
+        findings,
+        alternatives,
+        quality,
+        unverified: case.chain.and_then(ChainFacts::unverified),
+    }
 }
 
 /// Whether the rules that are not asked are silent indeed.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::capture::{Inventory, Losses};
 use crate::diagnosis::book::Book;
-use crate::diagnosis::chain::{ChainCache, ChainFacts, Purpose, TrustStore};
+use crate::diagnosis::chain::{ChainCache, ChainFacts, Occasion, Purpose, TrustStore};
 use crate::diagnosis::judge::{Verdict, judge};
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::rule::{Case, Policy};
@@ -76,6 +76,8 @@ pub(super) struct Totals {
     picked_out: u64,
     /// The capturing host's clock stepped forward in the middle of them.
     stepped: u64,
+    /// Chains that were not verified to their end.
+    pub(super) unverified: u64,
     other_flows: BTreeMap<&'static str, u64>,
 }
 
@@ -175,8 +177,12 @@ impl<'a> Collector<'a> {
         }
         let name = handshake.name();
         let at = handshake.server_chain.as_ref().map_or(handshake.tcp.first.time, |seen| seen.mark.time);
-        let server = self.chain(handshake.server_chain.as_ref(), name.as_deref(), at, Purpose::Server);
-        let client = self.chain(handshake.client_chain.as_ref(), None, at, Purpose::Client);
+        let occasion = Occasion { now: handshake.closed_at.time, server: handshake.server.address };
+        let server = self.chain(handshake.server_chain.as_ref(), name.as_deref(), at, Purpose::Server, occasion);
+        let client = self.chain(handshake.client_chain.as_ref(), None, at, Purpose::Client, occasion);
+        if !handshake.provisional {
+            self.totals.unverified += [&server, &client].into_iter().flatten().filter(|chain| chain.unverified().is_some()).count() as u64;
+        }
         let mut ticket_refused = false;
         if !handshake.provisional {
             ticket_refused = self.book.learn(&handshake, name.as_deref(), server.as_ref());
@@ -214,9 +220,16 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn chain(&mut self, seen: Option<&Seen<Chain>>, name: Option<&str>, at: Timestamp, purpose: Purpose) -> Option<Arc<ChainFacts>> {
+    fn chain(
+        &mut self,
+        seen: Option<&Seen<Chain>>,
+        name: Option<&str>,
+        at: Timestamp,
+        purpose: Purpose,
+        occasion: Occasion,
+    ) -> Option<Arc<ChainFacts>> {
         let chain = seen.map(|seen| &seen.what).filter(|chain| !chain.certificates.is_empty())?;
-        Some(self.chains.judge(&chain.certificates, name, at, purpose, self.trust))
+        Some(self.chains.judge(&chain.certificates, name, at, purpose, self.trust, occasion))
     }
 
     /// Lets those go that have waited long enough.

@@ -109,6 +109,12 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
             table.evicted, table.evicted_half_open
         ));
     }
+    if totals.unverified > 0 {
+        notes.push(format!(
+            "{} of certificates not verified to the end, for more signatures were asked for than are looked at in that time, or too many certificates bore one name; `unverified` tells which.",
+            if totals.unverified == 1 { "1 chain was".to_owned() } else { format!("{} chains were", totals.unverified) }
+        ));
+    }
     if table.google_quic > 0 {
         notes.push(format!(
             "{} Google QUIC (versions Q009 to Q050): its handshake is not TLS, and is not judged.",

@@ -348,6 +348,9 @@ pub struct TlsServer {
     /// Its certificates as sent, leaf first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub certificates: Vec<Arc<CertificateReport>>,
+    /// Why the chain was not verified to its end, if it was not: `budget`, `ambiguous-issuers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unverified: Option<String>,
     /// The stapled OCSP status: `good`, `revoked`, `unknown`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub staple: Option<String>,

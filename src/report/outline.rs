@@ -85,6 +85,7 @@ pub struct ClientOutline<'a> {
 pub struct ServerOutline {
     pub answer: Arc<ServerAnswer>,
     pub certificates: Vec<Arc<CertificateReport>>,
+    pub unverified: Option<&'static str>,
     pub staple: Option<&'static str>,
 }
 
@@ -180,6 +181,7 @@ impl TlsOutline<'_> {
             server: self.server.map(|server| TlsServer {
                 answer: server.answer,
                 certificates: server.certificates,
+                unverified: server.unverified.map(str::to_owned),
                 staple: server.staple.map(str::to_owned),
             }),
             alerts: self.alerts,
