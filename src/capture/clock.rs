@@ -70,7 +70,11 @@ mod tests {
     fn what_the_next_frame_takes_back_was_never_so() {
         let mut clock = InputClock::default();
         assert_eq!(mended(&mut clock, &[10, 11, 90_000, 12, 13]), (vec![10, 11, 11, 12, 13], 1));
-        assert_eq!(mended(&mut clock, &[90_000, 14, -5_000, -5_000, 15]), (vec![13, 14, 14, 14, 15], 3), "in both directions, over the edge of a fill");
+        assert_eq!(
+            mended(&mut clock, &[90_000, 14, -5_000, -5_000, 15]),
+            (vec![13, 14, 14, 14, 15], 3),
+            "in both directions, over the edge of a fill"
+        );
     }
 
     #[test]

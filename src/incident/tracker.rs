@@ -379,10 +379,7 @@ impl Incident {
 
 /// What only a client can do or leave undone.
 const fn is_of_clients(cause: Cause) -> bool {
-    matches!(
-        cause,
-        Cause::ClientSilent | Cause::ClientStalled | Cause::ClientAborted | Cause::UserCanceled | Cause::ClientSpeaksPlaintext
-    )
+    matches!(cause, Cause::ClientSilent | Cause::ClientStalled | Cause::ClientAborted | Cause::UserCanceled | Cause::ClientSpeaksPlaintext)
 }
 
 /// Whether a cause makes incidents: what failed for its users, not probes, not the time that a client took for itself, and not the capture's own

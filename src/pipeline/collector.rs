@@ -318,8 +318,14 @@ impl<'a> Collector<'a> {
             ));
         }
         for (count, what) in [
-            (self.totals.picked_out, "have neither a SYN nor a bare acknowledgment in the capture: it was picked out of a larger one, by a display filter perhaps. Times and silences in it say nothing; judge the whole one."),
-            (self.totals.stepped, "lie across a step of the capturing host's clock, as their TCP timestamps show; that time was not counted."),
+            (
+                self.totals.picked_out,
+                "have neither a SYN nor a bare acknowledgment in the capture: it was picked out of a larger one, by a display filter perhaps. Times and silences in it say nothing; judge the whole one.",
+            ),
+            (
+                self.totals.stepped,
+                "lie across a step of the capturing host's clock, as their TCP timestamps show; that time was not counted.",
+            ),
         ] {
             if count > 0 {
                 self.notes.push(format!("{count} handshake{} {what}", if count == 1 { "" } else { "s" }));

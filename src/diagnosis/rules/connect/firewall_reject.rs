@@ -74,20 +74,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn finding(case: &Case<'_>, reset: &Reset, usual: u8, confidence: Confidence) -> Finding {
-        Finding::new(
-            Cause::FirewallReject,
-            confidence,
-            format!(
-                "A device on the path refused the connection to {}: the RST's hop counter is {}, the server's own is {usual}.",
-                case.handshake.server, reset.ttl
-            ),
-        )
-        .weight(Weight::Overrides)
-        .stopped_by(StoppedBy::Network)
-        .shown_by(reset.mark, format!("RST to the SYN with hop counter {}; genuine packets of this server have {usual}", reset.ttl))
-        .or_else(&[Cause::TcpRefused])
-        .advise("Find the firewall between client and server that rejects this port; the server itself did not answer.")
-        .advise(remedy::traceroute(case.handshake, case.handshake.server))
+    Finding::new(
+        Cause::FirewallReject,
+        confidence,
+        format!(
+            "A device on the path refused the connection to {}: the RST's hop counter is {}, the server's own is {usual}.",
+            case.handshake.server, reset.ttl
+        ),
+    )
+    .weight(Weight::Overrides)
+    .stopped_by(StoppedBy::Network)
+    .shown_by(reset.mark, format!("RST to the SYN with hop counter {}; genuine packets of this server have {usual}", reset.ttl))
+    .or_else(&[Cause::TcpRefused])
+    .advise("Find the firewall between client and server that rejects this port; the server itself did not answer.")
+    .advise(remedy::traceroute(case.handshake, case.handshake.server))
 }
 
 /// A shorter round trip does not tell two hosts of one network apart.

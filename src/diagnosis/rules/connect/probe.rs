@@ -29,7 +29,10 @@ pub(super) const RULE: Rule = Rule {
                 "HAProxy",
                 "Use `option ssl-hello-chk` or `check ssl verify none sni str(<name>)` instead of a bare TCP check, and `option dontlognull` on the server side.",
             ),
-            ("scans", "Find out who scans: an auditor's tool (testssl.sh, nmap, sslyze, Qualys) is known to somebody. What it found is in its own report."),
+            (
+                "scans",
+                "Find out who scans: an auditor's tool (testssl.sh, nmap, sslyze, Qualys) is known to somebody. What it found is in its own report.",
+            ),
             ("AWS and other load balancers", "Set the target group's health check to HTTPS instead of TCP."),
             ("Kubernetes", "Use an httpGet probe with `scheme: HTTPS` instead of a tcpSocket probe."),
         ],
@@ -59,7 +62,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         format!("{client} answered the SYN-ACK of {server} with a RST")
     };
     let (confidence, summary) = match rhythm {
-        Some((count, every)) => (Confidence::Strong, format!("{came}, as it does every {} ({count} times): a health check.", span_text(every))),
+        Some((count, every)) => {
+            (Confidence::Strong, format!("{came}, as it does every {} ({count} times): a health check.", span_text(every)))
+        }
         None if served => (Confidence::Strong, format!("{came}, while it was served on another connection: a spare one.")),
         None if stayed < WAITS => (Confidence::Strong, format!("{came}: a health check, a scan or a connection that was not needed.")),
         None => (Confidence::Likely, format!("{came}: a connection opened ahead of use, or a check.")),

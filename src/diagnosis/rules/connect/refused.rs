@@ -52,18 +52,21 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let reset = refusal(case)?;
     let server = case.handshake.server;
     let (confidence, summary) = if case.knowledge.completed > 0 {
-        (Confidence::Likely, format!("{server} refused the connection, though it takes others: it was down for a while, or refuses this client."))
+        (
+            Confidence::Likely,
+            format!("{server} refused the connection, though it takes others: it was down for a while, or refuses this client."),
+        )
     } else {
         (Confidence::Strong, format!("{server} refused the connection: nothing listens on port {}.", server.port))
     };
     Some(
         Finding::new(Cause::TcpRefused, confidence, summary)
-        .weight(Weight::Overrides)
-        .stopped_by(StoppedBy::Server)
-        .shown_by(reset.mark, "the server answered the SYN with a RST")
-        .or_else(&[Cause::FirewallReject])
-        .advise("On the server, see what listens on this port and on which addresses:")
-        .advise(remedy::ss_listen(server.port))
-        .advise(remedy::port_open(case.handshake)),
+            .weight(Weight::Overrides)
+            .stopped_by(StoppedBy::Server)
+            .shown_by(reset.mark, "the server answered the SYN with a RST")
+            .or_else(&[Cause::FirewallReject])
+            .advise("On the server, see what listens on this port and on which addresses:")
+            .advise(remedy::ss_listen(server.port))
+            .advise(remedy::port_open(case.handshake)),
     )
 }

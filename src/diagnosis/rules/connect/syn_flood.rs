@@ -99,7 +99,10 @@ fn member(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         Finding::new(
             Cause::SynFlood,
             Confidence::Likely,
-            format!("One of more than {half_open} connections to {} that were never completed around that time: a SYN flood.", case.handshake.server),
+            format!(
+                "One of more than {half_open} connections to {} that were never completed around that time: a SYN flood.",
+                case.handshake.server
+            ),
         )
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Network)
