@@ -117,6 +117,7 @@ mod tests {
             ech: false,
             hello_after: std::time::Duration::ZERO,
             passed: crate::flow::PerSide::default(),
+            went_unanswered: false,
             transport: crate::flow::Transport::Tcp,
         };
         Attempt { client, server: client, name: 1, related }

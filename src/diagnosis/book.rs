@@ -26,7 +26,9 @@ use super::attempts::{Attempt, Attempts};
 use super::cause::Cause;
 use super::chain::{ChainFacts, Trust};
 use super::knowledge::{Knowledge, Related, hello_shape};
+use super::quality::Quality;
 use super::tickets::{self, Tickets};
+use super::visits::{self, Visits};
 
 /// Server endpoints remembered.
 const SERVERS: usize = 8192;
@@ -36,8 +38,6 @@ const PER_SERVER: usize = 64;
 const RELATED_WITHIN: Duration = Duration::from_secs(10);
 /// Unrelated names that one untrusted issuer must have signed before it counts as re-signing.
 const RESIGNED_NAMES: usize = 3;
-/// Hop counters remembered of an address.
-const HOPS: usize = 8;
 /// The tag of no name.
 const UNNAMED: u64 = 0;
 /// A flood is counted within this time around a handshake.
@@ -47,8 +47,6 @@ const FLOOD_WINDOW: i64 = 10;
 #[derive(Debug)]
 pub struct Book {
     servers: Aged<(Transport, Endpoint), Server>,
-    /// What packets of a server's address have in common, whatever the port.
-    hosts: Aged<IpAddr, Host>,
     attempts: Attempts,
     /// Leaf issuers that no store trusts.
     issuers: Aged<String, Issuer>,
@@ -56,15 +54,37 @@ pub struct Book {
     names: Aged<String, BTreeSet<String>>,
     /// Half-open connections by server and ten seconds of packet time.
     half_open: BTreeMap<(Endpoint, i64), u32>,
+    /// Who came without wanting a handshake, by client and server. Only of those that left something undone.
+    visits: Aged<(IpAddr, Endpoint), Visits>,
+    /// Hosts that serve, whatever the port.
+    hosts: Aged<IpAddr, Host>,
+    /// What the interfaces lose.
+    sources: Aged<u32, Source>,
 }
 
-/// How packets of an address arrive here.
+/// What a host's packets look like when it answers.
 #[derive(Debug, Default)]
 struct Host {
-    /// Their hop counters in handshakes that completed, [`HOPS`] at most.
     ttls: BTreeSet<u8>,
-    /// The shortest round trip from here to it that packets with payload showed.
+    /// The shortest time from a SYN to its SYN-ACK.
+    quickest: Option<Duration>,
+    /// The shortest round trip from here to it that acknowledgments of payload confirm.
     least_leg: Option<Duration>,
+}
+
+/// What one interface loses.
+#[derive(Debug, Default)]
+struct Source {
+    connections: u32,
+    /// Of those, how many lack packets that arrived.
+    with_holes: u32,
+}
+
+impl Source {
+    /// More than here and there a packet.
+    const fn loses(&self) -> bool {
+        self.with_holes >= 3 && self.with_holes.saturating_mul(20) >= self.connections
+    }
 }
 
 /// What an issuer that no store trusts has signed: registered domains and addresses that served them, [`RESIGNED_NAMES`] of each at most.
@@ -172,11 +192,13 @@ impl Default for Book {
     fn default() -> Self {
         Self {
             servers: Aged::new(SERVERS),
-            hosts: Aged::new(SERVERS),
             attempts: Attempts::default(),
             issuers: Aged::new(SERVERS),
             names: Aged::new(SERVERS),
             half_open: BTreeMap::new(),
+            visits: Aged::new(SERVERS),
+            hosts: Aged::new(SERVERS),
+            sources: Aged::new(SERVERS),
         }
     }
 }
@@ -186,13 +208,20 @@ impl Book {
     pub fn learn(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) -> bool {
         let tag = tag(name);
         let ticket_refused = self.learn_server(handshake, tag, chain);
-        if handshake.outcome == Outcome::Completed {
-            self.learn_host(handshake);
-        }
         if let Some(chain) = chain {
             self.learn_issuer(handshake, name, chain);
         }
         self.learn_client(handshake, tag);
+        self.learn_host(handshake);
+        let source = self.sources.touch(&handshake.tcp.interface);
+        source.connections = source.connections.saturating_add(1);
+        source.with_holes = source.with_holes.saturating_add(u32::from(Quality::of(handshake).gap));
+        let visit = (handshake.client.address, handshake.server);
+        if !visits::is_used(handshake) {
+            self.visits.touch(&visit).enter(handshake);
+        } else if let Some(visits) = self.visits.get_mut(&visit) {
+            visits.enter(handshake);
+        }
         ticket_refused
     }
 
@@ -211,6 +240,12 @@ impl Book {
         let known = self.half_open.entry((server, at.seconds().div_euclid(FLOOD_WINDOW))).or_default();
         *known = known.saturating_add(count);
         bound(&mut self.half_open, SERVERS);
+    }
+
+    /// Whether this handshake is part of a scan.
+    pub fn is_scanned(&self, handshake: &Handshake) -> bool {
+        let visits = self.visits.get(&(handshake.client.address, handshake.server));
+        visits.is_some_and(|visits| visits.scan(handshake).is_some())
     }
 
     /// Whether this endpoint has been seen to speak TLS.
@@ -254,17 +289,25 @@ impl Book {
                 knowledge.ticket = tickets.fate(handshake);
             }
         }
+        if completed == 0
+            && let Some(host) = self.hosts.get(&handshake.server.address)
+        {
+            knowledge.server_ttls = host.ttls.iter().copied().collect();
+            knowledge.quickest_answer = host.quickest;
+            knowledge.least_leg = host.least_leg;
+        }
+        knowledge.lossy = self.sources.get(&handshake.tcp.interface).is_some_and(Source::loses);
         if completed == 0 {
-            if let Some(host) = self.hosts.get(&handshake.server.address) {
-                knowledge.server_ttls = host.ttls.iter().copied().collect();
-                knowledge.least_leg = host.least_leg;
-            }
             knowledge.related = self.related(handshake, tag);
             knowledge.passed = self.passed(handshake);
         }
         let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
         knowledge.flood_half_open = around.fold(0u32, |sum, count| sum.saturating_add(*count));
+        if let Some(visits) = self.visits.get(&(handshake.client.address, handshake.server)) {
+            knowledge.scan = visits.scan(handshake);
+            knowledge.rhythm = visits.rhythm();
+        }
         if let Some(leaf) = handshake.leaf() {
             let re_signs = |issuer: &&String| self.issuers.get(issuer.as_str()).is_some_and(Issuer::re_signs);
             knowledge.resigning_issuer = Some(&leaf.issuer).filter(re_signs).cloned();
@@ -272,21 +315,6 @@ impl Book {
             knowledge.other_issuer_for_name = others.and_then(|issuers| issuers.iter().find(|issuer| **issuer != leaf.issuer).cloned());
         }
         knowledge
-    }
-
-    fn learn_host(&mut self, handshake: &Handshake) {
-        let server = handshake.tcp.side(Side::Server);
-        let leg = handshake.tcp.leg(Side::Server).filter(|_| server.quickest_ack.is_some());
-        if server.ttl.is_none() && leg.is_none() {
-            return;
-        }
-        let host = self.hosts.touch(&handshake.server.address);
-        if host.ttls.len() < HOPS {
-            host.ttls.extend(server.ttl);
-        }
-        if leg.is_some_and(|leg| host.least_leg.is_none_or(|least| leg < least)) {
-            host.least_leg = leg;
-        }
     }
 
     /// Returns whether it refused a ticket.
@@ -367,6 +395,20 @@ impl Book {
         }
     }
 
+    /// What did not complete may have been answered by somebody else.
+    fn learn_host(&mut self, handshake: &Handshake) {
+        let server = handshake.tcp.side(Side::Server);
+        let Some(ttl) = server.ttl.filter(|_| handshake.outcome == Outcome::Completed) else { return };
+        let host = self.hosts.touch(&handshake.server.address);
+        host.ttls.insert(ttl);
+        if let Some(took) = handshake.tcp.syn_rtt {
+            host.quickest = Some(host.quickest.map_or(took, |known| known.min(took)));
+        }
+        if let Some(leg) = handshake.tcp.leg(Side::Server).filter(|_| server.quickest_ack.is_some()) {
+            host.least_leg = Some(host.least_leg.map_or(leg, |known| known.min(leg)));
+        }
+    }
+
     fn learn_client(&mut self, handshake: &Handshake, name: u64) {
         let hello = handshake.hello();
         let related = Related {
@@ -389,6 +431,7 @@ impl Book {
                 client: handshake.tcp.side(Side::Client).largest_acked_segment,
                 server: handshake.tcp.side(Side::Server).largest_acked_segment,
             },
+            went_unanswered: handshake.tcp.side(Side::Client).syn.is_some() && handshake.tcp.side(Side::Server).packets == 0,
             transport: handshake.tcp.key.transport,
         };
         self.attempts.enter(Attempt { client: handshake.client, server: handshake.server, name, related });

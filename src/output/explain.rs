@@ -10,6 +10,7 @@ use super::layout::Layout;
 use super::suggest::{did_you_mean, near};
 use crate::diagnosis::against::{Counter, Effect};
 use crate::diagnosis::cause::{Cause, Family};
+use crate::diagnosis::remedy::pages::pasteable;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::rules;
 
@@ -162,14 +163,14 @@ fn push_page(out: &mut String, rule: &Rule) {
 
 /// One block of a page's text.
 #[derive(Debug, PartialEq, Eq)]
-enum Block<'a> {
+enum Block {
     Paragraph(String),
-    Commands(Vec<&'a str>),
+    Commands(Vec<String>),
 }
 
 /// Splits a page's text into paragraphs (lines joined) and runs of commands (lines that begin with `$ `).
-fn blocks(text: &str) -> Vec<Block<'_>> {
-    let mut out: Vec<Block<'_>> = Vec::new();
+fn blocks(text: &str) -> Vec<Block> {
+    let mut out: Vec<Block> = Vec::new();
     let mut fresh = true;
     for line in text.lines().map(str::trim) {
         if line.is_empty() {
@@ -177,8 +178,8 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
             continue;
         }
         match (line.strip_prefix("$ "), out.last_mut()) {
-            (Some(command), Some(Block::Commands(commands))) => commands.push(command),
-            (Some(command), _) => out.push(Block::Commands(vec![command])),
+            (Some(command), Some(Block::Commands(commands))) => commands.push(pasteable(command)),
+            (Some(command), _) => out.push(Block::Commands(vec![pasteable(command)])),
             (None, Some(Block::Paragraph(paragraph))) if !fresh => {
                 paragraph.push(' ');
                 paragraph.push_str(line);
@@ -211,7 +212,7 @@ fn paragraphs(out: &mut dyn Write, layout: &Layout, indent: usize, text: &str) -
             Block::Paragraph(paragraph) => layout.prose(out, indent, &paragraph)?,
             Block::Commands(commands) => {
                 for command in commands {
-                    layout.advice(out, indent.saturating_add(2), &format!("$ {command}"))?;
+                    layout.command(out, indent.saturating_add(2), &command)?;
                 }
             }
         }
@@ -320,7 +321,7 @@ How it is recognised
 
 What to check first
   What does the server serve now?
-    $ openssl s_client -connect <host>:443 -servername <host> </dev/null
+    $ openssl s_client -connect '<host>:443' -servername '<host>' </dev/null
 
 How to fix it
   In general
@@ -348,7 +349,7 @@ References
             blocks(text),
             [
                 Block::Paragraph("One two.".into()),
-                Block::Commands(vec!["a", "b"]),
+                Block::Commands(vec!["a".into(), "b".into()]),
                 Block::Paragraph("Three.".into()),
                 Block::Paragraph("Four.".into())
             ]

@@ -72,6 +72,7 @@ fn a_retry_with_less_shows_intolerance() {
         ech: false,
         hello_after: std::time::Duration::ZERO,
         passed: crate::flow::PerSide::default(),
+        went_unanswered: false,
         transport: Transport::Tcp,
     });
     assert_eq!(scene.cause(), Some((Cause::VersionIntolerantServer, Confidence::Strong)));

@@ -51,6 +51,7 @@ fn related(transport: Transport, outcome: Outcome) -> Knowledge {
         ech: false,
         hello_after: Duration::ZERO,
         passed: crate::flow::PerSide::default(),
+        went_unanswered: false,
         transport,
     };
     Knowledge { related: vec![related], ..Knowledge::default() }

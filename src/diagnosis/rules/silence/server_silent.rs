@@ -2,7 +2,8 @@
 
 use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
+use crate::diagnosis::remedy::parts::Piece;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
@@ -127,6 +128,6 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
         super::or_split(case, finding.or_else(alternatives))
             .advise("Try the same from the server itself: if it hangs there too, look at the process (thread dump, CPU, workers), else at the load balancer or the way back.")
             .advise(remedy::s_client(facts, ""))
-            .advise(format!("ss -tnp 'sport = :{}'", facts.server.port)),
+            .advise(Command::new("ss -tnp").operand([Piece::Fixed("sport = :"), Piece::Number(facts.server.port.into())])),
     )
 }
