@@ -114,6 +114,7 @@ mod tests {
             post_quantum: false,
             hello_len: 0,
             transport: crate::flow::Transport::Tcp,
+            answered_in: None,
         };
         Attempt { client, server: client, name: 1, related }
     }

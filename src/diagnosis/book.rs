@@ -349,6 +349,7 @@ impl Book {
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
             transport: handshake.tcp.key.transport,
+            answered_in: handshake.server_hello_time(),
         };
         self.attempts.enter(Attempt { client: handshake.client, server: handshake.server, name, related });
     }

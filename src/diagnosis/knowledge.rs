@@ -3,6 +3,7 @@
 //! [`super::book::Book`] gathers it; a rule reads the view for one handshake in [`super::rule::Case::knowledge`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::flow::Transport;
 use crate::handshake::facts::Outcome;
@@ -85,4 +86,6 @@ pub struct Related {
     pub hello_len: usize,
     /// TCP or UDP.
     pub transport: Transport,
+    /// How soon its ClientHello was answered.
+    pub answered_in: Option<Duration>,
 }

@@ -69,6 +69,7 @@ fn a_retry_with_less_shows_intolerance() {
         post_quantum: false,
         hello_len: 200,
         transport: Transport::Tcp,
+        answered_in: None,
     });
     assert_eq!(scene.cause(), Some((Cause::VersionIntolerantServer, Confidence::Strong)));
 }

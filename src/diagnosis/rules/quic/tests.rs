@@ -48,6 +48,7 @@ fn related(transport: Transport, outcome: Outcome) -> Knowledge {
         post_quantum: false,
         hello_len: 500,
         transport,
+        answered_in: None,
     };
     Knowledge { related: vec![related], ..Knowledge::default() }
 }
