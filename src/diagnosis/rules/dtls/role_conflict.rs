@@ -33,7 +33,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::DtlsRoleConflict,
             Confidence::Strong,
-            format!("{} and {} both sent a ClientHello: each takes itself for the client, and waits.", case.handshake.client, case.handshake.server),
+            format!("{} and {} both sent a ClientHello: each takes itself for the client.", case.handshake.client, case.handshake.server),
         )
         .weight(Weight::Overrides)
         .shown_by(first, format!("ClientHello from {}", case.handshake.client))
