@@ -93,11 +93,18 @@ impl PartialEq for Expression {
     }
 }
 
+impl Mistake {
+    /// The mistake with the expression and a mark below its column. Characters that are `hidden` are left blank: they take one column here as they
+    /// do in the count.
+    pub fn pointed(&self, hidden: impl Fn(char) -> bool) -> String {
+        let line: String = self.text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
+        format!("{} (column {})\n  {line}\n  {:>width$}", self.why, self.column, '^', width = self.column)
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Line breaks and tabs take one column here as they do in the count.
-        let line: String = self.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        write!(f, "{} (column {})\n  {line}\n  {:>width$}", self.why, self.column, '^', width = self.column)
+        f.write_str(&self.pointed(char::is_control))
     }
 }
 

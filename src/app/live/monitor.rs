@@ -1,6 +1,5 @@
 //! What is looked at beside the packets: time, interfaces, the process itself; and who is told of it.
 
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::record::DeskCounters;
 use crate::capture::LiveStatus;
 use crate::output::metrics::{InterfaceLoad, Metrics};
+use crate::output::say::say;
 use crate::time::{Clock, Timestamp};
 use crate::tui::Gauges;
 
@@ -33,7 +33,7 @@ impl Watcher {
             for (interface, was) in interfaces.iter().zip(&mut down) {
                 if std::mem::replace(was, interface.down) != interface.down && !self.quiet {
                     let what = if interface.down { "is down or gone; waiting for it" } else { "is back" };
-                    let _ = writeln!(io::stderr(), "handshark: {} {what}", interface.name);
+                    say(format!("{} {what}", interface.name));
                 }
             }
             thread::sleep(LOOK);
