@@ -1,6 +1,14 @@
 //! The last lines of `cargo test`: how many tests could not run here, and why. Runs behind `it`, which makes the list.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, dead_code, missing_docs, unreachable_pub, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests fail by panicking"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

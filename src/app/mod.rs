@@ -55,7 +55,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The message with those of its reasons that it does not carry itself.
 fn with_reasons(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).reduce(|told, reason| if told.contains(&reason) { told } else { format!("{told}: {reason}") }).unwrap_or_default()
+    error
+        .chain()
+        .map(ToString::to_string)
+        .reduce(|told, reason| if told.contains(&reason) { told } else { format!("{told}: {reason}") })
+        .unwrap_or_default()
 }
 
 /// Says where output could not be written, where the error says only that.

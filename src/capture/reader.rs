@@ -232,7 +232,9 @@ impl Reader {
                     // Nobody knows whether the length is right.
                     Some(format!("{} more bytes of a block should follow; packets in what was there of it were passed over", self.skip))
                 } else {
-                    (have > 0).then(|| format!("{have} of at least {need} bytes of the next record are there; the file was cut off, or is still written"))
+                    (have > 0).then(|| {
+                        format!("{have} of at least {need} bytes of the next record are there; the file was cut off, or is still written")
+                    })
                 };
                 if let (Some(cut), None) = (cut, &self.failed) {
                     let text = format!("not complete {} {cut}", self.place(inventory));

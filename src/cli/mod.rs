@@ -82,10 +82,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, c
 /// Tells what [`parse`] gave instead of a command: help and version as they are, mistakes without what acts on a terminal.
 pub fn tell(mut error: clap::Error) {
     use clap::error::{ContextValue, ErrorKind};
-    let is_help = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    );
+    let is_help =
+        matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
     if is_help {
         #[allow(clippy::disallowed_methods, reason = "nothing of it comes from outside")]
         let _ = error.print();

@@ -46,7 +46,9 @@ impl Expression {
             mistake(column, first.map_or_else(String::new, |error| plain(text, column, &error.msg)))
         })?;
         let mut check = Check { locals: Vec::new(), context: context(example(), None), roots: Vec::new() };
-        let offset = |id: u64| program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize);
+        // The parser counts bytes.
+        let chars = |bytes: usize| text.get(..bytes).map_or(bytes, |before| before.chars().count());
+        let offset = |id: u64| program.source_info().offset_for(id).map_or(0, |(start, _)| chars(start as usize));
         if let Err(fault) = check.visit(program.expression()) {
             return Err(mistake(offset(fault.id) + 1 + fault.within, fault.why));
         }
@@ -435,6 +437,7 @@ mod tests {
     #[test]
     fn mistakes_point_at_their_column() {
         wrong("handshake.¦outcme == 'x'", "did you mean `outcome`");
+        wrong("tls.client.server_name == 'ünïcödé 株式会社' && tls.client.¦foo == 'y'", "no field `foo` in `tls.client`");
         wrong("¦handshak.outcome == 'x'", "did you mean `handshake`");
         wrong("tls.client.server_name == 'x' && tls.client.¦foo == 'y'", "no field `foo` in `tls.client`");
         wrong("handshake.outcome ¦= 'x'", "`==`");

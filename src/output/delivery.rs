@@ -427,7 +427,10 @@ mod tests {
         symlink("far/new", at("dangling")).unwrap();
         write(&at("link2"), true, "new").unwrap();
         write(&at("dangling"), false, "made").unwrap();
-        assert_eq!((fs::read_to_string(at("far/there")).unwrap(), fs::read_to_string(at("far/new")).unwrap()), ("new".into(), "made".into()));
+        assert_eq!(
+            (fs::read_to_string(at("far/there")).unwrap(), fs::read_to_string(at("far/new")).unwrap()),
+            ("new".into(), "made".into())
+        );
         for link in ["link", "link2", "dangling"] {
             assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink(), "{link}");
         }

@@ -177,7 +177,8 @@ impl RotatingFile {
         let part = self.pending.len().saturating_sub(rest.len()) as u64;
         self.pending.clear();
         self.pending.shrink_to(PENDING);
-        if done.is_err() && part > 0 && self.path.is_some() && length(&self.file).is_ok_and(|len| len == self.written.saturating_add(part)) {
+        if done.is_err() && part > 0 && self.path.is_some() && length(&self.file).is_ok_and(|len| len == self.written.saturating_add(part))
+        {
             // Half a line is none.
             self.file.set_len(self.written)?;
         } else {

@@ -319,7 +319,10 @@ fn a_file_cut_anywhere_keeps_its_whole_frames() {
         assert_eq!(given.damage(0) == "none", ends.contains(&cut), "cut at {cut}: {}", given.damage(0));
     }
     let given = read(&[&folder.put("cut.pcap", &bytes[..70])]);
-    assert_eq!(given.damage(0), "not complete at byte 61, after frame 2: 9 of at least 16 bytes of the next record are there; the file was cut off, or is still written");
+    assert_eq!(
+        given.damage(0),
+        "not complete at byte 61, after frame 2: 9 of at least 16 bytes of the next record are there; the file was cut off, or is still written"
+    );
 }
 
 #[test]

@@ -339,5 +339,8 @@ fn a_damaged_file_is_read_up_to_the_damage() {
     let output = run(&[], &write(&dir, "cut.pcap", &bytes[..bytes.len() - 7]));
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0));
-    assert!(text.matches("not complete at byte").count() == 1 && text.contains("after frame 12") && text.contains("certificate-expired"), "{text}");
+    assert!(
+        text.matches("not complete at byte").count() == 1 && text.contains("after frame 12") && text.contains("certificate-expired"),
+        "{text}"
+    );
 }

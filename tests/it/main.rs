@@ -9,6 +9,7 @@
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
     clippy::string_slice,
+    clippy::disallowed_macros,
     clippy::disallowed_methods,
     clippy::print_stderr,
     missing_docs,

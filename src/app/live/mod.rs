@@ -101,7 +101,9 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
         let opened = opened.with_context(|| format!("cannot record to {}", record.directory.display()))?;
         if let Some(lacking) = opened.lacking() {
             let place = record.directory.display();
-            say(format!("{place} has {lacking} bytes less room than --record-max allows: when the disk is full, the oldest recordings go first"));
+            say(format!(
+                "{place} has {lacking} bytes less room than --record-max allows: when the disk is full, the oldest recordings go first"
+            ));
         }
         archive = Some(opened);
     }
