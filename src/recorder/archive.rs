@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Kept, Recording};
+use crate::count::Count;
 use crate::frame::LinkType;
 use crate::output::delivery::Draft;
 use crate::output::escape::escape;
@@ -72,7 +73,7 @@ impl Archive {
         }
         // The names begin with the time.
         kept.sort();
-        let bytes = kept.iter().fold(0_u64, |sum, (_, size, _)| sum.saturating_add(*size));
+        let bytes = kept.iter().map(|(_, size, _)| *size).sum::<Count>().get();
         Ok(Self { directory: directory.to_owned(), limits, interfaces, clock, kept: kept.into(), bytes })
     }
 
@@ -170,7 +171,7 @@ fn about(report: &HandshakeReport) -> String {
         format!("{}, {}: {}", view::cause(report), view::ending(report), report.diagnosis.summary),
         format!("handshake {} of {}, {}", report.handshake.id, report.capture.source, view::frames(report)),
     ];
-    lines.extend(report.diagnosis.remedy.iter().map(|line| format!("- {line}")));
+    lines.extend(report.diagnosis.remedy.iter().map(|advice| format!("- {}", advice.line())));
     lines.iter().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n")
 }
 
