@@ -9,6 +9,7 @@
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
     clippy::string_slice,
+    clippy::disallowed_macros,
     clippy::disallowed_methods,
     clippy::print_stderr,
     missing_docs,
@@ -26,21 +27,25 @@ mod examples;
 mod floors;
 mod forensics;
 mod fuzz_seeds;
+mod hostile;
 mod ladders;
 #[cfg(target_os = "linux")]
 mod live;
 mod malformed;
 mod monitoring;
 mod outlines;
+mod outputs;
 mod packet_oracle;
 mod page;
 mod present;
 mod properties;
 mod quic_oracle;
+mod remedies;
 mod rules;
 mod schema;
 mod slices;
 mod support;
+mod terminal;
 mod threads;
 mod tls_oracle;
 mod verdicts;
