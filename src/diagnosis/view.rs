@@ -306,7 +306,11 @@ impl<'a> View<'a> {
             return next(Side::Client, "the ClientHello");
         }
         let Some(server_hello) = &facts.server_hello else {
-            return if facts.awaits_second_hello() { next(Side::Client, "the second ClientHello") } else { next(Side::Server, "the ServerHello") };
+            return if facts.awaits_second_hello() {
+                next(Side::Client, "the second ClientHello")
+            } else {
+                next(Side::Server, "the ServerHello")
+            };
         };
         if facts.partial_server_message.is_some() {
             return next(Side::Server, "the rest of the server's flight");

@@ -338,7 +338,10 @@ mod tests {
         // Alone behind the ServerHello (Go), and behind EncryptedExtensions with the padding of JSSE.
         for server in [&[(5, 19)][..], &[(5, 65), (5, 35)]] {
             let got = read(AES256, false, false, &flights(server, &[]));
-            assert!(got.server_alert_instead_of_flight && got.finished.server.is_none() && !got.hidden.server_flight_done.may_have_happened(), "{server:?}");
+            assert!(
+                got.server_alert_instead_of_flight && got.finished.server.is_none() && !got.hidden.server_flight_done.may_have_happened(),
+                "{server:?}"
+            );
         }
         // A server that gives up waiting has said all it had to say; EncryptedExtensions alone can be of a padded alert's size.
         for server in [&[(5, 23), (5, 832), (5, 281), (5, 69), (9, 19)][..], &[(5, 23), (5, 69), (9, 19)], &[(5, 35)]] {

@@ -218,7 +218,10 @@ mod tests {
         let datagram = [long(0x80, 1, Some(&[]), 40), long(0xa0, 1, None, 30), vec![0x05; 50]].concat();
         assert_eq!(packets(&datagram).count(), 0);
         let found: Vec<Packet<'_>> = packets_of_flow(&datagram, true).collect();
-        assert!(matches!(found[..], [Packet::Long(_), Packet::Long(Long { kind: LongKind::Handshake, .. }), Packet::Short { .. }]), "{found:?}");
+        assert!(
+            matches!(found[..], [Packet::Long(_), Packet::Long(Long { kind: LongKind::Handshake, .. }), Packet::Short { .. }]),
+            "{found:?}"
+        );
         assert_eq!(packets_of_flow(&[0x05; 50], true).count(), 0, "alone it may be anything");
         let filled = [long(0x80, 1, Some(&[]), 40), vec![0; 50]].concat();
         assert_eq!(packets_of_flow(&filled, true).count(), 1, "zeros behind a packet fill the datagram");

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use crate::flow::Side;
+use crate::handshake::datagrams::facts::Talk;
 use crate::handshake::facts::{AlertSeen, Fact, Handshake, Outcome, QuicFacts, StoppedBy};
 use crate::handshake::outcome::{Ending, PATIENCE, completed_or_rejected, owing_side, watched_since};
-use crate::handshake::datagrams::facts::Talk;
 use crate::packet::IcmpKind;
 use crate::time::Mark;
 use crate::transport::IcmpNote;
@@ -184,9 +184,8 @@ fn refusal(h: &Handshake) -> Option<&IcmpNote> {
 
 /// The server's host says that nobody listens any more, though something answered before, and nothing of the server follows.
 fn server_is_gone(h: &Handshake) -> Option<Mark> {
-    let says_so = |note: &&IcmpNote| {
-        note.about == Side::Client && note.kind == IcmpKind::PortUnreachable && note.reporter == h.server.address
-    };
+    let says_so =
+        |note: &&IcmpNote| note.about == Side::Client && note.kind == IcmpKind::PortUnreachable && note.reporter == h.server.address;
     let note = h.tcp.icmp.iter().find(says_so)?;
     h.tcp.side(Side::Server).last_packet.is_some_and(|last| last < note.mark).then_some(note.mark)
 }

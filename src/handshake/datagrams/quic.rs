@@ -377,7 +377,8 @@ impl Quic {
                     }
                     if other == Side::Client {
                         // That a copy arrived is nothing new when another did.
-                        let known: SmallVec<[u64; 8]> = quic.hello_packets.iter().filter(|packet| packet.acked).map(|packet| packet.offset).collect();
+                        let known: SmallVec<[u64; 8]> =
+                            quic.hello_packets.iter().filter(|packet| packet.acked).map(|packet| packet.offset).collect();
                         for packet in quic.hello_packets.iter_mut().filter(|packet| ack.covers(packet.number)) {
                             new |= !packet.acked && !known.contains(&packet.offset);
                             packet.acked = true;

@@ -79,7 +79,9 @@ impl<'a> View<'a> {
             return match code {
                 Some(116 | 41) => Some((Cause::ClientCertificateMissing, Certain)),
                 // What QUIC packets hold cannot be told to the byte.
-                None if self.case.handshake.quic.is_some() && !self.case.handshake.decrypted => Some((Cause::ClientCertificateMissing, Likely)),
+                None if self.case.handshake.quic.is_some() && !self.case.handshake.decrypted => {
+                    Some((Cause::ClientCertificateMissing, Likely))
+                }
                 // Everything that servers are known to say for want of a certificate.
                 Some(40 | 42 | 43 | 46 | 47 | 48 | 49 | 50 | 10 | 80) | None => Some((Cause::ClientCertificateMissing, Strong)),
                 Some(_) => None,
@@ -195,9 +197,10 @@ impl<'a> View<'a> {
         }
         match self.reaction {
             Reaction::Alert { code, mark } => finding.shown_by(mark, format!("server sent alert {} ({code})", AlertDescription(code))),
-            Reaction::HiddenAlert { mark } if handshake.quic.is_some() => {
-                finding.shown_by(mark, "server answered with a Handshake packet, by which it closes: a server that goes on has no such keys any more")
-            }
+            Reaction::HiddenAlert { mark } if handshake.quic.is_some() => finding.shown_by(
+                mark,
+                "server answered with a Handshake packet, by which it closes: a server that goes on has no such keys any more",
+            ),
             Reaction::HiddenAlert { mark } => {
                 finding.shown_by(mark, "server sent an encrypted record of an alert's size, and no ticket or data")
             }

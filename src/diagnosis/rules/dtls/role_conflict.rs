@@ -16,7 +16,10 @@ pub(super) const RULE: Rule = Rule {
         confused_with: "Two associations one after the other in opposite directions over the same ports: there the first is over before the second begins.",
         check: "Compare `a=setup` in offer and answer. The offer says `actpass`; the answer must choose `active` (then the answerer is the client) or `passive`.",
         fix: &[
-            ("WebRTC, SIP", "Answer an offer of `actpass` with `active` or `passive`, never with `actpass`; a renegotiation must keep the roles."),
+            (
+                "WebRTC, SIP",
+                "Answer an offer of `actpass` with `active` or `passive`, never with `actpass`; a renegotiation must keep the roles.",
+            ),
             ("media servers between", "A server that rewrites the session description of both legs must do so for each leg by itself."),
             ("own protocol", "Lay down who connects; the other side must accept (`-listen`, `DTLSv1_listen`, a server context)."),
         ],

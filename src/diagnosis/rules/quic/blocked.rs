@@ -77,8 +77,11 @@ fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if let Some(close) = quic.close_of(Side::Client) {
         finding = finding.shown_by(close.mark, "the client gives up (CONNECTION_CLOSE)");
     }
-    let alternatives: &[Cause] =
-        if retried { &[Cause::QuicRetryLoop, Cause::QuicServerSilent, Cause::OneWayPath] } else { &[Cause::QuicMtu, Cause::ServerStalled, Cause::OneWayPath] };
+    let alternatives: &[Cause] = if retried {
+        &[Cause::QuicRetryLoop, Cause::QuicServerSilent, Cause::OneWayPath]
+    } else {
+        &[Cause::QuicMtu, Cause::ServerStalled, Cause::OneWayPath]
+    };
     Some(
         finding
             .or_else(alternatives)

@@ -71,9 +71,13 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
         let gone = |note: &&crate::transport::IcmpNote| note.about == side.other() && note.kind == IcmpKind::PortUnreachable;
         let note = facts.tcp.icmp.iter().find(gone).filter(|_| facts.outcome == Outcome::Closed && view.ended_by_icmp())?;
         let summary = match side {
-            Side::Client => format!("{who} closed its socket before the handshake{other} was complete: its host says that nobody waits there."),
+            Side::Client => {
+                format!("{who} closed its socket before the handshake{other} was complete: its host says that nobody waits there.")
+            }
             Side::Server => {
-                format!("{who} was gone in the middle of the handshake{other}: it had answered, and then its host says that nothing listens there.")
+                format!(
+                    "{who} was gone in the middle of the handshake{other}: it had answered, and then its host says that nothing listens there."
+                )
             }
         };
         let shown = format!("ICMP port unreachable from {}: nobody waits for these packets any more", note.reporter);

@@ -178,7 +178,15 @@ fn icmp_after_the_first_answer_says_who_is_gone() {
     let mut wire = Wire::new();
     wire.client(&first_initial(0)).server(&first);
     for number in 1..4 {
-        wire.wait(400).client(&first_initial(number)).server(&long(&keys().server, 0, (b"c", SCID), &[], number, &[2, number, 0, 0, 0], false));
+        wire.wait(400).client(&first_initial(number)).server(&long(
+            &keys().server,
+            0,
+            (b"c", SCID),
+            &[],
+            number,
+            &[2, number, 0, 0, 0],
+            false,
+        ));
     }
     let again = long(&keys().server, 0, (b"c", SCID), &[], 5, &crypto(0, &server_hello()), false);
     wire.wait(3000).server(&again).unreachable(Side::Server, u32::try_from(again.len()).unwrap());
@@ -232,7 +240,10 @@ fn two_sides_that_forget_their_timers_were_not_captured() {
     assert_eq!(ended(&mut wire), (Outcome::Incomplete, StoppedBy::Capture));
     // A server that has sent all that it may waits for the client.
     let mut wire = Wire::new();
-    wire.client(&first_initial(0)).server(&answer()).server(&handshake_packet(b"c", SCID, 1200)).server(&handshake_packet(b"c", SCID, 1150));
+    wire.client(&first_initial(0))
+        .server(&answer())
+        .server(&handshake_packet(b"c", SCID, 1200))
+        .server(&handshake_packet(b"c", SCID, 1150));
     wire.wait(9000);
     assert_eq!(ended(&mut wire), (Outcome::Stalled, StoppedBy::Client));
 }
