@@ -16,5 +16,6 @@ mod packets;
 pub mod ports;
 mod records;
 pub mod relevance;
+pub mod stack;
 
 pub use facts::Handshake;

@@ -9,6 +9,7 @@ mod failure;
 mod outline;
 mod rendered;
 mod shared;
+mod stack;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub use example::example;
 pub use outline::{ClientOutline, Code, DiagnosisOutline, Outline, ServerOutline, TlsOutline, hexadecimal, severity};
 pub use rendered::Rendered;
 pub use shared::{Builder, OfferOutline};
+pub use stack::{Speaker, StackReport};
 pub use timeline::timeline;
 
 /// The schema's version: a change to one of its fixed names raises it.
@@ -290,6 +292,9 @@ pub struct TlsClient {
     pub offer: Arc<ClientOffer>,
     /// The server asked it for a certificate.
     pub certificate_requested: bool,
+    /// Its TLS library, where it is recognised.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stack: Option<StackReport>,
     /// Its certificates as sent, leaf first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub certificates: Vec<Arc<CertificateReport>>,
@@ -343,6 +348,9 @@ pub struct TlsServer {
     /// How it answered; its fields are fields of this object.
     #[serde(flatten)]
     pub answer: Arc<ServerAnswer>,
+    /// Its TLS library, where it is recognised.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stack: Option<StackReport>,
     /// Its certificates as sent, leaf first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub certificates: Vec<Arc<CertificateReport>>,

@@ -12,6 +12,7 @@ use crate::diagnosis::quality::Quality;
 use crate::diagnosis::rule::{Evidence, Finding, Weight};
 use crate::flow::{EndpointText, Path};
 use crate::handshake::facts::Outcome;
+use crate::handshake::stack::Speaker;
 use crate::time::Timestamp;
 
 use super::{
@@ -75,6 +76,7 @@ pub struct ClientOutline<'a> {
     pub server_name: Option<Cow<'a, str>>,
     pub offer: OfferOutline<'a>,
     pub certificate_requested: bool,
+    pub stack: Option<Speaker>,
     pub certificates: Vec<Arc<CertificateReport>>,
 }
 
@@ -83,6 +85,7 @@ pub struct ClientOutline<'a> {
 #[expect(missing_docs, reason = "the fields are those of the report, which has the words")]
 pub struct ServerOutline {
     pub answer: Arc<ServerAnswer>,
+    pub stack: Option<Speaker>,
     pub certificates: Vec<Arc<CertificateReport>>,
     pub staple: Option<&'static str>,
 }
@@ -174,10 +177,12 @@ impl TlsOutline<'_> {
                 server_name: client.server_name.map(Cow::into_owned),
                 offer: client.offer.report(),
                 certificate_requested: client.certificate_requested,
+                stack: client.stack.map(Into::into),
                 certificates: client.certificates,
             }),
             server: self.server.map(|server| TlsServer {
                 answer: server.answer,
+                stack: server.stack.map(Into::into),
                 certificates: server.certificates,
                 staple: server.staple.map(str::to_owned),
             }),
