@@ -94,7 +94,7 @@ pub enum Program {
     Curl,
     /// Python's ssl module. It has names compared within the handshake.
     Python,
-    /// Node.js. It looks at the certificate when the handshake is done.
+    /// Node.js or PHP, whose default suites are the same. Both look at the certificate when the handshake is done.
     Node,
     /// Chromium and its kin.
     Chromium,
@@ -110,7 +110,7 @@ impl Program {
         match self {
             Self::Curl => "curl",
             Self::Python => "Python",
-            Self::Node => "Node.js",
+            Self::Node => "Node.js or PHP",
             Self::Chromium => "Chromium",
             Self::Firefox => "Firefox",
             Self::Safari => "Safari",
