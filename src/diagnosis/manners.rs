@@ -202,7 +202,16 @@ const JSSE: &[Row] = &[
     // INVALID_SIGNATURE and NOT_YET_VALID.
     (42, &[C::CertificateNotYetValid, C::ChainMisordered]),
     // ALGORITHM_CONSTRAINED.
-    (43, &[C::CertificateWeakSignature, C::CertificateWeakKey, C::CertificateWrongUsage, C::CertificateUnsupported, C::CertificateConstraints]),
+    (
+        43,
+        &[
+            C::CertificateWeakSignature,
+            C::CertificateWeakKey,
+            C::CertificateWrongUsage,
+            C::CertificateUnsupported,
+            C::CertificateConstraints,
+        ],
+    ),
 ];
 
 /// rustls, by `From<CertificateError> for AlertDescription`.
@@ -244,7 +253,9 @@ mod tests {
         assert_eq!(means(None, 45).first(), Some(&C::CertificateExpired));
         assert_eq!(means(None, 44), [C::CertificateRevoked]);
         assert!(!means(None, 48).contains(&C::CertificateExpired) && means(None, 48).last() == Some(&C::CertificateUntrustedCa));
-        assert!(means(Some(Stack::Go), 42).contains(&C::CertificateUntrustedCa) && means(Some(Stack::Go), 42).contains(&C::CertificateExpired));
+        assert!(
+            means(Some(Stack::Go), 42).contains(&C::CertificateUntrustedCa) && means(Some(Stack::Go), 42).contains(&C::CertificateExpired)
+        );
         assert!(means(None, 20).is_empty() && means(None, 70).is_empty() && means(None, 112).is_empty());
     }
 

@@ -79,7 +79,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = view.finding(Cause::CertificateExpired, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding.or_else(&view.alternatives(Cause::CertificateExpired));
-        let dates = format!("{} | openssl x509 -noout -subject -issuer -dates", remedy::s_client(case.handshake, "-showcerts"));
+        let dates = remedy::x509(case.handshake, "-noout -subject -issuer -dates");
         finding = if view.leaf().is_some() && !view.is_true(Cause::CertificateExpired) {
             // Nothing that was served has expired: renewing it would change nothing.
             finding
@@ -88,9 +88,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 .advise("See the dates of what is served:")
                 .advise(dates)
         } else {
-            finding
-                .advise("Renew the server's certificate, reload the server, and look at what it serves now:")
-                .advise(dates)
+            finding.advise("Renew the server's certificate, reload the server, and look at what it serves now:").advise(dates)
         };
     } else if finding.confidence == Confidence::Certain {
         finding = finding.advise("Renew it: other clients will refuse it.");

@@ -54,7 +54,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return Some(
             finding
                 .advise("Compare the client's clock with the time of this capture, and with the certificate's dates:")
-                .advise(format!("{} | openssl x509 -noout -dates", remedy::s_client(case.handshake, "-showcerts"))),
+                .advise(remedy::x509(case.handshake, "-noout -dates")),
         );
     };
     let seen_at = case.handshake.server_chain.as_ref().map(|seen| seen.mark.time);
@@ -67,7 +67,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(
                 "Check the clocks of the client, of the authority that issued the certificate and of the capturing host, in this order.",
             )
-            .advise(format!("{} | openssl x509 -noout -dates", remedy::s_client(case.handshake, "-showcerts")));
+            .advise(remedy::x509(case.handshake, "-noout -dates"));
         if view.source != Source::Seen {
             finding = finding.advise("The certificate was encrypted in this handshake: give a key log to be sure.");
         }

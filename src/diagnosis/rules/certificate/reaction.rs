@@ -32,7 +32,9 @@ pub(super) enum Reaction {
 pub(super) fn candidates(case: &Case<'_>, reaction: Reaction) -> Option<&'static [Cause]> {
     match reaction {
         Reaction::Alert { code, .. } => manners::meanings(stack::of_client(case.handshake), code),
-        Reaction::HiddenAlert { .. } | Reaction::Left { .. } | Reaction::LeftAfter { .. } | Reaction::Waited { .. } => Some(manners::WHATEVER),
+        Reaction::HiddenAlert { .. } | Reaction::Left { .. } | Reaction::LeftAfter { .. } | Reaction::Waited { .. } => {
+            Some(manners::WHATEVER)
+        }
         Reaction::WentOn => None,
     }
 }

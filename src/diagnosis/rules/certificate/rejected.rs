@@ -50,10 +50,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             )
         }
         (Source::Seen | Source::Known { .. }, Reaction::LeftAfter { .. }) => {
-            format!(
-                "The client left {} without using it: it did not accept the certificate, or it only made a check",
-                view.target()
-            )
+            format!("The client left {} without using it: it did not accept the certificate, or it only made a check", view.target())
         }
         (Source::Seen, _) => format!("The client does not accept the certificate of {}", view.target()),
         (_, Reaction::LeftAfter { .. }) => {

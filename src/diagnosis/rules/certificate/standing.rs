@@ -117,6 +117,10 @@ impl<'a> View<'a> {
         let leaf = chain.leaf();
         let self_signed = chain.end == PathEnd::SelfSignedLeaf;
         let missing = matches!(chain.end, PathEnd::MissingIssuer { .. });
+        // What nobody verified is no fault of the chain's.
+        if chain.unverified().is_some() && is_about_the_path(cause) {
+            return false;
+        }
         match cause {
             Cause::CertificateExpired => leaf.is_some_and(|leaf| leaf.malformed.is_none() && self.at() > leaf.not_after),
             Cause::CertificateNotYetValid => leaf.is_some_and(|leaf| leaf.malformed.is_none() && self.at() < leaf.not_before),
@@ -194,10 +198,7 @@ impl<'a> View<'a> {
             return true;
         }
         let elsewhere = |other: &ChainFacts| {
-            other
-                .certificates
-                .iter()
-                .any(|certificate| certificate.subject == *issuer && certificate.is_ca() && !certificate.is_self_signed())
+            other.certificates.iter().any(|certificate| certificate.subject == *issuer && certificate.is_ca() && !certificate.self_issued)
         };
         self.case.knowledge.chains.iter().any(|other| elsewhere(other))
     }
@@ -205,7 +206,7 @@ impl<'a> View<'a> {
     /// The chain's authority is not trusted by the store, nor by Mozilla's.
     fn untrusted(chain: &ChainFacts) -> bool {
         match &chain.trust {
-            Trust::Trusted => false,
+            Trust::Trusted | Trust::Unverified(_) => false,
             Trust::Unchecked => !chain.public,
             Trust::Untrusted { .. } => {
                 !(chain.trust_unsupported && chain.public) && chain.certificates.iter().all(|certificate| certificate.malformed.is_none())
@@ -229,7 +230,10 @@ impl<'a> View<'a> {
         let whole = handshake.server_chain.as_ref().map_or(0, |seen| seen.what.message_len);
         let request = handshake.certificate_request.as_ref().map_or(0, |seen| seen.span.1.saturating_sub(seen.span.0));
         let request = usize::try_from(request).unwrap_or(usize::MAX);
-        let part = handshake.partial_server_message.filter(|part| matches!(part.message, Some(CERTIFICATE | CERTIFICATE_REQUEST))).map_or(0, |part| part.want);
+        let part = handshake
+            .partial_server_message
+            .filter(|part| matches!(part.message, Some(CERTIFICATE | CERTIFICATE_REQUEST)))
+            .map_or(0, |part| part.want);
         // Without keys only full records show that the message is larger than one.
         let full_records = handshake.encrypted.server.iter().filter(|record| record.len >= FULL_RECORD).count();
         whole.max(part).max(request) >= LARGE_CHAIN || (handshake.is_tls13() && self.source != Source::Seen && full_records > 0)
@@ -267,7 +271,10 @@ impl<'a> View<'a> {
                 return false;
             }
             // Without a name asked for, the client may have expected one that this certificate does not cover.
-            if matches!(self.reaction, Reaction::Alert { .. }) && trust && self.case.handshake.server_name().is_none() && !self.covers_address()
+            if matches!(self.reaction, Reaction::Alert { .. })
+                && trust
+                && self.case.handshake.server_name().is_none()
+                && !self.covers_address()
             {
                 return false;
             }
@@ -318,7 +325,9 @@ impl<'a> View<'a> {
                 (Cause::CertificateUntrustedCa, 48) if self.case.knowledge.client_took_issuer => Confidence::Likely,
                 (Cause::CertificateUntrustedCa, 48) => Confidence::Strong,
                 // A private authority is normal; only a library that says everything by one code can mean it.
-                (Cause::CertificateUntrustedCa | Cause::ChainIncomplete, _) if self.speaker.is_none() || self.is_young() => Confidence::Likely,
+                (Cause::CertificateUntrustedCa | Cause::ChainIncomplete, _) if self.speaker.is_none() || self.is_young() => {
+                    Confidence::Likely
+                }
                 (_, 40 | 80) => Confidence::Likely,
                 (Cause::CertificateConstraints, 46) if self.chain.is_some_and(|chain| chain.violations.is_empty()) => Confidence::Likely,
                 _ => Confidence::Strong,
@@ -365,14 +374,18 @@ impl<'a> View<'a> {
             Reaction::LeftAfter { orderly: true, .. } if self.staple_demanded() => (Cause::MustStapleMissing, Likely),
             // A root that the store here does not hold may be one that the client does not hold either.
             Reaction::LeftAfter { meant: true, .. }
-                if self.chain.is_some_and(Self::untrusted) && self.case.knowledge.used_same_name == 0 && !self.case.knowledge.client_took_issuer =>
+                if self.chain.is_some_and(Self::untrusted)
+                    && self.case.knowledge.used_same_name == 0
+                    && !self.case.knowledge.client_took_issuer =>
             {
                 (rejected, Likely)
             }
             Reaction::Waited { .. } => (rejected, if self.is(&[Stack::S2n]) { Strong } else { Likely }),
             Reaction::Alert { .. } | Reaction::LeftAfter { .. } | Reaction::WentOn => return None,
             // OpenSSL says what it refuses. A reset without a word is the program's, or that of a device in its name.
-            Reaction::Left { reset: true, .. } if self.is(&[Stack::OpenSsl]) && !manners::checks_afterwards(self.speaker) => (rejected, Confidence::Hint),
+            Reaction::Left { reset: true, .. } if self.is(&[Stack::OpenSsl]) && !manners::checks_afterwards(self.speaker) => {
+                (rejected, Confidence::Hint)
+            }
             Reaction::Left { reset: true, .. } if is_curl(self.case) => (rejected, Confidence::Hint),
             Reaction::Left { .. } => (rejected, Likely),
         })
@@ -442,6 +455,19 @@ impl<'a> View<'a> {
             _ => None,
         }
     }
+}
+
+/// What is said of a chain beyond its leaf, and rests on its signatures.
+const fn is_about_the_path(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::IntermediateExpired
+            | Cause::CertificateSelfSigned
+            | Cause::CertificateUntrustedCa
+            | Cause::ChainIncomplete
+            | Cause::ChainMisordered
+            | Cause::CertificateConstraints
+    )
 }
 
 /// 2017-01-01, when browsers and libraries had begun to refuse SHA-1.

@@ -41,7 +41,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let whole = handshake.server_chain.as_ref().map(|seen| (seen.what.message_len, seen.what.certificates.len() + seen.what.dropped));
     let part = handshake.partial_server_message.as_ref();
-    let request = handshake.certificate_request.as_ref().map(|seen| seen.span.1.saturating_sub(seen.span.0)).filter(|bytes| *bytes >= LARGE_REQUEST);
+    let request =
+        handshake.certificate_request.as_ref().map(|seen| seen.span.1.saturating_sub(seen.span.0)).filter(|bytes| *bytes >= LARGE_REQUEST);
     let asked = part.is_some_and(|part| part.message == Some(CERTIFICATE_REQUEST)) || request.is_some();
     let summary = match (whole, part) {
         _ if asked => format!(
@@ -63,13 +64,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding.shown_by(part.mark, if asked { "CertificateRequest message begins" } else { "Certificate message begins" });
     }
     if matches!(standing, Standing::Chosen(_)) {
-        finding = finding
-            .or_else(&[Cause::ServerCertificateRejected])
-            .advise(if asked {
-                "Name fewer authorities at the server (the list of those that client certificates may come from), or raise the client's limit."
-            } else {
-                "Serve only the server's certificate and its intermediates, without root and without other authorities."
-            });
+        finding = finding.or_else(&[Cause::ServerCertificateRejected]).advise(if asked {
+            "Name fewer authorities at the server (the list of those that client certificates may come from), or raise the client's limit."
+        } else {
+            "Serve only the server's certificate and its intermediates, without root and without other authorities."
+        });
     }
     Some(finding)
 }

@@ -6,7 +6,7 @@ use super::reaction::{Reaction, candidates, is_curl};
 use super::standing::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{self, ChainFacts};
-use crate::diagnosis::rule::{Finding, Weight, Confidence};
+use crate::diagnosis::rule::{Confidence, Finding, Weight};
 use crate::handshake::facts::StoppedBy;
 use crate::handshake::stack::{Program, Stack};
 use crate::time::Timestamp;
@@ -124,7 +124,9 @@ impl<'a> View<'a> {
             (Stack::OpenSsl, Reaction::Alert { code: 80, .. }) => {
                 "an OpenSSL client says internal_error when the program's own check refuses a certificate and gives no reason"
             }
-            (Stack::Go | Stack::GnuTls, Reaction::Alert { code: 42, .. }) => "this library says bad_certificate of everything that it does not accept",
+            (Stack::Go | Stack::GnuTls, Reaction::Alert { code: 42, .. }) => {
+                "this library says bad_certificate of everything that it does not accept"
+            }
             (Stack::BoringSsl, Reaction::Alert { code: 46, .. }) if speaker.program == Some(Program::Chromium) => {
                 "Chromium says certificate_unknown of everything that it does not accept"
             }
@@ -145,21 +147,17 @@ impl<'a> View<'a> {
             Reaction::Alert { code: 48, .. } if seen => &[Cause::CertificateUntrustedCa],
             Reaction::Alert { code: 48, .. } => &[Cause::CertificateUntrustedCa, Cause::ChainIncomplete, Cause::CertificateSelfSigned],
             // What is in order by the clock of the capture need not be by the client's, and no list of revoked certificates is seen.
-            Reaction::Alert { code: 42, .. } if seen => &[Cause::CertificateNotYetValid, Cause::ServerCertificateRejected, Cause::CertificateRevoked],
+            Reaction::Alert { code: 42, .. } if seen => {
+                &[Cause::CertificateNotYetValid, Cause::ServerCertificateRejected, Cause::CertificateRevoked]
+            }
             Reaction::Alert { code: 46, .. } if seen => &[Cause::CertificateRevoked, Cause::CertificateNotYetValid],
             _ if seen => &[],
-            Reaction::Alert { code: 42, .. } if is_curl(self.case) => &[
-                Cause::CertificateNotYetValid,
-                Cause::CertificateWeakSignature,
-                Cause::CertificateWeakKey,
-                Cause::CertificateNameMismatch,
-            ],
-            Reaction::Alert { code: 42, .. } if self.is(&[Stack::OpenSsl]) => &[
-                Cause::CertificateNameMismatch,
-                Cause::CertificateNotYetValid,
-                Cause::CertificateWeakSignature,
-                Cause::CertificateWeakKey,
-            ],
+            Reaction::Alert { code: 42, .. } if is_curl(self.case) => {
+                &[Cause::CertificateNotYetValid, Cause::CertificateWeakSignature, Cause::CertificateWeakKey, Cause::CertificateNameMismatch]
+            }
+            Reaction::Alert { code: 42, .. } if self.is(&[Stack::OpenSsl]) => {
+                &[Cause::CertificateNameMismatch, Cause::CertificateNotYetValid, Cause::CertificateWeakSignature, Cause::CertificateWeakKey]
+            }
             Reaction::Alert { code: 42, .. } => &[
                 Cause::CertificateUntrustedCa,
                 Cause::CertificateNameMismatch,

@@ -20,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
         fix: &[
             (
                 "certificate not accepted",
-                "Check the served chain against the client's trust store and name.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -verify_return_error -CAfile <client's bundle>",
+                "Check the served chain against the client's trust store and name.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -verify_return_error -CAfile <bundle of the client>",
             ),
             (
                 "parallel connections",
@@ -86,7 +86,8 @@ fn closed_its_port(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let view = View::new(facts);
-    let summary = format!("{} closed its port in the middle of the handshake with {}, without an alert.", facts.client.address, view.target());
+    let summary =
+        format!("{} closed its port in the middle of the handshake with {}, without an alert.", facts.client.address, view.target());
     Some(
         Finding::new(Cause::ClientAborted, Confidence::Likely, summary)
             .weight(Weight::Fallback)
