@@ -31,7 +31,7 @@ fn hidden(handshake: &Handshake, order: &[u16]) -> Option<Speaker> {
     if handshake.hidden.padding.server == Some(JSSE_PADDING) {
         return Some(Speaker::strong(Stack::Jsse));
     }
-    if !handshake.hidden.server_flight_done {
+    if !handshake.server_flight_is_over() {
         return None;
     }
     let finished = handshake.finished.server?;
@@ -56,7 +56,7 @@ fn hidden(handshake: &Handshake, order: &[u16]) -> Option<Speaker> {
             match tickets.as_slice() {
                 [first, second] if client.is_some() && first == second && *first >= OPENSSL_TICKET => Some(Speaker::strong(Stack::OpenSsl)),
                 _ if client.is_some() && !after.is_empty() => None,
-                _ if handshake.hidden.certificate_requested => None,
+                _ if handshake.hidden.certificate_requested.happened() => None,
                 _ => Some(Speaker::likely(Stack::OpenSsl)),
             }
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::manners;
 use crate::diagnosis::rule::Case;
+use crate::diagnosis::view::View;
 use crate::flow::{Side, Transport};
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::handshake::stack::{self, Program};
@@ -67,9 +68,8 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
         };
     }
     match handshake.outcome {
-        // Over UDP nobody leaves: what ends there is a port that was closed.
         Outcome::Closed | Outcome::Reset
-            if handshake.stopped_by == StoppedBy::Client && answered && handshake.tcp.key.transport == Transport::Tcp =>
+            if handshake.stopped_by == StoppedBy::Client && answered && !View::new(handshake).ended_by_icmp() =>
         {
             match (handshake.end, flight_end(case)) {
                 // A client that waits is not one that refuses, and one that left before the certificate came has not seen it.
@@ -100,7 +100,7 @@ fn flight_end(case: &Case<'_>) -> Option<Mark> {
         if let Some(finished) = handshake.finished.server {
             return Some(finished);
         }
-        if !handshake.hidden.server_flight_done && handshake.server_chain.is_none() {
+        if !handshake.server_flight_is_over() && handshake.server_chain.is_none() {
             return None;
         }
         return handshake.encrypted.server.last().map(|record| record.mark).or_else(chain);

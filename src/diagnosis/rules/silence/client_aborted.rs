@@ -37,11 +37,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if facts.quic.is_some() {
-        return super::closed_over_quic(case, Cause::ClientAborted, Side::Client);
-    }
-    if facts.dtls.is_some() {
-        return closed_its_port(case);
+    if !view.is_tcp() {
+        return super::closed_over_udp(case, Cause::ClientAborted, Side::Client);
     }
     if !view.failed_without_words() || !(view.hello_begun() || view.upgrade_granted()) {
         return None;
@@ -74,26 +71,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .shown_by(view.last_progress(), "last progress of the handshake")
             .shown_by(ending.mark, format!("the client's {}, no alert before it; due was {}", ending.name(), awaited.what))
             .or_else(alternatives)
-            .advise("Look in the client's log at that time: certificate not accepted, request cancelled, process ended."),
-    )
-}
-
-/// Over UDP nobody hangs up: the client's host says that the port is closed to which the server's answer came.
-fn closed_its_port(case: &Case<'_>) -> Option<Finding> {
-    let facts = case.handshake;
-    let ended = matches!(facts.outcome, Outcome::Closed | Outcome::Reset) && facts.stopped_by == StoppedBy::Client;
-    if !ended || facts.deciding_alert().is_some() {
-        return None;
-    }
-    let view = View::new(facts);
-    let summary =
-        format!("{} closed its port in the middle of the handshake with {}, without an alert.", facts.client.address, view.target());
-    Some(
-        Finding::new(Cause::ClientAborted, Confidence::Likely, summary)
-            .weight(Weight::Fallback)
-            .stopped_by(StoppedBy::Client)
-            .shown_by(facts.end?, "the client's host answered that the port is closed")
-            .or_else(&[Cause::ServerCertificateRejected])
             .advise("Look in the client's log at that time: certificate not accepted, request cancelled, process ended."),
     )
 }
