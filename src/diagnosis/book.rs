@@ -24,8 +24,9 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use super::aged::Aged;
 use super::attempts::{Attempt, Attempts};
 use super::cause::Cause;
-use super::chain::{ChainFacts, Trust};
-use super::knowledge::{Knowledge, Related, hello_shape};
+use super::chain::ChainFacts;
+use super::issuers::Issuers;
+use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::quality::Quality;
 use super::tickets::{self, Tickets};
 use super::visits::{self, Visits};
@@ -36,8 +37,6 @@ const SERVERS: usize = 8192;
 const PER_SERVER: usize = 64;
 /// Attempts of one client within this time belong together.
 const RELATED_WITHIN: Duration = Duration::from_secs(10);
-/// Unrelated names that one untrusted issuer must have signed before it counts as re-signing.
-const RESIGNED_NAMES: usize = 3;
 /// The tag of no name.
 const UNNAMED: u64 = 0;
 /// A flood is counted within this time around a handshake.
@@ -48,10 +47,7 @@ const FLOOD_WINDOW: i64 = 10;
 pub struct Book {
     servers: Aged<(Transport, Endpoint), Server>,
     attempts: Attempts,
-    /// Leaf issuers that no store trusts.
-    issuers: Aged<String, Issuer>,
-    /// Leaf issuers seen for a name.
-    names: Aged<String, BTreeSet<String>>,
+    issuers: Issuers,
     /// Half-open connections by server and ten seconds of packet time.
     half_open: BTreeMap<(Endpoint, i64), u32>,
     /// Who came without wanting a handshake, by client and server. Only of those that left something undone.
@@ -87,32 +83,6 @@ impl Source {
     }
 }
 
-/// What an issuer that no store trusts has signed: registered domains and addresses that served them, [`RESIGNED_NAMES`] of each at most.
-#[derive(Debug, Default)]
-struct Issuer {
-    domains: BTreeSet<String>,
-    addresses: BTreeSet<IpAddr>,
-}
-
-impl Issuer {
-    fn signed(&mut self, name: &str, address: IpAddr) {
-        if self.domains.len() < RESIGNED_NAMES {
-            let domain = domain(name);
-            if !self.domains.contains(domain) {
-                self.domains.insert(domain.to_owned());
-            }
-        }
-        if self.addresses.len() < RESIGNED_NAMES {
-            self.addresses.insert(address);
-        }
-    }
-
-    /// It signed names that share no registered domain, on different addresses.
-    fn re_signs(&self) -> bool {
-        self.domains.len() >= RESIGNED_NAMES && self.addresses.len() >= RESIGNED_NAMES
-    }
-}
-
 /// What every handshake touches lies together, for it is seldom in the cache.
 #[derive(Debug, Default)]
 struct Server {
@@ -127,7 +97,7 @@ struct Server {
     answers: [u32; 8],
     by_name: HashTable<Named>,
     /// Each with the tag of the name that was asked for.
-    chains: VecDeque<(u64, Arc<ChainFacts>)>,
+    chains: VecDeque<(u64, KnownChain)>,
     causes: BTreeMap<(Option<String>, Cause), u32>,
     seen: Box<Answers>,
 }
@@ -138,6 +108,8 @@ struct Named {
     tag: u64,
     attempts: u32,
     completed: u32,
+    /// Completed, and the client sent application data.
+    used: u32,
 }
 
 /// What a server answered in all. Most servers do the same again and again, and this is left alone.
@@ -168,15 +140,16 @@ impl Server {
     }
 
     /// Counts an attempt under a name. Of too many names that with the least tag goes, which an attacker cannot turn into more than forgetting.
-    fn count(&mut self, tag: u64, completed: u32) {
+    fn count(&mut self, tag: u64, completed: u32, used: u32) {
         match self.by_name.entry(spread(tag), |named| named.tag == tag, |named| spread(named.tag)) {
             Entry::Occupied(mut known) => {
                 let named = known.get_mut();
                 named.attempts = named.attempts.saturating_add(1);
                 named.completed = named.completed.saturating_add(completed);
+                named.used = named.used.saturating_add(used);
             }
             Entry::Vacant(place) => {
-                place.insert(Named { tag, attempts: 1, completed });
+                place.insert(Named { tag, attempts: 1, completed, used });
                 if self.by_name.len() > PER_SERVER
                     && let Some(least) = self.by_name.iter().map(|named| named.tag).min()
                     && let Ok(least) = self.by_name.find_entry(spread(least), |named| named.tag == least)
@@ -193,8 +166,7 @@ impl Default for Book {
         Self {
             servers: Aged::new(SERVERS),
             attempts: Attempts::default(),
-            issuers: Aged::new(SERVERS),
-            names: Aged::new(SERVERS),
+            issuers: Issuers::default(),
             half_open: BTreeMap::new(),
             visits: Aged::new(SERVERS),
             hosts: Aged::new(SERVERS),
@@ -209,7 +181,7 @@ impl Book {
         let tag = tag(name);
         let ticket_refused = self.learn_server(handshake, tag, chain);
         if let Some(chain) = chain {
-            self.learn_issuer(handshake, name, chain);
+            self.issuers.learn(handshake, name, chain);
         }
         self.learn_client(handshake, tag);
         self.learn_host(handshake);
@@ -262,16 +234,17 @@ impl Book {
         if let Some(server) = self.servers.get(&place(handshake)) {
             knowledge.attempts = server.attempts.saturating_sub(1);
             knowledge.completed = server.completed.saturating_sub(completed);
-            let (attempts, done) = server.named(tag).map_or((0, 0), |named| (named.attempts, named.completed));
+            let (attempts, done, used_by) = server.named(tag).map_or((0, 0, 0), |named| (named.attempts, named.completed, named.used));
             knowledge.attempts_same_name = attempts.saturating_sub(1);
             knowledge.completed_same_name = done.saturating_sub(completed);
+            knowledge.used_same_name = used_by.saturating_sub(used(handshake));
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
             let chains =
                 server.chains.iter().rev().filter(|(other, chain)| {
                     *other == UNNAMED || tag == UNNAMED || *other == tag && chain.name.as_deref() == name.as_deref()
                 });
-            knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
+            knowledge.chains = chains.map(|(_, chain)| chain.clone()).collect();
             knowledge.causes = server.causes_for(name.as_deref());
             if completed == 0 {
                 let seen = &server.seen;
@@ -309,10 +282,7 @@ impl Book {
             knowledge.rhythm = visits.rhythm();
         }
         if let Some(leaf) = handshake.leaf() {
-            let re_signs = |issuer: &&String| self.issuers.get(issuer.as_str()).is_some_and(Issuer::re_signs);
-            knowledge.resigning_issuer = Some(&leaf.issuer).filter(re_signs).cloned();
-            let others = name.as_ref().and_then(|name| self.names.get(name.as_ref()));
-            knowledge.other_issuer_for_name = others.and_then(|issuers| issuers.iter().find(|issuer| **issuer != leaf.issuer).cloned());
+            self.issuers.view(&mut knowledge, handshake, name.as_deref(), leaf);
         }
         knowledge
     }
@@ -324,7 +294,7 @@ impl Book {
         let mut ticket_refused = false;
         server.attempts = server.attempts.saturating_add(1);
         server.completed = server.completed.saturating_add(completed);
-        server.count(tag, completed);
+        server.count(tag, completed, used(handshake));
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
@@ -361,38 +331,27 @@ impl Book {
             server.completed_with_large_hello = server.completed_with_large_hello.saturating_add(u32::from(large));
         }
         if let Some(chain) = chain {
-            let known = server.chains.iter().any(|(other, known)| {
-                *other == tag && (Arc::ptr_eq(known, chain) || known.name == chain.name && known.certificates == chain.certificates)
+            let at = handshake.tcp.first.time;
+            let known = server.chains.iter_mut().find(|(other, known)| {
+                *other == tag && (Arc::ptr_eq(&known.facts, chain) || known.name == chain.name && known.certificates == chain.certificates)
             });
-            if !known {
+            if let Some((_, known)) = known {
+                known.first = known.first.min(at);
+                known.last = known.last.max(at);
+            } else {
                 if let Some(leaf) = chain.certificates.get(chain.leaf) {
                     let kind = key_kind(&leaf.key);
                     if !server.seen.key_kinds.contains(kind) {
                         server.seen.key_kinds.insert(kind.to_owned());
                     }
                 }
-                server.chains.push_back((tag, Arc::clone(chain)));
+                server.chains.push_back((tag, KnownChain { facts: Arc::clone(chain), first: at, last: at }));
                 if server.chains.len() > PER_SERVER {
                     server.chains.pop_front();
                 }
             }
         }
         ticket_refused
-    }
-
-    fn learn_issuer(&mut self, handshake: &Handshake, name: Option<&str>, chain: &ChainFacts) {
-        let (Some(name), Some(leaf)) = (name, chain.certificates.get(chain.leaf)) else { return };
-        if leaf.malformed.is_some() || leaf.self_issued {
-            return;
-        }
-        if self.names.get(name).is_none_or(|issuers| !issuers.contains(&leaf.issuer)) {
-            let issuers = self.names.touch(name);
-            issuers.insert(leaf.issuer.clone());
-            bound_set(issuers, PER_SERVER);
-        }
-        if matches!(chain.trust, Trust::Untrusted { .. }) {
-            self.issuers.touch(leaf.issuer.as_str()).signed(name, handshake.server.address);
-        }
     }
 
     /// What did not complete may have been answered by somebody else.
@@ -470,6 +429,11 @@ impl Book {
     }
 }
 
+/// 1 for a handshake that completed and whose client had something to say.
+fn used(handshake: &Handshake) -> u32 {
+    u32::from(handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some())
+}
+
 /// A server as clients meet it: the same port over TCP and over UDP is two services.
 fn place(handshake: &Handshake) -> (Transport, Endpoint) {
     (handshake.tcp.key.transport, handshake.server)
@@ -500,12 +464,6 @@ fn key_kind(key: &PublicKey) -> &str {
         PublicKey::Dsa { .. } => "DSA",
         PublicKey::Other(name) => name,
     }
-}
-
-/// The last two labels of a name.
-fn domain(name: &str) -> &str {
-    let dot = name.bytes().enumerate().rev().filter(|(_, byte)| *byte == b'.').nth(1);
-    dot.and_then(|(dot, _)| name.get(dot + 1..)).unwrap_or(name)
 }
 
 /// Keeps a map within its bound: the first key goes, which an attacker cannot turn into more than forgetting.

@@ -2,12 +2,13 @@
 //!
 //! [`super::book::Book`] gathers it; a rule reads the view for one handshake in [`super::rule::Case::knowledge`].
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flow::{PerSide, Transport};
 use crate::handshake::facts::Outcome;
-use crate::time::Mark;
+use crate::time::{Mark, Timestamp};
 use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion};
 
@@ -27,6 +28,8 @@ pub struct Knowledge {
     pub attempts_same_name: u32,
     /// Of those, how many completed.
     pub completed_same_name: u32,
+    /// Of those, how many the client went on to use: it sent application data.
+    pub used_same_name: u32,
     /// Handshakes with it that completed under other names.
     pub completed_other_names: u32,
     /// This server endpoint has been seen to speak TLS.
@@ -42,11 +45,18 @@ pub struct Knowledge {
     /// Kinds of key of its certificates: `RSA`, `EC`, `Ed25519`.
     pub key_kinds: Vec<String>,
     /// Chains it served for the same name (or where no name is known), most recent first, judged at their time.
-    pub chains: Vec<Arc<ChainFacts>>,
-    /// The leaf's issuer, when it is trusted by no store and signed for unrelated names on several addresses in this capture.
+    pub chains: Vec<KnownChain>,
+    /// The leaf's issuer, when it is trusted by no store and signed for unrelated names on several addresses in this capture. A company's own
+    /// authority does so too.
     pub resigning_issuer: Option<String>,
+    /// Certificates of the leaf's very key, trusted by no store, were served for unrelated names on several addresses.
+    pub one_key_for_many: bool,
     /// Another issuer of a leaf certificate seen for the same server name in this capture.
     pub other_issuer_for_name: Option<String>,
+    /// ... and that one is a public authority, or trusted by the store.
+    pub other_issuer_trusted: bool,
+    /// The same client took a certificate of this leaf's issuer in another handshake, and went on to use the connection.
+    pub client_took_issuer: bool,
     /// Attempts of the same client at the same endpoint or name within ten seconds before or after.
     pub related: Vec<Related>,
     /// Connections to this server endpoint that never got beyond their SYN, within the surrounding seconds.
@@ -78,6 +88,25 @@ pub struct Knowledge {
     pub scan: Option<Scan>,
     /// How often this client looked in at this server without a word.
     pub rhythm: Option<Rhythm>,
+}
+
+/// A chain that was seen in clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownChain {
+    /// What it is worth, judged when it was first seen.
+    pub facts: Arc<ChainFacts>,
+    /// When the first handshake that showed it began.
+    pub first: Timestamp,
+    /// The same of the last one.
+    pub last: Timestamp,
+}
+
+impl Deref for KnownChain {
+    type Target = ChainFacts;
+
+    fn deref(&self) -> &ChainFacts {
+        &self.facts
+    }
 }
 
 /// Another attempt of the same client.

@@ -1,6 +1,7 @@
 //! `chain-incomplete`: an intermediate is missing from what the server serves.
 
-use super::standing::{Source, Standing, View, sentence};
+use super::standing::{Source, Standing, View};
+use super::words::sentence;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::PathEnd;
 use crate::diagnosis::remedy;

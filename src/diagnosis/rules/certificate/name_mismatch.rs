@@ -1,6 +1,7 @@
 //! `certificate-name-mismatch`: the certificate does not cover the name that was asked for.
 
-use super::standing::{Source, Standing, View, sentence};
+use super::standing::{Source, Standing, View};
+use super::words::sentence;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Evidence, Finding, Page, Rule};

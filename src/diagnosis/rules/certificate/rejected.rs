@@ -50,9 +50,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 view.target()
             )
         }
+        (Source::Seen | Source::Known { .. }, Reaction::LeftAfter { .. }) => {
+            format!("The client left {} without using it: it did not accept the certificate, or it only made a check", view.target())
+        }
         (Source::Seen, _) => format!("The client does not accept the certificate of {}", view.target()),
         (_, Reaction::LeftAfter { .. }) => {
-            format!("The client probably did not accept the certificate of {}, which was served encrypted", view.target())
+            format!(
+                "The client left {} without using it: it did not accept the certificate, which was served encrypted, or it only made a check",
+                view.target()
+            )
+        }
+        (_, Reaction::Alert { code: 80, .. }) => {
+            format!("The client program's own check refused the certificate of {}, which was served encrypted", view.target())
         }
         _ => format!(
             "The client did not accept the certificate of {}, or something else in the server's flight, which was encrypted",
@@ -65,7 +74,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding.or_else(&[Cause::ClientAborted]);
     }
     if let Some(len) = case.handshake.hidden.server_certificate_record.filter(|_| view.source == Source::Hidden) {
-        finding = finding.noting(format!("the server's encrypted Certificate takes {len} bytes"));
+        let unlike = if view.unlike_others { "; none of the certificates of this server that were seen in clear fits that" } else { "" };
+        finding = finding.noting(format!("the server's encrypted Certificate takes {len} bytes{unlike}"));
     }
     Some(
         finding

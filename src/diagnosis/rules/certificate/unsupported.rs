@@ -1,6 +1,7 @@
 //! `certificate-unsupported`: critical extension, curve or format that the client does not know.
 
-use super::standing::{Standing, View, sentence};
+use super::standing::{Standing, View};
+use super::words::sentence;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};

@@ -1,6 +1,7 @@
 //! `certificate-untrusted-ca`: the chain ends in an authority that the client does not trust.
 
-use super::standing::{Source, Standing, View, sentence};
+use super::standing::{Source, Standing, View};
+use super::words::sentence;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{PathEnd, Trust, Unverified};
 use crate::diagnosis::remedy;
@@ -88,7 +89,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = view.finding(Cause::CertificateUntrustedCa, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding.or_else(&view.alternatives(Cause::CertificateUntrustedCa));
-        if case.knowledge.resigning_issuer.is_some() || case.knowledge.other_issuer_for_name.is_some() {
+        if case.knowledge.one_key_for_many || case.knowledge.other_issuer_for_name.is_some() {
             finding = finding.or_else(&[Cause::TlsInterception]);
         }
         if let Some(other) = &case.knowledge.other_issuer_for_name {

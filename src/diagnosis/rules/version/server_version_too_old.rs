@@ -63,6 +63,8 @@ fn chosen(case: &Case<'_>) -> Option<Finding> {
     let confidence = match alert.map(|(_, description)| description) {
         Some(A::PROTOCOL_VERSION) => Confidence::Certain,
         _ if below => Confidence::Strong,
+        // The client got the best that it offered: only its own word can say that it minds.
+        _ if version.rank() >= hello.highest_version().rank() => return None,
         Some(A::HANDSHAKE_FAILURE | A::ILLEGAL_PARAMETER | A::INTERNAL_ERROR | A::INSUFFICIENT_SECURITY) if old => Confidence::Likely,
         None if old && by_client && handshake.deciding_alert().is_none() => Confidence::Likely,
         _ => return None,
