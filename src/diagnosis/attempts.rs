@@ -119,6 +119,7 @@ mod tests {
             passed: crate::flow::PerSide::default(),
             went_unanswered: false,
             transport: crate::flow::Transport::Tcp,
+            answered_in: None,
         };
         Attempt { client, server: client, name: 1, related }
     }

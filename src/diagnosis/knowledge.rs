@@ -111,6 +111,8 @@ pub struct Related {
     pub went_unanswered: bool,
     /// TCP or UDP.
     pub transport: Transport,
+    /// How soon its ClientHello was answered.
+    pub answered_in: Option<Duration>,
 }
 
 /// Stands for what a ClientHello offers, whatever its values: suites in their order, extensions in any order. GREASE and what differs from one

@@ -74,6 +74,7 @@ fn a_retry_with_less_shows_intolerance() {
         passed: crate::flow::PerSide::default(),
         went_unanswered: false,
         transport: Transport::Tcp,
+        answered_in: None,
     });
     assert_eq!(scene.cause(), Some((Cause::VersionIntolerantServer, Confidence::Strong)));
 }

@@ -53,6 +53,7 @@ fn related(transport: Transport, outcome: Outcome) -> Knowledge {
         passed: crate::flow::PerSide::default(),
         went_unanswered: false,
         transport,
+        answered_in: None,
     };
     Knowledge { related: vec![related], ..Knowledge::default() }
 }
