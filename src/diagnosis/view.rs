@@ -176,7 +176,8 @@ impl<'a> View<'a> {
     pub fn crossed(&self, ending: &Ending<'_>) -> bool {
         let Some(hello) = self.hello_first().filter(|hello| hello.frame < ending.mark.frame) else { return false };
         let Some(leg) = self.handshake.tcp.leg(ending.side).filter(|leg| *leg >= LEAST_LEG) else { return false };
-        let unheard = ending.reset.is_none_or(|reset| reset.answers.is_none()) && self.hello_unacked();
+        // A RST without ACK answers a segment of a connection that its sender does not know (RFC 9293 section 3.10.7.1): it crosses nothing.
+        let unheard = ending.reset.is_none_or(|reset| reset.answers.is_none() && reset.ack_distance.is_some()) && self.hello_unacked();
         // What is captured near the server has no time to cross anything.
         ending.side == Side::Server && unheard && ending.mark.time.since(hello.time) < leg * 9 / 10
     }
