@@ -292,7 +292,8 @@ impl IdFacts {
     /// Takes the number of one more packet.
     #[inline]
     pub(super) fn note(&mut self, id: Option<u16>, mark: Mark) {
-        let Some(id) = id else { return };
+        // A kernel gives 0 to what belongs to no socket yet or any more.
+        let Some(id) = id.filter(|id| *id != 0) else { return };
         if let Some(last) = self.last.replace(id) {
             match id.wrapping_sub(last) {
                 1 => self.next = self.next.saturating_add(1),
