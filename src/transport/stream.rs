@@ -51,7 +51,25 @@ pub(super) struct Stream {
     pub(super) given_up: Vec<(u64, u64)>,
     /// Since when the first hole is known to be acknowledged, and how many packets the connection had then.
     pub(super) hole_acked: Option<(Timestamp, u32)>,
+    /// Its first segment, small and not yet acknowledged: whoever is on the path may have sent it in this side's name.
+    pub(super) aside: Option<Box<Aside>>,
     prints: [Print; limits::RECENT_PACKETS],
+}
+
+/// A segment that waits to be believed.
+#[derive(Debug)]
+pub(super) struct Aside {
+    /// All of it but payload and options.
+    pub(super) head: Segment<'static>,
+    /// Its payload.
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Aside {
+    /// The segment as it came.
+    pub(super) fn segment(&self) -> Segment<'_> {
+        Segment { payload: &self.bytes, ..self.head }
+    }
 }
 
 /// A segment that waits for its acknowledgment.

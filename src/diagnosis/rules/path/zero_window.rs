@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
