@@ -251,7 +251,7 @@ pub struct SideFacts {
     pub keepalives: u32,
     /// An overlap brought other bytes than were there before; the first stay.
     pub differing_overlaps: u32,
-    /// Its first bytes came a second time as others, and nothing shows that the first were ever taken: they are left out of its stream.
+    /// A few bytes came a second time as others, and nothing shows that the first were ever taken: they are left out of its stream.
     pub contradicted: Option<Contradicted>,
     /// Packets of it that were captured twice, at two points or on two interfaces.
     pub copies: u32,

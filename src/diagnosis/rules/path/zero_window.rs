@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
-use crate::diagnosis::remedy::Command;
 use crate::diagnosis::remedy::parts::Piece;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
