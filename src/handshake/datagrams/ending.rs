@@ -14,7 +14,7 @@ use crate::transport::IcmpNote;
 /// An alert that nobody could read but that left its mark: a QUIC endpoint closed in a Handshake packet.
 pub(in crate::handshake) fn infer_alerts(h: &mut Handshake) {
     let Some(quic) = &h.quic else { return };
-    if !h.alerts.is_empty() || !quic.closes.is_empty() || completes(h, h.finished.client).is_some() {
+    if !h.alerts.is_empty() || !quic.closes.is_empty() || completes(h, h.finished.client).is_some() || server_is_gone(h).is_some() {
         return;
     }
     let by_form = quic.repeats_its_close().filter(|_| quic.opened.server == 0).map(|mark| (Side::Server, mark));
@@ -59,9 +59,6 @@ fn closed_in_silence(h: &Handshake, quic: &QuicFacts) -> Option<(Side, Mark)> {
     // The server's last word is a Handshake packet in answer to the client's, for which it would have no keys if it had taken the Finished.
     if quic.closing.count > 0 && quic.opened.server == 0 && quic.closing.last == last {
         return quic.closing.first.map(|mark| (Side::Server, mark));
-    }
-    if server_is_gone(h).is_some() {
-        return None;
     }
     let (client, server) = (quic.handshakes.client, quic.handshakes.server);
     let brief = client.first.zip(client.last).is_some_and(|(first, last)| last.time.since(first.time) < CLOSED_QUIET);
