@@ -44,7 +44,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let quic = view.failed_over_quic()?;
     // After a Retry it is the client's turn.
     let retried = case.handshake.awaited_second_hello().is_some();
-    if retried || case.handshake.outcome != Outcome::Stalled || view.answer_begun() || !view.hello_begun() || view.refused_datagram().is_some() {
+    if retried
+        || case.handshake.outcome != Outcome::Stalled
+        || view.answer_begun()
+        || !view.hello_begun()
+        || view.refused_datagram().is_some()
+    {
         return None;
     }
     let (tries, span) = view.hello_tries();

@@ -330,7 +330,12 @@ impl Quic {
             h.finished.server = h.finished.server.or(flight);
         }
         let finished = h.finished.client.or(self.client_finished);
-        if side == Side::Server && finished.is_none() && taken == Taken::Sealed && quic.handshakes.client.count > 0 && self.again.handshake == 0 {
+        if side == Side::Server
+            && finished.is_none()
+            && taken == Taken::Sealed
+            && quic.handshakes.client.count > 0
+            && self.again.handshake == 0
+        {
             let ahead = self.ahead.get_or_insert((mark, 0));
             ahead.1 = ahead.1.saturating_add(1);
         }
