@@ -13,7 +13,7 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::flow::{Endpoint, Side, Transport};
+use crate::flow::{Endpoint, PerSide, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::time::Timestamp;
@@ -26,7 +26,7 @@ use super::attempts::{Attempt, Attempts};
 use super::cause::Cause;
 use super::chain::ChainFacts;
 use super::issuers::Issuers;
-use super::knowledge::{Knowledge, KnownChain, Related};
+use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::quality::Quality;
 use super::tickets::{self, Tickets};
 use super::visits::{self, Visits};
@@ -64,6 +64,8 @@ struct Host {
     ttls: BTreeSet<u8>,
     /// The shortest time from a SYN to its SYN-ACK.
     quickest: Option<Duration>,
+    /// The shortest round trip from here to it that acknowledgments of payload confirm.
+    least_leg: Option<Duration>,
 }
 
 /// What one interface loses.
@@ -265,10 +267,12 @@ impl Book {
         {
             knowledge.server_ttls = host.ttls.iter().copied().collect();
             knowledge.quickest_answer = host.quickest;
+            knowledge.least_leg = host.least_leg;
         }
         knowledge.lossy = self.sources.get(&handshake.tcp.interface).is_some_and(Source::loses);
         if completed == 0 {
             knowledge.related = self.related(handshake, tag);
+            knowledge.passed = self.passed(handshake);
         }
         let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
@@ -359,6 +363,9 @@ impl Book {
         if let Some(took) = handshake.tcp.syn_rtt {
             host.quickest = Some(host.quickest.map_or(took, |known| known.min(took)));
         }
+        if let Some(leg) = handshake.tcp.leg(Side::Server).filter(|_| server.quickest_ack.is_some()) {
+            host.least_leg = Some(host.least_leg.map_or(leg, |known| known.min(leg)));
+        }
     }
 
     fn learn_client(&mut self, handshake: &Handshake, name: u64) {
@@ -372,6 +379,17 @@ impl Book {
             highest_version: hello.map(ClientHello::highest_version),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
+            hello_shape: hello.map_or(0, hello_shape),
+            ech: hello.is_some_and(|hello| hello.ech().is_some()),
+            hello_after: handshake
+                .client_hellos
+                .first()
+                .zip(handshake.tcp.established)
+                .map_or(Duration::ZERO, |(hello, up)| hello.first.time.since(up.time)),
+            passed: PerSide {
+                client: handshake.tcp.side(Side::Client).largest_acked_segment,
+                server: handshake.tcp.side(Side::Server).largest_acked_segment,
+            },
             went_unanswered: handshake.tcp.side(Side::Client).syn.is_some() && handshake.tcp.side(Side::Server).packets == 0,
             transport: handshake.tcp.key.transport,
             answered_in: handshake.server_hello_time(),
@@ -379,14 +397,26 @@ impl Book {
         self.attempts.enter(Attempt { client: handshake.client, server: handshake.server, name, related });
     }
 
-    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
+    /// The attempts of its client around it, itself left out.
+    fn around<'a>(&'a self, handshake: &'a Handshake) -> impl Iterator<Item = &'a Attempt> {
         let start = handshake.tcp.first.time;
-        let near = |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
+        let near = move |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
+        let others = self.attempts.of(handshake.client.address).filter(|attempt| !attempt.is(handshake));
+        others.filter(move |attempt| near(attempt.related.start.time))
+    }
+
+    /// The largest packets that passed between the two addresses around it.
+    fn passed(&self, handshake: &Handshake) -> PerSide<u32> {
+        let between = self.around(handshake).filter(|attempt| attempt.server.address == handshake.server.address);
+        between.fold(PerSide::default(), |most: PerSide<u32>, attempt| PerSide {
+            client: most.client.max(attempt.related.passed.client),
+            server: most.server.max(attempt.related.passed.server),
+        })
+    }
+
+    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
         let mut related: Vec<Related> = self
-            .attempts
-            .of(handshake.client.address)
-            .filter(|attempt| !attempt.is(handshake))
-            .filter(|attempt| near(attempt.related.start.time))
+            .around(handshake)
             .filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name))
             .map(|attempt| Related {
                 same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,

@@ -6,10 +6,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::flow::Transport;
+use crate::flow::{PerSide, Transport};
 use crate::handshake::facts::Outcome;
 use crate::time::{Mark, Timestamp};
-use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
+use crate::tls::client_hello::ClientHello;
+use crate::tls::registry::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion};
 
 use super::cause::Cause;
 use super::chain::ChainFacts;
@@ -74,6 +75,11 @@ pub struct Knowledge {
     pub resumptions_offered: u32,
     /// Of those, how many it accepted.
     pub resumptions_accepted: u32,
+    /// Largest payload of one packet that was acknowledged in other connections between the same two addresses, by who sent it, within ten
+    /// seconds before or after.
+    pub passed: PerSide<u32>,
+    /// The shortest round trip from here to this server that other handshakes with it showed.
+    pub least_leg: Option<Duration>,
     /// What else was seen of the ticket that this handshake offered in vain.
     pub ticket: TicketFate,
     /// The interface that saw it loses packets: other connections lack some that arrived.
@@ -120,12 +126,32 @@ pub struct Related {
     pub highest_version: Option<ProtocolVersion>,
     /// It offered a post-quantum key share.
     pub post_quantum: bool,
-    /// Length of its ClientHello in bytes.
+    /// Length of its ClientHello in bytes; 0 where none was seen.
     pub hello_len: usize,
+    /// What kind of ClientHello it was (see [`hello_shape`]).
+    pub hello_shape: u64,
+    /// It offered Encrypted ClientHello, genuine or GREASE.
+    pub ech: bool,
+    /// How long after TCP was up its ClientHello began.
+    pub hello_after: Duration,
+    /// Largest payload of one packet that was acknowledged, by who sent it.
+    pub passed: PerSide<u32>,
     /// It sent SYNs, and nothing came back.
     pub went_unanswered: bool,
     /// TCP or UDP.
     pub transport: Transport,
     /// How soon its ClientHello was answered.
     pub answered_in: Option<Duration>,
+}
+
+/// Stands for what a ClientHello offers, whatever its values: suites in their order, extensions in any order. GREASE and what differs from one
+/// connection to the next count for nothing.
+pub fn hello_shape(hello: &ClientHello) -> u64 {
+    const OFTEN_OTHERWISE: [ExtensionType; 4] =
+        [ExtensionType::PADDING, ExtensionType::PRE_SHARED_KEY, ExtensionType::EARLY_DATA, ExtensionType::SESSION_TICKET];
+    let spread = |value: u16| (u64::from(value) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let suites = hello.cipher_suites().filter(|suite| !suite.is_grease());
+    let suites = suites.fold(1, |sum: u64, suite| sum.rotate_left(7) ^ spread(suite.0));
+    let kinds = hello.extensions().filter(|(kind, _)| !kind.is_grease() && !OFTEN_OTHERWISE.contains(kind));
+    kinds.fold(suites, |sum, (kind, _)| sum.wrapping_add(spread(kind.0).rotate_left(29)))
 }

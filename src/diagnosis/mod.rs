@@ -3,6 +3,7 @@
 //! A rule is one file in a family's folder under [`rules`] with one constant and one line in the family's `mod.rs`. It never touches bytes,
 //! packets or a clock.
 
+pub mod against;
 mod aged;
 mod attempts;
 pub mod book;

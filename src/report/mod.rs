@@ -432,6 +432,9 @@ pub struct Diagnosis {
     pub remedy: Vec<Advice>,
     /// What proves it, in order.
     pub evidence: Vec<EvidenceReport>,
+    /// What speaks against the cause, as far as that leaves it standing.
+    #[serde(default)]
+    pub against: Vec<EvidenceReport>,
     /// Other causes that the packets do not exclude, the likeliest first.
     pub alternatives: Vec<String>,
     /// All that was noticed, the cause among it.

@@ -102,6 +102,7 @@ pub struct DiagnosisOutline<'a> {
     pub summary: Cow<'a, str>,
     pub remedy: &'a [Advice],
     pub evidence: &'a [Evidence],
+    pub against: &'a [Evidence],
     pub alternatives: &'a [Cause],
     pub findings: &'a [Finding],
 }
@@ -205,6 +206,7 @@ impl<'a> DiagnosisOutline<'a> {
             summary: cause.map_or_else(|| Cow::Owned(plain()), |finding| Cow::Borrowed(finding.summary.as_str())),
             remedy: cause.map_or(&[], |finding| finding.remedy.as_slice()),
             evidence: cause.map_or(&[], |finding| finding.evidence.as_slice()),
+            against: cause.map_or(&[], |finding| finding.against.as_slice()),
             alternatives: &verdict.alternatives,
             findings: &verdict.findings,
         }
@@ -230,6 +232,7 @@ impl<'a> DiagnosisOutline<'a> {
             summary: self.summary.into_owned(),
             remedy: self.remedy.iter().map(Into::into).collect(),
             evidence: self.evidence.iter().map(evidence).collect(),
+            against: self.against.iter().map(evidence).collect(),
             alternatives: self.alternatives.iter().map(|cause| cause.slug().to_owned()).collect(),
             findings: self.findings.iter().map(finding).collect(),
         }

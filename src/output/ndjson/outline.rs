@@ -153,7 +153,7 @@ fn stack(out: &mut Vec<u8>, stack: Option<Speaker>) {
 }
 
 fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
-    let DiagnosisOutline { cause, stopped_by, confidence, summary, remedy, evidence, alternatives, findings } = &outline.diagnosis;
+    let DiagnosisOutline { cause, stopped_by, confidence, summary, remedy, evidence, against, alternatives, findings } = &outline.diagnosis;
     out.push(b'{');
     if let Some(cause) = cause {
         word(out, "\"cause\":\"", cause.slug());
@@ -165,17 +165,19 @@ fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
     }
     text(out, ",\"summary\":", summary);
     list(out, ",\"remedy\":", &remedy.iter().map(|advice| advice.line()).collect::<Vec<_>>());
-    objects(out, ",\"evidence\":", evidence, |out, piece| {
-        out.push(b'{');
-        if let Some(mark) = piece.mark {
-            number(out, "\"frame\":", mark.frame);
-            raw(out, ",\"time\":\"");
-            out.extend_from_slice(times.of(mark.time));
-            raw(out, "\",");
-        }
-        text(out, "\"text\":", &piece.text);
-        out.push(b'}');
-    });
+    for (key, pieces) in [(",\"evidence\":", evidence), (",\"against\":", against)] {
+        objects(out, key, *pieces, |out, piece| {
+            out.push(b'{');
+            if let Some(mark) = piece.mark {
+                number(out, "\"frame\":", mark.frame);
+                raw(out, ",\"time\":\"");
+                out.extend_from_slice(times.of(mark.time));
+                raw(out, "\",");
+            }
+            text(out, "\"text\":", &piece.text);
+            out.push(b'}');
+        });
+    }
     raw(out, ",\"alternatives\":[");
     let start = out.len();
     for cause in *alternatives {

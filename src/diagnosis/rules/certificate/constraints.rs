@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateConstraints,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::IRREGULAR),
+    against: &[],
     title: "a constraint in the chain is violated",
     page: Page {
         meaning: "Authorities can be limited: to certain host names (nameConstraints), to a number of authorities below them (pathLenConstraint), and every one of them must be marked as an authority at all (cA, keyCertSign). \

@@ -10,6 +10,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateExpired,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED),
+    against: &[],
     title: "the server's certificate had expired when it was served",
     page: Page {
         meaning: "Every certificate names the last moment of its validity (notAfter). The server went on serving this one beyond it, and the client refused it. \

@@ -11,6 +11,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::BackendInconsistent,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED).or(Signs::OTHER_NAME),
+    against: &[],
     title: "servers behind one name serve different certificates, one of them bad",
     page: Page {
         meaning: "The same name at the same address answers now with one certificate, now with another: several machines or processes stand behind it, and not all were renewed. \

@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateNotYetValid,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED),
+    against: &[],
     title: "the server's certificate was not yet valid",
     page: Page {
         meaning: "The certificate's notBefore lies in the future as seen at the time of the handshake. Either it was installed too early, or a clock is wrong: the authority's when it issued, \

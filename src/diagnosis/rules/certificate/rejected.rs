@@ -11,6 +11,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerCertificateRejected,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED),
+    against: &[],
     title: "the client rejected the server's certificate or flight; why is not visible",
     page: Page {
         meaning: "The client received the server's flight and ended the handshake instead of finishing it. In TLS 1.3 both the certificate and the alert are encrypted, so that the packets show who stopped and when, not why. \

@@ -8,6 +8,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ChainTooLarge,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::LARGE_CHAIN),
+    against: &[],
     title: "the certificate message is larger than the client takes",
     page: Page {
         meaning: "Clients limit the size of the server's Certificate message: some embedded stacks to one record of 16 KiB, JSSE to 32 KiB and ten certificates, Go and rustls to 64 KiB, OpenSSL and BoringSSL to 100 KiB. \

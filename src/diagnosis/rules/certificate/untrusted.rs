@@ -11,6 +11,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateUntrustedCa,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::UNTRUSTED),
+    against: &[],
     title: "the chain ends in an authority that the client does not trust",
     page: Page {
         meaning: "The server's chain is in order but leads to a root that is not in the client's trust store: a private authority that this client was never given, a root that its old store does not have yet or no longer has, \

@@ -15,6 +15,7 @@ use crate::tls::certificate::Certificate;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TlsInterception,
     speaks: Signs::UNFINISHED.or(Signs::INSPECTION),
+    against: &[],
     title: "a proxy on the path terminates TLS and re-signs certificates",
     page: Page {
         meaning: "The certificate was not made by the server's authority but by an inspecting proxy: a firewall, a secure web gateway or virus protection on the client's host. \

@@ -12,6 +12,7 @@ use crate::tls::registry::{AlertDescription, ProtocolVersion};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::InternalError,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "a side reports an error of its own",
     page: Page {
         meaning: "The sender failed for a reason that has nothing to do with the peer, or so it says: a key that cannot be loaded, a callback that failed, no certificate configured, no memory, a broken HSM. Some stacks send it for unusual input as well.",

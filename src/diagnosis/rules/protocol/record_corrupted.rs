@@ -13,6 +13,7 @@ use crate::tls::registry::{AlertDescription as A, KeyExchange};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RecordCorrupted,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "bytes were changed on the way",
     page: Page {
         meaning: "A side received something else than the other sent: a record that cannot be decrypted, a signature or Finished that does not fit what was said before. Defective memory or network hardware, a faulty offload, or a device that rewrites the stream.",

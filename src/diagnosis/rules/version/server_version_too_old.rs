@@ -13,6 +13,7 @@ use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerVersionTooOld,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server speaks only protocol versions that the client no longer accepts",
     page: Page {
         meaning: "The server's newest version is older than the oldest one the client accepts. Either the server chose that version and the client refused it, or the client offered only newer ones and the server found none it knows.",
