@@ -12,6 +12,7 @@ use crate::tls::registry::{AlertDescription as A, ExtensionType};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RecordLimitIgnored,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server's record is longer than the client said that it takes",
     page: Page {
         meaning: "A client with little memory asks for short records: by max_fragment_length (512 to 4096 bytes) or by record_size_limit. The server sent a longer one, \
