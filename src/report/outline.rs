@@ -234,7 +234,7 @@ impl<'a> DiagnosisOutline<'a> {
 /// How grave a finding beside the cause is.
 pub fn severity(finding: &Finding, outcome: Outcome) -> &'static str {
     match finding.weight {
-        Weight::Note => "info",
+        Weight::Note | Weight::Unwanted => "info",
         Weight::Fallback => "warning",
         _ if outcome == Outcome::Completed => "warning",
         Weight::Explains | Weight::Overrides => "error",

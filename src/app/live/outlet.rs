@@ -1,6 +1,6 @@
 //! One output of a live run, with a thread of its own: a reader that is slow holds up nobody but itself.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::losses::OutputLosses;
 use crate::output::Sink;
+use crate::output::say::say;
 use crate::report::Report;
 
 /// An output behind a queue.
@@ -121,7 +122,7 @@ fn keep_on(mut sink: Box<dyn Sink + Send>, reports: &Receiver<Arc<Report>>, loss
             Err(error) => {
                 losses.lose(count, &error.to_string());
                 if count > 0 && !losses.set_failing(true) {
-                    let _ = writeln!(io::stderr(), "handshark: {what}: {error}; trying on");
+                    say(format!("{what}: {error}; trying on"));
                 }
             }
             Ok(()) if count > 0 => _ = losses.set_failing(false),
@@ -132,7 +133,7 @@ fn keep_on(mut sink: Box<dyn Sink + Send>, reports: &Receiver<Arc<Report>>, loss
         }
     }
     if let Err(error) = sink.finish() {
-        let _ = writeln!(io::stderr(), "handshark: {what}: {error}");
+        say(format!("{what}: {error}"));
     }
 }
 

@@ -1,6 +1,5 @@
 //! The flight recorder's two ends: packets tapped on their way to the pipeline, and recordings written by a thread of its own.
 
-use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -12,6 +11,7 @@ use super::losses::OutputLosses;
 use crate::capture::{FrameSource, Inventory, KeyLogLines, Losses};
 use crate::error::Result;
 use crate::frame::Block;
+use crate::output::say::say;
 use crate::output::view::{self, Kind};
 use crate::recorder::{Archive, Recorder, Recording};
 use crate::report::HandshakeReport;
@@ -152,7 +152,7 @@ impl DeskCounters {
             Err(error) => {
                 self.losses.lose(1, &error.to_string());
                 if !self.losses.set_failing(true) {
-                    let _ = writeln!(io::stderr(), "handshark: cannot write a recording: {error}");
+                    say(format!("cannot write a recording: {error}"));
                 }
             }
         }
