@@ -115,7 +115,9 @@ fn what_a_full_disk_costs_is_told_everywhere() {
     let written = lines.iter().filter(|line| line.contains("\"kind\":\"handshake\"")).count() as u64;
     // Incidents are reports, too.
     assert!(lost("could not be written to disk/out.ndjson") + written >= handshakes, "{written} lines, {metrics_say}");
-    assert_eq!(lost("recordings could not be written") + recorded, handshakes, "{metrics_say}");
+    // The oldest make room as long as there are any.
+    let lost = lost("recordings could not be written");
+    assert!(lost > 0 && lost + recorded <= handshakes, "{recorded} recordings, {metrics_say}");
     for line in &lines {
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
     }
