@@ -47,8 +47,13 @@ fn related(transport: Transport, outcome: Outcome) -> Knowledge {
         highest_version: None,
         post_quantum: false,
         hello_len: 500,
+        hello_shape: 0,
+        ech: false,
+        hello_after: Duration::ZERO,
+        passed: crate::flow::PerSide::default(),
         went_unanswered: false,
         transport,
+        answered_in: None,
     };
     Knowledge { related: vec![related], ..Knowledge::default() }
 }
