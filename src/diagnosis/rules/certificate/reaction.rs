@@ -64,7 +64,8 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
         };
     }
     // Whatever its level, it closes TLS.
-    let closed = |seen: &&AlertSeen| seen.from == Side::Client && !seen.consequence && seen.alert.is_some_and(|alert| alert.description.0 == 0);
+    let closed =
+        |seen: &&AlertSeen| seen.from == Side::Client && !seen.consequence && seen.alert.is_some_and(|alert| alert.description.0 == 0);
     if let Some(seen) = handshake.alerts.iter().find(closed).filter(|_| answered && handshake.outcome.failed())
         && let Some(pause) = blinded(case, seen.mark)
     {

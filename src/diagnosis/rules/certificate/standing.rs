@@ -129,7 +129,9 @@ impl<'a> View<'a> {
             Cause::CertificateUntrustedCa => !self_signed && Self::untrusted(chain),
             Cause::ChainIncomplete => missing && chain.trust != Trust::Trusted && self.looks_intermediate(chain),
             Cause::ChainMisordered => chain.leaf != 0 || !chain.bad_signatures.is_empty() || chain.misordered,
-            Cause::CertificateNameMismatch => self.covers_name(chain) == Some(false) && !(chain.common_name_only && self.at() < COMMON_NAME_IGNORED),
+            Cause::CertificateNameMismatch => {
+                self.covers_name(chain) == Some(false) && !(chain.common_name_only && self.at() < COMMON_NAME_IGNORED)
+            }
             Cause::DefaultCertificate => self.covers_name(chain) == Some(false) && self.default_origin(chain).is_some(),
             Cause::CertificateRevoked => {
                 self.source == Source::Seen

@@ -68,7 +68,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 Cause::ClientCertificateWrongUsage,
                 Cause::ClientCertificateRevoked,
             ])
-            .advise(if view.of_the_future() { "Compare the server's clock with the time of this capture first." } else { "See whether the server's clock is right." })
+            .advise(if view.of_the_future() {
+                "Compare the server's clock with the time of this capture first."
+            } else {
+                "See whether the server's clock is right."
+            })
             .advise("The server's log has the reason. Check the client's certificate as the server would:")
             .advise(Command::new("openssl verify -CAfile authorities.pem -purpose sslclient client.pem"))
             .advise(remedy::s_client(case.handshake, "-cert client.pem -key client.key")),

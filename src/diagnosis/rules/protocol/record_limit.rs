@@ -54,10 +54,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Some(A::DECODE_ERROR | A::ILLEGAL_PARAMETER | A::INTERNAL_ERROR) => Confidence::Likely,
         _ => return None,
     };
-    let acknowledged = handshake.server_hello.as_ref().is_some_and(|answer| answer.what.extension(ExtensionType::MAX_FRAGMENT_LENGTH).is_some());
+    let acknowledged =
+        handshake.server_hello.as_ref().is_some_and(|answer| answer.what.extension(ExtensionType::MAX_FRAGMENT_LENGTH).is_some());
     let server = offer::server(case);
     let knew = if acknowledged { "which the server had acknowledged" } else { "which the server did not acknowledge" };
-    let summary = format!("The server {server} sent a record of {len} bytes; the client takes {limit} at most ({extension}, {knew}) and gave up.");
+    let summary =
+        format!("The server {server} sent a record of {len} bytes; the client takes {limit} at most ({extension}, {knew}) and gave up.");
     let mut finding = Finding::new(Cause::RecordLimitIgnored, confidence, summary)
         .shown_by(hello.mark, format!("client asks for records of {limit} bytes at most ({extension})"))
         .shown_by(mark, format!("server sent a record of {len} bytes"));
