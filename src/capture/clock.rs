@@ -29,7 +29,7 @@ impl InputClock {
             let Some(head) = block.frame(place).map(|frame| frame.head) else { break };
             if is_far(before, head.time) {
                 // Whether it or what came before it is wrong is for the next frames to say.
-                let behind = (place + 1..=place + ODD_IN_A_ROW).filter_map(|next| block.frame(next));
+                let behind = (place.saturating_add(1)..=place.saturating_add(ODD_IN_A_ROW)).filter_map(|next| block.frame(next));
                 let is_odd = behind.into_iter().any(|next| !is_far(before, next.head.time));
                 if is_odd {
                     told(OddTime { frame: head.number, time: head.time });

@@ -76,6 +76,7 @@ pub struct Knowledge {
 
 /// Another attempt of the same client.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct Related {
     /// Its first packet.
     pub start: Mark,

@@ -70,7 +70,7 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     }
     for input in &inventory.inputs {
         if let Some(odd) = input.first_odd_time {
-            let more = if input.odd_times > 1 { format!(" and {} more", input.odd_times - 1) } else { String::new() };
+            let more = if input.odd_times > 1 { format!(" and {} more", input.odd_times.saturating_sub(1)) } else { String::new() };
             notes.push(format!(
                 "{}: frame {}{more} with an impossible time ({}); the time of the frame before was taken in its place.",
                 input.path.display(),
@@ -147,7 +147,7 @@ fn silences(inventory: &Inventory, counts: &Counts, totals: &Totals) -> Vec<Stri
             format!("Nothing was captured between {} and {}: what was open then is undecided.", from.to_second(), to.to_second())
         })
         .collect();
-    let more = counts.silences_more + counts.silences.len().saturating_sub(SILENCES) as u64;
+    let more = counts.silences_more.saturating_add(counts.silences.len().saturating_sub(SILENCES) as u64);
     if more > 0 {
         notes.push(format!("Nothing was captured at {more} more times of a minute and longer."));
     }
