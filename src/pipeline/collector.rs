@@ -78,7 +78,7 @@ pub(super) struct Totals {
     stepped: u64,
     /// Chains that were not verified to their end.
     pub(super) unverified: u64,
-    other_flows: BTreeMap<&'static str, u64>,
+    pub(super) other_flows: BTreeMap<&'static str, u64>,
 }
 
 /// A handshake whose verdict waits.

@@ -128,10 +128,14 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
             "No connection was found. Was the capture taken on the right interface, with a filter that lets TCP (and UDP, for QUIC and DTLS) pass?".to_owned(),
         );
     } else if totals.handshakes == 0 {
-        notes.push(format!(
-            "No TLS handshake was found in {} connections. A capture must include the beginning of the connections: start it, then let the client reconnect.",
-            table.flows
-        ));
+        let flows = if table.flows == 1 { "1 connection".to_owned() } else { format!("{} connections", table.flows) };
+        // Of what began in the capture nothing is missing: it carried something else.
+        let late = ["midstream", "no-payload"].iter().filter_map(|word| totals.other_flows.get(word)).fold(0u64, |sum, count| sum.saturating_add(*count));
+        notes.push(if late > 0 {
+            format!("No TLS handshake was found in {flows}, of which {late} began before the capture, which must include the beginning: start it, then let the client reconnect.")
+        } else {
+            format!("No TLS handshake was found in {flows}, which the capture holds from the beginning: they carried something else.")
+        });
     }
     notes
 }

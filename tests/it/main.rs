@@ -32,6 +32,7 @@ mod ladders;
 mod live;
 mod malformed;
 mod monitoring;
+mod observation;
 mod outlines;
 mod packet_oracle;
 mod page;
