@@ -3,6 +3,7 @@
 pub mod conversation;
 pub mod program;
 pub mod recording;
+pub mod skip;
 
 use std::io;
 use std::path::{Path, PathBuf};
