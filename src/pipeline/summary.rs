@@ -72,7 +72,7 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
         if let Some(odd) = input.first_odd_time {
             let more = if input.odd_times > 1 { format!(" and {} more", input.odd_times.saturating_sub(1)) } else { String::new() };
             notes.push(format!(
-                "{}: frame {}{more} with an impossible time ({}); the time of the frame before was taken in its place.",
+                "{}: frame {}{more} with an impossible time ({}); a time between those of its neighbours was taken in its place.",
                 input.path.display(),
                 odd.frame,
                 odd.time.to_second()

@@ -84,7 +84,7 @@ fn files_that_follow_each_other_are_one_capture() {
 
 #[test]
 fn one_impossible_time_changes_nothing() {
-    for name in GOOD.iter().chain(&["cert/cert_expired_tls12_java.pcap", "load/load-server-stopped.pcap"]) {
+    for name in GOOD.iter().chain(&["cert/cert_expired_tls12_java.pcap"]) {
         let whole = Recording::of(&fixture(name));
         let expected = gists(&files(&[&whole]));
         for at in 1..whole.frames.len() - 1 {
@@ -127,8 +127,9 @@ fn addresses_and_ports_used_again_an_hour_later_are_another_connection() {
     for name in GOOD {
         let whole = Recording::of(&fixture(name));
         let said = files(&[&whole, &whole.clone().later(0, 3_600)]);
-        let outcomes: Vec<_> = said.handshakes.iter().map(|report| report.handshake.outcome.as_str()).collect();
-        assert_eq!(outcomes, ["completed", "completed"], "{name}");
+        let once = files(&[&whole]).handshakes.len();
+        assert_eq!(said.handshakes.len(), 2 * once, "{name}");
+        assert!(said.handshakes.iter().all(|report| report.handshake.outcome == "completed"), "{name}: {:?}", gists(&said));
         assert!(said.handshakes.iter().all(|report| report.diagnosis.cause.is_none()), "{name}: {:?}", gists(&said));
     }
 }
