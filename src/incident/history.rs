@@ -175,16 +175,43 @@ impl Watched {
     pub(super) fn changes(&self, first: Timestamp) -> Vec<String> {
         changes(&self.faces, first)
     }
+
+    /// Certificates come and go in turn: several machines answer at this address, and nothing changed in time.
+    pub(super) fn alternates(&self) -> bool {
+        alternating(&self.faces).is_some()
+    }
 }
 
 /// What the server showed anew around the time when it began, the nearest change first told; clients that do not mind may have met it before
 /// the first that did.
 fn changes(faces: &[(Timestamp, Face)], first: Timestamp) -> Vec<String> {
+    if let Some((one, other)) = alternating(faces) {
+        return vec![format!(
+            "nothing, it seems: the certificates with serial {one} and {other} are served in turn, as by several machines at one address"
+        )];
+    }
     let distance = |at: Timestamp| at.since(first).max(first.since(at));
     let near = |at: Timestamp| first.since(at) <= CHANGE_BEFORE && at.since(first) <= CHANGE_AFTER;
     let pairs = faces.iter().zip(faces.iter().skip(1)).filter(|(_, (at, _))| near(*at));
     let nearest = pairs.min_by_key(|(_, (at, _))| distance(*at));
     nearest.map(|((_, before), (at, after))| before.changes_to(after, *at)).unwrap_or_default()
+}
+
+/// The serials of two certificates of which the first was served again after the second.
+fn alternating(faces: &[(Timestamp, Face)]) -> Option<(&str, &str)> {
+    let serials: Vec<&str> = faces.iter().filter_map(|(_, face)| face.certificate.as_ref()).map(|(serial, ..)| serial.as_str()).collect();
+    let mut seen: Vec<&str> = Vec::new();
+    let mut last = None;
+    for serial in serials {
+        if last != Some(serial) && seen.contains(&serial) {
+            return last.map(|other| (serial, other));
+        }
+        if !seen.contains(&serial) {
+            seen.push(serial);
+        }
+        last = Some(serial);
+    }
+    None
 }
 
 impl Face {

@@ -134,6 +134,11 @@ impl Preamble {
         self.is_granted() && self.facts.as_ref().is_some_and(|facts| facts.dialect == Dialect::Tds)
     }
 
+    /// A dialect was recognised.
+    pub const fn has_facts(&self) -> bool {
+        self.facts.is_some() || self.outer.is_some()
+    }
+
     /// What was learnt so far; `None` while no dialect is recognised.
     pub fn facts(&self) -> Option<PreambleFacts> {
         let Some(mut facts) = self.facts.clone() else { return self.outer.as_deref().cloned() };

@@ -32,7 +32,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
         "openssl",
         "-connect -servername -starttls -xmpphost -proxy -alpn -cipher -groups -CAfile -cert -key -psk -psk_identity -purpose -in -out -ext -mtu -port",
         "-showcerts -noservername -dtls -dtls1_2 -quic -tls1 -tls1_1 -tls1_2 -tls1_3 -msg -status -reconnect -legacy_server_connect -noout -text -dates \
-         -subject -issuer -serial -enddate -subject_hash",
+         -subject -issuer -serial -enddate -lastupdate -nextupdate",
     ),
     ("ping", "-c -M -s", "-6"),
     ("ss", "", "-ltnp -lunp -tnp -tmnp -tn -ltn"),

@@ -76,14 +76,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         ),
     };
     let mut finding = view.finding(Cause::CertificateExpired, standing, summary);
+    let true_of_it = view.is_true(Cause::CertificateExpired);
     if matches!(standing, Standing::Chosen(_)) {
-        finding = finding
-            .or_else(&view.alternatives(Cause::CertificateExpired))
-            .advise("Renew the server's certificate, reload the server, and look at what it serves now:")
-            .advise(remedy::x509(case.handshake, "-noout -subject -issuer -dates"));
-        if view.source == Source::Seen && !view.is_true(Cause::CertificateExpired) {
-            finding = finding.advise("Compare the client's clock with the time of this capture.");
-        }
+        finding = finding.or_else(&view.alternatives(Cause::CertificateExpired));
+        finding = match view.leaf() {
+            Some(_) if view.source == Source::Seen && !true_of_it => finding
+                .advise("Set the client's clock: it must agree with the time of this capture. If it does, see in the client's own trust store whether a root or intermediate has expired there.")
+                .advise(remedy::clock())
+                .advise("The certificate that the server serves, for comparison:"),
+            None if !true_of_it => finding.advise(
+                "See whether the certificate has expired; renew it then, and reload the server. If it is valid, set the client's clock:",
+            ),
+            _ => finding.advise("Renew the server's certificate, reload the server, and look at what it serves now:"),
+        };
+        finding = finding.advise(remedy::x509(case.handshake, "-noout -subject -issuer -dates"));
     } else if finding.confidence == Confidence::Certain {
         finding = finding.advise("Renew it: other clients will refuse it.");
     }

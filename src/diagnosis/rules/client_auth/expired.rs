@@ -39,16 +39,24 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let summary = match (expired, view.chain.and_then(ChainFacts::leaf)) {
         (Some(leaf), _) => format!("{} expired on {}", view.certificate(), day(leaf.not_after)),
         (None, Some(leaf)) => format!(
-            "{} is valid until {}, but the server says that it has expired: an authority above it, or the server's clock",
+            "{} is valid until {}, but the server says that it has expired: an authority above it, the server's CRL, or its clock",
             view.certificate(),
             day(leaf.not_after)
         ),
         (None, None) => format!("{} has expired, as the server says", view.certificate()),
     };
-    Some(
-        view.finding(Cause::ClientCertificateExpired, confidence, &summary)
-            .or_else(&[Cause::ClientCertificateUntrusted, Cause::ClientCertificateRejected])
+    let still_valid = expired.is_none() && view.chain.and_then(ChainFacts::leaf).is_some();
+    let finding = view
+        .finding(Cause::ClientCertificateExpired, confidence, &summary)
+        .or_else(&[Cause::ClientCertificateUntrusted, Cause::ClientCertificateRejected]);
+    Some(if still_valid {
+        finding
+            .advise("Look at the server: its clock, the authorities it trusts, and its CRL, whose nextUpdate may have passed (HAProxy, stunnel and others then refuse every certificate as expired). Install a fresh CRL and reload:")
+            .advise(Command::new("openssl crl -in crl.pem -noout -issuer -lastupdate -nextupdate"))
+            .advise(Command::new("openssl x509 -in ca.pem -noout -subject -dates"))
+    } else {
+        finding
             .advise("Renew the client's certificate, replace certificate and key together, and restart the client:")
-            .advise(Command::new("openssl x509 -in client.pem -noout -subject -issuer -dates")),
-    )
+            .advise(Command::new("openssl x509 -in client.pem -noout -subject -issuer -dates"))
+    })
 }

@@ -42,6 +42,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     // A RST without a byte before it can also be forged; that rule looks at hop counters.
     let ending = view.ended_by(Side::Client)?;
+    if crate::diagnosis::rules::silence::waits_for_greeting(case).is_some() {
+        return None;
+    }
     let up = facts.tcp.established.unwrap_or(facts.tcp.first);
     Some(
         Finding::new(
