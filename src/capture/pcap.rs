@@ -79,6 +79,7 @@ impl Pcap {
         let word = |at: usize| head.get(at..).and_then(|rest| order.u32(rest)).unwrap_or_default();
         let (snaplen, link) = (word(16), LinkType(word(20) & LINK_TYPE_MASK));
         let interface = cx.add_interface(Interface {
+            input: cx.input,
             name: cx.name.to_owned(),
             description: None,
             filter: None,

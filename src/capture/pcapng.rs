@@ -241,7 +241,7 @@ fn interface_description(section: &mut Section, body: &[u8], cx: &mut Context<'_
         }
     }
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| cx.name.to_owned());
-    let index = cx.add_interface(Interface { name, description, filter, link, snaplen, received: None, dropped: None });
+    let index = cx.add_interface(Interface { input: cx.input, name, description, filter, link, snaplen, received: None, dropped: None });
     section.interfaces.push(Described { link, snaplen, clock: Clock::new(resolution, offset), index });
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::mem;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use super::clock::InputClock;
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::source::Source;
@@ -36,6 +37,7 @@ pub(super) struct Reader {
     /// Comments since they were last taken away, under the numbers that this reader gave.
     pub(super) comments: Vec<(Option<u64>, String)>,
     input: Option<usize>,
+    clock: InputClock,
     failed: Option<Error>,
     ended: bool,
 }
@@ -76,8 +78,9 @@ pub(super) struct Cut {
 pub(super) struct Context<'a> {
     pub(super) inventory: &'a mut Inventory,
     pub(super) comments: &'a mut Vec<(Option<u64>, String)>,
-    /// The input's name, for interfaces without one.
+    /// The input's name, for interfaces without one, and its index in the inventory.
     pub(super) name: &'a str,
+    pub(super) input: usize,
     /// The number of the frame at hand, if it is one.
     pub(super) number: u64,
 }
@@ -149,6 +152,7 @@ impl Reader {
             read_bytes: limits::READ_BYTES,
             comments: Vec::new(),
             input: None,
+            clock: InputClock::default(),
             failed: None,
             ended: false,
         })
@@ -261,7 +265,7 @@ impl Reader {
             if rest.is_empty() {
                 break;
             }
-            let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, number: self.next_number };
+            let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, input: index, number: self.next_number };
             let step = match &mut self.format {
                 Format::Pcap(format) => format.next(rest, &mut cx),
                 Format::Pcapng(format) => format.next(rest, &mut cx),
@@ -291,6 +295,15 @@ impl Reader {
             self.offset = self.offset.saturating_add(total as u64);
         }
         if let Some(input) = inventory.inputs.get_mut(index) {
+            let odd_before = input.odd_times;
+            self.clock.mend(block, |odd| {
+                input.odd_times += 1;
+                input.first_odd_time.get_or_insert(odd);
+            });
+            if input.odd_times > odd_before {
+                seen.first = block.frames().map(|frame| frame.head.time).min().unwrap_or(seen.first);
+                seen.last = block.frames().map(|frame| frame.head.time).max().unwrap_or(seen.last);
+            }
             seen.add_to(input);
         }
         if let Some(why) = damage {
@@ -312,7 +325,17 @@ impl Reader {
         };
         let format = if self.source.compression.is_some() { format!("{format}, {}", self.source.name()) } else { format.to_owned() };
         let index = inventory.inputs.len();
-        inventory.inputs.push(Input { path: self.path.clone(), format, frames: 0, bytes: 0, first: None, last: None, damage: None });
+        inventory.inputs.push(Input {
+            path: self.path.clone(),
+            format,
+            frames: 0,
+            bytes: 0,
+            first: None,
+            last: None,
+            odd_times: 0,
+            first_odd_time: None,
+            damage: None,
+        });
         self.input = Some(index);
         index
     }

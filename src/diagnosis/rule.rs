@@ -127,6 +127,8 @@ pub enum Weight {
     Explains,
     /// Explains it and overrides whatever else is true: the capture cannot support another verdict, TCP never came up, a packet was forged.
     Overrides,
+    /// Nobody wanted this handshake: whatever else is true of it, nothing failed.
+    Unwanted,
 }
 
 /// What a rule found.

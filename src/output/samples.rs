@@ -232,6 +232,7 @@ pub(crate) fn incident() -> IncidentReport {
         first_seen: "2026-11-21T09:00:12.031000000Z".into(),
         last_seen: "2026-11-21T09:03:41.000000000Z".into(),
         failed: 12,
+        completed: 0,
         attempts: 13,
         clients: vec!["10.0.0.1".into(), "10.0.0.7".into()],
         clients_total: 2,

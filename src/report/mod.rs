@@ -348,6 +348,9 @@ pub struct TlsServer {
     /// Its certificates as sent, leaf first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub certificates: Vec<Arc<CertificateReport>>,
+    /// Why the chain was not verified to its end, if it was not: `budget`, `ambiguous-issuers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unverified: Option<String>,
     /// The stapled OCSP status: `good`, `revoked`, `unknown`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub staple: Option<String>,
@@ -499,6 +502,9 @@ pub struct IncidentReport {
     pub last_seen: String,
     /// Handshakes of this incident.
     pub failed: u64,
+    /// Of those, how many completed all the same, only not well.
+    #[serde(skip_serializing_if = "is_none", default)]
+    pub completed: u64,
     /// All handshakes of the same scope between first and last.
     pub attempts: u64,
     /// Client addresses, the first few.
@@ -583,4 +589,9 @@ pub struct InputReport {
     /// SHA-256 of the file, where asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }

@@ -85,6 +85,7 @@ pub struct ClientOutline<'a> {
 pub struct ServerOutline {
     pub answer: Arc<ServerAnswer>,
     pub certificates: Vec<Arc<CertificateReport>>,
+    pub unverified: Option<&'static str>,
     pub staple: Option<&'static str>,
 }
 
@@ -180,6 +181,7 @@ impl TlsOutline<'_> {
             server: self.server.map(|server| TlsServer {
                 answer: server.answer,
                 certificates: server.certificates,
+                unverified: server.unverified.map(str::to_owned),
                 staple: server.staple.map(str::to_owned),
             }),
             alerts: self.alerts,
@@ -232,7 +234,7 @@ impl<'a> DiagnosisOutline<'a> {
 /// How grave a finding beside the cause is.
 pub fn severity(finding: &Finding, outcome: Outcome) -> &'static str {
     match finding.weight {
-        Weight::Note => "info",
+        Weight::Note | Weight::Unwanted => "info",
         Weight::Fallback => "warning",
         _ if outcome == Outcome::Completed => "warning",
         Weight::Explains | Weight::Overrides => "error",

@@ -130,6 +130,9 @@ fn server(out: &mut Vec<u8>, server: &ServerOutline) {
     if !server.certificates.is_empty() {
         objects(out, ",\"certificates\":", &server.certificates, |out, one| certificate(out, one));
     }
+    if let Some(unverified) = server.unverified {
+        word(out, ",\"unverified\":\"", unverified);
+    }
     if let Some(staple) = server.staple {
         word(out, ",\"staple\":\"", staple);
     }

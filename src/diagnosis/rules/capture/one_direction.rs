@@ -57,7 +57,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let acknowledged = view.side(missing).acked > 0;
     // Data after a SYN that was sent once, or a SYN-ACK, show that the other side did speak.
     let spoke_on = view.side(seen).data_packets > 0 && view.side(seen).syn.is_none_or(|syn| syn.count == 1);
-    let answers = seen == Side::Server && view.server().syn.is_some();
+    // And a socket that waits for the answer to its SYN sends no RST of its own.
+    let left = seen == Side::Client && view.client().resets.iter().any(|reset| reset.seq_distance == 0);
+    let answers = left || seen == Side::Server && view.server().syn.is_some();
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
     if !(acknowledged || incomplete && (spoke_on || answers)) {
         return None;

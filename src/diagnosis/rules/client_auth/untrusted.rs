@@ -57,7 +57,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let names = request.what.authorities.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; ");
         finding = finding.shown_by(request.mark, format!("server accepts only: {names}"));
     }
-    if let Some(PathEnd::MissingIssuer { issuer, .. }) = view.chain.map(|chain| &chain.end) {
+    if let Some(PathEnd::MissingIssuer { issuer, .. }) = view.chain.filter(|chain| chain.unverified().is_none()).map(|chain| &chain.end) {
         finding = finding.noting(format!(
             "the client did not send the certificate of {issuer}; if that is an intermediate, the server may only lack it"
         ));
