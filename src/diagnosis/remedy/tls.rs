@@ -188,9 +188,9 @@ fn upgrade(handshake: &Handshake) -> Upgradable {
     }
 }
 
-/// The first bytes of both sides were TLS.
+/// The server's first bytes were TLS: no greeting went before its ServerHello.
 fn began_with_tls(handshake: &Handshake) -> bool {
-    handshake.preamble.is_none() && handshake.plaintext.server.is_none() && handshake.server_hello.is_some()
+    handshake.server_hello.as_ref().is_some_and(|hello| hello.span.0 < RECORD_HEADER_LEN)
 }
 
 /// What the server's port, or that behind the proxy, is known for.
@@ -245,6 +245,8 @@ fn layer(handshake: &Handshake, kind: impl Fn(Dialect) -> bool) -> Option<&Pream
 const SCHEMES: &[&str] = &[
     "https://", "http://", "smtp://", "smtps://", "imap://", "imaps://", "pop3://", "pop3s://", "ftp://", "ftps://", "ldap://", "ldaps://",
 ];
+/// Where the first message of a stream of records may begin at the latest, and no greeting fits before it.
+const RECORD_HEADER_LEN: u64 = 6;
 /// The port on which XMPP servers speak to each other.
 const XMPP_SERVERS: u16 = 5269;
 /// The port that `https://` needs no mention of.
