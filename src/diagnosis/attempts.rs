@@ -115,6 +115,7 @@ mod tests {
             hello_len: 0,
             went_unanswered: false,
             transport: crate::flow::Transport::Tcp,
+            answered_in: None,
         };
         Attempt { client, server: client, name: 1, related }
     }

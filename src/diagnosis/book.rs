@@ -415,6 +415,7 @@ impl Book {
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
             went_unanswered: handshake.tcp.side(Side::Client).syn.is_some() && handshake.tcp.side(Side::Server).packets == 0,
             transport: handshake.tcp.key.transport,
+            answered_in: handshake.server_hello_time(),
         };
         self.attempts.enter(Attempt { client: handshake.client, server: handshake.server, name, related });
     }

@@ -75,6 +75,10 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         findings.retain(|finding| finding.cause.family() == Family::Capture);
     }
     let stopped_by = match (&cause, handshake.outcome) {
+        // The capture ended only little sooner than a stall could be told: who should have spoken is named all the same.
+        (Some(finding), Outcome::Incomplete) if finding.cause.family() != Family::Capture => {
+            finding.stopped_by.unwrap_or(StoppedBy::Capture)
+        }
         (_, Outcome::Incomplete) => StoppedBy::Capture,
         (Some(finding), _) => finding.stopped_by.unwrap_or(handshake.stopped_by),
         (None, _) => handshake.stopped_by,

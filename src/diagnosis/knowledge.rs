@@ -97,4 +97,6 @@ pub struct Related {
     pub went_unanswered: bool,
     /// TCP or UDP.
     pub transport: Transport,
+    /// How soon its ClientHello was answered.
+    pub answered_in: Option<Duration>,
 }

@@ -306,15 +306,17 @@ impl<'a> View<'a> {
             return next(Side::Client, "the ClientHello");
         }
         let Some(server_hello) = &facts.server_hello else {
-            let retried = facts.hello_retry.is_some() && facts.client_hellos.len() < 2;
-            return if retried { next(Side::Client, "the second ClientHello") } else { next(Side::Server, "the ServerHello") };
+            return if facts.awaits_second_hello() {
+                next(Side::Client, "the second ClientHello")
+            } else {
+                next(Side::Server, "the ServerHello")
+            };
         };
         if facts.partial_server_message.is_some() {
             return next(Side::Server, "the rest of the server's flight");
         }
         if server_hello.what.version().is_tls13() {
-            let flight_done = facts.hidden.server_flight_done || facts.finished.server.is_some();
-            return match (flight_done, facts.finished.client.is_some()) {
+            return match (facts.server_flight_is_over(), facts.finished.client.is_some()) {
                 (false, false) => next(Side::Server, "the rest of the server's flight"),
                 (true, false) => next(Side::Client, "the client's Finished"),
                 (_, true) => next(Side::Server, "what follows the client's Finished"),

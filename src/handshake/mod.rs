@@ -6,6 +6,7 @@
 
 pub mod datagrams;
 mod decrypt;
+pub mod fact;
 pub mod facts;
 mod hidden;
 mod history;

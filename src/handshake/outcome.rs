@@ -139,7 +139,7 @@ fn stage(h: &Handshake) -> Stage {
         Stage::ClientAuth
     } else if h.finished.client.is_some() || (h.finished.server.is_some() && !h.is_tls13()) || h.client_key_exchange.is_some() {
         Stage::Finished
-    } else if server_flight || h.hidden.server_flight_done || (h.is_tls13() && !h.encrypted.server.is_empty()) {
+    } else if server_flight || h.hidden.server_flight_done.happened() || (h.is_tls13() && !h.encrypted.server.is_empty()) {
         Stage::ServerCertificate
     } else if h.server_hello.is_some() || h.hello_retry.is_some() {
         Stage::ServerHello
@@ -224,7 +224,7 @@ pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
         if let Some(alert) = alert {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
         }
-        let asked = h.hidden.certificate_requested || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
+        let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
         if asked && client_end.is_none() && first_end(h, Side::Server).is_none() {
             // The server has yet to judge the client's certificate.
             return None;
@@ -456,11 +456,10 @@ pub(crate) fn owing_side(h: &Handshake) -> Side {
         return Side::Client;
     }
     if h.server_hello.is_none() {
-        let retried = h.hello_retry.is_some() && h.client_hellos.len() < 2;
-        return if retried { Side::Client } else { Side::Server };
+        return if h.awaits_second_hello() { Side::Client } else { Side::Server };
     }
     if h.is_tls13() {
-        return if h.finished.client.is_some() || !h.hidden.server_flight_done { Side::Server } else { Side::Client };
+        return if h.finished.client.is_some() || !h.server_flight_is_over() { Side::Server } else { Side::Client };
     }
     let resumed = h.resumption.is_some();
     let server_flight_done = h.server_hello_done.is_some() || (resumed && h.finished.server.is_some());

@@ -187,7 +187,7 @@ fn client<'a>(builder: &mut Builder, h: &'a Handshake, hello: &'a ClientHello, n
         random: hello.random(),
         server_name: name,
         offer: builder.offer(hello, carrier),
-        certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested,
+        certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested.happened(),
         certificates: certificates(builder, h.client_chain.as_ref().map(|seen| &seen.what)),
     }
 }

@@ -417,9 +417,10 @@ impl<'a> View<'a> {
             Reaction::HiddenAlert { mark } => {
                 finding.shown_by(mark, "client sent an encrypted record of an alert's size, and nothing more")
             }
-            Reaction::Left { mark, reset } => {
-                finding.shown_by(mark, if reset { "client sent RST without an alert" } else { "client sent FIN without an alert" })
-            }
+            Reaction::Left { mark, reset } => finding.shown_by(
+                mark,
+                format!("client sent {} without an alert", crate::diagnosis::view::View::new(self.case.handshake).closing_word(reset)),
+            ),
             Reaction::LeftAfter { mark, .. } => finding.shown_by(mark, "client closed without having sent application data"),
             Reaction::WentOn => finding,
         }

@@ -70,6 +70,7 @@ fn a_retry_with_less_shows_intolerance() {
         hello_len: 200,
         went_unanswered: false,
         transport: Transport::Tcp,
+        answered_in: None,
     });
     assert_eq!(scene.cause(), Some((Cause::VersionIntolerantServer, Confidence::Strong)));
 }

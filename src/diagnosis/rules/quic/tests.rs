@@ -49,6 +49,7 @@ fn related(transport: Transport, outcome: Outcome) -> Knowledge {
         hello_len: 500,
         went_unanswered: false,
         transport,
+        answered_in: None,
     };
     Knowledge { related: vec![related], ..Knowledge::default() }
 }

@@ -37,8 +37,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if facts.quic.is_some() {
-        return super::closed_over_quic(case, Cause::ClientAborted, Side::Client);
+    if !view.is_tcp() {
+        return super::closed_over_udp(case, Cause::ClientAborted, Side::Client);
     }
     if !view.failed_without_words() || !(view.hello_begun() || view.upgrade_granted()) {
         return None;
