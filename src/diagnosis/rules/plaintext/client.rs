@@ -20,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
         meaning: "The client's first bytes are no ClientHello: plain HTTP, SSH, or a mail client that waits to be greeted and upgraded, on a port where TLS begins at once. The server answers with an \
                   alert, with an error page in clear (`The plain HTTP request was sent to HTTPS port`), or closes.",
         recognised: "The first line or packet of the client names its protocol and is quoted. That the server expects TLS is shown by its answer (an alert, HTTP status 400 or 497), by other handshakes \
-                     it completed, or by its port.",
+                     it completed, or by its port. A server that closes on a request of Redis or Kafka without a word does not speak it in clear.",
         confused_with: "A port that serves clear text on purpose, as one that redirects HTTP to HTTPS does. A PROXY protocol header, which has causes of its own.",
         check: "Try the same address with TLS.\n\n$ curl -v https://<server>:<port>/\n\n$ openssl s_client -connect <server>:<port>",
         fix: &[

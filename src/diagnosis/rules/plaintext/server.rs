@@ -21,9 +21,10 @@ pub(super) const RULE: Rule = Rule {
     page: Page {
         meaning: "The client began TLS and the server's answer is readable: an HTTP error, a mail or SSH greeting, a database packet. The port does not speak TLS, or not before an upgrade. \
                   Clients say `wrong version number`, `packet length too long`, `first record does not look like a TLS handshake`, ERR_SSL_PROTOCOL_ERROR or `Unsupported or unrecognized SSL message`.",
-        recognised: "The server's first bytes where a record is due are not one; their protocol is named and its first line quoted.",
+        recognised: "The server's first bytes where a record is due are not one; their protocol is named and its first line quoted. Or it says nothing and closes, resets or stays silent, on a port that is known for \
+                     a protocol in clear whose servers wait for their clients (389, 1883, 5432, 6379, 9092), and nothing shows that it speaks TLS there.",
         confused_with: "A filter or portal on the path that answers in the server's place (`plaintext-injected`, `captive-portal`): those answer with a redirect or a block page, and the same server speaks TLS \
-                        with others.",
+                        with others. A TLS server on such a port that closes without an alert (`server-closed`, `server-reset`).",
         check: "Ask the port in clear what it is.\n\n$ curl -v http://<server>:<port>/\n\n$ nc -v <server> <port>",
         fix: &[
             (
@@ -106,7 +107,7 @@ fn mute(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let view = View::new(handshake);
     let service = clear_service(case)?;
-    if !view.failed_without_words() || !view.hello_whole() || view.answer_begun() || view.server().bytes_seen > 0 {
+    if !view.failed_without_words() || !view.hello_begun() || view.answer_begun() || view.server().bytes_seen > 0 {
         return None;
     }
     let hello = view.hello_mark()?;

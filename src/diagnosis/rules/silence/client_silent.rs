@@ -18,7 +18,8 @@ pub(super) const RULE: Rule = Rule {
     page: Page {
         meaning: "The TCP connection came up and the client said nothing until the server closed it or the time was over. Spare connections of pools and browsers do this, clients that wait for the \
                   server to speak first, clients that hang, and slow attacks that hold connections. It can also be a ClientHello that was lost on the way.",
-        recognised: "The connection is established, no payload of the client was seen, and the silence lasts a second or more; the client does not close first.",
+        recognised: "The connection is established, no payload of the client was seen, and the silence lasts a second or more; the client does not close first. On the TLS port of a protocol whose servers \
+                     greet in clear (465, 993, 995, 990) also where the client gives up after two seconds or more: it waits for that greeting.",
         confused_with: "A ClientHello that never arrives: at the client one sees it repeated (`client-hello-dropped`, `path-mtu-black-hole`), at the server this. A health check closes by itself and soon (`tcp-probe`).",
         check: "Capture at the client: does it send anything? If it does, the path loses it.\n\n$ ss -tnpo 'dst <server-address>'",
         fix: &[
