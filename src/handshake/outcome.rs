@@ -384,8 +384,8 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
     }
     let unanswered = Side::BOTH
         .into_iter()
-        .filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies))
-        .find(|sent| in_vain(sent));
+        .filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies).map(|sent| (side, sent)))
+        .find_map(|(side, sent)| (in_vain(sent) && !h.tcp.copies_answered(side, sent)).then_some(sent));
     if let Some(sent) = unanswered {
         return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));
     }

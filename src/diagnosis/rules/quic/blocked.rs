@@ -13,6 +13,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicBlocked,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "QUIC (UDP) is dropped on the way; TCP to the same server works",
     page: Page {
         meaning: "The client's Initial packets are never answered, while the same client reaches the same server over TCP within seconds. A firewall drops UDP 443, \

@@ -11,6 +11,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicServerSilent,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server never answers QUIC",
     page: Page {
         meaning: "The client's Initial packets get no ServerHello: either nothing comes back at all, or the server acknowledges and says no more. Over UDP a server that does \
