@@ -435,8 +435,8 @@ impl Following {
                     return self.speaks_plaintext(h, what, data);
                 }
                 // An alert is a TLS server's answer to what it could not read.
-                if data.side == Side::Server && first.first() == Some(&0x15) && !preamble.has_facts() && !self.streams.client.started() {
-                    let said = preamble.plaintext(Side::Client);
+                if data.side == Side::Server && first.first() == Some(&0x15) && !self.streams.client.started() {
+                    let said = preamble.unfollowed();
                     h.plaintext.client = said.map(|what| Box::new(Seen { what, mark: *data.mark, first: *data.mark, span: (0, 0) }));
                 }
                 self.begin(data.side, offset, false);

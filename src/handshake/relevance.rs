@@ -60,10 +60,10 @@ pub(super) fn keep_turned_away(h: &mut Handshake, tcp: &TcpFacts, preamble: &Pre
     let server = tcp.side(Side::Server);
     let closed = server.bytes_seen == 0 && (server.fin.is_some() || !server.resets.is_empty());
     let (_, endpoint) = tcp.ends();
-    if !closed || preamble.has_facts() || !tcp.saw_start() || !is_implicit_tls(endpoint.port) || h.plaintext.client.is_some() {
+    if !closed || !tcp.saw_start() || !is_implicit_tls(endpoint.port) || h.plaintext.client.is_some() {
         return;
     }
-    if let (Some(what), Some(mark)) = (preamble.plaintext(Side::Client), tcp.side(Side::Client).first_data) {
+    if let (Some(what), Some(mark)) = (preamble.unfollowed(), tcp.side(Side::Client).first_data) {
         let span = (0, tcp.side(Side::Client).delivered);
         h.plaintext.client = Some(Box::new(Seen { what, mark, first: mark, span }));
     }

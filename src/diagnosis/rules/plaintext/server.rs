@@ -116,12 +116,11 @@ fn mute(case: &Case<'_>) -> Option<Finding> {
         Some(ending) if ending.mark.frame > hello.frame && ending.reset.is_none_or(|reset| !reset.to_syn) => {
             (Some(ending), StoppedBy::Server)
         }
-        Some(_) => return None,
         // It reads until its line or its request is whole.
         None if PATIENT.contains(&service.name) && view.hello_acked() && view.waited() => {
             (view.ended_by(Side::Client), handshake.stopped_by)
         }
-        None => return None,
+        _ => return None,
     };
     let did = match end {
         Some(ending) if ending.side == Side::Server => {

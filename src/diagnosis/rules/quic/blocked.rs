@@ -87,7 +87,7 @@ fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         finding
             .or_else(alternatives)
             .advise("Capture at the server at the same time: if the datagrams arrive there, look at the server's process, else at the firewalls and limits for UDP on the way.")
-            .advise(format!("tcpdump -ni any 'udp port {} and host {}'", facts.server.port, facts.client.address)),
+            .advise(remedy::show_lines(facts)),
     )
 }
 
