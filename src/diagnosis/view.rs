@@ -337,10 +337,9 @@ impl<'a> View<'a> {
             return next(Side::Client, "the ClientHello");
         }
         let Some(server_hello) = &facts.server_hello else {
-            return if facts.awaits_second_hello() {
-                next(Side::Client, "the second ClientHello")
-            } else {
-                next(Side::Server, "the ServerHello")
+            return match facts.awaited_second_hello() {
+                Some(hello) => next(Side::Client, hello),
+                None => next(Side::Server, "the ServerHello"),
             };
         };
         if facts.partial_server_message.is_some() {

@@ -78,6 +78,7 @@ pub fn options(threads: usize, timeline: bool) -> Options {
         policy: Policy::default(),
         trust: TrustStore::mozilla(),
         hold: Duration::MAX,
+        hurry: Arc::default(),
         timeline,
         stop: Arc::new(AtomicBool::new(false)),
         clock: None,

@@ -40,24 +40,24 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let summary = match (expired, view.chain.and_then(ChainFacts::leaf)) {
         (Some(leaf), _) => format!("{} expired on {}", view.certificate(), day(leaf.not_after)),
         (None, Some(leaf)) => format!(
-            "{} is valid until {}, but the server says that it has expired: an authority above it, the server's CRL, or its clock",
+            "{} is valid until {}, but the server says that it has expired: its clock is ahead, its revocation list has expired, or an authority above the certificate has",
             view.certificate(),
             day(leaf.not_after)
         ),
         (None, None) => format!("{} has expired, as the server says", view.certificate()),
     };
-    let still_valid = expired.is_none() && view.chain.and_then(ChainFacts::leaf).is_some();
+    let sound = expired.is_none() && view.chain.is_some();
     let finding = view
         .finding(Cause::ClientCertificateExpired, confidence, &summary)
         .or_else(&[Cause::ClientCertificateUntrusted, Cause::ClientCertificateRejected]);
-    Some(if still_valid {
+    let finding = if sound {
+        // Nothing that was sent has expired: renewing it would change nothing.
         finding
-            .advise("Look at the server: its clock, the authorities it trusts, and its CRL, whose nextUpdate may have passed (HAProxy, stunnel and others then refuse every certificate as expired). Install a fresh CRL and reload:")
-            .advise(Command::new("openssl crl -in crl.pem -noout -issuer -lastupdate -nextupdate"))
-            .advise(Command::new("openssl x509 -in ca.pem -noout -subject -dates"))
+            .advise("Do not renew it: renew the revocation list that the server uses (CRL), and compare the server's clock with the time of this capture.")
+            .advise("See when the server's list expires:")
+            .advise(Command::new("openssl crl -in crl.pem -noout -lastupdate -nextupdate"))
     } else {
-        finding
-            .advise("Renew the client's certificate, replace certificate and key together, and restart the client:")
-            .advise(Command::new("openssl x509 -in client.pem -noout -subject -issuer -dates"))
-    })
+        finding.advise("Renew the client's certificate, replace certificate and key together, and restart the client:")
+    };
+    Some(finding.advise(Command::new("openssl x509 -in client.pem -noout -subject -issuer -dates")))
 }

@@ -57,7 +57,8 @@ fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let quic = facts.quic.as_ref()?;
     let unanswered = view.unanswered_datagrams(Side::Client).filter(|_| facts.outcome == Outcome::Stalled)?;
     // At the server's own host an answer that is not sent is not lost.
-    let fits = view.near_side() != Some(Side::Server) && unanswered.count >= 3 && quic.retries_after_token == 0;
+    let again = unanswered.count >= 3 || view.repeats(Side::Client).is_some_and(|repeats| repeats.count >= 2);
+    let fits = view.near_side() != Some(Side::Server) && again && quic.retries_after_token == 0;
     let heard = view.server().last_packet.filter(|last| fits && *last < unanswered.first)?;
     let retried = quic.retry.count > 0 && quic.initials.server.count == 0;
     let (last_word, what) =
