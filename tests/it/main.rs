@@ -30,6 +30,7 @@ mod ladders;
 #[cfg(target_os = "linux")]
 mod live;
 mod malformed;
+mod metamorphic;
 mod monitoring;
 mod outlines;
 mod packet_oracle;
