@@ -23,6 +23,9 @@ pub struct Capture {
 }
 
 const ETHERNET: u32 = 1;
+const FIN: u8 = 1;
+const SYN: u8 = 2;
+const RST: u8 = 4;
 
 impl Capture {
     /// `None` for a capture of several link types or of more frames than a test should take.
@@ -35,11 +38,7 @@ impl Capture {
                 if *link.get_or_insert(frame.head.link.0) != frame.head.link.0 || frames.len() >= most {
                     return None;
                 }
-                frames.push(Taken {
-                    time: frame.head.time.nanos(),
-                    original_len: frame.head.original_len,
-                    bytes: frame.bytes.to_vec(),
-                });
+                frames.push(Taken { time: frame.head.time.nanos(), original_len: frame.head.original_len, bytes: frame.bytes.to_vec() });
             }
         }
         Some(Self { link: link?, frames })
@@ -228,10 +227,12 @@ impl IpPacket<'_> {
 
     /// TCP, UDP or ICMP stands directly behind the header.
     fn is_plain(&self) -> bool {
-        let ports = || self.bytes.get(self.at + self.header_len()..).filter(|rest| rest.len() >= 4).map(|rest| [
-            u16::from_be_bytes([rest[0], rest[1]]),
-            u16::from_be_bytes([rest[2], rest[3]]),
-        ]);
+        let ports = || {
+            self.bytes
+                .get(self.at + self.header_len()..)
+                .filter(|rest| rest.len() >= 4)
+                .map(|rest| [u16::from_be_bytes([rest[0], rest[1]]), u16::from_be_bytes([rest[2], rest[3]])])
+        };
         match self.protocol() {
             1 | 6 | 58 => true,
             // Tunnels over UDP carry names of their own.
@@ -250,7 +251,7 @@ impl IpPacket<'_> {
                     40 + usize::from(u16::from_be_bytes([self.bytes[self.at + 4], self.bytes[self.at + 5]]))
                 };
                 let offset = self.bytes.get(l4 + 12).map_or(0, |byte| usize::from(byte >> 4) * 4);
-                let plain = self.bytes.get(l4 + 13).is_some_and(|flags| flags & 0b111 == 0);
+                let plain = self.bytes.get(l4 + 13).is_some_and(|flags| flags & (FIN | SYN | RST) == 0);
                 plain && total > self.header_len() + offset
             }
             17 => true,
@@ -285,9 +286,6 @@ fn rename_packet(bytes: &mut [u8], at: usize, outer: &[usize]) {
         if !multicast {
             set_word(bytes, low, &sums_ip, |word| word ^ mask);
         }
-    }
-    if v4 && !outer.is_empty() {
-        // The quoted header's own checksum is part of what the outer one covers; both sums of words moved alike.
     }
     if fragment {
         return;
