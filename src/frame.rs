@@ -1,4 +1,5 @@
 //! Frames as a capture holds them, and the blocks that carry them between threads.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 use crate::time::{Mark, Timestamp};
 
@@ -82,6 +83,13 @@ impl Block {
     /// Adds a frame whose bytes already lie in the buffer at `start`.
     pub fn point(&mut self, head: FrameHead, start: u32, len: u32) {
         self.frames.push((head, start, len));
+    }
+
+    /// Gives the frame at this place another time.
+    pub fn set_time(&mut self, place: usize, time: Timestamp) {
+        if let Some((head, ..)) = self.frames.get_mut(place) {
+            head.time = time;
+        }
     }
 
     /// How many frames it holds.

@@ -1,6 +1,7 @@
 //! `handshark match`: the same handshakes captured at two points.
 //!
 //! Each capture is read twice: for its verdicts, by which handshakes are joined, and for the packets of those joined.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -251,15 +252,16 @@ impl Pair<'_> {
     /// What to collect at each point.
     fn views(&self, offset: i64, client: &Notes, server: &Notes) -> [Wanted; 2] {
         let shift = |time: Timestamp, by: i64| Timestamp::from_nanos(time.nanos().saturating_add(by));
+        let back = offset.saturating_neg();
         // Everything on the client's clock.
         let spans = [
             self.client.map(|noted| (noted.first, noted.last)),
-            self.server.map(|noted| (shift(noted.first, -offset), shift(noted.last, -offset))),
+            self.server.map(|noted| (shift(noted.first, back), shift(noted.last, back))),
         ];
         let first = spans.iter().flatten().map(|span| span.0).min().unwrap_or_default();
         let last = spans.iter().flatten().map(|span| span.1).max().unwrap_or_default();
-        let begin = client.watched.0.max(shift(server.watched.0, -offset));
-        let end = client.watched.1.min(shift(server.watched.1, -offset)).min(last);
+        let begin = client.watched.0.max(shift(server.watched.0, back));
+        let end = client.watched.1.min(shift(server.watched.1, back)).min(last);
         // A capture that begins with this connection's first packet was there from the beginning.
         let begin = if begin <= first.after(SLACK) { Timestamp::MIN } else { begin };
         let either = [self.client, self.server];

@@ -2,6 +2,7 @@
 //!
 //! Three passes over the same input: verdicts first, then which frames belong to the chosen handshakes (a fragment is only known by the
 //! frame that completes its packet), then the writing.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -18,6 +19,7 @@ use super::delivery::Delivery;
 use super::{is_dash, stop_on_signal};
 use crate::capture::Inventory;
 use crate::cli::{Analysis, Secrets, SliceOptions};
+use crate::count::Count;
 use crate::diagnosis::judge::Verdict;
 use crate::error::Error;
 use crate::find::Criteria;
@@ -213,7 +215,7 @@ struct Other {
 
 impl Outlet for Chosen {
     fn handshake(&mut self, facts: &Handshake, _: &Verdict, report: HandshakeReport) -> io::Result<()> {
-        self.handshakes += 1;
+        self.handshakes = self.handshakes.saturating_add(1);
         let (first, last) = (report.capture.first_frame, report.capture.last_frame);
         self.flows.entry(facts.tcp.key).or_default().push((first, last, last.max(facts.closed_at.frame)));
         let diagnosis = &report.diagnosis;
@@ -235,7 +237,7 @@ impl Outlet for Chosen {
 
     fn left_out(&mut self, facts: &Handshake, report: &HandshakeReport) {
         if self.others_held < OTHERS {
-            self.others_held += 1;
+            self.others_held = self.others_held.saturating_add(1);
             let (first, last) = (report.capture.first_frame, report.capture.last_frame);
             self.others.entry(facts.server.to_string()).or_default().push(Other { key: facts.tcp.key, first, last, taken: false });
         }
@@ -255,7 +257,7 @@ impl Chosen {
                 if std::mem::replace(&mut other.taken, true) {
                     continue;
                 }
-                self.context += 1;
+                self.context = self.context.saturating_add(1);
                 self.flows.entry(other.key).or_default().push((other.first, other.last, other.last));
                 let why = "handshark: not asked for; it goes along because verdicts on others with this server rest on it";
                 self.comments.entry(other.first).or_default().push(why.to_owned());
@@ -382,7 +384,12 @@ fn write(
     while source.fill(&mut block)? {}
     for (original, interface) in &numbers {
         let known = source.inventory().interfaces.get(*original as usize);
-        writer.statistics(*interface, marked.end, known.and_then(|known| known.received), known.and_then(|known| known.dropped))?;
+        writer.statistics(
+            *interface,
+            marked.end,
+            known.and_then(|known| known.received).map(Count::get),
+            known.and_then(|known| known.dropped).map(Count::get),
+        )?;
     }
     writer.finish().context("the end of the capture")?;
     Ok(())

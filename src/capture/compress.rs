@@ -171,7 +171,7 @@ impl Read for Unpacked {
         if let (Some(to), Some(from)) = (into.get_mut(..count), rest.get(..count)) {
             to.copy_from_slice(from);
         }
-        self.at += count;
+        self.at = self.at.saturating_add(count);
         Ok(count)
     }
 }
@@ -182,7 +182,7 @@ fn fill(decoder: &mut dyn Read, chunk: &mut [u8], greedy: bool) -> (usize, io::R
     while let Some(rest @ [_, ..]) = chunk.get_mut(filled..) {
         match decoder.read(rest) {
             Ok(0) => return (filled, Ok(false)),
-            Ok(count) => filled += count,
+            Ok(count) => filled = filled.saturating_add(count),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return (filled, Err(error)),
         }

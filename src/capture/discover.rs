@@ -64,7 +64,7 @@ pub(super) fn discover(paths: &[PathBuf], stop: Option<&Arc<AtomicBool>>) -> Res
             Err(error) => return Err(error),
         };
         if problem.is_none() {
-            found.total = found.total.zip(len).map(|(total, len)| total + len);
+            found.total = found.total.zip(len).map(|(total, len)| total.saturating_add(len));
         }
         if let Some(root) = root {
             fruitless.remove(&root);
@@ -128,7 +128,7 @@ fn walk(directory: &Path, root: usize, depth: usize, candidates: &mut Vec<Candid
         let linked = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
         if is_directory(&path) {
             // one that may not be listed becomes an input that cannot be read
-            if !linked && depth < limits::DIRECTORY_DEPTH && walk(&path, root, depth + 1, candidates).is_err() {
+            if !linked && depth < limits::DIRECTORY_DEPTH && walk(&path, root, depth.saturating_add(1), candidates).is_err() {
                 candidates.push(Candidate { path, root: Some(root) });
             }
         } else if regular_len(&path).is_some() {

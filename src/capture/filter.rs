@@ -113,7 +113,7 @@ fn ethernet(tagged: bool, about: IpAddr, packet: &[u8]) -> Vec<u8> {
 
 /// An IP packet with the payload; checksums are left zero, which no filter looks at.
 fn ip(from: IpAddr, to: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
-    let len = |header: usize| u16::try_from(header + payload.len()).unwrap_or_default().to_be_bytes();
+    let len = |header: usize| u16::try_from(payload.len().saturating_add(header)).unwrap_or_default().to_be_bytes();
     let mut packet = Vec::new();
     match (from, to) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {

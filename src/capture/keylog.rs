@@ -91,11 +91,11 @@ impl KeyLogLines {
         if line.is_empty() {
             return;
         }
-        if line.len() > limits::KEY_LOG_LINE || self.bytes + line.len() > limits::SECRET_BYTES {
+        if line.len() > limits::KEY_LOG_LINE || self.bytes.saturating_add(line.len()) > limits::SECRET_BYTES {
             self.left_out = self.left_out.saturating_add(1);
             return;
         }
-        self.bytes += line.len();
+        self.bytes = self.bytes.saturating_add(line.len());
         self.lines.push(line.to_vec());
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::count::Count;
 use crate::limits;
 use crate::time::Timestamp;
 
@@ -26,7 +27,7 @@ impl Losses {
             return;
         }
         if all.len() <= place {
-            all.resize_with(place + 1, VecDeque::new);
+            all.resize_with(place.saturating_add(1), VecDeque::new);
         }
         let Some(windows) = all.get_mut(place) else { return };
         match windows.back_mut() {
@@ -45,7 +46,7 @@ impl Losses {
     pub fn between(&self, interface: u32, from: Timestamp, until: Timestamp) -> u64 {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let windows = all.get(interface as usize).into_iter().flatten().rev().take_while(|window| window.until >= from);
-        windows.filter(|window| window.from <= until).map(|window| window.packets).sum()
+        windows.filter(|window| window.from <= until).map(|window| window.packets).sum::<Count>().get()
     }
 }
 

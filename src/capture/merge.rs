@@ -78,6 +78,8 @@ impl Merge {
                 bytes: 0,
                 first: None,
                 last: None,
+                odd_times: 0,
+                first_odd_time: None,
                 damage: Some(problem),
             }),
         }
@@ -112,7 +114,8 @@ impl Merge {
         if let Some(filter) = &mut self.filter {
             let before = block.len();
             block.retain(|frame| filter.takes(frame));
-            self.inventory.filtered_out += (before - block.len()) as u64;
+            let left_out = before.saturating_sub(block.len()) as u64;
+            self.inventory.filtered_out = self.inventory.filtered_out.saturating_add(left_out);
         }
         Ok(Some(true))
     }
@@ -150,14 +153,14 @@ impl Merge {
                 }
                 let mut head = frame.head;
                 head.number = self.next_number;
-                self.next_number += 1;
+                self.next_number = self.next_number.saturating_add(1);
                 if self.filter.as_mut().is_none_or(|filter| filter.takes(frame)) {
                     block.push(head, frame.bytes);
                 } else {
-                    self.inventory.filtered_out += 1;
+                    self.inventory.filtered_out = self.inventory.filtered_out.saturating_add(1);
                 }
                 let theirs = frame.head.number;
-                lane.at += 1;
+                lane.at = lane.at.saturating_add(1);
                 while lane.comments.front().is_some_and(|&(number, _)| number <= theirs) {
                     let text = lane.comments.pop_front().map(|(_, text)| (Some(head.number), text));
                     self.inventory.comments.extend(text);
@@ -172,7 +175,7 @@ impl Merge {
         let mut index = 0;
         while let Some(lane) = self.open.get_mut(index) {
             if lane.head().is_some() {
-                index += 1;
+                index = index.saturating_add(1);
                 continue;
             }
             if index == 0 && self.open.len() == 1 {
@@ -184,7 +187,7 @@ impl Merge {
             let more = lane.reader.fill(&mut lane.block, &mut self.inventory)?;
             lane.keep_comments(&mut self.inventory);
             if more {
-                index += 1;
+                index = index.saturating_add(1);
             } else {
                 self.open.remove(index);
             }

@@ -28,7 +28,8 @@ struct Header {
 impl Header {
     /// The frame of a record with these four words.
     fn cut(&self, [seconds, fraction, len, original_len]: [u32; 4]) -> Cut {
-        let nanos = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * self.nanos_per_unit;
+        let nanos =
+            i64::from(seconds).saturating_mul(1_000_000_000).saturating_add(i64::from(fraction).saturating_mul(self.nanos_per_unit));
         Cut {
             time: Timestamp::from_nanos(nanos),
             link: self.link,
@@ -36,7 +37,7 @@ impl Header {
             original_len,
             start: self.prefix,
             len,
-            total: self.prefix + len as usize,
+            total: self.prefix.saturating_add(len as usize),
         }
     }
 }
@@ -78,6 +79,7 @@ impl Pcap {
         let word = |at: usize| head.get(at..).and_then(|rest| order.u32(rest)).unwrap_or_default();
         let (snaplen, link) = (word(16), LinkType(word(20) & LINK_TYPE_MASK));
         let interface = cx.add_interface(Interface {
+            input: cx.input,
             name: cx.name.to_owned(),
             description: None,
             filter: None,

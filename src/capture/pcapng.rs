@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::Interface;
 use super::reader::{Context, Cut, Order, Step};
+use crate::count::Count;
 use crate::frame::LinkType;
 use crate::limits;
 use crate::time::Timestamp;
@@ -106,7 +107,7 @@ impl Pcapng {
             Ok(Found { time, interface, original_len, start, len }) => {
                 self.time = time;
                 let (link, interface) = (interface.link, interface.index);
-                Step::Frame(Cut { time, link, interface, original_len, start: start + BLOCK_HEADER, len, total })
+                Step::Frame(Cut { time, link, interface, original_len, start: start.saturating_add(BLOCK_HEADER), len, total })
             }
             Err(why) => Step::Damage(why),
         }
@@ -160,7 +161,7 @@ pub(super) fn options(order: Order, mut bytes: &[u8]) -> impl Iterator<Item = (u
             return None;
         }
         let value = bytes.get(4..)?.get(..usize::from(len))?;
-        bytes = bytes.get(4 + usize::from(len).next_multiple_of(4)..).unwrap_or_default();
+        bytes = bytes.get(padded(len)..).unwrap_or_default();
         Some((code, value))
     })
 }
@@ -206,10 +207,10 @@ fn simple_packet(section: &Section, body: &[u8], time: Timestamp) -> Result<Foun
 
 /// Checks that a frame of `len` bytes lies in the body at `start`, and reads the options behind it.
 fn frame_options(order: Order, body: &[u8], start: usize, len: u32, cx: &mut Context<'_>) -> Result<(), String> {
-    if len > limits::FRAME_LEN || start + len as usize > body.len() {
-        return Err(format!("a frame claims a length of {len} bytes in a block of {} bytes", body.len() + BLOCK_MIN));
+    if len > limits::FRAME_LEN || start.saturating_add(len as usize) > body.len() {
+        return Err(format!("a frame claims a length of {len} bytes in a block of {} bytes", body.len().saturating_add(BLOCK_MIN)));
     }
-    let Some(rest @ [_, ..]) = body.get(start + (len as usize).next_multiple_of(4)..) else { return Ok(()) };
+    let Some(rest @ [_, ..]) = body.get((len as usize).next_multiple_of(4).saturating_add(start)..) else { return Ok(()) };
     for (_, value) in options(order, rest).filter(|&(code, _)| code == OPT_COMMENT) {
         cx.add_comment(Some(cx.number), text(value));
     }
@@ -240,7 +241,7 @@ fn interface_description(section: &mut Section, body: &[u8], cx: &mut Context<'_
         }
     }
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| cx.name.to_owned());
-    let index = cx.add_interface(Interface { name, description, filter, link, snaplen, received: None, dropped: None });
+    let index = cx.add_interface(Interface { input: cx.input, name, description, filter, link, snaplen, received: None, dropped: None });
     section.interfaces.push(Described { link, snaplen, clock: Clock::new(resolution, offset), index });
     Ok(())
 }
@@ -253,8 +254,8 @@ fn interface_statistics(section: &Section, body: &[u8], cx: &mut Context<'_>) ->
     let (mut received, mut dropped) = (None, None);
     for (code, value) in options(order, body.get(12..).unwrap_or_default()) {
         match (code, order.u64(value)) {
-            (ISB_IFRECV, Some(count)) => received = Some(count),
-            (ISB_IFDROP | ISB_OSDROP, Some(count)) => dropped = Some(dropped.unwrap_or(0u64).saturating_add(count)),
+            (ISB_IFRECV, Some(count)) => received = Some(Count::new(count)),
+            (ISB_IFDROP | ISB_OSDROP, Some(count)) => dropped = Some(dropped.unwrap_or(Count::ZERO) + count),
             (ISB_ENDTIME, _) if section.slice => {
                 if let (Some(high), Some(low)) = (order.u32(value), value.get(4..).and_then(|rest| order.u32(rest))) {
                     let until = interface.clock.time(high, low);
@@ -286,8 +287,7 @@ fn decryption_secrets(order: Order, body: &[u8], cx: &mut Context<'_>) {
 /// Records of an address and the names it has, each ended by a zero byte.
 fn name_resolution(order: Order, mut body: &[u8], cx: &mut Context<'_>) {
     while let (Some(kind), Some(len)) = (order.u16(body), body.get(2..).and_then(|rest| order.u16(rest))) {
-        let (len, padded) = (usize::from(len), usize::from(len).next_multiple_of(4));
-        let Some(value) = body.get(4..).and_then(|rest| rest.get(..len)) else { return };
+        let Some(value) = body.get(4..).and_then(|rest| rest.get(..usize::from(len))) else { return };
         let (address, names) = match kind {
             NRB_IPV4 => (value.first_chunk::<4>().map(|octets| IpAddr::from(*octets)), value.get(4..)),
             NRB_IPV6 => (value.first_chunk::<16>().map(|octets| IpAddr::from(*octets)), value.get(16..)),
@@ -299,7 +299,7 @@ fn name_resolution(order: Order, mut body: &[u8], cx: &mut Context<'_>) {
                 cx.add_name(address, text(name));
             }
         }
-        body = body.get(4 + padded..).unwrap_or_default();
+        body = body.get(padded(len)..).unwrap_or_default();
     }
 }
 
@@ -318,6 +318,11 @@ fn extent(len: u32) -> Result<usize, String> {
         Some(total) if total >= BLOCK_MIN => Ok(total),
         _ => Err(format!("a block claims a length of {len} bytes")),
     }
+}
+
+/// The extent of an option or record, its head of four bytes and its padding included.
+fn padded(len: u16) -> usize {
+    usize::from(len).next_multiple_of(4).saturating_add(4)
 }
 
 /// What stands between a block's header and the repetition of its length.
@@ -344,8 +349,8 @@ impl Clock {
         let exponent = u32::from(resolution & 0x7f);
         let unit = match exponent {
             _ if resolution & 0x80 != 0 => Unit::Binary(exponent),
-            0..=9 => Unit::Nanos(10u64.pow(9 - exponent)),
-            _ => Unit::PerNano(10u64.checked_pow(exponent - 9).unwrap_or(u64::MAX)),
+            0..=9 => Unit::Nanos(10u64.saturating_pow(9_u32.saturating_sub(exponent))),
+            _ => Unit::PerNano(10u64.saturating_pow(exponent.saturating_sub(9))),
         };
         Self { unit, offset_nanos: offset.saturating_mul(1_000_000_000) }
     }
@@ -354,8 +359,10 @@ impl Clock {
         let units = u64::from(high) << 32 | u64::from(low);
         let nanos = match self.unit {
             Unit::Nanos(each) => units.saturating_mul(each),
-            Unit::PerNano(number) => units / number,
-            Unit::Binary(shift) => u64::try_from((u128::from(units) * 1_000_000_000).checked_shr(shift).unwrap_or(0)).unwrap_or(u64::MAX),
+            Unit::PerNano(number) => units.checked_div(number).unwrap_or_default(),
+            Unit::Binary(shift) => {
+                u64::try_from(u128::from(units).saturating_mul(1_000_000_000).checked_shr(shift).unwrap_or(0)).unwrap_or(u64::MAX)
+            }
         };
         Timestamp::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX).saturating_add(self.offset_nanos))
     }

@@ -8,6 +8,7 @@ use std::mem;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use super::clock::InputClock;
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::source::Source;
@@ -36,6 +37,7 @@ pub(super) struct Reader {
     /// Comments since they were last taken away, under the numbers that this reader gave.
     pub(super) comments: Vec<(Option<u64>, String)>,
     input: Option<usize>,
+    clock: InputClock,
     failed: Option<Error>,
     ended: bool,
 }
@@ -76,8 +78,9 @@ pub(super) struct Cut {
 pub(super) struct Context<'a> {
     pub(super) inventory: &'a mut Inventory,
     pub(super) comments: &'a mut Vec<(Option<u64>, String)>,
-    /// The input's name, for interfaces without one.
+    /// The input's name, for interfaces without one, and its index in the inventory.
     pub(super) name: &'a str,
+    pub(super) input: usize,
     /// The number of the frame at hand, if it is one.
     pub(super) number: u64,
 }
@@ -92,10 +95,10 @@ impl Context<'_> {
     }
 
     pub(super) fn add_comment(&mut self, frame: Option<u64>, text: String) {
-        if self.inventory.comments.len() + self.comments.len() < limits::COMMENTS {
+        if self.inventory.comments.len().saturating_add(self.comments.len()) < limits::COMMENTS {
             self.comments.push((frame, text));
         } else {
-            self.inventory.comments_left_out += 1;
+            self.inventory.comments_left_out = self.inventory.comments_left_out.saturating_add(1);
         }
     }
 
@@ -106,11 +109,12 @@ impl Context<'_> {
     }
 
     pub(super) fn add_secret(&mut self, line: &[u8]) {
-        if self.inventory.secret_bytes + line.len() <= limits::SECRET_BYTES {
-            self.inventory.secret_bytes += line.len();
+        let bytes = self.inventory.secret_bytes.saturating_add(line.len());
+        if bytes <= limits::SECRET_BYTES {
+            self.inventory.secret_bytes = bytes;
             self.inventory.secrets.push(line.to_owned());
         } else {
-            self.inventory.secrets_left_out += 1;
+            self.inventory.secrets_left_out = self.inventory.secrets_left_out.saturating_add(1);
         }
     }
 }
@@ -148,6 +152,7 @@ impl Reader {
             read_bytes: limits::READ_BYTES,
             comments: Vec::new(),
             input: None,
+            clock: InputClock::default(),
             failed: None,
             ended: false,
         })
@@ -176,7 +181,7 @@ impl Reader {
     /// Reads and cuts until there is a frame. Gives how many bytes of the buffer count.
     fn fill_buffer(&mut self, buffer: &mut Vec<u8>, block: &mut Block, inventory: &mut Inventory) -> usize {
         let usual = if self.source.greedy { self.read_bytes } else { self.read_bytes.min(PIPE_BYTES) };
-        let mut limit = usual.max(self.carry.len() + 1);
+        let mut limit = usual.max(self.carry.len().saturating_add(1));
         let mut filled = self.carry.len();
         if buffer.is_empty() {
             // comes zeroed from the system
@@ -192,12 +197,12 @@ impl Reader {
             let mut end = false;
             match self.source.read(buffer.get_mut(filled..limit).unwrap_or_default()) {
                 Ok(0) => end = true,
-                Ok(count) => filled += count,
+                Ok(count) => filled = filled.saturating_add(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     end = true;
                     if self.source.compression.is_some() {
-                        let text = unpack_failure(self.source.name(), self.offset + filled as u64, &error);
+                        let text = unpack_failure(self.source.name(), self.offset.saturating_add(filled as u64), &error);
                         self.set_damage(inventory, text);
                     } else {
                         self.failed = Some(Error::Read { path: self.path.clone(), source: error });
@@ -210,7 +215,7 @@ impl Reader {
             let (used, need) = self.cut(buffer.get(..filled).unwrap_or_default(), block, inventory);
             if end && !self.ended {
                 self.ended = true;
-                let have = filled - used;
+                let have = filled.saturating_sub(used);
                 let cut = if self.skip > 0 {
                     Some(format!("{} more bytes of a block should follow", self.skip))
                 } else {
@@ -229,7 +234,7 @@ impl Reader {
                 return filled;
             }
             buffer.copy_within(used..filled, 0);
-            filled -= used;
+            filled = filled.saturating_sub(used);
             limit = usual.max(need);
             buffer.resize(buffer.len().max(limit), 0);
         }
@@ -240,8 +245,8 @@ impl Reader {
     fn cut(&mut self, bytes: &[u8], block: &mut Block, inventory: &mut Inventory) -> (usize, usize) {
         let index = self.start(inventory);
         let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
-        self.skip -= skipped as u64;
-        self.offset += skipped as u64;
+        self.skip = self.skip.saturating_sub(skipped as u64);
+        self.offset = self.offset.saturating_add(skipped as u64);
         let (mut used, mut need) = (skipped, 0);
         let mut seen = Seen::default();
         let mut damage = None;
@@ -251,16 +256,16 @@ impl Reader {
                 let before = used;
                 while let Some(cut) = bytes.get(used..).and_then(|rest| format.frame(rest)) {
                     seen.point(block, self.next_number, used, cut);
-                    self.next_number += 1;
-                    used += cut.total;
+                    self.next_number = self.next_number.saturating_add(1);
+                    used = used.saturating_add(cut.total);
                 }
-                self.offset += (used - before) as u64;
+                self.offset = self.offset.saturating_add(used.saturating_sub(before) as u64);
             }
             let rest = bytes.get(used..).unwrap_or_default();
             if rest.is_empty() {
                 break;
             }
-            let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, number: self.next_number };
+            let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, input: index, number: self.next_number };
             let step = match &mut self.format {
                 Format::Pcap(format) => format.next(rest, &mut cx),
                 Format::Pcapng(format) => format.next(rest, &mut cx),
@@ -268,13 +273,13 @@ impl Reader {
             let total = match step {
                 Step::Frame(cut) => {
                     seen.point(block, self.next_number, used, cut);
-                    self.next_number += 1;
+                    self.next_number = self.next_number.saturating_add(1);
                     cut.total
                 }
                 Step::Other(total) => total,
                 Step::Skip(total) => {
                     let here = usize::try_from(total).unwrap_or(usize::MAX).min(rest.len());
-                    self.skip = total - here as u64;
+                    self.skip = total.saturating_sub(here as u64);
                     here
                 }
                 Step::Need(total) => {
@@ -286,10 +291,19 @@ impl Reader {
                     break;
                 }
             };
-            used += total;
-            self.offset += total as u64;
+            used = used.saturating_add(total);
+            self.offset = self.offset.saturating_add(total as u64);
         }
         if let Some(input) = inventory.inputs.get_mut(index) {
+            let odd_before = input.odd_times;
+            self.clock.mend(block, |odd| {
+                input.odd_times += 1;
+                input.first_odd_time.get_or_insert(odd);
+            });
+            if input.odd_times > odd_before {
+                seen.first = block.frames().map(|frame| frame.head.time).min().unwrap_or(seen.first);
+                seen.last = block.frames().map(|frame| frame.head.time).max().unwrap_or(seen.last);
+            }
             seen.add_to(input);
         }
         if let Some(why) = damage {
@@ -311,7 +325,17 @@ impl Reader {
         };
         let format = if self.source.compression.is_some() { format!("{format}, {}", self.source.name()) } else { format.to_owned() };
         let index = inventory.inputs.len();
-        inventory.inputs.push(Input { path: self.path.clone(), format, frames: 0, bytes: 0, first: None, last: None, damage: None });
+        inventory.inputs.push(Input {
+            path: self.path.clone(),
+            format,
+            frames: 0,
+            bytes: 0,
+            first: None,
+            last: None,
+            odd_times: 0,
+            first_odd_time: None,
+            damage: None,
+        });
         self.input = Some(index);
         index
     }
@@ -353,16 +377,20 @@ impl Seen {
     #[inline]
     fn point(&mut self, block: &mut Block, number: u64, at: usize, cut: Cut) {
         let Cut { time, link, interface, original_len, start, len, total: _ } = cut;
-        block.point(FrameHead { number, time, link, interface, original_len }, u32::try_from(at + start).unwrap_or(u32::MAX), len);
-        self.frames += 1;
-        self.captured += u64::from(len);
+        block.point(
+            FrameHead { number, time, link, interface, original_len },
+            u32::try_from(at.saturating_add(start)).unwrap_or(u32::MAX),
+            len,
+        );
+        self.frames = self.frames.saturating_add(1);
+        self.captured = self.captured.saturating_add(u64::from(len));
         self.first = self.first.min(time);
         self.last = self.last.max(time);
     }
 
     fn add_to(&self, input: &mut Input) {
-        input.frames += self.frames;
-        input.bytes += self.captured;
+        input.frames = input.frames.saturating_add(self.frames);
+        input.bytes = input.bytes.saturating_add(self.captured);
         if self.frames > 0 {
             input.first = Some(input.first.map_or(self.first, |before| before.min(self.first)));
             input.last = Some(input.last.map_or(self.last, |before| before.max(self.last)));

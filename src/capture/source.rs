@@ -84,7 +84,7 @@ impl Source {
             let Some(rest @ [_, ..]) = into.get_mut(filled..) else { break Ok(()) };
             match self.bytes.read(rest) {
                 Ok(0) => break Ok(()),
-                Ok(count) => filled += count,
+                Ok(count) => filled = filled.saturating_add(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => break Err(error),
             }

@@ -95,7 +95,7 @@ pub fn compare(before: &Tally, after: &Tally) -> Differences {
                 [None, None] => Vec::new(),
             };
             changes.sort_by_key(|change| change.direction);
-            unchanged += usize::from(changes.is_empty());
+            unchanged = usize::saturating_add(unchanged, usize::from(changes.is_empty()));
             let [before, after] = sides.map(|side| side.map(|side| side.numbers));
             (!changes.is_empty()).then(|| ServiceChange { service: name.clone(), before, after, changes })
         })
@@ -150,12 +150,12 @@ fn service(before: &Service, after: &Service) -> Vec<Change> {
 }
 
 fn failures(before: &Service, after: &Service, changes: &mut Vec<Change>) {
-    let decided = |service: &Service| service.numbers.handshakes - service.numbers.undecided;
+    let decided = |service: &Service| service.numbers.handshakes.saturating_sub(service.numbers.undecided);
     let (was, now) = ((before.numbers.failed, decided(before)), (after.numbers.failed, decided(after)));
     if was.1 == 0 || now.1 == 0 || !differs(was, now) {
         return;
     }
-    let worse = now.0 * was.1 > was.0 * now.1;
+    let worse = more_often(now, was);
     let direction = if worse { Direction::Worse } else { Direction::Better };
     let word = match (worse, was.0, now.0) {
         (true, 0, failed) if failed == now.1 => "fails always now",
@@ -167,6 +167,12 @@ fn failures(before: &Service, after: &Service, changes: &mut Vec<Change>) {
     changes.push(Change { what: "failures", direction, text: format!("{word}: {}, before {}", of(now.0, now.1), of(was.0, was.1)) });
 }
 
+/// So many of all are a larger share than so many of all.
+fn more_often(now: (u64, u64), was: (u64, u64)) -> bool {
+    let product = |one: u64, other: u64| u128::from(one).saturating_mul(u128::from(other));
+    product(now.0, was.1) > product(was.0, now.1)
+}
+
 fn causes(before: &Service, after: &Service, changes: &mut Vec<Change>) {
     let (all_before, all_after) = (before.numbers.handshakes, after.numbers.handshakes);
     for (cause, now) in &after.causes {
@@ -175,7 +181,7 @@ fn causes(before: &Service, after: &Service, changes: &mut Vec<Change>) {
             let text = format!("{cause}: {}, before never", of(*now, all_after));
             changes.push(Change { what: "cause", direction: Direction::Worse, text });
         } else if differs((was, all_before), (*now, all_after)) {
-            let direction = if now * all_before > was * all_after { Direction::Worse } else { Direction::Better };
+            let direction = if more_often((*now, all_after), (was, all_before)) { Direction::Worse } else { Direction::Better };
             changes.push(Change {
                 what: "cause",
                 direction,
@@ -308,7 +314,7 @@ fn differs(was: (u64, u64), now: (u64, u64)) -> bool {
     if all_or_none(p) && all_or_none(q) {
         return (p - q).abs() > 0.5;
     }
-    let pooled = (was.0 + now.0) as f64 / (was.1 + now.1).max(1) as f64;
+    let pooled = (was.0 as f64 + now.0 as f64) / (was.1 as f64 + now.1 as f64).max(1.0);
     let error = (pooled * (1.0 - pooled) * (1.0 / was.1.max(1) as f64 + 1.0 / now.1.max(1) as f64)).sqrt();
     (p - q).abs() >= 0.05 && (p - q).abs() > 3.0 * error
 }
@@ -322,7 +328,11 @@ fn of(part: u64, all: u64) -> String {
 }
 
 fn percent(part: u64, all: u64) -> String {
-    if all < 10 { String::new() } else { format!(" ({} %)", (part * 200 + all) / (all * 2)) }
+    if all < 10 {
+        String::new()
+    } else {
+        format!(" ({} %)", part.saturating_mul(200).saturating_add(all).checked_div(all.saturating_mul(2)).unwrap_or_default())
+    }
 }
 
 fn plural(number: u64) -> String {

@@ -7,6 +7,7 @@
 //!
 //! Invariant: a difference is told when it cannot be chance: when one side has only what the other never had, or when the shares differ by
 //! more than three standard errors.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 pub mod diff;
 pub mod flood;

@@ -81,20 +81,20 @@ impl Tally {
 impl Service {
     fn take(&mut self, report: &HandshakeReport, address: &str) {
         let numbers = &mut self.numbers;
-        numbers.handshakes += 1;
+        numbers.handshakes = numbers.handshakes.saturating_add(1);
         let failed = match report.handshake.outcome.as_str() {
             "completed" => {
-                numbers.completed += 1;
+                numbers.completed = numbers.completed.saturating_add(1);
                 false
             }
             "incomplete" => {
-                numbers.undecided += 1;
+                numbers.undecided = numbers.undecided.saturating_add(1);
                 false
             }
             // A health check or scan wants no handshake.
             _ if !report.failed() => false,
             _ => {
-                numbers.failed += 1;
+                numbers.failed = numbers.failed.saturating_add(1);
                 true
             }
         };
@@ -134,7 +134,7 @@ impl Service {
 fn count(counts: &mut Counts, value: Option<&str>) {
     let Some(value) = value else { return };
     if let Some(count) = counts.get_mut(value) {
-        *count += 1;
+        *count = count.saturating_add(1);
     } else if counts.len() < VALUES {
         counts.insert(value.to_owned(), 1);
     }

@@ -122,10 +122,11 @@ impl View {
     }
 
     fn keep(&mut self, payload: &[u8]) {
-        if self.held + payload.len() <= BYTES
+        let held = self.held.saturating_add(payload.len());
+        if held <= BYTES
             && let Some(last) = self.packets.last_mut()
         {
-            self.held += payload.len();
+            self.held = held;
             last.payload = payload.into();
         }
     }
@@ -210,7 +211,7 @@ impl Stream {
     /// The bytes from a place on, up to the first that is missing.
     pub fn from(&self, at: usize) -> &[u8] {
         let len = self.there.iter().skip(at).take_while(|there| **there).count();
-        self.bytes.get(at..at + len).unwrap_or_default()
+        self.bytes.get(at..at.saturating_add(len)).unwrap_or_default()
     }
 
     fn differs(&self, other: &Self) -> Option<(usize, usize)> {
@@ -275,7 +276,7 @@ pub fn follow(side: Side, sender: &View, receiver: &View) -> Transit {
         let same_bytes = item.len > 0
             && tcp
             && transit.sent.covers(item.at, item.len)
-            && transit.altered.is_none_or(|(first, _)| first < item.at || first >= item.at + item.len);
+            && transit.altered.is_none_or(|(first, _)| first < item.at || first >= item.at.saturating_add(item.len));
         let changed = item.len > 0 && tcp && transit.altered.is_some() && transit.sent.covers(item.at, item.len);
         if !same_bytes && !changed && receiver.saw_all(item.time) {
             transit.injected.push(item.index);
@@ -293,7 +294,7 @@ pub fn follow(side: Side, sender: &View, receiver: &View) -> Transit {
             if same_segments {
                 transit.lost_copies.push(item.index);
             }
-        } else if item.len > 0 && tcp && acked >= item.at + item.len {
+        } else if item.len > 0 && tcp && acked >= item.at.saturating_add(item.len) {
             transit.missed.push(item.index);
         } else if !changed_on_the_way(&transit, item) && sender.saw_all(item.time) {
             transit.lost.push(item.index);

@@ -530,7 +530,7 @@ impl Path<'_> {
                 ),
             };
         }
-        let missed = self.up.missed.len() + self.down.missed.len();
+        let missed = self.up.missed.len().saturating_add(self.down.missed.len());
         let gaps = if missed > 0 { format!(" ({missed} packets are missing from a capture, not from the path.)") } else { String::new() };
         // What one point suspects of the path, the other clears it of.
         let blamed = report.diagnosis.stopped_by == "network";

@@ -33,7 +33,7 @@ pub(super) fn grouped<'a>(packets: &[&'a Passing]) -> Vec<(&'a Passing, usize)> 
                 && (other.seq != 0 || other.payload == packet.payload)
         };
         match groups.iter_mut().find(|(other, _)| same(other)) {
-            Some((_, times)) => *times += 1,
+            Some((_, times)) => *times = times.saturating_add(1),
             None => groups.push((packet, 1)),
         }
     }

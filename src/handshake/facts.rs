@@ -75,8 +75,11 @@ pub struct Handshake {
     pub tcp: PacketFacts,
     /// Why the connection is no longer followed.
     pub close: Close,
-    /// The frame at which that was decided; for [`Close::EndOfCapture`] the capture's last.
+    /// Up to where it was watched: the frame at which that was decided; for [`Close::EndOfCapture`] the capture's last, or the last before its
+    /// source fell silent.
     pub closed_at: Mark,
+    /// The number of the frame at which it was concluded, for the order of reports; the largest at the end of the capture.
+    pub concluded_at: u64,
     /// What led up to TLS.
     pub preamble: Option<Box<PreambleFacts>>,
     /// A side spoke something else than TLS where a TLS record was due.
@@ -159,6 +162,7 @@ impl Handshake {
             tcp: PacketFacts::default(),
             close: Close::EndOfCapture,
             closed_at: tcp.first,
+            concluded_at: u64::MAX,
             protocol: Protocol::Other,
             preamble: None,
             plaintext: PerSide::default(),

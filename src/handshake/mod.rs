@@ -13,7 +13,6 @@ pub mod machine;
 mod messages;
 mod outcome;
 mod packets;
-pub mod ports;
 mod records;
 pub mod relevance;
 

@@ -33,7 +33,7 @@ pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Segment<'a>) -> Option<()> 
     let &[p0, p1, q0, q1, n0, n1, n2, n3, a0, a1, a2, a3, offset, flags, w0, w1, ..] = tcp.first_chunk::<20>()?;
     let fragment = u16::from_be_bytes([f0, f1]);
     let total_len = u16::from_be_bytes([l0, l1]);
-    let options_len = usize::from(offset >> 4).checked_sub(5)? * 4;
+    let options_len = usize::from(offset >> 4).checked_sub(5)?.saturating_mul(4);
     let tcp_len = usize::from(total_len).checked_sub(40)?;
     if fragment & 0x3fff != 0 || tcp_len < options_len {
         return None;

@@ -130,6 +130,12 @@ impl Fragments {
         std::mem::take(&mut self.lost)
     }
 
+    /// There are such packets.
+    #[inline]
+    pub(super) const fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
     /// The frames of packets that were given up since the last call and whose flow is known.
     pub(super) fn take_lost_frames(&mut self) -> Vec<(FlowKey, Vec<u64>)> {
         std::mem::take(&mut self.lost_frames)
@@ -151,12 +157,12 @@ impl Fragments {
         self.held = self.held.saturating_sub(before).saturating_add(partial.bytes.len());
         if !took {
             self.remove(age);
-            self.counters.overflowed += 1;
+            self.counters.overflowed = self.counters.overflowed.saturating_add(1);
             return None;
         }
         if partial.is_whole() {
             let joined = self.remove(age).and_then(|partial| partial.join(around.mark));
-            self.counters.joined += 1;
+            self.counters.joined = self.counters.joined.saturating_add(1);
             if self.recently_joined.len() >= RECENT {
                 self.recently_joined.pop_front();
             }
@@ -166,7 +172,7 @@ impl Fragments {
         while self.by_age.len() > limits::FRAGMENT_PACKETS || self.held > limits::FRAGMENT_BYTES {
             let Some(oldest) = self.by_age.first_key_value().map(|(age, _)| *age) else { break };
             self.remove(oldest);
-            self.counters.overflowed += 1;
+            self.counters.overflowed = self.counters.overflowed.saturating_add(1);
         }
         None
     }
@@ -204,7 +210,7 @@ impl Fragments {
     fn expire_oldest(&mut self, now: Timestamp) -> bool {
         let Some(age) = self.by_age.first_key_value().map(|(age, _)| *age) else { return false };
         let Some(partial) = self.remove(age) else { return false };
-        self.counters.expired += 1;
+        self.counters.expired = self.counters.expired.saturating_add(1);
         if let Some((key, from_low)) = partial.head.and_then(|head| head.flow)
             && !partial.after_join
             && self.lost.len() < limits::FRAGMENT_LOST
@@ -216,7 +222,7 @@ impl Fragments {
                 key,
                 from_low,
                 mark: partial.first_seen,
-                bytes_have: partial.ranges.iter().map(|(start, end)| end - start).sum(),
+                bytes_have: partial.ranges.iter().fold(0, |sum: u32, (start, end)| sum.saturating_add(end.saturating_sub(*start))),
                 bytes_whole: partial.whole_len,
                 waited: now.since(partial.first_seen.time),
             });
@@ -256,7 +262,7 @@ impl Partial {
             at = at.max(have_to);
         }
         copy(&mut self.bytes, captured, start, (at, end));
-        if captured.len() < (end - start) as usize {
+        if captured.len() < end.saturating_sub(start) as usize {
             self.cut_at = self.cut_at.min(start.saturating_add(u32::try_from(captured.len()).unwrap_or(0)));
         }
         self.merge(start, end);
@@ -283,7 +289,7 @@ impl Partial {
         let mut around = head.around;
         around.mark = mark;
         around.joined = true;
-        around.depth += 1;
+        around.depth = around.depth.saturating_add(1);
         around.ip.was_fragmented = true;
         around.ip.total_len = head.header_len.saturating_add(wire);
         let mut bytes = self.bytes;

@@ -51,7 +51,7 @@ struct Quoted {
 
 fn quoted_v4(rest: &mut Cursor<'_>) -> Result<Quoted, Skip> {
     let &[first, _, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = rest.take::<20>()?;
-    let options = (usize::from(first & 0x0f) * 4).checked_sub(20).filter(|_| first >> 4 == 4).ok_or(Skip::Malformed)?;
+    let options = usize::from(first & 0x0f).saturating_mul(4).checked_sub(20).filter(|_| first >> 4 == 4).ok_or(Skip::Malformed)?;
     rest.skip(options)?;
     if u16::from_be_bytes([f0, f1]) & 0x1fff != 0 {
         return Err(Skip::IcmpOther); // a later fragment names no ports
@@ -76,7 +76,7 @@ fn quoted_v6(rest: &mut Cursor<'_>) -> Result<Quoted, Skip> {
             // hop-by-hop, routing, destination options
             0 | 43 | 60 => {
                 let &[next, len] = rest.take::<2>()?;
-                rest.skip(usize::from(len) * 8 + 6)?;
+                rest.skip(usize::from(len).saturating_mul(8).saturating_add(6))?;
                 protocol = next;
             }
             44 => {
@@ -89,7 +89,7 @@ fn quoted_v6(rest: &mut Cursor<'_>) -> Result<Quoted, Skip> {
             _ => break,
         }
     }
-    Ok(Quoted { source, destination, protocol, total_len: u32::from(u16::from_be_bytes([l0, l1])) + 40 })
+    Ok(Quoted { source, destination, protocol, total_len: u32::from(u16::from_be_bytes([l0, l1])).saturating_add(40) })
 }
 
 /// `None` when the message is no error about a packet. The MTU is the second half of the unused word.

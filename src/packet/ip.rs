@@ -21,7 +21,7 @@ impl Walk<'_> {
 
     pub(super) fn ipv4(&mut self) -> Result<Next, Skip> {
         let &[first, _, l0, l1, i0, i1, f0, f1, ttl, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = self.rest.take::<20>()?;
-        let header_len = u32::from(first & 0x0f) * 4;
+        let header_len = u32::from(first & 0x0f).saturating_mul(4);
         if first >> 4 != 4 || header_len < 20 {
             return Err(Skip::Malformed);
         }
@@ -32,17 +32,17 @@ impl Walk<'_> {
         } else if total_len < header_len {
             return Err(Skip::Malformed);
         } else {
-            self.rest.limit(total_len - 20);
+            self.rest.limit(total_len.saturating_sub(20));
         }
         if header_len > 20 {
-            self.rest.skip(header_len as usize - 20)?;
+            self.rest.skip(header_len.saturating_sub(20) as usize)?;
         }
         let (id, fragment) = (u16::from_be_bytes([i0, i1]), u16::from_be_bytes([f0, f1]));
         self.around.ends = Ends::V4 { source: u32::from_be_bytes([s0, s1, s2, s3]), destination: u32::from_be_bytes([d0, d1, d2, d3]) };
         let dont_fragment = fragment & 0x4000 != 0;
         self.around.ip = IpFacts { ttl, id: Some(id), dont_fragment, total_len, was_fragmented: self.around.joined };
         if fragment & 0x3fff != 0 {
-            let (offset, more) = (u32::from(fragment & 0x1fff) * 8, fragment & 0x2000 != 0);
+            let (offset, more) = (u32::from(fragment & 0x1fff).saturating_mul(8), fragment & 0x2000 != 0);
             return Err(self.stop_at(Piece { id: u32::from(id), protocol, offset, more, header_len }));
         }
         self.payload(protocol)
@@ -55,10 +55,10 @@ impl Walk<'_> {
         }
         let payload_len = u32::from(u16::from_be_bytes([l0, l1]));
         if payload_len > 0 {
-            self.rest.limit(payload_len + 32);
+            self.rest.limit(payload_len.saturating_add(32));
         }
         // zero is segmentation offload or a jumbogram (RFC 2675): the frame tells
-        let total_len = if payload_len > 0 { payload_len + 40 } else { self.rest.wire().saturating_add(8) };
+        let total_len = if payload_len > 0 { payload_len.saturating_add(40) } else { self.rest.wire().saturating_add(8) };
         let (source, destination) = (u128::from_be_bytes(*self.rest.take()?), u128::from_be_bytes(*self.rest.take()?));
         self.around.ends = Ends::V6 { source, destination };
         self.around.ip = IpFacts { ttl, id: None, dont_fragment: true, total_len, was_fragmented: self.around.joined };
@@ -83,12 +83,12 @@ impl Walk<'_> {
             MPLS => Ok(Next::Mpls),
             AH => {
                 let &[next, len] = self.rest.take::<2>()?;
-                self.rest.skip(usize::from(len) * 4 + 6)?;
+                self.rest.skip(usize::from(len).saturating_mul(4).saturating_add(6))?;
                 Ok(Next::Payload(next))
             }
             HOP_BY_HOP | DESTINATION | MOBILITY | HIP | SHIM6 if v6 => {
                 let &[next, len] = self.rest.take::<2>()?;
-                self.rest.skip(usize::from(len) * 8 + 6)?;
+                self.rest.skip(usize::from(len).saturating_mul(8).saturating_add(6))?;
                 Ok(Next::Payload(next))
             }
             ROUTING if v6 => self.routing(),
@@ -101,7 +101,7 @@ impl Walk<'_> {
     /// RFC 6275 section 6.4, RFC 8754 section 2).
     fn routing(&mut self) -> Result<Next, Skip> {
         let &[next, len, kind, segments_left] = self.rest.take::<4>()?;
-        let body = self.rest.take_slice(usize::from(len) * 8 + 4)?;
+        let body = self.rest.take_slice(usize::from(len).saturating_mul(8).saturating_add(4))?;
         let mut stops = body.get(4..).unwrap_or_default().chunks_exact(16).take(usize::from(len) / 2);
         let last = match kind {
             0 | 2 if segments_left > 0 => stops.next_back(),
@@ -140,7 +140,7 @@ impl Walk<'_> {
         let &[f0, f1, t0, t1, l0, l1, _, _] = self.rest.take::<8>()?;
         match u16::from_be_bytes([l0, l1]) {
             0 => {} // as with TCP, filled in later
-            len @ 8.. => self.rest.limit(u32::from(len) - 8),
+            len @ 8.. => self.rest.limit(u32::from(len).saturating_sub(8)),
             _ => return Err(Skip::Malformed),
         }
         let (from, to) = (u16::from_be_bytes([f0, f1]), u16::from_be_bytes([t0, t1]));
@@ -154,14 +154,14 @@ pub(super) fn fits_ip(rest: &Cursor<'_>) -> Option<Next> {
     match first >> 4 {
         4 => {
             let &[_, _, l0, l1, _, _, f0, f1, _, protocol, ..] = rest.peek::<20>()?;
-            let (header_len, total_len) = (u32::from(first & 0x0f) * 4, u32::from(u16::from_be_bytes([l0, l1])));
+            let (header_len, total_len) = (u32::from(first & 0x0f).saturating_mul(4), u32::from(u16::from_be_bytes([l0, l1])));
             let offloaded = total_len == 0 && matches!(protocol, TCP | UDP) && u16::from_be_bytes([f0, f1]) & 0xbfff == 0;
             let fits = header_len >= 20 && (offloaded || (total_len >= header_len && total_len <= rest.wire()));
             fits.then_some(Next::Ipv4)
         }
         6 => {
             let &[_, _, _, _, l0, l1, ..] = rest.peek::<40>()?;
-            (u32::from(u16::from_be_bytes([l0, l1])) + 40 <= rest.wire()).then_some(Next::Ipv6)
+            (u32::from(u16::from_be_bytes([l0, l1])).saturating_add(40) <= rest.wire()).then_some(Next::Ipv6)
         }
         _ => None,
     }

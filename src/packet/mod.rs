@@ -6,6 +6,7 @@
 //! - `decoder`: the entry; `walk`: the loop over layers, TCP and UDP views; `cursor`: bounds.
 //! - `links`, `radio`, `tags`, `tunnels`, `ip`, `icmp`: a step of the walk for each header.
 //! - `fragments`: IP packets being joined. `options`: TCP options.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 mod cursor;
 mod decoder;
@@ -31,7 +32,7 @@ pub use self::decoder::Decoder;
 pub(crate) use self::direct::{NOTHING, read as read_plain, segment as plain};
 pub use self::fragments::{FragmentCounters, LostFragments};
 pub use self::links::{link_name, reads_link};
-pub use self::options::{tcp_options, tcp_options_are_plain};
+pub use self::options::{tcp_options, tcp_options_are_plain, tcp_timestamps};
 
 /// What a frame held.
 #[derive(Debug, Clone, Copy)]

@@ -26,11 +26,11 @@ fn radiotap_flags(fields: &[u8]) -> Option<u8> {
         return None;
     }
     let more = fields.chunks_exact(4).take_while(|word| word.last().is_some_and(|byte| byte & 0x80 != 0)).count();
-    let mut at = 4 + 4 * (more + 1);
+    let mut at = more.saturating_add(2).saturating_mul(4);
     if present & 0x1 != 0 {
-        at = at.next_multiple_of(8) + 8;
+        at = at.checked_next_multiple_of(8)?.saturating_add(8);
     }
-    fields.get(at - 4).copied()
+    fields.get(at.checked_sub(4)?).copied()
 }
 
 /// Prism and AVS share a link type. AVS begins with a magic number; Prism is in the byte order of the machine that wrote it.
@@ -78,7 +78,7 @@ fn data_frame(walk: &mut Walk<'_>, padded: bool) -> Result<Next, Skip> {
     }
     if padded {
         let taken = before.saturating_sub(walk.rest.wire());
-        walk.rest.skip((taken.next_multiple_of(4) - taken) as usize)?;
+        walk.rest.skip(taken.wrapping_neg() as usize % 4)?;
     }
     // some drivers decrypt the frame and leave the flag
     if flags & 0x40 != 0 && !walk.rest.bytes().starts_with(&SNAP) {

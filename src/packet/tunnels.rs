@@ -100,7 +100,7 @@ fn geneve(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
     if first >> 6 != 0 || flags & 0x3f != 0 || reserved != 0 {
         return None;
     }
-    rest.skip(usize::from(first & 0x3f) * 4).ok()?;
+    rest.skip(usize::from(first & 0x3f).saturating_mul(4)).ok()?;
     let next = match u16::from_be_bytes([p0, p1]) {
         ether::BRIDGED => fits_ethernet(&rest).then_some(Next::Ethernet)?,
         ether::IPV4 => fits_ip(&rest).filter(|next| *next == Next::Ipv4)?,
@@ -122,7 +122,7 @@ fn gtpu(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
         let &[_, _, _, mut extension] = rest.take::<4>().ok()?;
         while flags & 0x04 != 0 && extension != 0 {
             let &[units] = rest.take::<1>().ok()?;
-            rest.skip((usize::from(units) * 4).checked_sub(2)?).ok()?;
+            rest.skip(usize::from(units).saturating_mul(4).checked_sub(2)?).ok()?;
             [extension] = *rest.take::<1>().ok()?;
         }
     }
@@ -132,7 +132,7 @@ fn gtpu(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
 
 fn teredo(mut rest: Cursor<'_>) -> Option<(Layer, Cursor<'_>, Next)> {
     if let Some(&[0x00, 0x01, id, auth]) = rest.peek::<4>() {
-        rest.skip(4 + usize::from(id) + usize::from(auth) + 9).ok()?; // nonce and confirmation
+        rest.skip(usize::from(id).saturating_add(usize::from(auth)).saturating_add(13)).ok()?; // nonce and confirmation
     }
     if let Some(&[0x00, 0x00]) = rest.peek::<2>() {
         rest.skip(8).ok()?; // origin

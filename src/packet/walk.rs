@@ -193,7 +193,7 @@ impl<'a> Walk<'a> {
         if self.around.depth >= limits::TUNNEL_DEPTH {
             return Err(Skip::TooDeep);
         }
-        self.around.depth += 1;
+        self.around.depth = self.around.depth.saturating_add(1);
         Ok(())
     }
 
@@ -211,7 +211,7 @@ impl<'a> Walk<'a> {
             Err(skip) => return Packet::Skipped(skip),
         };
         let &[f0, f1, t0, t1, s0, s1, s2, s3, a0, a1, a2, a3, offset, flags, w0, w1, ..] = head;
-        let Some(options_len) = (usize::from(offset >> 4) * 4).checked_sub(20) else { return Packet::Skipped(Skip::Malformed) };
+        let Some(options_len) = usize::from(offset >> 4).saturating_mul(4).checked_sub(20) else { return Packet::Skipped(Skip::Malformed) };
         let options = match self.rest.take_slice(options_len) {
             Ok(options) => options,
             Err(Skip::Truncated) => {

@@ -54,7 +54,7 @@ impl<'w, 'b> Ahead<'w, 'b> {
         }
         let partition = partition(&slot.key);
         *flow = Flow { partition, interface: frame.head.interface, hash: self.worker.expect(partition, &slot.key), place: None };
-        self.len += 1;
+        self.len = self.len.saturating_add(1);
         if self.len == GROUP {
             self.flush(before);
         }

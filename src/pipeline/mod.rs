@@ -7,6 +7,7 @@
 //! A flow belongs to one of a fixed number of partitions by its hash; a worker owns whole partitions. What happens at a given packet time
 //! happens at a tick that every partition sees at the same frame, and the collector emits in the order of the frames at which handshakes
 //! closed. So the output does not depend on how many workers there are.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 mod ahead;
 mod batch;
@@ -15,7 +16,9 @@ mod outlet;
 mod router;
 mod run;
 mod secrets;
+mod sources;
 mod summary;
+mod twins;
 mod worker;
 
 pub use outlet::Outlet;

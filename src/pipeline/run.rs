@@ -9,6 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::capture::FrameSource;
+use crate::count::Count;
 use crate::diagnosis::chain::TrustStore;
 use crate::diagnosis::rule::Policy;
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ use crate::limits;
 use crate::packet;
 use crate::report::SummaryReport;
 use crate::secrets::Tally;
-use crate::time::{Clock, Mark};
+use crate::time::Clock;
 use crate::transport::TableCounters;
 
 use super::ahead::Ahead;
@@ -92,12 +93,6 @@ fn source_names(source: &dyn FrameSource) -> Vec<String> {
     source.inventory().interfaces.iter().map(|interface| interface.name.clone()).collect()
 }
 
-/// When the capture ended: at its last frame, or later where it is known that nothing more came.
-fn last_moment(source: &dyn FrameSource, router: &Router) -> Mark {
-    let last = router.counts().last;
-    Mark { time: source.inventory().quiet_until.map_or(last.time, |until| until.max(last.time)), ..last }
-}
-
 fn run_alone(
     source: &mut dyn FrameSource,
     options: &Options,
@@ -160,7 +155,11 @@ fn run_alone(
     if let Some(log) = feed.news(source) {
         worker.add_secrets(&log);
     }
-    worker.end(last_moment(source, &router));
+    let end = router.end(source.inventory(), |routed| {
+        worker.take(routed);
+        true
+    });
+    worker.end(end);
     collector.add(worker.drain());
     collector.notes = feed.notes(worker.tally());
     let summary = collector.finish(source.inventory(), router.counts(), &worker.counters(), interrupted(options));
@@ -198,10 +197,10 @@ fn run_together(
     let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
     collector.losses = source.losses().cloned();
     let (done, counts, table, notes, outcome) = thread::scope(|scope| {
-        let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS * workers);
+        let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS.saturating_mul(workers));
         let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);
         let (recycle, recycled) = bounded::<Block>(BLOCKS * 2);
-        let (empties, emptied) = bounded::<Spent>(BLOCKS * workers);
+        let (empties, emptied) = bounded::<Spent>(BLOCKS.saturating_mul(workers));
         let mut lanes: Vec<Sender<Batch>> = Vec::new();
         for index in 0..workers {
             let (lane, batches) = bounded::<Batch>(BLOCKS / 2);
@@ -228,7 +227,7 @@ fn run_together(
         while running > 0 || end.is_none() {
             crossbeam_channel::select! {
                 recv(from_reader) -> said => match said {
-                    Ok(FromReader::Progress(bytes, total)) => progress(Progress { bytes, total, handshakes: collector.totals.handshakes, flows: flows.iter().sum() }),
+                    Ok(FromReader::Progress(bytes, total)) => progress(Progress { bytes, total, handshakes: collector.totals.handshakes, flows: flows.iter().copied().sum::<Count>().get() }),
                     Ok(FromReader::Done { counts, feed, failed }) => end = Some((*counts, feed, failed)),
                     Err(_) => { end.get_or_insert_with(Default::default); }
                 },
@@ -243,7 +242,7 @@ fn run_together(
                             if result.is_err() { cancelled.store(true, Ordering::Relaxed); }
                         }
                     }
-                    Ok(FromWorker::Done { counters, tally }) => { table = table.plus(&counters); tallied = tallied.plus(tally); running -= 1; }
+                    Ok(FromWorker::Done { counters, tally }) => { table = table.plus(&counters); tallied = tallied.plus(tally); running = running.saturating_sub(1); }
                     Err(_) => running = 0,
                 },
             }
@@ -301,15 +300,18 @@ fn read(
                     Some(segment) => partition(&segment.key),
                     None => return false,
                 },
-                Routed::Segment { partition, .. } | Routed::Datagram { partition, .. } | Routed::Icmp { partition, .. } => *partition,
-                Routed::Tick(_) => {
+                Routed::Segment { partition, .. }
+                | Routed::Datagram { partition, .. }
+                | Routed::Icmp { partition, .. }
+                | Routed::Unfinished { partition, .. } => *partition,
+                Routed::Tick(_) | Routed::Watch(_) => {
                     for batch in &mut batches {
                         batch.push(routed);
                     }
                     return true;
                 }
             };
-            if let Some(batch) = batches.get_mut(usize::from(of) % lanes.len()) {
+            if let Some(batch) = usize::from(of).checked_rem(lanes.len()).and_then(|lane| batches.get_mut(lane)) {
                 batch.push(routed);
             }
             true
@@ -328,19 +330,25 @@ fn read(
                 break;
             }
         }
-        silent += 1;
+        silent = usize::saturating_add(silent, 1);
         if hurried || silent >= SILENT {
             silent = 0;
             let (bytes, total) = source.progress();
             let _ = says.send(FromReader::Progress(bytes, total));
         }
     }
-    let end = last_moment(source, &router);
     // An empty batch that carries the capture's last moment closes every table there.
     let block = Arc::new(Block::default());
+    let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block, Spent::default())).collect();
+    let end = router.end(source.inventory(), |routed| {
+        let only = if let Routed::Unfinished { partition, .. } = &routed { Some(usize::from(*partition) % lanes.len()) } else { None };
+        for (_, batch) in (0..).zip(&mut batches).filter(|(lane, _)| only.is_none_or(|only| only == *lane)) {
+            batch.push(routed);
+        }
+        true
+    });
     let secrets = feed.news(source);
-    for lane in lanes {
-        let mut batch = Batch::new(&block, Spent::default());
+    for (lane, mut batch) in lanes.iter().zip(batches) {
         batch.secrets.clone_from(&secrets);
         batch.end = Some(end);
         let _ = lane.send(batch);
@@ -373,7 +381,7 @@ fn work(mut worker: Worker, index: usize, live: bool, batches: &Receiver<Batch>,
             let _ = recycle.blocks.try_send(block);
         }
         let drained = worker.drain();
-        silent += 1;
+        silent = usize::saturating_add(silent, 1);
         if !must_tell && drained.is_empty() && silent < SILENT {
             continue;
         }

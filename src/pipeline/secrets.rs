@@ -21,14 +21,17 @@ impl Feed {
         let blocks = &source.inventory().secrets;
         let logs = source.key_log();
         let announce = logs.is_some() && !self.announced;
-        if blocks.len() == self.from_blocks && logs.is_none_or(|logs| logs.before + logs.lines.len() == self.from_logs) && !announce {
+        if blocks.len() == self.from_blocks
+            && logs.is_none_or(|logs| logs.before.saturating_add(logs.lines.len()) == self.from_logs)
+            && !announce
+        {
             return None;
         }
         self.announced = true;
         let mut log = KeyLog::default();
         let fresh = |before: usize, lines: &[Vec<u8>], known: &mut usize, log: &mut KeyLog| {
             lines.iter().skip(known.saturating_sub(before)).for_each(|line| log.add_line(line));
-            *known = before + lines.len();
+            *known = before.saturating_add(lines.len());
         };
         fresh(0, blocks, &mut self.from_blocks, &mut log);
         if let Some(logs) = logs {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::count::Count;
 use crate::diagnosis::rule::Policy;
 use crate::flow::{FlowKey, Transport};
 use crate::handshake::Handshake;
@@ -44,7 +45,7 @@ impl Worker {
                 shared: Shared::new(policy.stall_after, live),
             })
             .collect();
-        let place = |number: usize| u8::try_from(number / workers.max(1)).unwrap_or(u8::MAX);
+        let place = |number: usize| u8::try_from(number.checked_div(workers).unwrap_or(number)).unwrap_or(u8::MAX);
         Self { partitions, places: std::array::from_fn(place), keys: None }
     }
 
@@ -118,6 +119,20 @@ impl Worker {
                     }
                 }
             }
+            Routed::Unfinished { partition, lost } => {
+                if let Some(Partition { table, flows, .. }) = self.partition_mut(partition) {
+                    match lost.key.transport {
+                        Transport::Tcp => table.unfinished(lost),
+                        Transport::Udp => flows.unfinished(lost),
+                    }
+                }
+            }
+            Routed::Watch(watch) => {
+                for Partition { table, flows, .. } in &mut self.partitions {
+                    table.set_watch(watch);
+                    flows.set_watch(watch);
+                }
+            }
             Routed::Tick(now) => {
                 for Partition { table, flows, shared } in &mut self.partitions {
                     table.tick(shared, now);
@@ -138,8 +153,8 @@ impl Worker {
     /// So many handshakes are concluded that they are best judged while what was gathered of them is still in the cache. Not so while
     /// connections are thrown out: what is learnt from those comes before all verdicts of the same block.
     pub(super) fn brims(&self) -> bool {
-        let concluded: usize = self.partitions.iter().map(|partition| partition.shared.concluded.len()).sum();
-        concluded >= BRIM && self.partitions.iter().all(|partition| partition.shared.half_open.is_empty())
+        let concluded = self.partitions.iter().map(|partition| partition.shared.concluded.len()).sum::<Count>();
+        concluded >= Count::new(BRIM) && self.partitions.iter().all(|partition| partition.shared.half_open.is_empty())
     }
 
     /// Moves out what has been concluded since the last call.
@@ -161,7 +176,7 @@ impl Worker {
 
     /// Connections held, settled ones included.
     pub(super) fn held(&self) -> u64 {
-        self.partitions.iter().map(|partition| (partition.table.held() + partition.flows.held()) as u64).sum()
+        self.partitions.iter().map(|partition| Count::from(partition.table.held()) + partition.flows.held()).sum::<Count>().get()
     }
 
     fn partition(&self, number: u16) -> Option<&Partition> {
@@ -174,7 +189,7 @@ impl Worker {
 }
 
 /// Handshakes whose facts fit a core's cache together with all that judging them takes.
-const BRIM: usize = 16;
+const BRIM: u64 = 16;
 
 /// What a worker's partitions have concluded.
 #[derive(Debug, Default)]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Kept, Recording};
+use crate::count::Count;
 use crate::frame::LinkType;
 use crate::output::escape::escape;
 use crate::output::pcapng::{InterfaceDescription, PacketRecord, PcapngWriter};
@@ -67,7 +68,7 @@ impl Archive {
         }
         // The names begin with the time.
         kept.sort();
-        let bytes = kept.iter().map(|(_, size, _)| size).sum();
+        let bytes = kept.iter().map(|(_, size, _)| *size).sum::<Count>().get();
         Ok(Self { directory: directory.to_owned(), limits, interfaces, clock, kept: kept.into(), bytes })
     }
 
@@ -93,7 +94,7 @@ impl Archive {
             let _ = fs::remove_file(&part);
             return Err(error);
         }
-        self.bytes += size;
+        self.bytes = self.bytes.saturating_add(size);
         self.kept.push_back((path.clone(), size, self.clock.now()));
         Ok(Some(path))
     }
@@ -147,7 +148,7 @@ fn about(report: &HandshakeReport) -> String {
         format!("{}, {}: {}", view::cause(report), view::ending(report), report.diagnosis.summary),
         format!("handshake {} of {}, {}", report.handshake.id, report.capture.source, view::frames(report)),
     ];
-    lines.extend(report.diagnosis.remedy.iter().map(|line| format!("- {line}")));
+    lines.extend(report.diagnosis.remedy.iter().map(|advice| format!("- {}", advice.line())));
     lines.iter().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n")
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Memory is bounded: for each flow, and in all. When it is full, flows that carried so much that they are no handshakes any more go first, then
 //! the oldest. What is written is one pcapng file for each failure, see [`Archive`].
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 mod archive;
 
@@ -94,13 +95,13 @@ impl Recorder {
                 self.begun.push_back((key, number));
                 Flow { first: number, ..Flow::default() }
             });
-            let cost = frame.bytes.len() + size_of::<Kept>();
+            let cost = frame.bytes.len().saturating_add(size_of::<Kept>());
             if flow.done || flow.bytes > limits::RECORD_FLOW_BYTES {
                 continue;
             }
             flow.packets.push(Kept { head: frame.head, bytes: frame.bytes.into() });
-            flow.bytes += cost;
-            self.bytes += cost;
+            flow.bytes = flow.bytes.saturating_add(cost);
+            self.bytes = self.bytes.saturating_add(cost);
             if flow.bytes > limits::RECORD_FLOW_BYTES {
                 self.full.push_back((key, flow.first));
             }
@@ -111,7 +112,7 @@ impl Recorder {
             }
         }
         // Entries of flows that are gone.
-        if self.begun.len() > 2 * self.flows.len() + 1024 {
+        if self.begun.len() > self.flows.len().saturating_mul(2).saturating_add(1024) {
             let flows = &self.flows;
             self.begun.retain(|(key, first)| flows.get(key).is_some_and(|flow| flow.first == *first));
             self.full.retain(|(key, first)| flows.get(key).is_some_and(|flow| flow.first == *first));
@@ -147,7 +148,7 @@ impl Recorder {
                 && let Some(flow) = self.flows.remove(&key)
             {
                 self.bytes = self.bytes.saturating_sub(flow.bytes);
-                self.evicted += 1;
+                self.evicted = self.evicted.saturating_add(1);
                 return true;
             }
         }

@@ -98,13 +98,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
 fn header(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
     let gauges = &state.gauges;
     let passed = state.now.since(state.started).as_secs();
-    let dropped = format!("{} dropped", number(gauges.dropped + gauges.lost));
+    let dropped = format!("{} dropped", number(gauges.dropped.saturating_add(gauges.lost)));
     let spans = vec![
         Span::styled("handshark ", look.strong),
         Span::raw(clip(&escape(&gauges.interfaces), 24).into_owned()),
         Span::raw(format!("  {:02}:{:02}:{:02}", passed / 3600, passed / 60 % 60, passed % 60)),
         Span::raw(format!("  {} pkt/s  {}/s  ", number(state.packet_rate), bytes(state.byte_rate))),
-        Span::styled(dropped, if gauges.dropped + gauges.lost > 0 { look.bad } else { Style::new() }),
+        Span::styled(dropped, if gauges.dropped.saturating_add(gauges.lost) > 0 { look.bad } else { Style::new() }),
         Span::styled(if state.paused() { "  PAUSED" } else { "" }, look.warn),
     ];
     frame.render_widget(Line::from(spans), area);

@@ -26,6 +26,7 @@ mod examples;
 mod floors;
 mod forensics;
 mod fuzz_seeds;
+mod hostile;
 mod ladders;
 #[cfg(target_os = "linux")]
 mod live;
@@ -38,6 +39,7 @@ mod page;
 mod present;
 mod properties;
 mod quic_oracle;
+mod remedies;
 mod rules;
 mod schema;
 mod slices;

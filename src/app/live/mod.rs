@@ -172,7 +172,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         open.server.zip(command.metrics).map(|(server, (_, names))| serve(server, names, &status, &flows, &outlets, desk.as_ref()));
     let watcher = Watcher {
         stop: Arc::clone(&flags.stop),
-        deadline: command.duration.map(|span| monitor::now() + span),
+        deadline: command.duration.and_then(|span| monitor::now().checked_add(span)),
         status: status.clone(),
         quiet: shown == Shown::Auto,
     };

@@ -1,4 +1,5 @@
 //! What is looked at beside the packets: time, interfaces, the process itself; and who is told of it.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::record::DeskCounters;
 use crate::capture::LiveStatus;
+use crate::count::Count;
 use crate::output::metrics::{InterfaceLoad, Metrics};
 use crate::time::{Clock, Timestamp};
 use crate::tui::Gauges;
@@ -55,9 +57,9 @@ impl Scrape {
         for interface in self.status.interfaces() {
             self.metrics.interface(&InterfaceLoad {
                 name: &interface.name,
-                frames: interface.frames,
-                bytes: interface.bytes,
-                dropped: interface.dropped,
+                frames: interface.frames.get(),
+                bytes: interface.bytes.get(),
+                dropped: interface.dropped.get(),
                 up: !interface.down,
             });
         }
@@ -85,9 +87,9 @@ pub(super) fn gauges(status: &LiveStatus, flows: &AtomicU64, lost: &AtomicU64) -
     let names = interfaces.iter().map(|interface| format!("{}{}", interface.name, if interface.down { " (down)" } else { "" }));
     Gauges {
         interfaces: names.collect::<Vec<_>>().join(", "),
-        frames: interfaces.iter().map(|interface| interface.frames).sum(),
-        bytes: interfaces.iter().map(|interface| interface.bytes).sum(),
-        dropped: interfaces.iter().map(|interface| interface.dropped).sum(),
+        frames: interfaces.iter().map(|interface| interface.frames).sum::<Count>().get(),
+        bytes: interfaces.iter().map(|interface| interface.bytes).sum::<Count>().get(),
+        dropped: interfaces.iter().map(|interface| interface.dropped).sum::<Count>().get(),
         flows: flows.load(Ordering::Relaxed),
         lost: lost.load(Ordering::Relaxed),
     }

@@ -60,7 +60,7 @@ impl Feed {
             block.clear();
             let interface = self.interface;
             let taken = self.capture.dispatch(Some(limits::LIVE_BATCH), |packet| {
-                number += 1;
+                number = u64::saturating_add(number, 1);
                 let time = Timestamp::from_parts(packet.header.ts.tv_sec, u32::try_from(packet.header.ts.tv_usec).unwrap_or_default());
                 block.push(FrameHead { number, time, link, interface, original_len: packet.header.len }, packet.data);
             });
@@ -127,7 +127,7 @@ impl Feed {
     fn count(&mut self, tally: &mut Tally, before: Timestamp) {
         let Ok(stats) = self.capture.stats() else { return };
         let received = tally.received.advance(stats.received);
-        let dropped = tally.dropped.advance(stats.dropped) + tally.if_dropped.advance(stats.if_dropped);
+        let dropped = tally.dropped.advance(stats.dropped).saturating_add(tally.if_dropped.advance(stats.if_dropped));
         self.counters.received.fetch_add(received, Ordering::Relaxed);
         self.counters.dropped.fetch_add(dropped, Ordering::Relaxed);
         self.losses.add(self.interface, before, self.clock.now(), dropped);

@@ -22,6 +22,7 @@ use pcap::{Active, Capture, Precision};
 use self::feed::{Breaker, Feed, FeedCounters};
 use self::order::Order;
 use super::{FrameSource, Input, Interface, Inventory, Losses};
+use crate::count::Count;
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
@@ -84,13 +85,13 @@ pub struct InterfaceStatus {
     /// Its name.
     pub name: String,
     /// Packets delivered to the pipeline.
-    pub frames: u64,
+    pub frames: Count,
     /// Bytes of those, as captured.
-    pub bytes: u64,
+    pub bytes: Count,
     /// Packets that passed the kernel's filter.
-    pub received: u64,
+    pub received: Count,
     /// Of those, dropped for want of room.
-    pub dropped: u64,
+    pub dropped: Count,
     /// It is down or was removed, and is waited for.
     pub down: bool,
 }
@@ -153,16 +154,19 @@ impl Opened {
                     bytes: 0,
                     first: None,
                     last: None,
+                    odd_times: 0,
+                    first_odd_time: None,
                     damage: None,
                 });
                 inventory.interfaces.push(Interface {
+                    input: 0,
                     name: name.clone(),
                     description: None,
                     filter: Some(options.filter.clone().unwrap_or_else(|| DEFAULT_FILTER.to_owned())),
                     link,
                     snaplen: options.snaplen,
-                    received: Some(0),
-                    dropped: Some(0),
+                    received: Some(Count::ZERO),
+                    dropped: Some(Count::ZERO),
                 });
             }
             let counters = Arc::new(FeedCounters::default());
@@ -222,7 +226,7 @@ impl Live {
     fn update(&mut self) {
         let interfaces = self.status.interfaces();
         for (status, (input, interface)) in interfaces.iter().zip(self.inventory.inputs.iter_mut().zip(&mut self.inventory.interfaces)) {
-            (input.frames, input.bytes) = (status.frames, status.bytes);
+            (input.frames, input.bytes) = (status.frames.get(), status.bytes.get());
             (interface.received, interface.dropped) = (Some(status.received), Some(status.dropped));
         }
     }
@@ -259,7 +263,7 @@ impl FrameSource for Live {
     }
 
     fn progress(&self) -> (u64, Option<u64>) {
-        (self.inventory.inputs.iter().map(|input| input.bytes).sum(), None)
+        (self.inventory.inputs.iter().map(|input| input.bytes).sum::<Count>().get(), None)
     }
 }
 

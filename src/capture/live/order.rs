@@ -39,8 +39,8 @@ impl Order {
     /// Takes a block of a feed.
     pub(super) fn take(&mut self, feed: usize, block: Block) {
         let Some(waiting) = self.feeds.get_mut(feed).filter(|_| !block.is_empty()) else { return };
-        waiting.latest = block.frame(block.len() - 1).map(|frame| frame.head.time).max(waiting.latest);
-        self.bytes += block.byte_len();
+        waiting.latest = block.frame(block.len().saturating_sub(1)).map(|frame| frame.head.time).max(waiting.latest);
+        self.bytes = self.bytes.saturating_add(block.byte_len());
         waiting.blocks.push_back(block);
     }
 
@@ -62,9 +62,9 @@ impl Order {
             let Some((_, feed)) = next.filter(|(time, _)| *time <= limit || self.bytes > limits::LIVE_MERGE_BYTES) else { break };
             let Some(waiting) = self.feeds.get_mut(feed) else { break };
             if let Some(frame) = waiting.blocks.front().and_then(|block| block.frame(waiting.at)) {
-                self.number += 1;
+                self.number = self.number.saturating_add(1);
                 out.push(FrameHead { number: self.number, ..frame.head }, frame.bytes);
-                waiting.at += 1;
+                waiting.at = waiting.at.saturating_add(1);
             }
             if waiting.blocks.front().is_some_and(|block| waiting.at >= block.len()) {
                 waiting.at = 0;

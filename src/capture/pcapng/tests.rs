@@ -3,6 +3,7 @@
 use super::{Clock, is_pcapng};
 use crate::capture::Inventory;
 use crate::capture::testing::{read_all, read_in_pieces};
+use crate::count::Count;
 use crate::error::Error;
 use crate::frame::LinkType;
 
@@ -131,7 +132,7 @@ fn an_interface_says_how_it_was_captured() {
         let Inventory { interfaces, comments, inputs, .. } = read_all(&file.bytes).inventory;
         let [eth, other] = interfaces.as_slice() else { panic!("two interfaces") };
         assert_eq!((eth.name.as_str(), eth.description.as_deref(), eth.filter.as_deref()), ("eth7", Some("uplink"), Some("tcp port 443")));
-        assert_eq!((eth.link, eth.snaplen, eth.received, eth.dropped), (LinkType(1), 96, Some(1000), Some(7)));
+        assert_eq!((eth.link, eth.snaplen, eth.received, eth.dropped), (LinkType(1), 96, Some(Count::new(1000)), Some(Count::new(7))));
         assert!(eth.excludes_icmp());
         assert_eq!((other.filter.as_deref(), other.received, other.dropped), (None, None, None));
         assert_eq!(comments, [(None, "tap".to_owned())]);

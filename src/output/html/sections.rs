@@ -8,12 +8,12 @@ use super::{Gathered, Setting};
 use crate::output::collect::Group;
 use crate::output::escape::{clip, escape};
 use crate::output::figures::{Moment, bytes, count, counted, span_us, when};
-use crate::output::layout::{Layout, command_in};
+use crate::output::layout::Layout;
 use crate::output::show;
 use crate::output::show::{Standing, standing};
 use crate::output::style::Palette;
 use crate::output::view::{self, Kind};
-use crate::report::{HandshakeReport, SummaryReport};
+use crate::report::{Advice, HandshakeReport, SummaryReport};
 
 /// The page's title.
 pub(super) fn title(gathered: &Gathered) -> String {
@@ -385,13 +385,16 @@ fn frames(summary: &SummaryReport) -> String {
     format!("{} read ({}), {} understood{skipped}", count(summary.frames), bytes(summary.bytes), count(summary.decoded))
 }
 
-fn remedy(lines: &[String]) -> Markup {
+fn remedy(lines: &[Advice]) -> Markup {
     html! {
         @if !lines.is_empty() {
             div.fix {
                 b { "Fix" }
                 @for line in lines {
-                    @if let Some(command) = command_in(line) { pre tabindex="0" { code { (escape(command)) } } } @else { p { (text(line)) } }
+                    @match line {
+                        Advice::Command(command) => pre tabindex="0" { code { (escape(command)) } },
+                        Advice::Text(line) => p { (text(line)) },
+                    }
                 }
             }
         }

@@ -78,7 +78,7 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
             "completed".to_owned() + &if troubled > 0 { format!(" ({} with trouble)", count(troubled)) } else { String::new() },
         ),
         (undecided, palette.warn, "undecided".to_owned()),
-        (collected.of_kind(Kind::Probe), palette.dim, "only a probe".to_owned()),
+        (collected.of_kind(Kind::Probe), palette.dim, "not wanted (checks, scans)".to_owned()),
     ];
     let parts: Vec<_> =
         parts.into_iter().filter(|(number, ..)| *number > 0).map(|(n, style, word)| (style, format!("{} {word}", count(n)))).collect();

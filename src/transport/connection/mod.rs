@@ -11,10 +11,11 @@ mod payload;
 mod plain;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounds::{TableCounters, TableLimits};
-use super::facts::{Roles, SideFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow};
+use super::facts::{Roles, SideFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow, note_unfinished};
 use super::half_open::Bare;
 use super::prefetch::{prefetch, prefetch_front};
 use super::roles;
@@ -22,9 +23,10 @@ use super::sink::{FlowSink, Interest};
 use super::stream::{Stream, Unacked};
 use crate::flow::{PerSide, Side};
 use crate::limits;
-use crate::packet::{IcmpError, IcmpKind, Segment};
+use crate::packet::{IcmpError, IcmpKind, LostFragments, Segment, tcp_timestamps};
 use crate::time::{Mark, Timestamp};
 use crate::transport::facts::IcmpNote;
+use crate::watch::Watch;
 
 #[cfg(test)]
 mod tests;
@@ -54,11 +56,26 @@ pub(super) struct Connection<S> {
     pub(super) bare: bool,
     /// Nothing is amiss: segments may take the [short way](plain).
     calm: bool,
+    /// A long pause ended, and whether it was one is for the timestamps to say.
+    paused: bool,
     streams: PerSide<Stream>,
     /// What follows it.
     pub(super) sink: S,
     /// A SYN that may open another connection with the same addresses and ports, and the time its [`Bare`] counts from.
     challenger: Option<(Bare, Mark)>,
+    pause: Option<Pause>,
+}
+
+/// A pause in which no packet was captured.
+#[derive(Debug, Clone, Copy)]
+struct Pause {
+    /// When the packet before it came, and where the one behind it did.
+    from: Timestamp,
+    to: Mark,
+    /// Who sent that one.
+    by_low: bool,
+    /// The other side's timestamp that it echoes, which that side set before the pause.
+    echoed: u32,
 }
 
 /// What the connections of a table share besides the sinks' own.
@@ -70,6 +87,8 @@ pub(super) struct Room {
     pub(super) counters: TableCounters,
     /// Out-of-order bytes that wait, with what holding them costs.
     pub(super) buffered: usize,
+    /// When the sources were heard.
+    pub(super) watch: Arc<Watch>,
 }
 
 /// Whether the sink wants more; `Break` when it is settled.
@@ -100,6 +119,8 @@ impl<S: FlowSink> Connection<S> {
             latest: segment.mark.time,
             packets: 0,
             challenger: None,
+            paused: false,
+            pause: None,
         }
     }
 
@@ -138,6 +159,8 @@ impl<S: FlowSink> Connection<S> {
         let peer_packets = self.side_facts(!low).packets;
         if self.stream(low).is_duplicate(segment, peer_packets) {
             self.facts.duplicates = self.facts.duplicates.saturating_add(1);
+            let facts = self.side_facts(low);
+            facts.copies = facts.copies.saturating_add(1);
             room.counters.duplicates += 1;
             return Step::Continue(());
         }
@@ -206,6 +229,12 @@ impl<S: FlowSink> Connection<S> {
         self.event(shared, error.mark, error.quoted_from_low, kind)
     }
 
+    /// A packet of it came in fragments and never became whole.
+    pub(super) fn unfinished(&mut self, lost: &LostFragments) {
+        self.calm = false;
+        note_unfinished(self.side_facts(lost.from_low), lost);
+    }
+
     /// Out-of-order bytes wait.
     pub(super) fn has_waiting(&self) -> bool {
         !(self.streams.client.assembler.is_empty() && self.streams.server.assembler.is_empty())
@@ -259,12 +288,16 @@ impl<S: FlowSink> Connection<S> {
     /// Counts what every segment counts for.
     fn count_any(&mut self, segment: &Segment<'_>) {
         let mark = segment.mark;
+        if self.paused || mark.time.since(self.latest) >= PAUSE {
+            self.look_at_pause(segment);
+        }
         self.packets = self.packets.wrapping_add(1);
         self.facts.last = mark;
         self.latest = self.latest.max(mark.time);
         let facts = self.side_facts(segment.from_low);
         facts.packets = facts.packets.saturating_add(1);
         facts.last_packet = Some(mark);
+        facts.ids.note(segment.ip.id, mark);
         let len = segment.payload_len;
         if len > 0 {
             facts.data_packets = facts.data_packets.saturating_add(1);
@@ -277,6 +310,31 @@ impl<S: FlowSink> Connection<S> {
         }
     }
 
+    /// A packet that follows a long pause echoes what the other side's clock showed before it, and the next packet of that side tells what it shows
+    /// now. If that is next to nothing later, there was no pause: the capturing host's clock was set.
+    #[cold]
+    fn look_at_pause(&mut self, segment: &Segment<'_>) {
+        let (mark, timestamps) = (segment.mark, tcp_timestamps(segment.options));
+        if let Some(pause) = self.pause.filter(|pause| pause.by_low != segment.from_low) {
+            (self.pause, self.paused) = (None, false);
+            let elapsed = mark.time.since(pause.from);
+            // No clock in use ticks slower than once a second (RFC 7323 section 5.4).
+            let denied = |own: u32| u64::from(own.wrapping_sub(pause.echoed)) < elapsed.as_secs() / 2;
+            if timestamps.is_some_and(|(own, _)| denied(own)) {
+                let step = pause.to.time.since(pause.from);
+                if self.facts.clock_step.is_none_or(|(_, known)| known < step) {
+                    self.facts.clock_step = Some((pause.to, step));
+                }
+            }
+        }
+        if mark.time.since(self.latest) >= PAUSE
+            && let Some((_, echoed)) = timestamps.filter(|(_, echoed)| *echoed != 0)
+        {
+            self.pause = Some(Pause { from: self.latest, to: mark, by_low: segment.from_low, echoed });
+            self.paused = true;
+        }
+    }
+
     /// Follows the announced window.
     fn window(&mut self, shared: &mut S::Shared, segment: &Segment<'_>) -> Step {
         if segment.flags.rst() {
@@ -285,7 +343,7 @@ impl<S: FlowSink> Connection<S> {
         let (stream, facts) = self.both(segment.from_low);
         let mark = segment.mark;
         let was_closed = stream.window_closed;
-        stream.window_closed = segment.window == 0 && !segment.flags.syn();
+        stream.window_closed = segment.window == 0 && (!segment.flags.syn() || segment.flags.ack());
         if stream.window_closed {
             let first = facts.zero_window.map_or(mark, |zero| zero.first);
             facts.zero_window = Some(ZeroWindow { first, last: mark, reopened: None });
@@ -362,3 +420,6 @@ const CLOCK_TOLERANCE: Duration = Duration::from_millis(1);
 
 /// Entries of the event list kept for SYN, FIN, RST, ICMP and the end of the TCP handshake.
 const RESERVED_EVENTS: usize = 2 * limits::RESETS + limits::ICMP_NOTES + 4;
+
+/// A pause from which on it is asked whether it was one: longer than what a host takes that is merely busy.
+const PAUSE: Duration = Duration::from_secs(5);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -63,10 +64,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .stopped_by(StoppedBy::Capture)
         .noting(format!("the {} acknowledged {} bytes of the {worst} that were never captured", worst.other(), lost(worst)))
         .advise("Capture again with a larger buffer and a narrower filter; look at the drop counters:")
-        .advise(format!(
-            "tcpdump -B 65536 -s 0 -n -i any -w again.pcap 'host {} and (port {} or icmp or icmp6)'",
-            case.handshake.server.address, case.handshake.server.port
-        )),
+        .advise(remedy::capture_here(case.handshake, "-B 65536 -n -w again.pcap")),
     )
 }
 

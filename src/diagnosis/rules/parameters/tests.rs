@@ -68,6 +68,7 @@ fn a_retry_with_less_shows_intolerance() {
         highest_version: Some(crate::tls::registry::ProtocolVersion::TLS12),
         post_quantum: false,
         hello_len: 200,
+        went_unanswered: false,
         transport: Transport::Tcp,
     });
     assert_eq!(scene.cause(), Some((Cause::VersionIntolerantServer, Confidence::Strong)));

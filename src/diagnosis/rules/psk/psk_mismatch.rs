@@ -39,11 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let finding = bad_binder(case).or_else(|| bad_finished(case)).or_else(|| ignored_finished(case))?;
-    Some(
-        finding
-            .advise("Compare the keys of both sides in hexadecimal and provision the same one.")
-            .advise(remedy::s_client(case.handshake, "-psk_identity <identity> -psk <key in hexadecimal>")),
-    )
+    Some(finding.advise("Compare the keys of both sides in hexadecimal and provision the same one.").advise(remedy::psk(case.handshake)))
 }
 
 /// TLS 1.3: the binder does not verify.

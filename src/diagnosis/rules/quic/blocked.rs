@@ -74,6 +74,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .or_else(&[Cause::QuicServerSilent, Cause::QuicMtu])
             .advise("Allow UDP to this port, or reject it with ICMP port unreachable so that clients fall back at once; test QUIC alone:")
             .advise(remedy::curl(case.handshake, "--http3-only"))
-            .advise(format!("tcpdump -ni any 'udp port {} and host {}'", case.handshake.server.port, case.handshake.server.address)),
+            .advise(remedy::show_lines(case.handshake)),
     )
 }

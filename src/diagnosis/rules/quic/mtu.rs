@@ -1,6 +1,7 @@
 //! `quic-mtu`: full-size datagrams do not pass.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -73,8 +74,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .stopped_by(StoppedBy::Network)
             .advise("Find the largest packet that passes in both directions; QUIC needs 1200 bytes of UDP payload:")
-            .advise(format!("ping -M do -s 1200 {address}"))
-            .advise(format!("tracepath -n {address}")),
+            .advise(remedy::ping_mtu(address, 1228))
+            .advise(remedy::tracepath(case.handshake)),
     )
 }
 

@@ -74,6 +74,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .or_else(alternatives)
             .advise("Capture at the server at the same time: if the datagrams arrive there, look at the server and the way back, else at the firewalls on the way.")
             .advise(remedy::curl(case.handshake, "--http3-only"))
-            .advise(format!("tcpdump -ni any 'udp port {}'", case.handshake.server.port)),
+            .advise(remedy::show_lines(case.handshake)),
     )
 }

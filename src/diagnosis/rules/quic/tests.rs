@@ -47,6 +47,7 @@ fn related(transport: Transport, outcome: Outcome) -> Knowledge {
         highest_version: None,
         post_quantum: false,
         hello_len: 500,
+        went_unanswered: false,
         transport,
     };
     Knowledge { related: vec![related], ..Knowledge::default() }

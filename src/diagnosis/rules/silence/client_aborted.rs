@@ -20,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
         fix: &[
             (
                 "certificate not accepted",
-                "Check the served chain against the client's trust store and name.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -verify_return_error -CAfile <client's bundle>",
+                "Check the served chain against the client's trust store and name.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -verify_return_error -CAfile <bundle of the client>",
             ),
             (
                 "parallel connections",
