@@ -238,6 +238,10 @@ pub const SHARED_PARTS: usize = 8192;
 /// Packets taken from an interface's ring at a time: about a megabyte of full-size packets.
 pub const LIVE_BATCH: usize = 512;
 
+/// Handshakes that wait to be judged, live, and blocks that brought them: a fifth of a second of a busy link. Beyond it what comes waits in the
+/// kernel's ring.
+pub const LIVE_BACKLOG: usize = 4096;
+
 /// Batches under way between the threads that capture and the pipeline. When it is full they wait, and the kernel's ring, far larger, takes what comes.
 pub const LIVE_BATCHES: usize = 32;
 

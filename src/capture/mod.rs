@@ -128,6 +128,8 @@ pub struct Inventory {
     pub quiet_until: Option<Timestamp>,
     /// Frames that `--filter` left out.
     pub filtered_out: u64,
+    /// Live: packets that were captured and not looked at, because the run was to end.
+    pub unread: u64,
 }
 
 /// An input file or stream.

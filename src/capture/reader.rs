@@ -120,7 +120,8 @@ impl Context<'_> {
 }
 
 impl Reader {
-    /// Recognises the format by the first bytes, for which it waits. An input that is none of them is [`Error::NotACapture`].
+    /// Recognises the format by the first bytes and waits for the file's header. An input that is none of the formats is [`Error::NotACapture`], one
+    /// that ends within its header [`Error::CutShort`].
     pub(super) fn new(path: &Path, mut source: Source) -> Result<Self> {
         let mut carry = Vec::new();
         let mut failed = source.read_at_least(HEAD, &mut carry).err();
@@ -139,6 +140,22 @@ impl Reader {
                 None => Error::NotACapture { path, why: magic::describe(&carry, source.compression) },
             });
         };
+        let header = match &format {
+            Format::Pcap(_) => pcap::FILE_HEADER,
+            Format::Pcapng(_) => pcapng::section_header_len(&carry),
+        };
+        if failed.is_none() {
+            failed = source.read_at_least(header, &mut carry).err();
+        }
+        if carry.len() < header {
+            let path = path.to_owned();
+            let why = match failed {
+                Some(error) if source.compression.is_none() => return Err(Error::Read { path, source: error }),
+                Some(error) => unpack_failure(source.name(), carry.len() as u64, &error),
+                None => format!("{} of the {header} bytes of its header are there", carry.len()),
+            };
+            return Err(Error::CutShort { path, why });
+        }
         let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
         Ok(Self {
             path: path.to_owned(),
@@ -217,12 +234,15 @@ impl Reader {
                 self.ended = true;
                 let have = filled.saturating_sub(used);
                 let cut = if self.skip > 0 {
-                    Some(format!("{} more bytes of a block should follow", self.skip))
+                    // Nobody knows whether the length is right.
+                    Some(format!("{} more bytes of a block should follow; packets in what was there of it were passed over", self.skip))
                 } else {
-                    (have > 0).then(|| format!("{have} of at least {need} bytes of the next record are there"))
+                    (have > 0).then(|| {
+                        format!("{have} of at least {need} bytes of the next record are there; the file was cut off, or is still written")
+                    })
                 };
                 if let (Some(cut), None) = (cut, &self.failed) {
-                    let text = format!("{} the file is cut off: {cut}", self.place(inventory));
+                    let text = format!("not complete {} {cut}", self.place(inventory));
                     self.set_damage(inventory, text);
                 }
             }
@@ -308,7 +328,7 @@ impl Reader {
         }
         if let Some(why) = damage {
             self.ended = true;
-            let text = format!("{} {why}", self.place(inventory));
+            let text = format!("damaged {} {why}", self.place(inventory));
             self.set_damage(inventory, text);
         }
         (used, need)
@@ -340,12 +360,12 @@ impl Reader {
         index
     }
 
-    /// The beginning of a sentence about the place reached.
+    /// The place reached, to go on behind it.
     fn place(&self, inventory: &Inventory) -> String {
         let frames = self.input.and_then(|index| inventory.inputs.get(index)).map_or(0, |input| input.frames);
         match frames {
-            0 => format!("at byte {}, before the first frame,", self.offset),
-            _ => format!("at byte {}, after frame {frames},", self.offset),
+            0 => format!("at byte {}, before the first frame:", self.offset),
+            _ => format!("at byte {}, after frame {frames}:", self.offset),
         }
     }
 

@@ -113,8 +113,13 @@ mod tests {
             highest_version: None,
             post_quantum: false,
             hello_len: 0,
+            hello_shape: 0,
+            ech: false,
+            hello_after: std::time::Duration::ZERO,
+            passed: crate::flow::PerSide::default(),
             went_unanswered: false,
             transport: crate::flow::Transport::Tcp,
+            answered_in: None,
         };
         Attempt { client, server: client, name: 1, related }
     }

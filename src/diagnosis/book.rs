@@ -13,7 +13,7 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::flow::{Endpoint, Side, Transport};
+use crate::flow::{Endpoint, PerSide, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::time::Timestamp;
@@ -24,8 +24,9 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use super::aged::Aged;
 use super::attempts::{Attempt, Attempts};
 use super::cause::Cause;
-use super::chain::{ChainFacts, Trust};
-use super::knowledge::{Knowledge, Related};
+use super::chain::ChainFacts;
+use super::issuers::Issuers;
+use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::quality::Quality;
 use super::tickets::{self, Tickets};
 use super::visits::{self, Visits};
@@ -36,8 +37,6 @@ const SERVERS: usize = 8192;
 const PER_SERVER: usize = 64;
 /// Attempts of one client within this time belong together.
 const RELATED_WITHIN: Duration = Duration::from_secs(10);
-/// Unrelated names that one untrusted issuer must have signed before it counts as re-signing.
-const RESIGNED_NAMES: usize = 3;
 /// The tag of no name.
 const UNNAMED: u64 = 0;
 /// A flood is counted within this time around a handshake.
@@ -48,10 +47,7 @@ const FLOOD_WINDOW: i64 = 10;
 pub struct Book {
     servers: Aged<(Transport, Endpoint), Server>,
     attempts: Attempts,
-    /// Leaf issuers that no store trusts.
-    issuers: Aged<String, Issuer>,
-    /// Leaf issuers seen for a name.
-    names: Aged<String, BTreeSet<String>>,
+    issuers: Issuers,
     /// Half-open connections by server and ten seconds of packet time.
     half_open: BTreeMap<(Endpoint, i64), u32>,
     /// Who came without wanting a handshake, by client and server. Only of those that left something undone.
@@ -68,6 +64,8 @@ struct Host {
     ttls: BTreeSet<u8>,
     /// The shortest time from a SYN to its SYN-ACK.
     quickest: Option<Duration>,
+    /// The shortest round trip from here to it that acknowledgments of payload confirm.
+    least_leg: Option<Duration>,
 }
 
 /// What one interface loses.
@@ -85,32 +83,6 @@ impl Source {
     }
 }
 
-/// What an issuer that no store trusts has signed: registered domains and addresses that served them, [`RESIGNED_NAMES`] of each at most.
-#[derive(Debug, Default)]
-struct Issuer {
-    domains: BTreeSet<String>,
-    addresses: BTreeSet<IpAddr>,
-}
-
-impl Issuer {
-    fn signed(&mut self, name: &str, address: IpAddr) {
-        if self.domains.len() < RESIGNED_NAMES {
-            let domain = domain(name);
-            if !self.domains.contains(domain) {
-                self.domains.insert(domain.to_owned());
-            }
-        }
-        if self.addresses.len() < RESIGNED_NAMES {
-            self.addresses.insert(address);
-        }
-    }
-
-    /// It signed names that share no registered domain, on different addresses.
-    fn re_signs(&self) -> bool {
-        self.domains.len() >= RESIGNED_NAMES && self.addresses.len() >= RESIGNED_NAMES
-    }
-}
-
 /// What every handshake touches lies together, for it is seldom in the cache.
 #[derive(Debug, Default)]
 struct Server {
@@ -125,7 +97,7 @@ struct Server {
     answers: [u32; 8],
     by_name: HashTable<Named>,
     /// Each with the tag of the name that was asked for.
-    chains: VecDeque<(u64, Arc<ChainFacts>)>,
+    chains: VecDeque<(u64, KnownChain)>,
     causes: BTreeMap<(Option<String>, Cause), u32>,
     seen: Box<Answers>,
 }
@@ -136,6 +108,8 @@ struct Named {
     tag: u64,
     attempts: u32,
     completed: u32,
+    /// Completed, and the client sent application data.
+    used: u32,
 }
 
 /// What a server answered in all. Most servers do the same again and again, and this is left alone.
@@ -166,15 +140,16 @@ impl Server {
     }
 
     /// Counts an attempt under a name. Of too many names that with the least tag goes, which an attacker cannot turn into more than forgetting.
-    fn count(&mut self, tag: u64, completed: u32) {
+    fn count(&mut self, tag: u64, completed: u32, used: u32) {
         match self.by_name.entry(spread(tag), |named| named.tag == tag, |named| spread(named.tag)) {
             Entry::Occupied(mut known) => {
                 let named = known.get_mut();
                 named.attempts = named.attempts.saturating_add(1);
                 named.completed = named.completed.saturating_add(completed);
+                named.used = named.used.saturating_add(used);
             }
             Entry::Vacant(place) => {
-                place.insert(Named { tag, attempts: 1, completed });
+                place.insert(Named { tag, attempts: 1, completed, used });
                 if self.by_name.len() > PER_SERVER
                     && let Some(least) = self.by_name.iter().map(|named| named.tag).min()
                     && let Ok(least) = self.by_name.find_entry(spread(least), |named| named.tag == least)
@@ -191,8 +166,7 @@ impl Default for Book {
         Self {
             servers: Aged::new(SERVERS),
             attempts: Attempts::default(),
-            issuers: Aged::new(SERVERS),
-            names: Aged::new(SERVERS),
+            issuers: Issuers::default(),
             half_open: BTreeMap::new(),
             visits: Aged::new(SERVERS),
             hosts: Aged::new(SERVERS),
@@ -207,7 +181,7 @@ impl Book {
         let tag = tag(name);
         let ticket_refused = self.learn_server(handshake, tag, chain);
         if let Some(chain) = chain {
-            self.learn_issuer(handshake, name, chain);
+            self.issuers.learn(handshake, name, chain);
         }
         self.learn_client(handshake, tag);
         self.learn_host(handshake);
@@ -260,16 +234,17 @@ impl Book {
         if let Some(server) = self.servers.get(&place(handshake)) {
             knowledge.attempts = server.attempts.saturating_sub(1);
             knowledge.completed = server.completed.saturating_sub(completed);
-            let (attempts, done) = server.named(tag).map_or((0, 0), |named| (named.attempts, named.completed));
+            let (attempts, done, used_by) = server.named(tag).map_or((0, 0, 0), |named| (named.attempts, named.completed, named.used));
             knowledge.attempts_same_name = attempts.saturating_sub(1);
             knowledge.completed_same_name = done.saturating_sub(completed);
+            knowledge.used_same_name = used_by.saturating_sub(used(handshake));
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
             let chains =
                 server.chains.iter().rev().filter(|(other, chain)| {
                     *other == UNNAMED || tag == UNNAMED || *other == tag && chain.name.as_deref() == name.as_deref()
                 });
-            knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
+            knowledge.chains = chains.map(|(_, chain)| chain.clone()).collect();
             knowledge.causes = server.causes_for(name.as_deref());
             if completed == 0 {
                 let seen = &server.seen;
@@ -292,10 +267,12 @@ impl Book {
         {
             knowledge.server_ttls = host.ttls.iter().copied().collect();
             knowledge.quickest_answer = host.quickest;
+            knowledge.least_leg = host.least_leg;
         }
         knowledge.lossy = self.sources.get(&handshake.tcp.interface).is_some_and(Source::loses);
         if completed == 0 {
             knowledge.related = self.related(handshake, tag);
+            knowledge.passed = self.passed(handshake);
         }
         let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
@@ -305,10 +282,7 @@ impl Book {
             knowledge.rhythm = visits.rhythm();
         }
         if let Some(leaf) = handshake.leaf() {
-            let re_signs = |issuer: &&String| self.issuers.get(issuer.as_str()).is_some_and(Issuer::re_signs);
-            knowledge.resigning_issuer = Some(&leaf.issuer).filter(re_signs).cloned();
-            let others = name.as_ref().and_then(|name| self.names.get(name.as_ref()));
-            knowledge.other_issuer_for_name = others.and_then(|issuers| issuers.iter().find(|issuer| **issuer != leaf.issuer).cloned());
+            self.issuers.view(&mut knowledge, handshake, name.as_deref(), leaf);
         }
         knowledge
     }
@@ -320,7 +294,7 @@ impl Book {
         let mut ticket_refused = false;
         server.attempts = server.attempts.saturating_add(1);
         server.completed = server.completed.saturating_add(completed);
-        server.count(tag, completed);
+        server.count(tag, completed, used(handshake));
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
@@ -357,38 +331,27 @@ impl Book {
             server.completed_with_large_hello = server.completed_with_large_hello.saturating_add(u32::from(large));
         }
         if let Some(chain) = chain {
-            let known = server.chains.iter().any(|(other, known)| {
-                *other == tag && (Arc::ptr_eq(known, chain) || known.name == chain.name && known.certificates == chain.certificates)
+            let at = handshake.tcp.first.time;
+            let known = server.chains.iter_mut().find(|(other, known)| {
+                *other == tag && (Arc::ptr_eq(&known.facts, chain) || known.name == chain.name && known.certificates == chain.certificates)
             });
-            if !known {
+            if let Some((_, known)) = known {
+                known.first = known.first.min(at);
+                known.last = known.last.max(at);
+            } else {
                 if let Some(leaf) = chain.certificates.get(chain.leaf) {
                     let kind = key_kind(&leaf.key);
                     if !server.seen.key_kinds.contains(kind) {
                         server.seen.key_kinds.insert(kind.to_owned());
                     }
                 }
-                server.chains.push_back((tag, Arc::clone(chain)));
+                server.chains.push_back((tag, KnownChain { facts: Arc::clone(chain), first: at, last: at }));
                 if server.chains.len() > PER_SERVER {
                     server.chains.pop_front();
                 }
             }
         }
         ticket_refused
-    }
-
-    fn learn_issuer(&mut self, handshake: &Handshake, name: Option<&str>, chain: &ChainFacts) {
-        let (Some(name), Some(leaf)) = (name, chain.certificates.get(chain.leaf)) else { return };
-        if leaf.malformed.is_some() || leaf.self_issued {
-            return;
-        }
-        if self.names.get(name).is_none_or(|issuers| !issuers.contains(&leaf.issuer)) {
-            let issuers = self.names.touch(name);
-            issuers.insert(leaf.issuer.clone());
-            bound_set(issuers, PER_SERVER);
-        }
-        if matches!(chain.trust, Trust::Untrusted { .. }) {
-            self.issuers.touch(leaf.issuer.as_str()).signed(name, handshake.server.address);
-        }
     }
 
     /// What did not complete may have been answered by somebody else.
@@ -399,6 +362,9 @@ impl Book {
         host.ttls.insert(ttl);
         if let Some(took) = handshake.tcp.syn_rtt {
             host.quickest = Some(host.quickest.map_or(took, |known| known.min(took)));
+        }
+        if let Some(leg) = handshake.tcp.leg(Side::Server).filter(|_| server.quickest_ack.is_some()) {
+            host.least_leg = Some(host.least_leg.map_or(leg, |known| known.min(leg)));
         }
     }
 
@@ -413,20 +379,44 @@ impl Book {
             highest_version: hello.map(ClientHello::highest_version),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
+            hello_shape: hello.map_or(0, hello_shape),
+            ech: hello.is_some_and(|hello| hello.ech().is_some()),
+            hello_after: handshake
+                .client_hellos
+                .first()
+                .zip(handshake.tcp.established)
+                .map_or(Duration::ZERO, |(hello, up)| hello.first.time.since(up.time)),
+            passed: PerSide {
+                client: handshake.tcp.side(Side::Client).largest_acked_segment,
+                server: handshake.tcp.side(Side::Server).largest_acked_segment,
+            },
             went_unanswered: handshake.tcp.side(Side::Client).syn.is_some() && handshake.tcp.side(Side::Server).packets == 0,
             transport: handshake.tcp.key.transport,
+            answered_in: handshake.server_hello_time(),
         };
         self.attempts.enter(Attempt { client: handshake.client, server: handshake.server, name, related });
     }
 
-    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
+    /// The attempts of its client around it, itself left out.
+    fn around<'a>(&'a self, handshake: &'a Handshake) -> impl Iterator<Item = &'a Attempt> {
         let start = handshake.tcp.first.time;
-        let near = |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
+        let near = move |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
+        let others = self.attempts.of(handshake.client.address).filter(|attempt| !attempt.is(handshake));
+        others.filter(move |attempt| near(attempt.related.start.time))
+    }
+
+    /// The largest packets that passed between the two addresses around it.
+    fn passed(&self, handshake: &Handshake) -> PerSide<u32> {
+        let between = self.around(handshake).filter(|attempt| attempt.server.address == handshake.server.address);
+        between.fold(PerSide::default(), |most: PerSide<u32>, attempt| PerSide {
+            client: most.client.max(attempt.related.passed.client),
+            server: most.server.max(attempt.related.passed.server),
+        })
+    }
+
+    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
         let mut related: Vec<Related> = self
-            .attempts
-            .of(handshake.client.address)
-            .filter(|attempt| !attempt.is(handshake))
-            .filter(|attempt| near(attempt.related.start.time))
+            .around(handshake)
             .filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name))
             .map(|attempt| Related {
                 same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,
@@ -437,6 +427,11 @@ impl Book {
         related.reverse();
         related
     }
+}
+
+/// 1 for a handshake that completed and whose client had something to say.
+fn used(handshake: &Handshake) -> u32 {
+    u32::from(handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some())
 }
 
 /// A server as clients meet it: the same port over TCP and over UDP is two services.
@@ -469,12 +464,6 @@ fn key_kind(key: &PublicKey) -> &str {
         PublicKey::Dsa { .. } => "DSA",
         PublicKey::Other(name) => name,
     }
-}
-
-/// The last two labels of a name.
-fn domain(name: &str) -> &str {
-    let dot = name.bytes().enumerate().rev().filter(|(_, byte)| *byte == b'.').nth(1);
-    dot.and_then(|(dot, _)| name.get(dot + 1..)).unwrap_or(name)
 }
 
 /// Keeps a map within its bound: the first key goes, which an attacker cannot turn into more than forgetting.

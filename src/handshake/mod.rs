@@ -6,6 +6,7 @@
 
 pub mod datagrams;
 mod decrypt;
+pub mod fact;
 pub mod facts;
 mod hidden;
 mod history;
@@ -15,5 +16,6 @@ mod outcome;
 mod packets;
 mod records;
 pub mod relevance;
+pub mod stack;
 
 pub use facts::Handshake;

@@ -91,7 +91,9 @@ fn mark_late_alerts(h: &mut Handshake) {
     } else {
         h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server))
     };
-    let end = |side| first_end(h, side).map(|end| end.mark);
+    let gone = |side| if side == Side::Server { datagrams::server_is_gone(h) } else { None };
+    let over_udp = h.tcp.key.transport == Transport::Udp;
+    let end = |side| if over_udp { gone(side) } else { first_end(h, side).map(|end| end.mark) };
     let ends = PerSide { client: end(Side::Client), server: end(Side::Server) };
     let mut alerted: PerSide<Option<Mark>> = PerSide::default();
     for alert in &mut h.alerts {
@@ -139,7 +141,7 @@ fn stage(h: &Handshake) -> Stage {
         Stage::ClientAuth
     } else if h.finished.client.is_some() || (h.finished.server.is_some() && !h.is_tls13()) || h.client_key_exchange.is_some() {
         Stage::Finished
-    } else if server_flight || h.hidden.server_flight_done || (h.is_tls13() && !h.encrypted.server.is_empty()) {
+    } else if server_flight || h.hidden.server_flight_done.happened() || (h.is_tls13() && !h.encrypted.server.is_empty()) {
         Stage::ServerCertificate
     } else if h.server_hello.is_some() || h.hello_retry.is_some() {
         Stage::ServerHello
@@ -224,7 +226,7 @@ pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
         if let Some(alert) = alert {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
         }
-        let asked = h.hidden.certificate_requested || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
+        let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
         if asked && client_end.is_none() && first_end(h, Side::Server).is_none() {
             // The server has yet to judge the client's certificate.
             return None;
@@ -384,8 +386,8 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
     }
     let unanswered = Side::BOTH
         .into_iter()
-        .filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies))
-        .find(|sent| in_vain(sent));
+        .filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies).map(|sent| (side, sent)))
+        .find_map(|(side, sent)| (in_vain(sent) && !h.tcp.copies_answered(side, sent)).then_some(sent));
     if let Some(sent) = unanswered {
         return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));
     }
@@ -456,11 +458,10 @@ pub(crate) fn owing_side(h: &Handshake) -> Side {
         return Side::Client;
     }
     if h.server_hello.is_none() {
-        let retried = h.hello_retry.is_some() && h.client_hellos.len() < 2;
-        return if retried { Side::Client } else { Side::Server };
+        return if h.awaited_second_hello().is_some() { Side::Client } else { Side::Server };
     }
     if h.is_tls13() {
-        return if h.finished.client.is_some() || !h.hidden.server_flight_done { Side::Server } else { Side::Client };
+        return if h.finished.client.is_some() || !h.server_flight_is_over() { Side::Server } else { Side::Client };
     }
     let resumed = h.resumption.is_some();
     let server_flight_done = h.server_hello_done.is_some() || (resumed && h.finished.server.is_some());

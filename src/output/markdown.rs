@@ -67,7 +67,7 @@ fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
     let Some(summary) = &collected.summary else { return Ok(()) };
     writeln!(out)?;
     for input in summary.inputs.iter().take(INPUTS) {
-        let damage = input.damage.as_deref().map(|damage| format!("; damaged: {}", text(damage))).unwrap_or_default();
+        let damage = input.damage.as_deref().map(|damage| format!("; {}", text(damage))).unwrap_or_default();
         writeln!(out, "- {}: {}{damage}", text(&input.source), counted(input.frames, "frame", "frames"))?;
     }
     if let [Some(first), Some(last)] = [&summary.first_time, &summary.last_time].map(Option::as_deref) {
@@ -76,7 +76,7 @@ fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
     if let Some(left_out) = summary.left_out {
         writeln!(out, "- {} of {} were asked for", count(total), counted(left_out.saturating_add(total), "handshake", "handshakes"))?;
     }
-    for note in summary.notes.iter().take(INPUTS) {
+    for note in view::notes(summary).take(INPUTS) {
         writeln!(out, "- {}", text(note))?;
     }
     if summary.drops > 0 {
@@ -155,6 +155,9 @@ fn group(out: &mut dyn Write, number: usize, group: &Group, with_date: bool, inc
             let frame = piece.frame.map(|frame| format!("frame {frame}{after}: ")).unwrap_or_default();
             writeln!(out, "- {frame}{}", text(&piece.text))?;
         }
+    }
+    if !diagnosis.against.is_empty() {
+        writeln!(out, "\nSpeaks against it: {}", text(&view::against(diagnosis)))?;
     }
     if !diagnosis.alternatives.is_empty() {
         writeln!(out, "\nAlso possible: {}", text(&diagnosis.alternatives.join(", ")))?;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::diagnosis::cause::Cause;
-use crate::report::{Diagnosis, FindingReport, HandshakeReport, Peer};
+use crate::report::{Diagnosis, FindingReport, HandshakeReport, Peer, SummaryReport};
 
 /// How a handshake is to be shown, by its outcome and cause alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,12 +31,27 @@ pub fn kind(report: &HandshakeReport) -> Kind {
     }
 }
 
+/// What speaks against the cause, in one line; empty where nothing does.
+pub fn against(diagnosis: &Diagnosis) -> String {
+    let pieces = diagnosis.against.iter().map(|piece| match piece.frame {
+        Some(frame) => format!("{} (frame {frame})", piece.text),
+        None => piece.text.clone(),
+    });
+    pieces.collect::<Vec<_>>().join("; ")
+}
+
 /// What was found beside the cause and is no other name for it: what is said under "also possible" is not said again.
 pub fn noticed(diagnosis: &Diagnosis) -> impl Iterator<Item = &FindingReport> {
     diagnosis
         .findings
         .iter()
         .filter(|finding| Some(&finding.id) != diagnosis.cause.as_ref() && !diagnosis.alternatives.contains(&finding.id))
+}
+
+/// Notes of a run but those that are told with their input.
+pub fn notes(summary: &SummaryReport) -> impl Iterator<Item = &String> {
+    let told = |note: &str| summary.inputs.iter().filter_map(|input| input.damage.as_deref()).any(|damage| note.ends_with(damage));
+    summary.notes.iter().filter(move |note| !told(note))
 }
 
 /// `192.0.2.1:443`, `[2001:db8::1]:443`.

@@ -50,7 +50,9 @@ pub(super) fn summary(
         outcomes: totals.outcomes.iter().map(|(outcome, count)| (outcome.name().to_owned(), *count)).collect(),
         causes: totals.causes.clone(),
         incidents,
-        drops: inventory.interfaces.iter().filter_map(|interface| interface.dropped).sum::<Count>().get(),
+        drops: inventory.interfaces.iter().filter_map(|interface| interface.dropped).sum::<Count>().get().saturating_add(inventory.unread),
+        unread: (inventory.unread > 0).then_some(inventory.unread),
+        unjudged: (totals.unjudged > 0).then_some(totals.unjudged),
         evictions: table.evicted.saturating_add(table.evicted_half_open),
         other_flows: other_flows.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect(),
         notes: notes(inventory, counts, table, totals, interrupted),
@@ -108,6 +110,12 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
             "{} connections and {} half-open connections were given up to stay within bounds.",
             table.evicted, table.evicted_half_open
         ));
+    }
+    if inventory.unread > 0 {
+        notes.push(format!("Stopped with {} packets unread: they were captured, and there was no time to look at them.", inventory.unread));
+    }
+    if totals.unjudged > 0 {
+        notes.push(format!("Stopped with {} handshakes not judged: they are not among those reported.", totals.unjudged));
     }
     if totals.unverified > 0 {
         notes.push(format!(

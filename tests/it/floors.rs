@@ -94,6 +94,20 @@ fn a_climbing_import_would_be_found() {
     assert!(!may_import("output", "handshake"));
 }
 
+/// One piece of code makes, renames and replaces files.
+#[test]
+fn files_are_written_in_one_place() {
+    const WAYS: &[&str] = &["fs::write(", "File::create(", "fs::rename(", "OpenOptions", "File::options("];
+    const PLACES: &[&str] = &["output/delivery.rs", "output/rotate.rs", "recorder/archive.rs"];
+    let wrong: Vec<String> = all_sources()
+        .into_iter()
+        .filter(|(_, path, _)| !PLACES.iter().any(|place| path.ends_with(place)) && !path.ends_with("tests.rs"))
+        .filter(|(_, _, text)| text.split("#[cfg(test)]\nmod ").next().is_some_and(|code| WAYS.iter().any(|way| code.contains(way))))
+        .map(|(_, path, _)| path.display().to_string())
+        .collect();
+    assert!(wrong.is_empty(), "these write files on their own:\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn files_stay_small() {
     const MOST: usize = 600;

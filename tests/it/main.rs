@@ -9,6 +9,7 @@
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
     clippy::string_slice,
+    clippy::disallowed_macros,
     clippy::disallowed_methods,
     clippy::print_stderr,
     missing_docs,
@@ -34,6 +35,7 @@ mod malformed;
 mod metamorphic;
 mod monitoring;
 mod outlines;
+mod outputs;
 mod packet_oracle;
 mod page;
 mod present;
@@ -43,7 +45,9 @@ mod remedies;
 mod rules;
 mod schema;
 mod slices;
+mod supply;
 mod support;
+mod terminal;
 mod threads;
 mod tls_oracle;
 mod verdicts;

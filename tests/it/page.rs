@@ -18,7 +18,7 @@ fn browser() -> Option<&'static str> {
         Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     });
     if found.is_none() {
-        eprintln!("skipped: no Chromium here (Debian: apt-get install chromium)");
+        crate::support::skip::skip("Chromium is not installed");
     }
     found.copied()
 }

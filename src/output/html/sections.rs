@@ -211,6 +211,7 @@ fn one_group(group: &Group, whole: &HandshakeReport, with_date: bool) -> Markup 
                     }
                 }
             }
+            @if !said.against.is_empty() { p { b { "Speaks against it: " } (text(&view::against(said))) } }
             @if !said.alternatives.is_empty() { p { b { "Also possible: " } (text(&said.alternatives.join(", "))) } }
             (remedy(&said.remedy))
             details {
@@ -359,7 +360,7 @@ pub(super) fn evidence(gathered: &Gathered, settings: &[Setting]) -> Markup {
                 dt { "Dropped while capturing" } dd { (count(summary.drops)) " packets" }
                 dt { "Connections followed" } dd { (count(summary.flows)) @if summary.evictions > 0 { ", " (count(summary.evictions)) " given up to stay within bounds" } }
                 @if !summary.other_flows.is_empty() { dt { "Other connections" } dd { (summary.other_flows.iter().map(|(word, number)| format!("{} {}", count(*number), text(word))).collect::<Vec<_>>().join(", ")) } }
-                @for note in &summary.notes { dt { "Note" } dd { (text(note)) } }
+                @for note in view::notes(summary) { dt { "Note" } dd { (text(note)) } }
             }
             div.scroll tabindex="0" role="group" aria-label="Files" {
                 table {
@@ -367,7 +368,7 @@ pub(super) fn evidence(gathered: &Gathered, settings: &[Setting]) -> Markup {
                     tbody {
                         @for input in &summary.inputs {
                             tr {
-                                th scope="row" { (text(&input.source)) @if let Some(damage) = &input.damage { br; span.warn { "damaged: " (text(damage)) } } }
+                                th scope="row" { (text(&input.source)) @if let Some(damage) = &input.damage { br; span.warn { (text(damage)) } } }
                                 td { (text(&input.format)) } td.n { (count(input.frames)) } td.n { (bytes(input.bytes)) }
                                 td.mono { (input.sha256.as_deref().unwrap_or("not read twice")) }
                             }

@@ -28,6 +28,7 @@ const ALL: TextOptions = TextOptions { all: true, verbose: false };
 const VERBOSE: TextOptions = TextOptions { all: false, verbose: true };
 
 /// To look at with `cargo test sample_to_look_at -- --nocapture`.
+#[allow(clippy::disallowed_methods, reason = "to look at")]
 #[test]
 fn sample_to_look_at() {
     let text = rendered(&samples::run(), 80, VERBOSE);

@@ -46,6 +46,9 @@ pub(super) fn parse(der: &[u8]) -> Certificate {
     out
 }
 
+/// Policies of the CA/Browser Forum.
+const PUBLIC_POLICIES: &str = "2.23.140.1.";
+
 /// Bits of an unsigned big-endian integer, leading zeros not counted.
 pub(super) fn bit_length(bytes: &[u8]) -> u32 {
     let Some(start) = bytes.iter().position(|byte| *byte != 0) else { return 0 };
@@ -87,6 +90,7 @@ fn blank(der: &[u8]) -> Certificate {
         name_constraints: None,
         unknown_critical: Vec::new(),
         broken_extensions: Vec::new(),
+        public_policy: false,
         scts: 0,
         self_issued: false,
     }
@@ -151,6 +155,9 @@ fn read_extension(out: &mut Certificate, extension: &X509Extension<'_>) {
             out.name_constraints = Some(read);
         }
         ParsedExtension::SCT(list) => out.scts = list.len(),
+        ParsedExtension::CertificatePolicies(policies) => {
+            out.public_policy = policies.iter().any(|policy| policy.policy_id.to_id_string().starts_with(PUBLIC_POLICIES));
+        }
         ParsedExtension::ParseError { .. } => out.broken_extensions.push(oid),
         _ if oid == TLS_FEATURE => out.must_staple = demands_staple(extension.value),
         _ => {

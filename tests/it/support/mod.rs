@@ -2,6 +2,7 @@
 
 pub mod conversation;
 pub mod program;
+pub mod skip;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -77,6 +78,7 @@ pub fn options(threads: usize, timeline: bool) -> Options {
         policy: Policy::default(),
         trust: TrustStore::mozilla(),
         hold: Duration::MAX,
+        hurry: Arc::default(),
         timeline,
         stop: Arc::new(AtomicBool::new(false)),
         clock: None,

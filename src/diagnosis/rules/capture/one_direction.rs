@@ -13,6 +13,7 @@ use super::lacking;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureOneDirection,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the capture holds only one side's packets",
     page: Page {
         meaning: "Packets of one side only were captured. They acknowledge data that the capture never saw, so the other side did speak. \

@@ -13,6 +13,7 @@ use super::lacking;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureSnaplen,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the packets were cut short by the snapshot length",
     page: Page {
         meaning: "The capture kept only the first bytes of each packet. Parts of the handshake messages are missing in the file, though they \

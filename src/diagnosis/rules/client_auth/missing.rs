@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateMissing,
     speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
+    against: &[],
     title: "the server demands a client certificate and got none",
     page: Page {
         meaning: "The server uses mutual TLS: it asked for a certificate and the client had none to send, or none from the authorities that the server named. In TLS 1.3 the client has finished by then and its program \
@@ -73,7 +74,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         });
     }
     if confidence < Confidence::Certain {
-        finding = finding.or_else(&[Cause::AccessDenied]);
+        finding = if confidence == Confidence::Likely {
+            finding.or_else(&[Cause::ClientCertificateRejected, Cause::AccessDenied])
+        } else {
+            finding.or_else(&[Cause::AccessDenied])
+        };
     }
     Some(
         finding

@@ -13,6 +13,7 @@ use super::offer;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::HandshakeFailure,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "alert handshake_failure, and nothing in the capture says more",
     page: Page {
         meaning: "The alert says that no acceptable set of parameters could be found; many stacks send it for anything they have no better word for. Its position and the offer narrow it down, and here they do not narrow it enough.",
@@ -52,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             causes.push(if refusal.hello.server_name().is_some() { Cause::SniUnrecognized } else { Cause::SniMissing });
             ("straight after the ClientHello", causes)
         }
-        (Side::Server, None) if handshake.certificate_request.is_some() || handshake.hidden.certificate_requested => {
+        (Side::Server, None) if handshake.certificate_request.is_some() || handshake.hidden.certificate_requested.happened() => {
             ("after it asked for a client certificate", vec![Cause::ClientCertificateMissing, Cause::ClientCertificateRejected])
         }
         (Side::Server, None) => ("in the middle of the handshake", vec![Cause::ClientProtocolViolation, Cause::PskMismatch]),

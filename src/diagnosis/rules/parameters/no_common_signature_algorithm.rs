@@ -14,6 +14,7 @@ use super::offer;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonSignatureAlgorithm,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "client and server have no signature algorithm in common",
     page: Page {
         meaning: "The server's key cannot make a signature of a kind that the client accepts: an Ed25519 or P-521 key and a client that does not list it, SHA-1 only on one side, or RSA-PSS missing where TLS 1.3 demands it.",
@@ -76,7 +77,7 @@ fn refused_in_secret(case: &Case<'_>) -> Option<Finding> {
     let answer = handshake.server_hello.as_ref()?;
     // EncryptedExtensions, then the alert; a Certificate would be larger.
     let extensions_only = handshake.encrypted.server.len() == 2 && handshake.encrypted.server.first()?.len < SMALLEST_CERTIFICATE;
-    if !handshake.outcome.failed() || handshake.hidden.server_flight_done || !extensions_only {
+    if !handshake.outcome.failed() || handshake.hidden.server_flight_done.happened() || !extensions_only {
         return None;
     }
     let server = offer::server(case);

@@ -68,8 +68,13 @@ fn a_retry_with_less_shows_intolerance() {
         highest_version: Some(crate::tls::registry::ProtocolVersion::TLS12),
         post_quantum: false,
         hello_len: 200,
+        hello_shape: 0,
+        ech: false,
+        hello_after: std::time::Duration::ZERO,
+        passed: crate::flow::PerSide::default(),
         went_unanswered: false,
         transport: Transport::Tcp,
+        answered_in: None,
     });
     assert_eq!(scene.cause(), Some((Cause::VersionIntolerantServer, Confidence::Strong)));
 }

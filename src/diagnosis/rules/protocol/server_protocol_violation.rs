@@ -17,6 +17,7 @@ use super::violation;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerProtocolViolation,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server broke the protocol",
     page: Page {
         meaning: "The server's answer is not one that the TLS specification allows: it chose what was not offered, left out what is due, or sent a message out of order. The client is right to stop.",
@@ -42,7 +43,8 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    if !handshake.outcome.failed() {
+    let same_role = handshake.dtls.as_ref().is_some_and(|dtls| dtls.role_conflict.is_some());
+    if !handshake.outcome.failed() || same_role {
         return None;
     }
     let alert = offer::alert_from(case, Side::Client);

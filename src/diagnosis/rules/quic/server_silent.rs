@@ -11,6 +11,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicServerSilent,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server never answers QUIC",
     page: Page {
         meaning: "The client's Initial packets get no ServerHello: either nothing comes back at all, or the server acknowledges and says no more. Over UDP a server that does \
@@ -41,7 +42,14 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     let quic = view.failed_over_quic()?;
-    if case.handshake.outcome != Outcome::Stalled || view.answer_begun() || !view.hello_begun() || view.refused_datagram().is_some() {
+    // After a Retry it is the client's turn.
+    let retried = case.handshake.awaited_second_hello().is_some();
+    if retried
+        || case.handshake.outcome != Outcome::Stalled
+        || view.answer_begun()
+        || !view.hello_begun()
+        || view.refused_datagram().is_some()
+    {
         return None;
     }
     let (tries, span) = view.hello_tries();
@@ -64,11 +72,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Some(close) => finding.shown_by(close.mark, "the client gives up (CONNECTION_CLOSE)"),
         None => finding,
     };
+    // Some servers take a hello, find none of its protocols, and say nothing.
+    let uncommon = asks_for_uncommon(case);
     let alternatives: &[Cause] = match (nothing, quic.hello_is_split()) {
         (true, false) => &[Cause::QuicBlocked, Cause::QuicMtu, Cause::ServerFlightDropped],
         (true, true) => &[Cause::QuicBlocked, Cause::SplitClientHello, Cause::QuicMtu],
         (false, _) => &[Cause::SplitClientHello, Cause::PacketLoss],
     };
+    let finding = if !nothing && uncommon { finding.or_else(&[Cause::AlpnNoOverlap]) } else { finding };
     Some(
         finding
             .or_else(alternatives)
@@ -76,4 +87,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::curl(case.handshake, "--http3-only"))
             .advise(remedy::show_lines(case.handshake)),
     )
+}
+
+/// The client offers application protocols, and HTTP/3 is not among them.
+fn asks_for_uncommon(case: &Case<'_>) -> bool {
+    case.handshake.last_hello().is_some_and(|hello| {
+        let mut offered = hello.what.alpn().peekable();
+        offered.peek().is_some() && offered.all(|protocol| protocol != b"h3")
+    })
 }

@@ -10,6 +10,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientAborted,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the client left in the middle of the handshake without a reason",
     page: Page {
         meaning: "The client closed or reset the connection before the handshake was complete, without an alert. After the server's certificate that is often a client which does not accept it and \
@@ -37,8 +38,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if facts.quic.is_some() {
-        return super::closed_over_quic(case, Cause::ClientAborted, Side::Client);
+    if !view.is_tcp() {
+        return super::closed_over_udp(case, Cause::ClientAborted, Side::Client);
     }
     if !view.failed_without_words() || !(view.hello_begun() || view.upgrade_granted()) {
         return None;
