@@ -147,7 +147,7 @@ pub struct Input {
     pub first: Option<Timestamp>,
     /// The latest frame's time.
     pub last: Option<Timestamp>,
-    /// Frames whose time is far from those before and behind them. They were given the time of the frame before.
+    /// Frames whose time is far from those before and behind them. They were given times between those.
     pub odd_times: u64,
     /// The first of them, by its number among this input's frames as far as no other input was read before.
     pub first_odd_time: Option<OddTime>,

@@ -84,7 +84,7 @@ pub(super) struct Totals {
     pub(super) unverified: u64,
     /// Handshakes for which there was no time at the end.
     pub(super) unjudged: u64,
-    other_flows: BTreeMap<&'static str, u64>,
+    pub(super) other_flows: BTreeMap<&'static str, u64>,
 }
 
 /// A handshake whose verdict waits.

@@ -34,6 +34,7 @@ mod live;
 mod malformed;
 mod metamorphic;
 mod monitoring;
+mod observation;
 mod outlines;
 mod outputs;
 mod packet_oracle;

@@ -69,7 +69,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let finding = Finding::new(
         Cause::CaptureOneDirection,
-        Confidence::Certain,
+        if left { Confidence::Likely } else { Confidence::Certain },
         format!("Only the {seen}'s packets to or from {} were captured; what the {missing} said is unknown.", view.target()),
     );
     let finding = if acknowledged {
