@@ -486,7 +486,7 @@ impl<'a> View<'a> {
     pub fn target(&self) -> String {
         match self.handshake.server_name() {
             Some(name) => format!("{name} ({})", self.handshake.server),
-            None => self.handshake.server.to_string(),
+            None => self.handshake.aim().into_owned(),
         }
     }
 
