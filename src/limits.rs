@@ -283,3 +283,6 @@ pub const DTLS_PENDING_BYTES: usize = 512 << 10;
 
 /// Pieces of one DTLS handshake message: 256 KiB in the smallest fragments in use (some hundred bytes) would be a thousand.
 pub const DTLS_PIECES: usize = 1024;
+
+/// Bytes of a server's first segment up to which it waits to be believed: alerts, and what is forged to hide them, are seldom longer.
+pub const ASIDE: usize = 256;

@@ -181,6 +181,12 @@ impl<S: FlowSink> Connection<S> {
             return self.holes(shared, room, segment.mark);
         }
         self.window(shared, segment)?;
+        if self.stream(!low).aside.is_some() {
+            self.settle_waiting(shared, room, segment)?;
+        }
+        if (segment.flags.rst() || segment.flags.fin()) && segment.payload_len == 0 {
+            self.believe_waiting(shared, room, low)?;
+        }
         if segment.flags.rst() {
             self.reset(shared, segment)?;
             return self.holes(shared, room, segment.mark);
