@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use foldhash::quality::FixedState;
@@ -16,6 +16,7 @@ use hashbrown::hash_table::Entry;
 use crate::flow::{Endpoint, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
+use crate::limits;
 use crate::time::Timestamp;
 use crate::tls::certificate::PublicKey;
 use crate::tls::client_hello::ClientHello;
@@ -24,7 +25,7 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use super::aged::Aged;
 use super::attempts::{Attempt, Attempts};
 use super::cause::Cause;
-use super::chain::{ChainFacts, Trust};
+use super::chain::{ChainFacts, Pins, Trust};
 use super::knowledge::{Knowledge, Related};
 use super::tickets::{self, Tickets};
 
@@ -45,6 +46,9 @@ const FLOOD_WINDOW: i64 = 10;
 #[derive(Debug)]
 pub struct Book {
     servers: Aged<(Transport, Endpoint), Server>,
+    /// Chains that the servers served, as many as there is room for, the oldest first; and what they keep in memory.
+    served: VecDeque<Arc<ChainFacts>>,
+    pins: Pins,
     attempts: Attempts,
     /// Leaf issuers that no store trusts.
     issuers: Aged<String, Issuer>,
@@ -93,8 +97,8 @@ struct Server {
     /// Tags of its latest answers that were unlike each other.
     answers: [u32; 8],
     by_name: HashTable<Named>,
-    /// Each with the tag of the name that was asked for.
-    chains: VecDeque<(u64, Arc<ChainFacts>)>,
+    /// Each with the tag of the name that was asked for; gone when it is not among those that there is room for.
+    chains: VecDeque<(u64, Weak<ChainFacts>)>,
     causes: BTreeMap<(Option<String>, Cause), u32>,
     seen: Box<Answers>,
 }
@@ -160,6 +164,8 @@ impl Default for Book {
     fn default() -> Self {
         Self {
             servers: Aged::new(SERVERS),
+            served: VecDeque::new(),
+            pins: Pins::default(),
             attempts: Attempts::default(),
             issuers: Aged::new(SERVERS),
             names: Aged::new(SERVERS),
@@ -216,11 +222,11 @@ impl Book {
             knowledge.completed_same_name = done.saturating_sub(completed);
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
-            let chains =
-                server.chains.iter().rev().filter(|(other, chain)| {
-                    *other == UNNAMED || tag == UNNAMED || *other == tag && chain.name.as_deref() == name.as_deref()
-                });
-            knowledge.chains = chains.map(|(_, chain)| Arc::clone(chain)).collect();
+            let chains = server.chains.iter().rev().filter_map(|(other, chain)| Some((*other, chain.upgrade()?)));
+            let bears = |other: u64, chain: &ChainFacts| {
+                other == UNNAMED || tag == UNNAMED || other == tag && chain.name.as_deref() == name.as_deref()
+            };
+            knowledge.chains = chains.filter(|(other, chain)| bears(*other, chain)).map(|(_, chain)| chain).collect();
             knowledge.causes = server.causes_for(name.as_deref());
             if completed == 0 {
                 let seen = &server.seen;
@@ -303,9 +309,10 @@ impl Book {
             server.completed_with_large_hello = server.completed_with_large_hello.saturating_add(u32::from(large));
         }
         if let Some(chain) = chain {
-            let known = server.chains.iter().any(|(other, known)| {
-                *other == tag && (Arc::ptr_eq(known, chain) || known.name == chain.name && known.certificates == chain.certificates)
-            });
+            let equal = |known: &ChainFacts| known.name == chain.name && known.certificates == chain.certificates;
+            let same =
+                |known: &Weak<ChainFacts>| Weak::as_ptr(known) == Arc::as_ptr(chain) || known.upgrade().is_some_and(|known| equal(&known));
+            let known = server.chains.iter().any(|(other, known)| *other == tag && same(known));
             if !known {
                 if let Some(leaf) = chain.certificates.get(chain.leaf) {
                     let kind = key_kind(&leaf.key);
@@ -313,9 +320,16 @@ impl Book {
                         server.seen.key_kinds.insert(kind.to_owned());
                     }
                 }
-                server.chains.push_back((tag, Arc::clone(chain)));
+                server.chains.push_back((tag, Arc::downgrade(chain)));
                 if server.chains.len() > PER_SERVER {
                     server.chains.pop_front();
+                }
+                self.pins.add(chain);
+                self.served.push_back(Arc::clone(chain));
+                while self.pins.bytes() > limits::SERVED_BYTES
+                    && let Some(oldest) = self.served.pop_front()
+                {
+                    self.pins.remove(&oldest);
                 }
             }
         }

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::anomaly::Anomaly;
 use crate::flow::{Endpoint, PerSide, Side};
+use crate::limits;
 use crate::preamble::{Plaintext, PreambleFacts};
 use crate::time::Mark;
 use crate::tls::certificate::Certificate;
@@ -121,6 +122,8 @@ pub struct Handshake {
     pub anomalies: Vec<Anomaly>,
     /// It is still under way: this is what could be said when it had made no progress for too long. Another follows when it ends.
     pub provisional: bool,
+    /// Bytes of messages and certificates that are kept here.
+    pub held_bytes: usize,
     /// Packets that the capture lost on this interface while it was under way, where that is known: some may have been its own.
     pub capture_losses: u64,
     /// What is QUIC's own; present for QUIC.
@@ -194,6 +197,7 @@ impl Handshake {
             history: History::default(),
             decrypted: false,
             provisional: false,
+            held_bytes: 0,
             capture_losses: 0,
             quic: None,
             dtls: None,
@@ -429,6 +433,14 @@ impl From<Side> for StoppedBy {
 }
 
 impl Handshake {
+    /// Bytes that it takes with all that it holds, the facts of its packets left out.
+    pub fn weight(&self) -> usize {
+        let lists = self.alerts.capacity() * size_of::<AlertSeen>() + self.anomalies.capacity() * size_of::<Anomaly>();
+        let hellos = if self.client_hellos.spilled() { self.client_hellos.capacity() * size_of::<Seen<ClientHello>>() } else { 0 };
+        let datagrams = self.quic.as_ref().map_or(0, |_| size_of::<QuicFacts>()) + self.dtls.as_ref().map_or(0, |_| size_of::<DtlsFacts>());
+        size_of::<Self>() + lists + hellos + datagrams + self.held_bytes
+    }
+
     /// Turns the roles round, for a connection whose beginning was not seen and whose sides were guessed wrong.
     pub(super) fn swap_sides(&mut self) {
         std::mem::swap(&mut self.client, &mut self.server);
@@ -464,7 +476,9 @@ impl Handshake {
 
     /// The same, borrowed where it is valid UTF-8.
     pub fn name(&self) -> Option<Cow<'_, str>> {
+        // The longest host name has 253 letters; what is longer is none, and is not carried about whole.
         let name = self.hello()?.server_name()?;
+        let name = name.get(..limits::SERVER_NAME_LEN).unwrap_or(name);
         // Nearly always it is, and that is the quickest to see.
         Some(std::str::from_utf8(name).map_or_else(|_| String::from_utf8_lossy(name), Cow::Borrowed))
     }

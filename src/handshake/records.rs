@@ -103,6 +103,11 @@ impl Stream {
         self.ignored
     }
 
+    /// Bytes of records and messages that are not whole.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.reader.held_bytes() + self.joiner.held_bytes() + self.head.as_ref().map_or(0, |head| size_of::<Head>() + head.bytes.capacity())
+    }
+
     /// Reads a piece, up to the record that settles the handshake: what is said of it must not depend on what else lay in the same segment.
     pub(super) fn read(
         &mut self,

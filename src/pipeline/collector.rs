@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::capture::{Inventory, Losses};
+use crate::count::Count;
 use crate::diagnosis::book::Book;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Purpose, TrustStore};
 use crate::diagnosis::judge::{Verdict, judge};
@@ -17,6 +18,7 @@ use crate::handshake::facts::{Chain, Outcome, Seen};
 use crate::handshake::machine::HalfOpen;
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
+use crate::limits;
 use crate::report::{self, HandshakeReport, Outline, Report, SummaryReport};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{Close, TableCounters};
@@ -27,6 +29,8 @@ use super::worker::Drained;
 
 /// Verdicts that wait for more knowledge, at most.
 const HELD: usize = 4096;
+/// Bytes that the facts of a connection's packets take.
+const PACKET_FACTS: usize = 2048;
 /// Of those, handshakes that completed, only not with the ticket that was offered: failures are not to leave early for their sake.
 const TICKETS_HELD: usize = 256;
 
@@ -47,6 +51,8 @@ pub(super) struct Collector<'a> {
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
     held: VecDeque<Held>,
+    /// Bytes of those.
+    held_bytes: Count,
     tickets_held: usize,
     book: Book,
     chains: ChainCache,
@@ -79,6 +85,7 @@ struct Held {
     doubtful: bool,
     /// The ticket that it offered was refused.
     ticket_refused: bool,
+    bytes: usize,
 }
 
 impl<'a> Collector<'a> {
@@ -101,6 +108,7 @@ impl<'a> Collector<'a> {
             pending: Vec::new(),
             half_open: Vec::new(),
             held: VecDeque::new(),
+            held_bytes: Count::ZERO,
             tickets_held: 0,
             book: Book::default(),
             chains: ChainCache::default(),
@@ -175,7 +183,8 @@ impl<'a> Collector<'a> {
         }
         drop(name);
         let now = handshake.closed_at.time;
-        let mut held = Held { handshake, server, client, doubtful, ticket_refused };
+        let bytes = handshake.weight().saturating_add(PACKET_FACTS);
+        let mut held = Held { handshake, server, client, doubtful, ticket_refused, bytes };
         self.note_losses(&mut held);
         let verdict = self.judge(&held);
         if held.handshake.provisional {
@@ -186,6 +195,7 @@ impl<'a> Collector<'a> {
         let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
         if self.hold > Duration::ZERO && (doubtful || by_ticket || verdict.may_improve()) {
             self.tickets_held = self.tickets_held.saturating_add(usize::from(ticket_refused));
+            self.held_bytes += held.bytes;
             self.held.push_back(held);
             self.let_go(now)
         } else {
@@ -209,7 +219,8 @@ impl<'a> Collector<'a> {
     /// Lets those go that have waited long enough.
     fn let_go(&mut self, now: Timestamp) -> std::io::Result<()> {
         while let Some(oldest) = self.held.front() {
-            if self.held.len() <= HELD && now.since(oldest.handshake.closed_at.time) < self.hold {
+            let crowded = self.held.len() > HELD || self.held_bytes > Count::from(limits::HELD_BYTES);
+            if !crowded && now.since(oldest.handshake.closed_at.time) < self.hold {
                 break;
             }
             self.let_one_go()?;
@@ -219,6 +230,7 @@ impl<'a> Collector<'a> {
 
     fn let_one_go(&mut self) -> std::io::Result<()> {
         let Some(mut held) = self.held.pop_front() else { return Ok(()) };
+        self.held_bytes -= held.bytes;
         self.tickets_held = self.tickets_held.saturating_sub(usize::from(held.ticket_refused));
         self.note_losses(&mut held);
         if held.doubtful && !self.book.speaks_tls(&held.handshake.server) {

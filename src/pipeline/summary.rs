@@ -89,6 +89,15 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
             table.evicted, table.evicted_half_open
         ));
     }
+    if table.evicted_for_bytes > 0 {
+        notes.push(format!(
+            "{} of them because all together held too much (unfinished messages, hellos, certificates, records that await keys); the largest went first.",
+            table.evicted_for_bytes
+        ));
+    }
+    if inventory.interfaces_cut > 0 {
+        notes.push(format!("{} interfaces lost their names to stay within bounds.", inventory.interfaces_cut));
+    }
     if table.google_quic > 0 {
         notes.push(format!(
             "{} Google QUIC (versions Q009 to Q050): its handshake is not TLS, and is not judged.",

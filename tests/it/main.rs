@@ -31,6 +31,7 @@ mod ladders;
 #[cfg(target_os = "linux")]
 mod live;
 mod malformed;
+mod memory;
 mod monitoring;
 mod outlines;
 mod packet_oracle;

@@ -7,7 +7,7 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 use super::path::same_leaf;
-use super::{ChainFacts, Purpose, TrustStore, judge};
+use super::{ChainFacts, Pins, Purpose, TrustStore, judge};
 use crate::limits;
 use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
@@ -16,12 +16,14 @@ use crate::tls::certificate::Certificate;
 /// the purpose, and of the time no more than matters (who is expired or not yet valid, and the days left), so that the same chain is
 /// judged about once a day and the answer never depends on who asked first. One table serves one trust store.
 ///
-/// Two generations, as in [`crate::tls::certificate::CertificateStore`].
+/// Bounded in number and in the bytes of the certificates that it keeps. Two generations, as in [`crate::tls::certificate::CertificateStore`].
 #[derive(Debug, Default)]
 pub struct ChainCache {
     hasher: RandomState,
     young: HashTable<Entry>,
     old: HashTable<Entry>,
+    /// What the young ones keep in memory.
+    pins: Pins,
 }
 
 #[derive(Debug, Clone)]
@@ -78,10 +80,12 @@ impl ChainCache {
                 },
             },
         };
-        if self.young.len() >= limits::CHAINS / 2 {
+        if self.young.len() >= limits::CHAINS / 2 || self.pins.bytes() >= limits::CHAIN_BYTES / 2 {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
+            self.pins = Pins::default();
         }
+        self.pins.add(&entry.facts);
         let facts = Arc::clone(&entry.facts);
         self.young.insert_unique(hash, entry, |entry| entry.hash);
         facts

@@ -8,6 +8,7 @@ mod constraints;
 mod defaults;
 pub mod inspection;
 mod path;
+mod pins;
 mod trust;
 mod words;
 
@@ -18,6 +19,7 @@ use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
 
 pub use cache::ChainCache;
+pub(super) use pins::Pins;
 pub use trust::TrustStore;
 pub use words::Unsupported;
 

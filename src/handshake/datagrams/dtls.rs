@@ -64,6 +64,14 @@ fn random_of(datagram: &[u8]) -> Option<&[u8]> {
 }
 
 impl Dtls {
+    /// Bytes that it takes with the pieces and records that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        let sides = [&self.sides.client, &self.sides.server];
+        let pieces: usize =
+            sides.map(|side| side.reassembly.held_bytes() + side.sealed.capacity() * size_of::<(u16, u16, Mark)>()).iter().sum();
+        size_of::<Self>() + pieces + self.unsealing.as_ref().map_or(0, |unsealing| unsealing.held_bytes())
+    }
+
     pub(super) fn new(h: &mut Handshake, shared: &Shared) -> Self {
         h.dtls = Some(Box::default());
         h.protocol = Protocol::Dtls;
