@@ -31,6 +31,14 @@ pub enum Error {
         /// What was found instead.
         why: String,
     },
+    /// The beginning of a capture, and not even all of that.
+    #[error("{} is cut short: {why}", path.display())]
+    CutShort {
+        /// The path as given.
+        path: PathBuf,
+        /// What is there of what.
+        why: String,
+    },
     /// A directory without a capture in it.
     #[error("no capture file in {}", path.display())]
     EmptyDirectory {

@@ -85,6 +85,13 @@ impl Block {
         self.frames.push((head, start, len));
     }
 
+    /// Gives the frame at this place another time.
+    pub fn set_time(&mut self, place: usize, time: Timestamp) {
+        if let Some((head, ..)) = self.frames.get_mut(place) {
+            head.time = time;
+        }
+    }
+
     /// How many frames it holds.
     pub const fn len(&self) -> usize {
         self.frames.len()

@@ -30,3 +30,4 @@ pub mod time;
 pub mod tls;
 pub mod transport;
 pub mod tui;
+pub mod watch;

@@ -16,7 +16,7 @@ pub const FLOWS: usize = 1 << 19;
 pub const FOLLOWED_BYTES: usize = 128 << 20;
 
 /// The same of UDP flows.
-pub const UDP_BYTES: usize = 40 << 20;
+pub const UDP_BYTES: usize = 32 << 20;
 
 /// A connection or flow that takes more than this is larger than others, and goes before them when all together take too much: twice an ordinary
 /// handshake with a long chain.
@@ -198,8 +198,31 @@ pub const SERVED_BYTES: usize = 24 << 20;
 /// Bytes of handshakes whose verdicts wait for what others show: beyond this the oldest is judged.
 pub const HELD_BYTES: usize = 64 << 20;
 
-/// Signatures verified for one chain: a path of ordinary length needs one for each certificate; a hostile chain of equal names would need a thousand.
-pub const SIGNATURE_CHECKS: usize = 48;
+/// Work for the signatures of one chain that were not verified before, in nanoseconds: three with keys of P-384, the dearest in use. Ordinary
+/// chains need two at their first sight and one with every new leaf.
+pub const CHAIN_WORK: u64 = 2_000_000;
+
+/// Nanoseconds of packet time that give a server one nanosecond of work for new signatures: a hundred and sixty of P-256 a second, which only an
+/// inspecting proxy for thousands of clients comes near.
+pub const SERVER_WORK_SHARE: u64 = 50;
+
+/// The most of it that a server can save up.
+pub const SERVER_WORK_SAVED: u64 = 40_000_000;
+
+/// The same for all servers together: a fifth of a core.
+pub const SIGNATURE_WORK_SHARE: u64 = 5;
+
+/// The most that can be saved up in all: a capture's first moment brings the chains of all servers that were there before.
+pub const SIGNATURE_WORK_SAVED: u64 = 1_000_000_000;
+
+/// Signatures remembered, in each of two tables: less than a hundred bytes each.
+pub const SIGNATURES: usize = 1 << 15;
+
+/// Served certificates of one name that are tried as the issuer of another: cross-signed authorities have two or three.
+pub const ISSUERS_TRIED: usize = 6;
+
+/// Certificates that the verifier may read while it looks for a path: an ordinary chain needs ten, and equal names multiply.
+pub const PATH_SEARCH: usize = 256;
 /// A frame of an ordinary link type longer than this (and than the file's snapshot length) is a damaged file: libpcap never writes one.
 pub const COMMON_FRAME_LEN: u32 = 256 << 10;
 
@@ -331,6 +354,9 @@ const MARKER: usize = 96;
 /// A half-open connection with its place in the tables, in bytes.
 const HALF_OPEN_RECORD: usize = 256;
 
+/// A signature that is remembered, in bytes.
+const SIGNATURE_RECORD: usize = 128;
+
 /// An interface of a pcapng section and of the inventory, without its text; a name and its address.
 const INTERFACE_RECORD: usize = 256;
 const NAME_RECORD: usize = 64;
@@ -348,6 +374,7 @@ pub const BUDGETS: &[(&str, usize)] = &[
     ("certificates", CERTIFICATE_BYTES),
     ("chains judged", CHAIN_BYTES),
     ("chains that servers served", SERVED_BYTES),
+    ("signatures verified", 2 * SIGNATURES * SIGNATURE_RECORD),
     ("handshakes whose verdicts wait", HELD_BYTES),
     ("offers", OFFER_BYTES),
     ("answers", ANSWER_BYTES),

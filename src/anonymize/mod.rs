@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use self::text::Known;
 use crate::flow::{Endpoint, Transport};
-use crate::report::{CertificateReport, Diagnosis, HandshakeReport, IncidentReport, Peer, Report, SummaryReport, community_id};
+use crate::report::{Advice, CertificateReport, Diagnosis, HandshakeReport, IncidentReport, Peer, Report, SummaryReport, community_id};
 
 /// What the pseudonyms depend on.
 #[derive(Clone, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl Anonymizer {
 
     fn diagnosis(&self, diagnosis: &mut Diagnosis, known: &Known) {
         let texts = std::iter::once(&mut diagnosis.summary)
-            .chain(&mut diagnosis.remedy)
+            .chain(diagnosis.remedy.iter_mut().map(Advice::line_mut))
             .chain(diagnosis.evidence.iter_mut().map(|piece| &mut piece.text))
             .chain(diagnosis.findings.iter_mut().map(|finding| &mut finding.text));
         texts.for_each(|text| *text = self.text(text, known));
@@ -164,7 +164,8 @@ impl Anonymizer {
             let pseudonym = self.name(name);
             known.replace(name, pseudonym);
         }
-        let texts = incident.servers.iter_mut().chain(&mut incident.clients).chain(&mut incident.changes).chain(&mut incident.remedy);
+        let advice = incident.remedy.iter_mut().map(Advice::line_mut);
+        let texts = incident.servers.iter_mut().chain(&mut incident.clients).chain(&mut incident.changes).chain(advice);
         texts.chain(std::iter::once(&mut incident.summary)).for_each(|text| *text = self.text(text, &known));
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -21,6 +21,7 @@ use crate::find::{Criteria, Filter, Related};
 use crate::frame::Block;
 use crate::handshake::Handshake;
 use crate::output::progress::Progress;
+use crate::output::say::say;
 use crate::pipeline::{self, Outlet};
 use crate::report::{HandshakeReport, Outline, Report, SummaryReport};
 use crate::time::Timestamp;
@@ -76,7 +77,7 @@ impl<'a> Case<'a> {
     pub(super) fn analyse(&self, ready: Ready, outlet: &mut dyn Outlet) -> anyhow::Result<SummaryReport> {
         let begin = Arc::new(OnceLock::new());
         let source = Box::new(Begin { inner: ready.source, begin: Arc::clone(&begin) });
-        let icmp_filtered = icmp_filtered(self.analysis.filter.as_deref())?;
+        let icmp_filtered = icmp_filtered(self.analysis.filter.as_deref());
         let threads = self.analysis.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get);
         let options = pipeline::Options {
             threads,
@@ -122,15 +123,12 @@ fn comes_as_it_is_written(path: &Path) -> bool {
 }
 
 /// Whether a filter leaves out ICMP, which is said.
-pub(super) fn icmp_filtered(filter: Option<&str>) -> io::Result<bool> {
+pub(super) fn icmp_filtered(filter: Option<&str>) -> bool {
     let filtered = filter.is_some_and(capture::excludes_icmp);
     if filtered {
-        writeln!(
-            io::stderr(),
-            "handshark: the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)"
-        )?;
+        say("the filter leaves out ICMP: path MTU and unreachable verdicts lose their witness (add `or icmp or icmp6`)");
     }
-    Ok(filtered)
+    filtered
 }
 
 pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -17,7 +17,9 @@ use crate::diagnosis::judge::Verdict;
 use crate::error::Error;
 use crate::flow::{Endpoint, Side};
 use crate::handshake::Handshake;
+use crate::output::delivery::{Delivery, Manner};
 use crate::output::figures::counted;
+use crate::output::say::say;
 use crate::pipeline::Outlet;
 use crate::report::{CertificateReport, HandshakeReport, Report};
 use crate::tls::certificate::Certificate;
@@ -25,6 +27,11 @@ use crate::tls::certificate::Certificate;
 /// Writes certificates.
 pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<()> {
     let case = Case::new(&options.inputs, &options.query, stop_on_signal()?);
+    let directory = &options.output;
+    let index_path = directory.join(INDEX);
+    if !options.force && fs::symlink_metadata(&index_path).is_ok() {
+        bail!("{} is there already; name another directory, or replace what is there with --force", index_path.display());
+    }
     let mut found = Found::default();
     let summary = case.run(&mut found)?;
     if found.certificates.is_empty() {
@@ -34,13 +41,12 @@ pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<()> {
         };
         bail!("no certificate was seen in {}: {why}", counted(summary.handshakes, "handshake", "handshakes"));
     }
-    let directory = &options.output;
     fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
+    let mut files = Files { force: options.force, made: Vec::new() };
     let mut entries: Vec<Entry> = Vec::new();
     for (sha256, seen) in found.certificates {
         let name = file_name(&seen.certificate, &sha256);
-        let path = directory.join(&name);
-        fs::write(&path, pem(&seen.certificate.der)).map_err(|source| failed(&path, source))?;
+        files.write(directory.join(&name), pem(&seen.certificate.der).as_bytes(), false)?;
         entries.push(seen.entry(name));
     }
     entries.sort_by(|a, b| (&a.first_seen, &a.what.sha256).cmp(&(&b.first_seen, &b.what.sha256)));
@@ -53,21 +59,45 @@ pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<()> {
         left_out: found.left_out,
         certificates: entries,
     };
-    let path = directory.join(INDEX);
     let mut text = serde_json::to_vec_pretty(&index)?;
     text.push(b'\n');
-    fs::write(&path, text).map_err(|source| failed(&path, source))?;
+    files.write(index_path, &text, true)?;
+    files.made.clear();
     let hidden = match found.encrypted {
         0 => String::new(),
         more => format!("; {} encrypted theirs (TLS 1.3)", counted(more, "handshake", "handshakes")),
     };
-    writeln!(
-        io::stderr(),
-        "handshark: wrote {} and {INDEX} to {}{hidden}",
-        counted(index.certificates.len() as u64, "certificate", "certificates"),
-        directory.display()
-    )?;
+    let written = counted(index.certificates.len() as u64, "certificate", "certificates");
+    say(format!("wrote {written} and {INDEX} to {}{hidden}", directory.display()));
     Ok(())
+}
+
+/// Files that belong together. Those that were made are gone with the value: certificates without their index are of little use.
+struct Files {
+    force: bool,
+    made: Vec<PathBuf>,
+}
+
+impl Files {
+    /// The last of them is `synced`.
+    fn write(&mut self, path: PathBuf, content: &[u8], synced: bool) -> anyhow::Result<()> {
+        let new = fs::symlink_metadata(&path).is_err();
+        let mut delivery = Delivery::begin(&path, &Manner { force: self.force, text: true, synced, ..Manner::default() })?;
+        delivery.write_all(content).map_err(|source| delivery.failed(source))?;
+        delivery.deliver()?;
+        if new {
+            self.made.push(path);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        for path in &self.made {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 fn failed(path: &Path, source: io::Error) -> Error {

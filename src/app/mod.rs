@@ -2,7 +2,6 @@
 
 mod case;
 mod certs;
-mod delivery;
 mod diff;
 mod digest;
 mod interfaces;
@@ -14,38 +13,64 @@ mod show;
 mod slice;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::cli::{self, Command};
+use crate::error::Error;
 use crate::output::layout::Layout;
-use crate::output::{explain, style};
+use crate::output::say::say;
+use crate::output::{delivery, explain, style};
 
-/// Runs the command line and gives the exit code: 0 done; 1 done, and `--fail-on` matched; 2 it could not be done.
+/// Runs the command line and gives the exit code: 0 done; 1 done, and `--fail-on` matched; 2 it could not be done; 128 and the signal's number when
+/// one ended it before its end.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = match cli::parse(arguments) {
         Ok(command) => command,
         Err(error) => {
             // Help and version are no errors: they go to standard output with exit code 0.
             let code = if error.exit_code() == 0 { cli::EXIT_DONE } else { cli::EXIT_FAILED };
-            let _ = error.print();
+            cli::tell(error);
             return code.into();
         }
     };
-    match run(command) {
-        Ok(code) => code.into(),
-        Err(error) => {
-            // Every message carries its reason; the chain of sources would say it twice.
-            let _ = writeln!(io::stderr(), "handshark: {error}");
-            cli::EXIT_FAILED.into()
-        }
+    let done = run(command);
+    if let Err(error) = &done {
+        say(with_reasons(error));
+    }
+    match (INTERRUPTED.load(Ordering::Relaxed), done) {
+        (0, Ok(code)) => code.into(),
+        (0, Err(_)) => cli::EXIT_FAILED.into(),
+        // As shells tell of a program that a signal has ended.
+        (signal, _) => u8::try_from(signal.saturating_add(128)).unwrap_or(cli::EXIT_FAILED).into(),
+    }
+}
+
+/// The message with those of its reasons that it does not carry itself.
+fn with_reasons(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .reduce(|told, reason| if told.contains(&reason) { told } else { format!("{told}: {reason}") })
+        .unwrap_or_default()
+}
+
+/// Says where output could not be written, where the error says only that.
+fn naming(error: anyhow::Error, name: impl FnOnce(io::Error) -> Error) -> anyhow::Error {
+    match error.downcast::<Error>() {
+        Ok(Error::Write { source, .. }) => name(source).into(),
+        Ok(other) => other.into(),
+        Err(error) => match error.downcast::<io::Error>() {
+            Ok(source) => name(source).into(),
+            Err(error) => error,
+        },
     }
 }
 
@@ -97,9 +122,20 @@ fn stop_on_signal() -> io::Result<Arc<AtomicBool>> {
     thread::spawn(move || {
         for signal in &mut signals {
             if raised.swap(true, Ordering::Relaxed) {
+                delivery::abandon();
                 let _ = signal_hook::low_level::emulate_default_handler(signal);
             }
+            INTERRUPTED.store(signal, Ordering::Relaxed);
+            say("interrupted: this is what had been read by then; a second signal ends at once");
         }
     });
     Ok(stop)
 }
+
+/// Fails when a signal came: for what would be wrong about half of its input.
+fn unless_interrupted() -> anyhow::Result<()> {
+    if INTERRUPTED.load(Ordering::Relaxed) == 0 { Ok(()) } else { anyhow::bail!("nothing was written") }
+}
+
+/// The signal that ended the run before its end; 0 when none did.
+static INTERRUPTED: AtomicI32 = AtomicI32::new(0);

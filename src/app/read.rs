@@ -3,11 +3,11 @@
 use std::io::{self, BufWriter, IsTerminal};
 
 use super::case::Case;
-#[cfg(feature = "parquet")]
-use super::delivery::Delivery;
-use super::{is_broken_pipe, stop_on_signal};
+use super::{is_broken_pipe, naming, stop_on_signal};
 use crate::cli::{self, FailOn, ReadOptions};
 use crate::error::Error;
+#[cfg(feature = "parquet")]
+use crate::output::delivery::{Delivery, Manner};
 #[cfg(feature = "parquet")]
 use crate::output::parquet::ParquetSink;
 use crate::output::{Sink, style};
@@ -30,8 +30,8 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let mut parquet = match options.parquet.as_deref() {
         None => None,
         Some(path) => {
-            let delivery = Delivery::begin(path, &options.inputs)?;
-            Some((ParquetSink::create(delivery.partial()).map_err(|source| failed(path, source))?, delivery))
+            let manner = Manner { force: options.force, inputs: &options.inputs, ..Manner::default() };
+            Some(ParquetSink::new(Delivery::begin(path, &manner)?).map_err(|source| failed(path, source))?)
         }
     };
     let done = {
@@ -40,16 +40,27 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
             fail_on: &options.fail_on,
             matched: &mut matched,
             #[cfg(feature = "parquet")]
-            parquet: parquet.as_mut().map(|(parquet, _)| parquet),
+            parquet: parquet.as_mut(),
+            #[cfg(feature = "parquet")]
+            parquet_failed: None,
         };
-        case.analyse(ready, &mut emit)
+        let done = case.analyse(ready, &mut emit).map_err(|error| naming(error, on_stdout));
+        #[cfg(feature = "parquet")]
+        let done = match (emit.parquet_failed, &options.parquet) {
+            (Some(source), Some(path)) => Err(failed(path, source).into()),
+            _ => done,
+        };
+        done
     };
     #[cfg(feature = "parquet")]
-    if let (Some((parquet, delivery)), Some(path)) = (parquet, &options.parquet) {
-        parquet.finish().map_err(|source| failed(path, source))?;
-        delivery.deliver()?;
-    }
-    let ended = done.and_then(|_| sink.finish().map_err(|source| Error::Write { what: "standard output".to_owned(), source }.into()));
+    let done = match (done, parquet, &options.parquet) {
+        (Ok(summary), Some(parquet), Some(path)) => {
+            let whole = parquet.finish().map_err(|source| failed(path, source)).and_then(Delivery::deliver);
+            whole.map(|()| summary).map_err(Into::into)
+        }
+        (done, ..) => done,
+    };
+    let ended = done.and_then(|_| sink.finish().map_err(|source| on_stdout(source).into()));
     let code = if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE };
     match ended {
         Ok(()) => Ok(code),
@@ -69,7 +80,10 @@ struct Emit<'a> {
     fail_on: &'a FailOn,
     matched: &'a mut bool,
     #[cfg(feature = "parquet")]
-    parquet: Option<&'a mut ParquetSink>,
+    parquet: Option<&'a mut ParquetSink<Delivery>>,
+    /// Why the file besides could not be written.
+    #[cfg(feature = "parquet")]
+    parquet_failed: Option<io::Error>,
 }
 
 impl Outlet for Emit<'_> {
@@ -77,8 +91,12 @@ impl Outlet for Emit<'_> {
         if let Report::Handshake(handshake) = &report {
             *self.matched |= self.fail_on.matches(handshake);
             #[cfg(feature = "parquet")]
-            if let Some(parquet) = &mut self.parquet {
-                parquet.take(handshake)?;
+            if let Some(parquet) = &mut self.parquet
+                && let Err(error) = parquet.take(handshake)
+            {
+                let stop = io::Error::new(error.kind(), "the file besides cannot be written");
+                self.parquet_failed = Some(error);
+                return Err(stop);
             }
         }
         self.sink.report(&report)
@@ -95,6 +113,10 @@ impl Outlet for Emit<'_> {
     fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
         self.sink.outline(outline)
     }
+}
+
+fn on_stdout(source: io::Error) -> Error {
+    Error::Write { what: "standard output".to_owned(), source }
 }
 
 #[cfg(feature = "parquet")]

@@ -1,15 +1,13 @@
 //! `handshark report`: one file to hand over.
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
-
-use anyhow::{Context, bail};
+use std::io::Write;
+use std::path::Path;
 
 use super::case::Case;
-use super::delivery::Delivery;
-use super::{is_dash, stop_on_signal};
+use super::{naming, stop_on_signal};
 use crate::anonymize::Anonymizer;
 use crate::cli::{Query, ReportFormat, ReportOptions};
+use crate::output::delivery::{Delivery, Manner};
 use crate::output::html::HtmlSink;
 use crate::output::markdown::MarkdownSink;
 use crate::output::{Setting, Sink};
@@ -17,16 +15,13 @@ use crate::report::Report;
 
 /// Reads captures and writes the report. A file appears under its name only when it is whole.
 pub(super) fn report(options: &ReportOptions) -> anyhow::Result<()> {
-    let Some(path) = options.output.as_deref().filter(|path| !is_dash(path)) else {
-        if options.format == ReportFormat::Html && io::stdout().is_terminal() {
-            bail!("the report is a page of HTML: name a file with -o report.html");
-        }
-        return write(options, &mut io::stdout().lock());
-    };
-    let delivery = Delivery::begin(path, &options.inputs)?;
-    let file = File::create(delivery.partial()).with_context(|| format!("cannot write to {}", path.display()))?;
-    write(options, &mut BufWriter::new(file))?;
-    delivery.deliver()
+    let path = options.output.as_deref().unwrap_or_else(|| Path::new("-"));
+    let text = options.format == ReportFormat::Markdown;
+    let mut delivery = Delivery::begin(path, &Manner { force: options.force, text, inputs: &options.inputs, ..Manner::default() })?;
+    let written = write(options, &mut delivery);
+    written.map_err(|error| naming(error, |source| delivery.failed(source)))?;
+    delivery.deliver()?;
+    Ok(())
 }
 
 fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {

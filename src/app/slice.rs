@@ -5,29 +5,27 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
 use super::case::Case;
-use super::delivery::Delivery;
-use super::{is_dash, stop_on_signal};
+use super::{is_dash, naming, stop_on_signal, unless_interrupted};
 use crate::capture::Inventory;
 use crate::cli::{Analysis, Secrets, SliceOptions};
 use crate::count::Count;
 use crate::diagnosis::judge::Verdict;
-use crate::error::Error;
 use crate::find::Criteria;
 use crate::flow::FlowKey;
 use crate::frame::{Block, Frame, SLICER};
 use crate::handshake::Handshake;
+use crate::output::delivery::{Delivery, Manner};
 use crate::output::figures::counted;
 use crate::output::pcapng::{InterfaceDescription, PacketRecord, PcapngWriter};
+use crate::output::say::say;
 use crate::packet::{Decoder, Packet};
 use crate::pipeline::Outlet;
 use crate::report::{HandshakeReport, Report};
@@ -39,63 +37,60 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
     if case.piped() {
         bail!("slice reads its input three times and cannot read a pipe; save it to a file first");
     }
-    let target = Target::new(options)?;
+    // It is read again before it is handed over.
+    let manner = Manner { force: options.force, inputs: &options.inputs, ..Manner::default() };
+    let mut target = Delivery::begin(&options.output, &manner)?.staged()?;
     let mut chosen = Chosen::default();
     let summary = case.run(&mut chosen)?;
     if chosen.handshakes == 0 {
         let of = counted(summary.left_out.unwrap_or_default().saturating_add(summary.handshakes), "handshake", "handshakes");
         bail!("none of {of} is what was asked for; nothing was written (`handshark --all FILE` lists them all)");
     }
-    let mut frames = cut(options, &case, &mut chosen, &target)?;
+    let mut frames = cut(options, &case, &mut chosen, &mut target)?;
     // A verdict may rest on other handshakes with the same server. Where it does, some of them go along.
-    let mut strayed = strayed(&case, &chosen, target.path())?;
+    let mut strayed = strayed(&case, &chosen, &target)?;
     for most in [FEW, MANY] {
         if strayed.is_empty() || !chosen.add_context(&strayed, most) {
             break;
         }
-        frames = cut(options, &case, &mut chosen, &target)?;
-        strayed = self::strayed(&case, &chosen, target.path())?;
+        frames = cut(options, &case, &mut chosen, &mut target)?;
+        strayed = self::strayed(&case, &chosen, &target)?;
     }
+    unless_interrupted()?;
     target.deliver()?;
-    let mut out = io::stderr();
     let place = if is_dash(&options.output) { "standard output".into() } else { options.output.display().to_string() };
     let context = match chosen.context {
         0 => String::new(),
         more => format!(", and of {more} more with the same servers on which their verdicts rest"),
     };
-    writeln!(
-        out,
-        "handshark: wrote {} of {}{context} to {place}",
+    say(format!(
+        "wrote {} of {}{context} to {place}",
         counted(frames as u64, "packet", "packets"),
         counted(chosen.handshakes, "handshake", "handshakes"),
-    )?;
+    ));
     if !strayed.is_empty() {
-        writeln!(
-            out,
-            "handshark: the verdict on {} of them rests on what lies outside the slice; the comments are right, reading the slice alone says less",
+        say(format!(
+            "the verdict on {} of them rests on what lies outside the slice; the comments are right, reading the slice alone says less",
             strayed.len()
-        )?;
+        ));
     }
     Ok(())
 }
 
 /// Marks and writes. Gives the number of packets.
-fn cut(options: &SliceOptions, case: &Case<'_>, chosen: &mut Chosen, target: &Target) -> anyhow::Result<usize> {
+fn cut(options: &SliceOptions, case: &Case<'_>, chosen: &mut Chosen, target: &mut Delivery) -> anyhow::Result<usize> {
+    unless_interrupted()?;
     let marked = mark(case, chosen)?;
     let mut source = case.open()?;
-    let file = File::create(target.path()).map_err(|source| target.failed(source))?;
-    write(BufWriter::with_capacity(64 << 10, file), options, source.as_mut(), chosen, &marked).map_err(|error| {
-        match error.downcast::<io::Error>() {
-            Ok(source) => target.failed(source).into(),
-            Err(other) => other,
-        }
-    })?;
+    let written = target.restart().map_err(anyhow::Error::new);
+    let written = written.and_then(|()| write(&mut *target, options, source.as_mut(), chosen, &marked));
+    written.map_err(|error| naming(error, |source| target.failed(source)))?;
     Ok(marked.frames.len())
 }
 
 /// The servers of those handshakes on which the slice, read alone, gives another verdict.
-fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Path) -> anyhow::Result<BTreeMap<String, String>> {
-    let inputs = [slice.to_owned()];
+fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Delivery) -> anyhow::Result<BTreeMap<String, String>> {
+    let inputs = [slice.draft().context("the slice is not kept")?.to_owned()];
     let analysis = Analysis { filter: None, ..case.analysis.clone() };
     let everything = Criteria::default();
     let stop = Arc::clone(&case.stop);
@@ -117,72 +112,6 @@ type Said = (String, Option<String>, String);
 
 fn said(report: &HandshakeReport) -> Said {
     (report.handshake.outcome.clone(), report.diagnosis.cause.clone(), report.diagnosis.stopped_by.clone())
-}
-
-/// Where the slice is made, and where it goes when it is right. Nothing is left behind when it is not.
-enum Target {
-    /// Standard output gets it when it is whole and has been checked.
-    Stdout(PathBuf),
-    File(Delivery),
-}
-
-impl Target {
-    /// An output that would be lost is refused before the work is done.
-    fn new(options: &SliceOptions) -> anyhow::Result<Self> {
-        let output = &options.output;
-        if is_dash(output) {
-            return Ok(Self::Stdout(private_file()?));
-        }
-        let delivery = Delivery::begin(output, &options.inputs)?;
-        if output.exists() && !options.force {
-            bail!("{} is there already; choose another name, or replace it with --force", output.display());
-        }
-        Ok(Self::File(delivery))
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Stdout(path) => path,
-            Self::File(delivery) => delivery.partial(),
-        }
-    }
-
-    fn failed(&self, source: io::Error) -> Error {
-        Error::Write { what: self.path().display().to_string(), source }
-    }
-
-    fn deliver(self) -> anyhow::Result<()> {
-        match &self {
-            Self::File(delivery) => delivery.deliver(),
-            Self::Stdout(path) => {
-                let failed = |source| Error::Write { what: "standard output".to_owned(), source };
-                let mut file = File::open(path).map_err(failed)?;
-                io::copy(&mut file, &mut io::stdout().lock()).map_err(failed)?;
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        if let Self::Stdout(path) = self {
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
-/// A new file in the directory for such that nobody else can read.
-fn private_file() -> anyhow::Result<PathBuf> {
-    let mut last = None;
-    for number in 0..100 {
-        let path = std::env::temp_dir().join(format!("handshark-slice-{}-{number}.pcapng", std::process::id()));
-        match File::options().write(true).create_new(true).mode(0o600).open(&path) {
-            Ok(_) => return Ok(path),
-            Err(error) => last = Some(Error::Write { what: path.display().to_string(), source: error }),
-        }
-    }
-    last.map_or_else(|| bail!("no file can be made in {}", std::env::temp_dir().display()), |error| Err(error.into()))
 }
 
 /// What is known of the chosen handshakes.

@@ -78,6 +78,8 @@ impl Merge {
                 bytes: 0,
                 first: None,
                 last: None,
+                odd_times: 0,
+                first_odd_time: None,
                 damage: Some(problem),
             }),
         }

@@ -5,12 +5,14 @@
 //!
 //! - `discover`: which files there are, and which of them are captures;
 //! - `source`: a file's bytes, decompressed in a thread of their own where `compress` says so;
+//! - `clock`: frames with an impossible time;
 //! - `reader`: the bytes of one input cut into frames by `pcap` or `pcapng`, lying where they were read;
 //! - `merge`: several inputs in time order;
 //! - `filter`: BPF expressions;
 //! - `keylog`: key logs beside the capture ([`with_key_logs`]).
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
+mod clock;
 mod compress;
 mod discover;
 mod filter;
@@ -37,6 +39,7 @@ use crate::error::Result;
 use crate::frame::{Block, LinkType};
 use crate::time::Timestamp;
 
+pub use clock::OddTime;
 pub use filter::excludes_icmp;
 pub use keylog::{KeyLogLines, KeyLogs, with_key_logs};
 pub use live::{DEFAULT_FILTER, InterfaceInfo, InterfaceStatus, LiveOptions, LiveStatus, Opened, interfaces, open_live};
@@ -150,6 +153,10 @@ pub struct Input {
     pub first: Option<Timestamp>,
     /// The latest frame's time.
     pub last: Option<Timestamp>,
+    /// Frames whose time is far from those before and behind them. They were given the time of the frame before.
+    pub odd_times: u64,
+    /// The first of them, by its number among this input's frames as far as no other input was read before.
+    pub first_odd_time: Option<OddTime>,
     /// Where and why it stopped before its end. Byte offsets are of the uncompressed data, frame numbers count from 1 in this input.
     pub damage: Option<String>,
 }
@@ -157,6 +164,8 @@ pub struct Input {
 /// A capturing interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
+    /// Which of the inputs it belongs to: an index into [`Inventory::inputs`].
+    pub input: usize,
     /// `if_name`, or the file name.
     pub name: String,
     /// `if_description`.

@@ -79,6 +79,7 @@ impl Pcap {
         let word = |at: usize| head.get(at..).and_then(|rest| order.u32(rest)).unwrap_or_default();
         let (snaplen, link) = (word(16), LinkType(word(20) & LINK_TYPE_MASK));
         let interface = cx.add_interface(Interface {
+            input: cx.input,
             name: cx.name.to_owned(),
             description: None,
             filter: None,
@@ -121,7 +122,7 @@ const MAGIC_NANOS: u32 = 0xa1b2_3c4d;
 const MAGIC_MODIFIED: u32 = 0xa1b2_cd34;
 
 /// Bytes of the file header.
-const FILE_HEADER: usize = 24;
+pub(super) const FILE_HEADER: usize = 24;
 
 /// The link-type field has the length of the frame check sequence and reserved bits in its upper half.
 const LINK_TYPE_MASK: u32 = 0xffff;

@@ -153,6 +153,17 @@ pub(super) fn is_pcapng(bytes: &[u8]) -> bool {
         && mark.is_none_or(|mark| mark == BYTE_ORDER_MAGIC || mark.swap_bytes() == BYTE_ORDER_MAGIC)
 }
 
+/// Bytes of the Section Header Block that the bytes begin with; as many as there are when it claims an absurd length.
+pub(super) fn section_header_len(bytes: &[u8]) -> usize {
+    let mark = bytes.get(8..).and_then(|rest| Order::Little.u32(rest));
+    let order = if mark == Some(BYTE_ORDER_MAGIC) { Order::Little } else { Order::Big };
+    let claimed = match (mark, bytes.get(4..).and_then(|rest| order.u32(rest))) {
+        (Some(_), Some(len)) => extent(len).ok().filter(|total| *total <= limits::BLOCK_LEN as usize && *total >= SECTION_MIN),
+        _ => Some(SECTION_MIN),
+    };
+    claimed.unwrap_or(bytes.len())
+}
+
 /// The options in the rest of a block's body: (code, value) up to the end mark or the first that does not fit.
 pub(super) fn options(order: Order, mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
@@ -241,7 +252,7 @@ fn interface_description(section: &mut Section, body: &[u8], cx: &mut Context<'_
         }
     }
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| cx.name.to_owned());
-    let index = cx.add_interface(Interface { name, description, filter, link, snaplen, received: None, dropped: None });
+    let index = cx.add_interface(Interface { input: cx.input, name, description, filter, link, snaplen, received: None, dropped: None });
     section.interfaces.push(Described { link, snaplen, clock: Clock::new(resolution, offset), index });
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::mem;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use super::clock::InputClock;
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::source::Source;
@@ -36,6 +37,7 @@ pub(super) struct Reader {
     /// Comments since they were last taken away, under the numbers that this reader gave.
     pub(super) comments: Vec<(Option<u64>, String)>,
     input: Option<usize>,
+    clock: InputClock,
     failed: Option<Error>,
     ended: bool,
 }
@@ -76,8 +78,9 @@ pub(super) struct Cut {
 pub(super) struct Context<'a> {
     pub(super) inventory: &'a mut Inventory,
     pub(super) comments: &'a mut Vec<(Option<u64>, String)>,
-    /// The input's name, for interfaces without one.
+    /// The input's name, for interfaces without one, and its index in the inventory.
     pub(super) name: &'a str,
+    pub(super) input: usize,
     /// The number of the frame at hand, if it is one.
     pub(super) number: u64,
 }
@@ -131,7 +134,8 @@ impl Context<'_> {
 }
 
 impl Reader {
-    /// Recognises the format by the first bytes, for which it waits. An input that is none of them is [`Error::NotACapture`].
+    /// Recognises the format by the first bytes and waits for the file's header. An input that is none of the formats is [`Error::NotACapture`], one
+    /// that ends within its header [`Error::CutShort`].
     pub(super) fn new(path: &Path, mut source: Source) -> Result<Self> {
         let mut carry = Vec::new();
         let mut failed = source.read_at_least(HEAD, &mut carry).err();
@@ -150,6 +154,22 @@ impl Reader {
                 None => Error::NotACapture { path, why: magic::describe(&carry, source.compression) },
             });
         };
+        let header = match &format {
+            Format::Pcap(_) => pcap::FILE_HEADER,
+            Format::Pcapng(_) => pcapng::section_header_len(&carry),
+        };
+        if failed.is_none() {
+            failed = source.read_at_least(header, &mut carry).err();
+        }
+        if carry.len() < header {
+            let path = path.to_owned();
+            let why = match failed {
+                Some(error) if source.compression.is_none() => return Err(Error::Read { path, source: error }),
+                Some(error) => unpack_failure(source.name(), carry.len() as u64, &error),
+                None => format!("{} of the {header} bytes of its header are there", carry.len()),
+            };
+            return Err(Error::CutShort { path, why });
+        }
         let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
         Ok(Self {
             path: path.to_owned(),
@@ -163,6 +183,7 @@ impl Reader {
             read_bytes: limits::READ_BYTES,
             comments: Vec::new(),
             input: None,
+            clock: InputClock::default(),
             failed: None,
             ended: false,
         })
@@ -227,12 +248,15 @@ impl Reader {
                 self.ended = true;
                 let have = filled.saturating_sub(used);
                 let cut = if self.skip > 0 {
-                    Some(format!("{} more bytes of a block should follow", self.skip))
+                    // Nobody knows whether the length is right.
+                    Some(format!("{} more bytes of a block should follow; packets in what was there of it were passed over", self.skip))
                 } else {
-                    (have > 0).then(|| format!("{have} of at least {need} bytes of the next record are there"))
+                    (have > 0).then(|| {
+                        format!("{have} of at least {need} bytes of the next record are there; the file was cut off, or is still written")
+                    })
                 };
                 if let (Some(cut), None) = (cut, &self.failed) {
-                    let text = format!("{} the file is cut off: {cut}", self.place(inventory));
+                    let text = format!("not complete {} {cut}", self.place(inventory));
                     self.set_damage(inventory, text);
                 }
             }
@@ -275,7 +299,7 @@ impl Reader {
             if rest.is_empty() {
                 break;
             }
-            let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, number: self.next_number };
+            let mut cx = Context { inventory, comments: &mut self.comments, name: &self.name, input: index, number: self.next_number };
             let step = match &mut self.format {
                 Format::Pcap(format) => format.next(rest, &mut cx),
                 Format::Pcapng(format) => format.next(rest, &mut cx),
@@ -305,11 +329,20 @@ impl Reader {
             self.offset = self.offset.saturating_add(total as u64);
         }
         if let Some(input) = inventory.inputs.get_mut(index) {
+            let odd_before = input.odd_times;
+            self.clock.mend(block, |odd| {
+                input.odd_times += 1;
+                input.first_odd_time.get_or_insert(odd);
+            });
+            if input.odd_times > odd_before {
+                seen.first = block.frames().map(|frame| frame.head.time).min().unwrap_or(seen.first);
+                seen.last = block.frames().map(|frame| frame.head.time).max().unwrap_or(seen.last);
+            }
             seen.add_to(input);
         }
         if let Some(why) = damage {
             self.ended = true;
-            let text = format!("{} {why}", self.place(inventory));
+            let text = format!("damaged {} {why}", self.place(inventory));
             self.set_damage(inventory, text);
         }
         (used, need)
@@ -326,17 +359,27 @@ impl Reader {
         };
         let format = if self.source.compression.is_some() { format!("{format}, {}", self.source.name()) } else { format.to_owned() };
         let index = inventory.inputs.len();
-        inventory.inputs.push(Input { path: self.path.clone(), format, frames: 0, bytes: 0, first: None, last: None, damage: None });
+        inventory.inputs.push(Input {
+            path: self.path.clone(),
+            format,
+            frames: 0,
+            bytes: 0,
+            first: None,
+            last: None,
+            odd_times: 0,
+            first_odd_time: None,
+            damage: None,
+        });
         self.input = Some(index);
         index
     }
 
-    /// The beginning of a sentence about the place reached.
+    /// The place reached, to go on behind it.
     fn place(&self, inventory: &Inventory) -> String {
         let frames = self.input.and_then(|index| inventory.inputs.get(index)).map_or(0, |input| input.frames);
         match frames {
-            0 => format!("at byte {}, before the first frame,", self.offset),
-            _ => format!("at byte {}, after frame {frames},", self.offset),
+            0 => format!("at byte {}, before the first frame:", self.offset),
+            _ => format!("at byte {}, after frame {frames}:", self.offset),
         }
     }
 

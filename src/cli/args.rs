@@ -105,6 +105,10 @@ struct Read {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = values::parquet_file(), help_heading = OUTPUT)]
     parquet: Option<PathBuf>,
 
+    /// Replace the Parquet file if it is there
+    #[arg(long, requires = "parquet", help_heading = OUTPUT)]
+    force: bool,
+
     /// How to present the result
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = FormatArgument::Text, help_heading = OUTPUT)]
     format: FormatArgument,
@@ -181,6 +185,7 @@ impl From<Read> for ReadOptions {
             inputs: read.inputs,
             query: read.query.into(),
             parquet: read.parquet,
+            force: read.force,
             format: match (read.json, read.csv) {
                 (true, _) => Format::Json,
                 (_, true) => Format::Csv,
@@ -255,6 +260,7 @@ Exit codes:
   0  done, whatever was found
   1  done, and --fail-on matched
   2  could not be done: usage, a file that cannot be read, output that cannot be written
+  130, 143  ended early by Ctrl-C or SIGTERM, with what had been read
 
 `handshark read --help` explains every option.";
 

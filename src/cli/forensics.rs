@@ -25,7 +25,7 @@ pub(super) struct Slice {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: PathBuf,
 
-    /// Replace the output if it is there
+    /// Replace the output if it is there; write to a terminal
     #[arg(long)]
     force: bool,
 
@@ -66,6 +66,10 @@ pub(super) struct Certs {
     /// The directory to write to; it is made if it is not there
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     output: PathBuf,
+
+    /// Replace files that are there
+    #[arg(long)]
+    force: bool,
 
     #[command(flatten)]
     selection: SelectionArguments,
@@ -154,7 +158,7 @@ impl From<Slice> for SliceOptions {
 
 impl From<Certs> for CertsOptions {
     fn from(certs: Certs) -> Self {
-        Self { inputs: certs.inputs, query: Query::new(certs.selection, certs.analysis), output: certs.output }
+        Self { inputs: certs.inputs, query: Query::new(certs.selection, certs.analysis), output: certs.output, force: certs.force }
     }
 }
 

@@ -7,6 +7,8 @@ use clap::{CommandFactory, FromArgMatches};
 use clap_complete::Shell;
 
 use crate::diagnosis::cause::Cause;
+use crate::output::escape::escape;
+use crate::output::say::say_lines;
 
 mod args;
 mod default;
@@ -75,6 +77,29 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, c
     let mut matches = command.try_get_matches_from_mut(arguments)?;
     let parsed = args::Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
     Ok(parsed.into())
+}
+
+/// Tells what [`parse`] gave instead of a command: help and version as they are, mistakes without what acts on a terminal.
+pub fn tell(mut error: clap::Error) {
+    use clap::error::{ContextValue, ErrorKind};
+    let is_help =
+        matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+    if is_help {
+        #[allow(clippy::disallowed_methods, reason = "nothing of it comes from outside")]
+        let _ = error.print();
+        return;
+    }
+    // A line break in a word would look like one of the message.
+    let contexts: Vec<_> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in contexts {
+        let value = match value {
+            ContextValue::String(text) => ContextValue::String(escape(&text).into_owned()),
+            ContextValue::Strings(texts) => ContextValue::Strings(texts.iter().map(|text| escape(text).into_owned()).collect()),
+            other => other,
+        };
+        error.insert(kind, value);
+    }
+    say_lines(&error.render().to_string());
 }
 
 /// The command line's definition.

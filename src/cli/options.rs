@@ -30,6 +30,8 @@ pub struct ReadOptions {
     pub query: Query,
     /// A Parquet file to write besides.
     pub parquet: Option<PathBuf>,
+    /// Replace the Parquet file if it is there.
+    pub force: bool,
     /// How to present the result.
     pub format: Format,
     /// Every handshake, the completed ones too.
@@ -103,6 +105,8 @@ pub struct ReportOptions {
     pub inputs: Vec<PathBuf>,
     /// Where to write; `None` or `-` is standard output.
     pub output: Option<PathBuf>,
+    /// Replace what is there; write a page to a terminal.
+    pub force: bool,
     /// What to write.
     pub format: ReportFormat,
     /// What is asked of the captures.
@@ -175,6 +179,8 @@ pub struct CertsOptions {
     pub query: Query,
     /// The directory.
     pub output: PathBuf,
+    /// Replace files that are there.
+    pub force: bool,
 }
 
 /// What to compare in time.

@@ -57,6 +57,10 @@ pub(super) struct Report {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
     output: Option<PathBuf>,
 
+    /// Replace the output if it is there; write a page to a terminal
+    #[arg(long, help_heading = OUTPUT)]
+    force: bool,
+
     /// What to write
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Html, help_heading = OUTPUT)]
     format: Format,
@@ -104,6 +108,7 @@ impl From<Report> for ReportOptions {
         Self {
             inputs: report.inputs,
             output: report.output,
+            force: report.force,
             format: match report.format {
                 Format::Html => ReportFormat::Html,
                 Format::Md => ReportFormat::Markdown,

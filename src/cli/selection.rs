@@ -14,6 +14,7 @@ use crate::anonymize::Key;
 use crate::diagnosis::cause::Cause;
 use crate::find::{Criteria, Expression, FAILED, NamePattern, PeerPattern, When};
 use crate::handshake::facts::Outcome;
+use crate::output::escape::is_hazard;
 
 /// What is asked of captures.
 #[derive(Debug, Args)]
@@ -167,14 +168,14 @@ impl From<SelectionArguments> for Criteria {
 struct AnonymizeArguments {
     /// Replace addresses, names and what else tells who is who, the same way wherever KEY is the same
     ///
-    /// Addresses keep their common prefixes, names their hierarchy. KEY is a passphrase of at least 8 characters, or @FILE to read it from a
+    /// Addresses keep their common prefixes, names their hierarchy. KEY is a passphrase of at least 16 characters that cannot be guessed, or @FILE to read it from a
     /// file, which keeps it out of the list of processes.
     #[arg(long, value_name = "KEY", value_parser = key, help_heading = "Handing over")]
     anonymize: Option<Key>,
 }
 
 fn expression(text: &str) -> Result<Expression, String> {
-    Expression::new(text).map_err(|mistake| mistake.to_string())
+    Expression::new(text).map_err(|mistake| mistake.pointed(is_hazard))
 }
 
 fn key(text: &str) -> Result<Key, String> {

@@ -113,7 +113,9 @@ mod tests {
             highest_version: None,
             post_quantum: false,
             hello_len: 0,
+            went_unanswered: false,
             transport: crate::flow::Transport::Tcp,
+            answered_in: None,
         };
         Attempt { client, server: client, name: 1, related }
     }

@@ -27,7 +27,9 @@ use super::attempts::{Attempt, Attempts};
 use super::cause::Cause;
 use super::chain::{ChainFacts, Pins, Trust};
 use super::knowledge::{Knowledge, Related};
+use super::quality::Quality;
 use super::tickets::{self, Tickets};
+use super::visits::{self, Visits};
 
 /// Server endpoints remembered.
 const SERVERS: usize = 8192;
@@ -56,6 +58,35 @@ pub struct Book {
     names: Aged<String, BTreeSet<String>>,
     /// Half-open connections by server and ten seconds of packet time.
     half_open: BTreeMap<(Endpoint, i64), u32>,
+    /// Who came without wanting a handshake, by client and server. Only of those that left something undone.
+    visits: Aged<(IpAddr, Endpoint), Visits>,
+    /// Hosts that serve, whatever the port.
+    hosts: Aged<IpAddr, Host>,
+    /// What the interfaces lose.
+    sources: Aged<u32, Source>,
+}
+
+/// What a host's packets look like when it answers.
+#[derive(Debug, Default)]
+struct Host {
+    ttls: BTreeSet<u8>,
+    /// The shortest time from a SYN to its SYN-ACK.
+    quickest: Option<Duration>,
+}
+
+/// What one interface loses.
+#[derive(Debug, Default)]
+struct Source {
+    connections: u32,
+    /// Of those, how many lack packets that arrived.
+    with_holes: u32,
+}
+
+impl Source {
+    /// More than here and there a packet.
+    const fn loses(&self) -> bool {
+        self.with_holes >= 3 && self.with_holes.saturating_mul(20) >= self.connections
+    }
 }
 
 /// What an issuer that no store trusts has signed: registered domains and addresses that served them, [`RESIGNED_NAMES`] of each at most.
@@ -119,7 +150,6 @@ struct Answers {
     groups: BTreeSet<NamedGroup>,
     alpn: BTreeSet<String>,
     key_kinds: BTreeSet<String>,
-    ttls: BTreeSet<u8>,
     /// Tickets that it refused.
     tickets: Option<Tickets>,
 }
@@ -170,6 +200,9 @@ impl Default for Book {
             issuers: Aged::new(SERVERS),
             names: Aged::new(SERVERS),
             half_open: BTreeMap::new(),
+            visits: Aged::new(SERVERS),
+            hosts: Aged::new(SERVERS),
+            sources: Aged::new(SERVERS),
         }
     }
 }
@@ -183,6 +216,16 @@ impl Book {
             self.learn_issuer(handshake, name, chain);
         }
         self.learn_client(handshake, tag);
+        self.learn_host(handshake);
+        let source = self.sources.touch(&handshake.tcp.interface);
+        source.connections = source.connections.saturating_add(1);
+        source.with_holes = source.with_holes.saturating_add(u32::from(Quality::of(handshake).gap));
+        let visit = (handshake.client.address, handshake.server);
+        if !visits::is_used(handshake) {
+            self.visits.touch(&visit).enter(handshake);
+        } else if let Some(visits) = self.visits.get_mut(&visit) {
+            visits.enter(handshake);
+        }
         ticket_refused
     }
 
@@ -201,6 +244,12 @@ impl Book {
         let known = self.half_open.entry((server, at.seconds().div_euclid(FLOOD_WINDOW))).or_default();
         *known = known.saturating_add(count);
         bound(&mut self.half_open, SERVERS);
+    }
+
+    /// Whether this handshake is part of a scan.
+    pub fn is_scanned(&self, handshake: &Handshake) -> bool {
+        let visits = self.visits.get(&(handshake.client.address, handshake.server));
+        visits.is_some_and(|visits| visits.scan(handshake).is_some())
     }
 
     /// Whether this endpoint has been seen to speak TLS.
@@ -235,7 +284,6 @@ impl Book {
                 knowledge.groups = seen.groups.iter().copied().collect();
                 knowledge.alpn = seen.alpn.iter().cloned().collect();
                 knowledge.key_kinds = seen.key_kinds.iter().cloned().collect();
-                knowledge.server_ttls = seen.ttls.iter().copied().collect();
             }
             knowledge.completed_with_tls13 = server.completed_with_tls13;
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
@@ -245,12 +293,23 @@ impl Book {
                 knowledge.ticket = tickets.fate(handshake);
             }
         }
+        if completed == 0
+            && let Some(host) = self.hosts.get(&handshake.server.address)
+        {
+            knowledge.server_ttls = host.ttls.iter().copied().collect();
+            knowledge.quickest_answer = host.quickest;
+        }
+        knowledge.lossy = self.sources.get(&handshake.tcp.interface).is_some_and(Source::loses);
         if completed == 0 {
             knowledge.related = self.related(handshake, tag);
         }
         let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
         knowledge.flood_half_open = around.fold(0u32, |sum, count| sum.saturating_add(*count));
+        if let Some(visits) = self.visits.get(&(handshake.client.address, handshake.server)) {
+            knowledge.scan = visits.scan(handshake);
+            knowledge.rhythm = visits.rhythm();
+        }
         if let Some(leaf) = handshake.leaf() {
             let re_signs = |issuer: &&String| self.issuers.get(issuer.as_str()).is_some_and(Issuer::re_signs);
             knowledge.resigning_issuer = Some(&leaf.issuer).filter(re_signs).cloned();
@@ -271,10 +330,9 @@ impl Book {
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
-            let ttl = handshake.tcp.side(Side::Server).ttl.filter(|_| completed == 1);
             let alpn = hello.alpn().map(String::from_utf8_lossy);
             let (version, suite, group) = (hello.version(), hello.cipher_suite(), handshake.group());
-            let answer = answer_tag((version, suite, group, ttl, alpn.as_deref()));
+            let answer = answer_tag((version, suite, group, alpn.as_deref()));
             if !server.answers.contains(&answer) {
                 server.answers.rotate_right(1);
                 let [first, ..] = &mut server.answers;
@@ -283,7 +341,6 @@ impl Book {
                 seen.versions.insert(version);
                 seen.ciphers.insert(suite);
                 seen.groups.extend(group);
-                seen.ttls.extend(ttl);
                 seen.alpn.extend(alpn.map(Cow::into_owned));
                 bound_set(&mut seen.alpn, PER_SERVER);
             }
@@ -300,9 +357,6 @@ impl Book {
             }
         }
         if completed == 1 {
-            if handshake.server_hello.is_none() {
-                server.seen.ttls.extend(handshake.tcp.side(Side::Server).ttl);
-            }
             let tls13 = handshake.is_tls13() || handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
             server.completed_with_tls13 = server.completed_with_tls13.saturating_add(u32::from(tls13));
             let large = handshake.client_hellos.iter().any(|seen| seen.span.1.saturating_sub(seen.span.0) > 1400);
@@ -351,6 +405,17 @@ impl Book {
         }
     }
 
+    /// What did not complete may have been answered by somebody else.
+    fn learn_host(&mut self, handshake: &Handshake) {
+        let server = handshake.tcp.side(Side::Server);
+        let Some(ttl) = server.ttl.filter(|_| handshake.outcome == Outcome::Completed) else { return };
+        let host = self.hosts.touch(&handshake.server.address);
+        host.ttls.insert(ttl);
+        if let Some(took) = handshake.tcp.syn_rtt {
+            host.quickest = Some(host.quickest.map_or(took, |known| known.min(took)));
+        }
+    }
+
     fn learn_client(&mut self, handshake: &Handshake, name: u64) {
         let hello = handshake.hello();
         let related = Related {
@@ -362,7 +427,9 @@ impl Book {
             highest_version: hello.map(ClientHello::highest_version),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
+            went_unanswered: handshake.tcp.side(Side::Client).syn.is_some() && handshake.tcp.side(Side::Server).packets == 0,
             transport: handshake.tcp.key.transport,
+            answered_in: handshake.server_hello_time(),
         };
         self.attempts.enter(Attempt { client: handshake.client, server: handshake.server, name, related });
     }

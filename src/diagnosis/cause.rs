@@ -347,4 +347,6 @@ causes! {
     DtlsCookieLost = "dtls-cookie-lost" in Dtls,
     /// ICMP says the UDP port is closed.
     DtlsRefused = "dtls-refused" in Dtls,
+    /// Both sides take themselves for the DTLS client.
+    DtlsRoleConflict = "dtls-role-conflict" in Dtls,
 }

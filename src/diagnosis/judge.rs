@@ -6,6 +6,7 @@
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::cause::{Cause, Family};
+use super::chain::{ChainFacts, Unverified};
 use super::quality::Quality;
 use super::rule::{Case, Confidence, Finding, Weight};
 use super::rules;
@@ -27,6 +28,8 @@ pub struct Verdict {
     pub alternatives: Vec<Cause>,
     /// What the capture lacks.
     pub quality: Quality,
+    /// Why the server's chain was not verified to its end, if it was not.
+    pub unverified: Option<Unverified>,
 }
 
 impl Verdict {
@@ -40,12 +43,17 @@ impl Verdict {
         self.outcome.failed()
             && self.cause.as_ref().is_none_or(|finding| finding.confidence < Confidence::Certain || finding.weight < Weight::Overrides)
     }
+
+    /// Nobody wanted the handshake, so that nothing failed.
+    pub fn is_unwanted(&self) -> bool {
+        self.cause.as_ref().is_some_and(|finding| finding.weight == Weight::Unwanted)
+    }
 }
 
 /// Judges one handshake.
 pub fn judge(case: &Case<'_>) -> Verdict {
     let handshake = case.handshake;
-    let quality = Quality::of(handshake);
+    let quality = Quality { lossy: case.knowledge.lossy, ..Quality::of(handshake) };
     let signs = Signs::of(case);
     debug_assert!(silent_without(case, signs), "a rule speaks without the signs that it names");
     let mut findings: Vec<Finding> = Vec::new();
@@ -62,13 +70,29 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     // What is alike in both stays in the rules' order.
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.weight, finding.confidence)));
     let cause = findings.iter().position(|finding| is_cause(case, finding)).map(|index| findings.remove(index));
+    // What a scan meets with tells nothing of those who want to be served.
+    if case.knowledge.scan.is_some() || cause.as_ref().is_some_and(|finding| finding.weight == Weight::Unwanted) {
+        findings.retain(|finding| finding.cause.family() == Family::Capture);
+    }
     let stopped_by = match (&cause, handshake.outcome) {
+        // The capture ended only little sooner than a stall could be told: who should have spoken is named all the same.
+        (Some(finding), Outcome::Incomplete) if finding.cause.family() != Family::Capture => {
+            finding.stopped_by.unwrap_or(StoppedBy::Capture)
+        }
         (_, Outcome::Incomplete) => StoppedBy::Capture,
         (Some(finding), _) => finding.stopped_by.unwrap_or(handshake.stopped_by),
         (None, _) => handshake.stopped_by,
     };
     let alternatives = cause.as_ref().map(|cause| alternatives(cause, &findings)).unwrap_or_default();
-    Verdict { outcome: handshake.outcome, stopped_by, cause, findings, alternatives, quality }
+    Verdict {
+        outcome: handshake.outcome,
+        stopped_by,
+        cause,
+        findings,
+        alternatives,
+        quality,
+        unverified: case.chain.and_then(ChainFacts::unverified),
+    }
 }
 
 /// Whether the rules that are not asked are silent indeed.
@@ -86,8 +110,12 @@ fn is_cause(case: &Case<'_>, finding: &Finding) -> bool {
         // Where the capture ends only little sooner than a stall could be called one, what the packets show until then may speak.
         Outcome::Incomplete => {
             let by_capture = finding.cause.family() == Family::Capture;
-            finding.weight >= Weight::Fallback && (by_capture || View::new(case.handshake).nearly_stalled(case.policy))
+            let nearly = || finding.weight >= Weight::Fallback && View::new(case.handshake).nearly_stalled(case.policy);
+            // Of a connection that did not come up nothing is missing but the answer.
+            let connect = matches!(finding.cause, Cause::TcpSynUnanswered | Cause::SynFlood) && finding.confidence >= Confidence::Likely;
+            finding.weight >= Weight::Fallback && by_capture || nearly() || connect
         }
+        Outcome::Completed if case.knowledge.scan.is_some() => false,
         Outcome::Completed => finding.weight >= Weight::Explains && finding.confidence >= Confidence::Likely,
         _ => finding.weight >= Weight::Fallback,
     }

@@ -3,6 +3,7 @@
 //! [`super::book::Book`] gathers it; a rule reads the view for one handshake in [`super::rule::Case::knowledge`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::flow::Transport;
 use crate::handshake::facts::Outcome;
@@ -12,6 +13,7 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use super::cause::Cause;
 use super::chain::ChainFacts;
 pub use super::tickets::TicketFate;
+pub use super::visits::{Rhythm, Scan};
 
 /// The view for one handshake, itself left out. Empty when nothing else was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,8 +52,10 @@ pub struct Knowledge {
     pub flood_half_open: u32,
     /// Causes found for other handshakes of the same server endpoint and name, and how often.
     pub causes: Vec<(Cause, u32)>,
-    /// TTLs of packets from this server address in completed handshakes.
+    /// TTLs of packets from this server address in completed handshakes, whatever the port.
     pub server_ttls: Vec<u8>,
+    /// The shortest time from a SYN to the SYN-ACK of this server address in those.
+    pub quickest_answer: Option<Duration>,
     /// Completed handshakes with this server that offered TLS 1.3.
     pub completed_with_tls13: u32,
     /// Completed handshakes with it whose ClientHello was longer than one segment.
@@ -62,6 +66,12 @@ pub struct Knowledge {
     pub resumptions_accepted: u32,
     /// What else was seen of the ticket that this handshake offered in vain.
     pub ticket: TicketFate,
+    /// The interface that saw it loses packets: other connections lack some that arrived.
+    pub lossy: bool,
+    /// The scan that this handshake is part of.
+    pub scan: Option<Scan>,
+    /// How often this client looked in at this server without a word.
+    pub rhythm: Option<Rhythm>,
 }
 
 /// Another attempt of the same client.
@@ -83,6 +93,10 @@ pub struct Related {
     pub post_quantum: bool,
     /// Length of its ClientHello in bytes.
     pub hello_len: usize,
+    /// It sent SYNs, and nothing came back.
+    pub went_unanswered: bool,
     /// TCP or UDP.
     pub transport: Transport,
+    /// How soon its ClientHello was answered.
+    pub answered_in: Option<Duration>,
 }

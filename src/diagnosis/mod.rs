@@ -19,6 +19,7 @@ pub mod signs;
 pub mod testing;
 mod tickets;
 pub mod view;
+pub mod visits;
 
 pub use cause::Cause;
 pub use judge::{Verdict, judge};

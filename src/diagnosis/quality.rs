@@ -23,6 +23,10 @@ pub struct Quality {
     pub clock: bool,
     /// The capture lost packets on this interface while the handshake was under way.
     pub drops: bool,
+    /// The interface that saw it loses packets: other connections lack some that arrived.
+    pub lossy: bool,
+    /// Its packets were picked out of a larger capture by what they carry.
+    pub picked_out: bool,
 }
 
 impl Quality {
@@ -41,14 +45,16 @@ impl Quality {
             midstream: !tcp.saw_start(),
             duplicates: tcp.duplicates > 0,
             offload: any(&|side| side.above_mss > 0),
-            clock: tcp.clock_steps_back > 0,
+            clock: tcp.clock_steps_back > 0 || tcp.clock_step.is_some(),
             drops: handshake.capture_losses > 0,
+            lossy: false,
+            picked_out: tcp.is_picked_out(),
         }
     }
 
     /// What is missing could change a verdict.
     pub const fn lowers_confidence(self) -> bool {
-        self.gap || self.one_direction || self.drops
+        self.gap || self.one_direction || self.drops || self.lossy || self.picked_out
     }
 
     /// The schema's words, in a fixed order.
@@ -62,6 +68,8 @@ impl Quality {
             (self.offload, "offload"),
             (self.clock, "clock"),
             (self.drops, "drops"),
+            (self.lossy, "lossy"),
+            (self.picked_out, "filtered"),
         ]
         .into_iter()
         .filter_map(|(set, word)| set.then_some(word))

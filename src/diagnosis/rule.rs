@@ -7,6 +7,7 @@ use crate::handshake::facts::StoppedBy;
 use crate::time::Mark;
 
 use super::cause::Cause;
+use super::remedy::{Advice, IntoAdvice};
 use super::signs::Signs;
 
 /// A rule: how one cause is recognised, and what people need to know about it.
@@ -126,6 +127,8 @@ pub enum Weight {
     Explains,
     /// Explains it and overrides whatever else is true: the capture cannot support another verdict, TCP never came up, a packet was forged.
     Overrides,
+    /// Nobody wanted this handshake: whatever else is true of it, nothing failed.
+    Unwanted,
 }
 
 /// What a rule found.
@@ -145,8 +148,8 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// Causes that the packets do not exclude, likeliest first.
     pub alternatives: Vec<Cause>,
-    /// What to do, commands to type among it (see [`super::remedy`]).
-    pub remedy: Vec<String>,
+    /// What to do, commands to type among it.
+    pub remedy: Vec<Advice>,
 }
 
 /// One piece of evidence.
@@ -208,10 +211,20 @@ impl Finding {
         self
     }
 
-    /// Adds a line of advice or a command.
+    /// Adds a sentence of advice, or a command of [`super::remedy`]. Where no command fits, a sentence that led up to it ends there.
     #[must_use]
-    pub fn advise(mut self, line: impl Into<String>) -> Self {
-        self.remedy.push(line.into());
+    pub fn advise(mut self, line: impl IntoAdvice) -> Self {
+        match line.into_advice() {
+            Some(advice) => self.remedy.push(advice),
+            None => {
+                if let Some(Advice::Text(text)) = self.remedy.last_mut()
+                    && text.ends_with(':')
+                {
+                    text.to_mut().pop();
+                    text.to_mut().push('.');
+                }
+            }
+        }
         self
     }
 }

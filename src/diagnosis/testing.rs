@@ -29,6 +29,8 @@ pub fn syn(first: Mark, last: Mark, count: u32, ttl: u8) -> SynFacts {
         fast_open: false,
         resent_without_data: false,
         acked: None,
+        timestamp: None,
+        first_arrived: false,
     }
 }
 
@@ -86,6 +88,8 @@ pub fn connected() -> Handshake {
         duplicates: 0,
         fragmented_packets: 0,
         clock_steps_back: 0,
+        clock_step: None,
+        unheard_from: None,
     };
     Handshake {
         closed_at: at(99, 60_000),

@@ -230,6 +230,23 @@ impl<'a> View<'a> {
         fins.chain(resets).min_by_key(|ending| ending.mark.frame)
     }
 
+    /// The client looked in and left first without a byte: it closed the connection that had come up, or reset it in answer to the SYN-ACK,
+    /// which therefore arrived. A client that lets seconds pass until then waited for something.
+    pub fn left_without_a_word(&self) -> Option<Ending<'a>> {
+        let facts = self.handshake;
+        if !self.failed_over_tcp() || self.spoke(Side::Client) || self.spoke(Side::Server) || facts.preamble.is_some() {
+            return None;
+        }
+        let asked = self.client().syn?;
+        if self.is_up() {
+            return self.ended_by(Side::Client);
+        }
+        let answered = self.server().syn?;
+        let reset = self.client().resets.first().filter(|_| asked.count == 1 && answered.count == 1)?;
+        let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.first.time) <= PATIENCE;
+        (at_once && reset.seq_distance == 0).then_some(Ending { side: Side::Client, mark: reset.mark, reset: Some(reset) })
+    }
+
     /// The side that closed or reset first, unless a fatal alert of anybody (or plaintext) came before: then that is the end.
     pub fn ended_by(&self, side: Side) -> Option<Ending<'a>> {
         let ending = self.first_end().filter(|ending| ending.side == side)?;
@@ -262,7 +279,7 @@ impl<'a> View<'a> {
 
     /// How long nothing new had come when it stopped.
     pub fn silence(&self) -> Duration {
-        self.stop().time.since(self.last_progress().time)
+        self.handshake.tcp.elapsed(self.last_progress(), self.stop())
     }
 
     /// The silence was long enough for a wait: a second, and many round trips.
@@ -289,15 +306,17 @@ impl<'a> View<'a> {
             return next(Side::Client, "the ClientHello");
         }
         let Some(server_hello) = &facts.server_hello else {
-            let retried = facts.hello_retry.is_some() && facts.client_hellos.len() < 2;
-            return if retried { next(Side::Client, "the second ClientHello") } else { next(Side::Server, "the ServerHello") };
+            return if facts.awaits_second_hello() {
+                next(Side::Client, "the second ClientHello")
+            } else {
+                next(Side::Server, "the ServerHello")
+            };
         };
         if facts.partial_server_message.is_some() {
             return next(Side::Server, "the rest of the server's flight");
         }
         if server_hello.what.version().is_tls13() {
-            let flight_done = facts.hidden.server_flight_done || facts.finished.server.is_some();
-            return match (flight_done, facts.finished.client.is_some()) {
+            return match (facts.server_flight_is_over(), facts.finished.client.is_some()) {
                 (false, false) => next(Side::Server, "the rest of the server's flight"),
                 (true, false) => next(Side::Client, "the client's Finished"),
                 (_, true) => next(Side::Server, "what follows the client's Finished"),
@@ -381,6 +400,17 @@ impl<'a> View<'a> {
             (false, true) => Some(Side::Server),
             _ => None,
         }
+    }
+
+    /// The connection was captured at two points, and packets of this side were seen at one of them only: they were lost in between.
+    pub fn lost_between_points(&self, side: Side) -> bool {
+        let (own, other) = (self.side(side), self.side(side.other()));
+        own.copies > 0 && other.copies > 0 && other.copies * 2 >= other.packets && own.packets >= own.copies * 2 + 1
+    }
+
+    /// A hop counter still has its full initial value: the packet comes from this link.
+    pub fn is_fresh(&self, ttl: u8) -> bool {
+        INITIAL_TTLS.contains(&ttl)
     }
 
     /// Both sides' packets still have their full initial hop counter: captured on one host, or on one link.

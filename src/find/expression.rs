@@ -46,7 +46,9 @@ impl Expression {
             mistake(column, first.map_or_else(String::new, |error| plain(text, column, &error.msg)))
         })?;
         let mut check = Check { locals: Vec::new(), context: context(example(), None), roots: Vec::new() };
-        let offset = |id: u64| program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize);
+        // The parser counts bytes.
+        let chars = |bytes: usize| text.get(..bytes).map_or(bytes, |before| before.chars().count());
+        let offset = |id: u64| program.source_info().offset_for(id).map_or(0, |(start, _)| chars(start as usize));
         if let Err(fault) = check.visit(program.expression()) {
             return Err(mistake(offset(fault.id) + 1 + fault.within, fault.why));
         }
@@ -93,11 +95,18 @@ impl PartialEq for Expression {
     }
 }
 
+impl Mistake {
+    /// The mistake with the expression and a mark below its column. Characters that are `hidden` are left blank: they take one column here as they
+    /// do in the count.
+    pub fn pointed(&self, hidden: impl Fn(char) -> bool) -> String {
+        let line: String = self.text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
+        format!("{} (column {})\n  {line}\n  {:>width$}", self.why, self.column, '^', width = self.column)
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Line breaks and tabs take one column here as they do in the count.
-        let line: String = self.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        write!(f, "{} (column {})\n  {line}\n  {:>width$}", self.why, self.column, '^', width = self.column)
+        f.write_str(&self.pointed(char::is_control))
     }
 }
 
@@ -428,6 +437,7 @@ mod tests {
     #[test]
     fn mistakes_point_at_their_column() {
         wrong("handshake.¦outcme == 'x'", "did you mean `outcome`");
+        wrong("tls.client.server_name == 'ünïcödé 株式会社' && tls.client.¦foo == 'y'", "no field `foo` in `tls.client`");
         wrong("¦handshak.outcome == 'x'", "did you mean `handshake`");
         wrong("tls.client.server_name == 'x' && tls.client.¦foo == 'y'", "no field `foo` in `tls.client`");
         wrong("handshake.outcome ¦= 'x'", "`==`");

@@ -218,7 +218,7 @@ impl Decryption {
         h.tickets_seen = h.tickets_seen.max(reading.tickets);
         match side {
             Side::Client => {
-                let asked = h.hidden.certificate_requested;
+                let asked = h.hidden.certificate_requested.happened();
                 h.hidden.client_certificate_empty = reading.hidden.client_certificate_empty && asked;
                 h.hidden.client_certificate_sent = reading.hidden.client_certificate_sent && asked;
                 h.hidden.client_alert_instead_of_finished = reading.hidden.client_alert_instead_of_finished;

@@ -19,7 +19,8 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Close, TcpFacts};
 
-pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts};
+pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
+pub use super::fact::Fact;
 pub use super::history::History;
 pub use super::packets::PacketFacts;
 
@@ -76,8 +77,11 @@ pub struct Handshake {
     pub tcp: PacketFacts,
     /// Why the connection is no longer followed.
     pub close: Close,
-    /// The frame at which that was decided; for [`Close::EndOfCapture`] the capture's last.
+    /// Up to where it was watched: the frame at which that was decided; for [`Close::EndOfCapture`] the capture's last, or the last before its
+    /// source fell silent.
     pub closed_at: Mark,
+    /// The number of the frame at which it was concluded, for the order of reports; the largest at the end of the capture.
+    pub concluded_at: u64,
     /// What led up to TLS.
     pub preamble: Option<Box<PreambleFacts>>,
     /// A side spoke something else than TLS where a TLS record was due.
@@ -162,6 +166,7 @@ impl Handshake {
             tcp: PacketFacts::default(),
             close: Close::EndOfCapture,
             closed_at: tcp.first,
+            concluded_at: u64::MAX,
             protocol: Protocol::Other,
             preamble: None,
             plaintext: PerSide::default(),
@@ -285,12 +290,15 @@ pub struct AlertSeen {
 pub struct Hidden {
     /// Bytes of padding that a side adds to each record, learned from its Finished.
     pub padding: PerSide<Option<u16>>,
-    /// The server's flight is complete (a Finished-sized record ends it).
-    pub server_flight_done: bool,
+    /// The server's flight is complete: a Finished-sized record ends it, or the client answers it. Unseen: its messages share records, and these
+    /// are large enough to hold all of them.
+    pub server_flight_done: Fact,
     /// Length of the record that holds the server's Certificate, and so about the size of its chain; coalesced flights: of the whole record.
     pub server_certificate_record: Option<u16>,
-    /// The server sent a record that fits a CertificateRequest.
-    pub certificate_requested: bool,
+    /// The server sent a record that fits a CertificateRequest, or the client answered one. Unseen: the messages share records.
+    pub certificate_requested: Fact,
+    /// Bytes of the server's EncryptedExtensions message, where it has a record of its own.
+    pub encrypted_extensions_len: Option<u16>,
     /// Size of the server's CertificateVerify record, which gives its key's kind and size.
     pub certificate_verify_record: Option<u16>,
     /// The client sent an empty Certificate.

@@ -6,9 +6,10 @@
 
 use crate::flow::{PerSide, Side};
 use crate::time::Mark;
+use crate::tls::message::EncryptedExtensions;
 use crate::tls::registry::CipherSuite;
 
-use super::facts::{EncryptedRecord, EncryptedRecords, Hidden};
+use super::facts::{EncryptedRecord, EncryptedRecords, Fact, Handshake, Hidden};
 
 /// What was read out of the sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +33,8 @@ pub(super) struct Reading {
 /// The sizes that the suite in use gives to the telling messages, without padding.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
+    /// Bytes of a record that are not content: the type and the tag.
+    overhead: u16,
     finished: u16,
     alert: u16,
     empty_certificate: u16,
@@ -47,12 +50,30 @@ impl Sizes {
         let overhead = 1 + u16::from(suite.tag().unwrap_or(16));
         let hash = u16::from(suite.hash_len());
         Self {
+            overhead,
             finished: 4 + hash + overhead,
             alert: 2 + overhead,
             empty_certificate: 8 + overhead,
             end_of_early_data: 4 + overhead,
             empty_certificate_and_finished: 8 + 4 + hash + overhead,
         }
+    }
+
+    /// The length of EncryptedExtensions, where the first record holds nothing else: others of the flight have records of their own, or nothing
+    /// that follows it would fit.
+    fn extensions_alone(self, first: Option<&EncryptedRecord>, split: Option<(bool, u16)>) -> Option<u16> {
+        let len = first?.len.checked_sub(self.overhead)?;
+        match split {
+            Some((true, padding)) => len.checked_sub(padding).filter(|len| *len >= LEAST_EXTENSIONS),
+            _ => (LEAST_EXTENSIONS..LEAST_EXTENSIONS + LEAST_REQUEST).contains(&len).then_some(len),
+        }
+    }
+
+    /// The records have room for a whole flight.
+    fn may_be_whole(self, resumed: bool, records: &[EncryptedRecord]) -> bool {
+        let content: usize = records.iter().map(|record| usize::from(record.len.saturating_sub(self.overhead))).sum();
+        let finished = usize::from(self.finished - self.overhead);
+        content >= finished + if resumed { usize::from(LEAST_EXTENSIONS) } else { LEAST_CERTIFIED }
     }
 
     fn is_alert(self, len: u16, padding: Option<u16>) -> bool {
@@ -132,25 +153,39 @@ fn read_server(
         let within = records.iter().take(flight).rposition(fits);
         within.or_else(|| records.iter().position(fits).filter(|_| flight == 0)).map(|index| (index, *padding))
     });
+    reading.hidden.encrypted_extensions_len = sizes.extensions_alone(records.first(), found.map(|(end, padding)| (end > 0, padding)));
     let Some((end, padding)) = found else {
-        // A coalesced flight: it is over when the client answers it.
+        // The messages share records: the flight is over when the client answers it, and may be before.
         let answered = first_of_client.is_some() && flight > 0;
-        reading.hidden.server_flight_done = answered;
+        let last = flight.checked_sub(1)?;
+        let mark = records.get(last).map(|record| record.mark);
+        reading.hidden.server_flight_done = match mark {
+            Some(mark) if answered => Fact::Happened(mark),
+            _ if sizes.may_be_whole(resumed, records) => Fact::Unseen,
+            _ => Fact::DidNot,
+        };
+        reading.hidden.certificate_requested = if resumed { Fact::DidNot } else { Fact::Unseen };
         reading.hidden.server_certificate_record = records.iter().take(flight).map(|record| record.len).max();
-        let last = flight.checked_sub(1).filter(|_| answered)?;
-        reading.finished.server = records.get(last).map(|record| record.mark);
-        return Some(last);
+        reading.finished.server = mark.filter(|_| answered);
+        return answered.then_some(last);
     };
     reading.hidden.padding.server = Some(padding);
-    reading.hidden.server_flight_done = true;
     reading.finished.server = records.get(end).map(|record| record.mark);
+    reading.hidden.server_flight_done = reading.finished.server.into();
     if !resumed && end >= 2 {
         reading.hidden.certificate_verify_record = records.get(end - 1).map(|record| record.len - padding.min(record.len));
         let middle = records.get(1..end - 1).unwrap_or_default();
         let largest = middle.iter().map(|record| record.len).max();
         reading.hidden.server_certificate_record = largest.map(|len| len - padding.min(len));
-        reading.hidden.certificate_requested = middle.len() >= 2 && middle.first().is_some_and(|record| Some(record.len) != largest);
+        let request = middle.first().filter(|record| middle.len() >= 2 && Some(record.len) != largest);
+        reading.hidden.certificate_requested = match request {
+            Some(record) => Fact::Happened(record.mark),
+            // Certificate and CertificateVerify with records of their own leave it no room but in that of EncryptedExtensions.
+            None if middle.len() == 1 && reading.hidden.encrypted_extensions_len.is_some() => Fact::DidNot,
+            None => Fact::Unseen,
+        };
     } else if !resumed && end == 1 {
+        reading.hidden.certificate_requested = Fact::Unseen;
         reading.hidden.server_certificate_record = records.first().map(|record| record.len);
     }
     Some(end)
@@ -165,16 +200,18 @@ fn read_client(sizes: Sizes, early_data: bool, records: &[EncryptedRecord], read
     let first = flight.first()?;
     for padding in PADDINGS {
         let is = |index: usize, size: u16| flight.get(index).is_some_and(|record| record.len == size + padding);
-        if is(0, sizes.empty_certificate_and_finished) && !is(1, sizes.finished) && reading.hidden.certificate_requested {
+        let requested = reading.hidden.certificate_requested.may_have_happened();
+        if is(0, sizes.empty_certificate_and_finished) && !is(1, sizes.finished) && requested {
             reading.hidden.client_certificate_empty = true;
+            reading.hidden.certificate_requested.happens(first.mark);
             return Some(finish_client(records, skipped, padding, reading));
         }
         // Finished alone; behind an empty Certificate; behind Certificate and CertificateVerify, joined or apart.
         if let Some(at) = (0..4).find(|index| is(*index, sizes.finished)) {
-            if at >= 1 && is(0, sizes.empty_certificate) {
-                reading.hidden.client_certificate_empty = true;
-            } else if at >= 1 {
-                reading.hidden.client_certificate_sent = true;
+            if at >= 1 {
+                reading.hidden.client_certificate_empty = is(0, sizes.empty_certificate);
+                reading.hidden.client_certificate_sent = !reading.hidden.client_certificate_empty;
+                reading.hidden.certificate_requested.happens(first.mark);
             }
             return Some(finish_client(records, skipped + at, padding, reading));
         }
@@ -185,7 +222,7 @@ fn read_client(sizes: Sizes, early_data: bool, records: &[EncryptedRecord], read
     }
     // A client that pads or joins its records otherwise: its flight is one burst. Anything larger than a Finished holds one.
     if first.len > sizes.finished {
-        reading.hidden.client_certificate_sent = reading.hidden.certificate_requested;
+        reading.hidden.client_certificate_sent = reading.hidden.certificate_requested.happened();
         reading.finished.client = Some(first.mark);
         return Some(skipped);
     }
@@ -197,6 +234,57 @@ fn finish_client(records: &[EncryptedRecord], end: usize, padding: u16, reading:
     reading.finished.client = records.get(end).map(|record| record.mark);
     end
 }
+
+impl Handshake {
+    /// The server asked for another ClientHello (by HelloRetryRequest, or over DTLS for one with its cookie), and it has not come.
+    pub fn awaits_second_hello(&self) -> bool {
+        let cookie = self.dtls.as_ref().is_some_and(|dtls| dtls.cookie_requests.count > 0 && dtls.hellos_with_cookie.count == 0);
+        cookie || self.hello_retry.is_some() && self.client_hellos.len() < 2
+    }
+
+    /// It is not the server's turn: its flight is there, or nothing shows that any of it is missing. Messages that share records of TLS 1.3 may be
+    /// all of it; then they are when no record is cut off and the client has acknowledged them all.
+    pub fn server_flight_is_over(&self) -> bool {
+        if self.hidden.server_flight_done.happened() || self.finished.server.is_some() {
+            return true;
+        }
+        if self.hidden.server_flight_done != Fact::Unseen || self.partial_server_message.is_some() {
+            return false;
+        }
+        match &self.quic {
+            // Every packet of it is answered by an acknowledgment at least: the client has yet to send one.
+            Some(quic) => quic.talk.unanswered.server.is_some(),
+            None => {
+                let server = self.tcp.side(Side::Server);
+                server.stranded_bytes == 0 && server.gap_bytes == 0 && server.acked >= server.highest && server.highest > 0
+            }
+        }
+    }
+
+    /// The client offered application protocols and the server chose none: TLS 1.3 hides the choice, but not that there is no room for one.
+    pub fn chose_no_protocol(&self) -> bool {
+        let Some(shortest) = self.last_hello().and_then(|hello| hello.what.alpn().map(<[u8]>::len).min()) else { return false };
+        if !self.is_tls13() {
+            return self.server_hello.as_ref().is_some_and(|hello| hello.what.alpn().is_none());
+        }
+        match &self.encrypted_extensions {
+            Some(seen) => EncryptedExtensions::parse(&seen.what).is_some_and(|extensions| extensions.alpn().is_none()),
+            None => self.hidden.encrypted_extensions_len.is_some_and(|len| usize::from(len) < LEAST_WITH_ALPN + shortest),
+        }
+    }
+}
+
+/// EncryptedExtensions with an application protocol, its name left out: the message's header, the length of the extensions, type and length of
+/// the one, length of the list and of the name (RFC 8446 section 4.3.1, RFC 7301 section 3.1).
+const LEAST_WITH_ALPN: usize = 4 + 2 + 4 + 2 + 1;
+
+/// EncryptedExtensions without any extension.
+const LEAST_EXTENSIONS: u16 = 6;
+/// The shortest CertificateRequest: header, context, and the signature algorithms that it must name.
+const LEAST_REQUEST: u16 = 4 + 1 + 2 + 8;
+/// A flight with a certificate holds at least EncryptedExtensions, a Certificate (compressed ones have 200 bytes and more), and the shortest
+/// CertificateVerify (Ed25519).
+const LEAST_CERTIFIED: usize = LEAST_EXTENSIONS as usize + 200 + 72;
 
 #[cfg(test)]
 mod tests {
@@ -222,7 +310,7 @@ mod tests {
         let got = read(AES256, false, false, &flights(&[(5, 23), (5, 832), (5, 281), (5, 69), (8, 250), (8, 250)], &[(7, 69)]));
         assert!(got.finished.client.is_some() && got.finished.server.is_some());
         assert_eq!(got.tickets, 2);
-        assert!(got.server_went_on && !got.hidden.certificate_requested);
+        assert!(got.server_went_on && got.hidden.certificate_requested == Fact::DidNot);
         assert_eq!(got.hidden.server_certificate_record, Some(832));
         assert_eq!(got.hidden.certificate_verify_record, Some(281));
     }
@@ -240,7 +328,7 @@ mod tests {
     fn an_empty_certificate_and_the_servers_alert_are_seen() {
         let server = [(5, 23), (5, 91), (5, 832), (5, 281), (5, 53), (9, 19)];
         let got = read(AES128, false, false, &flights(&server, &[(7, 25), (7, 53)]));
-        assert!(got.hidden.certificate_requested && got.hidden.client_certificate_empty && !got.hidden.client_certificate_sent);
+        assert!(got.hidden.certificate_requested.happened() && got.hidden.client_certificate_empty && !got.hidden.client_certificate_sent);
         assert!(!got.server_went_on);
         assert_eq!(got.last_is_alert.server.map(|(mark, after)| (mark.frame, after)), Some((9, true)));
     }
@@ -250,7 +338,10 @@ mod tests {
         // Alone behind the ServerHello (Go), and behind EncryptedExtensions with the padding of JSSE.
         for server in [&[(5, 19)][..], &[(5, 65), (5, 35)]] {
             let got = read(AES256, false, false, &flights(server, &[]));
-            assert!(got.server_alert_instead_of_flight && got.finished.server.is_none() && !got.hidden.server_flight_done, "{server:?}");
+            assert!(
+                got.server_alert_instead_of_flight && got.finished.server.is_none() && !got.hidden.server_flight_done.may_have_happened(),
+                "{server:?}"
+            );
         }
         // A server that gives up waiting has said all it had to say; EncryptedExtensions alone can be of a padded alert's size.
         for server in [&[(5, 23), (5, 832), (5, 281), (5, 69), (9, 19)][..], &[(5, 23), (5, 69), (9, 19)], &[(5, 35)]] {
@@ -269,7 +360,42 @@ mod tests {
     #[test]
     fn a_coalesced_server_flight_ends_when_the_client_answers() {
         let got = read(AES128, false, false, &flights(&[(5, 1200), (9, 300)], &[(7, 53), (8, 120)]));
-        assert!(got.hidden.server_flight_done && got.finished.client.is_some() && got.finished.server.is_some());
+        assert!(got.hidden.server_flight_done.happened() && got.finished.client.is_some() && got.finished.server.is_some());
         assert_eq!(got.application_records.server, 1);
+    }
+
+    #[test]
+    fn a_flight_in_one_record_may_be_whole() {
+        // An empty EncryptedExtensions alone; with a Certificate that may be all or not; all in one; resumed.
+        let flight = |resumed, lens: &[u16]| {
+            let records: Vec<(u64, u16)> = lens.iter().map(|len| (5, *len)).collect();
+            read(AES128, resumed, false, &flights(&records, &[])).hidden.server_flight_done
+        };
+        assert_eq!((flight(false, &[23]), flight(false, &[23, 120])), (Fact::DidNot, Fact::DidNot));
+        assert_eq!((flight(false, &[23, 832]), flight(false, &[1250]), flight(true, &[65])), (Fact::Unseen, Fact::Unseen, Fact::Unseen));
+    }
+
+    #[test]
+    fn an_answer_shows_what_a_joined_flight_hides() {
+        // Certificate without any and Finished in one record: 8 and 36 bytes; then the server closes without a word.
+        let got = read(AES128, false, false, &flights(&[(5, 1329)], &[(7, 61)]));
+        assert!(got.hidden.client_certificate_empty && got.hidden.certificate_requested.happened());
+        let got = read(AES256, false, false, &flights(&[(5, 1329)], &[(7, 77)]));
+        assert!(got.hidden.client_certificate_empty);
+        // A Finished alone says nothing of a request; where each message has its record, its absence shows.
+        let got = read(AES128, false, false, &flights(&[(5, 1329)], &[(7, 53)]));
+        assert_eq!((got.hidden.certificate_requested, got.hidden.client_certificate_empty), (Fact::Unseen, false));
+        let got = read(AES128, false, false, &flights(&[(5, 23), (5, 832), (5, 281), (5, 53)], &[(7, 61)]));
+        assert_eq!((got.hidden.certificate_requested, got.hidden.client_certificate_empty), (Fact::DidNot, false));
+    }
+
+    #[test]
+    fn the_size_of_encrypted_extensions_is_known_where_they_stand_alone() {
+        let len = |server: &[(u64, u16)]| read(AES128, false, false, &flights(server, &[(7, 53)])).hidden.encrypted_extensions_len;
+        assert_eq!(len(&[(5, 23), (5, 832), (5, 281), (5, 53)]), Some(6));
+        assert_eq!(len(&[(5, 32), (5, 832), (5, 281), (5, 53)]), Some(15), "room for h2");
+        assert_eq!(len(&[(5, 23), (5, 1200)]), Some(6), "nothing else is so short");
+        assert_eq!(len(&[(5, 1250)]), None);
+        assert_eq!(len(&[(5, 39), (5, 848), (5, 297), (5, 69)]), Some(6), "padded by 16");
     }
 }

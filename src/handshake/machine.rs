@@ -251,6 +251,7 @@ impl FlowSink for Machine {
         let mut snapshot = self.snapshot(tcp);
         snapshot.close = Close::Idle;
         snapshot.closed_at = now;
+        snapshot.concluded_at = now.frame;
         outcome::conclude(&mut snapshot, shared.stall_after);
         match snapshot.outcome {
             Outcome::Completed if quiet >= COMPLETED_QUIET => return Interest::Settled,
@@ -276,7 +277,7 @@ impl FlowSink for Machine {
         let Some(mut handshake) = handshake.take() else {
             let (_, server) = tcp.ends();
             let repeated = tcp.side(Side::Client).syn.is_some_and(|syn| syn.count > 1);
-            if is_unanswered(&tcp) && !self.flagged && !shared.reports_unanswered(server, repeated) {
+            if (is_unanswered(&tcp) || is_unacknowledged(&tcp)) && !self.flagged && !shared.reports_unanswered(server, repeated) {
                 shared.sum_up(server, tcp.first);
                 return;
             }
@@ -323,10 +324,21 @@ fn is_unanswered(tcp: &TcpFacts) -> bool {
     tcp.side(Side::Server).packets == 0 && tcp.icmp.is_empty()
 }
 
+/// The client sent one SYN and did nothing about its answer, as the sources of a flood do that are not there.
+fn is_unacknowledged(tcp: &TcpFacts) -> bool {
+    let (client, server) = (tcp.side(Side::Client), tcp.side(Side::Server));
+    let bare = client.packets == 1 && client.syn.is_some() && server.syn.is_some() && server.data_packets == 0;
+    bare && server.fin.is_none() && server.resets.is_empty() && tcp.icmp.is_empty()
+}
+
 /// The end of a handshake: what follows from its facts, and its place among those that are concluded.
 pub(super) fn conclude(mut handshake: Box<Handshake>, shared: &mut Shared, close: Close, now: Mark) {
-    handshake.close = close;
-    handshake.closed_at = now;
+    // What the end of the capture closed comes after everything that its last frame closed.
+    handshake.concluded_at = if close == Close::EndOfCapture { u64::MAX } else { now.frame };
+    (handshake.close, handshake.closed_at) = match handshake.tcp.unheard_from {
+        Some(lapse) => (Close::EndOfCapture, lapse),
+        None => (close, now),
+    };
     (handshake.client, handshake.server) = handshake.tcp.ends();
     outcome::conclude(&mut handshake, shared.stall_after);
     shared.concluded.push(handshake);

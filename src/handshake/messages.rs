@@ -106,7 +106,9 @@ pub(super) fn on_decrypted(h: &mut Handshake, shared: &mut Shared, side: Side, k
         }
         (Side::Server, HandshakeType::CERTIFICATE_REQUEST) => {
             // One after the handshake asks for something else than what the handshake waits for.
-            h.hidden.certificate_requested |= h.finished.server.is_none();
+            if h.finished.server.is_none() {
+                h.hidden.certificate_requested.happens(place.mark);
+            }
             keep(&mut h.certificate_request, CertificateRequest::parse(body, ProtocolVersion::TLS13), place)
         }
         (_, HandshakeType::CERTIFICATE) => certificate_13(h, shared, side, body, place),
@@ -120,7 +122,9 @@ pub(super) fn on_decrypted(h: &mut Handshake, shared: &mut Shared, side: Side, k
         }
         (_, HandshakeType::FINISHED) => {
             h.finished.of_mut(side).get_or_insert(place.mark);
-            h.hidden.server_flight_done |= side == Side::Server;
+            if side == Side::Server {
+                h.hidden.server_flight_done.happens(place.mark);
+            }
             true
         }
         (Side::Server, HandshakeType::NEW_SESSION_TICKET) => {

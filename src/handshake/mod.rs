@@ -6,6 +6,7 @@
 
 pub mod datagrams;
 mod decrypt;
+pub mod fact;
 pub mod facts;
 mod hidden;
 mod history;
@@ -13,7 +14,6 @@ pub mod machine;
 mod messages;
 mod outcome;
 mod packets;
-pub mod ports;
 mod records;
 pub mod relevance;
 

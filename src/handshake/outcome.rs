@@ -139,7 +139,7 @@ fn stage(h: &Handshake) -> Stage {
         Stage::ClientAuth
     } else if h.finished.client.is_some() || (h.finished.server.is_some() && !h.is_tls13()) || h.client_key_exchange.is_some() {
         Stage::Finished
-    } else if server_flight || h.hidden.server_flight_done || (h.is_tls13() && !h.encrypted.server.is_empty()) {
+    } else if server_flight || h.hidden.server_flight_done.happened() || (h.is_tls13() && !h.encrypted.server.is_empty()) {
         Stage::ServerCertificate
     } else if h.server_hello.is_some() || h.hello_retry.is_some() {
         Stage::ServerHello
@@ -160,6 +160,9 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
     if let Some(side) = Side::BOTH.into_iter().find(|side| h.plaintext.of(*side).is_some()) {
         let mark = h.plaintext.of(side).as_ref().map(|seen| seen.mark);
         return Ending::new(Outcome::Plaintext, side, mark);
+    }
+    if began_before(h) {
+        return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
     }
     if let Some(alert) = h.deciding_alert()
         && readable_or_whole(h, alert)
@@ -221,7 +224,7 @@ pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
         if let Some(alert) = alert {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
         }
-        let asked = h.hidden.certificate_requested || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
+        let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
         if asked && client_end.is_none() && first_end(h, Side::Server).is_none() {
             // The server has yet to judge the client's certificate.
             return None;
@@ -283,7 +286,11 @@ fn never_up(h: &Handshake) -> Option<Ending> {
     if h.tcp.established.is_some() || client.data_packets > 0 || server.data_packets > 0 {
         return None;
     }
-    let syn = client.syn?;
+    let incomplete = || Some(Ending::new(Outcome::Incomplete, StoppedBy::Capture, None));
+    let Some(syn) = client.syn else {
+        // A SYN-ACK proves that there was a SYN: the capture lacks packets, and what else it lacks nobody knows.
+        return server.syn.and_then(|_| incomplete());
+    };
     if let Some(reset) = server.resets.iter().find(|reset| reset.to_syn) {
         return Some(Ending::new(Outcome::Refused, Side::Server, reset.mark));
     }
@@ -293,9 +300,9 @@ fn never_up(h: &Handshake) -> Option<Ending> {
         return Some(Ending::new(Outcome::Refused, StoppedBy::Network, note.mark));
     }
     match server.syn {
-        None if syn.count > 1 || watched_since(h, syn.last.time) >= PATIENCE => {
-            Some(Ending::new(Outcome::Refused, StoppedBy::Network, syn.last))
-        }
+        None if syn.count > 1 => Some(Ending::new(Outcome::Refused, StoppedBy::Network, syn.last)),
+        // Who waits for an answer asks again within a second or three: this one left, or was answered and the capture lacks that.
+        None => incomplete(),
         Some(answer) if answer.count > 1 || watched_since(h, answer.last.time) >= PATIENCE => {
             let end = first_end(h, Side::Client).filter(|end| end.reset);
             match end {
@@ -340,6 +347,13 @@ fn impossible_silence(h: &Handshake, side: Side) -> bool {
     never_again || unminded_hole
 }
 
+/// It was under way before the capture began, and what was seen is not of its handshake: a connection in use, and the encrypted alert that
+/// closes it in order. An alert in clear is one of a handshake.
+fn began_before(h: &Handshake) -> bool {
+    let in_clear = h.deciding_alert().is_some_and(|alert| alert.alert.is_some());
+    !h.tcp.saw_start() && h.client_hellos.is_empty() && !in_clear
+}
+
 /// The capture cannot show how it ended: one direction only, a beginning that is missing, holes where the answer stood.
 fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
     let incomplete = || Some(Ending::new(Outcome::Incomplete, StoppedBy::Capture, end.map(|end| end.mark)));
@@ -347,10 +361,7 @@ fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
     if one_direction(h).is_some() {
         return incomplete();
     }
-    if !h.tcp.saw_start() && h.client_hellos.is_empty() {
-        return incomplete();
-    }
-    if Side::BOTH.into_iter().any(|side| impossible_silence(h, side)) {
+    if Side::BOTH.into_iter().any(|side| impossible_silence(h, side)) || h.tcp.is_picked_out() && end.is_none() {
         return incomplete();
     }
     let lost = client.gap_bytes_acked + server.gap_bytes_acked;
@@ -395,7 +406,7 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
     let owing = owing_side(h);
     let progress = last_progress(h, end);
     let silence = match end {
-        Some(end) => end.mark.time.since(progress.time),
+        Some(end) => h.tcp.elapsed(progress, end.mark),
         None => watched_since(h, progress.time),
     };
     let patience = match end {
@@ -445,11 +456,10 @@ pub(crate) fn owing_side(h: &Handshake) -> Side {
         return Side::Client;
     }
     if h.server_hello.is_none() {
-        let retried = h.hello_retry.is_some() && h.client_hellos.len() < 2;
-        return if retried { Side::Client } else { Side::Server };
+        return if h.awaits_second_hello() { Side::Client } else { Side::Server };
     }
     if h.is_tls13() {
-        return if h.finished.client.is_some() || !h.hidden.server_flight_done { Side::Server } else { Side::Client };
+        return if h.finished.client.is_some() || !h.server_flight_is_over() { Side::Server } else { Side::Client };
     }
     let resumed = h.resumption.is_some();
     let server_flight_done = h.server_hello_done.is_some() || (resumed && h.finished.server.is_some());

@@ -166,6 +166,17 @@ impl Stream {
     /// A message whose rest never came is a fact as well.
     pub(super) fn keep_partial(&self, handshake: &mut Handshake, side: Side) {
         let Self { reader, .. } = self;
+        let in_secret = side == Side::Server && handshake.is_tls13() && handshake.server_hello.is_some();
+        if in_secret && self.started && handshake.encrypted.client.is_empty() && handshake.finished.client.is_none() {
+            let cut = reader.pending().filter(|record| record.content_type == ContentType::APPLICATION_DATA && record.have < record.len);
+            handshake.partial_server_message = cut.map(|record| PartialMessage {
+                message: None,
+                have: usize::from(record.have),
+                want: usize::from(record.len),
+                mark: self.record_began.unwrap_or_default(),
+            });
+            return;
+        }
         if !self.started || encrypted(handshake, side) || (handshake.is_tls13() && handshake.server_hello.is_some()) {
             return;
         }

@@ -1,10 +1,10 @@
 //! Which connections deserve a report: those on which a TLS handshake was begun, or on which one was due.
 
 use crate::flow::{Side, Transport};
+use crate::preamble::services::is_implicit_tls;
 use crate::preamble::{Dialect, PreambleFacts, Upgrade};
 
 use super::facts::{Handshake, Protocol};
-use super::ports::is_implicit_tls;
 
 /// Whether a connection is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,6 +41,7 @@ fn end(tracker: &mut Tracker, at: i64, server: u32, cause: Cause, outcome: Outco
         findings: Vec::new(),
         alternatives: Vec::new(),
         quality: Quality::default(),
+        unverified: None,
     };
     attempt(tracker, &handshake);
     tracker.observe(&handshake, &verdict, &format!("{at}-{server}"));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::judge::Verdict;
+use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::rule::Confidence;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
@@ -37,6 +38,10 @@ const LATE: Duration = Duration::from_secs(60);
 const FORGET: Duration = Duration::from_secs(30);
 /// Failures that make an incident.
 const LEAST: u64 = 2;
+/// One of so many handshakes fails at any busy server.
+const SELDOM: u64 = 200;
+/// So many failures for one reason are an incident whatever went well meanwhile.
+const MANY: u64 = 50;
 
 #[derive(Debug)]
 struct Incident {
@@ -50,7 +55,7 @@ struct Incident {
     clients: BTreeSet<IpAddr>,
     confidence: Confidence,
     summary: String,
-    remedy: Vec<String>,
+    remedy: Vec<Advice>,
     handshakes: Vec<String>,
     /// Attempts over QUIC that were blocked, up to [`HANDSHAKES_NAMED`].
     blocked: Vec<Blocked>,
@@ -173,7 +178,7 @@ impl Tracker {
         let over: Vec<_> = self.open.iter().filter(|(_, incident)| now.since(incident.last) > quiet).map(|(key, _)| key.clone()).collect();
         self.closed.extend(over.iter().filter_map(|key| self.open.remove(key)));
         let mut closed = std::mem::take(&mut self.closed);
-        closed.retain(|incident| incident.told.is_some() || incident.is_one());
+        closed.retain(|incident| incident.told.is_some() || incident.is_one() && self.weighs(incident));
         self.ended += closed.len() as u64;
         let mut news: Vec<IncidentReport> = closed.iter().map(|incident| self.report(incident, Some("ended"))).collect();
         let mut told = Vec::new();
@@ -184,7 +189,7 @@ impl Tracker {
             }
         }
         for key in told {
-            let Some(incident) = self.open.get(&key) else { continue };
+            let Some(incident) = self.open.get(&key).filter(|incident| incident.told.is_some() || self.weighs(incident)) else { continue };
             let state = if incident.told.is_none() { "begun" } else { "growing" };
             let report = self.report(incident, Some(state));
             if let Some(incident) = self.open.get_mut(&key) {
@@ -223,11 +228,31 @@ impl Tracker {
         for incident in &mut incidents {
             incident.link(&self.fallbacks);
         }
-        incidents.retain(Incident::is_one);
+        incidents.retain(|incident| incident.is_one() && self.weighs(incident));
         incidents
             .sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first.cmp(&b.first)).then(a.scope.cmp(&b.scope)).then(a.cause.cmp(&b.cause)));
         let state = self.live.then_some("open");
         incidents.iter().map(|incident| self.report(incident, state)).collect()
+    }
+
+    /// It is more than what happens at a busy server at any time: often enough for the handshakes there were meanwhile, many, or always to the same
+    /// clients.
+    fn weighs(&self, incident: &Incident) -> bool {
+        let frequent = incident.failed.saturating_mul(SELDOM) >= self.attempts(incident);
+        let again = incident.failed >= incident.clients.len() as u64 * 2 && !self.any_happy(incident);
+        frequent || incident.failed >= MANY || again || incident.fell_back > 0
+    }
+
+    /// All handshakes of an incident's scope from its first failure to its last.
+    fn attempts(&self, incident: &Incident) -> u64 {
+        let within = self.history.of(&incident.scope).map_or(0, |watched| watched.begun(incident.first, incident.last));
+        (incident.counted + within).max(incident.failed)
+    }
+
+    /// Any of an incident's clients succeeded at some time.
+    fn any_happy(&self, incident: &Incident) -> bool {
+        let watched = self.history.of(&incident.scope);
+        watched.is_some_and(|watched| incident.clients.iter().any(|client| watched.happy.contains(client)))
     }
 
     const fn quiet(&self) -> Duration {
@@ -273,10 +298,8 @@ impl Tracker {
 
     fn report(&self, incident: &Incident, state: Option<&str>) -> IncidentReport {
         let watched = self.history.of(&incident.scope);
-        let within = watched.map_or(0, |watched| watched.begun(incident.first, incident.last));
-        let attempts = (incident.counted + within).max(incident.failed);
-        let is_happy = |client: &IpAddr| watched.is_some_and(|watched| watched.happy.contains(client));
-        let never = !incident.clients.iter().any(is_happy);
+        let attempts = self.attempts(incident);
+        let never = !self.any_happy(incident);
         let happy = watched.into_iter().flat_map(|watched| &watched.happy);
         let others = happy.filter(|client| !incident.clients.contains(client)).count();
         let by_client = never && others > 0 && incident.failed < attempts;
@@ -288,19 +311,20 @@ impl Tracker {
             id: format!("{}-{}", incident.cause.slug(), incident.handshakes.first().map_or("", String::as_str)),
             state: state.map(str::to_owned),
             cause: incident.cause.slug().to_owned(),
-            scope: if by_client { "client" } else { "server" }.to_owned(),
+            scope: if by_client || is_of_clients(incident.cause) { "client" } else { "server" }.to_owned(),
             servers: vec![incident.scope.server.to_string()],
             server_name: incident.scope.name.clone(),
             first_seen: incident.first.to_string(),
             last_seen: incident.last.to_string(),
             failed: incident.failed,
+            completed: incident.completed,
             attempts,
             clients: incident.clients.iter().take(CLIENTS_NAMED).map(ToString::to_string).collect(),
             clients_total: incident.clients.len() as u64,
             changes,
             confidence: incident.confidence.name().to_owned(),
             summary: summary(incident, attempts, by_client, others, worked_before),
-            remedy: incident.remedy.clone(),
+            remedy: incident.remedy.iter().map(Into::into).collect(),
             handshakes: incident.handshakes.clone(),
         }
     }
@@ -353,9 +377,15 @@ impl Incident {
     }
 }
 
-/// Whether a cause makes incidents: what failed for its users, not probes and not the capture's own shortcomings.
+/// What only a client can do or leave undone.
+const fn is_of_clients(cause: Cause) -> bool {
+    matches!(cause, Cause::ClientSilent | Cause::ClientStalled | Cause::ClientAborted | Cause::UserCanceled | Cause::ClientSpeaksPlaintext)
+}
+
+/// Whether a cause makes incidents: what failed for its users, not probes, not the time that a client took for itself, and not the capture's own
+/// shortcomings.
 fn counts(cause: Cause, outcome: Outcome) -> bool {
-    cause != Cause::TcpProbe && cause.family() != Family::Capture && outcome != Outcome::Incomplete
+    !matches!(cause, Cause::TcpProbe | Cause::ClientSlow) && cause.family() != Family::Capture && outcome != Outcome::Incomplete
 }
 
 /// Rejections whose reason is hidden join the incident at the same server and name whose reason is known and which overlaps in time.

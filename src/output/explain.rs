@@ -9,6 +9,7 @@ use super::escape::width;
 use super::layout::Layout;
 use super::suggest::{did_you_mean, near};
 use crate::diagnosis::cause::{Cause, Family};
+use crate::diagnosis::remedy::pages::pasteable;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::rules;
 
@@ -135,14 +136,14 @@ fn push_page(out: &mut String, rule: &Rule) {
 
 /// One block of a page's text.
 #[derive(Debug, PartialEq, Eq)]
-enum Block<'a> {
+enum Block {
     Paragraph(String),
-    Commands(Vec<&'a str>),
+    Commands(Vec<String>),
 }
 
 /// Splits a page's text into paragraphs (lines joined) and runs of commands (lines that begin with `$ `).
-fn blocks(text: &str) -> Vec<Block<'_>> {
-    let mut out: Vec<Block<'_>> = Vec::new();
+fn blocks(text: &str) -> Vec<Block> {
+    let mut out: Vec<Block> = Vec::new();
     let mut fresh = true;
     for line in text.lines().map(str::trim) {
         if line.is_empty() {
@@ -150,8 +151,8 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
             continue;
         }
         match (line.strip_prefix("$ "), out.last_mut()) {
-            (Some(command), Some(Block::Commands(commands))) => commands.push(command),
-            (Some(command), _) => out.push(Block::Commands(vec![command])),
+            (Some(command), Some(Block::Commands(commands))) => commands.push(pasteable(command)),
+            (Some(command), _) => out.push(Block::Commands(vec![pasteable(command)])),
             (None, Some(Block::Paragraph(paragraph))) if !fresh => {
                 paragraph.push(' ');
                 paragraph.push_str(line);
@@ -184,7 +185,7 @@ fn paragraphs(out: &mut dyn Write, layout: &Layout, indent: usize, text: &str) -
             Block::Paragraph(paragraph) => layout.prose(out, indent, &paragraph)?,
             Block::Commands(commands) => {
                 for command in commands {
-                    layout.advice(out, indent.saturating_add(2), &format!("$ {command}"))?;
+                    layout.command(out, indent.saturating_add(2), &command)?;
                 }
             }
         }
@@ -292,7 +293,7 @@ How it is recognised
 
 What to check first
   What does the server serve now?
-    $ openssl s_client -connect <host>:443 -servername <host> </dev/null
+    $ openssl s_client -connect '<host>:443' -servername '<host>' </dev/null
 
 How to fix it
   In general
@@ -320,7 +321,7 @@ References
             blocks(text),
             [
                 Block::Paragraph("One two.".into()),
-                Block::Commands(vec!["a", "b"]),
+                Block::Commands(vec!["a".into(), "b".into()]),
                 Block::Paragraph("Three.".into()),
                 Block::Paragraph("Four.".into())
             ]

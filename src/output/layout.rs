@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::escape::{clip, escape, width};
 use super::style::Palette;
+use crate::report::Advice;
 
 /// A space at which no line is broken.
 pub const NO_BREAK: char = '\u{a0}';
@@ -82,9 +83,16 @@ impl Layout {
         self.flow(out, indent, indent, &[(self.palette.strong, text)])
     }
 
-    /// Advice: a command stands alone on its line behind `$ ` and is never broken; anything else is a paragraph.
-    pub fn advice(&self, out: &mut dyn Write, indent: usize, text: &str) -> io::Result<()> {
-        let Some(command) = command_in(text) else { return self.prose(out, indent, text) };
+    /// A line of advice: a command stands alone on its line behind `$ ` and is never broken; a sentence is a paragraph.
+    pub fn advice(&self, out: &mut dyn Write, indent: usize, advice: &Advice) -> io::Result<()> {
+        match advice {
+            Advice::Text(text) => self.prose(out, indent, text),
+            Advice::Command(command) => self.command(out, indent, command),
+        }
+    }
+
+    /// A command, alone on its line behind `$ `.
+    pub fn command(&self, out: &mut dyn Write, indent: usize, command: &str) -> io::Result<()> {
         let command = escape(command);
         if command.chars().nth(LONGEST_COMMAND).is_some() {
             return self.prose(out, indent, "(a command too long to show; the JSON report has it)");
@@ -92,18 +100,6 @@ impl Layout {
         let (dim, style) = (self.palette.dim, self.palette.command);
         writeln!(out, "{:indent$}{dim}${dim:#} {style}{command}{style:#}", "")
     }
-}
-
-/// The command in a line of advice: behind `$ `, or the whole line when it begins with a known program and does not read like a sentence.
-pub fn command_in(line: &str) -> Option<&str> {
-    if let Some(command) = line.strip_prefix("$ ") {
-        return Some(command.trim_start());
-    }
-    let mut words = line.split(' ');
-    let program = words.find(|word| !matches!(*word, "sudo") && !word.contains('='))?;
-    let sentence =
-        line.ends_with(['.', ':', '!', '?']) || words.next().is_none_or(|next| matches!(next, "is" | "and" | "or" | "says" | "shows"));
-    (!sentence && PROGRAMS.binary_search(&program).is_ok()).then_some(line)
 }
 
 struct Word {
@@ -179,53 +175,6 @@ const LONGEST_TEXT: usize = 3_200;
 /// Characters of a command shown: what a shell line can still be checked by eye.
 const LONGEST_COMMAND: usize = 2_000;
 
-/// Programs that advice tells to run, sorted.
-const PROGRAMS: &[&str] = &[
-    "arping",
-    "certbot",
-    "chronyc",
-    "conntrack",
-    "curl",
-    "date",
-    "dig",
-    "ethtool",
-    "getent",
-    "gnutls-cli",
-    "grep",
-    "handshark",
-    "ip",
-    "iptables",
-    "journalctl",
-    "keytool",
-    "kubectl",
-    "mtr",
-    "nc",
-    "netstat",
-    "nft",
-    "nginx",
-    "nmap",
-    "nslookup",
-    "nstat",
-    "openssl",
-    "ping",
-    "s_client",
-    "socat",
-    "ss",
-    "swaks",
-    "sysctl",
-    "systemctl",
-    "tc",
-    "tcpdump",
-    "telnet",
-    "timedatectl",
-    "timeout",
-    "tracepath",
-    "traceroute",
-    "tshark",
-    "update-ca-certificates",
-    "update-ca-trust",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,31 +218,25 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_recognised_and_never_broken() {
-        assert_eq!(command_in("$ anything at all."), Some("anything at all."));
-        assert_eq!(command_in("openssl s_client -connect a:443 </dev/null"), Some("openssl s_client -connect a:443 </dev/null"));
-        assert_eq!(command_in("sudo tcpdump -ni any icmp"), Some("sudo tcpdump -ni any icmp"));
-        assert_eq!(command_in("SSLKEYLOGFILE=k curl -v https://a/"), Some("SSLKEYLOGFILE=k curl -v https://a/"));
-        assert_eq!(command_in("openssl says more when it is asked."), None);
-        assert_eq!(command_in("ping and tracepath tell the size"), None);
-        assert_eq!(command_in("date"), None);
-        assert_eq!(command_in("Renew the certificate"), None);
-
-        let long = format!("$ curl {}", "a ".repeat(100));
+    fn commands_are_never_broken() {
+        let long = format!("curl {}", "a ".repeat(100));
         let mut out = Vec::new();
         let layout = Layout::new(Some(60), Palette::PLAIN);
-        layout.advice(&mut out, 4, &long).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), format!("    {long}\n"));
+        layout.advice(&mut out, 4, &Advice::Command(long.clone())).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), format!("    $ {long}\n"));
         let mut out = Vec::new();
-        layout.advice(&mut out, 4, &format!("$ curl {}", "a".repeat(10_000))).unwrap();
+        layout.advice(&mut out, 4, &Advice::Command(format!("curl {}", "a".repeat(10_000)))).unwrap();
         assert!(out.len() < 100);
     }
 
     #[test]
-    fn a_line_break_in_advice_makes_no_second_command() {
-        let mut out = Vec::new();
-        Layout::new(None, Palette::PLAIN).advice(&mut out, 0, "Ask for \n$ rm -rf").unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "Ask for \\n$ rm -rf\n");
+    fn a_sentence_is_no_command_however_it_reads() {
+        for text in ["$ rm -rf /", "curl -v https://a/", "Ask for \n$ rm -rf"] {
+            let mut out = Vec::new();
+            Layout::new(None, Palette::PLAIN).advice(&mut out, 2, &Advice::Text(text.to_owned())).unwrap();
+            let shown = String::from_utf8(out).unwrap();
+            assert!(shown.lines().count() == 1 && !shown.trim_start().starts_with("$ "), "{shown}");
+        }
     }
 
     #[test]
@@ -302,10 +245,5 @@ mod tests {
             let text = format!("{} $ rm -rf /", "a".repeat(58)).replace("$ ", &format!("${space}"));
             assert!(shown(60, 0, 0, &[(Style::new(), &text)]).lines().nth(1).unwrap().starts_with("\\$ rm"));
         }
-    }
-
-    #[test]
-    fn programs_are_sorted() {
-        assert!(PROGRAMS.is_sorted());
     }
 }

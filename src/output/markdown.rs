@@ -5,10 +5,9 @@ use std::io::{self, Write};
 use super::collect::{Collected, Group};
 use super::escape::{clip, escape};
 use super::figures::{Moment, count, counted, span_us, when};
-use super::layout::command_in;
 use super::view::{self, Kind};
 use super::{Setting, Sink};
-use crate::report::Report;
+use crate::report::{Advice, Report};
 
 /// Writes Markdown at the end of the run.
 #[derive(Debug)]
@@ -68,7 +67,7 @@ fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
     let Some(summary) = &collected.summary else { return Ok(()) };
     writeln!(out)?;
     for input in summary.inputs.iter().take(INPUTS) {
-        let damage = input.damage.as_deref().map(|damage| format!("; damaged: {}", text(damage))).unwrap_or_default();
+        let damage = input.damage.as_deref().map(|damage| format!("; {}", text(damage))).unwrap_or_default();
         writeln!(out, "- {}: {}{damage}", text(&input.source), counted(input.frames, "frame", "frames"))?;
     }
     if let [Some(first), Some(last)] = [&summary.first_time, &summary.last_time].map(Option::as_deref) {
@@ -77,7 +76,7 @@ fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
     if let Some(left_out) = summary.left_out {
         writeln!(out, "- {} of {} were asked for", count(total), counted(left_out.saturating_add(total), "handshake", "handshakes"))?;
     }
-    for note in summary.notes.iter().take(INPUTS) {
+    for note in view::notes(summary).take(INPUTS) {
         writeln!(out, "- {}", text(note))?;
     }
     if summary.drops > 0 {
@@ -167,18 +166,21 @@ fn group(out: &mut dyn Write, number: usize, group: &Group, with_date: bool, inc
 }
 
 /// Commands are indented code, which nothing in them can end.
-fn fix(out: &mut dyn Write, remedy: &[String]) -> io::Result<()> {
+fn fix(out: &mut dyn Write, remedy: &[Advice]) -> io::Result<()> {
     let mut in_code = false;
-    for (index, line) in remedy.iter().enumerate() {
-        if let Some(command) = command_in(line) {
-            if !in_code {
-                writeln!(out)?;
+    for (index, advice) in remedy.iter().enumerate() {
+        match advice {
+            Advice::Command(command) => {
+                if !in_code {
+                    writeln!(out)?;
+                }
+                in_code = true;
+                writeln!(out, "    {}", escape(command))?;
             }
-            in_code = true;
-            writeln!(out, "    {}", escape(command))?;
-        } else {
-            in_code = false;
-            writeln!(out, "\n{}{}", if index == 0 { "Fix: " } else { "" }, text(line))?;
+            Advice::Text(line) => {
+                in_code = false;
+                writeln!(out, "\n{}{}", if index == 0 { "Fix: " } else { "" }, text(line))?;
+            }
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use crate::report::{Outline, Report};
 
 mod collect;
 pub mod csv;
+pub mod delivery;
 pub mod diff;
 pub mod escape;
 pub mod explain;
@@ -24,6 +25,7 @@ pub mod parquet;
 pub mod pcapng;
 pub mod progress;
 pub mod rotate;
+pub mod say;
 pub mod show;
 pub mod style;
 pub mod suggest;

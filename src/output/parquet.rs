@@ -6,9 +6,7 @@
 //! Each report becomes a tree, which is cut into columns with repetition and definition levels (Dremel's striping). Every field is optional,
 //! lists are the format's three-level lists.
 
-use std::fs::File;
-use std::io;
-use std::path::Path;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
@@ -22,22 +20,22 @@ use serde_json::{Map, Value};
 use crate::report::{HandshakeReport, example};
 
 /// Writes Parquet.
-pub struct ParquetSink {
-    writer: SerializedFileWriter<File>,
+pub struct ParquetSink<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
     fields: Vec<(String, Node)>,
     columns: Vec<Column>,
     rows: usize,
 }
 
-impl std::fmt::Debug for ParquetSink {
+impl<W: Write + Send> std::fmt::Debug for ParquetSink<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ParquetSink").field("columns", &self.columns.len()).field("rows", &self.rows).finish_non_exhaustive()
     }
 }
 
-impl ParquetSink {
-    /// Begins a file; one that is there is replaced.
-    pub fn create(path: &Path) -> io::Result<Self> {
+impl<W: Write + Send> ParquetSink<W> {
+    /// Begins a file.
+    pub fn new(out: W) -> io::Result<Self> {
         let empty = Map::new();
         let fields = example().as_object().unwrap_or(&empty).iter().filter(|(name, _)| *name != "timeline");
         let mut columns = Vec::new();
@@ -52,7 +50,7 @@ impl ParquetSink {
         let level = ZstdLevel::try_new(3).map_err(other)?;
         let creator = concat!("handshark ", env!("CARGO_PKG_VERSION")).to_owned();
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).set_created_by(creator).build();
-        let writer = SerializedFileWriter::new(File::create(path)?, Arc::new(schema), Arc::new(properties)).map_err(other)?;
+        let writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(other)?;
         Ok(Self { writer, fields: nodes, columns, rows: 0 })
     }
 
@@ -68,10 +66,9 @@ impl ParquetSink {
     }
 
     /// Writes what is held back and ends the file.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn finish(mut self) -> io::Result<W> {
         self.write()?;
-        self.writer.close().map_err(other)?;
-        Ok(())
+        self.writer.into_inner().map_err(other)
     }
 
     fn write(&mut self) -> io::Result<()> {

@@ -18,6 +18,7 @@ pub struct Progress {
 
 impl Progress {
     /// A progress line when `wanted`, and standard error is a terminal. Not to be wanted when the output streams to the same terminal.
+    #[allow(clippy::disallowed_methods, reason = "looks, and writes nothing")]
     pub fn new(wanted: bool) -> Self {
         let bar = (wanted && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
@@ -28,6 +29,7 @@ impl Progress {
     }
 
     /// Tells what has been done so far: bytes of input out of a total, where known, and handshakes found.
+    #[allow(clippy::disallowed_methods, reason = "what is shown are numbers")]
     pub fn update(&mut self, bytes: u64, total: Option<u64>, handshakes: u64) {
         let Some(bar) = &self.bar else { return };
         if !self.shown {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::report::{
-    AlertReport, CaptureInfo, ClientOffer, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport, IncidentReport,
-    InputReport, Loss, Network, Peer, Report, SCHEMA, SummaryReport, Timing, Tls, TlsClient, TlsServer,
+    Advice, AlertReport, CaptureInfo, ClientOffer, Diagnosis, EvidenceReport, FindingReport, HandshakeInfo, HandshakeReport,
+    IncidentReport, InputReport, Loss, Network, Peer, Report, SCHEMA, SummaryReport, Timing, Tls, TlsClient, TlsServer,
 };
 
 fn base(minute: u32, second: u32, client_port: u16) -> HandshakeReport {
@@ -78,9 +78,11 @@ pub(crate) fn expired(n: u16) -> HandshakeReport {
         confidence: Some("certain".into()),
         summary: "The certificate of www.example.test expired on 2026-11-20 23:59:59 UTC, 9 hours before this handshake, and the client refused it.".into(),
         remedy: vec![
-            "Renew the certificate on 10.0.0.2 and reload the server; check afterwards that it serves the new one.".into(),
-            "$ openssl s_client -connect 10.0.0.2:443 -servername www.example.test </dev/null 2>/dev/null | openssl x509 -noout -subject -dates".into(),
-            "certbot renew --cert-name www.example.test".into(),
+            Advice::Text("Renew the certificate on 10.0.0.2 and reload the server; check afterwards that it serves the new one.".into()),
+            Advice::Command(
+                "openssl s_client -connect 10.0.0.2:443 -servername www.example.test </dev/null 2>/dev/null | openssl x509 -noout -subject -dates".into(),
+            ),
+            Advice::Command("certbot renew --cert-name www.example.test".into()),
         ],
         evidence: vec![
             EvidenceReport { frame: Some(9), time: time(43), text: "server sent Certificate: CN=www.example.test, not after 2026-11-20 23:59:59".into() },
@@ -126,9 +128,9 @@ pub(crate) fn stalled() -> HandshakeReport {
                   something on the path drops large packets and no ICMP Packet Too Big comes back."
                 .into(),
         remedy: vec![
-            "Allow ICMPv6 type 2 (Packet Too Big) on every firewall between the two, or clamp the MSS at the tunnel.".into(),
-            "$ ping -6 -M do -s 1452 2001:db8:ffff::443".into(),
-            "$ ip6tables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu".into(),
+            Advice::Text("Allow ICMPv6 type 2 (Packet Too Big) on every firewall between the two, or clamp the MSS at the tunnel.".into()),
+            Advice::Command("ping -6 -M do -s 1452 2001:db8:ffff::443".into()),
+            Advice::Command("ip6tables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu".into()),
         ],
         evidence: vec![
             EvidenceReport {
@@ -174,7 +176,10 @@ pub(crate) fn refused() -> HandshakeReport {
         stopped_by: "server".into(),
         confidence: Some("certain".into()),
         summary: "10.0.0.9 answered the SYN to port 636 with a RST: nothing listens there.".into(),
-        remedy: vec!["Start the service, or bind it to this address.".into(), "$ ss -ltnp 'sport = :636'".into()],
+        remedy: vec![
+            Advice::Text("Start the service, or bind it to this address.".into()),
+            Advice::Command("ss -ltnp 'sport = :636'".into()),
+        ],
         evidence: vec![EvidenceReport {
             frame: Some(401),
             time: Some("2026-11-21T09:03:01.031400000Z".into()),
@@ -208,7 +213,7 @@ pub(crate) fn named(name: &str) -> HandshakeReport {
         client.server_name = Some(name.into());
     }
     report.diagnosis.summary = format!("The certificate of {name} expired.");
-    report.diagnosis.remedy = vec![format!("Renew the certificate of {name}.")];
+    report.diagnosis.remedy = vec![Advice::Text(format!("Renew the certificate of {name}."))];
     report.diagnosis.evidence = vec![EvidenceReport { frame: Some(9), time: None, text: format!("certificate for {name}") }];
     report
 }
@@ -227,6 +232,7 @@ pub(crate) fn incident() -> IncidentReport {
         first_seen: "2026-11-21T09:00:12.031000000Z".into(),
         last_seen: "2026-11-21T09:03:41.000000000Z".into(),
         failed: 12,
+        completed: 0,
         attempts: 13,
         clients: vec!["10.0.0.1".into(), "10.0.0.7".into()],
         clients_total: 2,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::diagnosis::cause::Cause;
-use crate::report::{Diagnosis, FindingReport, HandshakeReport, Peer};
+use crate::report::{Diagnosis, FindingReport, HandshakeReport, Peer, SummaryReport};
 
 /// How a handshake is to be shown, by its outcome and cause alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +37,12 @@ pub fn noticed(diagnosis: &Diagnosis) -> impl Iterator<Item = &FindingReport> {
         .findings
         .iter()
         .filter(|finding| Some(&finding.id) != diagnosis.cause.as_ref() && !diagnosis.alternatives.contains(&finding.id))
+}
+
+/// Notes of a run but those that are told with their input.
+pub fn notes(summary: &SummaryReport) -> impl Iterator<Item = &String> {
+    let told = |note: &str| summary.inputs.iter().filter_map(|input| input.damage.as_deref()).any(|damage| note.ends_with(damage));
+    summary.notes.iter().filter(move |note| !told(note))
 }
 
 /// `192.0.2.1:443`, `[2001:db8::1]:443`.

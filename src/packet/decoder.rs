@@ -73,6 +73,12 @@ impl Decoder {
         self.fragments.take_lost()
     }
 
+    /// Whether [`Decoder::take_lost`] has something to give.
+    #[inline]
+    pub(crate) fn has_lost(&self) -> bool {
+        self.fragments.has_lost()
+    }
+
     /// Gives up all packets still waiting for fragments: the capture ends at `now`.
     pub fn finish(&mut self, now: Timestamp) {
         self.fragments.expire_all(now);

@@ -130,6 +130,12 @@ impl Fragments {
         std::mem::take(&mut self.lost)
     }
 
+    /// There are such packets.
+    #[inline]
+    pub(super) const fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
     /// The frames of packets that were given up since the last call and whose flow is known.
     pub(super) fn take_lost_frames(&mut self) -> Vec<(FlowKey, Vec<u64>)> {
         std::mem::take(&mut self.lost_frames)

@@ -32,7 +32,7 @@ pub use self::decoder::Decoder;
 pub(crate) use self::direct::{NOTHING, read as read_plain, segment as plain};
 pub use self::fragments::{FragmentCounters, LostFragments};
 pub use self::links::{link_name, reads_link};
-pub use self::options::{tcp_options, tcp_options_are_plain};
+pub use self::options::{tcp_options, tcp_options_are_plain, tcp_timestamps};
 
 /// What a frame held.
 #[derive(Debug, Clone, Copy)]

@@ -23,6 +23,20 @@ fn read_all(read: &mut TcpOptions, mut options: &[u8]) {
     }
 }
 
+/// The timestamps of a segment: its own clock, and the other side's that it echoes (RFC 7323 section 3). Read on demand, for few ask.
+pub fn tcp_timestamps(mut options: &[u8]) -> Option<(u32, u32)> {
+    loop {
+        options = match options {
+            [NO_OPERATION, rest @ ..] => rest,
+            &[TIMESTAMPS, 10, v0, v1, v2, v3, e0, e1, e2, e3, ..] => {
+                return Some((u32::from_be_bytes([v0, v1, v2, v3]), u32::from_be_bytes([e0, e1, e2, e3])));
+            }
+            [] | [END, ..] | [_] => return None,
+            [_, len, rest @ ..] => rest.get(usize::from(*len).checked_sub(2)?..)?,
+        };
+    }
+}
+
 /// No options, or the timestamps alone in the layout every stack uses (RFC 7323 appendix A): nothing to decode in by far the most segments.
 pub const fn tcp_options_are_plain(bytes: &[u8]) -> bool {
     matches!(bytes, [] | [NO_OPERATION, NO_OPERATION, 8, 10, _, _, _, _, _, _, _, _])
@@ -52,6 +66,7 @@ const MSS: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
 const SACK: u8 = 5;
+const TIMESTAMPS: u8 = 8;
 const FAST_OPEN: u8 = 34;
 /// Shared by experiments, told apart by their first two bytes (RFC 6994): 0xf989 was Fast Open's before it had a number.
 const EXPERIMENT: u8 = 254;
@@ -65,6 +80,15 @@ mod tests {
     fn a_linux_syn() {
         let read = tcp_options(&[2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7]);
         assert_eq!(read, TcpOptions { mss: Some(1460), window_scale: Some(7), sack_permitted: true, ..TcpOptions::default() });
+    }
+
+    #[test]
+    fn timestamps_are_found_wherever_they_stand() {
+        assert_eq!(tcp_timestamps(&[1, 1, 8, 10, 0, 0, 1, 0, 0, 0, 0, 2]), Some((256, 2)));
+        assert_eq!(tcp_timestamps(&[2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7]), Some((0x0102_0304, 0)));
+        for none in [&[][..], &[1, 1], &[8, 10, 1, 2], &[2, 1, 8, 10, 0, 0, 1, 0, 0, 0, 0, 2], &[0, 8, 10, 0, 0, 1, 0, 0, 0, 0, 2], &[5]] {
+            assert_eq!(tcp_timestamps(none), None);
+        }
     }
 
     #[test]
@@ -92,6 +116,7 @@ mod tests {
         #[test]
         fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             tcp_options(&bytes);
+            tcp_timestamps(&bytes);
         }
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::flow::FlowKey;
 use crate::frame::{Block, Frame};
 use crate::limits;
-use crate::packet::{Datagram, IcmpError, Segment};
+use crate::packet::{Datagram, IcmpError, LostFragments, Segment};
 use crate::secrets::KeyLog;
 use crate::time::Mark;
+use crate::watch::Watch;
 
 /// Packets for one worker, in order.
 #[derive(Debug)]
@@ -61,7 +62,9 @@ enum Other {
     Segment { partition: u16, interface: u32, head: Segment<'static>, payload: Place, options: Place },
     Datagram { partition: u16, interface: u32, head: Datagram<'static>, payload: Place },
     Icmp { partition: u16, error: IcmpError },
+    Unfinished { partition: u16, lost: LostFragments },
     Tick(Mark),
+    Watch(Arc<Watch>),
 }
 
 /// A packet for a partition.
@@ -87,7 +90,14 @@ pub(super) enum Routed<'a, 'b> {
         partition: u16,
         error: &'a IcmpError,
     },
+    /// A packet that came in fragments and never became whole.
+    Unfinished {
+        partition: u16,
+        lost: &'a LostFragments,
+    },
     Tick(Mark),
+    /// What is known from here on of when the sources were heard.
+    Watch(&'a Arc<Watch>),
 }
 
 /// The number of them.
@@ -130,7 +140,9 @@ impl Batch {
                 head: Datagram { payload: &[], ..*datagram },
             },
             Routed::Icmp { partition, error } => Other::Icmp { partition, error: *error },
+            Routed::Unfinished { partition, lost } => Other::Unfinished { partition, lost: *lost },
             Routed::Tick(mark) => Other::Tick(mark),
+            Routed::Watch(watch) => Other::Watch(Arc::clone(watch)),
         };
         self.items.push(Item::Other);
         self.others.push(other);
@@ -168,7 +180,9 @@ impl Batch {
                 datagram: &Datagram { payload: self.slice(*payload), ..*head },
             }),
             Other::Icmp { partition, error } => take(Routed::Icmp { partition: *partition, error }),
+            Other::Unfinished { partition, lost } => take(Routed::Unfinished { partition: *partition, lost }),
             Other::Tick(mark) => take(Routed::Tick(*mark)),
+            Other::Watch(watch) => take(Routed::Watch(watch)),
         }
     }
 

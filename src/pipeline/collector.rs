@@ -9,10 +9,11 @@ use std::time::Duration;
 use crate::capture::{Inventory, Losses};
 use crate::count::Count;
 use crate::diagnosis::book::Book;
-use crate::diagnosis::chain::{ChainCache, ChainFacts, Purpose, TrustStore};
+use crate::diagnosis::chain::{ChainCache, ChainFacts, Occasion, Purpose, TrustStore};
 use crate::diagnosis::judge::{Verdict, judge};
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::rule::{Case, Policy};
+use crate::diagnosis::visits::is_used;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Chain, Outcome, Seen};
 use crate::handshake::machine::HalfOpen;
@@ -21,10 +22,11 @@ use crate::incident::Tracker;
 use crate::limits;
 use crate::report::{self, HandshakeReport, Outline, Report, SummaryReport};
 use crate::time::{Clock, Timestamp};
-use crate::transport::{Close, TableCounters};
+use crate::transport::TableCounters;
 
 use super::outlet::Outlet;
 use super::router::Counts;
+use super::twins::Twins;
 use super::worker::Drained;
 
 /// Verdicts that wait for more knowledge, at most.
@@ -63,6 +65,7 @@ pub(super) struct Collector<'a> {
     /// Names of the capture's interfaces, by index.
     pub(super) sources: Vec<String>,
     pub(super) totals: Totals,
+    twins: Twins,
     /// More for the summary.
     pub(super) notes: Vec<String>,
 }
@@ -73,6 +76,14 @@ pub(super) struct Totals {
     pub(super) handshakes: u64,
     pub(super) outcomes: BTreeMap<Outcome, u64>,
     pub(super) causes: BTreeMap<String, u64>,
+    /// Undecided because nothing was captured while they were open.
+    pub(super) cut_off: u64,
+    /// Picked out of a larger capture by what their packets carry.
+    picked_out: u64,
+    /// The capturing host's clock stepped forward in the middle of them.
+    stepped: u64,
+    /// Chains that were not verified to their end.
+    pub(super) unverified: u64,
     other_flows: BTreeMap<&'static str, u64>,
 }
 
@@ -117,6 +128,7 @@ impl<'a> Collector<'a> {
             losses: None,
             sources: Vec::new(),
             totals: Totals::default(),
+            twins: Twins::default(),
             notes: Vec::new(),
         }
     }
@@ -140,9 +152,7 @@ impl<'a> Collector<'a> {
         if self.pending.is_empty() && self.half_open.is_empty() {
             return Ok(());
         }
-        // What the end of the capture closed comes after everything that its last frame closed.
-        let closed = |handshake: &Handshake| if handshake.close == Close::EndOfCapture { u64::MAX } else { handshake.closed_at.frame };
-        let order = |handshake: &Handshake| (closed(handshake), handshake.tcp.first.frame);
+        let order = |handshake: &Handshake| (handshake.concluded_at, handshake.tcp.first.frame);
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
         for half_open in self.half_open.drain(..) {
             self.book.learn_half_open(half_open.server, half_open.first.time, half_open.count);
@@ -151,7 +161,7 @@ impl<'a> Collector<'a> {
         let mut ready: Vec<Box<Handshake>> = Vec::new();
         let mut later: Vec<Box<Handshake>> = Vec::new();
         for handshake in self.pending.drain(..) {
-            if closed(&handshake) <= upto { ready.push(handshake) } else { later.push(handshake) }
+            if handshake.concluded_at <= upto { ready.push(handshake) } else { later.push(handshake) }
         }
         self.pending = later;
         ready.sort_by_key(|handshake| order(handshake));
@@ -170,10 +180,17 @@ impl<'a> Collector<'a> {
             Relevance::Report => false,
             Relevance::IfServerSpeaksTls => true,
         };
+        if self.twins.is_copy(&handshake) {
+            return Ok(());
+        }
         let name = handshake.name();
         let at = handshake.server_chain.as_ref().map_or(handshake.tcp.first.time, |seen| seen.mark.time);
-        let server = self.chain(handshake.server_chain.as_ref(), name.as_deref(), at, Purpose::Server);
-        let client = self.chain(handshake.client_chain.as_ref(), None, at, Purpose::Client);
+        let occasion = Occasion { now: handshake.closed_at.time, server: handshake.server.address };
+        let server = self.chain(handshake.server_chain.as_ref(), name.as_deref(), at, Purpose::Server, occasion);
+        let client = self.chain(handshake.client_chain.as_ref(), None, at, Purpose::Client, occasion);
+        if !handshake.provisional {
+            self.totals.unverified += [&server, &client].into_iter().flatten().filter(|chain| chain.unverified().is_some()).count() as u64;
+        }
         let mut ticket_refused = false;
         if !handshake.provisional {
             ticket_refused = self.book.learn(&handshake, name.as_deref(), server.as_ref());
@@ -193,7 +210,9 @@ impl<'a> Collector<'a> {
             return self.emit.report(Report::Handshake(Box::new(report)));
         }
         let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
-        if self.hold > Duration::ZERO && (doubtful || by_ticket || verdict.may_improve()) {
+        // A scan shows in what comes after its first handshakes.
+        let may_be_scan = verdict.outcome.failed() || verdict.cause.is_some() && !is_used(&held.handshake);
+        if self.hold > Duration::ZERO && (doubtful || by_ticket || may_be_scan || verdict.may_improve()) {
             self.tickets_held = self.tickets_held.saturating_add(usize::from(ticket_refused));
             self.held_bytes += held.bytes;
             self.held.push_back(held);
@@ -211,9 +230,16 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn chain(&mut self, seen: Option<&Seen<Chain>>, name: Option<&str>, at: Timestamp, purpose: Purpose) -> Option<Arc<ChainFacts>> {
+    fn chain(
+        &mut self,
+        seen: Option<&Seen<Chain>>,
+        name: Option<&str>,
+        at: Timestamp,
+        purpose: Purpose,
+        occasion: Occasion,
+    ) -> Option<Arc<ChainFacts>> {
         let chain = seen.map(|seen| &seen.what).filter(|chain| !chain.certificates.is_empty())?;
-        Some(self.chains.judge(&chain.certificates, name, at, purpose, self.trust))
+        Some(self.chains.judge(&chain.certificates, name, at, purpose, self.trust, occasion))
     }
 
     /// Lets those go that have waited long enough.
@@ -245,7 +271,7 @@ impl<'a> Collector<'a> {
         let lasted = held.handshake.end.unwrap_or(held.handshake.tcp.last).time.since(held.handshake.tcp.first.time);
         // A quick success whose certificate is not visible has nothing to learn from others, but for its ticket.
         let quick = held.handshake.outcome == Outcome::Completed && lasted < self.policy.slow_after;
-        let alone = quick && held.server.is_none() && !held.ticket_refused;
+        let alone = quick && held.server.is_none() && !held.ticket_refused && !self.book.is_scanned(&held.handshake);
         let known = (!alone).then(|| self.book.view(&held.handshake));
         judge(&Case {
             handshake: &held.handshake,
@@ -263,6 +289,14 @@ impl<'a> Collector<'a> {
             count(&mut self.totals.causes, cause.slug().to_owned(), 1);
         }
         self.totals.handshakes = self.totals.handshakes.saturating_add(1);
+        let cut_off = verdict.outcome == Outcome::Incomplete && handshake.tcp.unheard_from.is_some();
+        for (total, counts) in [
+            (&mut self.totals.picked_out, verdict.quality.picked_out),
+            (&mut self.totals.stepped, handshake.tcp.clock_step.is_some()),
+            (&mut self.totals.cut_off, cut_off),
+        ] {
+            *total = total.saturating_add(u64::from(counts));
+        }
         count(&mut self.totals.outcomes, verdict.outcome, 1);
         let source = self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str);
         let outline = self.reports.outline(handshake, verdict, source);
@@ -288,6 +322,27 @@ impl<'a> Collector<'a> {
         let incidents = self.incidents.finish();
         let total = self.incidents.ended().saturating_add(incidents.len() as u64);
         self.notes.append(&mut self.incidents.notes());
+        if self.twins.copies > 0 {
+            self.notes.push(format!(
+                "{} of the handshakes {} captured at another point, too (the same ClientHello, other addresses), and told once. To compare two points: handshark match CLIENT.pcap SERVER.pcap.",
+                self.twins.copies,
+                if self.twins.copies == 1 { "was" } else { "were" }
+            ));
+        }
+        for (count, what) in [
+            (
+                self.totals.picked_out,
+                "have neither a SYN nor a bare acknowledgment in the capture: it was picked out of a larger one, by a display filter perhaps. Times and silences in it say nothing; judge the whole one.",
+            ),
+            (
+                self.totals.stepped,
+                "lie across a step of the capturing host's clock, as their TCP timestamps show; that time was not counted.",
+            ),
+        ] {
+            if count > 0 {
+                self.notes.push(format!("{count} handshake{} {what}", if count == 1 { "" } else { "s" }));
+            }
+        }
         for incident in incidents {
             self.emit.report(Report::Incident(Box::new(incident)))?;
         }

@@ -16,7 +16,9 @@ mod outlet;
 mod router;
 mod run;
 mod secrets;
+mod sources;
 mod summary;
+mod twins;
 mod worker;
 
 pub use outlet::Outlet;

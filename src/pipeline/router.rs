@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::capture::Inventory;
+use crate::flow::FlowKey;
 use crate::frame::{Block, Frame};
 use crate::limits;
-use crate::packet::{Decoder, Packet, Skip};
+use crate::packet::{self, Decoder, Packet, Skip};
 use crate::time::{Mark, Timestamp};
+use crate::watch::GAP;
 
 use super::batch::{Routed, partition};
+use super::sources::Sources;
 
 /// The router.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub(super) struct Router {
     /// How often timers are looked at, and when the next step of packet time begins, at which every partition does.
     length: Duration,
     tick: Timestamp,
+    /// When the sources of a capture from files were heard.
+    sources: Option<Sources>,
 }
 
 /// What went through.
@@ -32,13 +38,19 @@ pub(super) struct Counts {
     pub(super) first: Option<Timestamp>,
     /// The last frame, with the latest time seen.
     pub(super) last: Mark,
+    /// When nothing was captured at all, and how many more times than those.
+    pub(super) silences: Vec<(Timestamp, Timestamp)>,
+    pub(super) silences_more: u64,
+    /// Pairs of inputs that are two points of capture of the same connections.
+    pub(super) points: Vec<(usize, usize)>,
 }
 
 impl Router {
     /// A router for a file, or for a live capture.
     pub(super) fn new(live: bool) -> Self {
         let length = if live { limits::LIVE_STEP } else { limits::STEP };
-        Self { decoder: Decoder::default(), counts: Counts::default(), length, tick: Timestamp::MIN }
+        let sources = (!live).then(Sources::new);
+        Self { decoder: Decoder::default(), counts: Counts::default(), length, tick: Timestamp::MIN, sources }
     }
 
     /// Gives a block's packets, with ticks in between. A frame is given undecoded; where `give` finds no segment of the usual kind in it and says
@@ -52,17 +64,28 @@ impl Router {
         for (place, frame) in (0..).zip(block.frames()) {
             let mark = frame.mark();
             bytes = bytes.saturating_add(frame.bytes.len() as u64);
-            self.counts.last = Mark { frame: mark.frame, time: mark.time.max(self.counts.last.time) };
-            self.tick(&mut give);
+            let interface = frame.head.interface;
+            self.arrive(mark, interface, &mut give);
             self.decoder.pass(mark.time);
+            if self.decoder.has_lost() {
+                self.unfinished(&mut give);
+            }
+            let asks = self.sources.as_ref().is_some_and(Sources::asks);
+            if asks {
+                self.saw(interface, packet::plain(&frame).map(|segment| segment.key));
+            }
             if give(Routed::Frame { frame: &frame, place }) {
                 continue;
             }
-            let interface = frame.head.interface;
             match self.decoder.walk(&frame) {
                 // By reference, here and below: a segment is too large to be copied from hand to hand.
                 Packet::Tcp(segment) => give(Routed::Segment { partition: partition(&segment.key), interface, segment: &segment }),
-                Packet::Udp(datagram) => give(Routed::Datagram { partition: partition(&datagram.key), interface, datagram: &datagram }),
+                Packet::Udp(datagram) => {
+                    if let Some(sources) = self.sources.as_mut().filter(|_| asks) {
+                        sources.saw(interface, datagram.key.partition_hash());
+                    }
+                    give(Routed::Datagram { partition: partition(&datagram.key), interface, datagram: &datagram })
+                }
                 Packet::IcmpError(error) => give(Routed::Icmp { partition: partition(&error.key), error: &error }),
                 Packet::Skipped(reason) => {
                     skipped = skipped.saturating_add(1);
@@ -73,6 +96,66 @@ impl Router {
         }
         self.counts.bytes = self.counts.bytes.saturating_add(bytes);
         self.counts.decoded = self.counts.decoded.saturating_add((block.len() as u64).saturating_sub(skipped));
+        // If this was the last block of an input, the first frames of the next will show whether it goes on there.
+        for frame in (block.len().saturating_sub(TAIL)..block.len()).filter_map(|place| block.frame(place)) {
+            self.saw(frame.head.interface, packet::plain(&frame).map(|segment| segment.key));
+        }
+    }
+
+    /// The next frame is at hand: time goes on, and whoever fell silent before it is told of before the tick.
+    #[inline]
+    fn arrive<'b>(&mut self, mark: Mark, interface: u32, give: &mut impl FnMut(Routed<'_, 'b>) -> bool) {
+        let before = self.counts.last.time;
+        // A clock that was set back stays so: its later frames are no moment that never ends.
+        let back = before.since(mark.time) > GAP;
+        self.counts.last = Mark { frame: mark.frame, time: if back { mark.time } else { mark.time.max(before) } };
+        if back {
+            self.tick = mark.time;
+        }
+        if let Some(sources) = &mut self.sources {
+            if mark.time >= self.tick {
+                sources.lapse(mark.time);
+            }
+            sources.hear(interface, mark);
+            if let Some(watch) = sources.news() {
+                give(Routed::Watch(&watch));
+            }
+        }
+        self.tick(give);
+    }
+
+    fn saw(&mut self, interface: u32, key: Option<FlowKey>) {
+        if let (Some(sources), Some(key)) = (&mut self.sources, key) {
+            sources.saw(interface, key.partition_hash());
+        }
+    }
+
+    /// Tells the flows of the packets that came in fragments and never became whole.
+    #[cold]
+    fn unfinished<'b>(&mut self, give: &mut impl FnMut(Routed<'_, 'b>) -> bool) {
+        for lost in self.decoder.take_lost() {
+            give(Routed::Unfinished { partition: partition(&lost.key), lost: &lost });
+        }
+    }
+
+    /// The capture is over. Gives its last moment, after the last that is to be told of it.
+    pub(super) fn end<'b>(&mut self, inventory: &Inventory, mut give: impl FnMut(Routed<'_, 'b>) -> bool) -> Mark {
+        let last = self.counts.last;
+        // It ended at its last frame, or later where it is known that nothing more came.
+        let end = Mark { time: inventory.quiet_until.map_or(last.time, |until| until.max(last.time)), ..last };
+        self.decoder.finish(end.time);
+        self.unfinished(&mut give);
+        if let Some(sources) = &mut self.sources {
+            sources.end(inventory, end);
+            let (silences, more) = sources.silences();
+            self.counts.silences = silences.to_vec();
+            self.counts.silences_more = more;
+            self.counts.points = sources.points(inventory);
+            if let Some(watch) = sources.news() {
+                give(Routed::Watch(&watch));
+            }
+        }
+        end
     }
 
     fn skip(&mut self, reason: Skip, frame: &Frame<'_>) {
@@ -109,6 +192,9 @@ impl Router {
         &self.counts
     }
 }
+
+/// Last frames of a block whose flows are remembered: on a quiet link all there are, on a busy one enough connections to know it by.
+const TAIL: usize = 64;
 
 /// How late a live packet may come: what the kernel holds it back, twice, and some.
 const LATEST_PACKETS: Duration = Duration::from_millis(300);

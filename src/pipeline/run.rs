@@ -18,7 +18,7 @@ use crate::limits;
 use crate::packet;
 use crate::report::SummaryReport;
 use crate::secrets::Tally;
-use crate::time::{Clock, Mark};
+use crate::time::Clock;
 use crate::transport::TableCounters;
 
 use super::ahead::Ahead;
@@ -93,12 +93,6 @@ fn source_names(source: &dyn FrameSource) -> Vec<String> {
     source.inventory().interfaces.iter().map(|interface| interface.name.clone()).collect()
 }
 
-/// When the capture ended: at its last frame, or later where it is known that nothing more came.
-fn last_moment(source: &dyn FrameSource, router: &Router) -> Mark {
-    let last = router.counts().last;
-    Mark { time: source.inventory().quiet_until.map_or(last.time, |until| until.max(last.time)), ..last }
-}
-
 fn run_alone(
     source: &mut dyn FrameSource,
     options: &Options,
@@ -161,7 +155,11 @@ fn run_alone(
     if let Some(log) = feed.news(source) {
         worker.add_secrets(&log);
     }
-    worker.end(last_moment(source, &router));
+    let end = router.end(source.inventory(), |routed| {
+        worker.take(routed);
+        true
+    });
+    worker.end(end);
     collector.add(worker.drain());
     collector.notes = feed.notes(worker.tally());
     let summary = collector.finish(source.inventory(), router.counts(), &worker.counters(), interrupted(options));
@@ -302,8 +300,11 @@ fn read(
                     Some(segment) => partition(&segment.key),
                     None => return false,
                 },
-                Routed::Segment { partition, .. } | Routed::Datagram { partition, .. } | Routed::Icmp { partition, .. } => *partition,
-                Routed::Tick(_) => {
+                Routed::Segment { partition, .. }
+                | Routed::Datagram { partition, .. }
+                | Routed::Icmp { partition, .. }
+                | Routed::Unfinished { partition, .. } => *partition,
+                Routed::Tick(_) | Routed::Watch(_) => {
                     for batch in &mut batches {
                         batch.push(routed);
                     }
@@ -336,12 +337,18 @@ fn read(
             let _ = says.send(FromReader::Progress(bytes, total));
         }
     }
-    let end = last_moment(source, &router);
     // An empty batch that carries the capture's last moment closes every table there.
     let block = Arc::new(Block::default());
+    let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block, Spent::default())).collect();
+    let end = router.end(source.inventory(), |routed| {
+        let only = if let Routed::Unfinished { partition, .. } = &routed { Some(usize::from(*partition) % lanes.len()) } else { None };
+        for (_, batch) in (0..).zip(&mut batches).filter(|(lane, _)| only.is_none_or(|only| only == *lane)) {
+            batch.push(routed);
+        }
+        true
+    });
     let secrets = feed.news(source);
-    for lane in lanes {
-        let mut batch = Batch::new(&block, Spent::default());
+    for (lane, mut batch) in lanes.iter().zip(batches) {
         batch.secrets.clone_from(&secrets);
         batch.end = Some(end);
         let _ = lane.send(batch);

@@ -68,6 +68,26 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
             notes.push(format!("{}: {damage}", input.path.display()));
         }
     }
+    for input in &inventory.inputs {
+        if let Some(odd) = input.first_odd_time {
+            let more = if input.odd_times > 1 { format!(" and {} more", input.odd_times - 1) } else { String::new() };
+            notes.push(format!(
+                "{}: frame {}{more} with an impossible time ({}); the time of the frame before was taken in its place.",
+                input.path.display(),
+                odd.frame,
+                odd.time.to_second()
+            ));
+        }
+    }
+    notes.extend(silences(inventory, counts, totals));
+    for (one, other) in counts.points.iter().take(SILENCES) {
+        if let (Some(one), Some(other)) = (inventory.inputs.get(*one), inventory.inputs.get(*other)) {
+            let (one, other) = (one.path.display(), other.path.display());
+            notes.push(format!(
+                "{one} and {other} are two points of capture of the same connections, read here as one. What each of them saw: handshark match {one} {other}."
+            ));
+        }
+    }
     for (link, frames) in &counts.unknown_links {
         let name = link_name(LinkType(*link)).map(|name| format!(" ({name})")).unwrap_or_default();
         notes.push(format!("{frames} frames of link type {link}{name} cannot be read; capture on another interface, or with `-y EN10MB` where the device offers it."));
@@ -98,6 +118,12 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     if inventory.interfaces_cut > 0 {
         notes.push(format!("{} interfaces lost their names to stay within bounds.", inventory.interfaces_cut));
     }
+    if totals.unverified > 0 {
+        notes.push(format!(
+            "{} of certificates not verified to the end, for more signatures were asked for than are looked at in that time, or too many certificates bore one name; `unverified` tells which.",
+            if totals.unverified == 1 { "1 chain was".to_owned() } else { format!("{} chains were", totals.unverified) }
+        ));
+    }
     if table.google_quic > 0 {
         notes.push(format!(
             "{} Google QUIC (versions Q009 to Q050): its handshake is not TLS, and is not judged.",
@@ -118,3 +144,24 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     }
     notes
 }
+
+/// Times in which nothing was captured: between inputs, and within one where a connection was open then.
+fn silences(inventory: &Inventory, counts: &Counts, totals: &Totals) -> Vec<String> {
+    if inventory.inputs.len() < 2 && totals.cut_off == 0 {
+        return Vec::new();
+    }
+    let told = counts.silences.iter().take(SILENCES);
+    let mut notes: Vec<String> = told
+        .map(|(from, to)| {
+            format!("Nothing was captured between {} and {}: what was open then is undecided.", from.to_second(), to.to_second())
+        })
+        .collect();
+    let more = counts.silences_more + counts.silences.len().saturating_sub(SILENCES) as u64;
+    if more > 0 {
+        notes.push(format!("Nothing was captured at {more} more times of a minute and longer."));
+    }
+    notes
+}
+
+/// Times without a frame that are told one by one.
+const SILENCES: usize = 3;

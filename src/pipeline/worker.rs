@@ -119,6 +119,20 @@ impl Worker {
                     }
                 }
             }
+            Routed::Unfinished { partition, lost } => {
+                if let Some(Partition { table, flows, .. }) = self.partition_mut(partition) {
+                    match lost.key.transport {
+                        Transport::Tcp => table.unfinished(lost),
+                        Transport::Udp => flows.unfinished(lost),
+                    }
+                }
+            }
+            Routed::Watch(watch) => {
+                for Partition { table, flows, .. } in &mut self.partitions {
+                    table.set_watch(watch);
+                    flows.set_watch(watch);
+                }
+            }
             Routed::Tick(now) => {
                 for Partition { table, flows, shared } in &mut self.partitions {
                     table.tick(shared, now);

@@ -2,6 +2,7 @@
 
 use super::dialogue::{Dialogue, Extent, be16, be32};
 use super::identify::{http_method, named};
+use super::services::Service;
 use super::text::{contains, first_line, starts_with, words};
 use super::{
     Dialect, ftp, http_connect, imap, irc, ldap, mysql, nntp, pop3, postgres, proxy_v1, proxy_v2, rdp, sieve, smtp, socks4, socks5, tds,
@@ -262,18 +263,11 @@ fn texty(bytes: &[u8]) -> bool {
     bytes.iter().take(16).all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..=0x7e | 0x80..))
 }
 
+/// The text dialect that a port is known for, in clear or not.
 fn by_port(port: u16) -> Option<Dialect> {
-    Some(match port {
-        24 | 25 | 465 | 587 | 2525 => Dialect::Smtp,
-        21 | 990 | 2121 => Dialect::Ftp,
-        110 | 995 => Dialect::Pop3,
-        119 | 433 | 563 => Dialect::Nntp,
-        143 | 993 => Dialect::Imap,
-        3306 => Dialect::Mysql,
-        4190 | 2000 => Dialect::Sieve,
-        194 | 6660..=6669 | 7000 => Dialect::Irc,
-        _ => return None,
-    })
+    let dialect = Service::at(port)?.0.dialect()?;
+    let text = !matches!(dialect, Dialect::Ldap | Dialect::Xmpp | Dialect::Postgres | Dialect::Rdp | Dialect::Tds);
+    text.then_some(dialect)
 }
 
 /// Bytes of something binary after which it is either recognised or not.

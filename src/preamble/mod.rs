@@ -8,6 +8,7 @@
 //! - `dialogue`: what a dialect is; one file for each dialect
 //! - `detect`: which dialect is spoken, from the first bytes and the port
 //! - `identify`: names any protocol from its first bytes
+//! - [`services`]: the table of ports and of what is spoken there
 //! - `text`: bytes made printable, redaction of credentials
 //!
 //! Nested upgrades (a PROXY header before SMTP, CONNECT before IMAP) are kept in [`PreambleFacts::outer`].
@@ -28,6 +29,7 @@ mod postgres;
 mod proxy_v1;
 mod proxy_v2;
 mod rdp;
+pub mod services;
 mod sieve;
 mod smtp;
 mod socks4;

@@ -106,21 +106,34 @@ pub struct Unknown<'a> {
     pub scid: &'a [u8],
 }
 
-/// The packets of a datagram in order. Ends at the first that is none.
+/// The packets of a datagram in order. Ends at the first that is none. The fixed bit is due: nothing else tells QUIC from other protocols.
 pub fn packets(datagram: &[u8]) -> impl Iterator<Item = Packet<'_>> {
+    split(datagram, false)
+}
+
+/// The same in a flow that is `known` to be QUIC. Peers that agreed on it clear the fixed bit at random (RFC 9287), so that it says nothing there;
+/// only a datagram that begins with a short header needs it all the same, for others may share the ports.
+pub fn packets_of_flow(datagram: &[u8], known: bool) -> impl Iterator<Item = Packet<'_>> {
+    split(datagram, known)
+}
+
+fn split(datagram: &[u8], greased: bool) -> impl Iterator<Item = Packet<'_>> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
-        let (packet, behind) = packet(rest)?;
+        let (packet, behind) = packet(rest, greased, greased && rest.len() < datagram.len())?;
         rest = behind;
         Some(packet)
     })
 }
 
-/// The first packet, and what stands behind it.
-fn packet(bytes: &[u8]) -> Option<(Packet<'_>, &[u8])> {
+/// The first packet, and what stands behind it. Greased: the fixed bit may be clear.
+fn packet(bytes: &[u8], long_greased: bool, short_greased: bool) -> Option<(Packet<'_>, &[u8])> {
     let first = *bytes.first()?;
     if first & LONG == 0 {
-        return (first & FIXED != 0 && bytes.len() >= SHORT_LEAST).then_some((Packet::Short { bytes }, &[]));
+        // Some stacks fill the rest of a datagram with zeros, outside of any packet.
+        let filler = || bytes.iter().take(SHORT_LEAST).all(|byte| *byte == 0);
+        let fits = (first & FIXED != 0 || short_greased && !filler()) && bytes.len() >= SHORT_LEAST;
+        return fits.then_some((Packet::Short { bytes }, &[]));
     }
     let mut cursor = Cursor::new(bytes);
     cursor.u8()?;
@@ -134,7 +147,7 @@ fn packet(bytes: &[u8]) -> Option<(Packet<'_>, &[u8])> {
     if !version.is_known() {
         return Some((Packet::Unknown(Unknown { version, dcid, scid }), &[]));
     }
-    if first & FIXED == 0 {
+    if first & FIXED == 0 && !long_greased {
         return None;
     }
     let bits = first >> 4 & 0x03;
@@ -160,7 +173,7 @@ const LONG: u8 = 0x80;
 /// The fixed bit.
 const FIXED: u8 = 0x40;
 /// Packet number, header protection's sample and tag leave no shorter packet.
-const SHORT_LEAST: usize = 1 + 4 + 16;
+pub const SHORT_LEAST: usize = 1 + 4 + 16;
 /// Four bytes that the packet number can take and the sixteen that are sampled.
 const LEAST_PROTECTED: usize = 20;
 /// The integrity tag of a Retry packet.
@@ -198,6 +211,20 @@ mod tests {
         assert_eq!((handshake.kind, handshake.protected_len()), (LongKind::Handshake, 30));
         assert!(matches!(found[2], Packet::Short { bytes } if bytes.len() == 50));
         assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn a_greased_fixed_bit_is_read_where_the_flow_is_known() {
+        let datagram = [long(0x80, 1, Some(&[]), 40), long(0xa0, 1, None, 30), vec![0x05; 50]].concat();
+        assert_eq!(packets(&datagram).count(), 0);
+        let found: Vec<Packet<'_>> = packets_of_flow(&datagram, true).collect();
+        assert!(
+            matches!(found[..], [Packet::Long(_), Packet::Long(Long { kind: LongKind::Handshake, .. }), Packet::Short { .. }]),
+            "{found:?}"
+        );
+        assert_eq!(packets_of_flow(&[0x05; 50], true).count(), 0, "alone it may be anything");
+        let filled = [long(0x80, 1, Some(&[]), 40), vec![0; 50]].concat();
+        assert_eq!(packets_of_flow(&filled, true).count(), 1, "zeros behind a packet fill the datagram");
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! Recordings on disk: one pcapng file for each failure, with the findings as comments on the packets that show them.
 //!
 //! A file is written under a name that ends in `.part` and renamed when it is whole, so that a crash leaves no half file under a proper name; and
-//! even half of one is readable. Nobody but the owner may read it. Before each new file the oldest are deleted until it fits.
+//! even half of one is readable. Nobody but the owner may read it. Before each new file the oldest are deleted until it fits, and when the disk is
+//! full. Deleted is only what bears a name that this module gives, and is a regular file.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Kept, Recording};
 use crate::count::Count;
 use crate::frame::LinkType;
+use crate::output::delivery::Draft;
 use crate::output::escape::escape;
 use crate::output::pcapng::{InterfaceDescription, PacketRecord, PcapngWriter};
 use crate::output::view;
@@ -53,14 +56,16 @@ impl Archive {
         let mut kept: Vec<(PathBuf, u64, Timestamp)> = Vec::new();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.starts_with(PREFIX) {
-                continue;
-            }
-            if name.ends_with(PART) {
+            let name = entry.file_name();
+            // Neither a link nor a directory, whatever its name.
+            let data = match entry.metadata() {
+                Ok(data) if data.is_file() => data,
+                _ => continue,
+            };
+            let Some(name) = name.to_str() else { continue };
+            if name.strip_suffix(PART).is_some_and(is_own) {
                 let _ = fs::remove_file(entry.path());
-            } else if name.ends_with(SUFFIX) {
-                let data = entry.metadata()?;
+            } else if is_own(name) {
                 let modified = data.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
                 let time = Timestamp::from_parts(i64::try_from(modified.as_secs()).unwrap_or_default(), modified.subsec_nanos());
                 kept.push((entry.path(), data.len(), time));
@@ -82,17 +87,15 @@ impl Archive {
         }
         self.prune(size);
         let path = self.directory.join(name(&recording.report));
-        let mut part = path.clone().into_os_string();
-        part.push(PART);
-        let result = create(Path::new(&part)).and_then(|file| {
-            let mut out = BufWriter::new(file);
-            out.write_all(&bytes)?;
-            out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
-            fs::rename(&part, &path)
-        });
-        if let Err(error) = result {
-            let _ = fs::remove_file(&part);
-            return Err(error);
+        // What else fills the disk may take the room that is made here, too: not all recordings are given for one.
+        let mut made = 0_u64;
+        while let Err(error) = keep(&path, &bytes) {
+            let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+            if !full || made > size.saturating_mul(2).saturating_add(BLOCK) {
+                return Err(error);
+            }
+            let Some(freed) = self.forget_oldest() else { return Err(error) };
+            made = made.saturating_add(freed);
         }
         self.bytes = self.bytes.saturating_add(size);
         self.kept.push_back((path.clone(), size, self.clock.now()));
@@ -102,15 +105,35 @@ impl Archive {
     /// Deletes the oldest until `more` bytes and one more file fit, and what is too old.
     pub fn prune(&mut self, more: u64) {
         let now = self.clock.now();
-        while let Some((path, size, time)) = self.kept.front() {
+        while let Some((_, _, time)) = self.kept.front() {
             let full = more > 0 && (self.kept.len() >= self.limits.files || self.bytes.saturating_add(more) > self.limits.bytes);
             if !full && self.limits.age.is_none_or(|age| now.since(*time) < age) {
                 break;
             }
-            let _ = fs::remove_file(path);
-            self.bytes = self.bytes.saturating_sub(*size);
-            self.kept.pop_front();
+            self.forget_oldest();
         }
+    }
+
+    /// Deletes the oldest and gives its size.
+    fn forget_oldest(&mut self) -> Option<u64> {
+        let (path, size, _) = self.kept.pop_front()?;
+        let _ = fs::remove_file(path);
+        self.bytes = self.bytes.saturating_sub(size);
+        Some(size)
+    }
+
+    /// Gives the directory to a user. It is not given by its name, which may have become another's meanwhile.
+    pub fn give(&self, user: u32, group: u32) -> io::Result<()> {
+        let mut options = fs::File::options();
+        options.read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW);
+        fchown(options.open(&self.directory)?, Some(user), Some(group))
+    }
+
+    /// Bytes that the bounds allow and the disk does not hold, recordings there included; none where that is not known.
+    pub fn lacking(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(&self.directory).ok()?;
+        let room = disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(self.bytes);
+        Some(self.limits.bytes.saturating_sub(room)).filter(|lacking| *lacking > 0)
     }
 
     fn compose(&self, recording: &Recording, out: &mut Vec<u8>) -> io::Result<()> {
@@ -148,7 +171,7 @@ fn about(report: &HandshakeReport) -> String {
         format!("{}, {}: {}", view::cause(report), view::ending(report), report.diagnosis.summary),
         format!("handshake {} of {}, {}", report.handshake.id, report.capture.source, view::frames(report)),
     ];
-    lines.extend(report.diagnosis.remedy.iter().map(|line| format!("- {line}")));
+    lines.extend(report.diagnosis.remedy.iter().map(|advice| format!("- {}", advice.line())));
     lines.iter().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n")
 }
 
@@ -188,18 +211,38 @@ fn name(report: &HandshakeReport) -> String {
     format!("{PREFIX}{time}Z-{}-{}{SUFFIX}", word(view::cause(report)), word(&report.handshake.id))
 }
 
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+/// Whether [`name`] gives such names: all else in the directory belongs to others.
+fn is_own(name: &str) -> bool {
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((time, rest)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once("Z-")) else { return false };
+    let Some((day, clock)) = time.split_once('T') else { return false };
+    let Some((seconds, fraction)) = clock.split_once('.') else { return false };
+    let Some((cause, id)) = rest.strip_suffix(SUFFIX).and_then(|rest| rest.rsplit_once('-')) else { return false };
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    digits(day, 8)
+        && digits(seconds, 6)
+        && digits(fraction, 3)
+        && cause.bytes().all(word)
+        && id.len() == 16
+        && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Writes a file of which nothing is left when that fails.
+fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut part = path.to_owned().into_os_string();
+    part.push(PART);
+    let (mut draft, mut file) = Draft::create(Path::new(&part), 0o600)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    draft.put(path, true)
 }
 
 const APPLICATION: &str = concat!("handshark ", env!("CARGO_PKG_VERSION"));
 const PREFIX: &str = "handshark-";
 const SUFFIX: &str = ".pcapng";
 const PART: &str = ".part";
+/// What a file system takes for a small file at the most.
+const BLOCK: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -236,15 +279,23 @@ mod tests {
         for id in 0..2 {
             first.write(&recording(id, 60)).unwrap().unwrap();
         }
-        fs::write(directory.join("handshark-x.pcapng.part"), "cut").unwrap();
-        fs::write(directory.join("mine.pcapng"), "not ours").unwrap();
+        let kept = there(&directory).pop().unwrap();
+        fs::write(directory.join(format!("{}.part", kept.replace("0001", "000f"))), "cut").unwrap();
+        // Alike, but not made here; nor is a link.
+        let others = ["mine.pcapng", "handshark-foo.pcapng", "handshark-foo.pcapng.part", "handshark-20261121T090012.031Z-x-0.pcapng"];
+        for other in others {
+            fs::write(directory.join(other), "not ours").unwrap();
+        }
+        let link = kept.replace("0001", "000e");
+        std::os::unix::fs::symlink("mine.pcapng", directory.join(&link)).unwrap();
         let mut second = archive(&directory, 1 << 20, 3);
         for id in 2..5 {
             second.write(&recording(id, 60)).unwrap().unwrap();
         }
         let names = there(&directory);
-        assert_eq!(names.len(), 4, "{names:?}");
-        assert!(names.iter().any(|name| name.contains("0000000000000004")) && names.contains(&"mine.pcapng".to_owned()), "{names:?}");
+        assert_eq!(names.len(), 3 + others.len() + 1, "{names:?}");
+        assert!(names.iter().any(|name| name.contains("0000000000000004")) && names.contains(&link), "{names:?}");
+        assert!(others.iter().all(|other| names.contains(&(*other).to_owned())), "{names:?}");
         let mut small = archive(&directory, 1000, 3);
         assert_eq!(small.write(&recording(9, 600)).unwrap(), None);
     }

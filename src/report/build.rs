@@ -10,6 +10,7 @@ use data_encoding::BASE64;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::judge::Verdict;
 use crate::flow::{Endpoint, EndpointText, Side, Transport};
 use crate::handshake::Handshake;
@@ -63,7 +64,7 @@ pub(super) fn outline<'a>(builder: &mut Builder, handshake: &'a Handshake, verdi
             server_retransmits: tcp.side(Side::Server).retransmits,
             gap_bytes: tcp.side(Side::Client).gap_bytes + tcp.side(Side::Server).gap_bytes,
         },
-        tls: (handshake.protocol != Protocol::Other).then(|| tls(builder, handshake, name)),
+        tls: (handshake.protocol != Protocol::Other).then(|| tls(builder, handshake, name, verdict.unverified)),
         quic: handshake.quic.as_deref().map(datagrams::quic),
         dtls: handshake.dtls.as_deref().map(datagrams::dtls),
     }
@@ -152,11 +153,12 @@ fn timing(h: &Handshake) -> Timing {
     }
 }
 
-fn tls<'a>(builder: &mut Builder, h: &'a Handshake, name: Option<Cow<'a, str>>) -> TlsOutline<'a> {
+fn tls<'a>(builder: &mut Builder, h: &'a Handshake, name: Option<Cow<'a, str>>, unverified: Option<Unverified>) -> TlsOutline<'a> {
     let server_hello = h.server_hello.as_ref().map(|seen| &seen.what);
     let server = (server_hello.is_some() || h.server_chain.is_some() || h.hello_retry.is_some()).then(|| ServerOutline {
         answer: builder.answer(server_hello),
         certificates: certificates(builder, h.server_chain.as_ref().map(|seen| &seen.what)),
+        unverified: unverified.map(Unverified::name),
         staple: h.staple.as_ref().and_then(|seen| seen.what.status).map(staple_word),
     });
     TlsOutline {
@@ -185,7 +187,7 @@ fn client<'a>(builder: &mut Builder, h: &'a Handshake, hello: &'a ClientHello, n
         random: hello.random(),
         server_name: name,
         offer: builder.offer(hello, carrier),
-        certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested,
+        certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested.happened(),
         certificates: certificates(builder, h.client_chain.as_ref().map(|seen| &seen.what)),
     }
 }

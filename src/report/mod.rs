@@ -2,6 +2,7 @@
 //!
 //! A [`HandshakeReport`] is plain owned data; serialised, it is one JSON object of the schema. A field that was not observed is absent.
 
+mod advice;
 mod build;
 mod datagrams;
 mod example;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use advice::Advice;
 pub(crate) use build::community_id;
 pub use build::handshake;
 pub use example::example;
@@ -346,6 +348,9 @@ pub struct TlsServer {
     /// Its certificates as sent, leaf first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub certificates: Vec<Arc<CertificateReport>>,
+    /// Why the chain was not verified to its end, if it was not: `budget`, `ambiguous-issuers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unverified: Option<String>,
     /// The stapled OCSP status: `good`, `revoked`, `unknown`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub staple: Option<String>,
@@ -433,7 +438,7 @@ pub struct Diagnosis {
     /// One sentence for a person, with the names and numbers of this very handshake.
     pub summary: String,
     /// What to do, a line each, commands to type among them.
-    pub remedy: Vec<String>,
+    pub remedy: Vec<Advice>,
     /// What proves it, in order.
     pub evidence: Vec<EvidenceReport>,
     /// Other causes that the packets do not exclude, the likeliest first.
@@ -497,6 +502,9 @@ pub struct IncidentReport {
     pub last_seen: String,
     /// Handshakes of this incident.
     pub failed: u64,
+    /// Of those, how many completed all the same, only not well.
+    #[serde(skip_serializing_if = "is_none", default)]
+    pub completed: u64,
     /// All handshakes of the same scope between first and last.
     pub attempts: u64,
     /// Client addresses, the first few.
@@ -511,7 +519,7 @@ pub struct IncidentReport {
     /// One sentence for a person.
     pub summary: String,
     /// What to do, a line each, commands to type among them.
-    pub remedy: Vec<String>,
+    pub remedy: Vec<Advice>,
     /// Ids of handshakes, the first few.
     pub handshakes: Vec<String>,
 }
@@ -581,4 +589,9 @@ pub struct InputReport {
     /// SHA-256 of the file, where asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::quality::Quality;
+use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::rule::{Evidence, Finding, Weight};
 use crate::flow::{EndpointText, Path};
 use crate::handshake::facts::Outcome;
@@ -84,6 +85,7 @@ pub struct ClientOutline<'a> {
 pub struct ServerOutline {
     pub answer: Arc<ServerAnswer>,
     pub certificates: Vec<Arc<CertificateReport>>,
+    pub unverified: Option<&'static str>,
     pub staple: Option<&'static str>,
 }
 
@@ -95,7 +97,7 @@ pub struct DiagnosisOutline<'a> {
     pub stopped_by: &'static str,
     pub confidence: Option<&'static str>,
     pub summary: Cow<'a, str>,
-    pub remedy: &'a [String],
+    pub remedy: &'a [Advice],
     pub evidence: &'a [Evidence],
     pub alternatives: &'a [Cause],
     pub findings: &'a [Finding],
@@ -179,6 +181,7 @@ impl TlsOutline<'_> {
             server: self.server.map(|server| TlsServer {
                 answer: server.answer,
                 certificates: server.certificates,
+                unverified: server.unverified.map(str::to_owned),
                 staple: server.staple.map(str::to_owned),
             }),
             alerts: self.alerts,
@@ -220,7 +223,7 @@ impl<'a> DiagnosisOutline<'a> {
             stopped_by: self.stopped_by.to_owned(),
             confidence: self.confidence.map(str::to_owned),
             summary: self.summary.into_owned(),
-            remedy: self.remedy.to_vec(),
+            remedy: self.remedy.iter().map(Into::into).collect(),
             evidence: self.evidence.iter().map(evidence).collect(),
             alternatives: self.alternatives.iter().map(|cause| cause.slug().to_owned()).collect(),
             findings: self.findings.iter().map(finding).collect(),
@@ -231,7 +234,7 @@ impl<'a> DiagnosisOutline<'a> {
 /// How grave a finding beside the cause is.
 pub fn severity(finding: &Finding, outcome: Outcome) -> &'static str {
     match finding.weight {
-        Weight::Note => "info",
+        Weight::Note | Weight::Unwanted => "info",
         Weight::Fallback => "warning",
         _ if outcome == Outcome::Completed => "warning",
         Weight::Explains | Weight::Overrides => "error",

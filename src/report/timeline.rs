@@ -461,7 +461,7 @@ impl<'a> Names<'a> {
             Side::Server if hidden.certificate_verify_record == Some(plain) && index + 1 == finished => Some("CertificateVerify"),
             Side::Server if index == 0 => Some("EncryptedExtensions"),
             Side::Server if hidden.server_certificate_record == Some(plain) => Some("Certificate"),
-            Side::Server if index == 1 && hidden.certificate_requested => Some("CertificateRequest"),
+            Side::Server if index == 1 && hidden.certificate_requested.happened() => Some("CertificateRequest"),
             Side::Client if index < finished && hidden.client_certificate_empty => Some("an empty Certificate"),
             Side::Client if index == finished && hidden.client_certificate_empty => Some("an empty Certificate and Finished"),
             Side::Client if index < finished && hidden.client_certificate_sent && index == 0 => Some("Certificate"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::sink::GapCause;
 use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
-use crate::packet::IcmpKind;
+use crate::packet::{IcmpKind, LostFragments};
 use crate::time::Mark;
 
 /// What one connection's packets showed besides their payload. Of a UDP flow the same, as far as UDP has it: no SYN, no acknowledgment, no end;
@@ -52,6 +52,12 @@ pub struct TcpFacts {
     pub fragmented_packets: u32,
     /// Packets whose time lies before that of an earlier frame of this connection by more than a millisecond.
     pub clock_steps_back: u32,
+    /// The capturing host's clock stepped forward in the middle of it: where, and by how much. The TCP timestamps of both sides deny that so much
+    /// time had passed.
+    pub clock_step: Option<(Mark, Duration)>,
+    /// From this moment on its source was not heard for long, or not any more: whatever happened then is not in the capture. Behind the last
+    /// packet.
+    pub unheard_from: Option<Mark>,
 }
 
 impl TcpFacts {
@@ -81,6 +87,8 @@ impl TcpFacts {
             duplicates: 0,
             fragmented_packets: 0,
             clock_steps_back: 0,
+            clock_step: None,
+            unheard_from: None,
         }
     }
 
@@ -112,6 +120,23 @@ impl TcpFacts {
             return self.roles == Roles::Handshake;
         }
         Side::BOTH.iter().any(|side| self.side(*side).syn.is_some())
+    }
+
+    /// No SYN and no bare acknowledgment of it is there, which no connection does without: its packets were picked out of a larger capture by what
+    /// they carry, as a display filter does. Times and silences in it say nothing.
+    pub fn is_picked_out(&self) -> bool {
+        let both_spoke = Side::BOTH.iter().all(|side| self.side(*side).data_packets > 0);
+        let spoke_only = Side::BOTH.iter().all(|side| self.side(*side).packets == self.side(*side).data_packets);
+        self.key.transport == Transport::Tcp && both_spoke && spoke_only && !self.saw_start()
+    }
+
+    /// The time between two frames, less what the capturing host's clock stepped in between.
+    pub fn elapsed(&self, from: Mark, to: Mark) -> Duration {
+        let span = to.time.since(from.time);
+        match self.clock_step {
+            Some((at, step)) if from.frame < at.frame && at.frame <= to.frame => span.saturating_sub(step),
+            _ => span,
+        }
     }
 
     /// The best estimate of a network round trip between the two ends: SYN → SYN-ACK plus SYN-ACK → ACK as this capture point saw them.
@@ -154,6 +179,8 @@ pub struct SideFacts {
     pub largest_acked_segment: u32,
     /// Last packet of any kind.
     pub last_packet: Option<Mark>,
+    /// What its IP identifications show.
+    pub ids: IdFacts,
     /// When `acked` last rose.
     pub acked_at: Option<Mark>,
     /// First packet with payload.
@@ -195,12 +222,73 @@ pub struct SideFacts {
     pub keepalives: u32,
     /// An overlap brought other bytes than were there before; the first stay.
     pub differing_overlaps: u32,
+    /// Packets of it that were captured twice, at two points or on two interfaces.
+    pub copies: u32,
+    /// Packets of it that came in fragments and never became whole: how many, and the first fragment of the first.
+    pub unfinished: Option<(u32, Mark)>,
 }
 
 impl SideFacts {
+    /// Bytes that it sent before its FIN and of which the capture shows nothing: its FIN stands behind them, so they were sent.
+    pub fn lost_before_fin(&self) -> u64 {
+        self.fin.map_or(0, |(_, at)| at.saturating_sub(self.highest.max(self.acked)))
+    }
+
+    /// Packets that it sent and that were not captured, as far as the IP identifications tell that it gives to its packets in a row. `None` where
+    /// it does not do so.
+    pub fn unseen_packets(&self) -> Option<u32> {
+        self.ids.in_order().then_some(self.ids.missing)
+    }
+
     /// Bytes of it that each packet may touch.
     pub(super) const BUSY: usize = offset_of!(Self, syn);
 }
+
+/// IPv4 identifications of a side's packets. Where each packet has the number behind the last one's, a number that is missing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IdFacts {
+    /// Of the last packet.
+    pub last: Option<u16>,
+    /// Packets with the number behind the last one's.
+    pub next: u16,
+    /// Packets with another number: repeats, zeros, random ones.
+    pub other: u16,
+    /// Numbers passed over by a few.
+    pub missing: u32,
+    /// Where most were passed over at once: the packet behind, and how many.
+    pub widest: Option<(Mark, u16)>,
+}
+
+impl IdFacts {
+    /// Takes the number of one more packet.
+    #[inline]
+    pub(super) fn note(&mut self, id: Option<u16>, mark: Mark) {
+        let Some(id) = id else { return };
+        if let Some(last) = self.last.replace(id) {
+            match id.wrapping_sub(last) {
+                1 => self.next = self.next.saturating_add(1),
+                gap @ 2..=FEW_IDS => self.passed_over(gap - 1, mark),
+                _ => self.other = self.other.saturating_add(1),
+            }
+        }
+    }
+
+    #[cold]
+    fn passed_over(&mut self, missing: u16, mark: Mark) {
+        self.missing = self.missing.saturating_add(u32::from(missing));
+        if self.widest.is_none_or(|(_, widest)| missing > widest) {
+            self.widest = Some((mark, missing));
+        }
+    }
+
+    /// It numbers its packets in a row.
+    pub const fn in_order(&self) -> bool {
+        self.next >= 3 && self.other == 0
+    }
+}
+
+/// Numbers passed over at once: more is no loss but another way of numbering.
+const FEW_IDS: u16 = 32;
 
 /// A SYN or SYN-ACK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,6 +317,10 @@ pub struct SynFacts {
     pub resent_without_data: bool,
     /// When it was first acknowledged by the other side (by SYN-ACK, or by ACK).
     pub acked: Option<Mark>,
+    /// The timestamp that its first copy carried (RFC 7323).
+    pub timestamp: Option<u32>,
+    /// The first answer of the other side echoes that timestamp: whatever was sent again, the first copy had arrived.
+    pub first_arrived: bool,
 }
 
 /// A segment that was sent and never acknowledged.
@@ -383,4 +475,10 @@ impl TcpEventKind {
     pub const fn is_plain(self) -> bool {
         matches!(self, Self::Syn | Self::Established | Self::Acknowledged { .. } | Self::Fin)
     }
+}
+
+/// Notes a packet that came in fragments and never became whole.
+pub(super) fn note_unfinished(facts: &mut SideFacts, lost: &LostFragments) {
+    let (count, first) = facts.unfinished.unwrap_or((0, lost.mark));
+    facts.unfinished = Some((count.saturating_add(1), first.min(lost.mark)));
 }

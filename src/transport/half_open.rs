@@ -6,6 +6,7 @@
 use std::iter;
 
 use crate::flow::{FlowKey, Path};
+use crate::limits;
 use crate::packet::{IpFacts, Segment, TcpFlags, tcp_options};
 use crate::time::{Mark, Timestamp};
 
@@ -80,8 +81,8 @@ impl HalfOpen {
     }
 
     /// When the last packet that is kept was seen.
-    pub(super) fn last(&self) -> Timestamp {
-        self.answer.as_ref().unwrap_or(&self.opening).mark(self.first).time
+    pub(super) fn last(&self) -> Mark {
+        self.answer.as_ref().unwrap_or(&self.opening).mark(self.first)
     }
 
     /// Whether the client is [`FlowKey::low`]: it sent the SYN, or was sent the SYN-ACK.
@@ -94,9 +95,13 @@ impl HalfOpen {
         self.answer.is_none() && self.repeats == [0, 0] && !TcpFlags(self.opening.flags).ack()
     }
 
-    /// This SYN comes from the sender of the first one, and opens another connection than that did.
+    /// This SYN comes from the sender of the first one, and opens another connection than that did; by another number, or after a time in which
+    /// no repetition comes any more.
     pub(super) fn is_replaced_by(&self, segment: &Segment<'_>) -> bool {
         let fresh = segment.flags.syn() && !segment.flags.ack() && !segment.flags.rst();
+        if fresh && segment.mark.time.since(self.last().time) >= limits::HALF_OPEN_IDLE {
+            return true;
+        }
         fresh && self.packets().any(|old| TcpFlags(old.flags).syn() && old.is_from_low() == segment.from_low && old.seq != segment.seq)
     }
 

@@ -7,7 +7,7 @@ use super::draw::Look;
 use crate::output::escape::{escape, width};
 use crate::output::figures::when;
 use crate::output::view;
-use crate::report::HandshakeReport;
+use crate::report::{Advice, HandshakeReport};
 
 /// The lines of a handshake's page, none longer than so many columns unless a single word is.
 pub(super) fn lines(report: &HandshakeReport, look: &Look, columns: usize) -> Vec<Line<'static>> {
@@ -23,7 +23,8 @@ pub(super) fn lines(report: &HandshakeReport, look: &Look, columns: usize) -> Ve
     if !diagnosis.remedy.is_empty() {
         page.heading("What to do");
         for line in &diagnosis.remedy {
-            page.text(Style::new(), &format!("  {line}"));
+            let prompt = if matches!(line, Advice::Command(_)) { "$ " } else { "" };
+            page.text(Style::new(), &format!("  {prompt}{}", line.line()));
         }
     }
     if !diagnosis.alternatives.is_empty() {

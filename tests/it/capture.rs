@@ -308,14 +308,21 @@ fn a_file_cut_anywhere_keeps_its_whole_frames() {
     let frames = [(1, "first"), (2, ""), (3, "the third frame")];
     let bytes = pcap(frames);
     let ends = [24, 24 + 21, 24 + 21 + 16, bytes.len()];
-    for cut in 4..bytes.len() {
+    for cut in 4..24 {
+        let cut = folder.put("cut.pcap", &bytes[..cut]);
+        assert!(matches!(open(&inputs(&[&cut])), Err(Error::CutShort { path, .. }) if path == cut));
+    }
+    for cut in 24..bytes.len() {
         let given = read(&[&folder.put("cut.pcap", &bytes[..cut])]);
         let whole = ends[1..].iter().filter(|&&end| end <= cut).count();
         assert_eq!(given.payloads(), frames[..whole].iter().map(|frame| frame.1).collect::<Vec<_>>(), "cut at {cut}");
         assert_eq!(given.damage(0) == "none", ends.contains(&cut), "cut at {cut}: {}", given.damage(0));
     }
     let given = read(&[&folder.put("cut.pcap", &bytes[..70])]);
-    assert_eq!(given.damage(0), "at byte 61, after frame 2, the file is cut off: 9 of at least 16 bytes of the next record are there");
+    assert_eq!(
+        given.damage(0),
+        "not complete at byte 61, after frame 2: 9 of at least 16 bytes of the next record are there; the file was cut off, or is still written"
+    );
 }
 
 #[test]
@@ -425,8 +432,8 @@ proptest! {
         ][which];
         let (sender, receiver) = crossbeam_channel::unbounded();
         let all = [head, &bytes].concat();
-        all[..24].iter().for_each(|byte| sender.send(vec![*byte]).unwrap());
-        all[24..].chunks(size).for_each(|piece| sender.send(piece.to_vec()).unwrap());
+        all[..head.len()].iter().for_each(|byte| sender.send(vec![*byte]).unwrap());
+        all[head.len()..].chunks(size).for_each(|piece| sender.send(piece.to_vec()).unwrap());
         drop(sender);
         let given = drain(open_stream(Path::new("any"), Box::new(Pipe(receiver)), None).unwrap());
         prop_assert!(given.frames.iter().map(|frame| frame.2.len()).sum::<usize>() <= bytes.len());

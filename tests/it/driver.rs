@@ -32,7 +32,7 @@ impl Driver {
         let mut command = Command::new("chromedriver");
         let spawned = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let Ok(mut process) = spawned else {
-            eprintln!("skipped: no chromedriver here (Debian: apt-get install chromium-driver)");
+            crate::support::skip::skip("chromedriver is not installed (Debian: chromium-driver)");
             return None;
         };
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();

@@ -201,7 +201,7 @@ fn certificates_are_written_once_with_an_index() {
         assert!(!entry["chains"].as_array().unwrap().is_empty() && !entry["servers"].as_array().unwrap().is_empty());
         let path = out.join(entry["file"].as_str().unwrap());
         let Ok(openssl) = Command::new("openssl").args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(&path).output() else {
-            eprintln!("skipped: openssl is not installed");
+            crate::support::skip::skip("openssl is not installed");
             continue;
         };
         let fingerprint = String::from_utf8(openssl.stdout).unwrap().trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
@@ -331,7 +331,7 @@ fn parquet_rows_are_the_json_lines() {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let read = Command::new(python).args(["-c", script]).arg(&file).output();
     let Ok(read) = read.and_then(|read| if read.status.success() { Ok(read) } else { Err(std::io::Error::other("no duckdb")) }) else {
-        eprintln!("skipped: Python has no module duckdb; set PYTHON to one that has");
+        crate::support::skip::skip("Python has no module duckdb; set PYTHON to one that has");
         return;
     };
     let rows: Vec<Value> = String::from_utf8(read.stdout).unwrap().lines().map(|line| lean(&serde_json::from_str(line).unwrap())).collect();

@@ -9,6 +9,7 @@
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
     clippy::string_slice,
+    clippy::disallowed_macros,
     clippy::disallowed_methods,
     clippy::print_stderr,
     missing_docs,
@@ -34,15 +35,18 @@ mod malformed;
 mod memory;
 mod monitoring;
 mod outlines;
+mod outputs;
 mod packet_oracle;
 mod page;
 mod present;
 mod properties;
 mod quic_oracle;
+mod remedies;
 mod rules;
 mod schema;
 mod slices;
 mod support;
+mod terminal;
 mod threads;
 mod tls_oracle;
 mod verdicts;

@@ -66,7 +66,7 @@ fn systemd_takes_the_unit() {
             let said = String::from_utf8_lossy(&out.stderr);
             assert!(out.status.success() && !said.contains("handshark.service:"), "{said}");
         }
-        Err(_) => eprintln!("skipped: systemd-analyze is not installed"),
+        Err(_) => crate::support::skip::skip("systemd-analyze is not installed"),
     }
 }
 
@@ -75,6 +75,6 @@ fn promtool_takes_the_alerts() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/prometheus-alerts.yml");
     match Command::new("promtool").args(["check", "rules", path]).output() {
         Ok(out) => assert!(out.status.success(), "{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)),
-        Err(_) => eprintln!("skipped: promtool is not installed (Debian: prometheus)"),
+        Err(_) => crate::support::skip::skip("promtool is not installed (Debian: prometheus)"),
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use handshark::output::Sink;
 use handshark::output::html::HtmlSink;
-use handshark::report::{HandshakeReport, Report};
+use handshark::report::{Advice, HandshakeReport, Report};
 
 use crate::support::{analyse_in_full, fixtures};
 
@@ -18,7 +18,7 @@ fn browser() -> Option<&'static str> {
         Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     });
     if found.is_none() {
-        eprintln!("skipped: no Chromium here (Debian: apt-get install chromium)");
+        crate::support::skip::skip("Chromium is not installed");
     }
     found.copied()
 }
@@ -120,7 +120,7 @@ fn hostile_names_do_nothing() {
         report.handshake.id = format!("{number:016x}");
         report.capture.source = (*text).to_owned();
         report.diagnosis.summary = (*text).to_owned();
-        report.diagnosis.remedy = vec![(*text).to_owned(), format!("$ echo {text}")];
+        report.diagnosis.remedy = vec![Advice::Text((*text).to_owned()), Advice::Command(format!("echo {text}"))];
         for piece in &mut report.diagnosis.evidence {
             (*text).clone_into(&mut piece.text);
         }

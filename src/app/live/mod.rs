@@ -7,8 +7,8 @@ mod outlet;
 mod privileges;
 mod record;
 
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, IsTerminal};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -32,6 +32,7 @@ use crate::output::line::LineSink;
 use crate::output::metrics::{Metrics, MetricsServer};
 use crate::output::ndjson::NdjsonSink;
 use crate::output::rotate::{RotatingFile, Rotation};
+use crate::output::say::say;
 use crate::output::style::Palette;
 use crate::output::text::{TextOptions, TextSink};
 use crate::output::{Sink, style};
@@ -81,7 +82,7 @@ struct Open {
 
 /// Opens everything, and gives up the right to open more. No thread is started.
 fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<Open> {
-    let icmp_filtered = icmp_filtered(command.capture.filter.as_deref())?;
+    let icmp_filtered = icmp_filtered(command.capture.filter.as_deref());
     let identity = command.user.as_deref().map(privileges::identity).transpose()?;
     let capture = capture::open_live(&command.capture)?;
     let trust = trust(&command.trust)?;
@@ -90,43 +91,53 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
     if let Some(output) = &command.output {
         let rotation =
             Rotation { size: output.size, age: output.age, keep: output.keep, clock: clock.clone(), reopen: Arc::clone(&flags.reopen) };
-        file = Some(RotatingFile::open(&output.path, rotation).with_context(|| format!("cannot write to {}", output.path.display()))?);
+        file = Some(RotatingFile::open(&output.path, rotation)?);
     }
     let mut archive = None;
     if let Some(record) = &command.record {
         let files = usize::try_from(record.max_files).unwrap_or(usize::MAX);
         let limits = ArchiveLimits { bytes: record.max_bytes, files, age: record.max_age };
         let opened = Archive::open(&record.directory, limits, command.capture.interfaces.clone(), clock.clone());
-        archive = Some(opened.with_context(|| format!("cannot record to {}", record.directory.display()))?);
+        let opened = opened.with_context(|| format!("cannot record to {}", record.directory.display()))?;
+        if let Some(lacking) = opened.lacking() {
+            let place = record.directory.display();
+            say(format!(
+                "{place} has {lacking} bytes less room than --record-max allows: when the disk is full, the oldest recordings go first"
+            ));
+        }
+        archive = Some(opened);
     }
     let mut server = None;
     if let Some((address, _)) = command.metrics {
         server = Some(MetricsServer::bind(address).with_context(|| format!("cannot serve metrics on {address}"))?);
         if !address.ip().is_loopback() {
-            writeln!(io::stderr(), "handshark: metrics name servers and are not protected: anyone who reaches {address} can read them")?;
+            say(format!("metrics name servers and are not protected: anyone who reaches {address} can read them"));
         }
     }
     if let Some(identity) = &identity {
-        for path in command.record.iter().map(|record| &record.directory).chain(command.output.iter().map(|output| &output.path)) {
-            identity.give(path);
+        if let Some(archive) = &archive {
+            identity.give(|user, group| archive.give(user, group));
+        }
+        if let Some(file) = &file {
+            identity.give(|user, group| file.give(user, group));
         }
         identity.assume()?;
     }
     privileges::drop_capabilities(identity.is_some())?;
-    if command.sandbox && !privileges::confine(&writable(command))? {
-        writeln!(io::stderr(), "handshark: this kernel has no landlock: the process is not confined")?;
+    if command.sandbox && !privileges::confine(&writable(command, file.as_ref()))? {
+        say("this kernel has no landlock: the process is not confined");
+    }
+    // As the user and within the bounds that will hold.
+    if let Some(file) = &file {
+        file.check()?;
     }
     Ok(Open { capture, trust, keylogs, file, archive, server, icmp_filtered })
 }
 
 /// Directories in which files will be created or replaced.
-fn writable(command: &LiveCommand) -> Vec<PathBuf> {
-    let parent = |path: &Path| match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let output = command.output.iter().map(|output| parent(&output.path));
-    output.chain(command.record.iter().map(|record| record.directory.clone())).collect()
+fn writable(command: &LiveCommand, file: Option<&RotatingFile>) -> Vec<PathBuf> {
+    let output = file.and_then(RotatingFile::directory).map(std::path::Path::to_owned);
+    output.into_iter().chain(command.record.iter().map(|record| record.directory.clone())).collect()
 }
 
 /// Captures, analyses and shows until it is time to stop.

@@ -1,7 +1,6 @@
 //! What is looked at beside the packets: time, interfaces, the process itself; and who is told of it.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -11,6 +10,7 @@ use super::record::DeskCounters;
 use crate::capture::LiveStatus;
 use crate::count::Count;
 use crate::output::metrics::{InterfaceLoad, Metrics};
+use crate::output::say::say;
 use crate::time::{Clock, Timestamp};
 use crate::tui::Gauges;
 
@@ -35,7 +35,7 @@ impl Watcher {
             for (interface, was) in interfaces.iter().zip(&mut down) {
                 if std::mem::replace(was, interface.down) != interface.down && !self.quiet {
                     let what = if interface.down { "is down or gone; waiting for it" } else { "is back" };
-                    let _ = writeln!(io::stderr(), "handshark: {} {what}", interface.name);
+                    say(format!("{} {what}", interface.name));
                 }
             }
             thread::sleep(LOOK);

@@ -1,6 +1,6 @@
 //! One output of a live run, with a thread of its own: a reader that is slow holds up nobody but itself.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -9,6 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use crate::output::Sink;
+use crate::output::say::say;
 use crate::report::Report;
 
 /// An output behind a queue.
@@ -92,7 +93,7 @@ fn keep_on(what: &str, mut sink: Box<dyn Sink + Send>, reports: &Receiver<Arc<Re
         };
         match result {
             Err(error) if !said => {
-                let _ = writeln!(io::stderr(), "handshark: {what}: {error}; trying on");
+                say(format!("{what}: {error}; trying on"));
                 said = true;
             }
             Err(_) => {}
@@ -100,7 +101,7 @@ fn keep_on(what: &str, mut sink: Box<dyn Sink + Send>, reports: &Receiver<Arc<Re
         }
     }
     if let Err(error) = sink.finish() {
-        let _ = writeln!(io::stderr(), "handshark: {what}: {error}");
+        say(format!("{what}: {error}"));
     }
 }
 

@@ -22,9 +22,9 @@ pub(super) fn identity(name: &str) -> anyhow::Result<Identity> {
 }
 
 impl Identity {
-    /// Gives a path to the user, as far as that is possible.
-    pub(super) fn give(&self, path: &std::path::Path) {
-        let _ = std::os::unix::fs::chown(path, Some(self.uid.as_raw()), Some(self.gid.as_raw()));
+    /// Gives something to the user and its group, as far as that is possible.
+    pub(super) fn give(&self, give: impl FnOnce(u32, u32) -> std::io::Result<()>) {
+        let _ = give(self.uid.as_raw(), self.gid.as_raw());
     }
 
     /// Becomes this user, with its own group and no other.

@@ -1,6 +1,5 @@
 //! The flight recorder's two ends: packets tapped on their way to the pipeline, and recordings written by a thread of its own.
 
-use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -10,6 +9,7 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use crate::capture::{FrameSource, Inventory, KeyLogLines, Losses};
 use crate::error::Result;
 use crate::frame::Block;
+use crate::output::say::say;
 use crate::output::view::{self, Kind};
 use crate::recorder::{Archive, Recorder, Recording};
 use crate::report::HandshakeReport;
@@ -82,7 +82,7 @@ impl Desk {
                         Err(error) => {
                             counting.lost.fetch_add(1, Ordering::Relaxed);
                             if !std::mem::replace(&mut said, true) {
-                                let _ = writeln!(io::stderr(), "handshark: cannot write a recording: {error}");
+                                say(format!("cannot write a recording: {error}"));
                             }
                         }
                     },

@@ -154,9 +154,12 @@ impl Opened {
                     bytes: 0,
                     first: None,
                     last: None,
+                    odd_times: 0,
+                    first_odd_time: None,
                     damage: None,
                 });
                 inventory.interfaces.push(Interface {
+                    input: 0,
                     name: name.clone(),
                     description: None,
                     filter: Some(options.filter.clone().unwrap_or_else(|| DEFAULT_FILTER.to_owned())),

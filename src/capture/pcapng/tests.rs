@@ -228,7 +228,11 @@ fn every_cut_keeps_the_frames_before_it() {
         ends.push((end, word(at, big) == 6));
         at = end;
     }
-    for cut in 4..bytes.len() {
+    let header = ends[0].0;
+    for cut in 4..header {
+        assert!(matches!(read_in_pieces(&bytes[..cut], 7), Err(Error::CutShort { .. })), "cut at {cut}");
+    }
+    for cut in header..bytes.len() {
         let read = read_in_pieces(&bytes[..cut], 7).unwrap();
         let expected = ends.iter().filter(|&&(end, frame)| frame && end <= cut).count();
         assert_eq!(read.frames, whole.frames[..expected], "cut at {cut}");

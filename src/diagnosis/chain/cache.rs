@@ -1,13 +1,15 @@
 //! Chains already judged.
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 use super::path::same_leaf;
-use super::{ChainFacts, Pins, Purpose, TrustStore, judge};
+use super::signatures::Signatures;
+use super::{ChainFacts, Pins, Purpose, TrustStore, Unverified, judge_with};
 use crate::limits;
 use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
@@ -16,9 +18,12 @@ use crate::tls::certificate::Certificate;
 /// the purpose, and of the time no more than matters (who is expired or not yet valid, and the days left), so that the same chain is
 /// judged about once a day and the answer never depends on who asked first. One table serves one trust store.
 ///
+/// A chain that was not verified for want of budget is not remembered: that would make the answer depend on who asked first.
+///
 /// Bounded in number and in the bytes of the certificates that it keeps. Two generations, as in [`crate::tls::certificate::CertificateStore`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ChainCache {
+    signatures: Signatures,
     hasher: RandomState,
     young: HashTable<Entry>,
     old: HashTable<Entry>,
@@ -34,13 +39,30 @@ struct Entry {
     facts: Arc<ChainFacts>,
 }
 
+/// When a chain is judged, and for whose account. Chains are to be judged in order of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occasion {
+    /// The packet time that has come.
+    pub now: Timestamp,
+    /// The server of the connection in which the chain was served.
+    pub server: IpAddr,
+}
+
+impl Default for ChainCache {
+    fn default() -> Self {
+        let signatures = Signatures::within_budget();
+        Self { signatures, hasher: RandomState::default(), young: HashTable::new(), old: HashTable::new(), pins: Pins::default() }
+    }
+}
+
 impl ChainCache {
     /// An empty table.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// As [`judge`], from memory where the same was asked before. A chain that is known under another name costs no signature.
+    /// As [`super::judge`], from memory where the same was asked before, and within the budget for signatures. A chain that is known under
+    /// another name costs no signature.
     pub fn judge(
         &mut self,
         certificates: &[Arc<Certificate>],
@@ -48,6 +70,7 @@ impl ChainCache {
         at: Timestamp,
         purpose: Purpose,
         trust: &TrustStore,
+        occasion: Occasion,
     ) -> Arc<ChainFacts> {
         let certificates = certificates.get(..certificates.len().min(limits::CHAIN_LEN)).unwrap_or_default();
         let mut hasher = self.hasher.build_hasher();
@@ -75,11 +98,19 @@ impl ChainCache {
                 when: certificates.iter().map(|certificate| when(certificate, at)).collect(),
                 facts: match name {
                     // Nothing but the leaf's names is asked about the name: the signatures are verified once for all of them.
-                    Some(name) if same_leaf(certificates, name) => Arc::new(self.judge(certificates, None, at, purpose, trust).named(name)),
-                    _ => Arc::new(judge(certificates, name, at, purpose, trust)),
+                    Some(name) if same_leaf(certificates, name) => {
+                        Arc::new(self.judge(certificates, None, at, purpose, trust, occasion).named(name))
+                    }
+                    _ => {
+                        self.signatures.begin(occasion.now, occasion.server);
+                        Arc::new(judge_with(certificates, name, at, purpose, trust, &mut self.signatures))
+                    }
                 },
             },
         };
+        if entry.facts.unverified() == Some(Unverified::Budget) {
+            return entry.facts;
+        }
         if self.young.len() >= limits::CHAINS / 2 || self.pins.bytes() >= limits::CHAIN_BYTES / 2 {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();

@@ -46,7 +46,8 @@ pub(super) fn usage_names(usage: u16) -> String {
 }
 
 /// Constraint violations on the path.
-pub(super) fn violations(certificates: &[Arc<Certificate>], path: &[usize]) -> Vec<(usize, String)> {
+/// `root` is the path's self-signed end.
+pub(super) fn violations(certificates: &[Arc<Certificate>], path: &[usize], root: Option<usize>) -> Vec<(usize, String)> {
     let mut out = Vec::new();
     let Some(leaf) = path.first().and_then(|index| certificates.get(*index)) else { return out };
     // Certificates below that count against a path length: those that are not self-issued, the leaf not among them.
@@ -63,7 +64,7 @@ pub(super) fn violations(certificates: &[Arc<Certificate>], path: &[usize]) -> V
             Some((true, _)) => {}
             Some((false, _)) => out.push((*index, "is not a CA: basicConstraints says cA FALSE".to_owned())),
             // A self-signed root of version 1 is what old authorities have.
-            None if issuer.version < 3 && issuer.is_self_signed() => {}
+            None if issuer.version < 3 && root == Some(*index) => {}
             None if issuer.version < 3 => {
                 out.push((*index, format!("is a version {} certificate, which cannot be an intermediate CA", issuer.version)));
             }
@@ -76,7 +77,9 @@ pub(super) fn violations(certificates: &[Arc<Certificate>], path: &[usize]) -> V
             ));
         }
         if let Some(constraints) = &issuer.name_constraints {
-            for name in leaf_names(leaf) {
+            // Names times subtrees is what a hostile pair of certificates makes large.
+            let subtrees = constraints.excluded_dns.len().saturating_add(constraints.permitted_dns.len()).max(1);
+            for name in leaf_names(leaf).take((COMPARISONS / subtrees).max(1)) {
                 if let Some(fault) = name_fault(constraints, name) {
                     out.push((*index, fault));
                 }
@@ -100,9 +103,16 @@ fn name_fault(constraints: &NameConstraints, name: &str) -> Option<String> {
         return Some(format!("name constraints exclude {name}"));
     }
     if !constraints.permitted_dns.is_empty() && !constraints.permitted_dns.iter().any(|subtree| within(name, subtree)) {
-        return Some(format!("name constraints do not permit {name} (permitted: {})", constraints.permitted_dns.join(", ")));
+        return Some(format!("name constraints do not permit {name} (permitted: {})", permitted(constraints)));
     }
     None
+}
+
+/// The permitted subtrees, a few of them.
+fn permitted(constraints: &NameConstraints) -> String {
+    let all = constraints.permitted_dns.len();
+    let shown = constraints.permitted_dns.get(..all.min(SHOWN)).unwrap_or_default().join(", ");
+    if all > SHOWN { format!("{shown} and {} more", all - SHOWN) } else { shown }
 }
 
 /// A DNS name lies in a subtree: equal, or with labels added on the left. A leading dot, which some authorities write, asks for at least one more.
@@ -116,6 +126,10 @@ fn within(name: &str, subtree: &str) -> bool {
     tail.eq_ignore_ascii_case(parent) && if head.is_empty() { !strictly } else { head.ends_with(b".") }
 }
 
+/// Comparisons of a name with a subtree made for one certificate: authorities write some dozens of subtrees, and certificates some dozens of names.
+const COMPARISONS: usize = 16_384;
+/// Subtrees named in one sentence.
+const SHOWN: usize = 16;
 const DIGITAL_SIGNATURE: u16 = 1;
 const KEY_ENCIPHERMENT: u16 = 1 << 2;
 const KEY_AGREEMENT: u16 = 1 << 4;

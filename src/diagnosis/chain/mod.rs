@@ -9,6 +9,7 @@ mod defaults;
 pub mod inspection;
 mod path;
 mod pins;
+mod signatures;
 mod trust;
 mod words;
 
@@ -18,8 +19,9 @@ use std::sync::Arc;
 use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
 
-pub use cache::ChainCache;
+pub use cache::{ChainCache, Occasion};
 pub(super) use pins::Pins;
+use signatures::Signatures;
 pub use trust::TrustStore;
 pub use words::Unsupported;
 
@@ -147,14 +149,61 @@ pub enum Trust {
     Unchecked,
     /// Verified to an anchor.
     Trusted,
-    /// Not verified, and why.
+    /// Verified, and not trusted; and why.
     Untrusted {
         /// One clause.
         why: String,
     },
+    /// It was not verified to its end. That says nothing against the chain.
+    Unverified(Unverified),
+}
+
+/// Why signatures of a chain were not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unverified {
+    /// It asks for more work than a chain, its server, or all servers together may ask for at that time.
+    Budget,
+    /// More of its certificates bear the name of an issuer than are tried.
+    Ambiguous,
+}
+
+impl Unverified {
+    /// The schema's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Ambiguous => "ambiguous-issuers",
+        }
+    }
+
+    /// Why, as a sentence's end.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Budget => "its signatures ask for more work than one server's may",
+            Self::Ambiguous => "too many of its certificates bear the name of one issuer",
+        }
+    }
+}
+
+impl PathEnd {
+    /// The index of the root, where one was served.
+    const fn root(&self) -> Option<usize> {
+        match self {
+            Self::ServedRoot { index, .. } => Some(*index),
+            _ => None,
+        }
+    }
 }
 
 impl ChainFacts {
+    /// Why the chain was not verified to its end, if it was not. Then what is said of its certificates above the leaf is by their names alone.
+    pub fn unverified(&self) -> Option<Unverified> {
+        match self.trust {
+            Trust::Unverified(why) => Some(why),
+            _ => None,
+        }
+    }
+
     /// The end-entity certificate, if anything was served.
     pub fn leaf(&self) -> Option<&Certificate> {
         self.certificates.get(self.leaf).map(AsRef::as_ref)
@@ -167,9 +216,7 @@ impl ChainFacts {
 
     /// Those on the path above the leaf that had expired and are not self-signed roots: what `intermediate-expired` is about.
     pub fn expired_intermediates(&self) -> impl Iterator<Item = usize> + '_ {
-        self.path.iter().copied().skip(1).filter(|index| {
-            self.expired.contains(index) && self.certificate(*index).is_some_and(|certificate| !certificate.is_self_signed())
-        })
+        self.path.iter().copied().skip(1).filter(|index| self.expired.contains(index) && self.end.root() != Some(*index))
     }
 
     /// The leaf had expired.
@@ -201,8 +248,19 @@ impl ChainFacts {
 
 /// Judges a chain as served. `name`: what the client asked for; `at`: the handshake's time.
 pub fn judge(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestamp, purpose: Purpose, trust: &TrustStore) -> ChainFacts {
+    judge_with(certificates, name, at, purpose, trust, &mut Signatures::unlimited())
+}
+
+fn judge_with(
+    certificates: &[Arc<Certificate>],
+    name: Option<&str>,
+    at: Timestamp,
+    purpose: Purpose,
+    trust: &TrustStore,
+    signatures: &mut Signatures,
+) -> ChainFacts {
     let certificates = certificates.get(..certificates.len().min(crate::limits::CHAIN_LEN)).unwrap_or_default();
-    let built = path::build(certificates, name, at);
+    let built = path::build(certificates, name, at, signatures);
     let Some(leaf) = certificates.get(built.leaf).filter(|leaf| leaf.malformed.is_none()) else {
         return unreadable(certificates, name, purpose, trust);
     };
@@ -218,10 +276,11 @@ pub fn judge(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestam
         built.steps.iter().copied().filter(|index| certificates.get(*index).is_some_and(|certificate| wanted(certificate))).collect()
     };
     let last = built.steps.last().copied().unwrap_or(built.leaf);
-    let end = path_end(certificates, last, built.steps.len(), trust);
-    let public = certificates.get(last).is_some_and(|top| trust::is_public(top));
+    let end = path_end(certificates, &built, trust, signatures);
+    let public = certificates.get(last).is_some_and(|top| trust::is_public(top, signatures));
     let covers_name = name.map(|name| leaf.covers(name));
-    let (verdict, trust_unsupported) = trust.verify(certificates, built.leaf, at, purpose);
+    let (verdict, trust_unsupported) = trust.verify(certificates, &built, at, purpose, signatures);
+    let root = end.root();
     let usage_fault = constraints::usage_fault(leaf, purpose);
     let worth = Worth {
         covered: words::covered(leaf),
@@ -237,12 +296,14 @@ pub fn judge(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestam
         not_yet_valid: indices(&|certificate| at.seconds() < certificate.not_before.seconds()),
         usage_ok: usage_fault.is_none(),
         usage_fault,
-        violations: constraints::violations(certificates, &built.steps),
+        violations: constraints::violations(certificates, &built.steps, root),
         bad_signatures: built.bad_signatures,
         weak_keys: on_path(&Certificate::has_weak_key),
-        weak_signatures: on_path(&|certificate| {
-            certificate.signature_hash.is_broken() && (!certificate.is_self_signed() || built.steps.len() == 1)
-        }),
+        weak_signatures: {
+            let mut weak = on_path(&|certificate| certificate.signature_hash.is_broken());
+            weak.retain(|index| Some(*index) != root);
+            weak
+        },
         default_certificate: defaults::recognise(leaf),
         inspected: !leaf.self_issued && inspection::is_product(&leaf.issuer),
         trust: verdict,
@@ -274,15 +335,16 @@ pub fn served(count: usize, leaf: &Certificate) -> String {
     )
 }
 
-fn path_end(certificates: &[Arc<Certificate>], last: usize, path_len: usize, trust: &TrustStore) -> PathEnd {
+fn path_end(certificates: &[Arc<Certificate>], way: &path::Path, trust: &TrustStore, signatures: &mut Signatures) -> PathEnd {
+    let last = way.steps.last().copied().unwrap_or(way.leaf);
     let Some(top) = certificates.get(last) else { return no_issuer() };
-    if top.is_self_signed() {
-        if path_len == 1 {
+    if way.self_signed {
+        if way.steps.len() == 1 {
             return PathEnd::SelfSignedLeaf;
         }
         return PathEnd::ServedRoot { index: last, trusted: trust.holds(top) };
     }
-    if trust.has_issuer_of(top) {
+    if trust.has_issuer_of(top, signatures) {
         return PathEnd::Anchor { name: top.issuer.clone() };
     }
     PathEnd::MissingIssuer {

@@ -63,6 +63,8 @@ const AFTERWARDS: Timestamp = Timestamp::from_parts(1_799_539_200, 0);
 /// 2025-12-31 00:00:00 UTC.
 const BEFORE: Timestamp = Timestamp::from_parts(1_767_139_200, 0);
 
+const SERVER: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
 struct World {
     root: Made,
     middle: Made,
@@ -254,7 +256,8 @@ fn the_cache_answers_as_the_judge_does() {
     let w = world();
     let chain = [Arc::clone(&w.leaf.certificate), Arc::clone(&w.middle.certificate)];
     let mut cache = ChainCache::new();
-    let mut ask = |at| cache.judge(&chain, Some("www.example.test"), at, Purpose::Server, &w.trust);
+    let occasion = Occasion { now: MIDSUMMER, server: SERVER };
+    let mut ask = |at| cache.judge(&chain, Some("www.example.test"), at, Purpose::Server, &w.trust, occasion);
     let noon = ask(MIDSUMMER);
     let same_day = ask(Timestamp::from_parts(MIDSUMMER.seconds() + 60, 0));
     assert!(Arc::ptr_eq(&noon, &same_day));
@@ -264,7 +267,7 @@ fn the_cache_answers_as_the_judge_does() {
         let at = Timestamp::from_parts(at, 0);
         assert_eq!(*ask(at), judge(&chain, Some("www.example.test"), at, Purpose::Server, &w.trust));
     }
-    assert!(!Arc::ptr_eq(&noon, &cache.judge(&chain, Some("other.example.test"), MIDSUMMER, Purpose::Server, &w.trust)));
+    assert!(!Arc::ptr_eq(&noon, &cache.judge(&chain, Some("other.example.test"), MIDSUMMER, Purpose::Server, &w.trust, occasion)));
     assert!(cache.len() >= 4);
 }
 
@@ -285,10 +288,42 @@ proptest::proptest! {
 }
 
 #[test]
-fn a_chain_of_equal_names_costs_a_bounded_number_of_signatures() {
+fn a_chain_of_equal_names_is_given_up_and_nothing_is_held_against_it() {
     let w = world();
-    let chain: Vec<Made> = (0..crate::limits::CHAIN_LEN + 8).map(|_| signed(authority("Same", None), &w.root)).collect();
-    let chain: Vec<_> = chain.iter().map(|made| Arc::clone(&made.certificate)).collect();
-    let facts = judge(&chain, None, MIDSUMMER, Purpose::Server, &w.trust);
+    let other = root(authority("Same", None));
+    let mut named = params("www.example.test", &["www.example.test"]);
+    named.use_authority_key_identifier_extension = true;
+    let leaf = signed(named, &other);
+    let same: Vec<Made> = (0..crate::limits::CHAIN_LEN).map(|_| root(authority("Same", None))).collect();
+    let chain: Vec<&Made> = std::iter::once(&leaf).chain(&same).collect();
+    let facts = ask(&chain, MIDSUMMER, &w.trust);
     assert_eq!(facts.certificates.len(), crate::limits::CHAIN_LEN);
+    assert_eq!((facts.unverified(), &facts.path[..]), (Some(Unverified::Ambiguous), &[0][..]));
+    assert!(facts.bad_signatures.is_empty() && facts.covers_name == Some(true));
+    // The authority that signed it is found where its key is named, however many there are.
+    let chain: Vec<&Made> = chain.into_iter().take(20).chain([&other]).collect();
+    let facts = ask(&chain, MIDSUMMER, &store(&[&other]));
+    assert_eq!((&facts.trust, &facts.path[..]), (&Trust::Trusted, &[0, 20][..]));
+}
+
+#[test]
+fn a_chain_beyond_the_budget_is_not_verified_and_not_remembered_as_such() {
+    let w = world();
+    let leaves: Vec<Made> = (0..600).map(|_| signed(params("www.example.test", &["www.example.test"]), &w.middle)).collect();
+    let mut cache = ChainCache::new();
+    let mut ask = |leaf: &Made, second: i64| {
+        let chain = [Arc::clone(&leaf.certificate), Arc::clone(&w.middle.certificate)];
+        let now = Timestamp::from_parts(MIDSUMMER.seconds() + second, 0);
+        cache.judge(&chain, Some("www.example.test"), now, Purpose::Server, &w.trust, Occasion { now, server: SERVER })
+    };
+    let facts: Vec<_> = leaves.iter().map(|leaf| ask(leaf, 0)).collect();
+    let trusted = facts.iter().filter(|facts| facts.trust == Trust::Trusted).count();
+    assert!((100..500).contains(&trusted), "{trusted}");
+    for facts in &facts[trusted..] {
+        assert_eq!((facts.unverified(), &facts.path[..]), (Some(Unverified::Budget), &[0, 1][..]));
+        assert!(facts.bad_signatures.is_empty() && facts.covers_name == Some(true));
+    }
+    // What is known costs nothing; what was not verified is, once there is budget again.
+    assert_eq!(ask(&leaves[0], 0).trust, Trust::Trusted);
+    assert_eq!(ask(&leaves[599], 2).trust, Trust::Trusted);
 }

@@ -1,15 +1,17 @@
 //! Trust stores: anchors as data, and what the verifier says about a chain.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-use super::{Purpose, Trust};
+use super::path::{self, Path as Way};
+use super::signatures::{Signatures, Signed, Spending, Thrifty};
+use super::{Purpose, Trust, Unverified};
 use crate::error::Error;
 use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
@@ -137,22 +139,34 @@ impl TrustStore {
     }
 
     /// Whether an anchor bears the name of this certificate's issuer, and its key did not fail to verify the signature.
-    pub fn has_issuer_of(&self, certificate: &Certificate) -> bool {
+    pub(super) fn has_issuer_of(&self, certificate: &Certificate, signatures: &mut Signatures) -> bool {
         self.named_like(&certificate.issuer_der)
-            .any(|anchor| certificate.is_signed_by_key(&in_sequence(&anchor.subject_public_key_info)) != Some(false))
+            .any(|anchor| signatures.check_key(certificate, &in_sequence(&anchor.subject_public_key_info)) != Signed::No)
     }
 
     /// Verifies the leaf with the others as intermediates. The second value: the verifier cannot tell.
-    pub(super) fn verify(&self, certificates: &[Arc<Certificate>], leaf: usize, at: Timestamp, purpose: Purpose) -> (Trust, bool) {
-        let (Some(anchors), Some(end)) = (&self.anchors, certificates.get(leaf)) else { return (Trust::Unchecked, false) };
+    pub(super) fn verify(
+        &self,
+        certificates: &[Arc<Certificate>],
+        way: &Way,
+        at: Timestamp,
+        purpose: Purpose,
+        signatures: &mut Signatures,
+    ) -> (Trust, bool) {
+        let leaf = way.leaf;
+        let (Some(anchors), Some(end)) = (&self.anchors, certificates.get(leaf)) else {
+            return (way.unverified.map_or(Trust::Unchecked, Trust::Unverified), false);
+        };
         if self.certificates.binary_search(&end.sha256).is_ok() && end.is_valid_at(at) {
             return (Trust::Trusted, false);
         }
         let der = CertificateDer::from(&*end.der);
+        // Where equal names multiply the ways up, only the one that was found is asked about.
+        let all = path::is_easy_to_search(certificates, leaf);
         let others: Vec<CertificateDer<'_>> = certificates
             .iter()
             .enumerate()
-            .filter(|(index, _)| *index != leaf)
+            .filter(|(index, _)| *index != leaf && (all || way.steps.contains(index)))
             .map(|(_, other)| CertificateDer::from(&*other.der))
             .collect();
         let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at.seconds()).unwrap_or(0)));
@@ -160,11 +174,16 @@ impl TrustStore {
             Purpose::Server => KeyUsage::server_auth(),
             Purpose::Client => KeyUsage::client_auth(),
         };
+        let spending = Mutex::new(Spending { signatures, unpaid: false });
+        let algorithms = Thrifty::all(&spending);
+        let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = algorithms.iter().map(|one| one as _).collect();
         let verdict = EndEntityCert::try_from(&der)
-            .and_then(|end| end.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, anchors, &others, time, usage, None, None).map(|_| ()));
-        match verdict {
-            Ok(()) => (Trust::Trusted, false),
-            Err(error) => {
+            .and_then(|end| end.verify_for_usage(&algorithms, anchors, &others, time, usage, None, None).map(|_| ()));
+        let unpaid = spending.lock().unwrap_or_else(PoisonError::into_inner).unpaid.then_some(Unverified::Budget);
+        match (verdict, unpaid.or(way.unverified).or((!all).then_some(Unverified::Ambiguous))) {
+            (Ok(()), _) => (Trust::Trusted, false),
+            (Err(_), Some(unverified)) => (Trust::Unverified(unverified), false),
+            (Err(error), None) => {
                 let (why, unsupported) = words(&error, end);
                 (Trust::Untrusted { why }, unsupported)
             }
@@ -221,13 +240,13 @@ impl TrustStore {
 }
 
 /// Whether the certificate, or its issuer by name, is an anchor of Mozilla's program.
-pub(super) fn is_public(top: &Certificate) -> bool {
+pub(super) fn is_public(top: &Certificate, signatures: &mut Signatures) -> bool {
     webpki_roots::TLS_SERVER_ROOTS.iter().any(|anchor| {
         let same = |name: &[u8]| name.ends_with(&anchor.subject) && name == in_sequence(&anchor.subject);
         if same(&top.subject_der) {
             return Sha256::digest(in_sequence(&anchor.subject_public_key_info)) == top.spki_sha256;
         }
-        same(&top.issuer_der) && top.is_signed_by_key(&in_sequence(&anchor.subject_public_key_info)) != Some(false)
+        same(&top.issuer_der) && signatures.check_key(top, &in_sequence(&anchor.subject_public_key_info)) != Signed::No
     })
 }
 

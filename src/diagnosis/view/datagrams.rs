@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::flow::{Side, Transport};
-use crate::handshake::facts::{ClosedBy, DtlsFacts, Outcome, QuicFacts};
+use crate::handshake::facts::{ClosedBy, DtlsFacts, Outcome, QuicFacts, Unanswered};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
 use crate::transport::IcmpNote;
@@ -54,6 +54,37 @@ impl<'a> View<'a> {
             (None, None) => (0, None),
         };
         span.map(|(first, last)| Repeats { count, first, last })
+    }
+
+    /// A ServerHello or part of one was seen.
+    pub fn server_hello_begun(&self) -> bool {
+        self.handshake.server_hello.is_some() || self.handshake.hello_retry.is_some() || self.handshake.partial_server_message.is_some()
+    }
+
+    /// Datagrams of a side over UDP since the other was last heard.
+    pub fn unanswered_datagrams(&self, side: Side) -> Option<Unanswered> {
+        let talk = match (&self.handshake.quic, &self.handshake.dtls) {
+            (Some(quic), _) => quic.talk,
+            (None, Some(dtls)) => dtls.talk,
+            (None, None) => return None,
+        };
+        *talk.unanswered.of(side)
+    }
+
+    /// The end is an ICMP message: a side's host says that nobody listens there any more. No packet of that side says so.
+    pub fn ended_by_icmp(&self) -> bool {
+        let tcp = &self.handshake.tcp;
+        tcp.key.transport == Transport::Udp && tcp.icmp.iter().any(|note| Some(note.mark) == self.handshake.end)
+    }
+
+    /// What ended a connection without an alert, in the words of its protocol.
+    pub fn closing_word(&self, reset: bool) -> &'static str {
+        match (&self.handshake.quic, reset) {
+            (Some(_), _) => "CONNECTION_CLOSE",
+            (None, true) => "RST",
+            (None, false) if self.is_tcp() => "FIN",
+            (None, false) => "close_notify",
+        }
     }
 
     /// An ICMP message that says that a UDP port or host is not there, about the client's datagrams.

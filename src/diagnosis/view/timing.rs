@@ -78,8 +78,9 @@ impl View<'_> {
 
     /// The longest time that a side itself took, round trip deducted, no loss in it.
     pub fn slowest(&self, side: Side) -> Option<(Wait, Duration)> {
-        let own = self.waits().filter(|wait| wait.side == side && !self.loss_between(wait.from, wait.to));
-        own.map(|wait| (wait, wait.span().saturating_sub(self.rtt()))).max_by_key(|(_, span)| *span)
+        let tcp = &self.handshake.tcp;
+        let own = self.waits().filter(|wait| wait.side == side && !self.loss_between(wait.from, wait.to) && !tcp.is_picked_out());
+        own.map(|wait| (wait, tcp.elapsed(wait.from, wait.to).saturating_sub(self.rtt()))).max_by_key(|(_, span)| *span)
     }
 
     /// Something was repeated, missing or held back by a closed window between two frames.
@@ -137,13 +138,13 @@ impl View<'_> {
             match event.kind {
                 TcpEventKind::SynRepeat | TcpEventKind::Retransmission { .. } => {
                     let previous = before.checked_sub(1).and_then(|index| known.get(index));
-                    let idle = previous.map_or(Duration::ZERO, |previous| event.mark.time.since(previous.time));
+                    let idle = previous.map_or(Duration::ZERO, |previous| facts.tcp.elapsed(*previous, event.mark));
                     add(idle, event.side, self.lost_message(event.side, &event.kind), event.mark);
                 }
                 TcpEventKind::OutOfOrder { .. } => {
                     let next = known.iter().skip(before).find(|mark| mark.frame > event.mark.frame && mark.frame <= end.frame);
                     if let Some(next) = next.filter(|next| !facts.tcp.events.iter().any(|other| other.mark.frame == next.frame)) {
-                        add(next.time.since(event.mark.time), event.side, self.lost_message(event.side, &event.kind), *next);
+                        add(facts.tcp.elapsed(event.mark, *next), event.side, self.lost_message(event.side, &event.kind), *next);
                     }
                 }
                 _ => {}

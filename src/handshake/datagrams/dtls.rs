@@ -117,6 +117,7 @@ impl Dtls {
         }
         let Some(facts) = &mut h.dtls else { return Hearing::Nothing };
         facts.datagrams.of_mut(side).add(datagram.mark, payload.len());
+        facts.talk.heard(side, datagram.mark, datagram.payload_len, true);
         let largest = facts.largest.of_mut(side);
         *largest = (*largest).max(datagram.payload_len);
         if let Some((offset, len)) = repeated

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::flow::Side;
-use crate::handshake::facts::{AlertSeen, Handshake, Outcome, StoppedBy};
+use crate::handshake::datagrams::facts::Talk;
+use crate::handshake::facts::{AlertSeen, Fact, Handshake, Outcome, QuicFacts, StoppedBy};
 use crate::handshake::outcome::{Ending, PATIENCE, completed_or_rejected, owing_side, watched_since};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
@@ -13,19 +14,51 @@ use crate::transport::IcmpNote;
 /// An alert that nobody could read but that left its mark: a QUIC endpoint closed in a Handshake packet.
 pub(in crate::handshake) fn infer_alerts(h: &mut Handshake) {
     let Some(quic) = &h.quic else { return };
-    if !h.alerts.is_empty() || !quic.closes.is_empty() || quic_completed(h).is_some() {
+    if !h.alerts.is_empty() || !quic.closes.is_empty() || completes(h, h.finished.client).is_some() {
         return;
     }
+    let by_form = quic.repeats_its_close().filter(|_| quic.opened.server == 0).map(|mark| (Side::Server, mark));
+    let seen = by_form.or_else(|| closed_by_size(h, quic)).or_else(|| closed_in_silence(h, quic));
+    if let Some((from, mark)) = seen {
+        h.alerts.push(AlertSeen { from, alert: None, encrypted: true, mark, after_handshake: false, consequence: false });
+        h.hidden.client_alert_instead_of_finished = from == Side::Client;
+        if from == Side::Server && !h.decrypted {
+            judge_of_client(h);
+        }
+    }
+}
+
+/// All that a server can refuse after the client's Finished is the client's certificate, or that there is none: it asked for one, and the size of
+/// the client's Handshake packets, padding included, tells what is likely in them.
+fn judge_of_client(h: &mut Handshake) {
+    let resumed = h.server_hello.as_ref().is_some_and(|hello| hello.what.selected_psk().is_some());
+    let Some(sent) = h.quic.as_ref().map(|quic| quic.handshakes.client).filter(|_| !resumed) else { return };
+    let Some(mark) = sent.last else { return };
+    h.hidden.certificate_requested = Fact::Happened(mark);
+    h.hidden.client_certificate_empty = sent.bytes < ROOM_FOR_CERTIFICATE;
+    h.hidden.client_certificate_sent = !h.hidden.client_certificate_empty;
+}
+
+/// The client's last word is a Handshake packet that is larger than a Finished and smaller than a certificate: it closes, and gives a reason.
+fn closed_by_size(h: &Handshake, quic: &QuicFacts) -> Option<(Side, Mark)> {
+    let (len, mark) = quic.last_alone.client?;
+    let finished = 4 + h.cipher().map_or(32, |suite| u32::from(suite.hash_len()));
+    let reason = finished + EMPTY_CERTIFICATE + AROUND_FINISHED..LEAST_CERTIFICATE;
+    let went_on = quic.opened.client > 0 || quic.shorts.client.count > 0 || quic.shorts.server.last.is_some_and(|last| last > mark);
+    (reason.contains(&len) && !went_on).then_some((Side::Client, mark))
+}
+
+/// Who has no more to say after its Handshake packet gave up there: one that finished goes on with 1-RTT packets, one that waits for more
+/// repeats itself.
+fn closed_in_silence(h: &Handshake, quic: &QuicFacts) -> Option<(Side, Mark)> {
     let last = Side::BOTH.into_iter().filter_map(|side| h.tcp.side(side).last_packet).max();
     let quiet = last.map_or(Duration::ZERO, |last| watched_since(h, last.time));
     if quiet < CLOSED_QUIET.max(h.server_hello_time().unwrap_or_default() * 6) && !left(h) {
-        return;
+        return None;
     }
     let (client, server) = (quic.handshakes.client, quic.handshakes.server);
     let brief = client.first.zip(client.last).is_some_and(|(first, last)| last.time.since(first.time) < CLOSED_QUIET);
-    // Who has no more to say after its Handshake packet gave up there: one that finished goes on with 1-RTT packets, one that waits for more
-    // repeats itself.
-    let seen = if quic.opened.client == 0 && quic.shorts.client.count == 0 && server.count > 0 && brief && quic.repeats.client == 0 {
+    if quic.opened.client == 0 && quic.shorts.client.count == 0 && server.count > 0 && brief && quic.repeats.client == 0 {
         client.last.map(|mark| (Side::Client, mark))
     } else if let Some(finished) = h.finished.client
         && h.application_data.server.is_none()
@@ -34,16 +67,12 @@ pub(in crate::handshake) fn infer_alerts(h: &mut Handshake) {
         server.last.filter(|last| *last > finished).map(|mark| (Side::Server, mark))
     } else {
         None
-    };
-    if let Some((from, mark)) = seen {
-        h.alerts.push(AlertSeen { from, alert: None, encrypted: true, mark, after_handshake: false, consequence: false });
-        h.hidden.client_alert_instead_of_finished = from == Side::Client;
     }
 }
 
 /// How it ended.
 pub(in crate::handshake) fn ending(h: &Handshake, stall_after: Duration) -> Ending {
-    let completed = if h.quic.is_some() { quic_completed(h) } else { completed_or_rejected(h) };
+    let completed = if h.quic.is_some() { completes(h, h.finished.client) } else { completed_or_rejected(h) };
     if let Some(ending) = completed {
         return ending;
     }
@@ -57,17 +86,26 @@ pub(in crate::handshake) fn ending(h: &Handshake, stall_after: Duration) -> Endi
         let by_host = note.kind == IcmpKind::PortUnreachable && note.reporter == h.server.address;
         return Ending::new(Outcome::Refused, if by_host { StoppedBy::Server } else { StoppedBy::Network }, note.mark);
     }
-    if h.client_hellos.is_empty() && h.partial_client_hello.is_none() {
-        return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
+    // The address is never validated, so that nothing comes up.
+    if let Some(quic) = h.quic.as_ref().filter(|quic| quic.retries_after_token > 0 && quic.initials.server.count == 0) {
+        return Ending::new(Outcome::Refused, Side::Server, quic.retry.last);
     }
-    if Side::BOTH.into_iter().any(|side| h.tcp.side(side).snaplen_cut > 0) && h.server_hello.is_none() {
-        return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
+    let incomplete = Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
+    let cut = Side::BOTH.into_iter().any(|side| h.tcp.side(side).snaplen_cut > 0) && h.server_hello.is_none();
+    if h.client_hellos.is_empty() && h.partial_client_hello.is_none() || cut {
+        return incomplete;
+    }
+    if let Some(mark) = server_is_gone(h) {
+        return Ending::new(Outcome::Closed, Side::Server, mark);
     }
     if heard_unseen(h) {
-        return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
+        return incomplete;
     }
-    if let Some(mark) = in_vain(h) {
-        return Ending::new(Outcome::Stalled, StoppedBy::Network, mark);
+    if let Some(mark) = left_before_the_answer(h) {
+        return Ending::new(Outcome::Closed, Side::Client, mark);
+    }
+    if let Some((who, mark)) = in_vain(h) {
+        return Ending::new(Outcome::Stalled, who, mark);
     }
     if let Some(close) = h.quic.as_ref().and_then(|quic| quic.closes.first()) {
         return Ending::new(Outcome::Closed, close.from, close.mark);
@@ -76,6 +114,9 @@ pub(in crate::handshake) fn ending(h: &Handshake, stall_after: Duration) -> Endi
         let mark = h.tcp.icmp.iter().find(|note| note.about == Side::Server).map(|note| note.mark);
         return Ending::new(Outcome::Closed, Side::Client, mark);
     }
+    if both_fell_silent(h) {
+        return incomplete;
+    }
     let progress = Side::BOTH.into_iter().filter_map(|side| h.tcp.side(side).last_data).max().unwrap_or(h.tcp.first);
     let silence = watched_since(h, progress.time);
     // Both protocols repeat by timers of a second and less what is not answered: who waits is not silent for so long.
@@ -83,7 +124,7 @@ pub(in crate::handshake) fn ending(h: &Handshake, stall_after: Duration) -> Endi
         let who = if answered(h) { owing_side(h).into() } else { StoppedBy::Network };
         return Ending::new(Outcome::Stalled, who, None);
     }
-    Ending::new(Outcome::Incomplete, StoppedBy::Capture, None)
+    incomplete
 }
 
 /// The server sent anything of QUIC or DTLS.
@@ -95,26 +136,42 @@ pub(in crate::handshake) fn answered(h: &Handshake) -> bool {
 }
 
 /// The client goes on as only one that was answered does, and the answers are not in the capture. A client that waits in vain repeats itself
-/// within a second or two: one that does not was answered, too.
+/// within a second or two: one that does not was answered, too, unless it closed before.
 fn heard_unseen(h: &Handshake) -> bool {
     if answered(h) || !h.tcp.icmp.is_empty() {
         return false;
     }
-    let (went_on, repeats) = match (&h.quic, &h.dtls) {
-        (Some(quic), _) => {
-            (quic.acked.server.is_some() || quic.handshakes.client.count > 0 || quic.shorts.client.count > 0, quic.repeats.client)
-        }
-        (None, Some(dtls)) => (dtls.hellos_with_cookie.count > 0 || h.client_key_exchange.is_some(), dtls.repeats.client),
-        (None, None) => (false, 0),
+    let (went_on, gave_up) = match (&h.quic, &h.dtls) {
+        (Some(quic), _) => (
+            quic.acked.server.is_some() || quic.handshakes.client.count > 0 || quic.shorts.client.count > 0,
+            quic.repeats.client > 0 || quic.close_of(Side::Client).is_some(),
+        ),
+        (None, Some(dtls)) => (dtls.hellos_with_cookie.count > 0 || h.client_key_exchange.is_some(), dtls.repeats.client > 0),
+        (None, None) => (false, false),
     };
-    went_on || repeats == 0
+    went_on || !gave_up
 }
 
-/// 1-RTT packets of both sides, the server's after the client's Finished: both accepted it.
-fn quic_completed(h: &Handshake) -> Option<Ending> {
-    let (client, server) = (h.finished.client?, h.application_data.server?);
-    h.server_hello.as_ref()?;
-    Some(Ending::new(Outcome::Completed, StoppedBy::Nobody, client.max(server)))
+/// Neither side of a QUIC connection repeats what the other has not acknowledged, for much longer than any timer lasts: the capture lacks packets.
+/// A server must not, once it has sent three times what it got from an address that is not validated (RFC 9000 section 8.1).
+fn both_fell_silent(h: &Handshake) -> bool {
+    let (Some(quic), Some(_)) = (&h.quic, &h.server_hello) else { return false };
+    let (client, server) = (h.tcp.side(Side::Client), h.tcp.side(Side::Server));
+    let Some(last) = client.last_packet.max(server.last_packet) else { return false };
+    let validated = quic.token.is_some() || quic.handshakes.client.count > 0;
+    let limited = !validated && server.bytes_seen + AMPLIFIED_ROOM >= 3 * client.bytes_seen;
+    let repeats = quic.repeats.client + quic.repeats.server > 0;
+    watched_since(h, last.time) >= PATIENCE && !repeats && !(limited && quic.talk.unanswered.server.is_some())
+}
+
+/// A QUIC handshake whose client finished by this packet is complete: 1-RTT packets of both sides, the server's after the client's Finished, so
+/// that both accepted it. Where the ServerHello could not be read, several of each. Nothing that comes later changes it.
+pub(in crate::handshake) fn completes(h: &Handshake, finished: Option<Mark>) -> Option<Ending> {
+    let quic = h.quic.as_ref()?;
+    let (client, server) = (finished?, h.application_data.server?);
+    let certain = h.server_hello.is_some() || quic.shorts.client.count.min(quic.shorts.server.count) >= WITHOUT_HELLO;
+    let closed = quic.opened.server == 0 && quic.repeats_its_close().is_some();
+    (certain && !closed).then(|| Ending::new(Outcome::Completed, StoppedBy::Nobody, client.max(server)))
 }
 
 /// An ICMP error that says that the client's packets do not get to the server, which never spoke.
@@ -125,26 +182,92 @@ fn refusal(h: &Handshake) -> Option<&IcmpNote> {
     h.tcp.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, IcmpKind::TooBig(_) | IcmpKind::Other))
 }
 
+/// The server's host says that nobody listens any more, though something answered before, and nothing of the server follows.
+fn server_is_gone(h: &Handshake) -> Option<Mark> {
+    let says_so =
+        |note: &&IcmpNote| note.about == Side::Client && note.kind == IcmpKind::PortUnreachable && note.reporter == h.server.address;
+    let note = h.tcp.icmp.iter().find(says_so)?;
+    h.tcp.side(Side::Server).last_packet.is_some_and(|last| last < note.mark).then_some(note.mark)
+}
+
 /// The client's host says that nobody waits for the server's packets any more.
 fn left(h: &Handshake) -> bool {
     h.tcp.icmp.iter().any(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable)
 }
 
-/// The last of several datagrams that a side sent again without anything new coming of it.
-fn in_vain(h: &Handshake) -> Option<Mark> {
-    let progress = Side::BOTH.into_iter().filter_map(|side| h.tcp.side(side).last_data).max();
-    let (repeats, repeated) = match (&h.quic, &h.dtls) {
-        (Some(quic), _) => (quic.repeats, quic.repeated),
-        (None, Some(dtls)) => (dtls.repeats, dtls.repeated),
-        (None, None) => return None,
-    };
-    Side::BOTH.into_iter().find_map(|side| {
-        let (_, last) = (*repeated.of(side))?;
-        (*repeats.of(side) >= REPEATS && progress.is_none_or(|progress| last > progress)).then_some(last)
+/// The same of the first of the server's packets that reach the client: it had left before it was answered. Had others arrived before, it would
+/// have gone on; had they been lost, it would have repeated itself, and the packet quoted were not the server's first.
+fn left_before_the_answer(h: &Handshake) -> Option<Mark> {
+    let mut notes = h.tcp.icmp.iter().filter(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable);
+    let note = notes.next()?;
+    let (client, server) = (h.tcp.side(Side::Client), h.tcp.side(Side::Server));
+    let quiet_since = client.last_packet.is_some_and(|last| server.first_data.is_some_and(|answer| last < answer));
+    let talk = talk(h)?;
+    let headers = note.quoted_len.checked_sub(talk.first_sizes.server[0]);
+    let second = notes.next().is_none_or(|next| next.quoted_len.checked_sub(talk.first_sizes.server[1]) == headers);
+    let quotes_the_first = headers.is_some_and(|headers| HEADERS.contains(&headers)) && second;
+    let gone = client.last_packet.is_none_or(|last| last < note.mark);
+    (gone && quotes_the_first && (quiet_since || h.tcp.icmp.len() > 1)).then_some(note.mark)
+}
+
+/// Packets that go out again and again without anything coming of it, and who is to answer for that. A close at the end does not undo the silence
+/// before it.
+fn in_vain(h: &Handshake) -> Option<(StoppedBy, Mark)> {
+    let (client, server) = (waits_in_vain(h, Side::Client), waits_in_vain(h, Side::Server));
+    match (client, server) {
+        (Some(mark), _) => Some((StoppedBy::Network, server.map_or(mark, |other| mark.max(other)))),
+        // A client that lacks the server's answer repeats itself as well. One that does not is silent.
+        (None, Some(mark)) if repeats(h, Side::Client).0 == 0 && h.quic.is_some() => Some((StoppedBy::Client, mark)),
+        (None, Some(mark)) => Some((StoppedBy::Network, mark)),
+        (None, None) => None,
+    }
+}
+
+/// The last of several datagrams of a side that the other should have answered, and did not: the same again, or ever new ones.
+fn waits_in_vain(h: &Handshake, side: Side) -> Option<Mark> {
+    let news = h.tcp.side(side.other()).last_data;
+    let (count, span) = repeats(h, side);
+    let again = span.map(|(_, last)| last).filter(|last| count >= REPEATS && news.is_none_or(|news| *last > news));
+    again.or_else(|| {
+        let unanswered = (*talk(h)?.unanswered.of(side))?;
+        let says_so = h.quic.as_ref().and_then(|quic| quic.close_of(side)).is_some_and(|close| close.is_of_silence());
+        // Within a flight, or while the answer is on its way, nothing is due yet.
+        let round_trip = h.server_hello_time().unwrap_or_default() * 3;
+        let long = unanswered.count >= UNANSWERED && unanswered.span() >= NO_ANSWER.max(round_trip);
+        (long || says_so).then_some(unanswered.last)
     })
+}
+
+/// How often a side sent the same again, and the first and last of those.
+fn repeats(h: &Handshake, side: Side) -> (u32, Option<(Mark, Mark)>) {
+    match (&h.quic, &h.dtls) {
+        (Some(quic), _) => (*quic.repeats.of(side), *quic.repeated.of(side)),
+        (None, Some(dtls)) => (*dtls.repeats.of(side), *dtls.repeated.of(side)),
+        (None, None) => (0, None),
+    }
+}
+
+fn talk(h: &Handshake) -> Option<Talk> {
+    h.quic.as_ref().map(|quic| quic.talk).or_else(|| h.dtls.as_ref().map(|dtls| dtls.talk))
 }
 
 /// Repetitions from which on it is no chance: with the first that makes three of the same.
 const REPEATS: u32 = 2;
+/// Datagrams without an answer from which on it is no chance, when they are spread over more than a burst.
+const UNANSWERED: u32 = 3;
+const NO_ANSWER: Duration = Duration::from_millis(500);
 /// After a close both sides are quiet at once; one that waits repeats itself sooner than this on most paths.
 const CLOSED_QUIET: Duration = Duration::from_millis(300);
+/// 1-RTT packets of each side that show, without a ServerHello that could be read, that both have the same keys.
+const WITHOUT_HELLO: u32 = 2;
+/// A datagram that would not fit any more into what an address that is not validated may get.
+const AMPLIFIED_ROOM: u64 = 1_200;
+/// What stands around a Finished in a Handshake packet at most: number, acknowledgment, frame header, tag.
+const AROUND_FINISHED: u32 = 4 + 12 + 4 + 16;
+const EMPTY_CERTIFICATE: u32 = 8;
+/// A client's Certificate and CertificateVerify have more bytes than this.
+const LEAST_CERTIFICATE: u32 = 300;
+/// Handshake packets of a client with more bytes than this are more than one padded datagram.
+const ROOM_FOR_CERTIFICATE: u64 = 1_250;
+/// What IP and UDP put around a payload: IPv4, with options, or IPv6.
+const HEADERS: std::ops::RangeInclusive<u32> = 28..=68;

@@ -33,6 +33,15 @@ pub struct QuicFacts {
     pub handshakes: PerSide<Packets>,
     /// Packets with a short header of each side.
     pub shorts: PerSide<Packets>,
+    /// The numbers of each side's Initial packets that could be opened.
+    pub numbers: PerSide<Numbers>,
+    /// A side's last datagram, where it was a Handshake packet alone: bytes of protected payload, and where.
+    pub last_alone: PerSide<Option<(u32, Mark)>>,
+    /// Datagrams by which the server answers whatever the client sends after its Finished, each with a Handshake packet in front of a 1-RTT packet
+    /// and all of one size: a server that took the Finished has no Handshake keys any more, one that closes says so again and again.
+    pub closing: Packets,
+    /// How each side's datagrams fared.
+    pub talk: Talk,
     /// Handshake and 1-RTT packets of each side that were opened with secrets from outside.
     pub opened: PerSide<u32>,
     /// Datagrams of each side that brought nothing new: hellos sent again, probes.
@@ -74,6 +83,72 @@ impl Packets {
     }
 }
 
+/// How the datagrams of both sides fared, as far as the capture shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Talk {
+    /// Datagrams that a side sent since the other was last heard.
+    pub unanswered: PerSide<Option<Unanswered>>,
+    /// Bytes of UDP payload of a side's first two datagrams.
+    pub first_sizes: PerSide<[u32; 2]>,
+}
+
+/// Datagrams to which nothing came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unanswered {
+    /// How many.
+    pub count: u32,
+    /// The first.
+    pub first: Mark,
+    /// The last.
+    pub last: Mark,
+}
+
+impl Unanswered {
+    /// From the first to the last.
+    pub fn span(&self) -> Duration {
+        self.last.time.since(self.first.time)
+    }
+}
+
+impl Talk {
+    /// A datagram of this side. `asks`: an answer is due to it, as far as can be told.
+    pub(super) fn heard(&mut self, side: Side, mark: Mark, len: u32, asks: bool) {
+        if let Some(size) = self.first_sizes.of_mut(side).iter_mut().find(|size| **size == 0) {
+            *size = len;
+        }
+        *self.unanswered.of_mut(side.other()) = None;
+        if asks {
+            let own = self.unanswered.of_mut(side).get_or_insert(Unanswered { count: 0, first: mark, last: mark });
+            own.count = own.count.saturating_add(1);
+            own.last = mark;
+        }
+    }
+}
+
+/// The numbers of packets of one kind, from 0 to 63. A sender counts on without a gap: a number that lies between others, or before the first, was
+/// sent as well, and is not in the capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Numbers(u64);
+
+impl Numbers {
+    /// This one was seen.
+    pub(super) const fn add(&mut self, number: u64) {
+        if number < u64::BITS as u64 {
+            self.0 |= 1 << number;
+        }
+    }
+
+    /// How many were sent and not seen. Some stacks begin with 1.
+    pub const fn missing(self) -> u32 {
+        if self.0 == 0 {
+            return 0;
+        }
+        let (first, behind_last) = (self.0.trailing_zeros(), u64::BITS - self.0.leading_zeros());
+        let before = if first > FIRST_NUMBER && first <= LATE_NUMBER { first } else { 0 };
+        before + (behind_last - first) - self.0.count_ones()
+    }
+}
+
 /// An Initial packet with part of a ClientHello.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HelloPacket {
@@ -104,6 +179,14 @@ pub struct ClosedBy {
     pub mark: Mark,
 }
 
+impl ClosedBy {
+    /// The endpoint closes because it has not heard of the other for too long, as its reason says.
+    pub fn is_of_silence(&self) -> bool {
+        let reason = self.reason.to_ascii_lowercase();
+        ["idle", "timeout", "timed out", "no recent network activity"].iter().any(|word| reason.contains(word))
+    }
+}
+
 impl QuicFacts {
     /// Of a connection that begins with this version.
     pub fn new(version: Version) -> Self {
@@ -120,6 +203,10 @@ impl QuicFacts {
             initials: PerSide::default(),
             handshakes: PerSide::default(),
             shorts: PerSide::default(),
+            numbers: PerSide::default(),
+            last_alone: PerSide::default(),
+            closing: Packets::default(),
+            talk: Talk::default(),
             opened: PerSide::default(),
             repeats: PerSide::default(),
             repeated: PerSide::default(),
@@ -142,6 +229,11 @@ impl QuicFacts {
     /// The first `CONNECTION_CLOSE` of a side.
     pub fn close_of(&self, side: Side) -> Option<&ClosedBy> {
         self.closes.iter().find(|close| close.from == side)
+    }
+
+    /// The server answers the client's Finished and all that follows it with one and the same datagram: it has closed.
+    pub fn repeats_its_close(&self) -> Option<Mark> {
+        self.closing.first.filter(|_| self.closing.count >= SAME_CLOSE)
     }
 
     /// The client's hello takes more than one packet.
@@ -182,6 +274,8 @@ pub struct DtlsFacts {
     pub connection_id: bool,
     /// Each side sent a ClientHello: both take themselves for the client.
     pub role_conflict: Option<Mark>,
+    /// How each side's datagrams fared.
+    pub talk: Talk,
 }
 
 /// A hole in a message that was never filled, though what stands around it came again and again.
@@ -213,5 +307,29 @@ impl DtlsFacts {
     /// How long a side sent the same again.
     pub fn repeating(&self, side: Side) -> Duration {
         self.repeated.of(side).map_or(Duration::ZERO, |(first, last)| last.time.since(first.time))
+    }
+}
+
+/// The number of a side's first packet is this at most.
+const FIRST_NUMBER: u32 = 1;
+/// A first number above this is one that was chosen at random.
+const LATE_NUMBER: u32 = 8;
+/// Answers alike from which on it is no chance.
+const SAME_CLOSE: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_were_never_seen_were_sent() {
+        let missing = |seen: &[u64]| {
+            let mut numbers = Numbers::default();
+            seen.iter().for_each(|number| numbers.add(*number));
+            numbers.missing()
+        };
+        assert_eq!([missing(&[]), missing(&[0, 1, 2]), missing(&[1, 2]), missing(&[0]), missing(&[40, 41])], [0; 5]);
+        assert_eq!(missing(&[3, 4, 7, 8]), 5, "0, 1, 2, 5 and 6");
+        assert_eq!((missing(&[0, 4]), missing(&[0, 200]), missing(&[40, 42])), (3, 0, 1));
     }
 }

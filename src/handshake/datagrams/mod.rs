@@ -110,6 +110,7 @@ impl DatagramSink for DatagramMachine {
         let mut snapshot = self.snapshot(shared, facts);
         snapshot.close = Close::Idle;
         snapshot.closed_at = now;
+        snapshot.concluded_at = now.frame;
         outcome::conclude(&mut snapshot, shared.stall_after());
         let over = match snapshot.outcome {
             Outcome::Completed | Outcome::Closed => true,

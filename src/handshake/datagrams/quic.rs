@@ -1,12 +1,14 @@
 //! One QUIC connection: Initial packets are opened with the keys that everybody can make, the others where secrets are given (`protected`).
 
+use smallvec::SmallVec;
+
 use crate::flow::Side;
 use crate::limits;
 use crate::packet::Datagram;
 use crate::quic::close;
 use crate::quic::crypto::CryptoStream;
 use crate::quic::frame::{ConnectionClose, Frame, frames};
-use crate::quic::header::{INITIAL_DATAGRAM, Long, LongKind, Packet, Retry, VersionNegotiation, packets};
+use crate::quic::header::{INITIAL_DATAGRAM, Long, LongKind, Packet, Retry, SHORT_LEAST, VersionNegotiation, packets, packets_of_flow};
 use crate::quic::protection::InitialKeys;
 use crate::quic::version::Version;
 use crate::time::Mark;
@@ -15,8 +17,8 @@ use crate::tls::registry::{AlertDescription, HandshakeType};
 use crate::transport::udp::{self, Hearing, Opening};
 use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
 
-use super::Sides;
-use crate::handshake::facts::{AlertSeen, ClosedBy, Handshake, HelloPacket, PartialMessage, Protocol, QuicFacts};
+use super::{Sides, ending};
+use crate::handshake::facts::{AlertSeen, ClosedBy, Fact, Handshake, HelloPacket, Packets, PartialMessage, Protocol, QuicFacts};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
 use crate::handshake::records::letter;
@@ -40,20 +42,33 @@ pub(super) struct Quic {
     sides: Sides<Sender>,
     /// The client's Finished went out by this packet, for it used 1-RTT keys right after.
     client_finished: Option<Mark>,
-    /// What the datagram at hand repeats.
+    /// 1-RTT packets of the server since the client's last Handshake packet, while nothing shows that this was its Finished: the first, and how many.
+    ahead: Option<(Mark, u32)>,
+    /// Initial packets of the client without a token: each may be answered by a Retry.
+    tokenless: u32,
+    /// What the datagram at hand holds and repeats.
     again: Again,
     buffer: Vec<u8>,
     /// Where secrets are given.
     unsealing: Option<Box<Unsealing>>,
 }
 
-/// What a datagram that brings nothing new repeats.
+/// What a datagram holds, and what of it was there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent observations")]
 struct Again {
     /// CRYPTO frames that were there before.
     crypto: bool,
-    /// It asks for an acknowledgment: a probe.
+    /// It asks for an acknowledgment, and what it brings was there before: a probe.
     asks: bool,
+    /// An answer is due to it, as far as can be told.
+    due: bool,
+    /// A packet with a long header that is no Handshake packet.
+    early: bool,
+    /// Bytes of its Handshake packets.
+    handshake: usize,
+    /// A 1-RTT packet.
+    short: bool,
 }
 
 #[derive(Debug)]
@@ -69,6 +84,10 @@ struct Sender {
     stream: CryptoStream<Mark>,
     /// One more than the largest packet number.
     expected: u64,
+    /// Sizes of its Handshake packets, as far as remembered.
+    sizes: SmallVec<[u16; 8]>,
+    /// A Handshake packet that is smaller than a full one ended a flight.
+    flight_ended: bool,
     /// Packets that ask for an acknowledgment and have none yet: number and size of their datagram.
     sent: Vec<(u64, u32)>,
 }
@@ -125,6 +144,8 @@ impl Quic {
             replay: false,
             sides: Sides::default(),
             client_finished: None,
+            ahead: None,
+            tokenless: 0,
             again: Again::default(),
             buffer: Vec::new(),
             unsealing: shared.keys.is_some().then(Box::default),
@@ -140,7 +161,8 @@ impl Quic {
         datagram: &Datagram<'_>,
     ) -> Hearing {
         let mark = datagram.mark;
-        let first = packets(datagram.payload).next();
+        let known = h.protocol == Protocol::Quic;
+        let first = packets_of_flow(datagram.payload, known).next();
         if let Some(Packet::Long(long)) = first
             && long.kind == LongKind::Initial
             && self.is_foreign(h, &long)
@@ -158,6 +180,7 @@ impl Quic {
             return self.unnamed(h, shared, side, datagram);
         }
         let hearing = self.packets(h, shared, tcp, side, datagram);
+        self.weigh(h, side, datagram);
         let Some(quic) = &mut h.quic else { return hearing };
         if hearing == Hearing::Nothing && self.again.asks {
             quic.repeat(side, mark);
@@ -166,7 +189,7 @@ impl Quic {
             let own = tcp.sides.of_mut(side);
             own.retransmits = own.retransmits.saturating_add(1);
         }
-        if self.is_settled(quic) {
+        if self.is_settled(h) {
             return Hearing::Settled(Some(self.identity()));
         }
         hearing
@@ -180,19 +203,43 @@ impl Quic {
 
     /// No packet in the form that is due: a short header whose fixed bit is greased (RFC 9287), or something else on this port.
     fn unnamed(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, datagram: &Datagram<'_>) -> Hearing {
-        let short = datagram.payload.first().is_some_and(|first| (0x04..0x40).contains(first)) && datagram.payload.len() >= 21;
-        if !short || h.server_hello.is_none() {
+        let stun = datagram.payload.get(4..8) == Some(&STUN_COOKIE);
+        let short = datagram.payload.first().is_some_and(|first| *first < 0x40) && datagram.payload.len() >= SHORT_LEAST;
+        if !short || stun || h.protocol != Protocol::Quic {
             return Hearing::Foreign;
         }
+        self.again = Again { due: true, short: true, ..Again::default() };
         self.short(h, shared, side, datagram.mark, datagram.payload);
-        Hearing::New
+        self.weigh(h, side, datagram);
+        if self.is_settled(h) { Hearing::Settled(Some(self.identity())) } else { Hearing::New }
+    }
+
+    /// Enters what a datagram as a whole shows.
+    fn weigh(&self, h: &mut Handshake, side: Side, datagram: &Datagram<'_>) {
+        let Some(quic) = &mut h.quic else { return };
+        let Again { due, early, handshake, short, .. } = self.again;
+        let answers = quic.talk.unanswered.of(side.other()).is_some();
+        quic.talk.heard(side, datagram.mark, datagram.payload_len, due);
+        let alone = handshake > 0 && !early && !short;
+        *quic.last_alone.of_mut(side) = alone.then(|| (u32::try_from(handshake).unwrap_or(u32::MAX), datagram.mark));
+        if side == Side::Server && quic.handshakes.client.count > 0 {
+            let len = datagram.payload_len as usize;
+            let alike = quic.closing.count == 0 || quic.closing.bytes == quic.closing.count as u64 * len as u64;
+            if handshake > 0 && short && !early && answers && len < LARGEST_CLOSE && alike {
+                quic.closing.add(datagram.mark, len);
+            } else {
+                quic.closing = Packets::default();
+            }
+        }
     }
 
     fn packets(&mut self, h: &mut Handshake, shared: &mut Shared, tcp: &mut TcpFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
         let mark = datagram.mark;
         let mut new = false;
         self.again = Again::default();
-        for packet in packets(datagram.payload) {
+        for packet in packets_of_flow(datagram.payload, h.protocol == Protocol::Quic) {
+            self.again.early |= !matches!(packet, Packet::Short { .. } | Packet::Long(Long { kind: LongKind::Handshake, .. }));
+            self.again.due |= !matches!(packet, Packet::Long(Long { kind: LongKind::Initial, .. }));
             new |= match packet {
                 Packet::Long(long) => match long.kind {
                     LongKind::Initial => self.initial(h, shared, tcp, side, &long, datagram),
@@ -202,7 +249,10 @@ impl Quic {
                         }
                         true
                     }
-                    LongKind::Handshake => self.handshake(h, shared, side, mark, &long),
+                    LongKind::Handshake => {
+                        self.again.handshake += long.protected_len();
+                        self.handshake(h, shared, side, mark, &long)
+                    }
                 },
                 Packet::Retry(retry) => self.retry(h, side, mark, &retry),
                 Packet::VersionNegotiation(negotiation) => self.version_negotiation(h, side, mark, &negotiation),
@@ -211,6 +261,7 @@ impl Quic {
                     side == Side::Client && !self.again.asks
                 }
                 Packet::Short { bytes } => {
+                    self.again.short = true;
                     self.short(h, shared, side, mark, bytes);
                     true
                 }
@@ -236,10 +287,16 @@ impl Quic {
             && let Some(opened) = keys.both.of(side).open(long, expected, &mut buffer)
         {
             self.sides.of_mut(side).expected = expected.max(opened.number.saturating_add(1));
+            if let Some(quic) = &mut h.quic {
+                quic.numbers.of_mut(side).add(opened.number);
+            }
             self.remember(h, side, long, datagram);
             new = self.frames(h, shared, tcp, side, (opened.number, opened.payload), datagram);
         }
         self.buffer = buffer;
+        if side == Side::Client && h.protocol == Protocol::Other && is_cut_hello(long, datagram) {
+            h.protocol = Protocol::Quic;
+        }
         new
     }
 
@@ -288,7 +345,9 @@ impl Quic {
                 if quic.negotiation.is_some() {
                     quic.negotiated = true;
                 }
-                if !long.token.is_empty() {
+                if long.token.is_empty() {
+                    self.tokenless = self.tokenless.saturating_add(1);
+                } else {
                     quic.token.get_or_insert(datagram.mark);
                 }
             }
@@ -330,8 +389,11 @@ impl Quic {
                         new = true;
                     }
                     if other == Side::Client {
+                        // That a copy arrived is nothing new when another did.
+                        let known: SmallVec<[u64; 8]> =
+                            quic.hello_packets.iter().filter(|packet| packet.acked).map(|packet| packet.offset).collect();
                         for packet in quic.hello_packets.iter_mut().filter(|packet| ack.covers(packet.number)) {
-                            new |= !packet.acked;
+                            new |= !packet.acked && !known.contains(&packet.offset);
                             packet.acked = true;
                         }
                     }
@@ -342,7 +404,7 @@ impl Quic {
                     if fresh == 0 && !data.is_empty() {
                         repeated.get_or_insert((offset, data.len()));
                     }
-                    new |= fresh > 0 || (self.replay && side == Side::Client);
+                    new |= fresh > 0;
                     if side == Side::Client
                         && let Some(quic) = h.quic.as_mut().filter(|quic| quic.hello_packets.len() < HELLO_PACKETS)
                     {
@@ -355,6 +417,7 @@ impl Quic {
             }
         }
         self.again.asks |= asks;
+        self.again.due |= asks;
         if asks {
             let sent = &mut self.sides.of_mut(side).sent;
             if sent.len() < limits::QUIC_SENT {
@@ -391,14 +454,14 @@ impl Quic {
             return false;
         }
         let Some(quic) = h.quic.as_mut() else { return false };
-        let again = quic.token.is_some();
+        let again = quic.token.is_some() && quic.retry.count >= self.tokenless;
         quic.retry.add(mark, retry.token.len());
         quic.retries_after_token = quic.retries_after_token.saturating_add(u32::from(again));
         if !self.replay {
             self.sides.client.stream = CryptoStream::new();
         }
         self.replay = true;
-        true
+        !again
     }
 
     fn version_negotiation(&mut self, h: &mut Handshake, side: Side, mark: Mark, negotiation: &VersionNegotiation<'_>) -> bool {
@@ -412,19 +475,20 @@ impl Quic {
         // The client begins anew, with the same hello or another.
         self.replay = true;
         self.sides = Sides::default();
+        self.tokenless = 0;
+        quic.numbers = Sides::default();
         h.client_hellos.clear();
         letter(h, Side::Server, 'v');
         true
     }
 
-    /// Both sides use 1-RTT keys and went on: nothing that follows can change what is said.
-    fn is_settled(&self, quic: &QuicFacts) -> bool {
-        let Some(finished) = self.client_finished.filter(|_| self.unsealing.as_ref().is_none_or(|unsealing| unsealing.is_full())) else {
-            return false;
-        };
+    /// Both sides use 1-RTT keys, went on, and have completed it: nothing that follows can change what is said.
+    fn is_settled(&self, h: &Handshake) -> bool {
+        let Some(quic) = &h.quic else { return false };
         quic.shorts.client.count >= SETTLED
             && quic.shorts.server.count >= SETTLED
-            && quic.shorts.server.last.is_some_and(|last| last > finished)
+            && self.unsealing.as_ref().is_none_or(|unsealing| unsealing.is_full())
+            && ending::completes(h, h.finished.client.or(self.client_finished)).is_some()
     }
 
     /// What tells this handshake from a later one of the same flow.
@@ -454,8 +518,15 @@ impl Quic {
         for side in Side::BOTH {
             *quic.largest_unacked.of_mut(side) = self.sides.of(side).sent.iter().map(|(_, len)| *len).max().unwrap_or(0);
         }
-        // The client answered at the Handshake level, for which it needs the ServerHello and more.
-        h.hidden.server_flight_done |= quic.handshakes.client.count > 0 && quic.handshakes.server.count > 0;
+        if !h.decrypted {
+            // The client answered at the Handshake level, for which it needs the ServerHello and more. Until then the flight may be whole or not.
+            h.hidden.server_flight_done = match (quic.handshakes.server.last, quic.handshakes.client.first) {
+                (Some(_), Some(answered)) => Fact::Happened(answered),
+                (Some(_), None) => Fact::Unseen,
+                (None, _) => Fact::DidNot,
+            };
+            h.hidden.certificate_requested = Fact::Unseen;
+        }
     }
 }
 
@@ -476,6 +547,13 @@ fn connection_close(h: &mut Handshake, side: Side, mark: Mark, closed: &Connecti
     }
 }
 
+/// A client's first Initial packet that the snapshot length cut, so that it cannot be opened: its lengths fit the datagram.
+fn is_cut_hello(long: &Long<'_>, datagram: &Datagram<'_>) -> bool {
+    let fits = long.bytes.len() + long.missing <= datagram.payload_len as usize;
+    let full = datagram.payload_len as usize >= INITIAL_DATAGRAM;
+    long.missing > 0 && fits && full && datagram.payload.len() < datagram.payload_len as usize && long.dcid.len() >= LEAST_FIRST_CID
+}
+
 /// The client's first destination connection identifier has at least so many bytes (RFC 9000 section 7.2).
 const LEAST_FIRST_CID: usize = 8;
 /// Where a ClientHello has its random.
@@ -488,5 +566,9 @@ const HELLO_PACKETS: usize = 16;
 const VERSIONS: usize = 32;
 /// Bytes of a reason phrase kept.
 const REASON: usize = 200;
+/// The magic cookie of STUN (RFC 8489 section 5), which may share the ports.
+const STUN_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+/// A datagram that closes with a Handshake and a 1-RTT packet is no larger than this, its reason included.
+const LARGEST_CLOSE: usize = 300;
 /// Packets of each side under 1-RTT keys after which nothing more is to be learned.
 const SETTLED: u32 = 2;

@@ -1,3 +1,5 @@
+mod endings;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -36,12 +38,18 @@ impl Wire {
     }
 
     fn send(&mut self, side: Side, payload: &[u8]) -> &mut Self {
+        self.send_cut(side, payload, payload.len())
+    }
+
+    /// Of the payload's bytes so many are captured.
+    fn send_cut(&mut self, side: Side, whole: &[u8], captured: usize) -> &mut Self {
         self.frame += 1;
         self.millis += 10;
         let (client, server) = ends();
         let (source, destination) = if side == Side::Client { (client, server) } else { (server, client) };
         let (key, from_low) = FlowKey::new(Transport::Udp, source, destination, 0);
-        let payload_len = u32::try_from(payload.len()).unwrap();
+        let payload_len = u32::try_from(whole.len()).unwrap();
+        let payload = &whole[..captured.min(whole.len())];
         let ip = IpFacts { ttl: 64, id: None, dont_fragment: true, total_len: payload_len + 28, was_fragmented: false };
         let datagram = Datagram { mark: self.mark(), key, from_low, path: Path::default(), ip, payload, payload_len };
         self.table.datagram(&mut self.shared, 0, &datagram);
@@ -54,6 +62,27 @@ impl Wire {
 
     fn server(&mut self, payload: &[u8]) -> &mut Self {
         self.send(Side::Server, payload)
+    }
+
+    /// The host at the other end says that nobody waits for a datagram of this side, which had so many bytes of payload.
+    fn unreachable(&mut self, about: Side, payload_len: u32) -> &mut Self {
+        self.frame += 1;
+        let (client, server) = ends();
+        let (source, destination) = if about == Side::Client { (client, server) } else { (server, client) };
+        let (key, quoted_from_low) = FlowKey::new(Transport::Udp, source, destination, 0);
+        self.table.icmp(&IcmpError {
+            mark: self.mark(),
+            reporter: destination.address,
+            kind: IcmpKind::PortUnreachable,
+            icmp_type: 3,
+            code: 3,
+            key,
+            quoted_from_low,
+            quoted_seq: None,
+            quoted_len: payload_len + 28,
+            ttl: 64,
+        });
+        self
     }
 
     fn wait(&mut self, millis: i64) -> &mut Self {
@@ -84,7 +113,13 @@ fn keys() -> InitialKeys {
 
 /// A packet with a long header of version 1, protected; `padded`: to fill a datagram of 1200 bytes.
 fn long(keys: &PacketKeys, bits: u8, ids: (&[u8], &[u8]), token: &[u8], number: u8, frames: &[u8], padded: bool) -> Vec<u8> {
-    let mut header = vec![0xc0 | bits << 4, 0, 0, 0, 1];
+    long_with(0xc0, keys, bits, ids, token, number, frames, padded)
+}
+
+/// The same with the form and fixed bits given.
+#[allow(clippy::too_many_arguments, reason = "the parts of a packet")]
+fn long_with(form: u8, keys: &PacketKeys, bits: u8, ids: (&[u8], &[u8]), token: &[u8], number: u8, frames: &[u8], padded: bool) -> Vec<u8> {
+    let mut header = vec![form | bits << 4, 0, 0, 0, 1];
     for id in [ids.0, ids.1] {
         header.push(u8::try_from(id.len()).unwrap());
         header.extend(id);
@@ -294,23 +329,7 @@ fn silence_is_told_from_answers_out_of_sight() {
 #[test]
 fn icmp_refuses_a_flow() {
     let mut wire = Wire::new();
-    wire.client(&first_initial(0));
-    let (client, server) = ends();
-    let (key, quoted_from_low) = FlowKey::new(Transport::Udp, client, server, 0);
-    let mark = wire.mark();
-    let reporter = server.address;
-    wire.table.icmp(&IcmpError {
-        mark,
-        reporter,
-        kind: IcmpKind::PortUnreachable,
-        icmp_type: 3,
-        code: 3,
-        key,
-        quoted_from_low,
-        quoted_seq: None,
-        quoted_len: 1228,
-        ttl: 64,
-    });
+    wire.client(&first_initial(0)).unreachable(Side::Client, 1200);
     let h = wire.only();
     assert_eq!((h.outcome, h.stopped_by), (Outcome::Refused, StoppedBy::Server));
 }

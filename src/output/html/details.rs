@@ -14,9 +14,8 @@ use serde::Serialize;
 
 use super::rows::Texts;
 use crate::output::figures::Moment;
-use crate::output::layout::command_in;
 use crate::output::view;
-use crate::report::{CertificateReport, Diagnosis, HandshakeReport, Loss, Timing};
+use crate::report::{Advice, CertificateReport, Diagnosis, HandshakeReport, Loss, Timing};
 
 /// All pieces.
 #[derive(Debug, Default)]
@@ -76,6 +75,7 @@ struct Detail {
     server_certificates: Vec<usize>,
     client_certificates: Vec<usize>,
     diagnosis: Diagnosis,
+    commands: Vec<usize>,
     steps: Vec<Step>,
 }
 
@@ -157,7 +157,8 @@ impl Piece {
             staple: of(server.and_then(|server| server.staple.as_ref())),
             server_certificates: self.chain(server.map(|server| server.certificates.as_slice()).unwrap_or_default())?,
             client_certificates: self.chain(client.map(|client| client.certificates.as_slice()).unwrap_or_default())?,
-            diagnosis: Diagnosis { remedy: report.diagnosis.remedy.iter().map(|line| advice(line)).collect(), ..report.diagnosis.clone() },
+            commands: commands(&report.diagnosis.remedy),
+            diagnosis: report.diagnosis.clone(),
             steps: self.steps(report),
         })
     }
@@ -185,9 +186,9 @@ impl Piece {
     }
 }
 
-/// Commands begin with `$ `, so that the script need not know which lines are commands.
-fn advice(line: &str) -> String {
-    command_in(line).map_or_else(|| line.to_owned(), |command| format!("$ {command}"))
+/// Which lines of advice are commands: in the report's JSON they are text like the others.
+fn commands(remedy: &[Advice]) -> Vec<usize> {
+    remedy.iter().enumerate().filter(|(_, advice)| matches!(advice, Advice::Command(_))).map(|(number, _)| number).collect()
 }
 
 /// Handshakes in one piece: the script counts on it.

@@ -260,7 +260,7 @@
     const strangers = rest.map((of) => el("li", {}, el("i", {}, "also sent, no part of the chain: "), certificate(of, at)));
     return [el("h4", {}, title), tree, strangers.length ? el("ul", { class: "chain" }, strangers) : null];
   };
-  const advice = (line) => (line.startsWith("$ ") ? el("pre", { tabindex: "0" }, el("code", {}, seen(line.slice(2)))) : el("p", {}, seen(line)));
+  const advice = (line, command) => (command ? el("pre", { tabindex: "0" }, el("code", {}, seen(line))) : el("p", {}, seen(line)));
   const dialog = byId("detail");
   const open = async (i) => {
     const all = await piece(Math.floor(i / perPiece));
@@ -279,7 +279,7 @@
       said.evidence.length ? el("ul", { class: "evidence" }, said.evidence.map((piece) => el("li", {}, piece.frame ? el("span", { class: "sub" }, `frame ${piece.frame}: `) : "", seen(piece.text)))) : null,
       said.alternatives.length ? el("p", {}, el("b", {}, "Also possible: "), seen(said.alternatives.join(", "))) : null,
       said.findings.filter((finding) => finding.id !== said.cause && !said.alternatives.includes(finding.id)).map((finding) => el("p", {}, el("b", {}, "Also noticed: "), seen(finding.text))),
-      said.remedy.length ? el("div", { class: "fix" }, el("b", {}, "Fix"), said.remedy.map(advice)) : null,
+      said.remedy.length ? el("div", { class: "fix" }, el("b", {}, "Fix"), said.remedy.map((line, n) => advice(line, one.commands.includes(n)))) : null,
       one.steps.length ? [el("h4", {}, "Packet by packet"), el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Packet by packet" }, ladder(all, one, i))] : null,
       lost.length ? el("p", { class: "warn" }, "Lost on the way: " + lost.join(", ")) : null,
       times(one), offers(all, one, i),

@@ -8,12 +8,12 @@ use super::{Gathered, Setting};
 use crate::output::collect::Group;
 use crate::output::escape::{clip, escape};
 use crate::output::figures::{Moment, bytes, count, counted, span_us, when};
-use crate::output::layout::{Layout, command_in};
+use crate::output::layout::Layout;
 use crate::output::show;
 use crate::output::show::{Standing, standing};
 use crate::output::style::Palette;
 use crate::output::view::{self, Kind};
-use crate::report::{HandshakeReport, SummaryReport};
+use crate::report::{Advice, HandshakeReport, SummaryReport};
 
 /// The page's title.
 pub(super) fn title(gathered: &Gathered) -> String {
@@ -359,7 +359,7 @@ pub(super) fn evidence(gathered: &Gathered, settings: &[Setting]) -> Markup {
                 dt { "Dropped while capturing" } dd { (count(summary.drops)) " packets" }
                 dt { "Connections followed" } dd { (count(summary.flows)) @if summary.evictions > 0 { ", " (count(summary.evictions)) " given up to stay within bounds" } }
                 @if !summary.other_flows.is_empty() { dt { "Other connections" } dd { (summary.other_flows.iter().map(|(word, number)| format!("{} {}", count(*number), text(word))).collect::<Vec<_>>().join(", ")) } }
-                @for note in &summary.notes { dt { "Note" } dd { (text(note)) } }
+                @for note in view::notes(summary) { dt { "Note" } dd { (text(note)) } }
             }
             div.scroll tabindex="0" role="group" aria-label="Files" {
                 table {
@@ -367,7 +367,7 @@ pub(super) fn evidence(gathered: &Gathered, settings: &[Setting]) -> Markup {
                     tbody {
                         @for input in &summary.inputs {
                             tr {
-                                th scope="row" { (text(&input.source)) @if let Some(damage) = &input.damage { br; span.warn { "damaged: " (text(damage)) } } }
+                                th scope="row" { (text(&input.source)) @if let Some(damage) = &input.damage { br; span.warn { (text(damage)) } } }
                                 td { (text(&input.format)) } td.n { (count(input.frames)) } td.n { (bytes(input.bytes)) }
                                 td.mono { (input.sha256.as_deref().unwrap_or("not read twice")) }
                             }
@@ -385,13 +385,16 @@ fn frames(summary: &SummaryReport) -> String {
     format!("{} read ({}), {} understood{skipped}", count(summary.frames), bytes(summary.bytes), count(summary.decoded))
 }
 
-fn remedy(lines: &[String]) -> Markup {
+fn remedy(lines: &[Advice]) -> Markup {
     html! {
         @if !lines.is_empty() {
             div.fix {
                 b { "Fix" }
                 @for line in lines {
-                    @if let Some(command) = command_in(line) { pre tabindex="0" { code { (escape(command)) } } } @else { p { (text(line)) } }
+                    @match line {
+                        Advice::Command(command) => pre tabindex="0" { code { (escape(command)) } },
+                        Advice::Text(line) => p { (text(line)) },
+                    }
                 }
             }
         }

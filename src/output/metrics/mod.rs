@@ -23,6 +23,7 @@ use time::format_description::well_known::Rfc3339;
 use labels::{Certificates, Pairs, Ranking, Removed};
 pub use server::MetricsServer;
 
+use super::escape::escape;
 use super::view;
 use crate::report::{HandshakeReport, Report};
 
@@ -224,7 +225,7 @@ impl Metrics {
 
     /// Sets what the capture counts.
     pub fn interface(&self, load: &InterfaceLoad<'_>) {
-        let label = OnInterface { interface: load.name.to_owned() };
+        let label = OnInterface { interface: shown(load.name) };
         let set = |family: &Family<OnInterface, Counter>, value: u64| {
             family.get_or_create(&label).inner().store(value, std::sync::atomic::Ordering::Relaxed);
         };
@@ -244,7 +245,7 @@ impl Metrics {
 
     /// Sets how many reports an output was too slow to take.
     pub fn lost(&self, output: &str, reports: u64) {
-        let label = ToOutput { output: output.to_owned() };
+        let label = ToOutput { output: shown(output) };
         self.lost.get_or_create(&label).inner().store(reports, std::sync::atomic::Ordering::Relaxed);
     }
 
@@ -300,7 +301,13 @@ impl Names {
 
 /// A name as a label value.
 fn clean(name: &str) -> String {
-    name.chars().take(LONGEST).collect::<String>().to_ascii_lowercase()
+    shown(&name.to_ascii_lowercase())
+}
+
+/// A label's value: whoever reads the page on a terminal is as safe as with any other output.
+fn shown(text: &str) -> String {
+    let short: String = text.chars().take(LONGEST).collect();
+    escape(&short).into_owned()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -402,7 +409,14 @@ mod tests {
             observe(&metrics, samples::named(name));
         }
         let text = metrics.text();
-        assert!(text.contains("name=\"a\\\"\\n\\\\b\""), "{text}");
+        assert!(text.contains("name=\"a\\\"\\\\n\\\\b\""), "{text}");
         assert!(text.contains("name=\"other\"") && !text.contains("third") && !text.contains("fourth"), "{text}");
+        let hostile = "\x1b]0;x\x07\t\r\u{9b}\u{202e}\u{200b}\u{2028}";
+        let metrics = Metrics::new(2);
+        observe(&metrics, samples::named(hostile));
+        metrics.interface(&InterfaceLoad { name: hostile, frames: 1, bytes: 1, dropped: 0, up: true });
+        metrics.lost(hostile, 1);
+        let text = metrics.text();
+        assert!(text.contains("\\u{202e}") && !text.chars().any(|c| c != '\n' && crate::output::escape::is_hazard(c)), "{text:?}");
     }
 }

@@ -130,6 +130,9 @@ fn server(out: &mut Vec<u8>, server: &ServerOutline) {
     if !server.certificates.is_empty() {
         objects(out, ",\"certificates\":", &server.certificates, |out, one| certificate(out, one));
     }
+    if let Some(unverified) = server.unverified {
+        word(out, ",\"unverified\":\"", unverified);
+    }
     if let Some(staple) = server.staple {
         word(out, ",\"staple\":\"", staple);
     }
@@ -149,7 +152,7 @@ fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
         word(out, ",\"confidence\":\"", confidence);
     }
     text(out, ",\"summary\":", summary);
-    list(out, ",\"remedy\":", remedy);
+    list(out, ",\"remedy\":", &remedy.iter().map(|advice| advice.line()).collect::<Vec<_>>());
     objects(out, ",\"evidence\":", evidence, |out, piece| {
         out.push(b'{');
         if let Some(mark) = piece.mark {

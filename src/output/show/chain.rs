@@ -72,6 +72,9 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
     let at = report.handshake.start.as_str();
     if let Some(server) = &tls.server {
         tree(out, layout, "Certificates of the server", &server.certificates, at)?;
+        if let Some(why) = &server.unverified {
+            layout.labelled(out, INDENT, "Not verified to the end:", why)?;
+        }
         if let Some(staple) = server.staple.as_ref().filter(|_| !server.certificates.is_empty()) {
             layout.labelled(out, INDENT, "Stapled OCSP status:", staple)?;
         }

@@ -43,6 +43,10 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected,
                 layout.heading(out, 0, heading)?;
                 first = false;
             }
+            if *kind == Kind::Probe && !options.verbose {
+                brief(out, layout, number, group)?;
+                continue;
+            }
             writeln!(out)?;
             one(out, layout, number, group, collected, options)?;
         }
@@ -136,6 +140,24 @@ fn head(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group) -> i
             (plain, ", "),
             (plain, &view::ending(report)),
             (plain, &times),
+        ],
+    )
+}
+
+/// What nobody wanted is told on one line: `3. tcp-probe, 8 times  10.0.0.1 answered …`.
+fn brief(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group) -> io::Result<()> {
+    let (plain, palette) = (Style::new(), layout.palette);
+    let times = if group.count > 1 { format!(", {} times", count(group.count)) } else { String::new() };
+    layout.flow(
+        out,
+        0,
+        INDENT,
+        &[
+            (palette.dim, &format!("{number}. ")),
+            (palette.dim, view::cause(&group.shown)),
+            (plain, &times),
+            (plain, "  "),
+            (plain, &group.shown.diagnosis.summary),
         ],
     )
 }
@@ -312,7 +334,7 @@ const SECTIONS: &[(Kind, &str)] = &[
     (Kind::Failed, "FAILED HANDSHAKES"),
     (Kind::Troubled, "COMPLETED, BUT NOT WELL"),
     (Kind::Undecided, "UNDECIDED: the capture is missing the rest"),
-    (Kind::Probe, "NO HANDSHAKE WANTED: health checks and scans"),
+    (Kind::Probe, "NO HANDSHAKE WANTED: health checks, scans and spare connections"),
 ];
 
 /// Indentation of what belongs to a group.

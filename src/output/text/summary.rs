@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::TextOptions;
-use super::view::Kind;
+use super::view::{self, Kind};
 use crate::output::collect::Collected;
 use crate::output::figures::{Moment, bytes, count, counted, span_us};
 use crate::output::layout::Layout;
@@ -31,7 +31,7 @@ fn inputs(out: &mut dyn Write, layout: &Layout, summary: &SummaryReport) -> io::
         let text = format!(": {}, {}, {}", input.format, counted(input.frames, "frame", "frames"), bytes(input.bytes));
         layout.flow(out, 0, 2, &[(palette.strong, &input.source), (Style::new(), &text)])?;
         if let Some(damage) = &input.damage {
-            layout.flow(out, 2, 4, &[(palette.warn, "damaged: "), (Style::new(), damage)])?;
+            layout.flow(out, 2, 4, &[(palette.warn, damage)])?;
         }
     }
     if summary.inputs.len() > 1 {
@@ -78,7 +78,7 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
             "completed".to_owned() + &if troubled > 0 { format!(" ({} with trouble)", count(troubled)) } else { String::new() },
         ),
         (undecided, palette.warn, "undecided".to_owned()),
-        (collected.of_kind(Kind::Probe), palette.dim, "only a probe".to_owned()),
+        (collected.of_kind(Kind::Probe), palette.dim, "not wanted (checks, scans)".to_owned()),
     ];
     let parts: Vec<_> =
         parts.into_iter().filter(|(number, ..)| *number > 0).map(|(n, style, word)| (style, format!("{} {word}", count(n)))).collect();
@@ -139,10 +139,10 @@ fn caveats(out: &mut dyn Write, layout: &Layout, summary: &SummaryReport, option
     if summary.evictions > 0 {
         layout.labelled(out, 2, "Given up early for lack of room:", &counted(summary.evictions, "connection", "connections"))?;
     }
-    for note in summary.notes.iter().take(NOTES) {
+    for note in view::notes(summary).take(NOTES) {
         layout.labelled(out, 2, "Note:", note)?;
     }
-    match summary.notes.len().saturating_sub(NOTES) {
+    match view::notes(summary).count().saturating_sub(NOTES) {
         0 => Ok(()),
         more => layout.prose(out, 2, &format!("and {more} more notes: see --json")),
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::output::escape::{is_hazard, width};
 use crate::output::samples;
 use crate::output::style::Palette;
+use crate::report::Advice;
 
 fn rendered(reports: &[Report], columns: usize, options: TextOptions) -> String {
     let mut out = Vec::new();
@@ -27,6 +28,7 @@ const ALL: TextOptions = TextOptions { all: true, verbose: false };
 const VERBOSE: TextOptions = TextOptions { all: false, verbose: true };
 
 /// To look at with `cargo test sample_to_look_at -- --nocapture`.
+#[allow(clippy::disallowed_methods, reason = "to look at")]
 #[test]
 fn sample_to_look_at() {
     let text = rendered(&samples::run(), 80, VERBOSE);
@@ -60,10 +62,9 @@ fn no_line_is_wider_than_the_terminal_but_commands() {
 #[test]
 fn commands_stand_alone_and_whole() {
     let text = rendered(&samples::run(), 60, TextOptions::default());
-    for command in
-        samples::expired(0).diagnosis.remedy.iter().chain(&samples::stalled().diagnosis.remedy).filter(|line| line.starts_with("$ "))
-    {
-        assert_eq!(text.lines().filter(|line| line.trim_start() == command).count(), 1, "{command}\n{text}");
+    for advice in samples::expired(0).diagnosis.remedy.iter().chain(&samples::stalled().diagnosis.remedy) {
+        let Advice::Command(command) = advice else { continue };
+        assert_eq!(text.lines().filter(|line| line.trim_start() == format!("$ {command}")).count(), 1, "{command}\n{text}");
     }
     assert!(text.lines().any(|line| line.trim_start() == "$ certbot renew --cert-name www.example.test"), "{text}");
 }
@@ -139,7 +140,7 @@ fn hostile_strings_come_out_as_text() {
     let mut incident = samples::incident();
     incident.server_name = Some(name.into());
     incident.summary = name.into();
-    incident.remedy = vec![name.into(), format!("$ curl {name}")];
+    incident.remedy = vec![Advice::Text(name.into()), Advice::Command(format!("curl {name}"))];
     let mut summary = samples::summary();
     summary.notes = vec![name.into()];
     summary.inputs[0].source = name.into();
@@ -223,7 +224,7 @@ proptest! {
         report.diagnosis.cause = Some(text(3));
         report.diagnosis.stopped_by = text(4);
         report.diagnosis.summary = text(5);
-        report.diagnosis.remedy = vec![text(6), text(7)];
+        report.diagnosis.remedy = vec![Advice::Text(text(6)), Advice::Command(text(7))];
         report.diagnosis.alternatives = vec![text(8)];
         report.diagnosis.evidence[0].frame = Some(frame);
         report.diagnosis.evidence[1].text = text(9);

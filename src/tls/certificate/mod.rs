@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 use crate::time::Timestamp;
 
+pub use signature::Claim;
 pub use store::CertificateStore;
 
 /// A certificate as served, and what it says.
@@ -85,8 +86,6 @@ pub struct Certificate {
     pub scts: usize,
     /// Issuer and subject names are equal.
     pub self_issued: bool,
-    /// ... and its signature verifies with its own key (`None`: algorithm not supported by the verifier). `Some(false)` when not self-issued.
-    pub self_signed: Option<bool>,
 }
 
 /// Kind and size of a public key.
@@ -216,14 +215,14 @@ impl Certificate {
         }
     }
 
-    /// Signed by this issuer's key. `None`: the verifier knows not the algorithm, or refuses a key of that size.
-    pub fn is_signed_by(&self, issuer: &Self) -> Option<bool> {
-        signature::is_signed_by(&self.der, &issuer.der)
+    /// The claim that this issuer's key signed it. `None` when either does not parse.
+    pub fn claim<'a>(&'a self, issuer: &'a Self) -> Option<Claim<'a>> {
+        Claim::by_certificate(&self.der, &issuer.der)
     }
 
     /// The same for a key that stands alone: the DER of a `SubjectPublicKeyInfo`.
-    pub fn is_signed_by_key(&self, key: &[u8]) -> Option<bool> {
-        signature::is_signed_by_key(&self.der, key)
+    pub fn claim_with_key<'a>(&'a self, key: &'a [u8]) -> Option<Claim<'a>> {
+        Claim::by_key(&self.der, key)
     }
 
     /// Bytes that it takes, roughly.
@@ -263,11 +262,6 @@ impl Certificate {
     /// Whether `at` lies within its validity, both ends included.
     pub fn is_valid_at(&self, at: Timestamp) -> bool {
         self.not_before.seconds() <= at.seconds() && at.seconds() <= self.not_after.seconds()
-    }
-
-    /// Issued by itself, as far as that can be known: the names are equal and the signature does not say otherwise.
-    pub fn is_self_signed(&self) -> bool {
-        self.malformed.is_none() && self.self_issued && self.self_signed != Some(false)
     }
 
     /// What it is called in a sentence: its common name, else its first subjectAltName, else its subject.

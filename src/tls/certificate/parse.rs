@@ -10,7 +10,7 @@ use x509_parser::extensions::{GeneralName, GeneralSubtree, ParsedExtension, X509
 use x509_parser::prelude::{AlgorithmIdentifier, FromDer, SubjectPublicKeyInfo};
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 
-use super::{Certificate, ExtendedKeyUsage, NameConstraints, PublicKey, SignatureHash, names, signature};
+use super::{Certificate, ExtendedKeyUsage, NameConstraints, PublicKey, SignatureHash, names};
 use crate::limits;
 use crate::time::Timestamp;
 
@@ -44,7 +44,6 @@ pub(super) fn parse(der: &[u8]) -> Certificate {
         read_extension(&mut out, extension);
     }
     out.self_issued = out.subject_der == out.issuer_der;
-    out.self_signed = if out.self_issued { signature::verifies(&parsed, parsed.public_key()) } else { Some(false) };
     out
 }
 
@@ -92,7 +91,6 @@ fn blank(der: &[u8]) -> Certificate {
         broken_extensions: Vec::new(),
         scts: 0,
         self_issued: false,
-        self_signed: None,
     }
 }
 

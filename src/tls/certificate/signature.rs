@@ -7,51 +7,77 @@ use x509_parser::public_key::PublicKey;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::verify::verify_signature;
 
-/// `None` when either does not parse, or when the verifier knows not the algorithm or refuses a key of that size.
-pub(super) fn is_signed_by(certificate: &[u8], issuer: &[u8]) -> Option<bool> {
-    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let (_, issuer) = X509Certificate::from_der(issuer).ok()?;
-    verifies(&certificate, issuer.public_key())
+/// A signature and the key that is said to have made it: cheap to state, dear to verify.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    certificate: X509Certificate<'a>,
+    key: SubjectPublicKeyInfo<'a>,
 }
 
-/// The same for a key that stands alone, as the DER of a `SubjectPublicKeyInfo`.
-pub(super) fn is_signed_by_key(certificate: &[u8], key: &[u8]) -> Option<bool> {
-    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let (_, key) = SubjectPublicKeyInfo::from_der(key).ok()?;
-    verifies(&certificate, &key)
-}
+impl<'a> Claim<'a> {
+    pub(super) fn by_certificate(certificate: &'a [u8], issuer: &'a [u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+        let (_, issuer) = X509Certificate::from_der(issuer).ok()?;
+        Some(Self { certificate, key: issuer.tbs_certificate.subject_pki })
+    }
 
-/// The verdict for parsed things.
-pub(super) fn verifies(certificate: &X509Certificate<'_>, key: &SubjectPublicKeyInfo<'_>) -> Option<bool> {
-    let algorithm = certificate.signature_algorithm.algorithm.to_id_string();
-    let wanted = if algorithm.starts_with(PKCS1) {
-        Kind::Rsa
-    } else if algorithm.starts_with(ECDSA) {
-        Kind::Ec
-    } else {
-        Kind::Other
-    };
-    let parsed = key.parsed().ok()?;
-    match (&parsed, wanted) {
-        // A key of another kind cannot have made this signature.
-        (PublicKey::RSA(_), Kind::Ec) | (PublicKey::EC(_), Kind::Rsa) => return Some(false),
-        // The verifier's floor for RSA; below it a good signature looks like a bad one.
-        (PublicKey::RSA(rsa), Kind::Rsa) => {
-            let bits = super::parse::bit_length(rsa.modulus);
-            let floor = if algorithm == RSA_SHA1 || algorithm == OIW_RSA_SHA1 { 1024 } else { 2048 };
-            if !(floor..=8192).contains(&bits) {
-                return None;
-            }
+    pub(super) fn by_key(certificate: &'a [u8], key: &'a [u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+        let (_, key) = SubjectPublicKeyInfo::from_der(key).ok()?;
+        Some(Self { certificate, key })
+    }
+
+    /// What is known without verifying: `Some(false)` where a key of another kind cannot have made this signature, `None` where the verifier
+    /// refuses a key of that size or the algorithm.
+    pub fn settled(&self) -> Option<Option<bool>> {
+        let signed = &self.certificate;
+        let algorithm = signed.signature_algorithm.algorithm.to_id_string();
+        let wanted = if algorithm.starts_with(PKCS1) {
+            Kind::Rsa
+        } else if algorithm.starts_with(ECDSA) {
+            Kind::Ec
+        } else {
+            Kind::Other
+        };
+        // A certificate that names two algorithms is refused by all.
+        if signed.signature_algorithm != signed.tbs_certificate.signature {
+            return Some(None);
         }
-        _ => {}
+        if wanted == Kind::Other && algorithm != ED25519 {
+            return Some(None);
+        }
+        let Ok(parsed) = self.key.parsed() else { return Some(None) };
+        match (&parsed, wanted) {
+            (PublicKey::RSA(_), Kind::Ec) | (PublicKey::EC(_), Kind::Rsa) => return Some(Some(false)),
+            // The verifier's floor for RSA; below it a good signature looks like a bad one.
+            (PublicKey::RSA(rsa), Kind::Rsa) => {
+                let bits = super::parse::bit_length(rsa.modulus);
+                let floor = if algorithm == RSA_SHA1 || algorithm == OIW_RSA_SHA1 { 1024 } else { 2048 };
+                if !(floor..=8192).contains(&bits) {
+                    return Some(None);
+                }
+            }
+            _ => {}
+        }
+        (algorithm == RSA_PSS && !has_ordinary_salt(signed)).then_some(None)
     }
-    if algorithm == RSA_PSS && !has_ordinary_salt(certificate) {
-        return None;
+
+    /// The content of the key's BIT STRING, the signed bytes, the signature. They settle the answer, for the signed bytes name the algorithm.
+    pub fn parts(&self) -> (&[u8], &[u8], &[u8]) {
+        (&self.key.subject_public_key.data, self.certificate.tbs_certificate.as_ref(), &self.certificate.signature_value.data)
     }
-    match verify_signature(key, &certificate.signature_algorithm, &certificate.signature_value, certificate.tbs_certificate.as_ref()) {
-        Ok(()) => Some(true),
-        Err(X509Error::SignatureVerificationError) => Some(false),
-        Err(_) => None,
+
+    /// Whether it is true; `None` when the verifier knows not the algorithm, or refuses a key of that size.
+    pub fn verify(&self) -> Option<bool> {
+        if let Some(answer) = self.settled() {
+            return answer;
+        }
+        let (_, message, _) = self.parts();
+        match verify_signature(&self.key, &self.certificate.signature_algorithm, &self.certificate.signature_value, message) {
+            Ok(()) => Some(true),
+            Err(X509Error::SignatureVerificationError) => Some(false),
+            Err(_) => None,
+        }
     }
 }
 
@@ -80,6 +106,7 @@ enum Kind {
 const PKCS1: &str = "1.2.840.113549.1.1.";
 /// ansi-X9-62 signatures.
 const ECDSA: &str = "1.2.840.10045.4.";
+const ED25519: &str = "1.3.101.112";
 const RSA_PSS: &str = "1.2.840.113549.1.1.10";
 const RSA_SHA1: &str = "1.2.840.113549.1.1.5";
 const OIW_RSA_SHA1: &str = "1.3.14.3.2.29";

@@ -72,7 +72,7 @@ impl<S: FlowSink> Connection<S> {
         if self.holes(shared, room, now).is_break() {
             return Some(Close::Settled);
         }
-        let quiet = now.time.since(self.latest);
+        let quiet = now.time.since(self.heard_last(room, now.time));
         let (limit, close) = self.patience(room);
         if quiet >= limit {
             return Some(close);
@@ -89,12 +89,18 @@ impl<S: FlowSink> Connection<S> {
 
     /// When to look at the connection next, not before `now`: at the next step of quiet, or when patience ends.
     pub(in crate::transport) fn next_look(&self, room: &Room, now: Timestamp) -> Timestamp {
-        let quiet = now.since(self.latest).as_secs();
+        let latest = self.heard_last(room, now);
+        let quiet = now.since(latest).as_secs();
         if room.limits.is_watched() && quiet < QUIET_TICKS {
-            return now.after(WATCHED).min(self.latest.after(self.patience(room).0));
+            return now.after(WATCHED).min(latest.after(self.patience(room).0));
         }
         let step = if quiet < QUIET_TICKS { quiet + 1 } else { QUIET_TICKS << (quiet / QUIET_TICKS).ilog2().saturating_add(1).min(32) };
-        self.latest.after(Duration::from_secs(step).min(self.patience(room).0))
+        latest.after(Duration::from_secs(step).min(self.patience(room).0))
+    }
+
+    /// Its latest packet, moved by the time since in which its source was not heard.
+    fn heard_last(&self, room: &Room, now: Timestamp) -> Timestamp {
+        self.latest.after(room.watch.unheard(self.facts.interface, self.facts.last.frame, now))
     }
 
     /// How long it may be quiet, and what its end is called then.
@@ -143,6 +149,9 @@ impl<S: FlowSink> Connection<S> {
     /// bytes are filled in here.
     #[allow(clippy::boxed_local, reason = "a connection is large and is not to be moved")]
     pub(in crate::transport) fn finish(mut self: Box<Self>, shared: &mut S::Shared, room: &mut Room, close: Close, now: Mark) {
+        if !matches!(close, Close::Settled | Close::Ended) {
+            self.facts.unheard_from = room.watch.lapse(self.facts.interface, self.facts.last.frame);
+        }
         if close != Close::Settled {
             // a sink that settles here is closed the way it would have been anyway
             let _ = self.deliver_certain(shared, room, now);

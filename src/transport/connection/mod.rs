@@ -11,10 +11,11 @@ mod payload;
 mod plain;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounds::{TableCounters, TableLimits};
-use super::facts::{Roles, SideFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow};
+use super::facts::{Roles, SideFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow, note_unfinished};
 use super::half_open::Bare;
 use super::prefetch::{prefetch, prefetch_front};
 use super::roles;
@@ -22,9 +23,10 @@ use super::sink::{FlowSink, Interest};
 use super::stream::{Stream, Unacked};
 use crate::flow::{PerSide, Side};
 use crate::limits;
-use crate::packet::{IcmpError, IcmpKind, Segment};
+use crate::packet::{IcmpError, IcmpKind, LostFragments, Segment, tcp_timestamps};
 use crate::time::{Mark, Timestamp};
 use crate::transport::facts::IcmpNote;
+use crate::watch::Watch;
 
 #[cfg(test)]
 mod tests;
@@ -56,13 +58,28 @@ pub(super) struct Connection<S> {
     pub(super) grew: bool,
     /// Nothing is amiss: segments may take the [short way](plain).
     calm: bool,
+    /// A long pause ended, and whether it was one is for the timestamps to say.
+    paused: bool,
     streams: PerSide<Stream>,
     /// What follows it.
     pub(super) sink: S,
     /// A SYN that may open another connection with the same addresses and ports, and the time its [`Bare`] counts from.
     challenger: Option<(Bare, Mark)>,
+    pause: Option<Pause>,
     /// Bytes that the table knows it to take.
     pub(super) noted: usize,
+}
+
+/// A pause in which no packet was captured.
+#[derive(Debug, Clone, Copy)]
+struct Pause {
+    /// When the packet before it came, and where the one behind it did.
+    from: Timestamp,
+    to: Mark,
+    /// Who sent that one.
+    by_low: bool,
+    /// The other side's timestamp that it echoes, which that side set before the pause.
+    echoed: u32,
 }
 
 /// What the connections of a table share besides the sinks' own.
@@ -74,6 +91,8 @@ pub(super) struct Room {
     pub(super) counters: TableCounters,
     /// Out-of-order bytes that wait, with what holding them costs.
     pub(super) buffered: usize,
+    /// When the sources were heard.
+    pub(super) watch: Arc<Watch>,
 }
 
 /// Whether the sink wants more; `Break` when it is settled.
@@ -106,6 +125,8 @@ impl<S: FlowSink> Connection<S> {
             packets: 0,
             challenger: None,
             noted: 0,
+            paused: false,
+            pause: None,
         }
     }
 
@@ -144,6 +165,8 @@ impl<S: FlowSink> Connection<S> {
         let peer_packets = self.side_facts(!low).packets;
         if self.stream(low).is_duplicate(segment, peer_packets) {
             self.facts.duplicates = self.facts.duplicates.saturating_add(1);
+            let facts = self.side_facts(low);
+            facts.copies = facts.copies.saturating_add(1);
             room.counters.duplicates += 1;
             return Step::Continue(());
         }
@@ -220,6 +243,12 @@ impl<S: FlowSink> Connection<S> {
         size_of::<Self>() + size_of::<TcpFacts>() + lists + unacked * size_of::<Unacked>() + self.sink.weight() + limits::FLOW_OVERHEAD
     }
 
+    /// A packet of it came in fragments and never became whole.
+    pub(super) fn unfinished(&mut self, lost: &LostFragments) {
+        self.calm = false;
+        note_unfinished(self.side_facts(lost.from_low), lost);
+    }
+
     /// Out-of-order bytes wait.
     pub(super) fn has_waiting(&self) -> bool {
         !(self.streams.client.assembler.is_empty() && self.streams.server.assembler.is_empty())
@@ -273,12 +302,16 @@ impl<S: FlowSink> Connection<S> {
     /// Counts what every segment counts for.
     fn count_any(&mut self, segment: &Segment<'_>) {
         let mark = segment.mark;
+        if self.paused || mark.time.since(self.latest) >= PAUSE {
+            self.look_at_pause(segment);
+        }
         self.packets = self.packets.wrapping_add(1);
         self.facts.last = mark;
         self.latest = self.latest.max(mark.time);
         let facts = self.side_facts(segment.from_low);
         facts.packets = facts.packets.saturating_add(1);
         facts.last_packet = Some(mark);
+        facts.ids.note(segment.ip.id, mark);
         let len = segment.payload_len;
         if len > 0 {
             facts.data_packets = facts.data_packets.saturating_add(1);
@@ -291,6 +324,31 @@ impl<S: FlowSink> Connection<S> {
         }
     }
 
+    /// A packet that follows a long pause echoes what the other side's clock showed before it, and the next packet of that side tells what it shows
+    /// now. If that is next to nothing later, there was no pause: the capturing host's clock was set.
+    #[cold]
+    fn look_at_pause(&mut self, segment: &Segment<'_>) {
+        let (mark, timestamps) = (segment.mark, tcp_timestamps(segment.options));
+        if let Some(pause) = self.pause.filter(|pause| pause.by_low != segment.from_low) {
+            (self.pause, self.paused) = (None, false);
+            let elapsed = mark.time.since(pause.from);
+            // No clock in use ticks slower than once a second (RFC 7323 section 5.4).
+            let denied = |own: u32| u64::from(own.wrapping_sub(pause.echoed)) < elapsed.as_secs() / 2;
+            if timestamps.is_some_and(|(own, _)| denied(own)) {
+                let step = pause.to.time.since(pause.from);
+                if self.facts.clock_step.is_none_or(|(_, known)| known < step) {
+                    self.facts.clock_step = Some((pause.to, step));
+                }
+            }
+        }
+        if mark.time.since(self.latest) >= PAUSE
+            && let Some((_, echoed)) = timestamps.filter(|(_, echoed)| *echoed != 0)
+        {
+            self.pause = Some(Pause { from: self.latest, to: mark, by_low: segment.from_low, echoed });
+            self.paused = true;
+        }
+    }
+
     /// Follows the announced window.
     fn window(&mut self, shared: &mut S::Shared, segment: &Segment<'_>) -> Step {
         if segment.flags.rst() {
@@ -299,7 +357,7 @@ impl<S: FlowSink> Connection<S> {
         let (stream, facts) = self.both(segment.from_low);
         let mark = segment.mark;
         let was_closed = stream.window_closed;
-        stream.window_closed = segment.window == 0 && !segment.flags.syn();
+        stream.window_closed = segment.window == 0 && (!segment.flags.syn() || segment.flags.ack());
         if stream.window_closed {
             let first = facts.zero_window.map_or(mark, |zero| zero.first);
             facts.zero_window = Some(ZeroWindow { first, last: mark, reopened: None });
@@ -377,3 +435,6 @@ const CLOCK_TOLERANCE: Duration = Duration::from_millis(1);
 
 /// Entries of the event list kept for SYN, FIN, RST, ICMP and the end of the TCP handshake.
 const RESERVED_EVENTS: usize = 2 * limits::RESETS + limits::ICMP_NOTES + 4;
+
+/// A pause from which on it is asked whether it was one: longer than what a host takes that is merely busy.
+const PAUSE: Duration = Duration::from_secs(5);

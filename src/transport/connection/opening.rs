@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::{Connection, Step};
 use crate::flow::Side;
-use crate::packet::{Segment, tcp_options};
+use crate::limits;
+use crate::packet::{Segment, tcp_options, tcp_timestamps};
 use crate::time::Mark;
 use crate::transport::facts::{Roles, SynFacts, TcpEventKind};
 use crate::transport::half_open::Bare;
 use crate::transport::sink::FlowSink;
+use crate::transport::stream::low_bits;
 
 /// What a segment says about who owns the addresses and ports from now on.
 #[derive(Debug, Clone, Copy)]
@@ -23,8 +25,12 @@ pub(in crate::transport) enum Reuse {
 
 impl<S: FlowSink> Connection<S> {
     /// Whether a segment belongs to this connection. A SYN with another initial sequence number begins a new one when this one has ended or
-    /// is quiet; when it is alive, only after the other side accepts the SYN (RFC 9293 section 3.10.7.4: it would send a challenge ACK).
+    /// is quiet; when it is alive, only after the other side accepts the SYN (RFC 9293 section 3.10.7.4: it would send a challenge ACK). After
+    /// a pause in which every repetition would have come, any SYN does, and any other segment that is far from where this one left off.
     pub(in crate::transport) fn reuse(&mut self, segment: &Segment<'_>) -> Reuse {
+        if segment.mark.time.since(self.latest) >= limits::HALF_OPEN_IDLE && self.is_far_off(segment) {
+            return Reuse::Yes;
+        }
         if !segment.flags.syn() || segment.flags.rst() {
             return Reuse::No;
         }
@@ -54,6 +60,16 @@ impl<S: FlowSink> Connection<S> {
             self.challenger = Bare::new(segment, segment.mark).map(|bare| (bare, segment.mark));
         }
         Reuse::No
+    }
+
+    /// After a long pause this segment does not go on where its side left off.
+    fn is_far_off(&mut self, segment: &Segment<'_>) -> bool {
+        if segment.flags.syn() || segment.flags.rst() {
+            return segment.flags.syn() && !segment.flags.ack() && !segment.flags.rst();
+        }
+        let (stream, facts) = self.both(segment.from_low);
+        let next = stream.origin.map(|origin| origin.wrapping_add(low_bits(facts.highest.max(facts.acked))));
+        next.is_some_and(|next| segment.seq.wrapping_sub(next).cast_signed().unsigned_abs() > FARTHEST)
     }
 
     /// This SYN or SYN-ACK has the initial sequence number that its side is known to have, or nothing is known of that.
@@ -102,6 +118,7 @@ impl<S: FlowSink> Connection<S> {
             return self.event(shared, mark, low, TcpEventKind::SynRepeat);
         }
         let options = tcp_options(segment.options);
+        let timestamps = tcp_timestamps(segment.options);
         facts.syn = Some(SynFacts {
             first: mark,
             last: mark,
@@ -115,6 +132,8 @@ impl<S: FlowSink> Connection<S> {
             fast_open: options.fast_open,
             resent_without_data: false,
             acked: None,
+            timestamp: timestamps.map(|(own, _)| own),
+            first_arrived: false,
         });
         stream.opened = !is_answer;
         stream.mss = options.mss;
@@ -124,10 +143,18 @@ impl<S: FlowSink> Connection<S> {
             self.facts.roles = Roles::Handshake;
         }
         self.facts.simultaneous_open |= self.streams.client.opened && self.streams.server.opened;
+        self.note_echo(!low, timestamps);
         if is_answer && let Some(asked) = self.side_facts(!low).syn.filter(|asked| asked.count == 1 && asked.first.time <= mark.time) {
             self.facts.syn_rtt = Some(mark.time.since(asked.first.time));
         }
         self.event(shared, mark, low, TcpEventKind::Syn)
+    }
+
+    /// The first answer to a side's SYN echoes a timestamp: that of the first copy, if that one arrived.
+    fn note_echo(&mut self, low: bool, timestamps: Option<(u32, u32)>) {
+        if let (Some(syn), Some((_, echoed))) = (&mut self.side_facts(low).syn, timestamps) {
+            syn.first_arrived = syn.timestamp == Some(echoed);
+        }
     }
 
     /// Whether this acknowledgment completes the TCP handshake, and how long after the SYN-ACK.
@@ -148,6 +175,7 @@ impl<S: FlowSink> Connection<S> {
             return Step::Continue(());
         }
         self.facts.established = Some(mark);
+        self.note_echo(!low, tcp_timestamps(segment.options));
         self.event(shared, mark, low, TcpEventKind::Established)
     }
 }
@@ -155,3 +183,6 @@ impl<S: FlowSink> Connection<S> {
 /// Quiet time after which a SYN with another initial sequence number is taken for a new connection without waiting for its answer: longer
 /// than a retransmission of the old one would take.
 const QUIET_ENOUGH_FOR_REUSE: Duration = Duration::from_secs(5);
+
+/// Sequence numbers further than this from the expected one are those of another connection: larger than any window in use.
+const FARTHEST: u32 = 64 << 20;

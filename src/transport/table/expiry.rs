@@ -160,6 +160,12 @@ impl<S: FlowSink> Table<S> {
         }
     }
 
+    /// How long a half-open connection was quiet while its source was heard.
+    fn quiet(&self, record: &HalfOpen, now: Timestamp) -> Duration {
+        let last = record.last();
+        now.since(last.time).saturating_sub(self.room.watch.unheard(record.interface, last.frame, now))
+    }
+
     fn forget_markers(&mut self, second: i64) {
         let spans = [self.room.limits.idle, LATE_PACKETS];
         for (is_ended, span) in [false, true].into_iter().zip(spans) {
@@ -179,7 +185,7 @@ impl<S: FlowSink> Table<S> {
     fn quiet_half_open(&self, list: List, now: Timestamp, span: Duration, mut each: impl FnMut(u32, &HalfOpen)) {
         let mut next = list.oldest();
         while let Some((id, record)) =
-            next.and_then(|id| Some((id, self.half_open.get(id)?))).filter(|(_, record)| now.since(record.last()) >= span)
+            next.and_then(|id| Some((id, self.half_open.get(id)?))).filter(|(_, record)| self.quiet(record, now) >= span)
         {
             each(id, record);
             next = self.half_open.after(id);

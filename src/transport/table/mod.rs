@@ -8,6 +8,7 @@ mod properties;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::bounds::{TableCounters, TableLimits};
 use super::connection::{Connection, Reuse, Room, Step};
@@ -16,8 +17,9 @@ use super::ledger::Ledger;
 use super::sink::{Close, FlowSink};
 use super::slab::{List, Slab};
 use crate::flow::FlowKey;
-use crate::packet::{IcmpError, Segment, TcpFlags};
+use crate::packet::{IcmpError, LostFragments, Segment, TcpFlags};
 use crate::time::Mark;
+use crate::watch::Watch;
 use index::{Index, Paths, Place};
 
 /// The connections of one partition. See the [module](super) for what becomes of them.
@@ -80,7 +82,7 @@ impl<S: FlowSink> Table<S> {
             ended: List::new(),
             wheel: BTreeMap::new(),
             buffering: VecDeque::new(),
-            room: Room { limits, counters: TableCounters::default(), buffered: 0 },
+            room: Room { limits, counters: TableCounters::default(), buffered: 0, watch: Arc::default() },
         }
     }
 
@@ -102,6 +104,11 @@ impl<S: FlowSink> Table<S> {
     /// Out-of-order bytes that wait, with what it costs to hold them.
     pub const fn buffered(&self) -> usize {
         self.room.buffered
+    }
+
+    /// Makes known when the sources of the segments were heard: no silence counts while they were not.
+    pub fn set_watch(&mut self, watch: &Arc<Watch>) {
+        self.room.watch = Arc::clone(watch);
     }
 
     /// Takes in a segment that was seen at this interface.
@@ -178,6 +185,15 @@ impl<S: FlowSink> Table<S> {
         }
     }
 
+    /// Takes note of a packet that came in fragments and never became whole. One of a connection that is not followed tells nothing.
+    pub fn unfinished(&mut self, lost: &LostFragments) {
+        if let Some(Place::Followed(id)) = self.find(self.index.hash(&lost.key))
+            && let Some(connection) = self.connections.get_mut(id)
+        {
+            connection.unfinished(lost);
+        }
+    }
+
     #[cfg(test)]
     fn take_the_long_way(&mut self) {
         for id in self.connections.ids().collect::<Vec<_>>() {
@@ -207,8 +223,8 @@ impl<S: FlowSink> Table<S> {
     fn begin(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>, hash: u64) {
         let flags = segment.flags;
         let begins = flags.syn() && !flags.rst() && !flags.fin();
-        // a single byte without PSH is a keep-alive of a connection that is idle
-        let keep_alive = segment.payload_len == 1 && flags.0 & TcpFlags::PSH == 0;
+        // a single byte without PSH is a keep-alive of a connection that is idle, or a hello cut into the smallest pieces
+        let keep_alive = segment.payload_len == 1 && flags.0 & TcpFlags::PSH == 0 && segment.payload.first() != Some(&HANDSHAKE_RECORD);
         if !begins && (segment.payload_len == 0 || flags.rst() || flags.syn() || keep_alive) {
             self.room.counters.stray += 1;
             return;
@@ -280,7 +296,9 @@ impl<S: FlowSink> Table<S> {
         let Some(marker) = self.markers.get_mut(id) else { return };
         let [low, high] = marker.isn;
         let flags = segment.flags;
-        if flags.syn() && !flags.rst() && Some(segment.seq) != if segment.from_low { low } else { high } {
+        let other_number = Some(segment.seq) != if segment.from_low { low } else { high };
+        let long_ago = segment.mark.time.seconds().saturating_sub(marker.touched) >= LONG_AGO;
+        if flags.syn() && !flags.rst() && (other_number || long_ago && !flags.ack()) {
             self.forget_marker(id);
             return self.begin(shared, interface, segment, self.index.hash(&segment.key));
         }
@@ -471,3 +489,9 @@ impl Marker {
 
 /// How far ahead a connection that has become lively may be armed.
 const SOON: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Seconds of quiet after which a SYN is never a late copy of one seen before.
+const LONG_AGO: i64 = 130;
+
+/// The first byte of a record that holds handshake messages.
+const HANDSHAKE_RECORD: u8 = 22;

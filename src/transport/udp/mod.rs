@@ -10,8 +10,10 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use super::bounds::TableCounters;
-use super::facts::{IcmpNote, Roles, TcpEvent, TcpEventKind, TcpFacts};
+use super::facts::{IcmpNote, Roles, TcpEvent, TcpEventKind, TcpFacts, note_unfinished};
 use super::ledger::Ledger;
 use super::roles;
 use super::sink::Close;
@@ -19,8 +21,9 @@ use super::slab::{List, Slab};
 use super::table::index::{Index, Place};
 use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
-use crate::packet::{Datagram, IcmpError};
+use crate::packet::{Datagram, IcmpError, LostFragments};
 use crate::time::{Mark, Timestamp};
+use crate::watch::Watch;
 
 /// Why a datagram opens a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +105,8 @@ pub struct UdpTable<S: DatagramSink> {
     settled: List,
     most: usize,
     counters: TableCounters,
+    /// When the sources were heard.
+    watch: Arc<Watch>,
 }
 
 #[derive(Debug)]
@@ -138,7 +143,13 @@ impl<S: DatagramSink> UdpTable<S> {
             settled: List::new(),
             most,
             counters: TableCounters::default(),
+            watch: Arc::default(),
         }
+    }
+
+    /// Makes known when the sources of the datagrams were heard: no silence counts while they were not.
+    pub fn set_watch(&mut self, watch: &Arc<Watch>) {
+        self.watch = Arc::clone(watch);
     }
 
     /// What was seen and dropped so far.
@@ -193,6 +204,17 @@ impl<S: DatagramSink> UdpTable<S> {
         });
         let index = u8::try_from(facts.icmp.len() - 1).unwrap_or(u8::MAX);
         event(facts, TcpEvent { mark: error.mark, side: about, kind: TcpEventKind::Icmp { index } });
+    }
+
+    /// Takes note of a datagram that came in fragments and never became whole. One of a flow that is not followed tells nothing.
+    pub fn unfinished(&mut self, lost: &LostFragments) {
+        if self.held() > 0
+            && let Some(Place::Followed(id)) = self.find(&lost.key)
+            && let Some(flow) = self.flows.get_mut(id)
+        {
+            let side = if lost.from_low == flow.facts.client_is_low { Side::Client } else { Side::Server };
+            note_unfinished(flow.facts.sides.of_mut(side), lost);
+        }
     }
 
     /// Ends the flows that were quiet for too long. `now` is a step of packet time, the same in every partition.
@@ -363,6 +385,9 @@ impl<S: DatagramSink> UdpTable<S> {
         let first_frame = flow.facts.first.frame;
         self.ledger.note(&mut flow.noted, 0, first_frame, id);
         self.index.remove(self.index.hash(&flow.facts.key), Place::Followed(id));
+        if close != Close::Settled {
+            flow.facts.unheard_from = self.watch.lapse(flow.facts.interface, flow.facts.last.frame);
+        }
         flow.sink.finish(shared, flow.facts, close, now);
     }
 

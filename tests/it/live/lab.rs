@@ -95,7 +95,7 @@ impl Lab {
         match why_not(programs) {
             None => Some(Self::new()),
             Some(why) => {
-                eprintln!("skipped: {why}");
+                crate::support::skip::skip(&why);
                 None
             }
         }

@@ -2,6 +2,7 @@
 
 pub mod conversation;
 pub mod program;
+pub mod skip;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -48,7 +48,7 @@ pub fn text(path: &Path) -> &str {
 /// What tshark says of a capture; `None` where it is not installed.
 pub fn tshark(path: &Path, arguments: &[&str]) -> Option<String> {
     let Ok(output) = Command::new("tshark").arg("-r").arg(path).args(arguments).output() else {
-        eprintln!("skipped: tshark is not installed");
+        super::skip::skip("tshark is not installed");
         return None;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -7,6 +7,8 @@ use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::Close;
 
+use super::super::connect::flooded;
+
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureEnded,
     speaks: Signs::UNFINISHED,
@@ -39,14 +41,30 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let view = View::new(facts);
+    // Whoever sends a SYN of a flood waits for nothing.
+    if view.is_tcp() && !view.is_up() && flooded(case) {
+        return None;
+    }
     let evicted = facts.close == Close::Evicted;
     let quiet = facts.closed_at.time.since(view.last_progress().time);
     if !evicted && quiet >= case.policy.stall_after {
         return None;
     }
-    let awaited = view.awaited().map_or("the rest", |awaited| awaited.what);
+    let awaited = match (view.is_up(), view.server().syn) {
+        (false, None) if view.is_tcp() => "the SYN-ACK",
+        (false, Some(_)) if view.is_tcp() => "the client's acknowledgment of the SYN-ACK",
+        _ => view.awaited().map_or("the rest", |awaited| awaited.what),
+    };
+    let lapsed = facts.tcp.unheard_from.is_some();
     let summary = if evicted {
         format!("The handshake with {} was dropped from memory to stay within bounds while {awaited} was awaited.", view.target())
+    } else if lapsed {
+        format!(
+            "Nothing was captured from {} on, {} after the last progress of the handshake with {}, while {awaited} was awaited.",
+            facts.closed_at.time.to_second(),
+            span_text(quiet),
+            view.target()
+        )
     } else {
         format!(
             "The capture ends {} after the last progress of the handshake with {}, while {awaited} was awaited.",
@@ -65,7 +83,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .weight(weight)
             .stopped_by(StoppedBy::Capture)
             .shown_by(view.last_progress(), "last progress of the handshake")
-            .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture" })
+            .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture here" })
             .advise("Capture longer, or read the file that follows this one together with it."),
     )
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
-use crate::diagnosis::view::View;
+use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
@@ -39,7 +40,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     if !view.is_tcp() {
-        return dropped(case);
+        return never_repeated_over_quic(case, view).or_else(|| dropped(case));
     }
     let lost = |side: Side| {
         let own = view.side(side);
@@ -63,10 +64,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .stopped_by(StoppedBy::Capture)
         .noting(format!("the {} acknowledged {} bytes of the {worst} that were never captured", worst.other(), lost(worst)))
         .advise("Capture again with a larger buffer and a narrower filter; look at the drop counters:")
-        .advise(format!(
-            "tcpdump -B 65536 -s 0 -n -i any -w again.pcap 'host {} and (port {} or icmp or icmp6)'",
-            case.handshake.server.address, case.handshake.server.port
-        )),
+        .advise(remedy::capture_here(case.handshake, "-B 65536 -n -w again.pcap")),
     )
 }
 
@@ -99,6 +97,29 @@ fn never_repeated(view: View<'_>) -> Option<Finding> {
             .weight(Weight::Overrides)
             .stopped_by(StoppedBy::Capture)
             .shown_by(sent.last, format!("{} bytes of the {side}, never acknowledged and never repeated", sent.len))
+            .advise("Was the capture cut out of a larger one by a display filter? Judge the whole one."),
+    )
+}
+
+/// The same over QUIC, whose sides repeat within a second or so what is not acknowledged.
+fn never_repeated_over_quic(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let hello = facts.server_hello.as_ref().filter(|_| facts.quic.is_some() && facts.outcome == Outcome::Incomplete)?;
+    let last = Side::BOTH.into_iter().filter_map(|side| view.side(side).last_packet).max()?;
+    let silent = facts.closed_at.time.since(last.time);
+    if silent < NEVER_REPEATED || Side::BOTH.into_iter().any(|side| view.repeats(side).is_some()) {
+        return None;
+    }
+    let text = format!(
+        "The capture is missing packets: for {} neither side of the QUIC connection repeats what the other has not acknowledged, which both would do.",
+        span_text(silent)
+    );
+    Some(
+        Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
+            .weight(Weight::Overrides)
+            .stopped_by(StoppedBy::Capture)
+            .shown_by(hello.mark, "ServerHello")
+            .shown_by(last, "last datagram of the connection in the capture")
             .advise("Was the capture cut out of a larger one by a display filter? Judge the whole one."),
     )
 }

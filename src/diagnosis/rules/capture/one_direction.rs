@@ -1,6 +1,7 @@
 //! `capture-one-direction`: the packets of one side are not in the capture.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -56,7 +57,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let acknowledged = view.side(missing).acked > 0;
     // Data after a SYN that was sent once, or a SYN-ACK, show that the other side did speak.
     let spoke_on = view.side(seen).data_packets > 0 && view.side(seen).syn.is_none_or(|syn| syn.count == 1);
-    let answers = seen == Side::Server && view.server().syn.is_some();
+    // And a socket that waits for the answer to its SYN sends no RST of its own.
+    let left = seen == Side::Client && view.client().resets.iter().any(|reset| reset.seq_distance == 0);
+    let answers = left || seen == Side::Server && view.server().syn.is_some();
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
     if !(acknowledged || incomplete && (spoke_on || answers)) {
         return None;
@@ -76,10 +79,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .weight(if incomplete { Weight::Overrides } else { Weight::Note })
             .stopped_by(StoppedBy::Capture)
             .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction.")
-            .advise(format!(
-                "tcpdump -i any -s 0 -w both.pcap 'host {} and (tcp port {} or icmp or icmp6)'",
-                case.handshake.server.address, case.handshake.server.port
-            )),
+            .advise(remedy::capture_here(case.handshake, "-w both.pcap")),
     )
 }
 

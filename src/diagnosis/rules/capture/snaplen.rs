@@ -1,6 +1,7 @@
 //! `capture-snaplen`: the packets were cut.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -53,9 +54,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .stopped_by(StoppedBy::Capture)
         .noting(format!("{cut} packets with payload are shorter in the file than on the wire"))
         .advise("Capture again with whole packets:")
-        .advise(format!(
-            "tcpdump -s 0 -i any -w whole.pcap 'host {} and (port {} or icmp or icmp6)'",
-            case.handshake.server.address, case.handshake.server.port
-        )),
+        .advise(remedy::capture_here(case.handshake, "-w whole.pcap")),
     )
 }

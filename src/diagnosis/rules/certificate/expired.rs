@@ -80,7 +80,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateExpired))
             .advise("Renew the server's certificate, reload the server, and look at what it serves now:")
-            .advise(format!("{} | openssl x509 -noout -subject -issuer -dates", remedy::s_client(case.handshake, "-showcerts")));
+            .advise(remedy::x509(case.handshake, "-noout -subject -issuer -dates"));
         if view.source == Source::Seen && !view.is_true(Cause::CertificateExpired) {
             finding = finding.advise("Compare the client's clock with the time of this capture.");
         }

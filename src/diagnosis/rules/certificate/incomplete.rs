@@ -68,7 +68,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .or_else(&view.alternatives(Cause::ChainIncomplete))
             .advise("Put the intermediate behind the server's certificate in the file that the server serves, and reload the server.");
         if let Some(url) = fetch {
-            finding = finding.advise(format!("curl -sO {}", remedy::quote(&url)));
+            finding = match remedy::fetch(&url, "intermediate.der") {
+                Some(command) => finding.advise(command),
+                None => finding.advise(format!("The certificate says that its issuer's is at `{url}`.")),
+            };
         }
         finding = finding.advise(remedy::s_client(case.handshake, "-showcerts"));
         if view.source == Source::Hidden {

@@ -63,7 +63,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                     .shown_by(seen.mark, format!("server sent {} (serial number {})", leaf.display_name(), leaf.serial))
                     .noting(format!("other handshakes of this capture show serial number {}", other.serial))
                     .advise("Compare what every backend serves; install the sound certificate on all of them.")
-                    .advise(format!("{} | openssl x509 -noout -serial -enddate", remedy::s_client(case.handshake, ""))),
+                    .advise(remedy::x509(case.handshake, "-noout -serial -enddate")),
             )
         }
         // The certificate is hidden and the client refused it: others got now a sound one, now a bad one.

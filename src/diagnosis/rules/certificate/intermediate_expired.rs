@@ -56,7 +56,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise("Replace the expired intermediate in the server's chain by its current version, and reload the server:")
             .advise(remedy::s_client(case.handshake, "-showcerts"));
         if let Some(url) = intermediate.ca_issuers.first() {
-            finding = finding.advise(format!("curl -sO {}", remedy::quote(url)));
+            finding = match remedy::fetch(url, "issuer-of-intermediate.der") {
+                Some(command) => finding.advise(command),
+                None => finding.advise(format!("The intermediate says that its issuer's certificate is at `{url}`.")),
+            };
         }
     }
     Some(finding)

@@ -87,6 +87,9 @@ fn fault(chain: &ChainFacts) -> String {
 }
 
 fn strangers(view: &View<'_>, chain: &ChainFacts) -> Option<Finding> {
+    if chain.unverified().is_some() {
+        return None;
+    }
     let seen = view.case.handshake.server_chain.as_ref()?;
     let beside: Vec<usize> = chain.strangers.iter().chain(&chain.duplicates).copied().collect();
     let first = chain.certificate(*beside.first()?)?;

@@ -2,7 +2,7 @@
 
 use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 
@@ -58,9 +58,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding
             .or_else(&view.alternatives(Cause::MustStapleMissing))
             .advise("Make the server staple a fresh OCSP answer, or reissue the certificate without must-staple.")
-            .advise(format!("{} | grep -A3 'OCSP response'", remedy::s_client(case.handshake, "-status")));
+            .advise(
+                remedy::s_client(case.handshake, "-status")
+                    .map(|command| command.without_errors().pipe(Command::new("grep -A3").operand("OCSP response"))),
+            );
         if let Some(responder) = responder {
-            finding = finding.advise(format!("From the server: curl -sI {}", remedy::quote(responder)));
+            finding = match remedy::fetch(responder, "/dev/null") {
+                Some(command) => finding
+                    .advise("On the server, see whether its OCSP responder can be reached (any HTTP status will do):")
+                    .advise(command.option("-w", "%{http_code}\\n")),
+                None => finding.advise(format!("See whether the server can reach its OCSP responder, `{responder}`.")),
+            };
         }
     }
     Some(finding)

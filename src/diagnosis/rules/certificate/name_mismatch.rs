@@ -77,7 +77,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateNameMismatch))
             .advise(format!("Serve a certificate that has {} in its subjectAltName, or use a name that it covers.", view.target()))
-            .advise(format!("{} | openssl x509 -noout -ext subjectAltName", remedy::s_client(case.handshake, "")));
+            .advise(remedy::x509(case.handshake, "-noout -ext subjectAltName"));
         if view.source == Source::Hidden {
             finding = finding.advise("The certificate was encrypted: give a key log, or run the command above, to see its names.");
         }

@@ -47,7 +47,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return Some(
             finding
                 .advise("Compare the certificate's dates with the client's clock:")
-                .advise(format!("{} | openssl x509 -noout -dates", remedy::s_client(case.handshake, "-showcerts"))),
+                .advise(remedy::x509(case.handshake, "-noout -dates")),
         );
     };
     let seen_at = case.handshake.server_chain.as_ref().map(|seen| seen.mark.time);
@@ -60,7 +60,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(
                 "Check the clocks of the client, of the authority that issued the certificate and of the capturing host, in this order.",
             )
-            .advise(format!("{} | openssl x509 -noout -dates", remedy::s_client(case.handshake, "-showcerts")));
+            .advise(remedy::x509(case.handshake, "-noout -dates"));
         if view.source == Source::Elsewhere {
             finding = finding.advise("The certificate was encrypted in this handshake: give a key log to be sure.");
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::Case;
+use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::{Mark, Timestamp};
@@ -134,7 +135,9 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
         };
     }
     match handshake.outcome {
-        Outcome::Closed | Outcome::Reset if handshake.stopped_by == StoppedBy::Client && answered => {
+        Outcome::Closed | Outcome::Reset
+            if handshake.stopped_by == StoppedBy::Client && answered && !View::new(handshake).ended_by_icmp() =>
+        {
             let flight = flight_end(case);
             match (handshake.end, flight) {
                 // A client that waits is not one that refuses.
@@ -163,7 +166,7 @@ pub(super) fn asks_like_curl(case: &Case<'_>) -> bool {
 fn flight_end(case: &Case<'_>) -> Option<Timestamp> {
     let handshake = case.handshake;
     if handshake.is_tls13() {
-        if !handshake.hidden.server_flight_done && handshake.server_chain.is_none() {
+        if !handshake.server_flight_is_over() && handshake.server_chain.is_none() {
             return None;
         }
         return handshake

@@ -44,7 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateSelfSigned))
             .advise("Install a certificate from an authority that the client trusts, or make this one trusted at the client:")
-            .advise(format!("{} | openssl x509 -out server.pem", remedy::s_client(case.handshake, "")))
+            .advise(remedy::x509(case.handshake, "-out server.pem"))
             .advise(remedy::curl(case.handshake, "--cacert server.pem"));
     }
     Some(finding)

@@ -99,6 +99,10 @@ impl<'a> View<'a> {
         let leaf = chain.leaf();
         let self_signed = chain.end == PathEnd::SelfSignedLeaf;
         let missing = matches!(chain.end, PathEnd::MissingIssuer { .. });
+        // What nobody verified is no fault of the chain's.
+        if chain.unverified().is_some() && is_about_the_path(cause) {
+            return false;
+        }
         match cause {
             Cause::CertificateExpired => chain.leaf_expired(),
             Cause::CertificateNotYetValid => chain.leaf_not_yet_valid(),
@@ -164,10 +168,7 @@ impl<'a> View<'a> {
             return true;
         }
         let elsewhere = |other: &ChainFacts| {
-            other
-                .certificates
-                .iter()
-                .any(|certificate| certificate.subject == *issuer && certificate.is_ca() && !certificate.is_self_signed())
+            other.certificates.iter().any(|certificate| certificate.subject == *issuer && certificate.is_ca() && !certificate.self_issued)
         };
         self.case.knowledge.chains.iter().any(|other| elsewhere(other))
     }
@@ -175,7 +176,7 @@ impl<'a> View<'a> {
     /// The chain's authority is not trusted by the store, nor by Mozilla's.
     fn untrusted(chain: &ChainFacts) -> bool {
         match &chain.trust {
-            Trust::Trusted => false,
+            Trust::Trusted | Trust::Unverified(_) => false,
             Trust::Unchecked => !chain.public,
             Trust::Untrusted { .. } => {
                 !(chain.trust_unsupported && chain.public) && chain.certificates.iter().all(|certificate| certificate.malformed.is_none())
@@ -416,9 +417,10 @@ impl<'a> View<'a> {
             Reaction::HiddenAlert { mark } => {
                 finding.shown_by(mark, "client sent an encrypted record of an alert's size, and nothing more")
             }
-            Reaction::Left { mark, reset } => {
-                finding.shown_by(mark, if reset { "client sent RST without an alert" } else { "client sent FIN without an alert" })
-            }
+            Reaction::Left { mark, reset } => finding.shown_by(
+                mark,
+                format!("client sent {} without an alert", crate::diagnosis::view::View::new(self.case.handshake).closing_word(reset)),
+            ),
             Reaction::LeftAfter { mark, .. } => finding.shown_by(mark, "client closed without having sent application data"),
             Reaction::WentOn => finding,
         }
@@ -460,6 +462,19 @@ impl<'a> View<'a> {
         out.truncate(5);
         out
     }
+}
+
+/// What is said of a chain beyond its leaf, and rests on its signatures.
+const fn is_about_the_path(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::IntermediateExpired
+            | Cause::CertificateSelfSigned
+            | Cause::CertificateUntrustedCa
+            | Cause::ChainIncomplete
+            | Cause::ChainMisordered
+            | Cause::CertificateConstraints
+    )
 }
 
 /// A sentence of its parts, with room for the full stop: for what is noted of many handshakes, where the general formatter would take longest.

@@ -52,7 +52,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateUnsupported))
             .advise("Reissue the certificate without what the client does not know.")
-            .advise(format!("{} | openssl x509 -noout -text", remedy::s_client(case.handshake, "")));
+            .advise(remedy::x509(case.handshake, "-noout -text"));
     }
     Some(finding)
 }

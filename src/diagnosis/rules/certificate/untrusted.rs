@@ -2,7 +2,7 @@
 
 use super::standing::{Source, Standing, View, sentence};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::chain::{PathEnd, Trust};
+use crate::diagnosis::chain::{PathEnd, Trust, Unverified};
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
@@ -66,6 +66,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 "The client does not trust the authority {root} behind the certificate of {}, though the store used here does: the client's store is older or smaller, or it pins",
                 view.target()
             )
+        }
+        Some((chain, root)) if chain.unverified().is_some() => {
+            let (target, why) = (view.target(), chain.unverified().map_or("", Unverified::why));
+            sentence(&[
+                "The client does not trust the certificate of ",
+                &target,
+                ", issued under ",
+                root,
+                "; it was not verified here, for ",
+                why,
+            ])
         }
         Some((_, root)) => {
             let target = view.target();

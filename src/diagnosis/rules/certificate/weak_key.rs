@@ -2,7 +2,7 @@
 
 use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 
@@ -68,7 +68,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateWeakKey))
             .advise("Make a new key (RSA with 2048 bits or more, or ECDSA on P-256) and have it certified.")
-            .advise(format!("{} | openssl x509 -noout -text | grep -A1 'Public Key Algorithm'", remedy::s_client(case.handshake, "")));
+            .advise(
+                remedy::x509(case.handshake, "-noout -text")
+                    .map(|command| command.pipe(Command::new("grep -A1").operand("Public Key Algorithm"))),
+            );
     }
     Some(finding)
 }

@@ -2,7 +2,7 @@
 
 use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
@@ -62,7 +62,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateWeakSignature))
             .advise("Have the certificate reissued with a SHA-256 signature.")
-            .advise(format!("{} | openssl x509 -noout -text | grep 'Signature Algorithm'", remedy::s_client(case.handshake, "")));
+            .advise(
+                remedy::x509(case.handshake, "-noout -text")
+                    .map(|command| command.pipe(Command::new("grep").operand("Signature Algorithm"))),
+            );
     }
     Some(finding)
 }

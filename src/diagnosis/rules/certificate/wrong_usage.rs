@@ -57,7 +57,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateWrongUsage))
             .advise("Reissue the certificate for server authentication (extendedKeyUsage serverAuth, keyUsage digitalSignature):")
-            .advise(format!("{} | openssl x509 -noout -ext keyUsage,extendedKeyUsage", remedy::s_client(case.handshake, "")));
+            .advise(remedy::x509(case.handshake, "-noout -ext keyUsage,extendedKeyUsage"));
         if view.source == Source::Hidden {
             finding = finding.advise("The certificate was encrypted: its extensions were not seen.");
         }

@@ -78,6 +78,10 @@ impl<'a> View<'a> {
         if self.answer == Answer::Nothing {
             return match code {
                 Some(116 | 41) => Some((Cause::ClientCertificateMissing, Certain)),
+                // What QUIC packets hold cannot be told to the byte.
+                None if self.case.handshake.quic.is_some() && !self.case.handshake.decrypted => {
+                    Some((Cause::ClientCertificateMissing, Likely))
+                }
                 // Everything that servers are known to say for want of a certificate.
                 Some(40 | 42 | 43 | 46 | 47 | 48 | 49 | 50 | 10 | 80) | None => Some((Cause::ClientCertificateMissing, Strong)),
                 Some(_) => None,
@@ -170,6 +174,12 @@ impl<'a> View<'a> {
         if let Some(mark) = self.answered_at {
             let encrypted = handshake.client_chain.is_none();
             let what = match (self.answer, self.chain.and_then(ChainFacts::leaf)) {
+                (Answer::Nothing, _) if encrypted && handshake.quic.is_some() => {
+                    "client sent its Handshake packets, and no more than a Finished and an empty Certificate is likely in them".to_owned()
+                }
+                (Answer::Sent, None) if encrypted && handshake.quic.is_some() => {
+                    "client sent Handshake packets with room for a Certificate".to_owned()
+                }
                 (Answer::Nothing, _) if encrypted => "client sent an encrypted record of the size of an empty Certificate".to_owned(),
                 (Answer::Nothing, _) => "client answered with an empty Certificate message".to_owned(),
                 (Answer::Sent, Some(leaf)) => {
@@ -187,11 +197,16 @@ impl<'a> View<'a> {
         }
         match self.reaction {
             Reaction::Alert { code, mark } => finding.shown_by(mark, format!("server sent alert {} ({code})", AlertDescription(code))),
+            Reaction::HiddenAlert { mark } if handshake.quic.is_some() => finding.shown_by(
+                mark,
+                "server answered with a Handshake packet, by which it closes: a server that goes on has no such keys any more",
+            ),
             Reaction::HiddenAlert { mark } => {
                 finding.shown_by(mark, "server sent an encrypted record of an alert's size, and no ticket or data")
             }
             Reaction::Left { mark, reset } => {
-                finding.shown_by(mark, if reset { "server sent RST" } else { "server sent FIN without an alert" })
+                let word = crate::diagnosis::view::View::new(handshake).closing_word(reset);
+                finding.shown_by(mark, if reset { format!("server sent {word}") } else { format!("server sent {word} without an alert") })
             }
             Reaction::WentOn => return finding.weight(Weight::Note),
         }

@@ -3,6 +3,7 @@
 use super::answer::{View, day};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 
@@ -48,6 +49,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         view.finding(Cause::ClientCertificateExpired, confidence, &summary)
             .or_else(&[Cause::ClientCertificateUntrusted, Cause::ClientCertificateRejected])
             .advise("Renew the client's certificate, replace certificate and key together, and restart the client:")
-            .advise("openssl x509 -in client.pem -noout -subject -issuer -dates"),
+            .advise(Command::new("openssl x509 -in client.pem -noout -subject -issuer -dates")),
     )
 }

@@ -73,7 +73,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         });
     }
     if confidence < Confidence::Certain {
-        finding = finding.or_else(&[Cause::AccessDenied]);
+        finding = if confidence == Confidence::Likely {
+            finding.or_else(&[Cause::ClientCertificateRejected, Cause::AccessDenied])
+        } else {
+            finding.or_else(&[Cause::AccessDenied])
+        };
     }
     Some(
         finding

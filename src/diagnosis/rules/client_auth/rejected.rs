@@ -2,7 +2,7 @@
 
 use super::answer::{Reaction, View};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 
@@ -60,7 +60,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 Cause::ClientCertificateRevoked,
             ])
             .advise("The server's log has the reason. Check the client's certificate as the server would:")
-            .advise("openssl verify -CAfile authorities.pem -purpose sslclient client.pem")
+            .advise(Command::new("openssl verify -CAfile authorities.pem -purpose sslclient client.pem"))
             .advise(remedy::s_client(case.handshake, "-cert client.pem -key client.key")),
     )
 }

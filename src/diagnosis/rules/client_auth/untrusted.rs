@@ -3,6 +3,7 @@
 use super::answer::View;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, PathEnd};
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 
@@ -56,7 +57,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let names = request.what.authorities.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; ");
         finding = finding.shown_by(request.mark, format!("server accepts only: {names}"));
     }
-    if let Some(PathEnd::MissingIssuer { issuer, .. }) = view.chain.map(|chain| &chain.end) {
+    if let Some(PathEnd::MissingIssuer { issuer, .. }) = view.chain.filter(|chain| chain.unverified().is_none()).map(|chain| &chain.end) {
         finding = finding.noting(format!(
             "the client did not send the certificate of {issuer}; if that is an intermediate, the server may only lack it"
         ));
@@ -65,6 +66,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .or_else(&[Cause::ClientCertificateRejected, Cause::ClientCertificateRevoked])
             .advise("Use a client certificate from an authority that the server accepts, or add this authority to the server's list:")
-            .advise("openssl verify -CAfile authorities.pem -purpose sslclient client.pem"),
+            .advise(Command::new("openssl verify -CAfile authorities.pem -purpose sslclient client.pem")),
     )
 }

@@ -2,6 +2,7 @@
 
 use super::answer::View;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 
@@ -41,6 +42,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         view.finding(Cause::ClientCertificateWrongUsage, confidence, &summary)
             .or_else(&[Cause::ClientCertificateRejected])
             .advise("Issue a certificate with extendedKeyUsage clientAuth for the client:")
-            .advise("openssl x509 -in client.pem -noout -ext keyUsage,extendedKeyUsage"),
+            .advise(Command::new("openssl x509 -in client.pem -noout -ext keyUsage,extendedKeyUsage")),
     )
 }

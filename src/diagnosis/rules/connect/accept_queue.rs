@@ -1,6 +1,7 @@
 //! `accept-queue-full`: the server's application does not accept connections.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -45,7 +46,8 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if !view.failed_over_tcp() || view.spoke(Side::Server) || flooded(case) {
+    // Where two points of capture tell that the client's packets died in between, no queue is to blame.
+    if !view.failed_over_tcp() || view.spoke(Side::Server) || flooded(case) || view.lost_between_points(Side::Client) {
         return None;
     }
     if syn_ignored(view) {
@@ -79,8 +81,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(answer.last, format!("SYN-ACK number {}", answer.count))
         .or_else(&[Cause::OneWayPath])
         .advise("On the server, see whether the accept queue is full (Recv-Q at Send-Q) and why the process does not accept:")
-        .advise(format!("ss -ltn 'sport = :{}'", case.handshake.server.port))
-        .advise("nstat -az TcpExtListenOverflows TcpExtListenDrops"),
+        .advise(remedy::ss_listen(case.handshake.server.port))
+        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )
 }
 
@@ -104,7 +106,7 @@ fn syn_ignored_by_busy_server(case: &Case<'_>, view: View<'_>) -> Option<Finding
         .noting("other connections to this server were accepted and their ClientHello was never answered")
         .or_else(&[Cause::TcpSynUnanswered])
         .advise("On the server, see whether the accept queue is full and why the process does not accept:")
-        .advise(format!("ss -ltn 'sport = :{}'", case.handshake.server.port))
-        .advise("nstat -az TcpExtListenOverflows TcpExtListenDrops"),
+        .advise(remedy::ss_listen(case.handshake.server.port))
+        .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )
 }

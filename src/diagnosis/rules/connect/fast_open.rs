@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
@@ -63,7 +64,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .shown_by(answer.first, "SYN-ACK")
     .or_else(&[Cause::PacketLoss])
     .advise("Switch TCP Fast Open off on the client, or let the firewall pass SYNs with data:")
-    .advise("sysctl -w net.ipv4.tcp_fastopen=0");
+    .advise(Command::new("sysctl -w net.ipv4.tcp_fastopen=0"));
     // A handshake that failed later failed for another reason.
     Some(if facts.outcome == Outcome::Completed { finding } else { finding.weight(crate::diagnosis::rule::Weight::Note) })
 }

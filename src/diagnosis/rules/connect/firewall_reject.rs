@@ -1,9 +1,14 @@
 //! `firewall-reject`: a RST to the SYN from somebody else than the server.
 
+use std::time::Duration;
+
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
+use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::StoppedBy;
+use crate::transport::Reset;
 
 use super::refused::refusal;
 
@@ -48,20 +53,42 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let nearest = genuine.iter().map(|ttl| ttl.abs_diff(reset.ttl)).min()?;
     let usual = genuine.first()?;
-    Some(
-        Finding::new(
-            Cause::FirewallReject,
-            if nearest >= 2 { Confidence::Certain } else { Confidence::Likely },
-            format!(
-                "A device on the path refused the connection to {}: the RST's hop counter is {}, the server's own is {usual}.",
-                case.handshake.server, reset.ttl
-            ),
-        )
-        .weight(Weight::Overrides)
-        .stopped_by(StoppedBy::Network)
-        .shown_by(reset.mark, format!("RST to the SYN with hop counter {}; genuine packets of this server have {usual}", reset.ttl))
-        .or_else(&[Cause::TcpRefused])
-        .advise("Find the firewall between client and server that rejects this port; the server itself did not answer.")
-        .advise(format!("traceroute -T -p {} {}", case.handshake.server.port, case.handshake.server.address)),
-    )
+    let took = View::new(case.handshake).client().syn.map(|syn| reset.mark.time.since(syn.last.time));
+    let quickest = case.knowledge.quickest_answer.filter(|quickest| *quickest >= LEAST_ROUND_TRIP);
+    let too_soon = took.zip(quickest).filter(|(took, quickest)| *took * 2 < *quickest);
+    let confidence = match (nearest, too_soon) {
+        (2.., Some(_)) => Confidence::Certain,
+        (2.., None) | (_, Some(_)) => Confidence::Strong,
+        // Another machine behind the same address is as likely, or another path.
+        (_, None) => Confidence::Likely,
+    };
+    let finding = match too_soon {
+        Some((took, quickest)) => finding(case, reset, *usual, confidence).noting(format!(
+            "the RST came {} after the SYN, while this server's own answers take {} at least",
+            span_text(took),
+            span_text(quickest)
+        )),
+        None => finding(case, reset, *usual, confidence),
+    };
+    Some(finding)
 }
+
+fn finding(case: &Case<'_>, reset: &Reset, usual: u8, confidence: Confidence) -> Finding {
+    Finding::new(
+        Cause::FirewallReject,
+        confidence,
+        format!(
+            "A device on the path refused the connection to {}: the RST's hop counter is {}, the server's own is {usual}.",
+            case.handshake.server, reset.ttl
+        ),
+    )
+    .weight(Weight::Overrides)
+    .stopped_by(StoppedBy::Network)
+    .shown_by(reset.mark, format!("RST to the SYN with hop counter {}; genuine packets of this server have {usual}", reset.ttl))
+    .or_else(&[Cause::TcpRefused])
+    .advise("Find the firewall between client and server that rejects this port; the server itself did not answer.")
+    .advise(remedy::traceroute(case.handshake, case.handshake.server))
+}
+
+/// A shorter round trip does not tell two hosts of one network apart.
+const LEAST_ROUND_TRIP: Duration = Duration::from_millis(2);

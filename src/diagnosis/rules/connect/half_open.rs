@@ -1,6 +1,7 @@
 //! `tcp-handshake-incomplete`: the SYN-ACK was sent and the connection never came up.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -51,12 +52,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() || case.handshake.tcp.established.is_some() || view.spoke(Side::Client) || view.spoke(Side::Server) {
         return None;
     }
+    // Of a flood every SYN was sent once, and nobody waits for its answer.
+    if view.left_without_a_word().is_some() || flooded(case) && view.client().packets == 1 {
+        return None;
+    }
     let answer = view.server().syn?;
     let client = case.handshake.client;
     let syns = view.client().syn.map_or(0, |syn| syn.count);
-    let scan = view.client().resets.first().filter(|_| answer.count == 1 && syns <= 1);
-    let (confidence, summary) = match scan {
-        Some(_) => (Confidence::Likely, format!("{client} answered the SYN-ACK with a RST: a scan, or a client that had given up.")),
+    let gone = view.client().resets.first().filter(|_| answer.count == 1 && syns <= 1);
+    let (confidence, summary) = match gone {
+        Some(_) => (Confidence::Likely, format!("{client} answered the late SYN-ACK with a RST: it had given up waiting.")),
         None if syns > 1 => {
             (Confidence::Strong, format!("The server's SYN-ACKs do not reach {client}: it repeats its SYN ({syns} times)."))
         }
@@ -67,10 +72,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let finding = Finding::new(Cause::TcpHandshakeIncomplete, confidence, summary)
         .weight(Weight::Overrides)
-        .stopped_by(if scan.is_some() { StoppedBy::Client } else { StoppedBy::Network })
+        .stopped_by(if gone.is_some() { StoppedBy::Client } else { StoppedBy::Network })
         .shown_by(answer.first, "SYN-ACK")
         .shown_by(answer.last, format!("SYN-ACK number {}; never acknowledged", answer.count))
-        .or_else(if scan.is_some() { &[Cause::TcpProbe] } else { &[Cause::OneWayPath, Cause::TcpSynUnanswered] });
+        .or_else(if gone.is_some() { &[Cause::TcpProbe] } else { &[Cause::OneWayPath, Cause::TcpSynUnanswered] });
     let finding = if flooded(case) {
         finding.noting(format!("{} half-open connections at this server around that time", case.knowledge.flood_half_open))
     } else {
@@ -79,6 +84,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .advise("Capture at the client at the same time to see whether the SYN-ACK arrives, and compare the routes of both directions.")
-            .advise(format!("ip route get {} from {}", client.address, case.handshake.server.address)),
+            .advise(remedy::route_to(client.address).operand("from").operand(case.handshake.server.address)),
     )
 }

@@ -37,7 +37,7 @@ pub const RULES: &[&Rule] = &[
 const FLOOD: u32 = 50;
 
 /// The server is under a SYN flood.
-fn flooded(case: &Case<'_>) -> bool {
+pub(super) fn flooded(case: &Case<'_>) -> bool {
     case.knowledge.flood_half_open >= FLOOD
 }
 

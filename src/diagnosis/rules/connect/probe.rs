@@ -1,22 +1,25 @@
-//! `tcp-probe`: connected, said nothing, closed.
+//! `tcp-probe`: nobody wanted a handshake. Health checks, scans, connections opened ahead of use.
+
+use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
-use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpProbe,
     speaks: Signs::UNFINISHED,
-    title: "connected and closed without a byte: a health check or scan",
+    title: "no handshake was wanted: a health check, a scan or a spare connection",
     page: Page {
-        meaning: "The client opened the TCP connection and closed it without sending anything. That is what load balancers and monitors do to see \
-                  whether a port is open, what port scanners do, and what browsers do with a spare connection they did not need. TLS did not fail: it was not tried.",
-        recognised: "The TCP handshake completes, the client sends no payload, and the client closes or resets first.",
-        confused_with: "A client that gave up while something on the path swallowed its ClientHello: at the server that looks the same (compare with a capture at the client).",
-        check: "See whether it comes from the address of a load balancer or monitor, and at regular intervals.",
+        meaning: "The client opened the TCP connection and left without sending anything, or reset it as soon as the SYN-ACK had come. That is what load balancers and monitors do to see \
+                  whether a port is open, what port scanners do, what browsers do with a spare connection they did not need, and what clients do with the slower of two address families (happy eyeballs). \
+                  Or the handshake is one of many that a TLS scanner tries to learn what the server accepts. Nothing failed: nobody wanted to be served. Such connections are told apart from failures, make no incidents and are not counted by `--fail-on failed`.",
+        recognised: "The client sends no payload and closes or resets first, soon on ports where the server would greet it in clear; or SYN, SYN-ACK and the client's RST. A scan: ten and more handshakes of one client with one server \
+                     in close succession, most of their ClientHellos unlike each other and next to none put to use.",
+        confused_with: "A client that gave up while something on the path swallowed its ClientHello: at the server that looks the same (compare with a capture at the client). A client that waits seconds for a greeting (`client-silent`).",
+        check: "See whether it comes from the address of a load balancer, monitor or scanner, and at regular intervals.",
         fix: &[
             (
                 "nothing is wrong",
@@ -26,37 +29,82 @@ pub(super) const RULE: Rule = Rule {
                 "HAProxy",
                 "Use `option ssl-hello-chk` or `check ssl verify none sni str(<name>)` instead of a bare TCP check, and `option dontlognull` on the server side.",
             ),
+            (
+                "scans",
+                "Find out who scans: an auditor's tool (testssl.sh, nmap, sslyze, Qualys) is known to somebody. What it found is in its own report.",
+            ),
             ("AWS and other load balancers", "Set the target group's health check to HTTPS instead of TCP."),
             ("Kubernetes", "Use an httpGet probe with `scheme: HTTPS` instead of a tcpSocket probe."),
         ],
-        references: &["RFC 9293 section 3.6"],
+        references: &["RFC 9293 section 3.6", "RFC 8305 (happy eyeballs)"],
     },
     check,
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
+    if let Some(finding) = scanned(case) {
+        return Some(finding);
+    }
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.failed_over_tcp() || !view.is_up() || view.spoke(Side::Client) || facts.preamble.is_some() || !facts.tcp.saw_start() {
+    let ending = view.left_without_a_word()?;
+    let up = facts.tcp.established.or(view.server().syn.map(|syn| syn.first)).unwrap_or(facts.tcp.first);
+    let stayed = ending.mark.time.since(up.time);
+    if stayed >= WAITS && GREETED.contains(&facts.server.port) {
         return None;
     }
-    // A RST without a byte before it can also be forged; that rule looks at hop counters.
-    let ending = view.ended_by(Side::Client)?;
-    let up = facts.tcp.established.unwrap_or(facts.tcp.first);
+    let rhythm = case.knowledge.rhythm.and_then(|rhythm| Some((rhythm.count, rhythm.every?)));
+    let served = case.knowledge.related.iter().any(|other| other.same_endpoint && other.outcome == Outcome::Completed);
+    let (client, server) = (facts.client.address, facts.server);
+    let came = if view.is_up() {
+        format!("{client} connected to {server} and left after {} without a byte", span_text(stayed))
+    } else {
+        format!("{client} answered the SYN-ACK of {server} with a RST")
+    };
+    let (confidence, summary) = match rhythm {
+        Some((count, every)) => {
+            (Confidence::Strong, format!("{came}, as it does every {} ({count} times): a health check.", span_text(every)))
+        }
+        None if served => (Confidence::Strong, format!("{came}, while it was served on another connection: a spare one.")),
+        None if stayed < WAITS => (Confidence::Strong, format!("{came}: a health check, a scan or a connection that was not needed.")),
+        None => (Confidence::Likely, format!("{came}: a connection opened ahead of use, or a check.")),
+    };
+    Some(
+        Finding::new(Cause::TcpProbe, confidence, summary)
+            .weight(Weight::Unwanted)
+            .stopped_by(StoppedBy::Client)
+            .shown_by(up, if view.is_up() { "TCP connection up" } else { "SYN-ACK" })
+            .shown_by(ending.mark, format!("the client's {}, no payload before it", ending.name()))
+            .advise("Nothing failed. Let a check speak TLS if the server's log complains."),
+    )
+}
+
+/// One of many handshakes of a scan: what became of it tells what the scan asked for, and nothing of those who want to be served.
+fn scanned(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let scan = case.knowledge.scan.filter(|_| facts.outcome.failed())?;
+    let end = facts.end.unwrap_or(facts.tcp.last);
     Some(
         Finding::new(
             Cause::TcpProbe,
             Confidence::Strong,
             format!(
-                "{} connected to {} and closed {} later without a byte: a health check or scan.",
+                "{} tried {} handshakes within {} at {}, most with other hellos and none put to use: a TLS scan.",
                 facts.client.address,
-                facts.server,
-                span_text(ending.mark.time.since(up.time))
+                scan.attempts,
+                span_text(scan.span),
+                facts.server
             ),
         )
-        .stopped_by(StoppedBy::Client)
-        .shown_by(up, "TCP connection up")
-        .shown_by(ending.mark, format!("the client's {}, no payload before it", ending.name()))
-        .advise("Nothing to do if this is a health check. Let the check speak TLS if the server's log complains."),
+        .weight(Weight::Unwanted)
+        .stopped_by(facts.stopped_by)
+        .shown_by(end, "end of this one of them")
+        .advise("Nothing failed. Find out who scans if nobody is known to."),
     )
 }
+
+/// A client that stays so long without a byte waits for something.
+const WAITS: Duration = Duration::from_secs(2);
+
+/// Ports of implicit TLS whose protocol in clear begins with the server's greeting: a client that does not know of TLS waits for it.
+const GREETED: &[u16] = &[465, 563, 990, 992, 993, 994, 995];

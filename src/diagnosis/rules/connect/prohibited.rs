@@ -1,6 +1,7 @@
 //! `icmp-prohibited`: a firewall said no and signed it.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -67,7 +68,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             "Look at the rules of {}: client {}, server {}.",
             note.reporter, case.handshake.client.address, case.handshake.server
         ))
-        .advise(format!("traceroute -T -p {} {}", case.handshake.server.port, case.handshake.server.address)),
+        .advise(remedy::traceroute(case.handshake, case.handshake.server)),
     )
 }
 

@@ -1,6 +1,7 @@
 //! `tcp-refused`: the port is closed.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -50,18 +51,22 @@ pub(super) fn refusal<'a>(case: &Case<'a>) -> Option<&'a Reset> {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let reset = refusal(case)?;
     let server = case.handshake.server;
-    Some(
-        Finding::new(
-            Cause::TcpRefused,
-            Confidence::Strong,
-            format!("{server} refused the connection: nothing listens on port {}.", server.port),
+    let (confidence, summary) = if case.knowledge.completed > 0 {
+        (
+            Confidence::Likely,
+            format!("{server} refused the connection, though it takes others: it was down for a while, or refuses this client."),
         )
-        .weight(Weight::Overrides)
-        .stopped_by(StoppedBy::Server)
-        .shown_by(reset.mark, "the server answered the SYN with a RST")
-        .or_else(&[Cause::FirewallReject])
-        .advise("On the server, see what listens on this port and on which addresses:")
-        .advise(format!("ss -ltnp 'sport = :{}'", server.port))
-        .advise(format!("nc -vz {} {}", server.address, server.port)),
+    } else {
+        (Confidence::Strong, format!("{server} refused the connection: nothing listens on port {}.", server.port))
+    };
+    Some(
+        Finding::new(Cause::TcpRefused, confidence, summary)
+            .weight(Weight::Overrides)
+            .stopped_by(StoppedBy::Server)
+            .shown_by(reset.mark, "the server answered the SYN with a RST")
+            .or_else(&[Cause::FirewallReject])
+            .advise("On the server, see what listens on this port and on which addresses:")
+            .advise(remedy::ss_listen(server.port))
+            .advise(remedy::port_open(case.handshake)),
     )
 }

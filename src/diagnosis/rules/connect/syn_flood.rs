@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::Command;
+use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
@@ -43,6 +45,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
+    if let Some(finding) = member(case, view) {
+        return Some(finding);
+    }
     if !view.is_tcp() || !flooded(case) || facts.outcome == Outcome::Incomplete {
         return None;
     }
@@ -77,8 +82,34 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .noting(format!("{half_open} half-open connections to this server from sources that never complete"))
             .or_else(&[Cause::TcpSynUnanswered])
             .advise("On the server, switch SYN cookies on and look at the sources:")
-            .advise("sysctl -w net.ipv4.tcp_syncookies=1")
-            .advise(format!("ss -tn state syn-recv 'sport = :{}'", facts.server.port)),
+            .advise(Command::new("sysctl -w net.ipv4.tcp_syncookies=1"))
+            .advise(Command::new("ss -tn state syn-recv").operand([Piece::Fixed("sport = :"), Piece::Number(facts.server.port.into())])),
+    )
+}
+
+/// A connection of the flood itself: one SYN, and whether or not it was answered, nothing more from its sender.
+fn member(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let syn = view.client().syn.filter(|syn| syn.count == 1 && view.client().packets == 1)?;
+    if !view.is_tcp() || !flooded(case) || view.is_up() || !case.handshake.tcp.icmp.is_empty() || !view.server().resets.is_empty() {
+        return None;
+    }
+    let answer = if view.server().syn.is_some() { "the SYN-ACK was never acknowledged" } else { "nothing came back" };
+    let half_open = case.knowledge.flood_half_open;
+    Some(
+        Finding::new(
+            Cause::SynFlood,
+            Confidence::Likely,
+            format!(
+                "One of more than {half_open} connections to {} that were never completed around that time: a SYN flood.",
+                case.handshake.server
+            ),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Network)
+        .shown_by(syn.first, format!("SYN, sent once; {answer}"))
+        .advise("On the server, switch SYN cookies on and look at the sources:")
+        .advise("sysctl -w net.ipv4.tcp_syncookies=1")
+        .advise(format!("ss -tn state syn-recv 'sport = :{}'", case.handshake.server.port)),
     )
 }
 

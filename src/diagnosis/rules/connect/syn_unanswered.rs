@@ -1,6 +1,7 @@
 //! `tcp-syn-unanswered`: nothing came back.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
@@ -45,21 +46,27 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if !view.failed_over_tcp() || !syn_ignored(view) {
+    if !view.is_tcp() || !syn_ignored(view) || view.client().packets > view.client().syn.map_or(0, |syn| syn.count) {
+        return None;
+    }
+    // One SYN alone tells little: its sender left, or the capture lacks the answer. Several such connections bear each other out.
+    let again = case.knowledge.related.iter().filter(|other| other.same_endpoint && other.went_unanswered).count() + 1;
+    if !syn_repeated(view) && (again < 3 || case.knowledge.speaks_tls || case.handshake.tcp.unheard_from.is_some()) {
         return None;
     }
     let syn = view.client().syn?;
     let server = case.handshake.server;
+    let arrived = !view.is_fresh(syn.ttl);
     let span = syn.last.time.since(syn.first.time);
     let confidence = match (syn_repeated(view), flooded(case) || accepts_without_serving(case)) {
         (true, false) => Confidence::Certain,
         (true, true) => Confidence::Likely,
-        (false, _) => Confidence::Strong,
+        (false, _) => Confidence::Likely,
     };
     let summary = if syn.count > 1 {
         format!("{server} never answered: {} SYNs within {}, nothing came back.", syn.count, span_text(span))
     } else {
-        format!("{server} did not answer the SYN.")
+        format!("{server} answered none of {again} connections of {}, each of one SYN.", case.handshake.client.address)
     };
     Some(
         Finding::new(Cause::TcpSynUnanswered, confidence, summary)
@@ -68,8 +75,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .shown_by(syn.first, "first SYN")
             .shown_by(syn.last, format!("SYN number {}; no packet of the server, no RST, no ICMP error", syn.count))
             .or_else(&[Cause::AcceptQueueFull, Cause::CaptureOneDirection])
-            .advise("Capture at the server at the same time to see whether the SYN arrives; look at firewalls and routes in between.")
-            .advise(format!("traceroute -T -p {} {}", server.port, server.address))
-            .advise(format!("nc -vz -w 5 {} {}", server.address, server.port)),
+            .advise(if arrived {
+                "The SYN got this far (its hop counter has gone down): look behind this point, at the server's accept queue, its own firewall and its way back."
+            } else {
+                "Capture at the server at the same time to see whether the SYN arrives; look at firewalls and routes in between."
+            })
+            .advise(remedy::traceroute(case.handshake, case.handshake.server))
+            .advise(remedy::port_open(case.handshake)),
     )
 }

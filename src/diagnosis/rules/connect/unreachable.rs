@@ -1,6 +1,7 @@
 //! `icmp-unreachable`: a router or the host said that there is no way.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -76,8 +77,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .advise(format!("Ask {} why: its route, ARP entry or firewall rule for {}.", note.reporter, target.address))
-            .advise(format!("ip route get {}", target.address))
-            .advise(format!("traceroute -T -p {} {}", target.port, target.address)),
+            .advise(remedy::route_to(target.address))
+            .advise(remedy::traceroute(case.handshake, target)),
     )
 }
 

@@ -76,7 +76,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .or_else(&[Cause::ServerFlightDropped, Cause::PathMtuBlackHole, Cause::PacketLoss])
             .advise("See at the server whether the second ClientHello arrives whole and from the same port; with several servers behind the address, share the cookie secret.")
-            .advise(format!("tcpdump -ni any -v 'udp port {}'", case.handshake.server.port))
+            .advise(remedy::show_lines(case.handshake))
             .advise(remedy::s_client(case.handshake, "-mtu 1200")),
     )
 }

@@ -68,7 +68,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .or_else(&[Cause::ServerFlightDropped, Cause::DtlsRefused])
             .advise("Capture at the server at the same time: if the ClientHello arrives there, look at the server and the way back, else at the firewalls on the way.")
-            .advise(format!("tcpdump -ni any 'udp port {}'", case.handshake.server.port))
+            .advise(remedy::show_lines(case.handshake))
             .advise(remedy::s_client(case.handshake, "")),
     )
 }

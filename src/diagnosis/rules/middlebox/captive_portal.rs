@@ -1,6 +1,7 @@
 //! `captive-portal`: the network's login page answered.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -46,7 +47,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Network } else { facts.stopped_by })
             .advise("Log in at the network's portal, then try again. A page without TLS shows it:")
-            .advise("curl -v http://neverssl.com/"),
+            .advise(Command::new("curl -v http://neverssl.com/")),
     )
 }
 

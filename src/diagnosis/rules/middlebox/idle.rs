@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
@@ -122,8 +123,8 @@ fn finish(case: &Case<'_>, finding: Finding, alternatives: &[Cause]) -> Finding 
         .advise(
             "Find the device with the shortest idle limit between the two; shorten the pause, send TCP keep-alives, or raise the limit:",
         )
-        .advise("sysctl -w net.ipv4.tcp_keepalive_time=120 net.ipv4.tcp_keepalive_intvl=30")
-        .advise(format!("conntrack -L -d {} -p tcp", case.handshake.server.address))
+        .advise(Command::new("sysctl -w net.ipv4.tcp_keepalive_time=120 net.ipv4.tcp_keepalive_intvl=30"))
+        .advise(Command::new("conntrack -L -p tcp").option("-d", case.handshake.server.address))
 }
 
 fn short(message: &'static str) -> &'static str {

@@ -90,6 +90,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .or_else(&[Cause::CertificateUntrustedCa])
             .advise("Install the proxy's authority where this client looks for it, or exempt the name from inspection. Compare the issuer from outside:")
-            .advise(format!("{} | openssl x509 -noout -issuer", remedy::s_client(facts, ""))),
+            .advise(remedy::x509(facts, "-noout -issuer")),
     )
 }

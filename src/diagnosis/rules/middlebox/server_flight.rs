@@ -126,6 +126,6 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             .advise(
                 "Capture at the client at the same time: UDP answers need a way back through every stateful firewall and NAT in between.",
             )
-            .advise(format!("tcpdump -ni any 'udp and host {}'", facts.server.address)),
+            .advise(remedy::show_lines(facts)),
     )
 }

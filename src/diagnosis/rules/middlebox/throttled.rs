@@ -75,7 +75,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .noting(format!("{others} handshakes for other names with the same server completed"))
         .or_else(&[Cause::PacketLoss])
         .advise("Compare the speed for this name and another one at the same address, with and without a VPN:")
-        .advise(remedy::curl(facts, "-o /dev/null -w '%{time_connect} %{time_appconnect} %{speed_download}\\n'")),
+        .advise(
+            remedy::curl(facts, "-o /dev/null")
+                .map(|command| command.option("-w", "%{time_connect} %{time_appconnect} %{speed_download}\\n")),
+        ),
     )
 }
 

@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
     title: "client and server have no application protocol (ALPN) in common",
     page: Page {
         meaning: "The client lists the application protocols it can speak inside TLS (h2, http/1.1, h3, imap…) and the server speaks none of them.",
-        recognised: "Alert no_application_protocol; in QUIC a CONNECTION_CLOSE with error 0x178. Or, in TLS 1.2: the client offers h2 only, the ServerHello chooses nothing, and the client closes at once after the handshake, as gRPC does.",
+        recognised: "Alert no_application_protocol; in QUIC a CONNECTION_CLOSE with error 0x178. Or: the client offers h2 only, the server chooses nothing (its ServerHello of TLS 1.2 says so; in TLS 1.3 its EncryptedExtensions are too short for a choice), and the client closes at once after the handshake, as gRPC does.",
         confused_with: "Nothing, where the alert is seen.",
         check: "What the server chooses:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -alpn h2,http/1.1 </dev/null | grep ALPN",
         fix: &[
@@ -80,7 +80,7 @@ fn refused_in_secret(case: &Case<'_>) -> Option<Finding> {
     let seen = handshake.deciding_alert().filter(|seen| seen.from == Side::Server && seen.alert.is_none())?;
     let hello = handshake.last_hello().filter(|hello| hello.what.alpn().next().is_some())?;
     let answer = handshake.server_hello.as_ref()?;
-    if !handshake.outcome.failed() || handshake.hidden.server_flight_done || handshake.encrypted.server.len() != 1 {
+    if !handshake.outcome.failed() || handshake.hidden.server_flight_done.happened() || handshake.encrypted.server.len() != 1 {
         return None;
     }
     let summary = format!(
@@ -97,25 +97,38 @@ fn refused_in_secret(case: &Case<'_>) -> Option<Finding> {
     Some(advised(case, finding))
 }
 
-/// TLS 1.2 and below, where the answer is in clear: the client asked for `h2` alone, got no answer, and left without a request.
+/// The server chose no application protocol, in clear or because its EncryptedExtensions have no room for one, and a client that can speak none
+/// but those that it offers left without a request.
 fn unanswered(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let answer = handshake.server_hello.as_ref()?;
     let hello = handshake.last_hello()?;
-    let only_h2 = hello.what.alpn().count() == 1 && hello.what.alpn().next() == Some(b"h2");
-    let silent = handshake.application_data.client.is_none() && left_first(case);
-    if !only_h2 || answer.what.version().is_tls13() || answer.what.alpn().is_some() || handshake.outcome != Outcome::Completed || !silent {
+    let insists = hello.what.alpn().next().is_some() && hello.what.alpn().all(|protocol| INSISTED_ON.contains(&protocol));
+    let left = match handshake.outcome {
+        Outcome::Completed => left_first(case),
+        Outcome::Closed | Outcome::Reset => handshake.stopped_by == StoppedBy::Client && handshake.server_flight_is_over(),
+        Outcome::Alerted => handshake.deciding_alert().is_some_and(|seen| seen.from == Side::Client && seen.alert.is_none()),
+        _ => false,
+    };
+    if !insists || !left || handshake.application_data.client.is_some() || !handshake.chose_no_protocol() {
         return None;
     }
+    let list = protocols(&hello.what);
     let summary = format!(
-        "The client speaks only h2, the server {} chose no application protocol, and the client left without a request.",
+        "The client speaks only {list}, the server {} chose no application protocol, and the client left without a request.",
         offer::server(case)
     );
     let finding = Finding::new(Cause::AlpnNoOverlap, Confidence::Likely, summary)
-        .shown_by(hello.mark, "client offers ALPN h2 only")
-        .shown_by(answer.mark, "ServerHello without ALPN")
-        .noting("no application data from the client");
-    Some(advised(case, finding))
+        .stopped_by(StoppedBy::Client)
+        .shown_by(hello.mark, format!("client offers ALPN {list} only"));
+    let finding = match handshake.hidden.encrypted_extensions_len.filter(|_| answer.what.version().is_tls13()) {
+        Some(len) => {
+            let record = handshake.encrypted.server.first().map_or(answer.mark, |record| record.mark);
+            finding.shown_by(record, format!("EncryptedExtensions of {len} bytes: too short to name a protocol"))
+        }
+        None => finding.shown_by(answer.mark, "ServerHello without ALPN"),
+    };
+    Some(advised(case, finding.noting("no application data from the client").or_else(&[Cause::ServerCertificateRejected])))
 }
 
 fn advised(case: &Case<'_>, finding: Finding) -> Finding {
@@ -129,8 +142,16 @@ fn protocols(hello: &ClientHello) -> String {
     offer::listed(hello.alpn().map(|protocol| String::from_utf8_lossy(protocol).into_owned()))
 }
 
-/// The client sent its FIN first.
+/// Protocols that cannot be spoken unless they were agreed on; others (`dot`, `imap`, `xmpp-client`) are offered as a courtesy.
+const INSISTED_ON: [&[u8]; 5] = [b"h2", b"grpc-exp", b"h3", b"doq", b"acme-tls/1"];
+
+/// The client was the first to send FIN, RST or an alert.
 fn left_first(case: &Case<'_>) -> bool {
-    let fin = |side| case.handshake.tcp.side(side).fin.map(|(mark, _)| mark);
-    fin(Side::Client).is_some_and(|client| fin(Side::Server).is_none_or(|server| client < server))
+    let handshake = case.handshake;
+    let end = |side: Side| {
+        let facts = handshake.tcp.side(side);
+        let alert = handshake.alerts.iter().find(|seen| seen.from == side).map(|seen| seen.mark);
+        [facts.fin.map(|(mark, _)| mark), facts.resets.first().map(|reset| reset.mark), alert].into_iter().flatten().min()
+    };
+    end(Side::Client).is_some_and(|client| end(Side::Server).is_none_or(|server| client < server))
 }

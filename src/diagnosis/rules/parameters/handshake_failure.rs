@@ -52,7 +52,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             causes.push(if refusal.hello.server_name().is_some() { Cause::SniUnrecognized } else { Cause::SniMissing });
             ("straight after the ClientHello", causes)
         }
-        (Side::Server, None) if handshake.certificate_request.is_some() || handshake.hidden.certificate_requested => {
+        (Side::Server, None) if handshake.certificate_request.is_some() || handshake.hidden.certificate_requested.happened() => {
             ("after it asked for a client certificate", vec![Cause::ClientCertificateMissing, Cause::ClientCertificateRejected])
         }
         (Side::Server, None) => ("in the middle of the handshake", vec![Cause::ClientProtocolViolation, Cause::PskMismatch]),

@@ -62,6 +62,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise("Allow the client a suite with ECDHE and AES-GCM, or let the server accept one of those it offers.")
             .advise("See what the server accepts:")
             .advise(remedy::s_client(case.handshake, ""))
-            .advise(format!("nmap --script ssl-enum-ciphers -p {} {}", case.handshake.server.port, case.handshake.server.address)),
+            .advise(remedy::enumerate_ciphers(case.handshake)),
     )
 }

@@ -76,7 +76,7 @@ fn refused_in_secret(case: &Case<'_>) -> Option<Finding> {
     let answer = handshake.server_hello.as_ref()?;
     // EncryptedExtensions, then the alert; a Certificate would be larger.
     let extensions_only = handshake.encrypted.server.len() == 2 && handshake.encrypted.server.first()?.len < SMALLEST_CERTIFICATE;
-    if !handshake.outcome.failed() || handshake.hidden.server_flight_done || !extensions_only {
+    if !handshake.outcome.failed() || handshake.hidden.server_flight_done.happened() || !extensions_only {
         return None;
     }
     let server = offer::server(case);

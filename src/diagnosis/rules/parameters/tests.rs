@@ -68,7 +68,9 @@ fn a_retry_with_less_shows_intolerance() {
         highest_version: Some(crate::tls::registry::ProtocolVersion::TLS12),
         post_quantum: false,
         hello_len: 200,
+        went_unanswered: false,
         transport: Transport::Tcp,
+        answered_in: None,
     });
     assert_eq!(scene.cause(), Some((Cause::VersionIntolerantServer, Confidence::Strong)));
 }

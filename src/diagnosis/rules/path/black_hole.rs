@@ -1,7 +1,7 @@
 //! `path-mtu-black-hole`: large packets vanish, small ones pass.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{Hole, View, ordinal, span_text};
@@ -134,7 +134,7 @@ fn advice_over_udp(case: &Case<'_>, finding: Finding) -> Finding {
         .stopped_by(StoppedBy::Network)
         .advise("Find the largest packet that passes between the two, and make the datagrams of DTLS smaller than that (SSL_set_mtu, -mtu; an ECDSA certificate and a short chain help):")
         .advise(remedy::ping_mtu(case.handshake.server.address, 1500))
-        .advise(format!("openssl s_server -dtls -mtu 1200 -port {}", case.handshake.server.port))
+        .advise(Command::new("openssl s_server -dtls -mtu 1200").option("-port", case.handshake.server.port))
 }
 
 fn advice(case: &Case<'_>, finding: Finding) -> Finding {

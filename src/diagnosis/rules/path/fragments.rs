@@ -1,9 +1,11 @@
 //! `ip-fragments-dropped`: fragmented packets do not arrive whole.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
-use crate::handshake::facts::StoppedBy;
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
 
 pub(super) const RULE: Rule = Rule {
@@ -43,6 +45,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !case.handshake.outcome.failed() {
         return None;
     }
+    if let Some(finding) = unfinished(case) {
+        return Some(finding);
+    }
     let note = case.handshake.tcp.icmp.iter().find(|note| note.kind == IcmpKind::TimeExceeded && note.code == REASSEMBLY)?;
     Some(
         Finding::new(
@@ -52,6 +57,30 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
         .stopped_by(StoppedBy::Network)
         .shown_by(note.mark, format!("{} reports that reassembly of the {}'s packet timed out", note.reporter, note.about))
+        .or_else(&[Cause::PathMtuBlackHole, Cause::PacketLoss])
+        .advise("Find the device that drops fragments, or make the packets small enough not to be fragmented:")
+        .advise(Command::new("tcpdump -ni any").operand("ip[6:2] & 0x3fff != 0 or ip6 protochain 44")),
+    )
+}
+
+/// Packets that came in fragments here and never became whole, of a side that is not heard otherwise.
+fn unfinished(case: &Case<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let (side, (count, first)) = Side::BOTH.into_iter().find_map(|side| Some((side, facts.tcp.side(side).unfinished?)))?;
+    let heard = facts.tcp.side(side).last_data.is_some_and(|last| last.frame > first.frame);
+    if heard || matches!(facts.outcome, Outcome::Alerted | Outcome::Plaintext) {
+        return None;
+    }
+    let packets = if count == 1 { "A packet".to_owned() } else { format!("{count} packets") };
+    let confidence = if count > 1 { Confidence::Strong } else { Confidence::Likely };
+    Some(
+        Finding::new(
+            Cause::IpFragmentsDropped,
+            confidence,
+            format!("{packets} of the {side} came in fragments of which some never arrived, and nothing else of it followed."),
+        )
+        .stopped_by(StoppedBy::Network)
+        .shown_by(first, format!("first fragment of a packet of the {side}, never whole"))
         .or_else(&[Cause::PathMtuBlackHole, Cause::PacketLoss])
         .advise("Find the device that drops fragments, or make the packets small enough not to be fragmented:")
         .advise("tcpdump -ni any 'ip[6:2] & 0x3fff != 0 or ip6 protochain 44'"),

@@ -1,6 +1,7 @@
 //! `path-mtu-icmp-ignored`: the sender was told and goes on.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal};
@@ -71,9 +72,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .or_else(&[Cause::PathMtuBlackHole])
         .advise(format!("Let the {sender}'s firewall, NAT or load balancer pass ICMP fragmentation needed and ICMPv6 packet too big:"))
         .advise(if note.reporter.is_ipv4() {
-            "iptables -I INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT"
+            Command::new("iptables -I INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT")
         } else {
-            "ip6tables -I INPUT -p icmpv6 --icmpv6-type packet-too-big -j ACCEPT"
+            Command::new("ip6tables -I INPUT -p icmpv6 --icmpv6-type packet-too-big -j ACCEPT")
         }),
     )
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
@@ -80,8 +81,8 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         .stopped_by(StoppedBy::Network)
         .shown_by(loss.repaired, format!("{} arrives after {}", loss.what, span_text(loss.worst)))
         .advise("Measure loss on the path and look at the hosts' counters:")
-        .advise(format!("mtr -T -P {} -c 100 -r {}", case.handshake.server.port, case.handshake.server.address))
-        .advise("nstat -az TcpRetransSegs TcpExtTCPTimeouts"),
+        .advise(remedy::measure_loss(case.handshake))
+        .advise(Command::new("nstat -az TcpRetransSegs TcpExtTCPTimeouts")),
     )
 }
 
@@ -107,7 +108,7 @@ fn late_answer(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         .shown_by(wait.to, format!("{}, {} later", wait.what, span_text(wait.span())))
         .or_else(&[Cause::ServerSlow])
         .advise("Capture at the server to tell loss from a slow server; measure loss on the path:")
-        .advise(format!("mtr -T -P {} -c 100 -r {}", case.handshake.server.port, case.handshake.server.address)),
+        .advise(remedy::measure_loss(case.handshake)),
     )
 }
 
@@ -124,8 +125,8 @@ fn stopped(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             .stopped_by(StoppedBy::Network)
             .or_else(alternatives)
             .advise("Measure loss on the path and look at the hosts' counters:")
-            .advise(format!("mtr -T -P {} -c 100 -r {}", case.handshake.server.port, case.handshake.server.address))
-            .advise("nstat -az TcpRetransSegs TcpExtTCPTimeouts"),
+            .advise(remedy::measure_loss(case.handshake))
+            .advise(Command::new("nstat -az TcpRetransSegs TcpExtTCPTimeouts")),
     )
 }
 

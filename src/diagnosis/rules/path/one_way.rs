@@ -1,6 +1,7 @@
 //! `one-way-path`: after TCP came up, one direction died.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
@@ -48,8 +49,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .stopped_by(StoppedBy::Network)
             .advise("Capture at both ends at the same time to see where the packets stop, and compare the routes of both directions:")
-            .advise(format!("ip route get {}", case.handshake.server.address))
-            .advise(format!("traceroute -T -p {} {}", case.handshake.server.port, case.handshake.server.address)),
+            .advise(remedy::route_to(case.handshake.server.address))
+            .advise(remedy::traceroute(case.handshake, case.handshake.server)),
     )
 }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::Command;
+use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
@@ -71,7 +73,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .advise(format!("See why the {side}'s process does not read; look at its receive queue:"))
-            .advise(format!("ss -tmnp 'dst {}'", view_peer(case, side))),
+            .advise(Command::new("ss -tmnp").operand([Piece::Fixed("dst "), Piece::Address(view_peer(case, side))])),
     )
 }
 

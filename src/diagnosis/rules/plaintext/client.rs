@@ -8,7 +8,7 @@ use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
-use crate::handshake::ports::is_implicit_tls;
+use crate::preamble::services::is_implicit_tls;
 use crate::preamble::{Plaintext, Upgrade};
 use crate::time::Mark;
 

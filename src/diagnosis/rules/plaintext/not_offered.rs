@@ -125,7 +125,7 @@ mod tests {
             (finding.cause, finding.confidence, verdict.stopped_by),
             (Cause::StarttlsNotOffered, Confidence::Certain, StoppedBy::Server)
         );
-        assert!(finding.remedy.iter().any(|line| line.contains("-starttls smtp")));
+        assert!(finding.remedy.iter().any(|line| line.line().contains("-starttls smtp")));
     }
 
     #[test]

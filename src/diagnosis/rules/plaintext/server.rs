@@ -2,7 +2,8 @@
 
 use super::{hello_begun, implicit, server_spoke_tls};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
+use crate::diagnosis::remedy::parts::Piece;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
@@ -119,9 +120,9 @@ fn advised(finding: Finding, handshake: &Handshake, what: &Plaintext) -> Finding
     let dialect = UPGRADABLE.iter().copied().find(|dialect| dialect.title() == what.protocol);
     let Some(dialect) = dialect else {
         return match what.protocol {
-            "HTTP" => finding
-                .advise("Point the client at the TLS port, use http:// for this one, or enable TLS on it.")
-                .advise(format!("curl -v {}", remedy::quote(&format!("http://{}/", handshake.server)))),
+            "HTTP" => finding.advise("Point the client at the TLS port, use http:// for this one, or enable TLS on it.").advise(
+                Command::new("curl -v").operand([Piece::Fixed("http://"), Piece::Target(&handshake.server.into()), Piece::Fixed("/")]),
+            ),
             "SSH" => finding.advise("This is an SSH server: use its port with ssh, and look for the TLS service on another."),
             _ => finding.advise("Point the client at the TLS port, or enable TLS on this one."),
         };
@@ -132,10 +133,7 @@ fn advised(finding: Finding, handshake: &Handshake, what: &Plaintext) -> Finding
         }
         None => finding.advise(format!("Let the client ask for TLS first ({}).", dialect.request())),
     };
-    if let Some(mode) = dialect.s_client() {
-        let extra = if handshake.preamble.is_some() { String::new() } else { format!("-starttls {mode}") };
-        finding = finding.advise(remedy::s_client(handshake, &extra));
-    }
+    finding = finding.advise(remedy::starttls(handshake, dialect));
     finding
 }
 
@@ -180,7 +178,7 @@ mod tests {
         says(&mut handshake, Side::Server, b"220 mail.lab.test ESMTP\r\n", mark(5, 21));
         let finding = verdict(&handshake).cause.unwrap();
         assert_eq!(finding.cause, Cause::ServerSpeaksPlaintext);
-        assert!(finding.remedy.iter().any(|line| line.contains("-starttls smtp")), "{:?}", finding.remedy);
+        assert!(finding.remedy.iter().any(|line| line.line().contains("-starttls smtp")), "{:?}", finding.remedy);
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub(crate) fn connection(server: &str) -> Handshake {
         fast_open: false,
         resent_without_data: false,
         acked: None,
+        timestamp: None,
+        first_arrived: false,
     };
     tcp.sides.client.syn = Some(syn(1, 0));
     tcp.sides.server.syn = Some(syn(2, 10));

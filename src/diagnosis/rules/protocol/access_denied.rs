@@ -41,7 +41,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if alert != AlertDescription::ACCESS_DENIED {
         return None;
     }
-    let asked = handshake.certificate_request.is_some() || handshake.hidden.certificate_requested;
+    let asked = handshake.certificate_request.is_some() || handshake.hidden.certificate_requested.happened();
     let name = handshake.server_name().map_or_else(String::new, |name| format!(" for {name}"));
     let summary = format!("The {} refuses the other side{name} by policy (access_denied).", seen.from);
     let mut finding = Finding::new(Cause::AccessDenied, if asked { Confidence::Likely } else { Confidence::Strong }, summary);

@@ -42,7 +42,8 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    if !handshake.outcome.failed() {
+    let same_role = handshake.dtls.as_ref().is_some_and(|dtls| dtls.role_conflict.is_some());
+    if !handshake.outcome.failed() || same_role {
         return None;
     }
     let alert = offer::alert_from(case, Side::Client);

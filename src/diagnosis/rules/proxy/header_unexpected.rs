@@ -96,7 +96,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .or_else(&[Cause::ServerClosed])
             .advise("Let the server's listener expect the header (nginx: `listen … ssl proxy_protocol;`), or stop the load balancer from sending it (HAProxy: send-proxy).")
-            .advise(format!("curl -v --haproxy-protocol -k {}", remedy::quote(&format!("https://{}/", handshake.server)))),
+            .advise(remedy::curl(handshake, "-k")),
     )
 }
 

@@ -51,11 +51,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
     .stopped_by(StoppedBy::Network);
     let finding = quoting(finding, facts);
-    let (host, port) = facts.target.as_deref().and_then(|target| target.rsplit_once(':')).unwrap_or(("<host>", "443"));
     Some(
         finding
             .advise("On the proxy's host, try to reach the server:")
-            .advise(format!("nc -vz -w 5 {} {}", remedy::quote(host.trim_matches(['[', ']'])), remedy::quote(port)))
+            .advise(remedy::reach(facts.target.as_deref()))
             .advise(remedy::curl(handshake, "")),
     )
 }

@@ -6,7 +6,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, Protocol};
+use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
 use crate::tls::registry::AlertDescription as A;
 
 use super::uses_psk;
@@ -39,11 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let finding = bad_binder(case).or_else(|| bad_finished(case)).or_else(|| ignored_finished(case))?;
-    Some(
-        finding
-            .advise("Compare the keys of both sides in hexadecimal and provision the same one.")
-            .advise(remedy::s_client(case.handshake, "-psk_identity <identity> -psk <key in hexadecimal>")),
-    )
+    Some(finding.advise("Compare the keys of both sides in hexadecimal and provision the same one.").advise(remedy::psk(case.handshake)))
 }
 
 /// TLS 1.3: the binder does not verify.
@@ -97,18 +93,21 @@ fn ignored_finished(case: &Case<'_>) -> Option<Finding> {
         handshake.finished.server.is_none() && handshake.change_cipher_spec.server.is_none() && handshake.deciding_alert().is_none();
     let fits = match handshake.outcome {
         Outcome::Stalled => datagram,
-        Outcome::Closed | Outcome::Reset => handshake.stopped_by == crate::handshake::facts::StoppedBy::Server || datagram,
+        Outcome::Closed | Outcome::Reset => handshake.stopped_by == StoppedBy::Server || datagram,
         _ => false,
     };
     if !(unanswered && fits) {
         return None;
     }
     let summary = format!(
-        "The server {} does not answer the client's Finished after a PSK key exchange: the keys of both sides differ.",
+        "The server {} does not answer the client's Finished after a PSK key exchange: most often the keys of both sides differ, or it does not know the identity.",
         offer::server(case)
     );
+    // A server that cannot read a datagram drops it: nothing on the way did.
+    let finding = Finding::new(Cause::PskMismatch, Confidence::Likely, summary);
+    let finding = if datagram { finding.stopped_by(StoppedBy::Server) } else { finding };
     Some(
-        Finding::new(Cause::PskMismatch, Confidence::Likely, summary)
+        finding
             .shown_by(exchanged, "ClientKeyExchange with a PSK identity")
             .shown_by(sent, "client changes to encryption and sends its Finished")
             .noting("no Finished from the server")

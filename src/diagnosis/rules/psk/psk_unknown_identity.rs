@@ -62,6 +62,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .advise("Enter the identity at the server or correct it at the client, and reload the server.")
-            .advise(remedy::s_client(handshake, "-psk_identity <identity> -psk <key in hexadecimal>")),
+            .advise(remedy::psk(handshake)),
     )
 }

@@ -65,7 +65,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(accepted, "the same ticket, accepted"),
         (None, Some(issued)) if refused >= AGAIN => base(
             Confidence::Likely,
-            format!("{server} refused a ticket that it had issued just before, and not for the first time: its backends do not share their ticket keys."),
+            format!("{server} refused a ticket that it had issued just before, and not for the first time: its backends do not share their ticket keys, or it loses them when it starts anew."),
         )
         .shown_by(issued, "server issues the ticket"),
         _ => {

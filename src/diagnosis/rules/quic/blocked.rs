@@ -1,11 +1,13 @@
 //! `quic-blocked`: UDP gets no answer, TCP to the same server does.
 
+use std::time::Duration;
+
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
-use crate::flow::Transport;
+use crate::flow::{Side, Transport};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
@@ -14,8 +16,9 @@ pub(super) const RULE: Rule = Rule {
     title: "QUIC (UDP) is dropped on the way; TCP to the same server works",
     page: Page {
         meaning: "The client's Initial packets are never answered, while the same client reaches the same server over TCP within seconds. A firewall drops UDP 443, \
-                  on purpose or because its rule was written for TCP only. Users feel a delay until the client falls back.",
-        recognised: "Initial packets repeated with growing pauses (0.2, 0.4, 0.8 s…), no datagram from the server, no ICMP message; and a completed TLS handshake over TCP with the same address or name.",
+                  on purpose or because its rule was written for TCP only. Users feel a delay until the client falls back. Some devices let the first datagrams pass and drop the rest, when they have seen what it is.",
+        recognised: "Initial packets repeated with growing pauses (0.2, 0.4, 0.8 s…), no datagram from the server, no ICMP message; and a completed TLS handshake over TCP with the same address or name. \
+                     Or: the server was heard, and then several datagrams of the client in a row are left without any answer, a CONNECTION_CLOSE at the end or not.",
         confused_with: "A server that announces h3 and does not listen (`quic-refused` when it says so). Datagrams that are too large for the path (`quic-mtu`): Initial packets have 1200 bytes at least and must not be fragmented.",
         check: "Try QUIC alone; then see at the server whether the datagrams arrive.\n\n$ curl -v --http3-only https://<name>/\n\n$ tcpdump -ni any 'udp port 443 and host <client-address>'",
         fix: &[
@@ -43,11 +46,60 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    view.failed_over_quic()?;
-    if !view.unanswered() || !case.handshake.tcp.icmp.is_empty() || case.handshake.outcome != Outcome::Stalled {
+    view.failed_over_quic().filter(|_| case.handshake.tcp.icmp.is_empty())?;
+    if view.unanswered() { from_the_beginning(case, view) } else { in_the_middle(case, view) }
+}
+
+/// The server was heard, and then no datagram of the client is answered any more, whatever it sends.
+fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let quic = facts.quic.as_ref()?;
+    let unanswered = view.unanswered_datagrams(Side::Client).filter(|_| facts.outcome == Outcome::Stalled)?;
+    // At the server's own host an answer that is not sent is not lost.
+    let fits = view.near_side() != Some(Side::Server) && unanswered.count >= 3 && quic.retries_after_token == 0;
+    let heard = view.server().last_packet.filter(|last| fits && *last < unanswered.first)?;
+    let retried = quic.retry.count > 0 && quic.initials.server.count == 0;
+    let (last_word, what) =
+        if retried { ("Retry", "Initial packets with its token") } else { ("last datagram", "datagrams that the client sends after it") };
+    let mut finding = Finding::new(
+        Cause::QuicBlocked,
+        Confidence::Likely,
+        format!(
+            "QUIC with {} stops in the middle: the server's {last_word} arrived, and the {} {what} within {} get no answer.",
+            view.target(),
+            unanswered.count,
+            span_text(unanswered.span())
+        ),
+    )
+    .stopped_by(StoppedBy::Network)
+    .shown_by(heard, format!("the server's {last_word}"))
+    .shown_by(unanswered.last, format!("the client's {} datagram without an answer", ordinal(unanswered.count)));
+    if let Some(close) = quic.close_of(Side::Client) {
+        finding = finding.shown_by(close.mark, "the client gives up (CONNECTION_CLOSE)");
+    }
+    let alternatives: &[Cause] = if retried {
+        &[Cause::QuicRetryLoop, Cause::QuicServerSilent, Cause::OneWayPath]
+    } else {
+        &[Cause::QuicMtu, Cause::ServerStalled, Cause::OneWayPath]
+    };
+    Some(
+        finding
+            .or_else(alternatives)
+            .advise("Capture at the server at the same time: if the datagrams arrive there, look at the server's process, else at the firewalls and limits for UDP on the way.")
+            .advise(format!("tcpdump -ni any 'udp port {} and host {}'", facts.server.port, facts.client.address)),
+    )
+}
+
+fn from_the_beginning(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let quic = case.handshake.quic.as_ref()?;
+    let fallback = case.knowledge.related.iter().find(|other| other.transport == Transport::Tcp && other.outcome == Outcome::Completed)?;
+    // A browser closes the attempt that lost the race: only one that waited for much longer than the server takes was not answered.
+    let waited = quic.close_of(Side::Client).map(|close| close.mark.time.since(case.handshake.tcp.first.time));
+    let gave_up = case.handshake.outcome == Outcome::Closed
+        && waited.zip(fallback.answered_in).is_some_and(|(waited, usual)| waited >= LEAST_WAIT.max(usual * 4));
+    if case.handshake.outcome != Outcome::Stalled && !gave_up {
         return None;
     }
-    let fallback = case.knowledge.related.iter().find(|other| other.transport == Transport::Tcp && other.outcome == Outcome::Completed)?;
     let (tries, span) = view.hello_tries();
     let spent = fallback.start.time.since(case.handshake.tcp.first.time);
     let worked = case.knowledge.completed > 0;
@@ -63,7 +115,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
     .stopped_by(StoppedBy::Network)
     .shown_by(case.handshake.tcp.first, "first Initial packet");
-    let finding = match view.repeats(crate::flow::Side::Client) {
+    let finding = match view.repeats(Side::Client) {
         Some(repeats) => finding.shown_by(repeats.last, format!("Initial packet sent for the {} time; nothing came back", ordinal(tries))),
         None => finding,
     };
@@ -74,6 +126,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .or_else(&[Cause::QuicServerSilent, Cause::QuicMtu])
             .advise("Allow UDP to this port, or reject it with ICMP port unreachable so that clients fall back at once; test QUIC alone:")
             .advise(remedy::curl(case.handshake, "--http3-only"))
-            .advise(format!("tcpdump -ni any 'udp port {} and host {}'", case.handshake.server.port, case.handshake.server.address)),
+            .advise(remedy::show_lines(case.handshake)),
     )
 }
+
+/// A client that closes sooner than this did not wait.
+const LEAST_WAIT: Duration = Duration::from_millis(50);

@@ -1,11 +1,12 @@
 //! `quic-mtu`: full-size datagrams do not pass.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{QuicFacts, StoppedBy};
 use crate::packet::IcmpKind;
 
 pub(super) const RULE: Rule = Rule {
@@ -15,7 +16,8 @@ pub(super) const RULE: Rule = Rule {
     page: Page {
         meaning: "Datagrams with Initial packets have at least 1200 bytes and must not be fragmented, so that an IP packet of 1228 bytes (IPv4) or 1248 (IPv6) has to pass. \
                   Some link on the way takes less, and the handshake cannot work: QUIC has no smaller form to fall back to, only TCP.",
-        recognised: "ICMP fragmentation needed or packet too big about a datagram of the handshake; or a side's large datagrams that are never acknowledged while its small ones are.",
+        recognised: "ICMP fragmentation needed or packet too big about a datagram of the handshake; a side's large datagrams that are never acknowledged while its small ones are; or gaps in the numbers of the server's Initial packets, \
+                     of which only small ones arrive.",
         confused_with: "UDP that is dropped altogether (`quic-blocked`, `quic-server-silent`): from the client this looks the same, as all its datagrams are large.",
         check: "Find the largest packet that passes in both directions; 1200 bytes of QUIC need 1200 here.\n\n$ ping -M do -s 1200 <server-address>\n\n$ tracepath -n <server-address>",
         fix: &[
@@ -50,6 +52,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             ),
         )
         .shown_by(note.mark, format!("ICMP type {} code {} from {}", note.icmp_type, note.code, note.reporter))
+    } else if let Some(finding) = numbers_missing(view, quic) {
+        finding
     } else {
         let side = Side::BOTH.into_iter().find(|side| {
             let (passed, lost) = (*quic.largest_acked.of(*side), *quic.largest_unacked.of(*side));
@@ -73,8 +77,29 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .stopped_by(StoppedBy::Network)
             .advise("Find the largest packet that passes in both directions; QUIC needs 1200 bytes of UDP payload:")
-            .advise(format!("ping -M do -s 1200 {address}"))
-            .advise(format!("tracepath -n {address}")),
+            .advise(remedy::ping_mtu(address, 1228))
+            .advise(remedy::tracepath(case.handshake)),
+    )
+}
+
+/// The server counts its Initial packets, and those with its ServerHello, which fill a datagram, are the ones that never arrive.
+fn numbers_missing(view: View<'_>, quic: &QuicFacts) -> Option<Finding> {
+    let missing = quic.numbers.server.missing();
+    let heard = quic.acked.client.filter(|_| missing >= 2 && quic.initials.server.count >= 2 && !view.server_hello_begun())?;
+    let last = quic.initials.server.last?;
+    let (count, largest) = (quic.initials.server.count, view.server().largest_segment);
+    Some(
+        Finding::new(
+            Cause::QuicMtu,
+            Confidence::Likely,
+            format!(
+                "{missing} of the server's Initial packets, by their numbers, are lost before this point: those with its ServerHello, which fill a datagram. \
+                 The {count} small ones arrive, and so do datagrams of up to {largest} bytes."
+            ),
+        )
+        .shown_by(heard, "the server acknowledges the client's Initial packet")
+        .shown_by(last, "the server's last Initial packet here; none has brought its ServerHello")
+        .or_else(&[Cause::ServerFlightDropped, Cause::PacketLoss]),
     )
 }
 

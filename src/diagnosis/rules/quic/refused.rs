@@ -55,7 +55,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .shown_by(note.mark, format!("{} sent ICMP type {} code {} ({what})", note.reporter, note.icmp_type, note.code))
             .or_else(&[Cause::FirewallReject])
             .advise("On the server, see what listens on this UDP port; if QUIC is not wanted, stop announcing it (Alt-Svc, HTTPS record):")
-            .advise(format!("ss -lunp 'sport = :{}'", server.port))
+            .advise(remedy::ss_listen_udp(server.port))
             .advise(remedy::curl(case.handshake, "--http3-only")),
     )
 }

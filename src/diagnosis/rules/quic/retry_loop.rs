@@ -1,6 +1,7 @@
 //! `quic-retry-loop`: the server asks for a token and does not take it.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -71,6 +72,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .advise("Give all servers behind this address the same key for tokens and keep it over restarts; see that no NAT changes the client's port in between.")
-            .advise(format!("tcpdump -ni any -v 'udp port {} and host {}'", case.handshake.server.port, case.handshake.server.address)),
+            .advise(remedy::show_lines(case.handshake)),
     )
 }

@@ -64,16 +64,27 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Some(close) => finding.shown_by(close.mark, "the client gives up (CONNECTION_CLOSE)"),
         None => finding,
     };
+    // Some servers take a hello, find none of its protocols, and say nothing.
+    let uncommon = asks_for_uncommon(case);
     let alternatives: &[Cause] = match (nothing, quic.hello_is_split()) {
         (true, false) => &[Cause::QuicBlocked, Cause::QuicMtu, Cause::ServerFlightDropped],
         (true, true) => &[Cause::QuicBlocked, Cause::SplitClientHello, Cause::QuicMtu],
         (false, _) => &[Cause::SplitClientHello, Cause::PacketLoss],
     };
+    let finding = if !nothing && uncommon { finding.or_else(&[Cause::AlpnNoOverlap]) } else { finding };
     Some(
         finding
             .or_else(alternatives)
             .advise("Capture at the server at the same time: if the datagrams arrive there, look at the server and the way back, else at the firewalls on the way.")
             .advise(remedy::curl(case.handshake, "--http3-only"))
-            .advise(format!("tcpdump -ni any 'udp port {}'", case.handshake.server.port)),
+            .advise(remedy::show_lines(case.handshake)),
     )
+}
+
+/// The client offers application protocols, and HTTP/3 is not among them.
+fn asks_for_uncommon(case: &Case<'_>) -> bool {
+    case.handshake.last_hello().is_some_and(|hello| {
+        let mut offered = hello.what.alpn().peekable();
+        offered.peek().is_some() && offered.all(|protocol| protocol != b"h3")
+    })
 }

@@ -47,7 +47,9 @@ fn related(transport: Transport, outcome: Outcome) -> Knowledge {
         highest_version: None,
         post_quantum: false,
         hello_len: 500,
+        went_unanswered: false,
         transport,
+        answered_in: None,
     };
     Knowledge { related: vec![related], ..Knowledge::default() }
 }

@@ -5,6 +5,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
+use crate::time::Mark;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicVersionMismatch,
@@ -13,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
     page: Page {
         meaning: "The server does not speak the QUIC version of the client's first packet and said which ones it does speak. The client knows none of those and gave up.",
         recognised: "A Version Negotiation packet (version 0) that echoes the client's connection identifiers, and no further Initial packet of the client.",
-        confused_with: "A client that went on from another port, or over TCP: see its next connections. A forged Version Negotiation packet, which is not authenticated.",
+        confused_with: "A client that asks for the list with a reserved version (0x?a?a?a?a) and wants no more, as scanners do. A client that went on from another port, or over TCP: see its next connections. A forged Version Negotiation packet, which is not authenticated.",
         check: "Compare what the server lists with what the client supports. Version 1 is 0x00000001, version 2 is 0x6b3343cf, drafts are 0xff0000xx.",
         fix: &[
             ("server with drafts only", "Update it: drafts 27 to 29 were common until 2021; clients have dropped them."),
@@ -35,6 +36,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (mark, versions) = quic.negotiation.as_ref()?;
     let listed: Vec<String> = versions.iter().filter(|version| !version.is_grease()).map(ToString::to_string).collect();
     let list = if listed.is_empty() { "none that is in use".to_owned() } else { listed.join(", ") };
+    if quic.first_version.is_grease() {
+        return Some(asked_for_the_list(case, *mark, &list));
+    }
     Some(
         Finding::new(
             Cause::QuicVersionMismatch,
@@ -52,4 +56,25 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .noting("the client sent no packet of any of these versions afterwards")
         .advise(format!("Bring both to a common version (1 is the standard): the server lists {list}.")),
     )
+}
+
+/// A version of the kind 0x?a?a?a?a is reserved (RFC 9000 section 15): no server speaks it, and a client sends it to get the list.
+fn asked_for_the_list(case: &Case<'_>, mark: Mark, list: &str) -> Finding {
+    let view = View::new(case.handshake);
+    let version = case.handshake.quic.as_ref().map_or_else(String::new, |quic| quic.first_version.to_string());
+    Finding::new(
+        Cause::QuicVersionMismatch,
+        Confidence::Likely,
+        format!(
+            "{} asked {} for its QUIC versions with the reserved version {version}, got the list ({list}), and did not go on with any of them.",
+            case.handshake.client.address,
+            view.target()
+        ),
+    )
+    .weight(Weight::Overrides)
+    .stopped_by(StoppedBy::Client)
+    .shown_by(case.handshake.tcp.first, format!("the client's first packet, version {version}: no server speaks it, so that it has to answer with its list"))
+    .shown_by(mark, format!("Version Negotiation: {list}"))
+    .or_else(&[Cause::ClientAborted])
+    .advise("Nothing is wrong at the server: it answers as it must. Scanners and monitors ask in this way and leave; a client that means to connect goes on with a version of the list.")
 }

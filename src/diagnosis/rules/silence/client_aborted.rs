@@ -20,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
         fix: &[
             (
                 "certificate not accepted",
-                "Check the served chain against the client's trust store and name.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -verify_return_error -CAfile <client's bundle>",
+                "Check the served chain against the client's trust store and name.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -verify_return_error -CAfile <bundle of the client>",
             ),
             (
                 "parallel connections",
@@ -37,8 +37,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if facts.quic.is_some() {
-        return super::closed_over_quic(case, Cause::ClientAborted, Side::Client);
+    if !view.is_tcp() {
+        return super::closed_over_udp(case, Cause::ClientAborted, Side::Client);
     }
     if !view.failed_without_words() || !(view.hello_begun() || view.upgrade_granted()) {
         return None;

@@ -1,6 +1,7 @@
 //! `client-silent`: connected and never spoke.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
@@ -87,6 +88,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .or_else(&alternatives)
             .advise("See at the client whether it sends anything; a pool, a client that waits for a greeting, or a hung process does not.")
-            .advise(format!("tcpdump -ni any 'host {} and tcp port {}'", facts.server.address, facts.server.port)),
+            .advise(remedy::show_lines(facts)),
     )
 }

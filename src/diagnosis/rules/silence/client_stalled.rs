@@ -50,12 +50,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     // A flight that the client may never have got is not the client's fault.
-    let got_it = view.repeated_in_vain(Side::Server).next().is_none()
-        && view.repeated_in_vain(Side::Client).next().is_none()
-        && !(view.stalled_over_udp() && Side::BOTH.into_iter().any(|side| view.repeats(side).is_some()));
+    let lost = Side::BOTH.into_iter().any(|side| view.repeated_in_vain(side).next().is_some());
+    let confidence = if !view.is_tcp() {
+        // Over UDP nothing acknowledges on the client's behalf. One that lacks the answer repeats itself.
+        if view.repeats(Side::Client).is_some() { Confidence::Hint } else { Confidence::Likely }
+    } else if lost {
+        Confidence::Hint
+    } else {
+        Confidence::Strong
+    };
     let mut finding = Finding::new(
         Cause::ClientStalled,
-        if got_it { Confidence::Strong } else { Confidence::Hint },
+        confidence,
         format!(
             "{} stopped in the middle of the handshake: {} never came ({} of silence).",
             facts.client.address,
@@ -74,7 +80,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         None => finding.shown_by(facts.closed_at, "still nothing"),
     };
     let mut alternatives = vec![Cause::ServerTimeout];
-    if view.near_side() != Some(Side::Client) {
+    if !view.is_tcp() {
+        alternatives = vec![Cause::ServerFlightDropped, Cause::OneWayPath];
+        if facts.dtls.as_ref().is_some_and(|dtls| dtls.cookie_requests.count > 0) && facts.server_hello.is_none() {
+            alternatives.push(Cause::DtlsCookieLost);
+        }
+    } else if view.near_side() != Some(Side::Client) {
         alternatives.extend([Cause::IdleTimeout, Cause::OneWayPath]);
     }
     Some(

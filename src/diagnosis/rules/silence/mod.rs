@@ -44,31 +44,50 @@ pub const RULES: &[&Rule] = &[
     &client_slow::RULE,
 ];
 
-/// A QUIC endpoint closed with a code that is no alert, or is simply gone.
-fn closed_over_quic(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding> {
+/// Over UDP: a QUIC endpoint closed with a code that is no alert, or a side's process is simply gone.
+fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     let target = view.target();
-    let who = if side == Side::Client { facts.client.address.to_string() } else { target.clone() };
-    let (mark, summary, shown) = if let Some(close) = view.closed_by_code(side) {
+    let other = if side == Side::Client { format!(" with {target}") } else { format!(" with {}", facts.client.address) };
+    let who = if side == Side::Client { facts.client.address.to_string() } else { target };
+    let (mark, summary, shown, advice) = if let Some(close) = view.closed_by_code(side) {
         let name = if close.application { format!("application code 0x{:x}", close.code) } else { close::name(close.code).into_owned() };
         let reason = if close.reason.is_empty() { String::new() } else { format!(" (\"{}\")", close.reason) };
-        (
-            close.mark,
-            format!("{who} closed the QUIC connection with {target} before it was complete: {name}{reason}."),
-            format!("CONNECTION_CLOSE {name}"),
-        )
+        let refuses = close.code == close::CONNECTION_REFUSED && !close.application;
+        let (summary, advice) = if refuses {
+            (
+                format!("{who} refuses the QUIC connection{other}: {name}{reason}. A limit or a policy of this endpoint is the reason."),
+                format!("Look at the limits of the {side} (connections, rate, retry, addresses allowed) and in its log at that time."),
+            )
+        } else {
+            (
+                format!("{who} closed the QUIC connection{other} before it was complete: {name}{reason}."),
+                format!("Look in the log of the {side} at that time."),
+            )
+        };
+        (close.mark, summary, format!("CONNECTION_CLOSE {name}"), advice)
     } else {
         let gone = |note: &&crate::transport::IcmpNote| note.about == side.other() && note.kind == IcmpKind::PortUnreachable;
-        let note = facts.tcp.icmp.iter().find(gone).filter(|_| facts.outcome == Outcome::Closed)?;
-        let summary = format!("{who} closed its socket before the handshake with {target} was complete.");
-        (note.mark, summary, "ICMP port unreachable: nobody waits for these packets any more".to_owned())
+        let note = facts.tcp.icmp.iter().find(gone).filter(|_| facts.outcome == Outcome::Closed && view.ended_by_icmp())?;
+        let summary = match side {
+            Side::Client => {
+                format!("{who} closed its socket before the handshake{other} was complete: its host says that nobody waits there.")
+            }
+            Side::Server => {
+                format!(
+                    "{who} was gone in the middle of the handshake{other}: it had answered, and then its host says that nothing listens there."
+                )
+            }
+        };
+        let shown = format!("ICMP port unreachable from {}: nobody waits for these packets any more", note.reporter);
+        (note.mark, summary, shown, format!("See why the process of the {side} ended at that time: crash, restart, time limit."))
     };
     Some(
         Finding::new(cause, Confidence::Strong, summary)
             .weight(Weight::Fallback)
             .stopped_by(side.into())
             .shown_by(mark, shown)
-            .advise(format!("Look in the log of the {side} at that time.")),
+            .advise(advice),
     )
 }

@@ -38,8 +38,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if facts.quic.is_some() && view.answer_begun() {
-        return super::closed_over_quic(case, Cause::ServerAborted, Side::Server);
+    let asked_for_cookie = facts.dtls.as_ref().is_some_and(|dtls| dtls.cookie_requests.count > 0);
+    if !view.is_tcp() && (view.answer_begun() || asked_for_cookie) {
+        return super::closed_over_udp(case, Cause::ServerAborted, Side::Server);
     }
     if !view.failed_without_words() || !view.answer_begun() {
         return None;

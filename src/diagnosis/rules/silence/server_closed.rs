@@ -44,7 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     if facts.quic.is_some() && !view.answer_begun() {
-        return super::closed_over_quic(case, Cause::ServerClosed, Side::Server);
+        return super::closed_over_udp(case, Cause::ServerClosed, Side::Server);
     }
     if !view.failed_without_words()
         || view.answer_begun()

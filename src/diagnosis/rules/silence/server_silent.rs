@@ -1,7 +1,8 @@
 //! `server-silent`: the ClientHello arrived, nothing came back.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
+use crate::diagnosis::remedy::parts::Piece;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
@@ -126,6 +127,6 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
             .or_else(alternatives)
             .advise("Try the same from the server itself: if it hangs there too, look at the process (thread dump, CPU, workers), else at the load balancer or the way back.")
             .advise(remedy::s_client(facts, ""))
-            .advise(format!("ss -tnp 'sport = :{}'", facts.server.port)),
+            .advise(Command::new("ss -tnp").operand([Piece::Fixed("sport = :"), Piece::Number(facts.server.port.into())])),
     )
 }

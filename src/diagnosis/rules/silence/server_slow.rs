@@ -66,7 +66,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 "See what the server waits for before {}: CPU, key store, certificate or client look-ups, OCSP.",
                 article(wait.what)
             ))
-            .advise(remedy::curl(facts, "-o /dev/null -s -w 'tcp %{time_connect} tls %{time_appconnect}\\n'")),
+            .advise(
+                remedy::curl(facts, "-o /dev/null -s").map(|command| command.option("-w", "tcp %{time_connect} tls %{time_appconnect}\\n")),
+            ),
     )
 }
 

@@ -6,7 +6,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Fact, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerStalled,
@@ -51,10 +51,21 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let gave_up = view.ended_by(Side::Client);
-    let lost = view.repeats(Side::Client).is_some();
+    // Records that share messages of TLS 1.3 may be the whole flight; and over UDP what is not answered may have been lost.
+    let confidence = if !view.is_tcp() {
+        match (view.repeats(Side::Client).is_some(), view.near_side()) {
+            (true, Some(Side::Server)) => Confidence::Likely,
+            (true, _) => Confidence::Hint,
+            (false, _) => Confidence::Likely,
+        }
+    } else if facts.is_tls13() && facts.hidden.server_flight_done == Fact::Unseen {
+        Confidence::Likely
+    } else {
+        Confidence::Strong
+    };
     let mut finding = Finding::new(
         Cause::ServerStalled,
-        if lost { Confidence::Hint } else { Confidence::Strong },
+        confidence,
         format!(
             "{} stopped in the middle of the handshake: {} never came ({} of silence).",
             view.target(),

@@ -14,7 +14,7 @@ use crate::tls::registry::{CipherSuite, ContentType};
 use super::{Dtls, Repeated, SEALED, application_data, encrypted_handshake, remember};
 use crate::anomaly::AnomalyKind;
 use crate::handshake::decrypt::parameters;
-use crate::handshake::facts::{AlertSeen, Handshake};
+use crate::handshake::facts::{AlertSeen, Fact, Handshake};
 use crate::handshake::machine::Shared;
 use crate::handshake::records::{anomaly, letter};
 
@@ -268,7 +268,9 @@ impl Dtls {
         if side == Side::Client {
             h.hidden.client_alert_instead_of_finished |= guess.hidden.client_alert_instead_of_finished;
         } else {
-            h.hidden.server_flight_done |= guess.hidden.server_flight_done;
+            if !h.hidden.server_flight_done.happened() {
+                h.hidden.server_flight_done = guess.hidden.server_flight_done;
+            }
             h.tickets_seen = h.tickets_seen.max(guess.tickets_seen);
         }
         h.alerts.extend(guess.alerts.into_iter().filter(|seen| seen.from == side && seen.alert.is_none()));
@@ -315,12 +317,14 @@ fn by_size(h: &mut Handshake, client: &[(u16, u16, Mark)], server: &[(u16, u16, 
     let own = server_flight.iter().rfind(|(_, len, _)| *len == finished).map(|(.., mark)| *mark);
     let answered = h.finished.client.and_then(|done| server_flight.iter().rfind(|(.., mark)| *mark < done).map(|(.., mark)| *mark));
     h.finished.server = if h.finished.client.is_some() { answered.or(own) } else { own };
-    h.hidden.server_flight_done = h.finished.server.is_some() || !client_flight.is_empty();
+    let answer = client_flight.first().map(|(.., mark)| *mark);
+    h.hidden.server_flight_done = h.finished.server.or(answer).into();
     h.hidden.server_certificate_record = server_flight.iter().map(|(_, len, _)| *len).max();
     h.hidden.client_certificate_sent = client_flight.iter().any(|(_, len, _)| *len > finished && !is_ack(*len));
     // Its context, of no length, and a list of no length.
     h.hidden.client_certificate_empty = client_flight.iter().any(|(_, len, _)| *len == HANDSHAKE_HEADER + 4 + overhead);
-    h.hidden.certificate_requested = h.hidden.client_certificate_sent || h.hidden.client_certificate_empty;
+    let answered = h.hidden.client_certificate_sent || h.hidden.client_certificate_empty;
+    h.hidden.certificate_requested = answer.filter(|_| answered).map_or(Fact::Unseen, Fact::Happened);
     for (side, list) in [(Side::Client, client), (Side::Server, server)] {
         let Some(done) = h.finished.client else { break };
         for (_, len, mark) in later(list).into_iter().filter(|(.., mark)| *mark >= done) {

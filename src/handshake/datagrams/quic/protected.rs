@@ -16,7 +16,7 @@ use crate::tls::registry::{HandshakeType, ProtocolVersion};
 
 use super::super::Sides;
 use super::early::Early;
-use super::{Quic, connection_close};
+use super::{Quic, Sender, connection_close};
 use crate::handshake::facts::{EncryptedRecord, Handshake};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
@@ -293,9 +293,14 @@ impl Quic {
         let Some(quic) = h.quic.as_mut() else { return false };
         quic.handshakes.of_mut(side).add(mark, long.protected_len());
         let first = quic.handshakes.of(side).count == 1;
+        if side == Side::Client {
+            self.ahead = None;
+        }
+        let fresh = self.sides.of_mut(side).is_fresh(u16::try_from(long.protected_len()).unwrap_or(u16::MAX));
+        self.again.asks |= !fresh;
         // A server that repeats its flight repeats its ServerHello with it: until the client answers, the rest is nothing new either.
         let answered = quic.handshakes.client.count > 0 || quic.shorts.client.count > 0;
-        let new = side == Side::Client || answered || quic.repeats.server == 0 && !self.again.crypto;
+        let new = fresh && (side == Side::Client || answered || quic.repeats.server == 0 && !self.again.crypto);
         let packet = Protected { level: Level::Handshake, pn_offset: long.pn_offset, bytes: long.bytes };
         let (taken, held) = if long.missing > 0 { (Taken::Sealed, false) } else { self.unseal(h, shared, side, mark, packet) };
         if !matches!(taken, Taken::Opened(_)) && first {
@@ -324,10 +329,18 @@ impl Quic {
         if side == Side::Client && self.client_finished.is_none() {
             let before = |packets: Option<Mark>| packets.filter(|packet| *packet <= mark);
             self.client_finished = Some(before(quic.handshakes.client.last).unwrap_or(mark));
+            if let Some((first, count)) = self.ahead.take().filter(|_| quic.handshakes.client.count > 0) {
+                h.application_data.server.get_or_insert(first);
+                h.application_records.server = h.application_records.server.saturating_add(count);
+            }
             let flight = before(quic.handshakes.server.last).or_else(|| h.server_hello.as_ref().map(|seen| seen.mark));
             h.finished.server = h.finished.server.or(flight);
         }
         let finished = h.finished.client.or(self.client_finished);
+        if side == Side::Server && finished.is_none() && taken == Taken::Sealed && quic.handshakes.client.count > 0 {
+            let ahead = self.ahead.get_or_insert((mark, 0));
+            ahead.1 = ahead.1.saturating_add(1);
+        }
         let counted = match (side, taken) {
             (Side::Client, Taken::Opened(said)) => !said.close,
             (Side::Client, _) => true,
@@ -398,6 +411,7 @@ impl Quic {
         if !h.decrypted {
             h.finished = Sides::default();
             self.client_finished = None;
+            self.ahead = None;
         }
         let mut at = 0;
         for Held { packet, side, mark, letters: (before, added) } in held {
@@ -425,5 +439,22 @@ impl Quic {
     }
 }
 
+impl Sender {
+    /// A Handshake packet that none can read brings something new, as far as its size tells: full ones follow each other within a flight, and what
+    /// comes in a size that was there before when the flight had ended is sent again.
+    fn is_fresh(&mut self, len: u16) -> bool {
+        let again = self.sizes.contains(&len) && (self.flight_ended || len < FULL_PACKET);
+        self.flight_ended |= len < FULL_PACKET;
+        if !again && self.sizes.len() < SIZES {
+            self.sizes.push(len);
+        }
+        !again
+    }
+}
+
+/// A Handshake packet smaller than this does not fill its datagram.
+const FULL_PACKET: u16 = 900;
+/// Sizes of Handshake packets remembered.
+const SIZES: usize = 16;
 /// Packets that do not open, while none has, after which the secrets are taken for another connection's.
 pub(super) const MISFITS: u32 = 2;

@@ -144,7 +144,12 @@ fn server_hello(body: &[u8], offer: Option<&ClientHello>) {
 /// A certificate's DER, which is read as an OCSP response, too.
 pub fn certificate(der: &[u8]) {
     let certificate = Certificate::parse(der);
-    let _ = (certificate.key_name(), certificate.display_name(), certificate.is_ca(), certificate.is_self_signed());
+    let _ = (
+        certificate.key_name(),
+        certificate.display_name(),
+        certificate.is_ca(),
+        certificate.claim(&certificate).and_then(|claim| claim.verify()),
+    );
     let _ = (certificate.covers("www.example.test"), certificate.covers("192.0.2.1"), certificate.common_name_matches("www.example.test"));
     let _ = (OcspStaple::parse(der), OcspStaple::parse_certificate_status(der));
 }

@@ -1,0 +1,86 @@
+//! Frames with an impossible time: far from the frames before and behind them, which agree with each other. A sniffer's clock that read wrongly
+//! once, a bit that fell over. Such a frame is given the time of the frame before it, lest the whole analysis leap with it.
+
+use crate::frame::Block;
+use crate::time::Timestamp;
+use crate::watch::GAP;
+
+/// The clock of one input.
+#[derive(Debug, Default)]
+pub(super) struct InputClock {
+    /// The last frame's time, of the fill before.
+    last: Option<Timestamp>,
+}
+
+/// A frame whose time was impossible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OddTime {
+    /// Its number.
+    pub frame: u64,
+    /// The time that it was captured with.
+    pub time: Timestamp,
+}
+
+impl InputClock {
+    /// Mends the times of a block's frames; `told` is called for each frame that was mended.
+    pub(super) fn mend(&mut self, block: &mut Block, mut told: impl FnMut(OddTime)) {
+        let Some(mut before) = self.last.or_else(|| block.frame(0).map(|frame| frame.head.time)) else { return };
+        for place in 0..block.len() {
+            let Some(head) = block.frame(place).map(|frame| frame.head) else { break };
+            if is_far(before, head.time) {
+                // Whether it or what came before it is wrong is for the next frames to say.
+                let behind = (place + 1..=place + ODD_IN_A_ROW).filter_map(|next| block.frame(next));
+                let is_odd = behind.into_iter().any(|next| !is_far(before, next.head.time));
+                if is_odd {
+                    told(OddTime { frame: head.number, time: head.time });
+                    block.set_time(place, before);
+                    continue;
+                }
+            }
+            before = head.time;
+        }
+        self.last = Some(before);
+    }
+}
+
+fn is_far(one: Timestamp, other: Timestamp) -> bool {
+    one.since(other).max(other.since(one)) > GAP
+}
+
+/// Frames in a row that may be wrong.
+const ODD_IN_A_ROW: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{FrameHead, LinkType};
+
+    fn mended(clock: &mut InputClock, seconds: &[i64]) -> (Vec<i64>, usize) {
+        let mut block = Block::default();
+        for (number, second) in (1..).zip(seconds) {
+            let time = Timestamp::from_parts(*second, 0);
+            block.push(FrameHead { number, time, link: LinkType(1), interface: 0, original_len: 1 }, &[0]);
+        }
+        let mut odd = 0;
+        clock.mend(&mut block, |_| odd += 1);
+        (block.frames().map(|frame| frame.head.time.seconds()).collect(), odd)
+    }
+
+    #[test]
+    fn what_the_next_frame_takes_back_was_never_so() {
+        let mut clock = InputClock::default();
+        assert_eq!(mended(&mut clock, &[10, 11, 90_000, 12, 13]), (vec![10, 11, 11, 12, 13], 1));
+        assert_eq!(
+            mended(&mut clock, &[90_000, 14, -5_000, -5_000, 15]),
+            (vec![13, 14, 14, 14, 15], 3),
+            "in both directions, over the edge of a fill"
+        );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_stays_set() {
+        assert_eq!(mended(&mut InputClock::default(), &[10, 11, 3_611, 3_612]), (vec![10, 11, 3_611, 3_612], 0));
+        assert_eq!(mended(&mut InputClock::default(), &[3_611, 3_612, 10, 11]), (vec![3_611, 3_612, 10, 11], 0));
+        assert_eq!(mended(&mut InputClock::default(), &[10, 11, 3_611]), (vec![10, 11, 3_611], 0), "nothing takes it back");
+    }
+}

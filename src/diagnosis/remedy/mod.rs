@@ -1,0 +1,74 @@
+//! What to do: sentences, and commands to type that are filled in with this very server, port and name.
+//!
+//! A command is a value, built of parts that know what they may hold; nothing else can make one. A sentence is never taken for a command,
+//! whatever it quotes. Where no program fits what is spoken on a port, there is no command.
+//!
+//! - [`Command`]: the value; [`parts`]: hosts, ports, names, URLs
+//! - `tls`: programs that speak to the server; `network`: programs that look at hosts and paths
+//! - [`pages`]: the fixed commands of the pages of `explain`
+
+use std::borrow::Cow;
+
+mod command;
+mod network;
+pub mod pages;
+pub mod parts;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+pub use command::Command;
+pub use network::{
+    capture_here, clamp_mss, clock, measure_loss, ping_mtu, port_open, reach, route_to, show_lines, ss_listen, ss_listen_udp, tracepath,
+    traceroute,
+};
+pub use tls::{curl, curl_or_s_client, enumerate_ciphers, fetch, psk, s_client, starttls, x509};
+
+/// One line of advice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Advice {
+    /// A sentence.
+    Text(Cow<'static, str>),
+    /// A command to type.
+    Command(Command),
+}
+
+impl Advice {
+    /// The line as it is read: the sentence, or the command without a prompt.
+    pub fn line(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Command(command) => Cow::Owned(command.to_string()),
+        }
+    }
+}
+
+/// What [`super::rule::Finding::advise`] takes: a sentence, a command, or the command that there may be.
+pub trait IntoAdvice {
+    /// The line; `None` where there is nothing to type.
+    fn into_advice(self) -> Option<Advice>;
+}
+
+impl IntoAdvice for &'static str {
+    fn into_advice(self) -> Option<Advice> {
+        Some(Advice::Text(Cow::Borrowed(self)))
+    }
+}
+
+impl IntoAdvice for String {
+    fn into_advice(self) -> Option<Advice> {
+        Some(Advice::Text(Cow::Owned(self)))
+    }
+}
+
+impl IntoAdvice for Command {
+    fn into_advice(self) -> Option<Advice> {
+        Some(Advice::Command(self))
+    }
+}
+
+impl IntoAdvice for Option<Command> {
+    fn into_advice(self) -> Option<Advice> {
+        self.map(Advice::Command)
+    }
+}

@@ -1,0 +1,239 @@
+//! Commands that speak to the server as its clients do: through the same proxy, with the same upgrade, over the same transport.
+
+use super::command::Command;
+use super::parts::{Host, Name, Piece, Target, Url};
+use crate::handshake::Handshake;
+use crate::handshake::facts::Protocol;
+use crate::preamble::services::{Service, Upgradable, Use};
+use crate::preamble::{Dialect, PreambleFacts};
+
+/// `openssl s_client -connect 192.0.2.1:443 -servername www.example.test EXTRA… </dev/null`; with `-starttls smtp` or `-proxy` where what led up
+/// to TLS calls for it, and as DTLS or QUIC where that was spoken. `extra` holds fixed options, split at spaces; a `-servername` or `-alpn`
+/// in it replaces that of this handshake. `None` where s_client does not speak what is spoken here (RDP, NATS, a PROXY header), or
+/// `extra` asks for a version that the transport does not have.
+pub fn s_client(handshake: &Handshake, extra: &'static str) -> Option<Command> {
+    build(handshake, extra, upgrade(handshake))
+}
+
+fn build(handshake: &Handshake, extra: &'static str, upgrade: Upgradable) -> Option<Command> {
+    let given = |option: &str| extra.split_ascii_whitespace().any(|word| word == option);
+    if layer(handshake, Dialect::is_proxy_header).is_some() {
+        return None;
+    }
+    let mut command = Command::new("openssl s_client");
+    command = match layer(handshake, Dialect::is_proxy) {
+        Some(facts) => {
+            let target = facts.target.as_deref().and_then(Target::parse);
+            if facts.dialect == Dialect::HttpConnect {
+                command = command.option("-proxy", Target::from(handshake.server));
+            }
+            match target {
+                Some(target) => command.option("-connect", &target),
+                None => command.option("-connect", "<host>:<port>"),
+            }
+        }
+        None => command.option("-connect", Target::from(handshake.server)),
+    };
+    command = match handshake.protocol {
+        Protocol::Quic if given("-tls1_2") || given("-tls1_1") || given("-tls1") => return None,
+        Protocol::Quic => command.with("-quic"),
+        Protocol::Dtls if given("-tls1_3") || given("-tls1_1") || given("-tls1") => return None,
+        Protocol::Dtls if given("-tls1_2") => command.with("-dtls1_2"),
+        Protocol::Dtls => command.with("-dtls"),
+        _ => command,
+    };
+    command = match upgrade {
+        Upgradable::Never => command,
+        Upgradable::Otherwise => return None,
+        Upgradable::By(Dialect::Xmpp) => {
+            let command = command.option("-starttls", if handshake.server.port == XMPP_SERVERS { "xmpp-server" } else { "xmpp" });
+            // Servers look for the domain in the stream's header, and end the stream where they do not serve it.
+            match handshake.server_name().as_deref().and_then(Host::parse) {
+                Some(name) => command.option("-xmpphost", &name),
+                None => command.option("-xmpphost", "<domain>"),
+            }
+        }
+        Upgradable::By(dialect) => command.option("-starttls", dialect.s_client()?),
+    };
+    if !given("-alpn") {
+        command = match alpn(handshake) {
+            Some(Ok(protocol)) => command.option("-alpn", protocol),
+            Some(Err(name)) => command.option("-alpn", name),
+            None => command,
+        };
+    }
+    if !given("-servername") && !given("-noservername") {
+        command = match handshake.server_name().map(|name| Name::parse(&name)) {
+            Some(Some(name)) => command.option("-servername", name),
+            Some(None) => command.option("-servername", "<name>"),
+            None => command.with("-noservername"),
+        };
+    }
+    let udp = matches!(handshake.protocol, Protocol::Quic | Protocol::Dtls);
+    for word in extra.split_ascii_whitespace().filter(|word| !(udp && matches!(*word, "-tls1_2" | "-tls1_3"))) {
+        command = command.with(word);
+    }
+    Some(command.without_input())
+}
+
+/// `curl -v --resolve name:port:address https://name:port/` with fixed extra options before the URL; through the proxy that was used, and with
+/// the scheme of a mail, file or directory protocol where that is spoken. Without a name that a URL can hold the address takes its place.
+/// `None` where curl does not speak what is spoken here.
+pub fn curl(handshake: &Handshake, extra: &'static str) -> Option<Command> {
+    let given = |option: &str| extra.split_ascii_whitespace().any(|word| word == option);
+    let scheme = scheme(handshake)?;
+    let mut command = Command::new("curl -v");
+    if matches!(upgrade(handshake), Upgradable::By(_)) {
+        command = command.with("--ssl-reqd");
+    }
+    if handshake.protocol == Protocol::Quic && !given("--http3") && !given("--http3-only") {
+        command = command.with("--http3-only");
+    }
+    if layer(handshake, Dialect::is_proxy_header).is_some() && !given("--haproxy-protocol") {
+        command = command.with("--haproxy-protocol");
+    }
+    let server = Target::from(handshake.server);
+    let name = handshake.server_name().as_deref().and_then(Host::parse);
+    let target = match (layer(handshake, Dialect::is_proxy), name) {
+        (Some(facts), name) => {
+            let via = match facts.dialect {
+                Dialect::Socks4 => "socks4a://",
+                Dialect::Socks5 => "socks5h://",
+                _ => "http://",
+            };
+            command = command.option("-x", [Piece::Fixed(via), Piece::Target(&server)]);
+            match facts.target.as_deref().and_then(Target::parse) {
+                Some(target) => Some(target),
+                None => name.map(|host| Target { host, port: DEFAULT_PORT }),
+            }
+        }
+        (None, Some(name)) => {
+            let address = Piece::Host(&server.host);
+            let (open, close) = if handshake.server.address.is_ipv6() { (":[", "]") } else { (":", "") };
+            let port = Piece::Number(server.port.into());
+            command = command
+                .option("--resolve", [Piece::Host(&name), Piece::Fixed(":"), port, Piece::Fixed(open), address, Piece::Fixed(close)]);
+            Some(Target { host: name, port: server.port })
+        }
+        (None, None) => Some(server),
+    };
+    command = command.with(extra);
+    Some(match target {
+        Some(target) if scheme == "https://" && target.port == DEFAULT_PORT => {
+            let (open, close) = if target.host.is_ipv6() { ("[", "]/") } else { ("", "/") };
+            command.operand([Piece::Fixed(scheme), Piece::Fixed(open), Piece::Host(&target.host), Piece::Fixed(close)])
+        }
+        Some(target) => command.operand([Piece::Fixed(scheme), Piece::Target(&target), Piece::Fixed("/")]),
+        None => command.operand([Piece::Fixed(scheme), Piece::Fixed("<host>:<port>/")]),
+    })
+}
+
+/// curl where it speaks what is spoken here, else s_client without extra options.
+pub fn curl_or_s_client(handshake: &Handshake, extra: &'static str) -> Option<Command> {
+    curl(handshake, extra).or_else(|| s_client(handshake, ""))
+}
+
+/// The server's certificate as `openssl x509` shows it with these fixed options: `-noout -dates`, say.
+pub fn x509(handshake: &Handshake, options: &'static str) -> Option<Command> {
+    let shown = Command::new("openssl x509").with(options);
+    s_client(handshake, "").map(|command| command.without_errors().pipe(shown))
+}
+
+/// Fetches what a certificate names by URL, into a file whose name is fixed here: the server at the other end chooses neither that name nor
+/// what curl does with the URL. `None` where the URL is none that may be fetched.
+pub fn fetch(url: &str, file: &'static str) -> Option<Command> {
+    let url = Url::parse(url)?;
+    Some(Command::new("curl -sS -g --proto =http,https -m 30").option("-o", file).operand("--").operand(url))
+}
+
+/// With a pre-shared key, to be filled in.
+pub fn psk(handshake: &Handshake) -> Option<Command> {
+    s_client(handshake, "").map(|command| command.option("-psk_identity", "<identity>").option("-psk", "<key in hexadecimal>"))
+}
+
+/// `s_client` that asks for TLS in a dialect, whatever the client did; `None` where s_client does not speak the dialect.
+pub fn starttls(handshake: &Handshake, dialect: Dialect) -> Option<Command> {
+    build(handshake, "", Upgradable::By(dialect))
+}
+
+/// What suites and versions the server accepts: every one is tried.
+pub fn enumerate_ciphers(handshake: &Handshake) -> Option<Command> {
+    // nmap speaks the upgrades by itself, but neither proxies nor datagrams.
+    let direct = layer(handshake, |dialect| !dialect.is_starttls()).is_none() && handshake.protocol == Protocol::Tls;
+    direct.then(|| Command::new("nmap --script ssl-enum-ciphers").option("-p", handshake.server.port).operand(handshake.server.address))
+}
+
+/// How clients come to TLS here: as this one did, else as the port's service does.
+fn upgrade(handshake: &Handshake) -> Upgradable {
+    let began = handshake.preamble.as_ref().map(|facts| facts.dialect).filter(|dialect| dialect.is_starttls());
+    match (began, service(handshake)) {
+        (Some(dialect), _) => Upgradable::By(dialect),
+        // What speaks first on these ports is no TLS server, and no client of its kind begins with TLS.
+        (None, Some((service, Use::Clear))) if service.upgrade == Upgradable::Otherwise && !began_with_tls(handshake) => {
+            Upgradable::Otherwise
+        }
+        _ => Upgradable::Never,
+    }
+}
+
+/// The first bytes of both sides were TLS.
+fn began_with_tls(handshake: &Handshake) -> bool {
+    handshake.preamble.is_none() && handshake.plaintext.server.is_none() && handshake.server_hello.is_some()
+}
+
+/// What the server's port, or that behind the proxy, is known for.
+fn service(handshake: &Handshake) -> Option<(&'static Service, Use)> {
+    let port = match layer(handshake, Dialect::is_proxy) {
+        Some(facts) => Target::parse(facts.target.as_deref()?)?.port,
+        None => handshake.server.port,
+    };
+    Service::at(port)
+}
+
+/// curl's scheme for what is spoken here. The client's application protocols tell more than the port does.
+fn scheme(handshake: &Handshake) -> Option<&'static str> {
+    let offered = handshake.last_hello().map(|hello| &hello.what).filter(|hello| hello.alpn().next().is_some());
+    let http = |protocol: &[u8]| matches!(protocol, b"h2" | b"h3" | b"http/1.1" | b"http/1.0") || protocol.starts_with(b"h3-");
+    let named = match (upgrade(handshake), offered, service(handshake)) {
+        (Upgradable::Otherwise, ..) => return None,
+        (Upgradable::By(dialect), ..) => Service::of(dialect)?.curl?.0,
+        (_, Some(hello), _) if hello.alpn().any(http) => "https",
+        (_, Some(_), _) if handshake.protocol == Protocol::Quic => return None,
+        (_, _, Some((service, Use::Tls))) => service.curl?.1,
+        (_, None, Some((service, Use::Clear))) if service.name == "HTTP" => "https",
+        // A proxy that speaks HTTP leads to HTTP far more often than to anything else.
+        (_, None, None) if layer(handshake, Dialect::is_proxy).is_some() => "https",
+        _ => return None,
+    };
+    SCHEMES.iter().find(|scheme| scheme.strip_suffix("://") == Some(named)).copied()
+}
+
+/// The application protocol without which the server would not answer: over QUIC always one that the client offered.
+fn alpn(handshake: &Handshake) -> Option<Result<&'static str, Name>> {
+    let offered =
+        || handshake.last_hello().and_then(|hello| hello.what.alpn().next().map(|first| String::from_utf8_lossy(first).into_owned()));
+    let token = |text: &String| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"./-_".contains(&byte));
+    match handshake.protocol {
+        Protocol::Quic => Some(offered().filter(token).and_then(|first| Name::parse(&first)).map_or(Ok("h3"), Err)),
+        Protocol::Tls if upgrade(handshake) == Upgradable::Never => {
+            let (service, _) = service(handshake)?;
+            let wanted = service.alpn?;
+            offered().filter(|first| first == wanted).map(|_| Ok(wanted))
+        }
+        _ => None,
+    }
+}
+
+/// The dialogue before TLS that is of some kind, where there was one.
+fn layer(handshake: &Handshake, kind: impl Fn(Dialect) -> bool) -> Option<&PreambleFacts> {
+    handshake.preamble.as_ref()?.layers().find(|layer| kind(layer.dialect))
+}
+
+/// Schemes that a URL here may begin with.
+const SCHEMES: &[&str] = &[
+    "https://", "http://", "smtp://", "smtps://", "imap://", "imaps://", "pop3://", "pop3s://", "ftp://", "ftps://", "ldap://", "ldaps://",
+];
+/// The port on which XMPP servers speak to each other.
+const XMPP_SERVERS: u16 = 5269;
+/// The port that `https://` needs no mention of.
+const DEFAULT_PORT: u16 = 443;

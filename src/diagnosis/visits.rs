@@ -1,0 +1,174 @@
+//! Who comes to a server without wanting a handshake: scans, and checks that come at regular intervals.
+//!
+//! A scan shows in the crowd: one client, one server, many handshakes in a short time with hellos that are unlike each other, as no program sends
+//! them that wants to be served, and next to none of them used. A check shows in its rhythm.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
+
+use foldhash::quality::FixedState;
+
+use crate::handshake::Handshake;
+use crate::handshake::facts::Outcome;
+use crate::time::Timestamp;
+use crate::tls::client_hello::ClientHello;
+use crate::tls::registry::{ExtensionType, is_grease};
+
+use super::view::View;
+
+/// A scan that a handshake is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scan {
+    /// Handshakes of this client with this server within it.
+    pub attempts: u32,
+    /// From the first one's begin to the last one's.
+    pub span: Duration,
+}
+
+/// How often a client looks in without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// Times it did so, this one counted.
+    pub count: u32,
+    /// The interval, where it is a regular one.
+    pub every: Option<Duration>,
+}
+
+/// One client's handshakes with one server.
+#[derive(Debug, Default)]
+pub(super) struct Visits {
+    /// Handshakes that followed each other closely, the latest behind.
+    bursts: Vec<Burst>,
+    /// When it looked in without a word: the first times.
+    looks: Vec<Timestamp>,
+    looked: u32,
+}
+
+#[derive(Debug)]
+struct Burst {
+    first: Timestamp,
+    last: Timestamp,
+    attempts: u32,
+    /// Of those, how many were put to use.
+    used: u32,
+    /// What the hellos looked like.
+    hellos: BTreeSet<u32>,
+}
+
+impl Visits {
+    /// Enters a handshake.
+    pub(super) fn enter(&mut self, handshake: &Handshake) {
+        let start = handshake.tcp.first.time;
+        if View::new(handshake).left_without_a_word().is_some() {
+            self.looked = self.looked.saturating_add(1);
+            if self.looks.len() < LOOKS {
+                self.looks.push(start);
+            }
+        }
+        let place = self.bursts.iter().position(|burst| burst.is_near(start)).unwrap_or_else(|| {
+            if self.bursts.len() >= BURSTS {
+                // A scan is remembered for its members that are judged late.
+                let least = self.bursts.iter().position(|burst| !burst.is_scan()).unwrap_or(0);
+                self.bursts.remove(least);
+            }
+            self.bursts.push(Burst { first: start, last: start, attempts: 0, used: 0, hellos: BTreeSet::new() });
+            self.bursts.len() - 1
+        });
+        let Some(burst) = self.bursts.get_mut(place) else { return };
+        burst.first = burst.first.min(start);
+        burst.last = burst.last.max(start);
+        burst.attempts = burst.attempts.saturating_add(1);
+        burst.used = burst.used.saturating_add(u32::from(is_used(handshake)));
+        if burst.hellos.len() < HELLOS {
+            burst.hellos.extend(handshake.hello().map(shape));
+        }
+    }
+
+    /// The scan that this handshake is part of.
+    pub(super) fn scan(&self, handshake: &Handshake) -> Option<Scan> {
+        let start = handshake.tcp.first.time;
+        let burst = self.bursts.iter().find(|burst| burst.first <= start && start <= burst.last && burst.is_scan())?;
+        (!is_used(handshake)).then(|| Scan { attempts: burst.attempts, span: burst.last.since(burst.first) })
+    }
+
+    /// How often the client looked in, and at which interval.
+    pub(super) fn rhythm(&self) -> Option<Rhythm> {
+        (self.looked > 0).then(|| Rhythm { count: self.looked, every: interval(&self.looks) })
+    }
+}
+
+impl Burst {
+    fn is_near(&self, start: Timestamp) -> bool {
+        self.first.before(APART) <= start && start <= self.last.after(APART)
+    }
+
+    fn is_scan(&self) -> bool {
+        let unlike = u32::try_from(self.hellos.len()).unwrap_or(u32::MAX);
+        self.attempts >= LEAST && unlike >= UNLIKE && self.used.saturating_mul(4) <= self.attempts
+    }
+}
+
+/// It completed, and the client sent what it had come for.
+pub fn is_used(handshake: &Handshake) -> bool {
+    handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some()
+}
+
+/// The interval at which these come, if it is a regular one.
+fn interval(looks: &[Timestamp]) -> Option<Duration> {
+    let mut looks = looks.to_vec();
+    looks.sort_unstable();
+    let mut gaps: Vec<Duration> = looks.iter().zip(looks.iter().skip(1)).map(|(one, next)| next.since(*one)).collect();
+    gaps.sort_unstable();
+    let usual = *gaps.get(gaps.len() / 2).filter(|usual| gaps.len() >= REGULAR && !usual.is_zero())?;
+    let near = gaps.iter().filter(|gap| gap.abs_diff(usual) <= usual / 5).count();
+    (near * 5 >= gaps.len() * 4).then_some(usual)
+}
+
+/// What a hello offers, without what differs between two hellos of one program: values drawn at random, tickets, padding.
+fn shape(hello: &ClientHello) -> u32 {
+    const CHANGING: [ExtensionType; 5] = [
+        ExtensionType::SESSION_TICKET,
+        ExtensionType::PADDING,
+        ExtensionType::PRE_SHARED_KEY,
+        ExtensionType::EARLY_DATA,
+        ExtensionType::COOKIE,
+    ];
+    let mut hasher = FixedState::default().build_hasher();
+    hasher.write_u16(hello.legacy_version().0);
+    hasher.write_u16(hello.highest_version().0);
+    hello.cipher_suites().filter(|suite| !is_grease(suite.0)).for_each(|suite| hasher.write_u16(suite.0));
+    let mut kinds: Vec<u16> =
+        hello.extensions().map(|(kind, _)| kind).filter(|kind| !is_grease(kind.0) && !CHANGING.contains(kind)).map(|kind| kind.0).collect();
+    kinds.sort_unstable();
+    kinds.into_iter().for_each(|kind| hasher.write_u16(kind));
+    u32::try_from(hasher.finish() >> 32).unwrap_or(0)
+}
+
+/// Handshakes that make a scan.
+const LEAST: u32 = 10;
+/// Hellos unlike each other among them: of people behind one address, all come to be served.
+const UNLIKE: u32 = 6;
+/// Handshakes further apart than this belong to another burst.
+const APART: Duration = Duration::from_secs(20);
+/// Bursts remembered of one client and server, and hellos of one burst.
+const BURSTS: usize = 4;
+const HELLOS: usize = 16;
+/// Looks of which the time is remembered.
+const LOOKS: usize = 64;
+/// Intervals that make a rhythm.
+const REGULAR: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rhythm_is_one_with_few_exceptions() {
+        let at = |millis: &[i64]| interval(&millis.iter().map(|at| Timestamp::from_nanos(at * 1_000_000)).collect::<Vec<_>>());
+        assert_eq!(at(&[0, 500, 1_002, 1_503, 2_001]), Some(Duration::from_millis(501)));
+        assert_eq!(at(&[0, 2_000, 4_000, 6_000, 8_000, 19_000]), Some(Duration::from_secs(2)), "one was late");
+        assert_eq!(at(&[0, 500, 1_000]), None, "two intervals are none");
+        assert_eq!(at(&[0, 10, 900, 1_000, 5_000, 5_100]), None);
+    }
+}

@@ -1,0 +1,266 @@
+//! How flows end in which one side is not heard, has left, or cannot be read.
+
+use super::*;
+use crate::handshake::facts::Fact;
+
+/// A Handshake packet of the client, readable by nobody.
+fn from_client(len: u16) -> Vec<u8> {
+    handshake_packet(SCID, b"c", len)
+}
+
+/// A packet of the server by which it closes or acknowledges, with a 1-RTT packet behind it.
+fn both_levels(len: u16) -> Vec<u8> {
+    [handshake_packet(b"c", SCID, len), short(9)].concat()
+}
+
+/// The client's fixed bit is not clear, the server's is, in every packet.
+fn greased_answer() -> Vec<u8> {
+    let frames = [&[2, 0, 0, 0, 0][..], &crypto(0, &server_hello())].concat();
+    let initial = long_with(0x80, &keys().server, 0, (b"c", SCID), &[], 0, &frames, false);
+    let mut handshake = handshake_packet(b"c", SCID, 300);
+    handshake[0] &= !0x40;
+    [initial, handshake, vec![0x09; 40]].concat()
+}
+
+fn retry() -> Vec<u8> {
+    [&[0xf0, 0, 0, 0, 1, 1, b'c', 5][..], b"retryTOKEN", &[9; 16]].concat()
+}
+
+fn with_token(number: u8) -> Vec<u8> {
+    let again = InitialKeys::new(Version::V1, b"retry").unwrap();
+    long(&again.client, 0, (b"retry", b"c"), b"TOKEN", number, &crypto(0, &client_hello(0)), true)
+}
+
+fn close(number: u8, reason: &str) -> Vec<u8> {
+    let frame = [&[0x1c, 0, 0, u8::try_from(reason.len()).unwrap()][..], reason.as_bytes()].concat();
+    long(&keys().client, 0, (SCID, b"c"), &[], number, &frame, false)
+}
+
+fn ended(wire: &mut Wire) -> (Outcome, StoppedBy) {
+    let h = wire.only();
+    (h.outcome, h.stopped_by)
+}
+
+#[test]
+fn a_fixed_bit_that_is_clear_hides_nothing() {
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&greased_answer()).client(&from_client(60)).client(&short(1));
+    wire.server(&[0x15; 40]).client(&[0x2a; 40]);
+    let h = wire.only();
+    assert_eq!(h.outcome, Outcome::Completed);
+    let quic = h.quic.unwrap();
+    assert_eq!((quic.handshakes.server.count, quic.shorts.server.count, quic.shorts.client.count), (1, 2, 2));
+}
+
+#[test]
+fn what_is_not_quic_stays_out_of_a_known_flow() {
+    let stun = [&[0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42][..], &[7; 20]].concat();
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&stun).server(&[0; 12]);
+    let h = wire.only();
+    assert_eq!((h.tcp.side(Side::Client).packets, h.tcp.side(Side::Server).packets), (1, 1));
+}
+
+#[test]
+fn a_server_that_is_ahead_of_the_clients_first_packet_completes_too() {
+    // Two 1-RTT packets of the server come between the client's Finished and the client's first 1-RTT packets.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(60)).server(&short(1)).server(&short(2));
+    wire.client(&short(3)).client(&short(4)).client(&short(5));
+    let h = wire.only();
+    assert_eq!((h.outcome, h.stopped_by), (Outcome::Completed, StoppedBy::Nobody));
+    assert_eq!((h.application_data.server.map(|mark| mark.frame), h.application_records.server), (Some(4), 2));
+    // Without the ServerHello (it could not be read) several of each side show it as well.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&[0xc0, 0, 0, 0, 1, 1, b'c', 0, 0, 0x40, 60]).client(&from_client(60));
+    wire.server(&short(1)).client(&short(2)).client(&short(3)).server(&short(4));
+    assert_eq!(ended(&mut wire), (Outcome::Completed, StoppedBy::Nobody));
+}
+
+#[test]
+fn only_what_is_complete_is_settled() {
+    // The server's 1-RTT packets are all older than the client's Finished.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).server(&short(1)).server(&short(2)).client(&from_client(60));
+    wire.client(&short(3)).client(&short(4));
+    assert!(wire.shared.concluded.is_empty());
+    wire.server(&short(5));
+    assert_eq!(wire.shared.concluded.len(), 1, "now it is");
+    assert_eq!(wire.shared.concluded[0].outcome, Outcome::Completed);
+}
+
+#[test]
+fn ever_new_packets_without_an_answer_are_a_silence() {
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer());
+    for size in [40, 41, 42, 43, 44] {
+        wire.wait(200).client(&from_client(size));
+    }
+    assert_eq!(ended(&mut wire), (Outcome::Stalled, StoppedBy::Network));
+    // The close at the end does not hide it, and one that says so is believed sooner.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer());
+    for size in [40, 41, 42, 43] {
+        wire.wait(300).client(&from_client(size));
+    }
+    wire.client(&close(3, ""));
+    assert_eq!(ended(&mut wire), (Outcome::Stalled, StoppedBy::Network));
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(40)).client(&close(3, "No recent network activity."));
+    assert_eq!(ended(&mut wire), (Outcome::Stalled, StoppedBy::Network));
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(40)).client(&close(3, "bye"));
+    assert_eq!(ended(&mut wire), (Outcome::Closed, StoppedBy::Client));
+}
+
+#[test]
+fn a_server_that_repeats_its_flight_waits_for_the_client() {
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer());
+    for _ in 0..3 {
+        wire.wait(400).server(&long(&keys().server, 0, (b"c", SCID), &[], 1, &crypto(0, &server_hello()), false));
+    }
+    assert_eq!(ended(&mut wire), (Outcome::Stalled, StoppedBy::Client));
+    // Acknowledgments of copies of the hello are no progress: both sides repeat themselves, and neither hears the other.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer());
+    for number in 1..4 {
+        wire.wait(300).client(&first_initial(number));
+        wire.server(&long(&keys().server, 0, (b"c", SCID), &[], number, &[2, number, 0, 0, 0], false));
+    }
+    assert_eq!(ended(&mut wire), (Outcome::Stalled, StoppedBy::Network));
+}
+
+#[test]
+fn a_token_that_leads_to_nothing_is_no_progress() {
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&retry());
+    for number in 1..6 {
+        wire.wait(200).client(&with_token(number));
+    }
+    let h = wire.only();
+    assert_eq!((h.outcome, h.stopped_by), (Outcome::Stalled, StoppedBy::Network));
+    assert_eq!(h.quic.unwrap().retries_after_token, 0);
+    // A server that answers the token with another Retry refuses it; two packets of one hello get two without that.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&retry()).client(&with_token(1)).server(&retry()).client(&with_token(2)).server(&retry());
+    assert_eq!(ended(&mut wire), (Outcome::Refused, StoppedBy::Server));
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).client(&first_initial(1)).server(&retry()).client(&with_token(2)).server(&retry());
+    let h = wire.only();
+    assert_eq!((h.outcome, h.quic.unwrap().retries_after_token), (Outcome::Incomplete, 0));
+}
+
+#[test]
+fn numbers_that_are_missing_were_sent() {
+    let ack = |number| long(&keys().server, 0, (b"c", SCID), &[], number, &[2, 0, 0, 0, 0], false);
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&ack(3)).server(&ack(4)).server(&ack(7));
+    assert_eq!(wire.only().quic.unwrap().numbers.server.missing(), 5);
+}
+
+#[test]
+fn icmp_after_the_first_answer_says_who_is_gone() {
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(60)).unreachable(Side::Client, 80).client(&from_client(60));
+    assert_eq!(ended(&mut wire), (Outcome::Closed, StoppedBy::Server));
+    // A server that is heard again is not gone.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(60)).unreachable(Side::Client, 80).server(&both_levels(40));
+    assert_eq!(ended(&mut wire).0, Outcome::Incomplete);
+    // The client's host refuses the very first answer, which is late.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).wait(200).client(&first_initial(1)).wait(400).client(&first_initial(2)).wait(4000);
+    let first = answer();
+    wire.server(&first).unreachable(Side::Server, u32::try_from(first.len()).unwrap());
+    assert_eq!(ended(&mut wire), (Outcome::Closed, StoppedBy::Client));
+    // It refuses a later one when it has given up, and the first answers never arrived: the client repeated its hello all the time.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&first);
+    for number in 1..4 {
+        wire.wait(400).client(&first_initial(number)).server(&long(
+            &keys().server,
+            0,
+            (b"c", SCID),
+            &[],
+            number,
+            &[2, number, 0, 0, 0],
+            false,
+        ));
+    }
+    let again = long(&keys().server, 0, (b"c", SCID), &[], 5, &crypto(0, &server_hello()), false);
+    wire.wait(3000).server(&again).unreachable(Side::Server, u32::try_from(again.len()).unwrap());
+    assert_eq!(ended(&mut wire), (Outcome::Stalled, StoppedBy::Network));
+}
+
+#[test]
+fn a_server_that_says_the_same_to_everything_has_closed() {
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(70)).server(&both_levels(50)).client(&short(1));
+    wire.server(&both_levels(50)).client(&short(2)).server(&both_levels(50));
+    let h = wire.only();
+    assert_eq!((h.outcome, h.stopped_by, h.alerts[0].mark.frame), (Outcome::Alerted, StoppedBy::Server, 4));
+    assert!(h.hidden.client_certificate_empty && h.hidden.certificate_requested.happened());
+    // One that goes on has acknowledged the Finished and lays its Handshake keys down.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(70)).server(&both_levels(50)).client(&short(1));
+    wire.server(&short(3)).client(&short(2)).server(&short(4));
+    assert_eq!(ended(&mut wire), (Outcome::Completed, StoppedBy::Nobody));
+}
+
+#[test]
+fn a_reason_is_longer_than_a_finished() {
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(40)).client(&from_client(219));
+    assert_eq!(ended(&mut wire), (Outcome::Alerted, StoppedBy::Client));
+    for len in [60, 900] {
+        let mut wire = Wire::new();
+        wire.client(&first_initial(0)).server(&answer()).client(&from_client(40)).client(&from_client(len));
+        assert_eq!(ended(&mut wire).0, Outcome::Incomplete, "{len}: a Finished, or a certificate");
+    }
+}
+
+#[test]
+fn a_hello_that_was_cut_is_a_hello() {
+    let hello = first_initial(0);
+    let mut wire = Wire::new();
+    wire.send_cut(Side::Client, &hello, 86).send_cut(Side::Server, &answer(), 86);
+    let h = wire.only();
+    assert_eq!((h.protocol, h.outcome), (Protocol::Quic, Outcome::Incomplete));
+    assert_eq!(relevance(&h), Relevance::Report);
+    let mut wire = Wire::new();
+    wire.client(&hello[..86]);
+    assert_ne!(relevance(&wire.only()), Relevance::Report, "no client's first datagram is so short");
+}
+
+#[test]
+fn two_sides_that_forget_their_timers_were_not_captured() {
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).wait(9000);
+    assert_eq!(ended(&mut wire), (Outcome::Incomplete, StoppedBy::Capture));
+    // A server that has sent all that it may waits for the client.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0))
+        .server(&answer())
+        .server(&handshake_packet(b"c", SCID, 1200))
+        .server(&handshake_packet(b"c", SCID, 1150));
+    wire.wait(9000);
+    assert_eq!(ended(&mut wire), (Outcome::Stalled, StoppedBy::Client));
+}
+
+#[test]
+fn a_flight_that_nobody_answered_may_be_whole_or_not() {
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer());
+    let h = wire.only();
+    assert_eq!((h.hidden.server_flight_done, h.hidden.certificate_requested), (Fact::Unseen, Fact::Unseen));
+    assert!(h.server_flight_is_over());
+}
+
+#[test]
+fn a_cookie_that_is_not_returned_is_the_clients_to_return() {
+    let mut wire = Wire::new();
+    wire.client(&whole(1, 0, &dtls_hello(1, &[]))).server(&whole(3, 0, &[0xfe, 0xff, 2, 8, 8])).wait(20_000);
+    let h = wire.only();
+    assert_eq!((h.outcome, h.stopped_by, h.awaits_second_hello()), (Outcome::Stalled, StoppedBy::Client, true));
+}

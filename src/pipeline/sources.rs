@@ -1,0 +1,211 @@
+//! Listens to the sources of a capture: when each was heard, which of them are one, and where none was.
+
+use std::sync::Arc;
+
+use crate::capture::Inventory;
+use crate::time::{Mark, Timestamp};
+use crate::watch::{GAP, Watch};
+
+/// The sources of a capture that is read from files.
+#[derive(Debug)]
+pub(super) struct Sources {
+    watch: Watch,
+    /// By source; those joined with one of a lower number are not used any more.
+    heard: Vec<Heard>,
+    /// Flows seen lately, each at the place that its hash gives it, with the interface.
+    lately: Box<[(u64, u32)]>,
+    /// Interfaces whose first frames are compared with what others saw.
+    young: usize,
+    /// The last frame of all, and the times in which nothing at all was captured.
+    last: Mark,
+    silent: Vec<(Timestamp, Timestamp)>,
+    silent_more: u64,
+    /// Interfaces of different inputs that saw the same connections.
+    met: Vec<(u32, u32)>,
+    changed: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Heard {
+    /// Its last frame; number 0 before the first.
+    last: Mark,
+    /// It fell silent.
+    lapsed: bool,
+    /// It was joined with another.
+    joined: bool,
+    /// Frames until it is no longer young.
+    youth: u32,
+}
+
+impl Heard {
+    /// It was heard, and is to be heard further.
+    const fn is_followed(&self) -> bool {
+        self.last.frame > 0 && !self.lapsed && !self.joined
+    }
+}
+
+impl Sources {
+    pub(super) fn new() -> Self {
+        Self {
+            watch: Watch::default(),
+            heard: Vec::new(),
+            lately: vec![(0, 0); LATELY].into_boxed_slice(),
+            young: 0,
+            last: Mark::default(),
+            silent: Vec::new(),
+            silent_more: 0,
+            met: Vec::new(),
+            changed: false,
+        }
+    }
+
+    /// A frame of this interface comes next.
+    #[inline]
+    pub(super) fn hear(&mut self, interface: u32, mark: Mark) {
+        let source = self.watch.source(interface);
+        match self.heard.get_mut(source as usize) {
+            Some(heard) if !heard.lapsed && heard.youth == 0 && mark.time.since(heard.last.time) <= GAP => heard.last = mark,
+            _ => self.hear_anew(interface, mark),
+        }
+        self.last = mark;
+    }
+
+    #[cold]
+    fn hear_anew(&mut self, interface: u32, mark: Mark) {
+        if self.watch.meet(interface) {
+            self.heard.resize(interface as usize + 1, Heard::default());
+            self.changed = true;
+        }
+        let source = self.watch.source(interface);
+        let Some(heard) = self.heard.get_mut(source as usize) else { return };
+        if heard.last.frame == 0 {
+            *heard = Heard { last: mark, youth: YOUTH, ..Heard::default() };
+            self.young += 1;
+        }
+        if !heard.lapsed && mark.time.since(heard.last.time) > GAP {
+            self.watch.lapsed(source, heard.last);
+            heard.lapsed = true;
+            self.changed = true;
+        }
+        if heard.lapsed {
+            heard.lapsed = false;
+            self.watch.resumed(source, mark);
+            self.changed = true;
+        }
+        if heard.youth > 0 {
+            heard.youth -= 1;
+            self.young -= usize::from(heard.youth == 0);
+        }
+        heard.last = mark;
+    }
+
+    /// Packet time has come to `now`: notes the sources that were silent for too long, before the frame at `now` is heard.
+    pub(super) fn lapse(&mut self, now: Timestamp) {
+        for (source, heard) in (0..).zip(&mut self.heard) {
+            if heard.is_followed() && now.since(heard.last.time) > GAP {
+                heard.lapsed = true;
+                self.watch.lapsed(source, heard.last);
+                self.changed = true;
+            }
+        }
+        if self.last.frame > 0 && now.since(self.last.time) > GAP {
+            if self.silent.len() < SILENT { self.silent.push((self.last.time, now)) } else { self.silent_more += 1 }
+        }
+    }
+
+    /// Whether flows are to be told by [`Sources::saw`].
+    #[inline]
+    pub(super) const fn asks(&self) -> bool {
+        self.young > 0
+    }
+
+    /// An interface saw the flow with this hash: if another did so just now, the two are one source.
+    pub(super) fn saw(&mut self, interface: u32, hash: u64) {
+        let place = usize::try_from(hash % LATELY as u64).unwrap_or(0);
+        let Some(slot) = self.lately.get_mut(place) else { return };
+        let (known, by) = std::mem::replace(slot, (hash, interface));
+        let (one, other) = (self.watch.source(by), self.watch.source(interface));
+        if known != hash || one == other {
+            return;
+        }
+        let [Some(first), Some(second)] = [one, other].map(|source| self.heard.get(source as usize).copied()) else { return };
+        if first.lapsed || second.lapsed {
+            return;
+        }
+        let low = self.watch.join(one, other);
+        if self.met.len() < SILENT {
+            self.met.push((by, interface));
+        }
+        for source in [one, other] {
+            let Some(heard) = self.heard.get_mut(source as usize) else { continue };
+            self.young -= usize::from(heard.youth > 0);
+            heard.youth = 0;
+            heard.joined = source != low;
+            heard.last = first.last.max(second.last);
+        }
+        self.changed = true;
+    }
+
+    /// The capture has ended at `now`: whoever ended before that fell silent then.
+    pub(super) fn end(&mut self, inventory: &Inventory, now: Mark) {
+        // A slice leaves out what went on around its connections.
+        if inventory.quiet_until.is_some() {
+            self.watch = Watch::default();
+            self.changed = true;
+            return;
+        }
+        self.lapse(now.time);
+        let mut ends = vec![Timestamp::MIN; self.heard.len()];
+        for (interface, seen) in (0..).zip(&inventory.interfaces) {
+            let input = inventory.inputs.get(seen.input).and_then(|input| input.last);
+            let end = ends.get_mut(self.watch.source(interface) as usize);
+            if let (Some(end), Some(input)) = (end, input) {
+                *end = input.max(*end);
+            }
+        }
+        for (source, (heard, end)) in (0..).zip(self.heard.iter().zip(ends)) {
+            if heard.is_followed() && end < now.time {
+                self.watch.lapsed(source, Mark { frame: heard.last.frame, time: end.max(heard.last.time) });
+                self.changed = true;
+            }
+        }
+    }
+
+    /// What is known of the sources, if that is new.
+    #[inline]
+    pub(super) fn news(&mut self) -> Option<Arc<Watch>> {
+        std::mem::take(&mut self.changed).then(|| Arc::new(self.watch.clone()))
+    }
+
+    /// Pairs of inputs that saw the same connections at the same time: two points of capture, and not one file after another.
+    pub(super) fn points(&self, inventory: &Inventory) -> Vec<(usize, usize)> {
+        let input_of = |interface: u32| inventory.interfaces.get(interface as usize).map(|seen| seen.input);
+        let span = |input: usize| inventory.inputs.get(input).and_then(|input| input.first.zip(input.last));
+        let pairs = self.met.iter().filter_map(|(one, other)| Some((input_of(*one)?, input_of(*other)?)));
+        let mut points: Vec<_> = pairs
+            .filter(|(one, other)| {
+                let Some(((a, b), (c, d))) = span(*one).zip(span(*other)) else { return false };
+                let (common, shorter) = (b.min(d).since(a.max(c)), b.since(a).min(d.since(c)));
+                one != other && common * 2 >= shorter
+            })
+            .collect();
+        points.sort_unstable();
+        points.dedup();
+        points
+    }
+
+    /// When nothing at all was captured, and how many more times than those.
+    pub(super) fn silences(&self) -> (&[(Timestamp, Timestamp)], u64) {
+        (&self.silent, self.silent_more)
+    }
+}
+
+/// First frames of an interface that are compared with what others saw: in fewer than these a link that is busy enough to be captured in several
+/// files shows a connection that goes on.
+const YOUTH: u32 = 2048;
+
+/// Flows remembered to see what interfaces have in common.
+const LATELY: usize = 1024;
+
+/// Times in which nothing was captured that are told one by one.
+const SILENT: usize = 16;

@@ -1,0 +1,57 @@
+//! Handshakes that were captured at several points: before and behind an address translation, a bridge, a balancer that passes TLS on. One
+//! ClientHello, with its random, is one handshake, whatever addresses and ports carry it.
+
+use std::collections::VecDeque;
+
+use foldhash::quality::RandomState;
+use hashbrown::HashMap;
+
+use crate::flow::Endpoint;
+use crate::handshake::Handshake;
+use crate::time::Timestamp;
+
+/// The handshakes seen lately, by the random of their ClientHello.
+#[derive(Debug, Default)]
+pub(super) struct Twins {
+    known: HashMap<[u8; 32], Known, RandomState>,
+    /// In the order in which they came.
+    order: VecDeque<[u8; 32]>,
+    /// Handshakes that were seen at another point before.
+    pub(super) copies: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    client: Endpoint,
+    server: Endpoint,
+    start: Timestamp,
+}
+
+impl Twins {
+    /// Whether this handshake was seen at another point before: the same random, at about the same time, with another address at an end. A client
+    /// that tries again keeps its address and reaches the same server.
+    pub(super) fn is_copy(&mut self, handshake: &Handshake) -> bool {
+        let Some(random) = handshake.hello().and_then(|hello| <[u8; 32]>::try_from(hello.random()).ok()) else { return false };
+        let (client, server, start) = (handshake.client, handshake.server, handshake.tcp.first.time);
+        if let Some(known) = self.known.get(&random) {
+            let moved = known.client.address != client.address || known.server.address != server.address;
+            let is_copy = moved && known.start.since(start).max(start.since(known.start)) <= APART;
+            self.copies += u64::from(is_copy);
+            return is_copy;
+        }
+        if self.order.len() >= MOST
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        self.order.push_back(random);
+        self.known.insert(random, Known { client, server, start });
+        false
+    }
+}
+
+/// Handshakes remembered: those that several points see close within moments of each other.
+const MOST: usize = 4096;
+
+/// Two points see the beginning of one handshake no further apart: the SYN, or where a connection is passed on, the wait for the hello.
+const APART: std::time::Duration = std::time::Duration::from_secs(3);
