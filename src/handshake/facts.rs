@@ -51,6 +51,8 @@ pub struct Handshake {
     pub early_data_offered: bool,
     /// Resumed: how, or `None` for a full handshake or one that did not get so far.
     pub resumption: Option<Resumption>,
+    /// Bytes of all that is kept here besides: messages, certificates, lists.
+    pub held_bytes: usize,
     /// Early data records were sent by the client.
     pub early_data_records: u32,
     /// Application data records of each side after its Finished, as far as looked at (tickets, in TLS 1.3 without keys, are not counted).
@@ -126,8 +128,6 @@ pub struct Handshake {
     pub anomalies: Vec<Anomaly>,
     /// It is still under way: this is what could be said when it had made no progress for too long. Another follows when it ends.
     pub provisional: bool,
-    /// Bytes of messages and certificates that are kept here.
-    pub held_bytes: usize,
     /// Packets that the capture lost on this interface while it was under way, where that is known: some may have been its own.
     pub capture_losses: u64,
     /// What is QUIC's own; present for QUIC.
@@ -443,10 +443,7 @@ impl From<Side> for StoppedBy {
 impl Handshake {
     /// Bytes that it takes with all that it holds, the facts of its packets left out.
     pub fn weight(&self) -> usize {
-        let lists = self.alerts.capacity() * size_of::<AlertSeen>() + self.anomalies.capacity() * size_of::<Anomaly>();
-        let hellos = if self.client_hellos.spilled() { self.client_hellos.capacity() * size_of::<Seen<ClientHello>>() } else { 0 };
-        let datagrams = self.quic.as_ref().map_or(0, |_| size_of::<QuicFacts>()) + self.dtls.as_ref().map_or(0, |_| size_of::<DtlsFacts>());
-        size_of::<Self>() + lists + hellos + datagrams + self.held_bytes
+        size_of::<Self>() + self.held_bytes
     }
 
     /// Turns the roles round, for a connection whose beginning was not seen and whose sides were guessed wrong.

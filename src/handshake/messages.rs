@@ -39,7 +39,7 @@ pub(super) fn sslv2(h: &mut Handshake, side: Side, body: &[u8], place: Place) {
         && let Some(hello) = ClientHello::parse_sslv2(body)
     {
         h.protocol = if hello.legacy_version() >= ProtocolVersion::SSL3 { Protocol::Tls } else { Protocol::Ssl2 };
-        h.held_bytes += body.len();
+        h.held_bytes += body.len() + size_of::<Seen<ClientHello>>();
         h.client_hellos.push(place.seen(hello));
         letter(h, side, 'c');
     }
@@ -220,7 +220,7 @@ fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
     for defect in hello.defects() {
         anomaly(h, Side::Client, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
     }
-    h.held_bytes += body.len();
+    h.held_bytes += body.len() + size_of::<Seen<ClientHello>>();
     h.client_hellos.push(place.seen(hello));
     true
 }

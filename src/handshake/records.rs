@@ -251,6 +251,7 @@ impl Reading<'_> {
 
 pub(super) fn anomaly(handshake: &mut Handshake, side: Side, mark: Mark, kind: AnomalyKind) {
     if handshake.anomalies.len() < limits::ANOMALIES {
+        handshake.held_bytes += 2 * size_of::<Anomaly>();
         handshake.anomalies.push(Anomaly { mark, side, kind });
     }
 }
@@ -400,6 +401,7 @@ fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
         remember(h, side, record.content_type, record.len, mark);
     }
     if h.alerts.len() < limits::ALERTS {
+        h.held_bytes += 2 * size_of::<AlertSeen>();
         h.alerts.push(AlertSeen { from: side, alert: clear, encrypted: is_encrypted, mark, after_handshake: false, consequence: false });
     }
 }

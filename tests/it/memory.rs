@@ -159,11 +159,10 @@ fn bounded(n: u32, budget: usize, arguments: &[&str], each: impl Fn(&mut Traffic
 #[test]
 #[cfg(target_os = "linux")]
 fn messages_that_never_end() {
-    let hello = record(22, &client_hello(1, &[0xc0, 0x2f], &[]));
     let part = record(22, &message(11, &[0; 262_000])[..200_000]);
     let [_, most] = bounded(400, limits::FOLLOWED_BYTES, &[], |traffic, number| {
         let mut talk = traffic.open(number, 0);
-        traffic.say(&mut talk, CLIENTS, &hello);
+        traffic.say(&mut talk, CLIENTS, &record(22, &client_hello(number, &[0xc0, 0x2f], &[])));
         traffic.say(&mut talk, SERVERS, &[&server_hello(0xc02f, &[])[..], &part].concat());
     });
     assert!(most.evictions > 0, "what is thrown out is counted");
@@ -192,12 +191,11 @@ fn hellos_of_sixty_kilobytes() {
 fn records_that_await_their_keys() {
     let log = tempfile::NamedTempFile::new().unwrap();
     fs::write(log.path(), format!("CLIENT_RANDOM {} {}\n", "ab".repeat(32), "cd".repeat(48))).unwrap();
-    let hello = record(22, &client_hello(1, &[0x13, 1], &[0, 43, 0, 3, 2, 3, 4]));
     let sealed = record(23, &[0x5a; 180_000]);
     let share = [&[0, 43, 0, 2, 3, 4, 0, 51, 0, 36, 0, 0x1d, 0, 32][..], &[9; 32]].concat();
     bounded(300, limits::FOLLOWED_BYTES, &["-k", log.path().to_str().unwrap()], |traffic, number| {
         let mut talk = traffic.open(number, 0);
-        traffic.say(&mut talk, CLIENTS, &hello);
+        traffic.say(&mut talk, CLIENTS, &record(22, &client_hello(number, &[0x13, 1], &[0, 43, 0, 3, 2, 3, 4])));
         traffic.say(&mut talk, SERVERS, &[&server_hello(0x1301, &share)[..], &sealed].concat());
     });
 }
@@ -214,14 +212,13 @@ fn certificates_with_thousands_of_names() {
     let place = der.windows(MARK.len()).position(|window| window == MARK).unwrap();
     let len = last.len() as u8;
     let name = [&[0, 0, 0, len + 5, 0, len + 3, 0, 0, len][..], last.as_bytes()].concat();
-    let hello = record(22, &client_hello(1, &[0xc0, 0x2f], &name));
     let budget = limits::CERTIFICATE_BYTES / limits::PARTITIONS + limits::CHAIN_BYTES + limits::SERVED_BYTES + limits::HELD_BYTES;
     let [few, _] = bounded(100, budget, &[], |traffic, number| {
         let mut der = der.clone();
         der[place + 8..place + 12].copy_from_slice(&number.to_be_bytes());
         let list = [&(der.len() as u32 + 3).to_be_bytes()[1..], &(der.len() as u32).to_be_bytes()[1..], &der].concat();
         let mut talk = traffic.open(number, 150_000);
-        traffic.say(&mut talk, CLIENTS, &hello);
+        traffic.say(&mut talk, CLIENTS, &record(22, &client_hello(number, &[0xc0, 0x2f], &name)));
         traffic.say(&mut talk, SERVERS, &[server_hello(0xc02f, &[]), record(22, &message(11, &list))].concat());
         traffic.say(&mut talk, CLIENTS, &[21, 3, 3, 0, 2, 2, 42]);
     });
@@ -236,10 +233,9 @@ const MARK: [u8; 16] = [0x7f, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x
 #[test]
 #[cfg(target_os = "linux")]
 fn hellos_and_then_silence() {
-    let hello = record(22, &client_hello(1, &[0xc0, 0x2f, 0xc0, 0x30], &[0, 10, 0, 4, 0, 2, 0, 0x1d]));
     let [_, most] = bounded(9_000, limits::FOLLOWED_BYTES, &[], |traffic, number| {
         let mut talk = traffic.open(number, 0);
-        traffic.say(&mut talk, CLIENTS, &hello);
+        traffic.say(&mut talk, CLIENTS, &record(22, &client_hello(number, &[0xc0, 0x2f, 0xc0, 0x30], &[0, 10, 0, 4, 0, 2, 0, 0x1d])));
     });
     assert!(most.evictions > 0);
 }

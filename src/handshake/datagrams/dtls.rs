@@ -17,7 +17,7 @@ use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
 
 use super::facts::Hole;
 use super::{ENCRYPTED, Sides, place_of};
-use crate::handshake::facts::{AlertSeen, EncryptedRecord, Handshake, PartialMessage, Protocol};
+use crate::handshake::facts::{AlertSeen, DtlsFacts, EncryptedRecord, Handshake, PartialMessage, Protocol};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
 use crate::handshake::records::{anomaly, letter, on_change_cipher_spec};
@@ -74,6 +74,7 @@ impl Dtls {
 
     pub(super) fn new(h: &mut Handshake, shared: &Shared) -> Self {
         h.dtls = Some(Box::default());
+        h.held_bytes += size_of::<DtlsFacts>();
         h.protocol = Protocol::Dtls;
         Self { unsealing: shared.keys.is_some().then(Box::default), ..Self::default() }
     }

@@ -136,6 +136,7 @@ impl Quic {
             _ => (Version::V1, Vec::new()),
         };
         h.quic = Some(Box::new(QuicFacts::new(version)));
+        h.held_bytes += size_of::<QuicFacts>();
         Self {
             keys: Vec::new(),
             derived: 0,

@@ -238,9 +238,9 @@ impl<S: FlowSink> Connection<S> {
     /// Bytes that it takes with all that it holds. What waits out of order has a bound of its own.
     pub(super) fn weight(&self) -> usize {
         let facts = &self.facts;
-        let lists = facts.events.capacity() * size_of::<TcpEvent>() + facts.icmp.capacity() * size_of::<IcmpNote>();
+        let events = facts.events.capacity() * size_of::<TcpEvent>();
         let unacked = self.streams.client.unacked.capacity() + self.streams.server.unacked.capacity();
-        size_of::<Self>() + size_of::<TcpFacts>() + lists + unacked * size_of::<Unacked>() + self.sink.weight() + limits::FLOW_OVERHEAD
+        size_of::<Self>() + size_of::<TcpFacts>() + events + unacked * size_of::<Unacked>() + self.sink.weight() + limits::FLOW_OVERHEAD
     }
 
     /// A packet of it came in fragments and never became whole.

@@ -326,8 +326,11 @@ impl<S: FlowSink> Table<S> {
         }
         if !segment.payload.is_empty() || connection.grew {
             connection.grew = false;
-            let (bytes, first_frame) = (connection.weight(), connection.facts.first.frame);
-            self.ledger.note(&mut connection.noted, bytes, first_frame, id);
+            let bytes = connection.weight();
+            if bytes != connection.noted {
+                let first_frame = connection.facts.first.frame;
+                self.ledger.note(&mut connection.noted, bytes, first_frame, id);
+            }
         }
         let second = segment.mark.time.seconds();
         let moved = connection.touched != second;

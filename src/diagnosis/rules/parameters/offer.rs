@@ -261,8 +261,9 @@ impl Offer {
 
     fn groups(&self, knowledge: &Knowledge) -> Option<Suspect> {
         let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonGroup, narrowness, why });
-        let needed =
-            self.tls13 || self.broad || self.usable().any(|suite| matches!(suite.key_exchange(), KeyExchange::EcdheRsa | KeyExchange::EcdheEcdsa));
+        let needed = self.tls13
+            || self.broad
+            || self.usable().any(|suite| matches!(suite.key_exchange(), KeyExchange::EcdheRsa | KeyExchange::EcdheEcdsa));
         if self.groups.is_empty() || !needed {
             return None;
         }
@@ -288,12 +289,13 @@ impl Offer {
         let fits = |scheme: &&SignatureScheme| !scheme.is_weak() && (self.tls12 || scheme.fits_tls13());
         let keys: Vec<SignatureKey> = self.schemes.iter().filter(fits).map(|scheme| scheme.key()).collect();
         let suites_need = |key: SignatureKey| {
-            self.broad || self.usable().any(|suite| match suite.key_exchange() {
-                KeyExchange::Tls13 => true,
-                KeyExchange::EcdheRsa | KeyExchange::DheRsa => key == SignatureKey::Rsa,
-                KeyExchange::EcdheEcdsa => key == SignatureKey::Ecdsa,
-                _ => false,
-            })
+            self.broad
+                || self.usable().any(|suite| match suite.key_exchange() {
+                    KeyExchange::Tls13 => true,
+                    KeyExchange::EcdheRsa | KeyExchange::DheRsa => key == SignatureKey::Rsa,
+                    KeyExchange::EcdheEcdsa => key == SignatureKey::Ecdsa,
+                    _ => false,
+                })
         };
         match (keys.contains(&SignatureKey::Rsa), keys.contains(&SignatureKey::Ecdsa)) {
             _ if keys.is_empty() => suspect(4, format!("the client accepts only signatures that are widely refused: {named}")),
