@@ -151,7 +151,7 @@ impl Anonymizer {
     fn diagnosis(&self, diagnosis: &mut Diagnosis, known: &Known) {
         let texts = std::iter::once(&mut diagnosis.summary)
             .chain(diagnosis.remedy.iter_mut().map(Advice::line_mut))
-            .chain(diagnosis.evidence.iter_mut().map(|piece| &mut piece.text))
+            .chain(diagnosis.evidence.iter_mut().chain(&mut diagnosis.against).map(|piece| &mut piece.text))
             .chain(diagnosis.findings.iter_mut().map(|finding| &mut finding.text));
         texts.for_each(|text| *text = self.text(text, known));
     }

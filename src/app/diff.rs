@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::case::Case;
-use super::stop_on_signal;
+use super::{stop_on_signal, unless_interrupted};
 use crate::cli::DiffOptions;
 use crate::compare::{Tally, diff};
 use crate::output::layout::Layout;
@@ -43,6 +43,8 @@ fn tally(options: &DiffOptions, path: &PathBuf, stop: &Arc<AtomicBool>) -> anyho
         Ok(())
     };
     let summary = case.run(&mut take)?;
+    // Of half a capture most would have "vanished".
+    unless_interrupted()?;
     tally.end(&summary);
     Ok(tally)
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::case::Case;
-use super::stop_on_signal;
+use super::{stop_on_signal, unless_interrupted};
 use crate::anonymize::Anonymizer;
 use crate::cli::MatchOptions;
 use crate::compare::flood;
@@ -123,6 +123,7 @@ impl Outlet for Notes {
 fn notes(case: &Case<'_>) -> anyhow::Result<Notes> {
     let mut notes = Notes::default();
     case.run(&mut notes)?;
+    unless_interrupted()?;
     let mut source = case.open()?;
     let mut block = Block::default();
     notes.watched = (Timestamp::MAX, Timestamp::MIN);

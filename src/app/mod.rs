@@ -126,7 +126,7 @@ fn stop_on_signal() -> io::Result<Arc<AtomicBool>> {
                 let _ = signal_hook::low_level::emulate_default_handler(signal);
             }
             INTERRUPTED.store(signal, Ordering::Relaxed);
-            say("interrupted: this is what had been read by then; a second signal ends at once");
+            say("interrupted: ending with what has been read; a second signal ends at once");
         }
     });
     Ok(stop)
@@ -134,7 +134,11 @@ fn stop_on_signal() -> io::Result<Arc<AtomicBool>> {
 
 /// Fails when a signal came: for what would be wrong about half of its input.
 fn unless_interrupted() -> anyhow::Result<()> {
-    if INTERRUPTED.load(Ordering::Relaxed) == 0 { Ok(()) } else { anyhow::bail!("nothing was written") }
+    if INTERRUPTED.load(Ordering::Relaxed) == 0 {
+        Ok(())
+    } else {
+        anyhow::bail!("that is not enough for this command: nothing was written")
+    }
 }
 
 /// The signal that ended the run before its end; 0 when none did.

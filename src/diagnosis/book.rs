@@ -13,7 +13,7 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::flow::{Endpoint, Side, Transport};
+use crate::flow::{Endpoint, PerSide, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::limits;
@@ -25,8 +25,9 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use super::aged::Aged;
 use super::attempts::{Attempt, Attempts};
 use super::cause::Cause;
-use super::chain::{ChainFacts, Pins, Trust};
-use super::knowledge::{Knowledge, Related};
+use super::chain::{ChainFacts, Pins};
+use super::issuers::Issuers;
+use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::quality::Quality;
 use super::tickets::{self, Tickets};
 use super::visits::{self, Visits};
@@ -37,8 +38,6 @@ const SERVERS: usize = 8192;
 const PER_SERVER: usize = 64;
 /// Attempts of one client within this time belong together.
 const RELATED_WITHIN: Duration = Duration::from_secs(10);
-/// Unrelated names that one untrusted issuer must have signed before it counts as re-signing.
-const RESIGNED_NAMES: usize = 3;
 /// The tag of no name.
 const UNNAMED: u64 = 0;
 /// A flood is counted within this time around a handshake.
@@ -52,10 +51,7 @@ pub struct Book {
     served: VecDeque<Arc<ChainFacts>>,
     pins: Pins,
     attempts: Attempts,
-    /// Leaf issuers that no store trusts.
-    issuers: Aged<String, Issuer>,
-    /// Leaf issuers seen for a name.
-    names: Aged<String, BTreeSet<String>>,
+    issuers: Issuers,
     /// Half-open connections by server and ten seconds of packet time.
     half_open: BTreeMap<(Endpoint, i64), u32>,
     /// Who came without wanting a handshake, by client and server. Only of those that left something undone.
@@ -72,6 +68,8 @@ struct Host {
     ttls: BTreeSet<u8>,
     /// The shortest time from a SYN to its SYN-ACK.
     quickest: Option<Duration>,
+    /// The shortest round trip from here to it that acknowledgments of payload confirm.
+    least_leg: Option<Duration>,
 }
 
 /// What one interface loses.
@@ -89,29 +87,18 @@ impl Source {
     }
 }
 
-/// What an issuer that no store trusts has signed: registered domains and addresses that served them, [`RESIGNED_NAMES`] of each at most.
-#[derive(Debug, Default)]
-struct Issuer {
-    domains: BTreeSet<String>,
-    addresses: BTreeSet<IpAddr>,
+/// A chain that a server served, and from when to when.
+#[derive(Debug)]
+struct Served {
+    facts: Weak<ChainFacts>,
+    first: Timestamp,
+    last: Timestamp,
 }
 
-impl Issuer {
-    fn signed(&mut self, name: &str, address: IpAddr) {
-        if self.domains.len() < RESIGNED_NAMES {
-            let domain = domain(name);
-            if !self.domains.contains(domain) {
-                self.domains.insert(domain.to_owned());
-            }
-        }
-        if self.addresses.len() < RESIGNED_NAMES {
-            self.addresses.insert(address);
-        }
-    }
-
-    /// It signed names that share no registered domain, on different addresses.
-    fn re_signs(&self) -> bool {
-        self.domains.len() >= RESIGNED_NAMES && self.addresses.len() >= RESIGNED_NAMES
+impl Served {
+    /// The chain, if there was room for it.
+    fn known(&self) -> Option<KnownChain> {
+        Some(KnownChain { facts: self.facts.upgrade()?, first: self.first, last: self.last })
     }
 }
 
@@ -129,7 +116,7 @@ struct Server {
     answers: [u32; 8],
     by_name: HashTable<Named>,
     /// Each with the tag of the name that was asked for; gone when it is not among those that there is room for.
-    chains: VecDeque<(u64, Weak<ChainFacts>)>,
+    chains: VecDeque<(u64, Served)>,
     causes: BTreeMap<(Option<String>, Cause), u32>,
     seen: Box<Answers>,
 }
@@ -140,6 +127,8 @@ struct Named {
     tag: u64,
     attempts: u32,
     completed: u32,
+    /// Completed, and the client sent application data.
+    used: u32,
 }
 
 /// What a server answered in all. Most servers do the same again and again, and this is left alone.
@@ -170,15 +159,16 @@ impl Server {
     }
 
     /// Counts an attempt under a name. Of too many names that with the least tag goes, which an attacker cannot turn into more than forgetting.
-    fn count(&mut self, tag: u64, completed: u32) {
+    fn count(&mut self, tag: u64, completed: u32, used: u32) {
         match self.by_name.entry(spread(tag), |named| named.tag == tag, |named| spread(named.tag)) {
             Entry::Occupied(mut known) => {
                 let named = known.get_mut();
                 named.attempts = named.attempts.saturating_add(1);
                 named.completed = named.completed.saturating_add(completed);
+                named.used = named.used.saturating_add(used);
             }
             Entry::Vacant(place) => {
-                place.insert(Named { tag, attempts: 1, completed });
+                place.insert(Named { tag, attempts: 1, completed, used });
                 if self.by_name.len() > PER_SERVER
                     && let Some(least) = self.by_name.iter().map(|named| named.tag).min()
                     && let Ok(least) = self.by_name.find_entry(spread(least), |named| named.tag == least)
@@ -197,8 +187,7 @@ impl Default for Book {
             served: VecDeque::new(),
             pins: Pins::default(),
             attempts: Attempts::default(),
-            issuers: Aged::new(SERVERS),
-            names: Aged::new(SERVERS),
+            issuers: Issuers::default(),
             half_open: BTreeMap::new(),
             visits: Aged::new(SERVERS),
             hosts: Aged::new(SERVERS),
@@ -213,7 +202,7 @@ impl Book {
         let tag = tag(name);
         let ticket_refused = self.learn_server(handshake, tag, chain);
         if let Some(chain) = chain {
-            self.learn_issuer(handshake, name, chain);
+            self.issuers.learn(handshake, name, chain);
         }
         self.learn_client(handshake, tag);
         self.learn_host(handshake);
@@ -266,12 +255,13 @@ impl Book {
         if let Some(server) = self.servers.get(&place(handshake)) {
             knowledge.attempts = server.attempts.saturating_sub(1);
             knowledge.completed = server.completed.saturating_sub(completed);
-            let (attempts, done) = server.named(tag).map_or((0, 0), |named| (named.attempts, named.completed));
+            let (attempts, done, used_by) = server.named(tag).map_or((0, 0, 0), |named| (named.attempts, named.completed, named.used));
             knowledge.attempts_same_name = attempts.saturating_sub(1);
             knowledge.completed_same_name = done.saturating_sub(completed);
+            knowledge.used_same_name = used_by.saturating_sub(used(handshake));
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
-            let chains = server.chains.iter().rev().filter_map(|(other, chain)| Some((*other, chain.upgrade()?)));
+            let chains = server.chains.iter().rev().filter_map(|(other, chain)| Some((*other, chain.known()?)));
             let bears = |other: u64, chain: &ChainFacts| {
                 other == UNNAMED || tag == UNNAMED || other == tag && chain.name.as_deref() == name.as_deref()
             };
@@ -298,10 +288,12 @@ impl Book {
         {
             knowledge.server_ttls = host.ttls.iter().copied().collect();
             knowledge.quickest_answer = host.quickest;
+            knowledge.least_leg = host.least_leg;
         }
         knowledge.lossy = self.sources.get(&handshake.tcp.interface).is_some_and(Source::loses);
         if completed == 0 {
             knowledge.related = self.related(handshake, tag);
+            knowledge.passed = self.passed(handshake);
         }
         let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
@@ -311,10 +303,7 @@ impl Book {
             knowledge.rhythm = visits.rhythm();
         }
         if let Some(leaf) = handshake.leaf() {
-            let re_signs = |issuer: &&String| self.issuers.get(issuer.as_str()).is_some_and(Issuer::re_signs);
-            knowledge.resigning_issuer = Some(&leaf.issuer).filter(re_signs).cloned();
-            let others = name.as_ref().and_then(|name| self.names.get(name.as_ref()));
-            knowledge.other_issuer_for_name = others.and_then(|issuers| issuers.iter().find(|issuer| **issuer != leaf.issuer).cloned());
+            self.issuers.view(&mut knowledge, handshake, name.as_deref(), leaf);
         }
         knowledge
     }
@@ -326,7 +315,7 @@ impl Book {
         let mut ticket_refused = false;
         server.attempts = server.attempts.saturating_add(1);
         server.completed = server.completed.saturating_add(completed);
-        server.count(tag, completed);
+        server.count(tag, completed, used(handshake));
         // A clear alert in answer to plaintext is TLS too.
         server.speaks_tls |= handshake.server_hello.is_some() || handshake.alerts.iter().any(|alert| alert.from == Side::Server);
         if let Some(hello) = handshake.server_hello.as_ref().map(|seen| &seen.what) {
@@ -363,18 +352,23 @@ impl Book {
             server.completed_with_large_hello = server.completed_with_large_hello.saturating_add(u32::from(large));
         }
         if let Some(chain) = chain {
+            let at = handshake.tcp.first.time;
             let equal = |known: &ChainFacts| known.name == chain.name && known.certificates == chain.certificates;
-            let same =
-                |known: &Weak<ChainFacts>| Weak::as_ptr(known) == Arc::as_ptr(chain) || known.upgrade().is_some_and(|known| equal(&known));
-            let known = server.chains.iter().any(|(other, known)| *other == tag && same(known));
-            if !known {
+            let same = |served: &Served| {
+                Weak::as_ptr(&served.facts) == Arc::as_ptr(chain) || served.facts.upgrade().is_some_and(|known| equal(&known))
+            };
+            let known = server.chains.iter_mut().find(|(other, served)| *other == tag && same(served));
+            if let Some((_, known)) = known {
+                known.first = known.first.min(at);
+                known.last = known.last.max(at);
+            } else {
                 if let Some(leaf) = chain.certificates.get(chain.leaf) {
                     let kind = key_kind(&leaf.key);
                     if !server.seen.key_kinds.contains(kind) {
                         server.seen.key_kinds.insert(kind.to_owned());
                     }
                 }
-                server.chains.push_back((tag, Arc::downgrade(chain)));
+                server.chains.push_back((tag, Served { facts: Arc::downgrade(chain), first: at, last: at }));
                 if server.chains.len() > PER_SERVER {
                     server.chains.pop_front();
                 }
@@ -390,21 +384,6 @@ impl Book {
         ticket_refused
     }
 
-    fn learn_issuer(&mut self, handshake: &Handshake, name: Option<&str>, chain: &ChainFacts) {
-        let (Some(name), Some(leaf)) = (name, chain.certificates.get(chain.leaf)) else { return };
-        if leaf.malformed.is_some() || leaf.self_issued {
-            return;
-        }
-        if self.names.get(name).is_none_or(|issuers| !issuers.contains(&leaf.issuer)) {
-            let issuers = self.names.touch(name);
-            issuers.insert(leaf.issuer.clone());
-            bound_set(issuers, PER_SERVER);
-        }
-        if matches!(chain.trust, Trust::Untrusted { .. }) {
-            self.issuers.touch(leaf.issuer.as_str()).signed(name, handshake.server.address);
-        }
-    }
-
     /// What did not complete may have been answered by somebody else.
     fn learn_host(&mut self, handshake: &Handshake) {
         let server = handshake.tcp.side(Side::Server);
@@ -413,6 +392,9 @@ impl Book {
         host.ttls.insert(ttl);
         if let Some(took) = handshake.tcp.syn_rtt {
             host.quickest = Some(host.quickest.map_or(took, |known| known.min(took)));
+        }
+        if let Some(leg) = handshake.tcp.leg(Side::Server).filter(|_| server.quickest_ack.is_some()) {
+            host.least_leg = Some(host.least_leg.map_or(leg, |known| known.min(leg)));
         }
     }
 
@@ -427,6 +409,17 @@ impl Book {
             highest_version: hello.map(ClientHello::highest_version),
             post_quantum: hello.is_some_and(|hello| hello.key_shares().any(|(group, _)| group.is_post_quantum())),
             hello_len: hello.map_or(0, |hello| hello.bytes().len()),
+            hello_shape: hello.map_or(0, hello_shape),
+            ech: hello.is_some_and(|hello| hello.ech().is_some()),
+            hello_after: handshake
+                .client_hellos
+                .first()
+                .zip(handshake.tcp.established)
+                .map_or(Duration::ZERO, |(hello, up)| hello.first.time.since(up.time)),
+            passed: PerSide {
+                client: handshake.tcp.side(Side::Client).largest_acked_segment,
+                server: handshake.tcp.side(Side::Server).largest_acked_segment,
+            },
             went_unanswered: handshake.tcp.side(Side::Client).syn.is_some() && handshake.tcp.side(Side::Server).packets == 0,
             transport: handshake.tcp.key.transport,
             answered_in: handshake.server_hello_time(),
@@ -434,14 +427,26 @@ impl Book {
         self.attempts.enter(Attempt { client: handshake.client, server: handshake.server, name, related });
     }
 
-    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
+    /// The attempts of its client around it, itself left out.
+    fn around<'a>(&'a self, handshake: &'a Handshake) -> impl Iterator<Item = &'a Attempt> {
         let start = handshake.tcp.first.time;
-        let near = |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
+        let near = move |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
+        let others = self.attempts.of(handshake.client.address).filter(|attempt| !attempt.is(handshake));
+        others.filter(move |attempt| near(attempt.related.start.time))
+    }
+
+    /// The largest packets that passed between the two addresses around it.
+    fn passed(&self, handshake: &Handshake) -> PerSide<u32> {
+        let between = self.around(handshake).filter(|attempt| attempt.server.address == handshake.server.address);
+        between.fold(PerSide::default(), |most: PerSide<u32>, attempt| PerSide {
+            client: most.client.max(attempt.related.passed.client),
+            server: most.server.max(attempt.related.passed.server),
+        })
+    }
+
+    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
         let mut related: Vec<Related> = self
-            .attempts
-            .of(handshake.client.address)
-            .filter(|attempt| !attempt.is(handshake))
-            .filter(|attempt| near(attempt.related.start.time))
+            .around(handshake)
             .filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name))
             .map(|attempt| Related {
                 same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,
@@ -452,6 +457,11 @@ impl Book {
         related.reverse();
         related
     }
+}
+
+/// 1 for a handshake that completed and whose client had something to say.
+fn used(handshake: &Handshake) -> u32 {
+    u32::from(handshake.outcome == Outcome::Completed && handshake.application_data.client.is_some())
 }
 
 /// A server as clients meet it: the same port over TCP and over UDP is two services.
@@ -484,12 +494,6 @@ fn key_kind(key: &PublicKey) -> &str {
         PublicKey::Dsa { .. } => "DSA",
         PublicKey::Other(name) => name,
     }
-}
-
-/// The last two labels of a name.
-fn domain(name: &str) -> &str {
-    let dot = name.bytes().enumerate().rev().filter(|(_, byte)| *byte == b'.').nth(1);
-    dot.and_then(|(dot, _)| name.get(dot + 1..)).unwrap_or(name)
 }
 
 /// Keeps a map within its bound: the first key goes, which an attacker cannot turn into more than forgetting.

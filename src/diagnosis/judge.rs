@@ -5,6 +5,7 @@
 
 use crate::handshake::facts::{Outcome, StoppedBy};
 
+use super::against;
 use super::cause::{Cause, Family};
 use super::chain::{ChainFacts, Unverified};
 use super::quality::Quality;
@@ -58,7 +59,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     debug_assert!(silent_without(case, signs), "a rule speaks without the signs that it names");
     let mut findings: Vec<Finding> = Vec::new();
     for rule in rules::that_speak_of(signs) {
-        findings.extend((rule.check)(case));
+        findings.extend((rule.check)(case).and_then(|finding| against::weigh(case, rule.against, finding)));
     }
     if quality.lowers_confidence() {
         for finding in &mut findings {
@@ -66,6 +67,16 @@ pub fn judge(case: &Case<'_>) -> Verdict {
                 finding.confidence = finding.confidence.lowered();
             }
         }
+    }
+    // What is only probable overrides nothing that is certain, but a capture that cannot support a verdict.
+    let certain = findings.iter().any(|finding| finding.weight == Weight::Explains && finding.confidence == Confidence::Certain);
+    if certain {
+        let unsure = |finding: &&mut Finding| finding.weight == Weight::Overrides && finding.confidence < Confidence::Certain;
+        findings
+            .iter_mut()
+            .filter(unsure)
+            .filter(|finding| finding.cause.family() != Family::Capture)
+            .for_each(|finding| finding.weight = Weight::Explains);
     }
     // What is alike in both stays in the rules' order.
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.weight, finding.confidence)));

@@ -2,13 +2,15 @@
 //!
 //! [`super::book::Book`] gathers it; a rule reads the view for one handshake in [`super::rule::Case::knowledge`].
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::flow::Transport;
+use crate::flow::{PerSide, Transport};
 use crate::handshake::facts::Outcome;
-use crate::time::Mark;
-use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
+use crate::time::{Mark, Timestamp};
+use crate::tls::client_hello::ClientHello;
+use crate::tls::registry::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion};
 
 use super::cause::Cause;
 use super::chain::ChainFacts;
@@ -26,6 +28,8 @@ pub struct Knowledge {
     pub attempts_same_name: u32,
     /// Of those, how many completed.
     pub completed_same_name: u32,
+    /// Of those, how many the client went on to use: it sent application data.
+    pub used_same_name: u32,
     /// Handshakes with it that completed under other names.
     pub completed_other_names: u32,
     /// This server endpoint has been seen to speak TLS.
@@ -41,11 +45,18 @@ pub struct Knowledge {
     /// Kinds of key of its certificates: `RSA`, `EC`, `Ed25519`.
     pub key_kinds: Vec<String>,
     /// Chains it served for the same name (or where no name is known), most recent first, judged at their time.
-    pub chains: Vec<Arc<ChainFacts>>,
-    /// The leaf's issuer, when it is trusted by no store and signed for unrelated names on several addresses in this capture.
+    pub chains: Vec<KnownChain>,
+    /// The leaf's issuer, when it is trusted by no store and signed for unrelated names on several addresses in this capture. A company's own
+    /// authority does so too.
     pub resigning_issuer: Option<String>,
+    /// Certificates of the leaf's very key, trusted by no store, were served for unrelated names on several addresses.
+    pub one_key_for_many: bool,
     /// Another issuer of a leaf certificate seen for the same server name in this capture.
     pub other_issuer_for_name: Option<String>,
+    /// ... and that one is a public authority, or trusted by the store.
+    pub other_issuer_trusted: bool,
+    /// The same client took a certificate of this leaf's issuer in another handshake, and went on to use the connection.
+    pub client_took_issuer: bool,
     /// Attempts of the same client at the same endpoint or name within ten seconds before or after.
     pub related: Vec<Related>,
     /// Connections to this server endpoint that never got beyond their SYN, within the surrounding seconds.
@@ -64,6 +75,11 @@ pub struct Knowledge {
     pub resumptions_offered: u32,
     /// Of those, how many it accepted.
     pub resumptions_accepted: u32,
+    /// Largest payload of one packet that was acknowledged in other connections between the same two addresses, by who sent it, within ten
+    /// seconds before or after.
+    pub passed: PerSide<u32>,
+    /// The shortest round trip from here to this server that other handshakes with it showed.
+    pub least_leg: Option<Duration>,
     /// What else was seen of the ticket that this handshake offered in vain.
     pub ticket: TicketFate,
     /// The interface that saw it loses packets: other connections lack some that arrived.
@@ -72,6 +88,25 @@ pub struct Knowledge {
     pub scan: Option<Scan>,
     /// How often this client looked in at this server without a word.
     pub rhythm: Option<Rhythm>,
+}
+
+/// A chain that was seen in clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownChain {
+    /// What it is worth, judged when it was first seen.
+    pub facts: Arc<ChainFacts>,
+    /// When the first handshake that showed it began.
+    pub first: Timestamp,
+    /// The same of the last one.
+    pub last: Timestamp,
+}
+
+impl Deref for KnownChain {
+    type Target = ChainFacts;
+
+    fn deref(&self) -> &ChainFacts {
+        &self.facts
+    }
 }
 
 /// Another attempt of the same client.
@@ -91,12 +126,32 @@ pub struct Related {
     pub highest_version: Option<ProtocolVersion>,
     /// It offered a post-quantum key share.
     pub post_quantum: bool,
-    /// Length of its ClientHello in bytes.
+    /// Length of its ClientHello in bytes; 0 where none was seen.
     pub hello_len: usize,
+    /// What kind of ClientHello it was (see [`hello_shape`]).
+    pub hello_shape: u64,
+    /// It offered Encrypted ClientHello, genuine or GREASE.
+    pub ech: bool,
+    /// How long after TCP was up its ClientHello began.
+    pub hello_after: Duration,
+    /// Largest payload of one packet that was acknowledged, by who sent it.
+    pub passed: PerSide<u32>,
     /// It sent SYNs, and nothing came back.
     pub went_unanswered: bool,
     /// TCP or UDP.
     pub transport: Transport,
     /// How soon its ClientHello was answered.
     pub answered_in: Option<Duration>,
+}
+
+/// Stands for what a ClientHello offers, whatever its values: suites in their order, extensions in any order. GREASE and what differs from one
+/// connection to the next count for nothing.
+pub fn hello_shape(hello: &ClientHello) -> u64 {
+    const OFTEN_OTHERWISE: [ExtensionType; 4] =
+        [ExtensionType::PADDING, ExtensionType::PRE_SHARED_KEY, ExtensionType::EARLY_DATA, ExtensionType::SESSION_TICKET];
+    let spread = |value: u16| (u64::from(value) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let suites = hello.cipher_suites().filter(|suite| !suite.is_grease());
+    let suites = suites.fold(1, |sum: u64, suite| sum.rotate_left(7) ^ spread(suite.0));
+    let kinds = hello.extensions().filter(|(kind, _)| !kind.is_grease() && !OFTEN_OTHERWISE.contains(kind));
+    kinds.fold(suites, |sum, (kind, _)| sum.wrapping_add(spread(kind.0).rotate_left(29)))
 }

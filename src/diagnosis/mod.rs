@@ -3,13 +3,16 @@
 //! A rule is one file in a family's folder under [`rules`] with one constant and one line in the family's `mod.rs`. It never touches bytes,
 //! packets or a clock.
 
+pub mod against;
 mod aged;
 mod attempts;
 pub mod book;
 pub mod cause;
 pub mod chain;
+mod issuers;
 pub mod judge;
 pub mod knowledge;
+pub mod manners;
 pub mod quality;
 pub mod remedy;
 pub mod rule;

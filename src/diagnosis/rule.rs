@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
 use crate::time::Mark;
 
+use super::against::Counter;
 use super::cause::Cause;
 use super::remedy::{Advice, IntoAdvice};
 use super::signs::Signs;
@@ -17,6 +19,9 @@ pub struct Rule {
     pub cause: Cause,
     /// Signs of which a handshake must show at least one for this rule to have anything to say: most rules speak of what did not complete.
     pub speaks: Signs,
+    /// What would speak against it: the judge asks each (see [`super::against`]). Empty where a side says the cause in its own words, or the
+    /// messages show it.
+    pub against: &'static [Counter],
     /// One line: what went wrong, in an engineer's words. Title case is not used.
     pub title: &'static str,
     /// What people need to know: the long text of `handshark explain`.
@@ -146,10 +151,34 @@ pub struct Finding {
     pub summary: String,
     /// What proves it, in order.
     pub evidence: Vec<Evidence>,
+    /// What speaks against it, as far as that leaves it standing. The judge fills it in.
+    pub against: Vec<Evidence>,
+    /// The packet on which it rests, where what may speak against it is about a packet.
+    pub suspect: Option<Suspect>,
     /// Causes that the packets do not exclude, likeliest first.
     pub alternatives: Vec<Cause>,
     /// What to do, commands to type among it.
     pub remedy: Vec<Advice>,
+}
+
+/// The packet on which a finding rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suspect {
+    /// Whose it is, or in whose name it came.
+    pub side: Side,
+    /// Where it was first seen.
+    pub mark: Mark,
+    /// Its payload in bytes.
+    pub payload: u32,
+    /// Its hop counter, where the finding rests on that.
+    pub ttl: Option<u8>,
+}
+
+impl Suspect {
+    /// A packet with so many bytes of payload.
+    pub const fn packet(side: Side, mark: Mark, payload: u32) -> Self {
+        Self { side, mark, payload, ttl: None }
+    }
 }
 
 /// One piece of evidence.
@@ -171,6 +200,8 @@ impl Finding {
             stopped_by: None,
             summary: summary.into(),
             evidence: Vec::new(),
+            against: Vec::new(),
+            suspect: None,
             alternatives: Vec::new(),
             remedy: Vec::new(),
         }
@@ -187,6 +218,13 @@ impl Finding {
     #[must_use]
     pub fn stopped_by(mut self, who: StoppedBy) -> Self {
         self.stopped_by = Some(who);
+        self
+    }
+
+    /// Names the packet on which it rests.
+    #[must_use]
+    pub fn resting_on(mut self, suspect: Suspect) -> Self {
+        self.suspect = Some(suspect);
         self
     }
 

@@ -95,7 +95,7 @@ impl Signs {
         if let Some(chain) = case.chain {
             signs = signs | Self::of_chain(handshake, chain, case.policy);
         }
-        let suspected = case.knowledge.resigning_issuer.is_some() || case.knowledge.other_issuer_for_name.is_some();
+        let suspected = case.knowledge.one_key_for_many || case.knowledge.other_issuer_for_name.is_some();
         signs.set(Self::INSPECTION, suspected || case.chain.map_or_else(|| handshake.leaf().is_some(), |chain| chain.inspected));
         signs
     }

@@ -51,6 +51,7 @@ pub fn reset(mark: Mark, ttl: u8) -> Reset {
         packets_after: 0,
         data_after: 0,
         to_syn: false,
+        answers: None,
     }
 }
 

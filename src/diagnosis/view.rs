@@ -58,7 +58,7 @@ pub struct Awaited {
 pub struct Hole {
     /// Bytes missing.
     pub len: u64,
-    /// Bytes that arrived behind it.
+    /// Bytes that arrived behind it; none where only a FIN did.
     pub stranded: u64,
 }
 
@@ -149,6 +149,37 @@ impl<'a> View<'a> {
     /// The frame with the last byte of the last ClientHello, or with the first byte of one that stayed partial.
     pub fn hello_mark(&self) -> Option<Mark> {
         self.handshake.last_hello().map(|seen| seen.mark).or_else(|| self.handshake.partial_client_hello.map(|part| part.mark))
+    }
+
+    /// The frame with the first byte of the last ClientHello, or of one that stayed partial.
+    pub fn hello_first(&self) -> Option<Mark> {
+        self.handshake.last_hello().map(|seen| seen.first).or_else(|| self.handshake.partial_client_hello.map(|part| part.mark))
+    }
+
+    /// The frame that began the message whose last byte is the last new payload of a side: a message of several packets is one act.
+    pub fn last_message(&self, side: Side) -> Option<Mark> {
+        let last = self.side(side).last_data?;
+        let facts = self.handshake;
+        let spans = |seen: Option<(Mark, Mark)>| seen.filter(|(first, end)| first.frame <= last.frame && last.frame <= end.frame);
+        let hello =
+            facts.last_hello().map(|seen| (seen.first, seen.mark)).or_else(|| facts.partial_client_hello.map(|part| (part.mark, last)));
+        let answer = facts.server_hello.as_ref().or(facts.hello_retry.as_deref()).map(|seen| seen.first);
+        let flight = facts.server_hello_done.or_else(|| facts.server_chain.as_ref().map(|seen| seen.mark)).or(facts.finished.server);
+        let message = match side {
+            Side::Client => spans(hello),
+            Side::Server => spans(answer.zip(flight)),
+        };
+        Some(message.map_or(last, |(first, _)| first))
+    }
+
+    /// A FIN or RST that was on its way when the ClientHello was sent: it came sooner than a round trip, and acknowledges nothing of it.
+    pub fn crossed(&self, ending: &Ending<'_>) -> bool {
+        let Some(hello) = self.hello_first().filter(|hello| hello.frame < ending.mark.frame) else { return false };
+        let Some(leg) = self.handshake.tcp.leg(ending.side).filter(|leg| *leg >= LEAST_LEG) else { return false };
+        // A RST without ACK answers a segment of a connection that its sender does not know (RFC 9293 section 3.10.7.1): it crosses nothing.
+        let unheard = ending.reset.is_none_or(|reset| reset.answers.is_none() && reset.ack_distance.is_some()) && self.hello_unacked();
+        // What is captured near the server has no time to cross anything.
+        ending.side == Side::Server && unheard && ending.mark.time.since(hello.time) < leg * 9 / 10
     }
 
     /// Offsets of the last ClientHello in the client's stream. Of a partial one: from the start to what was seen.
@@ -287,9 +318,9 @@ impl<'a> View<'a> {
         self.silence() >= PATIENCE.max(self.rtt() * 4)
     }
 
-    /// The network's round trip, zero when unknown.
+    /// The network's round trip, the shortest seen; zero when unknown.
     pub fn rtt(&self) -> Duration {
-        self.handshake.tcp.rtt().unwrap_or_default()
+        self.handshake.tcp.least_rtt().unwrap_or_default()
     }
 
     /// What had to come next. `None` for a completed handshake.
@@ -306,10 +337,9 @@ impl<'a> View<'a> {
             return next(Side::Client, "the ClientHello");
         }
         let Some(server_hello) = &facts.server_hello else {
-            return if facts.awaits_second_hello() {
-                next(Side::Client, "the second ClientHello")
-            } else {
-                next(Side::Server, "the ServerHello")
+            return match facts.awaited_second_hello() {
+                Some(hello) => next(Side::Client, hello),
+                None => next(Side::Server, "the ServerHello"),
             };
         };
         if facts.partial_server_message.is_some() {
@@ -370,7 +400,9 @@ impl<'a> View<'a> {
     pub fn hole(&self, side: Side) -> Option<Hole> {
         let facts = self.side(side);
         if facts.stranded_bytes == 0 {
-            return None;
+            // A FIN stands behind the last byte sent.
+            let tail = facts.fin.map_or(0, |(_, end)| end.saturating_sub(facts.highest.max(facts.acked)));
+            return (tail > 0).then_some(Hole { len: tail, stranded: 0 });
         }
         let unseen = facts.highest.saturating_sub(facts.bytes_seen).saturating_sub(facts.gap_bytes_acked);
         (unseen > 0).then_some(Hole { len: unseen, stranded: facts.stranded_bytes })
@@ -421,6 +453,11 @@ impl<'a> View<'a> {
     /// The hop counter of a side's own packets.
     pub fn ttl(&self, side: Side) -> Option<u8> {
         self.side(side).ttl.or_else(|| self.side(side).syn.map(|syn| syn.ttl))
+    }
+
+    /// Its hop counter is that of more than one SYN.
+    pub fn ttl_is_known(&self, side: Side) -> bool {
+        self.side(side).ttl.is_some() || side == Side::Server && self.side(side).syn.is_some()
     }
 
     /// By how much a hop counter differs from those of a side's own packets: the least difference to the SYN's and to later ones. Zero when
@@ -501,6 +538,8 @@ pub fn ordinal(number: u32) -> String {
 
 /// Initial hop counters in use: Linux and BSD 64, Windows 128, network gear 255.
 const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
+/// On a shorter leg the clock of the capture decides nothing.
+const LEAST_LEG: Duration = Duration::from_millis(2);
 /// A shorter wait says nothing: retransmissions and busy servers take that long.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Record header and handshake header in bytes.

@@ -5,6 +5,7 @@
 //!
 //! Invariant: finding judges by the report alone, so that whatever it finds can be found again in a saved report.
 
+#[cfg_attr(not(feature = "where"), path = "no_expression.rs")]
 mod expression;
 mod moment;
 mod peers;

@@ -236,10 +236,16 @@ fn finish_client(records: &[EncryptedRecord], end: usize, padding: u16, reading:
 }
 
 impl Handshake {
-    /// The server asked for another ClientHello (by HelloRetryRequest, or over DTLS for one with its cookie), and it has not come.
-    pub fn awaits_second_hello(&self) -> bool {
-        let cookie = self.dtls.as_ref().is_some_and(|dtls| dtls.cookie_requests.count > 0 && dtls.hellos_with_cookie.count == 0);
-        cookie || self.hello_retry.is_some() && self.client_hellos.len() < 2
+    /// The server asked for another ClientHello, and it has not come: by HelloRetryRequest, or for one with a cookie (DTLS) or a token (QUIC). The
+    /// name of what is due.
+    pub fn awaited_second_hello(&self) -> Option<&'static str> {
+        if self.dtls.as_ref().is_some_and(|dtls| dtls.cookie_requests.count > 0 && dtls.hellos_with_cookie.count == 0) {
+            return Some("the ClientHello with the cookie");
+        }
+        if self.quic.as_ref().is_some_and(|quic| quic.retry.count > 0 && quic.token.is_none()) {
+            return Some("the ClientHello with the token of the Retry");
+        }
+        (self.hello_retry.is_some() && self.client_hellos.len() < 2).then_some("the second ClientHello")
     }
 
     /// It is not the server's turn: its flight is there, or nothing shows that any of it is missing. Messages that share records of TLS 1.3 may be

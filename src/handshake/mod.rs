@@ -16,5 +16,6 @@ mod outcome;
 mod packets;
 mod records;
 pub mod relevance;
+pub mod stack;
 
 pub use facts::Handshake;

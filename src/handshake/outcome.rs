@@ -91,7 +91,9 @@ fn mark_late_alerts(h: &mut Handshake) {
     } else {
         h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server))
     };
-    let end = |side| first_end(h, side).map(|end| end.mark);
+    let gone = |side| if side == Side::Server { datagrams::server_is_gone(h) } else { None };
+    let over_udp = h.tcp.key.transport == Transport::Udp;
+    let end = |side| if over_udp { gone(side) } else { first_end(h, side).map(|end| end.mark) };
     let ends = PerSide { client: end(Side::Client), server: end(Side::Server) };
     let mut alerted: PerSide<Option<Mark>> = PerSide::default();
     for alert in &mut h.alerts {
@@ -384,8 +386,8 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
     }
     let unanswered = Side::BOTH
         .into_iter()
-        .filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies))
-        .find(|sent| in_vain(sent));
+        .filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies).map(|sent| (side, sent)))
+        .find_map(|(side, sent)| (in_vain(sent) && !h.tcp.copies_answered(side, sent)).then_some(sent));
     if let Some(sent) = unanswered {
         return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));
     }
@@ -456,7 +458,7 @@ pub(crate) fn owing_side(h: &Handshake) -> Side {
         return Side::Client;
     }
     if h.server_hello.is_none() {
-        return if h.awaits_second_hello() { Side::Client } else { Side::Server };
+        return if h.awaited_second_hello().is_some() { Side::Client } else { Side::Server };
     }
     if h.is_tls13() {
         return if h.finished.client.is_some() || !h.server_flight_is_over() { Side::Server } else { Side::Client };

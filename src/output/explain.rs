@@ -8,6 +8,7 @@ use anstyle::Style;
 use super::escape::width;
 use super::layout::Layout;
 use super::suggest::{did_you_mean, near};
+use crate::diagnosis::against::{Counter, Effect};
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::remedy::pages::pasteable;
 use crate::diagnosis::rule::Rule;
@@ -37,7 +38,8 @@ pub fn page(out: &mut dyn Write, layout: &Layout, cause: Cause) -> io::Result<()
     }
 }
 
-fn rule_page(out: &mut dyn Write, layout: &Layout, Rule { title, page, .. }: &Rule) -> io::Result<()> {
+fn rule_page(out: &mut dyn Write, layout: &Layout, rule: &Rule) -> io::Result<()> {
+    let Rule { title, page, .. } = rule;
     layout.heading(out, 0, title)?;
     for (heading, text) in [
         ("What it means", page.meaning),
@@ -46,6 +48,13 @@ fn rule_page(out: &mut dyn Write, layout: &Layout, Rule { title, page, .. }: &Ru
         ("What to check first", page.check),
     ] {
         section(out, layout, heading, text)?;
+    }
+    if !rule.against.is_empty() {
+        writeln!(out)?;
+        layout.heading(out, 0, "What would speak against it")?;
+        for counter in rule.against {
+            layout.flow(out, 2, 4, &[(Style::new(), &against(*counter))])?;
+        }
     }
     if !page.fix.is_empty() {
         writeln!(out)?;
@@ -108,6 +117,18 @@ pub fn causes_markdown() -> String {
     out
 }
 
+/// A fact that would speak against a cause, and what becomes of it then.
+fn against(Counter { fact, effect }: Counter) -> String {
+    let effect = match effect {
+        Effect::Told => "is told beside it",
+        Effect::Lowers => "makes it less sure",
+        Effect::Drops => "refutes it",
+    };
+    let fact = fact.words();
+    let (first, rest) = fact.split_at_checked(1).unwrap_or_default();
+    format!("{}{rest}: {effect}.", first.to_uppercase())
+}
+
 fn push_page(out: &mut String, rule: &Rule) {
     let page = &rule.page;
     let _ = writeln!(out, "\n*{}*", rule.title);
@@ -120,6 +141,12 @@ fn push_page(out: &mut String, rule: &Rule) {
         if !text.trim().is_empty() {
             let _ = writeln!(out, "\n**{heading}.**");
             push_paragraphs(out, text);
+        }
+    }
+    if !rule.against.is_empty() {
+        out.push_str("\n**What would speak against it.**\n\n");
+        for counter in rule.against {
+            let _ = writeln!(out, "- {}", against(*counter));
         }
     }
     if !page.fix.is_empty() {
@@ -262,6 +289,7 @@ mod tests {
     const RULE: Rule = Rule {
         cause: Cause::CertificateExpired,
         speaks: crate::diagnosis::signs::Signs::UNFINISHED,
+        against: &[],
         title: "the server's certificate had expired when it was served",
         page: crate::diagnosis::rule::Page {
             meaning: "The certificate's notAfter lies before the time of the handshake.\nClients that check it leave.\n\nThe key is not at fault.",

@@ -156,6 +156,9 @@ fn group(out: &mut dyn Write, number: usize, group: &Group, with_date: bool, inc
             writeln!(out, "- {frame}{}", text(&piece.text))?;
         }
     }
+    if !diagnosis.against.is_empty() {
+        writeln!(out, "\nSpeaks against it: {}", text(&view::against(diagnosis)))?;
+    }
     if !diagnosis.alternatives.is_empty() {
         writeln!(out, "\nAlso possible: {}", text(&diagnosis.alternatives.join(", ")))?;
     }

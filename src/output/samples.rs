@@ -89,6 +89,7 @@ pub(crate) fn expired(n: u16) -> HandshakeReport {
             EvidenceReport { frame: Some(11), time: time(44), text: "client sent alert certificate_expired (45)".into() },
             EvidenceReport { frame: None, time: None, text: "no other client of this capture gets past this certificate since midnight".into() },
         ],
+        against: vec![],
         alternatives: vec!["certificate-not-yet-valid".into()],
         findings: vec![],
     };
@@ -149,6 +150,11 @@ pub(crate) fn stalled() -> HandshakeReport {
                 text: "sixth retransmission of the first segment".into(),
             },
         ],
+        against: vec![EvidenceReport {
+            frame: None,
+            time: None,
+            text: "in another connection between the two, 1440 bytes of the server in one packet arrived".into(),
+        }],
         alternatives: vec!["packet-loss".into(), "server-flight-dropped".into()],
         findings: vec![FindingReport {
             id: "certificate-expires-soon".into(),
@@ -185,6 +191,7 @@ pub(crate) fn refused() -> HandshakeReport {
             time: Some("2026-11-21T09:03:01.031400000Z".into()),
             text: "RST, ACK to the SYN, TTL 64".into(),
         }],
+        against: vec![],
         alternatives: vec![],
         findings: vec![],
     };

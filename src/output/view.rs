@@ -31,6 +31,15 @@ pub fn kind(report: &HandshakeReport) -> Kind {
     }
 }
 
+/// What speaks against the cause, in one line; empty where nothing does.
+pub fn against(diagnosis: &Diagnosis) -> String {
+    let pieces = diagnosis.against.iter().map(|piece| match piece.frame {
+        Some(frame) => format!("{} (frame {frame})", piece.text),
+        None => piece.text.clone(),
+    });
+    pieces.collect::<Vec<_>>().join("; ")
+}
+
 /// What was found beside the cause and is no other name for it: what is said under "also possible" is not said again.
 pub fn noticed(diagnosis: &Diagnosis) -> impl Iterator<Item = &FindingReport> {
     diagnosis

@@ -15,6 +15,7 @@ use crate::diagnosis::judge::Verdict;
 use crate::flow::{Endpoint, EndpointText, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{AlertSeen, Chain, Outcome, Protocol};
+use crate::handshake::stack;
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::fingerprint::Carrier;
@@ -157,6 +158,7 @@ fn tls<'a>(builder: &mut Builder, h: &'a Handshake, name: Option<Cow<'a, str>>, 
     let server_hello = h.server_hello.as_ref().map(|seen| &seen.what);
     let server = (server_hello.is_some() || h.server_chain.is_some() || h.hello_retry.is_some()).then(|| ServerOutline {
         answer: builder.answer(server_hello),
+        stack: stack::of_server(h),
         certificates: certificates(builder, h.server_chain.as_ref().map(|seen| &seen.what)),
         unverified: unverified.map(Unverified::name),
         staple: h.staple.as_ref().and_then(|seen| seen.what.status).map(staple_word),
@@ -188,6 +190,7 @@ fn client<'a>(builder: &mut Builder, h: &'a Handshake, hello: &'a ClientHello, n
         server_name: name,
         offer: builder.offer(hello, carrier),
         certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested.happened(),
+        stack: stack::of_hello(hello),
         certificates: certificates(builder, h.client_chain.as_ref().map(|seen| &seen.what)),
     }
 }

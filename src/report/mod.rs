@@ -10,10 +10,10 @@ mod failure;
 mod outline;
 mod rendered;
 mod shared;
+mod stack;
 mod timeline;
 
 use std::collections::BTreeMap;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ pub use example::example;
 pub use outline::{ClientOutline, Code, DiagnosisOutline, Outline, ServerOutline, TlsOutline, hexadecimal, severity};
 pub use rendered::Rendered;
 pub use shared::{Builder, OfferOutline};
+pub use stack::{Speaker, StackReport};
 pub use timeline::timeline;
 
 /// The schema's version: a change to one of its fixed names raises it.
@@ -292,17 +293,12 @@ pub struct TlsClient {
     pub offer: Arc<ClientOffer>,
     /// The server asked it for a certificate.
     pub certificate_requested: bool,
+    /// Its TLS library, where it is recognised.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stack: Option<StackReport>,
     /// Its certificates as sent, leaf first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub certificates: Vec<Arc<CertificateReport>>,
-}
-
-impl Deref for TlsClient {
-    type Target = ClientOffer;
-
-    fn deref(&self) -> &ClientOffer {
-        &self.offer
-    }
 }
 
 /// What a client offered: all clients that offer the same share one. A list of more than some hundred entries ends with `and N more`.
@@ -345,6 +341,9 @@ pub struct TlsServer {
     /// How it answered; its fields are fields of this object.
     #[serde(flatten)]
     pub answer: Arc<ServerAnswer>,
+    /// Its TLS library, where it is recognised.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stack: Option<StackReport>,
     /// Its certificates as sent, leaf first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub certificates: Vec<Arc<CertificateReport>>,
@@ -354,14 +353,6 @@ pub struct TlsServer {
     /// The stapled OCSP status: `good`, `revoked`, `unknown`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub staple: Option<String>,
-}
-
-impl Deref for TlsServer {
-    type Target = ServerAnswer;
-
-    fn deref(&self) -> &ServerAnswer {
-        &self.answer
-    }
 }
 
 /// How a server answered: all that answer alike share one.
@@ -441,6 +432,9 @@ pub struct Diagnosis {
     pub remedy: Vec<Advice>,
     /// What proves it, in order.
     pub evidence: Vec<EvidenceReport>,
+    /// What speaks against the cause, as far as that leaves it standing.
+    #[serde(default)]
+    pub against: Vec<EvidenceReport>,
     /// Other causes that the packets do not exclude, the likeliest first.
     pub alternatives: Vec<String>,
     /// All that was noticed, the cause among it.

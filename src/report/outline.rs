@@ -13,6 +13,7 @@ use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::rule::{Evidence, Finding, Weight};
 use crate::flow::{EndpointText, Path};
 use crate::handshake::facts::Outcome;
+use crate::handshake::stack::Speaker;
 use crate::time::Timestamp;
 
 use super::{
@@ -76,6 +77,7 @@ pub struct ClientOutline<'a> {
     pub server_name: Option<Cow<'a, str>>,
     pub offer: OfferOutline<'a>,
     pub certificate_requested: bool,
+    pub stack: Option<Speaker>,
     pub certificates: Vec<Arc<CertificateReport>>,
 }
 
@@ -84,6 +86,7 @@ pub struct ClientOutline<'a> {
 #[expect(missing_docs, reason = "the fields are those of the report, which has the words")]
 pub struct ServerOutline {
     pub answer: Arc<ServerAnswer>,
+    pub stack: Option<Speaker>,
     pub certificates: Vec<Arc<CertificateReport>>,
     pub unverified: Option<&'static str>,
     pub staple: Option<&'static str>,
@@ -99,6 +102,7 @@ pub struct DiagnosisOutline<'a> {
     pub summary: Cow<'a, str>,
     pub remedy: &'a [Advice],
     pub evidence: &'a [Evidence],
+    pub against: &'a [Evidence],
     pub alternatives: &'a [Cause],
     pub findings: &'a [Finding],
 }
@@ -176,10 +180,12 @@ impl TlsOutline<'_> {
                 server_name: client.server_name.map(Cow::into_owned),
                 offer: client.offer.report(),
                 certificate_requested: client.certificate_requested,
+                stack: client.stack.map(Into::into),
                 certificates: client.certificates,
             }),
             server: self.server.map(|server| TlsServer {
                 answer: server.answer,
+                stack: server.stack.map(Into::into),
                 certificates: server.certificates,
                 unverified: server.unverified.map(str::to_owned),
                 staple: server.staple.map(str::to_owned),
@@ -200,6 +206,7 @@ impl<'a> DiagnosisOutline<'a> {
             summary: cause.map_or_else(|| Cow::Owned(plain()), |finding| Cow::Borrowed(finding.summary.as_str())),
             remedy: cause.map_or(&[], |finding| finding.remedy.as_slice()),
             evidence: cause.map_or(&[], |finding| finding.evidence.as_slice()),
+            against: cause.map_or(&[], |finding| finding.against.as_slice()),
             alternatives: &verdict.alternatives,
             findings: &verdict.findings,
         }
@@ -225,6 +232,7 @@ impl<'a> DiagnosisOutline<'a> {
             summary: self.summary.into_owned(),
             remedy: self.remedy.iter().map(Into::into).collect(),
             evidence: self.evidence.iter().map(evidence).collect(),
+            against: self.against.iter().map(evidence).collect(),
             alternatives: self.alternatives.iter().map(|cause| cause.slug().to_owned()).collect(),
             findings: self.findings.iter().map(finding).collect(),
         }

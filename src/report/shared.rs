@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt::Display;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use foldhash::quality::RandomState;
@@ -17,7 +18,23 @@ use crate::tls::fingerprint::{self, Carrier};
 use crate::tls::registry::{ExtensionType, is_grease};
 use crate::tls::server_hello::ServerHello;
 
-use super::{CertificateReport, ClientOffer, Outline, Rendered, ServerAnswer, build};
+use super::{CertificateReport, ClientOffer, Outline, Rendered, ServerAnswer, TlsClient, TlsServer, build};
+
+impl Deref for TlsClient {
+    type Target = ClientOffer;
+
+    fn deref(&self) -> &ClientOffer {
+        &self.offer
+    }
+}
+
+impl Deref for TlsServer {
+    type Target = ServerAnswer;
+
+    fn deref(&self) -> &ServerAnswer {
+        &self.answer
+    }
+}
 
 /// Makes reports, and remembers of earlier ones what the next may have in common with them. What it remembers changes no report.
 #[derive(Debug, Default)]

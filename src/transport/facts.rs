@@ -122,6 +122,32 @@ impl TcpFacts {
         Side::BOTH.iter().any(|side| self.side(*side).syn.is_some())
     }
 
+    /// The other side answered the copies of a segment, so that they arrived: each copy of a segment that is already there draws an acknowledgment
+    /// that says nothing new, while what a hole draws comes before the copies and names what lies behind it.
+    pub fn copies_answered(&self, side: Side, sent: &Outstanding) -> bool {
+        let receiver = self.side(side.other());
+        let since = receiver.last_packet.is_some_and(|last| last.frame > sent.first.frame);
+        sent.copies >= 3 && since && !receiver.sent_sack && receiver.duplicate_acks.saturating_add(1) >= sent.copies
+    }
+
+    /// The shortest round trip from the capture point to one side: to the server that of SYN and SYN-ACK or of payload and its acknowledgment,
+    /// to the client likewise. A single sample may hold time that the host took.
+    pub fn leg(&self, side: Side) -> Option<Duration> {
+        let opening = match side {
+            Side::Client => self.ack_rtt,
+            Side::Server => self.syn_rtt,
+        };
+        opening.into_iter().chain(self.side(side).quickest_ack).min()
+    }
+
+    /// The shortest round trip between the two ends, as this capture point saw its two parts.
+    pub fn least_rtt(&self) -> Option<Duration> {
+        match (self.leg(Side::Server), self.leg(Side::Client)) {
+            (Some(server), Some(client)) => Some(server + client),
+            (one, other) => one.or(other),
+        }
+    }
+
     /// No SYN and no bare acknowledgment of it is there, which no connection does without: its packets were picked out of a larger capture by what
     /// they carry, as a display filter does. Times and silences in it say nothing.
     pub fn is_picked_out(&self) -> bool {
@@ -192,6 +218,9 @@ pub struct SideFacts {
     /// TTL or hop limit of packets with payload, or of plain ACKs where there were none: the most recent before any RST, or, if
     /// there were none before, the first packet with payload after it.
     pub ttl: Option<u8>,
+    /// The shortest time in which it acknowledged payload of the other side that was sent once, by a packet that carries none itself: the
+    /// round trip from here to it, as far as it did not hold the acknowledgment back.
+    pub quickest_ack: Option<Duration>,
     /// Its SYN (the client's) or SYN-ACK (the server's).
     pub syn: Option<SynFacts>,
     /// Segments sent again, by whichever boundaries.
@@ -363,6 +392,8 @@ pub struct Reset {
     pub data_after: u32,
     /// It answers a SYN: the connection never came up.
     pub to_syn: bool,
+    /// When the last of the other side's bytes that it acknowledges anew were first sent; `None` when it acknowledges nothing new.
+    pub answers: Option<Mark>,
 }
 
 /// A side's receive window was closed.

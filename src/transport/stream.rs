@@ -65,6 +65,17 @@ pub(super) struct Unacked {
     pub(super) digest: Option<u64>,
 }
 
+/// What an acknowledgment was for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Acknowledged {
+    /// The largest segment that must have arrived.
+    pub(super) largest: u32,
+    /// How long the oldest had waited since it was last sent.
+    pub(super) waited: Duration,
+    /// When the newest was sent, if it was sent once.
+    pub(super) newest: Option<Timestamp>,
+}
+
 /// What tells a packet that was captured twice.
 #[derive(Debug, Clone, Copy)]
 struct Print {
@@ -178,15 +189,22 @@ impl Stream {
         differs
     }
 
-    /// Forgets what is acknowledged up to `acked`: the largest segment that must have arrived, and how long the oldest had waited.
-    pub(super) fn acknowledged(&mut self, acked: u64, now: Mark) -> (u32, Duration) {
-        let (mut largest, mut oldest) = (0, now.time);
+    /// Forgets what is acknowledged up to `acked`.
+    pub(super) fn acknowledged(&mut self, acked: u64, now: Mark) -> Acknowledged {
+        let mut what = Acknowledged { largest: 0, waited: Duration::ZERO, newest: None };
         while let Some(front) = self.unacked.front().filter(|front| front.end() <= acked) {
-            largest = largest.max(front.smallest);
-            oldest = oldest.min(front.segment.last.time);
+            what.largest = what.largest.max(front.smallest);
+            what.waited = what.waited.max(now.time.since(front.segment.last.time));
+            // Of a segment that was sent again nobody knows which copy is acknowledged (RFC 6298 section 3).
+            what.newest = (front.segment.copies == 1).then_some(front.segment.first.time);
             self.unacked.pop_front();
         }
-        (largest, now.time.since(oldest))
+        what
+    }
+
+    /// When the last of the segments up to `acked` that wait for their acknowledgment was first sent.
+    pub(super) fn sent_up_to(&self, acked: u64) -> Option<Mark> {
+        self.unacked.iter().take_while(|waiting| waiting.end() <= acked).last().map(|waiting| waiting.segment.first)
     }
 
     /// Notes that `start` to `end` is selectively acknowledged: the largest segment that must have arrived.

@@ -27,6 +27,10 @@ pub(super) fn lines(report: &HandshakeReport, look: &Look, columns: usize) -> Ve
             page.text(Style::new(), &format!("  {prompt}{}", line.line()));
         }
     }
+    if !diagnosis.against.is_empty() {
+        page.heading("What speaks against it");
+        page.text(Style::new(), &format!("  {}", view::against(diagnosis)));
+    }
     if !diagnosis.alternatives.is_empty() {
         page.heading("What else it could be");
         page.text(Style::new(), &format!("  {}", diagnosis.alternatives.join(", ")));

@@ -45,6 +45,7 @@ mod remedies;
 mod rules;
 mod schema;
 mod slices;
+mod supply;
 mod support;
 mod terminal;
 mod threads;

@@ -45,6 +45,25 @@ pub(super) fn usage_names(usage: u16) -> String {
     if set.is_empty() { "no bit set".to_owned() } else { set.join(", ") }
 }
 
+/// What RFC 5280 demands of a certificate on the path and most clients do not miss: OpenSSL's strict mode, which Python sets from 3.13 on, does.
+/// The certificate's index, and what it lacks, in one clause.
+pub(super) fn strict_fault(certificates: &[Arc<Certificate>], path: &[usize]) -> Option<(usize, String)> {
+    path.iter().enumerate().find_map(|(place, index)| {
+        let certificate = certificates.get(*index)?;
+        let authority = place > 0;
+        let fault = if !certificate.self_issued && certificate.authority_key_id.is_none() {
+            "has no authorityKeyIdentifier (RFC 5280 section 4.2.1.1)"
+        } else if authority && certificate.subject_key_id.is_none() {
+            "has no subjectKeyIdentifier (RFC 5280 section 4.2.1.2)"
+        } else if authority && certificate.key_usage.is_none() {
+            "has no keyUsage (RFC 5280 section 4.2.1.3)"
+        } else {
+            return None;
+        };
+        Some((*index, fault.to_owned()))
+    })
+}
+
 /// Constraint violations on the path.
 /// `root` is the path's self-signed end.
 pub(super) fn violations(certificates: &[Arc<Certificate>], path: &[usize], root: Option<usize>) -> Vec<(usize, String)> {

@@ -6,6 +6,14 @@ pub fn is_product(issuer: &str) -> bool {
     PRODUCTS.iter().any(|word| issuer.contains(word))
 }
 
+/// The name is under a domain of the maker of such a product: its own servers have certificates of its own.
+pub fn is_vendors_own(name: &str) -> bool {
+    let labels = |name: &str| name.trim_end_matches('.').rsplit('.').nth(1).map(str::to_ascii_lowercase);
+    labels(name).is_some_and(|label| {
+        PRODUCTS.iter().any(|word| word.split(' ').next().is_some_and(|first| first.len() > 4 && label.starts_with(first)))
+    })
+}
+
 /// Parts of the names of inspection authorities, lower case: products' defaults, and the words that administrators use for their own.
 const PRODUCTS: [&str; 47] = [
     "zscaler",

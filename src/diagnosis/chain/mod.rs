@@ -83,6 +83,8 @@ pub struct Worth {
     pub usage_fault: Option<String>,
     /// Constraint violations on the path: index and what is violated ("is not a CA", "path length 0 exceeded", "name constraints exclude www.example.test").
     pub violations: Vec<(usize, String)>,
+    /// What only strict clients miss in a certificate on the path: its index and what it lacks.
+    pub strict_fault: Option<(usize, String)>,
     /// Signatures on the path that do not verify: (certificate, claimed issuer).
     pub bad_signatures: Vec<(usize, usize)>,
     /// On the path: keys smaller than 2048 bit RSA / 224 bit EC.
@@ -297,6 +299,7 @@ fn judge_with(
         usage_ok: usage_fault.is_none(),
         usage_fault,
         violations: constraints::violations(certificates, &built.steps, root),
+        strict_fault: constraints::strict_fault(certificates, &built.steps),
         bad_signatures: built.bad_signatures,
         weak_keys: on_path(&Certificate::has_weak_key),
         weak_signatures: {
@@ -350,7 +353,7 @@ fn path_end(certificates: &[Arc<Certificate>], way: &path::Path, trust: &TrustSt
     PathEnd::MissingIssuer {
         issuer: top.issuer.clone(),
         ca_issuers: top.ca_issuers.clone(),
-        looks_intermediate: !top.ca_issuers.is_empty() || path::sounds_intermediate(&top.issuer),
+        looks_intermediate: path::sounds_intermediate(&top.issuer) || !top.ca_issuers.is_empty() && !path::sounds_root(&top.issuer),
     }
 }
 
@@ -378,6 +381,7 @@ fn unreadable(certificates: &[Arc<Certificate>], name: Option<&str>, purpose: Pu
         usage_ok: true,
         usage_fault: None,
         violations: Vec::new(),
+        strict_fault: None,
         bad_signatures: Vec::new(),
         weak_keys: Vec::new(),
         weak_signatures: Vec::new(),

@@ -94,6 +94,11 @@ pub(super) fn sounds_intermediate(name: &str) -> bool {
     ["intermediate", "issuing", "subordinate", "sub ca", "sub-ca", "subca"].iter().any(|word| name.contains(word))
 }
 
+/// A name that calls itself a root. An address to fetch the issuer from may point at a root too.
+pub(super) fn sounds_root(name: &str) -> bool {
+    name.to_ascii_lowercase().split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| word == "root" || word == "rootca")
+}
+
 /// Whether the leaf is the same with this name as without: the path and all that hangs on it is, then.
 pub(super) fn same_leaf(certificates: &[Arc<Certificate>], name: &str) -> bool {
     find_leaf(certificates, Some(name)) == find_leaf(certificates, None)

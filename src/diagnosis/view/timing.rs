@@ -99,11 +99,12 @@ impl View<'_> {
         })
     }
 
-    /// Packets of this side are lost before they reach the capture, as holes in its stream show, so that a late message may have been sent in time.
+    /// Packets of this side are lost before they reach the capture, as holes in its stream or gaps in the numbers of its QUIC packets show, so that a late message may have been sent in time.
     pub fn loses_unseen(&self, side: Side) -> bool {
         let holes =
             self.handshake.tcp.events.iter().any(|event| event.side == side && matches!(event.kind, TcpEventKind::OutOfOrder { .. }));
-        holes && self.near_side() != Some(side)
+        let numbered = self.handshake.quic.as_ref().is_some_and(|quic| quic.numbers.of(side).missing() > 0);
+        (holes || numbered) && self.near_side() != Some(side)
     }
 
     /// What loss cost up to the end of the handshake; `None` when it cost nothing to speak of.

@@ -14,7 +14,7 @@ use crate::transport::IcmpNote;
 /// An alert that nobody could read but that left its mark: a QUIC endpoint closed in a Handshake packet.
 pub(in crate::handshake) fn infer_alerts(h: &mut Handshake) {
     let Some(quic) = &h.quic else { return };
-    if !h.alerts.is_empty() || !quic.closes.is_empty() || completes(h, h.finished.client).is_some() {
+    if !h.alerts.is_empty() || !quic.closes.is_empty() || completes(h, h.finished.client).is_some() || server_is_gone(h).is_some() {
         return;
     }
     let by_form = quic.repeats_its_close().filter(|_| quic.opened.server == 0).map(|mark| (Side::Server, mark));
@@ -35,7 +35,7 @@ fn judge_of_client(h: &mut Handshake) {
     let Some(sent) = h.quic.as_ref().map(|quic| quic.handshakes.client).filter(|_| !resumed) else { return };
     let Some(mark) = sent.last else { return };
     h.hidden.certificate_requested = Fact::Happened(mark);
-    h.hidden.client_certificate_empty = sent.bytes < ROOM_FOR_CERTIFICATE;
+    h.hidden.client_certificate_empty = sent.bytes < u64::from(LEAST_CERTIFICATE) || FILLED.contains(&sent.bytes);
     h.hidden.client_certificate_sent = !h.hidden.client_certificate_empty;
 }
 
@@ -55,6 +55,10 @@ fn closed_in_silence(h: &Handshake, quic: &QuicFacts) -> Option<(Side, Mark)> {
     let quiet = last.map_or(Duration::ZERO, |last| watched_since(h, last.time));
     if quiet < CLOSED_QUIET.max(h.server_hello_time().unwrap_or_default() * 6) && !left(h) {
         return None;
+    }
+    // The server's last word is a Handshake packet in answer to the client's, for which it would have no keys if it had taken the Finished.
+    if quic.closing.count > 0 && quic.opened.server == 0 && quic.closing.last == last {
+        return quic.closing.first.map(|mark| (Side::Server, mark));
     }
     let (client, server) = (quic.handshakes.client, quic.handshakes.server);
     let brief = client.first.zip(client.last).is_some_and(|(first, last)| last.time.since(first.time) < CLOSED_QUIET);
@@ -182,12 +186,14 @@ fn refusal(h: &Handshake) -> Option<&IcmpNote> {
     h.tcp.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, IcmpKind::TooBig(_) | IcmpKind::Other))
 }
 
-/// The server's host says that nobody listens any more, though something answered before, and nothing of the server follows.
-fn server_is_gone(h: &Handshake) -> Option<Mark> {
+/// The server's host says that nobody listens any more, though something answered before, and nothing of the server follows but what was on its
+/// way when the client heard that and fell silent.
+pub(in crate::handshake) fn server_is_gone(h: &Handshake) -> Option<Mark> {
     let says_so =
         |note: &&IcmpNote| note.about == Side::Client && note.kind == IcmpKind::PortUnreachable && note.reporter == h.server.address;
-    let note = h.tcp.icmp.iter().find(says_so)?;
-    h.tcp.side(Side::Server).last_packet.is_some_and(|last| last < note.mark).then_some(note.mark)
+    let note = h.tcp.icmp.iter().find(says_so).filter(|_| answered(h))?;
+    let before = |side: Side| h.tcp.side(side).last_packet.is_some_and(|last| last < note.mark);
+    (before(Side::Server) || before(Side::Client)).then_some(note.mark)
 }
 
 /// The client's host says that nobody waits for the server's packets any more.
@@ -267,7 +273,7 @@ const AROUND_FINISHED: u32 = 4 + 12 + 4 + 16;
 const EMPTY_CERTIFICATE: u32 = 8;
 /// A client's Certificate and CertificateVerify have more bytes than this.
 const LEAST_CERTIFICATE: u32 = 300;
-/// Handshake packets of a client with more bytes than this are more than one padded datagram.
-const ROOM_FOR_CERTIFICATE: u64 = 1_250;
+/// A client's Handshake packets of so many bytes are most often one that fills its datagram, behind an Initial packet, with padding.
+const FILLED: std::ops::Range<u64> = 900..1_250;
 /// What IP and UDP put around a payload: IPv4, with options, or IPv6.
 const HEADERS: std::ops::RangeInclusive<u32> = 28..=68;

@@ -40,6 +40,8 @@ pub struct QuicFacts {
     /// Datagrams by which the server answers whatever the client sends after its Finished, each with a Handshake packet in front of a 1-RTT packet
     /// and all of one size: a server that took the Finished has no Handshake keys any more, one that closes says so again and again.
     pub closing: Packets,
+    /// In the last of these both packets have content of one size, as the same frame twice has.
+    pub closing_twice: bool,
     /// How each side's datagrams fared.
     pub talk: Talk,
     /// Handshake and 1-RTT packets of each side that were opened with secrets from outside.
@@ -132,7 +134,7 @@ pub struct Numbers(u64);
 
 impl Numbers {
     /// This one was seen.
-    pub(super) const fn add(&mut self, number: u64) {
+    pub const fn add(&mut self, number: u64) {
         if number < u64::BITS as u64 {
             self.0 |= 1 << number;
         }
@@ -206,6 +208,7 @@ impl QuicFacts {
             numbers: PerSide::default(),
             last_alone: PerSide::default(),
             closing: Packets::default(),
+            closing_twice: false,
             talk: Talk::default(),
             opened: PerSide::default(),
             repeats: PerSide::default(),
@@ -231,9 +234,10 @@ impl QuicFacts {
         self.closes.iter().find(|close| close.from == side)
     }
 
-    /// The server answers the client's Finished and all that follows it with one and the same datagram: it has closed.
+    /// The server answers the client's Finished and all that follows it with one and the same datagram, or says the same at both levels: it has
+    /// closed.
     pub fn repeats_its_close(&self) -> Option<Mark> {
-        self.closing.first.filter(|_| self.closing.count >= SAME_CLOSE)
+        self.closing.first.filter(|_| self.closing.count >= SAME_CLOSE || self.closing_twice)
     }
 
     /// The client's hello takes more than one packet.

@@ -143,6 +143,11 @@ impl DatagramSink for DatagramMachine {
         }
         handshake.tcp = facts.into();
         conclude(handshake, shared, close, now);
+        let stays = |outcome: Outcome| !matches!(outcome, Outcome::Incomplete | Outcome::Stalled);
+        debug_assert!(
+            close != Close::Settled || shared.concluded.last().is_none_or(|last| stays(last.outcome)),
+            "only an outcome that later packets cannot change is settled"
+        );
     }
 }
 

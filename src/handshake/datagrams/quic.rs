@@ -44,6 +44,9 @@ pub(super) struct Quic {
     client_finished: Option<Mark>,
     /// 1-RTT packets of the server since the client's last Handshake packet, while nothing shows that this was its Finished: the first, and how many.
     ahead: Option<(Mark, u32)>,
+    /// The client's first Handshake packet with room for a Finished, and the datagrams of the server behind it that hold 1-RTT packets alone, while
+    /// no Handshake packet of the server came in between: the first, the last, and how many.
+    perhaps_finished: Option<(Mark, Packets)>,
     /// Initial packets of the client without a token: each may be answered by a Retry.
     tokenless: u32,
     /// What the datagram at hand holds and repeats.
@@ -69,6 +72,10 @@ struct Again {
     handshake: usize,
     /// A 1-RTT packet.
     short: bool,
+    /// Bytes of content, the packet number and the tag counted, of its last Handshake and 1-RTT packets.
+    contents: (usize, usize),
+    /// Length of the destination's identifier in its last Handshake packet.
+    cid_len: usize,
 }
 
 #[derive(Debug)]
@@ -146,6 +153,7 @@ impl Quic {
             sides: Sides::default(),
             client_finished: None,
             ahead: None,
+            perhaps_finished: None,
             tokenless: 0,
             again: Again::default(),
             buffer: Vec::new(),
@@ -216,20 +224,27 @@ impl Quic {
     }
 
     /// Enters what a datagram as a whole shows.
-    fn weigh(&self, h: &mut Handshake, side: Side, datagram: &Datagram<'_>) {
+    fn weigh(&mut self, h: &mut Handshake, side: Side, datagram: &Datagram<'_>) {
         let Some(quic) = &mut h.quic else { return };
-        let Again { due, early, handshake, short, .. } = self.again;
+        let Again { due, early, handshake, short, contents, .. } = self.again;
         let answers = quic.talk.unanswered.of(side.other()).is_some();
         quic.talk.heard(side, datagram.mark, datagram.payload_len, due);
         let alone = handshake > 0 && !early && !short;
         *quic.last_alone.of_mut(side) = alone.then(|| (u32::try_from(handshake).unwrap_or(u32::MAX), datagram.mark));
+        match (side, &mut self.perhaps_finished) {
+            (Side::Client, None) if handshake >= LEAST_FINISHED => self.perhaps_finished = Some((datagram.mark, Packets::default())),
+            (Side::Server, Some((_, alone))) if handshake > 0 => *alone = Packets::default(),
+            (Side::Server, Some((_, alone))) if short && !early => alone.add(datagram.mark, datagram.payload.len()),
+            _ => {}
+        }
         if side == Side::Server && quic.handshakes.client.count > 0 {
             let len = datagram.payload_len as usize;
             let alike = quic.closing.count == 0 || quic.closing.bytes == quic.closing.count as u64 * len as u64;
             if handshake > 0 && short && !early && answers && len < LARGEST_CLOSE && alike {
                 quic.closing.add(datagram.mark, len);
+                quic.closing_twice = contents.0 == contents.1;
             } else {
-                quic.closing = Packets::default();
+                (quic.closing, quic.closing_twice) = (Packets::default(), false);
             }
         }
     }
@@ -252,6 +267,7 @@ impl Quic {
                     }
                     LongKind::Handshake => {
                         self.again.handshake += long.protected_len();
+                        (self.again.contents.0, self.again.cid_len) = (long.protected_len(), long.dcid.len());
                         self.handshake(h, shared, side, mark, &long)
                     }
                 },
@@ -263,6 +279,7 @@ impl Quic {
                 }
                 Packet::Short { bytes } => {
                     self.again.short = true;
+                    self.again.contents.1 = bytes.len().saturating_sub(1 + self.again.cid_len);
                     self.short(h, shared, side, mark, bytes);
                     true
                 }
@@ -348,8 +365,10 @@ impl Quic {
                 }
                 if long.token.is_empty() {
                     self.tokenless = self.tokenless.saturating_add(1);
-                } else {
-                    quic.token.get_or_insert(datagram.mark);
+                } else if quic.token.is_none() {
+                    // From here on the hello comes again from its first byte.
+                    quic.token = Some(datagram.mark);
+                    self.sides.client.stream = CryptoStream::new();
                 }
             }
             Side::Server => {
@@ -458,9 +477,6 @@ impl Quic {
         let again = quic.token.is_some() && quic.retry.count >= self.tokenless;
         quic.retry.add(mark, retry.token.len());
         quic.retries_after_token = quic.retries_after_token.saturating_add(u32::from(again));
-        if !self.replay {
-            self.sides.client.stream = CryptoStream::new();
-        }
         self.replay = true;
         !again
     }
@@ -492,6 +508,15 @@ impl Quic {
             && ending::completes(h, h.finished.client.or(self.client_finished)).is_some()
     }
 
+    /// A client that never used its 1-RTT keys may have finished all the same: a server that goes on in 1-RTT packets alone, for longer than a round
+    /// trip, has laid down its Handshake keys, which it does when it has the client's Finished. Where that was, and the first of these packets.
+    fn finished_by_form(&self, h: &Handshake) -> Option<(Mark, Mark)> {
+        let (finished, alone) = self.perhaps_finished.filter(|_| !h.decrypted && h.finished.client.is_none())?;
+        let (first, last) = alone.first.zip(alone.last)?;
+        let longer = last.time.since(first.time) >= h.server_hello_time()?;
+        (alone.count >= SETTLED && longer).then_some((finished, first))
+    }
+
     /// What tells this handshake from a later one of the same flow.
     pub(super) fn identity(&self) -> u64 {
         super::number_of(&self.original)
@@ -506,6 +531,10 @@ impl Quic {
     /// Enters what is known of messages and packets that are not whole or not answered yet.
     pub(super) fn so_far(&self, h: &mut Handshake) {
         h.finished.client = h.finished.client.or(self.client_finished);
+        if let Some((finished, first)) = self.finished_by_form(h) {
+            h.finished.client = Some(finished);
+            h.application_data.server.get_or_insert(first);
+        }
         let pending = self.sides.client.stream.pending().filter(|_| h.client_hellos.is_empty());
         if let Some(part) = pending {
             h.partial_client_hello = Some(PartialMessage { message: Some(1), have: part.have, want: part.want, mark: part.first });
@@ -567,6 +596,8 @@ const HELLO_PACKETS: usize = 16;
 const VERSIONS: usize = 32;
 /// Bytes of a reason phrase kept.
 const REASON: usize = 200;
+/// A Handshake packet with a Finished has at least its number, the frame's header, 36 bytes and the tag.
+const LEAST_FINISHED: usize = 1 + 3 + 36 + 16;
 /// The magic cookie of STUN (RFC 8489 section 5), which may share the ports.
 const STUN_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 /// A datagram that closes with a Handshake and a 1-RTT packet is no larger than this, its reason included.

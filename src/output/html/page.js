@@ -277,6 +277,7 @@
       el("p", { class: "sub" }, facts.join("; "), "; ", el("span", { class: "mono" }, rows.id[i])),
       el("p", {}, seen(said.summary)),
       said.evidence.length ? el("ul", { class: "evidence" }, said.evidence.map((piece) => el("li", {}, piece.frame ? el("span", { class: "sub" }, `frame ${piece.frame}: `) : "", seen(piece.text)))) : null,
+      said.against.length ? el("p", {}, el("b", {}, "Speaks against it: "), said.against.map((piece) => seen(piece.text) + (piece.frame ? ` (frame ${piece.frame})` : "")).join("; ")) : null,
       said.alternatives.length ? el("p", {}, el("b", {}, "Also possible: "), seen(said.alternatives.join(", "))) : null,
       said.findings.filter((finding) => finding.id !== said.cause && !said.alternatives.includes(finding.id)).map((finding) => el("p", {}, el("b", {}, "Also noticed: "), seen(finding.text))),
       said.remedy.length ? el("div", { class: "fix" }, el("b", {}, "Fix"), said.remedy.map((line, n) => advice(line, one.commands.includes(n)))) : null,

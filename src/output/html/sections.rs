@@ -211,6 +211,7 @@ fn one_group(group: &Group, whole: &HandshakeReport, with_date: bool) -> Markup 
                     }
                 }
             }
+            @if !said.against.is_empty() { p { b { "Speaks against it: " } (text(&view::against(said))) } }
             @if !said.alternatives.is_empty() { p { b { "Also possible: " } (text(&said.alternatives.join(", "))) } }
             (remedy(&said.remedy))
             details {

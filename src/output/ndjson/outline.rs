@@ -1,7 +1,7 @@
 //! A handshake's object straight from what its report would be made of: where every handshake is written, no strings are made that are only
 //! written again. A test holds it to what serde makes of the report.
 
-use crate::report::{ClientOutline, DiagnosisOutline, Outline, SCHEMA, ServerOutline, TlsOutline, hexadecimal, severity};
+use crate::report::{ClientOutline, DiagnosisOutline, Outline, SCHEMA, ServerOutline, Speaker, TlsOutline, hexadecimal, severity};
 use crate::time::TimeText;
 
 use super::fields::{
@@ -102,7 +102,7 @@ fn tls(out: &mut Vec<u8>, tls: &TlsOutline<'_>) {
 }
 
 fn client(out: &mut Vec<u8>, client: &ClientOutline<'_>) {
-    let ClientOutline { random, server_name, offer: offered, certificate_requested, certificates } = client;
+    let ClientOutline { random, server_name, offer: offered, certificate_requested, stack, certificates } = client;
     raw(out, "{\"random\":\"");
     let start = out.len();
     out.resize(start + 2 * random.len(), 0);
@@ -117,6 +117,7 @@ fn client(out: &mut Vec<u8>, client: &ClientOutline<'_>) {
         out.extend_from_slice(part);
     }
     flag(out, ",\"certificate_requested\":", *certificate_requested);
+    self::stack(out, *stack);
     if !certificates.is_empty() {
         objects(out, ",\"certificates\":", certificates, |out, one| certificate(out, one));
     }
@@ -127,6 +128,7 @@ fn server(out: &mut Vec<u8>, server: &ServerOutline) {
     out.push(b'{');
     let start = out.len();
     out.extend_from_slice(server.answer.rendered.get(|part| answer(part, &server.answer)));
+    stack(out, server.stack);
     if !server.certificates.is_empty() {
         objects(out, ",\"certificates\":", &server.certificates, |out, one| certificate(out, one));
     }
@@ -140,8 +142,18 @@ fn server(out: &mut Vec<u8>, server: &ServerOutline) {
     out.push(b'}');
 }
 
+fn stack(out: &mut Vec<u8>, stack: Option<Speaker>) {
+    let Some(speaker) = stack else { return };
+    word(out, ",\"stack\":{\"name\":\"", speaker.stack.name());
+    if let Some(program) = speaker.program {
+        word(out, ",\"program\":\"", program.name());
+    }
+    word(out, ",\"certainty\":\"", speaker.certainty.name());
+    out.push(b'}');
+}
+
 fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
-    let DiagnosisOutline { cause, stopped_by, confidence, summary, remedy, evidence, alternatives, findings } = &outline.diagnosis;
+    let DiagnosisOutline { cause, stopped_by, confidence, summary, remedy, evidence, against, alternatives, findings } = &outline.diagnosis;
     out.push(b'{');
     if let Some(cause) = cause {
         word(out, "\"cause\":\"", cause.slug());
@@ -153,17 +165,19 @@ fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
     }
     text(out, ",\"summary\":", summary);
     list(out, ",\"remedy\":", &remedy.iter().map(|advice| advice.line()).collect::<Vec<_>>());
-    objects(out, ",\"evidence\":", evidence, |out, piece| {
-        out.push(b'{');
-        if let Some(mark) = piece.mark {
-            number(out, "\"frame\":", mark.frame);
-            raw(out, ",\"time\":\"");
-            out.extend_from_slice(times.of(mark.time));
-            raw(out, "\",");
-        }
-        text(out, "\"text\":", &piece.text);
-        out.push(b'}');
-    });
+    for (key, pieces) in [(",\"evidence\":", evidence), (",\"against\":", against)] {
+        objects(out, key, *pieces, |out, piece| {
+            out.push(b'{');
+            if let Some(mark) = piece.mark {
+                number(out, "\"frame\":", mark.frame);
+                raw(out, ",\"time\":\"");
+                out.extend_from_slice(times.of(mark.time));
+                raw(out, "\",");
+            }
+            text(out, "\"text\":", &piece.text);
+            out.push(b'}');
+        });
+    }
     raw(out, ",\"alternatives\":[");
     let start = out.len();
     for cause in *alternatives {

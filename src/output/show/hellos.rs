@@ -8,7 +8,7 @@ use super::ladder::wrap;
 use super::{INDENT, section};
 use crate::output::escape::{clip, escape, width};
 use crate::output::layout::Layout;
-use crate::report::{HandshakeReport, TlsClient};
+use crate::report::{HandshakeReport, StackReport, TlsClient};
 
 /// A parameter: what the client offered, what the server chose.
 pub(in crate::output) struct Parameter {
@@ -43,6 +43,13 @@ pub(in crate::output) fn parameters(report: &HandshakeReport) -> Vec<Parameter> 
     list
 }
 
+/// A library in words: `OpenSSL (curl)`, `probably Go`.
+fn spoken(stack: &StackReport) -> String {
+    let sure = if stack.certainty == "strong" { "" } else { "probably " };
+    let program = stack.program.as_ref().map_or_else(String::new, |program| format!(" ({program})"));
+    format!("{sure}{}{program}", stack.name)
+}
+
 /// Writes the comparison; nothing where no hello was read.
 pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
     let list = parameters(report);
@@ -68,6 +75,13 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
         "client offers",
         clip("server chooses", right)
     )?;
+    let stack = |stack: Option<&StackReport>| stack.map(|stack| spoken(stack)).unwrap_or_default();
+    let tls = report.tls.as_ref();
+    let client = stack(tls.and_then(|tls| tls.client.as_ref()?.stack.as_ref()));
+    let server = stack(tls.and_then(|tls| tls.server.as_ref()?.stack.as_ref()));
+    if !(client.is_empty() && server.is_empty()) {
+        writeln!(out, "{:INDENT$}{dim}{:NAME$}{dim:#}  {:left$}  {}", "", "library", clip(&client, left), clip(&server, right))?;
+    }
     for parameter in &list {
         let offered = if is_listed_in_a_row(parameter) {
             wrap(&escape(&parameter.offered.join(", ")), room, FEW).into_iter().map(|line| (line, plain)).collect()

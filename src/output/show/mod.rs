@@ -87,6 +87,9 @@ fn diagnosis(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> 
             layout.flow(out, indent, indent.saturating_add(2), &[(palette.dim, &place), (Style::new(), &piece.text)])?;
         }
     }
+    if !said.against.is_empty() {
+        layout.labelled(out, INDENT, "Speaks against it:", &view::against(said))?;
+    }
     if !said.alternatives.is_empty() {
         layout.labelled(out, INDENT, "Also possible:", &said.alternatives.join(", "))?;
     }

@@ -89,6 +89,9 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
         layout.prose(out, INDENT, &diagnosis.summary)?;
     }
     evidence(out, layout, report)?;
+    if !diagnosis.against.is_empty() {
+        layout.labelled(out, INDENT, "Speaks against it:", &view::against(diagnosis))?;
+    }
     if !diagnosis.alternatives.is_empty() {
         layout.labelled(out, INDENT, "Also possible:", &diagnosis.alternatives.join(", "))?;
     }

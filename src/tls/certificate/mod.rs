@@ -82,6 +82,8 @@ pub struct Certificate {
     pub unknown_critical: Vec<String>,
     /// Extensions that do not parse, by OID.
     pub broken_extensions: Vec<String>,
+    /// It names a policy of the CA/Browser Forum (2.23.140.1): a public authority issued it, or says so.
+    pub public_policy: bool,
     /// Number of embedded signed certificate timestamps (RFC 6962).
     pub scts: usize,
     /// Issuer and subject names are equal.

@@ -47,6 +47,9 @@ pub(super) fn parse(der: &[u8]) -> Certificate {
     out
 }
 
+/// Policies of the CA/Browser Forum.
+const PUBLIC_POLICIES: &str = "2.23.140.1.";
+
 /// Bits of an unsigned big-endian integer, leading zeros not counted.
 pub(super) fn bit_length(bytes: &[u8]) -> u32 {
     let Some(start) = bytes.iter().position(|byte| *byte != 0) else { return 0 };
@@ -89,6 +92,7 @@ fn blank(der: &[u8]) -> Certificate {
         name_constraints: None,
         unknown_critical: Vec::new(),
         broken_extensions: Vec::new(),
+        public_policy: false,
         scts: 0,
         self_issued: false,
     }
@@ -157,6 +161,9 @@ fn read_extension(out: &mut Certificate, extension: &X509Extension<'_>) {
             out.name_constraints = Some(read);
         }
         ParsedExtension::SCT(list) => out.scts = list.len(),
+        ParsedExtension::CertificatePolicies(policies) => {
+            out.public_policy = policies.iter().any(|policy| policy.policy_id.to_id_string().starts_with(PUBLIC_POLICIES));
+        }
         ParsedExtension::ParseError { .. } => {
             if out.broken_extensions.len() < EXTENSIONS {
                 out.broken_extensions.push(oid);

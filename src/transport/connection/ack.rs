@@ -66,12 +66,17 @@ impl<S: FlowSink> Connection<S> {
     pub(super) fn acknowledge(&mut self, segment: &Segment<'_>, end: u64, again: bool) -> bool {
         let (stream, facts) = self.both(!segment.from_low);
         if end > facts.acked {
-            let (largest, waited) = stream.acknowledged(end, segment.mark);
-            let worth_telling = facts.acked == 0 || stream.resent || waited >= PAUSE;
+            let what = stream.acknowledged(end, segment.mark);
+            let worth_telling = facts.acked == 0 || stream.resent || what.waited >= PAUSE;
             stream.resent = false;
-            facts.largest_acked_segment = facts.largest_acked_segment.max(largest);
+            facts.largest_acked_segment = facts.largest_acked_segment.max(what.largest);
             facts.acked = end;
             facts.acked_at = Some(segment.mark);
+            if let Some(sent) = what.newest.filter(|_| segment.payload_len == 0) {
+                let took = segment.mark.time.since(sent);
+                let own = self.side_facts(segment.from_low);
+                own.quickest_ack = Some(own.quickest_ack.map_or(took, |known| known.min(took)));
+            }
             return worth_telling;
         }
         if again && end == facts.acked && facts.highest > end {

@@ -19,6 +19,10 @@ impl<S: FlowSink> Connection<S> {
         let (peer_ack, peer_window, peer_origin) = (peer.last_ack, peer.window, peer.origin);
         let shift = self.window_shift(!low);
         let peer_syn = self.side_facts(!low).syn;
+        let peer_acked = self.side_facts(!low).acked;
+        let peer = self.stream(!low);
+        let answered = peer.offset(segment.ack, peer_acked).and_then(|offset| u64::try_from(offset).ok());
+        let answers = answered.filter(|_| segment.flags.ack()).and_then(|offset| peer.sent_up_to(offset));
         let established = self.facts.established.is_some();
         let (stream, facts) = self.both(low);
         let to_syn = peer_syn.is_some() && facts.syn.is_none() && facts.data_packets == 0 && !established;
@@ -50,6 +54,7 @@ impl<S: FlowSink> Connection<S> {
             packets_after: 0,
             data_after: 0,
             to_syn,
+            answers,
         });
         self.event(shared, segment.mark, low, kind)
     }

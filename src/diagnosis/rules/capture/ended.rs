@@ -12,6 +12,7 @@ use super::super::connect::flooded;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureEnded,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the capture ends before the handshake does",
     page: Page {
         meaning: "The capture stopped so soon after the last packet of this handshake that it cannot be called stalled. It may have \

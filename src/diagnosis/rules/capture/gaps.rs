@@ -13,6 +13,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureGaps,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the capture lost packets that did arrive",
     page: Page {
         meaning: "Some packets of this handshake travelled and arrived, but are not in the capture. The tool or the mirror could not keep up, \

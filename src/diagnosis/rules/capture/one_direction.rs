@@ -11,6 +11,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureOneDirection,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the capture holds only one side's packets",
     page: Page {
         meaning: "Packets of one side only were captured. They acknowledge data that the capture never saw, so the other side did speak. \

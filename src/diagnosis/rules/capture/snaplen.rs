@@ -11,6 +11,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureSnaplen,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the packets were cut short by the snapshot length",
     page: Page {
         meaning: "The capture kept only the first bytes of each packet. Parts of the handshake messages are missing in the file, though they \

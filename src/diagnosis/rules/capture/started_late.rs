@@ -9,6 +9,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureStartedLate,
     speaks: Signs::NO_HELLO,
+    against: &[],
     title: "the capture begins in the middle of the connection",
     page: Page {
         meaning: "The first packets of this connection passed before the capture began. The ClientHello, and maybe more, is missing, so the \

@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateConstraints,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::IRREGULAR),
+    against: &[],
     title: "a constraint in the chain is violated",
     page: Page {
         meaning: "Authorities can be limited: to certain host names (nameConstraints), to a number of authorities below them (pathLenConstraint), and every one of them must be marked as an authority at all (cA, keyCertSign). \
@@ -43,10 +44,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateConstraints)?;
     let chain = view.chain?;
-    let (index, violation) = chain.violations.first()?;
+    let strict = chain.strict_fault.as_ref();
+    let (index, violation) = chain.violations.first().or(strict)?;
     let issuer = chain.certificate(*index)?;
     let summary = format!("In the chain of {}, {} (certificate {}) {}", view.target(), issuer.display_name(), index + 1, clause(violation));
     let mut finding = view.finding(Cause::CertificateConstraints, standing, summary);
+    if chain.violations.is_empty() {
+        finding = finding
+            .noting("most clients do not mind this; OpenSSL's strict mode does, which Python sets from 3.13 on (VERIFY_X509_STRICT)");
+    }
     for (index, violation) in chain.violations.iter().skip(1).take(3) {
         finding = finding.noting(format!("certificate {} {}", index + 1, clause(violation)));
     }
@@ -61,5 +67,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 
 /// Violations are phrased to follow the certificate's name; those that begin with a noun need a verb.
 fn clause(violation: &str) -> String {
-    if violation.starts_with("is ") { violation.to_owned() } else { format!("violates a limit: {violation}") }
+    if violation.starts_with("is ") || violation.starts_with("has ") {
+        violation.to_owned()
+    } else {
+        format!("violates a limit: {violation}")
+    }
 }

@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DefaultCertificate,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OTHER_NAME),
+    against: &[],
     title: "the server answered with its default certificate",
     page: Page {
         meaning: "The server has no certificate configured for the name that the client asked for, and fell back to the one it keeps for such cases: \

@@ -1,6 +1,7 @@
 //! `certificate-expired`: the server's certificate had expired when it was served.
 
-use super::standing::{Source, Standing, View, days_text};
+use super::standing::{Source, Standing, View};
+use super::words::days_text;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
@@ -9,6 +10,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateExpired,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED),
+    against: &[],
     title: "the server's certificate had expired when it was served",
     page: Page {
         meaning: "Every certificate names the last moment of its validity (notAfter). The server went on serving this one beyond it, and the client refused it. \
@@ -65,25 +67,30 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             leaf.not_after.to_second(),
             days_text((at.seconds().saturating_sub(leaf.not_after.seconds())).div_euclid(86_400))
         ),
-        (Some(leaf), false) if view.source == Source::Seen => format!(
-            "{} is valid until {}, but the client says that it has expired: the client's clock is ahead, or it checked a certificate that was not served",
+        (Some(leaf), false) => format!(
+            "{} is valid until {}, but the client says that it has expired: the client's clock is ahead, or what it checked is not what was served (an old root in its store, a revocation list)",
             view.certificate(),
             leaf.not_after.to_second()
         ),
         _ => format!(
-            "The certificate of {} has expired, as the client says; it was served encrypted, so its dates were not seen",
+            "The certificate of {} has expired, as the client says, or the client's clock is ahead; it was served encrypted, so its dates were not seen",
             view.target()
         ),
     };
     let mut finding = view.finding(Cause::CertificateExpired, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
-        finding = finding
-            .or_else(&view.alternatives(Cause::CertificateExpired))
-            .advise("Renew the server's certificate, reload the server, and look at what it serves now:")
-            .advise(remedy::x509(case.handshake, "-noout -subject -issuer -dates"));
-        if view.source == Source::Seen && !view.is_true(Cause::CertificateExpired) {
-            finding = finding.advise("Compare the client's clock with the time of this capture.");
-        }
+        finding = finding.or_else(&view.alternatives(Cause::CertificateExpired));
+        let dates = remedy::x509(case.handshake, "-noout -subject -issuer -dates");
+        finding = if view.leaf().is_some() && !view.is_true(Cause::CertificateExpired) {
+            // Nothing that was served has expired: renewing it would change nothing.
+            finding
+                .advise("Do not renew it: set the client's clock, and compare it with the time of this capture.")
+                .advise("If its clock is right, renew the revocation list that it uses (CRL), and remove expired roots and intermediates from its store.")
+                .advise("See the dates of what is served:")
+                .advise(dates)
+        } else {
+            finding.advise("Renew the server's certificate, reload the server, and look at what it serves now:").advise(dates)
+        };
     } else if finding.confidence == Confidence::Certain {
         finding = finding.advise("Renew it: other clients will refuse it.");
     }

@@ -1,6 +1,7 @@
 //! `chain-incomplete`: an intermediate is missing from what the server serves.
 
-use super::standing::{Source, Standing, View, sentence};
+use super::standing::{Source, Standing, View};
+use super::words::sentence;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::PathEnd;
 use crate::diagnosis::remedy;
@@ -11,6 +12,7 @@ use crate::tls::certificate::Certificate;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ChainIncomplete,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::NO_ISSUER),
+    against: &[],
     title: "an intermediate certificate is missing from what the server serves",
     page: Page {
         meaning: "A server must send its own certificate and every intermediate up to, not including, the root. It sends less, so that a client which does not happen to have the missing one cannot reach a root it trusts.\n\n\

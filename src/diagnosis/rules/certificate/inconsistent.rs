@@ -1,6 +1,7 @@
 //! `backend-inconsistent`: one of several servers behind the name serves another, bad certificate.
 
-use super::standing::{Source, Standing, View, day};
+use super::standing::{Source, Standing, View};
+use super::words::day;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::remedy;
@@ -10,6 +11,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::BackendInconsistent,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED).or(Signs::OTHER_NAME),
+    against: &[],
     title: "servers behind one name serve different certificates, one of them bad",
     page: Page {
         meaning: "The same name at the same address answers now with one certificate, now with another: several machines or processes stand behind it, and not all were renewed. \
@@ -66,13 +68,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                     .advise(remedy::x509(case.handshake, "-noout -serial -enddate")),
             )
         }
-        // The certificate is hidden and the client refused it: others got now a sound one, now a bad one.
-        Source::Elsewhere => {
-            let bad = known.iter().find_map(|chain| Some((chain.leaf()?, fault(chain)?)))?;
+        // The certificate is hidden and has the size of the bad one: others got a sound one.
+        Source::Known { .. } => {
+            let chain = view.chain?;
+            let bad = (chain.leaf()?, fault(chain)?);
             let good = known.iter().find(|chain| fault(chain).is_none() && chain.leaf().is_some_and(|leaf| leaf.sha256 != bad.0.sha256))?;
             let (_, confidence) = view.choose()?;
             let summary = format!(
-                "{} serves different certificates: one {}, another is valid until {}; this client probably got the bad one",
+                "{} serves different certificates: one {}, another is valid until {}; this client got the bad one, by its size",
                 view.target(),
                 bad.1,
                 good.leaf().map_or_else(String::new, |leaf| day(leaf.not_after))

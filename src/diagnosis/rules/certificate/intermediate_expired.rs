@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::IntermediateExpired,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED),
+    against: &[],
     title: "an intermediate certificate in the served chain had expired",
     page: Page {
         meaning: "The server's own certificate is valid, but a certificate between it and the root is not any more. Clients that know another way to a trusted root go on; \

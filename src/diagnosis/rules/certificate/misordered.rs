@@ -11,6 +11,7 @@ use crate::tls::certificate::Certificate;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ChainMisordered,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::IRREGULAR),
+    against: &[],
     title: "the served chain is in the wrong order or holds certificates that do not belong",
     page: Page {
         meaning: "The first certificate of the message must be the server's own: its key signs the handshake. The others should follow, each certifying the one before it (TLS 1.3 only asks that clients cope). \

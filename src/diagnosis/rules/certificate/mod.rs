@@ -8,6 +8,7 @@ use crate::diagnosis::rule::Rule;
 mod constraints;
 mod default_certificate;
 mod expired;
+mod identity;
 mod incomplete;
 mod inconsistent;
 mod intermediate_expired;
@@ -27,6 +28,7 @@ mod unsupported;
 mod untrusted;
 mod weak_key;
 mod weak_signature;
+mod words;
 mod wrong_usage;
 
 /// The family's rules; earlier wins a tie.

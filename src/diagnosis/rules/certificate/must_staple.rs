@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::MustStapleMissing,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::STAPLE),
+    against: &[],
     title: "a stapled certificate status was demanded and not served",
     page: Page {
         meaning: "The certificate carries the TLS feature extension with status_request (must-staple): the server promises to send a fresh OCSP answer with it. It did not, and a client that holds it to that refuses. \

@@ -1,6 +1,7 @@
 //! `certificate-name-mismatch`: the certificate does not cover the name that was asked for.
 
-use super::standing::{Source, Standing, View, sentence};
+use super::standing::{Source, Standing, View};
+use super::words::sentence;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Evidence, Finding, Page, Rule};
@@ -9,6 +10,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateNameMismatch,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OTHER_NAME),
+    against: &[],
     title: "the certificate does not cover the name that was asked for",
     page: Page {
         meaning: "A client compares the host name it wanted with the names in the certificate's subjectAltName. None of them matches. A wildcard stands for exactly one label: *.example.com covers www.example.com, \

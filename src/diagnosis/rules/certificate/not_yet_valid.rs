@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateNotYetValid,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED),
+    against: &[],
     title: "the server's certificate was not yet valid",
     page: Page {
         meaning: "The certificate's notBefore lies in the future as seen at the time of the handshake. Either it was installed too early, or a clock is wrong: the authority's when it issued, \
@@ -38,15 +39,22 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let standing = view.standing(Cause::CertificateNotYetValid)?;
     let Some(leaf) = view.leaf().filter(|_| view.is_true(Cause::CertificateNotYetValid)) else {
-        let summary = format!(
-            "The client refused the encrypted certificate of {} as bad; a client like this one, which compares names only later, most often means that it is not yet valid, or too weak",
-            view.target()
-        );
+        let summary = match view.leaf() {
+            Some(leaf) => format!(
+                "{} is valid since {} and covers the name, but to a client like this one bad_certificate most often means that it is not yet valid: the client's clock is behind",
+                view.certificate(),
+                leaf.not_before.to_second()
+            ),
+            None => format!(
+                "The client refused the encrypted certificate of {} as bad; a client like this one, which compares names only later, most often means that it is not yet valid, or too weak",
+                view.target()
+            ),
+        };
         let finding =
             view.finding(Cause::CertificateNotYetValid, standing, summary).or_else(&view.alternatives(Cause::CertificateNotYetValid));
         return Some(
             finding
-                .advise("Compare the certificate's dates with the client's clock:")
+                .advise("Compare the client's clock with the time of this capture, and with the certificate's dates:")
                 .advise(remedy::x509(case.handshake, "-noout -dates")),
         );
     };
@@ -61,7 +69,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 "Check the clocks of the client, of the authority that issued the certificate and of the capturing host, in this order.",
             )
             .advise(remedy::x509(case.handshake, "-noout -dates"));
-        if view.source == Source::Elsewhere {
+        if view.source != Source::Seen {
             finding = finding.advise("The certificate was encrypted in this handshake: give a key log to be sure.");
         }
     }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::manners;
 use crate::diagnosis::rule::Case;
 use crate::diagnosis::view::View;
-use crate::flow::Side;
+use crate::flow::{Side, Transport};
 use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::time::{Mark, Timestamp};
+use crate::handshake::stack::{self, Program};
+use crate::time::Mark;
 
 /// How the client took the server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,97 +20,24 @@ pub(super) enum Reaction {
     HiddenAlert { mark: Mark },
     /// It closed or reset in the middle of the handshake, right after the server's flight.
     Left { mark: Mark, reset: bool },
-    /// It completed the handshake and closed at once without a byte of application data.
-    LeftAfter { mark: Mark, orderly: bool },
+    /// It completed the handshake and closed at once without a byte of application data; `orderly`: with an alert; `meant`: it had come for
+    /// something.
+    LeftAfter { mark: Mark, orderly: bool, meant: bool },
+    /// It kept silent for a while and closed TLS in order, as a library does that hides when it found an error.
+    Waited { mark: Mark, pause: Duration },
     /// It went on, or the capture does not show how it took it.
     WentOn,
 }
 
 /// What the client's reaction can mean, likeliest first. `None`: nothing about a certificate.
-pub(super) fn candidates(reaction: Reaction) -> Option<&'static [Cause]> {
-    use Cause as C;
-    const GENERIC: &[Cause] = &[
-        C::ChainMisordered,
-        C::CertificateExpired,
-        C::CertificateNotYetValid,
-        C::CertificateRevoked,
-        C::CertificateWrongUsage,
-        C::CertificateConstraints,
-        C::CertificateWeakSignature,
-        C::CertificateWeakKey,
-        C::IntermediateExpired,
-        C::DefaultCertificate,
-        C::CertificateNameMismatch,
-        C::CertificateSelfSigned,
-        C::MustStapleMissing,
-        C::ChainTooLarge,
-        C::CertificateUnsupported,
-        C::ChainIncomplete,
-        C::CertificateUntrustedCa,
-    ];
-    // The same, but a chain is verified before its names are looked at (JSSE).
-    const UNKNOWN: &[Cause] = &[
-        C::ChainMisordered,
-        C::CertificateExpired,
-        C::CertificateNotYetValid,
-        C::CertificateRevoked,
-        C::CertificateConstraints,
-        C::CertificateUnsupported,
-        C::CertificateWrongUsage,
-        C::CertificateWeakSignature,
-        C::CertificateWeakKey,
-        C::IntermediateExpired,
-        C::DefaultCertificate,
-        C::CertificateSelfSigned,
-        C::CertificateNameMismatch,
-        C::MustStapleMissing,
-        C::ChainTooLarge,
-        C::ChainIncomplete,
-        C::CertificateUntrustedCa,
-    ];
-    Some(match reaction {
-        Reaction::Alert { code, .. } => match code {
-            40 => &[
-                C::ChainMisordered,
-                C::CertificateExpired,
-                C::CertificateNotYetValid,
-                C::CertificateWrongUsage,
-                C::CertificateConstraints,
-                C::CertificateWeakSignature,
-                C::CertificateWeakKey,
-            ],
-            42 | 49 => GENERIC,
-            43 => &[
-                C::CertificateWrongUsage,
-                C::CertificateUnsupported,
-                C::CertificateWeakKey,
-                C::CertificateWeakSignature,
-                C::CertificateConstraints,
-                C::ChainMisordered,
-            ],
-            44 => &[C::CertificateRevoked],
-            45 => &[C::CertificateExpired, C::IntermediateExpired, C::CertificateNotYetValid, C::CertificateRevoked],
-            46 => UNKNOWN,
-            48 => &[
-                C::DefaultCertificate,
-                C::ChainMisordered,
-                C::CertificateConstraints,
-                C::CertificateSelfSigned,
-                C::ChainIncomplete,
-                C::IntermediateExpired,
-                C::CertificateUntrustedCa,
-            ],
-            51 => &[C::ChainMisordered, C::CertificateWeakKey, C::CertificateWeakSignature],
-            71 => &[C::CertificateWeakKey, C::CertificateWeakSignature],
-            113 => &[C::CertificateRevoked, C::MustStapleMissing],
-            10 | 22 | 47 | 50 => &[C::ChainTooLarge],
-            // GnuTLS reports a key usage that forbids what the key is used for as an error of its own.
-            80 => &[C::ChainTooLarge, C::CertificateWrongUsage],
-            _ => return None,
-        },
-        Reaction::HiddenAlert { .. } | Reaction::Left { .. } | Reaction::LeftAfter { .. } => GENERIC,
-        Reaction::WentOn => return None,
-    })
+pub(super) fn candidates(case: &Case<'_>, reaction: Reaction) -> Option<&'static [Cause]> {
+    match reaction {
+        Reaction::Alert { code, .. } => manners::meanings(stack::of_client(case.handshake), code),
+        Reaction::HiddenAlert { .. } | Reaction::Left { .. } | Reaction::LeftAfter { .. } | Reaction::Waited { .. } => {
+            Some(manners::WHATEVER)
+        }
+        Reaction::WentOn => None,
+    }
 }
 
 /// How the client of this handshake took the certificate.
@@ -121,6 +50,10 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
             return Reaction::WentOn;
         }
         return match seen.alert {
+            Some(alert) if answered && alert.description.0 == 0 => match blinded(case, seen.mark) {
+                Some(pause) => Reaction::Waited { mark: seen.mark, pause },
+                None => Reaction::Left { mark: seen.mark, reset: false },
+            },
             // A certificate code speaks for itself even where the capture lacks the server's answer.
             Some(alert) if matches!(alert.description.0, 42..=46 | 48) || answered => match alert.description.0 {
                 // An answer to the server's own warning is not about the certificate.
@@ -138,10 +71,9 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
         Outcome::Closed | Outcome::Reset
             if handshake.stopped_by == StoppedBy::Client && answered && !View::new(handshake).ended_by_icmp() =>
         {
-            let flight = flight_end(case);
-            match (handshake.end, flight) {
-                // A client that waits is not one that refuses.
-                (Some(end), Some(flight)) if end.time.since(flight) <= PROMPT => {
+            match (handshake.end, flight_end(case)) {
+                // A client that waits is not one that refuses, and one that left before the certificate came has not seen it.
+                (Some(end), Some(flight)) if end.frame > flight.frame && end.time.since(flight.time) <= AT_ONCE => {
                     Reaction::Left { mark: end, reset: handshake.outcome == Outcome::Reset }
                 }
                 _ => Reaction::WentOn,
@@ -152,48 +84,48 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
     }
 }
 
-/// The application protocols that curl offers, without the marks of browsers (GREASE in Chromium and Safari, `record_size_limit` in Firefox).
 /// curl compares names itself when the handshake is done, and insists on a staple only when told to.
-pub(super) fn asks_like_curl(case: &Case<'_>) -> bool {
-    case.handshake.hello().is_some_and(|hello| {
-        hello.alpn().eq([&b"h2"[..], b"http/1.1"])
-            && hello.record_size_limit().is_none()
-            && !hello.cipher_suites().any(|suite| suite.0 & 0x0f0f == 0x0a0a)
-    })
+pub(super) fn is_curl(case: &Case<'_>) -> bool {
+    stack::of_client(case.handshake).is_some_and(|speaker| speaker.program == Some(Program::Curl))
 }
 
 /// When the server's flight was complete; `None` when it was not, or the client answered it.
-fn flight_end(case: &Case<'_>) -> Option<Timestamp> {
+fn flight_end(case: &Case<'_>) -> Option<Mark> {
     let handshake = case.handshake;
+    if handshake.client_key_exchange.is_some() || handshake.finished.client.is_some() {
+        return None;
+    }
+    let chain = || handshake.server_chain.as_ref().map(|seen| seen.mark);
     if handshake.is_tls13() {
+        if let Some(finished) = handshake.finished.server {
+            return Some(finished);
+        }
         if !handshake.server_flight_is_over() && handshake.server_chain.is_none() {
             return None;
         }
-        return handshake
-            .encrypted
-            .server
-            .last()
-            .map(|record| record.mark.time)
-            .or_else(|| Some(handshake.server_chain.as_ref()?.mark.time));
+        return handshake.encrypted.server.last().map(|record| record.mark).or_else(chain);
     }
-    handshake.server_hello_done.map(|mark| mark.time).or_else(|| Some(handshake.server_chain.as_ref()?.mark.time))
+    handshake.server_hello_done.or_else(chain)
+}
+
+/// How long the client kept silent behind the server's flight, when that is as long as a library does that hides its errors.
+fn blinded(case: &Case<'_>, mark: Mark) -> Option<Duration> {
+    let speaker = stack::of_client(case.handshake);
+    let (shortest, longest) = manners::blinding(speaker).or_else(|| speaker.is_none().then_some(manners::BLINDING))?;
+    let flight = flight_end(case).filter(|flight| flight.frame < mark.frame)?;
+    let pause = mark.time.since(flight.time);
+    (shortest..=longest).contains(&pause).then_some(pause)
 }
 
 /// The client completed the handshake and left at once, without having used it.
+///
+/// Many programs verify only then. But a monitor that looks at a server and leaves does the same, and a browser's spare connection: with
+/// a hidden certificate it takes more than leaving to tell a refusal.
 fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let handshake = case.handshake;
-    if handshake.application_data.client.is_some() || handshake.application_records.client > 0 || handshake.resumption.is_some() {
+    let unused = handshake.application_data.client.is_none() && handshake.application_records.client == 0;
+    if !unused || handshake.resumption.is_some() || handshake.tcp.key.transport != Transport::Tcp {
         return None;
-    }
-    if handshake.server_chain.is_none() {
-        // Browsers close a spare connection unused. Only a client with something to ask for, and no better connection, tells something.
-        if !asks_like_curl(case)
-            || handshake.server_name().is_none()
-            || case.knowledge.completed_same_name > 0
-            || handshake.tickets_seen == 0
-        {
-            return None;
-        }
     }
     let finished = handshake.finished.client?.max(handshake.finished.server?);
     let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
@@ -202,36 +134,31 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let alert = handshake.alerts.iter().find(|seen| seen.from == Side::Client && !seen.consequence).map(|seen| seen.mark);
     let mark = [fin, reset, alert].into_iter().flatten().min()?;
     let server_first = server.fin.is_some_and(|(end, _)| end < mark) || handshake.application_data.server.is_some_and(|data| data < mark);
-    (!server_first && mark.time.since(finished.time) <= PROMPT).then_some(Reaction::LeftAfter { mark, orderly: alert.is_some() })
+    if server_first || mark.frame <= finished.frame && alert.is_none() || mark.time.since(finished.time) > PROMPT {
+        return None;
+    }
+    let speaker = stack::of_client(handshake);
+    let browser = speaker.and_then(|speaker| speaker.program).is_some_and(Program::is_browser);
+    // Others used this server under this name, and nobody refused it: then it is sound, and this client only looked.
+    let refused = case.knowledge.causes.iter().any(|(cause, _)| *cause == Cause::ServerCertificateRejected);
+    let sound = case.knowledge.used_same_name > 0 && !refused;
+    // Who upgraded a connection came for something. So did who says goodbye with an alert, if it is not the usual way to look at a web server:
+    // `openssl s_client` with nothing to say.
+    let looks_at_web = handshake.server.port == HTTPS && handshake.hello().is_some_and(|hello| hello.alpn().next().is_none());
+    let meant = handshake.preamble.is_some()
+        || alert.is_some() && speaker.is_some() && !looks_at_web
+        || manners::checks_afterwards(speaker) && !is_curl(case);
+    if handshake.server_chain.is_none() && (browser || sound || !meant) {
+        return None;
+    }
+    Some(Reaction::LeftAfter { mark, orderly: alert.is_some(), meant: meant && !browser })
 }
 
 /// A client that verifies needs no longer than this, revocation look-ups included.
 const PROMPT: Duration = Duration::from_secs(2);
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A client that leaves without an alert because of a certificate does so at once.
+const AT_ONCE: Duration = Duration::from_millis(700);
 
-    const AT: Mark = Mark { frame: 1, time: Timestamp::from_nanos(0) };
-
-    fn means(code: u8) -> Vec<Cause> {
-        candidates(Reaction::Alert { code, mark: AT }).unwrap_or_default().to_vec()
-    }
-
-    #[test]
-    fn codes_mean_what_the_stacks_that_send_them_mean() {
-        assert_eq!(means(45).first(), Some(&Cause::CertificateExpired));
-        assert_eq!(means(44), [Cause::CertificateRevoked]);
-        assert!(!means(48).contains(&Cause::CertificateExpired) && means(48).last() == Some(&Cause::CertificateUntrustedCa));
-        // Go and GnuTLS say bad_certificate for everything.
-        assert!(means(42).contains(&Cause::CertificateUntrustedCa) && means(42).contains(&Cause::CertificateExpired));
-        assert!(means(20).is_empty() && means(70).is_empty() && means(112).is_empty());
-    }
-
-    #[test]
-    fn an_untrusted_authority_is_the_last_thing_to_blame() {
-        for code in [42, 46, 48] {
-            assert_eq!(means(code).last(), Some(&Cause::CertificateUntrustedCa), "{code}");
-        }
-    }
-}
+/// The port of HTTPS.
+const HTTPS: u16 = 443;

@@ -11,6 +11,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerCertificateRejected,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED),
+    against: &[],
     title: "the client rejected the server's certificate or flight; why is not visible",
     page: Page {
         meaning: "The client received the server's flight and ended the handshake instead of finishing it. In TLS 1.3 both the certificate and the alert are encrypted, so that the packets show who stopped and when, not why. \
@@ -49,9 +50,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 view.target()
             )
         }
+        (Source::Seen | Source::Known { .. }, Reaction::LeftAfter { .. }) => {
+            format!("The client left {} without using it: it did not accept the certificate, or it only made a check", view.target())
+        }
         (Source::Seen, _) => format!("The client does not accept the certificate of {}", view.target()),
         (_, Reaction::LeftAfter { .. }) => {
-            format!("The client probably did not accept the certificate of {}, which was served encrypted", view.target())
+            format!(
+                "The client left {} without using it: it did not accept the certificate, which was served encrypted, or it only made a check",
+                view.target()
+            )
+        }
+        (_, Reaction::Alert { code: 80, .. }) => {
+            format!("The client program's own check refused the certificate of {}, which was served encrypted", view.target())
         }
         _ => format!(
             "The client did not accept the certificate of {}, or something else in the server's flight, which was encrypted",
@@ -64,7 +74,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding.or_else(&[Cause::ClientAborted]);
     }
     if let Some(len) = case.handshake.hidden.server_certificate_record.filter(|_| view.source == Source::Hidden) {
-        finding = finding.noting(format!("the server's encrypted Certificate takes {len} bytes"));
+        let unlike = if view.unlike_others { "; none of the certificates of this server that were seen in clear fits that" } else { "" };
+        finding = finding.noting(format!("the server's encrypted Certificate takes {len} bytes{unlike}"));
     }
     Some(
         finding

@@ -10,6 +10,7 @@ use crate::tls::message::OcspStatus;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateRevoked,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::STAPLE),
+    against: &[],
     title: "the server's certificate has been revoked",
     page: Page {
         meaning: "The authority has taken the certificate back before its end: its key leaked, it was issued in error, or the owner asked for it. Clients that check must refuse it.",

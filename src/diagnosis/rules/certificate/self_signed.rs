@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateSelfSigned,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::UNTRUSTED),
+    against: &[],
     title: "the server's certificate is signed by itself",
     page: Page {
         meaning: "No authority vouches for this certificate: it names itself as its issuer. A client accepts it only when this very certificate was installed as trusted. \

@@ -1,22 +1,24 @@
 //! What all rules of the family share: how the client took the certificate, which faults the chain has, and which of them explains the end.
 //!
 //! Several faults can be true at once, and one fault makes different clients send different alerts. So the chain's faults come first, as facts
-//! at the handshake's time; the client's alert then picks among those it can mean, in the order of [`super::reaction::candidates`]. Every rule asks for the
-//! [`Standing`] of its own cause.
+//! at the handshake's time; the client's alert then picks among those it can mean to a client of this kind, in the order of
+//! [`super::reaction::candidates`]. Every rule asks for the [`Standing`] of its own cause.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use super::reaction::{Reaction, asks_like_curl, candidates, reaction};
+use super::identity::{Identity, identify};
+use super::reaction::{Reaction, candidates, is_curl, reaction};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::chain::{self, ChainFacts, PathEnd, Trust};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
-use crate::handshake::facts::StoppedBy;
+use crate::diagnosis::chain::{ChainFacts, PathEnd, Trust};
+use crate::diagnosis::manners;
+use crate::diagnosis::rule::{Case, Confidence};
+use crate::handshake::stack::{self, Speaker, Stack};
 use crate::time::Timestamp;
-use crate::tls::certificate::{Certificate, SignatureHash};
+use crate::tls::certificate::SignatureHash;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::message::OcspStatus;
-use crate::tls::registry::{AlertDescription, KeyExchange};
+use crate::tls::registry::KeyExchange;
 
 /// Where a cause stands in this handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +34,11 @@ pub(super) enum Standing {
 pub(super) enum Source {
     /// It was seen in this handshake, in clear or decrypted.
     Seen,
-    /// The same server showed it in another handshake of the capture; here it was encrypted.
-    Elsewhere,
+    /// It was encrypted, and has to the byte the size of one that the same server showed elsewhere in the capture.
+    Known {
+        /// No other certificate of this server fits.
+        sole: bool,
+    },
     /// It is not known.
     Hidden,
 }
@@ -45,6 +50,10 @@ pub(super) struct View<'a> {
     pub(super) chain: Option<&'a ChainFacts>,
     pub(super) source: Source,
     pub(super) reaction: Reaction,
+    /// The client's library.
+    pub(super) speaker: Option<Speaker>,
+    /// Certificates of this server were seen in clear, and the hidden one is none of them by its size.
+    pub(super) unlike_others: bool,
 }
 
 impl<'a> View<'a> {
@@ -58,13 +67,18 @@ impl<'a> View<'a> {
         if handshake.resumption.is_some() && case.chain.is_none() {
             return None;
         }
-        let hidden = handshake.is_tls13() || handshake.server_hello.is_none();
-        let (chain, source) = match (case.chain, case.knowledge.chains.first()) {
-            (Some(chain), _) => (Some(chain), Source::Seen),
-            (None, Some(chain)) if hidden => (Some(chain.as_ref()), Source::Elsewhere),
-            _ => (None, Source::Hidden),
+        let mut unlike_others = false;
+        let (chain, source) = match case.chain {
+            Some(chain) => (Some(chain), Source::Seen),
+            None => match identify(case) {
+                Identity::Known { chain, sole } => (Some(chain.facts.as_ref()), Source::Known { sole }),
+                other => {
+                    unlike_others = matches!(other, Identity::Other);
+                    (None, Source::Hidden)
+                }
+            },
         };
-        Some(Self { case, chain, source, reaction })
+        Some(Self { case, chain, source, reaction, speaker: stack::of_client(handshake), unlike_others })
     }
 
     /// Where a cause stands; `None` when it is neither true nor the explanation.
@@ -81,12 +95,16 @@ impl<'a> View<'a> {
         if self.reaction == Reaction::WentOn {
             return None;
         }
-        let candidates = candidates(self.reaction)?;
+        let candidates = candidates(self.case, self.reaction)?;
         if self.chain.is_some() {
             let found = candidates.iter().copied().find(|cause| self.is_true(*cause) && self.may_explain(*cause));
             if let Some(cause) = found {
-                let confidence = self.confidence(cause);
-                return Some((cause, if self.source == Source::Elsewhere { confidence.lowered() } else { confidence }));
+                let confidence = match (self.confidence(cause), self.source) {
+                    (confidence, Source::Known { sole: true }) => confidence.min(Confidence::Strong),
+                    (confidence, Source::Known { sole: false }) => confidence.min(Confidence::Likely),
+                    (confidence, _) => confidence,
+                };
+                return Some((cause, confidence));
             }
         }
         self.by_code()
@@ -104,8 +122,8 @@ impl<'a> View<'a> {
             return false;
         }
         match cause {
-            Cause::CertificateExpired => chain.leaf_expired(),
-            Cause::CertificateNotYetValid => chain.leaf_not_yet_valid(),
+            Cause::CertificateExpired => leaf.is_some_and(|leaf| leaf.malformed.is_none() && self.at() > leaf.not_after),
+            Cause::CertificateNotYetValid => leaf.is_some_and(|leaf| leaf.malformed.is_none() && self.at() < leaf.not_before),
             Cause::IntermediateExpired => chain.expired_intermediates().next().is_some(),
             Cause::CertificateSelfSigned => self_signed && chain.trust != Trust::Trusted,
             Cause::CertificateUntrustedCa => !self_signed && Self::untrusted(chain),
@@ -124,13 +142,25 @@ impl<'a> View<'a> {
                     && handshake.hello().is_some_and(ClientHello::status_request)
             }
             Cause::CertificateWrongUsage => !chain.usage_ok || (self.source == Source::Seen && self.signs_without_leave(chain)),
-            Cause::CertificateConstraints => !chain.violations.is_empty(),
+            Cause::CertificateConstraints => {
+                // What only strict clients mind is a fault to one that says so.
+                let strict = matches!(self.reaction, Reaction::Alert { code: 46, .. }) && self.is(&[Stack::OpenSsl]);
+                !chain.violations.is_empty() || strict && chain.strict_fault.is_some()
+            }
             Cause::CertificateWeakKey => !chain.weak_keys.is_empty(),
             Cause::CertificateWeakSignature => !chain.weak_signatures.is_empty(),
             Cause::CertificateUnsupported => chain.unsupported.is_some(),
             Cause::ChainTooLarge => self.too_large(),
             _ => false,
         }
+    }
+
+    /// When the certificate was served.
+    pub(super) fn at(&self) -> Timestamp {
+        let handshake = self.case.handshake;
+        let seen = handshake.server_chain.as_ref().map(|seen| seen.mark);
+        // Whole seconds, as certificates have them.
+        Timestamp::from_parts(seen.unwrap_or(handshake.tcp.first).time.seconds(), 0)
     }
 
     /// Whether the leaf covers the name that this client asked for.
@@ -195,13 +225,18 @@ impl<'a> View<'a> {
         signs && chain.leaf().is_some_and(|leaf| leaf.key_usage.is_some_and(|usage| usage & DIGITAL_SIGNATURE == 0))
     }
 
-    fn too_large(&self) -> bool {
+    pub(super) fn too_large(&self) -> bool {
         let handshake = self.case.handshake;
         let whole = handshake.server_chain.as_ref().map_or(0, |seen| seen.what.message_len);
-        let part = handshake.partial_server_message.filter(|part| part.message == Some(CERTIFICATE)).map_or(0, |part| part.want);
+        let request = handshake.certificate_request.as_ref().map_or(0, |seen| seen.span.1.saturating_sub(seen.span.0));
+        let request = usize::try_from(request).unwrap_or(usize::MAX);
+        let part = handshake
+            .partial_server_message
+            .filter(|part| matches!(part.message, Some(CERTIFICATE | CERTIFICATE_REQUEST)))
+            .map_or(0, |part| part.want);
         // Without keys only full records show that the message is larger than one.
         let full_records = handshake.encrypted.server.iter().filter(|record| record.len >= FULL_RECORD).count();
-        whole.max(part) >= LARGE_CHAIN || (handshake.is_tls13() && self.source != Source::Seen && full_records > 0)
+        whole.max(part).max(request) >= LARGE_CHAIN || (handshake.is_tls13() && self.source != Source::Seen && full_records > 0)
     }
 
     /// A fault that is true of many chains whose clients are content needs more than a closed connection.
@@ -224,8 +259,28 @@ impl<'a> View<'a> {
         if cause == Cause::CertificateWeakSignature && self.case.handshake.tcp.first.time < SHA1_REFUSED && self.only_sha1() {
             return false;
         }
+        let unknown_ca = matches!(self.reaction, Reaction::Alert { code: 48, .. });
+        if (trust || cause == Cause::ChainIncomplete) && !unknown_ca {
+            // It took this authority before; and a library with a code of its own for unknown authorities would have used that.
+            if self.case.knowledge.client_took_issuer {
+                return false;
+            }
+            if let Reaction::Alert { code, .. } = self.reaction
+                && manners::speaks_of_unknown_ca_otherwise(self.speaker, code)
+            {
+                return false;
+            }
+            // Without a name asked for, the client may have expected one that this certificate does not cover.
+            if matches!(self.reaction, Reaction::Alert { .. })
+                && trust
+                && self.case.handshake.server_name().is_none()
+                && !self.covers_address()
+            {
+                return false;
+            }
+        }
         match self.reaction {
-            Reaction::Left { .. } => !trust && (self.source == Source::Seen || cause != Cause::ChainIncomplete),
+            Reaction::Left { .. } | Reaction::Waited { .. } => !trust && (self.source == Source::Seen || cause != Cause::ChainIncomplete),
             Reaction::LeftAfter { orderly, .. } => match cause {
                 Cause::CertificateUntrustedCa | Cause::ChainTooLarge => false,
                 // Tools that only look at a server, and take any chain, close in order.
@@ -266,50 +321,102 @@ impl<'a> View<'a> {
                 | (Cause::CertificateRevoked, 44)
                 | (Cause::CertificateWrongUsage, 43)
                 | (Cause::CertificateSelfSigned, 48) => Confidence::Certain,
+                // Another program on the same host took it: this one has a store of its own, or misses a revocation list.
+                (Cause::CertificateUntrustedCa, 48) if self.case.knowledge.client_took_issuer => Confidence::Likely,
                 (Cause::CertificateUntrustedCa, 48) => Confidence::Strong,
-                // With no name asked for, the client may have expected one that this certificate does not cover.
-                (Cause::CertificateUntrustedCa, _) if self.case.handshake.server_name().is_none() && !self.covers_address() => {
-                    Confidence::Hint
+                // A private authority is normal; only a library that says everything by one code can mean it.
+                (Cause::CertificateUntrustedCa | Cause::ChainIncomplete, _) if self.speaker.is_none() || self.is_young() => {
+                    Confidence::Likely
                 }
-                (_, 40) => Confidence::Likely,
+                (_, 40 | 80) => Confidence::Likely,
+                (Cause::CertificateConstraints, 46) if self.chain.is_some_and(|chain| chain.violations.is_empty()) => Confidence::Likely,
                 _ => Confidence::Strong,
             },
+            Reaction::HiddenAlert { .. } if cause == Cause::CertificateUntrustedCa => Confidence::Likely,
             Reaction::HiddenAlert { .. } => Confidence::Strong,
-            Reaction::Left { .. } if firm => Confidence::Strong,
+            Reaction::Left { .. } | Reaction::Waited { .. } if firm => Confidence::Strong,
             _ => Confidence::Likely,
         }
     }
 
+    /// The certificate began to be valid so shortly before that a clock which is behind takes it for one of the future.
+    fn is_young(&self) -> bool {
+        self.leaf().is_some_and(|leaf| self.at().since(leaf.not_before) < YOUNG)
+    }
+
     /// What the alert alone says, when no fault of a known chain fits it.
     fn by_code(&self) -> Option<(Cause, Confidence)> {
+        use Confidence::{Likely, Strong};
         let known = self.source != Source::Hidden;
         let rejected = Cause::ServerCertificateRejected;
         Some(match self.reaction {
-            Reaction::Alert { code: 45, .. } => (Cause::CertificateExpired, if known { Confidence::Likely } else { Confidence::Strong }),
-            Reaction::Alert { code: 44, .. } => (Cause::CertificateRevoked, Confidence::Strong),
-            Reaction::Alert { code: 43, .. } if known => (Cause::CertificateUnsupported, Confidence::Likely),
-            Reaction::Alert { code: 43, .. } => (Cause::CertificateWrongUsage, Confidence::Likely),
-            Reaction::Alert { code: 48, .. } if known => (Cause::CertificateUntrustedCa, Confidence::Strong),
-            Reaction::Alert { code: 48, .. } if self.one_public_certificate() => (Cause::ChainIncomplete, Confidence::Likely),
+            Reaction::Alert { code: 45, .. } => (Cause::CertificateExpired, if known { Likely } else { Strong }),
+            Reaction::Alert { code: 44, .. } => (Cause::CertificateRevoked, Strong),
+            Reaction::Alert { code: 43, .. } if known => (Cause::CertificateUnsupported, Likely),
+            Reaction::Alert { code: 43, .. } => (Cause::CertificateWrongUsage, Likely),
+            // The store here trusts it: the client's is another, or it misses a revocation list.
+            Reaction::Alert { code: 48, .. } if known => (Cause::CertificateUntrustedCa, Likely),
+            Reaction::Alert { code: 48, .. } if self.one_public_certificate() => (Cause::ChainIncomplete, Likely),
             // A single certificate may lack its intermediate, or be self-signed.
-            Reaction::Alert { code: 48, .. } if self.one_certificate() => (Cause::CertificateUntrustedCa, Confidence::Likely),
-            Reaction::Alert { code: 48, .. } => (Cause::CertificateUntrustedCa, Confidence::Strong),
-            Reaction::Alert { code: 113, .. } => (Cause::MustStapleMissing, Confidence::Likely),
+            Reaction::Alert { code: 48, .. } if self.one_certificate() => (Cause::CertificateUntrustedCa, Likely),
+            Reaction::Alert { code: 48, .. } => (Cause::CertificateUntrustedCa, Strong),
+            Reaction::Alert { code: 113, .. } => (Cause::MustStapleMissing, Likely),
             Reaction::Alert { code: 42 | 51 | 71, .. } | Reaction::HiddenAlert { .. } if self.weak_key_by_size().is_some() => {
-                (Cause::CertificateWeakKey, Confidence::Likely)
+                (Cause::CertificateWeakKey, Likely)
             }
-            // curl compares names itself, when the handshake is done: what its TLS library calls bad is something else.
-            Reaction::Alert { code: 42, .. } if !known && asks_like_curl(self.case) => (Cause::CertificateNotYetValid, Confidence::Likely),
-            Reaction::Alert { code: 42, .. } if !known && self.case.handshake.server_name().is_some() => {
-                (Cause::CertificateNameMismatch, Confidence::Likely)
+            Reaction::Alert { code: 42, .. } => self.bad_certificate(),
+            Reaction::Alert { code: 46, .. } | Reaction::HiddenAlert { .. } => (rejected, Strong),
+            Reaction::Alert { code: 10 | 22 | 47 | 50 | 80, .. } if self.too_large() => (Cause::ChainTooLarge, Likely),
+            // The program's own check said no.
+            Reaction::Alert { code: 80, .. } if self.flight_was_whole() => (rejected, Likely),
+            Reaction::Alert { code: 49, .. } if self.is(&[Stack::Rustls, Stack::MbedTls]) => (rejected, Likely),
+            Reaction::LeftAfter { meant: true, .. } if self.source == Source::Hidden => (rejected, Likely),
+            Reaction::LeftAfter { orderly: true, .. } if self.staple_demanded() => (Cause::MustStapleMissing, Likely),
+            // A root that the store here does not hold may be one that the client does not hold either.
+            Reaction::LeftAfter { meant: true, .. }
+                if self.chain.is_some_and(Self::untrusted)
+                    && self.case.knowledge.used_same_name == 0
+                    && !self.case.knowledge.client_took_issuer =>
+            {
+                (rejected, Likely)
             }
-            Reaction::Alert { code: 42 | 46, .. } | Reaction::HiddenAlert { .. } => (rejected, Confidence::Strong),
-            Reaction::Alert { code: 10 | 22 | 47 | 50 | 80, .. } if self.too_large() => (Cause::ChainTooLarge, Confidence::Likely),
-            Reaction::LeftAfter { .. } if self.source == Source::Hidden => (rejected, Confidence::Likely),
-            Reaction::LeftAfter { orderly: true, .. } if self.staple_demanded() => (Cause::MustStapleMissing, Confidence::Likely),
+            Reaction::Waited { .. } => (rejected, if self.is(&[Stack::S2n]) { Strong } else { Likely }),
             Reaction::Alert { .. } | Reaction::LeftAfter { .. } | Reaction::WentOn => return None,
-            Reaction::Left { reset, .. } => (rejected, if reset { Confidence::Hint } else { Confidence::Likely }),
+            // OpenSSL says what it refuses. A reset without a word is the program's, or that of a device in its name.
+            Reaction::Left { reset: true, .. } if self.is(&[Stack::OpenSsl]) && !manners::checks_afterwards(self.speaker) => {
+                (rejected, Confidence::Hint)
+            }
+            Reaction::Left { reset: true, .. } if is_curl(self.case) => (rejected, Confidence::Hint),
+            Reaction::Left { .. } => (rejected, Likely),
         })
+    }
+
+    /// `bad_certificate` where nothing that is known of the chain explains it.
+    fn bad_certificate(&self) -> (Cause, Confidence) {
+        let known = self.source != Source::Hidden;
+        let covered = self.chain.is_some_and(|chain| self.covers_name(chain) == Some(true));
+        // To OpenSSL and JSSE it means a certificate of the future, where names and keys are in order. curl compares names itself, later.
+        let of_the_future = self.is(&[Stack::OpenSsl]) && (covered || !known && is_curl(self.case)) || self.is(&[Stack::Jsse]);
+        if of_the_future {
+            return (Cause::CertificateNotYetValid, Confidence::Likely);
+        }
+        // Without a name it is the address that the certificate does not cover.
+        if !known && self.is(&[Stack::OpenSsl, Stack::Rustls, Stack::Nss, Stack::MbedTls]) {
+            return (Cause::CertificateNameMismatch, Confidence::Likely);
+        }
+        (Cause::ServerCertificateRejected, Confidence::Strong)
+    }
+
+    /// The client uses one of these libraries.
+    pub(super) fn is(&self, stacks: &[Stack]) -> bool {
+        self.speaker.is_some_and(|speaker| stacks.contains(&speaker.stack))
+    }
+
+    /// The server had sent all that it had to send.
+    fn flight_was_whole(&self) -> bool {
+        let handshake = self.case.handshake;
+        let older = handshake.server_hello_done.is_some() && handshake.client_key_exchange.is_none();
+        older || handshake.is_tls13() && handshake.encrypted.server.len() > 1 && handshake.finished.client.is_none()
     }
 
     /// The client asked for a stapled status and got none; it is no browser, which all ask. curl and OpenSSL ask only when told to insist.
@@ -318,7 +425,7 @@ impl<'a> View<'a> {
         self.source == Source::Seen
             && !handshake.is_tls13()
             && handshake.staple.is_none()
-            && asks_like_curl(self.case)
+            && is_curl(self.case)
             && handshake.hello().is_some_and(ClientHello::status_request)
             && self.case.knowledge.completed_same_name == 0
     }
@@ -348,120 +455,6 @@ impl<'a> View<'a> {
             _ => None,
         }
     }
-
-    /// Host name, or address and port.
-    pub(super) fn target(&self) -> Cow<'a, str> {
-        self.case.handshake.name().unwrap_or_else(|| Cow::Owned(self.case.handshake.server.to_string()))
-    }
-
-    /// The leaf certificate.
-    pub(super) fn leaf(&self) -> Option<&'a Certificate> {
-        self.chain.and_then(ChainFacts::leaf)
-    }
-
-    /// `The certificate of TARGET`, with the certificate's own name where that is another.
-    pub(super) fn certificate(&self) -> String {
-        let target = self.target();
-        match self.leaf().map(Certificate::display_name) {
-            Some(name) if !name.eq_ignore_ascii_case(&target) => format!("The certificate of {target} ({name})"),
-            _ => format!("The certificate of {target}"),
-        }
-    }
-
-    /// What the client did, as the end of a sentence.
-    pub(super) fn reaction_clause(&self) -> String {
-        match self.reaction {
-            Reaction::Alert { code, .. } => format!("the client refused it with alert {} ({code})", AlertDescription(code)),
-            Reaction::HiddenAlert { .. } => "the client answered it with an encrypted alert".to_owned(),
-            Reaction::Left { reset: true, .. } => "the client reset the connection right after it".to_owned(),
-            Reaction::Left { reset: false, .. } => "the client closed the connection right after it".to_owned(),
-            Reaction::LeftAfter { .. } => "the client finished the handshake and closed at once without sending any data".to_owned(),
-            Reaction::WentOn => "the client did not mind".to_owned(),
-        }
-    }
-
-    /// A finding of this standing, with the frames that show it. `summary` ends without a full stop; what the client did is added.
-    pub(super) fn finding(&self, cause: Cause, standing: Standing, summary: String) -> Finding {
-        let (weight, confidence, clause) = match standing {
-            Standing::Chosen(confidence) if matches!(self.reaction, Reaction::Left { .. }) && cause == Cause::ServerCertificateRejected => {
-                (Weight::Fallback, confidence, self.reaction_clause())
-            }
-            Standing::Chosen(confidence) => (Weight::Explains, confidence, self.reaction_clause()),
-            Standing::AlsoTrue if self.reaction == Reaction::WentOn => (Weight::Note, Confidence::Certain, String::new()),
-            Standing::AlsoTrue => (Weight::Note, Confidence::Likely, String::new()),
-        };
-        let mut text = summary;
-        if self.source == Source::Elsewhere {
-            text.push_str(" (as seen in another handshake with this server; here it was encrypted)");
-        }
-        if !clause.is_empty() {
-            text.push_str("; ");
-            text.push_str(&clause);
-        }
-        text.push('.');
-        let mut finding = Finding::new(cause, confidence, text).weight(weight);
-        finding.evidence.reserve_exact(2);
-        if let Some(seen) = &self.case.handshake.server_chain
-            && let Some(leaf) = self.leaf()
-        {
-            // Notes are made of many handshakes, and only their frames are told.
-            let text = if weight == Weight::Note { String::new() } else { chain::served(seen.what.certificates.len(), leaf) };
-            finding = finding.shown_by(seen.mark, text);
-        }
-        if weight == Weight::Note {
-            return finding;
-        }
-        finding = finding.stopped_by(StoppedBy::Client);
-        match self.reaction {
-            Reaction::Alert { code, mark } => finding.shown_by(mark, format!("client sent alert {} ({code})", AlertDescription(code))),
-            Reaction::HiddenAlert { mark } => {
-                finding.shown_by(mark, "client sent an encrypted record of an alert's size, and nothing more")
-            }
-            Reaction::Left { mark, reset } => finding.shown_by(
-                mark,
-                format!("client sent {} without an alert", crate::diagnosis::view::View::new(self.case.handshake).closing_word(reset)),
-            ),
-            Reaction::LeftAfter { mark, .. } => finding.shown_by(mark, "client closed without having sent application data"),
-            Reaction::WentOn => finding,
-        }
-    }
-
-    /// Other causes that what the client did can mean, for a finding that is not certain: first what else is wrong with the chain, then,
-    /// where the chain is not known, what the alert commonly means.
-    pub(super) fn alternatives(&self, chosen: Cause) -> Vec<Cause> {
-        let candidates = candidates(self.reaction).unwrap_or_default();
-        let mut out: Vec<Cause> = candidates.iter().copied().filter(|cause| *cause != chosen && self.is_true(*cause)).collect();
-        if self.source != Source::Seen {
-            let common: &[Cause] = match self.reaction {
-                Reaction::Alert { code: 45, .. } => &[Cause::IntermediateExpired, Cause::CertificateNotYetValid],
-                Reaction::Alert { code: 48, .. } => &[Cause::CertificateUntrustedCa, Cause::ChainIncomplete, Cause::CertificateSelfSigned],
-                Reaction::Alert { code: 42, .. } if asks_like_curl(self.case) => &[
-                    Cause::CertificateNotYetValid,
-                    Cause::CertificateWeakSignature,
-                    Cause::CertificateWeakKey,
-                    Cause::CertificateNameMismatch,
-                ],
-                Reaction::Alert { code: 42, .. } => &[
-                    Cause::CertificateNameMismatch,
-                    Cause::CertificateNotYetValid,
-                    Cause::CertificateWeakSignature,
-                    Cause::CertificateUntrustedCa,
-                ],
-                Reaction::Alert { code: 43, .. } => &[Cause::CertificateWrongUsage, Cause::CertificateUnsupported],
-                Reaction::Alert { code: 44 | 113, .. } => &[Cause::CertificateRevoked, Cause::MustStapleMissing],
-                _ => &[
-                    Cause::CertificateUntrustedCa,
-                    Cause::CertificateExpired,
-                    Cause::CertificateNameMismatch,
-                    Cause::ChainIncomplete,
-                    Cause::CertificateSelfSigned,
-                ],
-            };
-            out.extend(common.iter().copied().filter(|cause| *cause != chosen && !out.contains(cause)).collect::<Vec<_>>());
-        }
-        out.truncate(5);
-        out
-    }
 }
 
 /// What is said of a chain beyond its leaf, and rests on its signatures.
@@ -477,30 +470,11 @@ const fn is_about_the_path(cause: Cause) -> bool {
     )
 }
 
-/// A sentence of its parts, with room for the full stop: for what is noted of many handshakes, where the general formatter would take longest.
-pub(super) fn sentence(parts: &[&str]) -> String {
-    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + 1);
-    text.extend(parts.iter().copied());
-    text
-}
-
-/// A date.
-pub(super) fn day(moment: Timestamp) -> String {
-    let text = moment.to_string();
-    text.split_once('T').map_or_else(|| text.clone(), |(day, _)| day.to_owned())
-}
-
-/// A span of days for a sentence.
-pub(super) fn days_text(days: i64) -> String {
-    match days {
-        0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    }
-}
-
 /// 2017-01-01, when browsers and libraries had begun to refuse SHA-1.
 const SHA1_REFUSED: Timestamp = Timestamp::from_parts(1_483_228_800, 0);
+
+/// A certificate younger than this may be of the future to a client whose clock is behind.
+const YOUNG: Duration = Duration::from_secs(2 * 86_400);
 
 /// A Certificate message of this size in bytes meets the limits of common stacks (32 KiB in JSSE, 64 KiB in Go, 100 KiB in OpenSSL).
 const LARGE_CHAIN: usize = 32 << 10;
@@ -514,13 +488,5 @@ const DIGITAL_SIGNATURE: u16 = 1;
 /// Handshake type of a Certificate.
 const CERTIFICATE: u8 = 11;
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_read_as_dates() {
-        let moment = Timestamp::from_parts(1_795_251_860, 7);
-        assert_eq!((day(moment).as_str(), moment.to_second().as_str()), ("2026-11-21", "2026-11-21 09:04:20 UTC"));
-    }
-}
+/// Handshake type of a CertificateRequest: a list of authorities can be as long.
+const CERTIFICATE_REQUEST: u8 = 13;

@@ -1,6 +1,7 @@
 //! `certificate-unsupported`: critical extension, curve or format that the client does not know.
 
-use super::standing::{Standing, View, sentence};
+use super::standing::{Standing, View};
+use super::words::sentence;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Page, Rule};
@@ -9,6 +10,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateUnsupported,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::UNUSUAL),
+    against: &[],
     title: "the certificate holds something the client does not know",
     page: Page {
         meaning: "A client must refuse a certificate with a critical extension it does not understand, and cannot use one whose key, curve or encoding it does not know. \

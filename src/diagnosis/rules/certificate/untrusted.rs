@@ -1,6 +1,7 @@
 //! `certificate-untrusted-ca`: the chain ends in an authority that the client does not trust.
 
-use super::standing::{Source, Standing, View, sentence};
+use super::standing::{Source, Standing, View};
+use super::words::sentence;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{PathEnd, Trust, Unverified};
 use crate::diagnosis::remedy;
@@ -10,6 +11,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateUntrustedCa,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::UNTRUSTED),
+    against: &[],
     title: "the chain ends in an authority that the client does not trust",
     page: Page {
         meaning: "The server's chain is in order but leads to a root that is not in the client's trust store: a private authority that this client was never given, a root that its old store does not have yet or no longer has, \
@@ -87,7 +89,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = view.finding(Cause::CertificateUntrustedCa, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding.or_else(&view.alternatives(Cause::CertificateUntrustedCa));
-        if case.knowledge.resigning_issuer.is_some() || case.knowledge.other_issuer_for_name.is_some() {
+        if case.knowledge.one_key_for_many || case.knowledge.other_issuer_for_name.is_some() {
             finding = finding.or_else(&[Cause::TlsInterception]);
         }
         if let Some(other) = &case.knowledge.other_issuer_for_name {

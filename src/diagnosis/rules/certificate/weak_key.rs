@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateWeakKey,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::WEAK),
+    against: &[],
     title: "the certificate's key is too small",
     page: Page {
         meaning: "RSA keys below 2048 bits and elliptic curves below 224 bits are refused by current clients: OpenSSL from security level 2 (Debian's and others' default) wants 112 bits of security, \

@@ -13,6 +13,7 @@ use crate::tls::registry::SignatureScheme;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateWeakSignature,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::ALERT).or(Signs::WEAK),
+    against: &[],
     title: "the certificate is signed with a hash that the client refuses",
     page: Page {
         meaning: "Signatures with MD5 or SHA-1 can be forged, so current clients do not accept them in a chain. The signature of a self-signed root does not count: nobody verifies it.",

@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateWrongUsage,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::IRREGULAR),
+    against: &[],
     title: "the certificate's usage does not allow a server",
     page: Page {
         meaning: "A certificate can say what it is for. With extendedKeyUsage present, serverAuth must be in it; with keyUsage present, it needs digitalSignature (for TLS 1.3 and every ephemeral key exchange) \

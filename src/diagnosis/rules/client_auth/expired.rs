@@ -10,6 +10,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateExpired,
     speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
+    against: &[],
     title: "the client's certificate had expired",
     page: Page {
         meaning: "The client authenticated with a certificate beyond its notAfter, and the server refused it. Client certificates live on machines that nobody watches, and their renewal is often by hand.",

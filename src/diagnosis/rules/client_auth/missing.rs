@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateMissing,
     speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
+    against: &[],
     title: "the server demands a client certificate and got none",
     page: Page {
         meaning: "The server uses mutual TLS: it asked for a certificate and the client had none to send, or none from the authorities that the server named. In TLS 1.3 the client has finished by then and its program \

@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateRejected,
     speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
+    against: &[],
     title: "the server refused the client's certificate; why is not visible",
     page: Page {
         meaning: "The client sent a certificate and proved its key, and the server ended the connection. In TLS 1.3 the certificate and the alert are encrypted: who stopped and when is seen, not why. \

@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateRevoked,
     speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
+    against: &[],
     title: "the client's certificate is revoked",
     page: Page {
         meaning: "The server checks the revocation of client certificates (by CRL or OCSP) and found this one revoked: the device was retired, the key reported lost, or the wrong serial number was entered.",

@@ -10,6 +10,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateUntrusted,
     speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
+    against: &[],
     title: "the server does not trust the issuer of the client's certificate",
     page: Page {
         meaning: "The client sent a certificate from an authority that the server does not accept for clients: another environment's, an old authority's, or one whose intermediate the client did not send along.",

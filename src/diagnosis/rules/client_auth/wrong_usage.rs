@@ -9,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateWrongUsage,
     speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
+    against: &[],
     title: "the client's certificate does not allow client authentication",
     page: Page {
         meaning: "The certificate's extendedKeyUsage lacks clientAuth, or its keyUsage lacks digitalSignature. Server certificates reused for clients are the usual case: \

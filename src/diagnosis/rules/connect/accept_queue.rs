@@ -13,6 +13,7 @@ use super::{accepts_without_serving, flooded, syn_ignored, syn_repeated};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::AcceptQueueFull,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server's accept queue is full",
     page: Page {
         meaning: "The server's kernel has as many finished connections waiting as the application allowed, and the application does not take \

@@ -12,6 +12,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpFastOpenBlocked,
     speaks: Signs::UNFINISHED.or(Signs::SYN_AGAIN),
+    against: &[],
     title: "a SYN with data (TCP Fast Open) was dropped on the path",
     page: Page {
         meaning: "The client put its first data into the SYN, as TCP Fast Open allows. That SYN was not answered; a plain one was. A firewall on \

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
@@ -15,6 +16,7 @@ use super::refused::refusal;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::FirewallReject,
     speaks: Signs::UNFINISHED,
+    against: &[lowers(Contrary::HopCounterKnown)],
     title: "a firewall answered the SYN with a RST in the server's place",
     page: Page {
         meaning: "The connection was refused by a RST that carries the server's address but did not come from the server: its hop counter is \

@@ -13,6 +13,7 @@ use super::flooded;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpHandshakeIncomplete,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the TCP handshake was answered but never completed",
     page: Page {
         meaning: "The server answered the SYN, and the client's acknowledgment never came. The server's SYN-ACK does not reach the client, or \

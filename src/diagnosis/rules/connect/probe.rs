@@ -11,6 +11,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpProbe,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "no handshake was wanted: a health check, a scan or a spare connection",
     page: Page {
         meaning: "The client opened the TCP connection and left without sending anything, or reset it as soon as the SYN-ACK had come. That is what load balancers and monitors do to see \

@@ -12,6 +12,7 @@ use crate::packet::IcmpKind;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::IcmpProhibited,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "a firewall refused the connection (ICMP administratively prohibited)",
     page: Page {
         meaning: "A router or firewall on the way answered with an ICMP message which says that its rules do not allow this connection. The \

@@ -11,6 +11,7 @@ use crate::transport::Reset;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpRefused,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server refused the TCP connection (RST to the SYN)",
     page: Page {
         meaning: "The address answered and said that nothing listens on this port. TLS never began. Clients report `connection refused`.",

@@ -15,6 +15,7 @@ use super::{flooded, syn_ignored};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SynFlood,
     speaks: Signs::UNFINISHED.or(Signs::SYN_AGAIN),
+    against: &[],
     title: "the server is under a SYN flood",
     page: Page {
         meaning: "Very many SYNs from sources that never complete the handshake fill the server's queue of half-open connections. The SYNs of \

@@ -12,6 +12,7 @@ use super::{accepts_without_serving, flooded, syn_ignored, syn_repeated};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpSynUnanswered,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the SYN was never answered",
     page: Page {
         meaning: "The client asked for a TCP connection again and again, and nothing came back: no SYN-ACK, no RST, no ICMP message. TLS never \

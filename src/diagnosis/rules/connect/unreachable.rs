@@ -12,6 +12,7 @@ use crate::packet::IcmpKind;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::IcmpUnreachable,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "a router or host reported the server as unreachable",
     page: Page {
         meaning: "The connection did not come up because a device on the way, or the server itself, answered with an ICMP message: no route, \

@@ -10,6 +10,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DtlsCookieLost,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the ClientHello with the cookie never arrives, or its cookie is not accepted",
     page: Page {
         meaning: "The server asked for a cookie (HelloVerifyRequest), the client sent its ClientHello again with it, and the server did not go on: it sees no such hello, or does not accept the cookie. \

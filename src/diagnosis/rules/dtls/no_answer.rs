@@ -11,6 +11,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DtlsNoAnswer,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server never answers the DTLS ClientHello",
     page: Page {
         meaning: "The ClientHello was sent again and again and not one DTLS record came back: a firewall drops the port, nothing listens behind a host that does not say so, \

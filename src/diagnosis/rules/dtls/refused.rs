@@ -11,6 +11,7 @@ use crate::packet::IcmpKind;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DtlsRefused,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "nothing answers DTLS there (ICMP port or host unreachable)",
     page: Page {
         meaning: "The ClientHello was answered by an ICMP message: no process listens on this UDP port, or the host cannot be reached.",

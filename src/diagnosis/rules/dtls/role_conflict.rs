@@ -8,6 +8,7 @@ use crate::diagnosis::view::View;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DtlsRoleConflict,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "both sides take themselves for the DTLS client",
     page: Page {
         meaning: "Each side sent a ClientHello and waits for the other's ServerHello, so that neither answers. Who is the client is agreed on beforehand, in WebRTC and SIP by the attribute `a=setup` of the \

@@ -74,3 +74,37 @@ fn silence_is_no_answer() {
     assert_eq!(check(Cause::DtlsNoAnswer, &unanswered()).unwrap().confidence, Confidence::Strong);
     assert_eq!(check(Cause::DtlsNoAnswer, &asked_for_a_cookie()), None);
 }
+
+#[test]
+fn two_clients_are_a_conflict_of_roles() {
+    let mut handshake = unanswered();
+    assert_eq!(check(Cause::DtlsRoleConflict, &handshake), None);
+    handshake.dtls.as_mut().unwrap().role_conflict = Some(at(2, 15));
+    let finding = check(Cause::DtlsRoleConflict, &handshake).unwrap();
+    assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Strong, None));
+    assert_eq!(check(Cause::ServerProtocolViolation, &handshake), None);
+}
+
+#[test]
+fn a_process_that_is_gone_is_told_by_its_host() {
+    let mut handshake = asked_for_a_cookie();
+    let reporter = handshake.server.address;
+    let note = |about| crate::transport::IcmpNote {
+        mark: at(5, 900),
+        reporter,
+        kind: crate::packet::IcmpKind::PortUnreachable,
+        icmp_type: 3,
+        code: 3,
+        about,
+        quoted_len: 228,
+        ignored: 0,
+    };
+    handshake.tcp.icmp.push(note(Side::Client));
+    (handshake.outcome, handshake.stopped_by, handshake.end) = (Outcome::Closed, StoppedBy::Server, Some(at(5, 900)));
+    let finding = check(Cause::ServerAborted, &handshake).unwrap();
+    assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Strong, Some(StoppedBy::Server)));
+    assert_eq!(check(Cause::ClientAborted, &handshake), None);
+    handshake.tcp.icmp[0].about = Side::Server;
+    handshake.stopped_by = StoppedBy::Client;
+    assert_eq!(check(Cause::ClientAborted, &handshake).unwrap().stopped_by, Some(StoppedBy::Client));
+}

@@ -1,8 +1,8 @@
 //! `alert-forged`: an alert in the server's name that the server did not send.
 
+use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -11,6 +11,7 @@ use crate::handshake::facts::{AlertSeen, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::AlertForged,
     speaks: Signs::UNFINISHED,
+    against: &[lowers(Contrary::SameHelloCompleted), lowers(Contrary::HopCounterKnown)],
     title: "a device on the path sent a TLS alert in the server's name",
     page: Page {
         meaning: "The alert that ended the handshake came from a device on the path that does not want this connection, and not from the server. \
@@ -39,7 +40,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let alert = facts.deciding_alert().filter(|alert| alert.from == Side::Server && !alert.encrypted)?;
-    let (confidence, why) = suspicion(case, view, alert)?;
+    let Suspicion { confidence, why, ttl } = suspicion(case, view, alert)?;
     let code = alert.alert.map_or_else(|| "an alert".to_owned(), |alert| format!("alert {} ({})", alert.description, alert.description.0));
     let mut finding = Finding::new(
         Cause::AlertForged,
@@ -48,6 +49,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
     .weight(Weight::Overrides)
     .stopped_by(StoppedBy::Network)
+    .resting_on(Suspect { side: Side::Server, mark: alert.mark, payload: 0, ttl })
     .shown_by(alert.mark, format!("{code} in the server's name: {why}"));
     if let Some(reset) = view.server().resets.first() {
         finding = finding.shown_by(reset.mark, "RST in the server's name after it");
@@ -56,34 +58,46 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding =
             finding.noting(format!("{} handshakes for other names with the same server completed", case.knowledge.completed_other_names));
     }
-    Some(
+    Some(super::try_otherwise(
+        case,
         finding
             .or_else(&[Cause::SniUnrecognized, Cause::AccessDenied, Cause::HandshakeFailure])
-            .advise("Look in the logs of the filters between client and server for this name; try another name to the same address:")
-            .advise(remedy::s_client(facts, "-servername other.example")),
-    )
+            .advise("Look in the logs of the filters between client and server for this connection."),
+    ))
 }
 
-fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<(Confidence, String)> {
+/// What speaks against the alert's being the server's.
+struct Suspicion {
+    confidence: Confidence,
+    why: String,
+    /// The alert's hop counter, where it rests on that.
+    ttl: Option<u8>,
+}
+
+fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<Suspicion> {
     let facts = case.handshake;
+    let found = |confidence, why| Some(Suspicion { confidence, why, ttl: None });
     if let Some(answer) =
         facts.server_hello.as_ref().or(facts.hello_retry.as_deref()).filter(|answer| answer.first.frame > alert.mark.frame)
     {
-        return Some((Confidence::Certain, format!("the server's real answer came after it, in frame {}", answer.first.frame)));
+        return found(Confidence::Certain, format!("the server's real answer came after it, in frame {}", answer.first.frame));
     }
     if facts.server_hello.is_some() || facts.hello_retry.is_some() {
         return None;
     }
     if view.server().differing_overlaps > 0 {
-        return Some((Confidence::Certain, "other bytes of the server came for the same place".to_owned()));
+        return found(Confidence::Certain, "other bytes of the server came for the same place".to_owned());
     }
-    let hello = view.hello_mark()?;
+    let hello = view.hello_mark().filter(|hello| hello.frame < alert.mark.frame)?;
     let took = alert.mark.time.since(hello.time);
-    if let Some(leg) = facts.tcp.syn_rtt.filter(|leg| leg.as_millis() >= LEAST_LEG_MS && took < *leg / 2) {
-        return Some((
-            Confidence::Strong,
-            format!("it came {} µs after the ClientHello, while a round trip to the server takes {} µs", took.as_micros(), leg.as_micros()),
-        ));
+    // The round trip must be known from more than the SYN-ACK of this one connection, which may be slow for reasons of its own.
+    let own = facts.tcp.leg(Side::Server).filter(|_| view.server().quickest_ack.is_some());
+    if let Some(leg) =
+        own.into_iter().chain(case.knowledge.least_leg).min().filter(|leg| leg.as_millis() >= LEAST_LEG_MS && took < *leg / 2)
+    {
+        let why =
+            format!("it came {} µs after the ClientHello, while a round trip to the server takes {} µs", took.as_micros(), leg.as_micros());
+        return Some(Suspicion { confidence: Confidence::Strong, why, ttl: None });
     }
     let (greeting, own) = (view.server().syn?.ttl, view.server().ttl?);
     let genuine = &case.knowledge.server_ttls;
@@ -95,7 +109,8 @@ fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<(Conf
         (true, 2..) => Confidence::Strong,
         (true, _) => return None,
     };
-    Some((confidence, format!("its hop counter is {own}, that of the server's SYN-ACK {greeting}")))
+    let why = format!("its hop counter is {own}, that of the server's SYN-ACK {greeting}");
+    Some(Suspicion { confidence, why, ttl: Some(own) })
 }
 
 /// On a shorter leg the clock of the capture decides nothing.

@@ -1,5 +1,6 @@
 //! `captive-portal`: the network's login page answered.
 
+use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
@@ -10,6 +11,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptivePortal,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED),
+    against: &[lowers(Contrary::SameHelloCompleted)],
     title: "a captive portal answered in the server's place",
     page: Page {
         meaning: "The network lets nobody out before a login, and its portal answers all connections itself: with its own certificate, which does not fit the name, or with a redirect in clear text.",

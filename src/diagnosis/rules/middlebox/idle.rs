@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy::Command;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
@@ -13,6 +14,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::IdleTimeout,
     speaks: Signs::UNFINISHED,
+    against: &[lowers(Contrary::DiedWithoutPause)],
     title: "a device on the path forgot the connection during a pause",
     page: Page {
         meaning: "The connection was quiet for a while, because the client opened it long before it used it or a person was asked for a PIN, and the next packet was \
@@ -70,7 +72,12 @@ fn dropped(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     }
     let message = view.message_at(side, segment.offset);
     let worked_before = view.side(side).acked > 0;
-    let confidence = if pause >= TYPICAL_PAUSE || worked_before && segment.copies >= 3 { Confidence::Strong } else { Confidence::Likely };
+    let typical = pause >= TYPICAL_PAUSE;
+    // Devices in use wait half a minute and more; a shorter limit is seldom, and believed where the connection had worked before.
+    if !typical && !worked_before {
+        return None;
+    }
+    let confidence = if typical { Confidence::Strong } else { Confidence::Likely };
     Some(finish(
         case,
         Finding::new(
@@ -94,9 +101,10 @@ fn reset(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let ending = view.first_end()?;
     ending.reset?;
     let asker = ending.side.other();
-    let data = view.side(asker).last_data.filter(|mark| mark.frame < ending.mark.frame)?;
+    let data = view.last_message(asker).filter(|mark| mark.frame < ending.mark.frame)?;
     let pause = view.pause_until(data);
     let at_once = ending.mark.time.since(data.time) <= AT_ONCE.max(view.rtt() * 2);
+    let typical = pause >= TYPICAL_PAUSE;
     if pause < RESET_PAUSE || !at_once || view.side(asker).acked >= view.side(asker).highest || case.handshake.deciding_alert().is_some() {
         return None;
     }
@@ -104,15 +112,16 @@ fn reset(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         case,
         Finding::new(
             Cause::IdleTimeout,
-            Confidence::Likely,
+            if typical { Confidence::Strong } else { Confidence::Likely },
             format!(
                 "After a pause of {} the {asker}'s next packet was answered with a RST: the connection had been forgotten.",
                 span_text(pause)
             ),
         )
         .shown_by(data, format!("first packet of the {asker} after {} of silence", span_text(pause)))
+        .weight(if typical { Weight::Overrides } else { Weight::Explains })
         .shown_by(ending.mark, format!("RST in the {}'s name", ending.side)),
-        &[Cause::ServerTimeout, Cause::ServerReset],
+        &[Cause::ServerTimeout, Cause::ServerReset, Cause::ResetInjected],
     ))
 }
 
@@ -132,11 +141,11 @@ fn short(message: &'static str) -> &'static str {
 }
 
 /// A shorter pause is not long enough for any device to forget a connection.
-pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(3);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(3);
 /// After a pause this long, a RST to the very next packet is that of a connection forgotten: a server that had given up would have said so
 /// when it did.
 const RESET_PAUSE: Duration = Duration::from_secs(5);
 /// From here on idle limits are common.
-const TYPICAL_PAUSE: Duration = Duration::from_secs(30);
+pub(super) const TYPICAL_PAUSE: Duration = Duration::from_secs(30);
 /// A RST that answers a packet comes within this or two round trips.
 const AT_ONCE: Duration = Duration::from_millis(50);

@@ -1,22 +1,28 @@
 //! `tls-interception`: a proxy on the path re-signs certificates.
 
+use std::time::Duration;
+
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{Trust, inspection};
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
+use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::certificate::Certificate;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TlsInterception,
     speaks: Signs::UNFINISHED.or(Signs::INSPECTION),
+    against: &[],
     title: "a proxy on the path terminates TLS and re-signs certificates",
     page: Page {
         meaning: "The certificate was not made by the server's authority but by an inspecting proxy: a firewall, a secure web gateway or virus protection on the client's host. \
                   Clients that trust the proxy's authority work and are read along; those with their own trust store or pinned certificates fail.",
-        recognised: "The issuer is the authority of a known inspection product, or one that is not public and signs for unrelated names in this capture, or the same name is served with \
-                     another issuer elsewhere in the capture. In TLS 1.3 the certificate is visible only with keys.",
+        recognised: "The issuer is the authority of a known inspection product; or the same name is served with a certificate of a trusted authority elsewhere in the capture; \
+                     or certificates for unrelated names on several addresses were made for one key; or an authority that is not public signs for unrelated public names and clients refuse it. \
+                     An authority that signs for many names is not enough: a company's own does so. Signed certificate timestamps, the policies of public authorities and a validity that ended clear a certificate. In TLS 1.3 the certificate is visible only with keys.",
         confused_with: "A company's own authority for its own servers: it does not sign for public names. A self-signed or default certificate.",
         check: "Compare the issuer inside and outside of the network.\n\n$ openssl s_client -connect <name>:443 -servername <name> </dev/null 2>/dev/null | openssl x509 -noout -issuer",
         fix: &[
@@ -41,6 +47,63 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+/// Why a certificate may have been re-signed on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Suspicion<'a> {
+    /// The issuer has the name of an inspection product's authority.
+    Product { signs_for_all: bool },
+    /// The same name was served with another issuer; `trusted`: by a public authority or one of the store.
+    SecondIssuer { other: &'a str, trusted: bool },
+    /// Certificates for unrelated names on several addresses were made for one key.
+    OneKey,
+    /// The issuer signs for unrelated names, and this client refused it.
+    Refused,
+}
+
+/// What speaks for a proxy on the path. A private authority that signs for many names is normal: a company's own does so. What a public
+/// authority signed, or one that was public once, was not made on the path.
+fn suspicion<'a>(case: &Case<'a>, leaf: &Certificate) -> Option<Suspicion<'a>> {
+    let knowledge = case.knowledge;
+    let signs_for_all = knowledge.resigning_issuer.is_some();
+    let own_site = || case.handshake.name().is_some_and(|name| inspection::is_vendors_own(&name));
+    if case.chain.map_or_else(|| inspection::is_product(&leaf.issuer), |chain| chain.inspected) && !own_site() {
+        return Some(Suspicion::Product { signs_for_all });
+    }
+    let at = case.handshake.tcp.first.time;
+    let public = leaf.scts > 0 || leaf.public_policy || case.chain.is_some_and(|chain| chain.public) || at > leaf.not_after;
+    if public {
+        return None;
+    }
+    if let Some(other) = knowledge.other_issuer_for_name.as_deref().filter(|other| *other != leaf.issuer) {
+        return Some(Suspicion::SecondIssuer { other, trusted: knowledge.other_issuer_trusted });
+    }
+    let internal = case.handshake.name().is_none_or(|name| is_internal(&name));
+    let fresh = at.since(leaf.not_before) <= FRESH;
+    if internal || !fresh || knowledge.client_took_issuer {
+        return None;
+    }
+    let refused = case.handshake.outcome == Outcome::Alerted && case.handshake.deciding_description() == Some((Side::Client, 48));
+    match (knowledge.one_key_for_many, signs_for_all && refused) {
+        (true, _) => Some(Suspicion::OneKey),
+        (false, true) => Some(Suspicion::Refused),
+        (false, false) => None,
+    }
+}
+
+/// A name that no public authority signs for: without a dot, or under a suffix kept for private use (RFC 6761, RFC 6762, RFC 8375, RFC 9476).
+fn is_internal(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let suffix = name.rsplit('.').next().unwrap_or_default();
+    !name.contains('.') || PRIVATE.contains(&suffix) || name.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// Top-level names for private use, and those that companies took for it.
+const PRIVATE: [&str; 14] =
+    ["local", "localhost", "internal", "intern", "intranet", "corp", "home", "lan", "private", "arpa", "test", "example", "invalid", "alt"];
+
+/// A proxy makes its certificates when they are asked for, and keeps them for some time.
+const FRESH: Duration = Duration::from_secs(400 * 86_400);
+
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
@@ -54,15 +117,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if matches!(case.chain.map(|chain| &chain.trust), Some(Trust::Trusted)) || leaf.self_issued {
         return None;
     }
-    let product = case.chain.map_or_else(|| inspection::is_product(&leaf.issuer), |chain| chain.inspected);
-    let resigns = case.knowledge.resigning_issuer.as_deref() == Some(leaf.issuer.as_str());
-    let other = case.knowledge.other_issuer_for_name.as_deref().filter(|other| *other != leaf.issuer);
-    let (confidence, why) = match (product, resigns, other) {
-        (true, true, _) => (Confidence::Certain, "its name is that of an inspection product and it signs for unrelated servers".to_owned()),
-        (_, true, _) => (Confidence::Strong, "it is no public authority and signs for unrelated servers".to_owned()),
-        (true, false, _) => (Confidence::Strong, "its name is that of an inspection authority".to_owned()),
-        (false, false, Some(other)) => (Confidence::Hint, format!("the same name was served elsewhere with the issuer {other}")),
-        (false, false, None) => return None,
+    let suspicion = suspicion(case, leaf)?;
+    let (confidence, why) = match suspicion {
+        Suspicion::Product { signs_for_all: true } => {
+            (Confidence::Certain, "its name is that of an inspection product and it signs for unrelated servers".to_owned())
+        }
+        Suspicion::Product { signs_for_all: false } => (Confidence::Strong, "its name is that of an inspection authority".to_owned()),
+        Suspicion::SecondIssuer { other, trusted: true } => {
+            (Confidence::Strong, format!("the same name was served elsewhere with a certificate of the trusted authority {other}"))
+        }
+        Suspicion::OneKey => (Confidence::Likely, "it made certificates for unrelated servers, all with one key".to_owned()),
+        Suspicion::SecondIssuer { other, trusted: false } => {
+            (Confidence::Hint, format!("the same name was served elsewhere with the issuer {other}"))
+        }
+        Suspicion::Refused => (Confidence::Likely, "it signs for unrelated servers, and this client does not know it".to_owned()),
     };
     let completed = facts.outcome == Outcome::Completed;
     // When the client rejects the certificate, that is told by the certificate's rules; this says where it comes from.

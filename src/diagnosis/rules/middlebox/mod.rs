@@ -1,6 +1,8 @@
 //! Rules of the family middlebox: a device on the path interferes.
 
-use crate::diagnosis::rule::{Case, Rule};
+use crate::diagnosis::knowledge::Related;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Case, Finding, Rule};
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
@@ -22,13 +24,13 @@ mod tls13;
 
 /// The family's rules; earlier wins a tie.
 pub const RULES: &[&Rule] = &[
+    &idle::RULE,
     &reset_injected::RULE,
     &alert_forged::RULE,
     &captive_portal::RULE,
     &plaintext_injected::RULE,
     &tls13::RULE,
     &split_hello::RULE,
-    &idle::RULE,
     &hello_dropped::RULE,
     &server_flight::RULE,
     &interception::RULE,
@@ -44,7 +46,7 @@ fn hello_lost(view: View<'_>) -> Option<u32> {
 }
 
 /// A smaller ClientHello of the same client to the same endpoint completed within seconds, while this large one did not.
-fn smaller_hello_worked(case: &Case<'_>) -> bool {
+pub(super) fn smaller_hello_worked(case: &Case<'_>) -> bool {
     let own = View::new(case.handshake).hello_len();
     case.knowledge
         .related
@@ -61,9 +63,52 @@ fn older_version_worked(case: &Case<'_>) -> bool {
     })
 }
 
+/// What sets this ClientHello, which came to nothing, apart from one for the same name by the same client that completed at the same endpoint.
+fn differences(case: &Case<'_>, passed: &Related) -> Vec<&'static str> {
+    let Some(own) = case.handshake.last_hello().map(|seen| &seen.what) else { return Vec::new() };
+    let older = passed.highest_version.is_some_and(|version| version < ProtocolVersion::TLS13);
+    let post_quantum = own.key_shares().any(|(group, _)| group.is_post_quantum());
+    let large = View::new(case.handshake).hello_is_large() && (passed.hello_len as u64) < ONE_SEGMENT;
+    let all = [
+        (own.offers(ProtocolVersion::TLS13) && older, "TLS 1.3"),
+        (own.ech().is_some() && !passed.ech, "Encrypted ClientHello"),
+        (post_quantum && !passed.post_quantum, "a post-quantum key share"),
+        (large, "more bytes than fit into one packet"),
+    ];
+    all.into_iter().filter_map(|(differs, what)| differs.then_some(what)).collect()
+}
+
+/// What to try next against a device that does not like a ClientHello: what sets it apart from one that passed or, where none did, another name.
+fn try_otherwise(case: &Case<'_>, finding: Finding) -> Finding {
+    let facts = case.handshake;
+    let passed = case
+        .knowledge
+        .related
+        .iter()
+        .filter(|other| other.same_endpoint && other.same_name && other.outcome == Outcome::Completed && other.hello_len > 0);
+    let Some((passed, differs)) = passed.map(|other| (other, differences(case, other))).min_by_key(|(_, differs)| differs.len()) else {
+        return finding
+            .advise("Try another name to the same address: if that is answered, a filter on the path reads the name.")
+            .advise(remedy::s_client(facts, "-servername other.example"));
+    };
+    let finding =
+        finding.shown_by(passed.start, "another ClientHello of this client for the same name completed: the name is not the reason");
+    if differs.is_empty() {
+        return finding
+            .advise("The same client got through with another ClientHello for this name: compare the two, extension by extension.");
+    }
+    let finding =
+        finding.advise(format!("What sets this ClientHello apart from one that got through is {}: leave that out.", differs.join(", ")));
+    if differs.contains(&"TLS 1.3") {
+        return finding.advise(remedy::s_client(facts, "-tls1_2"));
+    }
+    // Neither Encrypted ClientHello nor a second packet.
+    finding.advise(remedy::s_client(facts, "-groups X25519"))
+}
+
 /// The hello waited for so long before it was sent that a device may have forgotten the connection.
 fn paused_before_hello(view: View<'_>) -> bool {
-    view.repeated_in_vain(Side::Client).next().is_some_and(|segment| view.pause_before(segment) >= idle::SHORTEST_PAUSE)
+    view.repeated_in_vain(Side::Client).next().is_some_and(|segment| view.pause_before(segment) >= idle::TYPICAL_PAUSE)
 }
 
 /// What one segment carries on a path of ordinary size.

@@ -1,5 +1,6 @@
 //! `plaintext-injected`: a block page in answer to a ClientHello.
 
+use crate::diagnosis::against::{Contrary, lowers, told};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
@@ -11,6 +12,7 @@ use super::captive_portal::names_a_portal;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PlaintextInjected,
     speaks: Signs::UNFINISHED,
+    against: &[lowers(Contrary::OthersAnsweredAlike), told(Contrary::SameHelloCompleted)],
     title: "a filter answered the ClientHello with a page in clear text",
     page: Page {
         meaning: "The client began TLS and got an HTTP answer, a block page or a redirect, in the server's name. A filter on the path wrote it: it knows no other way to \

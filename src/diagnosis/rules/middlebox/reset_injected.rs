@@ -1,17 +1,20 @@
 //! `reset-injected`: a RST that neither end sent.
 
+use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::Reset;
 
+use super::idle;
+
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ResetInjected,
     speaks: Signs::UNFINISHED.or(Signs::RESET),
+    against: &[lowers(Contrary::SameHelloCompleted), lowers(Contrary::HopCounterKnown)],
     title: "a device on the path reset the connection with a forged RST",
     page: Page {
         meaning: "The RST that ended the handshake carries an end's address but was not sent by it. Firewalls, filters and censors do this when \
@@ -45,46 +48,62 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// What speaks against a RST's being genuine, from weak to conclusive.
-fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Option<(Confidence, String)> {
+struct Suspicion {
+    confidence: Confidence,
+    why: String,
+    /// It rests on the RST's hop counter.
+    foreign: bool,
+}
+
+fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Option<Suspicion> {
     if reset.to_syn {
         return None;
     }
     let distance = view.ttl_distance(side, reset.ttl);
     let known_ttl = side == Side::Server && case.knowledge.server_ttls.contains(&reset.ttl);
-    let foreign = distance > 0 && !known_ttl;
+    // A single SYN is no reference: scanners draw its hop counter by lot, and a kernel's RST has its own.
+    let foreign = distance > 0 && !known_ttl && view.ttl_is_known(side);
     let own = view.ttl(side).map_or_else(String::new, |ttl| ttl.to_string());
     let ttl_text = format!("its hop counter is {}, that of the {side}'s own packets is {own}", reset.ttl);
+    let found = |confidence, why| Some(Suspicion { confidence, why, foreign });
     if reset.data_after > 0 && (foreign || reset.seq_distance == 0) {
-        return Some((Confidence::Certain, format!("the {side} sent {} packets with new data after it", reset.data_after)));
+        return found(Confidence::Certain, format!("the {side} sent {} packets with new data after it", reset.data_after));
     }
     if foreign && reset.packets_after > 0 {
-        return Some((Confidence::Certain, format!("{ttl_text}, and the {side} sent {} packets after it", reset.packets_after)));
+        return found(Confidence::Certain, format!("{ttl_text}, and the {side} sent {} packets after it", reset.packets_after));
     }
     if let Some(early) = earlier_than_possible(case, view, side, reset) {
-        return Some((
-            if foreign { Confidence::Certain } else { Confidence::Strong },
-            if foreign { format!("{early}, and {ttl_text}") } else { early },
-        ));
+        return if foreign {
+            found(Confidence::Certain, format!("{early}, and {ttl_text}"))
+        } else {
+            Some(Suspicion { confidence: Confidence::Strong, why: early, foreign })
+        };
     }
     // One hop apart may be a route that changed; more is another sender.
-    (foreign && distance >= 2).then_some((Confidence::Strong, ttl_text.clone())).or_else(|| {
-        let both = view.side(side.other()).resets.iter().any(|other| view.ttl_distance(side.other(), other.ttl) > 0);
-        (foreign && (both || reset.seq_distance != 0)).then_some((Confidence::Likely, ttl_text))
+    if foreign && distance >= 2 {
+        return found(Confidence::Strong, ttl_text);
+    }
+    let both = view.side(side.other()).resets.iter().any(|other| view.ttl_distance(side.other(), other.ttl) > 0);
+    if foreign && (both || reset.seq_distance != 0) { found(Confidence::Likely, ttl_text) } else { None }
+}
+
+/// The RST acknowledges bytes that were captured less than the round trip from here to that side before it. The round trip must be known from
+/// more than the opening of this one connection: a SYN-ACK may be slow for reasons of its own.
+fn earlier_than_possible(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Option<String> {
+    let own = case.handshake.tcp.leg(side).filter(|_| view.side(side).quickest_ack.is_some());
+    let elsewhere = case.knowledge.least_leg.filter(|_| side == Side::Server);
+    let leg = own.into_iter().chain(elsewhere).min()?;
+    let asked = reset.answers.filter(|mark| mark.frame < reset.mark.frame && mark.time <= reset.mark.time)?;
+    let took = reset.mark.time.since(asked.time);
+    (leg.as_millis() >= LEAST_LEG_MS && took < leg / 2).then(|| {
+        format!("it acknowledges data after {} µs, while a round trip to the {side} takes {} µs", took.as_micros(), leg.as_micros())
     })
 }
 
-/// The RST acknowledges bytes that were captured less than the round trip from here to that side before it.
-fn earlier_than_possible(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Option<String> {
-    let leg = match side {
-        Side::Server => case.handshake.tcp.syn_rtt,
-        Side::Client => case.handshake.tcp.ack_rtt,
-    }?;
-    let asked = view.side(side.other()).last_data.filter(|mark| mark.frame < reset.mark.frame)?;
-    let took = reset.mark.time.since(asked.time);
-    let acknowledges = reset.ack_distance.is_some_and(|distance| distance > 0);
-    (acknowledges && leg.as_millis() >= LEAST_LEG_MS && took < leg / 2).then(|| {
-        format!("it acknowledges data after {} µs, while a round trip to the {side} takes {} µs", took.as_micros(), leg.as_micros())
-    })
+/// The RST answers the first packet after a pause in which devices forget connections: they reset what they do not know.
+fn after_pause(view: View<'_>, side: Side, reset: &Reset) -> bool {
+    let asked = view.last_message(side.other()).filter(|mark| mark.frame < reset.mark.frame);
+    asked.is_some_and(|asked| view.pause_until(asked) >= idle::TYPICAL_PAUSE)
 }
 
 fn check(case: &Case<'_>) -> Option<Finding> {
@@ -95,9 +114,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let end = view.first_end();
     let candidates = Side::BOTH.into_iter().flat_map(|side| view.side(side).resets.iter().map(move |reset| (side, reset)));
-    let (side, reset, (confidence, why)) = candidates
+    let (side, reset, found) = candidates
         .filter_map(|(side, reset)| suspicion(case, view, side, reset).map(|found| (side, reset, found)))
         .min_by_key(|(_, reset, _)| reset.mark.frame)?;
+    let Suspicion { mut confidence, why, foreign } = found;
+    let idle = confidence < Confidence::Certain && after_pause(view, side, reset);
+    if idle {
+        confidence = Confidence::Likely;
+    }
     let completed_before = facts.outcome == Outcome::Completed;
     let decides = !completed_before && end.is_some_and(|ending| ending.mark.frame >= reset.mark.frame);
     if completed_before && confidence != Confidence::Certain {
@@ -116,6 +140,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             (false, _) => Weight::Note,
         })
         .stopped_by(StoppedBy::Network)
+        .resting_on(Suspect { side, mark: reset.mark, payload: 0, ttl: foreign.then_some(reset.ttl) })
         .shown_by(reset.mark, format!("RST in the {side}'s name: {why}"));
     if let Some(other) = view.side(side.other()).resets.iter().find(|other| view.ttl_distance(side.other(), other.ttl) > 0) {
         finding = finding.shown_by(other.mark, format!("RST in the {}'s name with hop counter {}", side.other(), other.ttl));
@@ -125,14 +150,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             finding.noting(format!("{} handshakes for other names with the same server completed", case.knowledge.completed_other_names));
     }
     let fallback = if side == Side::Server { Cause::ServerReset } else { Cause::ClientAborted };
-    Some(
-        finding
-            .or_else(&[fallback])
-            .advise(
-                "Look in the logs of the firewalls and filters between the two for this connection; try another name to the same address:",
-            )
-            .advise(remedy::s_client(facts, "-servername other.example")),
-    )
+    let finding = if idle { finding.or_else(&[Cause::IdleTimeout]) } else { finding };
+    let finding = finding.or_else(&[fallback]).advise("Look in the logs of the firewalls and filters between the two for this connection.");
+    Some(super::try_otherwise(case, finding))
 }
 
 /// On a shorter leg the clock of the capture decides nothing.

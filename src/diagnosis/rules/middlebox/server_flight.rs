@@ -1,8 +1,9 @@
 //! `server-flight-dropped`: the server's answer never arrives.
 
+use crate::diagnosis::against::{Contrary, drops, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
@@ -11,6 +12,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerFlightDropped,
     speaks: Signs::UNFINISHED,
+    against: &[drops(Contrary::CopiesAnswered), lowers(Contrary::SameHelloCompleted)],
     title: "the server's answer never reaches the client",
     page: Page {
         meaning: "The server answered the ClientHello and repeats its answer again and again, and the client acknowledges nothing of it. The answer is lost \
@@ -74,6 +76,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             ),
         )
         .stopped_by(StoppedBy::Network)
+        .resting_on(Suspect::packet(Side::Server, segment.first, segment.len))
         .shown_by(segment.first, format!("the server's answer, packet of {} bytes", segment.ip_len))
         .shown_by(segment.last, format!("sent for the {} time; the client acknowledged nothing of it", ordinal(segment.copies)))
         .or_else(&alternatives)

@@ -1,24 +1,26 @@
 //! `split-client-hello`: a ClientHello of more than one segment is mishandled.
 
+use crate::diagnosis::against::{Contrary, drops, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::StoppedBy;
 
 use super::{hello_lost, smaller_hello_worked};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SplitClientHello,
     speaks: Signs::UNFINISHED,
+    against: &[drops(Contrary::SameHelloCompleted), lowers(Contrary::LongHelloCompleted), drops(Contrary::ShortHelloFailed)],
     title: "a ClientHello of more than one segment is dropped or mishandled",
     page: Page {
         meaning: "The ClientHello does not fit into one packet, as is usual since clients offer a post-quantum key share (X25519MLKEM768 adds about 1200 bytes). A \
                   device on the path, or the server's own front end, takes the first packet for the whole, drops the second, or closes because it cannot read a part.",
-        recognised: "The first segment of the ClientHello is acknowledged and the second is repeated in vain; or all of it is acknowledged and the answer is silence, a FIN or a RST; or only its first part arrives. \
-                     A smaller ClientHello of the same client that completes makes it sure.",
+        recognised: "The first segment of the ClientHello is acknowledged and the second is repeated in vain; or only its first part arrives; or the answer to it, or to a part of it, is silence, a FIN or a RST, \
+                     while a smaller ClientHello of the same client completes. Without that contrast its size proves nothing: every current client sends such a hello.",
         confused_with: "A path MTU black hole loses the full-size first segment and passes the short second one. A server that does not answer anybody (`server-silent`, `server-closed`) fails for small ClientHellos too.",
         check: "Compare a large and a small ClientHello from the same client.\n\n$ curl -v --curves X25519 https://<name>/\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -groups X25519MLKEM768",
         fix: &[
@@ -60,10 +62,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return Some(finding);
     }
     if !view.is_stuck(case.policy) || !view.hello_begun() || !view.hello_is_split() || view.answer_begun() {
-        return None;
-    }
-    // A server that has taken such a hello is cleared, and so is the path to it.
-    if case.knowledge.completed_with_large_hello > 0 && !smaller_hello_worked(case) {
         return None;
     }
     let fate = second_part_lost(view)
@@ -120,45 +118,33 @@ fn second_part_missing(view: View<'_>) -> Option<Fate> {
     })
 }
 
-/// Nothing of it was acknowledged: a size that the path cannot take would have let its short last part pass.
+/// Nothing of it was acknowledged, and a smaller one went through: a size that the path cannot take would have let its short last part pass.
 fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
-    let copies = hello_lost(view).filter(|_| view.hello_is_large())?;
+    let copies = hello_lost(view).filter(|_| view.hello_is_large() && smaller_hello_worked(case))?;
     Some(Fate {
-        confidence: if smaller_hello_worked(case) { Confidence::Strong } else { Confidence::Likely },
+        confidence: Confidence::Strong,
         stopped_by: StoppedBy::Network,
         text: format!("it was sent {copies} times and nothing of it was acknowledged"),
         alternatives: &[Cause::ClientHelloDropped, Cause::PathMtuBlackHole],
     })
 }
 
-/// All of it was acknowledged, and the answer is silence, FIN or RST.
+/// The answer to all of it, or to a part, is silence, FIN or RST, and a smaller one was answered. Every client of today sends such a hello:
+/// without that contrast its size explains nothing.
 fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
-    if !view.hello_is_large() || !view.hello_acked() || view.server_spoke_after_hello() || view.client().snaplen_cut > 0 {
+    if !view.hello_is_large() || !smaller_hello_worked(case) || view.server_spoke_after_hello() || view.client().snaplen_cut > 0 {
         return None;
     }
-    let small_failed_too = case.knowledge.related.iter().any(|other| {
-        other.same_endpoint
-            && other.outcome.failed()
-            && other.outcome != Outcome::Refused
-            && (1..super::ONE_SEGMENT).contains(&(other.hello_len as u64))
-    });
-    let sure = smaller_hello_worked(case);
-    if small_failed_too && !sure {
-        return None;
-    }
-    let confidence = if sure { Confidence::Strong } else { Confidence::Likely };
+    let took = if view.hello_acked() { "acknowledged it" } else { "took part of it" };
     match view.ended_by(Side::Server) {
         Some(ending) => Some(Fate {
-            confidence,
+            confidence: Confidence::Strong,
             stopped_by: StoppedBy::Server,
-            text: format!(
-                "the server acknowledged it and then sent {} without an answer",
-                if ending.reset.is_some() { "a RST" } else { "a FIN" }
-            ),
-            alternatives: if ending.reset.is_some() { &[Cause::ServerReset] } else { &[Cause::ServerClosed] },
+            text: format!("the server {took} and then sent {} without an answer", if ending.reset.is_some() { "a RST" } else { "a FIN" }),
+            alternatives: if ending.reset.is_some() { &[Cause::ServerReset, Cause::ResetInjected] } else { &[Cause::ServerClosed] },
         }),
-        None if view.waited() => Some(Fate {
-            confidence,
+        None if view.waited() && view.hello_acked() => Some(Fate {
+            confidence: Confidence::Strong,
             stopped_by: StoppedBy::Server,
             text: format!("the server acknowledged it and was silent for {}", span_text(view.silence())),
             alternatives: &[Cause::ServerSilent],

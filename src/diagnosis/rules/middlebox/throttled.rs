@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
@@ -14,6 +15,7 @@ use crate::transport::TcpEventKind;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Throttled,
     speaks: Signs::UNFINISHED.or(Signs::LOSS),
+    against: &[lowers(Contrary::SameHelloCompleted)],
     title: "the path became extremely slow after this ClientHello",
     page: Page {
         meaning: "TCP comes up at normal speed, and from the ClientHello on the server's packets trickle: a device drops most of them on purpose (policing by server name or application), or a \

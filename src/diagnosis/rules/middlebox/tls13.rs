@@ -1,5 +1,6 @@
 //! `tls13-dropped`: only handshakes with TLS 1.3 die.
 
+use crate::diagnosis::against::{Contrary, drops};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
@@ -14,6 +15,7 @@ use super::{hello_lost, older_version_worked};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Tls13Dropped,
     speaks: Signs::UNFINISHED,
+    against: &[drops(Contrary::SameHelloCompleted), drops(Contrary::Tls13Completed)],
     title: "a device on the path drops handshakes that offer TLS 1.3",
     page: Page {
         meaning: "Handshakes that offer (or choose) TLS 1.3 die on the way, while the same client reaches the same server with TLS 1.2. A firewall, proxy or \

@@ -14,6 +14,7 @@ use crate::tls::registry::AlertDescription;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::AlpnNoOverlap,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED),
+    against: &[],
     title: "client and server have no application protocol (ALPN) in common",
     page: Page {
         meaning: "The client lists the application protocols it can speak inside TLS (h2, http/1.1, h3, imap…) and the server speaks none of them.",

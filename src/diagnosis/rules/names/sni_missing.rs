@@ -12,6 +12,7 @@ use crate::tls::registry::AlertDescription as A;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SniMissing,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the client sent no server name and the server wants one",
     page: Page {
         meaning: "The server holds several sites on one address and picks the certificate by the server name in the ClientHello. This client sent none: it is old, was told to connect to an IP address, or switches the extension off. The server refuses, or answers with a default certificate that suits nobody.",

@@ -13,6 +13,7 @@ use crate::tls::registry::AlertDescription as A;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SniUnrecognized,
     speaks: Signs::UNFINISHED.or(Signs::ALERT),
+    against: &[],
     title: "the server does not know the name that the client asked for",
     page: Page {
         meaning: "The server name in the ClientHello belongs to no site of this server. Either the name is wrong, the site is not set up there (yet), or the name leads to the wrong address.",

@@ -12,6 +12,7 @@ use super::offer;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateTypeMismatch,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server's kind of key (RSA, ECDSA) fits none of the client's cipher suites",
     page: Page {
         meaning: "Below TLS 1.3 a cipher suite names the kind of key that must sign. A client that offers only ECDHE_ECDSA suites cannot talk to a server with an RSA certificate, nor the other way round. It often begins when a certificate is renewed with another kind of key.",

@@ -14,6 +14,7 @@ use super::offer;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::DhTooSmall,
     speaks: Signs::UNFINISHED.or(Signs::FINITE_FIELD),
+    against: &[],
     title: "the server's Diffie-Hellman prime is too small for the client",
     page: Page {
         meaning: "The server chose a DHE suite and sent a prime that the client holds too small to be safe. OpenSSL at security level 2 wants 2048 bits, at level 1 and most other clients 1024; 512 bits (Logjam) nobody takes.",

@@ -13,6 +13,7 @@ use super::offer;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ExtendedMasterSecretRequired,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "one side insists on extended master secret and the other does not know it",
     page: Page {
         meaning: "The extended_master_secret extension binds the keys of TLS 1.2 and below to the whole handshake. Systems in FIPS 140-3 mode, and some strict configurations, refuse peers without it.",

@@ -13,6 +13,7 @@ use super::offer;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::HandshakeFailure,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "alert handshake_failure, and nothing in the capture says more",
     page: Page {
         meaning: "The alert says that no acceptable set of parameters could be found; many stacks send it for anything they have no better word for. Its position and the offer narrow it down, and here they do not narrow it enough.",

@@ -13,6 +13,7 @@ use super::offer;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::InsufficientSecurity,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "a side found the other's offer too weak",
     page: Page {
         meaning: "The sender of the alert wants stronger parameters than the peer offers or chose: ciphers, key sizes, versions, extended master secret. It does not say which.",

@@ -12,6 +12,7 @@ use super::offer;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonCipher,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "client and server have no cipher suite in common",
     page: Page {
         meaning: "The server accepts none of the cipher suites in the ClientHello. Usually one side is old (RC4, 3DES, CBC, RSA key exchange) and the other strict, or one side was configured down to one or two suites.",

@@ -12,6 +12,7 @@ use super::offer;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonGroup,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "client and server have no key exchange group in common",
     page: Page {
         meaning: "The server accepts none of the groups (curves) in the client's supported_groups. TLS 1.3 cannot do without one; TLS 1.2 can only where both sides allow another key exchange.",

@@ -14,6 +14,7 @@ use super::offer;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonSignatureAlgorithm,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "client and server have no signature algorithm in common",
     page: Page {
         meaning: "The server's key cannot make a signature of a kind that the client accepts: an Ed25519 or P-521 key and a client that does not list it, SHA-1 only on one side, or RSA-PSS missing where TLS 1.3 demands it.",

@@ -14,6 +14,7 @@ use super::offer;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RenegotiationRefused,
     speaks: Signs::UNFINISHED.or(Signs::RENEGOTIATION),
+    against: &[],
     title: "renegotiation was refused, or the server lacks secure renegotiation",
     page: Page {
         meaning: "Two things go by this name. Within an established TLS 1.2 connection one side asked for a second handshake and the other refused. Or the server does not know secure renegotiation (RFC 5746) at all, and the client refuses even the first handshake: OpenSSL 3 does so by default and prints \"unsafe legacy renegotiation disabled\".",

@@ -1,8 +1,9 @@
 //! `path-mtu-black-hole`: large packets vanish, small ones pass.
 
+use crate::diagnosis::against::{Contrary, drops, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{Hole, View, ordinal, span_text};
 use crate::flow::Side;
@@ -14,6 +15,7 @@ use super::black_hole_udp;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PathMtuBlackHole,
     speaks: Signs::UNFINISHED,
+    against: &[drops(Contrary::CopiesAnswered), lowers(Contrary::FullSizePassed)],
     title: "full-size packets are lost on the path (path MTU black hole)",
     page: Page {
         meaning: "Some link between client and server passes smaller packets than both ends believe, and the message that should say so (ICMP \
@@ -88,6 +90,7 @@ fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
             span_text(segment.last.time.since(segment.first.time)),
         ),
     )
+    .resting_on(Suspect::packet(side, segment.first, segment.len))
     .shown_by(segment.first, format!("{message}: packet of {} bytes, first sent", segment.ip_len))
     .shown_by(segment.last, format!("sent for the {} time, never acknowledged", ordinal(segment.copies)));
     let finding = match view.side(side).outstanding.iter().find(|other| other.sacked) {
@@ -112,12 +115,13 @@ fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
         Cause::PathMtuBlackHole,
         if view.silence().as_secs() >= 3 { Confidence::Strong } else { Confidence::Likely },
         format!(
-            "Full-size packets from the {side} do not arrive: {} bytes of the {message} are missing, only the {} bytes behind them came, and {} later nothing had filled the hole.",
+            "Full-size packets from the {side} do not arrive: {} bytes of the {message} are missing, only {} behind them came, and {} later nothing had filled the hole.",
             hole.len,
-            hole.stranded,
+            if hole.stranded > 0 { format!("the {} bytes", hole.stranded) } else { "a FIN".to_owned() },
             span_text(view.silence()),
         ),
     )
+    .resting_on(Suspect::packet(side, view.stop(), view.mss(side).saturating_sub(TCP_OPTIONS)))
     .noting(format!("a hole of {} bytes in the {side}'s stream was never filled", hole.len))
     .noting(format!("the largest payload of the {side} that arrived is {} bytes", view.side(side).largest_segment));
     let finding = match view.side(side).last_data {
@@ -152,3 +156,6 @@ fn advice(case: &Case<'_>, finding: Finding) -> Finding {
         .advise("On the router or VPN gateway, clamp the MSS:")
         .advise(remedy::clamp_mss(case.handshake))
 }
+
+/// Timestamps and selective acknowledgments take this much of a segment at most.
+const TCP_OPTIONS: u32 = 40;

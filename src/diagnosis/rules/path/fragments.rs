@@ -1,5 +1,6 @@
 //! `ip-fragments-dropped`: fragmented packets do not arrive whole.
 
+use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
@@ -11,6 +12,7 @@ use crate::packet::IcmpKind;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::IpFragmentsDropped,
     speaks: Signs::UNFINISHED,
+    against: &[lowers(Contrary::FullSizePassed)],
     title: "fragmented IP packets never arrive whole",
     page: Page {
         meaning: "A packet of the handshake was cut into IP fragments on the way, and not all of them arrive. Firewalls and load balancers often drop \

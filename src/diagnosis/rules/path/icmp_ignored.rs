@@ -1,8 +1,9 @@
 //! `path-mtu-icmp-ignored`: the sender was told and goes on.
 
+use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy::Command;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal};
 use crate::handshake::facts::StoppedBy;
@@ -11,6 +12,7 @@ use crate::packet::IcmpKind;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PathMtuIcmpIgnored,
     speaks: Signs::UNFINISHED,
+    against: &[lowers(Contrary::FullSizePassed)],
     title: "the sender ignores the reports that its packets are too big",
     page: Page {
         meaning: "A router told the sender by ICMP which packet size its next link passes, and the sender goes on with larger packets, all of \
@@ -64,6 +66,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             format!("{} told the {sender} to send {size}, but the {sender} goes on with {} bytes.", note.reporter, victim.ip_len),
         )
         .stopped_by(StoppedBy::Network)
+        .resting_on(Suspect::packet(sender, victim.first, victim.len))
         .shown_by(
             note.mark,
             format!("{} reports that a packet of {} bytes is too big, next link passes {mtu}", note.reporter, note.quoted_len),

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::against::{Contrary, drops, same_hello_completed};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
@@ -14,6 +15,7 @@ use crate::packet::IcmpKind;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PacketLoss,
     speaks: Signs::UNFINISHED.or(Signs::LOSS).or(Signs::SLOW),
+    against: &[drops(Contrary::CopiesAnswered)],
     title: "lost packets delayed or stopped the handshake",
     page: Page {
         meaning: "Packets of the handshake were lost on the way and had to be repeated. A lost SYN costs a second, a lost flight a retransmission \
@@ -116,8 +118,9 @@ fn stopped(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if !view.is_tcp() || !view.is_up() {
         return None;
     }
-    let (side, finding) =
-        Side::BOTH.into_iter().find_map(|side| at_sender(view, side).or_else(|| at_receiver(view, side)).map(|finding| (side, finding)))?;
+    let (side, finding) = Side::BOTH
+        .into_iter()
+        .find_map(|side| at_sender(case, view, side).or_else(|| at_receiver(view, side)).map(|finding| (side, finding)))?;
     let alternatives: &[Cause] =
         if side == Side::Client { &[Cause::SplitClientHello, Cause::OneWayPath] } else { &[Cause::PathMtuBlackHole, Cause::OneWayPath] };
     Some(
@@ -131,10 +134,13 @@ fn stopped(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
 }
 
 /// Something behind the lost segment arrived, or something before it: the path works, this segment does not get through.
-fn at_sender(view: View<'_>, side: Side) -> Option<Finding> {
+fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let sender = view.side(side);
     let victim = view.repeated_in_vain(side).max_by_key(|segment| segment.copies)?;
-    if view.black_hole(side).is_some() || sender.acked == 0 && !sender.outstanding.iter().any(|segment| segment.sacked) {
+    // Something of this side arrived, or a packet just like it did in another connection: the path works, this one does not get through.
+    let passes =
+        sender.acked > 0 || sender.outstanding.iter().any(|segment| segment.sacked) || side == Side::Client && same_hello_completed(case);
+    if view.black_hole(side).is_some() || !passes {
         return None;
     }
     let message = view.message_at(side, victim.offset);
@@ -145,6 +151,7 @@ fn at_sender(view: View<'_>, side: Side) -> Option<Finding> {
             format!("The {side}'s {} was lost {} times and never arrived.", bare(message), victim.copies),
         )
         .weight(Weight::Fallback)
+        .resting_on(Suspect::packet(side, victim.first, victim.len))
         .shown_by(victim.first, format!("{message} first sent ({} bytes)", victim.ip_len))
         .shown_by(victim.last, format!("sent for the {} time, never acknowledged", ordinal(victim.copies))),
     )
@@ -159,7 +166,10 @@ fn at_receiver(view: View<'_>, side: Side) -> Option<Finding> {
         format!("{} bytes of the {side}'s {} were lost and never sent again.", hole.len, bare(message)),
     )
     .weight(Weight::Fallback)
-    .noting(format!("a hole of {} bytes was never filled; {} bytes behind it arrived", hole.len, hole.stranded));
+    .noting(match (hole.stranded, view.side(side).fin) {
+        (0, Some((mark, _))) => format!("the FIN in frame {} stands {} bytes behind the last byte that arrived", mark.frame, hole.len),
+        (stranded, _) => format!("a hole of {} bytes was never filled; {stranded} bytes behind it arrived", hole.len),
+    });
     Some(match view.side(side).last_data {
         Some(mark) => finding.shown_by(mark, "last packet that arrived, behind the hole"),
         None => finding,

@@ -1,8 +1,9 @@
 //! `one-way-path`: after TCP came up, one direction died.
 
+use crate::diagnosis::against::{Contrary, drops, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
@@ -11,6 +12,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::OneWayPath,
     speaks: Signs::UNFINISHED,
+    against: &[drops(Contrary::CopiesAnswered), lowers(Contrary::PairCompleted)],
     title: "one direction of the path stopped passing packets",
     page: Page {
         meaning: "One side's packets stopped arriving while the other side's still do, or did until the end. A route changed, a stateful device \
@@ -128,6 +130,7 @@ fn gone(view: View<'_>, side: Side) -> Option<Finding> {
                 span_text(victim.last.time.since(victim.first.time))
             ),
         )
+        .resting_on(Suspect::packet(side, victim.first, victim.len))
         .shown_by(victim.first, format!("{message} first sent"))
         .shown_by(victim.last, format!("sent for the {} time", ordinal(victim.copies)))
         .noting(if heard_since { format!("the {} still sends, without acknowledging it", side.other()) } else { format!("nothing more came from the {}", side.other()) })

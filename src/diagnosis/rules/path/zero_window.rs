@@ -14,6 +14,7 @@ use crate::handshake::facts::Outcome;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ZeroWindow,
     speaks: Signs::UNFINISHED.or(Signs::ZERO_WINDOW),
+    against: &[],
     title: "a side stopped reading: its TCP window stayed closed",
     page: Page {
         meaning: "One side advertised a receive window of zero, which means that its application does not read what has arrived. The other side \

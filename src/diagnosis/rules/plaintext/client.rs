@@ -15,6 +15,7 @@ use crate::time::Mark;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientSpeaksPlaintext,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the client speaks another protocol than TLS to a TLS port",
     page: Page {
         meaning: "The client's first bytes are no ClientHello: plain HTTP, SSH, or a mail client that waits to be greeted and upgraded, on a port where TLS begins at once. The server answers with an \

@@ -8,6 +8,7 @@ use crate::preamble::Upgrade;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::StarttlsInjection,
     speaks: Signs::UNFINISHED.or(Signs::PREAMBLE),
+    against: &[],
     title: "commands were sent behind the upgrade request, before TLS",
     page: Page {
         meaning: "Behind STARTTLS nothing may be sent before the server has answered. Here more commands followed in clear. A server that keeps them in its buffer executes them inside TLS as if \

@@ -12,6 +12,7 @@ use crate::preamble::{Dialect, Upgrade};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::StarttlsNotOffered,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server does not offer the upgrade to TLS, or the offer was removed on the way",
     page: Page {
         meaning: "Before it asks for TLS a client looks whether the server lists it: STARTTLS in the answer to EHLO or CAPABILITY, STLS in CAPA, AUTH TLS in FEAT, <starttls/> in XMPP's \

@@ -11,6 +11,7 @@ use crate::preamble::{Dialect, Upgrade};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::StarttlsRefused,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server refused the upgrade to TLS",
     page: Page {
         meaning: "The client asked in clear for TLS to begin on this connection (STARTTLS, STLS, AUTH TLS, StartTLS, SSLRequest, an RDP negotiation request) and the server \

@@ -15,6 +15,7 @@ use crate::time::Mark;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerSpeaksPlaintext,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server answered a ClientHello with another protocol than TLS",
     page: Page {
         meaning: "The client began TLS and the server's answer is readable: an HTTP error, a mail or SSH greeting, a database packet. The port does not speak TLS, or not before an upgrade. \

@@ -11,6 +11,7 @@ use crate::preamble::{Dialect, Upgrade};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::StarttlsUnavailable,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server says that TLS is temporarily not available",
     page: Page {
         meaning: "The server offers TLS and, asked for it, answers that it cannot now: `454 TLS not available`, `421`, `431`, `580`, `[UNAVAILABLE]`, LDAP busy or unavailable, too many clients. \

@@ -11,6 +11,7 @@ use crate::tls::registry::AlertDescription;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::AccessDenied,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the peer was refused by policy",
     page: Page {
         meaning: "The sender of the alert says that the other side is technically fine, even with a valid certificate, but not allowed: an access list of addresses, names, fingerprints or certificate subjects.",

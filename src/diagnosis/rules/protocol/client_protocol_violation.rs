@@ -15,6 +15,7 @@ use super::violation;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientProtocolViolation,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the client broke the protocol",
     page: Page {
         meaning: "The client sent something that the TLS specification does not allow: a list with a wrong length, an extension twice or in the wrong place, a message out of order, a record that is too long. A strict server refuses that; a lenient one would not have noticed.",

@@ -12,6 +12,7 @@ use crate::tls::registry::{AlertDescription, ProtocolVersion};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::InternalError,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "a side reports an error of its own",
     page: Page {
         meaning: "The sender failed for a reason that has nothing to do with the peer, or so it says: a key that cannot be loaded, a callback that failed, no certificate configured, no memory, a broken HSM. Some stacks send it for unusual input as well.",
@@ -66,7 +67,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // OpenSSL's security level says so of a version that is too old for it.
     let old_answer = seen.from == Side::Client
         && handshake.server_hello.as_ref().is_some_and(|hello| hello.what.version().rank() <= ProtocolVersion::TLS11.rank());
-    let weight = if old_answer { Weight::Fallback } else { Weight::Explains };
+    // What a client says behind the server's flight is most often about the certificate, and any rule that can say what explains it better.
+    let behind_flight = seen.from == Side::Client && (handshake.server_hello_done.is_some() || handshake.server_flight_is_over());
+    let weight = if old_answer || behind_flight { Weight::Fallback } else { Weight::Explains };
     let mut finding = Finding::new(Cause::InternalError, confidence, summary).weight(weight);
     if let Some(hello) = handshake.last_hello() {
         finding = finding.shown_by(hello.mark, format!("client offers {}", offer::versions(&hello.what)));

@@ -13,6 +13,7 @@ use crate::tls::registry::{AlertDescription as A, KeyExchange};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RecordCorrupted,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "bytes were changed on the way",
     page: Page {
         meaning: "A side received something else than the other sent: a record that cannot be decrypted, a signature or Finished that does not fit what was said before. Defective memory or network hardware, a faulty offload, or a device that rewrites the stream.",
@@ -59,7 +60,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             (Confidence::Likely, Weight::Explains, "finds that the signature of the key exchange does not fit")
         }
         Some(A::DECRYPT_ERROR) if answered => (Confidence::Likely, Weight::Explains, "finds that a signature or Finished does not fit"),
-        Some(A::UNEXPECTED_MESSAGE) if from_client && signed && !out_of_order(case) => {
+        Some(A::UNEXPECTED_MESSAGE) if from_client && signed && !out_of_order(case) && !long_request(case) => {
             (Confidence::Likely, Weight::Explains, "does not accept the signature of the key exchange")
         }
         Some(A::DECODE_ERROR | A::DECOMPRESSION_FAILURE) if answered => (Confidence::Likely, Weight::Fallback, "cannot read a message"),
@@ -95,6 +96,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise("See whether it happens every time:")
             .advise(remedy::s_client(handshake, "")),
     )
+}
+
+/// The client gave up at a CertificateRequest longer than the limits of common stacks (32 KiB in JSSE, which says so with this code).
+fn long_request(case: &Case<'_>) -> bool {
+    let handshake = case.handshake;
+    let whole = handshake.certificate_request.as_ref().map_or(0, |seen| seen.span.1.saturating_sub(seen.span.0));
+    let part = handshake.partial_server_message.filter(|part| part.message == Some(13)).map_or(0, |part| part.want as u64);
+    whole.max(part) >= 32 << 10
 }
 
 /// The server sent a message out of order: then `unexpected_message` means what it says.

@@ -17,6 +17,7 @@ use super::violation;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerProtocolViolation,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server broke the protocol",
     page: Page {
         meaning: "The server's answer is not one that the TLS specification allows: it chose what was not offered, left out what is due, or sent a message out of order. The client is right to stop.",

@@ -11,6 +11,7 @@ use crate::preamble::{Dialect, Upgrade};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyAuthRequired,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the proxy wants credentials",
     page: Page {
         meaning: "The proxy answers the request for a tunnel with 407, or in SOCKS5 accepts none of the offered logins: it wants to know who asks. TLS was never tried. A first 407 is the normal beginning of a login; \

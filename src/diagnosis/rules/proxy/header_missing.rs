@@ -11,6 +11,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyProtocolMissing,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server may expect a PROXY protocol header that the client does not send",
     page: Page {
         meaning: "A listener that is told to expect a PROXY header drops every connection that begins with something else, a ClientHello among it: without an alert, often with a RST. That happens when clients reach the server past \

@@ -11,6 +11,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyProtocolUnexpected,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "a PROXY protocol header precedes the ClientHello and the server does not expect it",
     page: Page {
         meaning: "The load balancer in front writes a PROXY header (version 1: a line `PROXY TCP4 …`; version 2: a binary block) before the client's bytes, to tell the server who the client is. The server was not told to expect it and takes \

@@ -13,6 +13,7 @@ use crate::preamble::Upgrade;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyNoAnswer,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the proxy never answered the request for a tunnel",
     page: Page {
         meaning: "The client asked the proxy for a tunnel and got nothing: the proxy is still trying to reach the server, is stuck or overloaded, waits for something else (TLS to the proxy itself, a PROXY header), or closed \

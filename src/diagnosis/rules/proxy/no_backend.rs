@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
@@ -13,6 +14,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::LoadBalancerNoBackend,
     speaks: Signs::UNFINISHED,
+    against: &[told(Contrary::OthersCompleted)],
     title: "the address accepts connections and closes them at once: nobody behind it",
     page: Page {
         meaning: "Something accepts the TCP connection and ends it again without a byte: before the ClientHello, or after a few tries to reach a backend. A load balancer in TCP mode whose backends are all down does that, and so does a port forwarder \

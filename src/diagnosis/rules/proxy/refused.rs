@@ -11,6 +11,7 @@ use crate::preamble::{Dialect, Upgrade};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyRefused,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the proxy answered CONNECT with a refusal",
     page: Page {
         meaning: "The client asked an HTTP proxy for a tunnel to the server (CONNECT host:port), and the proxy refused: the host, the port, the client or the method is not allowed. TLS was never tried, and \

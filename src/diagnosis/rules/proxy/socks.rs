@@ -11,6 +11,7 @@ use crate::preamble::{Dialect, Upgrade};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SocksRefused,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the SOCKS proxy refused or failed",
     page: Page {
         meaning: "The client asked a SOCKS proxy for a connection to the server and got a reply that is not success. Its code says whether the proxy will not (2, 7, 8) or could not (1, 3 to 6); \

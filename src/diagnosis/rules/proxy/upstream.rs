@@ -12,6 +12,7 @@ use crate::preamble::{Dialect, Upgrade};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyUpstreamFailed,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the proxy could not reach the server, or not in time",
     page: Page {
         meaning: "The proxy was willing and could not: the name does not resolve where the proxy runs, the server refuses or does not answer it, or the time was up. The fault lies behind the proxy, where this capture \

@@ -15,6 +15,7 @@ use super::uses_psk;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PskMismatch,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "client and server hold different pre-shared keys for the same identity",
     page: Page {
         meaning: "Both sides agree on the identity, but their keys differ. In TLS 1.3 the binder in the ClientHello does not verify; below, the Finished messages cannot be decrypted.",

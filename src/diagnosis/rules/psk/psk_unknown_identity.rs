@@ -14,6 +14,7 @@ use super::uses_psk;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PskUnknownIdentity,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server does not know the identity of the client's pre-shared key",
     page: Page {
         meaning: "The client names a pre-shared key (PSK) by an identity that the server has not on its list: a typo, a device that was never provisioned, or a list that was not reloaded.",

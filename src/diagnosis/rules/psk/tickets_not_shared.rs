@@ -10,6 +10,7 @@ use crate::handshake::facts::Outcome;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TicketsNotShared,
     speaks: Signs::UNFINISHED.or(Signs::TICKET_IGNORED),
+    against: &[],
     title: "tickets of one backend are refused by the next: resumptions fall back to full handshakes",
     page: Page {
         meaning: "The client offered to resume a session and the server did a full handshake instead. That works, but costs a certificate, a signature and in TLS 1.2 a round trip, and early data is lost. When it happens again and again, the servers behind the address do not share their ticket keys, or restart or rotate them too often.",

@@ -13,6 +13,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicBlocked,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "QUIC (UDP) is dropped on the way; TCP to the same server works",
     page: Page {
         meaning: "The client's Initial packets are never answered, while the same client reaches the same server over TCP within seconds. A firewall drops UDP 443, \
@@ -56,7 +57,8 @@ fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let quic = facts.quic.as_ref()?;
     let unanswered = view.unanswered_datagrams(Side::Client).filter(|_| facts.outcome == Outcome::Stalled)?;
     // At the server's own host an answer that is not sent is not lost.
-    let fits = view.near_side() != Some(Side::Server) && unanswered.count >= 3 && quic.retries_after_token == 0;
+    let again = unanswered.count >= 3 || view.repeats(Side::Client).is_some_and(|repeats| repeats.count >= 2);
+    let fits = view.near_side() != Some(Side::Server) && again && quic.retries_after_token == 0;
     let heard = view.server().last_packet.filter(|last| fits && *last < unanswered.first)?;
     let retried = quic.retry.count > 0 && quic.initials.server.count == 0;
     let (last_word, what) =
@@ -86,7 +88,7 @@ fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         finding
             .or_else(alternatives)
             .advise("Capture at the server at the same time: if the datagrams arrive there, look at the server's process, else at the firewalls and limits for UDP on the way.")
-            .advise(format!("tcpdump -ni any 'udp port {} and host {}'", facts.server.port, facts.client.address)),
+            .advise(remedy::show_lines(facts)),
     )
 }
 

@@ -9,6 +9,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicEarlyDataRejected,
     speaks: Signs::UNFINISHED.or(Signs::DATAGRAMS),
+    against: &[],
     title: "the server refused the client's 0-RTT data",
     page: Page {
         meaning: "The client remembered a session and sent its request together with its hello (0-RTT). The server did not take the session, so that the request had to be sent again after a full handshake. \

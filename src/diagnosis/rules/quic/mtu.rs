@@ -12,6 +12,7 @@ use crate::packet::IcmpKind;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicMtu,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "QUIC's full-size datagrams do not fit the path",
     page: Page {
         meaning: "Datagrams with Initial packets have at least 1200 bytes and must not be fragmented, so that an IP packet of 1228 bytes (IPv4) or 1248 (IPv6) has to pass. \

@@ -11,6 +11,7 @@ use crate::packet::IcmpKind;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicRefused,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "nothing answers QUIC there (ICMP port or host unreachable)",
     page: Page {
         meaning: "The client's Initial packets were answered by an ICMP message: no process listens on this UDP port, or the host cannot be reached. \

@@ -12,6 +12,7 @@ use crate::quic::close::INVALID_TOKEN;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicRetryLoop,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server answers with Retry and does not accept the token it gave",
     page: Page {
         meaning: "With a Retry packet a server makes the client prove its address: the client repeats its Initial packet with the token from it. Here the server did not accept the token \

@@ -11,6 +11,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicServerSilent,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server never answers QUIC",
     page: Page {
         meaning: "The client's Initial packets get no ServerHello: either nothing comes back at all, or the server acknowledges and says no more. Over UDP a server that does \
@@ -41,7 +42,14 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     let quic = view.failed_over_quic()?;
-    if case.handshake.outcome != Outcome::Stalled || view.answer_begun() || !view.hello_begun() || view.refused_datagram().is_some() {
+    // After a Retry it is the client's turn.
+    let retried = case.handshake.awaited_second_hello().is_some();
+    if retried
+        || case.handshake.outcome != Outcome::Stalled
+        || view.answer_begun()
+        || !view.hello_begun()
+        || view.refused_datagram().is_some()
+    {
         return None;
     }
     let (tries, span) = view.hello_tries();

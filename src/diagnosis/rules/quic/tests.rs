@@ -7,7 +7,7 @@ use crate::diagnosis::rules;
 use crate::diagnosis::testing::{at, over_udp};
 use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{ClosedBy, HelloPacket, Outcome, Protocol, QuicFacts};
+use crate::handshake::facts::{ClosedBy, HelloPacket, Outcome, Protocol, QuicFacts, StoppedBy, Unanswered};
 use crate::packet::IcmpKind;
 use crate::quic::version::Version;
 use crate::transport::IcmpNote;
@@ -47,6 +47,10 @@ fn related(transport: Transport, outcome: Outcome) -> Knowledge {
         highest_version: None,
         post_quantum: false,
         hello_len: 500,
+        hello_shape: 0,
+        ech: false,
+        hello_after: Duration::ZERO,
+        passed: crate::flow::PerSide::default(),
         went_unanswered: false,
         transport,
         answered_in: None,
@@ -132,4 +136,63 @@ fn only_a_failed_handshake_over_quic_is_judged() {
         assert_eq!(check(rule.cause, &crate::diagnosis::testing::connected(), &knowledge), None, "{}", rule.cause);
     }
     assert!(completed.closed_at.time.since(completed.tcp.first.time) > Duration::from_secs(10));
+}
+
+#[test]
+fn what_was_answered_once_and_then_never_again_is_blocked() {
+    let mut handshake = acknowledged();
+    handshake.tcp.sides.server.last_packet = Some(at(2, 20));
+    let unanswered = Unanswered { count: 5, first: at(3, 200), last: at(8, 3000) };
+    handshake.quic.as_mut().unwrap().talk.unanswered.client = Some(unanswered);
+    let finding = check(Cause::QuicBlocked, &handshake, &Knowledge::default()).unwrap();
+    assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Likely, Some(StoppedBy::Network)));
+    assert!(finding.alternatives.contains(&Cause::ServerStalled), "a process that hangs looks the same from afar");
+    // At the server's own host nothing is lost between the process and the capture.
+    handshake.tcp.sides.client.ttl = Some(57);
+    handshake.tcp.sides.server.ttl = Some(64);
+    assert_eq!(check(Cause::QuicBlocked, &handshake, &Knowledge::default()), None);
+}
+
+#[test]
+fn a_browser_that_closes_the_slower_attempt_was_not_blocked() {
+    let closed = |millis| {
+        let mut handshake = unanswered();
+        handshake.outcome = Outcome::Closed;
+        let close = ClosedBy { from: Side::Client, code: 0, application: false, reason: String::new(), mark: at(3, millis) };
+        handshake.quic.as_mut().unwrap().closes.push(close);
+        handshake
+    };
+    let mut knowledge = related(Transport::Tcp, Outcome::Completed);
+    assert_eq!(check(Cause::QuicBlocked, &closed(500), &knowledge), None, "how soon the server answers is not known");
+    knowledge.related[0].answered_in = Some(Duration::from_millis(40));
+    assert_eq!(check(Cause::QuicBlocked, &closed(100), &knowledge), None, "too soon to tell");
+    assert!(check(Cause::QuicBlocked, &closed(500), &knowledge).is_some());
+}
+
+#[test]
+fn numbers_that_never_arrive_are_those_of_full_datagrams() {
+    let mut handshake = acknowledged();
+    let quic = handshake.quic.as_mut().unwrap();
+    for (frame, number) in [(3, 3), (4, 4), (6, 7)] {
+        quic.initials.server.add(at(frame, 1000), 40);
+        quic.numbers.server.add(number);
+    }
+    let finding = check(Cause::QuicMtu, &handshake, &Knowledge::default()).unwrap();
+    assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Likely, Some(StoppedBy::Network)));
+    let quic = handshake.quic.as_mut().unwrap();
+    [0, 1, 2, 5, 6].into_iter().for_each(|number| quic.numbers.server.add(number));
+    assert_eq!(check(Cause::QuicMtu, &handshake, &Knowledge::default()), None, "all were seen");
+}
+
+#[test]
+fn a_reserved_version_asks_for_the_list() {
+    let mut handshake = acknowledged();
+    handshake.outcome = Outcome::Refused;
+    let quic = handshake.quic.as_mut().unwrap();
+    quic.negotiation = Some((at(2, 20), vec![Version::V1]));
+    assert_eq!(check(Cause::QuicVersionMismatch, &handshake, &Knowledge::default()).unwrap().confidence, Confidence::Certain);
+    handshake.quic.as_mut().unwrap().first_version = Version(0x1a2a_3a4a);
+    let finding = check(Cause::QuicVersionMismatch, &handshake, &Knowledge::default()).unwrap();
+    assert_eq!(finding.confidence, Confidence::Likely);
+    assert!(finding.remedy[0].line().starts_with("Nothing is wrong at the server"));
 }

@@ -10,6 +10,7 @@ use crate::time::Mark;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::QuicVersionMismatch,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "client and server have no QUIC version in common",
     page: Page {
         meaning: "The server does not speak the QUIC version of the client's first packet and said which ones it does speak. The client knows none of those and gave up.",

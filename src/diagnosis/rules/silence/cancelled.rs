@@ -9,6 +9,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::UserCanceled,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the handshake was cancelled (alert user_canceled)",
     page: Page {
         meaning: "A side sent the alert user_canceled (90): the application or its user ended the handshake for a reason that has nothing to do with TLS.",

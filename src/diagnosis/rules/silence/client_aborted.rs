@@ -10,6 +10,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientAborted,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the client left in the middle of the handshake without a reason",
     page: Page {
         meaning: "The client closed or reset the connection before the handshake was complete, without an alert. After the server's certificate that is often a client which does not accept it and \

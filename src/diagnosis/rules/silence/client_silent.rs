@@ -11,6 +11,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientSilent,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the client connected and never sent a ClientHello",
     page: Page {
         meaning: "The TCP connection came up and the client said nothing until the server closed it or the time was over. Spare connections of pools and browsers do this, clients that wait for the \

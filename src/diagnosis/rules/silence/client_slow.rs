@@ -12,6 +12,7 @@ use super::server_slow::article;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientSlow,
     speaks: Signs::UNFINISHED.or(Signs::SLOW),
+    against: &[],
     title: "the handshake completed, but the client took long",
     page: Page {
         meaning: "The handshake succeeded, and most of its time was the client's own: before its ClientHello, or between the server's flight and its own next one.",

@@ -10,6 +10,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientStalled,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the client began the handshake and stopped",
     page: Page {
         meaning: "It was the client's turn and nothing came: after part of its ClientHello, after a HelloRetryRequest, or after the server's flight. People who are asked for a certificate or PIN, \

@@ -12,6 +12,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientTimeout,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the client gave up waiting and closed",
     page: Page {
         meaning: "The client's own time limit ran out while it waited for the server, and it closed the connection. The limit is the end, not the reason: look for what took so long.",

@@ -10,6 +10,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CloseNotifyInHandshake,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "a side closed in order (close_notify) before the handshake was done",
     page: Page {
         meaning: "A side sent close_notify in the middle of the handshake: it shut TLS down as it would at the end of a connection. Its application closed, it was about to stop, or it refuses without saying why.",

@@ -2,12 +2,14 @@
 //! others: they are the cause only where nothing else explains the end.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::view::View;
+use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
 use crate::packet::IcmpKind;
 use crate::quic::close;
+use crate::time::Mark;
 
 mod cancelled;
 mod client_aborted;
@@ -43,6 +45,31 @@ pub const RULES: &[&Rule] = &[
     &server_slow::RULE,
     &client_slow::RULE,
 ];
+
+/// A hello of more than one segment is never excluded where nothing of it was answered: every current client sends one, so its size is no more
+/// than another thing to try.
+fn or_split(case: &Case<'_>, finding: Finding) -> Finding {
+    let view = View::new(case.handshake);
+    if !view.hello_is_large() {
+        return finding;
+    }
+    finding
+        .or_else(&[Cause::SplitClientHello])
+        .advise("Try a ClientHello that fits into one packet, for servers that read no longer one:")
+        .advise(remedy::s_client(case.handshake, "-groups X25519"))
+}
+
+/// When the server ended it, seen from the ClientHello: `12 ms after the ClientHello`, `before the end of the ClientHello`.
+fn when(view: View<'_>, end: Mark) -> String {
+    let (Some(last), Some(first)) = (view.hello_mark(), view.hello_first()) else { return "before the ClientHello".to_owned() };
+    if end.frame < first.frame {
+        "before the ClientHello".to_owned()
+    } else if end.frame < last.frame {
+        format!("{} after the first part of the ClientHello, before its end", span_text(end.time.since(first.time)))
+    } else {
+        format!("{} after the ClientHello", span_text(end.time.since(last.time)))
+    }
+}
 
 /// Over UDP: a QUIC endpoint closed with a code that is no alert, or a side's process is simply gone.
 fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding> {

@@ -11,6 +11,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerAborted,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server left in the middle of the handshake without a reason",
     page: Page {
         meaning: "The server had begun to answer and then closed or reset the connection without an alert: a crash, a restart or deployment, a proxy whose other side broke away, \

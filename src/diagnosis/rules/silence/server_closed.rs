@@ -1,5 +1,6 @@
 //! `server-closed`: a FIN in answer to the ClientHello.
 
+use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
@@ -11,6 +12,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerClosed,
     speaks: Signs::UNFINISHED,
+    against: &[told(Contrary::OthersCompleted)],
     title: "the server closed right after the ClientHello, without an alert",
     page: Page {
         meaning: "The server (or what stands in its place) closed the connection instead of answering, and did not say why. Old stacks close so when they have no version or cipher suite in common, \
@@ -60,12 +62,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !at_once && (silent || !view.hello_begun()) {
         return None;
     }
-    let after = view.hello_mark().or(facts.tcp.established).unwrap_or(ending.mark);
-    let took = span_text(ending.mark.time.since(after.time));
     let summary = if silent {
+        let up = facts.tcp.established.unwrap_or(ending.mark);
+        let took = span_text(ending.mark.time.since(up.time));
         format!("{} closed the connection {took} after it came up, before the client said anything.", facts.server)
     } else {
-        format!("{} closed {took} after the ClientHello, without an alert.", view.target())
+        format!("{} closed {}, without an alert.", view.target(), super::when(view, ending.mark))
     };
     let mut finding = Finding::new(Cause::ServerClosed, if silent { Confidence::Likely } else { Confidence::Strong }, summary)
         .weight(Weight::Fallback)
@@ -73,10 +75,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(hello) = view.hello_mark() {
         finding = finding.shown_by(hello, "ClientHello");
     }
+    let finding = finding.shown_by(ending.mark, "the server's FIN, no TLS record before it").or_else(&[
+        Cause::LoadBalancerNoBackend,
+        Cause::ProxyProtocolMissing,
+        Cause::SniUnrecognized,
+        Cause::NoCommonVersion,
+    ]);
     Some(
-        finding
-            .shown_by(ending.mark, "the server's FIN, no TLS record before it")
-            .or_else(&[Cause::LoadBalancerNoBackend, Cause::ProxyProtocolMissing, Cause::SniUnrecognized, Cause::NoCommonVersion])
+        super::or_split(case, finding)
             .advise("Look in the server's or load balancer's log for this client and time; then vary name and version:")
             .advise(remedy::s_client(facts, "-tls1_2"))
             .advise(remedy::s_client(facts, "-noservername")),

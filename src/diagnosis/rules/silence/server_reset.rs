@@ -1,5 +1,6 @@
 //! `server-reset`: a RST in answer to the ClientHello.
 
+use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
@@ -11,6 +12,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerReset,
     speaks: Signs::UNFINISHED,
+    against: &[told(Contrary::OthersCompleted)],
     title: "the server reset the connection right after the ClientHello",
     page: Page {
         meaning: "A RST came instead of an answer, and nothing speaks against its being the server's own. Servers reset when they close with unread data (an application that refuses the client, \
@@ -56,12 +58,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !at_once && (silent || !view.hello_begun()) {
         return None;
     }
-    let after = view.hello_mark().or(facts.tcp.established).unwrap_or(ending.mark);
-    let took = span_text(ending.mark.time.since(after.time));
+    let crossed = view.crossed(&ending);
     let summary = if silent {
+        let up = facts.tcp.established.unwrap_or(ending.mark);
+        let took = span_text(ending.mark.time.since(up.time));
         format!("{} reset the connection {took} after it came up, before the client said anything.", facts.server)
+    } else if crossed {
+        format!("{} reset the connection before the ClientHello had reached it.", view.target())
     } else {
-        format!("{} reset the connection {took} after the ClientHello.", view.target())
+        format!("{} reset the connection {}.", view.target(), super::when(view, ending.mark))
     };
     let mut finding = Finding::new(Cause::ServerReset, if silent { Confidence::Likely } else { Confidence::Strong }, summary)
         .weight(Weight::Fallback)
@@ -69,10 +74,21 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(hello) = view.hello_mark() {
         finding = finding.shown_by(hello, "ClientHello");
     }
+    let finding = finding.shown_by(ending.mark, "RST, no TLS record before it");
+    if crossed {
+        return Some(
+            finding
+                .noting("the RST was sent before the ClientHello can have arrived, and acknowledges nothing of it")
+                .or_else(&[Cause::ServerTimeout, Cause::LoadBalancerNoBackend, Cause::ResetInjected])
+                .advise(
+                    "The hello has nothing to do with it: look in the server's log and at its limit for silent connections at that time.",
+                ),
+        );
+    }
+    let finding =
+        finding.or_else(&[Cause::ResetInjected, Cause::ProxyProtocolMissing, Cause::LoadBalancerNoBackend, Cause::SniUnrecognized]);
     Some(
-        finding
-            .shown_by(ending.mark, "RST, no TLS record before it")
-            .or_else(&[Cause::ResetInjected, Cause::ProxyProtocolMissing, Cause::LoadBalancerNoBackend, Cause::SniUnrecognized])
+        super::or_split(case, finding)
             .advise("Capture at the server to see whether it sent the RST itself, and look in its log at that time; then vary name and version:")
             .advise(remedy::s_client(facts, "-tls1_2"))
             .advise(remedy::s_client(facts, "-servername other.example")),

@@ -1,5 +1,6 @@
 //! `server-silent`: the ClientHello arrived, nothing came back.
 
+use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::remedy::{self, Command};
@@ -13,6 +14,7 @@ use crate::preamble::Upgrade;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerSilent,
     speaks: Signs::UNFINISHED,
+    against: &[told(Contrary::OthersCompleted)],
     title: "the server received the ClientHello and never answered",
     page: Page {
         meaning: "The server's kernel acknowledged the ClientHello, and then nothing came: the application behind the port did not answer. It hangs, is overloaded, waits for something else first, \
@@ -123,8 +125,7 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
         &[Cause::ClientTimeout, Cause::ServerFlightDropped, Cause::PathMtuBlackHole]
     };
     Some(
-        finding
-            .or_else(alternatives)
+        super::or_split(case, finding.or_else(alternatives))
             .advise("Try the same from the server itself: if it hangs there too, look at the process (thread dump, CPU, workers), else at the load balancer or the way back.")
             .advise(remedy::s_client(facts, ""))
             .advise(Command::new("ss -tnp").operand([Piece::Fixed("sport = :"), Piece::Number(facts.server.port.into())])),

@@ -11,6 +11,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerSlow,
     speaks: Signs::UNFINISHED.or(Signs::SLOW),
+    against: &[],
     title: "the handshake completed, but the server took long to answer",
     page: Page {
         meaning: "The handshake succeeded and its users waited for the server: it took longer than the limit for slowness, the network's round trip deducted and no packet lost meanwhile.",

@@ -11,6 +11,7 @@ use crate::handshake::facts::{Fact, StoppedBy};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerStalled,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server began its answer and stopped",
     page: Page {
         meaning: "The server answered the ClientHello in part, or answered all and then owed its Finished, and fell silent. What is missing shows where it hangs: before its certificate or signature a key store, \
@@ -47,7 +48,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let awaited = view.awaited().filter(|awaited| awaited.side == Side::Server)?;
     // A server that the client's last words never reached has nothing to answer.
-    if !view.waited() || view.ended_by(Side::Server).is_some() || view.repeated_in_vain(Side::Client).next().is_some() {
+    if !view.waited()
+        || view.ended_by(Side::Server).is_some()
+        || view.hole(Side::Server).is_some()
+        || view.repeated_in_vain(Side::Client).next().is_some()
+    {
         return None;
     }
     let gave_up = view.ended_by(Side::Client);

@@ -12,6 +12,7 @@ use crate::handshake::facts::StoppedBy;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerTimeout,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server gave up waiting and closed",
     page: Page {
         meaning: "The server's time limit for the handshake ran out while it waited for the client, and it closed the connection. Look for what the client waited for.",
@@ -41,23 +42,31 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let answers_to_the_end = facts.alerts.iter().any(|alert| alert.from == Side::Client && alert.consequence);
     let late = view.client().last_data.filter(|mark| mark.frame > ending.mark.frame && !answers_to_the_end);
     let awaited = view.awaited().filter(|awaited| awaited.side == Side::Client);
-    let waited = view.silence();
-    if awaited.is_none() && late.is_none() || waited < LEAST {
+    let crossed = view.crossed(&ending);
+    let waited = match view.hello_first().filter(|_| crossed) {
+        Some(hello) => view.pause_until(hello),
+        None => view.silence(),
+    };
+    let least = if crossed { LEAST_CROSSED } else { LEAST };
+    if awaited.is_none() && late.is_none() && !crossed || waited < least {
         return None;
     }
     let mut finding = Finding::new(
         Cause::ServerTimeout,
-        if late.is_some() { Confidence::Strong } else { Confidence::Likely },
+        if late.is_some() || crossed && waited >= LEAST { Confidence::Strong } else { Confidence::Likely },
         format!(
             "{} gave up after waiting {} for {} and closed.",
             facts.server,
             span_text(waited),
-            awaited.map_or("the client", |awaited| awaited.what)
+            awaited.map_or(if crossed { "the ClientHello" } else { "the client" }, |awaited| awaited.what)
         ),
     )
-    .weight(if late.is_some() { Weight::Explains } else { Weight::Fallback })
+    .weight(if late.is_some() || crossed { Weight::Explains } else { Weight::Fallback })
     .stopped_by(StoppedBy::Server)
     .shown_by(ending.mark, format!("the server's {} after {}", ending.name(), span_text(waited)));
+    if let Some(hello) = view.hello_first().filter(|_| crossed) {
+        finding = finding.shown_by(hello, "the ClientHello, on its way when the server gave up");
+    }
     if let Some(mark) = late {
         finding = finding.shown_by(mark, "the client's next bytes come after it");
     }
@@ -69,5 +78,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
+/// A server that closes while the hello is on its way had waited for it, however short its limit.
+const LEAST_CROSSED: Duration = Duration::from_millis(500);
 /// A shorter wait is no time limit.
 const LEAST: Duration = Duration::from_secs(1);

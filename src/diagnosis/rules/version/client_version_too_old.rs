@@ -11,6 +11,7 @@ use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientVersionTooOld,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the client offers only protocol versions that the server no longer accepts",
     page: Page {
         meaning: "The newest version in the ClientHello is older than the oldest one the server accepts. Nothing was negotiated; the server refused the hello at once. Most servers of today accept TLS 1.2 and 1.3 only, some only TLS 1.3.",

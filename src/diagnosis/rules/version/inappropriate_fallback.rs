@@ -12,6 +12,7 @@ use crate::tls::registry::{AlertDescription, CipherSuite};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::InappropriateFallback,
     speaks: Signs::UNFINISHED.or(Signs::ALERT),
+    against: &[],
     title: "a retry with a lower version was refused, as the server knows a newer one",
     page: Page {
         meaning: "The client had failed with its newest version, tried again with an older one and said so with TLS_FALLBACK_SCSV. The server knows a newer version and refuses, so that nobody can force a downgrade. This refusal is right: the trouble is whatever made the first attempt fail.",

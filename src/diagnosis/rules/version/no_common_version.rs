@@ -11,6 +11,7 @@ use crate::tls::registry::AlertDescription;
 pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonVersion,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "client and server have no protocol version in common",
     page: Page {
         meaning: "The server says that none of the versions in the ClientHello suits it, although the client offers new ones and is not limited to TLS 1.3. The server may have a hole in its versions, be limited by policy for this client or name, or be confused by a version it does not know.",

@@ -13,6 +13,7 @@ use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerVersionTooOld,
     speaks: Signs::UNFINISHED,
+    against: &[],
     title: "the server speaks only protocol versions that the client no longer accepts",
     page: Page {
         meaning: "The server's newest version is older than the oldest one the client accepts. Either the server chose that version and the client refused it, or the client offered only newer ones and the server found none it knows.",
@@ -62,6 +63,8 @@ fn chosen(case: &Case<'_>) -> Option<Finding> {
     let confidence = match alert.map(|(_, description)| description) {
         Some(A::PROTOCOL_VERSION) => Confidence::Certain,
         _ if below => Confidence::Strong,
+        // The client got the best that it offered: only its own word can say that it minds.
+        _ if version.rank() >= hello.highest_version().rank() => return None,
         Some(A::HANDSHAKE_FAILURE | A::ILLEGAL_PARAMETER | A::INTERNAL_ERROR | A::INSUFFICIENT_SECURITY) if old => Confidence::Likely,
         None if old && by_client && handshake.deciding_alert().is_none() => Confidence::Likely,
         _ => return None,

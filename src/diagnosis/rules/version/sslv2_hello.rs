@@ -11,6 +11,7 @@ use crate::tls::registry::{ProtocolVersion, sslv2_cipher_name};
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Sslv2Hello,
     speaks: Signs::UNFINISHED.or(Signs::SSLV2),
+    against: &[],
     title: "the client opens with an SSL 2.0 hello",
     page: Page {
         meaning: "The client's first message has the form of SSL 2.0, of 1995. Either it speaks nothing newer, or it wraps an offer of SSL 3.0 or TLS into the old form, as clients did to please old servers. Servers of today read neither.",

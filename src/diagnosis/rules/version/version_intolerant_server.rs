@@ -1,16 +1,20 @@
 //! `version-intolerant-server`.
 
+use crate::diagnosis::against::{Contrary, drops};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
+use crate::diagnosis::view::View;
+use crate::flow::Side;
 use crate::handshake::facts::Outcome;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::VersionIntolerantServer,
     speaks: Signs::UNFINISHED,
+    against: &[drops(Contrary::Tls13Completed)],
     title: "the server fails on newer versions and works with older ones",
     page: Page {
         meaning: "A server must answer a hello that offers more than it knows with the best version it has. This one fails instead: it closes, resets or sends an alert, and the same client succeeds when it offers less. The bug lies in the server's TLS library or in a device in front of it.",
@@ -32,10 +36,21 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    if handshake.server_hello.is_some() || !handshake.outcome.failed() {
+    let view = View::new(handshake);
+    if handshake.server_hello.is_some() || handshake.partial_server_message.is_some() || !handshake.outcome.failed() {
+        return None;
+    }
+    // Who hangs up before the server had time to answer says nothing about the server.
+    if view.is_tcp() && view.ended_by(Side::Client).is_some() && !view.waited() {
         return None;
     }
     let hello = handshake.last_hello()?;
+    // To a hello that offers nothing below TLS 1.3, or drafts of it alone, an alert protocol_version is the answer that the standard asks for.
+    let only_newest =
+        hello.what.lists_versions() && hello.what.supported_versions().all(|version| version.is_grease() || version.is_tls13());
+    if only_newest && handshake.deciding_description() == Some((Side::Server, PROTOCOL_VERSION)) {
+        return None;
+    }
     let highest = hello.what.highest_version();
     let worked = case.knowledge.related.iter().find(|other| {
         let lower = other.highest_version.is_some_and(|version| version.rank() > 0 && version.rank() < highest.rank());
@@ -68,3 +83,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )
 }
+
+/// Alert protocol_version.
+const PROTOCOL_VERSION: u8 = 70;

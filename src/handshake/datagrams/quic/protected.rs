@@ -337,13 +337,20 @@ impl Quic {
             h.finished.server = h.finished.server.or(flight);
         }
         let finished = h.finished.client.or(self.client_finished);
-        if side == Side::Server && finished.is_none() && taken == Taken::Sealed && quic.handshakes.client.count > 0 {
+        if side == Side::Server
+            && finished.is_none()
+            && taken == Taken::Sealed
+            && quic.handshakes.client.count > 0
+            && self.again.handshake == 0
+        {
             let ahead = self.ahead.get_or_insert((mark, 0));
             ahead.1 = ahead.1.saturating_add(1);
         }
         let counted = match (side, taken) {
             (Side::Client, Taken::Opened(said)) => !said.close,
             (Side::Client, _) => true,
+            // A server that took the Finished has no Handshake keys any more.
+            (Side::Server, Taken::Sealed) if self.again.handshake > 0 => false,
             // Data may go out before the client's Finished has come. What shows that it was taken: the server says so, or has opened packets
             // that it must not open before.
             (Side::Server, Taken::Opened(said)) => {

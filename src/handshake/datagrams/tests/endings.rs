@@ -164,9 +164,10 @@ fn icmp_after_the_first_answer_says_who_is_gone() {
     let mut wire = Wire::new();
     wire.client(&first_initial(0)).server(&answer()).client(&from_client(60)).unreachable(Side::Client, 80).client(&from_client(60));
     assert_eq!(ended(&mut wire), (Outcome::Closed, StoppedBy::Server));
-    // A server that is heard again is not gone.
+    // A server that is heard again, by a client that goes on, is not gone.
     let mut wire = Wire::new();
-    wire.client(&first_initial(0)).server(&answer()).client(&from_client(60)).unreachable(Side::Client, 80).server(&both_levels(40));
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(60)).unreachable(Side::Client, 80);
+    wire.client(&from_client(61)).server(&both_levels(40));
     assert_eq!(ended(&mut wire).0, Outcome::Incomplete);
     // The client's host refuses the very first answer, which is late.
     let mut wire = Wire::new();
@@ -201,11 +202,49 @@ fn a_server_that_says_the_same_to_everything_has_closed() {
     let h = wire.only();
     assert_eq!((h.outcome, h.stopped_by, h.alerts[0].mark.frame), (Outcome::Alerted, StoppedBy::Server, 4));
     assert!(h.hidden.client_certificate_empty && h.hidden.certificate_requested.happened());
+    // Once is enough when both packets say the same by their size.
+    let twice = [handshake_packet(b"c", SCID, 38), short(9)].concat();
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(70)).client(&short(1)).server(&twice);
+    assert_eq!(ended(&mut wire), (Outcome::Alerted, StoppedBy::Server));
+    // Once is enough when silence follows; before that it is open.
+    let once = |wait| {
+        let mut wire = Wire::new();
+        wire.client(&first_initial(0)).server(&answer()).client(&from_client(70)).client(&short(1)).server(&both_levels(50)).wait(wait);
+        ended(&mut wire)
+    };
+    assert_eq!((once(2000), once(20).0), ((Outcome::Alerted, StoppedBy::Server), Outcome::Incomplete));
     // One that goes on has acknowledged the Finished and lays its Handshake keys down.
     let mut wire = Wire::new();
     wire.client(&first_initial(0)).server(&answer()).client(&from_client(70)).server(&both_levels(50)).client(&short(1));
     wire.server(&short(3)).client(&short(2)).server(&short(4));
     assert_eq!(ended(&mut wire), (Outcome::Completed, StoppedBy::Nobody));
+}
+
+#[test]
+fn a_server_that_goes_on_without_handshake_keys_has_the_finished() {
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(109)).server(&short(1)).wait(90).server(&short(2));
+    wire.wait(200).unreachable(Side::Server, 40);
+    assert_eq!(ended(&mut wire), (Outcome::Completed, StoppedBy::Nobody), "the client left afterwards");
+    // An acknowledgment has no room for a Finished, and what the server sends may be ahead of it.
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(24)).server(&short(1)).wait(90).server(&short(2));
+    assert_eq!(ended(&mut wire).0, Outcome::Incomplete);
+}
+
+#[test]
+fn who_hears_that_the_server_is_gone_leaves_because_of_it() {
+    // What was on its way still comes, and the client's alert answers the message of the server's host.
+    let mut wire = Wire::new();
+    wire.client(&whole(1, 0, &dtls_hello(1, &[]))).server(&whole(3, 0, &[0xfe, 0xff, 2, 8, 8]));
+    wire.client(&whole(1, 1, &dtls_hello(1, &[8, 8]))).unreachable(Side::Client, 80).client(&record(21, 0, &[2, 80]));
+    let h = wire.only();
+    assert_eq!((h.outcome, h.stopped_by, h.alerts[0].consequence), (Outcome::Closed, StoppedBy::Server, true));
+    let mut wire = Wire::new();
+    wire.client(&first_initial(0)).server(&answer()).client(&from_client(37)).unreachable(Side::Client, 80).server(&both_levels(30));
+    wire.unreachable(Side::Server, 70).wait(2000);
+    assert_eq!(ended(&mut wire), (Outcome::Closed, StoppedBy::Server));
 }
 
 #[test]
@@ -262,5 +301,14 @@ fn a_cookie_that_is_not_returned_is_the_clients_to_return() {
     let mut wire = Wire::new();
     wire.client(&whole(1, 0, &dtls_hello(1, &[]))).server(&whole(3, 0, &[0xfe, 0xff, 2, 8, 8])).wait(20_000);
     let h = wire.only();
-    assert_eq!((h.outcome, h.stopped_by, h.awaits_second_hello()), (Outcome::Stalled, StoppedBy::Client, true));
+    assert_eq!((h.outcome, h.stopped_by), (Outcome::Stalled, StoppedBy::Client));
+    assert_eq!(h.awaited_second_hello(), Some("the ClientHello with the cookie"));
+    // The same of the token of a Retry, though the hello came in two datagrams and the Retry between them.
+    let hello = client_hello(1500);
+    let piece = |number, offset, part: &[u8]| long(&keys().client, 0, (DCID, b"c"), &[], number, &crypto(offset, part), true);
+    let mut wire = Wire::new();
+    wire.client(&piece(0, 0, &hello[..1000])).server(&retry()).client(&piece(1, 1000, &hello[1000..])).wait(20_000);
+    let h = wire.only();
+    assert_eq!((h.outcome, h.stopped_by), (Outcome::Stalled, StoppedBy::Client));
+    assert_eq!(h.server_name().as_deref(), Some("quic.example"));
 }

@@ -1,0 +1,257 @@
+//! What speaks against a finding.
+//!
+//! A rule looks for what supports it. So that what refutes it cannot be forgotten, every rule names the facts that would speak against its
+//! finding ([`super::rule::Rule::against`]), and the judge asks each of them: it lowers or drops the finding, and what was found is told beside
+//! the evidence.
+
+use std::time::Duration;
+
+use crate::flow::Side;
+use crate::handshake::facts::{Outcome, StoppedBy};
+
+use super::cause::Cause;
+use super::knowledge::{Related, hello_shape};
+use super::rule::{Case, Confidence, Evidence, Finding, Weight};
+use super::view::View;
+
+/// A fact that would speak against a finding, and what becomes of the finding then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// The fact.
+    pub fact: Contrary,
+    /// What becomes of the finding.
+    pub effect: Effect,
+}
+
+/// What contrary evidence does to a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It is told, and changes nothing: both can be true.
+    Told,
+    /// The finding is less sure by a step; one that is certain, because the packets themselves show it, is told it and stays.
+    Lowers,
+    /// The finding cannot be true.
+    Drops,
+}
+
+/// Facts that speak against findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contrary {
+    /// The same client completed with this server by a ClientHello of the same kind, within seconds.
+    SameHelloCompleted,
+    /// A ClientHello as long as this one led to a complete handshake: that of the same client or, where the server is accused, of any.
+    LongHelloCompleted,
+    /// A shorter ClientHello of the same client came to nothing at the same server either, within seconds.
+    ShortHelloFailed,
+    /// A handshake that offered TLS 1.3 completed with this server.
+    Tls13Completed,
+    /// Packets of this size passed in the same direction between the same two addresses, within seconds.
+    FullSizePassed,
+    /// The receiver answered the copies of a packet that is thought to be lost: they arrived.
+    CopiesAnswered,
+    /// Packets with the hop counter that is suspect belong to handshakes of this server that completed.
+    HopCounterKnown,
+    /// Connections of the same client to the same server died alike without a pause.
+    DiedWithoutPause,
+    /// The same client completed with the same server within seconds: the path passes packets both ways.
+    PairCompleted,
+    /// Other handshakes with the same server endpoint completed.
+    OthersCompleted,
+    /// Other connections to the same server got the same answer.
+    OthersAnsweredAlike,
+}
+
+/// Drops the finding where this is so.
+pub const fn drops(fact: Contrary) -> Counter {
+    Counter { fact, effect: Effect::Drops }
+}
+
+/// Makes the finding less sure where this is so.
+pub const fn lowers(fact: Contrary) -> Counter {
+    Counter { fact, effect: Effect::Lowers }
+}
+
+/// Tells it beside the finding where this is so.
+pub const fn told(fact: Contrary) -> Counter {
+    Counter { fact, effect: Effect::Told }
+}
+
+impl Contrary {
+    /// What it is, in words for the page of a cause.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::SameHelloCompleted => "a ClientHello of the same kind by the same client completes at the same server within seconds",
+            Self::LongHelloCompleted => "a ClientHello as long as this one leads to a complete handshake",
+            Self::ShortHelloFailed => "a shorter ClientHello of the same client comes to nothing at the same server either",
+            Self::Tls13Completed => "a handshake that offers TLS 1.3 completes with the same server",
+            Self::FullSizePassed => "packets of this size pass in the same direction between the same two addresses",
+            Self::CopiesAnswered => "the receiver answers the copies of the packet: they arrive",
+            Self::HopCounterKnown => "packets with this hop counter belong to handshakes of the same server that completed",
+            Self::DiedWithoutPause => "connections of the same client to the same server die alike without a pause",
+            Self::PairCompleted => "the same client completes another handshake with the same server within seconds",
+            Self::OthersCompleted => "other handshakes with the same address and port complete",
+            Self::OthersAnsweredAlike => "other connections to the same server get the same answer",
+        }
+    }
+
+    /// Whether it is so in this case, and what shows it.
+    fn found(self, case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
+        match self {
+            Self::SameHelloCompleted => same_hello(case),
+            Self::LongHelloCompleted => long_hello(case, finding),
+            Self::ShortHelloFailed => short_hello_failed(case),
+            Self::Tls13Completed => tls13(case),
+            Self::FullSizePassed => full_size(case, finding),
+            Self::CopiesAnswered => copies_answered(case, finding),
+            Self::HopCounterKnown => hop_counter(case, finding),
+            Self::DiedWithoutPause => died_without_pause(case),
+            Self::PairCompleted => pair_completed(case),
+            Self::OthersCompleted => others(case),
+            Self::OthersAnsweredAlike => answered_alike(case, finding),
+        }
+    }
+}
+
+/// Asks everything that may speak against a finding. `None` when it cannot be true.
+pub(super) fn weigh(case: &Case<'_>, counters: &[Counter], mut finding: Finding) -> Option<Finding> {
+    for counter in counters {
+        let Some(evidence) = counter.fact.found(case, &finding) else { continue };
+        match counter.effect {
+            Effect::Drops => return None,
+            Effect::Lowers if finding.confidence < Confidence::Certain => {
+                finding.confidence = finding.confidence.lowered();
+                if finding.confidence == Confidence::Hint {
+                    finding.weight = Weight::Note;
+                }
+            }
+            Effect::Lowers | Effect::Told => {}
+        }
+        finding.against.push(evidence);
+    }
+    Some(finding)
+}
+
+/// Attempts of the same client at the same endpoint, with a hello, that completed.
+fn worked<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Related> {
+    case.knowledge.related.iter().filter(|other| other.same_endpoint && other.outcome == Outcome::Completed && other.hello_len > 0)
+}
+
+/// See [`Contrary::SameHelloCompleted`].
+pub(super) fn same_hello_completed(case: &Case<'_>) -> bool {
+    same_hello(case).is_some()
+}
+
+fn same_hello(case: &Case<'_>) -> Option<Evidence> {
+    let own = case.handshake.hello()?;
+    let (shape, len) = (hello_shape(own), own.bytes().len());
+    let other = worked(case).find(|other| other.same_name && other.hello_shape == shape && other.hello_len.abs_diff(len) < LIKE)?;
+    Some(Evidence { mark: Some(other.start), text: "the same client completed here with a ClientHello of the same kind".to_owned() })
+}
+
+fn long_hello(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
+    let own = usize::try_from(View::new(case.handshake).hello_len()).unwrap_or(usize::MAX);
+    // A few bytes of padding or of a name more or less are no matter.
+    if let Some(other) = worked(case).find(|other| other.hello_len.saturating_add(LIKE) >= own) {
+        return Some(Evidence {
+            mark: Some(other.start),
+            text: format!("the same client completed here with a ClientHello of {} bytes", other.hello_len),
+        });
+    }
+    let server = finding.stopped_by == Some(StoppedBy::Server) && case.knowledge.completed_with_large_hello > 0;
+    server.then(|| Evidence {
+        mark: None,
+        text: format!(
+            "{} with the same server completed though the ClientHello was as long",
+            counted(case.knowledge.completed_with_large_hello, "handshake")
+        ),
+    })
+}
+
+fn short_hello_failed(case: &Case<'_>) -> Option<Evidence> {
+    let failed = |other: &&Related| other.same_endpoint && other.outcome.failed() && other.outcome != Outcome::Refused;
+    let short = |other: &&Related| (1..ONE_SEGMENT).contains(&other.hello_len);
+    let other = case.knowledge.related.iter().filter(failed).find(short)?;
+    Some(Evidence {
+        mark: Some(other.start),
+        text: format!("a ClientHello of {} bytes by the same client came to nothing either", other.hello_len),
+    })
+}
+
+fn tls13(case: &Case<'_>) -> Option<Evidence> {
+    let count = case.knowledge.completed_with_tls13;
+    (count > 0).then(|| Evidence {
+        mark: None,
+        text: format!("{} that offered TLS 1.3 completed with the same server", counted(count, "handshake")),
+    })
+}
+
+fn full_size(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
+    let suspect = finding.suspect.filter(|suspect| suspect.payload > 0)?;
+    let passed = *case.knowledge.passed.of(suspect.side);
+    (passed >= suspect.payload).then(|| Evidence {
+        mark: None,
+        text: format!("in another connection between the two, {passed} bytes of the {} in one packet arrived", suspect.side),
+    })
+}
+
+fn copies_answered(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
+    let suspect = finding.suspect?;
+    let view = View::new(case.handshake);
+    let victim = view.repeated_in_vain(suspect.side).find(|segment| segment.first.frame == suspect.mark.frame)?;
+    let receiver = suspect.side.other();
+    case.handshake.tcp.copies_answered(suspect.side, victim).then(|| Evidence {
+        mark: view.side(receiver).last_packet,
+        text: format!(
+            "the {receiver} answered the copies with {}: they arrived",
+            counted(view.side(receiver).duplicate_acks, "acknowledgment")
+        ),
+    })
+}
+
+fn hop_counter(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
+    let suspect = finding.suspect.filter(|suspect| suspect.side == Side::Server)?;
+    let ttl = suspect.ttl.filter(|ttl| case.knowledge.server_ttls.contains(ttl))?;
+    Some(Evidence { mark: Some(suspect.mark), text: format!("hop counter {ttl} is the server's in handshakes that completed") })
+}
+
+fn died_without_pause(case: &Case<'_>) -> Option<Evidence> {
+    let died = |other: &&Related| other.same_endpoint && other.outcome.failed() && other.hello_len > 0 && other.hello_after < SHORT_PAUSE;
+    let count = u32::try_from(case.knowledge.related.iter().filter(died).count()).unwrap_or(u32::MAX);
+    let first = case.knowledge.related.iter().find(died)?;
+    Some(Evidence { mark: Some(first.start), text: format!("{} of the same client failed without a pause", counted(count, "handshake")) })
+}
+
+fn pair_completed(case: &Case<'_>) -> Option<Evidence> {
+    let other = worked(case).find(|other| other.start.frame > case.handshake.tcp.first.frame)?;
+    Some(Evidence {
+        mark: Some(other.start),
+        text: "the same client began another handshake with this server later, and completed it".to_owned(),
+    })
+}
+
+fn others(case: &Case<'_>) -> Option<Evidence> {
+    let count = case.knowledge.completed;
+    (count > 0)
+        .then(|| Evidence { mark: None, text: format!("{} with the same address and port completed", counted(count, "other handshake")) })
+}
+
+fn answered_alike(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
+    let alike = |cause: Cause| cause == finding.cause || cause == Cause::ServerSpeaksPlaintext;
+    let count = case.knowledge.causes.iter().filter(|(cause, _)| alike(*cause)).fold(0u32, |sum, (_, count)| sum.saturating_add(*count));
+    (count > 0 && case.knowledge.completed == 0).then(|| Evidence {
+        mark: None,
+        text: format!("{} to the same server got such an answer, and none another", counted(count, "other connection")),
+    })
+}
+
+/// `1 handshake`, `3 handshakes`.
+fn counted(count: u32, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// Two ClientHellos of one client whose lengths differ by less are as long as each other.
+const LIKE: usize = 64;
+/// What one segment carries on a path of ordinary size.
+const ONE_SEGMENT: usize = 1_400;
+/// No device forgets a connection within this time.
+const SHORT_PAUSE: Duration = Duration::from_secs(3);

@@ -1,0 +1,216 @@
+//! What the rules of the family say: the sentence's parts, the frames that show it, what else it could be.
+
+use std::borrow::Cow;
+
+use super::reaction::{Reaction, candidates, is_curl};
+use super::standing::{Source, Standing, View};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::chain::{self, ChainFacts};
+use crate::diagnosis::rule::{Confidence, Finding, Weight};
+use crate::handshake::facts::StoppedBy;
+use crate::handshake::stack::{Program, Stack};
+use crate::time::Timestamp;
+use crate::tls::certificate::Certificate;
+use crate::tls::registry::AlertDescription;
+
+impl<'a> View<'a> {
+    /// Host name, or address and port.
+    pub(super) fn target(&self) -> Cow<'a, str> {
+        self.case.handshake.name().unwrap_or_else(|| Cow::Owned(self.case.handshake.server.to_string()))
+    }
+
+    /// The leaf certificate.
+    pub(super) fn leaf(&self) -> Option<&'a Certificate> {
+        self.chain.and_then(ChainFacts::leaf)
+    }
+
+    /// `The certificate of TARGET`, with the certificate's own name where that is another.
+    pub(super) fn certificate(&self) -> String {
+        let target = self.target();
+        match self.leaf().map(Certificate::display_name) {
+            Some(name) if !name.eq_ignore_ascii_case(&target) => format!("The certificate of {target} ({name})"),
+            _ => format!("The certificate of {target}"),
+        }
+    }
+
+    /// What the client did, as the end of a sentence.
+    pub(super) fn reaction_clause(&self) -> String {
+        match self.reaction {
+            Reaction::Alert { code, .. } => format!("the client refused it with alert {} ({code})", AlertDescription(code)),
+            Reaction::HiddenAlert { .. } => "the client answered it with an encrypted alert".to_owned(),
+            Reaction::Left { reset: true, .. } => "the client reset the connection right after it".to_owned(),
+            Reaction::Left { reset: false, .. } => "the client closed the connection right after it".to_owned(),
+            Reaction::LeftAfter { .. } => "the client finished the handshake and closed at once without sending any data".to_owned(),
+            Reaction::Waited { pause, .. } => {
+                format!("the client kept silent for {} s after it and closed in order, as s2n-tls does to hide an error", pause.as_secs())
+            }
+            Reaction::WentOn => "the client did not mind".to_owned(),
+        }
+    }
+
+    /// A finding of this standing, with the frames that show it. `summary` ends without a full stop; what the client did is added.
+    pub(super) fn finding(&self, cause: Cause, standing: Standing, summary: String) -> Finding {
+        let (weight, confidence, clause) = match standing {
+            // Without a name asked for, its absence explains the refusal better.
+            Standing::Chosen(confidence)
+                if cause == Cause::ServerCertificateRejected
+                    && (matches!(self.reaction, Reaction::Left { .. })
+                        || self.case.handshake.server_name().is_none() && self.case.handshake.outcome.failed()) =>
+            {
+                (Weight::Fallback, confidence, self.reaction_clause())
+            }
+            Standing::Chosen(confidence) => (Weight::Explains, confidence, self.reaction_clause()),
+            Standing::AlsoTrue if self.reaction == Reaction::WentOn => (Weight::Note, Confidence::Certain, String::new()),
+            Standing::AlsoTrue => (Weight::Note, Confidence::Likely, String::new()),
+        };
+        let mut text = summary;
+        if let Source::Known { sole } = self.source
+            && self.is_true(cause)
+        {
+            text.push_str(if sole {
+                " (it was encrypted here, and is known by its exact size from another handshake with this server)"
+            } else {
+                " (it was encrypted here; by its size it is this one, seen in another handshake with this server, or another like it)"
+            });
+        }
+        if !clause.is_empty() {
+            text.push_str("; ");
+            text.push_str(&clause);
+        }
+        text.push('.');
+        let mut finding = Finding::new(cause, confidence, text).weight(weight);
+        finding.evidence.reserve_exact(2);
+        if let Some(seen) = &self.case.handshake.server_chain
+            && let Some(leaf) = self.leaf()
+        {
+            // Notes are made of many handshakes, and only their frames are told.
+            let text = if weight == Weight::Note { String::new() } else { chain::served(seen.what.certificates.len(), leaf) };
+            finding = finding.shown_by(seen.mark, text);
+        }
+        if weight == Weight::Note {
+            return finding;
+        }
+        finding = finding.stopped_by(StoppedBy::Client);
+        if let Some(note) = self.habit(cause) {
+            finding = finding.noting(note);
+        }
+        match self.reaction {
+            Reaction::Alert { code, mark } => finding.shown_by(mark, format!("client sent alert {} ({code})", AlertDescription(code))),
+            Reaction::HiddenAlert { mark } => {
+                finding.shown_by(mark, "client sent an encrypted record of an alert's size, and nothing more")
+            }
+            Reaction::Left { mark, reset } => finding.shown_by(
+                mark,
+                format!("client sent {} without an alert", crate::diagnosis::view::View::new(self.case.handshake).closing_word(reset)),
+            ),
+            Reaction::LeftAfter { mark, .. } => finding.shown_by(mark, "client closed without having sent application data"),
+            Reaction::Waited { mark, .. } => finding.shown_by(mark, "client sent alert close_notify (0) after the pause"),
+            Reaction::WentOn => finding,
+        }
+    }
+
+    /// What the client's library is known to mean by what it did, where that is less, or more, than the words say.
+    fn habit(&self, cause: Cause) -> Option<String> {
+        let speaker = self.speaker?;
+        let text = match (speaker.stack, self.reaction) {
+            (Stack::OpenSsl, Reaction::Alert { code: 48, .. }) => {
+                "an OpenSSL client says unknown_ca also when it must check revocation and has no list for this authority"
+            }
+            (Stack::OpenSsl, Reaction::Alert { code: 45, .. }) => {
+                "an OpenSSL client says certificate_expired also of a revocation list that has expired"
+            }
+            (Stack::OpenSsl, Reaction::Alert { code: 42, .. }) => {
+                "an OpenSSL client does not say bad_certificate of an unknown authority: it means a certificate of the future, another name or a weak key"
+            }
+            (Stack::OpenSsl, Reaction::Alert { code: 80, .. }) => {
+                "an OpenSSL client says internal_error when the program's own check refuses a certificate and gives no reason"
+            }
+            (Stack::Go | Stack::GnuTls, Reaction::Alert { code: 42, .. }) => {
+                "this library says bad_certificate of everything that it does not accept"
+            }
+            (Stack::BoringSsl, Reaction::Alert { code: 46, .. }) if speaker.program == Some(Program::Chromium) => {
+                "Chromium says certificate_unknown of everything that it does not accept"
+            }
+            _ => return None,
+        };
+        (cause != Cause::CertificateSelfSigned).then(|| format!("the client uses {speaker}: {text}"))
+    }
+
+    /// Other causes that what the client did can mean, for a finding that is not certain: first what else is wrong with the chain, then,
+    /// where the chain is not known, what the alert commonly means.
+    pub(super) fn alternatives(&self, chosen: Cause) -> Vec<Cause> {
+        let candidates = candidates(self.case, self.reaction).unwrap_or_default();
+        let mut out: Vec<Cause> = candidates.iter().copied().filter(|cause| *cause != chosen && self.is_true(*cause)).collect();
+        let seen = self.source == Source::Seen;
+        let common: &[Cause] = match self.reaction {
+            Reaction::Alert { code: 45, .. } if seen => &[Cause::CertificateRevoked],
+            Reaction::Alert { code: 45, .. } => &[Cause::IntermediateExpired, Cause::CertificateNotYetValid, Cause::CertificateRevoked],
+            Reaction::Alert { code: 48, .. } if seen => &[Cause::CertificateUntrustedCa],
+            Reaction::Alert { code: 48, .. } => &[Cause::CertificateUntrustedCa, Cause::ChainIncomplete, Cause::CertificateSelfSigned],
+            // What is in order by the clock of the capture need not be by the client's, and no list of revoked certificates is seen.
+            Reaction::Alert { code: 42, .. } if seen => {
+                &[Cause::CertificateNotYetValid, Cause::ServerCertificateRejected, Cause::CertificateRevoked]
+            }
+            Reaction::Alert { code: 46, .. } if seen => &[Cause::CertificateRevoked, Cause::CertificateNotYetValid],
+            _ if seen => &[],
+            Reaction::Alert { code: 42, .. } if is_curl(self.case) => {
+                &[Cause::CertificateNotYetValid, Cause::CertificateWeakSignature, Cause::CertificateWeakKey, Cause::CertificateNameMismatch]
+            }
+            Reaction::Alert { code: 42, .. } if self.is(&[Stack::OpenSsl]) => {
+                &[Cause::CertificateNameMismatch, Cause::CertificateNotYetValid, Cause::CertificateWeakSignature, Cause::CertificateWeakKey]
+            }
+            Reaction::Alert { code: 42, .. } => &[
+                Cause::CertificateUntrustedCa,
+                Cause::CertificateNameMismatch,
+                Cause::CertificateSelfSigned,
+                Cause::CertificateExpired,
+                Cause::CertificateNotYetValid,
+            ],
+            Reaction::Alert { code: 43, .. } => &[Cause::CertificateWrongUsage, Cause::CertificateUnsupported],
+            Reaction::Alert { code: 44 | 113, .. } => &[Cause::CertificateRevoked, Cause::MustStapleMissing],
+            _ => &[
+                Cause::CertificateUntrustedCa,
+                Cause::CertificateExpired,
+                Cause::CertificateNameMismatch,
+                Cause::ChainIncomplete,
+                Cause::CertificateSelfSigned,
+            ],
+        };
+        out.extend(common.iter().copied().filter(|cause| *cause != chosen && !out.contains(cause)).collect::<Vec<_>>());
+        out.truncate(5);
+        out
+    }
+}
+
+/// A sentence of its parts, with room for the full stop: for what is noted of many handshakes, where the general formatter would take longest.
+pub(super) fn sentence(parts: &[&str]) -> String {
+    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + 1);
+    text.extend(parts.iter().copied());
+    text
+}
+
+/// A date.
+pub(super) fn day(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    text.split_once('T').map_or_else(|| text.clone(), |(day, _)| day.to_owned())
+}
+
+/// A span of days for a sentence.
+pub(super) fn days_text(days: i64) -> String {
+    match days {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_read_as_dates() {
+        let moment = Timestamp::from_parts(1_795_251_860, 7);
+        assert_eq!((day(moment).as_str(), moment.to_second().as_str()), ("2026-11-21", "2026-11-21 09:04:20 UTC"));
+    }
+}
