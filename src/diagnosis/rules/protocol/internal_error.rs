@@ -69,9 +69,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Side::Server if outdated => (Confidence::Likely, format!("The server {} reports an error of its own.", offer::server(case))),
         Side::Server => (Confidence::Strong, format!("The server {} reports an error of its own (internal_error).", offer::server(case))),
         // Many codes of an answer that is not in the capture hide behind this one.
-        Side::Client if handshake.server_hello.is_none() => {
-            (Confidence::Likely, "The client reports an error of its own (internal_error); what it answers is not in the capture.".to_owned())
-        }
+        Side::Client if handshake.server_hello.is_none() => (
+            Confidence::Likely,
+            "The client reports an error of its own (internal_error); what it answers is not in the capture.".to_owned(),
+        ),
         Side::Client => (Confidence::Strong, "The client reports an error of its own (internal_error).".to_owned()),
     };
     // OpenSSL's security level says so of a version that is too old for it.
