@@ -193,6 +193,14 @@ impl FlowSink for Machine {
         Self::default()
     }
 
+    fn weight(&self) -> usize {
+        let Following { streams, preamble, decryption, .. } = &self.following;
+        self.handshake.as_ref().map_or(0, |handshake| handshake.weight())
+            + Side::BOTH.iter().map(|side| streams.of(*side).held_bytes()).sum::<usize>()
+            + preamble.as_ref().map_or(0, |preamble| preamble.held_bytes())
+            + decryption.as_ref().map_or(0, |decryption| decryption.held_bytes())
+    }
+
     #[inline]
     fn prefetch(&self) {
         if let Some(handshake) = &self.handshake {

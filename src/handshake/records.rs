@@ -103,6 +103,11 @@ impl Stream {
         self.ignored
     }
 
+    /// Bytes of records and messages that are not whole.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.reader.held_bytes() + self.joiner.held_bytes() + self.head.as_ref().map_or(0, |head| size_of::<Head>() + head.bytes.capacity())
+    }
+
     /// Reads a piece, up to the record that settles the handshake: what is said of it must not depend on what else lay in the same segment.
     pub(super) fn read(
         &mut self,
@@ -253,6 +258,7 @@ impl Reading<'_> {
 
 pub(super) fn anomaly(handshake: &mut Handshake, side: Side, mark: Mark, kind: AnomalyKind) {
     if handshake.anomalies.len() < limits::ANOMALIES {
+        handshake.held_bytes += 2 * size_of::<Anomaly>();
         handshake.anomalies.push(Anomaly { mark, side, kind });
     }
 }
@@ -402,6 +408,7 @@ fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
         remember(h, side, record.content_type, record.len, mark);
     }
     if h.alerts.len() < limits::ALERTS {
+        h.held_bytes += 2 * size_of::<AlertSeen>();
         h.alerts.push(AlertSeen { from: side, alert: clear, encrypted: is_encrypted, mark, after_handshake: false, consequence: false });
     }
 }

@@ -78,6 +78,11 @@ enum Event {
 }
 
 impl Preamble {
+    /// Bytes that it may hold: what was said is kept once as it came and once as lines.
+    pub fn held_bytes(&self) -> usize {
+        size_of::<Self>() + 2 * self.fed.min(PREAMBLE_BYTES)
+    }
+
     /// A connection to this port of the server; the port helps to tell dialects apart whose first words are alike.
     pub fn new(server_port: u16) -> Self {
         Self { port: server_port, lanes: PerSide::default(), state: State::Opening, facts: None, outer: None, depth: 0, fed: 0 }

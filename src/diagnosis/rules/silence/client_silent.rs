@@ -58,6 +58,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     {
         return None;
     }
+    // Who was told a window of zero may not send.
+    if view.server().zero_window.is_some_and(|window| window.reopened.is_none()) {
+        return None;
+    }
     if !view.waited() || !facts.tcp.saw_start() {
         return None;
     }
