@@ -403,7 +403,7 @@ impl<'a> View<'a> {
         let facts = self.side(side);
         if facts.stranded_bytes == 0 {
             // A FIN stands behind the last byte sent.
-            let tail = facts.fin.map_or(0, |(_, end)| end.saturating_sub(facts.highest.max(facts.acked)));
+            let tail = facts.lost_before_fin();
             return (tail > 0).then_some(Hole { len: tail, stranded: 0 });
         }
         let unseen = facts.highest.saturating_sub(facts.bytes_seen).saturating_sub(facts.gap_bytes_acked);
@@ -486,7 +486,7 @@ impl<'a> View<'a> {
     pub fn target(&self) -> String {
         match self.handshake.server_name() {
             Some(name) => format!("{name} ({})", self.handshake.server),
-            None => self.handshake.server.to_string(),
+            None => self.handshake.aim().into_owned(),
         }
     }
 

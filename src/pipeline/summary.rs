@@ -117,6 +117,15 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     if totals.unjudged > 0 {
         notes.push(format!("Stopped with {} handshakes not judged: they are not among those reported.", totals.unjudged));
     }
+    if table.evicted_for_bytes > 0 {
+        notes.push(format!(
+            "{} of them because all together held too much (unfinished messages, hellos, certificates, records that await keys); the largest went first.",
+            table.evicted_for_bytes
+        ));
+    }
+    if inventory.interfaces_cut > 0 {
+        notes.push(format!("{} interfaces lost their names to stay within bounds.", inventory.interfaces_cut));
+    }
     if totals.unverified > 0 {
         notes.push(format!(
             "{} of certificates not verified to the end, for more signatures were asked for than are looked at in that time, or too many certificates bore one name; `unverified` tells which.",
@@ -138,7 +147,10 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     } else if totals.handshakes == 0 {
         let flows = if table.flows == 1 { "1 connection".to_owned() } else { format!("{} connections", table.flows) };
         // Of what began in the capture nothing is missing: it carried something else.
-        let late = ["midstream", "no-payload"].iter().filter_map(|word| totals.other_flows.get(word)).fold(0u64, |sum, count| sum.saturating_add(*count));
+        let late = ["midstream", "no-payload"]
+            .iter()
+            .filter_map(|word| totals.other_flows.get(word))
+            .fold(0u64, |sum, count| sum.saturating_add(*count));
         notes.push(if late > 0 {
             format!("No TLS handshake was found in {flows}, of which {late} began before the capture, which must include the beginning: start it, then let the client reconnect.")
         } else {

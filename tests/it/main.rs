@@ -32,6 +32,8 @@ mod ladders;
 #[cfg(target_os = "linux")]
 mod live;
 mod malformed;
+mod memory;
+mod metamorphic;
 mod monitoring;
 mod observation;
 mod outlines;

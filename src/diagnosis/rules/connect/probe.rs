@@ -51,7 +51,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let ending = view.left_without_a_word()?;
     let up = facts.tcp.established.or_else(|| view.server().syn.map(|syn| syn.first)).unwrap_or(facts.tcp.first);
     let stayed = ending.mark.time.since(up.time);
-    if stayed >= WAITS && GREETED.contains(&facts.server.port) {
+    if super::super::silence::waits_for_greeting(case).is_some() {
         return None;
     }
     let rhythm = case.knowledge.rhythm.and_then(|rhythm| Some((rhythm.count, rhythm.every?)));
@@ -113,6 +113,3 @@ fn scanned(case: &Case<'_>) -> Option<Finding> {
 
 /// A client that stays so long without a byte waits for something.
 const WAITS: Duration = Duration::from_secs(2);
-
-/// Ports of implicit TLS whose protocol in clear begins with the server's greeting: a client that does not know of TLS waits for it.
-const GREETED: &[u16] = &[465, 563, 990, 992, 993, 994, 995];
