@@ -113,6 +113,7 @@ impl Deref for KnownChain {
 
 /// Another attempt of the same client.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct Related {
     /// Its first packet.
     pub start: Mark,

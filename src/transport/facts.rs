@@ -337,6 +337,7 @@ const FEW_IDS: u16 = 32;
 
 /// A SYN or SYN-ACK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent observations")]
 pub struct SynFacts {
     /// The first one.
     pub first: Mark,

@@ -42,6 +42,7 @@ mod bounds;
 mod connection;
 mod facts;
 mod half_open;
+mod ledger;
 pub(crate) mod prefetch;
 mod roles;
 mod sink;

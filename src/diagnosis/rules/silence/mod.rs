@@ -29,6 +29,8 @@ mod server_timeout;
 #[cfg(test)]
 mod tests;
 
+pub(super) use client_silent::waits_for_greeting;
+
 /// The family's rules; earlier wins a tie.
 pub const RULES: &[&Rule] = &[
     &cancelled::RULE,
