@@ -93,7 +93,7 @@ impl Context<'_> {
         if bytes <= limits::INTERFACE_TEXT {
             self.inventory.interface_bytes = bytes;
         } else {
-            interface.name.truncate(interface.name.floor_char_boundary(CUT_NAME));
+            limits::shorten(&mut interface.name, CUT_NAME);
             interface.name.shrink_to_fit();
             (interface.description, interface.filter) = (None, None);
             self.inventory.interfaces_cut = self.inventory.interfaces_cut.saturating_add(1);

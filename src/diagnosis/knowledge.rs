@@ -19,6 +19,7 @@ pub use super::visits::{Rhythm, Scan};
 
 /// The view for one handshake, itself left out. Empty when nothing else was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent observations")]
 pub struct Knowledge {
     /// Other handshakes begun with this server endpoint.
     pub attempts: u32,

@@ -286,7 +286,6 @@ pub struct AlertSeen {
 
 /// What the encrypted part of a TLS 1.3 handshake shows by sizes and order (without keys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent observations")]
 pub struct Hidden {
     /// Bytes of padding that a side adds to each record, learned from its Finished.
     pub padding: PerSide<Option<u16>>,

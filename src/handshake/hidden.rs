@@ -257,14 +257,12 @@ impl Handshake {
         if self.hidden.server_flight_done != Fact::Unseen || self.partial_server_message.is_some() {
             return false;
         }
-        match &self.quic {
+        if let Some(quic) = &self.quic {
             // Every packet of it is answered by an acknowledgment at least: the client has yet to send one.
-            Some(quic) => quic.talk.unanswered.server.is_some(),
-            None => {
-                let server = self.tcp.side(Side::Server);
-                server.stranded_bytes == 0 && server.gap_bytes == 0 && server.acked >= server.highest && server.highest > 0
-            }
+            return quic.talk.unanswered.server.is_some();
         }
+        let server = self.tcp.side(Side::Server);
+        server.stranded_bytes == 0 && server.gap_bytes == 0 && server.acked >= server.highest && server.highest > 0
     }
 
     /// The client offered application protocols and the server chose none: TLS 1.3 hides the choice, but not that there is no room for one.

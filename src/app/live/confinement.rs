@@ -223,7 +223,8 @@ mod calls {
     const OLD: &[i64] = &[];
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     #![allow(unsafe_code, reason = "system calls are tried as an intruder would try them")]
 
@@ -237,9 +238,8 @@ mod tests {
 
     /// The error of a system call; 0 when it has none.
     fn call(number: i64, arguments: [u64; 5]) -> i32 {
-        let [a, b, c, d, e] = arguments;
         // SAFETY: what is called here either takes no pointers, or is given null or an address that is never mapped.
-        let result = unsafe { libc::syscall(number, a, b, c, d, e) };
+        let result = unsafe { libc::syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4]) };
         if result == -1 { io::Error::last_os_error().raw_os_error().unwrap_or_default() } else { 0 }
     }
 

@@ -236,7 +236,7 @@ fn waits_in_vain(h: &Handshake, side: Side) -> Option<Mark> {
     let again = span.map(|(_, last)| last).filter(|last| count >= REPEATS && news.is_none_or(|news| *last > news));
     again.or_else(|| {
         let unanswered = (*talk(h)?.unanswered.of(side))?;
-        let says_so = h.quic.as_ref().and_then(|quic| quic.close_of(side)).is_some_and(|close| close.is_of_silence());
+        let says_so = h.quic.as_ref().and_then(|quic| quic.close_of(side)).is_some_and(super::facts::ClosedBy::is_of_silence);
         // Within a flight, or while the answer is on its way, nothing is due yet.
         let round_trip = h.server_hello_time().unwrap_or_default() * 3;
         let long = unanswered.count >= UNANSWERED && unanswered.span() >= NO_ANSWER.max(round_trip);

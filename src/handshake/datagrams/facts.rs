@@ -329,7 +329,9 @@ mod tests {
     fn numbers_that_were_never_seen_were_sent() {
         let missing = |seen: &[u64]| {
             let mut numbers = Numbers::default();
-            seen.iter().for_each(|number| numbers.add(*number));
+            for number in seen {
+                numbers.add(*number);
+            }
             numbers.missing()
         };
         assert_eq!([missing(&[]), missing(&[0, 1, 2]), missing(&[1, 2]), missing(&[0]), missing(&[40, 41])], [0; 5]);

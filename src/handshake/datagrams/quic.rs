@@ -239,7 +239,7 @@ impl Quic {
         }
         if side == Side::Server && quic.handshakes.client.count > 0 {
             let len = datagram.payload_len as usize;
-            let alike = quic.closing.count == 0 || quic.closing.bytes == quic.closing.count as u64 * len as u64;
+            let alike = quic.closing.count == 0 || quic.closing.bytes == u64::from(quic.closing.count) * len as u64;
             if handshake > 0 && short && !early && answers && len < LARGEST_CLOSE && alike {
                 quic.closing.add(datagram.mark, len);
                 quic.closing_twice = contents.0 == contents.1;

@@ -166,7 +166,7 @@ fn diagnosis(out: &mut Vec<u8>, outline: &Outline<'_>, times: &mut TimeText) {
     text(out, ",\"summary\":", summary);
     list(out, ",\"remedy\":", &remedy.iter().map(|advice| advice.line()).collect::<Vec<_>>());
     for (key, pieces) in [(",\"evidence\":", evidence), (",\"against\":", against)] {
-        objects(out, key, *pieces, |out, piece| {
+        objects(out, key, pieces, |out, piece| {
             out.push(b'{');
             if let Some(mark) = piece.mark {
                 number(out, "\"frame\":", mark.frame);

@@ -75,7 +75,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
         "client offers",
         clip("server chooses", right)
     )?;
-    let stack = |stack: Option<&StackReport>| stack.map(|stack| spoken(stack)).unwrap_or_default();
+    let stack = |stack: Option<&StackReport>| stack.map(spoken).unwrap_or_default();
     let tls = report.tls.as_ref();
     let client = stack(tls.and_then(|tls| tls.client.as_ref()?.stack.as_ref()));
     let server = stack(tls.and_then(|tls| tls.server.as_ref()?.stack.as_ref()));

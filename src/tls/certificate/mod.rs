@@ -17,6 +17,7 @@ pub use store::CertificateStore;
 
 /// A certificate as served, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent properties")]
 pub struct Certificate {
     /// DER as served.
     pub der: Box<[u8]>,

@@ -227,7 +227,7 @@ pub(super) fn names_cover(der: &[u8], name: &str) -> bool {
 /// A text that no name of use exceeds.
 fn shortened(mut text: String) -> String {
     if text.len() > limits::DISTINGUISHED_NAME_LEN {
-        text.truncate(text.floor_char_boundary(limits::DISTINGUISHED_NAME_LEN));
+        limits::shorten(&mut text, limits::DISTINGUISHED_NAME_LEN);
         text.push('…');
         text.shrink_to_fit();
     }

@@ -23,14 +23,12 @@ pub(super) const fn accuses(alert: A) -> bool {
 /// it is one that says so.
 pub(super) fn fits(alert: A, defect: &Defect) -> bool {
     match alert {
-        // Broken values and broken encodings, which stacks do not tell apart.
-        A::ILLEGAL_PARAMETER | A::DECODE_ERROR => true,
         A::UNSUPPORTED_EXTENSION => ["did not send", "does not belong", "listed twice"].iter().any(|words| defect.rule.contains(words)),
         A::MISSING_EXTENSION => defect.rule.starts_with("missing") || defect.rule.contains("without"),
         A::PROTOCOL_VERSION => matches!(defect.field, "version" | "supported_versions" | "legacy_version" | "random"),
-        A::HANDSHAKE_FAILURE => true,
         // They speak of records and of messages, not of what a hello holds.
         A::RECORD_OVERFLOW | A::UNEXPECTED_MESSAGE => false,
+        // Broken values, broken encodings and handshake_failure, which stacks do not tell apart, and codes that say nothing of the kind.
         _ => true,
     }
 }
@@ -38,7 +36,7 @@ pub(super) fn fits(alert: A, defect: &Defect) -> bool {
 /// The defect to name: the first that the alert speaks of, else the first; and how sure it is that it was minded.
 pub(super) fn named(defects: &[Defect], alert: Option<A>, confidence: Confidence) -> Option<(&Defect, Confidence)> {
     let fitting = defects.iter().find(|defect| alert.is_none_or(|alert| fits(alert, defect)));
-    Some((fitting.or(defects.first())?, weighed(confidence, fitting.is_some())))
+    Some((fitting.or_else(|| defects.first())?, weighed(confidence, fitting.is_some())))
 }
 
 /// An alert that speaks of something else leaves it at likely.

@@ -180,7 +180,9 @@ fn numbers_that_never_arrive_are_those_of_full_datagrams() {
     let finding = check(Cause::QuicMtu, &handshake, &Knowledge::default()).unwrap();
     assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Likely, Some(StoppedBy::Network)));
     let quic = handshake.quic.as_mut().unwrap();
-    [0, 1, 2, 5, 6].into_iter().for_each(|number| quic.numbers.server.add(number));
+    for number in [0, 1, 2, 5, 6] {
+        quic.numbers.server.add(number);
+    }
     assert_eq!(check(Cause::QuicMtu, &handshake, &Knowledge::default()), None, "all were seen");
 }
 

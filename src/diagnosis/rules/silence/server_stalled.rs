@@ -59,9 +59,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // Records that share messages of TLS 1.3 may be the whole flight; and over UDP what is not answered may have been lost.
     let confidence = if !view.is_tcp() {
         match (view.repeats(Side::Client).is_some(), view.near_side()) {
-            (true, Some(Side::Server)) => Confidence::Likely,
+            (true, Some(Side::Server)) | (false, _) => Confidence::Likely,
             (true, _) => Confidence::Hint,
-            (false, _) => Confidence::Likely,
         }
     } else if facts.is_tls13() && facts.hidden.server_flight_done == Fact::Unseen {
         Confidence::Likely
