@@ -306,6 +306,10 @@ pub const CERTIFICATE_REPORT_BYTES: usize = 8 << 20;
 /// Packets taken from an interface's ring at a time: about a megabyte of full-size packets.
 pub const LIVE_BATCH: usize = 512;
 
+/// Handshakes that wait to be judged, live, and blocks that brought them: a fifth of a second of a busy link. Beyond it what comes waits in the
+/// kernel's ring.
+pub const LIVE_BACKLOG: usize = 4096;
+
 /// Batches under way between the threads that capture and the pipeline. When it is full they wait, and the kernel's ring, far larger, takes what comes.
 pub const LIVE_BATCHES: usize = 32;
 
@@ -347,6 +351,9 @@ pub const DTLS_PENDING_BYTES: usize = 512 << 10;
 
 /// Pieces of one DTLS handshake message: 256 KiB in the smallest fragments in use (some hundred bytes) would be a thousand.
 pub const DTLS_PIECES: usize = 1024;
+
+/// Bytes of a server's first segment up to which it waits to be believed: alerts, and what is forged to hide them, are seldom longer.
+pub const ASIDE: usize = 256;
 
 /// A marker of a settled connection with its place in the tables, in bytes.
 const MARKER: usize = 96;

@@ -86,6 +86,7 @@ impl<'a> Case<'a> {
             hold: if self.piped() { HOLD_ON_A_PIPE } else { Duration::MAX },
             timeline: self.timeline || self.criteria.asks_for("timeline"),
             stop: Arc::clone(&self.stop),
+            hurry: Arc::default(),
             clock: None,
         };
         let mut sieve = Sieve {

@@ -136,6 +136,8 @@ pub struct Inventory {
     pub quiet_until: Option<Timestamp>,
     /// Frames that `--filter` left out.
     pub filtered_out: u64,
+    /// Live: packets that were captured and not looked at, because the run was to end.
+    pub unread: u64,
 }
 
 /// An input file or stream.
@@ -153,7 +155,7 @@ pub struct Input {
     pub first: Option<Timestamp>,
     /// The latest frame's time.
     pub last: Option<Timestamp>,
-    /// Frames whose time is far from those before and behind them. They were given the time of the frame before.
+    /// Frames whose time is far from those before and behind them. They were given times between those.
     pub odd_times: u64,
     /// The first of them, by its number among this input's frames as far as no other input was read before.
     pub first_odd_time: Option<OddTime>,

@@ -139,7 +139,7 @@ pub(super) struct Live {
     #[arg(long, value_name = "NAME", help_heading = RUN)]
     user: Option<String>,
 
-    /// Do not confine the process once everything is open (Linux: landlock)
+    /// Do not confine the process once everything is open (Linux: landlock and a seccomp filter)
     #[arg(long, help_heading = RUN)]
     no_sandbox: bool,
 

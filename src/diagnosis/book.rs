@@ -109,6 +109,7 @@ struct Server {
     completed: u32,
     completed_with_tls13: u32,
     completed_with_large_hello: u32,
+    completed_with_proxy_header: u32,
     resumptions_offered: u32,
     resumptions_accepted: u32,
     speaks_tls: bool,
@@ -277,6 +278,7 @@ impl Book {
             }
             knowledge.completed_with_tls13 = server.completed_with_tls13;
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
+            knowledge.completed_with_proxy_header = server.completed_with_proxy_header;
             knowledge.resumptions_offered = server.resumptions_offered;
             knowledge.resumptions_accepted = server.resumptions_accepted;
             if let Some(tickets) = server.seen.tickets.as_ref().filter(|_| tickets::refused(handshake)) {
@@ -349,6 +351,8 @@ impl Book {
             let tls13 = handshake.is_tls13() || handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
             server.completed_with_tls13 = server.completed_with_tls13.saturating_add(u32::from(tls13));
             let large = handshake.client_hellos.iter().any(|seen| seen.span.1.saturating_sub(seen.span.0) > 1400);
+            let header = handshake.preamble.as_ref().is_some_and(|facts| facts.layers().any(|layer| layer.dialect.is_proxy_header()));
+            server.completed_with_proxy_header = server.completed_with_proxy_header.saturating_add(u32::from(header));
             server.completed_with_large_hello = server.completed_with_large_hello.saturating_add(u32::from(large));
         }
         if let Some(chain) = chain {

@@ -488,6 +488,15 @@ impl Handshake {
         Some(std::str::from_utf8(name).map_or_else(|_| String::from_utf8_lossy(name), Cow::Borrowed))
     }
 
+    /// What the client wanted to reach: the name asked for, else what it asked a proxy for, else the server's address and port.
+    pub fn aim(&self) -> Cow<'_, str> {
+        let through = || {
+            let layers = self.preamble.as_ref()?.layers();
+            layers.filter(|layer| layer.dialect.is_proxy()).find_map(|layer| layer.target.as_deref())
+        };
+        self.name().or_else(|| through().map(Cow::Borrowed)).unwrap_or_else(|| Cow::Owned(self.server.to_string()))
+    }
+
     /// The application protocol that the server chose, where that is visible.
     pub fn next_protocol(&self) -> Option<&[u8]> {
         let in_clear = self.server_hello.as_ref().and_then(|hello| hello.what.alpn());

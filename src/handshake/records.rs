@@ -131,7 +131,7 @@ impl Stream {
                 used = part.0.max(1);
                 settled = match &part.1 {
                     Some(Item::Record(record)) => reading.record(record),
-                    Some(Item::Error(error)) => reading.error(error),
+                    Some(Item::Error(error)) => reading.error(error, rest),
                     None => {
                         if reading.record_began.is_none() && reader.in_sync() && reader.offset() > before {
                             *reading.record_began = Some(*data.mark);
@@ -242,7 +242,14 @@ impl Reading<'_> {
 
     /// Something else than a record stands where one was due.
     #[cold]
-    fn error(&mut self, error: &RecordError) -> bool {
+    fn error(&mut self, error: &RecordError, bytes: &[u8]) -> bool {
+        // A server that fails to begin TLS may say so in the words of the dialogue before it.
+        if self.side == Side::Server
+            && self.handshake.server_hello.is_none()
+            && let Some(preamble) = &mut self.handshake.preamble
+        {
+            preamble.fall_back(bytes, *self.data.mark);
+        }
         on_error(self.handshake, self.side, *self.data.mark, error);
         *self.record_began = None;
         false

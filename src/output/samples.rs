@@ -274,6 +274,8 @@ pub(crate) fn summary() -> SummaryReport {
         last_time: Some("2026-11-21T09:04:20.871000000Z".into()),
         flows: 24,
         left_out: None,
+        unread: None,
+        unjudged: None,
         handshakes: 18,
         outcomes: [
             ("alerted".to_owned(), 12),

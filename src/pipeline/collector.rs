@@ -3,6 +3,7 @@
 //! A verdict that other handshakes of the capture could improve waits for them, within bounds; everything else is emitted at once.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::transport::TableCounters;
 
 use super::outlet::Outlet;
 use super::router::Counts;
+use super::run::Options;
 use super::twins::Twins;
 use super::worker::Drained;
 
@@ -45,6 +47,8 @@ pub(super) struct Collector<'a> {
     trust: &'a TrustStore,
     hold: Duration,
     clock: Option<&'a Clock>,
+    /// What is not judged by now is not judged any more.
+    hurry: &'a AtomicBool,
     timeline: bool,
     emit: &'a mut dyn Outlet,
     /// The outlet makes do with outlines.
@@ -84,7 +88,9 @@ pub(super) struct Totals {
     stepped: u64,
     /// Chains that were not verified to their end.
     pub(super) unverified: u64,
-    other_flows: BTreeMap<&'static str, u64>,
+    /// Handshakes for which there was no time at the end.
+    pub(super) unjudged: u64,
+    pub(super) other_flows: BTreeMap<&'static str, u64>,
 }
 
 /// A handshake whose verdict waits.
@@ -100,19 +106,15 @@ struct Held {
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(
-        policy: &'a Policy,
-        trust: &'a TrustStore,
-        hold: Duration,
-        clock: Option<&'a Clock>,
-        timeline: bool,
-        emit: &'a mut dyn Outlet,
-    ) -> Self {
+    pub(super) fn new(options: &'a Options, emit: &'a mut dyn Outlet) -> Self {
+        let Options { timeline, clock, .. } = options;
+        let (timeline, clock) = (*timeline, clock.as_ref());
         Self {
-            policy,
-            trust,
-            hold,
+            policy: &options.policy,
+            trust: &options.trust,
+            hold: options.hold,
             clock,
+            hurry: &options.hurry,
             timeline,
             outlines: !timeline && emit.takes_outlines(),
             emit,
@@ -180,6 +182,10 @@ impl<'a> Collector<'a> {
             Relevance::Report => false,
             Relevance::IfServerSpeaksTls => true,
         };
+        if self.hurry.load(Ordering::Relaxed) {
+            self.leave(doubtful || handshake.provisional);
+            return Ok(());
+        }
         if self.twins.is_copy(&handshake) {
             return Ok(());
         }
@@ -189,7 +195,8 @@ impl<'a> Collector<'a> {
         let server = self.chain(handshake.server_chain.as_ref(), name.as_deref(), at, Purpose::Server, occasion);
         let client = self.chain(handshake.client_chain.as_ref(), None, at, Purpose::Client, occasion);
         if !handshake.provisional {
-            self.totals.unverified += [&server, &client].into_iter().flatten().filter(|chain| chain.unverified().is_some()).count() as u64;
+            let unverified = [&server, &client].into_iter().flatten().filter(|chain| chain.unverified().is_some()).count();
+            self.totals.unverified = self.totals.unverified.saturating_add(unverified as u64);
         }
         let mut ticket_refused = false;
         if !handshake.provisional {
@@ -242,6 +249,11 @@ impl<'a> Collector<'a> {
         Some(self.chains.judge(&chain.certificates, name, at, purpose, self.trust, occasion))
     }
 
+    /// There is no time for a handshake; `doubtful` ones may be none.
+    fn leave(&mut self, doubtful: bool) {
+        self.totals.unjudged = self.totals.unjudged.saturating_add(u64::from(!doubtful));
+    }
+
     /// Lets those go that have waited long enough.
     fn let_go(&mut self, now: Timestamp) -> std::io::Result<()> {
         while let Some(oldest) = self.held.front() {
@@ -257,6 +269,10 @@ impl<'a> Collector<'a> {
     fn let_one_go(&mut self) -> std::io::Result<()> {
         let Some(mut held) = self.held.pop_front() else { return Ok(()) };
         self.held_bytes -= held.bytes;
+        if self.hurry.load(Ordering::Relaxed) {
+            self.leave(held.doubtful);
+            return Ok(());
+        }
         self.tickets_held = self.tickets_held.saturating_sub(usize::from(held.ticket_refused));
         self.note_losses(&mut held);
         if held.doubtful && !self.book.speaks_tls(&held.handshake.server) {

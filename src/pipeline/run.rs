@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ use super::worker::{Drained, Worker};
 /// How a capture is to be analysed.
 #[derive(Debug)]
 pub struct Options {
-    /// Threads that analyze, beside one that reads and the caller's, which judges and reports; 1 does everything in the caller's thread.
+    /// Threads that analyze, beside one that reads and the caller's, which judges and reports; 1 does everything in the caller's thread, unless the
+    /// capture is live.
     pub threads: usize,
     /// Thresholds for the rules.
     pub policy: Policy,
@@ -42,8 +43,10 @@ pub struct Options {
     pub hold: Duration,
     /// Reports tell their handshakes packet by packet ([`crate::report::timeline`]).
     pub timeline: bool,
-    /// Set from outside to stop early: what was read by then is reported.
+    /// Set from outside to stop early: what was read by then is reported. A live source ends by itself.
     pub stop: Arc<AtomicBool>,
+    /// Set from outside when the end may take no longer: what is not judged by then is counted and not reported.
+    pub hurry: Arc<AtomicBool>,
     /// Tells the present when the capture is live: handshakes are then watched while nothing arrives, and stalls told while they last.
     pub clock: Option<Clock>,
 }
@@ -68,6 +71,9 @@ const BLOCKS: usize = 8;
 /// decoding some hundred packets.
 const SILENT: usize = 16;
 
+/// How long a worker waits before it looks again whether there is room.
+const BREATH: Duration = Duration::from_millis(1);
+
 /// Analyses a capture to its end. Reports go to `emit` in order, the summary last; `progress` is called after each block.
 ///
 /// # Errors
@@ -78,7 +84,8 @@ pub fn run(
     emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
-    if options.threads <= 1 {
+    // Live, nothing that is judged may keep packets waiting.
+    if options.threads <= 1 && options.clock.is_none() {
         run_alone(source.as_mut(), options, emit, progress)
     } else {
         run_together(source.as_mut(), options, emit, progress)
@@ -99,9 +106,9 @@ fn run_alone(
     emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
-    let mut router = Router::new(options.clock.is_some());
-    let mut worker = Worker::new(0, 1, &options.policy, options.clock.is_some());
-    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
+    let mut router = Router::new(false);
+    let mut worker = Worker::new(0, 1, &options.policy, false);
+    let mut collector = Collector::new(options, emit);
     collector.losses = source.losses().cloned();
     let mut block = Block::default();
     let mut feed = Feed::default();
@@ -136,21 +143,10 @@ fn run_alone(
         router.route(&block, |routed| ahead.take(routed, &mut judge_early));
         ahead.flush(&mut judge_early);
         written(result)?;
-        if let Some(clock) = &options.clock {
-            router.idle(clock.now(), |routed| {
-                worker.take(routed);
-                true
-            });
-        }
         collector.add(worker.drain());
         written(collector.release(router.counts().last.frame))?;
         let (bytes, total) = source.progress();
-        progress(Progress {
-            bytes,
-            total,
-            handshakes: collector.totals.handshakes,
-            flows: if options.clock.is_some() { worker.held() } else { 0 },
-        });
+        progress(Progress { bytes, total, handshakes: collector.totals.handshakes, flows: 0 });
     }
     if let Some(log) = feed.news(source) {
         worker.add_secrets(&log);
@@ -192,12 +188,16 @@ fn run_together(
     emit: &mut dyn Outlet,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SummaryReport> {
-    let workers = options.threads.min(limits::PARTITIONS);
+    let workers = options.threads.clamp(1, limits::PARTITIONS);
+    let backlog = options.clock.is_some().then(Backlog::default);
+    let backlog = backlog.as_ref();
     let cancelled = AtomicBool::new(false);
-    let mut collector = Collector::new(&options.policy, &options.trust, options.hold, options.clock.as_ref(), options.timeline, emit);
+    let mut collector = Collector::new(options, emit);
     collector.losses = source.losses().cloned();
     let (done, counts, table, notes, outcome) = thread::scope(|scope| {
-        let (to_collector, from_workers) = bounded::<FromWorker>(BLOCKS.saturating_mul(workers));
+        // Live, handshakes are what is bounded, and not the blocks that they come from.
+        let room = if backlog.is_some() { limits::LIVE_BACKLOG } else { BLOCKS.saturating_mul(workers) };
+        let (to_collector, from_workers) = bounded::<FromWorker>(room);
         let (reader_says, from_reader) = bounded::<FromReader>(BLOCKS);
         let (recycle, recycled) = bounded::<Block>(BLOCKS * 2);
         let (empties, emptied) = bounded::<Spent>(BLOCKS.saturating_mul(workers));
@@ -207,13 +207,13 @@ fn run_together(
             lanes.push(lane);
             let (to_collector, recycle) = (to_collector.clone(), Recycle { blocks: recycle.clone(), batches: empties.clone() });
             let (policy, live) = (&options.policy, options.clock.is_some());
-            scope.spawn(move || work(Worker::new(index, workers, policy, live), index, live, &batches, &to_collector, &recycle));
+            scope.spawn(move || work(Worker::new(index, workers, policy, live), index, backlog, &batches, &to_collector, &recycle));
         }
         drop((to_collector, recycle, empties));
         let (stop, cancelled, clock) = (&options.stop, &cancelled, options.clock.as_ref());
         let source = &mut *source;
         scope.spawn(move || {
-            let stopped = || stop.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed);
+            let stopped = || cancelled.load(Ordering::Relaxed) || (clock.is_none() && stop.load(Ordering::Relaxed));
             read(source, &lanes, (&recycled, &emptied), &reader_says, clock, stopped);
         });
 
@@ -234,6 +234,7 @@ fn run_together(
                 recv(from_workers) -> said => match said {
                     Ok(FromWorker::Concluded { worker, drained, sources, upto: reached, held }) => {
                         if let Some(sources) = sources { collector.sources = sources.to_vec(); }
+                        let handshakes = drained.handshakes.len();
                         collector.add(drained);
                         if let Some(mark) = upto.get_mut(worker) { *mark = reached; }
                         if let Some(flows) = flows.get_mut(worker) { *flows = held; }
@@ -241,6 +242,7 @@ fn run_together(
                             result = collector.release(upto.iter().copied().min().unwrap_or(0));
                             if result.is_err() { cancelled.store(true, Ordering::Relaxed); }
                         }
+                        if let Some(backlog) = backlog { backlog.0.fetch_sub(handshakes, Ordering::Relaxed); }
                     }
                     Ok(FromWorker::Done { counters, tally }) => { table = table.plus(&counters); tallied = tallied.plus(tally); running = running.saturating_sub(1); }
                     Err(_) => running = 0,
@@ -341,7 +343,10 @@ fn read(
     let block = Arc::new(Block::default());
     let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block, Spent::default())).collect();
     let end = router.end(source.inventory(), |routed| {
-        let only = if let Routed::Unfinished { partition, .. } = &routed { Some(usize::from(*partition) % lanes.len()) } else { None };
+        let only = match &routed {
+            Routed::Unfinished { partition, .. } => usize::from(*partition).checked_rem(lanes.len()),
+            _ => None,
+        };
         for (_, batch) in (0..).zip(&mut batches).filter(|(lane, _)| only.is_none_or(|only| only == *lane)) {
             batch.push(routed);
         }
@@ -356,7 +361,28 @@ fn read(
     let _ = says.send(FromReader::Done { counts: Box::new(router.counts().clone()), feed, failed });
 }
 
-fn work(mut worker: Worker, index: usize, live: bool, batches: &Receiver<Batch>, to_collector: &Sender<FromWorker>, recycle: &Recycle) {
+/// Handshakes on their way to the collector. Up to a bound the workers go on while it judges; beyond, what comes waits in the kernel's ring.
+#[derive(Debug, Default)]
+struct Backlog(AtomicUsize);
+
+impl Backlog {
+    fn add(&self, handshakes: usize) {
+        // One that is larger than the bound passes, too, when it is alone.
+        while self.0.load(Ordering::Relaxed) > limits::LIVE_BACKLOG {
+            thread::sleep(BREATH);
+        }
+        self.0.fetch_add(handshakes, Ordering::Relaxed);
+    }
+}
+
+fn work(
+    mut worker: Worker,
+    index: usize,
+    backlog: Option<&Backlog>,
+    batches: &Receiver<Batch>,
+    to_collector: &Sender<FromWorker>,
+    recycle: &Recycle,
+) {
     let mut silent = 0;
     for batch in batches {
         if let Some(log) = &batch.secrets {
@@ -386,7 +412,10 @@ fn work(mut worker: Worker, index: usize, live: bool, batches: &Receiver<Batch>,
             continue;
         }
         silent = 0;
-        let held = if live { worker.held() } else { 0 };
+        let held = if backlog.is_some() { worker.held() } else { 0 };
+        if let Some(backlog) = backlog {
+            backlog.add(drained.handshakes.len());
+        }
         if to_collector.send(FromWorker::Concluded { worker: index, drained, sources, upto, held }).is_err() {
             break;
         }

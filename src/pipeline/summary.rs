@@ -50,7 +50,9 @@ pub(super) fn summary(
         outcomes: totals.outcomes.iter().map(|(outcome, count)| (outcome.name().to_owned(), *count)).collect(),
         causes: totals.causes.clone(),
         incidents,
-        drops: inventory.interfaces.iter().filter_map(|interface| interface.dropped).sum::<Count>().get(),
+        drops: inventory.interfaces.iter().filter_map(|interface| interface.dropped).sum::<Count>().get().saturating_add(inventory.unread),
+        unread: (inventory.unread > 0).then_some(inventory.unread),
+        unjudged: (totals.unjudged > 0).then_some(totals.unjudged),
         evictions: table.evicted.saturating_add(table.evicted_half_open),
         other_flows: other_flows.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect(),
         notes: notes(inventory, counts, table, totals, interrupted),
@@ -70,9 +72,9 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     }
     for input in &inventory.inputs {
         if let Some(odd) = input.first_odd_time {
-            let more = if input.odd_times > 1 { format!(" and {} more", input.odd_times - 1) } else { String::new() };
+            let more = if input.odd_times > 1 { format!(" and {} more", input.odd_times.saturating_sub(1)) } else { String::new() };
             notes.push(format!(
-                "{}: frame {}{more} with an impossible time ({}); the time of the frame before was taken in its place.",
+                "{}: frame {}{more} with an impossible time ({}); a time between those of its neighbours was taken in its place.",
                 input.path.display(),
                 odd.frame,
                 odd.time.to_second()
@@ -109,6 +111,12 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
             table.evicted, table.evicted_half_open
         ));
     }
+    if inventory.unread > 0 {
+        notes.push(format!("Stopped with {} packets unread: they were captured, and there was no time to look at them.", inventory.unread));
+    }
+    if totals.unjudged > 0 {
+        notes.push(format!("Stopped with {} handshakes not judged: they are not among those reported.", totals.unjudged));
+    }
     if table.evicted_for_bytes > 0 {
         notes.push(format!(
             "{} of them because all together held too much (unfinished messages, hellos, certificates, records that await keys); the largest went first.",
@@ -137,10 +145,17 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
             "No connection was found. Was the capture taken on the right interface, with a filter that lets TCP (and UDP, for QUIC and DTLS) pass?".to_owned(),
         );
     } else if totals.handshakes == 0 {
-        notes.push(format!(
-            "No TLS handshake was found in {} connections. A capture must include the beginning of the connections: start it, then let the client reconnect.",
-            table.flows
-        ));
+        let flows = if table.flows == 1 { "1 connection".to_owned() } else { format!("{} connections", table.flows) };
+        // Of what began in the capture nothing is missing: it carried something else.
+        let late = ["midstream", "no-payload"]
+            .iter()
+            .filter_map(|word| totals.other_flows.get(word))
+            .fold(0u64, |sum, count| sum.saturating_add(*count));
+        notes.push(if late > 0 {
+            format!("No TLS handshake was found in {flows}, of which {late} began before the capture, which must include the beginning: start it, then let the client reconnect.")
+        } else {
+            format!("No TLS handshake was found in {flows}, which the capture holds from the beginning: they carried something else.")
+        });
     }
     notes
 }
@@ -156,7 +171,7 @@ fn silences(inventory: &Inventory, counts: &Counts, totals: &Totals) -> Vec<Stri
             format!("Nothing was captured between {} and {}: what was open then is undecided.", from.to_second(), to.to_second())
         })
         .collect();
-    let more = counts.silences_more + counts.silences.len().saturating_sub(SILENCES) as u64;
+    let more = counts.silences_more.saturating_add(counts.silences.len().saturating_sub(SILENCES) as u64);
     if more > 0 {
         notes.push(format!("Nothing was captured at {more} more times of a minute and longer."));
     }

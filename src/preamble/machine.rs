@@ -139,6 +139,17 @@ impl Preamble {
         self.is_granted() && self.facts.as_ref().is_some_and(|facts| facts.dialect == Dialect::Tds)
     }
 
+    /// The client's first bytes are no TLS, not even a record that breaks the rules, and belong to no dialect that is followed: what it speaks.
+    pub fn unfollowed(&self) -> Option<Plaintext> {
+        let record = matches!(self.lanes.client.first.as_slice(), [20..=24, 3, ..]);
+        if record || self.has_facts() { None } else { self.plaintext(Side::Client) }
+    }
+
+    /// A dialect was recognised.
+    const fn has_facts(&self) -> bool {
+        self.facts.is_some() || self.outer.is_some()
+    }
+
     /// What was learnt so far; `None` while no dialect is recognised.
     pub fn facts(&self) -> Option<PreambleFacts> {
         let Some(mut facts) = self.facts.clone() else { return self.outer.as_deref().cloned() };

@@ -556,8 +556,14 @@ pub struct SummaryReport {
     pub causes: BTreeMap<String, u64>,
     /// Incidents reported.
     pub incidents: u64,
-    /// Packets dropped by kernel, interface or pipeline.
+    /// Packets dropped by kernel, interface or pipeline, and those of `unread`.
     pub drops: u64,
+    /// Live: packets that were captured and, at the end, not looked at for want of time; absent without any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unread: Option<u64>,
+    /// Live: handshakes that at the end were not judged and not reported for want of time; absent without any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unjudged: Option<u64>,
     /// Connections given up early because a bound was hit.
     pub evictions: u64,
     /// TCP connections that carried no TLS, by what they carried, and half-open ones that are summed up instead of listed.

@@ -2,6 +2,8 @@
 //!
 //! The order matters: what needs privileges is opened first ([`open`]), then they are given up, then the threads start ([`watch`]).
 
+mod confinement;
+mod losses;
 mod monitor;
 mod outlet;
 mod privileges;
@@ -19,7 +21,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use self::monitor::{Scrape, Watcher};
+use self::losses::OutputLosses;
+use self::monitor::{Ending, Scrape, Watcher};
 use self::outlet::Outlet;
 use self::record::{Desk, Tap};
 use super::case::{icmp_filtered, trust};
@@ -48,6 +51,12 @@ const HOLD: Duration = Duration::from_secs(1);
 /// Incidents kept for the summary at the end: more than anyone reads there.
 const INCIDENTS: usize = 256;
 
+/// How long the end of a run waits for an output to deal with what it was given, before the summary.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// The least that an output is given to end.
+const STEP: Duration = Duration::from_millis(100);
+
 /// Reports that wait for the view.
 const VIEW_QUEUE: usize = 65_536;
 
@@ -55,16 +64,17 @@ const VIEW_QUEUE: usize = 65_536;
 pub(super) fn live(command: &LiveCommand) -> anyhow::Result<u8> {
     let clock = monitor::clock();
     let flags = Flags::default();
+    // First of all, lest one that comes early ends the process. They are heard once everything is open.
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let open = open(command, &clock, &flags)?;
-    watch_signals(&flags)?;
+    watch_signals(signals, &flags);
     watch(command, open, &clock, &flags)
 }
 
 /// What is asked for from outside.
 #[derive(Debug, Default)]
 struct Flags {
-    /// End, with the summary.
-    stop: Arc<AtomicBool>,
+    ending: Ending,
     /// Open output files anew.
     reopen: Arc<AtomicBool>,
 }
@@ -121,11 +131,24 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
         if let Some(file) = &file {
             identity.give(|user, group| file.give(user, group));
         }
+        privileges::empty_bounding_set();
         identity.assume()?;
+    } else {
+        privileges::empty_bounding_set();
     }
-    privileges::drop_capabilities(identity.is_some())?;
-    if command.sandbox && !privileges::confine(&writable(command, file.as_ref()))? {
-        say("this kernel has no landlock: the process is not confined");
+    let writable = writable(command, file.as_ref());
+    let dropped = privileges::drop_capabilities(identity.is_some(), &writable)?;
+    if dropped.root {
+        let kept = if dropped.writes_anywhere { "NET_RAW and DAC_OVERRIDE (the directory of an output is not root's)" } else { "NET_RAW" };
+        say(format!("running as root; every capability but {kept} was dropped. With --user NAME it gives up more"));
+    }
+    if command.sandbox {
+        let confined = confinement::confine(&writable, dropped.reopens)?;
+        for (what, there) in [("landlock", confined.files), ("seccomp filters", confined.calls)] {
+            if !there {
+                say(format!("this kernel has no {what}: the process is not confined by them"));
+            }
+        }
     }
     // As the user and within the bounds that will hold.
     if let Some(file) = &file {
@@ -165,11 +188,12 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         policy: Policy { stall_after: command.stall_after, icmp_filtered: open.icmp_filtered, ..Policy::default() },
         trust: open.trust,
         hold: HOLD,
-        stop: Arc::clone(&flags.stop),
+        stop: Arc::clone(&flags.ending.stop),
+        hurry: Arc::clone(&flags.ending.hurry),
         timeline: false,
         clock: Some(clock.clone()),
     };
-    let (mut source, status) = open.capture.start(clock);
+    let (mut source, status) = open.capture.start(clock, Arc::clone(&flags.ending.stop), Arc::clone(&flags.ending.hurry));
     let mut desk = None;
     if let (Some(archive), Some(record)) = (open.archive, &command.record) {
         let recorder = Arc::new(Mutex::new(Recorder::new(usize::try_from(record.memory).unwrap_or(usize::MAX))));
@@ -178,11 +202,13 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     }
     let source = open.keylogs.beside(source);
     let flows = Arc::new(AtomicU64::new(0));
-    let view_lost = AtomicU64::new(0);
+    let view_losses = OutputLosses::new("the view");
     let metrics =
-        open.server.zip(command.metrics).map(|(server, (_, names))| serve(server, names, &status, &flows, &outlets, desk.as_ref()));
+        open.server.zip(command.metrics).map(|(server, (_, names))| serve(server, names, &status, &flows, &outlets, desk.as_ref(), clock));
+    let over = Arc::<AtomicBool>::default();
     let watcher = Watcher {
-        stop: Arc::clone(&flags.stop),
+        ending: flags.ending.clone(),
+        done: Arc::clone(&over),
         deadline: command.duration.and_then(|span| monitor::now().checked_add(span)),
         status: status.clone(),
         quiet: shown == Shown::Auto,
@@ -190,11 +216,15 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let watching = thread::spawn(move || watcher.run());
     let (to_view, reports): (Sender<Arc<Report>>, Receiver<Arc<Report>>) = bounded(VIEW_QUEUE);
 
-    let mut tally = Tally { command, stop: &flags.stop, handshakes: 0, matched: false, last: Vec::new() };
+    let mut tally = Tally { command, stop: &flags.ending.stop, handshakes: 0, matched: false, last: Vec::new() };
     let analyse = || {
         let mut emit = |mut report: Report| {
             if let Report::Summary(summary) = &mut report {
-                note_losses(summary, &outlets);
+                // Nothing comes any more: what is under way is written, or lost, before the losses are told.
+                flags.ending.stop.store(true, Ordering::Relaxed);
+                desk.iter().for_each(|desk| desk.settle(flags.ending.left() / 2));
+                outlets.iter().for_each(|outlet| outlet.settle(SETTLE.min(flags.ending.left() / 2)));
+                note_losses(summary, &outlets, desk.as_ref(), &view_losses);
             }
             if let Some(metrics) = &metrics {
                 metrics.observe(&report);
@@ -204,38 +234,44 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
             }
             let report = Arc::new(report);
             for outlet in &outlets {
-                outlet.give(&report);
+                outlet.give(&report, SETTLE.min(flags.ending.left()));
             }
             if shown == Shown::Auto && to_view.try_send(Arc::clone(&report)).is_err() {
-                view_lost.fetch_add(1, Ordering::Relaxed);
+                view_losses.lose(1, "they came faster than they could be shown");
             }
             tally.take(report);
             Ok(())
         };
         let done = pipeline::run(source, &run, &mut emit, &mut |at: Progress| flows.store(at.flows, Ordering::Relaxed));
-        flags.stop.store(true, Ordering::Relaxed);
+        flags.ending.stop.store(true, Ordering::Relaxed);
         done
     };
     let mut trouble = Ok(());
     let done = if shown == Shown::Auto {
         thread::scope(|scope| {
             let analysis = scope.spawn(analyse);
-            let viewed =
-                tui::run(&reports, &|| monitor::gauges(&status, &flows, &view_lost), clock, &flags.stop, palette != Palette::PLAIN);
-            flags.stop.store(true, Ordering::Relaxed);
+            let viewed = tui::run(
+                &reports,
+                &|| monitor::gauges(&status, &flows, &view_losses),
+                clock,
+                &flags.ending.stop,
+                palette != Palette::PLAIN,
+            );
+            flags.ending.stop.store(true, Ordering::Relaxed);
             trouble = viewed.context("cannot use the terminal (--text or --json need none)");
             analysis.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     } else {
         analyse()
     };
+    over.store(true, Ordering::Relaxed);
     let _ = watching.join();
     if let Some(desk) = desk {
         desk.finish();
     }
     for outlet in outlets {
-        let what = outlet.lost().0.to_owned();
-        match outlet.finish() {
+        let what = outlet.losses().what().to_owned();
+        match outlet.finish(flags.ending.left().max(STEP)) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe && trouble.is_ok() => {
                 trouble = Err(anyhow::Error::new(error).context(format!("cannot write to {what}")));
             }
@@ -251,7 +287,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
 }
 
 fn to_stdout(sink: Box<dyn Sink + Send>, flags: &Flags) -> Outlet {
-    Outlet::start("standard output", sink, Some(Arc::clone(&flags.stop)))
+    Outlet::start("standard output", sink, Some(Arc::clone(&flags.ending.stop)))
 }
 
 /// Whether standard output goes to systemd's journal: systemd says which socket that is (systemd.exec(5), `JOURNAL_STREAM`).
@@ -261,9 +297,20 @@ fn is_journal() -> bool {
     std::env::var("JOURNAL_STREAM").is_ok_and(|stream| stream == format!("{}:{}", stdout.dev(), stdout.ino()))
 }
 
-fn note_losses(summary: &mut SummaryReport, outlets: &[Outlet]) {
-    let lost = outlets.iter().map(Outlet::lost).filter(|(_, lost)| *lost > 0);
-    summary.notes.extend(lost.map(|(what, lost)| format!("{lost} reports could not be written to {what}: its reader was too slow.")));
+fn note_losses(summary: &mut SummaryReport, outlets: &[Outlet], desk: Option<&Desk>, view: &OutputLosses) {
+    let outputs = outlets.iter().map(|outlet| outlet.losses().as_ref()).chain([view]);
+    let counters = desk.map(Desk::counters);
+    let all = outputs.map(|losses| ("reports", losses)).chain(counters.iter().map(|counters| ("recordings", &counters.losses)));
+    for (kind, losses) in all {
+        let (lost, why) = losses.all();
+        let place =
+            if kind == "reports" { format!("could not be written to {}", losses.what()) } else { "could not be written".to_owned() };
+        match lost {
+            0 => {}
+            1 => summary.notes.push(format!("1 of the {kind} {place}: {why}.")),
+            _ => summary.notes.push(format!("{lost} {kind} {place}: {why}.")),
+        }
+    }
 }
 
 /// Starts to answer scrapers; the thread ends with the process.
@@ -274,17 +321,18 @@ fn serve(
     flows: &Arc<AtomicU64>,
     outlets: &[Outlet],
     desk: Option<&Desk>,
+    clock: &Clock,
 ) -> Arc<Metrics> {
     let metrics = Arc::new(Metrics::new(usize::try_from(names).unwrap_or(usize::MAX)));
     let page = Scrape {
         metrics: Arc::clone(&metrics),
         status: status.clone(),
         flows: Arc::clone(flows),
-        lost: outlets.iter().map(|outlet| (outlet.lost().0.to_owned(), outlet.lost_counter())).collect(),
+        outputs: outlets.iter().map(|outlet| Arc::clone(outlet.losses())).collect(),
         desk: desk.map(Desk::counters),
     };
-    let status = status.clone();
-    thread::spawn(move || server.serve(move || page.text(), move || monitor::healthy(&status)));
+    let clock = clock.clone();
+    thread::spawn(move || server.serve(&clock, || page.text(), || page.healthy()));
     metrics
 }
 
@@ -332,9 +380,8 @@ impl Tally<'_> {
 
 /// The first SIGINT or SIGTERM asks for an end with the summary; the second ends at once. SIGHUP opens output files anew; to what shows its
 /// result on a terminal it says that the terminal is gone.
-fn watch_signals(flags: &Flags) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    let (stop, reopen) = (Arc::clone(&flags.stop), Arc::clone(&flags.reopen));
+fn watch_signals(mut signals: Signals, flags: &Flags) {
+    let (stop, reopen) = (Arc::clone(&flags.ending.stop), Arc::clone(&flags.reopen));
     let on_terminal = io::stdout().is_terminal();
     thread::spawn(move || {
         for signal in &mut signals {
@@ -345,5 +392,4 @@ fn watch_signals(flags: &Flags) -> io::Result<()> {
             }
         }
     });
-    Ok(())
 }

@@ -1,22 +1,53 @@
 //! What is looked at beside the packets: time, interfaces, the process itself; and who is told of it.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::losses::OutputLosses;
 use super::record::DeskCounters;
 use crate::capture::LiveStatus;
 use crate::count::Count;
+use crate::output::escape::escape;
 use crate::output::metrics::{InterfaceLoad, Metrics};
 use crate::output::say::say;
 use crate::time::{Clock, Timestamp};
 use crate::tui::Gauges;
 
+/// How a run is told to end, and how long that may take.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ending {
+    /// End, with the summary.
+    pub(super) stop: Arc<AtomicBool>,
+    /// The time for what was captured before is over.
+    pub(super) hurry: Arc<AtomicBool>,
+    /// When it was first seen that the run is to end.
+    since: Arc<OnceLock<Instant>>,
+}
+
+impl Ending {
+    /// Time left for the outputs, once the run is to end.
+    pub(super) fn left(&self) -> Duration {
+        ENDED.saturating_sub(self.since.get_or_init(now).elapsed())
+    }
+
+    /// Sees whether the run is to end, and whether its time is over.
+    fn look(&self) -> bool {
+        let stopped = self.stop.load(Ordering::Relaxed);
+        if stopped && self.since.get_or_init(now).elapsed() >= HURRY {
+            self.hurry.store(true, Ordering::Relaxed);
+        }
+        stopped
+    }
+}
+
 /// Looks at the time and at the interfaces.
 pub(super) struct Watcher {
-    pub(super) stop: Arc<AtomicBool>,
+    pub(super) ending: Ending,
+    /// Set when there is nothing left to watch.
+    pub(super) done: Arc<AtomicBool>,
     pub(super) deadline: Option<Instant>,
     pub(super) status: LiveStatus,
     /// A view has the terminal and shows the interfaces itself.
@@ -26,9 +57,13 @@ pub(super) struct Watcher {
 impl Watcher {
     pub(super) fn run(self) {
         let mut down: Vec<bool> = Vec::new();
-        while !self.stop.load(Ordering::Relaxed) {
+        while !self.done.load(Ordering::Relaxed) {
             if self.deadline.is_some_and(|deadline| now() >= deadline) {
-                self.stop.store(true, Ordering::Relaxed);
+                self.ending.stop.store(true, Ordering::Relaxed);
+            }
+            if self.ending.look() {
+                thread::sleep(SHORT_LOOK);
+                continue;
             }
             let interfaces = self.status.interfaces();
             down.resize(interfaces.len(), false);
@@ -48,7 +83,7 @@ pub(super) struct Scrape {
     pub(super) metrics: Arc<Metrics>,
     pub(super) status: LiveStatus,
     pub(super) flows: Arc<AtomicU64>,
-    pub(super) lost: Vec<(String, Arc<AtomicU64>)>,
+    pub(super) outputs: Vec<Arc<OutputLosses>>,
     pub(super) desk: Option<Arc<DeskCounters>>,
 }
 
@@ -64,25 +99,28 @@ impl Scrape {
             });
         }
         self.metrics.load(self.flows.load(Ordering::Relaxed), resident_memory());
-        for (output, lost) in &self.lost {
-            self.metrics.lost(output, lost.load(Ordering::Relaxed));
+        for output in &self.outputs {
+            self.metrics.lost(output.what(), output.all().0);
         }
         if let Some(desk) = &self.desk {
-            self.metrics.recordings(desk.written.load(Ordering::Relaxed), desk.lost.load(Ordering::Relaxed));
+            self.metrics.recordings(desk.written.load(Ordering::Relaxed), desk.losses.all().0);
         }
         self.metrics.text()
     }
-}
 
-/// Not well is a capture whose interfaces are all gone.
-pub(super) fn healthy(status: &LiveStatus) -> Result<(), String> {
-    let interfaces = status.interfaces();
-    let names: Vec<&str> = interfaces.iter().filter(|interface| interface.down).map(|interface| interface.name.as_str()).collect();
-    if !names.is_empty() && names.len() == interfaces.len() { Err(format!("{} down or gone", names.join(", "))) } else { Ok(()) }
+    /// Not well is a capture whose interfaces are all gone, and one whose reports or recordings get lost.
+    pub(super) fn healthy(&self) -> Result<(), String> {
+        let interfaces = self.status.interfaces();
+        let names: Vec<&str> = interfaces.iter().filter(|interface| interface.down).map(|interface| interface.name.as_str()).collect();
+        let gone = (!names.is_empty() && names.len() == interfaces.len()).then(|| format!("{} down or gone", names.join(", ")));
+        let losses = self.outputs.iter().map(AsRef::as_ref).chain(self.desk.iter().map(|desk| &desk.losses));
+        let troubles: Vec<String> = gone.into_iter().chain(losses.filter_map(OutputLosses::trouble)).collect();
+        if troubles.is_empty() { Ok(()) } else { Err(escape(&troubles.join("; ")).into_owned()) }
+    }
 }
 
 /// What the view shows in its first line.
-pub(super) fn gauges(status: &LiveStatus, flows: &AtomicU64, lost: &AtomicU64) -> Gauges {
+pub(super) fn gauges(status: &LiveStatus, flows: &AtomicU64, lost: &OutputLosses) -> Gauges {
     let interfaces = status.interfaces();
     let names = interfaces.iter().map(|interface| format!("{}{}", interface.name, if interface.down { " (down)" } else { "" }));
     Gauges {
@@ -91,7 +129,7 @@ pub(super) fn gauges(status: &LiveStatus, flows: &AtomicU64, lost: &AtomicU64) -
         bytes: interfaces.iter().map(|interface| interface.bytes).sum::<Count>().get(),
         dropped: interfaces.iter().map(|interface| interface.dropped).sum::<Count>().get(),
         flows: flows.load(Ordering::Relaxed),
-        lost: lost.load(Ordering::Relaxed),
+        lost: lost.all().0,
     }
 }
 
@@ -119,3 +157,9 @@ pub(super) fn clock() -> Clock {
 
 /// How often the clock and the interfaces are looked at.
 const LOOK: Duration = Duration::from_millis(200);
+/// The same while the run ends.
+const SHORT_LOOK: Duration = Duration::from_millis(20);
+/// How long, from the signal on, what was captured is still judged.
+const HURRY: Duration = Duration::from_secs(3);
+/// And until when the outputs have to be done, so that the run ends within five seconds of the signal.
+const ENDED: Duration = Duration::from_millis(4200);

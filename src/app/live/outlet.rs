@@ -6,17 +6,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::losses::OutputLosses;
 use crate::output::Sink;
 use crate::output::say::say;
 use crate::report::Report;
 
 /// An output behind a queue.
 pub(super) struct Outlet {
-    what: String,
     queue: Option<Sender<Arc<Report>>>,
-    lost: Arc<AtomicU64>,
+    losses: Arc<OutputLosses>,
+    /// Reports given and not yet dealt with.
+    pending: Arc<AtomicU64>,
     thread: JoinHandle<io::Result<()>>,
 }
 
@@ -25,79 +27,109 @@ impl Outlet {
     /// once and the run goes on.
     pub(super) fn start(what: &str, sink: Box<dyn Sink + Send>, ended: Option<Arc<AtomicBool>>) -> Self {
         let (queue, reports) = bounded(QUEUE);
-        let name = what.to_owned();
+        let (losses, pending) = (Arc::new(OutputLosses::new(what)), Arc::<AtomicU64>::default());
+        let (losing, dealing) = (Arc::clone(&losses), Arc::clone(&pending));
         let thread = thread::spawn(move || {
             let Some(ended) = ended else {
-                keep_on(&name, sink, &reports);
+                keep_on(sink, &reports, &losing, &dealing);
                 return Ok(());
             };
-            let result = pump(sink, &reports);
+            let result = pump(sink, &reports, &dealing);
+            if let Err(error) = &result {
+                // The one at hand, and those that wait.
+                losing.lose(dealing.swap(0, Ordering::Relaxed), &error.to_string());
+            }
             ended.store(true, Ordering::Relaxed);
             result
         });
-        Self { what: what.to_owned(), queue: Some(queue), lost: Arc::default(), thread }
+        Self { queue: Some(queue), losses, pending, thread }
     }
 
-    /// Hands over a report, or counts it as lost when the queue is full. The last one waits.
-    pub(super) fn give(&self, report: &Arc<Report>) {
+    /// Hands over a report, or counts it as lost. The last one waits, but no longer than `patience`.
+    pub(super) fn give(&self, report: &Arc<Report>, patience: Duration) {
         let Some(queue) = &self.queue else { return };
-        if matches!(**report, Report::Summary(_)) {
-            let _ = queue.send_timeout(Arc::clone(report), PATIENCE);
-        } else if let Err(TrySendError::Full(_)) = queue.try_send(Arc::clone(report)) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        self.pending.fetch_add(1, Ordering::Relaxed);
+        let last = matches!(**report, Report::Summary(_));
+        let given = if last {
+            queue.send_timeout(Arc::clone(report), patience).map_err(|error| error.is_timeout())
+        } else {
+            queue.try_send(Arc::clone(report)).map_err(|error| error.is_full())
+        };
+        if let Err(full) = given {
+            let _ = self.pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pending| pending.checked_sub(1));
+            self.losses.lose(1, if full { "its reader is too slow" } else { "it takes no more" });
         }
     }
 
-    /// Its name, and the reports it could not take.
-    pub(super) fn lost(&self) -> (&str, u64) {
-        (&self.what, self.lost.load(Ordering::Relaxed))
+    /// What it could not take; shared with those who show it.
+    pub(super) fn losses(&self) -> &Arc<OutputLosses> {
+        &self.losses
     }
 
-    /// Shared with those who show it.
-    pub(super) fn lost_counter(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.lost)
+    /// Waits until what was given is dealt with, so that all that is lost is known; but not for long.
+    pub(super) fn settle(&self, patience: Duration) {
+        let mut waited = Duration::ZERO;
+        while self.pending.load(Ordering::Relaxed) > 0 && !self.thread.is_finished() && waited < patience {
+            thread::sleep(STEP);
+            waited = waited.saturating_add(STEP);
+        }
     }
 
-    /// Waits until everything is written, but not for ever.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    /// Waits until everything is written, but no longer than `patience`.
+    pub(super) fn finish(mut self, patience: Duration) -> io::Result<()> {
         self.queue = None;
         let mut waited = Duration::ZERO;
         while !self.thread.is_finished() {
-            if waited >= PATIENCE {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "its reader takes no more"));
+            if waited >= patience {
+                let left = self.pending.load(Ordering::Relaxed);
+                let why = format!("it takes no more, and {left} report{} of the last are lost", if left == 1 { "" } else { "s" });
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }
             thread::sleep(STEP);
-            waited += STEP;
+            waited = waited.saturating_add(STEP);
         }
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread failed")))
     }
 }
 
-fn pump(mut sink: Box<dyn Sink + Send>, reports: &Receiver<Arc<Report>>) -> io::Result<()> {
+/// A report is dealt with.
+fn done(pending: &AtomicU64) {
+    let _ = pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pending| pending.checked_sub(1));
+}
+
+fn pump(mut sink: Box<dyn Sink + Send>, reports: &Receiver<Arc<Report>>, pending: &AtomicU64) -> io::Result<()> {
     loop {
         match reports.recv_timeout(IDLE) {
-            Ok(report) => sink.report(&report)?,
+            Ok(report) => {
+                sink.report(&report)?;
+                done(pending);
+            }
             Err(RecvTimeoutError::Timeout) => sink.idle()?,
             Err(RecvTimeoutError::Disconnected) => return sink.finish(),
         }
     }
 }
 
-fn keep_on(what: &str, mut sink: Box<dyn Sink + Send>, reports: &Receiver<Arc<Report>>) {
-    let mut said = false;
+fn keep_on(mut sink: Box<dyn Sink + Send>, reports: &Receiver<Arc<Report>>, losses: &OutputLosses, pending: &AtomicU64) {
+    let what = losses.what();
     loop {
-        let result = match reports.recv_timeout(IDLE) {
-            Ok(report) => sink.report(&report),
-            Err(RecvTimeoutError::Timeout) => sink.idle(),
+        let (result, count) = match reports.recv_timeout(IDLE) {
+            Ok(report) => (sink.report(&report), 1),
+            Err(RecvTimeoutError::Timeout) => (sink.idle(), 0),
             Err(RecvTimeoutError::Disconnected) => break,
         };
         match result {
-            Err(error) if !said => {
-                say(format!("{what}: {error}; trying on"));
-                said = true;
+            Err(error) => {
+                losses.lose(count, &error.to_string());
+                if count > 0 && !losses.set_failing(true) {
+                    say(format!("{what}: {error}; trying on"));
+                }
             }
-            Err(_) => {}
-            Ok(()) => said = false,
+            Ok(()) if count > 0 => _ = losses.set_failing(false),
+            Ok(()) => {}
+        }
+        if count > 0 {
+            done(pending);
         }
     }
     if let Err(error) = sink.finish() {
@@ -107,8 +139,6 @@ fn keep_on(what: &str, mut sink: Box<dyn Sink + Send>, reports: &Receiver<Arc<Re
 
 /// Reports that wait for an output: some megabytes.
 const QUEUE: usize = 4096;
-/// How long the end of a run waits for an output.
-const PATIENCE: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(5);
 /// How often an output without reports is woken, to rotate files and the like.
 const IDLE: Duration = Duration::from_millis(500);
@@ -144,13 +174,56 @@ mod tests {
         let report = Arc::new(Report::Handshake(Box::new(samples::completed())));
         let given = QUEUE as u64 + 100;
         for _ in 0..given {
-            outlet.give(&report);
+            outlet.give(&report, Duration::ZERO);
         }
-        let (name, lost) = outlet.lost();
+        let (lost, why) = outlet.losses().all();
         // The thread may hold one.
-        assert!(name == "a pipe" && (99..=100).contains(&lost), "{lost}");
+        assert!(outlet.losses().what() == "a pipe" && why == "its reader is too slow" && (99..=100).contains(&lost), "{lost}: {why}");
+        assert!(outlet.losses().trouble().unwrap().contains("its reader is too slow"));
         drop(let_go);
-        outlet.finish().unwrap();
+        outlet.finish(Duration::from_secs(5)).unwrap();
         assert_eq!(taken.load(Ordering::Relaxed) + lost, given);
+    }
+
+    /// Its disk is full, until it is not.
+    struct Full(Arc<AtomicBool>);
+
+    impl Sink for Full {
+        fn report(&mut self, _: &Report) -> io::Result<()> {
+            if self.0.load(Ordering::Relaxed) { Err(io::Error::other("No space left on device")) } else { Ok(()) }
+        }
+
+        fn finish(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_full_disk_costs_is_counted() {
+        let full = Arc::new(AtomicBool::new(true));
+        let outlet = Outlet::start("out.ndjson", Box::new(Full(Arc::clone(&full))), None);
+        let report = Arc::new(Report::Handshake(Box::new(samples::completed())));
+        for round in [7, 0] {
+            for _ in 0..7 {
+                outlet.give(&report, Duration::ZERO);
+            }
+            outlet.settle(Duration::from_secs(5));
+            assert_eq!(outlet.losses().all().0, 7, "{round}");
+            full.store(false, Ordering::Relaxed);
+        }
+        outlet.finish(Duration::from_secs(5)).unwrap();
+    }
+
+    #[test]
+    fn an_end_waits_no_longer_than_it_is_told() {
+        let (let_go, release) = bounded::<()>(0);
+        let outlet = Outlet::start("a pipe", Box::new(Stuck { release, taken: Arc::default() }), Some(Arc::default()));
+        let report = Arc::new(Report::Handshake(Box::new(samples::completed())));
+        outlet.give(&report, Duration::ZERO);
+        outlet.give(&report, Duration::ZERO);
+        outlet.settle(Duration::from_millis(20));
+        let error = outlet.finish(Duration::from_millis(20)).unwrap_err();
+        assert!(error.to_string().contains("2 reports"), "{error}");
+        drop(let_go);
     }
 }

@@ -37,47 +37,96 @@ impl Identity {
     }
 }
 
-/// Drops every capability but the one to open an interface again that was removed; with `all`, that one too. Root without `--user` stays root.
+/// What was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dropped {
+    /// The process is root still, but for what capabilities allow.
+    pub(super) root: bool,
+    /// An interface that was removed can be opened again.
+    pub(super) reopens: bool,
+    /// Root may write where others may.
+    pub(super) writes_anywhere: bool,
+}
+
+/// Empties the bounding set, so that no program that this process could start would have more than it. To be called while the right to do so is
+/// there; without it nothing is changed.
 #[cfg(target_os = "linux")]
-pub(super) fn drop_capabilities(all: bool) -> anyhow::Result<()> {
-    use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
-    if nix::unistd::geteuid().is_root() {
-        return Ok(());
+pub(super) fn empty_bounding_set() {
+    use rustix::thread::{CapabilitySet, capability_is_in_bounding_set, remove_capability_from_bounding_set};
+    for bit in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << bit);
+        // Numbers that the kernel does not know are errors, and so is the lack of `CAP_SETPCAP`.
+        if capability_is_in_bounding_set(capability).is_ok_and(|there| there) {
+            let _ = remove_capability_from_bounding_set(capability);
+        }
     }
-    let held = capabilities(None).context("cannot read capabilities")?;
-    let kept = if all { CapabilitySet::empty() } else { held.permitted & CapabilitySet::NET_RAW };
-    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
-    set_capabilities(None, sets).context("cannot drop capabilities")
 }
 
-#[cfg(not(target_os = "linux"))]
-pub(super) fn drop_capabilities(_: bool) -> anyhow::Result<()> {
-    Ok(())
-}
-
-/// Confines the process: no file is written but beneath `writable`, none executed, and no TCP connection is made. What the kernel does not know
-/// is left out. False when it knows none of it.
+/// Drops every capability but the one to open an interface again that was removed; with `all`, that one too. Root keeps the right to write where
+/// others may as well, when one of the directories in which files will be made is not its own.
 #[cfg(target_os = "linux")]
-pub(super) fn confine(writable: &[PathBuf]) -> anyhow::Result<bool> {
-    use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, path_beneath_rules};
-    let abi = ABI::V5;
-    let status = Ruleset::default()
-        .handle_access(AccessFs::from_all(abi))?
-        .handle_access(AccessNet::from_all(abi))?
-        .create()?
-        // What the kernel tells of interfaces, of this process and of its terminal.
-        .add_rules(path_beneath_rules(["/sys", "/proc", "/etc", "/usr/share/zoneinfo"], AccessFs::ReadFile | AccessFs::ReadDir))?
-        .add_rules(path_beneath_rules(
-            ["/dev/tty", "/dev/pts", "/dev/null"],
-            AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev,
-        ))?
-        .add_rules(path_beneath_rules(writable, AccessFs::from_all(abi) & !AccessFs::Execute))?
-        .restrict_self()
-        .context("cannot confine the process")?;
-    Ok(status.ruleset != RulesetStatus::NotEnforced)
+pub(super) fn drop_capabilities(all: bool, writable: &[PathBuf]) -> anyhow::Result<Dropped> {
+    use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+    let root = nix::unistd::geteuid().is_root();
+    let held = capabilities(None).context("cannot read capabilities")?;
+    let mut wanted = if all { CapabilitySet::empty() } else { CapabilitySet::NET_RAW };
+    if root && !writable.iter().all(|directory| is_roots(directory)) {
+        wanted |= CapabilitySet::DAC_OVERRIDE;
+    }
+    let kept = held.permitted & wanted;
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    set_capabilities(None, sets).context("cannot drop capabilities")?;
+    Ok(Dropped { root, reopens: kept.contains(CapabilitySet::NET_RAW), writes_anywhere: kept.contains(CapabilitySet::DAC_OVERRIDE) })
 }
 
+/// Root may make files there without a capability.
+#[cfg(target_os = "linux")]
+fn is_roots(directory: &std::path::Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(directory).is_ok_and(|data| match (data.uid(), data.gid()) {
+        (0, _) => data.mode() & 0o300 == 0o300,
+        (_, 0) => data.mode() & 0o030 == 0o030,
+        _ => data.mode() & 0o003 == 0o003,
+    })
+}
+
+/// Capabilities are Linux's.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn confine(_: &[PathBuf]) -> anyhow::Result<bool> {
-    Ok(false)
+pub(super) fn empty_bounding_set() {}
+
+/// Capabilities are Linux's.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn drop_capabilities(_: bool, _: &[PathBuf]) -> anyhow::Result<Dropped> {
+    let root = nix::unistd::geteuid().is_root();
+    Ok(Dropped { root, reopens: true, writes_anywhere: root })
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_keeps_what_capture_needs_and_may_not_get_more() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let (own, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::os::unix::fs::chown(other.path(), Some(65534), Some(65534)).unwrap();
+        for (directory, writes_anywhere, capabilities) in
+            [(own.path(), false, "0000000000002000"), (other.path(), true, "0000000000002002")]
+        {
+            let directory = directory.to_owned();
+            // Capabilities are a thread's own.
+            let dropped = std::thread::spawn(move || {
+                empty_bounding_set();
+                let dropped = drop_capabilities(false, &[directory]).unwrap();
+                (dropped, std::fs::read_to_string("/proc/thread-self/status").unwrap())
+            });
+            let (dropped, status) = dropped.join().unwrap();
+            assert_eq!(dropped, Dropped { root: true, reopens: true, writes_anywhere });
+            for line in [format!("CapEff:\t{capabilities}"), format!("CapPrm:\t{capabilities}"), "CapBnd:\t0000000000000000".to_owned()] {
+                assert!(status.contains(&line), "{line}\n{status}");
+            }
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! The flight recorder's two ends: packets tapped on their way to the pipeline, and recordings written by a thread of its own.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
+use crossbeam_channel::{Sender, bounded};
 
+use super::losses::OutputLosses;
 use crate::capture::{FrameSource, Inventory, KeyLogLines, Losses};
 use crate::error::Result;
 use crate::frame::Block;
@@ -55,37 +57,34 @@ pub(super) struct Desk {
 }
 
 /// What became of recordings.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct DeskCounters {
     pub(super) written: AtomicU64,
-    pub(super) lost: AtomicU64,
+    pub(super) losses: OutputLosses,
+    /// Given to the thread and not yet dealt with.
+    pending: AtomicU64,
+    /// There is no time to write the rest.
+    hurry: AtomicBool,
 }
 
 impl Desk {
     /// Starts the thread that writes.
     pub(super) fn start(recorder: Arc<Mutex<Recorder>>, mut archive: Archive) -> Self {
         let (queue, recordings) = bounded::<Recording>(QUEUE);
-        let counters = Arc::new(DeskCounters::default());
+        let counters = Arc::new(DeskCounters {
+            written: AtomicU64::default(),
+            losses: OutputLosses::new("recordings"),
+            pending: AtomicU64::default(),
+            hurry: AtomicBool::default(),
+        });
         let counting = Arc::clone(&counters);
         let thread = thread::spawn(move || {
-            let mut said = false;
             loop {
                 match recordings.recv_timeout(PRUNE) {
-                    Ok(recording) => match archive.write(&recording) {
-                        Ok(Some(_)) => {
-                            counting.written.fetch_add(1, Ordering::Relaxed);
-                            said = false;
-                        }
-                        Ok(None) => {
-                            counting.lost.fetch_add(1, Ordering::Relaxed);
-                        }
-                        Err(error) => {
-                            counting.lost.fetch_add(1, Ordering::Relaxed);
-                            if !std::mem::replace(&mut said, true) {
-                                say(format!("cannot write a recording: {error}"));
-                            }
-                        }
-                    },
+                    Ok(recording) => {
+                        counting.take(&mut archive, &recording);
+                        counting.pending.fetch_sub(1, Ordering::Relaxed);
+                    }
                     Err(crossbeam_channel::RecvTimeoutError::Timeout) => archive.prune(0),
                     Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return,
                 }
@@ -101,10 +100,14 @@ impl Desk {
         }
         let wanted = matches!(view::kind(report), Kind::Failed | Kind::Troubled);
         let recording = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).conclude(report, wanted);
-        if let Some(recording) = recording
-            && let Err(TrySendError::Full(_)) = self.queue.try_send(recording)
-        {
-            self.counters.lost.fetch_add(1, Ordering::Relaxed);
+        let Some(recording) = recording else {
+            self.counters.losses.lose(u64::from(wanted), "their packets were no longer in memory (--record-memory)");
+            return;
+        };
+        self.counters.pending.fetch_add(1, Ordering::Relaxed);
+        if self.queue.try_send(recording).is_err() {
+            self.counters.pending.fetch_sub(1, Ordering::Relaxed);
+            self.counters.losses.lose(1, "failures come faster than the disk takes them");
         }
     }
 
@@ -112,14 +115,54 @@ impl Desk {
         Arc::clone(&self.counters)
     }
 
-    /// Writes what is still under way.
+    /// Waits until what is under way is written; what is not after `patience` is counted as lost.
+    pub(super) fn settle(&self, patience: Duration) {
+        let mut waited = Duration::ZERO;
+        while self.counters.pending.load(Ordering::Relaxed) > 0 && !self.thread.is_finished() && waited < patience.saturating_add(GRACE) {
+            if waited >= patience {
+                self.counters.hurry.store(true, Ordering::Relaxed);
+            }
+            thread::sleep(STEP);
+            waited = waited.saturating_add(STEP);
+        }
+    }
+
+    /// Ends the thread, or leaves it behind when the disk holds it up.
     pub(super) fn finish(self) {
+        self.settle(Duration::ZERO);
         drop(self.queue);
-        let _ = self.thread.join();
+        if self.counters.pending.load(Ordering::Relaxed) == 0 {
+            let _ = self.thread.join();
+        }
+    }
+}
+
+impl DeskCounters {
+    fn take(&self, archive: &mut Archive, recording: &Recording) {
+        if self.hurry.load(Ordering::Relaxed) {
+            self.losses.lose(1, "there was no time to write them at the end");
+            return;
+        }
+        match archive.write(recording) {
+            Ok(Some(_)) => {
+                self.written.fetch_add(1, Ordering::Relaxed);
+                self.losses.set_failing(false);
+            }
+            Ok(None) => self.losses.lose(1, "they are larger than all may be (--record-max)"),
+            Err(error) => {
+                self.losses.lose(1, &error.to_string());
+                if !self.losses.set_failing(true) {
+                    say(format!("cannot write a recording: {error}"));
+                }
+            }
+        }
     }
 }
 
 /// Recordings that wait for the disk: at most 128 kB each.
 const QUEUE: usize = 256;
 /// How often old recordings are looked for when none is written.
-const PRUNE: std::time::Duration = std::time::Duration::from_secs(60);
+const PRUNE: Duration = Duration::from_secs(60);
+const STEP: Duration = Duration::from_millis(5);
+/// How long what is being written when the time is over may take to end, and what waits behind it to be counted.
+const GRACE: Duration = Duration::from_millis(300);

@@ -5,10 +5,10 @@
 //!
 //! Immediate mode is never asked for: with it libpcap falls back to `TPACKET_V2`, which costs a system call and several microseconds a packet.
 
-mod fanout;
 mod feed;
 mod interfaces;
 mod order;
+mod socket;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use pcap::{Active, Capture, Precision};
 
-use self::feed::{Breaker, Feed, FeedCounters};
+use self::feed::{Breaker, Ending, Feed, FeedCounters, Line};
 use self::order::Order;
 use super::{FrameSource, Input, Interface, Inventory, Losses};
 use crate::count::Count;
@@ -92,11 +92,28 @@ pub struct InterfaceStatus {
     pub received: Count,
     /// Of those, dropped for want of room.
     pub dropped: Count,
+    /// Packets that were captured and not looked at, because the run was to end.
+    pub unread: Count,
     /// It is down or was removed, and is waited for.
     pub down: bool,
 }
 
 impl LiveStatus {
+    /// Packets of a feed were given to the pipeline.
+    fn given(&self, feed: usize, packets: u64, bytes: u64) {
+        if let Some((_, counters)) = self.feeds.get(feed) {
+            counters.frames.fetch_add(packets, Ordering::Relaxed);
+            counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Packets of a feed will not be looked at.
+    fn left(&self, feed: usize, packets: u64) {
+        if let Some((_, counters)) = self.feeds.get(feed) {
+            counters.unread.fetch_add(packets, Ordering::Relaxed);
+        }
+    }
+
     /// The interfaces in the order given.
     pub fn interfaces(&self) -> Vec<InterfaceStatus> {
         let mut out: Vec<InterfaceStatus> =
@@ -107,6 +124,7 @@ impl LiveStatus {
             status.bytes += counters.bytes.load(Ordering::Relaxed);
             status.received += counters.received.load(Ordering::Relaxed);
             status.dropped += counters.dropped.load(Ordering::Relaxed);
+            status.unread += counters.unread.load(Ordering::Relaxed);
             status.down |= counters.down.load(Ordering::Relaxed);
         }
         for (status, told) in out.iter_mut().zip(&self.told) {
@@ -130,12 +148,13 @@ pub fn open_live(options: &LiveOptions) -> Result<Opened> {
 }
 
 impl Opened {
-    /// Starts to capture.
-    pub fn start(self, clock: &Clock) -> (Box<dyn FrameSource>, LiveStatus) {
+    /// Starts to capture. Once `stop` is set nothing more is taken from the network, and the source ends when what the kernel holds was read, or
+    /// some seconds later; once `hurry` is set it ends at once. What was captured and not read is counted.
+    pub fn start(self, clock: &Clock, stop: Arc<AtomicBool>, hurry: Arc<AtomicBool>) -> (Box<dyn FrameSource>, LiveStatus) {
         let Self { options, feeds } = self;
         let (out, batches) = bounded(limits::LIVE_BATCHES);
         let (spare, recycled) = bounded(limits::LIVE_BATCHES * 2);
-        let stop = Arc::new(AtomicBool::new(false));
+        let ending = Ending { stop, abandoned: Arc::default() };
         let order = (feeds.len() > 1).then(|| Order::new(feeds.len()));
         let mut inventory = Inventory::default();
         let told = options.interfaces.iter().map(|name| interfaces::is_up(name).is_some()).collect();
@@ -173,24 +192,24 @@ impl Opened {
             status.feeds.push((place, Arc::clone(&counters)));
             let breaker: Breaker = Arc::new(Mutex::new(Some(capture.breakloop_handle())));
             breakers.push(Arc::clone(&breaker));
-            let feed = Feed {
-                capture,
-                name,
-                options: options.clone(),
+            let line = Line {
                 index,
                 interface: u32::try_from(place).unwrap_or(u32::MAX),
-                group,
+                link,
+                number: 0,
                 counters,
                 losses: losses.clone(),
-                breaker,
-                stop: Arc::clone(&stop),
+                ending: ending.clone(),
+                stopped: None,
                 out: out.clone(),
                 recycled: recycled.clone(),
                 clock: clock.clone(),
             };
+            let feed = Feed { capture, name, options: options.clone(), group, breaker, line };
             threads.push(thread::spawn(move || feed.run()));
         }
-        let live = Live { batches, spare, stop, breakers, threads, order, inventory, losses, status: status.clone(), clock: clock.clone() };
+        let (status_here, clock) = (status.clone(), clock.clone());
+        let live = Live { batches, spare, ending, hurry, breakers, threads, order, inventory, losses, status: status_here, clock };
         (Box::new(live), status)
     }
 }
@@ -199,7 +218,9 @@ impl Opened {
 struct Live {
     batches: Receiver<(usize, Block)>,
     spare: Sender<Block>,
-    stop: Arc<AtomicBool>,
+    ending: Ending,
+    hurry: Arc<AtomicBool>,
+    /// Emptied when the waits are over.
     breakers: Vec<Breaker>,
     threads: Vec<JoinHandle<()>>,
     /// Present when there is more than one feed.
@@ -214,7 +235,8 @@ impl Live {
     /// Replaces the block by one out of the channel. False when all feeds have ended.
     fn pass(&self, block: &mut Block) -> bool {
         match self.batches.recv_timeout(WAIT) {
-            Ok((_, filled)) => {
+            Ok((feed, filled)) => {
+                self.status.given(feed, filled.len() as u64, filled.byte_len() as u64);
                 let _ = self.spare.try_send(std::mem::replace(block, filled));
                 true
             }
@@ -229,16 +251,21 @@ impl Live {
             (input.frames, input.bytes) = (status.frames.get(), status.bytes.get());
             (interface.received, interface.dropped) = (Some(status.received), Some(status.dropped));
         }
+        self.inventory.unread = interfaces.iter().map(|status| status.unread).sum::<Count>().get();
     }
-}
 
-impl FrameSource for Live {
-    /// Waits for packets, not for long: an empty block says that none came.
-    fn fill(&mut self, block: &mut Block) -> Result<bool> {
-        block.clear();
-        self.update();
-        let Some(order) = &mut self.order else { return Ok(self.pass(block)) };
-        let spare = &self.spare;
+    /// Wakes the threads that wait for packets.
+    fn wake(&mut self) {
+        for breaker in self.breakers.drain(..) {
+            if let Some(breaker) = &*breaker.lock().unwrap_or_else(PoisonError::into_inner) {
+                breaker.breakloop();
+            }
+        }
+    }
+
+    /// Fills the block with what is due of several feeds. False when all have ended.
+    fn merge(&mut self, block: &mut Block) -> bool {
+        let (Some(order), spare) = (&mut self.order, &self.spare) else { return false };
         let mut ended = false;
         if order.is_empty() || self.batches.is_empty() {
             match self.batches.recv_timeout(if order.is_empty() { WAIT } else { SHORT_WAIT }) {
@@ -251,7 +278,40 @@ impl FrameSource for Live {
             order.take(feed, filled);
         }
         order.fill(block, (!ended).then(|| self.clock.now()), |block| drop(spare.try_send(block)));
-        Ok(!(ended && block.is_empty()))
+        for (feed, packets, bytes) in order.given() {
+            self.status.given(feed, packets, bytes);
+        }
+        !(ended && block.is_empty())
+    }
+
+    /// Ends the threads, and counts what they have given and nobody took.
+    fn abandon(&mut self) {
+        self.ending.abandoned.store(true, Ordering::Relaxed);
+        self.wake();
+        while let Ok((feed, block)) = self.batches.recv_timeout(LONG_WAIT) {
+            self.status.left(feed, block.len() as u64);
+        }
+        for (feed, packets) in self.order.iter_mut().flat_map(Order::give_up) {
+            self.status.left(feed, packets);
+        }
+    }
+}
+
+impl FrameSource for Live {
+    /// Waits for packets, not for long: an empty block says that none came.
+    fn fill(&mut self, block: &mut Block) -> Result<bool> {
+        block.clear();
+        if self.ending.stop.load(Ordering::Relaxed) {
+            self.wake();
+        }
+        if self.hurry.load(Ordering::Relaxed) {
+            self.abandon();
+            self.update();
+            return Ok(false);
+        }
+        let more = if self.order.is_some() { self.merge(block) } else { self.pass(block) };
+        self.update();
+        Ok(more)
     }
 
     fn inventory(&self) -> &Inventory {
@@ -269,12 +329,8 @@ impl FrameSource for Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for breaker in &self.breakers {
-            if let Some(breaker) = &*breaker.lock().unwrap_or_else(PoisonError::into_inner) {
-                breaker.breakloop();
-            }
-        }
+        self.ending.abandoned.store(true, Ordering::Relaxed);
+        self.wake();
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -308,7 +364,7 @@ fn open_one(name: &str, options: &LiveOptions, group: Option<u16>) -> Result<Cap
         return Err(Error::Filter { filter: filter.clone(), why: reason(error) });
     }
     if let Some(group) = group {
-        fanout::join(&capture, group)
+        socket::join(&capture, group)
             .map_err(|error| Error::Interface { name: name.to_owned(), why: format!("--capture-threads: {error}") })?;
     }
     Ok(capture)
@@ -341,6 +397,9 @@ const TIMEOUT_MS: i32 = 100;
 
 /// How long the pipeline waits for packets before it looks at the clock.
 const WAIT: Duration = Duration::from_millis(100);
+
+/// How long it waits for threads that are to end.
+const LONG_WAIT: Duration = Duration::from_millis(500);
 
 /// The same while packets are held back.
 const SHORT_WAIT: Duration = Duration::from_millis(20);

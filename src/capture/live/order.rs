@@ -23,6 +23,8 @@ struct Waiting {
     at: usize,
     /// The latest time seen.
     latest: Option<Timestamp>,
+    /// Packets given out, and their bytes.
+    given: (u64, u64),
 }
 
 impl Waiting {
@@ -49,6 +51,25 @@ impl Order {
         self.feeds.iter().all(|waiting| waiting.blocks.is_empty())
     }
 
+    /// Empties it, and tells of each feed how many packets waited.
+    pub(super) fn give_up(&mut self) -> Vec<(usize, u64)> {
+        let left = |waiting: &mut Waiting| {
+            let packets = waiting.blocks.drain(..).fold(0_u64, |sum, block| sum.saturating_add(block.len() as u64));
+            packets.saturating_sub(std::mem::take(&mut waiting.at) as u64)
+        };
+        self.bytes = 0;
+        self.feeds.iter_mut().map(left).enumerate().collect()
+    }
+
+    /// Feed, packets and bytes given out since this was last asked.
+    pub(super) fn given(&mut self) -> impl Iterator<Item = (usize, u64, u64)> {
+        self.feeds
+            .iter_mut()
+            .map(|waiting| std::mem::take(&mut waiting.given))
+            .enumerate()
+            .map(|(feed, (packets, bytes))| (feed, packets, bytes))
+    }
+
     /// Fills a block with what is due, in order of time, and calls `spare` with blocks that are used up. `now` is the present; `None` gives out
     /// everything.
     pub(super) fn fill(&mut self, out: &mut Block, now: Option<Timestamp>, mut spare: impl FnMut(Block)) {
@@ -65,6 +86,8 @@ impl Order {
                 self.number = self.number.saturating_add(1);
                 out.push(FrameHead { number: self.number, ..frame.head }, frame.bytes);
                 waiting.at = waiting.at.saturating_add(1);
+                let (packets, bytes) = waiting.given;
+                waiting.given = (packets.saturating_add(1), bytes.saturating_add(frame.bytes.len() as u64));
             }
             if waiting.blocks.front().is_some_and(|block| waiting.at >= block.len()) {
                 waiting.at = 0;

@@ -187,6 +187,12 @@ impl<S: FlowSink> Connection<S> {
             return self.holes(shared, room, segment.mark);
         }
         self.window(shared, segment)?;
+        if self.stream(!low).aside.is_some() {
+            self.settle_waiting(shared, room, segment)?;
+        }
+        if (segment.flags.rst() || segment.flags.fin()) && segment.payload_len == 0 {
+            self.believe_waiting(shared, room, low)?;
+        }
         if segment.flags.rst() {
             self.reset(shared, segment)?;
             return self.holes(shared, room, segment.mark);
@@ -332,8 +338,8 @@ impl<S: FlowSink> Connection<S> {
         if let Some(pause) = self.pause.filter(|pause| pause.by_low != segment.from_low) {
             (self.pause, self.paused) = (None, false);
             let elapsed = mark.time.since(pause.from);
-            // No clock in use ticks slower than once a second (RFC 7323 section 5.4).
-            let denied = |own: u32| u64::from(own.wrapping_sub(pause.echoed)) < elapsed.as_secs() / 2;
+            // RFC 7323 section 5.4 allows a tick a second; no system in use has less than ten.
+            let denied = |own: u32| u128::from(own.wrapping_sub(pause.echoed)) < elapsed.as_millis() / 200;
             if timestamps.is_some_and(|(own, _)| denied(own)) {
                 let step = pause.to.time.since(pause.from);
                 if self.facts.clock_step.is_none_or(|(_, known)| known < step) {

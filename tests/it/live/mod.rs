@@ -2,6 +2,7 @@
 //!
 //! Needs root, `ip`, `openssl` and `curl`; a test that lacks something says so and passes.
 
+mod hardship;
 mod lab;
 mod secrets;
 mod trouble;

@@ -2,6 +2,7 @@
 
 pub mod conversation;
 pub mod program;
+pub mod recording;
 pub mod skip;
 
 use std::io;
@@ -78,6 +79,7 @@ pub fn options(threads: usize, timeline: bool) -> Options {
         policy: Policy::default(),
         trust: TrustStore::mozilla(),
         hold: Duration::MAX,
+        hurry: Arc::default(),
         timeline,
         stop: Arc::new(AtomicBool::new(false)),
         clock: None,

@@ -252,9 +252,7 @@ impl Offer {
                 suspect(5, "all suites of the client need an RSA certificate, and this server has none")
             }
             (false, true, false) if !known => suspect(3, "all suites of the client need an ECDSA certificate, and most servers' are RSA"),
-            (true, false, false) if !known && self.usable().filter(|suite| Self::is_common(*suite)).count() >= 2 => {
-                suspect(3, "all suites of the client need an RSA certificate")
-            }
+            // Nearly every server has an RSA certificate: without one of this server's seen, such an offer is no reason to think so.
             _ => None,
         }
     }

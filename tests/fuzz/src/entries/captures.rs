@@ -88,6 +88,7 @@ fn options(threads: usize) -> Options {
         policy: Policy::default(),
         trust: TrustStore::mozilla(),
         hold: Duration::MAX,
+        hurry: Arc::default(),
         timeline: true,
         stop: Arc::new(AtomicBool::new(false)),
         clock: None,

@@ -1,0 +1,367 @@
+//! What a live run may not do once everything is open, by the kernel's word: landlock for files, TCP and signals, a seccomp filter for what a
+//! capture has no use for. Both hold for the thread that asks and for those it starts.
+
+use std::path::PathBuf;
+
+/// What the kernel enforces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Confined {
+    /// Landlock, in whole or in part.
+    pub(super) files: bool,
+    /// The filter for system calls.
+    pub(super) calls: bool,
+}
+
+/// Confines the process: no file is written but beneath `writable`, none executed; no socket is made, no process started, looked into or
+/// signalled, nothing mounted, no identity changed. With `reopens`, packet sockets can still be made, for interfaces that are removed and come
+/// back. What the kernel does not know is left out.
+#[cfg(target_os = "linux")]
+pub(super) fn confine(writable: &[PathBuf], reopens: bool) -> anyhow::Result<Confined> {
+    Ok(Confined { files: files::confine(writable)?, calls: calls::forbid(reopens)? })
+}
+
+/// Only Linux has these.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn confine(_: &[PathBuf], _: bool) -> anyhow::Result<Confined> {
+    Ok(Confined { files: false, calls: false })
+}
+
+#[cfg(target_os = "linux")]
+mod files {
+    use std::path::PathBuf;
+
+    use anyhow::Context as _;
+    use landlock::{
+        ABI, Access, AccessFs, AccessNet, BitFlags, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope, make_bitflags,
+        path_beneath_rules,
+    };
+
+    pub(super) fn confine(writable: &[PathBuf]) -> anyhow::Result<bool> {
+        let abi = ABI::V6;
+        let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
+        let status = Ruleset::default()
+            .handle_access(AccessFs::from_all(abi))?
+            .handle_access(AccessNet::from_all(abi))?
+            .scope(Scope::from_all(abi))?
+            .create()?
+            .add_rules(path_beneath_rules(READ, read))?
+            .add_rules(path_beneath_rules(
+                ["/dev/tty", "/dev/pts", "/dev/null"],
+                AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev,
+            ))?
+            .add_rules(path_beneath_rules(writable, read | make_bitflags!(AccessFs::{WriteFile | Truncate | MakeReg | RemoveFile})))?
+            .restrict_self()
+            .context("cannot confine the process")?;
+        Ok(status.ruleset != RulesetStatus::NotEnforced)
+    }
+
+    /// What is read later on: what the kernel tells of interfaces, of this process and of its share of the machine; and, where an interface is
+    /// opened again, the names of services, protocols and hosts in its filter.
+    const READ: [&str; 11] = [
+        "/sys/class/net",
+        "/sys/devices",
+        "/sys/fs/cgroup",
+        "/proc/self",
+        "/etc/localtime",
+        "/etc/services",
+        "/etc/protocols",
+        "/etc/hosts",
+        "/etc/networks",
+        "/etc/ethers",
+        "/etc/nsswitch.conf",
+    ];
+}
+
+#[cfg(target_os = "linux")]
+mod calls {
+    use std::collections::BTreeMap;
+
+    use anyhow::Context as _;
+    use seccompiler::{
+        BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op, SeccompCondition as Condition, SeccompFilter, SeccompRule,
+        TargetArch, apply_filter,
+    };
+
+    /// False where the kernel or the machine's architecture has no such filters.
+    pub(super) fn forbid(reopens: bool) -> anyhow::Result<bool> {
+        let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return Ok(false) };
+        let fail = || "cannot forbid system calls";
+        // The C library asks for threads in this way first, and in one whose purpose can be seen when it is told that there is no such call.
+        let threads = vec![(libc::SYS_clone3, Vec::new())];
+        for (rules, errno) in [(rules(reopens).with_context(fail)?, libc::EPERM), (threads, libc::ENOSYS)] {
+            let deny = SeccompAction::Errno(errno.unsigned_abs());
+            let rules: BTreeMap<i64, Vec<SeccompRule>> =
+                rules.into_iter().flat_map(|(call, rules)| numbers(call).map(move |number| (number, rules.clone()))).collect();
+            let filter = SeccompFilter::new(rules, SeccompAction::Allow, deny, arch).with_context(fail)?;
+            let program: BpfProgram = filter.try_into().with_context(fail)?;
+            if let Err(error) = apply_filter(&program) {
+                return if is_unknown(&error) { Ok(false) } else { Err(error).with_context(fail) };
+            }
+        }
+        Ok(true)
+    }
+
+    fn is_unknown(error: &seccompiler::Error) -> bool {
+        matches!(error, seccompiler::Error::Seccomp(error) | seccompiler::Error::Prctl(error)
+            if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)))
+    }
+
+    /// The calls that are refused; where there are rules, only when one of them holds.
+    fn rules(reopens: bool) -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendError> {
+        let mut rules: Vec<(i64, Vec<SeccompRule>)> = ALWAYS.iter().chain(OLD).map(|call| (*call, Vec::new())).collect();
+        let when = |argument: u8, len: Len, op: Op, value: u64| Condition::new(argument, len, op, value);
+        let own = u64::from(std::process::id());
+        // libpcap asks for an interface's abilities over generic netlink, and captures from a packet socket.
+        let sockets = if reopens {
+            let packet = when(0, Len::Dword, Op::Ne, AF_PACKET)?;
+            vec![
+                SeccompRule::new(vec![packet.clone(), when(0, Len::Dword, Op::Ne, AF_NETLINK)?])?,
+                SeccompRule::new(vec![packet, when(2, Len::Dword, Op::Ne, NETLINK_GENERIC)?])?,
+            ]
+        } else {
+            Vec::new()
+        };
+        rules.push((libc::SYS_socket, sockets));
+        // To answer on a connection no address is given.
+        rules.push((libc::SYS_sendto, vec![SeccompRule::new(vec![when(4, Len::Qword, Op::Ne, 0)?])?]));
+        // Threads, but no processes.
+        rules.push((libc::SYS_clone, vec![SeccompRule::new(vec![when(0, Len::Qword, Op::MaskedEq(CLONE_THREAD), 0)?])?]));
+        // The second signal ends the process by a signal of its own.
+        for call in [libc::SYS_kill, libc::SYS_tgkill] {
+            rules.push((call, vec![SeccompRule::new(vec![when(0, Len::Dword, Op::Ne, own)?])?]));
+        }
+        Ok(rules)
+    }
+
+    /// A call's numbers: by the x32 convention it has another one for the same thing.
+    fn numbers(call: i64) -> impl Iterator<Item = i64> {
+        [call].into_iter().chain(cfg!(target_arch = "x86_64").then_some(call | X32))
+    }
+
+    const X32: i64 = 0x4000_0000;
+    const AF_PACKET: u64 = 17;
+    const AF_NETLINK: u64 = 16;
+    const NETLINK_GENERIC: u64 = 16;
+    const CLONE_THREAD: u64 = 0x1_0000;
+
+    const ALWAYS: &[i64] = &[
+        // Other machines and programs.
+        libc::SYS_connect,
+        libc::SYS_sendmsg,
+        libc::SYS_sendmmsg,
+        libc::SYS_execve,
+        libc::SYS_execveat,
+        libc::SYS_ptrace,
+        libc::SYS_process_vm_readv,
+        libc::SYS_process_vm_writev,
+        libc::SYS_process_madvise,
+        libc::SYS_pidfd_open,
+        libc::SYS_pidfd_getfd,
+        libc::SYS_pidfd_send_signal,
+        libc::SYS_tkill,
+        libc::SYS_rt_sigqueueinfo,
+        libc::SYS_rt_tgsigqueueinfo,
+        libc::SYS_kcmp,
+        // Identity.
+        libc::SYS_setuid,
+        libc::SYS_setgid,
+        libc::SYS_setreuid,
+        libc::SYS_setregid,
+        libc::SYS_setresuid,
+        libc::SYS_setresgid,
+        libc::SYS_setfsuid,
+        libc::SYS_setfsgid,
+        libc::SYS_setgroups,
+        libc::SYS_capset,
+        // Namespaces and mounts.
+        libc::SYS_unshare,
+        libc::SYS_setns,
+        libc::SYS_mount,
+        libc::SYS_umount2,
+        libc::SYS_pivot_root,
+        libc::SYS_chroot,
+        libc::SYS_open_tree,
+        libc::SYS_move_mount,
+        libc::SYS_fsopen,
+        libc::SYS_fsconfig,
+        libc::SYS_fsmount,
+        libc::SYS_fspick,
+        libc::SYS_mount_setattr,
+        libc::SYS_open_by_handle_at,
+        // The kernel and the machine.
+        libc::SYS_init_module,
+        libc::SYS_finit_module,
+        libc::SYS_delete_module,
+        libc::SYS_kexec_load,
+        libc::SYS_bpf,
+        libc::SYS_perf_event_open,
+        libc::SYS_userfaultfd,
+        libc::SYS_io_uring_setup,
+        libc::SYS_io_uring_enter,
+        libc::SYS_io_uring_register,
+        libc::SYS_keyctl,
+        libc::SYS_add_key,
+        libc::SYS_request_key,
+        libc::SYS_reboot,
+        libc::SYS_swapon,
+        libc::SYS_swapoff,
+        libc::SYS_acct,
+        libc::SYS_quotactl,
+        libc::SYS_sethostname,
+        libc::SYS_setdomainname,
+        libc::SYS_settimeofday,
+        libc::SYS_clock_settime,
+        libc::SYS_clock_adjtime,
+        libc::SYS_adjtimex,
+        libc::SYS_syslog,
+    ];
+
+    /// Calls that newer architectures do not have.
+    #[cfg(target_arch = "x86_64")]
+    const OLD: &[i64] = &[libc::SYS_fork, libc::SYS_vfork, libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_modify_ldt];
+    #[cfg(not(target_arch = "x86_64"))]
+    const OLD: &[i64] = &[];
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(unsafe_code, reason = "system calls are tried as an intruder would try them")]
+
+    use std::io::{self, ErrorKind, Read, Write};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::unix::net::UnixStream;
+    use std::process::Command;
+    use std::{fs, thread};
+
+    use super::*;
+
+    /// The error of a system call; 0 when it has none.
+    fn call(number: i64, arguments: [u64; 5]) -> i32 {
+        let [a, b, c, d, e] = arguments;
+        // SAFETY: what is called here either takes no pointers, or is given null or an address that is never mapped.
+        let result = unsafe { libc::syscall(number, a, b, c, d, e) };
+        if result == -1 { io::Error::last_os_error().raw_os_error().unwrap_or_default() } else { 0 }
+    }
+
+    /// In a thread of its own, whose bounds end with it.
+    fn confined<T: Send + 'static>(writable: &[PathBuf], reopens: bool, then: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let writable = writable.to_vec();
+        let inside = move || {
+            let confined = confine(&writable, reopens).unwrap();
+            (confined.files && confined.calls).then(then)
+        };
+        thread::spawn(inside).join().unwrap()
+    }
+
+    const NOBODY: u64 = u64::MAX;
+    const NOWHERE: u64 = 8;
+    /// Of what they do when they are not refused, nothing is felt: their arguments are wrong, or ask for what is so already.
+    const REFUSED: &[(&str, i64, [u64; 5])] = &[
+        ("a UDP socket", libc::SYS_socket, [2, 2, 0, 0, 0]),
+        ("a raw socket", libc::SYS_socket, [2, 3, 1, 0, 0]),
+        ("a packet socket", libc::SYS_socket, [17, 3, 0, 0, 0]),
+        ("a netlink socket", libc::SYS_socket, [16, 3, 0, 0, 0]),
+        ("a unix socket", libc::SYS_socket, [1, 1, 0, 0, 0]),
+        ("connect", libc::SYS_connect, [NOBODY, 0, 0, 0, 0]),
+        ("sendto an address", libc::SYS_sendto, [NOBODY, 0, 0, 0, NOWHERE]),
+        ("sendmsg", libc::SYS_sendmsg, [NOBODY, 0, 0, 0, 0]),
+        ("execve", libc::SYS_execve, [NOWHERE, 0, 0, 0, 0]),
+        ("execveat", libc::SYS_execveat, [NOBODY, NOWHERE, 0, 0, 0]),
+        ("ptrace", libc::SYS_ptrace, [NOBODY, NOBODY, 0, 0, 0]),
+        ("process_vm_readv", libc::SYS_process_vm_readv, [1, 0, 0, 0, 0]),
+        ("pidfd_open", libc::SYS_pidfd_open, [1, NOBODY, 0, 0, 0]),
+        ("kill", libc::SYS_kill, [1, 0, 0, 0, 0]),
+        ("mount", libc::SYS_mount, [NOWHERE, NOWHERE, NOWHERE, 0, 0]),
+        ("umount2", libc::SYS_umount2, [NOWHERE, 0, 0, 0, 0]),
+        ("chroot", libc::SYS_chroot, [NOWHERE, 0, 0, 0, 0]),
+        ("setuid", libc::SYS_setuid, [NOBODY, 0, 0, 0, 0]),
+        ("setgid", libc::SYS_setgid, [NOBODY, 0, 0, 0, 0]),
+        ("setresuid", libc::SYS_setresuid, [NOBODY, NOBODY, NOBODY, 0, 0]),
+        ("setgroups", libc::SYS_setgroups, [1, NOWHERE, 0, 0, 0]),
+        ("capset", libc::SYS_capset, [NOWHERE, 0, 0, 0, 0]),
+        ("unshare", libc::SYS_unshare, [0, 0, 0, 0, 0]),
+        ("setns", libc::SYS_setns, [NOBODY, 0, 0, 0, 0]),
+        ("bpf", libc::SYS_bpf, [NOBODY, NOWHERE, 8, 0, 0]),
+        ("io_uring_setup", libc::SYS_io_uring_setup, [0, NOWHERE, 0, 0, 0]),
+        ("perf_event_open", libc::SYS_perf_event_open, [NOWHERE, 0, 0, NOBODY, 0]),
+        ("init_module", libc::SYS_init_module, [NOWHERE, 0, NOWHERE, 0, 0]),
+        ("sethostname", libc::SYS_sethostname, [NOWHERE, 5, 0, 0, 0]),
+        ("settimeofday", libc::SYS_settimeofday, [NOWHERE, 0, 0, 0, 0]),
+    ];
+
+    #[test]
+    fn what_a_capture_has_no_use_for_is_refused() {
+        let before: Vec<i32> = REFUSED.iter().map(|(_, number, arguments)| call(*number, *arguments)).collect();
+        let refusals = || REFUSED.iter().map(|(_, number, arguments)| call(*number, *arguments)).collect::<Vec<i32>>();
+        let Some(after) = confined(&[], false, refusals) else { return };
+        for ((name, ..), error) in REFUSED.iter().zip(&after) {
+            assert_eq!(*error, libc::EPERM, "{name}");
+        }
+        // The filter did it, not the lack of a right: these need none.
+        for ((name, ..), error) in REFUSED.iter().zip(&before) {
+            if ["a UDP socket", "a unix socket", "connect", "sendmsg", "execve", "ptrace", "unshare", "setuid"].contains(name) {
+                assert_ne!(*error, libc::EPERM, "{name}, unconfined");
+            }
+        }
+        assert_eq!(confined(&[], false, || call(libc::SYS_clone3, [0; 5])), Some(libc::ENOSYS));
+    }
+
+    #[test]
+    fn an_interface_can_be_opened_again_where_that_is_allowed() {
+        let tried = || {
+            let (packet, generic, route) = ([17, 3, 0, 0, 0], [16, 3, 16, 0, 0], [16, 3, 0, 0, 0]);
+            [packet, generic, route, [2, 2, 0, 0, 0], [1, 2, 0, 0, 0]].map(|arguments| call(libc::SYS_socket, arguments))
+        };
+        let Some([packet, generic, rest @ ..]) = confined(&[], true, tried) else { return };
+        assert_eq!((generic, rest), (0, [libc::EPERM; 3]));
+        assert!(packet == 0 || !nix::unistd::geteuid().is_root(), "{packet}");
+    }
+
+    #[test]
+    fn files_are_written_where_outputs_are_and_nowhere_else() {
+        let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (in_path, out_path) = (inside.path().to_owned(), outside.path().to_owned());
+        fs::write(out_path.join("there"), "").unwrap();
+        let tried = move || {
+            let denied = |result: io::Result<()>| result.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
+            let written = fs::write(in_path.join("a"), "x").and_then(|()| fs::rename(in_path.join("a"), in_path.join("b")));
+            let listed = fs::read_dir("/proc/self").is_ok();
+            let refused = [
+                denied(fs::write(out_path.join("new"), "")),
+                denied(fs::write(out_path.join("there"), "x")),
+                denied(fs::remove_file(out_path.join("there"))),
+                denied(fs::create_dir(in_path.join("directory"))),
+                denied(std::os::unix::fs::symlink("/etc/passwd", in_path.join("link"))),
+                denied(fs::read("/etc/passwd").map(drop)),
+                denied(fs::read("/proc/1/status").map(drop)),
+            ];
+            (written.is_ok(), listed, refused)
+        };
+        let Some(found) = confined(&[inside.path().to_owned()], false, tried) else { return };
+        assert_eq!(found, (true, true, [true; 7]));
+    }
+
+    #[test]
+    fn threads_and_open_sockets_go_on_and_nothing_else_begins() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).unwrap();
+        let tried = move || {
+            let answered = listener.accept().and_then(|(mut stream, _)| stream.write_all(b"ok"));
+            let thread = thread::Builder::new().spawn(|| 7).map(|thread| thread.join().unwrap_or_default());
+            let pair = UnixStream::pair();
+            let begun = [
+                Command::new("true").spawn().is_ok(),
+                TcpStream::connect(address).is_ok(),
+                TcpListener::bind("127.0.0.1:0").is_ok(),
+                UdpSocket::bind("127.0.0.1:0").is_ok(),
+            ];
+            (answered.is_ok(), thread.ok(), pair.is_ok(), begun)
+        };
+        let Some(found) = confined(&[], false, tried) else { return };
+        assert_eq!(found, (true, Some(7), true, [false; 4]));
+        let mut said = String::new();
+        client.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "ok");
+    }
+}
