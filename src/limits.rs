@@ -1,4 +1,5 @@
-//! Every bound in one place, each with its reason. When one is hit, a counter rises and the summary says so.
+//! Every bound in one place, each with its reason. When one is hit, a counter rises and the summary says so. What an analysis may take in all is
+//! the sum of [`BUDGETS`].
 
 use std::time::Duration;
 
@@ -6,8 +7,23 @@ use std::time::Duration;
 /// pressure does not depend on how many threads share the partitions.
 pub const PARTITIONS: usize = 16;
 
-/// TCP connections held at a time over all partitions: a busy 10 Gbit/s link has some hundred thousand.
-pub const FLOWS: usize = 1 << 20;
+/// TCP connections held at a time over all partitions: a busy 10 Gbit/s link has some hundred thousand, most of them settled, of which a few
+/// bytes are kept.
+pub const FLOWS: usize = 1 << 19;
+
+/// Bytes of the connections that are followed, with all that they hold (hellos, certificates, unfinished messages, records that await their keys):
+/// some twenty thousand ordinary handshakes under way.
+pub const FOLLOWED_BYTES: usize = 128 << 20;
+
+/// The same of UDP flows.
+pub const UDP_BYTES: usize = 32 << 20;
+
+/// A connection or flow that takes more than this is larger than others, and goes before them when all together take too much: twice an ordinary
+/// handshake with a long chain.
+pub const LARGE_FLOW: usize = 48 << 10;
+
+/// What memory a connection costs besides its own: its place in the tables and what the allocator adds.
+pub const FLOW_OVERHEAD: usize = 256;
 
 /// Half-open connections held at a time over all partitions: more than half a second of a hundred thousand SYNs a second, in which a server that
 /// is still there has answered. Beyond this it is a flood, and older ones tell nothing new.
@@ -17,7 +33,7 @@ pub const HALF_OPEN: usize = 1 << 16;
 pub const BUFFERED_PER_SIDE: usize = 256 << 10;
 
 /// Out-of-order bytes buffered in all.
-pub const BUFFERED_TOTAL: usize = 64 << 20;
+pub const BUFFERED_TOTAL: usize = 32 << 20;
 
 /// Entries of a connection's event list: a handshake with heavy loss has some dozens.
 pub const TCP_EVENTS: usize = 96;
@@ -89,6 +105,18 @@ pub const ANOMALIES: usize = 16;
 /// Certificates looked at in one chain: OpenSSL's default depth limit is 100.
 pub const CHAIN_LEN: usize = 32;
 
+/// Longest server name looked at, in bytes: host names have 253 at most.
+pub const SERVER_NAME_LEN: usize = 512;
+
+/// Cipher suites of an offer that are reported; how many more there are is told. Browsers have some twenty, scanners some hundred.
+pub const OFFERED_SUITES: usize = 512;
+
+/// Extensions of a hello that are reported.
+pub const OFFERED_EXTENSIONS: usize = 512;
+
+/// Entries of the other lists of an offer that are reported: application protocols, groups, signature algorithms…
+pub const OFFERED: usize = 256;
+
 /// Names kept of a `CertificateRequest`'s authorities: enough to see which are meant; a system store has some hundred.
 pub const AUTHORITIES: usize = 32;
 
@@ -143,11 +171,32 @@ pub const UNANSWERED_REPORTS: u32 = 16;
 
 /// Servers for which that is counted, in each partition.
 pub const UNANSWERED_SERVERS: usize = 1024;
-/// Distinct certificates remembered by a shard: some kilobytes each, so some ten megabytes at most.
+/// Distinct certificates remembered by a partition.
 pub const CERTIFICATES: usize = 4096;
 
-/// Distinct judgements of chains remembered, each under one name: less than a kilobyte each, for the certificates are shared.
+/// Bytes of those in all partitions: an ordinary certificate takes some kilobytes.
+pub const CERTIFICATE_BYTES: usize = 32 << 20;
+
+/// Names kept of a certificate, and their bytes: the largest of content delivery networks have some hundred.
+pub const CERTIFICATE_NAMES: usize = 1000;
+
+/// The same in bytes.
+pub const CERTIFICATE_NAME_BYTES: usize = 64 << 10;
+
+/// Longest distinguished name kept as text, in bytes.
+pub const DISTINGUISHED_NAME_LEN: usize = 4 << 10;
+
+/// Distinct judgements of chains remembered, each under one name.
 pub const CHAINS: usize = 16384;
+
+/// Bytes of those and of their certificates, each counted once.
+pub const CHAIN_BYTES: usize = 24 << 20;
+
+/// The same of the chains of which is remembered that a server served them.
+pub const SERVED_BYTES: usize = 24 << 20;
+
+/// Bytes of handshakes whose verdicts wait for what others show: beyond this the oldest is judged.
+pub const HELD_BYTES: usize = 64 << 20;
 
 /// Work for the signatures of one chain that were not verified before, in nanoseconds: three with keys of P-384, the dearest in use. Ordinary
 /// chains need two at their first sight and one with every new leaf.
@@ -193,14 +242,23 @@ pub const OPEN_FILES: usize = 128;
 /// Interfaces of one pcapng section, and of the inventory in all: a capture of every container on a host has some hundred.
 pub const INTERFACES: usize = 1 << 16;
 
+/// Bytes of the interfaces' names, descriptions and filters.
+pub const INTERFACE_TEXT: usize = 4 << 20;
+
 /// Comments kept.
 pub const COMMENTS: usize = 4096;
+
+/// Bytes of those.
+pub const COMMENT_BYTES: usize = 4 << 20;
 
 /// Longest comment, interface name or filter kept, in bytes.
 pub const COMMENT_LEN: usize = 4096;
 
 /// Addresses with names kept out of Name Resolution Blocks: a capture taken with name resolution on has some thousand.
 pub const RESOLVED_NAMES: usize = 1 << 16;
+
+/// Bytes of those names.
+pub const RESOLVED_NAME_BYTES: usize = 4 << 20;
 
 /// Bytes of TLS key log kept out of Decryption Secrets Blocks: about sixty thousand TLS 1.3 connections.
 pub const SECRET_BYTES: usize = 64 << 20;
@@ -232,9 +290,19 @@ pub const XZ_MEMORY: u64 = 256 << 20;
 /// Depth of directories searched for captures.
 pub const DIRECTORY_DEPTH: usize = 32;
 
-/// Parts that reports share (a kind of client's offer, a kind of server's answer, a certificate) remembered of each sort: a few kilobytes each.
-/// Browsers that shuffle their extensions make thousands of offers.
+/// Parts that reports share (a kind of client's offer, a kind of server's answer, a certificate) remembered of each sort: browsers that shuffle
+/// their extensions make thousands of offers.
 pub const SHARED_PARTS: usize = 8192;
+
+/// Bytes of the offers among them, of which ordinary ones take some kilobytes.
+pub const OFFER_BYTES: usize = 24 << 20;
+
+/// Bytes of the answers.
+pub const ANSWER_BYTES: usize = 2 << 20;
+
+/// Bytes of the certificates.
+pub const CERTIFICATE_REPORT_BYTES: usize = 8 << 20;
+
 /// Packets taken from an interface's ring at a time: about a megabyte of full-size packets.
 pub const LIVE_BATCH: usize = 512;
 
@@ -283,3 +351,63 @@ pub const DTLS_PENDING_BYTES: usize = 512 << 10;
 
 /// Pieces of one DTLS handshake message: 256 KiB in the smallest fragments in use (some hundred bytes) would be a thousand.
 pub const DTLS_PIECES: usize = 1024;
+
+/// Bytes of a server's first segment up to which it waits to be believed: alerts, and what is forged to hide them, are seldom longer.
+pub const ASIDE: usize = 256;
+
+/// A marker of a settled connection with its place in the tables, in bytes.
+const MARKER: usize = 96;
+
+/// A half-open connection with its place in the tables, in bytes.
+const HALF_OPEN_RECORD: usize = 256;
+
+/// A signature that is remembered, in bytes.
+const SIGNATURE_RECORD: usize = 128;
+
+/// An interface of a pcapng section and of the inventory, without its text; a name and its address.
+const INTERFACE_RECORD: usize = 256;
+const NAME_RECORD: usize = 64;
+
+/// What an analysis of files may hold in memory, whatever they are made of: what, and bytes at most. Not among them are what only options bring:
+/// key logs ([`SECRET_BYTES`], [`KEY_LOG_CONNECTIONS`]), the flight recorder (`--record-memory`), live capture ([`LIVE_MERGE_BYTES`]) and an xz
+/// decoder ([`XZ_MEMORY`]).
+pub const BUDGETS: &[(&str, usize)] = &[
+    ("connections that are followed, with all that they hold", FOLLOWED_BYTES),
+    ("UDP flows that are followed, likewise", UDP_BYTES),
+    ("markers of settled connections", FLOWS * MARKER),
+    ("half-open connections", HALF_OPEN * HALF_OPEN_RECORD),
+    ("bytes out of order", BUFFERED_TOTAL),
+    ("IP fragments", FRAGMENT_BYTES),
+    ("certificates", CERTIFICATE_BYTES),
+    ("chains judged", CHAIN_BYTES),
+    ("chains that servers served", SERVED_BYTES),
+    ("signatures verified", 2 * SIGNATURES * SIGNATURE_RECORD),
+    ("handshakes whose verdicts wait", HELD_BYTES),
+    ("offers", OFFER_BYTES),
+    ("answers", ANSWER_BYTES),
+    ("certificates as they are reported", CERTIFICATE_REPORT_BYTES),
+    ("interfaces", INTERFACES * INTERFACE_RECORD + INTERFACE_TEXT),
+    ("names of addresses", RESOLVED_NAMES * NAME_RECORD + RESOLVED_NAME_BYTES),
+    ("comments", COMMENT_BYTES),
+    ("blocks of frames between threads", 32 * READ_BYTES),
+];
+
+/// The sum of [`BUDGETS`].
+pub const MEMORY: usize = 506 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budgets_add_up() {
+        let sum: usize = BUDGETS.iter().map(|(_, bytes)| bytes).sum();
+        assert_eq!(sum, MEMORY, "{} MiB and {} bytes", sum >> 20, sum % (1 << 20));
+    }
+
+    /// No capture uses all of it up at once, which leaves room for the program itself and for what is learnt of servers and clients by their number.
+    #[test]
+    fn an_analysis_stays_within_half_a_gigabyte() {
+        assert!(MEMORY <= 512 << 20, "{} MiB", MEMORY >> 20);
+    }
+}

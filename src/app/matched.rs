@@ -18,8 +18,9 @@ use crate::anonymize::Anonymizer;
 use crate::cli::MatchOptions;
 use crate::compare::flood;
 use crate::compare::joined::Joined;
+use crate::compare::relayed;
 use crate::compare::vantage::View;
-use crate::compare::verdict::{self, Point, judge};
+use crate::compare::verdict::{Point, judge};
 use crate::diagnosis::judge::Verdict;
 use crate::find::{Criteria, Filter};
 use crate::flow::{Endpoint, FlowKey, Side, Transport};
@@ -216,7 +217,7 @@ fn judged(
     for (place, (pair, (at_client, at_server))) in pairs.iter().zip(at_client.iter_mut().zip(at_server)).enumerate() {
         if let (Some(server), Some(client)) = (replaced.get(&place), pair.client) {
             let (client, server) = (&client.report, &server.report);
-            joined.push(hidden(verdict::replaced(client, server), Some(client), Some(server), anonymizer));
+            joined.push(hidden(relayed::replaced(client, server), Some(client), Some(server), anonymizer));
         } else if !taken.contains(&place) {
             joined.push(pair.judged(at_client, at_server, anonymizer));
         }

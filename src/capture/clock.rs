@@ -1,5 +1,5 @@
 //! Frames with an impossible time: far from the frames before and behind them, which agree with each other. A sniffer's clock that read wrongly
-//! once, a bit that fell over. Such a frame is given the time of the frame before it, lest the whole analysis leap with it.
+//! once, a bit that fell over. Such a frame is given a time half-way between its neighbours', lest the whole analysis leap with it.
 
 use crate::frame::Block;
 use crate::time::Timestamp;
@@ -29,10 +29,11 @@ impl InputClock {
             let Some(head) = block.frame(place).map(|frame| frame.head) else { break };
             if is_far(before, head.time) {
                 // Whether it or what came before it is wrong is for the next frames to say.
-                let behind = (place + 1..=place + ODD_IN_A_ROW).filter_map(|next| block.frame(next));
-                let is_odd = behind.into_iter().any(|next| !is_far(before, next.head.time));
-                if is_odd {
+                let behind = (place.saturating_add(1)..=place.saturating_add(ODD_IN_A_ROW)).filter_map(|next| block.frame(next));
+                let next = behind.into_iter().map(|next| next.head.time).find(|next| !is_far(before, *next));
+                if let Some(next) = next {
                     told(OddTime { frame: head.number, time: head.time });
+                    before = before.after(next.since(before) / 2);
                     block.set_time(place, before);
                     continue;
                 }
@@ -69,10 +70,10 @@ mod tests {
     #[test]
     fn what_the_next_frame_takes_back_was_never_so() {
         let mut clock = InputClock::default();
-        assert_eq!(mended(&mut clock, &[10, 11, 90_000, 12, 13]), (vec![10, 11, 11, 12, 13], 1));
+        assert_eq!(mended(&mut clock, &[10, 12, 90_000, 16, 17]), (vec![10, 12, 14, 16, 17], 1));
         assert_eq!(
-            mended(&mut clock, &[90_000, 14, -5_000, -5_000, 15]),
-            (vec![13, 14, 14, 14, 15], 3),
+            mended(&mut clock, &[90_000, 19, -5_000, -5_000, 27]),
+            (vec![18, 19, 23, 25, 27], 3),
             "in both directions, over the edge of a fill"
         );
     }

@@ -111,8 +111,14 @@ pub struct Inventory {
     pub inputs: Vec<Input>,
     /// Interfaces over all inputs, in the order met.
     pub interfaces: Vec<Interface>,
+    /// Bytes of the interfaces' names, descriptions and filters.
+    pub interface_bytes: usize,
+    /// Interfaces whose names were cut off beyond the bound.
+    pub interfaces_cut: u64,
     /// Comments of sections, interfaces and packets: (frame or none, text). Bounded.
     pub comments: Vec<(Option<u64>, String)>,
+    /// Bytes of the comments taken so far.
+    pub comment_bytes: usize,
     /// Comments left out beyond the bound.
     pub comments_left_out: u64,
     /// TLS key log lines out of Decryption Secrets Blocks, one line each without its end. Bounded.
@@ -123,6 +129,8 @@ pub struct Inventory {
     pub secrets_left_out: u64,
     /// Names of addresses out of Name Resolution Blocks, in the order met. Bounded.
     pub names: Vec<(IpAddr, String)>,
+    /// Bytes held in `names`.
+    pub name_bytes: usize,
     /// How long a slice's original went on: the silence behind the slice's last packet is real up to here. Other writers' files do not say
     /// so, because what they left out is not known.
     pub quiet_until: Option<Timestamp>,
@@ -147,7 +155,7 @@ pub struct Input {
     pub first: Option<Timestamp>,
     /// The latest frame's time.
     pub last: Option<Timestamp>,
-    /// Frames whose time is far from those before and behind them. They were given the time of the frame before.
+    /// Frames whose time is far from those before and behind them. They were given times between those.
     pub odd_times: u64,
     /// The first of them, by its number among this input's frames as far as no other input was read before.
     pub first_odd_time: Option<OddTime>,

@@ -87,7 +87,17 @@ pub(super) struct Context<'a> {
 
 impl Context<'_> {
     /// Its index in the inventory; beyond the bound that of the last.
-    pub(super) fn add_interface(&mut self, interface: Interface) -> u32 {
+    pub(super) fn add_interface(&mut self, mut interface: Interface) -> u32 {
+        let text = [Some(&interface.name), interface.description.as_ref(), interface.filter.as_ref()];
+        let bytes = text.into_iter().flatten().fold(self.inventory.interface_bytes, |sum, text| sum.saturating_add(text.len()));
+        if bytes <= limits::INTERFACE_TEXT {
+            self.inventory.interface_bytes = bytes;
+        } else {
+            interface.name.truncate(interface.name.floor_char_boundary(CUT_NAME));
+            interface.name.shrink_to_fit();
+            (interface.description, interface.filter) = (None, None);
+            self.inventory.interfaces_cut = self.inventory.interfaces_cut.saturating_add(1);
+        }
         if self.inventory.interfaces.len() < limits::INTERFACES {
             self.inventory.interfaces.push(interface);
         }
@@ -95,7 +105,9 @@ impl Context<'_> {
     }
 
     pub(super) fn add_comment(&mut self, frame: Option<u64>, text: String) {
-        if self.inventory.comments.len().saturating_add(self.comments.len()) < limits::COMMENTS {
+        let bytes = self.inventory.comment_bytes.saturating_add(text.len());
+        if self.inventory.comments.len().saturating_add(self.comments.len()) < limits::COMMENTS && bytes <= limits::COMMENT_BYTES {
+            self.inventory.comment_bytes = bytes;
             self.comments.push((frame, text));
         } else {
             self.inventory.comments_left_out = self.inventory.comments_left_out.saturating_add(1);
@@ -103,7 +115,9 @@ impl Context<'_> {
     }
 
     pub(super) fn add_name(&mut self, address: IpAddr, name: String) {
-        if self.inventory.names.len() < limits::RESOLVED_NAMES {
+        let bytes = self.inventory.name_bytes.saturating_add(name.len());
+        if self.inventory.names.len() < limits::RESOLVED_NAMES && bytes <= limits::RESOLVED_NAME_BYTES {
+            self.inventory.name_bytes = bytes;
             self.inventory.names.push((address, name));
         }
     }
@@ -317,7 +331,7 @@ impl Reader {
         if let Some(input) = inventory.inputs.get_mut(index) {
             let odd_before = input.odd_times;
             self.clock.mend(block, |odd| {
-                input.odd_times += 1;
+                input.odd_times = input.odd_times.saturating_add(1);
                 input.first_odd_time.get_or_insert(odd);
             });
             if input.odd_times > odd_before {
@@ -462,6 +476,9 @@ impl Order {
         numbers
     }
 }
+
+/// Bytes kept of an interface's name where there is no room for more.
+const CUT_NAME: usize = 24;
 
 /// Bytes that tell the formats apart.
 const HEAD: usize = 12;

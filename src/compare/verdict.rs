@@ -1,6 +1,7 @@
 //! What became of a handshake between two points, and the verdict that only both together allow.
 
 use super::joined::{Event, Joined, Joint, half};
+use super::relayed::{relayed, translated};
 use super::vantage::{Passing, Transit, View, follow};
 use super::words::{bytes, capital, grouped, name, quiet_before, receiver_hears_nothing_after, sent_times};
 use crate::flow::{Side, Transport};
@@ -14,32 +15,6 @@ pub struct Point<'a> {
     pub report: Option<&'a HandshakeReport>,
     /// The packets.
     pub view: &'a View,
-}
-
-/// A client's handshake of which no packet reached the server, and one that reached it in its stead.
-pub fn replaced(client: &HandshakeReport, server: &HandshakeReport) -> Joined {
-    let leaf = |report: &HandshakeReport| report.tls.as_ref()?.server.as_ref()?.certificates.first().cloned();
-    let (confidence, certificates) = match (leaf(client), leaf(server)) {
-        (Some(given), Some(own)) if given.sha256 != own.sha256 => {
-            ("certain", format!(" The server's certificate is issued by {}, the one the client was given by {}.", own.issuer, given.issuer))
-        }
-        _ => ("strong", String::new()),
-    };
-    let summary = format!(
-        "No packet of the client's connection reached the server, and yet it was answered; while it lasted, another ClientHello for the same name came to the \
-         server from {}: a device between the two captures ends the client's TLS and begins its own.{certificates}",
-        server.client.address
-    );
-    Joined {
-        schema: "handshark-match/1",
-        joined_by: "name",
-        client: Some(half(client)),
-        server: Some(half(server)),
-        between: Vec::new(),
-        hops: None,
-        round_trip_us: None,
-        verdict: Joint::of("tls-interception", confidence, "path", summary),
-    }
 }
 
 /// Compares what two points saw. `joined_by`: see [`Joined::joined_by`].
@@ -66,51 +41,6 @@ pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: &'static str) ->
         round_trip_us: round_trip.and_then(|nanos| u64::try_from(nanos).ok()).map(|nanos| nanos / 1000),
         verdict,
     }
-}
-
-/// A proxy ends the TCP connection between the points and passes TLS on: packets are not the same there, and only the ends can be compared.
-fn relayed(client: Option<&HandshakeReport>, server: Option<&HandshakeReport>) -> Joined {
-    let report = server.filter(|report| report.diagnosis.cause.is_some()).or(client);
-    let cause = report.and_then(|report| report.diagnosis.cause.clone());
-    let told = report.filter(|_| cause.is_some()).map(|report| format!(" {}", report.diagnosis.summary)).unwrap_or_default();
-    let text = "a proxy between the two captures ends the TCP connection and passes TLS on through one of its own".to_owned();
-    Joined {
-        schema: "handshark-match/1",
-        joined_by: "random",
-        client: client.map(half),
-        server: server.map(half),
-        between: vec![Event { what: "altered", from: "client", text, client_frame: None, server_frame: None }],
-        hops: None,
-        round_trip_us: None,
-        verdict: Joint {
-            confidence: report.and_then(|report| report.diagnosis.confidence.clone()).unwrap_or_else(|| "certain".to_owned()),
-            cause,
-            place: "nowhere",
-            summary: format!(
-                "The ClientHello arrived as it was sent, through a proxy; what TCP did on either side of it cannot be compared.{told}"
-            ),
-        },
-    }
-}
-
-fn translated(client: &Point<'_>, server: &Point<'_>, joined_by: &str) -> Option<Event> {
-    let (here, there) = (client.report.map(half)?, server.report.map(half)?);
-    if joined_by != "random" || here.peers == there.peers {
-        return None;
-    }
-    let parts: Vec<String> = ["client", "server"]
-        .into_iter()
-        .zip(here.peers.iter().zip(&there.peers))
-        .filter(|(_, (a, b))| a != b)
-        .map(|(side, (a, b))| format!("the {side} {a} is called {b} at the server's end"))
-        .collect();
-    Some(Event {
-        what: "altered",
-        from: "client",
-        text: format!("addresses are translated: {}", parts.join("; ")),
-        client_frame: None,
-        server_frame: None,
-    })
 }
 
 fn event(what: &'static str, from: Side, text: String, sent: Option<&Passing>, got: Option<&Passing>) -> Event {
@@ -292,9 +222,13 @@ impl Path<'_> {
         let cause = client.and_then(|report| report.diagnosis.cause.clone());
         match (lost, ignored) {
             ([0, 0], 0) => Joint {
-                cause: cause.clone(),
+                // What looked like loss at one point was none.
+                cause: cause.clone().filter(|cause| cause != "packet-loss"),
                 place: "nowhere",
-                confidence: "certain".to_owned(),
+                confidence: client
+                    .filter(|_| cause.is_some())
+                    .and_then(|report| report.diagnosis.confidence.clone())
+                    .unwrap_or_else(|| "certain".to_owned()),
                 summary: match &cause {
                     None if !untouched => "It completed; what happened between the two captures did it no harm.".to_owned(),
                     None => "It completed, and nothing was lost, altered or injected between the two captures.".to_owned(),
@@ -411,9 +345,11 @@ impl Path<'_> {
         let lost = if from == Side::Client { up } else { down };
         let (transit, (sender, _)) = (self.transit(from), self.ends(from));
         let to = from.other();
-        // A size above which nothing passes and below which everything does.
-        let largest_arrived =
-            transit.arrived.iter().filter_map(|(place, _)| sender.packets.get(*place)).map(|packet| packet.ip_len).max().unwrap_or(0);
+        // A size above which nothing passes and below which everything does: what came before the first was lost says nothing of that.
+        let first_lost = lost.iter().filter(|packet| packet.len > 0).map(|packet| packet.mark.time).min();
+        let passed = transit.arrived.iter().filter_map(|(place, _)| sender.packets.get(*place));
+        let passed_since = passed.filter(|packet| first_lost.is_some_and(|first| packet.mark.time > first));
+        let largest_arrived = passed_since.map(|packet| packet.ip_len).max().unwrap_or(0);
         let smallest_lost = lost.iter().filter(|packet| packet.len > 0).map(|packet| packet.ip_len).min().unwrap_or(0);
         let what = lost.iter().find(|packet| packet.len > 0).map(|packet| name(packet, sender, from)).unwrap_or_default();
         let times = sent_times(lost);
@@ -445,8 +381,10 @@ impl Path<'_> {
             let cause =
                 if from == Side::Client && !some_passed && smallest_lost < LARGE { "client-hello-dropped" } else { "path-mtu-black-hole" };
             if cause == "path-mtu-black-hole" {
-                return Some(Joint::certain(
+                return Some(Joint::of(
                     cause,
+                    // A packet or two may be lost by chance.
+                    if data(lost) >= MANY { "certain" } else { "likely" },
                     "path",
                     format!(
                         "Packets of {smallest_lost} bytes and more from the {from} never arrive at the {to} ({what}, {times}), while those of up to {largest_arrived} bytes do, and no ICMP tells the {from}: the path drops what is too large."
@@ -467,7 +405,7 @@ impl Path<'_> {
             ));
         }
         if from == Side::Client {
-            let hello_whole = self.up.received.head().len() >= 6;
+            let hello_begun = self.up.received.head().len() >= 6;
             let ack_lost = !self.server.packets.iter().any(|packet| packet.from == Side::Client && !packet.flags.syn());
             if ack_lost
                 && !udp
@@ -481,25 +419,56 @@ impl Path<'_> {
                     ),
                 ));
             }
-            let cause = match (quic, hello_whole || some_passed && udp) {
+            if let Some(joint) = self.after_hello(lost, &what, &times, nothing_after) {
+                return Some(joint);
+            }
+            let cause = match (quic, hello_begun || some_passed && udp) {
                 (true, false) => "quic-blocked",
                 (_, true) => "split-client-hello",
                 (_, false) => "client-hello-dropped",
             };
             let rest = if cause == "split-client-hello" { ", though an earlier part of it did" } else { "" };
-            // What the client's other handshakes showed is more exact.
-            let exact = client.and_then(|report| report.diagnosis.cause.as_deref());
-            let cause = exact.filter(|cause| matches!(*cause, "tls13-dropped" | "split-client-hello")).unwrap_or(cause);
+            // What the client's other handshakes showed is more exact, and as sure as it was.
+            let exact = client.and_then(|report| report.diagnosis.cause.as_deref().zip(report.diagnosis.confidence.as_deref()));
+            let exact = exact.filter(|(exact, _)| *exact != cause && matches!(*exact, "tls13-dropped" | "split-client-hello"));
+            // A part that is lost for good may be the last thing that a dying path lost.
+            let own = if cause == "split-client-hello" && (nothing_after || data(lost) < MANY) { "likely" } else { "certain" };
+            let (cause, confidence) = exact.unwrap_or((cause, own));
             let place = format!(
                 "{} ({times}) never arrived at the server{rest}: it is dropped between the two captures, and the server has nothing to answer.",
                 capital(&what)
             );
-            return Some(Joint::certain(cause, "path", place));
+            return Some(Joint::of(cause, confidence, "path", place));
         }
         Some(Joint::certain(
             "server-flight-dropped",
             "path",
             format!("The server answered, but {what} ({times}) never arrived at the client: it is dropped between the two captures."),
+        ))
+    }
+
+    /// What was lost lies behind the ClientHello, which arrived whole.
+    fn after_hello(&self, lost: &[&Passing], what: &str, times: &str, nothing_after: bool) -> Option<Joint> {
+        let isn = self.client.isn(Side::Client)?;
+        let end = match self.up.sent.head() {
+            [0x16, 0x03, _, high, low, ..] => usize::from(u16::from_be_bytes([*high, *low])).saturating_add(5),
+            _ => return None,
+        };
+        let first = lost.iter().find(|packet| packet.len > 0)?;
+        let at = first.seq.wrapping_sub(isn).wrapping_sub(1) as usize;
+        if at < end || self.up.received.head().len() < end {
+            return None;
+        }
+        let (cause, then) = if nothing_after {
+            ("one-way-path", "nothing of the client arrives there from then on")
+        } else {
+            ("packet-loss", "other packets of the client still arrive")
+        };
+        Some(Joint::of(
+            cause,
+            "strong",
+            "path",
+            format!("{} ({times}), behind a ClientHello that arrived whole, never arrived at the server: {then}.", capital(what)),
         ))
     }
 
@@ -542,7 +511,8 @@ impl Path<'_> {
             (cause, _) => cause.clone(),
         };
         let confidence = if missed == 0 && cause.is_some() && cause == report.diagnosis.cause {
-            report.diagnosis.confidence.clone().map_or_else(|| "strong".to_owned(), |confidence| raised(&confidence))
+            // What the two together do not show themselves is as sure as it was.
+            report.diagnosis.confidence.clone().unwrap_or_else(|| "strong".to_owned())
         } else {
             "strong".to_owned()
         };
@@ -558,18 +528,10 @@ impl Path<'_> {
     }
 }
 
-/// One step surer: what else it could have been, the other capture excludes.
-fn raised(confidence: &str) -> String {
-    match confidence {
-        "hint" => "likely",
-        "likely" => "strong",
-        _ => "certain",
-    }
-    .to_owned()
-}
-
 /// Longer than the fastest by this is delayed, in nanoseconds.
 const DELAY_NS: i64 = 50_000_000;
+/// So many copies are not lost by chance.
+const MANY: usize = 3;
 /// Packets that any path carries.
 const SMALL: u32 = 576;
 /// Packets that few paths are too narrow for.

@@ -255,3 +255,65 @@ const LIKE: usize = 64;
 const ONE_SEGMENT: usize = 1_400;
 /// No device forgets a connection within this time.
 const SHORT_PAUSE: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::cause::Family;
+    use crate::diagnosis::knowledge::Knowledge;
+    use crate::diagnosis::rule::{Policy, Suspect};
+    use crate::diagnosis::rules;
+    use crate::diagnosis::testing::{at, connected, outstanding};
+
+    #[test]
+    fn whoever_accuses_the_path_names_what_would_refute_it() {
+        // A closed window is what a side says itself; whose certificates are re-signed is weighed where they are compared.
+        let own_words = [Cause::ZeroWindow, Cause::TlsInterception];
+        let accuses = |family| matches!(family, Family::Path | Family::Middlebox);
+        let silent = rules::all().filter(|rule| accuses(rule.cause.family()) && rule.against.is_empty());
+        assert_eq!(silent.map(|rule| rule.cause).filter(|cause| !own_words.contains(cause)).collect::<Vec<_>>(), []);
+    }
+
+    #[test]
+    fn contrary_evidence_drops_lowers_or_is_told() {
+        let handshake = connected();
+        let knowledge = Knowledge { completed: 3, ..Knowledge::default() };
+        let policy = Policy::default();
+        let case = Case { handshake: &handshake, chain: None, client_chain: None, knowledge: &knowledge, policy: &policy };
+        let finding = |confidence| Finding::new(Cause::ServerSilent, confidence, "");
+        let weighed = |counter, confidence| weigh(&case, &[counter], finding(confidence));
+        assert_eq!(weighed(drops(Contrary::OthersCompleted), Confidence::Strong), None);
+        let lowered = weighed(lowers(Contrary::OthersCompleted), Confidence::Strong).unwrap();
+        assert_eq!((lowered.confidence, lowered.weight, lowered.against.len()), (Confidence::Likely, Weight::Explains, 1));
+        let hint = weighed(lowers(Contrary::OthersCompleted), Confidence::Likely).unwrap();
+        assert_eq!((hint.confidence, hint.weight), (Confidence::Hint, Weight::Note));
+        let certain = weighed(lowers(Contrary::OthersCompleted), Confidence::Certain).unwrap();
+        assert_eq!((certain.confidence, certain.against.len()), (Confidence::Certain, 1));
+        let told = weighed(told(Contrary::OthersCompleted), Confidence::Strong).unwrap();
+        assert_eq!(
+            (told.confidence, told.against[0].text.as_str()),
+            (Confidence::Strong, "3 other handshakes with the same address and port completed")
+        );
+        let silent = weighed(drops(Contrary::Tls13Completed), Confidence::Strong).unwrap();
+        assert!(silent.against.is_empty());
+    }
+
+    #[test]
+    fn sizes_that_pass_elsewhere_and_copies_that_are_answered_speak_for_the_path() {
+        let mut handshake = connected();
+        let server = &mut handshake.tcp.sides.server;
+        server.outstanding.push(outstanding(0, 1448, at(5, 45), at(9, 6_000), 4));
+        let mut knowledge = Knowledge::default();
+        knowledge.passed.server = 1448;
+        let policy = Policy::default();
+        let finding =
+            || Finding::new(Cause::PathMtuBlackHole, Confidence::Strong, "").resting_on(Suspect::packet(Side::Server, at(5, 45), 1448));
+        let counters = [drops(Contrary::CopiesAnswered), lowers(Contrary::FullSizePassed)];
+        let case = Case { handshake: &handshake, chain: None, client_chain: None, knowledge: &knowledge, policy: &policy };
+        assert_eq!(weigh(&case, &counters, finding()).map(|finding| finding.confidence), Some(Confidence::Likely));
+        handshake.tcp.sides.client.duplicate_acks = 3;
+        handshake.tcp.sides.client.last_packet = Some(at(10, 6_001));
+        let case = Case { handshake: &handshake, chain: None, client_chain: None, knowledge: &knowledge, policy: &policy };
+        assert_eq!(weigh(&case, &counters, finding()), None);
+    }
+}

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use foldhash::quality::FixedState;
@@ -16,6 +16,7 @@ use hashbrown::hash_table::Entry;
 use crate::flow::{Endpoint, PerSide, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
+use crate::limits;
 use crate::time::Timestamp;
 use crate::tls::certificate::PublicKey;
 use crate::tls::client_hello::ClientHello;
@@ -24,7 +25,7 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use super::aged::Aged;
 use super::attempts::{Attempt, Attempts};
 use super::cause::Cause;
-use super::chain::ChainFacts;
+use super::chain::{ChainFacts, Pins};
 use super::issuers::Issuers;
 use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::quality::Quality;
@@ -46,6 +47,9 @@ const FLOOD_WINDOW: i64 = 10;
 #[derive(Debug)]
 pub struct Book {
     servers: Aged<(Transport, Endpoint), Server>,
+    /// Chains that the servers served, as many as there is room for, the oldest first; and what they keep in memory.
+    served: VecDeque<Arc<ChainFacts>>,
+    pins: Pins,
     attempts: Attempts,
     issuers: Issuers,
     /// Half-open connections by server and ten seconds of packet time.
@@ -83,6 +87,21 @@ impl Source {
     }
 }
 
+/// A chain that a server served, and from when to when.
+#[derive(Debug)]
+struct Served {
+    facts: Weak<ChainFacts>,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Served {
+    /// The chain, if there was room for it.
+    fn known(&self) -> Option<KnownChain> {
+        Some(KnownChain { facts: self.facts.upgrade()?, first: self.first, last: self.last })
+    }
+}
+
 /// What every handshake touches lies together, for it is seldom in the cache.
 #[derive(Debug, Default)]
 struct Server {
@@ -90,14 +109,15 @@ struct Server {
     completed: u32,
     completed_with_tls13: u32,
     completed_with_large_hello: u32,
+    completed_with_proxy_header: u32,
     resumptions_offered: u32,
     resumptions_accepted: u32,
     speaks_tls: bool,
     /// Tags of its latest answers that were unlike each other.
     answers: [u32; 8],
     by_name: HashTable<Named>,
-    /// Each with the tag of the name that was asked for.
-    chains: VecDeque<(u64, KnownChain)>,
+    /// Each with the tag of the name that was asked for; gone when it is not among those that there is room for.
+    chains: VecDeque<(u64, Served)>,
     causes: BTreeMap<(Option<String>, Cause), u32>,
     seen: Box<Answers>,
 }
@@ -165,6 +185,8 @@ impl Default for Book {
     fn default() -> Self {
         Self {
             servers: Aged::new(SERVERS),
+            served: VecDeque::new(),
+            pins: Pins::default(),
             attempts: Attempts::default(),
             issuers: Issuers::default(),
             half_open: BTreeMap::new(),
@@ -240,11 +262,11 @@ impl Book {
             knowledge.used_same_name = used_by.saturating_sub(used(handshake));
             knowledge.completed_other_names = server.completed.saturating_sub(done);
             knowledge.speaks_tls = server.speaks_tls;
-            let chains =
-                server.chains.iter().rev().filter(|(other, chain)| {
-                    *other == UNNAMED || tag == UNNAMED || *other == tag && chain.name.as_deref() == name.as_deref()
-                });
-            knowledge.chains = chains.map(|(_, chain)| chain.clone()).collect();
+            let chains = server.chains.iter().rev().filter_map(|(other, chain)| Some((*other, chain.known()?)));
+            let bears = |other: u64, chain: &ChainFacts| {
+                other == UNNAMED || tag == UNNAMED || other == tag && chain.name.as_deref() == name.as_deref()
+            };
+            knowledge.chains = chains.filter(|(other, chain)| bears(*other, chain)).map(|(_, chain)| chain).collect();
             knowledge.causes = server.causes_for(name.as_deref());
             if completed == 0 {
                 let seen = &server.seen;
@@ -256,6 +278,7 @@ impl Book {
             }
             knowledge.completed_with_tls13 = server.completed_with_tls13;
             knowledge.completed_with_large_hello = server.completed_with_large_hello;
+            knowledge.completed_with_proxy_header = server.completed_with_proxy_header;
             knowledge.resumptions_offered = server.resumptions_offered;
             knowledge.resumptions_accepted = server.resumptions_accepted;
             if let Some(tickets) = server.seen.tickets.as_ref().filter(|_| tickets::refused(handshake)) {
@@ -328,13 +351,17 @@ impl Book {
             let tls13 = handshake.is_tls13() || handshake.hello().is_some_and(|hello| hello.offers(ProtocolVersion::TLS13));
             server.completed_with_tls13 = server.completed_with_tls13.saturating_add(u32::from(tls13));
             let large = handshake.client_hellos.iter().any(|seen| seen.span.1.saturating_sub(seen.span.0) > 1400);
+            let header = handshake.preamble.as_ref().is_some_and(|facts| facts.layers().any(|layer| layer.dialect.is_proxy_header()));
+            server.completed_with_proxy_header = server.completed_with_proxy_header.saturating_add(u32::from(header));
             server.completed_with_large_hello = server.completed_with_large_hello.saturating_add(u32::from(large));
         }
         if let Some(chain) = chain {
             let at = handshake.tcp.first.time;
-            let known = server.chains.iter_mut().find(|(other, known)| {
-                *other == tag && (Arc::ptr_eq(&known.facts, chain) || known.name == chain.name && known.certificates == chain.certificates)
-            });
+            let equal = |known: &ChainFacts| known.name == chain.name && known.certificates == chain.certificates;
+            let same = |served: &Served| {
+                Weak::as_ptr(&served.facts) == Arc::as_ptr(chain) || served.facts.upgrade().is_some_and(|known| equal(&known))
+            };
+            let known = server.chains.iter_mut().find(|(other, served)| *other == tag && same(served));
             if let Some((_, known)) = known {
                 known.first = known.first.min(at);
                 known.last = known.last.max(at);
@@ -345,9 +372,16 @@ impl Book {
                         server.seen.key_kinds.insert(kind.to_owned());
                     }
                 }
-                server.chains.push_back((tag, KnownChain { facts: Arc::clone(chain), first: at, last: at }));
+                server.chains.push_back((tag, Served { facts: Arc::downgrade(chain), first: at, last: at }));
                 if server.chains.len() > PER_SERVER {
                     server.chains.pop_front();
+                }
+                self.pins.add(chain);
+                self.served.push_back(Arc::clone(chain));
+                while self.pins.bytes() > limits::SERVED_BYTES
+                    && let Some(oldest) = self.served.pop_front()
+                {
+                    self.pins.remove(&oldest);
                 }
             }
         }

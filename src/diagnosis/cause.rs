@@ -323,6 +323,8 @@ causes! {
     ClientProtocolViolation = "client-protocol-violation" in Protocol,
     /// The server broke the protocol (names the field and the rule).
     ServerProtocolViolation = "server-protocol-violation" in Protocol,
+    /// The server's record is longer than the client said that it takes.
+    RecordLimitIgnored = "record-limit-ignored" in Protocol,
     /// Bytes changed on the way: bad_record_mac, decrypt_error, decode_error without other cause.
     RecordCorrupted = "record-corrupted" in Protocol,
     /// A side reports an error of its own.

@@ -71,6 +71,8 @@ pub struct Knowledge {
     pub completed_with_tls13: u32,
     /// Completed handshakes with it whose ClientHello was longer than one segment.
     pub completed_with_large_hello: u32,
+    /// Completed handshakes with it whose connection began with a PROXY protocol header.
+    pub completed_with_proxy_header: u32,
     /// Tickets or PSKs offered to it, by this handshake too.
     pub resumptions_offered: u32,
     /// Of those, how many it accepted.
@@ -111,6 +113,7 @@ impl Deref for KnownChain {
 
 /// Another attempt of the same client.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct Related {
     /// Its first packet.
     pub start: Mark,

@@ -232,10 +232,18 @@ const MBED_TLS: &[Row] = &[
 
 /// Erlang/OTP, by `ssl_handshake:path_validation_alert`.
 const ERLANG: &[Row] = &[
-    // hostname_check_failed.
-    (40, &[C::DefaultCertificate, C::CertificateNameMismatch, C::CertificateConstraints]),
-    // selfsigned_peer, invalid_issuer, invalid_signature.
-    (42, &[C::CertificateSelfSigned, C::ChainMisordered, C::CertificateNotYetValid, C::CertificateConstraints]),
+    // selfsigned_peer, hostname_check_failed, invalid_issuer, invalid_signature.
+    (
+        42,
+        &[
+            C::CertificateSelfSigned,
+            C::DefaultCertificate,
+            C::CertificateNameMismatch,
+            C::ChainMisordered,
+            C::CertificateNotYetValid,
+            C::CertificateConstraints,
+        ],
+    ),
 ];
 
 #[cfg(test)]

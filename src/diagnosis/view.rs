@@ -265,12 +265,14 @@ impl<'a> View<'a> {
     /// which therefore arrived. A client that lets seconds pass until then waited for something.
     pub fn left_without_a_word(&self) -> Option<Ending<'a>> {
         let facts = self.handshake;
-        if !self.failed_over_tcp() || self.spoke(Side::Client) || self.spoke(Side::Server) || facts.preamble.is_some() {
+        if !self.failed_over_tcp() || self.spoke(Side::Client) || facts.preamble.is_some() {
             return None;
         }
         let asked = self.client().syn?;
         if self.is_up() {
-            return self.ended_by(Side::Client);
+            // What the server says of the end is no greeting.
+            let greeted = |ending: &Ending<'_>| self.server().first_data.is_some_and(|first| first.frame < ending.mark.frame);
+            return self.first_end().filter(|ending| ending.side == Side::Client && !greeted(ending));
         }
         let answered = self.server().syn?;
         let reset = self.client().resets.first().filter(|_| asked.count == 1 && answered.count == 1)?;
@@ -401,7 +403,7 @@ impl<'a> View<'a> {
         let facts = self.side(side);
         if facts.stranded_bytes == 0 {
             // A FIN stands behind the last byte sent.
-            let tail = facts.fin.map_or(0, |(_, end)| end.saturating_sub(facts.highest.max(facts.acked)));
+            let tail = facts.lost_before_fin();
             return (tail > 0).then_some(Hole { len: tail, stranded: 0 });
         }
         let unseen = facts.highest.saturating_sub(facts.bytes_seen).saturating_sub(facts.gap_bytes_acked);
@@ -437,7 +439,7 @@ impl<'a> View<'a> {
     /// The connection was captured at two points, and packets of this side were seen at one of them only: they were lost in between.
     pub fn lost_between_points(&self, side: Side) -> bool {
         let (own, other) = (self.side(side), self.side(side.other()));
-        own.copies > 0 && other.copies > 0 && other.copies * 2 >= other.packets && own.packets >= own.copies * 2 + 1
+        own.copies > 0 && other.copies > 0 && other.copies >= other.packets / 2 && own.copies < own.packets.div_ceil(2)
     }
 
     /// A hop counter still has its full initial value: the packet comes from this link.
@@ -484,7 +486,7 @@ impl<'a> View<'a> {
     pub fn target(&self) -> String {
         match self.handshake.server_name() {
             Some(name) => format!("{name} ({})", self.handshake.server),
-            None => self.handshake.server.to_string(),
+            None => self.handshake.aim().into_owned(),
         }
     }
 

@@ -137,11 +137,15 @@ fn shape(hello: &ClientHello) -> u32 {
     let mut hasher = FixedState::default().build_hasher();
     hasher.write_u16(hello.legacy_version().0);
     hasher.write_u16(hello.highest_version().0);
-    hello.cipher_suites().filter(|suite| !is_grease(suite.0)).for_each(|suite| hasher.write_u16(suite.0));
+    for suite in hello.cipher_suites().filter(|suite| !is_grease(suite.0)) {
+        hasher.write_u16(suite.0);
+    }
     let mut kinds: Vec<u16> =
         hello.extensions().map(|(kind, _)| kind).filter(|kind| !is_grease(kind.0) && !CHANGING.contains(kind)).map(|kind| kind.0).collect();
     kinds.sort_unstable();
-    kinds.into_iter().for_each(|kind| hasher.write_u16(kind));
+    for kind in kinds {
+        hasher.write_u16(kind);
+    }
     u32::try_from(hasher.finish() >> 32).unwrap_or(0)
 }
 

@@ -106,6 +106,12 @@ struct Partial<Origin> {
 }
 
 impl<Origin: Copy> Reassembly<Origin> {
+    /// Bytes held for messages that are not whole.
+    pub fn held_bytes(&self) -> usize {
+        let ranges: usize = self.pending.values().map(|partial| partial.ranges.capacity() * size_of::<(usize, usize)>()).sum();
+        self.held + ranges + self.pending.len() * size_of::<Partial<Origin>>()
+    }
+
     /// Nothing pending. The first message given will be the one with this number, or the first of its kind that opens a handshake.
     pub const fn new() -> Self {
         Self { next: None, pending: BTreeMap::new(), held: 0 }

@@ -93,6 +93,13 @@ impl Decryption {
         }
     }
 
+    /// Bytes of records that await their keys, and of messages that are not whole.
+    pub(super) fn held_bytes(&self) -> usize {
+        let joiners = self.joiners.client.held_bytes() + self.joiners.server.held_bytes();
+        let keys = if matches!(self.keys, Keys::Known(_)) { size_of::<ConnectionKeys>() } else { 0 };
+        size_of::<Self>() + self.held_bytes + self.held.capacity() * size_of::<Held>() + joiners + keys
+    }
+
     fn is_held_full(&self) -> bool {
         self.held.len() >= 2 * limits::SEALED_RECORDS || self.held_bytes >= limits::SEALED_BYTES
     }

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::anomaly::Anomaly;
 use crate::flow::{Endpoint, PerSide, Side};
+use crate::limits;
 use crate::preamble::{Plaintext, PreambleFacts};
 use crate::time::Mark;
 use crate::tls::certificate::Certificate;
@@ -50,6 +51,8 @@ pub struct Handshake {
     pub early_data_offered: bool,
     /// Resumed: how, or `None` for a full handshake or one that did not get so far.
     pub resumption: Option<Resumption>,
+    /// Bytes of all that is kept here besides: messages, certificates, lists.
+    pub held_bytes: usize,
     /// Early data records were sent by the client.
     pub early_data_records: u32,
     /// Application data records of each side after its Finished, as far as looked at (tickets, in TLS 1.3 without keys, are not counted).
@@ -199,6 +202,7 @@ impl Handshake {
             history: History::default(),
             decrypted: false,
             provisional: false,
+            held_bytes: 0,
             capture_losses: 0,
             quic: None,
             dtls: None,
@@ -437,6 +441,11 @@ impl From<Side> for StoppedBy {
 }
 
 impl Handshake {
+    /// Bytes that it takes with all that it holds, the facts of its packets left out.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.held_bytes
+    }
+
     /// Turns the roles round, for a connection whose beginning was not seen and whose sides were guessed wrong.
     pub(super) fn swap_sides(&mut self) {
         std::mem::swap(&mut self.client, &mut self.server);
@@ -472,9 +481,20 @@ impl Handshake {
 
     /// The same, borrowed where it is valid UTF-8.
     pub fn name(&self) -> Option<Cow<'_, str>> {
+        // The longest host name has 253 letters; what is longer is none, and is not carried about whole.
         let name = self.hello()?.server_name()?;
+        let name = name.get(..limits::SERVER_NAME_LEN).unwrap_or(name);
         // Nearly always it is, and that is the quickest to see.
         Some(std::str::from_utf8(name).map_or_else(|_| String::from_utf8_lossy(name), Cow::Borrowed))
+    }
+
+    /// What the client wanted to reach: the name asked for, else what it asked a proxy for, else the server's address and port.
+    pub fn aim(&self) -> Cow<'_, str> {
+        let through = || {
+            let layers = self.preamble.as_ref()?.layers();
+            layers.filter(|layer| layer.dialect.is_proxy()).find_map(|layer| layer.target.as_deref())
+        };
+        self.name().or_else(|| through().map(Cow::Borrowed)).unwrap_or_else(|| Cow::Owned(self.server.to_string()))
     }
 
     /// The application protocol that the server chose, where that is visible.

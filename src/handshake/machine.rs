@@ -21,7 +21,7 @@ use super::decrypt::{self, Decryption};
 use super::facts::{Handshake, Outcome, Protocol, Seen};
 use super::outcome;
 use super::records::{Head, Stream};
-use super::relevance::{Relevance, relevance};
+use super::relevance::{Relevance, keep_turned_away, relevance};
 
 /// What the machines of a partition share.
 #[derive(Debug)]
@@ -193,6 +193,14 @@ impl FlowSink for Machine {
         Self::default()
     }
 
+    fn weight(&self) -> usize {
+        let Following { streams, preamble, decryption, .. } = &self.following;
+        self.handshake.as_ref().map_or(0, |handshake| handshake.weight())
+            + Side::BOTH.iter().map(|side| streams.of(*side).held_bytes()).sum::<usize>()
+            + preamble.as_ref().map_or(0, |preamble| preamble.held_bytes())
+            + decryption.as_ref().map_or(0, |decryption| decryption.held_bytes())
+    }
+
     #[inline]
     fn prefetch(&self) {
         if let Some(handshake) = &self.handshake {
@@ -281,6 +289,7 @@ impl FlowSink for Machine {
             decryption.finish(&mut handshake, shared);
         }
         if let Some(preamble) = following.preamble.take() {
+            keep_turned_away(&mut handshake, &tcp, &preamble);
             handshake.preamble = preamble.into_facts().map(Box::new);
         }
         handshake.tcp = tcp.into();
@@ -432,6 +441,11 @@ impl Following {
                 if preamble.is_granted() && !preamble.is_wrapped() && looks_like_tls(first) == Verdict::No {
                     let what = preamble::identify(first, data.side);
                     return self.speaks_plaintext(h, what, data);
+                }
+                // An alert is a TLS server's answer to what it could not read.
+                if data.side == Side::Server && first.first() == Some(&0x15) && !self.streams.client.started() {
+                    let said = preamble.unfollowed();
+                    h.plaintext.client = said.map(|what| Box::new(Seen { what, mark: *data.mark, first: *data.mark, span: (0, 0) }));
                 }
                 self.begin(data.side, offset, false);
                 if self.streams.client.started() && self.streams.server.started() {

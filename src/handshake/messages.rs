@@ -39,6 +39,7 @@ pub(super) fn sslv2(h: &mut Handshake, side: Side, body: &[u8], place: Place) {
         && let Some(hello) = ClientHello::parse_sslv2(body)
     {
         h.protocol = if hello.legacy_version() >= ProtocolVersion::SSL3 { Protocol::Tls } else { Protocol::Ssl2 };
+        h.held_bytes += body.len() + size_of::<Seen<ClientHello>>();
         h.client_hellos.push(place.seen(hello));
         letter(h, side, 'c');
     }
@@ -50,6 +51,9 @@ pub(super) fn on_message(h: &mut Handshake, shared: &mut Shared, side: Side, kin
         return;
     }
     letter(h, side, history_letter(kind));
+    if is_kept(kind) {
+        h.held_bytes += 2 * body.len();
+    }
     let understood = match (side, kind) {
         (Side::Client, HandshakeType::CLIENT_HELLO) => client_hello(h, body, place),
         (Side::Server, HandshakeType::SERVER_HELLO) => server_hello(h, body, place),
@@ -91,8 +95,12 @@ pub(super) fn on_message(h: &mut Handshake, shared: &mut Shared, side: Side, kin
 /// One decrypted message of TLS 1.3.
 pub(super) fn on_decrypted(h: &mut Handshake, shared: &mut Shared, side: Side, kind: HandshakeType, body: &[u8], place: Place) {
     letter(h, side, history_letter(kind));
+    if is_kept(kind) {
+        h.held_bytes += 2 * body.len();
+    }
     let understood = match (side, kind) {
         (Side::Server, HandshakeType::ENCRYPTED_EXTENSIONS) => {
+            h.held_bytes += body.len();
             h.encrypted_extensions.get_or_insert_with(|| Box::new(place.seen(body.into())));
             true
         }
@@ -149,6 +157,7 @@ fn certificate_13(h: &mut Handshake, shared: &mut Shared, side: Side, body: &[u8
             }
         }
     }
+    h.held_bytes += weight(&chain);
     match side {
         Side::Client => {
             h.hidden.client_certificate_empty |= chain.certificates.is_empty();
@@ -167,6 +176,22 @@ const fn speaks_tls(h: &mut Handshake) {
     if !matches!(h.protocol, Protocol::Dtls | Protocol::Quic) {
         h.protocol = Protocol::Tls;
     }
+}
+
+/// Messages of which what they say is kept, in about twice the bytes.
+const fn is_kept(kind: HandshakeType) -> bool {
+    matches!(
+        kind,
+        HandshakeType::SERVER_KEY_EXCHANGE
+            | HandshakeType::CERTIFICATE_REQUEST
+            | HandshakeType::CERTIFICATE_STATUS
+            | HandshakeType::NEW_SESSION_TICKET
+    )
+}
+
+/// Bytes of a chain, though others may be served the same certificates.
+fn weight(chain: &Chain) -> usize {
+    chain.certificates.iter().map(|certificate| certificate.weight()).sum()
 }
 
 /// Enters the first of its kind.
@@ -195,6 +220,7 @@ fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
     for defect in hello.defects() {
         anomaly(h, Side::Client, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
     }
+    h.held_bytes += body.len() + size_of::<Seen<ClientHello>>();
     h.client_hellos.push(place.seen(hello));
     true
 }
@@ -207,6 +233,7 @@ fn server_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
             anomaly(h, Side::Server, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
         }
     }
+    h.held_bytes += body.len();
     if hello.is_hello_retry_request() {
         if h.hello_retry.is_some() {
             let kind = AnomalyKind::OutOfOrder { message: HandshakeType::SERVER_HELLO.0, expected: "no second HelloRetryRequest" };
@@ -235,6 +262,7 @@ fn certificate(h: &mut Handshake, shared: &mut Shared, side: Side, body: &[u8], 
             chain.dropped += 1;
         }
     }
+    h.held_bytes += weight(&chain);
     let slot = match side {
         Side::Client => &mut h.client_chain,
         Side::Server => &mut h.server_chain,

@@ -344,7 +344,9 @@ fn one_direction(h: &Handshake) -> Option<Side> {
 fn impossible_silence(h: &Handshake, side: Side) -> bool {
     let (facts, other) = (h.tcp.side(side), h.tcp.side(side.other()));
     let gone = |sent: &Outstanding| sent.copies == 1 && !sent.sacked && watched_since(h, sent.last.time) >= PATIENCE;
-    let never_again = facts.retransmits == 0 && facts.outstanding.iter().any(gone) && facts.fin.is_none() && facts.resets.is_empty();
+    // A RST of the other side ends all repetition.
+    let over = facts.fin.is_some() || !facts.resets.is_empty() || !other.resets.is_empty();
+    let never_again = facts.retransmits == 0 && facts.outstanding.iter().any(gone) && !over;
     let unminded_hole = !h.tcp.saw_start() && facts.stranded_bytes > 0 && facts.retransmits == 0 && other.duplicate_acks == 0;
     never_again || unminded_hole
 }

@@ -103,6 +103,11 @@ impl Stream {
         self.ignored
     }
 
+    /// Bytes of records and messages that are not whole.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.reader.held_bytes() + self.joiner.held_bytes() + self.head.as_ref().map_or(0, |head| size_of::<Head>() + head.bytes.capacity())
+    }
+
     /// Reads a piece, up to the record that settles the handshake: what is said of it must not depend on what else lay in the same segment.
     pub(super) fn read(
         &mut self,
@@ -126,7 +131,7 @@ impl Stream {
                 used = part.0.max(1);
                 settled = match &part.1 {
                     Some(Item::Record(record)) => reading.record(record),
-                    Some(Item::Error(error)) => reading.error(error),
+                    Some(Item::Error(error)) => reading.error(error, rest),
                     None => {
                         if reading.record_began.is_none() && reader.in_sync() && reader.offset() > before {
                             *reading.record_began = Some(*data.mark);
@@ -237,7 +242,14 @@ impl Reading<'_> {
 
     /// Something else than a record stands where one was due.
     #[cold]
-    fn error(&mut self, error: &RecordError) -> bool {
+    fn error(&mut self, error: &RecordError, bytes: &[u8]) -> bool {
+        // A server that fails to begin TLS may say so in the words of the dialogue before it.
+        if self.side == Side::Server
+            && self.handshake.server_hello.is_none()
+            && let Some(preamble) = &mut self.handshake.preamble
+        {
+            preamble.fall_back(bytes, *self.data.mark);
+        }
         on_error(self.handshake, self.side, *self.data.mark, error);
         *self.record_began = None;
         false
@@ -246,6 +258,7 @@ impl Reading<'_> {
 
 pub(super) fn anomaly(handshake: &mut Handshake, side: Side, mark: Mark, kind: AnomalyKind) {
     if handshake.anomalies.len() < limits::ANOMALIES {
+        handshake.held_bytes += 2 * size_of::<Anomaly>();
         handshake.anomalies.push(Anomaly { mark, side, kind });
     }
 }
@@ -395,6 +408,7 @@ fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
         remember(h, side, record.content_type, record.len, mark);
     }
     if h.alerts.len() < limits::ALERTS {
+        h.held_bytes += 2 * size_of::<AlertSeen>();
         h.alerts.push(AlertSeen { from: side, alert: clear, encrypted: is_encrypted, mark, after_handshake: false, consequence: false });
     }
 }

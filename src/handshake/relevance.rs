@@ -1,10 +1,15 @@
 //! Which connections deserve a report: those on which a TLS handshake was begun, or on which one was due.
 
+use std::time::Duration;
+
 use crate::flow::{Side, Transport};
 use crate::preamble::services::is_implicit_tls;
-use crate::preamble::{Dialect, PreambleFacts, Upgrade};
+use crate::preamble::{Dialect, Preamble, PreambleFacts, Upgrade};
 
-use super::facts::{Handshake, Protocol};
+use crate::time::Mark;
+use crate::transport::TcpFacts;
+
+use super::facts::{Handshake, Protocol, Seen};
 
 /// Whether a connection is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +44,8 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         return Relevance::Other("midstream");
     }
     match (&handshake.plaintext.client, &handshake.plaintext.server) {
+        // These servers answer every request in clear. One that closes on it without a word does not speak it in clear.
+        (Some(client), None) if ALWAYS_ANSWERED.contains(&client.what.protocol) && turned_away(handshake) => Relevance::Report,
         (Some(_), Some(server)) if server.what.http_status.is_none_or(|status| status != 400) && !tls_port => Relevance::Other("plaintext"),
         (Some(_), _) | (None, Some(_)) => due,
         // Nothing could be read because the client's first bytes never came into view.
@@ -46,6 +53,36 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         (None, None) => Relevance::Other("unrecognised"),
     }
 }
+
+/// Bytes of a client that are no TLS and that no dialogue followed, where the server closed on them without a word and its port is one for TLS:
+/// it met a client that speaks in clear.
+pub(super) fn keep_turned_away(h: &mut Handshake, tcp: &TcpFacts, preamble: &Preamble) {
+    let server = tcp.side(Side::Server);
+    let closed = server.bytes_seen == 0 && (server.fin.is_some() || !server.resets.is_empty());
+    let (_, endpoint) = tcp.ends();
+    if !closed || !tcp.saw_start() || !is_implicit_tls(endpoint.port) || h.plaintext.client.is_some() {
+        return;
+    }
+    if let (Some(what), Some(mark)) = (preamble.unfollowed(), tcp.side(Side::Client).first_data) {
+        let span = (0, tcp.side(Side::Client).delivered);
+        h.plaintext.client = Some(Box::new(Seen { what, mark, first: mark, span }));
+    }
+}
+
+/// The server ended the connection right after the client's first bytes, without one of its own.
+fn turned_away(handshake: &Handshake) -> bool {
+    let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
+    let reset = server.resets.iter().map(|reset| reset.mark).min();
+    let end = server.fin.map(|(mark, _)| mark).into_iter().chain(reset).min();
+    let others = client.fin.map(|(mark, _)| mark).into_iter().chain(client.resets.iter().map(|reset| reset.mark)).min();
+    let at_once = |end: Mark| client.first_data.is_some_and(|first| end.time.since(first.time) <= AT_ONCE);
+    server.bytes_seen == 0 && client.gap_bytes_acked == 0 && end.is_some_and(|end| others.is_none_or(|other| end < other) && at_once(end))
+}
+
+/// Protocols whose servers answer whatever they are asked first.
+const ALWAYS_ANSWERED: &[&str] = &["Redis", "Kafka"];
+/// A refusal of bytes that make no sense takes no longer.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
     let business_as_usual = Relevance::Other(preamble.dialect.name());

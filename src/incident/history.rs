@@ -46,6 +46,8 @@ impl Equivalent<Scope> for ScopeKey<'_> {
 struct Face {
     certificate: Option<(String, String, Timestamp)>,
     ttl: Option<u8>,
+    /// When it was seen last.
+    until: Timestamp,
 }
 
 /// What one scope went through. Verdicts may come late and out of order; what is known at once is kept by time.
@@ -123,6 +125,9 @@ impl History {
                 self.happy += 1;
             }
         }
+        if let Some((_, face)) = watched.faces.last_mut().filter(|(_, face)| face.is_that_of(handshake)) {
+            face.until = face.until.max(at);
+        }
         let before = watched.faces.last().map(|(_, face)| face);
         if !before.map_or_else(|| Face::default().is_that_of(handshake), |face| face.is_that_of(handshake)) {
             let now = before.cloned().unwrap_or_default().updated(handshake);
@@ -175,16 +180,41 @@ impl Watched {
     pub(super) fn changes(&self, first: Timestamp) -> Vec<String> {
         changes(&self.faces, first)
     }
+
+    /// Certificates come and go in turn: several machines answer at this address, and nothing changed in time.
+    pub(super) fn alternates(&self) -> bool {
+        alternating(&self.faces).is_some()
+    }
 }
 
 /// What the server showed anew around the time when it began, the nearest change first told; clients that do not mind may have met it before
 /// the first that did.
 fn changes(faces: &[(Timestamp, Face)], first: Timestamp) -> Vec<String> {
+    if let Some((one, other)) = alternating(faces) {
+        return vec![format!(
+            "nothing, it seems: the certificates with serial {one} and {other} are served in turn, as by several machines at one address"
+        )];
+    }
     let distance = |at: Timestamp| at.since(first).max(first.since(at));
     let near = |at: Timestamp| first.since(at) <= CHANGE_BEFORE && at.since(first) <= CHANGE_AFTER;
     let pairs = faces.iter().zip(faces.iter().skip(1)).filter(|(_, (at, _))| near(*at));
     let nearest = pairs.min_by_key(|(_, (at, _))| distance(*at));
     nearest.map(|((_, before), (at, after))| before.changes_to(after, *at)).unwrap_or_default()
+}
+
+/// The serials of two certificates that are served in turn: the first was still seen when the second had been there for half of its time, so that
+/// it was not replaced by it.
+fn alternating(faces: &[(Timestamp, Face)]) -> Option<(&str, &str)> {
+    let mut shown = faces.iter().filter_map(|(first, face)| Some((first, face.until, face.certificate.as_ref()?.0.as_str())));
+    let (mut until, mut serial) = shown.next().map(|(_, until, serial)| (until, serial))?;
+    for (first, last, other) in shown {
+        let half = first.after(last.since(*first) / 2);
+        if other != serial && until > half {
+            return Some((serial, other));
+        }
+        (until, serial) = (until.max(last), other);
+    }
+    None
 }
 
 impl Face {
@@ -201,7 +231,8 @@ impl Face {
     /// This face with what a handshake shows of the server; what it does not show stays.
     fn updated(self, handshake: &Handshake) -> Self {
         let certificate = handshake.leaf().map(|leaf| (leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));
-        Self { certificate: certificate.or(self.certificate), ttl: handshake.tcp.side(Side::Server).ttl.or(self.ttl) }
+        let until = handshake.tcp.first.time;
+        Self { certificate: certificate.or(self.certificate), ttl: handshake.tcp.side(Side::Server).ttl.or(self.ttl), until }
     }
 
     /// What is different now, in words.

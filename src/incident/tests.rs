@@ -180,3 +180,21 @@ fn a_flood_of_single_failures_makes_room() {
     assert_eq!(tracker.finish().len(), 1);
     assert!(!tracker.notes().iter().any(|note| note.contains("belong to no incident")));
 }
+
+#[test]
+fn a_client_that_succeeds_in_between_met_another_machine_and_not_another_time() {
+    let summary = |completed: &[i64], failed: &[i64]| {
+        let mut tracker = Tracker::default();
+        for at in 100..110 {
+            if completed.contains(&at) {
+                attempt(&mut tracker, &handshake(at, 1, Outcome::Completed));
+            }
+            if failed.contains(&at) {
+                fail(&mut tracker, at, 1, Cause::CertificateExpired);
+            }
+        }
+        tracker.finish().pop().unwrap().summary
+    };
+    assert!(summary(&[100, 101], &[102, 103]).contains("It worked before."));
+    assert!(!summary(&[100, 102, 104], &[101, 103]).contains("It worked before."));
+}

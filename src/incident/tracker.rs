@@ -14,7 +14,7 @@ use crate::report::{IncidentReport, SCHEMA};
 use crate::time::Timestamp;
 
 use super::fallback::{Blocked, Fallbacks};
-use super::history::{History, Scope};
+use super::history::{History, Scope, Watched};
 
 /// Incidents kept.
 const INCIDENTS: usize = 1024;
@@ -303,7 +303,9 @@ impl Tracker {
         let happy = watched.into_iter().flat_map(|watched| &watched.happy);
         let others = happy.filter(|client| !incident.clients.contains(client)).count();
         let by_client = never && others > 0 && incident.failed < attempts;
-        let worked_before = watched.and_then(|watched| watched.first_completed).is_some_and(|first| first < incident.first);
+        // Whoever succeeds here in between as well met another of several machines, and not another time.
+        let in_turn = watched.is_some_and(Watched::alternates) || !never && incident.failed < attempts;
+        let worked_before = !in_turn && watched.and_then(|watched| watched.first_completed).is_some_and(|first| first < incident.first);
         let changes = watched.filter(|_| !by_client).map(|watched| watched.changes(incident.first)).unwrap_or_default();
         IncidentReport {
             schema: SCHEMA.to_owned(),

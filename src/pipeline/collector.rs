@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::capture::{Inventory, Losses};
+use crate::count::Count;
 use crate::diagnosis::book::Book;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Occasion, Purpose, TrustStore};
 use crate::diagnosis::judge::{Verdict, judge};
@@ -19,6 +20,7 @@ use crate::handshake::facts::{Chain, Outcome, Seen};
 use crate::handshake::machine::HalfOpen;
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
+use crate::limits;
 use crate::report::{self, HandshakeReport, Outline, Report, SummaryReport};
 use crate::time::{Clock, Timestamp};
 use crate::transport::TableCounters;
@@ -31,6 +33,8 @@ use super::worker::Drained;
 
 /// Verdicts that wait for more knowledge, at most.
 const HELD: usize = 4096;
+/// Bytes that the facts of a connection's packets take.
+const PACKET_FACTS: usize = 2048;
 /// Of those, handshakes that completed, only not with the ticket that was offered: failures are not to leave early for their sake.
 const TICKETS_HELD: usize = 256;
 
@@ -53,6 +57,8 @@ pub(super) struct Collector<'a> {
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
     held: VecDeque<Held>,
+    /// Bytes of those.
+    held_bytes: Count,
     tickets_held: usize,
     book: Book,
     chains: ChainCache,
@@ -84,7 +90,7 @@ pub(super) struct Totals {
     pub(super) unverified: u64,
     /// Handshakes for which there was no time at the end.
     pub(super) unjudged: u64,
-    other_flows: BTreeMap<&'static str, u64>,
+    pub(super) other_flows: BTreeMap<&'static str, u64>,
 }
 
 /// A handshake whose verdict waits.
@@ -96,6 +102,7 @@ struct Held {
     doubtful: bool,
     /// The ticket that it offered was refused.
     ticket_refused: bool,
+    bytes: usize,
 }
 
 impl<'a> Collector<'a> {
@@ -114,6 +121,7 @@ impl<'a> Collector<'a> {
             pending: Vec::new(),
             half_open: Vec::new(),
             held: VecDeque::new(),
+            held_bytes: Count::ZERO,
             tickets_held: 0,
             book: Book::default(),
             chains: ChainCache::default(),
@@ -199,7 +207,8 @@ impl<'a> Collector<'a> {
         }
         drop(name);
         let now = handshake.closed_at.time;
-        let mut held = Held { handshake, server, client, doubtful, ticket_refused };
+        let bytes = handshake.weight().saturating_add(PACKET_FACTS);
+        let mut held = Held { handshake, server, client, doubtful, ticket_refused, bytes };
         self.note_losses(&mut held);
         let verdict = self.judge(&held);
         if held.handshake.provisional {
@@ -212,6 +221,7 @@ impl<'a> Collector<'a> {
         let may_be_scan = verdict.outcome.failed() || verdict.cause.is_some() && !is_used(&held.handshake);
         if self.hold > Duration::ZERO && (doubtful || by_ticket || may_be_scan || verdict.may_improve()) {
             self.tickets_held = self.tickets_held.saturating_add(usize::from(ticket_refused));
+            self.held_bytes += held.bytes;
             self.held.push_back(held);
             self.let_go(now)
         } else {
@@ -247,7 +257,8 @@ impl<'a> Collector<'a> {
     /// Lets those go that have waited long enough.
     fn let_go(&mut self, now: Timestamp) -> std::io::Result<()> {
         while let Some(oldest) = self.held.front() {
-            if self.held.len() <= HELD && now.since(oldest.handshake.closed_at.time) < self.hold {
+            let crowded = self.held.len() > HELD || self.held_bytes > Count::from(limits::HELD_BYTES);
+            if !crowded && now.since(oldest.handshake.closed_at.time) < self.hold {
                 break;
             }
             self.let_one_go()?;
@@ -257,6 +268,7 @@ impl<'a> Collector<'a> {
 
     fn let_one_go(&mut self) -> std::io::Result<()> {
         let Some(mut held) = self.held.pop_front() else { return Ok(()) };
+        self.held_bytes -= held.bytes;
         if self.hurry.load(Ordering::Relaxed) {
             self.leave(held.doubtful);
             return Ok(());

@@ -343,7 +343,10 @@ fn read(
     let block = Arc::new(Block::default());
     let mut batches: Vec<Batch> = lanes.iter().map(|_| Batch::new(&block, Spent::default())).collect();
     let end = router.end(source.inventory(), |routed| {
-        let only = if let Routed::Unfinished { partition, .. } = &routed { Some(usize::from(*partition) % lanes.len()) } else { None };
+        let only = match &routed {
+            Routed::Unfinished { partition, .. } => usize::from(*partition).checked_rem(lanes.len()),
+            _ => None,
+        };
         for (_, batch) in (0..).zip(&mut batches).filter(|(lane, _)| only.is_none_or(|only| only == *lane)) {
             batch.push(routed);
         }

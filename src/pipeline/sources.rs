@@ -73,14 +73,14 @@ impl Sources {
     #[cold]
     fn hear_anew(&mut self, interface: u32, mark: Mark) {
         if self.watch.meet(interface) {
-            self.heard.resize(interface as usize + 1, Heard::default());
+            self.heard.resize((interface as usize).saturating_add(1), Heard::default());
             self.changed = true;
         }
         let source = self.watch.source(interface);
         let Some(heard) = self.heard.get_mut(source as usize) else { return };
         if heard.last.frame == 0 {
             *heard = Heard { last: mark, youth: YOUTH, ..Heard::default() };
-            self.young += 1;
+            self.young = self.young.saturating_add(1);
         }
         if !heard.lapsed && mark.time.since(heard.last.time) > GAP {
             self.watch.lapsed(source, heard.last);
@@ -93,8 +93,8 @@ impl Sources {
             self.changed = true;
         }
         if heard.youth > 0 {
-            heard.youth -= 1;
-            self.young -= usize::from(heard.youth == 0);
+            heard.youth = heard.youth.saturating_sub(1);
+            self.young = self.young.saturating_sub(usize::from(heard.youth == 0));
         }
         heard.last = mark;
     }
@@ -109,7 +109,11 @@ impl Sources {
             }
         }
         if self.last.frame > 0 && now.since(self.last.time) > GAP {
-            if self.silent.len() < SILENT { self.silent.push((self.last.time, now)) } else { self.silent_more += 1 }
+            if self.silent.len() < SILENT {
+                self.silent.push((self.last.time, now));
+            } else {
+                self.silent_more = self.silent_more.saturating_add(1);
+            }
         }
     }
 
@@ -121,7 +125,7 @@ impl Sources {
 
     /// An interface saw the flow with this hash: if another did so just now, the two are one source.
     pub(super) fn saw(&mut self, interface: u32, hash: u64) {
-        let place = usize::try_from(hash % LATELY as u64).unwrap_or(0);
+        let place = usize::try_from(hash & LATELY_MASK).unwrap_or(0);
         let Some(slot) = self.lately.get_mut(place) else { return };
         let (known, by) = std::mem::replace(slot, (hash, interface));
         let (one, other) = (self.watch.source(by), self.watch.source(interface));
@@ -138,7 +142,7 @@ impl Sources {
         }
         for source in [one, other] {
             let Some(heard) = self.heard.get_mut(source as usize) else { continue };
-            self.young -= usize::from(heard.youth > 0);
+            self.young = self.young.saturating_sub(usize::from(heard.youth > 0));
             heard.youth = 0;
             heard.joined = source != low;
             heard.last = first.last.max(second.last);
@@ -186,7 +190,7 @@ impl Sources {
             .filter(|(one, other)| {
                 let Some(((a, b), (c, d))) = span(*one).zip(span(*other)) else { return false };
                 let (common, shorter) = (b.min(d).since(a.max(c)), b.since(a).min(d.since(c)));
-                one != other && common * 2 >= shorter
+                one != other && common.saturating_mul(2) >= shorter
             })
             .collect();
         points.sort_unstable();
@@ -205,7 +209,8 @@ impl Sources {
 const YOUTH: u32 = 2048;
 
 /// Flows remembered to see what interfaces have in common.
-const LATELY: usize = 1024;
+const LATELY: usize = 1 << 10;
+const LATELY_MASK: u64 = LATELY as u64 - 1;
 
 /// Times in which nothing was captured that are told one by one.
 const SILENT: usize = 16;

@@ -72,9 +72,9 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     }
     for input in &inventory.inputs {
         if let Some(odd) = input.first_odd_time {
-            let more = if input.odd_times > 1 { format!(" and {} more", input.odd_times - 1) } else { String::new() };
+            let more = if input.odd_times > 1 { format!(" and {} more", input.odd_times.saturating_sub(1)) } else { String::new() };
             notes.push(format!(
-                "{}: frame {}{more} with an impossible time ({}); the time of the frame before was taken in its place.",
+                "{}: frame {}{more} with an impossible time ({}); a time between those of its neighbours was taken in its place.",
                 input.path.display(),
                 odd.frame,
                 odd.time.to_second()
@@ -117,6 +117,15 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
     if totals.unjudged > 0 {
         notes.push(format!("Stopped with {} handshakes not judged: they are not among those reported.", totals.unjudged));
     }
+    if table.evicted_for_bytes > 0 {
+        notes.push(format!(
+            "{} of them because all together held too much (unfinished messages, hellos, certificates, records that await keys); the largest went first.",
+            table.evicted_for_bytes
+        ));
+    }
+    if inventory.interfaces_cut > 0 {
+        notes.push(format!("{} interfaces lost their names to stay within bounds.", inventory.interfaces_cut));
+    }
     if totals.unverified > 0 {
         notes.push(format!(
             "{} of certificates not verified to the end, for more signatures were asked for than are looked at in that time, or too many certificates bore one name; `unverified` tells which.",
@@ -136,10 +145,17 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
             "No connection was found. Was the capture taken on the right interface, with a filter that lets TCP (and UDP, for QUIC and DTLS) pass?".to_owned(),
         );
     } else if totals.handshakes == 0 {
-        notes.push(format!(
-            "No TLS handshake was found in {} connections. A capture must include the beginning of the connections: start it, then let the client reconnect.",
-            table.flows
-        ));
+        let flows = if table.flows == 1 { "1 connection".to_owned() } else { format!("{} connections", table.flows) };
+        // Of what began in the capture nothing is missing: it carried something else.
+        let late = ["midstream", "no-payload"]
+            .iter()
+            .filter_map(|word| totals.other_flows.get(word))
+            .fold(0u64, |sum, count| sum.saturating_add(*count));
+        notes.push(if late > 0 {
+            format!("No TLS handshake was found in {flows}, of which {late} began before the capture, which must include the beginning: start it, then let the client reconnect.")
+        } else {
+            format!("No TLS handshake was found in {flows}, which the capture holds from the beginning: they carried something else.")
+        });
     }
     notes
 }
@@ -155,7 +171,7 @@ fn silences(inventory: &Inventory, counts: &Counts, totals: &Totals) -> Vec<Stri
             format!("Nothing was captured between {} and {}: what was open then is undecided.", from.to_second(), to.to_second())
         })
         .collect();
-    let more = counts.silences_more + counts.silences.len().saturating_sub(SILENCES) as u64;
+    let more = counts.silences_more.saturating_add(counts.silences.len().saturating_sub(SILENCES) as u64);
     if more > 0 {
         notes.push(format!("Nothing was captured at {more} more times of a minute and longer."));
     }

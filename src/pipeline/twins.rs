@@ -36,7 +36,7 @@ impl Twins {
         if let Some(known) = self.known.get(&random) {
             let moved = known.client.address != client.address || known.server.address != server.address;
             let is_copy = moved && known.start.since(start).max(start.since(known.start)) <= APART;
-            self.copies += u64::from(is_copy);
+            self.copies = self.copies.saturating_add(u64::from(is_copy));
             return is_copy;
         }
         if self.order.len() >= MOST

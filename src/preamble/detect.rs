@@ -207,12 +207,13 @@ fn plain_or_unknown(bytes: &[u8]) -> Detected {
     }
 }
 
-/// Protocols that may yet come to TLS in a way not followed here (`VeNCrypt`, AMQP), or whose dialect is followed.
+/// Protocols that may yet come to TLS in a way not followed here (`VeNCrypt`, AMQP, NATS), or whose dialect is followed.
 fn leads_to_tls(protocol: &str) -> bool {
     matches!(
         protocol,
         "VNC"
             | "AMQP"
+            | "NATS"
             | "SMTP"
             | "IMAP"
             | "POP3"

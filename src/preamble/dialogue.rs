@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::text::{overwritten, printable, redacted, trim_end, words};
+use super::text::{first_line, overwritten, printable, redacted, trim_end, words};
 use super::{Dialect, Line, PreambleFacts, Upgrade};
 use crate::flow::Side;
 use crate::limits::{PREAMBLE_LINE_LEN, PREAMBLE_LINES};
@@ -144,6 +144,17 @@ impl PreambleFacts {
             asked: None,
             answered: None,
             outer: None,
+        }
+    }
+
+    /// A reply in clear where TLS was promised: it takes the promise back. Other bytes mean nothing.
+    pub(crate) fn fall_back(&mut self, bytes: &[u8], mark: Mark) {
+        let line = trim_end(first_line(bytes));
+        let Some(reply) = Reply::read(line).filter(|reply| matches!(reply.code, 400..600)) else { return };
+        if self.upgrade == Upgrade::Granted && self.dialect.is_starttls() {
+            self.say(&Said { side: Side::Server, bytes: line, mark });
+            let upgrade = if reply.code < 500 { Upgrade::Unavailable } else { Upgrade::Refused };
+            (self.upgrade, self.answer, self.code, self.answered) = (upgrade, Some(printable(line)), Some(reply.code), Some(mark));
         }
     }
 

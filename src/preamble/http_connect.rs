@@ -16,6 +16,12 @@ pub(super) struct HttpConnect {
     requested: bool,
 }
 
+/// A reason that speaks of the connection onwards, as proxies give it with 500 (`Unable to connect`), and not of themselves.
+fn could_not(status: &str) -> bool {
+    let status = status.to_ascii_lowercase();
+    ["connect", "resolve", "dns", "host", "upstream", "unreachable", "timed out"].iter().any(|word| status.contains(word))
+}
+
 impl Dialogue for HttpConnect {
     fn extent(&self, side: Side, _: &[u8]) -> Extent {
         if side == Side::Server && self.body > 0 && self.status.is_none() { Extent::Exactly(self.body) } else { Extent::Until(b'\n') }
@@ -62,6 +68,7 @@ impl Dialogue for HttpConnect {
                     407 => Upgrade::AuthRequired,
                     429 => Upgrade::Unavailable,
                     502..=504 | 520..=526 => Upgrade::UpstreamFailed,
+                    500 if could_not(&first) => Upgrade::UpstreamFailed,
                     _ => Upgrade::Refused,
                 };
                 facts.decide(upgrade, first, Some(code), said.mark);

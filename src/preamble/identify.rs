@@ -31,7 +31,7 @@ pub(super) fn http_method(bytes: &[u8]) -> Option<&'static str> {
 }
 
 fn http(bytes: &[u8]) -> Option<Plaintext> {
-    if bytes.starts_with(b"PRI * HTTP/2.0") {
+    if bytes.starts_with(b"PRI * HTTP/2.0") || http2_settings(bytes) {
         return Some(plain("HTTP/2", bytes));
     }
     let line = first_line(bytes);
@@ -59,6 +59,11 @@ fn http(bytes: &[u8]) -> Option<Plaintext> {
         found.title = title(start);
         found
     })
+}
+
+/// The first frame of an HTTP/2 server is SETTINGS on stream 0 (RFC 9113 sections 3.4 and 6.5).
+fn http2_settings(bytes: &[u8]) -> bool {
+    matches!(bytes, [0, high, low, 4, 0, 0, 0, 0, 0, ..] if u16::from_be_bytes([*high, *low]) % 6 == 0)
 }
 
 fn title(bytes: &[u8]) -> Option<String> {
@@ -98,6 +103,12 @@ fn text_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
     if line.strip_prefix(b"*").and_then(number).is_some() && contains(bytes, "\n$") {
         return Some("Redis");
     }
+    if line.eq_ignore_ascii_case(b"PING") {
+        return Some("Redis");
+    }
+    if syslog(line) {
+        return Some("syslog");
+    }
     if starts(&["get ", "gets ", "set ", "stats", "version", "mg "]) && memchr::memchr(b'\n', bytes).is_some() {
         return Some("memcached");
     }
@@ -105,6 +116,19 @@ fn text_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
         .nth(1)
         .filter(|word| [&b"LOGIN"[..], b"CAPABILITY", b"STARTTLS"].iter().any(|known| word.eq_ignore_ascii_case(known)))
         .map(|_| "IMAP")
+}
+
+/// A priority in angle brackets, behind the message's length where it is framed so (RFC 5424 section 6, RFC 6587 section 3.4).
+fn syslog(line: &[u8]) -> bool {
+    let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = match line.get(digits..) {
+        Some([b' ', rest @ ..]) if digits > 0 => rest,
+        Some(rest) if digits == 0 => rest,
+        _ => return false,
+    };
+    let [b'<', rest @ ..] = rest else { return false };
+    let end = rest.iter().position(|byte| *byte == b'>');
+    end.and_then(|end| rest.get(..end)).and_then(number).is_some_and(|priority| priority < 192)
 }
 
 fn server_line(line: &[u8]) -> Option<&'static str> {
@@ -123,6 +147,7 @@ fn server_line(line: &[u8]) -> Option<&'static str> {
         [b'5', b'0' | b'3', b'0', ..] if has("USER and PASS") || has("ftp") => Some("FTP"),
         [b'2', b'0', b'0' | b'1', b' ', ..] if has("nntp") || has("news") || has("posting") => Some("NNTP"),
         [b'2', b'2', b'0', b' ' | b'-', ..] | [b'4' | b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-', ..] => Some("SMTP"),
+        _ if starts_with(line, "INFO {") => Some("NATS"),
         _ if starts_with(line, "ERROR") && line.len() == 5 => Some("memcached"),
         _ => None,
     }
@@ -135,7 +160,11 @@ fn binary_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
         [tds @ (0x12 | 0x04), 1, high, low, 0, _, _, 0, ..] if u16::from_be_bytes([*high, *low]) > 8 => {
             return Some(if (*tds == 0x12) == (side == Side::Client) { "TDS" } else { "unknown" });
         }
-        [_, _, 0, 0, 0x0a, b'0'..=b'9', ..] | [_, _, 0, 0, 0xff, _, _, ..] if side == Side::Server => return Some("MySQL"),
+        [_, _, 0, 0, 0x0a, b'0'..=b'9', ..] | [_, _, 0, 0, 0xff, _, _, ..] | [_, _, 0, 0..=3, 0xff, _, _, b'#', ..]
+            if side == Side::Server =>
+        {
+            return Some("MySQL");
+        }
         [0xff, 0xfb..=0xfe, _, ..] => return Some("Telnet"),
         [0x10, len, 0, 4, b'M', b'Q', b'T', b'T', ..] if *len < 0x80 => return Some("MQTT"),
         [0x10, _, 0, 6, b'M', b'Q', b'I', b's', b'd', b'p', ..] | [0x10, _, _, 0, 4, b'M', b'Q', b'T', b'T', ..] => return Some("MQTT"),
@@ -167,7 +196,33 @@ fn binary_protocol(bytes: &[u8], side: Side) -> Option<&'static str> {
             _ => {}
         }
     }
+    if side == Side::Client && kafka(bytes) {
+        return Some("Kafka");
+    }
+    if mongodb(bytes) {
+        return Some("MongoDB");
+    }
     dns(bytes).then_some("DNS")
+}
+
+/// A request of Kafka: its length, an API key and version, a correlation number, and the client's name.
+fn kafka(bytes: &[u8]) -> bool {
+    let (Some(len), Some(key), Some(version), Some(name)) = (be32(bytes, 0), be16(bytes, 4), be16(bytes, 6), be16(bytes, 12)) else {
+        return false;
+    };
+    let client = bytes.get(14..).and_then(|rest| rest.get(..usize::from(name)));
+    usize::try_from(len).is_ok_and(|len| len.saturating_add(4) == bytes.len())
+        && matches!(key, 0 | 3 | 17 | 18)
+        && version < 32
+        && client.is_some_and(|client| !client.is_empty() && client.iter().all(|byte| matches!(byte, 0x20..=0x7e)))
+}
+
+/// A message of MongoDB: its length, two numbers, and one of the codes that open a conversation, all little-endian.
+fn mongodb(bytes: &[u8]) -> bool {
+    let [a, b, c, d, _, _, _, _, _, _, _, _, code, high, 0, 0, ..] = bytes else { return false };
+    let code = u16::from_le_bytes([*code, *high]);
+    usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).is_ok_and(|len| len >= bytes.len() && len < 1 << 16)
+        && matches!(code, 2004 | 2013)
 }
 
 /// A DNS message behind its length (RFC 1035 section 4.2.2): one question, sane flags, fits its length.
@@ -273,6 +328,14 @@ mod tests {
         assert_eq!(name(b"\0\0\0\x08\x04\xd2\x16\x2f", Side::Client), "PostgreSQL");
         assert_eq!(name(b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0", Side::Client), "RDP");
         assert_eq!(name(b"\x13BitTorrent protocol", Side::Client), "BitTorrent");
+        assert_eq!(name(b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x80", Side::Server), "HTTP/2");
+        assert_eq!(name(b"!\0\0\x01\xff\x84\x04#08S01Got packets out of order", Side::Server), "MySQL");
+        assert_eq!(name(b"\0\0\0\x11\0\x12\0\x03\0\0\0\x01\0\x07rdkafka", Side::Client), "Kafka");
+        assert_eq!(name(b"\x20\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\0\0\0", Side::Client), "MongoDB");
+        assert_eq!(name(b"<34>1 2026-11-28T12:00:00Z host su - ID47 - failed\n", Side::Client), "syslog");
+        assert_eq!(name(b"47 <34>1 2026-11-28T12:00:00Z host su - ID47 - failed", Side::Client), "syslog");
+        assert_eq!(name(b"PING\r\n", Side::Client), "Redis");
+        assert_eq!(name(b"INFO {\"server_id\":\"x\"}\r\n", Side::Server), "NATS");
     }
 
     #[test]

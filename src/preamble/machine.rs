@@ -78,6 +78,11 @@ enum Event {
 }
 
 impl Preamble {
+    /// Bytes that it may hold: what was said is kept once as it came and once as lines.
+    pub fn held_bytes(&self) -> usize {
+        size_of::<Self>() + 2 * self.fed.min(PREAMBLE_BYTES)
+    }
+
     /// A connection to this port of the server; the port helps to tell dialects apart whose first words are alike.
     pub fn new(server_port: u16) -> Self {
         Self { port: server_port, lanes: PerSide::default(), state: State::Opening, facts: None, outer: None, depth: 0, fed: 0 }
@@ -132,6 +137,17 @@ impl Preamble {
     /// Handshake records travel inside TDS packets: pass each side's bytes through [`super::Unwrap`].
     pub fn is_wrapped(&self) -> bool {
         self.is_granted() && self.facts.as_ref().is_some_and(|facts| facts.dialect == Dialect::Tds)
+    }
+
+    /// The client's first bytes are no TLS, not even a record that breaks the rules, and belong to no dialect that is followed: what it speaks.
+    pub fn unfollowed(&self) -> Option<Plaintext> {
+        let record = matches!(self.lanes.client.first.as_slice(), [20..=24, 3, ..]);
+        if record || self.has_facts() { None } else { self.plaintext(Side::Client) }
+    }
+
+    /// A dialect was recognised.
+    const fn has_facts(&self) -> bool {
+        self.facts.is_some() || self.outer.is_some()
     }
 
     /// What was learnt so far; `None` while no dialect is recognised.

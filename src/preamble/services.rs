@@ -10,7 +10,7 @@ pub struct Service {
     pub name: &'static str,
     /// Ports on which it begins in clear.
     pub clear: &'static [u16],
-    /// Ports on which TLS begins with the first byte.
+    /// Ports on which TLS begins with the first byte, the usual one first.
     pub tls: &'static [u16],
     /// How it gets from clear to TLS on one port.
     pub upgrade: Upgradable,
@@ -121,10 +121,10 @@ const SERVICES: &[Service] = &[
     service("SMTP", &[24, 25, 587, 2525], &[465]).by(Dialect::Smtp).greets().curl("smtp", "smtps"),
     service("IMAP", &[143], &[993]).by(Dialect::Imap).greets().curl("imap", "imaps"),
     service("POP3", &[110], &[995]).by(Dialect::Pop3).greets().curl("pop3", "pop3s"),
-    service("FTP", &[21, 2121], &[989, 990]).by(Dialect::Ftp).greets().curl("ftp", "ftps"),
+    service("FTP", &[21, 2121], &[990, 989]).by(Dialect::Ftp).greets().curl("ftp", "ftps"),
     service("NNTP", &[119, 433], &[563]).by(Dialect::Nntp).greets(),
     service("ManageSieve", &[4190, 2000], &[]).by(Dialect::Sieve).greets(),
-    service("IRC", &[194, 6660, 6661, 6662, 6663, 6664, 6665, 6666, 6667, 6668, 6669, 7000], &[994, 6679, 6697]).by(Dialect::Irc),
+    service("IRC", &[194, 6660, 6661, 6662, 6663, 6664, 6665, 6666, 6667, 6668, 6669, 7000], &[6697, 6679, 994]).by(Dialect::Irc),
     service("LDAP", &[389, 3268], &[636, 3269]).by(Dialect::Ldap).curl("ldap", "ldaps"),
     service("XMPP", &[5222, 5269], &[5223, 5270]).by(Dialect::Xmpp).alpn("xmpp-client"),
     service("PostgreSQL", &[5432, 5433, 6432], &[]).by(Dialect::Postgres).alpn("postgresql"),

@@ -107,6 +107,11 @@ impl<Origin: Copy> CryptoStream<Origin> {
         Some(Pending { kind: head.first().copied(), have: arrived - headers, want, first: begun.2 })
     }
 
+    /// Bytes that it holds.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.capacity() + self.pieces.capacity() * size_of::<(usize, usize, Origin)>()
+    }
+
     /// Behind the highest byte that arrived.
     pub fn highest(&self) -> usize {
         self.pieces.last().map_or(0, |(_, to, _)| *to)

@@ -301,7 +301,7 @@ pub struct TlsClient {
     pub certificates: Vec<Arc<CertificateReport>>,
 }
 
-/// What a client offered: all clients that offer the same share one.
+/// What a client offered: all clients that offer the same share one. A list of more than some hundred entries ends with `and N more`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct ClientOffer {
     /// Versions offered, in its order.
@@ -382,7 +382,7 @@ pub struct CertificateReport {
     pub not_before: String,
     /// End of its validity.
     pub not_after: String,
-    /// Names and addresses it stands for.
+    /// Names and addresses it stands for; of more than a thousand the first, then `and N more`.
     pub san: Vec<String>,
     /// Kind and size of its key: `RSA-2048`, `EC-P-256`, `Ed25519`.
     pub key: String,

@@ -41,10 +41,10 @@ impl Deref for TlsServer {
 pub struct Builder {
     /// Hashes stand for offers and answers: to keep what they are made of and to compare it costs more memory and time than all else.
     hasher: RandomState,
-    kinds: Recent<u64, Rendered>,
-    orders: Recent<u64, OfferOrder>,
-    answers: Recent<u64, ServerAnswer>,
-    certificates: Recent<[u8; 32], CertificateReport>,
+    kinds: Recent<u64, Rendered, { limits::OFFER_BYTES / 3 }>,
+    orders: Recent<u64, OfferOrder, { 2 * limits::OFFER_BYTES / 3 }>,
+    answers: Recent<u64, ServerAnswer, { limits::ANSWER_BYTES }>,
+    certificates: Recent<[u8; 32], CertificateReport, { limits::CERTIFICATE_REPORT_BYTES }>,
     scratch: Vec<u8>,
 }
 
@@ -61,7 +61,11 @@ impl Builder {
 
     pub(super) fn offer<'a>(&mut self, hello: &'a ClientHello, carrier: Carrier) -> OfferOutline<'a> {
         let [kind, order] = offer_hashes(&self.hasher, &mut self.scratch, hello, carrier);
-        OfferOutline { hello, carrier, kind: self.kinds.get(&kind, Rendered::default), order: self.orders.get(&order, OfferOrder::default) }
+        let [suites, kinds] = [hello.cipher_suite_list().len() / 2, hello.extension_list().len() / 4];
+        let [suites, kinds] = [suites.min(limits::OFFERED_SUITES), kinds.min(limits::OFFERED_EXTENSIONS)];
+        let kind = self.kinds.get(&kind, |_| PART + suites * SUITE_TEXT, Rendered::default);
+        let order = self.orders.get(&order, |_| PART + suites * SUITE_TEXT + kinds * EXTENSION_TEXT, OfferOrder::default);
+        OfferOutline { hello, carrier, kind, order }
     }
 
     pub(super) fn answer(&mut self, hello: Option<&ServerHello>) -> Arc<ServerAnswer> {
@@ -73,15 +77,23 @@ impl Builder {
                 hasher.write_u16(kind.0);
             }
         }
-        self.answers.get(&hasher.finish(), || ServerAnswer {
+        let weight = |answer: &ServerAnswer| PART + answer.extensions.len() * EXTENSION_TEXT;
+        self.answers.get(&hasher.finish(), weight, || ServerAnswer {
             ja3s: hello.map(fingerprint::ja3s),
-            extensions: hello.map(|hello| hello.extensions().map(|(kind, _)| named(kind.name(), kind)).collect()).unwrap_or_default(),
+            extensions: hello
+                .map(|hello| some(hello.extensions(), limits::OFFERED_EXTENSIONS, |(kind, _)| named(kind.name(), kind)))
+                .unwrap_or_default(),
             rendered: Rendered::default(),
         })
     }
 
     pub(super) fn certificate(&mut self, certificate: &Certificate) -> Arc<CertificateReport> {
-        self.certificates.get(&certificate.sha256, || self::certificate(certificate))
+        // As text and as it was written.
+        self.certificates.get(
+            &certificate.sha256,
+            |_| 3 * (certificate.weight() - certificate.der.len()),
+            || self::certificate(certificate),
+        )
     }
 }
 
@@ -115,21 +127,24 @@ impl OfferOutline<'_> {
     }
 }
 
-/// A bounded map of two generations: when the young one is full it becomes the old one, and what was not asked for since is forgotten.
+/// A map of two generations, bounded in number and, roughly, in bytes: when the young one is full it becomes the old one, and what was not asked
+/// for since is forgotten.
 #[derive(Debug)]
-struct Recent<K, V> {
+struct Recent<K, V, const BYTES: usize> {
     young: HashMap<K, Arc<V>, RandomState>,
     old: HashMap<K, Arc<V>, RandomState>,
+    /// Of the young ones.
+    bytes: usize,
 }
 
-impl<K, V> Default for Recent<K, V> {
+impl<K, V, const BYTES: usize> Default for Recent<K, V, BYTES> {
     fn default() -> Self {
-        Self { young: HashMap::default(), old: HashMap::default() }
+        Self { young: HashMap::default(), old: HashMap::default(), bytes: 0 }
     }
 }
 
-impl<K: Eq + Hash, V> Recent<K, V> {
-    fn get<Q>(&mut self, key: &Q, make: impl FnOnce() -> V) -> Arc<V>
+impl<K: Eq + Hash, V, const BYTES: usize> Recent<K, V, BYTES> {
+    fn get<Q>(&mut self, key: &Q, weight: impl FnOnce(&V) -> usize, make: impl FnOnce() -> V) -> Arc<V>
     where
         Q: ?Sized + Eq + Hash + ToOwned,
         Q::Owned: Into<K>,
@@ -139,10 +154,13 @@ impl<K: Eq + Hash, V> Recent<K, V> {
             return Arc::clone(known);
         }
         let value = self.old.remove(key).unwrap_or_else(|| Arc::new(make()));
-        if self.young.len() >= limits::SHARED_PARTS / 2 {
+        let weight = weight(&value);
+        if self.young.len() >= limits::SHARED_PARTS / 2 || self.bytes + weight > BYTES / 2 {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
+            self.bytes = 0;
         }
+        self.bytes += weight;
         self.young.insert(key.to_owned().into(), Arc::clone(&value));
         value
     }
@@ -207,19 +225,36 @@ const fn without_grease(value: [u8; 2]) -> [u8; 2] {
 
 fn offer(hello: &ClientHello, carrier: Carrier) -> ClientOffer {
     ClientOffer {
-        supported_versions: hello.supported_versions().filter(|v| !v.is_grease()).map(|v| named(v.name(), v)).collect(),
-        supported_ciphers: hello.cipher_suites().filter(|c| !c.is_grease()).map(|c| named(c.name(), c)).collect(),
-        supported_groups: hello.supported_groups().filter(|g| !g.is_grease()).map(|g| named(g.name(), g)).collect(),
-        key_shares: hello.key_shares().filter(|(g, _)| !g.is_grease()).map(|(g, _)| named(g.name(), g)).collect(),
-        signature_algorithms: hello.signature_algorithms().map(|s| named(s.name(), s)).collect(),
-        alpn: hello.alpn().map(build::text).collect(),
-        extensions: hello.extensions().filter(|(kind, _)| !kind.is_grease()).map(|(kind, _)| named(kind.name(), kind)).collect(),
-        psk_modes: hello.psk_key_exchange_modes().iter().map(|mode| psk_mode(*mode)).collect(),
-        certificate_compression: hello.compress_certificate().map(|algorithm| named(algorithm.name(), algorithm)).collect(),
+        supported_versions: some(hello.supported_versions().filter(|v| !v.is_grease()), limits::OFFERED, |v| named(v.name(), v)),
+        supported_ciphers: some(hello.cipher_suites().filter(|c| !c.is_grease()), limits::OFFERED_SUITES, |c| named(c.name(), c)),
+        supported_groups: some(hello.supported_groups().filter(|g| !g.is_grease()), limits::OFFERED, |g| named(g.name(), g)),
+        key_shares: some(hello.key_shares().filter(|(g, _)| !g.is_grease()), limits::OFFERED, |(g, _)| named(g.name(), g)),
+        signature_algorithms: some(hello.signature_algorithms(), limits::OFFERED, |s| named(s.name(), s)),
+        alpn: some(hello.alpn(), limits::OFFERED, build::text),
+        extensions: some(hello.extensions().filter(|(kind, _)| !kind.is_grease()), limits::OFFERED_EXTENSIONS, |(kind, _)| {
+            named(kind.name(), kind)
+        }),
+        psk_modes: some(hello.psk_key_exchange_modes().iter(), limits::OFFERED, |mode| psk_mode(*mode)),
+        certificate_compression: some(hello.compress_certificate(), limits::OFFERED, |algorithm| named(algorithm.name(), algorithm)),
         ech: hello.ech().map(|ech| ech_word(&ech).to_owned()),
         ja3: fingerprint::ja3(hello),
         ja4: fingerprint::ja4(hello, carrier),
     }
+}
+
+/// The first of a list, and how many more there are.
+fn some<T>(mut list: impl Iterator<Item = T>, most: usize, text: impl FnMut(T) -> String) -> Vec<String> {
+    let mut some: Vec<String> = list.by_ref().take(most).map(text).collect();
+    let more = list.count();
+    if more > 0 {
+        some.push(and_more(more));
+    }
+    some
+}
+
+/// Stands at the end of a list of which not all is told.
+fn and_more(more: usize) -> String {
+    format!("and {more} more")
 }
 
 /// A code point's name where it has one, else as it prints.
@@ -244,6 +279,9 @@ fn certificate(certificate: &Certificate) -> CertificateReport {
     let mut san = certificate.dns_names.clone();
     san.extend(certificate.ip_addresses.iter().map(ToString::to_string));
     san.extend(certificate.other_names.iter().cloned());
+    if certificate.names_left_out > 0 {
+        san.push(and_more(certificate.names_left_out));
+    }
     CertificateReport {
         subject: certificate.subject.clone(),
         issuer: certificate.issuer.clone(),
@@ -257,3 +295,10 @@ fn certificate(certificate: &Certificate) -> CertificateReport {
         rendered: Rendered::default(),
     }
 }
+
+/// Bytes that a part takes besides its lists.
+const PART: usize = 768;
+
+/// Bytes that a cipher suite takes, as text and as it was written; and an extension.
+const SUITE_TEXT: usize = 96;
+const EXTENSION_TEXT: usize = 64;

@@ -91,6 +91,11 @@ impl<Origin: Copy> Joiner<Origin> {
         self.spanning.as_ref().filter(|spanning| spanning.header_len == spanning.header.len()).map(|spanning| spanning.header)
     }
 
+    /// Bytes held for a message that spans records.
+    pub fn held_bytes(&self) -> usize {
+        self.spanning.as_ref().map_or(0, |spanning| size_of::<Spanning<Origin>>() + spanning.gathered.capacity())
+    }
+
     /// Forgets what is pending: encryption begins, or bytes went missing.
     pub fn reset(&mut self) {
         self.spanning = None;

@@ -14,6 +14,8 @@ pub struct TableCounters {
     pub half_open: u64,
     /// Connections thrown out to stay within bounds, half-open ones apart.
     pub evicted: u64,
+    /// Of those, connections and UDP flows thrown out because all of them together held too many bytes.
+    pub evicted_for_bytes: u64,
     /// Half-open connections thrown out to stay within bounds.
     pub evicted_half_open: u64,
     /// Holes given up to stay within the bounds of buffered out-of-order bytes.
@@ -38,6 +40,7 @@ impl TableCounters {
             flows: self.flows + other.flows,
             half_open: self.half_open + other.half_open,
             evicted: self.evicted + other.evicted,
+            evicted_for_bytes: self.evicted_for_bytes + other.evicted_for_bytes,
             evicted_half_open: self.evicted_half_open + other.evicted_half_open,
             buffer_overflows: self.buffer_overflows + other.buffer_overflows,
             duplicates: self.duplicates + other.duplicates,
@@ -56,6 +59,8 @@ pub struct TableLimits {
     pub flows: usize,
     /// Half-open connections.
     pub half_open: usize,
+    /// Bytes of the connections that are followed, with all that they hold.
+    pub followed_bytes: usize,
     /// Out-of-order bytes buffered per direction.
     pub buffered_per_side: usize,
     /// Out-of-order bytes buffered in all.
@@ -84,6 +89,7 @@ impl TableLimits {
         Self {
             flows: limits::FLOWS / limits::PARTITIONS,
             half_open: limits::HALF_OPEN / limits::PARTITIONS,
+            followed_bytes: limits::FOLLOWED_BYTES / limits::PARTITIONS,
             buffered_per_side: limits::BUFFERED_PER_SIDE,
             buffered_total: limits::BUFFERED_TOTAL / limits::PARTITIONS,
             half_open_idle: limits::HALF_OPEN_IDLE,

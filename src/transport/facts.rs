@@ -251,6 +251,8 @@ pub struct SideFacts {
     pub keepalives: u32,
     /// An overlap brought other bytes than were there before; the first stay.
     pub differing_overlaps: u32,
+    /// A few bytes came a second time as others, and nothing shows that the first were ever taken: they are left out of its stream.
+    pub contradicted: Option<Contradicted>,
     /// Packets of it that were captured twice, at two points or on two interfaces.
     pub copies: u32,
     /// Packets of it that came in fragments and never became whole: how many, and the first fragment of the first.
@@ -292,7 +294,8 @@ impl IdFacts {
     /// Takes the number of one more packet.
     #[inline]
     pub(super) fn note(&mut self, id: Option<u16>, mark: Mark) {
-        let Some(id) = id else { return };
+        // A kernel gives 0 to what belongs to no socket yet or any more.
+        let Some(id) = id.filter(|id| *id != 0) else { return };
         if let Some(last) = self.last.replace(id) {
             match id.wrapping_sub(last) {
                 1 => self.next = self.next.saturating_add(1),
@@ -316,11 +319,25 @@ impl IdFacts {
     }
 }
 
+/// A small segment in a side's name that the next one contradicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contradicted {
+    /// Where it came.
+    pub mark: Mark,
+    /// Its payload in bytes.
+    pub len: u32,
+    /// Its hop counter.
+    pub ttl: u8,
+    /// Its first byte: 21 is a TLS alert's.
+    pub first: u8,
+}
+
 /// Numbers passed over at once: more is no loss but another way of numbering.
 const FEW_IDS: u16 = 32;
 
 /// A SYN or SYN-ACK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent observations")]
 pub struct SynFacts {
     /// The first one.
     pub first: Mark,

@@ -42,6 +42,7 @@ mod bounds;
 mod connection;
 mod facts;
 mod half_open;
+mod ledger;
 pub(crate) mod prefetch;
 mod roles;
 mod sink;
@@ -53,7 +54,9 @@ mod table;
 pub mod udp;
 
 pub use bounds::{NEVER, TableCounters, TableLimits, Tick};
-pub use facts::{IcmpNote, IdFacts, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow};
+pub use facts::{
+    Contradicted, IcmpNote, IdFacts, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow,
+};
 pub use sink::{Close, Data, FlowSink, Gap, GapCause, Interest, QUIET_TICKS};
 pub use table::Table;
 pub(crate) use table::index::Place;

@@ -82,6 +82,11 @@ pub trait FlowSink: Sized {
     /// A sink for a connection that is beginning.
     fn new(shared: &mut Self::Shared, key: &FlowKey) -> Self;
 
+    /// Bytes that it holds besides its own. Asked after segments that may have added some.
+    fn weight(&self) -> usize {
+        0
+    }
+
     /// Bytes come in a moment: asks for the memory that they will touch. Nothing depends on it but time.
     fn prefetch(&self) {}
 

@@ -37,6 +37,8 @@ pub(super) struct Stream {
     pub(super) resent: bool,
     /// The TTL in the facts is that of a packet with payload.
     pub(super) ttl_of_data: bool,
+    /// Its first byte is that of a TLS handshake record.
+    pub(super) begins_tls: bool,
     /// It sent a SYN without ACK.
     pub(super) opened: bool,
     /// Segments that were sent and not acknowledged, by offset.
@@ -51,7 +53,27 @@ pub(super) struct Stream {
     pub(super) given_up: Vec<(u64, u64)>,
     /// Since when the first hole is known to be acknowledged, and how many packets the connection had then.
     pub(super) hole_acked: Option<(Timestamp, u32)>,
+    /// A small segment that is not yet acknowledged, the first or an alert: whoever is on the path may have sent it in this side's name.
+    pub(super) aside: Option<Box<Aside>>,
     prints: [Print; limits::RECENT_PACKETS],
+}
+
+/// A segment that waits to be believed.
+#[derive(Debug)]
+pub(super) struct Aside {
+    /// Offset of its first byte.
+    pub(super) start: u64,
+    /// All of it but payload and options.
+    pub(super) head: Segment<'static>,
+    /// Its payload.
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Aside {
+    /// The segment as it came.
+    pub(super) fn segment(&self) -> Segment<'_> {
+        Segment { payload: &self.bytes, ..self.head }
+    }
 }
 
 /// A segment that waits for its acknowledgment.

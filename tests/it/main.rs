@@ -32,7 +32,10 @@ mod ladders;
 #[cfg(target_os = "linux")]
 mod live;
 mod malformed;
+mod memory;
+mod metamorphic;
 mod monitoring;
+mod observation;
 mod outlines;
 mod outputs;
 mod packet_oracle;

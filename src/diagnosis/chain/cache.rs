@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 
 use super::path::same_leaf;
 use super::signatures::Signatures;
-use super::{ChainFacts, Purpose, TrustStore, Unverified, judge_with};
+use super::{ChainFacts, Pins, Purpose, TrustStore, Unverified, judge_with};
 use crate::limits;
 use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
@@ -20,13 +20,15 @@ use crate::tls::certificate::Certificate;
 ///
 /// A chain that was not verified for want of budget is not remembered: that would make the answer depend on who asked first.
 ///
-/// Two generations, as in [`crate::tls::certificate::CertificateStore`].
+/// Bounded in number and in the bytes of the certificates that it keeps. Two generations, as in [`crate::tls::certificate::CertificateStore`].
 #[derive(Debug)]
 pub struct ChainCache {
     signatures: Signatures,
     hasher: RandomState,
     young: HashTable<Entry>,
     old: HashTable<Entry>,
+    /// What the young ones keep in memory.
+    pins: Pins,
 }
 
 #[derive(Debug, Clone)]
@@ -49,7 +51,7 @@ pub struct Occasion {
 impl Default for ChainCache {
     fn default() -> Self {
         let signatures = Signatures::within_budget();
-        Self { signatures, hasher: RandomState::default(), young: HashTable::new(), old: HashTable::new() }
+        Self { signatures, hasher: RandomState::default(), young: HashTable::new(), old: HashTable::new(), pins: Pins::default() }
     }
 }
 
@@ -109,10 +111,12 @@ impl ChainCache {
         if entry.facts.unverified() == Some(Unverified::Budget) {
             return entry.facts;
         }
-        if self.young.len() >= limits::CHAINS / 2 {
+        if self.young.len() >= limits::CHAINS / 2 || self.pins.bytes() >= limits::CHAIN_BYTES / 2 {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
+            self.pins = Pins::default();
         }
+        self.pins.add(&entry.facts);
         let facts = Arc::clone(&entry.facts);
         self.young.insert_unique(hash, entry, |entry| entry.hash);
         facts

@@ -8,6 +8,7 @@ mod constraints;
 mod defaults;
 pub mod inspection;
 mod path;
+mod pins;
 mod signatures;
 mod trust;
 mod words;
@@ -19,6 +20,7 @@ use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
 
 pub use cache::{ChainCache, Occasion};
+pub(super) use pins::Pins;
 use signatures::Signatures;
 pub use trust::TrustStore;
 pub use words::Unsupported;

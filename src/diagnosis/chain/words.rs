@@ -47,7 +47,7 @@ const fn has_odd_key(leaf: &Certificate) -> bool {
 /// The names a certificate covers, a few of them: `only www.example.test`.
 pub(super) fn covered(leaf: &Certificate) -> String {
     const SHOWN: usize = 4;
-    let all = leaf.dns_names.len() + leaf.ip_addresses.len();
+    let all = leaf.dns_names.len() + leaf.ip_addresses.len() + leaf.names_left_out;
     if all == 0 {
         return match &leaf.common_name {
             Some(name) => format!("no host at all (it has no subjectAltName, only the common name {name})"),

@@ -41,7 +41,7 @@ fn push_word(out: &mut String, word: &str, quoted: bool) {
         let mut open: Option<char> = None;
         while let Some(c) = rest.chars().next() {
             let name = open.is_none().then(|| placeholder(rest)).flatten().filter(|(start, _)| *start == 0);
-            let taken = name.map_or(c.len_utf8(), |(_, end)| end);
+            let taken = name.map_or_else(|| c.len_utf8(), |(_, end)| end);
             let (head, tail) = rest.split_at_checked(taken).unwrap_or((rest, ""));
             match name {
                 Some(_) => out.extend(["'", head, "'"]),

@@ -283,7 +283,7 @@ mod tests {
         {
             assert!(Host::parse(good).is_some(), "{good}");
         }
-        let long = "a.".repeat(127);
+        let long = "a.".repeat(128);
         for bad in [
             "",
             ".",

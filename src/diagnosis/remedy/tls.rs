@@ -2,6 +2,7 @@
 
 use super::command::Command;
 use super::parts::{Host, Name, Piece, Target, Url};
+use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Protocol;
 use crate::preamble::services::{Service, Upgradable, Use};
@@ -12,10 +13,15 @@ use crate::preamble::{Dialect, PreambleFacts};
 /// in it replaces that of this handshake. `None` where s_client does not speak what is spoken here (RDP, NATS, a PROXY header), or
 /// `extra` asks for a version that the transport does not have.
 pub fn s_client(handshake: &Handshake, extra: &'static str) -> Option<Command> {
-    build(handshake, extra, upgrade(handshake))
+    build(handshake, handshake.server, extra, upgrade(handshake))
 }
 
-fn build(handshake: &Handshake, extra: &'static str, upgrade: Upgradable) -> Option<Command> {
+/// The same for TLS from the first byte on another port of the server.
+pub fn s_client_on(handshake: &Handshake, port: u16) -> Option<Command> {
+    build(handshake, Endpoint { port, ..handshake.server }, "", Upgradable::Never)
+}
+
+fn build(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: Upgradable) -> Option<Command> {
     let given = |option: &str| extra.split_ascii_whitespace().any(|word| word == option);
     if layer(handshake, Dialect::is_proxy_header).is_some() {
         return None;
@@ -25,14 +31,14 @@ fn build(handshake: &Handshake, extra: &'static str, upgrade: Upgradable) -> Opt
         Some(facts) => {
             let target = facts.target.as_deref().and_then(Target::parse);
             if facts.dialect == Dialect::HttpConnect {
-                command = command.option("-proxy", Target::from(handshake.server));
+                command = command.option("-proxy", Target::from(server));
             }
             match target {
                 Some(target) => command.option("-connect", &target),
                 None => command.option("-connect", "<host>:<port>"),
             }
         }
-        None => command.option("-connect", Target::from(handshake.server)),
+        None => command.option("-connect", Target::from(server)),
     };
     command = match handshake.protocol {
         Protocol::Quic if given("-tls1_2") || given("-tls1_1") || given("-tls1") => return None,
@@ -46,7 +52,7 @@ fn build(handshake: &Handshake, extra: &'static str, upgrade: Upgradable) -> Opt
         Upgradable::Never => command,
         Upgradable::Otherwise => return None,
         Upgradable::By(Dialect::Xmpp) => {
-            let command = command.option("-starttls", if handshake.server.port == XMPP_SERVERS { "xmpp-server" } else { "xmpp" });
+            let command = command.option("-starttls", if server.port == XMPP_SERVERS { "xmpp-server" } else { "xmpp" });
             // Servers look for the domain in the stream's header, and end the stream where they do not serve it.
             match handshake.server_name().as_deref().and_then(Host::parse) {
                 Some(name) => command.option("-xmpphost", &name),
@@ -153,7 +159,13 @@ pub fn psk(handshake: &Handshake) -> Option<Command> {
 
 /// `s_client` that asks for TLS in a dialect, whatever the client did; `None` where s_client does not speak the dialect.
 pub fn starttls(handshake: &Handshake, dialect: Dialect) -> Option<Command> {
-    build(handshake, "", Upgradable::By(dialect))
+    build(handshake, handshake.server, "", Upgradable::By(dialect))
+}
+
+/// curl through the server, which is a proxy that speaks HTTP.
+pub fn through_proxy(handshake: &Handshake) -> Command {
+    let proxy = Target::from(handshake.server);
+    Command::new("curl -v").option("-x", [Piece::Fixed("http://"), Piece::Target(&proxy)]).operand("https://<host>/")
 }
 
 /// What suites and versions the server accepts: every one is tried.
@@ -176,9 +188,9 @@ fn upgrade(handshake: &Handshake) -> Upgradable {
     }
 }
 
-/// The first bytes of both sides were TLS.
+/// The server's first bytes were TLS: no greeting went before its ServerHello.
 fn began_with_tls(handshake: &Handshake) -> bool {
-    handshake.preamble.is_none() && handshake.plaintext.server.is_none() && handshake.server_hello.is_some()
+    handshake.server_hello.as_ref().is_some_and(|hello| hello.span.0 < RECORD_HEADER_LEN)
 }
 
 /// What the server's port, or that behind the proxy, is known for.
@@ -233,6 +245,8 @@ fn layer(handshake: &Handshake, kind: impl Fn(Dialect) -> bool) -> Option<&Pream
 const SCHEMES: &[&str] = &[
     "https://", "http://", "smtp://", "smtps://", "imap://", "imaps://", "pop3://", "pop3s://", "ftp://", "ftps://", "ldap://", "ldaps://",
 ];
+/// Where the first message of a stream of records may begin at the latest, and no greeting fits before it.
+const RECORD_HEADER_LEN: u64 = 6;
 /// The port on which XMPP servers speak to each other.
 const XMPP_SERVERS: u16 = 5269;
 /// The port that `https://` needs no mention of.

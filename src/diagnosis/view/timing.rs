@@ -65,6 +65,8 @@ impl View<'_> {
         let asked = if retry.is_some() { second } else { first };
         let steps = [
             (Side::Client, begin, first.map(|seen| seen.first), "ClientHello"),
+            // Between the pieces of a message it is its sender's turn.
+            (Side::Client, first.map(|seen| seen.first), first.map(|seen| seen.mark), "the rest of its ClientHello"),
             (Side::Server, first.map(|seen| seen.mark), retry.map(|seen| seen.first), "HelloRetryRequest"),
             (Side::Client, retry.map(|seen| seen.mark), second.filter(|_| retry.is_some()).map(|seen| seen.first), "second ClientHello"),
             (Side::Server, asked.map(|seen| seen.mark), answer.map(|seen| seen.first), "ServerHello"),
@@ -107,6 +109,13 @@ impl View<'_> {
         (holes || numbered) && self.near_side() != Some(side)
     }
 
+    /// Packets that a side sent between two frames and that never came by here, as the identifications tell that it numbers its packets with.
+    pub fn sent_unseen(&self, side: Side, from: Mark, to: Mark) -> Option<u32> {
+        let ids = &self.side(side).ids;
+        let (mark, count) = ids.widest.filter(|_| ids.in_order())?;
+        (mark.frame > from.frame && mark.frame <= to.frame).then_some(u32::from(count))
+    }
+
     /// What loss cost up to the end of the handshake; `None` when it cost nothing to speak of.
     pub fn loss_delay(&self) -> Option<LossDelay> {
         let facts = self.handshake;
@@ -135,6 +144,10 @@ impl View<'_> {
             }
         };
         for event in facts.tcp.events.iter().filter(|event| event.mark.frame <= end.frame) {
+            // The other side's timestamps say that the first copy had arrived: it was slow, and not lost.
+            if event.kind == TcpEventKind::SynRepeat && self.side(event.side).syn.is_some_and(|syn| syn.first_arrived) {
+                continue;
+            }
             let before = known.partition_point(|mark| mark.frame < event.mark.frame);
             match event.kind {
                 TcpEventKind::SynRepeat | TcpEventKind::Retransmission { .. } => {

@@ -17,7 +17,7 @@ use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
 
 use super::facts::Hole;
 use super::{ENCRYPTED, Sides, place_of};
-use crate::handshake::facts::{AlertSeen, EncryptedRecord, Handshake, PartialMessage, Protocol};
+use crate::handshake::facts::{AlertSeen, DtlsFacts, EncryptedRecord, Handshake, PartialMessage, Protocol};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
 use crate::handshake::records::{anomaly, letter, on_change_cipher_spec};
@@ -64,8 +64,17 @@ fn random_of(datagram: &[u8]) -> Option<&[u8]> {
 }
 
 impl Dtls {
+    /// Bytes that it takes with the pieces and records that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        let sides = [&self.sides.client, &self.sides.server];
+        let pieces: usize =
+            sides.map(|side| side.reassembly.held_bytes() + side.sealed.capacity() * size_of::<(u16, u16, Mark)>()).iter().sum();
+        size_of::<Self>() + pieces + self.unsealing.as_ref().map_or(0, |unsealing| unsealing.held_bytes())
+    }
+
     pub(super) fn new(h: &mut Handshake, shared: &Shared) -> Self {
         h.dtls = Some(Box::default());
+        h.held_bytes += size_of::<DtlsFacts>();
         h.protocol = Protocol::Dtls;
         Self { unsealing: shared.keys.is_some().then(Box::default), ..Self::default() }
     }

@@ -85,6 +85,14 @@ impl DatagramSink for DatagramMachine {
         }
     }
 
+    fn weight(&self) -> usize {
+        let speaker = match &self.speaker {
+            Speaker::Quic(quic) => quic.held_bytes(),
+            Speaker::Dtls(dtls) => dtls.held_bytes(),
+        };
+        self.handshake.weight() + speaker
+    }
+
     fn watches(shared: &Shared) -> bool {
         shared.is_live()
     }

@@ -99,6 +99,12 @@ struct Sender {
     sent: Vec<(u64, u32)>,
 }
 
+impl Sender {
+    fn held_bytes(&self) -> usize {
+        self.stream.held_bytes() + self.sent.capacity() * size_of::<(u64, u32)>()
+    }
+}
+
 /// Whether a datagram begins a QUIC connection: a client's Initial packet; or one that may be.
 pub(super) fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
     let full = datagram.payload_len as usize >= INITIAL_DATAGRAM;
@@ -123,6 +129,13 @@ fn opens_as_client(long: &Long<'_>) -> bool {
 }
 
 impl Quic {
+    /// Bytes that it takes with the pieces and packets that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        let sides = self.sides.client.held_bytes() + self.sides.server.held_bytes();
+        let unsealing = self.unsealing.as_ref().map_or(0, |unsealing| unsealing.held_bytes());
+        size_of::<Self>() + self.keys.capacity() * size_of::<Keys>() + self.buffer.capacity() + sides + unsealing
+    }
+
     pub(super) fn new(h: &mut Handshake, shared: &Shared, datagram: &[u8]) -> Self {
         let (version, original) = match packets(datagram).next() {
             Some(Packet::Long(long)) => (long.version, long.dcid.to_vec()),
@@ -130,6 +143,7 @@ impl Quic {
             _ => (Version::V1, Vec::new()),
         };
         h.quic = Some(Box::new(QuicFacts::new(version)));
+        h.held_bytes += size_of::<QuicFacts>();
         Self {
             keys: Vec::new(),
             derived: 0,

@@ -48,6 +48,8 @@ pub struct Certificate {
     pub ip_addresses: Vec<IpAddr>,
     /// All other entries, with their kind: `email:`, `URI:`, `dirName:`, `otherName:`…
     pub other_names: Vec<String>,
+    /// Entries of subjectAltName left out of these lists: no more than [`crate::limits::CERTIFICATE_NAMES`] are kept.
+    pub names_left_out: usize,
     /// subjectAltName is present.
     pub has_san: bool,
     /// The public key's kind and size.
@@ -225,13 +227,25 @@ impl Certificate {
         Claim::by_key(&self.der, key)
     }
 
+    /// Bytes that it takes, roughly.
+    pub fn weight(&self) -> usize {
+        let lists =
+            [&self.dns_names, &self.other_names, &self.ca_issuers, &self.ocsp_urls, &self.unknown_critical, &self.broken_extensions];
+        let constraints = self.name_constraints.iter().flat_map(|names| [&names.permitted_dns, &names.excluded_dns]);
+        let text = |list: &Vec<String>| list.iter().map(|text| text.capacity() + size_of::<String>()).sum::<usize>();
+        let names = lists.into_iter().chain(constraints).map(text).sum::<usize>() + self.ip_addresses.capacity() * size_of::<IpAddr>();
+        let subject = self.subject.capacity() + self.subject_der.len() + self.issuer.capacity() + self.issuer_der.len();
+        size_of::<Self>() + self.der.len() + subject + names
+    }
+
     /// Covers this DNS name or IP literal by RFC 9525 section 6: subjectAltName only, a wildcard in the left-most label only and for
     /// exactly one label, case and a trailing dot of `name` ignored. The common name is never looked at.
     pub fn covers(&self, name: &str) -> bool {
-        names::literal(name).map_or_else(
+        let covered = names::literal(name).map_or_else(
             || self.dns_names.iter().any(|pattern| names::matches(pattern, name)),
             |address| self.ip_addresses.contains(&address),
-        )
+        );
+        covered || self.names_left_out > 0 && parse::names_cover(&self.der, name)
     }
 
     /// The common name alone would cover this name: what clients of twenty years ago looked at, and today's do not.

@@ -11,6 +11,7 @@ use x509_parser::prelude::{AlgorithmIdentifier, FromDer, SubjectPublicKeyInfo};
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 
 use super::{Certificate, ExtendedKeyUsage, NameConstraints, PublicKey, SignatureHash, names};
+use crate::limits;
 use crate::time::Timestamp;
 
 /// Never fails: what does not parse is `malformed`.
@@ -28,11 +29,11 @@ pub(super) fn parse(der: &[u8]) -> Certificate {
         return out;
     }
     out.version = parsed.version().0.saturating_add(1);
-    out.subject = names::readable(parsed.subject());
-    out.issuer = names::readable(parsed.issuer());
+    out.subject = shortened(names::readable(parsed.subject()));
+    out.issuer = shortened(names::readable(parsed.issuer()));
     out.subject_der = parsed.subject().as_raw().into();
     out.issuer_der = parsed.issuer().as_raw().into();
-    out.common_name = names::common_name(parsed.subject());
+    out.common_name = names::common_name(parsed.subject()).map(shortened);
     out.serial = hex(parsed.raw_serial());
     out.not_before = moment(parsed.validity().not_before.timestamp());
     out.not_after = moment(parsed.validity().not_after.timestamp());
@@ -74,6 +75,7 @@ fn blank(der: &[u8]) -> Certificate {
         dns_names: Vec::new(),
         ip_addresses: Vec::new(),
         other_names: Vec::new(),
+        names_left_out: 0,
         has_san: false,
         key: PublicKey::Other("unknown".to_owned()),
         signature: String::new(),
@@ -120,8 +122,9 @@ fn read_extension(out: &mut Certificate, extension: &X509Extension<'_>) {
     match extension.parsed_extension() {
         ParsedExtension::SubjectAlternativeName(san) => {
             out.has_san = true;
+            let mut bytes = 0;
             for name in &san.general_names {
-                read_name(out, name);
+                bytes += read_name(out, name, bytes);
             }
         }
         ParsedExtension::BasicConstraints(constraints) => out.basic_constraints = Some((constraints.ca, constraints.path_len_constraint)),
@@ -141,10 +144,13 @@ fn read_extension(out: &mut Certificate, extension: &X509Extension<'_>) {
         ParsedExtension::AuthorityInfoAccess(access) => {
             for description in access.iter() {
                 let GeneralName::URI(uri) = &description.access_location else { continue };
-                match description.access_method.to_id_string().as_str() {
-                    CA_ISSUERS => out.ca_issuers.push((*uri).to_owned()),
-                    OCSP => out.ocsp_urls.push((*uri).to_owned()),
-                    _ => {}
+                let list = match description.access_method.to_id_string().as_str() {
+                    CA_ISSUERS => &mut out.ca_issuers,
+                    OCSP => &mut out.ocsp_urls,
+                    _ => continue,
+                };
+                if list.len() < ADDRESSES {
+                    list.push((*uri).to_owned());
                 }
             }
         }
@@ -158,17 +164,27 @@ fn read_extension(out: &mut Certificate, extension: &X509Extension<'_>) {
         ParsedExtension::CertificatePolicies(policies) => {
             out.public_policy = policies.iter().any(|policy| policy.policy_id.to_id_string().starts_with(PUBLIC_POLICIES));
         }
-        ParsedExtension::ParseError { .. } => out.broken_extensions.push(oid),
+        ParsedExtension::ParseError { .. } => {
+            if out.broken_extensions.len() < EXTENSIONS {
+                out.broken_extensions.push(oid);
+            }
+        }
         _ if oid == TLS_FEATURE => out.must_staple = demands_staple(extension.value),
         _ => {
-            if extension.critical && !KNOWN_CRITICAL.contains(&oid.as_str()) {
+            if extension.critical && !KNOWN_CRITICAL.contains(&oid.as_str()) && out.unknown_critical.len() < EXTENSIONS {
                 out.unknown_critical.push(oid);
             }
         }
     }
 }
 
-fn read_name(out: &mut Certificate, name: &GeneralName<'_>) {
+/// Keeps a name unless there are too many, of which `bytes` are kept so far. Gives how many more are.
+fn read_name(out: &mut Certificate, name: &GeneralName<'_>, bytes: usize) -> usize {
+    let kept = out.dns_names.len() + out.ip_addresses.len() + out.other_names.len();
+    if kept >= limits::CERTIFICATE_NAMES || bytes >= limits::CERTIFICATE_NAME_BYTES {
+        out.names_left_out += 1;
+        return 0;
+    }
     match name {
         GeneralName::DNSName(name) => out.dns_names.push((*name).to_owned()),
         GeneralName::IPAddress(bytes) => match address(bytes) {
@@ -186,6 +202,36 @@ fn read_name(out: &mut Certificate, name: &GeneralName<'_>) {
         GeneralName::Invalid(tag, bytes) if tag.0 == 2 => out.other_names.push(format!("DNS:{}", String::from_utf8_lossy(bytes))),
         GeneralName::Invalid(tag, bytes) => out.other_names.push(format!("[{}]:{}", tag.0, hex(bytes))),
     }
+    match name {
+        GeneralName::IPAddress(_) => size_of::<IpAddr>(),
+        GeneralName::DNSName(_) => out.dns_names.last().map_or(0, String::len),
+        _ => out.other_names.last().map_or(0, String::len),
+    }
+}
+
+/// Whether one of all names covers this one, those included that are not kept.
+pub(super) fn names_cover(der: &[u8], name: &str) -> bool {
+    let Ok((_, parsed)) = X509Certificate::from_der(der) else { return false };
+    let literal = names::literal(name);
+    let covers = |entry: &GeneralName<'_>| match (entry, literal) {
+        (GeneralName::DNSName(pattern), None) => names::matches(pattern, name),
+        (GeneralName::IPAddress(bytes), Some(literal)) => address(bytes) == Some(literal),
+        _ => false,
+    };
+    parsed.iter_extensions().any(|extension| match extension.parsed_extension() {
+        ParsedExtension::SubjectAlternativeName(san) => san.general_names.iter().any(covers),
+        _ => false,
+    })
+}
+
+/// A text that no name of use exceeds.
+fn shortened(mut text: String) -> String {
+    if text.len() > limits::DISTINGUISHED_NAME_LEN {
+        text.truncate(text.floor_char_boundary(limits::DISTINGUISHED_NAME_LEN));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
@@ -197,7 +243,7 @@ fn subtrees(list: Option<&[GeneralSubtree<'_>]>, dns: &mut Vec<String>) -> bool 
     let mut others = false;
     for subtree in list.unwrap_or_default() {
         match &subtree.base {
-            GeneralName::DNSName(name) => dns.push((*name).to_owned()),
+            GeneralName::DNSName(name) if dns.len() < limits::CERTIFICATE_NAMES => dns.push((*name).to_owned()),
             _ => others = true,
         }
     }
@@ -341,6 +387,10 @@ const SIGNATURES: &[(&str, &str, SignatureHash)] = &[
     ("2.16.840.1.101.3.4.3.19", "ML-DSA-87", SignatureHash::Intrinsic),
     ("1.2.156.10197.1.501", "SM2-SM3", SignatureHash::Unknown),
 ];
+
+/// Addresses kept of each kind, and extensions of which there is something to say.
+const ADDRESSES: usize = 16;
+const EXTENSIONS: usize = 16;
 
 const TLS_FEATURE: &str = "1.3.6.1.5.5.7.1.24";
 const CA_ISSUERS: &str = "1.3.6.1.5.5.7.48.2";

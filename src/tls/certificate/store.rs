@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 use super::Certificate;
 use crate::limits;
 
-/// A bounded table from DER to the parsed certificate: a busy server's chain is parsed once, not once a connection.
+/// A table from DER to the parsed certificate, bounded in number and bytes: a busy server's chain is parsed once, not once a connection.
 ///
 /// Two generations: when the young one is full it becomes the old one, and what was not asked for in the meantime is forgotten. What is
 /// forgotten costs a second parse, never a different answer. Before both stand the certificates seen last, which are found without hashing all
@@ -19,6 +19,9 @@ pub struct CertificateStore {
     hasher: RandomState,
     young: HashTable<Arc<Certificate>>,
     old: HashTable<Arc<Certificate>>,
+    /// Bytes of the young ones.
+    bytes: usize,
+    /// None of these is in neither.
     recent: Vec<Option<Arc<Certificate>>>,
 }
 
@@ -52,10 +55,14 @@ impl CertificateStore {
             return Arc::clone(known);
         }
         let certificate = self.old.find(hash, same).map_or_else(|| Arc::new(Certificate::parse(der)), Arc::clone);
-        if self.young.len() >= limits::CERTIFICATES / 2 {
+        let bytes = certificate.weight();
+        if self.young.len() >= limits::CERTIFICATES / 2 || self.bytes + bytes > GENERATION_BYTES {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
+            self.recent.clear();
+            self.bytes = 0;
         }
+        self.bytes += bytes;
         let hasher = &self.hasher;
         self.young.insert_unique(hash, Arc::clone(&certificate), |known| hasher.hash_one(&*known.der));
         certificate
@@ -71,6 +78,9 @@ impl CertificateStore {
         self.len() == 0
     }
 }
+
+/// Bytes of a generation.
+const GENERATION_BYTES: usize = limits::CERTIFICATE_BYTES / limits::PARTITIONS / 2;
 
 /// Places for the certificates seen last.
 const RECENT: usize = 256;

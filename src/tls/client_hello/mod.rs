@@ -238,6 +238,11 @@ impl ClientHello {
         specs.as_chunks::<3>().0.iter().map(|[a, b, c]| u32::from_be_bytes([0, *a, *b, *c])).filter(|kind| *kind > 0xffff)
     }
 
+    /// The list of extensions as sent.
+    pub fn extension_list(&self) -> &[u8] {
+        self.part(self.extensions)
+    }
+
     /// The compression methods.
     pub fn compression_methods(&self) -> &[u8] {
         self.part(self.compression_methods)

@@ -130,6 +130,11 @@ struct Head {
 }
 
 impl RecordReader {
+    /// Bytes held for a record that is not whole.
+    pub const fn held_bytes(&self) -> usize {
+        self.gathered.capacity()
+    }
+
     /// A reader for a direction seen from its first byte, which is at this stream offset (behind a preamble, say).
     pub const fn new(offset: u64) -> Self {
         Self {

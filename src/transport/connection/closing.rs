@@ -78,6 +78,9 @@ impl<S: FlowSink> Connection<S> {
             return Some(Close::Settled);
         }
         let quiet = now.time.since(self.heard_last(room, now.time));
+        if quiet >= Duration::from_secs(1) && [true, false].into_iter().any(|low| self.believe_waiting(shared, room, low).is_break()) {
+            return Some(Close::Settled);
+        }
         let (limit, close) = self.patience(room);
         if quiet >= limit {
             return Some(close);
@@ -180,6 +183,7 @@ impl<S: FlowSink> Connection<S> {
     /// Holes whose end is acknowledged, and bytes that were acknowledged and of which nothing was seen at all.
     fn deliver_certain(&mut self, shared: &mut S::Shared, room: &mut Room, now: Mark) -> Step {
         for low in [true, false] {
+            self.believe_waiting(shared, room, low)?;
             while self.stream(low).hole_acked.is_some() {
                 self.give_up_acknowledged(shared, room, low, now)?;
             }

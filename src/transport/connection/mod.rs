@@ -54,6 +54,8 @@ pub(super) struct Connection<S> {
     pub(super) queued: bool,
     /// It was promoted from half open, and nothing but SYN, SYN-ACK and RST was seen since.
     pub(super) bare: bool,
+    /// Its list of events has grown since it was weighed.
+    pub(super) grew: bool,
     /// Nothing is amiss: segments may take the [short way](plain).
     calm: bool,
     /// A long pause ended, and whether it was one is for the timestamps to say.
@@ -64,6 +66,8 @@ pub(super) struct Connection<S> {
     /// A SYN that may open another connection with the same addresses and ports, and the time its [`Bare`] counts from.
     challenger: Option<(Bare, Mark)>,
     pause: Option<Pause>,
+    /// Bytes that the table knows it to take.
+    pub(super) noted: usize,
 }
 
 /// A pause in which no packet was captured.
@@ -114,11 +118,13 @@ impl<S: FlowSink> Connection<S> {
             touched: i64::MIN,
             queued: false,
             bare: false,
+            grew: false,
             calm: false,
             streams: PerSide::default(),
             latest: segment.mark.time,
             packets: 0,
             challenger: None,
+            noted: 0,
             paused: false,
             pause: None,
         }
@@ -181,6 +187,12 @@ impl<S: FlowSink> Connection<S> {
             return self.holes(shared, room, segment.mark);
         }
         self.window(shared, segment)?;
+        if self.stream(!low).aside.is_some() {
+            self.settle_waiting(shared, room, segment)?;
+        }
+        if (segment.flags.rst() || segment.flags.fin()) && segment.payload_len == 0 {
+            self.believe_waiting(shared, room, low)?;
+        }
         if segment.flags.rst() {
             self.reset(shared, segment)?;
             return self.holes(shared, room, segment.mark);
@@ -227,6 +239,14 @@ impl<S: FlowSink> Connection<S> {
             ignored: 0,
         });
         self.event(shared, error.mark, error.quoted_from_low, kind)
+    }
+
+    /// Bytes that it takes with all that it holds. What waits out of order has a bound of its own.
+    pub(super) fn weight(&self) -> usize {
+        let facts = &self.facts;
+        let events = facts.events.capacity() * size_of::<TcpEvent>();
+        let unacked = self.streams.client.unacked.capacity() + self.streams.server.unacked.capacity();
+        size_of::<Self>() + size_of::<TcpFacts>() + events + unacked * size_of::<Unacked>() + self.sink.weight() + limits::FLOW_OVERHEAD
     }
 
     /// A packet of it came in fragments and never became whole.
@@ -318,8 +338,8 @@ impl<S: FlowSink> Connection<S> {
         if let Some(pause) = self.pause.filter(|pause| pause.by_low != segment.from_low) {
             (self.pause, self.paused) = (None, false);
             let elapsed = mark.time.since(pause.from);
-            // No clock in use ticks slower than once a second (RFC 7323 section 5.4).
-            let denied = |own: u32| u64::from(own.wrapping_sub(pause.echoed)) < elapsed.as_secs() / 2;
+            // RFC 7323 section 5.4 allows a tick a second; no system in use has less than ten.
+            let denied = |own: u32| u128::from(own.wrapping_sub(pause.echoed)) < elapsed.as_millis() / 200;
             if timestamps.is_some_and(|(own, _)| denied(own)) {
                 let step = pause.to.time.since(pause.from);
                 if self.facts.clock_step.is_none_or(|(_, known)| known < step) {
@@ -388,6 +408,7 @@ impl<S: FlowSink> Connection<S> {
         let bound = if rare { limits::TCP_EVENTS } else { limits::TCP_EVENTS - RESERVED_EVENTS };
         self.facts.eventful |= !kind.is_plain();
         if self.facts.events.len() < bound {
+            self.grew |= self.facts.events.len() == self.facts.events.capacity();
             self.facts.events.push(event);
         } else {
             self.facts.events_dropped = self.facts.events_dropped.saturating_add(1);

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use super::plain::{ALERT, HANDSHAKE};
 use super::{Connection, Room, Step};
+use crate::flow::Side;
+use crate::limits;
 use crate::packet::Segment;
 use crate::time::{Mark, Timestamp};
 use crate::transport::assembler::{Chunk, slice};
-use crate::transport::facts::TcpEventKind;
+use crate::transport::facts::{Contradicted, TcpEventKind};
 use crate::transport::sink::{Data, FlowSink, Gap, GapCause};
-use crate::transport::stream;
+use crate::transport::stream::{self, Aside};
 
 /// A run of payload bytes that has its place: `bytes`, then more up to `end` that the snapshot length cut off.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +55,74 @@ impl<S: FlowSink> Connection<S> {
             return Step::Continue(());
         }
         let run = Run { start, end, bytes: slice(captured, before, u64::MAX), mark: segment.mark };
+        if self.is_to_wait(segment, run) {
+            let head = Segment { payload: &[], options: &[], ..*segment };
+            self.stream(low).aside = Some(Box::new(Aside { start: run.start, head, bytes: run.bytes.to_vec() }));
+            return Step::Continue(());
+        }
+        if let Some(aside) = self.stream(low).aside.take() {
+            self.confront(shared, room, &aside, run)?;
+        }
         self.compare(shared, segment, run)?;
         self.place(shared, room, low, run)
+    }
+
+    /// A server's stream that begins with a few bytes may begin with those of a device on the path, and so may an alert be: they wait until the
+    /// client takes them, more follows, or others come in their place.
+    fn is_to_wait(&mut self, segment: &Segment<'_>, run: Run<'_>) -> bool {
+        let low = segment.from_low;
+        let whole = run.bytes.len() as u64 == run.end.saturating_sub(run.start);
+        if self.side(low) != Side::Server || run.bytes.len() > limits::ASIDE || !whole || segment.flags.fin() || segment.flags.syn() {
+            return false;
+        }
+        let asked = self.side_facts(!low).highest > 0;
+        let speaks_tls = self.stream(!low).begins_tls;
+        let (stream, facts) = self.both(low);
+        let next = run.start == facts.highest && facts.delivered == facts.highest && facts.acked <= facts.highest;
+        asked && next && (run.start == 0 && speaks_tls || run.bytes.first() == Some(&ALERT)) && stream.aside.is_none()
+    }
+
+    /// More came of a side whose first bytes wait: it agrees with them, or has others in their place.
+    fn confront(&mut self, shared: &mut S::Shared, room: &mut Room, aside: &Aside, run: Run<'_>) -> Step {
+        let low = aside.head.from_low;
+        let (old, new) = (run.start.saturating_sub(aside.start), aside.start.saturating_sub(run.start));
+        let from = |bytes, at| slice(bytes, at, u64::MAX);
+        let agrees = from(&aside.bytes, old).iter().zip(from(run.bytes, new)).all(|(old, new)| old == new);
+        if agrees {
+            return self.believe(shared, room, aside);
+        }
+        let mark = aside.head.mark;
+        let first = aside.bytes.first().copied().unwrap_or_default();
+        self.side_facts(low).contradicted = Some(Contradicted { mark, len: aside.head.payload_len, ttl: aside.head.ip.ttl, first });
+        self.record(run.mark, low, TcpEventKind::DifferingOverlap { offset: run.start });
+        Step::Continue(())
+    }
+
+    /// Takes in what waited.
+    fn believe(&mut self, shared: &mut S::Shared, room: &mut Room, aside: &Aside) -> Step {
+        let segment = aside.segment();
+        let end = aside.start.saturating_add(aside.bytes.len() as u64);
+        let run = Run { start: aside.start, end, bytes: &aside.bytes, mark: segment.mark };
+        self.compare(shared, &segment, run)?;
+        self.place(shared, room, segment.from_low, run)
+    }
+
+    /// Takes in what a side's stream begins with, where it waits: nothing can be learnt about it any more.
+    pub(super) fn believe_waiting(&mut self, shared: &mut S::Shared, room: &mut Room, low: bool) -> Step {
+        match self.stream(low).aside.take() {
+            Some(aside) => self.believe(shared, room, &aside),
+            None => Step::Continue(()),
+        }
+    }
+
+    /// The other side reacts to what waits: it acknowledges it, or breaks off.
+    pub(super) fn settle_waiting(&mut self, shared: &mut S::Shared, room: &mut Room, segment: &Segment<'_>) -> Step {
+        let low = !segment.from_low;
+        let stream = self.stream(low);
+        let Some(aside) = &stream.aside else { return Step::Continue(()) };
+        let end = aside.start.saturating_add(aside.bytes.len() as u64);
+        let acked = segment.flags.ack() && stream.offset(segment.ack, end).is_some_and(|offset| offset >= end.cast_signed());
+        if acked || segment.flags.rst() || segment.flags.fin() { self.believe_waiting(shared, room, low) } else { Step::Continue(()) }
     }
 
     /// Counts a run as new, sent again, or both.
@@ -94,6 +163,7 @@ impl<S: FlowSink> Connection<S> {
         if facts.first_data.is_none() {
             facts.first_data = Some(mark);
         }
+        stream.begins_tls |= start == 0 && bytes.first() == Some(&HANDSHAKE);
         facts.highest = facts.highest.max(end);
         if overlaps {
             let len = u32::try_from(end - start).unwrap_or(u32::MAX);

@@ -3,6 +3,7 @@
 //! It says the same as the long way and looks at less: a property test holds both to it.
 
 use super::{Connection, Step};
+use crate::limits;
 use crate::packet::{Segment, TcpFlags, tcp_options_are_plain};
 use crate::transport::facts::{SideFacts, TcpEventKind};
 use crate::transport::sink::{Data, FlowSink};
@@ -22,7 +23,10 @@ impl<S: FlowSink> Connection<S> {
             && self.streams.of(own).origin?.wrapping_add(low_bits(facts.delivered)) == segment.seq;
         let more_acked = segment.ack.wrapping_sub(self.streams.of(other).origin?.wrapping_add(low_bits(others.acked)));
         let acknowledged = others.acked.saturating_add(u64::from(more_acked));
-        if !goes_on || acknowledged > others.highest {
+        // A stream that begins with a few bytes, and an alert, are looked at more closely.
+        let small_start = segment.payload.len() <= limits::ASIDE && (facts.highest == 0 || segment.payload.first() == Some(&ALERT));
+        let small_start = small_start && !segment.payload.is_empty();
+        if !goes_on || small_start || acknowledged > others.highest {
             return None;
         }
         self.count_any(segment);
@@ -44,6 +48,7 @@ impl<S: FlowSink> Connection<S> {
         }
         let bytes = segment.payload;
         let offset = facts.delivered;
+        stream.begins_tls |= offset == 0 && bytes.first() == Some(&HANDSHAKE);
         let end = offset.saturating_add(bytes.len() as u64);
         stream.sent(offset, end, segment, Some(digest(bytes)));
         stream.ttl_of_data = true;
@@ -80,6 +85,7 @@ fn is_calm(stream: &Stream, facts: &SideFacts) -> bool {
         && stream.far_ack.is_none()
         && stream.hole_acked.is_none()
         && stream.assembler.is_empty()
+        && stream.aside.is_none()
         && facts.resets.is_empty()
         && facts.fin.is_none()
         && facts.syn.is_none_or(|syn| syn.acked.is_some())
@@ -93,3 +99,8 @@ fn is_plain(segment: &Segment<'_>) -> bool {
         && segment.payload.len() == segment.payload_len as usize
         && tcp_options_are_plain(segment.options)
 }
+
+/// The record type of handshake messages.
+pub(super) const HANDSHAKE: u8 = 22;
+/// The record type of alerts.
+pub(super) const ALERT: u8 = 21;

@@ -110,6 +110,25 @@ impl<S: FlowSink> Table<S> {
         }
     }
 
+    /// Notes what a connection takes.
+    pub(super) fn weigh(&mut self, id: u32) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            let (bytes, first_frame) = (connection.weight(), connection.facts.first.frame);
+            self.ledger.note(&mut connection.noted, bytes, first_frame, id);
+        }
+    }
+
+    /// All connections together take too much: the largest goes, and where none is larger than others, the one that was quiet for longest.
+    #[cold]
+    pub(super) fn shed(&mut self, shared: &mut S::Shared, now: Mark) {
+        while self.ledger.is_over()
+            && let Some(id) = self.ledger.largest().or_else(|| self.followed.oldest())
+        {
+            self.room.counters.evicted_for_bytes += 1;
+            self.close(shared, id, Close::Evicted, now, None);
+        }
+    }
+
     /// Makes room for one more half-open connection.
     pub(super) fn evict_half_open(&mut self, shared: &mut S::Shared) {
         let oldest = self.waiting.oldest().or_else(|| self.refused.oldest());

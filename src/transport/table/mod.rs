@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::bounds::{TableCounters, TableLimits};
 use super::connection::{Connection, Reuse, Room, Step};
 use super::half_open::HalfOpen;
+use super::ledger::Ledger;
 use super::sink::{Close, FlowSink};
 use super::slab::{List, Slab};
 use crate::flow::FlowKey;
@@ -32,6 +33,8 @@ pub struct Table<S: FlowSink> {
     refused: List,
     connections: Slab<Box<Connection<S>>>,
     followed: List,
+    /// What these hold.
+    ledger: Ledger,
     /// Connections among these that got no further than half-open ones.
     bare: usize,
     markers: Slab<Marker>,
@@ -72,6 +75,7 @@ impl<S: FlowSink> Table<S> {
             refused: List::new(),
             connections: Slab::new(),
             followed: List::new(),
+            ledger: Ledger::new(limits.followed_bytes),
             bare: 0,
             markers: Slab::new(),
             settled: List::new(),
@@ -90,6 +94,11 @@ impl<S: FlowSink> Table<S> {
     /// How many connections are held, half-open and settled ones included.
     pub const fn held(&self) -> usize {
         self.half_open.len() + self.connections.len() + self.markers.len()
+    }
+
+    /// Bytes that the connections take that are followed, with all that they hold.
+    pub const fn followed_bytes(&self) -> usize {
+        self.ledger.total()
     }
 
     /// Out-of-order bytes that wait, with what it costs to hold them.
@@ -236,6 +245,7 @@ impl<S: FlowSink> Table<S> {
             let connection = Box::new(Connection::new(shared, segment, interface, hash));
             if let Some(id) = self.connections.insert(&mut self.followed, connection) {
                 self.index.insert(hash, Place::Followed(id));
+                self.weigh(id);
                 self.feed(shared, segment, id);
             }
         }
@@ -314,6 +324,14 @@ impl<S: FlowSink> Table<S> {
         if connection.segment(shared, &mut self.room, segment).is_break() {
             return self.close(shared, id, Close::Settled, segment.mark, Some(segment));
         }
+        if !segment.payload.is_empty() || connection.grew {
+            connection.grew = false;
+            let bytes = connection.weight();
+            if bytes != connection.noted {
+                let first_frame = connection.facts.first.frame;
+                self.ledger.note(&mut connection.noted, bytes, first_frame, id);
+            }
+        }
         let second = segment.mark.time.seconds();
         let moved = connection.touched != second;
         connection.touched = second;
@@ -339,6 +357,9 @@ impl<S: FlowSink> Table<S> {
         if self.room.buffered > self.room.limits.buffered_total {
             self.relieve(shared, segment.mark);
         }
+        if self.ledger.is_over() {
+            self.shed(shared, segment.mark);
+        }
     }
 
     /// Makes a whole connection of a half-open one. `None` when its sink had seen enough at once.
@@ -350,6 +371,7 @@ impl<S: FlowSink> Table<S> {
         connection.bare = true;
         let id = self.connections.insert(&mut self.followed, connection)?;
         self.index.replace(record.hash, from, Place::Followed(id));
+        self.weigh(id);
         if step.is_break() {
             self.close(shared, id, Close::Settled, now, None);
             return None;
@@ -409,7 +431,9 @@ impl<S: FlowSink> Table<S> {
 
     /// Ends a connection. A marker stays where late packets are to be expected; `last` is the segment at which the sink had seen enough.
     fn close(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark, last: Option<&Segment<'_>>) {
-        let Some(connection) = self.connections.remove(&mut self.followed, id) else { return };
+        let Some(mut connection) = self.connections.remove(&mut self.followed, id) else { return };
+        let first_frame = connection.facts.first.frame;
+        self.ledger.note(&mut connection.noted, 0, first_frame, id);
         let (hash, from) = (connection.hash, Place::Followed(id));
         self.bare -= usize::from(connection.bare);
         if matches!(close, Close::Settled | Close::Ended) {

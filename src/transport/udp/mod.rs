@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::bounds::TableCounters;
 use super::facts::{IcmpNote, Roles, TcpEvent, TcpEventKind, TcpFacts, note_unfinished};
+use super::ledger::Ledger;
 use super::roles;
 use super::sink::Close;
 use super::slab::{List, Slab};
@@ -70,6 +71,11 @@ pub trait DatagramSink: Sized {
     /// A datagram of this side. The sink adds to `facts` what only the payload tells: retransmissions, events.
     fn datagram(&mut self, shared: &mut Self::Shared, facts: &mut TcpFacts, side: Side, datagram: &Datagram<'_>) -> Hearing;
 
+    /// Bytes that it holds besides its own.
+    fn weight(&self) -> usize {
+        0
+    }
+
     /// Whether someone watches, so that [`DatagramSink::tick`] is to be called.
     fn watches(shared: &Self::Shared) -> bool {
         let _ = shared;
@@ -93,6 +99,8 @@ pub struct UdpTable<S: DatagramSink> {
     index: Index,
     flows: Slab<Box<Flow<S>>>,
     followed: List,
+    /// What these hold.
+    ledger: Ledger,
     markers: Slab<Marker>,
     settled: List,
     most: usize,
@@ -111,6 +119,8 @@ struct Flow<S> {
     recent: PerSide<[(u64, Timestamp); RECENT]>,
     /// When the latest datagram was captured.
     latest: Timestamp,
+    /// Bytes that the table knows it to take.
+    noted: usize,
 }
 
 /// What is kept of a flow that is not looked into any more.
@@ -128,6 +138,7 @@ impl<S: DatagramSink> UdpTable<S> {
             index: Index::new(),
             flows: Slab::new(),
             followed: List::new(),
+            ledger: Ledger::new(limits::UDP_BYTES / limits::PARTITIONS),
             markers: Slab::new(),
             settled: List::new(),
             most,
@@ -289,6 +300,7 @@ impl<S: DatagramSink> UdpTable<S> {
             touched: datagram.mark.time.seconds(),
             recent: PerSide { client: [never; RECENT], server: [never; RECENT] },
             latest: datagram.mark.time,
+            noted: 0,
         };
         if let Some(id) = self.flows.insert(&mut self.followed, Box::new(flow)) {
             self.index.insert(self.index.hash(&datagram.key), Place::Followed(id));
@@ -325,12 +337,22 @@ impl<S: DatagramSink> UdpTable<S> {
         };
         flow.count(side, datagram, hearing != Hearing::Nothing);
         let second = datagram.mark.time.seconds();
-        if flow.touched != second {
-            flow.touched = second;
+        let moved = flow.touched != second;
+        flow.touched = second;
+        let (bytes, first_frame) = (flow.weight(), flow.facts.first.frame);
+        self.ledger.note(&mut flow.noted, bytes, first_frame, id);
+        if moved {
             self.flows.touch(&mut self.followed, id);
         }
         if let Hearing::Settled(identity) = hearing {
             self.settle(shared, id, identity, Close::Settled, datagram.mark);
+        }
+        while self.ledger.is_over()
+            && let Some(id) = self.ledger.largest().or_else(|| self.followed.oldest())
+        {
+            self.counters.evicted += 1;
+            self.counters.evicted_for_bytes += 1;
+            self.close(shared, id, Close::Evicted, datagram.mark);
         }
     }
 
@@ -360,6 +382,8 @@ impl<S: DatagramSink> UdpTable<S> {
 
     fn close(&mut self, shared: &mut S::Shared, id: u32, close: Close, now: Mark) {
         let Some(mut flow) = self.flows.remove(&mut self.followed, id) else { return };
+        let first_frame = flow.facts.first.frame;
+        self.ledger.note(&mut flow.noted, 0, first_frame, id);
         self.index.remove(self.index.hash(&flow.facts.key), Place::Followed(id));
         if close != Close::Settled {
             flow.facts.unheard_from = self.watch.lapse(flow.facts.interface, flow.facts.last.frame);
@@ -374,7 +398,12 @@ impl<S: DatagramSink> UdpTable<S> {
     }
 }
 
-impl<S> Flow<S> {
+impl<S: DatagramSink> Flow<S> {
+    /// Bytes that it takes with all that it holds.
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.facts.events.capacity() * size_of::<TcpEvent>() + self.sink.weight() + limits::FLOW_OVERHEAD
+    }
+
     /// The same datagram captured twice: a stack that sends again gives another packet or record number, and takes longer.
     fn is_duplicate(&mut self, side: Side, datagram: &Datagram<'_>) -> bool {
         let print = fingerprint(datagram);

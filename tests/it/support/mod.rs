@@ -2,6 +2,7 @@
 
 pub mod conversation;
 pub mod program;
+pub mod recording;
 pub mod skip;
 
 use std::io;

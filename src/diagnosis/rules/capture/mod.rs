@@ -1,6 +1,7 @@
 //! Rules of the family capture: what the capture lacks must be known before anybody is blamed for it.
 
-use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::handshake::facts::{Outcome, StoppedBy};
 
 mod ended;
 mod gaps;
@@ -12,3 +13,17 @@ mod tests;
 
 /// The family's rules; earlier wins a tie.
 pub const RULES: &[&Rule] = &[&one_direction::RULE, &snaplen::RULE, &started_late::RULE, &gaps::RULE, &ended::RULE];
+
+/// What the capture lacks, for its place in the verdict: of a handshake whose end is not in the capture it is the cause, and of one that failed it
+/// is the reserve, for then the end is known and only the reason may be missing.
+fn lacking(case: &Case<'_>, finding: Finding) -> Finding {
+    if case.handshake.outcome == Outcome::Incomplete {
+        return finding.weight(Weight::Overrides).stopped_by(StoppedBy::Capture);
+    }
+    let finding = Finding { confidence: finding.confidence.min(Confidence::Likely), ..finding }.weight(Weight::Fallback);
+    let alert = case.handshake.deciding_alert().and_then(|seen| Some((seen, seen.alert?.description)));
+    match alert {
+        Some((seen, description)) => finding.shown_by(seen.mark, format!("{} sent alert {description} ({})", seen.from, description.0)),
+        None => finding,
+    }
+}

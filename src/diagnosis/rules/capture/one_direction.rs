@@ -2,11 +2,13 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::Outcome;
+
+use super::lacking;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureOneDirection,
@@ -67,7 +69,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let finding = Finding::new(
         Cause::CaptureOneDirection,
-        Confidence::Certain,
+        if left { Confidence::Likely } else { Confidence::Certain },
         format!("Only the {seen}'s packets to or from {} were captured; what the {missing} said is unknown.", view.target()),
     );
     let finding = if acknowledged {
@@ -76,9 +78,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding.noting(format!("{} packets of the {seen}, none of the {missing}", view.side(seen).packets))
     };
     Some(
-        finding
-            .weight(if incomplete { Weight::Overrides } else { Weight::Note })
-            .stopped_by(StoppedBy::Capture)
+        lacking(case, finding)
             .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction.")
             .advise(remedy::capture_here(case.handshake, "-w both.pcap")),
     )
@@ -87,28 +87,29 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// Over UDP a client without a server may have got no answer: but then it repeats its hello within a second or two.
 fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let udp = case.handshake.quic.is_some() || case.handshake.dtls.is_some();
-    if !udp || case.handshake.outcome != Outcome::Incomplete {
+    let ended = matches!(case.handshake.outcome, Outcome::Incomplete | Outcome::Alerted | Outcome::Closed);
+    if !udp || !ended {
         return None;
     }
     let seen = Side::BOTH.into_iter().find(|side| view.side(*side).packets > 0 && view.side(side.other()).packets == 0)?;
     let went_on = case.handshake.quic.as_ref().is_some_and(|quic| quic.acked.server.is_some() || quic.shorts.client.count > 0)
         || case.handshake.dtls.as_ref().is_some_and(|dtls| dtls.hellos_with_cookie.count > 0);
-    if seen == Side::Client && !went_on && !view.waited() {
+    let incomplete = case.handshake.outcome == Outcome::Incomplete;
+    if incomplete && seen == Side::Client && !went_on && !view.waited() {
         return None;
     }
+    let finding = Finding::new(
+        Cause::CaptureOneDirection,
+        if seen == Side::Server || went_on { Confidence::Strong } else { Confidence::Likely },
+        format!("Only the {seen}'s datagrams to or from {} were captured; what the {} said is unknown.", view.target(), seen.other()),
+    );
     Some(
-        Finding::new(
-            Cause::CaptureOneDirection,
-            if seen == Side::Server || went_on { Confidence::Strong } else { Confidence::Likely },
-            format!("Only the {seen}'s datagrams to or from {} were captured; what the {} said is unknown.", view.target(), seen.other()),
-        )
-        .weight(Weight::Overrides)
-        .stopped_by(StoppedBy::Capture)
-        .noting(if went_on {
-            "the client acknowledges what is not in the capture".to_owned()
-        } else {
-            format!("{} datagrams of the {seen}, none of the {}, and no repetition", view.side(seen).packets, seen.other())
-        })
-        .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction."),
+        lacking(case, finding)
+            .noting(if went_on {
+                "the client acknowledges what is not in the capture".to_owned()
+            } else {
+                format!("{} datagrams of the {seen}, none of the {}, and no repetition", view.side(seen).packets, seen.other())
+            })
+            .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction."),
     )
 }

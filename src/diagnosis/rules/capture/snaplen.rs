@@ -2,11 +2,13 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::Outcome;
+
+use super::lacking;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureSnaplen,
@@ -40,21 +42,19 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    let incomplete = case.handshake.outcome == Outcome::Incomplete;
     let cut: u32 = Side::BOTH.into_iter().map(|side| view.side(side).snaplen_cut).fold(0, u32::saturating_add);
     if cut == 0 || case.handshake.outcome == Outcome::Completed {
         return None;
     }
+    let finding = Finding::new(
+        Cause::CaptureSnaplen,
+        Confidence::Certain,
+        format!("The capture cut {cut} packets of this handshake with {} short; what they said is lost.", view.target()),
+    );
     Some(
-        Finding::new(
-            Cause::CaptureSnaplen,
-            Confidence::Certain,
-            format!("The capture cut {cut} packets of this handshake with {} short; what they said is lost.", view.target()),
-        )
-        .weight(if incomplete { Weight::Overrides } else { Weight::Note })
-        .stopped_by(StoppedBy::Capture)
-        .noting(format!("{cut} packets with payload are shorter in the file than on the wire"))
-        .advise("Capture again with whole packets:")
-        .advise(remedy::capture_here(case.handshake, "-w whole.pcap")),
+        lacking(case, finding)
+            .noting(format!("{cut} packets with payload are shorter in the file than on the wire"))
+            .advise("Capture again with whole packets:")
+            .advise(remedy::capture_here(case.handshake, "-w whole.pcap")),
     )
 }

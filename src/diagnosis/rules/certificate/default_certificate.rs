@@ -62,6 +62,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&[Cause::CertificateNameMismatch])
+            .or_else(if view.is_true(Cause::CertificateUntrustedCa) { &[Cause::CertificateUntrustedCa] } else { &[] })
             .advise(format!("Configure a certificate for {} on the server, and see that it was loaded.", view.target()))
             .advise(remedy::s_client(case.handshake, ""));
     }

@@ -78,15 +78,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         ),
     };
     let mut finding = view.finding(Cause::CertificateExpired, standing, summary);
+    let true_of_it = view.is_true(Cause::CertificateExpired);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding.or_else(&view.alternatives(Cause::CertificateExpired));
         let dates = remedy::x509(case.handshake, "-noout -subject -issuer -dates");
-        finding = if view.leaf().is_some() && !view.is_true(Cause::CertificateExpired) {
+        finding = if view.leaf().is_some() && !true_of_it {
             // Nothing that was served has expired: renewing it would change nothing.
             finding
                 .advise("Do not renew it: set the client's clock, and compare it with the time of this capture.")
                 .advise("If its clock is right, renew the revocation list that it uses (CRL), and remove expired roots and intermediates from its store.")
                 .advise("See the dates of what is served:")
+                .advise(dates)
+        } else if view.leaf().is_none() {
+            finding
+                .advise("See whether the certificate has expired; renew it then, and reload the server. If it is valid, set the client's clock:")
                 .advise(dates)
         } else {
             finding.advise("Renew the server's certificate, reload the server, and look at what it serves now:").advise(dates)

@@ -7,7 +7,7 @@ use crate::diagnosis::manners;
 use crate::diagnosis::rule::Case;
 use crate::diagnosis::view::View;
 use crate::flow::{Side, Transport};
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::handshake::stack::{self, Program};
 use crate::time::Mark;
 
@@ -50,10 +50,6 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
             return Reaction::WentOn;
         }
         return match seen.alert {
-            Some(alert) if answered && alert.description.0 == 0 => match blinded(case, seen.mark) {
-                Some(pause) => Reaction::Waited { mark: seen.mark, pause },
-                None => Reaction::Left { mark: seen.mark, reset: false },
-            },
             // A certificate code speaks for itself even where the capture lacks the server's answer.
             Some(alert) if matches!(alert.description.0, 42..=46 | 48) || answered => match alert.description.0 {
                 // An answer to the server's own warning is not about the certificate.
@@ -66,6 +62,14 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
             None if handshake.server_chain.is_some() && !handshake.is_tls13() => Reaction::HiddenAlert { mark: seen.mark },
             _ => Reaction::WentOn,
         };
+    }
+    // Whatever its level, it closes TLS.
+    let closed =
+        |seen: &&AlertSeen| seen.from == Side::Client && !seen.consequence && seen.alert.is_some_and(|alert| alert.description.0 == 0);
+    if let Some(seen) = handshake.alerts.iter().find(closed).filter(|_| answered && handshake.outcome.failed())
+        && let Some(pause) = blinded(case, seen.mark)
+    {
+        return Reaction::Waited { mark: seen.mark, pause };
     }
     match handshake.outcome {
         Outcome::Closed | Outcome::Reset
@@ -131,22 +135,29 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
     let fin = client.fin.map(|(mark, _)| mark);
     let reset = client.resets.first().map(|reset| reset.mark);
-    let alert = handshake.alerts.iter().find(|seen| seen.from == Side::Client && !seen.consequence).map(|seen| seen.mark);
+    let said = handshake.alerts.iter().find(|seen| seen.from == Side::Client && !seen.consequence);
+    let alert = said.map(|seen| seen.mark);
     let mark = [fin, reset, alert].into_iter().flatten().min()?;
     let server_first = server.fin.is_some_and(|(end, _)| end < mark) || handshake.application_data.server.is_some_and(|data| data < mark);
     if server_first || mark.frame <= finished.frame && alert.is_none() || mark.time.since(finished.time) > PROMPT {
         return None;
+    }
+    // What it said can be read with keys.
+    if let Some((said, code)) = said.and_then(|seen| Some((seen, seen.alert?.description.0)))
+        && matches!(code, 40..=46 | 48 | 49 | 80)
+    {
+        return Some(Reaction::Alert { code, mark: said.mark });
     }
     let speaker = stack::of_client(handshake);
     let browser = speaker.and_then(|speaker| speaker.program).is_some_and(Program::is_browser);
     // Others used this server under this name, and nobody refused it: then it is sound, and this client only looked.
     let refused = case.knowledge.causes.iter().any(|(cause, _)| *cause == Cause::ServerCertificateRejected);
     let sound = case.knowledge.used_same_name > 0 && !refused;
-    // Who upgraded a connection came for something. So did who says goodbye with an alert, if it is not the usual way to look at a web server:
-    // `openssl s_client` with nothing to say.
-    let looks_at_web = handshake.server.port == HTTPS && handshake.hello().is_some_and(|hello| hello.alpn().next().is_none());
+    // Who upgraded a connection came for something, and so did who offers application protocols and says goodbye with an alert. Without these
+    // it may be the usual way to look at a server: `openssl s_client` with nothing to say.
+    let spoke_of_protocols = handshake.hello().is_some_and(|hello| hello.alpn().next().is_some());
     let meant = handshake.preamble.is_some()
-        || alert.is_some() && speaker.is_some() && !looks_at_web
+        || alert.is_some() && speaker.is_some() && spoke_of_protocols
         || manners::checks_afterwards(speaker) && !is_curl(case);
     if handshake.server_chain.is_none() && (browser || sound || !meant) {
         return None;
@@ -159,6 +170,3 @@ const PROMPT: Duration = Duration::from_secs(2);
 
 /// A client that leaves without an alert because of a certificate does so at once.
 const AT_ONCE: Duration = Duration::from_millis(700);
-
-/// The port of HTTPS.
-const HTTPS: u16 = 443;

@@ -129,7 +129,9 @@ impl<'a> View<'a> {
             Cause::CertificateUntrustedCa => !self_signed && Self::untrusted(chain),
             Cause::ChainIncomplete => missing && chain.trust != Trust::Trusted && self.looks_intermediate(chain),
             Cause::ChainMisordered => chain.leaf != 0 || !chain.bad_signatures.is_empty() || chain.misordered,
-            Cause::CertificateNameMismatch => self.covers_name(chain) == Some(false),
+            Cause::CertificateNameMismatch => {
+                self.covers_name(chain) == Some(false) && !(chain.common_name_only && self.at() < COMMON_NAME_IGNORED)
+            }
             Cause::DefaultCertificate => self.covers_name(chain) == Some(false) && self.default_origin(chain).is_some(),
             Cause::CertificateRevoked => {
                 self.source == Source::Seen
@@ -472,6 +474,9 @@ const fn is_about_the_path(cause: Cause) -> bool {
 
 /// 2017-01-01, when browsers and libraries had begun to refuse SHA-1.
 const SHA1_REFUSED: Timestamp = Timestamp::from_parts(1_483_228_800, 0);
+
+/// 2017-04-01, when browsers had begun to overlook the common name.
+const COMMON_NAME_IGNORED: Timestamp = Timestamp::from_parts(1_491_004_800, 0);
 
 /// A certificate younger than this may be of the future to a client whose clock is behind.
 const YOUNG: Duration = Duration::from_secs(2 * 86_400);

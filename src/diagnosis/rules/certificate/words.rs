@@ -16,7 +16,7 @@ use crate::tls::registry::AlertDescription;
 impl<'a> View<'a> {
     /// Host name, or address and port.
     pub(super) fn target(&self) -> Cow<'a, str> {
-        self.case.handshake.name().unwrap_or_else(|| Cow::Owned(self.case.handshake.server.to_string()))
+        self.case.handshake.aim()
     }
 
     /// The leaf certificate.

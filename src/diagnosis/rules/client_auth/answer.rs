@@ -2,9 +2,11 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
+use crate::diagnosis::manners;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
+use crate::handshake::stack::{self, Stack};
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::AlertDescription;
 
@@ -90,6 +92,9 @@ impl<'a> View<'a> {
         let expired = self.chain.is_some_and(ChainFacts::leaf_expired);
         let unusable = self.chain.is_some_and(|chain| !chain.usage_ok);
         let foreign = self.issuer_not_asked_for().is_some();
+        // A library with a code of its own for unknown authorities means something else by this one.
+        let speaker = stack::of_server(self.case.handshake);
+        let other = code.is_some_and(|code| manners::speaks_of_unknown_ca_otherwise(speaker, code));
         Some(match code {
             Some(45) if self.chain.is_some() && !expired => (Cause::ClientCertificateExpired, Likely),
             Some(45) => (Cause::ClientCertificateExpired, if expired { Certain } else { Strong }),
@@ -104,7 +109,7 @@ impl<'a> View<'a> {
                     (Cause::ClientCertificateWrongUsage, Strong)
                 } else if foreign {
                     (Cause::ClientCertificateUntrusted, Strong)
-                } else if self.chain.is_some_and(|chain| !chain.leaf_not_yet_valid()) && matches!(code, Some(42 | 46)) {
+                } else if self.chain.is_some_and(|chain| !chain.leaf_not_yet_valid()) && matches!(code, Some(42 | 46)) && !other {
                     (Cause::ClientCertificateUntrusted, Likely)
                 } else {
                     (Cause::ClientCertificateRejected, if matches!(self.reaction, Reaction::Left { .. }) { Likely } else { Strong })
@@ -117,6 +122,13 @@ impl<'a> View<'a> {
             Some(47 | 50 | 51 | 80) => (Cause::ClientCertificateRejected, Likely),
             Some(_) => return None,
         })
+    }
+
+    /// To this server a certificate that is in order by the clock of the capture is not yet valid: it says so with a code that means that, or a
+    /// name or a weak key.
+    pub(super) fn of_the_future(&self) -> bool {
+        let openssl = stack::of_server(self.case.handshake).is_some_and(|speaker| speaker.stack == Stack::OpenSsl);
+        openssl && self.chain.is_some() && matches!(self.reaction, Reaction::Alert { code: 42, .. })
     }
 
     /// How sure, if this cause explains the end.

@@ -1,10 +1,13 @@
 //! `client-certificate-missing`: the server demands a client certificate and got none.
 
+use std::time::Duration;
+
 use super::answer::{Answer, Reaction, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
+use crate::flow::Side;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateMissing,
@@ -57,7 +60,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     if view.reaction == Reaction::WentOn {
         let summary = format!("{} asked for a client certificate and the client had none", view.target());
-        let finding = view.finding(Cause::ClientCertificateMissing, Confidence::Strong, &summary).weight(Weight::Note);
+        // A server that hangs up at once most likely minds.
+        let weight = if hung_up(case) { Weight::Fallback } else { Weight::Note };
+        let finding = view.finding(Cause::ClientCertificateMissing, Confidence::Strong, &summary).weight(weight);
         return Some(finding.advise("The application may still refuse the request inside the tunnel (HTTP 400, 401 or 403)."));
     }
     let confidence = view.chosen(Cause::ClientCertificateMissing)?;
@@ -87,3 +92,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::s_client(case.handshake, "-cert client.pem -key client.key")),
     )
 }
+
+/// The server ended the connection soon after the handshake, and before the client did.
+fn hung_up(case: &Case<'_>) -> bool {
+    let done = case.handshake.finished.client;
+    let end = crate::diagnosis::view::View::new(case.handshake).first_end().filter(|ending| ending.side == Side::Server);
+    done.zip(end).is_some_and(|(done, end)| end.mark.time.since(done.time) <= SOON)
+}
+
+/// A connection that is put to use lives longer.
+const SOON: Duration = Duration::from_secs(1);

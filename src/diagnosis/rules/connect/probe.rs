@@ -49,9 +49,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     let ending = view.left_without_a_word()?;
-    let up = facts.tcp.established.or(view.server().syn.map(|syn| syn.first)).unwrap_or(facts.tcp.first);
+    let up = facts.tcp.established.or_else(|| view.server().syn.map(|syn| syn.first)).unwrap_or(facts.tcp.first);
     let stayed = ending.mark.time.since(up.time);
-    if stayed >= WAITS && GREETED.contains(&facts.server.port) {
+    if super::super::silence::waits_for_greeting(case).is_some() {
         return None;
     }
     let rhythm = case.knowledge.rhythm.and_then(|rhythm| Some((rhythm.count, rhythm.every?)));
@@ -64,7 +64,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let (confidence, summary) = match rhythm {
         Some((count, every)) => {
-            (Confidence::Strong, format!("{came}, as it does every {} ({count} times): a health check.", span_text(every)))
+            (Confidence::Strong, format!("{came}, as it does every {} ({count} times): a health check.", interval_text(every)))
         }
         None if served => (Confidence::Strong, format!("{came}, while it was served on another connection: a spare one.")),
         None if stayed < WAITS => (Confidence::Strong, format!("{came}: a health check, a scan or a connection that was not needed.")),
@@ -78,6 +78,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .shown_by(ending.mark, format!("the client's {}, no payload before it", ending.name()))
             .advise("Nothing failed. Let a check speak TLS if the server's log complains."),
     )
+}
+
+/// An interval as somebody has set it: nobody sets odd milliseconds.
+fn interval_text(every: Duration) -> String {
+    let step = if every < Duration::from_secs(1) { 10 } else { 100 };
+    let millis = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
+    span_text(Duration::from_millis((millis + step / 2) / step * step))
 }
 
 /// One of many handshakes of a scan: what became of it tells what the scan asked for, and nothing of those who want to be served.
@@ -106,6 +113,3 @@ fn scanned(case: &Case<'_>) -> Option<Finding> {
 
 /// A client that stays so long without a byte waits for something.
 const WAITS: Duration = Duration::from_secs(2);
-
-/// Ports of implicit TLS whose protocol in clear begins with the server's greeting: a client that does not know of TLS waits for it.
-const GREETED: &[u16] = &[465, 563, 990, 992, 993, 994, 995];

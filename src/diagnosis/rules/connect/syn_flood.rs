@@ -109,8 +109,10 @@ fn member(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         .stopped_by(StoppedBy::Network)
         .shown_by(syn.first, format!("SYN, sent once; {answer}"))
         .advise("On the server, switch SYN cookies on and look at the sources:")
-        .advise("sysctl -w net.ipv4.tcp_syncookies=1")
-        .advise(format!("ss -tn state syn-recv 'sport = :{}'", case.handshake.server.port)),
+        .advise(Command::new("sysctl -w net.ipv4.tcp_syncookies=1"))
+        .advise(
+            Command::new("ss -tn state syn-recv").operand([Piece::Fixed("sport = :"), Piece::Number(case.handshake.server.port.into())]),
+        ),
     )
 }
 

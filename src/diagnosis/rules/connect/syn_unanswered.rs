@@ -61,8 +61,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let span = syn.last.time.since(syn.first.time);
     let confidence = match (syn_repeated(view), flooded(case) || accepts_without_serving(case)) {
         (true, false) => Confidence::Certain,
-        (true, true) => Confidence::Likely,
-        (false, _) => Confidence::Likely,
+        _ => Confidence::Likely,
     };
     let summary = if syn.count > 1 {
         format!("{server} never answered: {} SYNs within {}, nothing came back.", syn.count, span_text(span))

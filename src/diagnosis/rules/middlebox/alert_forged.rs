@@ -10,7 +10,7 @@ use crate::handshake::facts::{AlertSeen, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::AlertForged,
-    speaks: Signs::UNFINISHED,
+    speaks: Signs::UNFINISHED.or(Signs::LOSS),
     against: &[lowers(Contrary::SameHelloCompleted), lowers(Contrary::HopCounterKnown)],
     title: "a device on the path sent a TLS alert in the server's name",
     page: Page {
@@ -36,6 +36,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
+    if let Some(finding) = without_effect(view) {
+        return Some(finding);
+    }
     if !view.failed_over_tcp() || !view.hello_begun() {
         return None;
     }
@@ -64,6 +67,27 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .or_else(&[Cause::SniUnrecognized, Cause::AccessDenied, Cause::HandshakeFailure])
             .advise("Look in the logs of the filters between client and server for this connection."),
     ))
+}
+
+/// An alert that the client never took: other bytes of the server came in its place.
+fn without_effect(view: View<'_>) -> Option<Finding> {
+    let forged = view.server().contradicted.filter(|forged| forged.first == ALERT)?;
+    let own = view.server().ttl.filter(|own| *own != forged.ttl);
+    let hops = own.map_or_else(String::new, |own| format!(", with hop counter {} instead of {own}", forged.ttl));
+    Some(
+        Finding::new(
+            Cause::AlertForged,
+            Confidence::Strong,
+            format!(
+                "A forged alert in the name of {} had no effect: the client ignored it, and the server's own bytes came in its place.",
+                view.target()
+            ),
+        )
+        .weight(Weight::Note)
+        .stopped_by(StoppedBy::Network)
+        .shown_by(forged.mark, format!("alert in the server's name{hops}; nothing acknowledges it, and other bytes came for its place"))
+        .advise("Find the device on the path that sends alerts in the server's name; a client that takes them loses its connections."),
+    )
 }
 
 /// What speaks against the alert's being the server's.
@@ -115,3 +139,5 @@ fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<Suspi
 
 /// On a shorter leg the clock of the capture decides nothing.
 const LEAST_LEG_MS: u128 = 4;
+/// The record type of alerts.
+const ALERT: u8 = 21;

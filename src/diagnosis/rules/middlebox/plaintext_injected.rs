@@ -76,7 +76,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .noting(why)
         .or_else(&[Cause::ServerSpeaksPlaintext, Cause::CaptivePortal])
         .advise("Find the web filter that wrote this page and exempt the name, or use the network's proxy.")
-        .advise(crate::diagnosis::remedy::curl(facts, "")),
+        .advise(crate::diagnosis::remedy::curl_or_s_client(facts, "")),
     )
 }
 

@@ -6,7 +6,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
 use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::AlertDescription;
 
@@ -133,10 +133,23 @@ fn unanswered(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn advised(case: &Case<'_>, finding: Finding) -> Finding {
-    finding
-        .advise("Enable one of the client's protocols at the server, or let the client offer http/1.1 too.")
-        .advise("See what the server chooses:")
-        .advise(remedy::s_client(case.handshake, "-alpn h2,http/1.1"))
+    let handshake = case.handshake;
+    let http = |protocol: &[u8]| protocol == b"h2" || protocol.starts_with(b"h3") || protocol.starts_with(b"http/");
+    let web = handshake.last_hello().is_none_or(|hello| hello.what.alpn().any(http));
+    match (handshake.protocol == Protocol::Quic, web) {
+        (true, true) => finding
+            .advise("Let both speak h3: the server must have HTTP/3 switched on for this address and name, and the client must not insist on an old draft.")
+            .advise("See whether the server chooses h3:")
+            .advise(remedy::s_client(handshake, "-alpn h3")),
+        (quic, false) => finding
+            .advise("Point the client at a server of its own protocol, or switch that protocol on at this one: both must name the same.")
+            .advise(if quic { "See whether this server speaks HTTP/3 instead:" } else { "See whether the server takes a client that names none:" })
+            .advise(remedy::s_client(handshake, if quic { "-alpn h3" } else { "" })),
+        (false, true) => finding
+            .advise("Enable one of the client's protocols at the server, or let the client offer http/1.1 too.")
+            .advise("See what the server chooses:")
+            .advise(remedy::s_client(handshake, "-alpn h2,http/1.1")),
+    }
 }
 
 fn protocols(hello: &ClientHello) -> String {

@@ -54,7 +54,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let advised = |finding: Finding| {
         finding
-            .advise("Let the client send the server name: connect by name, not by address.")
+            .advise("Let the client send the server name: connect by name, not by address. A proxy sends it only where it is told to: `proxy_ssl_server_name on;` in nginx, `sni` on HAProxy's server line, auto_sni in Envoy.")
             .advise("See that a name makes the difference:")
             .advise(remedy::s_client(handshake, "-servername <name>"))
     };

@@ -60,6 +60,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
     };
     finding = finding.or_else(&[Cause::NoCommonCipher]);
+    // A server that finds none of its groups among the finite-field ones offered may say so (RFC 7919 section 4).
+    if handshake.hello().is_some_and(|hello| hello.supported_groups().any(|group| (0x0100..=0x01ff).contains(&group.0))) {
+        finding = finding.or_else(&[Cause::NoCommonGroup]);
+    }
     Some(
         finding
             .advise(format!("Look into the {}'s policy and log, and offer it TLS 1.3 or ECDHE with AES-GCM.", seen.from))

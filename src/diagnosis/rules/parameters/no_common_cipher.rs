@@ -57,9 +57,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let confidence = if offer::is_outdated(refusal.hello, case.knowledge) { Confidence::Likely } else { suspect.confidence() };
     let summary = format!("The server {} accepts none of the client's cipher suites: {}.", offer::server(case), suspect.why);
     let finding = refusal.finding(Cause::NoCommonCipher, confidence, summary, suspect.why);
+    let finding = finding.or_else(&others);
+    let wanted = || refusal.hello.cipher_suites().filter(|suite| !suite.is_grease() && !suite.is_signal());
+    if wanted().next().is_some() && wanted().all(|suite| suite.to_string().contains("PSK")) {
+        return Some(
+            finding
+                .advise("The client offers pre-shared keys alone, and the server has no PSK configured (or none with these suites): give the server the client's identity and key, or let the client use certificates.")
+                .advise(remedy::psk(case.handshake)),
+        );
+    }
     Some(
         finding
-            .or_else(&others)
             .advise("Allow the client a suite with ECDHE and AES-GCM, or let the server accept one of those it offers.")
             .advise("See what the server accepts:")
             .advise(remedy::s_client(case.handshake, ""))

@@ -6,6 +6,7 @@ use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::rule::{Case, Confidence, Finding};
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
+use crate::limits;
 use crate::time::Mark;
 use crate::tls::client_hello::{ClientHello, Defect};
 use crate::tls::registry::{
@@ -159,6 +160,8 @@ pub(in crate::diagnosis::rules) fn prime_suspect(case: &Case<'_>, refusal: &Refu
 struct Offer {
     tls13: bool,
     tls12: bool,
+    /// It lists more suites than there are in use: none of them is looked at.
+    broad: bool,
     suites: Vec<CipherSuite>,
     groups: Vec<NamedGroup>,
     schemes: Vec<SignatureScheme>,
@@ -167,10 +170,13 @@ struct Offer {
 impl Offer {
     fn of(hello: &ClientHello) -> Self {
         let tls13 = hello.highest_version().is_tls13();
+        let broad = hello.cipher_suite_list().len() / 2 > limits::OFFERED_SUITES;
+        let looked_at = if broad { 0 } else { limits::OFFERED_SUITES };
         Self {
             tls13,
+            broad,
             tls12: hello.lowest_version().is_none_or(|lowest| !lowest.is_tls13()),
-            suites: hello.cipher_suites().filter(|suite| !suite.is_grease() && !suite.is_signal()).collect(),
+            suites: hello.cipher_suites().take(looked_at).filter(|suite| !suite.is_grease() && !suite.is_signal()).collect(),
             groups: hello.supported_groups().filter(|group| !group.is_grease()).collect(),
             schemes: hello.signature_algorithms().filter(|scheme| !scheme.is_grease()).collect(),
         }
@@ -187,6 +193,9 @@ impl Offer {
     }
 
     fn ciphers(&self, knowledge: &Knowledge) -> Option<Suspect> {
+        if self.broad {
+            return None;
+        }
         let usable: Vec<CipherSuite> = self.usable().collect();
         let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonCipher, narrowness, why });
         let known = &knowledge.ciphers;
@@ -221,7 +230,7 @@ impl Offer {
     /// Whether the suites fit only one kind of server key.
     fn key_kind(&self, knowledge: &Knowledge) -> Option<Suspect> {
         use KeyExchange as K;
-        if self.tls13 && self.suites.iter().any(|suite| suite.is_tls13()) {
+        if self.broad || self.tls13 && self.suites.iter().any(|suite| suite.is_tls13()) {
             return None;
         }
         let (mut rsa, mut ecdsa, mut other) = (false, false, false);
@@ -243,17 +252,16 @@ impl Offer {
                 suspect(5, "all suites of the client need an RSA certificate, and this server has none")
             }
             (false, true, false) if !known => suspect(3, "all suites of the client need an ECDSA certificate, and most servers' are RSA"),
-            (true, false, false) if !known && self.usable().filter(|suite| Self::is_common(*suite)).count() >= 2 => {
-                suspect(3, "all suites of the client need an RSA certificate")
-            }
+            // Nearly every server has an RSA certificate: without one of this server's seen, such an offer is no reason to think so.
             _ => None,
         }
     }
 
     fn groups(&self, knowledge: &Knowledge) -> Option<Suspect> {
         let suspect = |narrowness, why| Some(Suspect { cause: Cause::NoCommonGroup, narrowness, why });
-        let needed =
-            self.tls13 || self.usable().any(|suite| matches!(suite.key_exchange(), KeyExchange::EcdheRsa | KeyExchange::EcdheEcdsa));
+        let needed = self.tls13
+            || self.broad
+            || self.usable().any(|suite| matches!(suite.key_exchange(), KeyExchange::EcdheRsa | KeyExchange::EcdheEcdsa));
         if self.groups.is_empty() || !needed {
             return None;
         }
@@ -279,12 +287,13 @@ impl Offer {
         let fits = |scheme: &&SignatureScheme| !scheme.is_weak() && (self.tls12 || scheme.fits_tls13());
         let keys: Vec<SignatureKey> = self.schemes.iter().filter(fits).map(|scheme| scheme.key()).collect();
         let suites_need = |key: SignatureKey| {
-            self.usable().any(|suite| match suite.key_exchange() {
-                KeyExchange::Tls13 => true,
-                KeyExchange::EcdheRsa | KeyExchange::DheRsa => key == SignatureKey::Rsa,
-                KeyExchange::EcdheEcdsa => key == SignatureKey::Ecdsa,
-                _ => false,
-            })
+            self.broad
+                || self.usable().any(|suite| match suite.key_exchange() {
+                    KeyExchange::Tls13 => true,
+                    KeyExchange::EcdheRsa | KeyExchange::DheRsa => key == SignatureKey::Rsa,
+                    KeyExchange::EcdheEcdsa => key == SignatureKey::Ecdsa,
+                    _ => false,
+                })
         };
         match (keys.contains(&SignatureKey::Rsa), keys.contains(&SignatureKey::Ecdsa)) {
             _ if keys.is_empty() => suspect(4, format!("the client accepts only signatures that are widely refused: {named}")),

@@ -85,7 +85,7 @@ fn unfinished(case: &Case<'_>) -> Option<Finding> {
         .shown_by(first, format!("first fragment of a packet of the {side}, never whole"))
         .or_else(&[Cause::PathMtuBlackHole, Cause::PacketLoss])
         .advise("Find the device that drops fragments, or make the packets small enough not to be fragmented:")
-        .advise("tcpdump -ni any 'ip[6:2] & 0x3fff != 0 or ip6 protochain 44'"),
+        .advise(Command::new("tcpdump -ni any").operand("ip[6:2] & 0x3fff != 0 or ip6 protochain 44")),
     )
 }
 

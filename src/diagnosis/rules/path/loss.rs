@@ -91,26 +91,36 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
 /// The server's answer came late, and other packets of the same handshake were lost before they reached this point: so were its first copies.
 fn late_answer(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let (wait, span) = view.slowest(Side::Server).filter(|(_, span)| *span >= case.policy.slow_after)?;
-    if !super::lost_before_capture(case, view) {
+    let unseen = view.sent_unseen(Side::Server, wait.from, wait.to).filter(|count| *count >= MANY_UNSEEN);
+    if unseen.is_none() && !super::lost_before_capture(case, view) {
         return None;
     }
+    let finding = Finding::new(
+        Cause::PacketLoss,
+        if unseen.is_some() { Confidence::Strong } else { Confidence::Likely },
+        format!(
+            "The {} of {} came {} late; its first copies were {}.",
+            bare(wait.what),
+            view.target(),
+            span_text(span),
+            if unseen.is_some() { "lost on the way" } else { "probably lost, as others of its packets were" }
+        ),
+    );
+    let finding = match unseen {
+        Some(count) => finding.shown_by(
+            wait.to,
+            format!("the server numbers its packets in a row, and {count} numbers before this one never came: it had sent them"),
+        ),
+        None => finding,
+    };
     Some(
-        Finding::new(
-            Cause::PacketLoss,
-            Confidence::Likely,
-            format!(
-                "The {} of {} came {} late; its first copies were probably lost, as others of its packets were.",
-                bare(wait.what),
-                view.target(),
-                span_text(span)
-            ),
-        )
-        .stopped_by(StoppedBy::Network)
-        .shown_by(wait.from, "the server's turn begins")
-        .shown_by(wait.to, format!("{}, {} later", wait.what, span_text(wait.span())))
-        .or_else(&[Cause::ServerSlow])
-        .advise("Capture at the server to tell loss from a slow server; measure loss on the path:")
-        .advise(remedy::measure_loss(case.handshake)),
+        finding
+            .stopped_by(StoppedBy::Network)
+            .shown_by(wait.from, "the server's turn begins")
+            .shown_by(wait.to, format!("{}, {} later", wait.what, span_text(wait.span())))
+            .or_else(&[Cause::ServerSlow])
+            .advise("Capture at the server to tell loss from a slow server; measure loss on the path:")
+            .advise(remedy::measure_loss(case.handshake)),
     )
 }
 
@@ -183,3 +193,5 @@ fn bare(message: &'static str) -> &'static str {
 
 /// A delay that people notice, beyond what a single fast repair costs.
 const FELT: Duration = Duration::from_millis(250);
+/// So many packets of the server that never came are copies of its answer. One number passed over may have gone to another connection.
+const MANY_UNSEEN: u32 = 2;

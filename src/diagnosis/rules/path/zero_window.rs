@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy::Command;
 use crate::diagnosis::remedy::parts::Piece;
+use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::Outcome;
+use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ZeroWindow,
@@ -19,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
     page: Page {
         meaning: "One side advertised a receive window of zero, which means that its application does not read what has arrived. The other side \
                   must wait. The network is in order; the process that does not read is not.",
-        recognised: "Packets with window 0 from the same side, window probes from the other, and no later packet that opens the window.",
+        recognised: "Packets with window 0 from the same side, window probes from the other, and no later packet that opens the window. A SYN-ACK with window 0 that is followed by nothing is a SYN proxy's that cannot reach the server.",
         confused_with: "A tiny receive buffer (SO_RCVBUF) that is full for a moment: there the window opens again soon.",
         check: "On that side look at the socket's receive queue and at what the process is doing.\n\n$ ss -tmnp '( sport = :443 or dport = :443 )'\n\n$ cat /proc/<pid>/wchan; top -H -p <pid>",
         fix: &[
@@ -45,8 +45,11 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    if !view.is_tcp() || facts.outcome == Outcome::Incomplete {
+    if !view.is_tcp() || facts.outcome == Outcome::Incomplete && !view.is_stuck(case.policy) {
         return None;
+    }
+    if let Some(finding) = never_opened(case, view) {
+        return Some(finding);
     }
     let stop = view.stop();
     let (side, window) = Side::BOTH.into_iter().find_map(|side| view.side(side).zero_window.map(|window| (side, window)))?;
@@ -75,6 +78,35 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .advise(format!("See why the {side}'s process does not read; look at its receive queue:"))
             .advise(Command::new("ss -tmnp").operand([Piece::Fixed("dst "), Piece::Address(view_peer(case, side))])),
+    )
+}
+
+/// The SYN-ACK came with a closed window, as SYN proxies and shields send it until the server behind them has answered, and it never opened: the
+/// client may not send.
+fn never_opened(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
+    let answer = view.server().syn?;
+    let window = view.server().zero_window.filter(|window| window.reopened.is_none() && window.first.frame == answer.first.frame)?;
+    let waited = view.stop().time.since(window.first.time);
+    if view.spoke(Side::Server) || waited < LONG.max(view.rtt() * 4) {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Cause::ZeroWindow,
+            Confidence::Strong,
+            format!(
+                "{} accepted the connection with a receive window of zero and did not open it for {}: the client may not send. A SYN proxy or shield answered that does not reach the server behind it.",
+                view.target(),
+                span_text(waited)
+            ),
+        )
+        .stopped_by(StoppedBy::Server)
+        .shown_by(answer.first, "SYN-ACK with window 0")
+        .shown_by(window.last, "last packet of the server, still window 0")
+        .or_else(&[Cause::LoadBalancerNoBackend, Cause::ServerSilent, Cause::OneWayPath])
+        .advise("Look at the firewall or load balancer that answers for this address (SYN proxy, SYN cookies, DDoS shield): does it reach the server, and does the server answer it?")
+        .advise(remedy::port_open(facts)),
     )
 }
 

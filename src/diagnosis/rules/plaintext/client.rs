@@ -21,7 +21,7 @@ pub(super) const RULE: Rule = Rule {
         meaning: "The client's first bytes are no ClientHello: plain HTTP, SSH, or a mail client that waits to be greeted and upgraded, on a port where TLS begins at once. The server answers with an \
                   alert, with an error page in clear (`The plain HTTP request was sent to HTTPS port`), or closes.",
         recognised: "The first line or packet of the client names its protocol and is quoted. That the server expects TLS is shown by its answer (an alert, HTTP status 400 or 497), by other handshakes \
-                     it completed, or by its port.",
+                     it completed, or by its port. A server that closes on a request of Redis or Kafka without a word does not speak it in clear.",
         confused_with: "A port that serves clear text on purpose, as one that redirects HTTP to HTTPS does. A PROXY protocol header, which has causes of its own.",
         check: "Try the same address with TLS.\n\n$ curl -v https://<server>:<port>/\n\n$ openssl s_client -connect <server>:<port>",
         fix: &[
@@ -80,8 +80,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     finding = finding.advise(match protocol {
         _ if had_agreed(handshake) => "The client must begin TLS right after the server's answer: look for its STARTTLS handling in its log, or for a proxy in front of it.",
-        "HTTP" | "HTTP/2" => "Use https:// in the client: in its URL, or as the backend protocol of the proxy or load balancer.",
+        "HTTP" => "Use https:// in the client: in its URL, or as the backend protocol of the proxy or load balancer.",
+        "HTTP/2" => "Use TLS in the client: https:// in its URL, a secure channel in gRPC, h2 rather than h2c as the backend protocol.",
         "SSH" => "Connect to the SSH port.",
+        "Redis" => "Switch TLS on in the client: rediss:// in a URL, `redis-cli --tls --cacert ca.pem`.",
+        "Kafka" => "Set security.protocol to SSL or SASL_SSL in the client.",
+        "AMQP" => "Switch TLS on in the client: amqps:// in a URL, ssl_options and the like.",
+        "MQTT" => "Switch TLS on in the client: mqtts:// in a URL, `mosquitto_pub --cafile ca.pem`, tls_set() in paho.",
+        "syslog" => "Switch TLS on in the sender: StreamDriverMode=\"1\" with the gtls or ossl driver in rsyslog, transport(\"tls\") in syslog-ng.",
+        "MongoDB" => "Switch TLS on in the client: tls=true in the connection string.",
         "SMTP" | "IMAP" | "POP3" | "LDAP" | "FTP" | "NNTP" | "XMPP" | "IRC" | "ManageSieve" => {
             "Choose TLS from the first byte (SSL/TLS, not STARTTLS) for this port, or use the port for STARTTLS."
         }
@@ -137,7 +144,8 @@ fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
     }
     match answer {
         _ if is_implicit_tls(handshake.server.port) => (Confidence::Strong, "the port is one for TLS"),
-        _ => (Confidence::Likely, "the server did not answer in kind"),
+        None => (Confidence::Likely, "the server closed without a word, and one that speaks it in clear would have answered"),
+        Some(_) => (Confidence::Likely, "the server did not answer in kind"),
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! What a proxy or a PROXY header has to do with is the family proxy's; a page written by a filter on the path is the family middlebox's.
 
-use crate::diagnosis::rule::{Finding, Rule};
+use crate::diagnosis::rule::{Case, Finding, Rule};
 use crate::flow::Side;
 use crate::handshake::Handshake;
-use crate::preamble::{Line, PreambleFacts};
+use crate::preamble::services::{Service, Use};
+use crate::preamble::{Dialect, Line, PreambleFacts};
 
 mod client;
 mod injection;
@@ -54,19 +55,30 @@ fn quoting(mut finding: Finding, facts: &PreambleFacts) -> Finding {
 }
 
 /// The port on which this protocol is served with TLS from the first byte, and what it is called there.
-const fn implicit(dialect: crate::preamble::Dialect) -> Option<(u16, &'static str)> {
-    use crate::preamble::Dialect;
-    match dialect {
-        Dialect::Smtp => Some((465, "submissions")),
-        Dialect::Imap => Some((993, "imaps")),
-        Dialect::Pop3 => Some((995, "pop3s")),
-        Dialect::Ftp => Some((990, "ftps")),
-        Dialect::Ldap => Some((636, "ldaps")),
-        Dialect::Xmpp => Some((5223, "xmpps")),
-        Dialect::Nntp => Some((563, "nntps")),
-        Dialect::Irc => Some((6697, "ircs")),
-        _ => None,
-    }
+fn implicit(dialect: Dialect) -> Option<(u16, &'static str)> {
+    let port = *Service::of(dialect)?.tls.first()?;
+    let name = match dialect {
+        Dialect::Smtp => "submissions",
+        Dialect::Imap => "imaps",
+        Dialect::Pop3 => "pop3s",
+        Dialect::Ftp => "ftps",
+        Dialect::Ldap => "ldaps",
+        Dialect::Xmpp => "xmpps",
+        Dialect::Nntp => "nntps",
+        Dialect::Irc => "ircs",
+        _ => return None,
+    };
+    Some((port, name))
+}
+
+/// The service in clear that a server's port is known for, where nothing shows that the server speaks TLS on it. In clear its servers say nothing
+/// before their clients do, so that one that stays silent may well be one of them.
+fn clear_service(case: &Case<'_>) -> Option<&'static Service> {
+    let (service, port_use) = Service::at(case.handshake.server.port)?;
+    let known = case.knowledge.speaks_tls || case.knowledge.completed > 0;
+    // Ports that developers take for HTTP carry TLS as often as not.
+    let clear = port_use == Use::Clear && !service.greets && (service.name != "HTTP" || case.handshake.server.port == 80);
+    (clear && !known && case.handshake.preamble.is_none()).then_some(service)
 }
 
 /// How each server is told to offer TLS: the pages of refused and missing offers share it.

@@ -1,14 +1,16 @@
 //! `server-speaks-plaintext`: another protocol in answer to a `ClientHello`.
 
-use super::{hello_begun, implicit, server_spoke_tls};
+use super::{clear_service, hello_begun, implicit, server_spoke_tls};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
+use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::Handshake;
-use crate::handshake::facts::StoppedBy;
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::preamble::services::{Service, Upgradable};
 use crate::preamble::{Dialect, Plaintext, Upgrade};
 use crate::time::Mark;
 
@@ -20,9 +22,10 @@ pub(super) const RULE: Rule = Rule {
     page: Page {
         meaning: "The client began TLS and the server's answer is readable: an HTTP error, a mail or SSH greeting, a database packet. The port does not speak TLS, or not before an upgrade. \
                   Clients say `wrong version number`, `packet length too long`, `first record does not look like a TLS handshake`, ERR_SSL_PROTOCOL_ERROR or `Unsupported or unrecognized SSL message`.",
-        recognised: "The server's first bytes where a record is due are not one; their protocol is named and its first line quoted.",
+        recognised: "The server's first bytes where a record is due are not one; their protocol is named and its first line quoted. Or it says nothing and closes, resets or stays silent, on a port that is known for \
+                     a protocol in clear whose servers wait for their clients (389, 1883, 5432, 6379, 9092), and nothing shows that it speaks TLS there.",
         confused_with: "A filter or portal on the path that answers in the server's place (`plaintext-injected`, `captive-portal`): those answer with a redirect or a block page, and the same server speaks TLS \
-                        with others.",
+                        with others. A TLS server on such a port that closes without an alert (`server-closed`, `server-reset`).",
         check: "Ask the port in clear what it is.\n\n$ curl -v http://<server>:<port>/\n\n$ nc -v <server> <port>",
         fix: &[
             (
@@ -71,7 +74,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }) {
         return None;
     }
-    let (what, mark) = answered(handshake)?;
+    let Some((what, mark)) = answered(handshake) else { return mute(case) };
     let http = what.protocol == "HTTP";
     let error = what.http_status.is_some_and(|status| (400..600).contains(&status));
     let confidence = if http && !error { Confidence::Strong } else { Confidence::Certain };
@@ -81,7 +84,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         confidence,
         format!("{} answered the ClientHello with {named}: `{}`.", handshake.server, what.first),
     )
-    .stopped_by(StoppedBy::Server)
+    // Its answer ends what the client wanted, unless the client left before it read it.
+    .stopped_by(if handshake.outcome == Outcome::Plaintext { StoppedBy::Server } else { handshake.stopped_by })
     .shown_by(mark, format!("{named} where a TLS record is due: `{}`", what.first));
     if let Some(location) = &what.location {
         finding = finding.shown_by(mark, format!("it redirects to {location}"));
@@ -98,6 +102,74 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(advised(finding, handshake, &what))
 }
+
+/// A server that says nothing to a `ClientHello` on a port where another protocol is at home, which cannot read it.
+fn mute(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let view = View::new(handshake);
+    let service = clear_service(case)?;
+    if !view.failed_without_words() || !view.hello_begun() || view.answer_begun() || view.server().bytes_seen > 0 {
+        return None;
+    }
+    let hello = view.hello_mark()?;
+    let (end, stopped_by) = match view.ended_by(Side::Server) {
+        Some(ending) if ending.mark.frame > hello.frame && ending.reset.is_none_or(|reset| !reset.to_syn) => {
+            (Some(ending), StoppedBy::Server)
+        }
+        // It reads until its line or its request is whole.
+        None if PATIENT.contains(&service.name) && view.hello_acked() && view.waited() => {
+            (view.ended_by(Side::Client), handshake.stopped_by)
+        }
+        _ => return None,
+    };
+    let did = match end {
+        Some(ending) if ending.side == Side::Server => {
+            let verb = if ending.reset.is_some() { "reset the connection" } else { "closed" };
+            format!("{verb} {} after the ClientHello, without a byte", span_text(ending.mark.time.since(hello.time)))
+        }
+        _ => format!("took the ClientHello and was silent for {}", span_text(view.silence())),
+    };
+    let port = handshake.server.port;
+    let summary = format!("{} {did}: {port} is the port of {} in clear, whose servers cannot read TLS there.", view.target(), service.name);
+    let finding = Finding::new(Cause::ServerSpeaksPlaintext, Confidence::Likely, summary)
+        .stopped_by(stopped_by)
+        .shown_by(hello, "ClientHello")
+        .or_else(&[if end.is_some_and(|ending| ending.side == Side::Server) { Cause::ServerClosed } else { Cause::ServerSilent }]);
+    let finding = match end {
+        Some(ending) => finding.shown_by(ending.mark, format!("the {}'s {}, and no TLS record before it", ending.side, ending.name())),
+        None => finding.shown_by(handshake.closed_at, "still no answer"),
+    };
+    Some(towards(finding, handshake, service))
+}
+
+/// What to do about a service that is not reached with TLS on this port.
+fn towards(finding: Finding, handshake: &Handshake, service: &'static Service) -> Finding {
+    let finding = match (service.name, service.upgrade, service.tls.first()) {
+        ("PostgreSQL", ..) => finding.advise(
+            "Let the client ask for TLS first (SSLRequest, sslnegotiation=postgres): TLS from the first byte needs PostgreSQL 17 and ssl = on.",
+        ),
+        ("MySQL", ..) => finding.advise("There is no port for MySQL with TLS alone: let the client ask for TLS in the protocol (ssl-mode=REQUIRED)."),
+        ("HTTP proxy", ..) => finding.advise(PROXY_IS_CLEAR),
+        (_, Upgradable::By(dialect), Some(tls)) => {
+            finding.advise(format!("Use port {tls} for TLS from the first byte, or let the client ask for TLS here ({}).", dialect.request()))
+        }
+        (_, Upgradable::By(dialect), None) => finding.advise(format!("Let the client ask for TLS first ({}).", dialect.request())),
+        (name, _, Some(tls)) => {
+            finding.advise(format!("Point the client at the port of {name} with TLS (usually {tls}), or switch TLS on at this one."))
+        }
+        (name, _, None) => finding.advise(format!("Let the client speak {name} in clear here, or switch TLS on at the server.")),
+    };
+    match (service.dialect(), service.tls.first()) {
+        (_, Some(tls)) => finding.advise(remedy::s_client_on(handshake, *tls)),
+        (Some(dialect), None) => finding.advise(remedy::starttls(handshake, dialect)),
+        (None, None) => finding,
+    }
+}
+
+/// For clients that speak TLS to a proxy which speaks HTTP.
+const PROXY_IS_CLEAR: &str = "Write http:// in the proxy's URL (https_proxy=http://…): the scheme there is that of the proxy itself, not of what is fetched through it.";
+/// Servers that read on until a line or a request is whole, which a `ClientHello` never makes.
+const PATIENT: &[&str] = &["Redis", "memcached", "HTTP proxy", "HTTP"];
 
 /// The server's clear text: after the `ClientHello`, or its greeting before it, with no upgrade in between.
 fn answered(handshake: &Handshake) -> Option<(Plaintext, Mark)> {
@@ -119,23 +191,34 @@ fn answered(handshake: &Handshake) -> Option<(Plaintext, Mark)> {
 
 fn advised(finding: Finding, handshake: &Handshake, what: &Plaintext) -> Finding {
     let dialect = UPGRADABLE.iter().copied().find(|dialect| dialect.title() == what.protocol);
+    let port = Service::at(handshake.server.port).map(|(service, _)| service.name);
     let Some(dialect) = dialect else {
         return match what.protocol {
+            "HTTP" if port == Some("HTTP proxy") => finding.advise(PROXY_IS_CLEAR).advise(remedy::through_proxy(handshake)),
+            "HTTP/2" => finding.advise(
+                "Let the client speak HTTP/2 in clear (h2c; an insecure channel in gRPC), or switch TLS on at the server: this port speaks HTTP/2 without TLS.",
+            ),
             "HTTP" => finding.advise("Point the client at the TLS port, use http:// for this one, or enable TLS on it.").advise(
                 Command::new("curl -v").operand([Piece::Fixed("http://"), Piece::Target(&handshake.server.into()), Piece::Fixed("/")]),
             ),
             "SSH" => finding.advise("This is an SSH server: use its port with ssh, and look for the TLS service on another."),
-            _ => finding.advise("Point the client at the TLS port, or enable TLS on this one."),
+            "NATS" => finding.advise("NATS greets in clear and begins TLS afterwards: let a NATS client do so (tls:// in its URL), or set handshake_first at the server."),
+            name => match Service::named(name) {
+                Some(service) => towards(finding, handshake, service),
+                None => finding.advise("Point the client at the TLS port, or enable TLS on this one."),
+            },
         };
     };
-    let mut finding = match implicit(dialect) {
+    let finding = match implicit(dialect) {
         Some((port, name)) => {
             finding.advise(format!("Use {} in the client, or the port with TLS from the first byte: {port} ({name}).", dialect.request()))
         }
-        None => finding.advise(format!("Let the client ask for TLS first ({}).", dialect.request())),
+        None => match Service::of(dialect) {
+            Some(service) => return towards(finding, handshake, service),
+            None => finding.advise(format!("Let the client ask for TLS first ({}).", dialect.request())),
+        },
     };
-    finding = finding.advise(remedy::starttls(handshake, dialect));
-    finding
+    finding.advise(remedy::starttls(handshake, dialect))
 }
 
 /// Protocols that an identified answer may belong to, and that can be upgraded.
@@ -157,7 +240,6 @@ const UPGRADABLE: [Dialect; 11] = [
 mod tests {
     use super::*;
     use crate::diagnosis::rules::plaintext::testing::{connection, dialogue, hello, mark, says, verdict};
-    use crate::handshake::facts::Outcome;
 
     #[test]
     fn an_http_server_on_a_tls_port() {
@@ -190,5 +272,28 @@ mod tests {
         let finding = verdict(&handshake).cause.unwrap();
         assert_eq!(finding.cause, Cause::ServerSpeaksPlaintext);
         assert!(finding.summary.contains("IMAP"));
+    }
+
+    #[test]
+    fn a_port_in_clear_that_closes_on_a_client_hello_cannot_read_it() {
+        let closed = |server: &str| {
+            let mut handshake = connection(server);
+            hello(&mut handshake, mark(4, 11));
+            handshake.tcp.sides.client.acked = 517;
+            handshake.tcp.sides.server.fin = Some((mark(6, 14), 0));
+            handshake.tcp.last = mark(6, 14);
+            (handshake.outcome, handshake.stopped_by) = (Outcome::Closed, StoppedBy::Server);
+            verdict(&handshake).cause.unwrap()
+        };
+        let finding = closed("192.0.2.1:1883");
+        assert_eq!((finding.cause, finding.confidence), (Cause::ServerSpeaksPlaintext, Confidence::Likely));
+        assert!(finding.summary.contains("MQTT in clear"), "{}", finding.summary);
+        let advice: Vec<_> = finding.remedy.iter().map(|line| line.line().into_owned()).collect();
+        assert_eq!(advice.last().unwrap(), "openssl s_client -connect 192.0.2.1:8883 -noservername </dev/null");
+        let finding = closed("192.0.2.1:5432");
+        assert!(finding.remedy.iter().any(|line| line.line().contains("-starttls postgres")), "{:?}", finding.remedy);
+        // A port for TLS, and one for a greeting that did not come, tell nothing of the kind.
+        assert_ne!(closed("192.0.2.1:8883").cause, Cause::ServerSpeaksPlaintext);
+        assert_ne!(closed("192.0.2.1:25").cause, Cause::ServerSpeaksPlaintext);
     }
 }

@@ -65,6 +65,27 @@ mod tests {
     use crate::diagnosis::rules::plaintext::testing::{dialogue, verdict};
     use crate::flow::Side::{self, Client, Server};
     use crate::handshake::facts::Outcome;
+    use crate::time::Mark;
+
+    #[test]
+    fn words_in_clear_behind_the_promise_take_it_back() {
+        let turns: [(Side, &[u8]); 5] = [
+            (Server, b"220 m ESMTP\r\n"),
+            (Client, b"EHLO x\r\n"),
+            (Server, b"250-m\r\n250 STARTTLS\r\n"),
+            (Client, b"STARTTLS\r\n"),
+            (Server, b"220 go ahead\r\n"),
+        ];
+        let mut handshake = dialogue("192.0.2.1:25", &turns, Outcome::Alerted, StoppedBy::Server);
+        let preamble = handshake.preamble.as_mut().unwrap();
+        preamble.fall_back(b"\x15\x03\x03\0\x02\x02\x28", Mark::default());
+        preamble.fall_back(b"250 fine\r\n", Mark::default());
+        assert_eq!(preamble.upgrade, Upgrade::Granted);
+        preamble.fall_back(b"454 TLS not available due to a temporary reason\r\n", Mark::default());
+        let finding = verdict(&handshake).cause.unwrap();
+        assert_eq!(finding.cause, Cause::StarttlsUnavailable);
+        assert!(finding.summary.contains("454 TLS not available"), "{}", finding.summary);
+    }
 
     #[test]
     fn four_five_four() {

@@ -67,7 +67,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     if let Some(hello) = handshake.last_hello().filter(|_| handshake.server_hello.is_none()) {
         let defects = offer::grave_defects(&hello.what);
-        if let Some(first) = defects.first() {
+        if let Some((first, confidence)) = violation::named(&defects, alert.map(|(_, alert)| alert), confidence) {
             let summary = format!(
                 "The client's ClientHello breaks the protocol: {} {}; the server {} refused it.",
                 first.field,
@@ -85,6 +85,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // A server that answered the hello did not mind what is odd about it.
     let minded = |anomaly: &Anomaly| handshake.server_hello.is_none() || !matches!(anomaly.kind, AnomalyKind::Defect { .. });
     if let Some((anomaly, text)) = violation::anomaly_of(case, Side::Client).filter(|(anomaly, _)| minded(anomaly)) {
+        let confidence = violation::weighed(confidence, alert.is_none_or(|(_, alert)| violation::fits_anomaly(alert, &anomaly.kind)));
         let summary = format!("The client sent {text}; the server {} refused it.", offer::server(case));
         let finding =
             Finding::new(Cause::ClientProtocolViolation, confidence, summary).shown_by(anomaly.mark, format!("client sent {text}"));

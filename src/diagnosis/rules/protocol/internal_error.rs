@@ -50,7 +50,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let seen = handshake.deciding_alert().filter(|_| handshake.outcome.failed())?;
     let alert = seen.alert?.description;
     // Whatever code a client chooses before it has said anything, it speaks of the client.
-    let first = seen.from == Side::Client && handshake.client_hellos.is_empty() && handshake.server_hello.is_none() && is_own(alert);
+    let read = handshake.client_hellos.is_empty() && handshake.server_hello.is_none();
+    // What the capture cut or missed may have been a hello.
+    let whole = Side::BOTH.into_iter().all(|side| {
+        let facts = handshake.tcp.side(side);
+        facts.packets > 0 && facts.snaplen_cut == 0 && facts.gap_bytes_acked == 0
+    });
+    let first = seen.from == Side::Client && read && whole && is_own(alert);
     if alert != AlertDescription::INTERNAL_ERROR && !first {
         return None;
     }
@@ -62,6 +68,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         ),
         Side::Server if outdated => (Confidence::Likely, format!("The server {} reports an error of its own.", offer::server(case))),
         Side::Server => (Confidence::Strong, format!("The server {} reports an error of its own (internal_error).", offer::server(case))),
+        // Many codes of an answer that is not in the capture hide behind this one.
+        Side::Client if handshake.server_hello.is_none() => (
+            Confidence::Likely,
+            "The client reports an error of its own (internal_error); what it answers is not in the capture.".to_owned(),
+        ),
         Side::Client => (Confidence::Strong, "The client reports an error of its own (internal_error).".to_owned()),
     };
     // OpenSSL's security level says so of a version that is too old for it.

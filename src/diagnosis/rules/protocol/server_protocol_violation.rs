@@ -71,7 +71,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::s_client(handshake, "-msg"))
     };
     for (mark, message, defects) in answers(case) {
-        let Some(first) = defects.first() else { continue };
+        let Some((first, confidence)) = violation::named(&defects, alert.map(|(_, alert)| alert), confidence) else { continue };
         let summary = format!(
             "The server {} broke the protocol: {message}, {} {}; the client refused it.",
             offer::server(case),
@@ -86,6 +86,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted])));
     }
     if let Some((anomaly, text)) = violation::anomaly_of(case, Side::Server) {
+        let confidence = violation::weighed(confidence, alert.is_none_or(|(_, alert)| violation::fits_anomaly(alert, &anomaly.kind)));
         let summary = format!("The server {} sent {text}; the client refused it.", offer::server(case));
         let finding =
             Finding::new(Cause::ServerProtocolViolation, confidence, summary).shown_by(anomaly.mark, format!("server sent {text}"));

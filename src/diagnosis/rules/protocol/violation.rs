@@ -1,8 +1,9 @@
 //! What the two rules on protocol violations share: which alerts speak of one, and how an anomaly reads.
 
 use crate::anomaly::{Anomaly, AnomalyKind};
-use crate::diagnosis::rule::Case;
+use crate::diagnosis::rule::{Case, Confidence};
 use crate::flow::Side;
+use crate::tls::client_hello::Defect;
 use crate::tls::registry::{AlertDescription as A, HandshakeType};
 
 /// The sender of this alert says that the peer broke the protocol.
@@ -16,6 +17,44 @@ pub(super) const fn accuses(alert: A) -> bool {
             | A::MISSING_EXTENSION
             | A::UNSUPPORTED_EXTENSION
     )
+}
+
+/// With which alerts stacks answer such a defect (RFC 8446 sections 4.1, 4.2 and 6.2). An alert that accuses the peer proves a defect only when
+/// it is one that says so.
+pub(super) fn fits(alert: A, defect: &Defect) -> bool {
+    match alert {
+        // Broken values and broken encodings, which stacks do not tell apart.
+        A::ILLEGAL_PARAMETER | A::DECODE_ERROR => true,
+        A::UNSUPPORTED_EXTENSION => ["did not send", "does not belong", "listed twice"].iter().any(|words| defect.rule.contains(words)),
+        A::MISSING_EXTENSION => defect.rule.starts_with("missing") || defect.rule.contains("without"),
+        A::PROTOCOL_VERSION => matches!(defect.field, "version" | "supported_versions" | "legacy_version" | "random"),
+        A::HANDSHAKE_FAILURE => true,
+        // They speak of records and of messages, not of what a hello holds.
+        A::RECORD_OVERFLOW | A::UNEXPECTED_MESSAGE => false,
+        _ => true,
+    }
+}
+
+/// The defect to name: the first that the alert speaks of, else the first; and how sure it is that it was minded.
+pub(super) fn named(defects: &[Defect], alert: Option<A>, confidence: Confidence) -> Option<(&Defect, Confidence)> {
+    let fitting = defects.iter().find(|defect| alert.is_none_or(|alert| fits(alert, defect)));
+    Some((fitting.or(defects.first())?, weighed(confidence, fitting.is_some())))
+}
+
+/// An alert that speaks of something else leaves it at likely.
+pub(super) fn weighed(confidence: Confidence, fits: bool) -> Confidence {
+    if fits { confidence } else { confidence.min(Confidence::Likely) }
+}
+
+/// The same of an anomaly.
+pub(super) fn fits_anomaly(alert: A, kind: &AnomalyKind) -> bool {
+    match (alert, kind) {
+        (A::RECORD_OVERFLOW, kind) => matches!(kind, AnomalyKind::RecordTooLong { .. } | AnomalyKind::MessageTooLong { .. }),
+        (A::UNEXPECTED_MESSAGE, kind) => !matches!(kind, AnomalyKind::Defect { .. } | AnomalyKind::RecordTooLong { .. }),
+        (alert, AnomalyKind::Defect { field, rule }) => fits(alert, &Defect { field, rule }),
+        (A::UNSUPPORTED_EXTENSION | A::MISSING_EXTENSION, _) => false,
+        _ => true,
+    }
 }
 
 /// The first anomaly of a side that breaks a rule, and what it is in words. Plaintext in TLS's place is another family's.

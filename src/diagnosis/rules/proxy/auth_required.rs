@@ -58,11 +58,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
     .stopped_by(StoppedBy::Network);
     let finding = quoting(finding, facts);
-    let finding = if followed {
-        finding.noting("another attempt of the same client through this proxy succeeded: this one may be the first step of a login")
-    } else {
-        finding
-    };
+    if followed {
+        return Some(
+            finding
+                .noting("another attempt of the same client through this proxy succeeded: this one may be the first step of a login")
+                .advise("Nothing to do where the client then comes with its credentials: proxies that ask for a login answer the first request so."),
+        );
+    }
     Some(if facts.dialect == Dialect::HttpConnect {
         finding
             .advise("Give the client credentials for the proxy, of a kind that Proxy-Authenticate names.")

@@ -56,7 +56,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     // a server that completes others without a header expects none
-    if case.knowledge.completed > 0 {
+    let with_header = case.knowledge.completed_with_proxy_header;
+    if case.knowledge.completed > with_header {
         return None;
     }
     let ending = view.ended_by(Side::Server)?;
@@ -64,7 +65,19 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if after > view.rtt() * 2 + PROMPT {
         return None;
     }
-    Some(
+    let finding = if with_header > 0 {
+        Finding::new(
+            Cause::ProxyProtocolMissing,
+            if with_header >= 2 { Confidence::Strong } else { Confidence::Likely },
+            format!(
+                "{} dropped a ClientHello that came without a PROXY header after {}, and completes the handshakes that begin with one.",
+                handshake.server,
+                span_text(after)
+            ),
+        )
+        .noting(format!("handshakes with this server that completed: {with_header}, all of them behind a PROXY header"))
+        .or_else(&[if ending.reset.is_some() { Cause::ServerReset } else { Cause::ServerClosed }])
+    } else {
         Finding::new(
             Cause::ProxyProtocolMissing,
             Confidence::Hint,
@@ -75,10 +88,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             ),
         )
         .weight(Weight::Note)
-        .stopped_by(StoppedBy::Server)
-        .shown_by(ending.mark, format!("the server's {} without a byte before it", ending.name()))
-        .advise("If a load balancer belongs in front of this server, see whether the listener expects the PROXY protocol:")
-        .advise(remedy::curl(handshake, "-k --haproxy-protocol")),
+    };
+    Some(
+        finding
+            .stopped_by(StoppedBy::Server)
+            .shown_by(ending.mark, format!("the server's {} without a byte before it", ending.name()))
+            .advise("If a load balancer belongs in front of this server, see whether the listener expects the PROXY protocol:")
+            .advise(remedy::curl(handshake, "-k --haproxy-protocol")),
     )
 }
 

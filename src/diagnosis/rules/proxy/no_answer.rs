@@ -71,6 +71,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .noting("no byte of an answer from the proxy")
             .or_else(&[Cause::ProxyUpstreamFailed])
             .advise("Look into the proxy's log, and try to reach the server from its host: it may be waiting for it.")
-            .advise(remedy::curl(handshake, "--connect-timeout 60")),
+            .advise(remedy::curl_or_s_client(handshake, "--connect-timeout 60")),
     )
 }

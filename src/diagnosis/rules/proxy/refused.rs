@@ -57,7 +57,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 Some(429) => "The proxy limits how often this client may ask: slow down, or have the limit raised.",
                 _ => "Read the body of the proxy's answer and its log: they name the rule.",
             })
-            .advise(remedy::curl(handshake, "")),
+            .advise(remedy::curl_or_s_client(handshake, "")),
     )
 }
 
@@ -82,6 +82,8 @@ mod tests {
         assert_eq!(answered(b"HTTP/1.1 403 Access violation\r\n\r\n"), network(Cause::ProxyRefused));
         assert_eq!(answered(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), network(Cause::ProxyAuthRequired));
         assert_eq!(answered(b"HTTP/1.1 504 Gateway Timeout\r\n\r\n"), network(Cause::ProxyUpstreamFailed));
+        assert_eq!(answered(b"HTTP/1.0 500 Unable to connect\r\n\r\n"), network(Cause::ProxyUpstreamFailed));
+        assert_eq!(answered(b"HTTP/1.1 500 Internal Server Error\r\n\r\n"), network(Cause::ProxyRefused));
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         _ => "Look into the proxy's log for the reason, and try the server from the proxy's host.",
     });
-    Some(finding.advise(remedy::curl(handshake, "")))
+    Some(finding.advise(remedy::curl_or_s_client(handshake, "")))
 }
 
 #[cfg(test)]

@@ -56,6 +56,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .advise("On the proxy's host, try to reach the server:")
             .advise(remedy::reach(facts.target.as_deref()))
-            .advise(remedy::curl(handshake, "")),
+            .advise(remedy::curl_or_s_client(handshake, "")),
     )
 }

@@ -40,7 +40,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let finding = bad_binder(case).or_else(|| bad_finished(case)).or_else(|| ignored_finished(case))?;
-    Some(finding.advise("Compare the keys of both sides in hexadecimal and provision the same one.").advise(remedy::psk(case.handshake)))
+    Some(finding.advise("See that the server knows the identity that the client sends, then compare the keys of both sides in hexadecimal and provision the same one.").advise(remedy::psk(case.handshake)))
 }
 
 /// TLS 1.3: the binder does not verify.
@@ -75,7 +75,10 @@ fn bad_finished(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let suite = handshake.cipher().map_or_else(String::new, |suite| format!(" ({suite})"));
-    let summary = format!("The {} cannot decrypt what follows the PSK key exchange{suite}: the keys of both sides differ.", seen.from);
+    let summary = format!(
+        "The {} cannot decrypt what follows the PSK key exchange{suite}: the keys of both sides differ, or it does not know the identity and hides that (RFC 4279 section 2).",
+        seen.from
+    );
     Some(
         Finding::new(Cause::PskMismatch, Confidence::Strong, summary)
             .shown_by(exchanged, "ClientKeyExchange with a PSK identity")

@@ -1,5 +1,7 @@
 //! `client-silent`: connected and never spoke.
 
+use std::time::Duration;
+
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
@@ -7,6 +9,7 @@ use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
+use crate::preamble::services::{Service, Use};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientSilent,
@@ -16,7 +19,8 @@ pub(super) const RULE: Rule = Rule {
     page: Page {
         meaning: "The TCP connection came up and the client said nothing until the server closed it or the time was over. Spare connections of pools and browsers do this, clients that wait for the \
                   server to speak first, clients that hang, and slow attacks that hold connections. It can also be a ClientHello that was lost on the way.",
-        recognised: "The connection is established, no payload of the client was seen, and the silence lasts a second or more; the client does not close first.",
+        recognised: "The connection is established, no payload of the client was seen, and the silence lasts a second or more; the client does not close first. On the TLS port of a protocol whose servers \
+                     greet in clear (465, 993, 995, 990) also where the client gives up after two seconds or more: it waits for that greeting.",
         confused_with: "A ClientHello that never arrives: at the client one sees it repeated (`client-hello-dropped`, `path-mtu-black-hole`), at the server this. A health check closes by itself and soon (`tcp-probe`).",
         check: "Capture at the client: does it send anything? If it does, the path loses it.\n\n$ ss -tnpo 'dst <server-address>'",
         fix: &[
@@ -40,6 +44,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
+    if let Some((service, waited)) = waits_for_greeting(case) {
+        return Some(unanswered_patience(case, service, waited));
+    }
     let facts = case.handshake;
     let view = View::new(facts);
     // Told to go ahead (STARTTLS, a proxy), and then nothing.
@@ -49,6 +56,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         || view.hello_begun()
         || !granted && (view.spoke(Side::Client) || facts.preamble.is_some() || view.ended_by(Side::Client).is_some())
     {
+        return None;
+    }
+    // Who was told a window of zero may not send.
+    if view.server().zero_window.is_some_and(|window| window.reopened.is_none()) {
         return None;
     }
     if !view.waited() || !facts.tcp.saw_start() {
@@ -92,3 +103,46 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::show_lines(facts)),
     )
 }
+
+/// A client that waits for a greeting on a port where TLS begins with the first byte: the service, and how long it waited before either side
+/// gave up. Where it greets in clear, clients that are set to STARTTLS (or to no TLS) say nothing first.
+pub(in crate::diagnosis::rules) fn waits_for_greeting(case: &Case<'_>) -> Option<(&'static Service, Duration)> {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    let (service, port_use) = Service::at(facts.server.port)?;
+    let silent = view.failed_over_tcp() && view.is_up() && facts.tcp.saw_start() && facts.preamble.is_none() && !view.spoke(Side::Client);
+    if !silent || !service.greets || port_use != Use::Tls {
+        return None;
+    }
+    let waited = view.first_end()?.mark.time.since(facts.tcp.established?.time);
+    (waited >= LONGER_THAN_A_PROBE).then_some((service, waited))
+}
+
+fn unanswered_patience(case: &Case<'_>, service: &'static Service, waited: Duration) -> Finding {
+    let facts = case.handshake;
+    let view = View::new(facts);
+    let port = facts.server.port;
+    let summary = format!(
+        "{} connected to {} and sent nothing for {}, as a client does that waits for a greeting: on port {port} {} begins with TLS, and the server waits as well.",
+        facts.client.address,
+        facts.server,
+        span_text(waited),
+        service.name
+    );
+    let mut finding = Finding::new(Cause::ClientSilent, Confidence::Likely, summary)
+        .stopped_by(facts.stopped_by)
+        .shown_by(facts.tcp.established.unwrap_or(facts.tcp.first), "TCP connection up; the ClientHello is due");
+    if let Some(ending) = view.first_end() {
+        finding = finding.shown_by(ending.mark, format!("the {} gives up ({})", ending.side, ending.name()));
+    }
+    let clear = service.clear.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    finding
+        .or_else(&[Cause::TcpProbe])
+        .advise(format!(
+            "Set the client to TLS from the first byte (SSL/TLS, not STARTTLS) for port {port}, or use a port for STARTTLS ({clear})."
+        ))
+        .advise(remedy::s_client(facts, ""))
+}
+
+/// Health checks and scans are gone sooner.
+const LONGER_THAN_A_PROBE: Duration = Duration::from_secs(2);

@@ -6,10 +6,11 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::Outcome;
+use crate::handshake::facts::{Outcome, Seen};
 use crate::packet::IcmpKind;
 use crate::quic::close;
 use crate::time::Mark;
+use crate::tls::client_hello::ClientHello;
 
 mod cancelled;
 mod client_aborted;
@@ -27,6 +28,8 @@ mod server_stalled;
 mod server_timeout;
 #[cfg(test)]
 mod tests;
+
+pub(super) use client_silent::waits_for_greeting;
 
 /// The family's rules; earlier wins a tie.
 pub const RULES: &[&Rule] = &[
@@ -57,6 +60,16 @@ fn or_split(case: &Case<'_>, finding: Finding) -> Finding {
         .or_else(&[Cause::SplitClientHello])
         .advise("Try a ClientHello that fits into one packet, for servers that read no longer one:")
         .advise(remedy::s_client(case.handshake, "-groups X25519"))
+}
+
+/// The server chose suites for others, and this client offers none of them: what closes without a word may have had nothing to choose from.
+fn or_no_cipher(case: &Case<'_>, finding: Finding) -> Finding {
+    let chosen = &case.knowledge.ciphers;
+    let none = |hello: &Seen<ClientHello>| !hello.what.cipher_suites().any(|suite| chosen.contains(&suite));
+    if chosen.is_empty() || !case.handshake.last_hello().is_some_and(none) {
+        return finding;
+    }
+    finding.noting("the server only ever chose suites that this ClientHello does not offer").or_else(&[Cause::NoCommonCipher])
 }
 
 /// When the server ended it, seen from the ClientHello: `12 ms after the ClientHello`, `before the end of the ClientHello`.

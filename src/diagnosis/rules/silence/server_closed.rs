@@ -75,7 +75,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(hello) = view.hello_mark() {
         finding = finding.shown_by(hello, "ClientHello");
     }
-    let finding = finding.shown_by(ending.mark, "the server's FIN, no TLS record before it").or_else(&[
+    let finding = super::or_no_cipher(case, finding.shown_by(ending.mark, "the server's FIN, no TLS record before it")).or_else(&[
         Cause::LoadBalancerNoBackend,
         Cause::ProxyProtocolMissing,
         Cause::SniUnrecognized,

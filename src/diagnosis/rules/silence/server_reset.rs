@@ -85,8 +85,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 ),
         );
     }
-    let finding =
-        finding.or_else(&[Cause::ResetInjected, Cause::ProxyProtocolMissing, Cause::LoadBalancerNoBackend, Cause::SniUnrecognized]);
+    let finding = super::or_no_cipher(case, finding).or_else(&[
+        Cause::ResetInjected,
+        Cause::ProxyProtocolMissing,
+        Cause::LoadBalancerNoBackend,
+        Cause::SniUnrecognized,
+    ]);
     Some(
         super::or_split(case, finding)
             .advise("Capture at the server to see whether it sent the RST itself, and look in its log at that time; then vary name and version:")

@@ -51,7 +51,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let completed = facts.outcome == Outcome::Completed;
     // Seen from afar on a path that loses packets, the time may have been the path's.
-    let sure = !crate::diagnosis::rules::path::lost_before_capture(case, view);
+    let unseen = view.sent_unseen(Side::Server, wait.from, wait.to).is_some_and(|count| count >= 2);
+    let sure = !unseen && !crate::diagnosis::rules::path::lost_before_capture(case, view);
     let finding = Finding::new(
         Cause::ServerSlow,
         if sure { Confidence::Strong } else { Confidence::Hint },

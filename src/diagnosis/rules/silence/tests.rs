@@ -49,3 +49,19 @@ fn a_side_that_closes_in_order_says_no_more_than_that() {
     let said_why = Scene::broad().alert(Side::Server, 2, 40).alert(Side::Server, 1, 0).handshake;
     assert!(found(&close_notify::RULE, &said_why).is_none(), "another alert says why");
 }
+
+#[test]
+fn a_client_that_waits_for_a_greeting_is_told_from_a_probe() {
+    let left = |port: u16, after: i64| {
+        let mut facts = connected();
+        facts.server.port = port;
+        facts.outcome = Outcome::Closed;
+        facts.tcp.sides.client.fin = Some((at(4, after), 0));
+        found(&client_silent::RULE, &facts)
+    };
+    let finding = left(993, 5_020).expect("five seconds on a port whose clear protocol greets");
+    assert!(finding.weight == Weight::Explains && finding.summary.contains("greeting"), "{}", finding.summary);
+    assert!(finding.remedy.iter().any(|line| line.line().contains("143")), "{:?}", finding.remedy);
+    assert!(left(993, 500).is_none(), "a probe is gone sooner");
+    assert!(left(443, 5_020).is_none(), "a spare connection of a browser");
+}

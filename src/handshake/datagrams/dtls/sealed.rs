@@ -52,6 +52,11 @@ struct Held {
 }
 
 impl Unsealing {
+    /// Bytes that it takes with the records that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.held_bytes + self.held.capacity() * size_of::<Held>()
+    }
+
     /// Nothing more is to be opened.
     pub(super) fn is_full(&self) -> bool {
         match &self.keys {

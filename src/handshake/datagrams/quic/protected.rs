@@ -107,6 +107,13 @@ pub(super) struct Said {
 }
 
 impl Unsealing {
+    /// Bytes that it takes with the pieces and packets that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        let streams = self.sides.client.streams.iter().chain(&self.sides.server.streams);
+        let pieces: usize = streams.map(CryptoStream::held_bytes).sum();
+        size_of::<Self>() + pieces + self.held_bytes + self.held.capacity() * size_of::<Held>()
+    }
+
     /// A side named itself with an identifier of this length.
     pub(super) const fn named_itself(&mut self, side: Side, len: usize) {
         self.sides.of_mut(side).cid_len = len;

@@ -267,3 +267,38 @@ fn a_side_that_buffers_too_much_gives_up_its_oldest_hole() {
     assert_eq!(trace.gaps().iter().map(|gap| (gap.offset, gap.len, gap.why)).collect::<Vec<_>>(), [(0, 400, GapCause::Unacknowledged)]);
     assert_eq!(trace.table.counters().buffer_overflows, 1);
 }
+
+/// The beginning of a ClientHello's record.
+const HELLO: &[u8] = b"\x16\x03\x01hello";
+/// An alert, and another one.
+const ALERTS: [&[u8]; 2] = [b"\x15\x03\x03\x00\x02\x02\x28", b"\x15\x03\x03\x00\x02\x02\x70"];
+
+#[test]
+fn a_servers_first_bytes_are_left_out_when_others_come_in_their_place() {
+    let mut trace = Trace::new();
+    trace.open(W()).see(W().client(1001).ack(5001).data(HELLO));
+    trace.see(W().server(5001).ack(1009).ttl(1).data(ALERTS[0]));
+    assert_eq!(trace.stream(Side::Server), "", "nobody took it yet");
+    trace.see(W().server(5001).ack(1009).data(b"\x16\x03\x03the server's own"));
+    trace.see(W().client(1009).ack(5020)).end();
+    assert!(trace.stream(Side::Server).ends_with("the server's own"));
+    let server = &trace.only().0.sides.server;
+    assert_eq!(server.contradicted.map(|forged| (forged.len, forged.ttl, forged.first)), Some((7, 1, 21)));
+    assert_eq!((server.differing_overlaps, server.retransmits), (0, 0));
+}
+
+#[test]
+fn a_servers_first_bytes_count_once_the_client_takes_them_or_more_follows() {
+    for (case, react) in [W().client(1009).ack(5008), W().client(1009).fin().ack(5008), W().client(1009).rst()].into_iter().enumerate() {
+        let mut trace = Trace::new();
+        trace.open(W()).see(W().client(1001).ack(5001).data(HELLO)).see(W().server(5001).ack(1009).data(ALERTS[0]));
+        trace.see(react);
+        assert_eq!(trace.stream(Side::Server).len(), String::from_utf8_lossy(ALERTS[0]).len(), "case {case}");
+        trace.see(W().server(5001).ack(1009).data(ALERTS[1])).end();
+        assert!(trace.only().0.sides.server.contradicted.is_none(), "what comes late changes nothing");
+    }
+    let mut trace = Trace::new();
+    trace.open(W()).see(W().client(1001).ack(5001).data(HELLO)).see(W().server(5001).ack(1009).data(b"\x16\x03\x03abc"));
+    trace.see(W().server(5007).ack(1009).data(b"def")).end();
+    assert!(trace.stream(Side::Server).ends_with("abcdef"));
+}

@@ -1,0 +1,322 @@
+//! What does not touch a handshake changes no verdict; what takes packets away makes a verdict weaker, never another.
+//!
+//! Every capture of the fixtures is a subject, and with `HANDSHARK_CAPTURES=DIR[:DIR…]` every capture below those folders instead.
+
+mod capture;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use handshark::diagnosis::cause::{Cause, Family};
+use handshark::report::HandshakeReport;
+
+use crate::support::{analyse, analyse_bytes, analyse_with_keys, fixtures};
+use capture::Capture;
+
+/// More frames than this say nothing that fewer do not, and take long.
+const MOST_FRAMES: usize = 400;
+
+/// A capture, and what is said of it as it is.
+struct Subject {
+    name: String,
+    capture: Capture,
+    said: Vec<HandshakeReport>,
+}
+
+static SUBJECTS: LazyLock<Vec<Subject>> = LazyLock::new(|| {
+    let roots = match std::env::var("HANDSHARK_CAPTURES") {
+        Ok(folders) => folders.split(':').map(PathBuf::from).collect(),
+        Err(_) => vec![fixtures().join("captures")],
+    };
+    let mut paths = Vec::new();
+    for root in &roots {
+        captures_below(root, &mut paths);
+    }
+    let subjects: Vec<Subject> = paths
+        .iter()
+        .filter_map(|path| {
+            let capture = Capture::read(path, MOST_FRAMES)?;
+            let said = analyse_bytes(capture.pcap()).handshakes;
+            Some(Subject { name: path.display().to_string(), capture, said })
+        })
+        .collect();
+    eprintln!(
+        "metamorphic: {} of {} captures are subjects; the others hold several link types or many frames",
+        subjects.len(),
+        paths.len()
+    );
+    assert!(subjects.len() > 10, "no captures below {roots:?}");
+    subjects
+});
+
+fn captures_below(dir: &Path, into: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        let damaged = path.file_name().is_some_and(|name| name == "malformed");
+        if path.is_dir() && !damaged {
+            captures_below(&path, into);
+        } else if path.extension().is_some_and(|kind| ["pcap", "pcapng", "cap"].iter().any(|known| kind == *known)) {
+            into.push(path);
+        }
+    }
+}
+
+/// What a verdict consists of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Verdict {
+    outcome: String,
+    cause: String,
+    confidence: String,
+    stopped_by: String,
+}
+
+impl Verdict {
+    fn of(report: &HandshakeReport) -> Self {
+        let diagnosis = &report.diagnosis;
+        Self {
+            outcome: report.handshake.outcome.clone(),
+            cause: diagnosis.cause.clone().unwrap_or_else(|| "none".to_owned()),
+            confidence: diagnosis.confidence.clone().unwrap_or_default(),
+            stopped_by: diagnosis.stopped_by.clone(),
+        }
+    }
+
+    /// How much is claimed: 0 for nothing, 4 for certainty.
+    fn claim(&self) -> usize {
+        ["", "hint", "likely", "strong", "certain"].iter().position(|word| *word == self.confidence).unwrap()
+    }
+
+    /// This is what remains of `before` when its particulars are not in the capture: the certificate that was refused, the attempt that passed.
+    fn is_general_form_of(&self, before: &Self) -> bool {
+        let family = Cause::ALL.iter().find(|cause| cause.slug() == before.cause).map(|cause| cause.family());
+        match self.cause.as_str() {
+            "server-certificate-rejected" => family == Some(Family::Certificate) || before.cause == "sni-missing",
+            "client-certificate-rejected" | "access-denied" => family == Some(Family::ClientAuth),
+            "certificate-untrusted-ca" => ["certificate-self-signed", "chain-incomplete"].contains(&before.cause.as_str()),
+            "client-hello-dropped" => before.cause == "tls13-dropped",
+            _ => false,
+        }
+    }
+
+    fn is_of_the_capture(&self) -> bool {
+        self.outcome == "incomplete" || Cause::ALL.iter().any(|cause| cause.slug() == self.cause && cause.family() == Family::Capture)
+    }
+}
+
+fn verdicts(reports: &[HandshakeReport]) -> Vec<Verdict> {
+    let mut list: Vec<Verdict> = reports.iter().map(Verdict::of).collect();
+    list.sort();
+    list
+}
+
+/// Faults found, by capture.
+#[derive(Default)]
+struct Faults(BTreeMap<String, String>);
+
+impl Faults {
+    fn note(&mut self, name: &str, what: &str) {
+        let text = self.0.entry(name.to_owned()).or_default();
+        let _ = write!(text, "\n    {what}");
+    }
+
+    /// Every verdict is the same.
+    fn same(&mut self, subject: &Subject, after: &[HandshakeReport]) {
+        let (before, after) = (verdicts(&subject.said), verdicts(after));
+        if before != after {
+            let gone: Vec<_> = before.iter().filter(|verdict| !after.contains(verdict)).collect();
+            let new: Vec<_> = after.iter().filter(|verdict| !before.contains(verdict)).collect();
+            self.note(&subject.name, &format!("{} -> {}: {gone:?} -> {new:?}", before.len(), after.len()));
+        }
+    }
+
+    /// No verdict became another one with confidence: each is one that was there, no surer than it was; or about the capture; or no more than
+    /// likely; or nothing is said.
+    fn weaker(&mut self, subject: &Subject, how: &str, after: &[HandshakeReport]) {
+        let before = verdicts(&subject.said);
+        for verdict in verdicts(after) {
+            let alike = |known: &&Verdict| known.cause == verdict.cause || verdict.is_general_form_of(known);
+            let known = before.iter().filter(alike).map(Verdict::claim).max();
+            let failed = !["completed", "incomplete"].contains(&verdict.outcome.as_str());
+            let fine = match verdict.cause.as_str() {
+                "none" => !failed || before.iter().any(|known| known.cause == "none" && known.outcome == verdict.outcome),
+                _ => verdict.is_of_the_capture() || verdict.claim() <= known.unwrap_or(0).max(2),
+            };
+            if !fine {
+                self.note(&subject.name, &format!("{how}: {before:?} -> {verdict:?}"));
+            }
+        }
+    }
+
+    fn assert_none(self, what: &str) {
+        let list: Vec<String> = self.0.iter().map(|(name, text)| format!("  {name}{text}")).collect();
+        assert!(list.is_empty(), "{what}: {} of {} captures\n{}", list.len(), SUBJECTS.len(), list.join("\n"));
+    }
+}
+
+/// The same capture changed in a way that must change nothing.
+fn holds(what: &str, change: impl Fn(&Capture) -> Option<Capture>) {
+    let (mut faults, mut changed) = (Faults::default(), 0);
+    for subject in SUBJECTS.iter() {
+        if let Some(capture) = change(&subject.capture) {
+            changed += 1;
+            faults.same(subject, &analyse_bytes(capture.pcap()).handshakes);
+        }
+    }
+    assert!(changed > SUBJECTS.len() / 2, "{what}: only {changed} captures could be changed");
+    faults.assert_none(what);
+}
+
+#[test]
+fn other_addresses_and_ports_change_no_verdict() {
+    holds("renamed", Capture::renamed);
+}
+
+#[test]
+fn a_vlan_tag_changes_no_verdict() {
+    holds("in a VLAN", Capture::tagged);
+}
+
+#[test]
+fn a_tunnel_changes_no_verdict() {
+    holds("in VXLAN", Capture::tunnelled);
+}
+
+#[test]
+fn copies_of_every_frame_change_no_verdict() {
+    holds("every frame twice", |capture| Some(capture.doubled()));
+}
+
+/// Writes captures into a folder and analyses them as one.
+fn together(captures: &[Capture]) -> Vec<HandshakeReport> {
+    let dir = tempfile::tempdir().unwrap();
+    let paths: Vec<PathBuf> = captures
+        .iter()
+        .enumerate()
+        .map(|(number, capture)| {
+            let path = dir.path().join(format!("{number:02}.pcap"));
+            fs::write(&path, capture.pcap()).unwrap();
+            path
+        })
+        .collect();
+    analyse(&paths, 1).handshakes
+}
+
+#[test]
+fn rotated_files_change_no_verdict() {
+    let mut faults = Faults::default();
+    for subject in SUBJECTS.iter().filter(|subject| subject.capture.frames.len() >= 3) {
+        faults.same(subject, &together(&subject.capture.rotated(3)));
+    }
+    faults.assert_none("in three rotated files");
+}
+
+#[test]
+fn an_unrelated_capture_of_another_day_changes_no_verdict() {
+    let day = 86_400_000_000_000;
+    let other = Capture::read(&fixtures().join("captures/cert/cert_expired_tls12_java.pcap"), MOST_FRAMES).unwrap();
+    let mut faults = Faults::default();
+    for subject in SUBJECTS.iter() {
+        let Some(last) = subject.capture.frames.iter().map(|frame| frame.time).max() else { continue };
+        let later = other.later(last + day - other.frames[0].time);
+        let mut alone = Subject { name: subject.name.clone(), capture: subject.capture.clone(), said: subject.said.clone() };
+        alone.said.extend(analyse_bytes(later.pcap()).handshakes);
+        faults.same(&alone, &together(&[subject.capture.clone(), later]));
+    }
+    faults.assert_none("with a capture of another day");
+}
+
+#[test]
+fn disorder_within_a_side_makes_no_other_verdict() {
+    let mut faults = Faults::default();
+    for subject in SUBJECTS.iter() {
+        faults.weaker(subject, "disordered", &analyse_bytes(subject.capture.disordered().pcap()).handshakes);
+    }
+    faults.assert_none("disordered");
+}
+
+#[test]
+fn a_short_snapshot_length_makes_no_other_verdict() {
+    let mut faults = Faults::default();
+    for subject in SUBJECTS.iter() {
+        faults.weaker(subject, "snapped", &analyse_bytes(subject.capture.snapped().pcap()).handshakes);
+    }
+    faults.assert_none("snapped to 128 bytes");
+}
+
+#[test]
+fn an_earlier_end_makes_no_other_verdict() {
+    let mut faults = Faults::default();
+    for subject in SUBJECTS.iter() {
+        let len = subject.capture.frames.len();
+        let step = len.div_ceil(12).max(1);
+        for keep in (1..len).step_by(step) {
+            faults.weaker(subject, &format!("first {keep} frames"), &analyse_bytes(subject.capture.cut(keep).pcap()).handshakes);
+        }
+    }
+    faults.assert_none("cut at the end");
+}
+
+#[test]
+fn one_direction_alone_makes_no_other_verdict() {
+    let mut faults = Faults::default();
+    for subject in SUBJECTS.iter() {
+        let Some(first) = subject.said.first() else { continue };
+        for (whose, peer) in [("client", &first.client), ("server", &first.server)] {
+            let Ok(address) = peer.address.parse::<IpAddr>() else { continue };
+            let rest = subject.capture.without_sender(address);
+            if !rest.frames.is_empty() && rest.frames.len() < subject.capture.frames.len() {
+                faults.weaker(subject, &format!("without the {whose}"), &analyse_bytes(rest.pcap()).handshakes);
+            }
+        }
+    }
+    faults.assert_none("one direction alone");
+}
+
+#[test]
+fn whatever_failed_has_a_cause_and_somebody_who_stopped_it() {
+    let mut faults = Faults::default();
+    for subject in SUBJECTS.iter() {
+        for verdict in verdicts(&subject.said) {
+            let failed = !["completed", "incomplete"].contains(&verdict.outcome.as_str());
+            let who: &[&str] = match verdict.outcome.as_str() {
+                "completed" => &["nobody", "client", "server", "network"],
+                "incomplete" => &["capture"],
+                "alerted" | "reset" | "closed" | "stalled" | "refused" | "plaintext" => &["client", "server", "network"],
+                _ => &[],
+            };
+            if failed && verdict.cause == "none" || !who.contains(&verdict.stopped_by.as_str()) {
+                faults.note(&subject.name, &format!("{verdict:?}"));
+            }
+        }
+    }
+    faults.assert_none("failed without a cause, or stopped by nobody that could");
+}
+
+/// Keys add what was said in secret; what was certain without them stays, and nothing becomes vaguer.
+#[test]
+fn keys_take_nothing_away() {
+    let mut faults = Faults::default();
+    for subject in SUBJECTS.iter() {
+        let path = PathBuf::from(&subject.name);
+        let keys = path.with_extension("keys");
+        if !keys.exists() {
+            continue;
+        }
+        let with = verdicts(&analyse_with_keys(&[&path], &[&keys], 1).handshakes);
+        let without = verdicts(&analyse(&[&path], 1).handshakes);
+        let sure =
+            |list: &[Verdict]| list.iter().filter(|verdict| verdict.claim() == 4).map(|verdict| verdict.cause.clone()).collect::<Vec<_>>();
+        let lost: Vec<String> = sure(&without).into_iter().filter(|cause| !with.iter().any(|verdict| verdict.cause == *cause)).collect();
+        let silent = without.iter().filter(|verdict| verdict.cause != "none").count()
+            > with.iter().filter(|verdict| verdict.cause != "none").count();
+        if !lost.is_empty() || silent && with.iter().any(|verdict| verdict.outcome != "completed") {
+            faults.note(&subject.name, &format!("without keys {without:?}, with {with:?}"));
+        }
+    }
+    faults.assert_none("with keys");
+}
