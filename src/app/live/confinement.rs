@@ -223,5 +223,6 @@ mod calls {
     const OLD: &[i64] = &[];
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

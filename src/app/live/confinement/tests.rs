@@ -11,9 +11,8 @@ use super::*;
 
 /// The error of a system call; 0 when it has none.
 fn call(number: i64, arguments: [u64; 5]) -> i32 {
-    let [a, b, c, d, e] = arguments;
     // SAFETY: what is called here either takes no pointers, or is given null or an address that is never mapped.
-    let result = unsafe { libc::syscall(number, a, b, c, d, e) };
+    let result = unsafe { libc::syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4]) };
     if result == -1 { io::Error::last_os_error().raw_os_error().unwrap_or_default() } else { 0 }
 }
 
