@@ -3,6 +3,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_macros,
     clippy::disallowed_methods,
     dead_code,
     missing_docs,

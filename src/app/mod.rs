@@ -25,8 +25,9 @@ use signal_hook::iterator::Signals;
 
 use crate::cli::{self, Command};
 use crate::error::Error;
+use crate::output::escape::escape;
 use crate::output::layout::Layout;
-use crate::output::say::say;
+use crate::output::say::{say, say_lines};
 use crate::output::{delivery, explain, style};
 
 /// Runs the command line and gives the exit code: 0 done; 1 done, and `--fail-on` matched; 2 it could not be done; 128 and the signal's number when
@@ -44,6 +45,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = run(command);
     if let Err(error) = &done {
         say(with_reasons(error));
+        for line in error.downcast_ref::<show::Choice>().iter().flat_map(|choice| &choice.list) {
+            say_lines(&escape(line));
+        }
     }
     match (INTERRUPTED.load(Ordering::Relaxed), done) {
         (0, Ok(code)) => code.into(),

@@ -1,6 +1,6 @@
 //! `handshark show`: one handshake in full.
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::io::{self, BufWriter, Write};
 
 use anyhow::bail;
@@ -128,23 +128,17 @@ impl Found {
 
     /// An id, or its beginning, must name one handshake.
     fn only_one(&self, id: &str) -> anyhow::Result<()> {
-        let list = |lines: &mut dyn Iterator<Item = (&String, &String)>| {
-            lines.fold(String::new(), |mut out, (id, told)| {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "\n  {id}  {told}");
-                out
-            })
-        };
+        let list = |lines: &mut dyn Iterator<Item = (&String, &String)>| lines.map(|(id, told)| format!("  {id}  {told}")).collect();
         match self.candidates.as_slice() {
             [] => {
                 let is_near = self.near.first().is_some_and(|near| near.0 < FAR);
                 let near = self.near.iter().filter(|near| !is_near || near.0 < FAR).map(|(_, id, told)| (id, told));
                 let word = if is_near { "like it is" } else { "some that there are, those that failed first" };
-                bail!("no handshake has the id {}; {word}:{}", escape(id), list(&mut { near }))
+                bail!(Choice { said: format!("no handshake has the id {id}; {word}:"), list: list(&mut { near }) })
             }
             [first, .., last] if self.most == 1 && first.0 != last.0 => {
                 let all = list(&mut self.candidates.iter().map(|(id, told)| (id, told)));
-                bail!("several handshakes have an id that begins with {}:{all}", escape(id))
+                bail!(Choice { said: format!("several handshakes have an id that begins with {id}:"), list: all })
             }
             _ => Ok(()),
         }
@@ -155,6 +149,22 @@ impl Found {
         if self.failed.is_empty() { &self.matched } else { &self.failed }
     }
 }
+
+/// An id that names no handshake, or several: what there is to choose from, a line each.
+#[derive(Debug)]
+pub(super) struct Choice {
+    said: String,
+    /// The handshakes.
+    pub(super) list: Vec<String>,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said)
+    }
+}
+
+impl std::error::Error for Choice {}
 
 /// A handshake in a line.
 fn told(report: &HandshakeReport, anonymizer: Option<&Anonymizer>) -> String {

@@ -25,17 +25,26 @@ struct Known {
     client: Endpoint,
     server: Endpoint,
     start: Timestamp,
+    /// At how many other points it was seen.
+    copies: u8,
 }
 
 impl Twins {
-    /// Whether this handshake was seen at another point before: the same random, at about the same time, with another address at an end. A client
-    /// that tries again keeps its address and reaches the same server.
+    /// Whether this handshake was seen at another point before: the same random, at about the same time, with another address at one end, while the
+    /// other end stays or is where the connection was passed on. A client that tries again keeps its address and reaches the same server; a random
+    /// that many share is no random.
     pub(super) fn is_copy(&mut self, handshake: &Handshake) -> bool {
         let Some(random) = handshake.hello().and_then(|hello| <[u8; 32]>::try_from(hello.random()).ok()) else { return false };
         let (client, server, start) = (handshake.client, handshake.server, handshake.tcp.first.time);
-        if let Some(known) = self.known.get(&random) {
+        if let Some(known) = self.known.get_mut(&random) {
             let moved = known.client.address != client.address || known.server.address != server.address;
-            let is_copy = moved && known.start.since(start).max(start.since(known.start)) <= APART;
+            let linked = known.client.address == client.address
+                || known.server.address == server.address
+                || known.server.address == client.address
+                || known.client.address == server.address;
+            let soon = known.start.since(start).max(start.since(known.start)) <= APART;
+            let is_copy = moved && linked && soon && known.copies < POINTS;
+            known.copies = known.copies.saturating_add(u8::from(is_copy));
             self.copies = self.copies.saturating_add(u64::from(is_copy));
             return is_copy;
         }
@@ -45,13 +54,16 @@ impl Twins {
             self.known.remove(&oldest);
         }
         self.order.push_back(random);
-        self.known.insert(random, Known { client, server, start });
+        self.known.insert(random, Known { client, server, start, copies: 0 });
         false
     }
 }
 
 /// Handshakes remembered: those that several points see close within moments of each other.
 const MOST: usize = 4096;
+
+/// More points than this see no handshake: a host, its bridges and balancers make up a handful.
+const POINTS: u8 = 8;
 
 /// Two points see the beginning of one handshake no further apart: the SYN, or where a connection is passed on, the wait for the hello.
 const APART: std::time::Duration = std::time::Duration::from_secs(3);

@@ -3,6 +3,7 @@
 //! Work is measured by what is held and counted, never by a clock.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use handshark::flow::{Endpoint, FlowKey, Transport};
@@ -144,8 +145,11 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
 
 /// TLS 1.2, one suite, no extensions.
 fn client_hello() -> Vec<u8> {
+    // Each with a random of its own: one random is one handshake.
+    static RANDOM: AtomicU64 = AtomicU64::new(1);
     let mut body = vec![3, 3];
-    body.extend([7; 32]);
+    body.extend([7; 24]);
+    body.extend(RANDOM.fetch_add(1, Ordering::Relaxed).to_be_bytes());
     body.extend([0, 0, 2, 0xc0, 0x2f, 1, 0]);
     message(1, &body)
 }

@@ -159,7 +159,7 @@ fn bounded(n: u32, budget: usize, arguments: &[&str], each: impl Fn(&mut Traffic
 #[test]
 #[cfg(target_os = "linux")]
 fn messages_that_never_end() {
-    let part = record(22, &message(11, &[0; 262_000])[..200_000]);
+    let part = record(22, &message(11, &vec![0; 262_000])[..200_000]);
     let [_, most] = bounded(400, limits::FOLLOWED_BYTES, &[], |traffic, number| {
         let mut talk = traffic.open(number, 0);
         traffic.say(&mut talk, CLIENTS, &record(22, &client_hello(number, &[0xc0, 0x2f], &[])));
@@ -191,7 +191,7 @@ fn hellos_of_sixty_kilobytes() {
 fn records_that_await_their_keys() {
     let log = tempfile::NamedTempFile::new().unwrap();
     fs::write(log.path(), format!("CLIENT_RANDOM {} {}\n", "ab".repeat(32), "cd".repeat(48))).unwrap();
-    let sealed = record(23, &[0x5a; 180_000]);
+    let sealed = record(23, &vec![0x5a; 180_000]);
     let share = [&[0, 43, 0, 2, 3, 4, 0, 51, 0, 36, 0, 0x1d, 0, 32][..], &[9; 32]].concat();
     bounded(300, limits::FOLLOWED_BYTES, &["-k", log.path().to_str().unwrap()], |traffic, number| {
         let mut talk = traffic.open(number, 0);

@@ -62,7 +62,7 @@ fn stages(line: &str) -> Result<Vec<Vec<String>>, String> {
                 continue;
             }
             '<' | '>' | '&' | ';' | '$' | '`' | '(' | ')' | '*' | '?' | '#' | '~' | '!' | '{' | '}' | '"' | '\n' if !quoted => {
-                plain.push(c)
+                plain.push(c);
             }
             _ => {}
         }
@@ -188,7 +188,7 @@ fn poisoned(bytes: &[u8], least: usize, kind: usize) -> Vec<u8> {
         // Behind a request's target its protocol stays.
         let end = run.windows(9).position(|window| window == b" HTTP/1.1").unwrap_or(len);
         // A URL may keep its scheme: then its host and path are another's.
-        let scheme = if kind % 2 == 0 && run[kept..].starts_with(b"http://") { 7 } else { 0 };
+        let scheme = if kind.is_multiple_of(2) && run[kept..].starts_with(b"http://") { 7 } else { 0 };
         // As often as not the code of an answer stays.
         let from = (kept + scheme).min(end);
         out[at + from..at + end].copy_from_slice(&hostile(end - from, kind + at));

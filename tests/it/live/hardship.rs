@@ -89,7 +89,7 @@ fn what_a_full_disk_costs_is_told_everywhere() {
     let Some(lab) = Lab::with(&["openssl", "curl", "tcpreplay", "mount", "umount"]) else { return };
     let (disk, other) = (lab.path("disk"), lab.path("other"));
     let run = |arguments: &[&str], on: &std::path::Path| {
-        assert!(Command::new(arguments[0]).args(&arguments[1..]).arg(on).status().unwrap().success())
+        assert!(Command::new(arguments[0]).args(&arguments[1..]).arg(on).status().unwrap().success());
     };
     for place in [&disk, &other] {
         fs::create_dir(place).unwrap();

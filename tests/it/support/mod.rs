@@ -128,6 +128,15 @@ pub fn capture_of(sidecar: &Path, label: &toml::Table) -> PathBuf {
     sidecar.with_file_name(label["capture"].as_str().unwrap())
 }
 
+/// No frame is longer than Ethernet takes: what offload joined cannot be sent again.
+fn fits_an_interface(path: &Path) -> bool {
+    let (mut source, mut block, mut fits) = (open(&[path]), handshark::frame::Block::default(), true);
+    while fits && source.fill(&mut block).unwrap() {
+        fits = block.frames().all(|frame| frame.head.original_len <= 1514);
+    }
+    fits
+}
+
 /// Some labelled captures on Ethernet that end with their connections, so that time does not matter: they can be replayed.
 pub fn replayable() -> Vec<PathBuf> {
     let mut captures: Vec<PathBuf> = labelled().iter().map(|(sidecar, label)| capture_of(sidecar, label)).collect();
@@ -136,7 +145,7 @@ pub fn replayable() -> Vec<PathBuf> {
     let mut chosen = Vec::new();
     for path in captures {
         let plain = path.extension().is_some_and(|extension| extension == "pcap");
-        let small = std::fs::metadata(&path).is_ok_and(|data| data.len() < 20_000);
+        let small = std::fs::metadata(&path).is_ok_and(|data| data.len() < 20_000) && fits_an_interface(&path);
         let said = if plain && small { analyse(&[&path], 1) } else { continue };
         let ends = said.handshakes.iter().all(|report| ["completed", "alerted", "reset"].contains(&report.handshake.outcome.as_str()));
         let brief = said.handshakes.iter().all(|report| report.handshake.timing.total_us.is_none_or(|total| total < 1_000_000));

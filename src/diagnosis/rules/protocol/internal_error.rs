@@ -1,6 +1,7 @@
 //! `internal-error`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::quality::Quality;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
@@ -52,10 +53,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // Whatever code a client chooses before it has said anything, it speaks of the client.
     let read = handshake.client_hellos.is_empty() && handshake.server_hello.is_none();
     // What the capture cut or missed may have been a hello.
-    let whole = Side::BOTH.into_iter().all(|side| {
-        let facts = handshake.tcp.side(side);
-        facts.packets > 0 && facts.snaplen_cut == 0 && facts.gap_bytes_acked == 0
-    });
+    let quality = Quality::of(handshake);
+    let whole = !(quality.snaplen || quality.gap || quality.one_direction);
     let first = seen.from == Side::Client && read && whole && is_own(alert);
     if alert != AlertDescription::INTERNAL_ERROR && !first {
         return None;
