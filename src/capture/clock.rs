@@ -33,7 +33,7 @@ impl InputClock {
                 let next = behind.into_iter().map(|next| next.head.time).find(|next| !is_far(before, *next));
                 if let Some(next) = next {
                     told(OddTime { frame: head.number, time: head.time });
-                    before = before.after(next.since(before) / 2);
+                    before = before.after(next.since(before).checked_div(2).unwrap_or_default());
                     block.set_time(place, before);
                     continue;
                 }
