@@ -26,6 +26,7 @@ use protected::Unsealing;
 
 mod early;
 mod protected;
+mod weight;
 
 /// What is known of a connection besides its facts.
 #[derive(Debug)]
@@ -99,12 +100,6 @@ struct Sender {
     sent: Vec<(u64, u32)>,
 }
 
-impl Sender {
-    fn held_bytes(&self) -> usize {
-        self.stream.held_bytes() + self.sent.capacity() * size_of::<(u64, u32)>()
-    }
-}
-
 /// Whether a datagram begins a QUIC connection: a client's Initial packet; or one that may be.
 pub(super) fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
     let full = datagram.payload_len as usize >= INITIAL_DATAGRAM;
@@ -129,13 +124,6 @@ fn opens_as_client(long: &Long<'_>) -> bool {
 }
 
 impl Quic {
-    /// Bytes that it takes with the pieces and packets that it holds.
-    pub(super) fn held_bytes(&self) -> usize {
-        let sides = self.sides.client.held_bytes() + self.sides.server.held_bytes();
-        let unsealing = self.unsealing.as_ref().map_or(0, |unsealing| unsealing.held_bytes());
-        size_of::<Self>() + self.keys.capacity() * size_of::<Keys>() + self.buffer.capacity() + sides + unsealing
-    }
-
     pub(super) fn new(h: &mut Handshake, shared: &Shared, datagram: &[u8]) -> Self {
         let (version, original) = match packets(datagram).next() {
             Some(Packet::Long(long)) => (long.version, long.dcid.to_vec()),
