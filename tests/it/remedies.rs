@@ -30,7 +30,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("nstat", "", "-az"),
     (
         "openssl",
-        "-connect -servername -starttls -xmpphost -proxy -alpn -cipher -groups -CAfile -cert -key -psk -psk_identity -purpose -in -out -ext -mtu -port",
+        "-connect -servername -starttls -xmpphost -proxy -alpn -cipher -groups -CAfile -cert -key -psk -psk_identity -purpose -in -out -ext -mtu -port -maxfraglen",
         "-showcerts -noservername -dtls -dtls1_2 -quic -tls1 -tls1_1 -tls1_2 -tls1_3 -msg -status -reconnect -legacy_server_connect -noout -text -dates \
          -subject -issuer -serial -enddate -lastupdate -nextupdate",
     ),

@@ -43,12 +43,6 @@ const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
     ),
     ("starttls-injection", "plaintext/injection.rs", "worth_knowing_but_no_cause", "no ordinary client does it"),
     ("proxy-no-answer", "proxy/refused.rs", "silence_is_no_refusal", "a silent proxy is the dialogue of the test"),
-    (
-        "close-notify-in-handshake",
-        "silence/tests.rs",
-        "a_side_that_closes_in_order_says_no_more_than_that",
-        "common stacks send another alert before it",
-    ),
     ("no-common-version", "parameters/tests.rs", "versions_that_do_not_meet", "old clients and TLS 1.3 alone have causes of their own"),
     (
         "default-certificate",
@@ -68,7 +62,6 @@ const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
         "a_token_that_is_not_taken_is_a_loop_and_two_retries_alone_are_none",
         "takes several servers behind one address",
     ),
-    ("quic-mtu", "quic/tests.rs", "datagrams_that_are_too_large_are_told_by_icmp_and_by_what_arrives", "takes a path below 1228 bytes"),
     (
         "dtls-cookie-lost",
         "dtls/tests.rs",

@@ -222,8 +222,12 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
             if let Report::Summary(summary) = &mut report {
                 // Nothing comes any more: what is under way is written, or lost, before the losses are told.
                 flags.ending.stop.store(true, Ordering::Relaxed);
-                desk.iter().for_each(|desk| desk.settle(flags.ending.left() / 2));
-                outlets.iter().for_each(|outlet| outlet.settle(SETTLE.min(flags.ending.left() / 2)));
+                if let Some(desk) = &desk {
+                    desk.settle(flags.ending.left() / 2);
+                }
+                for outlet in &outlets {
+                    outlet.settle(SETTLE.min(flags.ending.left() / 2));
+                }
                 note_losses(summary, &outlets, desk.as_ref(), &view_losses);
             }
             if let Some(metrics) = &metrics {

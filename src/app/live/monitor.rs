@@ -28,8 +28,11 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Time left for the outputs, once the run is to end.
+    /// Time left for the outputs, once the run is to end; all of it before.
     pub(super) fn left(&self) -> Duration {
+        if !self.stop.load(Ordering::Relaxed) {
+            return ENDED;
+        }
         ENDED.saturating_sub(self.since.get_or_init(now).elapsed())
     }
 
@@ -163,3 +166,18 @@ const SHORT_LOOK: Duration = Duration::from_millis(20);
 const HURRY: Duration = Duration::from_secs(3);
 /// And until when the outputs have to be done, so that the run ends within five seconds of the signal.
 const ENDED: Duration = Duration::from_millis(4200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_an_end_begins_with_the_stop() {
+        let ending = Ending::default();
+        assert_eq!((ending.left(), ending.look()), (ENDED, false));
+        assert!(ending.since.get().is_none());
+        ending.stop.store(true, Ordering::Relaxed);
+        assert!(ending.look() && ending.left() <= ENDED);
+        assert!(ending.since.get().is_some() && !ending.hurry.load(Ordering::Relaxed));
+    }
+}

@@ -101,7 +101,8 @@ pub(super) fn drop_capabilities(_: bool, _: &[PathBuf]) -> anyhow::Result<Droppe
     Ok(Dropped { root, reopens: true, writes_anywhere: root })
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 

@@ -112,14 +112,13 @@ impl Signatures {
             return known.into();
         }
         let Some(claim) = claim() else { return Signed::Unknown };
-        let answer = match claim.settled() {
-            Some(answer) => answer,
-            None => {
-                let (key, message, signature) = claim.parts();
-                match self.settle(key, message, signature, || claim.verify()) {
-                    Ok(answer) => answer,
-                    Err(Unpaid) => return Signed::Unpaid,
-                }
+        let answer = if let Some(answer) = claim.settled() {
+            answer
+        } else {
+            let (key, message, signature) = claim.parts();
+            match self.settle(key, message, signature, || claim.verify()) {
+                Ok(answer) => answer,
+                Err(Unpaid) => return Signed::Unpaid,
             }
         };
         self.answers.insert(question, answer);
@@ -173,8 +172,7 @@ struct Unpaid;
 /// What a signature costs to verify with a key of this kind, in nanoseconds on a core of some years ago. `key` is the content of the key's BIT STRING.
 fn work(key: &[u8]) -> u64 {
     match (key.len(), key.first()) {
-        (..=57, _) => 120_000,
-        (65, Some(4)) => 120_000,
+        (..=57, _) | (65, Some(4)) => 120_000,
         (97, Some(4)) => 650_000,
         // RSA: quadratic in the modulus' length, linear in the exponent's.
         (len, _) => {

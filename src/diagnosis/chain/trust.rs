@@ -180,7 +180,8 @@ impl TrustStore {
         let verdict = EndEntityCert::try_from(&der)
             .and_then(|end| end.verify_for_usage(&algorithms, anchors, &others, time, usage, None, None).map(|_| ()));
         let unpaid = spending.lock().unwrap_or_else(PoisonError::into_inner).unpaid.then_some(Unverified::Budget);
-        match (verdict, unpaid.or(way.unverified).or((!all).then_some(Unverified::Ambiguous))) {
+        let untried = || (!all).then_some(Unverified::Ambiguous);
+        match (verdict, unpaid.or(way.unverified).or_else(untried)) {
             (Ok(()), _) => (Trust::Trusted, false),
             (Err(_), Some(unverified)) => (Trust::Unverified(unverified), false),
             (Err(error), None) => {

@@ -9,6 +9,7 @@ use crate::diagnosis::view::View;
 use crate::flow::{Side, Transport};
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::handshake::stack::{self, Program};
+use crate::preamble::Dialect;
 use crate::time::Mark;
 
 /// How the client took the server's certificate.
@@ -153,12 +154,13 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     // Others used this server under this name, and nobody refused it: then it is sound, and this client only looked.
     let refused = case.knowledge.causes.iter().any(|(cause, _)| *cause == Cause::ServerCertificateRejected);
     let sound = case.knowledge.used_same_name > 0 && !refused;
-    // Who upgraded a connection came for something, and so did who offers application protocols and says goodbye with an alert. Without these
-    // it may be the usual way to look at a server: `openssl s_client` with nothing to say.
+    // Who offers application protocols and says goodbye with an alert came for something, and so did who opened a database's connection. Without
+    // these it may be the usual way to look at a server: `openssl s_client`, with or without STARTTLS, and nothing to say.
     let spoke_of_protocols = handshake.hello().is_some_and(|hello| hello.alpn().next().is_some());
-    let meant = handshake.preamble.is_some()
-        || alert.is_some() && speaker.is_some() && spoke_of_protocols
-        || manners::checks_afterwards(speaker) && !is_curl(case);
+    let database =
+        handshake.preamble.as_ref().is_some_and(|facts| matches!(facts.dialect, Dialect::Mysql | Dialect::Postgres | Dialect::Tds));
+    let meant =
+        database || alert.is_some() && speaker.is_some() && spoke_of_protocols || manners::checks_afterwards(speaker) && !is_curl(case);
     if handshake.server_chain.is_none() && (browser || sound || !meant) {
         return None;
     }

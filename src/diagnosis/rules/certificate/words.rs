@@ -141,7 +141,7 @@ impl<'a> View<'a> {
     pub(super) fn alternatives(&self, chosen: Cause) -> Vec<Cause> {
         let candidates = candidates(self.case, self.reaction).unwrap_or_default();
         let mut out: Vec<Cause> = candidates.iter().copied().filter(|cause| *cause != chosen && self.is_true(*cause)).collect();
-        let seen = self.source == Source::Seen;
+        let seen = matches!(self.source, Source::Seen | Source::Known { sole: true });
         let common: &[Cause] = match self.reaction {
             Reaction::Alert { code: 45, .. } if seen => &[Cause::CertificateRevoked],
             Reaction::Alert { code: 45, .. } => &[Cause::IntermediateExpired, Cause::CertificateNotYetValid, Cause::CertificateRevoked],
