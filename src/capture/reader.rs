@@ -93,8 +93,7 @@ impl Context<'_> {
         if bytes <= limits::INTERFACE_TEXT {
             self.inventory.interface_bytes = bytes;
         } else {
-            limits::shorten(&mut interface.name, CUT_NAME);
-            interface.name.shrink_to_fit();
+            interface.name = interface.name.chars().take(CUT_NAME).collect();
             (interface.description, interface.filter) = (None, None);
             self.inventory.interfaces_cut = self.inventory.interfaces_cut.saturating_add(1);
         }
@@ -477,7 +476,7 @@ impl Order {
     }
 }
 
-/// Bytes kept of an interface's name where there is no room for more.
+/// Characters kept of an interface's name where there is no room for more.
 const CUT_NAME: usize = 24;
 
 /// Bytes that tell the formats apart.

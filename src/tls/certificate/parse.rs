@@ -225,13 +225,11 @@ pub(super) fn names_cover(der: &[u8], name: &str) -> bool {
 }
 
 /// A text that no name of use exceeds.
-fn shortened(mut text: String) -> String {
-    if text.len() > limits::DISTINGUISHED_NAME_LEN {
-        limits::shorten(&mut text, limits::DISTINGUISHED_NAME_LEN);
-        text.push('…');
-        text.shrink_to_fit();
+fn shortened(text: String) -> String {
+    if text.len() <= limits::DISTINGUISHED_NAME_LEN {
+        return text;
     }
-    text
+    text.chars().take(limits::DISTINGUISHED_NAME_LEN / 4).chain(['…']).collect()
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
