@@ -30,6 +30,7 @@ use super::issuers::Issuers;
 use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::quality::Quality;
 use super::tickets::{self, Tickets};
+use super::view::View;
 use super::visits::{self, Visits};
 
 /// Server endpoints remembered.
@@ -78,12 +79,29 @@ struct Source {
     connections: u32,
     /// Of those, how many lack packets that arrived.
     with_holes: u32,
+    /// With packets of the server, and of those without how many were answered all the same.
+    heard: u32,
+    unheard: u32,
 }
 
 impl Source {
     /// More than here and there a packet.
     const fn loses(&self) -> bool {
         self.with_holes >= 3 && self.with_holes.saturating_mul(20) >= self.connections
+    }
+
+    /// How many servers answered unheard, where next to none is heard.
+    fn unheard(&self) -> Option<u32> {
+        (self.unheard >= 3 && self.heard.saturating_mul(20) <= self.unheard).then_some(self.unheard)
+    }
+
+    fn enter(&mut self, handshake: &Handshake) {
+        self.connections = self.connections.saturating_add(1);
+        self.with_holes = self.with_holes.saturating_add(u32::from(Quality::of(handshake).gap));
+        let server = handshake.tcp.side(Side::Server);
+        let answered = server.acked > 0 || View::new(handshake).answered_unseen();
+        self.heard = self.heard.saturating_add(u32::from(server.packets > 0));
+        self.unheard = self.unheard.saturating_add(u32::from(server.packets == 0 && answered));
     }
 }
 
@@ -207,9 +225,7 @@ impl Book {
         }
         self.learn_client(handshake, tag);
         self.learn_host(handshake);
-        let source = self.sources.touch(&handshake.tcp.interface);
-        source.connections = source.connections.saturating_add(1);
-        source.with_holes = source.with_holes.saturating_add(u32::from(Quality::of(handshake).gap));
+        self.sources.touch(&handshake.tcp.interface).enter(handshake);
         let visit = (handshake.client.address, handshake.server);
         if !visits::is_used(handshake) {
             self.visits.touch(&visit).enter(handshake);
@@ -292,7 +308,9 @@ impl Book {
             knowledge.quickest_answer = host.quickest;
             knowledge.least_leg = host.least_leg;
         }
-        knowledge.lossy = self.sources.get(&handshake.tcp.interface).is_some_and(Source::loses);
+        let source = self.sources.get(&handshake.tcp.interface);
+        knowledge.lossy = source.is_some_and(Source::loses);
+        knowledge.unheard = source.and_then(Source::unheard);
         if completed == 0 {
             knowledge.related = self.related(handshake, tag);
             knowledge.passed = self.passed(handshake);

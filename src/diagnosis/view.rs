@@ -275,7 +275,11 @@ impl<'a> View<'a> {
             return self.first_end().filter(|ending| ending.side == Side::Client && !greeted(ending));
         }
         let answered = self.server().syn?;
-        let reset = self.client().resets.first().filter(|_| asked.count == 1 && answered.count == 1)?;
+        let reset = self.client().resets.first()?;
+        // Who asks anew behind its RST begins anew.
+        if answered.count != 1 || asked.count != 1 && asked.last.frame < reset.mark.frame {
+            return None;
+        }
         let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.first.time) <= PATIENCE;
         (at_once && reset.seq_distance == 0).then_some(Ending { side: Side::Client, mark: reset.mark, reset: Some(reset) })
     }

@@ -60,10 +60,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let (protocol, first, mark) = spoken(handshake).or_else(|| dialogue(case))?;
-    let (confidence, why) = expects_tls(case, protocol);
+    let (confidence, why) = expects_tls(case);
     let named = if protocol == "unknown" { format!("bytes that are not TLS (`{first}`)") } else { format!("{protocol} (`{first}`)") };
     let confidence = if protocol == "unknown" { confidence.lowered() } else { confidence };
-    let agreed = handshake.plaintext.server.as_ref().is_some_and(|answer| agrees(&answer.what, protocol));
+    let agreed = handshake.plaintext.server.as_ref().is_some_and(|answer| agrees(handshake, &answer.what));
     let mut finding = Finding::new(
         Cause::ClientSpeaksPlaintext,
         confidence,
@@ -124,7 +124,7 @@ fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
 const RECORD: &str = "\\x16\\x03";
 
 /// How sure it is that TLS was due, and by what.
-fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
+fn expects_tls(case: &Case<'_>) -> (Confidence, &'static str) {
     let handshake = case.handshake;
     let answer = handshake.plaintext.server.as_ref().map(|seen| &seen.what);
     if had_agreed(handshake) {
@@ -133,10 +133,10 @@ fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
     if server_spoke_tls(handshake) {
         return (Confidence::Certain, "the server answered with a TLS alert");
     }
-    if answer.is_some_and(complains) {
+    if answer.is_some_and(Plaintext::complains) {
         return (Confidence::Certain, "the server answered with an error in clear");
     }
-    if answer.is_some_and(|answer| agrees(answer, protocol)) {
+    if answer.is_some_and(|answer| agrees(handshake, answer)) {
         return (Confidence::Likely, "but the server answered in kind");
     }
     if case.knowledge.speaks_tls {
@@ -154,15 +154,9 @@ fn had_agreed(handshake: &Handshake) -> bool {
     handshake.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls() && facts.upgrade == Upgrade::Granted)
 }
 
-/// The server speaks the client's protocol without complaint: a port that serves both, or serves clear text on purpose.
-fn agrees(answer: &Plaintext, protocol: &str) -> bool {
-    answer.protocol == protocol && protocol != "unknown" && answer.http_status.is_none_or(|status| status < 400) && !complains(answer)
-}
-
-/// The answer of a TLS server to plain HTTP.
-fn complains(answer: &Plaintext) -> bool {
-    let text = format!("{} {}", answer.first, answer.title.as_deref().unwrap_or_default()).to_ascii_lowercase();
-    answer.http_status == Some(400) || text.contains("https") && answer.http_status != Some(200)
+/// The server answers in kind: a port that serves both.
+fn agrees(handshake: &Handshake, answer: &Plaintext) -> bool {
+    handshake.plaintext.client.as_ref().is_some_and(|asked| answer.answers_in_kind(&asked.what))
 }
 
 fn quoted(answer: &Plaintext) -> String {
