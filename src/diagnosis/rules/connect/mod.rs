@@ -1,6 +1,6 @@
 //! Rules of the family connect: the transport never came up, or came up for nothing.
 
-use crate::diagnosis::cause::Cause;
+use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::rule::{Case, Rule};
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -60,6 +60,10 @@ fn accepts_without_serving(case: &Case<'_>) -> bool {
         .knowledge
         .related
         .iter()
-        .any(|other| other.same_endpoint && other.hello_len > 0 && other.cause.map_or(other.outcome == Outcome::Stalled, unserved));
+        .filter(|other| other.same_endpoint)
+        .any(|other| match other.cause.filter(|cause| cause.family() != Family::Capture) {
+            Some(cause) => other.hello_len > 0 && unserved(cause),
+            None => other.hello_len > 0 && other.outcome == Outcome::Stalled || other.left_waiting,
+        });
     (known || related) && case.knowledge.completed == 0
 }
