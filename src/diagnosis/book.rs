@@ -461,10 +461,7 @@ impl Book {
                 .first()
                 .zip(handshake.tcp.established)
                 .map_or(Duration::ZERO, |(hello, up)| hello.first.time.since(up.time)),
-            passed: PerSide {
-                client: client.largest_acked_segment,
-                server: server.largest_acked_segment,
-            },
+            passed: PerSide { client: client.largest_acked_segment, server: server.largest_acked_segment },
             went_unanswered: client.syn.is_some() && server.packets == 0,
             left_waiting: server.syn.is_some() && spoke.is_some_and(|spoke| handshake.closed_at.time.since(spoke.time) >= PATIENCE),
             server_unseen: spoke.is_some() && server.packets == 0,

@@ -56,14 +56,11 @@ fn accepts_without_serving(case: &Case<'_>) -> bool {
     let unserved = |cause: Cause| matches!(cause, Cause::ServerSilent | Cause::AcceptQueueFull | Cause::ClientTimeout);
     let known = case.knowledge.causes.iter().any(|(cause, _)| unserved(*cause));
     // An attempt that is not judged yet counts when it stalled after its hello.
-    let related = case
-        .knowledge
-        .related
-        .iter()
-        .filter(|other| other.same_endpoint)
-        .any(|other| match other.cause.filter(|cause| cause.family() != Family::Capture) {
+    let related = case.knowledge.related.iter().filter(|other| other.same_endpoint).any(|other| {
+        match other.cause.filter(|cause| cause.family() != Family::Capture) {
             Some(cause) => other.hello_len > 0 && unserved(cause),
             None => other.hello_len > 0 && other.outcome == Outcome::Stalled || other.left_waiting,
-        });
+        }
+    });
     (known || related) && case.knowledge.completed == 0
 }

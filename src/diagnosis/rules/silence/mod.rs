@@ -125,11 +125,5 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
     };
     // Of a client that was not heard to be answered, other things may be true.
     let confidence = if view.unanswered() { Confidence::Likely } else { Confidence::Strong };
-    Some(
-        Finding::new(cause, confidence, summary)
-            .weight(Weight::Fallback)
-            .stopped_by(side.into())
-            .shown_by(mark, shown)
-            .advise(advice),
-    )
+    Some(Finding::new(cause, confidence, summary).weight(Weight::Fallback).stopped_by(side.into()).shown_by(mark, shown).advise(advice))
 }
