@@ -21,6 +21,7 @@ use crate::handshake::machine::HalfOpen;
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
 use crate::limits;
+use crate::packet::Skip;
 use crate::report::{self, HandshakeReport, Outline, Report, SummaryReport};
 use crate::time::{Clock, Timestamp};
 use crate::transport::TableCounters;
@@ -177,6 +178,7 @@ impl<'a> Collector<'a> {
     fn take(&mut self, handshake: Box<Handshake>) -> std::io::Result<()> {
         let doubtful = match relevance(&handshake) {
             Relevance::Other(word) => {
+                self.book.overhear(&handshake);
                 count(&mut self.totals.other_flows, word, 1);
                 return Ok(());
             }
@@ -333,6 +335,10 @@ impl<'a> Collector<'a> {
         interrupted: bool,
     ) -> std::io::Result<SummaryReport> {
         self.release(u64::MAX)?;
+        // Every failure is still held.
+        if counts.skipped(Skip::IcmpTruncated) > 0 {
+            self.book.misses_icmp();
+        }
         while !self.held.is_empty() {
             self.let_one_go()?;
         }

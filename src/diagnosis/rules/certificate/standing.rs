@@ -13,6 +13,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, PathEnd, Trust};
 use crate::diagnosis::manners;
 use crate::diagnosis::rule::{Case, Confidence};
+use crate::flow::Side;
 use crate::handshake::stack::{self, Speaker, Stack};
 use crate::time::Timestamp;
 use crate::tls::certificate::SignatureHash;
@@ -143,6 +144,7 @@ impl<'a> View<'a> {
             Cause::MustStapleMissing => {
                 self.source == Source::Seen
                     && handshake.staple.is_none()
+                    && handshake.tcp.side(Side::Server).snaplen_cut == 0
                     && leaf.is_some_and(|leaf| leaf.must_staple)
                     && handshake.hello().is_some_and(ClientHello::status_request)
             }
@@ -430,6 +432,7 @@ impl<'a> View<'a> {
         self.source == Source::Seen
             && !handshake.is_tls13()
             && handshake.staple.is_none()
+            && handshake.tcp.side(Side::Server).snaplen_cut == 0
             && is_curl(self.case)
             && handshake.hello().is_some_and(ClientHello::status_request)
             && self.case.knowledge.completed_same_name == 0
