@@ -111,10 +111,13 @@ fn spoken(handshake: &Handshake) -> Option<(&'static str, String, Mark)> {
     Some((seen.what.protocol, seen.what.first.clone(), seen.first))
 }
 
-/// A dialogue that the client began and that the server never took part in, because it speaks TLS.
+/// A dialogue that the client began and that the server never took part in, because it speaks TLS. What the server said may not be in the capture.
 fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
     let facts = case.handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls() && facts.outer.is_none())?;
     let first = facts.lines.iter().find(|line| line.side == Side::Client)?;
+    if case.handshake.tcp.side(Side::Server).gap_bytes > 0 {
+        return None;
+    }
     let undone = matches!(facts.upgrade, Upgrade::NotAsked | Upgrade::Asked) && last_line(facts, Side::Server).is_none();
     let due = server_spoke_tls(case.handshake) || case.knowledge.speaks_tls || is_implicit_tls(case.handshake.server.port);
     (undone && due).then(|| (facts.dialect.title(), first.text.clone(), first.mark))
@@ -134,7 +137,7 @@ fn expects_tls(case: &Case<'_>) -> (Confidence, &'static str) {
         return (Confidence::Certain, "the server answered with a TLS alert");
     }
     if answer.is_some_and(Plaintext::complains) {
-        return (Confidence::Certain, "the server answered with an error in clear");
+        return (Confidence::Certain, "the server answered in clear with an error, or with the way to https");
     }
     if answer.is_some_and(|answer| agrees(handshake, answer)) {
         return (Confidence::Likely, "but the server answered in kind");
@@ -171,6 +174,7 @@ mod tests {
     use super::*;
     use crate::diagnosis::rules::plaintext::testing::{connection, dialogue, mark, says, verdict};
     use crate::handshake::facts::Outcome;
+    use crate::handshake::relevance::{Relevance, relevance};
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: www.lab.test:443\r\n\r\n";
 
@@ -204,6 +208,16 @@ mod tests {
         says(&mut handshake, Side::Client, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(4, 11));
         says(&mut handshake, Side::Server, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(5, 21));
         assert_eq!(verdict(&handshake).cause(), None);
+        assert_eq!(relevance(&handshake), Relevance::Other("plaintext"));
+    }
+
+    #[test]
+    fn an_answer_that_points_to_https_is_a_complaint() {
+        let mut handshake = connection("192.0.2.1:443");
+        says(&mut handshake, Side::Client, GET, mark(4, 11));
+        says(&mut handshake, Side::Server, b"HTTP/1.1 302 Found\r\nLocation: https://www.lab.test/\r\n\r\n", mark(5, 21));
+        assert_eq!(relevance(&handshake), Relevance::Report);
+        assert_eq!(verdict(&handshake).cause.map(|finding| finding.confidence), Some(Confidence::Certain));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
-use crate::tls::registry::AlertDescription;
+use crate::tls::registry::{AlertDescription, HandshakeType};
 
 use super::violation;
 
@@ -50,7 +50,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let confidence = match alert {
         Some(_) if accused => Confidence::Certain,
         Some(_) => Confidence::Strong,
-        None if by_server && handshake.deciding_alert().is_none() && matches!(handshake.outcome, Outcome::Closed | Outcome::Reset) => {
+        // Without a word, or with one that nobody can read.
+        None if by_server
+            && handshake.deciding_alert().is_none_or(|seen| seen.from == Side::Server)
+            && matches!(handshake.outcome, Outcome::Closed | Outcome::Reset | Outcome::Alerted) =>
+        {
             Confidence::Likely
         }
         None => return None,
@@ -114,10 +118,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn second_hello(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let whole = Side::BOTH.into_iter().all(|side| handshake.tcp.side(side).packets > 0 && handshake.tcp.side(side).gap_bytes == 0);
-    let again = handshake.client_hellos.get(1).filter(|_| handshake.protocol == Protocol::Tls && handshake.hello_retry.is_none() && whole)?;
-    // Over TCP nothing is a repetition that has bytes of its own. A downgrade in the same connection is none either.
-    let first = handshake.client_hellos.first().filter(|first| handshake.quic.is_none() && again.span.0 >= first.span.1)?;
-    let seen = handshake.deciding_alert().filter(|seen| seen.from == Side::Server && seen.mark > again.mark)?;
+    if handshake.protocol != Protocol::Tls || handshake.quic.is_some() || !whole {
+        return None;
+    }
+    let first = handshake.client_hellos.first()?;
+    let unasked = |anomaly: &&Anomaly| {
+        matches!(anomaly.kind, AnomalyKind::OutOfOrder { message, .. } if message == HandshakeType::CLIENT_HELLO.0) && anomaly.side == Side::Client
+    };
+    let after_the_answer = || handshake.anomalies.iter().find(unasked).map(|anomaly| anomaly.mark);
+    let before_it = || handshake.client_hellos.get(1).filter(|_| handshake.hello_retry.is_none()).map(|again| again.mark);
+    let again = before_it().or_else(after_the_answer)?;
+    let seen = handshake.deciding_alert().filter(|seen| seen.from == Side::Server && seen.mark > again)?;
     let (confidence, said) = match seen.alert {
         Some(alert) if alert.description == AlertDescription::UNEXPECTED_MESSAGE => {
             (Confidence::Certain, format!("server sent alert {}", offer::spoken(alert.description)))
@@ -130,7 +141,7 @@ fn second_hello(case: &Case<'_>) -> Option<Finding> {
         Finding::new(Cause::ClientProtocolViolation, confidence, summary)
             .stopped_by(StoppedBy::Server)
             .shown_by(first.mark, "ClientHello")
-            .shown_by(again.mark, "another one, and no HelloRetryRequest in between")
+            .shown_by(again, "another one, and no HelloRetryRequest in between")
             .shown_by(seen.mark, said)
             .advise("Update or correct the client; see whether a proxy between sends its hello again."),
     )
