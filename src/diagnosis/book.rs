@@ -267,7 +267,8 @@ impl Book {
 
     /// Forgets servers, clients and authorities. What the interfaces hear and lose stays.
     pub fn turn_page(&mut self) {
-        *self = Self { sources: std::mem::replace(&mut self.sources, Aged::new(SERVERS)), icmp_unread: self.icmp_unread, ..Self::default() };
+        *self =
+            Self { sources: std::mem::replace(&mut self.sources, Aged::new(SERVERS)), icmp_unread: self.icmp_unread, ..Self::default() };
     }
 
     /// Enters the cause that was found for a handshake.

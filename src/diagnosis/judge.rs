@@ -81,7 +81,9 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         }
     }
     // A silence is only as sure as it was long.
-    if matches!(handshake.outcome, Outcome::Stalled | Outcome::Refused | Outcome::Incomplete) && View::new(handshake).still_asks(case.policy) {
+    if matches!(handshake.outcome, Outcome::Stalled | Outcome::Refused | Outcome::Incomplete)
+        && View::new(handshake).still_asks(case.policy)
+    {
         for finding in findings.iter_mut().filter(|finding| rests_on_silence(finding.cause)) {
             finding.confidence = finding.confidence.min(Confidence::Likely);
         }
@@ -129,10 +131,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 
 /// What nobody said, but what follows from packets without an answer. A client that turned to TCP gave up by itself.
 const fn rests_on_silence(cause: Cause) -> bool {
-    let family = matches!(
-        cause.family(),
-        Family::Connect | Family::Path | Family::Middlebox | Family::Silence | Family::Quic | Family::Dtls
-    );
+    let family =
+        matches!(cause.family(), Family::Connect | Family::Path | Family::Middlebox | Family::Silence | Family::Quic | Family::Dtls);
     family && !matches!(cause, Cause::QuicBlocked)
 }
 

@@ -79,7 +79,8 @@ pub(super) fn keep_turned_away(h: &mut Handshake, tcp: &TcpFacts, preamble: &Pre
 
 /// What a proxy passes on, once it agreed to, need not be TLS: both ends spoke, and neither of them did.
 fn tunnels_other(handshake: &Handshake, preamble: &PreambleFacts) -> bool {
-    let Some(agreed) = preamble.answered.filter(|_| preamble.dialect == Dialect::HttpConnect && preamble.upgrade == Upgrade::Granted) else {
+    let Some(agreed) = preamble.answered.filter(|_| preamble.dialect == Dialect::HttpConnect && preamble.upgrade == Upgrade::Granted)
+    else {
         return false;
     };
     Side::BOTH.into_iter().all(|side| handshake.tcp.side(side).last_data.is_some_and(|last| last > agreed))
@@ -114,7 +115,9 @@ fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
         (Dialect::Socks4 | Dialect::Socks5, Upgrade::NotAsked | Upgrade::Granted) => business_as_usual,
         _ if tls_port || preamble.stripped.is_some() || preamble.wanted_tls() => Relevance::Report,
         // The upgrade was offered, and the client left without a word: it may not have seen the offer.
-        (_, Upgrade::NotAsked) if preamble.offered == Some(true) && preamble.went_on.is_none() && !preamble.took_leave() => Relevance::Report,
+        (_, Upgrade::NotAsked) if preamble.offered == Some(true) && preamble.went_on.is_none() && !preamble.took_leave() => {
+            Relevance::Report
+        }
         // A dialogue in clear that went on without TLS is business as usual.
         _ => business_as_usual,
     }

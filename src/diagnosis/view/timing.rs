@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::flow::Side;
 use crate::diagnosis::rule::Policy;
+use crate::flow::Side;
 use crate::packet::IcmpKind;
 use crate::time::Mark;
 use crate::transport::{Close, TcpEventKind};
@@ -176,9 +176,8 @@ impl View<'_> {
         let end = facts.closed_at.time;
         let least = (policy.stall_after * 2 / 5).max(self.rtt() * 10);
         // Who doubles its patience each time comes again before as much time has passed as up to then, and a second at the first.
-        let asks = |first: Mark, last: Mark| {
-            end.since(first.time) < least && end.since(last.time) < last.time.since(first.time) + FIRST_PATIENCE
-        };
+        let asks =
+            |first: Mark, last: Mark| end.since(first.time) < least && end.since(last.time) < last.time.since(first.time) + FIRST_PATIENCE;
         let refused = facts.tcp.icmp.iter().any(|note| !matches!(note.kind, IcmpKind::TooBig(_)));
         let ended = self.first_end().is_some() || facts.quic.as_ref().is_some_and(|quic| !quic.closes.is_empty());
         if facts.close != Close::EndOfCapture || ended || refused {

@@ -50,7 +50,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .shown_by(case.handshake.tcp.first, "first packet of the connection in the capture, and it does not begin one")
-        .or_else(&[Cause::CaptureGaps])
-        .advise("Start the capture before the client connects and let the client connect anew."),
+            .or_else(&[Cause::CaptureGaps])
+            .advise("Start the capture before the client connects and let the client connect anew."),
     )
 }

@@ -75,10 +75,7 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
     }
     match handshake.outcome {
         Outcome::Closed | Outcome::Reset
-            if handshake.stopped_by == StoppedBy::Client
-                && answered
-                && !View::new(handshake).ended_by_icmp()
-                && !said_more(handshake) =>
+            if handshake.stopped_by == StoppedBy::Client && answered && !View::new(handshake).ended_by_icmp() && !said_more(handshake) =>
         {
             match (handshake.end, flight_end(case)) {
                 // A client that waits is not one that refuses, and one that left before the certificate came has not seen it.

@@ -123,7 +123,8 @@ fn second_hello(case: &Case<'_>) -> Option<Finding> {
     }
     let first = handshake.client_hellos.first()?;
     let unasked = |anomaly: &&Anomaly| {
-        matches!(anomaly.kind, AnomalyKind::OutOfOrder { message, .. } if message == HandshakeType::CLIENT_HELLO.0) && anomaly.side == Side::Client
+        matches!(anomaly.kind, AnomalyKind::OutOfOrder { message, .. } if message == HandshakeType::CLIENT_HELLO.0)
+            && anomaly.side == Side::Client
     };
     let after_the_answer = || handshake.anomalies.iter().find(unasked).map(|anomaly| anomaly.mark);
     let before_it = || handshake.client_hellos.get(1).filter(|_| handshake.hello_retry.is_none()).map(|again| again.mark);
