@@ -111,7 +111,7 @@ impl<'a> View<'a> {
 
     /// What the client's library is known to mean by what it did, where that is less, or more, than the words say.
     fn habit(&self, cause: Cause) -> Option<String> {
-        let speaker = self.speaker?;
+        let speaker = self.speaker()?;
         let text = match (speaker.stack, self.reaction) {
             (Stack::OpenSsl, Reaction::Alert { code: 48, .. }) => {
                 "an OpenSSL client says unknown_ca also when it must check revocation and has no list for this authority"
