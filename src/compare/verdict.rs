@@ -333,18 +333,18 @@ impl Path<'_> {
             ));
         }
         let quic = [client, server].into_iter().flatten().any(|report| report.network.protocol == "quic");
-        if smallest_lost > largest_arrived.max(SMALL) && largest_arrived > 0 && data(lost) > 0 && (transit.lost.len() > 1 || some_passed) {
-            if from == Side::Server || some_passed || smallest_lost >= LARGE {
-                return Some(Joint::of(
-                    if quic { "quic-mtu" } else { "path-mtu-black-hole" },
-                    // A packet or two may be lost by chance.
-                    if data(lost) >= MANY { "certain" } else { "likely" },
-                    "path",
-                    format!(
-                        "Packets of {smallest_lost} bytes and more from the {from} never arrive at the {to} ({what}, {times}), while those of up to {largest_arrived} bytes do, and no ICMP tells the {from}: the path drops what is too large."
-                    ),
-                ));
-            }
+        let by_size = smallest_lost > largest_arrived.max(SMALL) && largest_arrived > 0 && data(lost) > 0;
+        // A small hello of which nothing else is known may be kept for what it says.
+        if by_size && (some_passed || transit.lost.len() > 1 && (from == Side::Server || smallest_lost >= LARGE)) {
+            return Some(Joint::of(
+                if quic { "quic-mtu" } else { "path-mtu-black-hole" },
+                // A packet or two may be lost by chance.
+                if data(lost) >= MANY { "certain" } else { "likely" },
+                "path",
+                format!(
+                    "Packets of {smallest_lost} bytes and more from the {from} never arrive at the {to} ({what}, {times}), while those of up to {largest_arrived} bytes do, and no ICMP tells the {from}: the path drops what is too large."
+                ),
+            ));
         }
         if let Some(quiet) = quiet_before(lost, sender).filter(|_| nothing_after) {
             return Some(Joint::of(
