@@ -118,6 +118,8 @@ mod tests {
             hello_after: std::time::Duration::ZERO,
             passed: crate::flow::PerSide::default(),
             went_unanswered: false,
+            left_waiting: false,
+            server_unseen: false,
             transport: crate::flow::Transport::Tcp,
             answered_in: None,
         };

@@ -42,6 +42,10 @@ const RELATED_WITHIN: Duration = Duration::from_secs(10);
 const UNNAMED: u64 = 0;
 /// A flood is counted within this time around a handshake.
 const FLOOD_WINDOW: i64 = 10;
+/// A server that says nothing for so long does not serve.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Packets with payload of each side that show both at work.
+const EXCHANGED: u32 = 2;
 
 /// The store.
 #[derive(Debug)]
@@ -60,6 +64,8 @@ pub struct Book {
     hosts: Aged<IpAddr, Host>,
     /// What the interfaces lose.
     sources: Aged<u32, Source>,
+    /// See [`Knowledge::icmp_unread`].
+    icmp_unread: bool,
 }
 
 /// What a host's packets look like when it answers.
@@ -78,6 +84,8 @@ struct Source {
     connections: u32,
     /// Of those, how many lack packets that arrived.
     with_holes: u32,
+    /// Of those, how many show packets of both sides.
+    of_both_sides: u32,
 }
 
 impl Source {
@@ -193,6 +201,7 @@ impl Default for Book {
             visits: Aged::new(SERVERS),
             hosts: Aged::new(SERVERS),
             sources: Aged::new(SERVERS),
+            icmp_unread: false,
         }
     }
 }
@@ -207,7 +216,7 @@ impl Book {
         }
         self.learn_client(handshake, tag);
         self.learn_host(handshake);
-        let source = self.sources.touch(&handshake.tcp.interface);
+        let source = self.hear(handshake);
         source.connections = source.connections.saturating_add(1);
         source.with_holes = source.with_holes.saturating_add(u32::from(Quality::of(handshake).gap));
         let visit = (handshake.client.address, handshake.server);
@@ -217,6 +226,28 @@ impl Book {
             visits.enter(handshake);
         }
         ticket_refused
+    }
+
+    /// Enters a connection that shows nothing of TLS: what its packets say of the path and, where their payload was cut, of its two ends.
+    pub fn overhear(&mut self, connection: &Handshake) {
+        self.hear(connection);
+        if Side::BOTH.into_iter().any(|side| connection.tcp.side(side).snaplen_cut > 0) {
+            self.learn_client(connection, UNNAMED);
+            self.learn_host(connection);
+        }
+    }
+
+    /// ICMP errors were cut before the ports of the packet that they quote.
+    pub fn misses_icmp(&mut self) {
+        self.icmp_unread = true;
+    }
+
+    /// Takes note of the sides that the interface hears.
+    fn hear(&mut self, connection: &Handshake) -> &mut Source {
+        let source = self.sources.touch(&connection.tcp.interface);
+        let both = Side::BOTH.into_iter().all(|side| connection.tcp.side(side).packets > 0);
+        source.of_both_sides = source.of_both_sides.saturating_add(u32::from(both));
+        source
     }
 
     /// Enters the cause that was found for a handshake.
@@ -292,16 +323,21 @@ impl Book {
             knowledge.quickest_answer = host.quickest;
             knowledge.least_leg = host.least_leg;
         }
-        knowledge.lossy = self.sources.get(&handshake.tcp.interface).is_some_and(Source::loses);
+        let source = self.sources.get(&handshake.tcp.interface);
+        knowledge.icmp_unread = self.icmp_unread;
+        knowledge.lossy = source.is_some_and(Source::loses);
+        knowledge.hears_both_sides = source.is_some_and(|source| source.of_both_sides > 0);
         if completed == 0 {
-            knowledge.related = self.related(handshake, tag);
-            knowledge.passed = self.passed(handshake);
+            let around: Vec<&Attempt> = self.around(handshake).collect();
+            knowledge.related = related(&around, handshake, tag);
+            knowledge.passed = passed(&around, handshake);
         }
         let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
         knowledge.flood_half_open = around.fold(0u32, |sum, count| sum.saturating_add(*count));
         if let Some(visits) = self.visits.get(&(handshake.client.address, handshake.server)) {
             knowledge.scan = visits.scan(handshake);
+            knowledge.may_be_scanned = knowledge.scan.is_none() && visits.may_scan(handshake);
             knowledge.rhythm = visits.rhythm();
         }
         if let Some(leaf) = handshake.leaf() {
@@ -390,8 +426,12 @@ impl Book {
 
     /// What did not complete may have been answered by somebody else.
     fn learn_host(&mut self, handshake: &Handshake) {
-        let server = handshake.tcp.side(Side::Server);
-        let Some(ttl) = server.ttl.filter(|_| handshake.outcome == Outcome::Completed) else { return };
+        let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
+        // Where the messages were cut, or only this side was heard, that both went on tells as much.
+        let cut = client.snaplen_cut > 0 || server.snaplen_cut > 0;
+        let answers = client.data_packets >= EXCHANGED && cut || client.packets == 0 && client.acked > 0;
+        let went_on = handshake.outcome == Outcome::Incomplete && server.data_packets >= EXCHANGED && answers;
+        let Some(ttl) = server.ttl.filter(|_| handshake.outcome == Outcome::Completed || went_on) else { return };
         let host = self.hosts.touch(&handshake.server.address);
         host.ttls.insert(ttl);
         if let Some(took) = handshake.tcp.syn_rtt {
@@ -404,6 +444,8 @@ impl Book {
 
     fn learn_client(&mut self, handshake: &Handshake, name: u64) {
         let hello = handshake.hello();
+        let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
+        let spoke = client.first_data.filter(|_| server.data_packets == 0);
         let related = Related {
             start: handshake.tcp.first,
             same_endpoint: false,
@@ -420,11 +462,10 @@ impl Book {
                 .first()
                 .zip(handshake.tcp.established)
                 .map_or(Duration::ZERO, |(hello, up)| hello.first.time.since(up.time)),
-            passed: PerSide {
-                client: handshake.tcp.side(Side::Client).largest_acked_segment,
-                server: handshake.tcp.side(Side::Server).largest_acked_segment,
-            },
-            went_unanswered: handshake.tcp.side(Side::Client).syn.is_some() && handshake.tcp.side(Side::Server).packets == 0,
+            passed: PerSide { client: client.largest_acked_segment, server: server.largest_acked_segment },
+            went_unanswered: client.syn.is_some() && server.packets == 0,
+            left_waiting: server.syn.is_some() && spoke.is_some_and(|spoke| handshake.closed_at.time.since(spoke.time) >= PATIENCE),
+            server_unseen: spoke.is_some() && server.packets == 0,
             transport: handshake.tcp.key.transport,
             answered_in: handshake.server_hello_time(),
         };
@@ -438,29 +479,27 @@ impl Book {
         let others = self.attempts.of(handshake.client.address).filter(|attempt| !attempt.is(handshake));
         others.filter(move |attempt| near(attempt.related.start.time))
     }
+}
 
-    /// The largest packets that passed between the two addresses around it.
-    fn passed(&self, handshake: &Handshake) -> PerSide<u32> {
-        let between = self.around(handshake).filter(|attempt| attempt.server.address == handshake.server.address);
-        between.fold(PerSide::default(), |most: PerSide<u32>, attempt| PerSide {
-            client: most.client.max(attempt.related.passed.client),
-            server: most.server.max(attempt.related.passed.server),
+/// The largest packets that passed between the two addresses in the attempts around one.
+fn passed(around: &[&Attempt], handshake: &Handshake) -> PerSide<u32> {
+    let between = around.iter().filter(|attempt| attempt.server.address == handshake.server.address);
+    between.fold(PerSide::default(), |most: PerSide<u32>, attempt| PerSide {
+        client: most.client.max(attempt.related.passed.client),
+        server: most.server.max(attempt.related.passed.server),
+    })
+}
+
+/// Those of them that went to the same server or asked for the same name, the earliest first.
+fn related(around: &[&Attempt], handshake: &Handshake, name: u64) -> Vec<Related> {
+    let theirs = around.iter().rev().filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name));
+    theirs
+        .map(|attempt| Related {
+            same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,
+            same_name: attempt.name == name,
+            ..attempt.related.clone()
         })
-    }
-
-    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
-        let mut related: Vec<Related> = self
-            .around(handshake)
-            .filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name))
-            .map(|attempt| Related {
-                same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,
-                same_name: attempt.name == name,
-                ..attempt.related.clone()
-            })
-            .collect();
-        related.reverse();
-        related
-    }
+        .collect()
 }
 
 /// 1 for a handshake that completed and whose client had something to say.

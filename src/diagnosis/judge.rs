@@ -3,6 +3,7 @@
 //! Findings are ordered by weight, then confidence, then the rules' order; the first that explains is the cause, the others stay as findings
 //! and alternatives. The capture is judged first: what it lacks lowers the confidence of everything else.
 
+use crate::flow::{Side, Transport};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::against;
@@ -68,6 +69,17 @@ pub fn judge(case: &Case<'_>) -> Verdict {
             }
         }
     }
+    if let Some(peer) = speaks_of_the_unread(case) {
+        for finding in findings.iter_mut().filter(|finding| rests_on_messages_of(peer, finding.cause.family())) {
+            finding.confidence = finding.confidence.min(Confidence::Likely);
+        }
+    }
+    if case.knowledge.may_be_scanned && handshake.outcome.failed() {
+        for finding in findings.iter_mut().filter(|finding| finding.weight < Weight::Unwanted) {
+            finding.confidence = finding.confidence.min(Confidence::Likely);
+            finding.alternatives.push(Cause::TcpProbe);
+        }
+    }
     // What is only probable overrides nothing that is certain, but a capture that cannot support a verdict.
     let certain = findings.iter().any(|finding| finding.weight == Weight::Explains && finding.confidence == Confidence::Certain);
     if certain {
@@ -107,6 +119,38 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         alternatives,
         quality,
         unverified: case.chain.and_then(ChainFacts::unverified),
+    }
+}
+
+/// Whose messages the other side refused though the capture lacks them, its certificates among them: what was refused is not known. Nor is what
+/// the words mean of a client whose hello, and so whose library, is not known.
+fn speaks_of_the_unread(case: &Case<'_>) -> Option<Side> {
+    let handshake = case.handshake;
+    let speaker = match (handshake.deciding_alert(), handshake.stopped_by) {
+        (Some(alert), _) => alert.from,
+        (None, StoppedBy::Client) => Side::Client,
+        (None, StoppedBy::Server) => Side::Server,
+        (None, _) => return None,
+    };
+    let peer = speaker.other();
+    let shown = match peer {
+        Side::Server => handshake.server_chain.is_some(),
+        Side::Client => handshake.client_chain.is_some(),
+    };
+    let cut = |side: Side| handshake.tcp.side(side).snaplen_cut > 0;
+    // Over TCP the capture's quality says so, and lowers everything.
+    let absent = handshake.tcp.key.transport == Transport::Udp && handshake.tcp.side(peer).packets == 0;
+    let nameless = speaker == Side::Client && handshake.client_hellos.is_empty() && cut(Side::Client);
+    (!shown && (cut(peer) || absent) || nameless).then_some(peer)
+}
+
+/// Findings of this family say what a side's certificates or other messages are worth.
+fn rests_on_messages_of(side: Side, family: Family) -> bool {
+    match family {
+        Family::Certificate => side == Side::Server,
+        Family::ClientAuth => side == Side::Client,
+        Family::Protocol => true,
+        _ => false,
     }
 }
 

@@ -89,6 +89,12 @@ pub struct Knowledge {
     pub lossy: bool,
     /// The scan that this handshake is part of.
     pub scan: Option<Scan>,
+    /// It is one of as many as a scan has, none of them put to use, whose hellos the capture does not show: they may have been unlike each other.
+    pub may_be_scanned: bool,
+    /// The interface that saw it saw both sides of some other connection: where it saw nothing of a side, that side said nothing.
+    pub hears_both_sides: bool,
+    /// The snapshot length cut ICMP errors so short that nothing tells which flow they are about: it may be this one.
+    pub icmp_unread: bool,
     /// How often this client looked in at this server without a word.
     pub rhythm: Option<Rhythm>,
 }
@@ -142,6 +148,10 @@ pub struct Related {
     pub passed: PerSide<u32>,
     /// It sent SYNs, and nothing came back.
     pub went_unanswered: bool,
+    /// The server took the connection, and for seconds said nothing to what the client sent, whatever that was.
+    pub left_waiting: bool,
+    /// Its client spoke on a connection of which no packet of the server was seen.
+    pub server_unseen: bool,
     /// TCP or UDP.
     pub transport: Transport,
     /// How soon its ClientHello was answered.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use foldhash::quality::FixedState;
 
+use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::time::Timestamp;
@@ -54,6 +55,8 @@ struct Burst {
     used: u32,
     /// What the hellos looked like.
     hellos: BTreeSet<u32>,
+    /// Of how many both sides spoke, and the capture does not show the whole hello.
+    unread: u32,
 }
 
 impl Visits {
@@ -72,7 +75,7 @@ impl Visits {
                 let least = self.bursts.iter().position(|burst| !burst.is_scan()).unwrap_or(0);
                 self.bursts.remove(least);
             }
-            self.bursts.push(Burst { first: start, last: start, attempts: 0, used: 0, hellos: BTreeSet::new() });
+            self.bursts.push(Burst { first: start, last: start, attempts: 0, used: 0, hellos: BTreeSet::new(), unread: 0 });
             self.bursts.len() - 1
         });
         let Some(burst) = self.bursts.get_mut(place) else { return };
@@ -80,6 +83,10 @@ impl Visits {
         burst.last = burst.last.max(start);
         burst.attempts = burst.attempts.saturating_add(1);
         burst.used = burst.used.saturating_add(u32::from(is_used(handshake)));
+        let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
+        let lacking = client.snaplen_cut > 0 || client.packets == 0;
+        let unread = handshake.client_hellos.is_empty() && lacking && server.data_packets > 0;
+        burst.unread = burst.unread.saturating_add(u32::from(unread));
         if burst.hellos.len() < HELLOS {
             burst.hellos.extend(handshake.hello().map(shape));
         }
@@ -90,6 +97,12 @@ impl Visits {
         let start = handshake.tcp.first.time;
         let burst = self.bursts.iter().find(|burst| burst.first <= start && start <= burst.last && burst.is_scan())?;
         (!is_used(handshake)).then(|| Scan { attempts: burst.attempts, span: burst.last.since(burst.first) })
+    }
+
+    /// This handshake is one of as many as a scan has, and the capture does not show whether their hellos are unlike each other.
+    pub(super) fn may_scan(&self, handshake: &Handshake) -> bool {
+        let start = handshake.tcp.first.time;
+        self.bursts.iter().any(|burst| burst.first <= start && start <= burst.last && burst.may_be_scan())
     }
 
     /// How often the client looked in, and at which interval.
@@ -106,6 +119,10 @@ impl Burst {
     fn is_scan(&self) -> bool {
         let unlike = u32::try_from(self.hellos.len()).unwrap_or(u32::MAX);
         self.attempts >= LEAST && unlike >= UNLIKE && self.used.saturating_mul(4) <= self.attempts
+    }
+
+    fn may_be_scan(&self) -> bool {
+        self.attempts >= LEAST && self.unread >= UNLIKE && self.used.saturating_mul(4) <= self.attempts
     }
 }
 

@@ -9,6 +9,15 @@ use crate::frame::Frame;
 use crate::packet::{IpFacts, Segment, TcpFlags, links};
 use crate::time::{Mark, Timestamp};
 
+/// The two stations of an Ethernet that a frame travels between. `None` where it is for many, or the link gives all the same address, as a
+/// loopback does.
+pub(crate) fn stations(frame: &Frame<'_>) -> Option<([u8; 6], [u8; 6])> {
+    let (to, rest) = frame.bytes.split_first_chunk::<6>()?;
+    let (from, _) = rest.split_first_chunk::<6>()?;
+    let single = frame.head.link == links::ETHERNET && [to, from].iter().all(|address| address[0] & 1 == 0);
+    (single && to != from).then_some((*from, *to))
+}
+
 /// The segment in a frame of the usual kind.
 #[inline]
 pub(crate) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {

@@ -15,6 +15,12 @@ impl Walk<'_> {
         let mtu = [m0, m1, m2, m3];
         let v6 = self.around.ends.is_v6();
         let kind = if v6 { kind_v6(icmp_type, code, mtu) } else { kind_v4(icmp_type, code, mtu) }.ok_or(Skip::IcmpOther)?;
+        let error = self.icmp_error(rest, (kind, icmp_type, code));
+        error.map_err(|skip| if skip == Skip::Truncated { Skip::IcmpTruncated } else { skip })
+    }
+
+    fn icmp_error(&self, mut rest: Cursor<'_>, (kind, icmp_type, code): (IcmpKind, u8, u8)) -> Result<IcmpError, Skip> {
+        let v6 = self.around.ends.is_v6();
         let quoted = if v6 { quoted_v6(&mut rest)? } else { quoted_v4(&mut rest)? };
         let transport = match quoted.protocol {
             ip::TCP => Transport::Tcp,

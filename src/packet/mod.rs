@@ -29,7 +29,7 @@ use crate::flow::{Endpoint, FlowKey, Path, Transport};
 use crate::time::Mark;
 
 pub use self::decoder::Decoder;
-pub(crate) use self::direct::{NOTHING, read as read_plain, segment as plain};
+pub(crate) use self::direct::{NOTHING, read as read_plain, segment as plain, stations};
 pub use self::fragments::{FragmentCounters, LostFragments};
 pub use self::links::{link_name, reads_link};
 pub use self::options::{tcp_options, tcp_options_are_plain, tcp_timestamps};
@@ -58,6 +58,8 @@ pub enum Skip {
     IpProtocol,
     /// ICMP that reports no error about a flow: echo, router discovery…
     IcmpOther,
+    /// An ICMP error of which the snapshot length left too little to tell which flow it is about.
+    IcmpTruncated,
     /// A header is cut by the snapshot length.
     Truncated,
     /// A header contradicts itself.
@@ -72,11 +74,12 @@ pub enum Skip {
 
 impl Skip {
     /// Every reason, in the order in which the summary lists them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::LinkType,
         Self::NotIp,
         Self::IpProtocol,
         Self::IcmpOther,
+        Self::IcmpTruncated,
         Self::Truncated,
         Self::Malformed,
         Self::Fragment,
@@ -91,6 +94,7 @@ impl Skip {
             Self::NotIp => "not-ip",
             Self::IpProtocol => "ip-protocol",
             Self::IcmpOther => "icmp-other",
+            Self::IcmpTruncated => "icmp-truncated",
             Self::Truncated => "truncated",
             Self::Malformed => "malformed",
             Self::Fragment => "fragment",

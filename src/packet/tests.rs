@@ -414,6 +414,15 @@ fn icmp_errors() {
     assert_eq!(read(6, 135, 0, [0; 4], &quoted), Err(Skip::IcmpOther));
 }
 
+#[test]
+fn an_icmp_error_that_is_cut_before_the_ports_it_quotes_is_counted_as_such() {
+    let body = join(&[&[3, 1, 0, 0, 0, 0, 0, 0], &ipv4(6, &tcp())]);
+    let bytes = ipv4(1, &body);
+    assert!(matches!(Decoder::new().decode(&frame(RAW, &bytes[..50], bytes.len())), Packet::Skipped(Skip::IcmpTruncated)));
+    let echo = ipv4(1, &[8, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]);
+    assert!(matches!(Decoder::new().decode(&frame(RAW, &echo[..28], echo.len())), Packet::Skipped(Skip::IcmpOther)));
+}
+
 proptest! {
     /// Whatever the bytes and whichever the link type, there is an answer, and never more payload than the wire had.
     #[test]

@@ -21,6 +21,7 @@ use crate::handshake::machine::HalfOpen;
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
 use crate::limits;
+use crate::packet::Skip;
 use crate::report::{self, HandshakeReport, Outline, Report, SummaryReport};
 use crate::time::{Clock, Timestamp};
 use crate::transport::TableCounters;
@@ -109,6 +110,7 @@ impl<'a> Collector<'a> {
     pub(super) fn new(options: &'a Options, emit: &'a mut dyn Outlet) -> Self {
         let Options { timeline, clock, .. } = options;
         let (timeline, clock) = (*timeline, clock.as_ref());
+        let outlines = !timeline && emit.takes_outlines();
         Self {
             policy: &options.policy,
             trust: &options.trust,
@@ -116,7 +118,7 @@ impl<'a> Collector<'a> {
             clock,
             hurry: &options.hurry,
             timeline,
-            outlines: !timeline && emit.takes_outlines(),
+            outlines,
             emit,
             pending: Vec::new(),
             half_open: Vec::new(),
@@ -126,7 +128,7 @@ impl<'a> Collector<'a> {
             book: Book::default(),
             chains: ChainCache::default(),
             incidents: if clock.is_some() { Tracker::live() } else { Tracker::default() },
-            reports: report::Builder::default(),
+            reports: report::Builder::new(!outlines),
             losses: None,
             sources: Vec::new(),
             totals: Totals::default(),
@@ -176,6 +178,7 @@ impl<'a> Collector<'a> {
     fn take(&mut self, handshake: Box<Handshake>) -> std::io::Result<()> {
         let doubtful = match relevance(&handshake) {
             Relevance::Other(word) => {
+                self.book.overhear(&handshake);
                 count(&mut self.totals.other_flows, word, 1);
                 return Ok(());
             }
@@ -332,6 +335,10 @@ impl<'a> Collector<'a> {
         interrupted: bool,
     ) -> std::io::Result<SummaryReport> {
         self.release(u64::MAX)?;
+        // Every failure is still held.
+        if counts.skipped(Skip::IcmpTruncated) > 0 {
+            self.book.misses_icmp();
+        }
         while !self.held.is_empty() {
             self.let_one_go()?;
         }

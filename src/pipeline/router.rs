@@ -45,6 +45,14 @@ pub(super) struct Counts {
     pub(super) points: Vec<(usize, usize)>,
 }
 
+impl Counts {
+    /// Frames that gave no packet for this reason.
+    pub(super) fn skipped(&self, reason: Skip) -> u64 {
+        let place = Skip::ALL.iter().position(|other| *other == reason);
+        place.and_then(|place| self.skipped.get(place)).copied().unwrap_or(0)
+    }
+}
+
 impl Router {
     /// A router for a file, or for a live capture.
     pub(super) fn new(live: bool) -> Self {
@@ -72,7 +80,7 @@ impl Router {
             }
             let asks = self.sources.as_ref().is_some_and(Sources::asks);
             if asks {
-                self.saw(interface, packet::plain(&frame).map(|segment| segment.key));
+                self.saw(&frame, packet::plain(&frame).map(|segment| segment.key));
             }
             if give(Routed::Frame { frame: &frame, place }) {
                 continue;
@@ -98,7 +106,7 @@ impl Router {
         self.counts.decoded = self.counts.decoded.saturating_add((block.len() as u64).saturating_sub(skipped));
         // If this was the last block of an input, the first frames of the next will show whether it goes on there.
         for frame in (block.len().saturating_sub(TAIL)..block.len()).filter_map(|place| block.frame(place)) {
-            self.saw(frame.head.interface, packet::plain(&frame).map(|segment| segment.key));
+            self.saw(&frame, packet::plain(&frame).map(|segment| segment.key));
         }
     }
 
@@ -107,7 +115,7 @@ impl Router {
     fn arrive<'b>(&mut self, mark: Mark, interface: u32, give: &mut impl FnMut(Routed<'_, 'b>) -> bool) {
         let before = self.counts.last.time;
         // A clock that was set back stays so: its later frames are no moment that never ends.
-        let back = before.since(mark.time) > GAP;
+        let back = before > mark.time.after(GAP);
         self.counts.last = Mark { frame: mark.frame, time: if back { mark.time } else { mark.time.max(before) } };
         if back {
             self.tick = mark.time;
@@ -124,9 +132,14 @@ impl Router {
         self.tick(give);
     }
 
-    fn saw(&mut self, interface: u32, key: Option<FlowKey>) {
-        if let (Some(sources), Some(key)) = (&mut self.sources, key) {
+    fn saw(&mut self, frame: &Frame<'_>, key: Option<FlowKey>) {
+        let Some(sources) = &mut self.sources else { return };
+        let interface = frame.head.interface;
+        if let Some(key) = key {
             sources.saw(interface, key.partition_hash());
+        }
+        if let Some(stations) = packet::stations(frame) {
+            sources.saw_stations(interface, stations);
         }
     }
 

@@ -1,6 +1,9 @@
 //! Listens to the sources of a capture: when each was heard, which of them are one, and where none was.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
+
+use foldhash::quality::FixedState;
 
 use crate::capture::Inventory;
 use crate::time::{Mark, Timestamp};
@@ -64,7 +67,7 @@ impl Sources {
     pub(super) fn hear(&mut self, interface: u32, mark: Mark) {
         let source = self.watch.source(interface);
         match self.heard.get_mut(source as usize) {
-            Some(heard) if !heard.lapsed && heard.youth == 0 && mark.time.since(heard.last.time) <= GAP => heard.last = mark,
+            Some(heard) if !heard.lapsed && heard.youth == 0 && mark.time <= heard.last.time.after(GAP) => heard.last = mark,
             _ => self.hear_anew(interface, mark),
         }
         self.last = mark;
@@ -125,11 +128,28 @@ impl Sources {
 
     /// An interface saw the flow with this hash: if another did so just now, the two are one source.
     pub(super) fn saw(&mut self, interface: u32, hash: u64) {
+        self.compare(interface, hash, true);
+    }
+
+    /// An interface saw a frame between these two stations. Their link is captured further though none of the connections goes on: where all wait,
+    /// stations still ask for each other's addresses.
+    pub(super) fn saw_stations(&mut self, interface: u32, (one, other): ([u8; 6], [u8; 6])) {
+        self.compare(interface, FixedState::default().hash_one((one.min(other), one.max(other))), false);
+    }
+
+    fn compare(&mut self, interface: u32, hash: u64, connection: bool) {
         let place = usize::try_from(hash & LATELY_MASK).unwrap_or(0);
         let Some(slot) = self.lately.get_mut(place) else { return };
         let (known, by) = std::mem::replace(slot, (hash, interface));
         let (one, other) = (self.watch.source(by), self.watch.source(interface));
-        if known != hash || one == other {
+        if known != hash || by == interface {
+            return;
+        }
+        if one == other {
+            // They were joined by their stations.
+            if connection && self.met.len() < SILENT && !self.met.iter().any(|(one, other)| *one == interface || *other == interface) {
+                self.met.push((by, interface));
+            }
             return;
         }
         let [Some(first), Some(second)] = [one, other].map(|source| self.heard.get(source as usize).copied()) else { return };
@@ -137,13 +157,15 @@ impl Sources {
             return;
         }
         let low = self.watch.join(one, other);
-        if self.met.len() < SILENT {
+        if connection && self.met.len() < SILENT {
             self.met.push((by, interface));
         }
+        let youth = if connection { 0 } else { first.youth.max(second.youth) };
+        self.young = self.young.saturating_add(usize::from(youth > 0));
         for source in [one, other] {
             let Some(heard) = self.heard.get_mut(source as usize) else { continue };
             self.young = self.young.saturating_sub(usize::from(heard.youth > 0));
-            heard.youth = 0;
+            heard.youth = if source == low { youth } else { 0 };
             heard.joined = source != low;
             heard.last = first.last.max(second.last);
         }
@@ -178,7 +200,13 @@ impl Sources {
     /// What is known of the sources, if that is new.
     #[inline]
     pub(super) fn news(&mut self) -> Option<Arc<Watch>> {
-        std::mem::take(&mut self.changed).then(|| Arc::new(self.watch.clone()))
+        if self.changed { Some(self.tell()) } else { None }
+    }
+
+    #[cold]
+    fn tell(&mut self) -> Arc<Watch> {
+        self.changed = false;
+        Arc::new(self.watch.clone())
     }
 
     /// Pairs of inputs that saw the same connections at the same time: two points of capture, and not one file after another.

@@ -104,7 +104,7 @@ impl<'a> View<'a> {
     pub fn large_flight_unheard(&self) -> bool {
         let Some(dtls) = self.failed_over_dtls().filter(|_| self.stalled_over_udp() && self.answer_begun()) else { return false };
         dtls.hellos_with_cookie.count > 0
-            && dtls.hole.is_none()
+            && (dtls.hole.is_none() || self.server().snaplen_cut > 0)
             && *dtls.largest.of(Side::Server) >= FULL_SIZE
             && self.repeats(Side::Client).is_some_and(|hello| hello.count >= 2)
             && self.repeats(Side::Server).is_some()

@@ -142,8 +142,12 @@ pub(in crate::handshake) fn answered(h: &Handshake) -> bool {
 /// The client goes on as only one that was answered does, and the answers are not in the capture. A client that waits in vain repeats itself
 /// within a second or two: one that does not was answered, too, unless it closed before.
 fn heard_unseen(h: &Handshake) -> bool {
-    if answered(h) || !h.tcp.icmp.is_empty() {
+    if answered(h) || h.tcp.icmp.iter().any(|note| note.about == Side::Client) {
         return false;
+    }
+    // Its own host refuses what the server sent.
+    if !h.tcp.icmp.is_empty() {
+        return true;
     }
     let (went_on, gave_up) = match (&h.quic, &h.dtls) {
         (Some(quic), _) => (

@@ -107,9 +107,9 @@ impl Capture {
         self.with(self.frames.iter().flat_map(|frame| [frame.clone(), frame.clone()]).collect())
     }
 
-    /// What a snapshot length of 128 bytes leaves.
-    pub fn snapped(&self) -> Self {
-        let snap = |frame: &Taken| Taken { bytes: frame.bytes.iter().copied().take(128).collect(), ..frame.clone() };
+    /// What a snapshot length of so many bytes leaves.
+    pub fn snapped(&self, len: usize) -> Self {
+        let snap = |frame: &Taken| Taken { bytes: frame.bytes.iter().copied().take(len).collect(), ..frame.clone() };
         self.with(self.frames.iter().map(snap).collect())
     }
 
@@ -129,9 +129,10 @@ impl Capture {
         self.with(self.frames.iter().map(|frame| Taken { time: frame.time + nanos, ..frame.clone() }).collect())
     }
 
-    /// Without the packets that `from` sends.
-    pub fn without_sender(&self, from: IpAddr) -> Self {
-        let kept = self.frames.iter().filter(|frame| self.packet(&frame.bytes).is_none_or(|packet| packet.source() != from));
+    /// Without the packets that `from` sends; where both sides have one address, as on a loopback, without those of its `port`.
+    pub fn without_sender(&self, from: IpAddr, port: Option<u16>) -> Self {
+        let sends = |packet: IpPacket<'_>| packet.source() == from && (port.is_none() || packet.source_port() == port);
+        let kept = self.frames.iter().filter(|frame| self.packet(&frame.bytes).is_none_or(|packet| !sends(packet)));
         self.with(kept.cloned().collect())
     }
 
@@ -143,7 +144,10 @@ impl Capture {
             let [one, two] = [&frames[at], &frames[at + 1]];
             let close = two.time - one.time < 1_000_000;
             let swap = match (self.packet(&one.bytes), self.packet(&two.bytes)) {
-                (Some(a), Some(b)) => close && a.source() == b.source() && a.carries_payload() && b.carries_payload(),
+                (Some(a), Some(b)) => {
+                    let one_side = a.source() == b.source() && a.source_port() == b.source_port();
+                    close && one_side && a.carries_payload() && b.carries_payload()
+                }
                 _ => false,
             };
             if swap {
@@ -215,6 +219,12 @@ impl IpPacket<'_> {
         } else {
             IpAddr::from(<[u8; 16]>::try_from(&self.bytes[self.at + 8..self.at + 24]).unwrap())
         }
+    }
+
+    /// The port that it comes from, where it has one.
+    fn source_port(&self) -> Option<u16> {
+        let port = self.bytes.get(self.at + self.header_len()..)?.get(..2)?;
+        matches!(self.protocol(), 6 | 17).then(|| u16::from_be_bytes([port[0], port[1]]))
     }
 
     fn header_len(&self) -> usize {

@@ -111,7 +111,7 @@ impl<'a> View<'a> {
 
     /// What the client's library is known to mean by what it did, where that is less, or more, than the words say.
     fn habit(&self, cause: Cause) -> Option<String> {
-        let speaker = self.speaker?;
+        let speaker = self.speaker()?;
         // Where the certificate itself shows the fault, nothing needs to be said of what else the words may mean.
         let shown = self.source == Source::Seen && cause != Cause::CertificateUntrustedCa && self.is_true(cause);
         if shown && !matches!(self.reaction, Reaction::Alert { code: 80, .. }) {

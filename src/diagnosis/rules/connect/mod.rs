@@ -1,6 +1,6 @@
 //! Rules of the family connect: the transport never came up, or came up for nothing.
 
-use crate::diagnosis::cause::Cause;
+use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::rule::{Case, Rule};
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -56,10 +56,11 @@ fn accepts_without_serving(case: &Case<'_>) -> bool {
     let unserved = |cause: Cause| matches!(cause, Cause::ServerSilent | Cause::AcceptQueueFull | Cause::ClientTimeout);
     let known = case.knowledge.causes.iter().any(|(cause, _)| unserved(*cause));
     // An attempt that is not judged yet counts when it stalled after its hello.
-    let related = case
-        .knowledge
-        .related
-        .iter()
-        .any(|other| other.same_endpoint && other.hello_len > 0 && other.cause.map_or(other.outcome == Outcome::Stalled, unserved));
+    let related = case.knowledge.related.iter().filter(|other| other.same_endpoint).any(|other| {
+        match other.cause.filter(|cause| cause.family() != Family::Capture) {
+            Some(cause) => other.hello_len > 0 && unserved(cause),
+            None => other.hello_len > 0 && other.outcome == Outcome::Stalled || other.left_waiting,
+        }
+    });
     (known || related) && case.knowledge.completed == 0
 }

@@ -59,7 +59,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let server = case.handshake.server;
     let arrived = !view.is_fresh(syn.ttl);
     let span = syn.last.time.since(syn.first.time);
-    let confidence = match (syn_repeated(view), flooded(case) || accepts_without_serving(case)) {
+    // A client that repeats its SYN got no answer. Away from it an answer may have been given all the same, on a way that the capture does not
+    // see; and other clients may have been answered there.
+    let unheard = arrived && !case.knowledge.hears_both_sides
+        || case.knowledge.icmp_unread
+        || case.knowledge.related.iter().any(|other| other.same_endpoint && other.server_unseen);
+    let confidence = match (syn_repeated(view), unheard || flooded(case) || accepts_without_serving(case)) {
         (true, false) => Confidence::Certain,
         _ => Confidence::Likely,
     };

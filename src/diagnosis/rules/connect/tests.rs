@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Finding, Policy, Weight};
+use crate::diagnosis::rule::{Confidence, Finding, Policy, Weight};
 use crate::diagnosis::testing::{at, connected, partial_hello, reset, syn};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
@@ -28,6 +28,21 @@ fn a_syn_without_answer_is_named_unless_something_came_back() {
     assert_eq!(finding.weight, Weight::Overrides);
     assert!(finding.summary.contains("4 SYNs within 7.0 s"), "{}", finding.summary);
     assert!(found(&syn_unanswered::RULE, &connected(), &quiet).is_none());
+}
+
+#[test]
+fn an_answer_that_the_capture_could_not_show_may_have_been_given() {
+    let confidence = |ttl, knowledge: &Knowledge| {
+        let mut facts = unanswered();
+        facts.tcp.sides.client.syn = Some(syn(at(1, 0), at(4, 7_000), 4, ttl));
+        found(&syn_unanswered::RULE, &facts, knowledge).unwrap().confidence
+    };
+    let quiet = Knowledge::default();
+    assert_eq!((confidence(64, &quiet), confidence(61, &quiet)), (Confidence::Certain, Confidence::Likely), "at the client; elsewhere");
+    let both = Knowledge { hears_both_sides: true, ..Knowledge::default() };
+    assert_eq!(confidence(61, &both), Confidence::Certain);
+    let cut = Knowledge { icmp_unread: true, ..both };
+    assert_eq!(confidence(61, &cut), Confidence::Likely);
 }
 
 #[test]

@@ -52,7 +52,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         format!("{} did not answer the ClientHello.", view.target())
     };
-    let finding = Finding::new(Cause::DtlsNoAnswer, if tries >= 3 { Confidence::Strong } else { Confidence::Likely }, summary)
+    // Where the capture shows no side but the client's of anything, it may lack the answers.
+    let sure = tries >= 3 && case.knowledge.hears_both_sides;
+    let finding = Finding::new(Cause::DtlsNoAnswer, if sure { Confidence::Strong } else { Confidence::Likely }, summary)
         .stopped_by(StoppedBy::Network)
         .shown_by(case.handshake.tcp.first, "first ClientHello");
     let finding = match view.repeats(Side::Client) {

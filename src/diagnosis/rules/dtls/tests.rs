@@ -9,8 +9,12 @@ use crate::handshake::datagrams::facts::Hole;
 use crate::handshake::facts::{DtlsFacts, Outcome, Protocol, StoppedBy};
 
 fn check(cause: Cause, handshake: &Handshake) -> Option<Finding> {
+    check_knowing(cause, handshake, &Knowledge::default())
+}
+
+fn check_knowing(cause: Cause, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
     let policy = Policy::default();
-    let case = Case { handshake, chain: None, client_chain: None, knowledge: &Knowledge::default(), policy: &policy };
+    let case = Case { handshake, chain: None, client_chain: None, knowledge, policy: &policy };
     (rules::of(cause).unwrap().check)(&case)
 }
 
@@ -71,7 +75,10 @@ fn a_hole_of_large_fragments_is_a_black_hole() {
 
 #[test]
 fn silence_is_no_answer() {
-    assert_eq!(check(Cause::DtlsNoAnswer, &unanswered()).unwrap().confidence, Confidence::Strong);
+    let alone = check(Cause::DtlsNoAnswer, &unanswered()).unwrap();
+    assert_eq!(alone.confidence, Confidence::Likely, "nothing shows that the capture hears servers");
+    let hearing = Knowledge { hears_both_sides: true, ..Knowledge::default() };
+    assert_eq!(check_knowing(Cause::DtlsNoAnswer, &unanswered(), &hearing).unwrap().confidence, Confidence::Strong);
     assert_eq!(check(Cause::DtlsNoAnswer, &asked_for_a_cookie()), None);
 }
 

@@ -3,11 +3,13 @@
 use super::scene::{BROAD, Scene, extensions};
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Confidence, Weight};
+use crate::diagnosis::judge::judge;
+use crate::diagnosis::rule::{Case, Confidence, Policy, Weight};
 use crate::flow::{Side, Transport};
 use crate::handshake::facts::{EncryptedRecord, Outcome, StoppedBy};
 use crate::time::Mark;
 use crate::tls::registry::CipherSuite;
+use crate::transport::{GapCause, TcpEvent, TcpEventKind};
 use Side::{Client, Server};
 
 fn without(kinds: &[u16], tls13: bool) -> Vec<(u16, Vec<u8>)> {
@@ -74,6 +76,8 @@ fn a_retry_with_less_shows_intolerance() {
         hello_after: std::time::Duration::ZERO,
         passed: crate::flow::PerSide::default(),
         went_unanswered: false,
+        left_waiting: false,
+        server_unseen: false,
         transport: Transport::Tcp,
         answered_in: None,
     });
@@ -208,8 +212,25 @@ fn violations_are_named() {
     scene.handshake.anomalies.push(Anomaly { mark, side: Client, kind: AnomalyKind::OutOfOrder { message: 16, expected: "client_hello" } });
     assert_eq!(scene.cause(), Some((Cause::ClientProtocolViolation, Confidence::Certain)));
     assert!(scene.findings()[0].summary.contains("client_key_exchange where client_hello was due"));
+    let hole = TcpEventKind::Gap { offset: 0, len: 9, why: GapCause::Snaplen };
+    scene.handshake.tcp.events.push(TcpEvent { mark: Mark { frame: 3, ..mark }, side: Client, kind: hole });
+    assert_ne!(scene.cause().unwrap().1, Confidence::Certain, "what stood before it is not known");
     let scene = Scene::broad().alert(Server, 2, 47);
     assert_eq!(scene.findings()[0].weight, Weight::Fallback);
+}
+
+#[test]
+fn what_was_refused_is_not_known_where_the_capture_cut_it() {
+    let refused = |code, cut| {
+        let mut scene = Scene::broad().answered(0x0303, 0xc02f, &[(0xff01, &[0])]).alert(Client, 2, code);
+        scene.handshake.tcp.sides.server.snaplen_cut = cut;
+        let Scene { handshake, knowledge, .. } = &scene;
+        let verdict = judge(&Case { handshake, chain: None, client_chain: None, knowledge, policy: &Policy::default() });
+        verdict.cause.map(|finding| (finding.cause, finding.confidence)).unwrap()
+    };
+    assert_eq!(refused(48, 0), (Cause::CertificateUntrustedCa, Confidence::Strong));
+    assert_eq!(refused(48, 1), (Cause::CertificateUntrustedCa, Confidence::Likely));
+    assert_eq!((refused(80, 0).1, refused(80, 1).1), (Confidence::Strong, Confidence::Likely));
 }
 
 #[test]

@@ -111,10 +111,13 @@ fn spoken(handshake: &Handshake) -> Option<(&'static str, String, Mark)> {
     Some((seen.what.protocol, seen.what.first.clone(), seen.first))
 }
 
-/// A dialogue that the client began and that the server never took part in, because it speaks TLS.
+/// A dialogue that the client began and that the server never took part in, because it speaks TLS. What the server said may not be in the capture.
 fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
     let facts = case.handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls() && facts.outer.is_none())?;
     let first = facts.lines.iter().find(|line| line.side == Side::Client)?;
+    if case.handshake.tcp.side(Side::Server).gap_bytes > 0 {
+        return None;
+    }
     let undone = matches!(facts.upgrade, Upgrade::NotAsked | Upgrade::Asked) && last_line(facts, Side::Server).is_none();
     let due = server_spoke_tls(case.handshake) || case.knowledge.speaks_tls || is_implicit_tls(case.handshake.server.port);
     (undone && due).then(|| (facts.dialect.title(), first.text.clone(), first.mark))

@@ -59,11 +59,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (false, Some(_)) => format!("{} acknowledged the client's Initial packets and never sent a ServerHello.", view.target()),
         (false, None) => format!("{} sent nothing that answers the ClientHello.", view.target()),
     };
-    let finding =
-        Finding::new(Cause::QuicServerSilent, if nothing && tries >= 3 { Confidence::Strong } else { Confidence::Likely }, summary)
-            .weight(if nothing { Weight::Explains } else { Weight::Fallback })
-            .stopped_by(if nothing { StoppedBy::Network } else { StoppedBy::Server })
-            .shown_by(case.handshake.tcp.first, "first Initial packet");
+    // Where the capture shows no side but the client's of anything, it may lack the answers.
+    let sure = nothing && tries >= 3 && case.knowledge.hears_both_sides;
+    let finding = Finding::new(Cause::QuicServerSilent, if sure { Confidence::Strong } else { Confidence::Likely }, summary)
+        .weight(if nothing { Weight::Explains } else { Weight::Fallback })
+        .stopped_by(if nothing { StoppedBy::Network } else { StoppedBy::Server })
+        .shown_by(case.handshake.tcp.first, "first Initial packet");
     let finding = match view.repeats(Side::Client) {
         Some(repeats) => finding.shown_by(repeats.last, format!("sent for the {} time; no ServerHello", ordinal(tries))),
         None => finding,

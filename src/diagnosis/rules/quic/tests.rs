@@ -52,6 +52,8 @@ fn related(transport: Transport, outcome: Outcome) -> Knowledge {
         hello_after: Duration::ZERO,
         passed: crate::flow::PerSide::default(),
         went_unanswered: false,
+        left_waiting: false,
+        server_unseen: false,
         transport,
         answered_in: None,
     };

@@ -123,11 +123,7 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
         let shown = format!("ICMP port unreachable from {}: nobody waits for these packets any more", note.reporter);
         (note.mark, summary, shown, format!("See why the process of the {side} ended at that time: crash, restart, time limit."))
     };
-    Some(
-        Finding::new(cause, Confidence::Strong, summary)
-            .weight(Weight::Fallback)
-            .stopped_by(side.into())
-            .shown_by(mark, shown)
-            .advise(advice),
-    )
+    // Of a client that was not heard to be answered, other things may be true.
+    let confidence = if view.unanswered() { Confidence::Likely } else { Confidence::Strong };
+    Some(Finding::new(cause, confidence, summary).weight(Weight::Fallback).stopped_by(side.into()).shown_by(mark, shown).advise(advice))
 }
