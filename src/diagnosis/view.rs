@@ -276,8 +276,9 @@ impl<'a> View<'a> {
         }
         let answered = self.server().syn?;
         let reset = self.client().resets.first()?;
-        // Who asks anew behind its RST begins anew.
-        if answered.count != 1 || asked.count != 1 && asked.last.frame < reset.mark.frame {
+        // Who asks anew behind its RST begins anew. A server that resets did not know what the client said: there was something.
+        let once = asked.count == 1 || asked.last.frame > reset.mark.frame;
+        if !once || answered.count != 1 || !self.server().resets.is_empty() {
             return None;
         }
         let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.first.time) <= PATIENCE;
@@ -444,6 +445,20 @@ impl<'a> View<'a> {
     pub fn lost_between_points(&self, side: Side) -> bool {
         let (own, other) = (self.side(side), self.side(side.other()));
         own.copies > 0 && other.copies > 0 && other.copies >= other.packets / 2 && own.copies < own.packets.div_ceil(2)
+    }
+
+    /// The SYN was answered with two initial sequence numbers: who may have done so.
+    pub fn answered_by_two(&self) -> Option<String> {
+        let syn = self.server().syn?;
+        let ttl = syn.renumbered?;
+        Some(if ttl == syn.ttl {
+            "the SYN-ACKs have two initial sequence numbers: two machines answer, or one that keeps no half-open connections (SYN cookies, a SYN proxy)".to_owned()
+        } else {
+            format!(
+                "the SYN-ACKs have two initial sequence numbers, and hop counters {} and {ttl}: two machines answer (a SYN proxy, a balancer, or one of them is forged)",
+                syn.ttl
+            )
+        })
     }
 
     /// A hop counter still has its full initial value: the packet comes from this link.
