@@ -173,7 +173,7 @@ fn serialise(bencher: Bencher<'_, '_>) {
         .map(|handshake| judge(&Case { handshake, chain: None, client_chain: None, knowledge: &knowledge, policy: &policy }))
         .collect();
     bencher.counter(ItemsCount::new(handshakes.len())).bench(|| {
-        let mut builder = report::Builder::default();
+        let mut builder = report::Builder::new(true);
         let mut sink = NdjsonSink::new(io::sink(), false);
         for (handshake, verdict) in handshakes.iter().zip(&verdicts) {
             let report = builder.outline(handshake, verdict, "memory").report();

@@ -78,11 +78,13 @@ impl Timestamp {
     }
 
     /// The time that passed since `earlier`; zero when `earlier` is later.
+    #[inline]
     pub fn since(self, earlier: Self) -> Duration {
         u64::try_from(self.0.saturating_sub(earlier.0)).map_or(Duration::ZERO, Duration::from_nanos)
     }
 
     /// This moment moved by `span`; saturates.
+    #[inline]
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))

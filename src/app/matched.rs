@@ -267,11 +267,12 @@ impl Pair<'_> {
         // A capture that begins with this connection's first packet was there from the beginning.
         let begin = if begin <= first.after(SLACK) { Timestamp::MIN } else { begin };
         let either = [self.client, self.server];
-        [(0, self.client), (offset, self.server)].map(|(by, own)| {
+        [(0, self.client, client.watched.1), (offset, self.server, server.watched.1)].map(|(by, own, until)| {
             let noted = own.or(either[0]).or(either[1]);
             let nobody = Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
             let ends = noted.map_or((nobody, nobody), |noted| (noted.client, noted.server));
             let mut view = View::new(ends.0, ends.1, noted.map_or(Transport::Tcp, |noted| noted.transport));
+            view.until = until;
             view.watched = (if begin == Timestamp::MIN { begin } else { shift(begin, by) }, shift(end, by));
             Wanted { view, span: (shift(first, by).before(SLACK), shift(last, by).after(SLACK)), isn: noted.and_then(|noted| noted.isn) }
         })

@@ -22,9 +22,16 @@ pub struct OddTime {
 }
 
 impl InputClock {
-    /// Mends the times of a block's frames; `told` is called for each frame that was mended.
-    pub(super) fn mend(&mut self, block: &mut Block, mut told: impl FnMut(OddTime)) {
-        let Some(mut before) = self.last.or_else(|| block.frame(0).map(|frame| frame.head.time)) else { return };
+    /// Mends the times of a block's frames, which lie between `earliest` and `latest`; `told` is called for each frame that was mended.
+    pub(super) fn mend(&mut self, block: &mut Block, [earliest, latest]: [Timestamp; 2], mut told: impl FnMut(OddTime)) {
+        let Some(ends) = block.frame(0).zip(block.len().checked_sub(1).and_then(|last| block.frame(last))) else { return };
+        let [first, last] = [ends.0.head.time, ends.1.head.time];
+        let mut before = self.last.unwrap_or(first);
+        // Nearly always all of them are near each other.
+        if !is_far(earliest.min(before), latest.max(before)) {
+            self.last = Some(last);
+            return;
+        }
         for place in 0..block.len() {
             let Some(head) = block.frame(place).map(|frame| frame.head) else { break };
             if is_far(before, head.time) {
@@ -63,7 +70,8 @@ mod tests {
             block.push(FrameHead { number, time, link: LinkType(1), interface: 0, original_len: 1 }, &[0]);
         }
         let mut odd = 0;
-        clock.mend(&mut block, |_| odd += 1);
+        let times = || seconds.iter().map(|second| Timestamp::from_parts(*second, 0));
+        clock.mend(&mut block, [times().min().unwrap(), times().max().unwrap()], |_| odd += 1);
         (block.frames().map(|frame| frame.head.time.seconds()).collect(), odd)
     }
 

@@ -329,7 +329,7 @@ impl Reader {
         }
         if let Some(input) = inventory.inputs.get_mut(index) {
             let odd_before = input.odd_times;
-            self.clock.mend(block, |odd| {
+            self.clock.mend(block, [seen.first, seen.last], |odd| {
                 input.odd_times = input.odd_times.saturating_add(1);
                 input.first_odd_time.get_or_insert(odd);
             });

@@ -25,6 +25,8 @@ pub struct View {
     pub icmp: Vec<(Mark, IcmpKind, Side)>,
     /// When, on this point's clock, both points were watching: only then does a packet that one of them lacks mean anything.
     pub watched: (Timestamp, Timestamp),
+    /// Where this point's capture ends: what was due later may have come.
+    pub until: Timestamp,
     held: usize,
 }
 
@@ -66,7 +68,7 @@ impl View {
     /// An empty one.
     pub const fn new(client: Endpoint, server: Endpoint, transport: Transport) -> Self {
         let watched = (Timestamp::MIN, Timestamp::MAX);
-        Self { client, server, transport, packets: Vec::new(), icmp: Vec::new(), watched, held: 0 }
+        Self { client, server, transport, packets: Vec::new(), icmp: Vec::new(), watched, until: Timestamp::MAX, held: 0 }
     }
 
     /// Takes a TCP segment.
@@ -135,9 +137,19 @@ impl View {
         (self.watched.0..=self.watched.1).contains(&time)
     }
 
+    /// A packet that was sent at this moment of the other point's clock was due before this point's capture ended.
+    fn was_due(&self, sent: Timestamp, least_delay_ns: Option<i64>) -> bool {
+        least_delay_ns.is_none_or(|delay| sent.nanos().saturating_add(delay) <= self.until.nanos())
+    }
+
     /// Sequence number of the SYN of a side.
     pub fn isn(&self, side: Side) -> Option<u32> {
         self.packets.iter().find(|packet| packet.from == side && packet.flags.syn()).map(|packet| packet.seq)
+    }
+
+    /// A SYN of a side has this sequence number.
+    fn began_with(&self, side: Side, isn: u32) -> bool {
+        self.packets.iter().any(|packet| packet.from == side && packet.flags.syn() && packet.seq == isn)
     }
 
     /// Leaves the connection that begins with this sequence number of the client, where several share the addresses.
@@ -227,7 +239,9 @@ pub fn follow(side: Side, sender: &View, receiver: &View) -> Transit {
     let first =
         |view: &View| view.packets.iter().find(|packet| packet.from == side && packet.len > 0).map(|packet| packet.seq.wrapping_sub(1));
     let known = sender.isn(side).or_else(|| receiver.isn(side)).or_else(|| first(sender)).unwrap_or_default();
-    let bases = [sender.isn(side).unwrap_or(known), receiver.isn(side).unwrap_or(known)];
+    // Of two SYN-ACKs that arrived, the one that was sent counts.
+    let arrived = sender.isn(side).filter(|isn| receiver.began_with(side, *isn)).or_else(|| receiver.isn(side));
+    let bases = [sender.isn(side).unwrap_or(known), arrived.unwrap_or(known)];
     let sent: Vec<Sent> = places(side, sender, bases[0]);
     let got: Vec<Sent> = places(side, receiver, bases[1]);
     let mut transit = Transit::default();
@@ -278,7 +292,9 @@ pub fn follow(side: Side, sender: &View, receiver: &View) -> Transit {
             && transit.sent.covers(item.at, item.len)
             && transit.altered.is_none_or(|(first, _)| first < item.at || first >= item.at.saturating_add(item.len));
         let changed = item.len > 0 && tcp && transit.altered.is_some() && transit.sent.covers(item.at, item.len);
-        if !same_bytes && !changed && receiver.saw_all(item.time) {
+        // A FIN may come with the data before it or alone.
+        let same_end = item.closes() && sent.iter().any(|from| from.closes() && from.end() == item.end());
+        if !same_bytes && !changed && !same_end && receiver.saw_all(item.time) {
             transit.injected.push(item.index);
         }
     }
@@ -288,7 +304,8 @@ pub fn follow(side: Side, sender: &View, receiver: &View) -> Transit {
     let arrived_kinds: Vec<&Kind> =
         transit.arrived.iter().filter_map(|(from, _)| sent.iter().find(|item| item.index == *from)).map(|item| &item.kind).collect();
     for item in waiting.into_values().flatten() {
-        let whole = arrived_kinds.contains(&&item.kind) || item.len > 0 && tcp && transit.received.covers(item.at, item.len);
+        let same_end = item.len == 0 && item.closes() && got.iter().any(|to| to.closes() && to.end() == item.end());
+        let whole = arrived_kinds.contains(&&item.kind) || same_end || item.len > 0 && tcp && transit.received.covers(item.at, item.len);
         if whole {
             let same_segments = arrived_kinds.contains(&&item.kind);
             if same_segments {
@@ -296,7 +313,7 @@ pub fn follow(side: Side, sender: &View, receiver: &View) -> Transit {
             }
         } else if item.len > 0 && tcp && acked >= item.at.saturating_add(item.len) {
             transit.missed.push(item.index);
-        } else if !changed_on_the_way(&transit, item) && sender.saw_all(item.time) {
+        } else if !changed_on_the_way(&transit, item) && sender.saw_all(item.time) && receiver.was_due(item.time, least) {
             transit.lost.push(item.index);
         }
     }
@@ -322,6 +339,18 @@ struct Sent {
     kind: Kind,
     time: Timestamp,
     ip_id: Option<u16>,
+}
+
+impl Sent {
+    /// It carries a FIN.
+    const fn closes(&self) -> bool {
+        self.kind.2 & TcpFlags::FIN != 0
+    }
+
+    /// The place behind its last byte.
+    const fn end(&self) -> usize {
+        self.at.wrapping_add(self.len)
+    }
 }
 
 fn places(side: Side, view: &View, base: u32) -> Vec<Sent> {

@@ -8,6 +8,8 @@ use crate::flow::{Side, Transport};
 use crate::packet::IcmpKind;
 use crate::report::HandshakeReport;
 
+mod forged;
+
 /// One point's view of a handshake: its report, if it gave one, and its packets.
 #[derive(Debug)]
 pub struct Point<'a> {
@@ -184,7 +186,7 @@ impl Path<'_> {
         let both_completed = completed(client) && (completed(server) || server.is_none());
         Self::intercepted(client, server)
             .or_else(|| if both_completed { Some(self.completed(client, untouched)) } else { None })
-            .or_else(|| self.forged())
+            .or_else(|| self.forged(client))
             .or_else(|| self.altered())
             .or_else(|| self.dropped(client, server))
             .unwrap_or_else(|| self.not_the_path(client, server))
@@ -250,52 +252,6 @@ impl Path<'_> {
                 ),
             ),
         }
-    }
-
-    /// Something came in the other's name.
-    fn forged(&self) -> Option<Joint> {
-        let resets = Side::BOTH.map(|from| self.injected(from).into_iter().find(|packet| packet.flags.rst()));
-        let data = self.injected(Side::Server).into_iter().find(|packet| packet.len > 0);
-        if let Some(data) = data {
-            let alert = data.payload.first() == Some(&0x15) && data.payload.get(1) == Some(&0x03);
-            let (cause, what) = if alert {
-                ("alert-forged", "the alert that ended it")
-            } else if data.payload.first().is_some_and(u8::is_ascii_alphabetic) {
-                ("plaintext-injected", "the answer in plain text that the client got")
-            } else {
-                ("alert-forged", "the data that ended it")
-            };
-            return Some(Joint::certain(
-                cause,
-                "path",
-                format!(
-                    "The server never sent {what} (frame {} of the client's capture): a device between the two captures did, in the server's name.",
-                    data.mark.frame
-                ),
-            ));
-        }
-        let (who, frame) = match resets {
-            [Some(up), Some(down)] => (
-                "neither end sent the RST that the other received",
-                format!("frame {} at the client, {} at the server", down.mark.frame, up.mark.frame),
-            ),
-            [None, Some(down)] => {
-                ("the server never sent the RST that the client received", format!("frame {} of the client's capture", down.mark.frame))
-            }
-            [Some(up), None] => {
-                ("the client never sent the RST that the server received", format!("frame {} of the server's capture", up.mark.frame))
-            }
-            [None, None] => return None,
-        };
-        let swallowed = match self.up.lost.iter().filter_map(|place| self.client.packets.get(*place)).find(|packet| packet.len > 0) {
-            Some(packet) => format!(" It also swallowed {}.", name(packet, self.client, Side::Client)),
-            None => String::new(),
-        };
-        Some(Joint::certain(
-            "reset-injected",
-            "path",
-            format!("A device between the two captures reset the connection: {who} ({frame}).{swallowed}"),
-        ))
     }
 
     fn altered(&self) -> Option<Joint> {
@@ -377,20 +333,18 @@ impl Path<'_> {
             ));
         }
         let quic = [client, server].into_iter().flatten().any(|report| report.network.protocol == "quic");
-        if smallest_lost > largest_arrived.max(SMALL) && largest_arrived > 0 && data(lost) > 0 && (transit.lost.len() > 1 || some_passed) {
-            let cause =
-                if from == Side::Client && !some_passed && smallest_lost < LARGE { "client-hello-dropped" } else { "path-mtu-black-hole" };
-            if cause == "path-mtu-black-hole" {
-                return Some(Joint::of(
-                    cause,
-                    // A packet or two may be lost by chance.
-                    if data(lost) >= MANY { "certain" } else { "likely" },
-                    "path",
-                    format!(
-                        "Packets of {smallest_lost} bytes and more from the {from} never arrive at the {to} ({what}, {times}), while those of up to {largest_arrived} bytes do, and no ICMP tells the {from}: the path drops what is too large."
-                    ),
-                ));
-            }
+        let by_size = smallest_lost > largest_arrived.max(SMALL) && largest_arrived > 0 && data(lost) > 0;
+        // A small hello of which nothing else is known may be kept for what it says.
+        if by_size && (some_passed || transit.lost.len() > 1 && (from == Side::Server || smallest_lost >= LARGE)) {
+            return Some(Joint::of(
+                if quic { "quic-mtu" } else { "path-mtu-black-hole" },
+                // A packet or two may be lost by chance.
+                if data(lost) >= MANY { "certain" } else { "likely" },
+                "path",
+                format!(
+                    "Packets of {smallest_lost} bytes and more from the {from} never arrive at the {to} ({what}, {times}), while those of up to {largest_arrived} bytes do, and no ICMP tells the {from}: the path drops what is too large."
+                ),
+            ));
         }
         if let Some(quiet) = quiet_before(lost, sender).filter(|_| nothing_after) {
             return Some(Joint::of(
@@ -419,8 +373,13 @@ impl Path<'_> {
                     ),
                 ));
             }
-            if let Some(joint) = self.after_hello(lost, &what, &times, nothing_after) {
-                return Some(joint);
+            let later = if udp {
+                self.later_datagrams(client, &what, &times, nothing_after)
+            } else {
+                self.after_hello(lost, &what, &times, nothing_after)
+            };
+            if later.is_some() {
+                return later;
             }
             let cause = match (quic, hello_begun || some_passed && udp) {
                 (true, false) => "quic-blocked",
@@ -431,8 +390,12 @@ impl Path<'_> {
             // What the client's other handshakes showed is more exact, and as sure as it was.
             let exact = client.and_then(|report| report.diagnosis.cause.as_deref().zip(report.diagnosis.confidence.as_deref()));
             let exact = exact.filter(|(exact, _)| *exact != cause && matches!(*exact, "tls13-dropped" | "split-client-hello"));
-            // A part that is lost for good may be the last thing that a dying path lost.
-            let own = if cause == "split-client-hello" && (nothing_after || data(lost) < MANY) { "likely" } else { "certain" };
+            // What is lost for good may be the first thing that a dying path lost: only what still arrives tells it from that.
+            let own = match cause {
+                "split-client-hello" if nothing_after || data(lost) < MANY => "likely",
+                "client-hello-dropped" if nothing_after => "strong",
+                _ => "certain",
+            };
             let (cause, confidence) = exact.unwrap_or((cause, own));
             let place = format!(
                 "{} ({times}) never arrived at the server{rest}: it is dropped between the two captures, and the server has nothing to answer.",
@@ -447,6 +410,22 @@ impl Path<'_> {
         ))
     }
 
+    /// What was lost lies behind what the server had and answered, or a path that had let the first datagrams through lets none through any more.
+    /// What that is called the client's point knows better than two lists of datagrams do, and as well as it did.
+    fn later_datagrams(&self, client: Option<&HandshakeReport>, what: &str, times: &str, nothing_after: bool) -> Option<Joint> {
+        let some = |from: Side| self.server.packets.iter().any(|packet| packet.from == from && packet.len > 0);
+        if !some(Side::Client) || !some(Side::Server) && !nothing_after {
+            return None;
+        }
+        let blames_path = client.map(|report| &report.diagnosis).filter(|diagnosis| diagnosis.stopped_by == "network");
+        let inherited = blames_path.and_then(|diagnosis| diagnosis.cause.as_deref().zip(diagnosis.confidence.as_deref()));
+        let (cause, confidence) = inherited.unwrap_or((if nothing_after { "one-way-path" } else { "packet-loss" }, "likely"));
+        let then =
+            if nothing_after { "nothing of the client arrives there from then on" } else { "other packets of the client still arrive" };
+        let summary = format!("{} ({times}) never arrived at the server, though earlier packets of the client did: {then}.", capital(what));
+        Some(Joint::of(cause, confidence, "path", summary))
+    }
+
     /// What was lost lies behind the ClientHello, which arrived whole.
     fn after_hello(&self, lost: &[&Passing], what: &str, times: &str, nothing_after: bool) -> Option<Joint> {
         let isn = self.client.isn(Side::Client)?;
@@ -459,7 +438,11 @@ impl Path<'_> {
         if at < end || self.up.received.head().len() < end {
             return None;
         }
-        let (cause, then) = if nothing_after {
+        // A path that loses what the server sends, too, is no path that passes one direction only.
+        let both_ways = self.down.lost.len().saturating_add(self.down.lost_copies.len()) > 0;
+        let (cause, then) = if nothing_after && both_ways {
+            ("packet-loss", "nothing of the client arrives there from then on, and packets of the server were lost as well")
+        } else if nothing_after {
             ("one-way-path", "nothing of the client arrives there from then on")
         } else {
             ("packet-loss", "other packets of the client still arrive")
@@ -506,7 +489,9 @@ impl Path<'_> {
         let cause = match (&report.diagnosis.cause, blamed) {
             (Some(cause), true) if !cause.starts_with("capture") => {
                 let silent = self.server.packets.iter().any(|packet| packet.from == Side::Client && packet.len > 0);
-                Some(if silent { "server-silent".to_owned() } else { cause.clone() })
+                let own_word = matches!(cause.as_str(), "quic-server-silent" | "dtls-no-answer");
+                let word = if report.network.protocol == "quic" { "quic-server-silent" } else { "server-silent" };
+                Some(if silent && !own_word { word.to_owned() } else { cause.clone() })
             }
             (cause, _) => cause.clone(),
         };

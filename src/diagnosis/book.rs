@@ -328,8 +328,9 @@ impl Book {
         knowledge.lossy = source.is_some_and(Source::loses);
         knowledge.hears_both_sides = source.is_some_and(|source| source.of_both_sides > 0);
         if completed == 0 {
-            knowledge.related = self.related(handshake, tag);
-            knowledge.passed = self.passed(handshake);
+            let around: Vec<&Attempt> = self.around(handshake).collect();
+            knowledge.related = related(&around, handshake, tag);
+            knowledge.passed = passed(&around, handshake);
         }
         let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
@@ -478,29 +479,27 @@ impl Book {
         let others = self.attempts.of(handshake.client.address).filter(|attempt| !attempt.is(handshake));
         others.filter(move |attempt| near(attempt.related.start.time))
     }
+}
 
-    /// The largest packets that passed between the two addresses around it.
-    fn passed(&self, handshake: &Handshake) -> PerSide<u32> {
-        let between = self.around(handshake).filter(|attempt| attempt.server.address == handshake.server.address);
-        between.fold(PerSide::default(), |most: PerSide<u32>, attempt| PerSide {
-            client: most.client.max(attempt.related.passed.client),
-            server: most.server.max(attempt.related.passed.server),
+/// The largest packets that passed between the two addresses in the attempts around one.
+fn passed(around: &[&Attempt], handshake: &Handshake) -> PerSide<u32> {
+    let between = around.iter().filter(|attempt| attempt.server.address == handshake.server.address);
+    between.fold(PerSide::default(), |most: PerSide<u32>, attempt| PerSide {
+        client: most.client.max(attempt.related.passed.client),
+        server: most.server.max(attempt.related.passed.server),
+    })
+}
+
+/// Those of them that went to the same server or asked for the same name, the earliest first.
+fn related(around: &[&Attempt], handshake: &Handshake, name: u64) -> Vec<Related> {
+    let theirs = around.iter().rev().filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name));
+    theirs
+        .map(|attempt| Related {
+            same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,
+            same_name: attempt.name == name,
+            ..attempt.related.clone()
         })
-    }
-
-    fn related(&self, handshake: &Handshake, name: u64) -> Vec<Related> {
-        let mut related: Vec<Related> = self
-            .around(handshake)
-            .filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name))
-            .map(|attempt| Related {
-                same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,
-                same_name: attempt.name == name,
-                ..attempt.related.clone()
-            })
-            .collect();
-        related.reverse();
-        related
-    }
+        .collect()
 }
 
 /// 1 for a handshake that completed and whose client had something to say.

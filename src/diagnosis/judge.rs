@@ -93,6 +93,10 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     // What is alike in both stays in the rules' order.
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.weight, finding.confidence)));
     let cause = findings.iter().position(|finding| is_cause(case, finding)).map(|index| findings.remove(index));
+    let cause = cause.map(|finding| match View::new(handshake).answered_by_two() {
+        Some(text) if finding.cause.family() != Family::Capture => finding.noting(text),
+        _ => finding,
+    });
     // What a scan meets with tells nothing of those who want to be served.
     if case.knowledge.scan.is_some() || cause.as_ref().is_some_and(|finding| finding.weight == Weight::Unwanted) {
         findings.retain(|finding| finding.cause.family() == Family::Capture);

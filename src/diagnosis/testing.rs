@@ -31,6 +31,8 @@ pub fn syn(first: Mark, last: Mark, count: u32, ttl: u8) -> SynFacts {
         acked: None,
         timestamp: None,
         first_arrived: false,
+        renumbered: None,
+        disputed: false,
     }
 }
 

@@ -275,7 +275,9 @@ impl<'a> View<'a> {
             return self.first_end().filter(|ending| ending.side == Side::Client && !greeted(ending));
         }
         let answered = self.server().syn?;
-        let reset = self.client().resets.first().filter(|_| asked.count == 1 && answered.count == 1)?;
+        // A server that resets did not know what the client said: there was something.
+        let alone = asked.count == 1 && answered.count == 1 && self.server().resets.is_empty();
+        let reset = self.client().resets.first().filter(|_| alone)?;
         let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.first.time) <= PATIENCE;
         (at_once && reset.seq_distance == 0).then_some(Ending { side: Side::Client, mark: reset.mark, reset: Some(reset) })
     }
@@ -440,6 +442,20 @@ impl<'a> View<'a> {
     pub fn lost_between_points(&self, side: Side) -> bool {
         let (own, other) = (self.side(side), self.side(side.other()));
         own.copies > 0 && other.copies > 0 && other.copies >= other.packets / 2 && own.copies < own.packets.div_ceil(2)
+    }
+
+    /// The SYN was answered with two initial sequence numbers: who may have done so.
+    pub fn answered_by_two(&self) -> Option<String> {
+        let syn = self.server().syn?;
+        let ttl = syn.renumbered?;
+        Some(if ttl == syn.ttl {
+            "the SYN-ACKs have two initial sequence numbers: two machines answer, or one that keeps no half-open connections (SYN cookies, a SYN proxy)".to_owned()
+        } else {
+            format!(
+                "the SYN-ACKs have two initial sequence numbers, and hop counters {} and {ttl}: two machines answer (a SYN proxy, a balancer, or one of them is forged)",
+                syn.ttl
+            )
+        })
     }
 
     /// A hop counter still has its full initial value: the packet comes from this link.

@@ -389,6 +389,8 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
     let unanswered = Side::BOTH
         .into_iter()
         .filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies).map(|sent| (side, sent)))
+        // What is said into a connection that the other side has closed is no part of the handshake.
+        .filter(|(side, sent)| end.is_none_or(|end| end.side == *side || sent.first.frame < end.mark.frame))
         .find_map(|(side, sent)| (in_vain(sent) && !h.tcp.copies_answered(side, sent)).then_some(sent));
     if let Some(sent) = unanswered {
         return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));

@@ -110,6 +110,7 @@ impl<'a> Collector<'a> {
     pub(super) fn new(options: &'a Options, emit: &'a mut dyn Outlet) -> Self {
         let Options { timeline, clock, .. } = options;
         let (timeline, clock) = (*timeline, clock.as_ref());
+        let outlines = !timeline && emit.takes_outlines();
         Self {
             policy: &options.policy,
             trust: &options.trust,
@@ -117,7 +118,7 @@ impl<'a> Collector<'a> {
             clock,
             hurry: &options.hurry,
             timeline,
-            outlines: !timeline && emit.takes_outlines(),
+            outlines,
             emit,
             pending: Vec::new(),
             half_open: Vec::new(),
@@ -127,7 +128,7 @@ impl<'a> Collector<'a> {
             book: Book::default(),
             chains: ChainCache::default(),
             incidents: if clock.is_some() { Tracker::live() } else { Tracker::default() },
-            reports: report::Builder::default(),
+            reports: report::Builder::new(!outlines),
             losses: None,
             sources: Vec::new(),
             totals: Totals::default(),

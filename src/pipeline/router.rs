@@ -115,7 +115,7 @@ impl Router {
     fn arrive<'b>(&mut self, mark: Mark, interface: u32, give: &mut impl FnMut(Routed<'_, 'b>) -> bool) {
         let before = self.counts.last.time;
         // A clock that was set back stays so: its later frames are no moment that never ends.
-        let back = before.since(mark.time) > GAP;
+        let back = before > mark.time.after(GAP);
         self.counts.last = Mark { frame: mark.frame, time: if back { mark.time } else { mark.time.max(before) } };
         if back {
             self.tick = mark.time;

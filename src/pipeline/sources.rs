@@ -67,7 +67,7 @@ impl Sources {
     pub(super) fn hear(&mut self, interface: u32, mark: Mark) {
         let source = self.watch.source(interface);
         match self.heard.get_mut(source as usize) {
-            Some(heard) if !heard.lapsed && heard.youth == 0 && mark.time.since(heard.last.time) <= GAP => heard.last = mark,
+            Some(heard) if !heard.lapsed && heard.youth == 0 && mark.time <= heard.last.time.after(GAP) => heard.last = mark,
             _ => self.hear_anew(interface, mark),
         }
         self.last = mark;
@@ -200,7 +200,13 @@ impl Sources {
     /// What is known of the sources, if that is new.
     #[inline]
     pub(super) fn news(&mut self) -> Option<Arc<Watch>> {
-        std::mem::take(&mut self.changed).then(|| Arc::new(self.watch.clone()))
+        if self.changed { Some(self.tell()) } else { None }
+    }
+
+    #[cold]
+    fn tell(&mut self) -> Arc<Watch> {
+        self.changed = false;
+        Arc::new(self.watch.clone())
     }
 
     /// Pairs of inputs that saw the same connections at the same time: two points of capture, and not one file after another.

@@ -27,7 +27,7 @@ use super::{AlertReport, Builder, CertificateReport, HandshakeReport, Loss, Timi
 
 /// The report of one handshake. `source` names the file or interface.
 pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> HandshakeReport {
-    outline(&mut Builder::default(), handshake, verdict, source).report()
+    outline(&mut Builder::new(true), handshake, verdict, source).report()
 }
 
 /// What is to be reported of one handshake, with what earlier reports may have in common with it.
@@ -185,12 +185,13 @@ fn client<'a>(builder: &mut Builder, h: &'a Handshake, hello: &'a ClientHello, n
         Protocol::Dtls => Carrier::Dtls,
         _ => Carrier::Tcp,
     };
+    let offer = builder.offer(hello, carrier);
     ClientOutline {
         random: hello.random(),
         server_name: name,
-        offer: builder.offer(hello, carrier),
         certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested.happened(),
-        stack: stack::of_hello(hello),
+        stack: offer.speaker(),
+        offer,
         certificates: certificates(builder, h.client_chain.as_ref().map(|seen| &seen.what)),
     }
 }

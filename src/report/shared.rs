@@ -18,6 +18,8 @@ use crate::tls::fingerprint::{self, Carrier};
 use crate::tls::registry::{ExtensionType, is_grease};
 use crate::tls::server_hello::ServerHello;
 
+use crate::handshake::stack::{self, Speaker};
+
 use super::{CertificateReport, ClientOffer, Outline, Rendered, ServerAnswer, TlsClient, TlsServer, build};
 
 impl Deref for TlsClient {
@@ -37,7 +39,7 @@ impl Deref for TlsServer {
 }
 
 /// Makes reports, and remembers of earlier ones what the next may have in common with them. What it remembers changes no report.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Builder {
     /// Hashes stand for offers and answers: to keep what they are made of and to compare it costs more memory and time than all else.
     hasher: RandomState,
@@ -46,9 +48,24 @@ pub struct Builder {
     answers: Recent<u64, ServerAnswer, { limits::ANSWER_BYTES }>,
     certificates: Recent<[u8; 32], CertificateReport, { limits::CERTIFICATE_REPORT_BYTES }>,
     scratch: Vec<u8>,
+    /// Outlines are made into reports, so that of an offer there is more to keep than its text.
+    reports: bool,
 }
 
 impl Builder {
+    /// For outlines that are written as they are, or made into `reports`.
+    pub fn new(reports: bool) -> Self {
+        Self {
+            hasher: RandomState::default(),
+            kinds: Recent::default(),
+            orders: Recent::default(),
+            answers: Recent::default(),
+            certificates: Recent::default(),
+            scratch: Vec::new(),
+            reports,
+        }
+    }
+
     /// What is to be reported of one handshake. `source` names the file or interface.
     pub fn outline<'a>(&mut self, handshake: &'a Handshake, verdict: &'a Verdict, source: &'a str) -> Outline<'a> {
         build::outline(self, handshake, verdict, source)
@@ -61,10 +78,12 @@ impl Builder {
 
     pub(super) fn offer<'a>(&mut self, hello: &'a ClientHello, carrier: Carrier) -> OfferOutline<'a> {
         let [kind, order] = offer_hashes(&self.hasher, &mut self.scratch, hello, carrier);
-        let [suites, kinds] = [hello.cipher_suite_list().len() / 2, hello.extension_list().len() / 4];
-        let [suites, kinds] = [suites.min(limits::OFFERED_SUITES), kinds.min(limits::OFFERED_EXTENSIONS)];
-        let kind = self.kinds.get(&kind, |_| PART + suites * SUITE_TEXT, Rendered::default);
-        let order = self.orders.get(&order, |_| PART + suites * SUITE_TEXT + kinds * EXTENSION_TEXT, OfferOrder::default);
+        let suites = (hello.cipher_suite_list().len() / 2).min(limits::OFFERED_SUITES);
+        let extensions = || hello.extensions().count().min(limits::OFFERED_EXTENSIONS);
+        let per_extension = EXTENSION_NAME + if self.reports { EXTENSION_TEXT } else { 0 };
+        let strings = if self.reports { suites * SUITE_TEXT } else { 0 };
+        let kind = self.kinds.get(&kind, |_| PART + suites * SUITE_NAME, Rendered::default);
+        let order = self.orders.get(&order, |_| PART + extensions() * per_extension + strings, OfferOrder::default);
         OfferOutline { hello, carrier, kind, order }
     }
 
@@ -112,6 +131,7 @@ pub struct OfferOutline<'a> {
 struct OfferOrder {
     report: OnceLock<Arc<ClientOffer>>,
     rendered: Rendered,
+    speaker: OnceLock<Option<Speaker>>,
 }
 
 impl OfferOutline<'_> {
@@ -119,6 +139,11 @@ impl OfferOutline<'_> {
     pub fn rendered(&self, kind: impl FnOnce(&mut Vec<u8>, &ClientOffer), order: impl FnOnce(&mut Vec<u8>, &ClientOffer)) -> [&[u8]; 2] {
         let offer = || offer(self.hello, self.carrier);
         [self.kind.get(|out| kind(out, &offer())), self.order.rendered.get(|out| order(out, &offer()))]
+    }
+
+    /// The library that makes such offers.
+    pub(super) fn speaker(&self) -> Option<Speaker> {
+        *self.order.speaker.get_or_init(|| stack::of_hello(self.hello))
     }
 
     /// The report of it.
@@ -297,7 +322,11 @@ fn certificate(certificate: &Certificate) -> CertificateReport {
 }
 
 /// Bytes that a part takes besides its lists.
-const PART: usize = 768;
+const PART: usize = 512;
+
+/// Bytes that the written name of a cipher suite takes; and of an extension, with its number in a fingerprint.
+const SUITE_NAME: usize = 48;
+const EXTENSION_NAME: usize = 40;
 
 /// Bytes that a cipher suite takes, as text and as it was written; and an extension.
 const SUITE_TEXT: usize = 96;

@@ -119,6 +119,10 @@ impl Rows {
                 }
                 TcpEventKind::Established => (1, "established", None, "connection is up".to_owned()),
                 TcpEventKind::Retransmission { offset, len } => (5, "retransmission", Some(u64::from(len)), sent_again(h, side, offset)),
+                TcpEventKind::SpuriousRetransmission { offset, len } => {
+                    let text = format!("{}, needlessly: the first copy had arrived", sent_again(h, side, offset));
+                    (5, "retransmission", Some(u64::from(len)), text)
+                }
                 TcpEventKind::OutOfOrder { offset, len } => {
                     (5, "out-of-order", Some(u64::from(len)), format!("bytes from {offset}, before them a hole"))
                 }

@@ -367,6 +367,10 @@ pub struct SynFacts {
     pub timestamp: Option<u32>,
     /// The first answer of the other side echoes that timestamp: whatever was sent again, the first copy had arrived.
     pub first_arrived: bool,
+    /// A later one has another initial sequence number, and this hop counter: somebody else answered, or a server that keeps nothing in mind.
+    pub renumbered: Option<u8>,
+    /// The other side acknowledged another number than this, before the connection was up: somebody else had answered it.
+    pub disputed: bool,
 }
 
 /// A segment that was sent and never acknowledged.
@@ -467,6 +471,13 @@ pub enum TcpEventKind {
     Established,
     /// Payload sent again: offset and length.
     Retransmission {
+        /// Of its first byte.
+        offset: u64,
+        /// In bytes.
+        len: u32,
+    },
+    /// Payload sent again, though its first copy had arrived: the acknowledgment echoes the timestamp of that (RFC 3522).
+    SpuriousRetransmission {
         /// Of its first byte.
         offset: u64,
         /// In bytes.

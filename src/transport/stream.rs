@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::assembler::Assembler;
 use super::facts::Outstanding;
 use crate::limits;
-use crate::packet::{Segment, TcpFlags, tcp_options};
+use crate::packet::{Segment, TcpFlags, tcp_options, tcp_timestamps};
 use crate::time::{Mark, Timestamp};
 
 /// One side's state. What each packet touches comes first.
@@ -85,6 +85,8 @@ pub(super) struct Unacked {
     pub(super) smallest: u32,
     /// Digest of its payload; `None` when it was cut or its parts were already known.
     pub(super) digest: Option<u64>,
+    /// The timestamp of its second copy (RFC 7323).
+    again: Option<u32>,
 }
 
 /// What an acknowledgment was for.
@@ -96,6 +98,8 @@ pub(super) struct Acknowledged {
     pub(super) waited: Duration,
     /// When the newest was sent, if it was sent once.
     pub(super) newest: Option<Timestamp>,
+    /// Bytes that were sent again though the first copy had arrived.
+    pub(super) needless: Option<(u64, u64)>,
 }
 
 /// What tells a packet that was captured twice.
@@ -110,6 +114,7 @@ struct Print {
     window: u16,
     id: u16,
     flags: TcpFlags,
+    ttl: u8,
 }
 
 impl Stream {
@@ -155,6 +160,7 @@ impl Stream {
             window: segment.window,
             id,
             flags: segment.flags,
+            ttl: segment.ip.ttl,
         };
         // An acknowledgment and the payload after it have the same numbers and another length.
         let numbers = segment.seq ^ segment.ack.rotate_left(16) ^ segment.payload_len.rotate_left(8);
@@ -188,6 +194,7 @@ impl Stream {
             segment: Outstanding { offset: start, len, ip_len: segment.ip.total_len, first: mark, last: mark, copies: 1, sacked: false },
             smallest: segment.payload_len,
             digest,
+            again: None,
         };
         if self.unacked.back().is_none_or(|last| last.segment.offset <= start) {
             self.unacked.push_back(new);
@@ -202,6 +209,9 @@ impl Stream {
         self.resent = true;
         let mut differs = false;
         for old in self.unacked.iter_mut().filter(|old| old.segment.offset < end && old.end() > start) {
+            if old.segment.copies == 1 {
+                old.again = tcp_timestamps(segment.options).map(|(own, _)| own);
+            }
             old.segment.copies = old.segment.copies.saturating_add(1);
             old.segment.last = segment.mark;
             old.smallest = old.smallest.min(segment.payload_len);
@@ -211,14 +221,21 @@ impl Stream {
         differs
     }
 
-    /// Forgets what is acknowledged up to `acked`.
-    pub(super) fn acknowledged(&mut self, acked: u64, now: Mark) -> Acknowledged {
-        let mut what = Acknowledged { largest: 0, waited: Duration::ZERO, newest: None };
+    /// Forgets what this segment of the other side acknowledges, up to `acked`.
+    pub(super) fn acknowledged(&mut self, acked: u64, by: &Segment<'_>) -> Acknowledged {
+        let now = by.mark;
+        let mut what = Acknowledged { largest: 0, waited: Duration::ZERO, newest: None, needless: None };
         while let Some(front) = self.unacked.front().filter(|front| front.end() <= acked) {
             what.largest = what.largest.max(front.smallest);
             what.waited = what.waited.max(now.time.since(front.segment.last.time));
             // Of a segment that was sent again nobody knows which copy is acknowledged (RFC 6298 section 3).
             what.newest = (front.segment.copies == 1).then_some(front.segment.first.time);
+            if let Some((again, (_, echo))) = front.again.zip(tcp_timestamps(by.options))
+                && echo.wrapping_sub(again).cast_signed() < 0
+            {
+                let start = what.needless.map_or(front.segment.offset, |(start, _)| start);
+                what.needless = Some((start, front.end()));
+            }
             self.unacked.pop_front();
         }
         what
@@ -271,7 +288,7 @@ impl Default for Print {
     /// That of no packet: nothing lies near its time.
     fn default() -> Self {
         let time = Timestamp::MIN;
-        Self { time, seq: 0, ack: 0, len: 0, options: 0, peer_packets: 0, window: 0, id: 0, flags: TcpFlags::default() }
+        Self { time, seq: 0, ack: 0, len: 0, options: 0, peer_packets: 0, window: 0, id: 0, flags: TcpFlags::default(), ttl: 0 }
     }
 }
 
@@ -283,7 +300,14 @@ impl Print {
             && self.id == new.id
             && self.options == new.options
             && self.peer_packets == new.peer_packets;
-        let within = if new.id == 0 { TWICE_WITHOUT_ID } else { TWICE };
+        // Routers in between took from its hop counter. A RST may be forged after a genuine one.
+        let elsewhere = self.ttl != new.ttl && !new.flags.rst();
+        let within = match (new.id, elsewhere) {
+            (0, false) => TWICE_WITHOUT_ID,
+            (0, true) => ELSEWHERE_WITHOUT_ID,
+            (_, false) => TWICE,
+            (_, true) => ELSEWHERE,
+        };
         same && new.time.since(self.time).max(self.time.since(new.time)) <= within
     }
 }
@@ -338,6 +362,12 @@ const TWICE: Duration = Duration::from_millis(50);
 
 /// The same where no identification tells it from a packet that was sent twice.
 const TWICE_WITHOUT_ID: Duration = Duration::from_millis(5);
+
+/// The same where the hop counter tells that it was captured at another point of its way: as long as a way may be.
+const ELSEWHERE: Duration = Duration::from_secs(3);
+
+/// The same without an identification: nothing is sent again as quickly by the timer, and what is has another timestamp.
+const ELSEWHERE_WITHOUT_ID: Duration = Duration::from_millis(500);
 
 /// Bytes that the beginning of a capture may have missed of a side of which an acknowledgment was seen first: a window without scaling.
 const MISSED_AT_START: u64 = 0xffff;

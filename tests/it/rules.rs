@@ -18,12 +18,6 @@ const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
         "the bundled captures lost nothing",
     ),
     (
-        "firewall-reject",
-        "connect/tests.rs",
-        "a_foreign_hop_counter_makes_a_refusal_a_firewalls",
-        "needs another handshake of the same server for comparison",
-    ),
-    (
         "ip-fragments-dropped",
         "path/tests.rs",
         "fragments_are_lost_where_a_host_gives_up_joining_them",

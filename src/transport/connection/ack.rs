@@ -37,6 +37,9 @@ impl<S: FlowSink> Connection<S> {
         if offset > facts.highest.max(facts.acked).saturating_add(reach) {
             let confirmed = stream.far_ack.is_some_and(|before| (1..=reach).contains(&u64::from(segment.ack.wrapping_sub(before))));
             stream.far_ack = Some(segment.ack);
+            if let Some(syn) = facts.syn.as_mut().filter(|_| undecided) {
+                syn.disputed = true;
+            }
             if !confirmed {
                 return Step::Continue(());
             }
@@ -66,7 +69,7 @@ impl<S: FlowSink> Connection<S> {
     pub(super) fn acknowledge(&mut self, segment: &Segment<'_>, end: u64, again: bool) -> bool {
         let (stream, facts) = self.both(!segment.from_low);
         if end > facts.acked {
-            let what = stream.acknowledged(end, segment.mark);
+            let what = stream.acknowledged(end, segment);
             let worth_telling = facts.acked == 0 || stream.resent || what.waited >= PAUSE;
             stream.resent = false;
             facts.largest_acked_segment = facts.largest_acked_segment.max(what.largest);
@@ -77,6 +80,9 @@ impl<S: FlowSink> Connection<S> {
                 let own = self.side_facts(segment.from_low);
                 own.quickest_ack = Some(own.quickest_ack.map_or(took, |known| known.min(took)));
             }
+            if let Some(needless) = what.needless {
+                self.note_spurious(!segment.from_low, needless);
+            }
             return worth_telling;
         }
         if again && end == facts.acked && facts.highest > end {
@@ -84,6 +90,19 @@ impl<S: FlowSink> Connection<S> {
             own.duplicate_acks = own.duplicate_acks.saturating_add(1);
         }
         false
+    }
+
+    /// What was sent again between these offsets need not have been.
+    #[cold]
+    fn note_spurious(&mut self, low: bool, (from, to): (u64, u64)) {
+        let sender = self.side(low);
+        for event in self.facts.events.iter_mut().filter(|event| event.side == sender) {
+            if let TcpEventKind::Retransmission { offset, len } = event.kind
+                && (from..to).contains(&offset)
+            {
+                event.kind = TcpEventKind::SpuriousRetransmission { offset, len };
+            }
+        }
     }
 
     /// SACK blocks (RFC 2018). A block at or below the cumulative acknowledgment reports a duplicate (RFC 2883) and says nothing here.

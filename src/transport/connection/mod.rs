@@ -308,7 +308,7 @@ impl<S: FlowSink> Connection<S> {
     /// Counts what every segment counts for.
     fn count_any(&mut self, segment: &Segment<'_>) {
         let mark = segment.mark;
-        if self.paused || mark.time.since(self.latest) >= PAUSE {
+        if self.paused || mark.time >= self.latest.after(PAUSE) {
             self.look_at_pause(segment);
         }
         self.packets = self.packets.wrapping_add(1);
@@ -347,7 +347,7 @@ impl<S: FlowSink> Connection<S> {
                 }
             }
         }
-        if mark.time.since(self.latest) >= PAUSE
+        if mark.time >= self.latest.after(PAUSE)
             && let Some((_, echoed)) = timestamps.filter(|(_, echoed)| *echoed != 0)
         {
             self.pause = Some(Pause { from: self.latest, to: mark, by_low: segment.from_low, echoed });

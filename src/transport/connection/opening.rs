@@ -109,6 +109,7 @@ impl<S: FlowSink> Connection<S> {
         if let Some(syn) = &mut facts.syn {
             if syn.isn != segment.seq {
                 syn.isn = segment.seq;
+                syn.renumbered = syn.renumbered.or(Some(segment.ip.ttl));
                 stream.other_origin = stream.origin.replace(origin);
             }
             stream.window = segment.window;
@@ -134,6 +135,8 @@ impl<S: FlowSink> Connection<S> {
             acked: None,
             timestamp: timestamps.map(|(own, _)| own),
             first_arrived: false,
+            renumbered: None,
+            disputed: false,
         });
         stream.opened = !is_answer;
         stream.mss = options.mss;

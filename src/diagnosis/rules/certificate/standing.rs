@@ -51,8 +51,6 @@ pub(super) struct View<'a> {
     pub(super) chain: Option<&'a ChainFacts>,
     pub(super) source: Source,
     pub(super) reaction: Reaction,
-    /// The client's library.
-    pub(super) speaker: Option<Speaker>,
     /// Certificates of this server were seen in clear, and the hidden one is none of them by its size.
     pub(super) unlike_others: bool,
 }
@@ -79,7 +77,12 @@ impl<'a> View<'a> {
                 }
             },
         };
-        Some(Self { case, chain, source, reaction, speaker: stack::of_client(handshake), unlike_others })
+        Some(Self { case, chain, source, reaction, unlike_others })
+    }
+
+    /// The client's library.
+    pub(super) fn speaker(&self) -> Option<Speaker> {
+        stack::of_client(self.case.handshake)
     }
 
     /// Where a cause stands; `None` when it is neither true nor the explanation.
@@ -270,7 +273,7 @@ impl<'a> View<'a> {
                 return false;
             }
             if let Reaction::Alert { code, .. } = self.reaction
-                && manners::speaks_of_unknown_ca_otherwise(self.speaker, code)
+                && manners::speaks_of_unknown_ca_otherwise(self.speaker(), code)
             {
                 return false;
             }
@@ -329,7 +332,7 @@ impl<'a> View<'a> {
                 (Cause::CertificateUntrustedCa, 48) if self.case.knowledge.client_took_issuer => Confidence::Likely,
                 (Cause::CertificateUntrustedCa, 48) => Confidence::Strong,
                 // A private authority is normal; only a library that says everything by one code can mean it.
-                (Cause::CertificateUntrustedCa | Cause::ChainIncomplete, _) if self.speaker.is_none() || self.is_young() => {
+                (Cause::CertificateUntrustedCa | Cause::ChainIncomplete, _) if self.speaker().is_none() || self.is_young() => {
                     Confidence::Likely
                 }
                 (_, 40 | 80) => Confidence::Likely,
@@ -387,7 +390,7 @@ impl<'a> View<'a> {
             Reaction::Waited { .. } => (rejected, if self.is(&[Stack::S2n]) { Strong } else { Likely }),
             Reaction::Alert { .. } | Reaction::LeftAfter { .. } | Reaction::WentOn => return None,
             // OpenSSL says what it refuses. A reset without a word is the program's, or that of a device in its name.
-            Reaction::Left { reset: true, .. } if self.is(&[Stack::OpenSsl]) && !manners::checks_afterwards(self.speaker) => {
+            Reaction::Left { reset: true, .. } if self.is(&[Stack::OpenSsl]) && !manners::checks_afterwards(self.speaker()) => {
                 (rejected, Confidence::Hint)
             }
             Reaction::Left { reset: true, .. } if is_curl(self.case) => (rejected, Confidence::Hint),
@@ -413,7 +416,7 @@ impl<'a> View<'a> {
 
     /// The client uses one of these libraries.
     pub(super) fn is(&self, stacks: &[Stack]) -> bool {
-        self.speaker.is_some_and(|speaker| stacks.contains(&speaker.stack))
+        self.speaker().is_some_and(|speaker| stacks.contains(&speaker.stack))
     }
 
     /// The server had sent all that it had to send.

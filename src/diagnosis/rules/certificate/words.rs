@@ -111,7 +111,12 @@ impl<'a> View<'a> {
 
     /// What the client's library is known to mean by what it did, where that is less, or more, than the words say.
     fn habit(&self, cause: Cause) -> Option<String> {
-        let speaker = self.speaker?;
+        let speaker = self.speaker()?;
+        // Where the certificate itself shows the fault, nothing needs to be said of what else the words may mean.
+        let shown = self.source == Source::Seen && cause != Cause::CertificateUntrustedCa && self.is_true(cause);
+        if shown && !matches!(self.reaction, Reaction::Alert { code: 80, .. }) {
+            return None;
+        }
         let text = match (speaker.stack, self.reaction) {
             (Stack::OpenSsl, Reaction::Alert { code: 48, .. }) => {
                 "an OpenSSL client says unknown_ca also when it must check revocation and has no list for this authority"
@@ -133,7 +138,7 @@ impl<'a> View<'a> {
             }
             _ => return None,
         };
-        (cause != Cause::CertificateSelfSigned).then(|| format!("the client uses {speaker}: {text}"))
+        Some(format!("the client uses {speaker}: {text}"))
     }
 
     /// Other causes that what the client did can mean, for a finding that is not certain: first what else is wrong with the chain, then,

@@ -7,6 +7,7 @@ use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
+use crate::transport::SynFacts;
 
 use super::flooded;
 
@@ -48,6 +49,21 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+/// The client has taken up a connection with somebody else who answered first.
+fn disputed(case: &Case<'_>, answer: SynFacts) -> Finding {
+    let (client, server) = (case.handshake.client, case.handshake.server);
+    let summary = format!(
+        "{client} acknowledges a SYN-ACK that {server} did not send, and {server} resets it: something between this point and the client answers the SYN in the server's name."
+    );
+    Finding::new(Cause::TcpHandshakeIncomplete, Confidence::Likely, summary)
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Network)
+        .shown_by(answer.first, "SYN-ACK, never acknowledged")
+        .noting("the client's acknowledgment is of another initial sequence number")
+        .or_else(&[Cause::ResetInjected])
+        .advise("Capture at the client at the same time: the hop counter of the SYN-ACK that it takes tells where the device stands (a SYN proxy that lost its state, two machines with one address).")
+}
+
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     if !view.failed_over_tcp() || case.handshake.tcp.established.is_some() || view.spoke(Side::Client) || view.spoke(Side::Server) {
@@ -59,6 +75,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let answer = view.server().syn?;
     let client = case.handshake.client;
+    if answer.disputed && !view.server().resets.is_empty() {
+        return Some(disputed(case, answer));
+    }
     let syns = view.client().syn.map_or(0, |syn| syn.count);
     let gone = view.client().resets.first().filter(|_| answer.count == 1 && syns <= 1);
     let (confidence, summary) = match gone {

@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
     title: "the ClientHello never reaches the server",
     page: Page {
         meaning: "TCP came up without trouble, but the ClientHello is sent again and again and never acknowledged. Something on the path reads ClientHellos and drops this one: mostly a filter by server name, sometimes by protocol version, fingerprint or Encrypted ClientHello.",
-        recognised: "The segment with the ClientHello is repeated with growing pauses, nothing acknowledges it, and the server does not repeat its SYN-ACK: it knows the connection.",
+        recognised: "The segment with the ClientHello is repeated with growing pauses, nothing acknowledges it, and the server does not repeat its SYN-ACK: it knows the connection. Behind a device that acknowledged the ClientHello and kept it: what follows the hello is sent again, the hello is not.",
         confused_with: "A path that lost one direction altogether (`one-way-path`), a full accept queue (there the server repeats its SYN-ACK), or a SYN proxy on a firewall that accepted for a server which it cannot reach.",
         check: "Repeat with another server name, or without one, to the same address. If that is answered, the name is filtered.\n\n$ openssl s_client -connect <server-address>:443 -servername other.example\n\n$ openssl s_client -connect <server-address>:443 -noservername",
         fix: &[
@@ -41,10 +41,38 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+/// Seen behind a device that acknowledged the ClientHello itself and kept it: the client sends again what follows, and never the hello, though TCP
+/// always sends again what comes first of what is not acknowledged.
+fn swallowed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let client = view.client();
+    let hole = view.hole(Side::Client).filter(|hole| !view.hole_is_full_size(Side::Client, *hole))?;
+    let behind = view.repeated_in_vain(Side::Client).find(|segment| segment.copies >= 3 && segment.offset == hole.len)?;
+    if client.delivered > 0 || client.acked > 0 || client.bytes_seen != u64::from(behind.len) {
+        return None;
+    }
+    let finding = Finding::new(
+        Cause::ClientHelloDropped,
+        Confidence::Likely,
+        format!(
+            "The client's first {} bytes never arrive at {} and are not sent again, though what follows them is: somebody on the way acknowledged them to the client and kept them.",
+            hole.len,
+            case.handshake.server
+        ),
+    )
+    .stopped_by(StoppedBy::Network)
+    .shown_by(behind.first, format!("{} bytes of the client from byte {} on; what comes before never came", behind.len, hole.len))
+    .shown_by(behind.last, format!("the same for the {} time", ordinal(behind.copies)))
+    .or_else(&[Cause::PacketLoss]);
+    Some(super::try_otherwise(case, finding))
+}
+
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     if !view.failed_over_tcp() {
         return None;
+    }
+    if let Some(finding) = swallowed(case, view) {
+        return Some(finding);
     }
     let copies = hello_lost(view)?;
     let segment = view.repeated_in_vain(Side::Client).next()?;

@@ -4,7 +4,7 @@ use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect, Weight};
 use crate::diagnosis::signs::Signs;
-use crate::diagnosis::view::View;
+use crate::diagnosis::view::{View, ordinal};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::Reset;
@@ -20,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
         meaning: "The RST that ended the handshake carries an end's address but was not sent by it. Firewalls, filters and censors do this when \
                   they do not like a server name, a protocol version or a certificate. Often both ends get one.",
         recognised: "The RST's hop counter differs from those of that side's own packets; or it acknowledges data that cannot have arrived yet, being \
-                     earlier than a round trip; or the side goes on sending data after its `own` RST.",
+                     earlier than a round trip; or the side goes on sending data after its `own` RST. A FIN can be forged like a RST: it is the only thing that the server says, its hop counter is not that of the SYN-ACK, and from then on the server acknowledges nothing.",
         confused_with: "A load balancer or firewall directly before the server that resets for it, which is forged all the same but the server's owner's affair. An equal hop counter proves nothing in either direction.",
         check: "Repeat with another server name to the same address, and capture at the server: if it sees a RST from the client that the client never sent, the device sits in between.\n\n$ openssl s_client -connect <server-address>:443 -servername other.example",
         fix: &[
@@ -70,7 +70,8 @@ fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Opti
         return found(Confidence::Certain, format!("the {side} sent {} packets with new data after it", reset.data_after));
     }
     if foreign && reset.packets_after > 0 {
-        return found(Confidence::Certain, format!("{ttl_text}, and the {side} sent {} packets after it", reset.packets_after));
+        let after = if reset.packets_after == 1 { "a packet".to_owned() } else { format!("{} packets", reset.packets_after) };
+        return found(Confidence::Certain, format!("{ttl_text}, and the {side} sent {after} after it"));
     }
     if let Some(early) = earlier_than_possible(case, view, side, reset) {
         return if foreign {
@@ -112,6 +113,36 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.is_tcp() || facts.outcome == Outcome::Incomplete {
         return None;
     }
+    forged_rst(case, view).or_else(|| forged_fin(case, view))
+}
+
+/// A FIN in the server's name with another hop counter than its SYN-ACK had, the only thing it says, and behind it the host does not so much as
+/// acknowledge what the client sends: hosts answer on connections that they have closed.
+fn forged_fin(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let server = view.server();
+    let ((fin, _), syn, ttl) = (server.fin?, server.syn?, server.ttl?);
+    let only_word = server.packets == 2 && server.resets.is_empty() && syn.count == 1 && view.first_end()?.mark.frame == fin.frame;
+    let unheard = view.repeated_in_vain(Side::Client).find(|segment| segment.copies >= 3 && segment.first.frame > fin.frame)?;
+    if !only_word || syn.ttl == ttl || case.knowledge.server_ttls.contains(&ttl) {
+        return None;
+    }
+    let why = format!("its hop counter is {ttl}, that of the server's SYN-ACK {}", syn.ttl);
+    let finding = Finding::new(
+        Cause::ResetInjected,
+        Confidence::Likely,
+        format!("A device on the path seems to have closed the connection in the server's name: {why}, and from then on the server acknowledges nothing."),
+    )
+    .stopped_by(StoppedBy::Network)
+    .resting_on(Suspect { side: Side::Server, mark: fin, payload: 0, ttl: Some(ttl) })
+    .shown_by(fin, format!("FIN in the server's name: {why}"))
+    .shown_by(unheard.last, format!("what the client sent after it, for the {} time; not acknowledged", ordinal(unheard.copies)))
+    .or_else(&[Cause::ServerClosed])
+    .advise("Look in the logs of the firewalls and filters between the two for this connection.");
+    Some(super::try_otherwise(case, finding))
+}
+
+fn forged_rst(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let facts = case.handshake;
     let end = view.first_end();
     let candidates = Side::BOTH.into_iter().flat_map(|side| view.side(side).resets.iter().map(move |reset| (side, reset)));
     let (side, reset, found) = candidates

@@ -1,9 +1,12 @@
 //! `no-common-cipher`.
 
+use std::time::Duration;
+
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
 use crate::diagnosis::signs::Signs;
+use crate::diagnosis::view::View;
 use crate::tls::registry::AlertDescription as A;
 
 use super::offer;
@@ -16,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
     title: "client and server have no cipher suite in common",
     page: Page {
         meaning: "The server accepts none of the cipher suites in the ClientHello. Usually one side is old (RC4, 3DES, CBC, RSA key exchange) and the other strict, or one side was configured down to one or two suites.",
-        recognised: "Alert handshake_failure or insufficient_security from the server straight after the ClientHello, and an offer that is narrow in its suites: all of them weak or uncommon, very few, or none that this server chose in its other handshakes. The alert does not name the reason; the offer does.",
+        recognised: "Alert handshake_failure or insufficient_security from the server straight after the ClientHello, and an offer that is narrow in its suites: all of them weak or uncommon, very few, or none that this server chose in its other handshakes. The alert does not name the reason; the offer does. Schannel and some balancers close or reset without an alert: then others must have completed under this name, all with suites that this offer lacks.",
         confused_with: "No common group, no common signature algorithm, a certificate of the wrong type, and for old clients the protocol version end in the same alert. The server's log tells them apart (OpenSSL: no shared cipher; nginx logs it at level info; Java: no cipher suites in common).",
         check: "What the server accepts:\n\n$ nmap --script ssl-enum-ciphers -p <port> <host>\n\n$ testssl.sh -E <host>:<port>\n\nAnd one suite of the client's by itself:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_2 -cipher <suite> </dev/null",
         fix: &[
@@ -49,6 +52,9 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case)?;
+    if refusal.alert.is_none() {
+        return wordless(case, &refusal);
+    }
     if !matches!(refusal.alert, Some(A::HANDSHAKE_FAILURE | A::INSUFFICIENT_SECURITY)) {
         return None;
     }
@@ -66,11 +72,44 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 .advise(remedy::psk(case.handshake)),
         );
     }
-    Some(
-        finding
-            .advise("Allow the client a suite with ECDHE and AES-GCM, or let the server accept one of those it offers.")
-            .advise("See what the server accepts:")
-            .advise(remedy::s_client(case.handshake, ""))
-            .advise(remedy::enumerate_ciphers(case.handshake)),
-    )
+    Some(advised(case, finding))
 }
+
+/// Schannel and some balancers break off without an alert where nothing is common. The same server serves others, under this name too, with suites
+/// that this hello does not offer, and breaks off at once.
+fn wordless(case: &Case<'_>, refusal: &offer::Refusal<'_>) -> Option<Finding> {
+    let (suspect, _) = offer::prime_suspect(case, refusal, Cause::NoCommonCipher)?;
+    let view = View::new(case.handshake);
+    let at_once = refusal.refused.is_some_and(|end| end.time.since(refusal.asked.time) <= AT_ONCE + view.rtt());
+    let contrast = suspect.narrowness >= offer::NOT_OF_THIS_SERVER && case.knowledge.completed_same_name >= SERVED;
+    if !contrast || !at_once || view.answer_begun() {
+        return None;
+    }
+    let summary = format!(
+        "The server {} breaks off at once, without an alert: most likely it accepts none of the client's cipher suites. {}.",
+        offer::server(case),
+        capital(&suspect.why)
+    );
+    let finding = refusal.finding(Cause::NoCommonCipher, Confidence::Likely, summary, suspect.why);
+    let served =
+        format!("{} handshakes under this name completed, all with suites that this hello lacks", case.knowledge.completed_same_name);
+    Some(advised(case, finding.noting(served).or_else(&[Cause::ServerReset, Cause::ServerClosed, Cause::ResetInjected])))
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn advised(case: &Case<'_>, finding: Finding) -> Finding {
+    finding
+        .advise("Allow the client a suite with ECDHE and AES-GCM, or let the server accept one of those it offers.")
+        .advise("See what the server accepts:")
+        .advise(remedy::s_client(case.handshake, ""))
+        .advise(remedy::enumerate_ciphers(case.handshake))
+}
+
+/// A server that refuses a hello does so as soon as it has read it.
+const AT_ONCE: Duration = Duration::from_millis(100);
+/// Handshakes that a server completed before what it does with another hello tells something.
+const SERVED: u32 = 2;

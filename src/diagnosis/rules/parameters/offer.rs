@@ -222,7 +222,10 @@ impl Offer {
                 suspect(3, format!("the client offers only uncommon suites: {named}"))
             }
             1 => suspect(3, format!("the client offers a single suite: {named}")),
-            2 | 3 if !self.tls13 => suspect(2, format!("the client offers few suites: {named}")),
+            // Two that every server has are enough for any.
+            2 | 3 if !self.tls13 && usable.iter().filter(|suite| Self::is_common(**suite)).count() < 2 => {
+                suspect(2, format!("the client offers few suites: {named}"))
+            }
             _ => None,
         }
     }
@@ -305,11 +308,15 @@ impl Offer {
             (true, false) if suites_need(SignatureKey::Ecdsa) => {
                 suspect(2, format!("the client accepts no signature of an ECDSA key: {named}"))
             }
-            _ if self.schemes.len() <= 3 => suspect(2, format!("the client accepts few signature algorithms: {named}")),
+            // Below TLS 1.3 every RSA key makes PKCS #1 signatures, and an ECDSA key is not bound to one curve.
+            _ if self.schemes.len() <= 3 && self.tls13 => suspect(2, format!("the client accepts few signature algorithms: {named}")),
             _ => None,
         }
     }
 }
+
+/// The narrowness of an offer that lacks what this very server chose for others.
+pub(in crate::diagnosis::rules) const NOT_OF_THIS_SERVER: u8 = 5;
 
 /// Names written out in a sentence.
 const MOST_NAMED: usize = 4;

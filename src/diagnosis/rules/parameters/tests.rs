@@ -8,6 +8,7 @@ use crate::diagnosis::rule::{Case, Confidence, Policy, Weight};
 use crate::flow::{Side, Transport};
 use crate::handshake::facts::{EncryptedRecord, Outcome, StoppedBy};
 use crate::time::Mark;
+use crate::tls::registry::CipherSuite;
 use crate::transport::{GapCause, TcpEvent, TcpEventKind};
 use Side::{Client, Server};
 
@@ -93,12 +94,28 @@ fn the_offer_explains_a_bare_refusal() {
     assert_eq!(refused(&legacy(), &with(0x000a, &[0, 2, 0, 0x1d], false)), Some(Cause::NoCommonGroup));
     assert_eq!(refused(&legacy(), &with(0x000d, &[0, 2, 2, 1], false)), Some(Cause::NoCommonSignatureAlgorithm));
     assert_eq!(refused(BROAD, &extensions(true)), Some(Cause::HandshakeFailure));
+    // Two suites and three signatures that every server has are no narrow offer, however short.
+    assert_eq!(refused(&[0xc02f, 0xc030, 0x009c], &with(0x000d, &[0, 6, 4, 3, 4, 1, 2, 1], false)), Some(Cause::HandshakeFailure));
     let jsse = Scene::hello(0x0303, BROAD, &with(0x000a, &[0, 2, 0, 0x1e], false)).alert(Server, 2, 10);
     assert_eq!(cause(jsse), Some(Cause::NoCommonGroup));
     let weak = Scene::broad().alert(Server, 2, 71);
     assert_eq!(cause(weak), Some(Cause::InsufficientSecurity));
     let ems = Scene::hello(0x0303, &legacy(), &without(&[0x0017], false)).alert(Server, 2, 71);
     assert_eq!(cause(ems), Some(Cause::ExtendedMasterSecretRequired));
+}
+
+#[test]
+fn who_breaks_off_without_a_word_is_known_by_whom_it_serves() {
+    let scene = |same_name: u32, chosen: u16| {
+        let mut scene = Scene::hello(0x0303, &[0x0035, 0x002f, 0x00ff], &extensions(false)).ended(Outcome::Reset, StoppedBy::Server);
+        scene.handshake.end = Some(scene.next());
+        scene.knowledge.completed_same_name = same_name;
+        scene.knowledge.ciphers = vec![CipherSuite(chosen)];
+        scene.cause()
+    };
+    assert_eq!(scene(3, 0xc02f), Some((Cause::NoCommonCipher, Confidence::Likely)));
+    assert_eq!(scene(0, 0xc02f), None, "it was not seen to serve anybody under this name");
+    assert_eq!(scene(3, 0x002f), None, "it served others with a suite that is offered");
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(crate) fn connection(server: &str) -> Handshake {
         acked: None,
         timestamp: None,
         first_arrived: false,
+        renumbered: None,
+        disputed: false,
     };
     tcp.sides.client.syn = Some(syn(1, 0));
     tcp.sides.server.syn = Some(syn(2, 10));

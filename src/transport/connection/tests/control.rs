@@ -228,7 +228,8 @@ fn of_two_numbers_in_syn_acks_the_client_takes_the_first() {
         .see(W().client(1001).ack(97_001))
         .see(W().server(97_001).ack(1001).data(b"hi"))
         .end();
-    assert_eq!((trace.only().0.sides.server.syn.unwrap().isn, trace.stream(Side::Server).as_str()), (97_000, "hi"));
+    let answer = trace.only().0.sides.server.syn.unwrap();
+    assert_eq!((answer.isn, answer.renumbered, trace.stream(Side::Server).as_str()), (97_000, Some(64), "hi"));
 }
 
 #[test]

@@ -170,6 +170,35 @@ fn the_same_packet_captured_twice_counts_only_as_that() {
 }
 
 #[test]
+fn what_another_point_saw_of_a_packet_is_a_copy_of_it() {
+    let mut trace = Trace::new();
+    let answer = W().server(5000).syn().ack(1001).id(None);
+    trace.see(W().client(1000).syn().at(0)).see(answer.clone().at(1)).see(answer.clone().ttl(63).at(101));
+    trace.see(answer.ttl(63).at(1101)).see(W().client(1001).ack(5001).at(1102));
+    let data = W().client(1001).ack(5001).data(b"abc").id(Some(77));
+    trace.see(data.clone().at(1200)).see(data.clone().ttl(60).at(2400)).see(data.ttl(60).at(6000)).end();
+    let (tcp, _) = trace.only();
+    assert_eq!((tcp.sides.server.copies, tcp.sides.server.syn.unwrap().count), (1, 2), "a second later it is sent again");
+    assert_eq!((tcp.sides.client.copies, tcp.sides.client.retransmits), (1, 1));
+}
+
+#[test]
+fn what_was_sent_again_needlessly_is_told_by_the_timestamps() {
+    let stamped = |own: u32, echo: u32| [&[1, 1, 8, 10][..], &own.to_be_bytes(), &echo.to_be_bytes()].concat();
+    let kind = |echo: u32| {
+        let mut trace = Trace::new();
+        trace.open(W());
+        let data = W().client(1001).ack(5001).data(b"abc");
+        trace.see(data.clone().options(stamped(500, 9)).at(100)).see(data.options(stamped(800, 9)).at(400));
+        trace.see(W().server(5001).ack(1004).options(stamped(20, echo)).at(450)).end();
+        let again = |kind: &TcpEventKind| matches!(kind, TcpEventKind::Retransmission { .. } | TcpEventKind::SpuriousRetransmission { .. });
+        trace.only().0.events.iter().map(|event| event.kind).find(again)
+    };
+    assert_eq!(kind(500), Some(TcpEventKind::SpuriousRetransmission { offset: 0, len: 3 }));
+    assert_eq!(kind(800), Some(TcpEventKind::Retransmission { offset: 0, len: 3 }));
+}
+
+#[test]
 fn without_an_identification_what_answers_something_is_no_copy() {
     let mut trace = Trace::new();
     let answer = W().server(5000).syn().ack(1001).id(None);
