@@ -9,7 +9,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::preamble::Upgrade;
 use crate::time::Mark;
-use crate::transport::{Close, Outstanding, Reset, SideFacts};
+use crate::transport::{Close, Outstanding, Reset, SideFacts, TcpEventKind};
 
 use super::rule::Policy;
 
@@ -490,12 +490,21 @@ impl<'a> View<'a> {
         self.pause_until(segment.first)
     }
 
-    /// The pause that ended at a frame, counted from the last packet known before it.
+    /// The pause that ended at a frame, counted from the last packet known before it. What overtook the frame ended the same pause.
     pub fn pause_until(&self, mark: Mark) -> Duration {
         let sides = Side::BOTH.into_iter().flat_map(|side| [self.side(side).acked_at, self.side(side).last_packet]);
-        let events = self.handshake.tcp.events.iter().map(|event| event.mark);
-        let before = self.landmarks().into_iter().chain(sides.flatten()).chain(events).filter(|known| known.frame < mark.frame);
-        before.max_by_key(|known| known.frame).map_or(Duration::ZERO, |known| mark.time.since(known.time))
+        let events = &self.handshake.tcp.events;
+        let mut known = self.landmarks();
+        known.extend(sides.flatten().chain(events.iter().map(|event| event.mark)));
+        let before = |mark: Mark| known.iter().filter(|known| known.frame < mark.frame).max_by_key(|known| known.frame);
+        let overtook = |early: Mark| {
+            events.iter().any(|event| event.mark.frame == early.frame && matches!(event.kind, TcpEventKind::OutOfOrder { .. }))
+        };
+        let mut end = mark;
+        while let Some(early) = before(end).filter(|early| end.time.since(early.time) < OVERTAKEN && overtook(**early)) {
+            end = *early;
+        }
+        before(end).map_or(Duration::ZERO, |known| end.time.since(known.time))
     }
 
     /// The name asked for, or the server's address when none is known: for summaries.
@@ -578,3 +587,5 @@ const TIMESTAMPS: u64 = 12;
 const NOTABLY_SMALLER: u64 = 20;
 /// A hole smaller than this was not made by a full-size segment.
 const FULL_SIZE_HOLE: u64 = 1_000;
+/// Packets of one burst overtake each other by no more than this.
+const OVERTAKEN: Duration = Duration::from_millis(50);

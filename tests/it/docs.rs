@@ -45,3 +45,23 @@ fn paths_in_the_documentation_exist() {
     }
     assert!(wrong.is_empty(), "named and not there:\n{}", wrong.join("\n"));
 }
+
+/// The security page names every file with unsafe code, tests apart, and no other.
+#[test]
+fn unsafe_code_is_where_the_security_page_says() {
+    let mut places: Vec<String> = Vec::new();
+    let mut next = vec![root().join("src")];
+    while let Some(path) = next.pop() {
+        if path.is_dir() {
+            next.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if !path.ends_with("tests.rs") && fs::read_to_string(&path).unwrap().contains("allow(unsafe_code") {
+            places.push(path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());
+        }
+    }
+    let page = fs::read_to_string(root().join("docs/SECURITY.md")).unwrap();
+    let sentence = page.split("Own code has no `unsafe` but in ").nth(1).unwrap().split(',').next().unwrap();
+    let mut named = paths(sentence);
+    named.sort();
+    places.sort();
+    assert_eq!(named, places);
+}

@@ -154,7 +154,10 @@ fn heard_unseen(h: &Handshake) -> bool {
             quic.acked.server.is_some() || quic.handshakes.client.count > 0 || quic.shorts.client.count > 0,
             quic.repeats.client > 0 || quic.close_of(Side::Client).is_some(),
         ),
-        (None, Some(dtls)) => (dtls.hellos_with_cookie.count > 0 || h.client_key_exchange.is_some(), dtls.repeats.client > 0),
+        (None, Some(dtls)) => {
+            let answers = h.client_key_exchange.is_some() || !h.encrypted.client.is_empty();
+            (dtls.hellos_with_cookie.count > 0 || answers, dtls.repeats.client > 0)
+        }
         (None, None) => (false, false),
     };
     went_on || !gave_up
@@ -213,9 +216,13 @@ fn left_before_the_answer(h: &Handshake) -> Option<Mark> {
     let (client, server) = (h.tcp.side(Side::Client), h.tcp.side(Side::Server));
     let quiet_since = client.last_packet.is_some_and(|last| server.first_data.is_some_and(|answer| last < answer));
     let talk = talk(h)?;
-    let headers = note.quoted_len.checked_sub(talk.first_sizes.server[0]);
-    let second = notes.next().is_none_or(|next| next.quoted_len.checked_sub(talk.first_sizes.server[1]) == headers);
-    let quotes_the_first = headers.is_some_and(|headers| HEADERS.contains(&headers)) && second;
+    let [one, two] = talk.first_sizes.server;
+    let headers = |note: &IcmpNote, size: u32| note.quoted_len.checked_sub(size).filter(|headers| HEADERS.contains(headers));
+    let (second, first) = (notes.next(), headers(note, one));
+    let in_order = first.is_some() && second.is_none_or(|second| headers(second, two) == first);
+    // Two datagrams of one burst may overtake each other.
+    let overtaken = || second.is_some_and(|second| headers(note, two).is_some_and(|first| headers(second, one) == Some(first)));
+    let quotes_the_first = in_order || overtaken();
     let gone = client.last_packet.is_none_or(|last| last < note.mark);
     (gone && quotes_the_first && (quiet_since || h.tcp.icmp.len() > 1)).then_some(note.mark)
 }

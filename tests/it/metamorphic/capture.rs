@@ -136,6 +136,16 @@ impl Capture {
         self.with(kept.cloned().collect())
     }
 
+    /// Only the TCP and UDP packets to these servers (or, with `answers`, from them), as a filter that names their ports leaves them.
+    pub fn of_servers(&self, servers: &[(IpAddr, u16)], answers: bool) -> Self {
+        let fits = |packet: IpPacket<'_>| {
+            let (address, port) =
+                if answers { (packet.source(), packet.source_port()) } else { (packet.destination(), packet.destination_port()) };
+            port.is_some_and(|port| servers.contains(&(address, port)))
+        };
+        self.with(self.frames.iter().filter(|frame| self.packet(&frame.bytes).is_some_and(fits)).cloned().collect())
+    }
+
     /// Neighbours that carry payload of one side within a millisecond change places; the clock goes forward all the same.
     pub fn disordered(&self) -> Self {
         let mut frames = self.frames.clone();
@@ -214,16 +224,32 @@ impl IpPacket<'_> {
     }
 
     fn source(&self) -> IpAddr {
+        self.address(0)
+    }
+
+    fn destination(&self) -> IpAddr {
+        self.address(1)
+    }
+
+    fn address(&self, number: usize) -> IpAddr {
         if self.is_v4() {
-            IpAddr::from(<[u8; 4]>::try_from(&self.bytes[self.at + 12..self.at + 16]).unwrap())
+            IpAddr::from(<[u8; 4]>::try_from(&self.bytes[self.at + 12 + number * 4..][..4]).unwrap())
         } else {
-            IpAddr::from(<[u8; 16]>::try_from(&self.bytes[self.at + 8..self.at + 24]).unwrap())
+            IpAddr::from(<[u8; 16]>::try_from(&self.bytes[self.at + 8 + number * 16..][..16]).unwrap())
         }
     }
 
     /// The port that it comes from, where it has one.
     fn source_port(&self) -> Option<u16> {
-        let port = self.bytes.get(self.at + self.header_len()..)?.get(..2)?;
+        self.port(0)
+    }
+
+    fn destination_port(&self) -> Option<u16> {
+        self.port(1)
+    }
+
+    fn port(&self, number: usize) -> Option<u16> {
+        let port = self.bytes.get(self.at + self.header_len() + number * 2..)?.get(..2)?;
         matches!(self.protocol(), 6 | 17).then(|| u16::from_be_bytes([port[0], port[1]]))
     }
 

@@ -59,9 +59,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let server = case.handshake.server;
     let arrived = !view.is_fresh(syn.ttl);
     let span = syn.last.time.since(syn.first.time);
-    // A client that repeats its SYN got no answer. Away from it an answer may have been given all the same, on a way that the capture does not
-    // see; and other clients may have been answered there.
-    let unheard = arrived && !case.knowledge.hears_both_sides
+    // A client that repeats its SYN got no SYN-ACK. Where nothing shows that the capture hears anybody but clients, it may lack what was sent
+    // instead: an ICMP error, or a SYN-ACK that was lost behind this point.
+    let unheard = !case.knowledge.hears_both_sides
         || case.knowledge.icmp_unread
         || case.knowledge.related.iter().any(|other| other.same_endpoint && other.server_unseen);
     let confidence = match (syn_repeated(view), unheard || flooded(case) || accepts_without_serving(case)) {
