@@ -30,6 +30,7 @@ use super::issuers::Issuers;
 use super::knowledge::{Knowledge, KnownChain, Related, hello_shape};
 use super::quality::Quality;
 use super::tickets::{self, Tickets};
+use super::view::View;
 use super::visits::{self, Visits};
 
 /// Server endpoints remembered.
@@ -86,12 +87,27 @@ struct Source {
     with_holes: u32,
     /// Of those, how many show packets of both sides.
     of_both_sides: u32,
+    /// Of those of which only the client was seen, how many were answered, as what it sent shows.
+    unheard: u32,
 }
 
 impl Source {
     /// More than here and there a packet.
     const fn loses(&self) -> bool {
         self.with_holes >= 3 && self.with_holes.saturating_mul(20) >= self.connections
+    }
+
+    /// How many servers answered unheard, where none is heard.
+    fn unheard(&self) -> Option<u32> {
+        (self.unheard >= 3 && self.of_both_sides == 0).then_some(self.unheard)
+    }
+
+    fn enter(&mut self, handshake: &Handshake) {
+        self.connections = self.connections.saturating_add(1);
+        self.with_holes = self.with_holes.saturating_add(u32::from(Quality::of(handshake).gap));
+        let server = handshake.tcp.side(Side::Server);
+        let unheard = server.packets == 0 && (server.acked > 0 || View::new(handshake).answered_unseen());
+        self.unheard = self.unheard.saturating_add(u32::from(unheard));
     }
 }
 
@@ -217,8 +233,7 @@ impl Book {
         self.learn_client(handshake, tag);
         self.learn_host(handshake);
         let source = self.hear(handshake);
-        source.connections = source.connections.saturating_add(1);
-        source.with_holes = source.with_holes.saturating_add(u32::from(Quality::of(handshake).gap));
+        source.enter(handshake);
         let visit = (handshake.client.address, handshake.server);
         if !visits::is_used(handshake) {
             self.visits.touch(&visit).enter(handshake);
@@ -248,6 +263,12 @@ impl Book {
         let both = Side::BOTH.into_iter().all(|side| connection.tcp.side(side).packets > 0);
         source.of_both_sides = source.of_both_sides.saturating_add(u32::from(both));
         source
+    }
+
+    /// Forgets servers, clients and authorities. What the interfaces hear and lose stays.
+    pub fn turn_page(&mut self) {
+        *self =
+            Self { sources: std::mem::replace(&mut self.sources, Aged::new(SERVERS)), icmp_unread: self.icmp_unread, ..Self::default() };
     }
 
     /// Enters the cause that was found for a handshake.
@@ -327,6 +348,7 @@ impl Book {
         knowledge.icmp_unread = self.icmp_unread;
         knowledge.lossy = source.is_some_and(Source::loses);
         knowledge.hears_both_sides = source.is_some_and(|source| source.of_both_sides > 0);
+        knowledge.unheard = source.and_then(Source::unheard);
         if completed == 0 {
             let around: Vec<&Attempt> = self.around(handshake).collect();
             knowledge.related = related(&around, handshake, tag);

@@ -80,14 +80,23 @@ pub fn judge(case: &Case<'_>) -> Verdict {
             finding.alternatives.push(Cause::TcpProbe);
         }
     }
-    // What is only probable overrides nothing that is certain, but a capture that cannot support a verdict.
+    // A silence is only as sure as it was long.
+    if matches!(handshake.outcome, Outcome::Stalled | Outcome::Refused | Outcome::Incomplete)
+        && View::new(handshake).still_asks(case.policy)
+    {
+        for finding in findings.iter_mut().filter(|finding| rests_on_silence(finding.cause)) {
+            finding.confidence = finding.confidence.min(Confidence::Likely);
+        }
+    }
+    // What is only probable overrides nothing that is certain, but a capture that cannot support a verdict, and a packet on which all that is
+    // certain rests and that is not what it says.
     let certain = findings.iter().any(|finding| finding.weight == Weight::Explains && finding.confidence == Confidence::Certain);
     if certain {
         let unsure = |finding: &&mut Finding| finding.weight == Weight::Overrides && finding.confidence < Confidence::Certain;
         findings
             .iter_mut()
             .filter(unsure)
-            .filter(|finding| finding.cause.family() != Family::Capture)
+            .filter(|finding| finding.cause.family() != Family::Capture && finding.cause != Cause::AlertForged)
             .for_each(|finding| finding.weight = Weight::Explains);
     }
     // What is alike in both stays in the rules' order.
@@ -111,8 +120,10 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         (None, _) => handshake.stopped_by,
     };
     let alternatives = cause.as_ref().map(|cause| alternatives(cause, &findings)).unwrap_or_default();
+    // Where the capture hears one side only, the silence of the other is none.
+    let by_capture = cause.as_ref().is_some_and(|cause| cause.weight == Weight::Overrides && cause.cause.family() == Family::Capture);
     Verdict {
-        outcome: handshake.outcome,
+        outcome: if by_capture && handshake.outcome.failed() { Outcome::Incomplete } else { handshake.outcome },
         stopped_by,
         cause,
         findings,
@@ -120,6 +131,13 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         quality,
         unverified: case.chain.and_then(ChainFacts::unverified),
     }
+}
+
+/// What nobody said, but what follows from packets without an answer. A client that turned to TCP gave up by itself.
+const fn rests_on_silence(cause: Cause) -> bool {
+    let family =
+        matches!(cause.family(), Family::Connect | Family::Path | Family::Middlebox | Family::Silence | Family::Quic | Family::Dtls);
+    family && !matches!(cause, Cause::QuicBlocked)
 }
 
 /// Whose messages the other side refused though the capture lacks them, its certificates among them: what was refused is not known. Nor is what

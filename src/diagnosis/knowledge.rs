@@ -87,6 +87,9 @@ pub struct Knowledge {
     pub ticket: TicketFate,
     /// The interface that saw it loses packets: other connections lack some that arrived.
     pub lossy: bool,
+    /// The interface that saw it hears no server: connections that were answered, as what their clients sent shows, without any packet of their
+    /// servers.
+    pub unheard: Option<u32>,
     /// The scan that this handshake is part of.
     pub scan: Option<Scan>,
     /// It is one of as many as a scan has, none of them put to use, whose hellos the capture does not show: they may have been unlike each other.

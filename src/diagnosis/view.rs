@@ -275,9 +275,12 @@ impl<'a> View<'a> {
             return self.first_end().filter(|ending| ending.side == Side::Client && !greeted(ending));
         }
         let answered = self.server().syn?;
-        // A server that resets did not know what the client said: there was something.
-        let alone = asked.count == 1 && answered.count == 1 && self.server().resets.is_empty();
-        let reset = self.client().resets.first().filter(|_| alone)?;
+        let reset = self.client().resets.first()?;
+        // Who asks anew behind its RST begins anew. A server that resets did not know what the client said: there was something.
+        let once = asked.count == 1 || asked.last.frame > reset.mark.frame;
+        if !once || answered.count != 1 || !self.server().resets.is_empty() {
+            return None;
+        }
         let at_once = answered.first.time.since(asked.first.time) <= PATIENCE && reset.mark.time.since(answered.first.time) <= PATIENCE;
         (at_once && reset.seq_distance == 0).then_some(Ending { side: Side::Client, mark: reset.mark, reset: Some(reset) })
     }

@@ -14,6 +14,8 @@ use super::hidden;
 
 /// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+/// Copies within a shorter time may all be on their way still.
+pub(super) const NO_ANSWER: Duration = Duration::from_millis(500);
 /// The record type of handshake messages.
 const HANDSHAKE: u8 = 22;
 
@@ -252,7 +254,7 @@ fn closed_in_answer(h: &Handshake, end: Terminator, client_finished: Mark) -> bo
 fn never_arrived(h: &Handshake, last: Mark) -> bool {
     let sender = if h.finished.client == Some(last) { Side::Client } else { Side::Server };
     let after = h.tcp.side(sender.other()).last_data.is_some_and(|mark| mark > last);
-    !after && h.tcp.side(sender).outstanding.iter().any(|sent| in_vain(sent) && sent.first <= last)
+    !after && h.tcp.side(sender).outstanding.iter().any(|sent| in_vain(h, sent) && sent.first <= last)
 }
 
 /// After the client's Finished the server said something that is not an alert.
@@ -391,7 +393,7 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
         .filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies).map(|sent| (side, sent)))
         // What is said into a connection that the other side has closed is no part of the handshake.
         .filter(|(side, sent)| end.is_none_or(|end| end.side == *side || sent.first.frame < end.mark.frame))
-        .find_map(|(side, sent)| (in_vain(sent) && !h.tcp.copies_answered(side, sent)).then_some(sent));
+        .find_map(|(side, sent)| (in_vain(h, sent) && !h.tcp.copies_answered(side, sent)).then_some(sent));
     if let Some(sent) = unanswered {
         return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));
     }
@@ -423,9 +425,10 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
     (silence >= patience).then(|| Ending::new(Outcome::Stalled, owing, end.map(|end| end.mark)))
 }
 
-/// Sent at least three times without an acknowledgment.
-fn in_vain(sent: &Outstanding) -> bool {
-    sent.copies >= 3 && !sent.sacked
+/// Sent at least three times without an acknowledgment, over a time in which one could have come.
+fn in_vain(h: &Handshake, sent: &Outstanding) -> bool {
+    let long = || sent.last.time.since(sent.first.time) >= NO_ANSWER || watched_since(h, sent.last.time) >= PATIENCE;
+    sent.copies >= 3 && !sent.sacked && long()
 }
 
 /// The last packet that brought something new.

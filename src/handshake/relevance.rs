@@ -24,6 +24,9 @@ pub enum Relevance {
 
 /// Decides it from the facts.
 pub fn relevance(handshake: &Handshake) -> Relevance {
+    if handshake.protocol == Protocol::Ssl2 && speaks_ssl2(handshake) {
+        return Relevance::Other("ssl2");
+    }
     if handshake.protocol != Protocol::Other {
         return Relevance::Report;
     }
@@ -33,6 +36,9 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
     let tls_port = is_implicit_tls(handshake.server.port);
     let due = if tls_port { Relevance::Report } else { Relevance::IfServerSpeaksTls };
     if let Some(preamble) = &handshake.preamble {
+        if tunnels_other(handshake, preamble) {
+            return Relevance::Other("plaintext");
+        }
         return upgrade(preamble, tls_port);
     }
     let tcp = &handshake.tcp;
@@ -46,6 +52,8 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
     match (&handshake.plaintext.client, &handshake.plaintext.server) {
         // These servers answer every request in clear. One that closes on it without a word does not speak it in clear.
         (Some(client), None) if ALWAYS_ANSWERED.contains(&client.what.protocol) && turned_away(handshake) => Relevance::Report,
+        // The server speaks the client's protocol, whatever its port is called: nobody wanted TLS.
+        (Some(client), Some(server)) if server.what.answers_in_kind(&client.what) => Relevance::Other("plaintext"),
         (Some(_), Some(server)) if server.what.http_status.is_none_or(|status| status != 400) && !tls_port => Relevance::Other("plaintext"),
         (Some(_), _) | (None, Some(_)) => due,
         // Nothing could be read because the client's first bytes never came into view.
@@ -67,6 +75,22 @@ pub(super) fn keep_turned_away(h: &mut Handshake, tcp: &TcpFacts, preamble: &Pre
         let span = (0, tcp.side(Side::Client).delivered);
         h.plaintext.client = Some(Box::new(Seen { what, mark, first: mark, span }));
     }
+}
+
+/// What a proxy passes on, once it agreed to, need not be TLS: both ends spoke, and neither of them did.
+fn tunnels_other(handshake: &Handshake, preamble: &PreambleFacts) -> bool {
+    let Some(agreed) = preamble.answered.filter(|_| preamble.dialect == Dialect::HttpConnect && preamble.upgrade == Upgrade::Granted)
+    else {
+        return false;
+    };
+    Side::BOTH.into_iter().all(|side| handshake.tcp.side(side).last_data.is_some_and(|last| last > agreed))
+}
+
+/// The server answered SSL 2.0 in SSL 2.0, which nobody can follow, and the client went on.
+fn speaks_ssl2(handshake: &Handshake) -> bool {
+    let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
+    let went_on = server.first_data.zip(client.last_data).is_some_and(|(answer, last)| last > answer);
+    went_on && server.data_packets >= 2 && handshake.alerts.is_empty()
 }
 
 /// The server ended the connection right after the client's first bytes, without one of its own.
@@ -91,7 +115,9 @@ fn upgrade(preamble: &PreambleFacts, tls_port: bool) -> Relevance {
         (Dialect::Socks4 | Dialect::Socks5, Upgrade::NotAsked | Upgrade::Granted) => business_as_usual,
         _ if tls_port || preamble.stripped.is_some() || preamble.wanted_tls() => Relevance::Report,
         // The upgrade was offered, and the client left without a word: it may not have seen the offer.
-        (_, Upgrade::NotAsked) if preamble.offered == Some(true) && preamble.went_on.is_none() => Relevance::Report,
+        (_, Upgrade::NotAsked) if preamble.offered == Some(true) && preamble.went_on.is_none() && !preamble.took_leave() => {
+            Relevance::Report
+        }
         // A dialogue in clear that went on without TLS is business as usual.
         _ => business_as_usual,
     }

@@ -39,6 +39,9 @@ const PACKET_FACTS: usize = 2048;
 /// Of those, handshakes that completed, only not with the ticket that was offered: failures are not to leave early for their sake.
 const TICKETS_HELD: usize = 256;
 
+/// A time without any handshake, longer than between two runs of an hourly job, one of them missed.
+const APART: Duration = Duration::from_secs(3 * 3600);
+
 /// What a capture of one handshake knows of others.
 static NOTHING: LazyLock<Knowledge> = LazyLock::new(Knowledge::default);
 
@@ -62,6 +65,8 @@ pub(super) struct Collector<'a> {
     held_bytes: Count,
     tickets_held: usize,
     book: Book,
+    /// The latest packet of the handshakes in it.
+    learnt_until: Timestamp,
     chains: ChainCache,
     incidents: Tracker,
     reports: report::Builder,
@@ -126,6 +131,7 @@ impl<'a> Collector<'a> {
             held_bytes: Count::ZERO,
             tickets_held: 0,
             book: Book::default(),
+            learnt_until: Timestamp::MIN,
             chains: ChainCache::default(),
             incidents: if clock.is_some() { Tracker::live() } else { Tracker::default() },
             reports: report::Builder::new(!outlines),
@@ -192,6 +198,9 @@ impl<'a> Collector<'a> {
         if self.twins.is_copy(&handshake) {
             return Ok(());
         }
+        if !handshake.provisional {
+            self.turn_page(&handshake)?;
+        }
         let name = handshake.name();
         let at = handshake.server_chain.as_ref().map_or(handshake.tcp.first.time, |seen| seen.mark.time);
         let occasion = Occasion { now: handshake.closed_at.time, server: handshake.server.address };
@@ -230,6 +239,20 @@ impl<'a> Collector<'a> {
         } else {
             self.conclude(&held, &verdict)
         }
+    }
+
+    /// After so long without a handshake the capture may be another one, taken elsewhere: an address is another server's then, and what one
+    /// served and accepted says nothing of the other. What waits is judged by what was known in its time, and the rest is forgotten.
+    fn turn_page(&mut self, handshake: &Handshake) -> std::io::Result<()> {
+        let begins_anew = self.learnt_until > Timestamp::MIN && handshake.tcp.first.time.since(self.learnt_until) > APART;
+        self.learnt_until = self.learnt_until.max(handshake.tcp.last.time);
+        if begins_anew {
+            while !self.held.is_empty() {
+                self.let_one_go()?;
+            }
+            self.book.turn_page();
+        }
+        Ok(())
     }
 
     /// What the capture lost meanwhile is known a moment after the packets that it did not lose.

@@ -257,6 +257,13 @@ impl PreambleFacts {
         }
     }
 
+    /// The client's last word takes leave in order: it had what it came for.
+    pub fn took_leave(&self) -> bool {
+        let last = self.lines.iter().rev().find(|line| line.side == Side::Client);
+        let leaves = |word: &str| ["QUIT", "LOGOUT", "</stream:stream>"].iter().any(|leave| word.eq_ignore_ascii_case(leave));
+        last.is_some_and(|line| line.text.split(' ').take(2).any(leaves))
+    }
+
     /// The upgrade was denied or failed, for whatever reason, and TLS was not promised.
     pub const fn denied(&self) -> bool {
         matches!(
@@ -268,6 +275,21 @@ impl PreambleFacts {
     /// This and the upgrades around it, innermost first.
     pub fn layers(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |facts| facts.outer.as_deref())
+    }
+}
+
+impl Plaintext {
+    /// This answer of a server speaks the protocol of what it answers, without complaint: the port serves both, or clear text on purpose.
+    pub fn answers_in_kind(&self, asked: &Self) -> bool {
+        let fine = self.http_status.is_none_or(|status| status < 400);
+        self.protocol == asked.protocol && self.protocol != "unknown" && fine && !self.complains()
+    }
+
+    /// The answer of a TLS server to plain HTTP: an error, or the way to where TLS is spoken.
+    pub fn complains(&self) -> bool {
+        let text = format!("{} {}", self.first, self.title.as_deref().unwrap_or_default()).to_ascii_lowercase();
+        let elsewhere = self.location.as_deref().is_some_and(|location| location.starts_with("https:"));
+        self.http_status == Some(400) || elsewhere || text.contains("https") && self.http_status != Some(200)
     }
 }
 

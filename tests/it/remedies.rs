@@ -30,7 +30,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("nstat", "", "-az"),
     (
         "openssl",
-        "-connect -servername -starttls -xmpphost -proxy -alpn -cipher -groups -CAfile -cert -key -psk -psk_identity -purpose -in -out -ext -mtu -port -maxfraglen",
+        "-connect -servername -starttls -xmpphost -proxy -alpn -cipher -groups -CAfile -cert -cert_chain -key -psk -psk_identity -purpose -in -out -ext -mtu -port -maxfraglen",
         "-showcerts -noservername -dtls -dtls1_2 -quic -tls1 -tls1_1 -tls1_2 -tls1_3 -msg -status -reconnect -legacy_server_connect -noout -text -dates \
          -subject -issuer -serial -enddate -lastupdate -nextupdate",
     ),
@@ -39,6 +39,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("sysctl", "", "-w"),
     ("tcpdump", "-i -s -w -B", "-n -ni"),
     ("timedatectl", "", ""),
+    ("timeout", "", ""),
     ("tracepath", "", "-n"),
     ("traceroute", "-p", "-n -T -U"),
 ];
@@ -91,6 +92,11 @@ fn fault(line: &str) -> Option<String> {
         Err(fault) => return Some(fault),
     };
     for stage in &stages {
+        // A program that may wait for ever is given a time.
+        let stage = match &stage[..] {
+            [timeout, seconds, rest @ ..] if timeout == "timeout" && seconds.parse::<u32>().is_ok() => rest,
+            all => all,
+        };
         let Some((_, values, flags)) = PROGRAMS.iter().find(|(program, ..)| Some(*program) == stage.first().map(String::as_str)) else {
             return Some(format!("program {:?}", stage.first()));
         };

@@ -4,13 +4,13 @@ use super::command::Command;
 use super::parts::{Host, Name, Piece, Target, Url};
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
-use crate::handshake::facts::Protocol;
+use crate::handshake::facts::{Outcome, Protocol};
 use crate::preamble::services::{Service, Upgradable, Use};
 use crate::preamble::{Dialect, PreambleFacts};
 
 /// `openssl s_client -connect 192.0.2.1:443 -servername www.example.test EXTRA… </dev/null`; with `-starttls smtp` or `-proxy` where what led up
 /// to TLS calls for it, and as DTLS or QUIC where that was spoken. `extra` holds fixed options, split at spaces; a `-servername` or `-alpn`
-/// in it replaces that of this handshake. `None` where s_client does not speak what is spoken here (RDP, NATS, a PROXY header), or
+/// in it replaces that of this handshake. It ends by itself where the server kept silent. `None` where s_client does not speak what is spoken here (RDP, NATS, a PROXY header), or
 /// `extra` asks for a version that the transport does not have.
 pub fn s_client(handshake: &Handshake, extra: &'static str) -> Option<Command> {
     build(handshake, handshake.server, extra, upgrade(handshake))
@@ -26,7 +26,9 @@ fn build(handshake: &Handshake, server: Endpoint, extra: &'static str, upgrade: 
     if layer(handshake, Dialect::is_proxy_header).is_some() {
         return None;
     }
-    let mut command = Command::new("openssl s_client");
+    // s_client waits for as long as a server keeps silent.
+    let silent = handshake.outcome == Outcome::Stalled;
+    let mut command = Command::new(if silent { "timeout 10 openssl s_client" } else { "openssl s_client" });
     command = match layer(handshake, Dialect::is_proxy) {
         Some(facts) => {
             let target = facts.target.as_deref().and_then(Target::parse);
@@ -89,6 +91,9 @@ pub fn curl(handshake: &Handshake, extra: &'static str) -> Option<Command> {
     let given = |option: &str| extra.split_ascii_whitespace().any(|word| word == option);
     let scheme = scheme(handshake)?;
     let mut command = Command::new("curl -v");
+    if handshake.outcome == Outcome::Stalled && !given("-m") {
+        command = command.with("-m 10");
+    }
     if matches!(upgrade(handshake), Upgradable::By(_)) {
         command = command.with("--ssl-reqd");
     }

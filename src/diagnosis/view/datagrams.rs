@@ -46,6 +46,13 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The client goes on as only one that was answered does, and no datagram of the server is in the capture.
+    pub fn answered_unseen(&self) -> bool {
+        let quic = self.handshake.quic.as_ref().is_some_and(|quic| quic.acked.server.is_some() || quic.shorts.client.count > 0);
+        let dtls = self.handshake.dtls.as_ref().is_some_and(|dtls| dtls.hellos_with_cookie.count > 0);
+        self.server().packets == 0 && (quic || dtls)
+    }
+
     /// What a side sent again over UDP.
     pub fn repeats(&self, side: Side) -> Option<Repeats> {
         let (count, span) = match (&self.handshake.quic, &self.handshake.dtls) {

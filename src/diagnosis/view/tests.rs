@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::diagnosis::testing::{at, connected, event, outstanding, partial_hello, reset};
+use crate::diagnosis::testing::{at, connected, event, outstanding, partial_hello, reset, syn};
 use crate::transport::TcpEventKind;
 
 #[test]
@@ -118,4 +118,18 @@ fn spans_read_like_a_persons() {
 fn ordinals_read_like_a_persons() {
     let said: Vec<String> = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111].into_iter().map(ordinal).collect();
     assert_eq!(said, ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th"]);
+}
+
+#[test]
+fn who_asks_again_at_the_end_of_the_capture_may_yet_be_answered() {
+    let asks = |last: i64, count: u32, end: i64| {
+        let mut facts = connected();
+        (facts.tcp.established, facts.tcp.sides.server) = (None, SideFacts::default());
+        facts.tcp.sides.client.syn = Some(syn(at(1, 0), at(u64::from(count), last), count, 64));
+        (facts.outcome, facts.close, facts.closed_at) = (Outcome::Refused, Close::EndOfCapture, at(9, end));
+        View::new(&facts).still_asks(&Policy::default())
+    };
+    assert!(asks(1_000, 2, 1_100) && asks(3_000, 3, 3_900));
+    assert!(!asks(1_000, 2, 3_100), "the next was due after two seconds, and did not come");
+    assert!(!asks(7_000, 4, 7_500), "a silence as long as this is one");
 }

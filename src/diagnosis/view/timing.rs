@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::rule::Policy;
 use crate::flow::Side;
+use crate::packet::IcmpKind;
 use crate::time::Mark;
-use crate::transport::TcpEventKind;
+use crate::transport::{Close, TcpEventKind};
 
 use super::View;
 
@@ -167,6 +169,31 @@ impl View<'_> {
         cost
     }
 
+    /// The capture ends while a side goes on asking: its next packet was not due yet, and all that time was shorter than a stall is. What it asked
+    /// for may have come a moment later.
+    pub fn still_asks(&self, policy: &Policy) -> bool {
+        let facts = self.handshake;
+        let end = facts.closed_at.time;
+        let least = (policy.stall_after * 2 / 5).max(self.rtt() * 10);
+        // Who doubles its patience each time comes again before as much time has passed as up to then, and a second at the first.
+        let asks =
+            |first: Mark, last: Mark| end.since(first.time) < least && end.since(last.time) < last.time.since(first.time) + FIRST_PATIENCE;
+        let refused = facts.tcp.icmp.iter().any(|note| !matches!(note.kind, IcmpKind::TooBig(_)));
+        let ended = self.first_end().is_some() || facts.quic.as_ref().is_some_and(|quic| !quic.closes.is_empty());
+        if facts.close != Close::EndOfCapture || ended || refused {
+            return false;
+        }
+        if !self.is_tcp() {
+            // The last datagram of all is always without an answer, and says nothing of those before.
+            let again = |side| self.repeats(side).map(|repeats| repeats.last);
+            let unheard = |side| self.unanswered_datagrams(side).map(|asked| asked.last);
+            return Side::BOTH.into_iter().flat_map(|side| [again(side), unheard(side)]).flatten().any(|last| asks(facts.tcp.first, last));
+        }
+        let syn = self.client().syn.filter(|_| !self.is_up()).map(|syn| (syn.first, syn.last));
+        let data = Side::BOTH.into_iter().flat_map(|side| self.repeated_in_vain(side)).map(|sent| (sent.first, sent.last));
+        syn.into_iter().chain(data).any(|(first, last)| asks(first, last))
+    }
+
     /// The message at an offset of a side's stream, as well as it can be named.
     pub fn message_at(&self, side: Side, offset: u64) -> &'static str {
         let facts = self.handshake;
@@ -195,5 +222,7 @@ impl View<'_> {
     }
 }
 
+/// The first time that a side waits for an answer is no longer than this.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 /// Repairs quicker than this (fast retransmit, tail loss probe) are not felt.
 const LEAST_REPAIR: Duration = Duration::from_millis(150);

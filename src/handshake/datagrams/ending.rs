@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::flow::Side;
 use crate::handshake::datagrams::facts::Talk;
 use crate::handshake::facts::{AlertSeen, Fact, Handshake, Outcome, QuicFacts, StoppedBy};
-use crate::handshake::outcome::{Ending, PATIENCE, completed_or_rejected, owing_side, watched_since};
+use crate::handshake::outcome::{Ending, NO_ANSWER, PATIENCE, completed_or_rejected, owing_side, watched_since};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
 use crate::transport::IcmpNote;
@@ -244,7 +244,10 @@ fn in_vain(h: &Handshake) -> Option<(StoppedBy, Mark)> {
 fn waits_in_vain(h: &Handshake, side: Side) -> Option<Mark> {
     let news = h.tcp.side(side.other()).last_data;
     let (count, span) = repeats(h, side);
-    let again = span.map(|(_, last)| last).filter(|last| count >= REPEATS && news.is_none_or(|news| *last > news));
+    // What was heard last may be on its way to the side that repeats itself, or its answer on the way back.
+    let since = news.unwrap_or(h.tcp.first);
+    let long = |last: Mark| last.time.since(since.time) >= NO_ANSWER || watched_since(h, last.time) >= PATIENCE;
+    let again = span.map(|(_, last)| last).filter(|last| count >= REPEATS && *last > since && long(*last));
     again.or_else(|| {
         let unanswered = (*talk(h)?.unanswered.of(side))?;
         let says_so = h.quic.as_ref().and_then(|quic| quic.close_of(side)).is_some_and(super::facts::ClosedBy::is_of_silence);
@@ -272,7 +275,6 @@ fn talk(h: &Handshake) -> Option<Talk> {
 const REPEATS: u32 = 2;
 /// Datagrams without an answer from which on it is no chance, when they are spread over more than a burst.
 const UNANSWERED: u32 = 3;
-const NO_ANSWER: Duration = Duration::from_millis(500);
 /// After a close both sides are quiet at once; one that waits repeats itself sooner than this on most paths.
 const CLOSED_QUIET: Duration = Duration::from_millis(300);
 /// 1-RTT packets of each side that show, without a ServerHello that could be read, that both have the same keys.

@@ -87,6 +87,7 @@ fn root_is_left_with_the_right_to_capture_and_can_make_nothing() {
 #[test]
 fn what_a_full_disk_costs_is_told_everywhere() {
     let Some(lab) = Lab::with(&["openssl", "curl", "tcpreplay", "mount", "umount"]) else { return };
+    let count = 400;
     let (disk, other) = (lab.path("disk"), lab.path("other"));
     let run = |arguments: &[&str], on: &std::path::Path| {
         assert!(Command::new(arguments[0]).args(&arguments[1..]).arg(on).status().unwrap().success());
@@ -96,23 +97,23 @@ fn what_a_full_disk_costs_is_told_everywhere() {
         run(&["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs"], place);
     }
     let capture = lab.path("refused.pcap");
-    fs::write(&capture, refused(1000)).unwrap();
+    fs::write(&capture, refused(count)).unwrap();
     let mut live = Live::start(&lab, &["--json", "--output", "disk/out.ndjson", "--record", "other", "--metrics", "9477", "--no-trust"]);
     live.wait_until_ready();
     // One is full after some reports, the other takes nothing at all.
     run(&["mount", "-o", "remount,ro"], &other);
     lab.replay(&capture, &["--mbps=5"]);
-    eventually("the losses", || {
-        let healthy = lab.scrape("/healthz");
-        healthy.contains("out.ndjson: ") && healthy.contains("recordings: ")
-    });
+    // All are judged before the end: how many it may leave unjudged is another matter.
+    eventually("the losses", || lab.scrape("/metrics").contains(&format!("handshark_recordings_total{{result=\"lost\"}} {count}\n")));
+    let healthy = lab.scrape("/healthz");
+    assert!(healthy.contains("out.ndjson: ") && healthy.contains("recordings: "), "{healthy}");
     let end = live.terminate();
     let metrics_say = end.last["notes"].to_string();
     let handshakes = end.last["handshakes"].as_u64().unwrap();
     let lines: Vec<String> = lab.read("disk/out.ndjson").lines().map(str::to_owned).collect();
     run(&["umount"], &disk);
     run(&["umount"], &other);
-    assert_eq!(handshakes, 1000, "{}", end.last);
+    assert_eq!(handshakes, u64::from(count), "{}", end.last);
     let lost = |what: &str| -> u64 {
         let note = end.last["notes"].as_array().unwrap().iter().filter_map(|note| note.as_str()).find(|note| note.contains(what));
         note.and_then(|note| note.split(' ').next()?.parse().ok()).unwrap_or_else(|| panic!("{what}: {metrics_say}"))

@@ -107,6 +107,11 @@ impl Verdict {
         }
     }
 
+    /// This is one of many tries of a scan, when too few of them are left to know the scan: its alert was said, and stays true.
+    fn is_left_of_a_scan(&self, before: &Self) -> bool {
+        before.cause == "tcp-probe" && before.outcome == "alerted" && self.outcome == "alerted"
+    }
+
     fn is_of_the_capture(&self) -> bool {
         self.outcome == "incomplete" || Cause::ALL.iter().any(|cause| cause.slug() == self.cause && cause.family() == Family::Capture)
     }
@@ -116,6 +121,11 @@ fn verdicts(reports: &[HandshakeReport]) -> Vec<Verdict> {
     let mut list: Vec<Verdict> = reports.iter().map(Verdict::of).collect();
     list.sort();
     list
+}
+
+/// The family of a cause, or nothing.
+fn family(cause: &str) -> &'static str {
+    Cause::ALL.iter().find(|known| known.slug() == cause).map_or("", |cause| cause.family().name())
 }
 
 /// Faults found, by capture.
@@ -148,6 +158,7 @@ impl Faults {
             let failed = !["completed", "incomplete"].contains(&verdict.outcome.as_str());
             let fine = match verdict.cause.as_str() {
                 "none" => !failed || before.iter().any(|known| known.cause == "none" && known.outcome == verdict.outcome),
+                _ if before.iter().any(|known| verdict.is_left_of_a_scan(known)) => true,
                 _ => verdict.is_of_the_capture() || verdict.claim() <= known.unwrap_or(0).max(2),
             };
             if !fine {
@@ -338,6 +349,8 @@ fn whatever_failed_has_a_cause_and_somebody_who_stopped_it() {
             let failed = !["completed", "incomplete"].contains(&verdict.outcome.as_str());
             let who: &[&str] = match verdict.outcome.as_str() {
                 "completed" => &["nobody", "client", "server", "network"],
+                // A silence until the capture's end that was long enough to name who should have spoken.
+                "incomplete" if ["silence", "connect"].contains(&family(&verdict.cause)) => &["client", "server", "network"],
                 "incomplete" => &["capture"],
                 "alerted" | "reset" | "closed" | "stalled" | "refused" | "plaintext" => &["client", "server", "network"],
                 _ => &[],

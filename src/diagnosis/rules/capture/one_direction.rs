@@ -2,11 +2,11 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
-use crate::handshake::facts::Outcome;
+use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::lacking;
 
@@ -49,7 +49,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if let Some(finding) = over_udp(case, view) {
+    if let Some(finding) = like_all_others(case, view).or_else(|| over_udp(case, view)) {
         return Some(finding);
     }
     if !view.is_tcp() || case.handshake.outcome == Outcome::Completed {
@@ -64,7 +64,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let left = seen == Side::Client && view.client().resets.iter().any(|reset| reset.seq_distance == 0);
     let answers = left || seen == Side::Server && view.server().syn.is_some();
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
-    if !(acknowledged || incomplete && (spoke_on || answers)) {
+    // Of an alert all alone the sender and the code are known, and nothing of what it answers.
+    let alone = case.handshake.outcome == Outcome::Alerted;
+    if !(acknowledged || (incomplete || alone) && (spoke_on || answers)) {
         return None;
     }
     let finding = Finding::new(
@@ -92,8 +94,7 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         return None;
     }
     let seen = Side::BOTH.into_iter().find(|side| view.side(*side).packets > 0 && view.side(side.other()).packets == 0)?;
-    let went_on = case.handshake.quic.as_ref().is_some_and(|quic| quic.acked.server.is_some() || quic.shorts.client.count > 0)
-        || case.handshake.dtls.as_ref().is_some_and(|dtls| dtls.hellos_with_cookie.count > 0);
+    let went_on = view.answered_unseen();
     let incomplete = case.handshake.outcome == Outcome::Incomplete;
     if incomplete && seen == Side::Client && !went_on && !view.waited() {
         return None;
@@ -111,5 +112,26 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
                 format!("{} datagrams of the {seen}, none of the {}, and no repetition", view.side(seen).packets, seen.other())
             })
             .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction."),
+    )
+}
+
+/// A silence of one server means nothing where none is heard: of other connections the client's packets show that they were answered, and no
+/// answer is in the capture.
+fn like_all_others(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
+    let unheard = case.knowledge.unheard.filter(|_| view.client().packets > 0 && view.server().packets == 0)?;
+    let silent = matches!(case.handshake.outcome, Outcome::Stalled | Outcome::Refused | Outcome::Incomplete);
+    if !silent || !case.handshake.tcp.icmp.is_empty() {
+        return None;
+    }
+    Some(
+        Finding::new(
+            Cause::CaptureOneDirection,
+            Confidence::Strong,
+            format!("Only the client's packets to {} were captured, as of all connections here; what the server said is unknown.", view.target()),
+        )
+        .weight(Weight::Overrides)
+        .stopped_by(StoppedBy::Capture)
+        .noting(format!("{unheard} other connections of this interface were answered, as what their clients sent shows, and no server's packet is in the capture"))
+        .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction."),
     )
 }

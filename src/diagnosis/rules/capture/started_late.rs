@@ -6,6 +6,8 @@ use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
+use super::lacking;
+
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptureStartedLate,
     speaks: Signs::NO_HELLO,
@@ -32,24 +34,23 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    let (weight, who) = match case.handshake.outcome {
-        Outcome::Incomplete => (Weight::Overrides, StoppedBy::Capture),
-        Outcome::Completed => (Weight::Note, StoppedBy::Nobody),
-        _ => return None,
-    };
     if case.handshake.tcp.saw_start() || view.hello_whole() {
         return None;
     }
+    let finding = Finding::new(
+        Cause::CaptureStartedLate,
+        Confidence::Certain,
+        format!("The capture lacks the beginning of the connection to {}: its ClientHello is missing.", view.target()),
+    );
+    let finding = if case.handshake.outcome == Outcome::Completed {
+        finding.weight(Weight::Note).stopped_by(StoppedBy::Nobody)
+    } else {
+        lacking(case, finding)
+    };
     Some(
-        Finding::new(
-            Cause::CaptureStartedLate,
-            Confidence::Certain,
-            format!("The capture lacks the beginning of the connection to {}: its ClientHello is missing.", view.target()),
-        )
-        .weight(weight)
-        .stopped_by(who)
-        .shown_by(case.handshake.tcp.first, "first packet of the connection in the capture, and it does not begin one")
-        .or_else(&[Cause::CaptureGaps])
-        .advise("Start the capture before the client connects and let the client connect anew."),
+        finding
+            .shown_by(case.handshake.tcp.first, "first packet of the connection in the capture, and it does not begin one")
+            .or_else(&[Cause::CaptureGaps])
+            .advise("Start the capture before the client connects and let the client connect anew."),
     )
 }

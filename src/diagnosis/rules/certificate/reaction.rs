@@ -7,6 +7,7 @@ use crate::diagnosis::manners;
 use crate::diagnosis::rule::Case;
 use crate::diagnosis::view::View;
 use crate::flow::{Side, Transport};
+use crate::handshake::Handshake;
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::handshake::stack::{self, Program};
 use crate::preamble::Dialect;
@@ -74,7 +75,7 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
     }
     match handshake.outcome {
         Outcome::Closed | Outcome::Reset
-            if handshake.stopped_by == StoppedBy::Client && answered && !View::new(handshake).ended_by_icmp() =>
+            if handshake.stopped_by == StoppedBy::Client && answered && !View::new(handshake).ended_by_icmp() && !said_more(handshake) =>
         {
             match (handshake.end, flight_end(case)) {
                 // A client that waits is not one that refuses, and one that left before the certificate came has not seen it.
@@ -111,6 +112,12 @@ fn flight_end(case: &Case<'_>) -> Option<Mark> {
         return handshake.encrypted.server.last().map(|record| record.mark).or_else(chain);
     }
     handshake.server_hello_done.or_else(chain)
+}
+
+/// After its hello the client sent more than a change of cipher and an alert: it did not leave over what it had read.
+fn said_more(handshake: &Handshake) -> bool {
+    let end = handshake.last_hello().map(|hello| hello.span.1);
+    end.is_some_and(|end| handshake.tcp.side(Side::Client).highest.saturating_sub(end) > LAST_WORDS)
 }
 
 /// How long the client kept silent behind the server's flight, when that is as long as a library does that hides its errors.
@@ -167,6 +174,8 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
     Some(Reaction::LeftAfter { mark, orderly: alert.is_some(), meant: meant && !browser })
 }
 
+/// Bytes that a change of cipher and an encrypted alert take at most.
+const LAST_WORDS: u64 = 64;
 /// A client that verifies needs no longer than this, revocation look-ups included.
 const PROMPT: Duration = Duration::from_secs(2);
 

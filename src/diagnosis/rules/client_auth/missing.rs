@@ -26,7 +26,7 @@ pub(super) const RULE: Rule = Rule {
             ("curl", "$ curl --cert <client.pem> --key <client.key> https://<name>/"),
             (
                 "openssl",
-                "$ openssl s_client -connect <name>:443 -servername <name> -cert <client.pem> -key <client.key> </dev/null\nIt prints the authorities that the server accepts.",
+                "$ openssl s_client -connect <name>:443 -servername <name> -cert <client.pem> -cert_chain <client.pem> -key <client.key> </dev/null\nIt prints the authorities that the server accepts.",
             ),
             (
                 "Java",
@@ -87,9 +87,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
-            .advise("Give the client a certificate and key from an authority that the server accepts:")
-            .advise(remedy::curl(case.handshake, "--cert client.pem --key client.key"))
-            .advise(remedy::s_client(case.handshake, "-cert client.pem -key client.key")),
+            .advise("Give the client a certificate and key from an authority that the server accepts, its intermediates in the same file. To try them (`-k` leaves the server's certificate out of it):")
+            .advise(remedy::curl(case.handshake, "-k --cert client.pem --key client.key"))
+            .advise(remedy::s_client(case.handshake, "-cert client.pem -cert_chain client.pem -key client.key")),
     )
 }
 

@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
     title: "one side insists on extended master secret and the other does not know it",
     page: Page {
         meaning: "The extended_master_secret extension binds the keys of TLS 1.2 and below to the whole handshake. Systems in FIPS 140-3 mode, and some strict configurations, refuse peers without it.",
-        recognised: "The ClientHello lacks the extension, offers nothing above TLS 1.2, is otherwise broad, and the server refuses it with handshake_failure or insufficient_security. Or: the client offers the extension, the ServerHello lacks it, and the client sends one of these alerts after it.",
+        recognised: "The ClientHello lacks the extension, offers nothing above TLS 1.2, is otherwise broad, and the server refuses it with insufficient_security, or with handshake_failure while it serves others. Or: the client offers the extension, the ServerHello lacks it, and the client sends one of these alerts after it.",
         confused_with: "Any other refusal without a reason. A resumed session that had the extension and is resumed without it (or the reverse) must be refused too: then only resumptions fail.",
         check: "Whether FIPS mode is on, and what the peer offers:\n\n$ fips-mode-setup --check\n\n$ openssl s_client -connect <host>:<port> -tls1_2 </dev/null | grep -i 'extended master'",
         fix: &[
@@ -54,7 +54,10 @@ fn server_insists(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let narrow = offer::suspects(hello, case.knowledge).first().map_or(0, |suspect| suspect.narrowness);
+    let serves_others = case.knowledge.completed > 0;
     let confidence = match refusal.alert? {
+        // Handshake_failure says it of a server that was seen to serve others: one that refuses everybody has other reasons.
+        A::HANDSHAKE_FAILURE if !serves_others => return None,
         A::INSUFFICIENT_SECURITY | A::HANDSHAKE_FAILURE | A::MISSING_EXTENSION
             if narrow < 3 && !offer::is_outdated(hello, case.knowledge) =>
         {

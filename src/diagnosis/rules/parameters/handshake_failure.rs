@@ -50,6 +50,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (Side::Server, Some(refusal)) => {
             let mut causes: Vec<Cause> = offer::suspects(refusal.hello, case.knowledge).iter().map(|suspect| suspect.cause).collect();
             causes.extend([Cause::NoCommonCipher, Cause::NoCommonGroup, Cause::NoCommonSignatureAlgorithm]);
+            if !refusal.hello.extended_master_secret() && !refusal.hello.highest_version().is_tls13() {
+                causes.push(Cause::ExtendedMasterSecretRequired);
+            }
             causes.push(if refusal.hello.server_name().is_some() { Cause::SniUnrecognized } else { Cause::SniMissing });
             ("straight after the ClientHello", causes)
         }

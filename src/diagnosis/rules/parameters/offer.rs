@@ -1,6 +1,8 @@
 //! What a refused `ClientHello` offered, and where it is narrow: servers name the reason for a refusal badly or not at all, so it is
 //! reasoned from the offer and from what the same server accepted of others.
 
+use std::time::Duration;
+
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::rule::{Case, Confidence, Finding};
@@ -50,6 +52,11 @@ pub(in crate::diagnosis::rules) fn refusal<'a>(case: &Case<'a>) -> Option<Refusa
         None if closed => (None, handshake.end),
         _ => return None,
     };
+    // Who reads an offer and finds nothing in it leaves at once: a server that closes without a word after seconds waited for something.
+    let waited = refused.is_some_and(|refused| refused.time.since(hello.mark.time) > AT_ONCE);
+    if alert.is_none() && waited {
+        return None;
+    }
     Some(Refusal { hello: &hello.what, asked: hello.mark, alert, refused })
 }
 
@@ -326,6 +333,9 @@ const KNOWN_ENOUGH: usize = 1;
 
 /// An offer of more suites than this is not narrow.
 const FEW_SUITES: usize = 8;
+
+/// A refusal of an offer takes no longer.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {

@@ -102,6 +102,11 @@ fn the_offer_explains_a_bare_refusal() {
     assert_eq!(cause(weak), Some(Cause::InsufficientSecurity));
     let ems = Scene::hello(0x0303, &legacy(), &without(&[0x0017], false)).alert(Server, 2, 71);
     assert_eq!(cause(ems), Some(Cause::ExtendedMasterSecretRequired));
+    let mut bare = Scene::hello(0x0303, &legacy(), &without(&[0x0017], false)).alert(Server, 2, 40);
+    assert_eq!(bare.cause().map(|(cause, _)| cause), Some(Cause::HandshakeFailure));
+    assert!(bare.findings()[0].alternatives.contains(&Cause::ExtendedMasterSecretRequired));
+    bare.knowledge.completed = 2;
+    assert_eq!(bare.cause().map(|(cause, _)| cause), Some(Cause::ExtendedMasterSecretRequired));
 }
 
 #[test]

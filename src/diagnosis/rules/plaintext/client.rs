@@ -60,10 +60,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let (protocol, first, mark) = spoken(handshake).or_else(|| dialogue(case))?;
-    let (confidence, why) = expects_tls(case, protocol);
+    let (confidence, why) = expects_tls(case);
     let named = if protocol == "unknown" { format!("bytes that are not TLS (`{first}`)") } else { format!("{protocol} (`{first}`)") };
     let confidence = if protocol == "unknown" { confidence.lowered() } else { confidence };
-    let agreed = handshake.plaintext.server.as_ref().is_some_and(|answer| agrees(&answer.what, protocol));
+    let agreed = handshake.plaintext.server.as_ref().is_some_and(|answer| agrees(handshake, &answer.what));
     let mut finding = Finding::new(
         Cause::ClientSpeaksPlaintext,
         confidence,
@@ -127,7 +127,7 @@ fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
 const RECORD: &str = "\\x16\\x03";
 
 /// How sure it is that TLS was due, and by what.
-fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
+fn expects_tls(case: &Case<'_>) -> (Confidence, &'static str) {
     let handshake = case.handshake;
     let answer = handshake.plaintext.server.as_ref().map(|seen| &seen.what);
     if had_agreed(handshake) {
@@ -136,10 +136,10 @@ fn expects_tls(case: &Case<'_>, protocol: &str) -> (Confidence, &'static str) {
     if server_spoke_tls(handshake) {
         return (Confidence::Certain, "the server answered with a TLS alert");
     }
-    if answer.is_some_and(complains) {
-        return (Confidence::Certain, "the server answered with an error in clear");
+    if answer.is_some_and(Plaintext::complains) {
+        return (Confidence::Certain, "the server answered in clear with an error, or with the way to https");
     }
-    if answer.is_some_and(|answer| agrees(answer, protocol)) {
+    if answer.is_some_and(|answer| agrees(handshake, answer)) {
         return (Confidence::Likely, "but the server answered in kind");
     }
     if case.knowledge.speaks_tls {
@@ -157,15 +157,9 @@ fn had_agreed(handshake: &Handshake) -> bool {
     handshake.preamble.as_ref().is_some_and(|facts| facts.dialect.is_starttls() && facts.upgrade == Upgrade::Granted)
 }
 
-/// The server speaks the client's protocol without complaint: a port that serves both, or serves clear text on purpose.
-fn agrees(answer: &Plaintext, protocol: &str) -> bool {
-    answer.protocol == protocol && protocol != "unknown" && answer.http_status.is_none_or(|status| status < 400) && !complains(answer)
-}
-
-/// The answer of a TLS server to plain HTTP.
-fn complains(answer: &Plaintext) -> bool {
-    let text = format!("{} {}", answer.first, answer.title.as_deref().unwrap_or_default()).to_ascii_lowercase();
-    answer.http_status == Some(400) || text.contains("https") && answer.http_status != Some(200)
+/// The server answers in kind: a port that serves both.
+fn agrees(handshake: &Handshake, answer: &Plaintext) -> bool {
+    handshake.plaintext.client.as_ref().is_some_and(|asked| answer.answers_in_kind(&asked.what))
 }
 
 fn quoted(answer: &Plaintext) -> String {
@@ -180,6 +174,7 @@ mod tests {
     use super::*;
     use crate::diagnosis::rules::plaintext::testing::{connection, dialogue, mark, says, verdict};
     use crate::handshake::facts::Outcome;
+    use crate::handshake::relevance::{Relevance, relevance};
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: www.lab.test:443\r\n\r\n";
 
@@ -213,6 +208,16 @@ mod tests {
         says(&mut handshake, Side::Client, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(4, 11));
         says(&mut handshake, Side::Server, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(5, 21));
         assert_eq!(verdict(&handshake).cause(), None);
+        assert_eq!(relevance(&handshake), Relevance::Other("plaintext"));
+    }
+
+    #[test]
+    fn an_answer_that_points_to_https_is_a_complaint() {
+        let mut handshake = connection("192.0.2.1:443");
+        says(&mut handshake, Side::Client, GET, mark(4, 11));
+        says(&mut handshake, Side::Server, b"HTTP/1.1 302 Found\r\nLocation: https://www.lab.test/\r\n\r\n", mark(5, 21));
+        assert_eq!(relevance(&handshake), Relevance::Report);
+        assert_eq!(verdict(&handshake).cause.map(|finding| finding.confidence), Some(Confidence::Certain));
     }
 
     #[test]

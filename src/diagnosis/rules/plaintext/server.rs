@@ -64,6 +64,9 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
+    if let Some(finding) = instead_of_waiting(handshake) {
+        return Some(finding);
+    }
     if !handshake.outcome.failed() || !hello_begun(handshake) || server_spoke_tls(handshake) {
         return None;
     }
@@ -101,6 +104,26 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding.noting("the same server speaks TLS with others");
     }
     Some(advised(finding, handshake, &what))
+}
+
+/// The server agreed to the upgrade, and went on in clear before the client could begin TLS.
+fn instead_of_waiting(handshake: &Handshake) -> Option<Finding> {
+    let preamble = handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls() && facts.upgrade == Upgrade::Granted)?;
+    let seen = handshake.plaintext.server.as_ref().filter(|_| handshake.outcome == Outcome::Plaintext && !hello_begun(handshake))?;
+    let summary =
+        format!("{} agreed to {}, and then went on in clear: `{}`.", handshake.server, preamble.dialect.request(), seen.what.first);
+    let finding = Finding::new(Cause::ServerSpeaksPlaintext, Confidence::Likely, summary).stopped_by(StoppedBy::Server);
+    let finding = match preamble.answered {
+        Some(answered) => finding.shown_by(answered, "the server agrees to the upgrade"),
+        None => finding,
+    };
+    Some(
+        finding
+            .shown_by(seen.first, "and speaks on, where the ClientHello is due")
+            .or_else(&[Cause::PlaintextInjected])
+            .advise("Look in the server's log at that second, and for a device on the path that rewrites the dialogue.")
+            .advise(remedy::s_client(handshake, "")),
+    )
 }
 
 /// A server that says nothing to a `ClientHello` on a port where another protocol is at home, which cannot read it.

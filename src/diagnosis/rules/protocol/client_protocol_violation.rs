@@ -7,7 +7,8 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
+use crate::tls::registry::{AlertDescription, HandshakeType};
 
 use super::violation;
 
@@ -40,13 +41,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !handshake.outcome.failed() || same_role {
         return None;
     }
+    if let Some(finding) = second_hello(case) {
+        return Some(finding);
+    }
     let alert = offer::alert_from(case, Side::Server);
     let by_server = handshake.stopped_by == StoppedBy::Server;
     let accused = alert.is_some_and(|(_, description)| violation::accuses(description));
     let confidence = match alert {
         Some(_) if accused => Confidence::Certain,
         Some(_) => Confidence::Strong,
-        None if by_server && handshake.deciding_alert().is_none() && matches!(handshake.outcome, Outcome::Closed | Outcome::Reset) => {
+        // Without a word, or with one that nobody can read.
+        None if by_server
+            && handshake.deciding_alert().is_none_or(|seen| seen.from == Side::Server)
+            && matches!(handshake.outcome, Outcome::Closed | Outcome::Reset | Outcome::Alerted) =>
+        {
             Confidence::Likely
         }
         None => return None,
@@ -83,7 +91,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
     }
     // A server that answered the hello did not mind what is odd about it.
-    let minded = |anomaly: &Anomaly| handshake.server_hello.is_none() || !matches!(anomaly.kind, AnomalyKind::Defect { .. });
+    let in_time = |anomaly: &Anomaly| handshake.end.is_none_or(|end| anomaly.mark <= end);
+    let minded =
+        |anomaly: &Anomaly| in_time(anomaly) && (handshake.server_hello.is_none() || !matches!(anomaly.kind, AnomalyKind::Defect { .. }));
     if let Some((anomaly, text)) = violation::anomaly_of(case, Side::Client).filter(|(anomaly, _)| minded(anomaly)) {
         let confidence = violation::weighed(confidence, alert.is_none_or(|(_, alert)| violation::fits_anomaly(alert, &anomaly.kind)));
         let summary = format!("The client sent {text}; the server {} refused it.", offer::server(case));
@@ -102,6 +112,40 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding.shown_by(hello.mark, format!("client offers {}", offer::versions(&hello.what)));
     }
     Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted, Cause::NoCommonGroup, Cause::HandshakeFailure])))
+}
+
+/// Two ClientHellos, and no HelloRetryRequest that asks for the second (RFC 8446 section 4.1.2): no server takes that, and each says so in its way.
+fn second_hello(case: &Case<'_>) -> Option<Finding> {
+    let handshake = case.handshake;
+    let whole = Side::BOTH.into_iter().all(|side| handshake.tcp.side(side).packets > 0 && handshake.tcp.side(side).gap_bytes == 0);
+    if handshake.protocol != Protocol::Tls || handshake.quic.is_some() || !whole {
+        return None;
+    }
+    let first = handshake.client_hellos.first()?;
+    let unasked = |anomaly: &&Anomaly| {
+        matches!(anomaly.kind, AnomalyKind::OutOfOrder { message, .. } if message == HandshakeType::CLIENT_HELLO.0)
+            && anomaly.side == Side::Client
+    };
+    let after_the_answer = || handshake.anomalies.iter().find(unasked).map(|anomaly| anomaly.mark);
+    let before_it = || handshake.client_hellos.get(1).filter(|_| handshake.hello_retry.is_none()).map(|again| again.mark);
+    let again = before_it().or_else(after_the_answer)?;
+    let seen = handshake.deciding_alert().filter(|seen| seen.from == Side::Server && seen.mark > again)?;
+    let (confidence, said) = match seen.alert {
+        Some(alert) if alert.description == AlertDescription::UNEXPECTED_MESSAGE => {
+            (Confidence::Certain, format!("server sent alert {}", offer::spoken(alert.description)))
+        }
+        Some(alert) => (Confidence::Likely, format!("server sent alert {}", offer::spoken(alert.description))),
+        None => (Confidence::Strong, "server sent an encrypted alert".to_owned()),
+    };
+    let summary = format!("The client sent a second ClientHello that nobody had asked for; the server {} refused it.", offer::server(case));
+    Some(
+        Finding::new(Cause::ClientProtocolViolation, confidence, summary)
+            .stopped_by(StoppedBy::Server)
+            .shown_by(first.mark, "ClientHello")
+            .shown_by(again, "another one, and no HelloRetryRequest in between")
+            .shown_by(seen.mark, said)
+            .advise("Update or correct the client; see whether a proxy between sends its hello again."),
+    )
 }
 
 /// Broken rules listed as evidence.

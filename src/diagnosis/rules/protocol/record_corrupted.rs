@@ -91,7 +91,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
-            .or_else(&[Cause::ServerProtocolViolation, Cause::ServerCertificateRejected])
+            .or_else(if seen.is_some_and(|seen| seen.from == Side::Server) {
+                &[Cause::ClientProtocolViolation]
+            } else {
+                &[Cause::ServerProtocolViolation, Cause::ServerCertificateRejected]
+            })
             .advise("Compare captures of both ends byte by byte; take proxies and offloads out of the path for a test.")
             .advise("See whether it happens every time:")
             .advise(remedy::s_client(handshake, "")),

@@ -3,9 +3,11 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
 use crate::diagnosis::signs::Signs;
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
+use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::preamble::{PreambleFacts, Upgrade};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientAborted,
@@ -15,8 +17,8 @@ pub(super) const RULE: Rule = Rule {
     page: Page {
         meaning: "The client closed or reset the connection before the handshake was complete, without an alert. After the server's certificate that is often a client which does not accept it and \
                   does not say so (Node.js, some pinned applications); else a program that ended, a person who went on, or a race of parallel connections of which one was no longer needed.",
-        recognised: "ClientHello, then the client's FIN or RST before both sides have finished, no alert, and no long wait for the server before it.",
-        confused_with: "A rejected certificate (`server-certificate-rejected`), a time limit (`client-timeout`), a forged RST (`reset-injected`).",
+        recognised: "ClientHello, then the client's FIN or RST before both sides have finished, no alert, and no long wait for the server before it. Or the server offers the upgrade to TLS (STARTTLS and the like), and the client leaves without asking for it and without a goodbye.",
+        confused_with: "A rejected certificate (`server-certificate-rejected`), a time limit (`client-timeout`), a forged RST (`reset-injected`). A client that leaves when TLS is offered may have read a list from which a device had taken the offer (`starttls-not-offered`): a capture at the client tells.",
         check: "Look in the client's log at that time; see whether the same client succeeds with the same server at other times.",
         fix: &[
             (
@@ -41,10 +43,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.is_tcp() {
         return super::closed_over_udp(case, Cause::ClientAborted, Side::Client);
     }
-    if !view.failed_without_words() || !(view.hello_begun() || view.upgrade_granted()) {
+    let passed_by = passed_by_an_offer(facts);
+    if !view.failed_without_words() || !(view.hello_begun() || view.upgrade_granted() || passed_by.is_some()) {
         return None;
     }
     let ending = view.ended_by(Side::Client)?;
+    if let Some(preamble) = passed_by {
+        return Some(left_an_offer(facts, preamble, &ending));
+    }
     let awaited = view.awaited()?;
     // Waiting in vain for the server is a time limit and told as such; a long silence of the client is a stall, whether a FIN ends it or not.
     if awaited.side == Side::Server && view.waited() || facts.outcome == Outcome::Stalled {
@@ -74,4 +80,33 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .or_else(alternatives)
             .advise("Look in the client's log at that time: certificate not accepted, request cancelled, process ended."),
     )
+}
+
+/// The server offered the upgrade, and nothing more was said of it.
+fn passed_by_an_offer(facts: &Handshake) -> Option<&PreambleFacts> {
+    let offered =
+        |preamble: &&PreambleFacts| preamble.offered == Some(true) && preamble.upgrade == Upgrade::NotAsked && preamble.went_on.is_none();
+    facts.preamble.as_deref().filter(offered).filter(|_| facts.client_hellos.is_empty() && facts.partial_client_hello.is_none())
+}
+
+fn left_an_offer(facts: &Handshake, preamble: &PreambleFacts, ending: &Ending<'_>) -> Finding {
+    let request = preamble.dialect.request();
+    let verb = if ending.reset.is_some() { "reset" } else { "closed" };
+    let summary = format!(
+        "{} offers {request} ({}), and {} {verb} the connection without asking for it.",
+        facts.server,
+        preamble.dialect.title(),
+        facts.client.address
+    );
+    let finding = Finding::new(Cause::ClientAborted, Confidence::Likely, summary).weight(Weight::Fallback).stopped_by(StoppedBy::Client);
+    let offer = preamble.listed.or_else(|| preamble.lines.iter().rev().find(|line| line.side == Side::Server).map(|line| line.mark));
+    let finding = match offer {
+        Some(mark) => finding.shown_by(mark, format!("the server's offer of {request}")),
+        None => finding,
+    };
+    finding
+        .shown_by(ending.mark, format!("the client's {}", ending.name()))
+        .or_else(&[Cause::StarttlsNotOffered, Cause::TcpProbe])
+        .advise("Capture at the client at the same time, and see whether the offer arrives there: firewalls that inspect the protocol take it out.")
+        .advise("Look in the client's log whether it wants TLS at all; a monitor may only look.")
 }
