@@ -146,7 +146,8 @@ impl Capture {
         self.with(self.frames.iter().filter(|frame| self.packet(&frame.bytes).is_some_and(fits)).cloned().collect())
     }
 
-    /// Neighbours that carry payload of one side within a millisecond change places; the clock goes forward all the same.
+    /// Neighbours that carry payload of one side within a millisecond change places; the clock goes forward all the same. Segments for the same place
+    /// in the stream stay in order: where they differ, the first is what the receiver takes.
     pub fn disordered(&self) -> Self {
         let mut frames = self.frames.clone();
         let mut at = 0;
@@ -156,7 +157,8 @@ impl Capture {
             let swap = match (self.packet(&one.bytes), self.packet(&two.bytes)) {
                 (Some(a), Some(b)) => {
                     let one_side = a.source() == b.source() && a.source_port() == b.source_port();
-                    close && one_side && a.carries_payload() && b.carries_payload()
+                    let apart = a.sequence().is_none_or(|(from, to)| b.sequence().is_none_or(|(other, end)| end <= from || to <= other));
+                    close && one_side && apart && a.carries_payload() && b.carries_payload()
                 }
                 _ => false,
             };
@@ -278,21 +280,31 @@ impl IpPacket<'_> {
     }
 
     fn carries_payload(&self) -> bool {
-        let l4 = self.at + self.header_len();
         match self.protocol() {
             6 => {
-                let total = if self.is_v4() {
-                    usize::from(u16::from_be_bytes([self.bytes[self.at + 2], self.bytes[self.at + 3]]))
-                } else {
-                    40 + usize::from(u16::from_be_bytes([self.bytes[self.at + 4], self.bytes[self.at + 5]]))
-                };
-                let offset = self.bytes.get(l4 + 12).map_or(0, |byte| usize::from(byte >> 4) * 4);
-                let plain = self.bytes.get(l4 + 13).is_some_and(|flags| flags & (FIN | SYN | RST) == 0);
-                plain && total > self.header_len() + offset
+                let flags = self.bytes.get(self.at + self.header_len() + 13);
+                flags.is_some_and(|flags| flags & (FIN | SYN | RST) == 0) && self.tcp_payload_len() > 0
             }
             17 => true,
             _ => false,
         }
+    }
+
+    fn tcp_payload_len(&self) -> usize {
+        let total = if self.is_v4() {
+            usize::from(u16::from_be_bytes([self.bytes[self.at + 2], self.bytes[self.at + 3]]))
+        } else {
+            40 + usize::from(u16::from_be_bytes([self.bytes[self.at + 4], self.bytes[self.at + 5]]))
+        };
+        let offset = self.bytes.get(self.at + self.header_len() + 12).map_or(0, |byte| usize::from(byte >> 4) * 4);
+        total.saturating_sub(self.header_len() + offset)
+    }
+
+    /// The sequence numbers that a TCP segment covers, from and to, where they do not wrap.
+    fn sequence(&self) -> Option<(u64, u64)> {
+        let number = self.bytes.get(self.at + self.header_len() + 4..)?.get(..4).filter(|_| self.protocol() == 6)?;
+        let from = u64::from(u32::from_be_bytes([number[0], number[1], number[2], number[3]]));
+        Some((from, from + self.tcp_payload_len() as u64))
     }
 }
 

@@ -52,7 +52,9 @@ pub(super) fn refusal<'a>(case: &Case<'a>) -> Option<&'a Reset> {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let reset = refusal(case)?;
     let server = case.handshake.server;
-    let (confidence, summary) = if case.knowledge.completed > 0 {
+    // Of others the capture may show no more than that the server's payload was taken.
+    let serves = case.knowledge.related.iter().any(|other| other.same_endpoint && other.passed.server > 0);
+    let (confidence, summary) = if case.knowledge.completed > 0 || serves {
         (
             Confidence::Likely,
             format!("{server} refused the connection, though it takes others: it was down for a while, or refuses this client."),
