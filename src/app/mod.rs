@@ -90,13 +90,14 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Show(options) => show::show(&options),
         Command::Report(options) => report::report(&options),
         Command::Interfaces { json } => interfaces::list(&mut out.lock(), json),
-        Command::Explain { cause, color } => {
+        Command::Explain { about, color } => {
             let layout = Layout::new(style::terminal_width(), color.palette(&out));
-            let written = match cause {
-                Some(cause) => explain::page(&mut out.lock(), &layout, cause),
-                None => explain::list(&mut out.lock(), &layout),
-            };
-            written.map_err(Into::into)
+            if about.is_empty() {
+                explain::list(&mut out.lock(), &layout).map_err(Into::into)
+            } else {
+                let found = explain::about(&mut out.lock(), &layout, &about);
+                found.map_err(Into::into).and_then(|found| found.map_err(anyhow::Error::msg))
+            }
         }
         Command::Completions(shell) => cli::completions(shell, &mut out.lock()).map_err(Into::into),
         Command::Man => cli::man(&mut out.lock()).map_err(Into::into),

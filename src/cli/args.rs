@@ -11,7 +11,6 @@ use super::live::Live;
 use super::options::{FailOn, Format, ReadOptions, Verbosity};
 use super::selection::QueryArguments;
 use super::{Command, values};
-use crate::diagnosis::cause::Cause;
 use crate::output::style::Color;
 
 /// Says why a TLS handshake failed, who stopped it, and what to do.
@@ -28,7 +27,7 @@ use crate::output::style::Color;
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|certs|diff|match …\n       handshark explain [CAUSE]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|certs|diff|match …\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -55,11 +54,15 @@ enum Action {
     Report(Box<super::present::Report>),
     /// Explain a cause: what it means, how it is recognised, how to fix it
     ///
-    /// Without a cause, all causes are listed by family. Needs no capture.
+    /// Without a cause, all causes are listed by family. Other words are looked up: the number or name of an alert, what a program said. Needs no
+    /// capture.
+    #[command(
+        after_help = "Examples:\n  handshark explain certificate-expired\n  handshark explain 48\n  handshark explain unknown_ca\n  handshark explain 'unable to get local issuer certificate'"
+    )]
     Explain {
-        /// The cause's name, as reports give it
-        #[arg(value_name = "CAUSE", hide_possible_values = true, value_parser = values::cause_parser())]
-        cause: Option<Cause>,
+        /// The cause's name, as reports give it; or words to look up
+        #[arg(value_name = "CAUSE|WORDS", hide_possible_values = true, value_parser = values::topic_parser())]
+        about: Vec<String>,
         /// When to use colours
         #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
         color: When,
@@ -172,7 +175,7 @@ impl From<Arguments> for Command {
             Action::Match(matched) => Self::Match(Box::new((*matched).into())),
             Action::Show(show) => Self::Show(Box::new((*show).into())),
             Action::Report(report) => Self::Report(Box::new((*report).into())),
-            Action::Explain { cause, color } => Self::Explain { cause, color: color.into() },
+            Action::Explain { about, color } => Self::Explain { about: about.join(" "), color: color.into() },
             Action::Completions { shell } => Self::Completions(shell),
             Action::Man => Self::Man,
         }

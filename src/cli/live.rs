@@ -278,7 +278,7 @@ Examples:
 
 Keys of the view: ? shows them.
 
-Exit codes: 0 done; 1 done and --fail-on matched; 2 could not be done.";
+Exit codes: 0 done; 1 done and --fail-on matched; 2 could not be done, or reports were lost.";
 
 #[cfg(test)]
 mod tests {

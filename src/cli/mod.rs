@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use clap::{CommandFactory, FromArgMatches};
 use clap_complete::Shell;
 
-use crate::diagnosis::cause::Cause;
 use crate::output::escape::escape;
 use crate::output::say::say_lines;
 
@@ -58,8 +57,8 @@ pub enum Command {
     Report(Box<ReportOptions>),
     /// Explain a cause, or list all.
     Explain {
-        /// Which.
-        cause: Option<Cause>,
+        /// A cause's name, or words to look up; nothing for all causes.
+        about: String,
         /// Whether to colour.
         color: crate::output::style::Color,
     },

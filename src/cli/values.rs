@@ -108,6 +108,11 @@ pub(super) fn cause_parser() -> Slugs<Cause> {
     Slugs { extra: None, parse: explain::find }
 }
 
+/// Reads what is to be explained, which completion takes for a cause.
+pub(super) fn topic_parser() -> Slugs<String> {
+    Slugs { extra: None, parse: |text| Ok(text.to_owned()) }
+}
+
 /// Reads a part of `--fail-on`.
 pub(super) fn fail_on_parser() -> Slugs<FailOnItem> {
     Slugs { extra: Some(FAILED), parse: fail_on_item }

@@ -13,6 +13,7 @@ mod issuers;
 pub mod judge;
 pub mod knowledge;
 pub mod manners;
+pub mod page;
 pub mod quality;
 pub mod remedy;
 pub mod rule;

@@ -9,6 +9,7 @@ use crate::time::Mark;
 
 use super::against::Counter;
 use super::cause::Cause;
+use super::page::Page;
 use super::remedy::{Advice, IntoAdvice};
 use super::signs::Signs;
 
@@ -22,29 +23,10 @@ pub struct Rule {
     /// What would speak against it: the judge asks each (see [`super::against`]). Empty where a side says the cause in its own words, or the
     /// messages show it.
     pub against: &'static [Counter],
-    /// One line: what went wrong, in an engineer's words. Title case is not used.
-    pub title: &'static str,
-    /// What people need to know: the long text of `handshark explain`.
+    /// What people need to know: what `handshark explain` shows.
     pub page: Page,
     /// Looks at one handshake. `None`: this cause does not apply.
     pub check: fn(&Case<'_>) -> Option<Finding>,
-}
-
-/// The page of a cause. Paragraphs are separated by blank lines; commands stand alone on lines that begin with `$ `; names to fill in stand in angle brackets.
-#[derive(Debug)]
-pub struct Page {
-    /// What it means.
-    pub meaning: &'static str,
-    /// How it is recognised in the packets.
-    pub recognised: &'static str,
-    /// What else looks the same, and what would tell them apart.
-    pub confused_with: &'static str,
-    /// What to check first.
-    pub check: &'static str,
-    /// How to fix it: (product or situation, what to do), the general case first.
-    pub fix: &'static [(&'static str, &'static str)],
-    /// RFC sections and other references.
-    pub references: &'static [&'static str],
 }
 
 /// What a rule is given.

@@ -1,6 +1,5 @@
-//! What is known of each cause: the pages of `handshark explain`, the list of all causes, and docs/CAUSES.md.
+//! What is known of each cause: the pages of `handshark explain`, the list of all causes, the search in it, and docs/CAUSES.md.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -10,9 +9,14 @@ use super::layout::Layout;
 use super::suggest::{did_you_mean, near};
 use crate::diagnosis::against::{Counter, Effect};
 use crate::diagnosis::cause::{Cause, Family};
-use crate::diagnosis::remedy::pages::pasteable;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::rules;
+
+mod index;
+mod search;
+
+pub use index::causes_markdown;
+pub use search::search;
 
 /// Finds the cause of a slug; the error says what may have been meant.
 pub fn find(slug: &str) -> Result<Cause, String> {
@@ -21,6 +25,34 @@ pub fn find(slug: &str) -> Result<Cause, String> {
         let suggestions = near(&wanted, Cause::ALL.iter().map(|cause| cause.slug()));
         format!("there is no cause {slug:?}{} (`handshark explain` lists all)", did_you_mean(&suggestions))
     })
+}
+
+/// Prints what is known of what was asked for: the page of a cause, or the causes that people know by these words (an alert's number or name, what
+/// a program said, a symptom). The error says what may have been meant.
+pub fn about(out: &mut dyn Write, layout: &Layout, words: &str) -> io::Result<Result<(), String>> {
+    let error = match find(words) {
+        Ok(cause) => return page(out, layout, cause).map(Ok),
+        Err(error) => error,
+    };
+    match search(words).as_slice() {
+        [] => Ok(Err(error)),
+        [(cause, _)] => page(out, layout, *cause).map(Ok),
+        found => matches(out, layout, found).map(Ok),
+    }
+}
+
+/// Prints the causes that a search found, with what fits.
+fn matches(out: &mut dyn Write, layout: &Layout, found: &[(Cause, Option<&'static str>)]) -> io::Result<()> {
+    let palette = layout.palette;
+    for (cause, said) in found {
+        let title = rules::of(*cause).map_or("", |rule| rule.page.title);
+        layout.flow(out, 0, 4, &[(palette.strong, cause.slug()), (palette.dim, "  "), (Style::new(), title)])?;
+        if let Some(said) = said {
+            layout.flow(out, 4, 6, &[(palette.dim, said)])?;
+        }
+    }
+    writeln!(out)?;
+    layout.prose(out, 0, "Which of them it was, a capture tells. `handshark explain CAUSE` tells what a cause means, how it is recognised and how to fix it.")
 }
 
 /// Prints the page of a cause.
@@ -39,8 +71,8 @@ pub fn page(out: &mut dyn Write, layout: &Layout, cause: Cause) -> io::Result<()
 }
 
 fn rule_page(out: &mut dyn Write, layout: &Layout, rule: &Rule) -> io::Result<()> {
-    let Rule { title, page, .. } = rule;
-    layout.heading(out, 0, title)?;
+    let page = &rule.page;
+    layout.heading(out, 0, page.title)?;
     for (heading, text) in [
         ("What it means", page.meaning),
         ("How it is recognised", page.recognised),
@@ -56,20 +88,23 @@ fn rule_page(out: &mut dyn Write, layout: &Layout, rule: &Rule) -> io::Result<()
             layout.flow(out, 2, 4, &[(Style::new(), &against(*counter))])?;
         }
     }
-    if !page.fix.is_empty() {
+    writeln!(out)?;
+    layout.heading(out, 0, "How to fix it")?;
+    for (situation, text) in page.fixes() {
+        layout.flow(out, 2, 2, &[(layout.palette.strong, situation)])?;
+        paragraphs(out, layout, 4, text)?;
+    }
+    if page.sayings().next().is_some() {
         writeln!(out)?;
-        layout.heading(out, 0, "How to fix it")?;
-        for (situation, text) in page.fix {
-            layout.flow(out, 2, 2, &[(layout.palette.strong, situation)])?;
-            paragraphs(out, layout, 4, text)?;
+        layout.heading(out, 0, "Known as")?;
+        for (who, what) in page.sayings() {
+            layout.flow(out, 2, 4, &[(layout.palette.dim, who), (layout.palette.dim, ": "), (Style::new(), what)])?;
         }
     }
-    if !page.references.is_empty() {
-        writeln!(out)?;
-        layout.heading(out, 0, "References")?;
-        for reference in page.references {
-            layout.flow(out, 2, 4, &[(Style::new(), reference)])?;
-        }
+    writeln!(out)?;
+    layout.heading(out, 0, "References")?;
+    for reference in page.sources() {
+        layout.flow(out, 2, 4, &[(Style::new(), reference)])?;
     }
     Ok(())
 }
@@ -85,36 +120,16 @@ pub fn list(out: &mut dyn Write, layout: &Layout) -> io::Result<()> {
         layout.heading(out, 0, family.name())?;
         for cause in causes {
             let gap = " ".repeat(column.saturating_sub(2).saturating_sub(width(cause.slug())));
-            let title = rules::of(cause).map_or("", |rule| rule.title);
+            let title = rules::of(cause).map_or("", |rule| rule.page.title);
             layout.flow(out, 2, column, &[(Style::new(), cause.slug()), (Style::new(), &gap), (palette.dim, title)])?;
         }
     }
     writeln!(out)?;
-    layout.prose(out, 0, "`handshark explain CAUSE` tells what a cause means, how it is recognised and how to fix it.")
-}
-
-/// The text of docs/CAUSES.md.
-pub fn causes_markdown() -> String {
-    let mut out = String::from(
-        "# Causes\n\nEvery cause that handshark can name, by family, in the order of judgement. `handshark explain CAUSE` prints the same pages.\n",
-    );
-    // Writing to a String cannot fail.
-    for (family, causes) in families() {
-        let _ = writeln!(out, "\n## {}\n", family.name());
-        for cause in causes {
-            let title = rules::of(cause).map_or("", |rule| rule.title);
-            let _ = writeln!(out, "- [`{0}`](#{0}){1}{title}", cause.slug(), if title.is_empty() { "" } else { ": " });
-        }
-    }
-    for cause in families().into_iter().flat_map(|(_, causes)| causes) {
-        let _ = writeln!(out, "\n## {}", cause.slug());
-        if let Some(rule) = rules::of(cause) {
-            push_page(&mut out, rule);
-        } else {
-            out.push_str("\nReserved in the schema; no rule reports it yet.\n");
-        }
-    }
-    out
+    layout.prose(
+        out,
+        0,
+        "`handshark explain CAUSE` tells what a cause means, how it is recognised and how to fix it; `handshark explain WORDS` finds causes by an alert (48, unknown_ca) or by what a program said.",
+    )
 }
 
 /// A fact that would speak against a cause, and what becomes of it then.
@@ -129,69 +144,43 @@ fn against(Counter { fact, effect }: Counter) -> String {
     format!("{}{rest}: {effect}.", first.to_uppercase())
 }
 
-fn push_page(out: &mut String, rule: &Rule) {
-    let page = &rule.page;
-    let _ = writeln!(out, "\n*{}*", rule.title);
-    for (heading, text) in [
-        ("What it means", page.meaning),
-        ("How it is recognised", page.recognised),
-        ("What looks the same", page.confused_with),
-        ("What to check first", page.check),
-    ] {
-        if !text.trim().is_empty() {
-            let _ = writeln!(out, "\n**{heading}.**");
-            push_paragraphs(out, text);
-        }
-    }
-    if !rule.against.is_empty() {
-        out.push_str("\n**What would speak against it.**\n\n");
-        for counter in rule.against {
-            let _ = writeln!(out, "- {}", against(*counter));
-        }
-    }
-    if !page.fix.is_empty() {
-        out.push_str("\n**How to fix it.**\n");
-        for (situation, text) in page.fix {
-            let _ = writeln!(out, "\n*{situation}*");
-            push_paragraphs(out, text);
-        }
-    }
-    if !page.references.is_empty() {
-        let _ = writeln!(out, "\nReferences: {}", page.references.join("; "));
-    }
-}
-
 /// One block of a page's text.
 #[derive(Debug, PartialEq, Eq)]
 enum Block {
     Paragraph(String),
-    Commands(Vec<String>),
+    Commands(Vec<&'static str>),
 }
 
-/// Splits a page's text into paragraphs (lines joined) and runs of commands (lines that begin with `$ `).
-fn blocks(text: &str) -> Vec<Block> {
+/// Splits a page's text into paragraphs (lines joined, escapes undone) and blocks of commands.
+fn blocks(text: &'static str) -> Vec<Block> {
     let mut out: Vec<Block> = Vec::new();
+    let mut fenced = false;
     let mut fresh = true;
-    for line in text.lines().map(str::trim) {
-        if line.is_empty() {
-            fresh = true;
-            continue;
-        }
-        match (line.strip_prefix("$ "), out.last_mut()) {
-            (Some(command), Some(Block::Commands(commands))) => commands.push(pasteable(command)),
-            (Some(command), _) => out.push(Block::Commands(vec![pasteable(command)])),
-            (None, Some(Block::Paragraph(paragraph))) if !fresh => {
-                paragraph.push(' ');
-                paragraph.push_str(line);
+    for line in text.lines() {
+        match (line, out.last_mut()) {
+            (fence, _) if fence.starts_with("```") => {
+                fenced = !fenced;
+                if fenced {
+                    out.push(Block::Commands(Vec::new()));
+                }
+                fresh = true;
             }
-            (None, _) => out.push(Block::Paragraph(line.to_owned())),
+            (command, Some(Block::Commands(commands))) if fenced => commands.push(command),
+            ("", _) => fresh = true,
+            (line, Some(Block::Paragraph(paragraph))) if !fresh => {
+                paragraph.push(' ');
+                paragraph.push_str(&line.replace("\\<", "<"));
+            }
+            (line, _) => {
+                out.push(Block::Paragraph(line.replace("\\<", "<")));
+                fresh = false;
+            }
         }
-        fresh = false;
     }
     out
 }
 
-fn section(out: &mut dyn Write, layout: &Layout, heading: &str, text: &str) -> io::Result<()> {
+fn section(out: &mut dyn Write, layout: &Layout, heading: &str, text: &'static str) -> io::Result<()> {
     if text.trim().is_empty() {
         return Ok(());
     }
@@ -200,7 +189,7 @@ fn section(out: &mut dyn Write, layout: &Layout, heading: &str, text: &str) -> i
     paragraphs(out, layout, 2, text)
 }
 
-fn paragraphs(out: &mut dyn Write, layout: &Layout, indent: usize, text: &str) -> io::Result<()> {
+fn paragraphs(out: &mut dyn Write, layout: &Layout, indent: usize, text: &'static str) -> io::Result<()> {
     let mut after_paragraph = false;
     for block in blocks(text) {
         let is_paragraph = matches!(block, Block::Paragraph(_));
@@ -218,20 +207,6 @@ fn paragraphs(out: &mut dyn Write, layout: &Layout, indent: usize, text: &str) -
         }
     }
     Ok(())
-}
-
-fn push_paragraphs(out: &mut String, text: &str) {
-    for block in blocks(text) {
-        match block {
-            // A bare <name> would be HTML.
-            Block::Paragraph(paragraph) => {
-                let _ = writeln!(out, "\n{}", paragraph.replace('<', "\\<"));
-            }
-            Block::Commands(commands) => {
-                let _ = writeln!(out, "\n```sh\n{}\n```", commands.join("\n"));
-            }
-        }
-    }
 }
 
 /// The causes of each family, both in the catalogue's order.
@@ -290,14 +265,16 @@ mod tests {
         cause: Cause::CertificateExpired,
         speaks: crate::diagnosis::signs::Signs::UNFINISHED,
         against: &[],
-        title: "the server's certificate had expired when it was served",
-        page: crate::diagnosis::rule::Page {
+        page: crate::diagnosis::page::Page {
+            title: "the server's certificate had expired when it was served",
+            family: "certificate",
             meaning: "The certificate's notAfter lies before the time of the handshake.\nClients that check it leave.\n\nThe key is not at fault.",
             recognised: "Up to TLS 1.2 the certificate is in clear.",
             confused_with: "",
-            check: "What does the server serve now?\n\n$ openssl s_client -connect <host>:443 -servername <host> </dev/null",
-            fix: &[("In general", "Renew <host>, reload."), ("nginx", "$ nginx -t\n$ systemctl reload nginx")],
-            references: &["RFC 5280 section 4.1.2.5"],
+            check: "What does the server serve now?\n\n```sh\nopenssl s_client -connect '<host>:443' -servername '<host>' </dev/null\n```",
+            fix: "### In general\n\nRenew \\<host>, reload.\n\n### nginx\n\n```sh\nnginx -t\nsystemctl reload nginx\n```",
+            known_as: "- alert: 45 certificate_expired",
+            references: "- RFC 5280 section 4.1.2.5",
         },
         check: |_| None,
     };
@@ -330,26 +307,23 @@ How to fix it
       $ nginx -t
       $ systemctl reload nginx
 
+Known as
+  alert: 45 certificate_expired
+
 References
   RFC 5280 section 4.1.2.5
 ";
         assert_eq!(text, expected);
-
-        let mut text = String::new();
-        push_page(&mut text, &RULE);
-        assert!(text.contains("\n**What to check first.**\n\nWhat does the server serve now?\n\n```sh\nopenssl s_client"), "{text}");
-        assert!(text.contains("\n*In general*\n\nRenew \\<host>, reload.\n"), "{text}");
-        assert!(!text.contains("What looks the same"), "{text}");
     }
 
     #[test]
     fn paragraphs_are_joined_and_commands_kept() {
-        let text = "One\ntwo.\n$ a\n$ b\nThree.\n\nFour.";
+        let text = "One\ntwo \\<x>.\n\n```sh\na <x>\nb\n```\n\nThree.\n\nFour.";
         assert_eq!(
             blocks(text),
             [
-                Block::Paragraph("One two.".into()),
-                Block::Commands(vec!["a".into(), "b".into()]),
+                Block::Paragraph("One two <x>.".into()),
+                Block::Commands(vec!["a <x>", "b"]),
                 Block::Paragraph("Three.".into()),
                 Block::Paragraph("Four.".into())
             ]
@@ -357,11 +331,23 @@ References
     }
 
     #[test]
-    fn the_document_has_a_section_for_every_cause() {
+    fn the_document_names_every_cause_and_its_page() {
         let text = causes_markdown();
         for cause in Cause::ALL {
-            assert_eq!(text.lines().filter(|line| *line == format!("## {cause}")).count(), 1, "{cause}");
-            assert!(text.contains(&format!("(#{cause})")));
+            assert_eq!(text.lines().filter(|line| line.starts_with(&format!("- [`{cause}`](causes/{cause}.md): "))).count(), 1, "{cause}");
         }
+    }
+
+    #[test]
+    fn words_lead_to_a_page_or_to_a_choice() {
+        let shown = |words: &str| {
+            let mut out = Vec::new();
+            let found = about(&mut out, &layout(), words).unwrap();
+            (found, String::from_utf8(out).unwrap())
+        };
+        assert!(shown("certificate_expired").1.starts_with("certificate-expired  (certificate)"), "a cause's name goes before an alert's");
+        let (found, text) = shown("48");
+        assert!(found.is_ok() && text.contains("certificate-untrusted-ca") && text.contains("48 unknown_ca"), "{text}");
+        assert!(shown("certificate-expird").0.unwrap_err().contains("did you mean certificate-expired"));
     }
 }

@@ -306,6 +306,12 @@ fn causes_are_explained() {
         .assert()
         .success()
         .stdout(contains("What it means").and(contains("How it is recognised")).and(contains("How to fix it")).and(contains("References")));
+    handshark().args(["explain", "48"]).assert().success().stdout(contains("certificate-untrusted-ca").and(contains("48 unknown_ca")));
+    handshark()
+        .args(["explain", "unsafe", "legacy", "renegotiation", "disabled"])
+        .assert()
+        .success()
+        .stdout(contains("renegotiation-refused"));
     handshark().args(["explain", "certificate-expird"]).assert().code(2).stdout("").stderr(contains("did you mean certificate-expired"));
 }
 

@@ -6,7 +6,6 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use handshark::diagnosis::remedy::pages::pasteable;
 use handshark::diagnosis::rules;
 use handshark::report::Advice;
 
@@ -355,9 +354,14 @@ fn the_checks_of_this_file_see_what_they_look_for() {
 fn commands_of_the_pages_redirect_nothing_where_names_stand_to_be_filled_in() {
     let mut wrong = Vec::new();
     for rule in rules::all() {
-        let texts = [rule.page.check].into_iter().chain(rule.page.fix.iter().map(|(_, text)| *text));
-        for command in texts.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("$ ")) {
-            let shown = pasteable(command);
+        let mut fenced = false;
+        let lines = [rule.page.check, rule.page.fix].into_iter().flat_map(str::lines);
+        let commands = lines.filter(|line| {
+            let fence = line.starts_with("```");
+            fenced ^= fence;
+            fenced && !fence
+        });
+        for shown in commands {
             let mut quote = None;
             let mut operators = Vec::new();
             for (at, c) in shown.char_indices() {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use handshark::diagnosis::cause::Cause;
 use handshark::diagnosis::rules;
+use handshark::tls::registry::AlertDescription;
 
 use crate::support::{analyse, capture_of, labelled};
 
@@ -80,7 +81,7 @@ fn every_rule_stands_in_the_folder_of_its_family() {
         let listed = fs::read_to_string(family.join("mod.rs")).unwrap();
         for file in fs::read_dir(&family).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
             let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-            let rules = fs::read_to_string(&file).unwrap().matches("Rule = Rule {").count();
+            let rules = fs::read_to_string(&file).unwrap().matches("RULE: Rule =").count();
             if rules == 0 {
                 continue;
             }
@@ -93,17 +94,48 @@ fn every_rule_stands_in_the_folder_of_its_family() {
 
 #[test]
 fn every_page_is_whole() {
+    let mut files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/causes"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     for rule in rules::all() {
         let page = &rule.page;
-        let sections = [rule.title, page.meaning, page.recognised, page.confused_with, page.check];
-        assert!(sections.iter().all(|text| text.trim().len() > 10), "{}: a section is missing", rule.cause);
-        assert!(
-            !page.fix.is_empty() && page.fix.iter().all(|(who, what)| !who.trim().is_empty() && !what.trim().is_empty()),
-            "{}: no fix",
+        let sections = [page.title, page.meaning, page.recognised, page.confused_with, page.check];
+        assert!(sections.iter().all(|text| text.len() > 10), "{}: a section is missing", rule.cause);
+        let fixes: Vec<_> = page.fixes().collect();
+        assert!(fixes.iter().all(|(who, what)| !who.is_empty() && !what.is_empty()), "{}: a fix without a text", rule.cause);
+        assert_eq!(
+            fixes.len(),
+            page.fix.lines().filter(|line| line.starts_with("### ")).count(),
+            "{}: text before the first fix",
             rule.cause
         );
-        assert!(!page.references.is_empty() && page.references.iter().all(|text| !text.trim().is_empty()), "{}: no references", rule.cause);
-        assert!(!rule.title.ends_with('.'), "{}: a title is no sentence", rule.cause);
+        assert!(!fixes.is_empty(), "{}: no fix", rule.cause);
+        assert_eq!(page.sources().count(), page.references.lines().count(), "{}: a reference is no item of a list", rule.cause);
+        assert!(page.sources().count() > 0, "{}: no references", rule.cause);
+        assert_eq!(page.sayings().count(), page.known_as.lines().count(), "{}: `- who: what` is wanted", rule.cause);
+        assert!(!page.title.ends_with('.'), "{}: a title is no sentence", rule.cause);
+        assert_eq!(page.family, rule.cause.family().name(), "{}", rule.cause);
+        let texts = [page.meaning, page.check, page.fix];
+        let fences = texts.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("```"));
+        let mut open = false;
+        for fence in fences {
+            assert_eq!(fence, if open { "```" } else { "```sh" }, "{}", rule.cause);
+            open = !open;
+        }
+        assert!(!open, "{}: a block of commands does not end", rule.cause);
+        assert!(files.remove(&format!("{}.md", rule.cause)), "{}: another file's page", rule.cause);
+    }
+    assert!(files.is_empty(), "pages of no rule: {files:?}");
+}
+
+#[test]
+fn alerts_of_the_pages_are_the_registry_s() {
+    for rule in rules::all() {
+        for (_, what) in rule.page.sayings().filter(|(who, _)| *who == "alert") {
+            let (number, name) = what.split_once(' ').unwrap();
+            assert_eq!(AlertDescription(number.parse().unwrap()).name(), Some(name), "{}", rule.cause);
+        }
     }
 }
 

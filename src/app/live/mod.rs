@@ -274,19 +274,22 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         desk.finish();
     }
     for outlet in outlets {
-        let what = outlet.losses().what().to_owned();
-        match outlet.finish(flags.ending.left().max(STEP)) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe && trouble.is_ok() => {
-                trouble = Err(anyhow::Error::new(error).context(format!("cannot write to {what}")));
-            }
-            _ => {}
-        }
+        let losses = Arc::clone(outlet.losses());
+        let ended = outlet.finish(flags.ending.left().max(STEP));
+        let (lost, why) = losses.all();
+        let worse = match ended {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => continue,
+            Err(error) => anyhow::Error::new(error).context(format!("cannot write to {}", losses.what())),
+            Ok(_) if lost > 0 => anyhow::anyhow!("{lost} of the reports could not be written to {}: {why}", losses.what()),
+            Ok(_) => continue,
+        };
+        trouble = trouble.and(Err(worse));
     }
     done?;
-    trouble?;
     if shown != Shown::Json {
         tally.show(palette)?;
     }
+    trouble?;
     Ok(if tally.matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE })
 }
 

@@ -5,13 +5,11 @@
 //!
 //! - [`Command`]: the value; [`parts`]: hosts, ports, names, URLs
 //! - `tls`: programs that speak to the server; `network`: programs that look at hosts and paths
-//! - [`pages`]: the fixed commands of the pages of `explain`
 
 use std::borrow::Cow;
 
 mod command;
 mod network;
-pub mod pages;
 pub mod parts;
 #[cfg(test)]
 mod tests;

@@ -425,5 +425,5 @@ const LONGEST_TEXT: usize = 2_000;
 
 /// A cause in one line.
 fn meaning(slug: &str) -> &'static str {
-    slug.parse().ok().and_then(crate::diagnosis::rules::of).map_or("", |rule| rule.title)
+    slug.parse().ok().and_then(crate::diagnosis::rules::of).map_or("", |rule| rule.page.title)
 }

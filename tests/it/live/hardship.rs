@@ -108,6 +108,7 @@ fn what_a_full_disk_costs_is_told_everywhere() {
     let healthy = lab.scrape("/healthz");
     assert!(healthy.contains("out.ndjson: ") && healthy.contains("recordings: "), "{healthy}");
     let end = live.terminate();
+    assert_eq!(end.code, Some(2), "reports were lost: {}", end.errors);
     let metrics_say = end.last["notes"].to_string();
     let handshakes = end.last["handshakes"].as_u64().unwrap();
     let lines: Vec<String> = lab.read("disk/out.ndjson").lines().map(str::to_owned).collect();

@@ -1,7 +1,8 @@
 //! `capture-ended`: the capture stopped while the handshake was young.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -9,32 +10,8 @@ use crate::transport::Close;
 
 use super::super::connect::flooded;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::CaptureEnded,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the capture ends before the handshake does",
-    page: Page {
-        meaning: "The capture stopped so soon after the last packet of this handshake that it cannot be called stalled. It may have \
-                  completed a moment later.",
-        recognised: "The capture's last frame comes sooner after the handshake's last progress than the stall limit, and nobody ended the connection.",
-        confused_with: "A stall: more capture would show it. A connection that was dropped from memory because there were too many is also reported here, and its text says so.",
-        check: "Compare the times of the handshake's last frame and of the capture's last frame.",
-        fix: &[
-            (
-                "any capture",
-                "Let the capture run at least as long as the client's own timeout after the last attempt (10 s for Go, 60 s and more for others).",
-            ),
-            ("rotated files", "Read the next file together with this one: a handshake may lie over the edge of two files."),
-            (
-                "many connections at once",
-                "Raise the limit of connections held, or filter the capture by server, when the summary says that connections were dropped from memory.",
-            ),
-        ],
-        references: &["dumpcap(1), options -a and -b"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::CaptureEnded, speaks: Signs::UNFINISHED, against: &[], page: page!("capture-ended"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

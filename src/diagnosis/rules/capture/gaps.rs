@@ -3,37 +3,16 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::CaptureGaps,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the capture lost packets that did arrive",
-    page: Page {
-        meaning: "Some packets of this handshake travelled and arrived, but are not in the capture. The tool or the mirror could not keep up, \
-                  or part of the traffic takes another way. The network is not to blame for these gaps.",
-        recognised: "The receiver acknowledged bytes that the capture never saw. A packet lost on the network would not be acknowledged.",
-        confused_with: "Loss on the path (`packet-loss`): there the receiver does not acknowledge, and the sender repeats.",
-        check: "Look at the drop counters that the capturing tool prints at its end, and at the interface's.\n\n$ ethtool -S <interface> | grep -i -E 'drop|miss|no_buf'",
-        fix: &[
-            (
-                "tcpdump and dumpcap",
-                "Give the kernel a larger buffer, and write without looking.\n\n$ tcpdump -B 65536 -s 0 -n -i <interface> -w file.pcap 'tcp port 443 or icmp or icmp6'",
-            ),
-            ("mirror port (SPAN)", "A mirror port drops when both directions together exceed its speed. Mirror fewer ports, or use a tap."),
-            ("several links", "With LACP or ECMP, capture all members: a connection's two directions may use two of them."),
-            ("this tool, live", "Narrow the capture filter; the summary at the end shows what was dropped by whom."),
-        ],
-        references: &["tcpdump(1): packets dropped by kernel", "RFC 9293 section 3.4"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::CaptureGaps, speaks: Signs::UNFINISHED, against: &[], page: page!("capture-gaps"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -1,8 +1,9 @@
 //! `capture-one-direction`: the packets of one side are not in the capture.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -10,42 +11,8 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::lacking;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::CaptureOneDirection,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the capture holds only one side's packets",
-    page: Page {
-        meaning: "Packets of one side only were captured. They acknowledge data that the capture never saw, so the other side did speak. \
-                  Nothing can be said about how the handshake ended for it.",
-        recognised: "One side has no packet at all, while the acknowledgment numbers of the other side move on as if it were answered.",
-        confused_with: "An address that really does not answer: there the acknowledgment numbers stay where they are and the SYN or the \
-                        ClientHello is sent again and again.",
-        check: "See whether other connections in the same capture have both directions. If none has, the tap, mirror port or filter takes \
-                one direction; if only some lack it, the way back takes another route.",
-        fix: &[
-            (
-                "capture on a host",
-                "Capture on the interface that routing really uses in both directions, or on all of them.\n\n$ tcpdump -i any -s 0 -w both.pcap 'tcp port 443 or icmp or icmp6'\n\n$ ip route get <other-address>",
-            ),
-            (
-                "mirror port (SPAN)",
-                "Mirror both directions (`both`, not `rx` or `tx`) of the port, or of every member of the bundle (LACP, ECMP).",
-            ),
-            (
-                "optical tap",
-                "Feed both fibres into the capture: one input carries one direction. Join the two files with `mergecap -w both.pcap east.pcap west.pcap`.",
-            ),
-            ("capture filter", "A filter such as `src host` or `dst port 443` takes one direction: use `host` and `port`."),
-            (
-                "cloud traffic mirroring",
-                "Set the mirror session's filter to accept inbound and outbound rules, and mirror every network interface of the instance.",
-            ),
-        ],
-        references: &["pcap-filter(7)", "RFC 9293 section 3.4 (sequence and acknowledgment numbers)"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::CaptureOneDirection, speaks: Signs::UNFINISHED, against: &[], page: page!("capture-one-direction"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -3,56 +3,16 @@
 use super::standing::{Source, Standing, View};
 use super::words::days_text;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateExpired,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED),
     against: &[],
-    title: "the server's certificate had expired when it was served",
-    page: Page {
-        meaning: "Every certificate names the last moment of its validity (notAfter). The server went on serving this one beyond it, and the client refused it. \
-                  Nothing is wrong with the client or the network.\n\n\
-                  The usual story: a renewal failed weeks ago and nobody saw it, or it succeeded and the server was never told to load the new file.",
-        recognised: "Up to TLS 1.2 the certificate is in clear: its notAfter lies before the time of the frame that carries it. In TLS 1.3 it is encrypted; \
-                     OpenSSL clients often still send the alert certificate_expired (45) in clear, and the same certificate may be known from another handshake in the capture.\n\n\
-                     The alert differs by client for one and the same expired certificate: 45 from OpenSSL, JSSE (TLS 1.2), wolfSSL, rustls and Mbed TLS; bad_certificate (42) from Go and GnuTLS; \
-                     certificate_unknown (46) from Chromium and JSSE (TLS 1.3); none at all from Node.js, which just closes.",
-        confused_with: "A client whose clock is ahead: then the certificate is valid at the frame's time and only the client calls it expired. \
-                        An expired intermediate (intermediate-expired): the server's own certificate is still valid. rustls also says 45 for a certificate that is not yet valid.",
-        check: "Compare notAfter with the time of the frame, then ask the server itself: the file on disk may be new while the process still serves the old one. Behind a load balancer, ask every backend.",
-        fix: &[
-            (
-                "any server",
-                "Renew the certificate, install it together with its intermediates, reload the server, and check what it serves afterwards.",
-            ),
-            (
-                "certbot",
-                "$ certbot renew --force-renewal --cert-name <name>\nAdd a deploy hook that reloads the server; without it the old certificate stays in memory.",
-            ),
-            ("nginx", "$ nginx -t && nginx -s reload"),
-            ("Apache httpd", "$ apachectl configtest && apachectl graceful"),
-            (
-                "HAProxy",
-                "Replace the file of the bind line (certificate, key and intermediates in one PEM), then reload, or without a reload: `set ssl cert` and `commit ssl cert` on the runtime socket.",
-            ),
-            (
-                "Java",
-                "$ keytool -list -v -keystore <keystore> -alias <alias>\nImport the renewed chain under the same alias, and restart if the key store is read only once.",
-            ),
-            (
-                "Kubernetes with cert-manager",
-                "$ kubectl describe certificate <name> -n <namespace>\n$ cmctl renew <name> -n <namespace>\nLook at the events of its CertificateRequest, Order and Challenge.",
-            ),
-            (
-                "Go, Node.js and others that read the file once",
-                "Restart the process, or load the certificate in a callback (tls.Config.GetCertificate, server.setSecureContext).",
-            ),
-        ],
-        references: &["RFC 5280 section 4.1.2.5", "RFC 8446 section 6.2"],
-    },
+    page: page!("certificate-expired"),
     check,
 };
 

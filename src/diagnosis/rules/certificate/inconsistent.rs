@@ -4,39 +4,16 @@ use super::standing::{Source, Standing, View};
 use super::words::day;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::BackendInconsistent,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED).or(Signs::OTHER_NAME),
     against: &[],
-    title: "servers behind one name serve different certificates, one of them bad",
-    page: Page {
-        meaning: "The same name at the same address answers now with one certificate, now with another: several machines or processes stand behind it, and not all were renewed. \
-                  Users see it as a failure that comes and goes.",
-        recognised: "Within one capture, handshakes with the same server and name show different server certificates; at least one of them is sound and at least one is not (expired, other names, incomplete chain).",
-        confused_with: "A renewal that happened during the capture: then the old certificate is never seen again after the new one. Several names on one address: here only the same name counts.",
-        check: "Ask every backend directly, past the load balancer, and compare serial numbers.",
-        fix: &[
-            (
-                "load balancer with TLS on the backends",
-                "$ for b in <backend1> <backend2>; do openssl s_client -connect $b:443 -servername <name> </dev/null 2>/dev/null | openssl x509 -noout -serial -enddate; done",
-            ),
-            (
-                "configuration management",
-                "Let one place install the certificate on all machines, and check what each serves afterwards, not what the file says.",
-            ),
-            ("Kubernetes", "Pods that read the secret only at start keep the old certificate: restart them, or watch the mounted file."),
-            (
-                "several processes on one machine",
-                "An old worker may still hold the port (reload instead of restart, SO_REUSEPORT): `ss -ltnp 'sport = :443'`.",
-            ),
-            ("DNS with several addresses", "$ dig +short <name>\nAsk each address."),
-        ],
-        references: &["RFC 8446 section 4.4.2"],
-    },
+    page: page!("backend-inconsistent"),
     check,
 };
 

@@ -3,8 +3,9 @@
 use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::tls::certificate::Certificate;
 
@@ -12,35 +13,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::ChainMisordered,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::IRREGULAR),
     against: &[],
-    title: "the served chain is in the wrong order or holds certificates that do not belong",
-    page: Page {
-        meaning: "The first certificate of the message must be the server's own: its key signs the handshake. The others should follow, each certifying the one before it (TLS 1.3 only asks that clients cope). \
-                  A wrong first certificate breaks every client; a wrong order among the others, or strangers, only old and simple ones.\n\n\
-                  An intermediate of the right name but with another key (an older or newer issue of it) belongs to this cause too: its key does not verify the leaf's signature.",
-        recognised: "The chain is visible: the first certificate is an authority while a later one is the server's; the path from the leaf does not run through the certificates in their order; \
-                     some are not on the path at all; or a signature does not verify with the key of the served issuer. \
-                     With a wrong first certificate, the signature over the key exchange fails at the client: OpenSSL sends decrypt_error (51).",
-        confused_with: "A certificate whose private key is another's gives decrypt_error too, with the chain in good order. Most clients sort a chain that is merely out of order and go on.",
-        check: "Print the chain as served and compare issuer and subject from line to line.",
-        fix: &[
-            (
-                "any server",
-                "Write the file in this order: server certificate, the intermediate that signed it, the next intermediate. Leave the root out.",
-            ),
-            ("openssl", "$ openssl crl2pkcs7 -nocrl -certfile <fullchain.pem> | openssl pkcs7 -print_certs -noout"),
-            (
-                "nginx",
-                "ssl_certificate must name the file with the server certificate first; nginx refuses to start when the key does not match the first one.",
-            ),
-            (
-                "Apache httpd",
-                "From 2.4.8 on put the intermediates into SSLCertificateFile behind the server certificate; SSLCertificateChainFile is obsolete.",
-            ),
-            ("HAProxy", "Key, server certificate, then intermediates in one PEM."),
-            ("Java", "Import the whole chain in one PKCS #7 or PKCS #12 file under the alias of the key, so that keytool orders it."),
-        ],
-        references: &["RFC 8446 section 4.4.2", "RFC 5246 section 7.4.2"],
-    },
+    page: page!("chain-misordered"),
     check,
 };
 

@@ -2,36 +2,16 @@
 
 use super::standing::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateNotYetValid,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::OUTDATED),
     against: &[],
-    title: "the server's certificate was not yet valid",
-    page: Page {
-        meaning: "The certificate's notBefore lies in the future as seen at the time of the handshake. Either it was installed too early, or a clock is wrong: the authority's when it issued, \
-                  the client's when it checked, or the capturing host's when it stamped the frames.",
-        recognised: "The certificate is visible and its notBefore lies after the time of the frame that carries it. OpenSSL and Go clients send bad_certificate (42), \
-                     JSSE and Mbed TLS certificate_unknown (46), rustls certificate_expired (45).",
-        confused_with: "A client whose clock is behind looks the same from the client's side, but then the certificate is valid at the frame's time. In TLS 1.3 an alert 42 in clear can as well mean a name mismatch.",
-        check: "Look at notBefore, then at the clocks of the client, the server and the host that captured. Machines without a battery clock wake up in 1970 or at the date of their firmware.",
-        fix: &[
-            (
-                "clock of the client",
-                "$ timedatectl status\n$ chronyc tracking\nLet the clock be set before anything speaks TLS: after boot, after resume, in containers that fake the time.",
-            ),
-            (
-                "certificate of one's own authority",
-                "Issue with notBefore some minutes to an hour in the past; that is what public authorities do for the sake of clocks that are slightly behind.",
-            ),
-            ("installed too early", "Put the previous certificate back until the new one's validity begins."),
-            ("Kubernetes with cert-manager", "Check the clocks of the nodes; cert-manager signs with the clock of the node it runs on."),
-        ],
-        references: &["RFC 5280 section 4.1.2.5"],
-    },
+    page: page!("certificate-not-yet-valid"),
     check,
 };
 

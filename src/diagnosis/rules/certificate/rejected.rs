@@ -4,37 +4,16 @@ use super::reaction::Reaction;
 use super::standing::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::Trust;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerCertificateRejected,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED),
     against: &[],
-    title: "the client rejected the server's certificate or flight; why is not visible",
-    page: Page {
-        meaning: "The client received the server's flight and ended the handshake instead of finishing it. In TLS 1.3 both the certificate and the alert are encrypted, so that the packets show who stopped and when, not why. \
-                  Nearly always it is the certificate: authority not trusted, expired, wrong name; else pinning, a revocation, or a fault in another message of the flight.",
-        recognised: "After the server's complete flight the client sends one record of an alert's size instead of its Finished, and closes (GnuTLS, Go, rustls, JSSE, NSS, wolfSSL, Chromium); \
-                     or it closes without a word (Node.js); or it sends bad_certificate (42) or certificate_unknown (46) and the certificate cannot be seen or nothing is wrong with it. \
-                     Some clients (curl, Node.js) finish the handshake, check the certificate then, and close without a request.",
-        confused_with: "A user or program that just left at that moment (client-aborted); a health check that never meant to speak; a corrupted flight (record-corrupted).",
-        check: "Look at the client's own log or message first: it knows the reason. Then look at the certificate that the server serves for this name.",
-        fix: &[
-            ("see what the server serves", "$ openssl s_client -connect <address>:<port> -servername <name> -showcerts </dev/null"),
-            (
-                "make the reason visible",
-                "Give a key log: SSLKEYLOGFILE=<file> for browsers, curl, Python and Node.js (--tls-keylog), -Djavax.net.debug=ssl for Java. Or let the client offer no more than TLS 1.2 for one attempt: there everything is in clear.",
-            ),
-            (
-                "one application fails, others succeed",
-                "It pins a key or has a trust store of its own: compare with `curl -v` from the same machine.",
-            ),
-            ("all clients fail", "It is the certificate: check dates, names and chain."),
-        ],
-        references: &["RFC 8446 sections 4.4.2.4 and 6.2"],
-    },
+    page: page!("server-certificate-rejected"),
     check,
 };
 

@@ -2,37 +2,15 @@
 
 use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ChainTooLarge,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::LARGE_CHAIN),
     against: &[],
-    title: "the certificate message is larger than the client takes",
-    page: Page {
-        meaning: "Clients limit the size of the server's Certificate message: some embedded stacks to one record of 16 KiB, JSSE to 32 KiB and ten certificates, Go and rustls to 64 KiB, OpenSSL and BoringSSL to 100 KiB. \
-                  Chains get that large by mistake: a whole bundle of authorities in the chain file, or a certificate with thousands of names.",
-        recognised: "The Certificate message's length field, or in TLS 1.3 a number of full records in the server's flight, shows a message of that size, and the client ends the handshake while or right after it arrives. \
-                     OpenSSL sends illegal_parameter (47), others decode_error (50), internal_error (80) or unexpected_message (10).",
-        confused_with: "A path that drops large packets (path-mtu-black-hole): there the flight never arrives and nobody sends an alert.",
-        check: "Count the certificates that the server sends and their size.",
-        fix: &[
-            (
-                "any server",
-                "Serve the server's certificate and its intermediates only, not the authorities' bundle:\n$ grep -c 'BEGIN CERTIFICATE' <fullchain.pem>",
-            ),
-            ("many names", "Split them over several certificates, or use a wildcard."),
-            (
-                "post-quantum signatures",
-                "Such chains are an order of magnitude larger: raise the limits of both sides, and look at certificate compression (RFC 8879).",
-            ),
-            ("OpenSSL clients", "SSL_CTX_set_max_cert_list raises the limit."),
-            ("Java clients", "-Djdk.tls.maxHandshakeMessageSize=<bytes> and -Djdk.tls.maxCertificateChainLength=<count>."),
-            ("Mbed TLS clients", "MBEDTLS_SSL_IN_CONTENT_LEN is 16384 by default, and messages are not joined over more than it."),
-        ],
-        references: &["RFC 8446 section 4.4.2", "RFC 8879"],
-    },
+    page: page!("chain-too-large"),
     check,
 };
 

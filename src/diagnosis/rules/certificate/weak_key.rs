@@ -2,43 +2,16 @@
 
 use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateWeakKey,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::WEAK),
     against: &[],
-    title: "the certificate's key is too small",
-    page: Page {
-        meaning: "RSA keys below 2048 bits and elliptic curves below 224 bits are refused by current clients: OpenSSL from security level 2 (Debian's and others' default) wants 112 bits of security, \
-                  browsers and JSSE have limits of their own. Old devices and appliances are the usual owners of such keys.",
-        recognised: "The certificate is visible and its key, or an authority's key on the path, is smaller than 2048 bits (RSA, DSA) or 224 bits (EC). \
-                     In TLS 1.3 the size of the encrypted CertificateVerify gives a 1024-bit RSA key away. OpenSSL sends bad_certificate (42) or insufficient_security (71), rustls decrypt_error (51), JSSE certificate_unknown (46).",
-        confused_with: "A weak signature on the certificate (certificate-weak-signature): old devices often have both. A Diffie-Hellman group that is too small is a different thing (dh-too-small).",
-        check: "Read the key's size in the certificate and in each intermediate.",
-        fix: &[
-            (
-                "any server",
-                "Make a new key, RSA with 2048 or 3072 bits or ECDSA on P-256, and have it certified:\n$ openssl req -new -newkey rsa:2048 -nodes -keyout <key.pem> -out <request.csr>",
-            ),
-            (
-                "device that cannot be changed, OpenSSL clients",
-                "As a stopgap, and for this one connection only, lower the security level: `openssl s_client -cipher DEFAULT@SECLEVEL=0`, `curl --ciphers DEFAULT@SECLEVEL=0`.",
-            ),
-            (
-                "Java clients",
-                "jdk.certpath.disabledAlgorithms and jdk.tls.disabledAlgorithms in java.security hold the limit (RSA keySize < 1024 by default, 2048 in hardened systems).",
-            ),
-            ("Red Hat family", "The system-wide policy LEGACY accepts 1024 bits: `update-crypto-policies --set LEGACY`. Prefer a new key."),
-            (
-                "Kubernetes with cert-manager",
-                "spec.privateKey.algorithm and spec.privateKey.size of the Certificate, with rotationPolicy: Always.",
-            ),
-        ],
-        references: &["NIST SP 800-57 part 1", "RFC 9325 section 4.3", "CA/Browser Forum Baseline Requirements section 6.1.5"],
-    },
+    page: page!("certificate-weak-key"),
     check,
 };
 

@@ -2,8 +2,9 @@
 
 use super::standing::{Standing, View};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -14,29 +15,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateWeakSignature,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::ALERT).or(Signs::WEAK),
     against: &[],
-    title: "the certificate is signed with a hash that the client refuses",
-    page: Page {
-        meaning: "Signatures with MD5 or SHA-1 can be forged, so current clients do not accept them in a chain. The signature of a self-signed root does not count: nobody verifies it.",
-        recognised: "The chain is visible and a certificate on the path, the root apart, is signed with MD2, MD5 or SHA-1. OpenSSL sends bad_certificate (42), JSSE certificate_unknown (46), rustls decrypt_error (51) or bad_certificate. \
-                     Some servers notice themselves that the client's signature_algorithms do not include the algorithm of their certificate, and answer the ClientHello with handshake_failure (40).",
-        confused_with: "A small key (certificate-weak-key): OpenSSL sends the same alert for both. A server that finds no common signature algorithm for its key (no-common-signature-algorithm).",
-        check: "Read the signature algorithm of every served certificate but the root.",
-        fix: &[
-            (
-                "any server",
-                "Have the certificate reissued with SHA-256; the key may stay if it is large enough. If an intermediate is the weak one, serve its newer issue.",
-            ),
-            ("own authority with openssl", "default_md = sha256 in the ca section of openssl.cnf, or `-sha256` on the command line."),
-            ("Microsoft AD CS", "$ certutil -setreg ca\\csp\\CNGHashAlgorithm SHA256\nThen restart the service and reissue."),
-            (
-                "device that cannot be changed, OpenSSL clients",
-                "Security level 0 accepts SHA-1 for this one connection: `-cipher DEFAULT@SECLEVEL=0`. MD5 as well, but nothing should depend on it.",
-            ),
-            ("Java clients", "jdk.certpath.disabledAlgorithms lists MD5 and SHA1 (jdkCA & usage TLSServer)."),
-            ("Go clients", "Removed for good: GODEBUG=x509sha1=1 worked up to Go 1.23 only."),
-        ],
-        references: &["RFC 9155", "RFC 8446 section 4.4.2.4", "RFC 6151"],
-    },
+    page: page!("certificate-weak-signature"),
     check,
 };
 

@@ -2,41 +2,16 @@
 
 use super::standing::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::CertificateWrongUsage,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED).or(Signs::IRREGULAR),
     against: &[],
-    title: "the certificate's usage does not allow a server",
-    page: Page {
-        meaning: "A certificate can say what it is for. With extendedKeyUsage present, serverAuth must be in it; with keyUsage present, it needs digitalSignature (for TLS 1.3 and every ephemeral key exchange) \
-                  or keyEncipherment (for RSA key transport). A client certificate, a code-signing certificate or a CA's own certificate does not do for a server.",
-        recognised: "The certificate is visible and its keyUsage or extendedKeyUsage lacks what a server needs. OpenSSL and Mbed TLS clients send unsupported_certificate (43), Go and GnuTLS bad_certificate (42), \
-                     JSSE and Chromium certificate_unknown (46).",
-        confused_with: "unsupported_certificate (43) also stands for a kind of key that the client does not know. An authority above can restrict its subordinates' uses as well; that shows in the authority's certificate.",
-        check: "Read both extensions of the served certificate, and those of the authorities above it.",
-        fix: &[
-            (
-                "any authority",
-                "Issue the certificate again from a server template: keyUsage digitalSignature (and keyEncipherment for RSA), extendedKeyUsage serverAuth, with clientAuth only where it is used for both.",
-            ),
-            (
-                "openssl",
-                "$ openssl x509 -in <cert.pem> -noout -purpose\nIn the extension file: `keyUsage=critical,digitalSignature,keyEncipherment` and `extendedKeyUsage=serverAuth`.",
-            ),
-            ("Microsoft AD CS", "Use the Web Server template or a copy of it, not User or Computer (client) templates."),
-            (
-                "Kubernetes with cert-manager",
-                "Set spec.usages of the Certificate to `server auth` (with `digital signature` and `key encipherment`); the default is without extended usages other than server auth.",
-            ),
-            ("Java", "$ keytool -gencert -alias <ca> -ext ku:c=dig,keyEncipherment -ext eku=serverAuth -infile <csr> -outfile <cert>"),
-            ("Go", "ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} in the template."),
-        ],
-        references: &["RFC 5280 sections 4.2.1.3 and 4.2.1.12", "RFC 8446 section 4.4.2.2"],
-    },
+    page: page!("certificate-wrong-usage"),
     check,
 };
 

@@ -3,33 +3,16 @@
 use super::answer::{View, day};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
-use crate::diagnosis::rule::{Case, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientCertificateExpired,
     speaks: Signs::UNFINISHED.or(Signs::CLIENT_AUTH),
     against: &[],
-    title: "the client's certificate had expired",
-    page: Page {
-        meaning: "The client authenticated with a certificate beyond its notAfter, and the server refused it. Client certificates live on machines that nobody watches, and their renewal is often by hand.",
-        recognised: "Up to TLS 1.2, or with keys, the client's certificate is visible and its notAfter lies before the time of the frame. OpenSSL servers answer certificate_expired (45), Go bad_certificate (42). \
-                     In TLS 1.3 without keys only a refusal is seen (client-certificate-rejected).",
-        confused_with: "A server whose clock is ahead. An intermediate of the client's chain that expired while the certificate itself is valid.",
-        check: "Print the dates of the certificate that the client really uses, which need not be the newest file on its disk.",
-        fix: &[
-            (
-                "any client",
-                "$ openssl x509 -in <client.pem> -noout -dates\nRenew it, replace certificate and key together, restart what read the old one.",
-            ),
-            ("Kubernetes nodes and kubectl", "$ kubeadm certs check-expiration\n$ kubeadm certs renew all"),
-            ("Kubernetes with cert-manager", "Let pods reload the mounted secret: it is renewed under them at two thirds of its life."),
-            ("Java", "Import the renewed chain under the same alias as the key."),
-            ("devices", "Renew over EST (RFC 7030) or SCEP while the old certificate still works."),
-        ],
-        references: &["RFC 5280 section 4.1.2.5", "RFC 8446 section 6.2"],
-    },
+    page: page!("client-certificate-expired"),
     check,
 };
 

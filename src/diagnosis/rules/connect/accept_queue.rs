@@ -1,8 +1,9 @@
 //! `accept-queue-full`: the server's application does not accept connections.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -10,40 +11,8 @@ use crate::handshake::facts::StoppedBy;
 
 use super::{accepts_without_serving, flooded, syn_ignored, syn_repeated};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::AcceptQueueFull,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server's accept queue is full",
-    page: Page {
-        meaning: "The server's kernel has as many finished connections waiting as the application allowed, and the application does not take \
-                  them. Further clients get no SYN-ACK, or a SYN-ACK that is repeated because their acknowledgment is dropped.",
-        recognised: "The client completed the TCP handshake and sends its ClientHello again and again while the server repeats its SYN-ACK; or its SYNs \
-                     go unanswered while earlier connections to the same server were accepted and never served.",
-        confused_with: "A path that loses the client's packets (`one-way-path`, `client-hello-dropped`): a capture at the server tells them apart. A SYN flood.",
-        check: "On the server: a listening socket whose Recv-Q has reached its Send-Q has a full accept queue.\n\n$ ss -ltn 'sport = :443'\n\n$ nstat -az TcpExtListenOverflows TcpExtListenDrops",
-        fix: &[
-            (
-                "the application is stuck",
-                "The queue is the symptom. Look why the process does not accept: all workers busy, a blocking call in the event loop, a garbage collection pause, file descriptors exhausted (`ls /proc/<pid>/fd | wc -l`).",
-            ),
-            (
-                "bursts",
-                "Raise both limits: the kernel's and the application's.\n\n$ sysctl -w net.core.somaxconn=4096\n\nnginx: `listen 443 ssl backlog=4096;` — HAProxy: `backlog 4096` — Apache: `ListenBacklog 4096`",
-            ),
-            (
-                "too few workers",
-                "More worker processes or threads, `reuseport` in nginx, `nbthread` in HAProxy, more replicas behind the load balancer.",
-            ),
-            (
-                "Kubernetes",
-                "The CPU limit may throttle the process: look at container_cpu_cfs_throttled_periods_total, and make the readiness probe fail when the queue grows.",
-            ),
-        ],
-        references: &["listen(2): backlog", "Linux Documentation/networking/ip-sysctl: tcp_abort_on_overflow"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::AcceptQueueFull, speaks: Signs::UNFINISHED, against: &[], page: page!("accept-queue-full"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -13,27 +14,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::TcpFastOpenBlocked,
     speaks: Signs::UNFINISHED.or(Signs::SYN_AGAIN),
     against: &[],
-    title: "a SYN with data (TCP Fast Open) was dropped on the path",
-    page: Page {
-        meaning: "The client put its first data into the SYN, as TCP Fast Open allows. That SYN was not answered; a plain one was. A firewall on \
-                  the path drops SYNs that carry data or the Fast Open option, and each connection pays a retransmission timeout, a second or more.",
-        recognised: "The first SYN carries payload or a Fast Open cookie and is not acknowledged; a later copy without it is.",
-        confused_with: "Plain loss of the SYN, when it happens once: then the next connection with data in its SYN works.",
-        check: "See whether every connection with data in the SYN needs a second SYN.\n\n$ nstat -az TcpExtTCPFastOpenActiveFail TcpExtTCPFastOpenBlackhole",
-        fix: &[
-            (
-                "Linux client",
-                "Switch Fast Open off, or let the kernel's own detection do so for an hour after a failure.\n\n$ sysctl -w net.ipv4.tcp_fastopen=0",
-            ),
-            (
-                "firewall",
-                "Cisco ASA drops data in SYNs by default: set `synack-data allow` and `syn-data allow` in the tcp-map. Others have a check for `SYN with data` in their TCP normalisation.",
-            ),
-            ("nginx", "Remove `fastopen=` from the listen directive if clients lose time by it."),
-            ("applications", "Do not set TCP_FASTOPEN_CONNECT (curl: leave out `--tcp-fastopen`)."),
-        ],
-        references: &["RFC 7413 sections 4.1.3 and 7.1"],
-    },
+    page: page!("tcp-fast-open-blocked"),
     check,
 };
 

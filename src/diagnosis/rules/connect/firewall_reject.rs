@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::StoppedBy;
@@ -17,33 +18,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::FirewallReject,
     speaks: Signs::UNFINISHED,
     against: &[lowers(Contrary::HopCounterKnown)],
-    title: "a firewall answered the SYN with a RST in the server's place",
-    page: Page {
-        meaning: "The connection was refused by a RST that carries the server's address but did not come from the server: its hop counter is \
-                  not that of the server's genuine packets. A firewall or filter on the path rejects the connection.",
-        recognised: "RST to the SYN whose TTL or hop limit differs from those of the server's packets in other, successful connections of the same capture.",
-        confused_with: "A closed port on the server (`tcp-refused`). Several machines behind one address (anycast, load balancer) may also answer with different hop counters.",
-        check: "Compare with a probe from another network, and with a port that is known to be open on the same server.\n\n$ traceroute -T -p 443 <server-address>\n\n$ hping3 -S -p 443 -c 3 <server-address>",
-        fix: &[
-            (
-                "iptables, nftables",
-                "Find the rule: `iptables -S | grep tcp-reset`, `nft list ruleset | grep 'reject with tcp reset'`, and accept the flow above it.",
-            ),
-            (
-                "next-generation firewalls",
-                "Look in the traffic log for client, server and port with the action reset-both, reset-client or deny, and change that rule.",
-            ),
-            (
-                "cloud",
-                "Security groups drop silently; a RST comes from a network firewall appliance, a NAT gateway or a load balancer without listener on that port.",
-            ),
-            (
-                "client host",
-                "Endpoint protection and local filters can also answer: the hop counter is then that of the client's own host.",
-            ),
-        ],
-        references: &["RFC 9293 section 3.10.7.1", "iptables-extensions(8): REJECT --reject-with tcp-reset"],
-    },
+    page: page!("firewall-reject"),
     check,
 };
 

@@ -1,8 +1,9 @@
 //! `tcp-handshake-incomplete`: the SYN-ACK was sent and the connection never came up.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -11,43 +12,8 @@ use crate::transport::SynFacts;
 
 use super::flooded;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::TcpHandshakeIncomplete,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the TCP handshake was answered but never completed",
-    page: Page {
-        meaning: "The server answered the SYN, and the client's acknowledgment never came. The server's SYN-ACK does not reach the client, or \
-                  the client's next packet does not reach the server: the path works in one direction only.",
-        recognised: "SYN and SYN-ACK are seen, mostly repeated, and no acknowledgment follows. When the client repeats its SYN it did not get the SYN-ACK.",
-        confused_with: "A port scan that never means to complete the handshake, and a SYN flood with forged addresses: there the SYN is sent once and many sources do the same.",
-        check: "Capture at the client at the same time: does the SYN-ACK arrive? Compare the routes of both directions.\n\n$ ip route get <client-address> from <server-address>",
-        fix: &[
-            (
-                "asymmetric routing",
-                "A stateful firewall that sees only one direction drops the SYN-ACK or the ACK. Route both directions through the same firewall, or pin the flow (policy routing, source NAT).",
-            ),
-            (
-                "several interfaces on the server",
-                "The answer leaves by another interface. Loosen the reverse path filter or add source routing.\n\n$ sysctl -w net.ipv4.conf.all.rp_filter=2\n\n$ ip rule add from <server-address> table <table>",
-            ),
-            (
-                "load balancer in direct return",
-                "With direct server return the virtual address must be on the server's loopback and not answer ARP; a NAT balancer must be the server's default gateway or use source NAT.",
-            ),
-            (
-                "cloud",
-                "Network ACLs are stateless: allow the ephemeral ports back. A load balancer with client address preservation needs the targets' security group to allow the clients.",
-            ),
-            (
-                "Kubernetes",
-                "With `externalTrafficPolicy: Local` and hairpin traffic the answer may skip the NAT: look for SYN-ACKs with the pod's address at the client.",
-            ),
-        ],
-        references: &["RFC 9293 section 3.5", "RFC 3704 (ingress filtering, reverse path)"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::TcpHandshakeIncomplete, speaks: Signs::UNFINISHED, against: &[], page: page!("tcp-handshake-incomplete"), check };
 
 /// The client has taken up a connection with somebody else who answered first.
 fn disputed(case: &Case<'_>, answer: SynFacts) -> Finding {

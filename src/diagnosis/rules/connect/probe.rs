@@ -3,44 +3,13 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::TcpProbe,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "no handshake was wanted: a health check, a scan or a spare connection",
-    page: Page {
-        meaning: "The client opened the TCP connection and left without sending anything, or reset it as soon as the SYN-ACK had come. That is what load balancers and monitors do to see \
-                  whether a port is open, what port scanners do, what browsers do with a spare connection they did not need, and what clients do with the slower of two address families (happy eyeballs). \
-                  Or the handshake is one of many that a TLS scanner tries to learn what the server accepts. Nothing failed: nobody wanted to be served. Such connections are told apart from failures, make no incidents and are not counted by `--fail-on failed`.",
-        recognised: "The client sends no payload and closes or resets first, soon on ports where the server would greet it in clear; or SYN, SYN-ACK and the client's RST. A scan: ten and more handshakes of one client with one server \
-                     in close succession, most of their ClientHellos unlike each other and next to none put to use.",
-        confused_with: "A client that gave up while something on the path swallowed its ClientHello: at the server that looks the same (compare with a capture at the client). A client that waits seconds for a greeting (`client-silent`).",
-        check: "See whether it comes from the address of a load balancer, monitor or scanner, and at regular intervals.",
-        fix: &[
-            (
-                "nothing is wrong",
-                "No action is needed. If the server's log fills with `SSL handshake failed` or `unexpected eof`, let the check speak TLS.",
-            ),
-            (
-                "HAProxy",
-                "Use `option ssl-hello-chk` or `check ssl verify none sni str(<name>)` instead of a bare TCP check, and `option dontlognull` on the server side.",
-            ),
-            (
-                "scans",
-                "Find out who scans: an auditor's tool (testssl.sh, nmap, sslyze, Qualys) is known to somebody. What it found is in its own report.",
-            ),
-            ("AWS and other load balancers", "Set the target group's health check to HTTPS instead of TCP."),
-            ("Kubernetes", "Use an httpGet probe with `scheme: HTTPS` instead of a tcpSocket probe."),
-        ],
-        references: &["RFC 9293 section 3.6", "RFC 8305 (happy eyeballs)"],
-    },
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::TcpProbe, speaks: Signs::UNFINISHED, against: &[], page: page!("tcp-probe"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = scanned(case) {

@@ -3,45 +3,18 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::remedy::parts::Piece;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::{flooded, syn_ignored};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::SynFlood,
-    speaks: Signs::UNFINISHED.or(Signs::SYN_AGAIN),
-    against: &[],
-    title: "the server is under a SYN flood",
-    page: Page {
-        meaning: "Very many SYNs from sources that never complete the handshake fill the server's queue of half-open connections. The SYNs of \
-                  honest clients are dropped, or answered late.",
-        recognised: "This client had to repeat its SYN while the capture holds dozens of half-open connections to the same server in the same seconds.",
-        confused_with: "A server whose application does not accept (`accept-queue-full`), or a firewall that drops this client: neither comes with many half-open connections.",
-        check: "On the server: many sockets in SYN-RECV from unrelated addresses, and the kernel's notice.\n\n$ ss -tn state syn-recv | wc -l\n\n$ dmesg | grep -i 'possible SYN flooding'\n\n$ nstat -az TcpExtTCPReqQFullDrop TcpExtSyncookiesSent",
-        fix: &[
-            (
-                "Linux",
-                "Switch SYN cookies on: then the queue can no longer be exhausted.\n\n$ sysctl -w net.ipv4.tcp_syncookies=1 net.ipv4.tcp_max_syn_backlog=8192 net.ipv4.tcp_synack_retries=2",
-            ),
-            (
-                "firewall",
-                "Let a SYN proxy answer in the server's place (`nft … synproxy`, `iptables -j SYNPROXY`), or limit SYNs per source network when the sources are few.",
-            ),
-            (
-                "cloud and providers",
-                "Put the address behind the provider's DDoS protection; volumetric floods must be stopped before they reach your link.",
-            ),
-            ("load balancer", "F5: SYN check threshold; HAProxy on Linux: as above, with `backlog` raised."),
-        ],
-        references: &["RFC 4987", "Linux Documentation/networking/ip-sysctl: tcp_syncookies"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::SynFlood, speaks: Signs::UNFINISHED.or(Signs::SYN_AGAIN), against: &[], page: page!("syn-flood"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -1,49 +1,17 @@
 //! `tcp-syn-unanswered`: nothing came back.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::StoppedBy;
 
 use super::{accepts_without_serving, flooded, syn_ignored, syn_repeated};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::TcpSynUnanswered,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the SYN was never answered",
-    page: Page {
-        meaning: "The client asked for a TCP connection again and again, and nothing came back: no SYN-ACK, no RST, no ICMP message. TLS never \
-                  began. Either the SYN does not reach the server, or the server's answer does not reach the point of capture.",
-        recognised: "SYN sent two times or more (after 1, 3, 7 seconds…) without any packet from the server's address.",
-        confused_with: "A lost way back: a capture at the server shows its SYN-ACKs then (`tcp-handshake-incomplete` there). A full accept queue or a SYN flood at the server. A capture of one direction only.",
-        check: "Capture at the server at the same time: if the SYN arrives there, the server or the way back is at fault; if not, the way there is.\n\n$ tcpdump -ni any 'tcp port 443 and tcp[tcpflags] & tcp-syn != 0 and host <client-address>'",
-        fix: &[
-            (
-                "firewall or security group",
-                "Most firewalls and all cloud security groups drop silently. Allow the port from the client's address, in both directions for stateless lists (AWS network ACLs: also ports 1024-65535 back).",
-            ),
-            (
-                "routing",
-                "See where the packets go and whether they come back.\n\n$ ip route get <server-address>\n\n$ traceroute -T -p 443 <server-address>",
-            ),
-            (
-                "server up but silent",
-                "Reverse path filtering or a full queue drops SYNs there.\n\n$ nstat -az TcpExtListenDrops TcpExtListenOverflows TcpExtIPReversePathFilter\n\n$ sysctl net.ipv4.conf.all.rp_filter",
-            ),
-            ("NAT", "A full connection table drops new connections first: `dmesg | grep 'nf_conntrack: table full'`, `conntrack -S`."),
-            (
-                "load balancer",
-                "A network load balancer without healthy targets may not answer at all: look at the target group's health and at its security group.",
-            ),
-            ("VPN", "The address is not in the tunnel's routes or allowed addresses: `ip route get`, `wg show`, the split-tunnel list."),
-        ],
-        references: &["RFC 9293 section 3.8.3", "RFC 6298 section 5.7"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::TcpSynUnanswered, speaks: Signs::UNFINISHED, against: &[], page: page!("tcp-syn-unanswered"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -1,46 +1,15 @@
 //! `dtls-cookie-lost`: the hello with the cookie leads to nothing.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::DtlsCookieLost,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the ClientHello with the cookie never arrives, or its cookie is not accepted",
-    page: Page {
-        meaning: "The server asked for a cookie (HelloVerifyRequest), the client sent its ClientHello again with it, and the server did not go on: it sees no such hello, or does not accept the cookie. \
-                  The second hello is longer than the first by the cookie; and a NAT may send it from another port, for which the cookie is not valid.",
-        recognised: "HelloVerifyRequest, then ClientHellos with a cookie, repeated; then silence, or further HelloVerifyRequests with other cookies.",
-        confused_with: "An answer that is lost on the way back or too large for the path (`path-mtu-black-hole`, `server-flight-dropped`): at the server one sees it being sent.",
-        check: "Capture at the server: does the second ClientHello arrive, from the same port, whole?\n\n$ tcpdump -ni any -v 'udp port <port>'",
-        fix: &[
-            (
-                "several servers behind one address",
-                "Cookies are made with a secret of each server: share it, or let the balancer keep a client at one server (by address and port).",
-            ),
-            ("NAT", "The client's port changes between the two hellos: keep NAT bindings for UDP for a minute at least."),
-            (
-                "hello in fragments",
-                "The second hello may exceed one datagram: raise the MTU, send fewer extensions, or update servers that cannot join a fragmented hello.",
-            ),
-            (
-                "cookie secret changes",
-                "A server that makes a new secret too often refuses cookies of slow clients: keep the old one beside the new one.",
-            ),
-            (
-                "rtpengine, media servers",
-                "Stateless cookies with changed ports after ICE: see that the pair in use does not change in the middle of the handshake.",
-            ),
-        ],
-        references: &["RFC 6347 section 4.2.1", "RFC 9147 section 5.1"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::DtlsCookieLost, speaks: Signs::UNFINISHED, against: &[], page: page!("dtls-cookie-lost"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -2,7 +2,8 @@
 
 use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -12,24 +13,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::AlertForged,
     speaks: Signs::UNFINISHED.or(Signs::LOSS),
     against: &[lowers(Contrary::SameHelloCompleted), lowers(Contrary::HopCounterKnown)],
-    title: "a device on the path sent a TLS alert in the server's name",
-    page: Page {
-        meaning: "The alert that ended the handshake came from a device on the path that does not want this connection, and not from the server. \
-                  The alert's code is that device's choice and says nothing about the server.",
-        recognised: "The packet with the alert has another hop counter than the server's SYN-ACK; or it came sooner than a round trip after the ClientHello; \
-                     or the server's real answer arrives after it, with other bytes in the same place.",
-        confused_with: "A load balancer or SYN proxy before the server, whose packets also differ in their hop counter from the SYN-ACK's, but in every connection to that server.",
-        check: "Repeat with another name to the same address, and from another network. Capture at the server: it never sent the alert, and often sees a RST.\n\n$ openssl s_client -connect <server-address>:443 -servername other.example",
-        fix: &[
-            (
-                "own firewall or web filter",
-                "Look in its log for this client and name; exempt the name or repair the category. Products that answer with an alert: web filters in flow mode, DNS-and-SNI filters, some intrusion prevention systems.",
-            ),
-            ("provider", "Ask who filters; use another route, or Encrypted ClientHello where both ends support it."),
-            ("to be sure", "Compare the hop counter of the alert with that of a ServerHello from the same server."),
-        ],
-        references: &["RFC 8446 section 6", "RFC 7754"],
-    },
+    page: page!("alert-forged"),
     check,
 };
 

@@ -2,8 +2,9 @@
 
 use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -12,26 +13,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::CaptivePortal,
     speaks: Signs::UNFINISHED.or(Signs::UNUSED),
     against: &[lowers(Contrary::SameHelloCompleted)],
-    title: "a captive portal answered in the server's place",
-    page: Page {
-        meaning: "The network lets nobody out before a login, and its portal answers all connections itself: with its own certificate, which does not fit the name, or with a redirect in clear text.",
-        recognised: "The certificate is for a portal or hotspot and not for the name that was asked for, or HTTP redirects to one in answer to a ClientHello.",
-        confused_with: "A default certificate of a server that does not know the name; a TLS-inspecting proxy, which makes a certificate for the right name.",
-        check: "Open a page without TLS in a browser on the client and see where it leads.\n\n$ curl -v http://neverssl.com/\n\n$ curl -v http://connectivity-check.ubuntu.com/",
-        fix: &[
-            ("user", "Log in at the portal, then try again. A VPN must wait until then."),
-            (
-                "devices without a browser",
-                "Have the device's hardware address exempted (MAC authentication), or put it into another network.",
-            ),
-            (
-                "operator of the portal",
-                "Do not answer port 443: reject it, so that clients notice at once, and announce the portal by DHCP option 114 (RFC 8910).",
-            ),
-            ("wired networks with 802.1X", "The port fell back to the guest VLAN: look at the supplicant's state."),
-        ],
-        references: &["RFC 8910", "RFC 8952", "RFC 6585 section 6 (status 511)"],
-    },
+    page: page!("captive-portal"),
     check,
 };
 

@@ -2,7 +2,8 @@
 
 use crate::diagnosis::against::{Contrary, drops};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
@@ -14,30 +15,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientHelloDropped,
     speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::SameHelloCompleted), drops(Contrary::CopiesAnswered)],
-    title: "the ClientHello never reaches the server",
-    page: Page {
-        meaning: "TCP came up without trouble, but the ClientHello is sent again and again and never acknowledged. Something on the path reads ClientHellos and drops this one: mostly a filter by server name, sometimes by protocol version, fingerprint or Encrypted ClientHello.",
-        recognised: "The segment with the ClientHello is repeated with growing pauses, nothing acknowledges it, and the server does not repeat its SYN-ACK: it knows the connection. Behind a device that acknowledged the ClientHello and kept it: what follows the hello is sent again, the hello is not.",
-        confused_with: "A path that lost one direction altogether (`one-way-path`), a full accept queue (there the server repeats its SYN-ACK), or a SYN proxy on a firewall that accepted for a server which it cannot reach.",
-        check: "Repeat with another server name, or without one, to the same address. If that is answered, the name is filtered.\n\n$ openssl s_client -connect <server-address>:443 -servername other.example\n\n$ openssl s_client -connect <server-address>:443 -noservername",
-        fix: &[
-            (
-                "own firewall or filter",
-                "Look for the name in the logs of web filter, application control and DNS security with the action drop, and exempt it. Products often log only the end of the session.",
-            ),
-            (
-                "provider or country",
-                "Compare with another network or a VPN. Encrypted ClientHello hides the name where both ends support it, but some filters drop exactly that: then try without.",
-            ),
-            ("SYN proxy, DDoS protection", "The device answers the SYN itself and forwards later: see whether it can reach the server."),
-            (
-                "Kubernetes",
-                "NetworkPolicies of some plugins (Cilium with `toFQDNs` or L7 rules) drop by name after TCP is up: `hubble observe --verdict DROPPED`.",
-            ),
-            ("cloud", "AWS Network Firewall and Azure Firewall with TLS SNI rules drop silently: look in their alert log for the name."),
-        ],
-        references: &["RFC 6066 section 3", "RFC 9505 (survey of filtering techniques), section 4.2"],
-    },
+    page: page!("client-hello-dropped"),
     check,
 };
 

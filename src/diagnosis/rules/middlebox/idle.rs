@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
@@ -15,41 +16,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::IdleTimeout,
     speaks: Signs::UNFINISHED,
     against: &[lowers(Contrary::DiedWithoutPause)],
-    title: "a device on the path forgot the connection during a pause",
-    page: Page {
-        meaning: "The connection was quiet for a while, because the client opened it long before it used it or a person was asked for a PIN, and the next packet was \
-                  dropped or answered with a RST. A firewall, NAT or load balancer on the path removes connections that are idle for longer than its limit.",
-        recognised: "A pause, and then the first segment after it is sent again and again without acknowledgment, or is answered by a RST, though everything before the pause worked.",
-        confused_with: "A server that closes idle connections itself sends a FIN at the end of its own limit, mostly during the pause. A route that changed at that moment (`one-way-path`).",
-        check: "Compare the length of the pause with the idle limits of the devices on the path: load balancers often have 60 s, AWS Network Load Balancers 350 s, firewalls 5 to 60 min, some NATs less.\n\n$ conntrack -L -d <server-address> -p tcp",
-        fix: &[
-            (
-                "client with a connection pool",
-                "Keep idle connections for a shorter time than the device does (Java HttpClient `jdk.httpclient.keepalive.timeout`, Go `IdleConnTimeout`, database pools `idleTimeout`), and begin TLS at once after connecting.",
-            ),
-            (
-                "TCP keep-alive",
-                "Send probes more often than the limit.\n\n$ sysctl -w net.ipv4.tcp_keepalive_time=120 net.ipv4.tcp_keepalive_intvl=30\n\nThe application must set SO_KEEPALIVE.",
-            ),
-            (
-                "firewall",
-                "Raise the TCP idle timeout for this service, or let the device send a RST when it removes a connection, so that the ends know.",
-            ),
-            (
-                "Linux NAT and conntrack",
-                "Look at the limits for half-open and established connections.\n\n$ sysctl net.netfilter.nf_conntrack_tcp_timeout_established",
-            ),
-            (
-                "load balancer",
-                "AWS NLB: TCP idle timeout attribute; ALB: idle timeout; Azure load balancer: idleTimeoutInMinutes and TCP reset; Google Cloud: 10 min for established connections in the VPC.",
-            ),
-            (
-                "PIN and smart-card prompts",
-                "Ask for the PIN before the handshake begins, or make the device's limit longer than people need.",
-            ),
-        ],
-        references: &["RFC 5382 section 5 (NAT: at least 2 h 4 min)", "RFC 9293 section 3.8.4"],
-    },
+    page: page!("idle-timeout"),
     check,
 };
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{Trust, inspection};
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -16,34 +17,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::TlsInterception,
     speaks: Signs::UNFINISHED.or(Signs::INSPECTION),
     against: &[],
-    title: "a proxy on the path terminates TLS and re-signs certificates",
-    page: Page {
-        meaning: "The certificate was not made by the server's authority but by an inspecting proxy: a firewall, a secure web gateway or virus protection on the client's host. \
-                  Clients that trust the proxy's authority work and are read along; those with their own trust store or pinned certificates fail.",
-        recognised: "The issuer is the authority of a known inspection product; or the same name is served with a certificate of a trusted authority elsewhere in the capture; \
-                     or certificates for unrelated names on several addresses were made for one key; or an authority that is not public signs for unrelated public names and clients refuse it. \
-                     An authority that signs for many names is not enough: a company's own does so. Signed certificate timestamps, the policies of public authorities and a validity that ended clear a certificate. In TLS 1.3 the certificate is visible only with keys.",
-        confused_with: "A company's own authority for its own servers: it does not sign for public names. A self-signed or default certificate.",
-        check: "Compare the issuer inside and outside of the network.\n\n$ openssl s_client -connect <name>:443 -servername <name> </dev/null 2>/dev/null | openssl x509 -noout -issuer",
-        fix: &[
-            (
-                "system trust store",
-                "Debian: put the proxy's authority into /usr/local/share/ca-certificates/ as .crt, then `update-ca-certificates`. Red Hat: /etc/pki/ca-trust/source/anchors/, then `update-ca-trust`.",
-            ),
-            (
-                "Java",
-                "`keytool -importcert -cacerts -alias proxy -file proxy-ca.pem`, or `-Djavax.net.ssl.trustStoreType=Windows-ROOT` on Windows.",
-            ),
-            (
-                "Node.js, Python, Git, Go",
-                "`NODE_EXTRA_CA_CERTS=proxy-ca.pem`; `REQUESTS_CA_BUNDLE` or `SSL_CERT_FILE`; `git config --global http.sslCAInfo`; Go reads the system store or `SSL_CERT_FILE`.",
-            ),
-            ("containers", "Images have their own store: add the authority when building, or mount it."),
-            ("pinned applications", "They cannot be inspected: put their names on the proxy's bypass list."),
-            ("not wanted", "Exempt the server in the proxy's decryption policy, or remove the virus protection's HTTPS scanning."),
-        ],
-        references: &["RFC 9325 section 7.1", "CA/Browser Forum Baseline Requirements (for public names)"],
-    },
+    page: page!("tls-interception"),
     check,
 };
 

@@ -2,7 +2,8 @@
 
 use crate::diagnosis::against::{Contrary, lowers, told};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
@@ -13,26 +14,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::PlaintextInjected,
     speaks: Signs::UNFINISHED,
     against: &[lowers(Contrary::OthersAnsweredAlike), told(Contrary::SameHelloCompleted)],
-    title: "a filter answered the ClientHello with a page in clear text",
-    page: Page {
-        meaning: "The client began TLS and got an HTTP answer, a block page or a redirect, in the server's name. A filter on the path wrote it: it knows no other way to \
-                  tell the user. Clients show `wrong version number` or `first record does not look like a TLS handshake`.",
-        recognised: "HTTP bytes where the ServerHello is due, while the same server speaks TLS with others, or in packets whose hop counter is not the server's, or with the words of a block page.",
-        confused_with: "A server that really speaks HTTP on this port (`server-speaks-plaintext`): it answers 400 to bytes it cannot read, and does so to everybody.",
-        check: "Read the first line and the Location header that the report quotes; try another name to the same address.\n\n$ curl -v --resolve other.example:443:<server-address> https://other.example/",
-        fix: &[
-            (
-                "web filter",
-                "Exempt the name or repair its category. The host in the Location header, or the page's text, names the product.",
-            ),
-            (
-                "explicit proxy required",
-                "The network wants clients to use a proxy: configure it.\n\n$ curl -v -x http://<proxy>:3128 https://<name>/",
-            ),
-            ("provider", "Use another route, or ask the provider for the reason."),
-        ],
-        references: &["RFC 7725 (status 451)", "RFC 7754 section 4"],
-    },
+    page: page!("plaintext-injected"),
     check,
 };
 

@@ -2,7 +2,8 @@
 
 use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal};
 use crate::flow::Side;
@@ -15,35 +16,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::ResetInjected,
     speaks: Signs::UNFINISHED.or(Signs::RESET),
     against: &[lowers(Contrary::SameHelloCompleted), lowers(Contrary::HopCounterKnown)],
-    title: "a device on the path reset the connection with a forged RST",
-    page: Page {
-        meaning: "The RST that ended the handshake carries an end's address but was not sent by it. Firewalls, filters and censors do this when \
-                  they do not like a server name, a protocol version or a certificate. Often both ends get one.",
-        recognised: "The RST's hop counter differs from those of that side's own packets; or it acknowledges data that cannot have arrived yet, being \
-                     earlier than a round trip; or the side goes on sending data after its `own` RST. A FIN can be forged like a RST: it is the only thing that the server says, its hop counter is not that of the SYN-ACK, and from then on the server acknowledges nothing.",
-        confused_with: "A load balancer or firewall directly before the server that resets for it, which is forged all the same but the server's owner's affair. An equal hop counter proves nothing in either direction.",
-        check: "Repeat with another server name to the same address, and capture at the server: if it sees a RST from the client that the client never sent, the device sits in between.\n\n$ openssl s_client -connect <server-address>:443 -servername other.example",
-        fix: &[
-            (
-                "own firewall",
-                "Look in its log for client, server and time with the action reset-both, reset-server or block; the rule may be an application, URL or decryption policy. Exempt the server name or repair the rule.",
-            ),
-            (
-                "next-generation firewalls",
-                "Palo Alto: `block sessions with unsupported versions` in the decryption profile and App-ID rules; Fortinet: SSL inspection and web filter profiles; Check Point: HTTPS inspection bypass list; Snort and Suricata: `reject` rules.",
-            ),
-            (
-                "provider or country",
-                "A filter outside your network: use another route (VPN) or, where both ends support it, Encrypted ClientHello so that the name is not readable.",
-            ),
-            (
-                "intrusion prevention",
-                "RST by a sensor aside the path comes with odd sequence numbers and is a race: the log of the sensor names the signature.",
-            ),
-            ("where it sits", "Send the same ClientHello with rising hop limits: the hop at which the RST begins is the device."),
-        ],
-        references: &["RFC 9293 section 3.5.2", "RFC 5961", "RFC 3360 (inappropriate TCP resets considered harmful)", "RFC 7754"],
-    },
+    page: page!("reset-injected"),
     check,
 };
 

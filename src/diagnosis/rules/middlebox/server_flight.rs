@@ -2,8 +2,9 @@
 
 use crate::diagnosis::against::{Contrary, drops, lowers};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
@@ -13,30 +14,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerFlightDropped,
     speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::CopiesAnswered), lowers(Contrary::SameHelloCompleted)],
-    title: "the server's answer never reaches the client",
-    page: Page {
-        meaning: "The server answered the ClientHello and repeats its answer again and again, and the client acknowledges nothing of it. The answer is lost \
-                  on the way back: a filter that inspects ServerHello or certificate, or a way back that fails for these packets.",
-        recognised: "Near the server: the segments from the ServerHello on are sent again with growing pauses and none is acknowledged, in whole or selectively. Over UDP: the server answers, and the client repeats its ClientHello as if it did not.",
-        confused_with: "A path MTU black hole when the answer begins with full-size segments and the client cannot signal what it got. At the client this looks like a server that never answers (`server-silent`).",
-        check: "Capture at the client at the same time. If small packets of the server arrive there and these do not, compare sizes, then look for a filter.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -tls1_3\n\n$ ping -M do -s 1472 <client-address>",
-        fix: &[
-            (
-                "firewall or filter",
-                "Certificate or version inspection drops the flight: look for the client's address in the log of the decryption or inspection policy, and exempt the server.",
-            ),
-            (
-                "asymmetric routing",
-                "A stateful firewall on the way back that never saw the ClientHello drops the answer: route both directions through it.",
-            ),
-            ("path MTU", "Rule it out with a ping that must not be fragmented; see `path-mtu-black-hole`."),
-            (
-                "offload faults",
-                "Wrong checksums after segmentation offload make the receiver drop large sends only.\n\n$ ethtool -K <interface> tso off gso off",
-            ),
-        ],
-        references: &["RFC 8446 appendix D.4", "RFC 9293 section 3.8"],
-    },
+    page: page!("server-flight-dropped"),
     check,
 };
 

@@ -2,8 +2,9 @@
 
 use crate::diagnosis::against::{Contrary, drops, lowers};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
@@ -15,35 +16,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::SplitClientHello,
     speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::SameHelloCompleted), lowers(Contrary::LongHelloCompleted), drops(Contrary::ShortHelloFailed)],
-    title: "a ClientHello of more than one segment is dropped or mishandled",
-    page: Page {
-        meaning: "The ClientHello does not fit into one packet, as is usual since clients offer a post-quantum key share (X25519MLKEM768 adds about 1200 bytes). A \
-                  device on the path, or the server's own front end, takes the first packet for the whole, drops the second, or closes because it cannot read a part.",
-        recognised: "The first segment of the ClientHello is acknowledged and the second is repeated in vain; or only its first part arrives; or the answer to it, or to a part of it, is silence, a FIN or a RST, \
-                     while a smaller ClientHello of the same client completes. Without that contrast its size proves nothing: every current client sends such a hello.",
-        confused_with: "A path MTU black hole loses the full-size first segment and passes the short second one. A server that does not answer anybody (`server-silent`, `server-closed`) fails for small ClientHellos too.",
-        check: "Compare a large and a small ClientHello from the same client.\n\n$ curl -v --curves X25519 https://<name>/\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -groups X25519MLKEM768",
-        fix: &[
-            (
-                "load balancer, firewall",
-                "Update it: most vendors repaired this in 2023 to 2025. Look for release notes that name `TLS ClientHello fragmentation`, Kyber, ML-KEM or tldr.fail.",
-            ),
-            (
-                "own server code",
-                "Read until the whole record is there: one read() is not one ClientHello. SNI routers and PROXY-aware front ends are common offenders.",
-            ),
-            (
-                "HAProxy",
-                "With `req.ssl_sni` in TCP mode, wait for the whole hello: `tcp-request inspect-delay 5s` and `tcp-request content accept if { req.ssl_hello_type 1 }`; keep `tune.bufsize` at 16384.",
-            ),
-            ("nginx stream", "Use `ssl_preread on` of a current version; older ones fail on a ClientHello over several records."),
-            (
-                "stop-gap at the client",
-                "Offer small key shares only: Go `GODEBUG=tlsmlkem=0`, OpenSSL `-groups X25519`, curl `--curves X25519`, Chrome policy `PostQuantumKeyAgreementEnabled=false`, Firefox `security.tls.enable_kyber=false`.",
-            ),
-        ],
-        references: &["https://tldr.fail/", "RFC 8446 section 5.1 (fragmentation)", "draft-ietf-tls-ecdhe-mlkem"],
-    },
+    page: page!("split-client-hello"),
     check,
 };
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
@@ -16,23 +17,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::Throttled,
     speaks: Signs::UNFINISHED.or(Signs::LOSS),
     against: &[lowers(Contrary::SameHelloCompleted)],
-    title: "the path became extremely slow after this ClientHello",
-    page: Page {
-        meaning: "TCP comes up at normal speed, and from the ClientHello on the server's packets trickle: a device drops most of them on purpose (policing by server name or application), or a \
-                  traffic class has next to no bandwidth. Handshakes take many seconds or time out.",
-        recognised: "The server's flight takes seconds, with many of its segments repeated though some progress is made, while the TCP handshake was quick and other names on the same server complete normally.",
-        confused_with: "Ordinary loss on a bad path (`packet-loss`), which hits other names and the TCP handshake as well.",
-        check: "Compare the speed for this name and another one at the same address.\n\n$ curl -o /dev/null -w '%{time_connect} %{time_appconnect} %{speed_download}\\n' https://<name>/",
-        fix: &[
-            (
-                "own network",
-                "Look at the QoS and application control policies for this name or application: guaranteed and maximum bandwidth, and counters of policed packets (`tc -s qdisc`, `tc -s filter`).",
-            ),
-            ("provider", "Measure with and without a VPN at the same time; a difference by name is deliberate."),
-            ("server side", "Per-client rate limits of a CDN or WAF have the same look: compare clients."),
-        ],
-        references: &["RFC 9505 section 5.2.1 (performance degradation)"],
-    },
+    page: page!("throttled"),
     check,
 };
 

@@ -1,8 +1,9 @@
 //! `alpn-no-overlap`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
@@ -11,36 +12,8 @@ use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::AlpnNoOverlap,
-    speaks: Signs::UNFINISHED.or(Signs::UNUSED),
-    against: &[],
-    title: "client and server have no application protocol (ALPN) in common",
-    page: Page {
-        meaning: "The client lists the application protocols it can speak inside TLS (h2, http/1.1, h3, imap…) and the server speaks none of them.",
-        recognised: "Alert no_application_protocol; in QUIC a CONNECTION_CLOSE with error 0x178. Or: the client offers h2 only, the server chooses nothing (its ServerHello of TLS 1.2 says so; in TLS 1.3 its EncryptedExtensions are too short for a choice), and the client closes at once after the handshake, as gRPC does.",
-        confused_with: "Nothing, where the alert is seen.",
-        check: "What the server chooses:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -alpn h2,http/1.1 </dev/null | grep ALPN",
-        fix: &[
-            ("in general", "Enable a protocol of the client's at the server, or let the client offer http/1.1 as well."),
-            ("nginx", "http2 on; (listen ... ssl http2 before 1.25.1). nginx 1.21.4 and later refuse unknown protocols."),
-            ("Apache", "Protocols h2 http/1.1, with mod_http2 loaded."),
-            ("HAProxy", "alpn h2,http/1.1 on the bind line."),
-            ("Java", "SSLParameters.setApplicationProtocols on both sides; 8u251 and 11 know ALPN."),
-            (
-                "Go",
-                "tls.Config.NextProtos must hold a protocol of the other side: h2 and http/1.1. Since 1.17 a server refuses when none fits.",
-            ),
-            ("Node.js", "ALPNProtocols in the options; http2.createSecureServer with allowHTTP1: true."),
-            ("gRPC", "Needs h2 end to end: a load balancer in between must speak h2, or pass TLS through."),
-            ("ACME", "acme-tls/1 must reach the ACME client; a TLS-terminating proxy in front refuses it."),
-            ("Kubernetes ingress-nginx", "use-http2: \"true\" in the ConfigMap; backend-protocol: GRPCS for gRPC."),
-            ("HTTP/3", "QUIC servers must offer h3; old drafts (h3-29) are gone."),
-        ],
-        references: &["RFC 7301 section 3.2", "RFC 9113 section 3.2", "RFC 9001 section 8.1"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::AlpnNoOverlap, speaks: Signs::UNFINISHED.or(Signs::UNUSED), against: &[], page: page!("alpn-no-overlap"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     refused(case).or_else(|| refused_in_secret(case)).or_else(|| unanswered(case))

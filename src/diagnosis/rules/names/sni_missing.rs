@@ -1,50 +1,16 @@
 //! `sni-missing`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription as A;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::SniMissing,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the client sent no server name and the server wants one",
-    page: Page {
-        meaning: "The server holds several sites on one address and picks the certificate by the server name in the ClientHello. This client sent none: it is old, was told to connect to an IP address, or switches the extension off. The server refuses, or answers with a default certificate that suits nobody.",
-        recognised: "A ClientHello without server_name, and the server answers unrecognized_name: certain. The same with handshake_failure or access_denied although the offer is broad, or a close while other clients of the capture reach the same server with a name: likely. A default certificate that the client then rejects is the same trouble a step later.",
-        confused_with: "With handshake_failure, everything else that ends in that alert. A client that connects by address on purpose (health checks, scanners) is harmless.",
-        check: "With and without the name:\n\n$ openssl s_client -connect <host>:<port> -servername <name> </dev/null\n\n$ openssl s_client -connect <host>:<port> -noservername </dev/null",
-        fix: &[
-            ("the client, in general", "Connect by name, and let the TLS library have that name."),
-            ("curl", "--resolve <name>:443:<address> or --connect-to in place of an address in the URL."),
-            ("OpenSSL s_client", "-servername <name> (sent by itself since 1.1.1, but not for addresses)."),
-            (
-                "Java",
-                "Connect with SSLSocketFactory.createSocket(host, port) or HttpsURLConnection by name; jsse.enableSNIExtension must not be false. Setting a custom HostnameVerifier switched the name off in old Java 8 releases.",
-            ),
-            ("Python", "ssl_context.wrap_socket(sock, server_hostname=name)."),
-            ("Go", "tls.Config.ServerName when dialling an address."),
-            ("nginx as a client", "proxy_ssl_server_name on; and proxy_ssl_name $host; the default is off."),
-            ("HAProxy as a client", "sni str(<name>) or sni req.hdr(host) on the server line; check-sni for checks."),
-            ("Apache as a client", "ProxyPreserveHost On, or a name in ProxyPass."),
-            (
-                "Kubernetes",
-                "Ingress as upstream: nginx.ingress.kubernetes.io/proxy-ssl-server-name: \"on\". Probes of type HTTPS send no name.",
-            ),
-            (
-                "the server, as a stop-gap",
-                "A useful default: nginx ssl_reject_handshake off and a real certificate in the default_server; HAProxy without strict-sni; Apache SSLStrictSNIVHostCheck off.",
-            ),
-        ],
-        references: &["RFC 6066 section 3", "RFC 8446 section 9.2"],
-    },
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::SniMissing, speaks: Signs::UNFINISHED, against: &[], page: page!("sni-missing"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -1,8 +1,9 @@
 //! `sni-unrecognized`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
@@ -14,29 +15,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::SniUnrecognized,
     speaks: Signs::UNFINISHED.or(Signs::ALERT),
     against: &[],
-    title: "the server does not know the name that the client asked for",
-    page: Page {
-        meaning: "The server name in the ClientHello belongs to no site of this server. Either the name is wrong, the site is not set up there (yet), or the name leads to the wrong address.",
-        recognised: "Alert unrecognized_name from the server. As fatal it ends the handshake. As a warning most clients pass over it, but JSSE gives up. Where a server sends handshake_failure, internal_error or access_denied for this name only, and completes handshakes for other names, the same is likely.",
-        confused_with: "A middlebox that forges the alert to block the name: its TTL or timing betrays it, and the server's real answer may follow.",
-        check: "Whether DNS leads to the right server, and whether the server knows the name:\n\n$ dig +short <name>\n\n$ openssl s_client -connect <host>:<port> -servername <name> </dev/null\n\n$ openssl s_client -connect <host>:<port> -noservername </dev/null",
-        fix: &[
-            ("the server, in general", "Set up the site for this name, with its certificate."),
-            (
-                "nginx",
-                "server_name <name>; in a server block with ssl_certificate. ssl_reject_handshake on in the default server sends this alert.",
-            ),
-            ("Apache", "ServerName or ServerAlias in a virtual host; without it, TLS 1.2 clients get this as a warning."),
-            ("HAProxy", "strict-sni sends it: add the certificate to the crt directory or crt-list."),
-            ("Java server", "SNIMatcher in SSLParameters; Tomcat: an SSLHostConfig with this hostName."),
-            ("Go", "tls.Config.GetCertificate returns an error for this name; autocert: HostPolicy."),
-            ("Caddy, Traefik", "A site block or router rule with this host; Traefik's sniStrict refuses others."),
-            ("Kubernetes ingress", "A tls section with this host in the Ingress, and its secret."),
-            ("the client", "Ask for the right name: a typo, a trailing dot, a port or an address in it."),
-            ("Java client, warning only", "-Djsse.enableSNIExtension=false as a stop-gap; better add the name at the server."),
-        ],
-        references: &["RFC 6066 section 3", "RFC 8446 section 6.2"],
-    },
+    page: page!("sni-unrecognized"),
     check,
 };
 

@@ -1,8 +1,9 @@
 //! `dh-too-small`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -11,35 +12,8 @@ use crate::tls::registry::AlertDescription as A;
 use super::offer;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::DhTooSmall,
-    speaks: Signs::UNFINISHED.or(Signs::FINITE_FIELD),
-    against: &[],
-    title: "the server's Diffie-Hellman prime is too small for the client",
-    page: Page {
-        meaning: "The server chose a DHE suite and sent a prime that the client holds too small to be safe. OpenSSL at security level 2 wants 2048 bits, at level 1 and most other clients 1024; 512 bits (Logjam) nobody takes.",
-        recognised: "The ServerKeyExchange of TLS 1.2 and below shows the prime. It has fewer than 2048 bits, and the client answers with an alert (OpenSSL handshake_failure, JSSE insufficient_security or handshake_failure, NSS illegal_parameter or handshake_failure) or closes.",
-        confused_with: "A certificate that the client dislikes stands in the same flight; certificate alerts have other codes.",
-        check: "The size of the prime:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_2 -cipher kDHE </dev/null | grep 'Server Temp Key'",
-        fix: &[
-            ("the server, in general", "Prefer ECDHE and drop DHE, or use the groups ffdhe2048 and larger."),
-            ("nginx", "openssl dhparam -out dh.pem 2048, then ssl_dhparam dh.pem; without ssl_dhparam nginx offers no DHE at all."),
-            (
-                "Apache",
-                "2.4.7 and later fit the prime to the certificate's key; older ones need 2048-bit parameters appended to SSLCertificateFile.",
-            ),
-            ("HAProxy", "tune.ssl.default-dh-param 2048, or ssl-dh-param-file."),
-            ("Java server", "-Djdk.tls.ephemeralDHKeySize=2048 (Java 8; newer ones do so by default)."),
-            ("Postfix, Dovecot", "smtpd_tls_dh1024_param_file with 2048 bits; ssl_dh with 2048 bits."),
-            (
-                "the client, as a stop-gap",
-                "Leave DHE out: --ciphers 'DEFAULT:!DHE' for curl, or lower the security level for this server: DEFAULT:@SECLEVEL=1. In Java jdk.tls.disabledAlgorithms has DH keySize < 1024.",
-            ),
-        ],
-        references: &["RFC 7919", "RFC 9325 section 4.1", "weakdh.org (Logjam)"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::DhTooSmall, speaks: Signs::UNFINISHED.or(Signs::FINITE_FIELD), against: &[], page: page!("dh-too-small"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

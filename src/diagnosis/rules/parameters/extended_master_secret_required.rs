@@ -1,8 +1,9 @@
 //! `extended-master-secret-required`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
@@ -14,30 +15,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::ExtendedMasterSecretRequired,
     speaks: Signs::UNFINISHED,
     against: &[],
-    title: "one side insists on extended master secret and the other does not know it",
-    page: Page {
-        meaning: "The extended_master_secret extension binds the keys of TLS 1.2 and below to the whole handshake. Systems in FIPS 140-3 mode, and some strict configurations, refuse peers without it.",
-        recognised: "The ClientHello lacks the extension, offers nothing above TLS 1.2, is otherwise broad, and the server refuses it with insufficient_security, or with handshake_failure while it serves others. Or: the client offers the extension, the ServerHello lacks it, and the client sends one of these alerts after it.",
-        confused_with: "Any other refusal without a reason. A resumed session that had the extension and is resumed without it (or the reverse) must be refused too: then only resumptions fail.",
-        check: "Whether FIPS mode is on, and what the peer offers:\n\n$ fips-mode-setup --check\n\n$ openssl s_client -connect <host>:<port> -tls1_2 </dev/null | grep -i 'extended master'",
-        fix: &[
-            (
-                "the side without it, in general",
-                "Update its TLS library: OpenSSL 1.1.0, Java 8u161, Windows with the update of 2015, Mbed TLS 2.0, wolfSSL 3.9 and later have it. Or use TLS 1.3, where it has no meaning.",
-            ),
-            ("RHEL 9 and other FIPS systems, as a stop-gap", "update-crypto-policies --set FIPS:NO-ENFORCE-EMS."),
-            (
-                "Java",
-                "jdk.tls.useExtendedMasterSecret must not be false; jdk.tls.allowLegacyMasterSecret=true is the default and lets peers without it in.",
-            ),
-            (
-                "OpenSSL",
-                "Options = ExtendedMasterSecret in openssl.cnf must not carry a minus sign; SSL_OP_NO_EXTENDED_MASTER_SECRET switches it off.",
-            ),
-            ("middleboxes", "Inspecting proxies that strip unknown extensions: update."),
-        ],
-        references: &["RFC 7627 sections 5.2 and 5.3"],
-    },
+    page: page!("extended-master-secret-required"),
     check,
 };
 

@@ -1,8 +1,9 @@
 //! `insufficient-security`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription;
@@ -10,30 +11,8 @@ use crate::tls::registry::AlertDescription;
 use super::offer;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::InsufficientSecurity,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "a side found the other's offer too weak",
-    page: Page {
-        meaning: "The sender of the alert wants stronger parameters than the peer offers or chose: ciphers, key sizes, versions, extended master secret. It does not say which.",
-        recognised: "Alert insufficient_security, and nothing in the capture that says more: no small DH prime, no offer of weak suites only.",
-        confused_with: "Where the offer is visibly weak, no-common-cipher, dh-too-small or extended-master-secret-required say it in so many words.",
-        check: "The policy of the side that sent the alert, and its log. Compare the offer with what it accepts:\n\n$ testssl.sh <host>:<port>",
-        fix: &[
-            (
-                "the side that was refused",
-                "Offer TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, keys of 2048 bits (RSA) or 256 bits (EC) and extended master secret.",
-            ),
-            ("OpenSSL", "Compare the security levels of both sides (@SECLEVEL in the cipher string, MinProtocol)."),
-            ("RHEL, Fedora", "update-crypto-policies --show, on both sides."),
-            ("Java", "jdk.tls.disabledAlgorithms on both sides."),
-            ("GnuTLS", "The priority string: %PROFILE_MEDIUM and stricter refuse keys below 2048 bits."),
-        ],
-        references: &["RFC 8446 section 6.2", "RFC 9325"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::InsufficientSecurity, speaks: Signs::UNFINISHED, against: &[], page: page!("insufficient-security"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

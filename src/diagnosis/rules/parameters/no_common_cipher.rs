@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::tls::registry::AlertDescription as A;
@@ -12,43 +13,8 @@ use crate::tls::registry::AlertDescription as A;
 use super::offer;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::NoCommonCipher,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "client and server have no cipher suite in common",
-    page: Page {
-        meaning: "The server accepts none of the cipher suites in the ClientHello. Usually one side is old (RC4, 3DES, CBC, RSA key exchange) and the other strict, or one side was configured down to one or two suites.",
-        recognised: "Alert handshake_failure or insufficient_security from the server straight after the ClientHello, and an offer that is narrow in its suites: all of them weak or uncommon, very few, or none that this server chose in its other handshakes. The alert does not name the reason; the offer does. Schannel and some balancers close or reset without an alert: then others must have completed under this name, all with suites that this offer lacks.",
-        confused_with: "No common group, no common signature algorithm, a certificate of the wrong type, and for old clients the protocol version end in the same alert. The server's log tells them apart (OpenSSL: no shared cipher; nginx logs it at level info; Java: no cipher suites in common).",
-        check: "What the server accepts:\n\n$ nmap --script ssl-enum-ciphers -p <port> <host>\n\n$ testssl.sh -E <host>:<port>\n\nAnd one suite of the client's by itself:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_2 -cipher <suite> </dev/null",
-        fix: &[
-            (
-                "in general",
-                "Give both sides at least ECDHE with AES-GCM or ChaCha20-Poly1305, for the certificate's key type. TLS 1.3 with its own suites makes the question disappear.",
-            ),
-            (
-                "OpenSSL programs",
-                "Cipher strings limit TLS 1.2 only (-cipher, CipherString in openssl.cnf); TLS 1.3 has -ciphersuites. Security level 2 removes RC4, 3DES and others: DEFAULT:@SECLEVEL=1 as a stop-gap.",
-            ),
-            (
-                "nginx",
-                "ssl_ciphers, in OpenSSL's names; the default server of the address decides before the name is known in old versions.",
-            ),
-            ("Apache", "SSLCipherSuite; for TLS 1.3 SSLCipherSuite TLSv1.3 ...."),
-            ("HAProxy", "ciphers and ciphersuites on the bind line, ssl-default-bind-ciphers globally."),
-            (
-                "Java",
-                "jdk.tls.disabledAlgorithms in java.security, -Djdk.tls.client.cipherSuites, setEnabledCipherSuites, Tomcat's ciphers=.",
-            ),
-            ("Go", "tls.Config.CipherSuites; Go 1.22 and later leave out RSA key exchange and 3DES unless GODEBUG=tlsrsakex=1,tls3des=1."),
-            ("Node.js", "ciphers in the options of tls.createServer, or --tls-cipher-list."),
-            ("Kubernetes ingress-nginx", "ssl-ciphers in the controller's ConfigMap."),
-        ],
-        references: &["RFC 5246 sections 7.2.2 and 7.4.1.3", "RFC 8446 section 4.1.1", "RFC 9325 section 4.2 (which suites to use)"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::NoCommonCipher, speaks: Signs::UNFINISHED, against: &[], page: page!("no-common-cipher"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case)?;

@@ -1,8 +1,9 @@
 //! `no-common-signature-algorithm`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -15,34 +16,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::NoCommonSignatureAlgorithm,
     speaks: Signs::UNFINISHED,
     against: &[],
-    title: "client and server have no signature algorithm in common",
-    page: Page {
-        meaning: "The server's key cannot make a signature of a kind that the client accepts: an Ed25519 or P-521 key and a client that does not list it, SHA-1 only on one side, or RSA-PSS missing where TLS 1.3 demands it.",
-        recognised: "Before the ServerHello: handshake_failure (or insufficient_security) from the server, and a signature_algorithms list that is narrow: only SHA-1 or MD5, no RSA or no ECDSA, or very few. After it (TLS 1.2): the ServerKeyExchange is signed with an algorithm that the client did not list, or with SHA-1 or MD5, and the client refuses (rustls: decrypt_error, others: illegal_parameter or handshake_failure).",
-        confused_with: "No common cipher suite or group: same alert. A server with an exotic key refuses ordinary, broad hellos as well; then only its certificate, seen elsewhere, or its log (OpenSSL: no suitable signature algorithm, no shared signature algorithms) tells.",
-        check: "The server's key, with a client that accepts everything:\n\n$ openssl s_client -connect <host>:<port> -servername <name> </dev/null | openssl x509 -noout -text | grep -E 'Public Key Algorithm|Signature Algorithm|NIST CURVE'",
-        fix: &[
-            (
-                "the server, in general",
-                "Serve a certificate with an RSA key of 2048 bits or an ECDSA key on P-256, signed with SHA-256; or one of each, and the client picks.",
-            ),
-            ("nginx", "Give ssl_certificate and ssl_certificate_key twice, for RSA and for ECDSA."),
-            ("Apache", "Give SSLCertificateFile twice; SSLOpenSSLConfCmd SignatureAlgorithms limits the list."),
-            ("HAProxy", "site.pem.rsa and site.pem.ecdsa beside each other; sigalgs on the bind line limits the list."),
-            ("OpenSSL programs", "SignatureAlgorithms in openssl.cnf, -sigalgs; security level 1 and above refuse SHA-1 and MD5."),
-            (
-                "Java",
-                "-Djdk.tls.client.SignatureSchemes, jdk.tls.disabledAlgorithms and jdk.certpath.disabledAlgorithms. RSASSA-PSS came with 8u251 and 11.",
-            ),
-            ("Go", "Ed25519 and P-521 certificates work with Go; other clients may not take them. Browsers take neither."),
-            ("old Windows", "Schannel before Windows 10 with RSA-PSS disabled, or SHA-512 missing in TLS 1.2: update, or use SHA-256."),
-        ],
-        references: &[
-            "RFC 8446 sections 4.2.3 and 4.4.2.2",
-            "RFC 5246 section 7.4.1.4.1",
-            "RFC 9155 (MD5 and SHA-1 signatures deprecated)",
-        ],
-    },
+    page: page!("no-common-signature-algorithm"),
     check,
 };
 

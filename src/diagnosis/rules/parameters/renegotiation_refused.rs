@@ -1,8 +1,9 @@
 //! `renegotiation-refused`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -15,32 +16,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::RenegotiationRefused,
     speaks: Signs::UNFINISHED.or(Signs::RENEGOTIATION),
     against: &[],
-    title: "renegotiation was refused, or the server lacks secure renegotiation",
-    page: Page {
-        meaning: "Two things go by this name. Within an established TLS 1.2 connection one side asked for a second handshake and the other refused. Or the server does not know secure renegotiation (RFC 5746) at all, and the client refuses even the first handshake: OpenSSL 3 does so by default and prints \"unsafe legacy renegotiation disabled\".",
-        recognised: "After the handshake, handshake records of one side that the other answers with an alert (no_renegotiation, mostly encrypted) in place of its own handshake records. Or: a ServerHello without renegotiation_info in answer to a client that signals it, and the client's handshake_failure right after the server's flight.",
-        confused_with: "In the first case, a connection that was closed at that moment: a close_notify is an alert too. In the second, another reason for handshake_failure in the same flight (a small DH prime, say).",
-        check: "Whether the server knows secure renegotiation:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_2 -legacy_server_connect </dev/null | grep -i renegotiation",
-        fix: &[
-            (
-                "a server without RFC 5746",
-                "Update it: the fix is of 2010. Often it is an old load balancer or an inspecting proxy in front of it.",
-            ),
-            (
-                "OpenSSL 3 client, as a stop-gap",
-                "Options = UnsafeLegacyServerConnect in a private openssl.cnf, or -legacy_server_connect; in Python ctx.options |= 0x4.",
-            ),
-            (
-                "IIS, Apache: client certificate for one path only",
-                "That needs renegotiation, which TLS 1.3 and HTTP/2 do not have. Ask for the certificate in the first handshake (IIS: netsh http update sslcert ... clientcertnegotiation=enable), or use a host name of its own.",
-            ),
-            ("Apache", "SSLVerifyClient in the virtual host instead of in a <Location>."),
-            ("Java", "jdk.tls.rejectClientInitiatedRenegotiation, sun.security.ssl.allowUnsafeRenegotiation."),
-            ("Go", "tls.Config.Renegotiation = tls.RenegotiateOnceAsClient where the server must ask; a Go server never renegotiates."),
-            ("nginx, HAProxy, OpenSSL 1.1.1 and later", "Refuse renegotiation started by the client, on purpose. The client must not ask."),
-        ],
-        references: &["RFC 5746", "RFC 5246 sections 7.2.2 and 7.4.1.1", "RFC 8740 (HTTP/2 and renegotiation)"],
-    },
+    page: page!("renegotiation-refused"),
     check,
 };
 

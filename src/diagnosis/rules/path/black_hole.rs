@@ -2,8 +2,9 @@
 
 use crate::diagnosis::against::{Contrary, drops, lowers};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{Hole, View, ordinal, span_text};
 use crate::flow::Side;
@@ -16,49 +17,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::PathMtuBlackHole,
     speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::CopiesAnswered), lowers(Contrary::FullSizePassed)],
-    title: "full-size packets are lost on the path (path MTU black hole)",
-    page: Page {
-        meaning: "Some link between client and server passes smaller packets than both ends believe, and the message that should say so (ICMP \
-                  fragmentation needed, ICMPv6 packet too big) does not arrive. Small packets pass, full-size ones vanish however often they are \
-                  repeated. TCP comes up, and the handshake hangs at its first large message: mostly the server's certificates, with a post-quantum key share already the ClientHello.",
-        recognised: "Near the sender: the same full-size segment is sent again with growing pauses while smaller segments are acknowledged or selectively acknowledged. \
-                     Near the receiver: a hole of at least one full-size segment that is never filled, with a short segment behind it.",
-        confused_with: "Plain loss hits segments of any size and is repaired by the first or second repetition. A device that drops the second part of a long \
-                        ClientHello (`split-client-hello`) lets the full-size first part pass. Where the receiver cannot say what it got, a server that never answered (`server-silent`) looks the same.",
-        check: "Find the largest packet that passes, in both directions; 1472 bytes of payload make 1500 bytes.\n\n$ ping -M do -s 1472 <server-address>\n\n$ tracepath -n <server-address>",
-        fix: &[
-            (
-                "the lasting repair",
-                "Let ICMP type 3 code 4 and ICMPv6 type 2 through every firewall between the two ends, the hosts' own included.",
-            ),
-            (
-                "Linux router, VPN gateway",
-                "Make TCP announce what the tunnel passes.\n\n$ iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu\n\n$ nft add rule inet filter forward tcp flags syn tcp option maxseg size set rt mtu",
-            ),
-            (
-                "Linux host",
-                "Let TCP find the size by itself, or set it on the route.\n\n$ sysctl -w net.ipv4.tcp_mtu_probing=1\n\n$ ip route replace <network> via <gateway> mtu 1400",
-            ),
-            (
-                "WireGuard, OpenVPN, IPsec",
-                "WireGuard: `MTU = 1380` or less in the interface section. OpenVPN: `mssfix 1360`. strongSwan and IPsec gateways: clamp the MSS to 1360 or less on the tunnel interface.",
-            ),
-            (
-                "Kubernetes and Docker",
-                "The overlay's MTU must be smaller than the node's: 50 bytes for VXLAN, 60 for WireGuard. Calico: `veth_mtu`, flannel: the backend's MTU, Docker: `{\"mtu\": 1400}` in daemon.json.",
-            ),
-            (
-                "cloud",
-                "AWS jumbo frames (9001) end at the VPC's edge, Google Cloud's default is 1460, VPN gateways pass about 1400: lower the instances' MTU and allow ICMP in the security groups.",
-            ),
-            (
-                "DTLS",
-                "It has no path MTU discovery of its own in most programs: set the datagram size (`SSL_set_mtu`, `-mtu 1200`), and prefer small certificates.",
-            ),
-            ("DSL with PPPoE", "The link passes 1492: switch MSS clamping on in the router."),
-        ],
-        references: &["RFC 1191", "RFC 8201", "RFC 4821", "RFC 2923 section 2.1"],
-    },
+    page: page!("path-mtu-black-hole"),
     check,
 };
 

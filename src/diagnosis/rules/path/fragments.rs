@@ -2,8 +2,9 @@
 
 use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -13,33 +14,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::IpFragmentsDropped,
     speaks: Signs::UNFINISHED,
     against: &[lowers(Contrary::FullSizePassed)],
-    title: "fragmented IP packets never arrive whole",
-    page: Page {
-        meaning: "A packet of the handshake was cut into IP fragments on the way, and not all of them arrive. Firewalls and load balancers often drop \
-                  fragments, as only the first one shows the ports.",
-        recognised: "The receiver reports that the time to reassemble a packet of this connection ran out (ICMP time exceeded code 1, ICMPv6 type 3 code 1).",
-        confused_with: "A path MTU black hole, in which the packet is not fragmented but dropped; plain loss of one fragment.",
-        check: "Count fragments that fail at the receiver.\n\n$ nstat -az IpReasmFails IpReasmTimeout Ip6ReasmFails\n\n$ tcpdump -ni any 'ip[6:2] & 0x3fff != 0 or ip6 protochain 44'",
-        fix: &[
-            (
-                "avoid fragments",
-                "Send packets that fit: clamp the MSS for TCP; for DTLS set the datagram size (`openssl s_server -dtls -mtu 1200`); prefer ECDSA certificates and short chains.",
-            ),
-            (
-                "firewall",
-                "Let it reassemble before it filters (nftables and iptables do so with connection tracking), or allow fragments to this server.",
-            ),
-            (
-                "load balancer",
-                "Balance by address only for fragments; a balancer that hashes ports sends the fragments to different machines.",
-            ),
-            (
-                "tunnels",
-                "Lower the tunnel's MTU on both ends so that the inner packet is cut, or better refused, before it enters the tunnel.",
-            ),
-        ],
-        references: &["RFC 8900", "RFC 791 section 3.2", "RFC 8200 section 4.5"],
-    },
+    page: page!("ip-fragments-dropped"),
     check,
 };
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::diagnosis::against::{Contrary, drops, same_hello_completed};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
@@ -16,35 +17,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::PacketLoss,
     speaks: Signs::UNFINISHED.or(Signs::LOSS).or(Signs::SLOW),
     against: &[drops(Contrary::CopiesAnswered)],
-    title: "lost packets delayed or stopped the handshake",
-    page: Page {
-        meaning: "Packets of the handshake were lost on the way and had to be repeated. A lost SYN costs a second, a lost flight a retransmission \
-                  timeout of 200 ms and more, doubled each time. A client with a short timeout gives up.",
-        recognised: "Segments sent again after a pause, or arriving behind a hole that is filled later. The text says which message it was and what it cost.",
-        confused_with: "Packets that only the capture lost (`capture-gaps`), packets captured twice, and a path MTU black hole, in which the same full-size segment is lost every time.",
-        check: "Measure loss along the path with TCP to the same port, and look at the hosts' counters.\n\n$ mtr -T -P 443 -c 100 -r <server-address>\n\n$ nstat -az TcpRetransSegs TcpExtTCPTimeouts\n\n$ ethtool -S <interface> | grep -i -E 'err|drop|crc'",
-        fix: &[
-            ("link errors", "CRC errors point to cable, transceiver or duplex mismatch: `ethtool <interface>` on both ends of the link."),
-            (
-                "congestion",
-                "Look at the busiest link's drops at that time; police less, queue fairly (`tc qdisc replace dev <interface> root fq_codel`).",
-            ),
-            ("Wi-Fi and mobile", "Compare with a wired client; weak signal shows as loss in bursts."),
-            (
-                "host overload",
-                "Drops in the receive ring or in softnet mean the host is too slow: `ethtool -g`, second column of /proc/net/softnet_stat.",
-            ),
-            (
-                "rate limits",
-                "A policer on SYNs or connections per source (hashlimit, cloud connection limits, WAF) looks like loss: count drops of that rule.",
-            ),
-            (
-                "virtual machines",
-                "Packets-per-second allowances of cloud instances drop silently: `ethtool -S <interface> | grep allowance`.",
-            ),
-        ],
-        references: &["RFC 6298", "RFC 8985", "RFC 5681"],
-    },
+    page: page!("packet-loss"),
     check,
 };
 

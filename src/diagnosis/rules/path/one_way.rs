@@ -2,8 +2,9 @@
 
 use crate::diagnosis::against::{Contrary, drops, lowers};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Suspect, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
@@ -13,29 +14,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::OneWayPath,
     speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::CopiesAnswered), lowers(Contrary::PairCompleted)],
-    title: "one direction of the path stopped passing packets",
-    page: Page {
-        meaning: "One side's packets stopped arriving while the other side's still do, or did until the end. A route changed, a stateful device \
-                  saw only one direction, or a NAT or firewall forgot the connection.",
-        recognised: "A side repeats what it sent and nothing acknowledges it, though the connection worked before; or the server repeats its SYN-ACK and so shows \
-                     that it never got the acknowledgment which the client did send.",
-        confused_with: "A full accept queue at the server, which also repeats SYN-ACKs (`accept-queue-full`); a host that died; a firewall that forgot the connection in a pause (`idle-timeout`).",
-        check: "Capture at both ends at the same time and see which packets of which direction are missing. Compare the routes.\n\n$ ip route get <other-address>\n\n$ traceroute -T -p 443 <server-address>",
-        fix: &[
-            ("asymmetric routing", "Let both directions pass the same stateful firewall; or switch its state check off for this traffic."),
-            (
-                "Linux router or host",
-                "Packets dropped as invalid or by the reverse path filter leave a trace.\n\n$ nstat -az TcpExtIPReversePathFilter\n\n$ iptables -L -n -v | grep -i invalid\n\n$ conntrack -S",
-            ),
-            ("redundant firewalls", "After a failover the new node must know the connections: look at the state synchronisation."),
-            (
-                "load balancer in direct return",
-                "Compare the route of the answers with that of the requests, and the ARP entry for the virtual address.",
-            ),
-            ("VPN, multiple uplinks", "Bind the connection to one uplink (policy routing with connection marks)."),
-        ],
-        references: &["RFC 3704", "RFC 9293 section 3.8.3"],
-    },
+    page: page!("one-way-path"),
     check,
 };
 

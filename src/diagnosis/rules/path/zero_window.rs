@@ -3,44 +3,17 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ZeroWindow,
-    speaks: Signs::UNFINISHED.or(Signs::ZERO_WINDOW),
-    against: &[],
-    title: "a side stopped reading: its TCP window stayed closed",
-    page: Page {
-        meaning: "One side advertised a receive window of zero, which means that its application does not read what has arrived. The other side \
-                  must wait. The network is in order; the process that does not read is not.",
-        recognised: "Packets with window 0 from the same side, window probes from the other, and no later packet that opens the window. A SYN-ACK with window 0 that is followed by nothing is a SYN proxy's that cannot reach the server.",
-        confused_with: "A tiny receive buffer (SO_RCVBUF) that is full for a moment: there the window opens again soon.",
-        check: "On that side look at the socket's receive queue and at what the process is doing.\n\n$ ss -tmnp '( sport = :443 or dport = :443 )'\n\n$ cat /proc/<pid>/wchan; top -H -p <pid>",
-        fix: &[
-            (
-                "the process hangs",
-                "Take a stack or thread dump (`jstack`, `gdb -p`, SIGQUIT for Go) and look who holds the event loop or the lock.",
-            ),
-            (
-                "the process is stopped or starved",
-                "State `T` in ps is a stopped process; a container at its CPU or memory limit is starved: raise the limit.",
-            ),
-            (
-                "buffers too small",
-                "Do not set SO_RCVBUF below 64 kB, and look at the limits.\n\n$ sysctl net.ipv4.tcp_rmem net.ipv4.tcp_mem",
-            ),
-            ("proxy in between", "A proxy stops reading one side while its other side is blocked: look at the connection to its backend."),
-        ],
-        references: &["RFC 9293 sections 3.8.6 and 3.8.6.1"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ZeroWindow, speaks: Signs::UNFINISHED.or(Signs::ZERO_WINDOW), against: &[], page: page!("zero-window"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -2,8 +2,9 @@
 
 use super::{hello_begun, last_line, server_spoke_tls};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::Handshake;
@@ -12,47 +13,8 @@ use crate::preamble::services::is_implicit_tls;
 use crate::preamble::{Plaintext, Upgrade};
 use crate::time::Mark;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ClientSpeaksPlaintext,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the client speaks another protocol than TLS to a TLS port",
-    page: Page {
-        meaning: "The client's first bytes are no ClientHello: plain HTTP, SSH, or a mail client that waits to be greeted and upgraded, on a port where TLS begins at once. The server answers with an \
-                  alert, with an error page in clear (`The plain HTTP request was sent to HTTPS port`), or closes.",
-        recognised: "The first line or packet of the client names its protocol and is quoted. That the server expects TLS is shown by its answer (an alert, HTTP status 400 or 497), by other handshakes \
-                     it completed, or by its port. A server that closes on a request of Redis or Kafka without a word does not speak it in clear.",
-        confused_with: "A port that serves clear text on purpose, as one that redirects HTTP to HTTPS does. A PROXY protocol header, which has causes of its own.",
-        check: "Try the same address with TLS.\n\n$ curl -v https://<server>:<port>/\n\n$ openssl s_client -connect <server>:<port>",
-        fix: &[
-            ("browser, curl, REST client", "Write https:// in the URL. A name without a scheme means http:// to many clients."),
-            ("nginx as a proxy", "Write `proxy_pass https://<backend>;` where the backend speaks TLS.\n\n$ nginx -T | grep -n proxy_pass"),
-            (
-                "nginx as the server",
-                "It answers 400. `error_page 497 =301 https://$host:$server_port$request_uri;` sends such clients to the right scheme.",
-            ),
-            ("Apache as a proxy", "`SSLProxyEngine on` and `ProxyPass / https://<backend>/`."),
-            ("HAProxy", "Add `ssl verify required ca-file <ca>` to the server line; a health check needs `check-ssl`."),
-            (
-                "Kubernetes",
-                "Ingress: annotate the backend's protocol (`nginx.ingress.kubernetes.io/backend-protocol: HTTPS`). Probes: `scheme: HTTPS`. A service mesh: name the port https.",
-            ),
-            (
-                "AWS, Google and Azure load balancers",
-                "Set the protocol of target group, backend service or backend settings, and of its health check, to HTTPS.",
-            ),
-            (
-                "Java",
-                "The URL's scheme or the connector's `secure` and `scheme` attributes: http where https is meant. A JDBC or Kafka client needs its security.protocol or sslmode set.",
-            ),
-            ("Go", "`http: server gave HTTP response to HTTPS client` is the mirror of this; here the client's URL says http."),
-            ("mail client", "Choose SSL/TLS, not STARTTLS, on ports 465, 993 and 995."),
-            ("SSH", "Connect to the SSH port, or put sslh in front to share the port."),
-        ],
-        references: &["RFC 9110 section 4.2.2", "RFC 8314 section 3", "RFC 8446 section 5.1"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ClientSpeaksPlaintext, speaks: Signs::UNFINISHED, against: &[], page: page!("client-speaks-plaintext"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

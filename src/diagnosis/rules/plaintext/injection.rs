@@ -1,7 +1,8 @@
 //! `starttls-injection`: commands in the same breath as the upgrade request.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::preamble::Upgrade;
 
@@ -9,23 +10,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::StarttlsInjection,
     speaks: Signs::UNFINISHED.or(Signs::PREAMBLE),
     against: &[],
-    title: "commands were sent behind the upgrade request, before TLS",
-    page: Page {
-        meaning: "Behind STARTTLS nothing may be sent before the server has answered. Here more commands followed in clear. A server that keeps them in its buffer executes them inside TLS as if \
-                  they had been protected: an attacker on the path can slip commands into another's session that way (CVE-2011-0411 and its relatives). A clumsy client that does not wait looks the same.",
-        recognised: "The bytes behind the upgrade request are in clear, before the server's answer, and are no ClientHello.",
-        confused_with: "A client that pipelines by mistake, a scanner that tests servers for this fault.",
-        check: "See whether the commands are the client's own: look at its side of the path, and whether it comes from a known scanner.",
-        fix: &[
-            (
-                "server",
-                "Bring it up to date: servers must discard what they read in clear when TLS begins. Postfix since 2.7.3, Dovecot since 2.3.14.1 and Exim since 4.95 do.",
-            ),
-            ("client", "Wait for the answer to the upgrade request before sending anything."),
-            ("both", "Use TLS from the first byte (RFC 8314): nothing in clear can then be confused with what is protected."),
-        ],
-        references: &["RFC 3207 section 4.2", "CVE-2011-0411", "NO STARTTLS: why TLS is better without STARTTLS (USENIX Security 2021)"],
-    },
+    page: page!("starttls-injection"),
     check,
 };
 

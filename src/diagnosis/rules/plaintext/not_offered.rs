@@ -2,60 +2,16 @@
 
 use super::{hello_begun, implicit, last_line, quoting, upgrade};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::StarttlsNotOffered,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server does not offer the upgrade to TLS, or the offer was removed on the way",
-    page: Page {
-        meaning: "Before it asks for TLS a client looks whether the server lists it: STARTTLS in the answer to EHLO or CAPABILITY, STLS in CAPA, AUTH TLS in FEAT, <starttls/> in XMPP's \
-                  stream features, the CLIENT_SSL flag in MySQL's greeting. It was not there. A client that insists on TLS leaves; one that does not goes on in clear, which is what an \
-                  attacker or a meddling firewall wants.",
-        recognised: "The complete list without the upgrade is in clear. Where a word of X stands in the place of the offer (`XXXXXXXA`), or `500 #5.5.1` answers STARTTLS, a firewall that \
-                     inspects the protocol has overwritten it.",
-        confused_with: "A list that differs by client address or listener (submission port against port 25), or by whether a login comes first. Only a capture at the server's own interface \
-                        tells a server without the offer from a path that removes it silently, as clearing a flag in MySQL's greeting does.",
-        check: "Ask from beside the server and from the client, and compare the two lists.\n\n$ openssl s_client -connect <server>:<port> -starttls <protocol>",
-        fix: &[
-            (
-                "server",
-                "Enable TLS: a certificate and a key that the server can read. Many servers drop the offer silently when the key cannot be loaded: look into the log at start.",
-            ),
-            (
-                "Cisco ASA and Firepower",
-                "The inspection of ESMTP overwrites the offer: allow TLS in it, or take the inspection out of the policy (`no inspect esmtp`; in the map: `allow-tls`).",
-            ),
-            (
-                "other firewalls and antivirus on the path",
-                "Switch off the mail protection's handling of this protocol, or use TLS from the first byte, which it cannot edit.",
-            ),
-            (
-                "client",
-                "Use the port with TLS from the first byte: 465 submissions, 993 imaps, 995 pop3s, 636 ldaps (RFC 8314 prefers it), and let the client insist on TLS.",
-            ),
-            ("mail between servers", "MTA-STS (RFC 8461) or DANE (RFC 7672) makes senders notice that the offer was removed."),
-            (
-                "Postfix and Dovecot",
-                "`smtpd_tls_security_level = may` with smtpd_tls_chain_files; `ssl = yes` with certificate and key.\n\n$ postconf smtpd_tls_security_level smtpd_tls_chain_files\n\n$ doveconf -n | grep -i ssl",
-            ),
-            (
-                "MySQL and MariaDB",
-                "A key that cannot be read switches TLS off with a line in the error log.\n\n$ mysql -e \"show variables like '%ssl%'\"",
-            ),
-            ("vsftpd, ProFTPD, Pure-FTPd", "Set `ssl_enable=YES`; `TLSEngine on`; `TLS 1`, each with its certificate."),
-            ("XMPP (Prosody, ejabberd)", "A virtual host without a certificate of its own offers no TLS.\n\n$ prosodyctl check certs"),
-        ],
-        references: &["RFC 3207 section 6", "RFC 8314 section 3", "RFC 9051 section 11.1", "RFC 6120 section 5.3.1"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::StarttlsNotOffered, speaks: Signs::UNFINISHED, against: &[], page: page!("starttls-not-offered"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

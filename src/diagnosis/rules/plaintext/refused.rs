@@ -1,39 +1,16 @@
 //! `starttls-refused`: the server said no.
 
-use super::{SERVERS, implicit, quoting, upgrade};
+use super::{implicit, quoting, upgrade};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::StarttlsRefused,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server refused the upgrade to TLS",
-    page: Page {
-        meaning: "The client asked in clear for TLS to begin on this connection (STARTTLS, STLS, AUTH TLS, StartTLS, SSLRequest, an RDP negotiation request) and the server \
-                  answered no. No TLS byte was sent; certificates and versions play no part yet.",
-        recognised: "The request and its answer are in clear: a reply of the 500s in SMTP, FTP and NNTP, NO or BAD in IMAP, -ERR in POP3, a resultCode other than 0 in LDAP, \
-                     `N` in PostgreSQL, a failure code in RDP. The answer is quoted.",
-        confused_with: "An offer that was never made (`starttls-not-offered`), a temporary fault that the server admits (`starttls-unavailable`), a firewall that inspects mail and \
-                        answers in the server's place. A capture on the server's side shows whether the server wrote the answer.",
-        check: "Ask the server yourself, from beside it and from afar.\n\n$ openssl s_client -connect <server>:<port> -starttls <protocol>",
-        fix: SERVERS,
-        references: &[
-            "RFC 3207 section 4 (SMTP)",
-            "RFC 9051 section 6.2.1 (IMAP)",
-            "RFC 2595 section 4 (POP3)",
-            "RFC 4217 section 4 (FTP)",
-            "RFC 4511 section 4.14 (LDAP)",
-            "RFC 6120 section 5.4.2.2 (XMPP)",
-            "MS-RDPBCGR section 2.2.1.2.2 (RDP failure codes)",
-        ],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::StarttlsRefused, speaks: Signs::UNFINISHED, against: &[], page: page!("starttls-refused"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

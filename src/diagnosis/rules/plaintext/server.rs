@@ -2,9 +2,10 @@
 
 use super::{clear_service, hello_begun, implicit, server_spoke_tls};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
@@ -14,53 +15,8 @@ use crate::preamble::services::{Service, Upgradable};
 use crate::preamble::{Dialect, Plaintext, Upgrade};
 use crate::time::Mark;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerSpeaksPlaintext,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server answered a ClientHello with another protocol than TLS",
-    page: Page {
-        meaning: "The client began TLS and the server's answer is readable: an HTTP error, a mail or SSH greeting, a database packet. The port does not speak TLS, or not before an upgrade. \
-                  Clients say `wrong version number`, `packet length too long`, `first record does not look like a TLS handshake`, ERR_SSL_PROTOCOL_ERROR or `Unsupported or unrecognized SSL message`.",
-        recognised: "The server's first bytes where a record is due are not one; their protocol is named and its first line quoted. Or it says nothing and closes, resets or stays silent, on a port that is known for \
-                     a protocol in clear whose servers wait for their clients (389, 1883, 5432, 6379, 9092), and nothing shows that it speaks TLS there.",
-        confused_with: "A filter or portal on the path that answers in the server's place (`plaintext-injected`, `captive-portal`): those answer with a redirect or a block page, and the same server speaks TLS \
-                        with others. A TLS server on such a port that closes without an alert (`server-closed`, `server-reset`).",
-        check: "Ask the port in clear what it is.\n\n$ curl -v http://<server>:<port>/\n\n$ nc -v <server> <port>",
-        fix: &[
-            (
-                "wrong port",
-                "Point the client at the TLS port: 443 rather than 80, 465 rather than 587, 993 rather than 143, 636 rather than 389.",
-            ),
-            (
-                "protocols with an upgrade",
-                "Tell the client to use STARTTLS.\n\n$ openssl s_client -connect <server>:<port> -starttls <protocol>",
-            ),
-            (
-                "nginx",
-                "`listen 443;` without `ssl` serves clear text there: write `listen 443 ssl;` with certificate and key.\n\n$ nginx -T | grep -n 'listen\\|ssl_certificate'",
-            ),
-            ("Apache", "The virtual host for port 443 lacks `SSLEngine on`, or the default host answers in its place.\n\n$ apachectl -S"),
-            ("HAProxy", "`bind :443` without `ssl crt <file>` passes TLS through to a backend that expects none."),
-            (
-                "Kubernetes",
-                "The service's targetPort leads to the clear port of the container, or TLS ends at the ingress already and the client inside the cluster must use http.",
-            ),
-            (
-                "cloud load balancers",
-                "The listener on 443 is TCP or HTTP: make it TLS or HTTPS with a certificate. A target group with protocol HTTPS needs targets that speak TLS.",
-            ),
-            (
-                "Java",
-                "The connector of Tomcat needs `SSLEnabled=\"true\"`; Spring Boot needs server.ssl.key-store. A client with https:// against a clear port shows `Unsupported or unrecognized SSL message`.",
-            ),
-            ("Go", "http.ListenAndServe serves clear text: use ListenAndServeTLS."),
-            ("explicit proxy", "A proxy's port speaks HTTP: configure it as a proxy (http://<proxy>:<port>) and not as https://."),
-        ],
-        references: &["RFC 8446 section 5.1", "RFC 8314 section 3"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ServerSpeaksPlaintext, speaks: Signs::UNFINISHED, against: &[], page: page!("server-speaks-plaintext"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -2,45 +2,15 @@
 
 use super::{quoting, upgrade};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::StarttlsUnavailable,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server says that TLS is temporarily not available",
-    page: Page {
-        meaning: "The server offers TLS and, asked for it, answers that it cannot now: `454 TLS not available`, `421`, `431`, `580`, `[UNAVAILABLE]`, LDAP busy or unavailable, too many clients. \
-                  With mail servers the reason is nearly always that certificate or key could not be loaded: wrong path, wrong permissions, key and certificate that do not belong together.",
-        recognised: "The request and the answer are in clear; the answer's code belongs to the temporary ones of its protocol.",
-        confused_with: "A refusal by policy (`starttls-refused`), which carries a permanent code. A server under load says 421 to everything, not only to STARTTLS.",
-        check: "Look into the server's log at the time of the answer, then whether certificate and key belong together.\n\n$ openssl x509 -in <certificate> -noout -pubkey | sha256sum\n\n$ openssl pkey -in <key> -pubout | sha256sum",
-        fix: &[
-            (
-                "any server",
-                "Make the key readable for the service's user, put the full chain into the certificate file, make sure that the key belongs to it, and reload.",
-            ),
-            (
-                "Postfix",
-                "`warning: cannot get RSA private key` or `TLS library problem` in the log names the file.\n\n$ postconf -n | grep -i tls\n\n$ journalctl -u postfix --since -1h | grep -i tls",
-            ),
-            ("Exim", "`TLS error on connection` in the main log names the file; the user Debian-exim needs to read the key."),
-            ("Dovecot", "`Can't load SSL certificate` in the log.\n\n$ doveconf -n | grep -i ssl"),
-            (
-                "certbot and other ACME clients",
-                "Add a hook that reloads the mail server after a renewal, and gives its user the right to read the new key.",
-            ),
-            ("PostgreSQL", "Too many clients: raise max_connections or put a pool in front; the answer came before TLS was reached."),
-            ("OpenLDAP", "unavailable (52) with `TLS already started` or no TLS context: look at olcTLS settings and slapd's log."),
-        ],
-        references: &["RFC 3207 section 4 (454)", "RFC 4642 section 2.2.2 (580)", "RFC 4217 section 4 (431)", "RFC 4511 section 4.14.2"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::StarttlsUnavailable, speaks: Signs::UNFINISHED, against: &[], page: page!("starttls-unavailable"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

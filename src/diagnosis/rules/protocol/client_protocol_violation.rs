@@ -2,8 +2,9 @@
 
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
@@ -17,21 +18,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientProtocolViolation,
     speaks: Signs::UNFINISHED,
     against: &[],
-    title: "the client broke the protocol",
-    page: Page {
-        meaning: "The client sent something that the TLS specification does not allow: a list with a wrong length, an extension twice or in the wrong place, a message out of order, a record that is too long. A strict server refuses that; a lenient one would not have noticed.",
-        recognised: "A rule that the ClientHello or another message of the client breaks, checked field by field, and the server's refusal. The alert (decode_error, illegal_parameter, missing_extension, unsupported_extension, unexpected_message, record_overflow) confirms it; some stacks send handshake_failure instead. Without a visible fault, the server's word alone is a weaker sign.",
-        confused_with: "Bytes changed on the way by a middlebox or bad hardware. unexpected_message is JSSE's word for no common group, illegal_parameter GnuTLS's for an unknown PSK identity and OpenSSL's for a wrong one.",
-        check: "Whether other clients get in, and what the client is: version of its TLS library, patches, an inspecting proxy in between.\n\n$ openssl s_client -connect <host>:<port> -servername <name> </dev/null",
-        fix: &[
-            ("the client, in general", "Update its TLS library. Report the field and the rule to its makers."),
-            ("a hand-made client, a scanner, a fuzzer", "Correct the field that is named; RFC 8446 section 4 has the layout."),
-            ("a proxy or middlebox in between", "Bypass it once: if that helps, it rewrites the hello. Update it."),
-            ("Java", "Old Java 11 builds had faulty TLS 1.3: update to the latest of its line."),
-            ("the server, as a stop-gap", "Nothing sensible: what it refuses is broken."),
-        ],
-        references: &["RFC 8446 sections 4.1.2, 4.2 and 6.2", "RFC 5246 section 7.4.1.2"],
-    },
+    page: page!("client-protocol-violation"),
     check,
 };
 

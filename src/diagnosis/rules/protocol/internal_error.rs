@@ -1,50 +1,18 @@
 //! `internal-error`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::quality::Quality;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription, ProtocolVersion};
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::InternalError,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "a side reports an error of its own",
-    page: Page {
-        meaning: "The sender failed for a reason that has nothing to do with the peer, or so it says: a key that cannot be loaded, a callback that failed, no certificate configured, no memory, a broken HSM. Some stacks send it for unusual input as well.",
-        recognised: "Alert internal_error. When a client sends it as its very first record, it could not even build its ClientHello from its own settings (no usable version, group or signature algorithm).",
-        confused_with: "OpenSSL at security level 2 answers a hello of TLS 1.0 or 1.1 so: then the version is the cause. Go and Caddy send it when they have no certificate for the name, or for a client without a name.",
-        check: "The log of the side that sent it, at that second. Whether all clients are hit, or this one.",
-        fix: &[
-            ("the side that sent it", "Its log has the reason: fix it there."),
-            (
-                "Go, Caddy",
-                "\"no certificates configured\" or an error of GetCertificate: give the server a certificate for the name; autocert and ACME failures end here too.",
-            ),
-            (
-                "Node.js",
-                "An error from SNICallback destroys the connection or sends this alert: catch it, and fall back to a default context.",
-            ),
-            (
-                "OpenSSL programs",
-                "A servername or certificate callback that returned an error; a provider or engine (HSM) that is not reachable.",
-            ),
-            ("Java", "-Djavax.net.debug=ssl:handshake on that side; a KeyManager that throws, a key that does not fit."),
-            ("nginx", "error_log ... crit; and the permissions of keys loaded on the fly (ssl_certificate with variables)."),
-            (
-                "a client that cannot build its hello",
-                "openssl.cnf: MinProtocol above MaxProtocol, signature algorithms that its security level forbids, an empty cipher list.",
-            ),
-        ],
-        references: &["RFC 8446 section 6.2"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::InternalError, speaks: Signs::UNFINISHED, against: &[], page: page!("internal-error"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

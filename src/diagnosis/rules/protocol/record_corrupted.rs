@@ -2,38 +2,17 @@
 
 use crate::anomaly::AnomalyKind;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription as A, KeyExchange};
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::RecordCorrupted,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "bytes were changed on the way",
-    page: Page {
-        meaning: "A side received something else than the other sent: a record that cannot be decrypted, a signature or Finished that does not fit what was said before. Defective memory or network hardware, a faulty offload, or a device that rewrites the stream.",
-        recognised: "Alert bad_record_mac, decryption_failed or decrypt_error with no certificate, key or PSK that explains it; decode_error on messages that are sound in the capture; unexpected_message from a Go client after a ServerKeyExchange, which is its word for a bad signature. Segments of one range with different bytes in the same capture prove it, and so does a record that the keys from a key log do not open though they open those before it.",
-        confused_with: "A private key that does not belong to the certificate (every handshake fails with decrypt_error); weak signatures that rustls refuses with decrypt_error; a wrong pre-shared key. Where the capture was taken before the damage, the bytes in it are sound.",
-        check: "Whether it happens always (configuration, rewriting device) or now and then (hardware). Compare captures of both ends byte by byte. Counters:\n\n$ ethtool -S <interface> | grep -iE 'err|crc|csum'\n\n$ nstat -az TcpInCsumErrors",
-        fix: &[
-            ("in general", "Take suspected devices out of the path one by one; compare what leaves one end with what reaches the other."),
-            (
-                "network cards",
-                "Switch offloads off for a test: ethtool -K <interface> tso off gso off gro off rx off tx off. Update driver and firmware.",
-            ),
-            ("proxies, WAN optimisers, DPI", "Exclude TLS from rewriting and \"acceleration\"."),
-            ("load balancers", "Two devices that both think they own the connection mix their streams: check failover and ECMP hashing."),
-            ("the server's key", "openssl x509 -noout -pubkey -in cert.pem must equal openssl pkey -pubout -in key.pem."),
-        ],
-        references: &["RFC 8446 sections 5.2 and 6.2", "RFC 5246 section 7.2.2"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::RecordCorrupted, speaks: Signs::UNFINISHED, against: &[], page: page!("record-corrupted"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -1,40 +1,17 @@
 //! `record-limit-ignored`: a record is longer than its receiver said that it takes.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::time::Mark;
 use crate::tls::registry::{AlertDescription as A, ExtensionType};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::RecordLimitIgnored,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server's record is longer than the client said that it takes",
-    page: Page {
-        meaning: "A client with little memory asks for short records: by max_fragment_length (512 to 4096 bytes) or by record_size_limit. The server sent a longer one, \
-                  and the client, which has no room for it, gave up.",
-        recognised: "The ClientHello holds the extension, a record of the server is longer than the limit it sets, and the client answers with record_overflow (22) or ends the connection. \
-                     Whether the server acknowledged max_fragment_length tells whether it ignores the extension or breaks its word.",
-        confused_with: "A Certificate message too long in all (chain-too-large), however short its records. A proxy in between that speaks TLS on its own and does not know the extension.",
-        check: "Look whether the ServerHello has max_fragment_length: many servers and most load balancers do not support it.",
-        fix: &[
-            (
-                "server",
-                "Use a server that honours the extension: OpenSSL from 1.1.1 on, GnuTLS, wolfSSL, Mbed TLS. Go, Schannel, rustls and JSSE as servers do not know max_fragment_length, or only when told to (jsse.enableMFLNExtension).",
-            ),
-            ("client", "Give it a receive buffer for whole records of 16 KB, and do not ask for less."),
-            ("Mbed TLS clients", "MBEDTLS_SSL_IN_CONTENT_LEN is the buffer; MBEDTLS_SSL_MAX_FRAGMENT_LENGTH asks for less."),
-            ("ESP32, Arduino (BearSSL)", "setBufferSizes with what probeMaxFragmentLength found, or the full 16 KB."),
-            ("smaller messages", "An ECDSA chain of two certificates fits where one of RSA does not."),
-        ],
-        references: &["RFC 6066 section 4", "RFC 8449", "RFC 8446 section 6.2"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::RecordLimitIgnored, speaks: Signs::UNFINISHED, against: &[], page: page!("record-limit-ignored"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -1,8 +1,9 @@
 //! `server-protocol-violation`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
@@ -18,26 +19,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerProtocolViolation,
     speaks: Signs::UNFINISHED,
     against: &[],
-    title: "the server broke the protocol",
-    page: Page {
-        meaning: "The server's answer is not one that the TLS specification allows: it chose what was not offered, left out what is due, or sent a message out of order. The client is right to stop.",
-        recognised: "The ServerHello or HelloRetryRequest compared with the ClientHello it answers: version, suite, group, extensions, session identifier; and the order of the messages. The client's alert (illegal_parameter, unsupported_extension, missing_extension, unexpected_message, decode_error) confirms it.",
-        confused_with: "Bytes changed on the way. The downgrade sentinel in the server's random with an old version chosen says that somebody between removed the newer versions from the offer.",
-        check: "Whether every client fails, and what stands in front of the server:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -msg </dev/null",
-        fix: &[
-            ("the server, in general", "Update its TLS library or firmware. Report the field and the rule to its makers."),
-            (
-                "a load balancer or proxy in front",
-                "Bypass it once. Two backends of different configuration behind one address mix up HelloRetryRequest and second hello: make clients stick to one.",
-            ),
-            (
-                "the downgrade sentinel",
-                "Look for an inspecting proxy that terminates at TLS 1.2 and passes the server's random through: update it.",
-            ),
-            ("the client, as a stop-gap", "Leave out what confuses the server: -tls1_2, fewer groups, no ALPN."),
-        ],
-        references: &["RFC 8446 sections 4.1.3, 4.1.4, 4.2 and 6.2", "RFC 5246 section 7.4.1.3"],
-    },
+    page: page!("server-protocol-violation"),
     check,
 };
 

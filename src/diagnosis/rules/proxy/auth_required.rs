@@ -2,48 +2,15 @@
 
 use super::{proxy, quoting, target};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ProxyAuthRequired,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the proxy wants credentials",
-    page: Page {
-        meaning: "The proxy answers the request for a tunnel with 407, or in SOCKS5 accepts none of the offered logins: it wants to know who asks. TLS was never tried. A first 407 is the normal beginning of a login; \
-                  it is the end when the client has no credentials, the wrong ones, or none of the schemes the proxy takes.",
-        recognised: "Status 407 with Proxy-Authenticate, which names the schemes (Basic, Digest, NTLM, Negotiate); in SOCKS5 method 0xff, or a login answered with another status than 0.",
-        confused_with: "A refusal for another reason (`proxy-refused`). Where another connection with credentials follows at once and succeeds, nothing is wrong.",
-        check: "Try with credentials, and look which schemes the proxy names.\n\n$ curl -v -x http://<proxy>:<port> --proxy-user <user> https://<host>/\n\n$ curl -v -x http://<proxy>:<port> --proxy-negotiate --proxy-user : https://<host>/",
-        fix: &[
-            (
-                "client",
-                "Give it credentials: HTTPS_PROXY=http://<user>:<password>@<proxy>:<port>, with special characters percent-encoded.",
-            ),
-            ("services without a user", "Have the proxy exempt their address, or run a local relay that adds credentials (cntlm, px)."),
-            (
-                "Java",
-                "Basic is switched off for tunnels since 8u111: set `-Djdk.http.auth.tunneling.disabledSchemes=\"\"` and an Authenticator.",
-            ),
-            ("Go", "net/http sends credentials from the proxy URL with CONNECT, Basic only: NTLM and Negotiate need a relay."),
-            (
-                "Kubernetes, Docker",
-                "The daemon pulls images, not the shell: set its proxy with credentials in its systemd unit or daemon.json.",
-            ),
-            (
-                "Negotiate and NTLM",
-                "The client needs a valid ticket for HTTP/<proxy's full name>: address the proxy by that name, not by its address.\n\n$ klist",
-            ),
-            ("SOCKS5", "Give user name and password (RFC 1929): socks5h://<user>:<password>@<proxy>:<port>."),
-        ],
-        references: &["RFC 9110 section 15.5.8", "RFC 9110 section 11.7.1", "RFC 1928 section 3", "RFC 1929"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ProxyAuthRequired, speaks: Signs::UNFINISHED, against: &[], page: page!("proxy-auth-required"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -1,52 +1,16 @@
 //! `proxy-protocol-missing`: the server waits for a PROXY header.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ProxyProtocolMissing,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server may expect a PROXY protocol header that the client does not send",
-    page: Page {
-        meaning: "A listener that is told to expect a PROXY header drops every connection that begins with something else, a ClientHello among it: without an alert, often with a RST. That happens when clients reach the server past \
-                  its load balancer, when the balancer was not told to send the header, or when health checks come without it.",
-        recognised: "The server closes or resets right after a bare ClientHello without a byte. The packets show no more than that; what makes it this cause is the server's configuration, or other connections to it that begin with a header.",
-        confused_with: "Every other reason to drop a client without a word (`server-closed`, `server-reset`): access lists, a crashed worker, a balancer without a backend.",
-        check: "Send a header and see whether the handshake goes through.\n\n$ curl -vk --haproxy-protocol https://<server>/\n\nnginx writes `broken header: … while reading PROXY protocol` into its error log.",
-        fix: &[
-            ("client", "Go through the load balancer, not past it."),
-            (
-                "load balancer",
-                "Let it send the header: HAProxy `send-proxy-v2` on the server line; AWS NLB proxy_protocol_v2.enabled=true; and the same for health checks (`check-send-proxy`).",
-            ),
-            (
-                "nginx",
-                "Take `proxy_protocol` from the listen line, or give direct clients another port.\n\n$ nginx -T | grep -n 'listen.*proxy_protocol'",
-            ),
-            (
-                "HAProxy",
-                "Take `accept-proxy` from the bind line; `tcp-request connection expect-proxy layer4 if { src <balancer> }` expects it from the balancer only.",
-            ),
-            ("Apache", "`RemoteIPProxyProtocolExceptions <network>` exempts direct clients."),
-            (
-                "Kubernetes",
-                "ingress-nginx with use-proxy-protocol and a Service whose load balancer sends none: make the annotation agree. Pods that use the external name inside the cluster skip the balancer (hairpin) and fail.",
-            ),
-            (
-                "Postfix, Dovecot",
-                "Give direct clients a service without smtpd_upstream_proxy_protocol, or an inet_listener without haproxy.",
-            ),
-        ],
-        references: &["The PROXY protocol, versions 1 and 2 (HAProxy: doc/proxy-protocol.txt), section 2"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ProxyProtocolMissing, speaks: Signs::UNFINISHED, against: &[], page: page!("proxy-protocol-missing"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

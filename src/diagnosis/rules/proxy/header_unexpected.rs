@@ -1,8 +1,9 @@
 //! `proxy-protocol-unexpected`: the server took a PROXY header for the beginning of TLS.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
@@ -12,44 +13,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyProtocolUnexpected,
     speaks: Signs::UNFINISHED,
     against: &[],
-    title: "a PROXY protocol header precedes the ClientHello and the server does not expect it",
-    page: Page {
-        meaning: "The load balancer in front writes a PROXY header (version 1: a line `PROXY TCP4 …`; version 2: a binary block) before the client's bytes, to tell the server who the client is. The server was not told to expect it and takes \
-                  it for a broken TLS record or for HTTP: it closes, resets, alerts, or answers `400 Bad Request` in clear.",
-        recognised: "The connection's first bytes are a PROXY header, and no ServerHello follows, but a close, an alert or an answer in clear.",
-        confused_with: "A server that expects the header and fails for another reason afterwards: then it reads the ClientHello and answers in TLS. An old server that knows version 1 only and gets version 2.",
-        check: "Look at both configurations: whether the balancer sends the header to this port, and whether the listener expects it.\n\n$ nginx -T | grep -n proxy_protocol\n\n$ haproxy -c -V -f /etc/haproxy/haproxy.cfg",
-        fix: &[
-            (
-                "HAProxy sends it",
-                "Take `send-proxy`, `send-proxy-v2` or `check-send-proxy` from the server line, or let the server expect it.",
-            ),
-            (
-                "nginx receives it",
-                "`listen 443 ssl proxy_protocol;` together with `set_real_ip_from <balancer>;` and `real_ip_header proxy_protocol;`. The option holds for the whole address and port: direct clients then fail.",
-            ),
-            ("Apache", "`RemoteIPProxyProtocol On` (mod_remoteip, 2.4.31 and later) in the virtual host."),
-            ("HAProxy receives it", "`bind :443 accept-proxy`."),
-            (
-                "Postfix and Dovecot",
-                "`smtpd_upstream_proxy_protocol = haproxy` or `postscreen_upstream_proxy_protocol = haproxy`; `haproxy = yes` in the inet_listener with haproxy_trusted_networks.",
-            ),
-            (
-                "AWS",
-                "Network Load Balancer: the target group's attribute proxy_protocol_v2.enabled. Classic: the policy ProxyProtocol.\n\n$ aws elbv2 modify-target-group-attributes --target-group-arn <arn> --attributes Key=proxy_protocol_v2.enabled,Value=false",
-            ),
-            (
-                "Kubernetes",
-                "ingress-nginx: `use-proxy-protocol` in its ConfigMap must agree with the annotation of the load balancer's Service. Health checks may come without the header.",
-            ),
-            ("Traefik, Envoy", "`proxyProtocol.trustedIPs` on the entry point; the listener filter envoy.filters.listener.proxy_protocol."),
-            (
-                "Java and Go",
-                "Neither reads the header by itself: Jetty needs ProxyConnectionFactory, Netty HAProxyMessageDecoder, Go a wrapped listener (pires/go-proxyproto).",
-            ),
-        ],
-        references: &["The PROXY protocol, versions 1 and 2 (HAProxy: doc/proxy-protocol.txt), section 2"],
-    },
+    page: page!("proxy-protocol-unexpected"),
     check,
 };
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
@@ -15,40 +16,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::LoadBalancerNoBackend,
     speaks: Signs::UNFINISHED,
     against: &[told(Contrary::OthersCompleted)],
-    title: "the address accepts connections and closes them at once: nobody behind it",
-    page: Page {
-        meaning: "Something accepts the TCP connection and ends it again without a byte: before the ClientHello, or after a few tries to reach a backend. A load balancer in TCP mode whose backends are all down does that, and so does a port forwarder \
-                  whose far end is gone, and a server whose access list (tcpwrappers, `deny`) drops the client.",
-        recognised: "The server's side ends the connection first, at once after it came up, without having sent a byte; or it takes the ClientHello and closes after three seconds, HAProxy's three retries.",
-        confused_with: "A server that drops this client by its address (compare with another client), that crashed (`server-closed`), or a device on the path that resets in its name (`reset-injected`).",
-        check: "Ask the balancer for the state of its backends, and connect to a backend directly.\n\n$ echo 'show servers state' | socat stdio /run/haproxy/admin.sock\n\n$ openssl s_client -connect <backend>:<port> -servername <name>",
-        fix: &[
-            (
-                "HAProxy",
-                "A server that is DOWN or in MAINT: repair its health check, which may speak the wrong protocol. In the log, termination state SC with `<NOSRV>` means no server.\n\n$ echo 'show stat' | socat stdio /run/haproxy/admin.sock | cut -d, -f1,2,18",
-            ),
-            ("nginx stream", "`no live upstreams` or `connect() failed` in the error log; look at max_fails and the upstream block."),
-            (
-                "Kubernetes",
-                "The Service has no ready endpoints, or externalTrafficPolicy: Local sends to a node without a pod.\n\n$ kubectl get endpointslices -l kubernetes.io/service-name=<service>\n\n$ kubectl describe pod <pod>",
-            ),
-            (
-                "AWS",
-                "A target group without healthy targets; look at the reason.\n\n$ aws elbv2 describe-target-health --target-group-arn <arn>",
-            ),
-            ("Google and Azure", "Backend health in the console; the firewall must admit the health checks' source ranges."),
-            (
-                "Docker",
-                "docker-proxy accepts on the published port although the process in the container listens on 127.0.0.1 or not at all: let it listen on 0.0.0.0.\n\n$ docker port <container>",
-            ),
-            ("ssh -L, kubectl port-forward, socat", "The far end of the forwarding is closed: look at its messages."),
-            ("server with access control", "tcpwrappers, `allow`/`deny`, fail2ban: look whether this client's address is listed."),
-        ],
-        references: &[
-            "HAProxy configuration manual, sections 4.2 (retries) and 8.5 (session state at disconnection)",
-            "RFC 9293 section 3.10.4",
-        ],
-    },
+    page: page!("load-balancer-no-backend"),
     check,
 };
 

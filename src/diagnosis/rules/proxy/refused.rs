@@ -2,39 +2,15 @@
 
 use super::{proxy, quoting, target};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ProxyRefused,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the proxy answered CONNECT with a refusal",
-    page: Page {
-        meaning: "The client asked an HTTP proxy for a tunnel to the server (CONNECT host:port), and the proxy refused: the host, the port, the client or the method is not allowed. TLS was never tried, and \
-                  the server has seen nothing of it.",
-        recognised: "The proxy's status line in answer to CONNECT is in clear and quoted: 403, 405, 400, 451 and the like.",
-        confused_with: "A proxy that wants credentials (407, `proxy-auth-required`) or cannot reach the server (502 to 504, `proxy-upstream-failed`). A web server that is taken for a proxy answers 400 or 405 to CONNECT.",
-        check: "Repeat the request and read the body of the answer: proxies write the rule that matched into it.\n\n$ curl -v -x http://<proxy>:<port> https://<host>/",
-        fix: &[
-            (
-                "Squid",
-                "Allow the port in `acl SSL_ports port <port>` and the host before `http_access deny`. TCP_DENIED in access.log marks the request.\n\n$ squid -k parse\n\n$ grep TCP_DENIED /var/log/squid/access.log | tail",
-            ),
-            ("tinyproxy", "Add `ConnectPort <port>`; without it only some ports pass, and `Allow` limits clients."),
-            ("Apache mod_proxy_connect", "Add the port to `AllowCONNECT` and look at the `<Proxy>` sections."),
-            ("nginx", "Stock nginx knows no CONNECT and answers 400 or 405: it is no forward proxy without a module for that."),
-            ("Envoy", "Add `upgrade_configs: upgrade_type: CONNECT` and a route with connect_matcher."),
-            ("company proxy", "Ask for the destination to be allowed; its category or missing reputation is the usual reason."),
-            ("client", "Leave the proxy out for hosts inside: NO_PROXY=<host>,.<domain>."),
-        ],
-        references: &["RFC 9110 section 9.3.6", "RFC 9110 section 15.5.4"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ProxyRefused, speaks: Signs::UNFINISHED, against: &[], page: page!("proxy-refused"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

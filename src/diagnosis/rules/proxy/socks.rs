@@ -2,44 +2,15 @@
 
 use super::{proxy, quoting, target};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::SocksRefused,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the SOCKS proxy refused or failed",
-    page: Page {
-        meaning: "The client asked a SOCKS proxy for a connection to the server and got a reply that is not success. Its code says whether the proxy will not (2, 7, 8) or could not (1, 3 to 6); \
-                  SOCKS4 knows only one code for both (91). TLS was never tried.",
-        recognised: "The reply's code in clear. SOCKS5: 1 general failure, 2 not allowed by ruleset, 3 network unreachable, 4 host unreachable, 5 connection refused, 6 TTL expired, 7 command and 8 address type not supported.",
-        confused_with: "Missing credentials (`proxy-auth-required`). Some proxies, ssh among them, answer 1 or close for every reason.",
-        check: "Connect from the proxy's host to the server, by name and by address.\n\n$ nc -vz -w 5 <host> <port>",
-        fix: &[
-            ("connection refused (5)", "The proxy reached the host and nothing listens on the port: start the service or repair the port."),
-            ("unreachable (3, 4), TTL expired (6)", "Repair the route or the firewall between the proxy and the server."),
-            (
-                "not allowed (2)",
-                "Allow destination and client in the proxy's rules. Dante: the `socks pass` and `client pass` blocks, and its log.",
-            ),
-            (
-                "address type not supported (8)",
-                "The proxy takes no IPv6 or no names: let it resolve the name (socks5h://) or resolve it yourself (socks5://).",
-            ),
-            (
-                "ssh -D",
-                "The far sshd refuses with `administratively prohibited`: AllowTcpForwarding and PermitOpen there decide.\n\n$ ssh -v -D 1080 <host>",
-            ),
-            ("Tor", "Exit policies refuse ports, and .onion names must be resolved by Tor: use socks5h://."),
-        ],
-        references: &["RFC 1928 section 6", "SOCKS: a protocol for TCP proxy across firewalls (version 4)"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::SocksRefused, speaks: Signs::UNFINISHED, against: &[], page: page!("socks-refused"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

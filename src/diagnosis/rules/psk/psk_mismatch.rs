@@ -1,8 +1,9 @@
 //! `psk-mismatch`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
@@ -12,28 +13,8 @@ use crate::tls::registry::AlertDescription as A;
 use super::uses_psk;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::PskMismatch,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "client and server hold different pre-shared keys for the same identity",
-    page: Page {
-        meaning: "Both sides agree on the identity, but their keys differ. In TLS 1.3 the binder in the ClientHello does not verify; below, the Finished messages cannot be decrypted.",
-        recognised: "TLS 1.3: illegal_parameter or decrypt_error from the server straight after a ClientHello with pre_shared_key that breaks no rule. TLS 1.2 and below: bad_record_mac, decrypt_error or decryption_failed after the key exchange of a PSK suite. DTLS 1.2: the server drops the undecryptable Finished without a word, and the client repeats it in vain.",
-        confused_with: "An unknown identity, where the server hides that; damaged bytes on the way; for tickets, a server that restored a wrong state.",
-        check: "Compare the keys themselves, in hexadecimal: quotes, a final newline, text against hexadecimal, a cut length.\n\n$ openssl s_client -connect <host>:<port> -psk_identity <identity> -psk <key in hexadecimal>",
-        fix: &[
-            ("in general", "Provision the same key on both sides, then reload both."),
-            ("OpenSSL", "-psk takes hexadecimal without 0x. In TLS 1.3 the key's hash must fit the suite: SHA-256 unless set otherwise."),
-            ("stunnel", "PSKsecrets: the key is text there unless it is hexadecimal of even length (5.39 and later)."),
-            ("Mosquitto", "psk_file holds hexadecimal; --psk of the client too."),
-            ("Zabbix", "TLSPSKFile of the agent and the host's PSK in the frontend: hexadecimal, 32 digits at least."),
-            ("tickets (resumption)", "Clear the client's session cache; restart the servers so that all have the same ticket keys."),
-        ],
-        references: &["RFC 8446 sections 4.2.11.2 and 6.2", "RFC 4279 section 2", "RFC 6347 section 4.1.2.7 (DTLS drops silently)"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::PskMismatch, speaks: Signs::UNFINISHED, against: &[], page: page!("psk-mismatch"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     if !case.handshake.outcome.failed() {

@@ -3,47 +3,16 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::{Side, Transport};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::QuicBlocked,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "QUIC (UDP) is dropped on the way; TCP to the same server works",
-    page: Page {
-        meaning: "The client's Initial packets are never answered, while the same client reaches the same server over TCP within seconds. A firewall drops UDP 443, \
-                  on purpose or because its rule was written for TCP only. Users feel a delay until the client falls back. Some devices let the first datagrams pass and drop the rest, when they have seen what it is.",
-        recognised: "Initial packets repeated with growing pauses (0.2, 0.4, 0.8 s…), no datagram from the server, no ICMP message; and a completed TLS handshake over TCP with the same address or name. \
-                     Or: the server was heard, and then several datagrams of the client in a row are left without any answer, a CONNECTION_CLOSE at the end or not.",
-        confused_with: "A server that announces h3 and does not listen (`quic-refused` when it says so). Datagrams that are too large for the path (`quic-mtu`): Initial packets have 1200 bytes at least and must not be fragmented.",
-        check: "Try QUIC alone; then see at the server whether the datagrams arrive.\n\n$ curl -v --http3-only https://<name>/\n\n$ tcpdump -ni any 'udp port 443 and host <client-address>'",
-        fix: &[
-            (
-                "firewall or security group",
-                "Allow UDP 443 out and the answers in (state for UDP, 30 s or more), or reject it with ICMP port unreachable, so that clients fall back at once.",
-            ),
-            (
-                "own server",
-                "Open UDP 443 in the security group or firewall: rules for TCP 443 do not cover it.\n\n$ nft add rule inet filter input udp dport 443 accept",
-            ),
-            (
-                "QUIC is not wanted",
-                "Switch it off at the clients by policy (Chrome and Edge: `QuicAllowed` false) or at the server (no Alt-Svc), instead of dropping.",
-            ),
-            (
-                "web filters, antivirus",
-                "Products that inspect TLS drop QUIC so that browsers fall back to TCP: that is intended; reject instead of drop to spare the delay.",
-            ),
-        ],
-        references: &["RFC 9000 section 14.1", "RFC 9308 section 2 (fallback)", "RFC 9312 section 4.10 (blocking)"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::QuicBlocked, speaks: Signs::UNFINISHED, against: &[], page: page!("quic-blocked"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

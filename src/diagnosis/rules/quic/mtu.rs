@@ -1,39 +1,16 @@
 //! `quic-mtu`: full-size datagrams do not pass.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{QuicFacts, StoppedBy};
 use crate::packet::IcmpKind;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::QuicMtu,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "QUIC's full-size datagrams do not fit the path",
-    page: Page {
-        meaning: "Datagrams with Initial packets have at least 1200 bytes and must not be fragmented, so that an IP packet of 1228 bytes (IPv4) or 1248 (IPv6) has to pass. \
-                  Some link on the way takes less, and the handshake cannot work: QUIC has no smaller form to fall back to, only TCP.",
-        recognised: "ICMP fragmentation needed or packet too big about a datagram of the handshake; a side's large datagrams that are never acknowledged while its small ones are; or gaps in the numbers of the server's Initial packets, \
-                     of which only small ones arrive.",
-        confused_with: "UDP that is dropped altogether (`quic-blocked`, `quic-server-silent`): from the client this looks the same, as all its datagrams are large.",
-        check: "Find the largest packet that passes in both directions; 1200 bytes of QUIC need 1200 here.\n\n$ ping -M do -s 1200 <server-address>\n\n$ tracepath -n <server-address>",
-        fix: &[
-            ("tunnels", "Give the tunnel an MTU of 1280 at least inside (WireGuard: outer path 1340 and more). Below that no QUIC passes."),
-            (
-                "server sends more than the path takes",
-                "Limit its datagrams: quic-go `InitialPacketSize: 1200`, ngtcp2 and others `max_udp_payload_size=1200`; let path MTU discovery begin at 1200.",
-            ),
-            ("ICMP", "Let ICMP type 3 code 4 and ICMPv6 type 2 through, so that stacks can adapt above 1200."),
-            ("fragments", "Firewalls drop fragments of UDP: they must not arise. See `ip-fragments-dropped`."),
-        ],
-        references: &["RFC 9000 section 14", "RFC 8899", "RFC 8200 section 5"],
-    },
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::QuicMtu, speaks: Signs::UNFINISHED, against: &[], page: page!("quic-mtu"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

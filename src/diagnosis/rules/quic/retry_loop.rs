@@ -1,42 +1,17 @@
 //! `quic-retry-loop`: the server asks for a token and does not take it.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::quic::close::INVALID_TOKEN;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::QuicRetryLoop,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server answers with Retry and does not accept the token it gave",
-    page: Page {
-        meaning: "With a Retry packet a server makes the client prove its address: the client repeats its Initial packet with the token from it. Here the server did not accept the token \
-                  and sent another Retry, or closed with INVALID_TOKEN. Mostly several servers share the address and each knows only its own tokens, or a NAT changes the client's port between the two.",
-        recognised: "Retry in answer to an Initial packet that carries a token, or CONNECTION_CLOSE with INVALID_TOKEN (0x0b). More than one Retry by itself is no loop: a ClientHello of two packets may get two.",
-        confused_with: "A lost packet after a single Retry (`quic-server-silent`).",
-        check: "See whether the Retry packets and the answers come from the same server: compare hop counters and connection identifiers, and ask each server by its own address.",
-        fix: &[
-            (
-                "several servers behind one address",
-                "Give them the same token key: nginx `quic_host_key`, HAProxy `cluster-secret`, quic-go and others a shared key in their configuration.",
-            ),
-            ("key changes at each start", "Store the key in a file; without it every reload makes tokens invalid."),
-            (
-                "NAT or balancer that changes ports",
-                "Let the balancer keep the client's port, or hash by connection identifier; raise the NAT's timeout for UDP.",
-            ),
-            ("clocks", "Tokens carry a time: compare the servers' clocks."),
-            ("Retry is not needed", "Switch it off unless under attack: nginx `quic_retry off`."),
-        ],
-        references: &["RFC 9000 sections 8.1.2 and 17.2.5"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::QuicRetryLoop, speaks: Signs::UNFINISHED, against: &[], page: page!("quic-retry-loop"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -1,43 +1,16 @@
 //! `quic-server-silent`: Initial packets without an answer.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::QuicServerSilent,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server never answers QUIC",
-    page: Page {
-        meaning: "The client's Initial packets get no ServerHello: either nothing comes back at all, or the server acknowledges and says no more. Over UDP a server that does \
-                  not exist, a firewall that drops, an answer that is lost, and datagrams too large for the path all look the same from the client.",
-        recognised: "Initial packets repeated with growing pauses, no ServerHello, no ICMP message, and no TCP connection of the same client to the same server that would show the difference.",
-        confused_with: "`quic-blocked` (TCP works), `quic-refused` (ICMP says so), `quic-mtu`, and `server-flight-dropped`, which a capture at the server shows.",
-        check: "Capture at the server: do the datagrams arrive, are they answered?\n\n$ tcpdump -ni any 'udp port 443'\n\n$ curl -v --http3-only https://<name>/",
-        fix: &[
-            (
-                "firewall",
-                "Allow UDP to the port in both directions; cloud security groups and Kubernetes services need a rule for UDP beside the one for TCP.",
-            ),
-            ("server does not speak QUIC", "Stop announcing it (Alt-Svc, HTTPS record), or switch it on.\n\n$ ss -lunp 'sport = :443'"),
-            (
-                "several workers or balancers",
-                "Packets of one connection must reach one process: nginx `reuseport` with `quic_bpf on`, balancers that hash addresses and ports or read connection identifiers (QUIC-LB).",
-            ),
-            (
-                "address of the answer",
-                "A server bound to all addresses may answer from another one than was asked: bind to the address, or use `IP_PKTINFO`.",
-            ),
-        ],
-        references: &["RFC 9000 sections 8.1 and 14.1", "RFC 9308 section 2"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::QuicServerSilent, speaks: Signs::UNFINISHED, against: &[], page: page!("quic-server-silent"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

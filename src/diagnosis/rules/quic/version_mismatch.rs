@@ -1,35 +1,15 @@
 //! `quic-version-mismatch`: Version Negotiation without a version in common.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
 use crate::time::Mark;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::QuicVersionMismatch,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "client and server have no QUIC version in common",
-    page: Page {
-        meaning: "The server does not speak the QUIC version of the client's first packet and said which ones it does speak. The client knows none of those and gave up.",
-        recognised: "A Version Negotiation packet (version 0) that echoes the client's connection identifiers, and no further Initial packet of the client.",
-        confused_with: "A client that asks for the list with a reserved version (0x?a?a?a?a) and wants no more, as scanners do. A client that went on from another port, or over TCP: see its next connections. A forged Version Negotiation packet, which is not authenticated.",
-        check: "Compare what the server lists with what the client supports. Version 1 is 0x00000001, version 2 is 0x6b3343cf, drafts are 0xff0000xx.",
-        fix: &[
-            ("server with drafts only", "Update it: drafts 27 to 29 were common until 2021; clients have dropped them."),
-            ("client with drafts only", "Update it, or its QUIC library."),
-            ("load balancer with QUIC of its own", "Its version list counts, not the server's behind it: update the balancer."),
-            (
-                "version 2",
-                "Some servers answer only version 1: let the client start with version 1 and move by compatible negotiation (RFC 9368).",
-            ),
-        ],
-        references: &["RFC 9000 section 6", "RFC 8999 section 6", "RFC 9368", "RFC 9369"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::QuicVersionMismatch, speaks: Signs::UNFINISHED, against: &[], page: page!("quic-version-mismatch"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

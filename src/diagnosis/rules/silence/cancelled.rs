@@ -1,30 +1,14 @@
 //! `user-canceled`: the client said so.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::UserCanceled,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the handshake was cancelled (alert user_canceled)",
-    page: Page {
-        meaning: "A side sent the alert user_canceled (90): the application or its user ended the handshake for a reason that has nothing to do with TLS.",
-        recognised: "Alert 90 before the handshake is complete, mostly with level warning and followed by close_notify.",
-        confused_with: "JSSE sends user_canceled before close_notify when it closes in mid-handshake, also after an error of the application's own.",
-        check: "Ask the user, or look in the client's log at that time.",
-        fix: &[
-            ("person at a dialogue", "A certificate or PIN dialogue was closed. No action."),
-            ("application", "A cancelled request or a shutdown of the client. Look at its own time limits if it happens often."),
-            ("Java", "An SSLEngine that is closed before its handshake is done sends this: look for the exception ahead of it in the log."),
-        ],
-        references: &["RFC 8446 section 6.1", "RFC 5246 section 7.2.2"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::UserCanceled, speaks: Signs::UNFINISHED, against: &[], page: page!("user-canceled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

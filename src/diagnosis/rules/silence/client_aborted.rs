@@ -1,7 +1,8 @@
 //! `client-aborted`: the client left in the middle.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
@@ -9,33 +10,8 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::{PreambleFacts, Upgrade};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ClientAborted,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the client left in the middle of the handshake without a reason",
-    page: Page {
-        meaning: "The client closed or reset the connection before the handshake was complete, without an alert. After the server's certificate that is often a client which does not accept it and \
-                  does not say so (Node.js, some pinned applications); else a program that ended, a person who went on, or a race of parallel connections of which one was no longer needed.",
-        recognised: "ClientHello, then the client's FIN or RST before both sides have finished, no alert, and no long wait for the server before it. Or the server offers the upgrade to TLS (STARTTLS and the like), and the client leaves without asking for it and without a goodbye.",
-        confused_with: "A rejected certificate (`server-certificate-rejected`), a time limit (`client-timeout`), a forged RST (`reset-injected`). A client that leaves when TLS is offered may have read a list from which a device had taken the offer (`starttls-not-offered`): a capture at the client tells.",
-        check: "Look in the client's log at that time; see whether the same client succeeds with the same server at other times.",
-        fix: &[
-            (
-                "certificate not accepted",
-                "Check the served chain against the client's trust store and name.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -verify_return_error -CAfile <bundle of the client>",
-            ),
-            (
-                "parallel connections",
-                "Browsers and happy-eyeballs clients close those that lose the race: no failure if another connection of the same client completed.",
-            ),
-            ("client ended", "Process killed, container stopped, request cancelled: its own log says so."),
-            ("scanner", "Scanners close after they have the ServerHello or certificate: no action."),
-        ],
-        references: &["RFC 8446 section 6.1", "RFC 8305 (happy eyeballs)"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ClientAborted, speaks: Signs::UNFINISHED, against: &[], page: page!("client-aborted"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

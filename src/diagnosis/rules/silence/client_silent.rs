@@ -3,45 +3,17 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::services::{Service, Use};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ClientSilent,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the client connected and never sent a ClientHello",
-    page: Page {
-        meaning: "The TCP connection came up and the client said nothing until the server closed it or the time was over. Spare connections of pools and browsers do this, clients that wait for the \
-                  server to speak first, clients that hang, and slow attacks that hold connections. It can also be a ClientHello that was lost on the way.",
-        recognised: "The connection is established, no payload of the client was seen, and the silence lasts a second or more; the client does not close first. On the TLS port of a protocol whose servers \
-                     greet in clear (465, 993, 995, 990) also where the client gives up after two seconds or more: it waits for that greeting.",
-        confused_with: "A ClientHello that never arrives: at the client one sees it repeated (`client-hello-dropped`, `path-mtu-black-hole`), at the server this. A health check closes by itself and soon (`tcp-probe`).",
-        check: "Capture at the client: does it send anything? If it does, the path loses it.\n\n$ ss -tnpo 'dst <server-address>'",
-        fix: &[
-            (
-                "client waits for a greeting",
-                "It speaks SMTP, FTP or another protocol in which the server begins: use the port without implicit TLS, or the client's implicit TLS mode.",
-            ),
-            ("connection pools and preconnect", "Harmless. Let the pool connect when it needs to."),
-            (
-                "proxy or load balancer in front",
-                "It opens backend connections ahead of use: HAProxy `http-reuse`, AWS load balancers keep spare ones.",
-            ),
-            (
-                "protection of the server",
-                "Give the handshake a time limit: nginx `client_header_timeout` (TLS uses it), HAProxy `timeout http-request` and `timeout client`, Apache `RequestReadTimeout handshake=5`, Go `ReadHeaderTimeout`. Single-threaded servers must not wait for one client.",
-            ),
-        ],
-        references: &["RFC 9293 section 3.5"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ClientSilent, speaks: Signs::UNFINISHED, against: &[], page: page!("client-silent"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some((service, waited)) = waits_for_greeting(case) {

@@ -1,7 +1,8 @@
 //! `client-slow`: completed, but the client took long.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
@@ -9,32 +10,8 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::server_slow::article;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ClientSlow,
-    speaks: Signs::UNFINISHED.or(Signs::SLOW),
-    against: &[],
-    title: "the handshake completed, but the client took long",
-    page: Page {
-        meaning: "The handshake succeeded, and most of its time was the client's own: before its ClientHello, or between the server's flight and its own next one.",
-        recognised: "A long time between the connection's coming up (or the server's complete flight) and the client's next message, no packet lost meanwhile.",
-        confused_with: "A connection that a pool or a browser opened ahead of use: then nobody waited. A person choosing a certificate.",
-        check: "See which message was late: the ClientHello points to a pool or a busy client, the second flight to certificate checks or dialogues.",
-        fix: &[
-            (
-                "before the ClientHello",
-                "Connection pools that open ahead of use, a busy event loop, lack of entropy on old systems. No action if nobody waited.",
-            ),
-            (
-                "revocation checks",
-                "Clients that ask OCSP or CRL servers wait for them: let them reach these addresses, or staple OCSP at the server.",
-            ),
-            ("certificate or PIN dialogue", "Expected; make sure that the server's and the firewalls' limits are longer."),
-            ("small devices", "RSA and large curves take seconds on microcontrollers: serve ECDSA P-256 and a short chain."),
-        ],
-        references: &["RFC 8446 section 2"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ClientSlow, speaks: Signs::UNFINISHED.or(Signs::SLOW), against: &[], page: page!("client-slow"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -1,43 +1,15 @@
 //! `client-stalled`: the client began and stopped.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ClientStalled,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the client began the handshake and stopped",
-    page: Page {
-        meaning: "It was the client's turn and nothing came: after part of its ClientHello, after a HelloRetryRequest, or after the server's flight. People who are asked for a certificate or PIN, \
-                  clients that check revocation over a blocked network, hung clients and slow attacks look like this.",
-        recognised: "The server's flight is complete and acknowledged (or the ClientHello is incomplete), the client owes the next message and is silent for a second or more; the server's limit or the capture's ends it.",
-        confused_with: "The client's next flight lost on the way (`idle-timeout`, `one-way-path`, `split-client-hello`): at the client one sees it repeated. A client that closes is `client-aborted`.",
-        check: "Look at the client at that time: a dialogue for certificate or PIN, a request to an OCSP or CRL address that hangs.\n\n$ ss -tn state syn-sent",
-        fix: &[
-            (
-                "certificate or PIN dialogue",
-                "Raise the server's handshake limit above what people need, or ask for the certificate later (per location).",
-            ),
-            (
-                "revocation checks",
-                "Windows and Java clients fetch CRLs and OCSP answers during the handshake: let them reach these addresses, or staple OCSP at the server.",
-            ),
-            ("hung client", "Take a thread dump; a callback that verifies the certificate may block."),
-            (
-                "slow attacks",
-                "Limit the time of a handshake: nginx `client_header_timeout`, HAProxy `timeout client-hs`, Apache `RequestReadTimeout handshake=5`.",
-            ),
-            ("second flight lost", "Capture at the client; if it repeats its flight, look for the device that drops it."),
-        ],
-        references: &["RFC 8446 section 2", "RFC 5246 section 7.3"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ClientStalled, speaks: Signs::UNFINISHED, against: &[], page: page!("client-stalled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -3,34 +3,15 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ClientTimeout,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the client gave up waiting and closed",
-    page: Page {
-        meaning: "The client's own time limit ran out while it waited for the server, and it closed the connection. The limit is the end, not the reason: look for what took so long.",
-        recognised: "It was the server's turn, nothing came for a second or more, and the client closes or resets; or the server's answer arrives after the client has closed.",
-        confused_with: "A person who cancelled, or a client that rejected something: both close soon after the server's flight.",
-        check: "Compare the time with known limits: Go's net/http 10 s for the handshake, Java and .NET 15 to 100 s by configuration, nginx as a proxy 60 s, curl 300 s to connect, F5 10 s, HAProxy as configured.",
-        fix: &[
-            ("server too slow", "Find out what the server waited for (`server-silent`, `server-slow`) before raising limits."),
-            (
-                "limit too short",
-                "Go: `Transport.TLSHandshakeTimeout`; curl: `--connect-timeout`; nginx: `proxy_connect_timeout`; HAProxy: `timeout connect`; Java: `connectTimeout`; gRPC: the call's deadline includes the handshake.",
-            ),
-            ("retries", "A client that gives up and tries again makes an overloaded server worse: use back-off with jitter."),
-        ],
-        references: &["RFC 9293 section 3.6"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ClientTimeout, speaks: Signs::UNFINISHED, against: &[], page: page!("client-timeout"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -2,8 +2,9 @@
 
 use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
@@ -13,31 +14,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerReset,
     speaks: Signs::UNFINISHED,
     against: &[told(Contrary::OthersCompleted)],
-    title: "the server reset the connection right after the ClientHello",
-    page: Page {
-        meaning: "A RST came instead of an answer, and nothing speaks against its being the server's own. Servers reset when they close with unread data (an application that refuses the client, \
-                  a crash), when a front end finds no backend or does not know the name, or when they expect a PROXY header and got a ClientHello.",
-        recognised: "ClientHello, then a RST with the hop counter of the server's own packets and no TLS record before it.",
-        confused_with: "A forged RST of a device on the path with the same hop counter: an equal counter proves nothing. A capture at the server shows whether it sent the RST.",
-        check: "Capture at the server: did it send the RST? Then look in its log at that time.\n\n$ tcpdump -ni any 'tcp port 443 and tcp[tcpflags] & tcp-rst != 0'",
-        fix: &[
-            ("server's log", "A crash or an abort of the worker is there: `journalctl -u <service>`, `dmesg | grep -i segfault`."),
-            (
-                "PROXY protocol",
-                "nginx with `listen … proxy_protocol` resets a bare ClientHello: let the load balancer send the header or switch it off.",
-            ),
-            (
-                "load balancer",
-                "F5, AWS NLB and others reset when the backend is down or the connection table was flushed: look at target health and at `reset-on-fin` or drain settings.",
-            ),
-            (
-                "limits",
-                "Connection limits reset: nginx `limit_conn`, HAProxy `maxconn` and `reject`, Envoy overload manager, service mesh without a peer policy (Istio strict mTLS resets plain and unknown clients).",
-            ),
-            ("firewall in between", "See `reset-injected`; compare with another name to the same address."),
-        ],
-        references: &["RFC 9293 section 3.6.1", "RFC 8446 section 6.2"],
-    },
+    page: page!("server-reset"),
     check,
 };
 

@@ -2,9 +2,10 @@
 
 use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
@@ -15,35 +16,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerSilent,
     speaks: Signs::UNFINISHED,
     against: &[told(Contrary::OthersCompleted)],
-    title: "the server received the ClientHello and never answered",
-    page: Page {
-        meaning: "The server's kernel acknowledged the ClientHello, and then nothing came: the application behind the port did not answer. It hangs, is overloaded, waits for something else first, \
-                  or a load balancer accepted the connection without having anybody to pass it to.",
-        recognised: "The bytes of the ClientHello are acknowledged and no payload of the server follows until the client gives up or the capture's stall limit is over.",
-        confused_with: "At the client: an answer that was lost on the way back (`server-flight-dropped`, `path-mtu-black-hole`), which only a capture at the server shows. With a ClientHello of more than one packet: `split-client-hello`. A server protocol in which the server speaks first.",
-        check: "Try from the server itself, then from its load balancer. If it hangs there too, it is the application.\n\n$ openssl s_client -connect 127.0.0.1:443 -servername <name>\n\n$ ss -ltn 'sport = :443'",
-        fix: &[
-            (
-                "hung or overloaded process",
-                "Take a thread dump and look at CPU, event loop and locks. Recv-Q of the connection on the server stays above 0 when the process does not read.\n\n$ ss -tnp 'sport = :443'",
-            ),
-            ("single-threaded server", "One stalled client holds up all others: give the handshake a timeout, or use more workers."),
-            ("accepted and never served", "A full accept queue looks so for the first connections: see `accept-queue-full`."),
-            (
-                "load balancer or proxy",
-                "It accepts before it has a backend: look at target health. Where it waits for a PROXY header, send one (`send-proxy` in HAProxy, `proxy_protocol on` in nginx).",
-            ),
-            (
-                "wrong port",
-                "A service that waits for its own protocol before TLS (SMTP, LDAP, PostgreSQL) is silent to a ClientHello: use the port with implicit TLS, or STARTTLS.",
-            ),
-            (
-                "Kubernetes",
-                "CPU limits throttle handshakes first; a frozen node keeps acknowledging: `kubectl top pod`, `kubectl get nodes`.",
-            ),
-        ],
-        references: &["RFC 8446 section 4.1.3", "RFC 9293 section 3.8"],
-    },
+    page: page!("server-silent"),
     check,
 };
 

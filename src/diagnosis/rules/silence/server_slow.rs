@@ -1,46 +1,16 @@
 //! `server-slow`: completed, but the server took long.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerSlow,
-    speaks: Signs::UNFINISHED.or(Signs::SLOW),
-    against: &[],
-    title: "the handshake completed, but the server took long to answer",
-    page: Page {
-        meaning: "The handshake succeeded and its users waited for the server: it took longer than the limit for slowness, the network's round trip deducted and no packet lost meanwhile.",
-        recognised: "A long time between a complete flight of the client, which the server's kernel acknowledged, and the server's next message. The text names the message.",
-        confused_with: "Loss (`packet-loss`) and a long round trip, both of which are deducted or excluded. A proxy in between may wait for its own backend.",
-        check: "Compare with other handshakes of the same server at that time: always slow, or in peaks?\n\n$ curl -o /dev/null -s -w 'tcp %{time_connect} tls %{time_appconnect}\\n' https://<name>/",
-        fix: &[
-            (
-                "CPU",
-                "TLS handshakes are the first to suffer from CPU limits: look at throttling of the container, prefer ECDSA P-256 keys, share session tickets so that clients resume.",
-            ),
-            (
-                "before the ServerHello",
-                "Name look-ups in SNI callbacks, certificate fetches, reverse DNS of the client, or an accept queue that is served late.",
-            ),
-            (
-                "before the server's Finished",
-                "The private key operation (HSM, key service), or verification of the client's certificate by OCSP, CRL or LDAP.",
-            ),
-            ("OCSP stapling", "A server that fetches the staple during the first handshake is slow once after each restart: prefetch it."),
-            (
-                "load balancer",
-                "It connects to the backend before it answers: look at its backend connect time (HAProxy `%Tc`, ALB TLS negotiation metrics).",
-            ),
-        ],
-        references: &["RFC 8446 section 2"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ServerSlow, speaks: Signs::UNFINISHED.or(Signs::SLOW), against: &[], page: page!("server-slow"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -1,44 +1,16 @@
 //! `server-stalled`: the server began and stopped.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Fact, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerStalled,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server began its answer and stopped",
-    page: Page {
-        meaning: "The server answered the ClientHello in part, or answered all and then owed its Finished, and fell silent. What is missing shows where it hangs: before its certificate or signature a key store, \
-                  an HSM or an OCSP request; after the client's key exchange the private key operation or a look-up of the client's certificate.",
-        recognised: "The server's last message is not the end of its flight (or the client's flight is complete and acknowledged), and nothing follows for a second or more until the client gives up.",
-        confused_with: "The rest of the flight lost on the way (`path-mtu-black-hole`, `packet-loss`): at the client there is then often a hole with later bytes behind it, at the server there are repetitions.",
-        check: "Look at the server's log and at what the process waits for.\n\n$ openssl s_client -connect <server-address>:443 -servername <name> -msg\n\n$ gdb -p <pid> -batch -ex 'thread apply all bt'",
-        fix: &[
-            ("private key in an HSM or key service", "Measure it by itself, raise its session count, and set a timeout that falls back."),
-            (
-                "OCSP stapling",
-                "Let the server fetch staples in the background; nginx: `resolver` must work, and `ssl_stapling_file` avoids the fetch.",
-            ),
-            (
-                "client certificates",
-                "Verification that asks LDAP, CRL or OCSP servers blocks the handshake: cache CRLs locally and set timeouts.",
-            ),
-            ("certificate look-up by name", "SNI callbacks that ask a database or ACME service must not block the event loop."),
-            (
-                "overload",
-                "CPU limits of containers throttle just here: raise them, prefer ECDSA P-256 over RSA-4096, share session tickets.",
-            ),
-        ],
-        references: &["RFC 8446 section 4.4", "RFC 5246 section 7.3"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ServerStalled, speaks: Signs::UNFINISHED, against: &[], page: page!("server-stalled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -3,34 +3,15 @@
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule, Weight};
+use crate::diagnosis::page::page;
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerTimeout,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server gave up waiting and closed",
-    page: Page {
-        meaning: "The server's time limit for the handshake ran out while it waited for the client, and it closed the connection. Look for what the client waited for.",
-        recognised: "It was the client's turn, nothing came for a second or more, and the server closes or resets; or the client's next flight arrives after the server has closed.",
-        confused_with: "A server that stopped or restarted at that moment closes all its connections at once.",
-        check: "Compare the time with the server's limits: nginx 60 s (`client_header_timeout`), IIS 120 s, Apache `RequestReadTimeout handshake`, HAProxy `timeout client` and `timeout http-request`, Go as configured.",
-        fix: &[
-            (
-                "slow clients are honest",
-                "Raise the limit, or ask for client certificates only where they are needed, so that people have time for the dialogue.",
-            ),
-            ("client was stuck", "See `client-silent` and `client-stalled` for what holds clients up."),
-            ("client's packets lost", "Capture at the client: it may have sent what the server waited for."),
-        ],
-        references: &["RFC 9293 section 3.6"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ServerTimeout, speaks: Signs::UNFINISHED, against: &[], page: page!("server-timeout"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

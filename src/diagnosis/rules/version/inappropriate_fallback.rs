@@ -1,8 +1,9 @@
 //! `inappropriate-fallback`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
@@ -13,22 +14,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::InappropriateFallback,
     speaks: Signs::UNFINISHED.or(Signs::ALERT),
     against: &[],
-    title: "a retry with a lower version was refused, as the server knows a newer one",
-    page: Page {
-        meaning: "The client had failed with its newest version, tried again with an older one and said so with TLS_FALLBACK_SCSV. The server knows a newer version and refuses, so that nobody can force a downgrade. This refusal is right: the trouble is whatever made the first attempt fail.",
-        recognised: "Alert inappropriate_fallback from the server; the ClientHello carries the signalling suite TLS_FALLBACK_SCSV (0x5600).",
-        confused_with: "Nothing. A client that is fixed to an older version and sends the signal all the same (openssl s_client -fallback_scsv) gets the same alert without an earlier attempt.",
-        check: "The attempt before this one: same client, same server, higher version. Its end is the cause to look for: lost packets, a timeout, a reset, an intolerant device.",
-        fix: &[
-            ("in general", "Find out why the first attempt failed. Do not switch the protection off."),
-            (
-                "the client",
-                "Modern clients do not retry with lower versions. Remove fallback code, and fallback settings in old browsers and Java agents.",
-            ),
-            ("a client fixed to an older version", "Remove the signal: it must not be sent with a first attempt."),
-        ],
-        references: &["RFC 7507 sections 3 and 4"],
-    },
+    page: page!("inappropriate-fallback"),
     check,
 };
 

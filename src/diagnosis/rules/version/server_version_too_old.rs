@@ -1,8 +1,9 @@
 //! `server-version-too-old`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
@@ -10,38 +11,8 @@ use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerVersionTooOld,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    title: "the server speaks only protocol versions that the client no longer accepts",
-    page: Page {
-        meaning: "The server's newest version is older than the oldest one the client accepts. Either the server chose that version and the client refused it, or the client offered only newer ones and the server found none it knows.",
-        recognised: "A ServerHello with a version below what supported_versions lists, or one that the client answers with alert protocol_version: certain. A ServerHello of TLS 1.1 or older that the client answers with handshake_failure, illegal_parameter, internal_error or by closing: likely. A ClientHello that offers only TLS 1.3 and is answered with protocol_version: the server lacks TLS 1.3.",
-        confused_with: "A client that aborts right after the server's flight may dislike the certificate rather than the version; certificate alerts say so. A ServerHello changed on its way would look the same, and break the Finished later.",
-        check: "The newest version that the server knows:\n\n$ openssl s_client -connect <host>:<port> -servername <name> </dev/null | grep -E 'Protocol|New,'",
-        fix: &[
-            ("the server, in general", "Update its TLS library and allow TLS 1.2 and 1.3. That is the lasting repair."),
-            ("OpenSSL", "TLS 1.2 needs 1.0.1, TLS 1.3 needs 1.1.1. Look for MaxProtocol in openssl.cnf."),
-            (
-                "nginx",
-                "ssl_protocols TLSv1.2 TLSv1.3; in the default server of that address too: nginx takes the protocols from there before it knows the name.",
-            ),
-            ("Apache", "SSLProtocol -all +TLSv1.2 +TLSv1.3."),
-            ("HAProxy", "Remove ssl-max-ver and no-tlsv13 from the bind line and from ssl-default-bind-options."),
-            ("Java", "Remove jdk.tls.server.protocols or add TLSv1.3 to it; Java 8u261 and 11 know TLS 1.3."),
-            ("Go", "Remove tls.Config.MaxVersion."),
-            ("Node.js", "Remove maxVersion and --tls-max-v1.2."),
-            ("Kubernetes ingress-nginx", "ssl-protocols: \"TLSv1.2 TLSv1.3\" in the controller's ConfigMap."),
-            (
-                "the client, as a stop-gap",
-                "Let it accept the older version, for this server only: curl --tlsv1.0 --ciphers DEFAULT:@SECLEVEL=0, or MinProtocol in a private openssl.cnf.",
-            ),
-        ],
-        references: &["RFC 8446 section 4.2.1", "RFC 5246 appendix E.1", "RFC 8996 (TLS 1.0 and 1.1 deprecated)"],
-    },
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ServerVersionTooOld, speaks: Signs::UNFINISHED, against: &[], page: page!("server-version-too-old"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     chosen(case).or_else(|| lacking(case))

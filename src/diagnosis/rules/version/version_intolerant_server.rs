@@ -2,8 +2,9 @@
 
 use crate::diagnosis::against::{Contrary, drops};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Page, Rule};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::rules::parameters::offer;
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
@@ -15,22 +16,7 @@ pub(super) const RULE: Rule = Rule {
     cause: Cause::VersionIntolerantServer,
     speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::Tls13Completed)],
-    title: "the server fails on newer versions and works with older ones",
-    page: Page {
-        meaning: "A server must answer a hello that offers more than it knows with the best version it has. This one fails instead: it closes, resets or sends an alert, and the same client succeeds when it offers less. The bug lies in the server's TLS library or in a device in front of it.",
-        recognised: "A handshake refused or dropped straight after the ClientHello, and within some seconds another one of the same client with the same server that offers a lower highest version and completes.",
-        confused_with: "A middlebox that drops TLS 1.3 (then its reset or silence may betray itself by TTL or timing, and other servers behind it are hit as well); a hello that became too large for a device (split-client-hello), as a lower version often makes a smaller hello.",
-        check: "The same request with and without the newer version:\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_3 </dev/null\n\n$ openssl s_client -connect <host>:<port> -servername <name> -tls1_2 </dev/null",
-        fix: &[
-            ("the server, in general", "Update its TLS library or firmware; put a current proxy in front of what cannot be updated."),
-            ("F5 BIG-IP, older load balancers", "Known for hellos of 256 to 511 bytes and for unknown versions: update."),
-            (
-                "the client, as a stop-gap",
-                "Limit the version for this server only: curl --tls-max 1.2, -Djdk.tls.client.protocols=TLSv1.2, tls.Config.MaxVersion in Go.",
-            ),
-        ],
-        references: &["RFC 8446 section 4.1.2 and appendix D.1", "RFC 7685 (hellos of 256 to 511 bytes)"],
-    },
+    page: page!("version-intolerant-server"),
     check,
 };
 
