@@ -201,7 +201,7 @@ fn paragraphs(out: &mut dyn Write, layout: &Layout, indent: usize, text: &'stati
             Block::Paragraph(paragraph) => layout.prose(out, indent, &paragraph)?,
             Block::Commands(commands) => {
                 for command in commands {
-                    layout.command(out, indent.saturating_add(2), &command)?;
+                    layout.command(out, indent.saturating_add(2), command)?;
                 }
             }
         }

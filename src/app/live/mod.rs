@@ -280,8 +280,8 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         let worse = match ended {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => continue,
             Err(error) => anyhow::Error::new(error).context(format!("cannot write to {}", losses.what())),
-            Ok(_) if lost > 0 => anyhow::anyhow!("{lost} of the reports could not be written to {}: {why}", losses.what()),
-            Ok(_) => continue,
+            Ok(()) if lost > 0 => anyhow::anyhow!("{lost} of the reports could not be written to {}: {why}", losses.what()),
+            Ok(()) => continue,
         };
         trouble = trouble.and(Err(worse));
     }
