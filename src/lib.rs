@@ -29,5 +29,6 @@ pub mod secrets;
 pub mod time;
 pub mod tls;
 pub mod transport;
+#[cfg_attr(not(feature = "view"), path = "tui/absent.rs")]
 pub mod tui;
 pub mod watch;

@@ -5,6 +5,7 @@
 
 mod detail;
 mod draw;
+mod gauges;
 mod keys;
 mod state;
 
@@ -17,26 +18,13 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use ratatui::crossterm::event::{self, Event, KeyEvent};
 
+pub use self::gauges::Gauges;
 use self::state::State;
 use crate::report::Report;
 use crate::time::Clock;
 
-/// How the capture is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Gauges {
-    /// What is watched, in a word or two: `eth0, eth1 (down)`.
-    pub interfaces: String,
-    /// Packets taken.
-    pub frames: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Packets lost for want of room.
-    pub dropped: u64,
-    /// Connections held.
-    pub flows: u64,
-    /// Reports that came faster than they could be shown.
-    pub lost: u64,
-}
+/// This build has the view.
+pub const AVAILABLE: bool = true;
 
 /// Shows reports until the reader quits or `stop` is set.
 ///

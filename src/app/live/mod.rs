@@ -168,6 +168,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let stdout = io::stdout();
     let shown = match command.shown {
         Shown::Auto if !stdout.is_terminal() => Shown::Json,
+        Shown::Auto if !tui::AVAILABLE => Shown::Text,
         shown => shown,
     };
     let palette = command.color.palette(&stdout);
