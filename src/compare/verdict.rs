@@ -417,9 +417,7 @@ impl Path<'_> {
         if !some(Side::Client) || !some(Side::Server) && !nothing_after {
             return None;
         }
-        let blames_path = client.map(|report| &report.diagnosis).filter(|diagnosis| diagnosis.stopped_by == "network");
-        let inherited = blames_path.and_then(|diagnosis| diagnosis.cause.as_deref().zip(diagnosis.confidence.as_deref()));
-        let (cause, confidence) = inherited.unwrap_or((if nothing_after { "one-way-path" } else { "packet-loss" }, "likely"));
+        let (cause, confidence) = blamed_on_path(client).unwrap_or((if nothing_after { "one-way-path" } else { "packet-loss" }, "likely"));
         let then =
             if nothing_after { "nothing of the client arrives there from then on" } else { "other packets of the client still arrive" };
         let summary = format!("{} ({times}) never arrived at the server, though earlier packets of the client did: {then}.", capital(what));
@@ -521,3 +519,9 @@ const MANY: usize = 3;
 const SMALL: u32 = 576;
 /// Packets that few paths are too narrow for.
 const LARGE: u32 = 1000;
+
+/// Cause and confidence of a report that blames the path.
+fn blamed_on_path(report: Option<&HandshakeReport>) -> Option<(&str, &str)> {
+    let diagnosis = report.map(|report| &report.diagnosis).filter(|diagnosis| diagnosis.stopped_by == "network")?;
+    diagnosis.cause.as_deref().zip(diagnosis.confidence.as_deref())
+}

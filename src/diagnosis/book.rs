@@ -573,3 +573,28 @@ fn bound_set<T: Ord>(set: &mut BTreeSet<T>, most: usize) {
         set.pop_first();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::testing::connected;
+
+    #[test]
+    fn an_interface_is_deaf_to_servers_until_one_is_heard() {
+        let mut book = Book::default();
+        let mut answered = connected();
+        answered.outcome = Outcome::Stalled;
+        answered.tcp.sides.client.packets = 4;
+        answered.tcp.sides.server.packets = 0;
+        answered.tcp.sides.server.acked = 1200;
+        for met in [None, None, Some(3)] {
+            book.learn(&answered, None, None);
+            assert_eq!(book.view(&answered).unheard, met);
+        }
+        let mut both = connected();
+        both.tcp.sides.client.packets = 4;
+        both.tcp.sides.server.packets = 4;
+        book.learn(&both, None, None);
+        assert_eq!((book.view(&answered).unheard, book.view(&answered).hears_both_sides), (None, true));
+    }
+}

@@ -230,7 +230,8 @@ impl Stream {
             what.waited = what.waited.max(now.time.since(front.segment.last.time));
             // Of a segment that was sent again nobody knows which copy is acknowledged (RFC 6298 section 3).
             what.newest = (front.segment.copies == 1).then_some(front.segment.first.time);
-            if let Some((again, (_, echo))) = front.again.zip(tcp_timestamps(by.options))
+            if let Some(again) = front.again
+                && let Some((_, echo)) = tcp_timestamps(by.options)
                 && echo.wrapping_sub(again).cast_signed() < 0
             {
                 let start = what.needless.map_or(front.segment.offset, |(start, _)| start);

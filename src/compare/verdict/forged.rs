@@ -1,6 +1,6 @@
 //! What came in the name of one end and was never sent by it.
 
-use super::Path;
+use super::{Path, blamed_on_path};
 use crate::compare::joined::Joint;
 use crate::compare::words::name;
 use crate::flow::Side;
@@ -52,9 +52,7 @@ impl Path<'_> {
     /// Somebody else answered the SYN: what follows fits the one end only.
     fn forged_opening(&self, client: Option<&HandshakeReport>) -> Option<Joint> {
         let answer = self.injected(Side::Server).into_iter().find(|packet| packet.flags.syn())?;
-        let blames_path = client.map(|report| &report.diagnosis).filter(|diagnosis| diagnosis.stopped_by == "network");
-        let inherited = blames_path.and_then(|diagnosis| diagnosis.cause.as_deref().zip(diagnosis.confidence.as_deref()));
-        let (cause, confidence) = inherited.unwrap_or(("reset-injected", "likely"));
+        let (cause, confidence) = blamed_on_path(client).unwrap_or(("reset-injected", "likely"));
         let text = format!(
             "A device between the two captures answered the SYN in the server's name (frame {} of the client's capture): the client took up a connection that the server does not know.",
             answer.mark.frame

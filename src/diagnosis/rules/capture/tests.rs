@@ -8,7 +8,24 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 fn found(rule: &Rule, handshake: &Handshake) -> Option<Finding> {
-    (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge: &Knowledge::default(), policy: &Policy::default() })
+    found_knowing(rule, handshake, &Knowledge::default())
+}
+
+fn found_knowing(rule: &Rule, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
+    (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge, policy: &Policy::default() })
+}
+
+#[test]
+fn where_no_server_is_heard_the_silence_of_one_means_nothing() {
+    let mut facts = connected();
+    facts.outcome = Outcome::Stalled;
+    facts.tcp.sides.client.packets = 4;
+    facts.tcp.sides.server.packets = 0;
+    let deaf = Knowledge { unheard: Some(3), ..Knowledge::default() };
+    let finding = found_knowing(&one_direction::RULE, &facts, &deaf).expect("no server is heard here");
+    assert_eq!((finding.weight, finding.stopped_by), (Weight::Overrides, Some(StoppedBy::Capture)));
+    facts.tcp.sides.server.packets = 1;
+    assert!(found_knowing(&one_direction::RULE, &facts, &deaf).is_none(), "this one was heard");
 }
 
 #[test]

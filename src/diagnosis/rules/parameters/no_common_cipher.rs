@@ -52,19 +52,14 @@ fn wordless(case: &Case<'_>, refusal: &offer::Refusal<'_>) -> Option<Finding> {
         return None;
     }
     let summary = format!(
-        "The server {} breaks off at once, without an alert: most likely it accepts none of the client's cipher suites. {}.",
+        "The server {} breaks off at once, without an alert: most likely it accepts none of the client's cipher suites, for {}.",
         offer::server(case),
-        capital(&suspect.why)
+        suspect.why
     );
     let finding = refusal.finding(Cause::NoCommonCipher, Confidence::Likely, summary, suspect.why);
     let served =
         format!("{} handshakes under this name completed, all with suites that this hello lacks", case.knowledge.completed_same_name);
     Some(advised(case, finding.noting(served).or_else(&[Cause::ServerReset, Cause::ServerClosed, Cause::ResetInjected])))
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 fn advised(case: &Case<'_>, finding: Finding) -> Finding {

@@ -53,7 +53,7 @@ pub(in crate::diagnosis::rules) fn refusal<'a>(case: &Case<'a>) -> Option<Refusa
         _ => return None,
     };
     // Who reads an offer and finds nothing in it leaves at once: a server that closes without a word after seconds waited for something.
-    let waited = refused.is_some_and(|refused| refused.time.since(hello.mark.time) > AT_ONCE);
+    let waited = refused.is_some_and(|refused| refused.time.since(hello.mark.time) > LONGEST_REFUSAL);
     if alert.is_none() && waited {
         return None;
     }
@@ -335,7 +335,7 @@ const KNOWN_ENOUGH: usize = 1;
 const FEW_SUITES: usize = 8;
 
 /// A refusal of an offer takes no longer.
-const AT_ONCE: Duration = Duration::from_secs(3);
+const LONGEST_REFUSAL: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {
