@@ -88,7 +88,11 @@ pub fn options(threads: usize, timeline: bool) -> Options {
 
 /// Analyses whatever a source gives.
 pub fn analyse_source(source: Box<dyn FrameSource>, threads: usize, timeline: bool) -> Said {
-    let options = options(threads, timeline);
+    analyse_with(source, &options(threads, timeline))
+}
+
+/// The same with these options.
+pub fn analyse_with(source: Box<dyn FrameSource>, options: &Options) -> Said {
     let mut said = Said::default();
     let mut emit = |report: Report| {
         match report {
@@ -98,7 +102,7 @@ pub fn analyse_source(source: Box<dyn FrameSource>, threads: usize, timeline: bo
         }
         Ok(())
     };
-    pipeline::run(source, &options, &mut emit, &mut |_| {}).unwrap();
+    pipeline::run(source, options, &mut emit, &mut |_| {}).unwrap();
     said
 }
 

@@ -7,7 +7,6 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::StoppedBy;
 use crate::transport::Reset;
@@ -16,7 +15,6 @@ use super::refused::refusal;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::FirewallReject,
-    speaks: Signs::UNFINISHED,
     against: &[lowers(Contrary::HopCounterKnown)],
     page: page!("firewall-reject"),
     check,

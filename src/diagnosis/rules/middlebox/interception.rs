@@ -7,7 +7,6 @@ use crate::diagnosis::chain::{Trust, inspection};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -15,7 +14,6 @@ use crate::tls::certificate::Certificate;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TlsInterception,
-    speaks: Signs::UNFINISHED.or(Signs::INSPECTION),
     against: &[],
     page: page!("tls-interception"),
     check,

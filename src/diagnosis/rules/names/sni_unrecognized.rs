@@ -4,8 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
+use crate::diagnosis::offer;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription as A;
@@ -13,7 +12,6 @@ use crate::tls::registry::AlertDescription as A;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SniUnrecognized,
-    speaks: Signs::UNFINISHED.or(Signs::ALERT),
     against: &[],
     page: page!("sni-unrecognized"),
     check,

@@ -4,14 +4,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription as A;
 
-use super::offer;
+use crate::diagnosis::offer;
 
 /// The rule.
 pub(super) const RULE: Rule =
-    Rule { cause: Cause::NoCommonGroup, speaks: Signs::UNFINISHED, against: &[], page: page!("no-common-group"), check };
+    Rule { cause: Cause::NoCommonGroup, against: &[], page: page!("no-common-group"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case)?;

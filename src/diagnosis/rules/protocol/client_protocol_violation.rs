@@ -5,8 +5,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
+use crate::diagnosis::offer;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
 use crate::tls::registry::{AlertDescription, HandshakeType};
@@ -16,7 +15,6 @@ use super::violation;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientProtocolViolation,
-    speaks: Signs::UNFINISHED,
     against: &[],
     page: page!("client-protocol-violation"),
     check,

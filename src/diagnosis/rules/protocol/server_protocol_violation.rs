@@ -4,8 +4,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
+use crate::diagnosis::offer;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
@@ -17,7 +16,6 @@ use super::violation;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerProtocolViolation,
-    speaks: Signs::UNFINISHED,
     against: &[],
     page: page!("server-protocol-violation"),
     check,

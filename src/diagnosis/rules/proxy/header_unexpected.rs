@@ -4,14 +4,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyProtocolUnexpected,
-    speaks: Signs::UNFINISHED,
     against: &[],
     page: page!("proxy-protocol-unexpected"),
     check,
@@ -73,7 +71,7 @@ const MISREAD: [u8; 5] = [10, 22, 50, 70, 47];
 mod tests {
     use super::*;
     use crate::diagnosis::knowledge::Knowledge;
-    use crate::diagnosis::rules::plaintext::testing::{cause, dialogue, mark, verdict_knowing};
+    use crate::diagnosis::testing::{at, cause, dialogue, verdict_knowing};
     use crate::flow::Side::{Client, Server};
 
     const HEADER: &[u8] = b"PROXY TCP4 10.99.0.7 10.77.2.20 51234 443\r\n";
@@ -91,14 +89,14 @@ mod tests {
     #[test]
     fn a_close_without_a_byte() {
         let mut handshake = dialogue("192.0.2.1:443", &[(Client, HEADER), (Client, HELLO)], Outcome::Closed, StoppedBy::Server);
-        handshake.tcp.sides.server.fin = Some((mark(6, 40), 0));
+        handshake.tcp.sides.server.fin = Some((at(6, 40), 0));
         assert_eq!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
     }
 
     #[test]
     fn who_gives_up_on_a_silent_server_shows_nothing_about_the_header() {
         let mut handshake = dialogue("192.0.2.1:443", &[(Client, HEADER), (Client, HELLO)], Outcome::Stalled, StoppedBy::Server);
-        handshake.tcp.sides.client.fin = Some((mark(6, 30_000), 600));
+        handshake.tcp.sides.client.fin = Some((at(6, 30_000), 600));
         assert_ne!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
     }
 }

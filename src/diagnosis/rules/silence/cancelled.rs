@@ -3,12 +3,11 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule =
-    Rule { cause: Cause::UserCanceled, speaks: Signs::UNFINISHED, against: &[], page: page!("user-canceled"), check };
+    Rule { cause: Cause::UserCanceled, against: &[], page: page!("user-canceled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -3,13 +3,12 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 pub(super) const RULE: Rule =
-    Rule { cause: Cause::CloseNotifyInHandshake, speaks: Signs::UNFINISHED, against: &[], page: page!("close-notify-in-handshake"), check };
+    Rule { cause: Cause::CloseNotifyInHandshake, against: &[], page: page!("close-notify-in-handshake"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -1,9 +1,10 @@
 //! Rules of the family silence: a side said nothing, stopped, left or took its time. Most of them say what happened and leave the reason to
 //! others: they are the cause only where nothing else explains the end.
 
-use crate::diagnosis::cause::Cause;
+use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::rule::{Case, Confidence, Finding, RuleFamily, Rules, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, Seen};
@@ -29,25 +30,27 @@ mod server_timeout;
 #[cfg(test)]
 mod tests;
 
-pub(super) use client_silent::waits_for_greeting;
-
-/// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[
-    &cancelled::RULE,
-    &close_notify::RULE,
-    &server_silent::RULE,
-    &server_stalled::RULE,
-    &client_silent::RULE,
-    &client_stalled::RULE,
-    &server_closed::RULE,
-    &server_reset::RULE,
-    &server_aborted::RULE,
-    &client_aborted::RULE,
-    &client_timeout::RULE,
-    &server_timeout::RULE,
-    &server_slow::RULE,
-    &client_slow::RULE,
-];
+/// The family; an earlier rule wins a tie.
+pub const FAMILY: RuleFamily = RuleFamily {
+    family: Family::Silence,
+    speaks: Signs::UNFINISHED.or(Signs::SLOW),
+    rules: Rules::Each(&[
+        &cancelled::RULE,
+        &close_notify::RULE,
+        &server_silent::RULE,
+        &server_stalled::RULE,
+        &client_silent::RULE,
+        &client_stalled::RULE,
+        &server_closed::RULE,
+        &server_reset::RULE,
+        &server_aborted::RULE,
+        &client_aborted::RULE,
+        &client_timeout::RULE,
+        &server_timeout::RULE,
+        &server_slow::RULE,
+        &client_slow::RULE,
+    ]),
+};
 
 /// A hello of more than one segment is never excluded where nothing of it was answered: every current client sends one, so its size is no more
 /// than another thing to try.

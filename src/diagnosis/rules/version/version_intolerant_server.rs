@@ -5,8 +5,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
+use crate::diagnosis::offer;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
@@ -14,7 +13,6 @@ use crate::handshake::facts::Outcome;
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::VersionIntolerantServer,
-    speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::Tls13Completed)],
     page: page!("version-intolerant-server"),
     check,
