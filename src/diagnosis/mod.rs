@@ -22,6 +22,7 @@ pub mod signs;
 #[cfg(test)]
 pub mod testing;
 mod tickets;
+mod unreachable;
 pub mod view;
 pub mod visits;
 

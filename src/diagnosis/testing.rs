@@ -14,15 +14,15 @@ use super::rules;
 use crate::flow::{Endpoint, FlowKey, Path, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{AlertSeen, Chain, Outcome, PartialMessage, Protocol, Seen, Stage, StoppedBy};
-use crate::preamble::{Dialect, Plaintext, Preamble, PreambleFacts, Step, Upgrade, identify};
+use crate::preamble::{Dialect, Preamble, PreambleFacts, Step, Upgrade, identify};
 use crate::time::{Mark, Timestamp};
 use crate::tls::certificate::Certificate;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::client_hello::tests::build;
 use crate::tls::message::{Alert, ServerKeyExchange};
-use crate::tls::registry::{AlertDescription, CipherSuite, ProtocolVersion, SignatureScheme};
+use crate::tls::registry::{AlertDescription, ProtocolVersion, SignatureScheme};
 use crate::tls::server_hello::ServerHello;
-use crate::transport::{Close, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts};
+use crate::transport::{Close, FlowEvent, FlowEventKind, FlowFacts, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpFacts};
 
 /// A frame and its time in milliseconds.
 pub fn at(frame: u64, millis: i64) -> Mark {
@@ -73,32 +73,36 @@ pub fn reset(mark: Mark, ttl: u8) -> Reset {
 }
 
 /// An event.
-pub fn event(mark: Mark, side: Side, kind: TcpEventKind) -> TcpEvent {
-    TcpEvent { mark, side, kind }
+pub fn event(mark: Mark, side: Side, kind: FlowEventKind) -> FlowEvent {
+    FlowEvent { mark, side, kind }
 }
 
-/// What TCP shows of a flow from this client to this server whose first packet this is.
-fn tcp(client: &str, server: &str, first: Mark) -> TcpFacts {
+/// A TCP flow from this client to this server whose first packet this is.
+fn flow(client: &str, server: &str, first: Mark) -> FlowFacts {
     let endpoint = |text: &str| text.parse().map(|address: SocketAddr| Endpoint::new(address.ip(), address.port())).unwrap();
     let (key, client_is_low) = FlowKey::new(Transport::Tcp, endpoint(client), endpoint(server), 0);
-    TcpFacts::new(key, client_is_low, Roles::Handshake, Path::default(), first, 0)
+    FlowFacts::new(key, client_is_low, Roles::Handshake, Path::default(), first, 0)
 }
 
 /// A connection that came up within 20 ms, seen near the client, over which nothing was said, given up as stalled after a minute.
 pub fn connected() -> Handshake {
-    let mut tcp = tcp("192.0.2.1:40000", "198.51.100.1:443", at(1, 0));
+    let mut flow = flow("192.0.2.1:40000", "198.51.100.1:443", at(1, 0));
     let side = |syn, ttl, last| SideFacts { syn: Some(syn), packets: 2, ttl: Some(ttl), last_packet: Some(last), ..SideFacts::default() };
-    tcp.sides.client = side(syn(at(1, 0), at(1, 0), 1, 64), 64, at(3, 20));
-    tcp.sides.server = side(syn(at(2, 20), at(2, 20), 1, 55), 55, at(2, 20));
-    tcp.last = at(3, 20);
-    (tcp.syn_rtt, tcp.ack_rtt) = (Some(Duration::from_millis(20)), Some(Duration::from_micros(50)));
-    tcp.established = Some(at(3, 20));
+    flow.sides.client = side(syn(at(1, 0), at(1, 0), 1, 64), 64, at(3, 20));
+    flow.sides.server = side(syn(at(2, 20), at(2, 20), 1, 55), 55, at(2, 20));
+    flow.last = at(3, 20);
+    flow.tcp = Some(TcpFacts {
+        established: Some(at(3, 20)),
+        syn_rtt: Some(Duration::from_millis(20)),
+        ack_rtt: Some(Duration::from_micros(50)),
+        ..TcpFacts::default()
+    });
     Handshake {
         closed_at: at(99, 60_000),
         protocol: Protocol::Tls,
         outcome: Outcome::Stalled,
         stopped_by: StoppedBy::Client,
-        ..Handshake::new(tcp)
+        ..Handshake::new(flow)
     }
 }
 
@@ -107,7 +111,7 @@ pub fn partial_hello(have: u32, want: usize) -> Handshake {
     let mut facts = connected();
     facts.stage = Stage::ClientHello;
     facts.partial_client_hello = Some(PartialMessage { message: Some(1), have: have.saturating_sub(9) as usize, want, mark: at(4, 25) });
-    let client = &mut facts.tcp.sides.client;
+    let client = &mut facts.flow.sides.client;
     client.data_packets = 1;
     client.bytes_seen = u64::from(have);
     client.highest = u64::from(have);
@@ -122,12 +126,11 @@ pub fn partial_hello(have: u32, want: usize) -> Handshake {
 pub fn over_udp(protocol: Protocol) -> Handshake {
     let mut facts = partial_hello(200, 200);
     facts.protocol = protocol;
-    facts.tcp.key.transport = Transport::Udp;
-    facts.tcp.events.clear();
-    facts.tcp.established = None;
-    (facts.tcp.syn_rtt, facts.tcp.ack_rtt) = (None, None);
-    facts.tcp.last = at(3, 3000);
-    let client = &mut facts.tcp.sides.client;
+    facts.flow.key.transport = Transport::Udp;
+    facts.flow.tcp = None;
+    facts.flow.events.clear();
+    facts.flow.last = at(3, 3000);
+    let client = &mut facts.flow.sides.client;
     client.syn = None;
     client.packets = 3;
     client.data_packets = 3;
@@ -135,9 +138,9 @@ pub fn over_udp(protocol: Protocol) -> Handshake {
     for mark in [&mut client.first_data, &mut client.last_data] {
         *mark = Some(at(1, 0));
     }
-    facts.tcp.sides.server = SideFacts::default();
+    facts.flow.sides.server = SideFacts::default();
     let hello =
-        crate::tls::client_hello::ClientHello::parse(&[3; 40]).map(|what| Seen { what, mark: at(1, 0), first: at(1, 0), span: (0, 200) });
+        ClientHello::parse(&[3; 40]).map(|what| Seen { what, mark: at(1, 0), first: at(1, 0), span: (0, 200) });
     facts.partial_client_hello = None;
     facts.client_hellos.extend(hello);
     facts
@@ -146,13 +149,12 @@ pub fn over_udp(protocol: Protocol) -> Handshake {
 /// A TCP connection to this server that came up in frame 3, 10 ms after the SYN.
 pub fn connection(server: &str) -> Handshake {
     let client = if server.starts_with('[') { "[2001:db8:9::7]:40000" } else { "198.51.100.7:40000" };
-    let mut tcp = tcp(client, server, at(1, 0));
-    tcp.established = Some(at(3, 10));
-    tcp.syn_rtt = Some(Duration::from_millis(10));
-    tcp.sides.client.syn = Some(syn(at(1, 0), at(1, 0), 1, 64));
-    tcp.sides.server.syn = Some(syn(at(2, 10), at(2, 10), 1, 64));
-    (tcp.sides.client.packets, tcp.sides.server.packets) = (2, 1);
-    Handshake::new(tcp)
+    let mut flow = flow(client, server, at(1, 0));
+    flow.tcp = Some(TcpFacts { established: Some(at(3, 10)), syn_rtt: Some(Duration::from_millis(10)), ..TcpFacts::default() });
+    flow.sides.client.syn = Some(syn(at(1, 0), at(1, 0), 1, 64));
+    flow.sides.server.syn = Some(syn(at(2, 10), at(2, 10), 1, 64));
+    (flow.sides.client.packets, flow.sides.server.packets) = (2, 1);
+    Handshake::new(flow)
 }
 
 /// The same with a dialogue that got so far.
@@ -170,7 +172,7 @@ pub fn dialogue(server: &str, turns: &[(Side, &[u8])], outcome: Outcome, stopped
     let mut preamble = Preamble::new(handshake.server.port);
     for (number, (side, bytes)) in turns.iter().enumerate() {
         let mark = at(4 + number as u64, 20 + 10 * i64::try_from(number).unwrap());
-        let facts = handshake.tcp.sides.of_mut(*side);
+        let facts = handshake.flow.sides.of_mut(*side);
         facts.first_data.get_or_insert(mark);
         facts.last_data = Some(mark);
         facts.data_packets += 1;
@@ -190,7 +192,7 @@ pub fn dialogue(server: &str, turns: &[(Side, &[u8])], outcome: Outcome, stopped
 pub fn hello(handshake: &mut Handshake, at: Mark) {
     handshake.protocol = Protocol::Tls;
     handshake.partial_client_hello = Some(PartialMessage { message: Some(1), have: 300, want: 508, mark: at });
-    let client = &mut handshake.tcp.sides.client;
+    let client = &mut handshake.flow.sides.client;
     client.first_data.get_or_insert(at);
     client.last_data = Some(at);
     client.data_packets += 1;
@@ -201,7 +203,7 @@ pub fn hello(handshake: &mut Handshake, at: Mark) {
 /// A side said this in clear where TLS was due.
 pub fn says(handshake: &mut Handshake, side: Side, bytes: &[u8], at: Mark) {
     *handshake.plaintext.of_mut(side) = Some(Box::new(seen(identify(bytes, side), at)));
-    let facts = handshake.tcp.sides.of_mut(side);
+    let facts = handshake.flow.sides.of_mut(side);
     facts.first_data.get_or_insert(at);
     facts.last_data = Some(at);
     facts.data_packets += 1;
@@ -244,7 +246,7 @@ impl Scene {
             protocol: Protocol::Tls,
             outcome: Outcome::Completed,
             stopped_by: StoppedBy::Nobody,
-            ..Handshake::new(tcp("192.0.2.1:40112", "192.0.2.2:443", Mark::default()))
+            ..Handshake::new(flow("192.0.2.1:40112", "192.0.2.2:443", Mark::default()))
         };
         Self { handshake, knowledge: Knowledge::default(), frame: 3 }
     }

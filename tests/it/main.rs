@@ -27,6 +27,7 @@ mod examples;
 mod floors;
 mod forensics;
 mod fuzz_seeds;
+mod golden;
 mod hostile;
 mod ladders;
 #[cfg(target_os = "linux")]

@@ -25,7 +25,7 @@ pub(super) const EXPIRED: Fault = Fault {
 
 fn expired(view: &View<'_>, standing: Standing) -> Option<Finding> {
     let case = view.case;
-    let at = case.handshake.server_chain.as_ref().map_or(case.handshake.tcp.first.time, |seen| seen.mark.time);
+    let at = case.handshake.server_chain.as_ref().map_or(case.handshake.flow.first.time, |seen| seen.mark.time);
     let true_of_it = view.is_true(Cause::CertificateExpired);
     let summary = match (view.leaf(), true_of_it) {
         (Some(leaf), true) => format!(

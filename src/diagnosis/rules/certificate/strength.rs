@@ -65,7 +65,7 @@ pub(super) const WEAK_SIGNATURE: Fault = Fault {
     rank: Some(70),
     may_explain: |view| {
         // Before 2017 hardly a client minded SHA-1.
-        let early = view.case.handshake.tcp.first.time < SHA1_REFUSED && only_sha1(view);
+        let early = view.case.handshake.flow.first.time < SHA1_REFUSED && only_sha1(view);
         refused_aloud(view) && !early
     },
     ..Fault::new(Cause::CertificateWeakSignature, page!("certificate-weak-signature"), |view| view.chain.is_some_and(|chain| !chain.weak_signatures.is_empty()), weak_signature)

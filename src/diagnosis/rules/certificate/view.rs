@@ -145,7 +145,7 @@ impl<'a> View<'a> {
         let handshake = self.case.handshake;
         let seen = handshake.server_chain.as_ref().map(|seen| seen.mark);
         // Whole seconds, as certificates have them.
-        Timestamp::from_parts(seen.unwrap_or(handshake.tcp.first).time.seconds(), 0)
+        Timestamp::from_parts(seen.unwrap_or(handshake.flow.first).time.seconds(), 0)
     }
 
     /// Whether the leaf covers the name that this client asked for.
@@ -316,7 +316,7 @@ impl<'a> View<'a> {
     /// No stapled status came with the chain, as far as the capture is whole.
     pub(super) fn no_staple_came(&self) -> bool {
         let handshake = self.case.handshake;
-        self.is_seen() && handshake.staple.is_none() && handshake.tcp.side(Side::Server).snaplen_cut == 0
+        self.is_seen() && handshake.staple.is_none() && handshake.flow.side(Side::Server).snaplen_cut == 0
     }
 
     /// The client asked for a stapled status and got none; it is no browser, which all ask. curl and OpenSSL ask only when told to insist.

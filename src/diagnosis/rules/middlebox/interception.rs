@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{Trust, inspection};
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
@@ -11,6 +12,7 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::certificate::Certificate;
+use crate::tls::registry::AlertDescription;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::TlsInterception,
@@ -41,7 +43,7 @@ fn suspicion<'a>(case: &Case<'a>, leaf: &Certificate) -> Option<Suspicion<'a>> {
     if case.chain.map_or_else(|| inspection::is_product(&leaf.issuer), |chain| chain.inspected) && !own_site() {
         return Some(Suspicion::Product { signs_for_all });
     }
-    let at = case.handshake.tcp.first.time;
+    let at = case.handshake.flow.first.time;
     let public = leaf.scts > 0 || leaf.public_policy || case.chain.is_some_and(|chain| chain.public) || at > leaf.not_after;
     if public {
         return None;
@@ -54,7 +56,8 @@ fn suspicion<'a>(case: &Case<'a>, leaf: &Certificate) -> Option<Suspicion<'a>> {
     if internal || !fresh || knowledge.client_took_issuer {
         return None;
     }
-    let refused = case.handshake.outcome == Outcome::Alerted && case.handshake.deciding_description() == Some((Side::Client, 48));
+    let says = || offer::alert_from(case, Side::Client).map(|(_, alert)| alert);
+    let refused = case.handshake.outcome == Outcome::Alerted && says() == Some(AlertDescription::UNKNOWN_CA);
     match (knowledge.one_key_for_many, signs_for_all && refused) {
         (true, _) => Some(Suspicion::OneKey),
         (false, true) => Some(Suspicion::Refused),

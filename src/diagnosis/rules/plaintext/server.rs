@@ -257,9 +257,9 @@ mod tests {
         let closed = |server: &str| {
             let mut handshake = connection(server);
             hello(&mut handshake, at(4, 11));
-            handshake.tcp.sides.client.acked = 517;
-            handshake.tcp.sides.server.fin = Some((at(6, 14), 0));
-            handshake.tcp.last = at(6, 14);
+            handshake.flow.sides.client.acked = 517;
+            handshake.flow.sides.server.fin = Some((at(6, 14), 0));
+            handshake.flow.last = at(6, 14);
             (handshake.outcome, handshake.stopped_by) = (Outcome::Closed, StoppedBy::Server);
             verdict(&handshake).cause.unwrap()
         };

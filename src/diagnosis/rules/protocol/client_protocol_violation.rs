@@ -44,13 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         None => return None,
     };
-    let answered = |finding: Finding| match alert {
-        Some((seen, description)) => finding.shown_by(seen.mark, format!("server sent alert {}", offer::spoken(description))),
-        None => match handshake.end {
-            Some(mark) => finding.shown_by(mark, "server ended the connection"),
-            None => finding,
-        },
-    };
+    let answered = |finding: Finding| violation::answered(case, Side::Server, finding);
     let advised = |finding: Finding| {
         finding
             .stopped_by(StoppedBy::Server)
@@ -70,7 +64,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             let finding = Finding::new(Cause::ClientProtocolViolation, confidence, summary);
             let finding = defects
                 .iter()
-                .take(MOST_DEFECTS)
+                .take(violation::MOST_DEFECTS)
                 .fold(finding, |finding, defect| finding.shown_by(hello.mark, format!("{}: {}", defect.field, defect.rule)));
             return Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted])));
         }
@@ -102,7 +96,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// Two ClientHellos, and no HelloRetryRequest that asks for the second (RFC 8446 section 4.1.2): no server takes that, and each says so in its way.
 fn second_hello(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let whole = Side::BOTH.into_iter().all(|side| handshake.tcp.side(side).packets > 0 && handshake.tcp.side(side).gap_bytes == 0);
+    let whole = Side::BOTH.into_iter().all(|side| handshake.flow.side(side).packets > 0 && handshake.flow.side(side).gap_bytes == 0);
     if handshake.protocol != Protocol::Tls || handshake.quic.is_some() || !whole {
         return None;
     }
@@ -132,6 +126,3 @@ fn second_hello(case: &Case<'_>) -> Option<Finding> {
             .advise("Update or correct the client; see whether a proxy between sends its hello again."),
     )
 }
-
-/// Broken rules listed as evidence.
-const MOST_DEFECTS: usize = 4;

@@ -7,7 +7,7 @@ use crate::diagnosis::testing::{BROAD, Scene, extensions, without};
 use crate::flow::Side::{Client, Server};
 use crate::time::Mark;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
-use crate::transport::{GapCause, TcpEvent, TcpEventKind};
+use crate::transport::{GapCause, FlowEvent, FlowEventKind};
 
 #[test]
 fn violations_are_named() {
@@ -25,8 +25,8 @@ fn violations_are_named() {
     scene.handshake.anomalies.push(Anomaly { mark, side: Client, kind: AnomalyKind::OutOfOrder { message: 16, expected: "client_hello" } });
     assert_eq!(scene.cause(), Some((Cause::ClientProtocolViolation, Confidence::Certain)));
     assert!(scene.findings()[0].summary.contains("client_key_exchange where client_hello was due"));
-    let hole = TcpEventKind::Gap { offset: 0, len: 9, why: GapCause::Snaplen };
-    scene.handshake.tcp.events.push(TcpEvent { mark: Mark { frame: 3, ..mark }, side: Client, kind: hole });
+    let hole = FlowEventKind::Gap { offset: 0, len: 9, why: GapCause::Snaplen };
+    scene.handshake.flow.events.push(FlowEvent { mark: Mark { frame: 3, ..mark }, side: Client, kind: hole });
     assert_ne!(scene.cause().unwrap().1, Confidence::Certain, "what stood before it is not known");
     let scene = Scene::broad().alert(Server, A::ILLEGAL_PARAMETER);
     assert_eq!(scene.findings()[0].weight, Weight::Fallback);

@@ -1,11 +1,12 @@
 //! What the two rules on protocol violations share: which alerts speak of one, and how an anomaly reads.
 
 use crate::anomaly::{Anomaly, AnomalyKind};
-use crate::diagnosis::rule::{Case, Confidence};
+use crate::diagnosis::offer;
+use crate::diagnosis::rule::{Case, Confidence, Finding};
 use crate::flow::Side;
 use crate::tls::client_hello::Defect;
 use crate::tls::registry::{AlertDescription as A, HandshakeType};
-use crate::transport::{TcpEvent, TcpEventKind};
+use crate::transport::{FlowEvent, FlowEventKind};
 
 /// The sender of this alert says that the peer broke the protocol.
 pub(super) const fn accuses(alert: A) -> bool {
@@ -56,10 +57,19 @@ pub(super) fn fits_anomaly(alert: A, kind: &AnomalyKind) -> bool {
     }
 }
 
+/// Adds how this side answered what it would not take.
+pub(super) fn answered(case: &Case<'_>, side: Side, finding: Finding) -> Finding {
+    match (offer::alert_from(case, side), case.handshake.end) {
+        (Some((seen, alert)), _) => finding.shown_by(seen.mark, format!("{side} sent alert {}", offer::spoken(alert))),
+        (None, Some(mark)) => finding.shown_by(mark, format!("{side} ended the connection")),
+        (None, None) => finding,
+    }
+}
+
 /// The first anomaly of a side that breaks a rule, and what it is in words. Plaintext in TLS's place is another family's.
 pub(super) fn anomaly_of<'a>(case: &Case<'a>, side: Side) -> Option<(&'a Anomaly, String)> {
-    let missing = |event: &&TcpEvent| event.side == side && matches!(event.kind, TcpEventKind::Gap { .. });
-    let hole = case.handshake.tcp.events.iter().find(missing).map(|event| event.mark);
+    let missing = |event: &&FlowEvent| event.side == side && matches!(event.kind, FlowEventKind::Gap { .. });
+    let hole = case.handshake.flow.events.iter().find(missing).map(|event| event.mark);
     // Behind bytes that the capture lacks, what follows is not known for what it is.
     let anomalies = case.handshake.anomalies.iter().filter(|anomaly| anomaly.side == side && hole.is_none_or(|hole| anomaly.mark < hole));
     anomalies.into_iter().find_map(|anomaly| describe(&anomaly.kind).map(|text| (anomaly, text)))
@@ -80,3 +90,6 @@ fn describe(kind: &AnomalyKind) -> Option<String> {
         _ => return None,
     })
 }
+
+/// Broken rules listed as evidence.
+pub(super) const MOST_DEFECTS: usize = 4;

@@ -7,6 +7,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::registry::AlertDescription;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ProxyProtocolUnexpected,
@@ -39,7 +40,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             finding.weight(Weight::Overrides).shown_by(answer.first, format!("the server answered in clear: `{}`", answer.what.first));
         format!("answered `{}` in clear", answer.what.first)
     } else if let Some(alert) = handshake.alerts.iter().find(|alert| alert.from == Side::Server && !alert.consequence) {
-        if !alert.alert.is_some_and(|alert| MISREAD.contains(&alert.description.0)) {
+        if !alert.alert.is_some_and(|alert| MISREAD.contains(&alert.description)) {
             return None;
         }
         finding = finding.shown_by(alert.mark, "the server answered with an alert that means it could not read the record");
@@ -63,9 +64,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// Alerts of a server that reads something else where a `ClientHello` should be: `unexpected_message`, `record_overflow`, `decode_error`,
-/// `protocol_version`, `illegal_parameter`.
-const MISREAD: [u8; 5] = [10, 22, 50, 70, 47];
+/// Alerts of a server that reads something else where a `ClientHello` should be.
+const MISREAD: [AlertDescription; 5] = [
+    AlertDescription::UNEXPECTED_MESSAGE,
+    AlertDescription::RECORD_OVERFLOW,
+    AlertDescription::DECODE_ERROR,
+    AlertDescription::PROTOCOL_VERSION,
+    AlertDescription::ILLEGAL_PARAMETER,
+];
 
 #[cfg(test)]
 mod tests {
@@ -89,14 +95,14 @@ mod tests {
     #[test]
     fn a_close_without_a_byte() {
         let mut handshake = dialogue("192.0.2.1:443", &[(Client, HEADER), (Client, HELLO)], Outcome::Closed, StoppedBy::Server);
-        handshake.tcp.sides.server.fin = Some((at(6, 40), 0));
+        handshake.flow.sides.server.fin = Some((at(6, 40), 0));
         assert_eq!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
     }
 
     #[test]
     fn who_gives_up_on_a_silent_server_shows_nothing_about_the_header() {
         let mut handshake = dialogue("192.0.2.1:443", &[(Client, HEADER), (Client, HELLO)], Outcome::Stalled, StoppedBy::Server);
-        handshake.tcp.sides.client.fin = Some((at(6, 30_000), 600));
+        handshake.flow.sides.client.fin = Some((at(6, 30_000), 600));
         assert_ne!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
     }
 }

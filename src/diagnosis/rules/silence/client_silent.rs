@@ -33,10 +33,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if view.server().zero_window.is_some_and(|window| window.reopened.is_none()) {
         return None;
     }
-    if !view.waited() || !facts.tcp.saw_start() {
+    if !view.waited() || !facts.flow.saw_start() {
         return None;
     }
-    let up = facts.tcp.established.unwrap_or(facts.tcp.first);
+    let up = facts.flow.established().unwrap_or(facts.flow.first);
     let closed = view.ended_by(Side::Server);
     let mut finding = Finding::new(
         Cause::ClientSilent,
@@ -88,7 +88,7 @@ fn unanswered_patience(case: &Case<'_>, service: &'static Service, waited: Durat
     );
     let mut finding = Finding::new(Cause::ClientSilent, Confidence::Likely, summary)
         .stopped_by(facts.stopped_by)
-        .shown_by(facts.tcp.established.unwrap_or(facts.tcp.first), "TCP connection up; the ClientHello is due");
+        .shown_by(facts.flow.established().unwrap_or(facts.flow.first), "TCP connection up; the ClientHello is due");
     if let Some(ending) = view.first_end() {
         finding = finding.shown_by(ending.mark, format!("the {} gives up ({})", ending.side, ending.name()));
     }

@@ -6,6 +6,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::registry::AlertDescription;
 
 pub(super) const RULE: Rule =
     Rule { cause: Cause::CloseNotifyInHandshake, against: &[], page: page!("close-notify-in-handshake"), check };
@@ -18,11 +19,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let seen = facts
         .alerts
         .iter()
-        .find(|seen| !seen.after_handshake && !seen.consequence && seen.alert.is_some_and(|alert| alert.description.0 == CLOSE_NOTIFY))?;
+        .find(|seen| !seen.after_handshake && !seen.consequence && seen.alert.is_some_and(|alert| alert.description == AlertDescription::CLOSE_NOTIFY))?;
     let others = facts
         .alerts
         .iter()
-        .any(|other| other.mark.frame <= seen.mark.frame && other.alert.is_some_and(|alert| alert.description.0 != CLOSE_NOTIFY));
+        .any(|other| other.mark.frame <= seen.mark.frame && other.alert.is_some_and(|alert| alert.description != AlertDescription::CLOSE_NOTIFY));
     let ended_before = View::new(facts).first_end().is_some_and(|ending| ending.mark.frame < seen.mark.frame);
     if others || ended_before {
         return None;
@@ -44,6 +45,3 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .advise(format!("Look in the {}'s log at that time for the reason.", seen.from)),
     )
 }
-
-/// Alert close_notify.
-const CLOSE_NOTIFY: u8 = 0x00;

@@ -5,9 +5,9 @@ use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, RuleFamily, Rules, Weight};
 use crate::diagnosis::signs::Signs;
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, Seen};
+use crate::handshake::facts::{Outcome, Seen, StoppedBy};
 use crate::packet::IcmpKind;
 use crate::quic::close;
 use crate::time::Mark;
@@ -75,6 +75,48 @@ fn or_no_cipher(case: &Case<'_>, finding: Finding) -> Finding {
     finding.noting("the server only ever chose suites that this ClientHello does not offer").or_else(&[Cause::NoCommonCipher])
 }
 
+/// The server ended the connection, by RST or by FIN, before it said anything of TLS.
+struct Unanswered<'a> {
+    ending: Ending<'a>,
+    /// The client had not said anything.
+    silent: bool,
+}
+
+impl<'a> Unanswered<'a> {
+    fn of(view: View<'a>, by_reset: bool) -> Option<Self> {
+        let facts = view.handshake;
+        let other_dialogue = facts.plaintext.server.is_some() || facts.preamble.is_some() && !view.hello_begun();
+        if !view.failed_without_words() || view.answer_begun() || other_dialogue {
+            return None;
+        }
+        let meant = |ending: &Ending<'_>| ending.reset.map_or(!by_reset, |reset| by_reset && !reset.to_syn);
+        let ending = view.ended_by(Side::Server).filter(meant)?;
+        let silent = !view.spoke(Side::Client);
+        // Before the ClientHello only a side that closes at once is meant: later is a time limit, and after a greeting another dialogue.
+        let at_once = silent && !view.waited() && !view.spoke(Side::Server);
+        (at_once || !silent && view.hello_begun()).then_some(Self { ending, silent })
+    }
+
+    /// What it looks like; `summary` says it where the client had spoken.
+    fn finding(&self, view: View<'_>, cause: Cause, summary: String) -> Finding {
+        let facts = view.handshake;
+        let (confidence, summary) = if self.silent {
+            let up = facts.flow.established().unwrap_or(self.ending.mark);
+            let took = span_text(self.ending.mark.time.since(up.time));
+            let verb = if self.ending.reset.is_some() { "reset" } else { "closed" };
+            let text = format!("{} {verb} the connection {took} after it came up, before the client said anything.", facts.server);
+            (Confidence::Likely, text)
+        } else {
+            (Confidence::Strong, summary)
+        };
+        let finding = Finding::new(cause, confidence, summary).weight(Weight::Fallback).stopped_by(StoppedBy::Server);
+        match view.hello_mark() {
+            Some(hello) => finding.shown_by(hello, "ClientHello"),
+            None => finding,
+        }
+    }
+}
+
 /// When the server ended it, seen from the ClientHello: `12 ms after the ClientHello`, `before the end of the ClientHello`.
 fn when(view: View<'_>, end: Mark) -> String {
     let (Some(last), Some(first)) = (view.hello_mark(), view.hello_first()) else { return "before the ClientHello".to_owned() };
@@ -112,7 +154,7 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
         (close.mark, summary, format!("CONNECTION_CLOSE {name}"), advice)
     } else {
         let gone = |note: &&crate::transport::IcmpNote| note.about == side.other() && note.kind == IcmpKind::PortUnreachable;
-        let note = facts.tcp.icmp.iter().find(gone).filter(|_| facts.outcome == Outcome::Closed && view.ended_by_icmp())?;
+        let note = facts.flow.icmp.iter().find(gone).filter(|_| facts.outcome == Outcome::Closed && view.ended_by_icmp())?;
         let summary = match side {
             Side::Client => {
                 format!("{who} closed its socket before the handshake{other} was complete: its host says that nobody waits there.")

@@ -17,7 +17,7 @@ fn versions_that_do_not_meet() {
     let tls10 = || Scene::hello(V::TLS10, &[0xc013, 0x002f, 0x000a], &without(&[0x000d], false));
     assert_eq!(tls10().alert(Server, A::PROTOCOL_VERSION).cause(), certain(Cause::ClientVersionTooOld));
     assert_eq!(tls10().alert(Server, A::INTERNAL_ERROR).cause(), Some((Cause::ClientVersionTooOld, Confidence::Strong)));
-    let ssl3 = Scene::hello(V::SSL30, &[0x0005, 0x000a], &[]).alert(Server, A::HANDSHAKE_FAILURE);
+    let ssl3 = Scene::hello(V::SSL3, &[0x0005, 0x000a], &[]).alert(Server, A::HANDSHAKE_FAILURE);
     assert_eq!(ssl3.cause(), Some((Cause::ClientVersionTooOld, Confidence::Strong)));
     let only13 = || Scene::hello(V::TLS12, &[0x1301, 0x1302], &with(0x002b, &[2, 3, 4], true));
     assert_eq!(only13().alert(Server, A::PROTOCOL_VERSION).cause(), certain(Cause::ServerVersionTooOld));

@@ -32,7 +32,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // To a hello that offers nothing below TLS 1.3, or drafts of it alone, an alert protocol_version is the answer that the standard asks for.
     let only_newest =
         hello.what.lists_versions() && hello.what.supported_versions().all(|version| version.is_grease() || version.is_tls13());
-    if only_newest && handshake.deciding_description() == Some((Side::Server, PROTOCOL_VERSION)) {
+    let says = || offer::alert_from(case, Side::Server).map(|(_, alert)| alert);
+    if only_newest && says() == Some(AlertDescription::PROTOCOL_VERSION) {
         return None;
     }
     let highest = hello.what.highest_version();
@@ -67,6 +68,3 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )
 }
-
-/// Alert protocol_version.
-const PROTOCOL_VERSION: u8 = 70;
