@@ -115,7 +115,9 @@ const NO_ANCHOR: Meaning = Meaning::only(&[
 const ANYBODY: &[Row] = &[
     (A::UNEXPECTED_MESSAGE, Meaning::only(&[C::ChainTooLarge])),
     (A::RECORD_OVERFLOW, Meaning::only(&[C::ChainTooLarge])),
-    (A::HANDSHAKE_FAILURE, Meaning::only(&[
+    (
+        A::HANDSHAKE_FAILURE,
+        Meaning::only(&[
             C::ChainMisordered,
             C::CertificateExpired,
             C::CertificateNotYetValid,
@@ -123,18 +125,25 @@ const ANYBODY: &[Row] = &[
             C::CertificateConstraints,
             C::CertificateWeakSignature,
             C::CertificateWeakKey,
-        ])),
+        ]),
+    ),
     (A::BAD_CERTIFICATE, Meaning::WHATEVER),
-    (A::UNSUPPORTED_CERTIFICATE, Meaning::only(&[
+    (
+        A::UNSUPPORTED_CERTIFICATE,
+        Meaning::only(&[
             C::CertificateWrongUsage,
             C::CertificateUnsupported,
             C::CertificateWeakKey,
             C::CertificateWeakSignature,
             C::CertificateConstraints,
             C::ChainMisordered,
-        ])),
+        ]),
+    ),
     (A::CERTIFICATE_REVOKED, Meaning::only(&[C::CertificateRevoked])),
-    (A::CERTIFICATE_EXPIRED, Meaning::only(&[C::CertificateExpired, C::IntermediateExpired, C::CertificateNotYetValid, C::CertificateRevoked])),
+    (
+        A::CERTIFICATE_EXPIRED,
+        Meaning::only(&[C::CertificateExpired, C::IntermediateExpired, C::CertificateNotYetValid, C::CertificateRevoked]),
+    ),
     (A::CERTIFICATE_UNKNOWN, CHAIN_FIRST),
     (A::ILLEGAL_PARAMETER, Meaning::only(&[C::ChainTooLarge])),
     (A::UNKNOWN_CA, NO_ANCHOR),
@@ -151,34 +160,61 @@ const ANYBODY: &[Row] = &[
 const OPENSSL: &[Row] = &[
     // X509_V_ERR_CERT_NOT_YET_VALID, HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH, EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK,
     // EC_KEY_EXPLICIT_PARAMS, CRL_NOT_YET_VALID, DANE_NO_MATCH, CERT_REJECTED. Never an authority that is not known.
-    (A::BAD_CERTIFICATE, Meaning::only(&[
+    (
+        A::BAD_CERTIFICATE,
+        Meaning::only(&[
             C::CertificateNotYetValid,
             C::CertificateWeakSignature,
             C::CertificateWeakKey,
             C::DefaultCertificate,
             C::CertificateNameMismatch,
             C::CertificateUnsupported,
-        ])),
+        ]),
+    ),
     // X509_V_ERR_CERT_HAS_EXPIRED and CRL_HAS_EXPIRED.
     (A::CERTIFICATE_EXPIRED, Meaning::only(&[C::CertificateExpired, C::IntermediateExpired])),
     // What the table does not name: UNHANDLED_CRITICAL_EXTENSION, PERMITTED_VIOLATION, EXCLUDED_VIOLATION, KEYUSAGE_NO_CERTSIGN,
     // MISSING_AUTHORITY_KEY_IDENTIFIER and the like under X509_V_FLAG_X509_STRICT.
-    (A::CERTIFICATE_UNKNOWN, Meaning::only(&[C::CertificateUnsupported, C::CertificateConstraints, C::CertificateWrongUsage, C::ChainMisordered, C::MustStapleMissing])),
+    (
+        A::CERTIFICATE_UNKNOWN,
+        Meaning::only(&[
+            C::CertificateUnsupported,
+            C::CertificateConstraints,
+            C::CertificateWrongUsage,
+            C::ChainMisordered,
+            C::MustStapleMissing,
+        ]),
+    ),
     // X509_V_ERR_UNSPECIFIED: the program's own verify callback said no and gave no reason (stunnel's checkHost, IO::Socket::SSL, pins).
-    (A::INTERNAL_ERROR, Meaning::only(&[
+    (
+        A::INTERNAL_ERROR,
+        Meaning::only(&[
             C::CertificateExpired,
             C::CertificateNotYetValid,
             C::CertificateWrongUsage,
             C::DefaultCertificate,
             C::CertificateNameMismatch,
             C::ChainTooLarge,
-        ])),
+        ]),
+    ),
 ];
 
 /// NSS, by `ssl_SetCertVerifyAlert` (`tls13con.c`, `ssl3con.c`: `SSL_ERROR_BAD_CERT_ALERT` by default).
 const NSS: &[Row] = &[
-    (A::BAD_CERTIFICATE, Meaning::only(&[C::DefaultCertificate, C::CertificateNameMismatch, C::ChainMisordered, C::CertificateWeakSignature, C::CertificateWeakKey])),
-    (A::CERTIFICATE_UNKNOWN, Meaning::only(&[C::CertificateUnsupported, C::CertificateConstraints, C::CertificateWeakKey, C::CertificateWeakSignature])),
+    (
+        A::BAD_CERTIFICATE,
+        Meaning::only(&[
+            C::DefaultCertificate,
+            C::CertificateNameMismatch,
+            C::ChainMisordered,
+            C::CertificateWeakSignature,
+            C::CertificateWeakKey,
+        ]),
+    ),
+    (
+        A::CERTIFICATE_UNKNOWN,
+        Meaning::only(&[C::CertificateUnsupported, C::CertificateConstraints, C::CertificateWeakKey, C::CertificateWeakSignature]),
+    ),
 ];
 
 /// JSSE, by `CertificateMessage.getCertificateAlert`. TLS 1.3 says 46 of what is not listed.
@@ -186,19 +222,25 @@ const JSSE: &[Row] = &[
     // INVALID_SIGNATURE and NOT_YET_VALID.
     (A::BAD_CERTIFICATE, Meaning::only(&[C::CertificateNotYetValid, C::ChainMisordered])),
     // ALGORITHM_CONSTRAINED.
-    (A::UNSUPPORTED_CERTIFICATE, Meaning::only(&[
+    (
+        A::UNSUPPORTED_CERTIFICATE,
+        Meaning::only(&[
             C::CertificateWeakSignature,
             C::CertificateWeakKey,
             C::CertificateWrongUsage,
             C::CertificateUnsupported,
             C::CertificateConstraints,
-        ])),
+        ]),
+    ),
 ];
 
 /// rustls, by `From<CertificateError> for AlertDescription`.
 const RUSTLS: &[Row] = &[
     // NotValidForName, BadEncoding, UnhandledCriticalExtension.
-    (A::BAD_CERTIFICATE, Meaning::only(&[C::DefaultCertificate, C::CertificateNameMismatch, C::CertificateUnsupported, C::CertificateConstraints])),
+    (
+        A::BAD_CERTIFICATE,
+        Meaning::only(&[C::DefaultCertificate, C::CertificateNameMismatch, C::CertificateUnsupported, C::CertificateConstraints]),
+    ),
     // Expired and NotValidYet.
     (A::CERTIFICATE_EXPIRED, Meaning::only(&[C::CertificateExpired, C::CertificateNotYetValid, C::IntermediateExpired])),
 ];
@@ -208,20 +250,26 @@ const MBED_TLS: &[Row] = &[
     // MBEDTLS_X509_BADCERT_CN_MISMATCH.
     (A::BAD_CERTIFICATE, Meaning::only(&[C::DefaultCertificate, C::CertificateNameMismatch])),
     // What has no code of its own, MBEDTLS_X509_BADCERT_FUTURE among it.
-    (A::CERTIFICATE_UNKNOWN, Meaning::only(&[C::CertificateNotYetValid, C::CertificateWeakSignature, C::CertificateWeakKey, C::ChainMisordered])),
+    (
+        A::CERTIFICATE_UNKNOWN,
+        Meaning::only(&[C::CertificateNotYetValid, C::CertificateWeakSignature, C::CertificateWeakKey, C::ChainMisordered]),
+    ),
 ];
 
 /// Erlang/OTP, by `ssl_handshake:path_validation_alert`.
 const ERLANG: &[Row] = &[
     // selfsigned_peer, hostname_check_failed, invalid_issuer, invalid_signature.
-    (A::BAD_CERTIFICATE, Meaning::only(&[
+    (
+        A::BAD_CERTIFICATE,
+        Meaning::only(&[
             C::CertificateSelfSigned,
             C::DefaultCertificate,
             C::CertificateNameMismatch,
             C::ChainMisordered,
             C::CertificateNotYetValid,
             C::CertificateConstraints,
-        ])),
+        ]),
+    ),
 ];
 
 #[cfg(test)]

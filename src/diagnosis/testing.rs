@@ -139,8 +139,7 @@ pub fn over_udp(protocol: Protocol) -> Handshake {
         *mark = Some(at(1, 0));
     }
     facts.flow.sides.server = SideFacts::default();
-    let hello =
-        ClientHello::parse(&[3; 40]).map(|what| Seen { what, mark: at(1, 0), first: at(1, 0), span: (0, 200) });
+    let hello = ClientHello::parse(&[3; 40]).map(|what| Seen { what, mark: at(1, 0), first: at(1, 0), span: (0, 200) });
     facts.partial_client_hello = None;
     facts.client_hellos.extend(hello);
     facts
@@ -213,8 +212,7 @@ pub fn says(handshake: &mut Handshake, side: Side, bytes: &[u8], at: Mark) {
 }
 
 /// Suites of a client of today.
-pub const BROAD: &[u16] =
-    &[0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0x009e, 0x009c, 0x002f, 0x0035, 0x00ff];
+pub const BROAD: &[u16] = &[0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0x009e, 0x009c, 0x002f, 0x0035, 0x00ff];
 
 /// Extensions of a client of today, as type and body.
 pub fn extensions(tls13: bool) -> Vec<(u16, Vec<u8>)> {
@@ -232,8 +230,11 @@ pub fn extensions(tls13: bool) -> Vec<(u16, Vec<u8>)> {
 }
 
 /// A handshake in the making.
+#[derive(Debug)]
 pub struct Scene {
+    /// What happened so far.
     pub handshake: Handshake,
+    /// What other handshakes showed.
     pub knowledge: Knowledge,
     frame: u64,
 }

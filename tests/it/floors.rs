@@ -95,7 +95,9 @@ fn family(path: &Path) -> Option<String> {
 /// Other families that a file of this one names, in `use` or path, tests left out.
 fn other_families(own: &str, text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
-    let named = |mark: &'static str| code.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(move |line| line.split(mark).skip(1));
+    let named = |mark: &'static str| {
+        code.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(move |line| line.split(mark).skip(1))
+    };
     ["rules::", "super::super::"]
         .into_iter()
         .flat_map(named)

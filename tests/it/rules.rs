@@ -9,7 +9,7 @@ use handshark::diagnosis::cause::{Cause, Family};
 use handshark::diagnosis::rules;
 use handshark::tls::registry::AlertDescription;
 
-use crate::support::{analyse, analyse_with, capture_of, labelled, open, options};
+use crate::support::{analyse, analyse_with, capture_of, fixtures, labelled, open, options};
 
 /// Causes that no bundled capture shows, and what shows them instead: the file under `src/diagnosis/rules`, the test in it, and why.
 const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
@@ -196,6 +196,34 @@ fn every_rule_fires_somewhere_and_is_no_cause_where_all_is_well() {
     assert!(silent.is_empty(), "no capture shows these, and SHOWN_BY_A_TEST names no test: {silent:?}");
     let both: Vec<&&str> = elsewhere.iter().filter(|slug| fires.contains_key(**slug)).collect();
     assert!(both.is_empty(), "captures show these; remove them from SHOWN_BY_A_TEST: {both:?}");
+}
+
+/// `fixtures/near.toml` names a capture for each cause that is close to it and not it.
+#[test]
+fn no_cause_is_seen_where_something_near_it_is_true() {
+    let table: toml::Table = fs::read_to_string(fixtures().join("near.toml")).unwrap().parse().unwrap();
+    let all: BTreeSet<&str> = Cause::ALL.iter().map(|cause| cause.slug()).collect();
+    let named: BTreeSet<&str> = table.keys().map(String::as_str).collect();
+    assert_eq!(named, all, "a near miss for each cause, and for nothing else");
+    let mut said: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (cause, near) in &table {
+        let [capture, why] = [0, 1].map(|index| near[index].as_str().unwrap());
+        assert!(why.ends_with('.') && why.split(' ').count() > 4, "{cause}: a sentence that tells the two apart");
+        let yielded = said.entry(capture).or_insert_with(|| {
+            let handshakes = analyse(&[fixtures().join("captures").join(capture)], 1).handshakes;
+            assert!(!handshakes.is_empty(), "{capture} holds no handshake");
+            let told = handshakes.into_iter().flat_map(|report| {
+                let findings = report.diagnosis.findings.into_iter().map(|finding| finding.id);
+                report.diagnosis.cause.into_iter().chain(findings).collect::<Vec<_>>()
+            });
+            told.collect()
+        });
+        if yielded.contains(cause) {
+            wrong.push(format!("{cause} in {capture}, though: {why}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

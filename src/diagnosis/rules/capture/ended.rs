@@ -7,8 +7,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::Close;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::CaptureEnded, against: &[], page: page!("capture-ended"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::CaptureEnded, against: &[], page: page!("capture-ended"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -10,8 +10,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::CaptureGaps, against: &[], page: page!("capture-gaps"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::CaptureGaps, against: &[], page: page!("capture-gaps"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -17,13 +17,7 @@ mod tests;
 pub const FAMILY: RuleFamily = RuleFamily {
     family: Family::Capture,
     speaks: Signs::UNFINISHED.or(Signs::NO_HELLO),
-    rules: Rules::Each(&[
-        &one_direction::RULE,
-        &snaplen::RULE,
-        &started_late::RULE,
-        &gaps::RULE,
-        &ended::RULE,
-    ]),
+    rules: Rules::Each(&[&one_direction::RULE, &snaplen::RULE, &started_late::RULE, &gaps::RULE, &ended::RULE]),
 };
 
 /// What the capture lacks, for its place in the verdict: of a handshake whose end is not in the capture it is the cause, and of one that failed it

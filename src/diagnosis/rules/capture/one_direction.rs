@@ -10,8 +10,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::lacking;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::CaptureOneDirection, against: &[], page: page!("capture-one-direction"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::CaptureOneDirection, against: &[], page: page!("capture-one-direction"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -10,8 +10,7 @@ use crate::handshake::facts::Outcome;
 
 use super::lacking;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::CaptureSnaplen, against: &[], page: page!("capture-snaplen"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::CaptureSnaplen, against: &[], page: page!("capture-snaplen"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

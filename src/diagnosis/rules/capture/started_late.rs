@@ -8,8 +8,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::lacking;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::CaptureStartedLate, against: &[], page: page!("capture-started-late"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::CaptureStartedLate, against: &[], page: page!("capture-started-late"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

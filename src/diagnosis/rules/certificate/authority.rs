@@ -18,7 +18,12 @@ pub(super) const SELF_SIGNED: Fault = Fault {
     rank: Some(120),
     may_explain: |view| !looked_and_left(view),
     said_by: Some(AlertDescription::UNKNOWN_CA),
-    ..Fault::new(Cause::CertificateSelfSigned, page!("certificate-self-signed"), |view| view.verified().is_some_and(|chain| chain.end == PathEnd::SelfSignedLeaf && chain.trust != Trust::Trusted), self_signed)
+    ..Fault::new(
+        Cause::CertificateSelfSigned,
+        page!("certificate-self-signed"),
+        |view| view.verified().is_some_and(|chain| chain.end == PathEnd::SelfSignedLeaf && chain.trust != Trust::Trusted),
+        self_signed,
+    )
 };
 
 fn self_signed(view: &View<'_>, standing: Standing) -> Option<Finding> {
@@ -96,7 +101,12 @@ pub(super) const UNTRUSTED: Fault = Fault {
     rank: Some(170),
     may_explain: untrusted_may_explain,
     doubtful: untrusted_is_doubtful,
-    ..Fault::new(Cause::CertificateUntrustedCa, page!("certificate-untrusted-ca"), |view| view.verified().is_some_and(|chain| chain.end != PathEnd::SelfSignedLeaf && view.untrusted()), untrusted)
+    ..Fault::new(
+        Cause::CertificateUntrustedCa,
+        page!("certificate-untrusted-ca"),
+        |view| view.verified().is_some_and(|chain| chain.end != PathEnd::SelfSignedLeaf && view.untrusted()),
+        untrusted,
+    )
 };
 
 /// A private authority is normal: it takes an alert, and that of a client that has not taken it before.

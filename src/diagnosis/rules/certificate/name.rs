@@ -13,7 +13,12 @@ use crate::time::Timestamp;
 pub(super) const DEFAULT: Fault = Fault {
     rank: Some(100),
     firm: true,
-    ..Fault::new(Cause::DefaultCertificate, page!("default-certificate"), |view| view.chain.is_some_and(|chain| view.covers_name(chain) == Some(false) && view.default_origin(chain).is_some()), default_certificate)
+    ..Fault::new(
+        Cause::DefaultCertificate,
+        page!("default-certificate"),
+        |view| view.chain.is_some_and(|chain| view.covers_name(chain) == Some(false) && view.default_origin(chain).is_some()),
+        default_certificate,
+    )
 };
 
 fn default_certificate(view: &View<'_>, standing: Standing) -> Option<Finding> {
@@ -40,9 +45,7 @@ pub(super) const MISMATCH: Fault = Fault {
 };
 
 fn is_mismatch(view: &View<'_>) -> bool {
-    view.chain.is_some_and(|chain| {
-        view.covers_name(chain) == Some(false) && !(chain.common_name_only && view.at() < COMMON_NAME_IGNORED)
-    })
+    view.chain.is_some_and(|chain| view.covers_name(chain) == Some(false) && !(chain.common_name_only && view.at() < COMMON_NAME_IGNORED))
 }
 
 fn mismatch(view: &View<'_>, standing: Standing) -> Option<Finding> {

@@ -12,9 +12,8 @@ use crate::diagnosis::rule::{Confidence, Finding, Weight};
 use crate::tls::registry::AlertDescription;
 
 /// The client rejected the server's certificate or flight, the reason is hidden.
-pub(super) const REJECTED: Fault = Fault {
-    ..Fault::new(Cause::ServerCertificateRejected, page!("server-certificate-rejected"), |_| false, rejected)
-};
+pub(super) const REJECTED: Fault =
+    Fault { ..Fault::new(Cause::ServerCertificateRejected, page!("server-certificate-rejected"), |_| false, rejected) };
 
 fn rejected(view: &View<'_>, standing: Standing) -> Option<Finding> {
     let sound = view.chain.is_some_and(|chain| chain.trust == Trust::Trusted && chain.covers_name != Some(false));
@@ -61,10 +60,8 @@ fn rejected(view: &View<'_>, standing: Standing) -> Option<Finding> {
 }
 
 /// One of several servers behind the name serves another, bad certificate: the story of a fault that is told beside it.
-pub(super) const INCONSISTENT: Fault = Fault {
-    nearly: inconsistent,
-    ..Fault::new(Cause::BackendInconsistent, page!("backend-inconsistent"), |_| false, |_, _| None)
-};
+pub(super) const INCONSISTENT: Fault =
+    Fault { nearly: inconsistent, ..Fault::new(Cause::BackendInconsistent, page!("backend-inconsistent"), |_| false, |_, _| None) };
 
 fn inconsistent(view: &View<'_>) -> Option<Finding> {
     let case = view.case;

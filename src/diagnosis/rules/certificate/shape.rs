@@ -17,7 +17,12 @@ pub(super) const MISORDERED: Fault = Fault {
     may_explain: |view| view.chain.is_some_and(stops_clients),
     firm: true,
     nearly: strangers,
-    ..Fault::new(Cause::ChainMisordered, page!("chain-misordered"), |view| view.verified().is_some_and(|chain| stops_clients(chain) || chain.misordered), misordered)
+    ..Fault::new(
+        Cause::ChainMisordered,
+        page!("chain-misordered"),
+        |view| view.verified().is_some_and(|chain| stops_clients(chain) || chain.misordered),
+        misordered,
+    )
 };
 
 /// Clients sort a chain: only a first certificate that is not the server's, or a signature that fails, stops them.

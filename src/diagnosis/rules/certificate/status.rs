@@ -49,10 +49,8 @@ fn revoking<'a>(view: &View<'a>) -> Option<&'a Seen<OcspStaple>> {
 }
 
 /// The certificate demands a stapled status and none was served.
-pub(super) const STAPLE_MISSING: Fault = Fault {
-    rank: Some(130),
-    ..Fault::new(Cause::MustStapleMissing, page!("must-staple-missing"), lacks_staple, staple_missing)
-};
+pub(super) const STAPLE_MISSING: Fault =
+    Fault { rank: Some(130), ..Fault::new(Cause::MustStapleMissing, page!("must-staple-missing"), lacks_staple, staple_missing) };
 
 fn lacks_staple(view: &View<'_>) -> bool {
     view.no_staple_came()

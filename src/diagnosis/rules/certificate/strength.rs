@@ -19,7 +19,12 @@ use crate::tls::registry::{AlertDescription, SignatureScheme};
 pub(super) const WEAK_KEY: Fault = Fault {
     rank: Some(80),
     may_explain: refused_aloud,
-    ..Fault::new(Cause::CertificateWeakKey, page!("certificate-weak-key"), |view| view.chain.is_some_and(|chain| !chain.weak_keys.is_empty()), weak_key)
+    ..Fault::new(
+        Cause::CertificateWeakKey,
+        page!("certificate-weak-key"),
+        |view| view.chain.is_some_and(|chain| !chain.weak_keys.is_empty()),
+        weak_key,
+    )
 };
 
 /// What is weak is a matter of the client's age and policy: a client that minds says so.
@@ -68,7 +73,12 @@ pub(super) const WEAK_SIGNATURE: Fault = Fault {
         let early = view.case.handshake.flow.first.time < SHA1_REFUSED && only_sha1(view);
         refused_aloud(view) && !early
     },
-    ..Fault::new(Cause::CertificateWeakSignature, page!("certificate-weak-signature"), |view| view.chain.is_some_and(|chain| !chain.weak_signatures.is_empty()), weak_signature)
+    ..Fault::new(
+        Cause::CertificateWeakSignature,
+        page!("certificate-weak-signature"),
+        |view| view.chain.is_some_and(|chain| !chain.weak_signatures.is_empty()),
+        weak_signature,
+    )
 };
 
 fn weak_signature(view: &View<'_>, standing: Standing) -> Option<Finding> {
@@ -161,7 +171,12 @@ pub(super) const UNSUPPORTED: Fault = Fault {
         let said = matches!(view.reaction, Reaction::Alert { alert: AlertDescription::UNSUPPORTED_CERTIFICATE, .. });
         said || view.chain.and_then(|chain| chain.unsupported.as_ref()).is_some_and(|odd| !odd.kind_of_key)
     },
-    ..Fault::new(Cause::CertificateUnsupported, page!("certificate-unsupported"), |view| view.chain.is_some_and(|chain| chain.unsupported.is_some()), unsupported)
+    ..Fault::new(
+        Cause::CertificateUnsupported,
+        page!("certificate-unsupported"),
+        |view| view.chain.is_some_and(|chain| chain.unsupported.is_some()),
+        unsupported,
+    )
 };
 
 fn unsupported(view: &View<'_>, standing: Standing) -> Option<Finding> {

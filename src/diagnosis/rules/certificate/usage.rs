@@ -15,7 +15,12 @@ pub(super) const WRONG_USAGE: Fault = Fault {
     rank: Some(50),
     said_by: Some(AlertDescription::UNSUPPORTED_CERTIFICATE),
     firm: true,
-    ..Fault::new(Cause::CertificateWrongUsage, page!("certificate-wrong-usage"), |view| view.chain.is_some_and(|chain| !chain.usage_ok || (view.is_seen() && view.signs_without_leave(chain))), wrong_usage)
+    ..Fault::new(
+        Cause::CertificateWrongUsage,
+        page!("certificate-wrong-usage"),
+        |view| view.chain.is_some_and(|chain| !chain.usage_ok || (view.is_seen() && view.signs_without_leave(chain))),
+        wrong_usage,
+    )
 };
 
 fn wrong_usage(view: &View<'_>, standing: Standing) -> Option<Finding> {
@@ -54,9 +59,8 @@ pub(super) const CONSTRAINTS: Fault = Fault {
 
 fn violates(view: &View<'_>) -> bool {
     // What only strict clients mind is a fault to one that says so.
-    let strict = || {
-        matches!(view.reaction, Reaction::Alert { alert: AlertDescription::CERTIFICATE_UNKNOWN, .. }) && view.is(&[Stack::OpenSsl])
-    };
+    let strict =
+        || matches!(view.reaction, Reaction::Alert { alert: AlertDescription::CERTIFICATE_UNKNOWN, .. }) && view.is(&[Stack::OpenSsl]);
     view.verified().is_some_and(|chain| !chain.violations.is_empty() || chain.strict_fault.is_some() && strict())
 }
 

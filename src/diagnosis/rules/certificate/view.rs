@@ -255,12 +255,18 @@ impl<'a> View<'a> {
             Reaction::Alert { alert: A::UNKNOWN_CA, .. } if self.one_certificate() => (Cause::CertificateUntrustedCa, Likely),
             Reaction::Alert { alert: A::UNKNOWN_CA, .. } => (Cause::CertificateUntrustedCa, Strong),
             Reaction::Alert { alert: A::BAD_CERTIFICATE_STATUS_RESPONSE, .. } => (Cause::MustStapleMissing, Likely),
-            Reaction::Alert { alert: A::BAD_CERTIFICATE | A::DECRYPT_ERROR | A::INSUFFICIENT_SECURITY, .. } | Reaction::HiddenAlert { .. } if self.weak_key_by_size().is_some() => {
+            Reaction::Alert { alert: A::BAD_CERTIFICATE | A::DECRYPT_ERROR | A::INSUFFICIENT_SECURITY, .. }
+            | Reaction::HiddenAlert { .. }
+                if self.weak_key_by_size().is_some() =>
+            {
                 (Cause::CertificateWeakKey, Likely)
             }
             Reaction::Alert { alert: A::BAD_CERTIFICATE, .. } => self.bad_certificate(),
             Reaction::Alert { alert: A::CERTIFICATE_UNKNOWN, .. } | Reaction::HiddenAlert { .. } => (rejected, Strong),
-            Reaction::Alert { alert: A::UNEXPECTED_MESSAGE | A::RECORD_OVERFLOW | A::ILLEGAL_PARAMETER | A::DECODE_ERROR | A::INTERNAL_ERROR, .. } if self.too_large() => (Cause::ChainTooLarge, Likely),
+            Reaction::Alert {
+                alert: A::UNEXPECTED_MESSAGE | A::RECORD_OVERFLOW | A::ILLEGAL_PARAMETER | A::DECODE_ERROR | A::INTERNAL_ERROR,
+                ..
+            } if self.too_large() => (Cause::ChainTooLarge, Likely),
             // The program's own check said no.
             Reaction::Alert { alert: A::INTERNAL_ERROR, .. } if self.flight_was_whole() => (rejected, Likely),
             Reaction::Alert { alert: A::ACCESS_DENIED, .. } if self.is(&[Stack::Rustls, Stack::MbedTls]) => (rejected, Likely),
@@ -268,9 +274,7 @@ impl<'a> View<'a> {
             Reaction::LeftAfter { orderly: true, .. } if self.staple_demanded() => (Cause::MustStapleMissing, Likely),
             // A root that the store here does not hold may be one that the client does not hold either.
             Reaction::LeftAfter { meant: true, .. }
-                if self.untrusted()
-                    && self.case.knowledge.used_same_name == 0
-                    && !self.case.knowledge.client_took_issuer =>
+                if self.untrusted() && self.case.knowledge.used_same_name == 0 && !self.case.knowledge.client_took_issuer =>
             {
                 (rejected, Likely)
             }

@@ -150,9 +150,13 @@ impl<'a> View<'a> {
         let seen = matches!(self.source, Source::Seen | Source::Known { sole: true });
         let common: &[Cause] = match self.reaction {
             Reaction::Alert { alert: A::CERTIFICATE_EXPIRED, .. } if seen => &[Cause::CertificateRevoked],
-            Reaction::Alert { alert: A::CERTIFICATE_EXPIRED, .. } => &[Cause::IntermediateExpired, Cause::CertificateNotYetValid, Cause::CertificateRevoked],
+            Reaction::Alert { alert: A::CERTIFICATE_EXPIRED, .. } => {
+                &[Cause::IntermediateExpired, Cause::CertificateNotYetValid, Cause::CertificateRevoked]
+            }
             Reaction::Alert { alert: A::UNKNOWN_CA, .. } if seen => &[Cause::CertificateUntrustedCa],
-            Reaction::Alert { alert: A::UNKNOWN_CA, .. } => &[Cause::CertificateUntrustedCa, Cause::ChainIncomplete, Cause::CertificateSelfSigned],
+            Reaction::Alert { alert: A::UNKNOWN_CA, .. } => {
+                &[Cause::CertificateUntrustedCa, Cause::ChainIncomplete, Cause::CertificateSelfSigned]
+            }
             // What is in order by the clock of the capture need not be by the client's, and no list of revoked certificates is seen.
             Reaction::Alert { alert: A::BAD_CERTIFICATE, .. } if seen => {
                 &[Cause::CertificateNotYetValid, Cause::ServerCertificateRejected, Cause::CertificateRevoked]
@@ -173,7 +177,9 @@ impl<'a> View<'a> {
                 Cause::CertificateNotYetValid,
             ],
             Reaction::Alert { alert: A::UNSUPPORTED_CERTIFICATE, .. } => &[Cause::CertificateWrongUsage, Cause::CertificateUnsupported],
-            Reaction::Alert { alert: A::CERTIFICATE_REVOKED | A::BAD_CERTIFICATE_STATUS_RESPONSE, .. } => &[Cause::CertificateRevoked, Cause::MustStapleMissing],
+            Reaction::Alert { alert: A::CERTIFICATE_REVOKED | A::BAD_CERTIFICATE_STATUS_RESPONSE, .. } => {
+                &[Cause::CertificateRevoked, Cause::MustStapleMissing]
+            }
             _ => &[
                 Cause::CertificateUntrustedCa,
                 Cause::CertificateExpired,

@@ -71,7 +71,12 @@ pub(super) const EXPIRED: Fault = Fault {
     cause: Cause::ClientCertificateExpired,
     page: page!("client-certificate-expired"),
     is_true: |view| view.chain.is_some_and(ChainFacts::leaf_expired),
-    said_by: Some(Said { alert: AlertDescription::CERTIFICATE_EXPIRED, shown: Confidence::Certain, hidden: Confidence::Strong, unseen: Some(Confidence::Likely) }),
+    said_by: Some(Said {
+        alert: AlertDescription::CERTIFICATE_EXPIRED,
+        shown: Confidence::Certain,
+        hidden: Confidence::Strong,
+        unseen: Some(Confidence::Likely),
+    }),
     tell: expired,
 };
 
@@ -107,7 +112,12 @@ pub(super) const REVOKED: Fault = Fault {
     cause: Cause::ClientCertificateRevoked,
     page: page!("client-certificate-revoked"),
     is_true: |_| false,
-    said_by: Some(Said { alert: AlertDescription::CERTIFICATE_REVOKED, shown: Confidence::Strong, hidden: Confidence::Strong, unseen: Some(Confidence::Strong) }),
+    said_by: Some(Said {
+        alert: AlertDescription::CERTIFICATE_REVOKED,
+        shown: Confidence::Strong,
+        hidden: Confidence::Strong,
+        unseen: Some(Confidence::Strong),
+    }),
     tell: revoked,
 };
 
@@ -124,7 +134,12 @@ pub(super) const WRONG_USAGE: Fault = Fault {
     cause: Cause::ClientCertificateWrongUsage,
     page: page!("client-certificate-wrong-usage"),
     is_true: |view| view.chain.is_some_and(|chain| !chain.usage_ok),
-    said_by: Some(Said { alert: AlertDescription::UNSUPPORTED_CERTIFICATE, shown: Confidence::Certain, hidden: Confidence::Likely, unseen: None }),
+    said_by: Some(Said {
+        alert: AlertDescription::UNSUPPORTED_CERTIFICATE,
+        shown: Confidence::Certain,
+        hidden: Confidence::Likely,
+        unseen: None,
+    }),
     tell: wrong_usage,
 };
 
@@ -144,7 +159,12 @@ pub(super) const UNTRUSTED: Fault = Fault {
     cause: Cause::ClientCertificateUntrusted,
     page: page!("client-certificate-untrusted"),
     is_true: |view| view.issuer_not_asked_for().is_some(),
-    said_by: Some(Said { alert: AlertDescription::UNKNOWN_CA, shown: Confidence::Strong, hidden: Confidence::Strong, unseen: Some(Confidence::Strong) }),
+    said_by: Some(Said {
+        alert: AlertDescription::UNKNOWN_CA,
+        shown: Confidence::Strong,
+        hidden: Confidence::Strong,
+        unseen: Some(Confidence::Strong),
+    }),
     tell: untrusted,
 };
 

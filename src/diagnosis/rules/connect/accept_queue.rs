@@ -10,8 +10,7 @@ use crate::handshake::facts::StoppedBy;
 
 use super::{accepts_without_serving, syn_ignored, syn_repeated};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::AcceptQueueFull, against: &[], page: page!("accept-queue-full"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::AcceptQueueFull, against: &[], page: page!("accept-queue-full"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -9,12 +9,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::TcpFastOpenBlocked,
-    against: &[],
-    page: page!("tcp-fast-open-blocked"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::TcpFastOpenBlocked, against: &[], page: page!("tcp-fast-open-blocked"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -13,12 +13,8 @@ use crate::transport::Reset;
 
 use super::refused::refusal;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::FirewallReject,
-    against: &[lowers(Contrary::HopCounterKnown)],
-    page: page!("firewall-reject"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::FirewallReject, against: &[lowers(Contrary::HopCounterKnown)], page: page!("firewall-reject"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let reset = refusal(case)?;

@@ -9,9 +9,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::transport::SynFacts;
 
-
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::TcpHandshakeIncomplete, against: &[], page: page!("tcp-handshake-incomplete"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::TcpHandshakeIncomplete, against: &[], page: page!("tcp-handshake-incomplete"), check };
 
 /// The client has taken up a connection with somebody else who answered first.
 fn disputed(case: &Case<'_>, answer: SynFacts) -> Finding {

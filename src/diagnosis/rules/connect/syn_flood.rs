@@ -12,8 +12,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::syn_ignored;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::SynFlood, against: &[], page: page!("syn-flood"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::SynFlood, against: &[], page: page!("syn-flood"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
@@ -63,7 +62,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// A connection of the flood itself: one SYN, and whether or not it was answered, nothing more from its sender.
 fn member(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let syn = view.client().syn.filter(|syn| syn.count == 1 && view.client().packets == 1)?;
-    if !view.is_tcp() || !case.knowledge.is_flooded() || view.is_up() || !case.handshake.flow.icmp.is_empty() || !view.server().resets.is_empty() {
+    if !view.is_tcp()
+        || !case.knowledge.is_flooded()
+        || view.is_up()
+        || !case.handshake.flow.icmp.is_empty()
+        || !view.server().resets.is_empty()
+    {
         return None;
     }
     let answer = if view.server().syn.is_some() { "the SYN-ACK was never acknowledged" } else { "nothing came back" };

@@ -9,8 +9,7 @@ use crate::handshake::facts::StoppedBy;
 
 use super::{accepts_without_serving, syn_ignored, syn_repeated};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::TcpSynUnanswered, against: &[], page: page!("tcp-syn-unanswered"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::TcpSynUnanswered, against: &[], page: page!("tcp-syn-unanswered"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -9,8 +9,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::IcmpUnreachable, against: &[], page: page!("icmp-unreachable"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::IcmpUnreachable, against: &[], page: page!("icmp-unreachable"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

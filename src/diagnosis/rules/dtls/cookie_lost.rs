@@ -7,8 +7,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::DtlsCookieLost, against: &[], page: page!("dtls-cookie-lost"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::DtlsCookieLost, against: &[], page: page!("dtls-cookie-lost"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

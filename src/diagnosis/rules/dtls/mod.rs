@@ -15,10 +15,5 @@ mod tests;
 pub const FAMILY: RuleFamily = RuleFamily {
     family: Family::Dtls,
     speaks: Signs::UNFINISHED,
-    rules: Rules::Each(&[
-        &refused::RULE,
-        &role_conflict::RULE,
-        &no_answer::RULE,
-        &cookie_lost::RULE,
-    ]),
+    rules: Rules::Each(&[&refused::RULE, &role_conflict::RULE, &no_answer::RULE, &cookie_lost::RULE]),
 };

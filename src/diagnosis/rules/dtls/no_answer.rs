@@ -8,8 +8,7 @@ use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::DtlsNoAnswer, against: &[], page: page!("dtls-no-answer"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::DtlsNoAnswer, against: &[], page: page!("dtls-no-answer"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -11,12 +11,8 @@ use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::IdleTimeout,
-    against: &[lowers(Contrary::DiedWithoutPause)],
-    page: page!("idle-timeout"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::IdleTimeout, against: &[lowers(Contrary::DiedWithoutPause)], page: page!("idle-timeout"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

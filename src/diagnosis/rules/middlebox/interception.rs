@@ -14,12 +14,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::TlsInterception,
-    against: &[],
-    page: page!("tls-interception"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::TlsInterception, against: &[], page: page!("tls-interception"), check };
 
 /// Why a certificate may have been re-signed on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,12 +12,8 @@ use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::FlowEventKind;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::Throttled,
-    against: &[lowers(Contrary::SameHelloCompleted)],
-    page: page!("throttled"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::Throttled, against: &[lowers(Contrary::SameHelloCompleted)], page: page!("throttled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

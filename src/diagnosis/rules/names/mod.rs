@@ -14,9 +14,5 @@ mod tests;
 pub const FAMILY: RuleFamily = RuleFamily {
     family: Family::Names,
     speaks: Signs::UNFINISHED.or(Signs::ALERT).or(Signs::UNUSED),
-    rules: Rules::Each(&[
-        &sni_unrecognized::RULE,
-        &sni_missing::RULE,
-        &alpn_no_overlap::RULE,
-    ]),
+    rules: Rules::Each(&[&sni_unrecognized::RULE, &sni_missing::RULE, &alpn_no_overlap::RULE]),
 };

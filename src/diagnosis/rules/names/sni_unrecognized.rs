@@ -1,21 +1,16 @@
 //! `sni-unrecognized`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::offer;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription as A;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::SniUnrecognized,
-    against: &[],
-    page: page!("sni-unrecognized"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::SniUnrecognized, against: &[], page: page!("sni-unrecognized"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -9,12 +9,7 @@ use crate::tls::registry::AlertDescription as A;
 use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::CertificateTypeMismatch,
-    against: &[],
-    page: page!("certificate-type-mismatch"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::CertificateTypeMismatch, against: &[], page: page!("certificate-type-mismatch"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case)?;

@@ -11,8 +11,7 @@ use crate::tls::registry::AlertDescription as A;
 use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::DhTooSmall, against: &[], page: page!("dh-too-small"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::DhTooSmall, against: &[], page: page!("dh-too-small"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -10,12 +10,8 @@ use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ExtendedMasterSecretRequired,
-    against: &[],
-    page: page!("extended-master-secret-required"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ExtendedMasterSecretRequired, against: &[], page: page!("extended-master-secret-required"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     server_insists(case).or_else(|| client_insists(case))

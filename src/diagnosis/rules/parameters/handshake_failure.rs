@@ -10,8 +10,7 @@ use crate::tls::registry::AlertDescription;
 use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::HandshakeFailure, against: &[], page: page!("handshake-failure"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::HandshakeFailure, against: &[], page: page!("handshake-failure"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

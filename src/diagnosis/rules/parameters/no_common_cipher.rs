@@ -12,8 +12,7 @@ use crate::tls::registry::AlertDescription as A;
 use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::NoCommonCipher, against: &[], page: page!("no-common-cipher"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::NoCommonCipher, against: &[], page: page!("no-common-cipher"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case)?;

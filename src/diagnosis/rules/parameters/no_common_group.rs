@@ -9,8 +9,7 @@ use crate::tls::registry::AlertDescription as A;
 use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::NoCommonGroup, against: &[], page: page!("no-common-group"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::NoCommonGroup, against: &[], page: page!("no-common-group"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case)?;

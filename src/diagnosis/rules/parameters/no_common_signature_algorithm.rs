@@ -11,12 +11,8 @@ use crate::tls::registry::AlertDescription as A;
 use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::NoCommonSignatureAlgorithm,
-    against: &[],
-    page: page!("no-common-signature-algorithm"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::NoCommonSignatureAlgorithm, against: &[], page: page!("no-common-signature-algorithm"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     refused_hello(case).or_else(|| refused_in_secret(case)).or_else(|| refused_signature(case))

@@ -11,12 +11,7 @@ use crate::tls::registry::{AlertDescription as A, ContentType};
 use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::RenegotiationRefused,
-    against: &[],
-    page: page!("renegotiation-refused"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::RenegotiationRefused, against: &[], page: page!("renegotiation-refused"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     refused_inside(case).or_else(|| refused_legacy(case))

@@ -9,12 +9,8 @@ use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::IpFragmentsDropped,
-    against: &[lowers(Contrary::FullSizePassed)],
-    page: page!("ip-fragments-dropped"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::IpFragmentsDropped, against: &[lowers(Contrary::FullSizePassed)], page: page!("ip-fragments-dropped"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     if !case.handshake.outcome.failed() {

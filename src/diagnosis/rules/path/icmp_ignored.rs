@@ -9,12 +9,8 @@ use crate::diagnosis::view::{View, ordinal};
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::PathMtuIcmpIgnored,
-    against: &[lowers(Contrary::FullSizePassed)],
-    page: page!("path-mtu-icmp-ignored"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::PathMtuIcmpIgnored, against: &[lowers(Contrary::FullSizePassed)], page: page!("path-mtu-icmp-ignored"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -12,12 +12,8 @@ use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::PacketLoss,
-    against: &[drops(Contrary::CopiesAnswered)],
-    page: page!("packet-loss"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::PacketLoss, against: &[drops(Contrary::CopiesAnswered)], page: page!("packet-loss"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

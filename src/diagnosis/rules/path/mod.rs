@@ -18,12 +18,5 @@ mod zero_window;
 pub const FAMILY: RuleFamily = RuleFamily {
     family: Family::Path,
     speaks: Signs::UNFINISHED.or(Signs::LOSS).or(Signs::SLOW).or(Signs::ZERO_WINDOW),
-    rules: Rules::Each(&[
-        &icmp_ignored::RULE,
-        &black_hole::RULE,
-        &fragments::RULE,
-        &zero_window::RULE,
-        &one_way::RULE,
-        &loss::RULE,
-    ]),
+    rules: Rules::Each(&[&icmp_ignored::RULE, &black_hole::RULE, &fragments::RULE, &zero_window::RULE, &one_way::RULE, &loss::RULE]),
 };

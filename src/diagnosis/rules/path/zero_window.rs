@@ -11,8 +11,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ZeroWindow, against: &[], page: page!("zero-window"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ZeroWindow, against: &[], page: page!("zero-window"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -12,8 +12,7 @@ use crate::preamble::services::is_implicit_tls;
 use crate::preamble::{Plaintext, Upgrade};
 use crate::time::Mark;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientSpeaksPlaintext, against: &[], page: page!("client-speaks-plaintext"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientSpeaksPlaintext, against: &[], page: page!("client-speaks-plaintext"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

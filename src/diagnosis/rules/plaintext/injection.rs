@@ -5,12 +5,7 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::preamble::Upgrade;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::StarttlsInjection,
-    against: &[],
-    page: page!("starttls-injection"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsInjection, against: &[], page: page!("starttls-injection"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -21,14 +21,7 @@ mod unavailable;
 pub const FAMILY: RuleFamily = RuleFamily {
     family: Family::Plaintext,
     speaks: Signs::UNFINISHED.or(Signs::PREAMBLE),
-    rules: Rules::Each(&[
-        &not_offered::RULE,
-        &refused::RULE,
-        &unavailable::RULE,
-        &client::RULE,
-        &server::RULE,
-        &injection::RULE,
-    ]),
+    rules: Rules::Each(&[&not_offered::RULE, &refused::RULE, &unavailable::RULE, &client::RULE, &server::RULE, &injection::RULE]),
 };
 
 /// The dialogue of a protocol with an upgrade of its own, innermost, of a handshake that did not complete.

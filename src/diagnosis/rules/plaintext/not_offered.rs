@@ -9,8 +9,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::StarttlsNotOffered, against: &[], page: page!("starttls-not-offered"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsNotOffered, against: &[], page: page!("starttls-not-offered"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

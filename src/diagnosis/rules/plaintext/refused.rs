@@ -8,8 +8,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::StarttlsRefused, against: &[], page: page!("starttls-refused"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsRefused, against: &[], page: page!("starttls-refused"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -14,8 +14,7 @@ use crate::preamble::services::{Service, Upgradable};
 use crate::preamble::{Dialect, Plaintext, Upgrade};
 use crate::time::Mark;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ServerSpeaksPlaintext, against: &[], page: page!("server-speaks-plaintext"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerSpeaksPlaintext, against: &[], page: page!("server-speaks-plaintext"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -2,10 +2,10 @@
 
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::offer;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
 use crate::tls::registry::{AlertDescription, HandshakeType};
@@ -13,12 +13,7 @@ use crate::tls::registry::{AlertDescription, HandshakeType};
 use super::violation;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ClientProtocolViolation,
-    against: &[],
-    page: page!("client-protocol-violation"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientProtocolViolation, against: &[], page: page!("client-protocol-violation"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

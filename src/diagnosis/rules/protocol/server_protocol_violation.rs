@@ -1,10 +1,10 @@
 //! `server-protocol-violation`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::offer;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
@@ -15,12 +15,7 @@ use crate::tls::server_hello::ServerHello;
 use super::violation;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerProtocolViolation,
-    against: &[],
-    page: page!("server-protocol-violation"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerProtocolViolation, against: &[], page: page!("server-protocol-violation"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -7,7 +7,7 @@ use crate::diagnosis::testing::{BROAD, Scene, extensions, without};
 use crate::flow::Side::{Client, Server};
 use crate::time::Mark;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
-use crate::transport::{GapCause, FlowEvent, FlowEventKind};
+use crate::transport::{FlowEvent, FlowEventKind, GapCause};
 
 #[test]
 fn violations_are_named() {
@@ -18,7 +18,9 @@ fn violations_are_named() {
     assert!(scene.findings()[0].summary.contains("supported_groups listed twice"));
     let scene = Scene::hello(V::TLS12, BROAD, &without(&[0x000d], true)).alert(Server, A::HANDSHAKE_FAILURE);
     assert_eq!(scene.cause(), Some((Cause::ClientProtocolViolation, Confidence::Strong)));
-    let scene = Scene::broad().answered(V::TLS12, 0xc02f, &[(0xff01, &[0]), (0x0010, &[0, 3, 2, b'h', b'2'])]).alert(Client, A::UNSUPPORTED_EXTENSION);
+    let scene = Scene::broad()
+        .answered(V::TLS12, 0xc02f, &[(0xff01, &[0]), (0x0010, &[0, 3, 2, b'h', b'2'])])
+        .alert(Client, A::UNSUPPORTED_EXTENSION);
     assert_eq!(scene.cause(), Some((Cause::ServerProtocolViolation, Confidence::Certain)));
     let mut scene = Scene::new().alert(Server, A::UNEXPECTED_MESSAGE);
     let mark = Mark { frame: 4, ..Mark::default() };

@@ -8,8 +8,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ProxyAuthRequired, against: &[], page: page!("proxy-auth-required"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ProxyAuthRequired, against: &[], page: page!("proxy-auth-required"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -8,8 +8,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ProxyProtocolMissing, against: &[], page: page!("proxy-protocol-missing"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ProxyProtocolMissing, against: &[], page: page!("proxy-protocol-missing"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

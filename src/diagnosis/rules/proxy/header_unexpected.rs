@@ -9,12 +9,7 @@ use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ProxyProtocolUnexpected,
-    against: &[],
-    page: page!("proxy-protocol-unexpected"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::ProxyProtocolUnexpected, against: &[], page: page!("proxy-protocol-unexpected"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -10,8 +10,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::Upgrade;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ProxyNoAnswer, against: &[], page: page!("proxy-no-answer"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ProxyNoAnswer, against: &[], page: page!("proxy-no-answer"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -9,8 +9,7 @@ use crate::diagnosis::view::span_text;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ProxyUpstreamFailed, against: &[], page: page!("proxy-upstream-failed"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ProxyUpstreamFailed, against: &[], page: page!("proxy-upstream-failed"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

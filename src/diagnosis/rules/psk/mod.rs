@@ -15,11 +15,7 @@ mod tickets_not_shared;
 pub const FAMILY: RuleFamily = RuleFamily {
     family: Family::Psk,
     speaks: Signs::UNFINISHED.or(Signs::TICKET_IGNORED),
-    rules: Rules::Each(&[
-        &psk_unknown_identity::RULE,
-        &psk_mismatch::RULE,
-        &tickets_not_shared::RULE,
-    ]),
+    rules: Rules::Each(&[&psk_unknown_identity::RULE, &psk_mismatch::RULE, &tickets_not_shared::RULE]),
 };
 
 /// A suite with a pre-shared key was chosen (TLS 1.2 and below).

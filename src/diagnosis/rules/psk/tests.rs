@@ -3,7 +3,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::Confidence;
 use crate::diagnosis::testing::{BROAD, Scene, extensions, legacy, with};
-use crate::flow::Side::{Server};
+use crate::flow::Side::Server;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};

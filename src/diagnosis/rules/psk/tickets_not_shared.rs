@@ -7,12 +7,7 @@ use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
 use crate::handshake::facts::Outcome;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::TicketsNotShared,
-    against: &[],
-    page: page!("tickets-not-shared"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::TicketsNotShared, against: &[], page: page!("tickets-not-shared"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -10,8 +10,7 @@ use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::{Side, Transport};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::QuicBlocked, against: &[], page: page!("quic-blocked"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::QuicBlocked, against: &[], page: page!("quic-blocked"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -9,8 +9,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::quic::close::INVALID_TOKEN;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::QuicRetryLoop, against: &[], page: page!("quic-retry-loop"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::QuicRetryLoop, against: &[], page: page!("quic-retry-loop"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -8,8 +8,7 @@ use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::QuicServerSilent, against: &[], page: page!("quic-server-silent"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::QuicServerSilent, against: &[], page: page!("quic-server-silent"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -7,8 +7,7 @@ use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
 use crate::time::Mark;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::QuicVersionMismatch, against: &[], page: page!("quic-version-mismatch"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::QuicVersionMismatch, against: &[], page: page!("quic-version-mismatch"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

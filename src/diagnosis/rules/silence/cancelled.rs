@@ -7,18 +7,16 @@ use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::UserCanceled, against: &[], page: page!("user-canceled"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::UserCanceled, against: &[], page: page!("user-canceled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     if !facts.outcome.failed() || facts.outcome == Outcome::Refused {
         return None;
     }
-    let seen = facts
-        .alerts
-        .iter()
-        .find(|seen| !seen.after_handshake && !seen.consequence && seen.alert.is_some_and(|alert| alert.description == AlertDescription::USER_CANCELED))?;
+    let seen = facts.alerts.iter().find(|seen| {
+        !seen.after_handshake && !seen.consequence && seen.alert.is_some_and(|alert| alert.description == AlertDescription::USER_CANCELED)
+    })?;
     // A fatal alert before it is the reason.
     if facts.deciding_alert().is_some_and(|alert| alert.mark.frame < seen.mark.frame) {
         return None;

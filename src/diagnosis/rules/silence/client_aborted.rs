@@ -9,8 +9,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::{PreambleFacts, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientAborted, against: &[], page: page!("client-aborted"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientAborted, against: &[], page: page!("client-aborted"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

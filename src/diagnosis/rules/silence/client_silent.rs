@@ -11,8 +11,7 @@ use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::services::Service;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientSilent, against: &[], page: page!("client-silent"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientSilent, against: &[], page: page!("client-silent"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some((service, waited)) = View::new(case.handshake).waits_for_greeting() {

@@ -9,8 +9,7 @@ use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::server_slow::article;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientSlow, against: &[], page: page!("client-slow"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientSlow, against: &[], page: page!("client-slow"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -7,8 +7,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientStalled, against: &[], page: page!("client-stalled"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientStalled, against: &[], page: page!("client-stalled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -9,8 +9,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientTimeout, against: &[], page: page!("client-timeout"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientTimeout, against: &[], page: page!("client-timeout"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

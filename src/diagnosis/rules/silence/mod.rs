@@ -83,8 +83,9 @@ struct Unanswered<'a> {
 }
 
 impl<'a> Unanswered<'a> {
-    fn of(view: View<'a>, by_reset: bool) -> Option<Self> {
-        let facts = view.handshake;
+    fn of(case: &Case<'a>, by_reset: bool) -> Option<Self> {
+        let facts = case.handshake;
+        let view = View::new(facts);
         let other_dialogue = facts.plaintext.server.is_some() || facts.preamble.is_some() && !view.hello_begun();
         if !view.failed_without_words() || view.answer_begun() || other_dialogue {
             return None;
@@ -98,8 +99,8 @@ impl<'a> Unanswered<'a> {
     }
 
     /// What it looks like; `summary` says it where the client had spoken.
-    fn finding(&self, view: View<'_>, cause: Cause, summary: String) -> Finding {
-        let facts = view.handshake;
+    fn finding(&self, case: &Case<'_>, cause: Cause, summary: String) -> Finding {
+        let facts = case.handshake;
         let (confidence, summary) = if self.silent {
             let up = facts.flow.established().unwrap_or(self.ending.mark);
             let took = span_text(self.ending.mark.time.since(up.time));
@@ -110,7 +111,7 @@ impl<'a> Unanswered<'a> {
             (Confidence::Strong, summary)
         };
         let finding = Finding::new(cause, confidence, summary).weight(Weight::Fallback).stopped_by(StoppedBy::Server);
-        match view.hello_mark() {
+        match View::new(facts).hello_mark() {
             Some(hello) => finding.shown_by(hello, "ClientHello"),
             None => finding,
         }

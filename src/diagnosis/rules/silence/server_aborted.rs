@@ -8,8 +8,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ServerAborted, against: &[], page: page!("server-aborted"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerAborted, against: &[], page: page!("server-aborted"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -9,12 +9,8 @@ use crate::diagnosis::rule::{Case, Finding, Rule};
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerClosed,
-    against: &[told(Contrary::OthersCompleted)],
-    page: page!("server-closed"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ServerClosed, against: &[told(Contrary::OthersCompleted)], page: page!("server-closed"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
@@ -22,10 +18,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if facts.quic.is_some() && !view.answer_begun() {
         return super::closed_over_udp(case, Cause::ServerClosed, Side::Server);
     }
-    let end = Unanswered::of(view, false)?;
+    let end = Unanswered::of(case, false)?;
     let ending = &end.ending;
     let summary = format!("{} closed {}, without an alert.", view.target(), super::when(view, ending.mark));
-    let finding = end.finding(view, Cause::ServerClosed, summary);
+    let finding = end.finding(case, Cause::ServerClosed, summary);
     let finding = super::or_no_cipher(case, finding.shown_by(ending.mark, "the server's FIN, no TLS record before it")).or_else(&[
         Cause::LoadBalancerNoBackend,
         Cause::ProxyProtocolMissing,

@@ -8,17 +8,13 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Rule};
 use crate::diagnosis::view::View;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerReset,
-    against: &[told(Contrary::OthersCompleted)],
-    page: page!("server-reset"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ServerReset, against: &[told(Contrary::OthersCompleted)], page: page!("server-reset"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    let end = Unanswered::of(view, true)?;
+    let end = Unanswered::of(case, true)?;
     let ending = &end.ending;
     let crossed = view.crossed(ending);
     let summary = if crossed {
@@ -26,7 +22,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         format!("{} reset the connection {}.", view.target(), super::when(view, ending.mark))
     };
-    let finding = end.finding(view, Cause::ServerReset, summary);
+    let finding = end.finding(case, Cause::ServerReset, summary);
     let finding = finding.shown_by(ending.mark, "RST, no TLS record before it");
     if crossed {
         return Some(

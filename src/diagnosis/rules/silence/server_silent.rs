@@ -11,12 +11,8 @@ use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::Upgrade;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerSilent,
-    against: &[told(Contrary::OthersCompleted)],
-    page: page!("server-silent"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ServerSilent, against: &[told(Contrary::OthersCompleted)], page: page!("server-silent"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     to_upgrade(case).or_else(|| to_hello(case))

@@ -8,8 +8,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ServerSlow, against: &[], page: page!("server-slow"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerSlow, against: &[], page: page!("server-slow"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

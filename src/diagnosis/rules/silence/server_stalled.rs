@@ -8,8 +8,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Fact, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ServerStalled, against: &[], page: page!("server-stalled"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerStalled, against: &[], page: page!("server-stalled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -3,8 +3,8 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::rule::Confidence;
 use crate::diagnosis::testing::{Scene, extensions, legacy, with, without};
-use crate::flow::Transport;
 use crate::flow::Side::{Client, Server};
+use crate::flow::Transport;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};

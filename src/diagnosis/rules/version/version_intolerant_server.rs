@@ -2,13 +2,14 @@
 
 use crate::diagnosis::against::{Contrary, drops};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::offer;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
+use crate::tls::registry::AlertDescription;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
