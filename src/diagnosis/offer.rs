@@ -209,30 +209,30 @@ impl Offer {
         let known = &knowledge.ciphers;
         let missed = known.len() >= KNOWN_ENOUGH && !known.iter().any(|suite| usable.contains(suite));
         let count = usable.len();
-        let named = listed(&usable);
+        let named = || listed(&usable);
         let grave = |suite: &CipherSuite| suite.weakness().is_some_and(|weakness| weakness < Weakness::StaticKey);
         if usable.is_empty() {
             return suspect(4, "the client offers no suite that fits its versions".to_owned());
         }
         if usable.iter().all(grave) {
-            return suspect(4, format!("the client offers only suites that are widely disabled: {named}"));
+            return suspect(4, format!("the client offers only suites that are widely disabled: {}", named()));
         }
         if missed && count <= FEW_SUITES {
-            return suspect(5, format!("the client offers {named}; this server chose {} for others", listed(known)));
+            return suspect(5, format!("the client offers {}; this server chose {} for others", named(), listed(known)));
         }
         let odd =
             |suite: &CipherSuite| !Self::is_common(*suite) && suite.weakness().is_none() && suite.key_exchange() != KeyExchange::DheRsa;
         match count {
             _ if usable.iter().all(|suite| grave(suite) || suite.weakness().is_some()) && count <= FEW_SUITES => {
-                suspect(if count <= 2 { 4 } else { 3 }, format!("the client offers only old suites: {named}"))
+                suspect(if count <= 2 { 4 } else { 3 }, format!("the client offers only old suites: {}", named()))
             }
             _ if usable.iter().all(|suite| odd(suite) || suite.weakness().is_some()) => {
-                suspect(3, format!("the client offers only uncommon suites: {named}"))
+                suspect(3, format!("the client offers only uncommon suites: {}", named()))
             }
-            1 => suspect(3, format!("the client offers a single suite: {named}")),
+            1 => suspect(3, format!("the client offers a single suite: {}", named())),
             // Two that every server has are enough for any.
             2 | 3 if !self.tls13 && usable.iter().filter(|suite| Self::is_common(**suite)).count() < 2 => {
-                suspect(2, format!("the client offers few suites: {named}"))
+                suspect(2, format!("the client offers few suites: {}", named()))
             }
             _ => None,
         }
@@ -276,15 +276,15 @@ impl Offer {
         if self.groups.is_empty() || !needed {
             return None;
         }
-        let named = listed(&self.groups);
+        let named = || listed(&self.groups);
         if !knowledge.groups.is_empty() && !knowledge.groups.iter().any(|group| self.groups.contains(group)) {
-            return suspect(5, format!("the client offers {named}; this server chose {} for others", listed(&knowledge.groups)));
+            return suspect(5, format!("the client offers {}; this server chose {} for others", named(), listed(&knowledge.groups)));
         }
         let common = self.groups.iter().filter(|group| group.is_common()).count();
         match (common, self.groups.len()) {
-            (0, _) => suspect(4, format!("the client offers only uncommon groups: {named}")),
-            (1, 1) => suspect(2, format!("the client offers a single group: {named}")),
-            (1, _) => suspect(2, format!("the client offers one common group among {named}")),
+            (0, _) => suspect(4, format!("the client offers only uncommon groups: {}", named())),
+            (1, 1) => suspect(2, format!("the client offers a single group: {}", named())),
+            (1, _) => suspect(2, format!("the client offers one common group among {}", named())),
             _ => None,
         }
     }
@@ -294,7 +294,7 @@ impl Offer {
         if self.schemes.is_empty() {
             return None;
         }
-        let named = listed(&self.schemes);
+        let named = || listed(&self.schemes);
         let fits = |scheme: &&SignatureScheme| !scheme.is_weak() && (self.tls12 || scheme.fits_tls13());
         let keys: Vec<SignatureKey> = self.schemes.iter().filter(fits).map(|scheme| scheme.key()).collect();
         let suites_need = |key: SignatureKey| {
@@ -307,17 +307,17 @@ impl Offer {
                 })
         };
         match (keys.contains(&SignatureKey::Rsa), keys.contains(&SignatureKey::Ecdsa)) {
-            _ if keys.is_empty() => suspect(4, format!("the client accepts only signatures that are widely refused: {named}")),
-            (false, false) => suspect(4, format!("the client accepts neither RSA nor ECDSA signatures: {named}")),
+            _ if keys.is_empty() => suspect(4, format!("the client accepts only signatures that are widely refused: {}", named())),
+            (false, false) => suspect(4, format!("the client accepts neither RSA nor ECDSA signatures: {}", named())),
             (false, true) if suites_need(SignatureKey::Rsa) => {
-                suspect(3, format!("the client accepts no signature of an RSA key: {named}"))
+                suspect(3, format!("the client accepts no signature of an RSA key: {}", named()))
             }
-            _ if self.schemes.len() <= 2 => suspect(3, format!("the client accepts few signature algorithms: {named}")),
+            _ if self.schemes.len() <= 2 => suspect(3, format!("the client accepts few signature algorithms: {}", named())),
             (true, false) if suites_need(SignatureKey::Ecdsa) => {
-                suspect(2, format!("the client accepts no signature of an ECDSA key: {named}"))
+                suspect(2, format!("the client accepts no signature of an ECDSA key: {}", named()))
             }
             // Below TLS 1.3 every RSA key makes PKCS #1 signatures, and an ECDSA key is not bound to one curve.
-            _ if self.schemes.len() <= 3 && self.tls13 => suspect(2, format!("the client accepts few signature algorithms: {named}")),
+            _ if self.schemes.len() <= 3 && self.tls13 => suspect(2, format!("the client accepts few signature algorithms: {}", named())),
             _ => None,
         }
     }
