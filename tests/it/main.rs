@@ -21,6 +21,7 @@ mod attacks;
 mod capture;
 mod cli;
 mod decryption;
+mod deploy;
 mod docs;
 mod driver;
 mod examples;
