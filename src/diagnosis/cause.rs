@@ -9,7 +9,7 @@ macro_rules! causes {
         }
 
         impl Cause {
-            /// Every cause, by family in the order of judgement.
+            /// Every cause, in no order that means anything.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             /// The fixed name in reports and on the command line.
@@ -29,41 +29,41 @@ macro_rules! causes {
     };
 }
 
-/// Families of causes, in the order of judgement (that of the rules' table, which a test holds them to).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Families of causes. The order of judgement, and of all lists, is that of [`super::rules::FAMILIES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
     /// The capture, not the network.
     Capture,
     /// The transport never came up.
     Connect,
-    /// QUIC's own.
-    Quic,
-    /// DTLS's own.
-    Dtls,
-    /// A device on the path interferes.
-    Middlebox,
     /// The path loses or stops packets.
     Path,
+    /// A device on the path interferes.
+    Middlebox,
     /// One side does not speak TLS, or the upgrade to it failed.
     Plaintext,
     /// A proxy, load balancer or PROXY header stands in the way.
     Proxy,
+    /// A side said nothing, stopped or left.
+    Silence,
     /// No protocol version in common.
     Version,
+    /// No cipher, group or signature algorithm in common.
+    Parameters,
+    /// The server's certificate.
+    Certificate,
+    /// The client's certificate.
+    ClientAuth,
     /// Server name or application protocol.
     Names,
     /// Pre-shared keys and tickets.
     Psk,
-    /// No cipher, group or signature algorithm in common.
-    Parameters,
-    /// The client's certificate.
-    ClientAuth,
-    /// The server's certificate.
-    Certificate,
     /// A side broke the protocol, or the bytes were changed.
     Protocol,
-    /// A side said nothing, stopped or left.
-    Silence,
+    /// QUIC's own.
+    Quic,
+    /// DTLS's own.
+    Dtls,
 }
 
 impl Family {
@@ -72,20 +72,20 @@ impl Family {
         match self {
             Self::Capture => "capture",
             Self::Connect => "connect",
-            Self::Quic => "quic",
-            Self::Dtls => "dtls",
-            Self::Middlebox => "middlebox",
             Self::Path => "path",
+            Self::Middlebox => "middlebox",
             Self::Plaintext => "plaintext",
             Self::Proxy => "proxy",
+            Self::Silence => "silence",
             Self::Version => "version",
+            Self::Parameters => "parameters",
+            Self::Certificate => "certificate",
+            Self::ClientAuth => "client-auth",
             Self::Names => "names",
             Self::Psk => "psk",
-            Self::Parameters => "parameters",
-            Self::ClientAuth => "client-auth",
-            Self::Certificate => "certificate",
             Self::Protocol => "protocol",
-            Self::Silence => "silence",
+            Self::Quic => "quic",
+            Self::Dtls => "dtls",
         }
     }
 }
@@ -135,28 +135,18 @@ causes! {
     SynFlood = "syn-flood" in Connect,
     /// SYN with data went unanswered until sent again without.
     TcpFastOpenBlocked = "tcp-fast-open-blocked" in Connect,
-    /// Initials unanswered, UDP is dropped (and TCP to the same server works, where seen).
-    QuicBlocked = "quic-blocked" in Quic,
-    /// ICMP says the UDP port or host is closed.
-    QuicRefused = "quic-refused" in Quic,
-    /// The server's answers never come, or it never answers.
-    QuicServerSilent = "quic-server-silent" in Quic,
-    /// Version negotiation found nothing in common.
-    QuicVersionMismatch = "quic-version-mismatch" in Quic,
-    /// Retry again and again.
-    QuicRetryLoop = "quic-retry-loop" in Quic,
-    /// Full-size datagrams do not pass.
-    QuicMtu = "quic-mtu" in Quic,
-    /// 0-RTT refused, the handshake goes on.
-    QuicEarlyDataRejected = "quic-early-data-rejected" in Quic,
-    /// The server never answers the ClientHello.
-    DtlsNoAnswer = "dtls-no-answer" in Dtls,
-    /// The ClientHello with the cookie never arrives.
-    DtlsCookieLost = "dtls-cookie-lost" in Dtls,
-    /// ICMP says the UDP port is closed.
-    DtlsRefused = "dtls-refused" in Dtls,
-    /// Both sides take themselves for the DTLS client.
-    DtlsRoleConflict = "dtls-role-conflict" in Dtls,
+    /// Full-size segments die, small ones pass, no ICMP arrives (says which direction and which message).
+    PathMtuBlackHole = "path-mtu-black-hole" in Path,
+    /// ICMP fragmentation-needed arrived and the sender goes on with full-size segments.
+    PathMtuIcmpIgnored = "path-mtu-icmp-ignored" in Path,
+    /// Fragmented packets never arrive whole.
+    IpFragmentsDropped = "ip-fragments-dropped" in Path,
+    /// After TCP came up, one direction's packets stop arriving.
+    OneWayPath = "one-way-path" in Path,
+    /// Lost segments delayed or stopped the handshake (says which message, how long).
+    PacketLoss = "packet-loss" in Path,
+    /// The receiver's window stayed closed: its application does not read.
+    ZeroWindow = "zero-window" in Path,
     /// The ClientHello never reaches the server, retransmitted in vain, though its size is no obstacle (server name filter, say).
     ClientHelloDropped = "client-hello-dropped" in Middlebox,
     /// The server's answer never arrives at the client.
@@ -179,18 +169,6 @@ causes! {
     IdleTimeout = "idle-timeout" in Middlebox,
     /// The path becomes extremely slow after this ClientHello.
     Throttled = "throttled" in Middlebox,
-    /// Full-size segments die, small ones pass, no ICMP arrives (says which direction and which message).
-    PathMtuBlackHole = "path-mtu-black-hole" in Path,
-    /// ICMP fragmentation-needed arrived and the sender goes on with full-size segments.
-    PathMtuIcmpIgnored = "path-mtu-icmp-ignored" in Path,
-    /// Fragmented packets never arrive whole.
-    IpFragmentsDropped = "ip-fragments-dropped" in Path,
-    /// After TCP came up, one direction's packets stop arriving.
-    OneWayPath = "one-way-path" in Path,
-    /// Lost segments delayed or stopped the handshake (says which message, how long).
-    PacketLoss = "packet-loss" in Path,
-    /// The receiver's window stayed closed: its application does not read.
-    ZeroWindow = "zero-window" in Path,
     /// The client sent HTTP, SSH or another protocol to a TLS port (names it).
     ClientSpeaksPlaintext = "client-speaks-plaintext" in Plaintext,
     /// The server answered a ClientHello with another protocol (names it).
@@ -219,6 +197,34 @@ causes! {
     ProxyProtocolUnexpected = "proxy-protocol-unexpected" in Proxy,
     /// The address accepts and closes at once: nobody behind it.
     LoadBalancerNoBackend = "load-balancer-no-backend" in Proxy,
+    /// The ClientHello was acknowledged, then nothing.
+    ServerSilent = "server-silent" in Silence,
+    /// The server began its answer and stopped.
+    ServerStalled = "server-stalled" in Silence,
+    /// The client connected and never spoke.
+    ClientSilent = "client-silent" in Silence,
+    /// The client began the handshake and stopped.
+    ClientStalled = "client-stalled" in Silence,
+    /// The client gave up waiting and closed.
+    ClientTimeout = "client-timeout" in Silence,
+    /// The server gave up waiting and closed.
+    ServerTimeout = "server-timeout" in Silence,
+    /// The server closed right after the ClientHello, without an alert.
+    ServerClosed = "server-closed" in Silence,
+    /// The server reset right after the ClientHello.
+    ServerReset = "server-reset" in Silence,
+    /// The server closed or reset in the middle of the handshake, without a reason.
+    ServerAborted = "server-aborted" in Silence,
+    /// The client closed or reset in the middle of the handshake, without a reason.
+    ClientAborted = "client-aborted" in Silence,
+    /// Completed, but the server took long to answer.
+    ServerSlow = "server-slow" in Silence,
+    /// Completed, but the client took long.
+    ClientSlow = "client-slow" in Silence,
+    /// The client said that the user cancelled.
+    UserCanceled = "user-canceled" in Silence,
+    /// A side closed in order before the handshake was done.
+    CloseNotifyInHandshake = "close-notify-in-handshake" in Silence,
     /// The client offers nothing that the server accepts, all of it too old.
     ClientVersionTooOld = "client-version-too-old" in Version,
     /// The server chose a version that the client refuses.
@@ -231,18 +237,6 @@ causes! {
     InappropriateFallback = "inappropriate-fallback" in Version,
     /// The client speaks SSLv2.
     Sslv2Hello = "sslv2-hello" in Version,
-    /// No server name was sent and the server wants one.
-    SniMissing = "sni-missing" in Names,
-    /// The server does not know the name.
-    SniUnrecognized = "sni-unrecognized" in Names,
-    /// No application protocol in common.
-    AlpnNoOverlap = "alpn-no-overlap" in Names,
-    /// The pre-shared key's identity is unknown to the server.
-    PskUnknownIdentity = "psk-unknown-identity" in Psk,
-    /// The pre-shared keys differ.
-    PskMismatch = "psk-mismatch" in Psk,
-    /// Tickets of one backend are refused by the next: every resumption falls back.
-    TicketsNotShared = "tickets-not-shared" in Psk,
     /// No cipher suite in common.
     NoCommonCipher = "no-common-cipher" in Parameters,
     /// No key exchange group in common.
@@ -261,18 +255,6 @@ causes! {
     InsufficientSecurity = "insufficient-security" in Parameters,
     /// Alert handshake_failure and nothing in the capture says more.
     HandshakeFailure = "handshake-failure" in Parameters,
-    /// The server demands a client certificate and got none.
-    ClientCertificateMissing = "client-certificate-missing" in ClientAuth,
-    /// The client's certificate had expired.
-    ClientCertificateExpired = "client-certificate-expired" in ClientAuth,
-    /// The server does not trust the issuer of the client's certificate.
-    ClientCertificateUntrusted = "client-certificate-untrusted" in ClientAuth,
-    /// The client's certificate is revoked.
-    ClientCertificateRevoked = "client-certificate-revoked" in ClientAuth,
-    /// The client's certificate does not allow client authentication.
-    ClientCertificateWrongUsage = "client-certificate-wrong-usage" in ClientAuth,
-    /// The server refused the client's certificate, the reason is hidden.
-    ClientCertificateRejected = "client-certificate-rejected" in ClientAuth,
     /// The server's certificate had expired when it was served.
     CertificateExpired = "certificate-expired" in Certificate,
     /// The server's certificate was not yet valid (or the client's clock is wrong).
@@ -311,6 +293,30 @@ causes! {
     BackendInconsistent = "backend-inconsistent" in Certificate,
     /// The client rejected the server's certificate or flight, the reason is hidden (encrypted alert, silent close).
     ServerCertificateRejected = "server-certificate-rejected" in Certificate,
+    /// The server demands a client certificate and got none.
+    ClientCertificateMissing = "client-certificate-missing" in ClientAuth,
+    /// The client's certificate had expired.
+    ClientCertificateExpired = "client-certificate-expired" in ClientAuth,
+    /// The server does not trust the issuer of the client's certificate.
+    ClientCertificateUntrusted = "client-certificate-untrusted" in ClientAuth,
+    /// The client's certificate is revoked.
+    ClientCertificateRevoked = "client-certificate-revoked" in ClientAuth,
+    /// The client's certificate does not allow client authentication.
+    ClientCertificateWrongUsage = "client-certificate-wrong-usage" in ClientAuth,
+    /// The server refused the client's certificate, the reason is hidden.
+    ClientCertificateRejected = "client-certificate-rejected" in ClientAuth,
+    /// No server name was sent and the server wants one.
+    SniMissing = "sni-missing" in Names,
+    /// The server does not know the name.
+    SniUnrecognized = "sni-unrecognized" in Names,
+    /// No application protocol in common.
+    AlpnNoOverlap = "alpn-no-overlap" in Names,
+    /// The pre-shared key's identity is unknown to the server.
+    PskUnknownIdentity = "psk-unknown-identity" in Psk,
+    /// The pre-shared keys differ.
+    PskMismatch = "psk-mismatch" in Psk,
+    /// Tickets of one backend are refused by the next: every resumption falls back.
+    TicketsNotShared = "tickets-not-shared" in Psk,
     /// A valid peer was refused by policy.
     AccessDenied = "access-denied" in Protocol,
     /// The client broke the protocol (names the field and the rule).
@@ -323,32 +329,26 @@ causes! {
     RecordCorrupted = "record-corrupted" in Protocol,
     /// A side reports an error of its own.
     InternalError = "internal-error" in Protocol,
-    /// The ClientHello was acknowledged, then nothing.
-    ServerSilent = "server-silent" in Silence,
-    /// The server began its answer and stopped.
-    ServerStalled = "server-stalled" in Silence,
-    /// The client connected and never spoke.
-    ClientSilent = "client-silent" in Silence,
-    /// The client began the handshake and stopped.
-    ClientStalled = "client-stalled" in Silence,
-    /// The client gave up waiting and closed.
-    ClientTimeout = "client-timeout" in Silence,
-    /// The server gave up waiting and closed.
-    ServerTimeout = "server-timeout" in Silence,
-    /// The server closed right after the ClientHello, without an alert.
-    ServerClosed = "server-closed" in Silence,
-    /// The server reset right after the ClientHello.
-    ServerReset = "server-reset" in Silence,
-    /// The server closed or reset in the middle of the handshake, without a reason.
-    ServerAborted = "server-aborted" in Silence,
-    /// The client closed or reset in the middle of the handshake, without a reason.
-    ClientAborted = "client-aborted" in Silence,
-    /// Completed, but the server took long to answer.
-    ServerSlow = "server-slow" in Silence,
-    /// Completed, but the client took long.
-    ClientSlow = "client-slow" in Silence,
-    /// The client said that the user cancelled.
-    UserCanceled = "user-canceled" in Silence,
-    /// A side closed in order before the handshake was done.
-    CloseNotifyInHandshake = "close-notify-in-handshake" in Silence,
+    /// Initials unanswered, UDP is dropped (and TCP to the same server works, where seen).
+    QuicBlocked = "quic-blocked" in Quic,
+    /// ICMP says the UDP port or host is closed.
+    QuicRefused = "quic-refused" in Quic,
+    /// The server's answers never come, or it never answers.
+    QuicServerSilent = "quic-server-silent" in Quic,
+    /// Version negotiation found nothing in common.
+    QuicVersionMismatch = "quic-version-mismatch" in Quic,
+    /// Retry again and again.
+    QuicRetryLoop = "quic-retry-loop" in Quic,
+    /// Full-size datagrams do not pass.
+    QuicMtu = "quic-mtu" in Quic,
+    /// 0-RTT refused, the handshake goes on.
+    QuicEarlyDataRejected = "quic-early-data-rejected" in Quic,
+    /// The server never answers the ClientHello.
+    DtlsNoAnswer = "dtls-no-answer" in Dtls,
+    /// The ClientHello with the cookie never arrives.
+    DtlsCookieLost = "dtls-cookie-lost" in Dtls,
+    /// ICMP says the UDP port is closed.
+    DtlsRefused = "dtls-refused" in Dtls,
+    /// Both sides take themselves for the DTLS client.
+    DtlsRoleConflict = "dtls-role-conflict" in Dtls,
 }

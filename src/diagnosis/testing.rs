@@ -241,7 +241,7 @@ pub struct Scene {
 
 impl Scene {
     /// A connection with nothing said.
-    pub fn new() -> Self {
+    pub fn blank() -> Self {
         let handshake = Handshake {
             close: Close::Ended,
             protocol: Protocol::Tls,
@@ -255,7 +255,7 @@ impl Scene {
     /// A connection with this `ClientHello`.
     pub fn hello(version: ProtocolVersion, suites: &[u16], list: &[(u16, Vec<u8>)]) -> Self {
         let list: Vec<(u16, &[u8])> = list.iter().map(|(kind, body)| (*kind, &body[..])).collect();
-        let mut scene = Self::new();
+        let mut scene = Self::blank();
         let hello = ClientHello::parse(&build(version.0, suites, &list)).unwrap();
         let seen = scene.seen(hello);
         scene.handshake.client_hellos.push(seen);
@@ -269,11 +269,11 @@ impl Scene {
     }
 
     fn seen<T>(&mut self, what: T) -> Seen<T> {
-        seen(what, self.next())
+        seen(what, self.next_mark())
     }
 
     /// The mark of the next frame.
-    pub fn next(&mut self) -> Mark {
+    pub fn next_mark(&mut self) -> Mark {
         self.frame += 1;
         Mark { frame: self.frame, time: Timestamp::from_parts(1_795_251_860, 0) }
     }
@@ -336,7 +336,7 @@ impl Scene {
     }
 
     fn said(mut self, from: Side, fatal: bool, description: AlertDescription) -> Self {
-        let mark = self.next();
+        let mark = self.next_mark();
         let alert = Alert { fatal, level: if fatal { 2 } else { 1 }, description };
         self.handshake.alerts.push(AlertSeen {
             from,
@@ -353,7 +353,7 @@ impl Scene {
     pub fn ended(mut self, outcome: Outcome, by: StoppedBy) -> Self {
         self.handshake.outcome = outcome;
         self.handshake.stopped_by = by;
-        self.handshake.end = Some(self.next());
+        self.handshake.end = Some(self.next_mark());
         self
     }
 

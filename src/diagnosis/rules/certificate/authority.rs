@@ -22,11 +22,11 @@ pub(super) const SELF_SIGNED: Fault = Fault {
         Cause::CertificateSelfSigned,
         page!("certificate-self-signed"),
         |view| view.verified().is_some_and(|chain| chain.end == PathEnd::SelfSignedLeaf && chain.trust != Trust::Trusted),
-        self_signed,
+        |view, standing| Some(self_signed(view, standing)),
     )
 };
 
-fn self_signed(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn self_signed(view: &View<'_>, standing: Standing) -> Finding {
     let summary = format!("{} is self-signed: no authority vouches for it", view.certificate());
     let mut finding = view.finding(Cause::CertificateSelfSigned, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
@@ -36,7 +36,7 @@ fn self_signed(view: &View<'_>, standing: Standing) -> Option<Finding> {
             .advise(remedy::x509(view.case.handshake, "-out server.pem"))
             .advise(remedy::curl(view.case.handshake, "--cacert server.pem"));
     }
-    Some(finding)
+    finding
 }
 
 /// An intermediate is missing from what the server serves.
@@ -48,7 +48,7 @@ pub(super) const INCOMPLETE: Fault = Fault {
         !by_silence && !looked_and_left(view) && authority_may_explain(view)
     },
     doubtful: |view, alert| alert.is_some() && (view.speaker().is_none() || view.is_young()),
-    ..Fault::new(Cause::ChainIncomplete, page!("chain-incomplete"), is_incomplete, incomplete)
+    ..Fault::new(Cause::ChainIncomplete, page!("chain-incomplete"), is_incomplete, |view, standing| Some(incomplete(view, standing)))
 };
 
 fn is_incomplete(view: &View<'_>) -> bool {
@@ -57,7 +57,7 @@ fn is_incomplete(view: &View<'_>) -> bool {
     })
 }
 
-fn incomplete(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn incomplete(view: &View<'_>, standing: Standing) -> Finding {
     let chosen = matches!(standing, Standing::Chosen(_));
     let (summary, fetch) = match view.chain.map(|chain| (chain, &chain.end)) {
         Some((chain, PathEnd::MissingIssuer { issuer, ca_issuers, .. })) if view.is_true(Cause::ChainIncomplete) => {
@@ -93,7 +93,7 @@ fn incomplete(view: &View<'_>, standing: Standing) -> Option<Finding> {
             finding = finding.advise("The chain was encrypted: the command above shows it.");
         }
     }
-    Some(finding)
+    finding
 }
 
 /// The chain ends in an authority that the client does not trust.

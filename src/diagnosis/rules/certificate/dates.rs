@@ -19,11 +19,11 @@ pub(super) const EXPIRED: Fault = Fault {
         Cause::CertificateExpired,
         page!("certificate-expired"),
         |view| view.leaf().is_some_and(|leaf| leaf.malformed.is_none() && view.at() > leaf.not_after),
-        expired,
+        |view, standing| Some(expired(view, standing)),
     )
 };
 
-fn expired(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn expired(view: &View<'_>, standing: Standing) -> Finding {
     let case = view.case;
     let at = case.handshake.server_chain.as_ref().map_or(case.handshake.flow.first.time, |seen| seen.mark.time);
     let true_of_it = view.is_true(Cause::CertificateExpired);
@@ -65,7 +65,7 @@ fn expired(view: &View<'_>, standing: Standing) -> Option<Finding> {
     } else if finding.confidence == Confidence::Certain {
         finding = finding.advise("Renew it: other clients will refuse it.");
     }
-    Some(finding)
+    finding
 }
 
 /// A certificate that is about to expire.
@@ -100,11 +100,11 @@ pub(super) const NOT_YET_VALID: Fault = Fault {
         Cause::CertificateNotYetValid,
         page!("certificate-not-yet-valid"),
         |view| view.leaf().is_some_and(|leaf| leaf.malformed.is_none() && view.at() < leaf.not_before),
-        not_yet_valid,
+        |view, standing| Some(not_yet_valid(view, standing)),
     )
 };
 
-fn not_yet_valid(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn not_yet_valid(view: &View<'_>, standing: Standing) -> Finding {
     let case = view.case;
     let Some(leaf) = view.leaf().filter(|_| view.is_true(Cause::CertificateNotYetValid)) else {
         let summary = match view.leaf() {
@@ -120,11 +120,9 @@ fn not_yet_valid(view: &View<'_>, standing: Standing) -> Option<Finding> {
         };
         let finding =
             view.finding(Cause::CertificateNotYetValid, standing, summary).or_else(&view.alternatives(Cause::CertificateNotYetValid));
-        return Some(
-            finding
-                .advise("Compare the client's clock with the time of this capture, and with the certificate's dates:")
-                .advise(remedy::x509(case.handshake, "-noout -dates")),
-        );
+        return finding
+            .advise("Compare the client's clock with the time of this capture, and with the certificate's dates:")
+            .advise(remedy::x509(case.handshake, "-noout -dates"));
     };
     let seen_at = case.handshake.server_chain.as_ref().map(|seen| seen.mark.time);
     let against = seen_at.map_or_else(String::new, |at| format!("; this handshake took place at {}", at.to_second()));
@@ -141,7 +139,7 @@ fn not_yet_valid(view: &View<'_>, standing: Standing) -> Option<Finding> {
             finding = finding.advise("The certificate was encrypted in this handshake: give a key log to be sure.");
         }
     }
-    Some(finding)
+    finding
 }
 
 /// An intermediate in the served chain had expired.

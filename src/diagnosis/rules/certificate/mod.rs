@@ -76,7 +76,7 @@ struct Fault {
     firm: bool,
     /// Clients that say this (`None`: what cannot be read) often mean something else by it.
     doubtful: fn(&View<'_>, Option<AlertDescription>) -> bool,
-    /// The words for it.
+    /// The words for it. `None`: another cause says it better.
     tell: fn(&View<'_>, Standing) -> Option<Finding>,
     /// Where it is not true, something that is near it and worth a note.
     nearly: fn(&View<'_>) -> Option<Finding>,

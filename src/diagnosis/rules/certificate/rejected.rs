@@ -12,10 +12,14 @@ use crate::diagnosis::rule::{Confidence, Finding, Weight};
 use crate::tls::registry::AlertDescription;
 
 /// The client rejected the server's certificate or flight, the reason is hidden.
-pub(super) const REJECTED: Fault =
-    Fault { ..Fault::new(Cause::ServerCertificateRejected, page!("server-certificate-rejected"), |_| false, rejected) };
+pub(super) const REJECTED: Fault = Fault::new(
+    Cause::ServerCertificateRejected,
+    page!("server-certificate-rejected"),
+    |_| false,
+    |view, standing| Some(rejected(view, standing)),
+);
 
-fn rejected(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn rejected(view: &View<'_>, standing: Standing) -> Finding {
     let sound = view.chain.is_some_and(|chain| chain.trust == Trust::Trusted && chain.covers_name != Some(false));
     let summary = match (view.source, view.reaction) {
         (Source::Seen, _) if sound => {
@@ -51,12 +55,10 @@ fn rejected(view: &View<'_>, standing: Standing) -> Option<Finding> {
         let unlike = if view.unlike_others { "; none of the certificates of this server that were seen in clear fits that" } else { "" };
         finding = finding.noting(format!("the server's encrypted Certificate takes {len} bytes{unlike}"));
     }
-    Some(
-        finding
-            .advise("Look at the client's own error message, and at what the server serves:")
-            .advise(remedy::s_client(view.case.handshake, "-showcerts"))
-            .advise("To see the reason in a capture, give a key log, or let the client try once with TLS 1.2."),
-    )
+    finding
+        .advise("Look at the client's own error message, and at what the server serves:")
+        .advise(remedy::s_client(view.case.handshake, "-showcerts"))
+        .advise("To see the reason in a capture, give a key log, or let the client try once with TLS 1.2.")
 }
 
 /// One of several servers behind the name serves another, bad certificate: the story of a fault that is told beside it.

@@ -95,10 +95,14 @@ fn strangers(view: &View<'_>) -> Option<Finding> {
 pub(super) const TOO_LARGE: Fault = Fault {
     rank: Some(140),
     may_explain: |view| !matches!(view.reaction, Reaction::LeftAfter { .. }),
-    ..Fault::new(Cause::ChainTooLarge, page!("chain-too-large"), |view| view.too_large(), too_large)
+    ..Fault::new(Cause::ChainTooLarge, page!("chain-too-large"), is_too_large, |view, standing| Some(too_large(view, standing)))
 };
 
-fn too_large(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn is_too_large(view: &View<'_>) -> bool {
+    view.too_large()
+}
+
+fn too_large(view: &View<'_>, standing: Standing) -> Finding {
     let handshake = view.case.handshake;
     let whole = handshake.server_chain.as_ref().map(|seen| (seen.what.message_len, seen.what.certificates.len() + seen.what.dropped));
     let part = handshake.partial_server_message.as_ref();
@@ -131,7 +135,7 @@ fn too_large(view: &View<'_>, standing: Standing) -> Option<Finding> {
             "Serve only the server's certificate and its intermediates, without root and without other authorities."
         });
     }
-    Some(finding)
+    finding
 }
 
 /// Bytes of a CertificateRequest that meet the limits of common stacks.

@@ -16,10 +16,15 @@ pub(super) const REVOKED: Fault = Fault {
     rank: Some(40),
     said_by: Some(AlertDescription::CERTIFICATE_REVOKED),
     firm: true,
-    ..Fault::new(Cause::CertificateRevoked, page!("certificate-revoked"), |view| view.is_seen() && revoking(view).is_some(), revoked)
+    ..Fault::new(
+        Cause::CertificateRevoked,
+        page!("certificate-revoked"),
+        |view| view.is_seen() && revoking(view).is_some(),
+        |view, standing| Some(revoked(view, standing)),
+    )
 };
 
-fn revoked(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn revoked(view: &View<'_>, standing: Standing) -> Finding {
     let staple = revoking(view);
     let serial = view.leaf().map_or_else(String::new, |leaf| format!(", serial number {},", leaf.serial));
     let summary = match staple {
@@ -36,11 +41,9 @@ fn revoked(view: &View<'_>, standing: Standing) -> Option<Finding> {
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding.or_else(&view.alternatives(Cause::CertificateRevoked));
     }
-    Some(
-        finding
-            .advise("Get a new certificate with a new key and install it; the revoked one cannot be made valid again.")
-            .advise(remedy::s_client(view.case.handshake, "-status")),
-    )
+    finding
+        .advise("Get a new certificate with a new key and install it; the revoked one cannot be made valid again.")
+        .advise(remedy::s_client(view.case.handshake, "-status"))
 }
 
 /// The stapled status that says so.
@@ -49,8 +52,12 @@ fn revoking<'a>(view: &View<'a>) -> Option<&'a Seen<OcspStaple>> {
 }
 
 /// The certificate demands a stapled status and none was served.
-pub(super) const STAPLE_MISSING: Fault =
-    Fault { rank: Some(130), ..Fault::new(Cause::MustStapleMissing, page!("must-staple-missing"), lacks_staple, staple_missing) };
+pub(super) const STAPLE_MISSING: Fault = Fault {
+    rank: Some(130),
+    ..Fault::new(Cause::MustStapleMissing, page!("must-staple-missing"), lacks_staple, |view, standing| {
+        Some(staple_missing(view, standing))
+    })
+};
 
 fn lacks_staple(view: &View<'_>) -> bool {
     view.no_staple_came()
@@ -58,7 +65,7 @@ fn lacks_staple(view: &View<'_>) -> bool {
         && view.case.handshake.hello().is_some_and(ClientHello::status_request)
 }
 
-fn staple_missing(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn staple_missing(view: &View<'_>, standing: Standing) -> Finding {
     let summary = match (view.leaf().filter(|leaf| leaf.must_staple), &view.case.handshake.staple) {
         (Some(_), None) => format!("{} demands a stapled OCSP answer, and the server sent none", view.certificate()),
         (_, Some(_)) => {
@@ -88,5 +95,5 @@ fn staple_missing(view: &View<'_>, standing: Standing) -> Option<Finding> {
             };
         }
     }
-    Some(finding)
+    finding
 }

@@ -175,11 +175,11 @@ pub(super) const UNSUPPORTED: Fault = Fault {
         Cause::CertificateUnsupported,
         page!("certificate-unsupported"),
         |view| view.chain.is_some_and(|chain| chain.unsupported.is_some()),
-        unsupported,
+        |view, standing| Some(unsupported(view, standing)),
     )
 };
 
-fn unsupported(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn unsupported(view: &View<'_>, standing: Standing) -> Finding {
     let what = view.chain.and_then(|chain| chain.unsupported.as_ref());
     let summary = match what {
         Some(odd) => sentence(&["The certificate of ", &view.target(), " cannot be used by every client: ", &odd.what]),
@@ -192,7 +192,7 @@ fn unsupported(view: &View<'_>, standing: Standing) -> Option<Finding> {
             .advise("Reissue the certificate without what the client does not know.")
             .advise(remedy::x509(view.case.handshake, "-noout -text"));
     }
-    Some(finding)
+    finding
 }
 
 /// 2017-01-01, when browsers and libraries had begun to refuse SHA-1.

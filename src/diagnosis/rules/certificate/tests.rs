@@ -58,7 +58,7 @@ fn a_code_for_everything_means_every_fault_once() {
         causes.dedup();
         assert_eq!(causes.len(), every, "{alert}");
     }
-    let mut ranks: Vec<Option<u8>> = FAULTS.iter().map(|fault| fault.rank).filter(Option::is_some).collect();
+    let mut ranks: Vec<u8> = FAULTS.iter().filter_map(|fault| fault.rank).collect();
     ranks.sort_unstable();
     ranks.dedup();
     assert_eq!(ranks.len(), every, "two faults have one rank");

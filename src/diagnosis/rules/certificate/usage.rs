@@ -19,11 +19,11 @@ pub(super) const WRONG_USAGE: Fault = Fault {
         Cause::CertificateWrongUsage,
         page!("certificate-wrong-usage"),
         |view| view.chain.is_some_and(|chain| !chain.usage_ok || (view.is_seen() && view.signs_without_leave(chain))),
-        wrong_usage,
+        |view, standing| Some(wrong_usage(view, standing)),
     )
 };
 
-fn wrong_usage(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn wrong_usage(view: &View<'_>, standing: Standing) -> Finding {
     let summary = match view.chain.and_then(|chain| chain.usage_fault.as_ref()) {
         Some(fault) => format!("{} may not serve a server: {fault}", view.certificate()),
         None if view.is_seen() && view.chain.is_some_and(|chain| view.signs_without_leave(chain)) => {
@@ -44,7 +44,7 @@ fn wrong_usage(view: &View<'_>, standing: Standing) -> Option<Finding> {
             finding = finding.advise("The certificate was encrypted: its extensions were not seen.");
         }
     }
-    Some(finding)
+    finding
 }
 
 /// Name constraints, path length or CA flag violated in the chain.

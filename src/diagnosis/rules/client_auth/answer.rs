@@ -91,9 +91,9 @@ impl<'a> View<'a> {
             Some(A::CERTIFICATE_REQUIRED | A::NO_CERTIFICATE) => Some(Confidence::Certain),
             // What QUIC packets hold cannot be told to the byte.
             None if handshake.quic.is_some() && !handshake.decrypted => Some(Confidence::Likely),
-            None => Some(Confidence::Strong),
             // Everything that servers are known to say for want of a certificate.
-            Some(
+            None
+            | Some(
                 A::HANDSHAKE_FAILURE
                 | A::BAD_CERTIFICATE
                 | A::UNSUPPORTED_CERTIFICATE

@@ -41,7 +41,7 @@ fn the_offer_explains_a_bare_refusal() {
 fn who_breaks_off_without_a_word_is_known_by_whom_it_serves() {
     let scene = |same_name: u32, chosen: u16| {
         let mut scene = Scene::hello(V::TLS12, &[0x0035, 0x002f, 0x00ff], &extensions(false)).ended(Outcome::Reset, StoppedBy::Server);
-        scene.handshake.end = Some(scene.next());
+        scene.handshake.end = Some(scene.next_mark());
         scene.knowledge.completed_same_name = same_name;
         scene.knowledge.ciphers = vec![CipherSuite(chosen)];
         scene.cause()
@@ -80,7 +80,7 @@ fn the_server_flight_explains_what_the_client_refuses() {
 fn a_renegotiation_is_refused_by_an_alert_and_accepted_by_handshake_records() {
     let established = |content_type| {
         let mut scene = Scene::broad().answered(V::TLS12, 0xc02f, &[(0xff01, &[0]), (0x0017, &[])]);
-        let (asked, answered) = (scene.next(), scene.next());
+        let (asked, answered) = (scene.next_mark(), scene.next_mark());
         scene.handshake.renegotiation = Some((Client, asked));
         scene.handshake.encrypted.server.push(EncryptedRecord { content_type, len: 26, mark: answered });
         scene.cause()

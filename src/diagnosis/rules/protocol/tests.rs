@@ -22,7 +22,7 @@ fn violations_are_named() {
         .answered(V::TLS12, 0xc02f, &[(0xff01, &[0]), (0x0010, &[0, 3, 2, b'h', b'2'])])
         .alert(Client, A::UNSUPPORTED_EXTENSION);
     assert_eq!(scene.cause(), Some((Cause::ServerProtocolViolation, Confidence::Certain)));
-    let mut scene = Scene::new().alert(Server, A::UNEXPECTED_MESSAGE);
+    let mut scene = Scene::blank().alert(Server, A::UNEXPECTED_MESSAGE);
     let mark = Mark { frame: 4, ..Mark::default() };
     scene.handshake.anomalies.push(Anomaly { mark, side: Client, kind: AnomalyKind::OutOfOrder { message: 16, expected: "client_hello" } });
     assert_eq!(scene.cause(), Some((Cause::ClientProtocolViolation, Confidence::Certain)));
@@ -37,6 +37,6 @@ fn violations_are_named() {
 #[test]
 fn a_side_speaks_for_itself() {
     assert_eq!(Scene::broad().alert(Server, A::INTERNAL_ERROR).cause(), Some((Cause::InternalError, Confidence::Strong)));
-    assert_eq!(Scene::new().alert(Client, A::INTERNAL_ERROR).cause(), Some((Cause::InternalError, Confidence::Certain)));
+    assert_eq!(Scene::blank().alert(Client, A::INTERNAL_ERROR).cause(), Some((Cause::InternalError, Confidence::Certain)));
     assert_eq!(Scene::broad().alert(Server, A::ACCESS_DENIED).cause(), Some((Cause::AccessDenied, Confidence::Strong)));
 }

@@ -18,8 +18,8 @@ fn pre_shared_keys() {
     assert_eq!(external().alert(Server, A::UNKNOWN_PSK_IDENTITY).cause(), Some((Cause::PskUnknownIdentity, Confidence::Certain)));
     let exchanged = || {
         let mut scene = Scene::hello(V::TLS12, &[0x00a8, 0x008c, 0x00ff], &extensions(false)).answered(V::TLS12, 0x00a8, &[(0xff01, &[0])]);
-        scene.handshake.client_key_exchange = Some(scene.next());
-        scene.handshake.change_cipher_spec.client = Some(scene.next());
+        scene.handshake.client_key_exchange = Some(scene.next_mark());
+        scene.handshake.change_cipher_spec.client = Some(scene.next_mark());
         scene
     };
     assert_eq!(exchanged().alert(Server, A::UNKNOWN_PSK_IDENTITY).cause(), Some((Cause::PskUnknownIdentity, Confidence::Certain)));
