@@ -11,8 +11,7 @@ use crate::output::delivery::{Delivery, Manner};
 #[cfg(feature = "parquet")]
 use crate::output::parquet::ParquetSink;
 use crate::output::{Sink, style};
-use crate::pipeline::Outlet;
-use crate::report::{Outline, Report};
+use crate::report::{Handshake, Incident, Summary};
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
@@ -86,32 +85,26 @@ struct Emit<'a> {
     parquet_failed: Option<io::Error>,
 }
 
-impl Outlet for Emit<'_> {
-    fn report(&mut self, report: Report) -> io::Result<()> {
-        if let Report::Handshake(handshake) = &report {
-            *self.matched |= self.fail_on.matches(handshake);
-            #[cfg(feature = "parquet")]
-            if let Some(parquet) = &mut self.parquet
-                && let Err(error) = parquet.take(handshake)
-            {
-                let stop = io::Error::new(error.kind(), "the file besides cannot be written");
-                self.parquet_failed = Some(error);
-                return Err(stop);
-            }
-        }
-        self.sink.report(&report)
-    }
-
-    fn takes_outlines(&self) -> bool {
+impl Sink for Emit<'_> {
+    fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
+        *self.matched |= self.fail_on.matches(handshake);
         #[cfg(feature = "parquet")]
-        if self.parquet.is_some() {
-            return false;
+        if let Some(parquet) = &mut self.parquet
+            && let Err(error) = parquet.handshake(handshake)
+        {
+            let stop = io::Error::new(error.kind(), "the file besides cannot be written");
+            self.parquet_failed = Some(error);
+            return Err(stop);
         }
-        self.fail_on.is_empty() && self.sink.takes_outlines()
+        self.sink.handshake(handshake)
     }
 
-    fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
-        self.sink.outline(outline)
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        self.sink.incident(incident)
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        self.sink.summary(summary)
     }
 }
 

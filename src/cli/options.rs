@@ -19,7 +19,7 @@ use crate::output::ndjson::NdjsonSink;
 use crate::output::style::{Color, Palette};
 use crate::output::text::{TextOptions, TextSink};
 use crate::output::view::{self, Kind};
-use crate::report::HandshakeReport;
+use crate::report::Handshake;
 
 /// What to read, how to judge, how to show.
 #[derive(Debug, Clone, PartialEq)]
@@ -266,9 +266,9 @@ pub struct FailOn {
 
 impl FailOn {
     /// Whether a handshake is of that kind.
-    pub fn matches(&self, report: &HandshakeReport) -> bool {
+    pub fn matches(&self, report: &Handshake<'_>) -> bool {
         (self.any_failed && view::kind(report) == Kind::Failed)
-            || report.diagnosis.cause.as_deref().and_then(|slug| slug.parse().ok()).is_some_and(|cause: Cause| self.causes.contains(&cause))
+            || report.diagnosis.cause.is_some_and(|cause| self.causes.contains(&cause))
     }
 
     /// Whether nothing was asked for.

@@ -2,7 +2,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::output::samples;
+use crate::diagnosis::cause::Cause;
+use crate::handshake::facts::Outcome;
+use crate::report::samples;
 use crate::output::style::Color;
 
 fn parsed(arguments: &[&str]) -> Result<Command, clap::Error> {
@@ -109,9 +111,9 @@ fn durations_have_units_and_bounds() {
 fn fail_on_matches_what_it_names() {
     let (failed, completed) = (samples::expired(0), samples::completed());
     let mut undecided = samples::expired(0);
-    undecided.handshake.outcome = "incomplete".into();
+    undecided.handshake.outcome = Outcome::Incomplete;
     let mut slow = samples::completed();
-    slow.diagnosis.cause = Some("server-slow".into());
+    slow.diagnosis.cause = Some(Cause::ServerSlow);
 
     let none = read(&["a"]).fail_on;
     assert!(none.is_empty() && !none.matches(&failed));

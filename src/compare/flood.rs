@@ -39,7 +39,7 @@ mod tests {
     fn one(server: &str, cause: &str, verdict: &str) -> Joined {
         let half = Half {
             id: String::new(),
-            start: String::new(),
+            start: crate::time::Timestamp::default(),
             peers: ["10.0.0.1:1024".to_owned(), server.to_owned()],
             server_name: None,
             frames: [1, 1],

@@ -2,11 +2,12 @@
 
 use super::joined::{Event, Joined, Joint, half};
 use super::verdict::Point;
-use crate::report::HandshakeReport;
+use crate::diagnosis::rule::Confidence;
+use crate::report::Handshake;
 
 /// A client's handshake of which no packet reached the server, and one that reached it in its stead.
-pub fn replaced(client: &HandshakeReport, server: &HandshakeReport) -> Joined {
-    let leaf = |report: &HandshakeReport| report.tls.as_ref()?.server.as_ref()?.certificates.first().cloned();
+pub fn replaced(client: &Handshake<'_>, server: &Handshake<'_>) -> Joined {
+    let leaf = |report: &Handshake<'_>| report.server_certificates().first().cloned();
     let (confidence, certificates) = match (leaf(client), leaf(server)) {
         (Some(given), Some(own)) if given.sha256 != own.sha256 => {
             ("certain", format!(" The server's certificate is issued by {}, the one the client was given by {}.", own.issuer, given.issuer))
@@ -31,10 +32,10 @@ pub fn replaced(client: &HandshakeReport, server: &HandshakeReport) -> Joined {
 }
 
 /// A proxy ends the TCP connection between the points and passes TLS on: packets are not the same there, and only the ends can be compared.
-pub(super) fn relayed(client: Option<&HandshakeReport>, server: Option<&HandshakeReport>) -> Joined {
+pub(super) fn relayed(client: Option<&Handshake<'_>>, server: Option<&Handshake<'_>>) -> Joined {
     let report = server.filter(|report| report.diagnosis.cause.is_some()).or(client);
-    let cause = report.and_then(|report| report.diagnosis.cause.clone());
-    let told = report.filter(|_| cause.is_some()).map(|report| format!(" {}", report.diagnosis.summary)).unwrap_or_default();
+    let cause = report.and_then(|report| report.diagnosis.cause).map(|cause| cause.slug().to_owned());
+    let told = report.filter(|_| cause.is_some()).map(|report| format!(" {}", report.summary())).unwrap_or_default();
     let text = "a proxy between the two captures ends the TCP connection and passes TLS on through one of its own".to_owned();
     Joined {
         schema: "handshark-match/1",
@@ -45,7 +46,7 @@ pub(super) fn relayed(client: Option<&HandshakeReport>, server: Option<&Handshak
         hops: None,
         round_trip_us: None,
         verdict: Joint {
-            confidence: report.and_then(|report| report.diagnosis.confidence.clone()).unwrap_or_else(|| "certain".to_owned()),
+            confidence: report.and_then(|report| report.diagnosis.confidence).map_or("certain", Confidence::name).to_owned(),
             cause,
             place: "nowhere",
             summary: format!(

@@ -6,7 +6,10 @@ use super::vantage::{Passing, Transit, View, follow};
 use super::words::{bytes, capital, grouped, name, quiet_before, receiver_hears_nothing_after, sent_times};
 use crate::flow::{Side, Transport};
 use crate::packet::IcmpKind;
-use crate::report::HandshakeReport;
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::Confidence;
+use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
+use crate::report::Handshake;
 
 mod forged;
 
@@ -14,7 +17,7 @@ mod forged;
 #[derive(Debug)]
 pub struct Point<'a> {
     /// The report.
-    pub report: Option<&'a HandshakeReport>,
+    pub report: Option<&'a Handshake<'a>>,
     /// The packets.
     pub view: &'a View,
 }
@@ -79,8 +82,8 @@ impl Path<'_> {
     }
 
     /// The TCP connections at the two points are not the same one.
-    fn relayed(&self, client: Option<&HandshakeReport>, server: Option<&HandshakeReport>) -> bool {
-        let preamble = |report: Option<&HandshakeReport>| report.and_then(|report| report.handshake.preamble.clone());
+    fn relayed(&self, client: Option<&Handshake<'_>>, server: Option<&Handshake<'_>>) -> bool {
+        let preamble = |report: Option<&Handshake<'_>>| report.and_then(|report| report.handshake.preamble);
         let isns = [self.client, self.server].map(|view| view.isn(Side::Client));
         let other_isn = isns.iter().all(Option::is_some) && isns[0] != isns[1];
         let from_the_start = self.up.altered.is_some_and(|(first, _)| first == 0);
@@ -178,8 +181,8 @@ impl Path<'_> {
         format!("`{}` became `{}`", line(transit.sent.from(first)), line(transit.received.from(first)))
     }
 
-    fn verdict(&self, client: Option<&HandshakeReport>, server: Option<&HandshakeReport>, untouched: bool) -> Joint {
-        let completed = |report: Option<&HandshakeReport>| report.is_some_and(|report| report.handshake.outcome == "completed");
+    fn verdict(&self, client: Option<&Handshake<'_>>, server: Option<&Handshake<'_>>, untouched: bool) -> Joint {
+        let completed = |report: Option<&Handshake<'_>>| report.is_some_and(|report| report.handshake.outcome == Outcome::Completed);
         if self.client.packets.is_empty() || self.server.packets.is_empty() {
             return self.not_the_path(client, server);
         }
@@ -193,15 +196,15 @@ impl Path<'_> {
     }
 
     /// The ClientHello that arrived is not the one that was sent.
-    fn intercepted(client: Option<&HandshakeReport>, server: Option<&HandshakeReport>) -> Option<Joint> {
-        let random = |report: Option<&HandshakeReport>| {
-            Some(report?.tls.as_ref()?.client.as_ref()?.random.clone()).filter(|random| !random.is_empty())
+    fn intercepted(client: Option<&Handshake<'_>>, server: Option<&Handshake<'_>>) -> Option<Joint> {
+        let random = |report: Option<&Handshake<'_>>| {
+            Some(report?.tls.as_ref()?.client.as_ref()?.random.to_vec()).filter(|random| !random.is_empty())
         };
         let (sent, got) = (random(client)?, random(server)?);
         if sent == got {
             return None;
         }
-        let leaf = |report: Option<&HandshakeReport>| report?.tls.as_ref()?.server.as_ref()?.certificates.first().cloned();
+        let leaf = |report: Option<&Handshake<'_>>| report?.server_certificates().first().cloned();
         let certificates = match (leaf(client), leaf(server)) {
             (Some(given), Some(own)) if given.sha256 != own.sha256 => {
                 format!(" The server sent a certificate by {}, the client was given one by {}.", own.issuer, given.issuer)
@@ -217,20 +220,21 @@ impl Path<'_> {
         ))
     }
 
-    fn completed(&self, client: Option<&HandshakeReport>, untouched: bool) -> Joint {
+    fn completed(&self, client: Option<&Handshake<'_>>, untouched: bool) -> Joint {
         let lost = [Side::Client, Side::Server].map(|from| self.transit(from).lost_copies.iter().chain(&self.transit(from).lost).count());
         let ignored =
             self.injected(Side::Server).into_iter().chain(self.injected(Side::Client)).filter(|packet| packet.flags.rst()).count();
-        let cause = client.and_then(|report| report.diagnosis.cause.clone());
+        let cause = client.and_then(|report| report.diagnosis.cause);
         match (lost, ignored) {
             ([0, 0], 0) => Joint {
                 // What looked like loss at one point was none.
-                cause: cause.clone().filter(|cause| cause != "packet-loss"),
+                cause: cause.filter(|cause| *cause != Cause::PacketLoss).map(|cause| cause.slug().to_owned()),
                 place: "nowhere",
                 confidence: client
                     .filter(|_| cause.is_some())
-                    .and_then(|report| report.diagnosis.confidence.clone())
-                    .unwrap_or_else(|| "certain".to_owned()),
+                    .and_then(|report| report.diagnosis.confidence)
+                    .map_or("certain", Confidence::name)
+                    .to_owned(),
                 summary: match &cause {
                     None if !untouched => "It completed; what happened between the two captures did it no harm.".to_owned(),
                     None => "It completed, and nothing was lost, altered or injected between the two captures.".to_owned(),
@@ -271,7 +275,7 @@ impl Path<'_> {
     }
 
     /// Something never arrived.
-    fn dropped(&self, client: Option<&HandshakeReport>, server: Option<&HandshakeReport>) -> Option<Joint> {
+    fn dropped(&self, client: Option<&Handshake<'_>>, server: Option<&Handshake<'_>>) -> Option<Joint> {
         let udp = self.client.transport == Transport::Udp || self.server.transport == Transport::Udp;
         let lost = [Side::Client, Side::Server].map(|from| self.sent(from, &self.transit(from).lost));
         let [up, down] = &lost;
@@ -332,7 +336,7 @@ impl Path<'_> {
                 ),
             ));
         }
-        let quic = [client, server].into_iter().flatten().any(|report| report.network.protocol == "quic");
+        let quic = [client, server].into_iter().flatten().any(|report| report.network.protocol == Protocol::Quic);
         let by_size = smallest_lost > largest_arrived.max(SMALL) && largest_arrived > 0 && data(lost) > 0;
         // A small hello of which nothing else is known may be kept for what it says.
         if by_size && (some_passed || transit.lost.len() > 1 && (from == Side::Server || smallest_lost >= LARGE)) {
@@ -388,7 +392,7 @@ impl Path<'_> {
             };
             let rest = if cause == "split-client-hello" { ", though an earlier part of it did" } else { "" };
             // What the client's other handshakes showed is more exact, and as sure as it was.
-            let exact = client.and_then(|report| report.diagnosis.cause.as_deref().zip(report.diagnosis.confidence.as_deref()));
+            let exact = client.and_then(|report| report.diagnosis.cause.map(Cause::slug).zip(report.diagnosis.confidence.map(Confidence::name)));
             let exact = exact.filter(|(exact, _)| *exact != cause && matches!(*exact, "tls13-dropped" | "split-client-hello"));
             // What is lost for good may be the first thing that a dying path lost: only what still arrives tells it from that.
             let own = match cause {
@@ -412,7 +416,7 @@ impl Path<'_> {
 
     /// What was lost lies behind what the server had and answered, or a path that had let the first datagrams through lets none through any more.
     /// What that is called the client's point knows better than two lists of datagrams do, and as well as it did.
-    fn later_datagrams(&self, client: Option<&HandshakeReport>, what: &str, times: &str, nothing_after: bool) -> Option<Joint> {
+    fn later_datagrams(&self, client: Option<&Handshake<'_>>, what: &str, times: &str, nothing_after: bool) -> Option<Joint> {
         let some = |from: Side| self.server.packets.iter().any(|packet| packet.from == from && packet.len > 0);
         if !some(Side::Client) || !some(Side::Server) && !nothing_after {
             return None;
@@ -454,13 +458,12 @@ impl Path<'_> {
     }
 
     /// The path did nothing: whoever ended it did so of its own accord.
-    fn not_the_path(&self, client: Option<&HandshakeReport>, server: Option<&HandshakeReport>) -> Joint {
-        let nearest = |report: &HandshakeReport| report.diagnosis.stopped_by.clone();
+    fn not_the_path(&self, client: Option<&Handshake<'_>>, server: Option<&Handshake<'_>>) -> Joint {
         let (report, place) = match (client, server) {
-            (Some(client), Some(server)) => match nearest(client).as_str() {
-                "client" => (client, "client"),
-                "server" => (server, "server"),
-                _ if server.diagnosis.cause.as_ref().is_some_and(|cause| cause.starts_with("client-")) => (server, "client"),
+            (Some(client), Some(server)) => match client.diagnosis.stopped_by {
+                StoppedBy::Client => (client, "client"),
+                StoppedBy::Server => (server, "server"),
+                _ if server.diagnosis.cause.is_some_and(|cause| cause.slug().starts_with("client-")) => (server, "client"),
                 _ if server.diagnosis.cause.is_some() => (server, "server"),
                 _ => (client, "client"),
             },
@@ -471,31 +474,32 @@ impl Path<'_> {
         if self.server.packets.is_empty() || self.client.packets.is_empty() {
             let (here, there) = if self.server.packets.is_empty() { ("client", "server") } else { ("server", "client") };
             return Joint {
-                cause: report.diagnosis.cause.clone(),
+                cause: report.diagnosis.cause.map(|cause| cause.slug().to_owned()),
                 place: "nowhere",
-                confidence: report.diagnosis.confidence.clone().unwrap_or_else(|| "hint".to_owned()),
+                confidence: report.diagnosis.confidence.map_or("hint", Confidence::name).to_owned(),
                 summary: format!(
                     "No packet of it is in the {there}'s capture: it went another way, was dropped before that point, or that capture was not running. As seen by the {here}: {}",
-                    report.diagnosis.summary
+                    report.summary()
                 ),
             };
         }
         let missed = self.up.missed.len().saturating_add(self.down.missed.len());
         let gaps = if missed > 0 { format!(" ({missed} packets are missing from a capture, not from the path.)") } else { String::new() };
         // What one point suspects of the path, the other clears it of.
-        let blamed = report.diagnosis.stopped_by == "network";
-        let cause = match (&report.diagnosis.cause, blamed) {
+        let blamed = report.diagnosis.stopped_by == StoppedBy::Network;
+        let own = report.diagnosis.cause.map(|cause| cause.slug().to_owned());
+        let cause = match (&own, blamed) {
             (Some(cause), true) if !cause.starts_with("capture") => {
                 let silent = self.server.packets.iter().any(|packet| packet.from == Side::Client && packet.len > 0);
                 let own_word = matches!(cause.as_str(), "quic-server-silent" | "dtls-no-answer");
-                let word = if report.network.protocol == "quic" { "quic-server-silent" } else { "server-silent" };
+                let word = if report.network.protocol == Protocol::Quic { "quic-server-silent" } else { "server-silent" };
                 Some(if silent && !own_word { word.to_owned() } else { cause.clone() })
             }
             (cause, _) => cause.clone(),
         };
-        let confidence = if missed == 0 && cause.is_some() && cause == report.diagnosis.cause {
+        let confidence = if missed == 0 && cause.is_some() && cause == own {
             // What the two together do not show themselves is as sure as it was.
-            report.diagnosis.confidence.clone().unwrap_or_else(|| "strong".to_owned())
+            report.diagnosis.confidence.map_or("strong", Confidence::name).to_owned()
         } else {
             "strong".to_owned()
         };
@@ -505,7 +509,7 @@ impl Path<'_> {
             confidence,
             summary: format!(
                 "Everything that either end sent arrived as it was sent, so the path is not to blame.{gaps} {}",
-                report.diagnosis.summary
+                report.summary()
             ),
         }
     }
@@ -521,7 +525,7 @@ const SMALL: u32 = 576;
 const LARGE: u32 = 1000;
 
 /// Cause and confidence of a report that blames the path.
-fn blamed_on_path(report: Option<&HandshakeReport>) -> Option<(&str, &str)> {
-    let diagnosis = report.map(|report| &report.diagnosis).filter(|diagnosis| diagnosis.stopped_by == "network")?;
-    diagnosis.cause.as_deref().zip(diagnosis.confidence.as_deref())
+fn blamed_on_path(report: Option<&Handshake<'_>>) -> Option<(&'static str, &'static str)> {
+    let diagnosis = report.map(|report| &report.diagnosis).filter(|diagnosis| diagnosis.stopped_by == StoppedBy::Network)?;
+    diagnosis.cause.map(Cause::slug).zip(diagnosis.confidence.map(Confidence::name))
 }

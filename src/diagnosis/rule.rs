@@ -82,6 +82,9 @@ pub enum Confidence {
 }
 
 impl Confidence {
+    /// Every confidence.
+    pub const ALL: [Self; 4] = [Self::Hint, Self::Likely, Self::Strong, Self::Certain];
+
     /// The schema's word.
     pub const fn name(self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::escape::{clip, escape, width};
 use super::style::Palette;
-use crate::report::Advice;
+use crate::diagnosis::remedy::Advice;
 
 /// A space at which no line is broken.
 pub const NO_BREAK: char = '\u{a0}';
@@ -87,7 +87,7 @@ impl Layout {
     pub fn advice(&self, out: &mut dyn Write, indent: usize, advice: &Advice) -> io::Result<()> {
         match advice {
             Advice::Text(text) => self.prose(out, indent, text),
-            Advice::Command(command) => self.command(out, indent, command),
+            Advice::Command(command) => self.command(out, indent, &command.to_string()),
         }
     }
 

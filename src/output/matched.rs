@@ -8,6 +8,7 @@ use anstyle::Style;
 use super::figures::{count, counted, span_us, when};
 use super::layout::Layout;
 use crate::compare::joined::{Event, Half, Joined};
+use crate::time::Timestamp;
 
 /// Writes what became of handshakes between two points: those of one server that met the same fate together. `all`: each by itself, and also those
 /// to which nothing happened.
@@ -70,7 +71,7 @@ fn same(out: &mut dyn Write, layout: &Layout, others: &[&Joined]) -> io::Result<
             out,
             4,
             6,
-            &[(palette.dim, &when(&main.start, false)), (Style::new(), &format!("  {}", main.peers[0])), (palette.dim, &places)],
+            &[(palette.dim, &when(main.start, false)), (Style::new(), &format!("  {}", main.peers[0])), (palette.dim, &places)],
         )?;
     }
     match others.len().saturating_sub(OTHERS) {
@@ -106,7 +107,7 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
     if both == 0
         && let [Some((a, b)), Some((c, d))] = [span(joined, |one| one.client.as_ref()), span(joined, |one| one.server.as_ref())]
     {
-        let when = |time: &str| when(time, true);
+        let when = |at: Timestamp| when(at, true);
         let hint = format!(
             "No handshake is in both: the client's capture has them from {} to {}, the server's from {} to {}. {}.",
             when(a),
@@ -138,8 +139,8 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
 }
 
 /// When the first and the last handshake of a capture began.
-fn span(joined: &[Joined], half: fn(&Joined) -> Option<&Half>) -> Option<(&str, &str)> {
-    let starts = || joined.iter().filter_map(half).map(|half| half.start.as_str());
+fn span(joined: &[Joined], half: fn(&Joined) -> Option<&Half>) -> Option<(Timestamp, Timestamp)> {
+    let starts = || joined.iter().filter_map(half).map(|half| half.start);
     starts().min().zip(starts().max())
 }
 
@@ -157,7 +158,7 @@ fn shown(out: &mut dyn Write, layout: &Layout, one: &Joined) -> io::Result<()> {
     let Some(main) = one.client.as_ref().or(one.server.as_ref()) else { return Ok(()) };
     let [client, server] = &main.peers;
     let server = main.server_name.as_ref().map_or_else(|| server.clone(), |name| format!("{name} ({server})"));
-    layout.flow(out, 0, 2, &[(palette.dim, &when(&main.start, true)), (plain, "  "), (palette.strong, &format!("{client} → {server}"))])?;
+    layout.flow(out, 0, 2, &[(palette.dim, &when(main.start, true)), (plain, "  "), (palette.strong, &format!("{client} → {server}"))])?;
     let verdict = &one.verdict;
     let cause = verdict.cause.as_deref().unwrap_or("nothing wrong");
     let place = place(verdict.place);

@@ -113,7 +113,7 @@ fn type_filter(state: &mut State, code: KeyCode) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::samples;
+    use crate::report::samples;
     use crate::report::Report;
     use crate::time::Timestamp;
     use std::sync::Arc;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use handshark::capture::{FrameSource, Inventory, KeyLogLines};
 use handshark::frame::Block;
-use handshark::report::HandshakeReport;
 
+use crate::support::report::HandshakeReport;
 use crate::support::{Said, analyse, analyse_in_full_with_keys, analyse_source, analyse_with_keys, capture_of, fixtures, labelled, open};
 
 fn with_keys() -> Vec<(PathBuf, PathBuf, String)> {
@@ -31,7 +31,7 @@ fn causes(said: &Said) -> Vec<String> {
 }
 
 fn json(reports: &[HandshakeReport]) -> Vec<String> {
-    reports.iter().map(|report| serde_json::to_string_pretty(report).unwrap()).collect()
+    reports.iter().map(|report| format!("{report:#?}")).collect()
 }
 
 /// A key log with every line changed by `change`.

@@ -36,7 +36,6 @@ mod memory;
 mod metamorphic;
 mod monitoring;
 mod observation;
-mod outlines;
 mod outputs;
 mod packet_oracle;
 mod page;

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use handshark::report::HandshakeReport;
 
+use crate::support::report::HandshakeReport;
 use crate::support::conversation::Conversation;
 use crate::support::{analyse_bytes, fixtures};
 

@@ -4,11 +4,11 @@ use super::{Path, blamed_on_path};
 use crate::compare::joined::Joint;
 use crate::compare::words::name;
 use crate::flow::Side;
-use crate::report::HandshakeReport;
+use crate::report::Handshake;
 
 impl Path<'_> {
     /// Something came in the other's name.
-    pub(super) fn forged(&self, client: Option<&HandshakeReport>) -> Option<Joint> {
+    pub(super) fn forged(&self, client: Option<&Handshake<'_>>) -> Option<Joint> {
         let resets = Side::BOTH.map(|from| self.injected(from).into_iter().find(|packet| packet.flags.rst()));
         let data = self.injected(Side::Server).into_iter().find(|packet| packet.len > 0);
         if let Some(data) = data {
@@ -50,7 +50,7 @@ impl Path<'_> {
     }
 
     /// Somebody else answered the SYN: what follows fits the one end only.
-    fn forged_opening(&self, client: Option<&HandshakeReport>) -> Option<Joint> {
+    fn forged_opening(&self, client: Option<&Handshake<'_>>) -> Option<Joint> {
         let answer = self.injected(Side::Server).into_iter().find(|packet| packet.flags.syn())?;
         let (cause, confidence) = blamed_on_path(client).unwrap_or(("reset-injected", "likely"));
         let text = format!(
