@@ -99,9 +99,9 @@ impl Sink for Notes {
         {
             self.handshakes.push(Noted {
                 random: report.tls.as_ref().and_then(|tls| tls.client.as_ref()).map(|client| client.random.to_vec()).unwrap_or_default(),
-                isn: facts.tcp.side(Side::Client).syn.map(|syn| syn.isn),
-                first: facts.tcp.first.time,
-                last: facts.closed_at.time.max(facts.tcp.last.time),
+                isn: facts.flow.side(Side::Client).syn.map(|syn| syn.isn),
+                first: facts.flow.first.time,
+                last: facts.closed_at.time.max(facts.flow.last.time),
                 report: report.to_static(),
             });
         }

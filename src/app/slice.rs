@@ -158,12 +158,12 @@ impl Sink for Chosen {
         if !self.filter.takes(report, self.begin.get().copied()) {
             if self.others_held < OTHERS {
                 self.others_held = self.others_held.saturating_add(1);
-                self.others.entry(report.server).or_default().push(Other { key: facts.tcp.key, first, last, taken: false });
+                self.others.entry(report.server).or_default().push(Other { key: facts.flow.key, first, last, taken: false });
             }
             return Ok(());
         }
         self.handshakes = self.handshakes.saturating_add(1);
-        self.flows.entry(facts.tcp.key).or_default().push((first, last, last.max(facts.closed_at.frame)));
+        self.flows.entry(facts.flow.key).or_default().push((first, last, last.max(facts.closed_at.frame)));
         let diagnosis = &report.diagnosis;
         let cause = diagnosis.cause.zip(diagnosis.confidence).map(|(cause, confidence)| {
             format!(", {cause} ({}), stopped by {}", confidence.name(), diagnosis.stopped_by.name())

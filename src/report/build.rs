@@ -25,27 +25,27 @@ use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Networ
 
 /// What is to be reported of one handshake, with what earlier reports may have in common with it.
 pub(super) fn handshake<'a>(builder: &mut Builder, handshake: &'a Facts, verdict: &'a Verdict, source: &'a str) -> Handshake<'a> {
-    let tcp = &handshake.tcp;
+    let flow = &handshake.flow;
     let cause = verdict.cause.as_ref();
     Handshake {
         network: Network {
-            transport: tcp.key.transport,
+            transport: flow.key.transport,
             protocol: handshake.protocol,
-            community_id: community_id(handshake.client, handshake.server, tcp.key.transport),
-            path: tcp.path,
+            community_id: community_id(handshake.client, handshake.server, flow.key.transport),
+            path: flow.path,
         },
         client: handshake.client,
         server: handshake.server,
         capture: Capture {
             source: Cow::Borrowed(source),
-            first_frame: tcp.first.frame,
-            last_frame: tcp.last.frame,
+            first_frame: flow.first.frame,
+            last_frame: flow.last.frame,
             quality: verdict.quality,
         },
         handshake: Course {
-            id: id(builder.scratch(), &handshake.client.text(), &handshake.server.text(), tcp.first.time),
-            start: tcp.first.time,
-            end: handshake.end.unwrap_or(tcp.last).time,
+            id: id(builder.scratch(), &handshake.client.text(), &handshake.server.text(), flow.first.time),
+            start: flow.first.time,
+            end: handshake.end.unwrap_or(flow.last).time,
             outcome: verdict.outcome,
             stage: handshake.stage,
             history: Cow::Borrowed(handshake.history.as_str()),
@@ -57,9 +57,9 @@ pub(super) fn handshake<'a>(builder: &mut Builder, handshake: &'a Facts, verdict
             provisional: handshake.provisional,
             timing: timing(handshake),
             loss: Loss {
-                client_retransmits: tcp.side(Side::Client).retransmits,
-                server_retransmits: tcp.side(Side::Server).retransmits,
-                gap_bytes: tcp.side(Side::Client).gap_bytes + tcp.side(Side::Server).gap_bytes,
+                client_retransmits: flow.side(Side::Client).retransmits,
+                server_retransmits: flow.side(Side::Server).retransmits,
+                gap_bytes: flow.side(Side::Client).gap_bytes + flow.side(Side::Server).gap_bytes,
             },
         },
         tls: (handshake.protocol != Protocol::Other).then(|| tls(builder, handshake, verdict.unverified)),
@@ -121,18 +121,18 @@ fn timing(h: &Facts) -> Timing {
     let tcp = &h.tcp;
     let hello = h.client_hellos.first();
     let granted = h.preamble.as_ref().and_then(|preamble| preamble.answered);
-    let ready = granted.or(tcp.established);
+    let ready = granted.or(flow.established());
     let server_hello = h.server_hello_time();
     let last_hello = h.server_hello.as_ref().map(|seen| seen.first);
     let finished = h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server));
     Timing {
-        tcp_rtt_us: tcp.rtt().map(micros),
+        tcp_rtt_us: flow.rtt().map(micros),
         client_hello_us: hello.zip(ready).map(|(hello, ready)| micros(hello.mark.time.since(ready.time))),
         server_hello_us: server_hello.map(micros),
-        server_think_us: server_hello.zip(tcp.syn_rtt).map(|(took, rtt)| micros(took.saturating_sub(rtt))),
+        server_think_us: server_hello.zip(flow.tcp.and_then(|tcp| tcp.syn_rtt)).map(|(took, rtt)| micros(took.saturating_sub(rtt))),
         finished_us: last_hello.zip(finished).map(|(hello, finished)| micros(finished.time.since(hello.time))),
         total_us: finished.or(h.end).map(|end| {
-            let start = if tcp.saw_start() { tcp.first } else { hello.map_or(tcp.first, |hello| hello.first) };
+            let start = if flow.saw_start() { flow.first } else { hello.map_or(flow.first, |hello| hello.first) };
             micros(end.time.since(start.time))
         }),
     }
