@@ -150,7 +150,7 @@ fn every_format_has_its_sink() {
         let mut out = Vec::new();
         let mut sink = options.sink(&mut out, crate::output::style::Palette::PLAIN, None, false);
         for report in samples::run() {
-            sink.report(&report).unwrap();
+            report.give(sink.as_mut()).unwrap();
         }
         sink.finish().unwrap();
         drop(sink);

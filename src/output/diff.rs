@@ -103,14 +103,14 @@ mod tests {
     use crate::compare::{Tally, diff};
     use crate::report::samples;
     use crate::output::style::Palette;
-    use crate::report::Report;
+    use crate::report::{Report, Sink as _};
 
     fn text(before: &[Report], after: &[Report]) -> String {
         let tally = |reports: &[Report]| {
             let mut tally = Tally::default();
             for report in reports {
                 match report {
-                    Report::Handshake(handshake) => tally.take(handshake),
+                    Report::Handshake(handshake) => tally.handshake(handshake).unwrap(),
                     Report::Summary(summary) => tally.end(summary),
                     Report::Incident(_) => {}
                 }

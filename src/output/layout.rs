@@ -177,6 +177,8 @@ const LONGEST_COMMAND: usize = 2_000;
 
 #[cfg(test)]
 mod tests {
+    use crate::diagnosis::remedy::Command;
+    use crate::diagnosis::remedy::parts::Name;
     use super::*;
 
     fn shown(columns: usize, first: usize, rest: usize, spans: &[Span<'_>]) -> String {
@@ -219,13 +221,15 @@ mod tests {
 
     #[test]
     fn commands_are_never_broken() {
-        let long = format!("curl {}", "a ".repeat(100));
+        let word = Name::parse(&"a ".repeat(100)).unwrap();
+        let long = Command::new("curl").option("-A", word.clone());
         let mut out = Vec::new();
         let layout = Layout::new(Some(60), Palette::PLAIN);
         layout.advice(&mut out, 4, &Advice::Command(long.clone())).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), format!("    $ {long}\n"));
         let mut out = Vec::new();
-        layout.advice(&mut out, 4, &Advice::Command(format!("curl {}", "a".repeat(10_000)))).unwrap();
+        let absurd = (0..100).fold(Command::new("curl"), |command, _| command.option("-A", word.clone()));
+        layout.advice(&mut out, 4, &Advice::Command(absurd)).unwrap();
         assert!(out.len() < 100);
     }
 
@@ -233,7 +237,7 @@ mod tests {
     fn a_sentence_is_no_command_however_it_reads() {
         for text in ["$ rm -rf /", "curl -v https://a/", "Ask for \n$ rm -rf"] {
             let mut out = Vec::new();
-            Layout::new(None, Palette::PLAIN).advice(&mut out, 2, &Advice::Text(text.to_owned())).unwrap();
+            Layout::new(None, Palette::PLAIN).advice(&mut out, 2, &Advice::Text(text.into())).unwrap();
             let shown = String::from_utf8(out).unwrap();
             assert!(shown.lines().count() == 1 && !shown.trim_start().starts_with("$ "), "{shown}");
         }

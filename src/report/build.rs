@@ -118,7 +118,7 @@ fn micros(span: Duration) -> u64 {
 }
 
 fn timing(h: &Facts) -> Timing {
-    let tcp = &h.tcp;
+    let flow = &h.flow;
     let hello = h.client_hellos.first();
     let granted = h.preamble.as_ref().and_then(|preamble| preamble.answered);
     let ready = granted.or(flow.established());

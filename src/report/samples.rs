@@ -1,7 +1,6 @@
 //! Hand-made reports for the tests of the outputs: a night on call.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;

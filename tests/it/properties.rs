@@ -33,14 +33,12 @@ fn gist(reports: &[HandshakeReport]) -> Vec<String> {
     reports
         .iter()
         .map(|report| {
-            let mut tls = serde_json::to_value(&report.tls).unwrap();
-            if let Some(alerts) = tls.get_mut("alerts").and_then(|alerts| alerts.as_array_mut()) {
-                for alert in alerts {
-                    alert["frame"] = 0.into();
-                }
+            let mut tls = report.tls.clone();
+            for alert in tls.iter_mut().flat_map(|tls| &mut tls.alerts) {
+                alert.frame = 0;
             }
             format!(
-                "{} {} {:?} {} {} {} {tls}",
+                "{} {} {:?} {} {} {} {tls:?}",
                 report.handshake.outcome,
                 report.handshake.stage,
                 report.diagnosis.cause,

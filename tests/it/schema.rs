@@ -120,7 +120,8 @@ fn what_the_schema_forbids_is_refused() {
 /// Names of fields, at every depth.
 fn names(fields: &[Field]) -> Vec<String> {
     let inner = |field: &Field| match field.kind {
-        Kind::Object(fields) | Kind::List(Kind::Object(fields)) => names(fields),
+        Kind::Object(fields) => names(fields),
+        Kind::List(Kind::Object(fields)) => names(fields),
         _ => Vec::new(),
     };
     fields.iter().flat_map(|field| std::iter::once(field.name.to_owned()).chain(inner(field))).collect()

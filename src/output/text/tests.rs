@@ -65,7 +65,7 @@ fn no_line_is_wider_than_the_terminal_but_commands() {
 #[test]
 fn commands_stand_alone_and_whole() {
     let text = rendered(&samples::run(), 60, TextOptions::default());
-    for advice in samples::expired(0).diagnosis.remedy.iter().chain(&samples::stalled().diagnosis.remedy) {
+    for advice in samples::expired(0).diagnosis.remedy.iter().chain(samples::stalled().diagnosis.remedy.iter()) {
         let Advice::Command(command) = advice else { continue };
         assert_eq!(text.lines().filter(|line| line.trim_start() == format!("$ {command}")).count(), 1, "{command}\n{text}");
     }
