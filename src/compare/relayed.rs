@@ -2,8 +2,7 @@
 
 use super::joined::{Event, Joined, Joint, half};
 use super::verdict::Point;
-use crate::diagnosis::rule::Confidence;
-use crate::report::Handshake;
+use crate::report::{Confidence, Handshake};
 
 /// A client's handshake of which no packet reached the server, and one that reached it in its stead.
 pub fn replaced(client: &Handshake<'_>, server: &Handshake<'_>) -> Joined {

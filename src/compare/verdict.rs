@@ -6,10 +6,7 @@ use super::vantage::{Passing, Transit, View, follow};
 use super::words::{bytes, capital, grouped, name, quiet_before, receiver_hears_nothing_after, sent_times};
 use crate::flow::{Side, Transport};
 use crate::packet::IcmpKind;
-use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::Confidence;
-use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
-use crate::report::Handshake;
+use crate::report::{Cause, Confidence, Handshake, Outcome, Protocol, StoppedBy};
 
 mod forged;
 

@@ -489,8 +489,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::handshake::facts::Outcome;
-    use crate::report::{Certificate, TlsServer, samples};
+    use crate::report::{Certificate, Outcome, TlsServer, samples};
 
     fn report(name: Option<&'static str>) -> Handshake<'static> {
         let mut report = samples::completed();

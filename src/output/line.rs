@@ -10,8 +10,7 @@ use super::figures::when;
 use super::layout::Span;
 use super::style::Palette;
 use super::view::{self, Kind};
-use crate::diagnosis::cause::Cause;
-use crate::report::{Handshake, Id, Incident, Sink, State};
+use crate::report::{Cause, Handshake, Id, Incident, Sink, State};
 
 /// Writes a line for each handshake that failed or whose users suffered, and nothing else. Every line is flushed.
 #[derive(Debug)]

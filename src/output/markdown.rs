@@ -4,11 +4,19 @@ use std::io::{self, Write};
 
 use super::collect::{Collected, Group};
 use super::escape::{clip, escape};
+use super::format::{Format, Verbosity};
 use super::figures::{count, counted, span_us, us_between, when};
 use super::view::{self, Kind};
 use super::{Setting, Sink};
-use crate::diagnosis::remedy::Advice;
-use crate::report::{Handshake, Incident, Summary, VERSION};
+use crate::report::{Advice, Handshake, Incident, Summary, VERSION};
+
+/// `--format md`.
+pub const FORMAT: Format = Format {
+    name: "md",
+    about: "Markdown, for a ticket",
+    streams: |look| look.all || look.verbosity == Verbosity::Quiet,
+    sink: |out, _| Box::new(MarkdownSink::new(out)),
+};
 
 /// Writes Markdown at the end of the run.
 #[derive(Debug)]

@@ -2,8 +2,17 @@
 
 use std::io::{self, Write};
 
+use super::format::Format;
 use super::json::Json;
 use crate::report::{Handshake, Incident, Sink, Summary};
+
+/// `--format json`.
+pub const FORMAT: Format = Format {
+    name: "json",
+    about: "One JSON object a line",
+    streams: |_| true,
+    sink: |out, look| Box::new(NdjsonSink::new(out, look.at_once)),
+};
 
 /// Writes NDJSON.
 #[derive(Debug)]

@@ -5,10 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::flow::Endpoint;
-use crate::handshake::facts::Outcome;
 use crate::output::view::{self, Kind};
-use crate::report::{Certificate, Handshake, word};
-use crate::tls::registry::ProtocolVersion;
+use crate::report::{Certificate, Handshake, Outcome, ProtocolVersion, word};
 
 /// The counts.
 #[derive(Debug, Default)]

@@ -2,11 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::output::escape::{is_hazard, width};
-use crate::report::samples;
+use crate::report::{Advice, Cause, Confidence, Finding, samples};
 use crate::output::style::Palette;
-use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::rule::{Confidence, Finding};
 use crate::report::Report;
 
 fn rendered(reports: &[Report], columns: usize, options: TextOptions) -> String {
