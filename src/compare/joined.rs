@@ -3,6 +3,10 @@
 use serde::Serialize;
 
 use super::tally;
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Confidence, Finding};
+use crate::flow::Side;
+use crate::handshake::facts::StoppedBy;
 use crate::report::HandshakeReport;
 
 /// A handshake seen at two points.
@@ -10,9 +14,8 @@ use crate::report::HandshakeReport;
 pub struct Joined {
     /// `handshark-match/1`.
     pub schema: &'static str,
-    /// What joined the two: `random` (of the ClientHello), `addresses`, `name` (asked for at the same time in another connection), or `nothing`
-    /// when one point saw none of it.
-    pub joined_by: &'static str,
+    /// What joined the two.
+    pub joined_by: JoinedBy,
     /// What the point near the client says of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<Half>,
@@ -29,6 +32,20 @@ pub struct Joined {
     pub round_trip_us: Option<u64>,
     /// The verdict.
     pub verdict: Joint,
+}
+
+/// By what a handshake at one point was recognised at the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JoinedBy {
+    /// By the random of the ClientHello.
+    Random,
+    /// By addresses, ports and first sequence number.
+    Addresses,
+    /// By the name asked for at the same time, in another connection.
+    Name,
+    /// By nothing: one point saw none of it.
+    Nothing,
 }
 
 /// What one point says.
@@ -60,10 +77,10 @@ pub struct Half {
 /// Something that happened between the points.
 #[derive(Debug, Serialize, Clone)]
 pub struct Event {
-    /// `lost`, `injected`, `altered`, `delayed`.
-    pub what: &'static str,
+    /// What happened.
+    pub what: Happening,
     /// Who sent it, or in whose name it came.
-    pub from: &'static str,
+    pub from: Side,
     /// One sentence.
     pub text: String,
     /// Frame in the client's capture.
@@ -74,16 +91,56 @@ pub struct Event {
     pub server_frame: Option<u64>,
 }
 
+/// What a path does to packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happening {
+    /// It was sent and did not arrive.
+    Lost,
+    /// It arrived and was never sent.
+    Injected,
+    /// It arrived otherwise than it was sent.
+    Altered,
+    /// It took much longer than others.
+    Delayed,
+}
+
+impl Happening {
+    /// The word in the output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Injected => "injected",
+            Self::Altered => "altered",
+            Self::Delayed => "delayed",
+        }
+    }
+}
+
+/// Where a cause lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// Between the two points.
+    Path,
+    /// With the client.
+    Client,
+    /// With the server.
+    Server,
+    /// There is none, or the two points do not tell.
+    Nowhere,
+}
+
 /// The verdict.
 #[derive(Debug, Serialize, Clone, PartialEq, Eq)]
 pub struct Joint {
-    /// A slug of the catalogue; absent when there is nothing to say.
+    /// Absent when there is nothing to say.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
-    /// Where it lies: `path`, `client`, `server`, or `nowhere`.
-    pub place: &'static str,
+    pub cause: Option<Cause>,
+    /// Where it lies.
+    pub place: Place,
     /// How sure.
-    pub confidence: String,
+    pub confidence: Confidence,
     /// One sentence.
     pub summary: String,
 }
@@ -99,13 +156,15 @@ impl Joined {
     }
 }
 
-impl Joint {
-    pub(super) fn certain(cause: &str, place: &'static str, summary: String) -> Self {
-        Self::of(cause, "certain", place, summary)
-    }
-
-    pub(super) fn of(cause: &str, confidence: &str, place: &'static str, summary: String) -> Self {
-        Self { cause: Some(cause.to_owned()), place, confidence: confidence.to_owned(), summary }
+impl From<Finding> for Joint {
+    fn from(finding: Finding) -> Self {
+        let place = match finding.stopped_by {
+            Some(StoppedBy::Network) => Place::Path,
+            Some(StoppedBy::Client) => Place::Client,
+            Some(StoppedBy::Server) => Place::Server,
+            Some(StoppedBy::Capture | StoppedBy::Nobody) | None => Place::Nowhere,
+        };
+        Self { cause: Some(finding.cause), place, confidence: finding.confidence, summary: finding.summary }
     }
 }
 
