@@ -36,7 +36,7 @@ pub const BUFFERED_PER_SIDE: usize = 256 << 10;
 pub const BUFFERED_TOTAL: usize = 32 << 20;
 
 /// Entries of a connection's event list: a handshake with heavy loss has some dozens.
-pub const TCP_EVENTS: usize = 96;
+pub const FLOW_EVENTS: usize = 96;
 
 /// ICMP errors remembered for a connection.
 pub const ICMP_NOTES: usize = 8;

@@ -106,10 +106,10 @@ impl Outlet for Notes {
                 random,
                 client: facts.client,
                 server: facts.server,
-                transport: facts.tcp.key.transport,
-                isn: facts.tcp.side(Side::Client).syn.map(|syn| syn.isn),
-                first: facts.tcp.first.time,
-                last: facts.closed_at.time.max(facts.tcp.last.time),
+                transport: facts.flow.key.transport,
+                isn: facts.flow.side(Side::Client).syn.map(|syn| syn.isn),
+                first: facts.flow.first.time,
+                last: facts.closed_at.time.max(facts.flow.last.time),
                 report,
             });
         }

@@ -146,7 +146,7 @@ impl Outlet for Chosen {
     fn handshake(&mut self, facts: &Handshake, _: &Verdict, report: HandshakeReport) -> io::Result<()> {
         self.handshakes = self.handshakes.saturating_add(1);
         let (first, last) = (report.capture.first_frame, report.capture.last_frame);
-        self.flows.entry(facts.tcp.key).or_default().push((first, last, last.max(facts.closed_at.frame)));
+        self.flows.entry(facts.flow.key).or_default().push((first, last, last.max(facts.closed_at.frame)));
         let diagnosis = &report.diagnosis;
         let cause = diagnosis.cause.as_deref().map(|cause| {
             let confidence = diagnosis.confidence.as_deref().unwrap_or_default();
@@ -168,7 +168,7 @@ impl Outlet for Chosen {
         if self.others_held < OTHERS {
             self.others_held = self.others_held.saturating_add(1);
             let (first, last) = (report.capture.first_frame, report.capture.last_frame);
-            self.others.entry(facts.server.to_string()).or_default().push(Other { key: facts.tcp.key, first, last, taken: false });
+            self.others.entry(facts.server.to_string()).or_default().push(Other { key: facts.flow.key, first, last, taken: false });
         }
     }
 

@@ -199,7 +199,7 @@ fn copies_answered(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
     let view = View::new(case.handshake);
     let victim = view.repeated_in_vain(suspect.side).find(|segment| segment.first.frame == suspect.mark.frame)?;
     let receiver = suspect.side.other();
-    case.handshake.tcp.copies_answered(suspect.side, victim).then(|| Evidence {
+    case.handshake.flow.copies_answered(suspect.side, victim).then(|| Evidence {
         mark: view.side(receiver).last_packet,
         text: format!(
             "the {receiver} answered the copies with {}: they arrived",
@@ -222,7 +222,7 @@ fn died_without_pause(case: &Case<'_>) -> Option<Evidence> {
 }
 
 fn pair_completed(case: &Case<'_>) -> Option<Evidence> {
-    let other = worked(case).find(|other| other.start.frame > case.handshake.tcp.first.frame)?;
+    let other = worked(case).find(|other| other.start.frame > case.handshake.flow.first.frame)?;
     Some(Evidence {
         mark: Some(other.start),
         text: "the same client began another handshake with this server later, and completed it".to_owned(),
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn sizes_that_pass_elsewhere_and_copies_that_are_answered_speak_for_the_path() {
         let mut handshake = connected();
-        let server = &mut handshake.tcp.sides.server;
+        let server = &mut handshake.flow.sides.server;
         server.outstanding.push(outstanding(0, 1448, at(5, 45), at(9, 6_000), 4));
         let mut knowledge = Knowledge::default();
         knowledge.passed.server = 1448;
@@ -311,8 +311,8 @@ mod tests {
         let counters = [drops(Contrary::CopiesAnswered), lowers(Contrary::FullSizePassed)];
         let case = Case { handshake: &handshake, chain: None, client_chain: None, knowledge: &knowledge, policy: &policy };
         assert_eq!(weigh(&case, &counters, finding()).map(|finding| finding.confidence), Some(Confidence::Likely));
-        handshake.tcp.sides.client.duplicate_acks = 3;
-        handshake.tcp.sides.client.last_packet = Some(at(10, 6_001));
+        handshake.flow.sides.client.duplicate_acks = 3;
+        handshake.flow.sides.client.last_packet = Some(at(10, 6_001));
         let case = Case { handshake: &handshake, chain: None, client_chain: None, knowledge: &knowledge, policy: &policy };
         assert_eq!(weigh(&case, &counters, finding()), None);
     }

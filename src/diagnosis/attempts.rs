@@ -42,7 +42,7 @@ pub(super) struct Attempt {
 impl Attempt {
     /// This handshake is the one that was entered.
     pub(super) fn is(&self, handshake: &Handshake) -> bool {
-        self.client.port == handshake.client.port && self.related.start == handshake.tcp.first
+        self.client.port == handshake.client.port && self.related.start == handshake.flow.first
     }
 }
 
@@ -156,9 +156,9 @@ mod tests {
     fn a_cause_is_entered_where_it_belongs() {
         let handshake = connected();
         let mut attempts = Attempts::default();
-        for frame in [handshake.tcp.first.frame + 1, handshake.tcp.first.frame] {
+        for frame in [handshake.flow.first.frame + 1, handshake.flow.first.frame] {
             let mut attempt = attempt(handshake.client, frame);
-            attempt.related.start.time = handshake.tcp.first.time;
+            attempt.related.start.time = handshake.flow.first.time;
             attempts.enter(attempt);
         }
         attempts.explain(&handshake, Cause::PacketLoss);

@@ -105,7 +105,7 @@ impl Source {
     fn enter(&mut self, handshake: &Handshake) {
         self.connections = self.connections.saturating_add(1);
         self.with_holes = self.with_holes.saturating_add(u32::from(Quality::of(handshake).gap));
-        let server = handshake.tcp.side(Side::Server);
+        let server = handshake.flow.side(Side::Server);
         let unheard = server.packets == 0 && (server.acked > 0 || View::new(handshake).answered_unseen());
         self.unheard = self.unheard.saturating_add(u32::from(unheard));
     }
@@ -246,7 +246,7 @@ impl Book {
     /// Enters a connection that shows nothing of TLS: what its packets say of the path and, where their payload was cut, of its two ends.
     pub fn overhear(&mut self, connection: &Handshake) {
         self.hear(connection);
-        if Side::BOTH.into_iter().any(|side| connection.tcp.side(side).snaplen_cut > 0) {
+        if Side::BOTH.into_iter().any(|side| connection.flow.side(side).snaplen_cut > 0) {
             self.learn_client(connection, UNNAMED);
             self.learn_host(connection);
         }
@@ -259,8 +259,8 @@ impl Book {
 
     /// Takes note of the sides that the interface hears.
     fn hear(&mut self, connection: &Handshake) -> &mut Source {
-        let source = self.sources.touch(&connection.tcp.interface);
-        let both = Side::BOTH.into_iter().all(|side| connection.tcp.side(side).packets > 0);
+        let source = self.sources.touch(&connection.flow.interface);
+        let both = Side::BOTH.into_iter().all(|side| connection.flow.side(side).packets > 0);
         source.of_both_sides = source.of_both_sides.saturating_add(u32::from(both));
         source
     }
@@ -344,7 +344,7 @@ impl Book {
             knowledge.quickest_answer = host.quickest;
             knowledge.least_leg = host.least_leg;
         }
-        let source = self.sources.get(&handshake.tcp.interface);
+        let source = self.sources.get(&handshake.flow.interface);
         knowledge.icmp_unread = self.icmp_unread;
         knowledge.lossy = source.is_some_and(Source::loses);
         knowledge.hears_both_sides = source.is_some_and(|source| source.of_both_sides > 0);
@@ -354,7 +354,7 @@ impl Book {
             knowledge.related = related(&around, handshake, tag);
             knowledge.passed = passed(&around, handshake);
         }
-        let window = handshake.tcp.first.time.seconds().div_euclid(FLOOD_WINDOW);
+        let window = handshake.flow.first.time.seconds().div_euclid(FLOOD_WINDOW);
         let around = (window.saturating_sub(1)..=window.saturating_add(1)).filter_map(|slot| self.half_open.get(&(handshake.server, slot)));
         knowledge.flood_half_open = around.fold(0u32, |sum, count| sum.saturating_add(*count));
         if let Some(visits) = self.visits.get(&(handshake.client.address, handshake.server)) {
@@ -414,7 +414,7 @@ impl Book {
             server.completed_with_large_hello = server.completed_with_large_hello.saturating_add(u32::from(large));
         }
         if let Some(chain) = chain {
-            let at = handshake.tcp.first.time;
+            let at = handshake.flow.first.time;
             let equal = |known: &ChainFacts| known.name == chain.name && known.certificates == chain.certificates;
             let same = |served: &Served| {
                 Weak::as_ptr(&served.facts) == Arc::as_ptr(chain) || served.facts.upgrade().is_some_and(|known| equal(&known))
@@ -448,7 +448,7 @@ impl Book {
 
     /// What did not complete may have been answered by somebody else.
     fn learn_host(&mut self, handshake: &Handshake) {
-        let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
+        let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
         // Where the messages were cut, or only this side was heard, that both went on tells as much.
         let cut = client.snaplen_cut > 0 || server.snaplen_cut > 0;
         let answers = client.data_packets >= EXCHANGED && cut || client.packets == 0 && client.acked > 0;
@@ -456,20 +456,20 @@ impl Book {
         let Some(ttl) = server.ttl.filter(|_| handshake.outcome == Outcome::Completed || went_on) else { return };
         let host = self.hosts.touch(&handshake.server.address);
         host.ttls.insert(ttl);
-        if let Some(took) = handshake.tcp.syn_rtt {
+        if let Some(took) = handshake.flow.tcp.and_then(|tcp| tcp.syn_rtt) {
             host.quickest = Some(host.quickest.map_or(took, |known| known.min(took)));
         }
-        if let Some(leg) = handshake.tcp.leg(Side::Server).filter(|_| server.quickest_ack.is_some()) {
+        if let Some(leg) = handshake.flow.leg(Side::Server).filter(|_| server.quickest_ack.is_some()) {
             host.least_leg = Some(host.least_leg.map_or(leg, |known| known.min(leg)));
         }
     }
 
     fn learn_client(&mut self, handshake: &Handshake, name: u64) {
         let hello = handshake.hello();
-        let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
+        let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
         let spoke = client.first_data.filter(|_| server.data_packets == 0);
         let related = Related {
-            start: handshake.tcp.first,
+            start: handshake.flow.first,
             same_endpoint: false,
             same_name: false,
             outcome: handshake.outcome,
@@ -482,13 +482,13 @@ impl Book {
             hello_after: handshake
                 .client_hellos
                 .first()
-                .zip(handshake.tcp.established)
+                .zip(handshake.flow.established())
                 .map_or(Duration::ZERO, |(hello, up)| hello.first.time.since(up.time)),
             passed: PerSide { client: client.largest_acked_segment, server: server.largest_acked_segment },
             went_unanswered: client.syn.is_some() && server.packets == 0,
             left_waiting: server.syn.is_some() && spoke.is_some_and(|spoke| handshake.closed_at.time.since(spoke.time) >= PATIENCE),
             server_unseen: spoke.is_some() && server.packets == 0,
-            transport: handshake.tcp.key.transport,
+            transport: handshake.flow.key.transport,
             answered_in: handshake.server_hello_time(),
         };
         self.attempts.enter(Attempt { client: handshake.client, server: handshake.server, name, related });
@@ -496,7 +496,7 @@ impl Book {
 
     /// The attempts of its client around it, itself left out.
     fn around<'a>(&'a self, handshake: &'a Handshake) -> impl Iterator<Item = &'a Attempt> {
-        let start = handshake.tcp.first.time;
+        let start = handshake.flow.first.time;
         let near = move |other: Timestamp| other.since(start).max(start.since(other)) <= RELATED_WITHIN;
         let others = self.attempts.of(handshake.client.address).filter(|attempt| !attempt.is(handshake));
         others.filter(move |attempt| near(attempt.related.start.time))
@@ -517,7 +517,7 @@ fn related(around: &[&Attempt], handshake: &Handshake, name: u64) -> Vec<Related
     let theirs = around.iter().rev().filter(|attempt| attempt.server == handshake.server || (name != UNNAMED && attempt.name == name));
     theirs
         .map(|attempt| Related {
-            same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.tcp.key.transport,
+            same_endpoint: attempt.server == handshake.server && attempt.related.transport == handshake.flow.key.transport,
             same_name: attempt.name == name,
             ..attempt.related.clone()
         })
@@ -531,7 +531,7 @@ fn used(handshake: &Handshake) -> u32 {
 
 /// A server as clients meet it: the same port over TCP and over UDP is two services.
 fn place(handshake: &Handshake) -> (Transport, Endpoint) {
-    (handshake.tcp.key.transport, handshake.server)
+    (handshake.flow.key.transport, handshake.server)
 }
 
 /// Stands for a name where two hundred thousand are counted, the same in every run. Two names that share one share their counts.
@@ -584,16 +584,16 @@ mod tests {
         let mut book = Book::default();
         let mut answered = connected();
         answered.outcome = Outcome::Stalled;
-        answered.tcp.sides.client.packets = 4;
-        answered.tcp.sides.server.packets = 0;
-        answered.tcp.sides.server.acked = 1200;
+        answered.flow.sides.client.packets = 4;
+        answered.flow.sides.server.packets = 0;
+        answered.flow.sides.server.acked = 1200;
         for met in [None, None, Some(3)] {
             book.learn(&answered, None, None);
             assert_eq!(book.view(&answered).unheard, met);
         }
         let mut both = connected();
-        both.tcp.sides.client.packets = 4;
-        both.tcp.sides.server.packets = 4;
+        both.flow.sides.client.packets = 4;
+        both.flow.sides.server.packets = 4;
         book.learn(&both, None, None);
         assert_eq!((book.view(&answered).unheard, book.view(&answered).hears_both_sides), (None, true));
     }

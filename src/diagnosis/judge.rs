@@ -3,7 +3,7 @@
 //! Findings are ordered by weight, then confidence, then the rules' order; the first that explains is the cause, the others stay as findings
 //! and alternatives. The capture is judged first: what it lacks lowers the confidence of everything else.
 
-use crate::flow::{Side, Transport};
+use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::against;
@@ -155,9 +155,9 @@ fn speaks_of_the_unread(case: &Case<'_>) -> Option<Side> {
         Side::Server => handshake.server_chain.is_some(),
         Side::Client => handshake.client_chain.is_some(),
     };
-    let cut = |side: Side| handshake.tcp.side(side).snaplen_cut > 0;
+    let cut = |side: Side| handshake.flow.side(side).snaplen_cut > 0;
     // Over TCP the capture's quality says so, and lowers everything.
-    let absent = handshake.tcp.key.transport == Transport::Udp && handshake.tcp.side(peer).packets == 0;
+    let absent = handshake.flow.is_udp() && handshake.flow.side(peer).packets == 0;
     let nameless = speaker == Side::Client && handshake.client_hellos.is_empty() && cut(Side::Client);
     (!shown && (cut(peer) || absent) || nameless).then_some(peer)
 }

@@ -1,6 +1,6 @@
 //! What the capture of one connection lacks: judged before anything is blamed on the network.
 
-use crate::flow::{Side, Transport};
+use crate::flow::Side;
 use crate::handshake::Handshake;
 
 /// Shortcomings of the capture, as far as they touch one handshake.
@@ -32,23 +32,23 @@ pub struct Quality {
 impl Quality {
     /// Judges the capture of one handshake.
     pub fn of(handshake: &Handshake) -> Self {
-        let tcp = &handshake.tcp;
-        let sides = Side::BOTH.map(|side| tcp.side(side));
+        let flow = &handshake.flow;
+        let sides = Side::BOTH.map(|side| flow.side(side));
         let any = |test: &dyn Fn(&crate::transport::SideFacts) -> bool| sides.iter().any(|side| test(side));
         Self {
             snaplen: any(&|side| side.snaplen_cut > 0),
             gap: any(&|side| side.gap_bytes_acked > 0 || side.acked > side.highest.saturating_add(1)),
             // Over UDP nothing tells a server that was not captured from one that does not answer.
-            one_direction: tcp.key.transport == Transport::Tcp
+            one_direction: !flow.is_udp()
                 && sides.iter().any(|side| side.packets == 0)
                 && sides.iter().any(|side| side.data_packets > 0 && side.acked == 0),
-            midstream: !tcp.saw_start(),
-            duplicates: tcp.duplicates > 0,
+            midstream: !flow.saw_start(),
+            duplicates: flow.duplicates > 0,
             offload: any(&|side| side.above_mss > 0),
-            clock: tcp.clock_steps_back > 0 || tcp.clock_step.is_some(),
+            clock: flow.clock_steps_back > 0 || flow.tcp.is_some_and(|tcp| tcp.clock_step.is_some()),
             drops: handshake.capture_losses > 0,
             lossy: false,
-            picked_out: tcp.is_picked_out(),
+            picked_out: flow.is_picked_out(),
         }
     }
 

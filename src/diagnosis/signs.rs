@@ -102,16 +102,16 @@ impl Signs {
 
     /// How it went and what its packets met with.
     fn of_course(handshake: &Handshake) -> Self {
-        let tcp = &handshake.tcp;
-        let sides = Side::BOTH.map(|side| tcp.side(side));
+        let flow = &handshake.flow;
+        let sides = Side::BOTH.map(|side| flow.side(side));
         let mut signs = Self::default();
         signs.set(Self::UNFINISHED, handshake.outcome != Outcome::Completed);
         signs.set(Self::UNUSED, handshake.application_data.client.is_none());
         signs.set(Self::RESET, sides.iter().any(|side| !side.resets.is_empty()));
         signs.set(Self::ZERO_WINDOW, sides.iter().any(|side| side.zero_window.is_some()));
-        signs.set(Self::SYN_AGAIN, tcp.side(Side::Client).syn.is_some_and(|syn| syn.count > 1));
+        signs.set(Self::SYN_AGAIN, flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 1));
         signs.set(Self::DATAGRAMS, handshake.quic.is_some() || handshake.dtls.is_some());
-        signs.set(Self::LOSS, tcp.eventful);
+        signs.set(Self::LOSS, flow.eventful);
         signs
     }
 
@@ -176,7 +176,7 @@ impl BitOr for Signs {
 fn took_long(case: &Case<'_>) -> bool {
     let handshake = case.handshake;
     let (Some(client), Some(server)) = (handshake.finished.client, handshake.finished.server) else { return true };
-    handshake.tcp.clock_steps_back > 0 || client.max(server).time.since(handshake.tcp.first.time) >= case.policy.slow_after
+    handshake.flow.clock_steps_back > 0 || client.max(server).time.since(handshake.flow.first.time) >= case.policy.slow_after
 }
 
 /// Well below the size in bytes from which a Certificate message counts as too large.

@@ -7,7 +7,7 @@ use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, PartialMessage, Protocol, Seen, Stage, StoppedBy};
 use crate::time::{Mark, Timestamp};
-use crate::transport::{Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts};
+use crate::transport::{FlowEvent, FlowEventKind, FlowFacts, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpFacts};
 
 /// A frame and its time in milliseconds.
 pub fn at(frame: u64, millis: i64) -> Mark {
@@ -58,8 +58,8 @@ pub fn reset(mark: Mark, ttl: u8) -> Reset {
 }
 
 /// An event.
-pub fn event(mark: Mark, side: Side, kind: TcpEventKind) -> TcpEvent {
-    TcpEvent { mark, side, kind }
+pub fn event(mark: Mark, side: Side, kind: FlowEventKind) -> FlowEvent {
+    FlowEvent { mark, side, kind }
 }
 
 /// A connection that came up within 20 ms, seen near the client, over which nothing was said, given up as stalled after a minute.
@@ -68,7 +68,7 @@ pub fn connected() -> Handshake {
     let server = Endpoint::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)), 443);
     let (key, client_is_low) = FlowKey::new(Transport::Tcp, client, server, 0);
     let side = |syn, ttl, last| SideFacts { syn: Some(syn), packets: 2, ttl: Some(ttl), last_packet: Some(last), ..SideFacts::default() };
-    let tcp = TcpFacts {
+    let flow = FlowFacts {
         key,
         client_is_low,
         roles: Roles::Handshake,
@@ -84,14 +84,15 @@ pub fn connected() -> Handshake {
         eventful: false,
         events_dropped: 0,
         icmp: Vec::new(),
-        syn_rtt: Some(Duration::from_millis(20)),
-        ack_rtt: Some(Duration::from_micros(50)),
-        established: Some(at(3, 20)),
-        simultaneous_open: false,
+        tcp: Some(TcpFacts {
+            established: Some(at(3, 20)),
+            syn_rtt: Some(Duration::from_millis(20)),
+            ack_rtt: Some(Duration::from_micros(50)),
+            ..TcpFacts::default()
+        }),
         duplicates: 0,
         fragmented_packets: 0,
         clock_steps_back: 0,
-        clock_step: None,
         unheard_from: None,
     };
     Handshake {
@@ -99,7 +100,7 @@ pub fn connected() -> Handshake {
         protocol: Protocol::Tls,
         outcome: Outcome::Stalled,
         stopped_by: StoppedBy::Client,
-        ..Handshake::new(tcp)
+        ..Handshake::new(flow)
     }
 }
 
@@ -108,7 +109,7 @@ pub fn partial_hello(have: u32, want: usize) -> Handshake {
     let mut facts = connected();
     facts.stage = Stage::ClientHello;
     facts.partial_client_hello = Some(PartialMessage { message: Some(1), have: have.saturating_sub(9) as usize, want, mark: at(4, 25) });
-    let client = &mut facts.tcp.sides.client;
+    let client = &mut facts.flow.sides.client;
     client.data_packets = 1;
     client.bytes_seen = u64::from(have);
     client.highest = u64::from(have);
@@ -123,12 +124,11 @@ pub fn partial_hello(have: u32, want: usize) -> Handshake {
 pub fn over_udp(protocol: Protocol) -> Handshake {
     let mut facts = partial_hello(200, 200);
     facts.protocol = protocol;
-    facts.tcp.key.transport = Transport::Udp;
-    facts.tcp.events.clear();
-    facts.tcp.established = None;
-    (facts.tcp.syn_rtt, facts.tcp.ack_rtt) = (None, None);
-    facts.tcp.last = at(3, 3000);
-    let client = &mut facts.tcp.sides.client;
+    facts.flow.key.transport = Transport::Udp;
+    facts.flow.tcp = None;
+    facts.flow.events.clear();
+    facts.flow.last = at(3, 3000);
+    let client = &mut facts.flow.sides.client;
     client.syn = None;
     client.packets = 3;
     client.data_packets = 3;
@@ -136,7 +136,7 @@ pub fn over_udp(protocol: Protocol) -> Handshake {
     for mark in [&mut client.first_data, &mut client.last_data] {
         *mark = Some(at(1, 0));
     }
-    facts.tcp.sides.server = SideFacts::default();
+    facts.flow.sides.server = SideFacts::default();
     let hello =
         crate::tls::client_hello::ClientHello::parse(&[3; 40]).map(|what| Seen { what, mark: at(1, 0), first: at(1, 0), span: (0, 200) });
     facts.partial_client_hello = None;

@@ -75,7 +75,7 @@ impl Tickets {
     pub(super) fn fate(&self, handshake: &Handshake) -> TicketFate {
         let tag = offered(handshake);
         let Some(known) = self.0.iter().find(|ticket| Some(ticket.tag) == tag) else { return TicketFate::default() };
-        let at = handshake.tcp.first.time;
+        let at = handshake.flow.first.time;
         let fresh = |(issued, good_for): &(Mark, Duration)| issued.time <= at && at.since(issued.time) <= *good_for;
         TicketFate { accepted: known.accepted, issued: known.issued.filter(|issued| !known.used && fresh(issued)).map(|(mark, _)| mark) }
     }
@@ -128,7 +128,7 @@ mod tests {
         let mut h = connected();
         let mark = at(second.unsigned_abs(), second * 1000);
         h.outcome = Outcome::Completed;
-        h.tcp.first = mark;
+        h.flow.first = mark;
         let hello = ClientHello::parse(&build(0x0303, &[suite], &[(0x0023, ticket)])).unwrap();
         h.client_hellos.push(Seen { what: hello, mark, first: mark, span: (0, 0) });
         let answer = [&[3, 3][..], &[1; 32], &[0], &suite.to_be_bytes(), &[0]].concat();

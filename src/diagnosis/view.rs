@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use crate::flow::{Side, Transport};
+use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::preamble::Upgrade;
 use crate::time::Mark;
-use crate::transport::{Close, Outstanding, Reset, SideFacts, TcpEventKind};
+use crate::transport::{Close, FlowEventKind, Outstanding, Reset, SideFacts};
 
 use super::rule::Policy;
 
@@ -70,7 +70,7 @@ impl<'a> View<'a> {
 
     /// What one side sent.
     pub fn side(&self, side: Side) -> &'a SideFacts {
-        self.handshake.tcp.side(side)
+        self.handshake.flow.side(side)
     }
 
     /// What the client sent.
@@ -83,9 +83,9 @@ impl<'a> View<'a> {
         self.side(Side::Server)
     }
 
-    /// It runs over TCP. What follows about acknowledgments, FIN and RST means nothing otherwise.
+    /// It runs over TCP.
     pub fn is_tcp(&self) -> bool {
-        self.handshake.tcp.key.transport == Transport::Tcp
+        !self.handshake.flow.is_udp()
     }
 
     /// It runs over TCP, was never completed, and that is not for want of capture.
@@ -111,17 +111,17 @@ impl<'a> View<'a> {
             && facts.close == Close::EndOfCapture
             && self.is_tcp()
             && self.is_up()
-            && facts.tcp.saw_start()
+            && facts.flow.saw_start()
             && Side::BOTH.into_iter().all(whole)
             && self.silence() >= (policy.stall_after * 2 / 5).max(self.rtt() * 10)
     }
 
     /// The TCP connection came up: the client's acknowledgment of the SYN-ACK was seen, or payload, which implies it.
     pub fn is_up(&self) -> bool {
-        let tcp = &self.handshake.tcp;
-        tcp.established.is_some()
+        let flow = &self.handshake.flow;
+        flow.established().is_some()
             || self.server().data_packets > 0
-            || (self.server().syn.is_some() || !tcp.saw_start()) && self.client().data_packets > 0
+            || (self.server().syn.is_some() || !flow.saw_start()) && self.client().data_packets > 0
     }
 
     /// The side sent payload.
@@ -175,7 +175,7 @@ impl<'a> View<'a> {
     /// A FIN or RST that was on its way when the ClientHello was sent: it came sooner than a round trip, and acknowledges nothing of it.
     pub fn crossed(&self, ending: &Ending<'_>) -> bool {
         let Some(hello) = self.hello_first().filter(|hello| hello.frame < ending.mark.frame) else { return false };
-        let Some(leg) = self.handshake.tcp.leg(ending.side).filter(|leg| *leg >= LEAST_LEG) else { return false };
+        let Some(leg) = self.handshake.flow.leg(ending.side).filter(|leg| *leg >= LEAST_LEG) else { return false };
         // A RST without ACK answers a segment of a connection that its sender does not know (RFC 9293 section 3.10.7.1): it crosses nothing.
         let unheard = ending.reset.is_none_or(|reset| reset.answers.is_none() && reset.ack_distance.is_some()) && self.hello_unacked();
         // What is captured near the server has no time to cross anything.
@@ -312,12 +312,12 @@ impl<'a> View<'a> {
             .into_iter()
             .filter(|mark| mark.frame < stop.frame)
             .max_by_key(|mark| mark.frame)
-            .unwrap_or(self.handshake.tcp.first)
+            .unwrap_or(self.handshake.flow.first)
     }
 
     /// How long nothing new had come when it stopped.
     pub fn silence(&self) -> Duration {
-        self.handshake.tcp.elapsed(self.last_progress(), self.stop())
+        self.handshake.flow.elapsed(self.last_progress(), self.stop())
     }
 
     /// The silence was long enough for a wait: a second, and many round trips.
@@ -327,7 +327,7 @@ impl<'a> View<'a> {
 
     /// The network's round trip, the shortest seen; zero when unknown.
     pub fn rtt(&self) -> Duration {
-        self.handshake.tcp.least_rtt().unwrap_or_default()
+        self.handshake.flow.least_rtt().unwrap_or_default()
     }
 
     /// What had to come next. `None` for a completed handshake.
@@ -496,12 +496,12 @@ impl<'a> View<'a> {
     /// The pause that ended at a frame, counted from the last packet known before it. What overtook the frame ended the same pause.
     pub fn pause_until(&self, mark: Mark) -> Duration {
         let sides = Side::BOTH.into_iter().flat_map(|side| [self.side(side).acked_at, self.side(side).last_packet]);
-        let events = &self.handshake.tcp.events;
+        let events = &self.handshake.flow.events;
         let mut known = self.landmarks();
         known.extend(sides.flatten().chain(events.iter().map(|event| event.mark)));
         let before = |mark: Mark| known.iter().filter(|known| known.frame < mark.frame).max_by_key(|known| known.frame);
         let overtook = |early: Mark| {
-            events.iter().any(|event| event.mark.frame == early.frame && matches!(event.kind, TcpEventKind::OutOfOrder { .. }))
+            events.iter().any(|event| event.mark.frame == early.frame && matches!(event.kind, FlowEventKind::OutOfOrder { .. }))
         };
         let mut end = mark;
         while let Some(early) = before(end).filter(|early| end.time.since(early.time) < OVERTAKEN && overtook(**early)) {
@@ -529,7 +529,7 @@ impl<'a> View<'a> {
         ];
         let hellos = facts.client_hellos.iter().map(|seen| Some((seen.first, seen.mark)));
         let mut marks: Vec<Mark> = spans.into_iter().chain(hellos).flatten().flat_map(|(first, last)| [first, last]).collect();
-        marks.extend([facts.tcp.established, facts.server_hello_done, facts.client_key_exchange].into_iter().flatten());
+        marks.extend([facts.flow.established(), facts.server_hello_done, facts.client_key_exchange].into_iter().flatten());
         for side in Side::BOTH {
             let own = self.side(side);
             marks.extend(

@@ -62,7 +62,7 @@ struct Burst {
 impl Visits {
     /// Enters a handshake.
     pub(super) fn enter(&mut self, handshake: &Handshake) {
-        let start = handshake.tcp.first.time;
+        let start = handshake.flow.first.time;
         if View::new(handshake).left_without_a_word().is_some() {
             self.looked = self.looked.saturating_add(1);
             if self.looks.len() < LOOKS {
@@ -83,7 +83,7 @@ impl Visits {
         burst.last = burst.last.max(start);
         burst.attempts = burst.attempts.saturating_add(1);
         burst.used = burst.used.saturating_add(u32::from(is_used(handshake)));
-        let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
+        let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
         let lacking = client.snaplen_cut > 0 || client.packets == 0;
         let unread = handshake.client_hellos.is_empty() && lacking && server.data_packets > 0;
         burst.unread = burst.unread.saturating_add(u32::from(unread));
@@ -94,14 +94,14 @@ impl Visits {
 
     /// The scan that this handshake is part of.
     pub(super) fn scan(&self, handshake: &Handshake) -> Option<Scan> {
-        let start = handshake.tcp.first.time;
+        let start = handshake.flow.first.time;
         let burst = self.bursts.iter().find(|burst| burst.first <= start && start <= burst.last && burst.is_scan())?;
         (!is_used(handshake)).then(|| Scan { attempts: burst.attempts, span: burst.last.since(burst.first) })
     }
 
     /// This handshake is one of as many as a scan has, and the capture does not show whether their hellos are unlike each other.
     pub(super) fn may_scan(&self, handshake: &Handshake) -> bool {
-        let start = handshake.tcp.first.time;
+        let start = handshake.flow.first.time;
         self.bursts.iter().any(|burst| burst.first <= start && start <= burst.last && burst.may_be_scan())
     }
 

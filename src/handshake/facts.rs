@@ -17,7 +17,7 @@ use crate::tls::client_hello::ClientHello;
 use crate::tls::message::{Alert, CertificateRequest, EncryptedExtensions, OcspStaple, ServerKeyExchange, SessionTicket};
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
-use crate::transport::{Close, TcpFacts};
+use crate::transport::{Close, FlowFacts};
 
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
 pub use super::fact::Fact;
@@ -76,7 +76,7 @@ pub struct Handshake {
     /// The side that answers.
     pub server: Endpoint,
     /// What the connection's packets showed. The sides are TLS roles, like everywhere here.
-    pub tcp: PacketFacts,
+    pub flow: PacketFacts,
     /// Why the connection is no longer followed.
     pub close: Close,
     /// Up to where it was watched: the frame at which that was decided; for [`Close::EndOfCapture`] the capture's last, or the last before its
@@ -148,24 +148,24 @@ impl Handshake {
     /// Bytes of it that most records touch.
     pub(super) const BUSY: usize = offset_of!(Self, encrypted) + 64;
 
-    /// A handshake of which nothing has been seen yet, on the connection that `tcp` describes.
-    pub fn new(tcp: impl Into<PacketFacts>) -> Self {
-        let tcp = tcp.into();
-        let mut handshake = Self::begun(&tcp);
-        handshake.tcp = tcp;
+    /// A handshake of which nothing has been seen yet, on the flow that `flow` describes.
+    pub fn new(flow: impl Into<PacketFacts>) -> Self {
+        let flow = flow.into();
+        let mut handshake = Self::begun(&flow);
+        handshake.flow = flow;
         handshake
     }
 
     /// The same for a connection whose packets are yet to come: until its facts are complete they are left out.
     #[inline]
-    pub fn begun(tcp: &TcpFacts) -> Self {
-        let (client, server) = tcp.ends();
+    pub fn begun(flow: &FlowFacts) -> Self {
+        let (client, server) = flow.ends();
         Self {
             client,
             server,
-            tcp: PacketFacts::default(),
+            flow: PacketFacts::default(),
             close: Close::EndOfCapture,
-            closed_at: tcp.first,
+            closed_at: flow.first,
             concluded_at: u64::MAX,
             protocol: Protocol::Other,
             preamble: None,

@@ -261,7 +261,7 @@ impl Handshake {
             // Every packet of it is answered by an acknowledgment at least: the client has yet to send one.
             return quic.talk.unanswered.server.is_some();
         }
-        let server = self.tcp.side(Side::Server);
+        let server = self.flow.side(Side::Server);
         server.stranded_bytes == 0 && server.gap_bytes == 0 && server.acked >= server.highest && server.highest > 0
     }
 

@@ -15,7 +15,7 @@ use crate::time::{Mark, Timestamp};
 use crate::tls::certificate::CertificateStore;
 use crate::tls::record::{Verdict, looks_like_tls};
 use crate::transport::prefetch::prefetch_front;
-use crate::transport::{Close, Data, FlowSink, Gap, Interest, TcpEvent, TcpFacts};
+use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest};
 
 use super::decrypt::{self, Decryption};
 use super::facts::{Handshake, Outcome, Protocol, Seen};
@@ -208,13 +208,13 @@ impl FlowSink for Machine {
         }
     }
 
-    fn data(&mut self, shared: &mut Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest {
-        let (handshake, following) = self.begun(shared, tcp);
-        following.data(handshake, shared, tcp, &data)
+    fn data(&mut self, shared: &mut Shared, flow: &FlowFacts, data: Data<'_>) -> Interest {
+        let (handshake, following) = self.begun(shared, flow);
+        following.data(handshake, shared, flow, &data)
     }
 
-    fn gap(&mut self, shared: &mut Shared, tcp: &TcpFacts, gap: Gap) -> Interest {
-        let (handshake, following) = self.begun(shared, tcp);
+    fn gap(&mut self, shared: &mut Shared, flow: &FlowFacts, gap: Gap) -> Interest {
+        let (handshake, following) = self.begun(shared, flow);
         let Following { streams, decryption, .. } = following;
         let stream = streams.of_mut(gap.side);
         if stream.started() {
@@ -231,24 +231,24 @@ impl FlowSink for Machine {
         Interest::More
     }
 
-    fn control(&mut self, _: &mut Shared, _: &TcpFacts, _: &TcpEvent) -> Interest {
+    fn control(&mut self, _: &mut Shared, _: &FlowFacts, _: &FlowEvent) -> Interest {
         Interest::More
     }
 
-    fn tick(&mut self, shared: &mut Shared, tcp: &TcpFacts, now: Mark) -> Interest {
-        if !shared.live || !tcp.saw_start() {
+    fn tick(&mut self, shared: &mut Shared, flow: &FlowFacts, now: Mark) -> Interest {
+        if !shared.live || !flow.saw_start() {
             return Interest::More;
         }
         // A side that closed in the middle of a handshake has given it up, whether or not the other side ever answers.
-        let closed = Side::BOTH.iter().any(|side| tcp.side(*side).fin.is_some()) && now.time.since(tcp.last.time) >= limits::LIVE_LINGER;
+        let closed = Side::BOTH.iter().any(|side| flow.side(*side).fin.is_some()) && now.time.since(flow.last.time) >= limits::LIVE_LINGER;
         if self.flagged && !closed {
             return Interest::More;
         }
-        let quiet = now.time.since(outcome::progress(tcp).time);
+        let quiet = now.time.since(outcome::progress(flow).time);
         if !closed && quiet < shared.stall_after.min(COMPLETED_QUIET) {
             return Interest::More;
         }
-        let mut snapshot = self.snapshot(tcp);
+        let mut snapshot = self.snapshot(flow);
         snapshot.close = Close::Idle;
         snapshot.closed_at = now;
         snapshot.concluded_at = now.frame;
@@ -261,7 +261,7 @@ impl FlowSink for Machine {
                     && quiet >= shared.stall_after
                     && relevance(&snapshot) == Relevance::Report
                     && (outcome == Outcome::Stalled
-                        || outcome == Outcome::Refused && is_unanswered(tcp) && shared.flags_unanswered(snapshot.server, now.time)) =>
+                        || outcome == Outcome::Refused && is_unanswered(flow) && shared.flags_unanswered(snapshot.server, now.time)) =>
             {
                 self.flagged = true;
                 snapshot.provisional = true;
@@ -272,27 +272,27 @@ impl FlowSink for Machine {
         Interest::More
     }
 
-    fn finish(&mut self, shared: &mut Shared, tcp: Box<TcpFacts>, close: Close, now: Mark) {
+    fn finish(&mut self, shared: &mut Shared, flow: Box<FlowFacts>, close: Close, now: Mark) {
         let Self { handshake, following, .. } = self;
         let Some(mut handshake) = handshake.take() else {
-            let (_, server) = tcp.ends();
-            let repeated = tcp.side(Side::Client).syn.is_some_and(|syn| syn.count > 1);
-            if (is_unanswered(&tcp) || is_unacknowledged(&tcp)) && !self.flagged && !shared.reports_unanswered(server, repeated) {
-                shared.sum_up(server, tcp.first);
+            let (_, server) = flow.ends();
+            let repeated = flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 1);
+            if (is_unanswered(&flow) || is_unacknowledged(&flow)) && !self.flagged && !shared.reports_unanswered(server, repeated) {
+                shared.sum_up(server, flow.first);
                 return;
             }
-            conclude(Box::new(Handshake::new(tcp)), shared, close, now);
+            conclude(Box::new(Handshake::new(flow)), shared, close, now);
             return;
         };
-        following.judge_heads(&mut handshake, shared, &tcp);
+        following.judge_heads(&mut handshake, shared, &flow);
         if let Some(decryption) = &mut following.decryption {
             decryption.finish(&mut handshake, shared);
         }
         if let Some(preamble) = following.preamble.take() {
-            keep_turned_away(&mut handshake, &tcp, &preamble);
+            keep_turned_away(&mut handshake, &flow, &preamble);
             handshake.preamble = preamble.into_facts().map(Box::new);
         }
-        handshake.tcp = tcp.into();
+        handshake.flow = flow.into();
         following.streams.client.keep_partial(&mut handshake, Side::Client);
         following.streams.server.keep_partial(&mut handshake, Side::Server);
         conclude(handshake, shared, close, now);
@@ -321,26 +321,26 @@ impl FlowSink for Machine {
 }
 
 /// Nobody said anything to the client's SYNs.
-fn is_unanswered(tcp: &TcpFacts) -> bool {
-    tcp.side(Side::Server).packets == 0 && tcp.icmp.is_empty()
+fn is_unanswered(flow: &FlowFacts) -> bool {
+    flow.side(Side::Server).packets == 0 && flow.icmp.is_empty()
 }
 
 /// The client sent one SYN and did nothing about its answer, as the sources of a flood do that are not there.
-fn is_unacknowledged(tcp: &TcpFacts) -> bool {
-    let (client, server) = (tcp.side(Side::Client), tcp.side(Side::Server));
+fn is_unacknowledged(flow: &FlowFacts) -> bool {
+    let (client, server) = (flow.side(Side::Client), flow.side(Side::Server));
     let bare = client.packets == 1 && client.syn.is_some() && server.syn.is_some() && server.data_packets == 0;
-    bare && server.fin.is_none() && server.resets.is_empty() && tcp.icmp.is_empty()
+    bare && server.fin.is_none() && server.resets.is_empty() && flow.icmp.is_empty()
 }
 
 /// The end of a handshake: what follows from its facts, and its place among those that are concluded.
 pub(super) fn conclude(mut handshake: Box<Handshake>, shared: &mut Shared, close: Close, now: Mark) {
     // What the end of the capture closed comes after everything that its last frame closed.
     handshake.concluded_at = if close == Close::EndOfCapture { u64::MAX } else { now.frame };
-    (handshake.close, handshake.closed_at) = match handshake.tcp.unheard_from {
+    (handshake.close, handshake.closed_at) = match handshake.flow.unheard_from {
         Some(lapse) => (Close::EndOfCapture, lapse),
         None => (close, now),
     };
-    (handshake.client, handshake.server) = handshake.tcp.ends();
+    (handshake.client, handshake.server) = handshake.flow.ends();
     outcome::conclude(&mut handshake, shared.stall_after);
     shared.concluded.push(handshake);
 }
@@ -350,11 +350,11 @@ type GoOn = fn(&mut Following, &mut Handshake, &mut Shared, &Data<'_>) -> Intere
 
 impl Following {
     #[inline]
-    fn data(&mut self, h: &mut Handshake, shared: &mut Shared, tcp: &TcpFacts, data: &Data<'_>) -> Interest {
+    fn data(&mut self, h: &mut Handshake, shared: &mut Shared, flow: &FlowFacts, data: &Data<'_>) -> Interest {
         match self.mode {
             Mode::Known if self.preamble.is_some() && !self.streams.of(data.side).started() => self.feed_preamble(h, shared, data),
             Mode::Known => self.records(h, shared, data),
-            Mode::Undecided => self.undecided(h, shared, tcp, data),
+            Mode::Undecided => self.undecided(h, shared, flow, data),
             Mode::Midstream => {
                 let interest = self.records(h, shared, data);
                 if h.protocol != Protocol::Other {
@@ -368,7 +368,7 @@ impl Following {
 
     /// The first bytes of a connection.
     #[inline(never)]
-    fn undecided(&mut self, h: &mut Handshake, shared: &mut Shared, tcp: &TcpFacts, data: &Data<'_>) -> Interest {
+    fn undecided(&mut self, h: &mut Handshake, shared: &mut Shared, flow: &FlowFacts, data: &Data<'_>) -> Interest {
         let head = self.streams.of_mut(data.side).head(data);
         match verdict(head, false) {
             Verdict::NeedMore => Interest::More,
@@ -376,7 +376,7 @@ impl Following {
                 self.mode = Mode::Known;
                 self.with_head(h, shared, data, Self::first_records)
             }
-            Verdict::No if !tcp.saw_start() => {
+            Verdict::No if !flow.saw_start() => {
                 self.mode = Mode::Midstream;
                 self.with_head(h, shared, data, Self::records)
             }
@@ -397,8 +397,8 @@ impl Following {
 
     /// The connection is over and its first bytes were too few to tell TLS from another protocol: unless a record begins there, they are a
     /// dialogue in clear.
-    fn judge_heads(&mut self, h: &mut Handshake, shared: &mut Shared, tcp: &TcpFacts) {
-        if self.mode != Mode::Undecided || !tcp.saw_start() {
+    fn judge_heads(&mut self, h: &mut Handshake, shared: &mut Shared, flow: &FlowFacts) {
+        if self.mode != Mode::Undecided || !flow.saw_start() {
             return;
         }
         let mut heads: Vec<_> = Side::BOTH.into_iter().filter_map(|side| Some((side, self.streams.of_mut(side).take_head()?))).collect();
@@ -554,24 +554,24 @@ impl Following {
 impl Machine {
     /// What follows the connection's payload, made for the first of it.
     #[inline]
-    fn begun(&mut self, shared: &Shared, tcp: &TcpFacts) -> (&mut Handshake, &mut Following) {
+    fn begun(&mut self, shared: &Shared, flow: &FlowFacts) -> (&mut Handshake, &mut Following) {
         let Self { handshake, following, .. } = self;
         let handshake = handshake.get_or_insert_with(|| {
             following.decryption = decrypt::wanted(shared.keys.as_ref());
             // Made where it is to lie: it is large.
-            Box::write(Box::new_uninit(), Handshake::begun(tcp))
+            Box::write(Box::new_uninit(), Handshake::begun(flow))
         });
         (handshake, following)
     }
 
     /// The handshake as far as it has come.
-    fn snapshot(&self, tcp: &TcpFacts) -> Handshake {
+    fn snapshot(&self, flow: &FlowFacts) -> Handshake {
         let Self { handshake: Some(handshake), following: Following { streams, preamble, .. }, .. } = self else {
-            return Handshake::new(tcp.clone());
+            return Handshake::new(flow.clone());
         };
         let mut handshake = Handshake::clone(handshake);
-        handshake.tcp = tcp.clone().into();
-        (handshake.client, handshake.server) = tcp.ends();
+        handshake.flow = flow.clone().into();
+        (handshake.client, handshake.server) = flow.ends();
         if let Some(preamble) = preamble {
             handshake.preamble = preamble.facts().map(Box::new);
         }

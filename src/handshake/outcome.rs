@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::flow::{PerSide, Side, Transport};
+use crate::flow::{PerSide, Side};
 use crate::preamble::{Dialect, Upgrade};
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::AlertDescription;
@@ -21,7 +21,7 @@ const HANDSHAKE: u8 = 22;
 
 /// Settles what follows from the facts: what the encrypted records show, stage, outcome, who, end.
 pub(super) fn conclude(handshake: &mut Handshake, stall_after: Duration) {
-    let over_udp = handshake.tcp.key.transport == Transport::Udp;
+    let over_udp = handshake.flow.is_udp();
     if over_udp {
         datagrams::infer_alerts(handshake);
     } else {
@@ -94,7 +94,7 @@ fn mark_late_alerts(h: &mut Handshake) {
         h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server))
     };
     let gone = |side| if side == Side::Server { datagrams::server_is_gone(h) } else { None };
-    let over_udp = h.tcp.key.transport == Transport::Udp;
+    let over_udp = h.flow.is_udp();
     let end = |side| if over_udp { gone(side) } else { first_end(h, side).map(|end| end.mark) };
     let ends = PerSide { client: end(Side::Client), server: end(Side::Server) };
     let mut alerted: PerSide<Option<Mark>> = PerSide::default();
@@ -110,7 +110,7 @@ fn mark_late_alerts(h: &mut Handshake) {
 
 /// A side's first FIN, or RST that fits the connection.
 fn first_end(h: &Handshake, side: Side) -> Option<Terminator> {
-    let facts = h.tcp.side(side);
+    let facts = h.flow.side(side);
     let reset = facts.resets.iter().find(|reset| reset.in_window && !reset.to_syn && reset.data_after == 0).map(|reset| reset.mark);
     let fin = facts.fin.map(|(mark, _)| mark);
     match (fin, reset) {
@@ -247,14 +247,14 @@ pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
 /// The server closed with a FIN, a round trip or more after the client had finished: it had the client's Finished and did not mind it, and
 /// issues no tickets. A FIN that crossed the Finished on its way says nothing of the kind.
 fn closed_in_answer(h: &Handshake, end: Terminator, client_finished: Mark) -> bool {
-    !end.reset && h.tcp.rtt().is_some_and(|rtt| end.mark.time.since(client_finished.time) >= rtt)
+    !end.reset && h.flow.rtt().is_some_and(|rtt| end.mark.time.since(client_finished.time) >= rtt)
 }
 
 /// The Finished that ends the handshake was sent again and again, and nothing shows that the other side ever got it.
 fn never_arrived(h: &Handshake, last: Mark) -> bool {
     let sender = if h.finished.client == Some(last) { Side::Client } else { Side::Server };
-    let after = h.tcp.side(sender.other()).last_data.is_some_and(|mark| mark > last);
-    !after && h.tcp.side(sender).outstanding.iter().any(|sent| in_vain(h, sent) && sent.first <= last)
+    let after = h.flow.side(sender.other()).last_data.is_some_and(|mark| mark > last);
+    !after && h.flow.side(sender).outstanding.iter().any(|sent| in_vain(h, sent) && sent.first <= last)
 }
 
 /// After the client's Finished the server said something that is not an alert.
@@ -286,8 +286,8 @@ fn refused_upgrade(h: &Handshake) -> Option<Ending> {
 
 /// TCP never came up.
 fn never_up(h: &Handshake) -> Option<Ending> {
-    let (client, server) = (h.tcp.side(Side::Client), h.tcp.side(Side::Server));
-    if h.tcp.established.is_some() || client.data_packets > 0 || server.data_packets > 0 {
+    let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
+    if h.flow.established().is_some() || client.data_packets > 0 || server.data_packets > 0 {
         return None;
     }
     let incomplete = || Some(Ending::new(Outcome::Incomplete, StoppedBy::Capture, None));
@@ -299,7 +299,7 @@ fn never_up(h: &Handshake) -> Option<Ending> {
         return Some(Ending::new(Outcome::Refused, Side::Server, reset.mark));
     }
     if let Some(note) =
-        h.tcp.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, crate::packet::IcmpKind::TooBig(_)))
+        h.flow.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, crate::packet::IcmpKind::TooBig(_)))
     {
         return Some(Ending::new(Outcome::Refused, StoppedBy::Network, note.mark));
     }
@@ -321,22 +321,22 @@ fn never_up(h: &Handshake) -> Option<Ending> {
 /// How long the capture went on watching this connection after a moment.
 pub(super) fn watched_since(h: &Handshake, moment: Timestamp) -> Duration {
     let until = match h.close {
-        Close::EndOfCapture | Close::Idle | Close::Evicted | Close::Reused => h.closed_at.time.max(h.tcp.last.time),
-        Close::Ended | Close::Settled => h.tcp.last.time,
+        Close::EndOfCapture | Close::Idle | Close::Evicted | Close::Reused => h.closed_at.time.max(h.flow.last.time),
+        Close::Ended | Close::Settled => h.flow.last.time,
     };
     until.since(moment)
 }
 
 /// An alert that cannot be read may as well be a close_notify after a Finished that the capture lacks.
 fn readable_or_whole(h: &Handshake, alert: &AlertSeen) -> bool {
-    let holes = || Side::BOTH.into_iter().any(|side| h.tcp.side(side).gap_bytes > 0 || h.tcp.side(side).stranded_bytes > 0);
+    let holes = || Side::BOTH.into_iter().any(|side| h.flow.side(side).gap_bytes > 0 || h.flow.side(side).stranded_bytes > 0);
     alert.alert.is_some() || (one_direction(h).is_none() && !holes())
 }
 
 /// The side whose packets are absent from the capture though the other answers them.
 fn one_direction(h: &Handshake) -> Option<Side> {
     Side::BOTH.into_iter().find(|side| {
-        let (quiet, other) = (h.tcp.side(*side), h.tcp.side(side.other()));
+        let (quiet, other) = (h.flow.side(*side), h.flow.side(side.other()));
         quiet.packets == 0 && other.packets > 0 && (quiet.acked > 0 || (other.data_packets > 0 && other.retransmits == 0))
     })
 }
@@ -344,12 +344,12 @@ fn one_direction(h: &Handshake) -> Option<Side> {
 /// TCP never leaves data unacknowledged without sending it again: where nothing of either is seen though the capture went on, it was not
 /// seen because the capture lacks it. The same goes for a hole that neither side minds in a connection whose beginning is missing.
 fn impossible_silence(h: &Handshake, side: Side) -> bool {
-    let (facts, other) = (h.tcp.side(side), h.tcp.side(side.other()));
+    let (facts, other) = (h.flow.side(side), h.flow.side(side.other()));
     let gone = |sent: &Outstanding| sent.copies == 1 && !sent.sacked && watched_since(h, sent.last.time) >= PATIENCE;
     // A RST of the other side ends all repetition.
     let over = facts.fin.is_some() || !facts.resets.is_empty() || !other.resets.is_empty();
     let never_again = facts.retransmits == 0 && facts.outstanding.iter().any(gone) && !over;
-    let unminded_hole = !h.tcp.saw_start() && facts.stranded_bytes > 0 && facts.retransmits == 0 && other.duplicate_acks == 0;
+    let unminded_hole = !h.flow.saw_start() && facts.stranded_bytes > 0 && facts.retransmits == 0 && other.duplicate_acks == 0;
     never_again || unminded_hole
 }
 
@@ -357,17 +357,17 @@ fn impossible_silence(h: &Handshake, side: Side) -> bool {
 /// closes it in order. An alert in clear is one of a handshake.
 fn began_before(h: &Handshake) -> bool {
     let in_clear = h.deciding_alert().is_some_and(|alert| alert.alert.is_some());
-    !h.tcp.saw_start() && h.client_hellos.is_empty() && !in_clear
+    !h.flow.saw_start() && h.client_hellos.is_empty() && !in_clear
 }
 
 /// The capture cannot show how it ended: one direction only, a beginning that is missing, holes where the answer stood.
 fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
     let incomplete = || Some(Ending::new(Outcome::Incomplete, StoppedBy::Capture, end.map(|end| end.mark)));
-    let (client, server) = (h.tcp.side(Side::Client), h.tcp.side(Side::Server));
+    let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
     if one_direction(h).is_some() {
         return incomplete();
     }
-    if Side::BOTH.into_iter().any(|side| impossible_silence(h, side)) || h.tcp.is_picked_out() && end.is_none() {
+    if Side::BOTH.into_iter().any(|side| impossible_silence(h, side)) || h.flow.is_picked_out() && end.is_none() {
         return incomplete();
     }
     let lost = client.gap_bytes_acked + server.gap_bytes_acked;
@@ -380,7 +380,7 @@ fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
 /// Nothing moved for too long, or what was sent again and again was never answered.
 fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Option<Ending> {
     for side in Side::BOTH {
-        let facts = h.tcp.side(side);
+        let facts = h.flow.side(side);
         if let Some(zero) = facts.zero_window
             && zero.reopened.is_none()
             && watched_since(h, zero.first.time) >= PATIENCE
@@ -390,10 +390,10 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
     }
     let unanswered = Side::BOTH
         .into_iter()
-        .filter_map(|side| h.tcp.side(side).outstanding.iter().max_by_key(|sent| sent.copies).map(|sent| (side, sent)))
+        .filter_map(|side| h.flow.side(side).outstanding.iter().max_by_key(|sent| sent.copies).map(|sent| (side, sent)))
         // What is said into a connection that the other side has closed is no part of the handshake.
         .filter(|(side, sent)| end.is_none_or(|end| end.side == *side || sent.first.frame < end.mark.frame))
-        .find_map(|(side, sent)| (in_vain(h, sent) && !h.tcp.copies_answered(side, sent)).then_some(sent));
+        .find_map(|(side, sent)| (in_vain(h, sent) && !h.flow.copies_answered(side, sent)).then_some(sent));
     if let Some(sent) = unanswered {
         return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, sent.last));
     }
@@ -403,18 +403,18 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
             Side::Client => h.partial_client_hello,
             Side::Server => h.partial_server_message,
         };
-        partial.is_some() || h.tcp.side(*side).stranded_bytes > 0
+        partial.is_some() || h.flow.side(*side).stranded_bytes > 0
     });
     if let Some(side) = torn
         && end.is_none()
         && watched_since(h, last_progress(h, None).time) >= PATIENCE
     {
-        return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, h.tcp.side(side).last_data));
+        return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, h.flow.side(side).last_data));
     }
     let owing = owing_side(h);
     let progress = last_progress(h, end);
     let silence = match end {
-        Some(end) => h.tcp.elapsed(progress, end.mark),
+        Some(end) => h.flow.elapsed(progress, end.mark),
         None => watched_since(h, progress.time),
     };
     let patience = match end {
@@ -432,16 +432,16 @@ fn in_vain(h: &Handshake, sent: &Outstanding) -> bool {
 }
 
 /// The last packet that brought something new.
-pub(super) fn progress(tcp: &crate::transport::TcpFacts) -> Mark {
-    let data = Side::BOTH.iter().filter_map(|side| tcp.side(*side).last_data);
-    data.chain(tcp.established).max().unwrap_or(tcp.first)
+pub(super) fn progress(flow: &crate::transport::FlowFacts) -> Mark {
+    let data = Side::BOTH.iter().filter_map(|side| flow.side(*side).last_data);
+    data.chain(flow.established()).max().unwrap_or(flow.first)
 }
 
 /// The last packet that brought something new, before the end if there is one.
 fn last_progress(h: &Handshake, end: Option<Terminator>) -> Mark {
-    let mut progress = h.tcp.established.unwrap_or(h.tcp.first);
+    let mut progress = h.flow.established().unwrap_or(h.flow.first);
     for side in Side::BOTH {
-        let facts = h.tcp.side(side);
+        let facts = h.flow.side(side);
         for mark in [facts.first_data, facts.last_data].into_iter().flatten() {
             if mark > progress && end.is_none_or(|end| mark <= end.mark) {
                 progress = mark;

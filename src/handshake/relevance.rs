@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::flow::{Side, Transport};
+use crate::flow::Side;
 use crate::preamble::services::is_implicit_tls;
 use crate::preamble::{Dialect, Preamble, PreambleFacts, Upgrade};
 
 use crate::time::Mark;
-use crate::transport::TcpFacts;
+use crate::transport::FlowFacts;
 
 use super::facts::{Handshake, Protocol, Seen};
 
@@ -30,7 +30,7 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
     if handshake.protocol != Protocol::Other {
         return Relevance::Report;
     }
-    if handshake.tcp.key.transport == Transport::Udp {
+    if handshake.flow.is_udp() {
         return Relevance::Other("quic-unread");
     }
     let tls_port = is_implicit_tls(handshake.server.port);
@@ -41,12 +41,12 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         }
         return upgrade(preamble, tls_port);
     }
-    let tcp = &handshake.tcp;
-    if tcp.side(Side::Client).data_packets == 0 && tcp.side(Side::Server).data_packets == 0 {
-        return if tcp.saw_start() { due } else { Relevance::Other("no-payload") };
+    let flow = &handshake.flow;
+    if flow.side(Side::Client).data_packets == 0 && flow.side(Side::Server).data_packets == 0 {
+        return if flow.saw_start() { due } else { Relevance::Other("no-payload") };
     }
     // Only a connection whose beginning was seen can be said to lack a handshake.
-    if !tcp.saw_start() {
+    if !flow.saw_start() {
         return Relevance::Other("midstream");
     }
     match (&handshake.plaintext.client, &handshake.plaintext.server) {
@@ -57,22 +57,22 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
         (Some(_), Some(server)) if server.what.http_status.is_none_or(|status| status != 400) && !tls_port => Relevance::Other("plaintext"),
         (Some(_), _) | (None, Some(_)) => due,
         // Nothing could be read because the client's first bytes never came into view.
-        (None, None) if tcp.side(Side::Client).delivered == 0 => due,
+        (None, None) if flow.side(Side::Client).delivered == 0 => due,
         (None, None) => Relevance::Other("unrecognised"),
     }
 }
 
 /// Bytes of a client that are no TLS and that no dialogue followed, where the server closed on them without a word and its port is one for TLS:
 /// it met a client that speaks in clear.
-pub(super) fn keep_turned_away(h: &mut Handshake, tcp: &TcpFacts, preamble: &Preamble) {
-    let server = tcp.side(Side::Server);
+pub(super) fn keep_turned_away(h: &mut Handshake, flow: &FlowFacts, preamble: &Preamble) {
+    let server = flow.side(Side::Server);
     let closed = server.bytes_seen == 0 && (server.fin.is_some() || !server.resets.is_empty());
-    let (_, endpoint) = tcp.ends();
-    if !closed || !tcp.saw_start() || !is_implicit_tls(endpoint.port) || h.plaintext.client.is_some() {
+    let (_, endpoint) = flow.ends();
+    if !closed || !flow.saw_start() || !is_implicit_tls(endpoint.port) || h.plaintext.client.is_some() {
         return;
     }
-    if let (Some(what), Some(mark)) = (preamble.unfollowed(), tcp.side(Side::Client).first_data) {
-        let span = (0, tcp.side(Side::Client).delivered);
+    if let (Some(what), Some(mark)) = (preamble.unfollowed(), flow.side(Side::Client).first_data) {
+        let span = (0, flow.side(Side::Client).delivered);
         h.plaintext.client = Some(Box::new(Seen { what, mark, first: mark, span }));
     }
 }
@@ -83,19 +83,19 @@ fn tunnels_other(handshake: &Handshake, preamble: &PreambleFacts) -> bool {
     else {
         return false;
     };
-    Side::BOTH.into_iter().all(|side| handshake.tcp.side(side).last_data.is_some_and(|last| last > agreed))
+    Side::BOTH.into_iter().all(|side| handshake.flow.side(side).last_data.is_some_and(|last| last > agreed))
 }
 
 /// The server answered SSL 2.0 in SSL 2.0, which nobody can follow, and the client went on.
 fn speaks_ssl2(handshake: &Handshake) -> bool {
-    let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
+    let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
     let went_on = server.first_data.zip(client.last_data).is_some_and(|(answer, last)| last > answer);
     went_on && server.data_packets >= 2 && handshake.alerts.is_empty()
 }
 
 /// The server ended the connection right after the client's first bytes, without one of its own.
 fn turned_away(handshake: &Handshake) -> bool {
-    let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
+    let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
     let reset = server.resets.iter().map(|reset| reset.mark).min();
     let end = server.fin.map(|(mark, _)| mark).into_iter().chain(reset).min();
     let others = client.fin.map(|(mark, _)| mark).into_iter().chain(client.resets.iter().map(|reset| reset.mark)).min();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
-use crate::flow::{Endpoint, Transport};
+use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::time::Timestamp;
@@ -35,7 +35,7 @@ pub(super) struct Blocked {
 
 impl Blocked {
     pub(super) fn new(handshake: &Handshake) -> Self {
-        Self { client: handshake.client.address, at: handshake.tcp.first.time }
+        Self { client: handshake.client.address, at: handshake.flow.first.time }
     }
 }
 
@@ -43,9 +43,9 @@ impl Fallbacks {
     /// Takes a handshake that may have been a fallback. `id` is its report's. `ages`: clients that were quiet for long give way.
     pub(super) fn note(&mut self, handshake: &Handshake, id: &str, ages: bool) {
         let client = handshake.client.address;
-        let may = handshake.tcp.key.transport == Transport::Tcp && handshake.outcome == Outcome::Completed;
+        let may = !handshake.flow.is_udp() && handshake.outcome == Outcome::Completed;
         if may && ages && self.clients.len() >= CLIENTS {
-            let old = handshake.tcp.first.time.before(AGE);
+            let old = handshake.flow.first.time.before(AGE);
             self.clients.retain(|_, done| done.back().is_some_and(|done| done.at >= old));
             if self.clients.len() > CLIENTS * 3 / 4 {
                 // A crowd of new clients: what could be known of them is not worth a search for each.
@@ -56,7 +56,7 @@ impl Fallbacks {
             return;
         }
         let done = self.clients.entry(client).or_default();
-        done.push_back(Done { at: handshake.tcp.first.time, server: handshake.server, name: handshake.server_name(), id: id.to_owned() });
+        done.push_back(Done { at: handshake.flow.first.time, server: handshake.server, name: handshake.server_name(), id: id.to_owned() });
         if done.len() > PER_CLIENT {
             done.pop_front();
         }

@@ -23,7 +23,7 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn of(handshake: &Handshake) -> Self {
-        Self { transport: handshake.tcp.key.transport, server: handshake.server, name: handshake.server_name() }
+        Self { transport: handshake.flow.key.transport, server: handshake.server, name: handshake.server_name() }
     }
 }
 
@@ -106,14 +106,14 @@ impl History {
 
     /// Takes a handshake with the name asked for. `ages`: what is old may give way to what is new.
     pub(super) fn attempt(&mut self, handshake: &Handshake, name: Option<&str>, ages: bool) {
-        let key = ScopeKey { transport: handshake.tcp.key.transport, server: handshake.server, name };
+        let key = ScopeKey { transport: handshake.flow.key.transport, server: handshake.server, name };
         let full = self.scopes.len() >= SCOPES;
         let watched = match self.scopes.get_mut(&key) {
             Some(watched) => watched,
             None if full => return,
             None => self.scopes.entry(Scope::of(handshake)).or_default(),
         };
-        let at = handshake.tcp.first.time;
+        let at = handshake.flow.first.time;
         watched.last = watched.last.max(at);
         if self.starts < self.most {
             watched.starts.push(at);
@@ -220,7 +220,7 @@ fn alternating(faces: &[(Timestamp, Face)]) -> Option<(&str, &str)> {
 impl Face {
     /// A handshake shows nothing else.
     fn is_that_of(&self, handshake: &Handshake) -> bool {
-        let ttl = handshake.tcp.side(Side::Server).ttl;
+        let ttl = handshake.flow.side(Side::Server).ttl;
         let same_certificate = handshake.leaf().is_none_or(|leaf| {
             let known = self.certificate.as_ref();
             known.is_some_and(|(serial, issuer, until)| *serial == leaf.serial && *issuer == leaf.issuer && *until == leaf.not_after)
@@ -231,8 +231,8 @@ impl Face {
     /// This face with what a handshake shows of the server; what it does not show stays.
     fn updated(self, handshake: &Handshake) -> Self {
         let certificate = handshake.leaf().map(|leaf| (leaf.serial.clone(), leaf.issuer.clone(), leaf.not_after));
-        let until = handshake.tcp.first.time;
-        Self { certificate: certificate.or(self.certificate), ttl: handshake.tcp.side(Side::Server).ttl.or(self.ttl), until }
+        let until = handshake.flow.first.time;
+        Self { certificate: certificate.or(self.certificate), ttl: handshake.flow.side(Side::Server).ttl.or(self.ttl), until }
     }
 
     /// What is different now, in words.

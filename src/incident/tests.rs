@@ -18,7 +18,7 @@ fn second(at: i64) -> Timestamp {
 
 fn handshake(at: i64, server: u32, outcome: Outcome) -> Handshake {
     let mut handshake = connected();
-    handshake.tcp.first.time = second(at);
+    handshake.flow.first.time = second(at);
     handshake.server.address = IpAddr::V4(Ipv4Addr::from(server));
     handshake.outcome = outcome;
     handshake

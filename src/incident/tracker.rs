@@ -98,7 +98,7 @@ impl Tracker {
     /// Takes a handshake with the name asked for as soon as it has closed, whatever became of it.
     pub fn attempt(&mut self, handshake: &Handshake, name: Option<&str>) {
         if self.live {
-            let now = handshake.tcp.first.time;
+            let now = handshake.flow.first.time;
             if self.history.is_crowded() && now.since(self.forgot) >= FORGET {
                 self.forgot = now;
                 self.thin(now);
@@ -116,7 +116,7 @@ impl Tracker {
         self.fallbacks.note(handshake, id, self.live);
         let Some(finding) = verdict.cause.as_ref().filter(|finding| counts(finding.cause, verdict.outcome)) else { return };
         let scope = Scope::of(handshake);
-        let at = handshake.tcp.first.time;
+        let at = handshake.flow.first.time;
         let key = (scope, finding.cause);
         if let Some(incident) = self.open.get(&key)
             && at.since(incident.last) > self.quiet()

@@ -162,7 +162,7 @@ impl<'a> Collector<'a> {
         if self.pending.is_empty() && self.half_open.is_empty() {
             return Ok(());
         }
-        let order = |handshake: &Handshake| (handshake.concluded_at, handshake.tcp.first.frame);
+        let order = |handshake: &Handshake| (handshake.concluded_at, handshake.flow.first.frame);
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
         for half_open in self.half_open.drain(..) {
             self.book.learn_half_open(half_open.server, half_open.first.time, half_open.count);
@@ -202,7 +202,7 @@ impl<'a> Collector<'a> {
             self.turn_page(&handshake)?;
         }
         let name = handshake.name();
-        let at = handshake.server_chain.as_ref().map_or(handshake.tcp.first.time, |seen| seen.mark.time);
+        let at = handshake.server_chain.as_ref().map_or(handshake.flow.first.time, |seen| seen.mark.time);
         let occasion = Occasion { now: handshake.closed_at.time, server: handshake.server.address };
         let server = self.chain(handshake.server_chain.as_ref(), name.as_deref(), at, Purpose::Server, occasion);
         let client = self.chain(handshake.client_chain.as_ref(), None, at, Purpose::Client, occasion);
@@ -224,7 +224,7 @@ impl<'a> Collector<'a> {
         self.note_losses(&mut held);
         let verdict = self.judge(&held);
         if held.handshake.provisional {
-            let source = self.sources.get(held.handshake.tcp.interface as usize).map_or("", String::as_str);
+            let source = self.sources.get(held.handshake.flow.interface as usize).map_or("", String::as_str);
             let report = report(self.reports.outline(&held.handshake, &verdict, source), &held.handshake, self.timeline);
             return self.emit.report(Report::Handshake(Box::new(report)));
         }
@@ -244,8 +244,8 @@ impl<'a> Collector<'a> {
     /// After so long without a handshake the capture may be another one, taken elsewhere: an address is another server's then, and what one
     /// served and accepted says nothing of the other. What waits is judged by what was known in its time, and the rest is forgotten.
     fn turn_page(&mut self, handshake: &Handshake) -> std::io::Result<()> {
-        let begins_anew = self.learnt_until > Timestamp::MIN && handshake.tcp.first.time.since(self.learnt_until) > APART;
-        self.learnt_until = self.learnt_until.max(handshake.tcp.last.time);
+        let begins_anew = self.learnt_until > Timestamp::MIN && handshake.flow.first.time.since(self.learnt_until) > APART;
+        self.learnt_until = self.learnt_until.max(handshake.flow.last.time);
         if begins_anew {
             while !self.held.is_empty() {
                 self.let_one_go()?;
@@ -259,7 +259,7 @@ impl<'a> Collector<'a> {
     fn note_losses(&self, held: &mut Held) {
         let handshake = &mut held.handshake;
         if let Some(losses) = &self.losses {
-            handshake.capture_losses = losses.between(handshake.tcp.interface, handshake.tcp.first.time, handshake.closed_at.time);
+            handshake.capture_losses = losses.between(handshake.flow.interface, handshake.flow.first.time, handshake.closed_at.time);
         }
     }
 
@@ -310,7 +310,7 @@ impl<'a> Collector<'a> {
     }
 
     fn judge(&self, held: &Held) -> Verdict {
-        let lasted = held.handshake.end.unwrap_or(held.handshake.tcp.last).time.since(held.handshake.tcp.first.time);
+        let lasted = held.handshake.end.unwrap_or(held.handshake.flow.last).time.since(held.handshake.flow.first.time);
         // A quick success whose certificate is not visible has nothing to learn from others, but for its ticket.
         let quick = held.handshake.outcome == Outcome::Completed && lasted < self.policy.slow_after;
         let alone = quick && held.server.is_none() && !held.ticket_refused && !self.book.is_scanned(&held.handshake);
@@ -331,16 +331,16 @@ impl<'a> Collector<'a> {
             count(&mut self.totals.causes, cause.slug().to_owned(), 1);
         }
         self.totals.handshakes = self.totals.handshakes.saturating_add(1);
-        let cut_off = verdict.outcome == Outcome::Incomplete && handshake.tcp.unheard_from.is_some();
+        let cut_off = verdict.outcome == Outcome::Incomplete && handshake.flow.unheard_from.is_some();
         for (total, counts) in [
             (&mut self.totals.picked_out, verdict.quality.picked_out),
-            (&mut self.totals.stepped, handshake.tcp.clock_step.is_some()),
+            (&mut self.totals.stepped, handshake.flow.tcp.is_some_and(|tcp| tcp.clock_step.is_some())),
             (&mut self.totals.cut_off, cut_off),
         ] {
             *total = total.saturating_add(u64::from(counts));
         }
         count(&mut self.totals.outcomes, verdict.outcome, 1);
-        let source = self.sources.get(handshake.tcp.interface as usize).map_or("", String::as_str);
+        let source = self.sources.get(handshake.flow.interface as usize).map_or("", String::as_str);
         let outline = self.reports.outline(handshake, verdict, source);
         self.incidents.observe(handshake, verdict, outline.id.as_str());
         if self.outlines {

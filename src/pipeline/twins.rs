@@ -35,7 +35,7 @@ impl Twins {
     /// that many share is no random.
     pub(super) fn is_copy(&mut self, handshake: &Handshake) -> bool {
         let Some(random) = handshake.hello().and_then(|hello| <[u8; 32]>::try_from(hello.random()).ok()) else { return false };
-        let (client, server, start) = (handshake.client, handshake.server, handshake.tcp.first.time);
+        let (client, server, start) = (handshake.client, handshake.server, handshake.flow.first.time);
         if let Some(known) = self.known.get_mut(&random) {
             let moved = known.client.address != client.address || known.server.address != server.address;
             let linked = known.client.address == client.address

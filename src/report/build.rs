@@ -32,24 +32,24 @@ pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> Hand
 
 /// What is to be reported of one handshake, with what earlier reports may have in common with it.
 pub(super) fn outline<'a>(builder: &mut Builder, handshake: &'a Handshake, verdict: &'a Verdict, source: &'a str) -> Outline<'a> {
-    let tcp = &handshake.tcp;
+    let flow = &handshake.flow;
     let (client, server) = (handshake.client.text(), handshake.server.text());
     let name = handshake.name();
     Outline {
-        transport: transport_name(tcp.key.transport),
+        transport: transport_name(flow.key.transport),
         protocol: protocol_name(handshake.protocol),
-        community_id: community_code(handshake.client, handshake.server, tcp.key.transport),
-        path: tcp.path,
-        id: id(builder.scratch(), &client, &server, tcp.first.time),
+        community_id: community_code(handshake.client, handshake.server, flow.key.transport),
+        path: flow.path,
+        id: id(builder.scratch(), &client, &server, flow.first.time),
         diagnosis: DiagnosisOutline::new(verdict, || plain_summary(handshake, name.as_deref(), &server)),
         client,
         server,
         source,
-        first_frame: tcp.first.frame,
-        last_frame: tcp.last.frame,
+        first_frame: flow.first.frame,
+        last_frame: flow.last.frame,
         quality: verdict.quality,
-        start: tcp.first.time,
-        end: handshake.end.unwrap_or(tcp.last).time,
+        start: flow.first.time,
+        end: handshake.end.unwrap_or(flow.last).time,
         outcome: verdict.outcome,
         stage: handshake.stage.name(),
         history: handshake.history.as_str(),
@@ -61,9 +61,9 @@ pub(super) fn outline<'a>(builder: &mut Builder, handshake: &'a Handshake, verdi
         provisional: handshake.provisional,
         timing: timing(handshake),
         loss: Loss {
-            client_retransmits: tcp.side(Side::Client).retransmits,
-            server_retransmits: tcp.side(Side::Server).retransmits,
-            gap_bytes: tcp.side(Side::Client).gap_bytes + tcp.side(Side::Server).gap_bytes,
+            client_retransmits: flow.side(Side::Client).retransmits,
+            server_retransmits: flow.side(Side::Server).retransmits,
+            gap_bytes: flow.side(Side::Client).gap_bytes + flow.side(Side::Server).gap_bytes,
         },
         tls: (handshake.protocol != Protocol::Other).then(|| tls(builder, handshake, name, verdict.unverified)),
         quic: handshake.quic.as_deref().map(datagrams::quic),
@@ -134,21 +134,21 @@ fn micros(span: Duration) -> u64 {
 }
 
 fn timing(h: &Handshake) -> Timing {
-    let tcp = &h.tcp;
+    let flow = &h.flow;
     let hello = h.client_hellos.first();
     let granted = h.preamble.as_ref().and_then(|preamble| preamble.answered);
-    let ready = granted.or(tcp.established);
+    let ready = granted.or(flow.established());
     let server_hello = h.server_hello_time();
     let last_hello = h.server_hello.as_ref().map(|seen| seen.first);
     let finished = h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server));
     Timing {
-        tcp_rtt_us: tcp.rtt().map(micros),
+        tcp_rtt_us: flow.rtt().map(micros),
         client_hello_us: hello.zip(ready).map(|(hello, ready)| micros(hello.mark.time.since(ready.time))),
         server_hello_us: server_hello.map(micros),
-        server_think_us: server_hello.zip(tcp.syn_rtt).map(|(took, rtt)| micros(took.saturating_sub(rtt))),
+        server_think_us: server_hello.zip(flow.tcp.and_then(|tcp| tcp.syn_rtt)).map(|(took, rtt)| micros(took.saturating_sub(rtt))),
         finished_us: last_hello.zip(finished).map(|(hello, finished)| micros(finished.time.since(hello.time))),
         total_us: finished.or(h.end).map(|end| {
-            let start = if tcp.saw_start() { tcp.first } else { hello.map_or(tcp.first, |hello| hello.first) };
+            let start = if flow.saw_start() { flow.first } else { hello.map_or(flow.first, |hello| hello.first) };
             micros(end.time.since(start.time))
         }),
     }

@@ -14,7 +14,7 @@ use crate::time::Mark;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::{CipherSuite, ContentType};
 use crate::tls::server_hello::ServerHello;
-use crate::transport::{Close, GapCause, TcpEventKind};
+use crate::transport::{Close, FlowEventKind, GapCause};
 
 use super::TimelineEntry;
 
@@ -98,16 +98,16 @@ impl Rows {
     }
 
     fn transport(&mut self, h: &Handshake) {
-        let tcp = &h.tcp;
-        for event in &tcp.events {
+        let flow = &h.flow;
+        for event in &flow.events {
             // An acknowledgment is told of the side whose bytes it is about.
-            let told = matches!(event.kind, TcpEventKind::Acknowledged { .. });
+            let told = matches!(event.kind, FlowEventKind::Acknowledged { .. });
             let side = if told { event.side.other() } else { event.side };
-            let facts = tcp.side(side);
+            let facts = flow.side(side);
             let (rank, kind, size, text) = match event.kind {
-                TcpEventKind::Syn | TcpEventKind::SynRepeat => {
-                    let answers = side == Side::Server && !tcp.simultaneous_open;
-                    let repeated = matches!(event.kind, TcpEventKind::SynRepeat);
+                FlowEventKind::Syn | FlowEventKind::SynRepeat => {
+                    let answers = side == Side::Server && !flow.tcp.is_some_and(|tcp| tcp.simultaneous_open);
+                    let repeated = matches!(event.kind, FlowEventKind::SynRepeat);
                     let kind = match (answers, repeated) {
                         (false, false) => "syn",
                         (true, false) => "syn-ack",
@@ -117,17 +117,17 @@ impl Rows {
                     let mss = facts.syn.as_ref().and_then(|syn| syn.mss).map(|mss| format!("MSS {mss}"));
                     (0, kind, None, mss.filter(|_| !repeated).unwrap_or_default())
                 }
-                TcpEventKind::Established => (1, "established", None, "connection is up".to_owned()),
-                TcpEventKind::Retransmission { offset, len } => (5, "retransmission", Some(u64::from(len)), sent_again(h, side, offset)),
-                TcpEventKind::SpuriousRetransmission { offset, len } => {
+                FlowEventKind::Established => (1, "established", None, "connection is up".to_owned()),
+                FlowEventKind::Retransmission { offset, len } => (5, "retransmission", Some(u64::from(len)), sent_again(h, side, offset)),
+                FlowEventKind::SpuriousRetransmission { offset, len } => {
                     let text = format!("{}, needlessly: the first copy had arrived", sent_again(h, side, offset));
                     (5, "retransmission", Some(u64::from(len)), text)
                 }
-                TcpEventKind::OutOfOrder { offset, len } => {
+                FlowEventKind::OutOfOrder { offset, len } => {
                     (5, "out-of-order", Some(u64::from(len)), format!("bytes from {offset}, before them a hole"))
                 }
-                TcpEventKind::Acknowledged { offset } => (2, "acknowledged", None, format!("has all bytes up to {offset}")),
-                TcpEventKind::Gap { offset, len, why } => {
+                FlowEventKind::Acknowledged { offset } => (2, "acknowledged", None, format!("has all bytes up to {offset}")),
+                FlowEventKind::Gap { offset, len, why } => {
                     let why = match why {
                         GapCause::CaptureLost => "lost by the capture: the receiver had them",
                         GapCause::Snaplen => "cut off by the snapshot length",
@@ -135,21 +135,21 @@ impl Rows {
                     };
                     (4, "gap", Some(len), format!("bytes from {offset} {why}"))
                 }
-                TcpEventKind::ZeroWindow => (3, "zero-window", None, "receive window is closed".to_owned()),
-                TcpEventKind::WindowOpen => (3, "window-open", None, "receive window is open again".to_owned()),
-                TcpEventKind::KeepAlive => (3, "keep-alive", None, String::new()),
-                TcpEventKind::Fin => (90, "fin", None, "will send no more".to_owned()),
-                TcpEventKind::Rst { index } => {
+                FlowEventKind::ZeroWindow => (3, "zero-window", None, "receive window is closed".to_owned()),
+                FlowEventKind::WindowOpen => (3, "window-open", None, "receive window is open again".to_owned()),
+                FlowEventKind::KeepAlive => (3, "keep-alive", None, String::new()),
+                FlowEventKind::Fin => (90, "fin", None, "will send no more".to_owned()),
+                FlowEventKind::Rst { index } => {
                     let reset = facts.resets.get(usize::from(index));
                     let to_syn = if reset.is_some_and(|reset| reset.to_syn) { "in answer to the SYN, " } else { "" };
                     (91, "rst", None, reset.map(|reset| format!("{to_syn}TTL {}", reset.ttl)).unwrap_or_default())
                 }
-                TcpEventKind::Icmp { .. } => continue,
-                TcpEventKind::DifferingOverlap { offset } => (6, "overlap", None, format!("other bytes at {offset} than before")),
+                FlowEventKind::Icmp { .. } => continue,
+                FlowEventKind::DifferingOverlap { offset } => (6, "overlap", None, format!("other bytes at {offset} than before")),
             };
             self.add(event.mark, rank, side, kind, size, text);
         }
-        for note in &tcp.icmp {
+        for note in &flow.icmp {
             let what = match note.kind {
                 IcmpKind::Unreachable => "unreachable".to_owned(),
                 IcmpKind::PortUnreachable => "port unreachable".to_owned(),
@@ -379,7 +379,7 @@ impl Rows {
 
     /// What did not happen, where that is what matters: at the end.
     fn silence(&mut self, h: &Handshake) {
-        let last = h.tcp.last;
+        let last = h.flow.last;
         let waited = crate::diagnosis::view::span_text(h.closed_at.time.since(last.time));
         let (kind, text) = match (h.outcome, h.close) {
             (Outcome::Stalled | Outcome::Refused, _) if h.end.is_none_or(|end| end == last) && h.closed_at.time > last.time => {

@@ -1,4 +1,4 @@
-//! What a connection's packets showed besides their payload.
+//! What a flow's packets showed besides their payload.
 
 use std::mem::offset_of;
 use std::net::IpAddr;
@@ -9,11 +9,11 @@ use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::packet::{IcmpKind, LostFragments};
 use crate::time::Mark;
 
-/// What one connection's packets showed besides their payload. Of a UDP flow the same, as far as UDP has it: no SYN, no acknowledgment, no end;
-/// offsets are those of the handshake messages (see [`crate::transport::udp`]). What each packet touches comes first.
+/// What the packets of one flow, a TCP connection or a UDP flow with a handshake in it, showed besides their payload. What each packet touches
+/// comes first.
 #[derive(Debug, Clone, PartialEq)]
 #[repr(C)]
-pub struct TcpFacts {
+pub struct FlowFacts {
     /// The last packet.
     pub last: Mark,
     /// The client is [`FlowKey::low`].
@@ -22,11 +22,11 @@ pub struct TcpFacts {
     pub roles: Roles,
     /// The interface index of the first packet (see [`crate::frame::FrameHead::interface`]).
     pub interface: u32,
-    /// The first acknowledgment from the client that completes the TCP handshake.
-    pub established: Option<Mark>,
-    /// What happened, in order, bounded by [`crate::limits::TCP_EVENTS`]. In-order payload and plain acknowledgments are not listed.
-    pub events: Vec<TcpEvent>,
-    /// Something happened that does not happen on every connection: one of them is not [plain](TcpEventKind::is_plain).
+    /// What only TCP has; `None` for a UDP flow.
+    pub tcp: Option<TcpFacts>,
+    /// What happened, in order, bounded by [`crate::limits::FLOW_EVENTS`]. In-order payload and plain acknowledgments are not listed.
+    pub events: Vec<FlowEvent>,
+    /// Something happened that does not happen on every connection: one of them is not [plain](FlowEventKind::is_plain).
     pub eventful: bool,
     /// Events beyond the bound.
     pub events_dropped: u32,
@@ -40,31 +40,22 @@ pub struct TcpFacts {
     pub sides: PerSide<SideFacts>,
     /// ICMP errors that quoted this connection, in order, bounded by [`crate::limits::ICMP_NOTES`].
     pub icmp: Vec<IcmpNote>,
-    /// SYN to SYN-ACK as the capture point saw it, when both are there and the SYN was not repeated.
-    pub syn_rtt: Option<Duration>,
-    /// SYN-ACK to the client's next acknowledgment, likewise. The path's round trip as seen from anywhere between is about the sum of both.
-    pub ack_rtt: Option<Duration>,
-    /// Both sides sent a SYN without ACK (RFC 9293 section 3.5).
-    pub simultaneous_open: bool,
     /// Packets that are the same packet captured twice (SPAN of both ports, `-i any`): equal but for TTL, within milliseconds.
     pub duplicates: u32,
     /// IP fragments of this flow's packets that never became whole are not visible here; packets that were joined from fragments are.
     pub fragmented_packets: u32,
     /// Packets whose time lies before that of an earlier frame of this connection by more than a millisecond.
     pub clock_steps_back: u32,
-    /// The capturing host's clock stepped forward in the middle of it: where, and by how much. The TCP timestamps of both sides deny that so much
-    /// time had passed.
-    pub clock_step: Option<(Mark, Duration)>,
     /// From this moment on its source was not heard for long, or not any more: whatever happened then is not in the capture. Behind the last
     /// packet.
     pub unheard_from: Option<Mark>,
 }
 
-impl TcpFacts {
+impl FlowFacts {
     /// Bytes of it that each packet may touch, besides those of its sides.
     pub(super) const BUSY: usize = offset_of!(Self, key);
 
-    /// A connection of which only the first packet is known.
+    /// A flow of which only the first packet is known.
     #[inline]
     pub fn new(key: FlowKey, client_is_low: bool, roles: Roles, path: Path, first: Mark, interface: u32) -> Self {
         Self {
@@ -80,14 +71,10 @@ impl TcpFacts {
             eventful: false,
             events_dropped: 0,
             icmp: Vec::new(),
-            syn_rtt: None,
-            ack_rtt: None,
-            established: None,
-            simultaneous_open: false,
+            tcp: (key.transport == Transport::Tcp).then(TcpFacts::default),
             duplicates: 0,
             fragmented_packets: 0,
             clock_steps_back: 0,
-            clock_step: None,
             unheard_from: None,
         }
     }
@@ -114,9 +101,19 @@ impl TcpFacts {
         self.sides.of(side)
     }
 
-    /// The capture holds the connection's beginning: a SYN or a SYN-ACK, over UDP the client's hello.
+    /// It is a UDP flow. [`FlowFacts::tcp`] is there otherwise.
+    pub const fn is_udp(&self) -> bool {
+        self.tcp.is_none()
+    }
+
+    /// The first acknowledgment from the client that completes the TCP handshake; never there over UDP.
+    pub fn established(&self) -> Option<Mark> {
+        self.tcp.as_ref()?.established
+    }
+
+    /// The capture holds the flow's beginning: a SYN or a SYN-ACK, over UDP the client's hello.
     pub fn saw_start(&self) -> bool {
-        if self.key.transport == Transport::Udp {
+        if self.is_udp() {
             return self.roles == Roles::Handshake;
         }
         Side::BOTH.iter().any(|side| self.side(*side).syn.is_some())
@@ -134,8 +131,8 @@ impl TcpFacts {
     /// to the client likewise. A single sample may hold time that the host took.
     pub fn leg(&self, side: Side) -> Option<Duration> {
         let opening = match side {
-            Side::Client => self.ack_rtt,
-            Side::Server => self.syn_rtt,
+            Side::Client => self.tcp.and_then(|tcp| tcp.ack_rtt),
+            Side::Server => self.tcp.and_then(|tcp| tcp.syn_rtt),
         };
         opening.into_iter().chain(self.side(side).quickest_ack).min()
     }
@@ -153,13 +150,13 @@ impl TcpFacts {
     pub fn is_picked_out(&self) -> bool {
         let both_spoke = Side::BOTH.iter().all(|side| self.side(*side).data_packets > 0);
         let spoke_only = Side::BOTH.iter().all(|side| self.side(*side).packets == self.side(*side).data_packets);
-        self.key.transport == Transport::Tcp && both_spoke && spoke_only && !self.saw_start()
+        !self.is_udp() && both_spoke && spoke_only && !self.saw_start()
     }
 
     /// The time between two frames, less what the capturing host's clock stepped in between.
     pub fn elapsed(&self, from: Mark, to: Mark) -> Duration {
         let span = to.time.since(from.time);
-        match self.clock_step {
+        match self.tcp.and_then(|tcp| tcp.clock_step) {
             Some((at, step)) if from.frame < at.frame && at.frame <= to.frame => span.saturating_sub(step),
             _ => span,
         }
@@ -167,11 +164,27 @@ impl TcpFacts {
 
     /// The best estimate of a network round trip between the two ends: SYN → SYN-ACK plus SYN-ACK → ACK as this capture point saw them.
     pub fn rtt(&self) -> Option<Duration> {
-        match (self.syn_rtt, self.ack_rtt) {
+        match (self.tcp?.syn_rtt, self.tcp?.ack_rtt) {
             (Some(server_leg), Some(client_leg)) => Some(server_leg + client_leg),
             (one, other) => one.or(other),
         }
     }
+}
+
+/// What only the packets of a TCP connection show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TcpFacts {
+    /// The first acknowledgment from the client that completes the TCP handshake.
+    pub established: Option<Mark>,
+    /// SYN to SYN-ACK as the capture point saw it, when both are there and the SYN was not repeated.
+    pub syn_rtt: Option<Duration>,
+    /// SYN-ACK to the client's next acknowledgment, likewise. The path's round trip as seen from anywhere between is about the sum of both.
+    pub ack_rtt: Option<Duration>,
+    /// Both sides sent a SYN without ACK (RFC 9293 section 3.5).
+    pub simultaneous_open: bool,
+    /// The capturing host's clock stepped forward in the middle of it: where, and by how much. The TCP timestamps of both sides deny that so much
+    /// time had passed.
+    pub clock_step: Option<(Mark, Duration)>,
 }
 
 /// How the roles were found.
@@ -183,7 +196,8 @@ pub enum Roles {
     Guessed,
 }
 
-/// What one side sent. What each packet touches comes first.
+/// What one side sent. What each packet touches comes first. Over UDP there is no SYN, FIN or RST and nothing is acknowledged: what is counted of
+/// these stays at nothing, and offsets are those that the sink makes up for the handshake's messages (see [`crate::transport::udp`]).
 #[derive(Debug, Clone, PartialEq, Default)]
 #[repr(C)]
 pub struct SideFacts {
@@ -451,18 +465,18 @@ pub struct IcmpNote {
 
 /// Something that happened on a connection besides in-order payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TcpEvent {
+pub struct FlowEvent {
     /// Where.
     pub mark: Mark,
     /// Who sent the packet (for ICMP: whose packet is quoted).
     pub side: Side,
     /// What.
-    pub kind: TcpEventKind,
+    pub kind: FlowEventKind,
 }
 
-/// Kinds of [`TcpEvent`].
+/// Kinds of [`FlowEvent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TcpEventKind {
+pub enum FlowEventKind {
     /// SYN or SYN-ACK, first copy.
     Syn,
     /// SYN or SYN-ACK again.
@@ -517,9 +531,9 @@ pub enum TcpEventKind {
         /// Index into the sender's [`SideFacts::resets`].
         index: u8,
     },
-    /// ICMP error: index into [`TcpFacts::icmp`].
+    /// ICMP error: index into [`FlowFacts::icmp`].
     Icmp {
-        /// Index into [`TcpFacts::icmp`].
+        /// Index into [`FlowFacts::icmp`].
         index: u8,
     },
     /// An overlap with other bytes at this offset.
@@ -529,7 +543,7 @@ pub enum TcpEventKind {
     },
 }
 
-impl TcpEventKind {
+impl FlowEventKind {
     /// Every connection has such events.
     pub const fn is_plain(self) -> bool {
         matches!(self, Self::Syn | Self::Established | Self::Acknowledged { .. } | Self::Fin)

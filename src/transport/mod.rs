@@ -2,7 +2,7 @@
 //!
 //! A [`Table`] owns the connections of one partition. Each connection has a [`FlowSink`], the part of the floors above that follows it, which
 //! is given bytes in order as slices borrowed from the packet (only what is out of order is copied, within bounds), gaps, and control events;
-//! and [`TcpFacts`], what the packets showed besides their payload. The table judges nothing: a RST does not end a connection here, because
+//! and [`FlowFacts`], what the packets showed besides their payload. The table judges nothing: a RST does not end a connection here, because
 //! only what follows tells whether it was genuine. Sequence positions are *offsets*: bytes since the side's first payload byte, 64 bits, so
 //! that wrap-around never shows above this floor.
 //!
@@ -55,7 +55,8 @@ pub mod udp;
 
 pub use bounds::{NEVER, TableCounters, TableLimits, Tick};
 pub use facts::{
-    Contradicted, IcmpNote, IdFacts, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow,
+    Contradicted, FlowEvent, FlowEventKind, FlowFacts, IcmpNote, IdFacts, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpFacts,
+    ZeroWindow,
 };
 pub use sink::{Close, Data, FlowSink, Gap, GapCause, Interest, QUIET_TICKS};
 pub use table::Table;

@@ -1,6 +1,6 @@
 //! What the floors above must be to follow a connection, and what they are given.
 
-use super::facts::{TcpEvent, TcpFacts};
+use super::facts::{FlowEvent, FlowFacts};
 use crate::flow::{FlowKey, Side};
 use crate::time::Mark;
 
@@ -9,7 +9,7 @@ use crate::time::Mark;
 pub enum Interest {
     /// Go on.
     More,
-    /// The roles were guessed the wrong way round. The table swaps everything it keeps by side ([`TcpFacts::swap_sides`]) and goes on: from the
+    /// The roles were guessed the wrong way round. The table swaps everything it keeps by side ([`FlowFacts::swap_sides`]) and goes on: from the
     /// next call on, the side that was called the client is called the server. The sink swaps what it keeps itself.
     Swap,
     /// Settled: no payload is wanted any more. The table calls [`FlowSink::finish`] at once and keeps a marker, so that the rest of the
@@ -91,22 +91,22 @@ pub trait FlowSink: Sized {
     fn prefetch(&self) {}
 
     /// Bytes in order.
-    fn data(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, data: Data<'_>) -> Interest;
+    fn data(&mut self, shared: &mut Self::Shared, flow: &FlowFacts, data: Data<'_>) -> Interest;
 
     /// Bytes that are missing; the next [`Data`] of that side begins behind them.
-    fn gap(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, gap: Gap) -> Interest;
+    fn gap(&mut self, shared: &mut Self::Shared, flow: &FlowFacts, gap: Gap) -> Interest;
 
-    /// SYN-ACK, FIN, RST, ICMP error, first acknowledgment of new data: something in `tcp` other than payload changed that may matter.
-    /// `event` is the last entry of [`TcpFacts::events`], unless the list is full. Called for every kind of event but
-    /// [`super::TcpEventKind::Gap`], for which there is [`FlowSink::gap`].
-    fn control(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, event: &TcpEvent) -> Interest;
+    /// SYN-ACK, FIN, RST, ICMP error, first acknowledgment of new data: something in `flow` other than payload changed that may matter.
+    /// `event` is the last entry of [`FlowFacts::events`], unless the list is full. Called for every kind of event but
+    /// [`super::FlowEventKind::Gap`], for which there is [`FlowSink::gap`].
+    fn control(&mut self, shared: &mut Self::Shared, flow: &FlowFacts, event: &FlowEvent) -> Interest;
 
     /// Time for "nothing has happened for too long". Called while the connection is unsettled and quiet: at the first step of packet
     /// time after one second without a packet, then each second up to [`QUIET_TICKS`], then at intervals that double.
-    fn tick(&mut self, shared: &mut Self::Shared, tcp: &TcpFacts, now: Mark) -> Interest;
+    fn tick(&mut self, shared: &mut Self::Shared, flow: &FlowFacts, now: Mark) -> Interest;
 
     /// The end, exactly once. `now` is the frame at which it was decided. Called also for connections that never carried payload.
-    fn finish(&mut self, shared: &mut Self::Shared, tcp: Box<TcpFacts>, close: Close, now: Mark);
+    fn finish(&mut self, shared: &mut Self::Shared, flow: Box<FlowFacts>, close: Close, now: Mark);
 
     /// A half-open connection of one SYN that nothing answered has ended. True when it is dealt with: then no sink and no facts are made for it.
     fn unanswered(shared: &mut Self::Shared, key: &FlowKey, client_is_low: bool, first: Mark) -> bool {

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Close, Data, FlowSink, Gap, Interest, Table, TableLimits, TcpEvent, TcpFacts};
+use super::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest, Table, TableLimits};
 use crate::flow::{Endpoint, FlowKey, Path, Side, Transport};
 use crate::packet::{IpFacts, Segment, TcpFlags};
 use crate::time::{Mark, Timestamp};
@@ -213,7 +213,7 @@ impl Told {
 pub(super) enum Heard {
     Data(Side, u64, Vec<u8>, u64),
     Gap(Gap),
-    Control(TcpEvent),
+    Control(FlowEvent),
     Tick(i64),
     Evicted(FlowKey, bool),
 }
@@ -222,7 +222,7 @@ pub(super) enum Heard {
 #[derive(Debug, Default)]
 pub(super) struct Book {
     pub(super) heard: Vec<Heard>,
-    pub(super) ended: Vec<(TcpFacts, Close, Mark)>,
+    pub(super) ended: Vec<(FlowFacts, Close, Mark)>,
     /// Settle at these bytes.
     pub(super) settle_at: Option<Vec<u8>>,
     /// Swap once at these bytes.
@@ -242,7 +242,7 @@ impl FlowSink for Scribe {
         Self
     }
 
-    fn data(&mut self, book: &mut Book, _: &TcpFacts, data: Data<'_>) -> Interest {
+    fn data(&mut self, book: &mut Book, _: &FlowFacts, data: Data<'_>) -> Interest {
         assert!(!data.bytes.is_empty());
         book.heard.push(Heard::Data(data.side, data.offset, data.bytes.to_vec(), data.mark.frame));
         if book.settle_at.as_deref() == Some(data.bytes) {
@@ -255,24 +255,24 @@ impl FlowSink for Scribe {
         }
     }
 
-    fn gap(&mut self, book: &mut Book, _: &TcpFacts, gap: Gap) -> Interest {
+    fn gap(&mut self, book: &mut Book, _: &FlowFacts, gap: Gap) -> Interest {
         assert!(gap.len > 0);
         book.heard.push(Heard::Gap(gap));
         Interest::More
     }
 
-    fn control(&mut self, book: &mut Book, _: &TcpFacts, event: &TcpEvent) -> Interest {
+    fn control(&mut self, book: &mut Book, _: &FlowFacts, event: &FlowEvent) -> Interest {
         book.heard.push(Heard::Control(*event));
         Interest::More
     }
 
-    fn tick(&mut self, book: &mut Book, _: &TcpFacts, now: Mark) -> Interest {
+    fn tick(&mut self, book: &mut Book, _: &FlowFacts, now: Mark) -> Interest {
         book.heard.push(Heard::Tick(now.time.seconds()));
         Interest::More
     }
 
-    fn finish(&mut self, book: &mut Book, tcp: Box<TcpFacts>, close: Close, now: Mark) {
-        book.ended.push((*tcp, close, now));
+    fn finish(&mut self, book: &mut Book, flow: Box<FlowFacts>, close: Close, now: Mark) {
+        book.ended.push((*flow, close, now));
     }
 
     fn evicted_half_open(book: &mut Book, key: &FlowKey, client_is_low: bool, _: Mark) {
@@ -332,7 +332,7 @@ impl Trace {
     }
 
     /// The facts of the only connection that ended, and how it ended.
-    pub(super) fn only(&self) -> (&TcpFacts, Close) {
+    pub(super) fn only(&self) -> (&FlowFacts, Close) {
         assert_eq!(self.book.ended.len(), 1, "{:?}", self.book.ended);
         (&self.book.ended[0].0, self.book.ended[0].1)
     }

@@ -24,7 +24,7 @@ fn the_causes_are_documented_as_the_rules_have_them() {
 fn paths(text: &str) -> Vec<String> {
     let quoted = text.split('`').skip(1).step_by(2);
     let linked = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
-    let ours = ["src/", "tests/", "docs/", "fixtures/", "benches/", ".ci/"];
+    let ours = ["src/", "tests/", "docs/", "fixtures/", "benches/", "deploy/", ".ci/"];
     quoted
         .chain(linked)
         .filter(|path| ours.iter().any(|start| path.starts_with(start)) && !path.contains([' ', '*', '<', '{']))

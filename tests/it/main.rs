@@ -21,12 +21,14 @@ mod attacks;
 mod capture;
 mod cli;
 mod decryption;
+mod deploy;
 mod docs;
 mod driver;
 mod examples;
 mod floors;
 mod forensics;
 mod fuzz_seeds;
+mod golden;
 mod hostile;
 mod ladders;
 #[cfg(target_os = "linux")]

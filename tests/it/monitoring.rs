@@ -1,4 +1,4 @@
-//! docs/prometheus-alerts.yml and docs/grafana-dashboard.json ask for metrics that there are.
+//! deploy/prometheus-alerts.yml and deploy/grafana-dashboard.json ask for metrics that there are.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -7,8 +7,8 @@ use handshark::output::metrics::{InterfaceLoad, Metrics};
 use handshark::report::Report;
 use serde_json::Value;
 
-const ALERTS: &str = include_str!("../../docs/prometheus-alerts.yml");
-const DASHBOARD: &str = include_str!("../../docs/grafana-dashboard.json");
+const ALERTS: &str = include_str!("../../deploy/prometheus-alerts.yml");
+const DASHBOARD: &str = include_str!("../../deploy/grafana-dashboard.json");
 
 fn known() -> BTreeSet<String> {
     let metrics = Metrics::new(1);
@@ -55,24 +55,8 @@ fn the_dashboard_is_one() {
 }
 
 #[test]
-fn systemd_takes_the_unit() {
-    let unit = include_str!("../../docs/handshark.service");
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("handshark.service");
-    // It looks for the program, too.
-    std::fs::write(&path, unit.replace("/usr/local/bin/handshark", "/bin/true")).unwrap();
-    match Command::new("systemd-analyze").arg("verify").arg(&path).output() {
-        Ok(out) => {
-            let said = String::from_utf8_lossy(&out.stderr);
-            assert!(out.status.success() && !said.contains("handshark.service:"), "{said}");
-        }
-        Err(_) => crate::support::skip::skip("systemd-analyze is not installed"),
-    }
-}
-
-#[test]
 fn promtool_takes_the_alerts() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/prometheus-alerts.yml");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus-alerts.yml");
     match Command::new("promtool").args(["check", "rules", path]).output() {
         Ok(out) => assert!(out.status.success(), "{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)),
         Err(_) => crate::support::skip::skip("promtool is not installed (Debian: prometheus)"),

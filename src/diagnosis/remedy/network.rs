@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::command::Command;
 use super::parts::{Piece, Target};
-use crate::flow::{Endpoint, Transport};
+use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 
 /// One packet of `size` bytes, IP header included, that must not be fragmented: whether the path to `address` carries it.
@@ -96,5 +96,5 @@ pub fn show_lines(handshake: &Handshake) -> Command {
 }
 
 fn is_udp(handshake: &Handshake) -> bool {
-    handshake.tcp.key.transport == Transport::Udp
+    handshake.flow.is_udp()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::flow::{Side, Transport};
+use crate::flow::Side;
 use crate::handshake::facts::{ClosedBy, DtlsFacts, Outcome, QuicFacts, Unanswered};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
@@ -34,7 +34,7 @@ impl<'a> View<'a> {
 
     /// It runs over UDP, and came to a halt without a word why.
     pub fn stalled_over_udp(&self) -> bool {
-        self.handshake.tcp.key.transport == Transport::Udp && self.handshake.outcome == Outcome::Stalled
+        self.handshake.flow.is_udp() && self.handshake.outcome == Outcome::Stalled
     }
 
     /// It runs over UDP, and nothing of the protocol came back.
@@ -80,8 +80,8 @@ impl<'a> View<'a> {
 
     /// The end is an ICMP message: a side's host says that nobody listens there any more. No packet of that side says so.
     pub fn ended_by_icmp(&self) -> bool {
-        let tcp = &self.handshake.tcp;
-        tcp.key.transport == Transport::Udp && tcp.icmp.iter().any(|note| Some(note.mark) == self.handshake.end)
+        let flow = &self.handshake.flow;
+        flow.is_udp() && flow.icmp.iter().any(|note| Some(note.mark) == self.handshake.end)
     }
 
     /// What ended a connection without an alert, in the words of its protocol.
@@ -98,7 +98,7 @@ impl<'a> View<'a> {
     pub fn refused_datagram(&self) -> Option<&'a IcmpNote> {
         let says_so =
             |note: &&IcmpNote| note.about == Side::Client && matches!(note.kind, IcmpKind::PortUnreachable | IcmpKind::Unreachable);
-        self.handshake.tcp.icmp.iter().find(says_so).filter(|_| self.unanswered() && self.handshake.outcome.failed())
+        self.handshake.flow.icmp.iter().find(says_so).filter(|_| self.unanswered() && self.handshake.outcome.failed())
     }
 
     /// A QUIC endpoint ended it with a code that is no alert.
@@ -120,7 +120,7 @@ impl<'a> View<'a> {
     /// From the first to the last datagram with a hello.
     pub fn hello_tries(&self) -> (u32, Duration) {
         let repeats = self.repeats(Side::Client);
-        let span = repeats.map_or(Duration::ZERO, |repeats| repeats.last.time.since(self.handshake.tcp.first.time));
+        let span = repeats.map_or(Duration::ZERO, |repeats| repeats.last.time.since(self.handshake.flow.first.time));
         (repeats.map_or(1, |repeats| repeats.count.saturating_add(1)), span)
     }
 }

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::*;
 use crate::diagnosis::testing::{at, connected, event, outstanding, partial_hello, reset, syn};
-use crate::transport::TcpEventKind;
+use crate::transport::FlowEventKind;
 
 #[test]
 fn near_side_is_told_by_fresh_hop_counters() {
     let mut facts = connected();
     assert_eq!(View::new(&facts).near_side(), Some(Side::Client), "64 is fresh, 55 is not");
-    facts.tcp.sides.server.ttl = Some(64);
+    facts.flow.sides.server.ttl = Some(64);
     assert_eq!(View::new(&facts).near_side(), None, "both fresh: one link");
     assert!(View::new(&facts).same_link());
-    facts.tcp.sides.client.ttl = Some(57);
+    facts.flow.sides.client.ttl = Some(57);
     assert_eq!(View::new(&facts).near_side(), Some(Side::Server));
 }
 
@@ -21,7 +21,7 @@ fn near_side_is_told_by_fresh_hop_counters() {
 fn silence_lasts_from_the_last_progress_to_the_end() {
     let mut facts = partial_hello(300, 600);
     assert_eq!(View::new(&facts).silence(), Duration::from_millis(60_000 - 25), "given up at 60 s");
-    facts.tcp.sides.client.fin = Some((at(9, 4_025), 300));
+    facts.flow.sides.client.fin = Some((at(9, 4_025), 300));
     let view = View::new(&facts);
     assert_eq!(view.silence(), Duration::from_secs(4), "the FIN ends it");
     assert!(view.waited());
@@ -33,9 +33,9 @@ fn a_reset_that_nobody_believes_is_no_end() {
     let mut facts = connected();
     let mut forged = reset(at(5, 100), 48);
     (forged.in_window, forged.seq_distance) = (false, 900_000);
-    facts.tcp.sides.server.resets.push(forged);
+    facts.flow.sides.server.resets.push(forged);
     assert!(View::new(&facts).first_end().is_none());
-    facts.tcp.sides.server.resets.push(reset(at(6, 200), 55));
+    facts.flow.sides.server.resets.push(reset(at(6, 200), 55));
     assert_eq!(View::new(&facts).stop().frame, 6);
 }
 
@@ -49,34 +49,34 @@ fn the_clients_turn_comes_first() {
 #[test]
 fn a_black_hole_swallows_full_segments_only() {
     let mut facts = partial_hello(1448, 1600);
-    let client = &mut facts.tcp.sides.client;
+    let client = &mut facts.flow.sides.client;
     client.outstanding.push(outstanding(0, 1448, at(4, 25), at(9, 3_000), 5));
     assert!(View::new(&facts).black_hole(Side::Client).is_none(), "nothing else passed: no evidence that size matters");
     let mut tail = outstanding(1448, 160, at(5, 25), at(5, 25), 1);
     tail.sacked = true;
-    facts.tcp.sides.client.outstanding.push(tail);
+    facts.flow.sides.client.outstanding.push(tail);
     assert_eq!(View::new(&facts).black_hole(Side::Client).map(|segment| segment.offset), Some(0));
-    facts.tcp.sides.client.largest_acked_segment = 1448;
+    facts.flow.sides.client.largest_acked_segment = 1448;
     assert!(View::new(&facts).black_hole(Side::Client).is_none(), "a segment as large passed");
 }
 
 #[test]
 fn a_small_segment_is_never_a_black_holes_victim() {
     let mut facts = partial_hello(517, 600);
-    facts.tcp.sides.client.outstanding.push(outstanding(0, 517, at(4, 25), at(9, 3_000), 5));
-    facts.tcp.sides.server.duplicate_acks = 1;
+    facts.flow.sides.client.outstanding.push(outstanding(0, 517, at(4, 25), at(9, 3_000), 5));
+    facts.flow.sides.server.duplicate_acks = 1;
     assert!(View::new(&facts).black_hole(Side::Client).is_none());
 }
 
 #[test]
 fn a_hole_counts_what_neither_came_nor_was_lost_by_the_capture() {
     let mut facts = connected();
-    let server = &mut facts.tcp.sides.server;
+    let server = &mut facts.flow.sides.server;
     (server.highest, server.bytes_seen, server.stranded_bytes, server.largest_segment) = (3_500, 600, 600, 600);
     assert_eq!(View::new(&facts).hole(Side::Server), Some(Hole { len: 2_900, stranded: 600 }));
     assert!(View::new(&facts).hole_is_full_size(Side::Server, Hole { len: 2_900, stranded: 600 }));
     assert!(!View::new(&facts).hole_is_full_size(Side::Server, Hole { len: 300, stranded: 600 }));
-    facts.tcp.sides.server.gap_bytes_acked = 2_900;
+    facts.flow.sides.server.gap_bytes_acked = 2_900;
     assert_eq!(View::new(&facts).hole(Side::Server), None);
 }
 
@@ -91,12 +91,12 @@ fn a_hello_beyond_one_segment_is_split() {
 #[test]
 fn a_syn_that_is_repeated_costs_the_pause_before_it() {
     let mut facts = connected();
-    let client = &mut facts.tcp.sides.client;
+    let client = &mut facts.flow.sides.client;
     if let Some(syn) = client.syn.as_mut() {
         (syn.last, syn.count) = (at(2, 1_000), 2);
     }
-    facts.tcp.eventful = true;
-    facts.tcp.events.push(event(at(2, 1_000), Side::Client, TcpEventKind::SynRepeat));
+    facts.flow.eventful = true;
+    facts.flow.events.push(event(at(2, 1_000), Side::Client, FlowEventKind::SynRepeat));
     let loss = View::new(&facts).loss_delay().expect("a second was lost");
     assert_eq!((loss.total, loss.side, loss.what, loss.repairs), (Duration::from_secs(1), Side::Client, "SYN", 1));
 }
@@ -124,8 +124,9 @@ fn ordinals_read_like_a_persons() {
 fn who_asks_again_at_the_end_of_the_capture_may_yet_be_answered() {
     let asks = |last: i64, count: u32, end: i64| {
         let mut facts = connected();
-        (facts.tcp.established, facts.tcp.sides.server) = (None, SideFacts::default());
-        facts.tcp.sides.client.syn = Some(syn(at(1, 0), at(u64::from(count), last), count, 64));
+        facts.flow.tcp.as_mut().unwrap().established = None;
+        facts.flow.sides.server = SideFacts::default();
+        facts.flow.sides.client.syn = Some(syn(at(1, 0), at(u64::from(count), last), count, 64));
         (facts.outcome, facts.close, facts.closed_at) = (Outcome::Refused, Close::EndOfCapture, at(9, end));
         View::new(&facts).still_asks(&Policy::default())
     };

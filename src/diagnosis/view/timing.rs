@@ -6,7 +6,7 @@ use crate::diagnosis::rule::Policy;
 use crate::flow::Side;
 use crate::packet::IcmpKind;
 use crate::time::Mark;
-use crate::transport::{Close, TcpEventKind};
+use crate::transport::{Close, FlowEventKind};
 
 use super::View;
 
@@ -53,7 +53,7 @@ impl View<'_> {
         let facts = self.handshake;
         let begin = match &facts.preamble {
             Some(preamble) => preamble.answered,
-            None => facts.tcp.established,
+            None => facts.flow.established(),
         };
         let first = facts.client_hellos.first();
         let second = facts.client_hellos.get(1);
@@ -82,23 +82,23 @@ impl View<'_> {
 
     /// The longest time that a side itself took, round trip deducted, no loss in it.
     pub fn slowest(&self, side: Side) -> Option<(Wait, Duration)> {
-        let tcp = &self.handshake.tcp;
-        let own = self.waits().filter(|wait| wait.side == side && !self.loss_between(wait.from, wait.to) && !tcp.is_picked_out());
-        own.map(|wait| (wait, tcp.elapsed(wait.from, wait.to).saturating_sub(self.rtt()))).max_by_key(|(_, span)| *span)
+        let flow = &self.handshake.flow;
+        let own = self.waits().filter(|wait| wait.side == side && !self.loss_between(wait.from, wait.to) && !flow.is_picked_out());
+        own.map(|wait| (wait, flow.elapsed(wait.from, wait.to).saturating_sub(self.rtt()))).max_by_key(|(_, span)| *span)
     }
 
     /// Something was repeated, missing or held back by a closed window between two frames.
     pub fn loss_between(&self, from: Mark, to: Mark) -> bool {
-        self.handshake.tcp.events.iter().any(|event| {
+        self.handshake.flow.events.iter().any(|event| {
             event.mark.frame > from.frame
                 && event.mark.frame <= to.frame
                 && matches!(
                     event.kind,
-                    TcpEventKind::SynRepeat
-                        | TcpEventKind::Retransmission { .. }
-                        | TcpEventKind::OutOfOrder { .. }
-                        | TcpEventKind::ZeroWindow
-                        | TcpEventKind::Gap { .. }
+                    FlowEventKind::SynRepeat
+                        | FlowEventKind::Retransmission { .. }
+                        | FlowEventKind::OutOfOrder { .. }
+                        | FlowEventKind::ZeroWindow
+                        | FlowEventKind::Gap { .. }
                 )
         })
     }
@@ -106,7 +106,7 @@ impl View<'_> {
     /// Packets of this side are lost before they reach the capture, as holes in its stream or gaps in the numbers of its QUIC packets show, so that a late message may have been sent in time.
     pub fn loses_unseen(&self, side: Side) -> bool {
         let holes =
-            self.handshake.tcp.events.iter().any(|event| event.side == side && matches!(event.kind, TcpEventKind::OutOfOrder { .. }));
+            self.handshake.flow.events.iter().any(|event| event.side == side && matches!(event.kind, FlowEventKind::OutOfOrder { .. }));
         let numbered = self.handshake.quic.as_ref().is_some_and(|quic| quic.numbers.of(side).missing() > 0);
         (holes || numbered) && self.near_side() != Some(side)
     }
@@ -121,15 +121,15 @@ impl View<'_> {
     /// What loss cost up to the end of the handshake; `None` when it cost nothing to speak of.
     pub fn loss_delay(&self) -> Option<LossDelay> {
         let facts = self.handshake;
-        let repairs = |kind: &TcpEventKind| {
-            matches!(kind, TcpEventKind::SynRepeat | TcpEventKind::Retransmission { .. } | TcpEventKind::OutOfOrder { .. })
+        let repairs = |kind: &FlowEventKind| {
+            matches!(kind, FlowEventKind::SynRepeat | FlowEventKind::Retransmission { .. } | FlowEventKind::OutOfOrder { .. })
         };
-        if !facts.tcp.events.iter().any(|event| repairs(&event.kind)) {
+        if !facts.flow.events.iter().any(|event| repairs(&event.kind)) {
             return None;
         }
         let end = facts.finished.client.max(facts.finished.server).unwrap_or_else(|| self.stop());
         let mut known: Vec<Mark> = self.landmarks();
-        known.extend(facts.tcp.events.iter().map(|event| event.mark));
+        known.extend(facts.flow.events.iter().map(|event| event.mark));
         known.extend(Side::BOTH.into_iter().filter_map(|side| self.side(side).syn).flat_map(|syn| [syn.first, syn.last]));
         known.sort_unstable();
         let least = LEAST_REPAIR.max(self.rtt());
@@ -145,22 +145,22 @@ impl View<'_> {
                 (sum.worst, sum.side, sum.what, sum.repaired) = (span, side, what, repaired);
             }
         };
-        for event in facts.tcp.events.iter().filter(|event| event.mark.frame <= end.frame) {
+        for event in facts.flow.events.iter().filter(|event| event.mark.frame <= end.frame) {
             // The other side's timestamps say that the first copy had arrived: it was slow, and not lost.
-            if event.kind == TcpEventKind::SynRepeat && self.side(event.side).syn.is_some_and(|syn| syn.first_arrived) {
+            if event.kind == FlowEventKind::SynRepeat && self.side(event.side).syn.is_some_and(|syn| syn.first_arrived) {
                 continue;
             }
             let before = known.partition_point(|mark| mark.frame < event.mark.frame);
             match event.kind {
-                TcpEventKind::SynRepeat | TcpEventKind::Retransmission { .. } => {
+                FlowEventKind::SynRepeat | FlowEventKind::Retransmission { .. } => {
                     let previous = before.checked_sub(1).and_then(|index| known.get(index));
-                    let idle = previous.map_or(Duration::ZERO, |previous| facts.tcp.elapsed(*previous, event.mark));
+                    let idle = previous.map_or(Duration::ZERO, |previous| facts.flow.elapsed(*previous, event.mark));
                     add(idle, event.side, self.lost_message(event.side, &event.kind), event.mark);
                 }
-                TcpEventKind::OutOfOrder { .. } => {
+                FlowEventKind::OutOfOrder { .. } => {
                     let next = known.iter().skip(before).find(|mark| mark.frame > event.mark.frame && mark.frame <= end.frame);
-                    if let Some(next) = next.filter(|next| !facts.tcp.events.iter().any(|other| other.mark.frame == next.frame)) {
-                        add(facts.tcp.elapsed(event.mark, *next), event.side, self.lost_message(event.side, &event.kind), *next);
+                    if let Some(next) = next.filter(|next| !facts.flow.events.iter().any(|other| other.mark.frame == next.frame)) {
+                        add(facts.flow.elapsed(event.mark, *next), event.side, self.lost_message(event.side, &event.kind), *next);
                     }
                 }
                 _ => {}
@@ -178,7 +178,7 @@ impl View<'_> {
         // Who doubles its patience each time comes again before as much time has passed as up to then, and a second at the first.
         let asks =
             |first: Mark, last: Mark| end.since(first.time) < least && end.since(last.time) < last.time.since(first.time) + FIRST_PATIENCE;
-        let refused = facts.tcp.icmp.iter().any(|note| !matches!(note.kind, IcmpKind::TooBig(_)));
+        let refused = facts.flow.icmp.iter().any(|note| !matches!(note.kind, IcmpKind::TooBig(_)));
         let ended = self.first_end().is_some() || facts.quic.as_ref().is_some_and(|quic| !quic.closes.is_empty());
         if facts.close != Close::EndOfCapture || ended || refused {
             return false;
@@ -187,7 +187,7 @@ impl View<'_> {
             // The last datagram of all is always without an answer, and says nothing of those before.
             let again = |side| self.repeats(side).map(|repeats| repeats.last);
             let unheard = |side| self.unanswered_datagrams(side).map(|asked| asked.last);
-            return Side::BOTH.into_iter().flat_map(|side| [again(side), unheard(side)]).flatten().any(|last| asks(facts.tcp.first, last));
+            return Side::BOTH.into_iter().flat_map(|side| [again(side), unheard(side)]).flatten().any(|last| asks(facts.flow.first, last));
         }
         let syn = self.client().syn.filter(|_| !self.is_up()).map(|syn| (syn.first, syn.last));
         let data = Side::BOTH.into_iter().flat_map(|side| self.repeated_in_vain(side)).map(|sent| (sent.first, sent.last));
@@ -212,10 +212,10 @@ impl View<'_> {
         }
     }
 
-    fn lost_message(self, side: Side, kind: &TcpEventKind) -> &'static str {
+    fn lost_message(self, side: Side, kind: &FlowEventKind) -> &'static str {
         match kind {
-            TcpEventKind::Retransmission { offset, .. } => self.message_at(side, *offset),
-            TcpEventKind::OutOfOrder { offset, .. } => self.message_at(side, offset.saturating_sub(1)),
+            FlowEventKind::Retransmission { offset, .. } => self.message_at(side, *offset),
+            FlowEventKind::OutOfOrder { offset, .. } => self.message_at(side, offset.saturating_sub(1)),
             _ if side == Side::Client => "SYN",
             _ => "SYN-ACK",
         }

@@ -13,7 +13,7 @@ use crate::time::Mark;
 use crate::tls::message::Alert;
 use crate::tls::registry::{ContentType, ExtensionType, HandshakeType};
 use crate::transport::udp::{self, Hearing};
-use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
+use crate::transport::{FlowEvent, FlowEventKind, FlowFacts};
 
 use super::facts::Hole;
 use super::{ENCRYPTED, Sides, place_of};
@@ -83,7 +83,7 @@ impl Dtls {
         &mut self,
         h: &mut Handshake,
         shared: &mut Shared,
-        tcp: &mut TcpFacts,
+        flow: &mut FlowFacts,
         side: Side,
         datagram: &Datagram<'_>,
     ) -> Hearing {
@@ -125,9 +125,9 @@ impl Dtls {
             && !new
         {
             facts.repeat(side, datagram.mark);
-            let own = tcp.sides.of_mut(side);
+            let own = flow.sides.of_mut(side);
             own.retransmits = own.retransmits.saturating_add(1);
-            udp::event(tcp, TcpEvent { mark: datagram.mark, side, kind: TcpEventKind::Retransmission { offset, len } });
+            udp::event(flow, FlowEvent { mark: datagram.mark, side, kind: FlowEventKind::Retransmission { offset, len } });
         }
         if swapped {
             return Hearing::Swap;

@@ -51,7 +51,7 @@ fn closed_by_size(h: &Handshake, quic: &QuicFacts) -> Option<(Side, Mark)> {
 /// Who has no more to say after its Handshake packet gave up there: one that finished goes on with 1-RTT packets, one that waits for more
 /// repeats itself.
 fn closed_in_silence(h: &Handshake, quic: &QuicFacts) -> Option<(Side, Mark)> {
-    let last = Side::BOTH.into_iter().filter_map(|side| h.tcp.side(side).last_packet).max();
+    let last = Side::BOTH.into_iter().filter_map(|side| h.flow.side(side).last_packet).max();
     let quiet = last.map_or(Duration::ZERO, |last| watched_since(h, last.time));
     if quiet < CLOSED_QUIET.max(h.server_hello_time().unwrap_or_default() * 6) && !left(h) {
         return None;
@@ -95,7 +95,7 @@ pub(in crate::handshake) fn ending(h: &Handshake, stall_after: Duration) -> Endi
         return Ending::new(Outcome::Refused, Side::Server, quic.retry.last);
     }
     let incomplete = Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
-    let cut = Side::BOTH.into_iter().any(|side| h.tcp.side(side).snaplen_cut > 0) && h.server_hello.is_none();
+    let cut = Side::BOTH.into_iter().any(|side| h.flow.side(side).snaplen_cut > 0) && h.server_hello.is_none();
     if h.client_hellos.is_empty() && h.partial_client_hello.is_none() || cut {
         return incomplete;
     }
@@ -115,13 +115,13 @@ pub(in crate::handshake) fn ending(h: &Handshake, stall_after: Duration) -> Endi
         return Ending::new(Outcome::Closed, close.from, close.mark);
     }
     if left(h) {
-        let mark = h.tcp.icmp.iter().find(|note| note.about == Side::Server).map(|note| note.mark);
+        let mark = h.flow.icmp.iter().find(|note| note.about == Side::Server).map(|note| note.mark);
         return Ending::new(Outcome::Closed, Side::Client, mark);
     }
     if both_fell_silent(h) {
         return incomplete;
     }
-    let progress = Side::BOTH.into_iter().filter_map(|side| h.tcp.side(side).last_data).max().unwrap_or(h.tcp.first);
+    let progress = Side::BOTH.into_iter().filter_map(|side| h.flow.side(side).last_data).max().unwrap_or(h.flow.first);
     let silence = watched_since(h, progress.time);
     // Both protocols repeat by timers of a second and less what is not answered: who waits is not silent for so long.
     if silence >= PATIENCE.min(stall_after) {
@@ -135,18 +135,18 @@ pub(in crate::handshake) fn ending(h: &Handshake, stall_after: Duration) -> Endi
 pub(in crate::handshake) fn answered(h: &Handshake) -> bool {
     match &h.dtls {
         Some(dtls) => dtls.datagrams.server.count > 0,
-        None => h.tcp.side(Side::Server).packets > 0,
+        None => h.flow.side(Side::Server).packets > 0,
     }
 }
 
 /// The client goes on as only one that was answered does, and the answers are not in the capture. A client that waits in vain repeats itself
 /// within a second or two: one that does not was answered, too, unless it closed before.
 fn heard_unseen(h: &Handshake) -> bool {
-    if answered(h) || h.tcp.icmp.iter().any(|note| note.about == Side::Client) {
+    if answered(h) || h.flow.icmp.iter().any(|note| note.about == Side::Client) {
         return false;
     }
     // Its own host refuses what the server sent.
-    if !h.tcp.icmp.is_empty() {
+    if !h.flow.icmp.is_empty() {
         return true;
     }
     let (went_on, gave_up) = match (&h.quic, &h.dtls) {
@@ -167,7 +167,7 @@ fn heard_unseen(h: &Handshake) -> bool {
 /// A server must not, once it has sent three times what it got from an address that is not validated (RFC 9000 section 8.1).
 fn both_fell_silent(h: &Handshake) -> bool {
     let (Some(quic), Some(_)) = (&h.quic, &h.server_hello) else { return false };
-    let (client, server) = (h.tcp.side(Side::Client), h.tcp.side(Side::Server));
+    let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
     let Some(last) = client.last_packet.max(server.last_packet) else { return false };
     let validated = quic.token.is_some() || quic.handshakes.client.count > 0;
     let limited = !validated && server.bytes_seen + AMPLIFIED_ROOM >= 3 * client.bytes_seen;
@@ -190,7 +190,7 @@ fn refusal(h: &Handshake) -> Option<&IcmpNote> {
     if answered(h) {
         return None;
     }
-    h.tcp.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, IcmpKind::TooBig(_) | IcmpKind::Other))
+    h.flow.icmp.iter().find(|note| note.about == Side::Client && !matches!(note.kind, IcmpKind::TooBig(_) | IcmpKind::Other))
 }
 
 /// The server's host says that nobody listens any more, though something answered before, and nothing of the server follows but what was on its
@@ -198,22 +198,22 @@ fn refusal(h: &Handshake) -> Option<&IcmpNote> {
 pub(in crate::handshake) fn server_is_gone(h: &Handshake) -> Option<Mark> {
     let says_so =
         |note: &&IcmpNote| note.about == Side::Client && note.kind == IcmpKind::PortUnreachable && note.reporter == h.server.address;
-    let note = h.tcp.icmp.iter().find(says_so).filter(|_| answered(h))?;
-    let before = |side: Side| h.tcp.side(side).last_packet.is_some_and(|last| last < note.mark);
+    let note = h.flow.icmp.iter().find(says_so).filter(|_| answered(h))?;
+    let before = |side: Side| h.flow.side(side).last_packet.is_some_and(|last| last < note.mark);
     (before(Side::Server) || before(Side::Client)).then_some(note.mark)
 }
 
 /// The client's host says that nobody waits for the server's packets any more.
 fn left(h: &Handshake) -> bool {
-    h.tcp.icmp.iter().any(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable)
+    h.flow.icmp.iter().any(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable)
 }
 
 /// The same of the first of the server's packets that reach the client: it had left before it was answered. Had others arrived before, it would
 /// have gone on; had they been lost, it would have repeated itself, and the packet quoted were not the server's first.
 fn left_before_the_answer(h: &Handshake) -> Option<Mark> {
-    let mut notes = h.tcp.icmp.iter().filter(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable);
+    let mut notes = h.flow.icmp.iter().filter(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable);
     let note = notes.next()?;
-    let (client, server) = (h.tcp.side(Side::Client), h.tcp.side(Side::Server));
+    let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
     let quiet_since = client.last_packet.is_some_and(|last| server.first_data.is_some_and(|answer| last < answer));
     let talk = talk(h)?;
     let [one, two] = talk.first_sizes.server;
@@ -224,7 +224,7 @@ fn left_before_the_answer(h: &Handshake) -> Option<Mark> {
     let overtaken = || second.is_some_and(|second| headers(note, two).is_some_and(|first| headers(second, one) == Some(first)));
     let quotes_the_first = in_order || overtaken();
     let gone = client.last_packet.is_none_or(|last| last < note.mark);
-    (gone && quotes_the_first && (quiet_since || h.tcp.icmp.len() > 1)).then_some(note.mark)
+    (gone && quotes_the_first && (quiet_since || h.flow.icmp.len() > 1)).then_some(note.mark)
 }
 
 /// Packets that go out again and again without anything coming of it, and who is to answer for that. A close at the end does not undo the silence
@@ -242,10 +242,10 @@ fn in_vain(h: &Handshake) -> Option<(StoppedBy, Mark)> {
 
 /// The last of several datagrams of a side that the other should have answered, and did not: the same again, or ever new ones.
 fn waits_in_vain(h: &Handshake, side: Side) -> Option<Mark> {
-    let news = h.tcp.side(side.other()).last_data;
+    let news = h.flow.side(side.other()).last_data;
     let (count, span) = repeats(h, side);
     // What was heard last may be on its way to the side that repeats itself, or its answer on the way back.
-    let since = news.unwrap_or(h.tcp.first);
+    let since = news.unwrap_or(h.flow.first);
     let long = |last: Mark| last.time.since(since.time) >= NO_ANSWER || watched_since(h, last.time) >= PATIENCE;
     let again = span.map(|(_, last)| last).filter(|last| count >= REPEATS && *last > since && long(*last));
     again.or_else(|| {

@@ -18,7 +18,7 @@ use crate::limits;
 use crate::packet::Datagram;
 use crate::time::{Mark, Timestamp};
 use crate::transport::udp::{DatagramSink, Hearing, Opening};
-use crate::transport::{Close, TcpFacts};
+use crate::transport::{Close, FlowFacts};
 
 use super::facts::{Handshake, Outcome};
 use super::machine::{Shared, conclude};
@@ -68,8 +68,8 @@ impl DatagramSink for DatagramMachine {
         is_google_quic(datagram.payload)
     }
 
-    fn new(shared: &mut Shared, facts: &TcpFacts, datagram: &Datagram<'_>) -> Self {
-        let seed = TcpFacts::new(facts.key, facts.client_is_low, facts.roles, facts.path, facts.first, facts.interface);
+    fn new(shared: &mut Shared, facts: &FlowFacts, datagram: &Datagram<'_>) -> Self {
+        let seed = FlowFacts::new(facts.key, facts.client_is_low, facts.roles, facts.path, facts.first, facts.interface);
         let mut handshake = Box::new(Handshake::new(seed));
         let speaker = match datagram.payload.first() {
             Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut handshake, shared, datagram.payload))),
@@ -78,7 +78,7 @@ impl DatagramSink for DatagramMachine {
         Self { handshake, speaker, flagged: false, looked: None, rests: Timestamp::MIN }
     }
 
-    fn datagram(&mut self, shared: &mut Shared, facts: &mut TcpFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
+    fn datagram(&mut self, shared: &mut Shared, facts: &mut FlowFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
         match &mut self.speaker {
             Speaker::Quic(quic) => quic.datagram(&mut self.handshake, shared, facts, side, datagram),
             Speaker::Dtls(dtls) => dtls.datagram(&mut self.handshake, shared, facts, side, datagram),
@@ -97,7 +97,7 @@ impl DatagramSink for DatagramMachine {
         shared.is_live()
     }
 
-    fn tick(&mut self, shared: &mut Shared, facts: &TcpFacts, now: Mark) -> Hearing {
+    fn tick(&mut self, shared: &mut Shared, facts: &FlowFacts, now: Mark) -> Hearing {
         let heard = Side::BOTH.into_iter().filter_map(|side| facts.side(side).last_packet).max().unwrap_or(facts.first);
         let progress = Side::BOTH.into_iter().filter_map(|side| facts.side(side).last_data).max().unwrap_or(facts.first);
         let stalls = !self.flagged && now.time.since(progress.time) >= shared.stall_after();
@@ -135,13 +135,13 @@ impl DatagramSink for DatagramMachine {
         Hearing::Nothing
     }
 
-    fn finish(self, shared: &mut Shared, facts: TcpFacts, close: Close, now: Mark) {
+    fn finish(self, shared: &mut Shared, facts: FlowFacts, close: Close, now: Mark) {
         let Self { mut handshake, speaker, .. } = self;
         match speaker {
             Speaker::Quic(quic) => quic.finish(&mut handshake, shared),
             Speaker::Dtls(dtls) => dtls.finish(&mut handshake, shared),
         }
-        handshake.tcp = facts.into();
+        handshake.flow = facts.into();
         conclude(handshake, shared, close, now);
         let stays = |outcome: Outcome| !matches!(outcome, Outcome::Incomplete | Outcome::Stalled);
         debug_assert!(
@@ -153,13 +153,13 @@ impl DatagramSink for DatagramMachine {
 
 impl DatagramMachine {
     /// The handshake as far as it has come.
-    fn snapshot(&self, shared: &mut Shared, facts: &TcpFacts) -> Handshake {
+    fn snapshot(&self, shared: &mut Shared, facts: &FlowFacts) -> Handshake {
         let mut handshake = Handshake::clone(&self.handshake);
         match &self.speaker {
             Speaker::Quic(quic) => quic.so_far(&mut handshake),
             Speaker::Dtls(dtls) => dtls.so_far(&mut handshake, shared),
         }
-        handshake.tcp = facts.clone().into();
+        handshake.flow = facts.clone().into();
         (handshake.client, handshake.server) = facts.ends();
         handshake
     }

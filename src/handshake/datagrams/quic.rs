@@ -15,7 +15,7 @@ use crate::time::Mark;
 use crate::tls::message::Alert;
 use crate::tls::registry::{AlertDescription, HandshakeType};
 use crate::transport::udp::{self, Hearing, Opening};
-use crate::transport::{TcpEvent, TcpEventKind, TcpFacts};
+use crate::transport::{FlowEvent, FlowEventKind, FlowFacts};
 
 use super::{Sides, ending};
 use crate::handshake::facts::{AlertSeen, ClosedBy, Fact, Handshake, HelloPacket, Packets, PartialMessage, Protocol, QuicFacts};
@@ -153,7 +153,7 @@ impl Quic {
         &mut self,
         h: &mut Handshake,
         shared: &mut Shared,
-        tcp: &mut TcpFacts,
+        flow: &mut FlowFacts,
         mut side: Side,
         datagram: &Datagram<'_>,
     ) -> Hearing {
@@ -169,21 +169,21 @@ impl Quic {
             }
             if side == Side::Server && h.protocol == Protocol::Other && opens_as_client(&long) {
                 side = Side::Client;
-                let hearing = self.packets(h, shared, tcp, side, datagram);
+                let hearing = self.packets(h, shared, flow, side, datagram);
                 return if hearing == Hearing::Nothing { Hearing::New } else { Hearing::Swap };
             }
         }
         if first.is_none() {
             return self.unnamed(h, shared, side, datagram);
         }
-        let hearing = self.packets(h, shared, tcp, side, datagram);
+        let hearing = self.packets(h, shared, flow, side, datagram);
         self.weigh(h, side, datagram);
         let Some(quic) = &mut h.quic else { return hearing };
         if hearing == Hearing::Nothing && self.again.asks {
             quic.repeat(side, mark);
         }
         if self.again.crypto {
-            let own = tcp.sides.of_mut(side);
+            let own = flow.sides.of_mut(side);
             own.retransmits = own.retransmits.saturating_add(1);
         }
         if self.is_settled(h) {
@@ -237,7 +237,7 @@ impl Quic {
         }
     }
 
-    fn packets(&mut self, h: &mut Handshake, shared: &mut Shared, tcp: &mut TcpFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
+    fn packets(&mut self, h: &mut Handshake, shared: &mut Shared, flow: &mut FlowFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
         let mark = datagram.mark;
         let mut new = false;
         self.again = Again::default();
@@ -246,7 +246,7 @@ impl Quic {
             self.again.due |= !matches!(packet, Packet::Long(Long { kind: LongKind::Initial, .. }));
             new |= match packet {
                 Packet::Long(long) => match long.kind {
-                    LongKind::Initial => self.initial(h, shared, tcp, side, &long, datagram),
+                    LongKind::Initial => self.initial(h, shared, flow, side, &long, datagram),
                     LongKind::ZeroRtt => {
                         if side == Side::Client {
                             self.zero_rtt(h, shared, mark, &long);
@@ -262,7 +262,7 @@ impl Quic {
                 Packet::Retry(retry) => self.retry(h, side, mark, &retry),
                 Packet::VersionNegotiation(negotiation) => self.version_negotiation(h, side, mark, &negotiation),
                 Packet::Unknown(_) => {
-                    self.again.asks = side == Side::Client && h.tcp.first != mark;
+                    self.again.asks = side == Side::Client && h.flow.first != mark;
                     side == Side::Client && !self.again.asks
                 }
                 Packet::Short { bytes } => {
@@ -280,7 +280,7 @@ impl Quic {
         &mut self,
         h: &mut Handshake,
         shared: &mut Shared,
-        tcp: &mut TcpFacts,
+        flow: &mut FlowFacts,
         side: Side,
         long: &Long<'_>,
         datagram: &Datagram<'_>,
@@ -297,7 +297,7 @@ impl Quic {
                 quic.numbers.of_mut(side).add(opened.number);
             }
             self.remember(h, side, long, datagram);
-            new = self.frames(h, shared, tcp, side, (opened.number, opened.payload), datagram);
+            new = self.frames(h, shared, flow, side, (opened.number, opened.payload), datagram);
         }
         self.buffer = buffer;
         if side == Side::Client && h.protocol == Protocol::Other && is_cut_hello(long, datagram) {
@@ -373,7 +373,7 @@ impl Quic {
         &mut self,
         h: &mut Handshake,
         shared: &mut Shared,
-        tcp: &mut TcpFacts,
+        flow: &mut FlowFacts,
         side: Side,
         (number, payload): (u64, &[u8]),
         datagram: &Datagram<'_>,
@@ -436,8 +436,8 @@ impl Quic {
             && !new
         {
             self.again.crypto = true;
-            let kind = TcpEventKind::Retransmission { offset, len: u32::try_from(len).unwrap_or(u32::MAX) };
-            udp::event(tcp, TcpEvent { mark, side, kind });
+            let kind = FlowEventKind::Retransmission { offset, len: u32::try_from(len).unwrap_or(u32::MAX) };
+            udp::event(flow, FlowEvent { mark, side, kind });
         }
         new
     }

@@ -252,7 +252,7 @@ fn retry_changes_the_keys_and_is_no_loss() {
     wire.server(&long(&again.server, 0, (b"c", SCID), &[], 0, &crypto(0, &server_hello()), false));
     let h = wire.only();
     assert!(h.server_hello.is_some());
-    assert_eq!((h.tcp.side(Side::Client).retransmits, h.client_hellos.len()), (0, 1));
+    assert_eq!((h.flow.side(Side::Client).retransmits, h.client_hellos.len()), (0, 1));
     let quic = h.quic.unwrap();
     assert_eq!((quic.retry.count, quic.retries_after_token, quic.token.map(|mark| mark.frame)), (1, 0, Some(3)));
 
@@ -320,7 +320,7 @@ fn silence_is_told_from_answers_out_of_sight() {
     let mut wire = Wire::new();
     wire.client(&first_initial(0)).wait(200).client(&first_initial(1)).wait(400).client(&first_initial(2)).wait(100);
     let h = wire.only();
-    assert_eq!((h.outcome, h.stopped_by, h.tcp.side(Side::Client).retransmits), (Outcome::Stalled, StoppedBy::Network, 2));
+    assert_eq!((h.outcome, h.stopped_by, h.flow.side(Side::Client).retransmits), (Outcome::Stalled, StoppedBy::Network, 2));
     let mut wire = Wire::new();
     wire.client(&first_initial(0)).wait(9000);
     assert_eq!(wire.only().outcome, Outcome::Incomplete, "a client that got no answer would have repeated itself");
@@ -408,7 +408,7 @@ fn a_dtls_handshake_with_cookie_fragments_and_repetitions() {
     assert_eq!(h.version().map(|version| version.spoken().to_string()).as_deref(), Some("DTLS 1.2"));
     assert_eq!(h.client_hellos.iter().map(|seen| seen.what.dtls_cookie().len()).collect::<Vec<_>>(), [0, 2]);
     assert!(h.server_chain.is_some() && h.server_hello_done.is_some() && h.client_key_exchange.is_some());
-    assert_eq!((h.tcp.side(Side::Client).retransmits, h.tcp.side(Side::Server).retransmits), (1, 1));
+    assert_eq!((h.flow.side(Side::Client).retransmits, h.flow.side(Side::Server).retransmits), (1, 1));
     let dtls = h.dtls.unwrap();
     assert_eq!((dtls.cookie_requests.count, dtls.hellos_with_cookie.count, dtls.fragmented.server), (1, 2, 1));
     assert_eq!((dtls.datagrams.client.count, dtls.datagrams.server.count), (5, 6));

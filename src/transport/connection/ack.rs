@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Connection, Step};
 use crate::packet::{Segment, tcp_options, tcp_options_are_plain};
-use crate::transport::facts::TcpEventKind;
+use crate::transport::facts::FlowEventKind;
 use crate::transport::sink::FlowSink;
 
 impl<S: FlowSink> Connection<S> {
@@ -16,7 +16,7 @@ impl<S: FlowSink> Connection<S> {
         let reach = self.reach(low);
         let pure = segment.payload_len == 0 && !segment.flags.syn() && !segment.flags.fin();
 
-        let undecided = self.facts.established.is_none() && !segment.flags.syn();
+        let undecided = self.facts.established().is_none() && !segment.flags.syn();
         let (stream, facts) = self.both(!low);
         if undecided
             && stream.other_origin == Some(segment.ack)
@@ -61,7 +61,7 @@ impl<S: FlowSink> Connection<S> {
         self.selective(segment);
         self.watch_hole(!low, mark.time);
         self.establish(shared, segment)?;
-        if worth_telling { self.event(shared, mark, !low, TcpEventKind::Acknowledged { offset: end }) } else { Step::Continue(()) }
+        if worth_telling { self.event(shared, mark, !low, FlowEventKind::Acknowledged { offset: end }) } else { Step::Continue(()) }
     }
 
     /// The other side's bytes up to `end` are acknowledged; a second time when `again` says that the segment has nothing else to say. True when
@@ -97,10 +97,10 @@ impl<S: FlowSink> Connection<S> {
     fn note_spurious(&mut self, low: bool, (from, to): (u64, u64)) {
         let sender = self.side(low);
         for event in self.facts.events.iter_mut().filter(|event| event.side == sender) {
-            if let TcpEventKind::Retransmission { offset, len } = event.kind
+            if let FlowEventKind::Retransmission { offset, len } = event.kind
                 && (from..to).contains(&offset)
             {
-                event.kind = TcpEventKind::SpuriousRetransmission { offset, len };
+                event.kind = FlowEventKind::SpuriousRetransmission { offset, len };
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::flow::Side;
 use crate::limits;
 use crate::packet::Segment;
 use crate::time::{Mark, Timestamp};
-use crate::transport::facts::{Reset, TcpEventKind};
+use crate::transport::facts::{FlowEventKind, Reset};
 use crate::transport::sink::{Close, FlowSink, QUIET_TICKS};
 use crate::transport::stream::low_bits;
 
@@ -23,7 +23,7 @@ impl<S: FlowSink> Connection<S> {
         let peer = self.stream(!low);
         let answered = peer.offset(segment.ack, peer_acked).and_then(|offset| u64::try_from(offset).ok());
         let answers = answered.filter(|_| segment.flags.ack()).and_then(|offset| peer.sent_up_to(offset));
-        let established = self.facts.established.is_some();
+        let established = self.facts.established().is_some();
         let (stream, facts) = self.both(low);
         let to_syn = peer_syn.is_some() && facts.syn.is_none() && facts.data_packets == 0 && !established;
         let sent = facts.highest.max(facts.acked).saturating_add(u64::from(facts.fin.is_some()));
@@ -40,7 +40,7 @@ impl<S: FlowSink> Connection<S> {
             edge.is_some_and(|edge| u64::from(segment.seq.wrapping_sub(edge)) < size)
         };
         let index = facts.resets.len();
-        let Some(kind) = u8::try_from(index).ok().filter(|_| index < limits::RESETS).map(|index| TcpEventKind::Rst { index }) else {
+        let Some(kind) = u8::try_from(index).ok().filter(|_| index < limits::RESETS).map(|index| FlowEventKind::Rst { index }) else {
             facts.resets_dropped = facts.resets_dropped.saturating_add(1);
             return Step::Continue(());
         };
@@ -127,8 +127,8 @@ impl<S: FlowSink> Connection<S> {
     }
 
     /// More was seen than SYN, SYN-ACK and RST.
-    pub(in crate::transport) const fn got_beyond_syn(&self) -> bool {
-        self.facts.established.is_some() || self.facts.sides.client.data_packets > 0 || self.facts.sides.server.data_packets > 0
+    pub(in crate::transport) fn got_beyond_syn(&self) -> bool {
+        self.facts.established().is_some() || self.facts.sides.client.data_packets > 0 || self.facts.sides.server.data_packets > 0
     }
 
     /// It has ended, as far as its packets say.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounds::{TableCounters, TableLimits};
-use super::facts::{Roles, SideFacts, TcpEvent, TcpEventKind, TcpFacts, ZeroWindow, note_unfinished};
+use super::facts::{FlowEvent, FlowEventKind, FlowFacts, Roles, SideFacts, ZeroWindow, note_unfinished};
 use super::half_open::Bare;
 use super::prefetch::{prefetch, prefetch_front};
 use super::roles;
@@ -41,7 +41,7 @@ pub(super) struct Connection<S> {
     /// The hash of its key by which the table finds it: no two connections share one.
     pub(super) hash: u64,
     /// What its packets showed.
-    pub(super) facts: Box<TcpFacts>,
+    pub(super) facts: Box<FlowFacts>,
     /// The second of its last move in the order of use.
     pub(super) touched: i64,
     /// The second at which the table looks at it next.
@@ -108,7 +108,7 @@ impl<S: FlowSink> Connection<S> {
         let client_is_low = sender_is_client == segment.from_low;
         // Made where they are to stay.
         let mut facts =
-            Box::write(Box::new_uninit(), TcpFacts::new(segment.key, client_is_low, roles, segment.path, segment.mark, interface));
+            Box::write(Box::new_uninit(), FlowFacts::new(segment.key, client_is_low, roles, segment.path, segment.mark, interface));
         facts.events.reserve(USUAL_EVENTS);
         Self {
             sink: S::new(shared, &segment.key),
@@ -145,7 +145,7 @@ impl<S: FlowSink> Connection<S> {
     /// The same, a moment later, for what that points at.
     #[inline]
     pub(super) fn prefetch_more(&self, payload: bool) {
-        prefetch_front(self.facts.as_ref(), TcpFacts::BUSY);
+        prefetch_front(self.facts.as_ref(), FlowFacts::BUSY);
         for side in Side::BOTH {
             prefetch_front(self.facts.sides.of(side), SideFacts::BUSY);
             if let (front @ [_, ..], _) = self.streams.of(side).unacked.as_slices() {
@@ -211,9 +211,9 @@ impl<S: FlowSink> Connection<S> {
         let step = self.payload(shared, room, segment);
         if fin {
             if step.is_break() {
-                self.record(segment.mark, low, TcpEventKind::Fin);
+                self.record(segment.mark, low, FlowEventKind::Fin);
             } else {
-                self.event(shared, segment.mark, low, TcpEventKind::Fin)?;
+                self.event(shared, segment.mark, low, FlowEventKind::Fin)?;
             }
         }
         step?;
@@ -223,7 +223,7 @@ impl<S: FlowSink> Connection<S> {
     /// Takes in an ICMP error that quotes it.
     pub(super) fn icmp(&mut self, shared: &mut S::Shared, error: &IcmpError) -> Step {
         let index = self.facts.icmp.len();
-        let Some(kind) = u8::try_from(index).ok().filter(|_| index < limits::ICMP_NOTES).map(|index| TcpEventKind::Icmp { index }) else {
+        let Some(kind) = u8::try_from(index).ok().filter(|_| index < limits::ICMP_NOTES).map(|index| FlowEventKind::Icmp { index }) else {
             return Step::Continue(());
         };
         self.calm = false;
@@ -244,9 +244,9 @@ impl<S: FlowSink> Connection<S> {
     /// Bytes that it takes with all that it holds. What waits out of order has a bound of its own.
     pub(super) fn weight(&self) -> usize {
         let facts = &self.facts;
-        let events = facts.events.capacity() * size_of::<TcpEvent>();
+        let events = facts.events.capacity() * size_of::<FlowEvent>();
         let unacked = self.streams.client.unacked.capacity() + self.streams.server.unacked.capacity();
-        size_of::<Self>() + size_of::<TcpFacts>() + events + unacked * size_of::<Unacked>() + self.sink.weight() + limits::FLOW_OVERHEAD
+        size_of::<Self>() + size_of::<FlowFacts>() + events + unacked * size_of::<Unacked>() + self.sink.weight() + limits::FLOW_OVERHEAD
     }
 
     /// A packet of it came in fragments and never became whole.
@@ -340,11 +340,12 @@ impl<S: FlowSink> Connection<S> {
             let elapsed = mark.time.since(pause.from);
             // RFC 7323 section 5.4 allows a tick a second; no system in use has less than ten.
             let denied = |own: u32| u128::from(own.wrapping_sub(pause.echoed)) < elapsed.as_millis() / 200;
-            if timestamps.is_some_and(|(own, _)| denied(own)) {
-                let step = pause.to.time.since(pause.from);
-                if self.facts.clock_step.is_none_or(|(_, known)| known < step) {
-                    self.facts.clock_step = Some((pause.to, step));
-                }
+            let step = pause.to.time.since(pause.from);
+            if timestamps.is_some_and(|(own, _)| denied(own))
+                && let Some(tcp) = &mut self.facts.tcp
+                && tcp.clock_step.is_none_or(|(_, known)| known < step)
+            {
+                tcp.clock_step = Some((pause.to, step));
             }
         }
         if mark.time >= self.latest.after(PAUSE)
@@ -371,8 +372,8 @@ impl<S: FlowSink> Connection<S> {
             zero.reopened = Some(mark);
         }
         match (was_closed, stream.window_closed) {
-            (false, true) => self.event(shared, mark, segment.from_low, TcpEventKind::ZeroWindow),
-            (true, false) => self.event(shared, mark, segment.from_low, TcpEventKind::WindowOpen),
+            (false, true) => self.event(shared, mark, segment.from_low, FlowEventKind::ZeroWindow),
+            (true, false) => self.event(shared, mark, segment.from_low, FlowEventKind::WindowOpen),
             _ => Step::Continue(()),
         }
     }
@@ -392,20 +393,20 @@ impl<S: FlowSink> Connection<S> {
     }
 
     /// Records an event and tells the sink.
-    fn event(&mut self, shared: &mut S::Shared, mark: Mark, low: bool, kind: TcpEventKind) -> Step {
+    fn event(&mut self, shared: &mut S::Shared, mark: Mark, low: bool, kind: FlowEventKind) -> Step {
         let event = self.record(mark, low, kind);
         let interest = self.sink.control(shared, &self.facts, &event);
         self.heed(interest)
     }
 
     /// Records an event. The last entries of the list are kept for what happens rarely and matters most.
-    fn record(&mut self, mark: Mark, low: bool, kind: TcpEventKind) -> TcpEvent {
-        let event = TcpEvent { mark, side: self.side(low), kind };
+    fn record(&mut self, mark: Mark, low: bool, kind: FlowEventKind) -> FlowEvent {
+        let event = FlowEvent { mark, side: self.side(low), kind };
         let rare = matches!(
             kind,
-            TcpEventKind::Syn | TcpEventKind::Established | TcpEventKind::Fin | TcpEventKind::Rst { .. } | TcpEventKind::Icmp { .. }
+            FlowEventKind::Syn | FlowEventKind::Established | FlowEventKind::Fin | FlowEventKind::Rst { .. } | FlowEventKind::Icmp { .. }
         );
-        let bound = if rare { limits::TCP_EVENTS } else { limits::TCP_EVENTS - RESERVED_EVENTS };
+        let bound = if rare { limits::FLOW_EVENTS } else { limits::FLOW_EVENTS - RESERVED_EVENTS };
         self.facts.eventful |= !kind.is_plain();
         if self.facts.events.len() < bound {
             self.grew |= self.facts.events.len() == self.facts.events.capacity();

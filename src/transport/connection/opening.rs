@@ -7,7 +7,7 @@ use crate::flow::Side;
 use crate::limits;
 use crate::packet::{Segment, tcp_options, tcp_timestamps};
 use crate::time::Mark;
-use crate::transport::facts::{Roles, SynFacts, TcpEventKind};
+use crate::transport::facts::{FlowEventKind, Roles, SynFacts};
 use crate::transport::half_open::Bare;
 use crate::transport::sink::FlowSink;
 use crate::transport::stream::low_bits;
@@ -87,7 +87,7 @@ impl<S: FlowSink> Connection<S> {
         if !segment.flags.syn() || segment.flags.rst() || self.knows(segment) {
             return false;
         }
-        let early = self.facts.established.is_none() && self.side_facts(segment.from_low).data_packets == 0;
+        let early = self.facts.established().is_none() && self.side_facts(segment.from_low).data_packets == 0;
         let asked = self.side_facts(!segment.from_low).syn;
         !(early && segment.flags.ack() && asked.is_some_and(|asked| asked.isn.wrapping_add(1) == segment.ack))
     }
@@ -116,7 +116,7 @@ impl<S: FlowSink> Connection<S> {
             syn.count = syn.count.saturating_add(1);
             syn.last = mark;
             syn.resent_without_data |= syn.data_len > 0 && segment.payload_len == 0;
-            return self.event(shared, mark, low, TcpEventKind::SynRepeat);
+            return self.event(shared, mark, low, FlowEventKind::SynRepeat);
         }
         let options = tcp_options(segment.options);
         let timestamps = tcp_timestamps(segment.options);
@@ -145,12 +145,13 @@ impl<S: FlowSink> Connection<S> {
         if (self.side(low) == Side::Server) == is_answer {
             self.facts.roles = Roles::Handshake;
         }
-        self.facts.simultaneous_open |= self.streams.client.opened && self.streams.server.opened;
         self.note_echo(!low, timestamps);
-        if is_answer && let Some(asked) = self.side_facts(!low).syn.filter(|asked| asked.count == 1 && asked.first.time <= mark.time) {
-            self.facts.syn_rtt = Some(mark.time.since(asked.first.time));
+        let asked = self.side_facts(!low).syn.filter(|asked| is_answer && asked.count == 1 && asked.first.time <= mark.time);
+        if let Some(tcp) = &mut self.facts.tcp {
+            tcp.simultaneous_open |= self.streams.client.opened && self.streams.server.opened;
+            tcp.syn_rtt = asked.map_or(tcp.syn_rtt, |asked| Some(mark.time.since(asked.first.time)));
         }
-        self.event(shared, mark, low, TcpEventKind::Syn)
+        self.event(shared, mark, low, FlowEventKind::Syn)
     }
 
     /// The first answer to a side's SYN echoes a timestamp: that of the first copy, if that one arrived.
@@ -163,23 +164,21 @@ impl<S: FlowSink> Connection<S> {
     /// Whether this acknowledgment completes the TCP handshake, and how long after the SYN-ACK.
     pub(super) fn establish(&mut self, shared: &mut S::Shared, segment: &Segment<'_>) -> Step {
         let low = segment.from_low;
-        if self.facts.established.is_some() || self.side(low) != Side::Client || segment.flags.syn() {
+        if self.facts.established().is_some() || self.side(low) != Side::Client || segment.flags.syn() {
             return Step::Continue(());
         }
         let mark = segment.mark;
-        if let Some(answer) = self.facts.sides.server.syn {
-            if answer.acked.is_none() {
-                return Step::Continue(());
-            }
-            if answer.count == 1 && answer.first.time <= mark.time {
-                self.facts.ack_rtt = Some(mark.time.since(answer.first.time));
-            }
-        } else if self.facts.sides.client.syn.is_none() {
+        let answer = self.facts.sides.server.syn;
+        if answer.map_or(self.facts.sides.client.syn.is_none(), |answer| answer.acked.is_none()) {
             return Step::Continue(());
         }
-        self.facts.established = Some(mark);
+        if let Some(tcp) = &mut self.facts.tcp {
+            tcp.established = Some(mark);
+            let once = answer.filter(|answer| answer.count == 1 && answer.first.time <= mark.time);
+            tcp.ack_rtt = once.map(|answer| mark.time.since(answer.first.time));
+        }
         self.note_echo(!low, tcp_timestamps(segment.options));
-        self.event(shared, mark, low, TcpEventKind::Established)
+        self.event(shared, mark, low, FlowEventKind::Established)
     }
 }
 

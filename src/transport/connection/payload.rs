@@ -9,7 +9,7 @@ use crate::limits;
 use crate::packet::Segment;
 use crate::time::{Mark, Timestamp};
 use crate::transport::assembler::{Chunk, slice};
-use crate::transport::facts::{Contradicted, TcpEventKind};
+use crate::transport::facts::{Contradicted, FlowEventKind};
 use crate::transport::sink::{Data, FlowSink, Gap, GapCause};
 use crate::transport::stream::{self, Aside};
 
@@ -41,7 +41,7 @@ impl<S: FlowSink> Connection<S> {
         let window_probe = len == 1 && peer_is_closed && start == facts.acked.cast_signed() && start < facts.highest.cast_signed();
         if bare && (keep_alive || window_probe) {
             facts.keepalives = facts.keepalives.saturating_add(1);
-            return self.event(shared, segment.mark, low, TcpEventKind::KeepAlive);
+            return self.event(shared, segment.mark, low, FlowEventKind::KeepAlive);
         }
         if len == 0 {
             note_ttl(facts.resets.is_empty() && !stream.ttl_of_data && !segment.flags.syn(), &mut facts.ttl, segment);
@@ -94,7 +94,7 @@ impl<S: FlowSink> Connection<S> {
         let mark = aside.head.mark;
         let first = aside.bytes.first().copied().unwrap_or_default();
         self.side_facts(low).contradicted = Some(Contradicted { mark, len: aside.head.payload_len, ttl: aside.head.ip.ttl, first });
-        self.record(run.mark, low, TcpEventKind::DifferingOverlap { offset: run.start });
+        self.record(run.mark, low, FlowEventKind::DifferingOverlap { offset: run.start });
         Step::Continue(())
     }
 
@@ -167,12 +167,12 @@ impl<S: FlowSink> Connection<S> {
         facts.highest = facts.highest.max(end);
         if overlaps {
             let len = u32::try_from(end - start).unwrap_or(u32::MAX);
-            self.event(shared, mark, low, TcpEventKind::Retransmission { offset: start, len })?;
+            self.event(shared, mark, low, FlowEventKind::Retransmission { offset: start, len })?;
         }
         if let Some(offset) = differs {
             let facts = self.side_facts(low);
             facts.differing_overlaps = facts.differing_overlaps.saturating_add(1);
-            self.event(shared, mark, low, TcpEventKind::DifferingOverlap { offset })?;
+            self.event(shared, mark, low, FlowEventKind::DifferingOverlap { offset })?;
         }
         Step::Continue(())
     }
@@ -212,7 +212,7 @@ impl<S: FlowSink> Connection<S> {
                 return Step::Continue(());
             }
             let len = u32::try_from(run.end - run.start).unwrap_or(u32::MAX);
-            return self.event(shared, run.mark, low, TcpEventKind::OutOfOrder { offset: run.start, len });
+            return self.event(shared, run.mark, low, FlowEventKind::OutOfOrder { offset: run.start, len });
         }
     }
 
@@ -265,7 +265,7 @@ impl<S: FlowSink> Connection<S> {
         if why == GapCause::CaptureLost {
             facts.gap_bytes_acked = facts.gap_bytes_acked.saturating_add(len);
         }
-        self.record(mark, low, TcpEventKind::Gap { offset, len, why });
+        self.record(mark, low, FlowEventKind::Gap { offset, len, why });
         let interest = self.sink.gap(shared, &self.facts, Gap { side, offset, len, why, mark });
         self.heed(interest)
     }

@@ -5,7 +5,7 @@
 use super::{Connection, Step};
 use crate::limits;
 use crate::packet::{Segment, TcpFlags, tcp_options_are_plain};
-use crate::transport::facts::{SideFacts, TcpEventKind};
+use crate::transport::facts::{FlowEventKind, SideFacts};
 use crate::transport::sink::{Data, FlowSink};
 use crate::transport::stream::{Stream, digest, low_bits};
 
@@ -33,7 +33,7 @@ impl<S: FlowSink> Connection<S> {
         let stream = self.streams.of_mut(own);
         let repeated = stream.note_ack(segment);
         if self.acknowledge(segment, acknowledged, repeated && segment.payload_len == 0)
-            && let step = self.event(shared, segment.mark, !low, TcpEventKind::Acknowledged { offset: acknowledged })
+            && let step = self.event(shared, segment.mark, !low, FlowEventKind::Acknowledged { offset: acknowledged })
             && step.is_break()
         {
             return Some(step);
@@ -71,7 +71,7 @@ impl<S: FlowSink> Connection<S> {
     /// Nothing is amiss: segments may take the short way until one of them takes the long one.
     pub(super) fn is_calm(&self) -> bool {
         let (streams, sides) = (&self.streams, &self.facts.sides);
-        self.facts.established.is_some()
+        self.facts.established().is_some()
             && self.facts.icmp.is_empty()
             && is_calm(&streams.client, &sides.client)
             && is_calm(&streams.server, &sides.server)

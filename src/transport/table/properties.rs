@@ -88,9 +88,9 @@ proptest! {
         prop_assert_eq!(counters.flows, trace.book.ended.len() as u64 + counters.evicted_half_open);
         prop_assert_eq!(trace.book.begun, trace.book.ended.len());
         prop_assert_eq!(counters.evicted, trace.book.ended.iter().filter(|(_, close, _)| *close == Close::Evicted).count() as u64);
-        for (tcp, ..) in &trace.book.ended {
+        for (flow, ..) in &trace.book.ended {
             for side in Side::BOTH {
-                let facts = tcp.side(side);
+                let facts = flow.side(side);
                 prop_assert!(facts.bytes_seen + facts.gap_bytes >= facts.delivered);
                 prop_assert!(facts.outstanding.windows(2).all(|pair| pair[0].offset <= pair[1].offset));
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::flow::{Endpoint, Side};
 use crate::transport::support::{Heard, Trace, Wire};
-use crate::transport::{Close, TableLimits, TcpEventKind};
+use crate::transport::{Close, FlowEventKind, TableLimits};
 
 const W: fn() -> Wire = Wire::default;
 
@@ -14,7 +14,7 @@ fn client_port(port: u16) -> Wire {
 }
 
 fn closes(trace: &Trace) -> Vec<(u64, Close)> {
-    trace.book.ended.iter().map(|(tcp, close, _)| (tcp.first.frame, *close)).collect()
+    trace.book.ended.iter().map(|(flow, close, _)| (flow.first.frame, *close)).collect()
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn half_open_connections_have_no_sink_until_they_are_more() {
     assert_eq!((trace.book.begun, trace.table.held(), trace.table.counters().flows), (1, 1, 1));
     let kinds: Vec<_> =
         trace.book.heard.iter().filter_map(|heard| if let Heard::Control(event) = heard { Some(event.kind) } else { None }).collect();
-    assert_eq!(kinds, [TcpEventKind::Syn, TcpEventKind::Syn, TcpEventKind::Established]);
+    assert_eq!(kinds, [FlowEventKind::Syn, FlowEventKind::Syn, FlowEventKind::Established]);
 }
 
 #[test]
@@ -35,8 +35,8 @@ fn an_unanswered_syn_is_reported_when_it_was_quiet() {
     trace.see(W().client(1000).syn().at(0)).ticks_until(129);
     assert!(trace.book.ended.is_empty());
     trace.ticks_until(130);
-    let (tcp, close) = trace.only();
-    assert_eq!((close, tcp.sides.client.packets, tcp.sides.server.packets), (Close::Idle, 1, 0));
+    let (flow, close) = trace.only();
+    assert_eq!((close, flow.sides.client.packets, flow.sides.server.packets), (Close::Idle, 1, 0));
     assert_eq!((trace.table.held(), trace.table.counters().half_open), (0, 1));
 }
 
@@ -135,7 +135,7 @@ fn a_syn_in_the_midst_of_a_connection_counts_when_it_is_answered() {
     assert_eq!(trace.stream(Side::Client), "ac");
     trace.see(W().client(50000).syn()).see(W().server(90000).syn().ack(50001)).see(W().client(50001).ack(90001).data(b"new")).end();
     assert_eq!(closes(&trace), [(1, Close::Reused), (9, Close::EndOfCapture)]);
-    assert_eq!(trace.book.ended[1].0.syn_rtt, Some(Duration::from_millis(1)));
+    assert_eq!(trace.book.ended[1].0.tcp.unwrap().syn_rtt, Some(Duration::from_millis(1)));
 }
 
 #[test]
@@ -151,9 +151,9 @@ fn a_syn_with_the_same_number_after_a_reset_is_a_repeat() {
     let mut trace = Trace::new();
     trace.see(W().client(1000).syn().at(0)).see(W().server(0).rst().ack(1001).at(1));
     trace.see(W().client(1000).syn().at(500)).see(W().server(0).rst().ack(1001).at(501)).end();
-    let (tcp, _) = trace.only();
-    assert_eq!((tcp.sides.client.syn.unwrap().count, tcp.sides.server.resets.len()), (2, 2));
-    assert!(tcp.sides.server.resets.iter().all(|reset| reset.to_syn && reset.in_window));
+    let (flow, _) = trace.only();
+    assert_eq!((flow.sides.client.syn.unwrap().count, flow.sides.server.resets.len()), (2, 2));
+    assert!(flow.sides.server.resets.iter().all(|reset| reset.to_syn && reset.in_window));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! a *marker* stays, at which its other datagrams cost a look-up, until it is quiet or a new handshake begins. Like the connections of
 //! [`super::Table`], flows end at ticks and in the order of their first frames, so that the result does not depend on how partitions are divided.
 //!
-//! The facts are those of TCP as far as UDP has them. What is an offset there is one here that the sink makes up for its messages.
+//! What is an offset in a TCP stream is one here that the sink makes up for its messages.
 
 #[cfg(test)]
 mod tests;
@@ -13,7 +13,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::bounds::TableCounters;
-use super::facts::{IcmpNote, Roles, TcpEvent, TcpEventKind, TcpFacts, note_unfinished};
+use super::facts::{FlowEvent, FlowEventKind, FlowFacts, IcmpNote, Roles, note_unfinished};
 use super::ledger::Ledger;
 use super::roles;
 use super::sink::Close;
@@ -66,10 +66,10 @@ pub trait DatagramSink: Sized {
     }
 
     /// A sink for a flow that begins with this datagram, which is handed over next.
-    fn new(shared: &mut Self::Shared, facts: &TcpFacts, datagram: &Datagram<'_>) -> Self;
+    fn new(shared: &mut Self::Shared, facts: &FlowFacts, datagram: &Datagram<'_>) -> Self;
 
     /// A datagram of this side. The sink adds to `facts` what only the payload tells: retransmissions, events.
-    fn datagram(&mut self, shared: &mut Self::Shared, facts: &mut TcpFacts, side: Side, datagram: &Datagram<'_>) -> Hearing;
+    fn datagram(&mut self, shared: &mut Self::Shared, facts: &mut FlowFacts, side: Side, datagram: &Datagram<'_>) -> Hearing;
 
     /// Bytes that it holds besides its own.
     fn weight(&self) -> usize {
@@ -84,13 +84,13 @@ pub trait DatagramSink: Sized {
 
     /// Time for "nothing has happened for too long": called at every tick while the flow is followed and quiet.
     /// [`Hearing::Settled`] when it is over and nothing more is wanted; everything else means to go on.
-    fn tick(&mut self, shared: &mut Self::Shared, facts: &TcpFacts, now: Mark) -> Hearing {
+    fn tick(&mut self, shared: &mut Self::Shared, facts: &FlowFacts, now: Mark) -> Hearing {
         let _ = (shared, facts, now);
         Hearing::Nothing
     }
 
     /// The end, exactly once. `now` is the frame at which it was decided.
-    fn finish(self, shared: &mut Self::Shared, facts: TcpFacts, close: Close, now: Mark);
+    fn finish(self, shared: &mut Self::Shared, facts: FlowFacts, close: Close, now: Mark);
 }
 
 /// The UDP flows of one partition.
@@ -111,7 +111,7 @@ pub struct UdpTable<S: DatagramSink> {
 
 #[derive(Debug)]
 struct Flow<S> {
-    facts: TcpFacts,
+    facts: FlowFacts,
     sink: S,
     /// The second of packet time of the last datagram.
     touched: i64,
@@ -203,7 +203,7 @@ impl<S: DatagramSink> UdpTable<S> {
             ignored: 0,
         });
         let index = u8::try_from(facts.icmp.len() - 1).unwrap_or(u8::MAX);
-        event(facts, TcpEvent { mark: error.mark, side: about, kind: TcpEventKind::Icmp { index } });
+        event(facts, FlowEvent { mark: error.mark, side: about, kind: FlowEventKind::Icmp { index } });
     }
 
     /// Takes note of a datagram that came in fragments and never became whole. One of a flow that is not followed tells nothing.
@@ -291,7 +291,7 @@ impl<S: DatagramSink> UdpTable<S> {
             if datagram.from_low { (datagram.key.low, datagram.key.high) } else { (datagram.key.high, datagram.key.low) };
         let sent_by_client = opening.sender.map_or_else(|| roles::sender_is_client(source, destination), |side| side == Side::Client);
         let roles = if opening.sender == Some(Side::Client) { Roles::Handshake } else { Roles::Guessed };
-        let facts = TcpFacts::new(datagram.key, datagram.from_low == sent_by_client, roles, datagram.path, datagram.mark, interface);
+        let facts = FlowFacts::new(datagram.key, datagram.from_low == sent_by_client, roles, datagram.path, datagram.mark, interface);
         let sink = S::new(shared, &facts, datagram);
         let never = (0, Timestamp::MIN);
         let flow = Flow {
@@ -401,7 +401,7 @@ impl<S: DatagramSink> UdpTable<S> {
 impl<S: DatagramSink> Flow<S> {
     /// Bytes that it takes with all that it holds.
     fn weight(&self) -> usize {
-        size_of::<Self>() + self.facts.events.capacity() * size_of::<TcpEvent>() + self.sink.weight() + limits::FLOW_OVERHEAD
+        size_of::<Self>() + self.facts.events.capacity() * size_of::<FlowEvent>() + self.sink.weight() + limits::FLOW_OVERHEAD
     }
 
     /// The same datagram captured twice: a stack that sends again gives another packet or record number, and takes longer.
@@ -448,9 +448,9 @@ impl<S: DatagramSink> Flow<S> {
 }
 
 /// Adds an event within the bound.
-pub fn event(facts: &mut TcpFacts, event: TcpEvent) {
+pub fn event(facts: &mut FlowFacts, event: FlowEvent) {
     facts.eventful |= !event.kind.is_plain();
-    if facts.events.len() < limits::TCP_EVENTS {
+    if facts.events.len() < limits::FLOW_EVENTS {
         facts.events.push(event);
     } else {
         facts.events_dropped = facts.events_dropped.saturating_add(1);

@@ -11,7 +11,7 @@ struct Scribe;
 #[derive(Debug, Default)]
 struct Book {
     heard: String,
-    ended: Vec<(TcpFacts, Close, u64)>,
+    ended: Vec<(FlowFacts, Close, u64)>,
 }
 
 impl DatagramSink for Scribe {
@@ -27,12 +27,12 @@ impl DatagramSink for Scribe {
         }
     }
 
-    fn new(book: &mut Book, _: &TcpFacts, _: &Datagram<'_>) -> Self {
+    fn new(book: &mut Book, _: &FlowFacts, _: &Datagram<'_>) -> Self {
         book.heard.push('(');
         Self
     }
 
-    fn datagram(&mut self, book: &mut Book, facts: &mut TcpFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
+    fn datagram(&mut self, book: &mut Book, facts: &mut FlowFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
         let letter = char::from(datagram.payload[0]);
         if letter == 'n' && facts.sides.client.packets > 0 {
             return Hearing::Anew;
@@ -46,7 +46,7 @@ impl DatagramSink for Scribe {
         }
     }
 
-    fn finish(self, book: &mut Book, facts: TcpFacts, close: Close, now: Mark) {
+    fn finish(self, book: &mut Book, facts: FlowFacts, close: Close, now: Mark) {
         book.heard.push(')');
         book.ended.push((facts, close, now.frame));
     }

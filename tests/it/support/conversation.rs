@@ -7,7 +7,7 @@ use handshark::flow::{FlowKey, Side};
 use handshark::frame::Block;
 use handshark::packet::{Decoder, Packet};
 use handshark::time::Mark;
-use handshark::transport::{Close, Data, FlowSink, Gap, Interest, Table, TableLimits, TcpEvent, TcpFacts};
+use handshark::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest, Table, TableLimits};
 
 /// What both sides said, in turns, and who closed first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl FlowSink for Collector {
         Self
     }
 
-    fn data(&mut self, shared: &mut Collected, _: &TcpFacts, data: Data<'_>) -> Interest {
+    fn data(&mut self, shared: &mut Collected, _: &FlowFacts, data: Data<'_>) -> Interest {
         match shared.turns.last_mut() {
             Some((side, bytes)) if *side == data.side => bytes.extend_from_slice(data.bytes),
             _ => shared.turns.push((data.side, data.bytes.to_vec())),
@@ -41,22 +41,22 @@ impl FlowSink for Collector {
         Interest::More
     }
 
-    fn gap(&mut self, _: &mut Collected, _: &TcpFacts, _: Gap) -> Interest {
+    fn gap(&mut self, _: &mut Collected, _: &FlowFacts, _: Gap) -> Interest {
         Interest::More
     }
 
-    fn control(&mut self, _: &mut Collected, _: &TcpFacts, _: &TcpEvent) -> Interest {
+    fn control(&mut self, _: &mut Collected, _: &FlowFacts, _: &FlowEvent) -> Interest {
         Interest::More
     }
 
-    fn tick(&mut self, _: &mut Collected, _: &TcpFacts, _: Mark) -> Interest {
+    fn tick(&mut self, _: &mut Collected, _: &FlowFacts, _: Mark) -> Interest {
         Interest::More
     }
 
-    fn finish(&mut self, shared: &mut Collected, tcp: Box<TcpFacts>, _: Close, _: Mark) {
-        let fins = Side::BOTH.into_iter().filter_map(|side| tcp.side(side).fin.map(|(mark, _)| (mark, side)));
+    fn finish(&mut self, shared: &mut Collected, flow: Box<FlowFacts>, _: Close, _: Mark) {
+        let fins = Side::BOTH.into_iter().filter_map(|side| flow.side(side).fin.map(|(mark, _)| (mark, side)));
         shared.closed_by = fins.min().map(|(_, side)| side);
-        shared.start = tcp.first.time.nanos();
+        shared.start = flow.first.time.nanos();
     }
 }
 

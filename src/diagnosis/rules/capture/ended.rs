@@ -33,7 +33,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (false, Some(_)) if view.is_tcp() => "the client's acknowledgment of the SYN-ACK",
         _ => view.awaited().map_or("the rest", |awaited| awaited.what),
     };
-    let lapsed = facts.tcp.unheard_from.is_some();
+    let lapsed = facts.flow.unheard_from.is_some();
     let summary = if evicted {
         format!("The handshake with {} was dropped from memory to stay within bounds while {awaited} was awaited.", view.target())
     } else if lapsed {

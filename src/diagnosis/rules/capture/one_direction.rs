@@ -87,7 +87,7 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
 fn like_all_others(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let unheard = case.knowledge.unheard.filter(|_| view.client().packets > 0 && view.server().packets == 0)?;
     let silent = matches!(case.handshake.outcome, Outcome::Stalled | Outcome::Refused | Outcome::Incomplete);
-    if !silent || !case.handshake.tcp.icmp.is_empty() {
+    if !silent || !case.handshake.flow.icmp.is_empty() {
         return None;
     }
     Some(

@@ -14,7 +14,7 @@ pub(super) const RULE: Rule =
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if case.handshake.tcp.saw_start() || view.hello_whole() {
+    if case.handshake.flow.saw_start() || view.hello_whole() {
         return None;
     }
     let finding = Finding::new(
@@ -29,7 +29,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     Some(
         finding
-            .shown_by(case.handshake.tcp.first, "first packet of the connection in the capture, and it does not begin one")
+            .shown_by(case.handshake.flow.first, "first packet of the connection in the capture, and it does not begin one")
             .or_else(&[Cause::CaptureGaps])
             .advise("Start the capture before the client connects and let the client connect anew."),
     )

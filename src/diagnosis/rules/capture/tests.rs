@@ -19,12 +19,12 @@ fn found_knowing(rule: &Rule, handshake: &Handshake, knowledge: &Knowledge) -> O
 fn where_no_server_is_heard_the_silence_of_one_means_nothing() {
     let mut facts = connected();
     facts.outcome = Outcome::Stalled;
-    facts.tcp.sides.client.packets = 4;
-    facts.tcp.sides.server.packets = 0;
+    facts.flow.sides.client.packets = 4;
+    facts.flow.sides.server.packets = 0;
     let deaf = Knowledge { unheard: Some(3), ..Knowledge::default() };
     let finding = found_knowing(&one_direction::RULE, &facts, &deaf).expect("no server is heard here");
     assert_eq!((finding.weight, finding.stopped_by), (Weight::Overrides, Some(StoppedBy::Capture)));
-    facts.tcp.sides.server.packets = 1;
+    facts.flow.sides.server.packets = 1;
     assert!(found_knowing(&one_direction::RULE, &facts, &deaf).is_none(), "this one was heard");
 }
 
@@ -32,7 +32,7 @@ fn where_no_server_is_heard_the_silence_of_one_means_nothing() {
 fn a_connection_without_its_beginning_started_before_the_capture() {
     let mut facts = connected();
     facts.outcome = Outcome::Incomplete;
-    (facts.tcp.sides.client.syn, facts.tcp.sides.server.syn) = (None, None);
+    (facts.flow.sides.client.syn, facts.flow.sides.server.syn) = (None, None);
     let finding = found(&started_late::RULE, &facts).expect("no SYN, no hello");
     assert_eq!((finding.weight, finding.stopped_by), (Weight::Overrides, Some(StoppedBy::Capture)));
     facts.outcome = Outcome::Completed;
@@ -47,7 +47,7 @@ fn bytes_that_were_acknowledged_and_never_seen_were_lost_by_the_capture() {
     let mut facts = connected();
     facts.outcome = Outcome::Incomplete;
     assert!(found(&gaps::RULE, &facts).is_none(), "nothing is missing");
-    facts.tcp.sides.server.gap_bytes_acked = 1448;
+    facts.flow.sides.server.gap_bytes_acked = 1448;
     let finding = found(&gaps::RULE, &facts).expect("1448 bytes are missing");
     assert_eq!(finding.weight, Weight::Overrides);
     assert!(finding.summary.contains("1448 bytes"), "{}", finding.summary);
@@ -59,8 +59,8 @@ fn bytes_that_were_acknowledged_and_never_seen_were_lost_by_the_capture() {
 fn what_is_neither_acknowledged_nor_repeated_shows_that_packets_are_missing() {
     let mut facts = partial_hello(300, 600);
     facts.outcome = Outcome::Incomplete;
-    facts.tcp.sides.client.outstanding.push(outstanding(0, 300, at(4, 25), at(4, 25), 1));
+    facts.flow.sides.client.outstanding.push(outstanding(0, 300, at(4, 25), at(4, 25), 1));
     assert!(found(&gaps::RULE, &facts).is_some(), "a minute without a repetition");
-    facts.tcp.sides.client.retransmits = 3;
+    facts.flow.sides.client.retransmits = 3;
     assert!(found(&gaps::RULE, &facts).is_none(), "it was repeated");
 }

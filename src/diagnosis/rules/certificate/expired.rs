@@ -19,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case)?;
     let Some(standing) = view.standing(Cause::CertificateExpired) else { return expiring(&view) };
-    let at = case.handshake.server_chain.as_ref().map_or(case.handshake.tcp.first.time, |seen| seen.mark.time);
+    let at = case.handshake.server_chain.as_ref().map_or(case.handshake.flow.first.time, |seen| seen.mark.time);
     let summary = match (view.leaf(), view.is_true(Cause::CertificateExpired)) {
         (Some(leaf), true) => format!(
             "{} expired on {}, {} before this handshake",

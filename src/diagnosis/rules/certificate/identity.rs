@@ -31,7 +31,7 @@ pub(super) fn identify<'a>(case: &'a Case<'_>) -> Identity<'a> {
     let joined = is_joined(case);
     let fits =
         |chain: &&KnownChain| if joined { fits_joined(case, chain, len).is_some() } else { Some(usize::from(len)) == record(case, chain) };
-    let at = case.handshake.tcp.first.time;
+    let at = case.handshake.flow.first.time;
     // The one in use at that time: seen before and after it, or nearest to it.
     let distance = |chain: &&KnownChain| if chain.first > at { chain.first.since(at) } else { at.since(chain.last) };
     let Some(chain) = chains.iter().filter(fits).min_by_key(distance) else {

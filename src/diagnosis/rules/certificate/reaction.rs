@@ -6,7 +6,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::manners;
 use crate::diagnosis::rule::Case;
 use crate::diagnosis::view::View;
-use crate::flow::{Side, Transport};
+use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::handshake::stack::{self, Program};
@@ -117,7 +117,7 @@ fn flight_end(case: &Case<'_>) -> Option<Mark> {
 /// After its hello the client sent more than a change of cipher and an alert: it did not leave over what it had read.
 fn said_more(handshake: &Handshake) -> bool {
     let end = handshake.last_hello().map(|hello| hello.span.1);
-    end.is_some_and(|end| handshake.tcp.side(Side::Client).highest.saturating_sub(end) > LAST_WORDS)
+    end.is_some_and(|end| handshake.flow.side(Side::Client).highest.saturating_sub(end) > LAST_WORDS)
 }
 
 /// How long the client kept silent behind the server's flight, when that is as long as a library does that hides its errors.
@@ -136,11 +136,11 @@ fn blinded(case: &Case<'_>, mark: Mark) -> Option<Duration> {
 fn left_after(case: &Case<'_>) -> Option<Reaction> {
     let handshake = case.handshake;
     let unused = handshake.application_data.client.is_none() && handshake.application_records.client == 0;
-    if !unused || handshake.resumption.is_some() || handshake.tcp.key.transport != Transport::Tcp {
+    if !unused || handshake.resumption.is_some() || handshake.flow.is_udp() {
         return None;
     }
     let finished = handshake.finished.client?.max(handshake.finished.server?);
-    let (client, server) = (handshake.tcp.side(Side::Client), handshake.tcp.side(Side::Server));
+    let (client, server) = (handshake.flow.side(Side::Client), handshake.flow.side(Side::Server));
     let fin = client.fin.map(|(mark, _)| mark);
     let reset = client.resets.first().map(|reset| reset.mark);
     let said = handshake.alerts.iter().find(|seen| seen.from == Side::Client && !seen.consequence);

@@ -144,7 +144,7 @@ impl<'a> View<'a> {
             Cause::MustStapleMissing => {
                 self.source == Source::Seen
                     && handshake.staple.is_none()
-                    && handshake.tcp.side(Side::Server).snaplen_cut == 0
+                    && handshake.flow.side(Side::Server).snaplen_cut == 0
                     && leaf.is_some_and(|leaf| leaf.must_staple)
                     && handshake.hello().is_some_and(ClientHello::status_request)
             }
@@ -167,7 +167,7 @@ impl<'a> View<'a> {
         let handshake = self.case.handshake;
         let seen = handshake.server_chain.as_ref().map(|seen| seen.mark);
         // Whole seconds, as certificates have them.
-        Timestamp::from_parts(seen.unwrap_or(handshake.tcp.first).time.seconds(), 0)
+        Timestamp::from_parts(seen.unwrap_or(handshake.flow.first).time.seconds(), 0)
     }
 
     /// Whether the leaf covers the name that this client asked for.
@@ -263,7 +263,7 @@ impl<'a> View<'a> {
         if weak && matches!(self.reaction, Reaction::Left { .. } | Reaction::LeftAfter { .. }) {
             return false;
         }
-        if cause == Cause::CertificateWeakSignature && self.case.handshake.tcp.first.time < SHA1_REFUSED && self.only_sha1() {
+        if cause == Cause::CertificateWeakSignature && self.case.handshake.flow.first.time < SHA1_REFUSED && self.only_sha1() {
             return false;
         }
         let unknown_ca = matches!(self.reaction, Reaction::Alert { code: 48, .. });
@@ -432,7 +432,7 @@ impl<'a> View<'a> {
         self.source == Source::Seen
             && !handshake.is_tls13()
             && handshake.staple.is_none()
-            && handshake.tcp.side(Side::Server).snaplen_cut == 0
+            && handshake.flow.side(Side::Server).snaplen_cut == 0
             && is_curl(self.case)
             && handshake.hello().is_some_and(ClientHello::status_request)
             && self.case.knowledge.completed_same_name == 0

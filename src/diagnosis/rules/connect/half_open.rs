@@ -32,7 +32,7 @@ fn disputed(case: &Case<'_>, answer: SynFacts) -> Finding {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    if !view.failed_over_tcp() || case.handshake.tcp.established.is_some() || view.spoke(Side::Client) || view.spoke(Side::Server) {
+    if !view.failed_over_tcp() || case.handshake.flow.established().is_some() || view.spoke(Side::Client) || view.spoke(Side::Server) {
         return None;
     }
     // Of a flood every SYN was sent once, and nobody waits for its answer.

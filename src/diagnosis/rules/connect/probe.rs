@@ -18,7 +18,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
     let ending = view.left_without_a_word()?;
-    let up = facts.tcp.established.or_else(|| view.server().syn.map(|syn| syn.first)).unwrap_or(facts.tcp.first);
+    let up = facts.flow.established().or_else(|| view.server().syn.map(|syn| syn.first)).unwrap_or(facts.flow.first);
     let stayed = ending.mark.time.since(up.time);
     if super::super::silence::waits_for_greeting(case).is_some() {
         return None;
@@ -62,7 +62,7 @@ fn interval_text(every: Duration) -> String {
 fn scanned(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let scan = case.knowledge.scan.filter(|_| facts.outcome.failed())?;
-    let end = facts.end.unwrap_or(facts.tcp.last);
+    let end = facts.end.unwrap_or(facts.flow.last);
     Some(
         Finding::new(
             Cause::TcpProbe,

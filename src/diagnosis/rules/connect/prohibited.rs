@@ -19,7 +19,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !(view.failed_over_tcp() || refused_datagram) || view.answer_begun() {
         return None;
     }
-    let note = case.handshake.tcp.icmp.iter().find(|note| note.kind == IcmpKind::Prohibited)?;
+    let note = case.handshake.flow.icmp.iter().find(|note| note.kind == IcmpKind::Prohibited)?;
     let up = view.is_up();
     let whose = note.about;
     Some(

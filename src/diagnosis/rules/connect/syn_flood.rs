@@ -64,7 +64,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// A connection of the flood itself: one SYN, and whether or not it was answered, nothing more from its sender.
 fn member(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let syn = view.client().syn.filter(|syn| syn.count == 1 && view.client().packets == 1)?;
-    if !view.is_tcp() || !flooded(case) || view.is_up() || !case.handshake.tcp.icmp.is_empty() || !view.server().resets.is_empty() {
+    if !view.is_tcp() || !flooded(case) || view.is_up() || !case.handshake.flow.icmp.is_empty() || !view.server().resets.is_empty() {
         return None;
     }
     let answer = if view.server().syn.is_some() { "the SYN-ACK was never acknowledged" } else { "nothing came back" };

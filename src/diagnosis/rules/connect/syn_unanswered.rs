@@ -20,7 +20,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     // One SYN alone tells little: its sender left, or the capture lacks the answer. Several such connections bear each other out.
     let again = case.knowledge.related.iter().filter(|other| other.same_endpoint && other.went_unanswered).count() + 1;
-    if !syn_repeated(view) && (again < 3 || case.knowledge.speaks_tls || case.handshake.tcp.unheard_from.is_some()) {
+    if !syn_repeated(view) && (again < 3 || case.knowledge.speaks_tls || case.handshake.flow.unheard_from.is_some()) {
         return None;
     }
     let syn = view.client().syn?;

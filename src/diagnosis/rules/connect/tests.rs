@@ -14,9 +14,9 @@ fn found(rule: &Rule, handshake: &Handshake, knowledge: &Knowledge) -> Option<Fi
 
 fn unanswered() -> Handshake {
     let mut facts = connected();
-    facts.tcp.established = None;
-    facts.tcp.sides.server = SideFacts::default();
-    facts.tcp.sides.client.syn = Some(syn(at(1, 0), at(4, 7_000), 4, 64));
+    facts.flow.tcp.as_mut().unwrap().established = None;
+    facts.flow.sides.server = SideFacts::default();
+    facts.flow.sides.client.syn = Some(syn(at(1, 0), at(4, 7_000), 4, 64));
     facts.outcome = Outcome::Refused;
     facts
 }
@@ -52,8 +52,8 @@ fn a_foreign_hop_counter_makes_a_refusal_a_firewalls() {
     let mut facts = unanswered();
     let mut refusal = reset(at(2, 20), 61);
     refusal.to_syn = true;
-    facts.tcp.sides.server.resets.push(refusal);
-    facts.tcp.sides.server.packets = 1;
+    facts.flow.sides.server.resets.push(refusal);
+    facts.flow.sides.server.packets = 1;
     let known = Knowledge { server_ttls: vec![55], ..Knowledge::default() };
     assert!(found(&refused::RULE, &facts, &known).is_some());
     assert!(found(&firewall_reject::RULE, &facts, &known).is_some());
@@ -64,12 +64,12 @@ fn a_foreign_hop_counter_makes_a_refusal_a_firewalls() {
 #[test]
 fn an_accept_queue_is_full_only_where_the_hello_is_known_to_have_arrived() {
     let mut facts = partial_hello(300, 291);
-    facts.tcp.sides.server.syn = Some(syn(at(2, 20), at(8, 3_020), 3, 64));
-    facts.tcp.sides.client.ttl = Some(57);
-    facts.tcp.sides.server.ttl = Some(64);
+    facts.flow.sides.server.syn = Some(syn(at(2, 20), at(8, 3_020), 3, 64));
+    facts.flow.sides.client.ttl = Some(57);
+    facts.flow.sides.server.ttl = Some(64);
     assert!(found(&accept_queue::RULE, &facts, &Knowledge::default()).is_some(), "seen at the server");
-    facts.tcp.sides.client.ttl = Some(64);
-    facts.tcp.sides.server.ttl = Some(55);
+    facts.flow.sides.client.ttl = Some(64);
+    facts.flow.sides.server.ttl = Some(55);
     assert!(found(&accept_queue::RULE, &facts, &Knowledge::default()).is_none(), "seen at the client it may be the path");
 }
 
@@ -77,9 +77,9 @@ fn an_accept_queue_is_full_only_where_the_hello_is_known_to_have_arrived() {
 fn a_probe_says_nothing_and_closes_first() {
     let mut facts = connected();
     facts.outcome = Outcome::Closed;
-    facts.tcp.sides.client.fin = Some((at(4, 30), 0));
+    facts.flow.sides.client.fin = Some((at(4, 30), 0));
     assert!(found(&probe::RULE, &facts, &Knowledge::default()).is_some());
-    facts.tcp.sides.client.fin = None;
-    facts.tcp.sides.server.fin = Some((at(4, 30), 0));
+    facts.flow.sides.client.fin = None;
+    facts.flow.sides.server.fin = Some((at(4, 30), 0));
     assert!(found(&probe::RULE, &facts, &Knowledge::default()).is_none(), "the server closed");
 }

@@ -18,7 +18,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !view.failed_over_tcp() || view.answer_begun() {
         return None;
     }
-    let note = case.handshake.tcp.icmp.iter().find(|note| {
+    let note = case.handshake.flow.icmp.iter().find(|note| {
         matches!(note.kind, IcmpKind::Unreachable | IcmpKind::PortUnreachable) || note.kind == IcmpKind::TimeExceeded && note.code == 0
     })?;
     let what = match note.kind {

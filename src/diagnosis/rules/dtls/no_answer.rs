@@ -28,7 +28,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let sure = tries >= 3 && case.knowledge.hears_both_sides;
     let finding = Finding::new(Cause::DtlsNoAnswer, if sure { Confidence::Strong } else { Confidence::Likely }, summary)
         .stopped_by(StoppedBy::Network)
-        .shown_by(case.handshake.tcp.first, "first ClientHello");
+        .shown_by(case.handshake.flow.first, "first ClientHello");
     let finding = match view.repeats(Side::Client) {
         Some(repeats) => finding
             .shown_by(repeats.last, format!("ClientHello sent for the {} time; no record of the server, no ICMP error", ordinal(tries))),

@@ -28,7 +28,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(Cause::DtlsRefused, if by_host { Confidence::Certain } else { Confidence::Strong }, summary)
             .weight(Weight::Overrides)
             .stopped_by(if by_host { StoppedBy::Server } else { StoppedBy::Network })
-            .shown_by(case.handshake.tcp.first, "ClientHello")
+            .shown_by(case.handshake.flow.first, "ClientHello")
             .shown_by(note.mark, format!("{} sent ICMP type {} code {} ({what})", note.reporter, note.icmp_type, note.code))
             .or_else(&[Cause::FirewallReject])
             .advise("On the server, see what listens on this UDP port and on which addresses:")

@@ -106,12 +106,12 @@ fn a_process_that_is_gone_is_told_by_its_host() {
         quoted_len: 228,
         ignored: 0,
     };
-    handshake.tcp.icmp.push(note(Side::Client));
+    handshake.flow.icmp.push(note(Side::Client));
     (handshake.outcome, handshake.stopped_by, handshake.end) = (Outcome::Closed, StoppedBy::Server, Some(at(5, 900)));
     let finding = check(Cause::ServerAborted, &handshake).unwrap();
     assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Strong, Some(StoppedBy::Server)));
     assert_eq!(check(Cause::ClientAborted, &handshake), None);
-    handshake.tcp.icmp[0].about = Side::Server;
+    handshake.flow.icmp[0].about = Side::Server;
     handshake.stopped_by = StoppedBy::Client;
     assert_eq!(check(Cause::ClientAborted, &handshake).unwrap().stopped_by, Some(StoppedBy::Client));
 }

@@ -99,7 +99,7 @@ fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<Suspi
     let hello = view.hello_mark().filter(|hello| hello.frame < alert.mark.frame)?;
     let took = alert.mark.time.since(hello.time);
     // The round trip must be known from more than the SYN-ACK of this one connection, which may be slow for reasons of its own.
-    let own = facts.tcp.leg(Side::Server).filter(|_| view.server().quickest_ack.is_some());
+    let own = facts.flow.leg(Side::Server).filter(|_| view.server().quickest_ack.is_some());
     if let Some(leg) =
         own.into_iter().chain(case.knowledge.least_leg).min().filter(|leg| leg.as_millis() >= LEAST_LEG_MS && took < *leg / 2)
     {

@@ -43,7 +43,7 @@ fn suspicion<'a>(case: &Case<'a>, leaf: &Certificate) -> Option<Suspicion<'a>> {
     if case.chain.map_or_else(|| inspection::is_product(&leaf.issuer), |chain| chain.inspected) && !own_site() {
         return Some(Suspicion::Product { signs_for_all });
     }
-    let at = case.handshake.tcp.first.time;
+    let at = case.handshake.flow.first.time;
     let public = leaf.scts > 0 || leaf.public_policy || case.chain.is_some_and(|chain| chain.public) || at > leaf.not_after;
     if public {
         return None;

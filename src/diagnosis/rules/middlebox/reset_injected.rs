@@ -64,7 +64,7 @@ fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Opti
 /// The RST acknowledges bytes that were captured less than the round trip from here to that side before it. The round trip must be known from
 /// more than the opening of this one connection: a SYN-ACK may be slow for reasons of its own.
 fn earlier_than_possible(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Option<String> {
-    let own = case.handshake.tcp.leg(side).filter(|_| view.side(side).quickest_ack.is_some());
+    let own = case.handshake.flow.leg(side).filter(|_| view.side(side).quickest_ack.is_some());
     let elsewhere = case.knowledge.least_leg.filter(|_| side == Side::Server);
     let leg = own.into_iter().chain(elsewhere).min()?;
     let asked = reset.answers.filter(|mark| mark.frame < reset.mark.frame && mark.time <= reset.mark.time)?;

@@ -92,7 +92,7 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             "The server answers the ClientHello for {}, but the client never gets it: it repeats its hello {} times within {}.",
             view.target(),
             hello.count,
-            span_text(hello.last.time.since(facts.tcp.first.time))
+            span_text(hello.last.time.since(facts.flow.first.time))
         ),
     )
     .stopped_by(StoppedBy::Network)

@@ -9,7 +9,7 @@ use crate::diagnosis::testing::{at, connected, event, outstanding, partial_hello
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::transport::TcpEventKind;
+use crate::transport::FlowEventKind;
 
 fn found(rule: &Rule, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
     (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge, policy: &Policy::default() })
@@ -27,7 +27,7 @@ fn answered() -> Handshake {
     if let Some(hello) = &mut facts.server_hello {
         (hello.mark, hello.first, hello.span) = (at(5, 45), at(5, 45), (0, 90));
     }
-    let client = &mut facts.tcp.sides.client;
+    let client = &mut facts.flow.sides.client;
     (client.highest, client.acked, client.data_packets, client.last_data) = (300, 300, 1, Some(at(4, 25)));
     facts
 }
@@ -35,10 +35,10 @@ fn answered() -> Handshake {
 #[test]
 fn an_answer_that_is_repeated_and_never_acknowledged_is_dropped_on_its_way() {
     let mut facts = answered();
-    facts.tcp.sides.server.outstanding.push(outstanding(0, 900, at(5, 45), at(9, 6_000), 5));
+    facts.flow.sides.server.outstanding.push(outstanding(0, 900, at(5, 45), at(9, 6_000), 5));
     let finding = found(&server_flight::RULE, &facts, &Knowledge::default()).expect("five times in vain");
     assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Strong, Some(StoppedBy::Network)));
-    facts.tcp.sides.server.acked = 400;
+    facts.flow.sides.server.acked = 400;
     assert!(found(&server_flight::RULE, &facts, &Knowledge::default()).is_none(), "part of it arrived");
 }
 
@@ -51,7 +51,7 @@ fn a_block_page_is_a_filters_answer_and_an_ordinary_page_the_servers() {
 
     let mut facts = partial_hello(300, 600);
     says(&mut facts, Side::Server, b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\n", at(5, 30));
-    facts.tcp.sides.server.ttl = facts.tcp.sides.server.syn.map(|syn| syn.ttl);
+    facts.flow.sides.server.ttl = facts.flow.sides.server.syn.map(|syn| syn.ttl);
     assert!(found(&plaintext_injected::RULE, &facts, &Knowledge::default()).is_none(), "the server speaks HTTP");
     let others = Knowledge { speaks_tls: true, completed: 3, ..Knowledge::default() };
     assert!(found(&plaintext_injected::RULE, &facts, &others).is_some(), "with others the server speaks TLS");
@@ -62,11 +62,11 @@ fn a_path_that_crawls_for_one_name_alone_is_throttled() {
     let mut facts = answered();
     facts.outcome = Outcome::Completed;
     facts.finished.server = Some(at(40, 9_000));
-    let server = &mut facts.tcp.sides.server;
+    let server = &mut facts.flow.sides.server;
     (server.acked, server.delivered, server.largest_segment) = (3_000, 3_000, 1_448);
-    facts.tcp.eventful = true;
-    facts.tcp.events =
-        (0..7).map(|n| event(at(6 + n, 1_000), Side::Server, TcpEventKind::Retransmission { offset: 1_448, len: 1_448 })).collect();
+    facts.flow.eventful = true;
+    facts.flow.events =
+        (0..7).map(|n| event(at(6 + n, 1_000), Side::Server, FlowEventKind::Retransmission { offset: 1_448, len: 1_448 })).collect();
     let note = found(&throttled::RULE, &facts, &Knowledge::default()).expect("seven repairs within nine seconds");
     assert_eq!((note.weight, note.confidence), (Weight::Note, Confidence::Hint), "alone it may be ordinary loss");
     let others = Knowledge { completed_other_names: 4, ..Knowledge::default() };

@@ -11,7 +11,7 @@ use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::transport::TcpEventKind;
+use crate::transport::FlowEventKind;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Throttled,
@@ -30,11 +30,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let first = facts.server_hello.as_ref()?.first;
     let end = facts.finished.client.max(facts.finished.server).unwrap_or_else(|| view.stop());
     let took = end.time.since(first.time);
-    let repeats = facts.tcp.events.iter().filter(|event| {
+    let repeats = facts.flow.events.iter().filter(|event| {
         event.side == Side::Server
             && event.mark.frame > first.frame
             && event.mark.frame <= end.frame
-            && matches!(event.kind, TcpEventKind::Retransmission { .. } | TcpEventKind::OutOfOrder { .. })
+            && matches!(event.kind, FlowEventKind::Retransmission { .. } | FlowEventKind::OutOfOrder { .. })
     });
     let repeats = repeats.count();
     let quick_start = view.rtt() > Duration::ZERO && view.rtt() < QUICK && view.client().syn.is_some_and(|syn| syn.count == 1);

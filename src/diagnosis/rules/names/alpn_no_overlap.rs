@@ -136,7 +136,7 @@ const INSISTED_ON: [&[u8]; 5] = [b"h2", b"grpc-exp", b"h3", b"doq", b"acme-tls/1
 fn left_first(case: &Case<'_>) -> bool {
     let handshake = case.handshake;
     let end = |side: Side| {
-        let facts = handshake.tcp.side(side);
+        let facts = handshake.flow.side(side);
         let alert = handshake.alerts.iter().find(|seen| seen.from == side).map(|seen| seen.mark);
         [facts.fin.map(|(mark, _)| mark), facts.resets.first().map(|reset| reset.mark), alert].into_iter().flatten().min()
     };

@@ -15,7 +15,7 @@ use crate::tls::client_hello::tests::build;
 use crate::tls::message::{Alert, ServerKeyExchange};
 use crate::tls::registry::{AlertDescription, SignatureScheme};
 use crate::tls::server_hello::ServerHello;
-use crate::transport::{Close, Roles, TcpFacts};
+use crate::transport::{Close, FlowFacts, Roles};
 
 /// Suites of a client of today.
 pub(in crate::diagnosis::rules) const BROAD: &[u16] =
@@ -155,8 +155,8 @@ fn empty() -> Handshake {
     let client = Endpoint::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 40112);
     let server = Endpoint::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 443);
     let (key, client_is_low) = FlowKey::new(Transport::Tcp, client, server, 0);
-    let tcp = TcpFacts::new(key, client_is_low, Roles::Handshake, Path::default(), Mark::default(), 0);
-    let mut handshake = Handshake::new(tcp);
+    let flow = FlowFacts::new(key, client_is_low, Roles::Handshake, Path::default(), Mark::default(), 0);
+    let mut handshake = Handshake::new(flow);
     handshake.close = Close::Ended;
     handshake.protocol = Protocol::Tls;
     (handshake.outcome, handshake.stopped_by) = (Outcome::Completed, StoppedBy::Nobody);

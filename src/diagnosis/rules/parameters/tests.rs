@@ -9,7 +9,7 @@ use crate::flow::{Side, Transport};
 use crate::handshake::facts::{EncryptedRecord, Outcome, StoppedBy};
 use crate::time::Mark;
 use crate::tls::registry::CipherSuite;
-use crate::transport::{GapCause, TcpEvent, TcpEventKind};
+use crate::transport::{FlowEvent, FlowEventKind, GapCause};
 use Side::{Client, Server};
 
 fn without(kinds: &[u16], tls13: bool) -> Vec<(u16, Vec<u8>)> {
@@ -217,8 +217,8 @@ fn violations_are_named() {
     scene.handshake.anomalies.push(Anomaly { mark, side: Client, kind: AnomalyKind::OutOfOrder { message: 16, expected: "client_hello" } });
     assert_eq!(scene.cause(), Some((Cause::ClientProtocolViolation, Confidence::Certain)));
     assert!(scene.findings()[0].summary.contains("client_key_exchange where client_hello was due"));
-    let hole = TcpEventKind::Gap { offset: 0, len: 9, why: GapCause::Snaplen };
-    scene.handshake.tcp.events.push(TcpEvent { mark: Mark { frame: 3, ..mark }, side: Client, kind: hole });
+    let hole = FlowEventKind::Gap { offset: 0, len: 9, why: GapCause::Snaplen };
+    scene.handshake.flow.events.push(FlowEvent { mark: Mark { frame: 3, ..mark }, side: Client, kind: hole });
     assert_ne!(scene.cause().unwrap().1, Confidence::Certain, "what stood before it is not known");
     let scene = Scene::broad().alert(Server, 2, 47);
     assert_eq!(scene.findings()[0].weight, Weight::Fallback);
@@ -228,7 +228,7 @@ fn violations_are_named() {
 fn what_was_refused_is_not_known_where_the_capture_cut_it() {
     let refused = |code, cut| {
         let mut scene = Scene::broad().answered(0x0303, 0xc02f, &[(0xff01, &[0])]).alert(Client, 2, code);
-        scene.handshake.tcp.sides.server.snaplen_cut = cut;
+        scene.handshake.flow.sides.server.snaplen_cut = cut;
         let Scene { handshake, knowledge, .. } = &scene;
         let verdict = judge(&Case { handshake, chain: None, client_chain: None, knowledge, policy: &Policy::default() });
         verdict.cause.map(|finding| (finding.cause, finding.confidence)).unwrap()

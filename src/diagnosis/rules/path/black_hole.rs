@@ -101,7 +101,7 @@ fn advice_over_udp(case: &Case<'_>, finding: Finding) -> Finding {
 }
 
 fn advice(case: &Case<'_>, finding: Finding) -> Finding {
-    let reported = case.handshake.tcp.icmp.iter().find(|note| matches!(note.kind, IcmpKind::TooBig(_)));
+    let reported = case.handshake.flow.icmp.iter().find(|note| matches!(note.kind, IcmpKind::TooBig(_)));
     let finding = match reported {
         Some(note) => finding.shown_by(note.mark, format!("{} reported that the packet is too big", note.reporter)),
         None if case.policy.icmp_filtered => finding.noting("the capture filter excludes ICMP: a report by a router would not be seen"),

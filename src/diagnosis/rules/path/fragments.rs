@@ -25,7 +25,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = unfinished(case) {
         return Some(finding);
     }
-    let note = case.handshake.tcp.icmp.iter().find(|note| note.kind == IcmpKind::TimeExceeded && note.code == REASSEMBLY)?;
+    let note = case.handshake.flow.icmp.iter().find(|note| note.kind == IcmpKind::TimeExceeded && note.code == REASSEMBLY)?;
     Some(
         Finding::new(
             Cause::IpFragmentsDropped,
@@ -43,8 +43,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// Packets that came in fragments here and never became whole, of a side that is not heard otherwise.
 fn unfinished(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
-    let (side, (count, first)) = Side::BOTH.into_iter().find_map(|side| Some((side, facts.tcp.side(side).unfinished?)))?;
-    let heard = facts.tcp.side(side).last_data.is_some_and(|last| last.frame > first.frame);
+    let (side, (count, first)) = Side::BOTH.into_iter().find_map(|side| Some((side, facts.flow.side(side).unfinished?)))?;
+    let heard = facts.flow.side(side).last_data.is_some_and(|last| last.frame > first.frame);
     if heard || matches!(facts.outcome, Outcome::Alerted | Outcome::Plaintext) {
         return None;
     }

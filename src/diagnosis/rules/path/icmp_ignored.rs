@@ -24,7 +24,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let too_big = |kind: IcmpKind| matches!(kind, IcmpKind::TooBig(_));
-    let note = case.handshake.tcp.icmp.iter().filter(|note| too_big(note.kind) && note.ignored > 0).max_by_key(|note| note.ignored)?;
+    let note = case.handshake.flow.icmp.iter().filter(|note| too_big(note.kind) && note.ignored > 0).max_by_key(|note| note.ignored)?;
     let sender = note.about;
     // Packets that were on their way when the report came do not count: only what is still repeated in vain does.
     let victim = view.repeated_in_vain(sender).find(|segment| segment.last.frame > note.mark.frame)?;

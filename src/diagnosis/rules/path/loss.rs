@@ -33,7 +33,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let Some(loss) = view.loss_delay() else { return late_answer(case, view) };
     // A packet that was too big and was sent again smaller was not lost by chance.
-    let resized = case.handshake.tcp.icmp.iter().any(|note| matches!(note.kind, IcmpKind::TooBig(_)));
+    let resized = case.handshake.flow.icmp.iter().any(|note| matches!(note.kind, IcmpKind::TooBig(_)));
     let felt = loss.total >= FELT && !resized;
     if !felt && let Some(finding) = late_answer(case, view) {
         return Some(finding);

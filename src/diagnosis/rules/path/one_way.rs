@@ -63,7 +63,7 @@ fn unheard_client(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let answer = view.server().syn.filter(|syn| syn.count >= 3)?;
     let syn = view.client().syn.filter(|syn| syn.count == 1)?;
     if view.spoke(Side::Client)
-        || case.handshake.tcp.established.is_some()
+        || case.handshake.flow.established().is_some()
         || case.knowledge.flood_half_open > 0
         || !view.client().resets.is_empty()
     {

@@ -19,13 +19,13 @@ fn a_black_hole_is_seen_from_both_ends() {
     let mut sender = partial_hello(1448, 1600);
     let mut tail = outstanding(1448, 160, at(5, 25), at(5, 25), 1);
     tail.sacked = true;
-    sender.tcp.sides.client.outstanding.extend([outstanding(0, 1448, at(4, 25), at(9, 6_000), 6), tail]);
+    sender.flow.sides.client.outstanding.extend([outstanding(0, 1448, at(4, 25), at(9, 6_000), 6), tail]);
     let finding = found(&black_hole::RULE, &sender).expect("full segments vanish");
     assert_eq!(finding.stopped_by, Some(StoppedBy::Network));
     assert!(finding.summary.contains("ClientHello"), "{}", finding.summary);
 
     let mut receiver = connected();
-    let client = &mut receiver.tcp.sides.client;
+    let client = &mut receiver.flow.sides.client;
     (client.highest, client.bytes_seen, client.stranded_bytes, client.largest_segment, client.data_packets) = (1_608, 160, 160, 160, 1);
     client.last_data = Some(at(4, 25));
     assert!(found(&black_hole::RULE, &receiver).is_some());
@@ -34,20 +34,20 @@ fn a_black_hole_is_seen_from_both_ends() {
 #[test]
 fn a_closed_window_is_its_owners_doing() {
     let mut facts = connected();
-    facts.tcp.sides.client.zero_window = Some(ZeroWindow { first: at(5, 100), last: at(9, 20_000), reopened: None });
+    facts.flow.sides.client.zero_window = Some(ZeroWindow { first: at(5, 100), last: at(9, 20_000), reopened: None });
     let finding = found(&zero_window::RULE, &facts).expect("the window stays closed");
     assert_eq!(finding.stopped_by, Some(StoppedBy::Client));
-    facts.tcp.sides.client.zero_window = Some(ZeroWindow { first: at(5, 100), last: at(5, 100), reopened: Some(at(6, 150)) });
+    facts.flow.sides.client.zero_window = Some(ZeroWindow { first: at(5, 100), last: at(5, 100), reopened: Some(at(6, 150)) });
     assert!(found(&zero_window::RULE, &facts).is_none(), "it opened again at once");
 }
 
 #[test]
 fn a_client_that_does_not_repeat_its_syn_got_the_answer() {
     let mut facts = connected();
-    facts.tcp.established = None;
-    facts.tcp.sides.server.syn = Some(syn(at(2, 20), at(6, 7_000), 4, 64));
+    facts.flow.tcp.as_mut().unwrap().established = None;
+    facts.flow.sides.server.syn = Some(syn(at(2, 20), at(6, 7_000), 4, 64));
     assert!(found(&one_way::RULE, &facts).is_some());
-    facts.tcp.sides.client.syn = Some(syn(at(1, 0), at(5, 3_000), 3, 57));
+    facts.flow.sides.client.syn = Some(syn(at(1, 0), at(5, 3_000), 3, 57));
     assert!(found(&one_way::RULE, &facts).is_none(), "it repeats its SYN: the answers are lost, not its packets");
 }
 
@@ -73,10 +73,10 @@ fn fragments_are_lost_where_a_host_gives_up_joining_them() {
         quoted_len: 1500,
         ignored: 0,
     };
-    facts.tcp.icmp.push(note);
+    facts.flow.icmp.push(note);
     let finding = found(&fragments::RULE, &facts).expect("reassembly timed out");
     assert_eq!(finding.stopped_by, Some(StoppedBy::Network));
     note.code = 0;
-    facts.tcp.icmp = vec![note];
+    facts.flow.icmp = vec![note];
     assert!(found(&fragments::RULE, &facts).is_none(), "a hop counter that ran out says nothing about fragments");
 }

@@ -77,7 +77,7 @@ fn spoken(handshake: &Handshake) -> Option<(&'static str, String, Mark)> {
 fn dialogue(case: &Case<'_>) -> Option<(&'static str, String, Mark)> {
     let facts = case.handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls() && facts.outer.is_none())?;
     let first = facts.lines.iter().find(|line| line.side == Side::Client)?;
-    if case.handshake.tcp.side(Side::Server).gap_bytes > 0 {
+    if case.handshake.flow.side(Side::Server).gap_bytes > 0 {
         return None;
     }
     let undone = matches!(facts.upgrade, Upgrade::NotAsked | Upgrade::Asked) && last_line(facts, Side::Server).is_none();

@@ -34,7 +34,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         None => (Confidence::Certain, format!("{} does not offer {request} ({protocol}).", handshake.server)),
     };
     // Without the client's words nobody knows what the server's answer.
-    let confidence = if handshake.tcp.side(Side::Client).packets == 0 { confidence.min(Confidence::Likely) } else { confidence };
+    let confidence = if handshake.flow.side(Side::Client).packets == 0 { confidence.min(Confidence::Likely) } else { confidence };
     let mut finding = Finding::new(Cause::StarttlsNotOffered, confidence, summary);
     finding = finding.stopped_by(if facts.stripped.is_some() { StoppedBy::Network } else { StoppedBy::Server });
     if let Some(listed) = facts.listed {

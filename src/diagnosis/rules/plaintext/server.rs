@@ -258,9 +258,9 @@ mod tests {
         let closed = |server: &str| {
             let mut handshake = connection(server);
             hello(&mut handshake, mark(4, 11));
-            handshake.tcp.sides.client.acked = 517;
-            handshake.tcp.sides.server.fin = Some((mark(6, 14), 0));
-            handshake.tcp.last = mark(6, 14);
+            handshake.flow.sides.client.acked = 517;
+            handshake.flow.sides.server.fin = Some((mark(6, 14), 0));
+            handshake.flow.last = mark(6, 14);
             (handshake.outcome, handshake.stopped_by) = (Outcome::Closed, StoppedBy::Server);
             verdict(&handshake).cause.unwrap()
         };

@@ -9,7 +9,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, PartialMessage, Protocol, Seen, StoppedBy};
 use crate::preamble::{Dialect, Plaintext, Preamble, Step, Upgrade, identify};
 use crate::time::{Mark, Timestamp};
-use crate::transport::{Roles, SynFacts, TcpFacts};
+use crate::transport::{FlowFacts, Roles, SynFacts, TcpFacts};
 
 /// A frame and its time in milliseconds.
 pub(crate) fn mark(frame: u64, millis: i64) -> Mark {
@@ -22,9 +22,9 @@ pub(crate) fn connection(server: &str) -> Handshake {
     let client = if server.is_ipv4() { "198.51.100.7" } else { "2001:db8:9::7" }.parse().unwrap();
     let (client, server) = (Endpoint::new(client, 40_000), Endpoint::new(server.ip(), server.port()));
     let (key, client_is_low) = FlowKey::new(Transport::Tcp, client, server, 0);
-    let mut tcp = TcpFacts::new(key, client_is_low, Roles::Handshake, Path::default(), mark(1, 0), 0);
-    tcp.established = Some(mark(3, 10));
-    tcp.syn_rtt = Some(std::time::Duration::from_millis(10));
+    let mut flow = FlowFacts::new(key, client_is_low, Roles::Handshake, Path::default(), mark(1, 0), 0);
+    flow.tcp =
+        Some(TcpFacts { established: Some(mark(3, 10)), syn_rtt: Some(std::time::Duration::from_millis(10)), ..TcpFacts::default() });
     let syn = |frame, millis| SynFacts {
         first: mark(frame, millis),
         last: mark(frame, millis),
@@ -43,10 +43,10 @@ pub(crate) fn connection(server: &str) -> Handshake {
         renumbered: None,
         disputed: false,
     };
-    tcp.sides.client.syn = Some(syn(1, 0));
-    tcp.sides.server.syn = Some(syn(2, 10));
-    (tcp.sides.client.packets, tcp.sides.server.packets) = (2, 1);
-    Handshake::new(tcp)
+    flow.sides.client.syn = Some(syn(1, 0));
+    flow.sides.server.syn = Some(syn(2, 10));
+    (flow.sides.client.packets, flow.sides.server.packets) = (2, 1);
+    Handshake::new(flow)
 }
 
 /// The same with a dialogue that got so far.
@@ -64,7 +64,7 @@ pub(crate) fn dialogue(server: &str, turns: &[(Side, &[u8])], outcome: Outcome, 
     let mut preamble = Preamble::new(handshake.server.port);
     for (number, (side, bytes)) in turns.iter().enumerate() {
         let at = mark(4 + number as u64, 20 + 10 * i64::try_from(number).unwrap());
-        let facts = handshake.tcp.sides.of_mut(*side);
+        let facts = handshake.flow.sides.of_mut(*side);
         facts.first_data.get_or_insert(at);
         facts.last_data = Some(at);
         facts.data_packets += 1;
@@ -84,7 +84,7 @@ pub(crate) fn dialogue(server: &str, turns: &[(Side, &[u8])], outcome: Outcome, 
 pub(crate) fn hello(handshake: &mut Handshake, at: Mark) {
     handshake.protocol = Protocol::Tls;
     handshake.partial_client_hello = Some(PartialMessage { message: Some(1), have: 300, want: 508, mark: at });
-    let client = &mut handshake.tcp.sides.client;
+    let client = &mut handshake.flow.sides.client;
     client.first_data.get_or_insert(at);
     client.last_data = Some(at);
     client.data_packets += 1;
@@ -95,7 +95,7 @@ pub(crate) fn hello(handshake: &mut Handshake, at: Mark) {
 /// A side said this in clear where TLS was due.
 pub(crate) fn says(handshake: &mut Handshake, side: Side, bytes: &[u8], at: Mark) {
     *handshake.plaintext.of_mut(side) = Some(Box::new(seen(identify(bytes, side), at)));
-    let facts = handshake.tcp.sides.of_mut(side);
+    let facts = handshake.flow.sides.of_mut(side);
     facts.first_data.get_or_insert(at);
     facts.last_data = Some(at);
     facts.data_packets += 1;

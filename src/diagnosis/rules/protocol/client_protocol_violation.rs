@@ -104,7 +104,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// Two ClientHellos, and no HelloRetryRequest that asks for the second (RFC 8446 section 4.1.2): no server takes that, and each says so in its way.
 fn second_hello(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
-    let whole = Side::BOTH.into_iter().all(|side| handshake.tcp.side(side).packets > 0 && handshake.tcp.side(side).gap_bytes == 0);
+    let whole = Side::BOTH.into_iter().all(|side| handshake.flow.side(side).packets > 0 && handshake.flow.side(side).gap_bytes == 0);
     if handshake.protocol != Protocol::Tls || handshake.quic.is_some() || !whole {
         return None;
     }

@@ -5,7 +5,7 @@ use crate::diagnosis::rule::{Case, Confidence};
 use crate::flow::Side;
 use crate::tls::client_hello::Defect;
 use crate::tls::registry::{AlertDescription as A, HandshakeType};
-use crate::transport::{TcpEvent, TcpEventKind};
+use crate::transport::{FlowEvent, FlowEventKind};
 
 /// The sender of this alert says that the peer broke the protocol.
 pub(super) const fn accuses(alert: A) -> bool {
@@ -58,8 +58,8 @@ pub(super) fn fits_anomaly(alert: A, kind: &AnomalyKind) -> bool {
 
 /// The first anomaly of a side that breaks a rule, and what it is in words. Plaintext in TLS's place is another family's.
 pub(super) fn anomaly_of<'a>(case: &Case<'a>, side: Side) -> Option<(&'a Anomaly, String)> {
-    let missing = |event: &&TcpEvent| event.side == side && matches!(event.kind, TcpEventKind::Gap { .. });
-    let hole = case.handshake.tcp.events.iter().find(missing).map(|event| event.mark);
+    let missing = |event: &&FlowEvent| event.side == side && matches!(event.kind, FlowEventKind::Gap { .. });
+    let hole = case.handshake.flow.events.iter().find(missing).map(|event| event.mark);
     // Behind bytes that the capture lacks, what follows is not known for what it is.
     let anomalies = case.handshake.anomalies.iter().filter(|anomaly| anomaly.side == side && hole.is_none_or(|hole| anomaly.mark < hole));
     anomalies.into_iter().find_map(|anomaly| describe(&anomaly.kind).map(|text| (anomaly, text)))

@@ -91,14 +91,14 @@ mod tests {
     #[test]
     fn a_close_without_a_byte() {
         let mut handshake = dialogue("192.0.2.1:443", &[(Client, HEADER), (Client, HELLO)], Outcome::Closed, StoppedBy::Server);
-        handshake.tcp.sides.server.fin = Some((mark(6, 40), 0));
+        handshake.flow.sides.server.fin = Some((mark(6, 40), 0));
         assert_eq!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
     }
 
     #[test]
     fn who_gives_up_on_a_silent_server_shows_nothing_about_the_header() {
         let mut handshake = dialogue("192.0.2.1:443", &[(Client, HEADER), (Client, HELLO)], Outcome::Stalled, StoppedBy::Server);
-        handshake.tcp.sides.client.fin = Some((mark(6, 30_000), 600));
+        handshake.flow.sides.client.fin = Some((mark(6, 30_000), 600));
         assert_ne!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
     }
 }

@@ -28,12 +28,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         || handshake.preamble.is_some()
         || view.answer_begun()
         || view.server().bytes_seen > 0
-        || !handshake.tcp.saw_start()
+        || !handshake.flow.saw_start()
     {
         return None;
     }
     let ending = view.ended_by(Side::Server)?;
-    let up = handshake.tcp.established.unwrap_or(handshake.tcp.first);
+    let up = handshake.flow.established().unwrap_or(handshake.flow.first);
     let since_up = ending.mark.time.since(up.time);
     let unread =
         view.client().acked == 0 && !view.hello_mark().is_some_and(|hello| hello.frame < ending.mark.frame && ending.reset.is_some());
@@ -86,8 +86,8 @@ mod tests {
 
     fn closed_by_server(at: i64) -> Handshake {
         let mut handshake = connection("192.0.2.1:443");
-        handshake.tcp.sides.server.fin = Some((mark(9, at), 0));
-        handshake.tcp.last = mark(9, at);
+        handshake.flow.sides.server.fin = Some((mark(9, at), 0));
+        handshake.flow.last = mark(9, at);
         (handshake.outcome, handshake.stopped_by) = (Outcome::Closed, StoppedBy::Server);
         handshake
     }
@@ -113,7 +113,7 @@ mod tests {
     fn a_close_right_after_the_client_hello_is_only_a_close() {
         let mut handshake = closed_by_server(20);
         hello(&mut handshake, mark(4, 11));
-        handshake.tcp.sides.client.acked = 517;
+        handshake.flow.sides.client.acked = 517;
         let cause = cause(&handshake);
         assert!(cause != Some(Cause::LoadBalancerNoBackend) && cause != Some(Cause::ProxyProtocolMissing), "{cause:?}");
     }

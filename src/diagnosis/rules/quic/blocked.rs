@@ -16,7 +16,7 @@ pub(super) const RULE: Rule =
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
-    view.failed_over_quic().filter(|_| case.handshake.tcp.icmp.is_empty())?;
+    view.failed_over_quic().filter(|_| case.handshake.flow.icmp.is_empty())?;
     if view.unanswered() { from_the_beginning(case, view) } else { in_the_middle(case, view) }
 }
 
@@ -65,14 +65,14 @@ fn from_the_beginning(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let quic = case.handshake.quic.as_ref()?;
     let fallback = case.knowledge.related.iter().find(|other| other.transport == Transport::Tcp && other.outcome == Outcome::Completed)?;
     // A browser closes the attempt that lost the race: only one that waited for much longer than the server takes was not answered.
-    let waited = quic.close_of(Side::Client).map(|close| close.mark.time.since(case.handshake.tcp.first.time));
+    let waited = quic.close_of(Side::Client).map(|close| close.mark.time.since(case.handshake.flow.first.time));
     let gave_up = case.handshake.outcome == Outcome::Closed
         && waited.zip(fallback.answered_in).is_some_and(|(waited, usual)| waited >= LEAST_WAIT.max(usual * 4));
     if case.handshake.outcome != Outcome::Stalled && !gave_up {
         return None;
     }
     let (tries, span) = view.hello_tries();
-    let spent = fallback.start.time.since(case.handshake.tcp.first.time);
+    let spent = fallback.start.time.since(case.handshake.flow.first.time);
     let worked = case.knowledge.completed > 0;
     let finding = Finding::new(
         Cause::QuicBlocked,
@@ -85,7 +85,7 @@ fn from_the_beginning(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         ),
     )
     .stopped_by(StoppedBy::Network)
-    .shown_by(case.handshake.tcp.first, "first Initial packet");
+    .shown_by(case.handshake.flow.first, "first Initial packet");
     let finding = match view.repeats(Side::Client) {
         Some(repeats) => finding.shown_by(repeats.last, format!("Initial packet sent for the {} time; nothing came back", ordinal(tries))),
         None => finding,

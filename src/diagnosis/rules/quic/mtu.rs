@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule { cause: Cause::QuicMtu, speaks: Signs::UNFIN
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     let quic = view.failed_over_quic()?;
-    let reported = case.handshake.tcp.icmp.iter().find_map(|note| match note.kind {
+    let reported = case.handshake.flow.icmp.iter().find_map(|note| match note.kind {
         IcmpKind::TooBig(mtu) => Some((note, mtu)),
         _ => None,
     });

@@ -28,7 +28,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(Cause::QuicRefused, if by_host { Confidence::Certain } else { Confidence::Strong }, summary)
             .weight(Weight::Overrides)
             .stopped_by(if by_host { StoppedBy::Server } else { StoppedBy::Network })
-            .shown_by(case.handshake.tcp.first, "first Initial packet")
+            .shown_by(case.handshake.flow.first, "first Initial packet")
             .shown_by(note.mark, format!("{} sent ICMP type {} code {} ({what})", note.reporter, note.icmp_type, note.code))
             .or_else(&[Cause::FirewallReject])
             .advise("On the server, see what listens on this UDP port; if QUIC is not wanted, stop announcing it (Alt-Svc, HTTPS record):")

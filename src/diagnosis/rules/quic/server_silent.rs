@@ -37,7 +37,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::new(Cause::QuicServerSilent, if sure { Confidence::Strong } else { Confidence::Likely }, summary)
         .weight(if nothing { Weight::Explains } else { Weight::Fallback })
         .stopped_by(if nothing { StoppedBy::Network } else { StoppedBy::Server })
-        .shown_by(case.handshake.tcp.first, "first Initial packet");
+        .shown_by(case.handshake.flow.first, "first Initial packet");
     let finding = match view.repeats(Side::Client) {
         Some(repeats) => finding.shown_by(repeats.last, format!("sent for the {} time; no ServerHello", ordinal(tries))),
         None => finding,

@@ -31,8 +31,8 @@ fn unanswered() -> Handshake {
 /// The same, with an acknowledgment of the server at 20 ms (frame 2).
 fn acknowledged() -> Handshake {
     let mut handshake = unanswered();
-    handshake.tcp.sides.server.packets = 1;
-    handshake.tcp.sides.server.data_packets = 1;
+    handshake.flow.sides.server.packets = 1;
+    handshake.flow.sides.server.data_packets = 1;
     handshake.quic.as_mut().unwrap().acked.client = Some(at(2, 20));
     handshake
 }
@@ -76,7 +76,7 @@ fn tcp_to_the_same_server_shows_that_udp_is_blocked() {
     }
     assert!(check(Cause::QuicServerSilent, &handshake, &Knowledge::default()).unwrap().alternatives.contains(&Cause::QuicBlocked));
     let mut refused = unanswered();
-    refused.tcp.icmp.push(note(IcmpKind::PortUnreachable, Side::Client, 1228));
+    refused.flow.icmp.push(note(IcmpKind::PortUnreachable, Side::Client, 1228));
     assert_eq!(check(Cause::QuicBlocked, &refused, &related(Transport::Tcp, Outcome::Completed)), None);
     assert!(check(Cause::QuicRefused, &refused, &Knowledge::default()).is_some());
 }
@@ -104,7 +104,7 @@ fn a_token_that_is_not_taken_is_a_loop_and_two_retries_alone_are_none() {
 fn datagrams_that_are_too_large_are_told_by_icmp_and_by_what_arrives() {
     let mut handshake = unanswered();
     assert_eq!(check(Cause::QuicMtu, &handshake, &Knowledge::default()), None);
-    handshake.tcp.icmp.push(note(IcmpKind::TooBig(1200), Side::Client, 1228));
+    handshake.flow.icmp.push(note(IcmpKind::TooBig(1200), Side::Client, 1228));
     assert_eq!(check(Cause::QuicMtu, &handshake, &Knowledge::default()).unwrap().confidence, Confidence::Certain);
 
     let mut handshake = acknowledged();
@@ -137,21 +137,21 @@ fn only_a_failed_handshake_over_quic_is_judged() {
         assert_eq!(check(rule.cause, &completed, &knowledge), None, "{}", rule.cause);
         assert_eq!(check(rule.cause, &crate::diagnosis::testing::connected(), &knowledge), None, "{}", rule.cause);
     }
-    assert!(completed.closed_at.time.since(completed.tcp.first.time) > Duration::from_secs(10));
+    assert!(completed.closed_at.time.since(completed.flow.first.time) > Duration::from_secs(10));
 }
 
 #[test]
 fn what_was_answered_once_and_then_never_again_is_blocked() {
     let mut handshake = acknowledged();
-    handshake.tcp.sides.server.last_packet = Some(at(2, 20));
+    handshake.flow.sides.server.last_packet = Some(at(2, 20));
     let unanswered = Unanswered { count: 5, first: at(3, 200), last: at(8, 3000) };
     handshake.quic.as_mut().unwrap().talk.unanswered.client = Some(unanswered);
     let finding = check(Cause::QuicBlocked, &handshake, &Knowledge::default()).unwrap();
     assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Likely, Some(StoppedBy::Network)));
     assert!(finding.alternatives.contains(&Cause::ServerStalled), "a process that hangs looks the same from afar");
     // At the server's own host nothing is lost between the process and the capture.
-    handshake.tcp.sides.client.ttl = Some(57);
-    handshake.tcp.sides.server.ttl = Some(64);
+    handshake.flow.sides.client.ttl = Some(57);
+    handshake.flow.sides.server.ttl = Some(64);
     assert_eq!(check(Cause::QuicBlocked, &handshake, &Knowledge::default()), None);
 }
 

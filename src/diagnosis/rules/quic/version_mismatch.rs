@@ -32,7 +32,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Client)
-        .shown_by(case.handshake.tcp.first, format!("the client's first packet, version {}", quic.first_version))
+        .shown_by(case.handshake.flow.first, format!("the client's first packet, version {}", quic.first_version))
         .shown_by(*mark, format!("Version Negotiation: {list}"))
         .noting("the client sent no packet of any of these versions afterwards")
         .advise(format!("Bring both to a common version (1 is the standard): the server lists {list}.")),
@@ -54,7 +54,7 @@ fn asked_for_the_list(case: &Case<'_>, mark: Mark, list: &str) -> Finding {
     )
     .weight(Weight::Overrides)
     .stopped_by(StoppedBy::Client)
-    .shown_by(case.handshake.tcp.first, format!("the client's first packet, version {version}: no server speaks it, so that it has to answer with its list"))
+    .shown_by(case.handshake.flow.first, format!("the client's first packet, version {version}: no server speaks it, so that it has to answer with its list"))
     .shown_by(mark, format!("Version Negotiation: {list}"))
     .or_else(&[Cause::ClientAborted])
     .advise("Nothing is wrong at the server: it answers as it must. Scanners and monitors ask in this way and leave; a client that means to connect goes on with a version of the list.")

@@ -34,10 +34,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if view.server().zero_window.is_some_and(|window| window.reopened.is_none()) {
         return None;
     }
-    if !view.waited() || !facts.tcp.saw_start() {
+    if !view.waited() || !facts.flow.saw_start() {
         return None;
     }
-    let up = facts.tcp.established.unwrap_or(facts.tcp.first);
+    let up = facts.flow.established().unwrap_or(facts.flow.first);
     let closed = view.ended_by(Side::Server);
     let mut finding = Finding::new(
         Cause::ClientSilent,
@@ -82,11 +82,11 @@ pub(in crate::diagnosis::rules) fn waits_for_greeting(case: &Case<'_>) -> Option
     let facts = case.handshake;
     let view = View::new(facts);
     let (service, port_use) = Service::at(facts.server.port)?;
-    let silent = view.failed_over_tcp() && view.is_up() && facts.tcp.saw_start() && facts.preamble.is_none() && !view.spoke(Side::Client);
+    let silent = view.failed_over_tcp() && view.is_up() && facts.flow.saw_start() && facts.preamble.is_none() && !view.spoke(Side::Client);
     if !silent || !service.greets || port_use != Use::Tls {
         return None;
     }
-    let waited = view.first_end()?.mark.time.since(facts.tcp.established?.time);
+    let waited = view.first_end()?.mark.time.since(facts.flow.established()?.time);
     (waited >= LONGER_THAN_A_PROBE).then_some((service, waited))
 }
 
@@ -103,7 +103,7 @@ fn unanswered_patience(case: &Case<'_>, service: &'static Service, waited: Durat
     );
     let mut finding = Finding::new(Cause::ClientSilent, Confidence::Likely, summary)
         .stopped_by(facts.stopped_by)
-        .shown_by(facts.tcp.established.unwrap_or(facts.tcp.first), "TCP connection up; the ClientHello is due");
+        .shown_by(facts.flow.established().unwrap_or(facts.flow.first), "TCP connection up; the ClientHello is due");
     if let Some(ending) = view.first_end() {
         finding = finding.shown_by(ending.mark, format!("the {} gives up ({})", ending.side, ending.name()));
     }

@@ -109,7 +109,7 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
         (close.mark, summary, format!("CONNECTION_CLOSE {name}"), advice)
     } else {
         let gone = |note: &&crate::transport::IcmpNote| note.about == side.other() && note.kind == IcmpKind::PortUnreachable;
-        let note = facts.tcp.icmp.iter().find(gone).filter(|_| facts.outcome == Outcome::Closed && view.ended_by_icmp())?;
+        let note = facts.flow.icmp.iter().find(gone).filter(|_| facts.outcome == Outcome::Closed && view.ended_by_icmp())?;
         let summary = match side {
             Side::Client => {
                 format!("{who} closed its socket before the handshake{other} was complete: its host says that nobody waits there.")

@@ -39,7 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let summary = if silent {
-        let up = facts.tcp.established.unwrap_or(ending.mark);
+        let up = facts.flow.established().unwrap_or(ending.mark);
         let took = span_text(ending.mark.time.since(up.time));
         format!("{} closed the connection {took} after it came up, before the client said anything.", facts.server)
     } else {

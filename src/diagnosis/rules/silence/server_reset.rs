@@ -37,7 +37,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let crossed = view.crossed(&ending);
     let summary = if silent {
-        let up = facts.tcp.established.unwrap_or(ending.mark);
+        let up = facts.flow.established().unwrap_or(ending.mark);
         let took = span_text(ending.mark.time.since(up.time));
         format!("{} reset the connection {took} after it came up, before the client said anything.", facts.server)
     } else if crossed {

@@ -17,7 +17,7 @@ fn found(rule: &Rule, handshake: &Handshake) -> Option<Finding> {
 fn a_client_that_never_speaks_is_silent_and_the_servers_limit_is_second() {
     let mut facts = connected();
     facts.outcome = Outcome::Closed;
-    facts.tcp.sides.server.fin = Some((at(4, 5_020), 0));
+    facts.flow.sides.server.fin = Some((at(4, 5_020), 0));
     let silent = found(&client_silent::RULE, &facts).expect("not a byte in 5 s");
     assert_eq!(silent.stopped_by, Some(StoppedBy::Client));
     let limit = found(&server_timeout::RULE, &facts).expect("the server closed after 5 s");
@@ -35,7 +35,7 @@ fn half_a_hello_is_a_client_that_stalled() {
 fn an_alert_leaves_nothing_for_silence_to_explain() {
     let mut facts = partial_hello(300, 600);
     facts.outcome = Outcome::Alerted;
-    facts.tcp.sides.client.fin = Some((at(9, 5_000), 300));
+    facts.flow.sides.client.fin = Some((at(9, 5_000), 300));
     for rule in [&client_aborted::RULE, &client_stalled::RULE, &client_timeout::RULE, &server_silent::RULE] {
         assert!(found(rule, &facts).is_none(), "{}", rule.cause);
     }
@@ -56,7 +56,7 @@ fn a_client_that_waits_for_a_greeting_is_told_from_a_probe() {
         let mut facts = connected();
         facts.server.port = port;
         facts.outcome = Outcome::Closed;
-        facts.tcp.sides.client.fin = Some((at(4, after), 0));
+        facts.flow.sides.client.fin = Some((at(4, after), 0));
         found(&client_silent::RULE, &facts)
     };
     let finding = left(993, 5_020).expect("five seconds on a port whose clear protocol greets");

@@ -58,7 +58,7 @@ fn what_is_not_quic_stays_out_of_a_known_flow() {
     let mut wire = Wire::new();
     wire.client(&first_initial(0)).server(&answer()).client(&stun).server(&[0; 12]);
     let h = wire.only();
-    assert_eq!((h.tcp.side(Side::Client).packets, h.tcp.side(Side::Server).packets), (1, 1));
+    assert_eq!((h.flow.side(Side::Client).packets, h.flow.side(Side::Server).packets), (1, 1));
 }
 
 #[test]

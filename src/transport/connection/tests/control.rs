@@ -8,7 +8,7 @@ use crate::flow::Side;
 use crate::limits;
 use crate::packet::{IcmpError, IcmpKind, TcpFlags};
 use crate::transport::support::{Heard, Trace, ms};
-use crate::transport::{Close, GapCause, Roles, TcpEventKind};
+use crate::transport::{Close, FlowEventKind, GapCause, Roles};
 
 #[test]
 fn a_handshake_gives_roles_times_and_options() {
@@ -19,12 +19,12 @@ fn a_handshake_gives_roles_times_and_options() {
     trace.see(W().client(1001).ack(5001).data(b"hello").at(36));
     trace.see(W().server(5001).ack(1006).data(b"olleh").ttl(57).at(70));
     trace.end();
-    let (tcp, close) = trace.only();
+    let (flow, close) = trace.only();
     assert_eq!(close, Close::EndOfCapture);
-    assert_eq!((tcp.roles, tcp.client_is_low, tcp.simultaneous_open), (Roles::Handshake, true, false));
-    assert_eq!((tcp.syn_rtt, tcp.ack_rtt), (Some(Duration::from_millis(30)), Some(Duration::from_millis(5))));
-    assert_eq!(tcp.established.map(|mark| mark.frame), Some(3));
-    let (client, server) = (&tcp.sides.client, &tcp.sides.server);
+    assert_eq!((flow.roles, flow.client_is_low, flow.tcp.unwrap().simultaneous_open), (Roles::Handshake, true, false));
+    assert_eq!((flow.tcp.unwrap().syn_rtt, flow.tcp.unwrap().ack_rtt), (Some(Duration::from_millis(30)), Some(Duration::from_millis(5))));
+    assert_eq!(flow.established().map(|mark| mark.frame), Some(3));
+    let (client, server) = (&flow.sides.client, &flow.sides.server);
     let (syn, answer) = (client.syn.unwrap(), server.syn.unwrap());
     assert_eq!((syn.isn, syn.mss, syn.window_scale, syn.sack, syn.count), (1000, Some(1460), Some(7), true, 1));
     assert_eq!((answer.isn, answer.mss, answer.window_scale, answer.sack, answer.ttl), (5000, Some(1400), None, false, 57));
@@ -34,8 +34,8 @@ fn a_handshake_gives_roles_times_and_options() {
     assert_eq!((client.retransmits, client.duplicate_acks, client.keepalives), (0, 0, 0));
     assert_eq!(server.outstanding.len(), 1);
     assert_eq!((server.outstanding[0].offset, server.outstanding[0].len, server.outstanding[0].copies), (0, 5, 1));
-    let kinds: Vec<TcpEventKind> = tcp.events.iter().map(|event| event.kind).collect();
-    assert_eq!(kinds, [TcpEventKind::Syn, TcpEventKind::Syn, TcpEventKind::Established, TcpEventKind::Acknowledged { offset: 5 }]);
+    let kinds: Vec<FlowEventKind> = flow.events.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [FlowEventKind::Syn, FlowEventKind::Syn, FlowEventKind::Established, FlowEventKind::Acknowledged { offset: 5 }]);
     assert_eq!((trace.stream(Side::Client).as_str(), trace.stream(Side::Server).as_str()), ("hello", "olleh"));
 }
 
@@ -44,11 +44,11 @@ fn a_repeated_syn_gives_no_round_trip() {
     let mut trace = Trace::new();
     trace.see(W().client(1000).syn().at(0)).see(W().client(1000).syn().at(1000)).see(W().client(1000).syn().at(3000));
     trace.see(W().server(5000).syn().ack(1001).at(3010)).see(W().client(1001).ack(5001).at(3020)).end();
-    let (tcp, _) = trace.only();
-    let syn = tcp.sides.client.syn.unwrap();
+    let (flow, _) = trace.only();
+    let syn = flow.sides.client.syn.unwrap();
     assert_eq!((syn.count, syn.first.frame, syn.last.frame), (3, 1, 3));
-    assert_eq!((tcp.syn_rtt, tcp.ack_rtt), (None, Some(Duration::from_millis(10))));
-    assert_eq!(tcp.events.iter().filter(|event| event.kind == TcpEventKind::SynRepeat).count(), 2);
+    assert_eq!((flow.tcp.unwrap().syn_rtt, flow.tcp.unwrap().ack_rtt), (None, Some(Duration::from_millis(10))));
+    assert_eq!(flow.events.iter().filter(|event| event.kind == FlowEventKind::SynRepeat).count(), 2);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_reset_is_described_and_does_not_end_what_goes_on() {
     assert!(!second.in_window, "the client's window is 0xffff shifted by 7");
     assert_eq!(trace.stream(Side::Server), "real");
     assert_eq!(server.ttl, Some(57), "that of the data, as nothing but a SYN-ACK came before the RST");
-    assert!(events(&trace).contains(&(Side::Server, TcpEventKind::Rst { index: 1 })));
+    assert!(events(&trace).contains(&(Side::Server, FlowEventKind::Rst { index: 1 })));
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn a_reset_that_answers_a_syn_is_told() {
     trace.see(W().client(1000).syn().at(0)).see(W().server(0).rst().ack(1001).at(20)).ticks_until(5);
     assert!(trace.book.ended.is_empty());
     trace.ticks_until(6);
-    let (tcp, close) = trace.only();
-    assert_eq!((close, tcp.roles, tcp.established), (Close::Ended, Roles::Handshake, None));
-    let reset = tcp.sides.server.resets[0];
+    let (flow, close) = trace.only();
+    assert_eq!((close, flow.roles, flow.established()), (Close::Ended, Roles::Handshake, None));
+    let reset = flow.sides.server.resets[0];
     assert_eq!((reset.to_syn, reset.seq_distance, reset.ack_distance, reset.in_window), (true, 0, Some(0), true));
     assert_eq!(trace.table.counters().half_open, 1);
 }
@@ -98,13 +98,13 @@ fn rare_events_find_room_in_a_full_list() {
     let mut trace = Trace::new();
     trace.open(W());
     trace.see(W().client(1001).ack(5001).data(b"x"));
-    for _ in 0..limits::TCP_EVENTS {
+    for _ in 0..limits::FLOW_EVENTS {
         trace.see(W().client(1001).ack(5001).data(b"x"));
     }
     trace.see(W().client(1002).ack(5001).fin()).end();
-    let (tcp, _) = trace.only();
-    assert_eq!(tcp.events.last().map(|event| event.kind), Some(TcpEventKind::Fin));
-    assert!(tcp.events.len() <= limits::TCP_EVENTS && tcp.events_dropped > 0);
+    let (flow, _) = trace.only();
+    assert_eq!(flow.events.last().map(|event| event.kind), Some(FlowEventKind::Fin));
+    assert!(flow.events.len() <= limits::FLOW_EVENTS && flow.events_dropped > 0);
 }
 
 #[test]
@@ -115,10 +115,10 @@ fn fins_end_it_after_the_linger_time() {
     trace.see(W().client(1004).ack(5002).at(300)).ticks_until(5);
     assert!(trace.book.ended.is_empty());
     trace.ticks_until(6);
-    let (tcp, close) = trace.only();
+    let (flow, close) = trace.only();
     assert_eq!(close, Close::Ended);
-    assert_eq!((tcp.sides.client.fin.map(|fin| fin.1), tcp.sides.server.fin.map(|fin| fin.1)), (Some(2), Some(0)));
-    assert_eq!((tcp.sides.client.acked, tcp.sides.server.acked, tcp.sides.client.gap_bytes), (2, 0, 0), "a FIN is no byte");
+    assert_eq!((flow.sides.client.fin.map(|fin| fin.1), flow.sides.server.fin.map(|fin| fin.1)), (Some(2), Some(0)));
+    assert_eq!((flow.sides.client.acked, flow.sides.server.acked, flow.sides.client.gap_bytes), (2, 0, 0), "a FIN is no byte");
     // what comes late is no new connection
     trace.see(W().client(1001).ack(5001).data(b"ab").fin()).end();
     assert_eq!((trace.book.ended.len(), trace.table.counters().settled_packets), (1, 1));
@@ -166,16 +166,16 @@ fn roles_are_guessed_in_mid_stream_and_can_be_swapped() {
     // port 443 asks port 40000
     trace.see(W().server(900).ack(300).data(b"hello").at(0)).see(W().client(300).ack(905).data(b"reply"));
     trace.see(W().server(905).rst()).see(W().client(305).ack(905).fin()).end();
-    let (tcp, _) = trace.only();
-    assert_eq!((tcp.roles, tcp.client_is_low, tcp.saw_start()), (Roles::Guessed, false, false));
-    assert_eq!((tcp.sides.client.bytes_seen, tcp.sides.client.acked, tcp.sides.client.resets.len()), (5, 5, 1));
-    assert_eq!((tcp.sides.server.fin.map(|fin| fin.1), tcp.established), (Some(5), None));
+    let (flow, _) = trace.only();
+    assert_eq!((flow.roles, flow.client_is_low, flow.saw_start()), (Roles::Guessed, false, false));
+    assert_eq!((flow.sides.client.bytes_seen, flow.sides.client.acked, flow.sides.client.resets.len()), (5, 5, 1));
+    assert_eq!((flow.sides.server.fin.map(|fin| fin.1), flow.established()), (Some(5), None));
     let data: Vec<_> = trace.book.heard.iter().filter(|heard| matches!(heard, Heard::Data(..))).collect();
     let wanted = [Heard::Data(Side::Server, 0, b"hello".to_vec(), 1), Heard::Data(Side::Server, 0, b"reply".to_vec(), 2)];
     assert_eq!(data, wanted.iter().collect::<Vec<_>>(), "server before the swap, and the other end is server after it");
-    assert!(tcp.events.iter().all(|event| match event.kind {
-        TcpEventKind::Rst { .. } => event.side == Side::Client,
-        TcpEventKind::Fin => event.side == Side::Server,
+    assert!(flow.events.iter().all(|event| match event.kind {
+        FlowEventKind::Rst { .. } => event.side == Side::Client,
+        FlowEventKind::Fin => event.side == Side::Server,
         _ => true,
     }));
 }
@@ -198,9 +198,9 @@ fn one_sided_captures_follow_the_acknowledgments_of_what_is_not_seen() {
     let mut trace = Trace::new();
     trace.see(W().client(1000).syn()).see(W().client(1001).ack(5001)).see(W().client(1001).ack(5001).data(b"hi"));
     trace.see(W().client(1003).ack(6449)).see(W().client(1003).ack(7000)).end();
-    let (tcp, _) = trace.only();
-    assert_eq!((tcp.established.map(|mark| mark.frame), tcp.sides.server.acked, tcp.sides.server.packets), (Some(2), 1999, 0));
-    assert_eq!(tcp.sides.server.gap_bytes_acked, 1999);
+    let (flow, _) = trace.only();
+    assert_eq!((flow.established().map(|mark| mark.frame), flow.sides.server.acked, flow.sides.server.packets), (Some(2), 1999, 0));
+    assert_eq!(flow.sides.server.gap_bytes_acked, 1999);
 }
 
 #[test]
@@ -214,8 +214,8 @@ fn a_challenge_ack_of_an_older_connection_moves_nothing() {
     trace.see(W().server(97_361_044).ack(2_355_097_295).data(b"world").at(3040)).ticks_until(20);
     assert!(trace.book.ended.is_empty(), "the RST ended nothing");
     trace.end();
-    let (tcp, _) = trace.only();
-    assert_eq!((tcp.sides.client.acked, tcp.sides.client.gap_bytes, tcp.sides.client.ttl), (5, 0, Some(60)));
+    let (flow, _) = trace.only();
+    assert_eq!((flow.sides.client.acked, flow.sides.client.gap_bytes, flow.sides.client.ttl), (5, 0, Some(60)));
     assert_eq!((trace.stream(Side::Client).as_str(), trace.stream(Side::Server).as_str()), ("hello", "world"));
 }
 
@@ -238,8 +238,8 @@ fn of_two_numbers_in_syn_acks_the_client_takes_the_last() {
     trace.see(W().client(1000).syn().data(b"early")).see(W().server(3_000_000_000).syn().ack(1001)).see(W().client(1000).syn());
     trace.see(W().server(97_000).syn().ack(1001)).see(W().client(1001).ack(97_001).data(b"early"));
     trace.see(W().server(3_000_000_000).syn().ack(1001)).see(W().server(97_001).ack(1006).data(b"late")).end();
-    let (tcp, _) = trace.only();
-    assert_eq!((tcp.sides.server.syn.unwrap().isn, tcp.sides.server.gap_bytes), (97_000, 0));
+    let (flow, _) = trace.only();
+    assert_eq!((flow.sides.server.syn.unwrap().isn, flow.sides.server.gap_bytes), (97_000, 0));
     assert_eq!((trace.stream(Side::Client).as_str(), trace.stream(Side::Server).as_str()), ("early", "late"));
 }
 
@@ -248,10 +248,10 @@ fn fast_open_data_and_its_loss_are_seen() {
     let mut trace = Trace::new();
     trace.see(W().client(1000).syn().mss(1460).fast_open().data(b"early").at(0)).see(W().client(1000).syn().mss(1460).at(1000));
     trace.see(W().server(5000).syn().ack(1001).at(1010)).see(W().client(1001).ack(5001).data(b"early").at(1011)).end();
-    let (tcp, _) = trace.only();
-    let syn = tcp.sides.client.syn.unwrap();
+    let (flow, _) = trace.only();
+    let syn = flow.sides.client.syn.unwrap();
     assert_eq!((syn.data_len, syn.fast_open, syn.resent_without_data, syn.count), (5, true, true, 2));
-    assert_eq!((trace.stream(Side::Client).as_str(), tcp.sides.client.retransmits), ("early", 1));
+    assert_eq!((trace.stream(Side::Client).as_str(), flow.sides.client.retransmits), ("early", 1));
 }
 
 #[test]
@@ -259,8 +259,8 @@ fn simultaneous_open_is_recognised() {
     let mut trace = Trace::new();
     trace.see(W().client(1000).syn()).see(W().server(5000).syn());
     trace.see(W().client(1000).syn().ack(5001)).see(W().server(5000).syn().ack(1001)).see(W().client(1001).ack(5001).data(b"x")).end();
-    let (tcp, _) = trace.only();
-    assert!(tcp.simultaneous_open && tcp.client_is_low && tcp.established.is_some());
+    let (flow, _) = trace.only();
+    assert!(flow.tcp.unwrap().simultaneous_open && flow.client_is_low && flow.established().is_some());
     assert_eq!(trace.stream(Side::Client), "x");
 }
 
@@ -283,9 +283,9 @@ fn icmp_errors_are_noted_and_whether_they_were_heeded() {
     trace.table.icmp(&mut trace.book, &error);
     trace.see(W().client(1001).ack(5001).data(&[1; 1400])).see(W().client(1001).ack(5001).data(&[1; 1200]));
     trace.see(W().server(5001).ack(1001).data(&[1; 1400])).end();
-    let (tcp, _) = trace.only();
-    assert_eq!((tcp.icmp.len(), tcp.icmp[0].about, tcp.icmp[0].ignored, tcp.icmp[0].quoted_len), (1, Side::Client, 1, 1440));
-    assert!(events(&trace).contains(&(Side::Client, TcpEventKind::Icmp { index: 0 })));
+    let (flow, _) = trace.only();
+    assert_eq!((flow.icmp.len(), flow.icmp[0].about, flow.icmp[0].ignored, flow.icmp[0].quoted_len), (1, Side::Client, 1, 1440));
+    assert!(events(&trace).contains(&(Side::Client, FlowEventKind::Icmp { index: 0 })));
 }
 
 #[test]

@@ -6,13 +6,13 @@ mod control;
 mod payload;
 
 use crate::flow::Side;
-use crate::transport::TcpEventKind;
+use crate::transport::FlowEventKind;
 use crate::transport::support::{Heard, Trace, Wire};
 
 const W: fn() -> Wire = Wire::default;
 
 /// What the sink was told by control events.
-fn events(trace: &Trace) -> Vec<(Side, TcpEventKind)> {
+fn events(trace: &Trace) -> Vec<(Side, FlowEventKind)> {
     trace
         .book
         .heard

@@ -3,7 +3,7 @@
 use super::{W, events};
 use crate::flow::Side;
 use crate::transport::support::{Heard, Trace};
-use crate::transport::{Gap, GapCause, TableLimits, TcpEventKind};
+use crate::transport::{FlowEventKind, Gap, GapCause, TableLimits};
 
 #[test]
 fn sequence_numbers_wrap() {
@@ -25,9 +25,9 @@ fn bytes_beyond_a_hole_wait_and_keep_their_own_frame() {
     assert_eq!(data, [&Heard::Data(Side::Client, 0, b"abc".to_vec(), 5), &Heard::Data(Side::Client, 3, b"def".to_vec(), 4)]);
     assert_eq!(trace.table.buffered(), 0);
     trace.end();
-    let (tcp, _) = trace.only();
-    assert_eq!(tcp.sides.client.retransmits, 0, "filling a hole repeats nothing");
-    assert!(tcp.events.iter().any(|event| event.kind == TcpEventKind::OutOfOrder { offset: 3, len: 3 }));
+    let (flow, _) = trace.only();
+    assert_eq!(flow.sides.client.retransmits, 0, "filling a hole repeats nothing");
+    assert!(flow.events.iter().any(|event| event.kind == FlowEventKind::OutOfOrder { offset: 3, len: 3 }));
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn the_first_byte_wins_and_a_difference_is_told() {
     trace.end();
     let client = &trace.only().0.sides.client;
     assert_eq!((client.differing_overlaps, client.retransmits, client.bytes_seen), (1, 1, 9));
-    assert!(events(&trace).contains(&(Side::Client, TcpEventKind::DifferingOverlap { offset: 4 })));
+    assert!(events(&trace).contains(&(Side::Client, FlowEventKind::DifferingOverlap { offset: 4 })));
 }
 
 #[test]
@@ -164,8 +164,8 @@ fn the_same_packet_captured_twice_counts_only_as_that() {
     let data = W().client(1001).ack(5001).data(b"abc");
     trace.see(data.clone().id(Some(77)).at(100)).see(data.clone().id(Some(77)).ttl(63).at(130));
     trace.see(data.clone().id(None).at(200)).see(data.clone().id(None).at(203)).see(data.id(None).at(260)).end();
-    let (tcp, _) = trace.only();
-    assert_eq!((tcp.duplicates, tcp.sides.client.retransmits, tcp.sides.client.data_packets), (2, 2, 3));
+    let (flow, _) = trace.only();
+    assert_eq!((flow.duplicates, flow.sides.client.retransmits, flow.sides.client.data_packets), (2, 2, 3));
     assert_eq!(trace.table.counters().duplicates, 2);
 }
 
@@ -177,9 +177,9 @@ fn what_another_point_saw_of_a_packet_is_a_copy_of_it() {
     trace.see(answer.ttl(63).at(1101)).see(W().client(1001).ack(5001).at(1102));
     let data = W().client(1001).ack(5001).data(b"abc").id(Some(77));
     trace.see(data.clone().at(1200)).see(data.clone().ttl(60).at(2400)).see(data.ttl(60).at(6000)).end();
-    let (tcp, _) = trace.only();
-    assert_eq!((tcp.sides.server.copies, tcp.sides.server.syn.unwrap().count), (1, 2), "a second later it is sent again");
-    assert_eq!((tcp.sides.client.copies, tcp.sides.client.retransmits), (1, 1));
+    let (flow, _) = trace.only();
+    assert_eq!((flow.sides.server.copies, flow.sides.server.syn.unwrap().count), (1, 2), "a second later it is sent again");
+    assert_eq!((flow.sides.client.copies, flow.sides.client.retransmits), (1, 1));
 }
 
 #[test]
@@ -191,11 +191,12 @@ fn what_was_sent_again_needlessly_is_told_by_the_timestamps() {
         let data = W().client(1001).ack(5001).data(b"abc");
         trace.see(data.clone().options(stamped(500, 9)).at(100)).see(data.options(stamped(800, 9)).at(400));
         trace.see(W().server(5001).ack(1004).options(stamped(20, echo)).at(450)).end();
-        let again = |kind: &TcpEventKind| matches!(kind, TcpEventKind::Retransmission { .. } | TcpEventKind::SpuriousRetransmission { .. });
+        let again =
+            |kind: &FlowEventKind| matches!(kind, FlowEventKind::Retransmission { .. } | FlowEventKind::SpuriousRetransmission { .. });
         trace.only().0.events.iter().map(|event| event.kind).find(again)
     };
-    assert_eq!(kind(500), Some(TcpEventKind::SpuriousRetransmission { offset: 0, len: 3 }));
-    assert_eq!(kind(800), Some(TcpEventKind::Retransmission { offset: 0, len: 3 }));
+    assert_eq!(kind(500), Some(FlowEventKind::SpuriousRetransmission { offset: 0, len: 3 }));
+    assert_eq!(kind(800), Some(FlowEventKind::Retransmission { offset: 0, len: 3 }));
 }
 
 #[test]
@@ -204,8 +205,8 @@ fn without_an_identification_what_answers_something_is_no_copy() {
     let answer = W().server(5000).syn().ack(1001).id(None);
     trace.see(W().client(1000).syn().at(0)).see(answer.clone().at(1)).see(answer.clone().at(1000));
     trace.see(W().client(1000).syn().at(1001)).see(answer.at(1002)).end();
-    let (tcp, _) = trace.only();
-    assert_eq!((tcp.duplicates, tcp.sides.server.syn.unwrap().count), (0, 3));
+    let (flow, _) = trace.only();
+    assert_eq!((flow.duplicates, flow.sides.server.syn.unwrap().count), (0, 3));
 }
 
 #[test]
@@ -232,8 +233,8 @@ fn probes_of_a_closed_window_are_no_retransmissions() {
     assert_eq!((zero.first.frame, zero.last.frame, zero.reopened.map(|mark| mark.frame)), (5, 7, Some(9)));
     assert_eq!(trace.stream(Side::Server), "abcd");
     let kinds = events(&trace);
-    assert_eq!(kinds.iter().filter(|(_, kind)| *kind == TcpEventKind::ZeroWindow).count(), 1);
-    assert_eq!(kinds.iter().filter(|(_, kind)| *kind == TcpEventKind::WindowOpen).count(), 1);
+    assert_eq!(kinds.iter().filter(|(_, kind)| *kind == FlowEventKind::ZeroWindow).count(), 1);
+    assert_eq!(kinds.iter().filter(|(_, kind)| *kind == FlowEventKind::WindowOpen).count(), 1);
 }
 
 #[test]
@@ -279,7 +280,7 @@ fn acknowledgments_worth_telling() {
         .see(W().server(5001).ack(1009).at(1500));
     let told: Vec<u64> = events(&trace)
         .into_iter()
-        .filter_map(|(_, kind)| if let TcpEventKind::Acknowledged { offset } = kind { Some(offset) } else { None })
+        .filter_map(|(_, kind)| if let FlowEventKind::Acknowledged { offset } = kind { Some(offset) } else { None })
         .collect();
     assert_eq!(told, [2, 6, 8], "the first, after a retransmission, after a pause; not the plain second");
 }

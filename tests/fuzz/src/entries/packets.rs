@@ -7,7 +7,7 @@ use handshark::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use handshark::frame::{Frame, FrameHead, LinkType};
 use handshark::packet::{Decoder, IpFacts, Packet, Segment, TcpFlags, tcp_options};
 use handshark::time::{Mark, Timestamp};
-use handshark::transport::{Close, Data, FlowSink, Gap, Interest, Table, TableLimits, TcpEvent, TcpFacts};
+use handshark::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest, Table, TableLimits};
 
 /// The first byte chooses the link type. Then frames: two bytes of length, and the frame.
 pub fn frame(bytes: &[u8]) {
@@ -129,7 +129,7 @@ impl FlowSink for Checker {
         Self { next: PerSide::default(), base: PerSide::default() }
     }
 
-    fn data(&mut self, _: &mut Book, _: &TcpFacts, data: Data<'_>) -> Interest {
+    fn data(&mut self, _: &mut Book, _: &FlowFacts, data: Data<'_>) -> Interest {
         assert!(!data.bytes.is_empty());
         self.goes_on(data.side, data.offset, data.bytes.len() as u64);
         let base = self.base.of_mut(data.side);
@@ -143,24 +143,24 @@ impl FlowSink for Checker {
         if data.offset > 3000 { Interest::Settled } else { Interest::More }
     }
 
-    fn gap(&mut self, _: &mut Book, _: &TcpFacts, gap: Gap) -> Interest {
+    fn gap(&mut self, _: &mut Book, _: &FlowFacts, gap: Gap) -> Interest {
         assert!(gap.len > 0);
         self.goes_on(gap.side, gap.offset, gap.len);
         Interest::More
     }
 
-    fn control(&mut self, _: &mut Book, _: &TcpFacts, _: &TcpEvent) -> Interest {
+    fn control(&mut self, _: &mut Book, _: &FlowFacts, _: &FlowEvent) -> Interest {
         Interest::More
     }
 
-    fn tick(&mut self, _: &mut Book, _: &TcpFacts, _: Mark) -> Interest {
+    fn tick(&mut self, _: &mut Book, _: &FlowFacts, _: Mark) -> Interest {
         Interest::More
     }
 
-    fn finish(&mut self, book: &mut Book, tcp: Box<TcpFacts>, _: Close, _: Mark) {
+    fn finish(&mut self, book: &mut Book, flow: Box<FlowFacts>, _: Close, _: Mark) {
         book.ended += 1;
         for side in Side::BOTH {
-            let facts = tcp.side(side);
+            let facts = flow.side(side);
             assert!(facts.bytes_seen + facts.gap_bytes >= facts.delivered, "no byte comes out that did not go in");
         }
     }
