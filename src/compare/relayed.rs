@@ -12,9 +12,10 @@ use crate::report::HandshakeReport;
 pub fn replaced(client: &HandshakeReport, server: &HandshakeReport) -> Joined {
     let leaf = |report: &HandshakeReport| report.tls.as_ref()?.server.as_ref()?.certificates.first().cloned();
     let (confidence, certificates) = match (leaf(client), leaf(server)) {
-        (Some(given), Some(own)) if given.sha256 != own.sha256 => {
-            (Confidence::Certain, format!(" The server's certificate is issued by {}, the one the client was given by {}.", own.issuer, given.issuer))
-        }
+        (Some(given), Some(own)) if given.sha256 != own.sha256 => (
+            Confidence::Certain,
+            format!(" The server's certificate is issued by {}, the one the client was given by {}.", own.issuer, given.issuer),
+        ),
         _ => (Confidence::Strong, String::new()),
     };
     let summary = format!(

@@ -299,8 +299,7 @@ pub fn follow(side: Side, sender: &View, receiver: &View) -> Transit {
         }
     }
     let acked = receiver.packets.iter().filter(|packet| packet.from != side && packet.flags.ack() && tcp);
-    let acked =
-        acked.map(|packet| packet.ack.wrapping_sub(arrived).wrapping_sub(1) as usize).filter(|at| *at < WRAPPED).max().unwrap_or(0);
+    let acked = acked.map(|packet| packet.ack.wrapping_sub(arrived).wrapping_sub(1) as usize).filter(|at| *at < WRAPPED).max().unwrap_or(0);
     let arrived_kinds: Vec<&Kind> =
         transit.arrived.iter().filter_map(|(from, _)| sent.iter().find(|item| item.index == *from)).map(|item| &item.kind).collect();
     for item in waiting.into_values().flatten() {

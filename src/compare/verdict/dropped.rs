@@ -103,9 +103,8 @@ impl<'a> Losses<'a> {
     }
 
     fn syn(&self) -> Option<Finding> {
-        let summary = || {
-            format!("The client's SYN ({}) never arrived at the server's end: it is dropped between the two captures.", self.times())
-        };
+        let summary =
+            || format!("The client's SYN ({}) never arrived at the server's end: it is dropped between the two captures.", self.times());
         self.has_syn().then(|| on_path(Cause::TcpSynUnanswered, Confidence::Certain, summary()))
     }
 

@@ -43,8 +43,10 @@ impl Path<'_> {
             let again = if times > 1 { format!(", {times} times") } else { String::new() };
             let usual = receiver.packets.iter().find(|packet| packet.from == from).map_or(what.ttl, |packet| packet.ttl);
             let ttl = if usual == what.ttl { String::new() } else { format!(" (TTL {}, the {from}'s packets have {usual})", what.ttl) };
-            let text =
-                format!("{} arrived at the {to} in the {from}'s name{again}, and the {from} never sent it{ttl}", name(what, receiver, from));
+            let text = format!(
+                "{} arrived at the {to} in the {from}'s name{again}, and the {from} never sent it{ttl}",
+                name(what, receiver, from)
+            );
             events.push((self.time(what, to), event(Happening::Injected, from, text, None, Some(what))));
         }
     }

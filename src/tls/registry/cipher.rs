@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use tls_parser::{TlsCipherAu as Au, TlsCipherEnc as Cipher, TlsCipherEncMode as Mode, TlsCipherKx as Kx, TlsCipherMac as Mac, TlsCipherSuite, TlsPRF};
+use tls_parser::{
+    TlsCipherAu as Au, TlsCipherEnc as Cipher, TlsCipherEncMode as Mode, TlsCipherKx as Kx, TlsCipherMac as Mac, TlsCipherSuite, TlsPRF,
+};
 
 use super::cipher_rows::ROWS;
 
@@ -345,7 +347,17 @@ mod tests {
             assert_eq!(registered.cipher == Some(Cipher::Null), has("_NULL") || has("TLS_SHA"), "{name}");
             assert_eq!(registered.cipher == Some(Cipher::Aes), has("_AES_"), "{name}");
             assert!(!has("_AES_") || has(&format!("_AES_{}_", registered.key_bits)), "{name}");
-            assert_eq!(suite.hash_len(), if name.ends_with("_SHA384") { 48 } else if name.ends_with("_SHA512") { 64 } else { 32 }, "{name}");
+            assert_eq!(
+                suite.hash_len(),
+                if name.ends_with("_SHA384") {
+                    48
+                } else if name.ends_with("_SHA512") {
+                    64
+                } else {
+                    32
+                },
+                "{name}"
+            );
             assert_eq!(registered.mac == Mac::HmacMd5, name.ends_with("_MD5"), "{name}");
             let export = has("EXPORT") || has("_40_") || has("DES40") || has("_56_");
             assert_eq!(suite.weakness() == Some(Weakness::Export), export, "{name}");

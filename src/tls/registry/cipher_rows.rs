@@ -37,11 +37,7 @@ pub(super) const ROWS: &[(u16, Registered)] = &[
     (0x0083, gost_null("TLS_GOSTR341001_WITH_NULL_GOSTR3411")),
     (
         0xc0ff,
-        Registered {
-            mode: Mode::Ccm,
-            key_bits: 128,
-            ..row("TLS_ECJPAKE_WITH_AES_128_CCM_8", K::Other, Some(Cipher::Aes), Mac::Aead)
-        },
+        Registered { mode: Mode::Ccm, key_bits: 128, ..row("TLS_ECJPAKE_WITH_AES_128_CCM_8", K::Other, Some(Cipher::Aes), Mac::Aead) },
     ),
     (0xc100, gost("TLS_GOSTR341112_256_WITH_KUZNYECHIK_CTR_OMAC")),
     (0xc101, gost("TLS_GOSTR341112_256_WITH_MAGMA_CTR_OMAC")),
