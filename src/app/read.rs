@@ -8,9 +8,9 @@ use crate::cli::{self, FailOn, ReadOptions};
 use crate::error::Error;
 #[cfg(feature = "parquet")]
 use crate::output::delivery::{Delivery, Manner};
+use crate::output::format::Look;
 #[cfg(feature = "parquet")]
 use crate::output::parquet::ParquetSink;
-use crate::output::format::Look;
 use crate::output::{Sink, style};
 use crate::report::{Handshake, Incident, Summary};
 

@@ -221,8 +221,7 @@ pub struct FailOn {
 impl FailOn {
     /// Whether a handshake is of that kind.
     pub fn matches(&self, report: &Handshake<'_>) -> bool {
-        (self.any_failed && view::kind(report) == Kind::Failed)
-            || report.diagnosis.cause.is_some_and(|cause| self.causes.contains(&cause))
+        (self.any_failed && view::kind(report) == Kind::Failed) || report.diagnosis.cause.is_some_and(|cause| self.causes.contains(&cause))
     }
 
     /// Whether nothing was asked for.

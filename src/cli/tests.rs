@@ -4,10 +4,10 @@ use std::time::Duration;
 use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::handshake::facts::Outcome;
-use crate::report::samples;
 use crate::output::format::Verbosity;
 use crate::output::style::{Color, Palette};
 use crate::output::{csv, ndjson};
+use crate::report::samples;
 
 fn parsed(arguments: &[&str]) -> Result<Command, clap::Error> {
     parse(std::iter::once("handshark").chain(arguments.iter().copied()).map(OsString::from))

@@ -8,8 +8,8 @@ use clap::{Arg, Command, Error, error::ErrorKind};
 use crate::diagnosis::cause::Cause;
 use crate::output::explain;
 use crate::output::format::{FORMATS, Format};
-use crate::output::text;
 use crate::output::suggest::{did_you_mean, near};
+use crate::output::text;
 
 /// Part of `--fail-on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -177,9 +177,9 @@ const LONGEST_COMMAND: usize = 2_000;
 
 #[cfg(test)]
 mod tests {
-    use crate::report::Command;
-    use crate::diagnosis::remedy::parts::Name;
     use super::*;
+    use crate::diagnosis::remedy::parts::Name;
+    use crate::report::Command;
 
     fn shown(columns: usize, first: usize, rest: usize, spans: &[Span<'_>]) -> String {
         let mut out = Vec::new();

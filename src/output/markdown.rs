@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::collect::{Collected, Group};
 use super::escape::{clip, escape};
-use super::format::{Format, Verbosity};
 use super::figures::{count, counted, span_us, us_between, when};
+use super::format::{Format, Verbosity};
 use super::view::{self, Kind};
 use super::{Setting, Sink};
 use crate::report::{Advice, Handshake, Incident, Summary, VERSION};
@@ -230,8 +230,8 @@ const LONGEST_TEXT: usize = 2_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
     use crate::report::Report;
+    use crate::report::samples;
 
     fn written(reports: &[Report]) -> String {
         let mut out = Vec::new();

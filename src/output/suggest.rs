@@ -40,8 +40,8 @@ pub fn did_you_mean(suggestions: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::Cause;
     use super::*;
+    use crate::report::Cause;
 
     fn near_slugs(word: &str) -> Vec<&'static str> {
         near(word, Cause::ALL.iter().map(|cause| cause.slug()))

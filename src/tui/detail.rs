@@ -39,7 +39,10 @@ pub(super) fn lines(report: &Handshake<'_>, look: &Look, columns: usize) -> Vec<
     if !others.is_empty() {
         page.heading("Also noticed");
         for finding in others {
-            page.text(Style::new(), &format!("  {} ({}): {}", finding.cause, Severity::of(finding, report.handshake.outcome).name(), finding.summary));
+            page.text(
+                Style::new(),
+                &format!("  {} ({}): {}", finding.cause, Severity::of(finding, report.handshake.outcome).name(), finding.summary),
+            );
         }
     }
     parameters(&mut page, report);

@@ -2,9 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::output::escape::{is_hazard, width};
-use crate::report::{Advice, Cause, Confidence, Finding, samples};
 use crate::output::style::Palette;
 use crate::report::Report;
+use crate::report::{Advice, Cause, Confidence, Finding, samples};
 
 fn rendered(reports: &[Report], columns: usize, options: TextOptions) -> String {
     let mut out = Vec::new();
