@@ -138,7 +138,8 @@ impl Default for Policy {
 }
 
 /// How sure a finding is. The order is from least to most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Confidence {
     /// Report only beside something else.
     Hint,
@@ -151,6 +152,9 @@ pub enum Confidence {
 }
 
 impl Confidence {
+    /// Every degree, from least to most.
+    pub const ALL: [Self; 4] = [Self::Hint, Self::Likely, Self::Strong, Self::Certain];
+
     /// The schema's word.
     pub const fn name(self) -> &'static str {
         match self {
