@@ -276,6 +276,8 @@ pub struct TcpOptions {
     pub sack_permitted: bool,
     /// Selective acknowledgment blocks, left edge inclusive, right edge exclusive, in wire sequence numbers.
     pub sack: [Option<(u32, u32)>; 4],
+    /// The segment's own clock, and the other side's that it echoes (RFC 7323 section 3).
+    pub timestamps: Option<(u32, u32)>,
     /// The SYN carries or asks for a Fast Open cookie (RFC 7413).
     pub fast_open: bool,
 }
