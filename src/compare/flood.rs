@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::joined::{Half, Joined, Joint, Place};
-use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::Confidence;
+use crate::report::{Cause, Confidence};
 
 /// Gives connections that were never answered while their server was flooded the verdict that the flood explains. Which of them are the flood's
 /// and which its victims, packets without an answer do not tell.
 pub fn explain(joined: &mut [Joined]) {
     let halves = joined.iter().flat_map(|one| [&one.server, &one.client]).flatten();
-    let flooded = halves.filter(|half| half.cause.as_deref() == Some(Cause::SynFlood.slug()));
+    let flooded = halves.filter(|half| half.cause == Some(Cause::SynFlood));
     let flooded: BTreeSet<String> = flooded.map(|half| server(half).clone()).collect();
     for one in joined {
         let half = one.server.as_ref().or(one.client.as_ref());
@@ -35,13 +34,13 @@ mod tests {
 
     fn one(server: &str, cause: Cause, verdict: Cause) -> Joined {
         let half = Half {
-            id: String::new(),
-            start: String::new(),
+            id: crate::report::Id::of(&[0; 8]),
+            start: crate::time::Timestamp::default(),
             peers: ["10.0.0.1:1024".to_owned(), server.to_owned()],
             server_name: None,
             frames: [1, 1],
-            outcome: "refused".to_owned(),
-            cause: Some(cause.to_string()),
+            outcome: "refused",
+            cause: Some(cause),
             confidence: None,
             summary: "1,000 SYNs a second.".to_owned(),
         };

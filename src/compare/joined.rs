@@ -2,12 +2,9 @@
 
 use serde::Serialize;
 
-use super::tally;
-use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Confidence, Finding};
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
-use crate::report::HandshakeReport;
+use crate::report::{Cause, Confidence, Finding, Handshake, Id, StoppedBy};
+use crate::time::Timestamp;
 
 /// A handshake seen at two points.
 #[derive(Debug, Serialize)]
@@ -52,9 +49,9 @@ pub enum JoinedBy {
 #[derive(Debug, Serialize)]
 pub struct Half {
     /// The handshake's id there.
-    pub id: String,
+    pub id: Id,
     /// When it began there.
-    pub start: String,
+    pub start: Timestamp,
     /// Client and server as they are called there.
     pub peers: [String; 2],
     /// The name asked for.
@@ -63,13 +60,13 @@ pub struct Half {
     /// Frames there.
     pub frames: [u64; 2],
     /// Its outcome as seen there.
-    pub outcome: String,
+    pub outcome: &'static str,
     /// Its cause as seen there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
+    pub cause: Option<Cause>,
     /// How sure that is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<String>,
+    pub confidence: Option<Confidence>,
     /// One sentence.
     pub summary: String,
 }
@@ -148,7 +145,7 @@ pub struct Joint {
 impl Joined {
     /// This without what tells who is who: the halves are those of reports made anonymous, prose goes through `hide`.
     #[must_use]
-    pub fn anonymous(mut self, client: Option<&HandshakeReport>, server: Option<&HandshakeReport>, hide: &dyn Fn(&str) -> String) -> Self {
+    pub fn anonymous(mut self, client: Option<&Handshake<'_>>, server: Option<&Handshake<'_>>, hide: &dyn Fn(&str) -> String) -> Self {
         self.client = self.client.and_then(|_| client.map(half));
         self.server = self.server.and_then(|_| server.map(half));
         self.between.iter_mut().map(|event| &mut event.text).chain([&mut self.verdict.summary]).for_each(|text| *text = hide(text));
@@ -168,17 +165,16 @@ impl From<Finding> for Joint {
     }
 }
 
-pub(super) fn half(report: &HandshakeReport) -> Half {
-    let end = |address: &str, port| tally::endpoint(address, port);
+pub(super) fn half(report: &Handshake<'_>) -> Half {
     Half {
-        id: report.handshake.id.clone(),
-        start: report.handshake.start.clone(),
-        peers: [end(&report.client.address, report.client.port), end(&report.server.address, report.server.port)],
-        server_name: report.tls.as_ref().and_then(|tls| tls.client.as_ref()).and_then(|client| client.server_name.clone()),
+        id: report.handshake.id,
+        start: report.handshake.start,
+        peers: [report.client.to_string(), report.server.to_string()],
+        server_name: report.tls.as_ref().and_then(|tls| tls.client.as_ref()?.server_name.as_deref()).map(str::to_owned),
         frames: [report.capture.first_frame, report.capture.last_frame],
-        outcome: report.handshake.outcome.clone(),
-        cause: report.diagnosis.cause.clone(),
-        confidence: report.diagnosis.confidence.clone(),
-        summary: report.diagnosis.summary.clone(),
+        outcome: report.handshake.outcome.name(),
+        cause: report.diagnosis.cause,
+        confidence: report.diagnosis.confidence,
+        summary: report.summary().into_owned(),
     }
 }

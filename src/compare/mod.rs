@@ -13,7 +13,6 @@ pub mod diff;
 pub mod flood;
 pub mod joined;
 pub mod relayed;
-mod said;
 mod tally;
 pub mod vantage;
 pub mod verdict;

@@ -1,16 +1,13 @@
 //! A handshake that is not the same connection at both points: a proxy or a translator stands between them.
 
 use super::joined::{Event, Happening, Joined, JoinedBy, Joint, Place, half};
-use super::said;
 use super::verdict::Point;
-use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::Confidence;
 use crate::flow::Side;
-use crate::report::HandshakeReport;
+use crate::report::{Cause, Confidence, Handshake};
 
 /// A client's handshake of which no packet reached the server, and one that reached it in its stead.
-pub fn replaced(client: &HandshakeReport, server: &HandshakeReport) -> Joined {
-    let leaf = |report: &HandshakeReport| report.tls.as_ref()?.server.as_ref()?.certificates.first().cloned();
+pub fn replaced(client: &Handshake<'_>, server: &Handshake<'_>) -> Joined {
+    let leaf = |report: &Handshake<'_>| report.server_certificates().first().cloned();
     let (confidence, certificates) = match (leaf(client), leaf(server)) {
         (Some(given), Some(own)) if given.sha256 != own.sha256 => (
             Confidence::Certain,
@@ -36,10 +33,10 @@ pub fn replaced(client: &HandshakeReport, server: &HandshakeReport) -> Joined {
 }
 
 /// A proxy ends the TCP connection between the points and passes TLS on: packets are not the same there, and only the ends can be compared.
-pub(super) fn relayed(client: Option<&HandshakeReport>, server: Option<&HandshakeReport>) -> Joined {
-    let report = server.filter(|report| said::cause(report).is_some()).or(client);
-    let cause = report.and_then(said::cause);
-    let told = report.filter(|_| cause.is_some()).map(|report| format!(" {}", report.diagnosis.summary)).unwrap_or_default();
+pub(super) fn relayed(client: Option<&Handshake<'_>>, server: Option<&Handshake<'_>>) -> Joined {
+    let report = server.filter(|report| report.diagnosis.cause.is_some()).or(client);
+    let cause = report.and_then(|report| report.diagnosis.cause);
+    let told = report.filter(|_| cause.is_some()).map(|report| format!(" {}", report.summary())).unwrap_or_default();
     let text = "a proxy between the two captures ends the TCP connection and passes TLS on through one of its own".to_owned();
     Joined {
         schema: "handshark-match/1",
@@ -50,7 +47,7 @@ pub(super) fn relayed(client: Option<&HandshakeReport>, server: Option<&Handshak
         hops: None,
         round_trip_us: None,
         verdict: Joint {
-            confidence: report.and_then(said::confidence).unwrap_or(Confidence::Certain),
+            confidence: report.and_then(|report| report.diagnosis.confidence).unwrap_or(Confidence::Certain),
             cause,
             place: Place::Nowhere,
             summary: format!(

@@ -2,14 +2,10 @@
 
 use super::joined::{Joined, JoinedBy, Joint, Place, half};
 use super::relayed::{relayed, translated};
-use super::said;
 use super::vantage::{Passing, Transit, View, follow};
 use super::words::bytes;
-use crate::diagnosis::cause::{Cause, Family};
-use crate::diagnosis::rule::{Confidence, Finding};
 use crate::flow::Side;
-use crate::handshake::facts::StoppedBy;
-use crate::report::HandshakeReport;
+use crate::report::{Cause, Confidence, Family, Finding, Handshake, Outcome, Protocol, StoppedBy};
 
 mod dropped;
 mod events;
@@ -19,30 +15,30 @@ mod forged;
 #[derive(Debug)]
 pub struct Point<'a> {
     /// The report.
-    pub report: Option<&'a HandshakeReport>,
+    pub report: Option<&'a Handshake<'a>>,
     /// The packets.
     pub view: &'a View,
 }
 
 impl Point<'_> {
     fn completed(&self) -> bool {
-        self.report.is_some_and(said::completed)
+        self.report.is_some_and(|report| report.handshake.outcome == Outcome::Completed)
     }
 
     fn cause(&self) -> Option<Cause> {
-        self.report.and_then(said::cause)
+        self.report.and_then(|report| report.diagnosis.cause)
     }
 
     fn confidence(&self) -> Option<Confidence> {
-        self.report.and_then(said::confidence)
+        self.report.and_then(|report| report.diagnosis.confidence)
     }
 
     fn blames_path(&self) -> Option<(Cause, Confidence)> {
-        self.report.and_then(said::blames_path)
+        self.report.filter(|report| report.diagnosis.stopped_by == StoppedBy::Network).and_then(|_| self.cause().zip(self.confidence()))
     }
 
     fn is_quic(&self) -> bool {
-        self.report.is_some_and(said::is_quic)
+        self.report.is_some_and(|report| report.network.protocol == Protocol::Quic)
     }
 
     fn saw_nothing(&self) -> bool {
@@ -108,7 +104,7 @@ impl<'a> Path<'a> {
 
     /// The TCP connections at the two points are not the same one.
     fn relayed(&self) -> bool {
-        let preamble = |point: &Point<'_>| point.report.and_then(|report| report.handshake.preamble.clone());
+        let preamble = |point: &Point<'_>| point.report.and_then(|report| report.handshake.preamble);
         let isns = self.client.view.isn(Side::Client).zip(self.server.view.isn(Side::Client));
         let other_isn = isns.is_some_and(|(at_client, at_server)| at_client != at_server);
         let from_the_start = self.up.altered.is_some_and(|(first, _)| first == 0);
@@ -142,7 +138,7 @@ impl<'a> Path<'a> {
         if random(self.client)? == random(self.server)? {
             return None;
         }
-        let leaf = |point: &Point<'a>| point.report?.tls.as_ref()?.server.as_ref()?.certificates.first();
+        let leaf = |point: &Point<'a>| point.report?.server_certificates().first();
         let certificates = match (leaf(self.client), leaf(self.server)) {
             (Some(given), Some(own)) if given.sha256 != own.sha256 => {
                 format!(" The server sent a certificate by {}, the client was given one by {}.", own.issuer, given.issuer)
@@ -205,7 +201,7 @@ impl<'a> Path<'a> {
     }
 
     /// The report to believe where the path is not to blame, and whose doing it then is.
-    fn nearest(&self) -> Option<(&'a HandshakeReport, Place)> {
+    fn nearest(&self) -> Option<(&'a Handshake<'a>, Place)> {
         match (self.client.report, self.server.report) {
             (Some(client), Some(server)) => Some(nearest(client, server)),
             // What never reached the server's end, or began there, is nobody's until more is known.
@@ -219,12 +215,12 @@ impl<'a> Path<'a> {
         let Some((report, _)) = self.nearest() else { return nothing_known() };
         let (here, there) = if self.server.saw_nothing() { (Side::Client, Side::Server) } else { (Side::Server, Side::Client) };
         Joint {
-            cause: said::cause(report),
+            cause: report.diagnosis.cause,
             place: Place::Nowhere,
-            confidence: said::confidence(report).unwrap_or(Confidence::Hint),
+            confidence: report.diagnosis.confidence.unwrap_or(Confidence::Hint),
             summary: format!(
                 "No packet of it is in the {there}'s capture: it went another way, was dropped before that point, or that capture was not running. As seen by the {here}: {}",
-                report.diagnosis.summary
+                report.summary()
             ),
         }
     }
@@ -234,28 +230,28 @@ impl<'a> Path<'a> {
         let Some((report, place)) = self.nearest() else { return nothing_known() };
         let missed = self.up.missed.len().saturating_add(self.down.missed.len());
         let gaps = if missed > 0 { format!(" ({missed} packets are missing from a capture, not from the path.)") } else { String::new() };
-        let said = said::cause(report);
-        let cause = said.map(|cause| if said::is_stopped_by(report, StoppedBy::Network) { self.cleared(cause, report) } else { cause });
+        let said = report.diagnosis.cause;
+        let cause = said.map(|cause| if report.diagnosis.stopped_by == StoppedBy::Network { self.cleared(cause, report) } else { cause });
         // What the two together do not show themselves is as sure as it was.
-        let own = said::confidence(report).filter(|_| missed == 0 && cause == said);
+        let own = report.diagnosis.confidence.filter(|_| missed == 0 && cause == said);
         Joint {
             cause,
             place: if said.is_none() { Place::Nowhere } else { place },
             confidence: own.unwrap_or(Confidence::Strong),
             summary: format!(
                 "Everything that either end sent arrived as it was sent, so the path is not to blame.{gaps} {}",
-                report.diagnosis.summary
+                report.summary()
             ),
         }
     }
 
     /// What a cause is that one point suspected of the path, now that the other point clears the path of it.
-    fn cleared(&self, cause: Cause, report: &HandshakeReport) -> Cause {
+    fn cleared(&self, cause: Cause, report: &Handshake<'_>) -> Cause {
         let heard_client = self.server.view.packets.iter().any(|packet| packet.from == Side::Client && packet.len > 0);
         let silence = matches!(cause, Cause::QuicServerSilent | Cause::DtlsNoAnswer);
         if cause.family() == Family::Capture || !heard_client || silence {
             cause
-        } else if said::is_quic(report) {
+        } else if report.network.protocol == Protocol::Quic {
             Cause::QuicServerSilent
         } else {
             Cause::ServerSilent
@@ -264,13 +260,13 @@ impl<'a> Path<'a> {
 }
 
 /// An end knows best why it stopped.
-fn nearest<'a>(client: &'a HandshakeReport, server: &'a HandshakeReport) -> (&'a HandshakeReport, Place) {
-    if said::is_stopped_by(client, StoppedBy::Client) {
+fn nearest<'a>(client: &'a Handshake<'a>, server: &'a Handshake<'a>) -> (&'a Handshake<'a>, Place) {
+    if client.diagnosis.stopped_by == StoppedBy::Client {
         (client, Place::Client)
-    } else if said::is_stopped_by(client, StoppedBy::Server) {
+    } else if client.diagnosis.stopped_by == StoppedBy::Server {
         (server, Place::Server)
     } else {
-        match said::cause(server) {
+        match server.diagnosis.cause {
             Some(cause) if is_clients_doing(cause) => (server, Place::Client),
             Some(_) => (server, Place::Server),
             None => (client, Place::Client),

@@ -8,7 +8,8 @@ use anstyle::Style;
 use super::figures::{count, counted, span_us, when};
 use super::layout::Layout;
 use crate::compare::joined::{Event, Half, Happening, Joined, JoinedBy, Joint, Place};
-use crate::diagnosis::cause::Cause;
+use crate::report::Cause;
+use crate::time::Timestamp;
 
 /// Writes what became of handshakes between two points: those of one server that met the same fate together. `all`: each by itself, and also those
 /// to which nothing happened.
@@ -44,7 +45,7 @@ fn grouped(joined: &[Joined]) -> Vec<Vec<&Joined>> {
     let mut groups: Vec<Vec<&Joined>> = Vec::new();
     let mut places = BTreeMap::new();
     for one in joined.iter().filter(|one| noteworthy(one)) {
-        let said = |half: &Option<Half>| half.as_ref().map(|half| (half.outcome.clone(), half.cause.clone()));
+        let said = |half: &Option<Half>| half.as_ref().map(|half| (half.outcome, half.cause));
         let server = one.client.as_ref().or(one.server.as_ref()).map(|half| (half.server_name.clone(), half.peers[1].clone()));
         let key = (one.verdict.cause, one.verdict.place, server, said(&one.client), said(&one.server));
         let place = *places.entry(key).or_insert(groups.len());
@@ -71,7 +72,7 @@ fn same(out: &mut dyn Write, layout: &Layout, others: &[&Joined]) -> io::Result<
             out,
             4,
             6,
-            &[(palette.dim, &when(&main.start, false)), (Style::new(), &format!("  {}", main.peers[0])), (palette.dim, &places)],
+            &[(palette.dim, &when(main.start, false)), (Style::new(), &format!("  {}", main.peers[0])), (palette.dim, &places)],
         )?;
     }
     match others.len().saturating_sub(OTHERS) {
@@ -107,7 +108,7 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
     if both == 0
         && let [Some((a, b)), Some((c, d))] = [span(joined, |one| one.client.as_ref()), span(joined, |one| one.server.as_ref())]
     {
-        let when = |time: &str| when(time, true);
+        let when = |at: Timestamp| when(at, true);
         let hint = format!(
             "No handshake is in both: the client's capture has them from {} to {}, the server's from {} to {}. {}.",
             when(a),
@@ -139,8 +140,8 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
 }
 
 /// When the first and the last handshake of a capture began.
-fn span(joined: &[Joined], half: fn(&Joined) -> Option<&Half>) -> Option<(&str, &str)> {
-    let starts = || joined.iter().filter_map(half).map(|half| half.start.as_str());
+fn span(joined: &[Joined], half: fn(&Joined) -> Option<&Half>) -> Option<(Timestamp, Timestamp)> {
+    let starts = || joined.iter().filter_map(half).map(|half| half.start);
     starts().min().zip(starts().max())
 }
 
@@ -162,7 +163,7 @@ fn shown(out: &mut dyn Write, layout: &Layout, one: &Joined) -> io::Result<()> {
     let Some(main) = one.client.as_ref().or(one.server.as_ref()) else { return Ok(()) };
     let [client, server] = &main.peers;
     let server = main.server_name.as_ref().map_or_else(|| server.clone(), |name| format!("{name} ({server})"));
-    layout.flow(out, 0, 2, &[(palette.dim, &when(&main.start, true)), (plain, "  "), (palette.strong, &format!("{client} → {server}"))])?;
+    layout.flow(out, 0, 2, &[(palette.dim, &when(main.start, true)), (plain, "  "), (palette.strong, &format!("{client} → {server}"))])?;
     let verdict = &one.verdict;
     let place = place(verdict.place);
     let style = if verdict.cause.is_some() { palette.bad } else { palette.good };
@@ -197,8 +198,8 @@ fn half(out: &mut dyn Write, layout: &Layout, label: &str, half: Option<&Half>) 
     let text = match half {
         None => "no handshake was reported".to_owned(),
         Some(half) => {
-            let cause = half.cause.as_ref().map(|cause| {
-                format!(", {cause}{}", half.confidence.as_ref().map(|confidence| format!(" ({confidence})")).unwrap_or_default())
+            let cause = half.cause.map(|cause| {
+                format!(", {cause}{}", half.confidence.map(|confidence| format!(" ({})", confidence.name())).unwrap_or_default())
             });
             format!("{}{}, {}", half.outcome, cause.unwrap_or_default(), frames(half))
         }

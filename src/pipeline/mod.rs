@@ -12,7 +12,6 @@
 mod ahead;
 mod batch;
 mod collector;
-mod outlet;
 mod router;
 mod run;
 mod secrets;
@@ -21,5 +20,4 @@ mod summary;
 mod twins;
 mod worker;
 
-pub use outlet::Outlet;
 pub use run::{Options, Progress, run};

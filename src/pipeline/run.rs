@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
 use crate::packet;
-use crate::report::SummaryReport;
+use crate::report::{Sink, Summary};
 use crate::secrets::Tally;
 use crate::time::Clock;
 use crate::transport::TableCounters;
@@ -24,7 +24,6 @@ use crate::transport::TableCounters;
 use super::ahead::Ahead;
 use super::batch::{Batch, Routed, Spent, partition};
 use super::collector::Collector;
-use super::outlet::Outlet;
 use super::router::{Counts, Router};
 use super::secrets::Feed;
 use super::worker::{Drained, Worker};
@@ -81,9 +80,9 @@ const BREATH: Duration = Duration::from_millis(1);
 pub fn run(
     mut source: Box<dyn FrameSource>,
     options: &Options,
-    emit: &mut dyn Outlet,
+    emit: &mut dyn Sink,
     progress: &mut dyn FnMut(Progress),
-) -> Result<SummaryReport> {
+) -> Result<Summary> {
     // Live, nothing that is judged may keep packets waiting.
     if options.threads <= 1 && options.clock.is_none() {
         run_alone(source.as_mut(), options, emit, progress)
@@ -100,12 +99,7 @@ fn source_names(source: &dyn FrameSource) -> Vec<String> {
     source.inventory().interfaces.iter().map(|interface| interface.name.clone()).collect()
 }
 
-fn run_alone(
-    source: &mut dyn FrameSource,
-    options: &Options,
-    emit: &mut dyn Outlet,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<SummaryReport> {
+fn run_alone(source: &mut dyn FrameSource, options: &Options, emit: &mut dyn Sink, progress: &mut dyn FnMut(Progress)) -> Result<Summary> {
     let mut router = Router::new(false);
     let mut worker = Worker::new(0, 1, &options.policy, false);
     let mut collector = Collector::new(options, emit);
@@ -185,9 +179,9 @@ enum FromReader {
 fn run_together(
     source: &mut dyn FrameSource,
     options: &Options,
-    emit: &mut dyn Outlet,
+    emit: &mut dyn Sink,
     progress: &mut dyn FnMut(Progress),
-) -> Result<SummaryReport> {
+) -> Result<Summary> {
     let workers = options.threads.clamp(1, limits::PARTITIONS);
     let backlog = options.clock.is_some().then(Backlog::default);
     let backlog = backlog.as_ref();

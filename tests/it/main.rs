@@ -31,6 +31,7 @@ mod fuzz_seeds;
 mod golden;
 mod hostile;
 mod ladders;
+mod library;
 #[cfg(target_os = "linux")]
 mod live;
 mod malformed;
@@ -38,7 +39,6 @@ mod memory;
 mod metamorphic;
 mod monitoring;
 mod observation;
-mod outlines;
 mod outputs;
 mod packet_oracle;
 mod page;

@@ -3,10 +3,10 @@
 use super::{Path, on_path};
 use crate::compare::vantage::{Passing, Transit, View};
 use crate::compare::words::{capital, name, quiet_before, receiver_hears_nothing_after, sent_times};
-use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Confidence, Finding};
 use crate::flow::{Side, Transport};
 use crate::packet::IcmpKind;
+use crate::report::Cause;
+use crate::report::{Confidence, Finding};
 
 impl Path<'_> {
     /// Something never arrived.

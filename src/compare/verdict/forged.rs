@@ -3,9 +3,9 @@
 use super::{Path, on_path};
 use crate::compare::vantage::Passing;
 use crate::compare::words::name;
-use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Confidence, Finding};
 use crate::flow::Side;
+use crate::report::Cause;
+use crate::report::{Confidence, Finding};
 
 impl Path<'_> {
     /// Something came in the other's name.
