@@ -14,7 +14,7 @@ use super::handshake::{
 };
 use super::incident::Incident;
 use super::rendered::Rendered;
-use super::shared::{Certificate, Offer, OfferLists, ServerAnswer};
+use super::shared::{Certificate, Offer, ServerAnswer};
 use super::summary::{Counts, Input, Summary, VERSION};
 use super::{SCHEMA, hexadecimal, word};
 
@@ -85,8 +85,9 @@ pub trait Writer: Sized {
     }
 
     /// A list of texts, unless it is empty.
-    fn texts_if_any<T: AsRef<str>>(&mut self, key: Key, values: &[T]) {
-        if !values.is_empty() {
+    fn texts_if_any<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>) {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_some() {
             self.texts(key, values);
         }
     }
@@ -245,29 +246,22 @@ fn client(w: &mut impl Writer, client: &TlsClient<'_>) {
     }
 }
 
-const OFFER_LISTS: [Key; 9] = [
-    key!("supported_versions"),
-    key!("supported_ciphers"),
-    key!("supported_groups"),
-    key!("key_shares"),
-    key!("signature_algorithms"),
-    key!("alpn"),
-    key!("extensions"),
-    key!("psk_modes"),
-    key!("certificate_compression"),
-];
-
 impl Offer<'_> {
     /// Writes its fields.
     pub fn write(&self, w: &mut impl Writer) {
-        let wanted = OFFER_LISTS.iter().any(|key| w.wants(*key));
-        if wanted {
-            w.shared(&self.kind, |w| kind_of(w, &self.lists()));
-        }
+        // Those that say nothing of the order of its extensions, then the rest.
+        w.shared(&self.kind, |w| {
+            w.texts(key!("supported_versions"), self.supported_versions());
+            w.texts(key!("supported_ciphers"), self.supported_ciphers());
+            w.texts(key!("supported_groups"), self.supported_groups());
+            w.texts_if_any(key!("key_shares"), self.key_shares());
+            w.texts(key!("signature_algorithms"), self.signature_algorithms());
+            w.texts(key!("alpn"), self.alpn());
+        });
         w.shared(self.order(), |w| {
-            if wanted {
-                order_of(w, &self.lists());
-            }
+            w.texts_if_any(key!("extensions"), self.extensions());
+            w.texts_if_any(key!("psk_modes"), self.psk_modes());
+            w.texts_if_any(key!("certificate_compression"), self.certificate_compression());
             w.word_if_any(key!("ech"), self.ech());
             if w.wants(key!("ja3")) {
                 w.word(key!("ja3"), &self.ja3());
@@ -277,23 +271,6 @@ impl Offer<'_> {
             }
         });
     }
-}
-
-/// The fields of an offer that say nothing of the order of its extensions.
-fn kind_of(w: &mut impl Writer, lists: &OfferLists) {
-    w.texts(key!("supported_versions"), &lists.supported_versions);
-    w.texts(key!("supported_ciphers"), &lists.supported_ciphers);
-    w.texts(key!("supported_groups"), &lists.supported_groups);
-    w.texts_if_any(key!("key_shares"), &lists.key_shares);
-    w.texts(key!("signature_algorithms"), &lists.signature_algorithms);
-    w.texts(key!("alpn"), &lists.alpn);
-}
-
-/// The other lists.
-fn order_of(w: &mut impl Writer, lists: &OfferLists) {
-    w.texts_if_any(key!("extensions"), &lists.extensions);
-    w.texts_if_any(key!("psk_modes"), &lists.psk_modes);
-    w.texts_if_any(key!("certificate_compression"), &lists.certificate_compression);
 }
 
 fn server(w: &mut impl Writer, server: &TlsServer) {
