@@ -12,11 +12,11 @@ use crate::time::Timestamp;
 use super::handshake::{
     AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Step, Timing, Tls, TlsClient, TlsServer,
 };
-use super::incident::Incident;
+use super::incident::{Incident, State};
 use super::rendered::Rendered;
 use super::shared::{Certificate, Offer, ServerAnswer};
 use super::summary::{Counts, Input, Summary, VERSION};
-use super::{SCHEMA, hexadecimal, word};
+use super::{Cause, Confidence, Dialect, OcspStatus, Program, SCHEMA, Unverified, hexadecimal, word};
 
 /// A field's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +173,7 @@ fn course(w: &mut impl Writer, course: &Course<'_>) {
     w.word(key!("outcome"), course.outcome.name());
     w.word(key!("stage"), course.stage.name());
     w.word(key!("history"), &course.history);
-    w.word_if_any(key!("preamble"), course.preamble.map(|dialect| dialect.name()));
+    w.word_if_any(key!("preamble"), course.preamble.map(Dialect::name));
     w.flag(key!("resumed"), course.resumed);
     w.flag(key!("hello_retry"), course.hello_retry);
     w.flag(key!("early_data"), course.early_data);
@@ -280,8 +280,8 @@ fn server(w: &mut impl Writer, server: &TlsServer) {
     if !certificates.is_empty() {
         w.objects(key!("certificates"), certificates, |w, certificate| certificate.write(w));
     }
-    w.word_if_any(key!("unverified"), unverified.map(|why| why.name()));
-    w.word_if_any(key!("staple"), staple.map(|status| status.name()));
+    w.word_if_any(key!("unverified"), unverified.map(Unverified::name));
+    w.word_if_any(key!("staple"), staple.map(OcspStatus::name));
 }
 
 fn answer(w: &mut impl Writer, answer: &ServerAnswer) {
@@ -293,7 +293,7 @@ fn stack(w: &mut impl Writer, stack: Option<Speaker>) {
     let Some(speaker) = stack else { return };
     w.object(key!("stack"), |w| {
         w.word(key!("name"), speaker.stack.name());
-        w.word_if_any(key!("program"), speaker.program.map(|program| program.name()));
+        w.word_if_any(key!("program"), speaker.program.map(Program::name));
         w.word(key!("certainty"), speaker.certainty.name());
     });
 }
@@ -360,9 +360,9 @@ fn dtls(w: &mut impl Writer, dtls: Dtls) {
 
 fn diagnosis(w: &mut impl Writer, handshake: &Handshake<'_>) {
     let Diagnosis { cause, stopped_by, confidence, summary: _, remedy, evidence, against, alternatives, findings } = &handshake.diagnosis;
-    w.word_if_any(key!("cause"), cause.map(|cause| cause.slug()));
+    w.word_if_any(key!("cause"), cause.map(Cause::slug));
     w.word(key!("stopped_by"), stopped_by.name());
-    w.word_if_any(key!("confidence"), confidence.map(|confidence| confidence.name()));
+    w.word_if_any(key!("confidence"), confidence.map(Confidence::name));
     if w.wants(key!("summary")) {
         w.text(key!("summary"), &handshake.summary());
     }
@@ -373,7 +373,7 @@ fn diagnosis(w: &mut impl Writer, handshake: &Handshake<'_>) {
     w.objects(key!("against"), against.iter(), piece);
     w.texts(key!("alternatives"), alternatives.iter().map(|cause| cause.slug()));
     w.objects(key!("findings"), findings.iter(), |w, finding| {
-        self::finding(w, finding, Severity::of(finding, handshake.handshake.outcome))
+        self::finding(w, finding, Severity::of(finding, handshake.handshake.outcome));
     });
 }
 
@@ -411,7 +411,7 @@ impl Incident {
         w.word(key!("schema"), SCHEMA);
         w.word(key!("kind"), "incident");
         w.text(key!("id"), &self.id);
-        w.word_if_any(key!("state"), self.state.map(|state| state.name()));
+        w.word_if_any(key!("state"), self.state.map(State::name));
         w.word(key!("cause"), self.cause.slug());
         w.word(key!("scope"), self.scope.name());
         w.texts(key!("servers"), self.servers.iter().map(ToString::to_string));
