@@ -95,13 +95,11 @@ pub fn connected() -> Handshake {
         clock_steps_back: 0,
         unheard_from: None,
     };
-    Handshake {
-        closed_at: at(99, 60_000),
-        protocol: Protocol::Tls,
-        outcome: Outcome::Stalled,
-        stopped_by: StoppedBy::Client,
-        ..Handshake::new(flow)
-    }
+    let mut handshake = Handshake::new(flow);
+    handshake.closed_at = at(99, 60_000);
+    handshake.protocol = Protocol::Tls;
+    (handshake.outcome, handshake.stopped_by) = (Outcome::Stalled, StoppedBy::Client);
+    handshake
 }
 
 /// The same with a segment of `have` bytes at 25 ms (frame 4), the beginning of a ClientHello that promises `want`; not acknowledged yet.

@@ -16,7 +16,7 @@ use crate::tls::message::Alert;
 use crate::tls::record::Record;
 use crate::tls::registry::{CipherSuite, ContentType, HandshakeType, ProtocolVersion};
 
-use super::facts::{AlertSeen, Handshake};
+use super::facts::{Observed, ReadAlert};
 use super::hidden;
 use super::machine::Shared;
 use super::messages::{self, Place};
@@ -108,7 +108,7 @@ impl Decryption {
     #[inline(never)]
     pub(super) fn take(
         &mut self,
-        h: &mut Handshake,
+        h: &mut Observed,
         shared: &mut Shared,
         side: Side,
         record: &Record<'_>,
@@ -154,7 +154,7 @@ impl Decryption {
     }
 
     /// The record just kept was read as without keys.
-    pub(super) fn was_read(&mut self, h: &Handshake) {
+    pub(super) fn was_read(&mut self, h: &Observed) {
         if let Some(held) = self.held.last_mut() {
             held.letters.1 = h.history.len().saturating_sub(held.letters.0);
         }
@@ -185,7 +185,7 @@ impl Decryption {
     }
 
     /// A side that encrypts already changes its cipher again: the keys of a second handshake are not known.
-    pub(super) fn change_cipher_spec(&mut self, h: &Handshake, side: Side) {
+    pub(super) fn change_cipher_spec(&mut self, h: &Observed, side: Side) {
         if let Keys::Known(keys) = &mut self.keys
             && !h.is_tls13()
             && h.change_cipher_spec.of(side).is_some()
@@ -195,7 +195,7 @@ impl Decryption {
     }
 
     /// The connection ended: the last moment at which secrets may have turned up.
-    pub(super) fn finish(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    pub(super) fn finish(&mut self, h: &mut Observed, shared: &mut Shared) {
         if self.awaits_keys() && !self.held.is_empty() {
             self.look_up(h, shared);
             self.replay(h, shared);
@@ -205,7 +205,7 @@ impl Decryption {
 
     /// A log may hold the secrets of one direction only (a client that refuses the server's flight logs no more than that): what the other
     /// direction sent is then told by its sizes, as without keys.
-    fn fill_from_sizes(&self, h: &mut Handshake) {
+    fn fill_from_sizes(&self, h: &mut Observed) {
         let Keys::Known(keys) = &self.keys else { return };
         let (true, true, Some(suite)) = (h.decrypted, h.is_tls13(), h.cipher()) else { return };
         let resumed = h.server_hello.as_ref().is_some_and(|hello| hello.what.selected_psk().is_some());
@@ -237,7 +237,7 @@ impl Decryption {
         }
     }
 
-    fn look_up(&mut self, h: &Handshake, shared: &Shared) {
+    fn look_up(&mut self, h: &Observed, shared: &Shared) {
         let (Some(ring), Some(parameters)) = (&shared.keys, parameters(h)) else { return };
         let generation = ring.generation();
         if self.looked.replace(generation) == Some(generation) {
@@ -255,7 +255,7 @@ impl Decryption {
     }
 
     /// Opens what was kept, and puts the letters of its messages where they belong.
-    fn replay(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    fn replay(&mut self, h: &mut Observed, shared: &mut Shared) {
         let held = std::mem::take(&mut self.held);
         self.held_bytes = 0;
         if !matches!(self.keys, Keys::Known(_)) {
@@ -284,7 +284,7 @@ impl Decryption {
     }
 
     /// Opens a record and reads what it says. `again`: it was read as without keys before.
-    fn open(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, sealed: Sealed<'_>, at: At, again: bool) -> Taken {
+    fn open(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, sealed: Sealed<'_>, at: At, again: bool) -> Taken {
         let Keys::Known(keys) = &mut self.keys else { return Taken::Sealed };
         let early = h.early_data_offered && side == Side::Client && keys.opened(side) == 0 && h.is_tls13();
         match keys.open(side, sealed) {
@@ -345,7 +345,7 @@ impl Decryption {
     }
 
     #[allow(clippy::too_many_arguments, reason = "a record's content, whose it is, where it was, and what it adds to")]
-    fn content(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, kind: ContentType, text: &[u8], at: At, again: bool) {
+    fn content(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, kind: ContentType, text: &[u8], at: At, again: bool) {
         match kind {
             ContentType::HANDSHAKE => self.messages(h, shared, side, text, at, again),
             ContentType::ALERT => alert(h, side, text, at.mark, again),
@@ -354,7 +354,7 @@ impl Decryption {
         }
     }
 
-    fn messages(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mut text: &[u8], at: At, again: bool) {
+    fn messages(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, mut text: &[u8], at: At, again: bool) {
         let Self { keys: Keys::Known(keys), joiners, .. } = self else { return };
         let joiner = joiners.of_mut(side);
         while !text.is_empty() {
@@ -384,7 +384,7 @@ impl Decryption {
 }
 
 /// What a connection's keys follow from, beside its secrets; `None` until both hellos have been seen.
-pub(super) fn parameters(h: &Handshake) -> Option<Parameters<'_>> {
+pub(super) fn parameters(h: &Observed) -> Option<Parameters<'_>> {
     let (hello, answer) = (h.hello()?, &h.server_hello.as_ref()?.what);
     Some(Parameters {
         version: answer.version(),
@@ -396,7 +396,7 @@ pub(super) fn parameters(h: &Handshake) -> Option<Parameters<'_>> {
 }
 
 /// Whether a record of this type is encrypted, as far as the handshake has come.
-fn is_encrypted(h: &Handshake, side: Side, content_type: ContentType) -> bool {
+fn is_encrypted(h: &Observed, side: Side, content_type: ContentType) -> bool {
     if h.server_hello.is_none() {
         return false;
     }
@@ -407,7 +407,7 @@ fn is_encrypted(h: &Handshake, side: Side, content_type: ContentType) -> bool {
 }
 
 /// A message behind the ChangeCipherSpec of TLS ≤ 1.2: Finished, or the beginning of a second handshake.
-fn older(h: &mut Handshake, side: Side, kind: HandshakeType, mark: Mark) {
+fn older(h: &mut Observed, side: Side, kind: HandshakeType, mark: Mark) {
     if kind == HandshakeType::FINISHED {
         h.finished.of_mut(side).get_or_insert(mark);
     } else if h.finished.of(side).is_some() && h.finished.of(side.other()).is_some() && h.renegotiation.is_none() {
@@ -416,13 +416,13 @@ fn older(h: &mut Handshake, side: Side, kind: HandshakeType, mark: Mark) {
     letter(h, side, messages::history_letter(kind));
 }
 
-fn alert(h: &mut Handshake, side: Side, text: &[u8], mark: Mark, again: bool) {
+fn alert(h: &mut Observed, side: Side, text: &[u8], mark: Mark, again: bool) {
     let Some(parsed) = Alert::parse(text) else {
         anomaly(h, side, mark, AnomalyKind::MalformedAlert { len: text.len() });
         return;
     };
     let parsed = if h.is_tls13() { parsed.in_tls13() } else { parsed };
-    if again && let Some(seen) = h.alerts.iter_mut().find(|seen| seen.from == side && seen.mark == mark && seen.alert.is_none()) {
+    if again && let Some(seen) = h.read_alerts.iter_mut().find(|seen| seen.from == side && seen.mark == mark && seen.alert.is_none()) {
         seen.alert = Some(parsed);
         return;
     }
@@ -430,14 +430,14 @@ fn alert(h: &mut Handshake, side: Side, text: &[u8], mark: Mark, again: bool) {
     if side == Side::Client && h.finished.client.is_none() {
         h.hidden.client_alert_instead_of_finished = h.is_tls13();
     }
-    if h.alerts.len() < limits::ALERTS {
-        let seen = AlertSeen { from: side, alert: Some(parsed), encrypted: true, mark, after_handshake: false, consequence: false };
-        let place = h.alerts.partition_point(|other| other.mark <= mark);
-        h.alerts.insert(place, seen);
+    if h.read_alerts.len() < limits::ALERTS {
+        let seen = ReadAlert { from: side, alert: Some(parsed), encrypted: true, mark };
+        let place = h.read_alerts.partition_point(|other| other.mark <= mark);
+        h.read_alerts.insert(place, seen);
     }
 }
 
-fn application_data(h: &mut Handshake, side: Side, mark: Mark) {
+fn application_data(h: &mut Observed, side: Side, mark: Mark) {
     if h.application_data.of(side).is_none() {
         letter(h, side, 'd');
     }
@@ -447,7 +447,7 @@ fn application_data(h: &mut Handshake, side: Side, mark: Mark) {
 }
 
 /// A record behind a side's Finished, when the log holds no secrets of application data: told by its size, as without keys.
-fn after_finished_by_size(h: &mut Handshake, side: Side, len: usize, tag: usize, mark: Mark) {
+fn after_finished_by_size(h: &mut Observed, side: Side, len: usize, tag: usize, mark: Mark) {
     if len == 2 + 1 + tag {
         sealed_alert(h, side, mark);
     } else if side == Side::Server && h.application_data.client.is_none() {
@@ -458,11 +458,11 @@ fn after_finished_by_size(h: &mut Handshake, side: Side, len: usize, tag: usize,
 }
 
 /// An alert that cannot be read.
-fn sealed_alert(h: &mut Handshake, side: Side, mark: Mark) {
-    if h.alerts.len() < limits::ALERTS {
-        let seen = AlertSeen { from: side, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
-        let place = h.alerts.partition_point(|other| other.mark <= mark);
-        h.alerts.insert(place, seen);
+fn sealed_alert(h: &mut Observed, side: Side, mark: Mark) {
+    if h.read_alerts.len() < limits::ALERTS {
+        let seen = ReadAlert { from: side, alert: None, encrypted: true, mark };
+        let place = h.read_alerts.partition_point(|other| other.mark <= mark);
+        h.read_alerts.insert(place, seen);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::tls::registry::{CipherSuite, ContentType};
 use super::{Dtls, Repeated, SEALED, application_data, encrypted_handshake, remember};
 use crate::anomaly::AnomalyKind;
 use crate::handshake::decrypt::parameters;
-use crate::handshake::facts::{AlertSeen, Fact, Handshake};
+use crate::handshake::facts::{Fact, Observed, ReadAlert};
 use crate::handshake::machine::Shared;
 use crate::handshake::records::{anomaly, letter};
 
@@ -71,7 +71,7 @@ impl Unsealing {
     }
 
     /// Looks for secrets that are not there yet. True when there are keys now for records that were kept.
-    fn look_up(&mut self, h: &Handshake, shared: &Shared) -> bool {
+    fn look_up(&mut self, h: &Observed, shared: &Shared) -> bool {
         let (Some(ring), Some(parameters)) = (&shared.keys, parameters(h)) else { return false };
         let lacking = match &self.keys {
             Keys::Awaited => true,
@@ -93,7 +93,7 @@ impl Unsealing {
     }
 
     /// What came of a record.
-    fn open(&mut self, h: &mut Handshake, shared: &Shared, side: Side, record: &Record<'_>) -> Revealed {
+    fn open(&mut self, h: &mut Observed, shared: &Shared, side: Side, record: &Record<'_>) -> Revealed {
         let Keys::Known(keys) = &mut self.keys else { return Revealed::NoKey };
         let revealed = keys.open(side, record);
         match &revealed {
@@ -125,7 +125,7 @@ impl Dtls {
     /// secrets.
     pub(super) fn unseal(
         &mut self,
-        h: &mut Handshake,
+        h: &mut Observed,
         shared: &mut Shared,
         side: Side,
         record: &Record<'_>,
@@ -166,7 +166,7 @@ impl Dtls {
     #[allow(clippy::too_many_arguments, reason = "a record's content, whose it is, where it was, and what it adds to")]
     fn content(
         &mut self,
-        h: &mut Handshake,
+        h: &mut Observed,
         shared: &mut Shared,
         side: Side,
         record: &Record<'_>,
@@ -196,7 +196,7 @@ impl Dtls {
     }
 
     /// Looks for secrets, and opens what was kept for them.
-    fn look_up(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    fn look_up(&mut self, h: &mut Observed, shared: &mut Shared) {
         let Some(unsealing) = &mut self.unsealing else { return };
         let replay = unsealing.look_up(h, shared);
         if let Keys::Known(keys) = &unsealing.keys {
@@ -208,7 +208,7 @@ impl Dtls {
     }
 
     /// The last moment at which secrets may have turned up.
-    pub(super) fn unseal_late(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    pub(super) fn unseal_late(&mut self, h: &mut Observed, shared: &mut Shared) {
         self.look_up(h, shared);
         if let Some(unsealing) = &self.unsealing
             && unsealing.failed > 0
@@ -222,7 +222,7 @@ impl Dtls {
 
     /// Opens what was kept, and puts the letters of its messages where they belong. What DTLS before 1.3 encrypts was read as it came, except
     /// what its alerts say.
-    fn replay(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    fn replay(&mut self, h: &mut Observed, shared: &mut Shared) {
         let Some(unsealing) = &mut self.unsealing else { return };
         let held = std::mem::take(&mut unsealing.held);
         unsealing.held_bytes = 0;
@@ -240,7 +240,7 @@ impl Dtls {
             if record.form == Form::Unified {
                 self.content(h, shared, side, &record, (epoch, kind, &text), mark, &mut None);
             } else if kind == ContentType::ALERT {
-                let known = h.alerts.iter_mut().find(|seen| seen.from == side && seen.mark == mark && seen.alert.is_none());
+                let known = h.read_alerts.iter_mut().find(|seen| seen.from == side && seen.mark == mark && seen.alert.is_none());
                 match (known, Alert::parse(&text)) {
                     (Some(seen), parsed) => seen.alert = parsed,
                     (None, _) => drop(alert(h, side, &text, mark)),
@@ -251,7 +251,7 @@ impl Dtls {
     }
 
     /// What records of DTLS 1.3 that were not opened show by their sizes: all of them, or those of a side whose secrets the log lacks.
-    pub(super) fn read_sizes(&self, h: &mut Handshake) {
+    pub(super) fn read_sizes(&self, h: &mut Observed) {
         let (client, server) = (&self.sides.client.sealed, &self.sides.server.sealed);
         if !h.decrypted {
             by_size(h, client, server);
@@ -273,35 +273,35 @@ impl Dtls {
             }
             h.tickets_seen = h.tickets_seen.max(guess.tickets_seen);
         }
-        h.alerts.extend(guess.alerts.into_iter().filter(|seen| seen.from == side && seen.alert.is_none()));
-        h.alerts.sort_by_key(|seen| seen.mark);
+        h.read_alerts.extend(guess.read_alerts.into_iter().filter(|seen| seen.from == side && seen.alert.is_none()));
+        h.read_alerts.sort_by_key(|seen| seen.mark);
     }
 }
 
-fn alert(h: &mut Handshake, side: Side, text: &[u8], mark: Mark) -> bool {
+fn alert(h: &mut Observed, side: Side, text: &[u8], mark: Mark) -> bool {
     let Some(parsed) = Alert::parse(text) else {
         anomaly(h, side, mark, AnomalyKind::MalformedAlert { len: text.len() });
         return false;
     };
     let parsed = if h.is_tls13() { parsed.in_tls13() } else { parsed };
-    if h.alerts.iter().any(|seen| seen.from == side && seen.alert == Some(parsed)) {
+    if h.read_alerts.iter().any(|seen| seen.from == side && seen.alert == Some(parsed)) {
         return false;
     }
     letter(h, side, 'l');
     if side == Side::Client && h.finished.client.is_none() {
         h.hidden.client_alert_instead_of_finished = h.is_tls13();
     }
-    if h.alerts.len() < limits::ALERTS {
-        let seen = AlertSeen { from: side, alert: Some(parsed), encrypted: true, mark, after_handshake: false, consequence: false };
-        let place = h.alerts.partition_point(|other| other.mark <= mark);
-        h.alerts.insert(place, seen);
+    if h.read_alerts.len() < limits::ALERTS {
+        let seen = ReadAlert { from: side, alert: Some(parsed), encrypted: true, mark };
+        let place = h.read_alerts.partition_point(|other| other.mark <= mark);
+        h.read_alerts.insert(place, seen);
     }
     true
 }
 
 /// What the records of DTLS 1.3 behind the hellos show by epoch and size: epoch 2 is the handshake, epoch 3 what follows it. Flights that were
 /// sent again are there twice, which changes nothing.
-fn by_size(h: &mut Handshake, client: &[(u16, u16, Mark)], server: &[(u16, u16, Mark)]) {
+fn by_size(h: &mut Observed, client: &[(u16, u16, Mark)], server: &[(u16, u16, Mark)]) {
     let suite = h.cipher();
     let overhead = 1 + suite.and_then(CipherSuite::tag).map_or(16, u16::from);
     let hash = suite.map_or(32, |suite| u16::from(suite.hash_len()));
@@ -342,9 +342,9 @@ fn by_size(h: &mut Handshake, client: &[(u16, u16, Mark)], server: &[(u16, u16, 
         let instead = side == Side::Client && h.finished.client.is_none();
         if len == alert {
             h.hidden.client_alert_instead_of_finished |= instead;
-            let seen = AlertSeen { from: side, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
-            let place = h.alerts.partition_point(|other| other.mark <= mark);
-            h.alerts.insert(place, seen);
+            let seen = ReadAlert { from: side, alert: None, encrypted: true, mark };
+            let place = h.read_alerts.partition_point(|other| other.mark <= mark);
+            h.read_alerts.insert(place, seen);
         }
     }
 }

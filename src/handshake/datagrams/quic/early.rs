@@ -4,7 +4,7 @@
 //! the packets themselves tell. `handshake.decrypted` speaks of the handshake, and is not set by them.
 
 use crate::flow::Side;
-use crate::handshake::facts::Handshake;
+use crate::handshake::facts::Observed;
 use crate::handshake::machine::Shared;
 use crate::limits;
 use crate::quic::frame::{Frame, frames};
@@ -39,7 +39,7 @@ struct Held {
 
 impl Early {
     /// Takes a packet. `expected` is one more than the largest packet number of the 0-RTT and 1-RTT packets so far; it is kept up.
-    pub(super) fn packet(&mut self, h: &mut Handshake, shared: &mut Shared, mark: Mark, long: &Long<'_>, expected: &mut u64) {
+    pub(super) fn packet(&mut self, h: &mut Observed, shared: &mut Shared, mark: Mark, long: &Long<'_>, expected: &mut u64) {
         if long.missing > 0 || self.failed >= MISFITS && self.opened == 0 || u64::from(self.opened) >= limits::OPENED_RECORDS {
             return;
         }
@@ -54,7 +54,7 @@ impl Early {
     }
 
     /// Opens what was kept, if the secret has come.
-    pub(super) fn late(&mut self, h: &mut Handshake, shared: &mut Shared, expected: &mut u64) {
+    pub(super) fn late(&mut self, h: &mut Observed, shared: &mut Shared, expected: &mut u64) {
         if let Some(first) = self.held.first() {
             self.look_up(h, shared, first.version);
         }
@@ -71,7 +71,7 @@ impl Early {
         self.opened > 0
     }
 
-    fn look_up(&mut self, h: &Handshake, shared: &Shared, version: Version) {
+    fn look_up(&mut self, h: &Observed, shared: &Shared, version: Version) {
         let (Some(ring), Some(hello)) = (&shared.keys, h.hello()) else { return };
         if !self.keys.is_empty() || self.looked == Some(ring.generation()) {
             return;
@@ -84,7 +84,7 @@ impl Early {
 
     fn open(
         &mut self,
-        h: &mut Handshake,
+        h: &mut Observed,
         shared: &mut Shared,
         mark: Mark,
         (version, pn_offset, bytes): (Version, usize, &[u8]),

@@ -17,7 +17,7 @@ use crate::tls::registry::{HandshakeType, ProtocolVersion};
 use super::super::Sides;
 use super::early::Early;
 use super::{Quic, Sender, connection_close};
-use crate::handshake::facts::{EncryptedRecord, Handshake};
+use crate::handshake::facts::{EncryptedRecord, Observed};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
 use crate::handshake::records::letter;
@@ -133,7 +133,7 @@ impl Unsealing {
     }
 
     /// Looks for secrets that are not there yet. True when there are keys now for which packets may have been kept.
-    fn look_up(&mut self, h: &Handshake, shared: &Shared) -> bool {
+    fn look_up(&mut self, h: &Observed, shared: &Shared) -> bool {
         let (Some(ring), Some(hello), Some(answer), Some(quic)) = (&shared.keys, h.hello(), &h.server_hello, &h.quic) else { return false };
         if matches!(self.keys, Keys::Useless) || self.looked == Some(ring.generation()) {
             return false;
@@ -166,7 +166,7 @@ impl Unsealing {
     }
 
     /// Keeps a packet whose keys may come. True when it was kept.
-    fn hold(&mut self, h: &Handshake, side: Side, mark: Mark, packet: Protected<&[u8]>) -> bool {
+    fn hold(&mut self, h: &Observed, side: Side, mark: Mark, packet: Protected<&[u8]>) -> bool {
         let awaited = match &self.keys {
             Keys::Awaited => true,
             Keys::Known(known) => match packet.level {
@@ -187,7 +187,7 @@ impl Unsealing {
     /// Opens a packet and enters what it says.
     fn open(
         &mut self,
-        h: &mut Handshake,
+        h: &mut Observed,
         shared: &mut Shared,
         side: Side,
         mark: Mark,
@@ -241,7 +241,7 @@ impl Unsealing {
 
 /// Enters what the frames of an opened packet say.
 pub(super) fn read(
-    h: &mut Handshake,
+    h: &mut Observed,
     shared: &mut Shared,
     side: Side,
     mark: Mark,
@@ -274,7 +274,7 @@ pub(super) fn read(
 
 impl Quic {
     /// A 0-RTT packet of the client.
-    pub(super) fn zero_rtt(&mut self, h: &mut Handshake, shared: &mut Shared, mark: Mark, long: &Long<'_>) {
+    pub(super) fn zero_rtt(&mut self, h: &mut Observed, shared: &mut Shared, mark: Mark, long: &Long<'_>) {
         let Some(quic) = h.quic.as_mut() else { return };
         quic.zero_rtt.add(mark, long.protected_len());
         if let Some(Unsealing { early, sides, .. }) = self.unsealing.as_deref_mut() {
@@ -284,7 +284,7 @@ impl Quic {
     }
 
     /// A Handshake packet. True when it brings anything new, as far as can be told.
-    pub(super) fn handshake(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark, long: &Long<'_>) -> bool {
+    pub(super) fn handshake(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, mark: Mark, long: &Long<'_>) -> bool {
         let list = h.encrypted.of_mut(side);
         if list.len() < limits::ENCRYPTED_RECORDS {
             let len = u16::try_from(long.protected_len()).unwrap_or(u16::MAX);
@@ -311,7 +311,7 @@ impl Quic {
     }
 
     /// A 1-RTT packet.
-    pub(super) fn short(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark, bytes: &[u8]) {
+    pub(super) fn short(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, mark: Mark, bytes: &[u8]) {
         let Some(quic) = h.quic.as_mut() else { return };
         quic.shorts.of_mut(side).add(mark, bytes.len());
         let packet = Protected { level: Level::OneRtt, pn_offset: 0, bytes };
@@ -321,7 +321,7 @@ impl Quic {
     }
 
     /// What a 1-RTT packet shows of how far the handshake is.
-    fn progress(&mut self, h: &mut Handshake, side: Side, mark: Mark, taken: Taken) {
+    fn progress(&mut self, h: &mut Observed, side: Side, mark: Mark, taken: Taken) {
         let Some(quic) = h.quic.as_ref() else { return };
         if taken == Taken::Stray {
             return;
@@ -370,7 +370,7 @@ impl Quic {
     }
 
     /// Opens a packet, or keeps it for later: then the second is true, and it is to be read as without secrets.
-    fn unseal(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark, packet: Protected<&[u8]>) -> (Taken, bool) {
+    fn unseal(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, mark: Mark, packet: Protected<&[u8]>) -> (Taken, bool) {
         if self.unsealing.as_mut().is_some_and(|unsealing| unsealing.look_up(h, shared)) {
             self.replay(h, shared);
         }
@@ -383,14 +383,14 @@ impl Quic {
     }
 
     /// The packet just kept was read as without secrets.
-    fn was_read(&mut self, h: &Handshake, held: bool) {
+    fn was_read(&mut self, h: &Observed, held: bool) {
         if let Some(last) = self.unsealing.as_mut().filter(|_| held).and_then(|unsealing| unsealing.held.last_mut()) {
             last.letters.1 = h.history.len().saturating_sub(last.letters.0);
         }
     }
 
     /// The last moment at which secrets may have turned up.
-    pub(super) fn unseal_late(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    pub(super) fn unseal_late(&mut self, h: &mut Observed, shared: &mut Shared) {
         if let Some(Unsealing { early, sides, .. }) = self.unsealing.as_deref_mut() {
             let [_, expected] = &mut sides.client.expected;
             early.late(h, shared, expected);
@@ -408,7 +408,7 @@ impl Quic {
     }
 
     /// Opens what was kept, and puts the letters of its messages where they belong.
-    fn replay(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    fn replay(&mut self, h: &mut Observed, shared: &mut Shared) {
         let Some(unsealing) = &mut self.unsealing else { return };
         let held = std::mem::take(&mut unsealing.held);
         let overflowed = unsealing.held_bytes >= limits::SEALED_BYTES || held.len() >= 2 * limits::SEALED_RECORDS;
