@@ -1,7 +1,6 @@
 //! The facts of one handshake: what rules look at and reports are made of.
 
 use std::borrow::Cow;
-use std::mem::offset_of;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +26,6 @@ use super::outcome::Over;
 
 /// Something, and where it was seen: the frame that carried its last byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[repr(C)]
 pub struct Seen<T> {
     /// What.
     pub what: T,
@@ -39,10 +37,8 @@ pub struct Seen<T> {
     pub span: (u64, u64),
 }
 
-/// What was observed of one handshake: what its messages and records say, entered as they are read. What each record touches comes first: it lies
-/// in as few lines of memory as can be, for these have left the cache when the next packet comes.
+/// What was observed of one handshake: what its messages and records say, entered as they are read.
 #[derive(Debug, Clone, Default)]
-#[repr(C)]
 pub struct Observed {
     /// What was spoken.
     pub protocol: Protocol,
@@ -167,11 +163,6 @@ impl DerefMut for Handshake {
     fn deref_mut(&mut self) -> &mut Observed {
         &mut self.observed
     }
-}
-
-impl Observed {
-    /// Bytes of it that most records touch.
-    pub(super) const BUSY: usize = offset_of!(Self, encrypted) + 64;
 }
 
 /// A chain of certificates as sent.

@@ -14,7 +14,6 @@ use crate::secrets::KeyRing;
 use crate::time::{Mark, Timestamp};
 use crate::tls::certificate::CertificateStore;
 use crate::tls::record::{Verdict, looks_like_tls};
-use crate::transport::prefetch::prefetch_front;
 use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest};
 
 use super::decrypt::{self, Decryption};
@@ -199,13 +198,6 @@ impl FlowSink for Machine {
             + Side::BOTH.iter().map(|side| streams.of(*side).held_bytes()).sum::<usize>()
             + preamble.as_ref().map_or(0, |preamble| preamble.held_bytes())
             + decryption.as_ref().map_or(0, |decryption| decryption.held_bytes())
-    }
-
-    #[inline]
-    fn prefetch(&self) {
-        if let Some(observed) = &self.observed {
-            prefetch_front(observed.as_ref(), Observed::BUSY);
-        }
     }
 
     fn data(&mut self, shared: &mut Shared, flow: &FlowFacts, data: Data<'_>) -> Interest {

@@ -26,11 +26,10 @@ impl Decoder {
     /// Decodes a frame to its innermost packet. The packet borrows from the frame or, when this frame completed a fragmented IP packet, from
     /// the decoder.
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Packet<'a> {
+        let mut packet = Packet::NOTHING;
         self.pass(frame.head.time);
-        match direct::segment(frame) {
-            Some(segment) => Packet::Tcp(segment),
-            None => self.walk(frame),
-        }
+        self.read(frame, &mut packet);
+        packet
     }
 
     /// Packet time goes on: fragments that have waited too long are given up.
@@ -41,14 +40,25 @@ impl Decoder {
         }
     }
 
-    /// Decodes a frame that is not of the usual kind ([`plain`](super::plain)).
-    pub(crate) fn walk<'a>(&'a mut self, frame: &Frame<'a>) -> Packet<'a> {
+    /// Decodes a frame for a caller who has a place for its packet: one is too large to be handed from place to place for each frame. True when
+    /// the packet lies in this frame alone, so that [`read`] says the same of it.
+    #[inline]
+    pub(crate) fn read<'a>(&'a mut self, frame: &Frame<'a>, into: &mut Packet<'a>) -> bool {
+        direct::read(frame, into).is_some() || self.walk(frame, into)
+    }
+
+    #[inline(never)]
+    fn walk<'a>(&'a mut self, frame: &Frame<'a>, into: &mut Packet<'a>) -> bool {
         let mut walk = Walk::new(frame);
-        match walk.advance(Next::Link(frame.head.link)) {
+        *into = match walk.advance(Next::Link(frame.head.link)) {
             Ok(last) => walk.finish(last),
-            Err(Skip::Fragment) => self.join(&walk),
+            Err(Skip::Fragment) => {
+                *into = self.join(&walk);
+                return false;
+            }
             Err(skip) => Packet::Skipped(skip),
-        }
+        };
+        true
     }
 
     /// The frames that carried the packet of the last call, when that call joined one from fragments: [`IpFacts::was_fragmented`].
@@ -109,4 +119,12 @@ impl Decoder {
 
 fn resume(joined: &Joined) -> Walk<'_> {
     Walk { rest: Cursor::new(&joined.bytes, joined.wire), around: joined.around, piece: None }
+}
+
+/// Decodes a frame whose packet lies in it alone. A fragment is skipped.
+#[inline]
+pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) {
+    if direct::read(frame, into).is_none() {
+        *into = Walk::new(frame).run(Next::Link(frame.head.link));
+    }
 }
