@@ -13,6 +13,7 @@ mod history;
 pub mod machine;
 mod messages;
 mod outcome;
+mod pending;
 mod records;
 pub mod relevance;
 pub mod stack;

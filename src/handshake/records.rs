@@ -11,7 +11,7 @@ use crate::tls::registry::{ContentType, HandshakeType, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Data, Gap, Interest};
 
-use super::decrypt::{Decryption, Taken};
+use super::decrypt::{Decryption, Opening, Taken};
 use super::facts::{EncryptedRecord, Observed, PartialMessage, Protocol, ReadAlert, Resumption};
 use super::hidden;
 use super::machine::Shared;
@@ -154,7 +154,7 @@ impl Stream {
         let Self { reader, joiner, record_began, .. } = self;
         joiner.reset();
         if let Some(decryption) = decryption {
-            decryption.gap(gap.side);
+            decryption.gap(handshake, gap.side);
         }
         if let Some(Item::Record(record)) = reader.gap(gap.len) {
             let first = record_began.take().unwrap_or(gap.mark);
@@ -227,7 +227,10 @@ impl Reading<'_> {
         let first = *if record.start >= data.offset { data.mark } else { record_began.as_ref().unwrap_or(data.mark) };
         let taken = match decryption {
             None => Taken::Sealed,
-            Some(decryption) => decryption.take(handshake, shared, self.side, record, mark, first),
+            Some(decryption) => {
+                let place = Place { mark, first, span: (record.start, record.end) };
+                decryption.take(Opening { h: handshake, shared, side: self.side, place, again: false }, record)
+            }
         };
         if !matches!(taken, Taken::Opened | Taken::Broken) {
             let place = Place { mark, first, span: (record.start, record.end) };

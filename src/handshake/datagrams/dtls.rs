@@ -50,6 +50,15 @@ struct Sender {
 /// Message number, fragment length and where, of what was sent again.
 type Repeated = Option<(u64, u32)>;
 
+/// A datagram's records: whose they are, where they were, and what they add to.
+struct Heard<'a> {
+    h: &'a mut Observed,
+    shared: &'a mut Shared,
+    side: Side,
+    mark: Mark,
+    repeated: Repeated,
+}
+
 /// What tells the handshake that a datagram begins from others: the random of a `ClientHello`.
 pub(super) fn identity(datagram: &[u8]) -> Option<u64> {
     Some(super::number_of(random_of(datagram)?))
@@ -103,16 +112,17 @@ impl Dtls {
         let swapped = h.client_hellos.is_empty() && side == Side::Server && kind == Some(HandshakeType::CLIENT_HELLO.0);
         let side = if swapped && h.server_hello.is_none() { side.other() } else { side };
         let mut new = false;
-        let mut repeated: Repeated = None;
+        let mut heard = Heard { h, shared, side, mark: datagram.mark, repeated: None };
         let mut any = false;
         let cid_len = *self.cid_len.of(side);
         for record in records(payload, cid_len) {
             any = true;
-            new |= match self.unseal(h, shared, side, &record, datagram.mark, &mut repeated) {
+            new |= match self.unseal(&mut heard, &record) {
                 Some(news) => news,
-                None => self.record(h, shared, side, &record, datagram.mark, &mut repeated),
+                None => self.record(&mut heard, &record),
             };
         }
+        let Heard { h, repeated, .. } = heard;
         if !any {
             return Hearing::Foreign;
         }
@@ -139,15 +149,9 @@ impl Dtls {
     }
 
     /// One record. True when it brings anything new.
-    fn record(
-        &mut self,
-        h: &mut Observed,
-        shared: &mut Shared,
-        side: Side,
-        record: &Record<'_>,
-        mark: Mark,
-        repeated: &mut Repeated,
-    ) -> bool {
+    fn record(&mut self, heard: &mut Heard<'_>, record: &Record<'_>) -> bool {
+        let Heard { h, shared, side, mark, .. } = heard;
+        let (side, mark) = (*side, *mark);
         match (record.form, record.content_type, record.epoch) {
             (Form::Unified, _, epoch) => {
                 let sealed = &mut self.sides.of_mut(side).sealed;
@@ -160,10 +164,10 @@ impl Dtls {
                 }
                 true
             }
-            (_, ContentType::HANDSHAKE, 0) => self.fragments(h, shared, side, record.body, mark, repeated),
+            (_, ContentType::HANDSHAKE, 0) => self.fragments(heard, record.body),
             // With a connection identifier the content type is hidden: the first record is Finished, what follows it is not.
             (_, TLS12_CID, _) if h.finished.of(side).is_some() => application_data(h, side, mark),
-            (_, ContentType::HANDSHAKE | TLS12_CID, _) => encrypted_handshake(h, side, record, mark, repeated),
+            (_, ContentType::HANDSHAKE | TLS12_CID, _) => encrypted_handshake(heard, record),
             (_, ContentType::CHANGE_CIPHER_SPEC, _) => {
                 let first = h.change_cipher_spec.of(side).is_none();
                 if first {
@@ -178,7 +182,9 @@ impl Dtls {
         }
     }
 
-    fn fragments(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, body: &[u8], mark: Mark, repeated: &mut Repeated) -> bool {
+    fn fragments(&mut self, heard: &mut Heard<'_>, body: &[u8]) -> bool {
+        let Heard { h, shared, side, mark, repeated } = heard;
+        let (side, mark) = (*side, *mark);
         let mut rest = body;
         let mut new = false;
         while let Some((fragment, behind)) = Fragment::parse(rest) {
@@ -341,7 +347,9 @@ fn remember(h: &mut Observed, side: Side, record: &Record<'_>, mark: Mark) {
 }
 
 /// Finished of DTLS ≤ 1.2, or its repetition. A second handshake inside the first would look the same, and is rare.
-fn encrypted_handshake(h: &mut Observed, side: Side, record: &Record<'_>, mark: Mark, repeated: &mut Repeated) -> bool {
+fn encrypted_handshake(heard: &mut Heard<'_>, record: &Record<'_>) -> bool {
+    let Heard { h, side, mark, repeated, .. } = heard;
+    let (side, mark) = (*side, *mark);
     remember(h, side, record, mark);
     if h.finished.of(side).is_some() {
         repeated.get_or_insert((place_of(ENCRYPTED, 0), u32::try_from(record.len).unwrap_or(u32::MAX)));
