@@ -100,6 +100,14 @@ struct Sender {
     sent: Vec<(u64, u32)>,
 }
 
+/// A datagram's packets: whose they are, where they were, and what they add to.
+pub(super) struct Heard<'a> {
+    h: &'a mut Observed,
+    shared: &'a mut Shared,
+    side: Side,
+    mark: Mark,
+}
+
 /// Whether a datagram begins a QUIC connection: a client's Initial packet; or one that may be.
 pub(super) fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
     let full = datagram.payload_len as usize >= INITIAL_DATAGRAM;
@@ -206,7 +214,7 @@ impl Quic {
             return Hearing::Foreign;
         }
         self.again = Again { due: true, short: true, ..Again::default() };
-        self.short(h, shared, side, datagram.mark, datagram.payload);
+        self.short(&mut Heard { h, shared, side, mark: datagram.mark }, datagram.payload);
         self.weigh(h, side, datagram);
         if self.is_settled(h) { Hearing::Settled(Some(self.identity())) } else { Hearing::New }
     }
@@ -241,26 +249,28 @@ impl Quic {
         let mark = datagram.mark;
         let mut new = false;
         self.again = Again::default();
-        for packet in packets_of_flow(datagram.payload, h.protocol == Protocol::Quic) {
+        let known = h.protocol == Protocol::Quic;
+        let mut heard = Heard { h, shared, side, mark };
+        for packet in packets_of_flow(datagram.payload, known) {
             self.again.early |= !matches!(packet, Packet::Short { .. } | Packet::Long(Long { kind: LongKind::Handshake, .. }));
             self.again.due |= !matches!(packet, Packet::Long(Long { kind: LongKind::Initial, .. }));
             new |= match packet {
                 Packet::Long(long) => match long.kind {
-                    LongKind::Initial => self.initial(h, shared, flow, side, &long, datagram),
+                    LongKind::Initial => self.initial(&mut heard, flow, &long, datagram),
                     LongKind::ZeroRtt => {
                         if side == Side::Client {
-                            self.zero_rtt(h, shared, mark, &long);
+                            self.zero_rtt(&mut heard, &long);
                         }
                         true
                     }
                     LongKind::Handshake => {
                         self.again.handshake += long.protected_len();
                         (self.again.contents.0, self.again.cid_len) = (long.protected_len(), long.dcid.len());
-                        self.handshake(h, shared, side, mark, &long)
+                        self.handshake(&mut heard, &long)
                     }
                 },
-                Packet::Retry(retry) => self.retry(h, side, mark, &retry),
-                Packet::VersionNegotiation(negotiation) => self.version_negotiation(h, side, mark, &negotiation),
+                Packet::Retry(retry) => self.retry(heard.h, side, mark, &retry),
+                Packet::VersionNegotiation(negotiation) => self.version_negotiation(heard.h, side, mark, &negotiation),
                 Packet::Unknown(_) => {
                     self.again.asks = side == Side::Client && flow.first != mark;
                     side == Side::Client && !self.again.asks
@@ -268,7 +278,7 @@ impl Quic {
                 Packet::Short { bytes } => {
                     self.again.short = true;
                     self.again.contents.1 = bytes.len().saturating_sub(1 + self.again.cid_len);
-                    self.short(h, shared, side, mark, bytes);
+                    self.short(&mut heard, bytes);
                     true
                 }
             };
@@ -276,15 +286,8 @@ impl Quic {
         if new { Hearing::New } else { Hearing::Nothing }
     }
 
-    fn initial(
-        &mut self,
-        h: &mut Observed,
-        shared: &mut Shared,
-        flow: &mut FlowFacts,
-        side: Side,
-        long: &Long<'_>,
-        datagram: &Datagram<'_>,
-    ) -> bool {
+    fn initial(&mut self, heard: &mut Heard<'_>, flow: &mut FlowFacts, long: &Long<'_>, datagram: &Datagram<'_>) -> bool {
+        let side = heard.side;
         let mut buffer = std::mem::take(&mut self.buffer);
         let expected = self.sides.of(side).expected;
         let mut new = false;
@@ -293,15 +296,15 @@ impl Quic {
             && let Some(opened) = keys.both.of(side).open(long, expected, &mut buffer)
         {
             self.sides.of_mut(side).expected = expected.max(opened.number.saturating_add(1));
-            if let Some(quic) = &mut h.quic {
+            if let Some(quic) = &mut heard.h.quic {
                 quic.numbers.of_mut(side).add(opened.number);
             }
-            self.remember(h, side, long, datagram);
-            new = self.frames(h, shared, flow, side, (opened.number, opened.payload), datagram);
+            self.remember(heard.h, side, long, datagram);
+            new = self.frames(heard, flow, (opened.number, opened.payload), datagram);
         }
         self.buffer = buffer;
-        if side == Side::Client && h.protocol == Protocol::Other && is_cut_hello(long, datagram) {
-            h.protocol = Protocol::Quic;
+        if side == Side::Client && heard.h.protocol == Protocol::Other && is_cut_hello(long, datagram) {
+            heard.h.protocol = Protocol::Quic;
         }
         new
     }
@@ -369,16 +372,9 @@ impl Quic {
     }
 
     /// Reads the frames of an opened packet. True when they bring anything new.
-    fn frames(
-        &mut self,
-        h: &mut Observed,
-        shared: &mut Shared,
-        flow: &mut FlowFacts,
-        side: Side,
-        (number, payload): (u64, &[u8]),
-        datagram: &Datagram<'_>,
-    ) -> bool {
-        let mark = datagram.mark;
+    fn frames(&mut self, heard: &mut Heard<'_>, flow: &mut FlowFacts, (number, payload): (u64, &[u8]), datagram: &Datagram<'_>) -> bool {
+        let Heard { h, shared, side, mark } = heard;
+        let (side, mark) = (*side, *mark);
         let (mut new, mut asks, mut repeated) = (false, false, None);
         let version = h.quic.as_ref().map_or(Version::V1, |quic| quic.version);
         for frame in frames(version, payload) {

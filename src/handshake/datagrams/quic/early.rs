@@ -13,6 +13,7 @@ use crate::quic::protection::{Connection, KeyProvider, Level, PacketKeys, Suite}
 use crate::quic::version::Version;
 use crate::time::Mark;
 
+use super::Heard;
 use super::protected::{MISFITS, read};
 use crate::handshake::pending::{self, Keys, Pending};
 
@@ -36,16 +37,17 @@ struct Held {
 
 impl Early {
     /// Takes a packet. `expected` is one more than the largest packet number of the 0-RTT and 1-RTT packets so far; it is kept up.
-    pub(super) fn packet(&mut self, h: &mut Observed, shared: &mut Shared, mark: Mark, long: &Long<'_>, expected: &mut u64) {
+    pub(super) fn packet(&mut self, heard: &mut Heard<'_>, long: &Long<'_>, expected: &mut u64) {
         if long.missing > 0 || self.failed >= MISFITS && self.opened == 0 || u64::from(self.opened) >= limits::OPENED_RECORDS {
             return;
         }
+        let Heard { h, shared, mark, .. } = heard;
         self.look_up(h, shared, long.version);
         if !self.pending.awaits_keys() {
             self.late(h, shared, expected);
-            self.open(h, shared, mark, (long.version, long.pn_offset, long.bytes), expected);
+            self.open(heard, (long.version, long.pn_offset, long.bytes), expected);
         } else if !self.pending.is_full() {
-            let held = Held { version: long.version, pn_offset: long.pn_offset, bytes: long.bytes.to_vec(), mark };
+            let held = Held { version: long.version, pn_offset: long.pn_offset, bytes: long.bytes.to_vec(), mark: *mark };
             self.pending.hold(h, long.bytes.len(), held);
         }
     }
@@ -58,7 +60,8 @@ impl Early {
         if !self.pending.awaits_keys() && !self.pending.is_empty() {
             let held = self.pending.take();
             pending::replay(h, held, |h, held| {
-                self.open(h, shared, held.mark, (held.version, held.pn_offset, &held.bytes), expected);
+                let mut heard = Heard { h, shared: &mut *shared, side: Side::Client, mark: held.mark };
+                self.open(&mut heard, (held.version, held.pn_offset, &held.bytes), expected);
                 true
             });
         }
@@ -84,14 +87,7 @@ impl Early {
         self.pending.found(ring, (!keys.is_empty()).then_some(Ok(keys)));
     }
 
-    fn open(
-        &mut self,
-        h: &mut Observed,
-        shared: &mut Shared,
-        mark: Mark,
-        (version, pn_offset, bytes): (Version, usize, &[u8]),
-        expected: &mut u64,
-    ) {
+    fn open(&mut self, heard: &mut Heard<'_>, (version, pn_offset, bytes): (Version, usize, &[u8]), expected: &mut u64) {
         let Keys::Known(keys) = &mut self.pending.keys else { return };
         let mut buffer = Vec::new();
         if keys.len() > 1
@@ -106,12 +102,13 @@ impl Early {
         };
         self.opened = self.opened.saturating_add(1);
         *expected = (*expected).max(opened.number.saturating_add(1));
-        if let Some(quic) = &mut h.quic {
+        if let Some(quic) = &mut heard.h.quic {
             quic.zero_rtt_opened = quic.zero_rtt_opened.saturating_add(1);
         }
-        read(h, shared, Side::Client, mark, version, opened.payload, None);
+        read(heard, version, opened.payload, None);
         // STREAM (RFC 9000 section 19.8) and DATAGRAM (RFC 9221).
         let data = frames(version, opened.payload).any(|frame| matches!(frame, Frame::Passed(0x08..=0x0f | 0x30 | 0x31)));
-        h.early_data_records = h.early_data_records.saturating_add(u32::from(data));
+        let records = &mut heard.h.early_data_records;
+        *records = records.saturating_add(u32::from(data));
     }
 }

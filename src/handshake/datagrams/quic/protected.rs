@@ -16,7 +16,7 @@ use crate::tls::registry::{HandshakeType, ProtocolVersion};
 
 use super::super::Sides;
 use super::early::Early;
-use super::{Quic, Sender, connection_close};
+use super::{Heard, Quic, Sender, connection_close};
 use crate::handshake::facts::{EncryptedRecord, Observed};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
@@ -164,15 +164,9 @@ impl Unsealing {
     }
 
     /// Opens a packet and enters what it says.
-    fn open(
-        &mut self,
-        h: &mut Observed,
-        shared: &mut Shared,
-        side: Side,
-        mark: Mark,
-        packet: Protected<&[u8]>,
-        buffer: &mut Vec<u8>,
-    ) -> Taken {
+    fn open(&mut self, heard: &mut Heard<'_>, packet: Protected<&[u8]>, buffer: &mut Vec<u8>) -> Taken {
+        let Heard { h, shared, side, .. } = heard;
+        let side = *side;
         let Keys::Known(known) = &mut self.pending.keys else { return Taken::Sealed };
         let cid_len = self.sides.of(side.other()).cid_len;
         let space = self.sides.of_mut(side);
@@ -207,20 +201,14 @@ impl Unsealing {
             *count = count.saturating_add(1);
         }
         let stream = space.streams.get_mut(usize::from(one_rtt));
-        Taken::Opened(read(h, shared, side, mark, version, opened.payload, stream))
+        Taken::Opened(read(heard, version, opened.payload, stream))
     }
 }
 
 /// Enters what the frames of an opened packet say.
-pub(super) fn read(
-    h: &mut Observed,
-    shared: &mut Shared,
-    side: Side,
-    mark: Mark,
-    version: Version,
-    payload: &[u8],
-    mut stream: Option<&mut CryptoStream<Mark>>,
-) -> Said {
+pub(super) fn read(heard: &mut Heard<'_>, version: Version, payload: &[u8], mut stream: Option<&mut CryptoStream<Mark>>) -> Said {
+    let Heard { h, shared, side, mark } = heard;
+    let (side, mark) = (*side, *mark);
     let mut said = Said::default();
     for frame in frames(version, payload) {
         match frame {
@@ -246,17 +234,19 @@ pub(super) fn read(
 
 impl Quic {
     /// A 0-RTT packet of the client.
-    pub(super) fn zero_rtt(&mut self, h: &mut Observed, shared: &mut Shared, mark: Mark, long: &Long<'_>) {
-        let Some(quic) = h.quic.as_mut() else { return };
-        quic.zero_rtt.add(mark, long.protected_len());
+    pub(super) fn zero_rtt(&mut self, heard: &mut Heard<'_>, long: &Long<'_>) {
+        let Some(quic) = heard.h.quic.as_mut() else { return };
+        quic.zero_rtt.add(heard.mark, long.protected_len());
         if let Some(Unsealing { early, sides, .. }) = self.unsealing.as_deref_mut() {
             let [_, expected] = &mut sides.client.expected;
-            early.packet(h, shared, mark, long, expected);
+            early.packet(heard, long, expected);
         }
     }
 
     /// A Handshake packet. True when it brings anything new, as far as can be told.
-    pub(super) fn handshake(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, mark: Mark, long: &Long<'_>) -> bool {
+    pub(super) fn handshake(&mut self, heard: &mut Heard<'_>, long: &Long<'_>) -> bool {
+        let Heard { h, side, mark, .. } = heard;
+        let (side, mark) = (*side, *mark);
         let list = h.encrypted.of_mut(side);
         if list.len() < limits::ENCRYPTED_RECORDS {
             let len = u16::try_from(long.protected_len()).unwrap_or(u16::MAX);
@@ -274,22 +264,21 @@ impl Quic {
         let answered = quic.handshakes.client.count > 0 || quic.shorts.client.count > 0;
         let new = fresh && (side == Side::Client || answered || quic.repeats.server == 0 && !self.again.crypto);
         let packet = Protected { level: Level::Handshake, pn_offset: long.pn_offset, bytes: long.bytes };
-        let (taken, held) = if long.missing > 0 { (Taken::Sealed, false) } else { self.unseal(h, shared, side, mark, packet) };
+        let (taken, held) = if long.missing > 0 { (Taken::Sealed, false) } else { self.unseal(heard, packet) };
         if !matches!(taken, Taken::Opened(_)) && first {
-            letter(h, side, 'e');
+            letter(heard.h, side, 'e');
         }
-        self.was_read(h, held);
+        self.was_read(heard.h, held);
         new
     }
 
     /// A 1-RTT packet.
-    pub(super) fn short(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, mark: Mark, bytes: &[u8]) {
-        let Some(quic) = h.quic.as_mut() else { return };
-        quic.shorts.of_mut(side).add(mark, bytes.len());
-        let packet = Protected { level: Level::OneRtt, pn_offset: 0, bytes };
-        let (taken, held) = self.unseal(h, shared, side, mark, packet);
-        self.progress(h, side, mark, taken);
-        self.was_read(h, held);
+    pub(super) fn short(&mut self, heard: &mut Heard<'_>, bytes: &[u8]) {
+        let Some(quic) = heard.h.quic.as_mut() else { return };
+        quic.shorts.of_mut(heard.side).add(heard.mark, bytes.len());
+        let (taken, held) = self.unseal(heard, Protected { level: Level::OneRtt, pn_offset: 0, bytes });
+        self.progress(heard.h, heard.side, heard.mark, taken);
+        self.was_read(heard.h, held);
     }
 
     /// What a 1-RTT packet shows of how far the handshake is.
@@ -342,16 +331,15 @@ impl Quic {
     }
 
     /// Opens a packet, or keeps it for later: then the second is true, and it is to be read as without secrets.
-    fn unseal(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, mark: Mark, packet: Protected<&[u8]>) -> (Taken, bool) {
-        if self.unsealing.as_mut().is_some_and(|unsealing| unsealing.look_up(h, shared)) {
-            self.replay(h, shared);
+    fn unseal(&mut self, heard: &mut Heard<'_>, packet: Protected<&[u8]>) -> (Taken, bool) {
+        if self.unsealing.as_mut().is_some_and(|unsealing| unsealing.look_up(heard.h, heard.shared)) {
+            self.replay(heard.h, heard.shared);
         }
         let Some(unsealing) = &mut self.unsealing else { return (Taken::Sealed, false) };
-        if unsealing.hold(h, side, mark, packet) {
+        if unsealing.hold(heard.h, heard.side, heard.mark, packet) {
             return (Taken::Sealed, true);
         }
-        let taken = unsealing.open(h, shared, side, mark, packet, &mut self.buffer);
-        (taken, false)
+        (unsealing.open(heard, packet, &mut self.buffer), false)
     }
 
     /// The packet just kept was read as without secrets.
@@ -392,8 +380,9 @@ impl Quic {
         }
         pending::replay(h, held, |h, Held { packet, side, mark }| {
             let packet = Protected { level: packet.level, pn_offset: packet.pn_offset, bytes: packet.bytes.as_slice() };
+            let mut heard = Heard { h: &mut *h, shared: &mut *shared, side, mark };
             let taken = match &mut self.unsealing {
-                Some(unsealing) => unsealing.open(h, shared, side, mark, packet, &mut self.buffer),
+                Some(unsealing) => unsealing.open(&mut heard, packet, &mut self.buffer),
                 None => Taken::Sealed,
             };
             if packet.level == Level::OneRtt {
