@@ -9,6 +9,17 @@ use crate::packet::walk::{Next, Walk};
 use crate::packet::{Packet, Skip};
 use crate::time::Timestamp;
 
+/// How a frame's packet was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// In one step: the frame is of the usual kind.
+    AtOnce,
+    /// By a walk through its headers.
+    Walking,
+    /// By joining it with the fragments in other frames.
+    Joining,
+}
+
 /// Decodes frames. Holds nothing but IP fragments, so frames of one IP packet must come to the same decoder.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -40,25 +51,25 @@ impl Decoder {
         }
     }
 
-    /// Decodes a frame for a caller who has a place for its packet: one is too large to be handed from place to place for each frame. True when
-    /// the packet lies in this frame alone, so that [`read`] says the same of it.
+    /// Decodes a frame for a caller who has a place for its packet: one is too large to be handed from place to place for each frame. Where it was
+    /// found without joining, [`read`] says the same of it.
     #[inline]
-    pub(crate) fn read<'a>(&'a mut self, frame: &Frame<'a>, into: &mut Packet<'a>) -> bool {
-        direct::read(frame, into).is_some() || self.walk(frame, into)
+    pub(crate) fn read<'a>(&'a mut self, frame: &Frame<'a>, into: &mut Packet<'a>) -> Found {
+        if direct::read(frame, into).is_some() { Found::AtOnce } else { self.walk(frame, into) }
     }
 
     #[inline(never)]
-    fn walk<'a>(&'a mut self, frame: &Frame<'a>, into: &mut Packet<'a>) -> bool {
+    fn walk<'a>(&'a mut self, frame: &Frame<'a>, into: &mut Packet<'a>) -> Found {
         let mut walk = Walk::new(frame);
         *into = match walk.advance(Next::Link(frame.head.link)) {
             Ok(last) => walk.finish(last),
             Err(Skip::Fragment) => {
                 *into = self.join(&walk);
-                return false;
+                return Found::Joining;
             }
             Err(skip) => Packet::Skipped(skip),
         };
-        true
+        Found::Walking
     }
 
     /// The frames that carried the packet of the last call, when that call joined one from fragments: [`IpFacts::was_fragmented`].
@@ -123,8 +134,10 @@ fn resume(joined: &Joined) -> Walk<'_> {
 
 /// Decodes a frame whose packet lies in it alone. A fragment is skipped.
 #[inline]
-pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) {
-    if direct::read(frame, into).is_none() {
-        *into = Walk::new(frame).run(Next::Link(frame.head.link));
+pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Found {
+    if direct::read(frame, into).is_some() {
+        return Found::AtOnce;
     }
+    *into = Walk::new(frame).run(Next::Link(frame.head.link));
+    Found::Walking
 }

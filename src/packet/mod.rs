@@ -29,7 +29,7 @@ use crate::flow::{Endpoint, FlowKey, Path, Transport};
 use crate::time::Mark;
 
 pub use self::decoder::Decoder;
-pub(crate) use self::decoder::read;
+pub(crate) use self::decoder::{Found, read};
 pub(crate) use self::direct::stations;
 pub use self::fragments::{FragmentCounters, LostFragments};
 pub use self::links::{link_name, reads_link};

@@ -154,7 +154,7 @@ impl Batch {
             }
             let Some(frame) = self.block.frame(*place as usize) else { continue };
             let mut packet = Packet::NOTHING;
-            packet::read(&frame, &mut packet);
+            let _ = packet::read(&frame, &mut packet);
             give(&packet, frame.head.interface, Some(*place), &mut take);
         }
         for (_, other) in others {

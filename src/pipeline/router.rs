@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::capture::Inventory;
 use crate::frame::{Block, Frame};
 use crate::limits;
-use crate::packet::{self, Datagram, Decoder, Packet, Segment, Skip};
+use crate::packet::{self, Decoder, Found, Packet, Skip};
 use crate::time::{Mark, Timestamp};
 use crate::watch::GAP;
 
@@ -89,9 +89,12 @@ impl Router {
                 self.unfinished(&mut give);
             }
             let mut packet = Packet::NOTHING;
-            let alone = self.decoder.read(&frame, &mut packet);
+            let found = self.decoder.read(&frame, &mut packet);
             if let Some(sources) = self.sources.as_mut().filter(|sources| sources.asks()) {
-                saw(sources, &frame, &packet);
+                saw(sources, &frame, &packet, found);
+                if let Packet::Udp(datagram) = &packet {
+                    sources.saw(interface, datagram.key.partition_hash());
+                }
             }
             match (&packet, packet.key()) {
                 (Packet::Skipped(reason), _) => {
@@ -99,7 +102,8 @@ impl Router {
                     self.counts.skip(*reason, &frame);
                 }
                 (_, Some(key)) => {
-                    give(Routed::Packet { partition: partition(key), interface, packet: &packet, place: alone.then_some(place) });
+                    let place = (found != Found::Joining).then_some(place);
+                    give(Routed::Packet { partition: partition(key), interface, packet: &packet, place });
                 }
                 (_, None) => {}
             }
@@ -110,8 +114,8 @@ impl Router {
         let Some(sources) = &mut self.sources else { return };
         for frame in (block.len().saturating_sub(TAIL)..block.len()).filter_map(|place| block.frame(place)) {
             let mut packet = Packet::NOTHING;
-            packet::read(&frame, &mut packet);
-            saw(sources, &frame, &packet);
+            let found = packet::read(&frame, &mut packet);
+            saw(sources, &frame, &packet, found);
         }
     }
 
@@ -193,11 +197,11 @@ impl Router {
     }
 }
 
-/// An interface saw a frame: its flow and its stations tell whether another saw the same.
+/// An interface saw a frame: its flow, where it is of the usual kind, and its stations tell whether another saw the same.
 #[cold]
-fn saw(sources: &mut Sources, frame: &Frame<'_>, packet: &Packet<'_>) {
+fn saw(sources: &mut Sources, frame: &Frame<'_>, packet: &Packet<'_>, found: Found) {
     let interface = frame.head.interface;
-    if let Packet::Tcp(Segment { key, .. }) | Packet::Udp(Datagram { key, .. }) = packet {
+    if let (Some(key), Found::AtOnce) = (packet.key(), found) {
         sources.saw(interface, key.partition_hash());
     }
     if let Some(stations) = packet::stations(frame) {
