@@ -20,7 +20,7 @@ use handshark::handshake::machine::{Machine, Shared};
 use handshark::output::Sink as _;
 use handshark::output::ndjson::NdjsonSink;
 use handshark::packet::{Decoder, Packet};
-use handshark::report::{self, Report};
+use handshark::report;
 use handshark::tls::certificate::Certificate;
 use handshark::tls::client_hello::ClientHello;
 use handshark::tls::fingerprint::{self, Carrier};
@@ -173,11 +173,10 @@ fn serialise(bencher: Bencher<'_, '_>) {
         .map(|handshake| judge(&Case { handshake, chain: None, client_chain: None, knowledge: &knowledge, policy: &policy }))
         .collect();
     bencher.counter(ItemsCount::new(handshakes.len())).bench(|| {
-        let mut builder = report::Builder::new(true);
+        let mut builder = report::Builder::default();
         let mut sink = NdjsonSink::new(io::sink(), false);
         for (handshake, verdict) in handshakes.iter().zip(&verdicts) {
-            let report = builder.outline(handshake, verdict, "memory").report();
-            sink.report(&Report::Handshake(Box::new(report))).unwrap();
+            sink.handshake(&builder.handshake(handshake, verdict, "memory")).unwrap();
         }
     });
 }

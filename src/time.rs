@@ -110,6 +110,13 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// As it prints.
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// Makes texts of moments most of which lie in the same second as the one before: then only the fraction is made anew.
 #[derive(Debug, Clone)]
 pub struct TimeText {

@@ -1,4 +1,4 @@
-//! Beside the floors: reports that can be handed to strangers. The same report goes in and comes out, without what tells who is who.
+//! Beside the floors: reports that can be handed to strangers. A report goes in, and one like it comes out, without what tells who is who.
 //!
 //! Addresses are encrypted so that those with a common prefix keep one (ipcrypt-pfx, draft-denis-ipcrypt); names become keyed pseudonyms
 //! label by label, so that those of one domain stay together; distinguished names, serial numbers, fingerprints of certificates, randoms
@@ -9,6 +9,7 @@
 
 mod text;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,8 +19,11 @@ use ipcrypt_rs::IpcryptPfx;
 use sha2::{Digest, Sha256};
 
 use self::text::Known;
-use crate::flow::{Endpoint, Transport};
-use crate::report::{Advice, CertificateReport, Diagnosis, HandshakeReport, IncidentReport, Peer, Report, SummaryReport, community_id};
+use crate::flow::Endpoint;
+use crate::report::{
+    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Evidence, Finding, Handshake, Id, Incident, Network, Quic, Step, Summary,
+    Tls, TlsClient, TlsServer, community_id,
+};
 
 /// What the pseudonyms depend on.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,141 +75,158 @@ impl Anonymizer {
     }
 
     /// The pseudonym of a handshake's id.
-    pub fn id(&self, id: &str) -> String {
-        let mut id = id.to_owned();
-        self.digest(&mut id, "id");
-        id
+    pub fn id(&self, id: Id) -> Id {
+        Id::of(&mac(&self.key, "id", id.as_bytes()))
     }
 
-    /// Makes prose anonymous: addresses and names in it are replaced.
+    /// Prose without addresses and names.
     pub fn prose(&self, text: &str) -> String {
         self.text(text, &Known::default())
     }
 
-    /// The pseudonym of a file's name, as in [`Self::report`].
-    pub fn file(&self, name: &str) -> String {
-        let mut name = name.to_owned();
-        self.source(&mut name, &mut Known::default());
-        name
-    }
-
-    /// Makes a report anonymous.
-    pub fn report(&self, report: &mut Report) {
-        match report {
-            Report::Handshake(handshake) => self.handshake(handshake),
-            Report::Incident(incident) => self.incident(incident),
-            Report::Summary(summary) => self.summary(summary),
-        }
-    }
-
-    /// Makes the report of a handshake anonymous.
-    pub fn handshake(&self, report: &mut HandshakeReport) {
-        let mut known = Known::default();
-        self.hide(report, &mut known);
-    }
-
-    /// Makes prose anonymous that speaks of these handshakes, given as they were.
-    pub fn prose_about(&self, text: &str, reports: &[&HandshakeReport]) -> String {
+    /// Prose that speaks of these handshakes, given as they were.
+    pub fn prose_about(&self, text: &str, reports: &[&Handshake<'_>]) -> String {
         let mut known = Known::default();
         for report in reports {
-            self.hide(&mut (*report).clone(), &mut known);
+            self.hidden(report, &mut known);
         }
         self.text(text, &known)
     }
 
-    fn hide(&self, report: &mut HandshakeReport, known: &mut Known) {
-        for peer in [&mut report.client, &mut report.server] {
-            self.peer(peer);
-        }
-        if let [Some(client), Some(server)] = [&report.client, &report.server].map(endpoint) {
-            let transport = if report.network.transport == "udp" { Transport::Udp } else { Transport::Tcp };
-            report.network.community_id = community_id(client, server, transport);
-        }
-        self.source(&mut report.capture.source, known);
-        self.digest(&mut report.handshake.id, "id");
-        if let Some(tls) = &mut report.tls {
-            if let Some(client) = &mut tls.client {
-                self.digest(&mut client.random, "random");
-                if let Some(name) = &mut client.server_name {
-                    let pseudonym = self.name(name);
-                    known.replace(name, pseudonym);
-                }
-                self.certificates(&mut client.certificates, known);
-            }
-            if let Some(server) = &mut tls.server {
-                self.certificates(&mut server.certificates, known);
-            }
-        }
-        for close in report.quic.iter_mut().flat_map(|quic| &mut quic.closes) {
-            close.reason = close.reason.as_ref().map(|reason| self.text(reason, known));
-        }
-        for tag in &mut report.network.path {
-            *tag = self.text(tag, known);
-        }
-        self.diagnosis(&mut report.diagnosis, known);
-        for entry in &mut report.timeline {
-            entry.text = self.text(&entry.text, known);
+    /// The pseudonym of a file's name, as in a report.
+    pub fn file(&self, name: &str) -> String {
+        self.source(name, &mut Known::default())
+    }
+
+    /// A handshake without what tells who is who.
+    pub fn handshake<'a>(&self, report: &Handshake<'a>) -> Handshake<'a> {
+        self.hidden(report, &mut Known::default())
+    }
+
+    fn hidden<'a>(&self, report: &Handshake<'a>, known: &mut Known) -> Handshake<'a> {
+        let (client, server) = (self.endpoint(report.client), self.endpoint(report.server));
+        let source = self.source(&report.capture.source, known);
+        let tls = report.tls.as_ref().map(|tls| self.tls(tls, known));
+        // What is known by name is complete from here on.
+        let text = |text: &str| self.text(text, known);
+        let close = |closes: &[ClosedBy]| -> Vec<_> {
+            closes.iter().map(|close| ClosedBy { reason: text(&close.reason), ..close.clone() }).collect()
+        };
+        Handshake {
+            network: Network { community_id: community_id(client, server, report.network.transport), ..report.network },
+            client,
+            server,
+            capture: Capture { source: Cow::Owned(source), ..report.capture },
+            handshake: Course { id: self.id(report.handshake.id), history: report.handshake.history.clone(), ..report.handshake },
+            tls,
+            quic: report.quic.as_ref().map(|quic| Quic {
+                server_versions: quic.server_versions.clone(),
+                closes: Cow::Owned(close(&quic.closes)),
+                ..*quic
+            }),
+            dtls: report.dtls,
+            diagnosis: diagnosis(&report.diagnosis, &text),
+            timeline: report.timeline.iter().map(|step| Step { text: text(&step.text), ..step.clone() }).collect(),
+            facts: None,
         }
     }
 
-    fn diagnosis(&self, diagnosis: &mut Diagnosis, known: &Known) {
-        let texts = std::iter::once(&mut diagnosis.summary)
-            .chain(diagnosis.remedy.iter_mut().map(Advice::line_mut))
-            .chain(diagnosis.evidence.iter_mut().chain(&mut diagnosis.against).map(|piece| &mut piece.text))
-            .chain(diagnosis.findings.iter_mut().map(|finding| &mut finding.text));
-        texts.for_each(|text| *text = self.text(text, known));
+    fn tls<'a>(&self, tls: &Tls<'a>, known: &mut Known) -> Tls<'a> {
+        let client = tls.client.as_ref().map(|client| {
+            let random = data_encoding::HEXLOWER.encode(&client.random);
+            let random = mac(&self.key, "random", random.as_bytes()).get(..client.random.len()).unwrap_or_default().to_vec();
+            let server_name = client.server_name.as_ref().map(|name| {
+                let pseudonym = self.name(name);
+                known.add(name.to_string(), pseudonym.clone());
+                Cow::Owned(pseudonym)
+            });
+            TlsClient {
+                random: Cow::Owned(random),
+                server_name,
+                offer: client.offer.clone(),
+                certificates: self.certificates(&client.certificates, known),
+                ..*client
+            }
+        });
+        let server = tls.server.as_ref().map(|server| TlsServer {
+            answer: Arc::clone(&server.answer),
+            certificates: self.certificates(&server.certificates, known),
+            ..*server
+        });
+        Tls { next_protocol: tls.next_protocol.clone(), client, server, alerts: tls.alerts.clone(), ..*tls }
     }
 
-    fn incident(&self, incident: &mut IncidentReport) {
+    /// An incident without what tells who is who.
+    pub fn incident(&self, incident: &Incident) -> Incident {
         let mut known = Known::default();
-        self.digest(&mut incident.id, "id");
-        incident.handshakes.iter_mut().for_each(|id| self.digest(id, "id"));
-        if let Some(name) = &mut incident.server_name {
+        let server_name = incident.server_name.as_ref().map(|name| {
             let pseudonym = self.name(name);
-            known.replace(name, pseudonym);
+            known.add(name.clone(), pseudonym.clone());
+            pseudonym
+        });
+        let text = |text: &str| self.text(text, &known);
+        Incident {
+            id: self.digits(&incident.id, "id"),
+            servers: incident.servers.iter().map(|server| self.endpoint(*server)).collect(),
+            server_name,
+            clients: incident.clients.iter().map(|client| self.addresses.encrypt_ipaddr(*client)).collect(),
+            changes: incident.changes.iter().map(|change| text(change)).collect(),
+            summary: text(&incident.summary),
+            remedy: incident.remedy.iter().map(|line| advice(line, &text)).collect(),
+            handshakes: incident.handshakes.iter().map(|id| self.id(*id)).collect(),
+            ..*incident
         }
-        let advice = incident.remedy.iter_mut().map(Advice::line_mut);
-        let texts = incident.servers.iter_mut().chain(&mut incident.clients).chain(&mut incident.changes).chain(advice);
-        texts.chain(std::iter::once(&mut incident.summary)).for_each(|text| *text = self.text(text, &known));
     }
 
-    fn summary(&self, summary: &mut SummaryReport) {
+    /// A summary without what tells who is who.
+    pub fn summary(&self, summary: &Summary) -> Summary {
         let mut known = Known::default();
-        for input in &mut summary.inputs {
-            self.source(&mut input.source, &mut known);
-            if let Some(damage) = &mut input.damage {
-                *damage = self.text(damage, &known);
-            }
+        let mut hidden = summary.clone();
+        for input in &mut hidden.inputs {
+            input.source = self.source(&input.source, &mut known);
+            input.damage = input.damage.as_ref().map(|damage| self.text(damage, &known));
         }
-        summary.notes.iter_mut().for_each(|note| *note = self.text(note, &known));
+        hidden.notes.iter_mut().for_each(|note| *note = self.text(note, &known));
+        hidden
     }
 
-    /// Reports share certificates: each is hidden in a copy of its own.
-    fn certificates(&self, certificates: &mut [Arc<CertificateReport>], known: &mut Known) {
-        for shared in certificates {
-            let mut certificate = CertificateReport::clone(shared);
-            self.certificate(&mut certificate, known);
-            *shared = Arc::new(certificate);
-        }
+    fn certificates(&self, certificates: &[Arc<Certificate>], known: &mut Known) -> Vec<Arc<Certificate>> {
+        certificates.iter().map(|certificate| Arc::new(self.certificate(certificate, known))).collect()
     }
 
-    fn certificate(&self, certificate: &mut CertificateReport, known: &mut Known) {
-        for name in [&mut certificate.subject, &mut certificate.issuer] {
+    fn certificate(&self, certificate: &Certificate, known: &mut Known) -> Certificate {
+        let named = |name: &str, known: &mut Known| {
             let pseudonym = self.distinguished_name(name, known);
-            known.replace(name, pseudonym);
-        }
-        for entry in &mut certificate.san {
+            known.add(name.to_owned(), pseudonym.clone());
+            pseudonym
+        };
+        let (subject, issuer) = (named(&certificate.subject, known), named(&certificate.issuer, known));
+        let san = certificate.san.iter().map(|entry| {
             let pseudonym = match entry.split_once(':') {
                 _ if entry.parse::<IpAddr>().is_ok() => self.address(entry),
                 Some((kind, value)) => format!("{kind}:{}", self.value(value)),
                 None => self.name(entry),
             };
-            known.replace(entry, pseudonym);
-        }
-        for (digits, domain) in [(&mut certificate.serial, "serial"), (&mut certificate.sha256, "certificate")] {
-            let before = digits.clone();
-            self.digest(digits, domain);
-            known.add(before, digits.clone());
+            known.add(entry.clone(), pseudonym.clone());
+            pseudonym
+        });
+        let san = san.collect();
+        let serial = self.digits(&certificate.serial, "serial");
+        known.add(certificate.serial.clone(), serial.clone());
+        let fingerprint = certificate.fingerprint();
+        let sha256 = mac(&self.key, "certificate", fingerprint.as_bytes());
+        known.add(fingerprint, data_encoding::HEXLOWER.encode(&sha256));
+        Certificate {
+            subject,
+            issuer,
+            serial,
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+            san,
+            key: certificate.key.clone(),
+            signature: certificate.signature.clone(),
+            sha256,
+            ..Certificate::default()
         }
     }
 
@@ -234,8 +255,8 @@ impl Anonymizer {
         parts.collect::<Vec<_>>().join(", ")
     }
 
-    fn peer(&self, peer: &mut Peer) {
-        peer.address = self.address(&peer.address);
+    fn endpoint(&self, endpoint: Endpoint) -> Endpoint {
+        Endpoint::new(self.addresses.encrypt_ipaddr(endpoint.address), endpoint.port)
     }
 
     /// The pseudonym of an address; what is none is given a pseudonym as a name.
@@ -269,19 +290,43 @@ impl Anonymizer {
         format!("{kind}{}", data_encoding::HEXLOWER.encode(digest.get(..4).unwrap_or_default()))
     }
 
-    /// Replaces hexadecimal digits by as many others.
-    fn digest(&self, digits: &mut String, domain: &str) {
+    /// As many other hexadecimal digits.
+    fn digits(&self, digits: &str, domain: &str) -> String {
         let whole = data_encoding::HEXLOWER.encode(&mac(&self.key, domain, digits.as_bytes()));
-        *digits = whole.chars().take(digits.len()).collect();
+        whole.chars().take(digits.len()).collect()
     }
 
     /// A file's name says much; an interface's does not.
-    fn source(&self, source: &mut String, known: &mut Known) {
+    fn source(&self, source: &str, known: &mut Known) -> String {
         let is_interface = source.len() <= 15 && source.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !is_interface && source != "-" {
-            let pseudonym = self.pseudonym('f', "file", source);
-            known.replace(source, pseudonym);
+        if is_interface || source == "-" {
+            return source.to_owned();
         }
+        let pseudonym = self.pseudonym('f', "file", source);
+        known.add(source.to_owned(), pseudonym.clone());
+        pseudonym
+    }
+}
+
+/// A diagnosis with its texts made anonymous.
+fn diagnosis<'a>(diagnosis: &Diagnosis<'a>, text: &impl Fn(&str) -> String) -> Diagnosis<'a> {
+    let evidence = |pieces: &[Evidence]| pieces.iter().map(|piece| Evidence { text: text(&piece.text), ..*piece }).collect();
+    let findings = diagnosis.findings.iter().map(|finding| Finding { summary: text(&finding.summary), ..finding.clone() });
+    Diagnosis {
+        summary: diagnosis.summary.as_ref().map(|summary| Cow::Owned(text(summary))),
+        remedy: diagnosis.remedy.iter().map(|line| advice(line, text)).collect(),
+        evidence: Cow::Owned(evidence(&diagnosis.evidence)),
+        against: Cow::Owned(evidence(&diagnosis.against)),
+        alternatives: diagnosis.alternatives.clone(),
+        findings: findings.collect(),
+        ..*diagnosis
+    }
+}
+
+fn advice(line: &Advice, text: &impl Fn(&str) -> String) -> Advice {
+    match line {
+        Advice::Text(line) => Advice::Text(Cow::Owned(text(line))),
+        Advice::Command(command) => Advice::Command(command.with_values(text)),
     }
 }
 
@@ -293,17 +338,14 @@ fn mac(key: &Key, domain: &str, value: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-fn endpoint(peer: &Peer) -> Option<Endpoint> {
-    Some(Endpoint::new(peer.address.parse().ok()?, peer.port))
-}
-
 /// Characters of a key.
 const SHORTEST: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::samples;
+    use crate::output::ndjson::NdjsonSink;
+    use crate::report::{Report, Sink as _, samples};
 
     fn anonymizer(passphrase: &str) -> Anonymizer {
         Anonymizer::new(Key::new(passphrase).unwrap())
@@ -334,28 +376,38 @@ mod tests {
         assert_eq!(anonymizer.name("*.bank.test"), format!("*.{}", behind(&www)));
     }
 
+    /// A run as JSON lines.
+    fn written(reports: &[Report]) -> String {
+        let mut out = Vec::new();
+        let mut sink = NdjsonSink::new(&mut out, false);
+        reports.iter().for_each(|report| report.give(&mut sink).unwrap());
+        sink.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
     #[test]
     fn nothing_of_the_original_is_left() {
-        let reports = samples::run();
-        for mut report in reports {
-            anonymizer("correct horse battery").report(&mut report);
-            let json = serde_json::to_string(&report).unwrap();
-            for word in ["example", "10.0.0.", "192.0.2.", "night.pcapng"] {
-                assert!(!json.contains(word), "{word}: {json}");
-            }
+        let anonymizer = anonymizer("correct horse battery");
+        let hidden: Vec<Report> = samples::run()
+            .iter()
+            .map(|report| match report {
+                Report::Handshake(handshake) => Report::Handshake(Box::new(anonymizer.handshake(handshake))),
+                Report::Incident(incident) => Report::Incident(Box::new(anonymizer.incident(incident))),
+                Report::Summary(summary) => Report::Summary(Box::new(anonymizer.summary(summary))),
+            })
+            .collect();
+        let json = written(&hidden);
+        for word in ["example", "10.0.0.", "192.0.2.", "night.pcapng"] {
+            assert!(!json.contains(word), "{word}: {json}");
         }
     }
 
     #[test]
     fn the_key_decides_and_must_be_long() {
-        let anonymous = |key: &str| {
-            let mut report = samples::expired(0);
-            anonymizer(key).handshake(&mut report);
-            report
-        };
+        let anonymous = |key: &str| written(&[Report::Handshake(Box::new(anonymizer(key).handshake(&samples::expired(0))))]);
         assert_eq!(anonymous("correct horse battery"), anonymous("correct horse battery"));
         assert_ne!(anonymous("correct horse battery"), anonymous("correct horse batterz"));
-        assert_eq!(anonymous("correct horse battery").diagnosis.cause, samples::expired(0).diagnosis.cause);
+        assert!(anonymous("correct horse battery").contains("\"cause\":\"certificate-expired\""));
         assert!(Key::new("short").unwrap_err().contains("openssl rand"));
         assert!(Key::new("@/no/such/file").unwrap_err().contains("/no/such/file"));
     }

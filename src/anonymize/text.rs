@@ -18,12 +18,6 @@ impl Known {
             self.pairs.insert(place, (original, pseudonym));
         }
     }
-
-    /// Puts a pseudonym in the original's place and remembers it.
-    pub(super) fn replace(&mut self, place: &mut String, pseudonym: String) {
-        let original = std::mem::replace(place, pseudonym.clone());
-        self.add(original, pseudonym);
-    }
 }
 
 impl Anonymizer {
@@ -45,9 +39,7 @@ impl Anonymizer {
                 let (word, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
                 if before == "serial" && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                     // However short it is.
-                    let mut digits = word.to_owned();
-                    self.digest(&mut digits, "serial");
-                    out.push_str(&digits);
+                    out.push_str(&self.digits(word, "serial"));
                 } else {
                     self.word(&mut out, word);
                 }
@@ -86,14 +78,12 @@ impl Anonymizer {
                 self.word(out, part);
             }
         } else if core.len() >= DIGITS && core.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            let mut digits = core.to_owned();
-            let domain = match digits.len() {
+            let domain = match core.len() {
                 64 => "certificate",
                 16 => "id",
                 _ => "serial",
             };
-            self.digest(&mut digits, domain);
-            out.push_str(&digits);
+            out.push_str(&self.digits(core, domain));
         } else if is_name(core) {
             out.push_str(&self.name(core));
         } else {
@@ -161,8 +151,7 @@ mod tests {
         );
         assert_eq!(of("--resolve www.bank.test:443:192.0.2.1"), format!("--resolve {name}:443:{v4}"));
         assert_eq!(of("“www.bank.test.”"), format!("“{name}.”"));
-        let mut serial = "77".to_owned();
-        anonymizer.digest(&mut serial, "serial");
+        let serial = anonymizer.digits("77", "serial");
         assert_eq!(of("changed to serial 77 (77 times)"), format!("changed to serial {serial} (77 times)"));
         let kept = "TLS 1.3 at 09:04:20, e.g. ssl_protocols in nginx.conf (frame 12), 1.5 s: curve x25519.";
         assert_eq!(of(kept), kept);

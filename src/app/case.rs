@@ -1,6 +1,5 @@
 //! What every command over captures does: opens them, runs the pipeline, keeps what was asked for.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,16 +13,14 @@ use crate::anonymize::{Anonymizer, Key};
 use crate::capture::{self, FrameSource, Inputs, Inventory, KeyLogLines};
 use crate::cli::{Analysis, Query, Trust};
 use crate::diagnosis::chain::TrustStore;
-use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::rule::Policy;
 use crate::error::Result;
 use crate::find::{Criteria, Filter, Related};
 use crate::frame::Block;
-use crate::handshake::Handshake;
 use crate::output::progress::Progress;
 use crate::output::say::say;
-use crate::pipeline::{self, Outlet};
-use crate::report::{HandshakeReport, Outline, Report, SummaryReport};
+use crate::pipeline;
+use crate::report::{Counts, Handshake, Incident, Sink, Summary};
 use crate::time::Timestamp;
 
 /// How long a verdict read from a pipe may wait, in packet time, for what other handshakes show.
@@ -43,13 +40,25 @@ pub(super) struct Case<'a> {
     pub(super) hashes: bool,
     /// Progress is wanted; whether it is shown depends on standard error.
     pub(super) progress: bool,
+    /// The captures' first moment, once it is known.
+    pub(super) begin: Arc<OnceLock<Timestamp>>,
 }
 
 impl<'a> Case<'a> {
     /// Captures and what is asked of them, with progress and without details: no timeline, no hashes.
-    pub(super) const fn new(inputs: &'a [PathBuf], query: &'a Query, stop: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(inputs: &'a [PathBuf], query: &'a Query, stop: Arc<AtomicBool>) -> Self {
         let Query { analysis, criteria, anonymize } = query;
-        Self { inputs, analysis, criteria, anonymize: anonymize.as_ref(), stop, timeline: false, hashes: false, progress: true }
+        Self {
+            inputs,
+            analysis,
+            criteria,
+            anonymize: anonymize.as_ref(),
+            stop,
+            timeline: false,
+            hashes: false,
+            progress: true,
+            begin: Arc::default(),
+        }
     }
 
     /// Whether it is read as it comes, and only once.
@@ -69,14 +78,13 @@ impl<'a> Case<'a> {
     }
 
     /// Opens and analyses.
-    pub(super) fn run(&self, outlet: &mut dyn Outlet) -> anyhow::Result<SummaryReport> {
-        self.analyse(self.prepare()?, outlet)
+    pub(super) fn run(&self, sink: &mut dyn Sink) -> anyhow::Result<Summary> {
+        self.analyse(self.prepare()?, sink)
     }
 
-    /// Analyses the captures. What was asked for goes to `outlet`, the summary last; it speaks of what was asked for only.
-    pub(super) fn analyse(&self, ready: Ready, outlet: &mut dyn Outlet) -> anyhow::Result<SummaryReport> {
-        let begin = Arc::new(OnceLock::new());
-        let source = Box::new(Begin { inner: ready.source, begin: Arc::clone(&begin) });
+    /// Analyses the captures. What was asked for goes to `sink`, the summary last; it speaks of what was asked for only.
+    pub(super) fn analyse(&self, ready: Ready, sink: &mut dyn Sink) -> anyhow::Result<Summary> {
+        let source = Box::new(Begin { inner: ready.source, begin: Arc::clone(&self.begin) });
         let icmp_filtered = icmp_filtered(self.analysis.filter.as_deref());
         let threads = self.analysis.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get);
         let options = pipeline::Options {
@@ -84,31 +92,30 @@ impl<'a> Case<'a> {
             policy: Policy { stall_after: self.analysis.stall_after, icmp_filtered, ..Policy::default() },
             trust: ready.trust,
             hold: if self.piped() { HOLD_ON_A_PIPE } else { Duration::MAX },
-            timeline: self.timeline || self.criteria.asks_for("timeline"),
+            timeline: self.timeline,
             stop: Arc::clone(&self.stop),
             hurry: Arc::default(),
             clock: None,
         };
-        let mut sieve = Sieve {
+        let mut asked = Asked {
             finder: (!self.criteria.is_empty()).then(|| Finder {
                 filter: Filter::new(self.criteria.clone()),
                 related: Related::default(),
-                begin,
+                begin: Arc::clone(&self.begin),
                 found: 0,
                 left_out: 0,
                 incidents: 0,
-                outcomes: BTreeMap::new(),
-                causes: BTreeMap::new(),
+                outcomes: Counts::new(),
+                causes: Counts::new(),
             }),
             anonymizer: self.anonymize.map(|key| Anonymizer::new(key.clone())),
-            outlet,
+            sink,
             summary: None,
-            timeline: self.timeline,
             hashes: self.hashes,
         };
         let mut progress = Progress::new(self.progress);
-        let whole = pipeline::run(source, &options, &mut sieve, &mut |at| progress.update(at.bytes, at.total, at.handshakes))?;
-        Ok(sieve.summary.unwrap_or(whole))
+        let whole = pipeline::run(source, &options, &mut asked, &mut |at| progress.update(at.bytes, at.total, at.handshakes))?;
+        Ok(asked.summary.unwrap_or(whole))
     }
 }
 
@@ -146,45 +153,45 @@ pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
     Ok(store)
 }
 
-/// Between the pipeline and the outputs: lets pass what was asked for, and makes it anonymous.
-struct Sieve<'a> {
+/// Passes on what was asked for, under the names under which it is to be shown.
+struct Asked<'a> {
     finder: Option<Finder>,
     anonymizer: Option<Anonymizer>,
-    outlet: &'a mut dyn Outlet,
-    summary: Option<SummaryReport>,
-    timeline: bool,
+    sink: &'a mut dyn Sink,
+    summary: Option<Summary>,
     hashes: bool,
 }
 
-/// What was found so far.
+/// Looks for what was asked for, and counts it.
 struct Finder {
     filter: Filter,
     related: Related,
+    /// The capture's first moment.
     begin: Arc<OnceLock<Timestamp>>,
     found: u64,
     left_out: u64,
     incidents: u64,
-    outcomes: BTreeMap<String, u64>,
-    causes: BTreeMap<String, u64>,
+    outcomes: Counts,
+    causes: Counts,
 }
 
 impl Finder {
-    fn takes(&mut self, report: &HandshakeReport) -> bool {
+    fn takes(&mut self, report: &Handshake<'_>) -> bool {
         if !self.filter.takes(report, self.begin.get().copied()) {
             self.left_out += 1;
             return false;
         }
         self.found += 1;
         self.related.found(report);
-        *self.outcomes.entry(report.handshake.outcome.clone()).or_default() += 1;
-        if let Some(cause) = &report.diagnosis.cause {
-            *self.causes.entry(cause.clone()).or_default() += 1;
+        *self.outcomes.entry(report.handshake.outcome.name()).or_default() += 1;
+        if let Some(cause) = report.diagnosis.cause {
+            *self.causes.entry(cause.slug()).or_default() += 1;
         }
         true
     }
 
     /// The summary speaks of what was asked for.
-    fn narrow(&mut self, summary: &mut SummaryReport) {
+    fn narrow(&mut self, summary: &mut Summary) {
         summary.handshakes = self.found;
         summary.left_out = Some(self.left_out);
         summary.incidents = self.incidents;
@@ -196,50 +203,44 @@ impl Finder {
     }
 }
 
-impl Outlet for Sieve<'_> {
-    fn handshake(&mut self, facts: &Handshake, verdict: &Verdict, mut report: HandshakeReport) -> io::Result<()> {
-        if self.finder.as_mut().is_some_and(|finder| !finder.takes(&report)) {
-            self.outlet.left_out(facts, &report);
+impl Sink for Asked<'_> {
+    fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
+        if self.finder.as_mut().is_some_and(|finder| !finder.takes(handshake)) {
             return Ok(());
         }
-        if !self.timeline {
-            report.timeline = Vec::new();
+        match &self.anonymizer {
+            Some(anonymizer) => self.sink.handshake(&anonymizer.handshake(handshake)),
+            None => self.sink.handshake(handshake),
         }
-        if let Some(anonymizer) = &self.anonymizer {
-            anonymizer.handshake(&mut report);
-        }
-        self.outlet.handshake(facts, verdict, report)
     }
 
-    fn takes_outlines(&self) -> bool {
-        self.finder.is_none() && self.anonymizer.is_none() && self.outlet.takes_outlines()
-    }
-
-    fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
-        self.outlet.outline(outline)
-    }
-
-    fn report(&mut self, mut report: Report) -> io::Result<()> {
-        match (&mut self.finder, &mut report) {
-            (Some(finder), Report::Incident(incident)) => {
-                if !finder.related.to(incident) {
-                    return Ok(());
-                }
-                finder.incidents += 1;
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        if let Some(finder) = &mut self.finder {
+            if !finder.related.to(incident) {
+                return Ok(());
             }
-            (Some(finder), Report::Summary(summary)) => finder.narrow(summary),
-            _ => {}
+            finder.incidents += 1;
         }
-        if let (true, Report::Summary(summary)) = (self.hashes, &mut report) {
-            super::digest::inputs(summary);
+        match &self.anonymizer {
+            Some(anonymizer) => self.sink.incident(&anonymizer.incident(incident)),
+            None => self.sink.incident(incident),
+        }
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        let mut summary = summary.clone();
+        if let Some(finder) = &mut self.finder {
+            finder.narrow(&mut summary);
+        }
+        if self.hashes {
+            super::digest::inputs(&mut summary);
         }
         if let Some(anonymizer) = &self.anonymizer {
-            anonymizer.report(&mut report);
+            summary = anonymizer.summary(&summary);
         }
-        if let Report::Summary(summary) = &report {
-            self.summary = Some((**summary).clone());
-        }
-        self.outlet.report(report)
+        self.sink.summary(&summary)?;
+        self.summary = Some(summary);
+        Ok(())
     }
 }
 

@@ -13,15 +13,13 @@ use serde::Serialize;
 use super::case::Case;
 use super::stop_on_signal;
 use crate::cli::CertsOptions;
-use crate::diagnosis::judge::Verdict;
 use crate::error::Error;
 use crate::flow::{Endpoint, Side};
-use crate::handshake::Handshake;
 use crate::output::delivery::{Delivery, Manner};
 use crate::output::figures::counted;
 use crate::output::say::say;
-use crate::pipeline::Outlet;
-use crate::report::{CertificateReport, HandshakeReport, Report};
+use crate::report::{self, Handshake, Sink};
+use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
 
 /// Writes certificates.
@@ -45,7 +43,7 @@ pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<()> {
     let mut files = Files { force: options.force, made: Vec::new() };
     let mut entries: Vec<Entry> = Vec::new();
     for (sha256, seen) in found.certificates {
-        let name = file_name(&seen.certificate, &sha256);
+        let name = file_name(&seen.certificate, &HEXLOWER.encode(&sha256));
         files.write(directory.join(&name), pem(&seen.certificate.der).as_bytes(), false)?;
         entries.push(seen.entry(name));
     }
@@ -107,7 +105,7 @@ fn failed(path: &Path, source: io::Error) -> Error {
 #[derive(Debug, Default)]
 struct Found {
     /// By SHA-256, hexadecimal.
-    certificates: BTreeMap<String, Seen>,
+    certificates: BTreeMap<[u8; 32], Seen>,
     /// Handshakes whose certificates were hidden.
     encrypted: u64,
     /// Certificates beyond the bound.
@@ -117,49 +115,44 @@ struct Found {
 #[derive(Debug)]
 struct Seen {
     certificate: Arc<Certificate>,
-    what: Arc<CertificateReport>,
-    first: String,
-    last: String,
+    what: Arc<report::Certificate>,
+    first: Timestamp,
+    last: Timestamp,
     handshakes: u64,
     /// Server and the name asked for, with the number of handshakes.
     servers: BTreeMap<(Endpoint, Option<String>), u64>,
     clients: BTreeSet<Endpoint>,
     presented_by: BTreeSet<&'static str>,
-    chains: BTreeSet<Vec<String>>,
+    chains: BTreeSet<Vec<[u8; 32]>>,
 }
 
-impl Outlet for Found {
-    fn handshake(&mut self, facts: &Handshake, _: &Verdict, report: HandshakeReport) -> io::Result<()> {
+impl Sink for Found {
+    fn handshake(&mut self, report: &Handshake<'_>) -> io::Result<()> {
+        let Some(facts) = report.facts else { return Ok(()) };
         if facts.server_chain.is_none() && facts.is_tls13() && facts.server_hello.is_some() && facts.resumption.is_none() {
             self.encrypted += 1;
         }
-        let reports = report.tls.as_ref().map(|tls| {
-            [
-                tls.server.as_ref().map(|server| server.certificates.as_slice()).unwrap_or_default(),
-                tls.client.as_ref().map(|client| client.certificates.as_slice()).unwrap_or_default(),
-            ]
-        });
-        let [server, client] = reports.unwrap_or_default();
-        for (side, chain, reports) in [(Side::Server, &facts.server_chain, server), (Side::Client, &facts.client_chain, client)] {
+        let (served, own) = (report.server_certificates(), report.client_certificates());
+        for (side, chain, reports) in [(Side::Server, &facts.server_chain, served), (Side::Client, &facts.client_chain, own)] {
             let Some(chain) = chain else { continue };
-            let digests: Vec<String> = chain.what.certificates.iter().map(|certificate| HEXLOWER.encode(&certificate.sha256)).collect();
+            let at = chain.mark.time;
+            let digests: Vec<[u8; 32]> = chain.what.certificates.iter().map(|certificate| certificate.sha256).collect();
             for (certificate, what) in chain.what.certificates.iter().zip(reports) {
                 if self.certificates.len() >= MOST && !self.certificates.contains_key(&what.sha256) {
                     self.left_out += 1;
                     continue;
                 }
-                let seen = self.certificates.entry(what.sha256.clone()).or_insert_with(|| Seen {
+                let seen = self.certificates.entry(what.sha256).or_insert_with(|| Seen {
                     certificate: Arc::clone(certificate),
                     what: Arc::clone(what),
-                    first: chain.mark.time.to_string(),
-                    last: String::new(),
+                    first: at,
+                    last: at,
                     handshakes: 0,
                     servers: BTreeMap::new(),
                     clients: BTreeSet::new(),
                     presented_by: BTreeSet::new(),
                     chains: BTreeSet::new(),
                 });
-                let at = chain.mark.time.to_string();
                 seen.handshakes += 1;
                 seen.presented_by.insert(side.name());
                 if seen.servers.len() < PLACES {
@@ -171,18 +164,10 @@ impl Outlet for Found {
                 if seen.chains.len() < PLACES {
                     seen.chains.insert(digests.clone());
                 }
-                if at < seen.first {
-                    seen.first.clone_from(&at);
-                }
-                if at > seen.last {
-                    seen.last = at;
-                }
+                seen.first = seen.first.min(at);
+                seen.last = seen.last.max(at);
             }
         }
-        Ok(())
-    }
-
-    fn report(&mut self, _: Report) -> io::Result<()> {
         Ok(())
     }
 }
@@ -203,12 +188,12 @@ struct Index {
 struct Entry {
     file: String,
     #[serde(flatten)]
-    what: Arc<CertificateReport>,
+    what: What,
     #[serde(skip_serializing_if = "Option::is_none")]
     malformed: Option<String>,
     presented_by: Vec<&'static str>,
-    first_seen: String,
-    last_seen: String,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
     handshakes: u64,
     servers: Vec<Place>,
     clients: Vec<String>,
@@ -224,6 +209,36 @@ struct Place {
     handshakes: u64,
 }
 
+/// What a handshake's report says of a certificate.
+#[derive(Debug, Serialize)]
+struct What {
+    subject: String,
+    issuer: String,
+    serial: String,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    san: Vec<String>,
+    key: String,
+    signature: String,
+    sha256: String,
+}
+
+impl What {
+    fn of(certificate: &report::Certificate) -> Self {
+        Self {
+            subject: certificate.subject.clone(),
+            issuer: certificate.issuer.clone(),
+            serial: certificate.serial.clone(),
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+            san: certificate.san.clone(),
+            key: certificate.key.clone(),
+            signature: certificate.signature.clone(),
+            sha256: certificate.fingerprint(),
+        }
+    }
+}
+
 impl Seen {
     fn entry(self, file: String) -> Entry {
         let place = |((server, name), handshakes): ((Endpoint, Option<String>), u64)| Place {
@@ -235,14 +250,14 @@ impl Seen {
         Entry {
             file,
             malformed: self.certificate.malformed.clone(),
-            what: self.what,
+            what: What::of(&self.what),
             presented_by: self.presented_by.into_iter().collect(),
             first_seen: self.first,
             last_seen: self.last,
             handshakes: self.handshakes,
             servers: self.servers.into_iter().map(place).collect(),
             clients: self.clients.into_iter().map(|client| client.address.to_string()).collect(),
-            chains: self.chains.into_iter().collect(),
+            chains: self.chains.iter().map(|chain| chain.iter().map(|digest| HEXLOWER.encode(digest)).collect()).collect(),
         }
     }
 }

@@ -12,7 +12,6 @@ use crate::cli::DiffOptions;
 use crate::compare::{Tally, diff};
 use crate::output::layout::Layout;
 use crate::output::{self, style};
-use crate::report::Report;
 
 /// Compares and shows.
 pub(super) fn diff(options: &DiffOptions) -> anyhow::Result<()> {
@@ -36,13 +35,7 @@ pub(super) fn diff(options: &DiffOptions) -> anyhow::Result<()> {
 fn tally(options: &DiffOptions, path: &PathBuf, stop: &Arc<AtomicBool>) -> anyhow::Result<Tally> {
     let case = Case::new(slice::from_ref(path), &options.query, Arc::clone(stop));
     let mut tally = Tally::default();
-    let mut take = |report: Report| {
-        if let Report::Handshake(handshake) = &report {
-            tally.take(handshake);
-        }
-        Ok(())
-    };
-    let summary = case.run(&mut take)?;
+    let summary = case.run(&mut tally)?;
     // Of half a capture most would have "vanished".
     unless_interrupted()?;
     tally.end(&summary);

@@ -7,10 +7,10 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::is_dash;
-use crate::report::SummaryReport;
+use crate::report::Summary;
 
 /// Adds the hash of each file. What cannot be read a second time stays without.
-pub(super) fn inputs(summary: &mut SummaryReport) {
+pub(super) fn inputs(summary: &mut Summary) {
     for input in &mut summary.inputs {
         let path = Path::new(&input.source);
         if !is_dash(path) && path.is_file() {

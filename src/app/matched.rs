@@ -17,20 +17,17 @@ use super::{stop_on_signal, unless_interrupted};
 use crate::anonymize::Anonymizer;
 use crate::cli::MatchOptions;
 use crate::compare::flood;
-use crate::compare::joined::Joined;
+use crate::compare::joined::{Joined, JoinedBy};
 use crate::compare::relayed;
 use crate::compare::vantage::View;
 use crate::compare::verdict::{Point, judge};
-use crate::diagnosis::judge::Verdict;
 use crate::find::{Criteria, Filter};
 use crate::flow::{Endpoint, FlowKey, Side, Transport};
 use crate::frame::Block;
-use crate::handshake::Handshake;
 use crate::output::layout::Layout;
 use crate::output::{self, style};
 use crate::packet::{Decoder, Packet};
-use crate::pipeline::Outlet;
-use crate::report::{HandshakeReport, Report};
+use crate::report::{Handshake, Sink};
 use crate::time::Timestamp;
 
 /// Joins and shows.
@@ -88,35 +85,26 @@ struct Notes {
 /// A handshake of one capture.
 #[derive(Debug)]
 struct Noted {
-    report: HandshakeReport,
-    random: String,
-    client: Endpoint,
-    server: Endpoint,
-    transport: Transport,
+    report: Handshake<'static>,
+    random: Vec<u8>,
     isn: Option<u32>,
     first: Timestamp,
     last: Timestamp,
 }
 
-impl Outlet for Notes {
-    fn handshake(&mut self, facts: &Handshake, _: &Verdict, report: HandshakeReport) -> io::Result<()> {
-        if self.handshakes.len() < HANDSHAKES {
-            let random = report.tls.as_ref().and_then(|tls| tls.client.as_ref()).map(|client| client.random.clone()).unwrap_or_default();
+impl Sink for Notes {
+    fn handshake(&mut self, report: &Handshake<'_>) -> io::Result<()> {
+        if let Some(facts) = report.facts
+            && self.handshakes.len() < HANDSHAKES
+        {
             self.handshakes.push(Noted {
-                random,
-                client: facts.client,
-                server: facts.server,
-                transport: facts.flow.key.transport,
+                random: report.tls.as_ref().and_then(|tls| tls.client.as_ref()).map(|client| client.random.to_vec()).unwrap_or_default(),
                 isn: facts.flow.side(Side::Client).syn.map(|syn| syn.isn),
                 first: facts.flow.first.time,
                 last: facts.closed_at.time.max(facts.flow.last.time),
-                report,
+                report: report.to_static(),
             });
         }
-        Ok(())
-    }
-
-    fn report(&mut self, _: Report) -> io::Result<()> {
         Ok(())
     }
 }
@@ -146,14 +134,14 @@ struct Pair<'a> {
 
 fn join<'a>(client: &'a [Noted], server: &'a [Noted]) -> Vec<Pair<'a>> {
     let mut pairs: Vec<Pair<'a>> = Vec::new();
-    let mut by_random: BTreeMap<&str, Vec<&Noted>> = BTreeMap::new();
+    let mut by_random: BTreeMap<&[u8], Vec<&Noted>> = BTreeMap::new();
     for noted in server.iter().rev().filter(|noted| !noted.random.is_empty()) {
         by_random.entry(&noted.random).or_default().push(noted);
     }
     let mut alone: Vec<&Noted> = Vec::new();
     let mut taken: Vec<*const Noted> = Vec::new();
     for noted in client {
-        match by_random.get_mut(noted.random.as_str()).and_then(Vec::pop) {
+        match by_random.get_mut(noted.random.as_slice()).and_then(Vec::pop) {
             Some(other) => {
                 taken.push(other);
                 pairs.push(Pair { client: Some(noted), server: Some(other), by_random: true });
@@ -164,10 +152,10 @@ fn join<'a>(client: &'a [Noted], server: &'a [Noted]) -> Vec<Pair<'a>> {
     taken.sort_unstable();
     let mut by_ends: BTreeMap<(Endpoint, Endpoint), Vec<&Noted>> = BTreeMap::new();
     for noted in server.iter().rev().filter(|noted| taken.binary_search(&std::ptr::from_ref(*noted)).is_err()) {
-        by_ends.entry((noted.client, noted.server)).or_default().push(noted);
+        by_ends.entry((noted.report.client, noted.report.server)).or_default().push(noted);
     }
     for noted in alone {
-        let others = by_ends.get_mut(&(noted.client, noted.server));
+        let others = by_ends.get_mut(&(noted.report.client, noted.report.server));
         let same_isn = |other: &&Noted| other.isn.is_some() && other.isn == noted.isn;
         let server = others.and_then(|others| {
             let place = others.iter().rposition(same_isn).or_else(|| others.len().checked_sub(1))?;
@@ -206,7 +194,7 @@ fn judged(
             let began = server.first.nanos().saturating_sub(offset);
             (client.first.before(SLACK).nanos()..=client.last.nanos()).contains(&began)
         };
-        let same = |server: &Noted| server.server == client.server && name(server).is_some() && name(server) == name(client);
+        let same = |server: &Noted| server.report.server == client.report.server && name(server).is_some() && name(server) == name(client);
         if answered && let Some(at) = strangers.iter().position(|(_, server)| same(server) && meanwhile(server)) {
             let (stranger, server) = strangers.remove(at);
             taken.push(stranger);
@@ -270,8 +258,8 @@ impl Pair<'_> {
         [(0, self.client, client.watched.1), (offset, self.server, server.watched.1)].map(|(by, own, until)| {
             let noted = own.or(either[0]).or(either[1]);
             let nobody = Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-            let ends = noted.map_or((nobody, nobody), |noted| (noted.client, noted.server));
-            let mut view = View::new(ends.0, ends.1, noted.map_or(Transport::Tcp, |noted| noted.transport));
+            let ends = noted.map_or((nobody, nobody), |noted| (noted.report.client, noted.report.server));
+            let mut view = View::new(ends.0, ends.1, noted.map_or(Transport::Tcp, |noted| noted.report.network.transport));
             view.until = until;
             view.watched = (if begin == Timestamp::MIN { begin } else { shift(begin, by) }, shift(end, by));
             Wanted { view, span: (shift(first, by).before(SLACK), shift(last, by).after(SLACK)), isn: noted.and_then(|noted| noted.isn) }
@@ -285,9 +273,9 @@ impl Pair<'_> {
             }
         }
         let joined_by = match (self.by_random, at_client.view.packets.is_empty() || at_server.view.packets.is_empty()) {
-            (true, _) => "random",
-            (false, false) => "addresses",
-            (false, true) => "nothing",
+            (true, _) => JoinedBy::Random,
+            (false, false) => JoinedBy::Addresses,
+            (false, true) => JoinedBy::Nothing,
         };
         let [client, server] = [self.client, self.server].map(|noted| noted.map(|noted| &noted.report));
         let joined = judge(&Point { report: client, view: &at_client.view }, &Point { report: server, view: &at_server.view }, joined_by);
@@ -296,15 +284,12 @@ impl Pair<'_> {
 }
 
 /// Without what tells who is who, if that is asked for.
-fn hidden(joined: Joined, client: Option<&HandshakeReport>, server: Option<&HandshakeReport>, anonymizer: Option<&Anonymizer>) -> Joined {
+fn hidden(joined: Joined, client: Option<&Handshake<'_>>, server: Option<&Handshake<'_>>, anonymizer: Option<&Anonymizer>) -> Joined {
     let Some(anonymizer) = anonymizer else { return joined };
-    let anonymous = |report: Option<&HandshakeReport>| {
-        let mut report = report?.clone();
-        anonymizer.handshake(&mut report);
-        Some(report)
-    };
-    let known: Vec<&HandshakeReport> = [client, server].into_iter().flatten().collect();
-    joined.anonymous(anonymous(client).as_ref(), anonymous(server).as_ref(), &|text| anonymizer.prose_about(text, &known))
+    let anonymous = [client, server].map(|report| report.map(|report| anonymizer.handshake(report)));
+    let known: Vec<&Handshake<'_>> = [client, server].into_iter().flatten().collect();
+    let [client, server] = &anonymous;
+    joined.anonymous(client.as_ref(), server.as_ref(), &|text| anonymizer.prose_about(text, &known))
 }
 
 /// Collects packets.

@@ -8,23 +8,24 @@ use crate::cli::{self, FailOn, ReadOptions};
 use crate::error::Error;
 #[cfg(feature = "parquet")]
 use crate::output::delivery::{Delivery, Manner};
+use crate::output::format::Look;
 #[cfg(feature = "parquet")]
 use crate::output::parquet::ParquetSink;
 use crate::output::{Sink, style};
-use crate::pipeline::Outlet;
-use crate::report::{Outline, Report};
+use crate::report::{Handshake, Incident, Summary};
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let stdout = io::stdout();
+    let look = options.look(options.color.palette(&stdout), style::terminal_width(), stdout.is_terminal());
     let case = Case {
         // On the same terminal as the output it would be in its way.
-        progress: options.progress && !(options.streams() && stdout.is_terminal()),
+        progress: options.progress && !((options.format.streams)(&look) && stdout.is_terminal()),
         ..Case::new(&options.inputs, &options.query, stop_on_signal()?)
     };
     let ready = case.prepare()?;
-    let (palette, at_once) = (options.color.palette(&stdout), stdout.is_terminal() || case.piped());
-    let mut sink = options.sink(BufWriter::with_capacity(64 << 10, stdout), palette, style::terminal_width(), at_once);
+    let look = Look { at_once: look.at_once || case.piped(), ..look };
+    let mut sink = (options.format.sink)(Box::new(BufWriter::with_capacity(64 << 10, stdout)), &look);
     let mut matched = false;
     #[cfg(feature = "parquet")]
     let mut parquet = match options.parquet.as_deref() {
@@ -86,32 +87,26 @@ struct Emit<'a> {
     parquet_failed: Option<io::Error>,
 }
 
-impl Outlet for Emit<'_> {
-    fn report(&mut self, report: Report) -> io::Result<()> {
-        if let Report::Handshake(handshake) = &report {
-            *self.matched |= self.fail_on.matches(handshake);
-            #[cfg(feature = "parquet")]
-            if let Some(parquet) = &mut self.parquet
-                && let Err(error) = parquet.take(handshake)
-            {
-                let stop = io::Error::new(error.kind(), "the file besides cannot be written");
-                self.parquet_failed = Some(error);
-                return Err(stop);
-            }
-        }
-        self.sink.report(&report)
-    }
-
-    fn takes_outlines(&self) -> bool {
+impl Sink for Emit<'_> {
+    fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
+        *self.matched |= self.fail_on.matches(handshake);
         #[cfg(feature = "parquet")]
-        if self.parquet.is_some() {
-            return false;
+        if let Some(parquet) = &mut self.parquet
+            && let Err(error) = parquet.handshake(handshake)
+        {
+            let stop = io::Error::new(error.kind(), "the file besides cannot be written");
+            self.parquet_failed = Some(error);
+            return Err(stop);
         }
-        self.fail_on.is_empty() && self.sink.takes_outlines()
+        self.sink.handshake(handshake)
     }
 
-    fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
-        self.sink.outline(outline)
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        self.sink.incident(incident)
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        self.sink.summary(summary)
     }
 }
 

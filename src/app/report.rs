@@ -11,7 +11,6 @@ use crate::output::delivery::{Delivery, Manner};
 use crate::output::html::HtmlSink;
 use crate::output::markdown::MarkdownSink;
 use crate::output::{Setting, Sink};
-use crate::report::Report;
 
 /// Reads captures and writes the report. A file appears under its name only when it is whole.
 pub(super) fn report(options: &ReportOptions) -> anyhow::Result<()> {
@@ -30,10 +29,13 @@ fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
         ReportFormat::Html => Box::new(HtmlSink::new(out, settings)),
         ReportFormat::Markdown => Box::new(MarkdownSink::with_settings(out, settings)),
     };
-    let mut emit = |report: Report| sink.report(&report);
-    let case =
-        Case { timeline: true, hashes: true, progress: options.progress, ..Case::new(&options.inputs, &options.query, stop_on_signal()?) };
-    case.run(&mut emit)?;
+    let case = Case {
+        timeline: options.format == ReportFormat::Html,
+        hashes: true,
+        progress: options.progress,
+        ..Case::new(&options.inputs, &options.query, stop_on_signal()?)
+    };
+    case.run(sink.as_mut())?;
     sink.finish()?;
     Ok(())
 }

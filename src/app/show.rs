@@ -14,19 +14,13 @@ use crate::output::figures::{counted, when};
 use crate::output::layout::Layout;
 use crate::output::view::{self, Kind};
 use crate::output::{show, style};
-use crate::report::{HandshakeReport, Report};
+use crate::report::{Handshake, Id, Sink};
 
 /// Reads captures and shows the handshake that is asked for; without such, the first that failed, or the first.
 pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
     let anonymizer = options.query.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let wanted = options.id.as_deref().map(str::to_ascii_lowercase);
-    let mut found = Found { most: options.most, wanted: wanted.clone(), ..Found::default() };
-    let mut emit = |report: Report| {
-        if let Report::Handshake(handshake) = report {
-            found.take(*handshake, anonymizer.as_ref());
-        }
-        Ok(())
-    };
+    let mut found = Found { most: options.most, wanted: wanted.clone(), anonymizer: anonymizer.as_ref(), ..Found::default() };
     let case = Case {
         // It is made anonymous here, so that a handshake can be asked for by either id.
         anonymize: None,
@@ -34,7 +28,7 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
         progress: options.progress,
         ..Case::new(&options.inputs, &options.query, stop_on_signal()?)
     };
-    let summary = case.run(&mut emit)?;
+    let summary = case.run(&mut found)?;
     let among = summary.handshakes.saturating_add(summary.left_out.unwrap_or_default());
     if among == 0 {
         bail!("no TLS handshake was found; `handshark read` says what is in the capture");
@@ -56,11 +50,7 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
         if index > 0 {
             writeln!(out, "\n")?;
         }
-        let mut report = report.clone();
-        if let Some(anonymizer) = &anonymizer {
-            anonymizer.handshake(&mut report);
-        }
-        show::handshake(&mut out, &layout, &report)?;
+        show::handshake(&mut out, &layout, &hidden(report, anonymizer.as_ref()))?;
     }
     let more = found.count.saturating_sub(chosen.len() as u64);
     if more > 0 && !options.query.criteria.is_empty() {
@@ -76,44 +66,50 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
 
 /// Handshakes that may be shown.
 #[derive(Debug, Default)]
-struct Found {
+struct Found<'a> {
     most: usize,
     /// The id asked for, or its beginning.
     wanted: Option<String>,
+    anonymizer: Option<&'a Anonymizer>,
     /// Those of what was asked for, without regard to the id.
     count: u64,
-    matched: Vec<HandshakeReport>,
-    failed: Vec<HandshakeReport>,
+    matched: Vec<Handshake<'static>>,
+    failed: Vec<Handshake<'static>>,
     /// Ids that begin as was asked, and what they are.
-    candidates: Vec<(String, String)>,
+    candidates: Vec<(Id, String)>,
     /// Ids like the one asked for: the distance, the id, and what it is.
-    near: Vec<(usize, String, String)>,
+    near: Vec<(usize, Id, String)>,
 }
 
-impl Found {
-    fn take(&mut self, report: HandshakeReport, anonymizer: Option<&Anonymizer>) {
+impl Sink for Found<'_> {
+    fn handshake(&mut self, report: &Handshake<'_>) -> io::Result<()> {
         self.count = self.count.saturating_add(1);
         if let Some(wanted) = self.wanted.clone() {
-            let id = anonymizer.map_or_else(|| report.handshake.id.clone(), |anonymizer| anonymizer.id(&report.handshake.id));
-            if !report.handshake.id.starts_with(&wanted) && !id.starts_with(&wanted) {
-                return self.note(&wanted, id, &report, anonymizer);
+            let own = report.handshake.id;
+            let id = self.anonymizer.map_or(own, |anonymizer| anonymizer.id(own));
+            if !own.as_str().starts_with(&wanted) && !id.as_str().starts_with(&wanted) {
+                self.note(&wanted, id, report);
+                return Ok(());
             }
             if self.candidates.len() < MOST_NAMED {
-                self.candidates.push((id, told(&report, anonymizer)));
+                self.candidates.push((id, told(report, self.anonymizer)));
             }
         }
-        if self.failed.len() < self.most && view::kind(&report) == Kind::Failed {
-            self.failed.push(report.clone());
+        if self.failed.len() < self.most && view::kind(report) == Kind::Failed {
+            self.failed.push(report.to_static());
         }
         if self.matched.len() < self.most {
-            self.matched.push(report);
+            self.matched.push(report.to_static());
         }
+        Ok(())
     }
+}
 
+impl Found<'_> {
     /// Remembers the ids that are most like what was asked for; where none is, the first.
-    fn note(&mut self, wanted: &str, id: String, report: &HandshakeReport, anonymizer: Option<&Anonymizer>) {
-        let beginning: String = id.chars().take(wanted.len()).collect();
-        let asked: String = wanted.chars().take(id.len()).collect();
+    fn note(&mut self, wanted: &str, id: Id, report: &Handshake<'_>) {
+        let beginning: String = id.as_str().chars().take(wanted.len()).collect();
+        let asked: String = wanted.chars().take(id.as_str().len()).collect();
         let distance = match strsim::damerau_levenshtein(&beginning, &asked) {
             close if close.saturating_mul(3) <= asked.len() => close,
             _ if view::kind(report) == Kind::Failed => FAR,
@@ -121,14 +117,14 @@ impl Found {
         };
         if self.near.len() < MOST_NAMED || self.near.last().is_some_and(|last| distance < last.0) {
             let place = self.near.partition_point(|known| known.0 <= distance);
-            self.near.insert(place, (distance, id, told(report, anonymizer)));
+            self.near.insert(place, (distance, id, told(report, self.anonymizer)));
             self.near.truncate(MOST_NAMED);
         }
     }
 
     /// An id, or its beginning, must name one handshake.
     fn only_one(&self, id: &str) -> anyhow::Result<()> {
-        let list = |lines: &mut dyn Iterator<Item = (&String, &String)>| lines.map(|(id, told)| format!("  {id}  {told}")).collect();
+        let list = |lines: &mut dyn Iterator<Item = (&Id, &String)>| lines.map(|(id, told)| format!("  {id}  {told}")).collect();
         match self.candidates.as_slice() {
             [] => {
                 let is_near = self.near.first().is_some_and(|near| near.0 < FAR);
@@ -145,7 +141,7 @@ impl Found {
     }
 
     /// What failed is what is looked for, where something did.
-    fn chosen(&self) -> &[HandshakeReport] {
+    fn chosen(&self) -> &[Handshake<'static>] {
         if self.failed.is_empty() { &self.matched } else { &self.failed }
     }
 }
@@ -167,14 +163,15 @@ impl fmt::Display for Choice {
 impl std::error::Error for Choice {}
 
 /// A handshake in a line.
-fn told(report: &HandshakeReport, anonymizer: Option<&Anonymizer>) -> String {
-    let mut report = report.clone();
-    if let Some(anonymizer) = anonymizer {
-        anonymizer.handshake(&mut report);
-    }
-    let cause = report.diagnosis.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
+fn told(report: &Handshake<'_>, anonymizer: Option<&Anonymizer>) -> String {
+    let report = hidden(report, anonymizer);
+    let cause = report.diagnosis.cause.map_or_else(String::new, |cause| format!(": {cause}"));
     let server = escape(&view::server(&report)).into_owned();
-    format!("{}  {} → {server}  {}{cause}", when(&report.handshake.start, false), view::endpoint(&report.client), view::ending(&report))
+    format!("{}  {} → {server}  {}{cause}", when(report.handshake.start, false), report.client, view::ending(&report))
+}
+
+fn hidden<'a>(report: &Handshake<'a>, anonymizer: Option<&Anonymizer>) -> Handshake<'a> {
+    anonymizer.map_or_else(|| report.clone(), |anonymizer| anonymizer.handshake(report))
 }
 
 /// Handshakes named in an error.

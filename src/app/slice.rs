@@ -8,42 +8,44 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, bail};
+use data_encoding::HEXLOWER_PERMISSIVE;
 
 use super::case::Case;
 use super::{is_dash, naming, stop_on_signal, unless_interrupted};
 use crate::capture::Inventory;
 use crate::cli::{Analysis, Secrets, SliceOptions};
 use crate::count::Count;
-use crate::diagnosis::judge::Verdict;
-use crate::find::Criteria;
-use crate::flow::FlowKey;
+use crate::diagnosis::cause::Cause;
+use crate::find::{Criteria, Filter};
+use crate::flow::{Endpoint, FlowKey};
 use crate::frame::{Block, Frame, SLICER};
-use crate::handshake::Handshake;
+use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::output::delivery::{Delivery, Manner};
 use crate::output::figures::counted;
 use crate::output::pcapng::{InterfaceDescription, PacketRecord, PcapngWriter};
 use crate::output::say::say;
 use crate::packet::{Decoder, Packet};
-use crate::pipeline::Outlet;
-use crate::report::{HandshakeReport, Report};
+use crate::report::{Handshake, Id, Sink};
 use crate::time::Timestamp;
 
 /// Cuts and writes.
 pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
-    let case = Case::new(&options.inputs, &options.query, stop_on_signal()?);
+    let everything = Criteria::default();
+    // What was not asked for may have to go along.
+    let case = Case { criteria: &everything, ..Case::new(&options.inputs, &options.query, stop_on_signal()?) };
     if case.piped() {
         bail!("slice reads its input three times and cannot read a pipe; save it to a file first");
     }
     // It is read again before it is handed over.
     let manner = Manner { force: options.force, inputs: &options.inputs, ..Manner::default() };
     let mut target = Delivery::begin(&options.output, &manner)?.staged()?;
-    let mut chosen = Chosen::default();
+    let mut chosen = Chosen::new(Filter::new(options.query.criteria.clone()), Arc::clone(&case.begin));
     let summary = case.run(&mut chosen)?;
     if chosen.handshakes == 0 {
-        let of = counted(summary.left_out.unwrap_or_default().saturating_add(summary.handshakes), "handshake", "handshakes");
+        let of = counted(summary.handshakes, "handshake", "handshakes");
         bail!("none of {of} is what was asked for; nothing was written (`handshark --all FILE` lists them all)");
     }
     let mut frames = cut(options, &case, &mut chosen, &mut target)?;
@@ -89,45 +91,52 @@ fn cut(options: &SliceOptions, case: &Case<'_>, chosen: &mut Chosen, target: &mu
 }
 
 /// The servers of those handshakes on which the slice, read alone, gives another verdict.
-fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Delivery) -> anyhow::Result<BTreeMap<String, String>> {
+fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Delivery) -> anyhow::Result<BTreeMap<Id, Endpoint>> {
     let inputs = [slice.draft().context("the slice is not kept")?.to_owned()];
     let analysis = Analysis { filter: None, ..case.analysis.clone() };
-    let everything = Criteria::default();
-    let stop = Arc::clone(&case.stop);
-    let again = Case { inputs: &inputs, analysis: &analysis, criteria: &everything, stop, progress: false, ..*case };
-    let mut verdicts: BTreeMap<String, Said> = BTreeMap::new();
-    let mut take = |report: Report| {
-        if let Report::Handshake(report) = report {
-            verdicts.insert(report.handshake.id.clone(), said(&report));
-        }
-        Ok(())
-    };
-    again.run(&mut take)?;
-    let strays = chosen.verdicts.iter().filter(|(id, (verdict, _))| verdicts.get(*id) != Some(verdict));
-    Ok(strays.map(|(id, (_, server))| (id.clone(), server.clone())).collect())
+    let (stop, begin) = (Arc::clone(&case.stop), Arc::default());
+    let again = Case { inputs: &inputs, analysis: &analysis, stop, begin, progress: false, ..*case };
+    let mut verdicts = Verdicts::default();
+    again.run(&mut verdicts)?;
+    let strays = chosen.verdicts.iter().filter(|(id, (verdict, _))| verdicts.0.get(*id) != Some(verdict));
+    Ok(strays.map(|(id, (_, server))| (*id, *server)).collect())
 }
 
 /// Outcome, cause and who stopped it.
-type Said = (String, Option<String>, String);
+type Said = (Outcome, Option<Cause>, StoppedBy);
 
-fn said(report: &HandshakeReport) -> Said {
-    (report.handshake.outcome.clone(), report.diagnosis.cause.clone(), report.diagnosis.stopped_by.clone())
+fn said(report: &Handshake<'_>) -> Said {
+    (report.handshake.outcome, report.diagnosis.cause, report.diagnosis.stopped_by)
+}
+
+/// What is said of each handshake.
+#[derive(Debug, Default)]
+struct Verdicts(BTreeMap<Id, Said>);
+
+impl Sink for Verdicts {
+    fn handshake(&mut self, report: &Handshake<'_>) -> io::Result<()> {
+        self.0.insert(report.handshake.id, said(report));
+        Ok(())
+    }
 }
 
 /// What is known of the chosen handshakes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Chosen {
+    filter: Filter,
+    /// The capture's first moment.
+    begin: Arc<OnceLock<Timestamp>>,
     handshakes: u64,
     /// First and last frame of the handshake, and the last at which ICMP may still speak of it.
     flows: BTreeMap<FlowKey, Vec<(u64, u64, u64)>>,
     /// By frame.
     comments: BTreeMap<u64, Vec<String>>,
-    /// Randoms of their ClientHellos, hexadecimal: what keys are found by.
-    randoms: BTreeSet<String>,
+    /// Randoms of their ClientHellos: what keys are found by.
+    randoms: BTreeSet<Vec<u8>>,
     /// By id: the verdict, and the server.
-    verdicts: BTreeMap<String, (Said, String)>,
+    verdicts: BTreeMap<Id, (Said, Endpoint)>,
     /// What else there is, by server, in the order of their frames. Bounded.
-    others: BTreeMap<String, Vec<Other>>,
+    others: BTreeMap<Endpoint, Vec<Other>>,
     others_held: usize,
     /// How many of those go along.
     context: usize,
@@ -142,44 +151,55 @@ struct Other {
     taken: bool,
 }
 
-impl Outlet for Chosen {
-    fn handshake(&mut self, facts: &Handshake, _: &Verdict, report: HandshakeReport) -> io::Result<()> {
-        self.handshakes = self.handshakes.saturating_add(1);
+impl Sink for Chosen {
+    fn handshake(&mut self, report: &Handshake<'_>) -> io::Result<()> {
+        let Some(facts) = report.facts else { return Ok(()) };
         let (first, last) = (report.capture.first_frame, report.capture.last_frame);
+        if !self.filter.takes(report, self.begin.get().copied()) {
+            if self.others_held < OTHERS {
+                self.others_held = self.others_held.saturating_add(1);
+                self.others.entry(report.server).or_default().push(Other { key: facts.flow.key, first, last, taken: false });
+            }
+            return Ok(());
+        }
+        self.handshakes = self.handshakes.saturating_add(1);
         self.flows.entry(facts.flow.key).or_default().push((first, last, last.max(facts.closed_at.frame)));
         let diagnosis = &report.diagnosis;
-        let cause = diagnosis.cause.as_deref().map(|cause| {
-            let confidence = diagnosis.confidence.as_deref().unwrap_or_default();
-            format!(", {cause} ({confidence}), stopped by {}", diagnosis.stopped_by)
-        });
-        let verdict = format!("handshark: {}{}. {}", report.handshake.outcome, cause.unwrap_or_default(), diagnosis.summary);
+        let cause = diagnosis
+            .cause
+            .zip(diagnosis.confidence)
+            .map(|(cause, confidence)| format!(", {cause} ({}), stopped by {}", confidence.name(), diagnosis.stopped_by.name()));
+        let verdict = format!("handshark: {}{}. {}", report.handshake.outcome.name(), cause.unwrap_or_default(), report.summary());
         self.comments.entry(first).or_default().insert(0, verdict);
-        for piece in &diagnosis.evidence {
-            if let Some(frame) = piece.frame {
-                self.comments.entry(frame).or_default().push(format!("handshark: {}", piece.text));
+        for piece in diagnosis.evidence.iter() {
+            if let Some(mark) = piece.mark {
+                self.comments.entry(mark.frame).or_default().push(format!("handshark: {}", piece.text));
             }
         }
-        self.verdicts.insert(report.handshake.id.clone(), (said(&report), facts.server.to_string()));
-        self.randoms.extend(report.tls.and_then(|tls| tls.client).map(|client| client.random));
-        Ok(())
-    }
-
-    fn left_out(&mut self, facts: &Handshake, report: &HandshakeReport) {
-        if self.others_held < OTHERS {
-            self.others_held = self.others_held.saturating_add(1);
-            let (first, last) = (report.capture.first_frame, report.capture.last_frame);
-            self.others.entry(facts.server.to_string()).or_default().push(Other { key: facts.flow.key, first, last, taken: false });
-        }
-    }
-
-    fn report(&mut self, _: Report) -> io::Result<()> {
+        self.verdicts.insert(report.handshake.id, (said(report), report.server));
+        self.randoms.extend(report.tls.as_ref().and_then(|tls| tls.client.as_ref()).map(|client| client.random.to_vec()));
         Ok(())
     }
 }
 
 impl Chosen {
+    fn new(filter: Filter, begin: Arc<OnceLock<Timestamp>>) -> Self {
+        Self {
+            filter,
+            begin,
+            handshakes: 0,
+            flows: BTreeMap::new(),
+            comments: BTreeMap::new(),
+            randoms: BTreeSet::new(),
+            verdicts: BTreeMap::new(),
+            others: BTreeMap::new(),
+            others_held: 0,
+            context: 0,
+        }
+    }
+
     /// Takes others with the servers of `strayed` along, `most` of each. False when there are none.
-    fn add_context(&mut self, strayed: &BTreeMap<String, String>, most: usize) -> bool {
+    fn add_context(&mut self, strayed: &BTreeMap<Id, Endpoint>, most: usize) -> bool {
         let before = self.context;
         for server in strayed.values().collect::<BTreeSet<_>>() {
             for other in self.others.get_mut(server).into_iter().flatten().take(most) {
@@ -347,9 +367,9 @@ fn prologue<W: Write>(
 }
 
 /// A line of a key log is a label, the client's random and the secret.
-fn is_key_of(line: &[u8], randoms: &BTreeSet<String>) -> bool {
-    let random = line.split(|byte| *byte == b' ').nth(1);
-    random.is_some_and(|random| randoms.contains(&String::from_utf8_lossy(random).to_ascii_lowercase()))
+fn is_key_of(line: &[u8], randoms: &BTreeSet<Vec<u8>>) -> bool {
+    let random = line.split(|byte| *byte == b' ').nth(1).and_then(|random| HEXLOWER_PERMISSIVE.decode(random).ok());
+    random.is_some_and(|random| randoms.contains(&random))
 }
 
 fn describe<W: Write>(

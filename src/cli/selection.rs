@@ -133,7 +133,7 @@ pub(super) struct SelectionArguments {
 
     /// Only handshakes that ended so, separated by commas; `failed` stands for all that failed
     #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, value_parser = outcomes(), help_heading = SELECTION)]
-    outcome: Vec<String>,
+    outcome: Vec<OutcomeItem>,
 
     /// Only handshakes with one of these causes, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, hide_possible_values = true, value_parser = values::cause_parser(), help_heading = SELECTION)]
@@ -156,8 +156,9 @@ impl From<SelectionArguments> for Criteria {
             servers: arguments.server,
             clients: arguments.client,
             names: arguments.name,
-            outcomes: arguments.outcome.into_iter().collect(),
-            causes: arguments.cause.into_iter().map(|cause| cause.slug().to_owned()).collect(),
+            failed: arguments.outcome.contains(&OutcomeItem::Failed),
+            outcomes: arguments.outcome.iter().filter_map(|item| item.outcome()).collect(),
+            causes: arguments.cause.into_iter().collect(),
             expression: arguments.condition,
         }
     }
@@ -182,9 +183,29 @@ fn key(text: &str) -> Result<Key, String> {
     Key::new(text)
 }
 
-fn outcomes() -> impl TypedValueParser<Value = String> {
+/// What `--outcome` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OutcomeItem {
+    /// Every outcome that is a failure.
+    Failed,
+    /// An outcome.
+    Outcome(Outcome),
+}
+
+impl OutcomeItem {
+    const fn outcome(self) -> Option<Outcome> {
+        match self {
+            Self::Failed => None,
+            Self::Outcome(outcome) => Some(outcome),
+        }
+    }
+}
+
+fn outcomes() -> impl TypedValueParser<Value = OutcomeItem> {
     let words = Outcome::ALL.iter().map(|outcome| outcome.name()).chain([FAILED]);
-    PossibleValuesParser::new(words.map(PossibleValue::new))
+    let item =
+        |word: String| Outcome::ALL.into_iter().find(|outcome| outcome.name() == word).map_or(OutcomeItem::Failed, OutcomeItem::Outcome);
+    PossibleValuesParser::new(words.map(PossibleValue::new)).map(item)
 }
 
 pub(super) const SELECTION: &str = "Which handshakes";

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::tally::{Counts, Numbers, Service, Tally};
-use crate::report::CertificateReport;
+use crate::report::Certificate;
+use crate::time::Timestamp;
 
 /// The differences between two captures.
 #[derive(Debug, Serialize)]
@@ -32,10 +33,10 @@ pub struct Head {
     pub sources: Vec<String>,
     /// Its first frame's time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub first_time: Option<String>,
+    pub first_time: Option<Timestamp>,
     /// Its last frame's time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_time: Option<String>,
+    pub last_time: Option<Timestamp>,
     /// How its handshakes went.
     pub numbers: Numbers,
 }
@@ -111,8 +112,8 @@ pub fn compare(before: &Tally, after: &Tally) -> Differences {
 fn head(tally: &Tally) -> Head {
     Head {
         sources: tally.sources.clone(),
-        first_time: tally.first_time.clone(),
-        last_time: tally.last_time.clone(),
+        first_time: tally.times.map(|(first, _)| first),
+        last_time: tally.times.map(|(_, last)| last),
         numbers: tally.overall.numbers,
     }
 }
@@ -220,21 +221,21 @@ fn certificates(before: &Service, after: &Service, changes: &mut Vec<Change>) {
 }
 
 /// A certificate; beside another, only what differs.
-fn described(leaf: &CertificateReport, beside: Option<&CertificateReport>) -> String {
-    let day = |time: &str| time.split('T').next().unwrap_or_default().to_owned();
+fn described(leaf: &Certificate, beside: Option<&Certificate>) -> String {
+    let day = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
     let mut parts = Vec::new();
-    let differs = |field: fn(&CertificateReport) -> &str| beside.is_none_or(|other| field(other) != field(leaf));
+    let differs = |field: fn(&Certificate) -> &str| beside.is_none_or(|other| field(other) != field(leaf));
     if differs(|leaf| &leaf.subject) {
         parts.push(leaf.subject.clone());
     }
     if differs(|leaf| &leaf.issuer) {
         parts.push(format!("issued by {}", leaf.issuer));
     }
-    parts.push(format!("valid {} to {}", day(&leaf.not_before), day(&leaf.not_after)));
+    parts.push(format!("valid {} to {}", day(leaf.not_before), day(leaf.not_after)));
     if differs(|leaf| &leaf.key) {
         parts.push(leaf.key.clone());
     }
-    let digest: String = leaf.sha256.chars().take(12).collect();
+    let digest: String = leaf.fingerprint().chars().take(12).collect();
     parts.push(format!("SHA-256 {digest}…"));
     parts.join(", ")
 }
@@ -351,35 +352,26 @@ const SHOWN: usize = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{ClientOffer, HandshakeReport, Tls, TlsClient, TlsServer};
+    use crate::report::{Cause, Handshake, Outcome, Sink as _, TlsServer, samples};
 
-    fn report(name: &str, cause: Option<&str>, certificate: &str, total_us: u64) -> HandshakeReport {
-        let mut report = HandshakeReport::default();
-        report.handshake.outcome = if cause.is_some() { "alerted" } else { "completed" }.into();
+    fn report(name: &str, cause: Option<Cause>, certificate: &str, total_us: u64) -> Handshake<'static> {
+        let mut report = samples::named(name);
+        report.handshake.outcome = if cause.is_some() { Outcome::Alerted } else { Outcome::Completed };
         report.handshake.timing.total_us = Some(total_us);
-        report.diagnosis.cause = cause.map(Into::into);
-        report.tls = Some(Tls {
-            version: Some("1.3".into()),
-            client: Some(TlsClient {
-                server_name: Some(name.into()),
-                offer: Arc::new(ClientOffer { ja4: "t13d".into(), ..ClientOffer::default() }),
-                ..TlsClient::default()
-            }),
-            server: Some(TlsServer {
-                certificates: vec![Arc::new(CertificateReport { sha256: certificate.into(), ..CertificateReport::default() })],
-                ..TlsServer::default()
-            }),
-            ..Tls::default()
-        });
+        report.diagnosis.cause = cause;
+        let mut sha256 = [0; 32];
+        sha256[..certificate.len()].copy_from_slice(certificate.as_bytes());
+        let certificate = Certificate { sha256, ..Certificate::default() };
+        report.tls.as_mut().unwrap().server = Some(TlsServer { certificates: vec![Arc::new(certificate)], ..TlsServer::default() });
         report
     }
 
-    fn tally(reports: &[HandshakeReport]) -> Tally {
+    fn tally(reports: &[Handshake<'_>]) -> Tally {
         let mut tally = Tally::default();
         for report in reports {
-            tally.take(report);
+            tally.handshake(report).unwrap();
         }
-        tally.end(&crate::report::SummaryReport::default());
+        tally.end(&crate::report::Summary::default());
         tally
     }
 
@@ -398,7 +390,7 @@ mod tests {
     #[test]
     fn one_handshake_each_is_enough_for_it_worked_yesterday() {
         let before = tally(&[report("a.test", None, "c1", 10_000)]);
-        let after = tally(&[report("A.TEST", Some("certificate-expired"), "c2", 10_000)]);
+        let after = tally(&[report("A.TEST", Some(Cause::CertificateExpired), "c2", 10_000)]);
         let differences = compare(&before, &after);
         assert_eq!(whats(&differences), [("failures", Direction::Worse), ("cause", Direction::Worse), ("certificate", Direction::Other)]);
         assert_eq!(differences.services[0].changes[0].text, "fails always now: 1 of 1, before 0 of 1");
@@ -407,7 +399,7 @@ mod tests {
     #[test]
     fn chance_is_no_difference() {
         let of = |failed: usize| {
-            let reports: Vec<_> = (0..50).map(|at| report("a.test", (at < failed).then_some("server-slow"), "c1", 10_000)).collect();
+            let reports: Vec<_> = (0..50).map(|at| report("a.test", (at < failed).then_some(Cause::ServerSlow), "c1", 10_000)).collect();
             tally(&reports)
         };
         assert!(compare(&of(10), &of(13)).services.is_empty());

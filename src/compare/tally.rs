@@ -1,11 +1,13 @@
 //! What a capture shows of each service.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::report::{CertificateReport, HandshakeReport, SummaryReport};
+use crate::report::{Cause, Certificate, Handshake, Outcome, Sink, Summary, word};
+use crate::time::Timestamp;
 
 /// How often each value was seen.
 pub(super) type Counts = BTreeMap<String, u64>;
@@ -15,8 +17,8 @@ pub(super) type Counts = BTreeMap<String, u64>;
 pub struct Tally {
     /// What was read.
     pub(super) sources: Vec<String>,
-    pub(super) first_time: Option<String>,
-    pub(super) last_time: Option<String>,
+    /// Its first and its last frame.
+    pub(super) times: Option<(Timestamp, Timestamp)>,
     pub(super) services: BTreeMap<String, Service>,
     pub(super) overall: Service,
 }
@@ -35,7 +37,7 @@ pub(super) struct Service {
     pub(super) clients: Counts,
     pub(super) failing_clients: Counts,
     /// Leaf certificates by SHA-256.
-    pub(super) certificates: BTreeMap<String, Arc<CertificateReport>>,
+    pub(super) certificates: BTreeMap<[u8; 32], Arc<Certificate>>,
     /// Whole and server's think time of full handshakes that completed, in microseconds.
     pub(super) totals: Vec<u64>,
     pub(super) thinks: Vec<u64>,
@@ -54,23 +56,23 @@ pub struct Numbers {
     pub undecided: u64,
 }
 
-impl Tally {
-    /// Takes a handshake.
-    pub fn take(&mut self, report: &HandshakeReport) {
-        let name = report.tls.as_ref().and_then(|tls| tls.client.as_ref()).and_then(|client| client.server_name.as_deref());
-        let address = endpoint(&report.server.address, report.server.port);
-        let service = name.filter(|name| !name.is_empty()).map_or_else(|| address.clone(), str::to_ascii_lowercase);
+impl Sink for Tally {
+    fn handshake(&mut self, report: &Handshake<'_>) -> io::Result<()> {
+        let address = report.server.to_string();
+        let service = report.server_name().map_or_else(|| address.clone(), str::to_ascii_lowercase);
         self.overall.take(report, &address);
         if self.services.len() < SERVICES || self.services.contains_key(&service) {
             self.services.entry(service).or_default().take(report, &address);
         }
+        Ok(())
     }
+}
 
+impl Tally {
     /// The capture is over.
-    pub fn end(&mut self, summary: &SummaryReport) {
+    pub fn end(&mut self, summary: &Summary) {
         self.sources = summary.inputs.iter().map(|input| input.source.clone()).collect();
-        self.first_time.clone_from(&summary.first_time);
-        self.last_time.clone_from(&summary.last_time);
+        self.times = summary.times;
         for service in self.services.values_mut().chain([&mut self.overall]) {
             service.totals.sort_unstable();
             service.thinks.sort_unstable();
@@ -79,15 +81,15 @@ impl Tally {
 }
 
 impl Service {
-    fn take(&mut self, report: &HandshakeReport, address: &str) {
+    fn take(&mut self, report: &Handshake<'_>, address: &str) {
         let numbers = &mut self.numbers;
         numbers.handshakes = numbers.handshakes.saturating_add(1);
-        let failed = match report.handshake.outcome.as_str() {
-            "completed" => {
+        let failed = match report.handshake.outcome {
+            Outcome::Completed => {
                 numbers.completed = numbers.completed.saturating_add(1);
                 false
             }
-            "incomplete" => {
+            Outcome::Incomplete => {
                 numbers.undecided = numbers.undecided.saturating_add(1);
                 false
             }
@@ -99,25 +101,25 @@ impl Service {
             }
         };
         count(&mut self.addresses, Some(address));
-        count(&mut self.causes, report.diagnosis.cause.as_deref());
+        count(&mut self.causes, report.diagnosis.cause.map(Cause::slug));
         let Some(tls) = &report.tls else { return };
         if let Some(client) = &tls.client {
-            count(&mut self.clients, Some(&client.ja4));
+            count(&mut self.clients, Some(client.offer.ja4()));
             if failed {
-                count(&mut self.failing_clients, Some(&client.ja4));
+                count(&mut self.failing_clients, Some(client.offer.ja4()));
             }
         }
-        if let Some(leaf) = tls.server.as_ref().and_then(|server| server.certificates.first())
+        if let Some(leaf) = report.server_certificates().first()
             && self.certificates.len() < VALUES
         {
-            self.certificates.entry(leaf.sha256.clone()).or_insert_with(|| Arc::clone(leaf));
+            self.certificates.entry(leaf.sha256).or_insert_with(|| Arc::clone(leaf));
         }
-        if report.handshake.outcome != "completed" {
+        if report.handshake.outcome != Outcome::Completed {
             return;
         }
-        count(&mut self.versions, tls.version.as_deref());
-        count(&mut self.ciphers, tls.cipher.as_deref());
-        count(&mut self.groups, tls.curve.as_deref());
+        count(&mut self.versions, tls.version.map(|version| word(version.name(), version)).as_deref());
+        count(&mut self.ciphers, tls.cipher.map(|cipher| word(cipher.name(), cipher)).as_deref());
+        count(&mut self.groups, tls.curve.map(|curve| word(curve.name(), curve)).as_deref());
         count(&mut self.protocols, tls.next_protocol.as_deref());
         if !report.handshake.resumed {
             for (times, time) in
@@ -138,10 +140,6 @@ fn count(counts: &mut Counts, value: Option<&str>) {
     } else if counts.len() < VALUES {
         counts.insert(value.to_owned(), 1);
     }
-}
-
-pub(super) fn endpoint(address: &str, port: u16) -> String {
-    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
 }
 
 /// Services told apart; the others count in the whole.

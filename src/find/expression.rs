@@ -3,23 +3,56 @@
 //! An expression is checked against the schema before anything is read: a field that does not exist, or an operation that its type does not
 //! have, is a [`Mistake`] that points at its column. A field that a handshake does not have makes a condition on it false.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, operators};
+use cel::objects::{Key as CelKey, Map as CelMap};
 use cel::{Context, ExecutionError, Program, Value as CelValue};
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::Value;
 
-use crate::report::{HandshakeReport, example};
+use crate::report::schema::{Field, HANDSHAKE, Kind};
+use crate::report::{Counts, Handshake, Key, Writer};
+use crate::time::Timestamp;
 
 /// A condition.
 #[derive(Clone)]
 pub struct Expression {
     text: String,
     program: Arc<Program>,
-    /// The report's objects that it names.
-    roots: Vec<String>,
+    /// The language's functions.
+    functions: Arc<Context<'static, 'static>>,
+    wanted: Wanted,
+}
+
+/// The fields that an expression names: nothing else is made of a report.
+#[derive(Debug, Clone, Default)]
+struct Wanted {
+    /// All of this.
+    whole: bool,
+    /// Of this, these.
+    fields: Vec<(&'static str, Self)>,
+}
+
+impl Wanted {
+    fn of(&self, name: &str) -> Option<&Self> {
+        if self.whole { Some(self) } else { self.fields.iter().find(|(field, _)| *field == name).map(|(_, wanted)| wanted) }
+    }
+
+    fn add(&mut self, path: &[&'static str]) {
+        let Some((first, rest)) = path.split_first() else {
+            self.whole = true;
+            return;
+        };
+        match self.fields.iter_mut().find(|(field, _)| field == first) {
+            Some((_, wanted)) => wanted.add(rest),
+            None => {
+                let mut wanted = Self::default();
+                wanted.add(rest);
+                self.fields.push((first, wanted));
+            }
+        }
+    }
 }
 
 /// What is wrong with an expression, and where.
@@ -45,7 +78,10 @@ impl Expression {
             let column = first.map_or(1, |error| column_at(text, error.pos));
             mistake(column, first.map_or_else(String::new, |error| plain(text, column, &error.msg)))
         })?;
-        let mut check = Check { locals: Vec::new(), context: context(example(), None), roots: Vec::new() };
+        let mut check = Check { locals: Vec::new(), context: Context::default(), wanted: Wanted::default() };
+        for field in HANDSHAKE {
+            check.context.add_variable_from_value(field.name, example(field.kind));
+        }
         // The parser counts bytes.
         let chars = |bytes: usize| text.get(..bytes).map_or(bytes, |before| before.chars().count());
         let offset = |id: u64| program.source_info().offset_for(id).map_or(0, |(start, _)| chars(start as usize));
@@ -57,19 +93,24 @@ impl Expression {
             Ok(_) => return Err(mistake(1, "it is not a condition: its value is neither true nor false".to_owned())),
             Err(error) => return Err(mistake(1, lower(&error.to_string()))),
         }
-        let roots = check.roots;
-        Ok(Self { text: text.to_owned(), program: Arc::new(program), roots })
-    }
-
-    /// Whether it names this object of the report.
-    pub fn names(&self, root: &str) -> bool {
-        self.roots.iter().any(|name| name == root)
+        Ok(Self { text: text.to_owned(), program: Arc::new(program), functions: Arc::new(Context::default()), wanted: check.wanted })
     }
 
     /// Whether it holds for a handshake. The error says why it cannot be applied.
-    pub fn takes(&self, report: &HandshakeReport) -> Result<bool, String> {
-        let report = serde_json::to_value(report).map_err(|error| error.to_string())?;
-        match self.program.execute(&context(&report, Some(&self.roots))) {
+    pub fn takes(&self, report: &Handshake<'_>) -> Result<bool, String> {
+        let mut values = Values { wanted: &self.wanted, map: HashMap::new() };
+        if self.wanted.of("timeline").is_some() {
+            report.with_timeline().write(&mut values);
+        } else {
+            report.write(&mut values);
+        }
+        let mut context = self.functions.new_inner_scope();
+        for (root, _) in &self.wanted.fields {
+            // An object that the report lacks has no fields.
+            let value = values.map.remove(&CelKey::from(*root)).unwrap_or_else(|| object(HashMap::new()));
+            context.add_variable_from_value(*root, value);
+        }
+        match self.program.execute(&context) {
             Ok(value) => Ok(value == CelValue::Bool(true)),
             Err(ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_)) => Ok(false),
             Err(error) => Err(lower(&error.to_string())),
@@ -120,42 +161,63 @@ struct Fault {
     why: String,
 }
 
-/// Walks an expression with an example of every field at hand.
+/// Walks an expression with the schema at hand.
 struct Check {
-    /// Variables of `exists`, `all`, `filter` and `map`, with an example of what they stand for.
-    locals: Vec<(String, Option<Value>)>,
+    /// Variables of `exists`, `all`, `filter` and `map`, with what they stand for.
+    locals: Vec<(String, Option<Kind>)>,
+    /// An example of every field.
     context: Context<'static, 'static>,
-    roots: Vec<String>,
+    wanted: Wanted,
+}
+
+/// What a node stands for.
+#[derive(Default)]
+struct Place {
+    kind: Option<Kind>,
+    /// Its way from the report's root, where it is a field.
+    path: Option<Vec<&'static str>>,
 }
 
 impl Check {
-    /// Gives an example of the node's value where the schema tells it.
-    fn visit(&mut self, node: &IdedExpr) -> Result<Option<Value>, Fault> {
+    /// Gives what the node's value is, where the schema tells it. The value is used as it is.
+    fn visit(&mut self, node: &IdedExpr) -> Result<Option<Kind>, Fault> {
+        let place = self.place(node)?;
+        if let Some(path) = &place.path {
+            self.wanted.add(path);
+        }
+        Ok(place.kind)
+    }
+
+    /// The same for a value of which only a field may be used.
+    fn place(&mut self, node: &IdedExpr) -> Result<Place, Fault> {
         match &node.expr {
             Expr::Ident(name) => self.name(node.id, name),
             Expr::Select(select) => {
-                let inner = self.visit(&select.operand)?;
-                match inner {
-                    Some(Value::Object(object)) => match object.get(&select.field) {
-                        Some(value) => Ok(Some(value.clone())),
-                        None => Err(no_field(node.id, &select.field, object.keys(), written(&select.operand.expr).as_deref())),
+                let inner = self.place(&select.operand)?;
+                let asked = || written(&select.operand.expr).unwrap_or_default();
+                match inner.kind {
+                    Some(Kind::Object(fields)) => match fields.iter().find(|field| field.name == select.field) {
+                        Some(field) => Ok(Place {
+                            kind: Some(field.kind),
+                            path: inner.path.map(|mut path| {
+                                path.push(field.name);
+                                path
+                            }),
+                        }),
+                        None => Err(no_field(node.id, &select.field, fields, written(&select.operand.expr).as_deref())),
                     },
-                    Some(Value::Array(_)) => Err(Fault {
+                    Some(Kind::List(_)) => Err(Fault {
                         id: node.id,
                         within: 0,
                         why: format!(
                             "`{}` is a list; ask `.exists(x, x.{} == …)` of it, or take one: `[0].{}`",
-                            written(&select.operand.expr).unwrap_or_default(),
+                            asked(),
                             select.field,
                             select.field
                         ),
                     }),
-                    Some(_) => Err(Fault {
-                        id: node.id,
-                        within: 0,
-                        why: format!("`{}` has no fields", written(&select.operand.expr).unwrap_or_default()),
-                    }),
-                    None => Ok(None),
+                    Some(_) => Err(Fault { id: node.id, within: 0, why: format!("`{}` has no fields", asked()) }),
+                    None => Ok(Place::default()),
                 }
             }
             Expr::Call(call) => {
@@ -168,20 +230,13 @@ impl Check {
                     }
                 }
                 if call.func_name == operators::INDEX {
-                    return Ok(match first {
-                        Some(Value::Array(list)) => list.first().cloned(),
-                        _ => None,
-                    });
+                    return Ok(Place { kind: item(first), path: None });
                 }
                 self.applies(node)?;
-                Ok(None)
+                Ok(Place::default())
             }
             Expr::Comprehension(inner) => {
-                let range = self.visit(&inner.iter_range)?;
-                let each = match range {
-                    Some(Value::Array(list)) => list.first().cloned(),
-                    _ => None,
-                };
+                let each = item(self.visit(&inner.iter_range)?);
                 let depth = self.locals.len();
                 self.locals.push((inner.iter_var.clone(), each));
                 self.locals.extend(inner.iter_var2.clone().map(|name| (name, None)));
@@ -190,9 +245,9 @@ impl Check {
                     .into_iter()
                     .try_for_each(|part| self.visit(part).map(drop));
                 self.locals.truncate(depth);
-                outcome.map(|()| None)
+                outcome.map(|()| Place::default())
             }
-            Expr::List(list) => list.elements.iter().try_for_each(|element| self.visit(element).map(drop)).map(|()| None),
+            Expr::List(list) => list.elements.iter().try_for_each(|element| self.visit(element).map(drop)).map(|()| Place::default()),
             Expr::Map(map) => {
                 for entry in &map.entries {
                     if let EntryExpr::MapEntry(entry) = &entry.expr {
@@ -200,24 +255,19 @@ impl Check {
                         self.visit(&entry.value)?;
                     }
                 }
-                Ok(None)
+                Ok(Place::default())
             }
-            Expr::Unspecified | Expr::Literal(_) | Expr::Struct(_) => Ok(None),
+            Expr::Unspecified | Expr::Literal(_) | Expr::Struct(_) => Ok(Place::default()),
         }
     }
 
-    fn name(&mut self, id: u64, name: &str) -> Result<Option<Value>, Fault> {
-        if let Some((_, value)) = self.locals.iter().rev().find(|(local, _)| local == name) {
-            return Ok(value.clone());
+    fn name(&self, id: u64, name: &str) -> Result<Place, Fault> {
+        if let Some((_, kind)) = self.locals.iter().rev().find(|(local, _)| local == name) {
+            return Ok(Place { kind: *kind, path: None });
         }
-        match example().as_object().and_then(|object| object.get(name)) {
-            Some(value) => {
-                if !self.roots.iter().any(|root| root == name) {
-                    self.roots.push(name.to_owned());
-                }
-                Ok(Some(value.clone()))
-            }
-            None => Err(no_field(id, name, example().as_object().into_iter().flat_map(serde_json::Map::keys), None)),
+        match HANDSHAKE.iter().find(|field| field.name == name) {
+            Some(field) => Ok(Place { kind: Some(field.kind), path: Some(vec![field.name]) }),
+            None => Err(no_field(id, name, HANDSHAKE, None)),
         }
     }
 
@@ -248,8 +298,16 @@ fn not_for(function: &str, types: &[String]) -> String {
     format!("`{operator}` cannot be used on {}", types.join(", "))
 }
 
-fn no_field<'a>(id: u64, field: &str, known: impl Iterator<Item = &'a String>, of: Option<&str>) -> Fault {
-    let known: Vec<&str> = known.map(String::as_str).collect();
+/// What a list holds.
+fn item(list: Option<Kind>) -> Option<Kind> {
+    match list {
+        Some(Kind::List(item)) => Some(*item),
+        _ => None,
+    }
+}
+
+fn no_field(id: u64, field: &str, known: &[Field], of: Option<&str>) -> Fault {
+    let known: Vec<&str> = known.iter().map(|field| field.name).collect();
     let near = nearest(field, known.iter().copied());
     let hint = if near.is_empty() { format!("; there are {}", known.join(", ")) } else { near };
     let of = of.map(|of| format!(" in `{of}`")).unwrap_or_default();
@@ -308,41 +366,97 @@ fn lower(text: &str) -> String {
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// The report's objects as variables; `roots`: only these.
-fn context(report: &Value, roots: Option<&[String]>) -> Context<'static, 'static> {
-    let mut context = Context::default();
-    let object = report.as_object();
-    let empty = Value::Object(serde_json::Map::new());
-    for name in example().as_object().into_iter().flat_map(serde_json::Map::keys) {
-        if roots.is_none_or(|roots| roots.iter().any(|root| root == name)) {
-            // An object that the report lacks has no fields.
-            let value = object.and_then(|object| object.get(name)).unwrap_or(&empty);
-            let _ = context.add_variable(name.clone(), Signed(value));
-        }
+/// A value of this kind.
+fn example(kind: Kind) -> CelValue {
+    match kind {
+        Kind::Text | Kind::Word(_) => text("x"),
+        Kind::Time => text(&Timestamp::default().to_string()),
+        Kind::Integer => CelValue::Int(1),
+        Kind::Flag => CelValue::Bool(false),
+        Kind::Counts => object(HashMap::new()),
+        Kind::List(item) => CelValue::List(Arc::new(vec![example(*item)])),
+        Kind::Object(fields) => object(fields.iter().map(|field| (CelKey::from(field.name), example(field.kind))).collect()),
     }
-    context
+}
+
+fn text(value: &str) -> CelValue {
+    CelValue::String(Arc::new(value.to_owned()))
 }
 
 /// Numbers are signed, so that they can be counted with: the language does not mix signed and unsigned ones.
-struct Signed<'a>(&'a Value);
+fn integer(value: u64) -> CelValue {
+    CelValue::Int(i64::try_from(value).unwrap_or(i64::MAX))
+}
 
-impl Serialize for Signed<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Number(number) => match number.as_f64() {
-                Some(float) if number.is_f64() => serializer.serialize_f64(float),
-                _ => serializer.serialize_i64(number.as_i64().unwrap_or(i64::MAX)),
-            },
-            Value::Array(list) => serializer.collect_seq(list.iter().map(Signed)),
-            Value::Object(object) => {
-                let mut map = serializer.serialize_map(Some(object.len()))?;
-                for (key, value) in object {
-                    map.serialize_entry(key, &Signed(value))?;
-                }
-                map.end()
-            }
-            other => other.serialize(serializer),
+fn object(map: HashMap<CelKey, CelValue>) -> CelValue {
+    CelValue::Map(CelMap { map: Arc::new(map) })
+}
+
+/// Takes the fields that are wanted, as values of the language.
+struct Values<'a> {
+    wanted: &'a Wanted,
+    map: HashMap<CelKey, CelValue>,
+}
+
+impl Values<'_> {
+    fn put(&mut self, key: Key, value: impl FnOnce() -> CelValue) {
+        if self.wants(key) {
+            self.map.insert(CelKey::from(key.name), value());
         }
+    }
+}
+
+impl Writer for Values<'_> {
+    fn text(&mut self, key: Key, value: &str) {
+        self.put(key, || text(value));
+    }
+
+    fn number(&mut self, key: Key, value: u64) {
+        self.put(key, || integer(value));
+    }
+
+    fn flag(&mut self, key: Key, value: bool) {
+        self.put(key, || CelValue::Bool(value));
+    }
+
+    fn time(&mut self, key: Key, value: Timestamp) {
+        self.put(key, || text(&value.to_string()));
+    }
+
+    fn texts<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>) {
+        self.put(key, || CelValue::List(Arc::new(values.into_iter().map(|value| text(value.as_ref())).collect())));
+    }
+
+    fn numbers(&mut self, key: Key, values: impl IntoIterator<Item = u64>) {
+        self.put(key, || CelValue::List(Arc::new(values.into_iter().map(integer).collect())));
+    }
+
+    fn object(&mut self, key: Key, fields: impl FnOnce(&mut Self)) {
+        if let Some(wanted) = self.wanted.of(key.name) {
+            let mut inner = Self { wanted, map: HashMap::new() };
+            fields(&mut inner);
+            self.map.insert(CelKey::from(key.name), object(inner.map));
+        }
+    }
+
+    fn objects<T>(&mut self, key: Key, items: impl IntoIterator<Item = T>, mut fields: impl FnMut(&mut Self, T)) {
+        if let Some(wanted) = self.wanted.of(key.name) {
+            let list = items.into_iter().map(|item| {
+                let mut inner = Self { wanted, map: HashMap::new() };
+                fields(&mut inner, item);
+                object(inner.map)
+            });
+            let list = list.collect();
+            self.map.insert(CelKey::from(key.name), CelValue::List(Arc::new(list)));
+        }
+    }
+
+    fn counts(&mut self, key: Key, counts: &Counts) {
+        self.put(key, || object(counts.iter().map(|(word, count)| (CelKey::from(*word), integer(*count))).collect()));
+    }
+
+    fn wants(&self, key: Key) -> bool {
+        self.wanted.of(key.name).is_some()
     }
 }
 
@@ -370,28 +484,25 @@ const FUNCTIONS: [&str; 18] = [
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
-    use crate::report::{CertificateReport, Tls, TlsClient, TlsServer};
+    use crate::report::{Certificate, Outcome, TlsServer, samples};
 
-    fn report(name: Option<&str>) -> HandshakeReport {
-        let mut report = HandshakeReport::default();
-        report.handshake.outcome = "stalled".into();
-        report.handshake.timing.total_us = Some(1_500_000);
-        report.capture.quality = vec!["snaplen".into()];
-        report.tls = Some(Tls {
-            client: Some(TlsClient { server_name: name.map(Into::into), ..TlsClient::default() }),
-            server: Some(TlsServer {
-                certificates: vec![Arc::new(CertificateReport { subject: "CN=api.bank.test".into(), ..CertificateReport::default() })],
-                ..TlsServer::default()
-            }),
-            ..Tls::default()
-        });
+    fn report(name: Option<&'static str>) -> Handshake<'static> {
+        let mut report = samples::completed();
+        report.handshake.outcome = Outcome::Stalled;
+        report.handshake.timing.total_us = u64::try_from(Duration::from_millis(1_500).as_micros()).ok();
+        report.capture.quality.snaplen = true;
+        let tls = report.tls.as_mut().unwrap();
+        tls.version = None;
+        tls.client.as_mut().unwrap().server_name = name.map(Into::into);
+        let certificate = Certificate { subject: "CN=api.bank.test".into(), ..Certificate::default() };
+        tls.server = Some(TlsServer { certificates: vec![Arc::new(certificate)], ..TlsServer::default() });
         report
     }
 
-    fn holds(text: &str, report: &HandshakeReport) -> bool {
+    fn holds(text: &str, report: &Handshake<'_>) -> bool {
         Expression::new(text).unwrap_or_else(|mistake| panic!("{mistake}")).takes(report).unwrap()
     }
 
@@ -421,7 +532,7 @@ mod tests {
         assert!(!holds("tls.client.server_name != 'x'", &without));
         assert!(holds("tls.client.server_name == 'x' || handshake.outcome == 'stalled'", &without));
         assert!(!holds("tls.server.certificates[3].subject == 'x'", &without));
-        assert!(!holds("tls.version == '1.3'", &HandshakeReport::default()), "nothing of TLS was seen");
+        assert!(!holds("tls.version == '1.3'", &samples::refused()), "nothing of TLS was seen");
     }
 
     /// The mistake is where the mark is.

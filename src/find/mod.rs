@@ -20,7 +20,8 @@ pub use self::moment::When;
 pub use self::peers::PeerPattern;
 pub use self::related::Related;
 
-use crate::report::HandshakeReport;
+use crate::flow::Endpoint;
+use crate::report::{Cause, Handshake, Outcome};
 use crate::time::Timestamp;
 
 /// What is asked for: a handshake must meet every criterion that is set, and of each criterion one of its values.
@@ -36,10 +37,12 @@ pub struct Criteria {
     pub clients: Vec<PeerPattern>,
     /// Names that clients asked for.
     pub names: Vec<NamePattern>,
-    /// Outcomes, `failed` for all that are failures.
-    pub outcomes: BTreeSet<String>,
+    /// Every outcome that is a failure.
+    pub failed: bool,
+    /// Outcomes.
+    pub outcomes: BTreeSet<Outcome>,
     /// Causes.
-    pub causes: BTreeSet<String>,
+    pub causes: BTreeSet<Cause>,
     /// An expression over the report's fields.
     pub expression: Option<Expression>,
 }
@@ -50,9 +53,8 @@ impl Criteria {
         *self == Self::default()
     }
 
-    /// Whether the expression names this object of the report.
-    pub fn asks_for(&self, root: &str) -> bool {
-        self.expression.as_ref().is_some_and(|expression| expression.names(root))
+    fn outcome_words(&self) -> Vec<String> {
+        sorted(self.outcomes.iter().map(|outcome| outcome.name()).chain(self.failed.then_some(FAILED)))
     }
 
     /// What is asked for, in words.
@@ -64,12 +66,18 @@ impl Criteria {
             list("server", self.servers.iter().map(ToString::to_string).collect()),
             list("client", self.clients.iter().map(ToString::to_string).collect()),
             list("name", self.names.iter().map(|name| name.text.clone()).collect()),
-            list("outcome", self.outcomes.iter().cloned().collect()),
-            list("cause", self.causes.iter().cloned().collect()),
+            list("outcome", self.outcome_words()),
+            list("cause", sorted(self.causes.iter().map(|cause| cause.slug()))),
             self.expression.as_ref().map(|expression| format!("where {expression}")),
         ];
         all.into_iter().flatten().collect()
     }
+}
+
+fn sorted(words: impl Iterator<Item = &'static str>) -> Vec<String> {
+    let mut words: Vec<String> = words.map(str::to_owned).collect();
+    words.sort_unstable();
+    words
 }
 
 /// A glob over server names, without regard to case: `*.bank.test`, `api-??.example.com`. A star stands for dots as well.
@@ -102,8 +110,8 @@ impl PartialEq for NamePattern {
 #[derive(Debug)]
 pub struct Filter {
     criteria: Criteria,
-    /// The bounds in the form of the report's own times, which order like the moments they stand for.
-    bounds: Option<(Option<String>, Option<String>)>,
+    /// The bounds, once the capture's beginning is known.
+    bounds: Option<(Option<Timestamp>, Option<Timestamp>)>,
     /// Handshakes that the expression could not be applied to, and why the first could not.
     beyond: Option<(u64, String)>,
 }
@@ -115,31 +123,30 @@ impl Filter {
     }
 
     /// Whether it takes a handshake. `begin` is the capture's first moment, on which bounds such as `14:05` and `+10m` rest.
-    pub fn takes(&mut self, report: &HandshakeReport, begin: Option<Timestamp>) -> bool {
+    pub fn takes(&mut self, report: &Handshake<'_>, begin: Option<Timestamp>) -> bool {
         let criteria = &self.criteria;
-        let (since, until) = self.bounds.get_or_insert_with(|| {
-            let bound = |when: Option<When>| when.map(|when| when.resolve(begin.unwrap_or_default()).to_string());
+        let (since, until) = *self.bounds.get_or_insert_with(|| {
+            let bound = |when: Option<When>| when.map(|when| when.resolve(begin.unwrap_or_default()));
             (bound(criteria.since), bound(criteria.until))
         });
-        let start = &report.handshake.start;
-        if since.as_ref().is_some_and(|since| start < since) || until.as_ref().is_some_and(|until| start >= until) {
+        let start = report.handshake.start;
+        if since.is_some_and(|since| start < since) || until.is_some_and(|until| start >= until) {
             return false;
         }
-        let any = |patterns: &[PeerPattern], peer| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(peer));
-        if !any(&criteria.servers, &report.server) || !any(&criteria.clients, &report.client) {
+        let any = |patterns: &[PeerPattern], peer: Endpoint| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(peer));
+        if !any(&criteria.servers, report.server) || !any(&criteria.clients, report.client) {
             return false;
         }
-        let name = report.tls.as_ref().and_then(|tls| tls.client.as_ref()).and_then(|client| client.server_name.as_deref());
-        if !criteria.names.is_empty() && !name.is_some_and(|name| criteria.names.iter().any(|pattern| pattern.matches(name))) {
+        if !criteria.names.is_empty()
+            && !report.server_name().is_some_and(|name| criteria.names.iter().any(|pattern| pattern.matches(name)))
+        {
             return false;
         }
-        let outcome = report.handshake.outcome.as_str();
-        let failed = report.failed();
-        if !(criteria.outcomes.is_empty() || criteria.outcomes.contains(outcome) || failed && criteria.outcomes.contains(FAILED)) {
+        let by_outcome = !criteria.outcomes.is_empty() || criteria.failed;
+        if by_outcome && !criteria.outcomes.contains(&report.handshake.outcome) && !(criteria.failed && report.failed()) {
             return false;
         }
-        let cause = report.diagnosis.cause.as_ref();
-        if !criteria.causes.is_empty() && !cause.is_some_and(|cause| criteria.causes.contains(cause)) {
+        if !criteria.causes.is_empty() && !report.diagnosis.cause.is_some_and(|cause| criteria.causes.contains(&cause)) {
             return false;
         }
         match criteria.expression.as_ref().map(|expression| expression.takes(report)) {
@@ -165,17 +172,21 @@ pub const FAILED: &str = "failed";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Peer, Tls, TlsClient};
+    use crate::report::samples;
 
-    fn report(name: Option<&str>, outcome: &str, start: &str) -> HandshakeReport {
-        let mut report = HandshakeReport { server: Peer { address: "192.0.2.7".into(), port: 443 }, ..HandshakeReport::default() };
-        report.handshake.outcome = outcome.into();
-        report.handshake.start = start.into();
-        report.tls = Some(Tls { client: Some(TlsClient { server_name: name.map(Into::into), ..TlsClient::default() }), ..Tls::default() });
+    fn report(name: Option<&'static str>, outcome: Outcome) -> Handshake<'static> {
+        let mut report = samples::completed();
+        report.server = samples::endpoint("192.0.2.7:443");
+        report.handshake.outcome = outcome;
+        report.tls.as_mut().unwrap().client.as_mut().unwrap().server_name = name.map(Into::into);
         report
     }
 
-    fn takes(criteria: Criteria, report: &HandshakeReport) -> bool {
+    fn outcomes(outcome: Outcome) -> Criteria {
+        Criteria { outcomes: [outcome].into(), ..Criteria::default() }
+    }
+
+    fn takes(criteria: Criteria, report: &Handshake<'_>) -> bool {
         // 2026-11-21T00:00:00Z
         Filter::new(criteria).takes(report, Some(Timestamp::from_parts(1_795_219_200, 0)))
     }
@@ -183,25 +194,25 @@ mod tests {
     #[test]
     fn names_are_globs_without_case() {
         let criteria = |glob| Criteria { names: vec![NamePattern::new(glob).unwrap()], ..Criteria::default() };
-        let named = report(Some("Api.Bank.Test"), "completed", "");
+        let named = report(Some("Api.Bank.Test"), Outcome::Completed);
         assert!(takes(criteria("*.bank.test"), &named));
         assert!(takes(criteria("*.test"), &named), "a star stands for dots as well");
         assert!(takes(criteria("{web,api}.bank.????"), &named));
         assert!(!takes(criteria("bank.test"), &named));
-        assert!(!takes(criteria("*"), &report(None, "completed", "")), "no name was asked for");
+        assert!(!takes(criteria("*"), &report(None, Outcome::Completed)), "no name was asked for");
         assert!(NamePattern::new("[a").is_err());
     }
 
     #[test]
     fn failed_stands_for_all_failures() {
-        let criteria = |outcome: &str| Criteria { outcomes: [outcome.to_owned()].into(), ..Criteria::default() };
-        let of = |outcome| report(None, outcome, "");
-        assert!(takes(criteria("failed"), &of("stalled")) && takes(criteria("failed"), &of("plaintext")));
-        assert!(!takes(criteria("failed"), &of("completed")) && !takes(criteria("failed"), &of("incomplete")));
-        assert!(takes(criteria("reset"), &of("reset")) && !takes(criteria("reset"), &of("closed")));
-        let mut probe = of("closed");
-        probe.diagnosis.cause = Some("tcp-probe".into());
-        assert!(!takes(criteria("failed"), &probe) && takes(criteria("closed"), &probe), "no handshake was wanted");
+        let failed = Criteria { failed: true, ..Criteria::default() };
+        let of = |outcome| report(None, outcome);
+        assert!(takes(failed.clone(), &of(Outcome::Stalled)) && takes(failed.clone(), &of(Outcome::Plaintext)));
+        assert!(!takes(failed.clone(), &of(Outcome::Completed)) && !takes(failed.clone(), &of(Outcome::Incomplete)));
+        assert!(takes(outcomes(Outcome::Reset), &of(Outcome::Reset)) && !takes(outcomes(Outcome::Reset), &of(Outcome::Closed)));
+        let mut probe = of(Outcome::Closed);
+        probe.diagnosis.cause = Some(Cause::TcpProbe);
+        assert!(!takes(failed, &probe) && takes(outcomes(Outcome::Closed), &probe), "no handshake was wanted");
     }
 
     #[test]
@@ -213,7 +224,7 @@ mod tests {
             servers: vec!["10.0.0.0/8:443".parse().unwrap(), "[2001:db8::1]:443".parse().unwrap(), ":8443".parse().unwrap()],
             clients: vec!["192.0.2.1".parse().unwrap()],
             names: vec![NamePattern::new("*.bank.test").unwrap()],
-            outcomes: [FAILED.to_owned()].into(),
+            failed: true,
             expression: Some(Expression::new("timeline.exists(t, t.kind == 'rst')").unwrap()),
             ..Criteria::default()
         };
@@ -227,25 +238,25 @@ mod tests {
             "where timeline.exists(t, t.kind == 'rst')",
         ];
         assert_eq!(criteria.told(), expected);
-        assert!(criteria.asks_for("timeline") && !criteria.asks_for("tls"));
     }
 
     #[test]
     fn since_is_inclusive_and_until_is_not() {
         let criteria = Criteria { since: Some("09:00".parse().unwrap()), until: Some("10:00".parse().unwrap()), ..Criteria::default() };
-        let at = |time: &str| takes(criteria.clone(), &report(None, "completed", &format!("2026-11-21T{time}Z")));
-        assert!(!at("08:59:59.999999999") && at("09:00:00.000000000") && at("09:59:59.999999999") && !at("10:00:00.000000000"));
+        // Nanoseconds after 2026-11-21T09:00:00Z.
+        let at = |nanos: i64| {
+            let mut report = report(None, Outcome::Completed);
+            report.handshake.start = Timestamp::from_nanos(1_795_251_600_000_000_000 + nanos);
+            takes(criteria.clone(), &report)
+        };
+        assert!(!at(-1) && at(0) && at(3_599_999_999_999) && !at(3_600_000_000_000));
     }
 
     #[test]
     fn every_criterion_must_be_met() {
-        let criteria = |server: &str| Criteria {
-            servers: vec![server.parse().unwrap()],
-            outcomes: ["reset".to_owned()].into(),
-            ..Criteria::default()
-        };
-        assert!(takes(criteria("192.0.2.0/24"), &report(None, "reset", "")));
-        assert!(!takes(criteria("192.0.2.0/24"), &report(None, "closed", "")));
-        assert!(!takes(criteria("192.0.2.7:8443"), &report(None, "reset", "")));
+        let criteria = |server: &str| Criteria { servers: vec![server.parse().unwrap()], ..outcomes(Outcome::Reset) };
+        assert!(takes(criteria("192.0.2.0/24"), &report(None, Outcome::Reset)));
+        assert!(!takes(criteria("192.0.2.0/24"), &report(None, Outcome::Closed)));
+        assert!(!takes(criteria("192.0.2.7:8443"), &report(None, Outcome::Reset)));
     }
 }

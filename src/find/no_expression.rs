@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::report::HandshakeReport;
+use crate::report::Handshake;
 
 /// A condition: there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,13 +18,8 @@ impl Expression {
         Err(Mistake)
     }
 
-    /// Whether it names this object of the report.
-    pub const fn names(&self, _: &str) -> bool {
-        match *self {}
-    }
-
     /// Whether it holds for a handshake.
-    pub const fn takes(&self, _: &HandshakeReport) -> Result<bool, String> {
+    pub const fn takes(&self, _: &Handshake<'_>) -> Result<bool, String> {
         match *self {}
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use crate::report::Peer;
+use crate::flow::Endpoint;
 
 /// `192.0.2.1`, `192.0.2.1:443`, `[2001:db8::1]:443`, `10.0.0.0/8`, `10.0.0.0/8:443`, `:8443`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +17,8 @@ pub struct PeerPattern {
 
 impl PeerPattern {
     /// Whether it stands for this peer.
-    pub fn matches(&self, peer: &Peer) -> bool {
-        let inside = self.network.is_none_or(|network| peer.address.parse::<IpAddr>().is_ok_and(|address| network.contains(&address)));
-        inside && self.port.is_none_or(|port| port == peer.port)
+    pub fn matches(&self, peer: Endpoint) -> bool {
+        self.network.is_none_or(|network| network.contains(&peer.address)) && self.port.is_none_or(|port| port == peer.port)
     }
 }
 
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, address: &str, port: u16) -> bool {
-        pattern.parse::<PeerPattern>().unwrap().matches(&Peer { address: address.into(), port })
+        pattern.parse::<PeerPattern>().unwrap().matches(Endpoint::new(address.parse().unwrap(), port))
     }
 
     #[test]

@@ -205,6 +205,22 @@ pub enum Protocol {
     Other,
 }
 
+impl Protocol {
+    /// Every protocol.
+    pub const ALL: [Self; 5] = [Self::Tls, Self::Ssl2, Self::Dtls, Self::Quic, Self::Other];
+
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::Ssl2 => "ssl2",
+            Self::Dtls => "dtls",
+            Self::Quic => "quic",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// The encrypted records of a side: room for a server's flight, tickets, and the first record of its answer lies with the rest of the facts.
 pub type EncryptedRecords = SmallVec<[EncryptedRecord; 8]>;
 
@@ -306,6 +322,18 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Connect,
+        Self::Preamble,
+        Self::ClientHello,
+        Self::ServerHello,
+        Self::ServerCertificate,
+        Self::ClientAuth,
+        Self::Finished,
+        Self::Established,
+    ];
+
     /// The schema's word.
     pub const fn name(self) -> &'static str {
         match self {
@@ -383,6 +411,9 @@ pub enum StoppedBy {
 }
 
 impl StoppedBy {
+    /// All who may end a handshake.
+    pub const ALL: [Self; 5] = [Self::Client, Self::Server, Self::Network, Self::Capture, Self::Nobody];
+
     /// The schema's word.
     pub const fn name(self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use crate::flow::Endpoint;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
+use crate::report::Id;
 use crate::time::Timestamp;
 
 /// Completed handshakes over TCP, by client.
@@ -23,7 +24,7 @@ struct Done {
     at: Timestamp,
     server: Endpoint,
     name: Option<String>,
-    id: String,
+    id: Id,
 }
 
 /// An attempt over QUIC that was blocked.
@@ -41,7 +42,7 @@ impl Blocked {
 
 impl Fallbacks {
     /// Takes a handshake that may have been a fallback. `id` is its report's. `ages`: clients that were quiet for long give way.
-    pub(super) fn note(&mut self, handshake: &Handshake, id: &str, ages: bool) {
+    pub(super) fn note(&mut self, handshake: &Handshake, id: Id, ages: bool) {
         let client = handshake.client.address;
         let may = !handshake.flow.is_udp() && handshake.outcome == Outcome::Completed;
         if may && ages && self.clients.len() >= CLIENTS {
@@ -56,18 +57,18 @@ impl Fallbacks {
             return;
         }
         let done = self.clients.entry(client).or_default();
-        done.push_back(Done { at: handshake.flow.first.time, server: handshake.server, name: handshake.server_name(), id: id.to_owned() });
+        done.push_back(Done { at: handshake.flow.first.time, server: handshake.server, name: handshake.server_name(), id });
         if done.len() > PER_CLIENT {
             done.pop_front();
         }
     }
 
     /// The report's id of the connection that took the place of a blocked one: the same client and server, the nearest in time.
-    pub(super) fn of(&self, blocked: &Blocked, server: &Endpoint, name: Option<&str>) -> Option<&str> {
+    pub(super) fn of(&self, blocked: &Blocked, server: &Endpoint, name: Option<&str>) -> Option<Id> {
         let distance = |done: &Done| done.at.since(blocked.at).max(blocked.at.since(done.at));
         let same = |done: &&Done| done.server == *server || name.is_some() && done.name.as_deref() == name;
         let all = self.clients.get(&blocked.client)?.iter().filter(same).filter(|done| distance(done) <= WITHIN);
-        all.min_by_key(|done| distance(done)).map(|done| done.id.as_str())
+        all.min_by_key(|done| distance(done)).map(|done| done.id)
     }
 }
 

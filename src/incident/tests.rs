@@ -9,7 +9,7 @@ use crate::diagnosis::rule::{Confidence, Finding};
 use crate::diagnosis::testing::connected;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
-use crate::report::IncidentReport;
+use crate::report::{Id, Incident, State};
 use crate::time::Timestamp;
 
 fn second(at: i64) -> Timestamp {
@@ -44,11 +44,16 @@ fn end(tracker: &mut Tracker, at: i64, server: u32, cause: Cause, outcome: Outco
         unverified: None,
     };
     attempt(tracker, &handshake);
-    tracker.observe(&handshake, &verdict, &format!("{at}-{server}"));
+    tracker.observe(&handshake, &verdict, id(at, server));
 }
 
-fn told(news: &[IncidentReport]) -> Vec<(&str, &str, u64)> {
-    news.iter().map(|report| (report.id.as_str(), report.state.as_deref().unwrap_or_default(), report.failed)).collect()
+/// Made of the time and the server.
+fn id(at: i64, server: u32) -> Id {
+    Id::of(&[&u32::try_from(at).unwrap().to_be_bytes()[..], &server.to_be_bytes()].concat())
+}
+
+fn told(news: &[Incident]) -> Vec<(&str, State, u64)> {
+    news.iter().map(|report| (report.id.as_str(), report.state.unwrap(), report.failed)).collect()
 }
 
 #[test]
@@ -63,7 +68,7 @@ fn what_completed_is_not_said_to_have_failed() {
     assert!(summaries[1].contains(" failed ("), "{summaries:?}");
 }
 
-const ID: &str = "certificate-expired-100-1";
+const ID: &str = "certificate-expired-0000006400000001";
 
 #[test]
 fn an_incident_is_told_when_it_begins_grows_and_ends() {
@@ -72,26 +77,26 @@ fn an_incident_is_told_when_it_begins_grows_and_ends() {
     assert_eq!(told(&tracker.news(second(101))), [], "one failure is none");
     fail(&mut tracker, 101, 1, Cause::CertificateExpired);
     assert_eq!(told(&tracker.news(second(101))), [], "it is not looked at more than once a second");
-    assert_eq!(told(&tracker.news(second(102))), [(ID, "begun", 2)]);
+    assert_eq!(told(&tracker.news(second(102))), [(ID, State::Begun, 2)]);
     fail(&mut tracker, 103, 1, Cause::CertificateExpired);
     assert_eq!(told(&tracker.news(second(104))), []);
     fail(&mut tracker, 104, 1, Cause::CertificateExpired);
-    assert_eq!(told(&tracker.news(second(105))), [(ID, "growing", 4)]);
+    assert_eq!(told(&tracker.news(second(105))), [(ID, State::Growing, 4)]);
     fail(&mut tracker, 105, 1, Cause::CertificateExpired);
     assert_eq!(told(&tracker.news(second(105 + 900))), []);
-    assert_eq!(told(&tracker.news(second(105 + 901))), [(ID, "ended", 5)]);
+    assert_eq!(told(&tracker.news(second(105 + 901))), [(ID, State::Ended, 5)]);
     assert_eq!((tracker.ended(), tracker.finish().len()), (1, 0), "what is over is forgotten");
 }
 
 #[test]
 fn what_lasts_when_the_run_ends_is_told_as_open_and_a_file_tells_no_state() {
-    for (mut tracker, state) in [(Tracker::live(), Some("open")), (Tracker::default(), None)] {
+    for (mut tracker, state) in [(Tracker::live(), Some(State::Open)), (Tracker::default(), None)] {
         for at in 100..103 {
             fail(&mut tracker, at, 1, Cause::CertificateExpired);
             assert!(state.is_some() || tracker.news(second(at + 1)).is_empty());
         }
         let incidents = tracker.finish();
-        let found: Vec<_> = incidents.iter().map(|report| (report.id.as_str(), report.state.as_deref(), report.failed)).collect();
+        let found: Vec<_> = incidents.iter().map(|report| (report.id.as_str(), report.state, report.failed)).collect();
         assert_eq!(found, [(ID, state, 3)]);
     }
 }
@@ -106,7 +111,7 @@ fn a_new_failure_after_the_end_is_a_new_incident() {
     }
     assert_eq!(
         told(&all),
-        [(ID, "begun", 2), (ID, "ended", 3), ("certificate-expired-5000-1", "begun", 2)],
+        [(ID, State::Begun, 2), (ID, State::Ended, 3), ("certificate-expired-0000138800000001", State::Begun, 2)],
         "the first is over though nobody looked in between"
     );
 }
@@ -116,14 +121,14 @@ fn a_hidden_reason_joins_the_known_one_unless_it_was_told() {
     let mut tracker = Tracker::live();
     fail(&mut tracker, 100, 1, Cause::CertificateExpired);
     fail(&mut tracker, 101, 1, Cause::ServerCertificateRejected);
-    assert_eq!(told(&tracker.news(second(102))), [(ID, "begun", 2)]);
+    assert_eq!(told(&tracker.news(second(102))), [(ID, State::Begun, 2)]);
     for at in [200, 201] {
         fail(&mut tracker, at, 2, Cause::ServerCertificateRejected);
     }
-    assert_eq!(told(&tracker.news(second(202))), [("server-certificate-rejected-200-2", "begun", 2)]);
+    assert_eq!(told(&tracker.news(second(202))), [("server-certificate-rejected-000000c800000002", State::Begun, 2)]);
     fail(&mut tracker, 203, 2, Cause::CertificateExpired);
     fail(&mut tracker, 204, 2, Cause::CertificateExpired);
-    assert_eq!(told(&tracker.news(second(205))), [("certificate-expired-203-2", "begun", 2)]);
+    assert_eq!(told(&tracker.news(second(205))), [("certificate-expired-203-2", State::Begun, 2)]);
     assert_eq!(tracker.finish().len(), 3);
 }
 

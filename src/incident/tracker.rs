@@ -10,7 +10,7 @@ use crate::diagnosis::remedy::Advice;
 use crate::diagnosis::rule::Confidence;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
-use crate::report::{IncidentReport, SCHEMA};
+use crate::report::{self, Id, State};
 use crate::time::Timestamp;
 
 use super::fallback::{Blocked, Fallbacks};
@@ -56,7 +56,7 @@ struct Incident {
     confidence: Confidence,
     summary: String,
     remedy: Vec<Advice>,
-    handshakes: Vec<String>,
+    handshakes: Vec<Id>,
     /// Attempts over QUIC that were blocked, up to [`HANDSHAKES_NAMED`].
     blocked: Vec<Blocked>,
     /// How many of those went on over TCP.
@@ -112,7 +112,7 @@ impl Tracker {
     }
 
     /// Takes a verdict, in the order in which they are reported. `id` is the report's.
-    pub fn observe(&mut self, handshake: &Handshake, verdict: &Verdict, id: &str) {
+    pub fn observe(&mut self, handshake: &Handshake, verdict: &Verdict, id: Id) {
         self.fallbacks.note(handshake, id, self.live);
         let Some(finding) = verdict.cause.as_ref().filter(|finding| counts(finding.cause, verdict.outcome)) else { return };
         let scope = Scope::of(handshake);
@@ -153,7 +153,7 @@ impl Tracker {
             incident.clients.insert(handshake.client.address);
         }
         if incident.handshakes.len() < HANDSHAKES_NAMED {
-            incident.handshakes.push(id.to_owned());
+            incident.handshakes.push(id);
         }
         if finding.cause == Cause::QuicBlocked && incident.blocked.len() < HANDSHAKES_NAMED {
             incident.blocked.push(Blocked::new(handshake));
@@ -168,7 +168,7 @@ impl Tracker {
 
     /// What there is to tell at this moment of a live capture: incidents that begin, that have grown much since they were last told, and that are
     /// over. Those are forgotten.
-    pub fn news(&mut self, now: Timestamp) -> Vec<IncidentReport> {
+    pub fn news(&mut self, now: Timestamp) -> Vec<report::Incident> {
         if !self.live || now.since(self.looked) < LOOK {
             return Vec::new();
         }
@@ -180,7 +180,7 @@ impl Tracker {
         let mut closed = std::mem::take(&mut self.closed);
         closed.retain(|incident| incident.told.is_some() || incident.is_one() && self.weighs(incident));
         self.ended += closed.len() as u64;
-        let mut news: Vec<IncidentReport> = closed.iter().map(|incident| self.report(incident, Some("ended"))).collect();
+        let mut news: Vec<report::Incident> = closed.iter().map(|incident| self.report(incident, Some(State::Ended))).collect();
         let mut told = Vec::new();
         for (key, incident) in &mut self.open {
             incident.link(&self.fallbacks);
@@ -190,7 +190,7 @@ impl Tracker {
         }
         for key in told {
             let Some(incident) = self.open.get(&key).filter(|incident| incident.told.is_some() || self.weighs(incident)) else { continue };
-            let state = if incident.told.is_none() { "begun" } else { "growing" };
+            let state = if incident.told.is_none() { State::Begun } else { State::Growing };
             let report = self.report(incident, Some(state));
             if let Some(incident) = self.open.get_mut(&key) {
                 incident.told = Some(incident.failed);
@@ -221,7 +221,7 @@ impl Tracker {
     }
 
     /// The capture is over: the incidents, worst first.
-    pub fn finish(&mut self) -> Vec<IncidentReport> {
+    pub fn finish(&mut self) -> Vec<report::Incident> {
         let mut incidents = std::mem::take(&mut self.closed);
         incidents.extend(std::mem::take(&mut self.open).into_values());
         let mut incidents = merge_hidden(incidents);
@@ -231,7 +231,7 @@ impl Tracker {
         incidents.retain(|incident| incident.is_one() && self.weighs(incident));
         incidents
             .sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first.cmp(&b.first)).then(a.scope.cmp(&b.scope)).then(a.cause.cmp(&b.cause)));
-        let state = self.live.then_some("open");
+        let state = self.live.then_some(State::Open);
         incidents.iter().map(|incident| self.report(incident, state)).collect()
     }
 
@@ -296,7 +296,7 @@ impl Tracker {
         self.history.thin(|scope| upto.get(scope).map_or((settled, false), |moment| (*moment, true)));
     }
 
-    fn report(&self, incident: &Incident, state: Option<&str>) -> IncidentReport {
+    fn report(&self, incident: &Incident, state: Option<State>) -> report::Incident {
         let watched = self.history.of(&incident.scope);
         let attempts = self.attempts(incident);
         let never = !self.any_happy(incident);
@@ -307,26 +307,24 @@ impl Tracker {
         let in_turn = watched.is_some_and(Watched::alternates) || !never && incident.failed < attempts;
         let worked_before = !in_turn && watched.and_then(|watched| watched.first_completed).is_some_and(|first| first < incident.first);
         let changes = watched.filter(|_| !by_client).map(|watched| watched.changes(incident.first)).unwrap_or_default();
-        IncidentReport {
-            schema: SCHEMA.to_owned(),
-            kind: "incident".to_owned(),
-            id: format!("{}-{}", incident.cause.slug(), incident.handshakes.first().map_or("", String::as_str)),
-            state: state.map(str::to_owned),
-            cause: incident.cause.slug().to_owned(),
-            scope: if by_client || is_of_clients(incident.cause) { "client" } else { "server" }.to_owned(),
-            servers: vec![incident.scope.server.to_string()],
+        report::Incident {
+            id: format!("{}-{}", incident.cause, incident.handshakes.first().map_or("", Id::as_str)),
+            state,
+            cause: incident.cause,
+            scope: if by_client || is_of_clients(incident.cause) { report::Scope::Client } else { report::Scope::Server },
+            servers: vec![incident.scope.server],
             server_name: incident.scope.name.clone(),
-            first_seen: incident.first.to_string(),
-            last_seen: incident.last.to_string(),
+            first_seen: incident.first,
+            last_seen: incident.last,
             failed: incident.failed,
             completed: incident.completed,
             attempts,
-            clients: incident.clients.iter().take(CLIENTS_NAMED).map(ToString::to_string).collect(),
+            clients: incident.clients.iter().take(CLIENTS_NAMED).copied().collect(),
             clients_total: incident.clients.len() as u64,
             changes,
-            confidence: incident.confidence.name().to_owned(),
+            confidence: incident.confidence,
             summary: summary(incident, attempts, by_client, others, worked_before),
-            remedy: incident.remedy.iter().map(Into::into).collect(),
+            remedy: incident.remedy.clone(),
             handshakes: incident.handshakes.clone(),
         }
     }
@@ -371,8 +369,8 @@ impl Incident {
         blocked.retain(|blocked| {
             let Some(id) = fallbacks.of(blocked, &scope.server, scope.name.as_deref()) else { return true };
             *fell_back += 1;
-            if handshakes.len() < 2 * HANDSHAKES_NAMED && !handshakes.iter().any(|known| known == id) {
-                handshakes.push(id.to_owned());
+            if handshakes.len() < 2 * HANDSHAKES_NAMED && !handshakes.contains(&id) {
+                handshakes.push(id);
             }
             false
         });

@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::escape::{clip, escape};
-use super::figures::Moment;
 use super::view::{self, Kind};
-use crate::report::{HandshakeReport, IncidentReport, SummaryReport};
+use crate::flow::Endpoint;
+use crate::report::{Cause, Handshake, Incident, Outcome, Severity, Summary};
+use crate::time::Timestamp;
 
 /// What has been learnt so far.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     /// Handshakes that did not simply complete, by kind, cause and server; after [`Collected::sort`] in the order to show.
     pub(super) groups: Vec<Group>,
-    index: BTreeMap<(Kind, String, String), usize>,
+    index: BTreeMap<(Kind, Option<Cause>, String), usize>,
     /// Handshakes of groups that there was no room for, by kind.
     pub(super) beyond: BTreeMap<Kind, u64>,
     /// Incidents; after [`Collected::sort`] the worst first.
-    pub(super) incidents: Vec<IncidentReport>,
+    pub(super) incidents: Vec<Incident>,
     /// Incidents that there was no room for.
     pub(super) incidents_beyond: u64,
     /// Findings on completed handshakes.
@@ -24,10 +25,11 @@ pub(super) struct Collected {
     /// Handshakes by kind.
     pub(super) kinds: BTreeMap<Kind, u64>,
     /// How those that failed ended.
-    pub(super) endings: BTreeMap<String, u64>,
+    pub(super) endings: BTreeMap<&'static str, u64>,
     /// The end of the run.
-    pub(super) summary: Option<Box<SummaryReport>>,
-    dates: Option<(String, String)>,
+    pub(super) summary: Option<Summary>,
+    /// The first and the last day of what is shown, counted from the epoch.
+    days: Option<(i64, i64)>,
 }
 
 /// Handshakes of one kind, cause and server.
@@ -35,7 +37,7 @@ pub(super) struct Collected {
 pub(super) struct Group {
     pub(super) kind: Kind,
     /// The one to show in full: the first of those that are the surest.
-    pub(super) shown: HandshakeReport,
+    pub(super) shown: Handshake<'static>,
     /// The first of the others.
     pub(super) others: Vec<Entry>,
     /// All of them.
@@ -45,8 +47,8 @@ pub(super) struct Group {
 /// A handshake that is shown on one line.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) start: String,
-    pub(super) client: String,
+    pub(super) start: Timestamp,
+    pub(super) client: Endpoint,
     pub(super) server: String,
     pub(super) ending: String,
     pub(super) frames: String,
@@ -55,8 +57,8 @@ pub(super) struct Entry {
 /// A finding on completed handshakes with one server.
 #[derive(Debug)]
 pub(super) struct Note {
-    pub(super) id: String,
-    pub(super) severity: String,
+    pub(super) cause: Cause,
+    pub(super) severity: Severity,
     pub(super) text: String,
     pub(super) server: String,
     pub(super) frame: Option<u64>,
@@ -65,27 +67,27 @@ pub(super) struct Note {
 
 impl Collected {
     /// Takes a handshake.
-    pub(super) fn handshake(&mut self, report: &HandshakeReport) {
+    pub(super) fn handshake(&mut self, report: &Handshake<'_>) {
         let kind = view::kind(report);
         count_one(self.kinds.entry(kind).or_default());
         if matches!(kind, Kind::Completed | Kind::Troubled) {
             self.note(report);
         }
         if kind == Kind::Failed {
-            count_one(self.endings.entry(short(&report.handshake.outcome)).or_default());
+            count_one(self.endings.entry(report.handshake.outcome.name()).or_default());
         }
         if kind == Kind::Completed {
             return;
         }
-        self.date(&report.handshake.start);
+        self.date(report.handshake.start);
         // What the capture is missing has nothing to do with the server.
         let server = if kind == Kind::Undecided { String::new() } else { server_key(report) };
-        let key = (kind, short(view::cause(report)), server);
+        let key = (kind, report.diagnosis.cause, server);
         if let Some(group) = self.index.get(&key).and_then(|&place| self.groups.get_mut(place)) {
             count_one(&mut group.count);
-            let surer = certainty(report) > certainty(&group.shown);
+            let surer = report.diagnosis.confidence > group.shown.diagnosis.confidence;
             if group.others.len() < OTHERS {
-                group.others.push(Entry::of(if surer { &group.shown } else { report }));
+                group.others.push(if surer { Entry::of(&group.shown) } else { Entry::of(report) });
             }
             if surer {
                 group.shown = slim(report);
@@ -99,10 +101,10 @@ impl Collected {
     }
 
     /// Takes an incident.
-    pub(super) fn incident(&mut self, incident: &IncidentReport) {
+    pub(super) fn incident(&mut self, incident: &Incident) {
         if self.incidents.len() < INCIDENTS {
-            self.date(&incident.first_seen);
-            self.date(&incident.last_seen);
+            self.date(incident.first_seen);
+            self.date(incident.last_seen);
             self.incidents.push(incident.clone());
         } else {
             count_one(&mut self.incidents_beyond);
@@ -113,10 +115,10 @@ impl Collected {
     pub(super) fn sort(&mut self) {
         self.index.clear();
         // They came in the order in which they ended.
-        self.groups.iter_mut().for_each(|group| group.others.sort_by(|a, b| a.start.cmp(&b.start)));
+        self.groups.iter_mut().for_each(|group| group.others.sort_by_key(|other| other.start));
         self.groups.sort_by(|a, b| a.kind.cmp(&b.kind).then(b.count.cmp(&a.count)));
         self.incidents.sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first_seen.cmp(&b.first_seen)).then(a.id.cmp(&b.id)));
-        self.notes.sort_by_key(|note| (severity_rank(&note.severity), std::cmp::Reverse(note.count)));
+        self.notes.sort_by_key(|note| (note.severity, std::cmp::Reverse(note.count)));
     }
 
     /// How many of a kind there were.
@@ -124,60 +126,60 @@ impl Collected {
         self.kinds.get(&kind).copied().unwrap_or_default()
     }
 
+    /// How many handshakes there were.
+    pub(super) fn all(&self) -> u64 {
+        self.kinds.values().copied().fold(0, u64::saturating_add)
+    }
+
     /// Whether what is shown spreads over more than one day.
     pub(super) fn several_days(&self) -> bool {
-        self.dates.as_ref().is_some_and(|(first, last)| first != last)
+        self.days.is_some_and(|(first, last)| first != last)
     }
 
     /// The incident that a group belongs to: its place among them, from 1.
-    pub(super) fn incident_of(&self, report: &HandshakeReport) -> Option<(usize, &IncidentReport)> {
-        let endpoint = view::endpoint(&report.server);
+    pub(super) fn incident_of(&self, report: &Handshake<'_>) -> Option<(usize, &Incident)> {
         let found = self.incidents.iter().enumerate().find(|(_, incident)| {
-            Some(&incident.cause) == report.diagnosis.cause.as_ref()
-                && (incident.handshakes.contains(&report.handshake.id)
-                    || incident.servers.iter().any(|server| *server == endpoint || *server == report.server.address))
+            Some(incident.cause) == report.diagnosis.cause
+                && (incident.handshakes.contains(&report.handshake.id) || incident.servers.contains(&report.server))
         });
         found.map(|(place, incident)| (place.saturating_add(1), incident))
     }
 
-    fn note(&mut self, report: &HandshakeReport) {
-        for finding in &report.diagnosis.findings {
-            if Some(&finding.id) == report.diagnosis.cause.as_ref() {
+    fn note(&mut self, report: &Handshake<'_>) {
+        for finding in report.diagnosis.findings.iter() {
+            let cause = finding.cause;
+            if Some(cause) == report.diagnosis.cause {
                 continue;
             }
             let server = short(&view::server(report));
-            if let Some(note) = self.notes.iter_mut().find(|note| note.id == finding.id && note.server == server) {
+            if let Some(note) = self.notes.iter_mut().find(|note| note.cause == cause && note.server == server) {
                 count_one(&mut note.count);
             } else if self.notes.len() < NOTES {
                 self.notes.push(Note {
-                    id: finding.id.clone(),
-                    severity: finding.severity.clone(),
-                    text: short(&finding.text),
+                    cause,
+                    severity: Severity::of(finding, Outcome::Completed),
+                    text: short(&finding.summary),
                     server,
-                    frame: finding.frames.first().copied(),
+                    frame: finding.evidence.iter().find_map(|piece| piece.mark).map(|mark| mark.frame),
                     count: 1,
                 });
             }
         }
     }
 
-    fn date(&mut self, time: &str) {
-        let Some(Moment { date, .. }) = Moment::parse(time) else { return };
-        match &mut self.dates {
-            None => self.dates = Some((date.clone(), date)),
-            Some((first, _)) if date < *first => *first = date,
-            Some((_, last)) if date > *last => *last = date,
-            Some(_) => {}
-        }
+    fn date(&mut self, at: Timestamp) {
+        let day = at.seconds().div_euclid(86_400);
+        let (first, last) = self.days.unwrap_or((day, day));
+        self.days = Some((first.min(day), last.max(day)));
     }
 }
 
 impl Entry {
-    fn of(report: &HandshakeReport) -> Self {
+    fn of(report: &Handshake<'_>) -> Self {
         Self {
-            start: report.handshake.start.clone(),
-            client: view::endpoint(&report.client),
-            server: if view::kind(report) == Kind::Undecided { short(&view::server(report)) } else { view::endpoint(&report.server) },
+            start: report.handshake.start,
+            client: report.client,
+            server: if view::kind(report) == Kind::Undecided { short(&view::server(report)) } else { report.server.to_string() },
             ending: view::ending(report),
             frames: view::frames(report),
         }
@@ -188,33 +190,18 @@ fn count_one(counter: &mut u64) {
     *counter = counter.saturating_add(1);
 }
 
-fn certainty(report: &HandshakeReport) -> u8 {
-    match report.diagnosis.confidence.as_deref() {
-        Some("certain") => 4,
-        Some("strong") => 3,
-        Some("likely") => 2,
-        Some("hint") => 1,
-        _ => 0,
-    }
-}
-
-fn severity_rank(severity: &str) -> u8 {
-    match severity {
-        "error" => 0,
-        "warning" => 1,
-        _ => 2,
-    }
-}
-
 /// Name and port where a name is known: several addresses behind a name are one service.
-fn server_key(report: &HandshakeReport) -> String {
-    let host = view::server_name(report).unwrap_or(&report.server.address).to_ascii_lowercase();
-    short(&format!("{host} {}", report.server.port))
+fn server_key(report: &Handshake<'_>) -> String {
+    let port = report.server.port;
+    match report.server_name() {
+        Some(name) => short(&format!("{} {port}", name.to_ascii_lowercase())),
+        None => format!("{} {port}", report.server.address),
+    }
 }
 
 /// A copy that is bounded in size, without what this view never shows.
-fn slim(report: &HandshakeReport) -> HandshakeReport {
-    let mut report = report.clone();
+fn slim(report: &Handshake<'_>) -> Handshake<'static> {
+    let mut report = report.to_static();
     if let Some(tls) = &mut report.tls {
         if let Some(server) = &mut tls.server {
             server.certificates.clear();
@@ -222,7 +209,7 @@ fn slim(report: &HandshakeReport) -> HandshakeReport {
         if let Some(client) = &mut tls.client {
             client.certificates.clear();
             if let Some(name) = &mut client.server_name {
-                *name = short(name);
+                *name = short(name).into();
             }
         }
     }
@@ -247,20 +234,20 @@ const LONGEST_TEXT: usize = 400;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::samples;
+    use crate::report::{Confidence, samples};
 
     #[test]
     fn the_surest_of_a_group_is_shown_and_the_others_kept() {
         let mut collected = Collected::default();
         let mut unsure = samples::expired(0);
-        unsure.diagnosis.confidence = Some("likely".into());
+        unsure.diagnosis.confidence = Some(Confidence::Likely);
         collected.handshake(&unsure);
         collected.handshake(&samples::expired(1));
         collected.handshake(&samples::expired(2));
         assert_eq!(collected.groups.len(), 1);
         let group = &collected.groups[0];
         assert_eq!((group.shown.client.port, group.count), (40_113, 3));
-        assert_eq!(group.others.iter().map(|entry| entry.client.as_str()).collect::<Vec<_>>(), ["10.0.0.1:40112", "10.0.0.1:40114"]);
+        assert_eq!(group.others.iter().map(|entry| entry.client.to_string()).collect::<Vec<_>>(), ["10.0.0.1:40112", "10.0.0.1:40114"]);
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn head(out: &mut dyn Write, layout: &Layout, label: &str, head: &Head) -> io::R
             sources.push_str(&counted(more as u64, "other", "others"));
         }
     }
-    let times = match (&head.first_time, &head.last_time) {
+    let times = match (head.first_time, head.last_time) {
         (Some(first), Some(last)) => format!(", {} to {} UTC", when(first, true), when(last, true)),
         _ => String::new(),
     };
@@ -101,16 +101,16 @@ const SOURCES: usize = 3;
 mod tests {
     use super::*;
     use crate::compare::{Tally, diff};
-    use crate::output::samples;
     use crate::output::style::Palette;
-    use crate::report::Report;
+    use crate::report::samples;
+    use crate::report::{Report, Sink as _};
 
     fn text(before: &[Report], after: &[Report]) -> String {
         let tally = |reports: &[Report]| {
             let mut tally = Tally::default();
             for report in reports {
                 match report {
-                    Report::Handshake(handshake) => tally.take(handshake),
+                    Report::Handshake(handshake) => tally.handshake(handshake).unwrap(),
                     Report::Summary(summary) => tally.end(summary),
                     Report::Incident(_) => {}
                 }

@@ -1,7 +1,6 @@
 //! Numbers, amounts and times for people.
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use crate::time::Timestamp;
 
 /// `1,234,567`.
 pub fn count(number: u64) -> String {
@@ -44,47 +43,29 @@ pub fn span_us(us: u64) -> String {
     }
 }
 
-/// A moment of a report (RFC 3339), split for showing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moment {
-    /// `2026-11-21`.
-    pub date: String,
-    /// `09:04:20.031`, UTC.
-    pub time: String,
-    /// Nanoseconds since the epoch.
-    pub nanos: i128,
+/// The day of a moment: `2026-11-21`, UTC.
+pub fn date(at: Timestamp) -> String {
+    at.to_string().chars().take(10).collect()
 }
 
-impl Moment {
-    /// Reads a report's time. `None` when it is not RFC 3339.
-    pub fn parse(text: &str) -> Option<Self> {
-        Some(Self::at(OffsetDateTime::parse(text, &Rfc3339).ok()?.to_offset(time::UtcOffset::UTC)))
-    }
-
-    /// A moment so many milliseconds after the epoch; the epoch itself when that is beyond the calendar.
-    pub fn from_millis(millis: i64) -> Self {
-        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
-        Self::at(at.unwrap_or(OffsetDateTime::UNIX_EPOCH))
-    }
-
-    fn at(at: OffsetDateTime) -> Self {
-        Self {
-            date: format!("{:04}-{:02}-{:02}", at.year(), u8::from(at.month()), at.day()),
-            time: format!("{:02}:{:02}:{:02}.{:03}", at.hour(), at.minute(), at.second(), at.millisecond()),
-            nanos: at.unix_timestamp_nanos(),
-        }
-    }
-
-    /// Microseconds from `earlier` to this; `None` when it is earlier.
-    pub fn us_since(&self, earlier: &Self) -> Option<u64> {
-        u64::try_from(self.nanos.saturating_sub(earlier.nanos) / 1_000).ok()
-    }
+/// The time of day of a moment: `09:04:20.031`, UTC.
+pub fn clock(at: Timestamp) -> String {
+    at.to_string().chars().skip(11).take(12).collect()
 }
 
-/// The time of a report: with its date, or without it when all that is shown is of one day.
-pub fn when(text: &str, with_date: bool) -> String {
-    Moment::parse(text)
-        .map_or_else(|| text.to_owned(), |moment| if with_date { format!("{} {}", moment.date, moment.time) } else { moment.time })
+/// A moment with its date, or without it when all that is shown is of one day.
+pub fn when(at: Timestamp, with_date: bool) -> String {
+    if with_date { format!("{} {}", date(at), clock(at)) } else { clock(at) }
+}
+
+/// Microseconds from one moment to another; `None` when that is earlier.
+pub fn us_between(earlier: Timestamp, later: Timestamp) -> Option<u64> {
+    u64::try_from(later.nanos().saturating_sub(earlier.nanos()) / 1_000).ok()
+}
+
+/// Whole milliseconds since the epoch.
+pub const fn millis(at: Timestamp) -> i64 {
+    at.nanos() / 1_000_000
 }
 
 #[cfg(test)]
@@ -111,12 +92,11 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_utc_and_unreadable_ones_stay_text() {
-        let moment = Moment::parse("2026-11-21T10:04:20.031999999+01:00").unwrap();
-        assert_eq!((moment.date.as_str(), moment.time.as_str()), ("2026-11-21", "09:04:20.031"));
-        let later = Moment::parse("2026-11-21T09:04:20.032999999Z").unwrap();
-        assert_eq!(later.us_since(&moment), Some(1_000));
-        assert_eq!(moment.us_since(&later), None);
-        assert_eq!(when("yesterday", true), "yesterday");
+    fn moments_are_utc_and_cut_to_milliseconds() {
+        let at = Timestamp::from_parts(1_795_251_860, 31_999_999);
+        assert_eq!((date(at).as_str(), clock(at).as_str()), ("2026-11-21", "09:04:20.031"));
+        assert_eq!(when(at, true), "2026-11-21 09:04:20.031");
+        let later = Timestamp::from_parts(1_795_251_860, 32_999_999);
+        assert_eq!((us_between(at, later), us_between(later, at)), (Some(1_000), None));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Everything printed goes through [`Layout`], and everything that does is escaped: text is given plain and styled by position.
 
+use crate::report::Advice;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -9,7 +10,6 @@ use unicode_width::UnicodeWidthChar;
 
 use super::escape::{clip, escape, width};
 use super::style::Palette;
-use crate::report::Advice;
 
 /// A space at which no line is broken.
 pub const NO_BREAK: char = '\u{a0}';
@@ -87,7 +87,7 @@ impl Layout {
     pub fn advice(&self, out: &mut dyn Write, indent: usize, advice: &Advice) -> io::Result<()> {
         match advice {
             Advice::Text(text) => self.prose(out, indent, text),
-            Advice::Command(command) => self.command(out, indent, command),
+            Advice::Command(command) => self.command(out, indent, &command.to_string()),
         }
     }
 
@@ -178,6 +178,8 @@ const LONGEST_COMMAND: usize = 2_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnosis::remedy::parts::Name;
+    use crate::report::Command;
 
     fn shown(columns: usize, first: usize, rest: usize, spans: &[Span<'_>]) -> String {
         let mut out = Vec::new();
@@ -219,13 +221,15 @@ mod tests {
 
     #[test]
     fn commands_are_never_broken() {
-        let long = format!("curl {}", "a ".repeat(100));
+        let word = Name::parse(&"a ".repeat(100)).unwrap();
+        let long = Command::new("curl").option("-A", word.clone());
         let mut out = Vec::new();
         let layout = Layout::new(Some(60), Palette::PLAIN);
         layout.advice(&mut out, 4, &Advice::Command(long.clone())).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), format!("    $ {long}\n"));
         let mut out = Vec::new();
-        layout.advice(&mut out, 4, &Advice::Command(format!("curl {}", "a".repeat(10_000)))).unwrap();
+        let absurd = (0..100).fold(Command::new("curl"), |command, _| command.option("-A", word.clone()));
+        layout.advice(&mut out, 4, &Advice::Command(absurd)).unwrap();
         assert!(out.len() < 100);
     }
 
@@ -233,7 +237,7 @@ mod tests {
     fn a_sentence_is_no_command_however_it_reads() {
         for text in ["$ rm -rf /", "curl -v https://a/", "Ask for \n$ rm -rf"] {
             let mut out = Vec::new();
-            Layout::new(None, Palette::PLAIN).advice(&mut out, 2, &Advice::Text(text.to_owned())).unwrap();
+            Layout::new(None, Palette::PLAIN).advice(&mut out, 2, &Advice::Text(text.into())).unwrap();
             let shown = String::from_utf8(out).unwrap();
             assert!(shown.lines().count() == 1 && !shown.trim_start().starts_with("$ "), "{shown}");
         }

@@ -5,13 +5,12 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::Sink;
 use super::escape::{clip, escape};
 use super::figures::when;
 use super::layout::Span;
 use super::style::Palette;
 use super::view::{self, Kind};
-use crate::report::{HandshakeReport, IncidentReport, Report};
+use crate::report::{Cause, Handshake, Id, Incident, Sink, State};
 
 /// Writes a line for each handshake that failed or whose users suffered, and nothing else. Every line is flushed.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ pub struct LineSink<W> {
     palette: Palette,
     priorities: bool,
     /// Handshakes that were told of while they stalled, with the cause given then. Bounded.
-    told: BTreeMap<String, Option<String>>,
+    told: BTreeMap<Id, Option<Cause>>,
 }
 
 impl<W: Write> LineSink<W> {
@@ -41,31 +40,30 @@ impl<W: Write> LineSink<W> {
 }
 
 impl<W: Write> Sink for LineSink<W> {
-    fn report(&mut self, report: &Report) -> io::Result<()> {
-        match report {
-            Report::Handshake(handshake) if handshake.handshake.provisional => {
-                if self.told.len() < TOLD {
-                    self.told.insert(handshake.handshake.id.clone(), handshake.diagnosis.cause.clone());
-                }
+    fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
+        let (id, cause) = (handshake.handshake.id, handshake.diagnosis.cause);
+        let calm = matches!(view::kind(handshake), Kind::Completed | Kind::Probe);
+        if handshake.handshake.provisional {
+            if self.told.len() < TOLD {
+                self.told.insert(id, cause);
             }
-            Report::Handshake(handshake) => match self.told.remove(&handshake.handshake.id) {
+        } else {
+            match self.told.remove(&id) {
                 // It ended as it was told already.
-                Some(cause) if cause == handshake.diagnosis.cause => return Ok(()),
-                None if matches!(view::kind(handshake), Kind::Completed | Kind::Probe) => return Ok(()),
+                Some(told) if told == cause => return Ok(()),
+                None if calm => return Ok(()),
                 _ => {}
-            },
-            Report::Incident(report) => {
-                let Some(state) = report.state.as_deref().filter(|state| matches!(*state, "begun" | "ended")) else { return Ok(()) };
-                self.priority(if state == "begun" { WARNING } else { NOTICE })?;
-                incident(&mut self.out, self.palette, report, state)?;
-                return self.out.flush();
             }
-            Report::Summary(_) => return Ok(()),
         }
-        if let Report::Handshake(handshake) = report {
-            self.priority(if matches!(view::kind(handshake), Kind::Completed | Kind::Probe) { NOTICE } else { WARNING })?;
-            line(&mut self.out, self.palette, handshake)?;
-        }
+        self.priority(if calm { NOTICE } else { WARNING })?;
+        line(&mut self.out, self.palette, handshake)?;
+        self.out.flush()
+    }
+
+    fn incident(&mut self, report: &Incident) -> io::Result<()> {
+        let Some(state @ (State::Begun | State::Ended)) = report.state else { return Ok(()) };
+        self.priority(if state == State::Begun { WARNING } else { NOTICE })?;
+        incident(&mut self.out, self.palette, report, state)?;
         self.out.flush()
     }
 
@@ -76,7 +74,7 @@ impl<W: Write> Sink for LineSink<W> {
 
 /// Writes one handshake on one line, however long:
 /// `2026-11-21 09:04:20.031  10.0.0.1:40112 → www.example.test (10.0.0.2:443)  certificate-expired  alerted by the client, certain: …`.
-pub fn line(out: &mut dyn Write, palette: Palette, report: &HandshakeReport) -> io::Result<()> {
+pub fn line(out: &mut dyn Write, palette: Palette, report: &Handshake<'_>) -> io::Result<()> {
     let plain = Style::new();
     let style = match view::kind(report) {
         Kind::Failed => palette.bad,
@@ -84,11 +82,11 @@ pub fn line(out: &mut dyn Write, palette: Palette, report: &HandshakeReport) -> 
         Kind::Completed => palette.good,
         Kind::Probe => palette.dim,
     };
-    let confidence = report.diagnosis.confidence.as_deref().map(|word| format!(", {word}")).unwrap_or_default();
+    let confidence = view::confidence(report, ", ", "");
     let spans: &[Span<'_>] = &[
-        (palette.dim, &when(&report.handshake.start, true)),
+        (palette.dim, &when(report.handshake.start, true)),
         (plain, "  "),
-        (plain, &view::endpoint(&report.client)),
+        (plain, &report.client.to_string()),
         (plain, " → "),
         (palette.strong, &view::server(report)),
         (plain, "  "),
@@ -98,7 +96,7 @@ pub fn line(out: &mut dyn Write, palette: Palette, report: &HandshakeReport) -> 
         (plain, &confidence),
         (plain, if report.handshake.provisional { ", still under way" } else { "" }),
         (plain, ": "),
-        (plain, &report.diagnosis.summary),
+        (plain, &report.summary()),
     ];
     for (style, text) in spans {
         let text = escape(text);
@@ -109,12 +107,12 @@ pub fn line(out: &mut dyn Write, palette: Palette, report: &HandshakeReport) -> 
 }
 
 /// Writes that an incident begins or is over, for those who watch: `2026-11-21 09:00:12.031  incident begun: certificate-expired: 2 of 2 …`.
-fn incident(out: &mut dyn Write, palette: Palette, report: &IncidentReport, state: &str) -> io::Result<()> {
-    let (style, time) = if state == "begun" { (palette.bad, &report.first_seen) } else { (palette.good, &report.last_seen) };
+fn incident(out: &mut dyn Write, palette: Palette, report: &Incident, state: State) -> io::Result<()> {
+    let (style, time) = if state == State::Begun { (palette.bad, report.first_seen) } else { (palette.good, report.last_seen) };
     let (dim, strong) = (palette.dim, palette.strong);
-    let (cause, summary) = (escape(&report.cause), escape(&report.summary));
-    let (cause, summary) = (clip(&cause, LONGEST_PART), clip(&summary, LONGEST_PART));
-    let time = when(time, true);
+    let summary = escape(&report.summary);
+    let (cause, summary) = (report.cause, clip(&summary, LONGEST_PART));
+    let (state, time) = (state.name(), when(time, true));
     writeln!(out, "{dim}{time}{dim:#}  {strong}incident {state}{strong:#}: {style}{cause}{style:#}: {summary}")
 }
 
@@ -131,13 +129,14 @@ const LONGEST_PART: usize = 600;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::samples;
+    use crate::report::Report;
+    use crate::report::samples;
 
     fn lines(reports: &[Report]) -> String {
         let mut out = Vec::new();
         let mut sink = LineSink::new(&mut out, Palette::PLAIN);
         for report in reports {
-            sink.report(report).unwrap();
+            report.give(&mut sink).unwrap();
         }
         sink.finish().unwrap();
         String::from_utf8(out).unwrap()
@@ -158,8 +157,8 @@ mod tests {
         let mut flagged = samples::expired(0);
         flagged.handshake.provisional = true;
         let mut completed = samples::completed();
-        completed.handshake.id.clone_from(&flagged.handshake.id);
-        let report = |report: &HandshakeReport| Report::Handshake(Box::new(report.clone()));
+        completed.handshake.id = flagged.handshake.id;
+        let report = |report: &Handshake<'static>| Report::Handshake(Box::new(report.clone()));
         let text = lines(&[report(&flagged), report(&samples::expired(0)), report(&samples::expired(0))]);
         assert_eq!(text.lines().count(), 2, "told, not told again when it ends so; the third is another\n{text}");
         let text = lines(&[report(&flagged), report(&completed)]);
@@ -170,9 +169,14 @@ mod tests {
 
     #[test]
     fn incidents_are_told_when_they_begin_and_end() {
-        let report =
-            |state: Option<&str>| Report::Incident(Box::new(IncidentReport { state: state.map(str::to_owned), ..samples::incident() }));
-        let text = lines(&[report(None), report(Some("begun")), report(Some("growing")), report(Some("ended")), report(Some("open"))]);
+        let report = |state: Option<State>| Report::Incident(Box::new(Incident { state, ..samples::incident() }));
+        let text = lines(&[
+            report(None),
+            report(Some(State::Begun)),
+            report(Some(State::Growing)),
+            report(Some(State::Ended)),
+            report(Some(State::Open)),
+        ]);
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.starts_with("2026-11-21 09:00:12.031  incident begun: certificate-expired: Since"), "{text}");
     }
@@ -181,9 +185,9 @@ mod tests {
     fn priorities_are_those_of_the_system_log() {
         let mut out = Vec::new();
         let mut sink = LineSink::new(&mut out, Palette::PLAIN).with_priorities(true);
-        let ended = IncidentReport { state: Some("ended".to_owned()), ..samples::incident() };
+        let ended = Incident { state: Some(State::Ended), ..samples::incident() };
         for report in [Report::Handshake(Box::new(samples::expired(0))), Report::Incident(Box::new(ended))] {
-            sink.report(&report).unwrap();
+            report.give(&mut sink).unwrap();
         }
         let text = String::from_utf8(out).unwrap();
         let starts: Vec<String> = text.lines().map(|line| line.chars().take(7).collect()).collect();

@@ -4,10 +4,19 @@ use std::io::{self, Write};
 
 use super::collect::{Collected, Group};
 use super::escape::{clip, escape};
-use super::figures::{Moment, count, counted, span_us, when};
+use super::figures::{count, counted, span_us, us_between, when};
+use super::format::{Format, Verbosity};
 use super::view::{self, Kind};
 use super::{Setting, Sink};
-use crate::report::{Advice, Report};
+use crate::report::{Advice, Handshake, Incident, Summary, VERSION};
+
+/// `--format md`.
+pub const FORMAT: Format = Format {
+    name: "md",
+    about: "Markdown, for a ticket",
+    streams: |look| look.all || look.verbosity == Verbosity::Quiet,
+    sink: |out, _| Box::new(MarkdownSink::new(out)),
+};
 
 /// Writes Markdown at the end of the run.
 #[derive(Debug)]
@@ -30,12 +39,18 @@ impl<W: Write> MarkdownSink<W> {
 }
 
 impl<W: Write> Sink for MarkdownSink<W> {
-    fn report(&mut self, report: &Report) -> io::Result<()> {
-        match report {
-            Report::Handshake(handshake) => self.collected.handshake(handshake),
-            Report::Incident(incident) => self.collected.incident(incident),
-            Report::Summary(summary) => self.collected.summary = Some(summary.clone()),
-        }
+    fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
+        self.collected.handshake(handshake);
+        Ok(())
+    }
+
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        self.collected.incident(incident);
+        Ok(())
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        self.collected.summary = Some(summary.clone());
         Ok(())
     }
 
@@ -62,7 +77,7 @@ impl<W: Write> Sink for MarkdownSink<W> {
 }
 
 fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
-    let total = collected.kinds.values().copied().fold(0_u64, u64::saturating_add);
+    let total = collected.all();
     writeln!(out, "# TLS handshakes: {} of {} failed", count(collected.of_kind(Kind::Failed)), count(total))?;
     let Some(summary) = &collected.summary else { return Ok(()) };
     writeln!(out)?;
@@ -70,8 +85,8 @@ fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
         let damage = input.damage.as_deref().map(|damage| format!("; {}", text(damage))).unwrap_or_default();
         writeln!(out, "- {}: {}{damage}", text(&input.source), counted(input.frames, "frame", "frames"))?;
     }
-    if let [Some(first), Some(last)] = [&summary.first_time, &summary.last_time].map(Option::as_deref) {
-        writeln!(out, "- {} to {} UTC", text(&when(first, true)), text(&when(last, true)))?;
+    if let Some((first, last)) = summary.times {
+        writeln!(out, "- {} to {} UTC", when(first, true), when(last, true))?;
     }
     if let Some(left_out) = summary.left_out {
         writeln!(out, "- {} of {} were asked for", count(total), counted(left_out.saturating_add(total), "handshake", "handshakes"))?;
@@ -87,7 +102,7 @@ fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
         causes.sort_by_key(|(_, number)| std::cmp::Reverse(**number));
         writeln!(out, "\n| cause | handshakes |\n|---|---:|")?;
         for (cause, number) in causes {
-            writeln!(out, "| {} | {} |", text(cause), count(*number))?;
+            writeln!(out, "| {cause} | {} |", count(*number))?;
         }
     }
     Ok(())
@@ -96,9 +111,7 @@ fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
 /// What it rests on.
 fn grounds(out: &mut dyn Write, collected: &Collected, settings: &[Setting]) -> io::Result<()> {
     writeln!(out, "\n## What this rests on\n")?;
-    if let Some(summary) = &collected.summary {
-        writeln!(out, "- Tool: handshark {}", text(&summary.version))?;
-    }
+    writeln!(out, "- Tool: handshark {VERSION}")?;
     for setting in settings {
         writeln!(out, "- {}: {}", setting.name, text(&setting.value))?;
     }
@@ -112,8 +125,8 @@ fn grounds(out: &mut dyn Write, collected: &Collected, settings: &[Setting]) -> 
 
 fn incidents(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
     for (number, incident) in collected.incidents.iter().take(GROUPS).enumerate() {
-        let place = incident.server_name.as_deref().or_else(|| incident.servers.first().map(String::as_str)).unwrap_or(&incident.scope);
-        writeln!(out, "\n## Incident {}: {} at {}", number.saturating_add(1), text(&incident.cause), text(place))?;
+        let place = text(&view::place(incident));
+        writeln!(out, "\n## Incident {}: {} at {place}", number.saturating_add(1), incident.cause)?;
         writeln!(out, "\n{}", text(&incident.summary))?;
         writeln!(
             out,
@@ -121,7 +134,7 @@ fn incidents(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
             count(incident.failed),
             count(incident.attempts),
             counted(incident.clients_total, "client", "clients"),
-            text(&incident.confidence)
+            incident.confidence.name()
         )?;
         for change in &incident.changes {
             writeln!(out, "\nWhat changed: {}", text(change))?;
@@ -135,24 +148,23 @@ fn group(out: &mut dyn Write, number: usize, group: &Group, with_date: bool, inc
     let report = &group.shown;
     let diagnosis = &report.diagnosis;
     let times = if group.count > 1 { format!(", {} times", count(group.count)) } else { String::new() };
-    writeln!(out, "\n## {number}. {}: {}{times}", text(view::cause(report)), text(&view::ending(report)))?;
-    writeln!(out, "\n{}", text(&diagnosis.summary))?;
+    writeln!(out, "\n## {number}. {}: {}{times}", view::cause(report), view::ending(report))?;
+    writeln!(out, "\n{}", text(&report.summary()))?;
     writeln!(
         out,
         "\n{} {} → {}, {}{}",
-        text(&when(&report.handshake.start, with_date)),
-        text(&view::endpoint(&report.client)),
+        when(report.handshake.start, with_date),
+        text(&report.client.to_string()),
         text(&view::server(report)),
         view::frames(report),
-        diagnosis.confidence.as_deref().map(|word| format!("; confidence: {}", text(word))).unwrap_or_default(),
+        view::confidence(report, "; confidence: ", ""),
     )?;
     if !diagnosis.evidence.is_empty() {
         writeln!(out, "\nEvidence:\n")?;
-        let start = Moment::parse(&report.handshake.start);
-        for piece in &diagnosis.evidence {
-            let at = piece.time.as_deref().and_then(Moment::parse).zip(start.as_ref());
-            let after = at.and_then(|(at, start)| at.us_since(start)).map(|us| format!(" (+{})", span_us(us))).unwrap_or_default();
-            let frame = piece.frame.map(|frame| format!("frame {frame}{after}: ")).unwrap_or_default();
+        for piece in diagnosis.evidence.iter() {
+            let after = piece.mark.and_then(|mark| us_between(report.handshake.start, mark.time));
+            let after = after.map(|us| format!(" (+{})", span_us(us))).unwrap_or_default();
+            let frame = piece.mark.map(|mark| format!("frame {}{after}: ", mark.frame)).unwrap_or_default();
             writeln!(out, "- {frame}{}", text(&piece.text))?;
         }
     }
@@ -160,7 +172,7 @@ fn group(out: &mut dyn Write, number: usize, group: &Group, with_date: bool, inc
         writeln!(out, "\nSpeaks against it: {}", text(&view::against(diagnosis)))?;
     }
     if !diagnosis.alternatives.is_empty() {
-        writeln!(out, "\nAlso possible: {}", text(&diagnosis.alternatives.join(", ")))?;
+        writeln!(out, "\nAlso possible: {}", view::alternatives(diagnosis))?;
     }
     match incident {
         Some(number) => writeln!(out, "\nFix: see incident {number}, which this is part of."),
@@ -178,7 +190,7 @@ fn fix(out: &mut dyn Write, remedy: &[Advice]) -> io::Result<()> {
                     writeln!(out)?;
                 }
                 in_code = true;
-                writeln!(out, "    {}", escape(command))?;
+                writeln!(out, "    {}", escape(&command.to_string()))?;
             }
             Advice::Text(line) => {
                 in_code = false;
@@ -218,13 +230,14 @@ const LONGEST_TEXT: usize = 2_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::samples;
+    use crate::report::Report;
+    use crate::report::samples;
 
     fn written(reports: &[Report]) -> String {
         let mut out = Vec::new();
         let mut sink = MarkdownSink::new(&mut out);
         for report in reports {
-            sink.report(report).unwrap();
+            report.give(&mut sink).unwrap();
         }
         sink.finish().unwrap();
         String::from_utf8(out).unwrap()

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use crate::report::{Outline, Report};
+pub use crate::report::Sink;
 
 mod collect;
 pub mod csv;
@@ -13,7 +13,9 @@ pub mod diff;
 pub mod escape;
 pub mod explain;
 pub mod figures;
+pub mod format;
 pub mod html;
+pub mod json;
 pub mod layout;
 pub mod line;
 pub mod markdown;
@@ -46,31 +48,6 @@ impl Setting {
     }
 }
 
-/// Takes the reports of a run in order and presents them.
-pub trait Sink {
-    /// Takes one report. Errors are those of the stream behind it.
-    fn report(&mut self, report: &Report) -> io::Result<()>;
-
-    /// It wants no reports of handshakes but what they would be made of: [`Sink::outline`].
-    fn takes_outlines(&self) -> bool {
-        false
-    }
-
-    /// Takes a handshake as an outline; only where [`Sink::takes_outlines`] says so.
-    fn outline(&mut self, outline: &Outline<'_>) -> io::Result<()> {
-        let _ = outline;
-        Ok(())
-    }
-
-    /// Called now and then while no report comes, for what depends on time.
-    fn idle(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Writes what was held back, and flushes. To be called once, after the last report.
-    fn finish(&mut self) -> io::Result<()>;
-}
-
 /// Turns the error of a reader that went away (`handshark … | head`) into `Ok(false)`: the run ends quietly. `Ok(true)`: go on.
 pub fn unless_broken_pipe(result: io::Result<()>) -> io::Result<bool> {
     match result {
@@ -91,6 +68,3 @@ mod tests {
         assert_eq!(unless_broken_pipe(Err(io::ErrorKind::StorageFull.into())).unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 }
-
-#[cfg(test)]
-pub(crate) mod samples;

@@ -3,26 +3,26 @@
 //! The columns are those of the schema whatever the capture holds, so that files of different captures can be read together; the timeline, which
 //! `read` leaves out, has none. Times are text in RFC 3339, as everywhere. What a handshake does not have is null.
 //!
-//! Each report becomes a tree, which is cut into columns with repetition and definition levels (Dremel's striping). Every field is optional,
-//! lists are the format's three-level lists.
+//! The fields of each report are cut into columns as they come, with repetition and definition levels (Dremel's striping). Every field is
+//! optional, lists are the format's three-level lists.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{Type, TypePtr};
-use serde_json::{Map, Value};
 
-use crate::report::{HandshakeReport, example};
+use crate::report::schema::{Field, HANDSHAKE, Kind};
+use crate::report::{Counts, Handshake, Key, Sink, VERSION, Writer};
 
 /// Writes Parquet.
 pub struct ParquetSink<W: Write + Send> {
     writer: SerializedFileWriter<W>,
-    fields: Vec<(String, Node)>,
+    fields: Vec<Node>,
     columns: Vec<Column>,
     rows: usize,
 }
@@ -36,33 +36,19 @@ impl<W: Write + Send> std::fmt::Debug for ParquetSink<W> {
 impl<W: Write + Send> ParquetSink<W> {
     /// Begins a file.
     pub fn new(out: W) -> io::Result<Self> {
-        let empty = Map::new();
-        let fields = example().as_object().unwrap_or(&empty).iter().filter(|(name, _)| *name != "timeline");
         let mut columns = Vec::new();
-        let (mut nodes, mut types) = (Vec::new(), Vec::new());
-        for (name, value) in fields {
-            if let Some((node, of)) = plan(name, value, 0, &mut columns).map_err(other)? {
-                nodes.push((name.clone(), node));
-                types.push(of);
-            }
+        let (mut fields, mut types) = (Vec::new(), Vec::new());
+        for field in HANDSHAKE.iter().filter(|field| field.name != "timeline") {
+            let (node, of) = plan(field.name, field.kind, &mut columns).map_err(other)?;
+            fields.push(node);
+            types.push(of);
         }
         let schema = Type::group_type_builder("handshake").with_fields(types).build().map_err(other)?;
         let level = ZstdLevel::try_new(3).map_err(other)?;
-        let creator = concat!("handshark ", env!("CARGO_PKG_VERSION")).to_owned();
+        let creator = format!("handshark {VERSION}");
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).set_created_by(creator).build();
         let writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(other)?;
-        Ok(Self { writer, fields: nodes, columns, rows: 0 })
-    }
-
-    /// Takes a handshake.
-    pub fn take(&mut self, report: &HandshakeReport) -> io::Result<()> {
-        let value = serde_json::to_value(report)?;
-        let cut = Cut { level: 0, definition: 0 };
-        for (name, node) in &self.fields {
-            node.cut(value.get(name), cut, 0, &mut self.columns);
-        }
-        self.rows = self.rows.saturating_add(1);
-        if self.rows >= ROWS { self.write() } else { Ok(()) }
+        Ok(Self { writer, fields, columns, rows: 0 })
     }
 
     /// Writes what is held back and ends the file.
@@ -88,56 +74,187 @@ impl<W: Write + Send> ParquetSink<W> {
     }
 }
 
+impl<W: Write + Send> Sink for ParquetSink<W> {
+    fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
+        let mut cutter = Cutter { fields: &self.fields, place: Place::default(), columns: &mut self.columns };
+        handshake.write(&mut cutter);
+        cutter.end();
+        self.rows = self.rows.saturating_add(1);
+        if self.rows >= ROWS { self.write() } else { Ok(()) }
+    }
+}
+
 /// A field of the schema.
-enum Node {
-    Group(Vec<(String, Self)>),
+struct Node {
+    name: &'static str,
+    of: Of,
+}
+
+/// What a field holds.
+enum Of {
+    Group(Vec<Node>),
     List(Box<Self>),
     /// The column of its values.
     Leaf(usize),
 }
 
 /// Where in a row a value stands.
-#[derive(Clone, Copy)]
-struct Cut {
+#[derive(Clone, Copy, Default)]
+struct Place {
     /// Repetition level: of the innermost list that goes on here.
     level: i16,
     /// Definition level: how much of the way from the root is there.
     definition: i16,
+    /// How many lists are around it.
+    lists: i16,
 }
 
-impl Node {
-    /// Cuts a value into columns. `lists`: how many lists are around it.
-    fn cut(&self, value: Option<&Value>, cut: Cut, lists: i16, columns: &mut [Column]) {
-        let deeper = |by: i16| Cut { definition: cut.definition.saturating_add(by), ..cut };
+impl Place {
+    const fn deeper(self, by: i16) -> Self {
+        Self { definition: self.definition.saturating_add(by), ..self }
+    }
+
+    /// The place of a list's item.
+    const fn item(self, index: usize) -> Self {
+        let lists = self.lists.saturating_add(1);
+        Self { level: if index == 0 { self.level } else { lists }, definition: self.definition.saturating_add(2), lists }
+    }
+}
+
+impl Of {
+    /// Nothing is here.
+    fn absent(&self, place: Place, columns: &mut [Column]) {
         match self {
-            Self::Leaf(place) => {
-                if let Some(column) = columns.get_mut(*place) {
-                    let there = value.is_some_and(|value| column.values.push(value));
-                    column.levels.push(cut.level);
-                    column.definitions.push(if there { deeper(1).definition } else { cut.definition });
+            Self::Leaf(column) => {
+                if let Some(column) = columns.get_mut(*column) {
+                    column.put(None, place);
                 }
             }
-            Self::Group(fields) => {
-                let object = value.and_then(Value::as_object);
-                let inside = if object.is_some() { deeper(1) } else { cut };
-                for (name, field) in fields {
-                    field.cut(object.and_then(|object| object.get(name)), inside, lists, columns);
-                }
-            }
-            Self::List(element) => {
-                let own = lists.saturating_add(1);
-                match value.and_then(Value::as_array).map(Vec::as_slice) {
-                    None => element.cut(None, cut, own, columns),
-                    Some([]) => element.cut(None, deeper(1), own, columns),
-                    Some(items) => {
-                        for (index, item) in items.iter().enumerate() {
-                            let level = if index == 0 { cut.level } else { own };
-                            element.cut(Some(item), Cut { level, ..deeper(2) }, own, columns);
-                        }
-                    }
-                }
-            }
+            Self::Group(fields) => fields.iter().for_each(|field| field.of.absent(place, columns)),
+            Self::List(item) => item.absent(Place { lists: place.lists.saturating_add(1), ..place }, columns),
         }
+    }
+
+    fn leaf(&self, value: Value, place: Place, columns: &mut [Column]) {
+        match self {
+            Self::Leaf(column) => {
+                if let Some(column) = columns.get_mut(*column) {
+                    column.put(Some(value), place);
+                }
+            }
+            // The schema says something else.
+            other => other.absent(place, columns),
+        }
+    }
+}
+
+/// Cuts fields into columns. They come in the schema's order: those that are passed over are not there.
+struct Cutter<'a> {
+    /// Those of the object at hand that are still to come.
+    fields: &'a [Node],
+    place: Place,
+    columns: &'a mut [Column],
+}
+
+impl<'a> Cutter<'a> {
+    /// Passes over the fields before this one, and gives what it holds; `None` for one that has no column.
+    fn pass(&mut self, key: Key) -> Option<&'a Of> {
+        let at = self.fields.iter().position(|field| field.name == key.name)?;
+        let (passed, rest) = self.fields.split_at_checked(at)?;
+        let (field, rest) = rest.split_first()?;
+        passed.iter().for_each(|field| field.of.absent(self.place, self.columns));
+        self.fields = rest;
+        Some(&field.of)
+    }
+
+    /// What is inside of something at this place.
+    fn inside(&mut self, of: &'a Of, place: Place, fields: impl FnOnce(&mut Self)) {
+        let Of::Group(inner) = of else { return of.absent(place, self.columns) };
+        let outer = (std::mem::replace(&mut self.fields, inner), std::mem::replace(&mut self.place, place));
+        fields(self);
+        self.end();
+        (self.fields, self.place) = outer;
+    }
+
+    /// No more fields come.
+    fn end(&mut self) {
+        self.fields.iter().for_each(|field| field.of.absent(self.place, self.columns));
+    }
+
+    fn value(&mut self, key: Key, value: Value) {
+        if let Some(of) = self.pass(key) {
+            of.leaf(value, self.place.deeper(1), self.columns);
+        }
+    }
+
+    fn values<T>(&mut self, key: Key, items: impl IntoIterator<Item = T>, mut item: impl FnMut(&mut Self, &'a Of, Place, T)) {
+        let Some(Of::List(of)) = self.pass(key) else { return };
+        let mut empty = true;
+        for (index, one) in items.into_iter().enumerate() {
+            empty = false;
+            let place = self.place.item(index);
+            item(self, of, place, one);
+        }
+        if empty {
+            of.absent(Place { lists: self.place.lists.saturating_add(1), ..self.place.deeper(1) }, self.columns);
+        }
+    }
+}
+
+impl Writer for Cutter<'_> {
+    fn text(&mut self, key: Key, value: &str) {
+        self.value(key, Value::text(value));
+    }
+
+    fn number(&mut self, key: Key, value: u64) {
+        self.value(key, Value::integer(value));
+    }
+
+    fn flag(&mut self, key: Key, value: bool) {
+        self.value(key, Value::Flag(value));
+    }
+
+    fn texts<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>) {
+        self.values(key, values, |cutter, of, place, value| of.leaf(Value::text(value.as_ref()), place.deeper(1), cutter.columns));
+    }
+
+    fn numbers(&mut self, key: Key, values: impl IntoIterator<Item = u64>) {
+        self.values(key, values, |cutter, of, place, value| of.leaf(Value::integer(value), place.deeper(1), cutter.columns));
+    }
+
+    fn object(&mut self, key: Key, fields: impl FnOnce(&mut Self)) {
+        if let Some(of) = self.pass(key) {
+            self.inside(of, self.place.deeper(1), fields);
+        }
+    }
+
+    fn objects<T>(&mut self, key: Key, items: impl IntoIterator<Item = T>, mut fields: impl FnMut(&mut Self, T)) {
+        self.values(key, items, |cutter, of, place, item| cutter.inside(of, place.deeper(1), |cutter| fields(cutter, item)));
+    }
+
+    fn counts(&mut self, key: Key, _: &Counts) {
+        let _ = self.pass(key);
+    }
+
+    fn wants(&self, key: Key) -> bool {
+        self.fields.iter().any(|field| field.name == key.name)
+    }
+}
+
+/// A value of a column.
+enum Value {
+    Text(ByteArray),
+    Integer(i64),
+    Flag(bool),
+}
+
+impl Value {
+    fn text(text: &str) -> Self {
+        Self::Text(ByteArray::from(text))
+    }
+
+    fn integer(number: u64) -> Self {
+        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
     }
 }
 
@@ -151,28 +268,32 @@ struct Column {
 enum Values {
     Text(Vec<ByteArray>),
     Integer(Vec<i64>),
-    Float(Vec<f64>),
-    Boolean(Vec<bool>),
-}
-
-impl Values {
-    /// Takes a value, unless it is of another kind than the schema says.
-    fn push(&mut self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::Text(list), Value::String(text)) => list.push(ByteArray::from(text.as_str())),
-            (Self::Integer(list), Value::Number(number)) => {
-                let number = number.as_i64().or_else(|| number.as_u64().map(|_| i64::MAX));
-                return number.map(|number| list.push(number)).is_some();
-            }
-            (Self::Float(list), Value::Number(number)) => return number.as_f64().map(|number| list.push(number)).is_some(),
-            (Self::Boolean(list), Value::Bool(flag)) => list.push(*flag),
-            _ => return false,
-        }
-        true
-    }
+    Flag(Vec<bool>),
 }
 
 impl Column {
+    /// Takes a value, whose definition level is that of `place`. Nothing, or one of another kind than the schema says, is null.
+    fn put(&mut self, value: Option<Value>, place: Place) {
+        let there = match (&mut self.values, value) {
+            (_, None) => true,
+            (Values::Text(list), Some(Value::Text(text))) => {
+                list.push(text);
+                true
+            }
+            (Values::Integer(list), Some(Value::Integer(number))) => {
+                list.push(number);
+                true
+            }
+            (Values::Flag(list), Some(Value::Flag(flag))) => {
+                list.push(flag);
+                true
+            }
+            _ => false,
+        };
+        self.levels.push(place.level);
+        self.definitions.push(if there { place.definition } else { place.definition.saturating_sub(1) });
+    }
+
     fn write(&mut self, writer: &mut SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
         let (definitions, levels) = (Some(self.definitions.as_slice()), Some(self.levels.as_slice()));
         match &mut self.values {
@@ -184,11 +305,7 @@ impl Column {
                 writer.typed::<Int64Type>().write_batch(list, definitions, levels)?;
                 list.clear();
             }
-            Values::Float(list) => {
-                writer.typed::<DoubleType>().write_batch(list, definitions, levels)?;
-                list.clear();
-            }
-            Values::Boolean(list) => {
+            Values::Flag(list) => {
                 writer.typed::<BoolType>().write_batch(list, definitions, levels)?;
                 list.clear();
             }
@@ -199,44 +316,43 @@ impl Column {
     }
 }
 
-/// The node and the type of a field, by an example of its value; nothing for what an example leaves open. Bounded by the example's depth.
-fn plan(name: &str, example: &Value, depth: usize, columns: &mut Vec<Column>) -> Result<Option<(Node, TypePtr)>, ParquetError> {
+/// The node and the type of a field. Bounded by the schema's depth.
+fn plan(name: &'static str, kind: Kind, columns: &mut Vec<Column>) -> Result<(Node, TypePtr), ParquetError> {
+    let (of, written) = plan_as(name, kind, columns)?;
+    Ok((Node { name, of }, written))
+}
+
+/// The same of a field that is called so in the file.
+fn plan_as(name: &str, kind: Kind, columns: &mut Vec<Column>) -> Result<(Of, TypePtr), ParquetError> {
     let mut leaf = |values: Values, physical: Physical, logical: Option<LogicalType>| {
         let of = Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL).with_logical_type(logical).build()?;
         columns.push(Column { values, definitions: Vec::new(), levels: Vec::new() });
-        Ok(Some((Node::Leaf(columns.len().saturating_sub(1)), Arc::new(of))))
+        Ok((Of::Leaf(columns.len().saturating_sub(1)), Arc::new(of)))
     };
-    match example {
-        _ if depth > DEEPEST => Ok(None),
-        Value::Null => Ok(None),
-        Value::String(_) => leaf(Values::Text(Vec::new()), Physical::BYTE_ARRAY, Some(LogicalType::String)),
-        Value::Bool(_) => leaf(Values::Boolean(Vec::new()), Physical::BOOLEAN, None),
-        Value::Number(number) if number.is_f64() => leaf(Values::Float(Vec::new()), Physical::DOUBLE, None),
-        Value::Number(_) => leaf(Values::Integer(Vec::new()), Physical::INT64, None),
-        Value::Array(items) => {
-            let Some(item) = items.first() else { return Ok(None) };
-            let Some((node, of)) = plan("element", item, depth.saturating_add(1), columns)? else { return Ok(None) };
+    match kind {
+        Kind::Text | Kind::Word(_) | Kind::Time => leaf(Values::Text(Vec::new()), Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        Kind::Flag => leaf(Values::Flag(Vec::new()), Physical::BOOLEAN, None),
+        Kind::Integer => leaf(Values::Integer(Vec::new()), Physical::INT64, None),
+        Kind::List(item) => {
+            let (item, of) = plan_as("element", *item, columns)?;
             let repeated = Type::group_type_builder("list").with_repetition(Repetition::REPEATED).with_fields(vec![of]).build()?;
             let list = Type::group_type_builder(name)
                 .with_repetition(Repetition::OPTIONAL)
                 .with_logical_type(Some(LogicalType::List))
                 .with_fields(vec![Arc::new(repeated)])
                 .build()?;
-            Ok(Some((Node::List(Box::new(node)), Arc::new(list))))
+            Ok((Of::List(Box::new(item)), Arc::new(list)))
         }
-        Value::Object(object) => {
+        Kind::Object(_) | Kind::Counts => {
+            let known: &[Field] = if let Kind::Object(fields) = kind { fields } else { &[] };
             let (mut nodes, mut types) = (Vec::new(), Vec::new());
-            for (name, value) in object {
-                if let Some((node, of)) = plan(name, value, depth.saturating_add(1), columns)? {
-                    nodes.push((name.clone(), node));
-                    types.push(of);
-                }
-            }
-            if nodes.is_empty() {
-                return Ok(None);
+            for field in known {
+                let (node, of) = plan(field.name, field.kind, columns)?;
+                nodes.push(node);
+                types.push(of);
             }
             let group = Type::group_type_builder(name).with_repetition(Repetition::OPTIONAL).with_fields(types).build()?;
-            Ok(Some((Node::Group(nodes), Arc::new(group))))
+            Ok((Of::Group(nodes), Arc::new(group)))
         }
     }
 }
@@ -253,39 +369,50 @@ fn other(error: ParquetError) -> io::Error {
 
 /// Rows written at a time: so many are held in memory, a few kilobytes each.
 const ROWS: usize = 8192;
-/// Levels of the schema, which has six.
-const DEEPEST: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The column of `a[].b` in `{"a":[{"b":[…]}]}`.
-    fn levels(rows: &[Value]) -> (Vec<i16>, Vec<i16>) {
+    const A: Key = Key { name: "a", json: "" };
+    const B: Key = Key { name: "b", json: "" };
+    const INNER: &[Field] = &[Field { name: "b", kind: Kind::List(&Kind::Integer), always: false }];
+
+    /// The column of `a[].b` in `{"a":[{"b":[…]}]}`: repetition and definition levels of one row.
+    fn levels(row: impl FnOnce(&mut Cutter<'_>)) -> (Vec<i16>, Vec<i16>) {
         let mut columns = Vec::new();
-        let (node, _) = plan("a", &serde_json::json!([{"b": [1]}]), 0, &mut columns).unwrap().unwrap();
-        for row in rows {
-            node.cut(row.get("a"), Cut { level: 0, definition: 0 }, 0, &mut columns);
-        }
+        let (node, _) = plan("a", Kind::List(&Kind::Object(INNER)), &mut columns).unwrap();
+        let fields = [node];
+        let mut cutter = Cutter { fields: &fields, place: Place::default(), columns: &mut columns };
+        row(&mut cutter);
+        cutter.end();
         (columns[0].levels.clone(), columns[0].definitions.clone())
     }
 
     #[test]
     fn nested_lists_are_striped_as_dremel_does() {
         // Definition: 1 the outer list, 2 its element, 3 the object, 4 the inner list, 5 its element, 6 the value.
-        let of = |row: Value| levels(&[row]);
-        assert_eq!(of(serde_json::json!({})), (vec![0], vec![0]));
-        assert_eq!(of(serde_json::json!({"a": []})), (vec![0], vec![1]));
-        assert_eq!(of(serde_json::json!({"a": [{}]})), (vec![0], vec![3]));
-        assert_eq!(of(serde_json::json!({"a": [{"b": []}]})), (vec![0], vec![4]));
-        let (level, definition) = of(serde_json::json!({"a": [{"b": [1, 2]}, {}, {"b": [3]}]}));
+        assert_eq!(levels(|_| {}), (vec![0], vec![0]));
+        assert_eq!(levels(|row| row.objects(A, [(); 0], |_, ()| {})), (vec![0], vec![1]));
+        assert_eq!(levels(|row| row.objects(A, [()], |_, ()| {})), (vec![0], vec![3]));
+        assert_eq!(levels(|row| row.objects(A, [()], |item, ()| item.numbers(B, []))), (vec![0], vec![4]));
+        let rows: [Option<&[u64]>; 3] = [Some(&[1, 2]), None, Some(&[3])];
+        let (level, definition) = levels(|row| {
+            row.objects(A, rows, |item, numbers| {
+                if let Some(numbers) = numbers {
+                    item.numbers(B, numbers.iter().copied());
+                }
+            });
+        });
         assert_eq!(level, [0, 2, 1, 1]);
         assert_eq!(definition, [6, 6, 3, 6]);
     }
 
     #[test]
     fn a_value_of_another_kind_is_null() {
-        let mut values = Values::Integer(Vec::new());
-        assert!(values.push(&serde_json::json!(7)) && !values.push(&serde_json::json!("7")));
+        let mut column = Column { values: Values::Integer(Vec::new()), definitions: Vec::new(), levels: Vec::new() };
+        column.put(Some(Value::text("7")), Place::default().deeper(1));
+        column.put(Some(Value::integer(7)), Place::default().deeper(1));
+        assert_eq!(column.definitions, [0, 1]);
     }
 }

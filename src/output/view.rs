@@ -1,9 +1,6 @@
 //! What several outputs say of a handshake in the same words.
 
-use std::net::IpAddr;
-
-use crate::diagnosis::cause::Cause;
-use crate::report::{Diagnosis, FindingReport, HandshakeReport, Peer, SummaryReport};
+use crate::report::{Cause, Diagnosis, Finding, Handshake, Incident, Outcome, StoppedBy, Summary};
 
 /// How a handshake is to be shown, by its outcome and cause alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,82 +18,94 @@ pub enum Kind {
 }
 
 /// Sorts a handshake.
-pub fn kind(report: &HandshakeReport) -> Kind {
-    match (report.handshake.outcome.as_str(), &report.diagnosis.cause) {
-        ("completed", None) => Kind::Completed,
-        ("completed", Some(_)) => Kind::Troubled,
-        ("incomplete", _) => Kind::Undecided,
-        (_, Some(cause)) if cause == Cause::TcpProbe.slug() => Kind::Probe,
+pub const fn kind(report: &Handshake<'_>) -> Kind {
+    match (report.handshake.outcome, report.diagnosis.cause) {
+        (Outcome::Completed, None) => Kind::Completed,
+        (Outcome::Completed, Some(_)) => Kind::Troubled,
+        (Outcome::Incomplete, _) => Kind::Undecided,
+        (_, Some(Cause::TcpProbe)) => Kind::Probe,
         _ => Kind::Failed,
     }
 }
 
 /// What speaks against the cause, in one line; empty where nothing does.
-pub fn against(diagnosis: &Diagnosis) -> String {
-    let pieces = diagnosis.against.iter().map(|piece| match piece.frame {
-        Some(frame) => format!("{} (frame {frame})", piece.text),
+pub fn against(diagnosis: &Diagnosis<'_>) -> String {
+    let pieces = diagnosis.against.iter().map(|piece| match piece.mark {
+        Some(mark) => format!("{} (frame {})", piece.text, mark.frame),
         None => piece.text.clone(),
     });
     pieces.collect::<Vec<_>>().join("; ")
 }
 
+/// The other causes that are possible, in one line.
+pub fn alternatives(diagnosis: &Diagnosis<'_>) -> String {
+    diagnosis.alternatives.iter().map(|cause| cause.slug()).collect::<Vec<_>>().join(", ")
+}
+
 /// What was found beside the cause and is no other name for it: what is said under "also possible" is not said again.
-pub fn noticed(diagnosis: &Diagnosis) -> impl Iterator<Item = &FindingReport> {
-    diagnosis
-        .findings
-        .iter()
-        .filter(|finding| Some(&finding.id) != diagnosis.cause.as_ref() && !diagnosis.alternatives.contains(&finding.id))
+pub fn noticed<'a>(diagnosis: &'a Diagnosis<'_>) -> impl Iterator<Item = &'a Finding> {
+    let told = |cause| Some(cause) == diagnosis.cause || diagnosis.alternatives.contains(&cause);
+    diagnosis.findings.iter().filter(move |finding| !told(finding.cause))
 }
 
 /// Notes of a run but those that are told with their input.
-pub fn notes(summary: &SummaryReport) -> impl Iterator<Item = &String> {
+pub fn notes(summary: &Summary) -> impl Iterator<Item = &String> {
     let told = |note: &str| summary.inputs.iter().filter_map(|input| input.damage.as_deref()).any(|damage| note.ends_with(damage));
     summary.notes.iter().filter(move |note| !told(note))
 }
 
-/// `192.0.2.1:443`, `[2001:db8::1]:443`.
-pub fn endpoint(peer: &Peer) -> String {
-    match peer.address.parse() {
-        Ok(IpAddr::V6(address)) => format!("[{address}]:{}", peer.port),
-        _ => format!("{}:{}", peer.address, peer.port),
-    }
-}
-
-/// The server name that the client asked for.
-pub fn server_name(report: &HandshakeReport) -> Option<&str> {
-    let name = report.tls.as_ref()?.client.as_ref()?.server_name.as_deref()?;
-    (!name.is_empty()).then_some(name)
-}
-
 /// `www.example.test (192.0.2.1:443)`, or the address alone.
-pub fn server(report: &HandshakeReport) -> String {
-    let address = endpoint(&report.server);
-    match server_name(report) {
-        Some(name) if name != report.server.address => format!("{name} ({address})"),
-        _ => address,
+pub fn server(report: &Handshake<'_>) -> String {
+    match report.server_name() {
+        Some(name) if name.as_bytes() != report.server.text().address() => format!("{name} ({})", report.server),
+        _ => report.server.to_string(),
     }
 }
 
 /// The cause's slug, or a word for there being none.
-pub fn cause(report: &HandshakeReport) -> &str {
-    report.diagnosis.cause.as_deref().unwrap_or("no-cause-found")
+pub fn cause(report: &Handshake<'_>) -> &'static str {
+    report.diagnosis.cause.map_or("no-cause-found", Cause::slug)
+}
+
+/// How sure the cause is, behind so many words: `, certain`, ` (certain)`; nothing without a cause.
+pub fn confidence(report: &Handshake<'_>, before: &str, behind: &str) -> String {
+    report.diagnosis.confidence.map(|confidence| format!("{before}{}{behind}", confidence.name())).unwrap_or_default()
 }
 
 /// How it ended and by whom: `alerted by the client`.
-pub fn ending(report: &HandshakeReport) -> String {
-    let who = report.diagnosis.stopped_by.as_str();
-    let outcome = report.handshake.outcome.as_str();
+pub fn ending(report: &Handshake<'_>) -> String {
+    let who = report.diagnosis.stopped_by;
+    let outcome = report.handshake.outcome;
     match (outcome, who) {
-        ("completed" | "incomplete", _) | (_, "" | "nobody") => outcome.to_owned(),
-        ("stalled", "network") => "stalled in the network".to_owned(),
-        ("stalled", who) => format!("stalled, the {who} fell silent"),
-        ("plaintext", who) => format!("plaintext from the {who}"),
-        (outcome, who) => format!("{outcome} by the {who}"),
+        (Outcome::Completed | Outcome::Incomplete, _) | (_, StoppedBy::Nobody) => outcome.name().to_owned(),
+        (Outcome::Stalled, StoppedBy::Network) => "stalled in the network".to_owned(),
+        (Outcome::Stalled, who) => format!("stalled, the {} fell silent", who.name()),
+        (Outcome::Plaintext, who) => format!("plaintext from the {}", who.name()),
+        (outcome, who) => format!("{} by the {}", outcome.name(), who.name()),
     }
 }
 
+/// Where an incident is: a name, a server, or what its handshakes have in common.
+pub fn place(incident: &Incident) -> String {
+    match (&incident.server_name, incident.servers.first()) {
+        (Some(name), _) => name.clone(),
+        (None, Some(server)) => server.to_string(),
+        (None, None) => incident.scope.name().to_owned(),
+    }
+}
+
+/// What the capture lacks, in one line.
+pub fn quality(report: &Handshake<'_>) -> String {
+    report.capture.quality.words().collect::<Vec<_>>().join(", ")
+}
+
+/// Tags and tunnels around it, in one line.
+pub fn path(report: &Handshake<'_>) -> String {
+    report.network.path.layers().map(|layer| layer.to_string()).collect::<Vec<_>>().join(", ")
+}
+
 /// `frame 9`, `frames 4-17`.
-pub fn frames(report: &HandshakeReport) -> String {
+pub fn frames(report: &Handshake<'_>) -> String {
     let (first, last) = (report.capture.first_frame, report.capture.last_frame);
     if first == last { format!("frame {first}") } else { format!("frames {first}-{last}") }
 }
@@ -154,22 +163,16 @@ pub fn step_kind(kind: &str) -> StepKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::samples;
-
-    #[test]
-    fn endpoints_can_be_pasted() {
-        assert_eq!(endpoint(&Peer { address: "2001:db8::1".into(), port: 443 }), "[2001:db8::1]:443");
-        assert_eq!(endpoint(&Peer { address: "192.0.2.1".into(), port: 8443 }), "192.0.2.1:8443");
-    }
+    use crate::report::samples;
 
     #[test]
     fn handshakes_are_sorted_by_outcome() {
         let mut report = samples::completed();
         assert_eq!(kind(&report), Kind::Completed);
-        report.diagnosis.cause = Some("server-slow".into());
+        report.diagnosis.cause = Some(Cause::ServerSlow);
         assert_eq!(kind(&report), Kind::Troubled);
         assert_eq!(kind(&samples::expired(1)), Kind::Failed);
-        report.handshake.outcome = "incomplete".into();
+        report.handshake.outcome = Outcome::Incomplete;
         assert_eq!(kind(&report), Kind::Undecided);
     }
 
@@ -177,10 +180,10 @@ mod tests {
     fn the_ending_says_who() {
         let mut report = samples::expired(1);
         assert_eq!(ending(&report), "alerted by the client");
-        report.handshake.outcome = "stalled".into();
-        report.diagnosis.stopped_by = "server".into();
+        report.handshake.outcome = Outcome::Stalled;
+        report.diagnosis.stopped_by = StoppedBy::Server;
         assert_eq!(ending(&report), "stalled, the server fell silent");
-        report.diagnosis.stopped_by = "nobody".into();
+        report.diagnosis.stopped_by = StoppedBy::Nobody;
         assert_eq!(ending(&report), "stalled");
     }
 }

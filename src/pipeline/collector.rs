@@ -2,7 +2,7 @@
 //!
 //! A verdict that other handshakes of the capture could improve waits for them, within bounds; everything else is emitted at once.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -22,11 +22,10 @@ use crate::handshake::relevance::{Relevance, relevance};
 use crate::incident::Tracker;
 use crate::limits;
 use crate::packet::Skip;
-use crate::report::{self, HandshakeReport, Outline, Report, SummaryReport};
+use crate::report::{self, Sink, Summary};
 use crate::time::{Clock, Timestamp};
 use crate::transport::TableCounters;
 
-use super::outlet::Outlet;
 use super::router::Counts;
 use super::run::Options;
 use super::twins::Twins;
@@ -54,9 +53,7 @@ pub(super) struct Collector<'a> {
     /// What is not judged by now is not judged any more.
     hurry: &'a AtomicBool,
     timeline: bool,
-    emit: &'a mut dyn Outlet,
-    /// The outlet makes do with outlines.
-    outlines: bool,
+    emit: &'a mut dyn Sink,
     #[expect(clippy::vec_box, reason = "handshakes are large and sorted by their boxes")]
     pending: Vec<Box<Handshake>>,
     half_open: Vec<HalfOpen>,
@@ -84,8 +81,8 @@ pub(super) struct Collector<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     pub(super) handshakes: u64,
-    pub(super) outcomes: BTreeMap<Outcome, u64>,
-    pub(super) causes: BTreeMap<String, u64>,
+    pub(super) outcomes: report::Counts,
+    pub(super) causes: report::Counts,
     /// Undecided because nothing was captured while they were open.
     pub(super) cut_off: u64,
     /// Picked out of a larger capture by what their packets carry.
@@ -96,7 +93,7 @@ pub(super) struct Totals {
     pub(super) unverified: u64,
     /// Handshakes for which there was no time at the end.
     pub(super) unjudged: u64,
-    pub(super) other_flows: BTreeMap<&'static str, u64>,
+    pub(super) other_flows: report::Counts,
 }
 
 /// A handshake whose verdict waits.
@@ -112,10 +109,9 @@ struct Held {
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(options: &'a Options, emit: &'a mut dyn Outlet) -> Self {
+    pub(super) fn new(options: &'a Options, emit: &'a mut dyn Sink) -> Self {
         let Options { timeline, clock, .. } = options;
         let (timeline, clock) = (*timeline, clock.as_ref());
-        let outlines = !timeline && emit.takes_outlines();
         Self {
             policy: &options.policy,
             trust: &options.trust,
@@ -123,7 +119,6 @@ impl<'a> Collector<'a> {
             clock,
             hurry: &options.hurry,
             timeline,
-            outlines,
             emit,
             pending: Vec::new(),
             half_open: Vec::new(),
@@ -134,7 +129,7 @@ impl<'a> Collector<'a> {
             learnt_until: Timestamp::MIN,
             chains: ChainCache::default(),
             incidents: if clock.is_some() { Tracker::live() } else { Tracker::default() },
-            reports: report::Builder::new(!outlines),
+            reports: report::Builder::default(),
             losses: None,
             sources: Vec::new(),
             totals: Totals::default(),
@@ -156,7 +151,7 @@ impl<'a> Collector<'a> {
             let now = clock.now();
             self.let_go(now)?;
             for incident in self.incidents.news(now) {
-                self.emit.report(Report::Incident(Box::new(incident)))?;
+                self.emit.incident(&incident)?;
             }
         }
         if self.pending.is_empty() && self.half_open.is_empty() {
@@ -224,9 +219,7 @@ impl<'a> Collector<'a> {
         self.note_losses(&mut held);
         let verdict = self.judge(&held);
         if held.handshake.provisional {
-            let source = self.sources.get(held.handshake.flow.interface as usize).map_or("", String::as_str);
-            let report = report(self.reports.outline(&held.handshake, &verdict, source), &held.handshake, self.timeline);
-            return self.emit.report(Report::Handshake(Box::new(report)));
+            return self.emit.handshake(&report(&mut self.reports, &self.sources, self.timeline, &held, &verdict));
         }
         let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
         // A scan shows in what comes after its first handshakes.
@@ -328,7 +321,7 @@ impl<'a> Collector<'a> {
         let handshake = &held.handshake;
         if let Some(cause) = verdict.cause() {
             self.book.learn_cause(handshake, cause);
-            count(&mut self.totals.causes, cause.slug().to_owned(), 1);
+            count(&mut self.totals.causes, cause.slug(), 1);
         }
         self.totals.handshakes = self.totals.handshakes.saturating_add(1);
         let cut_off = verdict.outcome == Outcome::Incomplete && handshake.flow.unheard_from.is_some();
@@ -339,14 +332,10 @@ impl<'a> Collector<'a> {
         ] {
             *total = total.saturating_add(u64::from(counts));
         }
-        count(&mut self.totals.outcomes, verdict.outcome, 1);
-        let source = self.sources.get(handshake.flow.interface as usize).map_or("", String::as_str);
-        let outline = self.reports.outline(handshake, verdict, source);
-        self.incidents.observe(handshake, verdict, outline.id.as_str());
-        if self.outlines {
-            return self.emit.outline(&outline);
-        }
-        self.emit.handshake(handshake, verdict, report(outline, handshake, self.timeline))
+        count(&mut self.totals.outcomes, verdict.outcome.name(), 1);
+        let report = report(&mut self.reports, &self.sources, self.timeline, held, verdict);
+        self.incidents.observe(handshake, verdict, report.handshake.id);
+        self.emit.handshake(&report)
     }
 
     /// The capture is over: what waited is judged with all that is known now; then the incidents, then the summary.
@@ -356,7 +345,7 @@ impl<'a> Collector<'a> {
         counts: &Counts,
         table: &TableCounters,
         interrupted: bool,
-    ) -> std::io::Result<SummaryReport> {
+    ) -> std::io::Result<Summary> {
         self.release(u64::MAX)?;
         // Every failure is still held.
         if counts.skipped(Skip::IcmpTruncated) > 0 {
@@ -390,22 +379,31 @@ impl<'a> Collector<'a> {
             }
         }
         for incident in incidents {
-            self.emit.report(Report::Incident(Box::new(incident)))?;
+            self.emit.incident(&incident)?;
         }
-        let mut summary = super::summary::summary(inventory, counts, table, &self.totals, &self.totals.other_flows, total, interrupted);
+        let mut summary = super::summary::summary(inventory, counts, table, &self.totals, total, interrupted);
         summary.notes.append(&mut self.notes);
-        self.emit.report(Report::Summary(Box::new(summary.clone())))?;
+        self.emit.summary(&summary)?;
         Ok(summary)
     }
 }
 
-fn count<K: Ord>(counts: &mut BTreeMap<K, u64>, what: K, more: u64) {
+fn count(counts: &mut report::Counts, what: &'static str, more: u64) {
     let count = counts.entry(what).or_default();
     *count = count.saturating_add(more);
 }
 
-fn report(outline: Outline<'_>, handshake: &Handshake, timeline: bool) -> HandshakeReport {
-    let mut report = outline.report();
+/// What is to be said of a handshake. `sources`: names of the capture's interfaces.
+fn report<'a>(
+    reports: &mut report::Builder,
+    sources: &'a [String],
+    timeline: bool,
+    held: &'a Held,
+    verdict: &'a Verdict,
+) -> report::Handshake<'a> {
+    let handshake = held.handshake.as_ref();
+    let source = sources.get(handshake.flow.interface as usize).map_or("", String::as_str);
+    let mut report = reports.handshake(handshake, verdict, source);
     if timeline {
         report.timeline = report::timeline(handshake);
     }

@@ -11,7 +11,6 @@
 
 mod batch;
 mod collector;
-mod outlet;
 mod router;
 mod run;
 mod secrets;
@@ -20,5 +19,4 @@ mod summary;
 mod twins;
 mod worker;
 
-pub use outlet::Outlet;
 pub use run::{Options, Progress, run};

@@ -14,13 +14,12 @@ use crate::diagnosis::rule::Policy;
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
-use crate::report::SummaryReport;
+use crate::report::{Sink, Summary};
 use crate::secrets::{KeyLog, Tally};
 use crate::time::{Clock, Timestamp};
 use crate::transport::TableCounters;
 
 use super::collector::Collector;
-use super::outlet::Outlet;
 use super::router::{Counts, Router};
 use super::secrets::Feed;
 
@@ -66,9 +65,9 @@ pub struct Progress {
 pub fn run(
     mut source: Box<dyn FrameSource>,
     options: &Options,
-    emit: &mut dyn Outlet,
+    emit: &mut dyn Sink,
     progress: &mut dyn FnMut(Progress),
-) -> Result<SummaryReport> {
+) -> Result<Summary> {
     let mut collector = Collector::new(options, emit);
     collector.losses = source.losses().cloned();
     // Live, nothing that is judged may keep packets waiting.

@@ -1,12 +1,10 @@
 //! The summary that ends a run: what was read, what was found, what a reader should know before believing it.
 
-use std::collections::BTreeMap;
-
 use crate::capture::Inventory;
 use crate::count::Count;
 use crate::frame::LinkType;
 use crate::packet::{Skip, link_name};
-use crate::report::{InputReport, SCHEMA, SummaryReport};
+use crate::report::{Input, Summary};
 use crate::transport::TableCounters;
 
 use super::collector::Totals;
@@ -17,19 +15,15 @@ pub(super) fn summary(
     counts: &Counts,
     table: &TableCounters,
     totals: &Totals,
-    other_flows: &BTreeMap<&'static str, u64>,
     incidents: u64,
     interrupted: bool,
-) -> SummaryReport {
+) -> Summary {
     let skipped = Skip::ALL.iter().zip(counts.skipped).filter(|(_, count)| *count > 0);
-    SummaryReport {
-        schema: SCHEMA.to_owned(),
-        kind: "summary".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+    Summary {
         inputs: inventory
             .inputs
             .iter()
-            .map(|input| InputReport {
+            .map(|input| Input {
                 source: input.path.display().to_string(),
                 format: input.format.clone(),
                 frames: input.frames,
@@ -41,20 +35,19 @@ pub(super) fn summary(
         frames: counts.frames,
         bytes: counts.bytes,
         decoded: counts.decoded,
-        skipped: skipped.map(|(reason, count)| (reason.name().to_owned(), count)).collect(),
-        first_time: counts.first.map(|time| time.to_string()),
-        last_time: counts.first.map(|_| counts.last.time.to_string()),
+        skipped: skipped.map(|(reason, count)| (reason.name(), count)).collect(),
+        times: counts.first.map(|first| (first, counts.last.time)),
         flows: table.flows,
         handshakes: totals.handshakes,
         left_out: None,
-        outcomes: totals.outcomes.iter().map(|(outcome, count)| (outcome.name().to_owned(), *count)).collect(),
+        outcomes: totals.outcomes.clone(),
         causes: totals.causes.clone(),
         incidents,
         drops: inventory.interfaces.iter().filter_map(|interface| interface.dropped).sum::<Count>().get().saturating_add(inventory.unread),
         unread: (inventory.unread > 0).then_some(inventory.unread),
         unjudged: (totals.unjudged > 0).then_some(totals.unjudged),
         evictions: table.evicted.saturating_add(table.evicted_half_open),
-        other_flows: other_flows.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect(),
+        other_flows: totals.other_flows.clone(),
         notes: notes(inventory, counts, table, totals, interrupted),
     }
 }

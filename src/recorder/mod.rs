@@ -7,18 +7,17 @@
 mod archive;
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
 pub use archive::{Archive, ArchiveLimits};
 
-use crate::flow::{Endpoint, FlowKey, Transport};
+use crate::flow::{FlowKey, Transport};
 use crate::frame::{Block, FrameHead};
 use crate::limits;
 use crate::packet::{Decoder, Packet};
-use crate::report::{HandshakeReport, Peer};
+use crate::report::Handshake;
 
 /// Keeps packets of handshakes that are under way.
 #[derive(Debug)]
@@ -57,7 +56,7 @@ pub struct Kept {
 #[derive(Debug, Clone)]
 pub struct Recording {
     /// What is said of it.
-    pub report: Box<HandshakeReport>,
+    pub report: Box<Handshake<'static>>,
     /// Its packets, and ICMP errors about it, in order.
     pub packets: Vec<Kept>,
 }
@@ -120,9 +119,9 @@ impl Recorder {
     }
 
     /// A handshake was reported: its packets are forgotten, or handed over when `wanted`.
-    pub fn conclude(&mut self, report: &HandshakeReport, wanted: bool) -> Option<Recording> {
-        let transport = if report.network.transport == "udp" { Transport::Udp } else { Transport::Tcp };
-        let (key, _) = FlowKey::new(transport, endpoint(&report.client)?, endpoint(&report.server)?, 0);
+    pub fn conclude(&mut self, report: &Handshake<'_>, wanted: bool) -> Option<Recording> {
+        let transport = report.network.transport;
+        let (key, _) = FlowKey::new(transport, report.client, report.server, 0);
         let flow = self.flows.get_mut(&key)?;
         let mut packets = std::mem::take(&mut flow.packets);
         self.bytes = self.bytes.saturating_sub(std::mem::take(&mut flow.bytes));
@@ -133,7 +132,7 @@ impl Recorder {
             self.flows.remove(&key);
         }
         packets.retain(|packet| packet.head.number >= report.capture.first_frame);
-        (wanted && !packets.is_empty()).then(|| Recording { report: Box::new(report.clone()), packets })
+        (wanted && !packets.is_empty()).then(|| Recording { report: Box::new(report.to_static()), packets })
     }
 
     /// Bytes kept, flows kept, and flows given up for want of memory.
@@ -156,14 +155,11 @@ impl Recorder {
     }
 }
 
-fn endpoint(peer: &Peer) -> Option<Endpoint> {
-    Some(Endpoint { address: peer.address.parse::<IpAddr>().ok()?, port: peer.port })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::frame::LinkType;
+    use crate::report::samples;
     use crate::time::Timestamp;
 
     /// Raw IPv4, TCP, from 10.0.0.1:`port` to 10.0.0.2:443.
@@ -188,11 +184,9 @@ mod tests {
         block
     }
 
-    fn report(port: u16, first_frame: u64) -> HandshakeReport {
-        let mut report = HandshakeReport::default();
-        report.network.transport = "tcp".into();
-        report.client = Peer { address: "10.0.0.1".into(), port };
-        report.server = Peer { address: "10.0.0.2".into(), port: 443 };
+    fn report(port: u16, first_frame: u64) -> Handshake<'static> {
+        let mut report = samples::completed();
+        report.client.port = port;
         report.capture.first_frame = first_frame;
         report
     }

@@ -1,7 +1,6 @@
-//! From facts and verdict to the schema's object. Shows what was observed; a field that was not is absent.
+//! From facts and verdict to a report. Shows what was observed; a field that was not is absent.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,103 +12,88 @@ use sha2::{Digest, Sha256};
 use crate::diagnosis::chain::Unverified;
 use crate::diagnosis::judge::Verdict;
 use crate::flow::{Endpoint, EndpointText, Side, Transport};
-use crate::handshake::Handshake;
-use crate::handshake::facts::{AlertSeen, Chain, Outcome, Protocol};
+use crate::handshake::Handshake as Facts;
+use crate::handshake::facts::{self, Chain, DtlsFacts, Protocol, QuicFacts};
 use crate::handshake::stack;
 use crate::time::Timestamp;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::fingerprint::Carrier;
-use crate::tls::message::OcspStatus;
 
-use super::datagrams;
-use super::outline::{ClientOutline, Code, DiagnosisOutline, Outline, ServerOutline, TlsOutline, hexadecimal};
-use super::{AlertReport, Builder, CertificateReport, HandshakeReport, Loss, Timing};
-
-/// The report of one handshake. `source` names the file or interface.
-pub fn handshake(handshake: &Handshake, verdict: &Verdict, source: &str) -> HandshakeReport {
-    outline(&mut Builder::new(true), handshake, verdict, source).report()
-}
+use super::code::{Code, CommunityId, Id};
+use super::shared::{Builder, Certificate};
+use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Timing, Tls, TlsClient, TlsServer};
 
 /// What is to be reported of one handshake, with what earlier reports may have in common with it.
-pub(super) fn outline<'a>(builder: &mut Builder, handshake: &'a Handshake, verdict: &'a Verdict, source: &'a str) -> Outline<'a> {
+pub(super) fn handshake<'a>(builder: &mut Builder, handshake: &'a Facts, verdict: &'a Verdict, source: &'a str) -> Handshake<'a> {
     let flow = &handshake.flow;
-    let (client, server) = (handshake.client.text(), handshake.server.text());
-    let name = handshake.name();
-    Outline {
-        transport: transport_name(flow.key.transport),
-        protocol: protocol_name(handshake.protocol),
-        community_id: community_code(handshake.client, handshake.server, flow.key.transport),
-        path: flow.path,
-        id: id(builder.scratch(), &client, &server, flow.first.time),
-        diagnosis: DiagnosisOutline::new(verdict, || plain_summary(handshake, name.as_deref(), &server)),
-        client,
-        server,
-        source,
-        first_frame: flow.first.frame,
-        last_frame: flow.last.frame,
-        quality: verdict.quality,
-        start: flow.first.time,
-        end: handshake.end.unwrap_or(flow.last).time,
-        outcome: verdict.outcome,
-        stage: handshake.stage.name(),
-        history: handshake.history.as_str(),
-        preamble: handshake.preamble.as_ref().map(|preamble| preamble.dialect.name()),
-        resumed: handshake.resumption.is_some(),
-        hello_retry: handshake.hello_retry.is_some(),
-        early_data: handshake.early_data_offered,
-        decrypted: handshake.decrypted,
-        provisional: handshake.provisional,
-        timing: timing(handshake),
-        loss: Loss {
-            client_retransmits: flow.side(Side::Client).retransmits,
-            server_retransmits: flow.side(Side::Server).retransmits,
-            gap_bytes: flow.side(Side::Client).gap_bytes + flow.side(Side::Server).gap_bytes,
+    let cause = verdict.cause.as_ref();
+    Handshake {
+        network: Network {
+            transport: flow.key.transport,
+            protocol: handshake.protocol,
+            community_id: community_id(handshake.client, handshake.server, flow.key.transport),
+            path: flow.path,
         },
-        tls: (handshake.protocol != Protocol::Other).then(|| tls(builder, handshake, name, verdict.unverified)),
-        quic: handshake.quic.as_deref().map(datagrams::quic),
-        dtls: handshake.dtls.as_deref().map(datagrams::dtls),
-    }
-}
-
-const fn transport_name(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Tcp => "tcp",
-        Transport::Udp => "udp",
-    }
-}
-
-const fn protocol_name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tls => "tls",
-        Protocol::Ssl2 => "ssl2",
-        Protocol::Dtls => "dtls",
-        Protocol::Quic => "quic",
-        Protocol::Other => "other",
+        client: handshake.client,
+        server: handshake.server,
+        capture: Capture {
+            source: Cow::Borrowed(source),
+            first_frame: flow.first.frame,
+            last_frame: flow.last.frame,
+            quality: verdict.quality,
+        },
+        handshake: Course {
+            id: id(builder.scratch(), &handshake.client.text(), &handshake.server.text(), flow.first.time),
+            start: flow.first.time,
+            end: handshake.end.unwrap_or(flow.last).time,
+            outcome: verdict.outcome,
+            stage: handshake.stage,
+            history: Cow::Borrowed(handshake.history.as_str()),
+            preamble: handshake.preamble.as_ref().map(|preamble| preamble.dialect),
+            resumed: handshake.resumption.is_some(),
+            hello_retry: handshake.hello_retry.is_some(),
+            early_data: handshake.early_data_offered,
+            decrypted: handshake.decrypted,
+            provisional: handshake.provisional,
+            timing: timing(handshake),
+            loss: Loss {
+                client_retransmits: flow.side(Side::Client).retransmits,
+                server_retransmits: flow.side(Side::Server).retransmits,
+                gap_bytes: flow.side(Side::Client).gap_bytes + flow.side(Side::Server).gap_bytes,
+            },
+        },
+        tls: (handshake.protocol != Protocol::Other).then(|| tls(builder, handshake, verdict.unverified)),
+        quic: handshake.quic.as_deref().map(quic),
+        dtls: handshake.dtls.as_deref().map(dtls),
+        diagnosis: Diagnosis {
+            cause: cause.map(|finding| finding.cause),
+            stopped_by: verdict.stopped_by,
+            confidence: cause.map(|finding| finding.confidence),
+            summary: cause.map(|finding| Cow::Borrowed(finding.summary.as_str())),
+            remedy: Cow::Borrowed(cause.map_or(&[], |finding| &finding.remedy)),
+            evidence: Cow::Borrowed(cause.map_or(&[], |finding| &finding.evidence)),
+            against: Cow::Borrowed(cause.map_or(&[], |finding| &finding.against)),
+            alternatives: Cow::Borrowed(&verdict.alternatives),
+            findings: Cow::Borrowed(&verdict.findings),
+        },
+        timeline: Vec::new(),
+        facts: Some(handshake),
     }
 }
 
 /// The same in every run, with any number of threads, and wherever the capture was split: endpoints and the first packet's time.
-fn id(scratch: &mut Vec<u8>, client: &EndpointText, server: &EndpointText, first: Timestamp) -> Code<16> {
+fn id(scratch: &mut Vec<u8>, client: &EndpointText, server: &EndpointText, first: Timestamp) -> Id {
     scratch.clear();
     scratch.extend_from_slice(client.as_bytes());
     scratch.push(b' ');
     scratch.extend_from_slice(server.as_bytes());
     scratch.push(b' ');
     scratch.extend_from_slice(itoa::Buffer::new().format(first.nanos()).as_bytes());
-    let digest = Sha256::digest(scratch.as_slice());
-    let mut text = [0; 16];
-    for (place, byte) in text.as_chunks_mut().0.iter_mut().zip(digest) {
-        *place = hexadecimal(byte);
-    }
-    Code(text)
+    Id::of(&Sha256::digest(scratch.as_slice()))
 }
 
 /// Community ID flow hash, version 1, seed 0 (<https://github.com/corelight/community-id-spec>).
-pub(crate) fn community_id(client: Endpoint, server: Endpoint, transport: Transport) -> String {
-    community_code(client, server, transport).as_str().to_owned()
-}
-
-fn community_code(client: Endpoint, server: Endpoint, transport: Transport) -> Code<30> {
+pub fn community_id(client: Endpoint, server: Endpoint, transport: Transport) -> CommunityId {
     let (low, high) = (client.min(server), client.max(server));
     let mut hash = Sha1::new();
     hash.update([0, 0]);
@@ -133,7 +117,7 @@ fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn timing(h: &Handshake) -> Timing {
+fn timing(h: &Facts) -> Timing {
     let flow = &h.flow;
     let hello = h.client_hellos.first();
     let granted = h.preamble.as_ref().and_then(|preamble| preamble.answered);
@@ -154,41 +138,36 @@ fn timing(h: &Handshake) -> Timing {
     }
 }
 
-fn tls<'a>(builder: &mut Builder, h: &'a Handshake, name: Option<Cow<'a, str>>, unverified: Option<Unverified>) -> TlsOutline<'a> {
+fn tls<'a>(builder: &mut Builder, h: &'a Facts, unverified: Option<Unverified>) -> Tls<'a> {
     let server_hello = h.server_hello.as_ref().map(|seen| &seen.what);
-    let server = (server_hello.is_some() || h.server_chain.is_some() || h.hello_retry.is_some()).then(|| ServerOutline {
+    let server = (server_hello.is_some() || h.server_chain.is_some() || h.hello_retry.is_some()).then(|| TlsServer {
         answer: builder.answer(server_hello),
         stack: stack::of_server(h),
         certificates: certificates(builder, h.server_chain.as_ref().map(|seen| &seen.what)),
-        unverified: unverified.map(Unverified::name),
-        staple: h.staple.as_ref().and_then(|seen| seen.what.status).map(staple_word),
+        unverified,
+        staple: h.staple.as_ref().and_then(|seen| seen.what.status),
     });
-    TlsOutline {
-        version: h.version().map(|version| word(version.name(), version)),
-        cipher: h.cipher().map(|cipher| word(cipher.name(), cipher)),
-        curve: h.group().map(|group| word(group.name(), group)),
+    Tls {
+        version: h.version(),
+        cipher: h.cipher(),
+        curve: h.group(),
         next_protocol: h.next_protocol().map(String::from_utf8_lossy),
-        client: h.hello().map(|hello| client(builder, h, hello, name)),
+        client: h.hello().map(|hello| client(builder, h, hello)),
         server,
         alerts: h.alerts.iter().map(alert).collect(),
     }
 }
 
-/// A code point's name where it has one, else as it prints.
-fn word(name: Option<&'static str>, value: impl Display) -> Cow<'static, str> {
-    name.map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
-}
-
-fn client<'a>(builder: &mut Builder, h: &'a Handshake, hello: &'a ClientHello, name: Option<Cow<'a, str>>) -> ClientOutline<'a> {
+fn client<'a>(builder: &mut Builder, h: &'a Facts, hello: &'a ClientHello) -> TlsClient<'a> {
     let carrier = match h.protocol {
         Protocol::Quic => Carrier::Quic,
         Protocol::Dtls => Carrier::Dtls,
         _ => Carrier::Tcp,
     };
     let offer = builder.offer(hello, carrier);
-    ClientOutline {
-        random: hello.random(),
-        server_name: name,
+    TlsClient {
+        random: Cow::Borrowed(hello.random()),
+        server_name: h.name(),
         certificate_requested: h.certificate_request.is_some() || h.hidden.certificate_requested.happened(),
         stack: offer.speaker(),
         offer,
@@ -196,51 +175,30 @@ fn client<'a>(builder: &mut Builder, h: &'a Handshake, hello: &'a ClientHello, n
     }
 }
 
-fn certificates(builder: &mut Builder, chain: Option<&Chain>) -> Vec<Arc<CertificateReport>> {
+fn certificates(builder: &mut Builder, chain: Option<&Chain>) -> Vec<Arc<Certificate>> {
     chain.map(|chain| chain.certificates.iter().map(|certificate| builder.certificate(certificate)).collect()).unwrap_or_default()
 }
 
-const fn staple_word(status: OcspStatus) -> &'static str {
-    match status {
-        OcspStatus::Good => "good",
-        OcspStatus::Revoked => "revoked",
-        OcspStatus::Unknown => "unknown",
+fn alert(seen: &facts::AlertSeen) -> AlertSeen {
+    AlertSeen { from: seen.from, alert: seen.alert, frame: seen.mark.frame, encrypted: seen.encrypted }
+}
+
+fn quic(facts: &QuicFacts) -> Quic<'_> {
+    Quic {
+        version: facts.version,
+        first_version: facts.first_version,
+        server_versions: Cow::Borrowed(facts.negotiation.as_ref().map_or(&[], |(_, versions)| versions)),
+        retries: facts.retry.count,
+        zero_rtt_packets: facts.zero_rtt.count,
+        closes: Cow::Borrowed(&facts.closes),
     }
 }
 
-pub(super) fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn alert(seen: &AlertSeen) -> AlertReport {
-    AlertReport {
-        from: seen.from.name().to_owned(),
-        level: seen.alert.map(|alert| if alert.fatal { "fatal" } else { "warning" }.to_owned()),
-        code: seen.alert.map(|alert| alert.description.0),
-        name: seen.alert.map(|alert| alert.description.to_string()),
-        frame: seen.mark.frame,
-        encrypted: seen.encrypted,
+fn dtls(facts: &DtlsFacts) -> Dtls {
+    Dtls {
+        cookie_requests: facts.cookie_requests.count,
+        fragmented_messages: facts.fragmented.client.saturating_add(facts.fragmented.server),
+        largest_datagram: facts.largest.client.max(facts.largest.server),
+        connection_id: facts.connection_id,
     }
-}
-
-/// What is said where there is no cause to name, of a server by the name asked for with its address, or the address alone.
-fn plain_summary(h: &Handshake, name: Option<&str>, server: &EndpointText) -> String {
-    let mut text = String::with_capacity(120);
-    let subject = match (h.outcome, &h.quic, h.version()) {
-        (Outcome::Completed, Some(quic), _) => Cow::Owned(format!("QUIC version {}", quic.version)),
-        (Outcome::Completed, None, Some(version)) => word(version.spoken().name(), version.spoken()),
-        (Outcome::Completed, None, None) => Cow::Borrowed("TLS"),
-        _ => Cow::Borrowed("The handshake"),
-    };
-    text.extend([&subject, " with "]);
-    match name {
-        Some(name) => text.extend([name, " (", server.as_str(), ")"]),
-        None => text.push_str(server.as_str()),
-    }
-    if h.outcome == Outcome::Completed {
-        text.push_str(if h.resumption.is_some() { " was established by resumption." } else { " was established." });
-    } else {
-        text.extend([" ended as ", h.outcome.name(), " at the stage ", h.stage.name(), "."]);
-    }
-    text
 }

@@ -1,74 +1,42 @@
 //! The parts of reports that are the same for many handshakes, made once: what a kind of client offers, how a kind of server answers, certificates.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt::Display;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
 use crate::diagnosis::judge::Verdict;
-use crate::handshake::Handshake;
+use crate::handshake::Handshake as Facts;
+use crate::handshake::stack::{self, Speaker};
 use crate::limits;
-use crate::tls::certificate::Certificate;
+use crate::time::Timestamp;
+use crate::tls;
 use crate::tls::client_hello::{ClientHello, Ech};
 use crate::tls::fingerprint::{self, Carrier};
 use crate::tls::registry::{ExtensionType, is_grease};
 use crate::tls::server_hello::ServerHello;
 
-use crate::handshake::stack::{self, Speaker};
-
-use super::{CertificateReport, ClientOffer, Outline, Rendered, ServerAnswer, TlsClient, TlsServer, build};
-
-impl Deref for TlsClient {
-    type Target = ClientOffer;
-
-    fn deref(&self) -> &ClientOffer {
-        &self.offer
-    }
-}
-
-impl Deref for TlsServer {
-    type Target = ServerAnswer;
-
-    fn deref(&self) -> &ServerAnswer {
-        &self.answer
-    }
-}
+use super::{Handshake, Rendered, build};
 
 /// Makes reports, and remembers of earlier ones what the next may have in common with them. What it remembers changes no report.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Builder {
     /// Hashes stand for offers and answers: to keep what they are made of and to compare it costs more memory and time than all else.
     hasher: RandomState,
     kinds: Recent<u64, Rendered, { limits::OFFER_BYTES / 3 }>,
     orders: Recent<u64, OfferOrder, { 2 * limits::OFFER_BYTES / 3 }>,
     answers: Recent<u64, ServerAnswer, { limits::ANSWER_BYTES }>,
-    certificates: Recent<[u8; 32], CertificateReport, { limits::CERTIFICATE_REPORT_BYTES }>,
+    certificates: Recent<[u8; 32], Certificate, { limits::CERTIFICATE_REPORT_BYTES }>,
     scratch: Vec<u8>,
-    /// Outlines are made into reports, so that of an offer there is more to keep than its text.
-    reports: bool,
 }
 
 impl Builder {
-    /// For outlines that are written as they are, or made into `reports`.
-    pub fn new(reports: bool) -> Self {
-        Self {
-            hasher: RandomState::default(),
-            kinds: Recent::default(),
-            orders: Recent::default(),
-            answers: Recent::default(),
-            certificates: Recent::default(),
-            scratch: Vec::new(),
-            reports,
-        }
-    }
-
-    /// What is to be reported of one handshake. `source` names the file or interface.
-    pub fn outline<'a>(&mut self, handshake: &'a Handshake, verdict: &'a Verdict, source: &'a str) -> Outline<'a> {
-        build::outline(self, handshake, verdict, source)
+    /// What is to be said of one handshake. `source` names the file or interface.
+    pub fn handshake<'a>(&mut self, facts: &'a Facts, verdict: &'a Verdict, source: &'a str) -> Handshake<'a> {
+        build::handshake(self, facts, verdict, source)
     }
 
     /// Room for text that is not kept.
@@ -76,15 +44,13 @@ impl Builder {
         &mut self.scratch
     }
 
-    pub(super) fn offer<'a>(&mut self, hello: &'a ClientHello, carrier: Carrier) -> OfferOutline<'a> {
+    pub(super) fn offer<'a>(&mut self, hello: &'a ClientHello, carrier: Carrier) -> Offer<'a> {
         let [kind, order] = offer_hashes(&self.hasher, &mut self.scratch, hello, carrier);
         let suites = (hello.cipher_suite_list().len() / 2).min(limits::OFFERED_SUITES);
         let extensions = || hello.extensions().count().min(limits::OFFERED_EXTENSIONS);
-        let per_extension = EXTENSION_NAME + if self.reports { EXTENSION_TEXT } else { 0 };
-        let strings = if self.reports { suites * SUITE_TEXT } else { 0 };
         let kind = self.kinds.get(&kind, |_| PART + suites * SUITE_NAME, Rendered::default);
-        let order = self.orders.get(&order, |_| PART + extensions() * per_extension + strings, OfferOrder::default);
-        OfferOutline { hello, carrier, kind, order }
+        let order = self.orders.get(&order, |_| PART + extensions() * EXTENSION_NAME, OfferOrder::default);
+        Offer { hello: Cow::Borrowed(hello), carrier, kind, order }
     }
 
     pub(super) fn answer(&mut self, hello: Option<&ServerHello>) -> Arc<ServerAnswer> {
@@ -106,7 +72,7 @@ impl Builder {
         })
     }
 
-    pub(super) fn certificate(&mut self, certificate: &Certificate) -> Arc<CertificateReport> {
+    pub(super) fn certificate(&mut self, certificate: &tls::certificate::Certificate) -> Arc<Certificate> {
         // As text and as it was written.
         self.certificates.get(
             &certificate.sha256,
@@ -116,39 +82,143 @@ impl Builder {
     }
 }
 
-/// What a client offered, made into a [`ClientOffer`] only where that is asked for: with its eighty strings it takes thrice the room of what is
-/// written.
-#[derive(Debug)]
-pub struct OfferOutline<'a> {
-    hello: &'a ClientHello,
+/// What a client offered.
+#[derive(Debug, Clone)]
+pub struct Offer<'a> {
+    hello: Cow<'a, ClientHello>,
     carrier: Carrier,
-    kind: Arc<Rendered>,
+    /// As it was written: what is the same in whatever order the extensions stand.
+    pub(super) kind: Arc<Rendered>,
     order: Arc<OfferOrder>,
 }
 
 /// What is kept of an offer for the next that is the same.
 #[derive(Debug, Default)]
 struct OfferOrder {
-    report: OnceLock<Arc<ClientOffer>>,
+    /// As it was written: the rest.
     rendered: Rendered,
     speaker: OnceLock<Option<Speaker>>,
+    ja4: OnceLock<Box<str>>,
 }
 
-impl OfferOutline<'_> {
-    /// What was written of it, now or the first time: by `kind` what is the same in whatever order the extensions stand, by `order` the rest.
-    pub fn rendered(&self, kind: impl FnOnce(&mut Vec<u8>, &ClientOffer), order: impl FnOnce(&mut Vec<u8>, &ClientOffer)) -> [&[u8]; 2] {
-        let offer = || offer(self.hello, self.carrier);
-        [self.kind.get(|out| kind(out, &offer())), self.order.rendered.get(|out| order(out, &offer()))]
+/// What a client offered, in words. A list of more than some hundred entries ends with `and N more`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OfferLists {
+    /// Versions offered, in its order.
+    pub supported_versions: Vec<String>,
+    /// Suites offered, in its order.
+    pub supported_ciphers: Vec<String>,
+    /// Groups offered, in its order.
+    pub supported_groups: Vec<String>,
+    /// Groups for which it sent a key.
+    pub key_shares: Vec<String>,
+    /// Signature algorithms offered, in its order.
+    pub signature_algorithms: Vec<String>,
+    /// Application protocols offered, in its order.
+    pub alpn: Vec<String>,
+    /// Names or numbers of the extensions in the order sent.
+    pub extensions: Vec<String>,
+    /// Pre-shared key modes.
+    pub psk_modes: Vec<String>,
+    /// Certificate compression algorithms.
+    pub certificate_compression: Vec<String>,
+}
+
+impl<'a> Offer<'a> {
+    /// The offer of this hello, which nothing is shared with.
+    pub fn new(hello: Cow<'a, ClientHello>, carrier: Carrier) -> Self {
+        Self { hello, carrier, kind: Arc::default(), order: Arc::default() }
+    }
+
+    /// The same, to keep beyond its handshake.
+    pub(super) fn to_static(&self) -> Offer<'static> {
+        let hello = Cow::Owned(self.hello.as_ref().clone());
+        Offer { hello, carrier: self.carrier, kind: Arc::clone(&self.kind), order: Arc::clone(&self.order) }
+    }
+
+    pub(super) fn order(&self) -> &Rendered {
+        &self.order.rendered
     }
 
     /// The library that makes such offers.
     pub(super) fn speaker(&self) -> Option<Speaker> {
-        *self.order.speaker.get_or_init(|| stack::of_hello(self.hello))
+        *self.order.speaker.get_or_init(|| stack::of_hello(&self.hello))
     }
 
-    /// The report of it.
-    pub fn report(&self) -> Arc<ClientOffer> {
-        Arc::clone(self.order.report.get_or_init(|| Arc::new(offer(self.hello, self.carrier))))
+    /// JA3 fingerprint.
+    pub fn ja3(&self) -> String {
+        fingerprint::ja3(&self.hello)
+    }
+
+    /// JA4 fingerprint.
+    pub fn ja4(&self) -> &str {
+        self.order.ja4.get_or_init(|| fingerprint::ja4(&self.hello, self.carrier).into_boxed_str())
+    }
+
+    /// `offered-or-grease` where it holds an encrypted `ClientHello`: from outside the two look the same.
+    pub fn ech(&self) -> Option<&'static str> {
+        self.hello.ech().map(|ech| ech_word(&ech))
+    }
+
+    /// Its lists in words: made anew each time.
+    pub fn lists(&self) -> OfferLists {
+        let hello = self.hello.as_ref();
+        OfferLists {
+            supported_versions: some(hello.supported_versions().filter(|v| !v.is_grease()), limits::OFFERED, |v| named(v.name(), v)),
+            supported_ciphers: some(hello.cipher_suites().filter(|c| !c.is_grease()), limits::OFFERED_SUITES, |c| named(c.name(), c)),
+            supported_groups: some(hello.supported_groups().filter(|g| !g.is_grease()), limits::OFFERED, |g| named(g.name(), g)),
+            key_shares: some(hello.key_shares().filter(|(g, _)| !g.is_grease()), limits::OFFERED, |(g, _)| named(g.name(), g)),
+            signature_algorithms: some(hello.signature_algorithms(), limits::OFFERED, |s| named(s.name(), s)),
+            alpn: some(hello.alpn(), limits::OFFERED, |name| String::from_utf8_lossy(name).into_owned()),
+            extensions: some(hello.extensions().filter(|(kind, _)| !kind.is_grease()), limits::OFFERED_EXTENSIONS, |(kind, _)| {
+                named(kind.name(), kind)
+            }),
+            psk_modes: some(hello.psk_key_exchange_modes().iter(), limits::OFFERED, |mode| psk_mode(*mode)),
+            certificate_compression: some(hello.compress_certificate(), limits::OFFERED, |algorithm| named(algorithm.name(), algorithm)),
+        }
+    }
+}
+
+/// How a server answered: all that answer alike share one.
+#[derive(Debug, Default)]
+pub struct ServerAnswer {
+    /// JA3S fingerprint.
+    pub ja3s: Option<String>,
+    /// Names or numbers of its `ServerHello`'s extensions in the order sent.
+    pub extensions: Vec<String>,
+    /// As it was written.
+    pub rendered: Rendered,
+}
+
+/// A certificate as it is reported: all handshakes in which it was served share one.
+#[derive(Debug, Default)]
+pub struct Certificate {
+    /// Whom it names (RFC 4514).
+    pub subject: String,
+    /// Who signed it.
+    pub issuer: String,
+    /// Hexadecimal.
+    pub serial: String,
+    /// Begin of its validity.
+    pub not_before: Timestamp,
+    /// End of its validity.
+    pub not_after: Timestamp,
+    /// Names and addresses it stands for; of more than a thousand the first, then `and N more`.
+    pub san: Vec<String>,
+    /// Kind and size of its key: `RSA-2048`, `EC-P-256`, `Ed25519`.
+    pub key: String,
+    /// How it is signed: `RSA-SHA256`, `ECDSA-SHA384`.
+    pub signature: String,
+    /// SHA-256 of the whole.
+    pub sha256: [u8; 32],
+    /// As it was written.
+    pub rendered: Rendered,
+}
+
+impl Certificate {
+    /// SHA-256 of the whole, hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        data_encoding::HEXLOWER.encode(&self.sha256)
     }
 }
 
@@ -248,25 +318,6 @@ const fn without_grease(value: [u8; 2]) -> [u8; 2] {
     one.to_ne_bytes()
 }
 
-fn offer(hello: &ClientHello, carrier: Carrier) -> ClientOffer {
-    ClientOffer {
-        supported_versions: some(hello.supported_versions().filter(|v| !v.is_grease()), limits::OFFERED, |v| named(v.name(), v)),
-        supported_ciphers: some(hello.cipher_suites().filter(|c| !c.is_grease()), limits::OFFERED_SUITES, |c| named(c.name(), c)),
-        supported_groups: some(hello.supported_groups().filter(|g| !g.is_grease()), limits::OFFERED, |g| named(g.name(), g)),
-        key_shares: some(hello.key_shares().filter(|(g, _)| !g.is_grease()), limits::OFFERED, |(g, _)| named(g.name(), g)),
-        signature_algorithms: some(hello.signature_algorithms(), limits::OFFERED, |s| named(s.name(), s)),
-        alpn: some(hello.alpn(), limits::OFFERED, build::text),
-        extensions: some(hello.extensions().filter(|(kind, _)| !kind.is_grease()), limits::OFFERED_EXTENSIONS, |(kind, _)| {
-            named(kind.name(), kind)
-        }),
-        psk_modes: some(hello.psk_key_exchange_modes().iter(), limits::OFFERED, |mode| psk_mode(*mode)),
-        certificate_compression: some(hello.compress_certificate(), limits::OFFERED, |algorithm| named(algorithm.name(), algorithm)),
-        ech: hello.ech().map(|ech| ech_word(&ech).to_owned()),
-        ja3: fingerprint::ja3(hello),
-        ja4: fingerprint::ja4(hello, carrier),
-    }
-}
-
 /// The first of a list, and how many more there are.
 fn some<T>(mut list: impl Iterator<Item = T>, most: usize, text: impl FnMut(T) -> String) -> Vec<String> {
     let mut some: Vec<String> = list.by_ref().take(most).map(text).collect();
@@ -300,23 +351,23 @@ fn psk_mode(mode: u8) -> String {
     }
 }
 
-fn certificate(certificate: &Certificate) -> CertificateReport {
+fn certificate(certificate: &tls::certificate::Certificate) -> Certificate {
     let mut san = certificate.dns_names.clone();
     san.extend(certificate.ip_addresses.iter().map(ToString::to_string));
     san.extend(certificate.other_names.iter().cloned());
     if certificate.names_left_out > 0 {
         san.push(and_more(certificate.names_left_out));
     }
-    CertificateReport {
+    Certificate {
         subject: certificate.subject.clone(),
         issuer: certificate.issuer.clone(),
         serial: certificate.serial.clone(),
-        not_before: certificate.not_before.to_string(),
-        not_after: certificate.not_after.to_string(),
+        not_before: certificate.not_before,
+        not_after: certificate.not_after,
         san,
         key: certificate.key_name(),
         signature: certificate.signature.clone(),
-        sha256: data_encoding::HEXLOWER.encode(&certificate.sha256),
+        sha256: certificate.sha256,
         rendered: Rendered::default(),
     }
 }
@@ -328,6 +379,5 @@ const PART: usize = 512;
 const SUITE_NAME: usize = 48;
 const EXTENSION_NAME: usize = 40;
 
-/// Bytes that a cipher suite takes, as text and as it was written; and an extension.
-const SUITE_TEXT: usize = 96;
+/// Bytes that an extension takes, as text and as it was written.
 const EXTENSION_TEXT: usize = 64;

@@ -12,14 +12,15 @@ use crate::packet::IcmpKind;
 use crate::preamble::PreambleFacts;
 use crate::time::Mark;
 use crate::tls::client_hello::ClientHello;
+use crate::tls::message::OcspStatus;
 use crate::tls::registry::{CipherSuite, ContentType};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Close, FlowEventKind, GapCause};
 
-use super::TimelineEntry;
+use super::Step;
 
 /// What happened in a handshake, packet by packet.
-pub fn timeline(handshake: &Handshake) -> Vec<TimelineEntry> {
+pub fn timeline(handshake: &Handshake) -> Vec<Step> {
     let mut rows = Rows::default();
     rows.transport(handshake);
     rows.preamble(handshake);
@@ -33,7 +34,7 @@ pub fn timeline(handshake: &Handshake) -> Vec<TimelineEntry> {
     rows.list.sort_by_key(|row| (row.mark, row.rank));
     rows.silence(handshake);
     rows.mark_the_end(handshake);
-    rows.list.into_iter().map(Row::into_entry).collect()
+    rows.list.into_iter().map(Row::into_step).collect()
 }
 
 /// An entry before it is put in order.
@@ -43,7 +44,8 @@ struct Row {
     /// Order within one packet: that of the protocol.
     rank: u16,
     framed: bool,
-    from: &'static str,
+    /// Nobody: what neither side sent.
+    from: Option<Side>,
     kind: &'static str,
     size: Option<u64>,
     text: String,
@@ -51,16 +53,9 @@ struct Row {
 }
 
 impl Row {
-    fn into_entry(self) -> TimelineEntry {
-        TimelineEntry {
-            frame: self.framed.then_some(self.mark.frame),
-            time: self.mark.time.to_string(),
-            from: self.from.to_owned(),
-            kind: self.kind.to_owned(),
-            size: self.size,
-            text: self.text,
-            ended: self.ended,
-        }
+    fn into_step(self) -> Step {
+        let Self { mark, rank: _, framed, from, kind, size, text, ended } = self;
+        Step { frame: framed.then_some(mark.frame), time: mark.time, from, kind, size, text, ended }
     }
 }
 
@@ -94,7 +89,7 @@ struct Rows {
 
 impl Rows {
     fn add(&mut self, mark: Mark, rank: u16, from: Side, kind: &'static str, size: Option<u64>, text: impl Into<String>) {
-        self.list.push(Row { mark, rank, framed: true, from: from.name(), kind, size, text: text.into(), ended: false });
+        self.list.push(Row { mark, rank, framed: true, from: Some(from), kind, size, text: text.into(), ended: false });
     }
 
     fn transport(&mut self, h: &Handshake) {
@@ -162,7 +157,7 @@ impl Rows {
             let text = format!("{what}, from {}, about a packet of the {} ({} bytes)", note.reporter, note.about, note.quoted_len);
             self.add(note.mark, 0, note.about, "icmp", None, text);
             if let Some(row) = self.list.last_mut() {
-                row.from = NETWORK;
+                row.from = None;
             }
         }
     }
@@ -210,11 +205,7 @@ impl Rows {
             self.add(seen.mark, 30, Server, "certificate", Some(seen.what.message_len as u64), chain_text(&seen.what));
         }
         if let Some(seen) = &h.staple {
-            let status = seen.what.status.map_or("unreadable", |status| match status {
-                crate::tls::message::OcspStatus::Good => "good",
-                crate::tls::message::OcspStatus::Revoked => "revoked",
-                crate::tls::message::OcspStatus::Unknown => "unknown",
-            });
+            let status = seen.what.status.map_or("unreadable", OcspStatus::name);
             self.add(seen.mark, 31, Server, "certificate_status", size(seen.span), format!("OCSP: {status}"));
         }
         if let Some(seen) = &h.server_key_exchange {
@@ -389,9 +380,9 @@ impl Rows {
             _ => return,
         };
         let from = match h.stopped_by {
-            StoppedBy::Client => Side::Client.name(),
-            StoppedBy::Server => Side::Server.name(),
-            _ => NETWORK,
+            StoppedBy::Client => Some(Side::Client),
+            StoppedBy::Server => Some(Side::Server),
+            _ => None,
         };
         self.list.push(Row { mark: h.closed_at, rank: u16::MAX, framed: false, from, kind, size: None, text, ended: false });
     }
@@ -415,7 +406,7 @@ impl Rows {
         let place = self
             .list
             .iter()
-            .rposition(|row| fits(row) && at_end(row) && row.from == h.stopped_by.name())
+            .rposition(|row| fits(row) && at_end(row) && row.from.map_or(StoppedBy::Network, StoppedBy::from) == h.stopped_by)
             .or_else(|| self.list.iter().rposition(|row| fits(row) && at_end(row)))
             .or_else(|| self.list.iter().rposition(fits))
             .or_else(|| self.list.iter().rposition(|row| h.end == Some(row.mark)));
@@ -577,7 +568,5 @@ const fn message_name(message: u8) -> &'static str {
     }
 }
 
-/// Who sent what neither side sent.
-const NETWORK: &str = "network";
 /// Bytes of a record header.
 const HEADER: u64 = 5;

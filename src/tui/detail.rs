@@ -7,22 +7,22 @@ use super::draw::Look;
 use crate::output::escape::{escape, width};
 use crate::output::figures::when;
 use crate::output::view;
-use crate::report::{Advice, HandshakeReport};
+use crate::report::{Advice, Handshake, Severity, word};
 
 /// The lines of a handshake's page, none longer than so many columns unless a single word is.
-pub(super) fn lines(report: &HandshakeReport, look: &Look, columns: usize) -> Vec<Line<'static>> {
+pub(super) fn lines(report: &Handshake<'_>, look: &Look, columns: usize) -> Vec<Line<'static>> {
     let mut page = Page { lines: Vec::new(), look, columns };
     let diagnosis = &report.diagnosis;
-    page.text(look.strong, &format!("{} → {}", view::endpoint(&report.client), view::server(report)));
-    let confidence = diagnosis.confidence.as_deref().map(|word| format!(", {word}")).unwrap_or_default();
+    page.text(look.strong, &format!("{} → {}", report.client, view::server(report)));
+    let confidence = view::confidence(report, ", ", "");
     let under_way = if report.handshake.provisional { ", still under way" } else { "" };
     page.text(look.of(view::kind(report)), &format!("{}: {}{confidence}{under_way}", view::cause(report), view::ending(report)));
     page.blank();
-    page.text(Style::new(), &diagnosis.summary);
+    page.text(Style::new(), &report.summary());
     timeline(&mut page, report);
     if !diagnosis.remedy.is_empty() {
         page.heading("What to do");
-        for line in &diagnosis.remedy {
+        for line in diagnosis.remedy.iter() {
             let prompt = if matches!(line, Advice::Command(_)) { "$ " } else { "" };
             page.text(Style::new(), &format!("  {prompt}{}", line.line()));
         }
@@ -33,13 +33,16 @@ pub(super) fn lines(report: &HandshakeReport, look: &Look, columns: usize) -> Ve
     }
     if !diagnosis.alternatives.is_empty() {
         page.heading("What else it could be");
-        page.text(Style::new(), &format!("  {}", diagnosis.alternatives.join(", ")));
+        page.text(Style::new(), &format!("  {}", view::alternatives(diagnosis)));
     }
     let others: Vec<_> = view::noticed(diagnosis).collect();
     if !others.is_empty() {
         page.heading("Also noticed");
         for finding in others {
-            page.text(Style::new(), &format!("  {} ({}): {}", finding.id, finding.severity, finding.text));
+            page.text(
+                Style::new(),
+                &format!("  {} ({}): {}", finding.cause, Severity::of(finding, report.handshake.outcome).name(), finding.summary),
+            );
         }
     }
     parameters(&mut page, report);
@@ -47,15 +50,15 @@ pub(super) fn lines(report: &HandshakeReport, look: &Look, columns: usize) -> Ve
 }
 
 /// What happened when: evidence in order, with the time since the start, and where the time went as bars.
-fn timeline(page: &mut Page<'_>, report: &HandshakeReport) {
+fn timeline(page: &mut Page<'_>, report: &Handshake<'_>) {
     page.heading("Timeline");
-    page.text(Style::new(), &format!("  {}  begins, {}", when(&report.handshake.start, true), view::frames(report)));
-    for evidence in &report.diagnosis.evidence {
-        let at = evidence.time.as_deref().map_or_else(|| " ".repeat(23), |time| when(time, true));
-        let frame = evidence.frame.map(|frame| format!("frame {frame}: ")).unwrap_or_default();
+    page.text(Style::new(), &format!("  {}  begins, {}", when(report.handshake.start, true), view::frames(report)));
+    for evidence in report.diagnosis.evidence.iter() {
+        let at = evidence.mark.map_or_else(|| " ".repeat(23), |mark| when(mark.time, true));
+        let frame = evidence.mark.map(|mark| format!("frame {}: ", mark.frame)).unwrap_or_default();
         page.text(Style::new(), &format!("  {at}  {frame}{}", evidence.text));
     }
-    page.text(Style::new(), &format!("  {}  ends: {}", when(&report.handshake.end, true), view::ending(report)));
+    page.text(Style::new(), &format!("  {}  ends: {}", when(report.handshake.end, true), view::ending(report)));
     let timing = &report.handshake.timing;
     let parts = [
         ("TCP round trip", timing.tcp_rtt_us),
@@ -76,30 +79,30 @@ fn timeline(page: &mut Page<'_>, report: &HandshakeReport) {
     }
 }
 
-fn parameters(page: &mut Page<'_>, report: &HandshakeReport) {
+fn parameters(page: &mut Page<'_>, report: &Handshake<'_>) {
     page.heading("Handshake");
     let mut pair = |what: &str, value: &str| {
         if !value.is_empty() {
             page.text(Style::new(), &format!("  {what:<16}{value}"));
         }
     };
-    pair("outcome", &format!("{} at {}", report.handshake.outcome, report.handshake.stage));
+    pair("outcome", &format!("{} at {}", report.handshake.outcome.name(), report.handshake.stage.name()));
     pair("history", &report.handshake.history);
     if let Some(tls) = &report.tls {
-        pair("version", tls.version.as_deref().unwrap_or_default());
-        pair("cipher", tls.cipher.as_deref().unwrap_or_default());
-        pair("group", tls.curve.as_deref().unwrap_or_default());
+        pair("version", &tls.version.map(|version| word(version.name(), version)).unwrap_or_default());
+        pair("cipher", &tls.cipher.map(|cipher| word(cipher.name(), cipher)).unwrap_or_default());
+        pair("group", &tls.curve.map(|curve| word(curve.name(), curve)).unwrap_or_default());
         pair("ALPN", tls.next_protocol.as_deref().unwrap_or_default());
         if let Some(client) = &tls.client {
-            pair("offered", &client.supported_versions.join(", "));
-            pair("JA4", &client.ja4);
+            pair("offered", &client.offer.lists().supported_versions.join(", "));
+            pair("JA4", client.offer.ja4());
         }
         for certificate in tls.server.iter().flat_map(|server| &server.certificates) {
             pair("certificate", &format!("{}, until {}", certificate.subject, certificate.not_after));
         }
     }
-    pair("captured", &format!("{} {}", report.capture.source, report.capture.quality.join(", ")));
-    pair("id", &report.handshake.id);
+    pair("captured", &format!("{} {}", report.capture.source, view::quality(report)));
+    pair("id", report.handshake.id.as_str());
 }
 
 struct Page<'a> {

@@ -10,9 +10,10 @@ use super::detail;
 use super::keys::KEYS;
 use super::state::{State, Tab, handshake};
 use crate::output::escape::{clip, escape};
-use crate::output::figures::when;
+use crate::output::figures::clock;
 use crate::output::view::{self, Kind};
-use crate::report::HandshakeReport;
+use crate::report::Handshake;
+use crate::time::Timestamp;
 
 /// The styles: none but bold and reverse where colours are not wanted.
 pub(super) struct Look {
@@ -144,7 +145,7 @@ fn sparklines(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
 }
 
 fn causes(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
-    let mut causes: Vec<(&String, u64)> = state.causes.iter().map(|(cause, count)| (cause, *count)).collect();
+    let mut causes: Vec<(&str, u64)> = state.causes.iter().map(|(cause, count)| (*cause, *count)).collect();
     causes.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let most = causes.first().map_or(1, |(_, count)| *count);
     let block = Block::new().borders(Borders::TOP | Borders::LEFT).border_style(look.dim).title("causes ");
@@ -189,7 +190,7 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
             .skip(from)
             .take(state.page)
             .map(|((cause, server), incident)| {
-                let last = handshake(&incident.last).map(|report| clock_of(&report.handshake.start)).unwrap_or_default();
+                let last = handshake(&incident.last).map(|report| clock_of(report.handshake.start)).unwrap_or_default();
                 (format!("{:>6}× {last}  {cause:<26} {}", number(incident.failed), escape(server)), look.bad)
             })
             .collect(),
@@ -228,7 +229,7 @@ const fn empty(state: &State) -> &'static str {
     }
 }
 
-fn row(report: &HandshakeReport, width: usize, look: &Look) -> (String, Style) {
+fn row(report: &Handshake<'_>, width: usize, look: &Look) -> (String, Style) {
     let kind = view::kind(report);
     let cause = if kind == Kind::Completed { "completed" } else { view::cause(report) };
     let mark = if report.handshake.provisional { "…" } else { " " };
@@ -236,13 +237,13 @@ fn row(report: &HandshakeReport, width: usize, look: &Look) -> (String, Style) {
     let text = if width >= 110 {
         format!(
             "{} {mark}{cause:<26} {:<21} → {:<38} {}",
-            clock_of(&report.handshake.start),
-            view::endpoint(&report.client),
+            clock_of(report.handshake.start),
+            report.client.to_string(),
             server,
-            report.diagnosis.summary
+            report.summary()
         )
     } else {
-        format!("{} {mark}{cause:<24} {} → {server}", clock_of(&report.handshake.start), report.client.address)
+        format!("{} {mark}{cause:<24} {} → {server}", clock_of(report.handshake.start), report.client.address)
     };
     (escape(&text).into_owned(), look.of(kind))
 }
@@ -262,8 +263,8 @@ fn help(frame: &mut Frame<'_>, area: Rect, look: &Look) {
 }
 
 /// The time of day out of a report's time.
-fn clock_of(time: &str) -> String {
-    when(time, false).chars().rev().take_while(|c| *c != ' ').collect::<Vec<_>>().into_iter().rev().take(8).collect()
+fn clock_of(at: Timestamp) -> String {
+    clock(at).chars().take(8).collect()
 }
 
 /// `1.25 ms`.
@@ -300,8 +301,8 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     use super::*;
-    use crate::output::samples;
     use crate::report::Report;
+    use crate::report::samples;
     use crate::time::Timestamp;
     use crate::tui::Gauges;
 

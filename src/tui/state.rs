@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Gauges;
 use crate::output::view::{self, Kind};
-use crate::report::{HandshakeReport, Report};
+use crate::report::{Handshake, Outcome, Report};
 use crate::time::Timestamp;
 
 /// Everything the view knows.
@@ -24,8 +24,8 @@ pub(super) struct State {
     pub(super) handshakes: u64,
     pub(super) failed: u64,
     pub(super) completed: u64,
-    pub(super) causes: BTreeMap<String, u64>,
-    pub(super) incidents: BTreeMap<(String, String), Incident>,
+    pub(super) causes: BTreeMap<&'static str, u64>,
+    pub(super) incidents: BTreeMap<(&'static str, String), Incident>,
     /// Total times of the latest completed handshakes in microseconds.
     pub(super) times: VecDeque<u64>,
     /// Latest last.
@@ -105,9 +105,9 @@ impl State {
     /// Takes a report.
     pub(super) fn take(&mut self, report: &Arc<Report>) {
         let Report::Handshake(handshake) = &**report else { return };
-        let id = &handshake.handshake.id;
+        let id = handshake.handshake.id;
         // What was told while it stalled gives way to how it ended.
-        if let Some(place) = self.rows.iter().position(|row| flagged(row).is_some_and(|row| row.handshake.id == *id)) {
+        if let Some(place) = self.rows.iter().position(|row| flagged(row).is_some_and(|row| row.handshake.id == id)) {
             self.rows.remove(place);
         }
         if self.rows.len() >= ROWS {
@@ -127,7 +127,7 @@ impl State {
             second.handshakes += 1;
             second.failed += u64::from(bad);
         }
-        if handshake.handshake.outcome == "completed" {
+        if handshake.handshake.outcome == Outcome::Completed {
             self.completed += 1;
             if let Some(micros) = handshake.handshake.timing.total_us {
                 if self.times.len() >= TIMES {
@@ -138,8 +138,8 @@ impl State {
         }
         if bad {
             self.failed += 1;
-            let cause = view::cause(handshake).to_owned();
-            *self.causes.entry(cause.clone()).or_default() += 1;
+            let cause = view::cause(handshake);
+            *self.causes.entry(cause).or_default() += 1;
             let key = (cause, view::server(handshake));
             if self.incidents.len() < INCIDENTS || self.incidents.contains_key(&key) {
                 let incident = self.incidents.entry(key).or_insert_with(|| Incident { failed: 0, last: Arc::clone(report) });
@@ -184,17 +184,17 @@ impl State {
     }
 
     /// The incidents to list, the most failures first.
-    pub(super) fn grouped(&self) -> Vec<(&(String, String), &Incident)> {
+    pub(super) fn grouped(&self) -> Vec<(&(&'static str, String), &Incident)> {
         let mut out: Vec<_> = self.incidents.iter().filter(|((cause, server), _)| matches(&self.filter, &[cause, server])).collect();
         out.sort_by(|a, b| b.1.failed.cmp(&a.1.failed).then(a.0.cmp(b.0)));
         out
     }
 
-    fn shows(&self, report: &HandshakeReport) -> bool {
+    fn shows(&self, report: &Handshake<'_>) -> bool {
         (self.tab == Tab::All || is_bad(report))
             && matches(
                 &self.filter,
-                &[&view::endpoint(&report.client), &view::server(report), view::cause(report), &report.handshake.outcome],
+                &[&report.client.to_string(), &view::server(report), view::cause(report), report.handshake.outcome.name()],
             )
     }
 
@@ -242,18 +242,18 @@ impl State {
 }
 
 /// The handshake in a report.
-pub(super) fn handshake(report: &Report) -> Option<&HandshakeReport> {
+pub(super) fn handshake(report: &Report) -> Option<&Handshake<'static>> {
     match report {
         Report::Handshake(handshake) => Some(handshake),
         _ => None,
     }
 }
 
-fn flagged(report: &Report) -> Option<&HandshakeReport> {
+fn flagged(report: &Report) -> Option<&Handshake<'static>> {
     handshake(report).filter(|handshake| handshake.handshake.provisional)
 }
 
-fn is_bad(report: &HandshakeReport) -> bool {
+fn is_bad(report: &Handshake<'_>) -> bool {
     matches!(view::kind(report), Kind::Failed | Kind::Troubled)
 }
 
@@ -277,9 +277,9 @@ const SECONDS: i64 = 240;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::samples;
+    use crate::report::samples;
 
-    fn report(report: HandshakeReport) -> Arc<Report> {
+    fn report(report: Handshake<'static>) -> Arc<Report> {
         Arc::new(Report::Handshake(Box::new(report)))
     }
 

@@ -6,23 +6,22 @@ use handshark::output::escape::width;
 use handshark::output::layout::Layout;
 use handshark::output::show;
 use handshark::output::style::Palette;
-use handshark::report::HandshakeReport;
+use handshark::report::Handshake;
 
-use crate::support::{Said, analyse_in_full, capture_of, fixtures, labelled};
+use crate::support::{analyse_in_full, capture_of, fixtures, labelled};
 
-fn drawn(report: &HandshakeReport, columns: usize) -> String {
+fn drawn(report: &Handshake<'_>, columns: usize) -> String {
     let mut out = Vec::new();
     show::handshake(&mut out, &Layout::wide(Some(columns), Palette::PLAIN), report).unwrap();
     String::from_utf8(out).unwrap()
 }
 
-fn first_of(path: &str) -> HandshakeReport {
-    let Said { handshakes, .. } = analyse_in_full(&[fixtures().join("captures").join(path)]);
-    handshakes.into_iter().next().unwrap()
+fn first_of(path: &str) -> Handshake<'static> {
+    analyse_in_full(&[fixtures().join("captures").join(path)]).typed_handshakes().next().unwrap().clone()
 }
 
 /// The ladder's lines: labels of the arrows, in order.
-fn arrows(report: &HandshakeReport) -> Vec<String> {
+fn arrows(report: &Handshake<'_>) -> Vec<String> {
     let text = drawn(report, 80);
     text.lines().filter(|line| line.contains(['▶', '◀']) && line.contains('│')).map(str::to_owned).collect()
 }
@@ -45,7 +44,7 @@ fn ladders_fit_80_120_and_200_columns() {
     let captures = one_of_each_family();
     assert!(captures.len() >= 20, "{captures:?}");
     for path in captures {
-        for report in analyse_in_full(&[&path]).handshakes.iter().take(3) {
+        for report in analyse_in_full(&[&path]).typed_handshakes().take(3) {
             for columns in [60, 80, 120, 200] {
                 for line in drawn(report, columns).lines() {
                     let command = line.trim_start().starts_with("$ ");
@@ -129,7 +128,7 @@ fn an_icmp_error_stands_between_the_lanes() {
 fn what_dtls_sends_again_is_told_by_message() {
     let told = |path: &str| -> Vec<String> {
         let steps = first_of(path).timeline.into_iter().filter(|step| step.kind == "retransmission");
-        steps.map(|step| format!("{}: {}", step.from, step.text)).collect()
+        steps.map(|step| format!("{}: {}", step.sender(), step.text)).collect()
     };
     let flight = told("dtls/dtls12-server-flight-too-big.srv.pcap");
     for line in [

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use handshark::output::metrics::{InterfaceLoad, Metrics};
-use handshark::report::Report;
 use serde_json::Value;
 
 const ALERTS: &str = include_str!("../../deploy/prometheus-alerts.yml");
@@ -13,11 +12,8 @@ const DASHBOARD: &str = include_str!("../../deploy/grafana-dashboard.json");
 fn known() -> BTreeSet<String> {
     let metrics = Metrics::new(1);
     // Families without a member are not shown: a handshake that failed and one that completed bring the others.
-    let example = include_str!("../../docs/SCHEMA.md").split("```json\n").nth(1).unwrap().split("```").next().unwrap();
-    let Report::Handshake(mut handshake) = serde_json::from_str(example).unwrap() else { panic!("the first example is no handshake") };
-    metrics.observe(&Report::Handshake(handshake.clone()));
-    handshake.handshake.outcome = "completed".into();
-    metrics.observe(&Report::Handshake(handshake));
+    let said = crate::support::analyse(&[crate::support::incident()], 1);
+    said.typed_handshakes().for_each(|handshake| metrics.handshake(handshake));
     metrics.interface(&InterfaceLoad { name: "eth0", frames: 1, bytes: 1, dropped: 0, up: true });
     let text = metrics.text();
     text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
@@ -51,22 +47,6 @@ fn the_dashboard_is_one() {
     for panel in panels {
         assert!(!panel["title"].as_str().unwrap().is_empty());
         assert!(panel["targets"].as_array().is_some_and(|targets| targets.iter().all(|target| target["expr"].is_string())));
-    }
-}
-
-#[test]
-fn systemd_takes_the_unit() {
-    let unit = include_str!("../../deploy/handshark.service");
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("handshark.service");
-    // It looks for the program, too.
-    std::fs::write(&path, unit.replace("/usr/local/bin/handshark", "/bin/true")).unwrap();
-    match Command::new("systemd-analyze").arg("verify").arg(&path).output() {
-        Ok(out) => {
-            let said = String::from_utf8_lossy(&out.stderr);
-            assert!(out.status.success() && !said.contains("handshark.service:"), "{said}");
-        }
-        Err(_) => crate::support::skip::skip("systemd-analyze is not installed"),
     }
 }
 

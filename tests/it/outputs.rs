@@ -289,18 +289,20 @@ fn lines_are_whole_on_a_full_disk_and_what_was_not_written_is_an_error() {
 fn the_recorder_gives_its_oldest_for_its_newest_when_the_disk_is_full() {
     use handshark::frame::{FrameHead, LinkType};
     use handshark::recorder::{Archive, ArchiveLimits, Kept, Recording};
-    use handshark::report::HandshakeReport;
+    use handshark::report::Id;
     use handshark::time::{Clock, Timestamp};
     let Some(disk) = Small::mount() else { return };
     let limits = ArchiveLimits { bytes: 1 << 30, files: 10_000, age: None };
     let mut archive =
         Archive::open(&disk.path("rec"), limits, vec!["eth0".to_owned()], Clock::new(|| Timestamp::from_parts(1, 0))).unwrap();
     assert!(archive.lacking().is_some_and(|lacking| lacking > (1 << 30) - (4 << 20)));
+    let said = crate::support::analyse(&[fixtures().join("captures/client-cert/clientcert_missing_tls12_gnutls.pcap")], 1);
+    let report = said.typed_handshakes().next().unwrap();
     let mut names = Vec::new();
     for number in 0_u64..100 {
-        let mut report = HandshakeReport::default();
-        report.handshake.id = format!("{number:016x}");
-        report.handshake.start = format!("2026-11-21T09:{:02}:{:02}.000000000Z", number / 60, number % 60);
+        let mut report = report.clone();
+        report.handshake.id = Id::of(&number.to_be_bytes());
+        report.handshake.start = Timestamp::from_parts(1_795_251_600 + i64::try_from(number).unwrap(), 0);
         let head = FrameHead { number: 1, time: Timestamp::from_nanos(5), link: LinkType(1), interface: 0, original_len: 100_000 };
         let packets = vec![Kept { head, bytes: vec![0; 100_000].into() }];
         let path = archive.write(&Recording { report: Box::new(report), packets }).unwrap().unwrap();

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use handshark::diagnosis::cause::Cause;
+use handshark::diagnosis::remedy::Advice;
 use handshark::output::Sink;
 use handshark::output::html::HtmlSink;
-use handshark::report::{Advice, HandshakeReport, Report};
+use handshark::report::{Certificate, Handshake, Id, Report};
 
 use crate::support::{analyse_in_full, fixtures};
 
@@ -52,19 +54,15 @@ fn write(dir: &Path, name: &str, reports: &[Report]) -> PathBuf {
     let path = dir.join(name);
     let mut sink = HtmlSink::new(std::fs::File::create(&path).unwrap(), Vec::new());
     for report in reports {
-        sink.report(report).unwrap();
+        report.give(&mut sink).unwrap();
     }
     sink.finish().unwrap();
     path
 }
 
-fn reports(capture: &str) -> (Vec<HandshakeReport>, Vec<Report>) {
+fn reports(capture: &str) -> (Vec<Handshake<'static>>, Vec<Report>) {
     let said = analyse_in_full(&[fixtures().join("captures").join(capture)]);
-    let handshakes = said.handshakes.clone();
-    let mut all: Vec<Report> = said.handshakes.into_iter().map(|report| Report::Handshake(Box::new(report))).collect();
-    all.extend(said.incidents.into_iter().map(|report| Report::Incident(Box::new(report))));
-    all.push(Report::Summary(Box::new(said.summary)));
-    (handshakes, all)
+    (said.typed_handshakes().cloned().collect(), said.typed)
 }
 
 #[test]
@@ -85,21 +83,17 @@ fn the_page_loads_filters_and_opens_a_handshake() {
     assert!(dom.contains("37 of 415 handshakes, 37 failed"), "the filter does not filter");
 
     let (dom, _) = load(browser, &page, "q=cdn.lab.test");
-    let named = handshakes.iter().filter(|report| name(report) == Some("cdn.lab.test")).count();
+    let named = handshakes.iter().filter(|report| report.server_name() == Some("cdn.lab.test")).count();
     assert!(named > 0 && dom.contains(&format!("{named} of 415 handshakes")), "the search does not find {named}");
 
-    let failed = handshakes.iter().find(|report| report.diagnosis.cause.as_deref() == Some("certificate-expired")).unwrap();
-    let (dom, log) = load(browser, &page, &failed.handshake.id);
+    let failed = handshakes.iter().find(|report| report.diagnosis.cause == Some(Cause::CertificateExpired)).unwrap();
+    let (dom, log) = load(browser, &page, failed.handshake.id.as_str());
     assert_eq!(complaints(&log), Vec::<&str>::new());
     let dialog = dom.split("<dialog").nth(1).unwrap();
     assert!(dialog.split('>').next().unwrap().contains("open"), "no handshake is open");
     for part in ["Packet by packet", "ClientHello", "Offered and chosen", "certificate-expired", "this ended it"] {
         assert!(dialog.contains(part), "{part} is not in {dialog}");
     }
-}
-
-fn name(report: &HandshakeReport) -> Option<&str> {
-    report.tls.as_ref()?.client.as_ref()?.server_name.as_deref()
 }
 
 #[test]
@@ -117,23 +111,25 @@ fn hostile_names_do_nothing() {
     ];
     for (number, text) in hostile.iter().enumerate() {
         let mut report = handshakes[0].clone();
-        report.handshake.id = format!("{number:016x}");
-        report.capture.source = (*text).to_owned();
-        report.diagnosis.summary = (*text).to_owned();
-        report.diagnosis.remedy = vec![Advice::Text((*text).to_owned()), Advice::Command(format!("echo {text}"))];
-        for piece in &mut report.diagnosis.evidence {
+        report.handshake.id = Id::of(&u64::try_from(number).unwrap().to_be_bytes());
+        report.capture.source = (*text).into();
+        report.diagnosis.summary = Some((*text).into());
+        report.diagnosis.remedy = vec![Advice::Text((*text).into())].into();
+        for piece in report.diagnosis.evidence.to_mut() {
             (*text).clone_into(&mut piece.text);
         }
-        for entry in &mut report.timeline {
-            (*text).clone_into(&mut entry.text);
+        for step in &mut report.timeline {
+            (*text).clone_into(&mut step.text);
         }
         let tls = report.tls.as_mut().unwrap();
-        tls.client.as_mut().unwrap().server_name = Some((*text).to_owned());
-        for certificate in &mut tls.server.as_mut().unwrap().certificates {
-            let certificate = std::sync::Arc::make_mut(certificate);
-            (*text).clone_into(&mut certificate.subject);
-            (*text).clone_into(&mut certificate.issuer);
-            certificate.san = vec![(*text).to_owned()];
+        tls.client.as_mut().unwrap().server_name = Some((*text).into());
+        for shared in &mut tls.server.as_mut().unwrap().certificates {
+            *shared = std::sync::Arc::new(Certificate {
+                subject: (*text).to_owned(),
+                issuer: (*text).to_owned(),
+                san: vec![(*text).to_owned()],
+                ..Certificate::default()
+            });
         }
         all.push(Report::Handshake(Box::new(report)));
     }
@@ -207,7 +203,7 @@ fn fifty_thousand_handshakes_open_within_three_seconds() {
     let mut many = Vec::new();
     for number in 0..50_000_usize {
         let mut report = handshakes[number % handshakes.len()].clone();
-        report.handshake.id = format!("{number:016x}");
+        report.handshake.id = Id::of(&u64::try_from(number).unwrap().to_be_bytes());
         report.client.port = (1024 + number % 60_000) as u16;
         report.capture.first_frame += number as u64 * 20;
         many.push(Report::Handshake(Box::new(report)));

@@ -2,9 +2,8 @@
 
 use proptest::prelude::*;
 
-use handshark::report::HandshakeReport;
-
 use crate::support::conversation::Conversation;
+use crate::support::report::HandshakeReport;
 use crate::support::{analyse_bytes, fixtures};
 
 /// Captures of one connection each, of many kinds, whose verdict rests on what was said and not on when or in which packet.
@@ -33,14 +32,12 @@ fn gist(reports: &[HandshakeReport]) -> Vec<String> {
     reports
         .iter()
         .map(|report| {
-            let mut tls = serde_json::to_value(&report.tls).unwrap();
-            if let Some(alerts) = tls.get_mut("alerts").and_then(|alerts| alerts.as_array_mut()) {
-                for alert in alerts {
-                    alert["frame"] = 0.into();
-                }
+            let mut tls = report.tls.clone();
+            for alert in tls.iter_mut().flat_map(|tls| &mut tls.alerts) {
+                alert.frame = 0;
             }
             format!(
-                "{} {} {:?} {} {} {} {tls}",
+                "{} {} {:?} {} {} {} {tls:?}",
                 report.handshake.outcome,
                 report.handshake.stage,
                 report.diagnosis.cause,

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use handshark::diagnosis::rules;
-use handshark::report::Advice;
 
+use crate::support::report::Advice;
 use crate::support::{analyse, analyse_bytes, capture_of, fixtures, labelled};
 
 /// Programs that remedies run, and every option that they may be given: those that take a value, and those that take none.

@@ -5,8 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use handshark::report::HandshakeReport;
-
+use crate::support::report::HandshakeReport;
 use crate::support::{analyse, capture_of, labelled};
 
 fn words(label: &toml::Table, key: &str) -> BTreeSet<String> {

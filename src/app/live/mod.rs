@@ -36,12 +36,12 @@ use crate::output::metrics::{Metrics, MetricsServer};
 use crate::output::ndjson::NdjsonSink;
 use crate::output::rotate::{RotatingFile, Rotation};
 use crate::output::say::say;
+use crate::output::style;
 use crate::output::style::Palette;
 use crate::output::text::{TextOptions, TextSink};
-use crate::output::{Sink, style};
 use crate::pipeline::{self, Progress};
 use crate::recorder::{Archive, ArchiveLimits, Recorder};
-use crate::report::{Report, SummaryReport};
+use crate::report::{Handshake, Incident, Report, Sink, Summary};
 use crate::time::Clock;
 use crate::tui;
 
@@ -217,37 +217,17 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let watching = thread::spawn(move || watcher.run());
     let (to_view, reports): (Sender<Arc<Report>>, Receiver<Arc<Report>>) = bounded(VIEW_QUEUE);
 
-    let mut tally = Tally { command, stop: &flags.ending.stop, handshakes: 0, matched: false, last: Vec::new() };
+    let mut fan = Fan {
+        metrics: metrics.as_deref(),
+        desk: desk.as_ref(),
+        outlets: &outlets,
+        view: (shown == Shown::Auto).then_some(&to_view),
+        view_losses: &view_losses,
+        flags,
+        tally: Tally { command, stop: &flags.ending.stop, handshakes: 0, matched: false, last: Vec::new() },
+    };
     let analyse = || {
-        let mut emit = |mut report: Report| {
-            if let Report::Summary(summary) = &mut report {
-                // Nothing comes any more: what is under way is written, or lost, before the losses are told.
-                flags.ending.stop.store(true, Ordering::Relaxed);
-                if let Some(desk) = &desk {
-                    desk.settle(flags.ending.left() / 2);
-                }
-                for outlet in &outlets {
-                    outlet.settle(SETTLE.min(flags.ending.left() / 2));
-                }
-                note_losses(summary, &outlets, desk.as_ref(), &view_losses);
-            }
-            if let Some(metrics) = &metrics {
-                metrics.observe(&report);
-            }
-            if let (Report::Handshake(handshake), Some(desk)) = (&report, &desk) {
-                desk.conclude(handshake);
-            }
-            let report = Arc::new(report);
-            for outlet in &outlets {
-                outlet.give(&report, SETTLE.min(flags.ending.left()));
-            }
-            if shown == Shown::Auto && to_view.try_send(Arc::clone(&report)).is_err() {
-                view_losses.lose(1, "they came faster than they could be shown");
-            }
-            tally.take(report);
-            Ok(())
-        };
-        let done = pipeline::run(source, &run, &mut emit, &mut |at: Progress| flows.store(at.flows, Ordering::Relaxed));
+        let done = pipeline::run(source, &run, &mut fan, &mut |at: Progress| flows.store(at.flows, Ordering::Relaxed));
         flags.ending.stop.store(true, Ordering::Relaxed);
         done
     };
@@ -269,6 +249,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     } else {
         analyse()
     };
+    let Fan { tally, .. } = fan;
     over.store(true, Ordering::Relaxed);
     let _ = watching.join();
     if let Some(desk) = desk {
@@ -305,7 +286,7 @@ fn is_journal() -> bool {
     std::env::var("JOURNAL_STREAM").is_ok_and(|stream| stream == format!("{}:{}", stdout.dev(), stdout.ino()))
 }
 
-fn note_losses(summary: &mut SummaryReport, outlets: &[Outlet], desk: Option<&Desk>, view: &OutputLosses) {
+fn note_losses(summary: &mut Summary, outlets: &[Outlet], desk: Option<&Desk>, view: &OutputLosses) {
     let outputs = outlets.iter().map(|outlet| outlet.losses().as_ref()).chain([view]);
     let counters = desk.map(Desk::counters);
     let all = outputs.map(|losses| ("reports", losses)).chain(counters.iter().map(|counters| ("recordings", &counters.losses)));
@@ -344,6 +325,73 @@ fn serve(
     metrics
 }
 
+/// Hands every report to all who want it.
+struct Fan<'a, 't> {
+    metrics: Option<&'a Metrics>,
+    desk: Option<&'a Desk>,
+    outlets: &'a [Outlet],
+    view: Option<&'a Sender<Arc<Report>>>,
+    view_losses: &'a OutputLosses,
+    flags: &'a Flags,
+    tally: Tally<'t>,
+}
+
+impl Fan<'_, '_> {
+    /// Reports that wait for others outlive what they were made from.
+    fn share(&self, report: Report) -> Arc<Report> {
+        let report = Arc::new(report);
+        for outlet in self.outlets {
+            outlet.give(&report, SETTLE.min(self.flags.ending.left()));
+        }
+        if self.view.is_some_and(|view| view.try_send(Arc::clone(&report)).is_err()) {
+            self.view_losses.lose(1, "they came faster than they could be shown");
+        }
+        report
+    }
+}
+
+impl Sink for Fan<'_, '_> {
+    fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
+        if let Some(metrics) = self.metrics {
+            metrics.handshake(handshake);
+        }
+        if let Some(desk) = self.desk {
+            desk.conclude(handshake);
+        }
+        if !self.outlets.is_empty() || self.view.is_some() {
+            self.share(Report::Handshake(Box::new(handshake.to_static())));
+        }
+        self.tally.handshake(handshake);
+        Ok(())
+    }
+
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        if let Some(metrics) = self.metrics {
+            metrics.incident(incident);
+        }
+        let report = self.share(Report::Incident(Box::new(incident.clone())));
+        self.tally.incident(report, &incident.id);
+        Ok(())
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        // Nothing comes any more: what is under way is written, or lost, before the losses are told.
+        let ending = &self.flags.ending;
+        ending.stop.store(true, Ordering::Relaxed);
+        if let Some(desk) = self.desk {
+            desk.settle(ending.left() / 2);
+        }
+        for outlet in self.outlets {
+            outlet.settle(SETTLE.min(ending.left() / 2));
+        }
+        let mut summary = summary.clone();
+        note_losses(&mut summary, self.outlets, self.desk, self.view_losses);
+        let report = self.share(Report::Summary(Box::new(summary)));
+        self.tally.last.push(report);
+        Ok(())
+    }
+}
+
 /// What the run's end depends on and is made of.
 struct Tally<'a> {
     command: &'a LiveCommand,
@@ -355,33 +403,30 @@ struct Tally<'a> {
 }
 
 impl Tally<'_> {
-    fn take(&mut self, report: Arc<Report>) {
-        match &*report {
-            Report::Handshake(handshake) if !handshake.handshake.provisional => {
-                self.handshakes += 1;
-                self.matched |= self.command.fail_on.matches(handshake);
-                if self.command.count.is_some_and(|count| self.handshakes >= count) {
-                    self.stop.store(true, Ordering::Relaxed);
-                }
-            }
-            Report::Handshake(_) => {}
-            Report::Incident(incident) => {
-                // What is told anew takes the place of what was told before.
-                let same = |known: &Arc<Report>| matches!(&**known, Report::Incident(known) if known.id == incident.id);
-                self.last.retain(|known| !same(known));
-                if self.last.len() >= INCIDENTS {
-                    self.last.remove(0);
-                }
-                self.last.push(report);
-            }
-            Report::Summary(_) => self.last.push(report),
+    fn handshake(&mut self, handshake: &Handshake<'_>) {
+        if handshake.handshake.provisional {
+            return;
         }
+        self.handshakes += 1;
+        self.matched |= self.command.fail_on.matches(handshake);
+        if self.command.count.is_some_and(|count| self.handshakes >= count) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What is told anew takes the place of what was told before.
+    fn incident(&mut self, report: Arc<Report>, id: &str) {
+        self.last.retain(|known| !matches!(&**known, Report::Incident(known) if known.id == id));
+        if self.last.len() >= INCIDENTS {
+            self.last.remove(0);
+        }
+        self.last.push(report);
     }
 
     /// Writes the summary for a person.
     fn show(&self, palette: Palette) -> io::Result<()> {
         let mut text = TextSink::new(BufWriter::new(io::stdout()), Layout::new(style::terminal_width(), palette), TextOptions::default());
-        let written = self.last.iter().try_for_each(|report| text.report(report)).and_then(|()| text.finish());
+        let written = self.last.iter().try_for_each(|report| report.give(&mut text)).and_then(|()| text.finish());
         crate::output::unless_broken_pipe(written).map(drop)
     }
 }

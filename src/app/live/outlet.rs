@@ -9,9 +9,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::losses::OutputLosses;
-use crate::output::Sink;
 use crate::output::say::say;
-use crate::report::Report;
+use crate::report::{Report, Sink};
 
 /// An output behind a queue.
 pub(super) struct Outlet {
@@ -101,7 +100,7 @@ fn pump(mut sink: Box<dyn Sink + Send>, reports: &Receiver<Arc<Report>>, pending
     loop {
         match reports.recv_timeout(IDLE) {
             Ok(report) => {
-                sink.report(&report)?;
+                report.give(sink.as_mut())?;
                 done(pending);
             }
             Err(RecvTimeoutError::Timeout) => sink.idle()?,
@@ -114,7 +113,7 @@ fn keep_on(mut sink: Box<dyn Sink + Send>, reports: &Receiver<Arc<Report>>, loss
     let what = losses.what();
     loop {
         let (result, count) = match reports.recv_timeout(IDLE) {
-            Ok(report) => (sink.report(&report), 1),
+            Ok(report) => (report.give(sink.as_mut()), 1),
             Err(RecvTimeoutError::Timeout) => (sink.idle(), 0),
             Err(RecvTimeoutError::Disconnected) => break,
         };
@@ -146,7 +145,7 @@ const IDLE: Duration = Duration::from_millis(500);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::samples;
+    use crate::report::{Handshake, samples};
 
     /// Takes nothing until it is let go.
     struct Stuck {
@@ -155,7 +154,7 @@ mod tests {
     }
 
     impl Sink for Stuck {
-        fn report(&mut self, _: &Report) -> io::Result<()> {
+        fn handshake(&mut self, _: &Handshake<'_>) -> io::Result<()> {
             let _ = self.release.recv();
             self.taken.fetch_add(1, Ordering::Relaxed);
             Ok(())
@@ -189,7 +188,7 @@ mod tests {
     struct Full(Arc<AtomicBool>);
 
     impl Sink for Full {
-        fn report(&mut self, _: &Report) -> io::Result<()> {
+        fn handshake(&mut self, _: &Handshake<'_>) -> io::Result<()> {
             if self.0.load(Ordering::Relaxed) { Err(io::Error::other("No space left on device")) } else { Ok(()) }
         }
 

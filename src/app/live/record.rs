@@ -14,7 +14,7 @@ use crate::frame::Block;
 use crate::output::say::say;
 use crate::output::view::{self, Kind};
 use crate::recorder::{Archive, Recorder, Recording};
-use crate::report::HandshakeReport;
+use crate::report::Handshake;
 
 /// A source whose frames the recorder sees too.
 pub(super) struct Tap {
@@ -94,7 +94,7 @@ impl Desk {
     }
 
     /// A handshake was reported: what failed is kept.
-    pub(super) fn conclude(&self, report: &HandshakeReport) {
+    pub(super) fn conclude(&self, report: &Handshake<'_>) {
         if report.handshake.provisional {
             return;
         }

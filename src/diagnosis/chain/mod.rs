@@ -170,6 +170,9 @@ pub enum Unverified {
 }
 
 impl Unverified {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::Budget, Self::Ambiguous];
+
     /// The schema's word for it.
     pub const fn name(self) -> &'static str {
         match self {

@@ -65,6 +65,20 @@ impl Command {
         self
     }
 
+    /// The same command with other values and operands: what tells who is who is left out.
+    pub fn with_values(&self, other: &dyn Fn(&str) -> String) -> Self {
+        let word = |word: &Word| match word {
+            Word::Fixed(text) => Word::Fixed(text),
+            Word::Value(value) => Word::Value(value.replaced(other)),
+        };
+        Self {
+            words: self.words.iter().map(word).collect(),
+            operands: self.operands.iter().map(|operand| operand.replaced(other)).collect(),
+            ends: self.ends,
+            next: self.next.as_ref().map(|next| Box::new(next.with_values(other))),
+        }
+    }
+
     /// What reads its output.
     pub fn pipe(mut self, next: Self) -> Self {
         self.next = Some(Box::new(match self.next.take() {

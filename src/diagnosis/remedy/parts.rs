@@ -210,11 +210,23 @@ impl Operand {
     pub(super) fn text(&self) -> &str {
         &self.0
     }
+
+    /// The same with what stands for its text; a `-` in front would make another word of it.
+    pub(super) fn replaced(&self, other: &dyn Fn(&str) -> String) -> Self {
+        let text = other(&self.0);
+        Self(if text.starts_with('-') && !self.0.starts_with('-') { self.0.clone() } else { text })
+    }
 }
 
 impl Value {
     pub(super) fn text(&self) -> &str {
         &self.0
+    }
+
+    /// The same with what stands for its text; a `-` in front would make another word of it.
+    pub(super) fn replaced(&self, other: &dyn Fn(&str) -> String) -> Self {
+        let text = other(&self.0);
+        Self(if text.starts_with('-') && !self.0.starts_with('-') { self.0.clone() } else { text })
     }
 }
 

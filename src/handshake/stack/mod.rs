@@ -133,6 +133,9 @@ pub enum Certainty {
 }
 
 impl Certainty {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Likely, Self::Strong];
+
     /// The schema's word.
     pub const fn name(self) -> &'static str {
         match self {

@@ -5,8 +5,10 @@ use maud::{Markup, html};
 use super::rows::Point;
 use super::tally::percentile;
 use crate::output::escape::{clip, escape};
-use crate::output::figures::{Moment, count, span_us};
-use crate::report::IncidentReport;
+use crate::output::figures::{clock, count, date, millis, span_us};
+use crate::output::view;
+use crate::report::Incident;
+use crate::time::Timestamp;
 
 /// A stretch of time.
 #[derive(Debug, Default, Clone)]
@@ -43,11 +45,11 @@ impl Span {
 
     fn label(self, thousandths: i64) -> String {
         let at = i128::from(self.begin) + i128::from(self.length()) * i128::from(thousandths) / 1000;
-        let moment = Moment::from_millis(i64::try_from(at).unwrap_or_default());
-        let clock = |digits: usize| moment.time.chars().take(digits).collect::<String>();
+        let at = Timestamp::from_nanos(i64::try_from(at).unwrap_or_default().saturating_mul(1_000_000));
+        let clock = |digits: usize| clock(at).chars().take(digits).collect::<String>();
         match self.length() {
-            DAYS.. => moment.date,
-            HOURS.. => format!("{} {}", moment.date.chars().skip(5).collect::<String>(), clock(5)),
+            DAYS.. => date(at),
+            HOURS.. => format!("{} {}", date(at).chars().skip(5).collect::<String>(), clock(5)),
             SECONDS.. => clock(8),
             _ => clock(12),
         }
@@ -141,11 +143,10 @@ pub(super) fn times(points: impl Iterator<Item = Point>, span: Span) -> Markup {
 }
 
 /// Incidents on the same span: a bar for each.
-pub(super) fn incidents(list: &[IncidentReport], span: Span) -> Markup {
+pub(super) fn incidents(list: &[Incident], span: Span) -> Markup {
     let shown = list.iter().take(INCIDENTS);
     let rows = u64::try_from(list.len().min(INCIDENTS)).unwrap_or_default();
     let height = rows * ROW;
-    let millis = |text: &str| Moment::parse(text).and_then(|moment| i64::try_from(moment.nanos / 1_000_000).ok());
     html! {
         figure {
             figcaption #c-incidents { "Incidents over time" }
@@ -157,11 +158,11 @@ pub(super) fn incidents(list: &[IncidentReport], span: Span) -> Markup {
                         text.tick x=(x) y=(TOP + height + 18) text-anchor=(anchor(*tick)) { (span.label(i64::try_from(*tick).unwrap_or_default())) }
                     }
                     @for (index, incident) in (0_u64..).zip(shown) {
-                        @let from = millis(&incident.first_seen).map_or(0, |at| span.thousandths(at));
-                        @let to = millis(&incident.last_seen).map_or(1000, |at| span.thousandths(at));
+                        @let from = span.thousandths(millis(incident.first_seen));
+                        @let to = span.thousandths(millis(incident.last_seen));
                         @let x = LEFT + SPREAD * from / 1000;
                         @let y = TOP + index * ROW;
-                        @let label = format!("{}. {} at {}, {} of {} handshakes", index + 1, incident.cause, place(incident), count(incident.failed), count(incident.attempts));
+                        @let label = format!("{}. {} at {}, {} of {} handshakes", index + 1, incident.cause, view::place(incident), count(incident.failed), count(incident.attempts));
                         @let late = from > 500;
                         a href=(format!("#incident-{}", index + 1)) {
                             title { (escape(&label)) }
@@ -173,11 +174,6 @@ pub(super) fn incidents(list: &[IncidentReport], span: Span) -> Markup {
             }
         }
     }
-}
-
-/// What an incident is about: a name, a server, or its scope.
-pub(super) fn place(incident: &IncidentReport) -> &str {
-    incident.server_name.as_deref().or_else(|| incident.servers.first().map(String::as_str)).unwrap_or(&incident.scope)
 }
 
 /// Axes: labels of the vertical one by their distance from the top, and of time.

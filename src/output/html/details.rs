@@ -3,19 +3,19 @@
 //! A piece holds [`PIECE`] handshakes as JSON, compressed by zlib, in base64. Texts, hellos and certificates that several of them share
 //! stand in it once.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use data_encoding::BASE64;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use serde::Serialize;
 
 use super::rows::Texts;
-use crate::output::figures::Moment;
+use crate::flow::Side;
+use crate::output::figures::us_between;
+use crate::output::json::Json;
 use crate::output::view;
-use crate::report::{Advice, CertificateReport, Diagnosis, HandshakeReport, Loss, Timing};
+use crate::report::{Advice, Certificate, Handshake, OcspStatus, Writer, key, word};
 
 /// All pieces.
 #[derive(Debug, Default)]
@@ -25,170 +25,118 @@ pub(super) struct Details {
     open: Piece,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 struct Piece {
     texts: Texts,
-    hellos: Shared,
-    certificates: Shared,
-    handshakes: Vec<Detail>,
-}
-
-/// Values by number, each kept once, as JSON.
-#[derive(Debug, Default)]
-struct Shared {
-    numbers: BTreeMap<String, usize>,
-}
-
-impl Shared {
-    fn number(&mut self, value: &impl Serialize) -> io::Result<usize> {
-        let json = serde_json::to_string(value)?;
-        let next = self.numbers.len();
-        Ok(*self.numbers.entry(json).or_insert(next))
-    }
-}
-
-impl Serialize for Shared {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list: Vec<(usize, &String)> = self.numbers.iter().map(|(json, number)| (*number, json)).collect();
-        list.sort_unstable();
-        serializer.collect_seq(list.into_iter().map(|(_, json)| json))
-    }
-}
-
-/// One handshake.
-#[derive(Debug, Serialize)]
-struct Detail {
-    ending: String,
-    frames: String,
-    source: u32,
-    path: String,
-    quality: String,
-    timing: Timing,
-    loss: Loss,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hello: Option<usize>,
-    cipher: String,
-    curve: String,
-    alpn: String,
-    requested: bool,
-    staple: String,
-    server_certificates: Vec<usize>,
-    client_certificates: Vec<usize>,
-    diagnosis: Diagnosis,
-    commands: Vec<usize>,
-    steps: Vec<Step>,
-}
-
-/// Frame (0: none), microseconds since the first, sender (0 client, 1 server, 2 network), kind, size (-1: none), text, whether it ended it.
-type Step = (u64, u64, u8, u32, i64, u32, u8);
-
-/// What the client offered: a version of the hello without what differs between two connections of the same program.
-#[derive(Debug, Serialize)]
-struct Hello<'a> {
-    versions: &'a [String],
-    ciphers: &'a [String],
-    groups: &'a [String],
-    shares: &'a [String],
-    signatures: &'a [String],
-    alpn: &'a [String],
-    extensions: &'a [String],
-    ech: Option<&'a str>,
-    ja3: &'a str,
-    ja4: &'a str,
+    /// What clients offered, as JSON.
+    hellos: Texts,
+    /// As JSON.
+    certificates: Texts,
+    /// Objects with a comma between them.
+    handshakes: Json,
+    count: usize,
 }
 
 impl Details {
-    pub(super) fn add(&mut self, report: &HandshakeReport) -> io::Result<()> {
-        let detail = self.open.detail(report)?;
-        self.open.handshakes.push(detail);
-        if self.open.handshakes.len() >= PIECE { self.close() } else { Ok(()) }
+    pub(super) fn add(&mut self, report: &Handshake<'_>) -> io::Result<()> {
+        self.open.add(report);
+        if self.open.count >= PIECE { self.close() } else { Ok(()) }
     }
 
     /// Completes the piece at hand.
     pub(super) fn close(&mut self) -> io::Result<()> {
-        if self.open.handshakes.is_empty() {
+        let open = &mut self.open;
+        if open.count == 0 {
             return Ok(());
         }
+        let mut piece = Json::default();
+        piece.whole(|w| {
+            w.texts(key!("texts"), open.texts.list());
+            w.texts(key!("hellos"), open.hellos.list());
+            w.texts(key!("certificates"), open.certificates.list());
+            w.key(key!("handshakes"));
+            w.out.push(b'[');
+            w.out.append(&mut open.handshakes.out);
+            w.out.push(b']');
+        });
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(6));
-        encoder.write_all(&serde_json::to_vec(&self.open)?)?;
+        encoder.write_all(&piece.out)?;
         BASE64.encode_append(&encoder.finish()?, &mut self.pieces);
         self.pieces.push('\n');
-        self.open.texts.clear();
-        self.open.hellos.numbers.clear();
-        self.open.certificates.numbers.clear();
-        self.open.handshakes.clear();
+        open.texts.clear();
+        open.hellos.clear();
+        open.certificates.clear();
+        open.count = 0;
         Ok(())
     }
 }
 
 impl Piece {
-    fn detail(&mut self, report: &HandshakeReport) -> io::Result<Detail> {
+    /// One handshake. `steps` are lists of frame (0: none), microseconds since the first, sender (0 client, 1 server, 2 network), kind, size
+    /// (-1: none), text, and whether it ended it.
+    fn add(&mut self, report: &Handshake<'_>) {
+        let Self { texts, hellos, certificates, handshakes: w, count } = self;
         let tls = report.tls.as_ref();
         let client = tls.and_then(|tls| tls.client.as_ref());
-        let server = tls.and_then(|tls| tls.server.as_ref());
-        let hello = client.map(|client| {
-            self.hellos.number(&Hello {
-                versions: &client.supported_versions,
-                ciphers: &client.supported_ciphers,
-                groups: &client.supported_groups,
-                shares: &client.key_shares,
-                signatures: &client.signature_algorithms,
-                alpn: &client.alpn,
-                extensions: &client.extensions,
-                ech: client.ech.as_deref(),
-                ja3: &client.ja3,
-                ja4: &client.ja4,
-            })
-        });
-        let of = |text: Option<&String>| text.cloned().unwrap_or_default();
-        Ok(Detail {
-            ending: view::ending(report),
-            frames: view::frames(report),
-            source: self.texts.number(&report.capture.source),
-            path: report.network.path.join(", "),
-            quality: report.capture.quality.join(", "),
-            timing: report.handshake.timing,
-            loss: report.handshake.loss,
-            hello: hello.transpose()?,
-            cipher: of(tls.and_then(|tls| tls.cipher.as_ref())),
-            curve: of(tls.and_then(|tls| tls.curve.as_ref())),
-            alpn: of(tls.and_then(|tls| tls.next_protocol.as_ref())),
-            requested: client.is_some_and(|client| client.certificate_requested),
-            staple: of(server.and_then(|server| server.staple.as_ref())),
-            server_certificates: self.chain(server.map(|server| server.certificates.as_slice()).unwrap_or_default())?,
-            client_certificates: self.chain(client.map(|client| client.certificates.as_slice()).unwrap_or_default())?,
-            commands: commands(&report.diagnosis.remedy),
-            diagnosis: report.diagnosis.clone(),
-            steps: self.steps(report),
-        })
-    }
-
-    fn chain(&mut self, certificates: &[Arc<CertificateReport>]) -> io::Result<Vec<usize>> {
-        certificates.iter().take(CERTIFICATES).map(|certificate| self.certificates.number(certificate)).collect()
-    }
-
-    fn steps(&mut self, report: &HandshakeReport) -> Vec<Step> {
-        let begin = report.timeline.first().and_then(|entry| Moment::parse(&entry.time));
-        let mut steps = Vec::with_capacity(report.timeline.len().min(STEPS));
-        for entry in report.timeline.iter().take(STEPS) {
-            let at = Moment::parse(&entry.time).zip(begin.as_ref()).and_then(|(at, begin)| at.us_since(begin));
-            let from = match entry.from.as_str() {
-                "client" => 0,
-                "server" => 1,
-                _ => 2,
-            };
-            let size = entry.size.and_then(|size| i64::try_from(size).ok()).unwrap_or(-1);
-            let kind = self.texts.number(&entry.kind);
-            let text = self.texts.number(&entry.text);
-            steps.push((entry.frame.unwrap_or_default(), at.unwrap_or_default(), from, kind, size, text, u8::from(entry.ended)));
+        let staple = tls.and_then(|tls| tls.server.as_ref()).and_then(|server| server.staple);
+        let mut chain = |chain: &[Arc<Certificate>]| -> Vec<u64> {
+            chain.iter().take(CERTIFICATES).map(|certificate| number_of(certificates, |json| certificate.write(json))).collect()
+        };
+        let (served, own) = (chain(report.server_certificates()), chain(report.client_certificates()));
+        if *count > 0 {
+            w.out.push(b',');
         }
-        steps
+        *count = count.saturating_add(1);
+        w.whole(|w| {
+            w.text(key!("ending"), &view::ending(report));
+            w.text(key!("frames"), &view::frames(report));
+            w.number(key!("source"), texts.number(&report.capture.source).into());
+            w.text(key!("path"), &view::path(report));
+            w.text(key!("quality"), &view::quality(report));
+            w.object(key!("timing"), |w| report.handshake.timing.write(w));
+            w.object(key!("loss"), |w| report.handshake.loss.write(w));
+            w.number_if_any(key!("hello"), client.map(|client| number_of(hellos, |json| client.offer.write(json))));
+            w.text(key!("cipher"), &tls.and_then(|tls| tls.cipher).map(|cipher| word(cipher.name(), cipher)).unwrap_or_default());
+            w.text(key!("curve"), &tls.and_then(|tls| tls.curve).map(|curve| word(curve.name(), curve)).unwrap_or_default());
+            w.text(key!("alpn"), tls.and_then(|tls| tls.next_protocol.as_deref()).unwrap_or_default());
+            w.flag(key!("requested"), client.is_some_and(|client| client.certificate_requested));
+            w.word(key!("staple"), staple.map_or("", OcspStatus::name));
+            w.numbers(key!("server_certificates"), served);
+            w.numbers(key!("client_certificates"), own);
+            w.object(key!("diagnosis"), |w| report.write_diagnosis(w));
+            // Which lines of advice are commands: in the schema they are text like the others.
+            let remedy = report.diagnosis.remedy.iter().zip(0..);
+            w.numbers(key!("commands"), remedy.filter(|(line, _)| matches!(line, Advice::Command(_))).map(|(_, place)| place));
+            w.key(key!("steps"));
+            let begin = report.timeline.first().map(|step| step.time).unwrap_or_default();
+            w.list(report.timeline.iter().take(STEPS), |w, step| {
+                let from = match step.from {
+                    Some(Side::Client) => 0,
+                    Some(Side::Server) => 1,
+                    None => 2,
+                };
+                let size = step.size.and_then(|size| i64::try_from(size).ok()).unwrap_or(-1);
+                let unsigned = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+                let columns = [
+                    unsigned(step.frame.unwrap_or_default()),
+                    unsigned(us_between(begin, step.time).unwrap_or_default()),
+                    from,
+                    texts.number(step.kind).into(),
+                    size,
+                    texts.number(&step.text).into(),
+                    step.ended.into(),
+                ];
+                w.list(columns, Json::integer);
+            });
+        });
     }
 }
 
-/// Which lines of advice are commands: in the report's JSON they are text like the others.
-fn commands(remedy: &[Advice]) -> Vec<usize> {
-    remedy.iter().enumerate().filter(|(_, advice)| matches!(advice, Advice::Command(_))).map(|(number, _)| number).collect()
+/// The number of what is written so, as JSON of its own.
+fn number_of(texts: &mut Texts, fields: impl FnOnce(&mut Json)) -> u64 {
+    let mut json = Json::default();
+    json.whole(fields);
+    texts.number(&String::from_utf8_lossy(&json.out)).into()
 }
 
 /// Handshakes in one piece: the script counts on it.

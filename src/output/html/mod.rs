@@ -15,7 +15,7 @@ use super::collect::Collected;
 use super::escape::is_hazard;
 use super::view::{self, Kind};
 use super::{Setting, Sink};
-use crate::report::{HandshakeReport, Report};
+use crate::report::{Handshake, Incident, Summary};
 
 mod charts;
 mod details;
@@ -44,7 +44,7 @@ struct Gathered {
     details: Details,
     tally: Tally,
     /// The first handshakes that failed, for readers without JavaScript.
-    failed: Vec<HandshakeReport>,
+    failed: Vec<Handshake<'static>>,
     /// Handshakes that there was no room for in the table.
     beyond: u64,
 }
@@ -57,26 +57,29 @@ impl<W: Write> HtmlSink<W> {
 }
 
 impl<W: Write> Sink for HtmlSink<W> {
-    fn report(&mut self, report: &Report) -> io::Result<()> {
+    fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
         let gathered = &mut self.gathered;
-        match report {
-            Report::Handshake(handshake) => {
-                gathered.collected.handshake(handshake);
-                gathered.tally.add(handshake);
-                if gathered.rows.len() < MOST_ROWS {
-                    gathered.rows.add(handshake);
-                    gathered.details.add(handshake)?;
-                } else {
-                    gathered.beyond = gathered.beyond.saturating_add(1);
-                }
-                let failed = matches!(view::kind(handshake), Kind::Failed);
-                if failed && gathered.failed.len() < PLAIN_ROWS {
-                    gathered.failed.push((**handshake).clone());
-                }
-            }
-            Report::Incident(incident) => gathered.collected.incident(incident),
-            Report::Summary(summary) => gathered.collected.summary = Some(summary.clone()),
+        gathered.collected.handshake(handshake);
+        gathered.tally.add(handshake);
+        if gathered.rows.len() < MOST_ROWS {
+            gathered.rows.add(handshake);
+            gathered.details.add(handshake)?;
+        } else {
+            gathered.beyond = gathered.beyond.saturating_add(1);
         }
+        if view::kind(handshake) == Kind::Failed && gathered.failed.len() < PLAIN_ROWS {
+            gathered.failed.push(handshake.to_static());
+        }
+        Ok(())
+    }
+
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        self.gathered.collected.incident(incident);
+        Ok(())
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        self.gathered.collected.summary = Some(summary.clone());
         Ok(())
     }
 

@@ -224,7 +224,7 @@
   const offers = (all, one, i) => {
     if (one.hello === undefined) return null;
     const hello = JSON.parse(all.hellos[one.hello]);
-    const lists = [["Version", hello.versions, rows.texts[rows.version[i]]], ["Cipher suite", hello.ciphers, one.cipher], ["Group", hello.groups, one.curve], ["Key share", hello.shares, ""], ["ALPN", hello.alpn, one.alpn], ["Signature", hello.signatures, ""], ["Extension", hello.extensions, ""]];
+    const lists = [["Version", hello.supported_versions, rows.texts[rows.version[i]]], ["Cipher suite", hello.supported_ciphers, one.cipher], ["Group", hello.supported_groups, one.curve], ["Key share", hello.key_shares ?? [], ""], ["ALPN", hello.alpn, one.alpn], ["Signature", hello.signature_algorithms, ""], ["Extension", hello.extensions ?? [], ""]];
     return [el("h4", {}, "Offered and chosen"), el("div", { class: "cols" }, lists.filter(([, list, chosen]) => list.length || chosen).map(([title, list, chosen]) =>
       el("div", {}, el("b", {}, title), chosen ? el("p", { class: list.length === 0 || list.includes(chosen) ? "chosen" : "bad" }, (list.length === 0 ? "" : list.includes(chosen) ? "✓ " : "✗ not offered: ") + seen(chosen)) : "",
         el("ol", { tabindex: "0", "aria-label": `${title}: offered by the client` }, list.map((offer) => el("li", { class: offer === chosen ? "chosen" : undefined }, seen(offer))))))),

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use super::charts::{self, Span};
 use super::details::PIECE;
 use super::{Gathered, Setting, embedded, sections};
-use crate::output::figures::Moment;
+use crate::output::figures::millis;
+use crate::output::json::Json;
 use crate::output::view;
 
 const STYLE: &str = include_str!("page.css");
@@ -30,7 +31,9 @@ pub(super) fn write(out: &mut dyn Write, gathered: &Gathered, settings: &[Settin
     let head = head.strip_suffix("</html>").unwrap_or(&head);
     out.write_all(head.as_bytes())?;
     write!(out, "<script type=\"application/json\" id=\"rows\">")?;
-    out.write_all(embedded(&gathered.rows.json()?).as_bytes())?;
+    let mut rows = Json::default();
+    rows.whole(|w| gathered.rows.write(w));
+    out.write_all(embedded(&String::from_utf8_lossy(&rows.out)).as_bytes())?;
     write!(out, "</script><script type=\"application/octet-stream\" id=\"details\" data-piece=\"{PIECE}\">")?;
     out.write_all(gathered.details.pieces.as_bytes())?;
     write!(out, "</script><script>{SCRIPT}</script></body></html>")
@@ -64,8 +67,7 @@ fn policy() -> String {
 
 fn body(gathered: &Gathered, settings: &[Setting]) -> Markup {
     let incidents = &gathered.collected.incidents;
-    let millis = |text: &String| Moment::parse(text).and_then(|moment| i64::try_from(moment.nanos / 1_000_000).ok());
-    let of_incidents = incidents.iter().flat_map(|incident| [&incident.first_seen, &incident.last_seen]).filter_map(millis);
+    let of_incidents = incidents.iter().flat_map(|incident| [incident.first_seen, incident.last_seen]).map(millis);
     let span = Span::of(gathered.rows.points().map(|point| point.start).chain(of_incidents));
     html! {
         a.skip href="#main" { "Skip to the result" }

@@ -1,19 +1,19 @@
 //! What the table of handshakes shows: a few columns, kept small.
 
-use std::collections::BTreeMap;
+use foldhash::quality::RandomState;
+use hashbrown::HashMap;
 
-use serde::Serialize;
-
-use crate::output::figures::Moment;
+use crate::output::figures::millis;
+use crate::output::json::Json;
 use crate::output::view::{self, Kind};
-use crate::report::HandshakeReport;
+use crate::report::{Cause, Handshake, Id, Writer, key, word};
 
 /// The table's columns.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub(super) struct Rows {
     /// Every text that a column refers to.
     texts: Texts,
-    id: Vec<String>,
+    id: Vec<Id>,
     /// Milliseconds since the epoch.
     start: Vec<i64>,
     client: Vec<u32>,
@@ -44,17 +44,17 @@ impl Rows {
         self.id.len()
     }
 
-    pub(super) fn add(&mut self, report: &HandshakeReport) {
-        let start = Moment::parse(&report.handshake.start).map_or(0, |moment| moment.nanos / 1_000_000);
-        self.id.push(report.handshake.id.clone());
-        self.start.push(i64::try_from(start).unwrap_or_default());
-        self.client.push(self.texts.number(&report.client.address));
+    pub(super) fn add(&mut self, report: &Handshake<'_>) {
+        self.id.push(report.handshake.id);
+        self.start.push(millis(report.handshake.start));
+        self.client.push(self.texts.number(&report.client.address.to_string()));
         self.client_port.push(report.client.port);
-        self.server.push(self.texts.number(&view::endpoint(&report.server)));
-        self.name.push(self.texts.number(view::server_name(report).unwrap_or_default()));
-        self.outcome.push(self.texts.number(&report.handshake.outcome));
-        self.cause.push(self.texts.number(report.diagnosis.cause.as_deref().unwrap_or_default()));
-        self.version.push(self.texts.number(report.tls.as_ref().and_then(|tls| tls.version.as_deref()).unwrap_or_default()));
+        self.server.push(self.texts.number(report.server.text().as_str()));
+        self.name.push(self.texts.number(report.server_name().unwrap_or_default()));
+        self.outcome.push(self.texts.number(report.handshake.outcome.name()));
+        self.cause.push(self.texts.number(report.diagnosis.cause.map_or("", Cause::slug)));
+        let version = report.tls.as_ref().and_then(|tls| tls.version).map(|version| word(version.name(), version)).unwrap_or_default();
+        self.version.push(self.texts.number(&version));
         self.kind.push(match view::kind(report) {
             Kind::Failed => 0,
             Kind::Troubled => 1,
@@ -72,15 +72,27 @@ impl Rows {
         )
     }
 
-    pub(super) fn json(&self) -> serde_json::Result<String> {
-        serde_json::to_string(self)
+    pub(super) fn write(&self, w: &mut Json) {
+        let texts = |w: &mut Json, key, numbers: &[u32]| w.numbers(key, numbers.iter().map(|number| u64::from(*number)));
+        w.texts(key!("texts"), self.texts.list());
+        w.texts(key!("id"), self.id.iter().map(Id::as_str));
+        w.integers(key!("start"), &self.start);
+        texts(w, key!("client"), &self.client);
+        w.numbers(key!("client_port"), self.client_port.iter().map(|port| u64::from(*port)));
+        texts(w, key!("server"), &self.server);
+        texts(w, key!("name"), &self.name);
+        texts(w, key!("outcome"), &self.outcome);
+        texts(w, key!("cause"), &self.cause);
+        texts(w, key!("version"), &self.version);
+        w.numbers(key!("kind"), self.kind.iter().map(|kind| u64::from(*kind)));
+        w.integers(key!("total"), &self.total);
     }
 }
 
 /// Texts by number; each is kept once.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    numbers: BTreeMap<String, u32>,
+    numbers: HashMap<Box<str>, u32, RandomState>,
 }
 
 impl Texts {
@@ -89,20 +101,18 @@ impl Texts {
             return *number;
         }
         let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-        self.numbers.insert(text.to_owned(), number);
+        self.numbers.insert(text.into(), number);
         number
+    }
+
+    /// The text with number 0 first.
+    pub(super) fn list(&self) -> Vec<&str> {
+        let mut list: Vec<(u32, &str)> = self.numbers.iter().map(|(text, number)| (*number, &**text)).collect();
+        list.sort_unstable();
+        list.into_iter().map(|(_, text)| text).collect()
     }
 
     pub(super) fn clear(&mut self) {
         self.numbers.clear();
-    }
-}
-
-/// A list: the text with number 0 first.
-impl Serialize for Texts {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list: Vec<(&u32, &String)> = self.numbers.iter().map(|(text, number)| (number, text)).collect();
-        list.sort_unstable();
-        serializer.collect_seq(list.into_iter().map(|(_, text)| text))
     }
 }

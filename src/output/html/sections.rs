@@ -2,36 +2,32 @@
 
 use maud::{Markup, html};
 
-use super::charts::place;
 use super::tally::{Count, Seen};
 use super::{Gathered, Setting};
 use crate::output::collect::Group;
 use crate::output::escape::{clip, escape};
-use crate::output::figures::{Moment, bytes, count, counted, span_us, when};
+use crate::output::figures::{bytes, count, counted, date, span_us, us_between, when};
 use crate::output::layout::Layout;
 use crate::output::show;
 use crate::output::show::{Standing, standing};
 use crate::output::style::Palette;
 use crate::output::view::{self, Kind};
-use crate::report::{Advice, HandshakeReport, SummaryReport};
+use crate::report::{Advice, Handshake, Summary, VERSION};
+use crate::time::Timestamp;
 
 /// The page's title.
 pub(super) fn title(gathered: &Gathered) -> String {
     let collected = &gathered.collected;
-    format!("TLS handshakes: {} of {} failed", count(collected.of_kind(Kind::Failed)), count(all(gathered)))
-}
-
-fn all(gathered: &Gathered) -> u64 {
-    gathered.collected.kinds.values().copied().fold(0, u64::saturating_add)
+    format!("TLS handshakes: {} of {} failed", count(collected.of_kind(Kind::Failed)), count(collected.all()))
 }
 
 pub(super) fn header(gathered: &Gathered) -> Markup {
-    let summary = gathered.collected.summary.as_deref();
+    let summary = gathered.collected.summary.as_ref();
     html! {
         h1 { (title(gathered)) }
         @if let Some(summary) = summary {
             p.sub {
-                @if let [Some(first), Some(last)] = [&summary.first_time, &summary.last_time] { (when(first, true)) " to " (when(last, true)) " UTC" }
+                @if let Some((first, last)) = summary.times { (when(first, true)) " to " (when(last, true)) " UTC" }
                 @if let [input] = summary.inputs.as_slice() { ", " (text(&input.source)) } @else { ", " (counted(summary.inputs.len() as u64, "file", "files")) }
             }
         }
@@ -50,7 +46,7 @@ pub(super) fn tiles(gathered: &Gathered) -> Markup {
     };
     html! {
         ul.tiles aria-label="Summary" {
-            (tile("", all(gathered), "handshakes", ""))
+            (tile("", collected.all(), "handshakes", ""))
             (tile(if failed > 0 { "t-bad" } else { "" }, failed, "failed", &rate))
             (tile("t-good", completed, "completed", &if of(Kind::Troubled) > 0 { format!("{} with trouble", count(of(Kind::Troubled))) } else { String::new() }))
             @if of(Kind::Undecided) > 0 { (tile("", of(Kind::Undecided), "undecided", "the capture lacks the rest")) }
@@ -71,12 +67,12 @@ pub(super) fn incidents(gathered: &Gathered) -> Markup {
             h2 #h-incidents { "Incidents" }
             @for (index, incident) in list.iter().enumerate().take(INCIDENTS) {
                 article.card id=(format!("incident-{}", index + 1)) {
-                    h3 { (index + 1) ". " span.bad { (text(&incident.cause)) } " at " (text(place(incident))) }
+                    h3 { (index + 1) ". " span.bad { (incident.cause) } " at " (text(&view::place(incident))) }
                     p { (text(&incident.summary)) }
                     p.sub {
-                        (when(&incident.first_seen, with_date)) " to " (when(&incident.last_seen, with_date)) " UTC; "
-                        (count(incident.failed)) " of " (count(incident.attempts)) " handshakes, from " (counted(incident.clients_total, "client", "clients")) "; " (text(&incident.confidence))
-                        @if let Some(id) = incident.handshakes.first() { "; " a.js href=(format!("#{}", escape(id))) { "first handshake" } }
+                        (when(incident.first_seen, with_date)) " to " (when(incident.last_seen, with_date)) " UTC; "
+                        (count(incident.failed)) " of " (count(incident.attempts)) " handshakes, from " (counted(incident.clients_total, "client", "clients")) "; " (incident.confidence.name())
+                        @if let Some(id) = incident.handshakes.first() { "; " a.js href=(format!("#{id}")) { "first handshake" } }
                     }
                     @for change in &incident.changes { p { b { "What changed: " } (text(change)) } }
                     (remedy(&incident.remedy))
@@ -88,7 +84,7 @@ pub(super) fn incidents(gathered: &Gathered) -> Markup {
 }
 
 pub(super) fn causes(gathered: &Gathered) -> Markup {
-    let Some(summary) = gathered.collected.summary.as_deref().filter(|summary| !summary.causes.is_empty()) else { return html! {} };
+    let Some(summary) = gathered.collected.summary.as_ref().filter(|summary| !summary.causes.is_empty()) else { return html! {} };
     let mut causes: Vec<_> = summary.causes.iter().collect();
     causes.sort_by_key(|(cause, number)| (std::cmp::Reverse(**number), *cause));
     let most = causes.first().map_or(1, |(_, number)| **number).max(1);
@@ -101,7 +97,7 @@ pub(super) fn causes(gathered: &Gathered) -> Markup {
                     tbody {
                         @for (cause, number) in causes {
                             tr {
-                                th scope="row" { a.js href=(format!("#cause={}", escape(cause))) { (text(cause)) } }
+                                th scope="row" { a.js href=(format!("#cause={cause}")) { (cause) } }
                                 td.n { (count(*number)) }
                                 td aria-hidden="true" { svg.bar viewBox="0 0 100 10" preserveAspectRatio="none" { rect.bad width=((number * 100 / most).max(1)) height="10" {} } }
                                 td { (meaning(cause)) }
@@ -150,9 +146,9 @@ pub(super) fn failed(gathered: &Gathered) -> Markup {
         section aria-labelledby="h-failed" {
             h2 #h-failed { "What went wrong, by cause and server" }
             @for group in groups.iter().take(GROUPS) {
-                @let id = &group.shown.handshake.id;
+                @let id = group.shown.handshake.id;
                 // Groups keep no certificates.
-                @let whole = listed.iter().find(|report| report.handshake.id == *id).unwrap_or(&group.shown);
+                @let whole = listed.iter().find(|report| report.handshake.id == id).unwrap_or(&group.shown);
                 (one_group(group, whole, with_date))
             }
             (more(groups.len().saturating_sub(GROUPS) as u64, "group", "groups"))
@@ -166,11 +162,11 @@ pub(super) fn failed(gathered: &Gathered) -> Markup {
                         tbody {
                             @for report in listed {
                                 tr {
-                                    td { (when(&report.handshake.start, with_date)) }
-                                    td { (text(&view::endpoint(&report.client))) }
+                                    td { (when(report.handshake.start, with_date)) }
+                                    td { (report.client) }
                                     td { (text(&view::server(report))) }
                                     td { (view::ending(report)) }
-                                    td { (text(view::cause(report))) }
+                                    td { (view::cause(report)) }
                                     td { (view::frames(report)) }
                                 }
                             }
@@ -183,36 +179,35 @@ pub(super) fn failed(gathered: &Gathered) -> Markup {
     }
 }
 
-fn one_group(group: &Group, whole: &HandshakeReport, with_date: bool) -> Markup {
+fn one_group(group: &Group, whole: &Handshake<'_>, with_date: bool) -> Markup {
     let report = &group.shown;
     let said = &report.diagnosis;
-    let start = Moment::parse(&report.handshake.start);
     html! {
         article.card {
             h3 {
-                span class=(if group.kind == Kind::Failed { "bad" } else { "warn" }) { (text(view::cause(report))) }
+                span class=(if group.kind == Kind::Failed { "bad" } else { "warn" }) { (view::cause(report)) }
                 ", " (view::ending(report))
                 @if group.count > 1 { ", " (count(group.count)) " times" }
             }
             p.sub {
-                (when(&report.handshake.start, with_date)) " " (text(&view::endpoint(&report.client))) " → " (text(&view::server(report)))
-                ", " a.js href=(format!("#{}", escape(&report.handshake.id))) { (view::frames(report)) }
-                @if let Some(word) = &said.confidence { "; " (text(word)) }
+                (when(report.handshake.start, with_date)) " " (report.client) " → " (text(&view::server(report)))
+                ", " a.js href=(format!("#{}", report.handshake.id)) { (view::frames(report)) }
+                (view::confidence(report, "; ", ""))
             }
-            p { (text(&said.summary)) }
+            p { (text(&report.summary())) }
             @if !said.evidence.is_empty() {
                 ul.evidence {
                     @for piece in said.evidence.iter().take(EVIDENCE) {
-                        @let at = piece.time.as_deref().and_then(Moment::parse).zip(start.as_ref()).and_then(|(at, start)| at.us_since(start));
+                        @let at = piece.mark.and_then(|mark| us_between(report.handshake.start, mark.time));
                         li {
-                            @if let Some(frame) = piece.frame { span.sub { "frame " (frame) @if let Some(us) = at { " +" (span_us(us)) } ": " } }
+                            @if let Some(mark) = piece.mark { span.sub { "frame " (mark.frame) @if let Some(us) = at { " +" (span_us(us)) } ": " } }
                             (text(&piece.text))
                         }
                     }
                 }
             }
             @if !said.against.is_empty() { p { b { "Speaks against it: " } (text(&view::against(said))) } }
-            @if !said.alternatives.is_empty() { p { b { "Also possible: " } (text(&said.alternatives.join(", "))) } }
+            @if !said.alternatives.is_empty() { p { b { "Also possible: " } (view::alternatives(said)) } }
             (remedy(&said.remedy))
             details {
                 summary { "This handshake, packet by packet" }
@@ -223,7 +218,7 @@ fn one_group(group: &Group, whole: &HandshakeReport, with_date: bool) -> Markup 
 }
 
 /// The terminal's view of a handshake.
-fn ladder(report: &HandshakeReport) -> String {
+fn ladder(report: &Handshake<'_>) -> String {
     let mut out = Vec::new();
     // Writing to memory does not fail.
     let _ = show::story(&mut out, &Layout::wide(Some(LADDER), Palette::PLAIN), report);
@@ -243,7 +238,7 @@ pub(super) fn servers(gathered: &Gathered) -> Markup {
                     thead { tr { th scope="col" { "Name" } th scope="col" { "Address" } (columns("Clients")) } }
                     tbody {
                         @for ((name, endpoint), count) in list.iter().take(KEYS) {
-                            tr { th scope="row" { @if name.is_empty() { span.sub { "no name" } } @else { (text(name)) } } td { (text(endpoint)) } (cells(count)) }
+                            tr { th scope="row" { @if name.is_empty() { span.sub { "no name" } } @else { (text(name)) } } td { (endpoint) } (cells(count)) }
                         }
                     }
                 }
@@ -265,7 +260,7 @@ pub(super) fn clients(gathered: &Gathered) -> Markup {
             div.scroll tabindex="0" role="group" aria-labelledby="h-clients" {
                 table {
                     thead { tr { th scope="col" { "Address" } (columns("Servers")) } }
-                    tbody { @for (address, count) in list.iter().take(KEYS) { tr { th scope="row" { (text(address)) } (cells(count)) } } }
+                    tbody { @for (address, count) in list.iter().take(KEYS) { tr { th scope="row" { (address) } (cells(count)) } } }
                 }
             }
             (more(list.len().saturating_sub(KEYS) as u64, "client", "clients"))
@@ -287,7 +282,7 @@ fn cells(of: &Count) -> Markup {
         td.n { (count(of.handshakes)) }
         td.n.bad[of.failed > 0] { (count(of.failed)) }
         td.n { (rate) " %" }
-        td { @if let Some((cause, number)) = of.top_cause() { (text(cause)) @if of.causes.len() > 1 { " (" (count(*number)) ")" } } }
+        td { @if let Some((cause, number)) = of.top_cause() { (cause) @if of.causes.len() > 1 { " (" (count(*number)) ")" } } }
         td.n { @if let Some(us) = of.time(50) { (span_us(us)) } }
         td.n { @if let Some(us) = of.time(95) { (span_us(us)) } }
         td { (of.versions.iter().cloned().collect::<Vec<_>>().join(", ")) }
@@ -297,7 +292,7 @@ fn cells(of: &Count) -> Markup {
 
 pub(super) fn certificates(gathered: &Gathered) -> Markup {
     let list = gathered.tally.certificates();
-    let at = gathered.collected.summary.as_deref().and_then(|summary| summary.last_time.clone()).unwrap_or_default();
+    let at = gathered.collected.summary.as_ref().and_then(|summary| summary.times).map(|(_, last)| last);
     if list.is_empty() && gathered.tally.hidden_chains == 0 {
         return html! {};
     }
@@ -311,7 +306,7 @@ pub(super) fn certificates(gathered: &Gathered) -> Markup {
                 div.scroll tabindex="0" role="group" aria-labelledby="h-certificates" {
                     table {
                         thead { tr { @for name in ["Subject", "Issuer", "Valid from", "until", "When captured", "Key", "Seen at"] { th scope="col" { (name) } } th.n scope="col" { "Handshakes" } } }
-                        tbody { @for seen in list.iter().take(KEYS) { (certificate(seen, &at)) } }
+                        tbody { @for seen in list.iter().take(KEYS) { (certificate(seen, at)) } }
                     }
                 }
                 (more(list.len().saturating_sub(KEYS) as u64, "certificate", "certificates"))
@@ -320,10 +315,9 @@ pub(super) fn certificates(gathered: &Gathered) -> Markup {
     }
 }
 
-fn certificate(seen: &Seen, at: &str) -> Markup {
+fn certificate(seen: &Seen, at: Option<Timestamp>) -> Markup {
     let of = &seen.certificate;
-    let day = |time: &str| Moment::parse(time).map_or_else(|| text(time), |moment| moment.date);
-    let (class, word) = match standing(of, at) {
+    let (class, word) = match at.map(|at| standing(of, at)) {
         Some(Standing::Late(us)) => ("bad", format!("expired {} before", span_us(us))),
         Some(Standing::Early(us)) => ("bad", format!("valid only {} later", span_us(us))),
         Some(Standing::Valid(_, us)) if us < SOON => ("warn", format!("{} left", span_us(us))),
@@ -334,10 +328,10 @@ fn certificate(seen: &Seen, at: &str) -> Markup {
     let more = seen.servers.len().saturating_sub(servers.len());
     html! {
         tr {
-            th scope="row" { (text(&of.subject)) @if seen.of_clients { span.sub { " (a client's)" } } @else if seen.place > 0 { span.sub { " (authority)" } } br; span.sub.mono { (clip(&of.sha256, 20)) } }
+            th scope="row" { (text(&of.subject)) @if seen.of_clients { span.sub { " (a client's)" } } @else if seen.place > 0 { span.sub { " (authority)" } } br; span.sub.mono { (clip(&of.fingerprint(), 20)) } }
             td { (text(&of.issuer)) }
-            td { (day(&of.not_before)) }
-            td { (day(&of.not_after)) }
+            td { (date(of.not_before)) }
+            td { (date(of.not_after)) }
             td class=(class) { (word) }
             td { (text(&of.key)) }
             td { (servers.join(", ")) @if more > 0 { " and " (more) " more" } }
@@ -348,18 +342,18 @@ fn certificate(seen: &Seen, at: &str) -> Markup {
 
 /// What a reader must know to believe the rest.
 pub(super) fn evidence(gathered: &Gathered, settings: &[Setting]) -> Markup {
-    let Some(summary) = gathered.collected.summary.as_deref() else { return html! {} };
+    let Some(summary) = gathered.collected.summary.as_ref() else { return html! {} };
     html! {
         section aria-labelledby="h-evidence" {
             h2 #h-evidence { "What this rests on" }
             dl {
-                dt { "Tool" } dd { "handshark " (text(&summary.version)) }
+                dt { "Tool" } dd { "handshark " (VERSION) }
                 @for setting in settings { dt { (setting.name) } dd { (text(&setting.value)) } }
-                @if let [Some(first), Some(last)] = [&summary.first_time, &summary.last_time] { dt { "Captured" } dd { (text(first)) " to " (text(last)) } }
+                @if let Some((first, last)) = summary.times { dt { "Captured" } dd { (first) " to " (last) } }
                 dt { "Frames" } dd { (frames(summary)) }
                 dt { "Dropped while capturing" } dd { (count(summary.drops)) " packets" }
                 dt { "Connections followed" } dd { (count(summary.flows)) @if summary.evictions > 0 { ", " (count(summary.evictions)) " given up to stay within bounds" } }
-                @if !summary.other_flows.is_empty() { dt { "Other connections" } dd { (summary.other_flows.iter().map(|(word, number)| format!("{} {}", count(*number), text(word))).collect::<Vec<_>>().join(", ")) } }
+                @if !summary.other_flows.is_empty() { dt { "Other connections" } dd { (summary.other_flows.iter().map(|(word, number)| format!("{} {}", count(*number), word)).collect::<Vec<_>>().join(", ")) } }
                 @for note in view::notes(summary) { dt { "Note" } dd { (text(note)) } }
             }
             div.scroll tabindex="0" role="group" aria-label="Files" {
@@ -380,8 +374,8 @@ pub(super) fn evidence(gathered: &Gathered, settings: &[Setting]) -> Markup {
     }
 }
 
-fn frames(summary: &SummaryReport) -> String {
-    let skipped: Vec<String> = summary.skipped.iter().map(|(reason, number)| format!("{} {}", count(*number), text(reason))).collect();
+fn frames(summary: &Summary) -> String {
+    let skipped: Vec<String> = summary.skipped.iter().map(|(reason, number)| format!("{} {}", count(*number), reason)).collect();
     let skipped = if skipped.is_empty() { String::new() } else { format!("; skipped: {}", skipped.join(", ")) };
     format!("{} read ({}), {} understood{skipped}", count(summary.frames), bytes(summary.bytes), count(summary.decoded))
 }
@@ -393,7 +387,7 @@ fn remedy(lines: &[Advice]) -> Markup {
                 b { "Fix" }
                 @for line in lines {
                     @match line {
-                        Advice::Command(command) => pre tabindex="0" { code { (escape(command)) } },
+                        Advice::Command(command) => pre tabindex="0" { code { (escape(&command.to_string())) } },
                         Advice::Text(line) => p { (text(line)) },
                     }
                 }

@@ -1,17 +1,19 @@
 //! What is counted by server, by client, and by certificate.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::flow::Endpoint;
 use crate::output::view::{self, Kind};
-use crate::report::{CertificateReport, HandshakeReport};
+use crate::report::{Certificate, Handshake, Outcome, ProtocolVersion, word};
 
 /// The counts.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    servers: BTreeMap<(String, String), Count>,
-    clients: BTreeMap<String, Count>,
-    certificates: BTreeMap<String, Seen>,
+    servers: BTreeMap<(String, Endpoint), Count>,
+    clients: BTreeMap<IpAddr, Count>,
+    certificates: BTreeMap<[u8; 32], Seen>,
     /// Handshakes of TLS 1.3 whose certificates stayed encrypted.
     pub(super) hidden_chains: u64,
     /// Handshakes for which there was no room.
@@ -23,7 +25,7 @@ pub(super) struct Tally {
 pub(super) struct Count {
     pub(super) handshakes: u64,
     pub(super) failed: u64,
-    pub(super) causes: BTreeMap<String, u64>,
+    pub(super) causes: BTreeMap<&'static str, u64>,
     pub(super) versions: BTreeSet<String>,
     /// Microseconds, of those that completed, up to [`TIMES`].
     times: Vec<u64>,
@@ -34,7 +36,7 @@ pub(super) struct Count {
 /// A certificate and where it was seen.
 #[derive(Debug)]
 pub(super) struct Seen {
-    pub(super) certificate: Arc<CertificateReport>,
+    pub(super) certificate: Arc<Certificate>,
     pub(super) handshakes: u64,
     pub(super) servers: BTreeSet<String>,
     /// Its place in the chains: 0 for a leaf.
@@ -43,26 +45,26 @@ pub(super) struct Seen {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, report: &HandshakeReport) {
+    pub(super) fn add(&mut self, report: &Handshake<'_>) {
         if matches!(view::kind(report), Kind::Probe) {
             return;
         }
-        let endpoint = view::endpoint(&report.server);
-        let name = view::server_name(report).unwrap_or_default().to_ascii_lowercase();
-        let key = (name.clone(), endpoint.clone());
+        let client = report.client.address;
+        let name = report.server_name().unwrap_or_default().to_ascii_lowercase();
+        let key = (name, report.server);
+        if self.clients.len() < KEYS || self.clients.contains_key(&client) {
+            let peer = if key.0.is_empty() { report.server.to_string() } else { key.0.clone() };
+            self.clients.entry(client).or_default().add(report, peer);
+        }
         if self.servers.len() < KEYS || self.servers.contains_key(&key) {
-            self.servers.entry(key).or_default().add(report, &report.client.address);
+            self.servers.entry(key).or_default().add(report, client.to_string());
         } else {
             self.beyond = self.beyond.saturating_add(1);
         }
-        if self.clients.len() < KEYS || self.clients.contains_key(&report.client.address) {
-            let peer = if name.is_empty() { &endpoint } else { &name };
-            self.clients.entry(report.client.address.clone()).or_default().add(report, peer);
-        }
-        let Some(tls) = &report.tls else { return };
-        let served = tls.server.as_ref().map(|server| server.certificates.as_slice()).unwrap_or_default();
-        let own = tls.client.as_ref().map(|client| client.certificates.as_slice()).unwrap_or_default();
-        if served.is_empty() && tls.version.as_deref() == Some("1.3") {
+        let (served, own) = (report.server_certificates(), report.client_certificates());
+        if served.is_empty()
+            && report.tls.as_ref().is_some_and(|tls| matches!(tls.version, Some(ProtocolVersion::TLS13 | ProtocolVersion::DTLS13)))
+        {
             self.hidden_chains = self.hidden_chains.saturating_add(1);
         }
         for (certificates, of_clients) in [(served, false), (own, true)] {
@@ -70,7 +72,7 @@ impl Tally {
                 if self.certificates.len() >= KEYS && !self.certificates.contains_key(&certificate.sha256) {
                     continue;
                 }
-                let seen = self.certificates.entry(certificate.sha256.clone()).or_insert_with(|| Seen {
+                let seen = self.certificates.entry(certificate.sha256).or_insert_with(|| Seen {
                     certificate: Arc::clone(certificate),
                     handshakes: 0,
                     servers: BTreeSet::new(),
@@ -79,28 +81,27 @@ impl Tally {
                 });
                 seen.handshakes = seen.handshakes.saturating_add(1);
                 seen.place = seen.place.min(place);
-                let at = view::server_name(report).map_or_else(|| endpoint.clone(), str::to_owned);
                 if seen.servers.len() < PEERS {
-                    seen.servers.insert(at);
+                    seen.servers.insert(report.server_name().map_or_else(|| report.server.to_string(), str::to_owned));
                 }
             }
         }
     }
 
     /// Servers, by name and endpoint, those with the most failures first.
-    pub(super) fn servers(&self) -> Vec<(&(String, String), &Count)> {
+    pub(super) fn servers(&self) -> Vec<(&(String, Endpoint), &Count)> {
         worst(&self.servers)
     }
 
     /// Clients, likewise.
-    pub(super) fn clients(&self) -> Vec<(&String, &Count)> {
+    pub(super) fn clients(&self) -> Vec<(&IpAddr, &Count)> {
         worst(&self.clients)
     }
 
     /// Certificates, the first to expire first.
     pub(super) fn certificates(&self) -> Vec<&Seen> {
         let mut list: Vec<&Seen> = self.certificates.values().collect();
-        list.sort_by(|a, b| (&a.certificate.not_after, &a.certificate.sha256).cmp(&(&b.certificate.not_after, &b.certificate.sha256)));
+        list.sort_by_key(|seen| (seen.certificate.not_after, seen.certificate.sha256));
         list
     }
 }
@@ -112,25 +113,25 @@ fn worst<K: Ord>(counts: &BTreeMap<K, Count>) -> Vec<(&K, &Count)> {
 }
 
 impl Count {
-    fn add(&mut self, report: &HandshakeReport, peer: &str) {
+    fn add(&mut self, report: &Handshake<'_>, peer: String) {
         self.handshakes = self.handshakes.saturating_add(1);
         if view::kind(report) == Kind::Failed {
             self.failed = self.failed.saturating_add(1);
-            let causes = self.causes.entry(view::cause(report).to_owned()).or_default();
+            let causes = self.causes.entry(view::cause(report)).or_default();
             *causes = causes.saturating_add(1);
-        } else if report.handshake.outcome == "completed"
+        } else if report.handshake.outcome == Outcome::Completed
             && self.times.len() < TIMES
             && let Some(us) = report.handshake.timing.total_us
         {
             self.times.push(us);
         }
         if self.versions.len() < PEERS
-            && let Some(version) = report.tls.as_ref().and_then(|tls| tls.version.as_ref())
+            && let Some(version) = report.tls.as_ref().and_then(|tls| tls.version)
         {
-            self.versions.insert(version.clone());
+            self.versions.insert(word(version.name(), version).into_owned());
         }
         if self.peers.len() < PEERS {
-            self.peers.insert(peer.to_owned());
+            self.peers.insert(peer);
         }
     }
 
@@ -145,7 +146,7 @@ impl Count {
     }
 
     /// The most frequent cause.
-    pub(super) fn top_cause(&self) -> Option<(&String, &u64)> {
+    pub(super) fn top_cause(&self) -> Option<(&&'static str, &u64)> {
         self.causes.iter().max_by_key(|(cause, number)| (**number, std::cmp::Reverse(*cause)))
     }
 }

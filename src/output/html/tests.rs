@@ -1,17 +1,17 @@
 use super::*;
-use crate::output::samples;
+use crate::report::{Report, samples};
 
 fn page(reports: &[Report]) -> String {
     let mut out = Vec::new();
     let mut sink = HtmlSink::new(&mut out, vec![Setting::new("Stall after", "10 s".to_owned())]);
     for report in reports {
-        sink.report(report).unwrap();
+        report.give(&mut sink).unwrap();
     }
     sink.finish().unwrap();
     String::from_utf8(out).unwrap()
 }
 
-fn handshake(report: HandshakeReport) -> Report {
+fn handshake(report: Handshake<'static>) -> Report {
     Report::Handshake(Box::new(report))
 }
 
@@ -45,13 +45,9 @@ fn names_stay_text() {
         "\x1b[31m\u{202e}x",
     ] {
         let mut report = samples::named(name);
-        report.handshake.id = name.to_owned();
-        report.capture.source = name.to_owned();
-        report.diagnosis.cause = Some(name.to_owned());
-        report.server.address = name.to_owned();
+        report.capture.source = name.to_owned().into();
         let clean = page(&[handshake(samples::named("a.test")), Report::Summary(Box::new(samples::summary()))]);
         let mut summary = samples::summary();
-        summary.causes = [(name.to_owned(), 1)].into();
         summary.notes = vec![name.to_owned()];
         let dirty = page(&[handshake(report), Report::Summary(Box::new(summary))]);
         assert_eq!(dirty.matches("<script").count(), clean.matches("<script").count(), "{name}");

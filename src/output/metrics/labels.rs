@@ -87,11 +87,11 @@ impl Ranking {
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     most: usize,
-    causes: BTreeMap<(String, String), BTreeSet<String>>,
+    causes: BTreeMap<(String, String), BTreeSet<&'static str>>,
 }
 
 /// A pair that has no series any more, with its causes.
-pub(super) type Removed = ((String, String), BTreeSet<String>);
+pub(super) type Removed = ((String, String), BTreeSet<&'static str>);
 
 impl Pairs {
     pub(super) const fn new(most: usize) -> Self {
@@ -116,11 +116,8 @@ impl Pairs {
     }
 
     /// Notes a cause that is counted for a pair.
-    pub(super) fn note(&mut self, server: &str, name: &str, cause: &str) {
-        let causes = self.causes.entry((server.to_owned(), name.to_owned())).or_default();
-        if !causes.contains(cause) {
-            causes.insert(cause.to_owned());
-        }
+    pub(super) fn note(&mut self, server: &str, name: &str, cause: &'static str) {
+        self.causes.entry((server.to_owned(), name.to_owned())).or_default().insert(cause);
     }
 
     /// Takes out the pairs with one of these servers or names.

@@ -17,15 +17,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use labels::{Certificates, Pairs, Ranking, Removed};
 pub use server::MetricsServer;
 
 use super::escape::escape;
 use super::view;
-use crate::report::{HandshakeReport, Report};
+use crate::report::{Handshake, Incident, Outcome, State};
 
 /// What the run counts for its readers.
 pub struct Metrics {
@@ -133,23 +131,20 @@ impl Metrics {
         r.register("recordings", "Recordings of failures, by result: written, lost", self.recordings.clone());
     }
 
-    /// Counts a report.
-    pub fn observe(&self, report: &Report) {
-        let report = match report {
-            Report::Handshake(report) => report,
-            Report::Incident(incident) => {
-                if incident.state.as_deref() == Some("begun") {
-                    self.incidents.get_or_create(&Begun { cause: incident.cause.clone() }).inc();
-                }
-                return;
-            }
-            Report::Summary(_) => return,
-        };
+    /// Counts an incident that begins.
+    pub fn incident(&self, incident: &Incident) {
+        if incident.state == Some(State::Begun) {
+            self.incidents.get_or_create(&Begun { cause: incident.cause.slug() }).inc();
+        }
+    }
+
+    /// Counts a handshake.
+    pub fn handshake(&self, report: &Handshake<'_>) {
         if report.handshake.provisional {
             self.stalls.inc();
             return;
         }
-        let ended = Ended { outcome: report.handshake.outcome.clone(), protocol: report.network.protocol.clone() };
+        let ended = Ended { outcome: report.handshake.outcome.name(), protocol: report.network.protocol.name() };
         self.handshakes.get_or_create(&ended).inc();
         let (server, name) = self.labels(report);
         let kind = view::kind(report);
@@ -160,17 +155,17 @@ impl Metrics {
         };
         self.servers.get_or_create(&AtServer { server: server.clone(), name: name.clone(), result }).inc();
         if matches!(kind, view::Kind::Failed | view::Kind::Troubled) {
-            let cause = view::cause(report).to_owned();
-            self.names.lock().unwrap_or_else(PoisonError::into_inner).pairs.note(&server, &name, &cause);
+            let cause = view::cause(report);
+            self.names.lock().unwrap_or_else(PoisonError::into_inner).pairs.note(&server, &name, cause);
             self.failures.get_or_create(&Failed { cause, server, name }).inc();
         }
-        if report.handshake.outcome == "completed" {
+        if report.handshake.outcome == Outcome::Completed {
             self.times(report);
         }
         self.certificate(report);
     }
 
-    fn times(&self, report: &HandshakeReport) {
+    fn times(&self, report: &Handshake<'_>) {
         let session = if report.handshake.resumed { "resumed" } else { "new" };
         let timing = &report.handshake.timing;
         let phases = [
@@ -189,29 +184,24 @@ impl Metrics {
         }
     }
 
-    fn certificate(&self, report: &HandshakeReport) {
-        let leaf = report.tls.as_ref().and_then(|tls| tls.server.as_ref()).and_then(|server| server.certificates.first());
-        let Some(leaf) = leaf else { return };
-        let (Ok(end), Ok(now)) =
-            (OffsetDateTime::parse(&leaf.not_after, &Rfc3339), OffsetDateTime::parse(&report.handshake.start, &Rfc3339))
-        else {
-            return;
-        };
-        let name = view::server_name(report).map(clean).unwrap_or_default();
-        let served = Served { name, serial: leaf.serial.clone(), sha256: leaf.sha256.chars().take(16).collect() };
-        let (known, replaced) = self.names.lock().unwrap_or_else(PoisonError::into_inner).certificates.see(&served, now.unix_timestamp());
+    fn certificate(&self, report: &Handshake<'_>) {
+        let Some(leaf) = report.server_certificates().first() else { return };
+        let name = report.server_name().map(clean).unwrap_or_default();
+        let served = Served { name, serial: leaf.serial.clone(), sha256: leaf.fingerprint().chars().take(16).collect() };
+        let now = report.handshake.start.seconds();
+        let (known, replaced) = self.names.lock().unwrap_or_else(PoisonError::into_inner).certificates.see(&served, now);
         for gone in replaced {
             self.expiry.remove(&gone);
         }
         if known {
-            self.expiry.get_or_create(&served).set(end.unix_timestamp());
+            self.expiry.get_or_create(&served).set(leaf.not_after.seconds());
         }
     }
 
-    fn labels(&self, report: &HandshakeReport) -> (String, String) {
-        let name = view::server_name(report).map(clean);
+    fn labels(&self, report: &Handshake<'_>) -> (String, String) {
+        let name = report.server_name().map(clean);
         let (labels, removed) =
-            self.names.lock().unwrap_or_else(PoisonError::into_inner).labels(&view::endpoint(&report.server), name.as_deref());
+            self.names.lock().unwrap_or_else(PoisonError::into_inner).labels(&report.server.to_string(), name.as_deref());
         for ((server, name), causes) in removed {
             for result in RESULTS {
                 self.servers.remove(&AtServer { server: server.clone(), name: name.clone(), result });
@@ -312,8 +302,8 @@ fn shown(text: &str) -> String {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
-    outcome: String,
-    protocol: String,
+    outcome: &'static str,
+    protocol: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -325,14 +315,14 @@ struct AtServer {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Failed {
-    cause: String,
+    cause: &'static str,
     server: String,
     name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Begun {
-    cause: String,
+    cause: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -374,21 +364,17 @@ const LONGEST: usize = 255;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::samples;
-
-    fn observe(metrics: &Metrics, report: HandshakeReport) {
-        metrics.observe(&Report::Handshake(Box::new(report)));
-    }
+    use crate::report::samples;
 
     #[test]
     fn handshakes_are_counted_by_outcome_cause_and_name() {
         let metrics = Metrics::new(10);
-        observe(&metrics, samples::expired(0));
-        observe(&metrics, samples::expired(1));
-        observe(&metrics, samples::completed());
+        metrics.handshake(&samples::expired(0));
+        metrics.handshake(&samples::expired(1));
+        metrics.handshake(&samples::completed());
         let mut stall = samples::expired(2);
         stall.handshake.provisional = true;
-        observe(&metrics, stall);
+        metrics.handshake(&stall);
         let text = metrics.text();
         for line in [
             "handshark_handshakes_total{outcome=\"alerted\",protocol=\"tls\"} 2",
@@ -406,14 +392,14 @@ mod tests {
     fn labels_are_bounded_and_hostile_names_escaped() {
         let metrics = Metrics::new(2);
         for name in ["a\"\n\\b", "second", "third", "fourth"] {
-            observe(&metrics, samples::named(name));
+            metrics.handshake(&samples::named(name));
         }
         let text = metrics.text();
         assert!(text.contains("name=\"a\\\"\\\\n\\\\b\""), "{text}");
         assert!(text.contains("name=\"other\"") && !text.contains("third") && !text.contains("fourth"), "{text}");
         let hostile = "\x1b]0;x\x07\t\r\u{9b}\u{202e}\u{200b}\u{2028}";
         let metrics = Metrics::new(2);
-        observe(&metrics, samples::named(hostile));
+        metrics.handshake(&samples::named(hostile));
         metrics.interface(&InterfaceLoad { name: hostile, frames: 1, bytes: 1, dropped: 0, up: true });
         metrics.lost(hostile, 1);
         let text = metrics.text();

@@ -7,20 +7,21 @@ use anstyle::Style;
 
 use super::{INDENT, section};
 use crate::output::escape::{clip, escape};
-use crate::output::figures::{Moment, span_us};
+use crate::output::figures::{date, span_us, us_between};
 use crate::output::layout::Layout;
-use crate::report::{CertificateReport, HandshakeReport};
+use crate::report::{Certificate, Handshake};
+use crate::time::Timestamp;
 
 /// A certificate's place in its chain.
 pub(in crate::output) struct Link<'a> {
-    pub(in crate::output) certificate: &'a CertificateReport,
+    pub(in crate::output) certificate: &'a Certificate,
     /// Steps from the leaf; `None` for one that belongs to no chain here.
     pub(in crate::output) depth: Option<usize>,
 }
 
 /// The certificates from the leaf up along their issuers, then those that belong to no chain; and the issuer that was not sent, if any.
-pub(in crate::output) fn links(certificates: &[Arc<CertificateReport>]) -> (Vec<Link<'_>>, Option<&str>) {
-    let mut rest: Vec<&CertificateReport> = certificates.iter().map(AsRef::as_ref).collect();
+pub(in crate::output) fn links(certificates: &[Arc<Certificate>]) -> (Vec<Link<'_>>, Option<&str>) {
+    let mut rest: Vec<&Certificate> = certificates.iter().map(AsRef::as_ref).collect();
     let mut found = Vec::new();
     let mut missing = None;
     if !rest.is_empty() {
@@ -51,32 +52,31 @@ pub(in crate::output) enum Standing {
     Late(u64),
 }
 
-/// Judges a validity; `None` when its times cannot be read.
-pub(in crate::output) fn standing(certificate: &CertificateReport, at: &str) -> Option<Standing> {
-    let [begin, end, at] = [&certificate.not_before, &certificate.not_after, at].map(Moment::parse);
-    let (begin, end, at) = (begin?, end?, at?);
-    Some(if let Some(late) = at.us_since(&end).filter(|late| *late > 0) {
+/// Where a moment lies in a validity.
+pub(in crate::output) fn standing(certificate: &Certificate, at: Timestamp) -> Standing {
+    let (begin, end) = (certificate.not_before, certificate.not_after);
+    if let Some(late) = us_between(end, at).filter(|late| *late > 0) {
         Standing::Late(late)
-    } else if let Some(gone) = at.us_since(&begin) {
-        let whole = end.us_since(&begin).unwrap_or_default().max(1);
+    } else if let Some(gone) = us_between(begin, at) {
+        let whole = us_between(begin, end).unwrap_or_default().max(1);
         let thousandths = u64::try_from(u128::from(gone) * 1000 / u128::from(whole)).unwrap_or(1000).min(1000);
-        Standing::Valid(thousandths, end.us_since(&at).unwrap_or_default())
+        Standing::Valid(thousandths, us_between(at, end).unwrap_or_default())
     } else {
-        Standing::Early(begin.us_since(&at).unwrap_or_default())
-    })
+        Standing::Early(us_between(at, begin).unwrap_or_default())
+    }
 }
 
 /// Writes both sides' certificates.
-pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let Some(tls) = &report.tls else { return Ok(()) };
-    let at = report.handshake.start.as_str();
+    let at = report.handshake.start;
     if let Some(server) = &tls.server {
         tree(out, layout, "Certificates of the server", &server.certificates, at)?;
-        if let Some(why) = &server.unverified {
-            layout.labelled(out, INDENT, "Not verified to the end:", why)?;
+        if let Some(why) = server.unverified {
+            layout.labelled(out, INDENT, "Not verified to the end:", why.name())?;
         }
-        if let Some(staple) = server.staple.as_ref().filter(|_| !server.certificates.is_empty()) {
-            layout.labelled(out, INDENT, "Stapled OCSP status:", staple)?;
+        if let Some(staple) = server.staple.filter(|_| !server.certificates.is_empty()) {
+            layout.labelled(out, INDENT, "Stapled OCSP status:", staple.name())?;
         }
     }
     if let Some(client) = &tls.client {
@@ -85,7 +85,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
     Ok(())
 }
 
-fn tree(out: &mut dyn Write, layout: &Layout, title: &str, certificates: &[Arc<CertificateReport>], at: &str) -> io::Result<()> {
+fn tree(out: &mut dyn Write, layout: &Layout, title: &str, certificates: &[Arc<Certificate>], at: Timestamp) -> io::Result<()> {
     if certificates.is_empty() {
         return Ok(());
     }
@@ -111,7 +111,7 @@ fn tree(out: &mut dyn Write, layout: &Layout, title: &str, certificates: &[Arc<C
     Ok(())
 }
 
-fn one(out: &mut dyn Write, layout: &Layout, indent: usize, branch: &str, certificate: &CertificateReport, at: &str) -> io::Result<()> {
+fn one(out: &mut dyn Write, layout: &Layout, indent: usize, branch: &str, certificate: &Certificate, at: Timestamp) -> io::Result<()> {
     let palette = layout.palette;
     let inner = indent.saturating_add(if branch.is_empty() { 0 } else { 3 });
     let of = |text: &str| clip(&escape(text), NAMES).into_owned();
@@ -122,23 +122,21 @@ fn one(out: &mut dyn Write, layout: &Layout, indent: usize, branch: &str, certif
         inner,
         &[(palette.dim, branch), (palette.strong, &of(&certificate.subject)), (palette.dim, "  "), (palette.dim, &key)],
     )?;
-    let day = |text: &str| Moment::parse(text).map_or_else(|| of(text), |moment| moment.date);
-    let (begin, end) = (day(&certificate.not_before), day(&certificate.not_after));
+    let (begin, end) = (date(certificate.not_before), date(certificate.not_after));
     let columns = layout.width().saturating_sub(inner).saturating_sub(28).saturating_sub(22).clamp(8, 60);
     let line = |length: usize| "─".repeat(length);
     let (bar, word, style) = match standing(certificate, at) {
-        Some(Standing::Valid(thousandths, left)) => {
+        Standing::Valid(thousandths, left) => {
             let before = (columns.saturating_sub(1)).saturating_mul(usize::try_from(thousandths).unwrap_or_default()) / 1000;
             let after = columns.saturating_sub(1).saturating_sub(before);
             (format!("{begin} ├{}●{}┤ {end}", line(before), line(after)), format!("{} left", span_us(left)), palette.good)
         }
-        Some(Standing::Late(late)) => {
+        Standing::Late(late) => {
             (format!("{begin} ├{}┤ {end} ●", line(columns.saturating_sub(2))), format!("expired {} before", span_us(late)), palette.bad)
         }
-        Some(Standing::Early(early)) => {
+        Standing::Early(early) => {
             (format!("● {begin} ├{}┤ {end}", line(columns.saturating_sub(2))), format!("valid only {} later", span_us(early)), palette.bad)
         }
-        None => (format!("{begin} to {end}"), String::new(), palette.warn),
     };
     layout.flow(
         out,

@@ -1,5 +1,6 @@
 //! The hellos side by side: what was offered, what was chosen.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -8,7 +9,7 @@ use super::ladder::wrap;
 use super::{INDENT, section};
 use crate::output::escape::{clip, escape, width};
 use crate::output::layout::Layout;
-use crate::report::{HandshakeReport, StackReport, TlsClient};
+use crate::report::{Certainty, Handshake, OfferLists, Speaker, word};
 
 /// A parameter: what the client offered, what the server chose.
 pub(in crate::output) struct Parameter {
@@ -25,33 +26,32 @@ impl Parameter {
 }
 
 /// What was offered and chosen, parameter by parameter.
-pub(in crate::output) fn parameters(report: &HandshakeReport) -> Vec<Parameter> {
+pub(in crate::output) fn parameters(report: &Handshake<'_>) -> Vec<Parameter> {
     let Some(tls) = &report.tls else { return Vec::new() };
-    let none = TlsClient::default();
-    let client = tls.client.as_ref().unwrap_or(&none);
-    let offer = |name, offered: &[String], chosen: Option<&String>| Parameter { name, offered: offered.to_vec(), chosen: chosen.cloned() };
+    let offered = tls.client.as_ref().map_or_else(OfferLists::default, |client| client.offer.lists());
+    let offer = |name, offered, chosen: Option<Cow<'_, str>>| Parameter { name, offered, chosen: chosen.map(Cow::into_owned) };
     let mut list = vec![
-        offer("version", &client.supported_versions, tls.version.as_ref()),
-        offer("cipher suite", &client.supported_ciphers, tls.cipher.as_ref()),
-        offer("group", &client.supported_groups, tls.curve.as_ref()),
-        offer("key share", &client.key_shares, None),
-        offer("ALPN", &client.alpn, tls.next_protocol.as_ref()),
-        offer("signature", &client.signature_algorithms, None),
-        offer("extension", &client.extensions, None),
+        offer("version", offered.supported_versions, tls.version.map(|version| word(version.name(), version))),
+        offer("cipher suite", offered.supported_ciphers, tls.cipher.map(|cipher| word(cipher.name(), cipher))),
+        offer("group", offered.supported_groups, tls.curve.map(|curve| word(curve.name(), curve))),
+        offer("key share", offered.key_shares, None),
+        offer("ALPN", offered.alpn, tls.next_protocol.as_deref().map(Cow::Borrowed)),
+        offer("signature", offered.signature_algorithms, None),
+        offer("extension", offered.extensions, None),
     ];
     list.retain(|parameter| !parameter.offered.is_empty() || parameter.chosen.is_some());
     list
 }
 
 /// A library in words: `OpenSSL (curl)`, `probably Go`.
-fn spoken(stack: &StackReport) -> String {
-    let sure = if stack.certainty == "strong" { "" } else { "probably " };
-    let program = stack.program.as_ref().map_or_else(String::new, |program| format!(" ({program})"));
-    format!("{sure}{}{program}", stack.name)
+fn spoken(speaker: Speaker) -> String {
+    let sure = if speaker.certainty == Certainty::Strong { "" } else { "probably " };
+    let program = speaker.program.map_or_else(String::new, |program| format!(" ({})", program.name()));
+    format!("{sure}{}{program}", speaker.stack.name())
 }
 
 /// Writes the comparison; nothing where no hello was read.
-pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let list = parameters(report);
     if list.is_empty() {
         return Ok(());
@@ -75,10 +75,9 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
         "client offers",
         clip("server chooses", right)
     )?;
-    let stack = |stack: Option<&StackReport>| stack.map(spoken).unwrap_or_default();
     let tls = report.tls.as_ref();
-    let client = stack(tls.and_then(|tls| tls.client.as_ref()?.stack.as_ref()));
-    let server = stack(tls.and_then(|tls| tls.server.as_ref()?.stack.as_ref()));
+    let client = tls.and_then(|tls| tls.client.as_ref()?.stack).map(spoken).unwrap_or_default();
+    let server = tls.and_then(|tls| tls.server.as_ref()?.stack).map(spoken).unwrap_or_default();
     if !(client.is_empty() && server.is_empty()) {
         writeln!(out, "{:INDENT$}{dim}{:NAME$}{dim:#}  {:left$}  {}", "", "library", clip(&client, left), clip(&server, right))?;
     }
@@ -116,8 +115,8 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
     }
     if let Some(client) = report.tls.as_ref().and_then(|tls| tls.client.as_ref()) {
         let request = if client.certificate_requested { "the server asked the client for a certificate" } else { "" };
-        let ja4 = if client.ja4.is_empty() { String::new() } else { format!("JA4 {}", client.ja4) };
-        let facts = [request.to_owned(), client.ech.as_ref().map(|word| format!("ECH {word}")).unwrap_or_default(), ja4];
+        let ech = client.offer.ech().map(|word| format!("ECH {word}")).unwrap_or_default();
+        let facts = [request.to_owned(), ech, format!("JA4 {}", client.offer.ja4())];
         let facts: Vec<_> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
         layout.flow(out, INDENT, INDENT, &[(dim, &facts.join("; "))])?;
     }

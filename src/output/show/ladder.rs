@@ -5,22 +5,23 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::section;
+use crate::flow::Side;
 use crate::output::escape::{clip, escape, width};
-use crate::output::figures::{Moment, count, span_us};
+use crate::output::figures::{count, span_us, us_between};
 use crate::output::layout::Layout;
 use crate::output::view::{self, StepKind};
-use crate::report::{HandshakeReport, TimelineEntry};
+use crate::report::{Handshake, Step};
 
 /// Writes the ladder, unless there is no timeline.
-pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let timeline = &report.timeline;
     let Some(first) = timeline.first() else { return Ok(()) };
     section(out, layout, "Ladder")?;
     let frame = timeline.iter().filter_map(|entry| entry.frame).max().unwrap_or_default().to_string().len().max(5);
     let lanes = Lanes::new(layout, frame);
     lanes.head(out, report)?;
-    let begin = Moment::parse(&first.time);
-    let mut last = begin.clone();
+    let begin = first.time;
+    let mut last = begin;
     let longest = pauses(timeline).max().unwrap_or_default();
     let hidden = timeline.len().saturating_sub(STEPS);
     for (index, entry) in timeline.iter().enumerate() {
@@ -29,22 +30,20 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepo
             if index == HEAD {
                 lanes.note(out, &format!("· · · {} more · · ·", count(hidden as u64)))?;
             }
-            last = Moment::parse(&entry.time).or(last);
+            last = entry.time;
             continue;
         }
-        let now = Moment::parse(&entry.time);
-        let since = |earlier: &Option<Moment>| now.as_ref().zip(earlier.as_ref()).and_then(|(now, earlier)| now.us_since(earlier));
-        let (start, delta) = (since(&begin), since(&last));
+        let (start, delta) = (us_between(begin, entry.time), us_between(last, entry.time));
         lanes.step(out, entry, start, delta, longest)?;
-        last = now.or(last);
+        last = entry.time;
     }
     Ok(())
 }
 
 /// Microseconds between consecutive entries.
-fn pauses(timeline: &[TimelineEntry]) -> impl Iterator<Item = u64> {
+fn pauses(timeline: &[Step]) -> impl Iterator<Item = u64> {
     timeline.windows(2).filter_map(|pair| match pair {
-        [earlier, later] => Moment::parse(&later.time)?.us_since(&Moment::parse(&earlier.time)?),
+        [earlier, later] => us_between(earlier.time, later.time),
         _ => None,
     })
 }
@@ -74,13 +73,13 @@ impl<'a> Lanes<'a> {
         Self { layout, frame, bar, inner, aside }
     }
 
-    fn head(&self, out: &mut dyn Write, report: &HandshakeReport) -> io::Result<()> {
+    fn head(&self, out: &mut dyn Write, report: &Handshake<'_>) -> io::Result<()> {
         let dim = self.layout.palette.dim;
         let bar = if self.bar > 0 { format!(" {:1$}", "", self.bar) } else { String::new() };
         let (frame, inner) = (self.frame, self.inner);
         let half = inner / 2;
-        let client = clip(&view::endpoint(&report.client), half).into_owned();
-        let server = clip(&view::endpoint(&report.server), inner.saturating_add(2).saturating_sub(half).saturating_sub(1)).into_owned();
+        let client = clip(&report.client.to_string(), half).into_owned();
+        let server = clip(&report.server.to_string(), inner.saturating_add(2).saturating_sub(half).saturating_sub(1)).into_owned();
         let gap = inner.saturating_add(2).saturating_sub(width(&client)).saturating_sub(width(&server));
         let strong = self.layout.palette.strong;
         writeln!(
@@ -90,10 +89,10 @@ impl<'a> Lanes<'a> {
         )
     }
 
-    fn step(&self, out: &mut dyn Write, entry: &TimelineEntry, start: Option<u64>, delta: Option<u64>, longest: u64) -> io::Result<()> {
+    fn step(&self, out: &mut dyn Write, entry: &Step, start: Option<u64>, delta: Option<u64>, longest: u64) -> io::Result<()> {
         let palette = self.layout.palette;
         let dim = palette.dim;
-        let kind = view::step_kind(&entry.kind);
+        let kind = view::step_kind(entry.kind);
         let style = match kind {
             _ if entry.ended => palette.bad,
             StepKind::Message => palette.strong,
@@ -115,8 +114,8 @@ impl<'a> Lanes<'a> {
         // What an encrypted record is likely to be stands on its arrow where a line for it would be one too many.
         let guess = entry.text.strip_prefix("likely ").filter(|_| entry.kind == "encrypted" && self.aside == 0);
         let guess = guess.map(|guess| format!(": {}?", escape(guess))).unwrap_or_default();
-        let label = format!("{}{size}{guess}", escape(&view::step(&entry.kind)));
-        let arrow = arrow(&label, &entry.from, &entry.kind, self.inner);
+        let label = format!("{}{size}{guess}", view::step(entry.kind));
+        let arrow = arrow(&label, entry.from, entry.kind, self.inner);
         let mark = if entry.ended { " ✗" } else { "" };
         write!(out, " {dim}│{dim:#}{style}{arrow}{style:#}{dim}│{dim:#}{style}{mark}{style:#}")?;
         let text = escape(&entry.text);
@@ -163,7 +162,7 @@ impl<'a> Lanes<'a> {
 }
 
 /// The line between the lanes: an arrow with its label, or what stands for there being none.
-fn arrow(label: &str, from: &str, kind: &str, inner: usize) -> String {
+fn arrow(label: &str, from: Option<Side>, kind: &str, inner: usize) -> String {
     let line = match view::step_kind(kind) {
         StepKind::Trouble => '╌',
         _ => '─',
@@ -172,11 +171,11 @@ fn arrow(label: &str, from: &str, kind: &str, inner: usize) -> String {
     match (from, kind) {
         (_, "silence" | "end-of-capture") => centred(&format!("· · · {label} · · ·"), inner, ' '),
         (_, "gap") => centred(&format!("╳ {label} ╳"), inner, ' '),
-        ("client", _) => {
+        (Some(Side::Client), _) => {
             let fill = inner.saturating_sub(width(&label)).saturating_sub(5);
             format!("{line}{line} {label} {}▶", repeat(line, fill))
         }
-        ("server", _) => {
+        (Some(Side::Server), _) => {
             let fill = inner.saturating_sub(width(&label)).saturating_sub(5);
             format!("◀{} {label} {line}{line}", repeat(line, fill))
         }
@@ -268,16 +267,20 @@ mod tests {
 
     #[test]
     fn arrows_fill_the_lane() {
-        for (from, kind) in
-            [("client", "client_hello"), ("server", "server_hello"), ("network", "icmp"), ("client", "silence"), ("server", "gap")]
-        {
+        for (from, kind) in [
+            (Some(Side::Client), "client_hello"),
+            (Some(Side::Server), "server_hello"),
+            (None, "icmp"),
+            (Some(Side::Client), "silence"),
+            (Some(Side::Server), "gap"),
+        ] {
             for label in ["ClientHello 517 B", "", &"x".repeat(300), "株式会社"] {
                 let drawn = arrow(label, from, kind, 40);
                 assert_eq!(width(&drawn), 40, "{drawn}");
             }
         }
-        assert!(arrow("a", "client", "alert", 40).ends_with('▶'));
-        assert!(arrow("a", "server", "alert", 40).starts_with('◀'));
+        assert!(arrow("a", Some(Side::Client), "alert", 40).ends_with('▶'));
+        assert!(arrow("a", Some(Side::Server), "alert", 40).starts_with('◀'));
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::figures::{Moment, span_us, when};
+use super::figures::{span_us, us_between, when};
 use super::layout::{Layout, NO_BREAK};
 use super::view::{self, Kind};
-use crate::report::HandshakeReport;
+use crate::report::Handshake;
 
 mod chain;
 mod hellos;
@@ -18,29 +18,29 @@ mod timing;
 pub(in crate::output) use chain::{Standing, standing};
 
 /// Writes everything that is known of a handshake. Its report should hold a timeline; without one, the ladder is left out.
-pub fn handshake(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+pub fn handshake(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     head(out, layout, report)?;
     story(out, layout, report)?;
     diagnosis(out, layout, report)
 }
 
 /// The part of it that is no verdict: ladder, times, hellos, certificates.
-pub fn story(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+pub fn story(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     ladder::write(out, layout, report)?;
     timing::write(out, layout, report)?;
     hellos::write(out, layout, report)?;
     chain::write(out, layout, report)
 }
 
-fn head(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+fn head(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let (plain, palette) = (Style::new(), layout.palette);
     let style = match view::kind(report) {
         Kind::Failed => palette.bad,
         Kind::Completed => palette.good,
         _ => palette.warn,
     };
-    let cause = report.diagnosis.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
-    let sure = report.diagnosis.confidence.as_deref().map(|word| format!(" ({word})")).unwrap_or_default();
+    let cause = report.diagnosis.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+    let sure = view::confidence(report, " (", ")");
     let id = report.handshake.id.as_str();
     let ending = view::ending(report);
     layout.flow(out, 0, 2, &[(palette.dim, id), (plain, "  "), (style, &ending), (style, &cause), (plain, &sure)])?;
@@ -50,39 +50,36 @@ fn head(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::R
         0,
         2,
         &[
-            (palette.dim, &when(&report.handshake.start, true).replace(' ', &NO_BREAK.to_string())),
+            (palette.dim, &when(report.handshake.start, true).replace(' ', &NO_BREAK.to_string())),
             (plain, "  "),
-            (plain, &view::endpoint(&report.client)),
+            (plain, &report.client.to_string()),
             (plain, " → "),
             (palette.strong, &view::server(report)),
             (palette.dim, "  "),
             (palette.dim, &frames),
         ],
     )?;
-    let source = report.capture.source.as_str();
+    let source = &report.capture.source;
     let mut facts = vec![if source.is_empty() { String::new() } else { format!("in {source}") }];
-    if !report.network.path.is_empty() {
-        facts.push(format!("inside {}", report.network.path.join(", ")));
-    }
-    if !report.capture.quality.is_empty() {
-        facts.push(format!("the capture lacks something here: {}", report.capture.quality.join(", ")));
+    for (before, text) in [("inside ", view::path(report)), ("the capture lacks something here: ", view::quality(report))] {
+        facts.push(if text.is_empty() { text } else { format!("{before}{text}") });
     }
     facts.retain(|fact| !fact.is_empty());
     if facts.is_empty() { Ok(()) } else { layout.flow(out, 0, 2, &[(palette.dim, &facts.join("; "))]) }
 }
 
-fn diagnosis(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+fn diagnosis(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let palette = layout.palette;
     let said = &report.diagnosis;
     section(out, layout, "Diagnosis")?;
-    layout.prose(out, INDENT, &said.summary)?;
+    layout.prose(out, INDENT, &report.summary())?;
     if !said.evidence.is_empty() {
         layout.flow(out, INDENT, INDENT, &[(palette.dim, "Evidence")])?;
-        let start = Moment::parse(&report.handshake.start);
         for piece in said.evidence.iter().take(EVIDENCE) {
-            let at = piece.time.as_deref().and_then(Moment::parse).zip(start.as_ref());
-            let after = at.and_then(|(at, start)| at.us_since(start)).map(|us| format!(" +{}", span_us(us))).unwrap_or_default();
-            let place = piece.frame.map(|frame| format!("frame {frame}{after}  ").replace(' ', &NO_BREAK.to_string())).unwrap_or_default();
+            let after = piece.mark.and_then(|mark| us_between(report.handshake.start, mark.time));
+            let after = after.map(|us| format!(" +{}", span_us(us))).unwrap_or_default();
+            let place =
+                piece.mark.map(|mark| format!("frame {}{after}  ", mark.frame)).unwrap_or_default().replace(' ', &NO_BREAK.to_string());
             let indent = INDENT.saturating_add(2);
             layout.flow(out, indent, indent.saturating_add(2), &[(palette.dim, &place), (Style::new(), &piece.text)])?;
         }
@@ -91,18 +88,18 @@ fn diagnosis(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> 
         layout.labelled(out, INDENT, "Speaks against it:", &view::against(said))?;
     }
     if !said.alternatives.is_empty() {
-        layout.labelled(out, INDENT, "Also possible:", &said.alternatives.join(", "))?;
+        layout.labelled(out, INDENT, "Also possible:", &view::alternatives(said))?;
     }
     for finding in view::noticed(said).take(EVIDENCE) {
-        layout.labelled(out, INDENT, "Also noticed:", &finding.text)?;
+        layout.labelled(out, INDENT, "Also noticed:", &finding.summary)?;
     }
     if !said.remedy.is_empty() {
         layout.flow(out, INDENT, INDENT, &[(palette.strong, "Fix")])?;
-        for line in &said.remedy {
+        for line in said.remedy.iter() {
             layout.advice(out, INDENT.saturating_add(2), line)?;
         }
     }
-    if let Some(cause) = &said.cause {
+    if let Some(cause) = said.cause {
         layout.flow(out, INDENT, INDENT, &[(palette.dim, &format!("More about this cause: handshark explain {cause}"))])?;
     }
     Ok(())

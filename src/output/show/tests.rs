@@ -1,47 +1,45 @@
-use super::*;
-use crate::output::escape::width;
-use crate::output::samples;
-use crate::output::style::Palette;
-use crate::report::{CertificateReport, TimelineEntry};
 use std::sync::Arc;
 
-fn shown(report: &HandshakeReport, columns: usize) -> String {
+use super::*;
+use crate::flow::Side;
+use crate::output::escape::width;
+use crate::output::style::Palette;
+use crate::report::{Certificate, CipherSuite, Step, samples};
+use crate::time::Timestamp;
+
+fn shown(report: &Handshake<'_>, columns: usize) -> String {
     let mut out = Vec::new();
     handshake(&mut out, &Layout::wide(Some(columns), Palette::PLAIN), report).unwrap();
     String::from_utf8(out).unwrap()
 }
 
-fn step(frame: u64, ms: u32, from: &str, kind: &str, text: &str) -> TimelineEntry {
-    TimelineEntry {
-        frame: Some(frame),
-        time: format!("2026-11-21T09:00:12.{ms:03}000000Z"),
-        from: from.into(),
-        kind: kind.into(),
-        size: Some(517),
-        text: text.into(),
-        ended: kind == "alert",
-    }
+/// So many milliseconds after 2026-11-21T09:00:12Z.
+fn step(frame: u64, ms: u64, from: Side, kind: &'static str, text: &str) -> Step {
+    let time = Timestamp::from_parts(1_795_251_612, 0).after(std::time::Duration::from_millis(ms));
+    Step { frame: Some(frame), time, from: Some(from), kind, size: Some(517), text: text.into(), ended: kind == "alert" }
 }
 
 /// A handshake in which everything from the wire is this text.
-fn hostile(text: &str) -> HandshakeReport {
+fn hostile(text: &str) -> Handshake<'static> {
     let mut report = samples::named(text);
-    report.timeline =
-        vec![step(4, 31, "client", "client_hello", text), step(9, 40, "server", text, text), step(11, 44, "client", "alert", text)];
+    report.timeline = vec![
+        step(4, 31, Side::Client, "client_hello", text),
+        step(9, 40, Side::Server, "server_hello", text),
+        step(11, 44, Side::Client, "alert", text),
+    ];
     let tls = report.tls.as_mut().unwrap();
-    tls.next_protocol = Some(text.into());
-    Arc::make_mut(&mut tls.client.as_mut().unwrap().offer).alpn = vec![text.into(); 20];
-    tls.server.as_mut().unwrap().certificates = vec![Arc::new(CertificateReport {
+    tls.next_protocol = Some(text.to_owned().into());
+    if text.len() < 256 {
+        tls.client.as_mut().unwrap().offer = samples::offer(&[text; 20]);
+    }
+    tls.server.as_mut().unwrap().certificates = vec![Arc::new(Certificate {
         subject: text.into(),
         issuer: text.into(),
         serial: text.into(),
-        not_before: text.into(),
-        not_after: text.into(),
         san: vec![text.into(); 20],
         key: text.into(),
         signature: text.into(),
-        sha256: text.into(),
-        ..CertificateReport::default()
+        ..Certificate::default()
     })];
     report
 }
@@ -73,28 +71,30 @@ fn a_choice_that_was_not_offered_is_told_from_one_that_was() {
     let mut report = samples::completed();
     assert!(shown(&report, 80).contains("✓ number 1 of 2"));
     assert!(shown(&report, 200).contains("✓ TLS_AES_256_GCM_SHA384, number 1 of 2"));
-    report.tls.as_mut().unwrap().cipher = Some("TLS_AES_128_CCM_SHA256".into());
+    report.tls.as_mut().unwrap().cipher = Some(CipherSuite(0x1304));
     let out = shown(&report, 100);
     assert!(out.contains("✗ TLS_AES_128_CCM_SHA256"), "{out}");
 }
 
 #[test]
 fn the_chain_shows_what_is_missing_and_what_has_run_out() {
-    let certificate = |subject: &str, issuer: &str, end: &str| {
-        Arc::new(CertificateReport {
+    let certificate = |subject: &str, issuer: &str, end: i64| {
+        Arc::new(Certificate {
             subject: subject.into(),
             issuer: issuer.into(),
-            not_before: "2026-01-01T00:00:00Z".into(),
-            not_after: end.into(),
-            ..CertificateReport::default()
+            not_before: Timestamp::from_parts(1_767_225_600, 0),
+            not_after: Timestamp::from_parts(end, 0),
+            ..Certificate::default()
         })
     };
+    // A day before the handshake, and half a year after it.
+    let (past, future) = (1_795_165_263, 1_810_000_000);
     let mut report = samples::completed();
     let server = report.tls.as_mut().unwrap().server.as_mut().unwrap();
     server.certificates = vec![
-        certificate("CN=leaf", "CN=issuing", "2026-11-20T09:01:03Z"),
-        certificate("CN=stranger", "CN=other", "2027-11-21T00:00:00Z"),
-        certificate("CN=issuing", "CN=root", "2027-11-21T00:00:00Z"),
+        certificate("CN=leaf", "CN=issuing", past),
+        certificate("CN=stranger", "CN=other", future),
+        certificate("CN=issuing", "CN=root", future),
     ];
     let out = shown(&report, 80);
     let place = |part: &str| out.find(part).unwrap_or_else(|| panic!("{part}\n{out}"));

@@ -6,10 +6,10 @@ use super::ladder::bar;
 use super::{INDENT, section};
 use crate::output::figures::span_us;
 use crate::output::layout::Layout;
-use crate::report::HandshakeReport;
+use crate::report::Handshake;
 
 /// Writes a bar for each part of the handshake's time that is known.
-pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let timing = &report.handshake.timing;
     let parts = [
         ("TCP round trip", timing.tcp_rtt_us),

@@ -9,9 +9,9 @@ use super::listing::negotiated;
 use super::view::{self, Kind};
 use crate::output::collect::{Collected, Entry, Group};
 use crate::output::escape::width;
-use crate::output::figures::{Moment, count, counted, span_us, when};
+use crate::output::figures::{count, counted, span_us, us_between, when};
 use crate::output::layout::Layout;
-use crate::report::{HandshakeReport, Timing};
+use crate::report::{Handshake, Loss, Severity, Timing};
 
 /// Writes all groups by section.
 pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: TextOptions) -> io::Result<()> {
@@ -76,35 +76,34 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
         INDENT,
         INDENT.saturating_add(2),
         &[
-            (palette.dim, &when(&report.handshake.start, with_date)),
+            (palette.dim, &when(report.handshake.start, with_date)),
             (plain, "  "),
-            (plain, &view::endpoint(&report.client)),
+            (plain, &report.client.to_string()),
             (plain, " → "),
             (palette.strong, &view::server(report)),
             (palette.dim, "  "),
             (palette.dim, &view::frames(report).replace(' ', "\u{a0}")),
         ],
     )?;
-    if !diagnosis.summary.is_empty() {
-        layout.prose(out, INDENT, &diagnosis.summary)?;
-    }
+    layout.prose(out, INDENT, &report.summary())?;
     evidence(out, layout, report)?;
     if !diagnosis.against.is_empty() {
         layout.labelled(out, INDENT, "Speaks against it:", &view::against(diagnosis))?;
     }
     if !diagnosis.alternatives.is_empty() {
-        layout.labelled(out, INDENT, "Also possible:", &diagnosis.alternatives.join(", "))?;
+        layout.labelled(out, INDENT, "Also possible:", &view::alternatives(diagnosis))?;
     }
     for finding in view::noticed(diagnosis) {
-        if options.verbose || finding.severity != "info" {
-            layout.labelled(out, INDENT, "Also noticed:", &finding.text)?;
+        if options.verbose || Severity::of(finding, report.handshake.outcome) != Severity::Info {
+            layout.labelled(out, INDENT, "Also noticed:", &finding.summary)?;
         }
     }
-    if !report.capture.quality.is_empty() {
-        layout.labelled(out, INDENT, "Capture quality:", &report.capture.quality.join(", "))?;
+    let quality = view::quality(report);
+    if !quality.is_empty() {
+        layout.labelled(out, INDENT, "Capture quality:", &quality)?;
     }
     match collected.incident_of(report) {
-        Some((place, incident)) if incident.remedy == diagnosis.remedy => {
+        Some((place, incident)) if *incident.remedy == *diagnosis.remedy => {
             layout.labelled(out, INDENT, "Fix:", &format!("see incident {place}, which this is part of."))?;
         }
         incident => {
@@ -113,7 +112,7 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
             }
             if !diagnosis.remedy.is_empty() {
                 layout.flow(out, INDENT, INDENT, &[(palette.strong, "Fix")])?;
-                for line in &diagnosis.remedy {
+                for line in diagnosis.remedy.iter() {
                     layout.advice(out, INDENT.saturating_add(2), line)?;
                 }
             }
@@ -130,7 +129,7 @@ fn head(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group) -> i
     let (plain, palette) = (Style::new(), layout.palette);
     let report = &group.shown;
     let style = if group.kind == Kind::Failed { palette.bad } else { palette.warn };
-    let confidence = report.diagnosis.confidence.as_deref().map(|word| format!(" ({word})")).unwrap_or_default();
+    let confidence = view::confidence(report, " (", ")");
     let times = if group.count > 1 { format!(", {} times", count(group.count)) } else { String::new() };
     layout.flow(
         out,
@@ -160,32 +159,31 @@ fn brief(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group) -> 
             (palette.dim, view::cause(&group.shown)),
             (plain, &times),
             (plain, "  "),
-            (plain, &group.shown.diagnosis.summary),
+            (plain, &group.shown.summary()),
         ],
     )
 }
 
-fn evidence(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+fn evidence(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let evidence = &report.diagnosis.evidence;
     if evidence.is_empty() {
         return Ok(());
     }
     let palette = layout.palette;
-    let start = Moment::parse(&report.handshake.start);
+    let start = report.handshake.start;
     let rows: Vec<(String, String)> = evidence
         .iter()
         .take(EVIDENCE)
         .map(|piece| {
-            let frame = piece.frame.map(|frame| format!("frame {frame}")).unwrap_or_default();
-            let at = piece.time.as_deref().and_then(Moment::parse);
-            let after = at.zip(start.as_ref()).and_then(|(at, start)| at.us_since(start)).map(|us| format!("+{}", span_us(us)));
+            let frame = piece.mark.map(|mark| format!("frame {}", mark.frame)).unwrap_or_default();
+            let after = piece.mark.and_then(|mark| us_between(start, mark.time)).map(|us| format!("+{}", span_us(us)));
             (frame, after.unwrap_or_default())
         })
         .collect();
     let frame_column = rows.iter().map(|(frame, _)| width(frame)).max().unwrap_or_default();
     let after_column = rows.iter().map(|(_, after)| width(after)).max().unwrap_or_default();
     layout.flow(out, INDENT, INDENT, &[(palette.dim, "Evidence")])?;
-    for ((frame, after), piece) in rows.iter().zip(evidence) {
+    for ((frame, after), piece) in rows.iter().zip(evidence.iter()) {
         let mut place = String::new();
         for (text, column) in [(format!("{frame:frame_column$}"), frame_column), (format!("{after:>after_column$}"), after_column)] {
             if column > 0 {
@@ -203,28 +201,31 @@ fn evidence(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> i
 }
 
 /// Parameters, timing and fingerprints, for `-v`.
-fn details(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+fn details(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let handshake = &report.handshake;
-    let mut rows =
-        vec![("Reached:", handshake.stage.clone()), ("Messages:", handshake.history.clone()), ("Negotiated:", negotiated(report))];
+    let mut rows = vec![
+        ("Reached:", handshake.stage.name().to_owned()),
+        ("Messages:", handshake.history.to_string()),
+        ("Negotiated:", negotiated(report)),
+    ];
     if let Some(client) = report.tls.as_ref().and_then(|tls| tls.client.as_ref()) {
+        let lists = client.offer.lists();
         rows.extend([
-            ("Versions offered:", client.supported_versions.join(", ")),
-            ("Suites offered:", client.supported_ciphers.join(", ")),
-            ("Groups offered:", client.supported_groups.join(", ")),
-            ("ALPN offered:", client.alpn.join(", ")),
-            ("JA4:", client.ja4.clone()),
+            ("Versions offered:", lists.supported_versions.join(", ")),
+            ("Suites offered:", lists.supported_ciphers.join(", ")),
+            ("Groups offered:", lists.supported_groups.join(", ")),
+            ("ALPN offered:", lists.alpn.join(", ")),
+            ("JA4:", client.offer.ja4().to_owned()),
         ]);
     }
     for alert in report.tls.iter().flat_map(|tls| &tls.alerts) {
-        let name = alert.name.as_deref().unwrap_or("alert");
-        let code = alert.code.map(|code| format!(" ({code})")).unwrap_or_default();
-        let level = alert.level.as_deref().map(|level| format!(", {level}")).unwrap_or_default();
+        let name = alert.alert.map_or_else(|| "alert".to_owned(), |alert| format!("{} ({})", alert.description, alert.description.0));
+        let level = alert.level().map(|level| format!(", {level}")).unwrap_or_default();
         let hidden = if alert.encrypted { ", encrypted" } else { "" };
-        rows.push(("Alert:", format!("{name}{code} from the {}{level}{hidden}, frame {}", alert.from, alert.frame)));
+        rows.push(("Alert:", format!("{name} from the {}{level}{hidden}, frame {}", alert.from, alert.frame)));
     }
     let loss = handshake.loss;
-    if loss != crate::report::Loss::default() {
+    if loss != Loss::default() {
         let text = format!(
             "{} by the client, {} by the server, {} missing",
             counted(loss.client_retransmits.into(), "retransmission", "retransmissions"),
@@ -235,9 +236,9 @@ fn details(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io
     }
     rows.extend([
         ("Timing:", timing(handshake.timing)),
-        ("Path:", report.network.path.join(", ")),
-        ("Community ID:", report.network.community_id.clone()),
-        ("Handshake ID:", handshake.id.clone()),
+        ("Path:", view::path(report)),
+        ("Community ID:", report.network.community_id.to_string()),
+        ("Handshake ID:", handshake.id.to_string()),
     ]);
     for (label, text) in rows.iter().filter(|(_, text)| !text.is_empty()) {
         layout.labelled(out, INDENT, label, text)?;
@@ -276,9 +277,9 @@ fn others(out: &mut dyn Write, layout: &Layout, group: &Group, with_date: bool, 
             indent,
             indent.saturating_add(2),
             &[
-                (palette.dim, &when(start, with_date)),
+                (palette.dim, &when(*start, with_date)),
                 (plain, "  "),
-                (plain, client),
+                (plain, &client.to_string()),
                 (plain, " → "),
                 (plain, server),
                 (palette.warn, &differs),
@@ -298,7 +299,7 @@ fn others(out: &mut dyn Write, layout: &Layout, group: &Group, with_date: bool, 
 
 /// Findings on handshakes that completed.
 fn notes(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: TextOptions) -> io::Result<()> {
-    let notes: Vec<_> = collected.notes.iter().filter(|note| options.verbose || note.severity != "info").collect();
+    let notes: Vec<_> = collected.notes.iter().filter(|note| options.verbose || note.severity != Severity::Info).collect();
     if notes.is_empty() {
         return Ok(());
     }
@@ -317,7 +318,7 @@ fn notes(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: T
             2,
             4,
             &[
-                (palette.warn, &note.id),
+                (palette.warn, note.cause.slug()),
                 (Style::new(), "  "),
                 (palette.strong, &note.server),
                 (Style::new(), ": "),

@@ -7,7 +7,7 @@ use anstyle::Style;
 use crate::output::collect::Collected;
 use crate::output::figures::{count, counted, when};
 use crate::output::layout::Layout;
-use crate::report::IncidentReport;
+use crate::report::{Incident, Scope};
 
 /// Writes the incidents, the worst first.
 pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected) -> io::Result<()> {
@@ -29,7 +29,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected)
     Ok(())
 }
 
-fn one(out: &mut dyn Write, layout: &Layout, place: usize, incident: &IncidentReport, with_date: bool) -> io::Result<()> {
+fn one(out: &mut dyn Write, layout: &Layout, place: usize, incident: &Incident, with_date: bool) -> io::Result<()> {
     let (plain, palette) = (Style::new(), layout.palette);
     let number = format!("Incident {place}  ");
     layout.flow(
@@ -38,9 +38,9 @@ fn one(out: &mut dyn Write, layout: &Layout, place: usize, incident: &IncidentRe
         2,
         &[
             (palette.dim, &number),
-            (palette.bad, &incident.cause),
+            (palette.bad, incident.cause.slug()),
             (plain, " ("),
-            (plain, &incident.confidence),
+            (plain, incident.confidence.name()),
             (plain, ")  "),
             (palette.strong, &place_of(incident)),
         ],
@@ -50,8 +50,8 @@ fn one(out: &mut dyn Write, layout: &Layout, place: usize, incident: &IncidentRe
         count(incident.failed),
         counted(incident.attempts, "handshake", "handshakes"),
         counted(incident.clients_total, "client", "clients"),
-        when(&incident.first_seen, with_date),
-        when(&incident.last_seen, with_date),
+        when(incident.first_seen, with_date),
+        when(incident.last_seen, with_date),
     );
     layout.flow(out, 2, 2, &[(palette.dim, &figures)])?;
     layout.prose(out, 2, &incident.summary)?;
@@ -68,9 +68,9 @@ fn one(out: &mut dyn Write, layout: &Layout, place: usize, incident: &IncidentRe
 }
 
 /// Where: a name, some addresses, or the clients when they are what the failures have in common.
-fn place_of(incident: &IncidentReport) -> String {
+fn place_of(incident: &Incident) -> String {
     let servers = some_of(&incident.servers, incident.servers.len());
-    if incident.scope == "client" {
+    if incident.scope == Scope::Client {
         let total = usize::try_from(incident.clients_total).unwrap_or(usize::MAX);
         return format!("clients {}", some_of(&incident.clients, total));
     }
@@ -80,8 +80,8 @@ fn place_of(incident: &IncidentReport) -> String {
     }
 }
 
-fn some_of(items: &[String], total: usize) -> String {
-    let shown = items.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+fn some_of(items: &[impl ToString], total: usize) -> String {
+    let shown = items.iter().take(LISTED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match total.saturating_sub(LISTED.min(items.len())) {
         0 => shown,
         more => format!("{shown} and {more} more"),

@@ -7,10 +7,10 @@ use anstyle::Style;
 use super::view::{self, Kind};
 use crate::output::figures::{span_us, when};
 use crate::output::layout::{Layout, NO_BREAK};
-use crate::report::HandshakeReport;
+use crate::report::{Handshake, Protocol, word};
 
 /// Writes the line: time, client, server, and what was negotiated or what went wrong.
-pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &HandshakeReport) -> io::Result<()> {
+pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let (plain, palette) = (Style::new(), layout.palette);
     let kind = view::kind(report);
     let (style, verdict) = match kind {
@@ -21,12 +21,12 @@ pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepor
     };
     let detail = match kind {
         Kind::Completed | Kind::Troubled => negotiated(report),
-        Kind::Failed | Kind::Undecided | Kind::Probe => report.handshake.outcome.clone(),
+        Kind::Failed | Kind::Undecided | Kind::Probe => report.handshake.outcome.name().to_owned(),
     };
     let spans = [
-        (palette.dim, when(&report.handshake.start, false)),
+        (palette.dim, when(report.handshake.start, false)),
         (plain, "  ".to_owned()),
-        (plain, view::endpoint(&report.client)),
+        (plain, report.client.to_string()),
         (plain, " → ".to_owned()),
         (palette.strong, view::server(report)),
         (plain, "  ".to_owned()),
@@ -39,15 +39,18 @@ pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &HandshakeRepor
 }
 
 /// `TLS 1.3, TLS_AES_128_GCM_SHA256, x25519, h2, resumed, 31.5 ms`: what is known of it.
-pub(super) fn negotiated(report: &HandshakeReport) -> String {
+pub(super) fn negotiated(report: &Handshake<'_>) -> String {
     let mut parts: Vec<String> = Vec::new();
     if let Some(tls) = &report.tls {
-        parts.extend(tls.version.iter().map(|version| {
+        parts.extend(tls.version.map(|version| {
+            let version = word(version.name(), version);
             let numeric = version.starts_with(|c: char| c.is_ascii_digit());
-            let protocol = if report.network.protocol == "dtls" { "DTLS" } else { "TLS" };
-            if numeric { format!("{protocol}{NO_BREAK}{version}") } else { version.clone() }
+            let protocol = if report.network.protocol == Protocol::Dtls { "DTLS" } else { "TLS" };
+            if numeric { format!("{protocol}{NO_BREAK}{version}") } else { version.into_owned() }
         }));
-        parts.extend([&tls.cipher, &tls.curve, &tls.next_protocol].into_iter().flatten().cloned());
+        parts.extend(tls.cipher.map(|cipher| word(cipher.name(), cipher).into_owned()));
+        parts.extend(tls.curve.map(|curve| word(curve.name(), curve).into_owned()));
+        parts.extend(tls.next_protocol.as_deref().map(str::to_owned));
     }
     let handshake = &report.handshake;
     for (flag, word) in
@@ -57,7 +60,7 @@ pub(super) fn negotiated(report: &HandshakeReport) -> String {
             parts.push(word.to_owned());
         }
     }
-    parts.extend(handshake.preamble.iter().map(|preamble| format!("after {preamble}")));
+    parts.extend(handshake.preamble.map(|preamble| format!("after {}", preamble.name())));
     parts.extend(handshake.timing.total_us.map(|us| span_us(us).replace(' ', "\u{a0}")));
     parts.join(", ")
 }

@@ -7,17 +7,32 @@
 
 use std::io::{self, Write};
 
-use super::Sink;
 use super::collect::Collected;
-use super::figures::Moment;
+use super::figures::date;
+use super::format::{Format, Verbosity};
 use super::layout::Layout;
+use super::line::LineSink;
 use super::view;
-use crate::report::Report;
+use crate::report::{Handshake, Incident, Sink, Summary};
 
 mod groups;
 mod incidents;
 mod listing;
 mod summary;
+
+/// `--format text`.
+pub const FORMAT: Format = Format {
+    name: "text",
+    about: "For a terminal",
+    streams: |look| look.all || look.verbosity == Verbosity::Quiet,
+    sink: |out, look| match look.verbosity {
+        Verbosity::Quiet => Box::new(LineSink::new(out, look.palette)),
+        verbosity => {
+            let options = TextOptions { all: look.all, verbose: verbosity == Verbosity::Verbose };
+            Box::new(TextSink::new(out, look.layout(), options))
+        }
+    },
+};
 
 /// What to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,41 +50,44 @@ pub struct TextSink<W> {
     layout: Layout,
     options: TextOptions,
     collected: Collected,
-    /// The date under which lines of `--all` stand.
-    listed_date: Option<String>,
+    /// The day under which lines of `--all` stand, counted from the epoch.
+    listed_day: Option<i64>,
 }
 
 impl<W: Write> TextSink<W> {
     /// Writes to `out`, which should buffer.
     pub fn new(out: W, layout: Layout, options: TextOptions) -> Self {
-        Self { out, layout, options, collected: Collected::default(), listed_date: None }
+        Self { out, layout, options, collected: Collected::default(), listed_day: None }
     }
 }
 
 impl<W: Write> Sink for TextSink<W> {
-    fn report(&mut self, report: &Report) -> io::Result<()> {
-        match report {
-            Report::Handshake(handshake) => {
-                if self.options.all {
-                    let date = Moment::parse(&handshake.handshake.start).map(|moment| moment.date);
-                    if date.is_some() && date != self.listed_date {
-                        self.layout.heading(&mut self.out, 0, date.as_deref().unwrap_or_default())?;
-                        self.listed_date = date;
-                    }
-                    listing::line(&mut self.out, &self.layout, handshake)?;
-                }
-                self.collected.handshake(handshake);
+    fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
+        if self.options.all {
+            let day = handshake.handshake.start.seconds().div_euclid(86_400);
+            if self.listed_day.replace(day) != Some(day) {
+                self.layout.heading(&mut self.out, 0, &date(handshake.handshake.start))?;
             }
-            Report::Incident(incident) => self.collected.incident(incident),
-            Report::Summary(summary) => self.collected.summary = Some(summary.clone()),
+            listing::line(&mut self.out, &self.layout, handshake)?;
         }
+        self.collected.handshake(handshake);
+        Ok(())
+    }
+
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        self.collected.incident(incident);
+        Ok(())
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        self.collected.summary = Some(summary.clone());
         Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {
         let (out, layout, collected) = (&mut self.out as &mut dyn Write, &self.layout, &mut self.collected);
         collected.sort();
-        if self.listed_date.is_some() {
+        if self.listed_day.is_some() {
             writeln!(out)?;
         }
         summary::write(out, layout, collected, self.options)?;

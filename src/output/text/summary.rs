@@ -1,6 +1,5 @@
 //! What was read, and what came of it.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -8,20 +7,20 @@ use anstyle::Style;
 use super::TextOptions;
 use super::view::{self, Kind};
 use crate::output::collect::Collected;
-use crate::output::figures::{Moment, bytes, count, counted, span_us};
+use crate::output::figures::{bytes, count, counted, date, span_us, us_between, when};
 use crate::output::layout::Layout;
-use crate::report::SummaryReport;
+use crate::report::{Counts, Summary};
 
 /// Writes the summary.
 pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: TextOptions) -> io::Result<()> {
-    let empty = SummaryReport::default();
-    let summary = collected.summary.as_deref().unwrap_or(&empty);
+    let empty = Summary::default();
+    let summary = collected.summary.as_ref().unwrap_or(&empty);
     inputs(out, layout, summary)?;
     verdicts(out, layout, collected, summary)?;
     caveats(out, layout, summary, options)
 }
 
-fn inputs(out: &mut dyn Write, layout: &Layout, summary: &SummaryReport) -> io::Result<()> {
+fn inputs(out: &mut dyn Write, layout: &Layout, summary: &Summary) -> io::Result<()> {
     let palette = layout.palette;
     for (index, input) in summary.inputs.iter().enumerate() {
         // A damaged file is always named.
@@ -43,18 +42,17 @@ fn inputs(out: &mut dyn Write, layout: &Layout, summary: &SummaryReport) -> io::
         );
         layout.prose(out, 0, &text)?;
     }
-    let moments = [&summary.first_time, &summary.last_time].map(|time| time.as_deref().and_then(Moment::parse));
-    if let [Some(first), Some(last)] = &moments {
-        let until = if first.date == last.date { last.time.clone() } else { format!("{} {}", last.date, last.time) };
-        let length = last.us_since(first).map(|us| format!(" ({})", span_us(us))).unwrap_or_default();
-        layout.flow(out, 0, 2, &[(palette.dim, &format!("{} {} to {until} UTC{length}", first.date, first.time))])?;
+    if let Some((first, last)) = summary.times {
+        let until = when(last, date(first) != date(last));
+        let length = us_between(first, last).map(|us| format!(" ({})", span_us(us))).unwrap_or_default();
+        layout.flow(out, 0, 2, &[(palette.dim, &format!("{} to {until} UTC{length}", when(first, true)))])?;
     }
     Ok(())
 }
 
-fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary: &SummaryReport) -> io::Result<()> {
+fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary: &Summary) -> io::Result<()> {
     let (plain, palette) = (Style::new(), layout.palette);
-    let total = collected.kinds.values().fold(0_u64, |sum, n| sum.saturating_add(*n)).max(summary.handshakes);
+    let total = collected.all().max(summary.handshakes);
     if !summary.inputs.is_empty() {
         writeln!(out)?;
     }
@@ -101,7 +99,7 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
     causes(out, layout, summary)
 }
 
-fn causes(out: &mut dyn Write, layout: &Layout, summary: &SummaryReport) -> io::Result<()> {
+fn causes(out: &mut dyn Write, layout: &Layout, summary: &Summary) -> io::Result<()> {
     let ranked = ranked(&summary.causes);
     let Some(column) = ranked.first().map(|(_, number)| count(*number).len()) else { return Ok(()) };
     layout.flow(out, 2, 2, &[(layout.palette.dim, "Causes:")])?;
@@ -115,7 +113,7 @@ fn causes(out: &mut dyn Write, layout: &Layout, summary: &SummaryReport) -> io::
 }
 
 /// What makes the verdicts less sure than they look.
-fn caveats(out: &mut dyn Write, layout: &Layout, summary: &SummaryReport, options: TextOptions) -> io::Result<()> {
+fn caveats(out: &mut dyn Write, layout: &Layout, summary: &Summary, options: TextOptions) -> io::Result<()> {
     let nothing = summary.handshakes == 0;
     let skipped = summary.skipped.values().fold(0_u64, |sum, n| sum.saturating_add(*n));
     if skipped > 0 && (nothing || options.verbose || skipped >= summary.frames / 10) {
@@ -149,13 +147,13 @@ fn caveats(out: &mut dyn Write, layout: &Layout, summary: &SummaryReport, option
 }
 
 /// The most frequent first.
-fn ranked(counts: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
-    let mut out: Vec<_> = counts.iter().map(|(name, number)| (name.as_str(), *number)).filter(|(_, number)| *number > 0).collect();
+fn ranked(counts: &Counts) -> Vec<(&'static str, u64)> {
+    let mut out: Vec<_> = counts.iter().map(|(name, number)| (*name, *number)).filter(|(_, number)| *number > 0).collect();
     out.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
     out
 }
 
-fn listed(counts: &BTreeMap<String, u64>, most: usize) -> String {
+fn listed(counts: &Counts, most: usize) -> String {
     let ranked = ranked(counts);
     let mut parts: Vec<_> = ranked.iter().take(most).map(|(name, number)| format!("{} {name}", count(*number))).collect();
     if ranked.len() > most {

@@ -29,6 +29,20 @@ pub enum OcspStatus {
     Unknown,
 }
 
+impl OcspStatus {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Good, Self::Revoked, Self::Unknown];
+
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Revoked => "revoked",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl OcspStaple {
     /// Reads an `OCSPResponse`. `None` when it does not even have a status; what else is missing or odd stays empty.
     pub fn parse(der: &[u8]) -> Option<Self> {

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use handshark::diagnosis::cause::{Cause, Family};
-use handshark::report::HandshakeReport;
 
+use crate::support::report::HandshakeReport;
 use crate::support::{analyse, analyse_bytes, analyse_with_keys, fixtures};
 use capture::Capture;
 

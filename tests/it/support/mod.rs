@@ -3,6 +3,7 @@
 pub mod conversation;
 pub mod program;
 pub mod recording;
+pub mod report;
 pub mod skip;
 
 use std::io;
@@ -14,8 +15,11 @@ use std::time::Duration;
 use handshark::capture::{self, FrameSource, Inputs};
 use handshark::diagnosis::chain::TrustStore;
 use handshark::diagnosis::rule::Policy;
+use handshark::output::ndjson::NdjsonSink;
 use handshark::pipeline::{self, Options};
-use handshark::report::{HandshakeReport, IncidentReport, Report, SummaryReport};
+use handshark::report::{self as typed, Sink};
+
+use self::report::{Advice, HandshakeReport, IncidentReport, Line, SummaryReport};
 
 /// Everything one run said.
 #[derive(Debug, Default)]
@@ -23,6 +27,70 @@ pub struct Said {
     pub handshakes: Vec<HandshakeReport>,
     pub incidents: Vec<IncidentReport>,
     pub summary: SummaryReport,
+    /// Its lines as they were written.
+    pub lines: Vec<String>,
+    /// All of it, as outputs take it.
+    pub typed: Vec<typed::Report>,
+}
+
+impl Said {
+    /// The handshakes as outputs take them.
+    pub fn typed_handshakes(&self) -> impl Iterator<Item = &typed::Handshake<'static>> {
+        self.typed.iter().filter_map(|report| match report {
+            typed::Report::Handshake(handshake) => Some(&**handshake),
+            _ => None,
+        })
+    }
+}
+
+/// Writes what it is given, reads it back as another program would, and keeps both.
+impl Sink for Said {
+    fn handshake(&mut self, handshake: &typed::Handshake<'_>) -> io::Result<()> {
+        let (text, line) = read_back(|sink| sink.handshake(handshake))?;
+        let Line::Handshake(mut read) = line else { panic!("no handshake: {text}") };
+        read.diagnosis.remedy = advice(&handshake.diagnosis.remedy);
+        self.handshakes.push(*read);
+        self.lines.push(text);
+        self.typed.push(typed::Report::Handshake(Box::new(handshake.to_static())));
+        Ok(())
+    }
+
+    fn incident(&mut self, incident: &typed::Incident) -> io::Result<()> {
+        let (text, line) = read_back(|sink| sink.incident(incident))?;
+        let Line::Incident(mut read) = line else { panic!("no incident: {text}") };
+        self.lines.push(text);
+        read.remedy = advice(&incident.remedy);
+        self.incidents.push(*read);
+        self.typed.push(typed::Report::Incident(Box::new(incident.clone())));
+        Ok(())
+    }
+
+    fn summary(&mut self, summary: &typed::Summary) -> io::Result<()> {
+        let (text, line) = read_back(|sink| sink.summary(summary))?;
+        let Line::Summary(read) = line else { panic!("no summary: {text}") };
+        self.lines.push(text);
+        self.summary = *read;
+        self.typed.push(typed::Report::Summary(Box::new(summary.clone())));
+        Ok(())
+    }
+}
+
+fn read_back(write: impl FnOnce(&mut NdjsonSink<&mut Vec<u8>>) -> io::Result<()>) -> io::Result<(String, Line)> {
+    let mut bytes = Vec::new();
+    let mut sink = NdjsonSink::new(&mut bytes, true);
+    write(&mut sink)?;
+    let text = String::from_utf8(bytes).unwrap().trim_end().to_owned();
+    let line = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    Ok((text, line))
+}
+
+/// Which lines are commands.
+fn advice(remedy: &[handshark::diagnosis::remedy::Advice]) -> Vec<Advice> {
+    let line = |line: &handshark::diagnosis::remedy::Advice| match line {
+        handshark::diagnosis::remedy::Advice::Text(text) => Advice::Text(text.to_string()),
+        handshark::diagnosis::remedy::Advice::Command(command) => Advice::Command(command.to_string()),
+    };
+    remedy.iter().map(line).collect()
 }
 
 pub fn fixtures() -> PathBuf {
@@ -88,17 +156,13 @@ pub fn options(threads: usize, timeline: bool) -> Options {
 
 /// Analyses whatever a source gives.
 pub fn analyse_source(source: Box<dyn FrameSource>, threads: usize, timeline: bool) -> Said {
-    let options = options(threads, timeline);
+    analyse_with(source, &options(threads, timeline))
+}
+
+/// The same with these options.
+pub fn analyse_with(source: Box<dyn FrameSource>, options: &Options) -> Said {
     let mut said = Said::default();
-    let mut emit = |report: Report| {
-        match report {
-            Report::Handshake(handshake) => said.handshakes.push(*handshake),
-            Report::Incident(incident) => said.incidents.push(*incident),
-            Report::Summary(summary) => said.summary = *summary,
-        }
-        Ok(())
-    };
-    pipeline::run(source, &options, &mut emit, &mut |_| {}).unwrap();
+    pipeline::run(source, options, &mut said, &mut |_| {}).unwrap();
     said
 }
 

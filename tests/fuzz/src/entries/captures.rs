@@ -9,7 +9,6 @@ use handshark::capture::{FrameSource, open_stream};
 use handshark::diagnosis::chain::TrustStore;
 use handshark::diagnosis::rule::Policy;
 use handshark::frame::Block;
-use handshark::output::Sink;
 use handshark::output::csv::CsvSink;
 use handshark::output::layout::Layout;
 use handshark::output::line::LineSink;
@@ -18,7 +17,7 @@ use handshark::output::ndjson::NdjsonSink;
 use handshark::output::style::Palette;
 use handshark::output::text::{TextOptions, TextSink};
 use handshark::pipeline::{self, Options};
-use handshark::report::Report;
+use handshark::report::{Handshake, Incident, Report, Sink, Summary};
 
 /// A capture file's bytes, compressed or not: every frame lies within what was read, in the order of the file.
 pub fn capture(bytes: &[u8]) {
@@ -40,7 +39,7 @@ pub fn capture(bytes: &[u8]) {
 pub fn pipeline(bytes: &[u8]) {
     let alone = reports(bytes, &ALONE);
     if bytes.len().is_multiple_of(8) {
-        let text = |reports: &[Report]| serde_json::to_string(reports).expect("reports can be written");
+        let text = |reports: &[Report]| shown(reports, |out| Box::new(NdjsonSink::new(out, false)));
         assert_eq!(text(&alone), text(&reports(bytes, &TOGETHER)), "one thread and three say the same");
     }
     shown(&alone, |out| Box::new(NdjsonSink::new(out, false)));
@@ -57,26 +56,43 @@ fn open(bytes: &[u8]) -> Option<Box<dyn FrameSource>> {
 
 fn reports(bytes: &[u8], options: &Options) -> Vec<Report> {
     let Some(source) = open(bytes) else { return Vec::new() };
-    let mut said = Vec::new();
-    let mut emit = |report: Report| {
-        said.push(report);
-        Ok(())
-    };
-    pipeline::run(source, options, &mut emit, &mut |_| {}).expect("memory can be read");
-    said
+    let mut said = Said(Vec::new());
+    pipeline::run(source, options, &mut said, &mut |_| {}).expect("memory can be read");
+    said.0
 }
 
-fn shown(reports: &[Report], sink: impl FnOnce(&mut Vec<u8>) -> Box<dyn Sink + '_>) {
+/// Keeps everything that is said.
+struct Said(Vec<Report>);
+
+impl Sink for Said {
+    fn handshake(&mut self, handshake: &Handshake<'_>) -> std::io::Result<()> {
+        self.0.push(Report::Handshake(Box::new(handshake.to_static())));
+        Ok(())
+    }
+
+    fn incident(&mut self, incident: &Incident) -> std::io::Result<()> {
+        self.0.push(Report::Incident(Box::new(incident.clone())));
+        Ok(())
+    }
+
+    fn summary(&mut self, summary: &Summary) -> std::io::Result<()> {
+        self.0.push(Report::Summary(Box::new(summary.clone())));
+        Ok(())
+    }
+}
+
+fn shown(reports: &[Report], sink: impl FnOnce(&mut Vec<u8>) -> Box<dyn Sink + '_>) -> String {
     let mut out = Vec::new();
     let mut sink = sink(&mut out);
     for report in reports {
-        sink.report(report).expect("memory can be written");
+        report.give(sink.as_mut()).expect("memory can be written");
     }
     sink.finish().expect("memory can be written");
     drop(sink);
     let text = String::from_utf8(out).expect("output is UTF-8");
     let obeyed = text.chars().find(|char| char.is_control() && !matches!(char, '\n' | '\r'));
     assert_eq!(obeyed, None, "a terminal would obey this");
+    text
 }
 
 static ALONE: LazyLock<Options> = LazyLock::new(|| options(1));

@@ -1,0 +1,496 @@
+//! The fields of a report in their order, written to whatever takes them.
+//!
+//! This is the one list of the schema's fields: JSON lines, columns and the variables of a condition are all made by it.
+
+use crate::diagnosis::rule::{Evidence, Finding};
+use crate::flow::Endpoint;
+use crate::handshake::facts::ClosedBy;
+use crate::handshake::stack::Speaker;
+use crate::quic::close;
+use crate::time::Timestamp;
+
+use super::handshake::{
+    AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Step, Timing, Tls, TlsClient, TlsServer,
+};
+use super::incident::Incident;
+use super::rendered::Rendered;
+use super::shared::{Certificate, Offer, OfferLists, ServerAnswer};
+use super::summary::{Counts, Input, Summary, VERSION};
+use super::{SCHEMA, hexadecimal, word};
+
+/// A field's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// As it is.
+    pub name: &'static str,
+    /// As JSON has it: behind a comma, in quotes, with its colon.
+    pub json: &'static str,
+}
+
+/// A field's name as a [`Key`].
+macro_rules! key {
+    ($name:literal) => {
+        $crate::report::Key { name: $name, json: concat!(",\"", $name, "\":") }
+    };
+}
+
+pub(crate) use key;
+
+/// Takes fields. What is not there is not written.
+pub trait Writer: Sized {
+    /// A text, which may be a stranger's.
+    fn text(&mut self, key: Key, value: &str);
+
+    /// A text of our own making: no character in it needs an escape.
+    fn word(&mut self, key: Key, value: &str) {
+        self.text(key, value);
+    }
+
+    /// A number.
+    fn number(&mut self, key: Key, value: u64);
+
+    /// Yes or no.
+    fn flag(&mut self, key: Key, value: bool);
+
+    /// A moment.
+    fn time(&mut self, key: Key, value: Timestamp) {
+        self.word(key, &value.to_string());
+    }
+
+    /// A list of texts.
+    fn texts<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>);
+
+    /// A list of numbers.
+    fn numbers(&mut self, key: Key, values: impl IntoIterator<Item = u64>);
+
+    /// An object with these fields.
+    fn object(&mut self, key: Key, fields: impl FnOnce(&mut Self));
+
+    /// A list of objects, each with the fields of an item.
+    fn objects<T>(&mut self, key: Key, items: impl IntoIterator<Item = T>, fields: impl FnMut(&mut Self, T));
+
+    /// How often each word was counted, as an object.
+    fn counts(&mut self, key: Key, counts: &Counts);
+
+    /// Fields that many reports share. `rendered` keeps what a writer made of them.
+    fn shared(&mut self, rendered: &Rendered, fields: impl FnOnce(&mut Self)) {
+        let _ = rendered;
+        fields(self);
+    }
+
+    /// Whether this field would be taken: what is dear to make is made for somebody.
+    fn wants(&self, key: Key) -> bool {
+        let _ = key;
+        true
+    }
+
+    /// A list of texts, unless it is empty.
+    fn texts_if_any<T: AsRef<str>>(&mut self, key: Key, values: &[T]) {
+        if !values.is_empty() {
+            self.texts(key, values);
+        }
+    }
+
+    /// A number, if it is there.
+    fn number_if_any(&mut self, key: Key, value: Option<u64>) {
+        if let Some(value) = value {
+            self.number(key, value);
+        }
+    }
+
+    /// A text, if it is there.
+    fn text_if_any(&mut self, key: Key, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(key, value);
+        }
+    }
+
+    /// A text of our own making, if it is there.
+    fn word_if_any(&mut self, key: Key, value: Option<&str>) {
+        if let Some(value) = value {
+            self.word(key, value);
+        }
+    }
+}
+
+impl Handshake<'_> {
+    /// Writes `kind: handshake`.
+    pub fn write(&self, w: &mut impl Writer) {
+        w.word(key!("schema"), SCHEMA);
+        w.word(key!("kind"), "handshake");
+        w.object(key!("network"), |w| network(w, &self.network));
+        w.object(key!("client"), |w| endpoint(w, self.client));
+        w.object(key!("server"), |w| endpoint(w, self.server));
+        w.object(key!("capture"), |w| {
+            w.text(key!("source"), &self.capture.source);
+            w.number(key!("first_frame"), self.capture.first_frame);
+            w.number(key!("last_frame"), self.capture.last_frame);
+            if self.capture.quality.words().next().is_some() {
+                w.texts(key!("quality"), self.capture.quality.words());
+            }
+        });
+        w.object(key!("handshake"), |w| course(w, &self.handshake));
+        if let Some(tls) = &self.tls {
+            w.object(key!("tls"), |w| self::tls(w, tls));
+        }
+        if let Some(quic) = &self.quic {
+            w.object(key!("quic"), |w| self::quic(w, quic));
+        }
+        if let Some(dtls) = self.dtls {
+            w.object(key!("dtls"), |w| self::dtls(w, dtls));
+        }
+        w.object(key!("diagnosis"), |w| diagnosis(w, self));
+        if !self.timeline.is_empty() {
+            w.objects(key!("timeline"), &self.timeline, step);
+        }
+    }
+
+    /// Writes the fields of `diagnosis`.
+    pub fn write_diagnosis(&self, w: &mut impl Writer) {
+        diagnosis(w, self);
+    }
+}
+
+fn network(w: &mut impl Writer, network: &Network) {
+    w.word(key!("transport"), network.transport.name());
+    w.word(key!("protocol"), network.protocol.name());
+    w.word(key!("community_id"), network.community_id.as_str());
+    if !network.path.is_empty() {
+        w.texts(key!("path"), network.path.layers().map(|layer| layer.to_string()));
+    }
+}
+
+fn endpoint(w: &mut impl Writer, endpoint: Endpoint) {
+    w.word(key!("address"), std::str::from_utf8(endpoint.text().address()).unwrap_or_default());
+    w.number(key!("port"), endpoint.port.into());
+}
+
+fn course(w: &mut impl Writer, course: &Course<'_>) {
+    w.word(key!("id"), course.id.as_str());
+    w.time(key!("start"), course.start);
+    w.time(key!("end"), course.end);
+    w.word(key!("outcome"), course.outcome.name());
+    w.word(key!("stage"), course.stage.name());
+    w.word(key!("history"), &course.history);
+    w.word_if_any(key!("preamble"), course.preamble.map(|dialect| dialect.name()));
+    w.flag(key!("resumed"), course.resumed);
+    w.flag(key!("hello_retry"), course.hello_retry);
+    w.flag(key!("early_data"), course.early_data);
+    w.flag(key!("decrypted"), course.decrypted);
+    w.flag(key!("provisional"), course.provisional);
+    w.object(key!("timing"), |w| course.timing.write(w));
+    w.object(key!("loss"), |w| course.loss.write(w));
+}
+
+impl Timing {
+    /// Writes the fields of `timing`.
+    pub fn write(&self, w: &mut impl Writer) {
+        let Self { tcp_rtt_us, client_hello_us, server_hello_us, server_think_us, finished_us, total_us } = *self;
+        w.number_if_any(key!("tcp_rtt_us"), tcp_rtt_us);
+        w.number_if_any(key!("client_hello_us"), client_hello_us);
+        w.number_if_any(key!("server_hello_us"), server_hello_us);
+        w.number_if_any(key!("server_think_us"), server_think_us);
+        w.number_if_any(key!("finished_us"), finished_us);
+        w.number_if_any(key!("total_us"), total_us);
+    }
+}
+
+impl Loss {
+    /// Writes the fields of `loss`.
+    pub fn write(&self, w: &mut impl Writer) {
+        let Self { client_retransmits, server_retransmits, gap_bytes } = *self;
+        w.number(key!("client_retransmits"), client_retransmits.into());
+        w.number(key!("server_retransmits"), server_retransmits.into());
+        w.number(key!("gap_bytes"), gap_bytes);
+    }
+}
+
+fn tls(w: &mut impl Writer, tls: &Tls<'_>) {
+    let Tls { version, cipher, curve, next_protocol, client, server, alerts } = tls;
+    if let Some(version) = *version {
+        w.word(key!("version"), &word(version.name(), version));
+    }
+    if let Some(cipher) = *cipher {
+        w.word(key!("cipher"), &word(cipher.name(), cipher));
+    }
+    if let Some(curve) = *curve {
+        w.word(key!("curve"), &word(curve.name(), curve));
+    }
+    w.text_if_any(key!("next_protocol"), next_protocol.as_deref());
+    if let Some(client) = client {
+        w.object(key!("client"), |w| self::client(w, client));
+    }
+    if let Some(server) = server {
+        w.object(key!("server"), |w| self::server(w, server));
+    }
+    if !alerts.is_empty() {
+        w.objects(key!("alerts"), alerts, alert);
+    }
+}
+
+fn client(w: &mut impl Writer, client: &TlsClient<'_>) {
+    let TlsClient { random, server_name, offer, certificate_requested, stack, certificates } = client;
+    let mut text = [0; 64];
+    for (place, byte) in text.as_chunks_mut().0.iter_mut().zip(random.iter()) {
+        *place = hexadecimal(*byte);
+    }
+    let text = text.get(..random.len().saturating_mul(2)).unwrap_or(&text);
+    w.word(key!("random"), std::str::from_utf8(text).unwrap_or_default());
+    w.text_if_any(key!("server_name"), server_name.as_deref());
+    offer.write(w);
+    w.flag(key!("certificate_requested"), *certificate_requested);
+    self::stack(w, *stack);
+    if !certificates.is_empty() {
+        w.objects(key!("certificates"), certificates, |w, certificate| certificate.write(w));
+    }
+}
+
+const OFFER_LISTS: [Key; 9] = [
+    key!("supported_versions"),
+    key!("supported_ciphers"),
+    key!("supported_groups"),
+    key!("key_shares"),
+    key!("signature_algorithms"),
+    key!("alpn"),
+    key!("extensions"),
+    key!("psk_modes"),
+    key!("certificate_compression"),
+];
+
+impl Offer<'_> {
+    /// Writes its fields.
+    pub fn write(&self, w: &mut impl Writer) {
+        let wanted = OFFER_LISTS.iter().any(|key| w.wants(*key));
+        if wanted {
+            w.shared(&self.kind, |w| kind_of(w, &self.lists()));
+        }
+        w.shared(self.order(), |w| {
+            if wanted {
+                order_of(w, &self.lists());
+            }
+            w.word_if_any(key!("ech"), self.ech());
+            if w.wants(key!("ja3")) {
+                w.word(key!("ja3"), &self.ja3());
+            }
+            if w.wants(key!("ja4")) {
+                w.text(key!("ja4"), self.ja4());
+            }
+        });
+    }
+}
+
+/// The fields of an offer that say nothing of the order of its extensions.
+fn kind_of(w: &mut impl Writer, lists: &OfferLists) {
+    w.texts(key!("supported_versions"), &lists.supported_versions);
+    w.texts(key!("supported_ciphers"), &lists.supported_ciphers);
+    w.texts(key!("supported_groups"), &lists.supported_groups);
+    w.texts_if_any(key!("key_shares"), &lists.key_shares);
+    w.texts(key!("signature_algorithms"), &lists.signature_algorithms);
+    w.texts(key!("alpn"), &lists.alpn);
+}
+
+/// The other lists.
+fn order_of(w: &mut impl Writer, lists: &OfferLists) {
+    w.texts_if_any(key!("extensions"), &lists.extensions);
+    w.texts_if_any(key!("psk_modes"), &lists.psk_modes);
+    w.texts_if_any(key!("certificate_compression"), &lists.certificate_compression);
+}
+
+fn server(w: &mut impl Writer, server: &TlsServer) {
+    let TlsServer { answer, stack, certificates, unverified, staple } = server;
+    w.shared(&answer.rendered, |w| self::answer(w, answer));
+    self::stack(w, *stack);
+    if !certificates.is_empty() {
+        w.objects(key!("certificates"), certificates, |w, certificate| certificate.write(w));
+    }
+    w.word_if_any(key!("unverified"), unverified.map(|why| why.name()));
+    w.word_if_any(key!("staple"), staple.map(|status| status.name()));
+}
+
+fn answer(w: &mut impl Writer, answer: &ServerAnswer) {
+    w.text_if_any(key!("ja3s"), answer.ja3s.as_deref());
+    w.texts_if_any(key!("extensions"), &answer.extensions);
+}
+
+fn stack(w: &mut impl Writer, stack: Option<Speaker>) {
+    let Some(speaker) = stack else { return };
+    w.object(key!("stack"), |w| {
+        w.word(key!("name"), speaker.stack.name());
+        w.word_if_any(key!("program"), speaker.program.map(|program| program.name()));
+        w.word(key!("certainty"), speaker.certainty.name());
+    });
+}
+
+impl Certificate {
+    /// Writes its fields.
+    pub fn write(&self, w: &mut impl Writer) {
+        w.shared(&self.rendered, |w| {
+            w.text(key!("subject"), &self.subject);
+            w.text(key!("issuer"), &self.issuer);
+            w.text(key!("serial"), &self.serial);
+            w.time(key!("not_before"), self.not_before);
+            w.time(key!("not_after"), self.not_after);
+            w.texts(key!("san"), &self.san);
+            w.text(key!("key"), &self.key);
+            w.text(key!("signature"), &self.signature);
+            w.word(key!("sha256"), &self.fingerprint());
+        });
+    }
+}
+
+fn alert<W: Writer>(w: &mut W, seen: &AlertSeen) {
+    w.word(key!("from"), seen.from.name());
+    w.word_if_any(key!("level"), seen.level());
+    if let Some(alert) = seen.alert {
+        w.number(key!("code"), alert.description.0.into());
+        w.text(key!("name"), &alert.description.to_string());
+    }
+    w.number(key!("frame"), seen.frame);
+    w.flag(key!("encrypted"), seen.encrypted);
+}
+
+fn quic(w: &mut impl Writer, quic: &Quic<'_>) {
+    w.text(key!("version"), &quic.version.to_string());
+    w.text(key!("first_version"), &quic.first_version.to_string());
+    if !quic.server_versions.is_empty() {
+        w.texts(key!("server_versions"), quic.server_versions.iter().map(ToString::to_string));
+    }
+    w.number(key!("retries"), quic.retries.into());
+    w.number(key!("zero_rtt_packets"), quic.zero_rtt_packets.into());
+    if !quic.closes.is_empty() {
+        w.objects(key!("closes"), quic.closes.iter(), close);
+    }
+}
+
+fn close<W: Writer>(w: &mut W, closed: &ClosedBy) {
+    w.word(key!("from"), closed.from.name());
+    w.number(key!("code"), closed.code);
+    if closed.application {
+        w.text(key!("name"), &format!("application 0x{:x}", closed.code));
+    } else {
+        w.text(key!("name"), &close::name(closed.code));
+    }
+    w.text_if_any(key!("reason"), Some(closed.reason.as_str()).filter(|reason| !reason.is_empty()));
+    w.number(key!("frame"), closed.mark.frame);
+}
+
+fn dtls(w: &mut impl Writer, dtls: Dtls) {
+    w.number(key!("cookie_requests"), dtls.cookie_requests.into());
+    w.number(key!("fragmented_messages"), dtls.fragmented_messages.into());
+    w.number(key!("largest_datagram"), dtls.largest_datagram.into());
+    w.flag(key!("connection_id"), dtls.connection_id);
+}
+
+fn diagnosis(w: &mut impl Writer, handshake: &Handshake<'_>) {
+    let Diagnosis { cause, stopped_by, confidence, summary: _, remedy, evidence, against, alternatives, findings } = &handshake.diagnosis;
+    w.word_if_any(key!("cause"), cause.map(|cause| cause.slug()));
+    w.word(key!("stopped_by"), stopped_by.name());
+    w.word_if_any(key!("confidence"), confidence.map(|confidence| confidence.name()));
+    if w.wants(key!("summary")) {
+        w.text(key!("summary"), &handshake.summary());
+    }
+    if w.wants(key!("remedy")) {
+        w.texts(key!("remedy"), remedy.iter().map(|advice| advice.line()));
+    }
+    w.objects(key!("evidence"), evidence.iter(), piece);
+    w.objects(key!("against"), against.iter(), piece);
+    w.texts(key!("alternatives"), alternatives.iter().map(|cause| cause.slug()));
+    w.objects(key!("findings"), findings.iter(), |w, finding| {
+        self::finding(w, finding, Severity::of(finding, handshake.handshake.outcome))
+    });
+}
+
+fn piece<W: Writer>(w: &mut W, piece: &Evidence) {
+    if let Some(mark) = piece.mark {
+        w.number(key!("frame"), mark.frame);
+        w.time(key!("time"), mark.time);
+    }
+    w.text(key!("text"), &piece.text);
+}
+
+fn finding(w: &mut impl Writer, finding: &Finding, severity: Severity) {
+    w.word(key!("id"), finding.cause.slug());
+    w.word(key!("severity"), severity.name());
+    w.word(key!("confidence"), finding.confidence.name());
+    w.text(key!("text"), &finding.summary);
+    w.numbers(key!("frames"), finding.evidence.iter().filter_map(|piece| piece.mark.map(|mark| mark.frame)));
+}
+
+fn step<W: Writer>(w: &mut W, step: &Step) {
+    w.number_if_any(key!("frame"), step.frame);
+    w.time(key!("time"), step.time);
+    w.word(key!("from"), step.sender());
+    w.word(key!("kind"), step.kind);
+    w.number_if_any(key!("size"), step.size);
+    w.text(key!("text"), &step.text);
+    if step.ended {
+        w.flag(key!("ended"), true);
+    }
+}
+
+impl Incident {
+    /// Writes `kind: incident`.
+    pub fn write(&self, w: &mut impl Writer) {
+        w.word(key!("schema"), SCHEMA);
+        w.word(key!("kind"), "incident");
+        w.text(key!("id"), &self.id);
+        w.word_if_any(key!("state"), self.state.map(|state| state.name()));
+        w.word(key!("cause"), self.cause.slug());
+        w.word(key!("scope"), self.scope.name());
+        w.texts(key!("servers"), self.servers.iter().map(ToString::to_string));
+        w.text_if_any(key!("server_name"), self.server_name.as_deref());
+        w.time(key!("first_seen"), self.first_seen);
+        w.time(key!("last_seen"), self.last_seen);
+        w.number(key!("failed"), self.failed);
+        if self.completed > 0 {
+            w.number(key!("completed"), self.completed);
+        }
+        w.number(key!("attempts"), self.attempts);
+        w.texts(key!("clients"), self.clients.iter().map(ToString::to_string));
+        w.number(key!("clients_total"), self.clients_total);
+        w.texts_if_any(key!("changes"), &self.changes);
+        w.word(key!("confidence"), self.confidence.name());
+        w.text(key!("summary"), &self.summary);
+        w.texts(key!("remedy"), self.remedy.iter().map(|advice| advice.line()));
+        w.texts(key!("handshakes"), self.handshakes.iter().map(super::Id::as_str));
+    }
+}
+
+impl Summary {
+    /// Writes `kind: summary`.
+    pub fn write(&self, w: &mut impl Writer) {
+        w.word(key!("schema"), SCHEMA);
+        w.word(key!("kind"), "summary");
+        w.word(key!("version"), VERSION);
+        w.objects(key!("inputs"), &self.inputs, input);
+        w.number(key!("frames"), self.frames);
+        w.number(key!("bytes"), self.bytes);
+        w.number(key!("decoded"), self.decoded);
+        w.counts(key!("skipped"), &self.skipped);
+        if let Some((first, last)) = self.times {
+            w.time(key!("first_time"), first);
+            w.time(key!("last_time"), last);
+        }
+        w.number(key!("flows"), self.flows);
+        w.number(key!("handshakes"), self.handshakes);
+        w.number_if_any(key!("left_out"), self.left_out);
+        w.counts(key!("outcomes"), &self.outcomes);
+        w.counts(key!("causes"), &self.causes);
+        w.number(key!("incidents"), self.incidents);
+        w.number(key!("drops"), self.drops);
+        w.number_if_any(key!("unread"), self.unread);
+        w.number_if_any(key!("unjudged"), self.unjudged);
+        w.number(key!("evictions"), self.evictions);
+        w.counts(key!("other_flows"), &self.other_flows);
+        w.texts(key!("notes"), &self.notes);
+    }
+}
+
+fn input<W: Writer>(w: &mut W, input: &Input) {
+    w.text(key!("source"), &input.source);
+    w.text(key!("format"), &input.format);
+    w.number(key!("frames"), input.frames);
+    w.number(key!("bytes"), input.bytes);
+    w.text_if_any(key!("damage"), input.damage.as_deref());
+    w.text_if_any(key!("sha256"), input.sha256.as_deref());
+}

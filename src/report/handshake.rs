@@ -1,0 +1,446 @@
+//! `kind: handshake` as types: what every output, selection, tally and comparison works on.
+//!
+//! The structure is that of docs/SCHEMA.md; a field that was not observed is `None` or empty. What comes from the facts is borrowed, what many
+//! handshakes share is shared, and no text is made before somebody writes it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::chain::Unverified;
+use crate::diagnosis::quality::Quality;
+use crate::diagnosis::remedy::Advice;
+use crate::diagnosis::rule::{Confidence, Evidence, Finding, Weight};
+use crate::flow::{Endpoint, Path, Side, Transport};
+use crate::handshake as facts;
+use crate::handshake::facts::{Outcome, Protocol, Stage, StoppedBy};
+use crate::handshake::stack::Speaker;
+use crate::preamble::Dialect;
+use crate::quic;
+use crate::time::Timestamp;
+use crate::tls::message::{Alert, OcspStatus};
+use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
+
+use super::code::{CommunityId, Id};
+use super::shared::{Certificate, Offer, ServerAnswer};
+
+/// What is to be said of one handshake.
+#[derive(Debug, Clone)]
+pub struct Handshake<'a> {
+    /// What carried it.
+    pub network: Network,
+    /// The side that opens the handshake.
+    pub client: Endpoint,
+    /// The side that answers.
+    pub server: Endpoint,
+    /// Where on the capture it is.
+    pub capture: Capture<'a>,
+    /// How it went.
+    pub handshake: Course<'a>,
+    /// What was said; absent when no TLS message was read.
+    pub tls: Option<Tls<'a>>,
+    /// What is QUIC's own; present for QUIC.
+    pub quic: Option<Quic<'a>>,
+    /// What is DTLS's own; present for DTLS.
+    pub dtls: Option<Dtls>,
+    /// Why it ended as it did, and what to do.
+    pub diagnosis: Diagnosis<'a>,
+    /// What happened, packet by packet; only where asked for.
+    pub timeline: Vec<Step>,
+    /// What it was made from, for outputs that show what a report leaves out: packets, certificates as served. A report that outlives its
+    /// handshake, or was made anonymous, has none.
+    pub facts: Option<&'a facts::Handshake>,
+}
+
+/// What carried a handshake.
+#[derive(Debug, Clone, Copy)]
+pub struct Network {
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// TLS, DTLS, QUIC, SSL 2.0, or none of them.
+    pub protocol: Protocol,
+    /// Community ID of the flow.
+    pub community_id: CommunityId,
+    /// Tags and tunnels around it, the outermost first.
+    pub path: Path,
+}
+
+/// Where on the capture a handshake is.
+#[derive(Debug, Clone)]
+pub struct Capture<'a> {
+    /// File or interface of the first frame; `-` for standard input.
+    pub source: Cow<'a, str>,
+    /// Its first frame, counted from 1 over all inputs in the order read.
+    pub first_frame: u64,
+    /// Its last frame, up to which the verdict looks.
+    pub last_frame: u64,
+    /// What the capture lacks here.
+    pub quality: Quality,
+}
+
+/// How a handshake went: the schema's `handshake`.
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, each a field of the schema")]
+#[derive(Debug, Clone)]
+pub struct Course<'a> {
+    /// The same across runs, thread counts and captures split at another place.
+    pub id: Id,
+    /// Time of its first frame.
+    pub start: Timestamp,
+    /// Time of its last frame.
+    pub end: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How far it got.
+    pub stage: Stage,
+    /// One letter for each message, capitals from the client; at most 100.
+    pub history: Cow<'a, str>,
+    /// What led up to TLS.
+    pub preamble: Option<Dialect>,
+    /// A session was resumed.
+    pub resumed: bool,
+    /// The server asked for a second `ClientHello`.
+    pub hello_retry: bool,
+    /// The client announced early data.
+    pub early_data: bool,
+    /// Something was decrypted with keys.
+    pub decrypted: bool,
+    /// Live only: it is still under way and has made no progress for too long. Another report with the same id follows when it ends.
+    pub provisional: bool,
+    /// Where the time went.
+    pub timing: Timing,
+    /// What was lost on the way.
+    pub loss: Loss,
+}
+
+/// Durations in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timing {
+    /// Network round trip as seen in the TCP handshake.
+    pub tcp_rtt_us: Option<u64>,
+    /// From the connection being up (or the upgrade granted) to the `ClientHello`: the client's think time.
+    pub client_hello_us: Option<u64>,
+    /// From the `ClientHello` to the `ServerHello`.
+    pub server_hello_us: Option<u64>,
+    /// The part of that which is not the network's: the server's think time.
+    pub server_think_us: Option<u64>,
+    /// From the `ServerHello` to the last Finished.
+    pub finished_us: Option<u64>,
+    /// From the first packet (or the `ClientHello`, in mid-stream) to the end of the handshake.
+    pub total_us: Option<u64>,
+}
+
+/// What was lost on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Loss {
+    /// Segments or datagrams that the client sent again.
+    pub client_retransmits: u32,
+    /// The same of the server.
+    pub server_retransmits: u32,
+    /// Bytes that are missing from the streams and were never seen.
+    pub gap_bytes: u64,
+}
+
+/// What was said in the handshake.
+#[derive(Debug, Clone)]
+pub struct Tls<'a> {
+    /// The version chosen.
+    pub version: Option<ProtocolVersion>,
+    /// The suite chosen.
+    pub cipher: Option<CipherSuite>,
+    /// The key exchange group.
+    pub curve: Option<NamedGroup>,
+    /// The application protocol chosen (ALPN).
+    pub next_protocol: Option<Cow<'a, str>>,
+    /// What the client said.
+    pub client: Option<TlsClient<'a>>,
+    /// What the server said.
+    pub server: Option<TlsServer>,
+    /// Alerts of both sides in order.
+    pub alerts: Vec<AlertSeen>,
+}
+
+/// What the client said.
+#[derive(Debug, Clone)]
+pub struct TlsClient<'a> {
+    /// The random of its first `ClientHello`: the same wherever this handshake is captured, whatever was translated in between.
+    pub random: Cow<'a, [u8]>,
+    /// The name it asked for (SNI), as sent.
+    pub server_name: Option<Cow<'a, str>>,
+    /// What it offered.
+    pub offer: Offer<'a>,
+    /// The server asked it for a certificate.
+    pub certificate_requested: bool,
+    /// Its TLS library, where it is recognised.
+    pub stack: Option<Speaker>,
+    /// Its certificates as sent, leaf first.
+    pub certificates: Vec<Arc<Certificate>>,
+}
+
+/// What the server said.
+#[derive(Debug, Clone, Default)]
+pub struct TlsServer {
+    /// How it answered.
+    pub answer: Arc<ServerAnswer>,
+    /// Its TLS library, where it is recognised.
+    pub stack: Option<Speaker>,
+    /// Its certificates as sent, leaf first.
+    pub certificates: Vec<Arc<Certificate>>,
+    /// Why the chain was not verified to its end, if it was not.
+    pub unverified: Option<Unverified>,
+    /// The stapled OCSP status.
+    pub staple: Option<OcspStatus>,
+}
+
+/// An alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlertSeen {
+    /// Who sent it.
+    pub from: Side,
+    /// Level and description; absent when hidden by encryption.
+    pub alert: Option<Alert>,
+    /// The frame that carried it.
+    pub frame: u64,
+    /// It was encrypted: known by its size and place, or decrypted when it is here.
+    pub encrypted: bool,
+}
+
+impl AlertSeen {
+    /// `fatal` or `warning`; absent when hidden.
+    pub fn level(&self) -> Option<&'static str> {
+        self.alert.map(|alert| if alert.fatal { "fatal" } else { "warning" })
+    }
+}
+
+/// What is QUIC's own in a handshake.
+#[derive(Debug, Clone)]
+pub struct Quic<'a> {
+    /// The version in use.
+    pub version: quic::version::Version,
+    /// The version of the client's first packet.
+    pub first_version: quic::version::Version,
+    /// What the server supports, by its Version Negotiation packet.
+    pub server_versions: Cow<'a, [quic::version::Version]>,
+    /// Retry packets of the server.
+    pub retries: u32,
+    /// 0-RTT packets of the client.
+    pub zero_rtt_packets: u32,
+    /// `CONNECTION_CLOSE` frames that could be read, each side's first.
+    pub closes: Cow<'a, [facts::facts::ClosedBy]>,
+}
+
+/// What is DTLS's own in a handshake.
+#[derive(Debug, Clone, Copy)]
+pub struct Dtls {
+    /// `HelloVerifyRequest` messages of the server.
+    pub cookie_requests: u32,
+    /// Messages that came in more than one fragment.
+    pub fragmented_messages: u32,
+    /// Largest datagram of the handshake, in bytes of UDP payload.
+    pub largest_datagram: u32,
+    /// Connection identifiers are in use (RFC 9146).
+    pub connection_id: bool,
+}
+
+/// Why, and what to do.
+#[derive(Debug, Clone)]
+pub struct Diagnosis<'a> {
+    /// Absent when there is nothing to say.
+    pub cause: Option<Cause>,
+    /// Who ended it. Not always who is to blame.
+    pub stopped_by: StoppedBy,
+    /// How sure the cause is; absent without a cause.
+    pub confidence: Option<Confidence>,
+    /// One sentence for a person about the cause; see [`Handshake::summary`].
+    pub summary: Option<Cow<'a, str>>,
+    /// What to do, a line each, commands to type among them.
+    pub remedy: Cow<'a, [Advice]>,
+    /// What proves it, in order.
+    pub evidence: Cow<'a, [Evidence]>,
+    /// What speaks against the cause, as far as that leaves it standing.
+    pub against: Cow<'a, [Evidence]>,
+    /// Other causes that the packets do not exclude, the likeliest first.
+    pub alternatives: Cow<'a, [Cause]>,
+    /// What else was noticed.
+    pub findings: Cow<'a, [Finding]>,
+}
+
+/// How grave a finding beside the cause is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It explains a failure.
+    Error,
+    /// It may, or its users suffered.
+    Warning,
+    /// Worth knowing.
+    Info,
+}
+
+impl Severity {
+    /// Every severity.
+    pub const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Info];
+
+    /// That of a finding on a handshake which ended so.
+    pub fn of(finding: &Finding, outcome: Outcome) -> Self {
+        match finding.weight {
+            Weight::Note | Weight::Unwanted => Self::Info,
+            Weight::Fallback => Self::Warning,
+            _ if outcome == Outcome::Completed => Self::Warning,
+            Weight::Explains | Weight::Overrides => Self::Error,
+        }
+    }
+
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// Something that happened in a handshake: an entry of the schema's `timeline`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The frame; absent for what did not happen.
+    pub frame: Option<u64>,
+    /// The frame's time.
+    pub time: Timestamp,
+    /// Who sent it; nobody for ICMP and silence that neither side is to blame for: the schema's `network`.
+    pub from: Option<Side>,
+    /// A message (`client_hello`), `encrypted`, `alert`, or an event of TCP (`syn`, `retransmission`, `rst`).
+    pub kind: &'static str,
+    /// Bytes: of a message with its record header, of an encrypted record, or of the stretch of stream that an event is about.
+    pub size: Option<u64>,
+    /// What it carries, or what is to be said of it; may be empty.
+    pub text: String,
+    /// This ended a handshake that did not complete.
+    pub ended: bool,
+}
+
+impl Step {
+    /// The schema's word for who sent it.
+    pub const fn sender(&self) -> &'static str {
+        match self.from {
+            Some(side) => side.name(),
+            None => "network",
+        }
+    }
+}
+
+impl Handshake<'_> {
+    /// The name that the client asked for.
+    pub fn server_name(&self) -> Option<&str> {
+        let name = self.tls.as_ref()?.client.as_ref()?.server_name.as_deref()?;
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// The certificates of the server, leaf first.
+    pub fn server_certificates(&self) -> &[Arc<Certificate>] {
+        self.tls.as_ref().and_then(|tls| tls.server.as_ref()).map_or(&[], |server| &server.certificates)
+    }
+
+    /// The certificates of the client, leaf first.
+    pub fn client_certificates(&self) -> &[Arc<Certificate>] {
+        self.tls.as_ref().and_then(|tls| tls.client.as_ref()).map_or(&[], |client| &client.certificates)
+    }
+
+    /// Whether it failed: neither completed, nor cut off by the capture, nor a mere probe that wanted no handshake.
+    pub fn failed(&self) -> bool {
+        self.handshake.outcome.failed() && self.diagnosis.cause != Some(Cause::TcpProbe)
+    }
+
+    /// One sentence for a person: of the cause, or where there is none to name, of how it ended.
+    pub fn summary(&self) -> Cow<'_, str> {
+        match &self.diagnosis.summary {
+            Some(summary) => Cow::Borrowed(summary),
+            None => Cow::Owned(self.plain_summary()),
+        }
+    }
+
+    fn plain_summary(&self) -> String {
+        let mut text = String::with_capacity(120);
+        let outcome = self.handshake.outcome;
+        let subject = match (outcome, &self.quic, self.tls.as_ref().and_then(|tls| tls.version)) {
+            (Outcome::Completed, Some(quic), _) => Cow::Owned(format!("QUIC version {}", quic.version)),
+            (Outcome::Completed, None, Some(version)) => word(version.spoken().name(), version.spoken()),
+            (Outcome::Completed, None, None) => Cow::Borrowed("TLS"),
+            _ => Cow::Borrowed("The handshake"),
+        };
+        text.extend([&subject, " with "]);
+        let server = self.server.text();
+        match self.tls.as_ref().and_then(|tls| tls.client.as_ref()).and_then(|client| client.server_name.as_deref()) {
+            Some(name) => text.extend([name, " (", server.as_str(), ")"]),
+            None => text.push_str(server.as_str()),
+        }
+        if outcome == Outcome::Completed {
+            text.push_str(if self.handshake.resumed { " was established by resumption." } else { " was established." });
+        } else {
+            text.extend([" ended as ", outcome.name(), " at the stage ", self.handshake.stage.name(), "."]);
+        }
+        text
+    }
+
+    /// The same told packet by packet, where the packets are known.
+    pub fn with_timeline(&self) -> Handshake<'_> {
+        let mut told = self.clone();
+        if let (true, Some(facts)) = (told.timeline.is_empty(), told.facts) {
+            told.timeline = super::timeline(facts);
+        }
+        told
+    }
+
+    /// The same, to keep beyond its handshake.
+    pub fn to_static(&self) -> Handshake<'static> {
+        let Self { network, client, server, capture, handshake, tls, quic, dtls, diagnosis, timeline, facts: _ } = self;
+        Handshake {
+            network: *network,
+            client: *client,
+            server: *server,
+            capture: Capture { source: owned(&capture.source), ..*capture },
+            handshake: Course { history: owned(&handshake.history), ..*handshake },
+            tls: tls.as_ref().map(Tls::to_static),
+            quic: quic.as_ref().map(|quic| Quic { server_versions: owned(&quic.server_versions), closes: owned(&quic.closes), ..*quic }),
+            dtls: *dtls,
+            diagnosis: Diagnosis {
+                summary: diagnosis.summary.as_ref().map(owned),
+                remedy: owned(&diagnosis.remedy),
+                evidence: owned(&diagnosis.evidence),
+                against: owned(&diagnosis.against),
+                alternatives: owned(&diagnosis.alternatives),
+                findings: owned(&diagnosis.findings),
+                ..*diagnosis
+            },
+            timeline: timeline.clone(),
+            facts: None,
+        }
+    }
+}
+
+impl Tls<'_> {
+    fn to_static(&self) -> Tls<'static> {
+        let client = self.client.as_ref().map(|client| TlsClient {
+            random: owned(&client.random),
+            server_name: client.server_name.as_ref().map(owned),
+            offer: client.offer.to_static(),
+            certificates: client.certificates.clone(),
+            ..*client
+        });
+        Tls {
+            next_protocol: self.next_protocol.as_ref().map(owned),
+            client,
+            server: self.server.clone(),
+            alerts: self.alerts.clone(),
+            ..*self
+        }
+    }
+}
+
+fn owned<T: ToOwned + ?Sized>(value: &Cow<'_, T>) -> Cow<'static, T> {
+    Cow::Owned(T::to_owned(value))
+}
+
+/// A code point's name where it has one, else as it prints.
+pub fn word(name: Option<&'static str>, value: impl std::fmt::Display) -> Cow<'static, str> {
+    name.map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
+}

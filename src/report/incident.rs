@@ -1,0 +1,99 @@
+//! `kind: incident` as types.
+
+use std::net::IpAddr;
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::remedy::Advice;
+use crate::diagnosis::rule::Confidence;
+use crate::flow::Endpoint;
+use crate::time::Timestamp;
+
+use super::code::Id;
+
+/// Handshakes of one cause.
+#[derive(Debug, Clone)]
+pub struct Incident {
+    /// The same across runs and thread counts, and each time a live run tells of it.
+    pub id: String,
+    /// Live: what there is to tell.
+    pub state: Option<State>,
+    /// The cause they share.
+    pub cause: Cause,
+    /// What they have in common.
+    pub scope: Scope,
+    /// Servers, the first few.
+    pub servers: Vec<Endpoint>,
+    /// The name asked for, when it is one.
+    pub server_name: Option<String>,
+    /// Begin of the first failed handshake.
+    pub first_seen: Timestamp,
+    /// Begin of the last.
+    pub last_seen: Timestamp,
+    /// Handshakes of this incident.
+    pub failed: u64,
+    /// Of those, how many completed all the same, only not well.
+    pub completed: u64,
+    /// All handshakes of the same scope between first and last.
+    pub attempts: u64,
+    /// Client addresses, the first few.
+    pub clients: Vec<IpAddr>,
+    /// How many clients there were.
+    pub clients_total: u64,
+    /// What changed when it began.
+    pub changes: Vec<String>,
+    /// That of the surest handshake.
+    pub confidence: Confidence,
+    /// One sentence for a person.
+    pub summary: String,
+    /// What to do, a line each, commands to type among them.
+    pub remedy: Vec<Advice>,
+    /// Ids of handshakes, the first few.
+    pub handshakes: Vec<Id>,
+}
+
+/// What a live run tells of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It begins.
+    Begun,
+    /// It has twice the failures that were told before.
+    Growing,
+    /// It was quiet for a quarter of an hour.
+    Ended,
+    /// It goes on when the run ends.
+    Open,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Begun, Self::Growing, Self::Ended, Self::Open];
+
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Begun => "begun",
+            Self::Growing => "growing",
+            Self::Ended => "ended",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// What the handshakes of an incident have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One server, many clients.
+    Server,
+    /// One client population, many servers.
+    Client,
+}
+
+impl Scope {
+    /// The schema's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+}

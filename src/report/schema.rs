@@ -1,0 +1,314 @@
+//! What the fields of the schema hold: described once, for whoever must know it without a report at hand.
+//!
+//! The conditions of `--where` and the columns of Parquet are checked and made by it; docs/schema.json is it as JSON Schema. That reports are as
+//! described here is tested on every capture there is.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::chain::Unverified;
+use crate::diagnosis::rule::Confidence;
+use crate::flow::{Side, Transport};
+use crate::handshake::facts::{Outcome, Protocol, Stage, StoppedBy};
+use crate::handshake::stack::Certainty;
+use crate::tls::message::OcspStatus;
+
+use super::{Scope, Severity, State};
+
+/// A field of an object.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// It is there in every object of its kind.
+    pub always: bool,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// One of these words.
+    Word(fn() -> Vec<&'static str>),
+    /// A moment: RFC 3339, UTC, nanoseconds.
+    Time,
+    /// A whole number, not negative.
+    Integer,
+    /// True or false.
+    Flag,
+    /// An object with these fields.
+    Object(&'static [Field]),
+    /// An object whose fields are words of the program, each with a count.
+    Counts,
+    /// A list.
+    List(&'static Self),
+}
+
+const fn always(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, always: true }
+}
+
+const fn maybe(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, always: false }
+}
+
+const TEXTS: Kind = Kind::List(&Kind::Text);
+const CAUSE: Kind = Kind::Word(|| Cause::ALL.iter().map(|cause| cause.slug()).collect());
+const CONFIDENCE: Kind = Kind::Word(|| Confidence::ALL.map(Confidence::name).to_vec());
+const SIDE: Kind = Kind::Word(|| Side::BOTH.map(Side::name).to_vec());
+
+/// The fields of `kind: handshake`.
+pub const HANDSHAKE: &[Field] = &[
+    always("schema", Kind::Word(|| vec![super::SCHEMA])),
+    always("kind", Kind::Word(|| vec!["handshake"])),
+    always(
+        "network",
+        Kind::Object(&[
+            always("transport", Kind::Word(|| Transport::ALL.map(Transport::name).to_vec())),
+            always("protocol", Kind::Word(|| Protocol::ALL.map(Protocol::name).to_vec())),
+            always("community_id", Kind::Text),
+            maybe("path", TEXTS),
+        ]),
+    ),
+    always("client", ENDPOINT),
+    always("server", ENDPOINT),
+    always(
+        "capture",
+        Kind::Object(&[
+            always("source", Kind::Text),
+            always("first_frame", Kind::Integer),
+            always("last_frame", Kind::Integer),
+            maybe("quality", TEXTS),
+        ]),
+    ),
+    always(
+        "handshake",
+        Kind::Object(&[
+            always("id", Kind::Text),
+            always("start", Kind::Time),
+            always("end", Kind::Time),
+            always("outcome", Kind::Word(|| Outcome::ALL.map(Outcome::name).to_vec())),
+            always("stage", Kind::Word(|| Stage::ALL.map(Stage::name).to_vec())),
+            always("history", Kind::Text),
+            maybe("preamble", Kind::Text),
+            always("resumed", Kind::Flag),
+            always("hello_retry", Kind::Flag),
+            always("early_data", Kind::Flag),
+            always("decrypted", Kind::Flag),
+            always("provisional", Kind::Flag),
+            always(
+                "timing",
+                Kind::Object(&[
+                    maybe("tcp_rtt_us", Kind::Integer),
+                    maybe("client_hello_us", Kind::Integer),
+                    maybe("server_hello_us", Kind::Integer),
+                    maybe("server_think_us", Kind::Integer),
+                    maybe("finished_us", Kind::Integer),
+                    maybe("total_us", Kind::Integer),
+                ]),
+            ),
+            always(
+                "loss",
+                Kind::Object(&[
+                    always("client_retransmits", Kind::Integer),
+                    always("server_retransmits", Kind::Integer),
+                    always("gap_bytes", Kind::Integer),
+                ]),
+            ),
+        ]),
+    ),
+    maybe(
+        "tls",
+        Kind::Object(&[
+            maybe("version", Kind::Text),
+            maybe("cipher", Kind::Text),
+            maybe("curve", Kind::Text),
+            maybe("next_protocol", Kind::Text),
+            maybe("client", Kind::Object(TLS_CLIENT)),
+            maybe("server", Kind::Object(TLS_SERVER)),
+            maybe("alerts", Kind::List(&Kind::Object(ALERT))),
+        ]),
+    ),
+    maybe(
+        "quic",
+        Kind::Object(&[
+            always("version", Kind::Text),
+            always("first_version", Kind::Text),
+            maybe("server_versions", TEXTS),
+            always("retries", Kind::Integer),
+            always("zero_rtt_packets", Kind::Integer),
+            maybe("closes", Kind::List(&Kind::Object(CLOSE))),
+        ]),
+    ),
+    maybe(
+        "dtls",
+        Kind::Object(&[
+            always("cookie_requests", Kind::Integer),
+            always("fragmented_messages", Kind::Integer),
+            always("largest_datagram", Kind::Integer),
+            always("connection_id", Kind::Flag),
+        ]),
+    ),
+    always("diagnosis", Kind::Object(DIAGNOSIS)),
+    maybe("timeline", Kind::List(&Kind::Object(STEP))),
+];
+
+const ENDPOINT: Kind = Kind::Object(&[always("address", Kind::Text), always("port", Kind::Integer)]);
+
+const TLS_CLIENT: &[Field] = &[
+    always("random", Kind::Text),
+    maybe("server_name", Kind::Text),
+    always("supported_versions", TEXTS),
+    always("supported_ciphers", TEXTS),
+    always("supported_groups", TEXTS),
+    maybe("key_shares", TEXTS),
+    always("signature_algorithms", TEXTS),
+    always("alpn", TEXTS),
+    maybe("extensions", TEXTS),
+    maybe("psk_modes", TEXTS),
+    maybe("certificate_compression", TEXTS),
+    maybe("ech", Kind::Text),
+    always("ja3", Kind::Text),
+    always("ja4", Kind::Text),
+    always("certificate_requested", Kind::Flag),
+    maybe("stack", STACK),
+    maybe("certificates", CERTIFICATES),
+];
+
+const TLS_SERVER: &[Field] = &[
+    maybe("ja3s", Kind::Text),
+    maybe("extensions", TEXTS),
+    maybe("stack", STACK),
+    maybe("certificates", CERTIFICATES),
+    maybe("unverified", Kind::Word(|| Unverified::ALL.map(Unverified::name).to_vec())),
+    maybe("staple", Kind::Word(|| OcspStatus::ALL.map(OcspStatus::name).to_vec())),
+];
+
+const STACK: Kind = Kind::Object(&[
+    always("name", Kind::Text),
+    maybe("program", Kind::Text),
+    always("certainty", Kind::Word(|| Certainty::ALL.map(Certainty::name).to_vec())),
+]);
+
+const CERTIFICATES: Kind = Kind::List(&Kind::Object(&[
+    always("subject", Kind::Text),
+    always("issuer", Kind::Text),
+    always("serial", Kind::Text),
+    always("not_before", Kind::Time),
+    always("not_after", Kind::Time),
+    always("san", TEXTS),
+    always("key", Kind::Text),
+    always("signature", Kind::Text),
+    always("sha256", Kind::Text),
+]));
+
+const ALERT: &[Field] = &[
+    always("from", SIDE),
+    maybe("level", Kind::Word(|| vec!["fatal", "warning"])),
+    maybe("code", Kind::Integer),
+    maybe("name", Kind::Text),
+    always("frame", Kind::Integer),
+    always("encrypted", Kind::Flag),
+];
+
+const CLOSE: &[Field] = &[
+    always("from", SIDE),
+    always("code", Kind::Integer),
+    always("name", Kind::Text),
+    maybe("reason", Kind::Text),
+    always("frame", Kind::Integer),
+];
+
+const DIAGNOSIS: &[Field] = &[
+    maybe("cause", CAUSE),
+    always("stopped_by", Kind::Word(|| StoppedBy::ALL.map(StoppedBy::name).to_vec())),
+    maybe("confidence", CONFIDENCE),
+    always("summary", Kind::Text),
+    always("remedy", TEXTS),
+    always("evidence", EVIDENCE),
+    always("against", EVIDENCE),
+    always("alternatives", Kind::List(&CAUSE)),
+    always(
+        "findings",
+        Kind::List(&Kind::Object(&[
+            always("id", CAUSE),
+            always("severity", Kind::Word(|| Severity::ALL.map(Severity::name).to_vec())),
+            always("confidence", CONFIDENCE),
+            always("text", Kind::Text),
+            always("frames", Kind::List(&Kind::Integer)),
+        ])),
+    ),
+];
+
+const EVIDENCE: Kind = Kind::List(&Kind::Object(&[maybe("frame", Kind::Integer), maybe("time", Kind::Time), always("text", Kind::Text)]));
+
+const STEP: &[Field] = &[
+    maybe("frame", Kind::Integer),
+    always("time", Kind::Time),
+    always("from", Kind::Word(|| vec!["client", "server", "network"])),
+    always("kind", Kind::Text),
+    maybe("size", Kind::Integer),
+    always("text", Kind::Text),
+    maybe("ended", Kind::Flag),
+];
+
+/// The fields of `kind: incident`.
+pub const INCIDENT: &[Field] = &[
+    always("schema", Kind::Word(|| vec![super::SCHEMA])),
+    always("kind", Kind::Word(|| vec!["incident"])),
+    always("id", Kind::Text),
+    maybe("state", Kind::Word(|| State::ALL.map(State::name).to_vec())),
+    always("cause", CAUSE),
+    always("scope", Kind::Word(|| [Scope::Server, Scope::Client].map(Scope::name).to_vec())),
+    always("servers", TEXTS),
+    maybe("server_name", Kind::Text),
+    always("first_seen", Kind::Time),
+    always("last_seen", Kind::Time),
+    always("failed", Kind::Integer),
+    maybe("completed", Kind::Integer),
+    always("attempts", Kind::Integer),
+    always("clients", TEXTS),
+    always("clients_total", Kind::Integer),
+    maybe("changes", TEXTS),
+    always("confidence", CONFIDENCE),
+    always("summary", Kind::Text),
+    always("remedy", TEXTS),
+    always("handshakes", TEXTS),
+];
+
+/// The fields of `kind: summary`.
+pub const SUMMARY: &[Field] = &[
+    always("schema", Kind::Word(|| vec![super::SCHEMA])),
+    always("kind", Kind::Word(|| vec!["summary"])),
+    always("version", Kind::Text),
+    always(
+        "inputs",
+        Kind::List(&Kind::Object(&[
+            always("source", Kind::Text),
+            always("format", Kind::Text),
+            always("frames", Kind::Integer),
+            always("bytes", Kind::Integer),
+            maybe("damage", Kind::Text),
+            maybe("sha256", Kind::Text),
+        ])),
+    ),
+    always("frames", Kind::Integer),
+    always("bytes", Kind::Integer),
+    always("decoded", Kind::Integer),
+    always("skipped", Kind::Counts),
+    maybe("first_time", Kind::Time),
+    maybe("last_time", Kind::Time),
+    always("flows", Kind::Integer),
+    always("handshakes", Kind::Integer),
+    maybe("left_out", Kind::Integer),
+    always("outcomes", Kind::Counts),
+    always("causes", Kind::Counts),
+    always("incidents", Kind::Integer),
+    always("drops", Kind::Integer),
+    maybe("unread", Kind::Integer),
+    maybe("unjudged", Kind::Integer),
+    always("evictions", Kind::Integer),
+    always("other_flows", Kind::Counts),
+    always("notes", TEXTS),
+];
