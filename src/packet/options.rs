@@ -118,7 +118,10 @@ mod tests {
     fn what_follows_an_option_that_is_unknown_or_odd_is_read() {
         // Fast Open, MPTCP's MP_CAPABLE, a window scale of another length, then the true ones.
         let read = tcp_options(&[34, 2, 30, 4, 0, 1, 3, 4, 1, 1, 2, 4, 5, 0xb4, 3, 3, 7, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]);
-        assert_eq!(read, TcpOptions { mss: Some(1460), window_scale: Some(7), fast_open: true, timestamps: Some((1, 2)), ..TcpOptions::default() });
+        assert_eq!(
+            read,
+            TcpOptions { mss: Some(1460), window_scale: Some(7), fast_open: true, timestamps: Some((1, 2)), ..TcpOptions::default() }
+        );
         assert_eq!(tcp_timestamps(&[30, 4, 0, 1, 8, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]), Some((1, 2)));
     }
 
