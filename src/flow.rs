@@ -4,7 +4,8 @@ use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// One of the two TLS roles. A flow's client is the side that sent the SYN or, where none was seen, the side that its messages or its port make the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Side {
     /// The side that opens the handshake.
     Client,

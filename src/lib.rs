@@ -1,34 +1,72 @@
 //! handshark: a passive TLS handshake analyzer that says why a handshake failed, who stopped it, and what to do.
 //!
-//! The library is sans-IO: bytes and timestamps go in, reports come out. See docs/ARCHITECTURE.md for the floors.
+//! [`analyze`] takes a [`Capture`] (a file, a reader, or frames) and yields typed reports: for each handshake a [`report::Handshake`] with its
+//! outcome, cause, evidence and fix, then [`report::Incident`]s, then the [`report::Summary`]. What their fields mean is said in docs/SCHEMA.md.
+//!
+//! The library is sans-IO but for where a capture is opened; bytes and timestamps go in, reports come out. docs/ARCHITECTURE.md tells of its floors.
+//! What is hidden here is public for the program, its tests and its benchmarks alone, and changes without notice.
 
-pub mod anomaly;
-pub mod anonymize;
-pub mod app;
-pub mod capture;
-pub mod cli;
-pub mod compare;
-pub mod count;
-pub mod diagnosis;
-pub mod dtls;
+mod analyze;
+
+pub use analyze::{Capture, Found, Frame, Settings, analyze};
+#[doc(no_inline)]
+pub use diagnosis::chain::TrustStore;
+
 pub mod error;
-pub mod find;
-pub mod flow;
-pub mod frame;
-pub mod handshake;
-pub mod incident;
-pub mod limits;
-pub mod output;
-pub mod packet;
-pub mod pipeline;
-pub mod preamble;
-pub mod quic;
-pub mod recorder;
 pub mod report;
+
+#[doc(hidden)]
+pub mod anomaly;
+#[doc(hidden)]
+pub mod anonymize;
+#[doc(hidden)]
+pub mod app;
+#[doc(hidden)]
+pub mod capture;
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
+pub mod compare;
+#[doc(hidden)]
+pub mod count;
+#[doc(hidden)]
+pub mod diagnosis;
+#[doc(hidden)]
+pub mod dtls;
+#[doc(hidden)]
+pub mod find;
+#[doc(hidden)]
+pub mod flow;
+#[doc(hidden)]
+pub mod frame;
+#[doc(hidden)]
+pub mod handshake;
+#[doc(hidden)]
+pub mod incident;
+#[doc(hidden)]
+pub mod limits;
+#[doc(hidden)]
+pub mod output;
+#[doc(hidden)]
+pub mod packet;
+#[doc(hidden)]
+pub mod pipeline;
+#[doc(hidden)]
+pub mod preamble;
+#[doc(hidden)]
+pub mod quic;
+#[doc(hidden)]
+pub mod recorder;
+#[doc(hidden)]
 pub mod secrets;
+#[doc(hidden)]
 pub mod time;
+#[doc(hidden)]
 pub mod tls;
+#[doc(hidden)]
 pub mod transport;
 #[cfg_attr(not(feature = "view"), path = "tui/absent.rs")]
+#[doc(hidden)]
 pub mod tui;
+#[doc(hidden)]
 pub mod watch;

@@ -19,10 +19,11 @@ use ipcrypt_rs::IpcryptPfx;
 use sha2::{Digest, Sha256};
 
 use self::text::Known;
-use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::rule::{Evidence, Finding};
 use crate::flow::Endpoint;
-use crate::report::{Capture, Certificate, Course, Diagnosis, Handshake, Id, Incident, Network, Quic, Summary, Tls, TlsClient, TlsServer, community_id};
+use crate::report::{
+    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Evidence, Finding, Handshake, Id, Incident, Network, Quic, Step, Summary,
+    Tls, TlsClient, TlsServer, community_id,
+};
 
 /// What the pseudonyms depend on.
 #[derive(Clone, PartialEq, Eq)]
@@ -108,8 +109,8 @@ impl Anonymizer {
         let tls = report.tls.as_ref().map(|tls| self.tls(tls, known));
         // What is known by name is complete from here on.
         let text = |text: &str| self.text(text, known);
-        let close = |closes: &[crate::handshake::facts::ClosedBy]| -> Vec<_> {
-            closes.iter().map(|close| crate::handshake::facts::ClosedBy { reason: text(&close.reason), ..close.clone() }).collect()
+        let close = |closes: &[ClosedBy]| -> Vec<_> {
+            closes.iter().map(|close| ClosedBy { reason: text(&close.reason), ..close.clone() }).collect()
         };
         Handshake {
             network: Network { community_id: community_id(client, server, report.network.transport), ..report.network },
@@ -125,7 +126,7 @@ impl Anonymizer {
             }),
             dtls: report.dtls,
             diagnosis: diagnosis(&report.diagnosis, &text),
-            timeline: report.timeline.iter().map(|step| crate::report::Step { text: text(&step.text), ..step.clone() }).collect(),
+            timeline: report.timeline.iter().map(|step| Step { text: text(&step.text), ..step.clone() }).collect(),
             facts: None,
         }
     }

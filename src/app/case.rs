@@ -48,7 +48,17 @@ impl<'a> Case<'a> {
     /// Captures and what is asked of them, with progress and without details: no timeline, no hashes.
     pub(super) fn new(inputs: &'a [PathBuf], query: &'a Query, stop: Arc<AtomicBool>) -> Self {
         let Query { analysis, criteria, anonymize } = query;
-        Self { inputs, analysis, criteria, anonymize: anonymize.as_ref(), stop, timeline: false, hashes: false, progress: true, begin: Arc::default() }
+        Self {
+            inputs,
+            analysis,
+            criteria,
+            anonymize: anonymize.as_ref(),
+            stop,
+            timeline: false,
+            hashes: false,
+            progress: true,
+            begin: Arc::default(),
+        }
     }
 
     /// Whether it is read as it comes, and only once.

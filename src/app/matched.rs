@@ -17,7 +17,7 @@ use super::{stop_on_signal, unless_interrupted};
 use crate::anonymize::Anonymizer;
 use crate::cli::MatchOptions;
 use crate::compare::flood;
-use crate::compare::joined::Joined;
+use crate::compare::joined::{Joined, JoinedBy};
 use crate::compare::relayed;
 use crate::compare::vantage::View;
 use crate::compare::verdict::{Point, judge};
@@ -273,9 +273,9 @@ impl Pair<'_> {
             }
         }
         let joined_by = match (self.by_random, at_client.view.packets.is_empty() || at_server.view.packets.is_empty()) {
-            (true, _) => "random",
-            (false, false) => "addresses",
-            (false, true) => "nothing",
+            (true, _) => JoinedBy::Random,
+            (false, false) => JoinedBy::Addresses,
+            (false, true) => JoinedBy::Nothing,
         };
         let [client, server] = [self.client, self.server].map(|noted| noted.map(|noted| &noted.report));
         let joined = judge(&Point { report: client, view: &at_client.view }, &Point { report: server, view: &at_server.view }, joined_by);

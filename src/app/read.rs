@@ -8,6 +8,7 @@ use crate::cli::{self, FailOn, ReadOptions};
 use crate::error::Error;
 #[cfg(feature = "parquet")]
 use crate::output::delivery::{Delivery, Manner};
+use crate::output::format::Look;
 #[cfg(feature = "parquet")]
 use crate::output::parquet::ParquetSink;
 use crate::output::{Sink, style};
@@ -16,14 +17,15 @@ use crate::report::{Handshake, Incident, Summary};
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let stdout = io::stdout();
+    let look = options.look(options.color.palette(&stdout), style::terminal_width(), stdout.is_terminal());
     let case = Case {
         // On the same terminal as the output it would be in its way.
-        progress: options.progress && !(options.streams() && stdout.is_terminal()),
+        progress: options.progress && !((options.format.streams)(&look) && stdout.is_terminal()),
         ..Case::new(&options.inputs, &options.query, stop_on_signal()?)
     };
     let ready = case.prepare()?;
-    let (palette, at_once) = (options.color.palette(&stdout), stdout.is_terminal() || case.piped());
-    let mut sink = options.sink(BufWriter::with_capacity(64 << 10, stdout), palette, style::terminal_width(), at_once);
+    let look = Look { at_once: look.at_once || case.piped(), ..look };
+    let mut sink = (options.format.sink)(Box::new(BufWriter::with_capacity(64 << 10, stdout)), &look);
     let mut matched = false;
     #[cfg(feature = "parquet")]
     let mut parquet = match options.parquet.as_deref() {

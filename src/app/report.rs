@@ -29,8 +29,12 @@ fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
         ReportFormat::Html => Box::new(HtmlSink::new(out, settings)),
         ReportFormat::Markdown => Box::new(MarkdownSink::with_settings(out, settings)),
     };
-    let case =
-        Case { timeline: options.format == ReportFormat::Html, hashes: true, progress: options.progress, ..Case::new(&options.inputs, &options.query, stop_on_signal()?) };
+    let case = Case {
+        timeline: options.format == ReportFormat::Html,
+        hashes: true,
+        progress: options.progress,
+        ..Case::new(&options.inputs, &options.query, stop_on_signal()?)
+    };
     case.run(sink.as_mut())?;
     sink.finish()?;
     Ok(())

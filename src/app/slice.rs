@@ -169,9 +169,10 @@ impl Sink for Chosen {
         self.handshakes = self.handshakes.saturating_add(1);
         self.add(facts.flow.key, Frames { first, last, quoted: last.max(facts.closed_at.frame) });
         let diagnosis = &report.diagnosis;
-        let cause = diagnosis.cause.zip(diagnosis.confidence).map(|(cause, confidence)| {
-            format!(", {cause} ({}), stopped by {}", confidence.name(), diagnosis.stopped_by.name())
-        });
+        let cause = diagnosis
+            .cause
+            .zip(diagnosis.confidence)
+            .map(|(cause, confidence)| format!(", {cause} ({}), stopped by {}", confidence.name(), diagnosis.stopped_by.name()));
         let verdict = format!("handshark: {}{}. {}", report.handshake.outcome.name(), cause.unwrap_or_default(), report.summary());
         self.comments.entry(first).or_default().insert(0, verdict);
         for piece in diagnosis.evidence.iter() {

@@ -8,10 +8,12 @@ use clap_complete::Shell;
 
 use super::forensics::{Certs, Diff, Match, Slice};
 use super::live::Live;
-use super::options::{FailOn, Format, ReadOptions, Verbosity};
+use super::options::{FailOn, ReadOptions};
 use super::selection::QueryArguments;
 use super::{Command, values};
+use crate::output::format::{FORMATS, Format, Verbosity};
 use crate::output::style::Color;
+use crate::output::{csv, ndjson};
 
 /// Says why a TLS handshake failed, who stopped it, and what to do.
 ///
@@ -113,8 +115,8 @@ struct Read {
     force: bool,
 
     /// How to present the result
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = FormatArgument::Text, help_heading = OUTPUT)]
-    format: FormatArgument,
+    #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name, value_parser = values::format_parser(), help_heading = OUTPUT)]
+    format: &'static Format,
 
     /// List every handshake, the completed ones too
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
@@ -151,18 +153,6 @@ pub(super) enum When {
     Never,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormatArgument {
-    /// For a terminal
-    Text,
-    /// One JSON object a line
-    Json,
-    /// Markdown, for a ticket
-    Md,
-    /// One row for each handshake, for a spreadsheet
-    Csv,
-}
-
 impl From<Arguments> for Command {
     fn from(arguments: Arguments) -> Self {
         match arguments.action {
@@ -190,9 +180,9 @@ impl From<Read> for ReadOptions {
             parquet: read.parquet,
             force: read.force,
             format: match (read.json, read.csv) {
-                (true, _) => Format::Json,
-                (_, true) => Format::Csv,
-                _ => read.format.into(),
+                (true, _) => &ndjson::FORMAT,
+                (_, true) => &csv::FORMAT,
+                _ => read.format,
             },
             all: read.all,
             verbosity: match (read.quiet, read.verbose) {
@@ -213,17 +203,6 @@ impl From<When> for Color {
             When::Auto => Self::Auto,
             When::Always => Self::Always,
             When::Never => Self::Never,
-        }
-    }
-}
-
-impl From<FormatArgument> for Format {
-    fn from(format: FormatArgument) -> Self {
-        match format {
-            FormatArgument::Text => Self::Text,
-            FormatArgument::Json => Self::Json,
-            FormatArgument::Md => Self::Markdown,
-            FormatArgument::Csv => Self::Csv,
         }
     }
 }

@@ -20,8 +20,8 @@ mod values;
 
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, DiffOptions, FailOn, Format, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Secrets,
-    ShowOptions, SliceOptions, Trust, Verbosity,
+    Analysis, CertsOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Secrets, ShowOptions,
+    SliceOptions, Trust,
 };
 
 /// Exit code: done.

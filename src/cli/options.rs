@@ -1,7 +1,6 @@
 //! What the command line asks for, validated.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,14 +9,8 @@ use super::values::FailOnItem;
 use crate::anonymize::Key;
 use crate::diagnosis::cause::Cause;
 use crate::find::Criteria;
-use crate::output::Sink;
-use crate::output::csv::CsvSink;
-use crate::output::layout::Layout;
-use crate::output::line::LineSink;
-use crate::output::markdown::MarkdownSink;
-use crate::output::ndjson::NdjsonSink;
+use crate::output::format::{Format, Look, Verbosity};
 use crate::output::style::{Color, Palette};
-use crate::output::text::{TextOptions, TextSink};
 use crate::output::view::{self, Kind};
 use crate::report::Handshake;
 
@@ -33,7 +26,7 @@ pub struct ReadOptions {
     /// Replace the Parquet file if it is there.
     pub force: bool,
     /// How to present the result.
-    pub format: Format,
+    pub format: &'static Format,
     /// Every handshake, the completed ones too.
     pub all: bool,
     /// How much to say.
@@ -125,24 +118,9 @@ pub enum ReportFormat {
 }
 
 impl ReadOptions {
-    /// The sink for what is asked, on a buffered stream. `columns`: the terminal's, where there is one. `flush_each`: send every line of NDJSON
-    /// on its way at once, for pipes.
-    pub fn sink<'a>(&self, out: impl Write + 'a, palette: Palette, columns: Option<usize>, flush_each: bool) -> Box<dyn Sink + 'a> {
-        match (self.format, self.verbosity) {
-            (Format::Json, _) => Box::new(NdjsonSink::new(out, flush_each)),
-            (Format::Csv, _) => Box::new(CsvSink::new(out)),
-            (Format::Markdown, _) => Box::new(MarkdownSink::new(out)),
-            (Format::Text, Verbosity::Quiet) => Box::new(LineSink::new(out, palette)),
-            (Format::Text, verbosity) => {
-                let options = TextOptions { all: self.all, verbose: verbosity == Verbosity::Verbose };
-                Box::new(TextSink::new(out, Layout::new(columns, palette), options))
-            }
-        }
-    }
-
-    /// Whether output is written while reading goes on: on the same terminal, progress would be in its way.
-    pub fn streams(&self) -> bool {
-        self.all || self.verbosity == Verbosity::Quiet || matches!(self.format, Format::Json | Format::Csv)
+    /// How it is to look on standard output.
+    pub const fn look(&self, palette: Palette, columns: Option<usize>, at_once: bool) -> Look {
+        Look { all: self.all, verbosity: self.verbosity, palette, columns, at_once }
     }
 }
 
@@ -233,30 +211,6 @@ impl Trust {
     }
 }
 
-/// How the result is presented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// [`crate::output::text`], or [`crate::output::line`] when quiet.
-    Text,
-    /// [`crate::output::ndjson`].
-    Json,
-    /// [`crate::output::markdown`].
-    Markdown,
-    /// [`crate::output::csv`].
-    Csv,
-}
-
-/// How much to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verbosity {
-    /// A line for each failure.
-    Quiet,
-    /// Summary, incidents, failures.
-    Normal,
-    /// With parameters, timing and fingerprints.
-    Verbose,
-}
-
 /// What makes the exit code 1.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FailOn {
@@ -267,8 +221,7 @@ pub struct FailOn {
 impl FailOn {
     /// Whether a handshake is of that kind.
     pub fn matches(&self, report: &Handshake<'_>) -> bool {
-        (self.any_failed && view::kind(report) == Kind::Failed)
-            || report.diagnosis.cause.is_some_and(|cause| self.causes.contains(&cause))
+        (self.any_failed && view::kind(report) == Kind::Failed) || report.diagnosis.cause.is_some_and(|cause| self.causes.contains(&cause))
     }
 
     /// Whether nothing was asked for.

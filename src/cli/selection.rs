@@ -203,7 +203,8 @@ impl OutcomeItem {
 
 fn outcomes() -> impl TypedValueParser<Value = OutcomeItem> {
     let words = Outcome::ALL.iter().map(|outcome| outcome.name()).chain([FAILED]);
-    let item = |word: String| Outcome::ALL.into_iter().find(|outcome| outcome.name() == word).map_or(OutcomeItem::Failed, OutcomeItem::Outcome);
+    let item =
+        |word: String| Outcome::ALL.into_iter().find(|outcome| outcome.name() == word).map_or(OutcomeItem::Failed, OutcomeItem::Outcome);
     PossibleValuesParser::new(words.map(PossibleValue::new)).map(item)
 }
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::handshake::facts::Outcome;
+use crate::output::format::Verbosity;
+use crate::output::style::{Color, Palette};
+use crate::output::{csv, ndjson};
 use crate::report::samples;
-use crate::output::style::Color;
 
 fn parsed(arguments: &[&str]) -> Result<Command, clap::Error> {
     parse(std::iter::once("handshark").chain(arguments.iter().copied()).map(OsString::from))
@@ -130,8 +132,8 @@ fn options_are_converted() {
     assert_eq!(options.query.analysis.trust, Trust { system: false, files: vec!["x.pem".into()], directories: vec!["d".into()] });
     assert_eq!((options.verbosity, options.color, options.progress), (Verbosity::Quiet, Color::Always, false));
     let options = read(&["a", "b", "--json"]);
-    assert_eq!((options.query.analysis.threads, options.format, options.query.analysis.trust.system), (None, Format::Json, true));
-    assert_eq!(read(&["--format", "csv", "a"]).format, Format::Csv);
+    assert_eq!((options.query.analysis.threads, options.format, options.query.analysis.trust.system), (None, &ndjson::FORMAT, true));
+    assert_eq!(read(&["--format", "csv", "a"]).format, &csv::FORMAT);
     assert_eq!(read(&["-v", "a"]).verbosity, Verbosity::Verbose);
     assert!(error(&["--threads", "5000", "a"]).contains("1024"));
 }
@@ -148,14 +150,15 @@ fn every_format_has_its_sink() {
     ] {
         let options = read(arguments);
         let mut out = Vec::new();
-        let mut sink = options.sink(&mut out, crate::output::style::Palette::PLAIN, None, false);
+        let look = options.look(Palette::PLAIN, None, false);
+        let mut sink = (options.format.sink)(Box::new(&mut out), &look);
         for report in samples::run() {
             report.give(sink.as_mut()).unwrap();
         }
         sink.finish().unwrap();
         drop(sink);
         assert!(String::from_utf8(out).unwrap().starts_with(begin), "{arguments:?}");
-        assert_eq!(options.streams(), streams, "{arguments:?}");
+        assert_eq!((options.format.streams)(&look), streams, "{arguments:?}");
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use clap::builder::{PathBufValueParser, PossibleValue, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command, Error, error::ErrorKind};
 
 use crate::diagnosis::cause::Cause;
 use crate::output::explain;
+use crate::output::format::{FORMATS, Format};
 use crate::output::suggest::{did_you_mean, near};
+use crate::output::text;
 
 /// Part of `--fail-on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +103,13 @@ pub(super) fn ring_size(text: &str) -> Result<u64, String> {
 fn number_and_unit(text: &str) -> (Option<u64>, &str) {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     (digits.trim().parse().ok(), text.strip_prefix(digits).unwrap_or_default())
+}
+
+/// Which of [`FORMATS`].
+pub(super) fn format_parser() -> impl TypedValueParser<Value = &'static Format> {
+    let words = FORMATS.iter().map(|format| PossibleValue::new(format.name).help(format.about));
+    let named = |name: String| FORMATS.into_iter().find(|format| format.name == name).unwrap_or(&text::FORMAT);
+    PossibleValuesParser::new(words).map(named)
 }
 
 /// Reads a cause, for completion as well.

@@ -352,9 +352,7 @@ const SHOWN: usize = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::cause::Cause;
-    use crate::handshake::facts::Outcome;
-    use crate::report::{Handshake, Sink as _, TlsServer, samples};
+    use crate::report::{Cause, Handshake, Outcome, Sink as _, TlsServer, samples};
 
     fn report(name: &str, cause: Option<Cause>, certificate: &str, total_us: u64) -> Handshake<'static> {
         let mut report = samples::named(name);

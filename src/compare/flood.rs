@@ -2,56 +2,53 @@
 
 use std::collections::BTreeSet;
 
-use super::joined::{Joined, Joint};
+use super::joined::{Half, Joined, Joint, Place};
+use crate::report::{Cause, Confidence};
 
 /// Gives connections that were never answered while their server was flooded the verdict that the flood explains. Which of them are the flood's
 /// and which its victims, packets without an answer do not tell.
 pub fn explain(joined: &mut [Joined]) {
-    let mut floods: BTreeSet<String> = BTreeSet::new();
-    for one in joined.iter() {
-        let halves = [&one.server, &one.client].into_iter().flatten();
-        for half in halves.filter(|half| half.cause.as_deref() == Some(FLOOD)) {
-            floods.insert(half.peers[1].clone());
-        }
-    }
-    if floods.is_empty() {
-        return;
-    }
+    let halves = joined.iter().flat_map(|one| [&one.server, &one.client]).flatten();
+    let flooded = halves.filter(|half| half.cause == Some(Cause::SynFlood));
+    let flooded: BTreeSet<String> = flooded.map(|half| server(half).clone()).collect();
     for one in joined {
         let half = one.server.as_ref().or(one.client.as_ref());
-        let Some(server) = half.and_then(|half| floods.get(&half.peers[1])) else { continue };
-        if one.verdict.cause.as_deref().is_some_and(|cause| UNANSWERED.contains(&cause)) {
+        let Some(server) = half.and_then(|half| flooded.get(server(half))) else { continue };
+        if matches!(one.verdict.cause, Some(Cause::TcpSynUnanswered | Cause::TcpHandshakeIncomplete)) {
             let summary =
                 format!("{server} was flooded with SYNs: this connection is part of the flood, or its victim. {}", one.verdict.summary);
-            one.verdict = Joint { cause: Some(FLOOD.to_owned()), place: "server", confidence: "likely".to_owned(), summary };
+            one.verdict = Joint { cause: Some(Cause::SynFlood), place: Place::Server, confidence: Confidence::Likely, summary };
         }
     }
 }
 
-const FLOOD: &str = "syn-flood";
-const UNANSWERED: [&str; 2] = ["tcp-syn-unanswered", "tcp-handshake-incomplete"];
+const fn server(half: &Half) -> &String {
+    let [_, server] = &half.peers;
+    server
+}
 
 #[cfg(test)]
 mod tests {
-    use super::super::joined::Half;
+    use super::super::joined::JoinedBy;
     use super::*;
 
-    fn one(server: &str, cause: &str, verdict: &str) -> Joined {
+    fn one(server: &str, cause: Cause, verdict: Cause) -> Joined {
         let half = Half {
-            id: String::new(),
+            id: crate::report::Id::of(&[0; 8]),
             start: crate::time::Timestamp::default(),
             peers: ["10.0.0.1:1024".to_owned(), server.to_owned()],
             server_name: None,
             frames: [1, 1],
-            outcome: "refused".to_owned(),
-            cause: Some(cause.to_owned()),
+            outcome: "refused",
+            cause: Some(cause),
             confidence: None,
             summary: "1,000 SYNs a second.".to_owned(),
         };
-        let verdict = Joint::certain(verdict, "path", "No answer.".to_owned());
+        let summary = "No answer.".to_owned();
+        let verdict = Joint { cause: Some(verdict), place: Place::Path, confidence: Confidence::Certain, summary };
         Joined {
             schema: "handshark-match/1",
-            joined_by: "addresses",
+            joined_by: JoinedBy::Addresses,
             client: None,
             server: Some(half),
             between: Vec::new(),
@@ -63,15 +60,16 @@ mod tests {
 
     #[test]
     fn only_what_was_unanswered_at_the_flooded_server_is_explained() {
+        use Cause as C;
         let mut joined = [
-            one("192.0.2.1:443", "syn-flood", "syn-flood"),
-            one("192.0.2.1:443", "tcp-syn-unanswered", "tcp-syn-unanswered"),
-            one("192.0.2.1:443", "certificate-expired", "certificate-expired"),
-            one("192.0.2.2:443", "tcp-syn-unanswered", "tcp-syn-unanswered"),
+            one("192.0.2.1:443", C::SynFlood, C::SynFlood),
+            one("192.0.2.1:443", C::TcpSynUnanswered, C::TcpSynUnanswered),
+            one("192.0.2.1:443", C::CertificateExpired, C::CertificateExpired),
+            one("192.0.2.2:443", C::TcpSynUnanswered, C::TcpSynUnanswered),
         ];
         explain(&mut joined);
-        let causes = joined.iter().map(|one| one.verdict.cause.clone().unwrap()).collect::<Vec<_>>();
-        assert_eq!(causes, ["syn-flood", "syn-flood", "certificate-expired", "tcp-syn-unanswered"]);
+        let causes = joined.iter().map(|one| one.verdict.cause.unwrap()).collect::<Vec<_>>();
+        assert_eq!(causes, [C::SynFlood, C::SynFlood, C::CertificateExpired, C::TcpSynUnanswered]);
         assert!(joined[1].verdict.summary.contains("192.0.2.1:443 was flooded"));
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::report::Handshake;
+use crate::flow::Side;
+use crate::report::{Cause, Confidence, Finding, Handshake, Id, StoppedBy};
 use crate::time::Timestamp;
 
 /// A handshake seen at two points.
@@ -10,9 +11,8 @@ use crate::time::Timestamp;
 pub struct Joined {
     /// `handshark-match/1`.
     pub schema: &'static str,
-    /// What joined the two: `random` (of the ClientHello), `addresses`, `name` (asked for at the same time in another connection), or `nothing`
-    /// when one point saw none of it.
-    pub joined_by: &'static str,
+    /// What joined the two.
+    pub joined_by: JoinedBy,
     /// What the point near the client says of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<Half>,
@@ -31,11 +31,25 @@ pub struct Joined {
     pub verdict: Joint,
 }
 
+/// By what a handshake at one point was recognised at the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JoinedBy {
+    /// By the random of the ClientHello.
+    Random,
+    /// By addresses, ports and first sequence number.
+    Addresses,
+    /// By the name asked for at the same time, in another connection.
+    Name,
+    /// By nothing: one point saw none of it.
+    Nothing,
+}
+
 /// What one point says.
 #[derive(Debug, Serialize)]
 pub struct Half {
     /// The handshake's id there.
-    pub id: String,
+    pub id: Id,
     /// When it began there.
     pub start: Timestamp,
     /// Client and server as they are called there.
@@ -46,13 +60,13 @@ pub struct Half {
     /// Frames there.
     pub frames: [u64; 2],
     /// Its outcome as seen there.
-    pub outcome: String,
+    pub outcome: &'static str,
     /// Its cause as seen there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
+    pub cause: Option<Cause>,
     /// How sure that is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<String>,
+    pub confidence: Option<Confidence>,
     /// One sentence.
     pub summary: String,
 }
@@ -60,10 +74,10 @@ pub struct Half {
 /// Something that happened between the points.
 #[derive(Debug, Serialize, Clone)]
 pub struct Event {
-    /// `lost`, `injected`, `altered`, `delayed`.
-    pub what: &'static str,
+    /// What happened.
+    pub what: Happening,
     /// Who sent it, or in whose name it came.
-    pub from: &'static str,
+    pub from: Side,
     /// One sentence.
     pub text: String,
     /// Frame in the client's capture.
@@ -74,16 +88,56 @@ pub struct Event {
     pub server_frame: Option<u64>,
 }
 
+/// What a path does to packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happening {
+    /// It was sent and did not arrive.
+    Lost,
+    /// It arrived and was never sent.
+    Injected,
+    /// It arrived otherwise than it was sent.
+    Altered,
+    /// It took much longer than others.
+    Delayed,
+}
+
+impl Happening {
+    /// The word in the output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Injected => "injected",
+            Self::Altered => "altered",
+            Self::Delayed => "delayed",
+        }
+    }
+}
+
+/// Where a cause lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// Between the two points.
+    Path,
+    /// With the client.
+    Client,
+    /// With the server.
+    Server,
+    /// There is none, or the two points do not tell.
+    Nowhere,
+}
+
 /// The verdict.
 #[derive(Debug, Serialize, Clone, PartialEq, Eq)]
 pub struct Joint {
-    /// A slug of the catalogue; absent when there is nothing to say.
+    /// Absent when there is nothing to say.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
-    /// Where it lies: `path`, `client`, `server`, or `nowhere`.
-    pub place: &'static str,
+    pub cause: Option<Cause>,
+    /// Where it lies.
+    pub place: Place,
     /// How sure.
-    pub confidence: String,
+    pub confidence: Confidence,
     /// One sentence.
     pub summary: String,
 }
@@ -99,26 +153,28 @@ impl Joined {
     }
 }
 
-impl Joint {
-    pub(super) fn certain(cause: &str, place: &'static str, summary: String) -> Self {
-        Self::of(cause, "certain", place, summary)
-    }
-
-    pub(super) fn of(cause: &str, confidence: &str, place: &'static str, summary: String) -> Self {
-        Self { cause: Some(cause.to_owned()), place, confidence: confidence.to_owned(), summary }
+impl From<Finding> for Joint {
+    fn from(finding: Finding) -> Self {
+        let place = match finding.stopped_by {
+            Some(StoppedBy::Network) => Place::Path,
+            Some(StoppedBy::Client) => Place::Client,
+            Some(StoppedBy::Server) => Place::Server,
+            Some(StoppedBy::Capture | StoppedBy::Nobody) | None => Place::Nowhere,
+        };
+        Self { cause: Some(finding.cause), place, confidence: finding.confidence, summary: finding.summary }
     }
 }
 
 pub(super) fn half(report: &Handshake<'_>) -> Half {
     Half {
-        id: report.handshake.id.to_string(),
+        id: report.handshake.id,
         start: report.handshake.start,
         peers: [report.client.to_string(), report.server.to_string()],
         server_name: report.tls.as_ref().and_then(|tls| tls.client.as_ref()?.server_name.as_deref()).map(str::to_owned),
         frames: [report.capture.first_frame, report.capture.last_frame],
-        outcome: report.handshake.outcome.name().to_owned(),
-        cause: report.diagnosis.cause.map(|cause| cause.slug().to_owned()),
-        confidence: report.diagnosis.confidence.map(|confidence| confidence.name().to_owned()),
+        outcome: report.handshake.outcome.name(),
+        cause: report.diagnosis.cause,
+        confidence: report.diagnosis.confidence,
         summary: report.summary().into_owned(),
     }
 }

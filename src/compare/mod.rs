@@ -2,8 +2,8 @@
 //!
 //! - `tally`: what a capture shows of each service (the name asked for, or the address where none was); `diff`: what changed between two
 //!   tallies, for "it worked yesterday".
-//! - `vantage`: one connection's packets as seen at two points; `verdict`: what became of the handshake between them; `flood`: what many together
-//!   show.
+//! - `vantage`: one connection's packets as seen at two points; `verdict`: what became of the handshake between them, as findings of the
+//!   catalogue's causes; `flood`: what many together show; `joined`: what `handshark match` says of it.
 //!
 //! Invariant: a difference is told when it cannot be chance: when one side has only what the other never had, or when the shares differ by
 //! more than three standard errors.

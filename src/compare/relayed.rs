@@ -1,18 +1,19 @@
 //! A handshake that is not the same connection at both points: a proxy or a translator stands between them.
 
-use super::joined::{Event, Joined, Joint, half};
+use super::joined::{Event, Happening, Joined, JoinedBy, Joint, Place, half};
 use super::verdict::Point;
-use crate::diagnosis::rule::Confidence;
-use crate::report::Handshake;
+use crate::flow::Side;
+use crate::report::{Cause, Confidence, Handshake};
 
 /// A client's handshake of which no packet reached the server, and one that reached it in its stead.
 pub fn replaced(client: &Handshake<'_>, server: &Handshake<'_>) -> Joined {
     let leaf = |report: &Handshake<'_>| report.server_certificates().first().cloned();
     let (confidence, certificates) = match (leaf(client), leaf(server)) {
-        (Some(given), Some(own)) if given.sha256 != own.sha256 => {
-            ("certain", format!(" The server's certificate is issued by {}, the one the client was given by {}.", own.issuer, given.issuer))
-        }
-        _ => ("strong", String::new()),
+        (Some(given), Some(own)) if given.sha256 != own.sha256 => (
+            Confidence::Certain,
+            format!(" The server's certificate is issued by {}, the one the client was given by {}.", own.issuer, given.issuer),
+        ),
+        _ => (Confidence::Strong, String::new()),
     };
     let summary = format!(
         "No packet of the client's connection reached the server, and yet it was answered; while it lasted, another ClientHello for the same name came to the \
@@ -21,34 +22,34 @@ pub fn replaced(client: &Handshake<'_>, server: &Handshake<'_>) -> Joined {
     );
     Joined {
         schema: "handshark-match/1",
-        joined_by: "name",
+        joined_by: JoinedBy::Name,
         client: Some(half(client)),
         server: Some(half(server)),
         between: Vec::new(),
         hops: None,
         round_trip_us: None,
-        verdict: Joint::of("tls-interception", confidence, "path", summary),
+        verdict: Joint { cause: Some(Cause::TlsInterception), place: Place::Path, confidence, summary },
     }
 }
 
 /// A proxy ends the TCP connection between the points and passes TLS on: packets are not the same there, and only the ends can be compared.
 pub(super) fn relayed(client: Option<&Handshake<'_>>, server: Option<&Handshake<'_>>) -> Joined {
     let report = server.filter(|report| report.diagnosis.cause.is_some()).or(client);
-    let cause = report.and_then(|report| report.diagnosis.cause).map(|cause| cause.slug().to_owned());
+    let cause = report.and_then(|report| report.diagnosis.cause);
     let told = report.filter(|_| cause.is_some()).map(|report| format!(" {}", report.summary())).unwrap_or_default();
     let text = "a proxy between the two captures ends the TCP connection and passes TLS on through one of its own".to_owned();
     Joined {
         schema: "handshark-match/1",
-        joined_by: "random",
+        joined_by: JoinedBy::Random,
         client: client.map(half),
         server: server.map(half),
-        between: vec![Event { what: "altered", from: "client", text, client_frame: None, server_frame: None }],
+        between: vec![Event { what: Happening::Altered, from: Side::Client, text, client_frame: None, server_frame: None }],
         hops: None,
         round_trip_us: None,
         verdict: Joint {
-            confidence: report.and_then(|report| report.diagnosis.confidence).map_or("certain", Confidence::name).to_owned(),
+            confidence: report.and_then(|report| report.diagnosis.confidence).unwrap_or(Confidence::Certain),
             cause,
-            place: "nowhere",
+            place: Place::Nowhere,
             summary: format!(
                 "The ClientHello arrived as it was sent, through a proxy; what TCP did on either side of it cannot be compared.{told}"
             ),
@@ -56,20 +57,20 @@ pub(super) fn relayed(client: Option<&Handshake<'_>>, server: Option<&Handshake<
     }
 }
 
-pub(super) fn translated(client: &Point<'_>, server: &Point<'_>, joined_by: &str) -> Option<Event> {
+pub(super) fn translated(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Option<Event> {
     let (here, there) = (client.report.map(half)?, server.report.map(half)?);
-    if joined_by != "random" || here.peers == there.peers {
+    if joined_by != JoinedBy::Random || here.peers == there.peers {
         return None;
     }
-    let parts: Vec<String> = ["client", "server"]
+    let parts: Vec<String> = Side::BOTH
         .into_iter()
         .zip(here.peers.iter().zip(&there.peers))
         .filter(|(_, (a, b))| a != b)
         .map(|(side, (a, b))| format!("the {side} {a} is called {b} at the server's end"))
         .collect();
     Some(Event {
-        what: "altered",
-        from: "client",
+        what: Happening::Altered,
+        from: Side::Client,
         text: format!("addresses are translated: {}", parts.join("; ")),
         client_frame: None,
         server_frame: None,

@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::diagnosis::cause::Cause;
-use crate::handshake::facts::Outcome;
-use crate::report::{Certificate, Handshake, Sink, Summary, word};
+use crate::report::{Cause, Certificate, Handshake, Outcome, Sink, Summary, word};
 use crate::time::Timestamp;
 
 /// How often each value was seen.

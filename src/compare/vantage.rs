@@ -241,9 +241,9 @@ pub fn follow(side: Side, sender: &View, receiver: &View) -> Transit {
     let known = sender.isn(side).or_else(|| receiver.isn(side)).or_else(|| first(sender)).unwrap_or_default();
     // Of two SYN-ACKs that arrived, the one that was sent counts.
     let arrived = sender.isn(side).filter(|isn| receiver.began_with(side, *isn)).or_else(|| receiver.isn(side));
-    let bases = [sender.isn(side).unwrap_or(known), arrived.unwrap_or(known)];
-    let sent: Vec<Sent> = places(side, sender, bases[0]);
-    let got: Vec<Sent> = places(side, receiver, bases[1]);
+    let arrived = arrived.unwrap_or(known);
+    let sent: Vec<Sent> = places(side, sender, sender.isn(side).unwrap_or(known));
+    let got: Vec<Sent> = places(side, receiver, arrived);
     let mut transit = Transit::default();
     for (view, list, stream) in [(sender, &sent, &mut transit.sent), (receiver, &got, &mut transit.received)] {
         for item in list.iter().filter(|_| tcp) {
@@ -299,8 +299,7 @@ pub fn follow(side: Side, sender: &View, receiver: &View) -> Transit {
         }
     }
     let acked = receiver.packets.iter().filter(|packet| packet.from != side && packet.flags.ack() && tcp);
-    let acked =
-        acked.map(|packet| packet.ack.wrapping_sub(bases[1]).wrapping_sub(1) as usize).filter(|at| *at < WRAPPED).max().unwrap_or(0);
+    let acked = acked.map(|packet| packet.ack.wrapping_sub(arrived).wrapping_sub(1) as usize).filter(|at| *at < WRAPPED).max().unwrap_or(0);
     let arrived_kinds: Vec<&Kind> =
         transit.arrived.iter().filter_map(|(from, _)| sent.iter().find(|item| item.index == *from)).map(|item| &item.kind).collect();
     for item in waiting.into_values().flatten() {
@@ -327,7 +326,15 @@ fn changed_on_the_way(transit: &Transit, item: &Sent) -> bool {
 }
 
 /// What a packet is recognised by.
-type Kind = (usize, usize, u8, u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    /// Its first byte in the stream.
+    at: usize,
+    len: usize,
+    /// SYN, FIN and RST.
+    flags: u8,
+    digest: u64,
+}
 
 #[derive(Debug)]
 struct Sent {
@@ -344,7 +351,7 @@ struct Sent {
 impl Sent {
     /// It carries a FIN.
     const fn closes(&self) -> bool {
-        self.kind.2 & TcpFlags::FIN != 0
+        self.kind.flags & TcpFlags::FIN != 0
     }
 
     /// The place behind its last byte.
@@ -360,8 +367,11 @@ fn places(side: Side, view: &View, base: u32) -> Vec<Sent> {
             let flags = packet.flags.0 & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
             let at = packet.seq.wrapping_sub(base).wrapping_sub(1) as usize;
             // A RST is one whatever its number, which some devices rewrite.
-            let kind =
-                if packet.flags.rst() { (0, 0, TcpFlags::RST, 0) } else { (at, packet.len as usize, flags, digest(&packet.payload)) };
+            let kind = if packet.flags.rst() {
+                Kind { at: 0, len: 0, flags: TcpFlags::RST, digest: 0 }
+            } else {
+                Kind { at, len: packet.len as usize, flags, digest: digest(&packet.payload) }
+            };
             Sent { index, at, len: packet.len as usize, kind, time: packet.mark.time, ip_id: packet.ip_id }
         })
         .collect()

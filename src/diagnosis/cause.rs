@@ -96,6 +96,13 @@ impl std::fmt::Display for Cause {
     }
 }
 
+/// By its slug.
+impl serde::Serialize for Cause {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.slug())
+    }
+}
+
 impl std::str::FromStr for Cause {
     type Err = ();
 

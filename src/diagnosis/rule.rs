@@ -69,7 +69,8 @@ impl Default for Policy {
 }
 
 /// How sure a finding is. The order is from least to most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Confidence {
     /// Report only beside something else.
     Hint,
@@ -82,7 +83,7 @@ pub enum Confidence {
 }
 
 impl Confidence {
-    /// Every confidence.
+    /// Every degree, from least to most.
     pub const ALL: [Self; 4] = [Self::Hint, Self::Likely, Self::Strong, Self::Certain];
 
     /// The schema's word.

@@ -247,9 +247,7 @@ impl Check {
                 self.locals.truncate(depth);
                 outcome.map(|()| Place::default())
             }
-            Expr::List(list) => {
-                list.elements.iter().try_for_each(|element| self.visit(element).map(drop)).map(|()| Place::default())
-            }
+            Expr::List(list) => list.elements.iter().try_for_each(|element| self.visit(element).map(drop)).map(|()| Place::default()),
             Expr::Map(map) => {
                 for entry in &map.entries {
                     if let EntryExpr::MapEntry(entry) = &entry.expr {
@@ -489,8 +487,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::handshake::facts::Outcome;
-    use crate::report::{Certificate, TlsServer, samples};
+    use crate::report::{Certificate, Outcome, TlsServer, samples};
 
     fn report(name: Option<&'static str>) -> Handshake<'static> {
         let mut report = samples::completed();

@@ -20,10 +20,8 @@ pub use self::moment::When;
 pub use self::peers::PeerPattern;
 pub use self::related::Related;
 
-use crate::diagnosis::cause::Cause;
 use crate::flow::Endpoint;
-use crate::handshake::facts::Outcome;
-use crate::report::Handshake;
+use crate::report::{Cause, Handshake, Outcome};
 use crate::time::Timestamp;
 
 /// What is asked for: a handshake must meet every criterion that is set, and of each criterion one of its values.

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::diagnosis::cause::Cause;
 use crate::flow::Endpoint;
-use crate::report::{Handshake, Incident, Scope};
+use crate::report::{Cause, Handshake, Incident, Scope};
 
 /// What was found, as far as incidents can be told by it. Bounded: beyond the bound, incidents are shown rather than withheld.
 #[derive(Debug, Default)]

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use super::escape::{clip, escape};
 use super::view::{self, Kind};
-use crate::diagnosis::cause::Cause;
 use crate::flow::Endpoint;
-use crate::handshake::facts::Outcome;
-use crate::report::{Handshake, Incident, Severity, Summary};
+use crate::report::{Cause, Handshake, Incident, Outcome, Severity, Summary};
 use crate::time::Timestamp;
 
 /// What has been learnt so far.
@@ -236,8 +234,7 @@ const LONGEST_TEXT: usize = 400;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::rule::Confidence;
-    use crate::report::samples;
+    use crate::report::{Confidence, samples};
 
     #[test]
     fn the_surest_of_a_group_is_shown_and_the_others_kept() {

@@ -7,11 +7,18 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::escape::escape;
-use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::Confidence;
+use super::format::Format;
 use crate::flow::Endpoint;
-use crate::report::{Handshake, Sink, Tls, word};
+use crate::report::{Cause, Confidence, Handshake, Sink, Tls, word};
 use crate::time::Timestamp;
+
+/// `--format csv`.
+pub const FORMAT: Format = Format {
+    name: "csv",
+    about: "One row for each handshake, for a spreadsheet",
+    streams: |_| true,
+    sink: |out, _| Box::new(CsvSink::new(out)),
+};
 
 /// Writes CSV.
 #[derive(Debug)]
@@ -141,8 +148,8 @@ const COLUMNS: &[Column] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
     use crate::report::Report;
+    use crate::report::samples;
 
     fn written(reports: &[Report]) -> String {
         let mut out = Vec::new();

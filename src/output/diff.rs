@@ -101,8 +101,8 @@ const SOURCES: usize = 3;
 mod tests {
     use super::*;
     use crate::compare::{Tally, diff};
-    use crate::report::samples;
     use crate::output::style::Palette;
+    use crate::report::samples;
     use crate::report::{Report, Sink as _};
 
     fn text(before: &[Report], after: &[Report]) -> String {

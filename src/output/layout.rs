@@ -2,6 +2,7 @@
 //!
 //! Everything printed goes through [`Layout`], and everything that does is escaped: text is given plain and styled by position.
 
+use crate::report::Advice;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -9,7 +10,6 @@ use unicode_width::UnicodeWidthChar;
 
 use super::escape::{clip, escape, width};
 use super::style::Palette;
-use crate::diagnosis::remedy::Advice;
 
 /// A space at which no line is broken.
 pub const NO_BREAK: char = '\u{a0}';
@@ -177,9 +177,9 @@ const LONGEST_COMMAND: usize = 2_000;
 
 #[cfg(test)]
 mod tests {
-    use crate::diagnosis::remedy::Command;
-    use crate::diagnosis::remedy::parts::Name;
     use super::*;
+    use crate::diagnosis::remedy::parts::Name;
+    use crate::report::Command;
 
     fn shown(columns: usize, first: usize, rest: usize, spans: &[Span<'_>]) -> String {
         let mut out = Vec::new();

@@ -10,8 +10,7 @@ use super::figures::when;
 use super::layout::Span;
 use super::style::Palette;
 use super::view::{self, Kind};
-use crate::diagnosis::cause::Cause;
-use crate::report::{Handshake, Id, Incident, Sink, State};
+use crate::report::{Cause, Handshake, Id, Incident, Sink, State};
 
 /// Writes a line for each handshake that failed or whose users suffered, and nothing else. Every line is flushed.
 #[derive(Debug)]
@@ -130,8 +129,8 @@ const LONGEST_PART: usize = 600;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
     use crate::report::Report;
+    use crate::report::samples;
 
     fn lines(reports: &[Report]) -> String {
         let mut out = Vec::new();
@@ -170,9 +169,14 @@ mod tests {
 
     #[test]
     fn incidents_are_told_when_they_begin_and_end() {
-        let report =
-            |state: Option<State>| Report::Incident(Box::new(Incident { state, ..samples::incident() }));
-        let text = lines(&[report(None), report(Some(State::Begun)), report(Some(State::Growing)), report(Some(State::Ended)), report(Some(State::Open))]);
+        let report = |state: Option<State>| Report::Incident(Box::new(Incident { state, ..samples::incident() }));
+        let text = lines(&[
+            report(None),
+            report(Some(State::Begun)),
+            report(Some(State::Growing)),
+            report(Some(State::Ended)),
+            report(Some(State::Open)),
+        ]);
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.starts_with("2026-11-21 09:00:12.031  incident begun: certificate-expired: Since"), "{text}");
     }

@@ -5,10 +5,18 @@ use std::io::{self, Write};
 use super::collect::{Collected, Group};
 use super::escape::{clip, escape};
 use super::figures::{count, counted, span_us, us_between, when};
+use super::format::{Format, Verbosity};
 use super::view::{self, Kind};
 use super::{Setting, Sink};
-use crate::diagnosis::remedy::Advice;
-use crate::report::{Handshake, Incident, Summary, VERSION};
+use crate::report::{Advice, Handshake, Incident, Summary, VERSION};
+
+/// `--format md`.
+pub const FORMAT: Format = Format {
+    name: "md",
+    about: "Markdown, for a ticket",
+    streams: |look| look.all || look.verbosity == Verbosity::Quiet,
+    sink: |out, _| Box::new(MarkdownSink::new(out)),
+};
 
 /// Writes Markdown at the end of the run.
 #[derive(Debug)]
@@ -222,8 +230,8 @@ const LONGEST_TEXT: usize = 2_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
     use crate::report::Report;
+    use crate::report::samples;
 
     fn written(reports: &[Report]) -> String {
         let mut out = Vec::new();

@@ -7,7 +7,8 @@ use anstyle::Style;
 
 use super::figures::{count, counted, span_us, when};
 use super::layout::Layout;
-use crate::compare::joined::{Event, Half, Joined};
+use crate::compare::joined::{Event, Half, Happening, Joined, JoinedBy, Joint, Place};
+use crate::report::Cause;
 use crate::time::Timestamp;
 
 /// Writes what became of handshakes between two points: those of one server that met the same fate together. `all`: each by itself, and also those
@@ -44,9 +45,9 @@ fn grouped(joined: &[Joined]) -> Vec<Vec<&Joined>> {
     let mut groups: Vec<Vec<&Joined>> = Vec::new();
     let mut places = BTreeMap::new();
     for one in joined.iter().filter(|one| noteworthy(one)) {
-        let said = |half: &Option<Half>| half.as_ref().map(|half| (half.outcome.clone(), half.cause.clone()));
+        let said = |half: &Option<Half>| half.as_ref().map(|half| (half.outcome, half.cause));
         let server = one.client.as_ref().or(one.server.as_ref()).map(|half| (half.server_name.clone(), half.peers[1].clone()));
-        let key = (one.verdict.cause.clone(), one.verdict.place, server, said(&one.client), said(&one.server));
+        let key = (one.verdict.cause, one.verdict.place, server, said(&one.client), said(&one.server));
         let place = *places.entry(key).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(one),
@@ -82,17 +83,17 @@ fn same(out: &mut dyn Write, layout: &Layout, others: &[&Joined]) -> io::Result<
 
 fn noteworthy(one: &Joined) -> bool {
     let failed = |half: &Option<Half>| half.as_ref().is_some_and(|half| half.outcome != "completed");
-    !one.between.is_empty() || one.verdict.place != "nowhere" || failed(&one.client) || failed(&one.server)
+    !one.between.is_empty() || one.verdict.place != Place::Nowhere || failed(&one.client) || failed(&one.server)
 }
 
 fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<()> {
     let number = |test: fn(&Joined) -> bool| joined.iter().filter(|one| test(one)).count() as u64;
-    let both = number(|one| one.joined_by != "nothing");
+    let both = number(|one| one.joined_by != JoinedBy::Nothing);
     let quiet = number(|one| !noteworthy(one));
     let mut text = format!("{} seen at both points", counted(both, "handshake", "handshakes"));
     let lone = [
-        (number(|one| one.joined_by == "nothing" && one.server.is_none()), "at the client's only"),
-        (number(|one| one.joined_by == "nothing" && one.client.is_none()), "at the server's only"),
+        (number(|one| one.joined_by == JoinedBy::Nothing && one.server.is_none()), "at the client's only"),
+        (number(|one| one.joined_by == JoinedBy::Nothing && one.client.is_none()), "at the server's only"),
     ];
     for (number, place) in lone {
         if number > 0 {
@@ -124,7 +125,7 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
     }
     let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
     for one in joined.iter().filter(|one| noteworthy(one)) {
-        let words = format!("{}{}", one.verdict.cause.as_deref().unwrap_or("nothing wrong"), place(one.verdict.place));
+        let words = format!("{}{}", cause(&one.verdict), place(one.verdict.place));
         *verdicts.entry(words).or_default() += 1;
     }
     let mut verdicts: Vec<_> = verdicts.into_iter().collect();
@@ -144,12 +145,16 @@ fn span(joined: &[Joined], half: fn(&Joined) -> Option<&Half>) -> Option<(Timest
     starts().min().zip(starts().max())
 }
 
-fn place(of: &str) -> &'static str {
+fn cause(verdict: &Joint) -> &'static str {
+    verdict.cause.map_or("nothing wrong", Cause::slug)
+}
+
+const fn place(of: Place) -> &'static str {
     match of {
-        "path" => ", between the two points",
-        "client" => ", at the client",
-        "server" => ", at the server",
-        _ => "",
+        Place::Path => ", between the two points",
+        Place::Client => ", at the client",
+        Place::Server => ", at the server",
+        Place::Nowhere => "",
     }
 }
 
@@ -160,10 +165,9 @@ fn shown(out: &mut dyn Write, layout: &Layout, one: &Joined) -> io::Result<()> {
     let server = main.server_name.as_ref().map_or_else(|| server.clone(), |name| format!("{name} ({server})"));
     layout.flow(out, 0, 2, &[(palette.dim, &when(main.start, true)), (plain, "  "), (palette.strong, &format!("{client} → {server}"))])?;
     let verdict = &one.verdict;
-    let cause = verdict.cause.as_deref().unwrap_or("nothing wrong");
     let place = place(verdict.place);
     let style = if verdict.cause.is_some() { palette.bad } else { palette.good };
-    layout.flow(out, 2, 4, &[(style, cause), (plain, &format!(" ({}){place}", verdict.confidence))])?;
+    layout.flow(out, 2, 4, &[(style, cause(verdict)), (plain, &format!(" ({}){place}", verdict.confidence.name()))])?;
     layout.prose(out, 2, &verdict.summary)?;
     half(out, layout, "At the client:", one.client.as_ref())?;
     half(out, layout, "At the server:", one.server.as_ref())?;
@@ -194,8 +198,8 @@ fn half(out: &mut dyn Write, layout: &Layout, label: &str, half: Option<&Half>) 
     let text = match half {
         None => "no handshake was reported".to_owned(),
         Some(half) => {
-            let cause = half.cause.as_ref().map(|cause| {
-                format!(", {cause}{}", half.confidence.as_ref().map(|confidence| format!(" ({confidence})")).unwrap_or_default())
+            let cause = half.cause.map(|cause| {
+                format!(", {cause}{}", half.confidence.map(|confidence| format!(" ({})", confidence.name())).unwrap_or_default())
             });
             format!("{}{}, {}", half.outcome, cause.unwrap_or_default(), frames(half))
         }
@@ -211,7 +215,7 @@ fn frames(half: &Half) -> String {
 
 fn line(out: &mut dyn Write, layout: &Layout, event: &Event) -> io::Result<()> {
     let palette = layout.palette;
-    let style = if event.what == "delayed" { palette.warn } else { palette.bad };
+    let style = if event.what == Happening::Delayed { palette.warn } else { palette.bad };
     let frames = match (event.client_frame, event.server_frame) {
         (Some(client), Some(server)) => format!("  (frame {client} at the client, {server} at the server)"),
         (Some(frame), None) => format!("  (frame {frame} at the client)"),
@@ -222,7 +226,7 @@ fn line(out: &mut dyn Write, layout: &Layout, event: &Event) -> io::Result<()> {
         out,
         4,
         14,
-        &[(style, &format!("{:<8}", event.what)), (Style::new(), "  "), (Style::new(), &event.text), (palette.dim, &frames)],
+        &[(style, &format!("{:<8}", event.what.name())), (Style::new(), "  "), (Style::new(), &event.text), (palette.dim, &frames)],
     )
 }
 

@@ -13,6 +13,7 @@ pub mod diff;
 pub mod escape;
 pub mod explain;
 pub mod figures;
+pub mod format;
 pub mod html;
 pub mod json;
 pub mod layout;

@@ -2,8 +2,17 @@
 
 use std::io::{self, Write};
 
+use super::format::Format;
 use super::json::Json;
 use crate::report::{Handshake, Incident, Sink, Summary};
+
+/// `--format json`.
+pub const FORMAT: Format = Format {
+    name: "json",
+    about: "One JSON object a line",
+    streams: |_| true,
+    sink: |out, look| Box::new(NdjsonSink::new(out, look.at_once)),
+};
 
 /// Writes NDJSON.
 #[derive(Debug)]
@@ -75,8 +84,8 @@ mod tests {
 
     use super::*;
     use crate::output::escape::is_hazard;
-    use crate::report::samples;
     use crate::report::Report;
+    use crate::report::samples;
 
     fn written(reports: &[Report]) -> String {
         let mut written = Vec::new();
@@ -92,7 +101,8 @@ mod tests {
     fn every_kind_is_a_line_that_reads_back() {
         let reports = samples::run();
         let text = written(&reports);
-        let kinds: Vec<String> = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].as_str().unwrap().to_owned()).collect();
+        let kinds: Vec<String> =
+            text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].as_str().unwrap().to_owned()).collect();
         assert_eq!(kinds.iter().filter(|kind| *kind == "handshake").count(), reports.len() - 2);
         assert_eq!(kinds[reports.len() - 2..], ["incident", "summary"]);
     }

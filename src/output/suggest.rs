@@ -41,7 +41,7 @@ pub fn did_you_mean(suggestions: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::cause::Cause;
+    use crate::report::Cause;
 
     fn near_slugs(word: &str) -> Vec<&'static str> {
         near(word, Cause::ALL.iter().map(|cause| cause.slug()))

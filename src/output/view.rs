@@ -1,9 +1,6 @@
 //! What several outputs say of a handshake in the same words.
 
-use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::Finding;
-use crate::handshake::facts::{Outcome, StoppedBy};
-use crate::report::{Diagnosis, Handshake, Incident, Summary};
+use crate::report::{Cause, Diagnosis, Finding, Handshake, Incident, Outcome, StoppedBy, Summary};
 
 /// How a handshake is to be shown, by its outcome and cause alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,6 +3,8 @@
 //! Invariant: the captured bytes are never more than the wire's. A header that the wire did not hold is malformed; one that the wire held
 //! and the capture did not is truncated.
 
+use etherparse::err::FromSliceError;
+
 use crate::packet::Skip;
 
 /// What is left of a frame.
@@ -63,6 +65,14 @@ impl<'a> Cursor<'a> {
         self.wire = self.wire.min(len);
         if let Some((kept, _)) = self.bytes.split_at_checked(self.wire as usize) {
             self.bytes = kept;
+        }
+    }
+
+    /// Why etherparse could not read a header here.
+    pub(super) fn refused(&self, error: impl Into<FromSliceError>) -> Skip {
+        match error.into() {
+            FromSliceError::Len(error) => self.short(error.layer_start_offset.saturating_add(error.required_len)),
+            _ => Skip::Malformed,
         }
     }
 

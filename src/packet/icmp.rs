@@ -1,10 +1,11 @@
 //! ICMP (RFC 792, 1191) and `ICMPv6` (RFC 4443) errors, and the packet they quote.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
+
+use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6ExtensionSlice, Ipv6ExtensionsSlice, Ipv6HeaderSlice, ip_number};
 
 use crate::flow::{Endpoint, FlowKey, Transport};
 use crate::packet::cursor::Cursor;
-use crate::packet::ip;
 use crate::packet::walk::Walk;
 use crate::packet::{IcmpError, IcmpKind, Skip};
 
@@ -23,8 +24,8 @@ impl Walk<'_> {
         let v6 = self.around.ends.is_v6();
         let quoted = if v6 { quoted_v6(&mut rest)? } else { quoted_v4(&mut rest)? };
         let transport = match quoted.protocol {
-            ip::TCP => Transport::Tcp,
-            ip::UDP => Transport::Udp,
+            ip_number::TCP => Transport::Tcp,
+            ip_number::UDP => Transport::Udp,
             _ => return Err(Skip::IcmpOther),
         };
         let &[f0, f1, t0, t1] = rest.take::<4>()?;
@@ -51,51 +52,43 @@ impl Walk<'_> {
 struct Quoted {
     source: IpAddr,
     destination: IpAddr,
-    protocol: u8,
+    protocol: IpNumber,
     total_len: u32,
 }
 
 fn quoted_v4(rest: &mut Cursor<'_>) -> Result<Quoted, Skip> {
-    let &[first, _, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = rest.take::<20>()?;
-    let options = usize::from(first & 0x0f).saturating_mul(4).checked_sub(20).filter(|_| first >> 4 == 4).ok_or(Skip::Malformed)?;
-    rest.skip(options)?;
-    if u16::from_be_bytes([f0, f1]) & 0x1fff != 0 {
+    let header = Ipv4HeaderSlice::from_slice(rest.bytes()).map_err(|error| rest.refused(error))?;
+    rest.skip(header.slice().len())?;
+    if header.fragments_offset().value() != 0 {
         return Err(Skip::IcmpOther); // a later fragment names no ports
     }
     Ok(Quoted {
-        source: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),
-        destination: IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)),
-        protocol,
-        total_len: u32::from(u16::from_be_bytes([l0, l1])),
+        source: IpAddr::V4(header.source_addr()),
+        destination: IpAddr::V4(header.destination_addr()),
+        protocol: header.protocol(),
+        total_len: u32::from(header.total_len()),
     })
 }
 
 fn quoted_v6(rest: &mut Cursor<'_>) -> Result<Quoted, Skip> {
-    let &[first, _, _, _, l0, l1, mut protocol, _] = rest.take::<8>()?;
-    if first >> 4 != 6 {
-        return Err(Skip::Malformed);
+    let header = Ipv6HeaderSlice::from_slice(rest.bytes()).map_err(|error| rest.refused(error))?;
+    rest.skip(header.slice().len())?;
+    let (extensions, protocol, _, error) = Ipv6ExtensionsSlice::from_slice_lax(header.next_header(), rest.bytes());
+    let len = extensions.slice().len();
+    let is_later = |extension| matches!(extension, Ipv6ExtensionSlice::Fragment(fragment) if fragment.fragment_offset().value() != 0);
+    if extensions.into_iter().any(is_later) {
+        return Err(Skip::IcmpOther);
     }
-    let source = IpAddr::V6(Ipv6Addr::from(*rest.take::<16>()?));
-    let destination = IpAddr::V6(Ipv6Addr::from(*rest.take::<16>()?));
-    loop {
-        match protocol {
-            // hop-by-hop, routing, destination options
-            0 | 43 | 60 => {
-                let &[next, len] = rest.take::<2>()?;
-                rest.skip(usize::from(len).saturating_mul(8).saturating_add(6))?;
-                protocol = next;
-            }
-            44 => {
-                let &[next, _, o0, o1, _, _, _, _] = rest.take::<8>()?;
-                if u16::from_be_bytes([o0, o1]) & 0xfff8 != 0 {
-                    return Err(Skip::IcmpOther);
-                }
-                protocol = next;
-            }
-            _ => break,
-        }
+    if let Some((error, _)) = error {
+        return Err(rest.refused(error));
     }
-    Ok(Quoted { source, destination, protocol, total_len: u32::from(u16::from_be_bytes([l0, l1])).saturating_add(40) })
+    rest.skip(len)?;
+    Ok(Quoted {
+        source: IpAddr::V6(header.source_addr()),
+        destination: IpAddr::V6(header.destination_addr()),
+        protocol,
+        total_len: u32::from(header.payload_length()).saturating_add(40),
+    })
 }
 
 /// `None` when the message is no error about a packet. The MTU is the second half of the unused word.

@@ -2,12 +2,14 @@
 //!
 //! Checksums are not verified: a capture at the sender sees them before the network card fills them in.
 
+use etherparse::{IpAuthHeaderSlice, Ipv6FragmentHeaderSlice, Ipv6RawExtHeaderSlice};
+
 use crate::flow::Layer;
 use crate::packet::cursor::Cursor;
 use crate::packet::walk::{Ends, Last, Next, Piece, Walk};
 use crate::packet::{IpFacts, Skip};
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// An IP packet of either version.
     pub(super) fn ip(&self) -> Result<Next, Skip> {
         match self.rest.bytes().first().map(|byte| byte >> 4) {
@@ -82,48 +84,53 @@ impl Walk<'_> {
             GRE => self.gre(),
             MPLS => Ok(Next::Mpls),
             AH => {
-                let &[next, len] = self.rest.take::<2>()?;
-                self.rest.skip(usize::from(len).saturating_mul(4).saturating_add(6))?;
-                Ok(Next::Payload(next))
+                let header = IpAuthHeaderSlice::from_slice(self.rest.bytes()).map_err(|error| self.rest.refused(error))?;
+                self.rest.skip(header.slice().len())?;
+                Ok(Next::Payload(header.next_header().0))
             }
-            HOP_BY_HOP | DESTINATION | MOBILITY | HIP | SHIM6 if v6 => {
-                let &[next, len] = self.rest.take::<2>()?;
-                self.rest.skip(usize::from(len).saturating_mul(8).saturating_add(6))?;
-                Ok(Next::Payload(next))
-            }
+            HOP_BY_HOP | DESTINATION | MOBILITY | HIP | SHIM6 if v6 => self.extension().map(|header| Next::Payload(header.next_header().0)),
             ROUTING if v6 => self.routing(),
             FRAGMENT if v6 => self.fragment(),
             _ => Err(Skip::IpProtocol),
         }
     }
 
+    /// A header of IPv6 that begins with the next header and its own length.
+    fn extension(&mut self) -> Result<Ipv6RawExtHeaderSlice<'a>, Skip> {
+        let header = Ipv6RawExtHeaderSlice::from_slice(self.rest.bytes()).map_err(|error| self.rest.refused(error))?;
+        self.rest.skip(header.slice().len())?;
+        Ok(header)
+    }
+
     /// A routing header that is not used up: the flow's destination is the last stop, as the answer will have it (RFC 8200 section 4.4,
     /// RFC 6275 section 6.4, RFC 8754 section 2).
     fn routing(&mut self) -> Result<Next, Skip> {
-        let &[next, len, kind, segments_left] = self.rest.take::<4>()?;
-        let body = self.rest.take_slice(usize::from(len).saturating_mul(8).saturating_add(4))?;
-        let mut stops = body.get(4..).unwrap_or_default().chunks_exact(16).take(usize::from(len) / 2);
+        let header = self.extension()?;
+        let next = Next::Payload(header.next_header().0);
+        let [kind, segments_left, _, _, _, _, stops @ ..] = header.payload() else { return Ok(next) };
+        let (stops, _) = stops.as_chunks::<16>();
         let last = match kind {
-            0 | 2 if segments_left > 0 => stops.next_back(),
-            4 if segments_left > 0 => stops.next(),
+            0 | 2 if *segments_left > 0 => stops.last(),
+            4 if *segments_left > 0 => stops.first(),
             _ => None,
         };
-        if let (Some(last), Ends::V6 { destination, .. }) = (last.and_then(|stop| <[u8; 16]>::try_from(stop).ok()), &mut self.around.ends) {
-            *destination = u128::from_be_bytes(last);
+        if let (Some(last), Ends::V6 { destination, .. }) = (last, &mut self.around.ends) {
+            *destination = u128::from_be_bytes(*last);
         }
-        Ok(Next::Payload(next))
+        Ok(next)
     }
 
     fn fragment(&mut self) -> Result<Next, Skip> {
         let before = self.rest.wire();
-        let &[next, _, o0, o1, i0, i1, i2, i3] = self.rest.take::<8>()?;
-        let field = u16::from_be_bytes([o0, o1]);
-        let (offset, more) = (u32::from(field & 0xfff8), field & 1 != 0);
-        if offset == 0 && !more {
+        let header = Ipv6FragmentHeaderSlice::from_slice(self.rest.bytes()).map_err(|error| self.rest.refused(error))?;
+        self.rest.skip(header.slice().len())?;
+        let next = header.next_header().0;
+        if !header.is_fragmenting_payload() {
             return Ok(Next::Payload(next)); // atomic (RFC 6946)
         }
         let header_len = self.around.ip.total_len.saturating_sub(before);
-        Err(self.stop_at(Piece { id: u32::from_be_bytes([i0, i1, i2, i3]), protocol: next, offset, more, header_len }))
+        let (offset, more) = (u32::from(header.fragment_offset().value()).saturating_mul(8), header.more_fragments());
+        Err(self.stop_at(Piece { id: header.identification(), protocol: next, offset, more, header_len }))
     }
 
     /// Ends the walk at a fragment. All but the last fragment hold a multiple of eight bytes, and none reaches beyond the largest packet.

@@ -1,71 +1,75 @@
 //! TCP options (RFC 9293 section 3.2, RFC 7323, RFC 2018, RFC 7413), decoded when somebody asks.
 
+use etherparse::{TcpOptionElement, TcpOptionsIterator};
+
 use crate::packet::TcpOptions;
 
-/// Reads the options of a segment. Never fails: it stops at the first that contradicts itself or is cut, and keeps what it has.
+/// Reads the options of a segment. Never fails: it stops at the first that contradicts itself or is cut, and keeps what it has. A repeated option
+/// counts the first time only, save SACK.
 pub fn tcp_options(options: &[u8]) -> TcpOptions {
     let mut read = TcpOptions::default();
-    read_all(&mut read, options);
+    for option in Options::new(options) {
+        match option {
+            TcpOption::Known(TcpOptionElement::MaximumSegmentSize(mss)) => read.mss = read.mss.or(Some(mss)),
+            TcpOption::Known(TcpOptionElement::WindowScale(shift)) => read.window_scale = read.window_scale.or(Some(shift)),
+            TcpOption::Known(TcpOptionElement::SelectiveAcknowledgementPermitted) => read.sack_permitted = true,
+            TcpOption::Known(TcpOptionElement::SelectiveAcknowledgement(first, others)) => {
+                for (slot, block) in read.sack.iter_mut().zip([Some(first)].into_iter().chain(others)) {
+                    *slot = block.or(*slot);
+                }
+            }
+            TcpOption::Other(FAST_OPEN, _) | TcpOption::Other(EXPERIMENT, [0xf9, 0x89, ..]) => read.fast_open = true,
+            TcpOption::Known(_) | TcpOption::Other(..) => {}
+        }
+    }
     read
 }
 
-fn read_all(read: &mut TcpOptions, mut options: &[u8]) {
-    loop {
-        options = match options {
-            [] | [END, ..] | [_] => return,
-            [NO_OPERATION, rest @ ..] => rest,
-            [kind, len, rest @ ..] => {
-                let Some((body, rest)) = usize::from(*len).checked_sub(2).and_then(|len| rest.split_at_checked(len)) else { return };
-                read_one(read, *kind, body);
-                rest
-            }
-        };
-    }
-}
-
 /// The timestamps of a segment: its own clock, and the other side's that it echoes (RFC 7323 section 3). Read on demand, for few ask.
-pub fn tcp_timestamps(mut options: &[u8]) -> Option<(u32, u32)> {
-    loop {
-        options = match options {
-            [NO_OPERATION, rest @ ..] => rest,
-            &[TIMESTAMPS, 10, v0, v1, v2, v3, e0, e1, e2, e3, ..] => {
-                return Some((u32::from_be_bytes([v0, v1, v2, v3]), u32::from_be_bytes([e0, e1, e2, e3])));
-            }
-            [] | [END, ..] | [_] => return None,
-            [_, len, rest @ ..] => rest.get(usize::from(*len).checked_sub(2)?..)?,
-        };
-    }
+pub fn tcp_timestamps(options: &[u8]) -> Option<(u32, u32)> {
+    Options::new(options).find_map(|option| match option {
+        TcpOption::Known(TcpOptionElement::Timestamp(own, echoed)) => Some((own, echoed)),
+        _ => None,
+    })
 }
 
 /// No options, or the timestamps alone in the layout every stack uses (RFC 7323 appendix A): nothing to decode in by far the most segments.
 pub const fn tcp_options_are_plain(bytes: &[u8]) -> bool {
-    matches!(bytes, [] | [NO_OPERATION, NO_OPERATION, 8, 10, _, _, _, _, _, _, _, _])
+    matches!(bytes, [] | [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, _, _, _, _, _, _, _, _])
 }
 
-/// A repeated option counts the first time only, save SACK.
-fn read_one(read: &mut TcpOptions, kind: u8, body: &[u8]) {
-    match (kind, body) {
-        (MSS, &[high, low]) if read.mss.is_none() => read.mss = Some(u16::from_be_bytes([high, low])),
-        (WINDOW_SCALE, &[shift]) if read.window_scale.is_none() => read.window_scale = Some(shift),
-        (SACK_PERMITTED, []) => read.sack_permitted = true,
-        (SACK, blocks) => {
-            for (slot, block) in read.sack.iter_mut().zip(blocks.chunks_exact(8)) {
-                if let &[l0, l1, l2, l3, r0, r1, r2, r3] = block {
-                    *slot = Some((u32::from_be_bytes([l0, l1, l2, l3]), u32::from_be_bytes([r0, r1, r2, r3])));
-                }
-            }
-        }
-        (FAST_OPEN, _) | (EXPERIMENT, [0xf9, 0x89, ..]) => read.fast_open = true,
-        _ => {}
+/// The options of a segment in their order. etherparse gives up at an option that it does not know, such as Fast Open or MPTCP, or whose length is
+/// unusual. Such an option is passed over by its length: what follows it counts.
+struct Options<'a>(TcpOptionsIterator<'a>);
+
+enum TcpOption<'a> {
+    Known(TcpOptionElement),
+    /// Kind and body.
+    Other(u8, &'a [u8]),
+}
+
+impl<'a> Options<'a> {
+    fn new(options: &'a [u8]) -> Self {
+        Self(TcpOptionsIterator::from_slice(options))
     }
 }
 
-const END: u8 = 0;
+impl<'a> Iterator for Options<'a> {
+    type Item = TcpOption<'a>;
+
+    fn next(&mut self) -> Option<TcpOption<'a>> {
+        let here = self.0.rest();
+        if let Ok(known) = self.0.next()? {
+            return Some(TcpOption::Known(known));
+        }
+        let [kind, len, rest @ ..] = here else { return None };
+        let (body, rest) = usize::from(*len).checked_sub(2).and_then(|len| rest.split_at_checked(len))?;
+        self.0 = TcpOptionsIterator::from_slice(rest);
+        Some(TcpOption::Other(*kind, body))
+    }
+}
+
 const NO_OPERATION: u8 = 1;
-const MSS: u8 = 2;
-const WINDOW_SCALE: u8 = 3;
-const SACK_PERMITTED: u8 = 4;
-const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
 const FAST_OPEN: u8 = 34;
 /// Shared by experiments, told apart by their first two bytes (RFC 6994): 0xf989 was Fast Open's before it had a number.
@@ -112,11 +116,55 @@ mod tests {
         assert_eq!(tcp_options(&[3, 3, 2, 2, 4, 5]), TcpOptions { window_scale: Some(2), ..TcpOptions::default() });
     }
 
+    #[test]
+    fn what_follows_an_option_that_is_unknown_or_odd_is_read() {
+        // Fast Open, MPTCP's MP_CAPABLE, a window scale of another length, then the true ones.
+        let read = tcp_options(&[34, 2, 30, 4, 0, 1, 3, 4, 1, 1, 2, 4, 5, 0xb4, 3, 3, 7, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]);
+        assert_eq!(read, TcpOptions { mss: Some(1460), window_scale: Some(7), fast_open: true, ..TcpOptions::default() });
+        assert_eq!(tcp_timestamps(&[30, 4, 0, 1, 8, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]), Some((1, 2)));
+    }
+
+    /// RFC 9293 section 3.1 to the letter: kinds 0 and 1 stand alone, all others have a length that counts kind and length.
+    fn split(mut options: &[u8]) -> Vec<(u8, &[u8])> {
+        let mut found = Vec::new();
+        while let [kind, rest @ ..] = options {
+            match (kind, rest) {
+                (0, _) | (_, []) => break,
+                (1, _) => options = rest,
+                (_, [len, rest @ ..]) if *len >= 2 && rest.len() >= usize::from(len - 2) => {
+                    let (body, behind) = rest.split_at(usize::from(len - 2));
+                    found.push((*kind, body));
+                    options = behind;
+                }
+                _ => break,
+            }
+        }
+        found
+    }
+
+    fn number(bytes: &[u8]) -> u32 {
+        bytes.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
+    }
+
     proptest! {
+        /// As the RFCs have them, whatever stands between.
         #[test]
-        fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            tcp_options(&bytes);
-            tcp_timestamps(&bytes);
+        fn any_options(parts in proptest::collection::vec(prop_oneof![
+            Just(vec![1]), any::<u16>().prop_map(|mss| [&[2, 4][..], &mss.to_be_bytes()].concat()), any::<u8>().prop_map(|shift| vec![3, 3, shift]),
+            Just(vec![4, 2]), any::<[u8; 8]>().prop_map(|times| [&[8, 10][..], &times].concat()), any::<[u8; 16]>().prop_map(|sack| [&[5, 18][..], &sack].concat()),
+            Just(vec![34, 2]), proptest::collection::vec(any::<u8>(), 0..6)], 0..8)) {
+            let bytes = parts.concat();
+            let found = split(&bytes);
+            let first = |kind: u8, len: usize| found.iter().find(|(is, body)| *is == kind && body.len() == len).map(|(_, body)| *body);
+            let read = tcp_options(&bytes);
+            prop_assert_eq!(read.mss.map(u32::from), first(2, 2).map(number));
+            prop_assert_eq!(read.window_scale.map(u32::from), first(3, 1).map(number));
+            prop_assert_eq!(read.sack_permitted, first(4, 0).is_some());
+            prop_assert_eq!(read.fast_open, found.iter().any(|(kind, body)| *kind == 34 || *kind == 254 && body.starts_with(&[0xf9, 0x89])));
+            let two = |body: &[u8]| (number(&body[..4]), number(&body[4..8]));
+            prop_assert_eq!(tcp_timestamps(&bytes), first(8, 8).map(two));
+            let last_sack = found.iter().rfind(|(kind, body)| *kind == 5 && [8, 16, 24, 32].contains(&body.len()));
+            prop_assert_eq!(read.sack[0], last_sack.map(|(_, body)| two(body)));
         }
     }
 }

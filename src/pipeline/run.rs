@@ -99,12 +99,7 @@ fn source_names(source: &dyn FrameSource) -> Vec<String> {
     source.inventory().interfaces.iter().map(|interface| interface.name.clone()).collect()
 }
 
-fn run_alone(
-    source: &mut dyn FrameSource,
-    options: &Options,
-    emit: &mut dyn Sink,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Summary> {
+fn run_alone(source: &mut dyn FrameSource, options: &Options, emit: &mut dyn Sink, progress: &mut dyn FnMut(Progress)) -> Result<Summary> {
     let mut router = Router::new(false);
     let mut worker = Worker::new(0, 1, &options.policy, false);
     let mut collector = Collector::new(options, emit);

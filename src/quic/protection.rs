@@ -6,9 +6,10 @@
 use std::fmt;
 
 use ring::{aead, hkdf};
+use tls_parser::{TlsCipherEnc, TlsCipherEncMode};
 
 use crate::flow::Side;
-use crate::tls::registry::CipherSuite;
+use crate::tls::registry::{CipherSuite, KeyExchange};
 
 use super::header::Long;
 use super::version::Version;
@@ -53,12 +54,13 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// The suite of TLS 1.3 with this number; `None` for those that QUIC does not use or that cannot be opened here (CCM).
-    pub const fn of(suite: CipherSuite) -> Option<Self> {
-        match suite.0 {
-            0x1301 => Some(Self::Aes128Gcm),
-            0x1302 => Some(Self::Aes256Gcm),
-            0x1303 => Some(Self::ChaCha20Poly1305),
+    /// The AEAD and hash of a suite of TLS 1.3; `None` for those that QUIC does not use or that cannot be opened here (CCM).
+    pub fn of(suite: CipherSuite) -> Option<Self> {
+        let suite = suite.registered().filter(|suite| suite.key_exchange == KeyExchange::Tls13)?;
+        match (suite.cipher?, suite.mode, suite.key_bits) {
+            (TlsCipherEnc::Aes, TlsCipherEncMode::Gcm, 128) => Some(Self::Aes128Gcm),
+            (TlsCipherEnc::Aes, TlsCipherEncMode::Gcm, 256) => Some(Self::Aes256Gcm),
+            (TlsCipherEnc::Chacha20_Poly1305, ..) => Some(Self::ChaCha20Poly1305),
             _ => None,
         }
     }

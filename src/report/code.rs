@@ -39,6 +39,13 @@ impl<const LEN: usize> std::fmt::Display for Code<LEN> {
     }
 }
 
+/// As text.
+impl<const LEN: usize> serde::Serialize for Code<LEN> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// Two digits in lower case.
 pub const fn hexadecimal(byte: u8) -> [u8; 2] {
     const fn digit(value: u8) -> u8 {

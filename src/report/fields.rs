@@ -9,7 +9,9 @@ use crate::handshake::stack::Speaker;
 use crate::quic::close;
 use crate::time::Timestamp;
 
-use super::handshake::{AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Step, Timing, Tls, TlsClient, TlsServer};
+use super::handshake::{
+    AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Step, Timing, Tls, TlsClient, TlsServer,
+};
 use super::incident::Incident;
 use super::rendered::Rendered;
 use super::shared::{Certificate, Offer, OfferLists, ServerAnswer};
@@ -393,7 +395,9 @@ fn diagnosis(w: &mut impl Writer, handshake: &Handshake<'_>) {
     w.objects(key!("evidence"), evidence.iter(), piece);
     w.objects(key!("against"), against.iter(), piece);
     w.texts(key!("alternatives"), alternatives.iter().map(|cause| cause.slug()));
-    w.objects(key!("findings"), findings.iter(), |w, finding| self::finding(w, finding, Severity::of(finding, handshake.handshake.outcome)));
+    w.objects(key!("findings"), findings.iter(), |w, finding| {
+        self::finding(w, finding, Severity::of(finding, handshake.handshake.outcome))
+    });
 }
 
 fn piece<W: Writer>(w: &mut W, piece: &Evidence) {

@@ -426,7 +426,13 @@ impl Tls<'_> {
             certificates: client.certificates.clone(),
             ..*client
         });
-        Tls { next_protocol: self.next_protocol.as_ref().map(owned), client, server: self.server.clone(), alerts: self.alerts.clone(), ..*self }
+        Tls {
+            next_protocol: self.next_protocol.as_ref().map(owned),
+            client,
+            server: self.server.clone(),
+            alerts: self.alerts.clone(),
+            ..*self
+        }
     }
 }
 

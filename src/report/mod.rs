@@ -1,7 +1,7 @@
 //! Floor 7: the versioned schema that every output shares (see docs/SCHEMA.md), as types.
 //!
 //! A [`Handshake`] is made once from facts and verdict; outputs, selections, tallies and comparisons work on it. Texts are made where somebody
-//! writes them.
+//! writes them. The types that its fields hold come from the floors below; whoever works on reports takes them from here.
 //!
 //! - `handshake`, `incident`, `summary`: the three kinds; `shared`: parts that many handshakes have in common, made once;
 //! - `build`, `timeline`: from facts and verdict to a [`Handshake`];
@@ -35,6 +35,19 @@ pub use rendered::Rendered;
 pub use shared::{Builder, Certificate, Offer, OfferLists, ServerAnswer};
 pub use summary::{Counts, Input, Summary, VERSION};
 pub use timeline::timeline;
+
+pub use crate::diagnosis::cause::{Cause, Family};
+pub use crate::diagnosis::chain::Unverified;
+pub use crate::diagnosis::quality::Quality;
+pub use crate::diagnosis::remedy::{Advice, Command};
+pub use crate::diagnosis::rule::{Confidence, Evidence, Finding, Weight};
+pub use crate::flow::{Endpoint, Layer, Path, Side, Transport};
+pub use crate::handshake::facts::{ClosedBy, Outcome, Protocol, Stage, StoppedBy};
+pub use crate::handshake::stack::{Certainty, Program, Speaker, Stack};
+pub use crate::preamble::Dialect;
+pub use crate::time::{Mark, Timestamp};
+pub use crate::tls::message::{Alert, OcspStatus};
+pub use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion};
 
 /// The schema's version: a change to one of its fixed names raises it.
 pub const SCHEMA: &str = "handshark/1";

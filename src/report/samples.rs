@@ -17,8 +17,8 @@ use crate::tls::message::Alert;
 use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::{
-    AlertSeen, Capture, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Offer, Report, Scope, Summary, Timing, Tls, TlsClient,
-    TlsServer, community_id,
+    AlertSeen, Capture, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Offer, Report, Scope, Summary, Timing, Tls,
+    TlsClient, TlsServer, community_id,
 };
 
 /// 2026-11-21T09:00:00Z and so many minutes, seconds and milliseconds.
@@ -189,11 +189,8 @@ pub(crate) fn stalled() -> Handshake<'static> {
     if let Some(client) = report.tls.as_mut().and_then(|tls| tls.client.as_mut()) {
         client.server_name = Some("api.internal.example.test".into());
     }
-    let soon = Finding::new(
-        Cause::CertificateExpired,
-        Confidence::Certain,
-        "the certificate of api.internal.example.test expires in 3 days",
-    );
+    let soon =
+        Finding::new(Cause::CertificateExpired, Confidence::Certain, "the certificate of api.internal.example.test expires in 3 days");
     report.diagnosis = Diagnosis {
         cause: Some(Cause::PathMtuBlackHole),
         stopped_by: StoppedBy::Network,
@@ -205,9 +202,7 @@ pub(crate) fn stalled() -> Handshake<'static> {
         ),
         remedy: vec![
             say("Allow ICMPv6 type 2 (Packet Too Big) on every firewall between the two, or clamp the MSS at the tunnel."),
-            Advice::Command(
-                remedy::Command::new("ping -6 -M do -s 1452").operand(&parts::Host::parse("2001:db8:ffff::443").unwrap()),
-            ),
+            Advice::Command(remedy::Command::new("ping -6 -M do -s 1452").operand(&parts::Host::parse("2001:db8:ffff::443").unwrap())),
             Advice::Command(remedy::Command::new(
                 "ip6tables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
             )),

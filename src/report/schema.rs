@@ -212,8 +212,13 @@ const ALERT: &[Field] = &[
     always("encrypted", Kind::Flag),
 ];
 
-const CLOSE: &[Field] =
-    &[always("from", SIDE), always("code", Kind::Integer), always("name", Kind::Text), maybe("reason", Kind::Text), always("frame", Kind::Integer)];
+const CLOSE: &[Field] = &[
+    always("from", SIDE),
+    always("code", Kind::Integer),
+    always("name", Kind::Text),
+    maybe("reason", Kind::Text),
+    always("frame", Kind::Integer),
+];
 
 const DIAGNOSIS: &[Field] = &[
     maybe("cause", CAUSE),

@@ -7,6 +7,7 @@ use ccm::Ccm;
 use ccm::aead;
 use ccm::consts::{U8, U12, U16};
 use chacha20poly1305::ChaCha20Poly1305;
+use tls_parser::{TlsCipherEnc as Enc, TlsCipherEncMode as Mode, TlsCipherMac, TlsPRF};
 
 use super::kdf::Hash;
 use crate::tls::registry::CipherSuite;
@@ -52,35 +53,31 @@ pub enum Cipher {
 impl Protection {
     /// How this suite protects records; `None` for unknown suites and those that cannot be opened here (RC4, Camellia, ARIA, GOST…).
     pub fn of(suite: CipherSuite) -> Option<Self> {
-        let name = suite.name()?.strip_prefix("TLS_")?;
-        let name = name.split_once("_WITH_").map_or(name, |(_, name)| name);
-        let (cipher, mac) = match name.rsplit_once('_')? {
-            ("AES_128_GCM", "SHA256") => (Cipher::Aes128Gcm, Hash::Sha256),
-            ("AES_256_GCM", "SHA384") => (Cipher::Aes256Gcm, Hash::Sha384),
-            ("CHACHA20_POLY1305", "SHA256") => (Cipher::ChaCha20Poly1305, Hash::Sha256),
-            ("AES_128", "CCM") | ("AES_128_CCM", "SHA256") => (Cipher::Aes128Ccm, Hash::Sha256),
-            ("AES_256", "CCM") => (Cipher::Aes256Ccm, Hash::Sha256),
-            ("AES_128_CCM", "8") | ("AES_128_CCM_8", "SHA256") => (Cipher::Aes128Ccm8, Hash::Sha256),
-            ("AES_256_CCM", "8") => (Cipher::Aes256Ccm8, Hash::Sha256),
-            (cipher, mac) => {
-                let cipher = match cipher {
-                    "AES_128_CBC" => Cipher::Aes128Cbc,
-                    "AES_256_CBC" => Cipher::Aes256Cbc,
-                    "3DES_EDE_CBC" => Cipher::TripleDesCbc,
-                    "NULL" => Cipher::Null,
-                    _ => return None,
-                };
-                let mac = match mac {
-                    "MD5" => Hash::Md5,
-                    "SHA" => Hash::Sha1,
-                    "SHA256" => Hash::Sha256,
-                    "SHA384" => Hash::Sha384,
-                    _ => return None,
-                };
-                (cipher, mac)
-            }
+        let registered = suite.registered()?;
+        let short = registered.tag() == Some(8);
+        let cipher = match (registered.cipher?, registered.mode, registered.key_bits) {
+            (Enc::Aes, Mode::Gcm, 128) => Cipher::Aes128Gcm,
+            (Enc::Aes, Mode::Gcm, 256) => Cipher::Aes256Gcm,
+            (Enc::Aes, Mode::Ccm, 128) if short => Cipher::Aes128Ccm8,
+            (Enc::Aes, Mode::Ccm, 256) if short => Cipher::Aes256Ccm8,
+            (Enc::Aes, Mode::Ccm, 128) => Cipher::Aes128Ccm,
+            (Enc::Aes, Mode::Ccm, 256) => Cipher::Aes256Ccm,
+            (Enc::Aes, Mode::Cbc, 128) => Cipher::Aes128Cbc,
+            (Enc::Aes, Mode::Cbc, 256) => Cipher::Aes256Cbc,
+            (Enc::TripleDes, ..) => Cipher::TripleDesCbc,
+            (Enc::Chacha20_Poly1305, ..) => Cipher::ChaCha20Poly1305,
+            (Enc::Null, ..) if !suite.is_tls13() => Cipher::Null,
+            _ => return None,
         };
-        let hash = if mac == Hash::Sha384 { Hash::Sha384 } else { Hash::Sha256 };
+        let hash = if registered.prf == TlsPRF::Sha384 { Hash::Sha384 } else { Hash::Sha256 };
+        let mac = match registered.mac {
+            TlsCipherMac::Aead => hash,
+            TlsCipherMac::HmacMd5 => Hash::Md5,
+            TlsCipherMac::HmacSha1 => Hash::Sha1,
+            TlsCipherMac::HmacSha256 => Hash::Sha256,
+            TlsCipherMac::HmacSha384 => Hash::Sha384,
+            TlsCipherMac::HmacSha512 | TlsCipherMac::Null => return None,
+        };
         Some(Self { cipher, mac, hash })
     }
 }
@@ -189,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn suites_by_name() {
+    fn suites() {
         let of = |suite| Protection::of(CipherSuite(suite)).map(|p| (p.cipher, p.mac, p.hash));
         assert_eq!(of(0x1301), Some((Cipher::Aes128Gcm, Hash::Sha256, Hash::Sha256)));
         assert_eq!(of(0x1302), Some((Cipher::Aes256Gcm, Hash::Sha384, Hash::Sha384)));

@@ -7,8 +7,7 @@ use super::draw::Look;
 use crate::output::escape::{escape, width};
 use crate::output::figures::when;
 use crate::output::view;
-use crate::diagnosis::remedy::Advice;
-use crate::report::{Handshake, Severity, word};
+use crate::report::{Advice, Handshake, Severity, word};
 
 /// The lines of a handshake's page, none longer than so many columns unless a single word is.
 pub(super) fn lines(report: &Handshake<'_>, look: &Look, columns: usize) -> Vec<Line<'static>> {
@@ -40,7 +39,10 @@ pub(super) fn lines(report: &Handshake<'_>, look: &Look, columns: usize) -> Vec<
     if !others.is_empty() {
         page.heading("Also noticed");
         for finding in others {
-            page.text(Style::new(), &format!("  {} ({}): {}", finding.cause, Severity::of(finding, report.handshake.outcome).name(), finding.summary));
+            page.text(
+                Style::new(),
+                &format!("  {} ({}): {}", finding.cause, Severity::of(finding, report.handshake.outcome).name(), finding.summary),
+            );
         }
     }
     parameters(&mut page, report);

@@ -301,8 +301,8 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     use super::*;
-    use crate::report::samples;
     use crate::report::Report;
+    use crate::report::samples;
     use crate::time::Timestamp;
     use crate::tui::Gauges;
 

@@ -113,8 +113,8 @@ fn type_filter(state: &mut State, code: KeyCode) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
     use crate::report::Report;
+    use crate::report::samples;
     use crate::time::Timestamp;
     use std::sync::Arc;
 

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::Gauges;
 use crate::output::view::{self, Kind};
-use crate::handshake::facts::Outcome;
-use crate::report::{Handshake, Report};
+use crate::report::{Handshake, Outcome, Report};
 use crate::time::Timestamp;
 
 /// Everything the view knows.

@@ -20,13 +20,14 @@ fn may_import(from: &str, to: &str) -> bool {
         "incident" => ground || matches!(to, "diagnosis" | "handshake" | "report" | "transport"),
         "report" => ground || READERS.contains(&to) || matches!(to, "packet" | "transport" | "handshake" | "diagnosis" | "incident"),
         // What is asked of reports, and what is hidden of them.
-        "find" | "anonymize" => ground || matches!(to, "report" | "diagnosis" | "handshake"),
+        "find" | "anonymize" => ground || to == "report",
         // Outputs show reports; `explain` shows the rules' pages.
-        "output" | "tui" => ground || matches!(to, "report" | "diagnosis" | "handshake" | "tls" | "output" | "compare"),
-        "compare" => ground || matches!(to, "report" | "diagnosis" | "handshake" | "packet"),
+        "output" | "tui" => ground || matches!(to, "report" | "diagnosis" | "output" | "compare"),
+        // Packets at two points, judged in the catalogue's causes.
+        "compare" => ground || matches!(to, "report" | "packet"),
         // Packets in, files out, with what the reports say of them.
         "recorder" => ground || matches!(to, "packet" | "report" | "output"),
-        "pipeline" | "app" | "cli" | "main" | "lib" => true,
+        "pipeline" | "analyze" | "app" | "cli" | "main" | "lib" => true,
         _ => false,
     }
 }

@@ -31,6 +31,7 @@ mod fuzz_seeds;
 mod golden;
 mod hostile;
 mod ladders;
+mod library;
 #[cfg(target_os = "linux")]
 mod live;
 mod malformed;

@@ -3,9 +3,8 @@
 
 use std::path::PathBuf;
 
-
-use crate::support::report::HandshakeReport;
 use crate::support::recording::{Recorded, Recording};
+use crate::support::report::HandshakeReport;
 use crate::support::{Said, analyse, fixtures};
 
 const DAY: i64 = 86_400;

@@ -265,24 +265,6 @@ proptest! {
         }
     }
 
-    /// Options, as far as etherparse reads them.
-    #[test]
-    fn options(bytes in proptest::collection::vec(prop_oneof![0_u8..12, any::<u8>()], 0..40)) {
-        use etherparse::TcpOptionElement::{MaximumSegmentSize, SelectiveAcknowledgementPermitted, WindowScale};
-        let ours = tcp_options(&bytes);
-        let (mut mss, mut scale) = (None, None);
-        for option in etherparse::TcpOptionsIterator::from_slice(&bytes).map_while(Result::ok) {
-            match option {
-                MaximumSegmentSize(value) => { mss.get_or_insert(value); }
-                WindowScale(value) => { scale.get_or_insert(value); }
-                SelectiveAcknowledgementPermitted => prop_assert!(ours.sack_permitted),
-                _ => {}
-            }
-        }
-        prop_assert!(mss.is_none_or(|mss| ours.mss == Some(mss)));
-        prop_assert!(scale.is_none_or(|scale| ours.window_scale == Some(scale)));
-    }
-
     /// Changed at random: where etherparse still reads a packet strictly, so do we, and the same.
     #[test]
     fn changed_packets(recipe in recipe(), changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {

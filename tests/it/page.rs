@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use handshark::output::Sink;
-use handshark::output::html::HtmlSink;
 use handshark::diagnosis::cause::Cause;
 use handshark::diagnosis::remedy::Advice;
+use handshark::output::Sink;
+use handshark::output::html::HtmlSink;
 use handshark::report::{Certificate, Handshake, Id, Report};
 
 use crate::support::{analyse_in_full, fixtures};

@@ -2,9 +2,8 @@
 
 use proptest::prelude::*;
 
-
-use crate::support::report::HandshakeReport;
 use crate::support::conversation::Conversation;
+use crate::support::report::HandshakeReport;
 use crate::support::{analyse_bytes, fixtures};
 
 /// Captures of one connection each, of many kinds, whose verdict rests on what was said and not on when or in which packet.

@@ -12,18 +12,21 @@ use crate::support::{analyse, analyse_in_full, capture_of, labelled};
 
 const DOCUMENT: &str = include_str!("../../docs/SCHEMA.md");
 
-/// The JSON Schema (<https://json-schema.org>, 2020-12) of an object with these fields and no others.
-fn object(fields: &[Field]) -> Value {
-    let properties: Map<String, Value> = fields.iter().map(|field| (field.name.to_owned(), value(field.kind))).collect();
+/// The JSON Schema (<https://json-schema.org>, 2020-12) of an object with these fields. `strict`: and no others; a later version may have more.
+fn object(fields: &[Field], strict: bool) -> Value {
+    let properties: Map<String, Value> = fields.iter().map(|field| (field.name.to_owned(), value(field.kind, strict))).collect();
     let required: Vec<&str> = fields.iter().filter(|field| field.always).map(|field| field.name).collect();
-    let mut out = json!({"type": "object", "properties": properties, "additionalProperties": false});
+    let mut out = json!({"type": "object", "properties": properties});
+    if strict {
+        out["additionalProperties"] = json!(false);
+    }
     if !required.is_empty() {
         out["required"] = json!(required);
     }
     out
 }
 
-fn value(kind: Kind) -> Value {
+fn value(kind: Kind, strict: bool) -> Value {
     match kind {
         Kind::Text => json!({"type": "string"}),
         Kind::Word(words) => match words().as_slice() {
@@ -33,18 +36,19 @@ fn value(kind: Kind) -> Value {
         Kind::Time => json!({"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$"}),
         Kind::Integer => json!({"type": "integer", "minimum": 0}),
         Kind::Flag => json!({"type": "boolean"}),
-        Kind::Object(fields) => object(fields),
+        Kind::Object(fields) => object(fields, strict),
         Kind::Counts => json!({"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}),
-        Kind::List(item) => json!({"type": "array", "items": value(*item)}),
+        Kind::List(item) => json!({"type": "array", "items": value(*item, strict)}),
     }
 }
 
 fn schema() -> Value {
+    let kinds = [HANDSHAKE, INCIDENT, SUMMARY].map(|fields| object(fields, false));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": SCHEMA,
         "description": "A line of `handshark --json`. Made by the program's tests from its own description; docs/SCHEMA.md says what the fields mean.",
-        "oneOf": [object(HANDSHAKE), object(INCIDENT), object(SUMMARY)],
+        "oneOf": kinds,
     })
 }
 
@@ -59,7 +63,7 @@ fn of_kind(name: &str) -> Validator {
         "summary" => SUMMARY,
         other => panic!("{other} is no kind"),
     };
-    jsonschema::validator_for(&object(fields)).unwrap()
+    jsonschema::validator_for(&object(fields, true)).unwrap()
 }
 
 /// What is wrong with a line.

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-
 use crate::support::report::HandshakeReport;
 use crate::support::{analyse, capture_of, labelled};
 

@@ -1,83 +1,81 @@
 //! What came in the name of one end and was never sent by it.
 
-use super::{Path, blamed_on_path};
-use crate::compare::joined::Joint;
+use super::{Path, on_path};
+use crate::compare::vantage::Passing;
 use crate::compare::words::name;
 use crate::flow::Side;
-use crate::report::Handshake;
+use crate::report::Cause;
+use crate::report::{Confidence, Finding};
 
 impl Path<'_> {
     /// Something came in the other's name.
-    pub(super) fn forged(&self, client: Option<&Handshake<'_>>) -> Option<Joint> {
-        let resets = Side::BOTH.map(|from| self.injected(from).into_iter().find(|packet| packet.flags.rst()));
-        let data = self.injected(Side::Server).into_iter().find(|packet| packet.len > 0);
-        if let Some(data) = data {
-            let alert = data.payload.first() == Some(&0x15) && data.payload.get(1) == Some(&0x03);
-            let (cause, what) = if alert {
-                ("alert-forged", "the alert that ended it")
-            } else if data.payload.first().is_some_and(u8::is_ascii_alphabetic) {
-                ("plaintext-injected", "the answer in plain text that the client got")
-            } else {
-                ("alert-forged", "the data that ended it")
-            };
-            return Some(Joint::certain(
-                cause,
-                "path",
-                format!(
-                    "The server never sent {what} (frame {} of the client's capture): a device between the two captures did, in the server's name.",
-                    data.mark.frame
-                ),
-            ));
-        }
-        let (who, frame) = match resets {
-            [Some(up), Some(down)] => (
+    pub(super) fn forged(&self) -> Option<Finding> {
+        self.forged_data().or_else(|| self.forged_reset()).or_else(|| self.forged_opening()).or_else(|| self.forged_close())
+    }
+
+    fn first_injected(&self, from: Side, is: impl Fn(&Passing) -> bool) -> Option<&Passing> {
+        self.injected(from).into_iter().find(|packet| is(packet))
+    }
+
+    fn forged_data(&self) -> Option<Finding> {
+        let data = self.first_injected(Side::Server, |packet| packet.len > 0)?;
+        let (cause, what) = match &*data.payload {
+            [0x15, 0x03, ..] => (Cause::AlertForged, "the alert that ended it"),
+            [first, ..] if first.is_ascii_alphabetic() => (Cause::PlaintextInjected, "the answer in plain text that the client got"),
+            _ => (Cause::AlertForged, "the data that ended it"),
+        };
+        let summary = format!(
+            "The server never sent {what} (frame {} of the client's capture): a device between the two captures did, in the server's name.",
+            data.mark.frame
+        );
+        Some(on_path(cause, Confidence::Certain, summary))
+    }
+
+    fn forged_reset(&self) -> Option<Finding> {
+        let reset = |from: Side| self.first_injected(from, |packet| packet.flags.rst());
+        let (who, frame) = match (reset(Side::Client), reset(Side::Server)) {
+            (Some(up), Some(down)) => (
                 "neither end sent the RST that the other received",
                 format!("frame {} at the client, {} at the server", down.mark.frame, up.mark.frame),
             ),
-            [None, Some(down)] => {
+            (None, Some(down)) => {
                 ("the server never sent the RST that the client received", format!("frame {} of the client's capture", down.mark.frame))
             }
-            [Some(up), None] => {
+            (Some(up), None) => {
                 ("the client never sent the RST that the server received", format!("frame {} of the server's capture", up.mark.frame))
             }
-            [None, None] => return self.forged_opening(client).or_else(|| self.forged_close()),
+            (None, None) => return None,
         };
-        Some(Joint::certain(
-            "reset-injected",
-            "path",
-            format!("A device between the two captures reset the connection: {who} ({frame}).{}", self.swallowed()),
-        ))
+        let summary = format!("A device between the two captures reset the connection: {who} ({frame}).{}", self.swallowed());
+        Some(on_path(Cause::ResetInjected, Confidence::Certain, summary))
     }
 
     /// Somebody else answered the SYN: what follows fits the one end only.
-    fn forged_opening(&self, client: Option<&Handshake<'_>>) -> Option<Joint> {
-        let answer = self.injected(Side::Server).into_iter().find(|packet| packet.flags.syn())?;
-        let (cause, confidence) = blamed_on_path(client).unwrap_or(("reset-injected", "likely"));
-        let text = format!(
+    fn forged_opening(&self) -> Option<Finding> {
+        let answer = self.first_injected(Side::Server, |packet| packet.flags.syn())?;
+        let (cause, confidence) = self.client.blames_path().unwrap_or((Cause::ResetInjected, Confidence::Likely));
+        let summary = format!(
             "A device between the two captures answered the SYN in the server's name (frame {} of the client's capture): the client took up a connection that the server does not know.",
             answer.mark.frame
         );
-        Some(Joint::of(cause, confidence, "path", text))
+        Some(on_path(cause, confidence, summary))
     }
 
     /// Somebody else closed it in the server's name.
-    fn forged_close(&self) -> Option<Joint> {
-        let fin = self.injected(Side::Server).into_iter().find(|packet| packet.flags.fin())?;
-        Some(Joint::certain(
-            "reset-injected",
-            "path",
-            format!(
-                "A device between the two captures closed the connection in the server's name: the server never sent the FIN that the client received (frame {} of the client's capture).{}",
-                fin.mark.frame,
-                self.swallowed()
-            ),
-        ))
+    fn forged_close(&self) -> Option<Finding> {
+        let fin = self.first_injected(Side::Server, |packet| packet.flags.fin())?;
+        let summary = format!(
+            "A device between the two captures closed the connection in the server's name: the server never sent the FIN that the client received (frame {} of the client's capture).{}",
+            fin.mark.frame,
+            self.swallowed()
+        );
+        Some(on_path(Cause::ResetInjected, Confidence::Certain, summary))
     }
 
     /// What the one who forged kept back, as a sentence.
     fn swallowed(&self) -> String {
-        match self.up.lost.iter().filter_map(|place| self.client.packets.get(*place)).find(|packet| packet.len > 0) {
-            Some(packet) => format!(" It also swallowed {}.", name(packet, self.client, Side::Client)),
+        match self.sent(Side::Client, &self.up.lost).into_iter().find(|packet| packet.len > 0) {
+            Some(packet) => format!(" It also swallowed {}.", name(packet, self.client.view, Side::Client)),
             None => String::new(),
         }
     }

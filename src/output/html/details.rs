@@ -11,13 +11,11 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
 use super::rows::Texts;
-use crate::diagnosis::remedy::Advice;
 use crate::flow::Side;
 use crate::output::figures::us_between;
 use crate::output::json::Json;
 use crate::output::view;
-use crate::report::{Certificate, Handshake, Writer, key, word};
-use crate::tls::message::OcspStatus;
+use crate::report::{Advice, Certificate, Handshake, OcspStatus, Writer, key, word};
 
 /// All pieces.
 #[derive(Debug, Default)]

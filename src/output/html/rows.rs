@@ -3,11 +3,10 @@
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
-use crate::diagnosis::cause::Cause;
 use crate::output::figures::millis;
 use crate::output::json::Json;
 use crate::output::view::{self, Kind};
-use crate::report::{Handshake, Id, Writer, key, word};
+use crate::report::{Cause, Handshake, Id, Writer, key, word};
 
 /// The table's columns.
 #[derive(Debug, Default)]

@@ -4,7 +4,6 @@ use maud::{Markup, html};
 
 use super::tally::{Count, Seen};
 use super::{Gathered, Setting};
-use crate::diagnosis::remedy::Advice;
 use crate::output::collect::Group;
 use crate::output::escape::{clip, escape};
 use crate::output::figures::{bytes, count, counted, date, span_us, us_between, when};
@@ -13,7 +12,7 @@ use crate::output::show;
 use crate::output::show::{Standing, standing};
 use crate::output::style::Palette;
 use crate::output::view::{self, Kind};
-use crate::report::{Handshake, Summary, VERSION};
+use crate::report::{Advice, Handshake, Summary, VERSION};
 use crate::time::Timestamp;
 
 /// The page's title.

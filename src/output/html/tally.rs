@@ -5,10 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::flow::Endpoint;
-use crate::handshake::facts::Outcome;
 use crate::output::view::{self, Kind};
-use crate::report::{Certificate, Handshake, word};
-use crate::tls::registry::ProtocolVersion;
+use crate::report::{Certificate, Handshake, Outcome, ProtocolVersion, word};
 
 /// The counts.
 #[derive(Debug, Default)]
@@ -64,7 +62,9 @@ impl Tally {
             self.beyond = self.beyond.saturating_add(1);
         }
         let (served, own) = (report.server_certificates(), report.client_certificates());
-        if served.is_empty() && report.tls.as_ref().is_some_and(|tls| matches!(tls.version, Some(ProtocolVersion::TLS13 | ProtocolVersion::DTLS13))) {
+        if served.is_empty()
+            && report.tls.as_ref().is_some_and(|tls| matches!(tls.version, Some(ProtocolVersion::TLS13 | ProtocolVersion::DTLS13)))
+        {
             self.hidden_chains = self.hidden_chains.saturating_add(1);
         }
         for (certificates, of_clients) in [(served, false), (own, true)] {

@@ -23,8 +23,7 @@ pub use server::MetricsServer;
 
 use super::escape::escape;
 use super::view;
-use crate::handshake::facts::Outcome;
-use crate::report::{Handshake, Incident, State};
+use crate::report::{Handshake, Incident, Outcome, State};
 
 /// What the run counts for its readers.
 pub struct Metrics {

@@ -9,8 +9,7 @@ use super::ladder::wrap;
 use super::{INDENT, section};
 use crate::output::escape::{clip, escape, width};
 use crate::output::layout::Layout;
-use crate::handshake::stack::{Certainty, Speaker};
-use crate::report::{Handshake, OfferLists, word};
+use crate::report::{Certainty, Handshake, OfferLists, Speaker, word};
 
 /// A parameter: what the client offered, what the server chose.
 pub(in crate::output) struct Parameter {

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::section;
-use crate::output::escape::{clip, escape, width};
 use crate::flow::Side;
+use crate::output::escape::{clip, escape, width};
 use crate::output::figures::{count, span_us, us_between};
 use crate::output::layout::Layout;
 use crate::output::view::{self, StepKind};
@@ -267,9 +267,13 @@ mod tests {
 
     #[test]
     fn arrows_fill_the_lane() {
-        for (from, kind) in
-            [(Some(Side::Client), "client_hello"), (Some(Side::Server), "server_hello"), (None, "icmp"), (Some(Side::Client), "silence"), (Some(Side::Server), "gap")]
-        {
+        for (from, kind) in [
+            (Some(Side::Client), "client_hello"),
+            (Some(Side::Server), "server_hello"),
+            (None, "icmp"),
+            (Some(Side::Client), "silence"),
+            (Some(Side::Server), "gap"),
+        ] {
             for label in ["ClientHello 517 B", "", &"x".repeat(300), "株式会社"] {
                 let drawn = arrow(label, from, kind, 40);
                 assert_eq!(width(&drawn), 40, "{drawn}");

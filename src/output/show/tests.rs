@@ -4,9 +4,8 @@ use super::*;
 use crate::flow::Side;
 use crate::output::escape::width;
 use crate::output::style::Palette;
-use crate::report::{Certificate, Step, samples};
+use crate::report::{Certificate, CipherSuite, Step, samples};
 use crate::time::Timestamp;
-use crate::tls::registry::CipherSuite;
 
 fn shown(report: &Handshake<'_>, columns: usize) -> String {
     let mut out = Vec::new();

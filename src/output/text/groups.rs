@@ -203,8 +203,11 @@ fn evidence(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io:
 /// Parameters, timing and fingerprints, for `-v`.
 fn details(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let handshake = &report.handshake;
-    let mut rows =
-        vec![("Reached:", handshake.stage.name().to_owned()), ("Messages:", handshake.history.to_string()), ("Negotiated:", negotiated(report))];
+    let mut rows = vec![
+        ("Reached:", handshake.stage.name().to_owned()),
+        ("Messages:", handshake.history.to_string()),
+        ("Negotiated:", negotiated(report)),
+    ];
     if let Some(client) = report.tls.as_ref().and_then(|tls| tls.client.as_ref()) {
         let lists = client.offer.lists();
         rows.extend([

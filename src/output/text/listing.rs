@@ -7,8 +7,7 @@ use anstyle::Style;
 use super::view::{self, Kind};
 use crate::output::figures::{span_us, when};
 use crate::output::layout::{Layout, NO_BREAK};
-use crate::handshake::facts::Protocol;
-use crate::report::{Handshake, word};
+use crate::report::{Handshake, Protocol, word};
 
 /// Writes the line: time, client, server, and what was negotiated or what went wrong.
 pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {

@@ -9,7 +9,9 @@ use std::io::{self, Write};
 
 use super::collect::Collected;
 use super::figures::date;
+use super::format::{Format, Verbosity};
 use super::layout::Layout;
+use super::line::LineSink;
 use super::view;
 use crate::report::{Handshake, Incident, Sink, Summary};
 
@@ -17,6 +19,20 @@ mod groups;
 mod incidents;
 mod listing;
 mod summary;
+
+/// `--format text`.
+pub const FORMAT: Format = Format {
+    name: "text",
+    about: "For a terminal",
+    streams: |look| look.all || look.verbosity == Verbosity::Quiet,
+    sink: |out, look| match look.verbosity {
+        Verbosity::Quiet => Box::new(LineSink::new(out, look.palette)),
+        verbosity => {
+            let options = TextOptions { all: look.all, verbose: verbosity == Verbosity::Verbose };
+            Box::new(TextSink::new(out, look.layout(), options))
+        }
+    },
+};
 
 /// What to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

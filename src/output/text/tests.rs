@@ -2,12 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::output::escape::{is_hazard, width};
-use crate::report::samples;
 use crate::output::style::Palette;
-use crate::diagnosis::cause::Cause;
-use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::rule::{Confidence, Finding};
 use crate::report::Report;
+use crate::report::{Advice, Cause, Confidence, Finding, samples};
 
 fn rendered(reports: &[Report], columns: usize, options: TextOptions) -> String {
     let mut out = Vec::new();

@@ -5,7 +5,7 @@
 
 mod alert;
 mod cipher;
-mod cipher_names;
+mod cipher_rows;
 mod extension;
 mod group;
 mod message;
@@ -13,7 +13,7 @@ mod signature;
 mod version;
 
 pub use alert::AlertDescription;
-pub use cipher::{CipherSuite, KeyExchange, Weakness, sslv2_cipher_name};
+pub use cipher::{CipherSuite, KeyExchange, Registered, Weakness, sslv2_cipher_name};
 pub use extension::ExtensionType;
 pub use group::NamedGroup;
 pub use message::{CompressionAlgorithm, ContentType, HandshakeType};

@@ -218,7 +218,7 @@ fn a_replayed_capture_is_reported_as_a_file_is() {
         .lines
         .iter()
         .map(|line| serde_json::from_str(line).unwrap())
-        .filter(|report: &serde_json::Value| report["kind"] == "handshake")
+        .filter(|report: &Value| report["kind"] == "handshake")
         .map(|report| ports_and_outcome(&report))
         .collect();
     assert!(!expected.is_empty());

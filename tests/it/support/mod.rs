@@ -15,8 +15,8 @@ use std::time::Duration;
 use handshark::capture::{self, FrameSource, Inputs};
 use handshark::diagnosis::chain::TrustStore;
 use handshark::diagnosis::rule::Policy;
-use handshark::pipeline::{self, Options};
 use handshark::output::ndjson::NdjsonSink;
+use handshark::pipeline::{self, Options};
 use handshark::report::{self as typed, Sink};
 
 use self::report::{Advice, HandshakeReport, IncidentReport, Line, SummaryReport};

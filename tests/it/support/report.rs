@@ -27,7 +27,6 @@ impl Advice {
             Self::Text(line) | Self::Command(line) => line,
         }
     }
-
 }
 
 impl From<String> for Advice {

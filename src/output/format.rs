@@ -1,0 +1,62 @@
+//! The ways in which `read --format` presents a result: each output is a line here.
+
+use std::io::Write;
+
+use super::layout::Layout;
+use super::style::Palette;
+use super::{Sink, csv, markdown, ndjson, text};
+
+/// A way to present a result.
+#[derive(Debug, Clone, Copy)]
+pub struct Format {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is for, in a line of `--help`.
+    pub about: &'static str,
+    /// Whether it writes while reading goes on: on the same terminal, progress would be in its way.
+    pub streams: fn(&Look) -> bool,
+    /// Makes the output on a buffered stream.
+    pub sink: for<'a> fn(Box<dyn Write + 'a>, &Look) -> Box<dyn Sink + 'a>,
+}
+
+/// What there is to choose from, the first where nothing is chosen.
+pub const FORMATS: [&Format; 4] = [&text::FORMAT, &ndjson::FORMAT, &markdown::FORMAT, &csv::FORMAT];
+
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// How it is to look.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// Every handshake, the completed ones too.
+    pub all: bool,
+    /// How much to say.
+    pub verbosity: Verbosity,
+    /// Colours.
+    pub palette: Palette,
+    /// The terminal's columns, where there is one.
+    pub columns: Option<usize>,
+    /// Send every line on its way at once: for pipes.
+    pub at_once: bool,
+}
+
+impl Look {
+    /// The layout on a terminal of so many columns.
+    pub fn layout(&self) -> Layout {
+        Layout::new(self.columns, self.palette)
+    }
+}
+
+/// How much to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// A line for each failure.
+    Quiet,
+    /// Summary, incidents, failures.
+    Normal,
+    /// With parameters, timing and fingerprints.
+    Verbose,
+}
