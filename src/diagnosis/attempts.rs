@@ -1,7 +1,8 @@
-//! What clients tried lately, the latest of all clients in one row. Most clients are seen once, and few handshakes ask what else their client
-//! tried: to enter an attempt is to write it down behind the one before, and to ask is to look through the row.
+//! What clients tried lately, the latest of all clients in one row. Each knows the one before it of the same client, or of one that is taken for it,
+//! so that to enter an attempt and to ask for those of a client costs the same however many there are.
 
 use std::hash::BuildHasher;
+use std::iter;
 use std::net::IpAddr;
 
 use foldhash::quality::RandomState;
@@ -15,17 +16,17 @@ use crate::handshake::Handshake;
 const ATTEMPTS: usize = 16384;
 /// Of those, how many of one client are looked at, the latest first.
 const PER_CLIENT: usize = 12;
-/// Marks that are looked at in one step.
-const STEP: usize = 64;
-
 /// The latest attempts of all clients.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
+    /// The attempt with the number `n`, counted from 1, has the place `(n - 1) % ATTEMPTS`: once the row is full it lies over the oldest.
     row: Vec<Attempt>,
-    /// By place in the row, a hash of the client's address.
-    marks: Vec<u32>,
-    /// Where the next one is put down: behind the last, and once the row is full over the oldest.
-    next: usize,
+    /// By place, the number of the one before it in the same bucket; 0 for none. One that was written over since ends the chain.
+    before: Vec<u64>,
+    /// By bucket, which is a hash of the client's address, the number of its latest attempt.
+    latest: Vec<u64>,
+    /// How many were entered.
+    entered: u64,
     hasher: RandomState,
 }
 
@@ -49,14 +50,17 @@ impl Attempt {
 impl Attempts {
     /// Enters one, and forgets the oldest where there are too many.
     pub(super) fn enter(&mut self, attempt: Attempt) {
-        let mark = self.mark(attempt.client.address);
-        if let (Some(oldest), Some(place)) = (self.row.get_mut(self.next), self.marks.get_mut(self.next)) {
-            (*oldest, *place) = (attempt, mark);
+        self.latest.resize(ATTEMPTS, 0);
+        self.entered = self.entered.saturating_add(1);
+        let bucket = self.bucket(attempt.client.address);
+        let before = self.latest.get_mut(bucket).map(|latest| std::mem::replace(latest, self.entered)).unwrap_or_default();
+        let place = place(self.entered);
+        if let (Some(oldest), Some(link)) = (self.row.get_mut(place), self.before.get_mut(place)) {
+            (*oldest, *link) = (attempt, before);
         } else {
             self.row.push(attempt);
-            self.marks.push(mark);
+            self.before.push(before);
         }
-        self.next = (self.next + 1) % ATTEMPTS;
     }
 
     /// A client's attempts, the latest first.
@@ -74,26 +78,21 @@ impl Attempts {
 
     /// Where a client's attempts stand in the row, the latest first.
     fn places(&self, client: IpAddr) -> impl Iterator<Item = usize> {
-        let mark = self.mark(client);
-        let (late, early) = self.marks.split_at_checked(self.next).unwrap_or_default();
-        let places = among(late, mark, 0).chain(among(early, mark, self.next));
+        let written_over = self.entered.saturating_sub(ATTEMPTS as u64);
+        let latest = self.latest.get(self.bucket(client)).copied();
+        let numbers = iter::successors(latest, |number| self.before.get(place(*number)).copied());
+        let places = numbers.take_while(move |number| *number > written_over).map(place);
         places.filter(move |place| self.row.get(*place).is_some_and(|attempt| attempt.client.address == client)).take(PER_CLIENT)
     }
 
-    fn mark(&self, client: IpAddr) -> u32 {
-        u32::try_from(self.hasher.hash_one(client) >> 32).unwrap_or(0)
+    fn bucket(&self, client: IpAddr) -> usize {
+        place(self.hasher.hash_one(client))
     }
 }
 
-/// Where this mark stands among those that begin at a place of the row, from behind.
-fn among(marks: &[u32], mark: u32, begin: usize) -> impl Iterator<Item = usize> {
-    // All marks of a step are compared before any is looked at on its own.
-    let steps = marks.chunks(STEP).enumerate().rev();
-    let steps = steps.filter(move |(_, step)| step.iter().fold(0, |any, known| any | u8::from(*known == mark)) != 0);
-    steps.flat_map(move |(number, step)| {
-        let marks = step.iter().enumerate().rev().filter(move |(_, known)| **known == mark);
-        marks.map(move |(at, _)| begin + number * STEP + at)
-    })
+/// The place in a row of as many as are remembered.
+fn place(number: u64) -> usize {
+    usize::try_from(number.wrapping_sub(1) % ATTEMPTS as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -149,7 +148,7 @@ mod tests {
         assert_eq!((frames(&attempts, client(7)), frames(&attempts, client(8))), (vec![100], vec![20]));
         attempts.enter(attempt(client(9), 102));
         assert_eq!((frames(&attempts, client(8)), frames(&attempts, client(9))), (vec![], vec![102, 101]));
-        assert_eq!((attempts.row.len(), attempts.marks.len()), (ATTEMPTS, ATTEMPTS));
+        assert_eq!((attempts.row.len(), attempts.before.len()), (ATTEMPTS, ATTEMPTS));
     }
 
     #[test]

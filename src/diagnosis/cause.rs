@@ -9,7 +9,7 @@ macro_rules! causes {
         }
 
         impl Cause {
-            /// Every cause, in the catalogue's order.
+            /// Every cause, in no order that means anything.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             /// The fixed name in reports and on the command line.
@@ -29,8 +29,8 @@ macro_rules! causes {
     };
 }
 
-/// Families of causes, in the order of judgement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Families of causes. The order of judgement, and of all lists, is that of [`super::rules::FAMILIES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
     /// The capture, not the network.
     Capture,

@@ -6,7 +6,6 @@
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-use super::against;
 use super::cause::{Cause, Family};
 use super::chain::{ChainFacts, Unverified};
 use super::quality::Quality;
@@ -57,10 +56,9 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let handshake = case.handshake;
     let quality = Quality { lossy: case.knowledge.lossy, ..Quality::of(handshake) };
     let signs = Signs::of(case);
-    debug_assert!(silent_without(case, signs), "a rule speaks without the signs that it names");
     let mut findings: Vec<Finding> = Vec::new();
-    for rule in rules::that_speak_of(signs) {
-        findings.extend((rule.check)(case).and_then(|finding| against::weigh(case, rule.against, finding)));
+    for family in rules::FAMILIES.iter().filter(|family| case.policy.ask_all || family.speaks.any_of(signs)) {
+        family.judge(case, &mut findings);
     }
     if quality.lowers_confidence() {
         for finding in &mut findings {
@@ -172,15 +170,6 @@ fn rests_on_messages_of(side: Side, family: Family) -> bool {
     }
 }
 
-/// Whether the rules that are not asked are silent indeed.
-fn silent_without(case: &Case<'_>, signs: Signs) -> bool {
-    rules::all().filter(|rule| !rule.speaks.any_of(signs)).all(|rule| {
-        let silent = (rule.check)(case).is_none();
-        debug_assert!(silent, "{} speaks without the signs that it names", rule.cause);
-        silent
-    })
-}
-
 /// Whether a finding may stand as the cause of how this handshake ended.
 fn is_cause(case: &Case<'_>, finding: &Finding) -> bool {
     match case.handshake.outcome {
@@ -211,4 +200,24 @@ fn alternatives(cause: &Finding, findings: &[Finding]) -> Vec<Cause> {
         list.clear();
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::testing::{Scene, verdict_knowing};
+    use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
+
+    #[test]
+    fn what_was_refused_is_not_known_where_the_capture_cut_it() {
+        let refused = |alert, cut| {
+            let mut scene = Scene::broad().answered(V::TLS12, 0xc02f, &[(0xff01, &[0])]).alert(Side::Client, alert);
+            scene.handshake.flow.sides.server.snaplen_cut = cut;
+            let verdict = verdict_knowing(&scene.handshake, &scene.knowledge);
+            verdict.cause.map(|finding| (finding.cause, finding.confidence)).unwrap()
+        };
+        assert_eq!(refused(A::UNKNOWN_CA, 0), (Cause::CertificateUntrustedCa, Confidence::Strong));
+        assert_eq!(refused(A::UNKNOWN_CA, 1), (Cause::CertificateUntrustedCa, Confidence::Likely));
+        assert_eq!((refused(A::INTERNAL_ERROR, 0).1, refused(A::INTERNAL_ERROR, 1).1), (Confidence::Strong, Confidence::Likely));
+    }
 }

@@ -102,6 +102,13 @@ pub struct Knowledge {
     pub rhythm: Option<Rhythm>,
 }
 
+impl Knowledge {
+    /// The server is under a SYN flood.
+    pub const fn is_flooded(&self) -> bool {
+        self.flood_half_open >= FLOOD
+    }
+}
+
 /// A chain that was seen in clear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownChain {
@@ -172,3 +179,6 @@ pub fn hello_shape(hello: &ClientHello) -> u64 {
     let kinds = hello.extensions().filter(|(kind, _)| !kind.is_grease() && !OFTEN_OTHERWISE.contains(kind));
     kinds.fold(suites, |sum, (kind, _)| sum.wrapping_add(spread(kind.0).rotate_left(29)))
 }
+
+/// Half-open connections in the surrounding seconds from which on it is a flood: more than a busy server has at a time from clients that vanish.
+const FLOOD: u32 = 50;

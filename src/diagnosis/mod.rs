@@ -1,7 +1,6 @@
 //! Floor 5: why. Rules look at facts and say what went wrong; the judge picks the cause among what they say.
 //!
-//! A rule is one file in a family's folder under [`rules`] with one constant and one line in the family's `mod.rs`. It never touches bytes,
-//! packets or a clock.
+//! Rules stand by family under [`rules`]. They never touch bytes, packets or a clock.
 
 pub mod against;
 mod aged;
@@ -13,6 +12,7 @@ mod issuers;
 pub mod judge;
 pub mod knowledge;
 pub mod manners;
+pub mod offer;
 pub mod page;
 pub mod quality;
 pub mod remedy;
@@ -22,6 +22,7 @@ pub mod signs;
 #[cfg(test)]
 pub mod testing;
 mod tickets;
+mod unreachable;
 pub mod view;
 pub mod visits;
 

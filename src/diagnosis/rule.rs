@@ -7,19 +7,76 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
 use crate::time::Mark;
 
-use super::against::Counter;
-use super::cause::Cause;
+use super::against::{self, Counter};
+use super::cause::{Cause, Family};
 use super::page::Page;
 use super::remedy::{Advice, IntoAdvice};
 use super::signs::Signs;
+use super::view::View;
+
+/// The rules of one family of causes.
+#[derive(Debug)]
+pub struct RuleFamily {
+    /// Whose rules they are.
+    pub family: Family,
+    /// Signs of which a handshake must show at least one for them to have anything to say: most speak of what did not complete.
+    pub speaks: Signs,
+    /// How they judge.
+    pub rules: Rules,
+}
+
+/// How the rules of a family judge.
+#[derive(Debug)]
+pub enum Rules {
+    /// Each looks for its own cause. An earlier one wins a tie.
+    Each(&'static [&'static Rule]),
+    /// They share one decision, of which each cause is an outcome.
+    Together {
+        /// What is known of the causes, in the order in which they are told; an earlier one wins a tie.
+        about: fn() -> Vec<About>,
+        /// Decides once, and tells what was found in that order.
+        judge: fn(&Case<'_>, &mut Vec<Finding>),
+    },
+}
+
+impl RuleFamily {
+    /// What is known of its causes, in the order of judgement.
+    pub fn about(&self) -> Vec<About> {
+        match self.rules {
+            Rules::Each(rules) => rules.iter().map(|rule| About { cause: rule.cause, against: rule.against, page: &rule.page }).collect(),
+            Rules::Together { about, .. } => about(),
+        }
+    }
+
+    /// Adds what it finds in one handshake, what refutes it left out.
+    pub fn judge(&self, case: &Case<'_>, found: &mut Vec<Finding>) {
+        match self.rules {
+            Rules::Each(rules) => {
+                for rule in rules {
+                    found.extend((rule.check)(case).and_then(|finding| against::weigh(case, rule.against, finding)));
+                }
+            }
+            Rules::Together { judge, .. } => judge(case, found),
+        }
+    }
+}
+
+/// What is known of a cause, whatever handshake it is found in.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// The cause.
+    pub cause: Cause,
+    /// What would speak against it.
+    pub against: &'static [Counter],
+    /// What people need to know: what `handshark explain` shows.
+    pub page: &'static Page,
+}
 
 /// A rule: how one cause is recognised, and what people need to know about it.
 #[derive(Debug)]
 pub struct Rule {
     /// The cause it recognises.
     pub cause: Cause,
-    /// Signs of which a handshake must show at least one for this rule to have anything to say: most rules speak of what did not complete.
-    pub speaks: Signs,
     /// What would speak against it: the judge asks each (see [`super::against`]). Empty where a side says the cause in its own words, or the
     /// messages show it.
     pub against: &'static [Counter],
@@ -44,6 +101,15 @@ pub struct Case<'a> {
     pub policy: &'a Policy,
 }
 
+impl Case<'_> {
+    /// Packets of the server are lost before they reach the capture, in this handshake or in others with the same server: a late message may have
+    /// been sent in time.
+    pub fn loses_server_packets_unseen(&self) -> bool {
+        let elsewhere = self.knowledge.causes.iter().any(|(cause, count)| *cause == Cause::PacketLoss && *count >= 2);
+        elsewhere || View::new(self.handshake).loses_unseen(Side::Server)
+    }
+}
+
 /// Thresholds, set by the user or by default.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
@@ -55,6 +121,8 @@ pub struct Policy {
     pub expiry_warning: Duration,
     /// The capture filter excluded ICMP, so that its absence proves nothing.
     pub icmp_filtered: bool,
+    /// Asks every family, whatever the signs: it changes nothing but the time it takes, which is what a test needs it for.
+    pub ask_all: bool,
 }
 
 impl Default for Policy {
@@ -64,6 +132,7 @@ impl Default for Policy {
             slow_after: Duration::from_secs(2),
             expiry_warning: Duration::from_secs(14 * 86_400),
             icmp_filtered: false,
+            ask_all: false,
         }
     }
 }

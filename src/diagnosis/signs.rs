@@ -1,8 +1,8 @@
 //! Signs: what a handshake shows at a glance.
 //!
-//! Most handshakes complete, and of a hundred rules hardly one has anything to say about those. Each rule therefore names the signs without
-//! which it is silent ([`super::rule::Rule::speaks`]), and is asked only where one of them is there. A sign may be set too often, never too
-//! seldom; where debug assertions are on, the judge asks the others too and insists that they are silent.
+//! Most handshakes complete, and of a hundred rules hardly one has anything to say about those. Each family therefore names the signs without
+//! which it is silent ([`super::rule::RuleFamily::speaks`]), and is asked only where one of them is there. A sign may be set too often, never too
+//! seldom: a test asks every family about every bundled capture, and gets the same answers ([`Policy::ask_all`]).
 
 use std::ops::BitOr;
 
@@ -11,7 +11,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::tls::message::OcspStatus;
 
-use super::chain::{ChainFacts, PathEnd, Trust};
+use super::chain::{ChainFacts, Trust};
 use super::rule::{Case, Policy};
 
 /// A set of signs.
@@ -19,8 +19,6 @@ use super::rule::{Case, Policy};
 pub struct Signs(u32);
 
 impl Signs {
-    /// Nothing that any rule speaks of.
-    pub const NONE: Self = Self(0);
     /// It did not complete.
     pub const UNFINISHED: Self = Self(1);
     /// The client sent no application data.
@@ -53,28 +51,11 @@ impl Signs {
     pub const RENEGOTIATION: Self = Self(1 << 14);
 
     /// No whole ClientHello was seen.
-    pub const NO_HELLO: Self = Self(1 << 25);
-
-    /// The leaf, or a certificate above it, is outside its validity, or the leaf soon will be.
-    pub const OUTDATED: Self = Self(1 << 15);
-    /// The leaf does not cover the name.
-    pub const OTHER_NAME: Self = Self(1 << 16);
-    /// The chain is not trusted.
-    pub const UNTRUSTED: Self = Self(1 << 17);
-    /// The chain's issuer is not served, and it is not trusted.
-    pub const NO_ISSUER: Self = Self(1 << 18);
+    pub const NO_HELLO: Self = Self(1 << 15);
     /// The issuer may be an inspection proxy.
-    pub const INSPECTION: Self = Self(1 << 19);
-    /// Order, signatures, constraints or usage of the chain are not as they should be.
-    pub const IRREGULAR: Self = Self(1 << 20);
-    /// A key or signature on the chain's path is weak.
-    pub const WEAK: Self = Self(1 << 21);
-    /// The chain holds what not every client can use.
-    pub const UNUSUAL: Self = Self(1 << 22);
-    /// The leaf demands a stapled status, or the status stapled is not good.
-    pub const STAPLE: Self = Self(1 << 23);
-    /// The Certificate message is very large, or never became whole.
-    pub const LARGE_CHAIN: Self = Self(1 << 24);
+    pub const INSPECTION: Self = Self(1 << 16);
+    /// The served chain is not as one would wish: its dates, names, trust, order, keys, status or size.
+    pub const FLAWED_CHAIN: Self = Self(1 << 17);
 
     /// At least one of these is among those.
     pub const fn any_of(self, others: Self) -> bool {
@@ -92,9 +73,7 @@ impl Signs {
         let handshake = case.handshake;
         let mut signs = Self::of_course(handshake) | Self::of_messages(handshake);
         signs.set(Self::SLOW, took_long(case));
-        if let Some(chain) = case.chain {
-            signs = signs | Self::of_chain(handshake, chain, case.policy);
-        }
+        signs.set(Self::FLAWED_CHAIN, case.chain.is_some_and(|chain| is_flawed(handshake, chain, case.policy)));
         let suspected = case.knowledge.one_key_for_many || case.knowledge.other_issuer_for_name.is_some();
         signs.set(Self::INSPECTION, suspected || case.chain.map_or_else(|| handshake.leaf().is_some(), |chain| chain.inspected));
         signs
@@ -134,29 +113,6 @@ impl Signs {
         signs
     }
 
-    /// What the served chain is not as one would wish.
-    fn of_chain(handshake: &Handshake, chain: &ChainFacts, policy: &Policy) -> Self {
-        let mut signs = Self::default();
-        let trusted = chain.trust == Trust::Trusted;
-        let soon = i64::try_from(policy.expiry_warning.as_secs() / 86_400).unwrap_or(i64::MAX);
-        signs.set(Self::OUTDATED, !chain.expired.is_empty() || !chain.not_yet_valid.is_empty() || chain.days_left < soon);
-        signs.set(Self::OTHER_NAME, chain.covers_name == Some(false));
-        signs.set(Self::UNTRUSTED, !trusted);
-        signs.set(Self::NO_ISSUER, !trusted && matches!(chain.end, PathEnd::MissingIssuer { .. }));
-        let alone = chain.strangers.is_empty() && chain.duplicates.is_empty();
-        let orderly = alone && chain.leaf == 0 && !chain.misordered && chain.bad_signatures.is_empty() && chain.violations.is_empty();
-        let signs_anything = chain.leaf().is_none_or(|leaf| leaf.key_usage.is_none_or(|usage| usage & 1 != 0));
-        signs.set(Self::IRREGULAR, !(orderly && chain.usage_ok && signs_anything));
-        signs.set(Self::WEAK, !chain.weak_keys.is_empty() || !chain.weak_signatures.is_empty());
-        signs.set(Self::UNUSUAL, chain.unsupported.is_some());
-        let demanded = chain.leaf().is_some_and(|leaf| leaf.must_staple);
-        let stapled = handshake.staple.as_ref().is_some_and(|staple| staple.what.status != Some(OcspStatus::Good));
-        signs.set(Self::STAPLE, demanded || stapled);
-        let whole = handshake.server_chain.as_ref().is_some_and(|seen| seen.what.message_len < LARGE);
-        signs.set(Self::LARGE_CHAIN, !whole || handshake.partial_server_message.is_some());
-        signs
-    }
-
     const fn set(&mut self, sign: Self, there: bool) {
         if there {
             self.0 |= sign.0;
@@ -170,6 +126,30 @@ impl BitOr for Signs {
     fn bitor(self, other: Self) -> Self {
         self.or(other)
     }
+}
+
+/// What the served chain is not as one would wish.
+fn is_flawed(handshake: &Handshake, chain: &ChainFacts, policy: &Policy) -> bool {
+    let soon = i64::try_from(policy.expiry_warning.as_secs() / 86_400).unwrap_or(i64::MAX);
+    let outdated = || !chain.expired.is_empty() || !chain.not_yet_valid.is_empty() || chain.days_left < soon;
+    let alone = || chain.strangers.is_empty() && chain.duplicates.is_empty();
+    let orderly = || chain.leaf == 0 && !chain.misordered && chain.bad_signatures.is_empty() && chain.violations.is_empty();
+    let signs_anything = || chain.leaf().is_none_or(|leaf| leaf.key_usage.is_none_or(|usage| usage & 1 != 0));
+    let weak = || !chain.weak_keys.is_empty() || !chain.weak_signatures.is_empty() || chain.unsupported.is_some();
+    let demanded = || chain.leaf().is_some_and(|leaf| leaf.must_staple);
+    let stapled = || handshake.staple.as_ref().is_some_and(|staple| staple.what.status != Some(OcspStatus::Good));
+    let large = || {
+        let whole = handshake.server_chain.as_ref().is_some_and(|seen| seen.what.message_len < LARGE);
+        !whole || handshake.partial_server_message.is_some()
+    };
+    chain.trust != Trust::Trusted
+        || chain.covers_name == Some(false)
+        || outdated()
+        || !(alone() && orderly() && chain.usage_ok && signs_anything())
+        || weak()
+        || demanded()
+        || stapled()
+        || large()
 }
 
 /// From its first packet to both Finished, or as far as is known, it took as long as a slow handshake; or its times cannot be trusted.

@@ -9,7 +9,7 @@ use super::layout::Layout;
 use super::suggest::{did_you_mean, near};
 use crate::diagnosis::against::{Counter, Effect};
 use crate::diagnosis::cause::{Cause, Family};
-use crate::diagnosis::rule::Rule;
+use crate::diagnosis::rule::About;
 use crate::diagnosis::rules;
 
 mod index;
@@ -70,8 +70,8 @@ pub fn page(out: &mut dyn Write, layout: &Layout, cause: Cause) -> io::Result<()
     }
 }
 
-fn rule_page(out: &mut dyn Write, layout: &Layout, rule: &Rule) -> io::Result<()> {
-    let page = &rule.page;
+fn rule_page(out: &mut dyn Write, layout: &Layout, rule: &About) -> io::Result<()> {
+    let page = rule.page;
     layout.heading(out, 0, page.title)?;
     for (heading, text) in [
         ("What it means", page.meaning),
@@ -113,7 +113,7 @@ fn rule_page(out: &mut dyn Write, layout: &Layout, rule: &Rule) -> io::Result<()
 pub fn list(out: &mut dyn Write, layout: &Layout) -> io::Result<()> {
     let palette = layout.palette;
     let column = Cause::ALL.iter().map(|cause| width(cause.slug())).max().unwrap_or_default().saturating_add(4);
-    for (index, (family, causes)) in families().into_iter().enumerate() {
+    for (index, (family, causes)) in families().enumerate() {
         if index > 0 {
             writeln!(out)?;
         }
@@ -209,16 +209,9 @@ fn paragraphs(out: &mut dyn Write, layout: &Layout, indent: usize, text: &'stati
     Ok(())
 }
 
-/// The causes of each family, both in the catalogue's order.
-fn families() -> Vec<(Family, Vec<Cause>)> {
-    let mut out: Vec<(Family, Vec<Cause>)> = Vec::new();
-    for &cause in Cause::ALL {
-        match out.iter_mut().find(|(family, _)| *family == cause.family()) {
-            Some((_, causes)) => causes.push(cause),
-            None => out.push((cause.family(), vec![cause])),
-        }
-    }
-    out
+/// The causes of each family, both in the order of judgement.
+fn families() -> impl Iterator<Item = (Family, Vec<Cause>)> {
+    rules::FAMILIES.iter().map(|rules| (rules.family, rules.about().iter().map(|about| about.cause).collect()))
 }
 
 #[cfg(test)]
@@ -261,11 +254,10 @@ mod tests {
         }
     }
 
-    const RULE: Rule = Rule {
+    const RULE: About = About {
         cause: Cause::CertificateExpired,
-        speaks: crate::diagnosis::signs::Signs::UNFINISHED,
         against: &[],
-        page: crate::diagnosis::page::Page {
+        page: &crate::diagnosis::page::Page {
             title: "the server's certificate had expired when it was served",
             family: "certificate",
             meaning: "The certificate's notAfter lies before the time of the handshake.\nClients that check it leave.\n\nThe key is not at fault.",
@@ -276,7 +268,6 @@ mod tests {
             known_as: "- alert: 45 certificate_expired",
             references: "- RFC 5280 section 4.1.2.5",
         },
-        check: |_| None,
     };
 
     #[test]

@@ -73,6 +73,8 @@ fn imports(text: &str) -> Vec<String> {
 fn no_import_climbs() {
     let mut wrong = Vec::new();
     for (module, path, text) in all_sources() {
+        // Everybody may look down at the ground.
+        assert!(may_import(&module, "time"), "{}: the floor of {module} is not known", path.display());
         let in_test_file =
             path.file_stem().is_some_and(|stem| ["tests", "testing", "samples", "support"].contains(&stem.to_string_lossy().as_ref()));
         if in_test_file {
@@ -85,6 +87,40 @@ fn no_import_climbs() {
         }
     }
     assert!(wrong.is_empty(), "imports that climb:\n{}", wrong.join("\n"));
+}
+
+/// The family of rules that a file belongs to.
+fn family(path: &Path) -> Option<String> {
+    let under = path.to_string_lossy().split_once("diagnosis/rules/").map(|(_, rest)| rest.to_owned())?;
+    under.split_once('/').map(|(family, _)| family.to_owned())
+}
+
+/// Other families that a file of this one names, in `use` or path, tests left out.
+fn other_families(own: &str, text: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
+    let named = |mark: &'static str| {
+        code.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(move |line| line.split(mark).skip(1))
+    };
+    ["rules::", "super::super::"]
+        .into_iter()
+        .flat_map(named)
+        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>())
+        .filter(|name| name != own && !name.is_empty() && name.chars().all(|c| c.is_lowercase() || c == '_'))
+        .collect()
+}
+
+#[test]
+fn families_of_rules_stand_alone() {
+    let wrong: Vec<String> = all_sources()
+        .into_iter()
+        .filter_map(|(_, path, text)| Some((family(&path)?, path, text)))
+        .flat_map(|(own, path, text)| {
+            let others = other_families(&own, &text);
+            others.into_iter().map(move |other| format!("{} names {other}", path.display()))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "a rule that needs another family's knowledge shares it through `diagnosis`:\n{}", wrong.join("\n"));
+    assert_eq!(other_families("psk", "use crate::diagnosis::rules::names;\nlet x = super::super::silence::y();"), ["names", "silence"]);
 }
 
 #[test]

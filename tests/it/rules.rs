@@ -1,4 +1,5 @@
-//! The catalogue is whole: every cause has its rule, every rule its page, and each fires somewhere and stays silent where all is well.
+//! The catalogue is whole: every cause has its rule, every rule its page, and each fires somewhere and stays silent where all is well, and where
+//! something near it is true.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +9,7 @@ use handshark::diagnosis::cause::Cause;
 use handshark::diagnosis::rules;
 use handshark::tls::registry::AlertDescription;
 
-use crate::support::{analyse, capture_of, labelled};
+use crate::support::{analyse, analyse_with, capture_of, fixtures, labelled, open, options};
 
 /// Causes that no bundled capture shows, and what shows them instead: the file under `src/diagnosis/rules`, the test in it, and why.
 const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
@@ -38,7 +39,7 @@ const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
     ),
     ("starttls-injection", "plaintext/injection.rs", "worth_knowing_but_no_cause", "no ordinary client does it"),
     ("proxy-no-answer", "proxy/refused.rs", "silence_is_no_refusal", "a silent proxy is the dialogue of the test"),
-    ("no-common-version", "parameters/tests.rs", "versions_that_do_not_meet", "old clients and TLS 1.3 alone have causes of their own"),
+    ("no-common-version", "version/tests.rs", "versions_that_do_not_meet", "old clients and TLS 1.3 alone have causes of their own"),
     (
         "default-certificate",
         "certificate/tests.rs",
@@ -68,28 +69,60 @@ const SHOWN_BY_A_TEST: &[(&str, &str, &str, &str)] = &[
 #[test]
 fn every_cause_has_one_rule() {
     for cause in Cause::ALL.iter().copied() {
-        let count = rules::all().filter(|rule| rule.cause == cause).count();
+        let count = rules::all().iter().filter(|rule| rule.cause == cause).count();
         assert_eq!(count, 1, "{cause} has {count} rules");
     }
 }
 
 #[test]
-fn every_rule_stands_in_the_folder_of_its_family() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnosis/rules");
-    let mut registered = 0;
-    for family in fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
-        let listed = fs::read_to_string(family.join("mod.rs")).unwrap();
-        for file in fs::read_dir(&family).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
-            let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-            let rules = fs::read_to_string(&file).unwrap().matches("RULE: Rule =").count();
-            if rules == 0 {
-                continue;
-            }
-            registered += rules;
-            assert!(listed.contains(&format!("{name}::")), "{} is not in RULES of its family", file.display());
+fn every_cause_stands_in_its_family() {
+    for family in rules::FAMILIES {
+        for about in family.about() {
+            assert_eq!(about.cause.family(), family.family, "{}", about.cause);
         }
     }
-    assert_eq!(registered, rules::all().count(), "rules in files, and rules in the table");
+}
+
+/// One table says in which order is judged, and causes are listed.
+#[test]
+fn causes_are_listed_in_the_order_of_judgement() {
+    let index = handshark::output::explain::causes_markdown();
+    let listed: Vec<&str> = index.lines().filter_map(|line| line.strip_prefix("- [`")?.split('`').next()).collect();
+    let judged: Vec<&str> = rules::all().iter().map(|about| about.cause.slug()).collect();
+    assert_eq!(listed, judged);
+    let headings: Vec<&str> = index.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    assert_eq!(headings, rules::FAMILIES.iter().map(|family| family.family.name()).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_folder_is_a_family() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnosis/rules");
+    let folders: BTreeSet<String> = fs::read_dir(&root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .map(|path| path.file_name().unwrap().to_string_lossy().replace('_', "-"))
+        .collect();
+    let families: BTreeSet<String> = rules::FAMILIES.iter().map(|family| family.family.name().to_owned()).collect();
+    assert_eq!(folders, families);
+}
+
+/// The signs by which families are asked leave out nobody who has something to say.
+#[test]
+fn signs_keep_no_family_silent_that_would_speak() {
+    let asked = options(1, false);
+    let mut all = options(1, false);
+    all.policy.ask_all = true;
+    for (sidecar, label) in labelled() {
+        let capture = capture_of(&sidecar, &label);
+        let keys = capture.with_extension("keys");
+        let source = || match keys.exists() {
+            true => handshark::capture::with_key_logs(open(&[&capture]), &[keys.clone()]).unwrap(),
+            false => open(&[&capture]),
+        };
+        let (some, every) = (analyse_with(source(), &asked), analyse_with(source(), &all));
+        assert_eq!(some.lines, every.lines, "{}", sidecar.display());
+    }
 }
 
 #[test]
@@ -99,7 +132,7 @@ fn every_page_is_whole() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     for rule in rules::all() {
-        let page = &rule.page;
+        let page = rule.page;
         let sections = [page.title, page.meaning, page.recognised, page.confused_with, page.check];
         assert!(sections.iter().all(|text| text.len() > 10), "{}: a section is missing", rule.cause);
         let fixes: Vec<_> = page.fixes().collect();
@@ -163,6 +196,34 @@ fn every_rule_fires_somewhere_and_is_no_cause_where_all_is_well() {
     assert!(silent.is_empty(), "no capture shows these, and SHOWN_BY_A_TEST names no test: {silent:?}");
     let both: Vec<&&str> = elsewhere.iter().filter(|slug| fires.contains_key(**slug)).collect();
     assert!(both.is_empty(), "captures show these; remove them from SHOWN_BY_A_TEST: {both:?}");
+}
+
+/// `fixtures/near.toml` names a capture for each cause that is close to it and not it.
+#[test]
+fn no_cause_is_seen_where_something_near_it_is_true() {
+    let table: toml::Table = fs::read_to_string(fixtures().join("near.toml")).unwrap().parse().unwrap();
+    let all: BTreeSet<&str> = Cause::ALL.iter().map(|cause| cause.slug()).collect();
+    let named: BTreeSet<&str> = table.keys().map(String::as_str).collect();
+    assert_eq!(named, all, "a near miss for each cause, and for nothing else");
+    let mut said: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (cause, near) in &table {
+        let [capture, why] = [0, 1].map(|index| near[index].as_str().unwrap());
+        assert!(why.ends_with('.') && why.split(' ').count() > 4, "{cause}: a sentence that tells the two apart");
+        let yielded = said.entry(capture).or_insert_with(|| {
+            let handshakes = analyse(&[fixtures().join("captures").join(capture)], 1).handshakes;
+            assert!(!handshakes.is_empty(), "{capture} holds no handshake");
+            let told = handshakes.into_iter().flat_map(|report| {
+                let findings = report.diagnosis.findings.into_iter().map(|finding| finding.id);
+                report.diagnosis.cause.into_iter().chain(findings).collect::<Vec<_>>()
+            });
+            told.collect()
+        });
+        if yielded.contains(cause) {
+            wrong.push(format!("{cause} in {capture}, though: {why}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::diagnosis::rules::plaintext::testing::{connection, with_preamble};
+use crate::diagnosis::testing::{connection, with_preamble};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Protocol;
 use crate::preamble::{Dialect, Upgrade};

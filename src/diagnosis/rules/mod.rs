@@ -1,12 +1,12 @@
-//! The rules: a folder for each family, a file for each cause.
+//! The rules: a folder for each family.
 //!
-//! A new rule is one file and one line in its family's `mod.rs`. The order here, and within a family, breaks ties: earlier wins.
+//! Where causes are independent, each is a file with one rule, named in its family's `mod.rs`; where they share a decision, an entry in the
+//! family's table. docs/CONTRIBUTING.md says how one is added.
 
 use std::sync::LazyLock;
 
 use super::cause::Cause;
-use super::rule::Rule;
-use super::signs::Signs;
+use super::rule::{About, RuleFamily};
 
 pub mod capture;
 pub mod certificate;
@@ -25,47 +25,33 @@ pub mod quic;
 pub mod silence;
 pub mod version;
 
-/// The families in the order of judgement.
-const FAMILIES: &[&[&Rule]] = &[
-    capture::RULES,
-    connect::RULES,
-    quic::RULES,
-    dtls::RULES,
-    middlebox::RULES,
-    path::RULES,
-    plaintext::RULES,
-    proxy::RULES,
-    version::RULES,
-    names::RULES,
-    psk::RULES,
-    parameters::RULES,
-    client_auth::RULES,
-    certificate::RULES,
-    protocol::RULES,
-    silence::RULES,
+/// The families in the order of judgement, which is the order in which causes are listed. An earlier one wins a tie.
+pub static FAMILIES: &[RuleFamily] = &[
+    capture::FAMILY,
+    connect::FAMILY,
+    quic::FAMILY,
+    dtls::FAMILY,
+    middlebox::FAMILY,
+    path::FAMILY,
+    plaintext::FAMILY,
+    proxy::FAMILY,
+    version::FAMILY,
+    names::FAMILY,
+    psk::FAMILY,
+    parameters::FAMILY,
+    client_auth::FAMILY,
+    certificate::FAMILY,
+    protocol::FAMILY,
+    silence::FAMILY,
 ];
 
-/// Every rule, in the order of judgement.
-pub fn all() -> impl Iterator<Item = &'static Rule> {
-    FAMILIES.iter().flat_map(|family| family.iter().copied())
+/// What is known of every cause, in the order of judgement.
+pub fn all() -> &'static [About] {
+    static ALL: LazyLock<Vec<About>> = LazyLock::new(|| FAMILIES.iter().flat_map(RuleFamily::about).collect());
+    &ALL
 }
 
-/// The rules that may have something to say where these signs are, in the order of judgement.
-pub fn that_speak_of(signs: Signs) -> impl Iterator<Item = &'static Rule> {
-    // Side by side in memory, with the signs that they speak of.
-    static ALL: LazyLock<Vec<(Signs, &Rule)>> = LazyLock::new(|| all().map(|rule| (rule.speaks, rule)).collect());
-    // Most handshakes complete, and most rules only speak of others.
-    static OF_COMPLETED: LazyLock<Vec<(Signs, &Rule)>> =
-        LazyLock::new(|| ALL.iter().copied().filter(|(speaks, _)| *speaks != Signs::UNFINISHED).collect());
-    let rules: &[_] = match signs {
-        Signs::NONE => &[],
-        _ if signs.any_of(Signs::UNFINISHED) => &ALL,
-        _ => &OF_COMPLETED,
-    };
-    rules.iter().filter(move |(speaks, _)| speaks.any_of(signs)).map(|(_, rule)| *rule)
-}
-
-/// The rule of a cause.
-pub fn of(cause: Cause) -> Option<&'static Rule> {
-    all().find(|rule| rule.cause == cause)
+/// What is known of a cause.
+pub fn of(cause: Cause) -> Option<&'static About> {
+    all().iter().find(|about| about.cause == cause)
 }

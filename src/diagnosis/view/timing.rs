@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::diagnosis::rule::Policy;
 use crate::flow::Side;
 use crate::packet::IcmpKind;
+use crate::preamble::services::{Service, Use};
 use crate::time::Mark;
 use crate::transport::{Close, FlowEventKind};
 
@@ -48,6 +49,20 @@ pub struct LossDelay {
 }
 
 impl View<'_> {
+    /// The client waits for a greeting on a port where TLS begins with the first byte: the service, and how long it waited before either side
+    /// gave up. Where it greets in clear, clients that are set to STARTTLS (or to no TLS) say nothing first.
+    pub fn waits_for_greeting(&self) -> Option<(&'static Service, Duration)> {
+        let facts = self.handshake;
+        let (service, port_use) = Service::at(facts.server.port)?;
+        let silent =
+            self.failed_over_tcp() && self.is_up() && facts.flow.saw_start() && facts.preamble.is_none() && !self.spoke(Side::Client);
+        if !silent || !service.greets || port_use != Use::Tls {
+            return None;
+        }
+        let waited = self.first_end()?.mark.time.since(facts.flow.established()?.time);
+        (waited >= LONGER_THAN_A_PROBE).then_some((service, waited))
+    }
+
     /// Each side's waits in order, as far as the messages were seen.
     pub fn waits(&self) -> impl Iterator<Item = Wait> + use<> {
         let facts = self.handshake;
@@ -226,3 +241,5 @@ impl View<'_> {
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 /// Repairs quicker than this (fast retransmit, tail loss probe) are not felt.
 const LEAST_REPAIR: Duration = Duration::from_millis(150);
+/// Health checks and scans are gone sooner.
+const LONGER_THAN_A_PROBE: Duration = Duration::from_secs(2);

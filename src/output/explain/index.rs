@@ -46,8 +46,8 @@ pub fn causes_markdown() -> String {
 }
 
 fn pages() -> impl Iterator<Item = (Cause, &'static Page)> {
-    let causes = families().into_iter().flat_map(|(_, causes)| causes);
-    causes.filter_map(|cause| Some((cause, &rules::of(cause)?.page)))
+    let causes = families().flat_map(|(_, causes)| causes);
+    causes.filter_map(|cause| Some((cause, rules::of(cause)?.page)))
 }
 
 fn links(causes: &[Cause]) -> String {

@@ -14,7 +14,7 @@ pub fn search(words: &str) -> Vec<(Cause, Option<&'static str>)> {
     let mut found: Vec<(Fit, Cause, Option<&'static str>)> = Cause::ALL
         .iter()
         .filter_map(|&cause| {
-            let (fit, said) = wanted.fit(&rules::of(cause)?.page)?;
+            let (fit, said) = wanted.fit(rules::of(cause)?.page)?;
             Some((fit, cause, said))
         })
         .collect();

@@ -156,9 +156,13 @@ pub fn options(threads: usize, timeline: bool) -> Options {
 
 /// Analyses whatever a source gives.
 pub fn analyse_source(source: Box<dyn FrameSource>, threads: usize, timeline: bool) -> Said {
-    let options = options(threads, timeline);
+    analyse_with(source, &options(threads, timeline))
+}
+
+/// The same with these options.
+pub fn analyse_with(source: Box<dyn FrameSource>, options: &Options) -> Said {
     let mut said = Said::default();
-    pipeline::run(source, &options, &mut said, &mut |_| {}).unwrap();
+    pipeline::run(source, options, &mut said, &mut |_| {}).unwrap();
     said
 }
 

@@ -3,15 +3,11 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::Close;
 
-use super::super::connect::flooded;
-
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::CaptureEnded, speaks: Signs::UNFINISHED, against: &[], page: page!("capture-ended"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::CaptureEnded, against: &[], page: page!("capture-ended"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
@@ -20,7 +16,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let view = View::new(facts);
     // Whoever sends a SYN of a flood waits for nothing.
-    if view.is_tcp() && !view.is_up() && flooded(case) {
+    if view.is_tcp() && !view.is_up() && case.knowledge.is_flooded() {
         return None;
     }
     let evicted = facts.close == Close::Evicted;

@@ -1,6 +1,8 @@
 //! Rules of the family capture: what the capture lacks must be known before anybody is blamed for it.
 
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::cause::Family;
+use crate::diagnosis::rule::{Case, Confidence, Finding, RuleFamily, Rules, Weight};
+use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 mod ended;
@@ -11,8 +13,12 @@ mod started_late;
 #[cfg(test)]
 mod tests;
 
-/// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[&one_direction::RULE, &snaplen::RULE, &started_late::RULE, &gaps::RULE, &ended::RULE];
+/// The family; an earlier rule wins a tie.
+pub const FAMILY: RuleFamily = RuleFamily {
+    family: Family::Capture,
+    speaks: Signs::UNFINISHED.or(Signs::NO_HELLO),
+    rules: Rules::Each(&[&one_direction::RULE, &snaplen::RULE, &started_late::RULE, &gaps::RULE, &ended::RULE]),
+};
 
 /// What the capture lacks, for its place in the verdict: of a handshake whose end is not in the capture it is the cause, and of one that failed it
 /// is the reserve, for then the end is known and only the reason may be missing.

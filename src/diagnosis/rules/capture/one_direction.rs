@@ -4,15 +4,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::lacking;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::CaptureOneDirection, speaks: Signs::UNFINISHED, against: &[], page: page!("capture-one-direction"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::CaptureOneDirection, against: &[], page: page!("capture-one-direction"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

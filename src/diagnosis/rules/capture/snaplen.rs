@@ -4,15 +4,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
 
 use super::lacking;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::CaptureSnaplen, speaks: Signs::UNFINISHED, against: &[], page: page!("capture-snaplen"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::CaptureSnaplen, against: &[], page: page!("capture-snaplen"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

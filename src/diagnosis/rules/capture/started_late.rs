@@ -3,14 +3,12 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::lacking;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::CaptureStartedLate, speaks: Signs::NO_HELLO, against: &[], page: page!("capture-started-late"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::CaptureStartedLate, against: &[], page: page!("capture-started-late"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -2,18 +2,9 @@
 
 use super::*;
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Case, Finding, Policy, Weight};
-use crate::diagnosis::testing::{at, connected, outstanding, partial_hello};
-use crate::handshake::Handshake;
+use crate::diagnosis::rule::Weight;
+use crate::diagnosis::testing::{at, connected, found, found_knowing, outstanding, partial_hello};
 use crate::handshake::facts::{Outcome, StoppedBy};
-
-fn found(rule: &Rule, handshake: &Handshake) -> Option<Finding> {
-    found_knowing(rule, handshake, &Knowledge::default())
-}
-
-fn found_knowing(rule: &Rule, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
-    (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge, policy: &Policy::default() })
-}
 
 #[test]
 fn where_no_server_is_heard_the_silence_of_one_means_nothing() {

@@ -12,12 +12,14 @@ use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::handshake::stack::{self, Program};
 use crate::preamble::Dialect;
 use crate::time::Mark;
+use crate::tls::message::Alert;
+use crate::tls::registry::AlertDescription;
 
 /// How the client took the server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reaction {
     /// It sent a fatal alert that can be read.
-    Alert { code: u8, mark: Mark },
+    Alert { alert: AlertDescription, mark: Mark },
     /// It sent an alert that cannot be read.
     HiddenAlert { mark: Mark },
     /// It closed or reset in the middle of the handshake, right after the server's flight.
@@ -31,17 +33,6 @@ pub(super) enum Reaction {
     WentOn,
 }
 
-/// What the client's reaction can mean, likeliest first. `None`: nothing about a certificate.
-pub(super) fn candidates(case: &Case<'_>, reaction: Reaction) -> Option<&'static [Cause]> {
-    match reaction {
-        Reaction::Alert { code, .. } => manners::meanings(stack::of_client(case.handshake), code),
-        Reaction::HiddenAlert { .. } | Reaction::Left { .. } | Reaction::LeftAfter { .. } | Reaction::Waited { .. } => {
-            Some(manners::WHATEVER)
-        }
-        Reaction::WentOn => None,
-    }
-}
-
 /// How the client of this handshake took the certificate.
 pub(super) fn reaction(case: &Case<'_>) -> Reaction {
     let handshake = case.handshake;
@@ -53,11 +44,11 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
         }
         return match seen.alert {
             // A certificate code speaks for itself even where the capture lacks the server's answer.
-            Some(alert) if matches!(alert.description.0, 42..=46 | 48) || answered => match alert.description.0 {
+            Some(alert) if speaks_of_certificates(alert.description) || answered => match alert.description {
                 // An answer to the server's own warning is not about the certificate.
-                40 if warned => Reaction::WentOn,
-                0 | 90 => Reaction::Left { mark: seen.mark, reset: false },
-                code => Reaction::Alert { code, mark: seen.mark },
+                AlertDescription::HANDSHAKE_FAILURE if warned => Reaction::WentOn,
+                AlertDescription::CLOSE_NOTIFY | AlertDescription::USER_CANCELED => Reaction::Left { mark: seen.mark, reset: false },
+                alert => Reaction::Alert { alert, mark: seen.mark },
             },
             None if answered && handshake.hidden.client_alert_instead_of_finished => Reaction::HiddenAlert { mark: seen.mark },
             // TLS 1.2: the type of the record says that it is one.
@@ -66,8 +57,8 @@ pub(super) fn reaction(case: &Case<'_>) -> Reaction {
         };
     }
     // Whatever its level, it closes TLS.
-    let closed =
-        |seen: &&AlertSeen| seen.from == Side::Client && !seen.consequence && seen.alert.is_some_and(|alert| alert.description.0 == 0);
+    let says_goodbye = |alert: Alert| alert.description == AlertDescription::CLOSE_NOTIFY;
+    let closed = |seen: &&AlertSeen| seen.from == Side::Client && !seen.consequence && seen.alert.is_some_and(says_goodbye);
     if let Some(seen) = handshake.alerts.iter().find(closed).filter(|_| answered && handshake.outcome.failed())
         && let Some(pause) = blinded(case, seen.mark)
     {
@@ -151,10 +142,10 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
         return None;
     }
     // What it said can be read with keys.
-    if let Some((said, code)) = said.and_then(|seen| Some((seen, seen.alert?.description.0)))
-        && matches!(code, 40..=46 | 48 | 49 | 80)
+    if let Some((said, alert)) = said.and_then(|seen| Some((seen, seen.alert?.description)))
+        && (speaks_of_certificates(alert) || may_mean_one(alert))
     {
-        return Some(Reaction::Alert { code, mark: said.mark });
+        return Some(Reaction::Alert { alert, mark: said.mark });
     }
     let speaker = stack::of_client(handshake);
     let browser = speaker.and_then(|speaker| speaker.program).is_some_and(Program::is_browser);
@@ -172,6 +163,26 @@ fn left_after(case: &Case<'_>) -> Option<Reaction> {
         return None;
     }
     Some(Reaction::LeftAfter { mark, orderly: alert.is_some(), meant: meant && !browser })
+}
+
+/// A code for certificates alone.
+const fn speaks_of_certificates(alert: AlertDescription) -> bool {
+    use AlertDescription as A;
+    matches!(
+        alert,
+        A::BAD_CERTIFICATE
+            | A::UNSUPPORTED_CERTIFICATE
+            | A::CERTIFICATE_REVOKED
+            | A::CERTIFICATE_EXPIRED
+            | A::CERTIFICATE_UNKNOWN
+            | A::UNKNOWN_CA
+    )
+}
+
+/// A code that clients also say of a certificate.
+const fn may_mean_one(alert: AlertDescription) -> bool {
+    use AlertDescription as A;
+    matches!(alert, A::HANDSHAKE_FAILURE | A::NO_CERTIFICATE | A::ACCESS_DENIED | A::INTERNAL_ERROR)
 }
 
 /// Bytes that a change of cipher and an encrypted alert take at most.

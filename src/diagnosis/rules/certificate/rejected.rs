@@ -1,26 +1,25 @@
-//! `server-certificate-rejected`: the client rejected the server's certificate or flight, the reason is hidden.
+//! What is known only by what the client did, or by what others were served: `server-certificate-rejected`, `backend-inconsistent`.
 
+use super::Fault;
 use super::reaction::Reaction;
-use super::standing::{Source, Standing, View};
+use super::view::{Source, Standing, View};
+use super::words::day;
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::chain::Trust;
+use crate::diagnosis::chain::{ChainFacts, Trust};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Finding, Rule};
-use crate::diagnosis::signs::Signs;
+use crate::diagnosis::rule::{Confidence, Finding, Weight};
+use crate::tls::registry::AlertDescription;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerCertificateRejected,
-    speaks: Signs::UNFINISHED.or(Signs::UNUSED),
-    against: &[],
-    page: page!("server-certificate-rejected"),
-    check,
-};
+/// The client rejected the server's certificate or flight, the reason is hidden.
+pub(super) const REJECTED: Fault = Fault::new(
+    Cause::ServerCertificateRejected,
+    page!("server-certificate-rejected"),
+    |_| false,
+    |view, standing| Some(rejected(view, standing)),
+);
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let view = View::new(case)?;
-    let standing = view.standing(Cause::ServerCertificateRejected)?;
-    let Standing::Chosen(_) = standing else { return None };
+fn rejected(view: &View<'_>, standing: Standing) -> Finding {
     let sound = view.chain.is_some_and(|chain| chain.trust == Trust::Trusted && chain.covers_name != Some(false));
     let summary = match (view.source, view.reaction) {
         (Source::Seen, _) if sound => {
@@ -39,7 +38,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 view.target()
             )
         }
-        (_, Reaction::Alert { code: 80, .. }) => {
+        (_, Reaction::Alert { alert: AlertDescription::INTERNAL_ERROR, .. }) => {
             format!("The client program's own check refused the certificate of {}, which was served encrypted", view.target())
         }
         _ => format!(
@@ -52,14 +51,83 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if matches!(view.reaction, Reaction::Left { .. }) {
         finding = finding.or_else(&[Cause::ClientAborted]);
     }
-    if let Some(len) = case.handshake.hidden.server_certificate_record.filter(|_| view.source == Source::Hidden) {
+    if let Some(len) = view.case.handshake.hidden.server_certificate_record.filter(|_| view.source == Source::Hidden) {
         let unlike = if view.unlike_others { "; none of the certificates of this server that were seen in clear fits that" } else { "" };
         finding = finding.noting(format!("the server's encrypted Certificate takes {len} bytes{unlike}"));
     }
-    Some(
-        finding
-            .advise("Look at the client's own error message, and at what the server serves:")
-            .advise(remedy::s_client(case.handshake, "-showcerts"))
-            .advise("To see the reason in a capture, give a key log, or let the client try once with TLS 1.2."),
-    )
+    finding
+        .advise("Look at the client's own error message, and at what the server serves:")
+        .advise(remedy::s_client(view.case.handshake, "-showcerts"))
+        .advise("To see the reason in a capture, give a key log, or let the client try once with TLS 1.2.")
+}
+
+/// One of several servers behind the name serves another, bad certificate: the story of a fault that is told beside it.
+pub(super) const INCONSISTENT: Fault =
+    Fault { nearly: inconsistent, ..Fault::new(Cause::BackendInconsistent, page!("backend-inconsistent"), |_| false, |_, _| None) };
+
+fn inconsistent(view: &View<'_>) -> Option<Finding> {
+    let case = view.case;
+    let known = &case.knowledge.chains;
+    match view.source {
+        // This handshake got the bad one while others got a sound one: the fault itself is the cause, this is its story.
+        Source::Seen => {
+            let chain = view.chain?;
+            let leaf = chain.leaf()?;
+            let fault = fault(chain)?;
+            let other = known
+                .iter()
+                .find(|other| other.leaf().is_some_and(|other| other.sha256 != leaf.sha256) && self::fault(other).is_none())?
+                .leaf()?;
+            let seen = case.handshake.server_chain.as_ref()?;
+            let summary = format!(
+                "{} serves different certificates: this one {fault}, others got one valid until {}; not every server behind the name was renewed.",
+                view.target(),
+                day(other.not_after)
+            );
+            Some(
+                Finding::new(Cause::BackendInconsistent, Confidence::Strong, summary)
+                    .weight(Weight::Note)
+                    .shown_by(seen.mark, format!("server sent {} (serial number {})", leaf.display_name(), leaf.serial))
+                    .noting(format!("other handshakes of this capture show serial number {}", other.serial))
+                    .advise("Compare what every backend serves; install the sound certificate on all of them.")
+                    .advise(remedy::x509(case.handshake, "-noout -serial -enddate")),
+            )
+        }
+        // The certificate is hidden and has the size of the bad one: others got a sound one.
+        Source::Known { .. } => {
+            let chain = view.chain?;
+            let bad = (chain.leaf()?, fault(chain)?);
+            let good = known.iter().find(|chain| fault(chain).is_none() && chain.leaf().is_some_and(|leaf| leaf.sha256 != bad.0.sha256))?;
+            let (_, confidence) = view.chosen?;
+            let summary = format!(
+                "{} serves different certificates: one {}, another is valid until {}; this client got the bad one, by its size",
+                view.target(),
+                bad.1,
+                good.leaf().map_or_else(String::new, |leaf| day(leaf.not_after))
+            );
+            let finding = view.finding(Cause::BackendInconsistent, Standing::Chosen(confidence.min(Confidence::Likely)), summary);
+            Some(
+                finding
+                    .or_else(&[Cause::CertificateExpired, Cause::ServerCertificateRejected])
+                    .advise("Compare what every backend serves."),
+            )
+        }
+        Source::Hidden => None,
+    }
+}
+
+/// What is wrong with a chain so that no client takes it, in a verb phrase.
+fn fault(chain: &ChainFacts) -> Option<String> {
+    let leaf = chain.leaf()?;
+    if chain.leaf_expired() {
+        Some(format!("expired on {}", day(leaf.not_after)))
+    } else if chain.leaf_not_yet_valid() {
+        Some(format!("is not valid before {}", day(leaf.not_before)))
+    } else if chain.expired_intermediates().next().is_some() {
+        Some("has an expired intermediate".to_owned())
+    } else if chain.covers_name == Some(false) {
+        Some("does not cover the name".to_owned())
+    } else {
+        None
+    }
 }

@@ -1,32 +1,25 @@
 //! Tests of the family certificate, for what no capture shows.
 
-use std::sync::Arc;
+use rcgen::{DistinguishedName, DnType};
 
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-
+use super::view::candidates;
 use super::*;
 use crate::diagnosis::chain::{Purpose, TrustStore, judge};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Case, Finding, Policy};
-use crate::diagnosis::rules::parameters::scene::Scene;
+use crate::diagnosis::manners::meanings;
+use crate::diagnosis::rule::Policy;
+use crate::diagnosis::testing::{Scene, certificate, found_of};
 use crate::flow::Side;
-use crate::handshake::facts::{Chain, Seen};
 use crate::time::Timestamp;
-use crate::tls::certificate::Certificate;
+use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
 
-/// What the rule says when the server answers a client that wants `www.lab.test` with a certificate of this name, and the client refuses it.
-fn refused(rule: &Rule, common_name: &str, san: &str) -> Option<Finding> {
-    let mut params = CertificateParams::new(vec![san.to_owned()]).unwrap();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
-    let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
-    let certificates = vec![Arc::new(Certificate::parse(made.der()))];
-
-    let mut scene = Scene::broad().answered(0x0303, 0xc02b, &[]);
-    let mark = scene.next();
-    let what = Chain { certificates: certificates.clone(), message_len: 600, dropped: 0 };
-    scene.handshake.server_chain = Some(Seen { what, mark, first: mark, span: (90, 690) });
-    let scene = scene.alert(Side::Client, 2, 42);
+/// What is said of this cause when the server answers a client that wants `www.lab.test` with a certificate of this name, and the client refuses it.
+fn refused(cause: Cause, common_name: &str, san: &str) -> Option<Finding> {
+    let certificates = certificate(san, |params| {
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+    });
+    let scene = Scene::broad().answered(V::TLS12, 0xc02b, &[]).served(&certificates).alert(Side::Client, A::BAD_CERTIFICATE);
     let at = Timestamp::from_parts(1_795_251_860, 0);
     let chain = judge(&certificates, Some("www.lab.test"), at, Purpose::Server, &TrustStore::mozilla());
     let case = Case {
@@ -36,14 +29,37 @@ fn refused(rule: &Rule, common_name: &str, san: &str) -> Option<Finding> {
         knowledge: &Knowledge::default(),
         policy: &Policy::default(),
     };
-    (rule.check)(&case)
+    found_of(cause, &case)
 }
 
 #[test]
 fn a_products_default_certificate_is_told_from_another_hosts() {
-    let finding = refused(&default_certificate::RULE, "TRAEFIK DEFAULT CERT", "0b1c.traefik.default").expect("Traefik's");
+    let finding = refused(Cause::DefaultCertificate, "TRAEFIK DEFAULT CERT", "0b1c.traefik.default").expect("Traefik's");
     assert!(finding.summary.contains("Traefik") && finding.summary.contains("www.lab.test"), "{}", finding.summary);
-    assert!(refused(&default_certificate::RULE, "other.lab.test", "other.lab.test").is_none(), "another host's certificate");
-    assert!(refused(&name_mismatch::RULE, "other.lab.test", "other.lab.test").is_some());
-    assert!(refused(&default_certificate::RULE, "www.lab.test", "www.lab.test").is_none(), "the name is right");
+    assert!(refused(Cause::DefaultCertificate, "other.lab.test", "other.lab.test").is_none(), "another host's certificate");
+    assert!(refused(Cause::CertificateNameMismatch, "other.lab.test", "other.lab.test").is_some());
+    assert!(refused(Cause::DefaultCertificate, "www.lab.test", "www.lab.test").is_none(), "the name is right");
+}
+
+#[test]
+fn an_untrusted_authority_is_the_last_thing_to_blame() {
+    for alert in [A::BAD_CERTIFICATE, A::CERTIFICATE_UNKNOWN, A::UNKNOWN_CA] {
+        let faults = candidates(meanings(None, alert).unwrap());
+        assert_eq!(faults.last().map(|fault| fault.cause), Some(Cause::CertificateUntrustedCa), "{alert}");
+    }
+}
+
+#[test]
+fn a_code_for_everything_means_every_fault_once() {
+    let every = Fault::by_rank().len();
+    for alert in [A::BAD_CERTIFICATE, A::CERTIFICATE_UNKNOWN, A::ACCESS_DENIED] {
+        let mut causes: Vec<Cause> = candidates(meanings(None, alert).unwrap()).iter().map(|fault| fault.cause).collect();
+        causes.sort_unstable();
+        causes.dedup();
+        assert_eq!(causes.len(), every, "{alert}");
+    }
+    let mut ranks: Vec<u8> = FAULTS.iter().filter_map(|fault| fault.rank).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    assert_eq!(ranks.len(), every, "two faults have one rank");
 }

@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::reaction::{Reaction, candidates, is_curl};
-use super::standing::{Source, Standing, View};
+use super::reaction::{Reaction, is_curl};
+use super::view::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{self, ChainFacts};
+use crate::diagnosis::offer;
 use crate::diagnosis::rule::{Confidence, Finding, Weight};
 use crate::handshake::facts::StoppedBy;
 use crate::handshake::stack::{Program, Stack};
 use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
-use crate::tls::registry::AlertDescription;
+use crate::tls::registry::AlertDescription as A;
 
 impl<'a> View<'a> {
     /// Host name, or address and port.
@@ -36,7 +37,7 @@ impl<'a> View<'a> {
     /// What the client did, as the end of a sentence.
     pub(super) fn reaction_clause(&self) -> String {
         match self.reaction {
-            Reaction::Alert { code, .. } => format!("the client refused it with alert {} ({code})", AlertDescription(code)),
+            Reaction::Alert { alert, .. } => format!("the client refused it with alert {}", offer::spoken(alert)),
             Reaction::HiddenAlert { .. } => "the client answered it with an encrypted alert".to_owned(),
             Reaction::Left { reset: true, .. } => "the client reset the connection right after it".to_owned(),
             Reaction::Left { reset: false, .. } => "the client closed the connection right after it".to_owned(),
@@ -95,7 +96,7 @@ impl<'a> View<'a> {
             finding = finding.noting(note);
         }
         match self.reaction {
-            Reaction::Alert { code, mark } => finding.shown_by(mark, format!("client sent alert {} ({code})", AlertDescription(code))),
+            Reaction::Alert { alert, mark } => finding.shown_by(mark, format!("client sent alert {}", offer::spoken(alert))),
             Reaction::HiddenAlert { mark } => {
                 finding.shown_by(mark, "client sent an encrypted record of an alert's size, and nothing more")
             }
@@ -114,26 +115,26 @@ impl<'a> View<'a> {
         let speaker = self.speaker()?;
         // Where the certificate itself shows the fault, nothing needs to be said of what else the words may mean.
         let shown = self.source == Source::Seen && cause != Cause::CertificateUntrustedCa && self.is_true(cause);
-        if shown && !matches!(self.reaction, Reaction::Alert { code: 80, .. }) {
+        if shown && !matches!(self.reaction, Reaction::Alert { alert: A::INTERNAL_ERROR, .. }) {
             return None;
         }
         let text = match (speaker.stack, self.reaction) {
-            (Stack::OpenSsl, Reaction::Alert { code: 48, .. }) => {
+            (Stack::OpenSsl, Reaction::Alert { alert: A::UNKNOWN_CA, .. }) => {
                 "an OpenSSL client says unknown_ca also when it must check revocation and has no list for this authority"
             }
-            (Stack::OpenSsl, Reaction::Alert { code: 45, .. }) => {
+            (Stack::OpenSsl, Reaction::Alert { alert: A::CERTIFICATE_EXPIRED, .. }) => {
                 "an OpenSSL client says certificate_expired also of a revocation list that has expired"
             }
-            (Stack::OpenSsl, Reaction::Alert { code: 42, .. }) => {
+            (Stack::OpenSsl, Reaction::Alert { alert: A::BAD_CERTIFICATE, .. }) => {
                 "an OpenSSL client does not say bad_certificate of an unknown authority: it means a certificate of the future, another name or a weak key"
             }
-            (Stack::OpenSsl, Reaction::Alert { code: 80, .. }) => {
+            (Stack::OpenSsl, Reaction::Alert { alert: A::INTERNAL_ERROR, .. }) => {
                 "an OpenSSL client says internal_error when the program's own check refuses a certificate and gives no reason"
             }
-            (Stack::Go | Stack::GnuTls, Reaction::Alert { code: 42, .. }) => {
+            (Stack::Go | Stack::GnuTls, Reaction::Alert { alert: A::BAD_CERTIFICATE, .. }) => {
                 "this library says bad_certificate of everything that it does not accept"
             }
-            (Stack::BoringSsl, Reaction::Alert { code: 46, .. }) if speaker.program == Some(Program::Chromium) => {
+            (Stack::BoringSsl, Reaction::Alert { alert: A::CERTIFICATE_UNKNOWN, .. }) if speaker.program == Some(Program::Chromium) => {
                 "Chromium says certificate_unknown of everything that it does not accept"
             }
             _ => return None,
@@ -144,35 +145,41 @@ impl<'a> View<'a> {
     /// Other causes that what the client did can mean, for a finding that is not certain: first what else is wrong with the chain, then,
     /// where the chain is not known, what the alert commonly means.
     pub(super) fn alternatives(&self, chosen: Cause) -> Vec<Cause> {
-        let candidates = candidates(self.case, self.reaction).unwrap_or_default();
-        let mut out: Vec<Cause> = candidates.iter().copied().filter(|cause| *cause != chosen && self.is_true(*cause)).collect();
+        let true_too = self.candidates.iter().filter(|fault| fault.cause != chosen && (fault.is_true)(self));
+        let mut out: Vec<Cause> = true_too.map(|fault| fault.cause).collect();
         let seen = matches!(self.source, Source::Seen | Source::Known { sole: true });
         let common: &[Cause] = match self.reaction {
-            Reaction::Alert { code: 45, .. } if seen => &[Cause::CertificateRevoked],
-            Reaction::Alert { code: 45, .. } => &[Cause::IntermediateExpired, Cause::CertificateNotYetValid, Cause::CertificateRevoked],
-            Reaction::Alert { code: 48, .. } if seen => &[Cause::CertificateUntrustedCa],
-            Reaction::Alert { code: 48, .. } => &[Cause::CertificateUntrustedCa, Cause::ChainIncomplete, Cause::CertificateSelfSigned],
+            Reaction::Alert { alert: A::CERTIFICATE_EXPIRED, .. } if seen => &[Cause::CertificateRevoked],
+            Reaction::Alert { alert: A::CERTIFICATE_EXPIRED, .. } => {
+                &[Cause::IntermediateExpired, Cause::CertificateNotYetValid, Cause::CertificateRevoked]
+            }
+            Reaction::Alert { alert: A::UNKNOWN_CA, .. } if seen => &[Cause::CertificateUntrustedCa],
+            Reaction::Alert { alert: A::UNKNOWN_CA, .. } => {
+                &[Cause::CertificateUntrustedCa, Cause::ChainIncomplete, Cause::CertificateSelfSigned]
+            }
             // What is in order by the clock of the capture need not be by the client's, and no list of revoked certificates is seen.
-            Reaction::Alert { code: 42, .. } if seen => {
+            Reaction::Alert { alert: A::BAD_CERTIFICATE, .. } if seen => {
                 &[Cause::CertificateNotYetValid, Cause::ServerCertificateRejected, Cause::CertificateRevoked]
             }
-            Reaction::Alert { code: 46, .. } if seen => &[Cause::CertificateRevoked, Cause::CertificateNotYetValid],
+            Reaction::Alert { alert: A::CERTIFICATE_UNKNOWN, .. } if seen => &[Cause::CertificateRevoked, Cause::CertificateNotYetValid],
             _ if seen => &[],
-            Reaction::Alert { code: 42, .. } if is_curl(self.case) => {
+            Reaction::Alert { alert: A::BAD_CERTIFICATE, .. } if is_curl(self.case) => {
                 &[Cause::CertificateNotYetValid, Cause::CertificateWeakSignature, Cause::CertificateWeakKey, Cause::CertificateNameMismatch]
             }
-            Reaction::Alert { code: 42, .. } if self.is(&[Stack::OpenSsl]) => {
+            Reaction::Alert { alert: A::BAD_CERTIFICATE, .. } if self.is(&[Stack::OpenSsl]) => {
                 &[Cause::CertificateNameMismatch, Cause::CertificateNotYetValid, Cause::CertificateWeakSignature, Cause::CertificateWeakKey]
             }
-            Reaction::Alert { code: 42, .. } => &[
+            Reaction::Alert { alert: A::BAD_CERTIFICATE, .. } => &[
                 Cause::CertificateUntrustedCa,
                 Cause::CertificateNameMismatch,
                 Cause::CertificateSelfSigned,
                 Cause::CertificateExpired,
                 Cause::CertificateNotYetValid,
             ],
-            Reaction::Alert { code: 43, .. } => &[Cause::CertificateWrongUsage, Cause::CertificateUnsupported],
-            Reaction::Alert { code: 44 | 113, .. } => &[Cause::CertificateRevoked, Cause::MustStapleMissing],
+            Reaction::Alert { alert: A::UNSUPPORTED_CERTIFICATE, .. } => &[Cause::CertificateWrongUsage, Cause::CertificateUnsupported],
+            Reaction::Alert { alert: A::CERTIFICATE_REVOKED | A::BAD_CERTIFICATE_STATUS_RESPONSE, .. } => {
+                &[Cause::CertificateRevoked, Cause::MustStapleMissing]
+            }
             _ => &[
                 Cause::CertificateUntrustedCa,
                 Cause::CertificateExpired,

@@ -1,14 +1,16 @@
-//! What all rules of the family share: what the client answered to the request for a certificate, and how the server took it.
+//! What the client answered to the request for a certificate, and how the server took it.
 
+use super::{FAULTS, Fault, faults};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::manners;
+use crate::diagnosis::offer;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::handshake::stack::{self, Stack};
 use crate::time::{Mark, Timestamp};
-use crate::tls::registry::AlertDescription;
+use crate::tls::registry::AlertDescription as A;
 
 /// What the client answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub(super) enum Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reaction {
     /// It sent an alert that can be read.
-    Alert { code: u8, mark: Mark },
+    Alert { alert: A, mark: Mark },
     /// It sent an alert that cannot be read.
     HiddenAlert { mark: Mark },
     /// It closed or reset without an alert.
@@ -50,7 +52,7 @@ impl<'a> View<'a> {
         let handshake = case.handshake;
         let refused = handshake.alerts.iter().find(|seen| {
             seen.from == Side::Client
-                && seen.alert.is_some_and(|alert| alert.description.0 == NO_CERTIFICATE)
+                && seen.alert.is_some_and(|alert| alert.description == A::NO_CERTIFICATE)
                 && handshake.certificate_request.is_some()
         });
         let (answer, answered_at) = match &handshake.client_chain {
@@ -69,71 +71,93 @@ impl<'a> View<'a> {
         Some(Self { case, answer, answered_at, reaction, chain: case.client_chain.filter(|_| answer == Answer::Sent) })
     }
 
-    /// The cause that explains how the server took the answer.
-    pub(super) fn choose(&self) -> Option<(Cause, Confidence)> {
-        use Confidence::{Certain, Likely, Strong};
-        let code = match self.reaction {
-            Reaction::Alert { code, .. } => Some(code),
+    /// What explains how the server took the answer, and how sure.
+    pub(super) fn choose(&self) -> Option<(&'static Fault, Confidence)> {
+        let alert = match self.reaction {
+            Reaction::Alert { alert, .. } => Some(alert),
             Reaction::HiddenAlert { .. } | Reaction::Left { .. } => None,
             Reaction::WentOn => return None,
         };
-        if self.answer == Answer::Nothing {
-            return match code {
-                Some(116 | 41) => Some((Cause::ClientCertificateMissing, Certain)),
-                // What QUIC packets hold cannot be told to the byte.
-                None if self.case.handshake.quic.is_some() && !self.case.handshake.decrypted => {
-                    Some((Cause::ClientCertificateMissing, Likely))
-                }
-                // Everything that servers are known to say for want of a certificate.
-                Some(40 | 42 | 43 | 46 | 47 | 48 | 49 | 50 | 10 | 80) | None => Some((Cause::ClientCertificateMissing, Strong)),
-                Some(_) => None,
-            };
+        match self.answer {
+            Answer::Nothing => Some((&faults::MISSING, self.missed(alert)?)),
+            Answer::Sent => self.said(alert).or_else(|| self.shown(alert)),
         }
-        let expired = self.chain.is_some_and(ChainFacts::leaf_expired);
-        let unusable = self.chain.is_some_and(|chain| !chain.usage_ok);
-        let foreign = self.issuer_not_asked_for().is_some();
+    }
+
+    /// How sure it is that the server wanted a certificate. `None`: it says something else.
+    fn missed(&self, alert: Option<A>) -> Option<Confidence> {
+        let handshake = self.case.handshake;
+        match alert {
+            Some(A::CERTIFICATE_REQUIRED | A::NO_CERTIFICATE) => Some(Confidence::Certain),
+            // What QUIC packets hold cannot be told to the byte.
+            None if handshake.quic.is_some() && !handshake.decrypted => Some(Confidence::Likely),
+            // Everything that servers are known to say for want of a certificate.
+            None
+            | Some(
+                A::HANDSHAKE_FAILURE
+                | A::BAD_CERTIFICATE
+                | A::UNSUPPORTED_CERTIFICATE
+                | A::CERTIFICATE_UNKNOWN
+                | A::ILLEGAL_PARAMETER
+                | A::UNKNOWN_CA
+                | A::ACCESS_DENIED
+                | A::DECODE_ERROR
+                | A::UNEXPECTED_MESSAGE
+                | A::INTERNAL_ERROR,
+            ) => Some(Confidence::Strong),
+            Some(_) => None,
+        }
+    }
+
+    /// The fault that the server's alert says.
+    fn said(&self, alert: Option<A>) -> Option<(&'static Fault, Confidence)> {
+        let (fault, said) = FAULTS.iter().find_map(|fault| {
+            let said = fault.said_by.as_ref().filter(|said| Some(said.alert) == alert)?;
+            Some((*fault, said))
+        })?;
+        let confidence = match self.chain {
+            None => Some(said.hidden),
+            Some(_) if (fault.is_true)(self) => Some(said.shown),
+            Some(_) => said.unseen,
+        };
+        Some((fault, confidence?))
+    }
+
+    /// The fault that the certificate shows, where the server does not say which; else that it was refused.
+    fn shown(&self, alert: Option<A>) -> Option<(&'static Fault, Confidence)> {
+        let shown = || FAULTS.iter().copied().find(|fault| (fault.is_true)(self)).map(|fault| (fault, Confidence::Strong));
+        match alert {
+            None
+            | Some(
+                A::HANDSHAKE_FAILURE | A::BAD_CERTIFICATE | A::UNSUPPORTED_CERTIFICATE | A::CERTIFICATE_UNKNOWN | A::CERTIFICATE_REQUIRED,
+            ) => Some(shown().unwrap_or_else(|| self.refused(alert))),
+            // gnutls-serv says so of every certificate it does not take; elsewhere it is policy.
+            Some(A::ACCESS_DENIED) => shown(),
+            Some(A::ILLEGAL_PARAMETER | A::DECODE_ERROR | A::DECRYPT_ERROR | A::INTERNAL_ERROR) => {
+                Some((&faults::REJECTED, Confidence::Likely))
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// Nothing is wrong with what can be seen of it.
+    fn refused(&self, alert: Option<A>) -> (&'static Fault, Confidence) {
         // A library with a code of its own for unknown authorities means something else by this one.
         let speaker = stack::of_server(self.case.handshake);
-        let other = code.is_some_and(|code| manners::speaks_of_unknown_ca_otherwise(speaker, code));
-        Some(match code {
-            Some(45) if self.chain.is_some() && !expired => (Cause::ClientCertificateExpired, Likely),
-            Some(45) => (Cause::ClientCertificateExpired, if expired { Certain } else { Strong }),
-            Some(44) => (Cause::ClientCertificateRevoked, Strong),
-            Some(43) if unusable => (Cause::ClientCertificateWrongUsage, Certain),
-            Some(43) if self.chain.is_none() => (Cause::ClientCertificateWrongUsage, Likely),
-            Some(48) => (Cause::ClientCertificateUntrusted, Strong),
-            Some(40 | 42 | 43 | 46 | 116) | None => {
-                if expired {
-                    (Cause::ClientCertificateExpired, Strong)
-                } else if unusable {
-                    (Cause::ClientCertificateWrongUsage, Strong)
-                } else if foreign {
-                    (Cause::ClientCertificateUntrusted, Strong)
-                } else if self.chain.is_some_and(|chain| !chain.leaf_not_yet_valid()) && matches!(code, Some(42 | 46)) && !other {
-                    (Cause::ClientCertificateUntrusted, Likely)
-                } else {
-                    (Cause::ClientCertificateRejected, if matches!(self.reaction, Reaction::Left { .. }) { Likely } else { Strong })
-                }
-            }
-            // gnutls-serv says so of every certificate it does not take; elsewhere it is policy.
-            Some(49) if expired => (Cause::ClientCertificateExpired, Strong),
-            Some(49) if unusable => (Cause::ClientCertificateWrongUsage, Strong),
-            Some(49) if foreign => (Cause::ClientCertificateUntrusted, Strong),
-            Some(47 | 50 | 51 | 80) => (Cause::ClientCertificateRejected, Likely),
-            Some(_) => return None,
-        })
+        let may_be_unknown = matches!(alert, Some(A::BAD_CERTIFICATE | A::CERTIFICATE_UNKNOWN))
+            && !alert.is_some_and(|alert| manners::speaks_of_unknown_ca_otherwise(speaker, alert));
+        if may_be_unknown && self.chain.is_some_and(|chain| !chain.leaf_not_yet_valid()) {
+            return (&faults::UNTRUSTED, Confidence::Likely);
+        }
+        let left = matches!(self.reaction, Reaction::Left { .. });
+        (&faults::REJECTED, if left { Confidence::Likely } else { Confidence::Strong })
     }
 
     /// To this server a certificate that is in order by the clock of the capture is not yet valid: it says so with a code that means that, or a
     /// name or a weak key.
     pub(super) fn of_the_future(&self) -> bool {
         let openssl = stack::of_server(self.case.handshake).is_some_and(|speaker| speaker.stack == Stack::OpenSsl);
-        openssl && self.chain.is_some() && matches!(self.reaction, Reaction::Alert { code: 42, .. })
-    }
-
-    /// How sure, if this cause explains the end.
-    pub(super) fn chosen(&self, cause: Cause) -> Option<Confidence> {
-        self.choose().filter(|(chosen, _)| *chosen == cause).map(|(_, confidence)| confidence)
+        openssl && self.chain.is_some() && matches!(self.reaction, Reaction::Alert { alert: A::BAD_CERTIFICATE, .. })
     }
 
     /// The client's issuer, when the server named the authorities it accepts and it is not among them.
@@ -168,7 +192,7 @@ impl<'a> View<'a> {
 
     fn reaction_clause(&self) -> String {
         match self.reaction {
-            Reaction::Alert { code, .. } => format!("the server answered with alert {} ({code})", AlertDescription(code)),
+            Reaction::Alert { alert, .. } => format!("the server answered with alert {}", offer::spoken(alert)),
             Reaction::HiddenAlert { .. } => "the server answered with an encrypted alert".to_owned(),
             Reaction::Left { reset: true, .. } => "the server reset the connection".to_owned(),
             Reaction::Left { reset: false, .. } => "the server closed the connection without an alert".to_owned(),
@@ -208,7 +232,7 @@ impl<'a> View<'a> {
             finding = finding.shown_by(mark, what);
         }
         match self.reaction {
-            Reaction::Alert { code, mark } => finding.shown_by(mark, format!("server sent alert {} ({code})", AlertDescription(code))),
+            Reaction::Alert { alert, mark } => finding.shown_by(mark, format!("server sent alert {}", offer::spoken(alert))),
             Reaction::HiddenAlert { mark } if handshake.quic.is_some() => finding.shown_by(
                 mark,
                 "server answered with a Handshake packet, by which it closes: a server that goes on has no such keys any more",
@@ -250,8 +274,8 @@ fn reaction(case: &Case<'_>, after: &dyn Fn(Mark) -> bool) -> Reaction {
     });
     if let Some(seen) = alert {
         return match seen.alert {
-            Some(alert) if alert.description.0 == 0 => Reaction::Left { mark: seen.mark, reset: false },
-            Some(alert) => Reaction::Alert { code: alert.description.0, mark: seen.mark },
+            Some(alert) if alert.description == A::CLOSE_NOTIFY => Reaction::Left { mark: seen.mark, reset: false },
+            Some(alert) => Reaction::Alert { alert: alert.description, mark: seen.mark },
             None => Reaction::HiddenAlert { mark: seen.mark },
         };
     }
@@ -262,9 +286,6 @@ fn reaction(case: &Case<'_>, after: &dyn Fn(Mark) -> bool) -> Reaction {
         _ => Reaction::WentOn,
     }
 }
-
-/// `no_certificate`, of SSL 3.0.
-const NO_CERTIFICATE: u8 = 41;
 
 #[cfg(test)]
 mod tests {

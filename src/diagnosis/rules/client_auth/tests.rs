@@ -1,31 +1,20 @@
 //! Tests of the family client-auth, for what no capture shows.
 
-use std::sync::Arc;
-
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
+use rcgen::ExtendedKeyUsagePurpose;
 
 use super::*;
 use crate::diagnosis::chain::{Purpose, TrustStore, judge};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Policy};
-use crate::diagnosis::rules::parameters::scene::Scene;
+use crate::diagnosis::rule::Policy;
+use crate::diagnosis::testing::{Scene, certificate, found_of};
 use crate::flow::Side;
-use crate::handshake::facts::{Chain, Seen};
 use crate::time::Timestamp;
-use crate::tls::certificate::Certificate;
+use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
 
-/// What the rule says when the client sends a certificate for this usage and the server answers with this alert.
-fn refused(rule: &Rule, usage: ExtendedKeyUsagePurpose, alert: u8) -> Option<Finding> {
-    let mut params = CertificateParams::new(vec!["client.lab.test".to_owned()]).unwrap();
-    params.extended_key_usages = vec![usage];
-    let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
-    let certificates = vec![Arc::new(Certificate::parse(made.der()))];
-
-    let mut scene = Scene::broad().answered(0x0303, 0xc02b, &[]);
-    let mark = scene.next();
-    let what = Chain { certificates: certificates.clone(), message_len: 600, dropped: 0 };
-    scene.handshake.client_chain = Some(Seen { what, mark, first: mark, span: (300, 900) });
-    let scene = scene.alert(Side::Server, 2, alert);
+/// What is said of the usage when the client sends a certificate for this one and the server answers with this alert.
+fn refused(usage: ExtendedKeyUsagePurpose, alert: A) -> Option<Finding> {
+    let certificates = certificate("client.lab.test", |params| params.extended_key_usages = vec![usage]);
+    let scene = Scene::broad().answered(V::TLS12, 0xc02b, &[]).client_served(&certificates).alert(Side::Server, alert);
     let chain = judge(&certificates, None, Timestamp::from_parts(1_795_251_860, 0), Purpose::Client, &TrustStore::none());
     let case = Case {
         handshake: &scene.handshake,
@@ -34,13 +23,13 @@ fn refused(rule: &Rule, usage: ExtendedKeyUsagePurpose, alert: u8) -> Option<Fin
         knowledge: &Knowledge::default(),
         policy: &Policy::default(),
     };
-    (rule.check)(&case)
+    found_of(Cause::ClientCertificateWrongUsage, &case)
 }
 
 #[test]
 fn a_servers_certificate_does_not_authenticate_a_client() {
-    let finding = refused(&wrong_usage::RULE, ExtendedKeyUsagePurpose::ServerAuth, 43).expect("serverAuth alone");
+    let finding = refused(ExtendedKeyUsagePurpose::ServerAuth, A::UNSUPPORTED_CERTIFICATE).expect("serverAuth alone");
     assert_eq!(finding.confidence, Confidence::Certain);
-    assert!(refused(&wrong_usage::RULE, ExtendedKeyUsagePurpose::ServerAuth, 42).is_some(), "some say bad_certificate");
-    assert!(refused(&wrong_usage::RULE, ExtendedKeyUsagePurpose::ClientAuth, 43).is_none(), "its usage is right");
+    assert!(refused(ExtendedKeyUsagePurpose::ServerAuth, A::BAD_CERTIFICATE).is_some(), "some say bad_certificate");
+    assert!(refused(ExtendedKeyUsagePurpose::ClientAuth, A::UNSUPPORTED_CERTIFICATE).is_none(), "its usage is right");
 }

@@ -4,20 +4,18 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-use super::{accepts_without_serving, flooded, syn_ignored, syn_repeated};
+use super::{accepts_without_serving, syn_ignored, syn_repeated};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::AcceptQueueFull, speaks: Signs::UNFINISHED, against: &[], page: page!("accept-queue-full"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::AcceptQueueFull, against: &[], page: page!("accept-queue-full"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
     // Where two points of capture tell that the client's packets died in between, no queue is to blame.
-    if !view.failed_over_tcp() || view.spoke(Side::Server) || flooded(case) || view.lost_between_points(Side::Client) {
+    if !view.failed_over_tcp() || view.spoke(Side::Server) || case.knowledge.is_flooded() || view.lost_between_points(Side::Client) {
         return None;
     }
     if syn_ignored(view) {

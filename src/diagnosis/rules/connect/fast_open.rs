@@ -6,17 +6,10 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::TcpFastOpenBlocked,
-    speaks: Signs::UNFINISHED.or(Signs::SYN_AGAIN),
-    against: &[],
-    page: page!("tcp-fast-open-blocked"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::TcpFastOpenBlocked, against: &[], page: page!("tcp-fast-open-blocked"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -7,20 +7,14 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::StoppedBy;
 use crate::transport::Reset;
 
 use super::refused::refusal;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::FirewallReject,
-    speaks: Signs::UNFINISHED,
-    against: &[lowers(Contrary::HopCounterKnown)],
-    page: page!("firewall-reject"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::FirewallReject, against: &[lowers(Contrary::HopCounterKnown)], page: page!("firewall-reject"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let reset = refusal(case)?;

@@ -4,16 +4,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::transport::SynFacts;
 
-use super::flooded;
-
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::TcpHandshakeIncomplete, speaks: Signs::UNFINISHED, against: &[], page: page!("tcp-handshake-incomplete"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::TcpHandshakeIncomplete, against: &[], page: page!("tcp-handshake-incomplete"), check };
 
 /// The client has taken up a connection with somebody else who answered first.
 fn disputed(case: &Case<'_>, answer: SynFacts) -> Finding {
@@ -36,7 +32,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     // Of a flood every SYN was sent once, and nobody waits for its answer.
-    if view.left_without_a_word().is_some() || flooded(case) && view.client().packets == 1 {
+    if view.left_without_a_word().is_some() || case.knowledge.is_flooded() && view.client().packets == 1 {
         return None;
     }
     let answer = view.server().syn?;
@@ -62,7 +58,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(answer.first, "SYN-ACK")
         .shown_by(answer.last, format!("SYN-ACK number {}; never acknowledged", answer.count))
         .or_else(if gone.is_some() { &[Cause::TcpProbe] } else { &[Cause::OneWayPath, Cause::TcpSynUnanswered] });
-    let finding = if flooded(case) {
+    let finding = if case.knowledge.is_flooded() {
         finding.noting(format!("{} half-open connections at this server around that time", case.knowledge.flood_half_open))
     } else {
         finding

@@ -1,7 +1,8 @@
 //! Rules of the family connect: the transport never came up, or came up for nothing.
 
 use crate::diagnosis::cause::{Cause, Family};
-use crate::diagnosis::rule::{Case, Rule};
+use crate::diagnosis::rule::{Case, RuleFamily, Rules};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
@@ -19,27 +20,23 @@ mod syn_unanswered;
 mod tests;
 mod unreachable;
 
-/// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[
-    &prohibited::RULE,
-    &unreachable::RULE,
-    &firewall_reject::RULE,
-    &refused::RULE,
-    &syn_flood::RULE,
-    &accept_queue::RULE,
-    &syn_unanswered::RULE,
-    &half_open::RULE,
-    &fast_open::RULE,
-    &probe::RULE,
-];
-
-/// Half-open connections in the surrounding seconds from which on it is a flood: more than a busy server has at a time from clients that vanish.
-const FLOOD: u32 = 50;
-
-/// The server is under a SYN flood.
-pub(super) fn flooded(case: &Case<'_>) -> bool {
-    case.knowledge.flood_half_open >= FLOOD
-}
+/// The family; an earlier rule wins a tie.
+pub const FAMILY: RuleFamily = RuleFamily {
+    family: Family::Connect,
+    speaks: Signs::UNFINISHED.or(Signs::SYN_AGAIN),
+    rules: Rules::Each(&[
+        &prohibited::RULE,
+        &unreachable::RULE,
+        &firewall_reject::RULE,
+        &refused::RULE,
+        &syn_flood::RULE,
+        &accept_queue::RULE,
+        &syn_unanswered::RULE,
+        &half_open::RULE,
+        &fast_open::RULE,
+        &probe::RULE,
+    ]),
+};
 
 /// A SYN was sent and the server's address sent nothing at all.
 fn syn_ignored(view: View<'_>) -> bool {

@@ -5,11 +5,10 @@ use std::time::Duration;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule { cause: Cause::TcpProbe, speaks: Signs::UNFINISHED, against: &[], page: page!("tcp-probe"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::TcpProbe, against: &[], page: page!("tcp-probe"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = scanned(case) {
@@ -20,7 +19,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let ending = view.left_without_a_word()?;
     let up = facts.flow.established().or_else(|| view.server().syn.map(|syn| syn.first)).unwrap_or(facts.flow.first);
     let stayed = ending.mark.time.since(up.time);
-    if super::super::silence::waits_for_greeting(case).is_some() {
+    if view.waits_for_greeting().is_some() {
         return None;
     }
     let rhythm = case.knowledge.rhythm.and_then(|rhythm| Some((rhythm.count, rhythm.every?)));

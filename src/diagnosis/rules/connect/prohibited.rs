@@ -4,14 +4,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::IcmpProhibited, speaks: Signs::UNFINISHED, against: &[], page: page!("icmp-prohibited"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::IcmpProhibited, against: &[], page: page!("icmp-prohibited"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -4,12 +4,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
 use crate::transport::Reset;
 
-pub(super) const RULE: Rule = Rule { cause: Cause::TcpRefused, speaks: Signs::UNFINISHED, against: &[], page: page!("tcp-refused"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::TcpRefused, against: &[], page: page!("tcp-refused"), check };
 
 /// The server's RST that answered the SYN.
 pub(super) fn refusal<'a>(case: &Case<'a>) -> Option<&'a Reset> {

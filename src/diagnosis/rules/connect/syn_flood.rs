@@ -7,14 +7,12 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-use super::{flooded, syn_ignored};
+use super::syn_ignored;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::SynFlood, speaks: Signs::UNFINISHED.or(Signs::SYN_AGAIN), against: &[], page: page!("syn-flood"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::SynFlood, against: &[], page: page!("syn-flood"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
@@ -22,7 +20,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = member(case, view) {
         return Some(finding);
     }
-    if !view.is_tcp() || !flooded(case) || facts.outcome == Outcome::Incomplete {
+    if !view.is_tcp() || !case.knowledge.is_flooded() || facts.outcome == Outcome::Incomplete {
         return None;
     }
     let syn = view.client().syn.filter(|syn| syn.count >= 2)?;
@@ -64,7 +62,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// A connection of the flood itself: one SYN, and whether or not it was answered, nothing more from its sender.
 fn member(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let syn = view.client().syn.filter(|syn| syn.count == 1 && view.client().packets == 1)?;
-    if !view.is_tcp() || !flooded(case) || view.is_up() || !case.handshake.flow.icmp.is_empty() || !view.server().resets.is_empty() {
+    if !view.is_tcp()
+        || !case.knowledge.is_flooded()
+        || view.is_up()
+        || !case.handshake.flow.icmp.is_empty()
+        || !view.server().resets.is_empty()
+    {
         return None;
     }
     let answer = if view.server().syn.is_some() { "the SYN-ACK was never acknowledged" } else { "nothing came back" };

@@ -4,14 +4,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::StoppedBy;
 
-use super::{accepts_without_serving, flooded, syn_ignored, syn_repeated};
+use super::{accepts_without_serving, syn_ignored, syn_repeated};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::TcpSynUnanswered, speaks: Signs::UNFINISHED, against: &[], page: page!("tcp-syn-unanswered"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::TcpSynUnanswered, against: &[], page: page!("tcp-syn-unanswered"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
@@ -32,7 +30,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let unheard = !case.knowledge.hears_both_sides
         || case.knowledge.icmp_unread
         || case.knowledge.related.iter().any(|other| other.same_endpoint && other.server_unseen);
-    let confidence = match (syn_repeated(view), unheard || flooded(case) || accepts_without_serving(case)) {
+    let confidence = match (syn_repeated(view), unheard || case.knowledge.is_flooded() || accepts_without_serving(case)) {
         (true, false) => Confidence::Certain,
         _ => Confidence::Likely,
     };

@@ -2,15 +2,11 @@
 
 use super::*;
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Confidence, Finding, Policy, Weight};
-use crate::diagnosis::testing::{at, connected, partial_hello, reset, syn};
+use crate::diagnosis::rule::{Confidence, Weight};
+use crate::diagnosis::testing::{at, connected, found_knowing, partial_hello, reset, syn};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::transport::SideFacts;
-
-fn found(rule: &Rule, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
-    (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge, policy: &Policy::default() })
-}
 
 fn unanswered() -> Handshake {
     let mut facts = connected();
@@ -24,15 +20,15 @@ fn unanswered() -> Handshake {
 #[test]
 fn a_syn_without_answer_is_named_unless_something_came_back() {
     let quiet = Knowledge::default();
-    let finding = found(&syn_unanswered::RULE, &unanswered(), &quiet).expect("nothing came back");
+    let finding = found_knowing(&syn_unanswered::RULE, &unanswered(), &quiet).expect("nothing came back");
     assert_eq!(finding.weight, Weight::Overrides);
     assert!(finding.summary.contains("4 SYNs within 7.0 s"), "{}", finding.summary);
-    assert!(found(&syn_unanswered::RULE, &connected(), &quiet).is_none());
+    assert!(found_knowing(&syn_unanswered::RULE, &connected(), &quiet).is_none());
 }
 
 #[test]
 fn an_answer_that_the_capture_could_not_show_may_have_been_given() {
-    let confidence = |knowledge: &Knowledge| found(&syn_unanswered::RULE, &unanswered(), knowledge).unwrap().confidence;
+    let confidence = |knowledge: &Knowledge| found_knowing(&syn_unanswered::RULE, &unanswered(), knowledge).unwrap().confidence;
     assert_eq!(confidence(&Knowledge::default()), Confidence::Likely, "nothing but clients was heard");
     let both = Knowledge { hears_both_sides: true, ..Knowledge::default() };
     assert_eq!(confidence(&both), Confidence::Certain);
@@ -43,8 +39,8 @@ fn an_answer_that_the_capture_could_not_show_may_have_been_given() {
 #[test]
 fn a_flood_explains_an_unanswered_syn() {
     let flood = Knowledge { flood_half_open: 900, ..Knowledge::default() };
-    assert!(found(&syn_flood::RULE, &unanswered(), &flood).is_some());
-    assert!(found(&syn_flood::RULE, &unanswered(), &Knowledge::default()).is_none());
+    assert!(found_knowing(&syn_flood::RULE, &unanswered(), &flood).is_some());
+    assert!(found_knowing(&syn_flood::RULE, &unanswered(), &Knowledge::default()).is_none());
 }
 
 #[test]
@@ -55,10 +51,10 @@ fn a_foreign_hop_counter_makes_a_refusal_a_firewalls() {
     facts.flow.sides.server.resets.push(refusal);
     facts.flow.sides.server.packets = 1;
     let known = Knowledge { server_ttls: vec![55], ..Knowledge::default() };
-    assert!(found(&refused::RULE, &facts, &known).is_some());
-    assert!(found(&firewall_reject::RULE, &facts, &known).is_some());
+    assert!(found_knowing(&refused::RULE, &facts, &known).is_some());
+    assert!(found_knowing(&firewall_reject::RULE, &facts, &known).is_some());
     let same = Knowledge { server_ttls: vec![61], ..Knowledge::default() };
-    assert!(found(&firewall_reject::RULE, &facts, &same).is_none());
+    assert!(found_knowing(&firewall_reject::RULE, &facts, &same).is_none());
 }
 
 #[test]
@@ -67,10 +63,10 @@ fn an_accept_queue_is_full_only_where_the_hello_is_known_to_have_arrived() {
     facts.flow.sides.server.syn = Some(syn(at(2, 20), at(8, 3_020), 3, 64));
     facts.flow.sides.client.ttl = Some(57);
     facts.flow.sides.server.ttl = Some(64);
-    assert!(found(&accept_queue::RULE, &facts, &Knowledge::default()).is_some(), "seen at the server");
+    assert!(found_knowing(&accept_queue::RULE, &facts, &Knowledge::default()).is_some(), "seen at the server");
     facts.flow.sides.client.ttl = Some(64);
     facts.flow.sides.server.ttl = Some(55);
-    assert!(found(&accept_queue::RULE, &facts, &Knowledge::default()).is_none(), "seen at the client it may be the path");
+    assert!(found_knowing(&accept_queue::RULE, &facts, &Knowledge::default()).is_none(), "seen at the client it may be the path");
 }
 
 #[test]
@@ -78,8 +74,8 @@ fn a_probe_says_nothing_and_closes_first() {
     let mut facts = connected();
     facts.outcome = Outcome::Closed;
     facts.flow.sides.client.fin = Some((at(4, 30), 0));
-    assert!(found(&probe::RULE, &facts, &Knowledge::default()).is_some());
+    assert!(found_knowing(&probe::RULE, &facts, &Knowledge::default()).is_some());
     facts.flow.sides.client.fin = None;
     facts.flow.sides.server.fin = Some((at(4, 30), 0));
-    assert!(found(&probe::RULE, &facts, &Knowledge::default()).is_none(), "the server closed");
+    assert!(found_knowing(&probe::RULE, &facts, &Knowledge::default()).is_none(), "the server closed");
 }

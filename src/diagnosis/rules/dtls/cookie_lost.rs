@@ -4,12 +4,10 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::DtlsCookieLost, speaks: Signs::UNFINISHED, against: &[], page: page!("dtls-cookie-lost"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::DtlsCookieLost, against: &[], page: page!("dtls-cookie-lost"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

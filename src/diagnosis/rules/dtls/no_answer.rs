@@ -4,13 +4,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::DtlsNoAnswer, speaks: Signs::UNFINISHED, against: &[], page: page!("dtls-no-answer"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::DtlsNoAnswer, against: &[], page: page!("dtls-no-answer"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

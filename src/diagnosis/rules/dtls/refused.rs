@@ -3,36 +3,19 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
+use crate::diagnosis::rule::{Case, Finding, Rule};
+use crate::diagnosis::unreachable::datagram_refused;
 use crate::diagnosis::view::View;
-use crate::handshake::facts::StoppedBy;
-use crate::packet::IcmpKind;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::DtlsRefused, speaks: Signs::UNFINISHED, against: &[], page: page!("dtls-refused"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::DtlsRefused, against: &[], page: page!("dtls-refused"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
-    let view = View::new(case.handshake);
-    view.failed_over_dtls()?;
-    let note = view.refused_datagram()?;
-    let server = case.handshake.server;
-    let by_host = note.reporter == server.address;
-    let what = if note.kind == IcmpKind::PortUnreachable { "port unreachable" } else { "unreachable" };
-    let summary = if note.kind == IcmpKind::PortUnreachable && by_host {
-        format!("Nothing listens for DTLS on UDP port {} of {}.", server.port, server.address)
-    } else {
-        format!("{} says that {server} (UDP) is {what}.", note.reporter)
-    };
+    View::new(case.handshake).failed_over_dtls()?;
+    let finding = datagram_refused(case, Cause::DtlsRefused, "DTLS", "ClientHello")?;
     Some(
-        Finding::new(Cause::DtlsRefused, if by_host { Confidence::Certain } else { Confidence::Strong }, summary)
-            .weight(Weight::Overrides)
-            .stopped_by(if by_host { StoppedBy::Server } else { StoppedBy::Network })
-            .shown_by(case.handshake.flow.first, "ClientHello")
-            .shown_by(note.mark, format!("{} sent ICMP type {} code {} ({what})", note.reporter, note.icmp_type, note.code))
-            .or_else(&[Cause::FirewallReject])
+        finding
             .advise("On the server, see what listens on this UDP port and on which addresses:")
-            .advise(remedy::ss_listen_udp(server.port))
+            .advise(remedy::ss_listen_udp(case.handshake.server.port))
             .advise(remedy::s_client(case.handshake, "")),
     )
 }

@@ -3,11 +3,9 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::DtlsRoleConflict, speaks: Signs::UNFINISHED, against: &[], page: page!("dtls-role-conflict"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::DtlsRoleConflict, against: &[], page: page!("dtls-role-conflict"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -1,8 +1,7 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::knowledge::Knowledge;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Policy};
-use crate::diagnosis::rules;
-use crate::diagnosis::testing::{at, over_udp};
+use crate::diagnosis::testing::{at, found_of, over_udp};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::facts::Hole;
@@ -15,7 +14,7 @@ fn check(cause: Cause, handshake: &Handshake) -> Option<Finding> {
 fn check_knowing(cause: Cause, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
     let policy = Policy::default();
     let case = Case { handshake, chain: None, client_chain: None, knowledge, policy: &policy };
-    (rules::of(cause).unwrap().check)(&case)
+    found_of(cause, &case)
 }
 
 /// A client whose hello (frame 1) was sent again at 1 s and 3 s, given up as stalled after a minute.

@@ -4,14 +4,12 @@ use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, StoppedBy};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::AlertForged,
-    speaks: Signs::UNFINISHED.or(Signs::LOSS),
     against: &[lowers(Contrary::SameHelloCompleted), lowers(Contrary::HopCounterKnown)],
     page: page!("alert-forged"),
     check,

@@ -5,17 +5,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::CaptivePortal,
-    speaks: Signs::UNFINISHED.or(Signs::UNUSED),
-    against: &[lowers(Contrary::SameHelloCompleted)],
-    page: page!("captive-portal"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::CaptivePortal, against: &[lowers(Contrary::SameHelloCompleted)], page: page!("captive-portal"), check };
 
 /// The text names a captive portal or hotspot.
 pub(super) fn names_a_portal(text: &str) -> bool {

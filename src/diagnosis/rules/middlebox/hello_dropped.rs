@@ -4,7 +4,6 @@ use crate::diagnosis::against::{Contrary, drops};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -13,7 +12,6 @@ use super::{hello_lost, paused_before_hello};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ClientHelloDropped,
-    speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::SameHelloCompleted), drops(Contrary::CopiesAnswered)],
     page: page!("client-hello-dropped"),
     check,

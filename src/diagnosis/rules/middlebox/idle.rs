@@ -7,18 +7,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::IdleTimeout,
-    speaks: Signs::UNFINISHED,
-    against: &[lowers(Contrary::DiedWithoutPause)],
-    page: page!("idle-timeout"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::IdleTimeout, against: &[lowers(Contrary::DiedWithoutPause)], page: page!("idle-timeout"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -4,22 +4,17 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{Trust, inspection};
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::certificate::Certificate;
+use crate::tls::registry::AlertDescription;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::TlsInterception,
-    speaks: Signs::UNFINISHED.or(Signs::INSPECTION),
-    against: &[],
-    page: page!("tls-interception"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::TlsInterception, against: &[], page: page!("tls-interception"), check };
 
 /// Why a certificate may have been re-signed on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +51,8 @@ fn suspicion<'a>(case: &Case<'a>, leaf: &Certificate) -> Option<Suspicion<'a>> {
     if internal || !fresh || knowledge.client_took_issuer {
         return None;
     }
-    let refused = case.handshake.outcome == Outcome::Alerted && case.handshake.deciding_description() == Some((Side::Client, 48));
+    let says = || offer::alert_from(case, Side::Client).map(|(_, alert)| alert);
+    let refused = case.handshake.outcome == Outcome::Alerted && says() == Some(AlertDescription::UNKNOWN_CA);
     match (knowledge.one_key_for_many, signs_for_all && refused) {
         (true, _) => Some(Suspicion::OneKey),
         (false, true) => Some(Suspicion::Refused),

@@ -1,8 +1,10 @@
 //! Rules of the family middlebox: a device on the path interferes.
 
+use crate::diagnosis::cause::Family;
 use crate::diagnosis::knowledge::Related;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Finding, Rule};
+use crate::diagnosis::rule::{Case, Finding, RuleFamily, Rules};
+use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
@@ -22,20 +24,24 @@ mod tests;
 mod throttled;
 mod tls13;
 
-/// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[
-    &idle::RULE,
-    &reset_injected::RULE,
-    &alert_forged::RULE,
-    &captive_portal::RULE,
-    &plaintext_injected::RULE,
-    &tls13::RULE,
-    &split_hello::RULE,
-    &hello_dropped::RULE,
-    &server_flight::RULE,
-    &interception::RULE,
-    &throttled::RULE,
-];
+/// The family; an earlier rule wins a tie.
+pub const FAMILY: RuleFamily = RuleFamily {
+    family: Family::Middlebox,
+    speaks: Signs::UNFINISHED.or(Signs::INSPECTION).or(Signs::LOSS).or(Signs::RESET).or(Signs::UNUSED),
+    rules: Rules::Each(&[
+        &idle::RULE,
+        &reset_injected::RULE,
+        &alert_forged::RULE,
+        &captive_portal::RULE,
+        &plaintext_injected::RULE,
+        &tls13::RULE,
+        &split_hello::RULE,
+        &hello_dropped::RULE,
+        &server_flight::RULE,
+        &interception::RULE,
+        &throttled::RULE,
+    ]),
+};
 
 /// The ClientHello was sent again and again, nothing of it was acknowledged, and the connection was up on both sides: the server did not
 /// repeat its SYN-ACK. How often it was sent.

@@ -4,7 +4,6 @@ use crate::diagnosis::against::{Contrary, lowers, told};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
 
@@ -12,7 +11,6 @@ use super::captive_portal::names_a_portal;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PlaintextInjected,
-    speaks: Signs::UNFINISHED,
     against: &[lowers(Contrary::OthersAnsweredAlike), told(Contrary::SameHelloCompleted)],
     page: page!("plaintext-injected"),
     check,

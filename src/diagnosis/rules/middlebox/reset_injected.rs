@@ -4,7 +4,6 @@ use crate::diagnosis::against::{Contrary, lowers};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -14,7 +13,6 @@ use super::idle;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ResetInjected,
-    speaks: Signs::UNFINISHED.or(Signs::RESET),
     against: &[lowers(Contrary::SameHelloCompleted), lowers(Contrary::HopCounterKnown)],
     page: page!("reset-injected"),
     check,

@@ -5,14 +5,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerFlightDropped,
-    speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::CopiesAnswered), lowers(Contrary::SameHelloCompleted)],
     page: page!("server-flight-dropped"),
     check,

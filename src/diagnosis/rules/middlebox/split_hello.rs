@@ -5,7 +5,6 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -14,7 +13,6 @@ use super::{hello_lost, smaller_hello_worked};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::SplitClientHello,
-    speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::SameHelloCompleted), lowers(Contrary::LongHelloCompleted), drops(Contrary::ShortHelloFailed)],
     page: page!("split-client-hello"),
     check,

@@ -2,23 +2,18 @@
 
 use super::*;
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Confidence, Finding, Policy, Weight};
-use crate::diagnosis::rules::parameters::scene::Scene;
-use crate::diagnosis::rules::plaintext::testing::says;
-use crate::diagnosis::testing::{at, connected, event, outstanding, partial_hello};
+use crate::diagnosis::rule::{Confidence, Weight};
+use crate::diagnosis::testing::{Scene, at, connected, event, found_knowing, outstanding, partial_hello, says};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::registry::ProtocolVersion as V;
 use crate::transport::FlowEventKind;
-
-fn found(rule: &Rule, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
-    (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge, policy: &Policy::default() })
-}
 
 /// A ClientHello in frame 4 and a ServerHello in frame 5 of a connection that came up.
 fn answered() -> Handshake {
     let mut facts = connected();
-    let said = Scene::broad().answered(0x0303, 0xc02f, &[]).handshake;
+    let said = Scene::broad().answered(V::TLS12, 0xc02f, &[]).handshake;
     facts.client_hellos = said.client_hellos;
     facts.server_hello = said.server_hello;
     for hello in &mut facts.client_hellos {
@@ -36,25 +31,25 @@ fn answered() -> Handshake {
 fn an_answer_that_is_repeated_and_never_acknowledged_is_dropped_on_its_way() {
     let mut facts = answered();
     facts.flow.sides.server.outstanding.push(outstanding(0, 900, at(5, 45), at(9, 6_000), 5));
-    let finding = found(&server_flight::RULE, &facts, &Knowledge::default()).expect("five times in vain");
+    let finding = found_knowing(&server_flight::RULE, &facts, &Knowledge::default()).expect("five times in vain");
     assert_eq!((finding.confidence, finding.stopped_by), (Confidence::Strong, Some(StoppedBy::Network)));
     facts.flow.sides.server.acked = 400;
-    assert!(found(&server_flight::RULE, &facts, &Knowledge::default()).is_none(), "part of it arrived");
+    assert!(found_knowing(&server_flight::RULE, &facts, &Knowledge::default()).is_none(), "part of it arrived");
 }
 
 #[test]
 fn a_block_page_is_a_filters_answer_and_an_ordinary_page_the_servers() {
     let mut facts = partial_hello(300, 600);
     says(&mut facts, Side::Server, b"HTTP/1.1 451 Unavailable For Legal Reasons\r\n\r\n", at(5, 30));
-    let finding = found(&plaintext_injected::RULE, &facts, &Knowledge::default()).expect("a block page");
+    let finding = found_knowing(&plaintext_injected::RULE, &facts, &Knowledge::default()).expect("a block page");
     assert_eq!((finding.weight, finding.stopped_by), (Weight::Overrides, Some(StoppedBy::Network)));
 
     let mut facts = partial_hello(300, 600);
     says(&mut facts, Side::Server, b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\n", at(5, 30));
     facts.flow.sides.server.ttl = facts.flow.sides.server.syn.map(|syn| syn.ttl);
-    assert!(found(&plaintext_injected::RULE, &facts, &Knowledge::default()).is_none(), "the server speaks HTTP");
+    assert!(found_knowing(&plaintext_injected::RULE, &facts, &Knowledge::default()).is_none(), "the server speaks HTTP");
     let others = Knowledge { speaks_tls: true, completed: 3, ..Knowledge::default() };
-    assert!(found(&plaintext_injected::RULE, &facts, &others).is_some(), "with others the server speaks TLS");
+    assert!(found_knowing(&plaintext_injected::RULE, &facts, &others).is_some(), "with others the server speaks TLS");
 }
 
 #[test]
@@ -67,10 +62,10 @@ fn a_path_that_crawls_for_one_name_alone_is_throttled() {
     facts.flow.eventful = true;
     facts.flow.events =
         (0..7).map(|n| event(at(6 + n, 1_000), Side::Server, FlowEventKind::Retransmission { offset: 1_448, len: 1_448 })).collect();
-    let note = found(&throttled::RULE, &facts, &Knowledge::default()).expect("seven repairs within nine seconds");
+    let note = found_knowing(&throttled::RULE, &facts, &Knowledge::default()).expect("seven repairs within nine seconds");
     assert_eq!((note.weight, note.confidence), (Weight::Note, Confidence::Hint), "alone it may be ordinary loss");
     let others = Knowledge { completed_other_names: 4, ..Knowledge::default() };
-    assert_eq!(found(&throttled::RULE, &facts, &others).map(|finding| finding.weight), Some(Weight::Explains));
+    assert_eq!(found_knowing(&throttled::RULE, &facts, &others).map(|finding| finding.weight), Some(Weight::Explains));
     facts.finished.server = Some(at(40, 300));
-    assert!(found(&throttled::RULE, &facts, &others).is_none(), "it was quick");
+    assert!(found_knowing(&throttled::RULE, &facts, &others).is_none(), "it was quick");
 }

@@ -7,19 +7,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::FlowEventKind;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::Throttled,
-    speaks: Signs::UNFINISHED.or(Signs::LOSS),
-    against: &[lowers(Contrary::SameHelloCompleted)],
-    page: page!("throttled"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::Throttled, against: &[lowers(Contrary::SameHelloCompleted)], page: page!("throttled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

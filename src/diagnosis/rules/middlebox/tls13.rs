@@ -5,7 +5,6 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -15,7 +14,6 @@ use super::{hello_lost, older_version_worked};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Tls13Dropped,
-    speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::SameHelloCompleted), drops(Contrary::Tls13Completed)],
     page: page!("tls13-dropped"),
     check,

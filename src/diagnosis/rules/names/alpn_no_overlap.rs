@@ -1,19 +1,17 @@
 //! `alpn-no-overlap`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
 use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::AlpnNoOverlap, speaks: Signs::UNFINISHED.or(Signs::UNUSED), against: &[], page: page!("alpn-no-overlap"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::AlpnNoOverlap, against: &[], page: page!("alpn-no-overlap"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     refused(case).or_else(|| refused_in_secret(case)).or_else(|| unanswered(case))

@@ -1,16 +1,15 @@
 //! `sni-missing`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription as A;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule { cause: Cause::SniMissing, speaks: Signs::UNFINISHED, against: &[], page: page!("sni-missing"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::SniMissing, against: &[], page: page!("sni-missing"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -1,23 +1,16 @@
 //! `sni-unrecognized`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription as A;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::SniUnrecognized,
-    speaks: Signs::UNFINISHED.or(Signs::ALERT),
-    against: &[],
-    page: page!("sni-unrecognized"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::SniUnrecognized, against: &[], page: page!("sni-unrecognized"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
@@ -29,7 +22,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(format!("Set up {name} at the server {server}, or correct the name or address the client uses."))
             .advise(remedy::s_client(handshake, ""))
     };
-    let asked = format!("client asks for {name}");
+    let asked = || format!("client asks for {name}");
     let alerted = handshake.alerts.iter().find(|seen| {
         seen.from == Side::Server && !seen.after_handshake && seen.alert.is_some_and(|alert| alert.description == A::UNRECOGNIZED_NAME)
     });
@@ -38,7 +31,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let level = if warning { "warning" } else { "fatal" };
         let text = format!("server sent {level} alert {}", offer::spoken(A::UNRECOGNIZED_NAME));
         let base = |confidence, summary: String| {
-            Finding::new(Cause::SniUnrecognized, confidence, summary).shown_by(hello.mark, asked.clone()).shown_by(seen.mark, text.clone())
+            Finding::new(Cause::SniUnrecognized, confidence, summary).shown_by(hello.mark, asked()).shown_by(seen.mark, text.clone())
         };
         let summary = format!("The server {server} does not know the name {name}.");
         return match (warning, handshake.deciding_alert()) {
@@ -65,7 +58,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let confidence = if others >= 2 && refusal.alert.is_some() { Confidence::Strong } else { Confidence::Likely };
     let summary = format!("The server {server} refuses the name {name}, and completes handshakes for other names.");
-    let finding = refusal.finding(Cause::SniUnrecognized, confidence, summary, asked);
+    let finding = refusal.finding(Cause::SniUnrecognized, confidence, summary, asked());
     Some(advised(
         finding
             .noting(format!("{others} handshakes for other names completed at this server"))

@@ -4,19 +4,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription as A;
 
-use super::offer;
+use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::CertificateTypeMismatch,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    page: page!("certificate-type-mismatch"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::CertificateTypeMismatch, against: &[], page: page!("certificate-type-mismatch"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case)?;

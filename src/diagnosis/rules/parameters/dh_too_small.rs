@@ -4,16 +4,14 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription as A;
 
-use super::offer;
+use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::DhTooSmall, speaks: Signs::UNFINISHED.or(Signs::FINITE_FIELD), against: &[], page: page!("dh-too-small"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::DhTooSmall, against: &[], page: page!("dh-too-small"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -4,20 +4,14 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 
-use super::offer;
+use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ExtendedMasterSecretRequired,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    page: page!("extended-master-secret-required"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ExtendedMasterSecretRequired, against: &[], page: page!("extended-master-secret-required"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     server_insists(case).or_else(|| client_insists(case))

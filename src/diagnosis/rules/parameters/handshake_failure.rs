@@ -4,15 +4,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription;
 
-use super::offer;
+use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::HandshakeFailure, speaks: Signs::UNFINISHED, against: &[], page: page!("handshake-failure"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::HandshakeFailure, against: &[], page: page!("handshake-failure"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -6,15 +6,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::tls::registry::AlertDescription as A;
 
-use super::offer;
+use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::NoCommonCipher, speaks: Signs::UNFINISHED, against: &[], page: page!("no-common-cipher"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::NoCommonCipher, against: &[], page: page!("no-common-cipher"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case)?;

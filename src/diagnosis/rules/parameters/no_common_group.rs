@@ -4,27 +4,24 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription as A;
 
-use super::offer;
+use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::NoCommonGroup, speaks: Signs::UNFINISHED, against: &[], page: page!("no-common-group"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::NoCommonGroup, against: &[], page: page!("no-common-group"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case)?;
-    let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::NoCommonGroup)?;
-    let fits = match refusal.alert? {
-        A::HANDSHAKE_FAILURE | A::INSUFFICIENT_SECURITY => true,
-        // JSSE's and others' words for it; they mean much else too.
-        A::UNEXPECTED_MESSAGE | A::ILLEGAL_PARAMETER | A::MISSING_EXTENSION => suspect.narrowness >= 2,
-        _ => false,
-    };
+    // Besides what means it, JSSE's and others' words for it, which mean much else too.
+    let fits = matches!(
+        refusal.alert?,
+        A::HANDSHAKE_FAILURE | A::INSUFFICIENT_SECURITY | A::UNEXPECTED_MESSAGE | A::ILLEGAL_PARAMETER | A::MISSING_EXTENSION
+    );
     if !fits {
         return None;
     }
+    let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::NoCommonGroup)?;
     let summary = format!("The server {} accepts none of the client's key exchange groups: {}.", offer::server(case), suspect.why);
     let finding = refusal.finding(Cause::NoCommonGroup, suspect.confidence(), summary, suspect.why);
     Some(

@@ -4,21 +4,15 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::AlertDescription as A;
 
-use super::offer;
+use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::NoCommonSignatureAlgorithm,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    page: page!("no-common-signature-algorithm"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::NoCommonSignatureAlgorithm, against: &[], page: page!("no-common-signature-algorithm"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     refused_hello(case).or_else(|| refused_in_secret(case)).or_else(|| refused_signature(case))

@@ -4,21 +4,14 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::{AlertDescription as A, ContentType};
 
-use super::offer;
+use crate::diagnosis::offer;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::RenegotiationRefused,
-    speaks: Signs::UNFINISHED.or(Signs::RENEGOTIATION),
-    against: &[],
-    page: page!("renegotiation-refused"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::RenegotiationRefused, against: &[], page: page!("renegotiation-refused"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     refused_inside(case).or_else(|| refused_legacy(case))

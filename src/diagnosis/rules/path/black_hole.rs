@@ -5,7 +5,6 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{Hole, View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
@@ -15,7 +14,6 @@ use super::black_hole_udp;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::PathMtuBlackHole,
-    speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::CopiesAnswered), lowers(Contrary::FullSizePassed)],
     page: page!("path-mtu-black-hole"),
     check,

@@ -5,18 +5,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::IpFragmentsDropped,
-    speaks: Signs::UNFINISHED,
-    against: &[lowers(Contrary::FullSizePassed)],
-    page: page!("ip-fragments-dropped"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::IpFragmentsDropped, against: &[lowers(Contrary::FullSizePassed)], page: page!("ip-fragments-dropped"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     if !case.handshake.outcome.failed() {

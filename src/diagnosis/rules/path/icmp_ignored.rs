@@ -5,18 +5,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal};
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::PathMtuIcmpIgnored,
-    speaks: Signs::UNFINISHED,
-    against: &[lowers(Contrary::FullSizePassed)],
-    page: page!("path-mtu-icmp-ignored"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::PathMtuIcmpIgnored, against: &[lowers(Contrary::FullSizePassed)], page: page!("path-mtu-icmp-ignored"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -7,19 +7,13 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::PacketLoss,
-    speaks: Signs::UNFINISHED.or(Signs::LOSS).or(Signs::SLOW),
-    against: &[drops(Contrary::CopiesAnswered)],
-    page: page!("packet-loss"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::PacketLoss, against: &[drops(Contrary::CopiesAnswered)], page: page!("packet-loss"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);
@@ -65,7 +59,7 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
 fn late_answer(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let (wait, span) = view.slowest(Side::Server).filter(|(_, span)| *span >= case.policy.slow_after)?;
     let unseen = view.sent_unseen(Side::Server, wait.from, wait.to).filter(|count| *count >= MANY_UNSEEN);
-    if unseen.is_none() && !super::lost_before_capture(case, view) {
+    if unseen.is_none() && !case.loses_server_packets_unseen() {
         return None;
     }
     let finding = Finding::new(

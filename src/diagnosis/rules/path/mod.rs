@@ -1,9 +1,8 @@
 //! Rules of the family path: packets die between the two ends, or a side does not take them.
 
-use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Case, Rule};
-use crate::diagnosis::view::View;
-use crate::flow::Side;
+use crate::diagnosis::cause::Family;
+use crate::diagnosis::rule::{RuleFamily, Rules};
+use crate::diagnosis::signs::Signs;
 
 mod black_hole;
 mod black_hole_udp;
@@ -15,12 +14,9 @@ mod one_way;
 mod tests;
 mod zero_window;
 
-/// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[&icmp_ignored::RULE, &black_hole::RULE, &fragments::RULE, &zero_window::RULE, &one_way::RULE, &loss::RULE];
-
-/// Packets of the server are lost before they reach the capture, in this handshake or in others with the same server: a late message may have
-/// been sent in time.
-pub(super) fn lost_before_capture(case: &Case<'_>, view: View<'_>) -> bool {
-    let elsewhere = case.knowledge.causes.iter().any(|(cause, count)| *cause == Cause::PacketLoss && *count >= 2);
-    elsewhere || view.loses_unseen(Side::Server)
-}
+/// The family; an earlier rule wins a tie.
+pub const FAMILY: RuleFamily = RuleFamily {
+    family: Family::Path,
+    speaks: Signs::UNFINISHED.or(Signs::LOSS).or(Signs::SLOW).or(Signs::ZERO_WINDOW),
+    rules: Rules::Each(&[&icmp_ignored::RULE, &black_hole::RULE, &fragments::RULE, &zero_window::RULE, &one_way::RULE, &loss::RULE]),
+};

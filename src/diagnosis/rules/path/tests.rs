@@ -1,18 +1,11 @@
 //! Tests of the family path.
 
 use super::*;
-use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Finding, Policy};
-use crate::diagnosis::testing::{at, connected, outstanding, partial_hello, syn};
+use crate::diagnosis::testing::{at, connected, found, outstanding, partial_hello, rules_of, syn};
 use crate::flow::Side;
-use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
 use crate::transport::{IcmpNote, ZeroWindow};
-
-fn found(rule: &Rule, handshake: &Handshake) -> Option<Finding> {
-    (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge: &Knowledge::default(), policy: &Policy::default() })
-}
 
 #[test]
 fn a_black_hole_is_seen_from_both_ends() {
@@ -55,7 +48,7 @@ fn a_client_that_does_not_repeat_its_syn_got_the_answer() {
 fn a_good_handshake_suffers_from_nothing() {
     let mut facts = connected();
     facts.outcome = Outcome::Completed;
-    for rule in RULES {
+    for rule in rules_of(&FAMILY) {
         assert!(found(rule, &facts).is_none(), "{}", rule.cause);
     }
 }

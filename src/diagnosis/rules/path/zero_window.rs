@@ -7,13 +7,11 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ZeroWindow, speaks: Signs::UNFINISHED.or(Signs::ZERO_WINDOW), against: &[], page: page!("zero-window"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ZeroWindow, against: &[], page: page!("zero-window"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -5,7 +5,6 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;
@@ -13,8 +12,7 @@ use crate::preamble::services::is_implicit_tls;
 use crate::preamble::{Plaintext, Upgrade};
 use crate::time::Mark;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientSpeaksPlaintext, speaks: Signs::UNFINISHED, against: &[], page: page!("client-speaks-plaintext"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientSpeaksPlaintext, against: &[], page: page!("client-speaks-plaintext"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
@@ -134,7 +132,7 @@ fn quoted(answer: &Plaintext) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::rules::plaintext::testing::{connection, dialogue, mark, says, verdict};
+    use crate::diagnosis::testing::{at, connection, dialogue, says, verdict};
     use crate::handshake::facts::Outcome;
     use crate::handshake::relevance::{Relevance, relevance};
 
@@ -143,7 +141,7 @@ mod tests {
     #[test]
     fn http_to_a_tls_port() {
         let mut handshake = connection("192.0.2.1:443");
-        says(&mut handshake, Side::Client, GET, mark(4, 11));
+        says(&mut handshake, Side::Client, GET, at(4, 11));
         let verdict = verdict(&handshake);
         let finding = verdict.cause.unwrap();
         assert_eq!(
@@ -156,9 +154,9 @@ mod tests {
     #[test]
     fn the_servers_complaint_makes_it_certain_and_the_client_is_still_to_blame() {
         let mut handshake = connection("192.0.2.1:8443");
-        says(&mut handshake, Side::Client, GET, mark(4, 11));
+        says(&mut handshake, Side::Client, GET, at(4, 11));
         let page = b"HTTP/1.1 400 Bad Request\r\n\r\n<title>400 The plain HTTP request was sent to HTTPS port</title>";
-        says(&mut handshake, Side::Server, page, mark(5, 21));
+        says(&mut handshake, Side::Server, page, at(5, 21));
         let verdict = verdict(&handshake);
         assert_eq!((verdict.cause(), verdict.stopped_by), (Some(Cause::ClientSpeaksPlaintext), StoppedBy::Client));
         assert_eq!(verdict.cause.unwrap().confidence, Confidence::Certain);
@@ -167,8 +165,8 @@ mod tests {
     #[test]
     fn a_port_that_serves_both_did_not_fail() {
         let mut handshake = connection("192.0.2.1:443");
-        says(&mut handshake, Side::Client, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(4, 11));
-        says(&mut handshake, Side::Server, b"SSH-2.0-OpenSSH_9.2p1\r\n", mark(5, 21));
+        says(&mut handshake, Side::Client, b"SSH-2.0-OpenSSH_9.2p1\r\n", at(4, 11));
+        says(&mut handshake, Side::Server, b"SSH-2.0-OpenSSH_9.2p1\r\n", at(5, 21));
         assert_eq!(verdict(&handshake).cause(), None);
         assert_eq!(relevance(&handshake), Relevance::Other("plaintext"));
     }
@@ -176,8 +174,8 @@ mod tests {
     #[test]
     fn an_answer_that_points_to_https_is_a_complaint() {
         let mut handshake = connection("192.0.2.1:443");
-        says(&mut handshake, Side::Client, GET, mark(4, 11));
-        says(&mut handshake, Side::Server, b"HTTP/1.1 302 Found\r\nLocation: https://www.lab.test/\r\n\r\n", mark(5, 21));
+        says(&mut handshake, Side::Client, GET, at(4, 11));
+        says(&mut handshake, Side::Server, b"HTTP/1.1 302 Found\r\nLocation: https://www.lab.test/\r\n\r\n", at(5, 21));
         assert_eq!(relevance(&handshake), Relevance::Report);
         assert_eq!(verdict(&handshake).cause.map(|finding| finding.confidence), Some(Confidence::Certain));
     }

@@ -3,16 +3,9 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::preamble::Upgrade;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::StarttlsInjection,
-    speaks: Signs::UNFINISHED.or(Signs::PREAMBLE),
-    against: &[],
-    page: page!("starttls-injection"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsInjection, against: &[], page: page!("starttls-injection"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
@@ -38,7 +31,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::rules::plaintext::testing::{dialogue, verdict};
+    use crate::diagnosis::testing::{dialogue, verdict};
     use crate::flow::Side::{self, Client, Server};
     use crate::handshake::facts::{Outcome, StoppedBy};
 

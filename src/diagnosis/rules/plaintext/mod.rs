@@ -2,7 +2,9 @@
 //!
 //! What a proxy or a PROXY header has to do with is the family proxy's; a page written by a filter on the path is the family middlebox's.
 
-use crate::diagnosis::rule::{Case, Finding, Rule};
+use crate::diagnosis::cause::Family;
+use crate::diagnosis::rule::{Case, Finding, RuleFamily, Rules};
+use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::preamble::services::{Service, Use};
@@ -13,12 +15,14 @@ mod injection;
 mod not_offered;
 mod refused;
 mod server;
-#[cfg(test)]
-pub(crate) mod testing;
 mod unavailable;
 
-/// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[&not_offered::RULE, &refused::RULE, &unavailable::RULE, &client::RULE, &server::RULE, &injection::RULE];
+/// The family; an earlier rule wins a tie.
+pub const FAMILY: RuleFamily = RuleFamily {
+    family: Family::Plaintext,
+    speaks: Signs::UNFINISHED.or(Signs::PREAMBLE),
+    rules: Rules::Each(&[&not_offered::RULE, &refused::RULE, &unavailable::RULE, &client::RULE, &server::RULE, &injection::RULE]),
+};
 
 /// The dialogue of a protocol with an upgrade of its own, innermost, of a handshake that did not complete.
 fn upgrade(handshake: &Handshake) -> Option<&PreambleFacts> {

@@ -5,13 +5,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::StarttlsNotOffered, speaks: Signs::UNFINISHED, against: &[], page: page!("starttls-not-offered"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsNotOffered, against: &[], page: page!("starttls-not-offered"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
@@ -69,7 +67,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::rules::plaintext::testing::{dialogue, verdict};
+    use crate::diagnosis::testing::{dialogue, verdict};
     use crate::flow::Side::{Client, Server};
     use crate::handshake::facts::Outcome;
 

@@ -5,12 +5,10 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::StarttlsRefused, speaks: Signs::UNFINISHED, against: &[], page: page!("starttls-refused"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsRefused, against: &[], page: page!("starttls-refused"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
@@ -58,7 +56,7 @@ fn advice(dialect: Dialect, code: Option<u32>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::rules::plaintext::testing::{cause, dialogue, verdict};
+    use crate::diagnosis::testing::{cause, dialogue, verdict};
     use crate::flow::Side::{Client, Server};
     use crate::handshake::facts::Outcome;
 

@@ -6,7 +6,6 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::Handshake;
@@ -15,8 +14,7 @@ use crate::preamble::services::{Service, Upgradable};
 use crate::preamble::{Dialect, Plaintext, Upgrade};
 use crate::time::Mark;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ServerSpeaksPlaintext, speaks: Signs::UNFINISHED, against: &[], page: page!("server-speaks-plaintext"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerSpeaksPlaintext, against: &[], page: page!("server-speaks-plaintext"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
@@ -218,13 +216,13 @@ const UPGRADABLE: [Dialect; 11] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::rules::plaintext::testing::{connection, dialogue, hello, mark, says, verdict};
+    use crate::diagnosis::testing::{at, connection, dialogue, hello, says, verdict};
 
     #[test]
     fn an_http_server_on_a_tls_port() {
         let mut handshake = connection("192.0.2.1:443");
-        hello(&mut handshake, mark(4, 11));
-        says(&mut handshake, Side::Server, b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", mark(5, 21));
+        hello(&mut handshake, at(4, 11));
+        says(&mut handshake, Side::Server, b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", at(5, 21));
         let verdict = verdict(&handshake);
         let finding = verdict.cause.unwrap();
         assert_eq!(
@@ -236,8 +234,8 @@ mod tests {
     #[test]
     fn a_mail_server_is_named_with_its_upgrade() {
         let mut handshake = connection("192.0.2.1:25");
-        hello(&mut handshake, mark(4, 11));
-        says(&mut handshake, Side::Server, b"220 mail.lab.test ESMTP\r\n", mark(5, 21));
+        hello(&mut handshake, at(4, 11));
+        says(&mut handshake, Side::Server, b"220 mail.lab.test ESMTP\r\n", at(5, 21));
         let finding = verdict(&handshake).cause.unwrap();
         assert_eq!(finding.cause, Cause::ServerSpeaksPlaintext);
         assert!(finding.remedy.iter().any(|line| line.line().contains("-starttls smtp")), "{:?}", finding.remedy);
@@ -257,10 +255,10 @@ mod tests {
     fn a_port_in_clear_that_closes_on_a_client_hello_cannot_read_it() {
         let closed = |server: &str| {
             let mut handshake = connection(server);
-            hello(&mut handshake, mark(4, 11));
+            hello(&mut handshake, at(4, 11));
             handshake.flow.sides.client.acked = 517;
-            handshake.flow.sides.server.fin = Some((mark(6, 14), 0));
-            handshake.flow.last = mark(6, 14);
+            handshake.flow.sides.server.fin = Some((at(6, 14), 0));
+            handshake.flow.last = at(6, 14);
             (handshake.outcome, handshake.stopped_by) = (Outcome::Closed, StoppedBy::Server);
             verdict(&handshake).cause.unwrap()
         };

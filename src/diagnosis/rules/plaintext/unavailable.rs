@@ -5,12 +5,10 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::StarttlsUnavailable, speaks: Signs::UNFINISHED, against: &[], page: page!("starttls-unavailable"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsUnavailable, against: &[], page: page!("starttls-unavailable"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
@@ -32,7 +30,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::rules::plaintext::testing::{dialogue, verdict};
+    use crate::diagnosis::testing::{dialogue, verdict};
     use crate::flow::Side::{self, Client, Server};
     use crate::handshake::facts::Outcome;
     use crate::time::Mark;

@@ -1,16 +1,14 @@
 //! `access-denied`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::AccessDenied, speaks: Signs::UNFINISHED, against: &[], page: page!("access-denied"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::AccessDenied, against: &[], page: page!("access-denied"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

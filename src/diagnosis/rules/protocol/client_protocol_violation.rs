@@ -2,11 +2,10 @@
 
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
 use crate::tls::registry::{AlertDescription, HandshakeType};
@@ -14,13 +13,7 @@ use crate::tls::registry::{AlertDescription, HandshakeType};
 use super::violation;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ClientProtocolViolation,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    page: page!("client-protocol-violation"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientProtocolViolation, against: &[], page: page!("client-protocol-violation"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
@@ -46,13 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         None => return None,
     };
-    let answered = |finding: Finding| match alert {
-        Some((seen, description)) => finding.shown_by(seen.mark, format!("server sent alert {}", offer::spoken(description))),
-        None => match handshake.end {
-            Some(mark) => finding.shown_by(mark, "server ended the connection"),
-            None => finding,
-        },
-    };
+    let answered = |finding: Finding| violation::answered(case, Side::Server, finding);
     let advised = |finding: Finding| {
         finding
             .stopped_by(StoppedBy::Server)
@@ -72,7 +59,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             let finding = Finding::new(Cause::ClientProtocolViolation, confidence, summary);
             let finding = defects
                 .iter()
-                .take(MOST_DEFECTS)
+                .take(violation::MOST_DEFECTS)
                 .fold(finding, |finding, defect| finding.shown_by(hello.mark, format!("{}: {}", defect.field, defect.rule)));
             return Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted])));
         }
@@ -134,6 +121,3 @@ fn second_hello(case: &Case<'_>) -> Option<Finding> {
             .advise("Update or correct the client; see whether a proxy between sends its hello again."),
     )
 }
-
-/// Broken rules listed as evidence.
-const MOST_DEFECTS: usize = 4;

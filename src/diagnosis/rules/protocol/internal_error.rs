@@ -1,18 +1,16 @@
 //! `internal-error`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::quality::Quality;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription, ProtocolVersion};
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::InternalError, speaks: Signs::UNFINISHED, against: &[], page: page!("internal-error"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::InternalError, against: &[], page: page!("internal-error"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -2,17 +2,15 @@
 
 use crate::anomaly::AnomalyKind;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription as A, KeyExchange};
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::RecordCorrupted, speaks: Signs::UNFINISHED, against: &[], page: page!("record-corrupted"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::RecordCorrupted, against: &[], page: page!("record-corrupted"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

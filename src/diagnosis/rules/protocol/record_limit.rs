@@ -1,17 +1,15 @@
 //! `record-limit-ignored`: a record is longer than its receiver said that it takes.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::time::Mark;
 use crate::tls::registry::{AlertDescription as A, ExtensionType};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::RecordLimitIgnored, speaks: Signs::UNFINISHED, against: &[], page: page!("record-limit-ignored"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::RecordLimitIgnored, against: &[], page: page!("record-limit-ignored"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -1,27 +1,21 @@
 //! `server-protocol-violation`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
 use crate::tls::client_hello::{ClientHello, Defect};
+use crate::tls::registry::AlertDescription;
 use crate::tls::server_hello::ServerHello;
 
 use super::violation;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerProtocolViolation,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    page: page!("server-protocol-violation"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerProtocolViolation, against: &[], page: page!("server-protocol-violation"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
@@ -33,18 +27,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let by_client = handshake.stopped_by == StoppedBy::Client && handshake.deciding_alert().is_none();
     let accused = alert.is_some_and(|(_, description)| violation::accuses(description));
     let confidence = match alert {
-        Some((_, description)) if accused || description.0 == 70 => Confidence::Certain,
+        Some((_, description)) if accused || description == AlertDescription::PROTOCOL_VERSION => Confidence::Certain,
         Some(_) => Confidence::Strong,
         None if by_client && matches!(handshake.outcome, Outcome::Closed | Outcome::Reset) => Confidence::Likely,
         None => return None,
     };
-    let answered = |finding: Finding| match alert {
-        Some((seen, description)) => finding.shown_by(seen.mark, format!("client sent alert {}", offer::spoken(description))),
-        None => match handshake.end {
-            Some(mark) => finding.shown_by(mark, "client ended the connection"),
-            None => finding,
-        },
-    };
+    let answered = |finding: Finding| violation::answered(case, Side::Client, finding);
     let advised = |finding: Finding| {
         finding
             .stopped_by(StoppedBy::Client)
@@ -63,7 +51,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let finding = Finding::new(Cause::ServerProtocolViolation, confidence, summary);
         let finding = defects
             .iter()
-            .take(MOST_DEFECTS)
+            .take(violation::MOST_DEFECTS)
             .fold(finding, |finding, defect| finding.shown_by(mark, format!("{message}, {}: {}", defect.field, defect.rule)));
         return Some(advised(answered(finding).or_else(&[Cause::RecordCorrupted])));
     }
@@ -105,6 +93,3 @@ fn grave(answer: &ServerHello, offer: &ClientHello) -> Vec<Defect> {
     defects.retain(|defect| !(merely_old && defect.field == "version"));
     defects
 }
-
-/// Broken rules listed as evidence.
-const MOST_DEFECTS: usize = 4;

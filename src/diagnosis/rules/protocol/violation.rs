@@ -1,7 +1,8 @@
 //! What the two rules on protocol violations share: which alerts speak of one, and how an anomaly reads.
 
 use crate::anomaly::{Anomaly, AnomalyKind};
-use crate::diagnosis::rule::{Case, Confidence};
+use crate::diagnosis::offer;
+use crate::diagnosis::rule::{Case, Confidence, Finding};
 use crate::flow::Side;
 use crate::tls::client_hello::Defect;
 use crate::tls::registry::{AlertDescription as A, HandshakeType};
@@ -56,6 +57,15 @@ pub(super) fn fits_anomaly(alert: A, kind: &AnomalyKind) -> bool {
     }
 }
 
+/// Adds how this side answered what it would not take.
+pub(super) fn answered(case: &Case<'_>, side: Side, finding: Finding) -> Finding {
+    match (offer::alert_from(case, side), case.handshake.end) {
+        (Some((seen, alert)), _) => finding.shown_by(seen.mark, format!("{side} sent alert {}", offer::spoken(alert))),
+        (None, Some(mark)) => finding.shown_by(mark, format!("{side} ended the connection")),
+        (None, None) => finding,
+    }
+}
+
 /// The first anomaly of a side that breaks a rule, and what it is in words. Plaintext in TLS's place is another family's.
 pub(super) fn anomaly_of<'a>(case: &Case<'a>, side: Side) -> Option<(&'a Anomaly, String)> {
     let missing = |event: &&FlowEvent| event.side == side && matches!(event.kind, FlowEventKind::Gap { .. });
@@ -80,3 +90,6 @@ fn describe(kind: &AnomalyKind) -> Option<String> {
         _ => return None,
     })
 }
+
+/// Broken rules listed as evidence.
+pub(super) const MOST_DEFECTS: usize = 4;

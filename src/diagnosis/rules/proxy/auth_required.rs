@@ -5,12 +5,10 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ProxyAuthRequired, speaks: Signs::UNFINISHED, against: &[], page: page!("proxy-auth-required"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ProxyAuthRequired, against: &[], page: page!("proxy-auth-required"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

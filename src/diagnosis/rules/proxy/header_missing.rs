@@ -4,13 +4,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ProxyProtocolMissing, speaks: Signs::UNFINISHED, against: &[], page: page!("proxy-protocol-missing"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ProxyProtocolMissing, against: &[], page: page!("proxy-protocol-missing"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

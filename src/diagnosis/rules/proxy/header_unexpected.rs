@@ -4,18 +4,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::registry::AlertDescription;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ProxyProtocolUnexpected,
-    speaks: Signs::UNFINISHED,
-    against: &[],
-    page: page!("proxy-protocol-unexpected"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::ProxyProtocolUnexpected, against: &[], page: page!("proxy-protocol-unexpected"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
@@ -41,7 +35,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             finding.weight(Weight::Overrides).shown_by(answer.first, format!("the server answered in clear: `{}`", answer.what.first));
         format!("answered `{}` in clear", answer.what.first)
     } else if let Some(alert) = handshake.alerts.iter().find(|alert| alert.from == Side::Server && !alert.consequence) {
-        if !alert.alert.is_some_and(|alert| MISREAD.contains(&alert.description.0)) {
+        if !alert.alert.is_some_and(|alert| MISREAD.contains(&alert.description)) {
             return None;
         }
         finding = finding.shown_by(alert.mark, "the server answered with an alert that means it could not read the record");
@@ -65,15 +59,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// Alerts of a server that reads something else where a `ClientHello` should be: `unexpected_message`, `record_overflow`, `decode_error`,
-/// `protocol_version`, `illegal_parameter`.
-const MISREAD: [u8; 5] = [10, 22, 50, 70, 47];
+/// Alerts of a server that reads something else where a `ClientHello` should be.
+const MISREAD: [AlertDescription; 5] = [
+    AlertDescription::UNEXPECTED_MESSAGE,
+    AlertDescription::RECORD_OVERFLOW,
+    AlertDescription::DECODE_ERROR,
+    AlertDescription::PROTOCOL_VERSION,
+    AlertDescription::ILLEGAL_PARAMETER,
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::diagnosis::knowledge::Knowledge;
-    use crate::diagnosis::rules::plaintext::testing::{cause, dialogue, mark, verdict_knowing};
+    use crate::diagnosis::testing::{at, cause, dialogue, verdict_knowing};
     use crate::flow::Side::{Client, Server};
 
     const HEADER: &[u8] = b"PROXY TCP4 10.99.0.7 10.77.2.20 51234 443\r\n";
@@ -91,14 +90,14 @@ mod tests {
     #[test]
     fn a_close_without_a_byte() {
         let mut handshake = dialogue("192.0.2.1:443", &[(Client, HEADER), (Client, HELLO)], Outcome::Closed, StoppedBy::Server);
-        handshake.flow.sides.server.fin = Some((mark(6, 40), 0));
+        handshake.flow.sides.server.fin = Some((at(6, 40), 0));
         assert_eq!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
     }
 
     #[test]
     fn who_gives_up_on_a_silent_server_shows_nothing_about_the_header() {
         let mut handshake = dialogue("192.0.2.1:443", &[(Client, HEADER), (Client, HELLO)], Outcome::Stalled, StoppedBy::Server);
-        handshake.flow.sides.client.fin = Some((mark(6, 30_000), 600));
+        handshake.flow.sides.client.fin = Some((at(6, 30_000), 600));
         assert_ne!(cause(&handshake), Some(Cause::ProxyProtocolUnexpected));
     }
 }

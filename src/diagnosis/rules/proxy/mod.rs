@@ -1,6 +1,8 @@
 //! Rules of the family proxy: a proxy, a load balancer or a PROXY header stands in the way.
 
-use crate::diagnosis::rule::{Finding, Rule};
+use crate::diagnosis::cause::Family;
+use crate::diagnosis::rule::{Finding, RuleFamily, Rules};
+use crate::diagnosis::signs::Signs;
 use crate::handshake::Handshake;
 use crate::preamble::PreambleFacts;
 
@@ -13,17 +15,21 @@ mod refused;
 mod socks;
 mod upstream;
 
-/// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[
-    &header_unexpected::RULE,
-    &auth_required::RULE,
-    &upstream::RULE,
-    &refused::RULE,
-    &socks::RULE,
-    &no_answer::RULE,
-    &no_backend::RULE,
-    &header_missing::RULE,
-];
+/// The family; an earlier rule wins a tie.
+pub const FAMILY: RuleFamily = RuleFamily {
+    family: Family::Proxy,
+    speaks: Signs::UNFINISHED,
+    rules: Rules::Each(&[
+        &header_unexpected::RULE,
+        &auth_required::RULE,
+        &upstream::RULE,
+        &refused::RULE,
+        &socks::RULE,
+        &no_answer::RULE,
+        &no_backend::RULE,
+        &header_missing::RULE,
+    ]),
+};
 
 /// The dialogue with a proxy that ended this handshake: the innermost one, of a handshake that did not complete.
 fn proxy(handshake: &Handshake) -> Option<&PreambleFacts> {

@@ -5,14 +5,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::Upgrade;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ProxyNoAnswer, speaks: Signs::UNFINISHED, against: &[], page: page!("proxy-no-answer"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ProxyNoAnswer, against: &[], page: page!("proxy-no-answer"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -7,14 +7,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::LoadBalancerNoBackend,
-    speaks: Signs::UNFINISHED,
     against: &[told(Contrary::OthersCompleted)],
     page: page!("load-balancer-no-backend"),
     check,
@@ -80,14 +78,14 @@ const TIMER_SLACK: Duration = Duration::from_millis(60);
 mod tests {
     use super::*;
     use crate::diagnosis::knowledge::Knowledge;
-    use crate::diagnosis::rules::plaintext::testing::{cause, connection, hello, mark, verdict_knowing};
+    use crate::diagnosis::testing::{at, cause, connection, hello, verdict_knowing};
     use crate::handshake::Handshake;
     use crate::handshake::facts::Outcome;
 
-    fn closed_by_server(at: i64) -> Handshake {
+    fn closed_by_server(millis: i64) -> Handshake {
         let mut handshake = connection("192.0.2.1:443");
-        handshake.flow.sides.server.fin = Some((mark(9, at), 0));
-        handshake.flow.last = mark(9, at);
+        handshake.flow.sides.server.fin = Some((at(9, millis), 0));
+        handshake.flow.last = at(9, millis);
         (handshake.outcome, handshake.stopped_by) = (Outcome::Closed, StoppedBy::Server);
         handshake
     }
@@ -112,7 +110,7 @@ mod tests {
     #[test]
     fn a_close_right_after_the_client_hello_is_only_a_close() {
         let mut handshake = closed_by_server(20);
-        hello(&mut handshake, mark(4, 11));
+        hello(&mut handshake, at(4, 11));
         handshake.flow.sides.client.acked = 517;
         let cause = cause(&handshake);
         assert!(cause != Some(Cause::LoadBalancerNoBackend) && cause != Some(Cause::ProxyProtocolMissing), "{cause:?}");

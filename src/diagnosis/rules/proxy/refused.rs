@@ -5,12 +5,10 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ProxyRefused, speaks: Signs::UNFINISHED, against: &[], page: page!("proxy-refused"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ProxyRefused, against: &[], page: page!("proxy-refused"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
@@ -40,7 +38,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::rules::plaintext::testing::{dialogue, verdict};
+    use crate::diagnosis::testing::{dialogue, verdict};
     use crate::flow::Side::{self, Client, Server};
     use crate::handshake::facts::Outcome;
 

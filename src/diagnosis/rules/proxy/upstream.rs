@@ -5,13 +5,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::span_text;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ProxyUpstreamFailed, speaks: Signs::UNFINISHED, against: &[], page: page!("proxy-upstream-failed"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ProxyUpstreamFailed, against: &[], page: page!("proxy-upstream-failed"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

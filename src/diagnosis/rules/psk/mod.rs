@@ -1,14 +1,22 @@
 //! Rules of the family psk.
 
-use crate::diagnosis::rule::{Case, Rule};
+use crate::diagnosis::cause::Family;
+use crate::diagnosis::rule::{Case, RuleFamily, Rules};
+use crate::diagnosis::signs::Signs;
 use crate::tls::registry::KeyExchange;
 
 mod psk_mismatch;
 mod psk_unknown_identity;
+#[cfg(test)]
+mod tests;
 mod tickets_not_shared;
 
-/// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[&psk_unknown_identity::RULE, &psk_mismatch::RULE, &tickets_not_shared::RULE];
+/// The family; an earlier rule wins a tie.
+pub const FAMILY: RuleFamily = RuleFamily {
+    family: Family::Psk,
+    speaks: Signs::UNFINISHED.or(Signs::TICKET_IGNORED),
+    rules: Rules::Each(&[&psk_unknown_identity::RULE, &psk_mismatch::RULE, &tickets_not_shared::RULE]),
+};
 
 /// A suite with a pre-shared key was chosen (TLS 1.2 and below).
 fn uses_psk(case: &Case<'_>) -> bool {

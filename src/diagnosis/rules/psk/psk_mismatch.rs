@@ -1,11 +1,10 @@
 //! `psk-mismatch`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
 use crate::tls::registry::AlertDescription as A;
@@ -13,8 +12,7 @@ use crate::tls::registry::AlertDescription as A;
 use super::uses_psk;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::PskMismatch, speaks: Signs::UNFINISHED, against: &[], page: page!("psk-mismatch"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::PskMismatch, against: &[], page: page!("psk-mismatch"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     if !case.handshake.outcome.failed() {

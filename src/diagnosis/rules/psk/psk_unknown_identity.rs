@@ -1,19 +1,17 @@
 //! `psk-unknown-identity`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription as A;
 
 use super::uses_psk;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::PskUnknownIdentity, speaks: Signs::UNFINISHED, against: &[], page: page!("psk-unknown-identity"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::PskUnknownIdentity, against: &[], page: page!("psk-unknown-identity"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -4,17 +4,10 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::Outcome;
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::TicketsNotShared,
-    speaks: Signs::UNFINISHED.or(Signs::TICKET_IGNORED),
-    against: &[],
-    page: page!("tickets-not-shared"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::TicketsNotShared, against: &[], page: page!("tickets-not-shared"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -6,13 +6,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::{Side, Transport};
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::QuicBlocked, speaks: Signs::UNFINISHED, against: &[], page: page!("quic-blocked"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::QuicBlocked, against: &[], page: page!("quic-blocked"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

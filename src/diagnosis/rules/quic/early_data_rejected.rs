@@ -3,17 +3,10 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::QuicEarlyDataRejected,
-    speaks: Signs::UNFINISHED.or(Signs::DATAGRAMS),
-    against: &[],
-    page: page!("quic-early-data-rejected"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::QuicEarlyDataRejected, against: &[], page: page!("quic-early-data-rejected"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

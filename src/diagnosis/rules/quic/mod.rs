@@ -1,6 +1,8 @@
 //! Rules of the family quic: what only QUIC has. The rules of TLS apply to its handshake as well.
 
-use crate::diagnosis::rule::Rule;
+use crate::diagnosis::cause::Family;
+use crate::diagnosis::rule::{RuleFamily, Rules};
+use crate::diagnosis::signs::Signs;
 
 mod blocked;
 mod early_data_rejected;
@@ -12,13 +14,17 @@ mod server_silent;
 mod tests;
 mod version_mismatch;
 
-/// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[
-    &refused::RULE,
-    &version_mismatch::RULE,
-    &retry_loop::RULE,
-    &mtu::RULE,
-    &blocked::RULE,
-    &server_silent::RULE,
-    &early_data_rejected::RULE,
-];
+/// The family; an earlier rule wins a tie.
+pub const FAMILY: RuleFamily = RuleFamily {
+    family: Family::Quic,
+    speaks: Signs::UNFINISHED.or(Signs::DATAGRAMS),
+    rules: Rules::Each(&[
+        &refused::RULE,
+        &version_mismatch::RULE,
+        &retry_loop::RULE,
+        &mtu::RULE,
+        &blocked::RULE,
+        &server_silent::RULE,
+        &early_data_rejected::RULE,
+    ]),
+};

@@ -4,13 +4,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{QuicFacts, StoppedBy};
 use crate::packet::IcmpKind;
 
-pub(super) const RULE: Rule = Rule { cause: Cause::QuicMtu, speaks: Signs::UNFINISHED, against: &[], page: page!("quic-mtu"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::QuicMtu, against: &[], page: page!("quic-mtu"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -4,14 +4,12 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::quic::close::INVALID_TOKEN;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::QuicRetryLoop, speaks: Signs::UNFINISHED, against: &[], page: page!("quic-retry-loop"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::QuicRetryLoop, against: &[], page: page!("quic-retry-loop"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -3,8 +3,7 @@ use std::time::Duration;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::knowledge::{Knowledge, Related};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Policy};
-use crate::diagnosis::rules;
-use crate::diagnosis::testing::{at, over_udp};
+use crate::diagnosis::testing::{at, found_of, over_udp, rules_of};
 use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{ClosedBy, HelloPacket, Outcome, Protocol, QuicFacts, StoppedBy, Unanswered};
@@ -15,7 +14,7 @@ use crate::transport::IcmpNote;
 fn check(cause: Cause, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
     let policy = Policy::default();
     let case = Case { handshake, chain: None, client_chain: None, knowledge, policy: &policy };
-    (rules::of(cause).unwrap().check)(&case)
+    found_of(cause, &case)
 }
 
 /// A client whose hello (frame 1) was sent again at 1 s and 3 s, given up as stalled after a minute.
@@ -133,7 +132,7 @@ fn only_a_failed_handshake_over_quic_is_judged() {
     let mut completed = unanswered();
     completed.outcome = Outcome::Completed;
     let knowledge = related(Transport::Tcp, Outcome::Completed);
-    for rule in super::RULES {
+    for rule in rules_of(&super::FAMILY) {
         assert_eq!(check(rule.cause, &completed, &knowledge), None, "{}", rule.cause);
         assert_eq!(check(rule.cause, &crate::diagnosis::testing::connected(), &knowledge), None, "{}", rule.cause);
     }

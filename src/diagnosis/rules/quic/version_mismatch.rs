@@ -3,13 +3,11 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::StoppedBy;
 use crate::time::Mark;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::QuicVersionMismatch, speaks: Signs::UNFINISHED, against: &[], page: page!("quic-version-mismatch"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::QuicVersionMismatch, against: &[], page: page!("quic-version-mismatch"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let view = View::new(case.handshake);

@@ -3,22 +3,20 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::registry::AlertDescription;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::UserCanceled, speaks: Signs::UNFINISHED, against: &[], page: page!("user-canceled"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::UserCanceled, against: &[], page: page!("user-canceled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     if !facts.outcome.failed() || facts.outcome == Outcome::Refused {
         return None;
     }
-    let seen = facts
-        .alerts
-        .iter()
-        .find(|seen| !seen.after_handshake && !seen.consequence && seen.alert.is_some_and(|alert| alert.description.0 == USER_CANCELED))?;
+    let seen = facts.alerts.iter().find(|seen| {
+        !seen.after_handshake && !seen.consequence && seen.alert.is_some_and(|alert| alert.description == AlertDescription::USER_CANCELED)
+    })?;
     // A fatal alert before it is the reason.
     if facts.deciding_alert().is_some_and(|alert| alert.mark.frame < seen.mark.frame) {
         return None;
@@ -34,6 +32,3 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .advise("No action unless it happens often: then look at the client's own log and time limits."),
     )
 }
-
-/// Alert user_canceled.
-const USER_CANCELED: u8 = 0x5a;

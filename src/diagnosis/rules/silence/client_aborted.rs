@@ -3,15 +3,13 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::{PreambleFacts, Upgrade};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientAborted, speaks: Signs::UNFINISHED, against: &[], page: page!("client-aborted"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientAborted, against: &[], page: page!("client-aborted"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

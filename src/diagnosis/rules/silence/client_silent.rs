@@ -6,17 +6,15 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
-use crate::preamble::services::{Service, Use};
+use crate::preamble::services::Service;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientSilent, speaks: Signs::UNFINISHED, against: &[], page: page!("client-silent"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientSilent, against: &[], page: page!("client-silent"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
-    if let Some((service, waited)) = waits_for_greeting(case) {
+    if let Some((service, waited)) = View::new(case.handshake).waits_for_greeting() {
         return Some(unanswered_patience(case, service, waited));
     }
     let facts = case.handshake;
@@ -76,20 +74,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// A client that waits for a greeting on a port where TLS begins with the first byte: the service, and how long it waited before either side
-/// gave up. Where it greets in clear, clients that are set to STARTTLS (or to no TLS) say nothing first.
-pub(in crate::diagnosis::rules) fn waits_for_greeting(case: &Case<'_>) -> Option<(&'static Service, Duration)> {
-    let facts = case.handshake;
-    let view = View::new(facts);
-    let (service, port_use) = Service::at(facts.server.port)?;
-    let silent = view.failed_over_tcp() && view.is_up() && facts.flow.saw_start() && facts.preamble.is_none() && !view.spoke(Side::Client);
-    if !silent || !service.greets || port_use != Use::Tls {
-        return None;
-    }
-    let waited = view.first_end()?.mark.time.since(facts.flow.established()?.time);
-    (waited >= LONGER_THAN_A_PROBE).then_some((service, waited))
-}
-
 fn unanswered_patience(case: &Case<'_>, service: &'static Service, waited: Duration) -> Finding {
     let facts = case.handshake;
     let view = View::new(facts);
@@ -115,6 +99,3 @@ fn unanswered_patience(case: &Case<'_>, service: &'static Service, waited: Durat
         ))
         .advise(remedy::s_client(facts, ""))
 }
-
-/// Health checks and scans are gone sooner.
-const LONGER_THAN_A_PROBE: Duration = Duration::from_secs(2);

@@ -3,15 +3,13 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
 use super::server_slow::article;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientSlow, speaks: Signs::UNFINISHED.or(Signs::SLOW), against: &[], page: page!("client-slow"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientSlow, against: &[], page: page!("client-slow"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -3,13 +3,11 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientStalled, speaks: Signs::UNFINISHED, against: &[], page: page!("client-stalled"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientStalled, against: &[], page: page!("client-stalled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -3,27 +3,24 @@
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::tls::registry::AlertDescription;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::CloseNotifyInHandshake, speaks: Signs::UNFINISHED, against: &[], page: page!("close-notify-in-handshake"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::CloseNotifyInHandshake, against: &[], page: page!("close-notify-in-handshake"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     if !facts.outcome.failed() || facts.outcome == Outcome::Refused {
         return None;
     }
-    let seen = facts
-        .alerts
-        .iter()
-        .find(|seen| !seen.after_handshake && !seen.consequence && seen.alert.is_some_and(|alert| alert.description.0 == CLOSE_NOTIFY))?;
-    let others = facts
-        .alerts
-        .iter()
-        .any(|other| other.mark.frame <= seen.mark.frame && other.alert.is_some_and(|alert| alert.description.0 != CLOSE_NOTIFY));
+    let seen = facts.alerts.iter().find(|seen| {
+        !seen.after_handshake && !seen.consequence && seen.alert.is_some_and(|alert| alert.description == AlertDescription::CLOSE_NOTIFY)
+    })?;
+    let others = facts.alerts.iter().any(|other| {
+        other.mark.frame <= seen.mark.frame && other.alert.is_some_and(|alert| alert.description != AlertDescription::CLOSE_NOTIFY)
+    });
     let ended_before = View::new(facts).first_end().is_some_and(|ending| ending.mark.frame < seen.mark.frame);
     if others || ended_before {
         return None;
@@ -45,6 +42,3 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .advise(format!("Look in the {}'s log at that time for the reason.", seen.from)),
     )
 }
-
-/// Alert close_notify.
-const CLOSE_NOTIFY: u8 = 0x00;

@@ -1,12 +1,13 @@
 //! Rules of the family silence: a side said nothing, stopped, left or took its time. Most of them say what happened and leave the reason to
 //! others: they are the cause only where nothing else explains the end.
 
-use crate::diagnosis::cause::Cause;
+use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::view::{View, span_text};
+use crate::diagnosis::rule::{Case, Confidence, Finding, RuleFamily, Rules, Weight};
+use crate::diagnosis::signs::Signs;
+use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, Seen};
+use crate::handshake::facts::{Outcome, Seen, StoppedBy};
 use crate::packet::IcmpKind;
 use crate::quic::close;
 use crate::time::Mark;
@@ -29,25 +30,27 @@ mod server_timeout;
 #[cfg(test)]
 mod tests;
 
-pub(super) use client_silent::waits_for_greeting;
-
-/// The family's rules; earlier wins a tie.
-pub const RULES: &[&Rule] = &[
-    &cancelled::RULE,
-    &close_notify::RULE,
-    &server_silent::RULE,
-    &server_stalled::RULE,
-    &client_silent::RULE,
-    &client_stalled::RULE,
-    &server_closed::RULE,
-    &server_reset::RULE,
-    &server_aborted::RULE,
-    &client_aborted::RULE,
-    &client_timeout::RULE,
-    &server_timeout::RULE,
-    &server_slow::RULE,
-    &client_slow::RULE,
-];
+/// The family; an earlier rule wins a tie.
+pub const FAMILY: RuleFamily = RuleFamily {
+    family: Family::Silence,
+    speaks: Signs::UNFINISHED.or(Signs::SLOW),
+    rules: Rules::Each(&[
+        &cancelled::RULE,
+        &close_notify::RULE,
+        &server_silent::RULE,
+        &server_stalled::RULE,
+        &client_silent::RULE,
+        &client_stalled::RULE,
+        &server_closed::RULE,
+        &server_reset::RULE,
+        &server_aborted::RULE,
+        &client_aborted::RULE,
+        &client_timeout::RULE,
+        &server_timeout::RULE,
+        &server_slow::RULE,
+        &client_slow::RULE,
+    ]),
+};
 
 /// A hello of more than one segment is never excluded where nothing of it was answered: every current client sends one, so its size is no more
 /// than another thing to try.
@@ -70,6 +73,49 @@ fn or_no_cipher(case: &Case<'_>, finding: Finding) -> Finding {
         return finding;
     }
     finding.noting("the server only ever chose suites that this ClientHello does not offer").or_else(&[Cause::NoCommonCipher])
+}
+
+/// The server ended the connection, by RST or by FIN, before it said anything of TLS.
+struct Unanswered<'a> {
+    ending: Ending<'a>,
+    /// The client had not said anything.
+    silent: bool,
+}
+
+impl<'a> Unanswered<'a> {
+    fn of(case: &Case<'a>, by_reset: bool) -> Option<Self> {
+        let facts = case.handshake;
+        let view = View::new(facts);
+        let other_dialogue = facts.plaintext.server.is_some() || facts.preamble.is_some() && !view.hello_begun();
+        if !view.failed_without_words() || view.answer_begun() || other_dialogue {
+            return None;
+        }
+        let meant = |ending: &Ending<'_>| ending.reset.map_or(!by_reset, |reset| by_reset && !reset.to_syn);
+        let ending = view.ended_by(Side::Server).filter(meant)?;
+        let silent = !view.spoke(Side::Client);
+        // Before the ClientHello only a side that closes at once is meant: later is a time limit, and after a greeting another dialogue.
+        let at_once = silent && !view.waited() && !view.spoke(Side::Server);
+        (at_once || !silent && view.hello_begun()).then_some(Self { ending, silent })
+    }
+
+    /// What it looks like; `summary` says it where the client had spoken.
+    fn finding(&self, case: &Case<'_>, cause: Cause, summary: String) -> Finding {
+        let facts = case.handshake;
+        let (confidence, summary) = if self.silent {
+            let up = facts.flow.established().unwrap_or(self.ending.mark);
+            let took = span_text(self.ending.mark.time.since(up.time));
+            let verb = if self.ending.reset.is_some() { "reset" } else { "closed" };
+            let text = format!("{} {verb} the connection {took} after it came up, before the client said anything.", facts.server);
+            (Confidence::Likely, text)
+        } else {
+            (Confidence::Strong, summary)
+        };
+        let finding = Finding::new(cause, confidence, summary).weight(Weight::Fallback).stopped_by(StoppedBy::Server);
+        match View::new(facts).hello_mark() {
+            Some(hello) => finding.shown_by(hello, "ClientHello"),
+            None => finding,
+        }
+    }
 }
 
 /// When the server ended it, seen from the ClientHello: `12 ms after the ClientHello`, `before the end of the ClientHello`.

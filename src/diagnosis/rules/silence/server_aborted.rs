@@ -4,13 +4,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ServerAborted, speaks: Signs::UNFINISHED, against: &[], page: page!("server-aborted"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerAborted, against: &[], page: page!("server-aborted"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

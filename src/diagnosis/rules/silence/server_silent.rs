@@ -6,19 +6,13 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::remedy::{self, Command};
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::Upgrade;
 
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::ServerSilent,
-    speaks: Signs::UNFINISHED,
-    against: &[told(Contrary::OthersCompleted)],
-    page: page!("server-silent"),
-    check,
-};
+pub(super) const RULE: Rule =
+    Rule { cause: Cause::ServerSilent, against: &[told(Contrary::OthersCompleted)], page: page!("server-silent"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     to_upgrade(case).or_else(|| to_hello(case))

@@ -4,13 +4,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ServerSlow, speaks: Signs::UNFINISHED.or(Signs::SLOW), against: &[], page: page!("server-slow"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerSlow, against: &[], page: page!("server-slow"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
@@ -22,7 +20,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let completed = facts.outcome == Outcome::Completed;
     // Seen from afar on a path that loses packets, the time may have been the path's.
     let unseen = view.sent_unseen(Side::Server, wait.from, wait.to).is_some_and(|count| count >= 2);
-    let sure = !unseen && !crate::diagnosis::rules::path::lost_before_capture(case, view);
+    let sure = !unseen && !case.loses_server_packets_unseen();
     let finding = Finding::new(
         Cause::ServerSlow,
         if sure { Confidence::Strong } else { Confidence::Hint },

@@ -4,13 +4,11 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Fact, StoppedBy};
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ServerStalled, speaks: Signs::UNFINISHED, against: &[], page: page!("server-stalled"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerStalled, against: &[], page: page!("server-stalled"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

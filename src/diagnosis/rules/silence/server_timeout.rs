@@ -5,13 +5,11 @@ use std::time::Duration;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ServerTimeout, speaks: Signs::UNFINISHED, against: &[], page: page!("server-timeout"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerTimeout, against: &[], page: page!("server-timeout"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;

@@ -1,17 +1,11 @@
 //! Tests of the family silence.
 
 use super::*;
-use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Case, Finding, Policy, Weight};
-use crate::diagnosis::rules::parameters::scene::Scene;
-use crate::diagnosis::testing::{at, connected, partial_hello};
+use crate::diagnosis::rule::Weight;
+use crate::diagnosis::testing::{Scene, at, connected, found, partial_hello};
 use crate::flow::Side;
-use crate::handshake::Handshake;
 use crate::handshake::facts::{Outcome, StoppedBy};
-
-fn found(rule: &Rule, handshake: &Handshake) -> Option<Finding> {
-    (rule.check)(&Case { handshake, chain: None, client_chain: None, knowledge: &Knowledge::default(), policy: &Policy::default() })
-}
+use crate::tls::registry::AlertDescription as A;
 
 #[test]
 fn a_client_that_never_speaks_is_silent_and_the_servers_limit_is_second() {
@@ -43,10 +37,10 @@ fn an_alert_leaves_nothing_for_silence_to_explain() {
 
 #[test]
 fn a_side_that_closes_in_order_says_no_more_than_that() {
-    let closed = Scene::broad().alert(Side::Server, 1, 0).ended(Outcome::Closed, StoppedBy::Server).handshake;
+    let closed = Scene::broad().warning(Side::Server, A::CLOSE_NOTIFY).ended(Outcome::Closed, StoppedBy::Server).handshake;
     let finding = found(&close_notify::RULE, &closed).expect("close_notify before the handshake was done");
     assert_eq!((finding.weight, finding.stopped_by), (Weight::Fallback, Some(StoppedBy::Server)));
-    let said_why = Scene::broad().alert(Side::Server, 2, 40).alert(Side::Server, 1, 0).handshake;
+    let said_why = Scene::broad().alert(Side::Server, A::HANDSHAKE_FAILURE).warning(Side::Server, A::CLOSE_NOTIFY).handshake;
     assert!(found(&close_notify::RULE, &said_why).is_none(), "another alert says why");
 }
 

@@ -1,16 +1,14 @@
 //! `client-version-too-old`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ClientVersionTooOld, speaks: Signs::UNFINISHED, against: &[], page: page!("client-version-too-old"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ClientVersionTooOld, against: &[], page: page!("client-version-too-old"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case)?;

@@ -1,22 +1,15 @@
 //! `inappropriate-fallback`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription, CipherSuite};
 
 /// The rule.
-pub(super) const RULE: Rule = Rule {
-    cause: Cause::InappropriateFallback,
-    speaks: Signs::UNFINISHED.or(Signs::ALERT),
-    against: &[],
-    page: page!("inappropriate-fallback"),
-    check,
-};
+pub(super) const RULE: Rule = Rule { cause: Cause::InappropriateFallback, against: &[], page: page!("inappropriate-fallback"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let (seen, description) =

@@ -1,16 +1,14 @@
 //! `no-common-version`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::NoCommonVersion, speaks: Signs::UNFINISHED, against: &[], page: page!("no-common-version"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::NoCommonVersion, against: &[], page: page!("no-common-version"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = offer::refusal(case).filter(|refusal| refusal.alert == Some(AlertDescription::PROTOCOL_VERSION))?;

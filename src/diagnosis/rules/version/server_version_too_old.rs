@@ -1,18 +1,16 @@
 //! `server-version-too-old`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion};
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::ServerVersionTooOld, speaks: Signs::UNFINISHED, against: &[], page: page!("server-version-too-old"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::ServerVersionTooOld, against: &[], page: page!("server-version-too-old"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     chosen(case).or_else(|| lacking(case))

@@ -1,16 +1,14 @@
 //! `sslv2-hello`.
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::Protocol;
 use crate::tls::registry::{ProtocolVersion, sslv2_cipher_name};
 
 /// The rule.
-pub(super) const RULE: Rule =
-    Rule { cause: Cause::Sslv2Hello, speaks: Signs::UNFINISHED.or(Signs::SSLV2), against: &[], page: page!("sslv2-hello"), check };
+pub(super) const RULE: Rule = Rule { cause: Cause::Sslv2Hello, against: &[], page: page!("sslv2-hello"), check };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;

@@ -2,19 +2,18 @@
 
 use crate::diagnosis::against::{Contrary, drops};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
-use crate::diagnosis::rules::parameters::offer;
-use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
+use crate::tls::registry::AlertDescription;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
     cause: Cause::VersionIntolerantServer,
-    speaks: Signs::UNFINISHED,
     against: &[drops(Contrary::Tls13Completed)],
     page: page!("version-intolerant-server"),
     check,
@@ -34,7 +33,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     // To a hello that offers nothing below TLS 1.3, or drafts of it alone, an alert protocol_version is the answer that the standard asks for.
     let only_newest =
         hello.what.lists_versions() && hello.what.supported_versions().all(|version| version.is_grease() || version.is_tls13());
-    if only_newest && handshake.deciding_description() == Some((Side::Server, PROTOCOL_VERSION)) {
+    let says = || offer::alert_from(case, Side::Server).map(|(_, alert)| alert);
+    if only_newest && says() == Some(AlertDescription::PROTOCOL_VERSION) {
         return None;
     }
     let highest = hello.what.highest_version();
@@ -69,6 +69,3 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )
 }
-
-/// Alert protocol_version.
-const PROTOCOL_VERSION: u8 = 70;

@@ -16,7 +16,8 @@ use crate::tls::registry::{
 };
 
 /// A `ClientHello` that the server refused before any `ServerHello`.
-pub(in crate::diagnosis::rules) struct Refusal<'a> {
+#[derive(Debug)]
+pub struct Refusal<'a> {
     /// The hello.
     pub hello: &'a ClientHello,
     /// Where it ended.
@@ -29,7 +30,7 @@ pub(in crate::diagnosis::rules) struct Refusal<'a> {
 
 impl Refusal<'_> {
     /// A finding with the hello and the refusal as evidence; `offered` says what of the hello matters.
-    pub(in crate::diagnosis::rules) fn finding(&self, cause: Cause, confidence: Confidence, summary: String, offered: String) -> Finding {
+    pub fn finding(&self, cause: Cause, confidence: Confidence, summary: String, offered: String) -> Finding {
         let finding = Finding::new(cause, confidence, summary).stopped_by(StoppedBy::Server).shown_by(self.asked, offered);
         match (self.refused, self.alert) {
             (Some(mark), Some(alert)) => finding.shown_by(mark, format!("server sent alert {}", spoken(alert))),
@@ -40,7 +41,7 @@ impl Refusal<'_> {
 }
 
 /// The refusal, when there is one: a clear fatal alert from the server, or its FIN or RST, in answer to a hello.
-pub(in crate::diagnosis::rules) fn refusal<'a>(case: &Case<'a>) -> Option<Refusal<'a>> {
+pub fn refusal<'a>(case: &Case<'a>) -> Option<Refusal<'a>> {
     let handshake = case.handshake;
     if handshake.server_hello.is_some() || handshake.hello_retry.is_some() || !handshake.outcome.failed() {
         return None;
@@ -61,18 +62,18 @@ pub(in crate::diagnosis::rules) fn refusal<'a>(case: &Case<'a>) -> Option<Refusa
 }
 
 /// The deciding alert and its description, when this side sent it and it can be read.
-pub(in crate::diagnosis::rules) fn alert_from<'a>(case: &Case<'a>, side: Side) -> Option<(&'a AlertSeen, AlertDescription)> {
+pub fn alert_from<'a>(case: &Case<'a>, side: Side) -> Option<(&'a AlertSeen, AlertDescription)> {
     let seen = case.handshake.deciding_alert().filter(|seen| seen.from == side)?;
     Some((seen, seen.alert?.description))
 }
 
 /// `handshake_failure (40)`.
-pub(in crate::diagnosis::rules) fn spoken(alert: AlertDescription) -> String {
+pub fn spoken(alert: AlertDescription) -> String {
     format!("{alert} ({})", alert.0)
 }
 
 /// `www.example.test (192.0.2.1:443)`, or the address alone.
-pub(in crate::diagnosis::rules) fn server(case: &Case<'_>) -> String {
+pub fn server(case: &Case<'_>) -> String {
     match case.handshake.server_name() {
         Some(name) => format!("{name} ({})", case.handshake.server),
         None => case.handshake.server.to_string(),
@@ -80,7 +81,7 @@ pub(in crate::diagnosis::rules) fn server(case: &Case<'_>) -> String {
 }
 
 /// The names of a list, the first few of them.
-pub(in crate::diagnosis::rules) fn listed<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+pub fn listed<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let mut items = items.into_iter();
     let first: Vec<String> = items.by_ref().take(MOST_NAMED).map(|item| item.to_string()).collect();
     let more = items.count();
@@ -92,7 +93,7 @@ pub(in crate::diagnosis::rules) fn listed<T: std::fmt::Display>(items: impl Into
 }
 
 /// `TLS 1.0 to TLS 1.2`, `TLS 1.3`, `at most TLS 1.2`.
-pub(in crate::diagnosis::rules) fn versions(hello: &ClientHello) -> String {
+pub fn versions(hello: &ClientHello) -> String {
     let highest = hello.highest_version().spoken();
     match hello.lowest_version() {
         Some(lowest) if lowest == hello.highest_version() => format!("only {highest}"),
@@ -102,21 +103,21 @@ pub(in crate::diagnosis::rules) fn versions(hello: &ClientHello) -> String {
 }
 
 /// Defects for which servers refuse: nearly all of them overlook an address or a final dot in `server_name`.
-pub(in crate::diagnosis::rules) fn grave_defects(hello: &ClientHello) -> Vec<Defect> {
+pub fn grave_defects(hello: &ClientHello) -> Vec<Defect> {
     let mut defects = hello.defects();
     defects.retain(|defect| defect.field != "server_name" || defect.rule.starts_with("not a list"));
     defects
 }
 
 /// The client's versions are so old that a server of today refuses them, whatever else it offers; unless this server took one from others.
-pub(in crate::diagnosis::rules) fn is_outdated(hello: &ClientHello, knowledge: &Knowledge) -> bool {
+pub fn is_outdated(hello: &ClientHello, knowledge: &Knowledge) -> bool {
     let old = hello.highest_version().as_tls().rank() <= ProtocolVersion::TLS11.rank();
     old && !knowledge.versions.iter().any(|version| hello.offers(*version))
 }
 
 /// A reason why nothing was found in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::diagnosis::rules) struct Suspect {
+pub struct Suspect {
     /// What it would be called.
     pub cause: Cause,
     /// How narrow the offer is there: 1 no reason to think so, 2 narrow, 3 few servers would do, 4 hardly any would, 5 this server does not.
@@ -127,7 +128,7 @@ pub(in crate::diagnosis::rules) struct Suspect {
 
 impl Suspect {
     /// How sure that makes.
-    pub(in crate::diagnosis::rules) const fn confidence(&self) -> Confidence {
+    pub const fn confidence(&self) -> Confidence {
         match self.narrowness {
             4.. => Confidence::Strong,
             _ => Confidence::Likely,
@@ -136,7 +137,7 @@ impl Suspect {
 }
 
 /// The suspects, likeliest first; none when the offer is broad everywhere.
-pub(in crate::diagnosis::rules) fn suspects(hello: &ClientHello, knowledge: &Knowledge) -> Vec<Suspect> {
+pub fn suspects(hello: &ClientHello, knowledge: &Knowledge) -> Vec<Suspect> {
     let offer = Offer::of(hello);
     let mut found: Vec<Suspect> = [offer.key_kind(knowledge), offer.ciphers(knowledge), offer.groups(knowledge), offer.schemes()]
         .into_iter()
@@ -149,7 +150,7 @@ pub(in crate::diagnosis::rules) fn suspects(hello: &ClientHello, knowledge: &Kno
 }
 
 /// The suspect of this cause, when it is the likeliest.
-pub(in crate::diagnosis::rules) fn prime_suspect(case: &Case<'_>, refusal: &Refusal<'_>, cause: Cause) -> Option<(Suspect, Vec<Cause>)> {
+pub fn prime_suspect(case: &Case<'_>, refusal: &Refusal<'_>, cause: Cause) -> Option<(Suspect, Vec<Cause>)> {
     if !grave_defects(refusal.hello).is_empty() || refusal.hello.is_sslv2() {
         return None;
     }
@@ -208,30 +209,30 @@ impl Offer {
         let known = &knowledge.ciphers;
         let missed = known.len() >= KNOWN_ENOUGH && !known.iter().any(|suite| usable.contains(suite));
         let count = usable.len();
-        let named = listed(&usable);
+        let named = || listed(&usable);
         let grave = |suite: &CipherSuite| suite.weakness().is_some_and(|weakness| weakness < Weakness::StaticKey);
         if usable.is_empty() {
             return suspect(4, "the client offers no suite that fits its versions".to_owned());
         }
         if usable.iter().all(grave) {
-            return suspect(4, format!("the client offers only suites that are widely disabled: {named}"));
+            return suspect(4, format!("the client offers only suites that are widely disabled: {}", named()));
         }
         if missed && count <= FEW_SUITES {
-            return suspect(5, format!("the client offers {named}; this server chose {} for others", listed(known)));
+            return suspect(5, format!("the client offers {}; this server chose {} for others", named(), listed(known)));
         }
         let odd =
             |suite: &CipherSuite| !Self::is_common(*suite) && suite.weakness().is_none() && suite.key_exchange() != KeyExchange::DheRsa;
         match count {
             _ if usable.iter().all(|suite| grave(suite) || suite.weakness().is_some()) && count <= FEW_SUITES => {
-                suspect(if count <= 2 { 4 } else { 3 }, format!("the client offers only old suites: {named}"))
+                suspect(if count <= 2 { 4 } else { 3 }, format!("the client offers only old suites: {}", named()))
             }
             _ if usable.iter().all(|suite| odd(suite) || suite.weakness().is_some()) => {
-                suspect(3, format!("the client offers only uncommon suites: {named}"))
+                suspect(3, format!("the client offers only uncommon suites: {}", named()))
             }
-            1 => suspect(3, format!("the client offers a single suite: {named}")),
+            1 => suspect(3, format!("the client offers a single suite: {}", named())),
             // Two that every server has are enough for any.
             2 | 3 if !self.tls13 && usable.iter().filter(|suite| Self::is_common(**suite)).count() < 2 => {
-                suspect(2, format!("the client offers few suites: {named}"))
+                suspect(2, format!("the client offers few suites: {}", named()))
             }
             _ => None,
         }
@@ -275,15 +276,15 @@ impl Offer {
         if self.groups.is_empty() || !needed {
             return None;
         }
-        let named = listed(&self.groups);
+        let named = || listed(&self.groups);
         if !knowledge.groups.is_empty() && !knowledge.groups.iter().any(|group| self.groups.contains(group)) {
-            return suspect(5, format!("the client offers {named}; this server chose {} for others", listed(&knowledge.groups)));
+            return suspect(5, format!("the client offers {}; this server chose {} for others", named(), listed(&knowledge.groups)));
         }
         let common = self.groups.iter().filter(|group| group.is_common()).count();
         match (common, self.groups.len()) {
-            (0, _) => suspect(4, format!("the client offers only uncommon groups: {named}")),
-            (1, 1) => suspect(2, format!("the client offers a single group: {named}")),
-            (1, _) => suspect(2, format!("the client offers one common group among {named}")),
+            (0, _) => suspect(4, format!("the client offers only uncommon groups: {}", named())),
+            (1, 1) => suspect(2, format!("the client offers a single group: {}", named())),
+            (1, _) => suspect(2, format!("the client offers one common group among {}", named())),
             _ => None,
         }
     }
@@ -293,7 +294,7 @@ impl Offer {
         if self.schemes.is_empty() {
             return None;
         }
-        let named = listed(&self.schemes);
+        let named = || listed(&self.schemes);
         let fits = |scheme: &&SignatureScheme| !scheme.is_weak() && (self.tls12 || scheme.fits_tls13());
         let keys: Vec<SignatureKey> = self.schemes.iter().filter(fits).map(|scheme| scheme.key()).collect();
         let suites_need = |key: SignatureKey| {
@@ -306,24 +307,24 @@ impl Offer {
                 })
         };
         match (keys.contains(&SignatureKey::Rsa), keys.contains(&SignatureKey::Ecdsa)) {
-            _ if keys.is_empty() => suspect(4, format!("the client accepts only signatures that are widely refused: {named}")),
-            (false, false) => suspect(4, format!("the client accepts neither RSA nor ECDSA signatures: {named}")),
+            _ if keys.is_empty() => suspect(4, format!("the client accepts only signatures that are widely refused: {}", named())),
+            (false, false) => suspect(4, format!("the client accepts neither RSA nor ECDSA signatures: {}", named())),
             (false, true) if suites_need(SignatureKey::Rsa) => {
-                suspect(3, format!("the client accepts no signature of an RSA key: {named}"))
+                suspect(3, format!("the client accepts no signature of an RSA key: {}", named()))
             }
-            _ if self.schemes.len() <= 2 => suspect(3, format!("the client accepts few signature algorithms: {named}")),
+            _ if self.schemes.len() <= 2 => suspect(3, format!("the client accepts few signature algorithms: {}", named())),
             (true, false) if suites_need(SignatureKey::Ecdsa) => {
-                suspect(2, format!("the client accepts no signature of an ECDSA key: {named}"))
+                suspect(2, format!("the client accepts no signature of an ECDSA key: {}", named()))
             }
             // Below TLS 1.3 every RSA key makes PKCS #1 signatures, and an ECDSA key is not bound to one curve.
-            _ if self.schemes.len() <= 3 && self.tls13 => suspect(2, format!("the client accepts few signature algorithms: {named}")),
+            _ if self.schemes.len() <= 3 && self.tls13 => suspect(2, format!("the client accepts few signature algorithms: {}", named())),
             _ => None,
         }
     }
 }
 
 /// The narrowness of an offer that lacks what this very server chose for others.
-pub(in crate::diagnosis::rules) const NOT_OF_THIS_SERVER: u8 = 5;
+pub const NOT_OF_THIS_SERVER: u8 = 5;
 
 /// Names written out in a sentence.
 const MOST_NAMED: usize = 4;

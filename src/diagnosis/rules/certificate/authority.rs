@@ -1,0 +1,206 @@
+//! Trust: `certificate-self-signed`, `chain-incomplete`, `certificate-untrusted-ca`.
+
+use super::Fault;
+use super::reaction::Reaction;
+use super::view::{Source, Standing, View};
+use super::words::sentence;
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::chain::{PathEnd, Trust, Unverified};
+use crate::diagnosis::manners;
+use crate::diagnosis::page::page;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::Finding;
+use crate::tls::certificate::Certificate;
+use crate::tls::registry::AlertDescription;
+
+/// The server's certificate is signed by itself.
+pub(super) const SELF_SIGNED: Fault = Fault {
+    rank: Some(120),
+    may_explain: |view| !looked_and_left(view),
+    said_by: Some(AlertDescription::UNKNOWN_CA),
+    ..Fault::new(
+        Cause::CertificateSelfSigned,
+        page!("certificate-self-signed"),
+        |view| view.verified().is_some_and(|chain| chain.end == PathEnd::SelfSignedLeaf && chain.trust != Trust::Trusted),
+        |view, standing| Some(self_signed(view, standing)),
+    )
+};
+
+fn self_signed(view: &View<'_>, standing: Standing) -> Finding {
+    let summary = format!("{} is self-signed: no authority vouches for it", view.certificate());
+    let mut finding = view.finding(Cause::CertificateSelfSigned, standing, summary);
+    if matches!(standing, Standing::Chosen(_)) {
+        finding = finding
+            .or_else(&view.alternatives(Cause::CertificateSelfSigned))
+            .advise("Install a certificate from an authority that the client trusts, or make this one trusted at the client:")
+            .advise(remedy::x509(view.case.handshake, "-out server.pem"))
+            .advise(remedy::curl(view.case.handshake, "--cacert server.pem"));
+    }
+    finding
+}
+
+/// An intermediate is missing from what the server serves.
+pub(super) const INCOMPLETE: Fault = Fault {
+    rank: Some(160),
+    may_explain: |view| {
+        // By its size alone it may be another.
+        let by_silence = matches!(view.reaction, Reaction::Left { .. } | Reaction::Waited { .. }) && view.source != Source::Seen;
+        !by_silence && !looked_and_left(view) && authority_may_explain(view)
+    },
+    doubtful: |view, alert| alert.is_some() && (view.speaker().is_none() || view.is_young()),
+    ..Fault::new(Cause::ChainIncomplete, page!("chain-incomplete"), is_incomplete, |view, standing| Some(incomplete(view, standing)))
+};
+
+fn is_incomplete(view: &View<'_>) -> bool {
+    view.verified().is_some_and(|chain| {
+        matches!(chain.end, PathEnd::MissingIssuer { .. }) && chain.trust != Trust::Trusted && view.looks_intermediate(chain)
+    })
+}
+
+fn incomplete(view: &View<'_>, standing: Standing) -> Finding {
+    let chosen = matches!(standing, Standing::Chosen(_));
+    let (summary, fetch) = match view.chain.map(|chain| (chain, &chain.end)) {
+        Some((chain, PathEnd::MissingIssuer { issuer, ca_issuers, .. })) if view.is_true(Cause::ChainIncomplete) => {
+            let served = match chain.path.len() {
+                1 => "only its own certificate".to_owned(),
+                count => format!("{count} certificates of its chain"),
+            };
+            let last = chain.path.last().and_then(|index| chain.certificate(*index)).map_or_else(String::new, Certificate::display_name);
+            let parts = [&*view.target(), " serves ", &served, ", but not the intermediate ", issuer, " that issued ", &last];
+            (sentence(&parts), ca_issuers.first().cloned())
+        }
+        _ => (
+            format!(
+                "{} seems to serve only its own certificate without the intermediate: its encrypted Certificate has the size of one",
+                view.target()
+            ),
+            None,
+        ),
+    };
+    let mut finding = view.finding(Cause::ChainIncomplete, standing, summary);
+    if chosen {
+        finding = finding
+            .or_else(&view.alternatives(Cause::ChainIncomplete))
+            .advise("Put the intermediate behind the server's certificate in the file that the server serves, and reload the server.");
+        if let Some(url) = fetch {
+            finding = match remedy::fetch(&url, "intermediate.der") {
+                Some(command) => finding.advise(command),
+                None => finding.advise(format!("The certificate says that its issuer's is at `{url}`.")),
+            };
+        }
+        finding = finding.advise(remedy::s_client(view.case.handshake, "-showcerts"));
+        if view.source == Source::Hidden {
+            finding = finding.advise("The chain was encrypted: the command above shows it.");
+        }
+    }
+    finding
+}
+
+/// The chain ends in an authority that the client does not trust.
+pub(super) const UNTRUSTED: Fault = Fault {
+    rank: Some(170),
+    may_explain: untrusted_may_explain,
+    doubtful: untrusted_is_doubtful,
+    ..Fault::new(
+        Cause::CertificateUntrustedCa,
+        page!("certificate-untrusted-ca"),
+        |view| view.verified().is_some_and(|chain| chain.end != PathEnd::SelfSignedLeaf && view.untrusted()),
+        untrusted,
+    )
+};
+
+/// A private authority is normal: it takes an alert, and that of a client that has not taken it before.
+fn untrusted_may_explain(view: &View<'_>) -> bool {
+    let silent = matches!(view.reaction, Reaction::Left { .. } | Reaction::Waited { .. } | Reaction::LeftAfter { .. });
+    // Without a name asked for, the client may have expected one that this certificate does not cover.
+    let expected_another = || {
+        matches!(view.reaction, Reaction::Alert { alert, .. } if alert != AlertDescription::UNKNOWN_CA)
+            && view.case.handshake.server_name().is_none()
+            && !view.covers_address()
+    };
+    !silent && authority_may_explain(view) && !expected_another()
+}
+
+fn untrusted_is_doubtful(view: &View<'_>, alert: Option<AlertDescription>) -> bool {
+    match alert {
+        // Another program on the same host took it: this one has a store of its own, or misses a revocation list.
+        Some(AlertDescription::UNKNOWN_CA) => view.case.knowledge.client_took_issuer,
+        // Only a library that says everything by one code can mean it.
+        Some(_) => view.speaker().is_none() || view.is_young(),
+        None => true,
+    }
+}
+
+/// The client did not take this authority before; and a library with a code of its own for unknown authorities would have used that.
+fn authority_may_explain(view: &View<'_>) -> bool {
+    match view.reaction {
+        Reaction::Alert { alert: AlertDescription::UNKNOWN_CA, .. } => true,
+        _ if view.case.knowledge.client_took_issuer => false,
+        Reaction::Alert { alert, .. } => !manners::speaks_of_unknown_ca_otherwise(view.speaker(), alert),
+        _ => true,
+    }
+}
+
+/// Tools that only look at a server, and take any chain, close in order.
+const fn looked_and_left(view: &View<'_>) -> bool {
+    matches!(view.reaction, Reaction::LeftAfter { orderly: true, .. })
+}
+
+fn untrusted(view: &View<'_>, standing: Standing) -> Option<Finding> {
+    // The other causes of the same kind say it better.
+    let better = [Cause::ChainIncomplete, Cause::CertificateSelfSigned];
+    if standing == Standing::AlsoTrue && better.iter().any(|cause| view.is_true(*cause)) {
+        return None;
+    }
+    let root = view.chain.map(|chain| match &chain.end {
+        PathEnd::ServedRoot { index, .. } => (chain, chain.certificate(*index).map_or("", |root| root.subject.as_str())),
+        PathEnd::Anchor { name } => (chain, name.as_str()),
+        PathEnd::MissingIssuer { issuer, .. } => (chain, issuer.as_str()),
+        PathEnd::SelfSignedLeaf => (chain, chain.leaf().map_or("", |leaf| leaf.subject.as_str())),
+    });
+    let summary = match &root {
+        Some((chain, root)) if chain.trust == Trust::Trusted => {
+            format!(
+                "The client does not trust the authority {root} behind the certificate of {}, though the store used here does: the client's store is older or smaller, or it pins",
+                view.target()
+            )
+        }
+        Some((chain, root)) if chain.unverified().is_some() => {
+            let (target, why) = (view.target(), chain.unverified().map_or("", Unverified::why));
+            sentence(&[
+                "The client does not trust the certificate of ",
+                &target,
+                ", issued under ",
+                root,
+                "; it was not verified here, for ",
+                why,
+            ])
+        }
+        Some((_, root)) => {
+            let target = view.target();
+            sentence(&["The certificate of ", &target, " leads to the authority ", root, ", which the trust store used here does not hold"])
+        }
+        None => format!("The client does not know the authority behind the certificate of {}", view.target()),
+    };
+    let mut finding = view.finding(Cause::CertificateUntrustedCa, standing, summary);
+    if matches!(standing, Standing::Chosen(_)) {
+        finding = finding.or_else(&view.alternatives(Cause::CertificateUntrustedCa));
+        if view.case.knowledge.one_key_for_many || view.case.knowledge.other_issuer_for_name.is_some() {
+            finding = finding.or_else(&[Cause::TlsInterception]);
+        }
+        if let Some(other) = &view.case.knowledge.other_issuer_for_name {
+            finding = finding.noting(format!("the same name was served with a certificate issued by {other} elsewhere in the capture"));
+        }
+        if view.case.handshake.server_name().is_none() {
+            finding = finding.or_else(&[Cause::SniMissing]);
+        }
+        finding = finding
+            .advise("Give the client the root of this authority, if it is one that you trust:")
+            .advise(remedy::s_client(view.case.handshake, "-showcerts -CAfile root.pem"))
+            .advise(remedy::curl(view.case.handshake, "--cacert root.pem"));
+        if view.source == Source::Hidden {
+            finding = finding.advise("The chain was encrypted: -showcerts tells whether it is complete.");
+        }
+    }
+    Some(finding)
+}

@@ -1,0 +1,184 @@
+//! Validity: `certificate-expired`, `certificate-not-yet-valid`, `intermediate-expired`.
+
+use super::Fault;
+use super::view::{Source, Standing, View};
+use super::words::days_text;
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Confidence, Finding, Weight};
+use crate::tls::registry::AlertDescription;
+
+/// The server's certificate had expired when it was served.
+pub(super) const EXPIRED: Fault = Fault {
+    rank: Some(20),
+    said_by: Some(AlertDescription::CERTIFICATE_EXPIRED),
+    firm: true,
+    nearly: expiring,
+    ..Fault::new(
+        Cause::CertificateExpired,
+        page!("certificate-expired"),
+        |view| view.leaf().is_some_and(|leaf| leaf.malformed.is_none() && view.at() > leaf.not_after),
+        |view, standing| Some(expired(view, standing)),
+    )
+};
+
+fn expired(view: &View<'_>, standing: Standing) -> Finding {
+    let case = view.case;
+    let at = case.handshake.server_chain.as_ref().map_or(case.handshake.flow.first.time, |seen| seen.mark.time);
+    let true_of_it = view.is_true(Cause::CertificateExpired);
+    let summary = match (view.leaf(), true_of_it) {
+        (Some(leaf), true) => format!(
+            "{} expired on {}, {} before this handshake",
+            view.certificate(),
+            leaf.not_after.to_second(),
+            days_text((at.seconds().saturating_sub(leaf.not_after.seconds())).div_euclid(86_400))
+        ),
+        (Some(leaf), false) => format!(
+            "{} is valid until {}, but the client says that it has expired: the client's clock is ahead, or what it checked is not what was served (an old root in its store, a revocation list)",
+            view.certificate(),
+            leaf.not_after.to_second()
+        ),
+        _ => format!(
+            "The certificate of {} has expired, as the client says, or the client's clock is ahead; it was served encrypted, so its dates were not seen",
+            view.target()
+        ),
+    };
+    let mut finding = view.finding(Cause::CertificateExpired, standing, summary);
+    if matches!(standing, Standing::Chosen(_)) {
+        finding = finding.or_else(&view.alternatives(Cause::CertificateExpired));
+        let dates = remedy::x509(case.handshake, "-noout -subject -issuer -dates");
+        finding = if view.leaf().is_some() && !true_of_it {
+            // Nothing that was served has expired: renewing it would change nothing.
+            finding
+                .advise("Do not renew it: set the client's clock, and compare it with the time of this capture.")
+                .advise("If its clock is right, renew the revocation list that it uses (CRL), and remove expired roots and intermediates from its store.")
+                .advise("See the dates of what is served:")
+                .advise(dates)
+        } else if view.leaf().is_none() {
+            finding
+                .advise("See whether the certificate has expired; renew it then, and reload the server. If it is valid, set the client's clock:")
+                .advise(dates)
+        } else {
+            finding.advise("Renew the server's certificate, reload the server, and look at what it serves now:").advise(dates)
+        };
+    } else if finding.confidence == Confidence::Certain {
+        finding = finding.advise("Renew it: other clients will refuse it.");
+    }
+    finding
+}
+
+/// A certificate that is about to expire.
+fn expiring(view: &View<'_>) -> Option<Finding> {
+    let chain = view.chain.filter(|_| view.source == Source::Seen)?;
+    let leaf = chain.leaf()?;
+    let soon = i64::try_from(view.case.policy.expiry_warning.as_secs() / 86_400).unwrap_or(i64::MAX);
+    if chain.days_left < 0
+        || chain.days_left >= soon
+        || chain.leaf_expired()
+        || chain.leaf_not_yet_valid()
+        || chain.validity_days <= soon.saturating_mul(2)
+    {
+        return None;
+    }
+    let seen = view.case.handshake.server_chain.as_ref()?;
+    let summary =
+        format!("{} expires on {}, {} after this handshake.", view.certificate(), leaf.not_after.to_second(), days_text(chain.days_left));
+    Some(
+        Finding::new(Cause::CertificateExpired, Confidence::Hint, summary)
+            .weight(Weight::Note)
+            .shown_by(seen.mark, format!("server sent a certificate valid until {}", leaf.not_after.to_second()))
+            .advise("Renew it before that day."),
+    )
+}
+
+/// The certificate's validity had not begun, or the client's clock is behind.
+pub(super) const NOT_YET_VALID: Fault = Fault {
+    rank: Some(30),
+    firm: true,
+    ..Fault::new(
+        Cause::CertificateNotYetValid,
+        page!("certificate-not-yet-valid"),
+        |view| view.leaf().is_some_and(|leaf| leaf.malformed.is_none() && view.at() < leaf.not_before),
+        |view, standing| Some(not_yet_valid(view, standing)),
+    )
+};
+
+fn not_yet_valid(view: &View<'_>, standing: Standing) -> Finding {
+    let case = view.case;
+    let Some(leaf) = view.leaf().filter(|_| view.is_true(Cause::CertificateNotYetValid)) else {
+        let summary = match view.leaf() {
+            Some(leaf) => format!(
+                "{} is valid since {} and covers the name, but to a client like this one bad_certificate most often means that it is not yet valid: the client's clock is behind",
+                view.certificate(),
+                leaf.not_before.to_second()
+            ),
+            None => format!(
+                "The client refused the encrypted certificate of {} as bad; a client like this one, which compares names only later, most often means that it is not yet valid, or too weak",
+                view.target()
+            ),
+        };
+        let finding =
+            view.finding(Cause::CertificateNotYetValid, standing, summary).or_else(&view.alternatives(Cause::CertificateNotYetValid));
+        return finding
+            .advise("Compare the client's clock with the time of this capture, and with the certificate's dates:")
+            .advise(remedy::x509(case.handshake, "-noout -dates"));
+    };
+    let seen_at = case.handshake.server_chain.as_ref().map(|seen| seen.mark.time);
+    let against = seen_at.map_or_else(String::new, |at| format!("; this handshake took place at {}", at.to_second()));
+    let summary = format!("{} is valid only from {}{against}", view.certificate(), leaf.not_before.to_second());
+    let mut finding = view.finding(Cause::CertificateNotYetValid, standing, summary);
+    if matches!(standing, Standing::Chosen(_)) {
+        finding = finding
+            .or_else(&view.alternatives(Cause::CertificateNotYetValid))
+            .advise(
+                "Check the clocks of the client, of the authority that issued the certificate and of the capturing host, in this order.",
+            )
+            .advise(remedy::x509(case.handshake, "-noout -dates"));
+        if view.source != Source::Seen {
+            finding = finding.advise("The certificate was encrypted in this handshake: give a key log to be sure.");
+        }
+    }
+    finding
+}
+
+/// An intermediate in the served chain had expired.
+pub(super) const INTERMEDIATE_EXPIRED: Fault = Fault {
+    rank: Some(90),
+    said_by: Some(AlertDescription::CERTIFICATE_EXPIRED),
+    firm: true,
+    ..Fault::new(
+        Cause::IntermediateExpired,
+        page!("intermediate-expired"),
+        |view| view.verified().is_some_and(|chain| chain.expired_intermediates().next().is_some()),
+        intermediate_expired,
+    )
+};
+
+fn intermediate_expired(view: &View<'_>, standing: Standing) -> Option<Finding> {
+    let chain = view.chain?;
+    let index = chain.expired_intermediates().next()?;
+    let intermediate = chain.certificate(index)?;
+    let summary = format!(
+        "The intermediate {} (certificate {} that {} serves) expired on {}; the server's own certificate is {}",
+        intermediate.display_name(),
+        index + 1,
+        view.target(),
+        intermediate.not_after.to_second(),
+        if chain.leaf_expired() { "expired too" } else { "still valid" }
+    );
+    let mut finding = view.finding(Cause::IntermediateExpired, standing, summary);
+    if matches!(standing, Standing::Chosen(_)) {
+        finding = finding
+            .or_else(&view.alternatives(Cause::IntermediateExpired))
+            .advise("Replace the expired intermediate in the server's chain by its current version, and reload the server:")
+            .advise(remedy::s_client(view.case.handshake, "-showcerts"));
+        if let Some(url) = intermediate.ca_issuers.first() {
+            finding = match remedy::fetch(url, "issuer-of-intermediate.der") {
+                Some(command) => finding.advise(command),
+                None => finding.advise(format!("The intermediate says that its issuer's certificate is at `{url}`.")),
+            };
+        }
+    }
+    Some(finding)
+}

@@ -1,0 +1,86 @@
+//! Names: `default-certificate`, `certificate-name-mismatch`.
+
+use super::Fault;
+use super::view::{Source, Standing, View};
+use super::words::sentence;
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::page::page;
+use crate::diagnosis::remedy;
+use crate::diagnosis::rule::{Evidence, Finding};
+use crate::time::Timestamp;
+
+/// The server answered with its default certificate, not one for this name.
+pub(super) const DEFAULT: Fault = Fault {
+    rank: Some(100),
+    firm: true,
+    ..Fault::new(
+        Cause::DefaultCertificate,
+        page!("default-certificate"),
+        |view| view.chain.is_some_and(|chain| view.covers_name(chain) == Some(false) && view.default_origin(chain).is_some()),
+        default_certificate,
+    )
+};
+
+fn default_certificate(view: &View<'_>, standing: Standing) -> Option<Finding> {
+    let chain = view.chain?;
+    let leaf = chain.leaf()?;
+    let origin = view.default_origin(chain)?;
+    let summary = format!("Asked for {}, the server answered with {} instead: {origin}", view.target(), leaf.display_name());
+    let mut finding = view.finding(Cause::DefaultCertificate, standing, summary);
+    if matches!(standing, Standing::Chosen(_)) {
+        finding = finding
+            .or_else(&[Cause::CertificateNameMismatch])
+            .or_else(if view.is_true(Cause::CertificateUntrustedCa) { &[Cause::CertificateUntrustedCa] } else { &[] })
+            .advise(format!("Configure a certificate for {} on the server, and see that it was loaded.", view.target()))
+            .advise(remedy::s_client(view.case.handshake, ""));
+    }
+    Some(finding)
+}
+
+/// The certificate does not cover the name that was asked for.
+pub(super) const MISMATCH: Fault = Fault {
+    rank: Some(110),
+    firm: true,
+    ..Fault::new(Cause::CertificateNameMismatch, page!("certificate-name-mismatch"), is_mismatch, mismatch)
+};
+
+fn is_mismatch(view: &View<'_>) -> bool {
+    view.chain.is_some_and(|chain| view.covers_name(chain) == Some(false) && !(chain.common_name_only && view.at() < COMMON_NAME_IGNORED))
+}
+
+fn mismatch(view: &View<'_>, standing: Standing) -> Option<Finding> {
+    // The default certificate is a mismatch with a story; it speaks for both.
+    if view.is_true(Cause::DefaultCertificate) && standing == Standing::AlsoTrue {
+        return None;
+    }
+    let chosen = matches!(standing, Standing::Chosen(_));
+    let summary = match view.chain.filter(|_| view.is_true(Cause::CertificateNameMismatch)) {
+        Some(chain) => {
+            let only_common_name =
+                if chain.common_name_only { "; only its common name matches, which clients no longer look at" } else { "" };
+            sentence(&["The client asked for ", &view.target(), ", but the certificate covers ", &chain.covered, only_common_name])
+        }
+        None => format!(
+            "The client refused the certificate served for {} as bad; most often that means that it does not cover this name",
+            view.target()
+        ),
+    };
+    let mut finding = view.finding(Cause::CertificateNameMismatch, standing, summary);
+    if let Some(hello) = view.case.handshake.client_hellos.first() {
+        let text = if chosen { format!("client asked for {}", view.target()) } else { String::new() };
+        finding.evidence.insert(0, Evidence { mark: Some(hello.mark), text });
+    }
+    if chosen {
+        finding = finding
+            .or_else(&view.alternatives(Cause::CertificateNameMismatch))
+            .advise(format!("Serve a certificate that has {} in its subjectAltName, or use a name that it covers.", view.target()))
+            .advise(remedy::x509(view.case.handshake, "-noout -ext subjectAltName"));
+        if view.source == Source::Hidden {
+            finding = finding.advise("The certificate was encrypted: give a key log, or run the command above, to see its names.");
+        }
+    }
+    Some(finding)
+}
+
+/// 2017-04-01, when browsers had begun to overlook the common name.
+const COMMON_NAME_IGNORED: Timestamp = Timestamp::from_parts(1_491_004_800, 0);

@@ -1,0 +1,238 @@
+//! The causes of the family.
+
+use std::time::Duration;
+
+use super::answer::{Answer, Reaction, View, day};
+use super::{Fault, Said};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::chain::{ChainFacts, PathEnd};
+use crate::diagnosis::page::page;
+use crate::diagnosis::remedy::{self, Command};
+use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
+use crate::flow::Side;
+use crate::tls::registry::AlertDescription;
+
+/// The server demands a client certificate and got none.
+pub(super) const MISSING: Fault = Fault {
+    cause: Cause::ClientCertificateMissing,
+    page: page!("client-certificate-missing"),
+    is_true: |_| false,
+    said_by: None,
+    tell: missing,
+};
+
+fn missing(view: &View<'_>, confidence: Confidence) -> Finding {
+    let summary = format!("{} asked for a client certificate and the client sent none", view.target());
+    let mut finding = view.finding(Cause::ClientCertificateMissing, confidence, &summary);
+    if let Some(request) = &view.case.handshake.certificate_request
+        && let Some(first) = request.what.authorities.first()
+    {
+        let more = request.what.authorities_total.saturating_sub(1);
+        finding = finding.noting(if more == 0 {
+            format!("the server accepts certificates from {first}")
+        } else {
+            format!("the server accepts certificates from {first} and {more} more")
+        });
+    }
+    if confidence < Confidence::Certain {
+        finding = if confidence == Confidence::Likely {
+            finding.or_else(&[Cause::ClientCertificateRejected, Cause::AccessDenied])
+        } else {
+            finding.or_else(&[Cause::AccessDenied])
+        };
+    }
+    finding
+        .advise("Give the client a certificate and key from an authority that the server accepts, its intermediates in the same file. To try them (`-k` leaves the server's certificate out of it):")
+        .advise(remedy::curl(view.case.handshake, "-k --cert client.pem --key client.key"))
+        .advise(remedy::s_client(view.case.handshake, "-cert client.pem -cert_chain client.pem -key client.key"))
+}
+
+/// The client had none and the server went on.
+pub(super) fn went_on_without(view: &View<'_>) -> Option<Finding> {
+    if view.answer != Answer::Nothing || view.reaction != Reaction::WentOn {
+        return None;
+    }
+    let summary = format!("{} asked for a client certificate and the client had none", view.target());
+    // A server that hangs up at once most likely minds.
+    let weight = if hung_up(view.case) { Weight::Fallback } else { Weight::Note };
+    let finding = view.finding(Cause::ClientCertificateMissing, Confidence::Strong, &summary).weight(weight);
+    Some(finding.advise("The application may still refuse the request inside the tunnel (HTTP 400, 401 or 403)."))
+}
+
+/// The server ended the connection soon after the handshake, and before the client did.
+fn hung_up(case: &Case<'_>) -> bool {
+    let done = case.handshake.finished.client;
+    let end = crate::diagnosis::view::View::new(case.handshake).first_end().filter(|ending| ending.side == Side::Server);
+    done.zip(end).is_some_and(|(done, end)| end.mark.time.since(done.time) <= SOON)
+}
+
+/// The client's certificate had expired.
+pub(super) const EXPIRED: Fault = Fault {
+    cause: Cause::ClientCertificateExpired,
+    page: page!("client-certificate-expired"),
+    is_true: |view| view.chain.is_some_and(ChainFacts::leaf_expired),
+    said_by: Some(Said {
+        alert: AlertDescription::CERTIFICATE_EXPIRED,
+        shown: Confidence::Certain,
+        hidden: Confidence::Strong,
+        unseen: Some(Confidence::Likely),
+    }),
+    tell: expired,
+};
+
+fn expired(view: &View<'_>, confidence: Confidence) -> Finding {
+    let expired = view.chain.filter(|chain| chain.leaf_expired()).and_then(ChainFacts::leaf);
+    let summary = match (expired, view.chain.and_then(ChainFacts::leaf)) {
+        (Some(leaf), _) => format!("{} expired on {}", view.certificate(), day(leaf.not_after)),
+        (None, Some(leaf)) => format!(
+            "{} is valid until {}, but the server says that it has expired: its clock is ahead, its revocation list has expired, or an authority above the certificate has",
+            view.certificate(),
+            day(leaf.not_after)
+        ),
+        (None, None) => format!("{} has expired, as the server says", view.certificate()),
+    };
+    let sound = expired.is_none() && view.chain.is_some();
+    let finding = view
+        .finding(Cause::ClientCertificateExpired, confidence, &summary)
+        .or_else(&[Cause::ClientCertificateUntrusted, Cause::ClientCertificateRejected]);
+    let finding = if sound {
+        // Nothing that was sent has expired: renewing it would change nothing.
+        finding
+            .advise("Do not renew it: renew the revocation list that the server uses (CRL), and compare the server's clock with the time of this capture.")
+            .advise("See when the server's list expires:")
+            .advise(Command::new("openssl crl -in crl.pem -noout -lastupdate -nextupdate"))
+    } else {
+        finding.advise("Renew the client's certificate, replace certificate and key together, and restart the client:")
+    };
+    finding.advise(Command::new("openssl x509 -in client.pem -noout -subject -issuer -dates"))
+}
+
+/// The client's certificate is revoked.
+pub(super) const REVOKED: Fault = Fault {
+    cause: Cause::ClientCertificateRevoked,
+    page: page!("client-certificate-revoked"),
+    is_true: |_| false,
+    said_by: Some(Said {
+        alert: AlertDescription::CERTIFICATE_REVOKED,
+        shown: Confidence::Strong,
+        hidden: Confidence::Strong,
+        unseen: Some(Confidence::Strong),
+    }),
+    tell: revoked,
+};
+
+fn revoked(view: &View<'_>, confidence: Confidence) -> Finding {
+    let serial = view.chain.and_then(ChainFacts::leaf).map_or_else(String::new, |leaf| format!(" (serial number {})", leaf.serial));
+    let summary = format!("{}{serial} is revoked, as the server says", view.certificate());
+    view.finding(Cause::ClientCertificateRevoked, confidence, &summary)
+        .or_else(&[Cause::ClientCertificateRejected])
+        .advise("Get a new certificate with a new key for this client; if the revocation is a mistake, correct the server's CRL.")
+}
+
+/// The client's certificate does not allow client authentication.
+pub(super) const WRONG_USAGE: Fault = Fault {
+    cause: Cause::ClientCertificateWrongUsage,
+    page: page!("client-certificate-wrong-usage"),
+    is_true: |view| view.chain.is_some_and(|chain| !chain.usage_ok),
+    said_by: Some(Said {
+        alert: AlertDescription::UNSUPPORTED_CERTIFICATE,
+        shown: Confidence::Certain,
+        hidden: Confidence::Likely,
+        unseen: None,
+    }),
+    tell: wrong_usage,
+};
+
+fn wrong_usage(view: &View<'_>, confidence: Confidence) -> Finding {
+    let summary = match view.chain.and_then(|chain| chain.usage_fault.as_ref()) {
+        Some(fault) => format!("{} may not authenticate a client: {fault}", view.certificate()),
+        None => format!("{} is not accepted for client authentication", view.certificate()),
+    };
+    view.finding(Cause::ClientCertificateWrongUsage, confidence, &summary)
+        .or_else(&[Cause::ClientCertificateRejected])
+        .advise("Issue a certificate with extendedKeyUsage clientAuth for the client:")
+        .advise(Command::new("openssl x509 -in client.pem -noout -ext keyUsage,extendedKeyUsage"))
+}
+
+/// The server does not trust the issuer of the client's certificate.
+pub(super) const UNTRUSTED: Fault = Fault {
+    cause: Cause::ClientCertificateUntrusted,
+    page: page!("client-certificate-untrusted"),
+    is_true: |view| view.issuer_not_asked_for().is_some(),
+    said_by: Some(Said {
+        alert: AlertDescription::UNKNOWN_CA,
+        shown: Confidence::Strong,
+        hidden: Confidence::Strong,
+        unseen: Some(Confidence::Strong),
+    }),
+    tell: untrusted,
+};
+
+fn untrusted(view: &View<'_>, confidence: Confidence) -> Finding {
+    let issuer = view.chain.and_then(ChainFacts::leaf).map(|leaf| leaf.issuer.clone());
+    let summary = match &issuer {
+        Some(issuer) => format!("{} comes from {issuer}, which {} does not accept for clients", view.certificate(), view.target()),
+        None => format!("{} comes from an authority that {} does not accept for clients", view.certificate(), view.target()),
+    };
+    let mut finding = view.finding(Cause::ClientCertificateUntrusted, confidence, &summary);
+    if view.issuer_not_asked_for().is_some()
+        && let Some(request) = &view.case.handshake.certificate_request
+    {
+        let names = request.what.authorities.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; ");
+        finding = finding.shown_by(request.mark, format!("server accepts only: {names}"));
+    }
+    if let Some(PathEnd::MissingIssuer { issuer, .. }) = view.chain.filter(|chain| chain.unverified().is_none()).map(|chain| &chain.end) {
+        finding = finding.noting(format!(
+            "the client did not send the certificate of {issuer}; if that is an intermediate, the server may only lack it"
+        ));
+    }
+    finding
+        .or_else(&[Cause::ClientCertificateRejected, Cause::ClientCertificateRevoked])
+        .advise("Use a client certificate from an authority that the server accepts, or add this authority to the server's list:")
+        .advise(Command::new("openssl verify -CAfile authorities.pem -purpose sslclient client.pem"))
+}
+
+/// The server refused the client's certificate, the reason is hidden.
+pub(super) const REJECTED: Fault = Fault {
+    cause: Cause::ClientCertificateRejected,
+    page: page!("client-certificate-rejected"),
+    is_true: |_| false,
+    said_by: None,
+    tell: rejected,
+};
+
+fn rejected(view: &View<'_>, confidence: Confidence) -> Finding {
+    let not_yet = view.chain.is_some_and(ChainFacts::leaf_not_yet_valid);
+    let summary = if let (Some(leaf), true, false) = (view.chain.and_then(ChainFacts::leaf), view.of_the_future(), not_yet) {
+        format!(
+            "{} is valid since {}, but the server says bad_certificate, which to a server like {} most often means that it is not yet valid: the server's clock is behind",
+            view.certificate(),
+            day(leaf.not_before),
+            view.target()
+        )
+    } else if not_yet {
+        format!("{} is not yet valid, or the server refused it for another reason", view.certificate())
+    } else if matches!(view.reaction, Reaction::Alert { alert: AlertDescription::DECRYPT_ERROR, .. }) {
+        format!("{} was sent, but its proof of the key did not verify at {}", view.certificate(), view.target())
+    } else {
+        format!("{} was refused by {}", view.certificate(), view.target())
+    };
+    view.finding(Cause::ClientCertificateRejected, confidence, &summary)
+        .or_else(&[
+            Cause::ClientCertificateUntrusted,
+            Cause::ClientCertificateExpired,
+            Cause::ClientCertificateWrongUsage,
+            Cause::ClientCertificateRevoked,
+        ])
+        .advise(if view.of_the_future() {
+            "Compare the server's clock with the time of this capture first."
+        } else {
+            "See whether the server's clock is right."
+        })
+        .advise("The server's log has the reason. Check the client's certificate as the server would:")
+        .advise(Command::new("openssl verify -CAfile authorities.pem -purpose sslclient client.pem"))
+        .advise(remedy::s_client(view.case.handshake, "-cert client.pem -key client.key"))
+}
+
+/// A connection that is put to use lives longer.
+const SOON: Duration = Duration::from_secs(1);

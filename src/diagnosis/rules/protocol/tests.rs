@@ -1,0 +1,42 @@
+//! Tests of the family protocol: what it makes of whole handshakes.
+
+use crate::anomaly::{Anomaly, AnomalyKind};
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::{Confidence, Weight};
+use crate::diagnosis::testing::{BROAD, Scene, extensions, without};
+use crate::flow::Side::{Client, Server};
+use crate::time::Mark;
+use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
+use crate::transport::{FlowEvent, FlowEventKind, GapCause};
+
+#[test]
+fn violations_are_named() {
+    let mut twice = extensions(true);
+    twice.push((0x000a, vec![0, 2, 0, 0x1d]));
+    let scene = Scene::hello(V::TLS12, BROAD, &twice).alert(Server, A::ILLEGAL_PARAMETER);
+    assert_eq!(scene.cause(), Some((Cause::ClientProtocolViolation, Confidence::Certain)));
+    assert!(scene.findings()[0].summary.contains("supported_groups listed twice"));
+    let scene = Scene::hello(V::TLS12, BROAD, &without(&[0x000d], true)).alert(Server, A::HANDSHAKE_FAILURE);
+    assert_eq!(scene.cause(), Some((Cause::ClientProtocolViolation, Confidence::Strong)));
+    let scene = Scene::broad()
+        .answered(V::TLS12, 0xc02f, &[(0xff01, &[0]), (0x0010, &[0, 3, 2, b'h', b'2'])])
+        .alert(Client, A::UNSUPPORTED_EXTENSION);
+    assert_eq!(scene.cause(), Some((Cause::ServerProtocolViolation, Confidence::Certain)));
+    let mut scene = Scene::blank().alert(Server, A::UNEXPECTED_MESSAGE);
+    let mark = Mark { frame: 4, ..Mark::default() };
+    scene.handshake.anomalies.push(Anomaly { mark, side: Client, kind: AnomalyKind::OutOfOrder { message: 16, expected: "client_hello" } });
+    assert_eq!(scene.cause(), Some((Cause::ClientProtocolViolation, Confidence::Certain)));
+    assert!(scene.findings()[0].summary.contains("client_key_exchange where client_hello was due"));
+    let hole = FlowEventKind::Gap { offset: 0, len: 9, why: GapCause::Snaplen };
+    scene.handshake.flow.events.push(FlowEvent { mark: Mark { frame: 3, ..mark }, side: Client, kind: hole });
+    assert_ne!(scene.cause().unwrap().1, Confidence::Certain, "what stood before it is not known");
+    let scene = Scene::broad().alert(Server, A::ILLEGAL_PARAMETER);
+    assert_eq!(scene.findings()[0].weight, Weight::Fallback);
+}
+
+#[test]
+fn a_side_speaks_for_itself() {
+    assert_eq!(Scene::broad().alert(Server, A::INTERNAL_ERROR).cause(), Some((Cause::InternalError, Confidence::Strong)));
+    assert_eq!(Scene::blank().alert(Client, A::INTERNAL_ERROR).cause(), Some((Cause::InternalError, Confidence::Certain)));
+    assert_eq!(Scene::broad().alert(Server, A::ACCESS_DENIED).cause(), Some((Cause::AccessDenied, Confidence::Strong)));
+}

@@ -1,0 +1,60 @@
+//! Tests of the family version: what it makes of whole handshakes.
+
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::rule::Confidence;
+use crate::diagnosis::testing::{Scene, extensions, legacy, with, without};
+use crate::flow::Side::{Client, Server};
+use crate::flow::Transport;
+use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::time::Mark;
+use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
+
+#[test]
+fn versions_that_do_not_meet() {
+    let certain = |cause| Some((cause, Confidence::Certain));
+    let old = || Scene::hello(V::TLS12, &legacy(), &extensions(false));
+    assert_eq!(old().alert(Server, A::PROTOCOL_VERSION).cause(), certain(Cause::ClientVersionTooOld));
+    let tls10 = || Scene::hello(V::TLS10, &[0xc013, 0x002f, 0x000a], &without(&[0x000d], false));
+    assert_eq!(tls10().alert(Server, A::PROTOCOL_VERSION).cause(), certain(Cause::ClientVersionTooOld));
+    assert_eq!(tls10().alert(Server, A::INTERNAL_ERROR).cause(), Some((Cause::ClientVersionTooOld, Confidence::Strong)));
+    let ssl3 = Scene::hello(V::SSL3, &[0x0005, 0x000a], &[]).alert(Server, A::HANDSHAKE_FAILURE);
+    assert_eq!(ssl3.cause(), Some((Cause::ClientVersionTooOld, Confidence::Strong)));
+    let only13 = || Scene::hello(V::TLS12, &[0x1301, 0x1302], &with(0x002b, &[2, 3, 4], true));
+    assert_eq!(only13().alert(Server, A::PROTOCOL_VERSION).cause(), certain(Cause::ServerVersionTooOld));
+    assert_eq!(only13().alert(Server, A::HANDSHAKE_FAILURE).cause().map(|(cause, _)| cause), Some(Cause::ServerVersionTooOld));
+    let chosen = Scene::broad().answered(V::TLS10, 0x002f, &[]).alert(Client, A::PROTOCOL_VERSION);
+    assert_eq!(chosen.cause(), certain(Cause::ServerVersionTooOld));
+    let nonsense = Scene::broad().answered(V(0x0399), 0x002f, &[]).alert(Client, A::PROTOCOL_VERSION);
+    assert_eq!(nonsense.cause(), certain(Cause::ServerProtocolViolation));
+    assert_eq!(Scene::broad().alert(Server, A::PROTOCOL_VERSION).cause().map(|(cause, _)| cause), Some(Cause::NoCommonVersion));
+    let mut suites = legacy();
+    suites.push(0x5600);
+    let fallback = Scene::hello(V::TLS12, &suites, &extensions(false)).alert(Server, A::INAPPROPRIATE_FALLBACK);
+    assert_eq!(fallback.cause(), certain(Cause::InappropriateFallback));
+}
+
+#[test]
+fn a_retry_with_less_shows_intolerance() {
+    let mut scene = Scene::broad().ended(Outcome::Closed, StoppedBy::Server);
+    assert_eq!(scene.cause(), None);
+    scene.knowledge.related.push(crate::diagnosis::knowledge::Related {
+        start: Mark::default(),
+        same_endpoint: true,
+        same_name: true,
+        outcome: Outcome::Completed,
+        cause: None,
+        highest_version: Some(crate::tls::registry::ProtocolVersion::TLS12),
+        post_quantum: false,
+        hello_len: 200,
+        hello_shape: 0,
+        ech: false,
+        hello_after: std::time::Duration::ZERO,
+        passed: crate::flow::PerSide::default(),
+        went_unanswered: false,
+        left_waiting: false,
+        server_unseen: false,
+        transport: Transport::Tcp,
+        answered_in: None,
+    });
+    assert_eq!(scene.cause(), Some((Cause::VersionIntolerantServer, Confidence::Strong)));
+}
