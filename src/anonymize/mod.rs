@@ -380,7 +380,9 @@ mod tests {
     fn written(reports: &[Report]) -> String {
         let mut out = Vec::new();
         let mut sink = NdjsonSink::new(&mut out, false);
-        reports.iter().for_each(|report| report.give(&mut sink).unwrap());
+        for report in reports {
+            report.give(&mut sink).unwrap();
+        }
         sink.finish().unwrap();
         String::from_utf8(out).unwrap()
     }

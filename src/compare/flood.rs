@@ -39,7 +39,7 @@ mod tests {
             peers: ["10.0.0.1:1024".to_owned(), server.to_owned()],
             server_name: None,
             frames: [1, 1],
-            outcome: "refused",
+            outcome: crate::report::Outcome::Refused,
             cause: Some(cause),
             confidence: None,
             summary: "1,000 SYNs a second.".to_owned(),

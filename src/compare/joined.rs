@@ -1,9 +1,9 @@
 //! What `handshark match` says of a handshake.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::flow::Side;
-use crate::report::{Cause, Confidence, Finding, Handshake, Id, StoppedBy};
+use crate::report::{Cause, Confidence, Finding, Handshake, Id, Outcome, StoppedBy};
 use crate::time::Timestamp;
 
 /// A handshake seen at two points.
@@ -60,7 +60,8 @@ pub struct Half {
     /// Frames there.
     pub frames: [u64; 2],
     /// Its outcome as seen there.
-    pub outcome: &'static str,
+    #[serde(serialize_with = "by_name")]
+    pub outcome: Outcome,
     /// Its cause as seen there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
@@ -165,6 +166,11 @@ impl From<Finding> for Joint {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+fn by_name<S: Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(outcome.name())
+}
+
 pub(super) fn half(report: &Handshake<'_>) -> Half {
     Half {
         id: report.handshake.id,
@@ -172,7 +178,7 @@ pub(super) fn half(report: &Handshake<'_>) -> Half {
         peers: [report.client.to_string(), report.server.to_string()],
         server_name: report.tls.as_ref().and_then(|tls| tls.client.as_ref()?.server_name.as_deref()).map(str::to_owned),
         frames: [report.capture.first_frame, report.capture.last_frame],
-        outcome: report.handshake.outcome.name(),
+        outcome: report.handshake.outcome,
         cause: report.diagnosis.cause,
         confidence: report.diagnosis.confidence,
         summary: report.summary().into_owned(),

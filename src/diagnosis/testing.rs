@@ -97,13 +97,11 @@ pub fn connected() -> Handshake {
         ack_rtt: Some(Duration::from_micros(50)),
         ..TcpFacts::default()
     });
-    Handshake {
-        closed_at: at(99, 60_000),
-        protocol: Protocol::Tls,
-        outcome: Outcome::Stalled,
-        stopped_by: StoppedBy::Client,
-        ..Handshake::new(flow)
-    }
+    let mut handshake = Handshake::new(flow);
+    handshake.closed_at = at(99, 60_000);
+    handshake.protocol = Protocol::Tls;
+    (handshake.outcome, handshake.stopped_by) = (Outcome::Stalled, StoppedBy::Client);
+    handshake
 }
 
 /// The same with a segment of `have` bytes at 25 ms (frame 4), the beginning of a ClientHello that promises `want`; not acknowledged yet.
@@ -242,13 +240,9 @@ pub struct Scene {
 impl Scene {
     /// A connection with nothing said.
     pub fn blank() -> Self {
-        let handshake = Handshake {
-            close: Close::Ended,
-            protocol: Protocol::Tls,
-            outcome: Outcome::Completed,
-            stopped_by: StoppedBy::Nobody,
-            ..Handshake::new(flow("192.0.2.1:40112", "192.0.2.2:443", Mark::default()))
-        };
+        let mut handshake = Handshake::new(flow("192.0.2.1:40112", "192.0.2.2:443", Mark::default()));
+        (handshake.close, handshake.protocol) = (Close::Ended, Protocol::Tls);
+        (handshake.outcome, handshake.stopped_by) = (Outcome::Completed, StoppedBy::Nobody);
         Self { handshake, knowledge: Knowledge::default(), frame: 3 }
     }
 

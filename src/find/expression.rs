@@ -3,7 +3,6 @@
 //! An expression is checked against the schema before anything is read: a field that does not exist, or an operation that its type does not
 //! have, is a [`Mistake`] that points at its column. A field that a handshake does not have makes a condition on it false.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +13,10 @@ use cel::{Context, ExecutionError, Program, Value as CelValue};
 use crate::report::schema::{Field, HANDSHAKE, Kind};
 use crate::report::{Counts, Handshake, Key, Writer};
 use crate::time::Timestamp;
+
+/// The fields of an object, as the language's maps hold them. Their order shows nowhere.
+#[allow(clippy::disallowed_types, reason = "what the language takes")]
+type Fields = std::collections::HashMap<CelKey, CelValue>;
 
 /// A condition.
 #[derive(Clone)]
@@ -44,14 +47,12 @@ impl Wanted {
             self.whole = true;
             return;
         };
-        match self.fields.iter_mut().find(|(field, _)| field == first) {
-            Some((_, wanted)) => wanted.add(rest),
-            None => {
-                let mut wanted = Self::default();
-                wanted.add(rest);
-                self.fields.push((first, wanted));
-            }
+        if let Some((_, wanted)) = self.fields.iter_mut().find(|(field, _)| field == first) {
+            return wanted.add(rest);
         }
+        let mut wanted = Self::default();
+        wanted.add(rest);
+        self.fields.push((first, wanted));
     }
 }
 
@@ -98,7 +99,7 @@ impl Expression {
 
     /// Whether it holds for a handshake. The error says why it cannot be applied.
     pub fn takes(&self, report: &Handshake<'_>) -> Result<bool, String> {
-        let mut values = Values { wanted: &self.wanted, map: HashMap::new() };
+        let mut values = Values { wanted: &self.wanted, map: Fields::new() };
         if self.wanted.of("timeline").is_some() {
             report.with_timeline().write(&mut values);
         } else {
@@ -107,7 +108,7 @@ impl Expression {
         let mut context = self.functions.new_inner_scope();
         for (root, _) in &self.wanted.fields {
             // An object that the report lacks has no fields.
-            let value = values.map.remove(&CelKey::from(*root)).unwrap_or_else(|| object(HashMap::new()));
+            let value = values.map.remove(&CelKey::from(*root)).unwrap_or_else(|| object(Fields::new()));
             context.add_variable_from_value(*root, value);
         }
         match self.program.execute(&context) {
@@ -373,7 +374,7 @@ fn example(kind: Kind) -> CelValue {
         Kind::Time => text(&Timestamp::default().to_string()),
         Kind::Integer => CelValue::Int(1),
         Kind::Flag => CelValue::Bool(false),
-        Kind::Counts => object(HashMap::new()),
+        Kind::Counts => object(Fields::new()),
         Kind::List(item) => CelValue::List(Arc::new(vec![example(*item)])),
         Kind::Object(fields) => object(fields.iter().map(|field| (CelKey::from(field.name), example(field.kind))).collect()),
     }
@@ -388,14 +389,14 @@ fn integer(value: u64) -> CelValue {
     CelValue::Int(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-fn object(map: HashMap<CelKey, CelValue>) -> CelValue {
+fn object(map: Fields) -> CelValue {
     CelValue::Map(CelMap { map: Arc::new(map) })
 }
 
 /// Takes the fields that are wanted, as values of the language.
 struct Values<'a> {
     wanted: &'a Wanted,
-    map: HashMap<CelKey, CelValue>,
+    map: Fields,
 }
 
 impl Values<'_> {
@@ -433,7 +434,7 @@ impl Writer for Values<'_> {
 
     fn object(&mut self, key: Key, fields: impl FnOnce(&mut Self)) {
         if let Some(wanted) = self.wanted.of(key.name) {
-            let mut inner = Self { wanted, map: HashMap::new() };
+            let mut inner = Self { wanted, map: Fields::new() };
             fields(&mut inner);
             self.map.insert(CelKey::from(key.name), object(inner.map));
         }
@@ -442,7 +443,7 @@ impl Writer for Values<'_> {
     fn objects<T>(&mut self, key: Key, items: impl IntoIterator<Item = T>, mut fields: impl FnMut(&mut Self, T)) {
         if let Some(wanted) = self.wanted.of(key.name) {
             let list = items.into_iter().map(|item| {
-                let mut inner = Self { wanted, map: HashMap::new() };
+                let mut inner = Self { wanted, map: Fields::new() };
                 fields(&mut inner, item);
                 object(inner.map)
             });

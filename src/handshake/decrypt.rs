@@ -7,7 +7,6 @@
 use crate::anomaly::AnomalyKind;
 use crate::flow::{PerSide, Side};
 use crate::limits;
-use crate::secrets::connection::Unusable;
 use crate::secrets::record::Sealed;
 use crate::secrets::{ConnectionKeys, KeyRing, Opened, Parameters};
 use crate::time::Mark;
@@ -16,53 +15,42 @@ use crate::tls::message::Alert;
 use crate::tls::record::Record;
 use crate::tls::registry::{CipherSuite, ContentType, HandshakeType, ProtocolVersion};
 
-use super::facts::{AlertSeen, Handshake};
+use super::facts::{Observed, ReadAlert};
 use super::hidden;
 use super::machine::Shared;
 use super::messages::{self, Place};
+use super::pending::{self, Keys, Pending, note_decrypted};
 use super::records::{Origin, anomaly, encrypted, letter, remember};
 
 /// The decryption of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Decryption {
-    keys: Keys,
+    pending: Pending<ConnectionKeys, Encrypted>,
     joiners: PerSide<Joiner<Origin>>,
-    held: Vec<Held>,
-    held_bytes: usize,
-    /// The generation of the key ring at the last look-up.
-    looked: Option<u64>,
 }
 
-#[derive(Debug, Default)]
-enum Keys {
-    /// Not known by now.
-    #[default]
-    Awaited,
-    Known(Box<ConnectionKeys>),
-    /// They do not fit, or the suite cannot be opened.
-    Useless,
-}
-
-/// An encrypted record that awaits its key.
+/// What awaits its key, of one side.
 #[derive(Debug)]
-struct Held {
-    side: Side,
-    content_type: ContentType,
-    version: ProtocolVersion,
-    body: Vec<u8>,
-    at: At,
-    /// Letters of the history before it, and those that it added when it was read as without keys.
-    letters: (usize, usize),
-    /// Bytes were missing before it.
-    torn: bool,
+enum Encrypted {
+    Record {
+        side: Side,
+        content_type: ContentType,
+        version: ProtocolVersion,
+        body: Vec<u8>,
+        place: Place,
+    },
+    /// Bytes are missing here.
+    Gap(Side),
 }
 
-/// Where a record was.
-#[derive(Debug, Clone, Copy)]
-struct At {
-    mark: Mark,
-    first: Mark,
-    span: (u64, u64),
+/// A record that is opened: whose it is, where it was, and what it adds to.
+pub(super) struct Opening<'a> {
+    pub(super) h: &'a mut Observed,
+    pub(super) shared: &'a mut Shared,
+    pub(super) side: Side,
+    pub(super) place: Place,
+    /// It was read as without keys before.
+    pub(super) again: bool,
 }
 
 /// What became of a record.
@@ -81,14 +69,14 @@ pub(super) enum Taken {
 impl Decryption {
     /// Nothing but a look at the sizes is possible so far.
     pub(super) const fn awaits_keys(&self) -> bool {
-        matches!(self.keys, Keys::Awaited)
+        self.pending.awaits_keys()
     }
 
     /// Enough was opened: the handshake is over, or never will be.
     pub(super) fn is_full(&self) -> bool {
-        match &self.keys {
+        match &self.pending.keys {
             Keys::Known(keys) => Side::BOTH.into_iter().any(|side| keys.opened(side) >= limits::OPENED_RECORDS),
-            Keys::Awaited => self.is_held_full(),
+            Keys::Awaited => self.pending.is_full(),
             Keys::Useless => true,
         }
     }
@@ -96,34 +84,22 @@ impl Decryption {
     /// Bytes of records that await their keys, and of messages that are not whole.
     pub(super) fn held_bytes(&self) -> usize {
         let joiners = self.joiners.client.held_bytes() + self.joiners.server.held_bytes();
-        let keys = if matches!(self.keys, Keys::Known(_)) { size_of::<ConnectionKeys>() } else { 0 };
-        size_of::<Self>() + self.held_bytes + self.held.capacity() * size_of::<Held>() + joiners + keys
-    }
-
-    fn is_held_full(&self) -> bool {
-        self.held.len() >= 2 * limits::SEALED_RECORDS || self.held_bytes >= limits::SEALED_BYTES
+        size_of::<Self>() + self.pending.held_bytes() + joiners
     }
 
     /// Takes a record if it is encrypted.
     #[inline(never)]
-    pub(super) fn take(
-        &mut self,
-        h: &mut Handshake,
-        shared: &mut Shared,
-        side: Side,
-        record: &Record<'_>,
-        mark: Mark,
-        first: Mark,
-    ) -> Taken {
+    pub(super) fn take(&mut self, mut opening: Opening<'_>, record: &Record<'_>) -> Taken {
+        let Opening { h, shared, side, place, .. } = &mut opening;
+        let side = *side;
         if record.content_type == ContentType::CHANGE_CIPHER_SPEC {
             self.change_cipher_spec(h, side);
         }
-        if !is_encrypted(h, side, record.content_type) || matches!(self.keys, Keys::Useless) {
+        if !is_encrypted(h, side, record.content_type) || self.pending.is_useless() {
             return Taken::Sealed;
         }
-        let at = At { mark, first, span: (record.start, record.end) };
         let Some(body) = record.body else {
-            self.gap(side);
+            self.gap(h, side);
             return Taken::Sealed;
         };
         if self.awaits_keys() {
@@ -132,61 +108,35 @@ impl Decryption {
                 self.replay(h, shared);
             }
         }
+        let (content_type, version) = (record.content_type, record.version);
         if self.awaits_keys() {
-            if self.is_held_full() {
+            if self.pending.is_full() {
                 return Taken::Sealed;
             }
-            self.held_bytes += body.len();
-            let held = Held {
-                side,
-                content_type: record.content_type,
-                version: record.version,
-                body: body.to_vec(),
-                at,
-                letters: (h.history.len(), 0),
-                torn: false,
-            };
-            self.held.push(held);
+            self.pending.hold(h, body.len(), Encrypted::Record { side, content_type, version, body: body.to_vec(), place: *place });
             return Taken::Held;
         }
-        let sealed = Sealed { content_type: record.content_type, version: record.version, body };
-        self.open(h, shared, side, sealed, at, false)
+        self.open(&mut opening, Sealed { content_type, version, body })
     }
 
     /// The record just kept was read as without keys.
-    pub(super) fn was_read(&mut self, h: &Handshake) {
-        if let Some(held) = self.held.last_mut() {
-            held.letters.1 = h.history.len().saturating_sub(held.letters.0);
-        }
+    pub(super) fn was_read(&mut self, h: &Observed) {
+        self.pending.was_read(h);
     }
 
     /// Bytes of a side are missing.
-    pub(super) fn gap(&mut self, side: Side) {
+    pub(super) fn gap(&mut self, h: &Observed, side: Side) {
         self.joiners.of_mut(side).reset();
-        match &mut self.keys {
+        match &mut self.pending.keys {
             Keys::Known(keys) => keys.gap(side),
-            Keys::Awaited => {
-                // Marked at the next record of this side, which may come after one of the other.
-                let torn = Held {
-                    side,
-                    content_type: ContentType::HANDSHAKE,
-                    version: ProtocolVersion::TLS12,
-                    body: Vec::new(),
-                    at: At { mark: Mark::default(), first: Mark::default(), span: (0, 0) },
-                    letters: (usize::MAX, 0),
-                    torn: true,
-                };
-                if !self.is_held_full() {
-                    self.held.push(torn);
-                }
-            }
+            Keys::Awaited => _ = self.pending.hold(h, 0, Encrypted::Gap(side)),
             Keys::Useless => {}
         }
     }
 
     /// A side that encrypts already changes its cipher again: the keys of a second handshake are not known.
-    pub(super) fn change_cipher_spec(&mut self, h: &Handshake, side: Side) {
-        if let Keys::Known(keys) = &mut self.keys
+    pub(super) fn change_cipher_spec(&mut self, h: &Observed, side: Side) {
+        if let Keys::Known(keys) = &mut self.pending.keys
             && !h.is_tls13()
             && h.change_cipher_spec.of(side).is_some()
         {
@@ -195,8 +145,8 @@ impl Decryption {
     }
 
     /// The connection ended: the last moment at which secrets may have turned up.
-    pub(super) fn finish(&mut self, h: &mut Handshake, shared: &mut Shared) {
-        if self.awaits_keys() && !self.held.is_empty() {
+    pub(super) fn finish(&mut self, h: &mut Observed, shared: &mut Shared) {
+        if self.awaits_keys() && !self.pending.is_empty() {
             self.look_up(h, shared);
             self.replay(h, shared);
         }
@@ -205,8 +155,8 @@ impl Decryption {
 
     /// A log may hold the secrets of one direction only (a client that refuses the server's flight logs no more than that): what the other
     /// direction sent is then told by its sizes, as without keys.
-    fn fill_from_sizes(&self, h: &mut Handshake) {
-        let Keys::Known(keys) = &self.keys else { return };
+    fn fill_from_sizes(&self, h: &mut Observed) {
+        let Keys::Known(keys) = &self.pending.keys else { return };
         let (true, true, Some(suite)) = (h.decrypted, h.is_tls13(), h.cipher()) else { return };
         let resumed = h.server_hello.as_ref().is_some_and(|hello| hello.what.selected_psk().is_some());
         let Some(side) = Side::BOTH.into_iter().find(|side| !keys.knows(*side)) else { return };
@@ -237,67 +187,49 @@ impl Decryption {
         }
     }
 
-    fn look_up(&mut self, h: &Handshake, shared: &Shared) {
-        let (Some(ring), Some(parameters)) = (&shared.keys, parameters(h)) else { return };
-        let generation = ring.generation();
-        if self.looked.replace(generation) == Some(generation) {
-            return;
-        }
-        match ring.keys(parameters) {
-            Some(Ok(keys)) => self.keys = Keys::Known(Box::new(keys)),
-            Some(Err(Unusable::Suite)) => {
-                ring.count_unsupported();
-                self.keys = Keys::Useless;
-            }
-            // They, or the rest of them, may be on their way.
-            None | Some(Err(Unusable::Secrets)) => {}
+    fn look_up(&mut self, h: &Observed, shared: &Shared) {
+        let Some(parameters) = parameters(h) else { return };
+        if let Some(ring) = self.pending.news(shared) {
+            self.pending.found(ring, ring.keys(parameters));
         }
     }
 
-    /// Opens what was kept, and puts the letters of its messages where they belong.
-    fn replay(&mut self, h: &mut Handshake, shared: &mut Shared) {
-        let held = std::mem::take(&mut self.held);
-        self.held_bytes = 0;
-        if !matches!(self.keys, Keys::Known(_)) {
+    /// Opens what was kept, where its keys are known now.
+    fn replay(&mut self, h: &mut Observed, shared: &mut Shared) {
+        let held = self.pending.take();
+        if !matches!(self.pending.keys, Keys::Known(_)) {
             return;
         }
-        let old = std::mem::take(&mut h.history);
-        let mut read = 0;
-        for Held { side, content_type, version, body, at, letters: (before, added), torn } in held {
-            if torn {
-                self.gap(side);
-                continue;
+        pending::replay(h, held, |h, encrypted| match encrypted {
+            Encrypted::Gap(side) => {
+                self.gap(h, side);
+                true
             }
-            h.history.extend(&old, read..before);
-            let taken = self.open(h, shared, side, Sealed { content_type, version, body: &body }, at, true);
-            let as_before = match taken {
-                Taken::Sealed | Taken::Held => true,
-                Taken::Opened => !h.is_tls13(),
-                Taken::Broken => false,
-            };
-            if as_before {
-                h.history.extend(&old, before..before + added);
+            Encrypted::Record { side, content_type, version, body, place } => {
+                let mut opening = Opening { h: &mut *h, shared: &mut *shared, side, place, again: true };
+                match self.open(&mut opening, Sealed { content_type, version, body: &body }) {
+                    Taken::Sealed | Taken::Held => true,
+                    Taken::Opened => !h.is_tls13(),
+                    Taken::Broken => false,
+                }
             }
-            read = before + added;
-        }
-        h.history.extend(&old, read..);
+        });
     }
 
-    /// Opens a record and reads what it says. `again`: it was read as without keys before.
-    fn open(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, sealed: Sealed<'_>, at: At, again: bool) -> Taken {
-        let Keys::Known(keys) = &mut self.keys else { return Taken::Sealed };
+    /// Opens a record and reads what it says.
+    fn open(&mut self, opening: &mut Opening<'_>, sealed: Sealed<'_>) -> Taken {
+        let Keys::Known(keys) = &mut self.pending.keys else { return Taken::Sealed };
+        let Opening { h, shared, side, place, again } = opening;
+        let (side, again, mark) = (*side, *again, place.mark);
+        let len = u16::try_from(sealed.body.len()).unwrap_or(u16::MAX);
         let early = h.early_data_offered && side == Side::Client && keys.opened(side) == 0 && h.is_tls13();
         match keys.open(side, sealed) {
             Opened::Content(kind, text) => {
-                if !std::mem::replace(&mut h.decrypted, true)
-                    && let Some(ring) = &shared.keys
-                {
-                    ring.count_decrypted();
-                }
+                note_decrypted(h, shared);
                 if h.is_tls13() && !again {
-                    remember(h, side, sealed.content_type, u16::try_from(sealed.body.len()).unwrap_or(u16::MAX), at.mark);
+                    remember(h, side, sealed.content_type, len, mark);
                 }
-                self.content(h, shared, side, kind, &text, at, again);
+                self.content(opening, kind, &text);
                 Taken::Opened
             }
             Opened::Early(ContentType::APPLICATION_DATA, _) => {
@@ -313,10 +245,7 @@ impl Decryption {
             Opened::Failed => {
                 let fitted = Side::BOTH.into_iter().any(|side| keys.opened(side) > 0);
                 if !fitted {
-                    if let Some(ring) = &shared.keys {
-                        ring.count_misfit();
-                    }
-                    self.keys = Keys::Useless;
+                    self.pending.misfit(shared);
                     return Taken::Sealed;
                 }
                 let torn = keys.is_torn(side);
@@ -325,42 +254,44 @@ impl Decryption {
                     return Taken::Sealed;
                 }
                 // Keys that fit what was before show that this is not what its sender sent. Whatever it was, it did not arrive.
-                anomaly(h, side, at.mark, AnomalyKind::RecordNotDecrypted { len: sealed.body.len() });
+                anomaly(h, side, mark, AnomalyKind::RecordNotDecrypted { len: sealed.body.len() });
                 self.joiners.of_mut(side).reset();
                 if again {
                     let finished = h.finished.of_mut(side);
-                    *finished = finished.filter(|mark| *mark != at.mark);
-                    return Taken::Broken;
+                    *finished = finished.filter(|finished| *finished != mark);
+                } else {
+                    remember(h, side, sealed.content_type, len, mark);
                 }
-                remember(h, side, sealed.content_type, u16::try_from(sealed.body.len()).unwrap_or(u16::MAX), at.mark);
                 Taken::Broken
             }
             Opened::NoKey if h.is_tls13() && h.finished.of(side).is_some() => {
                 let tag = h.cipher().and_then(CipherSuite::tag).unwrap_or(16);
-                after_finished_by_size(h, side, sealed.body.len(), usize::from(tag), at.mark);
+                after_finished_by_size(h, side, sealed.body.len(), usize::from(tag), mark);
                 Taken::Opened
             }
             Opened::NoKey => Taken::Sealed,
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a record's content, whose it is, where it was, and what it adds to")]
-    fn content(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, kind: ContentType, text: &[u8], at: At, again: bool) {
+    fn content(&mut self, opening: &mut Opening<'_>, kind: ContentType, text: &[u8]) {
+        let Opening { h, side, place, again, .. } = opening;
         match kind {
-            ContentType::HANDSHAKE => self.messages(h, shared, side, text, at, again),
-            ContentType::ALERT => alert(h, side, text, at.mark, again),
-            ContentType::APPLICATION_DATA if h.is_tls13() || !again => application_data(h, side, at.mark),
+            ContentType::HANDSHAKE => self.messages(opening, text),
+            ContentType::ALERT => alert(h, *side, text, place.mark, *again),
+            ContentType::APPLICATION_DATA if h.is_tls13() || !*again => application_data(h, *side, place.mark),
             _ => {}
         }
     }
 
-    fn messages(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mut text: &[u8], at: At, again: bool) {
-        let Self { keys: Keys::Known(keys), joiners, .. } = self else { return };
+    fn messages(&mut self, opening: &mut Opening<'_>, mut text: &[u8]) {
+        let Self { pending: Pending { keys: Keys::Known(keys), .. }, joiners } = self else { return };
+        let Opening { h, shared, side, place: record, again } = opening;
+        let side = *side;
         let joiner = joiners.of_mut(side);
         while !text.is_empty() {
-            let (used, joined) = joiner.read(text, (at.first, at.span.0));
+            let (used, joined) = joiner.read(text, (record.first, record.span.0));
             if let Some(joined) = joined {
-                let place = Place { mark: at.mark, first: joined.first.0, span: (joined.first.1, at.span.1) };
+                let place = Place { mark: record.mark, first: joined.first.0, span: (joined.first.1, record.span.1) };
                 match joined.body {
                     Some(body) if h.is_tls13() => {
                         messages::on_decrypted(h, shared, side, joined.kind, body, place);
@@ -370,11 +301,11 @@ impl Decryption {
                             _ => {}
                         }
                     }
-                    Some(_) if !again => older(h, side, joined.kind, at.mark),
+                    Some(_) if !*again => older(h, side, joined.kind, record.mark),
                     Some(_) => {}
                     None => {
                         let kind = AnomalyKind::MessageTooLong { message: joined.kind.0, len: joined.len };
-                        anomaly(h, side, at.mark, kind);
+                        anomaly(h, side, record.mark, kind);
                     }
                 }
             }
@@ -384,7 +315,7 @@ impl Decryption {
 }
 
 /// What a connection's keys follow from, beside its secrets; `None` until both hellos have been seen.
-pub(super) fn parameters(h: &Handshake) -> Option<Parameters<'_>> {
+pub(super) fn parameters(h: &Observed) -> Option<Parameters<'_>> {
     let (hello, answer) = (h.hello()?, &h.server_hello.as_ref()?.what);
     Some(Parameters {
         version: answer.version(),
@@ -396,7 +327,7 @@ pub(super) fn parameters(h: &Handshake) -> Option<Parameters<'_>> {
 }
 
 /// Whether a record of this type is encrypted, as far as the handshake has come.
-fn is_encrypted(h: &Handshake, side: Side, content_type: ContentType) -> bool {
+fn is_encrypted(h: &Observed, side: Side, content_type: ContentType) -> bool {
     if h.server_hello.is_none() {
         return false;
     }
@@ -407,7 +338,7 @@ fn is_encrypted(h: &Handshake, side: Side, content_type: ContentType) -> bool {
 }
 
 /// A message behind the ChangeCipherSpec of TLS ≤ 1.2: Finished, or the beginning of a second handshake.
-fn older(h: &mut Handshake, side: Side, kind: HandshakeType, mark: Mark) {
+fn older(h: &mut Observed, side: Side, kind: HandshakeType, mark: Mark) {
     if kind == HandshakeType::FINISHED {
         h.finished.of_mut(side).get_or_insert(mark);
     } else if h.finished.of(side).is_some() && h.finished.of(side.other()).is_some() && h.renegotiation.is_none() {
@@ -416,13 +347,13 @@ fn older(h: &mut Handshake, side: Side, kind: HandshakeType, mark: Mark) {
     letter(h, side, messages::history_letter(kind));
 }
 
-fn alert(h: &mut Handshake, side: Side, text: &[u8], mark: Mark, again: bool) {
+fn alert(h: &mut Observed, side: Side, text: &[u8], mark: Mark, again: bool) {
     let Some(parsed) = Alert::parse(text) else {
         anomaly(h, side, mark, AnomalyKind::MalformedAlert { len: text.len() });
         return;
     };
     let parsed = if h.is_tls13() { parsed.in_tls13() } else { parsed };
-    if again && let Some(seen) = h.alerts.iter_mut().find(|seen| seen.from == side && seen.mark == mark && seen.alert.is_none()) {
+    if again && let Some(seen) = h.read_alerts.iter_mut().find(|seen| seen.from == side && seen.mark == mark && seen.alert.is_none()) {
         seen.alert = Some(parsed);
         return;
     }
@@ -430,14 +361,14 @@ fn alert(h: &mut Handshake, side: Side, text: &[u8], mark: Mark, again: bool) {
     if side == Side::Client && h.finished.client.is_none() {
         h.hidden.client_alert_instead_of_finished = h.is_tls13();
     }
-    if h.alerts.len() < limits::ALERTS {
-        let seen = AlertSeen { from: side, alert: Some(parsed), encrypted: true, mark, after_handshake: false, consequence: false };
-        let place = h.alerts.partition_point(|other| other.mark <= mark);
-        h.alerts.insert(place, seen);
+    if h.read_alerts.len() < limits::ALERTS {
+        let seen = ReadAlert { from: side, alert: Some(parsed), encrypted: true, mark };
+        let place = h.read_alerts.partition_point(|other| other.mark <= mark);
+        h.read_alerts.insert(place, seen);
     }
 }
 
-fn application_data(h: &mut Handshake, side: Side, mark: Mark) {
+fn application_data(h: &mut Observed, side: Side, mark: Mark) {
     if h.application_data.of(side).is_none() {
         letter(h, side, 'd');
     }
@@ -447,7 +378,7 @@ fn application_data(h: &mut Handshake, side: Side, mark: Mark) {
 }
 
 /// A record behind a side's Finished, when the log holds no secrets of application data: told by its size, as without keys.
-fn after_finished_by_size(h: &mut Handshake, side: Side, len: usize, tag: usize, mark: Mark) {
+fn after_finished_by_size(h: &mut Observed, side: Side, len: usize, tag: usize, mark: Mark) {
     if len == 2 + 1 + tag {
         sealed_alert(h, side, mark);
     } else if side == Side::Server && h.application_data.client.is_none() {
@@ -458,11 +389,11 @@ fn after_finished_by_size(h: &mut Handshake, side: Side, len: usize, tag: usize,
 }
 
 /// An alert that cannot be read.
-fn sealed_alert(h: &mut Handshake, side: Side, mark: Mark) {
-    if h.alerts.len() < limits::ALERTS {
-        let seen = AlertSeen { from: side, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
-        let place = h.alerts.partition_point(|other| other.mark <= mark);
-        h.alerts.insert(place, seen);
+fn sealed_alert(h: &mut Observed, side: Side, mark: Mark) {
+    if h.read_alerts.len() < limits::ALERTS {
+        let seen = ReadAlert { from: side, alert: None, encrypted: true, mark };
+        let place = h.read_alerts.partition_point(|other| other.mark <= mark);
+        h.read_alerts.insert(place, seen);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The facts of one handshake: what rules look at and reports are made of.
 
 use std::borrow::Cow;
-use std::mem::offset_of;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,11 +22,10 @@ use crate::transport::{Close, FlowFacts};
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
 pub use super::fact::Fact;
 pub use super::history::History;
-pub use super::packets::PacketFacts;
+use super::outcome::Over;
 
 /// Something, and where it was seen: the frame that carried its last byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[repr(C)]
 pub struct Seen<T> {
     /// What.
     pub what: T,
@@ -38,11 +37,9 @@ pub struct Seen<T> {
     pub span: (u64, u64),
 }
 
-/// Everything known of one handshake. What each record touches comes first: it lies in as few lines of memory as can be, for these have left the
-/// cache when the next packet comes.
-#[derive(Debug, Clone)]
-#[repr(C)]
-pub struct Handshake {
+/// What was observed of one handshake: what its messages and records say, entered as they are read.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
     /// What was spoken.
     pub protocol: Protocol,
     /// Something was decrypted with keys.
@@ -71,19 +68,6 @@ pub struct Handshake {
     pub encrypted: PerSide<EncryptedRecords>,
     /// ClientHellos in order: a second one follows a HelloRetryRequest.
     pub client_hellos: SmallVec<[Seen<ClientHello>; 1]>,
-    /// The side that opens the handshake.
-    pub client: Endpoint,
-    /// The side that answers.
-    pub server: Endpoint,
-    /// What the connection's packets showed. The sides are TLS roles, like everywhere here.
-    pub flow: PacketFacts,
-    /// Why the connection is no longer followed.
-    pub close: Close,
-    /// Up to where it was watched: the frame at which that was decided; for [`Close::EndOfCapture`] the capture's last, or the last before its
-    /// source fell silent.
-    pub closed_at: Mark,
-    /// The number of the frame at which it was concluded, for the order of reports; the largest at the end of the capture.
-    pub concluded_at: u64,
     /// What led up to TLS.
     pub preamble: Option<Box<PreambleFacts>>,
     /// A side spoke something else than TLS where a TLS record was due.
@@ -120,20 +104,43 @@ pub struct Handshake {
     pub tickets_seen: u32,
     /// What the encrypted flights of TLS 1.3 look like (see [`Hidden`]).
     pub hidden: Hidden,
-    /// Alerts of both sides in order, clear and encrypted.
-    pub alerts: Vec<AlertSeen>,
+    /// Alerts of both sides as they were read, bounded by [`crate::limits::ALERTS`]. See [`Handshake::alerts`].
+    pub read_alerts: Vec<ReadAlert>,
     /// A second handshake inside the first: who asked for it and where.
     pub renegotiation: Option<(Side, Mark)>,
     /// Protocol faults, bounded.
     pub anomalies: Vec<Anomaly>,
-    /// It is still under way: this is what could be said when it had made no progress for too long. Another follows when it ends.
-    pub provisional: bool,
-    /// Packets that the capture lost on this interface while it was under way, where that is known: some may have been its own.
-    pub capture_losses: u64,
     /// What is QUIC's own; present for QUIC.
     pub quic: Option<Box<QuicFacts>>,
     /// What is DTLS's own; present for DTLS.
     pub dtls: Option<Box<DtlsFacts>>,
+}
+
+/// One handshake that is over, or judged as if it were: what was observed, what its packets showed, and what follows from both by definition. It
+/// is made once ([`super::machine`]), so that nothing here is yet to be filled in. What was observed is read as if it were the handshake's own.
+#[derive(Debug, Clone)]
+pub struct Handshake {
+    /// What was observed. The sides are TLS roles, like everywhere here.
+    pub observed: Box<Observed>,
+    /// What the flow's packets showed.
+    pub flow: Box<FlowFacts>,
+    /// The side that opens the handshake.
+    pub client: Endpoint,
+    /// The side that answers.
+    pub server: Endpoint,
+    /// Why the flow is no longer followed.
+    pub close: Close,
+    /// Up to where it was watched: the frame at which that was decided; for [`Close::EndOfCapture`] the capture's last, or the last before its
+    /// source fell silent.
+    pub closed_at: Mark,
+    /// The number of the frame at which it was concluded, for the order of reports; the largest at the end of the capture.
+    pub concluded_at: u64,
+    /// It is still under way: this is what could be said when it had made no progress for too long. Another follows when it ends.
+    pub provisional: bool,
+    /// Packets that the capture lost on this interface while it was under way, where that is known: some may have been its own.
+    pub capture_losses: u64,
+    /// Alerts of both sides in order: those that were read, and one that size, place or silence show.
+    pub alerts: Vec<AlertSeen>,
     /// How far it got.
     pub stage: Stage,
     /// How it ended.
@@ -144,73 +151,17 @@ pub struct Handshake {
     pub end: Option<Mark>,
 }
 
-impl Handshake {
-    /// Bytes of it that most records touch.
-    pub(super) const BUSY: usize = offset_of!(Self, encrypted) + 64;
+impl Deref for Handshake {
+    type Target = Observed;
 
-    /// A handshake of which nothing has been seen yet, on the flow that `flow` describes.
-    pub fn new(flow: impl Into<PacketFacts>) -> Self {
-        let flow = flow.into();
-        let mut handshake = Self::begun(&flow);
-        handshake.flow = flow;
-        handshake
+    fn deref(&self) -> &Observed {
+        &self.observed
     }
+}
 
-    /// The same for a connection whose packets are yet to come: until its facts are complete they are left out.
-    #[inline]
-    pub fn begun(flow: &FlowFacts) -> Self {
-        let (client, server) = flow.ends();
-        Self {
-            client,
-            server,
-            flow: PacketFacts::default(),
-            close: Close::EndOfCapture,
-            closed_at: flow.first,
-            concluded_at: u64::MAX,
-            protocol: Protocol::Other,
-            preamble: None,
-            plaintext: PerSide::default(),
-            client_hellos: SmallVec::new(),
-            partial_client_hello: None,
-            partial_server_message: None,
-            hello_retry: None,
-            encrypted_extensions: None,
-            server_hello: None,
-            server_chain: None,
-            client_chain: None,
-            staple: None,
-            server_key_exchange: None,
-            certificate_request: None,
-            server_hello_done: None,
-            client_key_exchange: None,
-            client_certificate_verify: None,
-            session_ticket: None,
-            hello_request: None,
-            change_cipher_spec: PerSide::default(),
-            finished: PerSide::default(),
-            application_data: PerSide::default(),
-            application_records: PerSide::default(),
-            tickets_seen: 0,
-            hidden: Hidden::default(),
-            encrypted: PerSide::default(),
-            alerts: Vec::new(),
-            resumption: None,
-            early_data_offered: false,
-            early_data_records: 0,
-            renegotiation: None,
-            anomalies: Vec::new(),
-            history: History::default(),
-            decrypted: false,
-            provisional: false,
-            held_bytes: 0,
-            capture_losses: 0,
-            quic: None,
-            dtls: None,
-            stage: Stage::Connect,
-            outcome: Outcome::Incomplete,
-            stopped_by: StoppedBy::Capture,
-            end: None,
-        }
+impl DerefMut for Handshake {
+    fn deref_mut(&mut self) -> &mut Observed {
+        &mut self.observed
     }
 }
 
@@ -239,7 +190,7 @@ pub struct PartialMessage {
 }
 
 /// What was spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Protocol {
     /// TLS, or SSL 3.0.
     Tls,
@@ -250,6 +201,7 @@ pub enum Protocol {
     /// QUIC.
     Quic,
     /// No TLS byte was seen.
+    #[default]
     Other,
 }
 
@@ -283,7 +235,20 @@ pub struct EncryptedRecord {
     pub mark: Mark,
 }
 
-/// An alert.
+/// An alert as it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadAlert {
+    /// Who sent it.
+    pub from: Side,
+    /// Level and description; `None` when encrypted and not decrypted.
+    pub alert: Option<Alert>,
+    /// It travelled encrypted.
+    pub encrypted: bool,
+    /// Where.
+    pub mark: Mark,
+}
+
+/// An alert, and what it was worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AlertSeen {
     /// Who sent it.
@@ -470,22 +435,21 @@ impl From<Side> for StoppedBy {
     }
 }
 
-impl Handshake {
-    /// Bytes that it takes with all that it holds, the facts of its packets left out.
+impl Observed {
+    /// Bytes that it takes with all that it holds.
     pub fn weight(&self) -> usize {
         size_of::<Self>() + self.held_bytes
     }
 
     /// Turns the roles round, for a connection whose beginning was not seen and whose sides were guessed wrong.
     pub(super) fn swap_sides(&mut self) {
-        std::mem::swap(&mut self.client, &mut self.server);
         self.plaintext.swap();
         self.change_cipher_spec.swap();
         self.finished.swap();
         self.application_data.swap();
         self.application_records.swap();
         self.encrypted.swap();
-        for alert in &mut self.alerts {
+        for alert in &mut self.read_alerts {
             alert.from = alert.from.other();
         }
         for anomaly in &mut self.anomalies {
@@ -518,15 +482,6 @@ impl Handshake {
         Some(std::str::from_utf8(name).map_or_else(|_| String::from_utf8_lossy(name), Cow::Borrowed))
     }
 
-    /// What the client wanted to reach: the name asked for, else what it asked a proxy for, else the server's address and port.
-    pub fn aim(&self) -> Cow<'_, str> {
-        let through = || {
-            let layers = self.preamble.as_ref()?.layers();
-            layers.filter(|layer| layer.dialect.is_proxy()).find_map(|layer| layer.target.as_deref())
-        };
-        self.name().or_else(|| through().map(Cow::Borrowed)).unwrap_or_else(|| Cow::Owned(self.server.to_string()))
-    }
-
     /// The application protocol that the server chose, where that is visible.
     pub fn next_protocol(&self) -> Option<&[u8]> {
         let in_clear = self.server_hello.as_ref().and_then(|hello| hello.what.alpn());
@@ -556,17 +511,6 @@ impl Handshake {
         self.version().is_some_and(ProtocolVersion::is_tls13)
     }
 
-    /// The fatal alert, clear or decrypted, that ended the handshake: the first fatal one that is no consequence and came before completion.
-    pub fn deciding_alert(&self) -> Option<&AlertSeen> {
-        self.alerts.iter().find(|seen| !seen.consequence && !seen.after_handshake && seen.alert.is_none_or(|alert| alert.fatal))
-    }
-
-    /// The description and sender of [`Handshake::deciding_alert`], where it can be read.
-    pub fn deciding_description(&self) -> Option<(Side, u8)> {
-        let seen = self.deciding_alert()?;
-        seen.alert.map(|alert| (seen.from, alert.description.0))
-    }
-
     /// The time from the ClientHello to the first byte of the server's answer.
     pub fn server_hello_time(&self) -> Option<Duration> {
         let hello = self.client_hellos.first()?;
@@ -578,4 +522,63 @@ impl Handshake {
     pub fn leaf(&self) -> Option<&Certificate> {
         self.server_chain.as_ref()?.what.certificates.first().map(AsRef::as_ref)
     }
+}
+
+impl Handshake {
+    /// What the client wanted to reach: the name asked for, else what it asked a proxy for, else the server's address and port.
+    pub fn aim(&self) -> Cow<'_, str> {
+        let through = || {
+            let layers = self.preamble.as_ref()?.layers();
+            layers.filter(|layer| layer.dialect.is_proxy()).find_map(|layer| layer.target.as_deref())
+        };
+        self.name().or_else(|| through().map(Cow::Borrowed)).unwrap_or_else(|| Cow::Owned(self.server.to_string()))
+    }
+
+    /// The fatal alert, clear or decrypted, that ended the handshake: the first fatal one that is no consequence and came before completion.
+    pub fn deciding_alert(&self) -> Option<&AlertSeen> {
+        deciding(&self.alerts)
+    }
+
+    /// The description and sender of [`Handshake::deciding_alert`], where it can be read.
+    pub fn deciding_description(&self) -> Option<(Side, u8)> {
+        let seen = self.deciding_alert()?;
+        seen.alert.map(|alert| (seen.from, alert.description.0))
+    }
+
+    /// What it was concluded from.
+    pub(super) fn over(&self) -> Over<'_> {
+        Over { observed: &self.observed, flow: &self.flow, close: self.close, closed_at: self.closed_at }
+    }
+
+    /// It is not the server's turn: its flight is there, or nothing shows that any of it is missing.
+    pub fn server_flight_is_over(&self) -> bool {
+        self.over().server_flight_is_over()
+    }
+
+    /// A handshake of which nothing was seen but its flow.
+    #[cfg(test)]
+    pub(crate) fn new(flow: FlowFacts) -> Self {
+        let (client, server) = flow.ends();
+        Self {
+            observed: Box::default(),
+            client,
+            server,
+            close: Close::EndOfCapture,
+            closed_at: flow.first,
+            concluded_at: u64::MAX,
+            provisional: false,
+            capture_losses: 0,
+            alerts: Vec::new(),
+            stage: Stage::Connect,
+            outcome: Outcome::Incomplete,
+            stopped_by: StoppedBy::Capture,
+            end: None,
+            flow: Box::new(flow),
+        }
+    }
+}
+
+/// The fatal alert that ended a handshake: the first that is no consequence and came before completion.
+pub(super) fn deciding(alerts: &[AlertSeen]) -> Option<&AlertSeen> {
+    alerts.iter().find(|seen| !seen.consequence && !seen.after_handshake && seen.alert.is_none_or(|alert| alert.fatal))
 }

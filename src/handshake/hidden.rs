@@ -9,7 +9,7 @@ use crate::time::Mark;
 use crate::tls::message::EncryptedExtensions;
 use crate::tls::registry::CipherSuite;
 
-use super::facts::{EncryptedRecord, EncryptedRecords, Fact, Handshake, Hidden};
+use super::facts::{EncryptedRecord, EncryptedRecords, Fact, Hidden, Observed};
 
 /// What was read out of the sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -235,7 +235,7 @@ fn finish_client(records: &[EncryptedRecord], end: usize, padding: u16, reading:
     end
 }
 
-impl Handshake {
+impl Observed {
     /// The server asked for another ClientHello, and it has not come: by HelloRetryRequest, or for one with a cookie (DTLS) or a token (QUIC). The
     /// name of what is due.
     pub fn awaited_second_hello(&self) -> Option<&'static str> {
@@ -246,23 +246,6 @@ impl Handshake {
             return Some("the ClientHello with the token of the Retry");
         }
         (self.hello_retry.is_some() && self.client_hellos.len() < 2).then_some("the second ClientHello")
-    }
-
-    /// It is not the server's turn: its flight is there, or nothing shows that any of it is missing. Messages that share records of TLS 1.3 may be
-    /// all of it; then they are when no record is cut off and the client has acknowledged them all.
-    pub fn server_flight_is_over(&self) -> bool {
-        if self.hidden.server_flight_done.happened() || self.finished.server.is_some() {
-            return true;
-        }
-        if self.hidden.server_flight_done != Fact::Unseen || self.partial_server_message.is_some() {
-            return false;
-        }
-        if let Some(quic) = &self.quic {
-            // Every packet of it is answered by an acknowledgment at least: the client has yet to send one.
-            return quic.talk.unanswered.server.is_some();
-        }
-        let server = self.flow.side(Side::Server);
-        server.stranded_bytes == 0 && server.gap_bytes == 0 && server.acked >= server.highest && server.highest > 0
     }
 
     /// The client offered application protocols and the server chose none: TLS 1.3 hides the choice, but not that there is no room for one.

@@ -14,12 +14,11 @@ use crate::secrets::KeyRing;
 use crate::time::{Mark, Timestamp};
 use crate::tls::certificate::CertificateStore;
 use crate::tls::record::{Verdict, looks_like_tls};
-use crate::transport::prefetch::prefetch_front;
 use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest};
 
 use super::decrypt::{self, Decryption};
-use super::facts::{Handshake, Outcome, Protocol, Seen};
-use super::outcome;
+use super::facts::{Handshake, Observed, Outcome, Protocol, Seen};
+use super::outcome::{self, Closing};
 use super::records::{Head, Stream};
 use super::relevance::{Relevance, keep_turned_away, relevance};
 
@@ -154,7 +153,7 @@ impl Shared {
 #[derive(Debug, Default)]
 pub struct Machine {
     /// From the first payload on.
-    handshake: Option<Box<Handshake>>,
+    observed: Option<Box<Observed>>,
     following: Following,
     /// A stall was told while it lasted.
     flagged: bool,
@@ -195,30 +194,23 @@ impl FlowSink for Machine {
 
     fn weight(&self) -> usize {
         let Following { streams, preamble, decryption, .. } = &self.following;
-        self.handshake.as_ref().map_or(0, |handshake| handshake.weight())
+        self.observed.as_ref().map_or(0, |observed| observed.weight())
             + Side::BOTH.iter().map(|side| streams.of(*side).held_bytes()).sum::<usize>()
             + preamble.as_ref().map_or(0, |preamble| preamble.held_bytes())
             + decryption.as_ref().map_or(0, |decryption| decryption.held_bytes())
     }
 
-    #[inline]
-    fn prefetch(&self) {
-        if let Some(handshake) = &self.handshake {
-            prefetch_front(handshake.as_ref(), Handshake::BUSY);
-        }
-    }
-
     fn data(&mut self, shared: &mut Shared, flow: &FlowFacts, data: Data<'_>) -> Interest {
-        let (handshake, following) = self.begun(shared, flow);
-        following.data(handshake, shared, flow, &data)
+        let (observed, following) = self.begun(shared);
+        following.data(observed, shared, flow, &data)
     }
 
-    fn gap(&mut self, shared: &mut Shared, flow: &FlowFacts, gap: Gap) -> Interest {
-        let (handshake, following) = self.begun(shared, flow);
+    fn gap(&mut self, shared: &mut Shared, _: &FlowFacts, gap: Gap) -> Interest {
+        let (observed, following) = self.begun(shared);
         let Following { streams, decryption, .. } = following;
         let stream = streams.of_mut(gap.side);
         if stream.started() {
-            stream.gap(handshake, shared, decryption.as_deref_mut(), gap);
+            stream.gap(observed, shared, decryption.as_deref_mut(), gap);
         } else {
             stream.missed_beginning(gap.offset.saturating_add(gap.len), decryption.is_some());
             if following.mode == Mode::Undecided {
@@ -248,11 +240,7 @@ impl FlowSink for Machine {
         if !closed && quiet < shared.stall_after.min(COMPLETED_QUIET) {
             return Interest::More;
         }
-        let mut snapshot = self.snapshot(flow);
-        snapshot.close = Close::Idle;
-        snapshot.closed_at = now;
-        snapshot.concluded_at = now.frame;
-        outcome::conclude(&mut snapshot, shared.stall_after);
+        let mut snapshot = self.snapshot(flow, now, shared.stall_after);
         match snapshot.outcome {
             Outcome::Completed if quiet >= COMPLETED_QUIET => return Interest::Settled,
             outcome if closed && outcome.failed() => return Interest::Settled,
@@ -273,29 +261,28 @@ impl FlowSink for Machine {
     }
 
     fn finish(&mut self, shared: &mut Shared, flow: Box<FlowFacts>, close: Close, now: Mark) {
-        let Self { handshake, following, .. } = self;
-        let Some(mut handshake) = handshake.take() else {
+        let Self { observed, following, .. } = self;
+        let Some(mut observed) = observed.take() else {
             let (_, server) = flow.ends();
             let repeated = flow.side(Side::Client).syn.is_some_and(|syn| syn.count > 1);
             if (is_unanswered(&flow) || is_unacknowledged(&flow)) && !self.flagged && !shared.reports_unanswered(server, repeated) {
                 shared.sum_up(server, flow.first);
                 return;
             }
-            conclude(Box::new(Handshake::new(flow)), shared, close, now);
+            conclude(Box::default(), flow, shared, close, now);
             return;
         };
-        following.judge_heads(&mut handshake, shared, &flow);
+        following.judge_heads(&mut observed, shared, &flow);
         if let Some(decryption) = &mut following.decryption {
-            decryption.finish(&mut handshake, shared);
+            decryption.finish(&mut observed, shared);
         }
         if let Some(preamble) = following.preamble.take() {
-            keep_turned_away(&mut handshake, &flow, &preamble);
-            handshake.preamble = preamble.into_facts().map(Box::new);
+            keep_turned_away(&mut observed, &flow, &preamble);
+            observed.preamble = preamble.into_facts().map(Box::new);
         }
-        handshake.flow = flow.into();
-        following.streams.client.keep_partial(&mut handshake, Side::Client);
-        following.streams.server.keep_partial(&mut handshake, Side::Server);
-        conclude(handshake, shared, close, now);
+        following.streams.client.keep_partial(&mut observed, Side::Client);
+        following.streams.server.keep_partial(&mut observed, Side::Server);
+        conclude(observed, flow, shared, close, now);
     }
 
     fn unanswered(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) -> bool {
@@ -333,24 +320,22 @@ fn is_unacknowledged(flow: &FlowFacts) -> bool {
 }
 
 /// The end of a handshake: what follows from its facts, and its place among those that are concluded.
-pub(super) fn conclude(mut handshake: Box<Handshake>, shared: &mut Shared, close: Close, now: Mark) {
+pub(super) fn conclude(observed: Box<Observed>, flow: Box<FlowFacts>, shared: &mut Shared, close: Close, now: Mark) {
     // What the end of the capture closed comes after everything that its last frame closed.
-    handshake.concluded_at = if close == Close::EndOfCapture { u64::MAX } else { now.frame };
-    (handshake.close, handshake.closed_at) = match handshake.flow.unheard_from {
-        Some(lapse) => (Close::EndOfCapture, lapse),
-        None => (close, now),
+    let concluded_at = if close == Close::EndOfCapture { u64::MAX } else { now.frame };
+    let closing = match flow.unheard_from {
+        Some(lapse) => Closing { close: Close::EndOfCapture, at: lapse, concluded_at },
+        None => Closing { close, at: now, concluded_at },
     };
-    (handshake.client, handshake.server) = handshake.flow.ends();
-    outcome::conclude(&mut handshake, shared.stall_after);
-    shared.concluded.push(handshake);
+    shared.concluded.push(Box::new(outcome::conclude(observed, flow, closing, shared.stall_after)));
 }
 
 /// What is done with a side's bytes once it is known what they are.
-type GoOn = fn(&mut Following, &mut Handshake, &mut Shared, &Data<'_>) -> Interest;
+type GoOn = fn(&mut Following, &mut Observed, &mut Shared, &Data<'_>) -> Interest;
 
 impl Following {
     #[inline]
-    fn data(&mut self, h: &mut Handshake, shared: &mut Shared, flow: &FlowFacts, data: &Data<'_>) -> Interest {
+    fn data(&mut self, h: &mut Observed, shared: &mut Shared, flow: &FlowFacts, data: &Data<'_>) -> Interest {
         match self.mode {
             Mode::Known if self.preamble.is_some() && !self.streams.of(data.side).started() => self.feed_preamble(h, shared, data),
             Mode::Known => self.records(h, shared, data),
@@ -368,7 +353,7 @@ impl Following {
 
     /// The first bytes of a connection.
     #[inline(never)]
-    fn undecided(&mut self, h: &mut Handshake, shared: &mut Shared, flow: &FlowFacts, data: &Data<'_>) -> Interest {
+    fn undecided(&mut self, h: &mut Observed, shared: &mut Shared, flow: &FlowFacts, data: &Data<'_>) -> Interest {
         let head = self.streams.of_mut(data.side).head(data);
         match verdict(head, false) {
             Verdict::NeedMore => Interest::More,
@@ -382,7 +367,7 @@ impl Following {
             }
             Verdict::No => {
                 self.mode = Mode::Known;
-                self.preamble = Some(Box::new(Preamble::new(h.server.port)));
+                self.preamble = Some(Box::new(Preamble::new(flow.ends().1.port)));
                 // What the other side said before was too short to tell and comes first.
                 if let Some(earlier) = self.streams.of_mut(data.side.other()).take_head() {
                     let interest = self.feed_preamble(h, shared, &earlier.data(data.side.other()));
@@ -397,7 +382,7 @@ impl Following {
 
     /// The connection is over and its first bytes were too few to tell TLS from another protocol: unless a record begins there, they are a
     /// dialogue in clear.
-    fn judge_heads(&mut self, h: &mut Handshake, shared: &mut Shared, flow: &FlowFacts) {
+    fn judge_heads(&mut self, h: &mut Observed, shared: &mut Shared, flow: &FlowFacts) {
         if self.mode != Mode::Undecided || !flow.saw_start() {
             return;
         }
@@ -408,14 +393,14 @@ impl Following {
         }
         heads.sort_by_key(|(side, head)| *head.data(*side).mark);
         self.mode = Mode::Known;
-        self.preamble = Some(Box::new(Preamble::new(h.server.port)));
+        self.preamble = Some(Box::new(Preamble::new(flow.ends().1.port)));
         for (side, head) in heads {
             self.feed_preamble(h, shared, &head.data(side));
         }
     }
 
     /// Goes on with all that was gathered of a side.
-    fn with_head(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>, go_on: GoOn) -> Interest {
+    fn with_head(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>, go_on: GoOn) -> Interest {
         match self.streams.of_mut(data.side).take_head() {
             Some(head) => go_on(self, h, shared, &head.data(data.side)),
             None => go_on(self, h, shared, data),
@@ -423,7 +408,7 @@ impl Following {
     }
 
     #[inline(never)]
-    fn feed_preamble(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
+    fn feed_preamble(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
         // The answer to a side that speaks plaintext is TLS or it is not; the preamble has said its word.
         if h.plaintext.of(data.side.other()).is_some() || self.streams.of(data.side).ignored() {
             return self.records(h, shared, data);
@@ -462,7 +447,7 @@ impl Following {
     }
 
     /// A side spoke another protocol where TLS was due.
-    fn speaks_plaintext(&mut self, h: &mut Handshake, what: Plaintext, data: &Data<'_>) -> Interest {
+    fn speaks_plaintext(&mut self, h: &mut Observed, what: Plaintext, data: &Data<'_>) -> Interest {
         let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
         *h.plaintext.of_mut(data.side) = Some(Box::new(Seen { what, mark: *data.mark, first: *data.mark, span }));
         self.streams.of_mut(data.side).ignore();
@@ -471,13 +456,13 @@ impl Following {
 
     /// Bytes of a side that speaks records, or is about to.
     #[inline]
-    fn records(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
+    fn records(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
         let stream = self.streams.of(data.side);
         if stream.started() && !stream.ignored() { self.read(h, shared, data) } else { self.begin_records(h, shared, data) }
     }
 
     #[inline(never)]
-    fn begin_records(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
+    fn begin_records(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
         let other_began = self.streams.of(data.side.other()).started();
         let stream = self.streams.of_mut(data.side);
         if stream.ignored() {
@@ -507,14 +492,14 @@ impl Following {
     }
 
     /// The first bytes of a side, which are TLS.
-    fn first_records(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
+    fn first_records(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
         self.begin(data.side, data.offset, false);
         self.read(h, shared, data)
     }
 
     /// Goes on with the records of a side.
     #[inline]
-    fn read(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
+    fn read(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
         if self.wrapped.is_some() {
             return self.read_wrapped(h, shared, data);
         }
@@ -529,7 +514,7 @@ impl Following {
 
     /// The same where the records lie inside TDS packets.
     #[cold]
-    fn read_wrapped(&mut self, h: &mut Handshake, shared: &mut Shared, data: &Data<'_>) -> Interest {
+    fn read_wrapped(&mut self, h: &mut Observed, shared: &mut Shared, data: &Data<'_>) -> Interest {
         let Self { streams, wrapped: Some(wrapped), decryption, .. } = self else { return Interest::More };
         let stream = streams.of_mut(data.side);
         let mut interest = Interest::More;
@@ -554,30 +539,28 @@ impl Following {
 impl Machine {
     /// What follows the connection's payload, made for the first of it.
     #[inline]
-    fn begun(&mut self, shared: &Shared, flow: &FlowFacts) -> (&mut Handshake, &mut Following) {
-        let Self { handshake, following, .. } = self;
-        let handshake = handshake.get_or_insert_with(|| {
+    fn begun(&mut self, shared: &Shared) -> (&mut Observed, &mut Following) {
+        let Self { observed, following, .. } = self;
+        let observed = observed.get_or_insert_with(|| {
             following.decryption = decrypt::wanted(shared.keys.as_ref());
-            // Made where it is to lie: it is large.
-            Box::write(Box::new_uninit(), Handshake::begun(flow))
+            Box::default()
         });
-        (handshake, following)
+        (observed, following)
     }
 
-    /// The handshake as far as it has come.
-    fn snapshot(&self, flow: &FlowFacts) -> Handshake {
-        let Self { handshake: Some(handshake), following: Following { streams, preamble, .. }, .. } = self else {
-            return Handshake::new(flow.clone());
-        };
-        let mut handshake = Handshake::clone(handshake);
-        handshake.flow = flow.clone().into();
-        (handshake.client, handshake.server) = flow.ends();
-        if let Some(preamble) = preamble {
-            handshake.preamble = preamble.facts().map(Box::new);
+    /// The handshake as if it ended now.
+    fn snapshot(&self, flow: &FlowFacts, now: Mark, stall_after: Duration) -> Handshake {
+        let mut observed = Box::<Observed>::default();
+        if let Self { observed: Some(so_far), following: Following { streams, preamble, .. }, .. } = self {
+            observed.clone_from(so_far);
+            if let Some(preamble) = preamble {
+                observed.preamble = preamble.facts().map(Box::new);
+            }
+            streams.client.keep_partial(&mut observed, Side::Client);
+            streams.server.keep_partial(&mut observed, Side::Server);
         }
-        streams.client.keep_partial(&mut handshake, Side::Client);
-        streams.server.keep_partial(&mut handshake, Side::Server);
-        handshake
+        let closing = Closing { close: Close::Idle, at: now, concluded_at: now.frame };
+        outcome::conclude(observed, Box::new(flow.clone()), closing, stall_after)
     }
 }
 

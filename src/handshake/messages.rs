@@ -12,7 +12,7 @@ use crate::tls::message::{
 use crate::tls::registry::{ExtensionType, HandshakeType, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 
-use super::facts::{Chain, Handshake, Protocol, Resumption, Seen};
+use super::facts::{Chain, Observed, Protocol, Resumption, Seen};
 use super::machine::{Shared, intern};
 use super::records::{anomaly, letter};
 
@@ -34,7 +34,7 @@ impl Place {
 }
 
 /// An SSLv2 record's body at the start of a connection.
-pub(super) fn sslv2(h: &mut Handshake, side: Side, body: &[u8], place: Place) {
+pub(super) fn sslv2(h: &mut Observed, side: Side, body: &[u8], place: Place) {
     if side == Side::Client
         && let Some(hello) = ClientHello::parse_sslv2(body)
     {
@@ -46,7 +46,7 @@ pub(super) fn sslv2(h: &mut Handshake, side: Side, body: &[u8], place: Place) {
 }
 
 /// One message in clear.
-pub(super) fn on_message(h: &mut Handshake, shared: &mut Shared, side: Side, kind: HandshakeType, body: &[u8], place: Place) {
+pub(super) fn on_message(h: &mut Observed, shared: &mut Shared, side: Side, kind: HandshakeType, body: &[u8], place: Place) {
     if h.history.len() >= limits::MESSAGES {
         return;
     }
@@ -93,7 +93,7 @@ pub(super) fn on_message(h: &mut Handshake, shared: &mut Shared, side: Side, kin
 }
 
 /// One decrypted message of TLS 1.3.
-pub(super) fn on_decrypted(h: &mut Handshake, shared: &mut Shared, side: Side, kind: HandshakeType, body: &[u8], place: Place) {
+pub(super) fn on_decrypted(h: &mut Observed, shared: &mut Shared, side: Side, kind: HandshakeType, body: &[u8], place: Place) {
     letter(h, side, history_letter(kind));
     if is_kept(kind) {
         h.held_bytes += 2 * body.len();
@@ -142,7 +142,7 @@ pub(super) fn on_decrypted(h: &mut Handshake, shared: &mut Shared, side: Side, k
 }
 
 /// A Certificate of TLS 1.3, with the staple of its first entry.
-fn certificate_13(h: &mut Handshake, shared: &mut Shared, side: Side, body: &[u8], place: Place) -> bool {
+fn certificate_13(h: &mut Observed, shared: &mut Shared, side: Side, body: &[u8], place: Place) -> bool {
     let mut chain = Chain { message_len: body.len(), ..Chain::default() };
     for (index, (der, extensions)) in certificate_list_13(body).enumerate() {
         if chain.certificates.len() < limits::CHAIN_LEN {
@@ -172,7 +172,7 @@ fn certificate_13(h: &mut Handshake, shared: &mut Shared, side: Side, body: &[u8
 }
 
 /// A hello was read: over a stream that is TLS. What carries datagrams was known before.
-const fn speaks_tls(h: &mut Handshake) {
+const fn speaks_tls(h: &mut Observed) {
     if !matches!(h.protocol, Protocol::Dtls | Protocol::Quic) {
         h.protocol = Protocol::Tls;
     }
@@ -205,7 +205,7 @@ fn keep<T, S: From<Seen<T>>>(slot: &mut Option<S>, parsed: Option<T>, place: Pla
     }
 }
 
-fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
+fn client_hello(h: &mut Observed, body: &[u8], place: Place) -> bool {
     let parsed = if h.protocol == Protocol::Dtls { ClientHello::parse_dtls(body) } else { ClientHello::parse(body) };
     let Some(hello) = parsed else { return false };
     if h.server_hello.is_some() || h.client_hellos.len() >= 2 {
@@ -225,7 +225,7 @@ fn client_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
     true
 }
 
-fn server_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
+fn server_hello(h: &mut Observed, body: &[u8], place: Place) -> bool {
     let Some(hello) = ServerHello::parse(body) else { return false };
     speaks_tls(h);
     if let Some(offer) = h.client_hellos.last() {
@@ -253,7 +253,7 @@ fn server_hello(h: &mut Handshake, body: &[u8], place: Place) -> bool {
     true
 }
 
-fn certificate(h: &mut Handshake, shared: &mut Shared, side: Side, body: &[u8], place: Place) -> bool {
+fn certificate(h: &mut Observed, shared: &mut Shared, side: Side, body: &[u8], place: Place) -> bool {
     let mut chain = Chain { message_len: body.len(), ..Chain::default() };
     for der in certificate_list(body) {
         if chain.certificates.len() < limits::CHAIN_LEN {
@@ -271,7 +271,7 @@ fn certificate(h: &mut Handshake, shared: &mut Shared, side: Side, body: &[u8], 
     true
 }
 
-fn server_key_exchange(h: &mut Handshake, body: &[u8], place: Place) -> bool {
+fn server_key_exchange(h: &mut Observed, body: &[u8], place: Place) -> bool {
     let (Some(suite), Some(version)) = (h.cipher(), h.version()) else { return true };
     keep(&mut h.server_key_exchange, ServerKeyExchange::parse(body, suite.key_exchange(), version), place)
 }

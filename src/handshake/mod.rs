@@ -13,9 +13,9 @@ mod history;
 pub mod machine;
 mod messages;
 mod outcome;
-mod packets;
+mod pending;
 mod records;
 pub mod relevance;
 pub mod stack;
 
-pub use facts::Handshake;
+pub use facts::{Handshake, Observed};

@@ -1,15 +1,18 @@
 //! How a handshake ended: outcome, stage and who ended it, by definition from its facts (see docs/SCHEMA.md).
 
+use std::ops::Deref;
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use crate::flow::{PerSide, Side};
 use crate::preamble::{Dialect, Upgrade};
 use crate::time::{Mark, Timestamp};
 use crate::tls::registry::AlertDescription;
-use crate::transport::{Close, Outstanding};
+use crate::transport::{Close, FlowFacts, Outstanding};
 
 use super::datagrams::ending as datagrams;
-use super::facts::{AlertSeen, Handshake, Outcome, Protocol, Stage, StoppedBy};
+use super::facts::{AlertSeen, Fact, Handshake, Observed, Outcome, Protocol, ReadAlert, Stage, StoppedBy, deciding};
 use super::hidden;
 
 /// A side that gives up waiting sooner than this did not meet a stall but left: no client or server in use waits less for an answer.
@@ -19,23 +22,63 @@ pub(super) const NO_ANSWER: Duration = Duration::from_millis(500);
 /// The record type of handshake messages.
 const HANDSHAKE: u8 = 22;
 
-/// Settles what follows from the facts: what the encrypted records show, stage, outcome, who, end.
-pub(super) fn conclude(handshake: &mut Handshake, stall_after: Duration) {
-    let over_udp = handshake.flow.is_udp();
-    if over_udp {
-        datagrams::infer_alerts(handshake);
-    } else {
-        read_hidden(handshake);
+/// When and why a flow's following ended, and its place in the order of reports.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Closing {
+    pub(super) close: Close,
+    pub(super) at: Mark,
+    pub(super) concluded_at: u64,
+}
+
+/// A handshake that is over, before it is said how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Over<'a> {
+    pub(super) observed: &'a Observed,
+    pub(super) flow: &'a FlowFacts,
+    pub(super) close: Close,
+    pub(super) closed_at: Mark,
+}
+
+impl Deref for Over<'_> {
+    type Target = Observed;
+
+    fn deref(&self) -> &Observed {
+        self.observed
     }
-    mark_late_alerts(handshake);
-    handshake.stage = stage(handshake);
-    let ending = if over_udp { datagrams::ending(handshake, stall_after) } else { ending(handshake, stall_after) };
-    if ending.outcome == Outcome::Completed {
-        handshake.stage = Stage::Established;
+}
+
+/// Makes a handshake of what was observed: adds what the encrypted records show, and says which alerts count, how far it got, how it ended and by
+/// whom.
+pub(super) fn conclude(mut observed: Box<Observed>, flow: Box<FlowFacts>, closing: Closing, stall_after: Duration) -> Handshake {
+    let Closing { close, at: closed_at, concluded_at } = closing;
+    let mut inferred = Vec::new();
+    if !flow.is_udp() {
+        inferred = read_hidden(&mut observed, &flow);
+    } else if let Some((from, mark)) = datagrams::inferred_alert(&Over { observed: &observed, flow: &flow, close, closed_at }) {
+        inferred.push((from, mark));
+        datagrams::enter_inferred(&mut observed, from);
     }
-    handshake.outcome = ending.outcome;
-    handshake.stopped_by = ending.who;
-    handshake.end = ending.mark;
+    let over = Over { observed: &observed, flow: &flow, close, closed_at };
+    let alerts = judged_alerts(&over, &inferred);
+    let ending = if flow.is_udp() { datagrams::ending(&over, &alerts, stall_after) } else { ending(&over, &alerts, stall_after) };
+    let stage = if ending.outcome == Outcome::Completed { Stage::Established } else { stage(&observed) };
+    let (client, server) = flow.ends();
+    Handshake {
+        client,
+        server,
+        close,
+        closed_at,
+        concluded_at,
+        provisional: false,
+        capture_losses: 0,
+        alerts,
+        stage,
+        outcome: ending.outcome,
+        stopped_by: ending.who,
+        end: ending.mark,
+        observed,
+        flow,
+    }
 }
 
 /// How it ended.
@@ -60,8 +103,10 @@ struct Terminator {
     reset: bool,
 }
 
-fn read_hidden(h: &mut Handshake) {
-    let (true, Some(suite)) = (h.is_tls13() && h.server_hello.is_some() && !h.decrypted, h.cipher()) else { return };
+/// Enters what the encrypted records of TLS 1.3 show without keys. Gives the alerts among them: who sent them, and where.
+fn read_hidden(h: &mut Observed, flow: &FlowFacts) -> Vec<(Side, Mark)> {
+    let mut alerts = Vec::new();
+    let (true, Some(suite)) = (h.is_tls13() && h.server_hello.is_some() && !h.decrypted, h.cipher()) else { return alerts };
     let resumed = h.server_hello.as_ref().is_some_and(|hello| hello.what.selected_psk().is_some());
     let reading = hidden::read(suite, resumed, h.early_data_offered, &h.encrypted);
     h.hidden = reading.hidden;
@@ -75,18 +120,23 @@ fn read_hidden(h: &mut Handshake) {
         let instead = match side {
             Side::Client => reading.hidden.client_alert_instead_of_finished,
             // A server that goes on waiting has not sent an alert.
-            Side::Server => reading.server_alert_instead_of_flight && first_end(h, Side::Server).is_some(),
+            Side::Server => reading.server_alert_instead_of_flight && first_end(h, flow, Side::Server).is_some(),
         };
         if after_finished || instead {
-            let seen = AlertSeen { from: side, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
-            let place = h.alerts.partition_point(|other| other.mark <= mark);
-            h.alerts.insert(place, seen);
+            alerts.push((side, mark));
         }
     }
+    alerts
 }
 
-/// Alerts that came after both sides had finished, or in answer to the other side's end, decide nothing.
-fn mark_late_alerts(h: &mut Handshake) {
+/// The alerts that were read and those that are inferred, in order. Those that came after both sides had finished, or in answer to the other side's
+/// end, decide nothing.
+fn judged_alerts(h: &Over<'_>, inferred: &[(Side, Mark)]) -> Vec<AlertSeen> {
+    let mut read: SmallVec<[ReadAlert; 4]> = h.read_alerts.iter().copied().collect();
+    for (from, mark) in inferred.iter().copied() {
+        let place = read.partition_point(|other| other.mark <= mark);
+        read.insert(place, ReadAlert { from, alert: None, encrypted: true, mark });
+    }
     let both = if h.quic.is_some() {
         // A QUIC server goes on with the client's Finished, whatever it makes of it, until it says that it took it.
         h.finished.client.zip(h.application_data.server).map(|(client, server)| client.max(server))
@@ -94,23 +144,47 @@ fn mark_late_alerts(h: &mut Handshake) {
         h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server))
     };
     let gone = |side| if side == Side::Server { datagrams::server_is_gone(h) } else { None };
-    let over_udp = h.flow.is_udp();
-    let end = |side| if over_udp { gone(side) } else { first_end(h, side).map(|end| end.mark) };
+    let end = |side| if h.flow.is_udp() { gone(side) } else { h.first_end(side).map(|end| end.mark) };
     let ends = PerSide { client: end(Side::Client), server: end(Side::Server) };
     let mut alerted: PerSide<Option<Mark>> = PerSide::default();
-    for alert in &mut h.alerts {
-        alert.after_handshake = both.is_some_and(|done| alert.mark > done);
-        alert.consequence =
-            [ends.of(alert.from.other()), alerted.of(alert.from.other())].into_iter().flatten().any(|before| *before < alert.mark);
-        if alert.alert.is_none_or(|alert| alert.fatal || alert.description == AlertDescription(0)) {
-            alerted.of_mut(alert.from).get_or_insert(alert.mark);
+    let judge = |ReadAlert { from, alert, encrypted, mark }| {
+        let before = [ends.of(from.other()), alerted.of(from.other())];
+        let consequence = before.into_iter().flatten().any(|before| *before < mark);
+        if alert.is_none_or(|alert| alert.fatal || alert.description == AlertDescription(0)) {
+            alerted.of_mut(from).get_or_insert(mark);
         }
+        AlertSeen { from, alert, encrypted, mark, after_handshake: both.is_some_and(|done| mark > done), consequence }
+    };
+    read.into_iter().map(judge).collect()
+}
+
+impl Over<'_> {
+    /// A side's first FIN, or RST that fits the connection.
+    fn first_end(&self, side: Side) -> Option<Terminator> {
+        first_end(self, self.flow, side)
+    }
+
+    /// It is not the server's turn: its flight is there, or nothing shows that any of it is missing. Messages that share records of TLS 1.3 may be
+    /// all of it; then they are when no record is cut off and the client has acknowledged them all.
+    pub(super) fn server_flight_is_over(&self) -> bool {
+        if self.hidden.server_flight_done.happened() || self.finished.server.is_some() {
+            return true;
+        }
+        if self.hidden.server_flight_done != Fact::Unseen || self.partial_server_message.is_some() {
+            return false;
+        }
+        if let Some(quic) = &self.quic {
+            // Every packet of it is answered by an acknowledgment at least: the client has yet to send one.
+            return quic.talk.unanswered.server.is_some();
+        }
+        let server = self.flow.side(Side::Server);
+        server.stranded_bytes == 0 && server.gap_bytes == 0 && server.acked >= server.highest && server.highest > 0
     }
 }
 
 /// A side's first FIN, or RST that fits the connection.
-fn first_end(h: &Handshake, side: Side) -> Option<Terminator> {
-    let facts = h.flow.side(side);
+fn first_end(h: &Observed, flow: &FlowFacts, side: Side) -> Option<Terminator> {
+    let facts = flow.side(side);
     let reset = facts.resets.iter().find(|reset| reset.in_window && !reset.to_syn && reset.data_after == 0).map(|reset| reset.mark);
     let fin = facts.fin.map(|(mark, _)| mark);
     match (fin, reset) {
@@ -125,7 +199,7 @@ fn first_end(h: &Handshake, side: Side) -> Option<Terminator> {
 }
 
 /// A side sent more of its handshake (not an alert) after this moment.
-fn went_on_after(h: &Handshake, side: Side, moment: Mark) -> bool {
+fn went_on_after(h: &Observed, side: Side, moment: Mark) -> bool {
     let hello = match side {
         // A hello into a connection that the server closed before it had said anything goes on with nothing.
         Side::Client => h.client_hellos.last().map(|seen| seen.mark).filter(|_| h.server_hello.is_some() || h.hello_retry.is_some()),
@@ -134,7 +208,7 @@ fn went_on_after(h: &Handshake, side: Side, moment: Mark) -> bool {
     [hello, *h.finished.of(side), *h.change_cipher_spec.of(side)].into_iter().flatten().any(|mark| mark > moment)
 }
 
-fn stage(h: &Handshake) -> Stage {
+fn stage(h: &Observed) -> Stage {
     let client_answered = h.hidden.client_certificate_empty || h.hidden.client_certificate_sent || h.client_chain.is_some();
     let server_flight = h.server_chain.is_some() || h.server_key_exchange.is_some() || h.server_hello_done.is_some();
     if h.finished.client.is_some() && h.finished.server.is_some() && !(h.is_tls13() && client_answered) {
@@ -156,8 +230,8 @@ fn stage(h: &Handshake) -> Stage {
     }
 }
 
-fn ending(h: &Handshake, stall_after: Duration) -> Ending {
-    if let Some(ending) = completed_or_rejected(h) {
+fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
+    if let Some(ending) = completed_or_rejected(h, alerts) {
         return ending;
     }
     let spoke_tls = h.protocol != Protocol::Other;
@@ -165,10 +239,10 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
         let mark = h.plaintext.of(side).as_ref().map(|seen| seen.mark);
         return Ending::new(Outcome::Plaintext, side, mark);
     }
-    if began_before(h) {
+    if began_before(h, alerts) {
         return Ending::new(Outcome::Incomplete, StoppedBy::Capture, None);
     }
-    if let Some(alert) = h.deciding_alert()
+    if let Some(alert) = deciding(alerts)
         && readable_or_whole(h, alert)
     {
         return Ending::new(Outcome::Alerted, alert.from, alert.mark);
@@ -179,7 +253,7 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
     if let Some(ending) = never_up(h) {
         return ending;
     }
-    let ends = Side::BOTH.map(|side| first_end(h, side));
+    let ends = Side::BOTH.map(|side| h.first_end(side));
     let end = ends.into_iter().flatten().min_by_key(|end| end.mark);
     if let Some(ending) = blind(h, end) {
         return ending;
@@ -189,7 +263,7 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
     }
     match end {
         Some(end) => {
-            if let Some(warning) = h.alerts.iter().find(|alert| alert.from == end.side && !alert.consequence && !alert.after_handshake) {
+            if let Some(warning) = alerts.iter().find(|alert| alert.from == end.side && !alert.consequence && !alert.after_handshake) {
                 return Ending::new(Outcome::Alerted, warning.from, warning.mark);
             }
             let outcome = if end.reset { Outcome::Reset } else { Outcome::Closed };
@@ -200,17 +274,17 @@ fn ending(h: &Handshake, stall_after: Duration) -> Ending {
 }
 
 /// Both sides finished; or they did in form, and the side that had the last word to verify refused.
-pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
+pub(super) fn completed_or_rejected(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
     let (client, server) = (h.finished.client?, h.finished.server?);
     let done = client.max(server);
     if never_arrived(h, done) {
         return None;
     }
-    if let Some(ending) = refused_renegotiation(h) {
+    if let Some(ending) = refused_renegotiation(h, alerts) {
         return Some(ending);
     }
     // An alert sent before its sender can have seen the other side's Finished.
-    let early = h.alerts.iter().find(|alert| {
+    let early = alerts.iter().find(|alert| {
         let others = match alert.from {
             Side::Client => server,
             Side::Server => client,
@@ -221,19 +295,19 @@ pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
         return Some(Ending::new(Outcome::Alerted, alert.from, alert.mark));
     }
     if h.is_tls13() && !server_went_on(h) {
-        let client_end = [h.alerts.iter().find(|a| a.from == Side::Client).map(|a| a.mark), first_end(h, Side::Client).map(|end| end.mark)];
+        let client_end = [alerts.iter().find(|a| a.from == Side::Client).map(|a| a.mark), h.first_end(Side::Client).map(|end| end.mark)];
         let client_end = client_end.into_iter().flatten().min();
         let before_client = |mark: Mark| client_end.is_none_or(|end| mark < end);
-        let alert = h.alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
+        let alert = alerts.iter().find(|alert| alert.from == Side::Server && alert.mark > client && before_client(alert.mark));
         if let Some(alert) = alert {
             return Some(Ending::new(Outcome::Alerted, Side::Server, alert.mark));
         }
         let asked = h.hidden.certificate_requested.happened() || h.hidden.client_certificate_empty || h.hidden.client_certificate_sent;
-        if asked && client_end.is_none() && first_end(h, Side::Server).is_none() {
+        if asked && client_end.is_none() && h.first_end(Side::Server).is_none() {
             // The server has yet to judge the client's certificate.
             return None;
         }
-        if let Some(end) = first_end(h, Side::Server)
+        if let Some(end) = h.first_end(Side::Server)
             && before_client(end.mark)
             && (asked || (h.application_data.client.is_none() && !closed_in_answer(h, end, client)))
         {
@@ -246,33 +320,33 @@ pub(super) fn completed_or_rejected(h: &Handshake) -> Option<Ending> {
 
 /// The server closed with a FIN, a round trip or more after the client had finished: it had the client's Finished and did not mind it, and
 /// issues no tickets. A FIN that crossed the Finished on its way says nothing of the kind.
-fn closed_in_answer(h: &Handshake, end: Terminator, client_finished: Mark) -> bool {
+fn closed_in_answer(h: &Over<'_>, end: Terminator, client_finished: Mark) -> bool {
     !end.reset && h.flow.rtt().is_some_and(|rtt| end.mark.time.since(client_finished.time) >= rtt)
 }
 
 /// The Finished that ends the handshake was sent again and again, and nothing shows that the other side ever got it.
-fn never_arrived(h: &Handshake, last: Mark) -> bool {
+fn never_arrived(h: &Over<'_>, last: Mark) -> bool {
     let sender = if h.finished.client == Some(last) { Side::Client } else { Side::Server };
     let after = h.flow.side(sender.other()).last_data.is_some_and(|mark| mark > last);
     !after && h.flow.side(sender).outstanding.iter().any(|sent| in_vain(h, sent) && sent.first <= last)
 }
 
 /// After the client's Finished the server said something that is not an alert.
-fn server_went_on(h: &Handshake) -> bool {
+fn server_went_on(h: &Over<'_>) -> bool {
     h.tickets_seen > 0 || h.application_data.server.is_some()
 }
 
 /// A second handshake was asked for inside the first and answered by an alert.
-fn refused_renegotiation(h: &Handshake) -> Option<Ending> {
+fn refused_renegotiation(h: &Over<'_>, alerts: &[AlertSeen]) -> Option<Ending> {
     let (asker, asked) = h.renegotiation?;
     // A side that goes along with it answers with messages of its own.
     let agreed = h.encrypted.of(asker.other()).iter().any(|record| record.content_type == HANDSHAKE && record.mark > asked);
-    let alert = h.alerts.iter().find(|alert| alert.from == asker.other() && alert.mark > asked).filter(|_| !agreed)?;
+    let alert = alerts.iter().find(|alert| alert.from == asker.other() && alert.mark > asked).filter(|_| !agreed)?;
     (h.application_records.of(asker.other()) == &0).then(|| Ending::new(Outcome::Alerted, alert.from, alert.mark))
 }
 
 /// A STARTTLS or proxy dialogue that did not lead to TLS.
-fn refused_upgrade(h: &Handshake) -> Option<Ending> {
+fn refused_upgrade(h: &Over<'_>) -> Option<Ending> {
     let preamble = h.preamble.as_ref()?;
     let proxy = matches!(preamble.dialect, Dialect::HttpConnect | Dialect::Socks4 | Dialect::Socks5);
     match preamble.upgrade {
@@ -285,7 +359,7 @@ fn refused_upgrade(h: &Handshake) -> Option<Ending> {
 }
 
 /// TCP never came up.
-fn never_up(h: &Handshake) -> Option<Ending> {
+fn never_up(h: &Over<'_>) -> Option<Ending> {
     let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
     if h.flow.established().is_some() || client.data_packets > 0 || server.data_packets > 0 {
         return None;
@@ -308,7 +382,7 @@ fn never_up(h: &Handshake) -> Option<Ending> {
         // Who waits for an answer asks again within a second or three: this one left, or was answered and the capture lacks that.
         None => incomplete(),
         Some(answer) if answer.count > 1 || watched_since(h, answer.last.time) >= PATIENCE => {
-            let end = first_end(h, Side::Client).filter(|end| end.reset);
+            let end = h.first_end(Side::Client).filter(|end| end.reset);
             match end {
                 Some(end) => Some(Ending::new(Outcome::Reset, Side::Client, end.mark)),
                 None => Some(Ending::new(Outcome::Stalled, StoppedBy::Network, answer.last)),
@@ -319,7 +393,7 @@ fn never_up(h: &Handshake) -> Option<Ending> {
 }
 
 /// How long the capture went on watching this connection after a moment.
-pub(super) fn watched_since(h: &Handshake, moment: Timestamp) -> Duration {
+pub(super) fn watched_since(h: &Over<'_>, moment: Timestamp) -> Duration {
     let until = match h.close {
         Close::EndOfCapture | Close::Idle | Close::Evicted | Close::Reused => h.closed_at.time.max(h.flow.last.time),
         Close::Ended | Close::Settled => h.flow.last.time,
@@ -328,13 +402,13 @@ pub(super) fn watched_since(h: &Handshake, moment: Timestamp) -> Duration {
 }
 
 /// An alert that cannot be read may as well be a close_notify after a Finished that the capture lacks.
-fn readable_or_whole(h: &Handshake, alert: &AlertSeen) -> bool {
+fn readable_or_whole(h: &Over<'_>, alert: &AlertSeen) -> bool {
     let holes = || Side::BOTH.into_iter().any(|side| h.flow.side(side).gap_bytes > 0 || h.flow.side(side).stranded_bytes > 0);
     alert.alert.is_some() || (one_direction(h).is_none() && !holes())
 }
 
 /// The side whose packets are absent from the capture though the other answers them.
-fn one_direction(h: &Handshake) -> Option<Side> {
+fn one_direction(h: &Over<'_>) -> Option<Side> {
     Side::BOTH.into_iter().find(|side| {
         let (quiet, other) = (h.flow.side(*side), h.flow.side(side.other()));
         quiet.packets == 0 && other.packets > 0 && (quiet.acked > 0 || (other.data_packets > 0 && other.retransmits == 0))
@@ -343,7 +417,7 @@ fn one_direction(h: &Handshake) -> Option<Side> {
 
 /// TCP never leaves data unacknowledged without sending it again: where nothing of either is seen though the capture went on, it was not
 /// seen because the capture lacks it. The same goes for a hole that neither side minds in a connection whose beginning is missing.
-fn impossible_silence(h: &Handshake, side: Side) -> bool {
+fn impossible_silence(h: &Over<'_>, side: Side) -> bool {
     let (facts, other) = (h.flow.side(side), h.flow.side(side.other()));
     let gone = |sent: &Outstanding| sent.copies == 1 && !sent.sacked && watched_since(h, sent.last.time) >= PATIENCE;
     // A RST of the other side ends all repetition.
@@ -355,13 +429,13 @@ fn impossible_silence(h: &Handshake, side: Side) -> bool {
 
 /// It was under way before the capture began, and what was seen is not of its handshake: a connection in use, and the encrypted alert that
 /// closes it in order. An alert in clear is one of a handshake.
-fn began_before(h: &Handshake) -> bool {
-    let in_clear = h.deciding_alert().is_some_and(|alert| alert.alert.is_some());
+fn began_before(h: &Over<'_>, alerts: &[AlertSeen]) -> bool {
+    let in_clear = deciding(alerts).is_some_and(|alert| alert.alert.is_some());
     !h.flow.saw_start() && h.client_hellos.is_empty() && !in_clear
 }
 
 /// The capture cannot show how it ended: one direction only, a beginning that is missing, holes where the answer stood.
-fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
+fn blind(h: &Over<'_>, end: Option<Terminator>) -> Option<Ending> {
     let incomplete = || Some(Ending::new(Outcome::Incomplete, StoppedBy::Capture, end.map(|end| end.mark)));
     let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
     if one_direction(h).is_some() {
@@ -378,7 +452,7 @@ fn blind(h: &Handshake, end: Option<Terminator>) -> Option<Ending> {
 }
 
 /// Nothing moved for too long, or what was sent again and again was never answered.
-fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Option<Ending> {
+fn stalled(h: &Over<'_>, end: Option<Terminator>, stall_after: Duration) -> Option<Ending> {
     for side in Side::BOTH {
         let facts = h.flow.side(side);
         if let Some(zero) = facts.zero_window
@@ -411,7 +485,7 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
     {
         return Some(Ending::new(Outcome::Stalled, StoppedBy::Network, h.flow.side(side).last_data));
     }
-    let owing = owing_side(h);
+    let owing = owing(h);
     let progress = last_progress(h, end);
     let silence = match end {
         Some(end) => h.flow.elapsed(progress, end.mark),
@@ -426,19 +500,19 @@ fn stalled(h: &Handshake, end: Option<Terminator>, stall_after: Duration) -> Opt
 }
 
 /// Sent at least three times without an acknowledgment, over a time in which one could have come.
-fn in_vain(h: &Handshake, sent: &Outstanding) -> bool {
+fn in_vain(h: &Over<'_>, sent: &Outstanding) -> bool {
     let long = || sent.last.time.since(sent.first.time) >= NO_ANSWER || watched_since(h, sent.last.time) >= PATIENCE;
     sent.copies >= 3 && !sent.sacked && long()
 }
 
 /// The last packet that brought something new.
-pub(super) fn progress(flow: &crate::transport::FlowFacts) -> Mark {
+pub(super) fn progress(flow: &FlowFacts) -> Mark {
     let data = Side::BOTH.iter().filter_map(|side| flow.side(*side).last_data);
     data.chain(flow.established()).max().unwrap_or(flow.first)
 }
 
 /// The last packet that brought something new, before the end if there is one.
-fn last_progress(h: &Handshake, end: Option<Terminator>) -> Mark {
+fn last_progress(h: &Over<'_>, end: Option<Terminator>) -> Mark {
     let mut progress = h.flow.established().unwrap_or(h.flow.first);
     for side in Side::BOTH {
         let facts = h.flow.side(side);
@@ -452,7 +526,7 @@ fn last_progress(h: &Handshake, end: Option<Terminator>) -> Mark {
 }
 
 /// Whose turn it was.
-pub(crate) fn owing_side(h: &Handshake) -> Side {
+pub(super) fn owing(h: &Over<'_>) -> Side {
     if h.protocol == Protocol::Other {
         let Some(preamble) = &h.preamble else { return Side::Client };
         return match preamble.upgrade {

@@ -11,8 +11,8 @@ use crate::tls::registry::{ContentType, HandshakeType, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Data, Gap, Interest};
 
-use super::decrypt::{Decryption, Taken};
-use super::facts::{AlertSeen, EncryptedRecord, Handshake, PartialMessage, Protocol, Resumption};
+use super::decrypt::{Decryption, Opening, Taken};
+use super::facts::{EncryptedRecord, Observed, PartialMessage, Protocol, ReadAlert, Resumption};
 use super::hidden;
 use super::machine::Shared;
 use super::messages::{self, Place};
@@ -111,7 +111,7 @@ impl Stream {
     /// Reads a piece, up to the record that settles the handshake: what is said of it must not depend on what else lay in the same segment.
     pub(super) fn read(
         &mut self,
-        handshake: &mut Handshake,
+        handshake: &mut Observed,
         shared: &mut Shared,
         decryption: Option<&mut Decryption>,
         data: &Data<'_>,
@@ -150,11 +150,11 @@ impl Stream {
     }
 
     /// Bytes are missing.
-    pub(super) fn gap(&mut self, handshake: &mut Handshake, shared: &mut Shared, decryption: Option<&mut Decryption>, gap: Gap) {
+    pub(super) fn gap(&mut self, handshake: &mut Observed, shared: &mut Shared, decryption: Option<&mut Decryption>, gap: Gap) {
         let Self { reader, joiner, record_began, .. } = self;
         joiner.reset();
         if let Some(decryption) = decryption {
-            decryption.gap(gap.side);
+            decryption.gap(handshake, gap.side);
         }
         if let Some(Item::Record(record)) = reader.gap(gap.len) {
             let first = record_began.take().unwrap_or(gap.mark);
@@ -164,7 +164,7 @@ impl Stream {
     }
 
     /// A message whose rest never came is a fact as well.
-    pub(super) fn keep_partial(&self, handshake: &mut Handshake, side: Side) {
+    pub(super) fn keep_partial(&self, handshake: &mut Observed, side: Side) {
         let Self { reader, .. } = self;
         let in_secret = side == Side::Server && handshake.is_tls13() && handshake.server_hello.is_some();
         if in_secret && self.started && handshake.encrypted.client.is_empty() && handshake.finished.client.is_none() {
@@ -209,7 +209,7 @@ impl Stream {
 
 /// A piece that is being read, and what it adds to.
 struct Reading<'a> {
-    handshake: &'a mut Handshake,
+    handshake: &'a mut Observed,
     shared: &'a mut Shared,
     decryption: Option<&'a mut Decryption>,
     joiner: &'a mut Joiner<Origin>,
@@ -227,7 +227,10 @@ impl Reading<'_> {
         let first = *if record.start >= data.offset { data.mark } else { record_began.as_ref().unwrap_or(data.mark) };
         let taken = match decryption {
             None => Taken::Sealed,
-            Some(decryption) => decryption.take(handshake, shared, self.side, record, mark, first),
+            Some(decryption) => {
+                let place = Place { mark, first, span: (record.start, record.end) };
+                decryption.take(Opening { h: handshake, shared, side: self.side, place, again: false }, record)
+            }
         };
         if !matches!(taken, Taken::Opened | Taken::Broken) {
             let place = Place { mark, first, span: (record.start, record.end) };
@@ -256,7 +259,7 @@ impl Reading<'_> {
     }
 }
 
-pub(super) fn anomaly(handshake: &mut Handshake, side: Side, mark: Mark, kind: AnomalyKind) {
+pub(super) fn anomaly(handshake: &mut Observed, side: Side, mark: Mark, kind: AnomalyKind) {
     if handshake.anomalies.len() < limits::ANOMALIES {
         handshake.held_bytes += 2 * size_of::<Anomaly>();
         handshake.anomalies.push(Anomaly { mark, side, kind });
@@ -264,26 +267,26 @@ pub(super) fn anomaly(handshake: &mut Handshake, side: Side, mark: Mark, kind: A
 }
 
 /// Adds a letter to the history: capitals from the client.
-pub(super) fn letter(handshake: &mut Handshake, side: Side, letter: char) {
+pub(super) fn letter(handshake: &mut Observed, side: Side, letter: char) {
     if handshake.history.len() < limits::HISTORY {
         handshake.history.push(if side == Side::Client { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() });
     }
 }
 
 /// What a side sends now is encrypted as TLS ≤ 1.2 does it: behind its ChangeCipherSpec. In TLS 1.3 that message means nothing.
-pub(super) fn encrypted(handshake: &Handshake, side: Side) -> bool {
+pub(super) fn encrypted(handshake: &Observed, side: Side) -> bool {
     handshake.change_cipher_spec.of(side).is_some() && !handshake.is_tls13() && !maybe_tls13(handshake, side)
 }
 
 /// The client's early ChangeCipherSpec, before the server has chosen a version.
-fn maybe_tls13(handshake: &Handshake, side: Side) -> bool {
+fn maybe_tls13(handshake: &Observed, side: Side) -> bool {
     side == Side::Client
         && handshake.server_hello.is_none()
         && handshake.last_hello().is_some_and(|hello| hello.what.offers_early_data() || handshake.hello_retry.is_some())
 }
 
 /// Something else than a record where one was due.
-fn on_error(h: &mut Handshake, side: Side, mark: Mark, error: &RecordError) {
+fn on_error(h: &mut Observed, side: Side, mark: Mark, error: &RecordError) {
     if h.protocol == Protocol::Other && error.offset == 0 {
         h.protocol = Protocol::Tls;
     }
@@ -297,7 +300,7 @@ fn on_error(h: &mut Handshake, side: Side, mark: Mark, error: &RecordError) {
 
 /// One record of a side; gives the side it turned out to be.
 #[inline]
-fn on_record(h: &mut Handshake, shared: &mut Shared, joiner: &mut Joiner<Origin>, side: Side, record: &Record<'_>, place: &Place) -> Side {
+fn on_record(h: &mut Observed, shared: &mut Shared, joiner: &mut Joiner<Origin>, side: Side, record: &Record<'_>, place: &Place) -> Side {
     let mark = place.mark;
     match record.content_type {
         ContentType::HANDSHAKE => return on_handshake(h, shared, joiner, side, record, place),
@@ -316,7 +319,7 @@ fn on_record(h: &mut Handshake, shared: &mut Shared, joiner: &mut Joiner<Origin>
 /// One record that holds handshake messages, or parts of them.
 #[inline(never)]
 fn on_handshake(
-    h: &mut Handshake,
+    h: &mut Observed,
     shared: &mut Shared,
     joiner: &mut Joiner<Origin>,
     mut side: Side,
@@ -362,7 +365,7 @@ fn on_handshake(
 }
 
 /// A ClientHello from the supposed server, or a ServerHello from the supposed client, where the roles were guessed.
-fn wrong_way_round(h: &Handshake, side: Side, kind: HandshakeType) -> bool {
+fn wrong_way_round(h: &Observed, side: Side, kind: HandshakeType) -> bool {
     let wrong = match side {
         Side::Server => kind == HandshakeType::CLIENT_HELLO,
         Side::Client => kind == HandshakeType::SERVER_HELLO,
@@ -370,7 +373,7 @@ fn wrong_way_round(h: &Handshake, side: Side, kind: HandshakeType) -> bool {
     wrong && h.client_hellos.is_empty() && h.server_hello.is_none()
 }
 
-pub(super) fn remember(h: &mut Handshake, side: Side, content_type: ContentType, len: u16, mark: Mark) {
+pub(super) fn remember(h: &mut Observed, side: Side, content_type: ContentType, len: u16, mark: Mark) {
     let list = h.encrypted.of_mut(side);
     if list.len() < limits::ENCRYPTED_RECORDS {
         list.push(EncryptedRecord { content_type: content_type.0, len, mark });
@@ -378,7 +381,7 @@ pub(super) fn remember(h: &mut Handshake, side: Side, content_type: ContentType,
 }
 
 /// Finished, or the messages of a second handshake inside the first (TLS ≤ 1.2).
-fn encrypted_handshake(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
+fn encrypted_handshake(h: &mut Observed, side: Side, record: &Record<'_>, mark: Mark) {
     remember(h, side, record.content_type, record.len, mark);
     if h.finished.of(side).is_none() {
         *h.finished.of_mut(side) = Some(mark);
@@ -389,7 +392,7 @@ fn encrypted_handshake(h: &mut Handshake, side: Side, record: &Record<'_>, mark:
 }
 
 #[inline(never)]
-fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
+fn on_alert(h: &mut Observed, side: Side, record: &Record<'_>, mark: Mark) {
     if h.protocol == Protocol::Other {
         h.protocol = Protocol::Tls;
     }
@@ -407,13 +410,13 @@ fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
     if is_encrypted {
         remember(h, side, record.content_type, record.len, mark);
     }
-    if h.alerts.len() < limits::ALERTS {
-        h.held_bytes += 2 * size_of::<AlertSeen>();
-        h.alerts.push(AlertSeen { from: side, alert: clear, encrypted: is_encrypted, mark, after_handshake: false, consequence: false });
+    if h.read_alerts.len() < limits::ALERTS {
+        h.held_bytes += 2 * size_of::<ReadAlert>();
+        h.read_alerts.push(ReadAlert { from: side, alert: clear, encrypted: is_encrypted, mark });
     }
 }
 
-pub(super) fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
+pub(super) fn on_change_cipher_spec(h: &mut Observed, side: Side, mark: Mark) {
     if h.protocol == Protocol::Other {
         h.protocol = Protocol::Tls;
     }
@@ -433,7 +436,7 @@ pub(super) fn on_change_cipher_spec(h: &mut Handshake, side: Side, mark: Mark) {
 }
 
 #[inline(never)]
-fn on_application_data(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
+fn on_application_data(h: &mut Observed, side: Side, record: &Record<'_>, mark: Mark) {
     if h.is_tls13() || h.server_hello.is_none() {
         if side == Side::Client && h.server_hello.is_none() && h.early_data_offered {
             h.early_data_records = h.early_data_records.saturating_add(1);
@@ -454,7 +457,7 @@ fn on_application_data(h: &mut Handshake, side: Side, record: &Record<'_>, mark:
 }
 
 /// Nothing that follows can change what is said of the handshake: both sides finished and went on to use the connection.
-fn settled(h: &Handshake, decryption: Option<&Decryption>) -> bool {
+fn settled(h: &Observed, decryption: Option<&Decryption>) -> bool {
     let Some(hello) = &h.server_hello else { return false };
     if hello.what.version().is_tls13() && !h.decrypted {
         // Each side's Finished and one record behind it.
@@ -467,7 +470,7 @@ fn settled(h: &Handshake, decryption: Option<&Decryption>) -> bool {
 
 /// The same in TLS 1.3 by the encrypted records alone.
 #[inline(never)]
-fn settled_unread(h: &Handshake, hello: &ServerHello, decryption: Option<&Decryption>) -> bool {
+fn settled_unread(h: &Observed, hello: &ServerHello, decryption: Option<&Decryption>) -> bool {
     let records = &h.encrypted;
     if records.client.len() >= limits::ENCRYPTED_RECORDS || records.server.len() >= limits::ENCRYPTED_RECORDS {
         // Records that await their keys are not told by their sizes alone.

@@ -9,7 +9,7 @@ use crate::preamble::{Dialect, Preamble, PreambleFacts, Upgrade};
 use crate::time::Mark;
 use crate::transport::FlowFacts;
 
-use super::facts::{Handshake, Protocol, Seen};
+use super::facts::{Handshake, Observed, Protocol, Seen};
 
 /// Whether a connection is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub fn relevance(handshake: &Handshake) -> Relevance {
 
 /// Bytes of a client that are no TLS and that no dialogue followed, where the server closed on them without a word and its port is one for TLS:
 /// it met a client that speaks in clear.
-pub(super) fn keep_turned_away(h: &mut Handshake, flow: &FlowFacts, preamble: &Preamble) {
+pub(super) fn keep_turned_away(h: &mut Observed, flow: &FlowFacts, preamble: &Preamble) {
     let server = flow.side(Side::Server);
     let closed = server.bytes_seen == 0 && (server.fin.is_some() || !server.resets.is_empty());
     let (_, endpoint) = flow.ends();

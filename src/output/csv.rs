@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use super::escape::escape;
 use super::format::Format;
 use crate::flow::Endpoint;
-use crate::report::{Cause, Confidence, Handshake, Sink, Tls, word};
-use crate::time::Timestamp;
+use crate::report::{Cause, Confidence, Dialect, Handshake, Sink, Tls, word};
+use crate::time::{TimeText, Timestamp};
 
 /// `--format csv`.
 pub const FORMAT: Format = Format {
@@ -25,26 +25,35 @@ pub const FORMAT: Format = Format {
 pub struct CsvSink<W> {
     out: W,
     row: Vec<u8>,
+    times: TimeText,
     begun: bool,
 }
 
 impl<W: Write> CsvSink<W> {
     /// Writes to `out`, which should buffer.
-    pub const fn new(out: W) -> Self {
-        Self { out, row: Vec::new(), begun: false }
+    pub fn new(out: W) -> Self {
+        Self { out, row: Vec::new(), times: TimeText::default(), begun: false }
     }
 
     fn header(&mut self) -> io::Result<()> {
         if std::mem::replace(&mut self.begun, true) {
             return Ok(());
         }
-        self.write(COLUMNS.iter().map(|(name, _)| Cow::Borrowed(*name)))
+        self.write(COLUMNS.iter().map(|(name, _)| Cell::Word(name)))
     }
 
-    fn write<'a>(&mut self, cells: impl Iterator<Item = Cow<'a, str>>) -> io::Result<()> {
+    fn write<'a>(&mut self, cells: impl Iterator<Item = Cell<'a>>) -> io::Result<()> {
         self.row.clear();
         for cell in cells {
-            push_cell(&mut self.row, &cell);
+            match cell {
+                Cell::Word(word) => self.row.extend_from_slice(word.as_bytes()),
+                Cell::Number(number) => self.row.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+                Cell::Time(at) => self.row.extend_from_slice(self.times.of(at)),
+                Cell::Address(endpoint) => self.row.extend_from_slice(endpoint.text().address()),
+                Cell::Slugs(causes) => push_slugs(&mut self.row, &causes),
+                Cell::Text(text) => push_text(&mut self.row, &text),
+                Cell::Nothing => {}
+            }
             self.row.push(b',');
         }
         // The comma behind the last one.
@@ -66,7 +75,30 @@ impl<W: Write> Sink for CsvSink<W> {
     }
 }
 
-fn push_cell(row: &mut Vec<u8>, cell: &str) {
+/// What stands in a cell.
+enum Cell<'a> {
+    /// A word of our own making: a letter first, and nothing in it that needs care.
+    Word(&'a str),
+    Number(u64),
+    Time(Timestamp),
+    /// An endpoint's address.
+    Address(Endpoint),
+    Slugs(Vec<Cause>),
+    /// What may be a stranger's.
+    Text(Cow<'a, str>),
+    Nothing,
+}
+
+fn push_slugs(row: &mut Vec<u8>, causes: &[Cause]) {
+    for (place, cause) in causes.iter().enumerate() {
+        if place > 0 {
+            row.push(b' ');
+        }
+        row.extend_from_slice(cause.slug().as_bytes());
+    }
+}
+
+fn push_text(row: &mut Vec<u8>, cell: &str) {
     let cell = escape(cell);
     let apostrophe = if cell.trim_start().starts_with(is_formula) { "'" } else { "" };
     if !cell.contains([',', '"', '\'']) && apostrophe.is_empty() {
@@ -83,66 +115,58 @@ const fn is_formula(c: char) -> bool {
     matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
 }
 
-fn number(value: impl Into<Option<u64>>) -> Cow<'static, str> {
-    Cow::Owned(value.into().map(|number| itoa::Buffer::new().format(number).to_owned()).unwrap_or_default())
+fn number(value: impl Into<Option<u64>>) -> Cell<'static> {
+    value.into().map_or(Cell::Nothing, Cell::Number)
 }
 
-fn time(at: Timestamp) -> Cow<'static, str> {
-    Cow::Owned(at.to_string())
-}
-
-fn address(endpoint: Endpoint) -> Cow<'static, str> {
-    Cow::Owned(endpoint.address.to_string())
-}
-
-fn slugs(causes: impl Iterator<Item = Cause>) -> Cow<'static, str> {
-    Cow::Owned(causes.map(Cause::slug).collect::<Vec<_>>().join(" "))
+fn text<'a>(value: impl Into<Option<Cow<'a, str>>>) -> Cell<'a> {
+    value.into().map_or(Cell::Nothing, Cell::Text)
 }
 
 /// A field of `tls`.
-fn tls<'a>(report: &'a Handshake<'a>, field: impl FnOnce(&'a Tls<'a>) -> Option<Cow<'a, str>>) -> Cow<'a, str> {
-    report.tls.as_ref().and_then(field).unwrap_or_default()
+fn tls<'a>(report: &'a Handshake<'a>, field: impl FnOnce(&'a Tls<'a>) -> Option<Cow<'a, str>>) -> Cell<'a> {
+    text(report.tls.as_ref().and_then(field))
 }
 
-type Column = (&'static str, for<'a> fn(&'a Handshake<'a>) -> Cow<'a, str>);
+type Column = (&'static str, for<'a> fn(&'a Handshake<'a>) -> Cell<'a>);
 
 /// The columns in order. New ones are added at the end.
 const COLUMNS: &[Column] = &[
-    ("start", |r| time(r.handshake.start)),
-    ("end", |r| time(r.handshake.end)),
-    ("client_address", |r| address(r.client)),
+    ("start", |r| Cell::Time(r.handshake.start)),
+    ("end", |r| Cell::Time(r.handshake.end)),
+    ("client_address", |r| Cell::Address(r.client)),
     ("client_port", |r| number(u64::from(r.client.port))),
-    ("server_address", |r| address(r.server)),
+    ("server_address", |r| Cell::Address(r.server)),
     ("server_port", |r| number(u64::from(r.server.port))),
-    ("server_name", |r| r.server_name().unwrap_or_default().into()),
-    ("transport", |r| r.network.transport.name().into()),
-    ("protocol", |r| r.network.protocol.name().into()),
-    ("outcome", |r| r.handshake.outcome.name().into()),
-    ("stage", |r| r.handshake.stage.name().into()),
-    ("cause", |r| r.diagnosis.cause.map_or("", Cause::slug).into()),
-    ("stopped_by", |r| r.diagnosis.stopped_by.name().into()),
-    ("confidence", |r| r.diagnosis.confidence.map_or("", Confidence::name).into()),
-    ("summary", |r| r.summary()),
-    ("alternatives", |r| slugs(r.diagnosis.alternatives.iter().copied())),
-    ("findings", |r| slugs(r.diagnosis.findings.iter().map(|finding| finding.cause))),
+    ("server_name", |r| text(r.server_name().map(Cow::Borrowed))),
+    ("transport", |r| Cell::Word(r.network.transport.name())),
+    ("protocol", |r| Cell::Word(r.network.protocol.name())),
+    ("outcome", |r| Cell::Word(r.handshake.outcome.name())),
+    ("stage", |r| Cell::Word(r.handshake.stage.name())),
+    ("cause", |r| Cell::Word(r.diagnosis.cause.map_or("", Cause::slug))),
+    ("stopped_by", |r| Cell::Word(r.diagnosis.stopped_by.name())),
+    ("confidence", |r| Cell::Word(r.diagnosis.confidence.map_or("", Confidence::name))),
+    ("summary", |r| Cell::Text(r.summary())),
+    ("alternatives", |r| Cell::Slugs(r.diagnosis.alternatives.to_vec())),
+    ("findings", |r| Cell::Slugs(r.diagnosis.findings.iter().map(|finding| finding.cause).collect())),
     ("version", |r| tls(r, |tls| tls.version.map(|version| word(version.name(), version)))),
     ("cipher", |r| tls(r, |tls| tls.cipher.map(|cipher| word(cipher.name(), cipher)))),
     ("curve", |r| tls(r, |tls| tls.curve.map(|curve| word(curve.name(), curve)))),
     ("next_protocol", |r| tls(r, |tls| tls.next_protocol.as_deref().map(Cow::Borrowed))),
     ("ja4", |r| tls(r, |tls| tls.client.as_ref().map(|client| client.offer.ja4().into()))),
-    ("preamble", |r| r.handshake.preamble.map_or("", |dialect| dialect.name()).into()),
-    ("resumed", |r| if r.handshake.resumed { "true" } else { "false" }.into()),
+    ("preamble", |r| Cell::Word(r.handshake.preamble.map_or("", Dialect::name))),
+    ("resumed", |r| Cell::Word(if r.handshake.resumed { "true" } else { "false" })),
     ("tcp_rtt_us", |r| number(r.handshake.timing.tcp_rtt_us)),
     ("server_hello_us", |r| number(r.handshake.timing.server_hello_us)),
     ("server_think_us", |r| number(r.handshake.timing.server_think_us)),
     ("total_us", |r| number(r.handshake.timing.total_us)),
     ("client_retransmits", |r| number(u64::from(r.handshake.loss.client_retransmits))),
     ("server_retransmits", |r| number(u64::from(r.handshake.loss.server_retransmits))),
-    ("source", |r| r.capture.source.as_ref().into()),
+    ("source", |r| text(Cow::Borrowed(r.capture.source.as_ref()))),
     ("first_frame", |r| number(r.capture.first_frame)),
     ("last_frame", |r| number(r.capture.last_frame)),
-    ("community_id", |r| r.network.community_id.as_str().into()),
-    ("id", |r| r.handshake.id.as_str().into()),
+    ("community_id", |r| Cell::Word(r.network.community_id.as_str())),
+    ("id", |r| Cell::Word(r.handshake.id.as_str())),
 ];
 
 #[cfg(test)]

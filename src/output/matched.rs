@@ -8,7 +8,7 @@ use anstyle::Style;
 use super::figures::{count, counted, span_us, when};
 use super::layout::Layout;
 use crate::compare::joined::{Event, Half, Happening, Joined, JoinedBy, Joint, Place};
-use crate::report::Cause;
+use crate::report::{Cause, Outcome};
 use crate::time::Timestamp;
 
 /// Writes what became of handshakes between two points: those of one server that met the same fate together. `all`: each by itself, and also those
@@ -82,7 +82,7 @@ fn same(out: &mut dyn Write, layout: &Layout, others: &[&Joined]) -> io::Result<
 }
 
 fn noteworthy(one: &Joined) -> bool {
-    let failed = |half: &Option<Half>| half.as_ref().is_some_and(|half| half.outcome != "completed");
+    let failed = |half: &Option<Half>| half.as_ref().is_some_and(|half| half.outcome != Outcome::Completed);
     !one.between.is_empty() || one.verdict.place != Place::Nowhere || failed(&one.client) || failed(&one.server)
 }
 
@@ -201,7 +201,7 @@ fn half(out: &mut dyn Write, layout: &Layout, label: &str, half: Option<&Half>) 
             let cause = half.cause.map(|cause| {
                 format!(", {cause}{}", half.confidence.map(|confidence| format!(" ({})", confidence.name())).unwrap_or_default())
             });
-            format!("{}{}, {}", half.outcome, cause.unwrap_or_default(), frames(half))
+            format!("{}{}, {}", half.outcome.name(), cause.unwrap_or_default(), frames(half))
         }
     };
     layout.labelled(out, 2, label, &text)

@@ -162,7 +162,9 @@ impl<'a> Cutter<'a> {
         let at = self.fields.iter().position(|field| field.name == key.name)?;
         let (passed, rest) = self.fields.split_at_checked(at)?;
         let (field, rest) = rest.split_first()?;
-        passed.iter().for_each(|field| field.of.absent(self.place, self.columns));
+        for field in passed {
+            field.of.absent(self.place, self.columns);
+        }
         self.fields = rest;
         Some(&field.of)
     }
@@ -178,7 +180,9 @@ impl<'a> Cutter<'a> {
 
     /// No more fields come.
     fn end(&mut self) {
-        self.fields.iter().for_each(|field| field.of.absent(self.place, self.columns));
+        for field in self.fields {
+            field.of.absent(self.place, self.columns);
+        }
     }
 
     fn value(&mut self, key: Key, value: Value) {

@@ -1,5 +1,7 @@
 //! What several outputs say of a handshake in the same words.
 
+use std::borrow::Cow;
+
 use crate::report::{Cause, Diagnosis, Finding, Handshake, Incident, Outcome, StoppedBy, Summary};
 
 /// How a handshake is to be shown, by its outcome and cause alone.
@@ -92,6 +94,11 @@ pub fn place(incident: &Incident) -> String {
         (None, Some(server)) => server.to_string(),
         (None, None) => incident.scope.name().to_owned(),
     }
+}
+
+/// Words in one line.
+pub fn listed<'a>(words: impl Iterator<Item = Cow<'a, str>>) -> String {
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// What the capture lacks, in one line.

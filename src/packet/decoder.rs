@@ -9,6 +9,17 @@ use crate::packet::walk::{Next, Walk};
 use crate::packet::{Packet, Skip};
 use crate::time::Timestamp;
 
+/// How a frame's packet was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// In one step: the frame is of the usual kind.
+    AtOnce,
+    /// By a walk through its headers.
+    Walking,
+    /// By joining it with the fragments in other frames.
+    Joining,
+}
+
 /// Decodes frames. Holds nothing but IP fragments, so frames of one IP packet must come to the same decoder.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -26,11 +37,10 @@ impl Decoder {
     /// Decodes a frame to its innermost packet. The packet borrows from the frame or, when this frame completed a fragmented IP packet, from
     /// the decoder.
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Packet<'a> {
+        let mut packet = Packet::NOTHING;
         self.pass(frame.head.time);
-        match direct::segment(frame) {
-            Some(segment) => Packet::Tcp(segment),
-            None => self.walk(frame),
-        }
+        self.read(frame, &mut packet);
+        packet
     }
 
     /// Packet time goes on: fragments that have waited too long are given up.
@@ -41,14 +51,25 @@ impl Decoder {
         }
     }
 
-    /// Decodes a frame that is not of the usual kind ([`plain`](super::plain)).
-    pub(crate) fn walk<'a>(&'a mut self, frame: &Frame<'a>) -> Packet<'a> {
+    /// Decodes a frame for a caller who has a place for its packet: one is too large to be handed from place to place for each frame. Where it was
+    /// found without joining, [`read`] says the same of it.
+    #[inline]
+    pub(crate) fn read<'a>(&'a mut self, frame: &Frame<'a>, into: &mut Packet<'a>) -> Found {
+        if direct::read(frame, into).is_some() { Found::AtOnce } else { self.walk(frame, into) }
+    }
+
+    #[inline(never)]
+    fn walk<'a>(&'a mut self, frame: &Frame<'a>, into: &mut Packet<'a>) -> Found {
         let mut walk = Walk::new(frame);
-        match walk.advance(Next::Link(frame.head.link)) {
+        *into = match walk.advance(Next::Link(frame.head.link)) {
             Ok(last) => walk.finish(last),
-            Err(Skip::Fragment) => self.join(&walk),
+            Err(Skip::Fragment) => {
+                *into = self.join(&walk);
+                return Found::Joining;
+            }
             Err(skip) => Packet::Skipped(skip),
-        }
+        };
+        Found::Walking
     }
 
     /// The frames that carried the packet of the last call, when that call joined one from fragments: [`IpFacts::was_fragmented`].
@@ -109,4 +130,14 @@ impl Decoder {
 
 fn resume(joined: &Joined) -> Walk<'_> {
     Walk { rest: Cursor::new(&joined.bytes, joined.wire), around: joined.around, piece: None }
+}
+
+/// Decodes a frame whose packet lies in it alone. A fragment is skipped.
+#[inline]
+pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Found {
+    if direct::read(frame, into).is_some() {
+        return Found::AtOnce;
+    }
+    *into = Walk::new(frame).run(Next::Link(frame.head.link));
+    Found::Walking
 }

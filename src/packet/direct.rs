@@ -6,8 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::flow::{Endpoint, FlowKey, Path, Transport};
 use crate::frame::Frame;
-use crate::packet::{IpFacts, Segment, TcpFlags, links};
-use crate::time::{Mark, Timestamp};
+use crate::packet::{IpFacts, Packet, Segment, TcpFlags, links};
 
 /// The two stations of an Ethernet that a frame travels between. `None` where it is for many, or the link gives all the same address, as a
 /// loopback does.
@@ -18,18 +17,10 @@ pub(crate) fn stations(frame: &Frame<'_>) -> Option<([u8; 6], [u8; 6])> {
     (single && to != from).then_some((*from, *to))
 }
 
-/// The segment in a frame of the usual kind.
-#[inline]
-pub(crate) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
-    let mut segment = NOTHING;
-    read(frame, &mut segment).map(|()| segment)
-}
-
-/// The same for a caller who has a place for it: a segment is too large to be handed from place to place for each packet. `None`, with nothing
-/// done, when the frame is not of the usual kind.
+/// The segment in a frame of the usual kind. `None`, with nothing done, when the frame is not of that kind.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "once a packet")]
-pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Segment<'a>) -> Option<()> {
+pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Packet<'a>) -> Option<()> {
     let (head, rest) = frame.bytes.split_first_chunk::<54>()?;
     if frame.head.link != links::ETHERNET || (frame.head.original_len as usize) != frame.bytes.len() {
         return None;
@@ -54,7 +45,7 @@ pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Segment<'a>) -> Option<()> 
     let destination = number([d0, d1, d2, d3], [q0, q1]);
     let from_low = source <= destination;
     let (low, high) = if from_low { (source, destination) } else { (destination, source) };
-    *into = Segment {
+    *into = Packet::Tcp(Segment {
         mark: frame.mark(),
         key: FlowKey { low: endpoint(low), high: endpoint(high), transport: Transport::Tcp, path: 0 },
         from_low,
@@ -73,25 +64,9 @@ pub(crate) fn read<'a>(frame: &Frame<'a>, into: &mut Segment<'a>) -> Option<()> 
         options,
         payload,
         payload_len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
-    };
+    });
     Some(())
 }
-
-/// What stands where no segment has been read yet.
-pub(crate) const NOTHING: Segment<'static> = Segment {
-    mark: Mark { frame: 0, time: Timestamp::MIN },
-    key: FlowKey { low: endpoint(0), high: endpoint(0), transport: Transport::Tcp, path: 0 },
-    from_low: true,
-    path: Path::NONE,
-    ip: IpFacts { ttl: 0, id: None, dont_fragment: false, total_len: 0, was_fragmented: false },
-    seq: 0,
-    ack: 0,
-    flags: TcpFlags(0),
-    window: 0,
-    options: &[],
-    payload: &[],
-    payload_len: 0,
-};
 
 #[expect(clippy::cast_possible_truncation, reason = "an address of 32 bits above a port of 16")]
 const fn endpoint(number: u64) -> Endpoint {
@@ -104,7 +79,6 @@ mod tests {
 
     use super::*;
     use crate::frame::FrameHead;
-    use crate::packet::Packet;
     use crate::packet::walk::{Next, Walk};
     use crate::time::Timestamp;
 
@@ -135,9 +109,10 @@ mod tests {
                 original_len: u32::try_from(bytes.len()).unwrap() + cut / 2,
             };
             let frame = Frame { head, bytes: &bytes };
-            if let Some(segment) = segment(&frame) {
+            let mut packet = Packet::NOTHING;
+            if read(&frame, &mut packet).is_some() {
                 let walked = Walk::new(&frame).run(Next::Link(links::ETHERNET));
-                prop_assert_eq!(format!("{walked:?}"), format!("{:?}", Packet::Tcp(segment)));
+                prop_assert_eq!(format!("{walked:?}"), format!("{packet:?}"));
             }
         }
     }
@@ -155,6 +130,8 @@ mod tests {
             interface: 0,
             original_len: u32::try_from(bytes.len()).unwrap(),
         };
-        assert_eq!(segment(&Frame { head, bytes: &bytes }).map(|segment| segment.payload_len), Some(5));
+        let mut packet = Packet::NOTHING;
+        assert!(read(&Frame { head, bytes: &bytes }, &mut packet).is_some());
+        assert!(matches!(packet, Packet::Tcp(segment) if segment.payload_len == 5));
     }
 }

@@ -29,7 +29,8 @@ use crate::flow::{Endpoint, FlowKey, Path, Transport};
 use crate::time::Mark;
 
 pub use self::decoder::Decoder;
-pub(crate) use self::direct::{NOTHING, read as read_plain, segment as plain, stations};
+pub(crate) use self::decoder::{Found, read};
+pub(crate) use self::direct::stations;
 pub use self::fragments::{FragmentCounters, LostFragments};
 pub use self::links::{link_name, reads_link};
 pub use self::options::{tcp_options, tcp_options_are_plain, tcp_timestamps};
@@ -45,6 +46,21 @@ pub enum Packet<'a> {
     IcmpError(IcmpError),
     /// Nothing of use, and why.
     Skipped(Skip),
+}
+
+impl Packet<'_> {
+    /// What stands where no frame has been decoded yet.
+    pub(crate) const NOTHING: Self = Self::Skipped(Skip::NotIp);
+
+    /// The flow that it is of; of an ICMP error the one that it is about.
+    pub const fn key(&self) -> Option<&FlowKey> {
+        match self {
+            Self::Tcp(segment) => Some(&segment.key),
+            Self::Udp(datagram) => Some(&datagram.key),
+            Self::IcmpError(error) => Some(&error.key),
+            Self::Skipped(_) => None,
+        }
+    }
 }
 
 /// Why a frame gave no packet. Each has a counter in the summary.
@@ -276,6 +292,8 @@ pub struct TcpOptions {
     pub sack_permitted: bool,
     /// Selective acknowledgment blocks, left edge inclusive, right edge exclusive, in wire sequence numbers.
     pub sack: [Option<(u32, u32)>; 4],
+    /// The segment's own clock, and the other side's that it echoes (RFC 7323 section 3).
+    pub timestamps: Option<(u32, u32)>,
     /// The SYN carries or asks for a Fast Open cookie (RFC 7413).
     pub fast_open: bool,
 }

@@ -8,29 +8,55 @@ use crate::packet::TcpOptions;
 /// counts the first time only, save SACK.
 pub fn tcp_options(options: &[u8]) -> TcpOptions {
     let mut read = TcpOptions::default();
-    for option in Options::new(options) {
-        match option {
-            TcpOption::Known(TcpOptionElement::MaximumSegmentSize(mss)) => read.mss = read.mss.or(Some(mss)),
-            TcpOption::Known(TcpOptionElement::WindowScale(shift)) => read.window_scale = read.window_scale.or(Some(shift)),
-            TcpOption::Known(TcpOptionElement::SelectiveAcknowledgementPermitted) => read.sack_permitted = true,
-            TcpOption::Known(TcpOptionElement::SelectiveAcknowledgement(first, others)) => {
-                for (slot, block) in read.sack.iter_mut().zip([Some(first)].into_iter().chain(others)) {
+    let mut ahead = TcpOptionsIterator::from_slice(options);
+    loop {
+        let here = ahead.rest();
+        match ahead.next() {
+            None => return read,
+            Some(Ok(option)) => read.take(&option),
+            // etherparse gives up at an option that it does not know, such as MPTCP's, or whose length is unusual. What follows it counts.
+            Some(Err(_)) => {
+                let Some((kind, body, behind)) = split_first(here) else { return read };
+                read.fast_open |= kind == FAST_OPEN || kind == EXPERIMENT && body.starts_with(&FAST_OPEN_EXPERIMENT);
+                ahead = TcpOptionsIterator::from_slice(behind);
+            }
+        }
+    }
+}
+
+/// Kind and body of the first option, and what follows it.
+fn split_first(options: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let [kind, len, rest @ ..] = options else { return None };
+    let (body, behind) = usize::from(*len).checked_sub(2).and_then(|len| rest.split_at_checked(len))?;
+    Some((*kind, body, behind))
+}
+
+impl TcpOptions {
+    fn take(&mut self, option: &TcpOptionElement) {
+        match *option {
+            TcpOptionElement::MaximumSegmentSize(mss) => self.mss = self.mss.or(Some(mss)),
+            TcpOptionElement::WindowScale(shift) => self.window_scale = self.window_scale.or(Some(shift)),
+            TcpOptionElement::SelectiveAcknowledgementPermitted => self.sack_permitted = true,
+            TcpOptionElement::SelectiveAcknowledgement(first, others) => {
+                for (slot, block) in self.sack.iter_mut().zip([Some(first)].into_iter().chain(others)) {
                     *slot = block.or(*slot);
                 }
             }
-            TcpOption::Other(FAST_OPEN, _) | TcpOption::Other(EXPERIMENT, [0xf9, 0x89, ..]) => read.fast_open = true,
-            TcpOption::Known(_) | TcpOption::Other(..) => {}
+            TcpOptionElement::Timestamp(own, echoed) => self.timestamps = self.timestamps.or(Some((own, echoed))),
+            TcpOptionElement::Noop => {}
         }
     }
-    read
 }
 
-/// The timestamps of a segment: its own clock, and the other side's that it echoes (RFC 7323 section 3). Read on demand, for few ask.
+/// [`TcpOptions::timestamps`] alone, for segments that have nothing else in their options, as nearly all.
 pub fn tcp_timestamps(options: &[u8]) -> Option<(u32, u32)> {
-    Options::new(options).find_map(|option| match option {
-        TcpOption::Known(TcpOptionElement::Timestamp(own, echoed)) => Some((own, echoed)),
-        _ => None,
-    })
+    match *options {
+        [] => None,
+        [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, v0, v1, v2, v3, e0, e1, e2, e3] => {
+            Some((u32::from_be_bytes([v0, v1, v2, v3]), u32::from_be_bytes([e0, e1, e2, e3])))
+        }
+        _ => tcp_options(options).timestamps,
+    }
 }
 
 /// No options, or the timestamps alone in the layout every stack uses (RFC 7323 appendix A): nothing to decode in by far the most segments.
@@ -38,42 +64,13 @@ pub const fn tcp_options_are_plain(bytes: &[u8]) -> bool {
     matches!(bytes, [] | [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, _, _, _, _, _, _, _, _])
 }
 
-/// The options of a segment in their order. etherparse gives up at an option that it does not know, such as Fast Open or MPTCP, or whose length is
-/// unusual. Such an option is passed over by its length: what follows it counts.
-struct Options<'a>(TcpOptionsIterator<'a>);
-
-enum TcpOption<'a> {
-    Known(TcpOptionElement),
-    /// Kind and body.
-    Other(u8, &'a [u8]),
-}
-
-impl<'a> Options<'a> {
-    fn new(options: &'a [u8]) -> Self {
-        Self(TcpOptionsIterator::from_slice(options))
-    }
-}
-
-impl<'a> Iterator for Options<'a> {
-    type Item = TcpOption<'a>;
-
-    fn next(&mut self) -> Option<TcpOption<'a>> {
-        let here = self.0.rest();
-        if let Ok(known) = self.0.next()? {
-            return Some(TcpOption::Known(known));
-        }
-        let [kind, len, rest @ ..] = here else { return None };
-        let (body, rest) = usize::from(*len).checked_sub(2).and_then(|len| rest.split_at_checked(len))?;
-        self.0 = TcpOptionsIterator::from_slice(rest);
-        Some(TcpOption::Other(*kind, body))
-    }
-}
-
 const NO_OPERATION: u8 = 1;
 const TIMESTAMPS: u8 = 8;
 const FAST_OPEN: u8 = 34;
-/// Shared by experiments, told apart by their first two bytes (RFC 6994): 0xf989 was Fast Open's before it had a number.
+/// Shared by experiments, told apart by their first two bytes (RFC 6994).
 const EXPERIMENT: u8 = 254;
+/// Fast Open before it had a number.
+const FAST_OPEN_EXPERIMENT: [u8; 2] = [0xf9, 0x89];
 
 #[cfg(test)]
 mod tests {
@@ -83,7 +80,8 @@ mod tests {
     #[test]
     fn a_linux_syn() {
         let read = tcp_options(&[2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7]);
-        assert_eq!(read, TcpOptions { mss: Some(1460), window_scale: Some(7), sack_permitted: true, ..TcpOptions::default() });
+        let timestamps = Some((0x0102_0304, 0));
+        assert_eq!(read, TcpOptions { mss: Some(1460), window_scale: Some(7), sack_permitted: true, timestamps, ..TcpOptions::default() });
     }
 
     #[test]
@@ -120,7 +118,10 @@ mod tests {
     fn what_follows_an_option_that_is_unknown_or_odd_is_read() {
         // Fast Open, MPTCP's MP_CAPABLE, a window scale of another length, then the true ones.
         let read = tcp_options(&[34, 2, 30, 4, 0, 1, 3, 4, 1, 1, 2, 4, 5, 0xb4, 3, 3, 7, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]);
-        assert_eq!(read, TcpOptions { mss: Some(1460), window_scale: Some(7), fast_open: true, ..TcpOptions::default() });
+        assert_eq!(
+            read,
+            TcpOptions { mss: Some(1460), window_scale: Some(7), fast_open: true, timestamps: Some((1, 2)), ..TcpOptions::default() }
+        );
         assert_eq!(tcp_timestamps(&[30, 4, 0, 1, 8, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]), Some((1, 2)));
     }
 

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::capture::Inventory;
-use crate::flow::FlowKey;
 use crate::frame::{Block, Frame};
 use crate::limits;
-use crate::packet::{self, Decoder, Packet, Skip};
+use crate::packet::{self, Decoder, Found, Packet, Skip};
 use crate::time::{Mark, Timestamp};
 use crate::watch::GAP;
 
@@ -51,6 +50,18 @@ impl Counts {
         let place = Skip::ALL.iter().position(|other| *other == reason);
         place.and_then(|place| self.skipped.get(place)).copied().unwrap_or(0)
     }
+
+    #[cold]
+    fn skip(&mut self, reason: Skip, frame: &Frame<'_>) {
+        let place = Skip::ALL.iter().position(|other| *other == reason);
+        if let Some(count) = place.and_then(|place| self.skipped.get_mut(place)) {
+            *count = count.saturating_add(1);
+        }
+        if reason == Skip::LinkType {
+            let frames = self.unknown_links.entry(frame.head.link.0).or_default();
+            *frames = frames.saturating_add(1);
+        }
+    }
 }
 
 impl Router {
@@ -61,9 +72,8 @@ impl Router {
         Self { decoder: Decoder::default(), counts: Counts::default(), length, tick: Timestamp::MIN, sources }
     }
 
-    /// Gives a block's packets, with ticks in between. A frame is given undecoded; where `give` finds no segment of the usual kind in it and says
-    /// so, what it holds is decoded and given, too.
-    pub(super) fn route<'b>(&mut self, block: &'b Block, mut give: impl FnMut(Routed<'_, 'b>) -> bool) {
+    /// Gives a block's packets, with ticks in between.
+    pub(super) fn route(&mut self, block: &Block, mut give: impl FnMut(Routed<'_>)) {
         if let Some(frame) = block.frame(0) {
             self.counts.first.get_or_insert(frame.head.time);
         }
@@ -78,41 +88,40 @@ impl Router {
             if self.decoder.has_lost() {
                 self.unfinished(&mut give);
             }
-            let asks = self.sources.as_ref().is_some_and(Sources::asks);
-            if asks {
-                self.saw(&frame, packet::plain(&frame).map(|segment| segment.key));
-            }
-            if give(Routed::Frame { frame: &frame, place }) {
-                continue;
-            }
-            match self.decoder.walk(&frame) {
-                // By reference, here and below: a segment is too large to be copied from hand to hand.
-                Packet::Tcp(segment) => give(Routed::Segment { partition: partition(&segment.key), interface, segment: &segment }),
-                Packet::Udp(datagram) => {
-                    if let Some(sources) = self.sources.as_mut().filter(|_| asks) {
-                        sources.saw(interface, datagram.key.partition_hash());
-                    }
-                    give(Routed::Datagram { partition: partition(&datagram.key), interface, datagram: &datagram })
+            let mut packet = Packet::NOTHING;
+            let found = self.decoder.read(&frame, &mut packet);
+            if let Some(sources) = self.sources.as_mut().filter(|sources| sources.asks()) {
+                saw(sources, &frame, &packet, found);
+                if let Packet::Udp(datagram) = &packet {
+                    sources.saw(interface, datagram.key.partition_hash());
                 }
-                Packet::IcmpError(error) => give(Routed::Icmp { partition: partition(&error.key), error: &error }),
-                Packet::Skipped(reason) => {
+            }
+            match (&packet, packet.key()) {
+                (Packet::Skipped(reason), _) => {
                     skipped = skipped.saturating_add(1);
-                    self.skip(reason, &frame);
-                    continue;
+                    self.counts.skip(*reason, &frame);
                 }
-            };
+                (_, Some(key)) => {
+                    let place = (found != Found::Joining).then_some(place);
+                    give(Routed::Packet { partition: partition(key), interface, packet: &packet, place });
+                }
+                (_, None) => {}
+            }
         }
         self.counts.bytes = self.counts.bytes.saturating_add(bytes);
         self.counts.decoded = self.counts.decoded.saturating_add((block.len() as u64).saturating_sub(skipped));
         // If this was the last block of an input, the first frames of the next will show whether it goes on there.
+        let Some(sources) = &mut self.sources else { return };
         for frame in (block.len().saturating_sub(TAIL)..block.len()).filter_map(|place| block.frame(place)) {
-            self.saw(&frame, packet::plain(&frame).map(|segment| segment.key));
+            let mut packet = Packet::NOTHING;
+            let found = packet::read(&frame, &mut packet);
+            saw(sources, &frame, &packet, found);
         }
     }
 
     /// The next frame is at hand: time goes on, and whoever fell silent before it is told of before the tick.
     #[inline]
-    fn arrive<'b>(&mut self, mark: Mark, interface: u32, give: &mut impl FnMut(Routed<'_, 'b>) -> bool) {
+    fn arrive(&mut self, mark: Mark, interface: u32, give: &mut impl FnMut(Routed<'_>)) {
         let before = self.counts.last.time;
         // A clock that was set back stays so: its later frames are no moment that never ends.
         let back = before > mark.time.after(GAP);
@@ -132,27 +141,16 @@ impl Router {
         self.tick(give);
     }
 
-    fn saw(&mut self, frame: &Frame<'_>, key: Option<FlowKey>) {
-        let Some(sources) = &mut self.sources else { return };
-        let interface = frame.head.interface;
-        if let Some(key) = key {
-            sources.saw(interface, key.partition_hash());
-        }
-        if let Some(stations) = packet::stations(frame) {
-            sources.saw_stations(interface, stations);
-        }
-    }
-
     /// Tells the flows of the packets that came in fragments and never became whole.
     #[cold]
-    fn unfinished<'b>(&mut self, give: &mut impl FnMut(Routed<'_, 'b>) -> bool) {
+    fn unfinished(&mut self, give: &mut impl FnMut(Routed<'_>)) {
         for lost in self.decoder.take_lost() {
-            give(Routed::Unfinished { partition: partition(&lost.key), lost: &lost });
+            give(Routed::Unfinished(&lost));
         }
     }
 
     /// The capture is over. Gives its last moment, after the last that is to be told of it.
-    pub(super) fn end<'b>(&mut self, inventory: &Inventory, mut give: impl FnMut(Routed<'_, 'b>) -> bool) -> Mark {
+    pub(super) fn end(&mut self, inventory: &Inventory, mut give: impl FnMut(Routed<'_>)) -> Mark {
         let last = self.counts.last;
         // It ended at its last frame, or later where it is known that nothing more came.
         let end = Mark { time: inventory.quiet_until.map_or(last.time, |until| until.max(last.time)), ..last };
@@ -171,19 +169,8 @@ impl Router {
         end
     }
 
-    fn skip(&mut self, reason: Skip, frame: &Frame<'_>) {
-        let place = Skip::ALL.iter().position(|other| *other == reason);
-        if let Some(count) = place.and_then(|place| self.counts.skipped.get_mut(place)) {
-            *count = count.saturating_add(1);
-        }
-        if reason == Skip::LinkType {
-            let frames = self.counts.unknown_links.entry(frame.head.link.0).or_default();
-            *frames = frames.saturating_add(1);
-        }
-    }
-
     /// Packet time goes on while no packet comes: `now` is the present of a live capture.
-    pub(super) fn idle<'b>(&mut self, now: Timestamp, mut give: impl FnMut(Routed<'_, 'b>) -> bool) {
+    pub(super) fn idle(&mut self, now: Timestamp, mut give: impl FnMut(Routed<'_>)) {
         // Packets stay in the kernel for a moment; time must not overtake them.
         let now = now.before(LATEST_PACKETS);
         if self.counts.frames == 0 || now <= self.counts.last.time {
@@ -193,7 +180,7 @@ impl Router {
         self.tick(&mut give);
     }
 
-    fn tick<'b>(&mut self, mut give: impl FnMut(Routed<'_, 'b>) -> bool) {
+    fn tick(&mut self, mut give: impl FnMut(Routed<'_>)) {
         let now = self.counts.last;
         if now.time >= self.tick {
             self.tick = now.time.next_step(self.length);
@@ -203,6 +190,22 @@ impl Router {
 
     pub(super) fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    pub(super) fn into_counts(self) -> Counts {
+        self.counts
+    }
+}
+
+/// An interface saw a frame: its flow, where it is of the usual kind, and its stations tell whether another saw the same.
+#[cold]
+fn saw(sources: &mut Sources, frame: &Frame<'_>, packet: &Packet<'_>, found: Found) {
+    let interface = frame.head.interface;
+    if let (Some(key), Found::AtOnce) = (packet.key(), found) {
+        sources.saw(interface, key.partition_hash());
+    }
+    if let Some(stations) = packet::stations(frame) {
+        sources.saw_stations(interface, stations);
     }
 }
 

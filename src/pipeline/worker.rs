@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use crate::count::Count;
 use crate::diagnosis::rule::Policy;
-use crate::flow::{FlowKey, Transport};
+use crate::flow::Transport;
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::DatagramMachine;
 use crate::handshake::machine::{Machine, Shared};
 use crate::limits;
-use crate::packet::{self, Segment};
+use crate::packet::Packet;
 use crate::secrets::{KeyLog, KeyRing, Tally};
 use crate::time::Mark;
 use crate::transport::udp::UdpTable;
-use crate::transport::{Place, Table, TableCounters, TableLimits};
+use crate::transport::{Table, TableCounters, TableLimits};
 
 use super::batch::{Routed, partition};
 
@@ -64,67 +64,25 @@ impl Worker {
         self.keys.as_ref().map(|ring| ring.tally()).unwrap_or_default()
     }
 
-    /// A segment of this flow comes soon: asks for the memory in which it is looked up. Gives the hash for [`Worker::segment`].
-    #[inline]
-    pub(super) fn expect(&self, partition: u16, key: &FlowKey) -> u64 {
-        self.partition(partition).map_or(0, |partition| partition.table.expect(key))
-    }
-
-    /// A segment of the flow with this hash comes next: asks for the memory in which its connection lies, and tells where that is.
-    /// `payload` tells whether the segment has any.
-    #[inline]
-    pub(super) fn approach(&self, partition: u16, hash: u64, payload: bool) -> Option<Place> {
-        self.partition(partition)?.table.approach(hash, payload)
-    }
-
-    /// The same, a moment later, for what the connection at this place points at.
-    #[inline]
-    pub(super) fn approach_more(&self, partition: u16, place: Place, payload: bool) {
-        if let Some(partition) = self.partition(partition) {
-            partition.table.approach_more(place, payload);
-        }
-    }
-
-    /// Takes a segment of the flow with this hash, whose state probably is at this place.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "once a packet, and little more than a look-up")]
-    pub(super) fn segment(&mut self, partition: u16, interface: u32, segment: &Segment<'_>, flow: (u64, Option<Place>)) {
-        if let Some(Partition { table, shared, .. }) = self.partition_mut(partition) {
-            table.segment_of(flow, shared, interface, segment);
-        }
-    }
-
     /// Takes one packet or tick.
-    pub(super) fn take(&mut self, routed: Routed<'_, '_>) {
+    #[inline]
+    pub(super) fn take(&mut self, routed: Routed<'_>) {
         match routed {
-            Routed::Frame { frame, .. } => {
-                if let Some(segment) = &packet::plain(frame) {
-                    self.take(Routed::Segment { partition: partition(&segment.key), interface: frame.head.interface, segment });
+            Routed::Packet { partition, interface, packet, .. } => {
+                let Some(Partition { table, flows, shared }) = self.partition(partition) else { return };
+                match packet {
+                    Packet::Tcp(segment) => table.segment(shared, interface, segment),
+                    Packet::Udp(datagram) => flows.datagram(shared, interface, datagram),
+                    Packet::IcmpError(error) if error.transport() == Transport::Tcp => table.icmp(shared, error),
+                    Packet::IcmpError(error) => flows.icmp(error),
+                    Packet::Skipped(_) => {}
                 }
             }
-            Routed::Segment { partition, interface, segment } => {
-                let hash = self.expect(partition, &segment.key);
-                self.segment(partition, interface, segment, (hash, None));
-            }
-            Routed::Datagram { partition, interface, datagram } => {
-                if let Some(Partition { flows, shared, .. }) = self.partition_mut(partition) {
-                    flows.datagram(shared, interface, datagram);
-                }
-            }
-            Routed::Icmp { partition, error } => {
-                if let Some(Partition { table, flows, shared }) = self.partition_mut(partition) {
-                    match error.transport() {
-                        Transport::Tcp => table.icmp(shared, error),
-                        Transport::Udp => flows.icmp(error),
-                    }
-                }
-            }
-            Routed::Unfinished { partition, lost } => {
-                if let Some(Partition { table, flows, .. }) = self.partition_mut(partition) {
-                    match lost.key.transport {
-                        Transport::Tcp => table.unfinished(lost),
-                        Transport::Udp => flows.unfinished(lost),
-                    }
+            Routed::Unfinished(lost) => {
+                let Some(Partition { table, flows, .. }) = self.partition(partition(&lost.key)) else { return };
+                match lost.key.transport {
+                    Transport::Tcp => table.unfinished(lost),
+                    Transport::Udp => flows.unfinished(lost),
                 }
             }
             Routed::Watch(watch) => {
@@ -179,11 +137,7 @@ impl Worker {
         self.partitions.iter().map(|partition| Count::from(partition.table.held()) + partition.flows.held()).sum::<Count>().get()
     }
 
-    fn partition(&self, number: u16) -> Option<&Partition> {
-        self.partitions.get(usize::from(*self.places.get(usize::from(number))?))
-    }
-
-    fn partition_mut(&mut self, number: u16) -> Option<&mut Partition> {
+    fn partition(&mut self, number: u16) -> Option<&mut Partition> {
         self.partitions.get_mut(usize::from(*self.places.get(usize::from(number))?))
     }
 }

@@ -121,7 +121,7 @@ fn timing(h: &Facts) -> Timing {
     let flow = &h.flow;
     let hello = h.client_hellos.first();
     let granted = h.preamble.as_ref().and_then(|preamble| preamble.answered);
-    let ready = granted.or(flow.established());
+    let ready = granted.or_else(|| flow.established());
     let server_hello = h.server_hello_time();
     let last_hello = h.server_hello.as_ref().map(|seen| seen.first);
     let finished = h.finished.client.zip(h.finished.server).map(|(client, server)| client.max(server));

@@ -12,11 +12,11 @@ use crate::time::Timestamp;
 use super::handshake::{
     AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Step, Timing, Tls, TlsClient, TlsServer,
 };
-use super::incident::Incident;
+use super::incident::{Incident, State};
 use super::rendered::Rendered;
-use super::shared::{Certificate, Offer, OfferLists, ServerAnswer};
+use super::shared::{Certificate, Offer, ServerAnswer};
 use super::summary::{Counts, Input, Summary, VERSION};
-use super::{SCHEMA, hexadecimal, word};
+use super::{Cause, Confidence, Dialect, OcspStatus, Program, SCHEMA, Unverified, hexadecimal, word};
 
 /// A field's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +85,9 @@ pub trait Writer: Sized {
     }
 
     /// A list of texts, unless it is empty.
-    fn texts_if_any<T: AsRef<str>>(&mut self, key: Key, values: &[T]) {
-        if !values.is_empty() {
+    fn texts_if_any<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>) {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_some() {
             self.texts(key, values);
         }
     }
@@ -172,7 +173,7 @@ fn course(w: &mut impl Writer, course: &Course<'_>) {
     w.word(key!("outcome"), course.outcome.name());
     w.word(key!("stage"), course.stage.name());
     w.word(key!("history"), &course.history);
-    w.word_if_any(key!("preamble"), course.preamble.map(|dialect| dialect.name()));
+    w.word_if_any(key!("preamble"), course.preamble.map(Dialect::name));
     w.flag(key!("resumed"), course.resumed);
     w.flag(key!("hello_retry"), course.hello_retry);
     w.flag(key!("early_data"), course.early_data);
@@ -245,29 +246,22 @@ fn client(w: &mut impl Writer, client: &TlsClient<'_>) {
     }
 }
 
-const OFFER_LISTS: [Key; 9] = [
-    key!("supported_versions"),
-    key!("supported_ciphers"),
-    key!("supported_groups"),
-    key!("key_shares"),
-    key!("signature_algorithms"),
-    key!("alpn"),
-    key!("extensions"),
-    key!("psk_modes"),
-    key!("certificate_compression"),
-];
-
 impl Offer<'_> {
     /// Writes its fields.
     pub fn write(&self, w: &mut impl Writer) {
-        let wanted = OFFER_LISTS.iter().any(|key| w.wants(*key));
-        if wanted {
-            w.shared(&self.kind, |w| kind_of(w, &self.lists()));
-        }
+        // Those that say nothing of the order of its extensions, then the rest.
+        w.shared(&self.kind, |w| {
+            w.texts(key!("supported_versions"), self.supported_versions());
+            w.texts(key!("supported_ciphers"), self.supported_ciphers());
+            w.texts(key!("supported_groups"), self.supported_groups());
+            w.texts_if_any(key!("key_shares"), self.key_shares());
+            w.texts(key!("signature_algorithms"), self.signature_algorithms());
+            w.texts(key!("alpn"), self.alpn());
+        });
         w.shared(self.order(), |w| {
-            if wanted {
-                order_of(w, &self.lists());
-            }
+            w.texts_if_any(key!("extensions"), self.extensions());
+            w.texts_if_any(key!("psk_modes"), self.psk_modes());
+            w.texts_if_any(key!("certificate_compression"), self.certificate_compression());
             w.word_if_any(key!("ech"), self.ech());
             if w.wants(key!("ja3")) {
                 w.word(key!("ja3"), &self.ja3());
@@ -279,23 +273,6 @@ impl Offer<'_> {
     }
 }
 
-/// The fields of an offer that say nothing of the order of its extensions.
-fn kind_of(w: &mut impl Writer, lists: &OfferLists) {
-    w.texts(key!("supported_versions"), &lists.supported_versions);
-    w.texts(key!("supported_ciphers"), &lists.supported_ciphers);
-    w.texts(key!("supported_groups"), &lists.supported_groups);
-    w.texts_if_any(key!("key_shares"), &lists.key_shares);
-    w.texts(key!("signature_algorithms"), &lists.signature_algorithms);
-    w.texts(key!("alpn"), &lists.alpn);
-}
-
-/// The other lists.
-fn order_of(w: &mut impl Writer, lists: &OfferLists) {
-    w.texts_if_any(key!("extensions"), &lists.extensions);
-    w.texts_if_any(key!("psk_modes"), &lists.psk_modes);
-    w.texts_if_any(key!("certificate_compression"), &lists.certificate_compression);
-}
-
 fn server(w: &mut impl Writer, server: &TlsServer) {
     let TlsServer { answer, stack, certificates, unverified, staple } = server;
     w.shared(&answer.rendered, |w| self::answer(w, answer));
@@ -303,8 +280,8 @@ fn server(w: &mut impl Writer, server: &TlsServer) {
     if !certificates.is_empty() {
         w.objects(key!("certificates"), certificates, |w, certificate| certificate.write(w));
     }
-    w.word_if_any(key!("unverified"), unverified.map(|why| why.name()));
-    w.word_if_any(key!("staple"), staple.map(|status| status.name()));
+    w.word_if_any(key!("unverified"), unverified.map(Unverified::name));
+    w.word_if_any(key!("staple"), staple.map(OcspStatus::name));
 }
 
 fn answer(w: &mut impl Writer, answer: &ServerAnswer) {
@@ -316,7 +293,7 @@ fn stack(w: &mut impl Writer, stack: Option<Speaker>) {
     let Some(speaker) = stack else { return };
     w.object(key!("stack"), |w| {
         w.word(key!("name"), speaker.stack.name());
-        w.word_if_any(key!("program"), speaker.program.map(|program| program.name()));
+        w.word_if_any(key!("program"), speaker.program.map(Program::name));
         w.word(key!("certainty"), speaker.certainty.name());
     });
 }
@@ -383,9 +360,9 @@ fn dtls(w: &mut impl Writer, dtls: Dtls) {
 
 fn diagnosis(w: &mut impl Writer, handshake: &Handshake<'_>) {
     let Diagnosis { cause, stopped_by, confidence, summary: _, remedy, evidence, against, alternatives, findings } = &handshake.diagnosis;
-    w.word_if_any(key!("cause"), cause.map(|cause| cause.slug()));
+    w.word_if_any(key!("cause"), cause.map(Cause::slug));
     w.word(key!("stopped_by"), stopped_by.name());
-    w.word_if_any(key!("confidence"), confidence.map(|confidence| confidence.name()));
+    w.word_if_any(key!("confidence"), confidence.map(Confidence::name));
     if w.wants(key!("summary")) {
         w.text(key!("summary"), &handshake.summary());
     }
@@ -396,7 +373,7 @@ fn diagnosis(w: &mut impl Writer, handshake: &Handshake<'_>) {
     w.objects(key!("against"), against.iter(), piece);
     w.texts(key!("alternatives"), alternatives.iter().map(|cause| cause.slug()));
     w.objects(key!("findings"), findings.iter(), |w, finding| {
-        self::finding(w, finding, Severity::of(finding, handshake.handshake.outcome))
+        self::finding(w, finding, Severity::of(finding, handshake.handshake.outcome));
     });
 }
 
@@ -434,7 +411,7 @@ impl Incident {
         w.word(key!("schema"), SCHEMA);
         w.word(key!("kind"), "incident");
         w.text(key!("id"), &self.id);
-        w.word_if_any(key!("state"), self.state.map(|state| state.name()));
+        w.word_if_any(key!("state"), self.state.map(State::name));
         w.word(key!("cause"), self.cause.slug());
         w.word(key!("scope"), self.scope.name());
         w.texts(key!("servers"), self.servers.iter().map(ToString::to_string));

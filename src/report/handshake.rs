@@ -397,18 +397,18 @@ impl Handshake<'_> {
             network: *network,
             client: *client,
             server: *server,
-            capture: Capture { source: owned(&capture.source), ..*capture },
-            handshake: Course { history: owned(&handshake.history), ..*handshake },
+            capture: Capture { source: owned(&*capture.source), ..*capture },
+            handshake: Course { history: owned(&*handshake.history), ..*handshake },
             tls: tls.as_ref().map(Tls::to_static),
-            quic: quic.as_ref().map(|quic| Quic { server_versions: owned(&quic.server_versions), closes: owned(&quic.closes), ..*quic }),
+            quic: quic.as_ref().map(|quic| Quic { server_versions: owned(&*quic.server_versions), closes: owned(&*quic.closes), ..*quic }),
             dtls: *dtls,
             diagnosis: Diagnosis {
-                summary: diagnosis.summary.as_ref().map(owned),
-                remedy: owned(&diagnosis.remedy),
-                evidence: owned(&diagnosis.evidence),
-                against: owned(&diagnosis.against),
-                alternatives: owned(&diagnosis.alternatives),
-                findings: owned(&diagnosis.findings),
+                summary: diagnosis.summary.as_deref().map(owned),
+                remedy: owned(&*diagnosis.remedy),
+                evidence: owned(&*diagnosis.evidence),
+                against: owned(&*diagnosis.against),
+                alternatives: owned(&*diagnosis.alternatives),
+                findings: owned(&*diagnosis.findings),
                 ..*diagnosis
             },
             timeline: timeline.clone(),
@@ -420,14 +420,14 @@ impl Handshake<'_> {
 impl Tls<'_> {
     fn to_static(&self) -> Tls<'static> {
         let client = self.client.as_ref().map(|client| TlsClient {
-            random: owned(&client.random),
-            server_name: client.server_name.as_ref().map(owned),
+            random: owned(&*client.random),
+            server_name: client.server_name.as_deref().map(owned),
             offer: client.offer.to_static(),
             certificates: client.certificates.clone(),
             ..*client
         });
         Tls {
-            next_protocol: self.next_protocol.as_ref().map(owned),
+            next_protocol: self.next_protocol.as_deref().map(owned),
             client,
             server: self.server.clone(),
             alerts: self.alerts.clone(),
@@ -436,8 +436,8 @@ impl Tls<'_> {
     }
 }
 
-fn owned<T: ToOwned + ?Sized>(value: &Cow<'_, T>) -> Cow<'static, T> {
-    Cow::Owned(T::to_owned(value))
+fn owned<T: ToOwned + ?Sized>(value: &T) -> Cow<'static, T> {
+    Cow::Owned(value.to_owned())
 }
 
 /// A code point's name where it has one, else as it prints.

@@ -32,7 +32,7 @@ pub use handshake::{
 };
 pub use incident::{Incident, Scope, State};
 pub use rendered::Rendered;
-pub use shared::{Builder, Certificate, Offer, OfferLists, ServerAnswer};
+pub use shared::{Builder, Certificate, Offer, ServerAnswer};
 pub use summary::{Counts, Input, Summary, VERSION};
 pub use timeline::timeline;
 

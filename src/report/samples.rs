@@ -202,7 +202,7 @@ pub(crate) fn stalled() -> Handshake<'static> {
         ),
         remedy: vec![
             say("Allow ICMPv6 type 2 (Packet Too Big) on every firewall between the two, or clamp the MSS at the tunnel."),
-            Advice::Command(remedy::Command::new("ping -6 -M do -s 1452").operand(&parts::Host::parse("2001:db8:ffff::443").unwrap())),
+            Advice::Command(remedy::Command::new("ping -6 -M do -s 1452").operand(parts::Host::parse("2001:db8:ffff::443").unwrap())),
             Advice::Command(remedy::Command::new(
                 "ip6tables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
             )),

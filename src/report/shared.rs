@@ -1,7 +1,6 @@
 //! The parts of reports that are the same for many handshakes, made once: what a kind of client offers, how a kind of server answers, certificates.
 
 use std::borrow::{Borrow, Cow};
-use std::fmt::Display;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
@@ -19,7 +18,7 @@ use crate::tls::fingerprint::{self, Carrier};
 use crate::tls::registry::{ExtensionType, is_grease};
 use crate::tls::server_hello::ServerHello;
 
-use super::{Handshake, Rendered, build};
+use super::{Handshake, Rendered, build, word};
 
 /// Makes reports, and remembers of earlier ones what the next may have in common with them. What it remembers changes no report.
 #[derive(Debug, Default)]
@@ -66,7 +65,10 @@ impl Builder {
         self.answers.get(&hasher.finish(), weight, || ServerAnswer {
             ja3s: hello.map(fingerprint::ja3s),
             extensions: hello
-                .map(|hello| some(hello.extensions(), limits::OFFERED_EXTENSIONS, |(kind, _)| named(kind.name(), kind)))
+                .map(|hello| {
+                    let sent = First::of(hello.extensions(), limits::OFFERED_EXTENSIONS, |(kind, _)| word(kind.name(), kind));
+                    sent.map(Cow::into_owned).collect()
+                })
                 .unwrap_or_default(),
             rendered: Rendered::default(),
         })
@@ -99,29 +101,6 @@ struct OfferOrder {
     rendered: Rendered,
     speaker: OnceLock<Option<Speaker>>,
     ja4: OnceLock<Box<str>>,
-}
-
-/// What a client offered, in words. A list of more than some hundred entries ends with `and N more`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct OfferLists {
-    /// Versions offered, in its order.
-    pub supported_versions: Vec<String>,
-    /// Suites offered, in its order.
-    pub supported_ciphers: Vec<String>,
-    /// Groups offered, in its order.
-    pub supported_groups: Vec<String>,
-    /// Groups for which it sent a key.
-    pub key_shares: Vec<String>,
-    /// Signature algorithms offered, in its order.
-    pub signature_algorithms: Vec<String>,
-    /// Application protocols offered, in its order.
-    pub alpn: Vec<String>,
-    /// Names or numbers of the extensions in the order sent.
-    pub extensions: Vec<String>,
-    /// Pre-shared key modes.
-    pub psk_modes: Vec<String>,
-    /// Certificate compression algorithms.
-    pub certificate_compression: Vec<String>,
 }
 
 impl<'a> Offer<'a> {
@@ -160,22 +139,80 @@ impl<'a> Offer<'a> {
         self.hello.ech().map(|ech| ech_word(&ech))
     }
 
-    /// Its lists in words: made anew each time.
-    pub fn lists(&self) -> OfferLists {
-        let hello = self.hello.as_ref();
-        OfferLists {
-            supported_versions: some(hello.supported_versions().filter(|v| !v.is_grease()), limits::OFFERED, |v| named(v.name(), v)),
-            supported_ciphers: some(hello.cipher_suites().filter(|c| !c.is_grease()), limits::OFFERED_SUITES, |c| named(c.name(), c)),
-            supported_groups: some(hello.supported_groups().filter(|g| !g.is_grease()), limits::OFFERED, |g| named(g.name(), g)),
-            key_shares: some(hello.key_shares().filter(|(g, _)| !g.is_grease()), limits::OFFERED, |(g, _)| named(g.name(), g)),
-            signature_algorithms: some(hello.signature_algorithms(), limits::OFFERED, |s| named(s.name(), s)),
-            alpn: some(hello.alpn(), limits::OFFERED, |name| String::from_utf8_lossy(name).into_owned()),
-            extensions: some(hello.extensions().filter(|(kind, _)| !kind.is_grease()), limits::OFFERED_EXTENSIONS, |(kind, _)| {
-                named(kind.name(), kind)
-            }),
-            psk_modes: some(hello.psk_key_exchange_modes().iter(), limits::OFFERED, |mode| psk_mode(*mode)),
-            certificate_compression: some(hello.compress_certificate(), limits::OFFERED, |algorithm| named(algorithm.name(), algorithm)),
+    /// Versions offered, in its order.
+    pub fn supported_versions(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        First::of(self.hello.supported_versions().filter(|v| !v.is_grease()), limits::OFFERED, |v| word(v.name(), v))
+    }
+
+    /// Suites offered, in its order.
+    pub fn supported_ciphers(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        First::of(self.hello.cipher_suites().filter(|c| !c.is_grease()), limits::OFFERED_SUITES, |c| word(c.name(), c))
+    }
+
+    /// Groups offered, in its order.
+    pub fn supported_groups(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        First::of(self.hello.supported_groups().filter(|g| !g.is_grease()), limits::OFFERED, |g| word(g.name(), g))
+    }
+
+    /// Groups for which it sent a key.
+    pub fn key_shares(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        First::of(self.hello.key_shares().filter(|(g, _)| !g.is_grease()), limits::OFFERED, |(g, _)| word(g.name(), g))
+    }
+
+    /// Signature algorithms offered, in its order.
+    pub fn signature_algorithms(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        First::of(self.hello.signature_algorithms(), limits::OFFERED, |s| word(s.name(), s))
+    }
+
+    /// Application protocols offered, in its order.
+    pub fn alpn(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        First::of(self.hello.alpn(), limits::OFFERED, String::from_utf8_lossy)
+    }
+
+    /// Names or numbers of the extensions in the order sent.
+    pub fn extensions(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let sent = self.hello.extensions().filter(|(kind, _)| !kind.is_grease());
+        First::of(sent, limits::OFFERED_EXTENSIONS, |(kind, _)| word(kind.name(), kind))
+    }
+
+    /// Pre-shared key modes.
+    pub fn psk_modes(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        First::of(self.hello.psk_key_exchange_modes().iter(), limits::OFFERED, |mode| psk_mode(*mode))
+    }
+
+    /// Certificate compression algorithms.
+    pub fn certificate_compression(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        First::of(self.hello.compress_certificate(), limits::OFFERED, |algorithm| word(algorithm.name(), algorithm))
+    }
+}
+
+/// The first of a list in words, and at its end how many more there are.
+struct First<I, F> {
+    list: I,
+    left: usize,
+    text: F,
+    told: bool,
+}
+
+impl<'a, I: Iterator, F: FnMut(I::Item) -> Cow<'a, str>> First<I, F> {
+    const fn of(list: I, most: usize, text: F) -> Self {
+        Self { list, left: most, text, told: false }
+    }
+}
+
+impl<'a, I: Iterator, F: FnMut(I::Item) -> Cow<'a, str>> Iterator for First<I, F> {
+    type Item = Cow<'a, str>;
+
+    fn next(&mut self) -> Option<Cow<'a, str>> {
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            return self.list.next().map(&mut self.text);
         }
+        if std::mem::replace(&mut self.told, true) {
+            return None;
+        }
+        let more = self.list.by_ref().count();
+        (more > 0).then(|| Cow::Owned(and_more(more)))
     }
 }
 
@@ -318,24 +355,9 @@ const fn without_grease(value: [u8; 2]) -> [u8; 2] {
     one.to_ne_bytes()
 }
 
-/// The first of a list, and how many more there are.
-fn some<T>(mut list: impl Iterator<Item = T>, most: usize, text: impl FnMut(T) -> String) -> Vec<String> {
-    let mut some: Vec<String> = list.by_ref().take(most).map(text).collect();
-    let more = list.count();
-    if more > 0 {
-        some.push(and_more(more));
-    }
-    some
-}
-
 /// Stands at the end of a list of which not all is told.
 fn and_more(more: usize) -> String {
     format!("and {more} more")
-}
-
-/// A code point's name where it has one, else as it prints.
-fn named(name: Option<&'static str>, value: impl Display) -> String {
-    name.map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Whether ECH is real cannot be seen from outside: GREASE is made to look the same (RFC 9849 section 6.2).
@@ -343,11 +365,11 @@ const fn ech_word(_: &Ech) -> &'static str {
     "offered-or-grease"
 }
 
-fn psk_mode(mode: u8) -> String {
+fn psk_mode(mode: u8) -> Cow<'static, str> {
     match mode {
-        0 => "psk_ke".to_owned(),
-        1 => "psk_dhe_ke".to_owned(),
-        other => format!("0x{other:02x}"),
+        0 => Cow::Borrowed("psk_ke"),
+        1 => Cow::Borrowed("psk_dhe_ke"),
+        other => Cow::Owned(format!("0x{other:02x}")),
     }
 }
 

@@ -1,6 +1,5 @@
 //! What a flow's packets showed besides their payload.
 
-use std::mem::offset_of;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -9,10 +8,8 @@ use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::packet::{IcmpKind, LostFragments};
 use crate::time::Mark;
 
-/// What the packets of one flow, a TCP connection or a UDP flow with a handshake in it, showed besides their payload. What each packet touches
-/// comes first.
+/// What the packets of one flow, a TCP connection or a UDP flow with a handshake in it, showed besides their payload.
 #[derive(Debug, Clone, PartialEq)]
-#[repr(C)]
 pub struct FlowFacts {
     /// The last packet.
     pub last: Mark,
@@ -52,9 +49,6 @@ pub struct FlowFacts {
 }
 
 impl FlowFacts {
-    /// Bytes of it that each packet may touch, besides those of its sides.
-    pub(super) const BUSY: usize = offset_of!(Self, key);
-
     /// A flow of which only the first packet is known.
     #[inline]
     pub fn new(key: FlowKey, client_is_low: bool, roles: Roles, path: Path, first: Mark, interface: u32) -> Self {
@@ -196,10 +190,9 @@ pub enum Roles {
     Guessed,
 }
 
-/// What one side sent. What each packet touches comes first. Over UDP there is no SYN, FIN or RST and nothing is acknowledged: what is counted of
+/// What one side sent. Over UDP there is no SYN, FIN or RST and nothing is acknowledged: what is counted of
 /// these stays at nothing, and offsets are those that the sink makes up for the handshake's messages (see [`crate::transport::udp`]).
 #[derive(Debug, Clone, PartialEq, Default)]
-#[repr(C)]
 pub struct SideFacts {
     /// Packets, retransmissions included, duplicates not.
     pub packets: u32,
@@ -284,9 +277,6 @@ impl SideFacts {
     pub fn unseen_packets(&self) -> Option<u32> {
         self.ids.in_order().then_some(self.ids.missing)
     }
-
-    /// Bytes of it that each packet may touch.
-    pub(super) const BUSY: usize = offset_of!(Self, syn);
 }
 
 /// IPv4 identifications of a side's packets. Where each packet has the number behind the last one's, a number that is missing was sent.

@@ -196,7 +196,7 @@ impl Bare {
     }
 }
 
-/// A segment's options as they are or, where they are too long, those that [`tcp_options`] reads.
+/// A segment's options as they are or, where they are too long, those that [`tcp_options`] reads, without timestamps.
 fn keep_options(all: &[u8]) -> ([u8; OPTIONS], u8) {
     let mut kept = [0; OPTIONS];
     if let Some(room) = kept.get_mut(..all.len()) {

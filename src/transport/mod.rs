@@ -43,7 +43,6 @@ mod connection;
 mod facts;
 mod half_open;
 mod ledger;
-pub(crate) mod prefetch;
 mod roles;
 mod sink;
 mod slab;
@@ -60,4 +59,3 @@ pub use facts::{
 };
 pub use sink::{Close, Data, FlowSink, Gap, GapCause, Interest, QUIET_TICKS};
 pub use table::Table;
-pub(crate) use table::index::Place;

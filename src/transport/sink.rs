@@ -87,9 +87,6 @@ pub trait FlowSink: Sized {
         0
     }
 
-    /// Bytes come in a moment: asks for the memory that they will touch. Nothing depends on it but time.
-    fn prefetch(&self) {}
-
     /// Bytes in order.
     fn data(&mut self, shared: &mut Self::Shared, flow: &FlowFacts, data: Data<'_>) -> Interest;
 

@@ -1,7 +1,5 @@
 //! Entries with stable numbers, each a member of one list that is kept in the order of last use.
 
-use super::prefetch::prefetch_front;
-
 /// Entries of one kind. A number stays valid until its entry is removed, and is then used again.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
@@ -44,13 +42,6 @@ impl<T> Slab<T> {
     /// The entry of this number.
     pub(super) fn get(&self, id: u32) -> Option<&T> {
         self.node(id)?.value.as_ref()
-    }
-
-    /// Asks for the memory of an entry that will be needed in a moment.
-    pub(super) fn prefetch(&self, id: u32) {
-        if let Some(node) = self.node(id) {
-            prefetch_front(node, size_of::<Node<T>>());
-        }
     }
 
     /// Adds an entry at the end of a list. `None` when there are a thousand million already.

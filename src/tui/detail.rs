@@ -94,7 +94,7 @@ fn parameters(page: &mut Page<'_>, report: &Handshake<'_>) {
         pair("group", &tls.curve.map(|curve| word(curve.name(), curve)).unwrap_or_default());
         pair("ALPN", tls.next_protocol.as_deref().unwrap_or_default());
         if let Some(client) = &tls.client {
-            pair("offered", &client.offer.lists().supported_versions.join(", "));
+            pair("offered", &view::listed(client.offer.supported_versions()));
             pair("JA4", client.offer.ja4());
         }
         for certificate in tls.server.iter().flat_map(|server| &server.certificates) {

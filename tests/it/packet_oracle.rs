@@ -217,7 +217,8 @@ fn options_are_those_that_were_built() {
         .write(&mut bytes, &[])
         .unwrap();
     let view = ours(&bytes, bytes.len()).unwrap();
-    let expected = TcpOptions { mss: Some(1440), window_scale: Some(9), sack_permitted: true, ..TcpOptions::default() };
+    let expected =
+        TcpOptions { mss: Some(1440), window_scale: Some(9), sack_permitted: true, timestamps: Some((1, 2)), ..TcpOptions::default() };
     assert_eq!(tcp_options(&view.options), expected);
 }
 

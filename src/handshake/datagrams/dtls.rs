@@ -17,7 +17,7 @@ use crate::transport::{FlowEvent, FlowEventKind, FlowFacts};
 
 use super::facts::Hole;
 use super::{ENCRYPTED, Sides, place_of};
-use crate::handshake::facts::{AlertSeen, DtlsFacts, EncryptedRecord, Handshake, PartialMessage, Protocol};
+use crate::handshake::facts::{DtlsFacts, EncryptedRecord, Observed, PartialMessage, Protocol, ReadAlert};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
 use crate::handshake::records::{anomaly, letter, on_change_cipher_spec};
@@ -50,6 +50,15 @@ struct Sender {
 /// Message number, fragment length and where, of what was sent again.
 type Repeated = Option<(u64, u32)>;
 
+/// A datagram's records: whose they are, where they were, and what they add to.
+struct Heard<'a> {
+    h: &'a mut Observed,
+    shared: &'a mut Shared,
+    side: Side,
+    mark: Mark,
+    repeated: Repeated,
+}
+
 /// What tells the handshake that a datagram begins from others: the random of a `ClientHello`.
 pub(super) fn identity(datagram: &[u8]) -> Option<u64> {
     Some(super::number_of(random_of(datagram)?))
@@ -72,7 +81,7 @@ impl Dtls {
         size_of::<Self>() + pieces + self.unsealing.as_ref().map_or(0, |unsealing| unsealing.held_bytes())
     }
 
-    pub(super) fn new(h: &mut Handshake, shared: &Shared) -> Self {
+    pub(super) fn new(h: &mut Observed, shared: &Shared) -> Self {
         h.dtls = Some(Box::default());
         h.held_bytes += size_of::<DtlsFacts>();
         h.protocol = Protocol::Dtls;
@@ -81,7 +90,7 @@ impl Dtls {
 
     pub(super) fn datagram(
         &mut self,
-        h: &mut Handshake,
+        h: &mut Observed,
         shared: &mut Shared,
         flow: &mut FlowFacts,
         side: Side,
@@ -103,16 +112,17 @@ impl Dtls {
         let swapped = h.client_hellos.is_empty() && side == Side::Server && kind == Some(HandshakeType::CLIENT_HELLO.0);
         let side = if swapped && h.server_hello.is_none() { side.other() } else { side };
         let mut new = false;
-        let mut repeated: Repeated = None;
+        let mut heard = Heard { h, shared, side, mark: datagram.mark, repeated: None };
         let mut any = false;
         let cid_len = *self.cid_len.of(side);
         for record in records(payload, cid_len) {
             any = true;
-            new |= match self.unseal(h, shared, side, &record, datagram.mark, &mut repeated) {
+            new |= match self.unseal(&mut heard, &record) {
                 Some(news) => news,
-                None => self.record(h, shared, side, &record, datagram.mark, &mut repeated),
+                None => self.record(&mut heard, &record),
             };
         }
+        let Heard { h, repeated, .. } = heard;
         if !any {
             return Hearing::Foreign;
         }
@@ -139,15 +149,9 @@ impl Dtls {
     }
 
     /// One record. True when it brings anything new.
-    fn record(
-        &mut self,
-        h: &mut Handshake,
-        shared: &mut Shared,
-        side: Side,
-        record: &Record<'_>,
-        mark: Mark,
-        repeated: &mut Repeated,
-    ) -> bool {
+    fn record(&mut self, heard: &mut Heard<'_>, record: &Record<'_>) -> bool {
+        let Heard { h, shared, side, mark, .. } = heard;
+        let (side, mark) = (*side, *mark);
         match (record.form, record.content_type, record.epoch) {
             (Form::Unified, _, epoch) => {
                 let sealed = &mut self.sides.of_mut(side).sealed;
@@ -160,10 +164,10 @@ impl Dtls {
                 }
                 true
             }
-            (_, ContentType::HANDSHAKE, 0) => self.fragments(h, shared, side, record.body, mark, repeated),
+            (_, ContentType::HANDSHAKE, 0) => self.fragments(heard, record.body),
             // With a connection identifier the content type is hidden: the first record is Finished, what follows it is not.
             (_, TLS12_CID, _) if h.finished.of(side).is_some() => application_data(h, side, mark),
-            (_, ContentType::HANDSHAKE | TLS12_CID, _) => encrypted_handshake(h, side, record, mark, repeated),
+            (_, ContentType::HANDSHAKE | TLS12_CID, _) => encrypted_handshake(heard, record),
             (_, ContentType::CHANGE_CIPHER_SPEC, _) => {
                 let first = h.change_cipher_spec.of(side).is_none();
                 if first {
@@ -178,7 +182,9 @@ impl Dtls {
         }
     }
 
-    fn fragments(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, body: &[u8], mark: Mark, repeated: &mut Repeated) -> bool {
+    fn fragments(&mut self, heard: &mut Heard<'_>, body: &[u8]) -> bool {
+        let Heard { h, shared, side, mark, repeated } = heard;
+        let (side, mark) = (*side, *mark);
         let mut rest = body;
         let mut new = false;
         while let Some((fragment, behind)) = Fragment::parse(rest) {
@@ -214,7 +220,7 @@ impl Dtls {
 
     /// Counts hellos with and without a cookie. True when one returns a cookie that was not returned before under this message number: some
     /// clients do not count on.
-    fn hello_begins(&mut self, h: &mut Handshake, fragment: &Fragment<'_>, mark: Mark) -> bool {
+    fn hello_begins(&mut self, h: &mut Observed, fragment: &Fragment<'_>, mark: Mark) -> bool {
         let session = fragment.bytes.get(34).map_or(0, |len| usize::from(*len));
         let cookie = fragment.bytes.get(35 + session).map_or(0, |len| usize::from(*len));
         let Some(facts) = &mut h.dtls else { return false };
@@ -229,7 +235,7 @@ impl Dtls {
         restart
     }
 
-    fn hello_verify_request(&mut self, h: &mut Handshake, body: &[u8], mark: Mark) -> bool {
+    fn hello_verify_request(&mut self, h: &mut Observed, body: &[u8], mark: Mark) -> bool {
         let Some(request) = HelloVerifyRequest::parse(body) else {
             anomaly(h, Side::Server, mark, AnomalyKind::Malformed { message: HELLO_VERIFY_REQUEST.0 });
             return false;
@@ -250,7 +256,7 @@ impl Dtls {
         first
     }
 
-    fn message(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, message: &Message<Mark>, mark: Mark) {
+    fn message(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, message: &Message<Mark>, mark: Mark) {
         if message.pieces > 1
             && let Some(facts) = &mut h.dtls
         {
@@ -286,7 +292,7 @@ impl Dtls {
     }
 
     /// No more messages in clear will come: what is whole is handed over, though something before it is missing.
-    fn flush(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side) {
+    fn flush(&mut self, h: &mut Observed, shared: &mut Shared, side: Side) {
         while let Some(message) = self.sides.of_mut(side).reassembly.next_message_anyhow() {
             let mark = message.last;
             self.message(h, shared, side, &message, mark);
@@ -294,17 +300,17 @@ impl Dtls {
     }
 
     /// Enters what is known only at the end.
-    pub(super) fn finish(mut self, h: &mut Handshake, shared: &mut Shared) {
+    pub(super) fn finish(mut self, h: &mut Observed, shared: &mut Shared) {
         self.unseal_late(h, shared);
         self.settle(h, shared);
     }
 
     /// Enters what would be known if this were the end; what awaits a key stays sealed.
-    pub(super) fn so_far(&self, h: &mut Handshake, shared: &mut Shared) {
+    pub(super) fn so_far(&self, h: &mut Observed, shared: &mut Shared) {
         Self { sides: self.sides.clone(), lacking: self.lacking, ..Self::default() }.settle(h, shared);
     }
 
-    fn settle(mut self, h: &mut Handshake, shared: &mut Shared) {
+    fn settle(mut self, h: &mut Observed, shared: &mut Shared) {
         let partial = self.sides.client.reassembly.pending().next().filter(|_| h.client_hellos.is_empty());
         h.partial_client_hello =
             partial.map(|part| PartialMessage { message: Some(part.kind.0), have: part.have, want: part.want, mark: part.first });
@@ -333,7 +339,7 @@ impl Dtls {
     }
 }
 
-fn remember(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
+fn remember(h: &mut Observed, side: Side, record: &Record<'_>, mark: Mark) {
     let list = h.encrypted.of_mut(side);
     if list.len() < limits::ENCRYPTED_RECORDS {
         list.push(EncryptedRecord { content_type: record.content_type.0, len: u16::try_from(record.len).unwrap_or(u16::MAX), mark });
@@ -341,7 +347,9 @@ fn remember(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark) {
 }
 
 /// Finished of DTLS ≤ 1.2, or its repetition. A second handshake inside the first would look the same, and is rare.
-fn encrypted_handshake(h: &mut Handshake, side: Side, record: &Record<'_>, mark: Mark, repeated: &mut Repeated) -> bool {
+fn encrypted_handshake(heard: &mut Heard<'_>, record: &Record<'_>) -> bool {
+    let Heard { h, side, mark, repeated, .. } = heard;
+    let (side, mark) = (*side, *mark);
     remember(h, side, record, mark);
     if h.finished.of(side).is_some() {
         repeated.get_or_insert((place_of(ENCRYPTED, 0), u32::try_from(record.len).unwrap_or(u32::MAX)));
@@ -352,7 +360,7 @@ fn encrypted_handshake(h: &mut Handshake, side: Side, record: &Record<'_>, mark:
     true
 }
 
-fn application_data(h: &mut Handshake, side: Side, mark: Mark) -> bool {
+fn application_data(h: &mut Observed, side: Side, mark: Mark) -> bool {
     if h.application_data.of(side).is_none() {
         letter(h, side, 'd');
     }
@@ -362,27 +370,27 @@ fn application_data(h: &mut Handshake, side: Side, mark: Mark) -> bool {
     true
 }
 
-fn on_alert(h: &mut Handshake, side: Side, record: &Record<'_>, epoch: u16, mark: Mark) -> bool {
+fn on_alert(h: &mut Observed, side: Side, record: &Record<'_>, epoch: u16, mark: Mark) -> bool {
     let clear = Alert::parse(record.body).filter(|_| epoch == 0);
     if clear.is_none() && epoch == 0 {
         anomaly(h, side, mark, AnomalyKind::MalformedAlert { len: record.len });
         return false;
     }
-    if h.alerts.iter().any(|seen| seen.from == side && seen.alert == clear) {
+    if h.read_alerts.iter().any(|seen| seen.from == side && seen.alert == clear) {
         return false;
     }
     if epoch > 0 {
         remember(h, side, record, mark);
     }
     letter(h, side, 'l');
-    if h.alerts.len() < limits::ALERTS {
-        h.alerts.push(AlertSeen { from: side, alert: clear, encrypted: epoch > 0, mark, after_handshake: false, consequence: false });
+    if h.read_alerts.len() < limits::ALERTS {
+        h.read_alerts.push(ReadAlert { from: side, alert: clear, encrypted: epoch > 0, mark });
     }
     true
 }
 
 /// Both sides finished, and the client went on: nothing that follows can change what is said.
-fn is_settled(h: &Handshake) -> bool {
+fn is_settled(h: &Observed) -> bool {
     !h.is_tls13()
         && h.finished.client.is_some()
         && h.finished.server.is_some()

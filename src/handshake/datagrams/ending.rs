@@ -5,32 +5,34 @@ use std::time::Duration;
 
 use crate::flow::Side;
 use crate::handshake::datagrams::facts::Talk;
-use crate::handshake::facts::{AlertSeen, Fact, Handshake, Outcome, QuicFacts, StoppedBy};
-use crate::handshake::outcome::{Ending, NO_ANSWER, PATIENCE, completed_or_rejected, owing_side, watched_since};
+use crate::handshake::facts::{AlertSeen, Fact, Observed, Outcome, QuicFacts, StoppedBy, deciding};
+use crate::handshake::outcome::{Ending, NO_ANSWER, Over, PATIENCE, completed_or_rejected, owing, watched_since};
 use crate::packet::IcmpKind;
 use crate::time::Mark;
 use crate::transport::IcmpNote;
 
-/// An alert that nobody could read but that left its mark: a QUIC endpoint closed in a Handshake packet.
-pub(in crate::handshake) fn infer_alerts(h: &mut Handshake) {
-    let Some(quic) = &h.quic else { return };
-    if !h.alerts.is_empty() || !quic.closes.is_empty() || completes(h, h.finished.client).is_some() || server_is_gone(h).is_some() {
-        return;
+/// An alert that nobody could read but that left its mark, a QUIC endpoint that closed in a Handshake packet: who sent it, and where.
+pub(in crate::handshake) fn inferred_alert(h: &Over<'_>) -> Option<(Side, Mark)> {
+    let quic = h.quic.as_ref()?;
+    let told = !h.read_alerts.is_empty() || !quic.closes.is_empty();
+    if told || completes(h, h.finished.client).is_some() || server_is_gone(h).is_some() {
+        return None;
     }
     let by_form = quic.repeats_its_close().filter(|_| quic.opened.server == 0).map(|mark| (Side::Server, mark));
-    let seen = by_form.or_else(|| closed_by_size(h, quic)).or_else(|| closed_in_silence(h, quic));
-    if let Some((from, mark)) = seen {
-        h.alerts.push(AlertSeen { from, alert: None, encrypted: true, mark, after_handshake: false, consequence: false });
-        h.hidden.client_alert_instead_of_finished = from == Side::Client;
-        if from == Side::Server && !h.decrypted {
-            judge_of_client(h);
-        }
+    by_form.or_else(|| closed_by_size(h, quic)).or_else(|| closed_in_silence(h, quic))
+}
+
+/// Enters what follows from such an alert of this side.
+pub(in crate::handshake) fn enter_inferred(h: &mut Observed, from: Side) {
+    h.hidden.client_alert_instead_of_finished = from == Side::Client;
+    if from == Side::Server && !h.decrypted {
+        judge_of_client(h);
     }
 }
 
 /// All that a server can refuse after the client's Finished is the client's certificate, or that there is none: it asked for one, and the size of
 /// the client's Handshake packets, padding included, tells what is likely in them.
-fn judge_of_client(h: &mut Handshake) {
+fn judge_of_client(h: &mut Observed) {
     let resumed = h.server_hello.as_ref().is_some_and(|hello| hello.what.selected_psk().is_some());
     let Some(sent) = h.quic.as_ref().map(|quic| quic.handshakes.client).filter(|_| !resumed) else { return };
     let Some(mark) = sent.last else { return };
@@ -40,7 +42,7 @@ fn judge_of_client(h: &mut Handshake) {
 }
 
 /// The client's last word is a Handshake packet that is larger than a Finished and smaller than a certificate: it closes, and gives a reason.
-fn closed_by_size(h: &Handshake, quic: &QuicFacts) -> Option<(Side, Mark)> {
+fn closed_by_size(h: &Observed, quic: &QuicFacts) -> Option<(Side, Mark)> {
     let (len, mark) = quic.last_alone.client?;
     let finished = 4 + h.cipher().map_or(32, |suite| u32::from(suite.hash_len()));
     let reason = finished + EMPTY_CERTIFICATE + AROUND_FINISHED..LEAST_CERTIFICATE;
@@ -50,7 +52,7 @@ fn closed_by_size(h: &Handshake, quic: &QuicFacts) -> Option<(Side, Mark)> {
 
 /// Who has no more to say after its Handshake packet gave up there: one that finished goes on with 1-RTT packets, one that waits for more
 /// repeats itself.
-fn closed_in_silence(h: &Handshake, quic: &QuicFacts) -> Option<(Side, Mark)> {
+fn closed_in_silence(h: &Over<'_>, quic: &QuicFacts) -> Option<(Side, Mark)> {
     let last = Side::BOTH.into_iter().filter_map(|side| h.flow.side(side).last_packet).max();
     let quiet = last.map_or(Duration::ZERO, |last| watched_since(h, last.time));
     if quiet < CLOSED_QUIET.max(h.server_hello_time().unwrap_or_default() * 6) && !left(h) {
@@ -75,19 +77,19 @@ fn closed_in_silence(h: &Handshake, quic: &QuicFacts) -> Option<(Side, Mark)> {
 }
 
 /// How it ended.
-pub(in crate::handshake) fn ending(h: &Handshake, stall_after: Duration) -> Ending {
-    let completed = if h.quic.is_some() { completes(h, h.finished.client) } else { completed_or_rejected(h) };
+pub(in crate::handshake) fn ending(h: &Over<'_>, alerts: &[AlertSeen], stall_after: Duration) -> Ending {
+    let completed = if h.quic.is_some() { completes(h, h.finished.client) } else { completed_or_rejected(h, alerts) };
     if let Some(ending) = completed {
         return ending;
     }
-    if let Some(alert) = h.deciding_alert() {
+    if let Some(alert) = deciding(alerts) {
         return Ending::new(Outcome::Alerted, alert.from, alert.mark);
     }
     if let Some(quic) = h.quic.as_ref().filter(|quic| quic.no_common_version()) {
         return Ending::new(Outcome::Refused, Side::Client, quic.negotiation.as_ref().map(|(mark, _)| *mark));
     }
     if let Some(note) = refusal(h) {
-        let by_host = note.kind == IcmpKind::PortUnreachable && note.reporter == h.server.address;
+        let by_host = note.kind == IcmpKind::PortUnreachable && note.reporter == h.flow.ends().1.address;
         return Ending::new(Outcome::Refused, if by_host { StoppedBy::Server } else { StoppedBy::Network }, note.mark);
     }
     // The address is never validated, so that nothing comes up.
@@ -125,14 +127,14 @@ pub(in crate::handshake) fn ending(h: &Handshake, stall_after: Duration) -> Endi
     let silence = watched_since(h, progress.time);
     // Both protocols repeat by timers of a second and less what is not answered: who waits is not silent for so long.
     if silence >= PATIENCE.min(stall_after) {
-        let who = if answered(h) { owing_side(h).into() } else { StoppedBy::Network };
+        let who = if answered(h) { owing(h).into() } else { StoppedBy::Network };
         return Ending::new(Outcome::Stalled, who, None);
     }
     incomplete
 }
 
 /// The server sent anything of QUIC or DTLS.
-pub(in crate::handshake) fn answered(h: &Handshake) -> bool {
+pub(in crate::handshake) fn answered(h: &Over<'_>) -> bool {
     match &h.dtls {
         Some(dtls) => dtls.datagrams.server.count > 0,
         None => h.flow.side(Side::Server).packets > 0,
@@ -141,7 +143,7 @@ pub(in crate::handshake) fn answered(h: &Handshake) -> bool {
 
 /// The client goes on as only one that was answered does, and the answers are not in the capture. A client that waits in vain repeats itself
 /// within a second or two: one that does not was answered, too, unless it closed before.
-fn heard_unseen(h: &Handshake) -> bool {
+fn heard_unseen(h: &Over<'_>) -> bool {
     if answered(h) || h.flow.icmp.iter().any(|note| note.about == Side::Client) {
         return false;
     }
@@ -165,7 +167,7 @@ fn heard_unseen(h: &Handshake) -> bool {
 
 /// Neither side of a QUIC connection repeats what the other has not acknowledged, for much longer than any timer lasts: the capture lacks packets.
 /// A server must not, once it has sent three times what it got from an address that is not validated (RFC 9000 section 8.1).
-fn both_fell_silent(h: &Handshake) -> bool {
+fn both_fell_silent(h: &Over<'_>) -> bool {
     let (Some(quic), Some(_)) = (&h.quic, &h.server_hello) else { return false };
     let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
     let Some(last) = client.last_packet.max(server.last_packet) else { return false };
@@ -177,7 +179,7 @@ fn both_fell_silent(h: &Handshake) -> bool {
 
 /// A QUIC handshake whose client finished by this packet is complete: 1-RTT packets of both sides, the server's after the client's Finished, so
 /// that both accepted it. Where the ServerHello could not be read, several of each. Nothing that comes later changes it.
-pub(in crate::handshake) fn completes(h: &Handshake, finished: Option<Mark>) -> Option<Ending> {
+pub(in crate::handshake) fn completes(h: &Observed, finished: Option<Mark>) -> Option<Ending> {
     let quic = h.quic.as_ref()?;
     let (client, server) = (finished?, h.application_data.server?);
     let certain = h.server_hello.is_some() || quic.shorts.client.count.min(quic.shorts.server.count) >= WITHOUT_HELLO;
@@ -186,7 +188,7 @@ pub(in crate::handshake) fn completes(h: &Handshake, finished: Option<Mark>) -> 
 }
 
 /// An ICMP error that says that the client's packets do not get to the server, which never spoke.
-fn refusal(h: &Handshake) -> Option<&IcmpNote> {
+fn refusal<'a>(h: &Over<'a>) -> Option<&'a IcmpNote> {
     if answered(h) {
         return None;
     }
@@ -195,22 +197,22 @@ fn refusal(h: &Handshake) -> Option<&IcmpNote> {
 
 /// The server's host says that nobody listens any more, though something answered before, and nothing of the server follows but what was on its
 /// way when the client heard that and fell silent.
-pub(in crate::handshake) fn server_is_gone(h: &Handshake) -> Option<Mark> {
+pub(in crate::handshake) fn server_is_gone(h: &Over<'_>) -> Option<Mark> {
     let says_so =
-        |note: &&IcmpNote| note.about == Side::Client && note.kind == IcmpKind::PortUnreachable && note.reporter == h.server.address;
+        |note: &&IcmpNote| note.about == Side::Client && note.kind == IcmpKind::PortUnreachable && note.reporter == h.flow.ends().1.address;
     let note = h.flow.icmp.iter().find(says_so).filter(|_| answered(h))?;
     let before = |side: Side| h.flow.side(side).last_packet.is_some_and(|last| last < note.mark);
     (before(Side::Server) || before(Side::Client)).then_some(note.mark)
 }
 
 /// The client's host says that nobody waits for the server's packets any more.
-fn left(h: &Handshake) -> bool {
+fn left(h: &Over<'_>) -> bool {
     h.flow.icmp.iter().any(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable)
 }
 
 /// The same of the first of the server's packets that reach the client: it had left before it was answered. Had others arrived before, it would
 /// have gone on; had they been lost, it would have repeated itself, and the packet quoted were not the server's first.
-fn left_before_the_answer(h: &Handshake) -> Option<Mark> {
+fn left_before_the_answer(h: &Over<'_>) -> Option<Mark> {
     let mut notes = h.flow.icmp.iter().filter(|note| note.about == Side::Server && note.kind == IcmpKind::PortUnreachable);
     let note = notes.next()?;
     let (client, server) = (h.flow.side(Side::Client), h.flow.side(Side::Server));
@@ -229,7 +231,7 @@ fn left_before_the_answer(h: &Handshake) -> Option<Mark> {
 
 /// Packets that go out again and again without anything coming of it, and who is to answer for that. A close at the end does not undo the silence
 /// before it.
-fn in_vain(h: &Handshake) -> Option<(StoppedBy, Mark)> {
+fn in_vain(h: &Over<'_>) -> Option<(StoppedBy, Mark)> {
     let (client, server) = (waits_in_vain(h, Side::Client), waits_in_vain(h, Side::Server));
     match (client, server) {
         (Some(mark), _) => Some((StoppedBy::Network, server.map_or(mark, |other| mark.max(other)))),
@@ -241,7 +243,7 @@ fn in_vain(h: &Handshake) -> Option<(StoppedBy, Mark)> {
 }
 
 /// The last of several datagrams of a side that the other should have answered, and did not: the same again, or ever new ones.
-fn waits_in_vain(h: &Handshake, side: Side) -> Option<Mark> {
+fn waits_in_vain(h: &Over<'_>, side: Side) -> Option<Mark> {
     let news = h.flow.side(side.other()).last_data;
     let (count, span) = repeats(h, side);
     // What was heard last may be on its way to the side that repeats itself, or its answer on the way back.
@@ -259,7 +261,7 @@ fn waits_in_vain(h: &Handshake, side: Side) -> Option<Mark> {
 }
 
 /// How often a side sent the same again, and the first and last of those.
-fn repeats(h: &Handshake, side: Side) -> (u32, Option<(Mark, Mark)>) {
+fn repeats(h: &Observed, side: Side) -> (u32, Option<(Mark, Mark)>) {
     match (&h.quic, &h.dtls) {
         (Some(quic), _) => (*quic.repeats.of(side), *quic.repeated.of(side)),
         (None, Some(dtls)) => (*dtls.repeats.of(side), *dtls.repeated.of(side)),
@@ -267,7 +269,7 @@ fn repeats(h: &Handshake, side: Side) -> (u32, Option<(Mark, Mark)>) {
     }
 }
 
-fn talk(h: &Handshake) -> Option<Talk> {
+fn talk(h: &Observed) -> Option<Talk> {
     h.quic.as_ref().map(|quic| quic.talk).or_else(|| h.dtls.as_ref().map(|dtls| dtls.talk))
 }
 

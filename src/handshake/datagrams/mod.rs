@@ -20,9 +20,9 @@ use crate::time::{Mark, Timestamp};
 use crate::transport::udp::{DatagramSink, Hearing, Opening};
 use crate::transport::{Close, FlowFacts};
 
-use super::facts::{Handshake, Outcome};
+use super::facts::{Handshake, Observed, Outcome};
 use super::machine::{Shared, conclude};
-use super::outcome;
+use super::outcome::{self, Closing};
 use super::relevance::{Relevance, relevance};
 use dtls::Dtls;
 use quic::Quic;
@@ -30,7 +30,7 @@ use quic::Quic;
 /// Follows one UDP flow.
 #[derive(Debug)]
 pub struct DatagramMachine {
-    handshake: Box<Handshake>,
+    observed: Box<Observed>,
     speaker: Speaker,
     /// A stall was told while it lasted.
     flagged: bool,
@@ -68,20 +68,19 @@ impl DatagramSink for DatagramMachine {
         is_google_quic(datagram.payload)
     }
 
-    fn new(shared: &mut Shared, facts: &FlowFacts, datagram: &Datagram<'_>) -> Self {
-        let seed = FlowFacts::new(facts.key, facts.client_is_low, facts.roles, facts.path, facts.first, facts.interface);
-        let mut handshake = Box::new(Handshake::new(seed));
+    fn new(shared: &mut Shared, datagram: &Datagram<'_>) -> Self {
+        let mut observed = Box::<Observed>::default();
         let speaker = match datagram.payload.first() {
-            Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut handshake, shared, datagram.payload))),
-            _ => Speaker::Dtls(Box::new(Dtls::new(&mut handshake, shared))),
+            Some(QUIC_LONG..) => Speaker::Quic(Box::new(Quic::new(&mut observed, shared, datagram.payload))),
+            _ => Speaker::Dtls(Box::new(Dtls::new(&mut observed, shared))),
         };
-        Self { handshake, speaker, flagged: false, looked: None, rests: Timestamp::MIN }
+        Self { observed, speaker, flagged: false, looked: None, rests: Timestamp::MIN }
     }
 
     fn datagram(&mut self, shared: &mut Shared, facts: &mut FlowFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
         match &mut self.speaker {
-            Speaker::Quic(quic) => quic.datagram(&mut self.handshake, shared, facts, side, datagram),
-            Speaker::Dtls(dtls) => dtls.datagram(&mut self.handshake, shared, facts, side, datagram),
+            Speaker::Quic(quic) => quic.datagram(&mut self.observed, shared, facts, side, datagram),
+            Speaker::Dtls(dtls) => dtls.datagram(&mut self.observed, shared, facts, side, datagram),
         }
     }
 
@@ -90,7 +89,7 @@ impl DatagramSink for DatagramMachine {
             Speaker::Quic(quic) => quic.held_bytes(),
             Speaker::Dtls(dtls) => dtls.held_bytes(),
         };
-        self.handshake.weight() + speaker
+        self.observed.weight() + speaker
     }
 
     fn watches(shared: &Shared) -> bool {
@@ -107,11 +106,7 @@ impl DatagramSink for DatagramMachine {
         }
         self.rests = now.time.after(REST);
         self.looked = looks.then_some(heard).or(self.looked);
-        let mut snapshot = self.snapshot(shared, facts);
-        snapshot.close = Close::Idle;
-        snapshot.closed_at = now;
-        snapshot.concluded_at = now.frame;
-        outcome::conclude(&mut snapshot, shared.stall_after());
+        let mut snapshot = self.snapshot(shared, facts, now);
         let over = match snapshot.outcome {
             Outcome::Completed | Outcome::Closed => true,
             // One that is only inferred from silence may be no alert.
@@ -136,13 +131,12 @@ impl DatagramSink for DatagramMachine {
     }
 
     fn finish(self, shared: &mut Shared, facts: FlowFacts, close: Close, now: Mark) {
-        let Self { mut handshake, speaker, .. } = self;
+        let Self { mut observed, speaker, .. } = self;
         match speaker {
-            Speaker::Quic(quic) => quic.finish(&mut handshake, shared),
-            Speaker::Dtls(dtls) => dtls.finish(&mut handshake, shared),
+            Speaker::Quic(quic) => quic.finish(&mut observed, shared),
+            Speaker::Dtls(dtls) => dtls.finish(&mut observed, shared),
         }
-        handshake.flow = facts.into();
-        conclude(handshake, shared, close, now);
+        conclude(observed, Box::new(facts), shared, close, now);
         let stays = |outcome: Outcome| !matches!(outcome, Outcome::Incomplete | Outcome::Stalled);
         debug_assert!(
             close != Close::Settled || shared.concluded.last().is_none_or(|last| stays(last.outcome)),
@@ -152,16 +146,15 @@ impl DatagramSink for DatagramMachine {
 }
 
 impl DatagramMachine {
-    /// The handshake as far as it has come.
-    fn snapshot(&self, shared: &mut Shared, facts: &FlowFacts) -> Handshake {
-        let mut handshake = Handshake::clone(&self.handshake);
+    /// The handshake as if it ended now.
+    fn snapshot(&self, shared: &mut Shared, facts: &FlowFacts, now: Mark) -> Handshake {
+        let mut observed = self.observed.clone();
         match &self.speaker {
-            Speaker::Quic(quic) => quic.so_far(&mut handshake),
-            Speaker::Dtls(dtls) => dtls.so_far(&mut handshake, shared),
+            Speaker::Quic(quic) => quic.so_far(&mut observed),
+            Speaker::Dtls(dtls) => dtls.so_far(&mut observed, shared),
         }
-        handshake.flow = facts.clone().into();
-        (handshake.client, handshake.server) = facts.ends();
-        handshake
+        let closing = Closing { close: Close::Idle, at: now, concluded_at: now.frame };
+        outcome::conclude(observed, Box::new(facts.clone()), closing, shared.stall_after())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::transport::udp::{self, Hearing, Opening};
 use crate::transport::{FlowEvent, FlowEventKind, FlowFacts};
 
 use super::{Sides, ending};
-use crate::handshake::facts::{AlertSeen, ClosedBy, Fact, Handshake, HelloPacket, Packets, PartialMessage, Protocol, QuicFacts};
+use crate::handshake::facts::{ClosedBy, Fact, HelloPacket, Observed, Packets, PartialMessage, Protocol, QuicFacts, ReadAlert};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
 use crate::handshake::records::letter;
@@ -100,6 +100,14 @@ struct Sender {
     sent: Vec<(u64, u32)>,
 }
 
+/// A datagram's packets: whose they are, where they were, and what they add to.
+pub(super) struct Heard<'a> {
+    h: &'a mut Observed,
+    shared: &'a mut Shared,
+    side: Side,
+    mark: Mark,
+}
+
 /// Whether a datagram begins a QUIC connection: a client's Initial packet; or one that may be.
 pub(super) fn opens(datagram: &Datagram<'_>) -> Option<Opening> {
     let full = datagram.payload_len as usize >= INITIAL_DATAGRAM;
@@ -124,7 +132,7 @@ fn opens_as_client(long: &Long<'_>) -> bool {
 }
 
 impl Quic {
-    pub(super) fn new(h: &mut Handshake, shared: &Shared, datagram: &[u8]) -> Self {
+    pub(super) fn new(h: &mut Observed, shared: &Shared, datagram: &[u8]) -> Self {
         let (version, original) = match packets(datagram).next() {
             Some(Packet::Long(long)) => (long.version, long.dcid.to_vec()),
             Some(Packet::Unknown(unknown)) => (unknown.version, unknown.dcid.to_vec()),
@@ -151,7 +159,7 @@ impl Quic {
 
     pub(super) fn datagram(
         &mut self,
-        h: &mut Handshake,
+        h: &mut Observed,
         shared: &mut Shared,
         flow: &mut FlowFacts,
         mut side: Side,
@@ -193,26 +201,26 @@ impl Quic {
     }
 
     /// An Initial packet for an identifier that this connection does not know, though its hello was seen and nothing asked for another.
-    fn is_foreign(&self, h: &Handshake, long: &Long<'_>) -> bool {
+    fn is_foreign(&self, h: &Observed, long: &Long<'_>) -> bool {
         let known = self.keys.iter().any(|keys| keys.dcid == long.dcid) || self.server_cids.iter().any(|cid| cid == long.dcid);
         !known && !self.replay && long.token.is_empty() && (h.protocol == Protocol::Quic || self.keys.is_empty())
     }
 
     /// No packet in the form that is due: a short header whose fixed bit is greased (RFC 9287), or something else on this port.
-    fn unnamed(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, datagram: &Datagram<'_>) -> Hearing {
+    fn unnamed(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, datagram: &Datagram<'_>) -> Hearing {
         let stun = datagram.payload.get(4..8) == Some(&STUN_COOKIE);
         let short = datagram.payload.first().is_some_and(|first| *first < 0x40) && datagram.payload.len() >= SHORT_LEAST;
         if !short || stun || h.protocol != Protocol::Quic {
             return Hearing::Foreign;
         }
         self.again = Again { due: true, short: true, ..Again::default() };
-        self.short(h, shared, side, datagram.mark, datagram.payload);
+        self.short(&mut Heard { h, shared, side, mark: datagram.mark }, datagram.payload);
         self.weigh(h, side, datagram);
         if self.is_settled(h) { Hearing::Settled(Some(self.identity())) } else { Hearing::New }
     }
 
     /// Enters what a datagram as a whole shows.
-    fn weigh(&mut self, h: &mut Handshake, side: Side, datagram: &Datagram<'_>) {
+    fn weigh(&mut self, h: &mut Observed, side: Side, datagram: &Datagram<'_>) {
         let Some(quic) = &mut h.quic else { return };
         let Again { due, early, handshake, short, contents, .. } = self.again;
         let answers = quic.talk.unanswered.of(side.other()).is_some();
@@ -237,38 +245,40 @@ impl Quic {
         }
     }
 
-    fn packets(&mut self, h: &mut Handshake, shared: &mut Shared, flow: &mut FlowFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
+    fn packets(&mut self, h: &mut Observed, shared: &mut Shared, flow: &mut FlowFacts, side: Side, datagram: &Datagram<'_>) -> Hearing {
         let mark = datagram.mark;
         let mut new = false;
         self.again = Again::default();
-        for packet in packets_of_flow(datagram.payload, h.protocol == Protocol::Quic) {
+        let known = h.protocol == Protocol::Quic;
+        let mut heard = Heard { h, shared, side, mark };
+        for packet in packets_of_flow(datagram.payload, known) {
             self.again.early |= !matches!(packet, Packet::Short { .. } | Packet::Long(Long { kind: LongKind::Handshake, .. }));
             self.again.due |= !matches!(packet, Packet::Long(Long { kind: LongKind::Initial, .. }));
             new |= match packet {
                 Packet::Long(long) => match long.kind {
-                    LongKind::Initial => self.initial(h, shared, flow, side, &long, datagram),
+                    LongKind::Initial => self.initial(&mut heard, flow, &long, datagram),
                     LongKind::ZeroRtt => {
                         if side == Side::Client {
-                            self.zero_rtt(h, shared, mark, &long);
+                            self.zero_rtt(&mut heard, &long);
                         }
                         true
                     }
                     LongKind::Handshake => {
                         self.again.handshake += long.protected_len();
                         (self.again.contents.0, self.again.cid_len) = (long.protected_len(), long.dcid.len());
-                        self.handshake(h, shared, side, mark, &long)
+                        self.handshake(&mut heard, &long)
                     }
                 },
-                Packet::Retry(retry) => self.retry(h, side, mark, &retry),
-                Packet::VersionNegotiation(negotiation) => self.version_negotiation(h, side, mark, &negotiation),
+                Packet::Retry(retry) => self.retry(heard.h, side, mark, &retry),
+                Packet::VersionNegotiation(negotiation) => self.version_negotiation(heard.h, side, mark, &negotiation),
                 Packet::Unknown(_) => {
-                    self.again.asks = side == Side::Client && h.flow.first != mark;
+                    self.again.asks = side == Side::Client && flow.first != mark;
                     side == Side::Client && !self.again.asks
                 }
                 Packet::Short { bytes } => {
                     self.again.short = true;
                     self.again.contents.1 = bytes.len().saturating_sub(1 + self.again.cid_len);
-                    self.short(h, shared, side, mark, bytes);
+                    self.short(&mut heard, bytes);
                     true
                 }
             };
@@ -276,15 +286,8 @@ impl Quic {
         if new { Hearing::New } else { Hearing::Nothing }
     }
 
-    fn initial(
-        &mut self,
-        h: &mut Handshake,
-        shared: &mut Shared,
-        flow: &mut FlowFacts,
-        side: Side,
-        long: &Long<'_>,
-        datagram: &Datagram<'_>,
-    ) -> bool {
+    fn initial(&mut self, heard: &mut Heard<'_>, flow: &mut FlowFacts, long: &Long<'_>, datagram: &Datagram<'_>) -> bool {
+        let side = heard.side;
         let mut buffer = std::mem::take(&mut self.buffer);
         let expected = self.sides.of(side).expected;
         let mut new = false;
@@ -293,15 +296,15 @@ impl Quic {
             && let Some(opened) = keys.both.of(side).open(long, expected, &mut buffer)
         {
             self.sides.of_mut(side).expected = expected.max(opened.number.saturating_add(1));
-            if let Some(quic) = &mut h.quic {
+            if let Some(quic) = &mut heard.h.quic {
                 quic.numbers.of_mut(side).add(opened.number);
             }
-            self.remember(h, side, long, datagram);
-            new = self.frames(h, shared, flow, side, (opened.number, opened.payload), datagram);
+            self.remember(heard.h, side, long, datagram);
+            new = self.frames(heard, flow, (opened.number, opened.payload), datagram);
         }
         self.buffer = buffer;
-        if side == Side::Client && h.protocol == Protocol::Other && is_cut_hello(long, datagram) {
-            h.protocol = Protocol::Quic;
+        if side == Side::Client && heard.h.protocol == Protocol::Other && is_cut_hello(long, datagram) {
+            heard.h.protocol = Protocol::Quic;
         }
         new
     }
@@ -338,7 +341,7 @@ impl Quic {
     }
 
     /// Facts of an Initial packet that was opened.
-    fn remember(&mut self, h: &mut Handshake, side: Side, long: &Long<'_>, datagram: &Datagram<'_>) {
+    fn remember(&mut self, h: &mut Observed, side: Side, long: &Long<'_>, datagram: &Datagram<'_>) {
         h.protocol = Protocol::Quic;
         let Some(quic) = &mut h.quic else { return };
         quic.initials.of_mut(side).add(datagram.mark, long.protected_len());
@@ -369,16 +372,9 @@ impl Quic {
     }
 
     /// Reads the frames of an opened packet. True when they bring anything new.
-    fn frames(
-        &mut self,
-        h: &mut Handshake,
-        shared: &mut Shared,
-        flow: &mut FlowFacts,
-        side: Side,
-        (number, payload): (u64, &[u8]),
-        datagram: &Datagram<'_>,
-    ) -> bool {
-        let mark = datagram.mark;
+    fn frames(&mut self, heard: &mut Heard<'_>, flow: &mut FlowFacts, (number, payload): (u64, &[u8]), datagram: &Datagram<'_>) -> bool {
+        let Heard { h, shared, side, mark } = heard;
+        let (side, mark) = (*side, *mark);
         let (mut new, mut asks, mut repeated) = (false, false, None);
         let version = h.quic.as_ref().map_or(Version::V1, |quic| quic.version);
         for frame in frames(version, payload) {
@@ -443,7 +439,7 @@ impl Quic {
     }
 
     /// Hands over the messages that are whole.
-    fn messages(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark) {
+    fn messages(&mut self, h: &mut Observed, shared: &mut Shared, side: Side, mark: Mark) {
         while let Some(message) = self.sides.of_mut(side).stream.next_message() {
             if side == Side::Client && message.kind == HandshakeType::CLIENT_HELLO.0 && self.replay && !h.client_hellos.is_empty() {
                 // After a Retry the same hello comes again. Some clients send another, and that is the one that counts.
@@ -457,7 +453,7 @@ impl Quic {
         }
     }
 
-    fn retry(&mut self, h: &mut Handshake, side: Side, mark: Mark, retry: &Retry<'_>) -> bool {
+    fn retry(&mut self, h: &mut Observed, side: Side, mark: Mark, retry: &Retry<'_>) -> bool {
         if side == Side::Client {
             return false;
         }
@@ -469,7 +465,7 @@ impl Quic {
         !again
     }
 
-    fn version_negotiation(&mut self, h: &mut Handshake, side: Side, mark: Mark, negotiation: &VersionNegotiation<'_>) -> bool {
+    fn version_negotiation(&mut self, h: &mut Observed, side: Side, mark: Mark, negotiation: &VersionNegotiation<'_>) -> bool {
         let echoes = negotiation.scid == self.original || self.keys.iter().any(|keys| keys.dcid == negotiation.scid);
         if side == Side::Client || !echoes || h.server_hello.is_some() {
             return false;
@@ -488,7 +484,7 @@ impl Quic {
     }
 
     /// Both sides use 1-RTT keys, went on, and have completed it: nothing that follows can change what is said.
-    fn is_settled(&self, h: &Handshake) -> bool {
+    fn is_settled(&self, h: &Observed) -> bool {
         let Some(quic) = &h.quic else { return false };
         quic.shorts.client.count >= SETTLED
             && quic.shorts.server.count >= SETTLED
@@ -498,7 +494,7 @@ impl Quic {
 
     /// A client that never used its 1-RTT keys may have finished all the same: a server that goes on in 1-RTT packets alone, for longer than a round
     /// trip, has laid down its Handshake keys, which it does when it has the client's Finished. Where that was, and the first of these packets.
-    fn finished_by_form(&self, h: &Handshake) -> Option<(Mark, Mark)> {
+    fn finished_by_form(&self, h: &Observed) -> Option<(Mark, Mark)> {
         let (finished, alone) = self.perhaps_finished.filter(|_| !h.decrypted && h.finished.client.is_none())?;
         let (first, last) = alone.first.zip(alone.last)?;
         let longer = last.time.since(first.time) >= h.server_hello_time()?;
@@ -511,13 +507,13 @@ impl Quic {
     }
 
     /// Enters what is known only at the end.
-    pub(super) fn finish(mut self, h: &mut Handshake, shared: &mut Shared) {
+    pub(super) fn finish(mut self, h: &mut Observed, shared: &mut Shared) {
         self.unseal_late(h, shared);
         self.so_far(h);
     }
 
     /// Enters what is known of messages and packets that are not whole or not answered yet.
-    pub(super) fn so_far(&self, h: &mut Handshake) {
+    pub(super) fn so_far(&self, h: &mut Observed) {
         h.finished.client = h.finished.client.or(self.client_finished);
         if let Some((finished, first)) = self.finished_by_form(h) {
             h.finished.client = Some(finished);
@@ -549,19 +545,18 @@ impl Quic {
 }
 
 /// `sealed`: it was in a packet that secrets from outside opened.
-fn connection_close(h: &mut Handshake, side: Side, mark: Mark, closed: &ConnectionClose<'_>, sealed: bool) {
+fn connection_close(h: &mut Observed, side: Side, mark: Mark, closed: &ConnectionClose<'_>, sealed: bool) {
     let Some(quic) = h.quic.as_mut() else { return };
     if quic.close_of(side).is_some() {
         return;
     }
     let reason = String::from_utf8_lossy(closed.reason.get(..closed.reason.len().min(REASON)).unwrap_or_default()).into_owned();
-    let consequence = !quic.closes.is_empty();
     quic.closes.push(ClosedBy { from: side, code: closed.code, application: closed.application, reason, mark });
     letter(h, side, 'l');
-    if let Some(description) = close::alert(closed.code).filter(|_| !closed.application && h.alerts.len() < limits::ALERTS) {
+    if let Some(description) = close::alert(closed.code).filter(|_| !closed.application && h.read_alerts.len() < limits::ALERTS) {
         let alert = Alert { fatal: true, level: 2, description: AlertDescription(description) };
         h.hidden.client_alert_instead_of_finished |= sealed && side == Side::Client && h.finished.client.is_none();
-        h.alerts.push(AlertSeen { from: side, alert: Some(alert), encrypted: sealed, mark, after_handshake: false, consequence });
+        h.read_alerts.push(ReadAlert { from: side, alert: Some(alert), encrypted: sealed, mark });
     }
 }
 

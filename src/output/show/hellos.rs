@@ -9,7 +9,7 @@ use super::ladder::wrap;
 use super::{INDENT, section};
 use crate::output::escape::{clip, escape, width};
 use crate::output::layout::Layout;
-use crate::report::{Certainty, Handshake, OfferLists, Speaker, word};
+use crate::report::{Certainty, Handshake, Speaker, word};
 
 /// A parameter: what the client offered, what the server chose.
 pub(in crate::output) struct Parameter {
@@ -28,19 +28,27 @@ impl Parameter {
 /// What was offered and chosen, parameter by parameter.
 pub(in crate::output) fn parameters(report: &Handshake<'_>) -> Vec<Parameter> {
     let Some(tls) = &report.tls else { return Vec::new() };
-    let offered = tls.client.as_ref().map_or_else(OfferLists::default, |client| client.offer.lists());
-    let offer = |name, offered, chosen: Option<Cow<'_, str>>| Parameter { name, offered, chosen: chosen.map(Cow::into_owned) };
+    let offered = tls.client.as_ref().map(|client| &client.offer);
+    let offer = |name, offered: Option<Vec<String>>, chosen: Option<Cow<'_, str>>| Parameter {
+        name,
+        offered: offered.unwrap_or_default(),
+        chosen: chosen.map(Cow::into_owned),
+    };
     let mut list = vec![
-        offer("version", offered.supported_versions, tls.version.map(|version| word(version.name(), version))),
-        offer("cipher suite", offered.supported_ciphers, tls.cipher.map(|cipher| word(cipher.name(), cipher))),
-        offer("group", offered.supported_groups, tls.curve.map(|curve| word(curve.name(), curve))),
-        offer("key share", offered.key_shares, None),
-        offer("ALPN", offered.alpn, tls.next_protocol.as_deref().map(Cow::Borrowed)),
-        offer("signature", offered.signature_algorithms, None),
-        offer("extension", offered.extensions, None),
+        offer("version", offered.map(|offer| words(offer.supported_versions())), tls.version.map(|version| word(version.name(), version))),
+        offer("cipher suite", offered.map(|offer| words(offer.supported_ciphers())), tls.cipher.map(|cipher| word(cipher.name(), cipher))),
+        offer("group", offered.map(|offer| words(offer.supported_groups())), tls.curve.map(|curve| word(curve.name(), curve))),
+        offer("key share", offered.map(|offer| words(offer.key_shares())), None),
+        offer("ALPN", offered.map(|offer| words(offer.alpn())), tls.next_protocol.as_deref().map(Cow::Borrowed)),
+        offer("signature", offered.map(|offer| words(offer.signature_algorithms())), None),
+        offer("extension", offered.map(|offer| words(offer.extensions())), None),
     ];
     list.retain(|parameter| !parameter.offered.is_empty() || parameter.chosen.is_some());
     list
+}
+
+fn words<'a>(list: impl Iterator<Item = Cow<'a, str>>) -> Vec<String> {
+    list.map(Cow::into_owned).collect()
 }
 
 /// A library in words: `OpenSSL (curl)`, `probably Go`.

@@ -209,12 +209,12 @@ fn details(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::
         ("Negotiated:", negotiated(report)),
     ];
     if let Some(client) = report.tls.as_ref().and_then(|tls| tls.client.as_ref()) {
-        let lists = client.offer.lists();
+        let offer = &client.offer;
         rows.extend([
-            ("Versions offered:", lists.supported_versions.join(", ")),
-            ("Suites offered:", lists.supported_ciphers.join(", ")),
-            ("Groups offered:", lists.supported_groups.join(", ")),
-            ("ALPN offered:", lists.alpn.join(", ")),
+            ("Versions offered:", view::listed(offer.supported_versions())),
+            ("Suites offered:", view::listed(offer.supported_ciphers())),
+            ("Groups offered:", view::listed(offer.supported_groups())),
+            ("ALPN offered:", view::listed(offer.alpn())),
             ("JA4:", client.offer.ja4().to_owned()),
         ]);
     }

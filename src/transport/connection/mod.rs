@@ -17,7 +17,6 @@ use std::time::Duration;
 use super::bounds::{TableCounters, TableLimits};
 use super::facts::{FlowEvent, FlowEventKind, FlowFacts, Roles, SideFacts, ZeroWindow, note_unfinished};
 use super::half_open::Bare;
-use super::prefetch::{prefetch, prefetch_front};
 use super::roles;
 use super::sink::{FlowSink, Interest};
 use super::stream::{Stream, Unacked};
@@ -33,10 +32,8 @@ mod tests;
 
 pub(super) use opening::Reuse;
 
-/// One connection and the sink that follows it. What each packet touches comes first, here as in its parts: it lies in as few lines of memory as
-/// can be, for these have left the cache when the next packet comes.
+/// One connection and the sink that follows it.
 #[derive(Debug)]
-#[repr(C)]
 pub(super) struct Connection<S> {
     /// The hash of its key by which the table finds it: no two connections share one.
     pub(super) hash: u64,
@@ -127,33 +124,6 @@ impl<S: FlowSink> Connection<S> {
             noted: 0,
             paused: false,
             pause: None,
-        }
-    }
-
-    /// Asks for the memory that the next segment touches; `payload` tells whether it has any.
-    #[inline]
-    pub(super) fn prefetch(&self, payload: bool) {
-        prefetch(&self.hash);
-        for side in Side::BOTH {
-            prefetch_front(self.streams.of(side), Stream::BUSY);
-        }
-        if payload {
-            prefetch_front(&self.sink, size_of::<S>());
-        }
-    }
-
-    /// The same, a moment later, for what that points at.
-    #[inline]
-    pub(super) fn prefetch_more(&self, payload: bool) {
-        prefetch_front(self.facts.as_ref(), FlowFacts::BUSY);
-        for side in Side::BOTH {
-            prefetch_front(self.facts.sides.of(side), SideFacts::BUSY);
-            if let (front @ [_, ..], _) = self.streams.of(side).unacked.as_slices() {
-                prefetch_front(front, size_of_val(front).min(ACKED_AT_ONCE * size_of::<Unacked>()));
-            }
-        }
-        if payload {
-            self.sink.prefetch();
         }
     }
 
@@ -432,9 +402,6 @@ impl<S: FlowSink> Connection<S> {
 
 /// Events of a connection that opens, carries a handshake and ends well: one allocation is enough for them.
 const USUAL_EVENTS: usize = 8;
-
-/// Segments that one acknowledgment usually acknowledges at most.
-const ACKED_AT_ONCE: usize = 3;
 
 /// How far a frame's time may lie before an earlier frame's without being called a step back: queues of one interface are merged with less
 /// precision than their clocks have.

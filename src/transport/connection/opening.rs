@@ -119,7 +119,7 @@ impl<S: FlowSink> Connection<S> {
             return self.event(shared, mark, low, FlowEventKind::SynRepeat);
         }
         let options = tcp_options(segment.options);
-        let timestamps = tcp_timestamps(segment.options);
+        let timestamps = options.timestamps;
         facts.syn = Some(SynFacts {
             first: mark,
             last: mark,

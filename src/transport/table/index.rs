@@ -9,13 +9,12 @@ use hashbrown::HashMap;
 
 use crate::flow::{FlowKey, Path};
 use crate::limits;
-use crate::transport::prefetch::prefetch;
 use crate::transport::stream::low_bits;
 
 /// Where the state of each flow is, found by a hash of its key. The keys themselves lie with the state, so that the whole index of a flood
 /// stays in a core's cache. Never walked through: its order is another in every run.
 ///
-/// Open addressing with linear probing in entries of eight bytes: a look-up touches one line of memory, which can be asked for in advance.
+/// Open addressing with linear probing in entries of eight bytes: a look-up touches one line of memory.
 #[derive(Debug)]
 pub(in crate::transport) struct Index {
     /// A power of two of them, or none.
@@ -26,7 +25,7 @@ pub(in crate::transport) struct Index {
 
 /// Which kind of state a flow has, and its number among those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(in crate::transport) enum Place {
     HalfOpen(u32),
     Followed(u32),
     Marker(u32),
@@ -49,20 +48,6 @@ impl Index {
     #[inline]
     pub(in crate::transport) fn hash(&self, key: &FlowKey) -> u64 {
         hash(&self.hasher, key)
-    }
-
-    /// Asks for the memory in which a flow with this hash would be found.
-    #[inline]
-    pub(in crate::transport) fn prefetch(&self, hash: u64) {
-        if let Some(entry) = self.entries.get(self.home(low_bits(hash))) {
-            prefetch(entry);
-        }
-    }
-
-    /// Where the state of a flow with this hash may be, which is not looked at.
-    #[inline]
-    pub(in crate::transport) fn guess(&self, hash: u64) -> Option<Place> {
-        self.find(hash, |_| true)
     }
 
     /// Where a flow's state is; `is_there` tells whether the state at a place is this flow's.
@@ -295,7 +280,7 @@ mod tests {
                 prop_assert_eq!(index.len, map.len());
             }
             index.clear();
-            prop_assert!((0..400).all(|hash| index.guess(hash).is_none()));
+            prop_assert!((0..400).all(|hash| index.find(hash, |_| true).is_none()));
         }
     }
 }

@@ -16,7 +16,6 @@ use super::half_open::HalfOpen;
 use super::ledger::Ledger;
 use super::sink::{Close, FlowSink};
 use super::slab::{List, Slab};
-use crate::flow::FlowKey;
 use crate::packet::{IcmpError, LostFragments, Segment, TcpFlags};
 use crate::time::Mark;
 use crate::watch::Watch;
@@ -113,56 +112,8 @@ impl<S: FlowSink> Table<S> {
 
     /// Takes in a segment that was seen at this interface.
     pub fn segment(&mut self, shared: &mut S::Shared, interface: u32, segment: &Segment<'_>) {
-        self.segment_of((self.index.hash(&segment.key), None), shared, interface, segment);
-    }
-
-    /// The hash of a flow's key in this table, for [`Table::segment_of`]. A segment of the flow comes soon: asks for the memory in which it is looked up.
-    #[inline]
-    pub(crate) fn expect(&self, key: &FlowKey) -> u64 {
-        let hash = self.index.hash(key);
-        self.index.prefetch(hash);
-        hash
-    }
-
-    /// A segment of the flow with this hash comes next: asks for the memory in which the flow's state lies, and tells where that seems to be.
-    /// `payload` tells whether the segment has any.
-    #[inline]
-    pub(crate) fn approach(&self, hash: u64, payload: bool) -> Option<Place> {
-        let place = self.index.guess(hash)?;
-        match place {
-            Place::Followed(id) => {
-                if let Some(connection) = self.connections.get(id) {
-                    connection.prefetch(payload);
-                }
-            }
-            Place::Marker(id) => self.markers.prefetch(id),
-            Place::HalfOpen(id) => self.half_open.prefetch(id),
-        }
-        Some(place)
-    }
-
-    /// The same, a moment later, for what the state at this place points at.
-    #[inline]
-    pub(crate) fn approach_more(&self, place: Place, payload: bool) {
-        if let Place::Followed(id) = place
-            && let Some(connection) = self.connections.get(id)
-        {
-            connection.prefetch_more(payload);
-        }
-    }
-
-    /// Takes in a segment that was seen at this interface, of the flow with this hash whose state was at this place a moment ago.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "once a packet, and little more than a look-up")]
-    pub(crate) fn segment_of(
-        &mut self,
-        (hash, place): (u64, Option<Place>),
-        shared: &mut S::Shared,
-        interface: u32,
-        segment: &Segment<'_>,
-    ) {
-        let place = place.filter(|place| self.holds(*place, hash)).or_else(|| self.find(hash));
-        match place {
+        let hash = self.index.hash(&segment.key);
+        match self.find(hash) {
             Some(Place::Followed(id)) => self.followed(shared, interface, segment, id),
             Some(Place::Marker(id)) => self.marked(shared, interface, segment, id),
             Some(Place::HalfOpen(id)) => self.half_open(shared, interface, segment, id),

@@ -66,7 +66,7 @@ pub trait DatagramSink: Sized {
     }
 
     /// A sink for a flow that begins with this datagram, which is handed over next.
-    fn new(shared: &mut Self::Shared, facts: &FlowFacts, datagram: &Datagram<'_>) -> Self;
+    fn new(shared: &mut Self::Shared, datagram: &Datagram<'_>) -> Self;
 
     /// A datagram of this side. The sink adds to `facts` what only the payload tells: retransmissions, events.
     fn datagram(&mut self, shared: &mut Self::Shared, facts: &mut FlowFacts, side: Side, datagram: &Datagram<'_>) -> Hearing;
@@ -292,7 +292,7 @@ impl<S: DatagramSink> UdpTable<S> {
         let sent_by_client = opening.sender.map_or_else(|| roles::sender_is_client(source, destination), |side| side == Side::Client);
         let roles = if opening.sender == Some(Side::Client) { Roles::Handshake } else { Roles::Guessed };
         let facts = FlowFacts::new(datagram.key, datagram.from_low == sent_by_client, roles, datagram.path, datagram.mark, interface);
-        let sink = S::new(shared, &facts, datagram);
+        let sink = S::new(shared, datagram);
         let never = (0, Timestamp::MIN);
         let flow = Flow {
             facts,

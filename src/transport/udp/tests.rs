@@ -27,7 +27,7 @@ impl DatagramSink for Scribe {
         }
     }
 
-    fn new(book: &mut Book, _: &FlowFacts, _: &Datagram<'_>) -> Self {
+    fn new(book: &mut Book, _: &Datagram<'_>) -> Self {
         book.heard.push('(');
         Self
     }

@@ -14,8 +14,8 @@ use crate::transport::FlowEventKind;
 fn answered() -> Handshake {
     let mut facts = connected();
     let said = Scene::broad().answered(V::TLS12, 0xc02f, &[]).handshake;
-    facts.client_hellos = said.client_hellos;
-    facts.server_hello = said.server_hello;
+    facts.client_hellos = said.observed.client_hellos;
+    facts.server_hello = said.observed.server_hello;
     for hello in &mut facts.client_hellos {
         (hello.mark, hello.first, hello.span) = (at(4, 25), at(4, 25), (0, 300));
     }

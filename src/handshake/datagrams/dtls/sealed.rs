@@ -5,113 +5,77 @@
 use crate::dtls::record::{ACK, Form, Record, records};
 use crate::flow::Side;
 use crate::limits;
-use crate::secrets::connection::Unusable;
 use crate::secrets::datagram::{DatagramKeys, Revealed};
 use crate::time::Mark;
 use crate::tls::message::Alert;
 use crate::tls::registry::{CipherSuite, ContentType};
 
-use super::{Dtls, Repeated, SEALED, application_data, encrypted_handshake, remember};
+use super::{Dtls, Heard, SEALED, application_data, encrypted_handshake, remember};
 use crate::anomaly::AnomalyKind;
 use crate::handshake::decrypt::parameters;
-use crate::handshake::facts::{AlertSeen, Fact, Handshake};
+use crate::handshake::facts::{Fact, Observed, ReadAlert};
 use crate::handshake::machine::Shared;
+use crate::handshake::pending::{self, Keys, Pending, note_decrypted};
 use crate::handshake::records::{anomaly, letter};
 
 /// The opening of one association's records.
 #[derive(Debug, Default)]
 pub(super) struct Unsealing {
-    keys: Keys,
-    held: Vec<Held>,
-    held_bytes: usize,
-    /// The generation of the key ring at the last look-up.
-    looked: Option<u64>,
+    pending: Pending<DatagramKeys, Sealed>,
     opened: u64,
     failed: u32,
 }
 
-#[derive(Debug, Default)]
-enum Keys {
-    /// Not known by now.
-    #[default]
-    Awaited,
-    Known(Box<DatagramKeys>),
-    /// They do not fit, or the suite cannot be opened.
-    Useless,
-}
-
 /// A record that awaits its key.
 #[derive(Debug)]
-struct Held {
+struct Sealed {
     side: Side,
     mark: Mark,
     bytes: Vec<u8>,
     cid_len: usize,
-    /// Letters of the history before it.
-    letters: usize,
 }
 
 impl Unsealing {
     /// Bytes that it takes with the records that it holds.
     pub(super) fn held_bytes(&self) -> usize {
-        size_of::<Self>() + self.held_bytes + self.held.capacity() * size_of::<Held>()
+        size_of::<Self>() + self.pending.held_bytes()
     }
 
     /// Nothing more is to be opened.
     pub(super) fn is_full(&self) -> bool {
-        match &self.keys {
-            Keys::Awaited => self.is_held_full(),
+        match &self.pending.keys {
+            Keys::Awaited => self.pending.is_full(),
             Keys::Known(_) => self.opened >= limits::OPENED_RECORDS,
             Keys::Useless => true,
         }
     }
 
-    fn is_held_full(&self) -> bool {
-        self.held.len() >= 2 * limits::SEALED_RECORDS || self.held_bytes >= limits::SEALED_BYTES
-    }
-
     /// Looks for secrets that are not there yet. True when there are keys now for records that were kept.
-    fn look_up(&mut self, h: &Handshake, shared: &Shared) -> bool {
-        let (Some(ring), Some(parameters)) = (&shared.keys, parameters(h)) else { return false };
-        let lacking = match &self.keys {
+    fn look_up(&mut self, h: &Observed, shared: &Shared) -> bool {
+        let lacking = match &self.pending.keys {
             Keys::Awaited => true,
             Keys::Known(keys) => !keys.is_whole(),
             Keys::Useless => false,
         };
-        if !lacking || self.looked.replace(ring.generation()) == Some(ring.generation()) {
-            return false;
-        }
-        match ring.datagram_keys(parameters) {
-            Some(Ok(keys)) => self.keys = Keys::Known(Box::new(keys)),
-            Some(Err(Unusable::Suite)) => {
-                ring.count_unsupported();
-                self.keys = Keys::Useless;
-            }
-            None | Some(Err(Unusable::Secrets)) => {}
-        }
-        matches!(self.keys, Keys::Known(_)) && !self.held.is_empty()
+        let Some(parameters) = parameters(h).filter(|_| lacking) else { return false };
+        let Some(ring) = self.pending.news(shared) else { return false };
+        self.pending.found(ring, ring.datagram_keys(parameters));
+        matches!(self.pending.keys, Keys::Known(_)) && !self.pending.is_empty()
     }
 
     /// What came of a record.
-    fn open(&mut self, h: &mut Handshake, shared: &Shared, side: Side, record: &Record<'_>) -> Revealed {
-        let Keys::Known(keys) = &mut self.keys else { return Revealed::NoKey };
+    fn open(&mut self, h: &mut Observed, shared: &Shared, side: Side, record: &Record<'_>) -> Revealed {
+        let Keys::Known(keys) = &mut self.pending.keys else { return Revealed::NoKey };
         let revealed = keys.open(side, record);
         match &revealed {
             Revealed::Content(..) => {
                 self.opened = self.opened.saturating_add(1);
-                if !std::mem::replace(&mut h.decrypted, true)
-                    && let Some(ring) = &shared.keys
-                {
-                    ring.count_decrypted();
-                }
+                note_decrypted(h, shared);
             }
             Revealed::Failed if self.opened == 0 => {
                 self.failed = self.failed.saturating_add(1);
                 if self.failed >= MISFITS {
-                    if let Some(ring) = &shared.keys {
-                        ring.count_misfit();
-                    }
-                    self.keys = Keys::Useless;
+                    self.pending.misfit(shared);
                 }
             }
             Revealed::Failed | Revealed::NoKey => {}
@@ -123,26 +87,19 @@ impl Unsealing {
 impl Dtls {
     /// Opens a record if it is encrypted and its keys are known: then whether it brings anything new. `None`: it is to be read as without
     /// secrets.
-    pub(super) fn unseal(
-        &mut self,
-        h: &mut Handshake,
-        shared: &mut Shared,
-        side: Side,
-        record: &Record<'_>,
-        mark: Mark,
-        repeated: &mut Repeated,
-    ) -> Option<bool> {
+    pub(super) fn unseal(&mut self, heard: &mut Heard<'_>, record: &Record<'_>) -> Option<bool> {
         if self.unsealing.is_none() || (record.form != Form::Unified && record.epoch == 0) {
             return None;
         }
+        let Heard { h, shared, side, mark, .. } = heard;
+        let (side, mark) = (*side, *mark);
         self.look_up(h, shared);
         let cid_len = *self.cid_len.of(side);
         let unsealing = self.unsealing.as_mut()?;
-        if matches!(unsealing.keys, Keys::Awaited) {
-            if !unsealing.is_held_full() && !record.is_cut() {
+        if unsealing.pending.awaits_keys() {
+            if !record.is_cut() && !unsealing.pending.is_full() {
                 let bytes = [record.header, record.body].concat();
-                unsealing.held_bytes += bytes.len();
-                unsealing.held.push(Held { side, mark, bytes, cid_len, letters: h.history.len() });
+                unsealing.pending.hold(h, bytes.len(), Sealed { side, mark, bytes, cid_len });
             }
             return None;
         }
@@ -155,7 +112,7 @@ impl Dtls {
                         sealed.push((record.epoch, u16::try_from(record.len).unwrap_or(u16::MAX), mark));
                     }
                 }
-                Some(self.content(h, shared, side, record, (epoch, kind, &text), mark, repeated))
+                Some(self.content(heard, record, (epoch, kind, &text)))
             }
             // A record that was changed on the way is dropped by its receiver as if it had been lost.
             Revealed::Failed if unsealing.opened > 0 => Some(false),
@@ -163,31 +120,23 @@ impl Dtls {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a record's content, whose it is, where it was, and what it adds to")]
-    fn content(
-        &mut self,
-        h: &mut Handshake,
-        shared: &mut Shared,
-        side: Side,
-        record: &Record<'_>,
-        (epoch, kind, text): (u16, ContentType, &[u8]),
-        mark: Mark,
-        repeated: &mut Repeated,
-    ) -> bool {
+    /// What an opened record says.
+    fn content(&mut self, heard: &mut Heard<'_>, record: &Record<'_>, (epoch, kind, text): (u16, ContentType, &[u8])) -> bool {
         let unified = record.form == Form::Unified;
+        let (side, mark) = (heard.side, heard.mark);
         match kind {
-            ContentType::HANDSHAKE if unified => self.fragments(h, shared, side, text, mark, repeated),
-            ContentType::HANDSHAKE => encrypted_handshake(h, side, record, mark, repeated),
-            ContentType::ALERT => alert(h, side, text, mark),
+            ContentType::HANDSHAKE if unified => self.fragments(heard, text),
+            ContentType::HANDSHAKE => encrypted_handshake(heard, record),
+            ContentType::ALERT => alert(heard.h, side, text, mark),
             ContentType::APPLICATION_DATA if unified && epoch == super::EARLY_DATA => {
-                h.early_data_records = h.early_data_records.saturating_add(1);
+                heard.h.early_data_records = heard.h.early_data_records.saturating_add(1);
                 true
             }
-            ContentType::APPLICATION_DATA => application_data(h, side, mark),
+            ContentType::APPLICATION_DATA => application_data(heard.h, side, mark),
             // What the server acknowledges of the client's last flight, it took.
             ACK => {
-                if side == Side::Server && h.finished.client.is_some() {
-                    h.tickets_seen = h.tickets_seen.saturating_add(1);
+                if side == Side::Server && heard.h.finished.client.is_some() {
+                    heard.h.tickets_seen = heard.h.tickets_seen.saturating_add(1);
                 }
                 false
             }
@@ -196,10 +145,10 @@ impl Dtls {
     }
 
     /// Looks for secrets, and opens what was kept for them.
-    fn look_up(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    fn look_up(&mut self, h: &mut Observed, shared: &mut Shared) {
         let Some(unsealing) = &mut self.unsealing else { return };
         let replay = unsealing.look_up(h, shared);
-        if let Keys::Known(keys) = &unsealing.keys {
+        if let Keys::Known(keys) = &unsealing.pending.keys {
             self.lacking = Side::BOTH.into_iter().find(|side| !keys.knows(*side));
         }
         if replay {
@@ -208,50 +157,44 @@ impl Dtls {
     }
 
     /// The last moment at which secrets may have turned up.
-    pub(super) fn unseal_late(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    pub(super) fn unseal_late(&mut self, h: &mut Observed, shared: &mut Shared) {
         self.look_up(h, shared);
         if let Some(unsealing) = &self.unsealing
             && unsealing.failed > 0
             && unsealing.opened == 0
-            && matches!(unsealing.keys, Keys::Known(_))
+            && matches!(unsealing.pending.keys, Keys::Known(_))
             && let Some(ring) = &shared.keys
         {
             ring.count_misfit();
         }
     }
 
-    /// Opens what was kept, and puts the letters of its messages where they belong. What DTLS before 1.3 encrypts was read as it came, except
-    /// what its alerts say.
-    fn replay(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    /// Opens what was kept. What DTLS before 1.3 encrypts was read as it came, except what its alerts say.
+    fn replay(&mut self, h: &mut Observed, shared: &mut Shared) {
         let Some(unsealing) = &mut self.unsealing else { return };
-        let held = std::mem::take(&mut unsealing.held);
-        unsealing.held_bytes = 0;
-        let old = std::mem::take(&mut h.history);
-        let mut at = 0;
+        let held = unsealing.pending.take();
         if h.is_tls13() {
             h.early_data_records = 0;
         }
-        for Held { side, mark, bytes, cid_len, letters } in held {
-            h.history.extend(&old, at..letters);
-            at = letters;
-            let Some(record) = records(&bytes, cid_len).next() else { continue };
-            let Some(unsealing) = &mut self.unsealing else { continue };
-            let Revealed::Content(epoch, kind, text) = unsealing.open(h, shared, side, &record) else { continue };
+        pending::replay(h, held, |h, Sealed { side, mark, bytes, cid_len }| {
+            let Some((record, unsealing)) = records(&bytes, cid_len).next().zip(self.unsealing.as_mut()) else { return true };
+            let Revealed::Content(epoch, kind, text) = unsealing.open(h, shared, side, &record) else { return true };
             if record.form == Form::Unified {
-                self.content(h, shared, side, &record, (epoch, kind, &text), mark, &mut None);
+                let mut heard = Heard { h: &mut *h, shared: &mut *shared, side, mark, repeated: None };
+                self.content(&mut heard, &record, (epoch, kind, &text));
             } else if kind == ContentType::ALERT {
-                let known = h.alerts.iter_mut().find(|seen| seen.from == side && seen.mark == mark && seen.alert.is_none());
+                let known = h.read_alerts.iter_mut().find(|seen| seen.from == side && seen.mark == mark && seen.alert.is_none());
                 match (known, Alert::parse(&text)) {
                     (Some(seen), parsed) => seen.alert = parsed,
                     (None, _) => drop(alert(h, side, &text, mark)),
                 }
             }
-        }
-        h.history.extend(&old, at..);
+            true
+        });
     }
 
     /// What records of DTLS 1.3 that were not opened show by their sizes: all of them, or those of a side whose secrets the log lacks.
-    pub(super) fn read_sizes(&self, h: &mut Handshake) {
+    pub(super) fn read_sizes(&self, h: &mut Observed) {
         let (client, server) = (&self.sides.client.sealed, &self.sides.server.sealed);
         if !h.decrypted {
             by_size(h, client, server);
@@ -273,35 +216,35 @@ impl Dtls {
             }
             h.tickets_seen = h.tickets_seen.max(guess.tickets_seen);
         }
-        h.alerts.extend(guess.alerts.into_iter().filter(|seen| seen.from == side && seen.alert.is_none()));
-        h.alerts.sort_by_key(|seen| seen.mark);
+        h.read_alerts.extend(guess.read_alerts.into_iter().filter(|seen| seen.from == side && seen.alert.is_none()));
+        h.read_alerts.sort_by_key(|seen| seen.mark);
     }
 }
 
-fn alert(h: &mut Handshake, side: Side, text: &[u8], mark: Mark) -> bool {
+fn alert(h: &mut Observed, side: Side, text: &[u8], mark: Mark) -> bool {
     let Some(parsed) = Alert::parse(text) else {
         anomaly(h, side, mark, AnomalyKind::MalformedAlert { len: text.len() });
         return false;
     };
     let parsed = if h.is_tls13() { parsed.in_tls13() } else { parsed };
-    if h.alerts.iter().any(|seen| seen.from == side && seen.alert == Some(parsed)) {
+    if h.read_alerts.iter().any(|seen| seen.from == side && seen.alert == Some(parsed)) {
         return false;
     }
     letter(h, side, 'l');
     if side == Side::Client && h.finished.client.is_none() {
         h.hidden.client_alert_instead_of_finished = h.is_tls13();
     }
-    if h.alerts.len() < limits::ALERTS {
-        let seen = AlertSeen { from: side, alert: Some(parsed), encrypted: true, mark, after_handshake: false, consequence: false };
-        let place = h.alerts.partition_point(|other| other.mark <= mark);
-        h.alerts.insert(place, seen);
+    if h.read_alerts.len() < limits::ALERTS {
+        let seen = ReadAlert { from: side, alert: Some(parsed), encrypted: true, mark };
+        let place = h.read_alerts.partition_point(|other| other.mark <= mark);
+        h.read_alerts.insert(place, seen);
     }
     true
 }
 
 /// What the records of DTLS 1.3 behind the hellos show by epoch and size: epoch 2 is the handshake, epoch 3 what follows it. Flights that were
 /// sent again are there twice, which changes nothing.
-fn by_size(h: &mut Handshake, client: &[(u16, u16, Mark)], server: &[(u16, u16, Mark)]) {
+fn by_size(h: &mut Observed, client: &[(u16, u16, Mark)], server: &[(u16, u16, Mark)]) {
     let suite = h.cipher();
     let overhead = 1 + suite.and_then(CipherSuite::tag).map_or(16, u16::from);
     let hash = suite.map_or(32, |suite| u16::from(suite.hash_len()));
@@ -342,9 +285,9 @@ fn by_size(h: &mut Handshake, client: &[(u16, u16, Mark)], server: &[(u16, u16, 
         let instead = side == Side::Client && h.finished.client.is_none();
         if len == alert {
             h.hidden.client_alert_instead_of_finished |= instead;
-            let seen = AlertSeen { from: side, alert: None, encrypted: true, mark, after_handshake: false, consequence: false };
-            let place = h.alerts.partition_point(|other| other.mark <= mark);
-            h.alerts.insert(place, seen);
+            let seen = ReadAlert { from: side, alert: None, encrypted: true, mark };
+            let place = h.read_alerts.partition_point(|other| other.mark <= mark);
+            h.read_alerts.insert(place, seen);
         }
     }
 }

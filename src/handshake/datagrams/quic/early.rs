@@ -4,7 +4,7 @@
 //! the packets themselves tell. `handshake.decrypted` speaks of the handshake, and is not set by them.
 
 use crate::flow::Side;
-use crate::handshake::facts::Handshake;
+use crate::handshake::facts::Observed;
 use crate::handshake::machine::Shared;
 use crate::limits;
 use crate::quic::frame::{Frame, frames};
@@ -13,17 +13,15 @@ use crate::quic::protection::{Connection, KeyProvider, Level, PacketKeys, Suite}
 use crate::quic::version::Version;
 use crate::time::Mark;
 
+use super::Heard;
 use super::protected::{MISFITS, read};
+use crate::handshake::pending::{self, Keys, Pending};
 
 /// The opening of a connection's 0-RTT packets.
 #[derive(Debug, Default)]
 pub(super) struct Early {
     /// The keys by every suite that may be theirs; when one has opened a packet, that one alone.
-    keys: Vec<PacketKeys>,
-    /// The generation of the key ring at the last look-up.
-    looked: Option<u64>,
-    held: Vec<Held>,
-    held_bytes: usize,
+    pending: Pending<Vec<PacketKeys>, Held>,
     opened: u32,
     failed: u32,
 }
@@ -39,31 +37,39 @@ struct Held {
 
 impl Early {
     /// Takes a packet. `expected` is one more than the largest packet number of the 0-RTT and 1-RTT packets so far; it is kept up.
-    pub(super) fn packet(&mut self, h: &mut Handshake, shared: &mut Shared, mark: Mark, long: &Long<'_>, expected: &mut u64) {
+    pub(super) fn packet(&mut self, heard: &mut Heard<'_>, long: &Long<'_>, expected: &mut u64) {
         if long.missing > 0 || self.failed >= MISFITS && self.opened == 0 || u64::from(self.opened) >= limits::OPENED_RECORDS {
             return;
         }
+        let Heard { h, shared, mark, .. } = heard;
         self.look_up(h, shared, long.version);
-        if !self.keys.is_empty() {
+        if !self.pending.awaits_keys() {
             self.late(h, shared, expected);
-            self.open(h, shared, mark, (long.version, long.pn_offset, long.bytes), expected);
-        } else if self.held.len() < limits::SEALED_RECORDS && self.held_bytes < limits::SEALED_BYTES {
-            self.held_bytes += long.bytes.len();
-            self.held.push(Held { version: long.version, pn_offset: long.pn_offset, bytes: long.bytes.to_vec(), mark });
+            self.open(heard, (long.version, long.pn_offset, long.bytes), expected);
+        } else if !self.pending.is_full() {
+            let held = Held { version: long.version, pn_offset: long.pn_offset, bytes: long.bytes.to_vec(), mark: *mark };
+            self.pending.hold(h, long.bytes.len(), held);
         }
     }
 
     /// Opens what was kept, if the secret has come.
-    pub(super) fn late(&mut self, h: &mut Handshake, shared: &mut Shared, expected: &mut u64) {
-        if let Some(first) = self.held.first() {
-            self.look_up(h, shared, first.version);
+    pub(super) fn late(&mut self, h: &mut Observed, shared: &mut Shared, expected: &mut u64) {
+        if let Some(version) = self.pending.first().map(|held| held.version) {
+            self.look_up(h, shared, version);
         }
-        if !self.keys.is_empty() {
-            self.held_bytes = 0;
-            for held in std::mem::take(&mut self.held) {
-                self.open(h, shared, held.mark, (held.version, held.pn_offset, &held.bytes), expected);
-            }
+        if !self.pending.awaits_keys() && !self.pending.is_empty() {
+            let held = self.pending.take();
+            pending::replay(h, held, |h, held| {
+                let mut heard = Heard { h, shared: &mut *shared, side: Side::Client, mark: held.mark };
+                self.open(&mut heard, (held.version, held.pn_offset, &held.bytes), expected);
+                true
+            });
         }
+    }
+
+    /// Bytes of the packets that it holds, and of its keys.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.pending.held_bytes()
     }
 
     /// A packet was opened.
@@ -71,44 +77,38 @@ impl Early {
         self.opened > 0
     }
 
-    fn look_up(&mut self, h: &Handshake, shared: &Shared, version: Version) {
-        let (Some(ring), Some(hello)) = (&shared.keys, h.hello()) else { return };
-        if !self.keys.is_empty() || self.looked == Some(ring.generation()) {
-            return;
-        }
-        self.looked = Some(ring.generation());
+    fn look_up(&mut self, h: &Observed, shared: &Shared, version: Version) {
+        let Some(hello) = h.hello().filter(|_| self.pending.awaits_keys()) else { return };
+        let Some(ring) = self.pending.news(shared) else { return };
         let connection = |suite| Connection { client_random: hello.random(), suite, version };
         let suites = [Suite::Aes128Gcm, Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
-        self.keys = suites.iter().filter_map(|suite| ring.packet_keys(connection(*suite), Level::ZeroRtt, Side::Client)).collect();
+        let keys = suites.iter().filter_map(|suite| ring.packet_keys(connection(*suite), Level::ZeroRtt, Side::Client));
+        let keys: Vec<_> = keys.collect();
+        self.pending.found(ring, (!keys.is_empty()).then_some(Ok(keys)));
     }
 
-    fn open(
-        &mut self,
-        h: &mut Handshake,
-        shared: &mut Shared,
-        mark: Mark,
-        (version, pn_offset, bytes): (Version, usize, &[u8]),
-        expected: &mut u64,
-    ) {
+    fn open(&mut self, heard: &mut Heard<'_>, (version, pn_offset, bytes): (Version, usize, &[u8]), expected: &mut u64) {
+        let Keys::Known(keys) = &mut self.pending.keys else { return };
         let mut buffer = Vec::new();
-        if self.keys.len() > 1
-            && let Some(at) = self.keys.iter().position(|keys| keys.open_long(bytes, pn_offset, *expected, &mut buffer).is_some())
+        if keys.len() > 1
+            && let Some(at) = keys.iter().position(|keys| keys.open_long(bytes, pn_offset, *expected, &mut buffer).is_some())
         {
-            self.keys.swap(0, at);
-            self.keys.truncate(1);
+            keys.swap(0, at);
+            keys.truncate(1);
         }
-        let Some(opened) = self.keys.first().and_then(|keys| keys.open_long(bytes, pn_offset, *expected, &mut buffer)) else {
+        let Some(opened) = keys.first().and_then(|keys| keys.open_long(bytes, pn_offset, *expected, &mut buffer)) else {
             self.failed = self.failed.saturating_add(1);
             return;
         };
         self.opened = self.opened.saturating_add(1);
         *expected = (*expected).max(opened.number.saturating_add(1));
-        if let Some(quic) = &mut h.quic {
+        if let Some(quic) = &mut heard.h.quic {
             quic.zero_rtt_opened = quic.zero_rtt_opened.saturating_add(1);
         }
-        read(h, shared, Side::Client, mark, version, opened.payload, None);
+        read(heard, version, opened.payload, None);
         // STREAM (RFC 9000 section 19.8) and DATAGRAM (RFC 9221).
         let data = frames(version, opened.payload).any(|frame| matches!(frame, Frame::Passed(0x08..=0x0f | 0x30 | 0x31)));
-        h.early_data_records = h.early_data_records.saturating_add(u32::from(data));
+        let records = &mut heard.h.early_data_records;
+        *records = records.saturating_add(u32::from(data));
     }
 }

@@ -16,34 +16,21 @@ use crate::tls::registry::{HandshakeType, ProtocolVersion};
 
 use super::super::Sides;
 use super::early::Early;
-use super::{Quic, Sender, connection_close};
-use crate::handshake::facts::{EncryptedRecord, Handshake};
+use super::{Heard, Quic, Sender, connection_close};
+use crate::handshake::facts::{EncryptedRecord, Observed};
 use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
+use crate::handshake::pending::{self, Keys, Pending, note_decrypted};
 use crate::handshake::records::letter;
 
 /// The opening of one connection's packets.
 #[derive(Debug, Default)]
 pub(super) struct Unsealing {
-    keys: Keys,
+    pending: Pending<Known, Held>,
     sides: Sides<Space>,
-    held: Vec<Held>,
-    held_bytes: usize,
-    /// The generation of the key ring at the last look-up.
-    looked: Option<u64>,
     /// Packets that did not open.
     failed: u32,
     early: Early,
-}
-
-#[derive(Debug, Default)]
-enum Keys {
-    /// Not known by now.
-    #[default]
-    Awaited,
-    Known(Box<Known>),
-    /// They do not fit, or the suite cannot be opened.
-    Useless,
 }
 
 /// The keys as far as the log has them.
@@ -73,8 +60,6 @@ struct Held {
     packet: Protected<Vec<u8>>,
     side: Side,
     mark: Mark,
-    /// Letters of the history before it, and those that it added when it was read as without secrets.
-    letters: (usize, usize),
 }
 
 /// A packet and where its number begins.
@@ -111,7 +96,7 @@ impl Unsealing {
     pub(super) fn held_bytes(&self) -> usize {
         let streams = self.sides.client.streams.iter().chain(&self.sides.server.streams);
         let pieces: usize = streams.map(CryptoStream::held_bytes).sum();
-        size_of::<Self>() + pieces + self.held_bytes + self.held.capacity() * size_of::<Held>()
+        size_of::<Self>() + pieces + self.pending.held_bytes() + self.early.held_bytes()
     }
 
     /// A side named itself with an identifier of this length.
@@ -121,34 +106,29 @@ impl Unsealing {
 
     /// Nothing more is to be opened.
     pub(super) fn is_full(&self) -> bool {
-        match &self.keys {
-            Keys::Awaited => self.is_held_full(),
+        match &self.pending.keys {
+            Keys::Awaited => self.pending.is_full(),
             Keys::Known(_) => Side::BOTH.into_iter().any(|side| u64::from(self.sides.of(side).tried) >= limits::OPENED_RECORDS),
             Keys::Useless => true,
         }
     }
 
-    fn is_held_full(&self) -> bool {
-        self.held.len() >= 2 * limits::SEALED_RECORDS || self.held_bytes >= limits::SEALED_BYTES
-    }
-
     /// Looks for secrets that are not there yet. True when there are keys now for which packets may have been kept.
-    fn look_up(&mut self, h: &Handshake, shared: &Shared) -> bool {
-        let (Some(ring), Some(hello), Some(answer), Some(quic)) = (&shared.keys, h.hello(), &h.server_hello, &h.quic) else { return false };
-        if matches!(self.keys, Keys::Useless) || self.looked == Some(ring.generation()) {
+    fn look_up(&mut self, h: &Observed, shared: &Shared) -> bool {
+        let (Some(hello), Some(answer), Some(quic), false) = (h.hello(), &h.server_hello, &h.quic, self.pending.is_useless()) else {
             return false;
-        }
-        self.looked = Some(ring.generation());
+        };
+        let Some(ring) = self.pending.news(shared) else { return false };
         let Some(suite) = Suite::of(answer.what.cipher_suite()) else {
             if answer.what.version() == ProtocolVersion::TLS13 && ring.knows(hello.random()) {
                 ring.count_unsupported();
             }
-            self.keys = Keys::Useless;
+            self.pending.keys = Keys::Useless;
             return false;
         };
         let version = if quic.version.is_known() { quic.version } else { Version::V1 };
         let connection = Connection { client_random: hello.random(), suite, version };
-        let mut known = match std::mem::take(&mut self.keys) {
+        let mut known = match std::mem::take(&mut self.pending.keys) {
             Keys::Known(known) => known,
             Keys::Awaited | Keys::Useless => Box::default(),
         };
@@ -160,14 +140,14 @@ impl Unsealing {
         }
         let any = Side::BOTH.into_iter().any(|side| known.handshake.of(side).is_some() || known.one_rtt.of(side).is_some());
         if any {
-            self.keys = Keys::Known(known);
+            self.pending.keys = Keys::Known(known);
         }
-        any && !self.held.is_empty()
+        any && !self.pending.is_empty()
     }
 
     /// Keeps a packet whose keys may come. True when it was kept.
-    fn hold(&mut self, h: &Handshake, side: Side, mark: Mark, packet: Protected<&[u8]>) -> bool {
-        let awaited = match &self.keys {
+    fn hold(&mut self, h: &Observed, side: Side, mark: Mark, packet: Protected<&[u8]>) -> bool {
+        let awaited = match &self.pending.keys {
             Keys::Awaited => true,
             Keys::Known(known) => match packet.level {
                 Level::OneRtt => known.one_rtt.of(side).is_none() && known.handshake.of(side).is_some(),
@@ -175,26 +155,19 @@ impl Unsealing {
             },
             Keys::Useless => false,
         };
-        if !awaited || self.is_held_full() {
+        if !awaited || self.pending.is_full() {
             return false;
         }
-        self.held_bytes += packet.bytes.len();
+        let len = packet.bytes.len();
         let packet = Protected { level: packet.level, pn_offset: packet.pn_offset, bytes: packet.bytes.to_vec() };
-        self.held.push(Held { packet, side, mark, letters: (h.history.len(), 0) });
-        true
+        self.pending.hold(h, len, Held { packet, side, mark })
     }
 
     /// Opens a packet and enters what it says.
-    fn open(
-        &mut self,
-        h: &mut Handshake,
-        shared: &mut Shared,
-        side: Side,
-        mark: Mark,
-        packet: Protected<&[u8]>,
-        buffer: &mut Vec<u8>,
-    ) -> Taken {
-        let Keys::Known(known) = &mut self.keys else { return Taken::Sealed };
+    fn open(&mut self, heard: &mut Heard<'_>, packet: Protected<&[u8]>, buffer: &mut Vec<u8>) -> Taken {
+        let Heard { h, shared, side, .. } = heard;
+        let side = *side;
+        let Keys::Known(known) = &mut self.pending.keys else { return Taken::Sealed };
         let cid_len = self.sides.of(side.other()).cid_len;
         let space = self.sides.of_mut(side);
         let one_rtt = packet.level == Level::OneRtt;
@@ -213,10 +186,7 @@ impl Unsealing {
             }
             self.failed = self.failed.saturating_add(1);
             if self.failed >= MISFITS && !h.decrypted {
-                if let Some(ring) = &shared.keys {
-                    ring.count_misfit();
-                }
-                self.keys = Keys::Useless;
+                self.pending.misfit(shared);
             }
             return Taken::Sealed;
         };
@@ -224,31 +194,21 @@ impl Unsealing {
             *expected = (*expected).max(opened.number.saturating_add(1));
         }
         space.opened = space.opened.saturating_add(u32::from(one_rtt));
-        if !std::mem::replace(&mut h.decrypted, true)
-            && let Some(ring) = &shared.keys
-        {
-            ring.count_decrypted();
-        }
+        note_decrypted(h, shared);
         let version = h.quic.as_ref().map_or(Version::V1, |quic| quic.version);
         if let Some(quic) = &mut h.quic {
             let count = quic.opened.of_mut(side);
             *count = count.saturating_add(1);
         }
         let stream = space.streams.get_mut(usize::from(one_rtt));
-        Taken::Opened(read(h, shared, side, mark, version, opened.payload, stream))
+        Taken::Opened(read(heard, version, opened.payload, stream))
     }
 }
 
 /// Enters what the frames of an opened packet say.
-pub(super) fn read(
-    h: &mut Handshake,
-    shared: &mut Shared,
-    side: Side,
-    mark: Mark,
-    version: Version,
-    payload: &[u8],
-    mut stream: Option<&mut CryptoStream<Mark>>,
-) -> Said {
+pub(super) fn read(heard: &mut Heard<'_>, version: Version, payload: &[u8], mut stream: Option<&mut CryptoStream<Mark>>) -> Said {
+    let Heard { h, shared, side, mark } = heard;
+    let (side, mark) = (*side, *mark);
     let mut said = Said::default();
     for frame in frames(version, payload) {
         match frame {
@@ -274,17 +234,19 @@ pub(super) fn read(
 
 impl Quic {
     /// A 0-RTT packet of the client.
-    pub(super) fn zero_rtt(&mut self, h: &mut Handshake, shared: &mut Shared, mark: Mark, long: &Long<'_>) {
-        let Some(quic) = h.quic.as_mut() else { return };
-        quic.zero_rtt.add(mark, long.protected_len());
+    pub(super) fn zero_rtt(&mut self, heard: &mut Heard<'_>, long: &Long<'_>) {
+        let Some(quic) = heard.h.quic.as_mut() else { return };
+        quic.zero_rtt.add(heard.mark, long.protected_len());
         if let Some(Unsealing { early, sides, .. }) = self.unsealing.as_deref_mut() {
             let [_, expected] = &mut sides.client.expected;
-            early.packet(h, shared, mark, long, expected);
+            early.packet(heard, long, expected);
         }
     }
 
     /// A Handshake packet. True when it brings anything new, as far as can be told.
-    pub(super) fn handshake(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark, long: &Long<'_>) -> bool {
+    pub(super) fn handshake(&mut self, heard: &mut Heard<'_>, long: &Long<'_>) -> bool {
+        let Heard { h, side, mark, .. } = heard;
+        let (side, mark) = (*side, *mark);
         let list = h.encrypted.of_mut(side);
         if list.len() < limits::ENCRYPTED_RECORDS {
             let len = u16::try_from(long.protected_len()).unwrap_or(u16::MAX);
@@ -302,26 +264,25 @@ impl Quic {
         let answered = quic.handshakes.client.count > 0 || quic.shorts.client.count > 0;
         let new = fresh && (side == Side::Client || answered || quic.repeats.server == 0 && !self.again.crypto);
         let packet = Protected { level: Level::Handshake, pn_offset: long.pn_offset, bytes: long.bytes };
-        let (taken, held) = if long.missing > 0 { (Taken::Sealed, false) } else { self.unseal(h, shared, side, mark, packet) };
+        let (taken, held) = if long.missing > 0 { (Taken::Sealed, false) } else { self.unseal(heard, packet) };
         if !matches!(taken, Taken::Opened(_)) && first {
-            letter(h, side, 'e');
+            letter(heard.h, side, 'e');
         }
-        self.was_read(h, held);
+        self.was_read(heard.h, held);
         new
     }
 
     /// A 1-RTT packet.
-    pub(super) fn short(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark, bytes: &[u8]) {
-        let Some(quic) = h.quic.as_mut() else { return };
-        quic.shorts.of_mut(side).add(mark, bytes.len());
-        let packet = Protected { level: Level::OneRtt, pn_offset: 0, bytes };
-        let (taken, held) = self.unseal(h, shared, side, mark, packet);
-        self.progress(h, side, mark, taken);
-        self.was_read(h, held);
+    pub(super) fn short(&mut self, heard: &mut Heard<'_>, bytes: &[u8]) {
+        let Some(quic) = heard.h.quic.as_mut() else { return };
+        quic.shorts.of_mut(heard.side).add(heard.mark, bytes.len());
+        let (taken, held) = self.unseal(heard, Protected { level: Level::OneRtt, pn_offset: 0, bytes });
+        self.progress(heard.h, heard.side, heard.mark, taken);
+        self.was_read(heard.h, held);
     }
 
     /// What a 1-RTT packet shows of how far the handshake is.
-    fn progress(&mut self, h: &mut Handshake, side: Side, mark: Mark, taken: Taken) {
+    fn progress(&mut self, h: &mut Observed, side: Side, mark: Mark, taken: Taken) {
         let Some(quic) = h.quic.as_ref() else { return };
         if taken == Taken::Stray {
             return;
@@ -370,27 +331,26 @@ impl Quic {
     }
 
     /// Opens a packet, or keeps it for later: then the second is true, and it is to be read as without secrets.
-    fn unseal(&mut self, h: &mut Handshake, shared: &mut Shared, side: Side, mark: Mark, packet: Protected<&[u8]>) -> (Taken, bool) {
-        if self.unsealing.as_mut().is_some_and(|unsealing| unsealing.look_up(h, shared)) {
-            self.replay(h, shared);
+    fn unseal(&mut self, heard: &mut Heard<'_>, packet: Protected<&[u8]>) -> (Taken, bool) {
+        if self.unsealing.as_mut().is_some_and(|unsealing| unsealing.look_up(heard.h, heard.shared)) {
+            self.replay(heard.h, heard.shared);
         }
         let Some(unsealing) = &mut self.unsealing else { return (Taken::Sealed, false) };
-        if unsealing.hold(h, side, mark, packet) {
+        if unsealing.hold(heard.h, heard.side, heard.mark, packet) {
             return (Taken::Sealed, true);
         }
-        let taken = unsealing.open(h, shared, side, mark, packet, &mut self.buffer);
-        (taken, false)
+        (unsealing.open(heard, packet, &mut self.buffer), false)
     }
 
     /// The packet just kept was read as without secrets.
-    fn was_read(&mut self, h: &Handshake, held: bool) {
-        if let Some(last) = self.unsealing.as_mut().filter(|_| held).and_then(|unsealing| unsealing.held.last_mut()) {
-            last.letters.1 = h.history.len().saturating_sub(last.letters.0);
+    fn was_read(&mut self, h: &Observed, held: bool) {
+        if let Some(unsealing) = self.unsealing.as_mut().filter(|_| held) {
+            unsealing.pending.was_read(h);
         }
     }
 
     /// The last moment at which secrets may have turned up.
-    pub(super) fn unseal_late(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    pub(super) fn unseal_late(&mut self, h: &mut Observed, shared: &mut Shared) {
         if let Some(Unsealing { early, sides, .. }) = self.unsealing.as_deref_mut() {
             let [_, expected] = &mut sides.client.expected;
             early.late(h, shared, expected);
@@ -401,41 +361,36 @@ impl Quic {
         if let (Some(unsealing), Some(ring), false) = (&self.unsealing, &shared.keys, h.decrypted) {
             if unsealing.early.has_opened() {
                 ring.count_decrypted();
-            } else if unsealing.failed > 0 && matches!(unsealing.keys, Keys::Known(_)) {
+            } else if unsealing.failed > 0 && matches!(unsealing.pending.keys, Keys::Known(_)) {
                 ring.count_misfit();
             }
         }
     }
 
-    /// Opens what was kept, and puts the letters of its messages where they belong.
-    fn replay(&mut self, h: &mut Handshake, shared: &mut Shared) {
+    /// Takes back what was read without secrets of what was kept, and reads that again.
+    fn replay(&mut self, h: &mut Observed, shared: &mut Shared) {
         let Some(unsealing) = &mut self.unsealing else { return };
-        let held = std::mem::take(&mut unsealing.held);
-        let overflowed = unsealing.held_bytes >= limits::SEALED_BYTES || held.len() >= 2 * limits::SEALED_RECORDS;
-        unsealing.held_bytes = 0;
-        let old = std::mem::take(&mut h.history);
+        let overflowed = unsealing.pending.is_full();
+        let held = unsealing.pending.take();
         let (data, records) = (std::mem::take(&mut h.application_data), std::mem::take(&mut h.application_records));
         if !h.decrypted {
             h.finished = Sides::default();
             self.client_finished = None;
             self.ahead = None;
         }
-        let mut at = 0;
-        for Held { packet, side, mark, letters: (before, added) } in held {
-            h.history.extend(&old, at..before);
-            at = before + added;
+        pending::replay(h, held, |h, Held { packet, side, mark }| {
             let packet = Protected { level: packet.level, pn_offset: packet.pn_offset, bytes: packet.bytes.as_slice() };
+            let mut heard = Heard { h: &mut *h, shared: &mut *shared, side, mark };
             let taken = match &mut self.unsealing {
-                Some(unsealing) => unsealing.open(h, shared, side, mark, packet, &mut self.buffer),
+                Some(unsealing) => unsealing.open(&mut heard, packet, &mut self.buffer),
                 None => Taken::Sealed,
             };
-            match packet.level {
-                Level::OneRtt => self.progress(h, side, mark, taken),
-                _ if taken == Taken::Sealed => h.history.extend(&old, before..at),
-                _ => {}
+            if packet.level == Level::OneRtt {
+                self.progress(h, side, mark, taken);
+                return false;
             }
-        }
-        h.history.extend(&old, at..);
+            taken == Taken::Sealed
+        });
         if overflowed {
             // What came after the bound was reached was counted once and cannot be counted again.
             for side in Side::BOTH {

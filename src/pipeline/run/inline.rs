@@ -1,0 +1,89 @@
+//! Everything in the caller's thread: each packet is taken in as it is decoded, and what is concluded is judged while it is in the cache.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::capture::{FrameSource, Inventory};
+use crate::frame::Block;
+use crate::pipeline::collector::Collector;
+use crate::pipeline::router::Router;
+use crate::pipeline::worker::Worker;
+use crate::secrets::KeyLog;
+
+use super::{Lanes, News, Options, Progress, Ran, read};
+
+/// The one worker, and who judges what it concludes.
+struct Inline<'r, 'a> {
+    worker: Worker,
+    collector: &'r mut Collector<'a>,
+    progress: &'r mut dyn FnMut(Progress),
+    block: Block,
+    written: io::Result<()>,
+}
+
+/// Runs a capture to its end.
+pub(super) fn run(
+    source: &mut dyn FrameSource,
+    options: &Options,
+    collector: &mut Collector<'_>,
+    progress: &mut dyn FnMut(Progress),
+) -> Ran {
+    let worker = Worker::new(0, 1, &options.policy, false);
+    let mut lanes = Inline { worker, collector, progress, block: Block::default(), written: Ok(()) };
+    let read = read(source, &mut lanes, None, || options.stop.load(Ordering::Relaxed));
+    Ran { read, table: lanes.worker.counters(), tally: lanes.worker.tally(), written: lanes.written }
+}
+
+impl Inline<'_, '_> {
+    /// Judges what is concluded, as far as nothing can come before it any more.
+    fn judge(&mut self, upto: u64) {
+        self.collector.add(self.worker.drain());
+        if self.written.is_ok() {
+            self.written = self.collector.release(upto);
+        }
+    }
+}
+
+impl Lanes for Inline<'_, '_> {
+    fn block(&mut self) -> Block {
+        std::mem::take(&mut self.block)
+    }
+
+    fn take(&mut self, block: Block, router: &mut Router, news: News) -> bool {
+        if let Some(sources) = news.sources {
+            self.collector.sources = sources;
+        }
+        if let Some(log) = news.secrets {
+            self.worker.add_secrets(&log);
+        }
+        router.route(&block, |routed| {
+            if let Some(next) = routed.frame().filter(|next| next.is_multiple_of(LOOKS))
+                && self.worker.brims()
+            {
+                // What the frame at hand closes may have to come before what its tick has closed.
+                self.judge(next.saturating_sub(1));
+            }
+            self.worker.take(routed);
+        });
+        self.judge(router.counts().last.frame);
+        self.block = block;
+        self.written.is_ok()
+    }
+
+    fn progress(&mut self, (bytes, total): (u64, Option<u64>)) {
+        (self.progress)(Progress { bytes, total, handshakes: self.collector.totals.handshakes, flows: 0 });
+    }
+
+    fn end(&mut self, router: &mut Router, inventory: &Inventory, secrets: Option<Arc<KeyLog>>) {
+        if let Some(log) = secrets {
+            self.worker.add_secrets(&log);
+        }
+        let end = router.end(inventory, |routed| self.worker.take(routed));
+        self.worker.end(end);
+        self.collector.add(self.worker.drain());
+    }
+}
+
+/// Frames after which it is looked whether so much is concluded that it is judged at once.
+const LOOKS: u64 = 8;
