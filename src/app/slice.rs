@@ -221,7 +221,9 @@ impl Chosen {
                 self.comments.entry(other.first).or_default().push(why.to_owned());
             }
         }
-        taken.into_iter().for_each(|(key, frames)| self.add(key, frames));
+        for (key, frames) in taken {
+            self.add(key, frames);
+        }
         self.context > before
     }
 
