@@ -1,9 +1,10 @@
 //! `handshark slice`: the packets of chosen handshakes, as a capture that says why.
 //!
-//! Three passes over the same input: verdicts first, then which frames belong to the chosen handshakes (a fragment is only known by the
-//! frame that completes its packet), then the writing.
+//! The input is read twice: for the verdicts, then to copy the packets of the chosen handshakes. Where it holds IP fragments it is read once more
+//! in between, for whose a fragment is shows in the frame that completes its packet.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -12,10 +13,13 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, bail};
 use data_encoding::HEXLOWER_PERMISSIVE;
+use foldhash::quality::RandomState;
+use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use super::case::Case;
 use super::{is_dash, naming, stop_on_signal, unless_interrupted};
-use crate::capture::Inventory;
+use crate::capture::{FrameSource, Inventory};
 use crate::cli::{Analysis, Secrets, SliceOptions};
 use crate::count::Count;
 use crate::diagnosis::cause::Cause;
@@ -27,8 +31,8 @@ use crate::output::delivery::{Delivery, Manner};
 use crate::output::figures::counted;
 use crate::output::pcapng::{InterfaceDescription, PacketRecord, PcapngWriter};
 use crate::output::say::say;
-use crate::packet::{Decoder, Packet};
-use crate::report::{Handshake, Id, Sink};
+use crate::packet::{Decoder, Packet, Skip};
+use crate::report::{Handshake, Id, Sink, Summary};
 use crate::time::Timestamp;
 
 /// Cuts and writes.
@@ -37,25 +41,26 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
     // What was not asked for may have to go along.
     let case = Case { criteria: &everything, ..Case::new(&options.inputs, &options.query, stop_on_signal()?) };
     if case.piped() {
-        bail!("slice reads its input three times and cannot read a pipe; save it to a file first");
+        bail!("slice reads its input twice and cannot read a pipe; save it to a file first");
     }
     // It is read again before it is handed over.
     let manner = Manner { force: options.force, inputs: &options.inputs, ..Manner::default() };
     let mut target = Delivery::begin(&options.output, &manner)?.staged()?;
-    let mut chosen = Chosen::new(Filter::new(options.query.criteria.clone()), Arc::clone(&case.begin));
+    let mut chosen = Chosen::new(Filter::new(options.query.criteria.clone()), options.secrets, Arc::clone(&case.begin));
     let summary = case.run(&mut chosen)?;
     if chosen.handshakes == 0 {
         let of = counted(summary.handshakes, "handshake", "handshakes");
         bail!("none of {of} is what was asked for; nothing was written (`handshark --all FILE` lists them all)");
     }
-    let mut frames = cut(options, &case, &mut chosen, &mut target)?;
+    let cut = Cut { options, case: &case, end: summary.times.map_or(Timestamp::MIN, |(_, last)| last), fragments: has_fragments(&summary) };
+    let mut packets = cut.write(&chosen, &mut target)?;
     // A verdict may rest on other handshakes with the same server. Where it does, some of them go along.
     let mut strayed = strayed(&case, &chosen, &target)?;
     for most in [FEW, MANY] {
         if strayed.is_empty() || !chosen.add_context(&strayed, most) {
             break;
         }
-        frames = cut(options, &case, &mut chosen, &mut target)?;
+        packets = cut.write(&chosen, &mut target)?;
         strayed = self::strayed(&case, &chosen, &target)?;
     }
     unless_interrupted()?;
@@ -67,7 +72,7 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
     };
     say(format!(
         "wrote {} of {}{context} to {place}",
-        counted(frames as u64, "packet", "packets"),
+        counted(packets, "packet", "packets"),
         counted(chosen.handshakes, "handshake", "handshakes"),
     ));
     if !strayed.is_empty() {
@@ -77,17 +82,6 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Marks and writes. Gives the number of packets.
-fn cut(options: &SliceOptions, case: &Case<'_>, chosen: &mut Chosen, target: &mut Delivery) -> anyhow::Result<usize> {
-    unless_interrupted()?;
-    let marked = mark(case, chosen)?;
-    let mut source = case.open()?;
-    let written = target.restart().map_err(anyhow::Error::new);
-    let written = written.and_then(|()| write(&mut *target, options, source.as_mut(), chosen, &marked));
-    written.map_err(|error| naming(error, |source| target.failed(source)))?;
-    Ok(marked.frames.len())
 }
 
 /// The servers of those handshakes on which the slice, read alone, gives another verdict.
@@ -124,14 +118,15 @@ impl Sink for Verdicts {
 #[derive(Debug)]
 struct Chosen {
     filter: Filter,
+    secrets: Secrets,
     /// The capture's first moment.
     begin: Arc<OnceLock<Timestamp>>,
     handshakes: u64,
-    /// First and last frame of the handshake, and the last at which ICMP may still speak of it.
-    flows: BTreeMap<FlowKey, Vec<(u64, u64, u64)>>,
+    flows: HashMap<FlowKey, SmallVec<[Frames; 1]>, RandomState>,
+    addresses: BTreeSet<IpAddr>,
     /// By frame.
     comments: BTreeMap<u64, Vec<String>>,
-    /// Randoms of their ClientHellos: what keys are found by.
+    /// Randoms of their ClientHellos, where keys are to be kept: what those are found by.
     randoms: BTreeSet<Vec<u8>>,
     /// By id: the verdict, and the server.
     verdicts: BTreeMap<Id, (Said, Endpoint)>,
@@ -140,6 +135,15 @@ struct Chosen {
     others_held: usize,
     /// How many of those go along.
     context: usize,
+}
+
+/// Which frames of a flow belong to a handshake.
+#[derive(Debug, Clone, Copy)]
+struct Frames {
+    first: u64,
+    last: u64,
+    /// The last at which ICMP may still speak of it.
+    quoted: u64,
 }
 
 /// A handshake that was not asked for.
@@ -163,7 +167,7 @@ impl Sink for Chosen {
             return Ok(());
         }
         self.handshakes = self.handshakes.saturating_add(1);
-        self.flows.entry(facts.flow.key).or_default().push((first, last, last.max(facts.closed_at.frame)));
+        self.add(facts.flow.key, Frames { first, last, quoted: last.max(facts.closed_at.frame) });
         let diagnosis = &report.diagnosis;
         let cause = diagnosis
             .cause
@@ -177,18 +181,22 @@ impl Sink for Chosen {
             }
         }
         self.verdicts.insert(report.handshake.id, (said(report), report.server));
-        self.randoms.extend(report.tls.as_ref().and_then(|tls| tls.client.as_ref()).map(|client| client.random.to_vec()));
+        if self.secrets == Secrets::Keep {
+            self.randoms.extend(report.tls.as_ref().and_then(|tls| tls.client.as_ref()).map(|client| client.random.to_vec()));
+        }
         Ok(())
     }
 }
 
 impl Chosen {
-    fn new(filter: Filter, begin: Arc<OnceLock<Timestamp>>) -> Self {
+    fn new(filter: Filter, secrets: Secrets, begin: Arc<OnceLock<Timestamp>>) -> Self {
         Self {
             filter,
+            secrets,
             begin,
             handshakes: 0,
-            flows: BTreeMap::new(),
+            flows: HashMap::default(),
+            addresses: BTreeSet::new(),
             comments: BTreeMap::new(),
             randoms: BTreeSet::new(),
             verdicts: BTreeMap::new(),
@@ -201,193 +209,254 @@ impl Chosen {
     /// Takes others with the servers of `strayed` along, `most` of each. False when there are none.
     fn add_context(&mut self, strayed: &BTreeMap<Id, Endpoint>, most: usize) -> bool {
         let before = self.context;
+        let mut taken = Vec::new();
         for server in strayed.values().collect::<BTreeSet<_>>() {
             for other in self.others.get_mut(server).into_iter().flatten().take(most) {
                 if std::mem::replace(&mut other.taken, true) {
                     continue;
                 }
                 self.context = self.context.saturating_add(1);
-                self.flows.entry(other.key).or_default().push((other.first, other.last, other.last));
+                taken.push((other.key, Frames { first: other.first, last: other.last, quoted: other.last }));
                 let why = "handshark: not asked for; it goes along because verdicts on others with this server rest on it";
                 self.comments.entry(other.first).or_default().push(why.to_owned());
             }
         }
+        for (key, frames) in taken {
+            self.add(key, frames);
+        }
         self.context > before
     }
 
+    fn add(&mut self, key: FlowKey, frames: Frames) {
+        self.addresses.extend([key.low.address, key.high.address]);
+        self.flows.entry(key).or_default().push(frames);
+    }
+
     fn wants(&self, key: &FlowKey, frame: u64, icmp: bool) -> bool {
-        let within = |&(first, last, quoted): &(u64, u64, u64)| (first..=if icmp { quoted } else { last }).contains(&frame);
-        self.flows.get(key).is_some_and(|ranges| ranges.iter().any(within))
+        let within = |frames: &Frames| (frames.first..=if icmp { frames.quoted } else { frames.last }).contains(&frame);
+        self.flows.get(key).is_some_and(|all| all.iter().any(within))
+    }
+
+    /// Whether a packet belongs to one of them.
+    fn take(&self, packet: &Packet<'_>, frame: u64) -> bool {
+        match packet {
+            Packet::Tcp(segment) => self.wants(&segment.key, frame, false),
+            Packet::Udp(datagram) => self.wants(&datagram.key, frame, false),
+            Packet::IcmpError(error) => self.wants(&error.key, frame, true),
+            Packet::Skipped(_) => false,
+        }
+    }
+
+    /// Stretches of frames outside of which there is nothing to take, in order.
+    fn stretches(&self) -> Vec<(u64, u64)> {
+        let mut all: Vec<(u64, u64)> = self.flows.values().flatten().map(|frames| (frames.first, frames.quoted)).collect();
+        all.sort_unstable();
+        all.dedup_by(|next, before| {
+            let touches = next.0 <= before.1.saturating_add(1);
+            if touches {
+                before.1 = before.1.max(next.1);
+            }
+            touches
+        });
+        all
     }
 }
 
-/// What is to be written.
-#[derive(Debug, Default)]
-struct Marked {
-    /// Frames in order.
-    frames: Vec<u64>,
-    interfaces: BTreeSet<u32>,
-    addresses: BTreeSet<IpAddr>,
-    /// The end of the capture.
+/// Whether there are IP fragments in what was read.
+fn has_fragments(summary: &Summary) -> bool {
+    summary.skipped.contains_key(Skip::Fragment.name())
+}
+
+/// Copies the packets of what was chosen.
+struct Cut<'a> {
+    options: &'a SliceOptions,
+    case: &'a Case<'a>,
+    /// The time of the last packet.
     end: Timestamp,
+    /// There are IP fragments.
+    fragments: bool,
 }
 
-fn mark(case: &Case<'_>, chosen: &mut Chosen) -> anyhow::Result<Marked> {
-    let mut source = case.open()?;
-    let mut decoder = Decoder::new();
-    let mut marked = Marked::default();
-    let mut block = Block::default();
-    while source.fill(&mut block)? {
-        for frame in block.frames() {
-            marked.end = marked.end.max(frame.head.time);
-            let number = frame.head.number;
-            let (wanted, joined) = match decoder.decode(&frame) {
-                Packet::Tcp(segment) => (chosen.wants(&segment.key, number, false), segment.ip.was_fragmented),
-                Packet::Udp(datagram) => (chosen.wants(&datagram.key, number, false), datagram.ip.was_fragmented),
-                Packet::IcmpError(error) => {
-                    let wanted = chosen.wants(&error.key, number, true);
-                    if wanted {
-                        marked.addresses.insert(error.reporter);
-                    }
-                    (wanted, false)
+impl Cut<'_> {
+    /// Writes the slice, from its beginning. Gives the number of packets.
+    fn write(&self, chosen: &Chosen, target: &mut Delivery) -> anyhow::Result<u64> {
+        unless_interrupted()?;
+        let fragments = if self.fragments { self.fragments_of(chosen)? } else { BTreeSet::new() };
+        let mut source = self.case.open()?;
+        let written = target.restart().map_err(anyhow::Error::new);
+        let written = written.and_then(|()| self.copy(source.as_mut(), chosen, &fragments, &mut *target));
+        written.map_err(|error| naming(error, |source| target.failed(source)))
+    }
+
+    /// The frames of fragmented packets.
+    fn fragments_of(&self, chosen: &Chosen) -> anyhow::Result<BTreeSet<u64>> {
+        let mut source = self.case.open()?;
+        let mut decoder = Decoder::new();
+        let mut fragments = BTreeSet::new();
+        let mut block = Block::default();
+        while source.fill(&mut block)? {
+            for frame in block.frames() {
+                let packet = decoder.decode(&frame);
+                let joined = match &packet {
+                    Packet::Tcp(segment) => segment.ip.was_fragmented,
+                    Packet::Udp(datagram) => datagram.ip.was_fragmented,
+                    Packet::IcmpError(_) | Packet::Skipped(_) => false,
+                };
+                if joined && chosen.take(&packet, frame.head.number) {
+                    fragments.extend(decoder.joined_frames());
+                    fragments.insert(frame.head.number);
                 }
-                Packet::Skipped(_) => (false, false),
-            };
-            if wanted {
-                marked.frames.push(number);
-                marked.interfaces.insert(frame.head.interface);
-                if joined {
-                    marked.frames.extend_from_slice(decoder.joined_frames());
+            }
+        }
+        decoder.finish(self.end);
+        for (key, frames) in decoder.take_lost_frames() {
+            if frames.iter().any(|frame| chosen.wants(&key, *frame, true)) {
+                fragments.extend(frames);
+            }
+        }
+        Ok(fragments)
+    }
+
+    fn copy(&self, source: &mut dyn FrameSource, chosen: &Chosen, fragments: &BTreeSet<u64>, out: impl Write) -> anyhow::Result<u64> {
+        let mut slice = Slice { writer: self.begin(chosen, out)?, interfaces: BTreeMap::new(), named: None, packets: 0 };
+        let mut decoder = Decoder::new();
+        let mut remarks = Remarks::default();
+        let mut stretches = chosen.stretches().into_iter().peekable();
+        let mut block = Block::default();
+        // It is read to its end: the counters of an interface come behind all its packets.
+        while source.fill(&mut block)? {
+            remarks.read(source.inventory());
+            for frame in block.frames() {
+                let number = frame.head.number;
+                while stretches.next_if(|(_, last)| *last < number).is_some() {}
+                let within = stretches.peek().is_some_and(|(first, _)| *first <= number);
+                let packet = if within { decoder.decode(&frame) } else { Packet::Skipped(Skip::Fragment) };
+                if fragments.contains(&number) || chosen.take(&packet, number) {
+                    slice.names(source.inventory(), &packet, self.options, chosen)?;
+                    slice.packet(source.inventory(), &frame, &remarks.with(number, chosen.comments.get(&number)))?;
                 }
             }
         }
-    }
-    decoder.finish(marked.end);
-    for (key, frames) in decoder.take_lost_frames() {
-        if frames.iter().any(|frame| chosen.wants(&key, *frame, true)) {
-            marked.frames.extend(frames);
+        let inventory = source.inventory();
+        let end = self.end.max(inventory.quiet_until.unwrap_or(Timestamp::MIN));
+        for (original, interface) in &slice.interfaces {
+            let known = inventory.interfaces.get(*original as usize);
+            let (received, dropped) = (known.and_then(|known| known.received), known.and_then(|known| known.dropped));
+            slice.writer.statistics(*interface, end, received.map(Count::get), dropped.map(Count::get))?;
         }
+        slice.writer.finish().context("the end of the capture")?;
+        Ok(slice.packets)
     }
-    marked.frames.sort_unstable();
-    marked.frames.dedup();
-    marked.addresses.extend(chosen.flows.keys().flat_map(|key| [key.low.address, key.high.address]));
-    let inventory = source.inventory();
-    marked.end = marked.end.max(inventory.quiet_until.unwrap_or(Timestamp::MIN));
-    // What others had remarked on these packets comes first.
-    for (frame, text) in inventory.comments.iter().rev() {
-        if let Some(frame) = frame.filter(|frame| marked.frames.binary_search(frame).is_ok()) {
-            let comments = chosen.comments.entry(frame).or_default();
-            if !comments.contains(text) {
-                comments.insert(0, text.clone());
-            }
-        }
+
+    fn begin<W: Write>(&self, chosen: &Chosen, out: W) -> io::Result<PcapngWriter<W>> {
+        let application = format!("{SLICER}{}", env!("CARGO_PKG_VERSION"));
+        let comment = format!(
+            "The packets of {}, cut by handshark {} from {}. The verdicts are comments on their packets.",
+            counted(chosen.handshakes, "handshake", "handshakes"),
+            env!("CARGO_PKG_VERSION"),
+            names_of(&self.options.inputs)
+        );
+        PcapngWriter::new(out, &application, Some(&comment))
     }
-    Ok(marked)
 }
 
-fn write(
-    out: impl Write,
-    options: &SliceOptions,
-    source: &mut dyn crate::capture::FrameSource,
-    chosen: &Chosen,
-    marked: &Marked,
-) -> anyhow::Result<()> {
-    let application = format!("{SLICER}{}", env!("CARGO_PKG_VERSION"));
-    let comment = format!(
-        "The packets of {}, cut by handshark {} from {}. The verdicts are comments on their packets.",
-        counted(chosen.handshakes, "handshake", "handshakes"),
-        env!("CARGO_PKG_VERSION"),
-        names_of(&options.inputs)
-    );
-    let mut writer = PcapngWriter::new(out, &application, Some(&comment))?;
-    let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
-    let mut next = marked.frames.iter().copied().peekable();
-    let mut block = Block::default();
-    let mut begun = false;
-    while next.peek().is_some() && source.fill(&mut block)? {
-        for frame in block.frames() {
-            let number = frame.head.number;
-            while next.next_if(|wanted| *wanted < number).is_some() {}
-            if next.next_if_eq(&number).is_none() {
-                continue;
-            }
-            if !begun {
-                begun = true;
-                prologue(&mut writer, options, source.inventory(), chosen, marked)?;
-            }
-            let interface = match numbers.get(&frame.head.interface) {
-                Some(known) => *known,
-                None => describe(&mut writer, source.inventory(), &frame, &mut numbers)?,
-            };
-            let comments = chosen.comments.get(&number).map(Vec::as_slice).unwrap_or_default();
-            writer.packet(&PacketRecord {
-                interface,
-                time: frame.head.time,
-                original_len: frame.head.original_len,
-                bytes: frame.bytes,
-                comments,
-            })?;
-        }
-    }
-    // The counters of an interface come behind all its packets.
-    while source.fill(&mut block)? {}
-    for (original, interface) in &numbers {
-        let known = source.inventory().interfaces.get(*original as usize);
-        writer.statistics(
-            *interface,
-            marked.end,
-            known.and_then(|known| known.received).map(Count::get),
-            known.and_then(|known| known.dropped).map(Count::get),
-        )?;
-    }
-    writer.finish().context("the end of the capture")?;
-    Ok(())
+/// A slice being written.
+struct Slice<W: Write> {
+    writer: PcapngWriter<W>,
+    /// Numbers of the interfaces in the slice, by those in the input.
+    interfaces: BTreeMap<u32, u32>,
+    /// Addresses whose names were written, once the first packet is near.
+    named: Option<BTreeSet<IpAddr>>,
+    packets: u64,
 }
 
-/// Names and keys, as far as they belong to what is written.
-fn prologue<W: Write>(
-    writer: &mut PcapngWriter<W>,
-    options: &SliceOptions,
-    inventory: &Inventory,
-    chosen: &Chosen,
-    marked: &Marked,
-) -> io::Result<()> {
-    let mut names = inventory.names.iter().filter(|(address, _)| marked.addresses.contains(address)).peekable();
-    if names.peek().is_some() {
-        writer.names(names.map(|(address, name)| (*address, name.as_str())))?;
-    }
-    if options.secrets == Secrets::Keep {
-        let of_chosen = inventory.secrets.iter().filter(|line| is_key_of(line, &chosen.randoms));
-        let log: Vec<u8> = of_chosen.flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
-        if !log.is_empty() {
-            writer.secrets(&log)?;
+impl<W: Write> Slice<W> {
+    /// Names and keys, as far as they belong to what is written: before the first packet, and the name of who reports an ICMP error before that.
+    fn names(&mut self, inventory: &Inventory, packet: &Packet<'_>, options: &SliceOptions, chosen: &Chosen) -> io::Result<()> {
+        let begins = self.named.is_none();
+        let named = self.named.get_or_insert_default();
+        let mut fresh: BTreeSet<IpAddr> = if begins { chosen.addresses.clone() } else { BTreeSet::new() };
+        if let Packet::IcmpError(error) = packet {
+            fresh.insert(error.reporter);
         }
+        fresh.retain(|address| named.insert(*address));
+        if !fresh.is_empty() {
+            let mut names = inventory.names.iter().filter(|(address, _)| fresh.contains(address)).peekable();
+            if names.peek().is_some() {
+                self.writer.names(names.map(|(address, name)| (*address, name.as_str())))?;
+            }
+        }
+        if begins && options.secrets == Secrets::Keep {
+            let of_chosen = inventory.secrets.iter().filter(|line| is_key_of(line, &chosen.randoms));
+            let log: Vec<u8> = of_chosen.flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
+            if !log.is_empty() {
+                self.writer.secrets(&log)?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn packet(&mut self, inventory: &Inventory, frame: &Frame<'_>, comments: &[String]) -> io::Result<()> {
+        let interface = match self.interfaces.get(&frame.head.interface) {
+            Some(known) => *known,
+            None => self.describe(inventory, frame)?,
+        };
+        self.packets = self.packets.saturating_add(1);
+        self.writer.packet(&PacketRecord {
+            interface,
+            time: frame.head.time,
+            original_len: frame.head.original_len,
+            bytes: frame.bytes,
+            comments,
+        })
+    }
+
+    fn describe(&mut self, inventory: &Inventory, frame: &Frame<'_>) -> io::Result<u32> {
+        let known = inventory.interfaces.get(frame.head.interface as usize);
+        let number = self.writer.interface(&InterfaceDescription {
+            link: frame.head.link,
+            snaplen: known.map_or(0, |known| known.snaplen),
+            name: known.map_or("", |known| &known.name),
+            description: known.and_then(|known| known.description.as_deref()),
+            filter: known.and_then(|known| known.filter.as_deref()),
+        })?;
+        self.interfaces.insert(frame.head.interface, number);
+        Ok(number)
+    }
+}
+
+/// What others had remarked on the packets of the input, as far as it has been read.
+#[derive(Debug, Default)]
+struct Remarks {
+    read: usize,
+    by_frame: BTreeMap<u64, Vec<String>>,
+}
+
+impl Remarks {
+    /// Takes what has come since the last call.
+    fn read(&mut self, inventory: &Inventory) {
+        for (frame, text) in inventory.comments.iter().skip(self.read) {
+            if let Some(frame) = frame {
+                self.by_frame.entry(*frame).or_default().push(text.clone());
+            }
+        }
+        self.read = inventory.comments.len();
+    }
+
+    /// The comments of a packet: what others said comes first.
+    fn with<'a>(&mut self, frame: u64, ours: Option<&'a Vec<String>>) -> Cow<'a, [String]> {
+        let ours = ours.map(Vec::as_slice).unwrap_or_default();
+        let Some(mut all) = self.by_frame.remove(&frame) else { return Cow::Borrowed(ours) };
+        all.retain(|text| !ours.contains(text));
+        all.extend_from_slice(ours);
+        Cow::Owned(all)
+    }
 }
 
 /// A line of a key log is a label, the client's random and the secret.
 fn is_key_of(line: &[u8], randoms: &BTreeSet<Vec<u8>>) -> bool {
     let random = line.split(|byte| *byte == b' ').nth(1).and_then(|random| HEXLOWER_PERMISSIVE.decode(random).ok());
     random.is_some_and(|random| randoms.contains(&random))
-}
-
-fn describe<W: Write>(
-    writer: &mut PcapngWriter<W>,
-    inventory: &Inventory,
-    frame: &Frame<'_>,
-    numbers: &mut BTreeMap<u32, u32>,
-) -> io::Result<u32> {
-    let known = inventory.interfaces.get(frame.head.interface as usize);
-    let number = writer.interface(&InterfaceDescription {
-        link: frame.head.link,
-        snaplen: known.map_or(0, |known| known.snaplen),
-        name: known.map_or("", |known| &known.name),
-        description: known.and_then(|known| known.description.as_deref()),
-        filter: known.and_then(|known| known.filter.as_deref()),
-    })?;
-    numbers.insert(frame.head.interface, number);
-    Ok(number)
 }
 
 fn names_of(inputs: &[PathBuf]) -> String {

@@ -12,7 +12,7 @@ use super::shared::When;
 ///
 /// Takes of each chosen handshake every packet up to the end of the handshake, the ICMP that quotes it and the fragments it came in:
 /// original bytes, times, interfaces, comments and names of addresses. The first packet of each gets the verdict as a comment, each packet
-/// that proves something what it proves; Wireshark shows them as `pkt_comment`. The inputs are read three times and must not change
+/// that proves something what it proves; Wireshark shows them as `pkt_comment`. The inputs are read twice and must not change
 /// meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = SLICE_EXAMPLES)]

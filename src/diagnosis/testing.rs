@@ -276,6 +276,7 @@ impl Scene {
     }
 
     /// The server answers with this version, suite and extensions.
+    #[must_use]
     pub fn answered(mut self, version: ProtocolVersion, suite: u16, list: &[(u16, &[u8])]) -> Self {
         let mut bytes = version.0.to_be_bytes().to_vec();
         bytes.extend([0x22; 32]);
@@ -295,6 +296,7 @@ impl Scene {
     }
 
     /// The server sends its key exchange.
+    #[must_use]
     pub fn key_exchange(mut self, dh_bits: Option<u32>, scheme: u16) -> Self {
         let what = ServerKeyExchange { dh_bits, signature_scheme: Some(SignatureScheme(scheme)), ..ServerKeyExchange::default() };
         let seen = self.seen(what);
@@ -303,12 +305,14 @@ impl Scene {
     }
 
     /// The server sends this chain of certificates.
+    #[must_use]
     pub fn served(mut self, certificates: &[Arc<Certificate>]) -> Self {
         self.handshake.server_chain = Some(self.chain(certificates));
         self
     }
 
     /// The client sends this chain of certificates.
+    #[must_use]
     pub fn client_served(mut self, certificates: &[Arc<Certificate>]) -> Self {
         self.handshake.client_chain = Some(self.chain(certificates));
         self
@@ -319,6 +323,7 @@ impl Scene {
     }
 
     /// A side sends a fatal alert in clear, which ends the handshake.
+    #[must_use]
     pub fn alert(self, from: Side, alert: AlertDescription) -> Self {
         let mut scene = self.said(from, true, alert);
         scene.handshake.outcome = Outcome::Alerted;
@@ -328,6 +333,7 @@ impl Scene {
     }
 
     /// A side sends a warning in clear.
+    #[must_use]
     pub fn warning(self, from: Side, alert: AlertDescription) -> Self {
         self.said(from, false, alert)
     }
@@ -347,6 +353,7 @@ impl Scene {
     }
 
     /// The handshake ends otherwise.
+    #[must_use]
     pub fn ended(mut self, outcome: Outcome, by: StoppedBy) -> Self {
         self.handshake.outcome = outcome;
         self.handshake.stopped_by = by;

@@ -31,9 +31,10 @@ pub(super) struct Pending<K, P> {
 }
 
 /// Keys from outside.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum Keys<K> {
     /// Not known by now.
+    #[default]
     Awaited,
     Known(Box<K>),
     /// They do not fit, or the suite cannot be opened.
@@ -47,12 +48,6 @@ pub(super) struct Held<P> {
     /// Letters of the history before it, and those that it added when it was read as without keys.
     before: usize,
     added: usize,
-}
-
-impl<K> Default for Keys<K> {
-    fn default() -> Self {
-        Self::Awaited
-    }
 }
 
 impl<K, P> Default for Pending<K, P> {

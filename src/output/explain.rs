@@ -146,13 +146,15 @@ fn against(Counter { fact, effect }: Counter) -> String {
 
 /// One block of a page's text.
 #[derive(Debug, PartialEq, Eq)]
-enum Block {
+pub(super) enum Block {
+    /// Its lines in one.
     Paragraph(String),
+    /// A line each.
     Commands(Vec<&'static str>),
 }
 
 /// Splits a page's text into paragraphs (lines joined, escapes undone) and blocks of commands.
-fn blocks(text: &'static str) -> Vec<Block> {
+pub(super) fn blocks(text: &'static str) -> Vec<Block> {
     let mut out: Vec<Block> = Vec::new();
     let mut fenced = false;
     let mut fresh = true;

@@ -116,9 +116,12 @@ fn signs_keep_no_family_silent_that_would_speak() {
     for (sidecar, label) in labelled() {
         let capture = capture_of(&sidecar, &label);
         let keys = capture.with_extension("keys");
-        let source = || match keys.exists() {
-            true => handshark::capture::with_key_logs(open(&[&capture]), &[keys.clone()]).unwrap(),
-            false => open(&[&capture]),
+        let source = || {
+            if keys.exists() {
+                handshark::capture::with_key_logs(open(&[&capture]), std::slice::from_ref(&keys)).unwrap()
+            } else {
+                open(&[&capture])
+            }
         };
         let (some, every) = (analyse_with(source(), &asked), analyse_with(source(), &all));
         assert_eq!(some.lines, every.lines, "{}", sidecar.display());

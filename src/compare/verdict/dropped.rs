@@ -15,7 +15,7 @@ impl Path<'_> {
         let (up, down) = (losses(Side::Client), losses(Side::Server));
         up.syn().or_else(|| down.syn_ack()).or_else(|| {
             let losses = [up, down].into_iter().find(|losses| losses.data > 0)?;
-            Losses::RULES.into_iter().find_map(|rule| rule(&losses))
+            Some(Losses::RULES.into_iter().find_map(|rule| rule(&losses)).unwrap_or_else(|| losses.answer()))
         })
     }
 }
@@ -37,7 +37,7 @@ struct Losses<'a> {
 
 impl<'a> Losses<'a> {
     /// The rules, in the order in which they are asked.
-    const RULES: [fn(&Self) -> Option<Finding>; 8] = [
+    const RULES: [fn(&Self) -> Option<Finding>; 7] = [
         Self::too_big_and_told,
         Self::too_big,
         Self::after_a_pause,
@@ -45,7 +45,6 @@ impl<'a> Losses<'a> {
         Self::later_datagrams,
         Self::behind_the_hello,
         Self::hello,
-        Self::answer,
     ];
 
     fn new(path: &'a Path<'a>, from: Side) -> Self {
@@ -269,14 +268,14 @@ impl<'a> Losses<'a> {
         Some(on_path(cause, confidence, summary))
     }
 
-    /// What the server answered.
-    fn answer(&self) -> Option<Finding> {
+    /// What the server answered, where no rule knows better.
+    fn answer(&self) -> Finding {
         let summary = format!(
             "The server answered, but {} ({}) never arrived at the client: it is dropped between the two captures.",
             self.what(),
             self.times()
         );
-        Some(on_path(Cause::ServerFlightDropped, Confidence::Certain, summary))
+        on_path(Cause::ServerFlightDropped, Confidence::Certain, summary)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::report::{Handshake, Incident, Summary};
 
 mod charts;
 mod details;
+mod guide;
 mod page;
 mod rows;
 mod sections;

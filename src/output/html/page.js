@@ -297,11 +297,13 @@
     body.querySelector(`a[href="#${CSS.escape(id)}"]`)?.focus();
   });
 
-  // `#ID` opens a handshake; `#q=…&outcome=…&cause=…&version=…` filters.
+  // `#ID` opens a handshake, `#about-CAUSE` what is known of a cause; `#q=…&outcome=…&cause=…&version=…` filters.
   const route = () => {
     const hash = decodeURIComponent(location.hash.slice(1));
     if (place.has(hash)) { open(place.get(hash)).catch((error) => console.error(error)); return; }
     if (dialog.open) dialog.close();
+    const about = hash.startsWith("about-") && byId(hash);
+    if (about) { about.open = true; about.scrollIntoView(); return; }
     if (!hash.includes("=")) return;
     const wanted = new URLSearchParams(hash);
     for (const [name, input] of Object.entries(inputs)) input.value = wanted.get(name) ?? "";
@@ -309,7 +311,7 @@
     byId("explorer").scrollIntoView();
   };
   addEventListener("hashchange", route);
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((node) => { node.open = true; }));
+  addEventListener("beforeprint", () => document.querySelectorAll("details:not([id])").forEach((node) => { node.open = true; }));
   setUp();
   route();
 })();

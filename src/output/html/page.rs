@@ -89,6 +89,7 @@ fn body(gathered: &Gathered, settings: &[Setting]) -> Markup {
             (sections::servers(gathered))
             (sections::clients(gathered))
             (sections::certificates(gathered))
+            (super::guide::guide(gathered))
             (sections::evidence(gathered, settings))
         }
         footer { p { "Written by handshark " (env!("CARGO_PKG_VERSION")) ". This page asks nothing of the network." } }

@@ -100,7 +100,7 @@ pub(super) fn causes(gathered: &Gathered) -> Markup {
                                 th scope="row" { a.js href=(format!("#cause={cause}")) { (cause) } }
                                 td.n { (count(*number)) }
                                 td aria-hidden="true" { svg.bar viewBox="0 0 100 10" preserveAspectRatio="none" { rect.bad width=((number * 100 / most).max(1)) height="10" {} } }
-                                td { (meaning(cause)) }
+                                td { a href=(format!("#about-{cause}")) { (meaning(cause)) } }
                             }
                         }
                     }

@@ -28,6 +28,8 @@ fn the_page_has_it_all_without_any_script() {
         "Dropped while capturing",
         "cut short in the last block",
         "<dd>10 s</dd>",
+        "id=\"about-certificate-expired\"",
+        "<h4>certbot</h4>",
         "www.example.test (10.0.0.2:443)",
     ] {
         assert!(plain.contains(part), "{part}");

@@ -34,6 +34,7 @@ pub(super) use opening::Reuse;
 
 /// One connection and the sink that follows it.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own; no two make a state")]
 pub(super) struct Connection<S> {
     /// The hash of its key by which the table finds it: no two connections share one.
     pub(super) hash: u64,

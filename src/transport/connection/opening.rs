@@ -169,7 +169,7 @@ impl<S: FlowSink> Connection<S> {
         }
         let mark = segment.mark;
         let answer = self.facts.sides.server.syn;
-        if answer.map_or(self.facts.sides.client.syn.is_none(), |answer| answer.acked.is_none()) {
+        if answer.map_or_else(|| self.facts.sides.client.syn.is_none(), |answer| answer.acked.is_none()) {
             return Step::Continue(());
         }
         if let Some(tcp) = &mut self.facts.tcp {

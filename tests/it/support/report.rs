@@ -1,5 +1,7 @@
 //! Reports as a program reads them from `--json`: what the tests look at.
 
+#![allow(clippy::struct_excessive_bools, clippy::struct_field_names, reason = "the fields are those of the schema")]
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
