@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::capture::{self, FrameSource, Inputs, Interface, Inventory};
 use crate::diagnosis::chain::TrustStore;
-use crate::diagnosis::rule::Policy;
+use crate::diagnosis::policy::Policy;
 use crate::error::Result;
 use crate::frame::{Block, FrameHead, LinkType};
 use crate::pipeline;

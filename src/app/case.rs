@@ -13,7 +13,7 @@ use crate::anonymize::{Anonymizer, Key};
 use crate::capture::{self, FrameSource, Inputs, Inventory, KeyLogLines};
 use crate::cli::{Analysis, Query, Trust};
 use crate::diagnosis::chain::TrustStore;
-use crate::diagnosis::rule::Policy;
+use crate::diagnosis::policy::Policy;
 use crate::error::Result;
 use crate::find::{Criteria, Filter, Related};
 use crate::frame::Block;

@@ -16,6 +16,7 @@ mod clock;
 mod compress;
 mod discover;
 mod filter;
+mod format;
 mod keylog;
 mod live;
 mod losses;

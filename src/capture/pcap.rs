@@ -3,7 +3,7 @@
 //! Layout after draft-ietf-opsawg-pcap section 4 and 5; the "modified" magic of Alexey Kuznetzov's libpcap has eight bytes more to a record.
 
 use super::Interface;
-use super::reader::{Context, Cut, Order, Step};
+use super::format::{Context, Cut, Order, Step};
 use crate::frame::LinkType;
 use crate::limits;
 use crate::time::Timestamp;

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use super::Interface;
-use super::reader::{Context, Cut, Order, Step};
+use super::format::{Context, Cut, Order, Step};
 use crate::count::Count;
 use crate::frame::LinkType;
 use crate::limits;

@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 
 use clap::builder::{Styles, styling::AnsiColor};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use super::forensics::{Certs, Diff, Match, Slice};
 use super::live::Live;
 use super::options::{FailOn, ReadOptions};
 use super::selection::QueryArguments;
+use super::shared::{OUTPUT, When};
 use super::{Command, values};
-use crate::output::format::{FORMATS, Format, Verbosity};
-use crate::output::style::Color;
+use crate::output::format::{Format, Verbosity};
+use crate::output::formats::FORMATS;
 use crate::output::{csv, ndjson};
 
 /// Says why a TLS handshake failed, who stopped it, and what to do.
@@ -146,13 +147,6 @@ struct Read {
     fail_on: Vec<values::FailOnItem>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum When {
-    Auto,
-    Always,
-    Never,
-}
-
 impl From<Arguments> for Command {
     fn from(arguments: Arguments) -> Self {
         match arguments.action {
@@ -197,16 +191,6 @@ impl From<Read> for ReadOptions {
     }
 }
 
-impl From<When> for Color {
-    fn from(when: When) -> Self {
-        match when {
-            When::Auto => Self::Auto,
-            When::Always => Self::Always,
-            When::Never => Self::Never,
-        }
-    }
-}
-
 const STYLES: Styles = Styles::styled()
     .header(anstyle::Style::new().bold())
     .usage(anstyle::Style::new().bold())
@@ -214,11 +198,6 @@ const STYLES: Styles = Styles::styled()
     .error(AnsiColor::Red.on_default().bold())
     .valid(AnsiColor::Green.on_default())
     .invalid(AnsiColor::Yellow.on_default());
-
-pub(super) const ANALYSIS: &str = "Analysis";
-pub(super) const OUTPUT: &str = "Output";
-/// Beyond the number of partitions a thread has nothing to do; more are accepted so that scripts need not know it.
-pub(super) const MOST_THREADS: i64 = 1024;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

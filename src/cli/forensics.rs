@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
-use super::args::When;
 use super::options::{CertsOptions, DiffOptions, MatchOptions, Query, Secrets, SliceOptions};
 use super::selection::{AnalysisArguments, QueryArguments, SelectionArguments};
+use super::shared::When;
 
 /// Write the packets of chosen handshakes to a new capture, with the verdicts as comments on them
 ///

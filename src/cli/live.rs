@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueHint};
 
-use super::args::{ANALYSIS, MOST_THREADS, OUTPUT, When};
 use super::options::{FailOn, Trust};
 use super::selection::TrustArguments;
+use super::shared::{ANALYSIS, MOST_THREADS, OUTPUT, When};
 use super::values;
 use crate::capture::LiveOptions;
 use crate::output::style::Color;

@@ -16,6 +16,7 @@ mod live;
 mod options;
 mod present;
 mod selection;
+mod shared;
 mod values;
 
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
-use super::args::{OUTPUT, When};
 use super::options::{ReportFormat, ReportOptions, ShowOptions};
-use super::selection::{QueryArguments, SELECTION};
+use super::selection::QueryArguments;
+use super::shared::{OUTPUT, SELECTION, When};
 
 /// Show one handshake in full: every packet as a ladder, times, hellos, certificates, diagnosis
 ///

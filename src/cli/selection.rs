@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueHint};
 
-use super::args::{ANALYSIS, MOST_THREADS};
 use super::options::{Analysis, Query, Trust};
+use super::shared::{ANALYSIS, MOST_THREADS, SELECTION};
 use super::values;
 use crate::anonymize::Key;
 use crate::diagnosis::cause::Cause;
@@ -207,5 +207,3 @@ fn outcomes() -> impl TypedValueParser<Value = OutcomeItem> {
         |word: String| Outcome::ALL.into_iter().find(|outcome| outcome.name() == word).map_or(OutcomeItem::Failed, OutcomeItem::Outcome);
     PossibleValuesParser::new(words.map(PossibleValue::new)).map(item)
 }
-
-pub(super) const SELECTION: &str = "Which handshakes";

@@ -106,7 +106,7 @@ fn durations_have_units_and_bounds() {
     for text in ["", "s", "10", "-1s", "1.5s", "10 parsecs", "0s", "25h", "99999999999999999999s", "18446744073709551615h", "é"] {
         assert!(values::stall_after(text).is_err(), "{text}");
     }
-    assert_eq!(read(&["a"]).query.analysis.stall_after, crate::diagnosis::rule::Policy::default().stall_after);
+    assert_eq!(read(&["a"]).query.analysis.stall_after, crate::diagnosis::policy::Policy::default().stall_after);
 }
 
 #[test]

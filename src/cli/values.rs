@@ -7,7 +7,8 @@ use clap::{Arg, Command, Error, error::ErrorKind};
 
 use crate::diagnosis::cause::Cause;
 use crate::output::explain;
-use crate::output::format::{FORMATS, Format};
+use crate::output::format::Format;
+use crate::output::formats::FORMATS;
 use crate::output::suggest::{did_you_mean, near};
 use crate::output::text;
 

@@ -12,6 +12,7 @@
 pub mod diff;
 pub mod flood;
 pub mod joined;
+pub mod point;
 pub mod relayed;
 mod tally;
 pub mod vantage;

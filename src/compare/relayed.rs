@@ -1,7 +1,7 @@
 //! A handshake that is not the same connection at both points: a proxy or a translator stands between them.
 
 use super::joined::{Event, Happening, Joined, JoinedBy, Joint, Place, half};
-use super::verdict::Point;
+use super::point::Point;
 use crate::flow::Side;
 use crate::report::{Cause, Confidence, Handshake};
 

@@ -1,50 +1,16 @@
 //! What became of a handshake between two points, and the verdict that only both together allow.
 
 use super::joined::{Joined, JoinedBy, Joint, Place, half};
+use super::point::Point;
 use super::relayed::{relayed, translated};
 use super::vantage::{Passing, Transit, View, follow};
 use super::words::bytes;
 use crate::flow::Side;
-use crate::report::{Cause, Confidence, Family, Finding, Handshake, Outcome, Protocol, StoppedBy};
+use crate::report::{Cause, Confidence, Family, Finding, Handshake, Protocol, StoppedBy};
 
 mod dropped;
 mod events;
 mod forged;
-
-/// One point's view of a handshake: its report, if it gave one, and its packets.
-#[derive(Debug)]
-pub struct Point<'a> {
-    /// The report.
-    pub report: Option<&'a Handshake<'a>>,
-    /// The packets.
-    pub view: &'a View,
-}
-
-impl Point<'_> {
-    fn completed(&self) -> bool {
-        self.report.is_some_and(|report| report.handshake.outcome == Outcome::Completed)
-    }
-
-    fn cause(&self) -> Option<Cause> {
-        self.report.and_then(|report| report.diagnosis.cause)
-    }
-
-    fn confidence(&self) -> Option<Confidence> {
-        self.report.and_then(|report| report.diagnosis.confidence)
-    }
-
-    fn blames_path(&self) -> Option<(Cause, Confidence)> {
-        self.report.filter(|report| report.diagnosis.stopped_by == StoppedBy::Network).and_then(|_| self.cause().zip(self.confidence()))
-    }
-
-    fn is_quic(&self) -> bool {
-        self.report.is_some_and(|report| report.network.protocol == Protocol::Quic)
-    }
-
-    fn saw_nothing(&self) -> bool {
-        self.view.packets.is_empty()
-    }
-}
 
 /// Compares what two points saw.
 pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Joined {

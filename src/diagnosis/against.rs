@@ -9,9 +9,10 @@ use std::time::Duration;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
+use super::case::Case;
 use super::cause::Cause;
+use super::finding::{Confidence, Evidence, Finding, Weight};
 use super::knowledge::{Related, hello_shape};
-use super::rule::{Case, Confidence, Evidence, Finding, Weight};
 use super::view::View;
 
 /// A fact that would speak against a finding, and what becomes of the finding then.
@@ -260,8 +261,9 @@ const SHORT_PAUSE: Duration = Duration::from_secs(3);
 mod tests {
     use super::*;
     use crate::diagnosis::cause::Family;
+    use crate::diagnosis::finding::Suspect;
     use crate::diagnosis::knowledge::Knowledge;
-    use crate::diagnosis::rule::{Policy, Suspect};
+    use crate::diagnosis::policy::Policy;
     use crate::diagnosis::rules;
     use crate::diagnosis::testing::{at, connected, outstanding};
 

@@ -6,10 +6,11 @@
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 
+use super::case::Case;
 use super::cause::{Cause, Family};
 use super::chain::{ChainFacts, Unverified};
+use super::finding::{Confidence, Finding, Weight};
 use super::quality::Quality;
-use super::rule::{Case, Confidence, Finding, Weight};
 use super::rules;
 use super::signs::Signs;
 use super::view::View;

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Case, Confidence, Finding};
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::limits;

@@ -11,8 +11,9 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::tls::message::OcspStatus;
 
+use super::case::Case;
 use super::chain::{ChainFacts, Trust};
-use super::rule::{Case, Policy};
+use super::policy::Policy;
 
 /// A set of signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

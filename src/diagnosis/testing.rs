@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
 
+use super::case::Case;
 use super::cause::{Cause, Family};
+use super::finding::{Confidence, Finding, Weight};
 use super::judge::{Verdict, judge};
 use super::knowledge::Knowledge;
-use super::rule::{Case, Confidence, Finding, Policy, Rule, RuleFamily, Rules, Weight};
+use super::policy::Policy;
+use super::rule::{Rule, RuleFamily, Rules};
 use super::rules;
 use crate::flow::{Endpoint, FlowKey, Path, Side, Transport};
 use crate::handshake::Handshake;

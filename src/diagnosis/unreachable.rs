@@ -1,7 +1,8 @@
 //! What QUIC and DTLS share where ICMP says that nobody is there.
 
+use super::case::Case;
 use super::cause::Cause;
-use super::rule::{Case, Confidence, Finding, Weight};
+use super::finding::{Confidence, Finding, Weight};
 use super::view::View;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;

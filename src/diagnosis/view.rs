@@ -11,7 +11,7 @@ use crate::preamble::Upgrade;
 use crate::time::Mark;
 use crate::transport::{Close, FlowEventKind, Outstanding, Reset, SideFacts};
 
-use super::rule::Policy;
+use super::policy::Policy;
 
 pub mod datagrams;
 #[cfg(test)]

@@ -17,10 +17,10 @@ use crate::tls::registry::{CipherSuite, ContentType, HandshakeType, ProtocolVers
 
 use super::facts::{Observed, ReadAlert};
 use super::hidden;
-use super::machine::Shared;
 use super::messages::{self, Place};
+use super::notes::{Origin, anomaly, encrypted, letter, remember};
 use super::pending::{self, Keys, Pending, note_decrypted};
-use super::records::{Origin, anomaly, encrypted, letter, remember};
+use super::shared::Shared;
 
 /// The decryption of one connection.
 #[derive(Debug, Default)]

@@ -22,7 +22,6 @@ use crate::transport::{Close, FlowFacts};
 pub use super::datagrams::facts::{ClosedBy, DtlsFacts, HelloPacket, Packets, QuicFacts, Unanswered};
 pub use super::fact::Fact;
 pub use super::history::History;
-use super::outcome::Over;
 
 /// Something, and where it was seen: the frame that carried its last byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -543,16 +542,6 @@ impl Handshake {
     pub fn deciding_description(&self) -> Option<(Side, u8)> {
         let seen = self.deciding_alert()?;
         seen.alert.map(|alert| (seen.from, alert.description.0))
-    }
-
-    /// What it was concluded from.
-    pub(super) fn over(&self) -> Over<'_> {
-        Over { observed: &self.observed, flow: &self.flow, close: self.close, closed_at: self.closed_at }
-    }
-
-    /// It is not the server's turn: its flight is there, or nothing shows that any of it is missing.
-    pub fn server_flight_is_over(&self) -> bool {
-        self.over().server_flight_is_over()
     }
 
     /// A handshake of which nothing was seen but its flow.

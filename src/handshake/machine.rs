@@ -3,16 +3,12 @@
 //! A connection begins undecided. Bytes that look like TLS start the record readers; other bytes go to a preamble, which says when TLS begins
 //! or that it never will. Where the connection's beginning was not captured, the readers look for a record header at the start of segments.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::flow::{Endpoint, FlowKey, PerSide, Side};
+use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
 use crate::preamble::{self, Plaintext, Preamble, Step, Unwrap};
-use crate::secrets::KeyRing;
-use crate::time::{Mark, Timestamp};
-use crate::tls::certificate::CertificateStore;
+use crate::time::Mark;
 use crate::tls::record::{Verdict, looks_like_tls};
 use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest};
 
@@ -21,133 +17,7 @@ use super::facts::{Handshake, Observed, Outcome, Protocol, Seen};
 use super::outcome::{self, Closing};
 use super::records::{Head, Stream};
 use super::relevance::{Relevance, keep_turned_away, relevance};
-
-/// What the machines of a partition share.
-#[derive(Debug)]
-pub struct Shared {
-    /// Every distinct certificate, parsed once.
-    pub(super) certificates: CertificateStore,
-    /// Secrets, where any are given.
-    pub(super) keys: Option<Arc<KeyRing>>,
-    /// Buffers for records that span segments, at rest.
-    pub(super) buffers: Vec<Vec<u8>>,
-    stall_after: Duration,
-    /// Handshakes are watched while they happen: stalls are told at once, and what has completed is not waited for.
-    live: bool,
-    /// Handshakes that ended, in no particular order.
-    pub concluded: Vec<Box<Handshake>>,
-    /// Connections that never got beyond their SYN and are summed up instead of reported.
-    pub half_open: Vec<HalfOpen>,
-    /// By server, what became of the connections that it did not answer, since this moment.
-    unanswered: BTreeMap<Endpoint, Unanswered>,
-    unanswered_since: Timestamp,
-}
-
-/// Connections that never got beyond their SYN, sent to one server within one second of packet time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HalfOpen {
-    /// Whom they were meant for.
-    pub server: Endpoint,
-    /// The first one's SYN.
-    pub first: Mark,
-    /// How many there are.
-    pub count: u32,
-}
-
-/// Connections to one server that were not answered.
-#[derive(Debug, Default)]
-struct Unanswered {
-    /// Told of while they waited.
-    flagged: u32,
-    /// Reported one by one.
-    reported: u32,
-    /// Reported one by one although there were enough: their SYNs were repeated, as those of clients are that wait, and of a flood are not.
-    repeated: u32,
-    /// Thrown out because there were too many.
-    evicted: u32,
-    /// Where the last that was summed up is counted.
-    place: usize,
-}
-
-impl Unanswered {
-    /// How many are reported one by one. Of a flood one is as good as another.
-    const fn most(&self) -> u32 {
-        if self.evicted > limits::UNANSWERED_REPORTS { 1 } else { limits::UNANSWERED_REPORTS }
-    }
-}
-
-impl Shared {
-    /// Nothing concluded yet.
-    pub fn new(stall_after: Duration, live: bool) -> Self {
-        Self {
-            certificates: CertificateStore::default(),
-            keys: None,
-            buffers: Vec::new(),
-            stall_after,
-            live,
-            concluded: Vec::new(),
-            half_open: Vec::new(),
-            unanswered: BTreeMap::new(),
-            unanswered_since: Timestamp::MIN,
-        }
-    }
-
-    /// Whether someone watches.
-    pub(super) const fn is_live(&self) -> bool {
-        self.live
-    }
-
-    /// No progress for longer than this is a stall.
-    pub(super) const fn stall_after(&self) -> Duration {
-        self.stall_after
-    }
-
-    /// Secrets to decrypt with, known or to come.
-    pub fn set_keys(&mut self, keys: Arc<KeyRing>) {
-        self.keys = Some(keys);
-    }
-
-    /// Whether an unanswered connection to this server is still reported on its own.
-    fn reports_unanswered(&mut self, server: Endpoint, repeated: bool) -> bool {
-        self.counts_unanswered(server, |unanswered| &mut unanswered.reported)
-            || repeated && self.counts_unanswered(server, |unanswered| &mut unanswered.repeated)
-    }
-
-    /// Whether it is told of one while it waits. What was told must be corrected, and is therefore reported in any case.
-    fn flags_unanswered(&mut self, server: Endpoint, now: Timestamp) -> bool {
-        if now.since(self.unanswered_since) >= limits::UNANSWERED_AGE {
-            self.unanswered_since = now;
-            self.unanswered.clear();
-        }
-        self.counts_unanswered(server, |unanswered| &mut unanswered.flagged)
-    }
-
-    fn counts_unanswered(&mut self, server: Endpoint, count: impl Fn(&mut Unanswered) -> &mut u32) -> bool {
-        if self.unanswered.len() >= limits::UNANSWERED_SERVERS && !self.unanswered.contains_key(&server) {
-            return false;
-        }
-        let unanswered = self.unanswered.entry(server).or_default();
-        let most = unanswered.most();
-        let count = count(unanswered);
-        *count = count.saturating_add(1);
-        *count <= most
-    }
-
-    /// Counts a connection that is summed up.
-    fn sum_up(&mut self, server: Endpoint, first: Mark) {
-        let second = first.time.seconds();
-        let known = self.unanswered.get(&server).and_then(|known| self.half_open.get_mut(known.place));
-        match known {
-            Some(known) if known.server == server && known.first.time.seconds() == second => known.count = known.count.saturating_add(1),
-            _ => {
-                if let Some(known) = self.unanswered.get_mut(&server) {
-                    known.place = self.half_open.len();
-                }
-                self.half_open.push(HalfOpen { server, first, count: 1 });
-            }
-        }
-    }
-}
+use super::shared::Shared;
 
 /// Follows one connection.
 #[derive(Debug, Default)]
@@ -228,7 +98,7 @@ impl FlowSink for Machine {
     }
 
     fn tick(&mut self, shared: &mut Shared, flow: &FlowFacts, now: Mark) -> Interest {
-        if !shared.live || !flow.saw_start() {
+        if !shared.is_live() || !flow.saw_start() {
             return Interest::More;
         }
         // A side that closed in the middle of a handshake has given it up, whether or not the other side ever answers.
@@ -237,16 +107,16 @@ impl FlowSink for Machine {
             return Interest::More;
         }
         let quiet = now.time.since(outcome::progress(flow).time);
-        if !closed && quiet < shared.stall_after.min(COMPLETED_QUIET) {
+        if !closed && quiet < shared.stall_after().min(COMPLETED_QUIET) {
             return Interest::More;
         }
-        let mut snapshot = self.snapshot(flow, now, shared.stall_after);
+        let mut snapshot = self.snapshot(flow, now, shared.stall_after());
         match snapshot.outcome {
             Outcome::Completed if quiet >= COMPLETED_QUIET => return Interest::Settled,
             outcome if closed && outcome.failed() => return Interest::Settled,
             outcome
                 if !self.flagged
-                    && quiet >= shared.stall_after
+                    && quiet >= shared.stall_after()
                     && relevance(&snapshot) == Relevance::Report
                     && (outcome == Outcome::Stalled
                         || outcome == Outcome::Refused && is_unanswered(flow) && shared.flags_unanswered(snapshot.server, now.time)) =>
@@ -287,10 +157,7 @@ impl FlowSink for Machine {
 
     fn unanswered(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) -> bool {
         let server = if client_is_low { key.high } else { key.low };
-        let summed_up = !match shared.unanswered.get(&server) {
-            Some(known) => known.reported < known.most(),
-            None => shared.unanswered.len() < limits::UNANSWERED_SERVERS,
-        };
+        let summed_up = shared.has_enough_unanswered(server);
         if summed_up {
             shared.sum_up(server, first);
         }
@@ -299,10 +166,7 @@ impl FlowSink for Machine {
 
     fn evicted_half_open(shared: &mut Shared, key: &FlowKey, client_is_low: bool, first: Mark) {
         let server = if client_is_low { key.high } else { key.low };
-        if shared.unanswered.len() < limits::UNANSWERED_SERVERS || shared.unanswered.contains_key(&server) {
-            let unanswered = shared.unanswered.entry(server).or_default();
-            unanswered.evicted = unanswered.evicted.saturating_add(1);
-        }
+        shared.count_evicted(server);
         shared.sum_up(server, first);
     }
 }
@@ -327,7 +191,7 @@ pub(super) fn conclude(observed: Box<Observed>, flow: Box<FlowFacts>, shared: &m
         Some(lapse) => Closing { close: Close::EndOfCapture, at: lapse, concluded_at },
         None => Closing { close, at: now, concluded_at },
     };
-    shared.concluded.push(Box::new(outcome::conclude(observed, flow, closing, shared.stall_after)));
+    shared.concluded.push(Box::new(outcome::conclude(observed, flow, closing, shared.stall_after())));
 }
 
 /// What is done with a side's bytes once it is known what they are.
@@ -575,9 +439,4 @@ fn verdict(head: &[u8], partner_speaks_tls: bool) -> Verdict {
         (Verdict::No, [22, 3, 0..=4, _, _, 1, ..]) => Verdict::Yes,
         (verdict, _) => verdict,
     }
-}
-
-/// A certificate as the partition's store holds it.
-pub(super) fn intern(shared: &mut Shared, der: &[u8]) -> Arc<crate::tls::certificate::Certificate> {
-    shared.certificates.intern(der)
 }

@@ -13,8 +13,8 @@ use crate::tls::registry::{ExtensionType, HandshakeType, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 
 use super::facts::{Chain, Observed, Protocol, Resumption, Seen};
-use super::machine::{Shared, intern};
-use super::records::{anomaly, letter};
+use super::notes::{anomaly, letter};
+use super::shared::{Shared, intern};
 
 /// Where a message was.
 #[derive(Debug, Clone, Copy)]

@@ -12,10 +12,12 @@ mod hidden;
 mod history;
 pub mod machine;
 mod messages;
+mod notes;
 mod outcome;
 mod pending;
 mod records;
 pub mod relevance;
+pub mod shared;
 pub mod stack;
 
 pub use facts::{Handshake, Observed};

@@ -47,6 +47,18 @@ impl Deref for Over<'_> {
     }
 }
 
+impl Handshake {
+    /// What it was concluded from.
+    pub(super) fn over(&self) -> Over<'_> {
+        Over { observed: &self.observed, flow: &self.flow, close: self.close, closed_at: self.closed_at }
+    }
+
+    /// It is not the server's turn: its flight is there, or nothing shows that any of it is missing.
+    pub fn server_flight_is_over(&self) -> bool {
+        self.over().server_flight_is_over()
+    }
+}
+
 /// Makes a handshake of what was observed: adds what the encrypted records show, and says which alerts count, how far it got, how it ended and by
 /// whom.
 pub(super) fn conclude(mut observed: Box<Observed>, flow: Box<FlowFacts>, closing: Closing, stall_after: Duration) -> Handshake {

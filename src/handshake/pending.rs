@@ -18,7 +18,7 @@ use crate::secrets::connection::Unusable;
 
 use super::facts::Observed;
 use super::history::History;
-use super::machine::Shared;
+use super::shared::Shared;
 
 /// The keys of one connection, as far as they are known, and what awaits them.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! One direction's bytes: record reader and message joiner, and what each record adds to the facts.
 
-use crate::anomaly::{Anomaly, AnomalyKind};
+use crate::anomaly::AnomalyKind;
 use crate::flow::Side;
 use crate::limits;
 use crate::time::Mark;
@@ -12,13 +12,11 @@ use crate::tls::server_hello::ServerHello;
 use crate::transport::{Data, Gap, Interest};
 
 use super::decrypt::{Decryption, Opening, Taken};
-use super::facts::{EncryptedRecord, Observed, PartialMessage, Protocol, ReadAlert, Resumption};
+use super::facts::{Observed, PartialMessage, Protocol, ReadAlert, Resumption};
 use super::hidden;
-use super::machine::Shared;
 use super::messages::{self, Place};
-
-/// Where a message's first byte was: frame and stream offset.
-pub(super) type Origin = (Mark, u64);
+use super::notes::{Origin, anomaly, encrypted, letter, remember};
+use super::shared::Shared;
 
 /// One direction.
 #[derive(Debug)]
@@ -259,32 +257,6 @@ impl Reading<'_> {
     }
 }
 
-pub(super) fn anomaly(handshake: &mut Observed, side: Side, mark: Mark, kind: AnomalyKind) {
-    if handshake.anomalies.len() < limits::ANOMALIES {
-        handshake.held_bytes += 2 * size_of::<Anomaly>();
-        handshake.anomalies.push(Anomaly { mark, side, kind });
-    }
-}
-
-/// Adds a letter to the history: capitals from the client.
-pub(super) fn letter(handshake: &mut Observed, side: Side, letter: char) {
-    if handshake.history.len() < limits::HISTORY {
-        handshake.history.push(if side == Side::Client { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() });
-    }
-}
-
-/// What a side sends now is encrypted as TLS ≤ 1.2 does it: behind its ChangeCipherSpec. In TLS 1.3 that message means nothing.
-pub(super) fn encrypted(handshake: &Observed, side: Side) -> bool {
-    handshake.change_cipher_spec.of(side).is_some() && !handshake.is_tls13() && !maybe_tls13(handshake, side)
-}
-
-/// The client's early ChangeCipherSpec, before the server has chosen a version.
-fn maybe_tls13(handshake: &Observed, side: Side) -> bool {
-    side == Side::Client
-        && handshake.server_hello.is_none()
-        && handshake.last_hello().is_some_and(|hello| hello.what.offers_early_data() || handshake.hello_retry.is_some())
-}
-
 /// Something else than a record where one was due.
 fn on_error(h: &mut Observed, side: Side, mark: Mark, error: &RecordError) {
     if h.protocol == Protocol::Other && error.offset == 0 {
@@ -371,13 +343,6 @@ fn wrong_way_round(h: &Observed, side: Side, kind: HandshakeType) -> bool {
         Side::Client => kind == HandshakeType::SERVER_HELLO,
     };
     wrong && h.client_hellos.is_empty() && h.server_hello.is_none()
-}
-
-pub(super) fn remember(h: &mut Observed, side: Side, content_type: ContentType, len: u16, mark: Mark) {
-    let list = h.encrypted.of_mut(side);
-    if list.len() < limits::ENCRYPTED_RECORDS {
-        list.push(EncryptedRecord { content_type: content_type.0, len, mark });
-    }
 }
 
 /// Finished, or the messages of a second handshake inside the first (TLS ≤ 1.2).

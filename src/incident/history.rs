@@ -11,7 +11,8 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::time::Timestamp;
 
-use super::tracker::CLIENTS_COUNTED;
+/// Clients told apart.
+pub(super) const CLIENTS_COUNTED: usize = 4096;
 
 /// Where handshakes belong together: one server over one transport, one name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

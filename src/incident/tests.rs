@@ -3,9 +3,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::Tracker;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::quality::Quality;
-use crate::diagnosis::rule::{Confidence, Finding};
 use crate::diagnosis::testing::connected;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;

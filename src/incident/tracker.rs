@@ -5,23 +5,21 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::diagnosis::cause::{Cause, Family};
+use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::judge::Verdict;
 use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::rule::Confidence;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::report::{self, Id, State};
 use crate::time::Timestamp;
 
 use super::fallback::{Blocked, Fallbacks};
-use super::history::{History, Scope, Watched};
+use super::history::{CLIENTS_COUNTED, History, Scope, Watched};
 
 /// Incidents kept.
 const INCIDENTS: usize = 1024;
 /// Clients named in an incident; beyond it they are counted up to [`CLIENTS_COUNTED`].
 const CLIENTS_NAMED: usize = 10;
-/// Clients told apart.
-pub(super) const CLIENTS_COUNTED: usize = 4096;
 /// Handshakes named.
 const HANDSHAKES_NAMED: usize = 10;
 /// Failures further apart than this are two incidents.

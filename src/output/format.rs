@@ -1,10 +1,10 @@
-//! The ways in which `read --format` presents a result: each output is a line here.
+//! What a way to present a result is ([`super::formats`] lists them), and how it is to look.
 
 use std::io::Write;
 
+use super::Sink;
 use super::layout::Layout;
 use super::style::Palette;
-use super::{Sink, csv, markdown, ndjson, text};
 
 /// A way to present a result.
 #[derive(Debug, Clone, Copy)]
@@ -18,9 +18,6 @@ pub struct Format {
     /// Makes the output on a buffered stream.
     pub sink: for<'a> fn(Box<dyn Write + 'a>, &Look) -> Box<dyn Sink + 'a>,
 }
-
-/// What there is to choose from, the first where nothing is chosen.
-pub const FORMATS: [&Format; 4] = [&text::FORMAT, &ndjson::FORMAT, &markdown::FORMAT, &csv::FORMAT];
 
 impl PartialEq for Format {
     fn eq(&self, other: &Self) -> bool {

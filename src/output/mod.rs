@@ -14,6 +14,7 @@ pub mod escape;
 pub mod explain;
 pub mod figures;
 pub mod format;
+pub mod formats;
 pub mod html;
 pub mod json;
 pub mod layout;

@@ -5,7 +5,7 @@ use crate::frame::Frame;
 use crate::packet::cursor::Cursor;
 use crate::packet::direct;
 use crate::packet::fragments::{FragmentCounters, Fragments, Joined, LostFragments};
-use crate::packet::walk::{Next, Walk};
+use crate::packet::state::{Next, Walk};
 use crate::packet::{Packet, Skip};
 use crate::time::Timestamp;
 

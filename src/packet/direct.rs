@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
     use crate::frame::FrameHead;
-    use crate::packet::walk::{Next, Walk};
+    use crate::packet::state::{Next, Walk};
     use crate::time::Timestamp;
 
     proptest! {

@@ -10,7 +10,7 @@ use crate::flow::FlowKey;
 use crate::limits;
 use crate::packet::Packet;
 use crate::packet::cursor::Cursor;
-use crate::packet::walk::{Around, Ends, Next, Piece, Walk};
+use crate::packet::state::{Around, Ends, Next, Piece, Walk};
 use crate::time::{Mark, Timestamp};
 
 /// What became of fragmented IP packets.

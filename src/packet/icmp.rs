@@ -6,7 +6,7 @@ use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6ExtensionSlice, Ipv6ExtensionsSl
 
 use crate::flow::{Endpoint, FlowKey, Transport};
 use crate::packet::cursor::Cursor;
-use crate::packet::walk::Walk;
+use crate::packet::state::Walk;
 use crate::packet::{IcmpError, IcmpKind, Skip};
 
 impl Walk<'_> {

@@ -6,7 +6,7 @@ use etherparse::{IpAuthHeaderSlice, Ipv6FragmentHeaderSlice, Ipv6RawExtHeaderSli
 
 use crate::flow::Layer;
 use crate::packet::cursor::Cursor;
-use crate::packet::walk::{Ends, Last, Next, Piece, Walk};
+use crate::packet::state::{Ends, Last, Next, Piece, Walk};
 use crate::packet::{IpFacts, Skip};
 
 impl<'a> Walk<'a> {

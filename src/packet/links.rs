@@ -6,7 +6,7 @@ use crate::frame::LinkType;
 use crate::packet::Skip;
 use crate::packet::ip::fits_ip;
 use crate::packet::radio;
-use crate::packet::walk::{Next, Walk};
+use crate::packet::state::{Next, Walk};
 
 /// The name of a link type, for messages; `None` for one we do not know.
 pub fn link_name(link: LinkType) -> Option<&'static str> {

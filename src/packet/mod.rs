@@ -17,6 +17,7 @@ mod ip;
 mod links;
 mod options;
 mod radio;
+mod state;
 mod tags;
 #[cfg(test)]
 mod tests;

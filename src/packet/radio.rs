@@ -2,7 +2,7 @@
 
 use crate::frame::LinkType;
 use crate::packet::Skip;
-use crate::packet::walk::{Next, Walk};
+use crate::packet::state::{Next, Walk};
 
 pub(super) fn ieee80211(walk: &mut Walk<'_>) -> Result<Next, Skip> {
     data_frame(walk, false)

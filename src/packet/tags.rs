@@ -5,7 +5,7 @@ use crate::flow::Layer;
 use crate::packet::Skip;
 use crate::packet::cursor::Cursor;
 use crate::packet::ip::fits_ip;
-use crate::packet::walk::{Next, Walk};
+use crate::packet::state::{Next, Walk};
 
 impl Walk<'_> {
     #[inline]

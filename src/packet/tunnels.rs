@@ -7,8 +7,8 @@ use crate::flow::Layer;
 use crate::packet::Skip;
 use crate::packet::cursor::Cursor;
 use crate::packet::ip::fits_ip;
+use crate::packet::state::{Next, Walk};
 use crate::packet::tags::{ether, fits_ethernet};
-use crate::packet::walk::{Next, Walk};
 
 impl Walk<'_> {
     pub(super) fn gre(&mut self) -> Result<Next, Skip> {

@@ -3,154 +3,12 @@
 //! Invariant: each step either takes bytes or leads to a state that does, and tunnels are counted, so the walk is linear in the frame and
 //! ends.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use crate::flow::{Endpoint, FlowKey, Layer, Path, Transport};
-use crate::frame::{Frame, LinkType};
-use crate::limits;
+use crate::flow::Transport;
 use crate::packet::cursor::Cursor;
-use crate::packet::{Datagram, IpFacts, Packet, Segment, Skip, TcpFlags, links};
-use crate::time::Mark;
-
-/// A walk through one frame, or through an IP packet joined from fragments.
-#[derive(Debug)]
-pub(super) struct Walk<'a> {
-    /// What is left.
-    pub(super) rest: Cursor<'a>,
-    /// What was learnt from the headers taken.
-    pub(super) around: Around,
-    /// The IP fragment at which the walk stopped; then `rest` is its payload.
-    pub(super) piece: Option<Piece>,
-}
-
-/// What the outer headers said.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Around {
-    /// The frame.
-    pub(super) mark: Mark,
-    /// Tunnels so far.
-    pub(super) path: Path,
-    /// Tags, tunnels and joined packets so far.
-    pub(super) depth: usize,
-    /// Some IP packet on the way was joined from fragments.
-    pub(super) joined: bool,
-    /// The addresses of the innermost IP header.
-    pub(super) ends: Ends,
-    /// The innermost IP header.
-    pub(super) ip: IpFacts,
-}
-
-/// Sender and receiver as plain numbers: to build an [`IpAddr`] early and read it again costs more than all other steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Ends {
-    V4 { source: u32, destination: u32 },
-    V6 { source: u128, destination: u128 },
-}
-
-/// Where an IP fragment belongs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Piece {
-    /// Identification.
-    pub(super) id: u32,
-    /// IP protocol or next header of the whole.
-    pub(super) protocol: u8,
-    /// Where its payload begins in the whole payload, in bytes.
-    pub(super) offset: u32,
-    /// More fragments follow.
-    pub(super) more: bool,
-    /// Length of the IP header with the options or extension headers that each fragment repeats, in bytes.
-    pub(super) header_len: u32,
-}
-
-/// What comes next in the frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    /// A frame of this link type.
-    Link(LinkType),
-    /// An Ethernet header.
-    Ethernet,
-    /// The payload of an Ethernet type.
-    Ether(u16),
-    /// An 802.2 LLC header.
-    Llc,
-    /// A PPP header.
-    Ppp,
-    /// A `PPPoE` header.
-    Pppoe,
-    /// An MPLS label.
-    Mpls,
-    /// An IP packet of the version in its first four bits.
-    Ip,
-    /// An IPv4 packet.
-    Ipv4,
-    /// An IPv6 packet.
-    Ipv6,
-    /// The payload of an IP protocol.
-    Payload(u8),
-    /// No more layers.
-    Last(Last),
-}
-
-/// What the walk ends with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Last {
-    /// A TCP segment.
-    Tcp,
-    /// The payload of a UDP datagram that is no tunnel, from the first port to the second.
-    Datagram(u16, u16),
-    /// An ICMP or `ICMPv6` message.
-    Icmp,
-}
-
-impl Ends {
-    /// Both are IPv6.
-    pub(super) const fn is_v6(self) -> bool {
-        matches!(self, Self::V6 { .. })
-    }
-
-    /// The sender.
-    pub(super) const fn source(self) -> IpAddr {
-        match self {
-            Self::V4 { source, .. } => IpAddr::V4(Ipv4Addr::from_bits(source)),
-            Self::V6 { source, .. } => IpAddr::V6(Ipv6Addr::from_bits(source)),
-        }
-    }
-
-    /// The flow between two ports of these, and whether the sender is the lesser endpoint: what [`FlowKey::new`] gives, without comparing
-    /// addresses byte by byte.
-    fn key(self, transport: Transport, from: u16, to: u16, path: u32) -> (FlowKey, bool) {
-        let endpoint_v4 = |address, port| Endpoint::new(IpAddr::V4(Ipv4Addr::from_bits(address)), port);
-        let endpoint_v6 = |address, port| Endpoint::new(IpAddr::V6(Ipv6Addr::from_bits(address)), port);
-        let (low, high, from_low) = match self {
-            Self::V4 { source, destination } => {
-                let from_low = (source, from) <= (destination, to);
-                let (low, high) = if from_low { ((source, from), (destination, to)) } else { ((destination, to), (source, from)) };
-                (endpoint_v4(low.0, low.1), endpoint_v4(high.0, high.1), from_low)
-            }
-            Self::V6 { source, destination } => {
-                let from_low = (source, from) <= (destination, to);
-                let (low, high) = if from_low { ((source, from), (destination, to)) } else { ((destination, to), (source, from)) };
-                (endpoint_v6(low.0, low.1), endpoint_v6(high.0, high.1), from_low)
-            }
-        };
-        (FlowKey { low, high, transport, path }, from_low)
-    }
-}
+use crate::packet::state::{Last, Next, Walk};
+use crate::packet::{Datagram, Packet, Segment, Skip, TcpFlags, links};
 
 impl<'a> Walk<'a> {
-    /// A walk at the start of a frame.
-    pub(super) fn new(frame: &Frame<'a>) -> Self {
-        let around = Around {
-            mark: frame.mark(),
-            path: Path::default(),
-            depth: 0,
-            joined: false,
-            ends: Ends::V4 { source: 0, destination: 0 },
-            ip: IpFacts { ttl: 0, id: None, dont_fragment: false, total_len: 0, was_fragmented: false },
-        };
-        Self { rest: Cursor::new(frame.bytes, frame.head.original_len), around, piece: None }
-    }
-
     /// Walks to the innermost packet and reads it.
     pub(super) fn run(&mut self, next: Next) -> Packet<'a> {
         match self.advance(next) {
@@ -186,22 +44,6 @@ impl<'a> Walk<'a> {
             Last::Datagram(from, to) => self.datagram(from, to),
             Last::Icmp => self.icmp().map_or_else(Packet::Skipped, Packet::IcmpError),
         }
-    }
-
-    /// Enters a tag or tunnel that the path does not name.
-    pub(super) const fn descend(&mut self) -> Result<(), Skip> {
-        if self.around.depth >= limits::TUNNEL_DEPTH {
-            return Err(Skip::TooDeep);
-        }
-        self.around.depth = self.around.depth.saturating_add(1);
-        Ok(())
-    }
-
-    /// Enters a tag or tunnel.
-    pub(super) fn push(&mut self, layer: Layer) -> Result<(), Skip> {
-        self.descend()?;
-        self.around.path.push(layer);
-        Ok(())
     }
 
     /// RFC 9293 section 3.1. Options cut by the snapshot length are no reason to lose a SYN: old captures keep 68 bytes of a frame.
@@ -251,27 +93,5 @@ impl<'a> Walk<'a> {
             payload: self.rest.bytes(),
             payload_len: self.rest.wire(),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn keys_are_those_of_flow_key(source: u128, destination: u128, from: u16, to: u16, wide: bool, same: bool) {
-            let destination = if same { source } else { destination };
-            let narrow = |bits: u128| u32::try_from(bits >> 96).unwrap();
-            let address = |bits: u128| if wide { IpAddr::V6(bits.into()) } else { IpAddr::V4(narrow(bits).into()) };
-            let ends = if wide {
-                Ends::V6 { source, destination }
-            } else {
-                Ends::V4 { source: narrow(source), destination: narrow(destination) }
-            };
-            let (one, other) = (Endpoint::new(address(source), from), Endpoint::new(address(destination), to));
-            prop_assert_eq!(ends.key(Transport::Udp, from, to, 5), FlowKey::new(Transport::Udp, one, other, 5));
-        }
     }
 }

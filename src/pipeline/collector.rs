@@ -10,15 +10,16 @@ use std::time::Duration;
 use crate::capture::{Inventory, Losses};
 use crate::count::Count;
 use crate::diagnosis::book::Book;
+use crate::diagnosis::case::Case;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Occasion, Purpose, TrustStore};
 use crate::diagnosis::judge::{Verdict, judge};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Case, Policy};
+use crate::diagnosis::policy::Policy;
 use crate::diagnosis::visits::is_used;
 use crate::handshake::Handshake;
 use crate::handshake::facts::{Chain, Outcome, Seen};
-use crate::handshake::machine::HalfOpen;
 use crate::handshake::relevance::{Relevance, relevance};
+use crate::handshake::shared::HalfOpen;
 use crate::incident::Tracker;
 use crate::limits;
 use crate::packet::Skip;
@@ -26,8 +27,9 @@ use crate::report::{self, Sink, Summary};
 use crate::time::{Clock, Timestamp};
 use crate::transport::TableCounters;
 
+use super::options::Options;
 use super::router::Counts;
-use super::run::Options;
+use super::summary::Totals;
 use super::twins::Twins;
 use super::worker::Drained;
 
@@ -75,25 +77,6 @@ pub(super) struct Collector<'a> {
     twins: Twins,
     /// More for the summary.
     pub(super) notes: Vec<String>,
-}
-
-/// What the summary counts.
-#[derive(Debug, Default)]
-pub(super) struct Totals {
-    pub(super) handshakes: u64,
-    pub(super) outcomes: report::Counts,
-    pub(super) causes: report::Counts,
-    /// Undecided because nothing was captured while they were open.
-    pub(super) cut_off: u64,
-    /// Picked out of a larger capture by what their packets carry.
-    picked_out: u64,
-    /// The capturing host's clock stepped forward in the middle of them.
-    stepped: u64,
-    /// Chains that were not verified to their end.
-    pub(super) unverified: u64,
-    /// Handshakes for which there was no time at the end.
-    pub(super) unjudged: u64,
-    pub(super) other_flows: report::Counts,
 }
 
 /// A handshake whose verdict waits.

@@ -11,6 +11,7 @@
 
 mod batch;
 mod collector;
+mod options;
 mod router;
 mod run;
 mod secrets;
@@ -19,4 +20,5 @@ mod summary;
 mod twins;
 mod worker;
 
-pub use run::{Options, Progress, run};
+pub use options::{Options, Progress};
+pub use run::run;

@@ -5,12 +5,9 @@ mod threads;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use crate::capture::{FrameSource, Inventory};
-use crate::diagnosis::chain::TrustStore;
-use crate::diagnosis::rule::Policy;
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
@@ -20,43 +17,9 @@ use crate::time::{Clock, Timestamp};
 use crate::transport::TableCounters;
 
 use super::collector::Collector;
+use super::options::{Options, Progress};
 use super::router::{Counts, Router};
 use super::secrets::Feed;
-
-/// How a capture is to be analysed.
-#[derive(Debug)]
-pub struct Options {
-    /// Threads that analyze, beside one that reads and the caller's, which judges and reports; 1 does everything in the caller's thread, unless the
-    /// capture is live.
-    pub threads: usize,
-    /// Thresholds for the rules.
-    pub policy: Policy,
-    /// Whom to trust.
-    pub trust: TrustStore,
-    /// How long, in packet time, a verdict may wait for what other handshakes show.
-    pub hold: Duration,
-    /// Reports tell their handshakes packet by packet ([`crate::report::timeline`]).
-    pub timeline: bool,
-    /// Set from outside to stop early: what was read by then is reported. A live source ends by itself.
-    pub stop: Arc<AtomicBool>,
-    /// Set from outside when the end may take no longer: what is not judged by then is counted and not reported.
-    pub hurry: Arc<AtomicBool>,
-    /// Tells the present when the capture is live: handshakes are then watched while nothing arrives, and stalls told while they last.
-    pub clock: Option<Clock>,
-}
-
-/// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes of input consumed.
-    pub bytes: u64,
-    /// Bytes of input in all, where known.
-    pub total: Option<u64>,
-    /// Handshakes reported so far.
-    pub handshakes: u64,
-    /// Connections held.
-    pub flows: u64,
-}
 
 /// Analyses a capture to its end. Reports go to `emit` in order, the summary last; `progress` is called after each block.
 ///

@@ -4,11 +4,29 @@ use crate::capture::Inventory;
 use crate::count::Count;
 use crate::frame::LinkType;
 use crate::packet::{Skip, link_name};
-use crate::report::{Input, Summary};
+use crate::report::{self, Input, Summary};
 use crate::transport::TableCounters;
 
-use super::collector::Totals;
 use super::router::Counts;
+
+/// What the summary counts.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) handshakes: u64,
+    pub(super) outcomes: report::Counts,
+    pub(super) causes: report::Counts,
+    /// Undecided because nothing was captured while they were open.
+    pub(super) cut_off: u64,
+    /// Picked out of a larger capture by what their packets carry.
+    pub(super) picked_out: u64,
+    /// The capturing host's clock stepped forward in the middle of them.
+    pub(super) stepped: u64,
+    /// Chains that were not verified to their end.
+    pub(super) unverified: u64,
+    /// Handshakes for which there was no time at the end.
+    pub(super) unjudged: u64,
+    pub(super) other_flows: report::Counts,
+}
 
 pub(super) fn summary(
     inventory: &Inventory,

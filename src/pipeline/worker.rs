@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::count::Count;
-use crate::diagnosis::rule::Policy;
+use crate::diagnosis::policy::Policy;
 use crate::flow::Transport;
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::DatagramMachine;
-use crate::handshake::machine::{Machine, Shared};
+use crate::handshake::machine::Machine;
+use crate::handshake::shared::{HalfOpen, Shared};
 use crate::limits;
 use crate::packet::Packet;
 use crate::secrets::{KeyLog, KeyRing, Tally};
@@ -152,7 +153,7 @@ pub(super) struct Drained {
     #[expect(clippy::vec_box, reason = "handshakes are large and pass through many hands")]
     pub(super) handshakes: Vec<Box<Handshake>>,
     /// Connections that never got beyond their SYN and were given up to stay within bounds.
-    pub(super) half_open: Vec<crate::handshake::machine::HalfOpen>,
+    pub(super) half_open: Vec<HalfOpen>,
 }
 
 impl Drained {

@@ -53,15 +53,18 @@ impl<'a> Cursor<'a> {
         Some(body)
     }
 
-    /// A connection identifier behind its length byte: at most [`super::header::CID_LEN`] bytes in every version here.
+    /// A connection identifier behind its length byte: at most [`CID_LEN`] bytes in every version here.
     pub(super) fn cid(&mut self) -> Option<&'a [u8]> {
         let mut ahead = *self;
         let len = usize::from(ahead.u8()?);
-        let body = ahead.take(len).filter(|_| len <= super::header::CID_LEN)?;
+        let body = ahead.take(len).filter(|_| len <= CID_LEN)?;
         *self = ahead;
         Some(body)
     }
 }
+
+/// Longest connection identifier of the versions that are known.
+const CID_LEN: usize = 20;
 
 #[cfg(test)]
 mod tests {

@@ -3,8 +3,6 @@
 use super::cursor::Cursor;
 use super::version::Version;
 
-/// Longest connection identifier of the versions that are known.
-pub const CID_LEN: usize = 20;
 /// A client pads its datagrams with Initial packets to this many bytes at least (RFC 9000 section 14.1).
 pub const INITIAL_DATAGRAM: usize = 1200;
 

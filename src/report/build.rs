@@ -23,61 +23,63 @@ use super::code::{Code, CommunityId, Id};
 use super::shared::{Builder, Certificate};
 use super::{AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Timing, Tls, TlsClient, TlsServer};
 
-/// What is to be reported of one handshake, with what earlier reports may have in common with it.
-pub(super) fn handshake<'a>(builder: &mut Builder, handshake: &'a Facts, verdict: &'a Verdict, source: &'a str) -> Handshake<'a> {
-    let flow = &handshake.flow;
-    let cause = verdict.cause.as_ref();
-    Handshake {
-        network: Network {
-            transport: flow.key.transport,
-            protocol: handshake.protocol,
-            community_id: community_id(handshake.client, handshake.server, flow.key.transport),
-            path: flow.path,
-        },
-        client: handshake.client,
-        server: handshake.server,
-        capture: Capture {
-            source: Cow::Borrowed(source),
-            first_frame: flow.first.frame,
-            last_frame: flow.last.frame,
-            quality: verdict.quality,
-        },
-        handshake: Course {
-            id: id(builder.scratch(), &handshake.client.text(), &handshake.server.text(), flow.first.time),
-            start: flow.first.time,
-            end: handshake.end.unwrap_or(flow.last).time,
-            outcome: verdict.outcome,
-            stage: handshake.stage,
-            history: Cow::Borrowed(handshake.history.as_str()),
-            preamble: handshake.preamble.as_ref().map(|preamble| preamble.dialect),
-            resumed: handshake.resumption.is_some(),
-            hello_retry: handshake.hello_retry.is_some(),
-            early_data: handshake.early_data_offered,
-            decrypted: handshake.decrypted,
-            provisional: handshake.provisional,
-            timing: timing(handshake),
-            loss: Loss {
-                client_retransmits: flow.side(Side::Client).retransmits,
-                server_retransmits: flow.side(Side::Server).retransmits,
-                gap_bytes: flow.side(Side::Client).gap_bytes + flow.side(Side::Server).gap_bytes,
+impl Builder {
+    /// What is to be said of one handshake. `source` names the file or interface.
+    pub fn handshake<'a>(&mut self, handshake: &'a Facts, verdict: &'a Verdict, source: &'a str) -> Handshake<'a> {
+        let flow = &handshake.flow;
+        let cause = verdict.cause.as_ref();
+        Handshake {
+            network: Network {
+                transport: flow.key.transport,
+                protocol: handshake.protocol,
+                community_id: community_id(handshake.client, handshake.server, flow.key.transport),
+                path: flow.path,
             },
-        },
-        tls: (handshake.protocol != Protocol::Other).then(|| tls(builder, handshake, verdict.unverified)),
-        quic: handshake.quic.as_deref().map(quic),
-        dtls: handshake.dtls.as_deref().map(dtls),
-        diagnosis: Diagnosis {
-            cause: cause.map(|finding| finding.cause),
-            stopped_by: verdict.stopped_by,
-            confidence: cause.map(|finding| finding.confidence),
-            summary: cause.map(|finding| Cow::Borrowed(finding.summary.as_str())),
-            remedy: Cow::Borrowed(cause.map_or(&[], |finding| &finding.remedy)),
-            evidence: Cow::Borrowed(cause.map_or(&[], |finding| &finding.evidence)),
-            against: Cow::Borrowed(cause.map_or(&[], |finding| &finding.against)),
-            alternatives: Cow::Borrowed(&verdict.alternatives),
-            findings: Cow::Borrowed(&verdict.findings),
-        },
-        timeline: Vec::new(),
-        facts: Some(handshake),
+            client: handshake.client,
+            server: handshake.server,
+            capture: Capture {
+                source: Cow::Borrowed(source),
+                first_frame: flow.first.frame,
+                last_frame: flow.last.frame,
+                quality: verdict.quality,
+            },
+            handshake: Course {
+                id: id(self.scratch(), &handshake.client.text(), &handshake.server.text(), flow.first.time),
+                start: flow.first.time,
+                end: handshake.end.unwrap_or(flow.last).time,
+                outcome: verdict.outcome,
+                stage: handshake.stage,
+                history: Cow::Borrowed(handshake.history.as_str()),
+                preamble: handshake.preamble.as_ref().map(|preamble| preamble.dialect),
+                resumed: handshake.resumption.is_some(),
+                hello_retry: handshake.hello_retry.is_some(),
+                early_data: handshake.early_data_offered,
+                decrypted: handshake.decrypted,
+                provisional: handshake.provisional,
+                timing: timing(handshake),
+                loss: Loss {
+                    client_retransmits: flow.side(Side::Client).retransmits,
+                    server_retransmits: flow.side(Side::Server).retransmits,
+                    gap_bytes: flow.side(Side::Client).gap_bytes + flow.side(Side::Server).gap_bytes,
+                },
+            },
+            tls: (handshake.protocol != Protocol::Other).then(|| tls(self, handshake, verdict.unverified)),
+            quic: handshake.quic.as_deref().map(quic),
+            dtls: handshake.dtls.as_deref().map(dtls),
+            diagnosis: Diagnosis {
+                cause: cause.map(|finding| finding.cause),
+                stopped_by: verdict.stopped_by,
+                confidence: cause.map(|finding| finding.confidence),
+                summary: cause.map(|finding| Cow::Borrowed(finding.summary.as_str())),
+                remedy: Cow::Borrowed(cause.map_or(&[], |finding| &finding.remedy)),
+                evidence: Cow::Borrowed(cause.map_or(&[], |finding| &finding.evidence)),
+                against: Cow::Borrowed(cause.map_or(&[], |finding| &finding.against)),
+                alternatives: Cow::Borrowed(&verdict.alternatives),
+                findings: Cow::Borrowed(&verdict.findings),
+            },
+            timeline: Vec::new(),
+            facts: Some(handshake),
+        }
     }
 }
 

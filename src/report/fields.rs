@@ -2,7 +2,7 @@
 //!
 //! This is the one list of the schema's fields: JSON lines, columns and the variables of a condition are all made by it.
 
-use crate::diagnosis::rule::{Evidence, Finding};
+use crate::diagnosis::finding::{Evidence, Finding};
 use crate::flow::Endpoint;
 use crate::handshake::facts::ClosedBy;
 use crate::handshake::stack::Speaker;

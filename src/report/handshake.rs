@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::Unverified;
+use crate::diagnosis::finding::{Confidence, Evidence, Finding, Weight};
 use crate::diagnosis::quality::Quality;
 use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::rule::{Confidence, Evidence, Finding, Weight};
 use crate::flow::{Endpoint, Path, Side, Transport};
 use crate::handshake as facts;
 use crate::handshake::facts::{Outcome, Protocol, Stage, StoppedBy};

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::remedy::Advice;
-use crate::diagnosis::rule::Confidence;
 use crate::flow::Endpoint;
 use crate::time::Timestamp;
 

@@ -38,9 +38,9 @@ pub use timeline::timeline;
 
 pub use crate::diagnosis::cause::{Cause, Family};
 pub use crate::diagnosis::chain::Unverified;
+pub use crate::diagnosis::finding::{Confidence, Evidence, Finding, Weight};
 pub use crate::diagnosis::quality::Quality;
 pub use crate::diagnosis::remedy::{Advice, Command};
-pub use crate::diagnosis::rule::{Confidence, Evidence, Finding, Weight};
 pub use crate::flow::{Endpoint, Layer, Path, Side, Transport};
 pub use crate::handshake::facts::{ClosedBy, Outcome, Protocol, Stage, StoppedBy};
 pub use crate::handshake::stack::{Certainty, Program, Speaker, Stack};

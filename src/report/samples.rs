@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Evidence, Finding, Weight};
 use crate::diagnosis::quality::Quality;
 use crate::diagnosis::remedy::{self, Advice, parts};
-use crate::diagnosis::rule::{Confidence, Evidence, Finding, Weight};
 use crate::flow::{Endpoint, Path, Side, Transport};
 use crate::handshake::facts::{Outcome, Protocol, Stage, StoppedBy};
 use crate::time::{Mark, Timestamp};

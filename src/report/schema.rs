@@ -5,7 +5,7 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::Unverified;
-use crate::diagnosis::rule::Confidence;
+use crate::diagnosis::finding::Confidence;
 use crate::flow::{Side, Transport};
 use crate::handshake::facts::{Outcome, Protocol, Stage, StoppedBy};
 use crate::handshake::stack::Certainty;

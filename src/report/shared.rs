@@ -7,8 +7,6 @@ use std::sync::{Arc, OnceLock};
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
-use crate::diagnosis::judge::Verdict;
-use crate::handshake::Handshake as Facts;
 use crate::handshake::stack::{self, Speaker};
 use crate::limits;
 use crate::time::Timestamp;
@@ -18,7 +16,7 @@ use crate::tls::fingerprint::{self, Carrier};
 use crate::tls::registry::{ExtensionType, is_grease};
 use crate::tls::server_hello::ServerHello;
 
-use super::{Handshake, Rendered, build, word};
+use super::{Rendered, word};
 
 /// Makes reports, and remembers of earlier ones what the next may have in common with them. What it remembers changes no report.
 #[derive(Debug, Default)]
@@ -33,11 +31,6 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// What is to be said of one handshake. `source` names the file or interface.
-    pub fn handshake<'a>(&mut self, facts: &'a Facts, verdict: &'a Verdict, source: &'a str) -> Handshake<'a> {
-        build::handshake(self, facts, verdict, source)
-    }
-
     /// Room for text that is not kept.
     pub(super) const fn scratch(&mut self) -> &mut Vec<u8> {
         &mut self.scratch

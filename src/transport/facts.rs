@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::sink::GapCause;
 use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::packet::{IcmpKind, LostFragments};
 use crate::time::Mark;
@@ -544,4 +543,15 @@ impl FlowEventKind {
 pub(super) fn note_unfinished(facts: &mut SideFacts, lost: &LostFragments) {
     let (count, first) = facts.unfinished.unwrap_or((0, lost.mark));
     facts.unfinished = Some((count.saturating_add(1), first.min(lost.mark)));
+}
+
+/// Why bytes are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GapCause {
+    /// The receiver acknowledged them: they travelled, and the capture lost them.
+    CaptureLost,
+    /// The snapshot length cut them off.
+    Snaplen,
+    /// Never acknowledged; given up because the connection ended or a bound was hit.
+    Unacknowledged,
 }

@@ -54,8 +54,8 @@ pub mod udp;
 
 pub use bounds::{NEVER, TableCounters, TableLimits, Tick};
 pub use facts::{
-    Contradicted, FlowEvent, FlowEventKind, FlowFacts, IcmpNote, IdFacts, Outstanding, Reset, Roles, SideFacts, SynFacts, TcpFacts,
-    ZeroWindow,
+    Contradicted, FlowEvent, FlowEventKind, FlowFacts, GapCause, IcmpNote, IdFacts, Outstanding, Reset, Roles, SideFacts, SynFacts,
+    TcpFacts, ZeroWindow,
 };
-pub use sink::{Close, Data, FlowSink, Gap, GapCause, Interest, QUIET_TICKS};
+pub use sink::{Close, Data, FlowSink, Gap, Interest, QUIET_TICKS};
 pub use table::Table;

@@ -1,6 +1,6 @@
 //! What the floors above must be to follow a connection, and what they are given.
 
-use super::facts::{FlowEvent, FlowFacts};
+use super::facts::{FlowEvent, FlowFacts, GapCause};
 use crate::flow::{FlowKey, Side};
 use crate::time::Mark;
 
@@ -44,17 +44,6 @@ pub struct Gap {
     pub why: GapCause,
     /// The frame at which it became certain.
     pub mark: Mark,
-}
-
-/// Why bytes are missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum GapCause {
-    /// The receiver acknowledged them: they travelled, and the capture lost them.
-    CaptureLost,
-    /// The snapshot length cut them off.
-    Snaplen,
-    /// Never acknowledged; given up because the connection ended or a bound was hit.
-    Unacknowledged,
 }
 
 /// Why a connection is given up.

@@ -3,7 +3,7 @@
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use super::draw::Look;
+use super::look::{self, Look};
 use crate::output::escape::{escape, width};
 use crate::output::figures::when;
 use crate::output::view;
@@ -73,7 +73,7 @@ fn timeline(page: &mut Page<'_>, report: &Handshake<'_>) {
         let Some(micros) = micros else { continue };
         let width = usize::try_from(micros.saturating_mul(BAR).div_ceil(most)).unwrap_or_default();
         page.spans(vec![
-            Span::raw(format!("  {what:<27}{:>10} ", super::draw::micros(micros))),
+            Span::raw(format!("  {what:<27}{:>10} ", look::micros(micros))),
             Span::styled("█".repeat(width), page.look.accent),
         ]);
     }

@@ -2,55 +2,19 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Clear, Paragraph, Sparkline, Wrap};
 
 use super::detail;
 use super::keys::KEYS;
+use super::look::{Look, micros};
 use super::state::{State, Tab, handshake};
 use crate::output::escape::{clip, escape};
 use crate::output::figures::clock;
 use crate::output::view::{self, Kind};
 use crate::report::Handshake;
 use crate::time::Timestamp;
-
-/// The styles: none but bold and reverse where colours are not wanted.
-pub(super) struct Look {
-    pub(super) strong: Style,
-    pub(super) accent: Style,
-    dim: Style,
-    good: Style,
-    warn: Style,
-    bad: Style,
-}
-
-impl Look {
-    pub(super) fn new(color: bool) -> Self {
-        let bold = Style::new().add_modifier(Modifier::BOLD);
-        if !color {
-            let plain = Style::new();
-            return Self { strong: bold, accent: plain, dim: plain, good: plain, warn: bold, bad: bold };
-        }
-        Self {
-            strong: bold,
-            accent: Style::new().fg(Color::Cyan),
-            dim: Style::new().fg(Color::DarkGray),
-            good: Style::new().fg(Color::Green),
-            warn: Style::new().fg(Color::Yellow),
-            bad: Style::new().fg(Color::Red),
-        }
-    }
-
-    pub(super) const fn of(&self, kind: Kind) -> Style {
-        match kind {
-            Kind::Failed => self.bad,
-            Kind::Troubled | Kind::Undecided => self.warn,
-            Kind::Probe => self.dim,
-            Kind::Completed => self.good,
-        }
-    }
-}
 
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
@@ -265,15 +229,6 @@ fn help(frame: &mut Frame<'_>, area: Rect, look: &Look) {
 /// The time of day out of a report's time.
 fn clock_of(at: Timestamp) -> String {
     clock(at).chars().take(8).collect()
-}
-
-/// `1.25 ms`.
-pub(super) fn micros(micros: u64) -> String {
-    match micros {
-        0..1_000 => format!("{micros} µs"),
-        1_000..1_000_000 => format!("{}.{} ms", micros / 1_000, micros / 100 % 10),
-        _ => format!("{}.{} s", micros / 1_000_000, micros / 100_000 % 10),
-    }
 }
 
 /// With a unit where it is long.

@@ -7,6 +7,7 @@ mod detail;
 mod draw;
 mod gauges;
 mod keys;
+mod look;
 mod state;
 
 use std::io;

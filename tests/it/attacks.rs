@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use handshark::flow::{Endpoint, FlowKey, Transport};
-use handshark::handshake::machine::{Machine, Shared};
+use handshark::handshake::machine::Machine;
+use handshark::handshake::shared::Shared;
 use handshark::limits;
 use handshark::packet::{IpFacts, Segment, TcpFlags};
 use handshark::time::{Mark, Timestamp};

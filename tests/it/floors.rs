@@ -1,5 +1,6 @@
 //! The floors hold: a module imports only what lies below it (docs/ARCHITECTURE.md).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,15 +59,72 @@ fn all_sources() -> Vec<(String, PathBuf, String)> {
         .collect()
 }
 
-/// Every `crate::x` in code, `use` or path, tests left out.
-fn imports(text: &str) -> Vec<String> {
+fn is_test_file(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| ["tests", "testing", "samples", "support"].contains(&stem.to_string_lossy().as_ref()))
+}
+
+/// The code of a file, without its tests and comments.
+fn code(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
-    code.lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .flat_map(|line| line.split("crate::").skip(1).map(str::to_owned).collect::<Vec<_>>())
-        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>())
-        .filter(|name| !name.is_empty())
-        .collect()
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Every path that begins with `crate`, `super` or `self`, name by name; groups of a `use` are taken apart.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for root in ["crate::", "super::", "self::"] {
+        for (at, _) in code.match_indices(root) {
+            if !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':') {
+                spread(&mut Vec::new(), &code[at..], &mut found);
+            }
+        }
+    }
+    found
+}
+
+fn spread(path: &mut Vec<String>, rest: &str, found: &mut Vec<Vec<String>>) {
+    let before = path.len();
+    if let Some(group) = rest.strip_prefix('{') {
+        for item in items(group) {
+            spread(path, item.trim(), found);
+        }
+        return;
+    }
+    let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let behind = &rest[name.len()..];
+    if !name.is_empty() {
+        path.push(name);
+    }
+    match behind.strip_prefix("::").filter(|rest| !rest.starts_with('<')) {
+        Some(rest) if path.len() > before => spread(path, rest, found),
+        _ => found.push(path.clone()),
+    }
+    path.truncate(before);
+}
+
+/// What stands between commas up to the brace that closes the group.
+fn items(group: &str) -> Vec<&str> {
+    let (mut found, mut depth, mut from) = (Vec::new(), 0, 0);
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            ',' | '}' if depth == 0 => {
+                found.push(&group[from..at]);
+                from = at + 1;
+                if c == '}' {
+                    break;
+                }
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Every module of the crate that code names, by `use` or path.
+fn imports(text: &str) -> Vec<String> {
+    paths(&code(text)).into_iter().filter(|path| path[0] == "crate").filter_map(|path| path.get(1).cloned()).collect()
 }
 
 #[test]
@@ -75,9 +133,7 @@ fn no_import_climbs() {
     for (module, path, text) in all_sources() {
         // Everybody may look down at the ground.
         assert!(may_import(&module, "time"), "{}: the floor of {module} is not known", path.display());
-        let in_test_file =
-            path.file_stem().is_some_and(|stem| ["tests", "testing", "samples", "support"].contains(&stem.to_string_lossy().as_ref()));
-        if in_test_file {
+        if is_test_file(&path) {
             continue;
         }
         for import in imports(&text) {
@@ -87,6 +143,94 @@ fn no_import_climbs() {
         }
     }
     assert!(wrong.is_empty(), "imports that climb:\n{}", wrong.join("\n"));
+}
+
+/// The module that a file is: `["transport", "facts"]`; a `mod.rs` is its folder.
+fn module(path: &Path) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut names: Vec<String> =
+        path.strip_prefix(&root).unwrap().with_extension("").iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    names.pop_if(|last| last == "mod");
+    names
+}
+
+/// A path as seen from the root of the crate.
+fn absolute(own: &[String], path: &[String]) -> Vec<String> {
+    let mut at = if path[0] == "crate" { Vec::new() } else { own.to_vec() };
+    for name in path {
+        match name.as_str() {
+            "super" => drop(at.pop()),
+            "crate" | "self" => {}
+            _ => at.push(name.clone()),
+        }
+    }
+    at
+}
+
+/// Which files name which others of the same folder.
+fn neighbours(files: &[(Vec<String>, String)]) -> BTreeMap<String, BTreeSet<String>> {
+    let known: BTreeSet<&[String]> = files.iter().map(|(module, _)| module.as_slice()).collect();
+    let mut graph = BTreeMap::new();
+    for (own, text) in files {
+        let named = paths(&code(text)).into_iter().filter_map(|path| {
+            let path = absolute(own, &path);
+            let module = (1..=path.len()).rev().map(|len| &path[..len]).find(|module| known.contains(module))?;
+            let beside = module != own.as_slice() && module.len() == own.len() && module[..module.len() - 1] == own[..own.len() - 1];
+            beside.then(|| module.join("::"))
+        });
+        graph.insert(own.join("::"), named.collect());
+    }
+    graph
+}
+
+/// What is left when files that name none of those left, or that none of those left names, are taken away: the circles.
+fn circles(mut graph: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+    loop {
+        let named: BTreeSet<String> = graph.values().flatten().cloned().collect();
+        let left: BTreeSet<String> =
+            graph.iter().filter(|(file, names)| named.contains(*file) && !names.is_empty()).map(|(file, _)| file.clone()).collect();
+        if left.len() == graph.len() {
+            return graph;
+        }
+        graph.retain(|file, _| left.contains(file));
+        graph.values_mut().for_each(|names| names.retain(|name| left.contains(name)));
+    }
+}
+
+#[test]
+fn no_two_files_of_a_folder_need_each_other() {
+    let files: Vec<(Vec<String>, String)> =
+        all_sources().into_iter().filter(|(_, path, _)| !is_test_file(path)).map(|(_, path, text)| (module(&path), text)).collect();
+    let graph = neighbours(&files);
+    assert!(graph["transport::sink"].contains("transport::facts"), "imports are not read");
+    let circles = circles(graph);
+    assert!(circles.is_empty(), "what both need belongs into one of them, or into a third file:\n{circles:#?}");
+}
+
+#[test]
+fn a_circle_would_be_found() {
+    let file = |module: &str, text: &str| (module.split("::").map(str::to_owned).collect::<Vec<_>>(), text.to_owned());
+    let files = [
+        file("a::one", "use super::{three::Third, two::{self, Second}};"),
+        file("a::two", "fn f() -> crate::a::one::First {}"),
+        file("a::three", "use super::four;\n// use super::one;\n#[cfg(test)]\nmod tests { use super::one; }"),
+        file("a::four", "use crate::b::one;"),
+        file("b::one", "use crate::a::four;"),
+    ];
+    let found = circles(neighbours(&files));
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["a::one", "a::two"]);
+}
+
+#[test]
+fn the_table_of_floors_names_every_module() {
+    let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ARCHITECTURE.md")).unwrap();
+    let table: String = document.lines().filter(|line| line.starts_with('|')).collect();
+    let missing: BTreeSet<String> = all_sources()
+        .into_iter()
+        .map(|(module, ..)| module)
+        .filter(|module| module != "lib" && !table.contains(&format!("`{module}`")))
+        .collect();
+    assert!(missing.is_empty(), "docs/ARCHITECTURE.md does not say on which floor these are: {missing:?}");
 }
 
 /// The family of rules that a file belongs to.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::monitor;
+use super::present::now;
 
 /// The losses of one output.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl OutputLosses {
     pub(super) fn lose(&self, count: u64, why: &str) {
         if count > 0 {
             self.lost.fetch_add(count, Ordering::Relaxed);
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((monitor::now(), why.to_owned()));
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((now(), why.to_owned()));
         }
     }
 

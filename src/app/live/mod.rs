@@ -6,6 +6,7 @@ mod confinement;
 mod losses;
 mod monitor;
 mod outlet;
+mod present;
 mod privileges;
 mod record;
 
@@ -29,7 +30,7 @@ use super::case::{icmp_filtered, trust};
 use crate::capture::{self, KeyLogs, LiveStatus, Opened};
 use crate::cli::{self, LiveCommand, Shown};
 use crate::diagnosis::chain::TrustStore;
-use crate::diagnosis::rule::Policy;
+use crate::diagnosis::policy::Policy;
 use crate::output::layout::Layout;
 use crate::output::line::LineSink;
 use crate::output::metrics::{Metrics, MetricsServer};
@@ -62,7 +63,7 @@ const VIEW_QUEUE: usize = 65_536;
 
 /// Watches interfaces until a signal, the duration or the count ends it. Gives the exit code.
 pub(super) fn live(command: &LiveCommand) -> anyhow::Result<u8> {
-    let clock = monitor::clock();
+    let clock = present::clock();
     let flags = Flags::default();
     // First of all, lest one that comes early ends the process. They are heard once everything is open.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
@@ -210,7 +211,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let watcher = Watcher {
         ending: flags.ending.clone(),
         done: Arc::clone(&over),
-        deadline: command.duration.and_then(|span| monitor::now().checked_add(span)),
+        deadline: command.duration.and_then(|span| present::now().checked_add(span)),
         status: status.clone(),
         quiet: shown == Shown::Auto,
     };

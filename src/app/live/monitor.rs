@@ -4,16 +4,16 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::losses::OutputLosses;
+use super::present::now;
 use super::record::DeskCounters;
 use crate::capture::LiveStatus;
 use crate::count::Count;
 use crate::output::escape::escape;
 use crate::output::metrics::{InterfaceLoad, Metrics};
 use crate::output::say::say;
-use crate::time::{Clock, Timestamp};
 use crate::tui::Gauges;
 
 /// How a run is told to end, and how long that may take.
@@ -141,21 +141,6 @@ fn resident_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
-/// The present, to measure a run's length.
-#[allow(clippy::disallowed_methods, reason = "a live run measures real time")]
-pub(super) fn now() -> Instant {
-    Instant::now()
-}
-
-/// The system's clock, the one that stamps packets.
-#[allow(clippy::disallowed_methods, reason = "a live run compares packet time with the present")]
-pub(super) fn clock() -> Clock {
-    Clock::new(|| {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_parts(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
-    })
 }
 
 /// How often the clock and the interfaces are looked at.

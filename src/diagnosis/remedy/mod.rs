@@ -41,7 +41,7 @@ impl Advice {
     }
 }
 
-/// What [`super::rule::Finding::advise`] takes: a sentence, a command, or the command that there may be.
+/// What [`super::finding::Finding::advise`] takes: a sentence, a command, or the command that there may be.
 pub trait IntoAdvice {
     /// The line; `None` where there is nothing to type.
     fn into_advice(self) -> Option<Advice>;

@@ -98,7 +98,7 @@ fn no_command_is_given_that_cannot_work_there() {
 #[test]
 fn a_sentence_that_leads_to_no_command_ends() {
     use crate::diagnosis::cause::Cause;
-    use crate::diagnosis::rule::{Confidence, Finding};
+    use crate::diagnosis::finding::{Confidence, Finding};
     let finding = Finding::new(Cause::HandshakeFailure, Confidence::Likely, "x").advise("See the chain:").advise(None::<Command>);
     assert_eq!(finding.remedy, [Advice::Text("See the chain.".into())]);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::rule::Policy;
+use crate::diagnosis::policy::Policy;
 use crate::flow::Side;
 use crate::packet::IcmpKind;
 use crate::preamble::services::{Service, Use};

@@ -18,9 +18,10 @@ use crate::transport::{FlowEvent, FlowEventKind, FlowFacts};
 use super::facts::Hole;
 use super::{ENCRYPTED, Sides, place_of};
 use crate::handshake::facts::{DtlsFacts, EncryptedRecord, Observed, PartialMessage, Protocol, ReadAlert};
-use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
-use crate::handshake::records::{anomaly, letter, on_change_cipher_spec};
+use crate::handshake::notes::{anomaly, letter};
+use crate::handshake::records::on_change_cipher_spec;
+use crate::handshake::shared::Shared;
 use sealed::Unsealing;
 
 mod sealed;

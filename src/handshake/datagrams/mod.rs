@@ -21,9 +21,10 @@ use crate::transport::udp::{DatagramSink, Hearing, Opening};
 use crate::transport::{Close, FlowFacts};
 
 use super::facts::{Handshake, Observed, Outcome};
-use super::machine::{Shared, conclude};
+use super::machine::conclude;
 use super::outcome::{self, Closing};
 use super::relevance::{Relevance, relevance};
+use super::shared::Shared;
 use dtls::Dtls;
 use quic::Quic;
 

@@ -19,12 +19,13 @@ use crate::transport::{FlowEvent, FlowEventKind, FlowFacts};
 
 use super::{Sides, ending};
 use crate::handshake::facts::{ClosedBy, Fact, HelloPacket, Observed, Packets, PartialMessage, Protocol, QuicFacts, ReadAlert};
-use crate::handshake::machine::Shared;
 use crate::handshake::messages::{self, Place};
-use crate::handshake::records::letter;
+use crate::handshake::notes::letter;
+use crate::handshake::shared::Shared;
 use protected::Unsealing;
 
 mod early;
+mod opened;
 mod protected;
 mod weight;
 

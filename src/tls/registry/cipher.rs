@@ -6,56 +6,12 @@ use tls_parser::{
     TlsCipherAu as Au, TlsCipherEnc as Cipher, TlsCipherEncMode as Mode, TlsCipherKx as Kx, TlsCipherMac as Mac, TlsCipherSuite, TlsPRF,
 };
 
-use super::cipher_rows::ROWS;
+use super::cipher_rows::{ROWS, Registered};
+use super::key_exchange::KeyExchange;
 
 /// Cipher suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CipherSuite(pub u16);
-
-/// How a suite agrees on keys and proves who the server is. Suites of TLS 1.3 say neither.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeyExchange {
-    /// The premaster secret is encrypted to the server's RSA key: no forward secrecy.
-    Rsa,
-    /// The same with a temporary export-grade key.
-    RsaExport,
-    /// Ephemeral DH, RSA signature.
-    DheRsa,
-    /// Ephemeral DH, DSA signature.
-    DheDss,
-    /// Static DH key in an RSA-signed certificate.
-    DhRsa,
-    /// Static DH key in a DSA-signed certificate.
-    DhDss,
-    /// Ephemeral ECDH, RSA signature.
-    EcdheRsa,
-    /// Ephemeral ECDH, ECDSA or `EdDSA` signature.
-    EcdheEcdsa,
-    /// Static ECDH key in an RSA-signed certificate.
-    EcdhRsa,
-    /// Static ECDH key in an ECDSA-signed certificate.
-    EcdhEcdsa,
-    /// Pre-shared key alone.
-    Psk,
-    /// Pre-shared key with ephemeral DH.
-    DhePsk,
-    /// Pre-shared key with ephemeral ECDH.
-    EcdhePsk,
-    /// Pre-shared key with RSA encryption.
-    RsaPsk,
-    /// Ephemeral DH, nobody proves anything.
-    DhAnon,
-    /// Ephemeral ECDH, nobody proves anything.
-    EcdhAnon,
-    /// Secure remote password.
-    Srp,
-    /// Kerberos.
-    Krb5,
-    /// Negotiated apart from the suite (TLS 1.3).
-    Tls13,
-    /// GOST, signalling values, unknown suites.
-    Other,
-}
 
 /// Why a suite is commonly refused, the gravest reason first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -182,25 +138,6 @@ impl CipherSuite {
             _ => return None,
         })
     }
-}
-
-/// A suite as registered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Registered {
-    /// The name.
-    pub name: &'static str,
-    /// How keys are agreed on.
-    pub key_exchange: KeyExchange,
-    /// The cipher; `None` for those of GOST and for Salsa20.
-    pub cipher: Option<Cipher>,
-    /// Its mode; `Null` where it has one alone.
-    pub mode: Mode,
-    /// Length of its key in bits; of no meaning for ChaCha20, of which the registry's copy says 128.
-    pub key_bits: u16,
-    /// What authenticates records.
-    pub mac: Mac,
-    /// The hash of key derivation; `Default` is that of the version.
-    pub prf: TlsPRF,
 }
 
 impl Registered {

@@ -2,7 +2,26 @@
 
 use tls_parser::{TlsCipherEnc as Cipher, TlsCipherEncMode as Mode, TlsCipherMac as Mac, TlsPRF};
 
-use super::cipher::{KeyExchange as K, Registered};
+use super::key_exchange::{KeyExchange, KeyExchange as K};
+
+/// A suite as registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Registered {
+    /// The name.
+    pub name: &'static str,
+    /// How keys are agreed on.
+    pub key_exchange: KeyExchange,
+    /// The cipher; `None` for those of GOST and for Salsa20.
+    pub cipher: Option<Cipher>,
+    /// Its mode; `Null` where it has one alone.
+    pub mode: Mode,
+    /// Length of its key in bits; of no meaning for ChaCha20, of which the registry's copy says 128.
+    pub key_bits: u16,
+    /// What authenticates records.
+    pub mac: Mac,
+    /// The hash of key derivation; `Default` is that of the version.
+    pub prf: TlsPRF,
+}
 
 const fn row(name: &'static str, key_exchange: K, cipher: Option<Cipher>, mac: Mac) -> Registered {
     Registered { name, key_exchange, cipher, mode: Mode::Null, key_bits: 256, mac, prf: TlsPRF::Default }

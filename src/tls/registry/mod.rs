@@ -8,14 +8,17 @@ mod cipher;
 mod cipher_rows;
 mod extension;
 mod group;
+mod key_exchange;
 mod message;
 mod signature;
 mod version;
 
 pub use alert::AlertDescription;
-pub use cipher::{CipherSuite, KeyExchange, Registered, Weakness, sslv2_cipher_name};
+pub use cipher::{CipherSuite, Weakness, sslv2_cipher_name};
+pub use cipher_rows::Registered;
 pub use extension::ExtensionType;
 pub use group::NamedGroup;
+pub use key_exchange::KeyExchange;
 pub use message::{CompressionAlgorithm, ContentType, HandshakeType};
 pub use signature::{SignatureKey, SignatureScheme};
 pub use version::{ProtocolVersion, Spoken};

@@ -9,8 +9,9 @@ use crate::limits;
 use crate::packet::Segment;
 use crate::time::{Mark, Timestamp};
 use crate::transport::assembler::{Chunk, slice};
+use crate::transport::facts::GapCause;
 use crate::transport::facts::{Contradicted, FlowEventKind};
-use crate::transport::sink::{Data, FlowSink, Gap, GapCause};
+use crate::transport::sink::{Data, FlowSink, Gap};
 use crate::transport::stream::{self, Aside};
 
 /// A run of payload bytes that has its place: `bytes`, then more up to `end` that the snapshot length cut off.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use handshark::capture::{self, FrameSource, Inputs};
 use handshark::diagnosis::chain::TrustStore;
-use handshark::diagnosis::rule::Policy;
+use handshark::diagnosis::policy::Policy;
 use handshark::output::ndjson::NdjsonSink;
 use handshark::pipeline::{self, Options};
 use handshark::report::{self as typed, Sink};

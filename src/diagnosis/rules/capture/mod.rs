@@ -1,7 +1,9 @@
 //! Rules of the family capture: what the capture lacks must be known before anybody is blamed for it.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Family;
-use crate::diagnosis::rule::{Case, Confidence, Finding, RuleFamily, Rules, Weight};
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
+use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::{Outcome, StoppedBy};
 

@@ -1,8 +1,10 @@
 //! `capture-started-late`: the connection was under way when the capture began.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 

@@ -1,8 +1,8 @@
 //! Tests of the family capture.
 
 use super::*;
+use crate::diagnosis::finding::Weight;
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::Weight;
 use crate::diagnosis::testing::{at, connected, found, found_knowing, outstanding, partial_hello};
 use crate::handshake::facts::{Outcome, StoppedBy};
 

@@ -6,10 +6,10 @@ use super::view::{Source, Standing, View};
 use super::words::sentence;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{PathEnd, Trust, Unverified};
+use crate::diagnosis::finding::Finding;
 use crate::diagnosis::manners;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::Finding;
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription;
 

@@ -4,9 +4,9 @@ use super::Fault;
 use super::view::{Source, Standing, View};
 use super::words::days_text;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Confidence, Finding, Weight};
 use crate::tls::registry::AlertDescription;
 
 /// The server's certificate had expired when it was served.

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::knowledge::KnownChain;
-use crate::diagnosis::rule::Case;
 use crate::handshake::facts::Protocol;
 use crate::tls::certificate::{Certificate, PublicKey};
 

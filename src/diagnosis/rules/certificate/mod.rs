@@ -7,9 +7,11 @@
 use std::sync::LazyLock;
 
 use self::view::{Standing, View};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
+use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::Page;
-use crate::diagnosis::rule::{About, Case, Finding, RuleFamily, Rules};
+use crate::diagnosis::rule::{About, RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription;
 

@@ -4,9 +4,9 @@ use super::Fault;
 use super::view::{Source, Standing, View};
 use super::words::sentence;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Evidence, Finding};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Evidence, Finding};
 use crate::time::Timestamp;
 
 /// The server answered with its default certificate, not one for this name.

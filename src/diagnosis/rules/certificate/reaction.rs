@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::manners;
-use crate::diagnosis::rule::Case;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::Handshake;

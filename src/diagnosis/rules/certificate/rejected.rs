@@ -6,9 +6,9 @@ use super::view::{Source, Standing, View};
 use super::words::day;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, Trust};
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Confidence, Finding, Weight};
 use crate::tls::registry::AlertDescription;
 
 /// The client rejected the server's certificate or flight, the reason is hidden.

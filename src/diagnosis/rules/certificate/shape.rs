@@ -5,9 +5,9 @@ use super::reaction::Reaction;
 use super::view::{Standing, View};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Confidence, Finding, Weight};
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::HandshakeType;
 

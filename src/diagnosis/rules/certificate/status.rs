@@ -3,9 +3,9 @@
 use super::Fault;
 use super::view::{Standing, View};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::Finding;
 use crate::handshake::facts::Seen;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::message::{OcspStaple, OcspStatus};

@@ -4,9 +4,9 @@ use super::Fault;
 use super::reaction::Reaction;
 use super::view::{Source, Standing, View};
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::Finding;
 use crate::handshake::stack::Stack;
 use crate::tls::registry::AlertDescription;
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::answer::{Answer, Reaction, View, day};
 use super::{Fault, Said};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, PathEnd};
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Weight};
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription;
 

@@ -4,13 +4,16 @@
 //! cause. A cause is one entry of [`FAULTS`].
 
 use self::answer::View;
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::Page;
-use crate::diagnosis::rule::{About, Case, Confidence, Finding, RuleFamily, Rules};
+use crate::diagnosis::rule::{About, RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::tls::registry::AlertDescription;
 
 mod answer;
+mod choose;
 mod faults;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use rcgen::ExtendedKeyUsagePurpose;
 use super::*;
 use crate::diagnosis::chain::{Purpose, TrustStore, judge};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::Policy;
+use crate::diagnosis::policy::Policy;
 use crate::diagnosis::testing::{Scene, certificate, found_of};
 use crate::flow::Side;
 use crate::time::Timestamp;

@@ -1,9 +1,11 @@
 //! `tcp-handshake-incomplete`: the SYN-ACK was sent and the connection never came up.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;

@@ -1,7 +1,8 @@
 //! Rules of the family connect: the transport never came up, or came up for nothing.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
-use crate::diagnosis::rule::{Case, RuleFamily, Rules};
+use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;

@@ -1,8 +1,8 @@
 //! Tests of the family connect.
 
 use super::*;
+use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Confidence, Weight};
 use crate::diagnosis::testing::{at, connected, found_knowing, partial_hello, reset, syn};
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;

@@ -1,9 +1,11 @@
 //! `dtls-refused`: ICMP says that nobody is there.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Finding, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::unreachable::datagram_refused;
 use crate::diagnosis::view::View;
 

@@ -1,8 +1,10 @@
 //! `dtls-role-conflict`: each side takes itself for the client.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::DtlsRoleConflict, against: &[], page: page!("dtls-role-conflict"), check };

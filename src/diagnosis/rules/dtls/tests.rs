@@ -1,6 +1,8 @@
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Policy};
+use crate::diagnosis::policy::Policy;
 use crate::diagnosis::testing::{at, found_of, over_udp};
 use crate::flow::Side;
 use crate::handshake::Handshake;

@@ -1,9 +1,11 @@
 //! `alert-forged`: an alert in the server's name that the server did not send.
 
 use crate::diagnosis::against::{Contrary, lowers};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::page::page;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, StoppedBy};

@@ -1,10 +1,12 @@
 //! `captive-portal`: the network's login page answered.
 
 use crate::diagnosis::against::{Contrary, lowers};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 

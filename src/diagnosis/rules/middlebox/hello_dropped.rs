@@ -1,9 +1,11 @@
 //! `client-hello-dropped`: the ClientHello never arrives.
 
 use crate::diagnosis::against::{Contrary, drops};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::page::page;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;

@@ -1,9 +1,11 @@
 //! Rules of the family middlebox: a device on the path interferes.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Family;
+use crate::diagnosis::finding::Finding;
 use crate::diagnosis::knowledge::Related;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Finding, RuleFamily, Rules};
+use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::View;
 use crate::flow::Side;

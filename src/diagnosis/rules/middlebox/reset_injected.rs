@@ -1,9 +1,11 @@
 //! `reset-injected`: a RST that neither end sent.
 
 use crate::diagnosis::against::{Contrary, lowers};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::page::page;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};

@@ -1,10 +1,12 @@
 //! `server-flight-dropped`: the server's answer never arrives.
 
 use crate::diagnosis::against::{Contrary, drops, lowers};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Suspect};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;

@@ -1,8 +1,8 @@
 //! Tests of the family middlebox.
 
 use super::*;
+use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::rule::{Confidence, Weight};
 use crate::diagnosis::testing::{Scene, at, connected, event, found_knowing, outstanding, partial_hello, says};
 use crate::flow::Side;
 use crate::handshake::Handshake;

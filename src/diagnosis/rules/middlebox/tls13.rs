@@ -1,10 +1,12 @@
 //! `tls13-dropped`: only handshakes with TLS 1.3 die.
 
 use crate::diagnosis::against::{Contrary, drops};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;

@@ -1,7 +1,7 @@
 //! Tests of the family names: what it makes of whole handshakes.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Confidence, Weight};
+use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::testing::{BROAD, Scene, with, without};
 use crate::flow::Side::{Client, Server};
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};

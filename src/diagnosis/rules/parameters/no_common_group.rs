@@ -1,9 +1,11 @@
 //! `no-common-group`.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Finding, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::tls::registry::AlertDescription as A;
 
 use crate::diagnosis::offer;

@@ -1,9 +1,11 @@
 //! `renegotiation-refused`.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::{AlertDescription as A, ContentType};

@@ -1,7 +1,7 @@
 //! Tests of the family parameters: what it makes of whole handshakes.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Confidence, Weight};
+use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::testing::{BROAD, Scene, extensions, legacy, with, without};
 use crate::flow::Side::{Client, Server};
 use crate::handshake::facts::{EncryptedRecord, Outcome, StoppedBy};

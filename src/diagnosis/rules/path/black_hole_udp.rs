@@ -1,7 +1,7 @@
 //! A path MTU black hole over DTLS: a hole of full-size fragments at the receiver, or large flights repeated in vain at the sender.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Confidence, Finding};
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::view::datagrams::FULL_SIZE;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;

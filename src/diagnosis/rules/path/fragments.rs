@@ -1,10 +1,12 @@
 //! `ip-fragments-dropped`: fragmented packets do not arrive whole.
 
 use crate::diagnosis::against::{Contrary, lowers};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;

@@ -1,10 +1,12 @@
 //! `path-mtu-icmp-ignored`: the sender was told and goes on.
 
 use crate::diagnosis::against::{Contrary, lowers};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Suspect};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal};
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;

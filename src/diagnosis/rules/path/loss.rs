@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use crate::diagnosis::against::{Contrary, drops, same_hello_completed};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Suspect, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Suspect, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};

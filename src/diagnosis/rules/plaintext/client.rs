@@ -1,10 +1,12 @@
 //! `client-speaks-plaintext`: no TLS where TLS is due.
 
 use super::{hello_begun, last_line, server_spoke_tls};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::StoppedBy;

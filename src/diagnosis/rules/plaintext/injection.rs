@@ -1,8 +1,10 @@
 //! `starttls-injection`: commands in the same breath as the upgrade request.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::preamble::Upgrade;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::StarttlsInjection, against: &[], page: page!("starttls-injection"), check };

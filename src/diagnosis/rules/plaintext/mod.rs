@@ -2,8 +2,10 @@
 //!
 //! What a proxy or a PROXY header has to do with is the family proxy's; a page written by a filter on the path is the family middlebox's.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Family;
-use crate::diagnosis::rule::{Case, Finding, RuleFamily, Rules};
+use crate::diagnosis::finding::Finding;
+use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::flow::Side;
 use crate::handshake::Handshake;

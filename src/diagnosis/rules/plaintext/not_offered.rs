@@ -1,10 +1,12 @@
 //! `starttls-not-offered`: the list of capabilities came without the upgrade, or a device took it out.
 
 use super::{hello_begun, implicit, last_line, quoting, upgrade};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::preamble::{Dialect, Upgrade};

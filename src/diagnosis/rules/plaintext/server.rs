@@ -1,11 +1,13 @@
 //! `server-speaks-plaintext`: another protocol in answer to a `ClientHello`.
 
 use super::{clear_service, hello_begun, implicit, server_spoke_tls};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::remedy::{self, Command};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::Handshake;

@@ -1,11 +1,13 @@
 //! `record-corrupted`.
 
 use crate::anomaly::AnomalyKind;
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::tls::registry::{AlertDescription as A, KeyExchange};
 

@@ -1,10 +1,12 @@
 //! `record-limit-ignored`: a record is longer than its receiver said that it takes.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::time::Mark;
 use crate::tls::registry::{AlertDescription as A, ExtensionType};

@@ -2,7 +2,7 @@
 
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::{Confidence, Weight};
+use crate::diagnosis::finding::{Confidence, Weight};
 use crate::diagnosis::testing::{BROAD, Scene, extensions, without};
 use crate::flow::Side::{Client, Server};
 use crate::time::Mark;

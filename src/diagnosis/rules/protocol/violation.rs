@@ -1,8 +1,9 @@
 //! What the two rules on protocol violations share: which alerts speak of one, and how an anomaly reads.
 
 use crate::anomaly::{Anomaly, AnomalyKind};
+use crate::diagnosis::case::Case;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::offer;
-use crate::diagnosis::rule::{Case, Confidence, Finding};
 use crate::flow::Side;
 use crate::tls::client_hello::Defect;
 use crate::tls::registry::{AlertDescription as A, HandshakeType};

@@ -1,10 +1,12 @@
 //! `proxy-auth-required`: the proxy wants to know who asks.
 
 use super::{proxy, quoting, target};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::preamble::{Dialect, Upgrade};
 

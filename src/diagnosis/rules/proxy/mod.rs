@@ -1,7 +1,8 @@
 //! Rules of the family proxy: a proxy, a load balancer or a PROXY header stands in the way.
 
 use crate::diagnosis::cause::Family;
-use crate::diagnosis::rule::{Finding, RuleFamily, Rules};
+use crate::diagnosis::finding::Finding;
+use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::handshake::Handshake;
 use crate::preamble::PreambleFacts;

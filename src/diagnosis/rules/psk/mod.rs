@@ -1,7 +1,8 @@
 //! Rules of the family psk.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Family;
-use crate::diagnosis::rule::{Case, RuleFamily, Rules};
+use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::tls::registry::KeyExchange;
 

@@ -1,7 +1,7 @@
 //! Tests of the family psk: what it makes of whole handshakes.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::Confidence;
+use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::testing::{BROAD, Scene, extensions, legacy, with};
 use crate::flow::Side::Server;
 use crate::handshake::facts::{Outcome, StoppedBy};

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::knowledge::{Knowledge, Related};
-use crate::diagnosis::rule::{Case, Confidence, Finding, Policy};
+use crate::diagnosis::policy::Policy;
 use crate::diagnosis::testing::{at, found_of, over_udp, rules_of};
 use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;

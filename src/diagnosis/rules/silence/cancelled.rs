@@ -1,8 +1,10 @@
 //! `user-canceled`: the client said so.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::page::page;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription;

@@ -1,8 +1,10 @@
 //! `client-aborted`: the client left in the middle.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
 use crate::handshake::Handshake;

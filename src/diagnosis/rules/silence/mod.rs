@@ -1,9 +1,11 @@
 //! Rules of the family silence: a side said nothing, stopped, left or took its time. Most of them say what happened and leave the reason to
 //! others: they are the cause only where nothing else explains the end.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, RuleFamily, Rules, Weight};
+use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;

@@ -2,10 +2,12 @@
 
 use super::Unanswered;
 use crate::diagnosis::against::{Contrary, told};
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Finding, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 
 pub(super) const RULE: Rule =

@@ -1,7 +1,7 @@
 //! Tests of the family silence.
 
 use super::*;
-use crate::diagnosis::rule::Weight;
+use crate::diagnosis::finding::Weight;
 use crate::diagnosis::testing::{Scene, at, connected, found, partial_hello};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};

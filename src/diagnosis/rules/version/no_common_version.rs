@@ -1,10 +1,12 @@
 //! `no-common-version`.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule};
+use crate::diagnosis::rule::Rule;
 use crate::tls::registry::AlertDescription;
 
 /// The rule.

@@ -1,9 +1,11 @@
 //! `sslv2-hello`.
 
+use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::offer;
 use crate::diagnosis::page::page;
-use crate::diagnosis::rule::{Case, Confidence, Finding, Rule, Weight};
+use crate::diagnosis::rule::Rule;
 use crate::handshake::facts::Protocol;
 use crate::tls::registry::{ProtocolVersion, sslv2_cipher_name};
 

@@ -1,7 +1,7 @@
 //! Tests of the family version: what it makes of whole handshakes.
 
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::rule::Confidence;
+use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::testing::{Scene, extensions, legacy, with, without};
 use crate::flow::Side::{Client, Server};
 use crate::flow::Transport;

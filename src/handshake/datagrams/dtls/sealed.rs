@@ -14,9 +14,9 @@ use super::{Dtls, Heard, SEALED, application_data, encrypted_handshake, remember
 use crate::anomaly::AnomalyKind;
 use crate::handshake::decrypt::parameters;
 use crate::handshake::facts::{Fact, Observed, ReadAlert};
-use crate::handshake::machine::Shared;
+use crate::handshake::notes::{anomaly, letter};
 use crate::handshake::pending::{self, Keys, Pending, note_decrypted};
-use crate::handshake::records::{anomaly, letter};
+use crate::handshake::shared::Shared;
 
 /// The opening of one association's records.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@
 
 use crate::flow::Side;
 use crate::handshake::facts::Observed;
-use crate::handshake::machine::Shared;
+use crate::handshake::shared::Shared;
 use crate::limits;
 use crate::quic::frame::{Frame, frames};
 use crate::quic::header::Long;
@@ -14,7 +14,7 @@ use crate::quic::version::Version;
 use crate::time::Mark;
 
 use super::Heard;
-use super::protected::{MISFITS, read};
+use super::opened::{MISFITS, read};
 use crate::handshake::pending::{self, Keys, Pending};
 
 /// The opening of a connection's 0-RTT packets.

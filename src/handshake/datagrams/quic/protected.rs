@@ -7,21 +7,20 @@
 use crate::flow::Side;
 use crate::limits;
 use crate::quic::crypto::CryptoStream;
-use crate::quic::frame::{Frame, frames};
 use crate::quic::header::Long;
 use crate::quic::protection::{Connection, KeyProvider, Level, OneRttKeys, PacketKeys, Suite};
 use crate::quic::version::Version;
 use crate::time::Mark;
-use crate::tls::registry::{HandshakeType, ProtocolVersion};
+use crate::tls::registry::ProtocolVersion;
 
 use super::super::Sides;
 use super::early::Early;
-use super::{Heard, Quic, Sender, connection_close};
+use super::opened::{MISFITS, Said, read};
+use super::{Heard, Quic, Sender};
 use crate::handshake::facts::{EncryptedRecord, Observed};
-use crate::handshake::machine::Shared;
-use crate::handshake::messages::{self, Place};
+use crate::handshake::notes::letter;
 use crate::handshake::pending::{self, Keys, Pending, note_decrypted};
-use crate::handshake::records::letter;
+use crate::handshake::shared::Shared;
 
 /// The opening of one connection's packets.
 #[derive(Debug, Default)]
@@ -78,17 +77,6 @@ enum Taken {
     Sealed,
     /// Under keys that fitted packets before: no packet of this connection (a stateless reset), or one too late.
     Stray,
-}
-
-/// What an opened packet says about how far its sender is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Said {
-    /// It closes the connection.
-    close: bool,
-    /// HANDSHAKE_DONE.
-    done: bool,
-    /// It acknowledges packets of the same level.
-    ack: bool,
 }
 
 impl Unsealing {
@@ -203,33 +191,6 @@ impl Unsealing {
         let stream = space.streams.get_mut(usize::from(one_rtt));
         Taken::Opened(read(heard, version, opened.payload, stream))
     }
-}
-
-/// Enters what the frames of an opened packet say.
-pub(super) fn read(heard: &mut Heard<'_>, version: Version, payload: &[u8], mut stream: Option<&mut CryptoStream<Mark>>) -> Said {
-    let Heard { h, shared, side, mark } = heard;
-    let (side, mark) = (*side, *mark);
-    let mut said = Said::default();
-    for frame in frames(version, payload) {
-        match frame {
-            Frame::Crypto { offset, data } => {
-                let Some(stream) = stream.as_deref_mut() else { continue };
-                stream.add(offset, data, mark);
-                while let Some(message) = stream.next_message() {
-                    let place = Place { mark, first: message.first, span: (message.start as u64, message.end as u64) };
-                    messages::on_decrypted(h, shared, side, HandshakeType(message.kind), message.body, place);
-                }
-            }
-            Frame::ConnectionClose(closed) => {
-                said.close = true;
-                connection_close(h, side, mark, &closed, true);
-            }
-            Frame::HandshakeDone => said.done = side == Side::Server,
-            Frame::Ack(_) => said.ack = true,
-            Frame::Ping | Frame::Passed(_) | Frame::Other(_) => {}
-        }
-    }
-    said
 }
 
 impl Quic {
@@ -418,5 +379,3 @@ impl Sender {
 const FULL_PACKET: u16 = 900;
 /// Sizes of Handshake packets remembered.
 const SIZES: usize = 16;
-/// Packets that do not open, while none has, after which the secrets are taken for another connection's.
-pub(super) const MISFITS: u32 = 2;

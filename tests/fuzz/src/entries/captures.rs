@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use handshark::capture::{FrameSource, open_stream};
 use handshark::diagnosis::chain::TrustStore;
-use handshark::diagnosis::rule::Policy;
+use handshark::diagnosis::policy::Policy;
 use handshark::frame::Block;
 use handshark::output::csv::CsvSink;
 use handshark::output::layout::Layout;

@@ -1,0 +1,92 @@
+//! Which fault explains how the server took the client's answer.
+
+use super::answer::{Answer, Reaction, View};
+use super::{FAULTS, Fault, faults};
+use crate::diagnosis::finding::Confidence;
+use crate::diagnosis::manners;
+use crate::handshake::stack;
+use crate::tls::registry::AlertDescription as A;
+
+impl View<'_> {
+    /// What explains how the server took the answer, and how sure.
+    pub(super) fn choose(&self) -> Option<(&'static Fault, Confidence)> {
+        let alert = match self.reaction {
+            Reaction::Alert { alert, .. } => Some(alert),
+            Reaction::HiddenAlert { .. } | Reaction::Left { .. } => None,
+            Reaction::WentOn => return None,
+        };
+        match self.answer {
+            Answer::Nothing => Some((&faults::MISSING, self.missed(alert)?)),
+            Answer::Sent => self.said(alert).or_else(|| self.shown(alert)),
+        }
+    }
+
+    /// How sure it is that the server wanted a certificate. `None`: it says something else.
+    fn missed(&self, alert: Option<A>) -> Option<Confidence> {
+        let handshake = self.case.handshake;
+        match alert {
+            Some(A::CERTIFICATE_REQUIRED | A::NO_CERTIFICATE) => Some(Confidence::Certain),
+            // What QUIC packets hold cannot be told to the byte.
+            None if handshake.quic.is_some() && !handshake.decrypted => Some(Confidence::Likely),
+            // Everything that servers are known to say for want of a certificate.
+            None
+            | Some(
+                A::HANDSHAKE_FAILURE
+                | A::BAD_CERTIFICATE
+                | A::UNSUPPORTED_CERTIFICATE
+                | A::CERTIFICATE_UNKNOWN
+                | A::ILLEGAL_PARAMETER
+                | A::UNKNOWN_CA
+                | A::ACCESS_DENIED
+                | A::DECODE_ERROR
+                | A::UNEXPECTED_MESSAGE
+                | A::INTERNAL_ERROR,
+            ) => Some(Confidence::Strong),
+            Some(_) => None,
+        }
+    }
+
+    /// The fault that the server's alert says.
+    fn said(&self, alert: Option<A>) -> Option<(&'static Fault, Confidence)> {
+        let (fault, said) = FAULTS.iter().find_map(|fault| {
+            let said = fault.said_by.as_ref().filter(|said| Some(said.alert) == alert)?;
+            Some((*fault, said))
+        })?;
+        let confidence = match self.chain {
+            None => Some(said.hidden),
+            Some(_) if (fault.is_true)(self) => Some(said.shown),
+            Some(_) => said.unseen,
+        };
+        Some((fault, confidence?))
+    }
+
+    /// The fault that the certificate shows, where the server does not say which; else that it was refused.
+    fn shown(&self, alert: Option<A>) -> Option<(&'static Fault, Confidence)> {
+        let shown = || FAULTS.iter().copied().find(|fault| (fault.is_true)(self)).map(|fault| (fault, Confidence::Strong));
+        match alert {
+            None
+            | Some(
+                A::HANDSHAKE_FAILURE | A::BAD_CERTIFICATE | A::UNSUPPORTED_CERTIFICATE | A::CERTIFICATE_UNKNOWN | A::CERTIFICATE_REQUIRED,
+            ) => Some(shown().unwrap_or_else(|| self.refused(alert))),
+            // gnutls-serv says so of every certificate it does not take; elsewhere it is policy.
+            Some(A::ACCESS_DENIED) => shown(),
+            Some(A::ILLEGAL_PARAMETER | A::DECODE_ERROR | A::DECRYPT_ERROR | A::INTERNAL_ERROR) => {
+                Some((&faults::REJECTED, Confidence::Likely))
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// Nothing is wrong with what can be seen of it.
+    fn refused(&self, alert: Option<A>) -> (&'static Fault, Confidence) {
+        // A library with a code of its own for unknown authorities means something else by this one.
+        let speaker = stack::of_server(self.case.handshake);
+        let may_be_unknown = matches!(alert, Some(A::BAD_CERTIFICATE | A::CERTIFICATE_UNKNOWN))
+            && !alert.is_some_and(|alert| manners::speaks_of_unknown_ca_otherwise(speaker, alert));
+        if may_be_unknown && self.chain.is_some_and(|chain| !chain.leaf_not_yet_valid()) {
+            return (&faults::UNTRUSTED, Confidence::Likely);
+        }
+        let left = matches!(self.reaction, Reaction::Left { .. });
+        (&faults::REJECTED, if left { Confidence::Likely } else { Confidence::Strong })
+    }
+}

@@ -1,0 +1,46 @@
+//! What any reader of a side's bytes enters: deviations, letters of the history, encrypted records.
+
+use crate::anomaly::{Anomaly, AnomalyKind};
+use crate::flow::Side;
+use crate::limits;
+use crate::time::Mark;
+use crate::tls::registry::ContentType;
+
+use super::facts::{EncryptedRecord, Observed};
+
+/// Where a message's first byte was: frame and stream offset.
+pub(super) type Origin = (Mark, u64);
+
+/// Notes a deviation, unless there are too many.
+pub(super) fn anomaly(handshake: &mut Observed, side: Side, mark: Mark, kind: AnomalyKind) {
+    if handshake.anomalies.len() < limits::ANOMALIES {
+        handshake.held_bytes += 2 * size_of::<Anomaly>();
+        handshake.anomalies.push(Anomaly { mark, side, kind });
+    }
+}
+
+/// Adds a letter to the history: capitals from the client.
+pub(super) fn letter(handshake: &mut Observed, side: Side, letter: char) {
+    if handshake.history.len() < limits::HISTORY {
+        handshake.history.push(if side == Side::Client { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() });
+    }
+}
+
+/// What a side sends now is encrypted as TLS ≤ 1.2 does it: behind its ChangeCipherSpec. In TLS 1.3 that message means nothing.
+pub(super) fn encrypted(handshake: &Observed, side: Side) -> bool {
+    handshake.change_cipher_spec.of(side).is_some() && !handshake.is_tls13() && !maybe_tls13(handshake, side)
+}
+
+/// The client's early ChangeCipherSpec, before the server has chosen a version.
+fn maybe_tls13(handshake: &Observed, side: Side) -> bool {
+    side == Side::Client
+        && handshake.server_hello.is_none()
+        && handshake.last_hello().is_some_and(|hello| hello.what.offers_early_data() || handshake.hello_retry.is_some())
+}
+
+pub(super) fn remember(h: &mut Observed, side: Side, content_type: ContentType, len: u16, mark: Mark) {
+    let list = h.encrypted.of_mut(side);
+    if list.len() < limits::ENCRYPTED_RECORDS {
+        list.push(EncryptedRecord { content_type: content_type.0, len, mark });
+    }
+}

@@ -1,0 +1,161 @@
+//! What the machines of a partition share: certificates, keys, and the account of what no server answered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::flow::Endpoint;
+use crate::limits;
+use crate::secrets::KeyRing;
+use crate::time::{Mark, Timestamp};
+use crate::tls::certificate::{Certificate, CertificateStore};
+
+use super::facts::Handshake;
+
+/// What the machines of a partition share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Every distinct certificate, parsed once.
+    pub(super) certificates: CertificateStore,
+    /// Secrets, where any are given.
+    pub(super) keys: Option<Arc<KeyRing>>,
+    /// Buffers for records that span segments, at rest.
+    pub(super) buffers: Vec<Vec<u8>>,
+    stall_after: Duration,
+    /// Handshakes are watched while they happen: stalls are told at once, and what has completed is not waited for.
+    live: bool,
+    /// Handshakes that ended, in no particular order.
+    pub concluded: Vec<Box<Handshake>>,
+    /// Connections that never got beyond their SYN and are summed up instead of reported.
+    pub half_open: Vec<HalfOpen>,
+    /// By server, what became of the connections that it did not answer, since this moment.
+    unanswered: BTreeMap<Endpoint, Unanswered>,
+    unanswered_since: Timestamp,
+}
+
+/// Connections that never got beyond their SYN, sent to one server within one second of packet time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HalfOpen {
+    /// Whom they were meant for.
+    pub server: Endpoint,
+    /// The first one's SYN.
+    pub first: Mark,
+    /// How many there are.
+    pub count: u32,
+}
+
+/// Connections to one server that were not answered.
+#[derive(Debug, Default)]
+struct Unanswered {
+    /// Told of while they waited.
+    flagged: u32,
+    /// Reported one by one.
+    reported: u32,
+    /// Reported one by one although there were enough: their SYNs were repeated, as those of clients are that wait, and of a flood are not.
+    repeated: u32,
+    /// Thrown out because there were too many.
+    evicted: u32,
+    /// Where the last that was summed up is counted.
+    place: usize,
+}
+
+impl Unanswered {
+    /// How many are reported one by one. Of a flood one is as good as another.
+    const fn most(&self) -> u32 {
+        if self.evicted > limits::UNANSWERED_REPORTS { 1 } else { limits::UNANSWERED_REPORTS }
+    }
+}
+
+impl Shared {
+    /// Nothing concluded yet.
+    pub fn new(stall_after: Duration, live: bool) -> Self {
+        Self {
+            certificates: CertificateStore::default(),
+            keys: None,
+            buffers: Vec::new(),
+            stall_after,
+            live,
+            concluded: Vec::new(),
+            half_open: Vec::new(),
+            unanswered: BTreeMap::new(),
+            unanswered_since: Timestamp::MIN,
+        }
+    }
+
+    /// Whether someone watches.
+    pub(super) const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// No progress for longer than this is a stall.
+    pub(super) const fn stall_after(&self) -> Duration {
+        self.stall_after
+    }
+
+    /// Secrets to decrypt with, known or to come.
+    pub fn set_keys(&mut self, keys: Arc<KeyRing>) {
+        self.keys = Some(keys);
+    }
+
+    /// Whether an unanswered connection to this server is still reported on its own.
+    pub(super) fn reports_unanswered(&mut self, server: Endpoint, repeated: bool) -> bool {
+        self.counts_unanswered(server, |unanswered| &mut unanswered.reported)
+            || repeated && self.counts_unanswered(server, |unanswered| &mut unanswered.repeated)
+    }
+
+    /// Whether it is told of one while it waits. What was told must be corrected, and is therefore reported in any case.
+    pub(super) fn flags_unanswered(&mut self, server: Endpoint, now: Timestamp) -> bool {
+        if now.since(self.unanswered_since) >= limits::UNANSWERED_AGE {
+            self.unanswered_since = now;
+            self.unanswered.clear();
+        }
+        self.counts_unanswered(server, |unanswered| &mut unanswered.flagged)
+    }
+
+    fn counts_unanswered(&mut self, server: Endpoint, count: impl Fn(&mut Unanswered) -> &mut u32) -> bool {
+        if self.unanswered.len() >= limits::UNANSWERED_SERVERS && !self.unanswered.contains_key(&server) {
+            return false;
+        }
+        let unanswered = self.unanswered.entry(server).or_default();
+        let most = unanswered.most();
+        let count = count(unanswered);
+        *count = count.saturating_add(1);
+        *count <= most
+    }
+
+    /// Whether so many unanswered connections to this server were reported that the next is summed up.
+    pub(super) fn has_enough_unanswered(&self, server: Endpoint) -> bool {
+        match self.unanswered.get(&server) {
+            Some(known) => known.reported >= known.most(),
+            None => self.unanswered.len() >= limits::UNANSWERED_SERVERS,
+        }
+    }
+
+    /// Counts an unanswered connection that was thrown out.
+    pub(super) fn count_evicted(&mut self, server: Endpoint) {
+        if self.unanswered.len() < limits::UNANSWERED_SERVERS || self.unanswered.contains_key(&server) {
+            let unanswered = self.unanswered.entry(server).or_default();
+            unanswered.evicted = unanswered.evicted.saturating_add(1);
+        }
+    }
+
+    /// Counts a connection that is summed up.
+    pub(super) fn sum_up(&mut self, server: Endpoint, first: Mark) {
+        let second = first.time.seconds();
+        let known = self.unanswered.get(&server).and_then(|known| self.half_open.get_mut(known.place));
+        match known {
+            Some(known) if known.server == server && known.first.time.seconds() == second => known.count = known.count.saturating_add(1),
+            _ => {
+                if let Some(known) = self.unanswered.get_mut(&server) {
+                    known.place = self.half_open.len();
+                }
+                self.half_open.push(HalfOpen { server, first, count: 1 });
+            }
+        }
+    }
+}
+
+/// A certificate as the partition's store holds it.
+pub(super) fn intern(shared: &mut Shared, der: &[u8]) -> Arc<Certificate> {
+    shared.certificates.intern(der)
+}
