@@ -193,7 +193,9 @@ fn circles(mut graph: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BT
             return graph;
         }
         graph.retain(|file, _| left.contains(file));
-        graph.values_mut().for_each(|names| names.retain(|name| left.contains(name)));
+        for names in graph.values_mut() {
+            names.retain(|name| left.contains(name));
+        }
     }
 }
 
