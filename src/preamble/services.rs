@@ -6,7 +6,7 @@ use super::Dialect;
 /// A service.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Service {
-    /// The name people use; that of [`super::identify`] where it knows the protocol.
+    /// The name people use; that of `identify` where it knows the protocol.
     pub name: &'static str,
     /// Ports on which it begins in clear.
     pub clear: &'static [u16],
