@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6ExtensionSlice, Ipv6ExtensionsSlice, Ipv6HeaderSlice, ip_number};
+use etherparse::{
+    IpAuthHeaderSlice, IpNumber, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice, ip_number,
+};
 
 use crate::flow::{Endpoint, FlowKey, Transport};
 use crate::packet::cursor::Cursor;
@@ -73,16 +75,35 @@ fn quoted_v4(rest: &mut Cursor<'_>) -> Result<Quoted, Skip> {
 fn quoted_v6(rest: &mut Cursor<'_>) -> Result<Quoted, Skip> {
     let header = Ipv6HeaderSlice::from_slice(rest.bytes()).map_err(|error| rest.refused(error))?;
     rest.skip(header.slice().len())?;
-    let (extensions, protocol, _, error) = Ipv6ExtensionsSlice::from_slice_lax(header.next_header(), rest.bytes());
-    let len = extensions.slice().len();
-    let is_later = |extension| matches!(extension, Ipv6ExtensionSlice::Fragment(fragment) if fragment.fragment_offset().value() != 0);
-    if extensions.into_iter().any(is_later) {
-        return Err(Skip::IcmpOther);
+    let mut protocol = header.next_header();
+    // Header by header: etherparse's walk over a whole chain reads behind the end of one that is cut, as quotes are.
+    loop {
+        let (len, next) = match protocol {
+            ip_number::IPV6_HEADER_HOP_BY_HOP
+            | ip_number::IPV6_DESTINATION_OPTIONS
+            | ip_number::IPV6_ROUTE_HEADER
+            | ip_number::MOBILITY_HEADER
+            | ip_number::HIP
+            | ip_number::SHIM6 => {
+                let extension = Ipv6RawExtHeaderSlice::from_slice(rest.bytes()).map_err(|error| rest.refused(error))?;
+                (extension.slice().len(), extension.next_header())
+            }
+            ip_number::IPV6_FRAGMENTATION_HEADER => {
+                let fragment = Ipv6FragmentHeaderSlice::from_slice(rest.bytes()).map_err(|error| rest.refused(error))?;
+                if fragment.fragment_offset().value() != 0 {
+                    return Err(Skip::IcmpOther);
+                }
+                (fragment.slice().len(), fragment.next_header())
+            }
+            ip_number::AUTHENTICATION_HEADER => {
+                let header = IpAuthHeaderSlice::from_slice(rest.bytes()).map_err(|error| rest.refused(error))?;
+                (header.slice().len(), header.next_header())
+            }
+            _ => break,
+        };
+        rest.skip(len)?;
+        protocol = next;
     }
-    if let Some((error, _)) = error {
-        return Err(rest.refused(error));
-    }
-    rest.skip(len)?;
     Ok(Quoted {
         source: IpAddr::V6(header.source_addr()),
         destination: IpAddr::V6(header.destination_addr()),
