@@ -330,9 +330,9 @@ impl Cut<'_> {
                 let number = frame.head.number;
                 while stretches.next_if(|(_, last)| *last < number).is_some() {}
                 let within = stretches.peek().is_some_and(|(first, _)| *first <= number);
-                let packet = if within { decoder.decode(&frame) } else { Packet::Skipped(Skip::Fragment) };
-                if fragments.contains(&number) || chosen.take(&packet, number) {
-                    slice.names(source.inventory(), &packet, self.options, chosen)?;
+                let packet = within.then(|| decoder.decode(&frame));
+                if fragments.contains(&number) || packet.as_ref().is_some_and(|packet| chosen.take(packet, number)) {
+                    slice.names(source.inventory(), packet.as_ref(), self.options, chosen)?;
                     slice.packet(source.inventory(), &frame, &remarks.with(number, chosen.comments.get(&number)))?;
                 }
             }
@@ -372,11 +372,11 @@ struct Slice<W: Write> {
 
 impl<W: Write> Slice<W> {
     /// Names and keys, as far as they belong to what is written: before the first packet, and the name of who reports an ICMP error before that.
-    fn names(&mut self, inventory: &Inventory, packet: &Packet<'_>, options: &SliceOptions, chosen: &Chosen) -> io::Result<()> {
+    fn names(&mut self, inventory: &Inventory, packet: Option<&Packet<'_>>, options: &SliceOptions, chosen: &Chosen) -> io::Result<()> {
         let begins = self.named.is_none();
         let named = self.named.get_or_insert_default();
         let mut fresh: BTreeSet<IpAddr> = if begins { chosen.addresses.clone() } else { BTreeSet::new() };
-        if let Packet::IcmpError(error) = packet {
+        if let Some(Packet::IcmpError(error)) = packet {
             fresh.insert(error.reporter);
         }
         fresh.retain(|address| named.insert(*address));

@@ -63,6 +63,16 @@ impl Page {
         }
     }
 
+    /// What comes before the ways to fix it: headings and texts.
+    pub const fn parts(&self) -> [(&'static str, &'static str); 4] {
+        [
+            ("What it means", self.meaning),
+            ("How it is recognised", self.recognised),
+            ("What looks the same", self.confused_with),
+            ("What to check first", self.check),
+        ]
+    }
+
     /// The ways to fix it: product or situation, and what to do there.
     pub fn fixes(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let parts = self.fix.strip_prefix("### ").unwrap_or_default().split("\n### ");

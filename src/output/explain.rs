@@ -73,12 +73,7 @@ pub fn page(out: &mut dyn Write, layout: &Layout, cause: Cause) -> io::Result<()
 fn rule_page(out: &mut dyn Write, layout: &Layout, rule: &About) -> io::Result<()> {
     let page = rule.page;
     layout.heading(out, 0, page.title)?;
-    for (heading, text) in [
-        ("What it means", page.meaning),
-        ("How it is recognised", page.recognised),
-        ("What looks the same", page.confused_with),
-        ("What to check first", page.check),
-    ] {
+    for (heading, text) in page.parts() {
         section(out, layout, heading, text)?;
     }
     if !rule.against.is_empty() {

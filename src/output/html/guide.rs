@@ -3,16 +3,18 @@
 use maud::{Markup, html};
 
 use super::Gathered;
+use super::sections::by_number;
 use crate::diagnosis::page::Page;
 use crate::diagnosis::rules;
 use crate::output::explain::{Block, blocks};
 
 /// What is known of each cause, the most frequent first.
 pub(super) fn guide(gathered: &Gathered) -> Markup {
-    let Some(summary) = gathered.collected.summary.as_ref().filter(|summary| !summary.causes.is_empty()) else { return html! {} };
-    let mut causes: Vec<_> = summary.causes.iter().collect();
-    causes.sort_by_key(|(cause, number)| (std::cmp::Reverse(**number), *cause));
-    let pages = causes.into_iter().filter_map(|(slug, _)| Some((*slug, rules::of(slug.parse().ok()?)?.page)));
+    let causes = by_number(gathered);
+    if causes.is_empty() {
+        return html! {};
+    }
+    let pages = causes.into_iter().filter_map(|(slug, _)| Some((slug, rules::of(slug.parse().ok()?)?.page)));
     html! {
         section aria-labelledby="h-guide" {
             h2 #h-guide { "What these causes mean" }
@@ -27,14 +29,8 @@ pub(super) fn guide(gathered: &Gathered) -> Markup {
 }
 
 fn page(page: &Page) -> Markup {
-    let parts = [
-        ("What it means", page.meaning),
-        ("How it is recognised", page.recognised),
-        ("What looks the same", page.confused_with),
-        ("What to check first", page.check),
-    ];
     html! {
-        @for (heading, text) in parts {
+        @for (heading, text) in page.parts() {
             h3 { (heading) }
             (prose(text))
         }

@@ -84,10 +84,9 @@ pub(super) fn incidents(gathered: &Gathered) -> Markup {
 }
 
 pub(super) fn causes(gathered: &Gathered) -> Markup {
-    let Some(summary) = gathered.collected.summary.as_ref().filter(|summary| !summary.causes.is_empty()) else { return html! {} };
-    let mut causes: Vec<_> = summary.causes.iter().collect();
-    causes.sort_by_key(|(cause, number)| (std::cmp::Reverse(**number), *cause));
-    let most = causes.first().map_or(1, |(_, number)| **number).max(1);
+    let causes = by_number(gathered);
+    let Some((_, most)) = causes.first().copied() else { return html! {} };
+    let most = most.max(1);
     html! {
         section aria-labelledby="h-causes" {
             h2 #h-causes { "Causes" }
@@ -98,7 +97,7 @@ pub(super) fn causes(gathered: &Gathered) -> Markup {
                         @for (cause, number) in causes {
                             tr {
                                 th scope="row" { a.js href=(format!("#cause={cause}")) { (cause) } }
-                                td.n { (count(*number)) }
+                                td.n { (count(number)) }
                                 td aria-hidden="true" { svg.bar viewBox="0 0 100 10" preserveAspectRatio="none" { rect.bad width=((number * 100 / most).max(1)) height="10" {} } }
                                 td { a href=(format!("#about-{cause}")) { (meaning(cause)) } }
                             }
@@ -108,6 +107,14 @@ pub(super) fn causes(gathered: &Gathered) -> Markup {
             }
         }
     }
+}
+
+/// The causes that were found, and of how many handshakes, the most frequent first.
+pub(super) fn by_number(gathered: &Gathered) -> Vec<(&'static str, u64)> {
+    let causes = gathered.collected.summary.iter().flat_map(|summary| &summary.causes);
+    let mut causes: Vec<_> = causes.map(|(cause, number)| (*cause, *number)).collect();
+    causes.sort_by_key(|(cause, number)| (std::cmp::Reverse(*number), *cause));
+    causes
 }
 
 /// What the script fills: the table of all handshakes.
