@@ -39,7 +39,7 @@ impl Page {
     ///
     /// # Panics
     /// When a part is missing, which ends the compilation.
-    pub const fn read(text: &'static str) -> Self {
+    pub(crate) const fn read(text: &'static str) -> Self {
         let (_, rest) = cut(text, "---\ntitle: ");
         let (title, rest) = cut(rest, "\nfamily: ");
         let (family, rest) = cut(rest, "\n---\n");
