@@ -46,8 +46,8 @@ impl OcspStatus {
 impl OcspStaple {
     /// Reads an `OCSPResponse`. `None` when it does not even have a status; what else is missing or odd stays empty.
     pub fn parse(der: &[u8]) -> Option<Self> {
-        let mut response = Der::new(der).expect(SEQUENCE)?;
-        let response_status = response.expect(ENUMERATED)?.0.rest().first().copied()?;
+        let mut response = Der::new(der).element(SEQUENCE)?;
+        let response_status = response.element(ENUMERATED)?.0.rest().first().copied()?;
         let mut staple = Self { response_status, status: None, this_update: None, next_update: None, revoked_at: None };
         if let Some(mut single) = first_response(&mut response) {
             staple.read_single(&mut single);
@@ -68,7 +68,7 @@ impl OcspStaple {
     }
 
     fn read_single(&mut self, single: &mut Der<'_>) -> Option<()> {
-        single.expect(SEQUENCE)?; // certID
+        single.element(SEQUENCE)?; // certID
         let (tag, status) = single.next()?;
         self.status = Some(match tag {
             0x80 => OcspStatus::Good,
@@ -88,16 +88,16 @@ impl OcspStaple {
 
 /// Walks down to the first `SingleResponse`.
 fn first_response<'a>(response: &mut Der<'a>) -> Option<Der<'a>> {
-    let mut bytes = response.expect(0xa0)?.expect(SEQUENCE)?;
-    bytes.expect(OBJECT_IDENTIFIER)?; // id-pkix-ocsp-basic
-    let mut basic = bytes.expect(OCTET_STRING)?.expect(SEQUENCE)?;
-    let mut data = basic.expect(SEQUENCE)?;
+    let mut bytes = response.element(0xa0)?.element(SEQUENCE)?;
+    bytes.element(OBJECT_IDENTIFIER)?; // id-pkix-ocsp-basic
+    let mut basic = bytes.element(OCTET_STRING)?.element(SEQUENCE)?;
+    let mut data = basic.element(SEQUENCE)?;
     let (tag, _) = data.next()?;
     if tag == 0xa0 {
         data.next()?; // that was the version; this is responderID
     }
     data.time()?; // producedAt
-    data.expect(SEQUENCE)?.expect(SEQUENCE)
+    data.element(SEQUENCE)?.element(SEQUENCE)
 }
 
 /// A cursor over DER elements with tags of one byte and lengths of up to three.
@@ -121,7 +121,7 @@ impl<'a> Der<'a> {
     }
 
     /// The contents of the next element, which must have this tag.
-    fn expect(&mut self, tag: u8) -> Option<Self> {
+    fn element(&mut self, tag: u8) -> Option<Self> {
         let (found, contents) = self.next()?;
         (found == tag).then(|| Self::new(contents))
     }
