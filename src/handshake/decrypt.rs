@@ -18,7 +18,7 @@ use crate::tls::registry::{CipherSuite, ContentType, HandshakeType, ProtocolVers
 use super::facts::{Observed, ReadAlert};
 use super::hidden;
 use super::messages::{self, Place};
-use super::notes::{Origin, anomaly, encrypted, letter, remember};
+use super::notes::{Origin, anomaly, encrypted, letter, note_alert, remember};
 use super::pending::{self, Keys, Pending, note_decrypted};
 use super::shared::Shared;
 
@@ -361,11 +361,7 @@ fn alert(h: &mut Observed, side: Side, text: &[u8], mark: Mark, again: bool) {
     if side == Side::Client && h.finished.client.is_none() {
         h.hidden.client_alert_instead_of_finished = h.is_tls13();
     }
-    if h.read_alerts.len() < limits::ALERTS {
-        let seen = ReadAlert { from: side, alert: Some(parsed), encrypted: true, mark };
-        let place = h.read_alerts.partition_point(|other| other.mark <= mark);
-        h.read_alerts.insert(place, seen);
-    }
+    note_alert(h, ReadAlert { from: side, alert: Some(parsed), encrypted: true, mark });
 }
 
 fn application_data(h: &mut Observed, side: Side, mark: Mark) {
@@ -390,11 +386,7 @@ fn after_finished_by_size(h: &mut Observed, side: Side, len: usize, tag: usize, 
 
 /// An alert that cannot be read.
 fn sealed_alert(h: &mut Observed, side: Side, mark: Mark) {
-    if h.read_alerts.len() < limits::ALERTS {
-        let seen = ReadAlert { from: side, alert: None, encrypted: true, mark };
-        let place = h.read_alerts.partition_point(|other| other.mark <= mark);
-        h.read_alerts.insert(place, seen);
-    }
+    note_alert(h, ReadAlert { from: side, alert: None, encrypted: true, mark });
 }
 
 /// Where a key ring is, whether anything is to be decrypted at all.

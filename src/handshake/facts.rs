@@ -1,7 +1,7 @@
 //! The facts of one handshake: what rules look at and reports are made of.
 
 use std::borrow::Cow;
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,7 +158,9 @@ impl Deref for Handshake {
     }
 }
 
-impl DerefMut for Handshake {
+/// For tests, which make up what was observed.
+#[cfg(test)]
+impl std::ops::DerefMut for Handshake {
     fn deref_mut(&mut self) -> &mut Observed {
         &mut self.observed
     }

@@ -6,7 +6,7 @@ use crate::limits;
 use crate::time::Mark;
 use crate::tls::registry::ContentType;
 
-use super::facts::{EncryptedRecord, Observed};
+use super::facts::{EncryptedRecord, Observed, ReadAlert};
 
 /// Where a message's first byte was: frame and stream offset.
 pub(super) type Origin = (Mark, u64);
@@ -16,6 +16,15 @@ pub(super) fn anomaly(handshake: &mut Observed, side: Side, mark: Mark, kind: An
     if handshake.anomalies.len() < limits::ANOMALIES {
         handshake.held_bytes += 2 * size_of::<Anomaly>();
         handshake.anomalies.push(Anomaly { mark, side, kind });
+    }
+}
+
+/// Notes an alert in its place, unless there are too many.
+pub(super) fn note_alert(handshake: &mut Observed, alert: ReadAlert) {
+    if handshake.read_alerts.len() < limits::ALERTS {
+        handshake.held_bytes += 2 * size_of::<ReadAlert>();
+        let place = handshake.read_alerts.partition_point(|other| other.mark <= alert.mark);
+        handshake.read_alerts.insert(place, alert);
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) enum Keys<K> {
 /// Something that awaits its key.
 #[derive(Debug)]
 pub(super) struct Held<P> {
-    what: P,
+    pub(super) what: P,
     /// Letters of the history before it, and those that it added when it was read as without keys.
     before: usize,
     added: usize,
@@ -128,7 +128,7 @@ impl<K, P> Pending<K, P> {
         }
     }
 
-    /// What is kept comes first, where it is of use to know that.
+    /// What has been kept longest.
     pub(super) fn first(&self) -> Option<&P> {
         self.held.first().map(|held| &held.what)
     }

@@ -15,7 +15,7 @@ use super::decrypt::{Decryption, Opening, Taken};
 use super::facts::{Observed, PartialMessage, Protocol, ReadAlert, Resumption};
 use super::hidden;
 use super::messages::{self, Place};
-use super::notes::{Origin, anomaly, encrypted, letter, remember};
+use super::notes::{Origin, anomaly, encrypted, letter, note_alert, remember};
 use super::shared::Shared;
 
 /// One direction.
@@ -375,10 +375,7 @@ fn on_alert(h: &mut Observed, side: Side, record: &Record<'_>, mark: Mark) {
     if is_encrypted {
         remember(h, side, record.content_type, record.len, mark);
     }
-    if h.read_alerts.len() < limits::ALERTS {
-        h.held_bytes += 2 * size_of::<ReadAlert>();
-        h.read_alerts.push(ReadAlert { from: side, alert: clear, encrypted: is_encrypted, mark });
-    }
+    note_alert(h, ReadAlert { from: side, alert: clear, encrypted: is_encrypted, mark });
 }
 
 pub(super) fn on_change_cipher_spec(h: &mut Observed, side: Side, mark: Mark) {

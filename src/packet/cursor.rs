@@ -4,6 +4,7 @@
 //! and the capture did not is truncated.
 
 use etherparse::err::FromSliceError;
+use etherparse::{IpAuthHeaderSlice, Ipv6FragmentHeaderSlice, Ipv6RawExtHeaderSlice};
 
 use crate::packet::Skip;
 
@@ -66,6 +67,27 @@ impl<'a> Cursor<'a> {
         if let Some((kept, _)) = self.bytes.split_at_checked(self.wire as usize) {
             self.bytes = kept;
         }
+    }
+
+    /// Takes a header of IPv6 that begins with the next header and its own length.
+    pub(super) fn extension_header(&mut self) -> Result<Ipv6RawExtHeaderSlice<'a>, Skip> {
+        let header = Ipv6RawExtHeaderSlice::from_slice(self.bytes).map_err(|error| self.refused(error))?;
+        self.skip(header.slice().len())?;
+        Ok(header)
+    }
+
+    /// Takes a fragment header of IPv6.
+    pub(super) fn fragment_header(&mut self) -> Result<Ipv6FragmentHeaderSlice<'a>, Skip> {
+        let header = Ipv6FragmentHeaderSlice::from_slice(self.bytes).map_err(|error| self.refused(error))?;
+        self.skip(header.slice().len())?;
+        Ok(header)
+    }
+
+    /// Takes an authentication header.
+    pub(super) fn authentication_header(&mut self) -> Result<IpAuthHeaderSlice<'a>, Skip> {
+        let header = IpAuthHeaderSlice::from_slice(self.bytes).map_err(|error| self.refused(error))?;
+        self.skip(header.slice().len())?;
+        Ok(header)
     }
 
     /// Why etherparse could not read a header here.

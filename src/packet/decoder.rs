@@ -37,7 +37,7 @@ impl Decoder {
     /// Decodes a frame to its innermost packet. The packet borrows from the frame or, when this frame completed a fragmented IP packet, from
     /// the decoder.
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Packet<'a> {
-        let mut packet = Packet::NOTHING;
+        let mut packet = Packet::nothing();
         self.pass(frame.head.time);
         self.read(frame, &mut packet);
         packet

@@ -109,7 +109,7 @@ mod tests {
                 original_len: u32::try_from(bytes.len()).unwrap() + cut / 2,
             };
             let frame = Frame { head, bytes: &bytes };
-            let mut packet = Packet::NOTHING;
+            let mut packet = Packet::nothing();
             if read(&frame, &mut packet).is_some() {
                 let walked = Walk::new(&frame).run(Next::Link(links::ETHERNET));
                 prop_assert_eq!(format!("{walked:?}"), format!("{packet:?}"));
@@ -130,7 +130,7 @@ mod tests {
             interface: 0,
             original_len: u32::try_from(bytes.len()).unwrap(),
         };
-        let mut packet = Packet::NOTHING;
+        let mut packet = Packet::nothing();
         assert!(read(&Frame { head, bytes: &bytes }, &mut packet).is_some());
         assert!(matches!(packet, Packet::Tcp(segment) if segment.payload_len == 5));
     }

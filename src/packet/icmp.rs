@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use etherparse::{
-    IpAuthHeaderSlice, IpNumber, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice, ip_number,
-};
+use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice, ip_number};
 
 use crate::flow::{Endpoint, FlowKey, Transport};
 use crate::packet::cursor::Cursor;
@@ -78,31 +76,23 @@ fn quoted_v6(rest: &mut Cursor<'_>) -> Result<Quoted, Skip> {
     let mut protocol = header.next_header();
     // Header by header: etherparse's walk over a whole chain reads behind the end of one that is cut, as quotes are.
     loop {
-        let (len, next) = match protocol {
+        protocol = match protocol {
             ip_number::IPV6_HEADER_HOP_BY_HOP
             | ip_number::IPV6_DESTINATION_OPTIONS
             | ip_number::IPV6_ROUTE_HEADER
             | ip_number::MOBILITY_HEADER
             | ip_number::HIP
-            | ip_number::SHIM6 => {
-                let extension = Ipv6RawExtHeaderSlice::from_slice(rest.bytes()).map_err(|error| rest.refused(error))?;
-                (extension.slice().len(), extension.next_header())
-            }
+            | ip_number::SHIM6 => rest.extension_header()?.next_header(),
             ip_number::IPV6_FRAGMENTATION_HEADER => {
-                let fragment = Ipv6FragmentHeaderSlice::from_slice(rest.bytes()).map_err(|error| rest.refused(error))?;
+                let fragment = rest.fragment_header()?;
                 if fragment.fragment_offset().value() != 0 {
                     return Err(Skip::IcmpOther);
                 }
-                (fragment.slice().len(), fragment.next_header())
+                fragment.next_header()
             }
-            ip_number::AUTHENTICATION_HEADER => {
-                let header = IpAuthHeaderSlice::from_slice(rest.bytes()).map_err(|error| rest.refused(error))?;
-                (header.slice().len(), header.next_header())
-            }
+            ip_number::AUTHENTICATION_HEADER => rest.authentication_header()?.next_header(),
             _ => break,
         };
-        rest.skip(len)?;
-        protocol = next;
     }
     Ok(Quoted {
         source: IpAddr::V6(header.source_addr()),

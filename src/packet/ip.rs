@@ -2,14 +2,14 @@
 //!
 //! Checksums are not verified: a capture at the sender sees them before the network card fills them in.
 
-use etherparse::{IpAuthHeaderSlice, Ipv6FragmentHeaderSlice, Ipv6RawExtHeaderSlice};
+use etherparse::{IpNumber, ip_number};
 
 use crate::flow::Layer;
 use crate::packet::cursor::Cursor;
 use crate::packet::state::{Ends, Last, Next, Piece, Walk};
 use crate::packet::{IpFacts, Skip};
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
     /// An IP packet of either version.
     pub(super) fn ip(&self) -> Result<Next, Skip> {
         match self.rest.bytes().first().map(|byte| byte >> 4) {
@@ -70,42 +70,39 @@ impl<'a> Walk<'a> {
     /// The payload of an IP packet, or what follows an extension header.
     #[inline]
     pub(super) fn payload(&mut self, protocol: u8) -> Result<Next, Skip> {
-        if protocol == TCP { Ok(Next::Last(Last::Tcp)) } else { self.other_payload(protocol) }
+        if protocol == ip_number::TCP.0 { Ok(Next::Last(Last::Tcp)) } else { self.other_payload(protocol) }
     }
 
     fn other_payload(&mut self, protocol: u8) -> Result<Next, Skip> {
         let v6 = self.around.ends.is_v6();
-        match protocol {
-            UDP => self.udp(),
-            ICMP if !v6 => Ok(Next::Last(Last::Icmp)),
-            ICMPV6 if v6 => Ok(Next::Last(Last::Icmp)),
-            IPV4 => self.push(Layer::IpInIp).map(|()| Next::Ipv4),
-            IPV6 => self.push(Layer::IpInIp).map(|()| Next::Ipv6),
-            GRE => self.gre(),
-            MPLS => Ok(Next::Mpls),
-            AH => {
-                let header = IpAuthHeaderSlice::from_slice(self.rest.bytes()).map_err(|error| self.rest.refused(error))?;
-                self.rest.skip(header.slice().len())?;
-                Ok(Next::Payload(header.next_header().0))
+        match IpNumber(protocol) {
+            ip_number::UDP => self.udp(),
+            ip_number::ICMP if !v6 => Ok(Next::Last(Last::Icmp)),
+            ip_number::IPV6_ICMP if v6 => Ok(Next::Last(Last::Icmp)),
+            ip_number::IPV4 => self.push(Layer::IpInIp).map(|()| Next::Ipv4),
+            ip_number::IPV6 => self.push(Layer::IpInIp).map(|()| Next::Ipv6),
+            ip_number::GRE => self.gre(),
+            ip_number::MPLS_IN_IP => Ok(Next::Mpls),
+            ip_number::AUTHENTICATION_HEADER => self.rest.authentication_header().map(|header| Next::Payload(header.next_header().0)),
+            ip_number::IPV6_HEADER_HOP_BY_HOP
+            | ip_number::IPV6_DESTINATION_OPTIONS
+            | ip_number::MOBILITY_HEADER
+            | ip_number::HIP
+            | ip_number::SHIM6
+                if v6 =>
+            {
+                self.rest.extension_header().map(|header| Next::Payload(header.next_header().0))
             }
-            HOP_BY_HOP | DESTINATION | MOBILITY | HIP | SHIM6 if v6 => self.extension().map(|header| Next::Payload(header.next_header().0)),
-            ROUTING if v6 => self.routing(),
-            FRAGMENT if v6 => self.fragment(),
+            ip_number::IPV6_ROUTE_HEADER if v6 => self.routing(),
+            ip_number::IPV6_FRAGMENTATION_HEADER if v6 => self.fragment(),
             _ => Err(Skip::IpProtocol),
         }
-    }
-
-    /// A header of IPv6 that begins with the next header and its own length.
-    fn extension(&mut self) -> Result<Ipv6RawExtHeaderSlice<'a>, Skip> {
-        let header = Ipv6RawExtHeaderSlice::from_slice(self.rest.bytes()).map_err(|error| self.rest.refused(error))?;
-        self.rest.skip(header.slice().len())?;
-        Ok(header)
     }
 
     /// A routing header that is not used up: the flow's destination is the last stop, as the answer will have it (RFC 8200 section 4.4,
     /// RFC 6275 section 6.4, RFC 8754 section 2).
     fn routing(&mut self) -> Result<Next, Skip> {
-        let header = self.extension()?;
+        let header = self.rest.extension_header()?;
         let next = Next::Payload(header.next_header().0);
         let [kind, segments_left, _, _, _, _, stops @ ..] = header.payload() else { return Ok(next) };
         let (stops, _) = stops.as_chunks::<16>();
@@ -122,8 +119,7 @@ impl<'a> Walk<'a> {
 
     fn fragment(&mut self) -> Result<Next, Skip> {
         let before = self.rest.wire();
-        let header = Ipv6FragmentHeaderSlice::from_slice(self.rest.bytes()).map_err(|error| self.rest.refused(error))?;
-        self.rest.skip(header.slice().len())?;
+        let header = self.rest.fragment_header()?;
         let next = header.next_header().0;
         if !header.is_fragmenting_payload() {
             return Ok(Next::Payload(next)); // atomic (RFC 6946)
@@ -162,7 +158,9 @@ pub(super) fn fits_ip(rest: &Cursor<'_>) -> Option<Next> {
         4 => {
             let &[_, _, l0, l1, _, _, f0, f1, _, protocol, ..] = rest.peek::<20>()?;
             let (header_len, total_len) = (u32::from(first & 0x0f).saturating_mul(4), u32::from(u16::from_be_bytes([l0, l1])));
-            let offloaded = total_len == 0 && matches!(protocol, TCP | UDP) && u16::from_be_bytes([f0, f1]) & 0xbfff == 0;
+            let offloaded = total_len == 0
+                && matches!(IpNumber(protocol), ip_number::TCP | ip_number::UDP)
+                && u16::from_be_bytes([f0, f1]) & 0xbfff == 0;
             let fits = header_len >= 20 && (offloaded || (total_len >= header_len && total_len <= rest.wire()));
             fits.then_some(Next::Ipv4)
         }
@@ -173,23 +171,3 @@ pub(super) fn fits_ip(rest: &Cursor<'_>) -> Option<Next> {
         _ => None,
     }
 }
-
-// Protocol numbers (https://www.iana.org/assignments/protocol-numbers).
-const HOP_BY_HOP: u8 = 0;
-const ICMP: u8 = 1;
-const IPV4: u8 = 4;
-/// TCP.
-pub(super) const TCP: u8 = 6;
-/// UDP.
-pub(super) const UDP: u8 = 17;
-const IPV6: u8 = 41;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const GRE: u8 = 47;
-const AH: u8 = 51;
-const ICMPV6: u8 = 58;
-const DESTINATION: u8 = 60;
-const MOBILITY: u8 = 135;
-const MPLS: u8 = 137;
-const HIP: u8 = 139;
-const SHIM6: u8 = 140;

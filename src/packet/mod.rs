@@ -50,8 +50,11 @@ pub enum Packet<'a> {
 }
 
 impl Packet<'_> {
-    /// What stands where no frame has been decoded yet.
-    pub(crate) const NOTHING: Self = Self::Skipped(Skip::NotIp);
+    /// What stands where no frame has been decoded yet. No constant: one of this size would be copied whole, for each frame.
+    #[inline]
+    pub(crate) const fn nothing() -> Self {
+        Self::Skipped(Skip::NotIp)
+    }
 
     /// The flow that it is of; of an ICMP error the one that it is about.
     pub const fn key(&self) -> Option<&FlowKey> {

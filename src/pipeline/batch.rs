@@ -42,7 +42,7 @@ pub(super) fn partition(key: &FlowKey) -> u16 {
 }
 
 impl Routed<'_> {
-    /// The number of the frame at hand, of what lies in one.
+    /// The number of the frame at hand, where it holds a segment.
     #[inline]
     pub(super) fn frame(&self) -> Option<u64> {
         match self {
@@ -153,7 +153,7 @@ impl Batch {
                 other.give(&mut take);
             }
             let Some(frame) = self.block.frame(*place as usize) else { continue };
-            let mut packet = Packet::NOTHING;
+            let mut packet = Packet::nothing();
             let _ = packet::read(&frame, &mut packet);
             give(&packet, frame.head.interface, Some(*place), &mut take);
         }

@@ -88,7 +88,7 @@ impl Router {
             if self.decoder.has_lost() {
                 self.unfinished(&mut give);
             }
-            let mut packet = Packet::NOTHING;
+            let mut packet = Packet::nothing();
             let found = self.decoder.read(&frame, &mut packet);
             if let Some(sources) = self.sources.as_mut().filter(|sources| sources.asks()) {
                 saw(sources, &frame, &packet, found);
@@ -113,7 +113,7 @@ impl Router {
         // If this was the last block of an input, the first frames of the next will show whether it goes on there.
         let Some(sources) = &mut self.sources else { return };
         for frame in (block.len().saturating_sub(TAIL)..block.len()).filter_map(|place| block.frame(place)) {
-            let mut packet = Packet::NOTHING;
+            let mut packet = Packet::nothing();
             let found = packet::read(&frame, &mut packet);
             saw(sources, &frame, &packet, found);
         }

@@ -19,7 +19,7 @@ use super::facts::Hole;
 use super::{ENCRYPTED, Sides, place_of};
 use crate::handshake::facts::{DtlsFacts, EncryptedRecord, Observed, PartialMessage, Protocol, ReadAlert};
 use crate::handshake::messages::{self, Place};
-use crate::handshake::notes::{anomaly, letter};
+use crate::handshake::notes::{anomaly, letter, note_alert};
 use crate::handshake::records::on_change_cipher_spec;
 use crate::handshake::shared::Shared;
 use sealed::Unsealing;
@@ -384,9 +384,7 @@ fn on_alert(h: &mut Observed, side: Side, record: &Record<'_>, epoch: u16, mark:
         remember(h, side, record, mark);
     }
     letter(h, side, 'l');
-    if h.read_alerts.len() < limits::ALERTS {
-        h.read_alerts.push(ReadAlert { from: side, alert: clear, encrypted: epoch > 0, mark });
-    }
+    note_alert(h, ReadAlert { from: side, alert: clear, encrypted: epoch > 0, mark });
     true
 }
 

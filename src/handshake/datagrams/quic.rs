@@ -20,7 +20,7 @@ use crate::transport::{FlowEvent, FlowEventKind, FlowFacts};
 use super::{Sides, ending};
 use crate::handshake::facts::{ClosedBy, Fact, HelloPacket, Observed, Packets, PartialMessage, Protocol, QuicFacts, ReadAlert};
 use crate::handshake::messages::{self, Place};
-use crate::handshake::notes::letter;
+use crate::handshake::notes::{letter, note_alert};
 use crate::handshake::shared::Shared;
 use protected::Unsealing;
 
@@ -554,10 +554,10 @@ fn connection_close(h: &mut Observed, side: Side, mark: Mark, closed: &Connectio
     let reason = String::from_utf8_lossy(closed.reason.get(..closed.reason.len().min(REASON)).unwrap_or_default()).into_owned();
     quic.closes.push(ClosedBy { from: side, code: closed.code, application: closed.application, reason, mark });
     letter(h, side, 'l');
-    if let Some(description) = close::alert(closed.code).filter(|_| !closed.application && h.read_alerts.len() < limits::ALERTS) {
+    if let Some(description) = close::alert(closed.code).filter(|_| !closed.application) {
         let alert = Alert { fatal: true, level: 2, description: AlertDescription(description) };
         h.hidden.client_alert_instead_of_finished |= sealed && side == Side::Client && h.finished.client.is_none();
-        h.read_alerts.push(ReadAlert { from: side, alert: Some(alert), encrypted: sealed, mark });
+        note_alert(h, ReadAlert { from: side, alert: Some(alert), encrypted: sealed, mark });
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::capture::{FrameSource, Inventory};
 use crate::count::Count;
@@ -58,8 +58,7 @@ pub(super) fn run(
     thread::scope(|scope| {
         // Live, handshakes are what is bounded, and not the blocks that they come from.
         let room = if backlog.is_some() { limits::LIVE_BACKLOG } else { BLOCKS.saturating_mul(workers) };
-        let (from_worker, from_workers) = bounded(room);
-        let (from_reader, from_the_reader) = bounded(BLOCKS);
+        let (says, said) = bounded(room);
         let (blocks, spent_blocks) = bounded(BLOCKS * 2);
         let (queues, spent_queues) = bounded(BLOCKS.saturating_mul(workers));
         let mut lanes = Vec::new();
@@ -67,15 +66,15 @@ pub(super) fn run(
             let (lane, batches) = bounded(BLOCKS / 2);
             lanes.push(lane);
             let worker = Worker::new(index, workers, &options.policy, clock.is_some());
-            let desk = Desk { index, backlog, says: from_worker.clone(), blocks: blocks.clone(), queues: queues.clone() };
+            let desk = Desk { index, backlog, says: says.clone(), blocks: blocks.clone(), queues: queues.clone() };
             scope.spawn(move || work(worker, &batches, &desk));
         }
-        drop((from_worker, blocks, queues));
-        let mut queued = Queued { lanes, blocks: spent_blocks, queues: spent_queues, says: from_reader.clone(), silent: 0 };
+        drop((blocks, queues));
+        let mut queued = Queued { lanes, blocks: spent_blocks, queues: spent_queues, says: says.clone(), silent: 0 };
         let stopped = &stopped;
         scope.spawn(move || {
             let read = read(source, &mut queued, clock, stopped);
-            let _ = from_reader.send(Said::Read(Box::new(read)));
+            let _ = says.send(Said::Read(Box::new(read)));
         });
         let mut desk = Collecting {
             collector,
@@ -84,15 +83,11 @@ pub(super) fn run(
             cancelled: &cancelled,
             upto: vec![0; workers],
             held: vec![0; workers],
-            running: workers,
             ran: Ran { read: Read::default(), table: TableCounters::default(), tally: Tally::default(), written: Ok(()) },
-            reading: true,
         };
-        while desk.running > 0 || desk.reading {
-            select! {
-                recv(from_the_reader) -> said => desk.hear(said.ok(), true),
-                recv(from_workers) -> said => desk.hear(said.ok(), false),
-            }
+        // Until all have gone.
+        for said in said {
+            desk.hear(said);
         }
         desk.ran
     })
@@ -108,25 +103,19 @@ struct Collecting<'r, 'a> {
     /// By worker: the frame up to which it has concluded everything, and how many connections it holds.
     upto: Vec<u64>,
     held: Vec<u64>,
-    /// Workers that are not done.
-    running: usize,
-    reading: bool,
     ran: Ran,
 }
 
 impl Collecting<'_, '_> {
-    /// Takes what the reader or a worker says; nothing when they are gone.
-    fn hear(&mut self, said: Option<Said>, reader: bool) {
+    /// Takes what the reader or a worker says.
+    fn hear(&mut self, said: Said) {
         match said {
-            Some(Said::Progress(bytes, total)) => {
+            Said::Progress(bytes, total) => {
                 let flows = self.held.iter().copied().sum::<Count>().get();
                 (self.progress)(Progress { bytes, total, handshakes: self.collector.totals.handshakes, flows });
             }
-            Some(Said::Read(read)) => {
-                self.ran.read = *read;
-                self.reading = false;
-            }
-            Some(Said::Concluded { worker, drained, sources, upto, held }) => {
+            Said::Read(read) => self.ran.read = *read,
+            Said::Concluded { worker, drained, sources, upto, held } => {
                 if let Some(sources) = sources {
                     self.collector.sources = sources.to_vec();
                 }
@@ -135,13 +124,10 @@ impl Collecting<'_, '_> {
                 }
                 self.judge(drained);
             }
-            Some(Said::Worked { counters, tally }) => {
+            Said::Worked { counters, tally } => {
                 self.ran.table = self.ran.table.plus(&counters);
                 self.ran.tally = self.ran.tally.plus(tally);
-                self.running = self.running.saturating_sub(1);
             }
-            None if reader => self.reading = false,
-            None => self.running = 0,
         }
     }
 

@@ -9,8 +9,7 @@ use crate::limits;
 use crate::packet::Segment;
 use crate::time::{Mark, Timestamp};
 use crate::transport::assembler::{Chunk, slice};
-use crate::transport::facts::GapCause;
-use crate::transport::facts::{Contradicted, FlowEventKind};
+use crate::transport::facts::{Contradicted, FlowEventKind, GapCause};
 use crate::transport::sink::{Data, FlowSink, Gap};
 use crate::transport::stream::{self, Aside};
 

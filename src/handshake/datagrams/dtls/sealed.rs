@@ -14,7 +14,7 @@ use super::{Dtls, Heard, SEALED, application_data, encrypted_handshake, remember
 use crate::anomaly::AnomalyKind;
 use crate::handshake::decrypt::parameters;
 use crate::handshake::facts::{Fact, Observed, ReadAlert};
-use crate::handshake::notes::{anomaly, letter};
+use crate::handshake::notes::{anomaly, letter, note_alert};
 use crate::handshake::pending::{self, Keys, Pending, note_decrypted};
 use crate::handshake::shared::Shared;
 
@@ -234,11 +234,7 @@ fn alert(h: &mut Observed, side: Side, text: &[u8], mark: Mark) -> bool {
     if side == Side::Client && h.finished.client.is_none() {
         h.hidden.client_alert_instead_of_finished = h.is_tls13();
     }
-    if h.read_alerts.len() < limits::ALERTS {
-        let seen = ReadAlert { from: side, alert: Some(parsed), encrypted: true, mark };
-        let place = h.read_alerts.partition_point(|other| other.mark <= mark);
-        h.read_alerts.insert(place, seen);
-    }
+    note_alert(h, ReadAlert { from: side, alert: Some(parsed), encrypted: true, mark });
     true
 }
 
@@ -285,9 +281,7 @@ fn by_size(h: &mut Observed, client: &[(u16, u16, Mark)], server: &[(u16, u16, M
         let instead = side == Side::Client && h.finished.client.is_none();
         if len == alert {
             h.hidden.client_alert_instead_of_finished |= instead;
-            let seen = ReadAlert { from: side, alert: None, encrypted: true, mark };
-            let place = h.read_alerts.partition_point(|other| other.mark <= mark);
-            h.read_alerts.insert(place, seen);
+            note_alert(h, ReadAlert { from: side, alert: None, encrypted: true, mark });
         }
     }
 }

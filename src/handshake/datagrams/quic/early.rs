@@ -15,7 +15,7 @@ use crate::time::Mark;
 
 use super::Heard;
 use super::opened::{MISFITS, read};
-use crate::handshake::pending::{self, Keys, Pending};
+use crate::handshake::pending::{Keys, Pending};
 
 /// The opening of a connection's 0-RTT packets.
 #[derive(Debug, Default)]
@@ -57,19 +57,20 @@ impl Early {
         if let Some(version) = self.pending.first().map(|held| held.version) {
             self.look_up(h, shared, version);
         }
-        if !self.pending.awaits_keys() && !self.pending.is_empty() {
-            let held = self.pending.take();
-            pending::replay(h, held, |h, held| {
-                let mut heard = Heard { h, shared: &mut *shared, side: Side::Client, mark: held.mark };
-                self.open(&mut heard, (held.version, held.pn_offset, &held.bytes), expected);
-                true
-            });
+        if !self.pending.awaits_keys() {
+            // What they say is new: no letter of the history gives way to theirs, and the places of others stay.
+            for held in self.pending.take() {
+                let Held { version, pn_offset, bytes, mark } = held.what;
+                let mut heard = Heard { h: &mut *h, shared: &mut *shared, side: Side::Client, mark };
+                self.open(&mut heard, (version, pn_offset, &bytes), expected);
+            }
         }
     }
 
     /// Bytes of the packets that it holds, and of its keys.
     pub(super) fn held_bytes(&self) -> usize {
-        self.pending.held_bytes()
+        let keys = if let Keys::Known(keys) = &self.pending.keys { keys.capacity() * size_of::<PacketKeys>() } else { 0 };
+        self.pending.held_bytes() + keys
     }
 
     /// A packet was opened.
