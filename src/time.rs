@@ -96,6 +96,11 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 
+    /// Its date: `2026-11-21`.
+    pub fn day(self) -> String {
+        self.text().iter().take_while(|letter| **letter != b'T').map(|letter| char::from(*letter)).collect()
+    }
+
     /// Date and time of day for sentences, in whole seconds: `2026-11-21 09:04:20 UTC`.
     pub fn to_second(self) -> String {
         let text = self.to_string();
@@ -196,6 +201,12 @@ mod tests {
     fn prints_rfc3339_with_nanoseconds() {
         assert_eq!(Timestamp::from_parts(1_795_251_860, 7).to_string(), "2026-11-21T09:04:20.000000007Z");
         assert_eq!(Timestamp::from_nanos(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
+    }
+
+    #[test]
+    fn moments_read_as_dates() {
+        let moment = Timestamp::from_parts(1_795_251_860, 7);
+        assert_eq!((moment.day().as_str(), moment.to_second().as_str()), ("2026-11-21", "2026-11-21 09:04:20 UTC"));
     }
 
     #[test]

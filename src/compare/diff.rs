@@ -222,7 +222,6 @@ fn certificates(before: &Service, after: &Service, changes: &mut Vec<Change>) {
 
 /// A certificate; beside another, only what differs.
 fn described(leaf: &Certificate, beside: Option<&Certificate>) -> String {
-    let day = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
     let mut parts = Vec::new();
     let differs = |field: fn(&Certificate) -> &str| beside.is_none_or(|other| field(other) != field(leaf));
     if differs(|leaf| &leaf.subject) {
@@ -231,7 +230,7 @@ fn described(leaf: &Certificate, beside: Option<&Certificate>) -> String {
     if differs(|leaf| &leaf.issuer) {
         parts.push(format!("issued by {}", leaf.issuer));
     }
-    parts.push(format!("valid {} to {}", day(leaf.not_before), day(leaf.not_after)));
+    parts.push(format!("valid {} to {}", leaf.not_before.day(), leaf.not_after.day()));
     if differs(|leaf| &leaf.key) {
         parts.push(leaf.key.clone());
     }

@@ -16,6 +16,7 @@ use crate::handshake::Handshake;
 const ATTEMPTS: usize = 16384;
 /// Of those, how many of one client are looked at, the latest first.
 const PER_CLIENT: usize = 12;
+
 /// The latest attempts of all clients.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
@@ -98,31 +99,11 @@ fn place(number: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::testing::{at, connected};
-    use crate::handshake::facts::Outcome;
+    use crate::diagnosis::testing::{at, connected, related};
 
     /// An attempt by this client that begins with this frame.
     fn attempt(client: Endpoint, frame: u64) -> Attempt {
-        let related = Related {
-            start: at(frame, 0),
-            same_endpoint: false,
-            same_name: false,
-            outcome: Outcome::Completed,
-            cause: None,
-            highest_version: None,
-            post_quantum: false,
-            hello_len: 0,
-            hello_shape: 0,
-            ech: false,
-            hello_after: std::time::Duration::ZERO,
-            passed: crate::flow::PerSide::default(),
-            went_unanswered: false,
-            left_waiting: false,
-            server_unseen: false,
-            transport: crate::flow::Transport::Tcp,
-            answered_in: None,
-        };
-        Attempt { client, server: client, name: 1, related }
+        Attempt { client, server: client, name: 1, related: related(at(frame, 0)) }
     }
 
     fn frames(attempts: &Attempts, client: Endpoint) -> Vec<u64> {

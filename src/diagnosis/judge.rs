@@ -45,11 +45,6 @@ impl Verdict {
         self.outcome.failed()
             && self.cause.as_ref().is_none_or(|finding| finding.confidence < Confidence::Certain || finding.weight < Weight::Overrides)
     }
-
-    /// Nobody wanted the handshake, so that nothing failed.
-    pub fn is_unwanted(&self) -> bool {
-        self.cause.as_ref().is_some_and(|finding| finding.weight == Weight::Unwanted)
-    }
 }
 
 /// Judges one handshake.

@@ -4,8 +4,6 @@
 //! which it is silent ([`super::rule::RuleFamily::speaks`]), and is asked only where one of them is there. A sign may be set too often, never too
 //! seldom: a test asks every family about every bundled capture, and gets the same answers ([`Policy::ask_all`]).
 
-use std::ops::BitOr;
-
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
@@ -50,7 +48,6 @@ impl Signs {
     pub const FINITE_FIELD: Self = Self(1 << 13);
     /// A second handshake began inside the first.
     pub const RENEGOTIATION: Self = Self(1 << 14);
-
     /// No whole ClientHello was seen.
     pub const NO_HELLO: Self = Self(1 << 15);
     /// The issuer may be an inspection proxy.
@@ -63,7 +60,7 @@ impl Signs {
         self.0 & others.0 != 0
     }
 
-    /// Both sets in one, for constants.
+    /// Both sets in one.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -72,7 +69,7 @@ impl Signs {
     /// What one handshake shows.
     pub fn of(case: &Case<'_>) -> Self {
         let handshake = case.handshake;
-        let mut signs = Self::of_course(handshake) | Self::of_messages(handshake);
+        let mut signs = Self::of_course(handshake).or(Self::of_messages(handshake));
         signs.set(Self::SLOW, took_long(case));
         signs.set(Self::FLAWED_CHAIN, case.chain.is_some_and(|chain| is_flawed(handshake, chain, case.policy)));
         let suspected = case.knowledge.one_key_for_many || case.knowledge.other_issuer_for_name.is_some();
@@ -118,14 +115,6 @@ impl Signs {
         if there {
             self.0 |= sign.0;
         }
-    }
-}
-
-impl BitOr for Signs {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        self.or(other)
     }
 }
 

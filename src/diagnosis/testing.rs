@@ -10,11 +10,11 @@ use super::case::Case;
 use super::cause::{Cause, Family};
 use super::finding::{Confidence, Finding, Weight};
 use super::judge::{Verdict, judge};
-use super::knowledge::Knowledge;
+use super::knowledge::{Knowledge, Related};
 use super::policy::Policy;
 use super::rule::{Rule, RuleFamily, Rules};
 use super::rules;
-use crate::flow::{Endpoint, FlowKey, Path, Side, Transport};
+use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{AlertSeen, Chain, Outcome, PartialMessage, Protocol, Seen, Stage, StoppedBy};
 use crate::preamble::{Dialect, Preamble, PreambleFacts, Step, Upgrade, identify};
@@ -210,6 +210,29 @@ pub fn says(handshake: &mut Handshake, side: Side, bytes: &[u8], at: Mark) {
     facts.bytes_seen += bytes.len() as u64;
     handshake.outcome = Outcome::Plaintext;
     handshake.stopped_by = side.into();
+}
+
+/// Another attempt over TCP, which completed.
+pub fn related(start: Mark) -> Related {
+    Related {
+        start,
+        same_endpoint: false,
+        same_name: false,
+        outcome: Outcome::Completed,
+        cause: None,
+        highest_version: None,
+        post_quantum: false,
+        hello_len: 0,
+        hello_shape: 0,
+        ech: false,
+        hello_after: Duration::ZERO,
+        passed: PerSide::default(),
+        went_unanswered: false,
+        left_waiting: false,
+        server_unseen: false,
+        transport: Transport::Tcp,
+        answered_in: None,
+    }
 }
 
 /// Suites of a client of today.
@@ -439,6 +462,11 @@ pub fn found_of(cause: Cause, case: &Case<'_>) -> Option<Finding> {
     let family = rules::FAMILIES.iter().find(|family| family.family == cause.family()).unwrap();
     family.judge(case, &mut found);
     found.into_iter().find(|finding| finding.cause == cause)
+}
+
+/// The same with this knowledge of other handshakes.
+pub fn found_of_knowing(cause: Cause, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
+    in_case(handshake, knowledge, |case| found_of(cause, case))
 }
 
 /// The verdict with nothing else known.

@@ -308,11 +308,7 @@ impl<'a> View<'a> {
     /// The last new payload, or the moment the connection came up, before [`View::stop`].
     pub fn last_progress(&self) -> Mark {
         let stop = self.stop();
-        self.landmarks()
-            .into_iter()
-            .filter(|mark| mark.frame < stop.frame)
-            .max_by_key(|mark| mark.frame)
-            .unwrap_or(self.handshake.flow.first)
+        self.landmarks().filter(|mark| mark.frame < stop.frame).max_by_key(|mark| mark.frame).unwrap_or(self.handshake.flow.first)
     }
 
     /// How long nothing new had come when it stopped.
@@ -497,8 +493,8 @@ impl<'a> View<'a> {
     pub fn pause_until(&self, mark: Mark) -> Duration {
         let sides = Side::BOTH.into_iter().flat_map(|side| [self.side(side).acked_at, self.side(side).last_packet]);
         let events = &self.handshake.flow.events;
-        let mut known = self.landmarks();
-        known.extend(sides.flatten().chain(events.iter().map(|event| event.mark)));
+        let sent = sides.flatten().chain(events.iter().map(|event| event.mark));
+        let known: Vec<Mark> = self.landmarks().chain(sent).collect();
         let before = |mark: Mark| known.iter().filter(|known| known.frame < mark.frame).max_by_key(|known| known.frame);
         let overtook = |early: Mark| {
             events.iter().any(|event| event.mark.frame == early.frame && matches!(event.kind, FlowEventKind::OutOfOrder { .. }))
@@ -519,25 +515,23 @@ impl<'a> View<'a> {
     }
 
     /// Frames at which something new was said or decided, in no order.
-    fn landmarks(self) -> Vec<Mark> {
+    fn landmarks(self) -> impl Iterator<Item = Mark> + use<'a> {
         let facts = self.handshake;
-        let spans = [
+        let messages = [
             facts.server_hello.as_ref().map(|seen| (seen.first, seen.mark)),
             facts.hello_retry.as_ref().map(|seen| (seen.first, seen.mark)),
             facts.server_chain.as_ref().map(|seen| (seen.first, seen.mark)),
             facts.client_chain.as_ref().map(|seen| (seen.first, seen.mark)),
         ];
-        let hellos = facts.client_hellos.iter().map(|seen| Some((seen.first, seen.mark)));
-        let mut marks: Vec<Mark> = spans.into_iter().chain(hellos).flatten().flat_map(|(first, last)| [first, last]).collect();
-        marks.extend([facts.flow.established(), facts.server_hello_done, facts.client_key_exchange].into_iter().flatten());
-        for side in Side::BOTH {
+        let hellos = facts.client_hellos.iter().map(|seen| (seen.first, seen.mark));
+        let spans = messages.into_iter().flatten().chain(hellos).flat_map(|(first, last)| [first, last]);
+        let of_both = [facts.flow.established(), facts.server_hello_done, facts.client_key_exchange];
+        let of_each = Side::BOTH.into_iter().flat_map(move |side| {
             let own = self.side(side);
-            marks.extend(
-                [own.first_data, own.last_data, *facts.change_cipher_spec.of(side), *facts.finished.of(side)].into_iter().flatten(),
-            );
-            marks.extend(own.syn.iter().map(|syn| syn.last));
-        }
-        marks
+            let syn = own.syn.map(|syn| syn.last);
+            [own.first_data, own.last_data, *facts.change_cipher_spec.of(side), *facts.finished.of(side), syn]
+        });
+        spans.chain(of_both.into_iter().chain(of_each).flatten())
     }
 }
 

@@ -65,7 +65,9 @@ fn is_test_file(path: &Path) -> bool {
 
 /// The code of a file, without its tests and comments.
 fn code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
+    let holds_tests = |rest: &str| rest.lines().nth(1).is_some_and(|line| line.contains("mod ") && line.contains('{'));
+    let end = text.match_indices("#[cfg(test)]\n").map(|(at, _)| at).find(|at| holds_tests(&text[*at..]));
+    let code = &text[..end.unwrap_or(text.len())];
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
@@ -235,38 +237,33 @@ fn the_table_of_floors_names_every_module() {
     assert!(missing.is_empty(), "docs/ARCHITECTURE.md does not say on which floor these are: {missing:?}");
 }
 
-/// The family of rules that a file belongs to.
-fn family(path: &Path) -> Option<String> {
-    let under = path.to_string_lossy().split_once("diagnosis/rules/").map(|(_, rest)| rest.to_owned())?;
-    under.split_once('/').map(|(family, _)| family.to_owned())
-}
-
-/// Other families that a file of this one names, in `use` or path, tests left out.
-fn other_families(own: &str, text: &str) -> Vec<String> {
-    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
-    let named = |mark: &'static str| {
-        code.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(move |line| line.split(mark).skip(1))
-    };
-    ["rules::", "super::super::"]
-        .into_iter()
-        .flat_map(named)
-        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>())
-        .filter(|name| name != own && !name.is_empty() && name.chars().all(|c| c.is_lowercase() || c == '_'))
-        .collect()
+/// Other families that a file of one family names, in `use` or path, tests left out; or the table of all.
+fn other_families(own: &[String], text: &str) -> Vec<String> {
+    let named = paths(&code(text)).into_iter().filter_map(|path| {
+        let path = absolute(own, &path);
+        let under = path.strip_prefix(&own[..2])?;
+        Some(under.first().map_or_else(|| "all".to_owned(), Clone::clone))
+    });
+    named.filter(|name| *name != own[2]).collect()
 }
 
 #[test]
 fn families_of_rules_stand_alone() {
+    let of = |text: &str| text.split("::").map(str::to_owned).collect::<Vec<_>>();
+    let rules = of("diagnosis::rules");
     let wrong: Vec<String> = all_sources()
         .into_iter()
-        .filter_map(|(_, path, text)| Some((family(&path)?, path, text)))
+        .map(|(_, path, text)| (module(&path), path, text))
+        .filter(|(own, ..)| own.starts_with(&rules) && own.len() > rules.len())
         .flat_map(|(own, path, text)| {
             let others = other_families(&own, &text);
             others.into_iter().map(move |other| format!("{} names {other}", path.display()))
         })
         .collect();
     assert!(wrong.is_empty(), "a rule that needs another family's knowledge shares it through `diagnosis`:\n{}", wrong.join("\n"));
-    assert_eq!(other_families("psk", "use crate::diagnosis::rules::names;\nlet x = super::super::silence::y();"), ["names", "silence"]);
+    let text = "use crate::diagnosis::rules::names;\n#[cfg(test)]\nmod tests;\nlet x = super::super::silence::y(super::uses_psk());";
+    assert_eq!(other_families(&of("diagnosis::rules::psk::psk_mismatch"), text), ["names", "silence"]);
+    assert_eq!(other_families(&of("diagnosis::rules::psk"), "use crate::diagnosis::rules;"), ["all"]);
 }
 
 #[test]
@@ -284,8 +281,8 @@ fn files_are_written_in_one_place() {
     const PLACES: &[&str] = &["output/delivery.rs", "output/rotate.rs", "recorder/archive.rs"];
     let wrong: Vec<String> = all_sources()
         .into_iter()
-        .filter(|(_, path, _)| !PLACES.iter().any(|place| path.ends_with(place)) && !path.ends_with("tests.rs"))
-        .filter(|(_, _, text)| text.split("#[cfg(test)]\nmod ").next().is_some_and(|code| WAYS.iter().any(|way| code.contains(way))))
+        .filter(|(_, path, _)| !PLACES.iter().any(|place| path.ends_with(place)) && !is_test_file(path))
+        .filter(|(_, _, text)| WAYS.iter().any(|way| code(text).contains(way)))
         .map(|(_, path, _)| path.display().to_string())
         .collect();
     assert!(wrong.is_empty(), "these write files on their own:\n{}", wrong.join("\n"));

@@ -5,8 +5,7 @@ use crate::compare::vantage::{Passing, Transit, View};
 use crate::compare::words::{capital, name, quiet_before, receiver_hears_nothing_after, sent_times};
 use crate::flow::{Side, Transport};
 use crate::packet::IcmpKind;
-use crate::report::Cause;
-use crate::report::{Confidence, Finding};
+use crate::report::{Cause, Confidence, Finding};
 
 impl Path<'_> {
     /// Something never arrived.

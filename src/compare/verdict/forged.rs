@@ -4,8 +4,7 @@ use super::{Path, on_path};
 use crate::compare::vantage::Passing;
 use crate::compare::words::name;
 use crate::flow::Side;
-use crate::report::Cause;
-use crate::report::{Confidence, Finding};
+use crate::report::{Cause, Confidence, Finding};
 
 impl Path<'_> {
     /// Something came in the other's name.

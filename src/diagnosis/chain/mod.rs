@@ -244,11 +244,6 @@ impl ChainFacts {
         }
         facts
     }
-
-    /// The leaf was valid for more days than public authorities may give and Apple's platforms take (398), under a public authority.
-    pub fn valid_for_too_long(&self) -> bool {
-        self.public && self.validity_days > 398
-    }
 }
 
 /// Judges a chain as served. `name`: what the client asked for; `at`: the handshake's time.
@@ -330,14 +325,13 @@ fn judge_with(
 
 /// How many certificates were served and whose the leaf is: `server sent 2 certificates: www.example.test, issued by …`.
 pub fn served(count: usize, leaf: &Certificate) -> String {
-    let day = |at: Timestamp| at.to_string().split_once('T').map_or_else(String::new, |(day, _)| day.to_owned());
     format!(
         "server sent {count} certificate{}: {}, issued by {}, valid from {} to {}",
         if count == 1 { "" } else { "s" },
         leaf.display_name(),
         if leaf.self_issued { "itself" } else { &leaf.issuer },
-        day(leaf.not_before),
-        day(leaf.not_after)
+        leaf.not_before.day(),
+        leaf.not_after.day()
     )
 }
 

@@ -211,10 +211,9 @@ impl Operand {
         &self.0
     }
 
-    /// The same with what stands for its text; a `-` in front would make another word of it.
+    /// The same with what stands for its text.
     pub(super) fn replaced(&self, other: &dyn Fn(&str) -> String) -> Self {
-        let text = other(&self.0);
-        Self(if text.starts_with('-') && !self.0.starts_with('-') { self.0.clone() } else { text })
+        Self(stand_in(&self.0, other))
     }
 }
 
@@ -223,11 +222,16 @@ impl Value {
         &self.0
     }
 
-    /// The same with what stands for its text; a `-` in front would make another word of it.
+    /// The same with what stands for its text.
     pub(super) fn replaced(&self, other: &dyn Fn(&str) -> String) -> Self {
-        let text = other(&self.0);
-        Self(if text.starts_with('-') && !self.0.starts_with('-') { self.0.clone() } else { text })
+        Self(stand_in(&self.0, other))
     }
+}
+
+/// What stands for a text; a `-` in front would make another word of it.
+fn stand_in(text: &str, other: &dyn Fn(&str) -> String) -> String {
+    let made = other(text);
+    if made.starts_with('-') && !text.starts_with('-') { text.to_owned() } else { made }
 }
 
 /// Whether a text is a host's name: labels of letters, digits, hyphens and underscores, and no number in the last one's place, which programs

@@ -143,9 +143,8 @@ impl View<'_> {
             return None;
         }
         let end = facts.finished.client.max(facts.finished.server).unwrap_or_else(|| self.stop());
-        let mut known: Vec<Mark> = self.landmarks();
-        known.extend(facts.flow.events.iter().map(|event| event.mark));
-        known.extend(Side::BOTH.into_iter().filter_map(|side| self.side(side).syn).flat_map(|syn| [syn.first, syn.last]));
+        let syns = Side::BOTH.into_iter().filter_map(|side| self.side(side).syn).flat_map(|syn| [syn.first, syn.last]);
+        let mut known: Vec<Mark> = self.landmarks().chain(facts.flow.events.iter().map(|event| event.mark)).chain(syns).collect();
         known.sort_unstable();
         let least = LEAST_REPAIR.max(self.rtt());
         let mut cost: Option<LossDelay> = None;

@@ -22,7 +22,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let evicted = facts.close == Close::Evicted;
-    let quiet = facts.closed_at.time.since(view.last_progress().time);
+    let progress = view.last_progress();
+    let quiet = facts.closed_at.time.since(progress.time);
     if !evicted && quiet >= case.policy.stall_after {
         return None;
     }
@@ -58,7 +59,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(Cause::CaptureEnded, confidence, summary)
             .weight(weight)
             .stopped_by(StoppedBy::Capture)
-            .shown_by(view.last_progress(), "last progress of the handshake")
+            .shown_by(progress, "last progress of the handshake")
             .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture here" })
             .advise("Capture longer, or read the file that follows this one together with it."),
     )

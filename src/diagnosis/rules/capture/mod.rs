@@ -3,6 +3,7 @@
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Family;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
+use crate::diagnosis::offer;
 use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::handshake::facts::{Outcome, StoppedBy};
@@ -31,7 +32,7 @@ fn lacking(case: &Case<'_>, finding: Finding) -> Finding {
     let finding = Finding { confidence: finding.confidence.min(Confidence::Likely), ..finding }.weight(Weight::Fallback);
     let alert = case.handshake.deciding_alert().and_then(|seen| Some((seen, seen.alert?.description)));
     match alert {
-        Some((seen, description)) => finding.shown_by(seen.mark, format!("{} sent alert {description} ({})", seen.from, description.0)),
+        Some((seen, alert)) => finding.shown_by(seen.mark, format!("{} sent alert {}", seen.from, offer::spoken(alert))),
         None => finding,
     }
 }

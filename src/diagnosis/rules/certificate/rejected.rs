@@ -3,7 +3,6 @@
 use super::Fault;
 use super::reaction::Reaction;
 use super::view::{Source, Standing, View};
-use super::words::day;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, Trust};
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -82,7 +81,7 @@ fn inconsistent(view: &View<'_>) -> Option<Finding> {
             let summary = format!(
                 "{} serves different certificates: this one {fault}, others got one valid until {}; not every server behind the name was renewed.",
                 view.target(),
-                day(other.not_after)
+                other.not_after.day()
             );
             Some(
                 Finding::new(Cause::BackendInconsistent, Confidence::Strong, summary)
@@ -103,7 +102,7 @@ fn inconsistent(view: &View<'_>) -> Option<Finding> {
                 "{} serves different certificates: one {}, another is valid until {}; this client got the bad one, by its size",
                 view.target(),
                 bad.1,
-                good.leaf().map_or_else(String::new, |leaf| day(leaf.not_after))
+                good.leaf().map_or_else(String::new, |leaf| leaf.not_after.day())
             );
             let finding = view.finding(Cause::BackendInconsistent, Standing::Chosen(confidence.min(Confidence::Likely)), summary);
             Some(
@@ -120,9 +119,9 @@ fn inconsistent(view: &View<'_>) -> Option<Finding> {
 fn fault(chain: &ChainFacts) -> Option<String> {
     let leaf = chain.leaf()?;
     if chain.leaf_expired() {
-        Some(format!("expired on {}", day(leaf.not_after)))
+        Some(format!("expired on {}", leaf.not_after.day()))
     } else if chain.leaf_not_yet_valid() {
-        Some(format!("is not valid before {}", day(leaf.not_before)))
+        Some(format!("is not valid before {}", leaf.not_before.day()))
     } else if chain.expired_intermediates().next().is_some() {
         Some("has an expired intermediate".to_owned())
     } else if chain.covers_name == Some(false) {

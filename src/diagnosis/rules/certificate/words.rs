@@ -10,7 +10,6 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::offer;
 use crate::handshake::facts::StoppedBy;
 use crate::handshake::stack::{Program, Stack};
-use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription as A;
 
@@ -201,28 +200,11 @@ pub(super) fn sentence(parts: &[&str]) -> String {
     text
 }
 
-/// A date.
-pub(super) fn day(moment: Timestamp) -> String {
-    let text = moment.to_string();
-    text.split_once('T').map_or_else(|| text.clone(), |(day, _)| day.to_owned())
-}
-
 /// A span of days for a sentence.
 pub(super) fn days_text(days: i64) -> String {
     match days {
         0 => "less than a day".to_owned(),
         1 => "1 day".to_owned(),
         days => format!("{days} days"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_read_as_dates() {
-        let moment = Timestamp::from_parts(1_795_251_860, 7);
-        assert_eq!((day(moment).as_str(), moment.to_second().as_str()), ("2026-11-21", "2026-11-21 09:04:20 UTC"));
     }
 }

@@ -8,7 +8,7 @@ use crate::diagnosis::offer;
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, Outcome, StoppedBy};
 use crate::handshake::stack::{self, Stack};
-use crate::time::{Mark, Timestamp};
+use crate::time::Mark;
 use crate::tls::registry::AlertDescription as A;
 
 /// What the client answered.
@@ -140,8 +140,8 @@ impl<'a> View<'a> {
                         "client sent {}, issued by {}, valid from {} to {}",
                         leaf.display_name(),
                         leaf.issuer,
-                        day(leaf.not_before),
-                        day(leaf.not_after)
+                        leaf.not_before.day(),
+                        leaf.not_after.day()
                     )
                 }
                 (Answer::Sent, None) => "client sent records of the size of a Certificate and a CertificateVerify".to_owned(),
@@ -165,12 +165,6 @@ impl<'a> View<'a> {
         }
         .stopped_by(StoppedBy::Server)
     }
-}
-
-/// A date.
-pub(super) fn day(moment: Timestamp) -> String {
-    let text = moment.to_string();
-    text.split_once('T').map_or_else(|| text.clone(), |(day, _)| day.to_owned())
 }
 
 /// The parts of a readable name in an order that does not depend on who wrote it.

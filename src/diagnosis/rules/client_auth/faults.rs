@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::answer::{Answer, Reaction, View, day};
+use super::answer::{Answer, Reaction, View};
 use super::{Fault, Said};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
@@ -84,11 +84,11 @@ pub(super) const EXPIRED: Fault = Fault {
 fn expired(view: &View<'_>, confidence: Confidence) -> Finding {
     let expired = view.chain.filter(|chain| chain.leaf_expired()).and_then(ChainFacts::leaf);
     let summary = match (expired, view.chain.and_then(ChainFacts::leaf)) {
-        (Some(leaf), _) => format!("{} expired on {}", view.certificate(), day(leaf.not_after)),
+        (Some(leaf), _) => format!("{} expired on {}", view.certificate(), leaf.not_after.day()),
         (None, Some(leaf)) => format!(
             "{} is valid until {}, but the server says that it has expired: its clock is ahead, its revocation list has expired, or an authority above the certificate has",
             view.certificate(),
-            day(leaf.not_after)
+            leaf.not_after.day()
         ),
         (None, None) => format!("{} has expired, as the server says", view.certificate()),
     };
@@ -208,7 +208,7 @@ fn rejected(view: &View<'_>, confidence: Confidence) -> Finding {
         format!(
             "{} is valid since {}, but the server says bad_certificate, which to a server like {} most often means that it is not yet valid: the server's clock is behind",
             view.certificate(),
-            day(leaf.not_before),
+            leaf.not_before.day(),
             view.target()
         )
     } else if not_yet {

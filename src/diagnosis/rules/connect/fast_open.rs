@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::finding::{Confidence, Finding};
+use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::Rule;
@@ -43,7 +43,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .advise("Switch TCP Fast Open off on the client, or let the firewall pass SYNs with data:")
     .advise(Command::new("sysctl -w net.ipv4.tcp_fastopen=0"));
     // A handshake that failed later failed for another reason.
-    Some(if facts.outcome == Outcome::Completed { finding } else { finding.weight(crate::diagnosis::finding::Weight::Note) })
+    Some(if facts.outcome == Outcome::Completed { finding } else { finding.weight(Weight::Note) })
 }
 
 /// A SYN that is repeated sooner was not waited for: the server ignored its data, and nothing was lost.

@@ -1,22 +1,14 @@
-use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding};
 use crate::diagnosis::knowledge::Knowledge;
-use crate::diagnosis::policy::Policy;
-use crate::diagnosis::testing::{at, found_of, over_udp};
+use crate::diagnosis::testing::{at, found_of_knowing, over_udp};
 use crate::flow::Side;
 use crate::handshake::Handshake;
 use crate::handshake::datagrams::facts::Hole;
 use crate::handshake::facts::{DtlsFacts, Outcome, Protocol, StoppedBy};
 
 fn check(cause: Cause, handshake: &Handshake) -> Option<Finding> {
-    check_knowing(cause, handshake, &Knowledge::default())
-}
-
-fn check_knowing(cause: Cause, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
-    let policy = Policy::default();
-    let case = Case { handshake, chain: None, client_chain: None, knowledge, policy: &policy };
-    found_of(cause, &case)
+    found_of_knowing(cause, handshake, &Knowledge::default())
 }
 
 /// A client whose hello (frame 1) was sent again at 1 s and 3 s, given up as stalled after a minute.
@@ -79,7 +71,7 @@ fn silence_is_no_answer() {
     let alone = check(Cause::DtlsNoAnswer, &unanswered()).unwrap();
     assert_eq!(alone.confidence, Confidence::Likely, "nothing shows that the capture hears servers");
     let hearing = Knowledge { hears_both_sides: true, ..Knowledge::default() };
-    assert_eq!(check_knowing(Cause::DtlsNoAnswer, &unanswered(), &hearing).unwrap().confidence, Confidence::Strong);
+    assert_eq!(found_of_knowing(Cause::DtlsNoAnswer, &unanswered(), &hearing).unwrap().confidence, Confidence::Strong);
     assert_eq!(check(Cause::DtlsNoAnswer, &asked_for_a_cookie()), None);
 }
 

@@ -1,23 +1,15 @@
 use std::time::Duration;
 
-use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
-use crate::diagnosis::finding::{Confidence, Finding};
+use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::knowledge::{Knowledge, Related};
-use crate::diagnosis::policy::Policy;
-use crate::diagnosis::testing::{at, found_of, over_udp, rules_of};
+use crate::diagnosis::testing::{at, found_of_knowing as check, over_udp, related, rules_of};
 use crate::flow::{Side, Transport};
 use crate::handshake::Handshake;
 use crate::handshake::facts::{ClosedBy, HelloPacket, Outcome, Protocol, QuicFacts, StoppedBy, Unanswered};
 use crate::packet::IcmpKind;
 use crate::quic::version::Version;
 use crate::transport::IcmpNote;
-
-fn check(cause: Cause, handshake: &Handshake, knowledge: &Knowledge) -> Option<Finding> {
-    let policy = Policy::default();
-    let case = Case { handshake, chain: None, client_chain: None, knowledge, policy: &policy };
-    found_of(cause, &case)
-}
 
 /// A client whose hello (frame 1) was sent again at 1 s and 3 s, given up as stalled after a minute.
 fn unanswered() -> Handshake {
@@ -38,27 +30,9 @@ fn acknowledged() -> Handshake {
     handshake
 }
 
-fn related(transport: Transport, outcome: Outcome) -> Knowledge {
-    let related = Related {
-        start: at(9, 500),
-        same_endpoint: false,
-        same_name: true,
-        outcome,
-        cause: None,
-        highest_version: None,
-        post_quantum: false,
-        hello_len: 500,
-        hello_shape: 0,
-        ech: false,
-        hello_after: Duration::ZERO,
-        passed: crate::flow::PerSide::default(),
-        went_unanswered: false,
-        left_waiting: false,
-        server_unseen: false,
-        transport,
-        answered_in: None,
-    };
-    Knowledge { related: vec![related], ..Knowledge::default() }
+fn elsewhere(transport: Transport, outcome: Outcome) -> Knowledge {
+    let other = Related { same_name: true, outcome, hello_len: 500, transport, ..related(at(9, 500)) };
+    Knowledge { related: vec![other], ..Knowledge::default() }
 }
 
 fn note(kind: IcmpKind, about: Side, quoted_len: u32) -> IcmpNote {
@@ -69,16 +43,16 @@ fn note(kind: IcmpKind, about: Side, quoted_len: u32) -> IcmpNote {
 #[test]
 fn tcp_to_the_same_server_shows_that_udp_is_blocked() {
     let handshake = unanswered();
-    let finding = check(Cause::QuicBlocked, &handshake, &related(Transport::Tcp, Outcome::Completed)).unwrap();
+    let finding = check(Cause::QuicBlocked, &handshake, &elsewhere(Transport::Tcp, Outcome::Completed)).unwrap();
     assert_eq!(finding.confidence, Confidence::Strong);
     assert!(finding.evidence.iter().any(|piece| piece.mark == Some(at(9, 500))), "the TCP connection is evidence");
-    for knowledge in [Knowledge::default(), related(Transport::Udp, Outcome::Completed), related(Transport::Tcp, Outcome::Refused)] {
+    for knowledge in [Knowledge::default(), elsewhere(Transport::Udp, Outcome::Completed), elsewhere(Transport::Tcp, Outcome::Refused)] {
         assert_eq!(check(Cause::QuicBlocked, &handshake, &knowledge), None);
     }
     assert!(check(Cause::QuicServerSilent, &handshake, &Knowledge::default()).unwrap().alternatives.contains(&Cause::QuicBlocked));
     let mut refused = unanswered();
     refused.flow.icmp.push(note(IcmpKind::PortUnreachable, Side::Client, 1228));
-    assert_eq!(check(Cause::QuicBlocked, &refused, &related(Transport::Tcp, Outcome::Completed)), None);
+    assert_eq!(check(Cause::QuicBlocked, &refused, &elsewhere(Transport::Tcp, Outcome::Completed)), None);
     assert!(check(Cause::QuicRefused, &refused, &Knowledge::default()).is_some());
 }
 
@@ -133,7 +107,7 @@ fn a_hello_that_arrives_in_part_is_a_split_one() {
 fn only_a_failed_handshake_over_quic_is_judged() {
     let mut completed = unanswered();
     completed.outcome = Outcome::Completed;
-    let knowledge = related(Transport::Tcp, Outcome::Completed);
+    let knowledge = elsewhere(Transport::Tcp, Outcome::Completed);
     for rule in rules_of(&super::FAMILY) {
         assert_eq!(check(rule.cause, &completed, &knowledge), None, "{}", rule.cause);
         assert_eq!(check(rule.cause, &crate::diagnosis::testing::connected(), &knowledge), None, "{}", rule.cause);
@@ -165,7 +139,7 @@ fn a_browser_that_closes_the_slower_attempt_was_not_blocked() {
         handshake.quic.as_mut().unwrap().closes.push(close);
         handshake
     };
-    let mut knowledge = related(Transport::Tcp, Outcome::Completed);
+    let mut knowledge = elsewhere(Transport::Tcp, Outcome::Completed);
     assert_eq!(check(Cause::QuicBlocked, &closed(500), &knowledge), None, "how soon the server answers is not known");
     knowledge.related[0].answered_in = Some(Duration::from_millis(40));
     assert_eq!(check(Cause::QuicBlocked, &closed(100), &knowledge), None, "too soon to tell");

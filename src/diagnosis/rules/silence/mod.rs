@@ -78,13 +78,13 @@ fn or_no_cipher(case: &Case<'_>, finding: Finding) -> Finding {
 }
 
 /// The server ended the connection, by RST or by FIN, before it said anything of TLS.
-struct Unanswered<'a> {
+struct BrokenOff<'a> {
     ending: Ending<'a>,
     /// The client had not said anything.
     silent: bool,
 }
 
-impl<'a> Unanswered<'a> {
+impl<'a> BrokenOff<'a> {
     fn of(case: &Case<'a>, by_reset: bool) -> Option<Self> {
         let facts = case.handshake;
         let view = View::new(facts);

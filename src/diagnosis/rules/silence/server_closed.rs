@@ -1,6 +1,6 @@
 //! `server-closed`: a FIN in answer to the ClientHello.
 
-use super::Unanswered;
+use super::BrokenOff;
 use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
@@ -20,7 +20,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if facts.quic.is_some() && !view.answer_begun() {
         return super::closed_over_udp(case, Cause::ServerClosed, Side::Server);
     }
-    let end = Unanswered::of(case, false)?;
+    let end = BrokenOff::of(case, false)?;
     let ending = &end.ending;
     let summary = format!("{} closed {}, without an alert.", view.target(), super::when(view, ending.mark));
     let finding = end.finding(case, Cause::ServerClosed, summary);

@@ -1,6 +1,6 @@
 //! `server-reset`: a RST in answer to the ClientHello.
 
-use super::Unanswered;
+use super::BrokenOff;
 use crate::diagnosis::against::{Contrary, told};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
@@ -16,7 +16,7 @@ pub(super) const RULE: Rule =
 fn check(case: &Case<'_>) -> Option<Finding> {
     let facts = case.handshake;
     let view = View::new(facts);
-    let end = Unanswered::of(case, true)?;
+    let end = BrokenOff::of(case, true)?;
     let ending = &end.ending;
     let crossed = view.crossed(ending);
     let summary = if crossed {

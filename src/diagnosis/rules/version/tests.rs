@@ -2,9 +2,9 @@
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::Confidence;
-use crate::diagnosis::testing::{Scene, extensions, legacy, with, without};
+use crate::diagnosis::knowledge::Related;
+use crate::diagnosis::testing::{Scene, extensions, legacy, related, with, without};
 use crate::flow::Side::{Client, Server};
-use crate::flow::Transport;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::time::Mark;
 use crate::tls::registry::{AlertDescription as A, ProtocolVersion as V};
@@ -37,24 +37,12 @@ fn versions_that_do_not_meet() {
 fn a_retry_with_less_shows_intolerance() {
     let mut scene = Scene::broad().ended(Outcome::Closed, StoppedBy::Server);
     assert_eq!(scene.cause(), None);
-    scene.knowledge.related.push(crate::diagnosis::knowledge::Related {
-        start: Mark::default(),
+    scene.knowledge.related.push(Related {
         same_endpoint: true,
         same_name: true,
-        outcome: Outcome::Completed,
-        cause: None,
-        highest_version: Some(crate::tls::registry::ProtocolVersion::TLS12),
-        post_quantum: false,
+        highest_version: Some(V::TLS12),
         hello_len: 200,
-        hello_shape: 0,
-        ech: false,
-        hello_after: std::time::Duration::ZERO,
-        passed: crate::flow::PerSide::default(),
-        went_unanswered: false,
-        left_waiting: false,
-        server_unseen: false,
-        transport: Transport::Tcp,
-        answered_in: None,
+        ..related(Mark::default())
     });
     assert_eq!(scene.cause(), Some((Cause::VersionIntolerantServer, Confidence::Strong)));
 }
