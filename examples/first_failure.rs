@@ -21,7 +21,7 @@ pub fn first_failure(capture: impl Read + Send + 'static, out: &mut dyn Write) -
     })?;
     let Some(handshake) = failed else { return Ok(()) };
     for step in &handshake.timeline {
-        writeln!(out, "{} {:8}{} {:?}", step.time, step.sender(), step.kind, step.text)?;
+        writeln!(out, "{} {:8}{} {:?}", step.time, step.sender(), step.kind.name(), step.text)?;
     }
     Ok(writeln!(out, "{:?}", handshake.summary())?)
 }

@@ -57,17 +57,7 @@ impl Capture {
             received: None,
             dropped: None,
         };
-        let input = capture::Input {
-            path,
-            format: "frames".to_owned(),
-            frames: 0,
-            bytes: 0,
-            first: None,
-            last: None,
-            odd_times: 0,
-            first_odd_time: None,
-            damage: None,
-        };
+        let input = capture::Input::new(path, "frames".to_owned());
         let inventory = Inventory { inputs: vec![input], interfaces: vec![interface], ..Inventory::default() };
         Self(Box::new(Frames { frames, inventory }))
     }
@@ -189,7 +179,7 @@ impl<I: Iterator<Item = Frame> + Send> FrameSource for Frames<I> {
     fn fill(&mut self, block: &mut Block) -> Result<bool> {
         block.clear();
         let Some(input) = self.inventory.inputs.first_mut() else { return Ok(false) };
-        while block.byte_len() < BLOCK {
+        while block.byte_len() < BLOCK && block.len() < FRAMES {
             let Some(frame) = self.frames.next() else { return Ok(!block.is_empty()) };
             input.frames = input.frames.saturating_add(1);
             input.bytes = input.bytes.saturating_add(frame.bytes.len() as u64);
@@ -218,3 +208,19 @@ impl<I: Iterator<Item = Frame> + Send> FrameSource for Frames<I> {
 
 /// Bytes of frames that are handed on at a time.
 const BLOCK: usize = 256 << 10;
+/// Frames that are: they may have no bytes.
+const FRAMES: usize = 1 << 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_without_bytes_are_handed_on_too() {
+        let empty = Frame { time: Timestamp::default(), link: 1, bytes: Vec::new(), original_len: 0 };
+        let Capture(mut source) = Capture::frames("mirror", std::iter::repeat(empty));
+        let mut block = Block::default();
+        assert!(source.fill(&mut block).unwrap());
+        assert_eq!(block.len(), FRAMES);
+    }
+}

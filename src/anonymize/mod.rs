@@ -310,8 +310,16 @@ impl Anonymizer {
 
 /// A diagnosis with its texts made anonymous.
 fn diagnosis<'a>(diagnosis: &Diagnosis<'a>, text: &impl Fn(&str) -> String) -> Diagnosis<'a> {
-    let evidence = |pieces: &[Evidence]| pieces.iter().map(|piece| Evidence { text: text(&piece.text), ..*piece }).collect();
-    let findings = diagnosis.findings.iter().map(|finding| Finding { summary: text(&finding.summary), ..finding.clone() });
+    let evidence =
+        |pieces: &[Evidence]| -> Vec<Evidence> { pieces.iter().map(|piece| Evidence { text: text(&piece.text), ..*piece }).collect() };
+    let findings = diagnosis.findings.iter().map(|finding| Finding {
+        summary: text(&finding.summary),
+        evidence: evidence(&finding.evidence),
+        against: evidence(&finding.against),
+        remedy: finding.remedy.iter().map(|line| advice(line, text)).collect(),
+        alternatives: finding.alternatives.clone(),
+        ..*finding
+    });
     Diagnosis {
         summary: diagnosis.summary.as_ref().map(|summary| Cow::Owned(text(summary))),
         remedy: diagnosis.remedy.iter().map(|line| advice(line, text)).collect(),
@@ -345,7 +353,7 @@ const SHORTEST: usize = 16;
 mod tests {
     use super::*;
     use crate::output::ndjson::NdjsonSink;
-    use crate::report::{Report, Sink as _, samples};
+    use crate::report::{Cause, Confidence, Report, Sink as _, samples};
 
     fn anonymizer(passphrase: &str) -> Anonymizer {
         Anonymizer::new(Key::new(passphrase).unwrap())
@@ -402,6 +410,18 @@ mod tests {
         for word in ["example", "10.0.0.", "192.0.2.", "night.pcapng"] {
             assert!(!json.contains(word), "{word}: {json}");
         }
+    }
+
+    #[test]
+    fn what_no_output_shows_is_hidden_too() {
+        let mut report = samples::expired(0);
+        let mut finding = Finding::new(Cause::ServerSlow, Confidence::Likely, "www.example.test took its time");
+        finding.evidence = vec![Evidence { mark: None, text: "10.0.0.2 was silent".to_owned() }];
+        finding.against = vec![Evidence { mark: None, text: "10.0.0.2 was up".to_owned() }];
+        finding.remedy = vec![Advice::Text("Ask who runs www.example.test.".into())];
+        report.diagnosis.findings = vec![finding].into();
+        let hidden = format!("{:?}", anonymizer("correct horse battery").handshake(&report).diagnosis);
+        assert!(!hidden.contains("example") && !hidden.contains("10.0.0."), "{hidden}");
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<()> {
     entries.sort_by(|a, b| (&a.first_seen, &a.what.sha256).cmp(&(&b.first_seen, &b.what.sha256)));
     let index = Index {
         schema: "handshark-certs/1",
-        version: env!("CARGO_PKG_VERSION"),
+        version: report::VERSION,
         inputs: summary.inputs.iter().map(|input| input.source.clone()).collect(),
         handshakes: summary.handshakes,
         encrypted: found.encrypted,
@@ -104,7 +104,7 @@ fn failed(path: &Path, source: io::Error) -> Error {
 
 #[derive(Debug, Default)]
 struct Found {
-    /// By SHA-256, hexadecimal.
+    /// By SHA-256.
     certificates: BTreeMap<[u8; 32], Seen>,
     /// Handshakes whose certificates were hidden.
     encrypted: u64,

@@ -28,7 +28,7 @@ use crate::frame::Block;
 use crate::output::layout::Layout;
 use crate::output::{self, style};
 use crate::packet::{Decoder, Packet};
-use crate::report::{Handshake, Sink};
+use crate::report::{Handshake, Sink, TlsClient};
 use crate::time::Timestamp;
 
 /// Joins and shows.
@@ -87,10 +87,26 @@ struct Notes {
 #[derive(Debug)]
 struct Noted {
     report: Handshake<'static>,
-    random: Vec<u8>,
     isn: Option<u32>,
     first: Timestamp,
     last: Timestamp,
+}
+
+impl Noted {
+    /// What the client said.
+    fn hello(&self) -> Option<&TlsClient<'static>> {
+        self.report.tls.as_ref()?.client.as_ref()
+    }
+
+    /// The random of its first `ClientHello`; empty where none was read.
+    fn random(&self) -> &[u8] {
+        self.hello().map_or(&[], |client| &client.random)
+    }
+
+    /// The name asked for, as sent.
+    fn name(&self) -> Option<&str> {
+        self.hello()?.server_name.as_deref()
+    }
 }
 
 impl Sink for Notes {
@@ -99,7 +115,6 @@ impl Sink for Notes {
             && self.handshakes.len() < HANDSHAKES
         {
             self.handshakes.push(Noted {
-                random: report.tls.as_ref().and_then(|tls| tls.client.as_ref()).map(|client| client.random.to_vec()).unwrap_or_default(),
                 isn: facts.flow.side(Side::Client).syn.map(|syn| syn.isn),
                 first: facts.flow.first.time,
                 last: facts.closed_at.time.max(facts.flow.last.time),
@@ -136,13 +151,13 @@ struct Pair<'a> {
 fn join<'a>(client: &'a [Noted], server: &'a [Noted]) -> Vec<Pair<'a>> {
     let mut pairs: Vec<Pair<'a>> = Vec::new();
     let mut by_random: BTreeMap<&[u8], Vec<&Noted>> = BTreeMap::new();
-    for noted in server.iter().rev().filter(|noted| !noted.random.is_empty()) {
-        by_random.entry(&noted.random).or_default().push(noted);
+    for noted in server.iter().rev().filter(|noted| !noted.random().is_empty()) {
+        by_random.entry(noted.random()).or_default().push(noted);
     }
     let mut alone: Vec<&Noted> = Vec::new();
     let mut taken: Vec<*const Noted> = Vec::new();
     for noted in client {
-        match by_random.get_mut(noted.random.as_slice()).and_then(Vec::pop) {
+        match by_random.get_mut(noted.random()).and_then(Vec::pop) {
             Some(other) => {
                 taken.push(other);
                 pairs.push(Pair { client: Some(noted), server: Some(other), by_random: true });
@@ -178,7 +193,6 @@ fn judged(
     offset: i64,
     anonymizer: Option<&Anonymizer>,
 ) -> Vec<Joined> {
-    let name = |noted: &Noted| noted.report.tls.as_ref()?.client.as_ref()?.server_name.clone();
     let mut strangers: Vec<(usize, &Noted)> = pairs
         .iter()
         .zip(at_client.iter())
@@ -195,7 +209,8 @@ fn judged(
             let began = server.first.nanos().saturating_sub(offset);
             (client.first.before(SLACK).nanos()..=client.last.nanos()).contains(&began)
         };
-        let same = |server: &Noted| server.report.server == client.report.server && name(server).is_some() && name(server) == name(client);
+        let same =
+            |server: &Noted| server.report.server == client.report.server && server.name().is_some() && server.name() == client.name();
         if answered && let Some(at) = strangers.iter().position(|(_, server)| same(server) && meanwhile(server)) {
             let (stranger, server) = strangers.remove(at);
             taken.push(stranger);

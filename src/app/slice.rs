@@ -32,7 +32,7 @@ use crate::output::figures::counted;
 use crate::output::pcapng::{InterfaceDescription, PacketRecord, PcapngWriter};
 use crate::output::say::say;
 use crate::packet::{Decoder, Packet, Skip};
-use crate::report::{Handshake, Id, Sink, Summary};
+use crate::report::{Handshake, Id, Sink, Summary, VERSION};
 use crate::time::Timestamp;
 
 /// Cuts and writes.
@@ -349,11 +349,10 @@ impl Cut<'_> {
     }
 
     fn begin<W: Write>(&self, chosen: &Chosen, out: W) -> io::Result<PcapngWriter<W>> {
-        let application = format!("{SLICER}{}", env!("CARGO_PKG_VERSION"));
+        let application = format!("{SLICER}{VERSION}");
         let comment = format!(
-            "The packets of {}, cut by handshark {} from {}. The verdicts are comments on their packets.",
+            "The packets of {}, cut by handshark {VERSION} from {}. The verdicts are comments on their packets.",
             counted(chosen.handshakes, "handshake", "handshakes"),
-            env!("CARGO_PKG_VERSION"),
             names_of(&self.options.inputs)
         );
         PcapngWriter::new(out, &application, Some(&comment))

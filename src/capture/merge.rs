@@ -71,17 +71,9 @@ impl Merge {
                 lane.keep_comments(&mut self.inventory);
                 self.open.push(lane);
             }
-            Err(problem) => self.inventory.inputs.push(Input {
-                path: pending.path,
-                format: "unknown".to_owned(),
-                frames: 0,
-                bytes: 0,
-                first: None,
-                last: None,
-                odd_times: 0,
-                first_odd_time: None,
-                damage: Some(problem),
-            }),
+            Err(problem) => {
+                self.inventory.inputs.push(Input { damage: Some(problem), ..Input::new(pending.path, "unknown".to_owned()) });
+            }
         }
     }
 

@@ -164,6 +164,13 @@ pub struct Input {
     pub damage: Option<String>,
 }
 
+impl Input {
+    /// One of which nothing has been read.
+    pub const fn new(path: PathBuf, format: String) -> Self {
+        Self { path, format, frames: 0, bytes: 0, first: None, last: None, odd_times: 0, first_odd_time: None, damage: None }
+    }
+}
+
 /// A capturing interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {

@@ -274,17 +274,7 @@ impl Reader {
         };
         let format = if self.source.compression.is_some() { format!("{format}, {}", self.source.name()) } else { format.to_owned() };
         let index = inventory.inputs.len();
-        inventory.inputs.push(Input {
-            path: self.path.clone(),
-            format,
-            frames: 0,
-            bytes: 0,
-            first: None,
-            last: None,
-            odd_times: 0,
-            first_odd_time: None,
-            damage: None,
-        });
+        inventory.inputs.push(Input::new(self.path.clone(), format));
         self.input = Some(index);
         index
     }

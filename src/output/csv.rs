@@ -83,7 +83,7 @@ enum Cell<'a> {
     Time(Timestamp),
     /// An endpoint's address.
     Address(Endpoint),
-    Slugs(Vec<Cause>),
+    Slugs(Cow<'a, [Cause]>),
     /// What may be a stranger's.
     Text(Cow<'a, str>),
     Nothing,
@@ -147,7 +147,7 @@ const COLUMNS: &[Column] = &[
     ("stopped_by", |r| Cell::Word(r.diagnosis.stopped_by.name())),
     ("confidence", |r| Cell::Word(r.diagnosis.confidence.map_or("", Confidence::name))),
     ("summary", |r| Cell::Text(r.summary())),
-    ("alternatives", |r| Cell::Slugs(r.diagnosis.alternatives.to_vec())),
+    ("alternatives", |r| Cell::Slugs(Cow::Borrowed(&r.diagnosis.alternatives))),
     ("findings", |r| Cell::Slugs(r.diagnosis.findings.iter().map(|finding| finding.cause).collect())),
     ("version", |r| tls(r, |tls| tls.version.map(|version| word(version.name(), version)))),
     ("cipher", |r| tls(r, |tls| tls.cipher.map(|cipher| word(cipher.name(), cipher)))),

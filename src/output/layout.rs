@@ -2,7 +2,6 @@
 //!
 //! Everything printed goes through [`Layout`], and everything that does is escaped: text is given plain and styled by position.
 
-use crate::report::Advice;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -10,6 +9,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::escape::{clip, escape, width};
 use super::style::Palette;
+use crate::report::Advice;
 
 /// A space at which no line is broken.
 pub const NO_BREAK: char = '\u{a0}';

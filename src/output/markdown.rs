@@ -98,11 +98,9 @@ fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
         writeln!(out, "- {} dropped while capturing", counted(summary.drops, "packet was", "packets were"))?;
     }
     if !summary.causes.is_empty() {
-        let mut causes: Vec<_> = summary.causes.iter().collect();
-        causes.sort_by_key(|(_, number)| std::cmp::Reverse(**number));
         writeln!(out, "\n| cause | handshakes |\n|---|---:|")?;
-        for (cause, number) in causes {
-            writeln!(out, "| {cause} | {} |", count(*number))?;
+        for (cause, number) in view::ranked(&summary.causes) {
+            writeln!(out, "| {cause} | {} |", count(number))?;
         }
     }
     Ok(())

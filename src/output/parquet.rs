@@ -25,6 +25,8 @@ pub struct ParquetSink<W: Write + Send> {
     fields: Vec<Node>,
     columns: Vec<Column>,
     rows: usize,
+    /// Bytes that the texts in those take.
+    bytes: usize,
 }
 
 impl<W: Write + Send> std::fmt::Debug for ParquetSink<W> {
@@ -48,7 +50,7 @@ impl<W: Write + Send> ParquetSink<W> {
         let creator = format!("handshark {VERSION}");
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).set_created_by(creator).build();
         let writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(other)?;
-        Ok(Self { writer, fields, columns, rows: 0 })
+        Ok(Self { writer, fields, columns, rows: 0, bytes: 0 })
     }
 
     /// Writes what is held back and ends the file.
@@ -61,7 +63,7 @@ impl<W: Write + Send> ParquetSink<W> {
         if self.rows == 0 {
             return Ok(());
         }
-        self.rows = 0;
+        (self.rows, self.bytes) = (0, 0);
         let mut group = self.writer.next_row_group().map_err(other)?;
         for column in &mut self.columns {
             if let Some(mut writer) = group.next_column().map_err(other)? {
@@ -76,11 +78,11 @@ impl<W: Write + Send> ParquetSink<W> {
 
 impl<W: Write + Send> Sink for ParquetSink<W> {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
-        let mut cutter = Cutter { fields: &self.fields, place: Place::default(), columns: &mut self.columns };
+        let mut cutter = Cutter { fields: &self.fields, place: Place::default(), columns: &mut self.columns, bytes: &mut self.bytes };
         handshake.write(&mut cutter);
         cutter.end();
         self.rows = self.rows.saturating_add(1);
-        if self.rows >= ROWS { self.write() } else { Ok(()) }
+        if self.rows >= ROWS || self.bytes >= BYTES { self.write() } else { Ok(()) }
     }
 }
 
@@ -154,6 +156,8 @@ struct Cutter<'a> {
     fields: &'a [Node],
     place: Place,
     columns: &'a mut [Column],
+    /// Counts the bytes that texts take.
+    bytes: &'a mut usize,
 }
 
 impl<'a> Cutter<'a> {
@@ -187,8 +191,15 @@ impl<'a> Cutter<'a> {
 
     fn value(&mut self, key: Key, value: Value) {
         if let Some(of) = self.pass(key) {
-            of.leaf(value, self.place.deeper(1), self.columns);
+            self.leaf(of, value, self.place);
         }
+    }
+
+    fn leaf(&mut self, of: &Of, value: Value, place: Place) {
+        if let Value::Text(text) = &value {
+            *self.bytes = self.bytes.saturating_add(size_of::<ByteArray>()).saturating_add(text.len());
+        }
+        of.leaf(value, place.deeper(1), self.columns);
     }
 
     fn values<T>(&mut self, key: Key, items: impl IntoIterator<Item = T>, mut item: impl FnMut(&mut Self, &'a Of, Place, T)) {
@@ -219,11 +230,11 @@ impl Writer for Cutter<'_> {
     }
 
     fn texts<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>) {
-        self.values(key, values, |cutter, of, place, value| of.leaf(Value::text(value.as_ref()), place.deeper(1), cutter.columns));
+        self.values(key, values, |cutter, of, place, value| cutter.leaf(of, Value::text(value.as_ref()), place));
     }
 
     fn numbers(&mut self, key: Key, values: impl IntoIterator<Item = u64>) {
-        self.values(key, values, |cutter, of, place, value| of.leaf(Value::integer(value), place.deeper(1), cutter.columns));
+        self.values(key, values, |cutter, of, place, value| cutter.leaf(of, Value::integer(value), place));
     }
 
     fn object(&mut self, key: Key, fields: impl FnOnce(&mut Self)) {
@@ -373,6 +384,8 @@ fn other(error: ParquetError) -> io::Error {
 
 /// Rows written at a time: so many are held in memory, a few kilobytes each.
 const ROWS: usize = 8192;
+/// Bytes of texts after which it is fewer: a row of long names and chains takes a hundred times as much.
+const BYTES: usize = 256 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -387,7 +400,7 @@ mod tests {
         let mut columns = Vec::new();
         let (node, _) = plan("a", Kind::List(&Kind::Object(INNER)), &mut columns).unwrap();
         let fields = [node];
-        let mut cutter = Cutter { fields: &fields, place: Place::default(), columns: &mut columns };
+        let mut cutter = Cutter { fields: &fields, place: Place::default(), columns: &mut columns, bytes: &mut 0 };
         row(&mut cutter);
         cutter.end();
         (columns[0].levels.clone(), columns[0].definitions.clone())

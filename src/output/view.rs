@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::report::{Cause, Diagnosis, Finding, Handshake, Incident, Outcome, StoppedBy, Summary};
+use crate::report::{Cause, Counts, Diagnosis, Finding, Handshake, Incident, Outcome, StepKind, StoppedBy, Summary};
 
 /// How a handshake is to be shown, by its outcome and cause alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +54,13 @@ pub fn noticed<'a>(diagnosis: &'a Diagnosis<'_>) -> impl Iterator<Item = &'a Fin
 pub fn notes(summary: &Summary) -> impl Iterator<Item = &String> {
     let told = |note: &str| summary.inputs.iter().filter_map(|input| input.damage.as_deref()).any(|damage| note.ends_with(damage));
     summary.notes.iter().filter(move |note| !told(note))
+}
+
+/// Words with how often each was counted, the most frequent first.
+pub fn ranked(counts: &Counts) -> Vec<(&'static str, u64)> {
+    let mut ranked: Vec<_> = counts.iter().map(|(word, number)| (*word, *number)).filter(|(_, number)| *number > 0).collect();
+    ranked.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    ranked
 }
 
 /// `www.example.test (192.0.2.1:443)`, or the address alone.
@@ -117,35 +124,59 @@ pub fn frames(report: &Handshake<'_>) -> String {
     if first == last { format!("frame {first}") } else { format!("frames {first}-{last}") }
 }
 
-/// The name of a timeline entry's kind: `ClientHello`, `SYN, ACK`, `retransmission`.
-pub fn step(kind: &str) -> String {
+/// A step's kind as people name it: `ClientHello`, `SYN, ACK`, `retransmission`.
+pub const fn step(kind: StepKind) -> &'static str {
     match kind {
-        "syn" => "SYN".to_owned(),
-        "syn-ack" => "SYN, ACK".to_owned(),
-        "syn-again" => "SYN again".to_owned(),
-        "syn-ack-again" => "SYN, ACK again".to_owned(),
-        "established" | "acknowledged" => "ACK".to_owned(),
-        "fin" | "rst" | "icmp" => kind.to_ascii_uppercase(),
-        "zero-window" => "window closed".to_owned(),
-        "window-open" => "window open".to_owned(),
-        "end-of-capture" => "end of capture".to_owned(),
-        "application_data" => "application data".to_owned(),
-        "overlap" => "differing overlap".to_owned(),
-        "preamble" | "plaintext" | "encrypted" | "renegotiation" | "anomaly" => kind.to_owned(),
-        other if other.contains('_') || matches!(other, "certificate" | "finished" | "alert" | "retry") => other
-            .split('_')
-            .flat_map(|part| {
-                let mut letters = part.chars();
-                letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<Vec<_>>()
-            })
-            .collect(),
-        other => other.replace('-', " "),
+        StepKind::Syn => "SYN",
+        StepKind::SynAck => "SYN, ACK",
+        StepKind::SynAgain => "SYN again",
+        StepKind::SynAckAgain => "SYN, ACK again",
+        StepKind::Established | StepKind::Acknowledged => "ACK",
+        StepKind::Retransmission => "retransmission",
+        StepKind::OutOfOrder => "out of order",
+        StepKind::Gap => "gap",
+        StepKind::ZeroWindow => "window closed",
+        StepKind::WindowOpen => "window open",
+        StepKind::KeepAlive => "keep alive",
+        StepKind::Overlap => "differing overlap",
+        StepKind::Fin => "FIN",
+        StepKind::Rst => "RST",
+        StepKind::Icmp => "ICMP",
+        StepKind::Silence => "silence",
+        StepKind::EndOfCapture => "end of capture",
+        StepKind::Preamble => "preamble",
+        StepKind::Plaintext => "plaintext",
+        StepKind::ClientHello => "ClientHello",
+        StepKind::HelloRetryRequest => "HelloRetryRequest",
+        StepKind::HelloVerifyRequest => "HelloVerifyRequest",
+        StepKind::ServerHello => "ServerHello",
+        StepKind::Certificate => "Certificate",
+        StepKind::CertificateStatus => "CertificateStatus",
+        StepKind::ServerKeyExchange => "ServerKeyExchange",
+        StepKind::CertificateRequest => "CertificateRequest",
+        StepKind::ServerHelloDone => "ServerHelloDone",
+        StepKind::ClientKeyExchange => "ClientKeyExchange",
+        StepKind::CertificateVerify => "CertificateVerify",
+        StepKind::NewSessionTicket => "NewSessionTicket",
+        StepKind::HelloRequest => "HelloRequest",
+        StepKind::ChangeCipherSpec => "ChangeCipherSpec",
+        StepKind::Finished => "Finished",
+        StepKind::ApplicationData => "application data",
+        StepKind::Encrypted => "encrypted",
+        StepKind::Alert => "Alert",
+        StepKind::ConnectionClose => "ConnectionClose",
+        StepKind::VersionNegotiation => "VersionNegotiation",
+        StepKind::Retry => "Retry",
+        StepKind::Renegotiation => "renegotiation",
+        StepKind::Anomaly => "anomaly",
+        StepKind::Record => "record",
+        StepKind::Handshake => "handshake",
     }
 }
 
 /// What a step is to a reader: its colour and the form of its arrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StepKind {
+pub enum StepLook {
     /// A message or a record.
     Message,
     /// The coming and going of the connection.
@@ -156,14 +187,17 @@ pub enum StepKind {
     Failure,
 }
 
-/// Sorts a timeline entry's kind.
-pub fn step_kind(kind: &str) -> StepKind {
+/// How a kind of step is to look.
+pub const fn step_look(kind: StepKind) -> StepLook {
+    use StepKind::{
+        Acknowledged, Alert, Anomaly, ConnectionClose, EndOfCapture, Established, Fin, Gap, Icmp, KeepAlive, OutOfOrder, Overlap,
+        Plaintext, Retransmission, Rst, Silence, Syn, SynAck, SynAckAgain, SynAgain, WindowOpen, ZeroWindow,
+    };
     match kind {
-        "syn" | "syn-ack" | "established" | "acknowledged" | "fin" | "keep-alive" | "window-open" => StepKind::Transport,
-        "syn-again" | "syn-ack-again" | "retransmission" | "out-of-order" | "gap" | "zero-window" | "overlap" | "anomaly"
-        | "end-of-capture" => StepKind::Trouble,
-        "alert" | "connection_close" | "rst" | "icmp" | "silence" | "plaintext" => StepKind::Failure,
-        _ => StepKind::Message,
+        Syn | SynAck | Established | Acknowledged | Fin | KeepAlive | WindowOpen => StepLook::Transport,
+        SynAgain | SynAckAgain | Retransmission | OutOfOrder | Gap | ZeroWindow | Overlap | Anomaly | EndOfCapture => StepLook::Trouble,
+        Alert | ConnectionClose | Rst | Icmp | Silence | Plaintext => StepLook::Failure,
+        _ => StepLook::Message,
     }
 }
 

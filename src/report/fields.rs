@@ -9,12 +9,11 @@ use crate::handshake::stack::Speaker;
 use crate::quic::close;
 use crate::time::Timestamp;
 
-use super::handshake::{
-    AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Step, Timing, Tls, TlsClient, TlsServer,
-};
+use super::handshake::{AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer};
 use super::incident::{Incident, State};
 use super::rendered::Rendered;
 use super::shared::{Certificate, Offer, ServerAnswer};
+use super::step::Step;
 use super::summary::{Counts, Input, Summary, VERSION};
 use super::{Cause, Confidence, Dialect, OcspStatus, Program, SCHEMA, Unverified, hexadecimal, word};
 
@@ -140,7 +139,7 @@ impl Handshake<'_> {
         if let Some(dtls) = self.dtls {
             w.object(key!("dtls"), |w| self::dtls(w, dtls));
         }
-        w.object(key!("diagnosis"), |w| diagnosis(w, self));
+        w.object(key!("diagnosis"), |w| self.write_diagnosis(w));
         if !self.timeline.is_empty() {
             w.objects(key!("timeline"), &self.timeline, step);
         }
@@ -148,7 +147,22 @@ impl Handshake<'_> {
 
     /// Writes the fields of `diagnosis`.
     pub fn write_diagnosis(&self, w: &mut impl Writer) {
-        diagnosis(w, self);
+        let Diagnosis { cause, stopped_by, confidence, summary: _, remedy, evidence, against, alternatives, findings } = &self.diagnosis;
+        w.word_if_any(key!("cause"), cause.map(Cause::slug));
+        w.word(key!("stopped_by"), stopped_by.name());
+        w.word_if_any(key!("confidence"), confidence.map(Confidence::name));
+        if w.wants(key!("summary")) {
+            w.text(key!("summary"), &self.summary());
+        }
+        if w.wants(key!("remedy")) {
+            w.texts(key!("remedy"), remedy.iter().map(|advice| advice.line()));
+        }
+        w.objects(key!("evidence"), evidence.iter(), piece);
+        w.objects(key!("against"), against.iter(), piece);
+        w.texts(key!("alternatives"), alternatives.iter().map(|cause| cause.slug()));
+        w.objects(key!("findings"), findings.iter(), |w, finding| {
+            self::finding(w, finding, Severity::of(finding, self.handshake.outcome));
+        });
     }
 }
 
@@ -358,25 +372,6 @@ fn dtls(w: &mut impl Writer, dtls: Dtls) {
     w.flag(key!("connection_id"), dtls.connection_id);
 }
 
-fn diagnosis(w: &mut impl Writer, handshake: &Handshake<'_>) {
-    let Diagnosis { cause, stopped_by, confidence, summary: _, remedy, evidence, against, alternatives, findings } = &handshake.diagnosis;
-    w.word_if_any(key!("cause"), cause.map(Cause::slug));
-    w.word(key!("stopped_by"), stopped_by.name());
-    w.word_if_any(key!("confidence"), confidence.map(Confidence::name));
-    if w.wants(key!("summary")) {
-        w.text(key!("summary"), &handshake.summary());
-    }
-    if w.wants(key!("remedy")) {
-        w.texts(key!("remedy"), remedy.iter().map(|advice| advice.line()));
-    }
-    w.objects(key!("evidence"), evidence.iter(), piece);
-    w.objects(key!("against"), against.iter(), piece);
-    w.texts(key!("alternatives"), alternatives.iter().map(|cause| cause.slug()));
-    w.objects(key!("findings"), findings.iter(), |w, finding| {
-        self::finding(w, finding, Severity::of(finding, handshake.handshake.outcome));
-    });
-}
-
 fn piece<W: Writer>(w: &mut W, piece: &Evidence) {
     if let Some(mark) = piece.mark {
         w.number(key!("frame"), mark.frame);
@@ -397,7 +392,7 @@ fn step<W: Writer>(w: &mut W, step: &Step) {
     w.number_if_any(key!("frame"), step.frame);
     w.time(key!("time"), step.time);
     w.word(key!("from"), step.sender());
-    w.word(key!("kind"), step.kind);
+    w.word(key!("kind"), step.kind.name());
     w.number_if_any(key!("size"), step.size);
     w.text(key!("text"), &step.text);
     if step.ended {

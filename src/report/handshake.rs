@@ -23,6 +23,7 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::code::{CommunityId, Id};
 use super::shared::{Certificate, Offer, ServerAnswer};
+use super::step::Step;
 
 /// What is to be said of one handshake.
 #[derive(Debug, Clone)]
@@ -295,35 +296,6 @@ impl Severity {
             Self::Error => "error",
             Self::Warning => "warning",
             Self::Info => "info",
-        }
-    }
-}
-
-/// Something that happened in a handshake: an entry of the schema's `timeline`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// The frame; absent for what did not happen.
-    pub frame: Option<u64>,
-    /// The frame's time.
-    pub time: Timestamp,
-    /// Who sent it; nobody for ICMP and silence that neither side is to blame for: the schema's `network`.
-    pub from: Option<Side>,
-    /// A message (`client_hello`), `encrypted`, `alert`, or an event of TCP (`syn`, `retransmission`, `rst`).
-    pub kind: &'static str,
-    /// Bytes: of a message with its record header, of an encrypted record, or of the stretch of stream that an event is about.
-    pub size: Option<u64>,
-    /// What it carries, or what is to be said of it; may be empty.
-    pub text: String,
-    /// This ended a handshake that did not complete.
-    pub ended: bool,
-}
-
-impl Step {
-    /// The schema's word for who sent it.
-    pub const fn sender(&self) -> &'static str {
-        match self.from {
-            Some(side) => side.name(),
-            None => "network",
         }
     }
 }

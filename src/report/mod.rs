@@ -4,6 +4,7 @@
 //! writes them. The types that its fields hold come from the floors below; whoever works on reports takes them from here.
 //!
 //! - `handshake`, `incident`, `summary`: the three kinds; `shared`: parts that many handshakes have in common, made once;
+//! - `step`: what happened, packet by packet;
 //! - `build`, `timeline`: from facts and verdict to a [`Handshake`];
 //! - `schema`: what the fields hold, for whoever must know it without a report;
 //! - `fields`: the fields in their order, written to whatever takes them: JSON, columns, variables of a condition.
@@ -18,6 +19,7 @@ mod rendered;
 pub(crate) mod samples;
 pub mod schema;
 mod shared;
+mod step;
 mod summary;
 mod timeline;
 
@@ -28,11 +30,12 @@ pub use code::{Code, CommunityId, Id, hexadecimal};
 pub(crate) use fields::key;
 pub use fields::{Key, Writer};
 pub use handshake::{
-    AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Step, Timing, Tls, TlsClient, TlsServer, word,
+    AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer, word,
 };
 pub use incident::{Incident, Scope, State};
 pub use rendered::Rendered;
 pub use shared::{Builder, Certificate, Offer, ServerAnswer};
+pub use step::{Step, StepKind};
 pub use summary::{Counts, Input, Summary, VERSION};
 pub use timeline::timeline;
 

@@ -17,7 +17,7 @@ use crate::tls::registry::{CipherSuite, ContentType};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Close, FlowEventKind, GapCause};
 
-use super::Step;
+use super::{Step, StepKind as Kind};
 
 /// What happened in a handshake, packet by packet.
 pub fn timeline(handshake: &Handshake) -> Vec<Step> {
@@ -46,7 +46,7 @@ struct Row {
     framed: bool,
     /// Nobody: what neither side sent.
     from: Option<Side>,
-    kind: &'static str,
+    kind: Kind,
     size: Option<u64>,
     text: String,
     ended: bool,
@@ -88,7 +88,7 @@ struct Rows {
 }
 
 impl Rows {
-    fn add(&mut self, mark: Mark, rank: u16, from: Side, kind: &'static str, size: Option<u64>, text: impl Into<String>) {
+    fn add(&mut self, mark: Mark, rank: u16, from: Side, kind: Kind, size: Option<u64>, text: impl Into<String>) {
         self.list.push(Row { mark, rank, framed: true, from: Some(from), kind, size, text: text.into(), ended: false });
     }
 
@@ -104,43 +104,45 @@ impl Rows {
                     let answers = side == Side::Server && !flow.tcp.is_some_and(|tcp| tcp.simultaneous_open);
                     let repeated = matches!(event.kind, FlowEventKind::SynRepeat);
                     let kind = match (answers, repeated) {
-                        (false, false) => "syn",
-                        (true, false) => "syn-ack",
-                        (false, true) => "syn-again",
-                        (true, true) => "syn-ack-again",
+                        (false, false) => Kind::Syn,
+                        (true, false) => Kind::SynAck,
+                        (false, true) => Kind::SynAgain,
+                        (true, true) => Kind::SynAckAgain,
                     };
                     let mss = facts.syn.as_ref().and_then(|syn| syn.mss).map(|mss| format!("MSS {mss}"));
                     (0, kind, None, mss.filter(|_| !repeated).unwrap_or_default())
                 }
-                FlowEventKind::Established => (1, "established", None, "connection is up".to_owned()),
-                FlowEventKind::Retransmission { offset, len } => (5, "retransmission", Some(u64::from(len)), sent_again(h, side, offset)),
+                FlowEventKind::Established => (1, Kind::Established, None, "connection is up".to_owned()),
+                FlowEventKind::Retransmission { offset, len } => {
+                    (5, Kind::Retransmission, Some(u64::from(len)), sent_again(h, side, offset))
+                }
                 FlowEventKind::SpuriousRetransmission { offset, len } => {
                     let text = format!("{}, needlessly: the first copy had arrived", sent_again(h, side, offset));
-                    (5, "retransmission", Some(u64::from(len)), text)
+                    (5, Kind::Retransmission, Some(u64::from(len)), text)
                 }
                 FlowEventKind::OutOfOrder { offset, len } => {
-                    (5, "out-of-order", Some(u64::from(len)), format!("bytes from {offset}, before them a hole"))
+                    (5, Kind::OutOfOrder, Some(u64::from(len)), format!("bytes from {offset}, before them a hole"))
                 }
-                FlowEventKind::Acknowledged { offset } => (2, "acknowledged", None, format!("has all bytes up to {offset}")),
+                FlowEventKind::Acknowledged { offset } => (2, Kind::Acknowledged, None, format!("has all bytes up to {offset}")),
                 FlowEventKind::Gap { offset, len, why } => {
                     let why = match why {
                         GapCause::CaptureLost => "lost by the capture: the receiver had them",
                         GapCause::Snaplen => "cut off by the snapshot length",
                         GapCause::Unacknowledged => "never seen and never acknowledged",
                     };
-                    (4, "gap", Some(len), format!("bytes from {offset} {why}"))
+                    (4, Kind::Gap, Some(len), format!("bytes from {offset} {why}"))
                 }
-                FlowEventKind::ZeroWindow => (3, "zero-window", None, "receive window is closed".to_owned()),
-                FlowEventKind::WindowOpen => (3, "window-open", None, "receive window is open again".to_owned()),
-                FlowEventKind::KeepAlive => (3, "keep-alive", None, String::new()),
-                FlowEventKind::Fin => (90, "fin", None, "will send no more".to_owned()),
+                FlowEventKind::ZeroWindow => (3, Kind::ZeroWindow, None, "receive window is closed".to_owned()),
+                FlowEventKind::WindowOpen => (3, Kind::WindowOpen, None, "receive window is open again".to_owned()),
+                FlowEventKind::KeepAlive => (3, Kind::KeepAlive, None, String::new()),
+                FlowEventKind::Fin => (90, Kind::Fin, None, "will send no more".to_owned()),
                 FlowEventKind::Rst { index } => {
                     let reset = facts.resets.get(usize::from(index));
                     let to_syn = if reset.is_some_and(|reset| reset.to_syn) { "in answer to the SYN, " } else { "" };
-                    (91, "rst", None, reset.map(|reset| format!("{to_syn}TTL {}", reset.ttl)).unwrap_or_default())
+                    (91, Kind::Rst, None, reset.map(|reset| format!("{to_syn}TTL {}", reset.ttl)).unwrap_or_default())
                 }
                 FlowEventKind::Icmp { .. } => continue,
-                FlowEventKind::DifferingOverlap { offset } => (6, "overlap", None, format!("other bytes at {offset} than before")),
+                FlowEventKind::DifferingOverlap { offset } => (6, Kind::Overlap, None, format!("other bytes at {offset} than before")),
             };
             self.add(event.mark, rank, side, kind, size, text);
         }
@@ -155,7 +157,7 @@ impl Rows {
                 IcmpKind::Other => format!("type {} code {}", note.icmp_type, note.code),
             };
             let text = format!("{what}, from {}, about a packet of the {} ({} bytes)", note.reporter, note.about, note.quoted_len);
-            self.add(note.mark, 0, note.about, "icmp", None, text);
+            self.add(note.mark, 0, note.about, Kind::Icmp, None, text);
             if let Some(row) = self.list.last_mut() {
                 row.from = None;
             }
@@ -167,46 +169,53 @@ impl Rows {
         layers.reverse();
         for (number, facts) in (0_u16..).zip(layers) {
             for line in &facts.lines {
-                self.add(line.mark, 10 + number.min(4), line.side, "preamble", None, format!("{}: {}", facts.dialect.title(), line.text));
+                self.add(
+                    line.mark,
+                    10 + number.min(4),
+                    line.side,
+                    Kind::Preamble,
+                    None,
+                    format!("{}: {}", facts.dialect.title(), line.text),
+                );
             }
         }
         for side in Side::BOTH {
             if let Some(seen) = h.plaintext.of(side) {
                 let size = seen.span.1.checked_sub(seen.span.0);
-                self.add(seen.mark, 15, side, "plaintext", size, format!("{}: {}", seen.what.protocol, seen.what.first));
+                self.add(seen.mark, 15, side, Kind::Plaintext, size, format!("{}: {}", seen.what.protocol, seen.what.first));
             }
         }
     }
 
     fn hellos(&mut self, h: &Handshake) {
         for hello in &h.client_hellos {
-            self.add(hello.mark, 20, Side::Client, "client_hello", size(hello.span), client_hello(&hello.what));
+            self.add(hello.mark, 20, Side::Client, Kind::ClientHello, size(hello.span), client_hello(&hello.what));
         }
         if let Some(part) = h.partial_client_hello {
-            self.add(part.mark, 20, Side::Client, "client_hello", None, part_text(part.have, part.want));
+            self.add(part.mark, 20, Side::Client, Kind::ClientHello, None, part_text(part.have, part.want));
         }
         if let Some(hello) = &h.hello_retry {
             let wants = hello.what.key_share_group().map(|group| format!("HelloRetryRequest: wants a key for {group}"));
             let text = wants.unwrap_or_else(|| "HelloRetryRequest".to_owned());
-            self.add(hello.mark, 20, Side::Server, "hello_retry_request", size(hello.span), text);
+            self.add(hello.mark, 20, Side::Server, Kind::HelloRetryRequest, size(hello.span), text);
         }
         if let Some(hello) = &h.server_hello {
-            self.add(hello.mark, 21, Side::Server, "server_hello", size(hello.span), server_hello(&hello.what));
+            self.add(hello.mark, 21, Side::Server, Kind::ServerHello, size(hello.span), server_hello(&hello.what));
         }
         if let Some(part) = h.partial_server_message {
             let text = part_text(part.have, part.want);
-            self.add(part.mark, 59, Side::Server, part.message.map_or("record", message_name), None, text);
+            self.add(part.mark, 59, Side::Server, part.message.map_or(Kind::Record, message_kind), None, text);
         }
     }
 
     fn messages(&mut self, h: &Handshake) {
         use Side::{Client, Server};
         if let Some(seen) = &h.server_chain {
-            self.add(seen.mark, 30, Server, "certificate", Some(seen.what.message_len as u64), chain_text(&seen.what));
+            self.add(seen.mark, 30, Server, Kind::Certificate, Some(seen.what.message_len as u64), chain_text(&seen.what));
         }
         if let Some(seen) = &h.staple {
             let status = seen.what.status.map_or("unreadable", OcspStatus::name);
-            self.add(seen.mark, 31, Server, "certificate_status", size(seen.span), format!("OCSP: {status}"));
+            self.add(seen.mark, 31, Server, Kind::CertificateStatus, size(seen.span), format!("OCSP: {status}"));
         }
         if let Some(seen) = &h.server_key_exchange {
             let what = &seen.what;
@@ -217,7 +226,7 @@ impl Rows {
                 what.signature_scheme.map(|scheme| format!("signed with {scheme}")),
             ];
             let text = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
-            self.add(seen.mark, 32, Server, "server_key_exchange", size(seen.span), text);
+            self.add(seen.mark, 32, Server, Kind::ServerKeyExchange, size(seen.span), text);
         }
         if let Some(seen) = &h.certificate_request {
             let authorities = match (seen.what.authorities.first(), seen.what.authorities_total) {
@@ -225,22 +234,22 @@ impl Rows {
                 (Some(first), 1) => format!("authority {first}"),
                 (Some(first), more) => format!("{more} authorities, {first} first"),
             };
-            self.add(seen.mark, 33, Server, "certificate_request", size(seen.span), authorities);
+            self.add(seen.mark, 33, Server, Kind::CertificateRequest, size(seen.span), authorities);
         }
         if let Some(seen) = &h.client_chain {
-            self.add(seen.mark, 40, Client, "certificate", Some(seen.what.message_len as u64), chain_text(&seen.what));
+            self.add(seen.mark, 40, Client, Kind::Certificate, Some(seen.what.message_len as u64), chain_text(&seen.what));
         }
         if let Some(seen) = &h.session_ticket {
             let text = format!("ticket of {} bytes, good for {} s", seen.what.len, seen.what.lifetime_hint);
-            self.add(seen.mark, 43, Server, "new_session_ticket", size(seen.span), text);
+            self.add(seen.mark, 43, Server, Kind::NewSessionTicket, size(seen.span), text);
         }
         let marks = [
-            (h.hello_request, 19, Server, "hello_request"),
-            (h.server_hello_done, 34, Server, "server_hello_done"),
-            (h.client_key_exchange, 41, Client, "client_key_exchange"),
-            (h.client_certificate_verify, 42, Client, "certificate_verify"),
-            (h.change_cipher_spec.client, 44, Client, "change_cipher_spec"),
-            (h.change_cipher_spec.server, 44, Server, "change_cipher_spec"),
+            (h.hello_request, 19, Server, Kind::HelloRequest),
+            (h.server_hello_done, 34, Server, Kind::ServerHelloDone),
+            (h.client_key_exchange, 41, Client, Kind::ClientKeyExchange),
+            (h.client_certificate_verify, 42, Client, Kind::CertificateVerify),
+            (h.change_cipher_spec.client, 44, Client, Kind::ChangeCipherSpec),
+            (h.change_cipher_spec.server, 44, Server, Kind::ChangeCipherSpec),
         ];
         for (mark, rank, side, kind) in marks {
             if let Some(mark) = mark {
@@ -258,7 +267,7 @@ impl Rows {
             && let Some(hello) = h.last_hello()
         {
             let text = format!("early data, {} records", h.early_data_records);
-            self.add(hello.mark, 22, Side::Client, "application_data", None, text);
+            self.add(hello.mark, 22, Side::Client, Kind::ApplicationData, None, text);
         }
         if h.protocol == Protocol::Quic && !h.decrypted {
             return;
@@ -275,18 +284,18 @@ impl Rows {
                     }
                     let rank = 50_u16.saturating_add(u16::try_from(index).unwrap_or(30).min(30));
                     let text = names.likely(index, record).map(|name| format!("likely {name}")).unwrap_or_default();
-                    self.add(record.mark, rank, side, "encrypted", Some(u64::from(record.len).saturating_add(HEADER)), text);
+                    self.add(record.mark, rank, side, Kind::Encrypted, Some(u64::from(record.len).saturating_add(HEADER)), text);
                 }
             } else {
                 let len = records.iter().find(|record| record.content_type == ContentType::HANDSHAKE.0).map(|record| record.len);
                 let len = len.filter(|_| !h.is_tls13());
                 if let Some(mark) = *h.finished.of(side) {
                     let text = if h.decrypted { "" } else { "encrypted" };
-                    self.add(mark, 50, side, "finished", len.map(|len| u64::from(len).saturating_add(HEADER)), text);
+                    self.add(mark, 50, side, Kind::Finished, len.map(|len| u64::from(len).saturating_add(HEADER)), text);
                 }
                 if let Some(mark) = *h.application_data.of(side) {
                     let text = format!("the first of {} records", h.application_records.of(side));
-                    self.add(mark, 85, side, "application_data", None, text);
+                    self.add(mark, 85, side, Kind::ApplicationData, None, text);
                 }
             }
         }
@@ -297,18 +306,18 @@ impl Rows {
         let Some(quic) = &h.quic else { return };
         if let Some((mark, versions)) = &quic.negotiation {
             let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
-            self.add(*mark, 18, Side::Server, "version_negotiation", None, format!("the server speaks {}", versions.join(", ")));
+            self.add(*mark, 18, Side::Server, Kind::VersionNegotiation, None, format!("the server speaks {}", versions.join(", ")));
         }
         if let Some(mark) = quic.retry.first {
             let text = if quic.retry.count > 1 { format!("the first of {}", quic.retry.count) } else { String::new() };
-            self.add(mark, 18, Side::Server, "retry", None, text);
+            self.add(mark, 18, Side::Server, Kind::Retry, None, text);
         }
         if let Some(mark) = quic.zero_rtt.first {
             let (count, opened) = (quic.zero_rtt.count, quic.zero_rtt_opened);
             let plural = if count == 1 { "" } else { "s" };
             let opened = if opened == 0 { String::new() } else { format!(", {opened} opened") };
             let text = format!("early data: {count} 0-RTT packet{plural} in all{opened}");
-            self.add(mark, 22, Side::Client, "application_data", Some(quic.zero_rtt.bytes), text);
+            self.add(mark, 22, Side::Client, Kind::ApplicationData, Some(quic.zero_rtt.bytes), text);
         }
         for side in Side::BOTH {
             for (packets, rank, what) in [(quic.handshakes.of(side), 60, "Handshake packet"), (quic.shorts.of(side), 85, "1-RTT packet")] {
@@ -316,15 +325,15 @@ impl Rows {
                 if let Some(mark) = packets.first.filter(|_| *quic.opened.of(side) == 0) {
                     let plural = if packets.count == 1 { "" } else { "s" };
                     let text = format!("{} {what}{plural} in all", packets.count);
-                    self.add(mark, rank, side, "encrypted", Some(packets.bytes), text);
+                    self.add(mark, rank, side, Kind::Encrypted, Some(packets.bytes), text);
                 }
             }
             if let Some((first, last)) = *quic.repeated.of(side) {
                 let count = *quic.repeats.of(side);
                 let text = if count > 1 { format!("nothing new, {count} times") } else { "nothing new".to_owned() };
-                self.add(first, 5, side, "retransmission", None, text);
+                self.add(first, 5, side, Kind::Retransmission, None, text);
                 if last != first {
-                    self.add(last, 5, side, "retransmission", None, "the last time");
+                    self.add(last, 5, side, Kind::Retransmission, None, "the last time");
                 }
             }
         }
@@ -335,7 +344,7 @@ impl Rows {
                 crate::quic::close::name(close.code).into_owned()
             };
             let reason = if close.reason.is_empty() { String::new() } else { format!(": {}", close.reason) };
-            self.add(close.mark, 87, close.from, "connection_close", None, format!("{name}{reason}"));
+            self.add(close.mark, 87, close.from, Kind::ConnectionClose, None, format!("{name}{reason}"));
         }
     }
 
@@ -346,25 +355,25 @@ impl Rows {
             let count = dtls.cookie_requests.count;
             let text =
                 if count > 1 { format!("a cookie to be returned; the first of {count}") } else { "a cookie to be returned".to_owned() };
-            self.add(mark, 18, Side::Server, "hello_verify_request", None, text);
+            self.add(mark, 18, Side::Server, Kind::HelloVerifyRequest, None, text);
         }
         if let Some(mark) = dtls.role_conflict {
-            self.add(mark, 18, Side::Server, "anomaly", None, "a ClientHello of its own: both sides take themselves for the client");
+            self.add(mark, 18, Side::Server, Kind::Anomaly, None, "a ClientHello of its own: both sides take themselves for the client");
         }
     }
 
     fn alerts(&mut self, h: &Handshake) {
         for seen in &h.alerts {
-            self.add(seen.mark, 86, seen.from, "alert", None, alert_text(seen));
+            self.add(seen.mark, 86, seen.from, Kind::Alert, None, alert_text(seen));
         }
     }
 
     fn oddities(&mut self, h: &Handshake) {
         if let Some((side, mark)) = h.renegotiation {
-            self.add(mark, 84, side, "renegotiation", None, "a second handshake inside the first");
+            self.add(mark, 84, side, Kind::Renegotiation, None, "a second handshake inside the first");
         }
         for anomaly in &h.anomalies {
-            self.add(anomaly.mark, 25, anomaly.side, "anomaly", None, anomaly_text(&anomaly.kind));
+            self.add(anomaly.mark, 25, anomaly.side, Kind::Anomaly, None, anomaly_text(&anomaly.kind));
         }
     }
 
@@ -374,9 +383,9 @@ impl Rows {
         let waited = crate::diagnosis::view::span_text(h.closed_at.time.since(last.time));
         let (kind, text) = match (h.outcome, h.close) {
             (Outcome::Stalled | Outcome::Refused, _) if h.end.is_none_or(|end| end == last) && h.closed_at.time > last.time => {
-                ("silence", format!("nothing more for {waited}"))
+                (Kind::Silence, format!("nothing more for {waited}"))
             }
-            (Outcome::Incomplete, Close::EndOfCapture) => ("end-of-capture", format!("the capture ends {waited} later")),
+            (Outcome::Incomplete, Close::EndOfCapture) => (Kind::EndOfCapture, format!("the capture ends {waited} later")),
             _ => return,
         };
         let from = match h.stopped_by {
@@ -392,13 +401,13 @@ impl Rows {
         if matches!(h.outcome, Outcome::Completed) {
             return;
         }
-        let wanted: &[&str] = match h.outcome {
-            Outcome::Alerted => &["connection_close", "alert"],
-            Outcome::Reset => &["rst"],
-            Outcome::Closed => &["connection_close", "fin"],
-            Outcome::Stalled | Outcome::Incomplete => &["silence", "end-of-capture"],
-            Outcome::Refused => &["rst", "icmp", "silence"],
-            Outcome::Plaintext => &["plaintext"],
+        let wanted: &[Kind] = match h.outcome {
+            Outcome::Alerted => &[Kind::ConnectionClose, Kind::Alert],
+            Outcome::Reset => &[Kind::Rst],
+            Outcome::Closed => &[Kind::ConnectionClose, Kind::Fin],
+            Outcome::Stalled | Outcome::Incomplete => &[Kind::Silence, Kind::EndOfCapture],
+            Outcome::Refused => &[Kind::Rst, Kind::Icmp, Kind::Silence],
+            Outcome::Plaintext => &[Kind::Plaintext],
             Outcome::Completed => &[],
         };
         let fits = |row: &Row| wanted.contains(&row.kind);
@@ -538,10 +547,10 @@ fn anomaly_text(kind: &AnomalyKind) -> String {
     match kind {
         AnomalyKind::NotARecord { offset } => format!("no TLS record at byte {offset}"),
         AnomalyKind::RecordTooLong { len } => format!("record of {len} bytes: too long"),
-        AnomalyKind::MessageTooLong { message, len } => format!("{} of {len} bytes: too long", message_name(*message)),
-        AnomalyKind::Malformed { message } => format!("{} does not parse", message_name(*message)),
+        AnomalyKind::MessageTooLong { message, len } => format!("{} of {len} bytes: too long", message_kind(*message).name()),
+        AnomalyKind::Malformed { message } => format!("{} does not parse", message_kind(*message).name()),
         AnomalyKind::Defect { field, rule } => format!("{field}: {rule}"),
-        AnomalyKind::OutOfOrder { message, expected } => format!("{} where {expected} was due", message_name(*message)),
+        AnomalyKind::OutOfOrder { message, expected } => format!("{} where {expected} was due", message_kind(*message).name()),
         AnomalyKind::MalformedAlert { len } => format!("alert of {len} bytes instead of 2"),
         AnomalyKind::UnknownContentType { content_type } => format!("record of unknown type {content_type}"),
         AnomalyKind::RecordNotDecrypted { len } => format!("record of {len} bytes that the key log's secrets do not open"),
@@ -549,22 +558,22 @@ fn anomaly_text(kind: &AnomalyKind) -> String {
     }
 }
 
-/// Names of RFC 8446 appendix B.3 and RFC 5246 for messages that a fault may concern.
-const fn message_name(message: u8) -> &'static str {
+/// Messages that a fault may concern, by their types in RFC 8446 appendix B.3 and RFC 5246.
+const fn message_kind(message: u8) -> Kind {
     match message {
-        0 => "hello_request",
-        1 => "client_hello",
-        2 => "server_hello",
-        4 => "new_session_ticket",
-        11 => "certificate",
-        12 => "server_key_exchange",
-        13 => "certificate_request",
-        14 => "server_hello_done",
-        15 => "certificate_verify",
-        16 => "client_key_exchange",
-        20 => "finished",
-        22 => "certificate_status",
-        _ => "handshake",
+        0 => Kind::HelloRequest,
+        1 => Kind::ClientHello,
+        2 => Kind::ServerHello,
+        4 => Kind::NewSessionTicket,
+        11 => Kind::Certificate,
+        12 => Kind::ServerKeyExchange,
+        13 => Kind::CertificateRequest,
+        14 => Kind::ServerHelloDone,
+        15 => Kind::CertificateVerify,
+        16 => Kind::ClientKeyExchange,
+        20 => Kind::Finished,
+        22 => Kind::CertificateStatus,
+        _ => Kind::Handshake,
     }
 }
 

@@ -6,7 +6,7 @@ use handshark::output::escape::width;
 use handshark::output::layout::Layout;
 use handshark::output::show;
 use handshark::output::style::Palette;
-use handshark::report::Handshake;
+use handshark::report::{Handshake, StepKind};
 
 use crate::support::{analyse_in_full, capture_of, fixtures, labelled};
 
@@ -127,7 +127,7 @@ fn an_icmp_error_stands_between_the_lanes() {
 #[test]
 fn what_dtls_sends_again_is_told_by_message() {
     let told = |path: &str| -> Vec<String> {
-        let steps = first_of(path).timeline.into_iter().filter(|step| step.kind == "retransmission");
+        let steps = first_of(path).timeline.into_iter().filter(|step| step.kind == StepKind::Retransmission);
         steps.map(|step| format!("{}: {}", step.sender(), step.text)).collect()
     };
     let flight = told("dtls/dtls12-server-flight-too-big.srv.pcap");

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use handshark::report::SCHEMA;
 use handshark::report::schema::{Field, HANDSHAKE, INCIDENT, Kind, SUMMARY};
+use handshark::report::{SCHEMA, StepKind};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
@@ -163,5 +163,12 @@ fn every_field_is_in_an_example_and_in_the_text() {
         assert!(shown.contains(&field), "no example shows {field}");
         let described = [format!("`{field}`"), format!(".{field}`"), format!("`{field}."), format!("### `{field}`")];
         assert!(described.iter().any(|form| DOCUMENT.contains(form.as_str())), "{field} is not described");
+    }
+}
+
+#[test]
+fn every_kind_of_step_is_in_the_text() {
+    for kind in StepKind::ALL {
+        assert!(DOCUMENT.contains(&format!("`{}`", kind.name())), "{kind:?} is not described");
     }
 }

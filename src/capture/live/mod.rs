@@ -166,17 +166,7 @@ impl Opened {
             let name = options.interfaces.get(place).cloned().unwrap_or_default();
             let link = feed::link_of(&capture);
             if inventory.interfaces.len() <= place {
-                inventory.inputs.push(Input {
-                    path: PathBuf::from(&name),
-                    format: "live".to_owned(),
-                    frames: 0,
-                    bytes: 0,
-                    first: None,
-                    last: None,
-                    odd_times: 0,
-                    first_odd_time: None,
-                    damage: None,
-                });
+                inventory.inputs.push(Input::new(PathBuf::from(&name), "live".to_owned()));
                 inventory.interfaces.push(Interface {
                     input: 0,
                     name: name.clone(),

@@ -121,7 +121,7 @@ impl Piece {
                     unsigned(step.frame.unwrap_or_default()),
                     unsigned(us_between(begin, step.time).unwrap_or_default()),
                     from,
-                    texts.number(step.kind).into(),
+                    texts.number(step.kind.name()).into(),
                     size,
                     texts.number(&step.text).into(),
                     step.ended.into(),

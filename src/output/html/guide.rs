@@ -3,17 +3,15 @@
 use maud::{Markup, html};
 
 use super::Gathered;
-use super::sections::by_number;
 use crate::diagnosis::page::Page;
 use crate::diagnosis::rules;
 use crate::output::explain::{Block, blocks};
+use crate::output::view;
 
 /// What is known of each cause, the most frequent first.
 pub(super) fn guide(gathered: &Gathered) -> Markup {
-    let causes = by_number(gathered);
-    if causes.is_empty() {
-        return html! {};
-    }
+    let Some(summary) = gathered.collected.summary.as_ref().filter(|summary| !summary.causes.is_empty()) else { return html! {} };
+    let causes = view::ranked(&summary.causes);
     let pages = causes.into_iter().filter_map(|(slug, _)| Some((slug, rules::of(slug.parse().ok()?)?.page)));
     html! {
         section aria-labelledby="h-guide" {
@@ -29,8 +27,14 @@ pub(super) fn guide(gathered: &Gathered) -> Markup {
 }
 
 fn page(page: &Page) -> Markup {
+    let parts = [
+        ("What it means", page.meaning),
+        ("How it is recognised", page.recognised),
+        ("What looks the same", page.confused_with),
+        ("What to check first", page.check),
+    ];
     html! {
-        @for (heading, text) in page.parts() {
+        @for (heading, text) in parts {
             h3 { (heading) }
             (prose(text))
         }

@@ -12,6 +12,7 @@ use super::{Gathered, Setting, embedded, sections};
 use crate::output::figures::millis;
 use crate::output::json::Json;
 use crate::output::view;
+use crate::report::{StepKind, VERSION};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -47,7 +48,7 @@ fn head(gathered: &Gathered) -> Markup {
             meta name="viewport" content="width=device-width, initial-scale=1";
             meta name="color-scheme" content="light dark";
             meta name="referrer" content="no-referrer";
-            meta name="generator" content=(concat!("handshark ", env!("CARGO_PKG_VERSION")));
+            meta name="generator" content={ "handshark " (VERSION) };
             title { (sections::title(gathered)) }
             link rel="icon" href="data:,";
             style { (PreEscaped(STYLE)) }
@@ -92,71 +93,22 @@ fn body(gathered: &Gathered, settings: &[Setting]) -> Markup {
             (super::guide::guide(gathered))
             (sections::evidence(gathered, settings))
         }
-        footer { p { "Written by handshark " (env!("CARGO_PKG_VERSION")) ". This page asks nothing of the network." } }
+        footer { p { "Written by handshark " (VERSION) ". This page asks nothing of the network." } }
         dialog #detail aria-labelledby="detail-title" {}
         // What the script needs to know of the words in use.
         ul #words hidden {
-            @for kind in KINDS {
-                li data-kind=(kind) data-class=(class(kind)) { (view::step(kind)) }
+            @for kind in StepKind::ALL {
+                li data-kind=(kind.name()) data-class=(class(*kind)) { (view::step(*kind)) }
             }
         }
     }
 }
 
-fn class(kind: &str) -> &'static str {
-    match view::step_kind(kind) {
-        view::StepKind::Message => "message",
-        view::StepKind::Transport => "transport",
-        view::StepKind::Trouble => "trouble",
-        view::StepKind::Failure => "failure",
+const fn class(kind: StepKind) -> &'static str {
+    match view::step_look(kind) {
+        view::StepLook::Message => "message",
+        view::StepLook::Transport => "transport",
+        view::StepLook::Trouble => "trouble",
+        view::StepLook::Failure => "failure",
     }
 }
-
-/// Kinds of step whose names are not what they are written as.
-const KINDS: &[&str] = &[
-    "syn",
-    "syn-ack",
-    "syn-again",
-    "syn-ack-again",
-    "established",
-    "acknowledged",
-    "retransmission",
-    "out-of-order",
-    "gap",
-    "zero-window",
-    "window-open",
-    "keep-alive",
-    "overlap",
-    "fin",
-    "rst",
-    "icmp",
-    "silence",
-    "end-of-capture",
-    "preamble",
-    "plaintext",
-    "client_hello",
-    "hello_retry_request",
-    "hello_verify_request",
-    "server_hello",
-    "encrypted_extensions",
-    "certificate",
-    "certificate_status",
-    "server_key_exchange",
-    "certificate_request",
-    "server_hello_done",
-    "client_key_exchange",
-    "certificate_verify",
-    "new_session_ticket",
-    "hello_request",
-    "change_cipher_spec",
-    "finished",
-    "application_data",
-    "encrypted",
-    "alert",
-    "connection_close",
-    "version_negotiation",
-    "retry",
-    "renegotiation",
-    "anomaly",
-    "handshake",
-];

@@ -84,9 +84,9 @@ pub(super) fn incidents(gathered: &Gathered) -> Markup {
 }
 
 pub(super) fn causes(gathered: &Gathered) -> Markup {
-    let causes = by_number(gathered);
-    let Some((_, most)) = causes.first().copied() else { return html! {} };
-    let most = most.max(1);
+    let Some(summary) = gathered.collected.summary.as_ref().filter(|summary| !summary.causes.is_empty()) else { return html! {} };
+    let causes = view::ranked(&summary.causes);
+    let most = causes.first().map_or(1, |(_, number)| *number);
     html! {
         section aria-labelledby="h-causes" {
             h2 #h-causes { "Causes" }
@@ -107,14 +107,6 @@ pub(super) fn causes(gathered: &Gathered) -> Markup {
             }
         }
     }
-}
-
-/// The causes that were found, and of how many handshakes, the most frequent first.
-pub(super) fn by_number(gathered: &Gathered) -> Vec<(&'static str, u64)> {
-    let causes = gathered.collected.summary.iter().flat_map(|summary| &summary.causes);
-    let mut causes: Vec<_> = causes.map(|(cause, number)| (*cause, *number)).collect();
-    causes.sort_by_key(|(cause, number)| (std::cmp::Reverse(*number), *cause));
-    causes
 }
 
 /// What the script fills: the table of all handshakes.

@@ -23,7 +23,7 @@ pub use server::MetricsServer;
 
 use super::escape::escape;
 use super::view;
-use crate::report::{Handshake, Incident, Outcome, State};
+use crate::report::{Handshake, Incident, Outcome, State, VERSION};
 
 /// What the run counts for its readers.
 pub struct Metrics {
@@ -95,7 +95,7 @@ impl Metrics {
 
     fn register(&mut self) {
         let r = &mut self.registry;
-        r.register("build", "The program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        r.register("build", "The program", Info::new(vec![("version", VERSION)]));
         r.register(
             "handshakes",
             "Handshakes that ended, by outcome: attempts are their sum, completions those with outcome completed",

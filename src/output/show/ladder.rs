@@ -9,8 +9,8 @@ use crate::flow::Side;
 use crate::output::escape::{clip, escape, width};
 use crate::output::figures::{count, span_us, us_between};
 use crate::output::layout::Layout;
-use crate::output::view::{self, StepKind};
-use crate::report::{Handshake, Step};
+use crate::output::view::{self, StepLook};
+use crate::report::{Handshake, Step, StepKind};
 
 /// Writes the ladder, unless there is no timeline.
 pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
@@ -92,13 +92,12 @@ impl<'a> Lanes<'a> {
     fn step(&self, out: &mut dyn Write, entry: &Step, start: Option<u64>, delta: Option<u64>, longest: u64) -> io::Result<()> {
         let palette = self.layout.palette;
         let dim = palette.dim;
-        let kind = view::step_kind(entry.kind);
-        let style = match kind {
+        let style = match view::step_look(entry.kind) {
             _ if entry.ended => palette.bad,
-            StepKind::Message => palette.strong,
-            StepKind::Transport => palette.dim,
-            StepKind::Trouble => palette.warn,
-            StepKind::Failure => palette.bad,
+            StepLook::Message => palette.strong,
+            StepLook::Transport => palette.dim,
+            StepLook::Trouble => palette.warn,
+            StepLook::Failure => palette.bad,
         };
         let frame = entry.frame.map_or_else(|| "-".to_owned(), |frame| frame.to_string());
         let start = start.map(short_span).unwrap_or_default();
@@ -112,7 +111,7 @@ impl<'a> Lanes<'a> {
         }
         let size = entry.size.map(|size| format!(" {} B", count(size))).unwrap_or_default();
         // What an encrypted record is likely to be stands on its arrow where a line for it would be one too many.
-        let guess = entry.text.strip_prefix("likely ").filter(|_| entry.kind == "encrypted" && self.aside == 0);
+        let guess = entry.text.strip_prefix("likely ").filter(|_| entry.kind == StepKind::Encrypted && self.aside == 0);
         let guess = guess.map(|guess| format!(": {}?", escape(guess))).unwrap_or_default();
         let label = format!("{}{size}{guess}", view::step(entry.kind));
         let arrow = arrow(&label, entry.from, entry.kind, self.inner);
@@ -162,15 +161,15 @@ impl<'a> Lanes<'a> {
 }
 
 /// The line between the lanes: an arrow with its label, or what stands for there being none.
-fn arrow(label: &str, from: Option<Side>, kind: &str, inner: usize) -> String {
-    let line = match view::step_kind(kind) {
-        StepKind::Trouble => '╌',
+fn arrow(label: &str, from: Option<Side>, kind: StepKind, inner: usize) -> String {
+    let line = match view::step_look(kind) {
+        StepLook::Trouble => '╌',
         _ => '─',
     };
     let label = clip(label, inner.saturating_sub(8)).into_owned();
     match (from, kind) {
-        (_, "silence" | "end-of-capture") => centred(&format!("· · · {label} · · ·"), inner, ' '),
-        (_, "gap") => centred(&format!("╳ {label} ╳"), inner, ' '),
+        (_, StepKind::Silence | StepKind::EndOfCapture) => centred(&format!("· · · {label} · · ·"), inner, ' '),
+        (_, StepKind::Gap) => centred(&format!("╳ {label} ╳"), inner, ' '),
         (Some(Side::Client), _) => {
             let fill = inner.saturating_sub(width(&label)).saturating_sub(5);
             format!("{line}{line} {label} {}▶", repeat(line, fill))
@@ -268,19 +267,19 @@ mod tests {
     #[test]
     fn arrows_fill_the_lane() {
         for (from, kind) in [
-            (Some(Side::Client), "client_hello"),
-            (Some(Side::Server), "server_hello"),
-            (None, "icmp"),
-            (Some(Side::Client), "silence"),
-            (Some(Side::Server), "gap"),
+            (Some(Side::Client), StepKind::ClientHello),
+            (Some(Side::Server), StepKind::ServerHello),
+            (None, StepKind::Icmp),
+            (Some(Side::Client), StepKind::Silence),
+            (Some(Side::Server), StepKind::Gap),
         ] {
             for label in ["ClientHello 517 B", "", &"x".repeat(300), "株式会社"] {
                 let drawn = arrow(label, from, kind, 40);
                 assert_eq!(width(&drawn), 40, "{drawn}");
             }
         }
-        assert!(arrow("a", Some(Side::Client), "alert", 40).ends_with('▶'));
-        assert!(arrow("a", Some(Side::Server), "alert", 40).starts_with('◀'));
+        assert!(arrow("a", Some(Side::Client), StepKind::Alert, 40).ends_with('▶'));
+        assert!(arrow("a", Some(Side::Server), StepKind::Alert, 40).starts_with('◀'));
     }
 
     #[test]

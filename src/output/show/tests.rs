@@ -4,7 +4,7 @@ use super::*;
 use crate::flow::Side;
 use crate::output::escape::width;
 use crate::output::style::Palette;
-use crate::report::{Certificate, CipherSuite, Step, samples};
+use crate::report::{Certificate, CipherSuite, Step, StepKind, samples};
 use crate::time::Timestamp;
 
 fn shown(report: &Handshake<'_>, columns: usize) -> String {
@@ -14,18 +14,18 @@ fn shown(report: &Handshake<'_>, columns: usize) -> String {
 }
 
 /// So many milliseconds after 2026-11-21T09:00:12Z.
-fn step(frame: u64, ms: u64, from: Side, kind: &'static str, text: &str) -> Step {
+fn step(frame: u64, ms: u64, from: Side, kind: StepKind, text: &str) -> Step {
     let time = Timestamp::from_parts(1_795_251_612, 0).after(std::time::Duration::from_millis(ms));
-    Step { frame: Some(frame), time, from: Some(from), kind, size: Some(517), text: text.into(), ended: kind == "alert" }
+    Step { frame: Some(frame), time, from: Some(from), kind, size: Some(517), text: text.into(), ended: kind == StepKind::Alert }
 }
 
 /// A handshake in which everything from the wire is this text.
 fn hostile(text: &str) -> Handshake<'static> {
     let mut report = samples::named(text);
     report.timeline = vec![
-        step(4, 31, Side::Client, "client_hello", text),
-        step(9, 40, Side::Server, "server_hello", text),
-        step(11, 44, Side::Client, "alert", text),
+        step(4, 31, Side::Client, StepKind::ClientHello, text),
+        step(9, 40, Side::Server, StepKind::ServerHello, text),
+        step(11, 44, Side::Client, StepKind::Alert, text),
     ];
     let tls = report.tls.as_mut().unwrap();
     tls.next_protocol = Some(text.to_owned().into());

@@ -100,7 +100,7 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
 }
 
 fn causes(out: &mut dyn Write, layout: &Layout, summary: &Summary) -> io::Result<()> {
-    let ranked = ranked(&summary.causes);
+    let ranked = view::ranked(&summary.causes);
     let Some(column) = ranked.first().map(|(_, number)| count(*number).len()) else { return Ok(()) };
     layout.flow(out, 2, 2, &[(layout.palette.dim, "Causes:")])?;
     for (cause, number) in ranked.iter().take(CAUSES) {
@@ -146,15 +146,8 @@ fn caveats(out: &mut dyn Write, layout: &Layout, summary: &Summary, options: Tex
     }
 }
 
-/// The most frequent first.
-fn ranked(counts: &Counts) -> Vec<(&'static str, u64)> {
-    let mut out: Vec<_> = counts.iter().map(|(name, number)| (*name, *number)).filter(|(_, number)| *number > 0).collect();
-    out.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
-    out
-}
-
 fn listed(counts: &Counts, most: usize) -> String {
-    let ranked = ranked(counts);
+    let ranked = view::ranked(counts);
     let mut parts: Vec<_> = ranked.iter().take(most).map(|(name, number)| format!("{} {name}", count(*number))).collect();
     if ranked.len() > most {
         parts.push("…".to_owned());
