@@ -10,10 +10,10 @@ use std::time::Duration;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use handshark::capture::{self, Inputs};
-use handshark::diagnosis::book::Book;
 use handshark::diagnosis::case::Case;
 use handshark::diagnosis::chain::{self, Purpose, TrustStore};
 use handshark::diagnosis::judge::judge;
+use handshark::diagnosis::knowledge_store::KnowledgeStore;
 use handshark::diagnosis::policy::Policy;
 use handshark::frame::Block;
 use handshark::handshake::Handshake;
@@ -144,20 +144,20 @@ fn rules(bencher: Bencher<'_, '_>) {
     let handshakes = handshakes(&blocks());
     let trust = TrustStore::mozilla();
     let policy = Policy::default();
-    let mut book = Book::default();
+    let mut store = KnowledgeStore::default();
     let cases: Vec<_> = handshakes
         .iter()
         .map(|handshake| {
             let chain = handshake.server_chain.as_ref().map(|seen| {
                 Arc::new(chain::judge(&seen.what.certificates, handshake.server_name().as_deref(), seen.mark.time, Purpose::Server, &trust))
             });
-            book.learn(handshake, handshake.name().as_deref(), chain.as_ref());
+            store.learn(handshake, handshake.name().as_deref(), chain.as_ref());
             (handshake, chain)
         })
         .collect();
     bencher.counter(ItemsCount::new(cases.len())).bench(|| {
         let judged = cases.iter().map(|(handshake, chain)| {
-            let knowledge = book.view(handshake);
+            let knowledge = store.view(handshake);
             judge(&Case { handshake, chain: chain.as_deref(), client_chain: None, knowledge: &knowledge, policy: &policy })
         });
         judged.filter(|verdict| verdict.cause.is_some()).count()

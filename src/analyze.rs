@@ -45,7 +45,7 @@ impl Capture {
 
     /// Frames, from wherever they come, in the order of their times. They are asked for as they are needed. `name` stands for their source in
     /// reports.
-    pub fn frames(name: impl Into<PathBuf>, frames: impl Iterator<Item = Frame> + Send + 'static) -> Self {
+    pub fn frames(name: impl Into<PathBuf>, frames: impl Iterator<Item = CapturedFrame> + Send + 'static) -> Self {
         let path: PathBuf = name.into();
         let interface = Interface {
             input: 0,
@@ -65,7 +65,7 @@ impl Capture {
 
 /// A frame that somebody captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame {
+pub struct CapturedFrame {
     /// When.
     pub time: Timestamp,
     /// The link layer's type as pcap files have it: 1 is Ethernet, 101 an IP packet without a link layer.
@@ -175,7 +175,7 @@ struct Frames<I> {
     inventory: Inventory,
 }
 
-impl<I: Iterator<Item = Frame> + Send> FrameSource for Frames<I> {
+impl<I: Iterator<Item = CapturedFrame> + Send> FrameSource for Frames<I> {
     fn fill(&mut self, block: &mut Block) -> Result<bool> {
         block.clear();
         let Some(input) = self.inventory.inputs.first_mut() else { return Ok(false) };
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn frames_without_bytes_are_handed_on_too() {
-        let empty = Frame { time: Timestamp::default(), link: 1, bytes: Vec::new(), original_len: 0 };
+        let empty = CapturedFrame { time: Timestamp::default(), link: 1, bytes: Vec::new(), original_len: 0 };
         let Capture(mut source) = Capture::frames("mirror", std::iter::repeat(empty));
         let mut block = Block::default();
         assert!(source.fill(&mut block).unwrap());

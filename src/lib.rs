@@ -8,7 +8,7 @@
 
 mod analyze;
 
-pub use analyze::{Capture, Found, Frame, Settings, analyze};
+pub use analyze::{Capture, CapturedFrame, Found, Settings, analyze};
 #[doc(no_inline)]
 pub use diagnosis::chain::TrustStore;
 

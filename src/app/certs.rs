@@ -10,7 +10,7 @@ use anyhow::bail;
 use data_encoding::{BASE64, HEXLOWER};
 use serde::Serialize;
 
-use super::case::Case;
+use super::job::Job;
 use super::stop_on_signal;
 use crate::cli::CertsOptions;
 use crate::error::Error;
@@ -24,14 +24,14 @@ use crate::tls::certificate::Certificate;
 
 /// Writes certificates.
 pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<()> {
-    let case = Case::new(&options.inputs, &options.query, stop_on_signal()?);
+    let job = Job::new(&options.inputs, &options.query, stop_on_signal()?);
     let directory = &options.output;
     let index_path = directory.join(INDEX);
     if !options.force && fs::symlink_metadata(&index_path).is_ok() {
         bail!("{} is there already; name another directory, or replace what is there with --force", index_path.display());
     }
     let mut found = Found::default();
-    let summary = case.run(&mut found)?;
+    let summary = job.run(&mut found)?;
     if found.certificates.is_empty() {
         let why = match found.encrypted {
             0 => "a chain is sent in full handshakes of TLS 1.2 and below only",

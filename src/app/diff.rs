@@ -6,7 +6,7 @@ use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::case::Case;
+use super::job::Job;
 use super::{stop_on_signal, unless_interrupted};
 use crate::cli::DiffOptions;
 use crate::compare::{Tally, diff};
@@ -33,9 +33,9 @@ pub(super) fn diff(options: &DiffOptions) -> anyhow::Result<()> {
 }
 
 fn tally(options: &DiffOptions, path: &PathBuf, stop: &Arc<AtomicBool>) -> anyhow::Result<Tally> {
-    let case = Case::new(slice::from_ref(path), &options.query, Arc::clone(stop));
+    let job = Job::new(slice::from_ref(path), &options.query, Arc::clone(stop));
     let mut tally = Tally::default();
-    let summary = case.run(&mut tally)?;
+    let summary = job.run(&mut tally)?;
     // Of half a capture most would have "vanished".
     unless_interrupted()?;
     tally.end(&summary);

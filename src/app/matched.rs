@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use super::case::Case;
+use super::job::Job;
 use super::{stop_on_signal, unless_interrupted};
 use crate::anonymize::Anonymizer;
 use crate::cli::MatchOptions;
@@ -20,7 +20,7 @@ use crate::compare::flood;
 use crate::compare::joined::{Joined, JoinedBy};
 use crate::compare::point::Point;
 use crate::compare::relayed;
-use crate::compare::vantage::View;
+use crate::compare::vantage::Vantage;
 use crate::compare::verdict::judge;
 use crate::find::{Criteria, Filter};
 use crate::flow::{Endpoint, FlowKey, Side, Transport};
@@ -37,7 +37,7 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
     let everything = Criteria::default();
     let [client_case, server_case] = [&options.client, &options.server].map(|capture| {
         // What is asked for, and under which names, is told when both points are known.
-        Case { criteria: &everything, anonymize: None, ..Case::new(slice::from_ref(capture), &options.query, Arc::clone(&stop)) }
+        Job { criteria: &everything, anonymize: None, ..Job::new(slice::from_ref(capture), &options.query, Arc::clone(&stop)) }
     });
     if client_case.piped() || server_case.piped() {
         bail!("match reads each capture twice and cannot read a pipe; save it to a file first");
@@ -125,11 +125,11 @@ impl Sink for Notes {
     }
 }
 
-fn notes(case: &Case<'_>) -> anyhow::Result<Notes> {
+fn notes(job: &Job<'_>) -> anyhow::Result<Notes> {
     let mut notes = Notes::default();
-    case.run(&mut notes)?;
+    job.run(&mut notes)?;
     unless_interrupted()?;
-    let mut source = case.open()?;
+    let mut source = job.open()?;
     let mut block = Block::default();
     notes.watched = (Timestamp::MAX, Timestamp::MIN);
     while source.fill(&mut block)? {
@@ -249,7 +249,7 @@ fn clock_offset(pairs: &[Pair<'_>]) -> i64 {
 
 /// Which packets to collect: those of a connection, in a span of time.
 struct Wanted {
-    view: View,
+    view: Vantage,
     span: (Timestamp, Timestamp),
     isn: Option<u32>,
 }
@@ -275,7 +275,7 @@ impl Pair<'_> {
             let noted = own.or(either[0]).or(either[1]);
             let nobody = Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
             let ends = noted.map_or((nobody, nobody), |noted| (noted.report.client, noted.report.server));
-            let mut view = View::new(ends.0, ends.1, noted.map_or(Transport::Tcp, |noted| noted.report.network.transport));
+            let mut view = Vantage::new(ends.0, ends.1, noted.map_or(Transport::Tcp, |noted| noted.report.network.transport));
             view.until = until;
             view.watched = (if begin == Timestamp::MIN { begin } else { shift(begin, by) }, shift(end, by));
             Wanted { view, span: (shift(first, by).before(SLACK), shift(last, by).after(SLACK)), isn: noted.and_then(|noted| noted.isn) }
@@ -309,14 +309,14 @@ fn hidden(joined: Joined, client: Option<&Handshake<'_>>, server: Option<&Handsh
 }
 
 /// Collects packets.
-fn gather(case: &Case<'_>, wanted: &mut [Wanted]) -> anyhow::Result<()> {
+fn gather(job: &Job<'_>, wanted: &mut [Wanted]) -> anyhow::Result<()> {
     let ends = |key: &FlowKey| (key.low, key.high, key.transport);
     let mut places: BTreeMap<(Endpoint, Endpoint, Transport), Vec<usize>> = BTreeMap::new();
     for (place, wanted) in wanted.iter().enumerate() {
         let (key, _) = FlowKey::new(wanted.view.transport, wanted.view.client, wanted.view.server, 0);
         places.entry(ends(&key)).or_default().push(place);
     }
-    let mut source = case.open()?;
+    let mut source = job.open()?;
     let mut decoder = Decoder::new();
     let mut block = Block::default();
     while source.fill(&mut block)? {

@@ -1,10 +1,10 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
-mod case;
 mod certs;
 mod diff;
 mod digest;
 mod interfaces;
+mod job;
 mod live;
 mod matched;
 mod read;

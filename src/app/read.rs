@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal};
 
-use super::case::Case;
+use super::job::Job;
 use super::{is_broken_pipe, naming, stop_on_signal};
 use crate::cli::{self, FailOn, ReadOptions};
 use crate::error::Error;
@@ -18,13 +18,13 @@ use crate::report::{Handshake, Incident, Summary};
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
     let stdout = io::stdout();
     let look = options.look(options.color.palette(&stdout), style::terminal_width(), stdout.is_terminal());
-    let case = Case {
+    let job = Job {
         // On the same terminal as the output it would be in its way.
         progress: options.progress && !((options.format.streams)(&look) && stdout.is_terminal()),
-        ..Case::new(&options.inputs, &options.query, stop_on_signal()?)
+        ..Job::new(&options.inputs, &options.query, stop_on_signal()?)
     };
-    let ready = case.prepare()?;
-    let look = Look { at_once: look.at_once || case.piped(), ..look };
+    let ready = job.prepare()?;
+    let look = Look { at_once: look.at_once || job.piped(), ..look };
     let mut sink = (options.format.sink)(Box::new(BufWriter::with_capacity(64 << 10, stdout)), &look);
     let mut matched = false;
     #[cfg(feature = "parquet")]
@@ -45,7 +45,7 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
             #[cfg(feature = "parquet")]
             parquet_failed: None,
         };
-        let done = case.analyse(ready, &mut emit).map_err(|error| naming(error, on_stdout));
+        let done = job.analyse(ready, &mut emit).map_err(|error| naming(error, on_stdout));
         #[cfg(feature = "parquet")]
         let done = match (emit.parquet_failed, &options.parquet) {
             (Some(source), Some(path)) => Err(failed(path, source).into()),

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::case::Case;
+use super::job::Job;
 use super::{naming, stop_on_signal};
 use crate::anonymize::Anonymizer;
 use crate::cli::{Query, ReportFormat, ReportOptions};
@@ -29,13 +29,13 @@ fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
         ReportFormat::Html => Box::new(HtmlSink::new(out, settings)),
         ReportFormat::Markdown => Box::new(MarkdownSink::with_settings(out, settings)),
     };
-    let case = Case {
+    let job = Job {
         timeline: options.format == ReportFormat::Html,
         hashes: true,
         progress: options.progress,
-        ..Case::new(&options.inputs, &options.query, stop_on_signal()?)
+        ..Job::new(&options.inputs, &options.query, stop_on_signal()?)
     };
-    case.run(sink.as_mut())?;
+    job.run(sink.as_mut())?;
     sink.finish()?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::bail;
 
-use super::case::Case;
+use super::job::Job;
 use super::stop_on_signal;
 use crate::anonymize::Anonymizer;
 use crate::cli::ShowOptions;
@@ -21,14 +21,14 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
     let anonymizer = options.query.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let wanted = options.id.as_deref().map(str::to_ascii_lowercase);
     let mut found = Found { most: options.most, wanted: wanted.clone(), anonymizer: anonymizer.as_ref(), ..Found::default() };
-    let case = Case {
+    let job = Job {
         // It is made anonymous here, so that a handshake can be asked for by either id.
         anonymize: None,
         timeline: true,
         progress: options.progress,
-        ..Case::new(&options.inputs, &options.query, stop_on_signal()?)
+        ..Job::new(&options.inputs, &options.query, stop_on_signal()?)
     };
-    let summary = case.run(&mut found)?;
+    let summary = job.run(&mut found)?;
     let among = summary.handshakes.saturating_add(summary.left_out.unwrap_or_default());
     if among == 0 {
         bail!("no TLS handshake was found; `handshark read` says what is in the capture");

@@ -17,7 +17,7 @@ use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::case::Case;
+use super::job::Job;
 use super::{is_dash, naming, stop_on_signal, unless_interrupted};
 use crate::capture::{FrameSource, Inventory};
 use crate::cli::{Analysis, Secrets, SliceOptions};
@@ -39,29 +39,29 @@ use crate::time::Timestamp;
 pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
     let everything = Criteria::default();
     // What was not asked for may have to go along.
-    let case = Case { criteria: &everything, ..Case::new(&options.inputs, &options.query, stop_on_signal()?) };
-    if case.piped() {
+    let job = Job { criteria: &everything, ..Job::new(&options.inputs, &options.query, stop_on_signal()?) };
+    if job.piped() {
         bail!("slice reads its input twice and cannot read a pipe; save it to a file first");
     }
     // It is read again before it is handed over.
     let manner = Manner { force: options.force, inputs: &options.inputs, ..Manner::default() };
     let mut target = Delivery::begin(&options.output, &manner)?.staged()?;
-    let mut chosen = Chosen::new(Filter::new(options.query.criteria.clone()), options.secrets, Arc::clone(&case.begin));
-    let summary = case.run(&mut chosen)?;
+    let mut chosen = Chosen::new(Filter::new(options.query.criteria.clone()), options.secrets, Arc::clone(&job.begin));
+    let summary = job.run(&mut chosen)?;
     if chosen.handshakes == 0 {
         let of = counted(summary.handshakes, "handshake", "handshakes");
         bail!("none of {of} is what was asked for; nothing was written (`handshark --all FILE` lists them all)");
     }
-    let cut = Cut { options, case: &case, end: summary.times.map_or(Timestamp::MIN, |(_, last)| last), fragments: has_fragments(&summary) };
+    let cut = Cut { options, job: &job, end: summary.times.map_or(Timestamp::MIN, |(_, last)| last), fragments: has_fragments(&summary) };
     let mut packets = cut.write(&chosen, &mut target)?;
     // A verdict may rest on other handshakes with the same server. Where it does, some of them go along.
-    let mut strayed = strayed(&case, &chosen, &target)?;
+    let mut strayed = strayed(&job, &chosen, &target)?;
     for most in [FEW, MANY] {
         if strayed.is_empty() || !chosen.add_context(&strayed, most) {
             break;
         }
         packets = cut.write(&chosen, &mut target)?;
-        strayed = self::strayed(&case, &chosen, &target)?;
+        strayed = self::strayed(&job, &chosen, &target)?;
     }
     unless_interrupted()?;
     target.deliver()?;
@@ -85,11 +85,11 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
 }
 
 /// The servers of those handshakes on which the slice, read alone, gives another verdict.
-fn strayed(case: &Case<'_>, chosen: &Chosen, slice: &Delivery) -> anyhow::Result<BTreeMap<Id, Endpoint>> {
+fn strayed(job: &Job<'_>, chosen: &Chosen, slice: &Delivery) -> anyhow::Result<BTreeMap<Id, Endpoint>> {
     let inputs = [slice.draft().context("the slice is not kept")?.to_owned()];
-    let analysis = Analysis { filter: None, ..case.analysis.clone() };
-    let (stop, begin) = (Arc::clone(&case.stop), Arc::default());
-    let again = Case { inputs: &inputs, analysis: &analysis, stop, begin, progress: false, ..*case };
+    let analysis = Analysis { filter: None, ..job.analysis.clone() };
+    let (stop, begin) = (Arc::clone(&job.stop), Arc::default());
+    let again = Job { inputs: &inputs, analysis: &analysis, stop, begin, progress: false, ..*job };
     let mut verdicts = Verdicts::default();
     again.run(&mut verdicts)?;
     let strays = chosen.verdicts.iter().filter(|(id, (verdict, _))| verdicts.0.get(*id) != Some(verdict));
@@ -270,7 +270,7 @@ fn has_fragments(summary: &Summary) -> bool {
 /// Copies the packets of what was chosen.
 struct Cut<'a> {
     options: &'a SliceOptions,
-    case: &'a Case<'a>,
+    job: &'a Job<'a>,
     /// The time of the last packet.
     end: Timestamp,
     /// There are IP fragments.
@@ -282,7 +282,7 @@ impl Cut<'_> {
     fn write(&self, chosen: &Chosen, target: &mut Delivery) -> anyhow::Result<u64> {
         unless_interrupted()?;
         let fragments = if self.fragments { self.fragments_of(chosen)? } else { BTreeSet::new() };
-        let mut source = self.case.open()?;
+        let mut source = self.job.open()?;
         let written = target.restart().map_err(anyhow::Error::new);
         let written = written.and_then(|()| self.copy(source.as_mut(), chosen, &fragments, &mut *target));
         written.map_err(|error| naming(error, |source| target.failed(source)))
@@ -290,7 +290,7 @@ impl Cut<'_> {
 
     /// The frames of fragmented packets.
     fn fragments_of(&self, chosen: &Chosen) -> anyhow::Result<BTreeSet<u64>> {
-        let mut source = self.case.open()?;
+        let mut source = self.job.open()?;
         let mut decoder = Decoder::new();
         let mut fragments = BTreeSet::new();
         let mut block = Block::default();

@@ -9,14 +9,14 @@ use crate::error::{Error, Result};
 use crate::frame::{Frame, LinkType};
 
 /// An expression with its program for each link type met.
-pub(super) struct Filter {
+pub(super) struct PacketFilter {
     expression: String,
     /// None where the expression makes no sense for the link type: it takes none of its frames.
     programs: BTreeMap<LinkType, Option<BpfProgram>>,
     latest: Option<LinkType>,
 }
 
-impl Filter {
+impl PacketFilter {
     /// Checks the expression against Ethernet, or failing that against link types that have expressions of their own.
     pub(super) fn new(expression: &str) -> Result<Self> {
         if let Err(why) = compile(expression, ETHERNET)
@@ -253,7 +253,7 @@ const KEYWORDS: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{Filter, excludes_icmp};
+    use super::{PacketFilter, excludes_icmp};
     use crate::error::Error;
     use crate::frame::{Frame, FrameHead, LinkType};
     use crate::time::Timestamp;
@@ -291,7 +291,7 @@ mod tests {
             assert!(!excludes_icmp(keeping), "{keeping}");
         }
         // The names of ports are the system's (/etc/services): where it has none, nothing compiles that holds one.
-        assert_eq!(excludes_icmp("port https"), Filter::new("port https").is_ok());
+        assert_eq!(excludes_icmp("port https"), PacketFilter::new("port https").is_ok());
     }
 
     #[test]
@@ -302,15 +302,15 @@ mod tests {
 
     #[test]
     fn an_invalid_expression_is_an_error_with_a_reason() {
-        let Err(Error::Filter { filter, why }) = Filter::new("tcp prt 443") else { panic!("compiled") };
+        let Err(Error::Filter { filter, why }) = PacketFilter::new("tcp prt 443") else { panic!("compiled") };
         assert_eq!(filter, "tcp prt 443");
         assert!(!why.is_empty());
-        assert!(Filter::new("wlan type mgt").is_ok());
+        assert!(PacketFilter::new("wlan type mgt").is_ok());
     }
 
     #[test]
     fn programs_are_for_the_frame_s_link_type() {
-        let mut filter = Filter::new("tcp port 443").unwrap();
+        let mut filter = PacketFilter::new("tcp port 443").unwrap();
         let packet = super::tcp_packet([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 5, 443);
         let ethernet = super::ethernet(false, [10, 0, 0, 1].into(), &packet);
         let mut takes = |link, bytes: &[u8]| {

@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::atomic::Ordering;
 
 use super::discover::{self, Found, Pending};
-use super::filter::Filter;
+use super::filter::PacketFilter;
 use super::reader::Reader;
 use super::source::Ties;
 use super::{FrameSource, Input, Inventory};
@@ -23,7 +23,7 @@ pub(super) struct Merge {
     /// In the order opened, which decides between frames of the same time.
     open: Vec<Lane>,
     inventory: Inventory,
-    filter: Option<Filter>,
+    filter: Option<PacketFilter>,
     next_number: u64,
     /// An error that came after frames which had to be delivered first.
     failed: Option<Error>,
@@ -41,7 +41,7 @@ struct Lane {
 }
 
 impl Merge {
-    pub(super) fn new(found: Found, filter: Option<Filter>) -> Self {
+    pub(super) fn new(found: Found, filter: Option<PacketFilter>) -> Self {
         Self {
             waiting: found.pending.into(),
             open: Vec::new(),

@@ -93,14 +93,14 @@ pub fn open_until(inputs: &Inputs, stop: &Arc<AtomicBool>) -> Result<Box<dyn Fra
 }
 
 fn opened(inputs: &Inputs, stop: Option<&Arc<AtomicBool>>) -> Result<Box<dyn FrameSource>> {
-    let filter = inputs.filter.as_deref().map(filter::Filter::new).transpose()?;
+    let filter = inputs.filter.as_deref().map(filter::PacketFilter::new).transpose()?;
     let found = discover::discover(&inputs.paths, stop)?;
     Ok(Box::new(merge::Merge::new(found, filter)))
 }
 
 /// Opens a stream of a capture's bytes (a pipe, a socket) under a name. Frames are delivered as they arrive. Waits for the first bytes.
 pub fn open_stream(name: &Path, stream: Box<dyn Read + Send>, filter: Option<&str>) -> Result<Box<dyn FrameSource>> {
-    let filter = filter.map(filter::Filter::new).transpose()?;
+    let filter = filter.map(filter::PacketFilter::new).transpose()?;
     let found = discover::from_stream(name, stream)?;
     Ok(Box::new(merge::Merge::new(found, filter)))
 }

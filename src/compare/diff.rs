@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::tally::{Counts, Numbers, Service, Tally};
+use super::tally::{CountsByName, Numbers, Service, Tally};
 use crate::report::Certificate;
 use crate::time::Timestamp;
 
@@ -135,7 +135,7 @@ fn service(before: &Service, after: &Service) -> Vec<Change> {
     failures(before, after, &mut changes);
     causes(before, after, &mut changes);
     certificates(before, after, &mut changes);
-    let mut values = |what, before: &Counts, after: &Counts| {
+    let mut values = |what, before: &CountsByName, after: &CountsByName| {
         if let Some(text) = shifted(before, after) {
             changes.push(Change { what, direction: Direction::Other, text });
         }
@@ -274,13 +274,13 @@ fn median(sorted: &[u64]) -> Option<u64> {
 }
 
 /// What came and what went, of values such as versions.
-fn shifted(before: &Counts, after: &Counts) -> Option<String> {
+fn shifted(before: &CountsByName, after: &CountsByName) -> Option<String> {
     let (all_before, all_after) = (before.values().sum::<u64>(), after.values().sum::<u64>());
     if all_before == 0 || all_after == 0 {
         return None;
     }
     let disjoint = !after.keys().any(|value| before.contains_key(value));
-    let share = |counts: &Counts, value: &str| counts.get(value).copied().unwrap_or_default();
+    let share = |counts: &CountsByName, value: &str| counts.get(value).copied().unwrap_or_default();
     let values: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let parts: Vec<String> = values
         .into_iter()

@@ -1,6 +1,6 @@
 //! One of the two points at which a handshake was captured.
 
-use super::vantage::View;
+use super::vantage::Vantage;
 use crate::report::{Cause, Confidence, Handshake, Outcome, Protocol, StoppedBy};
 
 /// One point's view of a handshake: its report, if it gave one, and its packets.
@@ -9,7 +9,7 @@ pub struct Point<'a> {
     /// The report.
     pub report: Option<&'a Handshake<'a>>,
     /// The packets.
-    pub view: &'a View,
+    pub view: &'a Vantage,
 }
 
 impl Point<'_> {

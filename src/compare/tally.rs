@@ -10,7 +10,7 @@ use crate::report::{Cause, Certificate, Handshake, Outcome, Sink, Summary, word}
 use crate::time::Timestamp;
 
 /// How often each value was seen.
-pub(super) type Counts = BTreeMap<String, u64>;
+pub(super) type CountsByName = BTreeMap<String, u64>;
 
 /// A capture, service by service.
 #[derive(Debug, Default)]
@@ -27,15 +27,15 @@ pub struct Tally {
 #[derive(Debug, Default)]
 pub(super) struct Service {
     pub(super) numbers: Numbers,
-    pub(super) causes: Counts,
-    pub(super) versions: Counts,
-    pub(super) ciphers: Counts,
-    pub(super) groups: Counts,
-    pub(super) protocols: Counts,
-    pub(super) addresses: Counts,
+    pub(super) causes: CountsByName,
+    pub(super) versions: CountsByName,
+    pub(super) ciphers: CountsByName,
+    pub(super) groups: CountsByName,
+    pub(super) protocols: CountsByName,
+    pub(super) addresses: CountsByName,
     /// Fingerprints of clients, and of those whose handshakes failed.
-    pub(super) clients: Counts,
-    pub(super) failing_clients: Counts,
+    pub(super) clients: CountsByName,
+    pub(super) failing_clients: CountsByName,
     /// Leaf certificates by SHA-256.
     pub(super) certificates: BTreeMap<[u8; 32], Arc<Certificate>>,
     /// Whole and server's think time of full handshakes that completed, in microseconds.
@@ -133,7 +133,7 @@ impl Service {
     }
 }
 
-fn count(counts: &mut Counts, value: Option<&str>) {
+fn count(counts: &mut CountsByName, value: Option<&str>) {
     let Some(value) = value else { return };
     if let Some(count) = counts.get_mut(value) {
         *count = count.saturating_add(1);

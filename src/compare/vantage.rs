@@ -12,7 +12,7 @@ use crate::time::{Mark, Timestamp};
 
 /// A connection at one point.
 #[derive(Debug, Clone)]
-pub struct View {
+pub struct Vantage {
     /// The client as it is called here.
     pub client: Endpoint,
     /// The server as it is called here.
@@ -64,7 +64,7 @@ impl Passing {
     }
 }
 
-impl View {
+impl Vantage {
     /// An empty one.
     pub const fn new(client: Endpoint, server: Endpoint, transport: Transport) -> Self {
         let watched = (Timestamp::MIN, Timestamp::MAX);
@@ -234,10 +234,10 @@ impl Stream {
 }
 
 /// Follows the packets of `side` from `sender` to `receiver`.
-pub fn follow(side: Side, sender: &View, receiver: &View) -> Transit {
+pub fn follow(side: Side, sender: &Vantage, receiver: &Vantage) -> Transit {
     let tcp = sender.transport == Transport::Tcp;
     let first =
-        |view: &View| view.packets.iter().find(|packet| packet.from == side && packet.len > 0).map(|packet| packet.seq.wrapping_sub(1));
+        |view: &Vantage| view.packets.iter().find(|packet| packet.from == side && packet.len > 0).map(|packet| packet.seq.wrapping_sub(1));
     let known = sender.isn(side).or_else(|| receiver.isn(side)).or_else(|| first(sender)).unwrap_or_default();
     // Of two SYN-ACKs that arrived, the one that was sent counts.
     let arrived = sender.isn(side).filter(|isn| receiver.began_with(side, *isn)).or_else(|| receiver.isn(side));
@@ -360,7 +360,7 @@ impl Sent {
     }
 }
 
-fn places(side: Side, view: &View, base: u32) -> Vec<Sent> {
+fn places(side: Side, view: &Vantage, base: u32) -> Vec<Sent> {
     let of_side = view.packets.iter().enumerate().filter(|(_, packet)| packet.from == side && packet.matters());
     of_side
         .map(|(index, packet)| {
@@ -400,9 +400,9 @@ mod tests {
     use super::*;
     use std::net::IpAddr;
 
-    fn view(packets: &[(i64, u32, u8, &[u8])]) -> View {
+    fn view(packets: &[(i64, u32, u8, &[u8])]) -> Vantage {
         let end = |port| Endpoint::new(IpAddr::from([192, 0, 2, 1]), port);
-        let mut view = View::new(end(1), end(2), Transport::Tcp);
+        let mut view = Vantage::new(end(1), end(2), Transport::Tcp);
         view.packets = packets
             .iter()
             .enumerate()

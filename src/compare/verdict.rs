@@ -3,7 +3,7 @@
 use super::joined::{Joined, JoinedBy, Joint, Place, half};
 use super::point::Point;
 use super::relayed::{relayed, translated};
-use super::vantage::{Passing, Transit, View, follow};
+use super::vantage::{Passing, Transit, Vantage, follow};
 use super::words::bytes;
 use crate::flow::Side;
 use crate::report::{Cause, Confidence, Family, Finding, Handshake, Protocol, StoppedBy};
@@ -16,7 +16,7 @@ mod forged;
 pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Joined {
     let up = follow(Side::Client, client.view, server.view);
     let down = follow(Side::Server, server.view, client.view);
-    let path = Path { client, server, up: &up, down: &down };
+    let path = Comparison { client, server, up: &up, down: &down };
     if joined_by == JoinedBy::Random && path.relayed() {
         return relayed(client.report, server.report);
     }
@@ -39,7 +39,7 @@ pub fn judge(client: &Point<'_>, server: &Point<'_>, joined_by: JoinedBy) -> Joi
 }
 
 /// The way between the two points, and what became of the packets on it.
-struct Path<'a> {
+struct Comparison<'a> {
     client: &'a Point<'a>,
     server: &'a Point<'a>,
     /// From the client to the server.
@@ -48,13 +48,13 @@ struct Path<'a> {
     down: &'a Transit,
 }
 
-impl<'a> Path<'a> {
+impl<'a> Comparison<'a> {
     fn transit(&self, from: Side) -> &'a Transit {
         if from == Side::Client { self.up } else { self.down }
     }
 
     /// The views of who sends and who receives.
-    fn ends(&self, from: Side) -> (&'a View, &'a View) {
+    fn ends(&self, from: Side) -> (&'a Vantage, &'a Vantage) {
         if from == Side::Client { (self.client.view, self.server.view) } else { (self.server.view, self.client.view) }
     }
 

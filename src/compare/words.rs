@@ -1,16 +1,16 @@
 //! Packets in the words of their protocols, and what is asked of a list of them.
 
-use super::vantage::{Passing, Transit, View};
+use super::vantage::{Passing, Transit, Vantage};
 use crate::flow::{Side, Transport};
 
 /// Whether all the receiver got from the sender lies before the first that was lost.
-pub(super) fn receiver_hears_nothing_after(lost: &[&Passing], transit: &Transit, sender: &View) -> bool {
+pub(super) fn receiver_hears_nothing_after(lost: &[&Passing], transit: &Transit, sender: &Vantage) -> bool {
     let Some(first) = lost.first() else { return false };
     !transit.arrived.iter().any(|(place, _)| sender.packets.get(*place).is_some_and(|packet| packet.mark.time > first.mark.time))
 }
 
 /// How long nothing was sent before the first that was lost, in milliseconds, where that is long.
-pub(super) fn quiet_before(lost: &[&Passing], sender: &View) -> Option<u64> {
+pub(super) fn quiet_before(lost: &[&Passing], sender: &Vantage) -> Option<u64> {
     let first = lost.first()?;
     let before = sender.packets.iter().rev().find(|packet| packet.mark.frame < first.mark.frame)?;
     let quiet = u64::try_from(first.mark.time.since(before.mark.time).as_millis()).unwrap_or(u64::MAX);
@@ -41,7 +41,7 @@ pub(super) fn grouped<'a>(packets: &[&'a Passing]) -> Vec<(&'a Passing, usize)> 
 }
 
 /// What a packet is, in the words of its protocol.
-pub(super) fn name(packet: &Passing, view: &View, from: Side) -> String {
+pub(super) fn name(packet: &Passing, view: &Vantage, from: Side) -> String {
     let flags = packet.flags;
     if flags.syn() {
         return if flags.ack() { "the SYN-ACK" } else { "the SYN" }.to_owned();

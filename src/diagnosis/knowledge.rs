@@ -1,6 +1,6 @@
 //! What the capture knows from other handshakes, of this server (address, port) and name, and of this client.
 //!
-//! [`super::book::Book`] gathers it; a rule reads the view for one handshake in [`super::case::Case::knowledge`].
+//! [`super::knowledge_store::KnowledgeStore`] gathers it; a rule reads the view for one handshake in [`super::case::Case::knowledge`].
 
 use std::ops::Deref;
 use std::sync::Arc;

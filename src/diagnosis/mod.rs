@@ -5,7 +5,6 @@
 pub mod against;
 mod aged;
 mod attempts;
-pub mod book;
 pub mod case;
 pub mod cause;
 pub mod chain;
@@ -13,6 +12,7 @@ pub mod finding;
 mod issuers;
 pub mod judge;
 pub mod knowledge;
+pub mod knowledge_store;
 pub mod manners;
 pub mod offer;
 pub mod page;

@@ -139,7 +139,7 @@ impl Suspect {
 
 /// The suspects, likeliest first; none when the offer is broad everywhere.
 pub fn suspects(hello: &ClientHello, knowledge: &Knowledge) -> Vec<Suspect> {
-    let offer = Offer::of(hello);
+    let offer = UsableOffer::of(hello);
     let mut found: Vec<Suspect> = [offer.key_kind(knowledge), offer.ciphers(knowledge), offer.groups(knowledge), offer.schemes()]
         .into_iter()
         .flatten()
@@ -166,7 +166,7 @@ pub fn prime_suspect(case: &Case<'_>, refusal: &Refusal<'_>, cause: Cause) -> Op
 }
 
 /// The offer without GREASE and signals.
-struct Offer {
+struct UsableOffer {
     tls13: bool,
     tls12: bool,
     /// It lists more suites than there are in use: none of them is looked at.
@@ -176,7 +176,7 @@ struct Offer {
     schemes: Vec<SignatureScheme>,
 }
 
-impl Offer {
+impl UsableOffer {
     fn of(hello: &ClientHello) -> Self {
         let tls13 = hello.highest_version().is_tls13();
         let broad = hello.cipher_suite_list().len() / 2 > limits::OFFERED_SUITES;

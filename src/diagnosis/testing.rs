@@ -16,7 +16,7 @@ use super::rule::{Rule, RuleFamily, Rules};
 use super::rules;
 use crate::flow::{Endpoint, FlowKey, Path, PerSide, Side, Transport};
 use crate::handshake::Handshake;
-use crate::handshake::facts::{AlertSeen, Chain, Outcome, PartialMessage, Protocol, Seen, Stage, StoppedBy};
+use crate::handshake::facts::{AlertSeen, Chain, Located, Outcome, PartialMessage, Protocol, Stage, StoppedBy};
 use crate::preamble::{Dialect, Preamble, PreambleFacts, Step, Upgrade, identify};
 use crate::time::{Mark, Timestamp};
 use crate::tls::certificate::Certificate;
@@ -140,7 +140,7 @@ pub fn over_udp(protocol: Protocol) -> Handshake {
         *mark = Some(at(1, 0));
     }
     facts.flow.sides.server = SideFacts::default();
-    let hello = ClientHello::parse(&[3; 40]).map(|what| Seen { what, mark: at(1, 0), first: at(1, 0), span: (0, 200) });
+    let hello = ClientHello::parse(&[3; 40]).map(|what| Located { what, mark: at(1, 0), first: at(1, 0), span: (0, 200) });
     facts.partial_client_hello = None;
     facts.client_hellos.extend(hello);
     facts
@@ -288,7 +288,7 @@ impl Scene {
         Self::hello(ProtocolVersion::TLS12, BROAD, &extensions(true))
     }
 
-    fn seen<T>(&mut self, what: T) -> Seen<T> {
+    fn seen<T>(&mut self, what: T) -> Located<T> {
         seen(what, self.next_mark())
     }
 
@@ -341,7 +341,7 @@ impl Scene {
         self
     }
 
-    fn chain(&mut self, certificates: &[Arc<Certificate>]) -> Seen<Chain> {
+    fn chain(&mut self, certificates: &[Arc<Certificate>]) -> Located<Chain> {
         self.seen(Chain { certificates: certificates.to_vec(), message_len: 600, dropped: 0 })
     }
 
@@ -403,8 +403,8 @@ impl Scene {
     }
 }
 
-fn seen<T>(what: T, mark: Mark) -> Seen<T> {
-    Seen { what, mark, first: mark, span: (0, 0) }
+fn seen<T>(what: T, mark: Mark) -> Located<T> {
+    Located { what, mark, first: mark, span: (0, 0) }
 }
 
 /// A certificate for this name, signed by itself, made as told.

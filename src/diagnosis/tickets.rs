@@ -118,7 +118,7 @@ fn tag(handshake: &Handshake, ticket: &[u8]) -> u64 {
 mod tests {
     use super::*;
     use crate::diagnosis::testing::{at, connected};
-    use crate::handshake::facts::{Resumption, Seen};
+    use crate::handshake::facts::{Located, Resumption};
     use crate::tls::client_hello::tests::build;
     use crate::tls::message::SessionTicket;
     use crate::tls::server_hello::ServerHello;
@@ -130,11 +130,11 @@ mod tests {
         h.outcome = Outcome::Completed;
         h.flow.first = mark;
         let hello = ClientHello::parse(&build(0x0303, &[suite], &[(0x0023, ticket)])).unwrap();
-        h.client_hellos.push(Seen { what: hello, mark, first: mark, span: (0, 0) });
+        h.client_hellos.push(Located { what: hello, mark, first: mark, span: (0, 0) });
         let answer = [&[3, 3][..], &[1; 32], &[0], &suite.to_be_bytes(), &[0]].concat();
-        h.server_hello = Some(Seen { what: ServerHello::parse(&answer).unwrap(), mark, first: mark, span: (0, 0) });
+        h.server_hello = Some(Located { what: ServerHello::parse(&answer).unwrap(), mark, first: mark, span: (0, 0) });
         let what = given.map(|ticket| SessionTicket { lifetime_hint: 100, len: ticket.len(), kept: Some(ticket.into()) });
-        h.session_ticket = what.map(|what| Box::new(Seen { what, mark, first: mark, span: (0, 0) }));
+        h.session_ticket = what.map(|what| Box::new(Located { what, mark, first: mark, span: (0, 0) }));
         h
     }
 

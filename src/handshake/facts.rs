@@ -25,7 +25,7 @@ pub use super::history::History;
 
 /// Something, and where it was seen: the frame that carried its last byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen<T> {
+pub struct Located<T> {
     /// What.
     pub what: T,
     /// The frame that carried its last byte.
@@ -62,33 +62,33 @@ pub struct Observed {
     /// Application data of each side, after its Finished: first record.
     pub application_data: PerSide<Option<Mark>>,
     /// ServerHello.
-    pub server_hello: Option<Seen<ServerHello>>,
+    pub server_hello: Option<Located<ServerHello>>,
     /// Encrypted records of each side by size, from its first, bounded by [`crate::limits::ENCRYPTED_RECORDS`].
     pub encrypted: PerSide<EncryptedRecords>,
     /// ClientHellos in order: a second one follows a HelloRetryRequest.
-    pub client_hellos: SmallVec<[Seen<ClientHello>; 1]>,
+    pub client_hellos: SmallVec<[Located<ClientHello>; 1]>,
     /// What led up to TLS.
     pub preamble: Option<Box<PreambleFacts>>,
     /// A side spoke something else than TLS where a TLS record was due.
-    pub plaintext: PerSide<Option<Box<Seen<Plaintext>>>>,
+    pub plaintext: PerSide<Option<Box<Located<Plaintext>>>>,
     /// Bytes of a ClientHello whose rest never came: how many there were and how many its length field promised.
     pub partial_client_hello: Option<PartialMessage>,
     /// The same for the message the server was sending when its bytes ended.
     pub partial_server_message: Option<PartialMessage>,
     /// HelloRetryRequest.
-    pub hello_retry: Option<Box<Seen<ServerHello>>>,
+    pub hello_retry: Option<Box<Located<ServerHello>>>,
     /// EncryptedExtensions, decrypted: the message's body, to be read with [`crate::tls::message::EncryptedExtensions`].
-    pub encrypted_extensions: Option<Box<Seen<Box<[u8]>>>>,
+    pub encrypted_extensions: Option<Box<Located<Box<[u8]>>>>,
     /// The server's certificates as served, leaf first (in clear, or decrypted).
-    pub server_chain: Option<Seen<Chain>>,
+    pub server_chain: Option<Located<Chain>>,
     /// The client's certificates; an empty chain means it was asked and had none.
-    pub client_chain: Option<Seen<Chain>>,
+    pub client_chain: Option<Located<Chain>>,
     /// CertificateStatus, or the status_request extension of a decrypted Certificate.
-    pub staple: Option<Box<Seen<OcspStaple>>>,
+    pub staple: Option<Box<Located<OcspStaple>>>,
     /// ServerKeyExchange.
-    pub server_key_exchange: Option<Seen<ServerKeyExchange>>,
+    pub server_key_exchange: Option<Located<ServerKeyExchange>>,
     /// CertificateRequest.
-    pub certificate_request: Option<Box<Seen<CertificateRequest>>>,
+    pub certificate_request: Option<Box<Located<CertificateRequest>>>,
     /// ServerHelloDone.
     pub server_hello_done: Option<Mark>,
     /// ClientKeyExchange.
@@ -96,7 +96,7 @@ pub struct Observed {
     /// CertificateVerify from the client in clear (TLS ≤ 1.2).
     pub client_certificate_verify: Option<Mark>,
     /// NewSessionTicket in clear (TLS ≤ 1.2).
-    pub session_ticket: Option<Box<Seen<SessionTicket>>>,
+    pub session_ticket: Option<Box<Located<SessionTicket>>>,
     /// HelloRequest from the server.
     pub hello_request: Option<Mark>,
     /// TLS 1.3 records of the server after its Finished that look like NewSessionTickets.
@@ -465,7 +465,7 @@ impl Observed {
     }
 
     /// The last ClientHello: the one that the ServerHello answers.
-    pub fn last_hello(&self) -> Option<&Seen<ClientHello>> {
+    pub fn last_hello(&self) -> Option<&Located<ClientHello>> {
         self.client_hellos.last()
     }
 

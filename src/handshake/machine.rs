@@ -9,11 +9,11 @@ use crate::flow::{FlowKey, PerSide, Side};
 use crate::limits;
 use crate::preamble::{self, Plaintext, Preamble, Step, Unwrap};
 use crate::time::Mark;
-use crate::tls::record::{Verdict, looks_like_tls};
+use crate::tls::record::{Recognition, looks_like_tls};
 use crate::transport::{Close, Data, FlowEvent, FlowFacts, FlowSink, Gap, Interest};
 
 use super::decrypt::{self, Decryption};
-use super::facts::{Handshake, Observed, Outcome, Protocol, Seen};
+use super::facts::{Handshake, Located, Observed, Outcome, Protocol};
 use super::outcome::{self, Closing};
 use super::records::{Head, Stream};
 use super::relevance::{Relevance, keep_turned_away, relevance};
@@ -220,16 +220,16 @@ impl Following {
     fn undecided(&mut self, h: &mut Observed, shared: &mut Shared, flow: &FlowFacts, data: &Data<'_>) -> Interest {
         let head = self.streams.of_mut(data.side).head(data);
         match verdict(head, false) {
-            Verdict::NeedMore => Interest::More,
-            Verdict::Yes => {
+            Recognition::NeedMore => Interest::More,
+            Recognition::Yes => {
                 self.mode = Mode::Known;
                 self.with_head(h, shared, data, Self::first_records)
             }
-            Verdict::No if !flow.saw_start() => {
+            Recognition::No if !flow.saw_start() => {
                 self.mode = Mode::Midstream;
                 self.with_head(h, shared, data, Self::records)
             }
-            Verdict::No => {
+            Recognition::No => {
                 self.mode = Mode::Known;
                 self.preamble = Some(Box::new(Preamble::new(flow.ends().1.port)));
                 // What the other side said before was too short to tell and comes first.
@@ -287,14 +287,14 @@ impl Following {
                 let offset = data.offset.saturating_add(consumed as u64).saturating_sub(before.len() as u64);
                 let rest = data.bytes.get(consumed..).unwrap_or_default();
                 let first = if before.is_empty() { rest } else { before.as_slice() };
-                if preamble.is_granted() && !preamble.is_wrapped() && looks_like_tls(first) == Verdict::No {
+                if preamble.is_granted() && !preamble.is_wrapped() && looks_like_tls(first) == Recognition::No {
                     let what = preamble::identify(first, data.side);
                     return self.speaks_plaintext(h, what, data);
                 }
                 // An alert is a TLS server's answer to what it could not read.
                 if data.side == Side::Server && first.first() == Some(&0x15) && !self.streams.client.started() {
                     let said = preamble.unfollowed();
-                    h.plaintext.client = said.map(|what| Box::new(Seen { what, mark: *data.mark, first: *data.mark, span: (0, 0) }));
+                    h.plaintext.client = said.map(|what| Box::new(Located { what, mark: *data.mark, first: *data.mark, span: (0, 0) }));
                 }
                 self.begin(data.side, offset, false);
                 if self.streams.client.started() && self.streams.server.started() {
@@ -313,7 +313,7 @@ impl Following {
     /// A side spoke another protocol where TLS was due.
     fn speaks_plaintext(&mut self, h: &mut Observed, what: Plaintext, data: &Data<'_>) -> Interest {
         let span = (data.offset, data.offset.saturating_add(data.bytes.len() as u64));
-        *h.plaintext.of_mut(data.side) = Some(Box::new(Seen { what, mark: *data.mark, first: *data.mark, span }));
+        *h.plaintext.of_mut(data.side) = Some(Box::new(Located { what, mark: *data.mark, first: *data.mark, span }));
         self.streams.of_mut(data.side).ignore();
         Interest::More
     }
@@ -332,7 +332,7 @@ impl Following {
         if stream.ignored() {
             // An upgrade in a dialect we do not know: plaintext first, then TLS, begun by the client.
             let turn = other_began || data.side == Side::Client;
-            if !turn || looks_like_tls(data.bytes) != Verdict::Yes {
+            if !turn || looks_like_tls(data.bytes) != Recognition::Yes {
                 return Interest::More;
             }
             *stream = Stream::default();
@@ -344,9 +344,9 @@ impl Following {
         }
         let head = self.streams.of_mut(data.side).head(data);
         match verdict(head, other_began) {
-            Verdict::NeedMore => Interest::More,
-            Verdict::Yes => self.with_head(h, shared, data, Self::first_records),
-            Verdict::No => {
+            Recognition::NeedMore => Interest::More,
+            Recognition::Yes => self.with_head(h, shared, data, Self::first_records),
+            Recognition::No => {
                 let what = preamble::identify(head, data.side);
                 self.speaks_plaintext(h, what, data);
                 // Both sides in clear: nothing about TLS will follow.
@@ -433,10 +433,10 @@ const COMPLETED_QUIET: Duration = Duration::from_secs(5);
 
 /// Whether a side's first bytes are TLS. Where its partner speaks TLS it may begin with any record; and a ClientHello in a record of impossible
 /// length is a broken client, not another protocol.
-fn verdict(head: &[u8], partner_speaks_tls: bool) -> Verdict {
+fn verdict(head: &[u8], partner_speaks_tls: bool) -> Recognition {
     match (looks_like_tls(head), head) {
-        (Verdict::No, [20..=24, 3, 0..=4, ..]) if partner_speaks_tls => Verdict::Yes,
-        (Verdict::No, [22, 3, 0..=4, _, _, 1, ..]) => Verdict::Yes,
+        (Recognition::No, [20..=24, 3, 0..=4, ..]) if partner_speaks_tls => Recognition::Yes,
+        (Recognition::No, [22, 3, 0..=4, _, _, 1, ..]) => Recognition::Yes,
         (verdict, _) => verdict,
     }
 }

@@ -12,7 +12,7 @@ use crate::tls::message::{
 use crate::tls::registry::{ExtensionType, HandshakeType, ProtocolVersion};
 use crate::tls::server_hello::ServerHello;
 
-use super::facts::{Chain, Observed, Protocol, Resumption, Seen};
+use super::facts::{Chain, Located, Observed, Protocol, Resumption};
 use super::notes::{anomaly, letter};
 use super::shared::{Shared, intern};
 
@@ -28,8 +28,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    const fn seen<T>(self, what: T) -> Seen<T> {
-        Seen { what, mark: self.mark, first: self.first, span: self.span }
+    const fn seen<T>(self, what: T) -> Located<T> {
+        Located { what, mark: self.mark, first: self.first, span: self.span }
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) fn sslv2(h: &mut Observed, side: Side, body: &[u8], place: Place) {
         && let Some(hello) = ClientHello::parse_sslv2(body)
     {
         h.protocol = if hello.legacy_version() >= ProtocolVersion::SSL3 { Protocol::Tls } else { Protocol::Ssl2 };
-        h.held_bytes += body.len() + size_of::<Seen<ClientHello>>();
+        h.held_bytes += body.len() + size_of::<Located<ClientHello>>();
         h.client_hellos.push(place.seen(hello));
         letter(h, side, 'c');
     }
@@ -195,7 +195,7 @@ fn weight(chain: &Chain) -> usize {
 }
 
 /// Enters the first of its kind.
-fn keep<T, S: From<Seen<T>>>(slot: &mut Option<S>, parsed: Option<T>, place: Place) -> bool {
+fn keep<T, S: From<Located<T>>>(slot: &mut Option<S>, parsed: Option<T>, place: Place) -> bool {
     match parsed {
         Some(what) => {
             slot.get_or_insert_with(|| place.seen(what).into());
@@ -220,7 +220,7 @@ fn client_hello(h: &mut Observed, body: &[u8], place: Place) -> bool {
     for defect in hello.defects() {
         anomaly(h, Side::Client, place.mark, AnomalyKind::Defect { field: defect.field, rule: defect.rule });
     }
-    h.held_bytes += body.len() + size_of::<Seen<ClientHello>>();
+    h.held_bytes += body.len() + size_of::<Located<ClientHello>>();
     h.client_hellos.push(place.seen(hello));
     true
 }

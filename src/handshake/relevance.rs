@@ -9,7 +9,7 @@ use crate::preamble::{Dialect, Preamble, PreambleFacts, Upgrade};
 use crate::time::Mark;
 use crate::transport::FlowFacts;
 
-use super::facts::{Handshake, Observed, Protocol, Seen};
+use super::facts::{Handshake, Located, Observed, Protocol};
 
 /// Whether a connection is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub(super) fn keep_turned_away(h: &mut Observed, flow: &FlowFacts, preamble: &Pr
     }
     if let (Some(what), Some(mark)) = (preamble.unfollowed(), flow.side(Side::Client).first_data) {
         let span = (0, flow.side(Side::Client).delivered);
-        h.plaintext.client = Some(Box::new(Seen { what, mark, first: mark, span }));
+        h.plaintext.client = Some(Box::new(Located { what, mark, first: mark, span }));
     }
 }
 

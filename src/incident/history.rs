@@ -16,29 +16,29 @@ pub(super) const CLIENTS_COUNTED: usize = 4096;
 
 /// Where handshakes belong together: one server over one transport, one name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Scope {
+pub(super) struct Group {
     pub(super) transport: Transport,
     pub(super) server: Endpoint,
     pub(super) name: Option<String>,
 }
 
-impl Scope {
+impl Group {
     pub(super) fn of(handshake: &Handshake) -> Self {
         Self { transport: handshake.flow.key.transport, server: handshake.server, name: handshake.server_name() }
     }
 }
 
-/// A scope to look for, without a copy of its name.
+/// A group to look for, without a copy of its name.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct ScopeKey<'a> {
+struct GroupKey<'a> {
     transport: Transport,
     server: Endpoint,
     name: Option<&'a str>,
 }
 
-impl Equivalent<Scope> for ScopeKey<'_> {
-    fn equivalent(&self, scope: &Scope) -> bool {
-        self.transport == scope.transport && self.server == scope.server && self.name == scope.name.as_deref()
+impl Equivalent<Group> for GroupKey<'_> {
+    fn equivalent(&self, group: &Group) -> bool {
+        self.transport == group.transport && self.server == group.server && self.name == group.name.as_deref()
     }
 }
 
@@ -51,7 +51,7 @@ struct Face {
     until: Timestamp,
 }
 
-/// What one scope went through. Verdicts may come late and out of order; what is known at once is kept by time.
+/// What one group went through. Verdicts may come late and out of order; what is known at once is kept by time.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     /// When handshakes began here, in no particular order, up to the share of [`STARTS`].
@@ -66,13 +66,13 @@ pub(super) struct Watched {
     last: Timestamp,
 }
 
-/// All scopes.
+/// All groups.
 #[derive(Debug)]
 pub(super) struct History {
-    scopes: HashMap<Scope, Watched, RandomState>,
+    groups: HashMap<Group, Watched, RandomState>,
     /// Starts that may be kept.
     most: usize,
-    /// Starts and clients kept over all scopes.
+    /// Starts and clients kept over all groups.
     starts: usize,
     happy: usize,
     /// Scopes that were forgotten to make room for others.
@@ -88,16 +88,16 @@ impl Default for History {
 impl History {
     /// Nothing yet; so many starts may be kept.
     pub(super) fn bounded(most: usize) -> Self {
-        Self { scopes: HashMap::default(), most, starts: 0, happy: 0, forgotten: 0 }
+        Self { groups: HashMap::default(), most, starts: 0, happy: 0, forgotten: 0 }
     }
 
-    pub(super) fn of(&self, scope: &Scope) -> Option<&Watched> {
-        self.scopes.get(scope)
+    pub(super) fn of(&self, group: &Group) -> Option<&Watched> {
+        self.groups.get(group)
     }
 
-    /// One more scope could not be watched without forgetting others.
-    pub(super) fn is_full_for(&self, scope: &Scope) -> bool {
-        self.scopes.len() >= SCOPES && !self.scopes.contains_key(scope)
+    /// One more group could not be watched without forgetting others.
+    pub(super) fn is_full_for(&self, group: &Group) -> bool {
+        self.groups.len() >= GROUPS && !self.groups.contains_key(group)
     }
 
     /// More starts or clients could not be kept without forgetting others.
@@ -107,12 +107,12 @@ impl History {
 
     /// Takes a handshake with the name asked for. `ages`: what is old may give way to what is new.
     pub(super) fn attempt(&mut self, handshake: &Handshake, name: Option<&str>, ages: bool) {
-        let key = ScopeKey { transport: handshake.flow.key.transport, server: handshake.server, name };
-        let full = self.scopes.len() >= SCOPES;
-        let watched = match self.scopes.get_mut(&key) {
+        let key = GroupKey { transport: handshake.flow.key.transport, server: handshake.server, name };
+        let full = self.groups.len() >= GROUPS;
+        let watched = match self.groups.get_mut(&key) {
             Some(watched) => watched,
             None if full => return,
-            None => self.scopes.entry(Scope::of(handshake)).or_default(),
+            None => self.groups.entry(Group::of(handshake)).or_default(),
         };
         let at = handshake.flow.first.time;
         watched.last = watched.last.max(at);
@@ -141,13 +141,13 @@ impl History {
         }
     }
 
-    /// Forgets the scopes that were quiet for longest, a quarter of all, so that it is not done for each new one. What is `needed` stays.
-    pub(super) fn forget_quiet(&mut self, needed: impl Fn(&Scope) -> bool) {
-        let mut quiet: Vec<(Timestamp, Scope)> =
-            self.scopes.iter().filter(|(scope, _)| !needed(scope)).map(|(scope, watched)| (watched.last, scope.clone())).collect();
+    /// Forgets the groups that were quiet for longest, a quarter of all, so that it is not done for each new one. What is `needed` stays.
+    pub(super) fn forget_quiet(&mut self, needed: impl Fn(&Group) -> bool) {
+        let mut quiet: Vec<(Timestamp, Group)> =
+            self.groups.iter().filter(|(group, _)| !needed(group)).map(|(group, watched)| (watched.last, group.clone())).collect();
         quiet.sort();
-        for (_, scope) in quiet.into_iter().take(SCOPES / 4) {
-            if let Some(watched) = self.scopes.remove(&scope) {
+        for (_, group) in quiet.into_iter().take(GROUPS / 4) {
+            if let Some(watched) = self.groups.remove(&group) {
                 self.starts = self.starts.saturating_sub(watched.starts.len());
                 self.happy = self.happy.saturating_sub(watched.happy.len());
                 self.forgotten += 1;
@@ -155,11 +155,11 @@ impl History {
         }
     }
 
-    /// Forgets starts up to a moment that each scope has, and, where that is not enough, the clients of scopes that no incident needs.
-    pub(super) fn thin(&mut self, upto: impl Fn(&Scope) -> (Timestamp, bool)) {
+    /// Forgets starts up to a moment that each group has, and, where that is not enough, the clients of groups that no incident needs.
+    pub(super) fn thin(&mut self, upto: impl Fn(&Group) -> (Timestamp, bool)) {
         let crowd = self.happy >= HAPPY;
-        self.scopes.iter_mut().for_each(|(scope, watched)| {
-            let (moment, needed) = upto(scope);
+        self.groups.iter_mut().for_each(|(group, watched)| {
+            let (moment, needed) = upto(group);
             let before = watched.starts.len();
             watched.starts.retain(|start| *start > moment);
             self.starts = self.starts.saturating_sub(before - watched.starts.len());
@@ -262,7 +262,7 @@ impl Face {
 }
 
 /// Servers and names watched.
-const SCOPES: usize = 4096;
+const GROUPS: usize = 4096;
 /// Handshakes whose time is kept, over all servers.
 const STARTS: usize = 1 << 20;
 /// Clients that completed, over all servers.

@@ -14,7 +14,7 @@ use crate::report::{self, Id, State};
 use crate::time::Timestamp;
 
 use super::fallback::{Blocked, Fallbacks};
-use super::history::{CLIENTS_COUNTED, History, Scope, Watched};
+use super::history::{CLIENTS_COUNTED, Group, History, Watched};
 
 /// Incidents kept.
 const INCIDENTS: usize = 1024;
@@ -43,7 +43,7 @@ const MANY: u64 = 50;
 
 #[derive(Debug)]
 struct Incident {
-    scope: Scope,
+    group: Group,
     cause: Cause,
     first: Timestamp,
     last: Timestamp,
@@ -59,7 +59,7 @@ struct Incident {
     blocked: Vec<Blocked>,
     /// How many of those went on over TCP.
     fell_back: u64,
-    /// Handshakes of its scope from its first failure on that are not known one by one any more.
+    /// Handshakes of its group from its first failure on that are not known one by one any more.
     counted: u64,
     /// Failures as last told while it lasted.
     told: Option<u64>,
@@ -69,7 +69,7 @@ struct Incident {
 #[derive(Debug, Default)]
 pub struct Tracker {
     history: History,
-    open: BTreeMap<(Scope, Cause), Incident>,
+    open: BTreeMap<(Group, Cause), Incident>,
     closed: Vec<Incident>,
     fallbacks: Fallbacks,
     /// Someone watches: incidents are told while they last, and forgotten when they are over.
@@ -101,9 +101,9 @@ impl Tracker {
                 self.forgot = now;
                 self.thin(now);
             }
-            if self.history.is_full_for(&Scope::of(handshake)) {
-                let open: BTreeSet<&Scope> = self.open.keys().map(|(scope, _)| scope).collect();
-                self.history.forget_quiet(|scope| open.contains(scope));
+            if self.history.is_full_for(&Group::of(handshake)) {
+                let open: BTreeSet<&Group> = self.open.keys().map(|(group, _)| group).collect();
+                self.history.forget_quiet(|group| open.contains(group));
             }
         }
         self.history.attempt(handshake, name, self.live);
@@ -113,9 +113,9 @@ impl Tracker {
     pub fn observe(&mut self, handshake: &Handshake, verdict: &Verdict, id: Id) {
         self.fallbacks.note(handshake, id, self.live);
         let Some(finding) = verdict.cause.as_ref().filter(|finding| counts(finding.cause, verdict.outcome)) else { return };
-        let scope = Scope::of(handshake);
+        let group = Group::of(handshake);
         let at = handshake.flow.first.time;
-        let key = (scope, finding.cause);
+        let key = (group, finding.cause);
         if let Some(incident) = self.open.get(&key)
             && at.since(incident.last) > self.quiet()
             && let Some(incident) = self.open.remove(&key)
@@ -126,8 +126,8 @@ impl Tracker {
             self.overlooked += 1;
             return;
         }
-        let incident = self.open.entry(key).or_insert_with_key(|(scope, cause)| Incident {
-            scope: scope.clone(),
+        let incident = self.open.entry(key).or_insert_with_key(|(group, cause)| Incident {
+            group: group.clone(),
             cause: *cause,
             first: at,
             last: at,
@@ -228,7 +228,7 @@ impl Tracker {
         }
         incidents.retain(|incident| incident.is_one() && self.weighs(incident));
         incidents
-            .sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first.cmp(&b.first)).then(a.scope.cmp(&b.scope)).then(a.cause.cmp(&b.cause)));
+            .sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first.cmp(&b.first)).then(a.group.cmp(&b.group)).then(a.cause.cmp(&b.cause)));
         let state = self.live.then_some(State::Open);
         incidents.iter().map(|incident| self.report(incident, state)).collect()
     }
@@ -241,15 +241,15 @@ impl Tracker {
         frequent || incident.failed >= MANY || again || incident.fell_back > 0
     }
 
-    /// All handshakes of an incident's scope from its first failure to its last.
+    /// All handshakes of an incident's group from its first failure to its last.
     fn attempts(&self, incident: &Incident) -> u64 {
-        let within = self.history.of(&incident.scope).map_or(0, |watched| watched.begun(incident.first, incident.last));
+        let within = self.history.of(&incident.group).map_or(0, |watched| watched.begun(incident.first, incident.last));
         (incident.counted + within).max(incident.failed)
     }
 
     /// Any of an incident's clients succeeded at some time.
     fn any_happy(&self, incident: &Incident) -> bool {
-        let watched = self.history.of(&incident.scope);
+        let watched = self.history.of(&incident.group);
         watched.is_some_and(|watched| incident.clients.iter().any(|client| watched.happy.contains(client)))
     }
 
@@ -280,22 +280,22 @@ impl Tracker {
     /// Forgets the starts of handshakes that no incident needs one by one any more.
     fn thin(&mut self, now: Timestamp) {
         let settled = now.before(LATE);
-        let mut upto: BTreeMap<&Scope, Timestamp> = BTreeMap::new();
-        for ((scope, _), incident) in &self.open {
-            let moment = upto.entry(scope).or_insert(settled);
+        let mut upto: BTreeMap<&Group, Timestamp> = BTreeMap::new();
+        for ((group, _), incident) in &self.open {
+            let moment = upto.entry(group).or_insert(settled);
             *moment = incident.last.min(*moment);
         }
-        let upto: BTreeMap<Scope, Timestamp> = upto.into_iter().map(|(scope, moment)| (scope.clone(), moment)).collect();
-        for ((scope, _), incident) in &mut self.open {
-            if let (Some(watched), Some(moment)) = (self.history.of(scope), upto.get(scope)) {
+        let upto: BTreeMap<Group, Timestamp> = upto.into_iter().map(|(group, moment)| (group.clone(), moment)).collect();
+        for ((group, _), incident) in &mut self.open {
+            if let (Some(watched), Some(moment)) = (self.history.of(group), upto.get(group)) {
                 incident.counted += watched.begun(incident.first, *moment);
             }
         }
-        self.history.thin(|scope| upto.get(scope).map_or((settled, false), |moment| (*moment, true)));
+        self.history.thin(|group| upto.get(group).map_or((settled, false), |moment| (*moment, true)));
     }
 
     fn report(&self, incident: &Incident, state: Option<State>) -> report::Incident {
-        let watched = self.history.of(&incident.scope);
+        let watched = self.history.of(&incident.group);
         let attempts = self.attempts(incident);
         let never = !self.any_happy(incident);
         let happy = watched.into_iter().flat_map(|watched| &watched.happy);
@@ -310,8 +310,8 @@ impl Tracker {
             state,
             cause: incident.cause,
             scope: if by_client || is_of_clients(incident.cause) { report::Scope::Client } else { report::Scope::Server },
-            servers: vec![incident.scope.server],
-            server_name: incident.scope.name.clone(),
+            servers: vec![incident.group.server],
+            server_name: incident.group.name.clone(),
             first_seen: incident.first,
             last_seen: incident.last,
             failed: incident.failed,
@@ -346,7 +346,7 @@ impl Incident {
 
     /// Whether one whose reason is hidden may well be this one: the same place and time.
     fn takes_in(&self, vague: &Self) -> bool {
-        self.scope == vague.scope
+        self.group == vague.group
             && (vague.cause != Cause::ServerCertificateRejected || self.cause.family() == Family::Certificate)
             && self.cause.family() != Family::Silence
             && vague.first <= self.last.after(Duration::from_secs(60))
@@ -363,9 +363,9 @@ impl Incident {
 
     /// Adds the connections over TCP that took the place of those over QUIC.
     fn link(&mut self, fallbacks: &Fallbacks) {
-        let Self { scope, blocked, fell_back, handshakes, .. } = self;
+        let Self { group, blocked, fell_back, handshakes, .. } = self;
         blocked.retain(|blocked| {
-            let Some(id) = fallbacks.of(blocked, &scope.server, scope.name.as_deref()) else { return true };
+            let Some(id) = fallbacks.of(blocked, &group.server, group.name.as_deref()) else { return true };
             *fell_back += 1;
             if handshakes.len() < 2 * HANDSHAKES_NAMED && !handshakes.contains(&id) {
                 handshakes.push(id);
@@ -400,10 +400,10 @@ fn merge_hidden(incidents: Vec<Incident>) -> Vec<Incident> {
 
 fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize, worked_before: bool) -> String {
     let name = incident
-        .scope
+        .group
         .name
         .as_ref()
-        .map_or_else(|| incident.scope.server.to_string(), |name| format!("{name} ({})", incident.scope.server));
+        .map_or_else(|| incident.group.server.to_string(), |name| format!("{name} ({})", incident.group.server));
     let clients = incident.clients.len();
     let clients = format!("{clients} client{}", if clients == 1 { "" } else { "s" });
     let whom = if by_client {

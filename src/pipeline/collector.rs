@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use crate::capture::{Inventory, Losses};
 use crate::count::Count;
-use crate::diagnosis::book::Book;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::chain::{ChainCache, ChainFacts, Occasion, Purpose, TrustStore};
 use crate::diagnosis::judge::{Verdict, judge};
 use crate::diagnosis::knowledge::Knowledge;
+use crate::diagnosis::knowledge_store::KnowledgeStore;
 use crate::diagnosis::policy::Policy;
 use crate::diagnosis::visits::is_used;
 use crate::handshake::Handshake;
-use crate::handshake::facts::{Chain, Outcome, Seen};
+use crate::handshake::facts::{Chain, Located, Outcome};
 use crate::handshake::relevance::{Relevance, relevance};
 use crate::handshake::shared::HalfOpen;
 use crate::incident::Tracker;
@@ -28,7 +28,7 @@ use crate::time::{Clock, Timestamp};
 use crate::transport::TableCounters;
 
 use super::options::Options;
-use super::router::Counts;
+use super::router::RouterCounts;
 use super::summary::Totals;
 use super::twins::Twins;
 use super::worker::Drained;
@@ -63,7 +63,7 @@ pub(super) struct Collector<'a> {
     /// Bytes of those.
     held_bytes: Count,
     tickets_held: usize,
-    book: Book,
+    knowledge: KnowledgeStore,
     /// The latest packet of the handshakes in it.
     learnt_until: Timestamp,
     chains: ChainCache,
@@ -108,7 +108,7 @@ impl<'a> Collector<'a> {
             held: VecDeque::new(),
             held_bytes: Count::ZERO,
             tickets_held: 0,
-            book: Book::default(),
+            knowledge: KnowledgeStore::default(),
             learnt_until: Timestamp::MIN,
             chains: ChainCache::default(),
             incidents: if clock.is_some() { Tracker::live() } else { Tracker::default() },
@@ -143,7 +143,7 @@ impl<'a> Collector<'a> {
         let order = |handshake: &Handshake| (handshake.concluded_at, handshake.flow.first.frame);
         self.half_open.sort_by_key(|half_open| (half_open.first.frame, half_open.server));
         for half_open in self.half_open.drain(..) {
-            self.book.learn_half_open(half_open.server, half_open.first.time, half_open.count);
+            self.knowledge.learn_half_open(half_open.server, half_open.first.time, half_open.count);
             count(&mut self.totals.other_flows, "half-open", u64::from(half_open.count));
         }
         let mut ready: Vec<Box<Handshake>> = Vec::new();
@@ -162,7 +162,7 @@ impl<'a> Collector<'a> {
     fn take(&mut self, handshake: Box<Handshake>) -> std::io::Result<()> {
         let doubtful = match relevance(&handshake) {
             Relevance::Other(word) => {
-                self.book.overhear(&handshake);
+                self.knowledge.overhear(&handshake);
                 count(&mut self.totals.other_flows, word, 1);
                 return Ok(());
             }
@@ -190,7 +190,7 @@ impl<'a> Collector<'a> {
         }
         let mut ticket_refused = false;
         if !handshake.provisional {
-            ticket_refused = self.book.learn(&handshake, name.as_deref(), server.as_ref());
+            ticket_refused = self.knowledge.learn(&handshake, name.as_deref(), server.as_ref());
             if !doubtful {
                 self.incidents.attempt(&handshake, name.as_deref());
             }
@@ -226,7 +226,7 @@ impl<'a> Collector<'a> {
             while !self.held.is_empty() {
                 self.let_one_go()?;
             }
-            self.book.turn_page();
+            self.knowledge.turn_page();
         }
         Ok(())
     }
@@ -241,7 +241,7 @@ impl<'a> Collector<'a> {
 
     fn chain(
         &mut self,
-        seen: Option<&Seen<Chain>>,
+        seen: Option<&Located<Chain>>,
         name: Option<&str>,
         at: Timestamp,
         purpose: Purpose,
@@ -277,7 +277,7 @@ impl<'a> Collector<'a> {
         }
         self.tickets_held = self.tickets_held.saturating_sub(usize::from(held.ticket_refused));
         self.note_losses(&mut held);
-        if held.doubtful && !self.book.speaks_tls(&held.handshake.server) {
+        if held.doubtful && !self.knowledge.speaks_tls(&held.handshake.server) {
             count(&mut self.totals.other_flows, "not-tls", 1);
             return Ok(());
         }
@@ -289,8 +289,8 @@ impl<'a> Collector<'a> {
         let lasted = held.handshake.end.unwrap_or(held.handshake.flow.last).time.since(held.handshake.flow.first.time);
         // A quick success whose certificate is not visible has nothing to learn from others, but for its ticket.
         let quick = held.handshake.outcome == Outcome::Completed && lasted < self.policy.slow_after;
-        let alone = quick && held.server.is_none() && !held.ticket_refused && !self.book.is_scanned(&held.handshake);
-        let known = (!alone).then(|| self.book.view(&held.handshake));
+        let alone = quick && held.server.is_none() && !held.ticket_refused && !self.knowledge.is_scanned(&held.handshake);
+        let known = (!alone).then(|| self.knowledge.view(&held.handshake));
         judge(&Case {
             handshake: &held.handshake,
             chain: held.server.as_deref(),
@@ -303,7 +303,7 @@ impl<'a> Collector<'a> {
     fn conclude(&mut self, held: &Held, verdict: &Verdict) -> std::io::Result<()> {
         let handshake = &held.handshake;
         if let Some(cause) = verdict.cause() {
-            self.book.learn_cause(handshake, cause);
+            self.knowledge.learn_cause(handshake, cause);
             count(&mut self.totals.causes, cause.slug(), 1);
         }
         self.totals.handshakes = self.totals.handshakes.saturating_add(1);
@@ -325,14 +325,14 @@ impl<'a> Collector<'a> {
     pub(super) fn finish(
         mut self,
         inventory: &Inventory,
-        counts: &Counts,
+        counts: &RouterCounts,
         table: &TableCounters,
         interrupted: bool,
     ) -> std::io::Result<Summary> {
         self.release(u64::MAX)?;
         // Every failure is still held.
         if counts.skipped(Skip::IcmpTruncated) > 0 {
-            self.book.misses_icmp();
+            self.knowledge.misses_icmp();
         }
         while !self.held.is_empty() {
             self.let_one_go()?;

@@ -17,7 +17,7 @@ use super::sources::Sources;
 #[derive(Debug)]
 pub(super) struct Router {
     decoder: Decoder,
-    counts: Counts,
+    counts: RouterCounts,
     /// How often timers are looked at, and when the next step of packet time begins, at which every partition does.
     length: Duration,
     tick: Timestamp,
@@ -27,7 +27,7 @@ pub(super) struct Router {
 
 /// What went through.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Counts {
+pub(super) struct RouterCounts {
     pub(super) frames: u64,
     pub(super) bytes: u64,
     pub(super) decoded: u64,
@@ -44,7 +44,7 @@ pub(super) struct Counts {
     pub(super) points: Vec<(usize, usize)>,
 }
 
-impl Counts {
+impl RouterCounts {
     /// Frames that gave no packet for this reason.
     pub(super) fn skipped(&self, reason: Skip) -> u64 {
         let place = Skip::ALL.iter().position(|other| *other == reason);
@@ -69,7 +69,7 @@ impl Router {
     pub(super) fn new(live: bool) -> Self {
         let length = if live { limits::LIVE_STEP } else { limits::STEP };
         let sources = (!live).then(Sources::new);
-        Self { decoder: Decoder::default(), counts: Counts::default(), length, tick: Timestamp::MIN, sources }
+        Self { decoder: Decoder::default(), counts: RouterCounts::default(), length, tick: Timestamp::MIN, sources }
     }
 
     /// Gives a block's packets, with ticks in between.
@@ -188,11 +188,11 @@ impl Router {
         }
     }
 
-    pub(super) fn counts(&self) -> &Counts {
+    pub(super) fn counts(&self) -> &RouterCounts {
         &self.counts
     }
 
-    pub(super) fn into_counts(self) -> Counts {
+    pub(super) fn into_counts(self) -> RouterCounts {
         self.counts
     }
 }

@@ -18,7 +18,7 @@ use crate::transport::TableCounters;
 
 use super::collector::Collector;
 use super::options::{Options, Progress};
-use super::router::{Counts, Router};
+use super::router::{Router, RouterCounts};
 use super::secrets::Feed;
 
 /// Analyses a capture to its end. Reports go to `emit` in order, the summary last; `progress` is called after each block.
@@ -61,7 +61,7 @@ struct Ran {
 /// What was read.
 #[derive(Debug, Default)]
 struct Read {
-    counts: Counts,
+    counts: RouterCounts,
     feed: Feed,
     failed: Option<Error>,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::capture::FrameSource;
-use crate::secrets::{KeyLog, Tally, keylog::Counts};
+use crate::secrets::{KeyLog, Tally, keylog::SecretCounts};
 
 /// Reads the lines that have turned up since the last look.
 #[derive(Debug, Default)]
@@ -11,7 +11,7 @@ pub(super) struct Feed {
     from_logs: usize,
     from_blocks: usize,
     announced: bool,
-    counts: Counts,
+    counts: SecretCounts,
     left_out: u64,
 }
 
@@ -48,7 +48,7 @@ impl Feed {
     /// What a reader should know, beside the counts of the summary.
     pub(super) fn notes(&self, tally: Tally) -> Vec<String> {
         let mut notes = Vec::new();
-        let Counts { secrets, malformed, left_out } = self.counts;
+        let SecretCounts { secrets, malformed, left_out } = self.counts;
         if malformed > 0 {
             notes.push(format!("Key log: {malformed} lines are cut off or no key log lines and were passed over."));
         }

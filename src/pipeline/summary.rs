@@ -7,7 +7,7 @@ use crate::packet::{Skip, link_name};
 use crate::report::{self, Input, Summary};
 use crate::transport::TableCounters;
 
-use super::router::Counts;
+use super::router::RouterCounts;
 
 /// What the summary counts.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) struct Totals {
 
 pub(super) fn summary(
     inventory: &Inventory,
-    counts: &Counts,
+    counts: &RouterCounts,
     table: &TableCounters,
     totals: &Totals,
     incidents: u64,
@@ -71,7 +71,7 @@ pub(super) fn summary(
 }
 
 /// What a reader should know, each with what to do about it.
-fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: &Totals, interrupted: bool) -> Vec<String> {
+fn notes(inventory: &Inventory, counts: &RouterCounts, table: &TableCounters, totals: &Totals, interrupted: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if interrupted {
         notes.push("Interrupted: this is what had been read by then.".to_owned());
@@ -172,7 +172,7 @@ fn notes(inventory: &Inventory, counts: &Counts, table: &TableCounters, totals: 
 }
 
 /// Times in which nothing was captured: between inputs, and within one where a connection was open then.
-fn silences(inventory: &Inventory, counts: &Counts, totals: &Totals) -> Vec<String> {
+fn silences(inventory: &Inventory, counts: &RouterCounts, totals: &Totals) -> Vec<String> {
     if inventory.inputs.len() < 2 && totals.cut_off == 0 {
         return Vec::new();
     }

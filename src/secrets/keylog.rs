@@ -47,12 +47,12 @@ pub struct KeyLog {
     connections: HashMap<[u8; RANDOM_LEN], Box<Secrets>, RandomState>,
     /// In the order in which they came: the oldest goes first when there are too many.
     order: VecDeque<[u8; RANDOM_LEN]>,
-    counts: Counts,
+    counts: SecretCounts,
 }
 
 /// What was in the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct SecretCounts {
     /// Secrets taken.
     pub secrets: u64,
     /// Lines that are no key log lines, or cut.
@@ -127,7 +127,7 @@ impl KeyLog {
     }
 
     /// What was in the lines so far.
-    pub const fn counts(&self) -> Counts {
+    pub const fn counts(&self) -> SecretCounts {
         self.counts
     }
 

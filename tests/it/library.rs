@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use handshark::frame::Block;
 use handshark::report::{Cause, Outcome, Timestamp};
-use handshark::{Capture, Found, Frame, Settings, analyze};
+use handshark::{Capture, CapturedFrame, Found, Settings, analyze};
 
 use crate::support::{fixtures, incident, open};
 
@@ -38,7 +38,7 @@ fn the_examples_say_what_failed() {
 fn frames_that_are_handed_in_are_a_capture() {
     let (mut source, mut block, mut frames) = (open(&[fixtures().join(EXPIRED)]), Block::default(), Vec::new());
     while source.fill(&mut block).unwrap() {
-        frames.extend(block.frames().map(|frame| Frame {
+        frames.extend(block.frames().map(|frame| CapturedFrame {
             time: frame.head.time,
             link: frame.head.link.0,
             bytes: frame.bytes.to_vec(),

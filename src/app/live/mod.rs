@@ -26,7 +26,7 @@ use self::losses::OutputLosses;
 use self::monitor::{Ending, Scrape, Watcher};
 use self::outlet::Outlet;
 use self::record::{Desk, Tap};
-use super::case::{icmp_filtered, trust};
+use super::job::{icmp_filtered, trust};
 use crate::capture::{self, KeyLogs, LiveStatus, Opened};
 use crate::cli::{self, LiveCommand, Shown};
 use crate::diagnosis::chain::TrustStore;

@@ -1,13 +1,13 @@
 //! What was sent and never arrived, in no copy, and what that says of the path: a rule for each way in which paths lose packets.
 
-use super::{Path, on_path};
-use crate::compare::vantage::{Passing, Transit, View};
+use super::{Comparison, on_path};
+use crate::compare::vantage::{Passing, Transit, Vantage};
 use crate::compare::words::{capital, name, quiet_before, receiver_hears_nothing_after, sent_times};
 use crate::flow::{Side, Transport};
 use crate::packet::IcmpKind;
 use crate::report::{Cause, Confidence, Finding};
 
-impl Path<'_> {
+impl Comparison<'_> {
     /// Something never arrived.
     pub(super) fn dropped(&self) -> Option<Finding> {
         let losses = |from: Side| Losses::new(self, from);
@@ -21,9 +21,9 @@ impl Path<'_> {
 
 /// What one direction lost for good, and what still passed.
 struct Losses<'a> {
-    path: &'a Path<'a>,
+    path: &'a Comparison<'a>,
     from: Side,
-    sender: &'a View,
+    sender: &'a Vantage,
     transit: &'a Transit,
     packets: Vec<&'a Passing>,
     /// How many of them carry data.
@@ -46,7 +46,7 @@ impl<'a> Losses<'a> {
         Self::hello,
     ];
 
-    fn new(path: &'a Path<'a>, from: Side) -> Self {
+    fn new(path: &'a Comparison<'a>, from: Side) -> Self {
         let (transit, (sender, _)) = (path.transit(from), path.ends(from));
         let packets = path.sent(from, &transit.lost);
         Self {
@@ -171,7 +171,7 @@ impl<'a> Losses<'a> {
 
     /// Of all that the client sent over TCP the server got the SYN alone.
     fn all_but_the_syn(&self) -> Option<Finding> {
-        let behind_syn = |view: &View| view.packets.iter().filter(|packet| packet.from == Side::Client && !packet.flags.syn()).count();
+        let behind_syn = |view: &Vantage| view.packets.iter().filter(|packet| packet.from == Side::Client && !packet.flags.syn()).count();
         let (sent, got) = (behind_syn(self.path.client.view), behind_syn(self.path.server.view));
         if self.from == Side::Server || self.is_udp() || sent < 2 || got > 0 {
             return None;
@@ -279,7 +279,7 @@ impl<'a> Losses<'a> {
 }
 
 /// Packets of the sender that arrived.
-fn arrived<'a>(transit: &'a Transit, sender: &'a View) -> impl Iterator<Item = &'a Passing> {
+fn arrived<'a>(transit: &'a Transit, sender: &'a Vantage) -> impl Iterator<Item = &'a Passing> {
     transit.arrived.iter().filter_map(|(place, _)| sender.packets.get(*place))
 }
 

@@ -1,6 +1,6 @@
 //! What happened between two points, event by event.
 
-use super::Path;
+use super::Comparison;
 use crate::compare::joined::{Event, Happening};
 use crate::compare::vantage::Passing;
 use crate::compare::words::{bytes, grouped, name};
@@ -9,7 +9,7 @@ use crate::flow::Side;
 /// Events with their times on the client's clock.
 type Timed = Vec<(i64, Event)>;
 
-impl Path<'_> {
+impl Comparison<'_> {
     /// Everything that happened, in the order of time.
     pub(super) fn events(&self) -> Vec<Event> {
         let mut events = Timed::new();

@@ -1,12 +1,12 @@
 //! What came in the name of one end and was never sent by it.
 
-use super::{Path, on_path};
+use super::{Comparison, on_path};
 use crate::compare::vantage::Passing;
 use crate::compare::words::name;
 use crate::flow::Side;
 use crate::report::{Cause, Confidence, Finding};
 
-impl Path<'_> {
+impl Comparison<'_> {
     /// Something came in the other's name.
     pub(super) fn forged(&self) -> Option<Finding> {
         self.forged_data().or_else(|| self.forged_reset()).or_else(|| self.forged_opening()).or_else(|| self.forged_close())

@@ -335,7 +335,7 @@ pub fn served(count: usize, leaf: &Certificate) -> String {
     )
 }
 
-fn path_end(certificates: &[Arc<Certificate>], way: &path::Path, trust: &TrustStore, signatures: &mut Signatures) -> PathEnd {
+fn path_end(certificates: &[Arc<Certificate>], way: &path::CertificationPath, trust: &TrustStore, signatures: &mut Signatures) -> PathEnd {
     let last = way.steps.last().copied().unwrap_or(way.leaf);
     let Some(top) = certificates.get(last) else { return no_issuer() };
     if way.self_signed {

@@ -11,7 +11,7 @@ use crate::tls::certificate::Certificate;
 
 /// The path and what lies beside it. Indices point into the chain as served.
 #[derive(Debug, Default)]
-pub(super) struct Path {
+pub(super) struct CertificationPath {
     pub(super) leaf: usize,
     pub(super) steps: Vec<usize>,
     pub(super) misordered: bool,
@@ -26,8 +26,13 @@ pub(super) struct Path {
 }
 
 /// Builds the path. Each step takes the best of the certificates that bear the issuer's name.
-pub(super) fn build(certificates: &[Arc<Certificate>], name: Option<&str>, at: Timestamp, signatures: &mut Signatures) -> Path {
-    let mut out = Path { leaf: find_leaf(certificates, name), ..Path::default() };
+pub(super) fn build(
+    certificates: &[Arc<Certificate>],
+    name: Option<&str>,
+    at: Timestamp,
+    signatures: &mut Signatures,
+) -> CertificationPath {
+    let mut out = CertificationPath { leaf: find_leaf(certificates, name), ..CertificationPath::default() };
     let mut current = out.leaf;
     while let Some(certificate) = certificates.get(current).filter(|certificate| certificate.malformed.is_none()) {
         out.steps.push(current);

@@ -9,7 +9,7 @@ use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnch
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-use super::path::{self, Path as Way};
+use super::path::{self, CertificationPath as Way};
 use super::signatures::{Signatures, Signed, Spending, Thrifty};
 use super::{Purpose, Trust, Unverified};
 use crate::error::Error;

@@ -27,14 +27,8 @@ pub(super) fn guide(gathered: &Gathered) -> Markup {
 }
 
 fn page(page: &Page) -> Markup {
-    let parts = [
-        ("What it means", page.meaning),
-        ("How it is recognised", page.recognised),
-        ("What looks the same", page.confused_with),
-        ("What to check first", page.check),
-    ];
     html! {
-        @for (heading, text) in parts {
+        @for (heading, text) in page.parts() {
             h3 { (heading) }
             (prose(text))
         }

@@ -78,7 +78,7 @@ pub struct PendingRecord<'a> {
 
 /// Whether the beginning of a stream is TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Recognition {
     /// A hello or an alert.
     Yes,
     /// Something else.
@@ -436,33 +436,33 @@ impl Head {
 }
 
 /// Whether a stream that begins so is TLS: a hello, an alert first (a side can refuse before it says anything), or an `SSLv2` hello.
-pub fn looks_like_tls(first_bytes: &[u8]) -> Verdict {
+pub fn looks_like_tls(first_bytes: &[u8]) -> Recognition {
     let known = |test: fn(u8) -> bool, at: usize| first_bytes.get(at).is_none_or(|byte| test(*byte));
     let version = known(|major| major == 3, 1) && known(|minor| minor <= 4, 2);
     match first_bytes {
-        [] => Verdict::NeedMore,
+        [] => Recognition::NeedMore,
         [22, rest @ ..] if version => match rest {
-            [_, _, high, low, ..] if !(1..=limits::RECORD_LEN).contains(&usize::from(u16::from_be_bytes([*high, *low]))) => Verdict::No,
+            [_, _, high, low, ..] if !(1..=limits::RECORD_LEN).contains(&usize::from(u16::from_be_bytes([*high, *low]))) => Recognition::No,
             [_, _, _, _, kind, ..] if matches!(HandshakeType(*kind), HandshakeType::CLIENT_HELLO | HandshakeType::SERVER_HELLO) => {
-                Verdict::Yes
+                Recognition::Yes
             }
-            [_, _, _, _, _, ..] => Verdict::No,
-            _ => Verdict::NeedMore,
+            [_, _, _, _, _, ..] => Recognition::No,
+            _ => Recognition::NeedMore,
         },
         [21, rest @ ..] if version => match rest {
-            [_, _, 0, 2, 1 | 2, ..] => Verdict::Yes,
-            [_, _, 0, 2] | [_, _, 0] | [_, _] | [_] | [] => Verdict::NeedMore,
-            _ => Verdict::No,
+            [_, _, 0, 2, 1 | 2, ..] => Recognition::Yes,
+            [_, _, 0, 2] | [_, _, 0] | [_, _] | [_] | [] => Recognition::NeedMore,
+            _ => Recognition::No,
         },
         [high, ..] if high & 0x80 != 0 || (*high < 0x40 && !matches!(high, 20..=24)) => {
             let need = if high & 0x80 != 0 { HEADER_LEN } else { HEADER_MOST };
             match first_bytes.get(..need) {
-                Some(header) if Head::read_sslv2(header, 0).is_some() => Verdict::Yes,
-                Some(_) => Verdict::No,
+                Some(header) if Head::read_sslv2(header, 0).is_some() => Recognition::Yes,
+                Some(_) => Recognition::No,
                 None => sslv2_prefix(first_bytes),
             }
         }
-        _ => Verdict::No,
+        _ => Recognition::No,
     }
 }
 
@@ -485,11 +485,11 @@ pub fn looks_like_record(bytes: &[u8]) -> bool {
 }
 
 /// The verdict on fewer bytes than an `SSLv2` header and type and version take.
-fn sslv2_prefix(bytes: &[u8]) -> Verdict {
+fn sslv2_prefix(bytes: &[u8]) -> Recognition {
     let kind_at = if bytes.first().is_some_and(|first| first & 0x80 != 0) { 2 } else { 3 };
     match bytes.get(kind_at) {
-        None | Some(1 | 4) => Verdict::NeedMore,
-        Some(_) => Verdict::No,
+        None | Some(1 | 4) => Recognition::NeedMore,
+        Some(_) => Recognition::No,
     }
 }
 

@@ -99,26 +99,26 @@ fn reads_sslv2_hellos() {
         let items = feed(&mut RecordReader::new(0), stream);
         let (kind, version, _, read, start, end, _) = items[0].clone().unwrap();
         assert_eq!((kind, version, read, start, end), (22, 2, Some(body.to_vec()), 0, stream.len() as u64));
-        assert_eq!(looks_like_tls(stream), Verdict::Yes);
-        assert!((0..5).all(|len| looks_like_tls(&stream[..len]) == Verdict::NeedMore));
+        assert_eq!(looks_like_tls(stream), Recognition::Yes);
+        assert!((0..5).all(|len| looks_like_tls(&stream[..len]) == Recognition::NeedMore));
     }
 }
 
 #[test]
 fn tells_tls_from_other_beginnings() {
-    assert_eq!(looks_like_tls(&[22, 3, 1, 2, 0, 1, 0]), Verdict::Yes);
-    assert_eq!(looks_like_tls(&[22, 3, 1, 2, 0, 2, 0]), Verdict::Yes);
-    assert_eq!(looks_like_tls(&[22, 3, 1, 0, 1, 1]), Verdict::Yes);
-    assert_eq!(looks_like_tls(&[22, 3, 1, 2, 0, 11]), Verdict::No);
-    assert_eq!(looks_like_tls(&[22, 3, 1, 0, 0]), Verdict::No);
-    assert_eq!(looks_like_tls(&[21, 3, 3, 0, 2, 2, 70]), Verdict::Yes);
-    assert_eq!(looks_like_tls(&[21, 3, 3, 0, 26]), Verdict::No);
-    assert_eq!(looks_like_tls(&[23, 3, 3, 0, 26, 0]), Verdict::No);
-    for (len, verdict) in [(0, Verdict::NeedMore), (1, Verdict::NeedMore), (5, Verdict::NeedMore)] {
+    assert_eq!(looks_like_tls(&[22, 3, 1, 2, 0, 1, 0]), Recognition::Yes);
+    assert_eq!(looks_like_tls(&[22, 3, 1, 2, 0, 2, 0]), Recognition::Yes);
+    assert_eq!(looks_like_tls(&[22, 3, 1, 0, 1, 1]), Recognition::Yes);
+    assert_eq!(looks_like_tls(&[22, 3, 1, 2, 0, 11]), Recognition::No);
+    assert_eq!(looks_like_tls(&[22, 3, 1, 0, 0]), Recognition::No);
+    assert_eq!(looks_like_tls(&[21, 3, 3, 0, 2, 2, 70]), Recognition::Yes);
+    assert_eq!(looks_like_tls(&[21, 3, 3, 0, 26]), Recognition::No);
+    assert_eq!(looks_like_tls(&[23, 3, 3, 0, 26, 0]), Recognition::No);
+    for (len, verdict) in [(0, Recognition::NeedMore), (1, Recognition::NeedMore), (5, Recognition::NeedMore)] {
         assert_eq!(looks_like_tls(&[22, 3, 1, 2, 0, 1][..len]), verdict);
     }
     for other in [&b"GET / HTTP/1.1\r\n"[..], b"SSH-2.0-x", b"220 mail", b"\x00\x00\x00\x08\x04\xd2\x16\x2f", b"PROXY TCP4", b"* OK"] {
-        assert_eq!(looks_like_tls(other), Verdict::No, "{other:?}");
+        assert_eq!(looks_like_tls(other), Recognition::No, "{other:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::reaction::Reaction;
-use super::view::{Source, Standing, View};
+use super::view::{CertificateView, Source, Standing};
 use super::words::sentence;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{PathEnd, Trust, Unverified};
@@ -26,7 +26,7 @@ pub(super) const SELF_SIGNED: Fault = Fault {
     )
 };
 
-fn self_signed(view: &View<'_>, standing: Standing) -> Finding {
+fn self_signed(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let summary = format!("{} is self-signed: no authority vouches for it", view.certificate());
     let mut finding = view.finding(Cause::CertificateSelfSigned, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
@@ -51,13 +51,13 @@ pub(super) const INCOMPLETE: Fault = Fault {
     ..Fault::new(Cause::ChainIncomplete, page!("chain-incomplete"), is_incomplete, |view, standing| Some(incomplete(view, standing)))
 };
 
-fn is_incomplete(view: &View<'_>) -> bool {
+fn is_incomplete(view: &CertificateView<'_>) -> bool {
     view.verified().is_some_and(|chain| {
         matches!(chain.end, PathEnd::MissingIssuer { .. }) && chain.trust != Trust::Trusted && view.looks_intermediate(chain)
     })
 }
 
-fn incomplete(view: &View<'_>, standing: Standing) -> Finding {
+fn incomplete(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let chosen = matches!(standing, Standing::Chosen(_));
     let (summary, fetch) = match view.chain.map(|chain| (chain, &chain.end)) {
         Some((chain, PathEnd::MissingIssuer { issuer, ca_issuers, .. })) if view.is_true(Cause::ChainIncomplete) => {
@@ -110,7 +110,7 @@ pub(super) const UNTRUSTED: Fault = Fault {
 };
 
 /// A private authority is normal: it takes an alert, and that of a client that has not taken it before.
-fn untrusted_may_explain(view: &View<'_>) -> bool {
+fn untrusted_may_explain(view: &CertificateView<'_>) -> bool {
     let silent = matches!(view.reaction, Reaction::Left { .. } | Reaction::Waited { .. } | Reaction::LeftAfter { .. });
     // Without a name asked for, the client may have expected one that this certificate does not cover.
     let expected_another = || {
@@ -121,7 +121,7 @@ fn untrusted_may_explain(view: &View<'_>) -> bool {
     !silent && authority_may_explain(view) && !expected_another()
 }
 
-fn untrusted_is_doubtful(view: &View<'_>, alert: Option<AlertDescription>) -> bool {
+fn untrusted_is_doubtful(view: &CertificateView<'_>, alert: Option<AlertDescription>) -> bool {
     match alert {
         // Another program on the same host took it: this one has a store of its own, or misses a revocation list.
         Some(AlertDescription::UNKNOWN_CA) => view.case.knowledge.client_took_issuer,
@@ -132,7 +132,7 @@ fn untrusted_is_doubtful(view: &View<'_>, alert: Option<AlertDescription>) -> bo
 }
 
 /// The client did not take this authority before; and a library with a code of its own for unknown authorities would have used that.
-fn authority_may_explain(view: &View<'_>) -> bool {
+fn authority_may_explain(view: &CertificateView<'_>) -> bool {
     match view.reaction {
         Reaction::Alert { alert: AlertDescription::UNKNOWN_CA, .. } => true,
         _ if view.case.knowledge.client_took_issuer => false,
@@ -142,11 +142,11 @@ fn authority_may_explain(view: &View<'_>) -> bool {
 }
 
 /// Tools that only look at a server, and take any chain, close in order.
-const fn looked_and_left(view: &View<'_>) -> bool {
+const fn looked_and_left(view: &CertificateView<'_>) -> bool {
     matches!(view.reaction, Reaction::LeftAfter { orderly: true, .. })
 }
 
-fn untrusted(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn untrusted(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     // The other causes of the same kind say it better.
     let better = [Cause::ChainIncomplete, Cause::CertificateSelfSigned];
     if standing == Standing::AlsoTrue && better.iter().any(|cause| view.is_true(*cause)) {

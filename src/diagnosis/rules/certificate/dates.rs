@@ -1,7 +1,7 @@
 //! Validity: `certificate-expired`, `certificate-not-yet-valid`, `intermediate-expired`.
 
 use super::Fault;
-use super::view::{Source, Standing, View};
+use super::view::{CertificateView, Source, Standing};
 use super::words::days_text;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -23,7 +23,7 @@ pub(super) const EXPIRED: Fault = Fault {
     )
 };
 
-fn expired(view: &View<'_>, standing: Standing) -> Finding {
+fn expired(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let case = view.case;
     let at = case.handshake.server_chain.as_ref().map_or(case.handshake.flow.first.time, |seen| seen.mark.time);
     let true_of_it = view.is_true(Cause::CertificateExpired);
@@ -69,7 +69,7 @@ fn expired(view: &View<'_>, standing: Standing) -> Finding {
 }
 
 /// A certificate that is about to expire.
-fn expiring(view: &View<'_>) -> Option<Finding> {
+fn expiring(view: &CertificateView<'_>) -> Option<Finding> {
     let chain = view.chain.filter(|_| view.source == Source::Seen)?;
     let leaf = chain.leaf()?;
     let soon = i64::try_from(view.case.policy.expiry_warning.as_secs() / 86_400).unwrap_or(i64::MAX);
@@ -104,7 +104,7 @@ pub(super) const NOT_YET_VALID: Fault = Fault {
     )
 };
 
-fn not_yet_valid(view: &View<'_>, standing: Standing) -> Finding {
+fn not_yet_valid(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let case = view.case;
     let Some(leaf) = view.leaf().filter(|_| view.is_true(Cause::CertificateNotYetValid)) else {
         let summary = match view.leaf() {
@@ -155,7 +155,7 @@ pub(super) const INTERMEDIATE_EXPIRED: Fault = Fault {
     )
 };
 
-fn intermediate_expired(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn intermediate_expired(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     let chain = view.chain?;
     let index = chain.expired_intermediates().next()?;
     let intermediate = chain.certificate(index)?;

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use self::view::{Standing, View};
+use self::view::{CertificateView, Standing};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::finding::Finding;
@@ -66,27 +66,32 @@ struct Fault {
     cause: Cause,
     page: Page,
     /// The chain, or what is known of it, has it.
-    is_true: fn(&View<'_>) -> bool,
+    is_true: fn(&CertificateView<'_>) -> bool,
     /// Its place among the faults of which one explains the other, the first being the one to blame; `None`: no client means it.
     rank: Option<u8>,
     /// Where it is true, it may be why the client did what it did. A fault of many chains whose clients are content needs more than a closed
     /// connection.
-    may_explain: fn(&View<'_>) -> bool,
+    may_explain: fn(&CertificateView<'_>) -> bool,
     /// The alert that says this and nothing else.
     said_by: Option<AlertDescription>,
     /// Hardly any client takes such a chain, so that one which leaves without a word is taken to mean it.
     firm: bool,
     /// Clients that say this (`None`: what cannot be read) often mean something else by it.
-    doubtful: fn(&View<'_>, Option<AlertDescription>) -> bool,
+    doubtful: fn(&CertificateView<'_>, Option<AlertDescription>) -> bool,
     /// The words for it. `None`: another cause says it better.
-    tell: fn(&View<'_>, Standing) -> Option<Finding>,
+    tell: fn(&CertificateView<'_>, Standing) -> Option<Finding>,
     /// Where it is not true, something that is near it and worth a note.
-    nearly: fn(&View<'_>) -> Option<Finding>,
+    nearly: fn(&CertificateView<'_>) -> Option<Finding>,
 }
 
 impl Fault {
     /// A fault that may explain whatever a client does, and has nothing near it.
-    const fn new(cause: Cause, page: Page, is_true: fn(&View<'_>) -> bool, tell: fn(&View<'_>, Standing) -> Option<Finding>) -> Self {
+    const fn new(
+        cause: Cause,
+        page: Page,
+        is_true: fn(&CertificateView<'_>) -> bool,
+        tell: fn(&CertificateView<'_>, Standing) -> Option<Finding>,
+    ) -> Self {
         Self {
             cause,
             page,
@@ -127,7 +132,7 @@ fn judge(case: &Case<'_>, found: &mut Vec<Finding>) {
         found.push(finding);
         return;
     }
-    let Some(view) = View::new(case) else { return };
+    let Some(view) = CertificateView::new(case) else { return };
     for fault in FAULTS {
         found.extend(match view.standing(fault) {
             Some(standing) => (fault.tell)(&view, standing),

@@ -1,7 +1,7 @@
 //! Names: `default-certificate`, `certificate-name-mismatch`.
 
 use super::Fault;
-use super::view::{Source, Standing, View};
+use super::view::{CertificateView, Source, Standing};
 use super::words::sentence;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Evidence, Finding};
@@ -21,7 +21,7 @@ pub(super) const DEFAULT: Fault = Fault {
     )
 };
 
-fn default_certificate(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn default_certificate(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     let chain = view.chain?;
     let leaf = chain.leaf()?;
     let origin = view.default_origin(chain)?;
@@ -44,11 +44,11 @@ pub(super) const MISMATCH: Fault = Fault {
     ..Fault::new(Cause::CertificateNameMismatch, page!("certificate-name-mismatch"), is_mismatch, mismatch)
 };
 
-fn is_mismatch(view: &View<'_>) -> bool {
+fn is_mismatch(view: &CertificateView<'_>) -> bool {
     view.chain.is_some_and(|chain| view.covers_name(chain) == Some(false) && !(chain.common_name_only && view.at() < COMMON_NAME_IGNORED))
 }
 
-fn mismatch(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn mismatch(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     // The default certificate is a mismatch with a story; it speaks for both.
     if view.is_true(Cause::DefaultCertificate) && standing == Standing::AlsoTrue {
         return None;

@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::reaction::Reaction;
-use super::view::{Source, Standing, View};
+use super::view::{CertificateView, Source, Standing};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{ChainFacts, Trust};
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -18,7 +18,7 @@ pub(super) const REJECTED: Fault = Fault::new(
     |view, standing| Some(rejected(view, standing)),
 );
 
-fn rejected(view: &View<'_>, standing: Standing) -> Finding {
+fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let sound = view.chain.is_some_and(|chain| chain.trust == Trust::Trusted && chain.covers_name != Some(false));
     let summary = match (view.source, view.reaction) {
         (Source::Seen, _) if sound => {
@@ -64,7 +64,7 @@ fn rejected(view: &View<'_>, standing: Standing) -> Finding {
 pub(super) const INCONSISTENT: Fault =
     Fault { nearly: inconsistent, ..Fault::new(Cause::BackendInconsistent, page!("backend-inconsistent"), |_| false, |_, _| None) };
 
-fn inconsistent(view: &View<'_>) -> Option<Finding> {
+fn inconsistent(view: &CertificateView<'_>) -> Option<Finding> {
     let case = view.case;
     let known = &case.knowledge.chains;
     match view.source {

@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::reaction::Reaction;
-use super::view::{Standing, View};
+use super::view::{CertificateView, Standing};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::ChainFacts;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -30,7 +30,7 @@ fn stops_clients(chain: &ChainFacts) -> bool {
     chain.leaf != 0 || !chain.bad_signatures.is_empty()
 }
 
-fn misordered(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn misordered(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     let chain = view.chain?;
     let summary = format!("The chain that {} serves is not in order: {}", view.target(), fault(chain));
     let mut finding = view.finding(Cause::ChainMisordered, standing, summary);
@@ -70,7 +70,7 @@ fn fault(chain: &ChainFacts) -> String {
 }
 
 /// Strangers alone stop nobody.
-fn strangers(view: &View<'_>) -> Option<Finding> {
+fn strangers(view: &CertificateView<'_>) -> Option<Finding> {
     let chain = view.verified()?;
     let seen = view.case.handshake.server_chain.as_ref()?;
     let beside: Vec<usize> = chain.strangers.iter().chain(&chain.duplicates).copied().collect();
@@ -98,11 +98,11 @@ pub(super) const TOO_LARGE: Fault = Fault {
     ..Fault::new(Cause::ChainTooLarge, page!("chain-too-large"), is_too_large, |view, standing| Some(too_large(view, standing)))
 };
 
-fn is_too_large(view: &View<'_>) -> bool {
+fn is_too_large(view: &CertificateView<'_>) -> bool {
     view.too_large()
 }
 
-fn too_large(view: &View<'_>, standing: Standing) -> Finding {
+fn too_large(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let handshake = view.case.handshake;
     let whole = handshake.server_chain.as_ref().map(|seen| (seen.what.message_len, seen.what.certificates.len() + seen.what.dropped));
     let part = handshake.partial_server_message.as_ref();

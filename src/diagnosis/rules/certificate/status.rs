@@ -1,12 +1,12 @@
 //! Revocation: `certificate-revoked`, `must-staple-missing`.
 
 use super::Fault;
-use super::view::{Standing, View};
+use super::view::{CertificateView, Standing};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy::{self, Command};
-use crate::handshake::facts::Seen;
+use crate::handshake::facts::Located;
 use crate::tls::client_hello::ClientHello;
 use crate::tls::message::{OcspStaple, OcspStatus};
 use crate::tls::registry::AlertDescription;
@@ -24,7 +24,7 @@ pub(super) const REVOKED: Fault = Fault {
     )
 };
 
-fn revoked(view: &View<'_>, standing: Standing) -> Finding {
+fn revoked(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let staple = revoking(view);
     let serial = view.leaf().map_or_else(String::new, |leaf| format!(", serial number {},", leaf.serial));
     let summary = match staple {
@@ -47,7 +47,7 @@ fn revoked(view: &View<'_>, standing: Standing) -> Finding {
 }
 
 /// The stapled status that says so.
-fn revoking<'a>(view: &View<'a>) -> Option<&'a Seen<OcspStaple>> {
+fn revoking<'a>(view: &CertificateView<'a>) -> Option<&'a Located<OcspStaple>> {
     view.case.handshake.staple.as_deref().filter(|staple| staple.what.status == Some(OcspStatus::Revoked))
 }
 
@@ -59,13 +59,13 @@ pub(super) const STAPLE_MISSING: Fault = Fault {
     })
 };
 
-fn lacks_staple(view: &View<'_>) -> bool {
+fn lacks_staple(view: &CertificateView<'_>) -> bool {
     view.no_staple_came()
         && view.leaf().is_some_and(|leaf| leaf.must_staple)
         && view.case.handshake.hello().is_some_and(ClientHello::status_request)
 }
 
-fn staple_missing(view: &View<'_>, standing: Standing) -> Finding {
+fn staple_missing(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let summary = match (view.leaf().filter(|leaf| leaf.must_staple), &view.case.handshake.staple) {
         (Some(_), None) => format!("{} demands a stapled OCSP answer, and the server sent none", view.certificate()),
         (_, Some(_)) => {

@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::reaction::Reaction;
-use super::view::{Standing, View};
+use super::view::{CertificateView, Standing};
 use super::words::sentence;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
@@ -29,11 +29,11 @@ pub(super) const WEAK_KEY: Fault = Fault {
 };
 
 /// What is weak is a matter of the client's age and policy: a client that minds says so.
-const fn refused_aloud(view: &View<'_>) -> bool {
+const fn refused_aloud(view: &CertificateView<'_>) -> bool {
     !matches!(view.reaction, Reaction::Left { .. } | Reaction::LeftAfter { .. })
 }
 
-fn weak_key(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn weak_key(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     let weak = view.chain.and_then(|chain| chain.certificate(*chain.weak_keys.first()?));
     let summary = match (weak, view.weak_key_by_size()) {
         (Some(certificate), _) if view.leaf().is_some_and(|leaf| leaf.sha256 == certificate.sha256) => {
@@ -82,7 +82,7 @@ pub(super) const WEAK_SIGNATURE: Fault = Fault {
     )
 };
 
-fn weak_signature(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn weak_signature(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     let chain = view.chain?;
     let weak = chain.certificate(*chain.weak_signatures.first()?)?;
     let summary = if view.leaf().is_some_and(|leaf| leaf.sha256 == weak.sha256) {
@@ -109,7 +109,7 @@ fn weak_signature(view: &View<'_>, standing: Standing) -> Option<Finding> {
 }
 
 /// Nothing on the path is signed with anything weaker than SHA-1.
-fn only_sha1(view: &View<'_>) -> bool {
+fn only_sha1(view: &CertificateView<'_>) -> bool {
     view.chain.is_some_and(|chain| {
         let weak = chain.weak_signatures.iter().filter_map(|index| chain.certificate(*index));
         weak.into_iter().all(|weak| weak.signature_hash == SignatureHash::Sha1)
@@ -180,7 +180,7 @@ pub(super) const UNSUPPORTED: Fault = Fault {
     )
 };
 
-fn unsupported(view: &View<'_>, standing: Standing) -> Finding {
+fn unsupported(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let what = view.chain.and_then(|chain| chain.unsupported.as_ref());
     let summary = match what {
         Some(odd) => sentence(&["The certificate of ", &view.target(), " cannot be used by every client: ", &odd.what]),

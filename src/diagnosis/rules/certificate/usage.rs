@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::reaction::Reaction;
-use super::view::{Source, Standing, View};
+use super::view::{CertificateView, Source, Standing};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::page::page;
@@ -23,7 +23,7 @@ pub(super) const WRONG_USAGE: Fault = Fault {
     )
 };
 
-fn wrong_usage(view: &View<'_>, standing: Standing) -> Finding {
+fn wrong_usage(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let summary = match view.chain.and_then(|chain| chain.usage_fault.as_ref()) {
         Some(fault) => format!("{} may not serve a server: {fault}", view.certificate()),
         None if view.is_seen() && view.chain.is_some_and(|chain| view.signs_without_leave(chain)) => {
@@ -57,14 +57,14 @@ pub(super) const CONSTRAINTS: Fault = Fault {
     ..Fault::new(Cause::CertificateConstraints, page!("certificate-constraints"), violates, constraints)
 };
 
-fn violates(view: &View<'_>) -> bool {
+fn violates(view: &CertificateView<'_>) -> bool {
     // What only strict clients mind is a fault to one that says so.
     let strict =
         || matches!(view.reaction, Reaction::Alert { alert: AlertDescription::CERTIFICATE_UNKNOWN, .. }) && view.is(&[Stack::OpenSsl]);
     view.verified().is_some_and(|chain| !chain.violations.is_empty() || chain.strict_fault.is_some() && strict())
 }
 
-fn constraints(view: &View<'_>, standing: Standing) -> Option<Finding> {
+fn constraints(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     let chain = view.chain?;
     let strict = chain.strict_fault.as_ref();
     let (index, violation) = chain.violations.first().or(strict)?;

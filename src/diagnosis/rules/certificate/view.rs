@@ -47,7 +47,7 @@ pub(super) enum Source {
 
 /// A handshake from the certificate's point of view.
 #[derive(Debug)]
-pub(super) struct View<'a> {
+pub(super) struct CertificateView<'a> {
     pub(super) case: &'a Case<'a>,
     pub(super) chain: Option<&'a ChainFacts>,
     pub(super) source: Source,
@@ -60,7 +60,7 @@ pub(super) struct View<'a> {
     pub(super) unlike_others: bool,
 }
 
-impl<'a> View<'a> {
+impl<'a> CertificateView<'a> {
     /// `None`: the server's certificate is not at issue.
     pub(super) fn new(case: &'a Case<'a>) -> Option<Self> {
         let handshake = case.handshake;

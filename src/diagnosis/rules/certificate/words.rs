@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::reaction::{Reaction, is_curl};
-use super::view::{Source, Standing, View};
+use super::view::{CertificateView, Source, Standing};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::chain::{self, ChainFacts};
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
@@ -13,7 +13,7 @@ use crate::handshake::stack::{Program, Stack};
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription as A;
 
-impl<'a> View<'a> {
+impl<'a> CertificateView<'a> {
     /// Host name, or address and port.
     pub(super) fn target(&self) -> Cow<'a, str> {
         self.case.handshake.aim()

@@ -35,7 +35,7 @@ pub(super) enum Reaction {
 
 /// A handshake from the client certificate's point of view.
 #[derive(Debug)]
-pub(super) struct View<'a> {
+pub(super) struct ClientAuthView<'a> {
     pub(super) case: &'a Case<'a>,
     pub(super) answer: Answer,
     /// Where the answer was seen, when it was in clear or decrypted.
@@ -45,7 +45,7 @@ pub(super) struct View<'a> {
     pub(super) chain: Option<&'a ChainFacts>,
 }
 
-impl<'a> View<'a> {
+impl<'a> ClientAuthView<'a> {
     /// `None`: the server did not ask, or the client never answered.
     pub(super) fn new(case: &'a Case<'a>) -> Option<Self> {
         let handshake = case.handshake;

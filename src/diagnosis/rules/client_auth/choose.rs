@@ -1,13 +1,13 @@
 //! Which fault explains how the server took the client's answer.
 
-use super::answer::{Answer, Reaction, View};
+use super::answer::{Answer, ClientAuthView, Reaction};
 use super::{FAULTS, Fault, faults};
 use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::manners;
 use crate::handshake::stack;
 use crate::tls::registry::AlertDescription as A;
 
-impl View<'_> {
+impl ClientAuthView<'_> {
     /// What explains how the server took the answer, and how sure.
     pub(super) fn choose(&self) -> Option<(&'static Fault, Confidence)> {
         let alert = match self.reaction {

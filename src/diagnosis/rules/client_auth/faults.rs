@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::answer::{Answer, Reaction, View};
+use super::answer::{Answer, ClientAuthView, Reaction};
 use super::{Fault, Said};
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
@@ -22,7 +22,7 @@ pub(super) const MISSING: Fault = Fault {
     tell: missing,
 };
 
-fn missing(view: &View<'_>, confidence: Confidence) -> Finding {
+fn missing(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     let summary = format!("{} asked for a client certificate and the client sent none", view.target());
     let mut finding = view.finding(Cause::ClientCertificateMissing, confidence, &summary);
     if let Some(request) = &view.case.handshake.certificate_request
@@ -49,7 +49,7 @@ fn missing(view: &View<'_>, confidence: Confidence) -> Finding {
 }
 
 /// The client had none and the server went on.
-pub(super) fn went_on_without(view: &View<'_>) -> Option<Finding> {
+pub(super) fn went_on_without(view: &ClientAuthView<'_>) -> Option<Finding> {
     if view.answer != Answer::Nothing || view.reaction != Reaction::WentOn {
         return None;
     }
@@ -81,7 +81,7 @@ pub(super) const EXPIRED: Fault = Fault {
     tell: expired,
 };
 
-fn expired(view: &View<'_>, confidence: Confidence) -> Finding {
+fn expired(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     let expired = view.chain.filter(|chain| chain.leaf_expired()).and_then(ChainFacts::leaf);
     let summary = match (expired, view.chain.and_then(ChainFacts::leaf)) {
         (Some(leaf), _) => format!("{} expired on {}", view.certificate(), leaf.not_after.day()),
@@ -122,7 +122,7 @@ pub(super) const REVOKED: Fault = Fault {
     tell: revoked,
 };
 
-fn revoked(view: &View<'_>, confidence: Confidence) -> Finding {
+fn revoked(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     let serial = view.chain.and_then(ChainFacts::leaf).map_or_else(String::new, |leaf| format!(" (serial number {})", leaf.serial));
     let summary = format!("{}{serial} is revoked, as the server says", view.certificate());
     view.finding(Cause::ClientCertificateRevoked, confidence, &summary)
@@ -144,7 +144,7 @@ pub(super) const WRONG_USAGE: Fault = Fault {
     tell: wrong_usage,
 };
 
-fn wrong_usage(view: &View<'_>, confidence: Confidence) -> Finding {
+fn wrong_usage(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     let summary = match view.chain.and_then(|chain| chain.usage_fault.as_ref()) {
         Some(fault) => format!("{} may not authenticate a client: {fault}", view.certificate()),
         None => format!("{} is not accepted for client authentication", view.certificate()),
@@ -169,7 +169,7 @@ pub(super) const UNTRUSTED: Fault = Fault {
     tell: untrusted,
 };
 
-fn untrusted(view: &View<'_>, confidence: Confidence) -> Finding {
+fn untrusted(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     let issuer = view.chain.and_then(ChainFacts::leaf).map(|leaf| leaf.issuer.clone());
     let summary = match &issuer {
         Some(issuer) => format!("{} comes from {issuer}, which {} does not accept for clients", view.certificate(), view.target()),
@@ -202,7 +202,7 @@ pub(super) const REJECTED: Fault = Fault {
     tell: rejected,
 };
 
-fn rejected(view: &View<'_>, confidence: Confidence) -> Finding {
+fn rejected(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     let not_yet = view.chain.is_some_and(ChainFacts::leaf_not_yet_valid);
     let summary = if let (Some(leaf), true, false) = (view.chain.and_then(ChainFacts::leaf), view.of_the_future(), not_yet) {
         format!(

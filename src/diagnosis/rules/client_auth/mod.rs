@@ -3,7 +3,7 @@
 //! The client's answer is a fact ([`answer`]): none, or a chain that can be seen up to TLS 1.2 or with keys. What the server did then picks the
 //! cause. A cause is one entry of [`FAULTS`].
 
-use self::answer::View;
+use self::answer::ClientAuthView;
 use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::finding::{Confidence, Finding};
@@ -35,11 +35,11 @@ struct Fault {
     cause: Cause,
     page: Page,
     /// The certificate that can be seen has it.
-    is_true: fn(&View<'_>) -> bool,
+    is_true: fn(&ClientAuthView<'_>) -> bool,
     /// The alert that says this, and what it is worth.
     said_by: Option<Said>,
     /// The words for it.
-    tell: fn(&View<'_>, Confidence) -> Finding,
+    tell: fn(&ClientAuthView<'_>, Confidence) -> Finding,
 }
 
 /// An alert that says one fault, and how sure that makes.
@@ -61,7 +61,7 @@ impl Fault {
 }
 
 fn judge(case: &Case<'_>, found: &mut Vec<Finding>) {
-    let Some(view) = View::new(case) else { return };
+    let Some(view) = ClientAuthView::new(case) else { return };
     if let Some(note) = faults::went_on_without(&view) {
         found.push(note);
     } else if let Some((fault, confidence)) = view.choose() {

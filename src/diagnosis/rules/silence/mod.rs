@@ -9,7 +9,7 @@ use crate::diagnosis::rule::{RuleFamily, Rules};
 use crate::diagnosis::signs::Signs;
 use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
-use crate::handshake::facts::{Outcome, Seen, StoppedBy};
+use crate::handshake::facts::{Located, Outcome, StoppedBy};
 use crate::packet::IcmpKind;
 use crate::quic::close;
 use crate::time::Mark;
@@ -70,7 +70,7 @@ fn or_split(case: &Case<'_>, finding: Finding) -> Finding {
 /// The server chose suites for others, and this client offers none of them: what closes without a word may have had nothing to choose from.
 fn or_no_cipher(case: &Case<'_>, finding: Finding) -> Finding {
     let chosen = &case.knowledge.ciphers;
-    let none = |hello: &Seen<ClientHello>| !hello.what.cipher_suites().any(|suite| chosen.contains(&suite));
+    let none = |hello: &Located<ClientHello>| !hello.what.cipher_suites().any(|suite| chosen.contains(&suite));
     if chosen.is_empty() || !case.handshake.last_hello().is_some_and(none) {
         return finding;
     }

@@ -28,7 +28,7 @@ const HOLD_ON_A_PIPE: Duration = Duration::from_secs(30);
 
 /// Captures, how to look at them, and what to look for in them.
 #[derive(Debug)]
-pub(super) struct Case<'a> {
+pub(super) struct Job<'a> {
     pub(super) inputs: &'a [PathBuf],
     pub(super) analysis: &'a Analysis,
     pub(super) criteria: &'a Criteria,
@@ -44,7 +44,7 @@ pub(super) struct Case<'a> {
     pub(super) begin: Arc<OnceLock<Timestamp>>,
 }
 
-impl<'a> Case<'a> {
+impl<'a> Job<'a> {
     /// Captures and what is asked of them, with progress and without details: no timeline, no hashes.
     pub(super) fn new(inputs: &'a [PathBuf], query: &'a Query, stop: Arc<AtomicBool>) -> Self {
         let Query { analysis, criteria, anonymize } = query;

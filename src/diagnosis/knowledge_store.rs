@@ -50,7 +50,7 @@ const EXCHANGED: u32 = 2;
 
 /// The store.
 #[derive(Debug)]
-pub struct Book {
+pub struct KnowledgeStore {
     servers: Aged<(Transport, Endpoint), Server>,
     /// Chains that the servers served, as many as there is room for, the oldest first; and what they keep in memory.
     served: VecDeque<Arc<ChainFacts>>,
@@ -205,7 +205,7 @@ impl Server {
     }
 }
 
-impl Default for Book {
+impl Default for KnowledgeStore {
     fn default() -> Self {
         Self {
             servers: Aged::new(SERVERS),
@@ -222,7 +222,7 @@ impl Default for Book {
     }
 }
 
-impl Book {
+impl KnowledgeStore {
     /// Enters a handshake with the name asked for, whatever became of it. Returns whether it offered a ticket that was refused: what others do with theirs may tell why.
     pub fn learn(&mut self, handshake: &Handshake, name: Option<&str>, chain: Option<&Arc<ChainFacts>>) -> bool {
         let tag = tag(name);
@@ -581,20 +581,20 @@ mod tests {
 
     #[test]
     fn an_interface_is_deaf_to_servers_until_one_is_heard() {
-        let mut book = Book::default();
+        let mut store = KnowledgeStore::default();
         let mut answered = connected();
         answered.outcome = Outcome::Stalled;
         answered.flow.sides.client.packets = 4;
         answered.flow.sides.server.packets = 0;
         answered.flow.sides.server.acked = 1200;
         for met in [None, None, Some(3)] {
-            book.learn(&answered, None, None);
-            assert_eq!(book.view(&answered).unheard, met);
+            store.learn(&answered, None, None);
+            assert_eq!(store.view(&answered).unheard, met);
         }
         let mut both = connected();
         both.flow.sides.client.packets = 4;
         both.flow.sides.server.packets = 4;
-        book.learn(&both, None, None);
-        assert_eq!((book.view(&answered).unheard, book.view(&answered).hears_both_sides), (None, true));
+        store.learn(&both, None, None);
+        assert_eq!((store.view(&answered).unheard, store.view(&answered).hears_both_sides), (None, true));
     }
 }
