@@ -79,9 +79,9 @@ pub(super) fn failures(points: impl Iterator<Item = Point>, span: Span) -> Marku
     let (good, failed) = list.iter().fold((0, 0), |(good, failed), bucket| (good + bucket.good, failed + bucket.failed));
     html! {
         figure {
-            figcaption #c-failures { "Handshakes over time: " span.key.k-bad {} " failed, " span.key.k-good {} " completed" }
+            figcaption #c-failures { "Handshakes over time: " span.key.k-bad {} " failed or rejected after completion, " span.key.k-good {} " completed" }
             div.chart tabindex="0" role="group" aria-labelledby="c-failures" {
-                svg viewBox=(format!("0 0 {WIDTH} {}", PLOT + 40)) role="img" aria-label=(format!("{} handshakes completed and {} failed", count(good), count(failed))) {
+                svg viewBox=(format!("0 0 {WIDTH} {}", PLOT + 40)) role="img" aria-label=(format!("{} handshakes completed and {} failed or were rejected", count(good), count(failed))) {
                     (frame(span, &[(0, count(most)), (PLOT / 2, count(most / 2)), (PLOT, "0".to_owned())]))
                     @for (index, bucket) in (0_u64..).zip(&list) {
                         @let x = LEFT + index * COLUMN;
@@ -89,7 +89,7 @@ pub(super) fn failures(points: impl Iterator<Item = Point>, span: Span) -> Marku
                         @let ok = if bucket.good > 0 { height(bucket.good).max(1) } else { 0 };
                         @if bucket.good + bucket.failed > 0 {
                             g {
-                                title { (span.label(thousandth(index))) ": " (count(bucket.failed)) " failed, " (count(bucket.good)) " completed" }
+                                title { (span.label(thousandth(index))) ": " (count(bucket.failed)) " failed or rejected, " (count(bucket.good)) " completed" }
                                 rect.good x=(x) y=((TOP + PLOT).saturating_sub(ok + bad)) width=(COLUMN - 2) height=(ok) {}
                                 rect.bad x=(x) y=((TOP + PLOT).saturating_sub(bad)) width=(COLUMN - 2) height=(bad) {}
                             }

@@ -40,8 +40,9 @@
   const size = rows.id.length;
   const place = new Map(rows.id.map((id, index) => [id, index]));
   const lower = texts.map((text) => text.toLowerCase());
-  const kinds = ["failed", "troubled", "undecided", "probe", "completed"];
-  const classes = ["bad", "warn", "warn", "", "good"];
+  // By class, the gravest first: failed, rejected after completion, completed with trouble, undecided, probe, completed.
+  const classes = ["bad", "bad", "warn", "warn", "", "good"];
+  const FAILED = 0, COMPLETED = 5;
   const words = new Map([...document.querySelectorAll("#words li")].map((li) => [li.dataset.kind, [li.textContent, li.dataset.class]]));
 
   // The table.
@@ -55,8 +56,8 @@
     { title: "Name", css: "", key: (i) => lower[rows.name[i]], text: (i) => texts[rows.name[i]] },
     { title: "Server", css: "w-peer", key: (i) => lower[rows.server[i]], text: (i) => texts[rows.server[i]] },
     { title: "Version", css: "w-version", key: (i) => texts[rows.version[i]], text: (i) => texts[rows.version[i]] },
-    { title: "Outcome", css: "w-outcome", key: (i) => rows.kind[i] + texts[rows.outcome[i]], text: (i) => texts[rows.outcome[i]], look: (i) => classes[rows.kind[i]] },
-    { title: "Cause", css: "w-cause", key: (i) => texts[rows.cause[i]], text: (i) => texts[rows.cause[i]], look: (i) => (rows.kind[i] === 4 ? "" : classes[rows.kind[i]]) },
+    { title: "Outcome", css: "w-outcome", key: (i) => rows.class[i] + texts[rows.outcome[i]], text: (i) => texts[rows.outcome[i]], look: (i) => classes[rows.class[i]] },
+    { title: "Cause", css: "w-cause", key: (i) => texts[rows.cause[i]], text: (i) => texts[rows.cause[i]], look: (i) => (rows.class[i] === COMPLETED ? "" : classes[rows.class[i]]) },
     { title: "Took", css: "w-time n", key: (i) => rows.total[i], text: (i) => span(rows.total[i]) },
   ];
   const HEIGHT = 29;
@@ -91,7 +92,7 @@
     if (focus !== undefined) body.querySelector(`[data-row="${focus}"]`)?.focus({ preventScroll: true });
   };
   const count = () => {
-    const failed = shown.reduce((sum, i) => sum + (rows.kind[i] === 0), 0);
+    const failed = shown.reduce((sum, i) => sum + (rows.class[i] === FAILED), 0);
     byId("count").textContent = `${many(shown.length)} of ${many(size)} handshakes, ${many(failed)} failed`;
     table.setAttribute("aria-rowcount", shown.length + 1);
   };
@@ -117,7 +118,7 @@
     const [outcome, cause, version] = [failed ? -1 : exact("outcome"), exact("cause"), exact("version")];
     shown = [];
     for (let i = 0; i < size; i++) {
-      if (failed && rows.kind[i] !== 0) continue;
+      if (failed && rows.class[i] !== FAILED) continue;
       if (outcome >= 0 && rows.outcome[i] !== outcome) continue;
       if (cause >= 0 && rows.cause[i] !== cause) continue;
       if (version >= 0 && rows.version[i] !== version) continue;
@@ -272,7 +273,7 @@
     const facts = [one.frames, all.texts[one.source] && "in " + seen(all.texts[one.source]), one.path && "inside " + seen(one.path), one.quality && "the capture lacks something here: " + seen(one.quality)].filter(Boolean);
     const lost = [[one.loss.client_retransmits, "sent again by the client"], [one.loss.server_retransmits, "sent again by the server"], [one.loss.gap_bytes, "bytes never seen"]].filter(([n]) => n).map(([n, what]) => `${many(n)} ${what}`);
     dialog.replaceChildren(...[
-      el("header", {}, el("h2", { id: "detail-title" }, el("span", { class: classes[rows.kind[i]] }, seen(one.ending) + (said.cause ? ": " + seen(said.cause) : "")), said.confidence ? ` (${seen(said.confidence)})` : ""), close),
+      el("header", {}, el("h2", { id: "detail-title" }, el("span", { class: classes[rows.class[i]] }, seen(one.ending) + (said.cause ? ": " + seen(said.cause) : "")), said.confidence ? ` (${seen(said.confidence)})` : ""), close),
       el("p", {}, `${stamp(rows.start[i])} UTC, ${client(i)} → ${name ? name + ", " : ""}${texts[rows.server[i]]}`),
       el("p", { class: "sub" }, facts.join("; "), "; ", el("span", { class: "mono" }, rows.id[i])),
       el("p", {}, seen(said.summary)),

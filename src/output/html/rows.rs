@@ -5,8 +5,7 @@ use hashbrown::HashMap;
 
 use crate::output::figures::millis;
 use crate::output::json::Json;
-use crate::output::view::{self, Kind};
-use crate::report::{Cause, Handshake, Id, Writer, key, word};
+use crate::report::{Cause, Class, Handshake, Id, Writer, key, word};
 
 /// The table's columns.
 #[derive(Debug, Default)]
@@ -23,8 +22,7 @@ pub(super) struct Rows {
     outcome: Vec<u32>,
     cause: Vec<u32>,
     version: Vec<u32>,
-    /// 0 failed, 1 troubled, 2 undecided, 3 probe, 4 completed.
-    kind: Vec<u8>,
+    class: Vec<Class>,
     /// Microseconds from first packet to end; -1: not known.
     total: Vec<i64>,
 }
@@ -34,6 +32,7 @@ pub(super) struct Rows {
 pub(super) struct Point {
     /// Milliseconds since the epoch.
     pub(super) start: i64,
+    /// It failed, or was rejected after completion.
     pub(super) failed: bool,
     /// Microseconds it took, if it completed.
     pub(super) took: Option<u64>,
@@ -55,21 +54,17 @@ impl Rows {
         self.cause.push(self.texts.number(report.diagnosis.cause.map_or("", Cause::slug)));
         let version = report.tls.as_ref().and_then(|tls| tls.version).map(|version| word(version.name(), version)).unwrap_or_default();
         self.version.push(self.texts.number(&version));
-        self.kind.push(match view::kind(report) {
-            Kind::Failed => 0,
-            Kind::Troubled => 1,
-            Kind::Undecided => 2,
-            Kind::Probe => 3,
-            Kind::Completed => 4,
-        });
+        self.class.push(report.class());
         self.total.push(report.handshake.timing.total_us.and_then(|us| i64::try_from(us).ok()).unwrap_or(-1));
     }
 
-    /// The handshakes that count for rates: those that failed or completed.
+    /// The handshakes that count for rates.
     pub(super) fn points(&self) -> impl Iterator<Item = Point> + '_ {
-        self.start.iter().zip(&self.kind).zip(&self.total).filter(|((_, kind), _)| matches!(kind, 0 | 1 | 4)).map(
-            |((start, kind), total)| Point { start: *start, failed: *kind == 0, took: u64::try_from(*total).ok().filter(|_| *kind != 0) },
-        )
+        self.start.iter().zip(&self.class).zip(&self.total).filter(|((_, class), _)| class.is_decided()).map(|((start, class), total)| Point {
+            start: *start,
+            failed: class.is_failure(),
+            took: u64::try_from(*total).ok().filter(|_| *class != Class::Failed),
+        })
     }
 
     pub(super) fn write(&self, w: &mut Json) {
@@ -84,7 +79,8 @@ impl Rows {
         texts(w, key!("outcome"), &self.outcome);
         texts(w, key!("cause"), &self.cause);
         texts(w, key!("version"), &self.version);
-        w.numbers(key!("kind"), self.kind.iter().map(|kind| u64::from(*kind)));
+        w.numbers(key!("class"), self.class.iter().map(|class| *class as u64));
+        w.texts(key!("classes"), Class::ALL.map(Class::name));
         w.integers(key!("total"), &self.total);
     }
 }

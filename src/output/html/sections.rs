@@ -6,19 +6,19 @@ use super::tally::{Count, Seen};
 use super::{Gathered, Setting};
 use crate::output::collect::Group;
 use crate::output::escape::{clip, escape};
-use crate::output::figures::{bytes, count, counted, date, span_us, us_between, when};
+use crate::output::figures::{bytes, count, counted, date, percent, span_us, us_between, when};
 use crate::output::layout::Layout;
 use crate::output::show;
 use crate::output::show::{Standing, standing};
 use crate::output::style::Palette;
-use crate::output::view::{self, Kind};
-use crate::report::{Advice, Handshake, Summary, VERSION};
+use crate::output::view;
+use crate::report::{Advice, Class, Handshake, Summary, VERSION};
 use crate::time::Timestamp;
 
 /// The page's title.
 pub(super) fn title(gathered: &Gathered) -> String {
     let collected = &gathered.collected;
-    format!("TLS handshakes: {} of {} failed", count(collected.of_kind(Kind::Failed)), count(collected.all()))
+    format!("TLS handshakes: {} of {} failed", count(collected.classes.of(Class::Failed)), count(collected.classes.total()))
 }
 
 pub(super) fn header(gathered: &Gathered) -> Markup {
@@ -36,21 +36,26 @@ pub(super) fn header(gathered: &Gathered) -> Markup {
 
 pub(super) fn tiles(gathered: &Gathered) -> Markup {
     let collected = &gathered.collected;
-    let of = |kind| collected.of_kind(kind);
-    let (failed, completed) = (of(Kind::Failed), of(Kind::Completed) + of(Kind::Troubled));
-    let decided = failed + completed;
-    let thousandths = (failed * 1000).checked_div(decided);
-    let rate = thousandths.map(|rate| format!("{}.{} %", rate / 10, rate % 10)).unwrap_or_default();
+    let of = |class| collected.classes.of(class);
+    let decided = collected.classes.of_those(Class::is_decided);
+    let rate = |class| format!("{} of {} decided", percent(of(class), decided), count(decided));
     let tile = |class: &str, number: u64, word: &str, note: &str| {
         html! { li class=(class) { strong { (count(number)) } " " span { (word) } @if !note.is_empty() { small { (note) } } } }
     };
     html! {
         ul.tiles aria-label="Summary" {
-            (tile("", collected.all(), "handshakes", ""))
-            (tile(if failed > 0 { "t-bad" } else { "" }, failed, "failed", &rate))
-            (tile("t-good", completed, "completed", &if of(Kind::Troubled) > 0 { format!("{} with trouble", count(of(Kind::Troubled))) } else { String::new() }))
-            @if of(Kind::Undecided) > 0 { (tile("", of(Kind::Undecided), "undecided", "the capture lacks the rest")) }
-            @if of(Kind::Probe) > 0 { (tile("", of(Kind::Probe), "probes", "connected and left")) }
+            (tile("", collected.classes.total(), "handshakes", ""))
+            @for (class, number) in collected.classes.iter() {
+                @match class {
+                    Class::Failed => { (tile(if number > 0 { "t-bad" } else { "" }, number, class.words(number), &rate(class))) }
+                    Class::Completed => { (tile("t-good", number, class.words(number), "")) }
+                    Class::Rejected if number > 0 => { (tile("t-bad", number, class.words(number), &rate(class))) }
+                    Class::Undecided if number > 0 => { (tile("", number, class.words(number), "the capture lacks the rest")) }
+                    Class::Probe if number > 0 => { (tile("", number, class.words(number), "connected and left")) }
+                    Class::Troubled if number > 0 => { (tile("", number, class.words(number), "")) }
+                    _ => {}
+                }
+            }
             (tile("", collected.incidents.len() as u64 + collected.incidents_beyond, "incidents", ""))
         }
     }
@@ -134,13 +139,13 @@ pub(super) fn explorer(gathered: &Gathered) -> Markup {
 /// What failed, without any script: a group for each cause and server, and a table.
 pub(super) fn failed(gathered: &Gathered) -> Markup {
     let collected = &gathered.collected;
-    let groups: Vec<&Group> = collected.groups.iter().filter(|group| matches!(group.kind, Kind::Failed | Kind::Troubled)).collect();
+    let groups: Vec<&Group> = collected.groups.iter().filter(|group| group.class.is_problem()).collect();
     if groups.is_empty() {
         return html! {};
     }
     let with_date = collected.several_days();
     let listed = &gathered.failed;
-    let total = collected.of_kind(Kind::Failed);
+    let total = collected.classes.of_those(Class::is_failure);
     html! {
         section aria-labelledby="h-failed" {
             h2 #h-failed { "What went wrong, by cause and server" }
@@ -184,7 +189,7 @@ fn one_group(group: &Group, whole: &Handshake<'_>, with_date: bool) -> Markup {
     html! {
         article.card {
             h3 {
-                span class=(if group.kind == Kind::Failed { "bad" } else { "warn" }) { (view::cause(report)) }
+                span class=(if group.class.is_failure() { "bad" } else { "warn" }) { (view::cause(report)) }
                 ", " (view::ending(report))
                 @if group.count > 1 { ", " (count(group.count)) " times" }
             }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::flow::Endpoint;
-use crate::output::view::{self, Kind};
-use crate::report::{Certificate, Handshake, Outcome, ProtocolVersion, word};
+use crate::output::view;
+use crate::report::{Certificate, Class, Handshake, Outcome, ProtocolVersion, word};
 
 /// The counts.
 #[derive(Debug, Default)]
@@ -24,6 +24,7 @@ pub(super) struct Tally {
 #[derive(Debug, Default)]
 pub(super) struct Count {
     pub(super) handshakes: u64,
+    /// Those that failed or were rejected after completion.
     pub(super) failed: u64,
     pub(super) causes: BTreeMap<&'static str, u64>,
     pub(super) versions: BTreeSet<String>,
@@ -46,7 +47,7 @@ pub(super) struct Seen {
 
 impl Tally {
     pub(super) fn add(&mut self, report: &Handshake<'_>) {
-        if matches!(view::kind(report), Kind::Probe) {
+        if report.class() == Class::Probe {
             return;
         }
         let client = report.client.address;
@@ -115,7 +116,7 @@ fn worst<K: Ord>(counts: &BTreeMap<K, Count>) -> Vec<(&K, &Count)> {
 impl Count {
     fn add(&mut self, report: &Handshake<'_>, peer: String) {
         self.handshakes = self.handshakes.saturating_add(1);
-        if view::kind(report) == Kind::Failed {
+        if report.class().is_failure() {
             self.failed = self.failed.saturating_add(1);
             let causes = self.causes.entry(view::cause(report)).or_default();
             *causes = causes.saturating_add(1);
