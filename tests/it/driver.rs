@@ -146,12 +146,17 @@ fn what_is_pointed_at_filters_and_the_address_tells_of_it() {
 
     // A stretch of time is drawn on the chart; a click forgets it.
     driver.js("document.querySelector('svg.brush').scrollIntoView({block: 'center'})");
-    let place = driver.js("(() => { const r = document.querySelector('svg.brush').getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; })()");
+    let place = driver
+        .js("(() => { const r = document.querySelector('svg.brush').getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; })()");
     let place: Vec<f64> = place.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect();
     let at = |part: f64| json!({"type": "pointerMove", "x": (place[0] + place[2] * part) as i64, "y": (place[1] + place[3] / 2.0) as i64});
     let (down, up) = (json!({"type": "pointerDown", "button": 0}), json!({"type": "pointerUp", "button": 0}));
     let point = |actions: &[&Value]| {
-        driver.call("POST", "/actions", &json!({"actions": [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions}]}));
+        driver.call(
+            "POST",
+            "/actions",
+            &json!({"actions": [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions}]}),
+        );
     };
     point(&[&at(0.4), &down, &at(0.6), &up]);
     driver.wait("document.getElementById('f-from').value.startsWith('2026-11-21T09:05') && document.getElementById('f-to').value.startsWith('2026-11-21T09:08')");

@@ -89,7 +89,8 @@ pub(super) fn results(points: impl Iterator<Item = Point>, span: Span) -> Markup
     for bucket in &list {
         sums.kinds.iter_mut().zip(bucket.kinds).for_each(|(sum, number)| *sum += number);
     }
-    let told = |bucket: &Bucket| bucket.parts().map(|(kind, number)| format!("{} {}", count(number), word(kind))).collect::<Vec<_>>().join(", ");
+    let told =
+        |bucket: &Bucket| bucket.parts().map(|(kind, number)| format!("{} {}", count(number), word(kind))).collect::<Vec<_>>().join(", ");
     let ticks = [(0, count(most)), (PLOT / 2, if most > 1 { count(most / 2) } else { String::new() }), (PLOT, "0".to_owned())];
     let width = span_us(u64::try_from(span.length()).unwrap_or_default().saturating_mul(1000) / BUCKETS as u64);
     html! {

@@ -65,7 +65,11 @@ pub(super) fn servers(gathered: &Gathered) -> Markup {
         .take(KEYS)
         .map(|((server_name, endpoint), count)| {
             let address = endpoint.to_string();
-            let shown = if server_name.is_empty() { html! { span.sub { "no name" } } } else { name(server_name) };
+            let shown = if server_name.is_empty() {
+                html! { span.sub { "no name" } }
+            } else {
+                name(server_name)
+            };
             html! {
                 tr {
                     th scope="row" { (filtered(&[("name", server_name), ("server", &address)], &shown)) }
