@@ -142,7 +142,8 @@ fn the_page_has_the_same_sums() {
     let rows = page.split("<script").find_map(|part| part.split_once("id=\"rows\"")).unwrap().1;
     let rows = rows.split_once('>').unwrap().1.split("</script>").next().unwrap();
     let rows: Value = serde_json::from_str(rows).unwrap();
-    let words: Vec<&str> = rows["classes"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let list = page.split("id=\"results\"").nth(1).unwrap().split("</ul>").next().unwrap();
+    let words: Vec<&str> = list.split("data-name=\"").skip(1).map(|item| item.split('"').next().unwrap()).collect();
     let classes = rows["class"].as_array().unwrap().iter().map(|class| words[usize::try_from(class.as_u64().unwrap()).unwrap()]);
     assert_eq!(tally(classes), expected());
     for (class, number) in DONE {
