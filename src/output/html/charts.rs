@@ -89,8 +89,7 @@ pub(super) fn results(points: impl Iterator<Item = Point>, span: Span) -> Markup
     for bucket in &list {
         sums.classes.iter_mut().zip(bucket.classes).for_each(|(sum, number)| *sum += number);
     }
-    let told =
-        |bucket: &Bucket| bucket.parts().map(|(class, number)| view::class_counted(class, number)).collect::<Vec<_>>().join(", ");
+    let told = |bucket: &Bucket| bucket.parts().map(|(class, number)| view::class_counted(class, number)).collect::<Vec<_>>().join(", ");
     let ticks = [(0, count(most)), (PLOT / 2, if most > 1 { count(most / 2) } else { String::new() }), (PLOT, "0".to_owned())];
     let width = span_us(u64::try_from(span.length()).unwrap_or_default().saturating_mul(1000) / BUCKETS as u64);
     html! {

@@ -9,8 +9,7 @@ use crate::output::figures::counted;
 use crate::report::{Advice, Class};
 
 /// Every class, in the order in which bars are stacked and the script numbers them: the worst first.
-pub(super) const CLASSES: [Class; 6] =
-    [Class::Failed, Class::Rejected, Class::Troubled, Class::Completed, Class::Undecided, Class::Probe];
+pub(super) const CLASSES: [Class; 6] = [Class::Failed, Class::Rejected, Class::Troubled, Class::Completed, Class::Undecided, Class::Probe];
 
 /// The class's number in the page's data.
 pub(super) fn number(class: Class) -> u8 {

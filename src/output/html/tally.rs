@@ -100,9 +100,7 @@ impl Tally {
         let sum = |classes: &BTreeMap<Class, u64>, wanted: fn(Class) -> bool| {
             classes.iter().filter(|(class, _)| wanted(**class)).fold(0, |sum: u64, (_, number)| sum.saturating_add(*number))
         };
-        list.sort_by_key(|(_, classes)| {
-            (std::cmp::Reverse(sum(classes, Class::is_failure)), std::cmp::Reverse(sum(classes, |_| true)))
-        });
+        list.sort_by_key(|(_, classes)| (std::cmp::Reverse(sum(classes, Class::is_failure)), std::cmp::Reverse(sum(classes, |_| true))));
         list
     }
 
