@@ -154,7 +154,7 @@ fn group(out: &mut dyn Write, number: usize, group: &Group, with_date: bool, inc
         when(report.handshake.start, with_date),
         text(&report.client.to_string()),
         text(&view::server(report)),
-        view::frames(report),
+        text(&view::frames(report)),
         view::confidence(report, "; confidence: ", ""),
     )?;
     if !diagnosis.evidence.is_empty() {
@@ -162,12 +162,12 @@ fn group(out: &mut dyn Write, number: usize, group: &Group, with_date: bool, inc
         for piece in diagnosis.evidence.iter() {
             let after = piece.mark.and_then(|mark| us_between(report.handshake.start, mark.time));
             let after = after.map(|us| format!(" (+{})", span_us(us))).unwrap_or_default();
-            let frame = piece.mark.map(|mark| format!("frame {}{after}: ", mark.frame)).unwrap_or_default();
+            let frame = piece.mark.map(|mark| format!("{}{after}: ", text(&view::frame(report, mark.frame)))).unwrap_or_default();
             writeln!(out, "- {frame}{}", text(&piece.text))?;
         }
     }
     if !diagnosis.against.is_empty() {
-        writeln!(out, "\nSpeaks against it: {}", text(&view::against(diagnosis)))?;
+        writeln!(out, "\nSpeaks against it: {}", text(&view::against(report)))?;
     }
     if !diagnosis.alternatives.is_empty() {
         writeln!(out, "\nAlso possible: {}", view::alternatives(diagnosis))?;

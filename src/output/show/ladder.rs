@@ -22,6 +22,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
     lanes.head(out, report)?;
     let begin = first.time;
     let mut last = begin;
+    let mut source = report.capture.source.to_string();
     let longest = pauses(timeline).max().unwrap_or_default();
     let hidden = timeline.len().saturating_sub(STEPS);
     for (index, entry) in timeline.iter().enumerate() {
@@ -34,7 +35,13 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
             continue;
         }
         let (start, delta) = (us_between(begin, entry.time), us_between(last, entry.time));
-        lanes.step(out, entry, start, delta, longest)?;
+        let place = entry.frame.map(|frame| report.capture.place(frame));
+        if let Some(file) = place.as_ref().and_then(|place| place.file.as_ref()).filter(|file| **file != source) {
+            lanes.note(out, &format!("in {}", escape(view::base_name(file))))?;
+            source.clone_from(file);
+        }
+        let entry = Step { frame: place.map(|place| place.frame), ..entry.clone() };
+        lanes.step(out, &entry, start, delta, longest)?;
         last = entry.time;
     }
     Ok(())
