@@ -10,7 +10,7 @@ use super::forensics::{Certs, Diff, Match, Slice};
 use super::live::Live;
 use super::options::{FailOn, ReadOptions};
 use super::selection::QueryArguments;
-use super::shared::{OUTPUT, When};
+use super::shared::{OUTPUT, ScreenArguments, joined};
 use super::{Command, values};
 use crate::output::format::{Format, Verbosity};
 use crate::output::formats::FORMATS;
@@ -66,9 +66,8 @@ enum Action {
         /// The cause's name, as reports give it; or words to look up
         #[arg(value_name = "CAUSE|WORDS", hide_possible_values = true, value_parser = values::topic_parser())]
         about: Vec<String>,
-        /// When to use colours
-        #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
-        color: When,
+        #[command(flatten)]
+        screen: ScreenArguments,
     },
     /// Print a completion script for a shell
     #[command(after_help = "Examples:\n  handshark completions bash > ~/.local/share/bash-completion/completions/handshark\n  \
@@ -93,8 +92,12 @@ enum Action {
 #[command(after_help = READ_EXAMPLES)]
 struct Read {
     /// Captures: files, directories of them, or - for standard input
-    #[arg(value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "FILE", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
+
+    /// The same as FILE (repeatable), as tcpdump and tshark name it
+    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
+    more_inputs: Vec<PathBuf>,
 
     #[command(flatten)]
     query: QueryArguments,
@@ -131,9 +134,8 @@ struct Read {
     #[arg(short, long, help_heading = OUTPUT)]
     verbose: bool,
 
-    /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set)
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
-    color: When,
+    #[command(flatten)]
+    screen: ScreenArguments,
 
     /// Show no progress on standard error
     #[arg(long, help_heading = OUTPUT)]
@@ -160,7 +162,7 @@ impl From<Arguments> for Command {
             Action::Match(matched) => Self::Match(Box::new((*matched).into())),
             Action::Show(show) => Self::Show(Box::new((*show).into())),
             Action::Report(report) => Self::Report(Box::new((*report).into())),
-            Action::Explain { about, color } => Self::Explain { about: about.join(" "), color: color.into() },
+            Action::Explain { about, screen } => Self::Explain { about: about.join(" "), screen: screen.into() },
             Action::Completions { shell } => Self::Completions(shell),
             Action::Man => Self::Man,
         }
@@ -170,7 +172,7 @@ impl From<Arguments> for Command {
 impl From<Read> for ReadOptions {
     fn from(read: Read) -> Self {
         Self {
-            inputs: read.inputs,
+            inputs: joined(read.more_inputs, read.inputs),
             query: read.query.into(),
             parquet: read.parquet,
             force: read.force,
@@ -185,7 +187,7 @@ impl From<Read> for ReadOptions {
                 (false, false) => Verbosity::Normal,
                 (false, true) => Verbosity::Verbose,
             },
-            color: read.color.into(),
+            screen: read.screen.into(),
             progress: !read.no_progress && !read.quiet,
             fail_on: FailOn::from_items(read.fail_on),
         }
@@ -205,18 +207,18 @@ Examples:
   handshark night.pcapng                        why did handshakes fail?
   handshark --all -v night.pcapng               every handshake, in detail
   handshark --json *.pcap.zst | jq .diagnosis   for programs
-  handshark --name '*.bank.test' /var/captures  one name in a directory of captures
+  handshark --name '*.bank.test' /var/captures  one name, in a directory
   handshark -f 'host 192.0.2.1' /var/captures   one host
   tcpdump -i eth0 -U -w - | handshark -         read what tcpdump writes
   ssh gw tcpdump -U -w - port 443 | handshark - the same from afar
   sudo handshark live -i eth0                   watch an interface
-  handshark show night.pcapng                   the first failure, packet by packet
+  handshark show night.pcapng                   the first failure in full
   handshark report night.pcapng -o report.html  a page to hand over
   handshark slice night.pcapng --outcome failed -o failed.pcapng
   handshark diff yesterday.pcapng today.pcapng  what changed?
-  handshark match client.pcap server.pcap       what happened between two points?
-  handshark explain certificate-expired         what a cause means and how to fix it
-  handshark --fail-on failed test.pcap          for scripts: exit with 1 when one failed
+  handshark match client.pcap server.pcap       what happened in between?
+  handshark explain certificate-expired         what it means, how to fix it
+  handshark --fail-on failed test.pcap          for scripts: exit with 1
 
 Exit codes:
   0  done, whatever was found
@@ -224,13 +226,17 @@ Exit codes:
   2  could not be done: usage, a file that cannot be read, output that cannot be written
   130, 143  ended early by Ctrl-C or SIGTERM, with what had been read
 
+Defaults stand in ~/.config/handshark/config, one option a line (--tz=local),
+and in variables such as HANDSHARK_TZ; HANDSHARK_CONFIG names another file.
+
 `handshark read --help` explains every option.";
 
 pub(super) const READ_EXAMPLES: &str = "\
 Examples:
   handshark read night.pcapng
   handshark read /var/captures --since 09:00 --until 09:30 --name '*.bank.test'
-  handshark read night.pcapng --where 'handshake.timing.server_think_us > 500000' --all
+  handshark --all --where 'handshake.timing.server_think_us > 500000' night.pcapng
+  handshark --tz local -r night.pcapng
   handshark read --json --stall-after 3s a.pcap b.pcap > verdicts.ndjson
   handshark read night.pcapng -q --parquet night.parquet
   handshark read --fail-on certificate-expired,no-common-version test.pcap

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 use super::options::{CertsOptions, DiffOptions, MatchOptions, Query, Secrets, SliceOptions};
 use super::selection::{AnalysisArguments, QueryArguments, SelectionArguments};
-use super::shared::When;
+use super::shared::ScreenArguments;
 
 /// Write the packets of chosen handshakes to a new capture, with the verdicts as comments on them
 ///
@@ -101,9 +101,8 @@ pub(super) struct Diff {
     #[arg(long)]
     json: bool,
 
-    /// When to use colours
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
-    color: When,
+    #[command(flatten)]
+    screen: ScreenArguments,
 
     #[command(flatten)]
     query: QueryArguments,
@@ -133,9 +132,8 @@ pub(super) struct Match {
     #[arg(short, long, action = ArgAction::SetTrue)]
     all: bool,
 
-    /// When to use colours
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
-    color: When,
+    #[command(flatten)]
+    screen: ScreenArguments,
 
     #[command(flatten)]
     query: QueryArguments,
@@ -164,7 +162,7 @@ impl From<Certs> for CertsOptions {
 
 impl From<Diff> for DiffOptions {
     fn from(diff: Diff) -> Self {
-        Self { before: diff.before, after: diff.after, query: diff.query.into(), json: diff.json, color: diff.color.into() }
+        Self { before: diff.before, after: diff.after, query: diff.query.into(), json: diff.json, screen: diff.screen.into() }
     }
 }
 
@@ -176,7 +174,7 @@ impl From<Match> for MatchOptions {
             query: matched.query.into(),
             json: matched.json,
             all: matched.all,
-            color: matched.color.into(),
+            screen: matched.screen.into(),
         }
     }
 }
@@ -193,15 +191,16 @@ pub(super) const SLICE_EXAMPLES: &str = "\
 Examples:
   handshark slice night.pcapng --outcome failed -o failed.pcapng
   handshark slice /var/captures --name api.bank.test --since 09:00 -o api.pcapng
-  handshark slice night.pcapng --where 'handshake.id == \"7d0f9a52c1e4b386\"' -o one.pcapng
-  tshark -r one.pcapng -T fields -e frame.number -e frame.comment     the verdicts in tshark";
+  handshark slice night.pcapng -o one.pcapng \\
+      --where 'handshake.id == \"7d0f9a52c1e4b386\"'
+  tshark -r one.pcapng -T fields -e frame.number -e frame.comment";
 
 pub(super) const CERTS_EXAMPLES: &str = "\
 Examples:
   handshark certs night.pcapng -o certs
   handshark certs /var/captures --name '*.bank.test' -o certs
-  jq -r '.certificates[] | [.not_after, .subject] | @tsv' certs/index.json | sort     what expires first
-  openssl x509 -in certs/FILE.pem -noout -text                                        one of them in full";
+  jq -r '.certificates[] | [.not_after, .subject] | @tsv' certs/index.json | sort
+  openssl x509 -in certs/FILE.pem -noout -text          one of them in full";
 
 pub(super) const DIFF_EXAMPLES: &str = "\
 Examples:

@@ -270,11 +270,13 @@ const RUN: &str = "Run";
 
 pub(super) const LIVE_EXAMPLES: &str = "\
 Examples:
-  sudo handshark live -i eth0 --user nobody                  the live view
-  handshark live -i any --text                               a line for each failure
-  handshark live -i eth0 --json | jq .diagnosis.summary      for programs
-  handshark live -i eth0 --json --metrics 127.0.0.1:9477 --record /var/lib/handshark -o /var/log/handshark.ndjson --rotate-size 100MiB
-  handshark live -i eth0 --duration 5m --fail-on failed      for scripts
+  sudo handshark live -i eth0 --user nobody              the live view
+  handshark live -i any --text                           a line for each failure
+  handshark live -i eth0 --json | jq .diagnosis.summary  for programs
+  handshark live -i eth0 --json --metrics 127.0.0.1:9477 \\
+      --record /var/lib/handshark \\
+      -o /var/log/handshark.ndjson --rotate-size 100MiB
+  handshark live -i eth0 --duration 5m --fail-on failed  for scripts
 
 Keys of the view: ? shows them.
 
@@ -286,7 +288,7 @@ mod tests {
     use crate::cli::{Command, parse};
 
     fn live(arguments: &[&str]) -> LiveCommand {
-        match parse(["handshark", "live"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word))) {
+        match parse(["handshark", "live"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word)), &[]) {
             Ok(Command::Live(command)) => *command,
             other => panic!("{arguments:?}: {other:?}"),
         }
@@ -329,7 +331,7 @@ mod tests {
             &["live", "-i", "eth0", "--buffer", "3GiB"],
             &["live", "-i", "eth0", "--metrics", "localhost"],
         ] {
-            assert!(parse(["handshark"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word))).is_err(), "{arguments:?}");
+            assert!(parse(["handshark"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word)), &[]).is_err(), "{arguments:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueHint};
 
 use super::options::{Analysis, Query, Trust};
-use super::shared::{ANALYSIS, MOST_THREADS, SELECTION};
+use super::shared::{ANALYSIS, MOST_THREADS, OUTPUT, SELECTION};
 use super::values;
 use crate::anonymize::Key;
 use crate::diagnosis::cause::Cause;
@@ -16,6 +16,7 @@ use crate::find::{Criteria, Expression, NamePattern, PeerPattern, When};
 use crate::handshake::facts::Outcome;
 use crate::output::escape::is_hazard;
 use crate::report::Class;
+use crate::time::Zone;
 
 /// What is asked of captures.
 #[derive(Debug, Args)]
@@ -32,7 +33,8 @@ pub(super) struct QueryArguments {
 
 impl From<QueryArguments> for Query {
     fn from(arguments: QueryArguments) -> Self {
-        Self { anonymize: arguments.anonymize.anonymize, ..Self::new(arguments.selection, arguments.analysis) }
+        let zone = arguments.selection.zone.clone();
+        Self { anonymize: arguments.anonymize.anonymize, zone, ..Self::new(arguments.selection, arguments.analysis) }
     }
 }
 
@@ -108,8 +110,12 @@ impl From<TrustArguments> for Trust {
 /// Which handshakes are asked for.
 #[derive(Debug, Args)]
 pub(super) struct SelectionArguments {
-    /// Only handshakes begun at or after: a date and time (UTC, unless it says otherwise), 09:00[:30] of the capture's first day, or +10m
-    /// after its beginning
+    /// Tell and read times in this zone: UTC, local, or a name such as Europe/Berlin (what programs read stays in UTC)
+    #[arg(long = "tz", value_name = "ZONE", default_value = "UTC", hide_default_value = true, value_parser = Zone::new, help_heading = OUTPUT)]
+    zone: Zone,
+
+    /// Only handshakes begun at or after: a date and time (of the zone of --tz, unless it says otherwise), 09:00[:30] of the capture's first
+    /// day, or +10m after its beginning
     #[arg(long, value_name = "TIME", help_heading = SELECTION)]
     since: Option<When>,
 
@@ -152,8 +158,8 @@ pub(super) struct SelectionArguments {
 impl From<SelectionArguments> for Criteria {
     fn from(arguments: SelectionArguments) -> Self {
         Self {
-            since: arguments.since,
-            until: arguments.until,
+            since: arguments.since.map(|when| when.in_zone(&arguments.zone)),
+            until: arguments.until.map(|when| when.in_zone(&arguments.zone)),
             servers: arguments.server,
             clients: arguments.client,
             names: arguments.name,

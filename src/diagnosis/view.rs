@@ -535,13 +535,13 @@ impl<'a> View<'a> {
     }
 }
 
-/// A span of time for people: `230 ms`, `4.1 s`, `2 min 5 s`.
+/// A span of time for people: `230 ms`, `4.15 s`, `2 min 5 s`; to the same digit as the evidence beside it has it.
 pub fn span_text(span: Duration) -> String {
     let millis = span.as_millis();
     match millis {
         0 => format!("{} µs", span.as_micros()),
         1..1_000 => format!("{millis} ms"),
-        1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+        1_000..60_000 => format!("{}.{:02} s", millis / 1_000, millis % 1_000 / 10),
         60_000..3_600_000 => format!("{} min {} s", millis / 60_000, millis / 1_000 % 60),
         3_600_000..86_400_000 => format!("{} h {} min", millis / 3_600_000, millis / 60_000 % 60),
         _ => format!("{} days {} h", millis / 86_400_000, millis / 3_600_000 % 24),

@@ -38,6 +38,10 @@ const FORGET: Duration = Duration::from_secs(30);
 const LEAST: u64 = 2;
 /// One of so many handshakes fails at any busy server.
 const SELDOM: u64 = 200;
+/// The time before and after an incident that tells how busy its server is.
+const AROUND: Duration = Duration::from_secs(60);
+/// So many failures of clients that never succeed are no chance, however many others do meanwhile.
+const AGAIN: u64 = 5;
 /// So many failures for one reason are an incident whatever went well meanwhile.
 const MANY: u64 = 50;
 
@@ -45,6 +49,8 @@ const MANY: u64 = 50;
 struct Incident {
     group: Group,
     cause: Cause,
+    /// Causes of those whose reason is hidden that are counted here.
+    joined: BTreeSet<Cause>,
     first: Timestamp,
     last: Timestamp,
     failed: u64,
@@ -129,6 +135,7 @@ impl Tracker {
         let incident = self.open.entry(key).or_insert_with_key(|(group, cause)| Incident {
             group: group.clone(),
             cause: *cause,
+            joined: BTreeSet::new(),
             first: at,
             last: at,
             failed: 0,
@@ -236,8 +243,11 @@ impl Tracker {
     /// It is more than what happens at a busy server at any time: often enough for the handshakes there were meanwhile, many, or always to the same
     /// clients.
     fn weighs(&self, incident: &Incident) -> bool {
-        let frequent = incident.failed.saturating_mul(SELDOM) >= self.attempts(incident);
-        let again = incident.failed >= incident.clients.len() as u64 * 2 && !self.any_happy(incident);
+        // Two that happen to follow each other closely say nothing about a rate.
+        let (begin, end) = (incident.first.before(AROUND), incident.last.after(AROUND));
+        let meanwhile = self.history.of(&incident.group).map_or(0, |watched| watched.begun(begin, end));
+        let frequent = incident.failed.saturating_mul(SELDOM) >= incident.counted + meanwhile;
+        let again = incident.failed >= AGAIN.max(incident.clients.len() as u64 * 2) && !self.any_happy(incident);
         frequent || incident.failed >= MANY || again || incident.fell_back > 0
     }
 
@@ -309,6 +319,7 @@ impl Tracker {
             id: format!("{}-{}", incident.cause, incident.handshakes.first().map_or("", Id::as_str)),
             state,
             cause: incident.cause,
+            joined: incident.joined.iter().copied().collect(),
             scope: if by_client || is_of_clients(incident.cause) { report::Scope::Client } else { report::Scope::Server },
             servers: vec![incident.group.server],
             server_name: incident.group.name.clone(),
@@ -354,6 +365,7 @@ impl Incident {
     }
 
     fn absorb(&mut self, other: Self) {
+        self.joined.insert(other.cause);
         self.failed += other.failed;
         self.completed += other.completed;
         self.first = self.first.min(other.first);
@@ -380,10 +392,11 @@ const fn is_of_clients(cause: Cause) -> bool {
     matches!(cause, Cause::ClientSilent | Cause::ClientStalled | Cause::ClientAborted | Cause::UserCanceled | Cause::ClientSpeaksPlaintext)
 }
 
-/// Whether a cause makes incidents: what failed for its users, not probes, not the time that a client took for itself, and not the capture's own
-/// shortcomings.
+/// Whether a cause makes incidents: what failed for its users, not probes, not the time that a client took for itself, not packets that were lost
+/// and sent again, and not the capture's own shortcomings.
 fn counts(cause: Cause, outcome: Outcome) -> bool {
-    !matches!(cause, Cause::TcpProbe | Cause::ClientSlow) && cause.family() != Family::Capture && outcome != Outcome::Incomplete
+    let lossy = cause == Cause::PacketLoss && outcome == Outcome::Completed;
+    !lossy && !matches!(cause, Cause::TcpProbe | Cause::ClientSlow) && cause.family() != Family::Capture && outcome != Outcome::Incomplete
 }
 
 /// Rejections whose reason is hidden join the incident at the same server and name whose reason is known and which overlaps in time.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::figures::{count, counted, when};
+use super::figures::{count, counted};
 use super::layout::Layout;
 use super::view;
 use crate::compare::diff::{Change, Differences, Direction, Head};
@@ -59,7 +59,7 @@ fn head(out: &mut dyn Write, layout: &Layout, label: &str, head: &Head) -> io::R
         }
     }
     let times = match (head.first_time, head.last_time) {
-        (Some(first), Some(last)) => format!(", {} to {} UTC", when(first, true), when(last, true)),
+        (Some(first), Some(last)) => format!(", {} to {} {}", layout.when(first, true), layout.when(last, true), layout.zone().name(last)),
         _ => String::new(),
     };
     let rest = format!("{times}: {}", view::classes(&head.classes));

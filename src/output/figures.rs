@@ -1,6 +1,6 @@
 //! Numbers, amounts and times for people.
 
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Zone};
 
 /// `1,234,567`.
 pub fn count(number: u64) -> String {
@@ -64,6 +64,11 @@ pub fn when(at: Timestamp, with_date: bool) -> String {
     if with_date { format!("{} {}", date(at), clock(at)) } else { clock(at) }
 }
 
+/// The same as the clocks of a zone have it.
+pub fn when_in(zone: &Zone, at: Timestamp, with_date: bool) -> String {
+    zone.civil(at).chars().skip(if with_date { 0 } else { 11 }).take(if with_date { 23 } else { 12 }).collect()
+}
+
 /// Microseconds from one moment to another; `None` when that is earlier.
 pub fn us_between(earlier: Timestamp, later: Timestamp) -> Option<u64> {
     u64::try_from(later.nanos().saturating_sub(earlier.nanos()) / 1_000).ok()
@@ -108,6 +113,7 @@ mod tests {
         let at = Timestamp::from_parts(1_795_251_860, 31_999_999);
         assert_eq!((date(at).as_str(), clock(at).as_str()), ("2026-11-21", "09:04:20.031"));
         assert_eq!(when(at, true), "2026-11-21 09:04:20.031");
+        assert_eq!([true, false].map(|with_date| when_in(&Zone::UTC, at, with_date)), [true, false].map(|with_date| when(at, with_date)));
         let later = Timestamp::from_parts(1_795_251_860, 32_999_999);
         assert_eq!((us_between(at, later), us_between(later, at)), (Some(1_000), None));
     }

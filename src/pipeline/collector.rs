@@ -134,6 +134,7 @@ impl<'a> Collector<'a> {
             let now = clock.now();
             self.let_go(now)?;
             for incident in self.incidents.news(now) {
+                self.totals.answer.incident(&incident);
                 self.emit.incident(&incident)?;
             }
         }
@@ -318,6 +319,7 @@ impl<'a> Collector<'a> {
         count(&mut self.totals.outcomes, verdict.outcome.name(), 1);
         let report = report(&mut self.reports, &self.sources, self.timeline, held, verdict);
         self.totals.classes.add(report.class());
+        self.totals.answer.handshake(&report);
         self.incidents.observe(handshake, verdict, report.handshake.id);
         self.emit.handshake(&report)
     }
@@ -363,6 +365,7 @@ impl<'a> Collector<'a> {
             }
         }
         for incident in incidents {
+            self.totals.answer.incident(&incident);
             self.emit.incident(&incident)?;
         }
         let mut summary = super::summary::summary(inventory, counts, table, &self.totals, total, interrupted);

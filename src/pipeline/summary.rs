@@ -14,6 +14,7 @@ use super::router::RouterCounts;
 pub(super) struct Totals {
     pub(super) handshakes: u64,
     pub(super) classes: report::Classes,
+    pub(super) answer: report::Answer,
     pub(super) outcomes: report::Counts,
     pub(super) causes: report::Counts,
     /// Undecided because nothing was captured while they were open.
@@ -68,6 +69,7 @@ pub(super) fn summary(
         unjudged: (totals.unjudged > 0).then_some(totals.unjudged),
         evictions: table.evicted.saturating_add(table.evicted_half_open),
         other_flows: totals.other_flows.clone(),
+        answer: totals.answer.clone(),
         notes: notes(inventory, counts, table, totals, interrupted),
     }
 }

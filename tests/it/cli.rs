@@ -133,7 +133,7 @@ fn compressed_captures_are_read_by_their_magic() {
         let cut = run(&[], &write(&dir, "cut.pcap", &bytes[..bytes.len() - 20]));
         assert_eq!(cut.status.code(), Some(0), "{name}: what came before the damage counts");
         let text = stdout(&cut);
-        assert!(text.contains("data is ") && text.contains("1 handshake"), "{name}: {text}");
+        assert!(text.contains("data is ") && text.contains("The handshake with "), "{name}: {text}");
     }
 }
 
@@ -261,6 +261,8 @@ fn colour_is_for_terminals_unless_told() {
     assert!(!has(&[], &[]));
     assert!(has(&["--color", "always"], &[]));
     assert!(has(&["--color", "always"], &[("NO_COLOR", "1")]), "what is asked for goes before the environment");
+    assert!(has(&[], &[("FORCE_COLOR", "1")]) && !has(&[], &[("FORCE_COLOR", "0")]));
+    assert!(!has(&["--no-color"], &[("FORCE_COLOR", "1")]) && !has(&[], &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")]));
     assert!(!has(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
     assert!(!has(&[], &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
     assert!(!has(&["--json", "--color", "always"], &[]), "colour would spoil JSON");
@@ -290,8 +292,9 @@ fn csv_has_a_header_and_a_row_for_each_handshake() {
 #[test]
 fn markdown_is_ready_for_a_ticket() {
     let text = stdout(&run(&["--format", "md"], &capture(EXPIRED)));
-    assert!(text.starts_with("# TLS handshakes: 1 of 1 failed\n"));
-    assert!(text.contains("| certificate-expired | 1 |") && text.contains("    openssl s_client "), "{text}");
+    let answer = "# The handshake with www.lab.test failed at 22:22:19: the server's certificate had expired when it was served\n";
+    assert!(text.starts_with(answer), "{text}");
+    assert!(text.contains("- 1 handshake: 1 failed\n") && text.contains("    openssl s_client "), "{text}");
 }
 
 #[test]
@@ -335,7 +338,7 @@ fn nothing_found_says_what_to_do() {
     assert!(text.contains("No TLS handshake was found") && text.contains("link type 250"), "{text}");
     // Headers alone: a capture of nothing.
     let text = stdout(&run(&[], &write(&dir, "nothing.pcap", &fs::read(capture(GOOD)).unwrap()[..24])));
-    assert!(text.contains("No TLS handshake was found") && text.contains("the capture is empty"), "{text}");
+    assert!(text.starts_with("The capture holds no packets.") && text.contains("the capture is empty"), "{text}");
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn one_group(group: &Group, whole: &Handshake<'_>, with_date: bool) -> Markup {
 fn ladder(report: &Handshake<'_>) -> String {
     let mut out = Vec::new();
     // Writing to memory does not fail.
-    let _ = show::story(&mut out, &Layout::wide(Some(LADDER), Palette::PLAIN), report);
+    let _ = show::story(&mut out, &Layout::new(Some(LADDER), Palette::PLAIN), report);
     String::from_utf8_lossy(&out).trim().to_owned()
 }
 
