@@ -136,7 +136,10 @@ fn fail_on_item(text: &str) -> Result<FailOnItem, String> {
     }
     explain::find(text).map(FailOnItem::Cause).map_err(|_| {
         let candidates = Cause::ALL.iter().map(|cause| cause.slug()).chain(Class::ALL.map(Class::name));
-        format!("{text:?} is neither a class such as `failed` nor a cause{} (`handshark explain` lists all causes)", did_you_mean(&near(text, candidates)))
+        format!(
+            "{text:?} is neither a class such as `failed` nor a cause{} (`handshark explain` lists all causes)",
+            did_you_mean(&near(text, candidates))
+        )
     })
 }
 
@@ -159,6 +162,8 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Slugs<T> {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.extra.iter().map(|class| class.name()).chain(Cause::ALL.iter().map(|cause| cause.slug())).map(PossibleValue::new)))
+        Some(Box::new(
+            self.extra.iter().map(|class| class.name()).chain(Cause::ALL.iter().map(|cause| cause.slug())).map(PossibleValue::new),
+        ))
     }
 }

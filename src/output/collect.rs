@@ -111,8 +111,11 @@ impl Collected {
         }
     }
 
-    /// Takes an incident.
+    /// Takes an incident. That of a single handshake is told by the handshake itself.
     pub(super) fn incident(&mut self, incident: &Incident) {
+        if incident.failed < 2 {
+            return;
+        }
         if self.incidents.len() < INCIDENTS {
             self.date(incident.first_seen);
             self.date(incident.last_seen);
@@ -212,10 +215,9 @@ impl Group {
     }
 }
 
-/// An incident is of one server and one name. That of a single handshake is told by the handshake itself.
+/// An incident is of one server and one name.
 fn is_part_of(report: &Handshake<'_>, incident: &Incident) -> bool {
-    incident.failed > 1
-        && report.diagnosis.cause.is_some_and(|cause| incident.cause == cause || incident.joined.contains(&cause))
+    report.diagnosis.cause.is_some_and(|cause| incident.cause == cause || incident.joined.contains(&cause))
         && incident.servers.contains(&report.server)
         && incident.server_name.as_deref() == report.server_name()
 }

@@ -22,7 +22,8 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 
 /// The share of one number in another, to a tenth: `28.0 %`; nothing of nothing is `0.0 %`.
 pub fn percent(part: u64, all: u64) -> String {
-    let tenths = u128::from(part).saturating_mul(1_000).saturating_add(u128::from(all) / 2).checked_div(u128::from(all)).unwrap_or_default();
+    let tenths =
+        u128::from(part).saturating_mul(1_000).saturating_add(u128::from(all) / 2).checked_div(u128::from(all)).unwrap_or_default();
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 

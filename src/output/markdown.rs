@@ -144,9 +144,8 @@ impl Ticket<'_> {
     }
 
     fn incidents(&self, out: &mut dyn Write) -> io::Result<()> {
-        let told = self.collected.incidents.iter().enumerate().filter(|(_, incident)| incident.failed > 1);
-        for (number, (place, incident)) in told.take(GROUPS).enumerate() {
-            writeln!(out, "\n## Incident {}: {} at {}", number.saturating_add(1), incident.cause, text(&view::place(incident)))?;
+        for (place, incident) in self.collected.incidents.iter().take(GROUPS).enumerate() {
+            writeln!(out, "\n## Incident {}: {} at {}", place.saturating_add(1), incident.cause, text(&view::place(incident)))?;
             writeln!(out, "\n{}", text(&incident.summary))?;
             let (first, last) = (self.when(incident.first_seen), self.when(incident.last_seen));
             writeln!(out, "\n{first} to {last}; confidence: {}", incident.confidence.name())?;

@@ -3,6 +3,7 @@
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
+use super::parts::{CLASSES, number};
 use crate::output::figures::millis;
 use crate::output::json::Json;
 use crate::report::{Cause, Class, Handshake, Id, Writer, key, word};
@@ -22,7 +23,8 @@ pub(super) struct Rows {
     outcome: Vec<u32>,
     cause: Vec<u32>,
     version: Vec<u32>,
-    class: Vec<Class>,
+    /// Its place in [`CLASSES`].
+    class: Vec<u8>,
     /// Microseconds from first packet to end; -1: not known.
     total: Vec<i64>,
 }
@@ -32,8 +34,7 @@ pub(super) struct Rows {
 pub(super) struct Point {
     /// Milliseconds since the epoch.
     pub(super) start: i64,
-    /// It failed, or was rejected after completion.
-    pub(super) failed: bool,
+    pub(super) class: Class,
     /// Microseconds it took, if it completed.
     pub(super) took: Option<u64>,
 }
@@ -54,16 +55,16 @@ impl Rows {
         self.cause.push(self.texts.number(report.diagnosis.cause.map_or("", Cause::slug)));
         let version = report.tls.as_ref().and_then(|tls| tls.version).map(|version| word(version.name(), version)).unwrap_or_default();
         self.version.push(self.texts.number(&version));
-        self.class.push(report.class());
+        self.class.push(number(report.class()));
         self.total.push(report.handshake.timing.total_us.and_then(|us| i64::try_from(us).ok()).unwrap_or(-1));
     }
 
-    /// The handshakes that count for rates.
+    /// Every handshake, as the charts need it.
     pub(super) fn points(&self) -> impl Iterator<Item = Point> + '_ {
-        self.start.iter().zip(&self.class).zip(&self.total).filter(|((_, class), _)| class.is_decided()).map(|((start, class), total)| Point {
-            start: *start,
-            failed: class.is_failure(),
-            took: u64::try_from(*total).ok().filter(|_| *class != Class::Failed),
+        self.start.iter().zip(&self.class).zip(&self.total).filter_map(|((start, class), total)| {
+            let class = *CLASSES.get(usize::from(*class))?;
+            let took = u64::try_from(*total).ok().filter(|_| matches!(class, Class::Completed | Class::Troubled | Class::Rejected));
+            Some(Point { start: *start, class, took })
         })
     }
 
@@ -79,8 +80,7 @@ impl Rows {
         texts(w, key!("outcome"), &self.outcome);
         texts(w, key!("cause"), &self.cause);
         texts(w, key!("version"), &self.version);
-        w.numbers(key!("class"), self.class.iter().map(|class| *class as u64));
-        w.texts(key!("classes"), Class::ALL.map(Class::name));
+        w.numbers(key!("class"), self.class.iter().map(|class| u64::from(*class)));
         w.integers(key!("total"), &self.total);
     }
 }

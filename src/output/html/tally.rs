@@ -14,6 +14,7 @@ pub(super) struct Tally {
     servers: BTreeMap<(String, Endpoint), Count>,
     clients: BTreeMap<IpAddr, Count>,
     certificates: BTreeMap<[u8; 32], Seen>,
+    causes: BTreeMap<&'static str, BTreeMap<Class, u64>>,
     /// Handshakes of TLS 1.3 whose certificates stayed encrypted.
     pub(super) hidden_chains: u64,
     /// Handshakes for which there was no room.
@@ -24,7 +25,6 @@ pub(super) struct Tally {
 #[derive(Debug, Default)]
 pub(super) struct Count {
     pub(super) handshakes: u64,
-    /// Those that failed or were rejected after completion.
     pub(super) failed: u64,
     pub(super) causes: BTreeMap<&'static str, u64>,
     pub(super) versions: BTreeSet<String>,
@@ -47,7 +47,12 @@ pub(super) struct Seen {
 
 impl Tally {
     pub(super) fn add(&mut self, report: &Handshake<'_>) {
-        if report.class() == Class::Probe {
+        let class = report.class();
+        if let Some(cause) = report.diagnosis.cause {
+            let number = self.causes.entry(cause.slug()).or_default().entry(class).or_default();
+            *number = number.saturating_add(1);
+        }
+        if class == Class::Probe {
             return;
         }
         let client = report.client.address;
@@ -87,6 +92,16 @@ impl Tally {
                 }
             }
         }
+    }
+
+    /// Causes, with how their handshakes fared: those of failures first, then the more frequent.
+    pub(super) fn causes(&self) -> Vec<(&'static str, &BTreeMap<Class, u64>)> {
+        let mut list: Vec<(&'static str, &BTreeMap<Class, u64>)> = self.causes.iter().map(|(cause, classes)| (*cause, classes)).collect();
+        let sum = |classes: &BTreeMap<Class, u64>, wanted: fn(Class) -> bool| {
+            classes.iter().filter(|(class, _)| wanted(**class)).fold(0, |sum: u64, (_, number)| sum.saturating_add(*number))
+        };
+        list.sort_by_key(|(_, classes)| (std::cmp::Reverse(sum(classes, Class::is_failure)), std::cmp::Reverse(sum(classes, |_| true))));
+        list
     }
 
     /// Servers, by name and endpoint, those with the most failures first.

@@ -101,12 +101,12 @@ impl Metrics {
             "Handshakes that ended, by class and outcome: each is of one class, and their sum is the attempts",
             self.handshakes.clone(),
         );
+        r.register("server_handshakes", "Handshakes that ended, by server, name and class", self.servers.clone());
         r.register(
-            "server_handshakes",
-            "Handshakes that ended, by server, name and class",
-            self.servers.clone(),
+            "problems",
+            "Handshakes that failed, were rejected after completion or completed with trouble, by cause, server and name",
+            self.problems.clone(),
         );
-        r.register("problems", "Handshakes that failed, were rejected after completion or completed with trouble, by cause, server and name", self.problems.clone());
         r.register("stalls", "Handshakes told of while they made no progress", self.stalls.clone());
         r.register("incidents", "Incidents that began, by cause: failures of one cause at one server and name", self.incidents.clone());
         r.register_with_unit(

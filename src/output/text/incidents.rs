@@ -11,7 +11,7 @@ use crate::output::figures::{count, counted};
 use crate::output::layout::Layout;
 use crate::report::{Advice, Incident, Scope};
 
-/// Writes the incidents, the worst first. One of a single handshake is told with the failures.
+/// Writes the incidents, the worst first.
 pub(super) fn write(
     out: &mut dyn Write,
     layout: &Layout,
@@ -19,17 +19,16 @@ pub(super) fn write(
     options: TextOptions,
     again: Option<&Again>,
 ) -> io::Result<()> {
-    let told = || collected.incidents.iter().enumerate().filter(|(_, incident)| incident.failed > 1);
-    if told().next().is_none() {
+    if collected.incidents.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
     layout.heading(out, 0, "INCIDENTS")?;
-    for (number, (place, incident)) in told().take(SHOWN).enumerate() {
+    for (place, incident) in collected.incidents.iter().take(SHOWN).enumerate() {
         writeln!(out)?;
-        one(out, layout, (number.saturating_add(1), place), incident, collected, options, again)?;
+        one(out, layout, place, incident, collected, options, again)?;
     }
-    let hidden = u64::try_from(told().count().saturating_sub(SHOWN)).unwrap_or(u64::MAX).saturating_add(collected.incidents_beyond);
+    let hidden = u64::try_from(collected.incidents.len().saturating_sub(SHOWN)).unwrap_or(u64::MAX).saturating_add(collected.incidents_beyond);
     if hidden > 0 {
         writeln!(out)?;
         layout.prose(out, 0, &format!("and {}: see --json", counted(hidden, "smaller incident", "smaller incidents")))?;
@@ -40,7 +39,7 @@ pub(super) fn write(
 fn one(
     out: &mut dyn Write,
     layout: &Layout,
-    (number, place): (usize, usize),
+    place: usize,
     incident: &Incident,
     collected: &Collected,
     options: TextOptions,
@@ -53,7 +52,7 @@ fn one(
         0,
         INDENT,
         &[
-            (palette.dim, &format!("Incident {number}  ")),
+            (palette.dim, &format!("Incident {}  ", place.saturating_add(1))),
             (palette.bad, incident.cause.slug()),
             (plain, " ("),
             (plain, incident.confidence.name()),
