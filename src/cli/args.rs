@@ -223,7 +223,7 @@ Examples:
 Exit codes:
   0  done, whatever was found
   1  done, and --fail-on matched
-  2  could not be done: usage, a file that cannot be read, output that cannot be written
+  2  could not be done: usage, a file that cannot be read, output not written
   130, 143  ended early by Ctrl-C or SIGTERM, with what had been read
 
 Defaults stand in ~/.config/handshark/config, one option a line (--tz=local),

@@ -70,7 +70,7 @@ fn the_story_is_told_with_its_end_marked() {
 fn a_choice_that_was_not_offered_is_told_from_one_that_was() {
     let mut report = samples::completed();
     assert!(shown(&report, 80).contains("✓ 1st of 2"));
-    assert!(shown(&report, 200).contains("✓ TLS_AES_256_GCM_SHA384, number 1 of 2"));
+    assert!(shown(&report, 200).contains("✓ TLS_AES_256_GCM_SHA384, 1st of 2"));
     report.tls.as_mut().unwrap().cipher = Some(CipherSuite(0x1304));
     let out = shown(&report, 100);
     assert!(out.contains("✗ TLS_AES_128_CCM_SHA256"), "{out}");
