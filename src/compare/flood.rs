@@ -16,7 +16,7 @@ pub fn explain(joined: &mut [Joined]) {
         let Some(server) = half.and_then(|half| flooded.get(server(half))) else { continue };
         if matches!(one.verdict.cause, Some(Cause::TcpSynUnanswered | Cause::TcpHandshakeIncomplete)) {
             let summary =
-                format!("{server} was flooded with SYNs: this connection is part of the flood, or its victim. {}", one.verdict.summary);
+                format!("{server} was under a SYN flood: this connection is part of the flood, or a victim of it. {}", one.verdict.summary);
             one.verdict = Joint { cause: Some(Cause::SynFlood), place: Place::Server, confidence: Confidence::Likely, summary };
         }
     }

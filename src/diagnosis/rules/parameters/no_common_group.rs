@@ -29,7 +29,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(&others)
-            .advise("Let both sides use x25519 or secp256r1 (P-256).")
+            .advise("On both sides, enable x25519 or secp256r1 (P-256).")
             .advise("Try one group at a time:")
             .advise(remedy::s_client(case.handshake, "-groups X25519"))
             .advise(remedy::s_client(case.handshake, "-groups P-256")),
