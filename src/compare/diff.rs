@@ -328,6 +328,7 @@ fn differs(was: (u64, u64), now: (u64, u64)) -> bool {
 fn of(part: u64, all: u64) -> String {
     match (part, all) {
         (_, 0) => "none".to_owned(),
+        (0, all) => format!("none of {all}"),
         (part, all) if part == all && all > 1 => format!("all {all}"),
         (part, all) => format!("{part} of {all}{}", percent(part, all)),
     }
@@ -394,7 +395,7 @@ mod tests {
         let after = tally(&[report("A.TEST", Some(Cause::CertificateExpired), "c2", 10_000)]);
         let differences = compare(&before, &after);
         assert_eq!(whats(&differences), [("failures", Direction::Worse), ("cause", Direction::Worse), ("certificate", Direction::Other)]);
-        assert_eq!(differences.services[0].changes[0].text, "fails always now: 1 of 1, before 0 of 1");
+        assert_eq!(differences.services[0].changes[0].text, "now always fails: 1 of 1 (was none of 1)");
     }
 
     #[test]

@@ -70,6 +70,6 @@ mod tests {
         explain(&mut joined);
         let causes = joined.iter().map(|one| one.verdict.cause.unwrap()).collect::<Vec<_>>();
         assert_eq!(causes, [C::SynFlood, C::SynFlood, C::CertificateExpired, C::TcpSynUnanswered]);
-        assert!(joined[1].verdict.summary.contains("192.0.2.1:443 was flooded"));
+        assert!(joined[1].verdict.summary.contains("192.0.2.1:443 was under a SYN flood"));
     }
 }

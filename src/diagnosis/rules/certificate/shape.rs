@@ -10,7 +10,7 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::HandshakeType;
-use crate::wording::counted;
+use crate::wording::{count, counted};
 
 /// The served chain is in the wrong order or holds strangers.
 pub(super) const MISORDERED: Fault = Fault {
@@ -125,7 +125,7 @@ fn too_large(view: &CertificateView<'_>, standing: Standing) -> Finding {
                 "The Certificate message of {} announces {}, of which the client read {}",
                 view.target(),
                 counted(part.want, "byte", "bytes"),
-                part.have
+                count(part.have as u64)
             )
         }
         _ => {

@@ -10,7 +10,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
-use crate::wording::{counted, times};
+use crate::wording::{count, counted, times};
 
 use super::{hello_lost, smaller_hello_worked};
 
@@ -154,7 +154,7 @@ fn over_quic(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let lost = quic.hello_packets.iter().find(|packet| !packet.acked);
     let passed = quic.hello_packets.iter().find(|packet| packet.acked);
     let (mark, text) = match (case.handshake.partial_client_hello, passed, lost) {
-        (Some(part), ..) => (part.mark, format!("only {} of {} arrived", part.have, counted(part.want, "byte", "bytes"))),
+        (Some(part), ..) => (part.mark, format!("only {} of {} arrived", count(part.have as u64), counted(part.want, "byte", "bytes"))),
         (None, Some(passed), Some(lost)) if passed.offset != lost.offset => {
             (lost.mark, "the server acknowledged one of its packets but not the other".to_owned())
         }

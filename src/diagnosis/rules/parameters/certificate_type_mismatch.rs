@@ -19,7 +19,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::CertificateTypeMismatch)?;
-    let summary = format!("The certificate of {} fits none of the client's cipher suites: {}.", offer::server(case), suspect.why);
+    let summary = format!("The certificate of {} fits none of the client's cipher suites; {}.", offer::server(case), suspect.why);
     let mut finding = refusal.finding(Cause::CertificateTypeMismatch, suspect.confidence(), summary, suspect.why);
     if !case.knowledge.key_kinds.is_empty() {
         finding = finding.noting(format!("keys of this server in other handshakes: {}", offer::listed(&case.knowledge.key_kinds)));

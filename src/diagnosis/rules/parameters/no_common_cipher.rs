@@ -28,7 +28,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::NoCommonCipher)?;
     // A hello of an outdated version fails for its version first.
     let confidence = if offer::is_outdated(refusal.hello, case.knowledge) { Confidence::Likely } else { suspect.confidence() };
-    let summary = format!("The server {} accepts none of the client's cipher suites: {}.", offer::server(case), suspect.why);
+    let summary = format!("The server {} accepts none of the client's cipher suites; {}.", offer::server(case), suspect.why);
     let finding = refusal.finding(Cause::NoCommonCipher, confidence, summary, suspect.why);
     let finding = finding.or_else(&others);
     let wanted = || refusal.hello.cipher_suites().filter(|suite| !suite.is_grease() && !suite.is_signal());
@@ -53,7 +53,7 @@ fn wordless(case: &Case<'_>, refusal: &offer::Refusal<'_>) -> Option<Finding> {
         return None;
     }
     let summary = format!(
-        "The server {} ended the connection at once, without an alert. Most likely it accepts none of the client's cipher suites: {}.",
+        "The server {} ended the connection at once, without an alert. Most likely it accepts none of the client's cipher suites; {}.",
         offer::server(case),
         suspect.why
     );

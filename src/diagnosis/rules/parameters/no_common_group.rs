@@ -24,7 +24,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::NoCommonGroup)?;
-    let summary = format!("The server {} accepts none of the client's key exchange groups: {}.", offer::server(case), suspect.why);
+    let summary = format!("The server {} accepts none of the client's key exchange groups; {}.", offer::server(case), suspect.why);
     let finding = refusal.finding(Cause::NoCommonGroup, suspect.confidence(), summary, suspect.why);
     Some(
         finding

@@ -27,7 +27,7 @@ fn refused_hello(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::NoCommonSignatureAlgorithm)?;
-    let summary = format!("The server {} has no signature algorithm that the client accepts: {}.", offer::server(case), suspect.why);
+    let summary = format!("The server {} has no signature algorithm that the client accepts; {}.", offer::server(case), suspect.why);
     let finding = refusal.finding(Cause::NoCommonSignatureAlgorithm, suspect.confidence(), summary, suspect.why);
     Some(
         finding

@@ -36,7 +36,8 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         return Some(finding);
     }
     let (total, worst) = (span_text(loss.total), span_text(loss.worst));
-    let share = if worst == total { String::new() } else { format!(", {worst} of it") };
+    let what = format!("the {}'s {}", loss.side, bare(loss.what));
+    let share = if worst == total { format!(": {what} was lost and sent again") } else { format!(", {worst} of it for {what}") };
     let repeats = if loss.repairs == 1 {
         String::new()
     } else {
@@ -46,12 +47,7 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         Finding::new(
             Cause::PacketLoss,
             Confidence::Strong,
-            format!(
-                "Packet loss delayed the handshake with {} by {total}{share} for the {}'s {}{repeats}.",
-                view.target(),
-                loss.side,
-                bare(loss.what),
-            ),
+            format!("Packet loss delayed the handshake with {} by {total}{share}{repeats}.", view.target(),),
         )
         .weight(if felt { Weight::Explains } else { Weight::Note })
         .stopped_by(StoppedBy::Network)

@@ -53,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let defects = offer::grave_defects(&hello.what);
         if let Some((first, confidence)) = violation::named(&defects, alert.map(|(_, alert)| alert), confidence) {
             let summary = format!(
-                "The ClientHello violates the protocol: {} {}; the server {} refused it.",
+                "The ClientHello violates the protocol in {}: {}; the server {} refused it.",
                 first.field,
                 first.rule,
                 offer::server(case)
@@ -79,7 +79,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let (_, description) = alert.filter(|_| accused)?;
     let summary = format!(
-        "The server {} reports a protocol violation by the client ({}); nothing that the client sent in clear is wrong.",
+        "The server {} reports a protocol violation by the client with alert {}; nothing that the client sent in clear is wrong.",
         offer::server(case),
         offer::spoken(description)
     );

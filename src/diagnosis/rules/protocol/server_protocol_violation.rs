@@ -45,7 +45,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     for (mark, message, defects) in answers(case) {
         let Some((first, confidence)) = violation::named(&defects, alert.map(|(_, alert)| alert), confidence) else { continue };
         let summary = format!(
-            "The server {} violates the protocol: in its {message}, {} {}; the client refused it.",
+            "The server {} violates the protocol in the {} of its {message}: {}; the client refused it.",
             offer::server(case),
             first.field,
             first.rule
@@ -66,7 +66,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let (_, description) = alert.filter(|_| accused)?;
     let summary = format!(
-        "The client reports a protocol violation by the server {} ({}); nothing that the server sent in clear is wrong.",
+        "The client reports a protocol violation by the server {}, with alert {}; nothing that the server sent in clear is wrong.",
         offer::server(case),
         offer::spoken(description)
     );
