@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, IsTerminal};
 
 use super::job::Job;
 use super::{is_broken_pipe, naming, stop_on_signal};
+use crate::capture::FrameSource;
 use crate::cli::{self, FailOn, ReadOptions};
 use crate::error::Error;
 #[cfg(feature = "parquet")]
@@ -16,6 +17,11 @@ use crate::report::{Handshake, Incident, Summary};
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
+    read_from(options, None)
+}
+
+/// The same with frames from elsewhere, where they are given.
+pub(super) fn read_from(options: &ReadOptions, source: Option<Box<dyn FrameSource>>) -> anyhow::Result<u8> {
     let stdout = io::stdout();
     let look = options.look(options.color.palette(&stdout), style::terminal_width(), stdout.is_terminal());
     let job = Job {
@@ -23,7 +29,7 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
         progress: options.progress && !((options.format.streams)(&look) && stdout.is_terminal()),
         ..Job::new(&options.inputs, &options.query, stop_on_signal()?)
     };
-    let ready = job.prepare()?;
+    let ready = source.map_or_else(|| job.prepare(), |source| job.prepare_with(source))?;
     let look = Look { at_once: look.at_once || job.piped(), ..look };
     let mut sink = (options.format.sink)(Box::new(BufWriter::with_capacity(64 << 10, stdout)), &look);
     let mut matched = false;

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use super::forensics::{Certs, Diff, Match, Slice};
 use super::live::Live;
-use super::options::{FailOn, ReadOptions};
+use super::options::{DemoOptions, FailOn, ReadOptions};
 use super::selection::QueryArguments;
 use super::shared::{OUTPUT, When};
 use super::{Command, values};
@@ -30,7 +30,7 @@ use crate::output::{csv, ndjson};
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|certs|diff|match …\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|certs|diff|match …\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -55,6 +55,19 @@ enum Action {
     Match(Box<Match>),
     Show(Box<super::present::Show>),
     Report(Box<super::present::Report>),
+    /// Diagnose a capture that the program brings along: six handshakes, five of them failed
+    ///
+    /// Needs no capture and no rights. The handshakes were recorded between real programs: a path MTU black hole, a forged RST, a TLS version,
+    /// an expired certificate, a mail server without STARTTLS.
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo {
+        /// Write the capture to this file instead; - is standard output
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        write: Option<PathBuf>,
+        /// Replace the file if it is there
+        #[arg(long, requires = "write")]
+        force: bool,
+    },
     /// Explain a cause: what it means, how it is recognised, how to fix it
     ///
     /// Without a cause, all causes are listed by family. Other words are looked up: the number or name of an alert, what a program said. Needs no
@@ -159,6 +172,7 @@ impl From<Arguments> for Command {
             Action::Match(matched) => Self::Match(Box::new((*matched).into())),
             Action::Show(show) => Self::Show(Box::new((*show).into())),
             Action::Report(report) => Self::Report(Box::new((*report).into())),
+            Action::Demo { write, force } => Self::Demo(DemoOptions { write, force }),
             Action::Explain { about, color } => Self::Explain { about: about.join(" "), color: color.into() },
             Action::Completions { shell } => Self::Completions(shell),
             Action::Man => Self::Man,
@@ -215,6 +229,7 @@ Examples:
   handshark diff yesterday.pcapng today.pcapng  what changed?
   handshark match client.pcap server.pcap       what happened between two points?
   handshark explain certificate-expired         what a cause means and how to fix it
+  handshark demo                                see it without a capture
   handshark --fail-on failed test.pcap          for scripts: exit with 1 when one failed
 
 Exit codes:
@@ -224,6 +239,11 @@ Exit codes:
   130, 143  ended early by Ctrl-C or SIGTERM, with what had been read
 
 `handshark read --help` explains every option.";
+
+pub(super) const DEMO_EXAMPLES: &str = "\
+Examples:
+  handshark demo                                 see what handshark says
+  handshark demo --write demo.pcap               the capture, to try every other command on";
 
 pub(super) const READ_EXAMPLES: &str = "\
 Examples:

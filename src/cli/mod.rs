@@ -21,8 +21,8 @@ mod values;
 
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Secrets, ShowOptions,
-    SliceOptions, Trust,
+    Analysis, CertsOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Secrets,
+    ShowOptions, SliceOptions, Trust,
 };
 
 /// Exit code: done.
@@ -56,6 +56,8 @@ pub enum Command {
     Show(Box<ShowOptions>),
     /// Write a report.
     Report(Box<ReportOptions>),
+    /// Diagnose the bundled capture, or write it.
+    Demo(DemoOptions),
     /// Explain a cause, or list all.
     Explain {
         /// A cause's name, or words to look up; nothing for all causes.
@@ -130,6 +132,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
             "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
+            "demo" => (format!("{NAME}-demo"), args::DEMO_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),
         };
         // clap_mangen would fill the examples like prose.

@@ -70,8 +70,8 @@ pub(super) fn name(packet: &Passing, view: &Vantage, from: Side) -> String {
         Some(kind) => format!("{kind} of {size}"),
         None if view.transport == Transport::Udp => format!("a datagram of {size}"),
         None => view.isn(from).map_or_else(
-            || format!("{size} of the {from}'s data"),
-            |isn| format!("{size} of the {from}'s data from byte {} on", packet.seq.wrapping_sub(isn).wrapping_sub(1)),
+            || format!("{from} data of {size}"),
+            |isn| format!("{from} data of {size} from byte {} on", packet.seq.wrapping_sub(isn).wrapping_sub(1)),
         ),
     }
 }

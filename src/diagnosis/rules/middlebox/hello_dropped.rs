@@ -59,7 +59,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::ClientHelloDropped,
         if explained { Confidence::Likely } else { confidence },
-        format!("The ClientHello for {} never arrived: it was sent {copies} within {} and never acknowledged, though the TCP connection is up{}.", view.target(), span_text(segment.last.time.since(segment.first.time)), if large { String::new() } else { format!(" and it is only {} long", counted(view.hello_len(), "byte", "bytes")) }, copies = times(copies)),
+        format!("The ClientHello for {} never arrived: it was sent {copies} within {} and never acknowledged, though the TCP connection is up{}.", view.target(), span_text(segment.last.time.since(segment.first.time)), if large { String::new() } else { format!(" and the ClientHello is only {} long", counted(view.hello_len(), "byte", "bytes")) }, copies = times(copies)),
     )
     .weight(if explained { Weight::Fallback } else { Weight::Explains })
     .stopped_by(StoppedBy::Network)
