@@ -39,12 +39,6 @@ impl Verdict {
     pub fn cause(&self) -> Option<Cause> {
         self.cause.as_ref().map(|finding| finding.cause)
     }
-
-    /// Seeing other handshakes of the same server could change this verdict.
-    pub fn may_improve(&self) -> bool {
-        self.outcome.failed()
-            && self.cause.as_ref().is_none_or(|finding| finding.confidence < Confidence::Certain || finding.weight < Weight::Overrides)
-    }
 }
 
 /// Judges one handshake.

@@ -46,7 +46,12 @@ impl RuleFamily {
         match self.rules {
             Rules::Each(rules) => {
                 for rule in rules {
-                    found.extend((rule.check)(case).and_then(|finding| against::weigh(case, rule.against, finding)));
+                    // Most say nothing, and a finding is large: it is moved only where there is one.
+                    if let Some(finding) = (rule.check)(case)
+                        && let Some(finding) = against::weigh(case, rule.against, finding)
+                    {
+                        found.push(finding);
+                    }
                 }
             }
             Rules::Together { judge, .. } => judge(case, found),

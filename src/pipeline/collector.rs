@@ -200,21 +200,29 @@ impl<'a> Collector<'a> {
         let bytes = handshake.weight().saturating_add(PACKET_FACTS);
         let mut held = Held { handshake, server, client, doubtful, ticket_refused, bytes };
         self.note_losses(&mut held);
+        // What others show may tell whether that was a handshake at all, and why it failed: it is judged then, and not twice.
+        if self.hold > Duration::ZERO && !held.handshake.provisional && (doubtful || held.handshake.outcome.failed()) {
+            return self.hold(held, now);
+        }
         let verdict = self.judge(&held);
         if held.handshake.provisional {
             return self.emit.handshake(&report(&mut self.reports, &self.sources, self.timeline, &held, &verdict));
         }
         let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
         // A scan shows in what comes after its first handshakes.
-        let may_be_scan = verdict.outcome.failed() || verdict.cause.is_some() && !is_used(&held.handshake);
-        if self.hold > Duration::ZERO && (doubtful || by_ticket || may_be_scan || verdict.may_improve()) {
-            self.tickets_held = self.tickets_held.saturating_add(usize::from(ticket_refused));
-            self.held_bytes += held.bytes;
-            self.held.push_back(held);
-            self.let_go(now)
-        } else {
-            self.conclude(&held, &verdict)
+        let may_be_scan = verdict.cause.is_some() && !is_used(&held.handshake);
+        if self.hold > Duration::ZERO && (by_ticket || may_be_scan) {
+            return self.hold(held, now);
         }
+        self.conclude(&held, &verdict)
+    }
+
+    /// Lets a handshake wait for what others show.
+    fn hold(&mut self, held: Held, now: Timestamp) -> std::io::Result<()> {
+        self.tickets_held = self.tickets_held.saturating_add(usize::from(held.ticket_refused));
+        self.held_bytes += held.bytes;
+        self.held.push_back(held);
+        self.let_go(now)
     }
 
     /// After so long without a handshake the capture may be another one, taken elsewhere: an address is another server's then, and what one

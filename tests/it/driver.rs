@@ -115,21 +115,116 @@ impl Drop for Driver {
     }
 }
 
+/// The page of the bundled incident, loaded.
+fn opened(driver: &Driver, dir: &std::path::Path) {
+    let page = dir.join("report.html");
+    done(&["report", "--no-trust", "-o", text(&page), text(&incident())]);
+    driver.call("POST", "/url", &json!({"url": format!("file://{}", page.display())}));
+    driver.wait("!document.getElementById('explorer').hidden");
+}
+
+#[test]
+fn what_is_pointed_at_filters_and_the_address_tells_of_it() {
+    let Some(driver) = Driver::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    opened(&driver, dir.path());
+    let count = |expected: &str| driver.wait(&format!("document.getElementById('count').textContent.startsWith('{expected} of 415')"));
+    let hash = || driver.js("location.hash").as_str().unwrap().to_owned();
+
+    // What moves slowly is not where it was asked for.
+    driver.js("document.documentElement.style.scrollBehavior = 'auto'");
+    driver.js("document.querySelector('#incident-2 .sub a.js').click()");
+    count("37");
+    for part in ["cause=certificate-expired", "name=shop.lab.test", "from=2026-11-21T09:05:03.527"] {
+        assert!(hash().contains(part), "{}", hash());
+    }
+    driver.js("document.querySelector('#chips button').click()");
+    driver.wait("document.getElementById('chips').hidden");
+    driver.js("document.querySelector('#filters button[type=reset]').click()");
+    count("415");
+    assert_eq!(hash(), "");
+
+    // A stretch of time is drawn on the chart; a click forgets it.
+    driver.js("document.querySelector('svg.brush').scrollIntoView({block: 'center'})");
+    let place = driver
+        .js("(() => { const r = document.querySelector('svg.brush').getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; })()");
+    let place: Vec<f64> = place.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect();
+    let at = |part: f64| json!({"type": "pointerMove", "x": (place[0] + place[2] * part) as i64, "y": (place[1] + place[3] / 2.0) as i64});
+    let (down, up) = (json!({"type": "pointerDown", "button": 0}), json!({"type": "pointerUp", "button": 0}));
+    let point = |actions: &[&Value]| {
+        driver.call(
+            "POST",
+            "/actions",
+            &json!({"actions": [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions}]}),
+        );
+    };
+    point(&[&at(0.4), &down, &at(0.6), &up]);
+    driver.wait("document.getElementById('f-from').value.startsWith('2026-11-21T09:05') && document.getElementById('f-to').value.startsWith('2026-11-21T09:08')");
+    assert!(hash().starts_with("#from=2026-11-21T09:05"), "{}", hash());
+    point(&[&at(0.4), &down, &up]);
+    count("415");
+
+    // Tables show their first rows, are sorted by their heads, and lead to handshakes.
+    let clients = "document.querySelector('section[aria-labelledby=h-clients]')";
+    let visible = format!("[...{clients}.querySelectorAll('tbody tr')].filter((row) => row.offsetParent).length");
+    assert_eq!(driver.js(&visible), 20);
+    driver.js(&format!("{clients}.querySelector('button.all').click()"));
+    assert_eq!(driver.js(&visible), 79);
+    let first = format!("{clients}.querySelector('tbody th').textContent");
+    for expected in ["10.77.1.100", "10.77.1.97"] {
+        driver.js(&format!("{clients}.querySelector('thead button').click()"));
+        assert_eq!(driver.js(&first), expected);
+    }
+    driver.js(&format!("{clients}.querySelector('tbody a').click()"));
+    driver.wait("location.hash === '#client=10.77.1.97'");
+
+    // What was filtered stays when a handshake was looked at.
+    driver.js("document.querySelector('#body a').click()");
+    driver.wait("document.getElementById('detail').open");
+    driver.js("document.getElementById('detail').close()");
+    driver.wait("location.hash === '#client=10.77.1.97'");
+
+    driver.js("document.querySelector('button.copy').click()");
+    driver.wait("document.querySelector('button.copy').textContent === 'Copied'");
+    assert_eq!(driver.call("POST", "/se/log", &json!({"type": "browser"})), json!([]), "the console has complaints");
+}
+
+/// `npm install axe-core && AXE_CORE=$PWD/node_modules/axe-core/axe.min.js cargo test --test it axe`
+#[test]
+fn axe_finds_nothing_that_shuts_people_out() {
+    let Some(axe) = std::env::var_os("AXE_CORE") else {
+        crate::support::skip::skip("AXE_CORE does not name axe-core's axe.min.js (npm install axe-core)");
+        return;
+    };
+    let Some(driver) = Driver::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    opened(&driver, dir.path());
+    driver.call("POST", "/execute/sync", &json!({"script": std::fs::read_to_string(axe).unwrap(), "args": []}));
+    let findings = "axe.run(document, {resultTypes: ['violations']}).then((said) => said.violations.map((one) => [one.id, one.nodes.map((node) => node.html)]))";
+    for theme in ["light", "dark"] {
+        driver.js(&format!("(() => {{ const select = document.getElementById('theme'); select.value = '{theme}'; select.dispatchEvent(new Event('change')); }})()"));
+        assert_eq!(driver.js(findings), json!([]), "{theme}");
+    }
+    driver.js("document.querySelectorAll('details').forEach((node) => { node.open = true; })");
+    driver.wait("document.querySelectorAll('details.story table').length > 0");
+    assert_eq!(driver.js(findings), json!([]), "unfolded");
+    driver.js("document.querySelector('#body a').click()");
+    driver.wait("document.getElementById('detail').open");
+    assert_eq!(driver.js(findings), json!([]), "a handshake");
+}
+
 #[test]
 fn the_page_is_used_by_keys_alone() {
     let Some(driver) = Driver::start() else { return };
     let dir = tempfile::tempdir().unwrap();
-    let page = dir.path().join("report.html");
-    done(&["report", "--no-trust", "-o", text(&page), text(&incident())]);
-    driver.call("POST", "/url", &json!({"url": format!("file://{}", page.display())}));
-    driver.wait("!document.getElementById('explorer').hidden");
+    opened(&driver, dir.path());
 
     // The first stop leads past the head.
     driver.press(&[TAB]);
     assert_eq!(driver.js("document.activeElement.className"), "skip");
 
     // The search narrows as it is typed.
-    driver.js("document.getElementById('f-text').focus()");
+    driver.js("document.getElementById('f-q').focus()");
     driver.press(&['s', 'h', 'o', 'p']);
     driver.wait("document.getElementById('count').textContent.startsWith('88 of 415')");
     driver.press(&['\u{e003}'; 4]);

@@ -151,7 +151,7 @@ fn hostile_names_do_nothing() {
 }
 
 /// Elements that have no end tag.
-const VOID: &[&str] = &["meta", "link", "br", "input", "!DOCTYPE"];
+const VOID: &[&str] = &["meta", "link", "br", "wbr", "input", "!DOCTYPE"];
 
 #[test]
 fn every_element_is_closed() {

@@ -1,21 +1,33 @@
 //! Charts as SVG in the page: drawn here, coloured by the style sheet.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
+use super::parts::{KINDS, class, number, word};
 use super::rows::Point;
 use super::tally::percentile;
 use crate::output::escape::{clip, escape};
-use crate::output::figures::{clock, count, date, millis, span_us};
-use crate::output::view;
+use crate::output::figures::{clock, count, counted, date, millis, span_us};
+use crate::output::view::{self, Kind};
 use crate::report::Incident;
 use crate::time::Timestamp;
 
 /// A stretch of time.
 #[derive(Debug, Default, Clone)]
 struct Bucket {
-    good: u64,
-    failed: u64,
+    /// By their place in [`KINDS`].
+    kinds: [u64; KINDS.len()],
     took: Vec<u64>,
+}
+
+impl Bucket {
+    fn all(&self) -> u64 {
+        self.kinds.iter().sum()
+    }
+
+    /// The kinds that there are, with their numbers.
+    fn parts(&self) -> impl Iterator<Item = (Kind, u64)> {
+        KINDS.into_iter().zip(self.kinds).filter(|(_, number)| *number > 0)
+    }
 }
 
 /// The span of the charts, in milliseconds since the epoch; the same for all of them.
@@ -61,44 +73,60 @@ fn buckets(points: impl Iterator<Item = Point>, span: Span) -> Vec<Bucket> {
     for point in points {
         let place = usize::try_from(span.thousandths(point.start)).unwrap_or_default() * BUCKETS / 1000;
         let Some(bucket) = list.get_mut(place.min(BUCKETS - 1)) else { continue };
-        if point.failed {
-            bucket.failed = bucket.failed.saturating_add(1);
-        } else {
-            bucket.good = bucket.good.saturating_add(1);
-            bucket.took.extend(point.took);
+        if let Some(number) = bucket.kinds.get_mut(usize::from(number(point.kind))) {
+            *number = number.saturating_add(1);
         }
+        bucket.took.extend(point.took);
     }
     list
 }
 
-/// Handshakes over time, the failed ones apart.
-pub(super) fn failures(points: impl Iterator<Item = Point>, span: Span) -> Markup {
+/// Handshakes over time by their result. A stretch can be drawn on it, which filters the explorer.
+pub(super) fn results(points: impl Iterator<Item = Point>, span: Span) -> Markup {
     let list = buckets(points, span);
-    let most = list.iter().map(|bucket| bucket.good + bucket.failed).max().unwrap_or_default().max(1);
-    let height = |number: u64| number * PLOT / most;
-    let (good, failed) = list.iter().fold((0, 0), |(good, failed), bucket| (good + bucket.good, failed + bucket.failed));
+    let most = list.iter().map(Bucket::all).max().unwrap_or_default().max(1);
+    let mut sums = Bucket::default();
+    for bucket in &list {
+        sums.kinds.iter_mut().zip(bucket.kinds).for_each(|(sum, number)| *sum += number);
+    }
+    let told =
+        |bucket: &Bucket| bucket.parts().map(|(kind, number)| format!("{} {}", count(number), word(kind))).collect::<Vec<_>>().join(", ");
+    let ticks = [(0, count(most)), (PLOT / 2, if most > 1 { count(most / 2) } else { String::new() }), (PLOT, "0".to_owned())];
+    let width = span_us(u64::try_from(span.length()).unwrap_or_default().saturating_mul(1000) / BUCKETS as u64);
     html! {
         figure {
-            figcaption #c-failures { "Handshakes over time: " span.key.k-bad {} " failed, " span.key.k-good {} " completed" }
-            div.chart tabindex="0" role="group" aria-labelledby="c-failures" {
-                svg viewBox=(format!("0 0 {WIDTH} {}", PLOT + 40)) role="img" aria-label=(format!("{} handshakes completed and {} failed", count(good), count(failed))) {
-                    (frame(span, &[(0, count(most)), (PLOT / 2, count(most / 2)), (PLOT, "0".to_owned())]))
-                    @for (index, bucket) in (0_u64..).zip(&list) {
-                        @let x = LEFT + index * COLUMN;
-                        @let bad = if bucket.failed > 0 { height(bucket.failed).max(2) } else { 0 };
-                        @let ok = if bucket.good > 0 { height(bucket.good).max(1) } else { 0 };
-                        @if bucket.good + bucket.failed > 0 {
-                            g {
-                                title { (span.label(thousandth(index))) ": " (count(bucket.failed)) " failed, " (count(bucket.good)) " completed" }
-                                rect.good x=(x) y=((TOP + PLOT).saturating_sub(ok + bad)) width=(COLUMN - 2) height=(ok) {}
-                                rect.bad x=(x) y=((TOP + PLOT).saturating_sub(bad)) width=(COLUMN - 2) height=(bad) {}
+            figcaption #c-results {
+                "Handshakes in each " (width) ": "
+                @for (place, (kind, _)) in sums.parts().enumerate() { @if place > 0 { ", " } span.key.(format!("k-{}", class(kind))) {} " " (word(kind)) }
+                span.js-only { " (drag across the bars to see only that time)" }
+            }
+            div.chart tabindex="0" role="group" aria-labelledby="c-results" {
+                svg.brush viewBox=(format!("0 0 {WIDTH} {}", PLOT + 40)) role="img" aria-label=(told(&sums)) data-begin=(span.begin) data-end=(span.end) data-left=(LEFT) data-spread=(SPREAD) data-top=(TOP) data-height=(PLOT) {
+                    (frame(span, &ticks))
+                    @for (index, bucket) in (0_u64..).zip(&list).filter(|(_, bucket)| bucket.all() > 0) {
+                        g {
+                            title { (span.label(thousandth(index))) ": " (told(bucket)) }
+                            @for (kind, y, height) in stack(bucket, most) {
+                                rect class=(class(kind)) x=(LEFT + index * COLUMN) y=(y) width=(COLUMN - 2) height=(height) {}
                             }
                         }
                     }
                 }
             }
+            (HINT)
         }
     }
+}
+
+/// The parts of a column from the bottom up, each tall enough to be seen: its top, and its height.
+fn stack(bucket: &Bucket, most: u64) -> Vec<(Kind, u64, u64)> {
+    let mut y = TOP + PLOT;
+    let parts = bucket.parts().map(|(kind, number)| {
+        let height = (number * PLOT / most).max(2).min(y);
+        y -= height;
+        (kind, y, height)
+    });
+    parts.collect()
 }
 
 /// How long completed handshakes took over time; nothing where none completed.
@@ -123,7 +151,7 @@ pub(super) fn times(points: impl Iterator<Item = Point>, span: Span) -> Markup {
     let ticks: Vec<(u64, String)> = (low..=high).map(|power| (y(10_u64.pow(power)) - TOP, span_us(10_u64.pow(power)))).collect();
     html! {
         figure {
-            figcaption #c-times { "Time to complete: " span.key.k-p50 {} " half of them, " span.key.k-p95 {} " 95 of 100, from the first packet on" }
+            figcaption #c-times { "Time to complete, from the first packet on: " span.key.k-p50 {} " median (p50), " span.key.k-p95 {} " p95" }
             div.chart tabindex="0" role="group" aria-labelledby="c-times" {
                 svg viewBox=(format!("0 0 {WIDTH} {}", PLOT + 40)) role="img" aria-label=(format!("Between {} and {}", span_us(fastest), span_us(slowest))) {
                     (frame(span, &ticks))
@@ -131,13 +159,14 @@ pub(super) fn times(points: impl Iterator<Item = Point>, span: Span) -> Markup {
                     polyline.p50 points=(line(|value| value.1)) {}
                     @for value in &values {
                         g {
-                            title { (span.label(thousandth(value.0))) ": half within " (span_us(value.1)) ", 95 of 100 within " (span_us(value.2)) }
+                            title { (span.label(thousandth(value.0))) ": median " (span_us(value.1)) ", p95 " (span_us(value.2)) }
                             circle.p95 cx=(LEFT + value.0 * COLUMN + COLUMN / 2) cy=(y(value.2)) r="3" {}
                             circle.p50 cx=(LEFT + value.0 * COLUMN + COLUMN / 2) cy=(y(value.1)) r="3" {}
                         }
                     }
                 }
             }
+            (HINT)
         }
     }
 }
@@ -149,9 +178,9 @@ pub(super) fn incidents(list: &[Incident], span: Span) -> Markup {
     let height = rows * ROW;
     html! {
         figure {
-            figcaption #c-incidents { "Incidents over time" }
+            figcaption #c-incidents { "Incidents (times in UTC)" }
             div.chart tabindex="0" role="group" aria-labelledby="c-incidents" {
-                svg viewBox=(format!("0 0 {WIDTH} {}", height + TOP + 30)) role="img" aria-label=(format!("{} incidents", list.len())) {
+                svg viewBox=(format!("0 0 {WIDTH} {}", height + TOP + 30)) role="group" aria-label=(counted(list.len() as u64, "incident", "incidents")) {
                     @for tick in TICKS {
                         @let x = LEFT + SPREAD * tick / 1000;
                         line.grid x1=(x) x2=(x) y1=(TOP) y2=(TOP + height) {}
@@ -166,12 +195,13 @@ pub(super) fn incidents(list: &[Incident], span: Span) -> Markup {
                         @let late = from > 500;
                         a href=(format!("#incident-{}", index + 1)) {
                             title { (escape(&label)) }
-                            rect.bad x=(x) y=(y + 20) width=((SPREAD * to.saturating_sub(from) / 1000).max(4)) height="10" rx="2" {}
+                            rect class=(if incident.completed == incident.failed { "troubled" } else { "failed" }) x=(x) y=(y + 20) width=((SPREAD * to.saturating_sub(from) / 1000).max(4)) height="10" rx="2" {}
                             text.label x=(if late { LEFT + SPREAD } else { x }) y=(y + 14) text-anchor=(if late { "end" } else { "start" }) { (clip(&escape(&label), LABEL)) }
                         }
                     }
                 }
             }
+            (HINT)
         }
     }
 }
@@ -214,6 +244,8 @@ fn hundredths_of_log10(value: u64) -> u64 {
     u64::from(power) * 100 + low + (high - low) * (value % unit * 100 / unit) / 100
 }
 
+/// On a narrow screen, where charts go on beside it.
+const HINT: PreEscaped<&str> = PreEscaped("<p class=\"hint\" aria-hidden=\"true\">Swipe sideways for the rest.</p>");
 const WIDTH: u64 = 920;
 /// Columns left for the labels of the vertical axis.
 const LEFT: u64 = 62;
@@ -247,14 +279,23 @@ mod tests {
     }
 
     #[test]
+    fn columns_are_stacked_from_the_bottom_and_nothing_is_too_small_to_see() {
+        let mut bucket = Bucket::default();
+        bucket.kinds[0] = 50;
+        bucket.kinds[2] = 1;
+        assert_eq!(stack(&bucket, 100), [(Kind::Failed, TOP + PLOT / 2, PLOT / 2), (Kind::Completed, TOP + PLOT / 2 - 2, 2)]);
+    }
+
+    #[test]
     fn every_handshake_is_in_a_bucket() {
         let span = Span::of([5_000, 7_000, 6_000].into_iter()).unwrap();
-        let points = [5_000, 6_000, 7_000].map(|start| Point { start, failed: start == 7_000, took: Some(9) });
+        let kind = |start| if start == 7_000 { Kind::Failed } else { Kind::Completed };
+        let points = [5_000, 6_000, 7_000].map(|start| Point { start, kind: kind(start), took: Some(9) });
         let list = buckets(points.into_iter(), span);
-        assert_eq!(list.iter().map(|bucket| bucket.good).sum::<u64>(), 2);
-        assert_eq!(list.last().map(|bucket| bucket.failed), Some(1));
+        assert_eq!(list.iter().map(Bucket::all).sum::<u64>(), 3);
+        assert_eq!(list.last().map(|bucket| bucket.parts().collect::<Vec<_>>()), Some(vec![(Kind::Failed, 1)]));
         let one = Span::of([5_000].into_iter()).unwrap();
-        assert_eq!(buckets(points.into_iter().take(1), one).iter().map(|bucket| bucket.good).sum::<u64>(), 1);
+        assert_eq!(buckets(points.into_iter().take(1), one).iter().map(Bucket::all).sum::<u64>(), 1);
         assert!(Span::of(std::iter::empty()).is_none());
     }
 }

@@ -3,15 +3,17 @@
 use maud::{Markup, html};
 
 use super::Gathered;
+use super::parts::command;
 use crate::diagnosis::page::Page;
 use crate::diagnosis::rules;
 use crate::output::explain::{Block, blocks};
-use crate::output::view;
 
 /// What is known of each cause, the most frequent first.
 pub(super) fn guide(gathered: &Gathered) -> Markup {
-    let Some(summary) = gathered.collected.summary.as_ref().filter(|summary| !summary.causes.is_empty()) else { return html! {} };
-    let causes = view::ranked(&summary.causes);
+    let causes = gathered.tally.causes();
+    if causes.is_empty() {
+        return html! {};
+    }
     let pages = causes.into_iter().filter_map(|(slug, _)| Some((slug, rules::of(slug.parse().ok()?)?.page)));
     html! {
         section aria-labelledby="h-guide" {
@@ -47,7 +49,7 @@ fn prose(text: &'static str) -> Markup {
         @for block in blocks(text) {
             @match block {
                 Block::Paragraph(paragraph) => p { (paragraph) },
-                Block::Commands(commands) => pre { code { (commands.join("\n")) } },
+                Block::Commands(commands) => (command(&commands.join("\n"))),
             }
         }
     }

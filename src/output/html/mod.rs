@@ -21,8 +21,10 @@ mod charts;
 mod details;
 mod guide;
 mod page;
+mod parts;
 mod rows;
 mod sections;
+mod tables;
 mod tally;
 
 use details::Details;

@@ -40,8 +40,10 @@
   const size = rows.id.length;
   const place = new Map(rows.id.map((id, index) => [id, index]));
   const lower = texts.map((text) => text.toLowerCase());
-  const kinds = ["failed", "troubled", "undecided", "probe", "completed"];
-  const classes = ["bad", "warn", "warn", "", "good"];
+  // How a handshake fared: the words of each number, and its class in the style sheet.
+  const results = [...document.querySelectorAll("#results li")].map((li) => ({ word: li.textContent, css: "is-" + li.dataset.class }));
+  const look = (i) => results[rows.kind[i]].css;
+  const FAILED = 0;
   const words = new Map([...document.querySelectorAll("#words li")].map((li) => [li.dataset.kind, [li.textContent, li.dataset.class]]));
 
   // The table.
@@ -55,11 +57,13 @@
     { title: "Name", css: "", key: (i) => lower[rows.name[i]], text: (i) => texts[rows.name[i]] },
     { title: "Server", css: "w-peer", key: (i) => lower[rows.server[i]], text: (i) => texts[rows.server[i]] },
     { title: "Version", css: "w-version", key: (i) => texts[rows.version[i]], text: (i) => texts[rows.version[i]] },
-    { title: "Outcome", css: "w-outcome", key: (i) => rows.kind[i] + texts[rows.outcome[i]], text: (i) => texts[rows.outcome[i]], look: (i) => classes[rows.kind[i]] },
-    { title: "Cause", css: "w-cause", key: (i) => texts[rows.cause[i]], text: (i) => texts[rows.cause[i]], look: (i) => (rows.kind[i] === 4 ? "" : classes[rows.kind[i]]) },
+    { title: "Ended", css: "w-outcome", key: (i) => rows.kind[i] + texts[rows.outcome[i]], text: (i) => texts[rows.outcome[i]], look },
+    { title: "Cause", css: "w-cause", key: (i) => texts[rows.cause[i]], text: (i) => texts[rows.cause[i]], look },
     { title: "Took", css: "w-time n", key: (i) => rows.total[i], text: (i) => span(rows.total[i]) },
   ];
   const HEIGHT = 29;
+  // Of larger pages, ladders are made when they are asked for only.
+  const PREPARED = 20000;
   const grid = byId("grid"), body = byId("body"), table = byId("table");
   let shown = Array.from({ length: size }, (_, i) => i);
   let order = { column: 0, down: false };
@@ -91,7 +95,7 @@
     if (focus !== undefined) body.querySelector(`[data-row="${focus}"]`)?.focus({ preventScroll: true });
   };
   const count = () => {
-    const failed = shown.reduce((sum, i) => sum + (rows.kind[i] === 0), 0);
+    const failed = shown.reduce((sum, i) => sum + (rows.kind[i] === FAILED), 0);
     byId("count").textContent = `${many(shown.length)} of ${many(size)} handshakes, ${many(failed)} failed`;
     table.setAttribute("aria-rowcount", shown.length + 1);
   };
@@ -108,26 +112,156 @@
       th.querySelector("[aria-hidden]").textContent = number !== column ? "" : down ? " ▼" : " ▲";
     });
   };
-  const inputs = { q: byId("f-text"), outcome: byId("f-outcome"), cause: byId("f-cause"), version: byId("f-version") };
+  // What is asked for: `q`, `result`, `outcome`, `cause`, `version`, `from`, `to` in the form; `name`, `server`, `client` by a link.
+  const inputs = Object.fromEntries(["q", "result", "outcome", "cause", "version", "from", "to"].map((name) => [name, byId("f-" + name)]));
+  const exactly = { name: "", server: "", client: "" };
+  const chips = byId("chips");
+  const moment = (input) => (input.value ? Date.parse(input.value + "Z") : NaN);
+  // The filter as it stands in the address, so that what is seen can be sent.
+  const address = () => {
+    const wanted = new URLSearchParams();
+    for (const [name, value] of [...Object.entries(inputs).map(([name, input]) => [name, input.value.trim()]), ...Object.entries(exactly)]) if (value) wanted.set(name, value);
+    return wanted.toString().replaceAll("%3A", ":");
+  };
+  const remember = () => {
+    const wanted = address();
+    history.replaceState(null, "", wanted ? "#" + wanted : location.pathname + location.search);
+  };
+  const showChips = () => {
+    chips.replaceChildren(...Object.entries(exactly).filter(([, value]) => value).map(([name, value]) => {
+      const chip = el("button", { type: "button", class: "chip", title: "Drop this filter" }, `${name}: ${seen(value)} `, el("span", { "aria-hidden": "true" }, "✕"));
+      chip.addEventListener("click", () => { exactly[name] = ""; filter(); byId("f-q").focus(); });
+      return chip;
+    }));
+    chips.hidden = chips.children.length === 0;
+  };
   const filter = () => {
     const wanted = inputs.q.value.trim().toLowerCase();
     const hit = lower.map((text) => text.includes(wanted));
-    const exact = (name) => (inputs[name].value === "" ? -1 : texts.indexOf(inputs[name].value));
-    const failed = inputs.outcome.value === "failed (any)";
-    const [outcome, cause, version] = [failed ? -1 : exact("outcome"), exact("cause"), exact("version")];
+    const number = (list, text) => (text === "" ? -1 : list.indexOf(text) < 0 ? -2 : list.indexOf(text));
+    const columns = ["outcome", "cause", "version"].map((name) => [rows[name], number(texts, inputs[name].value)])
+      .concat(["server", "client"].map((name) => [rows[name], number(texts, seen(exactly[name]))]), [[rows.kind, number(results.map((result) => result.word), inputs.result.value)]])
+      .filter(([, value]) => value !== -1);
+    // Names are the same whatever their case.
+    const named = exactly.name && new Set(lower.flatMap((text, place) => (text === seen(exactly.name).toLowerCase() ? [place] : [])));
+    const [from, to] = [moment(inputs.from), moment(inputs.to)];
     shown = [];
     for (let i = 0; i < size; i++) {
-      if (failed && rows.kind[i] !== 0) continue;
-      if (outcome >= 0 && rows.outcome[i] !== outcome) continue;
-      if (cause >= 0 && rows.cause[i] !== cause) continue;
-      if (version >= 0 && rows.version[i] !== version) continue;
+      if (columns.some(([column, value]) => column[i] !== value) || named && !named.has(rows.name[i])) continue;
+      if (rows.start[i] < from || rows.start[i] > to) continue;
       if (wanted && !(hit[rows.client[i]] || hit[rows.server[i]] || hit[rows.name[i]] || rows.id[i].startsWith(wanted) || client(i).includes(wanted))) continue;
       shown.push(i);
     }
+    showChips();
+    mark(from, to);
     sort();
     grid.scrollTop = 0;
     count();
     draw(true);
+    remember();
+  };
+  const clear = () => { for (const name of Object.keys(exactly)) exactly[name] = ""; };
+
+  // A stretch of time is chosen by drawing over the chart; a click chooses all.
+  const chart = document.querySelector("svg.brush");
+  const area = chart && Object.fromEntries(Object.entries(chart.dataset).map(([name, value]) => [name, Number(value)]));
+  const band = svg("rect", { class: "band" });
+  const mark = (from, to) => {
+    if (!chart) return;
+    const x = (at, otherwise) => area.left + area.spread * (Number.isNaN(at) ? otherwise : Math.min(1, Math.max(0, (at - area.begin) / Math.max(1, area.end - area.begin))));
+    const [left, right] = [x(from, 0), x(to, 1)];
+    if (Number.isNaN(from) && Number.isNaN(to)) { band.remove(); return; }
+    for (const [name, value] of Object.entries({ x: left, y: area.top, width: Math.max(2, right - left), height: area.height })) band.setAttribute(name, value);
+    chart.append(band);
+  };
+  const brush = () => {
+    const at = (event) => {
+      const matrix = chart.getScreenCTM();
+      const part = ((event.clientX - matrix.e) / matrix.a - area.left) / area.spread;
+      return area.begin + Math.min(1, Math.max(0, part)) * (area.end - area.begin);
+    };
+    let start;
+    const stretch = (event) => [start, at(event)].sort((a, b) => a - b);
+    chart.addEventListener("pointerdown", (event) => {
+      // A finger scrolls.
+      if (event.pointerType === "touch" || event.button !== 0) return;
+      event.preventDefault();
+      start = at(event);
+      chart.setPointerCapture(event.pointerId);
+    });
+    chart.addEventListener("pointermove", (event) => { if (start !== undefined) mark(...stretch(event)); });
+    chart.addEventListener("pointercancel", () => { start = undefined; mark(moment(inputs.from), moment(inputs.to)); });
+    chart.addEventListener("pointerup", (event) => {
+      if (start === undefined) return;
+      const [from, to] = stretch(event);
+      start = undefined;
+      const none = to - from < (area.end - area.begin) / 200;
+      [inputs.from.value, inputs.to.value] = none ? ["", ""] : [from, to].map((ms) => day(ms).replace("Z", ""));
+      filter();
+    });
+  };
+
+  // Tables: a column's head sorts, a button shows what is below the first rows, another copies a command.
+  const sortable = (table) => {
+    const top = table.tBodies[0], rest = table.tBodies[1], first = top.rows.length;
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((th, column) => {
+      if (th.textContent.trim() === "") return;
+      const arrow = el("span", { "aria-hidden": "true" });
+      const button = el("button", { type: "button" }, ...th.childNodes, arrow);
+      th.replaceChildren(button);
+      button.addEventListener("click", () => {
+        const list = [...top.rows, ...(rest?.rows ?? [])];
+        const numeric = list[0]?.cells[column].dataset.v !== undefined;
+        const key = (row) => (numeric ? Number(row.cells[column].dataset.v) : row.cells[column].textContent.trim().toLowerCase());
+        // Numbers begin with the largest.
+        const down = th.ariaSort === null || th.ariaSort === "none" ? numeric : th.ariaSort === "ascending";
+        const keys = new Map(list.map((row) => [row, key(row)]));
+        list.sort((a, b) => (keys.get(a) < keys.get(b) ? -1 : keys.get(a) > keys.get(b) ? 1 : 0) * (down ? -1 : 1));
+        top.append(...list.slice(0, first));
+        rest?.append(...list.slice(first));
+        for (const other of heads) {
+          if (!other.firstElementChild?.matches("button")) continue;
+          other.ariaSort = other !== th ? "none" : down ? "descending" : "ascending";
+          other.firstElementChild.lastElementChild.textContent = other !== th ? "" : down ? " ▼" : " ▲";
+        }
+      });
+    });
+  };
+  const more = (button) => {
+    const table = button.parentElement.querySelector("table");
+    const words = button.textContent;
+    button.addEventListener("click", () => {
+      const all = table.classList.toggle("whole");
+      button.ariaExpanded = String(all);
+      button.textContent = all ? "Show fewer" : words;
+    });
+  };
+  const copy = async (button) => {
+    const code = button.parentElement.querySelector("code");
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+    } catch {
+      getSelection().selectAllChildren(code);
+      document.execCommand("copy");
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  };
+  // The system's colours, or those that were chosen on this page before. Where nothing can be kept, the choice holds until the page is left.
+  const theme = byId("theme");
+  const wear = (name) => { if (name) document.documentElement.dataset.theme = name; else delete document.documentElement.dataset.theme; };
+  const furnish = () => {
+    document.querySelectorAll("table.sortable").forEach(sortable);
+    document.querySelectorAll("button.all").forEach(more);
+    document.addEventListener("click", (event) => { const button = event.target.closest("button.copy"); if (button) copy(button); });
+    try { theme.value = localStorage.getItem("handshark-theme") ?? ""; } catch { theme.value = ""; }
+    wear(theme.value);
+    theme.addEventListener("change", () => {
+      wear(theme.value);
+      try { localStorage.setItem("handshark-theme", theme.value); } catch { /* nothing can be kept */ }
+    });
+    if (chart) brush();
   };
 
   const setUp = () => {
@@ -142,15 +276,16 @@
     }));
     for (const [name, column] of [["outcome", rows.outcome], ["cause", rows.cause], ["version", rows.version]]) {
       const values = [...new Set(column)].map((number) => texts[number]).filter(Boolean).sort();
-      if (name === "outcome") values.unshift("failed (any)");
       inputs[name].append(...values.map((value) => el("option", { value }, value)));
     }
+    const fared = new Set(rows.kind);
+    inputs.result.append(...results.map((result, number) => ({ ...result, number })).filter(({ number }) => fared.has(number)).map(({ word }) => el("option", { value: word }, word)));
     let timer;
     const later = () => { clearTimeout(timer); timer = setTimeout(filter, 120); };
     inputs.q.addEventListener("input", later);
-    for (const name of ["outcome", "cause", "version"]) inputs[name].addEventListener("change", filter);
+    for (const name of ["result", "outcome", "cause", "version", "from", "to"]) inputs[name].addEventListener("change", filter);
     byId("filters").addEventListener("submit", (event) => { event.preventDefault(); filter(); });
-    byId("filters").addEventListener("reset", () => setTimeout(filter));
+    byId("filters").addEventListener("reset", () => { clear(); setTimeout(filter); });
     let frame;
     grid.addEventListener("scroll", () => { cancelAnimationFrame(frame); frame = requestAnimationFrame(() => draw(false)); });
     addEventListener("resize", () => draw(false));
@@ -215,17 +350,17 @@
           el("td", {}, seen(all.texts[text])));
       })));
   };
-  const times = (one) => {
+  const times = (one, heading) => {
     const parts = [["TCP round trip", "tcp_rtt_us"], ["client thinks", "client_hello_us"], ["server answers", "server_hello_us"], ["of that, thinks", "server_think_us"], ["rest of handshake", "finished_us"], ["all", "total_us"]].filter(([, key]) => one.timing[key] !== undefined);
     const most = Math.max(1, ...parts.map(([, key]) => one.timing[key]));
-    return parts.length === 0 ? null : [el("h4", {}, "Where the time went"), el("table", { class: "times" }, el("tbody", {}, parts.map(([title, key]) =>
+    return parts.length === 0 ? null : [el(heading, {}, "Where the time went"), el("table", { class: "times" }, el("tbody", {}, parts.map(([title, key]) =>
       el("tr", {}, el("th", { scope: "row" }, title), el("td", { class: "n" }, span(one.timing[key])), el("td", {}, el("meter", { min: 0, max: most, value: one.timing[key], "aria-label": title }))))))];
   };
   const offers = (all, one, i) => {
     if (one.hello === undefined) return null;
     const hello = JSON.parse(all.hellos[one.hello]);
     const lists = [["Version", hello.supported_versions, rows.texts[rows.version[i]]], ["Cipher suite", hello.supported_ciphers, one.cipher], ["Group", hello.supported_groups, one.curve], ["Key share", hello.key_shares ?? [], ""], ["ALPN", hello.alpn, one.alpn], ["Signature", hello.signature_algorithms, ""], ["Extension", hello.extensions ?? [], ""]];
-    return [el("h4", {}, "Offered and chosen"), el("div", { class: "cols" }, lists.filter(([, list, chosen]) => list.length || chosen).map(([title, list, chosen]) =>
+    return [el("h3", {}, "Offered and chosen"), el("div", { class: "cols" }, lists.filter(([, list, chosen]) => list.length || chosen).map(([title, list, chosen]) =>
       el("div", {}, el("b", {}, title), chosen ? el("p", { class: list.length === 0 || list.includes(chosen) ? "chosen" : "bad" }, (list.length === 0 ? "" : list.includes(chosen) ? "✓ " : "✗ not offered: ") + seen(chosen)) : "",
         el("ol", { tabindex: "0", "aria-label": `${title}: offered by the client` }, list.map((offer) => el("li", { class: offer === chosen ? "chosen" : undefined }, seen(offer))))))),
     el("p", { class: "sub mono" }, `JA3 ${hello.ja3}  JA4 ${hello.ja4}` + (hello.ech ? `  ECH ${hello.ech}` : "")),
@@ -258,9 +393,21 @@
     for (const of of path.reverse()) tree = el("ul", {}, el("li", {}, certificate(of, at), tree));
     tree.className = "chain";
     const strangers = rest.map((of) => el("li", {}, el("i", {}, "also sent, no part of the chain: "), certificate(of, at)));
-    return [el("h4", {}, title), tree, strangers.length ? el("ul", { class: "chain" }, strangers) : null];
+    return [el("h3", {}, title), tree, strangers.length ? el("ul", { class: "chain" }, strangers) : null];
   };
-  const advice = (line, command) => (command ? el("pre", { tabindex: "0" }, el("code", {}, seen(line))) : el("p", {}, seen(line)));
+  const advice = (line, command) => (command ? el("div", { class: "command" }, el("pre", { tabindex: "0" }, el("code", {}, seen(line))), el("button", { type: "button", class: "copy", "aria-live": "polite" }, "Copy")) : el("p", {}, seen(line)));
+  const packets = (all, one, i) => el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Packet by packet" }, ladder(all, one, i));
+  // The same ladder where the page tells of a handshake.
+  const tell = async (story) => {
+    const i = place.get(story.dataset.id);
+    if (story.dataset.told || i === undefined) return;
+    story.dataset.told = "yes";
+    const all = await piece(Math.floor(i / perPiece));
+    const one = all.handshakes[i % perPiece];
+    story.append(packets(all, one, i), ...[times(one, "h4")].flat().filter(Boolean));
+  };
+  const stories = [...document.querySelectorAll("details.story")];
+  for (const story of stories) story.addEventListener("toggle", () => tell(story).catch((error) => console.error(error)));
   const dialog = byId("detail");
   const open = async (i) => {
     const all = await piece(Math.floor(i / perPiece));
@@ -272,7 +419,7 @@
     const facts = [one.frames, all.texts[one.source] && "in " + seen(all.texts[one.source]), one.path && "inside " + seen(one.path), one.quality && "the capture lacks something here: " + seen(one.quality)].filter(Boolean);
     const lost = [[one.loss.client_retransmits, "sent again by the client"], [one.loss.server_retransmits, "sent again by the server"], [one.loss.gap_bytes, "bytes never seen"]].filter(([n]) => n).map(([n, what]) => `${many(n)} ${what}`);
     dialog.replaceChildren(...[
-      el("header", {}, el("h2", { id: "detail-title" }, el("span", { class: classes[rows.kind[i]] }, seen(one.ending) + (said.cause ? ": " + seen(said.cause) : "")), said.confidence ? ` (${seen(said.confidence)})` : ""), close),
+      el("header", {}, el("h2", { id: "detail-title" }, el("span", { class: look(i) }, seen(one.ending) + (said.cause ? ": " + seen(said.cause) : "")), said.confidence ? ` (${seen(said.confidence)})` : ""), close),
       el("p", {}, `${stamp(rows.start[i])} UTC, ${client(i)} → ${name ? name + ", " : ""}${texts[rows.server[i]]}`),
       el("p", { class: "sub" }, facts.join("; "), "; ", el("span", { class: "mono" }, rows.id[i])),
       el("p", {}, seen(said.summary)),
@@ -281,9 +428,9 @@
       said.alternatives.length ? el("p", {}, el("b", {}, "Also possible: "), seen(said.alternatives.join(", "))) : null,
       said.findings.filter((finding) => finding.id !== said.cause && !said.alternatives.includes(finding.id)).map((finding) => el("p", {}, el("b", {}, "Also noticed: "), seen(finding.text))),
       said.remedy.length ? el("div", { class: "fix" }, el("b", {}, "Fix"), said.remedy.map((line, n) => advice(line, one.commands.includes(n)))) : null,
-      one.steps.length ? [el("h4", {}, "Packet by packet"), el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Packet by packet" }, ladder(all, one, i))] : null,
+      one.steps.length ? [el("h3", {}, "Packet by packet"), packets(all, one, i)] : null,
       lost.length ? el("p", { class: "warn" }, "Lost on the way: " + lost.join(", ")) : null,
-      times(one), offers(all, one, i),
+      times(one, "h3"), offers(all, one, i),
       chain(all, "Certificates of the server", one.server_certificates, rows.start[i]), chain(all, "Certificates of the client", one.client_certificates, rows.start[i]),
       one.staple ? el("p", {}, "Stapled OCSP status: " + seen(one.staple)) : null,
     ].flat(3).filter(Boolean));
@@ -293,13 +440,14 @@
   };
   dialog.addEventListener("close", () => {
     const id = dialog.dataset.id;
-    if (location.hash === "#" + id) history.replaceState(null, "", location.pathname + location.search);
+    if (location.hash === "#" + id) remember();
     body.querySelector(`a[href="#${CSS.escape(id)}"]`)?.focus();
   });
 
-  // `#ID` opens a handshake, `#about-CAUSE` what is known of a cause; `#q=…&outcome=…&cause=…&version=…` filters.
+  // `#ID` opens a handshake, `#about-CAUSE` what is known of a cause; `#cause=…&name=…` and what else is asked for filters.
   const route = () => {
-    const hash = decodeURIComponent(location.hash.slice(1));
+    const raw = location.hash.slice(1);
+    const hash = raw.includes("=") ? raw : decodeURIComponent(raw);
     if (place.has(hash)) { open(place.get(hash)).catch((error) => console.error(error)); return; }
     if (dialog.open) dialog.close();
     const about = hash.startsWith("about-") && byId(hash);
@@ -307,11 +455,17 @@
     if (!hash.includes("=")) return;
     const wanted = new URLSearchParams(hash);
     for (const [name, input] of Object.entries(inputs)) input.value = wanted.get(name) ?? "";
+    for (const name of Object.keys(exactly)) exactly[name] = wanted.get(name) ?? "";
     filter();
     byId("explorer").scrollIntoView();
   };
   addEventListener("hashchange", route);
+  // Paper has no folds: what cannot be unfolded in time was filled before.
+  const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 200));
+  const prepare = (n) => { if (n < stories.length && size <= PREPARED) idle(() => tell(stories[n]).then(() => prepare(n + 1)).catch((error) => console.error(error))); };
   addEventListener("beforeprint", () => document.querySelectorAll("details:not([id])").forEach((node) => { node.open = true; }));
+  furnish();
   setUp();
   route();
+  prepare(0);
 })();

@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::charts::{self, Span};
 use super::details::PIECE;
-use super::{Gathered, Setting, embedded, sections};
+use super::parts::{KINDS, class, word};
+use super::{Gathered, Setting, embedded, sections, tables};
 use crate::output::figures::millis;
 use crate::output::json::Json;
 use crate::output::view;
@@ -73,23 +74,25 @@ fn body(gathered: &Gathered, settings: &[Setting]) -> Markup {
     html! {
         a.skip href="#main" { "Skip to the result" }
         header { (sections::header(gathered)) }
+        (sections::contents(&sections::list(gathered)))
         main #main {
             (sections::tiles(gathered))
+            (sections::incidents(gathered))
             @if let Some(span) = span {
                 section aria-labelledby="h-time" {
                     h2 #h-time { "Over time" }
                     @if !incidents.is_empty() { (charts::incidents(incidents, span)) }
-                    (charts::failures(gathered.rows.points(), span))
+                    (charts::results(gathered.rows.points(), span))
                     (charts::times(gathered.rows.points(), span))
                 }
             }
-            (sections::incidents(gathered))
-            (sections::causes(gathered))
-            (sections::explorer(gathered))
             (sections::failed(gathered))
-            (sections::servers(gathered))
-            (sections::clients(gathered))
-            (sections::certificates(gathered))
+            (tables::causes(gathered))
+            (sections::explorer(gathered))
+            (sections::plain(gathered))
+            (tables::servers(gathered))
+            (tables::clients(gathered))
+            (tables::certificates(gathered))
             (super::guide::guide(gathered))
             (sections::evidence(gathered, settings))
         }
@@ -98,13 +101,14 @@ fn body(gathered: &Gathered, settings: &[Setting]) -> Markup {
         // What the script needs to know of the words in use.
         ul #words hidden {
             @for kind in StepKind::ALL {
-                li data-kind=(kind.name()) data-class=(class(*kind)) { (view::step(*kind)) }
+                li data-kind=(kind.name()) data-class=(look(*kind)) { (view::step(*kind)) }
             }
         }
+        ul #results hidden { @for kind in KINDS { li data-class=(class(kind)) { (word(kind)) } } }
     }
 }
 
-const fn class(kind: StepKind) -> &'static str {
+const fn look(kind: StepKind) -> &'static str {
     match view::step_look(kind) {
         view::StepLook::Message => "message",
         view::StepLook::Transport => "transport",

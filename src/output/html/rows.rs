@@ -3,6 +3,7 @@
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
+use super::parts::{KINDS, number};
 use crate::output::figures::millis;
 use crate::output::json::Json;
 use crate::output::view::{self, Kind};
@@ -23,7 +24,7 @@ pub(super) struct Rows {
     outcome: Vec<u32>,
     cause: Vec<u32>,
     version: Vec<u32>,
-    /// 0 failed, 1 troubled, 2 undecided, 3 probe, 4 completed.
+    /// Its place in [`KINDS`].
     kind: Vec<u8>,
     /// Microseconds from first packet to end; -1: not known.
     total: Vec<i64>,
@@ -34,7 +35,7 @@ pub(super) struct Rows {
 pub(super) struct Point {
     /// Milliseconds since the epoch.
     pub(super) start: i64,
-    pub(super) failed: bool,
+    pub(super) kind: Kind,
     /// Microseconds it took, if it completed.
     pub(super) took: Option<u64>,
 }
@@ -55,21 +56,17 @@ impl Rows {
         self.cause.push(self.texts.number(report.diagnosis.cause.map_or("", Cause::slug)));
         let version = report.tls.as_ref().and_then(|tls| tls.version).map(|version| word(version.name(), version)).unwrap_or_default();
         self.version.push(self.texts.number(&version));
-        self.kind.push(match view::kind(report) {
-            Kind::Failed => 0,
-            Kind::Troubled => 1,
-            Kind::Undecided => 2,
-            Kind::Probe => 3,
-            Kind::Completed => 4,
-        });
+        self.kind.push(number(view::kind(report)));
         self.total.push(report.handshake.timing.total_us.and_then(|us| i64::try_from(us).ok()).unwrap_or(-1));
     }
 
-    /// The handshakes that count for rates: those that failed or completed.
+    /// Every handshake, as the charts need it.
     pub(super) fn points(&self) -> impl Iterator<Item = Point> + '_ {
-        self.start.iter().zip(&self.kind).zip(&self.total).filter(|((_, kind), _)| matches!(kind, 0 | 1 | 4)).map(
-            |((start, kind), total)| Point { start: *start, failed: *kind == 0, took: u64::try_from(*total).ok().filter(|_| *kind != 0) },
-        )
+        self.start.iter().zip(&self.kind).zip(&self.total).filter_map(|((start, kind), total)| {
+            let kind = *KINDS.get(usize::from(*kind))?;
+            let took = u64::try_from(*total).ok().filter(|_| matches!(kind, Kind::Completed | Kind::Troubled));
+            Some(Point { start: *start, kind, took })
+        })
     }
 
     pub(super) fn write(&self, w: &mut Json) {

@@ -14,6 +14,7 @@ pub(super) struct Tally {
     servers: BTreeMap<(String, Endpoint), Count>,
     clients: BTreeMap<IpAddr, Count>,
     certificates: BTreeMap<[u8; 32], Seen>,
+    causes: BTreeMap<&'static str, BTreeMap<Kind, u64>>,
     /// Handshakes of TLS 1.3 whose certificates stayed encrypted.
     pub(super) hidden_chains: u64,
     /// Handshakes for which there was no room.
@@ -46,7 +47,12 @@ pub(super) struct Seen {
 
 impl Tally {
     pub(super) fn add(&mut self, report: &Handshake<'_>) {
-        if matches!(view::kind(report), Kind::Probe) {
+        let kind = view::kind(report);
+        if let Some(cause) = report.diagnosis.cause {
+            let number = self.causes.entry(cause.slug()).or_default().entry(kind).or_default();
+            *number = number.saturating_add(1);
+        }
+        if kind == Kind::Probe {
             return;
         }
         let client = report.client.address;
@@ -86,6 +92,15 @@ impl Tally {
                 }
             }
         }
+    }
+
+    /// Causes, with how their handshakes fared: those of failures first, then the more frequent.
+    pub(super) fn causes(&self) -> Vec<(&'static str, &BTreeMap<Kind, u64>)> {
+        let mut list: Vec<(&'static str, &BTreeMap<Kind, u64>)> = self.causes.iter().map(|(cause, kinds)| (*cause, kinds)).collect();
+        list.sort_by_key(|(_, kinds)| {
+            (std::cmp::Reverse(kinds.get(&Kind::Failed).copied()), std::cmp::Reverse(kinds.values().copied().fold(0, u64::saturating_add)))
+        });
+        list
     }
 
     /// Servers, by name and endpoint, those with the most failures first.

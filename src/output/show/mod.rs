@@ -25,7 +25,7 @@ pub fn handshake(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -
 }
 
 /// The part of it that is no verdict: ladder, times, hellos, certificates.
-pub fn story(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
+fn story(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     ladder::write(out, layout, report)?;
     timing::write(out, layout, report)?;
     hellos::write(out, layout, report)?;
