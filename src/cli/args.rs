@@ -16,10 +16,10 @@ use crate::output::format::{Format, Verbosity};
 use crate::output::formats::FORMATS;
 use crate::output::{csv, ndjson};
 
-/// Says why a TLS handshake failed, who stopped it, and what to do.
+/// Explains why a TLS handshake failed, who stopped it, and what to do.
 ///
-/// handshark reads packet captures and gives a verdict on every TLS handshake in them: its outcome, the cause, who ended it, how sure
-/// that is, the frames that prove it, what else it could be, and the fix. It only looks; it sends nothing.
+/// handshark reads packet captures and diagnoses every TLS handshake in them: its outcome, the cause, who ended it, how sure
+/// that is, the frames that prove it, what else it could be, and the fix. It is passive: it never sends a packet.
 #[derive(Debug, Parser)]
 #[command(
     name = "handshark",
@@ -55,9 +55,9 @@ enum Action {
     Match(Box<Match>),
     Show(Box<super::present::Show>),
     Report(Box<super::present::Report>),
-    /// Diagnose a capture that the program brings along: six handshakes, five of them failed
+    /// Show what handshark does: diagnose a bundled capture with five failed handshakes
     ///
-    /// Needs no capture and no rights. The handshakes were recorded between real programs: a path MTU black hole, a forged RST, a TLS version,
+    /// Needs no capture and no privileges. The handshakes were recorded between real programs: a path MTU black hole, a forged RST, a TLS version,
     /// an expired certificate, a mail server without STARTTLS.
     #[command(after_help = DEMO_EXAMPLES)]
     Demo {
@@ -70,13 +70,13 @@ enum Action {
     },
     /// Explain a cause: what it means, how it is recognised, how to fix it
     ///
-    /// Without a cause, all causes are listed by family. Other words are looked up: the number or name of an alert, what a program said. Needs no
+    /// Without a cause, lists all causes by family. Other words are looked up: the number or name of an alert, an error message. Needs no
     /// capture.
     #[command(
         after_help = "Examples:\n  handshark explain certificate-expired\n  handshark explain 48\n  handshark explain unknown_ca\n  handshark explain 'unable to get local issuer certificate'"
     )]
     Explain {
-        /// The cause's name, as reports give it; or words to look up
+        /// A cause, as named in reports; or words to look up
         #[arg(value_name = "CAUSE|WORDS", hide_possible_values = true, value_parser = values::topic_parser())]
         about: Vec<String>,
         /// When to use colours
@@ -97,7 +97,7 @@ enum Action {
     Man,
 }
 
-/// Read captures and say why handshakes failed (the default: `handshark FILE` is `handshark read FILE`)
+/// Read captures and explain why handshakes failed (the default: `handshark FILE` is `handshark read FILE`)
 ///
 /// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture, in the
 /// order of their times.
@@ -120,11 +120,11 @@ struct Read {
     #[arg(long, conflicts_with_all = ["format", "json"], help_heading = OUTPUT)]
     csv: bool,
 
-    /// Write a Parquet file besides: one row for each handshake, with nested columns as in docs/SCHEMA.md
+    /// Also write a Parquet file: one row for each handshake, with nested columns as in docs/SCHEMA.md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = values::parquet_file(), help_heading = OUTPUT)]
     parquet: Option<PathBuf>,
 
-    /// Replace the Parquet file if it is there
+    /// Replace the Parquet file if it exists
     #[arg(long, requires = "parquet", help_heading = OUTPUT)]
     force: bool,
 
@@ -132,11 +132,11 @@ struct Read {
     #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name, value_parser = values::format_parser(), help_heading = OUTPUT)]
     format: &'static Format,
 
-    /// List every handshake, the completed ones too
+    /// List every handshake, including completed ones
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
     all: bool,
 
-    /// One line for each failure, and nothing else
+    /// Print one line for each failure and nothing else
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     quiet: bool,
 
@@ -152,10 +152,10 @@ struct Read {
     #[arg(long, help_heading = OUTPUT)]
     no_progress: bool,
 
-    /// Exit with 1 when one of these was found: `failed`, or causes, separated by commas
+    /// Exit with 1 if one of these is found: `failed`, or causes, separated by commas
     ///
-    /// `failed` is any handshake that was alerted, reset, closed, stalled, refused or answered in plaintext; one that the capture cuts
-    /// off is not. A cause counts wherever it is the verdict: `certificate-expired,path-mtu-black-hole`.
+    /// `failed` is any handshake that was alerted, reset, closed, stalled, refused or answered in plaintext, but not one that the capture cuts
+    /// off. A cause counts wherever it is the verdict: `certificate-expired,path-mtu-black-hole`.
     #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, hide_possible_values = true, value_parser = values::fail_on_parser(), help_heading = "For scripts")]
     fail_on: Vec<values::FailOnItem>,
 }

@@ -10,16 +10,16 @@ use super::shared::{OUTPUT, SELECTION, When};
 
 /// Show one handshake in full: every packet as a ladder, times, hellos, certificates, diagnosis
 ///
-/// Which one: an ID as `handshark read --json` gives it, or the first that the options below leave, what failed before what did not; without any,
-/// the first that failed.
+/// Which one: by its ID, or the first one that the options below select, failed ones first; without either,
+/// the first one that failed.
 #[derive(Debug, Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 pub(super) struct Show {
-    /// Captures: files, directories of them, or - for standard input; behind them the handshake's ID
+    /// Captures: files, directories of them, or - for standard input; then the handshake's ID
     #[arg(value_name = "FILE... [ID]", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
 
-    /// The handshake's ID, or its beginning
+    /// The handshake's ID, or the first digits of it
     #[arg(long, value_name = "ID", help_heading = SELECTION)]
     id: Option<String>,
 
@@ -30,7 +30,7 @@ pub(super) struct Show {
     #[command(flatten)]
     query: QueryArguments,
 
-    /// Draw for so many columns instead of the terminal's: 60 to 200
+    /// Draw for this many columns instead of the terminal's width: 60 to 200
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(60..=200), help_heading = OUTPUT)]
     width: Option<u16>,
 
@@ -43,9 +43,9 @@ pub(super) struct Show {
     no_progress: bool,
 }
 
-/// Write one file to hand over: a page of HTML with everything in it, or Markdown for a ticket
+/// Write one file to hand over: a self-contained HTML page, or Markdown for a ticket
 ///
-/// The page needs nothing from outside and runs nothing from outside: it can be mailed, archived, and opened without a network.
+/// The page loads nothing and runs nothing from elsewhere: it can be mailed, archived, and opened without a network.
 #[derive(Debug, Args)]
 #[command(after_help = REPORT_EXAMPLES)]
 pub(super) struct Report {
@@ -57,7 +57,7 @@ pub(super) struct Report {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
     output: Option<PathBuf>,
 
-    /// Replace the output if it is there; write a page to a terminal
+    /// Replace the output if it exists; write a page to a terminal
     #[arg(long, help_heading = OUTPUT)]
     force: bool,
 
@@ -134,11 +134,11 @@ Examples:
   handshark show night.pcapng --name www.example.test -n 3    three with this name
   handshark show night.pcapng --cause path-mtu-black-hole --width 200
   handshark show night.pcapng --where 'handshake.timing.server_think_us > 500000' --since 09:00
-  handshark show night.pcapng --color always | less -R        to leaf through it";
+  handshark show night.pcapng --color always | less -R        to page through it";
 
 pub(super) const REPORT_EXAMPLES: &str = "\
 Examples:
   handshark report night.pcapng -o report.html
   handshark report /var/captures --since 09:00 --until 10:00 -o report.html
-  handshark report night.pcapng --name '*.bank.test' --anonymize @key.txt -o report.html   for a stranger
+  handshark report night.pcapng --name '*.bank.test' --anonymize @key.txt -o report.html   anonymised
   handshark report night.pcapng --format md | xclip                                        for a ticket";
