@@ -13,7 +13,7 @@ pub fn first_failure(capture: impl Read + Send + 'static, out: &mut dyn Write) -
     let settings = Settings { timeline: true, ..Settings::default() };
     let mut failed: Option<Handshake<'static>> = None;
     analyze(Capture::reader("-", capture)?, &settings, |found| match found {
-        Found::Handshake(handshake) if handshake.failed() => {
+        Found::Handshake(handshake) if handshake.class().is_failure() => {
             failed = Some(handshake.to_static());
             ControlFlow::Break(())
         }

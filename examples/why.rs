@@ -7,12 +7,12 @@ use std::path::Path;
 
 use handshark::{Capture, Found, Settings, analyze};
 
-/// Writes a line for each handshake that failed.
+/// Writes a line for each handshake that failed or was rejected after completion.
 pub fn why(capture: &Path, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     let mut written = Ok(());
     analyze(Capture::file(capture)?, &Settings::default(), |found| {
         if let Found::Handshake(handshake) = found
-            && handshake.failed()
+            && handshake.class().is_failure()
         {
             let cause = handshake.diagnosis.cause.map_or("no-cause-found", |cause| cause.slug());
             // Names in it come from the wire: as `{:?}` they are safe on a terminal.

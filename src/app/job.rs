@@ -20,7 +20,7 @@ use crate::frame::Block;
 use crate::output::progress::Progress;
 use crate::output::say::say;
 use crate::pipeline;
-use crate::report::{Counts, Handshake, Incident, Sink, Summary};
+use crate::report::{Classes, Counts, Handshake, Incident, Sink, Summary};
 use crate::time::Timestamp;
 
 /// How long a verdict read from a pipe may wait, in packet time, for what other handshakes show.
@@ -110,6 +110,7 @@ impl<'a> Job<'a> {
                 found: 0,
                 left_out: 0,
                 incidents: 0,
+                classes: Classes::default(),
                 outcomes: Counts::new(),
                 causes: Counts::new(),
             }),
@@ -176,6 +177,7 @@ struct Finder {
     found: u64,
     left_out: u64,
     incidents: u64,
+    classes: Classes,
     outcomes: Counts,
     causes: Counts,
 }
@@ -188,6 +190,7 @@ impl Finder {
         }
         self.found += 1;
         self.related.found(report);
+        self.classes.add(report.class());
         *self.outcomes.entry(report.handshake.outcome.name()).or_default() += 1;
         if let Some(cause) = report.diagnosis.cause {
             *self.causes.entry(cause.slug()).or_default() += 1;
@@ -200,6 +203,7 @@ impl Finder {
         summary.handshakes = self.found;
         summary.left_out = Some(self.left_out);
         summary.incidents = self.incidents;
+        summary.classes = self.classes;
         summary.outcomes = std::mem::take(&mut self.outcomes);
         summary.causes = std::mem::take(&mut self.causes);
         if let Some((count, why)) = self.filter.beyond() {

@@ -12,7 +12,7 @@ use crate::cli::ShowOptions;
 use crate::output::escape::escape;
 use crate::output::figures::{counted, when};
 use crate::output::layout::Layout;
-use crate::output::view::{self, Kind};
+use crate::output::view;
 use crate::output::{show, style};
 use crate::report::{Handshake, Id, Sink};
 
@@ -95,7 +95,7 @@ impl Sink for Found<'_> {
                 self.candidates.push((id, told(report, self.anonymizer)));
             }
         }
-        if self.failed.len() < self.most && view::kind(report) == Kind::Failed {
+        if self.failed.len() < self.most && report.class().is_failure() {
             self.failed.push(report.to_static());
         }
         if self.matched.len() < self.most {
@@ -112,7 +112,7 @@ impl Found<'_> {
         let asked: String = wanted.chars().take(id.as_str().len()).collect();
         let distance = match strsim::damerau_levenshtein(&beginning, &asked) {
             close if close.saturating_mul(3) <= asked.len() => close,
-            _ if view::kind(report) == Kind::Failed => FAR,
+            _ if report.class().is_failure() => FAR,
             _ => FAR + 1,
         };
         if self.near.len() < MOST_NAMED || self.near.last().is_some_and(|last| distance < last.0) {

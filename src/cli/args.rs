@@ -152,10 +152,11 @@ struct Read {
     #[arg(long, help_heading = OUTPUT)]
     no_progress: bool,
 
-    /// Exit with 1 if one of these is found: `failed`, or causes, separated by commas
+    /// Exit with 1 if one of these is found: `failed` or another class, or causes, separated by commas
     ///
-    /// `failed` is any handshake that was alerted, reset, closed, stalled, refused or answered in plaintext, but not one that the capture cuts
-    /// off. A cause counts wherever it is the verdict: `certificate-expired,path-mtu-black-hole`.
+    /// The classes are those that the summary counts: `failed` (alerted, reset, closed, stalled, refused or answered in plaintext),
+    /// `rejected-after-completion`, `completed-with-trouble`, `undecided`, `probe`, `completed`. A cause counts wherever it is the verdict:
+    /// `certificate-expired,path-mtu-black-hole`.
     #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, hide_possible_values = true, value_parser = values::fail_on_parser(), help_heading = "For scripts")]
     fail_on: Vec<values::FailOnItem>,
 }

@@ -143,7 +143,7 @@ pub(super) struct Live {
     #[arg(long, help_heading = RUN)]
     no_sandbox: bool,
 
-    /// Exit with 1 if one of these is found: `failed`, or causes, separated by commas
+    /// Exit with 1 if one of these is found: `failed` or another class, or causes, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, hide_possible_values = true, value_parser = values::fail_on_parser(), help_heading = "For scripts")]
     fail_on: Vec<values::FailOnItem>,
 }

@@ -11,8 +11,7 @@ use crate::diagnosis::cause::Cause;
 use crate::find::Criteria;
 use crate::output::format::{Format, Look, Verbosity};
 use crate::output::style::{Color, Palette};
-use crate::output::view::{self, Kind};
-use crate::report::Handshake;
+use crate::report::{Class, Handshake};
 
 /// What to read, how to judge, how to show.
 #[derive(Debug, Clone, PartialEq)]
@@ -223,26 +222,28 @@ impl Trust {
 /// What makes the exit code 1.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FailOn {
-    any_failed: bool,
+    classes: BTreeSet<Class>,
     causes: BTreeSet<Cause>,
 }
 
 impl FailOn {
-    /// Whether a handshake is of that kind.
+    /// Whether a handshake is one of those.
     pub fn matches(&self, report: &Handshake<'_>) -> bool {
-        (self.any_failed && view::kind(report) == Kind::Failed) || report.diagnosis.cause.is_some_and(|cause| self.causes.contains(&cause))
+        self.classes.contains(&report.class()) || report.diagnosis.cause.is_some_and(|cause| self.causes.contains(&cause))
     }
 
     /// Whether nothing was asked for.
     pub fn is_empty(&self) -> bool {
-        !self.any_failed && self.causes.is_empty()
+        self.classes.is_empty() && self.causes.is_empty()
     }
 
     pub(super) fn from_items(items: impl IntoIterator<Item = FailOnItem>) -> Self {
         let mut out = Self::default();
         for item in items {
             match item {
-                FailOnItem::Failed => out.any_failed = true,
+                FailOnItem::Class(class) => {
+                    out.classes.insert(class);
+                }
                 FailOnItem::Cause(cause) => {
                     out.causes.insert(cause);
                 }

@@ -12,9 +12,10 @@ use super::shared::{ANALYSIS, MOST_THREADS, SELECTION};
 use super::values;
 use crate::anonymize::Key;
 use crate::diagnosis::cause::Cause;
-use crate::find::{Criteria, Expression, FAILED, NamePattern, PeerPattern, When};
+use crate::find::{Criteria, Expression, NamePattern, PeerPattern, When};
 use crate::handshake::facts::Outcome;
 use crate::output::escape::is_hazard;
+use crate::report::Class;
 
 /// What is asked of captures.
 #[derive(Debug, Args)]
@@ -131,7 +132,7 @@ pub(super) struct SelectionArguments {
     #[arg(long, value_name = "GLOB", action = ArgAction::Append, value_parser = NamePattern::new, help_heading = SELECTION)]
     name: Vec<NamePattern>,
 
-    /// Only handshakes with one of these outcomes, separated by commas; `failed` stands for all failures
+    /// Only handshakes with one of these outcomes or classes, separated by commas; `failed` stands for all failures
     #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, value_parser = outcomes(), help_heading = SELECTION)]
     outcome: Vec<OutcomeItem>,
 
@@ -156,7 +157,7 @@ impl From<SelectionArguments> for Criteria {
             servers: arguments.server,
             clients: arguments.client,
             names: arguments.name,
-            failed: arguments.outcome.contains(&OutcomeItem::Failed),
+            classes: arguments.outcome.iter().filter_map(|item| item.class()).collect(),
             outcomes: arguments.outcome.iter().filter_map(|item| item.outcome()).collect(),
             causes: arguments.cause.into_iter().collect(),
             expression: arguments.condition,
@@ -186,8 +187,8 @@ fn key(text: &str) -> Result<Key, String> {
 /// What `--outcome` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OutcomeItem {
-    /// Every outcome that is a failure.
-    Failed,
+    /// What counts as this.
+    Class(Class),
     /// An outcome.
     Outcome(Outcome),
 }
@@ -195,15 +196,26 @@ enum OutcomeItem {
 impl OutcomeItem {
     const fn outcome(self) -> Option<Outcome> {
         match self {
-            Self::Failed => None,
+            Self::Class(_) => None,
             Self::Outcome(outcome) => Some(outcome),
+        }
+    }
+
+    const fn class(self) -> Option<Class> {
+        match self {
+            Self::Class(class) => Some(class),
+            Self::Outcome(_) => None,
         }
     }
 }
 
 fn outcomes() -> impl TypedValueParser<Value = OutcomeItem> {
-    let words = Outcome::ALL.iter().map(|outcome| outcome.name()).chain([FAILED]);
-    let item =
-        |word: String| Outcome::ALL.into_iter().find(|outcome| outcome.name() == word).map_or(OutcomeItem::Failed, OutcomeItem::Outcome);
-    PossibleValuesParser::new(words.map(PossibleValue::new)).map(item)
+    // What completed without trouble is an outcome here: all that completed.
+    let classes = Class::ALL.into_iter().filter(|class| *class != Class::Completed);
+    let words = Outcome::ALL.into_iter().map(Outcome::name).chain(classes.map(Class::name));
+    PossibleValuesParser::new(words.map(PossibleValue::new)).map(|word: String| {
+        let outcome = Outcome::ALL.into_iter().find(|outcome| outcome.name() == word).map(OutcomeItem::Outcome);
+        let class = || Class::ALL.into_iter().find(|class| class.name() == word).map(OutcomeItem::Class);
+        outcome.or_else(class).unwrap_or(OutcomeItem::Class(Class::Failed))
+    })
 }

@@ -121,6 +121,8 @@ fn fail_on_matches_what_it_names() {
     assert!(none.is_empty() && !none.matches(&failed));
     let any = read(&["--fail-on", "failed", "a"]).fail_on;
     assert_eq!([&failed, &completed, &undecided, &slow].map(|report| any.matches(report)), [true, false, false, false]);
+    let classes = read(&["--fail-on", "undecided,completed-with-trouble", "a"]).fail_on;
+    assert_eq!([&failed, &completed, &undecided, &slow].map(|report| classes.matches(report)), [false, false, true, true]);
     let causes = read(&["--fail-on", "server-slow,tcp-refused", "--fail-on=capture-ended", "a"]).fail_on;
     assert_eq!([&failed, &completed, &undecided, &slow].map(|report| causes.matches(report)), [false, false, false, true]);
 }

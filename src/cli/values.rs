@@ -11,12 +11,13 @@ use crate::output::format::Format;
 use crate::output::formats::FORMATS;
 use crate::output::suggest::{did_you_mean, near};
 use crate::output::text;
+use crate::report::Class;
 
 /// Part of `--fail-on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FailOnItem {
-    /// Any failed handshake.
-    Failed,
+    /// A handshake that counts as this.
+    Class(Class),
     /// A cause.
     Cause(Cause),
 }
@@ -115,34 +116,37 @@ pub(super) fn format_parser() -> impl TypedValueParser<Value = &'static Format> 
 
 /// Reads a cause, for completion as well.
 pub(super) fn cause_parser() -> Slugs<Cause> {
-    Slugs { extra: None, parse: explain::find }
+    Slugs { extra: &[], parse: explain::find }
 }
 
 /// Reads what is to be explained, which completion takes for a cause.
 pub(super) fn topic_parser() -> Slugs<String> {
-    Slugs { extra: None, parse: |text| Ok(text.to_owned()) }
+    Slugs { extra: &[], parse: |text| Ok(text.to_owned()) }
 }
 
 /// Reads a part of `--fail-on`.
 pub(super) fn fail_on_parser() -> Slugs<FailOnItem> {
-    Slugs { extra: Some(FAILED), parse: fail_on_item }
+    Slugs { extra: &Class::ALL, parse: fail_on_item }
 }
 
 fn fail_on_item(text: &str) -> Result<FailOnItem, String> {
     let text = text.trim();
-    if text == FAILED {
-        return Ok(FailOnItem::Failed);
+    if let Some(class) = Class::ALL.into_iter().find(|class| class.name() == text) {
+        return Ok(FailOnItem::Class(class));
     }
     explain::find(text).map(FailOnItem::Cause).map_err(|_| {
-        let candidates = Cause::ALL.iter().map(|cause| cause.slug()).chain([FAILED]);
-        format!("{text:?} is neither `failed` nor a cause{} (`handshark explain` lists all causes)", did_you_mean(&near(text, candidates)))
+        let candidates = Cause::ALL.iter().map(|cause| cause.slug()).chain(Class::ALL.map(Class::name));
+        format!(
+            "{text:?} is neither a class such as `failed` nor a cause{} (`handshark explain` lists all causes)",
+            did_you_mean(&near(text, candidates))
+        )
     })
 }
 
 /// A parser over the catalogue's slugs whose values completion scripts know and whose errors suggest.
 #[derive(Debug, Clone)]
 pub(super) struct Slugs<T> {
-    extra: Option<&'static str>,
+    extra: &'static [Class],
     parse: fn(&str) -> Result<T, String>,
 }
 
@@ -158,8 +162,8 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Slugs<T> {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.extra.into_iter().chain(Cause::ALL.iter().map(|cause| cause.slug())).map(PossibleValue::new)))
+        Some(Box::new(
+            self.extra.iter().map(|class| class.name()).chain(Cause::ALL.iter().map(|cause| cause.slug())).map(PossibleValue::new),
+        ))
     }
 }
-
-const FAILED: &str = "failed";

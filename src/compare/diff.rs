@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::tally::{CountsByName, Numbers, Service, Tally};
-use crate::report::Certificate;
+use super::tally::{CountsByName, Service, Tally};
+use crate::report::{Certificate, Class, Classes};
 use crate::time::Timestamp;
 use crate::wording::counted;
 
 /// The differences between two captures.
 #[derive(Debug, Serialize)]
 pub struct Differences {
-    /// `handshark-diff/1`.
+    /// `handshark-diff/2`.
     pub schema: &'static str,
     /// The first capture.
     pub before: Head,
@@ -38,8 +38,8 @@ pub struct Head {
     /// Its last frame's time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_time: Option<Timestamp>,
-    /// How its handshakes went.
-    pub numbers: Numbers,
+    /// Its handshakes.
+    pub classes: Classes,
 }
 
 /// A service that changed.
@@ -47,12 +47,12 @@ pub struct Head {
 pub struct ServiceChange {
     /// The name asked for, or `address:port`.
     pub service: String,
-    /// How its handshakes went; absent where there were none.
+    /// Its handshakes in the first capture; absent where there were none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<Numbers>,
+    pub before: Option<Classes>,
     /// The same of the second capture.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<Numbers>,
+    pub after: Option<Classes>,
     /// What changed, the gravest first.
     pub changes: Vec<Change>,
 }
@@ -98,16 +98,16 @@ pub fn compare(before: &Tally, after: &Tally) -> Differences {
             };
             changes.sort_by_key(|change| change.direction);
             unchanged = usize::saturating_add(unchanged, usize::from(changes.is_empty()));
-            let [before, after] = sides.map(|side| side.map(|side| side.numbers));
+            let [before, after] = sides.map(|side| side.map(|side| side.classes));
             (!changes.is_empty()).then(|| ServiceChange { service: name.clone(), before, after, changes })
         })
         .collect();
-    let failed = |change: &ServiceChange| change.after.map_or(0, |after| after.failed);
+    let failed = |change: &ServiceChange| change.after.map_or(0, |after| after.of_those(Class::is_failure));
     services.sort_by_key(|change| (change.changes.first().map(|first| first.direction), std::cmp::Reverse(failed(change))));
     let mut overall = Vec::new();
     failures(&before.overall, &after.overall, &mut overall);
     times(&before.overall, &after.overall, &mut overall);
-    Differences { schema: "handshark-diff/1", before: head(before), after: head(after), overall, services, unchanged }
+    Differences { schema: "handshark-diff/2", before: head(before), after: head(after), overall, services, unchanged }
 }
 
 fn head(tally: &Tally) -> Head {
@@ -115,7 +115,7 @@ fn head(tally: &Tally) -> Head {
         sources: tally.sources.clone(),
         first_time: tally.times.map(|(first, _)| first),
         last_time: tally.times.map(|(_, last)| last),
-        numbers: tally.overall.numbers,
+        classes: tally.overall.classes,
     }
 }
 
@@ -125,7 +125,7 @@ fn appeared(after: &Service) -> Vec<Change> {
         changes.push(Change {
             what: "cause",
             direction: Direction::Worse,
-            text: format!("{cause}: {}", of(*times, after.numbers.handshakes)),
+            text: format!("{cause}: {}", of(*times, after.classes.total())),
         });
     }
     changes
@@ -152,8 +152,8 @@ fn service(before: &Service, after: &Service) -> Vec<Change> {
 }
 
 fn failures(before: &Service, after: &Service, changes: &mut Vec<Change>) {
-    let decided = |service: &Service| service.numbers.handshakes.saturating_sub(service.numbers.undecided);
-    let (was, now) = ((before.numbers.failed, decided(before)), (after.numbers.failed, decided(after)));
+    let rate = |service: &Service| (service.classes.of_those(Class::is_failure), service.classes.of_those(Class::is_decided));
+    let (was, now) = (rate(before), rate(after));
     if was.1 == 0 || now.1 == 0 || !differs(was, now) {
         return;
     }
@@ -176,7 +176,7 @@ fn more_often(now: (u64, u64), was: (u64, u64)) -> bool {
 }
 
 fn causes(before: &Service, after: &Service, changes: &mut Vec<Change>) {
-    let (all_before, all_after) = (before.numbers.handshakes, after.numbers.handshakes);
+    let (all_before, all_after) = (before.classes.total(), after.classes.total());
     for (cause, now) in &after.causes {
         let was = before.causes.get(cause).copied().unwrap_or_default();
         if was == 0 {

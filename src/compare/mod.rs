@@ -19,4 +19,4 @@ pub mod vantage;
 pub mod verdict;
 mod words;
 
-pub use tally::{Numbers, Tally};
+pub use tally::Tally;

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use crate::report::{Cause, Certificate, Handshake, Outcome, Sink, Summary, word};
+use crate::report::{Cause, Certificate, Classes, Handshake, Outcome, Sink, Summary, word};
 use crate::time::Timestamp;
 
 /// How often each value was seen.
@@ -26,7 +24,7 @@ pub struct Tally {
 /// What is known of a service.
 #[derive(Debug, Default)]
 pub(super) struct Service {
-    pub(super) numbers: Numbers,
+    pub(super) classes: Classes,
     pub(super) causes: CountsByName,
     pub(super) versions: CountsByName,
     pub(super) ciphers: CountsByName,
@@ -41,19 +39,6 @@ pub(super) struct Service {
     /// Whole and server's think time of full handshakes that completed, in microseconds.
     pub(super) totals: Vec<u64>,
     pub(super) thinks: Vec<u64>,
-}
-
-/// How handshakes went.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Numbers {
-    /// All of them.
-    pub handshakes: u64,
-    /// Those that completed.
-    pub completed: u64,
-    /// Those that failed.
-    pub failed: u64,
-    /// Those of which the capture does not hold enough.
-    pub undecided: u64,
 }
 
 impl Sink for Tally {
@@ -82,30 +67,14 @@ impl Tally {
 
 impl Service {
     fn take(&mut self, report: &Handshake<'_>, address: &str) {
-        let numbers = &mut self.numbers;
-        numbers.handshakes = numbers.handshakes.saturating_add(1);
-        let failed = match report.handshake.outcome {
-            Outcome::Completed => {
-                numbers.completed = numbers.completed.saturating_add(1);
-                false
-            }
-            Outcome::Incomplete => {
-                numbers.undecided = numbers.undecided.saturating_add(1);
-                false
-            }
-            // A health check or scan wants no handshake.
-            _ if !report.failed() => false,
-            _ => {
-                numbers.failed = numbers.failed.saturating_add(1);
-                true
-            }
-        };
+        let class = report.class();
+        self.classes.add(class);
         count(&mut self.addresses, Some(address));
         count(&mut self.causes, report.diagnosis.cause.map(Cause::slug));
         let Some(tls) = &report.tls else { return };
         if let Some(client) = &tls.client {
             count(&mut self.clients, Some(client.offer.ja4()));
-            if failed {
+            if class.is_failure() {
                 count(&mut self.failing_clients, Some(client.offer.ja4()));
             }
         }

@@ -21,7 +21,7 @@ pub use self::peers::PeerPattern;
 pub use self::related::Related;
 
 use crate::flow::Endpoint;
-use crate::report::{Cause, Handshake, Outcome};
+use crate::report::{Cause, Class, Handshake, Outcome};
 use crate::time::Timestamp;
 
 /// What is asked for: a handshake must meet every criterion that is set, and of each criterion one of its values.
@@ -37,8 +37,8 @@ pub struct Criteria {
     pub clients: Vec<PeerPattern>,
     /// Names that clients asked for.
     pub names: Vec<NamePattern>,
-    /// Every outcome that is a failure.
-    pub failed: bool,
+    /// Classes; a handshake of one of these or with one of the outcomes is taken.
+    pub classes: BTreeSet<Class>,
     /// Outcomes.
     pub outcomes: BTreeSet<Outcome>,
     /// Causes.
@@ -54,7 +54,7 @@ impl Criteria {
     }
 
     fn outcome_words(&self) -> Vec<String> {
-        sorted(self.outcomes.iter().map(|outcome| outcome.name()).chain(self.failed.then_some(FAILED)))
+        sorted(self.outcomes.iter().map(|outcome| outcome.name()).chain(self.classes.iter().map(|class| class.name())))
     }
 
     /// What is asked for, in words.
@@ -142,8 +142,8 @@ impl Filter {
         {
             return false;
         }
-        let by_outcome = !criteria.outcomes.is_empty() || criteria.failed;
-        if by_outcome && !criteria.outcomes.contains(&report.handshake.outcome) && !(criteria.failed && report.failed()) {
+        let by_outcome = !criteria.outcomes.is_empty() || !criteria.classes.is_empty();
+        if by_outcome && !criteria.outcomes.contains(&report.handshake.outcome) && !criteria.classes.contains(&report.class()) {
             return false;
         }
         if !criteria.causes.is_empty() && !report.diagnosis.cause.is_some_and(|cause| criteria.causes.contains(&cause)) {
@@ -165,9 +165,6 @@ impl Filter {
         self.beyond.as_ref().map(|(count, why)| (*count, why.as_str()))
     }
 }
-
-/// The word that stands for every outcome which is a failure.
-pub const FAILED: &str = "failed";
 
 #[cfg(test)]
 mod tests {
@@ -205,7 +202,7 @@ mod tests {
 
     #[test]
     fn failed_stands_for_all_failures() {
-        let failed = Criteria { failed: true, ..Criteria::default() };
+        let failed = Criteria { classes: [Class::Failed].into(), ..Criteria::default() };
         let of = |outcome| report(None, outcome);
         assert!(takes(failed.clone(), &of(Outcome::Stalled)) && takes(failed.clone(), &of(Outcome::Plaintext)));
         assert!(!takes(failed.clone(), &of(Outcome::Completed)) && !takes(failed.clone(), &of(Outcome::Incomplete)));
@@ -224,7 +221,7 @@ mod tests {
             servers: vec!["10.0.0.0/8:443".parse().unwrap(), "[2001:db8::1]:443".parse().unwrap(), ":8443".parse().unwrap()],
             clients: vec!["192.0.2.1".parse().unwrap()],
             names: vec![NamePattern::new("*.bank.test").unwrap()],
-            failed: true,
+            classes: [Class::Failed].into(),
             expression: Some(Expression::new("timeline.exists(t, t.kind == 'rst')").unwrap()),
             ..Criteria::default()
         };

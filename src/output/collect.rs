@@ -3,27 +3,27 @@
 use std::collections::BTreeMap;
 
 use super::escape::{clip, escape};
-use super::view::{self, Kind};
+use super::view;
 use crate::flow::Endpoint;
-use crate::report::{Cause, Handshake, Incident, Outcome, Severity, Summary};
+use crate::report::{Cause, Class, Classes, Handshake, Incident, Outcome, Severity, Summary};
 use crate::time::Timestamp;
 
 /// What has been learnt so far.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
-    /// Handshakes that did not simply complete, by kind, cause and server; after [`Collected::sort`] in the order to show.
+    /// Handshakes that did not simply complete, by class, cause and server; after [`Collected::sort`] in the order to show.
     pub(super) groups: Vec<Group>,
-    index: BTreeMap<(Kind, Option<Cause>, String), usize>,
-    /// Handshakes of groups that there was no room for, by kind.
-    pub(super) beyond: BTreeMap<Kind, u64>,
+    index: BTreeMap<(Class, Option<Cause>, String), usize>,
+    /// Handshakes of groups that there was no room for, by class.
+    pub(super) beyond: BTreeMap<Class, u64>,
     /// Incidents; after [`Collected::sort`] the worst first.
     pub(super) incidents: Vec<Incident>,
     /// Incidents that there was no room for.
     pub(super) incidents_beyond: u64,
     /// Findings on completed handshakes.
     pub(super) notes: Vec<Note>,
-    /// Handshakes by kind.
-    pub(super) kinds: BTreeMap<Kind, u64>,
+    /// All handshakes.
+    pub(super) classes: Classes,
     /// How those that failed ended.
     pub(super) endings: BTreeMap<&'static str, u64>,
     /// The end of the run.
@@ -32,10 +32,10 @@ pub(super) struct Collected {
     days: Option<(i64, i64)>,
 }
 
-/// Handshakes of one kind, cause and server.
+/// Handshakes of one class, cause and server.
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) kind: Kind,
+    pub(super) class: Class,
     /// The one to show in full: the first of those that are the surest.
     pub(super) shown: Handshake<'static>,
     /// The first of the others.
@@ -68,21 +68,21 @@ pub(super) struct Note {
 impl Collected {
     /// Takes a handshake.
     pub(super) fn handshake(&mut self, report: &Handshake<'_>) {
-        let kind = view::kind(report);
-        count_one(self.kinds.entry(kind).or_default());
-        if matches!(kind, Kind::Completed | Kind::Troubled) {
+        let class = report.class();
+        self.classes.add(class);
+        if matches!(class, Class::Completed | Class::Troubled) {
             self.note(report);
         }
-        if kind == Kind::Failed {
+        if class == Class::Failed {
             count_one(self.endings.entry(report.handshake.outcome.name()).or_default());
         }
-        if kind == Kind::Completed {
+        if class == Class::Completed {
             return;
         }
         self.date(report.handshake.start);
         // What the capture is missing has nothing to do with the server.
-        let server = if kind == Kind::Undecided { String::new() } else { server_key(report) };
-        let key = (kind, report.diagnosis.cause, server);
+        let server = if class == Class::Undecided { String::new() } else { server_key(report) };
+        let key = (class, report.diagnosis.cause, server);
         if let Some(group) = self.index.get(&key).and_then(|&place| self.groups.get_mut(place)) {
             count_one(&mut group.count);
             let surer = report.diagnosis.confidence > group.shown.diagnosis.confidence;
@@ -94,9 +94,9 @@ impl Collected {
             }
         } else if self.groups.len() < GROUPS {
             self.index.insert(key, self.groups.len());
-            self.groups.push(Group { kind, shown: slim(report), others: Vec::new(), count: 1 });
+            self.groups.push(Group { class, shown: slim(report), others: Vec::new(), count: 1 });
         } else {
-            count_one(self.beyond.entry(kind).or_default());
+            count_one(self.beyond.entry(class).or_default());
         }
     }
 
@@ -116,19 +116,9 @@ impl Collected {
         self.index.clear();
         // They came in the order in which they ended.
         self.groups.iter_mut().for_each(|group| group.others.sort_by_key(|other| other.start));
-        self.groups.sort_by(|a, b| a.kind.cmp(&b.kind).then(b.count.cmp(&a.count)));
+        self.groups.sort_by(|a, b| a.class.cmp(&b.class).then(b.count.cmp(&a.count)));
         self.incidents.sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first_seen.cmp(&b.first_seen)).then(a.id.cmp(&b.id)));
         self.notes.sort_by_key(|note| (note.severity, std::cmp::Reverse(note.count)));
-    }
-
-    /// How many of a kind there were.
-    pub(super) fn of_kind(&self, kind: Kind) -> u64 {
-        self.kinds.get(&kind).copied().unwrap_or_default()
-    }
-
-    /// How many handshakes there were.
-    pub(super) fn all(&self) -> u64 {
-        self.kinds.values().copied().fold(0, u64::saturating_add)
     }
 
     /// Whether what is shown spreads over more than one day.
@@ -179,7 +169,7 @@ impl Entry {
         Self {
             start: report.handshake.start,
             client: report.client,
-            server: if view::kind(report) == Kind::Undecided { short(&view::server(report)) } else { report.server.to_string() },
+            server: if report.class() == Class::Undecided { short(&view::server(report)) } else { report.server.to_string() },
             ending: view::ending(report),
             frames: view::frames(report),
         }
@@ -256,12 +246,12 @@ mod tests {
         for n in 0..1_500 {
             collected.handshake(&samples::named(&format!("host{n}.test")));
         }
-        assert_eq!((collected.groups.len(), collected.beyond[&Kind::Failed]), (GROUPS, 500));
+        assert_eq!((collected.groups.len(), collected.beyond[&Class::Failed]), (GROUPS, 500));
         for _ in 0..12_000 {
             collected.handshake(&samples::named("host0.test"));
         }
         assert_eq!((collected.groups[0].others.len(), collected.groups[0].count), (OTHERS, 12_001));
-        assert_eq!(collected.of_kind(Kind::Failed), 13_500);
+        assert_eq!(collected.classes.of(Class::Failed), 13_500);
     }
 
     #[test]

@@ -167,6 +167,7 @@ const COLUMNS: &[Column] = &[
     ("last_frame", |r| number(r.capture.last_frame)),
     ("community_id", |r| Cell::Word(r.network.community_id.as_str())),
     ("id", |r| Cell::Word(r.handshake.id.as_str())),
+    ("class", |r| Cell::Word(r.class().name())),
 ];
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use super::figures::{count, counted, when};
 use super::layout::Layout;
-use crate::compare::Numbers;
+use super::view;
 use crate::compare::diff::{Change, Differences, Direction, Head};
 
 /// Writes the differences.
@@ -29,9 +29,9 @@ pub fn write(out: &mut dyn Write, layout: &Layout, differences: &Differences) ->
     for service in differences.services.iter().take(SERVICES) {
         writeln!(out)?;
         let numbers = match (service.before, service.after) {
-            (Some(before), Some(after)) => format!("  {}; before {}", said(after), said(before)),
-            (None, Some(after)) => format!("  {}", said(after)),
-            (before, _) => format!("  before {}", before.map(said).unwrap_or_default()),
+            (Some(before), Some(after)) => format!("  {}; before {}", view::classes(&after), view::classes(&before)),
+            (None, Some(after)) => format!("  {}", view::classes(&after)),
+            (before, _) => format!("  before {}", before.as_ref().map(view::classes).unwrap_or_default()),
         };
         layout.flow(out, 0, 2, &[(layout.palette.strong, &service.service), (layout.palette.dim, &numbers)])?;
         for change in &service.changes {
@@ -62,16 +62,8 @@ fn head(out: &mut dyn Write, layout: &Layout, label: &str, head: &Head) -> io::R
         (Some(first), Some(last)) => format!(", {} to {} UTC", when(first, true), when(last, true)),
         _ => String::new(),
     };
-    let rest = format!("{times}: {}", said(head.numbers));
+    let rest = format!("{times}: {}", view::classes(&head.classes));
     layout.flow(out, 0, 8, &[(layout.palette.dim, label), (Style::new(), " "), (layout.palette.strong, &sources), (Style::new(), &rest)])
-}
-
-fn said(numbers: Numbers) -> String {
-    if numbers.handshakes == 0 {
-        return "no handshakes".to_owned();
-    }
-    let undecided = if numbers.undecided > 0 { format!(", {} undecided", count(numbers.undecided)) } else { String::new() };
-    format!("{}, {} failed{undecided}", counted(numbers.handshakes, "handshake", "handshakes"), count(numbers.failed))
 }
 
 fn line(out: &mut dyn Write, layout: &Layout, indent: usize, change: &Change, label: &str) -> io::Result<()> {

@@ -3,6 +3,13 @@
 use crate::time::Timestamp;
 pub use crate::wording::{count, counted};
 
+/// The share of one number in another, to a tenth: `28.0 %`; nothing of nothing is `0.0 %`.
+pub fn percent(part: u64, all: u64) -> String {
+    let tenths =
+        u128::from(part).saturating_mul(1_000).saturating_add(u128::from(all) / 2).checked_div(u128::from(all)).unwrap_or_default();
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
 /// `812 B`, `8.1 kB`, `1.2 GB`: powers of ten.
 pub fn bytes(number: u64) -> String {
     const UNITS: &[(u64, &str)] = &[(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
@@ -61,6 +68,12 @@ mod tests {
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
         assert_eq!(counted(1, "frame", "frames"), "1 frame");
         assert_eq!(counted(0, "frame", "frames"), "0 frames");
+    }
+
+    #[test]
+    fn shares_are_rounded_to_a_tenth() {
+        assert_eq!([percent(112, 415), percent(112, 400), percent(2, 3), percent(0, 0)], ["27.0 %", "28.0 %", "66.7 %", "0.0 %"]);
+        assert_eq!(percent(u64::MAX, u64::MAX), "100.0 %");
     }
 
     #[test]

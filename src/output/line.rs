@@ -9,8 +9,8 @@ use super::escape::{clip, escape};
 use super::figures::when;
 use super::layout::Span;
 use super::style::Palette;
-use super::view::{self, Kind};
-use crate::report::{Cause, Handshake, Id, Incident, Sink, State};
+use super::view;
+use crate::report::{Cause, Class, Handshake, Id, Incident, Sink, State};
 
 /// Writes a line for each handshake that failed or whose users suffered, and nothing else. Every line is flushed.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl<W: Write> LineSink<W> {
 impl<W: Write> Sink for LineSink<W> {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
         let (id, cause) = (handshake.handshake.id, handshake.diagnosis.cause);
-        let calm = matches!(view::kind(handshake), Kind::Completed | Kind::Probe);
+        let calm = !(handshake.class().is_problem() || handshake.class() == Class::Undecided);
         if handshake.handshake.provisional {
             if self.told.len() < TOLD {
                 self.told.insert(id, cause);
@@ -76,12 +76,7 @@ impl<W: Write> Sink for LineSink<W> {
 /// `2026-11-21 09:04:20.031  10.0.0.1:40112 → www.example.test (10.0.0.2:443)  certificate-expired  alerted by the client, certain: …`.
 pub fn line(out: &mut dyn Write, palette: Palette, report: &Handshake<'_>) -> io::Result<()> {
     let plain = Style::new();
-    let style = match view::kind(report) {
-        Kind::Failed => palette.bad,
-        Kind::Troubled | Kind::Undecided => palette.warn,
-        Kind::Completed => palette.good,
-        Kind::Probe => palette.dim,
-    };
+    let style = palette.of(report.class());
     let confidence = view::confidence(report, ", ", "");
     let spans: &[Span<'_>] = &[
         (palette.dim, &when(report.handshake.start, true)),
@@ -90,7 +85,7 @@ pub fn line(out: &mut dyn Write, palette: Palette, report: &Handshake<'_>) -> io
         (plain, " → "),
         (palette.strong, &view::server(report)),
         (plain, "  "),
-        (style, if view::kind(report) == Kind::Completed { "completed after all" } else { view::cause(report) }),
+        (style, if report.class() == Class::Completed { "completed after all" } else { view::cause(report) }),
         (plain, "  "),
         (plain, &view::ending(report)),
         (plain, &confidence),

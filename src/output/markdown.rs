@@ -6,9 +6,9 @@ use super::collect::{Collected, Group};
 use super::escape::{clip, escape};
 use super::figures::{count, counted, span_us, us_between, when};
 use super::format::{Format, Verbosity};
-use super::view::{self, Kind};
+use super::view;
 use super::{Setting, Sink};
-use crate::report::{Advice, Handshake, Incident, Summary, VERSION};
+use crate::report::{Advice, Class, Handshake, Incident, Summary, VERSION};
 
 /// `--format md`.
 pub const FORMAT: Format = Format {
@@ -77,10 +77,10 @@ impl<W: Write> Sink for MarkdownSink<W> {
 }
 
 fn head(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
-    let total = collected.all();
-    writeln!(out, "# TLS handshakes: {} of {} failed", count(collected.of_kind(Kind::Failed)), count(total))?;
+    let total = collected.classes.total();
+    writeln!(out, "# TLS handshakes: {} of {} failed", count(collected.classes.of(Class::Failed)), count(total))?;
+    writeln!(out, "\n- {}", view::classes(&collected.classes))?;
     let Some(summary) = &collected.summary else { return Ok(()) };
-    writeln!(out)?;
     for input in summary.inputs.iter().take(INPUTS) {
         let damage = input.damage.as_deref().map(|damage| format!("; {}", text(damage))).unwrap_or_default();
         writeln!(out, "- {}: {}{damage}", text(&input.source), counted(input.frames, "frame", "frames"))?;

@@ -5,6 +5,8 @@ use std::io::IsTerminal;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 
+use crate::report::Class;
+
 /// Whether to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Color {
@@ -47,6 +49,16 @@ pub struct Palette {
 }
 
 impl Palette {
+    /// The colour of a handshake of this class.
+    pub const fn of(&self, class: Class) -> Style {
+        match class {
+            Class::Failed | Class::Rejected => self.bad,
+            Class::Troubled | Class::Undecided => self.warn,
+            Class::Probe => self.dim,
+            Class::Completed => self.good,
+        }
+    }
+
     /// No escape sequences at all.
     pub const PLAIN: Self =
         Self { bad: Style::new(), warn: Style::new(), good: Style::new(), strong: Style::new(), dim: Style::new(), command: Style::new() };

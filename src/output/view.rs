@@ -2,32 +2,19 @@
 
 use std::borrow::Cow;
 
-use crate::report::{Cause, Counts, Diagnosis, Finding, Handshake, Incident, Outcome, StepKind, StoppedBy, Summary};
+use super::figures::{count, counted};
+use crate::report::{Cause, Class, Classes, Counts, Diagnosis, Finding, Handshake, Incident, Outcome, StepKind, StoppedBy, Summary};
 
-/// How a handshake is to be shown, by its outcome and cause alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// It failed.
-    Failed,
-    /// It completed, and its users suffered from something.
-    Troubled,
-    /// The capture, not the network, is missing the rest.
-    Undecided,
-    /// No handshake was wanted: connected and left without a byte, as health checks and scans do.
-    Probe,
-    /// It completed.
-    Completed,
+/// How many handshakes there are of each class, in one line: `18 handshakes: 14 failed, 1 completed with trouble, 1 completed, 2 undecided`.
+pub fn classes(classes: &Classes) -> String {
+    let parts: Vec<String> = classes.iter().filter(|(_, number)| *number > 0).map(|(class, number)| class_counted(class, number)).collect();
+    let all = counted(classes.total(), "handshake", "handshakes");
+    if parts.is_empty() { all } else { format!("{all}: {}", parts.join(", ")) }
 }
 
-/// Sorts a handshake.
-pub const fn kind(report: &Handshake<'_>) -> Kind {
-    match (report.handshake.outcome, report.diagnosis.cause) {
-        (Outcome::Completed, None) => Kind::Completed,
-        (Outcome::Completed, Some(_)) => Kind::Troubled,
-        (Outcome::Incomplete, _) => Kind::Undecided,
-        (_, Some(Cause::TcpProbe)) => Kind::Probe,
-        _ => Kind::Failed,
-    }
+/// `14 failed`, `2 probes`.
+pub fn class_counted(class: Class, number: u64) -> String {
+    format!("{} {}", count(number), class.words(number))
 }
 
 /// What speaks against the cause, in one line; empty where nothing does.
@@ -86,6 +73,7 @@ pub fn ending(report: &Handshake<'_>) -> String {
     let who = report.diagnosis.stopped_by;
     let outcome = report.handshake.outcome;
     match (outcome, who) {
+        (Outcome::Completed, who) if report.class() == Class::Rejected => format!("completed, then rejected by the {}", who.name()),
         (Outcome::Completed | Outcome::Incomplete, _) | (_, StoppedBy::Nobody) => outcome.name().to_owned(),
         (Outcome::Stalled, StoppedBy::Network) => "stalled in the network".to_owned(),
         (Outcome::Stalled, who) => format!("stalled, the {} fell silent", who.name()),
@@ -207,17 +195,6 @@ mod tests {
     use crate::report::samples;
 
     #[test]
-    fn handshakes_are_sorted_by_outcome() {
-        let mut report = samples::completed();
-        assert_eq!(kind(&report), Kind::Completed);
-        report.diagnosis.cause = Some(Cause::ServerSlow);
-        assert_eq!(kind(&report), Kind::Troubled);
-        assert_eq!(kind(&samples::expired(1)), Kind::Failed);
-        report.handshake.outcome = Outcome::Incomplete;
-        assert_eq!(kind(&report), Kind::Undecided);
-    }
-
-    #[test]
     fn the_ending_says_who() {
         let mut report = samples::expired(1);
         assert_eq!(ending(&report), "alerted by the client");
@@ -226,5 +203,8 @@ mod tests {
         assert_eq!(ending(&report), "stalled, the server fell silent");
         report.diagnosis.stopped_by = StoppedBy::Nobody;
         assert_eq!(ending(&report), "stalled");
+        report.handshake.outcome = Outcome::Completed;
+        report.diagnosis.stopped_by = StoppedBy::Client;
+        assert_eq!(ending(&report), "completed, then rejected by the client");
     }
 }

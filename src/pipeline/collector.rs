@@ -325,6 +325,7 @@ impl<'a> Collector<'a> {
         }
         count(&mut self.totals.outcomes, verdict.outcome.name(), 1);
         let report = report(&mut self.reports, &self.sources, self.timeline, held, verdict);
+        self.totals.classes.add(report.class());
         self.incidents.observe(handshake, verdict, report.handshake.id);
         self.emit.handshake(&report)
     }

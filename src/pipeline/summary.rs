@@ -13,6 +13,7 @@ use super::router::RouterCounts;
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     pub(super) handshakes: u64,
+    pub(super) classes: report::Classes,
     pub(super) outcomes: report::Counts,
     pub(super) causes: report::Counts,
     /// Undecided because nothing was captured while they were open.
@@ -58,6 +59,7 @@ pub(super) fn summary(
         flows: table.flows,
         handshakes: totals.handshakes,
         left_out: None,
+        classes: totals.classes,
         outcomes: totals.outcomes.clone(),
         causes: totals.causes.clone(),
         incidents,

@@ -15,7 +15,7 @@ use super::rendered::Rendered;
 use super::shared::{Certificate, Offer, ServerAnswer};
 use super::step::Step;
 use super::summary::{Counts, Input, Summary, VERSION};
-use super::{Cause, Confidence, Dialect, OcspStatus, Program, SCHEMA, Unverified, hexadecimal, word};
+use super::{Cause, Class, Confidence, Dialect, OcspStatus, Program, SCHEMA, Unverified, hexadecimal, word};
 
 /// A field's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Handshake<'_> {
                 w.texts(key!("quality"), self.capture.quality.words());
             }
         });
-        w.object(key!("handshake"), |w| course(w, &self.handshake));
+        w.object(key!("handshake"), |w| course(w, &self.handshake, self.class()));
         if let Some(tls) = &self.tls {
             w.object(key!("tls"), |w| self::tls(w, tls));
         }
@@ -180,11 +180,12 @@ fn endpoint(w: &mut impl Writer, endpoint: Endpoint) {
     w.number(key!("port"), endpoint.port.into());
 }
 
-fn course(w: &mut impl Writer, course: &Course<'_>) {
+fn course(w: &mut impl Writer, course: &Course<'_>, class: Class) {
     w.word(key!("id"), course.id.as_str());
     w.time(key!("start"), course.start);
     w.time(key!("end"), course.end);
     w.word(key!("outcome"), course.outcome.name());
+    w.word(key!("class"), class.name());
     w.word(key!("stage"), course.stage.name());
     w.word(key!("history"), &course.history);
     w.word_if_any(key!("preamble"), course.preamble.map(Dialect::name));
@@ -446,6 +447,7 @@ impl Summary {
         w.number(key!("flows"), self.flows);
         w.number(key!("handshakes"), self.handshakes);
         w.number_if_any(key!("left_out"), self.left_out);
+        w.counts(key!("classes"), &self.classes.counts());
         w.counts(key!("outcomes"), &self.outcomes);
         w.counts(key!("causes"), &self.causes);
         w.number(key!("incidents"), self.incidents);

@@ -21,6 +21,7 @@ use crate::time::Timestamp;
 use crate::tls::message::{Alert, OcspStatus};
 use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
+use super::class::Class;
 use super::code::{CommunityId, Id};
 use super::shared::{Certificate, Offer, ServerAnswer};
 use super::step::Step;
@@ -317,9 +318,9 @@ impl Handshake<'_> {
         self.tls.as_ref().and_then(|tls| tls.client.as_ref()).map_or(&[], |client| &client.certificates)
     }
 
-    /// Whether it failed: neither completed, nor cut off by the capture, nor a mere probe that wanted no handshake.
-    pub fn failed(&self) -> bool {
-        self.handshake.outcome.failed() && self.diagnosis.cause != Some(Cause::TcpProbe)
+    /// What it counts as.
+    pub const fn class(&self) -> Class {
+        Class::of(self.handshake.outcome, self.diagnosis.stopped_by, self.diagnosis.cause)
     }
 
     /// One sentence for a person: of the cause, or where there is none to name, of how it ended.

@@ -17,8 +17,8 @@ use crate::tls::message::Alert;
 use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::{
-    AlertSeen, Capture, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Offer, Report, Scope, Summary, Timing, Tls,
-    TlsClient, TlsServer, community_id,
+    AlertSeen, Capture, Class, Classes, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Offer, Report, Scope, Summary,
+    Timing, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// 2026-11-21T09:00:00Z and so many minutes, seconds and milliseconds.
@@ -316,6 +316,7 @@ pub(crate) fn summary() -> Summary {
         unread: None,
         unjudged: None,
         handshakes: 18,
+        classes: classes(),
         outcomes: [("alerted", 12), ("completed", 2), ("stalled", 1), ("refused", 1), ("incomplete", 2)].into(),
         causes: [("certificate-expired", 12), ("path-mtu-black-hole", 1), ("tcp-refused", 1), ("capture-ended", 2)].into(),
         incidents: 1,
@@ -324,6 +325,15 @@ pub(crate) fn summary() -> Summary {
         other_flows: [("http", 5), ("ssh", 1)].into(),
         notes: vec!["2 packets longer than the snapshot length of 256 bytes were cut".into()],
     }
+}
+
+/// Those of [`run`].
+fn classes() -> Classes {
+    let mut classes = Classes::default();
+    for (times, class) in [(14, Class::Failed), (1, Class::Troubled), (1, Class::Completed), (2, Class::Undecided)] {
+        (0..times).for_each(|_| classes.add(class));
+    }
+    classes
 }
 
 /// A whole run in order: twelve expired, two completed, a stall, a refusal, two undecided, the incident, the summary.

@@ -11,7 +11,7 @@ use crate::handshake::facts::{Outcome, Protocol, Stage, StoppedBy};
 use crate::handshake::stack::Certainty;
 use crate::tls::message::OcspStatus;
 
-use super::{Scope, Severity, State};
+use super::{Class, Scope, Severity, State};
 
 /// A field of an object.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +89,7 @@ pub const HANDSHAKE: &[Field] = &[
             always("start", Kind::Time),
             always("end", Kind::Time),
             always("outcome", Kind::Word(|| Outcome::ALL.map(Outcome::name).to_vec())),
+            always("class", Kind::Word(|| Class::ALL.map(Class::name).to_vec())),
             always("stage", Kind::Word(|| Stage::ALL.map(Stage::name).to_vec())),
             always("history", Kind::Text),
             maybe("preamble", Kind::Text),
@@ -302,6 +303,7 @@ pub const SUMMARY: &[Field] = &[
     always("flows", Kind::Integer),
     always("handshakes", Kind::Integer),
     maybe("left_out", Kind::Integer),
+    always("classes", Kind::Counts),
     always("outcomes", Kind::Counts),
     always("causes", Kind::Counts),
     always("incidents", Kind::Integer),

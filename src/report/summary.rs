@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::time::Timestamp;
 
+use super::class::Classes;
+
 /// How often each of the project's own words was counted.
 pub type Counts = BTreeMap<&'static str, u64>;
 
@@ -28,6 +30,8 @@ pub struct Summary {
     pub handshakes: u64,
     /// Handshakes that were not asked for and are not counted among `handshakes`; absent when everything was asked for.
     pub left_out: Option<u64>,
+    /// Handshakes by what they count as.
+    pub classes: Classes,
     /// Handshakes by outcome.
     pub outcomes: Counts,
     /// Handshakes by cause, those with one.

@@ -16,7 +16,7 @@ pub(super) fn lines(report: &Handshake<'_>, look: &Look, columns: usize) -> Vec<
     page.text(look.strong, &format!("{} → {}", report.client, view::server(report)));
     let confidence = view::confidence(report, ", ", "");
     let under_way = if report.handshake.provisional { ", still under way" } else { "" };
-    page.text(look.of(view::kind(report)), &format!("{}: {}{confidence}{under_way}", view::cause(report), view::ending(report)));
+    page.text(look.of(report.class()), &format!("{}: {}{confidence}{under_way}", view::cause(report), view::ending(report)));
     page.blank();
     page.text(Style::new(), &report.summary());
     timeline(&mut page, report);

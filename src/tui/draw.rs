@@ -12,8 +12,8 @@ use super::look::{Look, micros};
 use super::state::{State, Tab, handshake};
 use crate::output::escape::{clip, escape};
 use crate::output::figures::clock;
-use crate::output::view::{self, Kind};
-use crate::report::Handshake;
+use crate::output::view;
+use crate::report::{Class, Handshake};
 use crate::time::Timestamp;
 
 /// Draws everything.
@@ -52,7 +52,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
         if state.typing {
             footer(frame, foot, &format!("/{}▏ Enter keeps, Esc drops", state.filter), &look);
         } else {
-            footer(frame, foot, "q quit  Enter open  / filter  Tab failures, incidents, all  p pause  ? keys", &look);
+            footer(frame, foot, "q quit  Enter open  / filter  Tab problems, incidents, all  p pause  ? keys", &look);
         }
     }
     if state.help {
@@ -77,12 +77,12 @@ fn header(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
 
 fn totals(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
     let time = |percent| state.percentile(percent).map_or_else(|| "–".to_owned(), micros);
-    let spans = vec![
-        Span::raw(format!("{} handshakes  ", number(state.handshakes))),
-        Span::styled(format!("{} completed  ", number(state.completed)), look.good),
-        Span::styled(format!("{} failed  ", number(state.failed)), if state.failed > 0 { look.bad } else { Style::new() }),
-        Span::raw(format!("p50 {}  p95 {}  p99 {}", time(50), time(95), time(99))),
-    ];
+    let mut spans = vec![Span::raw(format!("{} handshakes  ", number(state.classes.total())))];
+    for (class, count) in state.classes.iter().filter(|(class, count)| *count > 0 || matches!(class, Class::Failed | Class::Completed)) {
+        let style = if count > 0 { look.of(class) } else { Style::new() };
+        spans.push(Span::styled(format!("{} {}  ", number(count), class.words(count)), style));
+    }
+    spans.push(Span::raw(format!("p50 {}  p95 {}  p99 {}", time(50), time(95), time(99))));
     frame.render_widget(Line::from(spans), area);
 }
 
@@ -134,7 +134,7 @@ fn causes(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
 
 fn rows(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
     let title = match state.tab {
-        Tab::Failures => "failures",
+        Tab::Failures => "problems",
         Tab::Incidents => "incidents",
         Tab::All => "all handshakes",
     };
@@ -181,21 +181,21 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
     frame.render_widget(paragraph.block(block), area);
 }
 
-const fn empty(state: &State) -> &'static str {
+fn empty(state: &State) -> &'static str {
     if !state.filter.is_empty() {
         "Nothing matches the filter."
     } else if state.gauges.frames == 0 {
         "No packets yet. Is it the right interface? (handshark interfaces)"
-    } else if state.handshakes == 0 {
+    } else if state.classes.total() == 0 {
         "No handshake yet."
     } else {
-        "No failures."
+        "No problems."
     }
 }
 
 fn row(report: &Handshake<'_>, width: usize, look: &Look) -> (String, Style) {
-    let kind = view::kind(report);
-    let cause = if kind == Kind::Completed { "completed" } else { view::cause(report) };
+    let class = report.class();
+    let cause = if class == Class::Completed { "completed" } else { view::cause(report) };
     let mark = if report.handshake.provisional { "…" } else { " " };
     let server = view::server(report);
     let text = if width >= 110 {
@@ -209,7 +209,7 @@ fn row(report: &Handshake<'_>, width: usize, look: &Look) -> (String, Style) {
     } else {
         format!("{} {mark}{cause:<24} {} → {server}", clock_of(report.handshake.start), report.client.address)
     };
-    (escape(&text).into_owned(), look.of(kind))
+    (escape(&text).into_owned(), look.of(class))
 }
 
 fn footer(frame: &mut Frame<'_>, area: Rect, text: &str, look: &Look) {
@@ -288,7 +288,7 @@ mod tests {
             "1 completed",
             "3 failed",
             "certificate-expired",
-            "failures: 3",
+            "problems: 3",
             "tcp-refused",
         ] {
             assert!(screen.contains(part), "{part}\n{screen}");

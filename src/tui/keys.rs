@@ -11,7 +11,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("Ctrl-d Ctrl-u  PgDn PgUp", "a page down, up"),
     ("Enter l →", "the handshake in full"),
     ("Esc h ←", "back"),
-    ("Tab  1 2 3", "failures, incidents, all handshakes"),
+    ("Tab  1 2 3", "problems, incidents, all handshakes"),
     ("/", "filter by name, address, cause, outcome"),
     ("p Space", "pause the list, go on"),
     ("c", "clear the list"),

@@ -2,7 +2,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::output::view::Kind;
+use crate::report::Class;
 
 /// The styles: none but bold and reverse where colours are not wanted.
 pub(super) struct Look {
@@ -31,12 +31,12 @@ impl Look {
         }
     }
 
-    pub(super) const fn of(&self, kind: Kind) -> Style {
-        match kind {
-            Kind::Failed => self.bad,
-            Kind::Troubled | Kind::Undecided => self.warn,
-            Kind::Probe => self.dim,
-            Kind::Completed => self.good,
+    pub(super) const fn of(&self, class: Class) -> Style {
+        match class {
+            Class::Failed | Class::Rejected => self.bad,
+            Class::Troubled | Class::Undecided => self.warn,
+            Class::Probe => self.dim,
+            Class::Completed => self.good,
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::Gauges;
-use crate::output::view::{self, Kind};
-use crate::report::{Handshake, Outcome, Report};
+use crate::output::view;
+use crate::report::{Classes, Handshake, Outcome, Report};
 use crate::time::Timestamp;
 
 /// Everything the view knows.
@@ -21,9 +21,8 @@ pub(super) struct State {
     /// Oldest first, one a second.
     pub(super) seconds: VecDeque<Second>,
     before: (u64, u64),
-    pub(super) handshakes: u64,
-    pub(super) failed: u64,
-    pub(super) completed: u64,
+    /// All handshakes that ended.
+    pub(super) classes: Classes,
     pub(super) causes: BTreeMap<&'static str, u64>,
     pub(super) incidents: BTreeMap<(&'static str, String), Incident>,
     /// Total times of the latest completed handshakes in microseconds.
@@ -64,7 +63,7 @@ pub(super) struct Incident {
 /// What the list shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tab {
-    /// What failed or is stalling, the latest first.
+    /// What failed, was rejected, had trouble or is stalling, the latest first.
     Failures,
     /// Failures by cause and server, the most first.
     Incidents,
@@ -82,9 +81,7 @@ impl State {
             byte_rate: 0,
             seconds: VecDeque::new(),
             before: (0, 0),
-            handshakes: 0,
-            failed: 0,
-            completed: 0,
+            classes: Classes::default(),
             causes: BTreeMap::new(),
             incidents: BTreeMap::new(),
             times: VecDeque::new(),
@@ -121,23 +118,21 @@ impl State {
         if handshake.handshake.provisional {
             return;
         }
-        self.handshakes += 1;
-        let bad = is_bad(handshake);
+        let class = handshake.class();
+        self.classes.add(class);
         if let Some(second) = self.second() {
             second.handshakes += 1;
-            second.failed += u64::from(bad);
+            second.failed += u64::from(class.is_failure());
         }
-        if handshake.handshake.outcome == Outcome::Completed {
-            self.completed += 1;
-            if let Some(micros) = handshake.handshake.timing.total_us {
-                if self.times.len() >= TIMES {
-                    self.times.pop_front();
-                }
-                self.times.push_back(micros);
+        if handshake.handshake.outcome == Outcome::Completed
+            && let Some(micros) = handshake.handshake.timing.total_us
+        {
+            if self.times.len() >= TIMES {
+                self.times.pop_front();
             }
+            self.times.push_back(micros);
         }
-        if bad {
-            self.failed += 1;
+        if class.is_problem() {
             let cause = view::cause(handshake);
             *self.causes.entry(cause).or_default() += 1;
             let key = (cause, view::server(handshake));
@@ -191,7 +186,7 @@ impl State {
     }
 
     fn shows(&self, report: &Handshake<'_>) -> bool {
-        (self.tab == Tab::All || is_bad(report))
+        (self.tab == Tab::All || report.class().is_problem())
             && matches(
                 &self.filter,
                 &[&report.client.to_string(), &view::server(report), view::cause(report), report.handshake.outcome.name()],
@@ -253,10 +248,6 @@ fn flagged(report: &Report) -> Option<&Handshake<'static>> {
     handshake(report).filter(|handshake| handshake.handshake.provisional)
 }
 
-fn is_bad(report: &Handshake<'_>) -> bool {
-    matches!(view::kind(report), Kind::Failed | Kind::Troubled)
-}
-
 /// Whether one of the texts holds every word of the filter, whatever its case.
 fn matches(filter: &str, texts: &[&str]) -> bool {
     filter.split_whitespace().all(|word| {
@@ -277,7 +268,7 @@ const SECONDS: i64 = 240;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
+    use crate::report::{Class, samples};
 
     fn report(report: Handshake<'static>) -> Arc<Report> {
         Arc::new(Report::Handshake(Box::new(report)))
@@ -289,11 +280,11 @@ mod tests {
         let mut stall = samples::expired(0);
         stall.handshake.provisional = true;
         state.take(&report(stall.clone()));
-        assert_eq!((state.listed().len(), state.handshakes), (1, 0));
+        assert_eq!((state.listed().len(), state.classes.total()), (1, 0));
         let mut done = samples::completed();
         done.handshake.id = stall.handshake.id;
         state.take(&report(done));
-        assert_eq!((state.listed().len(), state.handshakes, state.failed), (0, 1, 0));
+        assert_eq!((state.listed().len(), state.classes.total(), state.classes.of(Class::Failed)), (0, 1, 0));
     }
 
     #[test]

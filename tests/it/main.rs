@@ -19,6 +19,7 @@
 
 mod attacks;
 mod capture;
+mod classes;
 mod cli;
 mod decryption;
 mod deploy;

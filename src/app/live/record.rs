@@ -12,7 +12,6 @@ use crate::capture::{FrameSource, Inventory, KeyLogLines, Losses};
 use crate::error::Result;
 use crate::frame::Block;
 use crate::output::say::say;
-use crate::output::view::{self, Kind};
 use crate::recorder::{Archive, Recorder, Recording};
 use crate::report::Handshake;
 
@@ -98,7 +97,7 @@ impl Desk {
         if report.handshake.provisional {
             return;
         }
-        let wanted = matches!(view::kind(report), Kind::Failed | Kind::Troubled);
+        let wanted = report.class().is_problem();
         let recording = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).conclude(report, wanted);
         let Some(recording) = recording else {
             self.counters.losses.lose(u64::from(wanted), "their packets were no longer in memory (--record-memory)");

@@ -2,31 +2,31 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::parts::{KINDS, class, number, word};
+use super::parts::{CLASSES, css, number};
 use super::rows::Point;
 use super::tally::percentile;
 use crate::output::escape::{clip, escape};
 use crate::output::figures::{clock, count, counted, date, millis, span_us};
-use crate::output::view::{self, Kind};
-use crate::report::Incident;
+use crate::output::view;
+use crate::report::{Class, Incident};
 use crate::time::Timestamp;
 
 /// A stretch of time.
 #[derive(Debug, Default, Clone)]
 struct Bucket {
-    /// By their place in [`KINDS`].
-    kinds: [u64; KINDS.len()],
+    /// By their place in [`CLASSES`].
+    classes: [u64; CLASSES.len()],
     took: Vec<u64>,
 }
 
 impl Bucket {
     fn all(&self) -> u64 {
-        self.kinds.iter().sum()
+        self.classes.iter().sum()
     }
 
-    /// The kinds that there are, with their numbers.
-    fn parts(&self) -> impl Iterator<Item = (Kind, u64)> {
-        KINDS.into_iter().zip(self.kinds).filter(|(_, number)| *number > 0)
+    /// The classes that there are, with their numbers.
+    fn parts(&self) -> impl Iterator<Item = (Class, u64)> {
+        CLASSES.into_iter().zip(self.classes).filter(|(_, number)| *number > 0)
     }
 }
 
@@ -73,7 +73,7 @@ fn buckets(points: impl Iterator<Item = Point>, span: Span) -> Vec<Bucket> {
     for point in points {
         let place = usize::try_from(span.thousandths(point.start)).unwrap_or_default() * BUCKETS / 1000;
         let Some(bucket) = list.get_mut(place.min(BUCKETS - 1)) else { continue };
-        if let Some(number) = bucket.kinds.get_mut(usize::from(number(point.kind))) {
+        if let Some(number) = bucket.classes.get_mut(usize::from(number(point.class))) {
             *number = number.saturating_add(1);
         }
         bucket.took.extend(point.took);
@@ -87,17 +87,16 @@ pub(super) fn results(points: impl Iterator<Item = Point>, span: Span) -> Markup
     let most = list.iter().map(Bucket::all).max().unwrap_or_default().max(1);
     let mut sums = Bucket::default();
     for bucket in &list {
-        sums.kinds.iter_mut().zip(bucket.kinds).for_each(|(sum, number)| *sum += number);
+        sums.classes.iter_mut().zip(bucket.classes).for_each(|(sum, number)| *sum += number);
     }
-    let told =
-        |bucket: &Bucket| bucket.parts().map(|(kind, number)| format!("{} {}", count(number), word(kind))).collect::<Vec<_>>().join(", ");
+    let told = |bucket: &Bucket| bucket.parts().map(|(class, number)| view::class_counted(class, number)).collect::<Vec<_>>().join(", ");
     let ticks = [(0, count(most)), (PLOT / 2, if most > 1 { count(most / 2) } else { String::new() }), (PLOT, "0".to_owned())];
     let width = span_us(u64::try_from(span.length()).unwrap_or_default().saturating_mul(1000) / BUCKETS as u64);
     html! {
         figure {
             figcaption #c-results {
                 "Handshakes in each " (width) ": "
-                @for (place, (kind, _)) in sums.parts().enumerate() { @if place > 0 { ", " } span.key.(format!("k-{}", class(kind))) {} " " (word(kind)) }
+                @for (place, (class, number)) in sums.parts().enumerate() { @if place > 0 { ", " } span.key.(format!("k-{}", css(class))) {} " " (class.words(number)) }
                 span.js-only { " (drag across the bars to see only that time)" }
             }
             div.chart tabindex="0" role="group" aria-labelledby="c-results" {
@@ -106,8 +105,8 @@ pub(super) fn results(points: impl Iterator<Item = Point>, span: Span) -> Markup
                     @for (index, bucket) in (0_u64..).zip(&list).filter(|(_, bucket)| bucket.all() > 0) {
                         g {
                             title { (span.label(thousandth(index))) ": " (told(bucket)) }
-                            @for (kind, y, height) in stack(bucket, most) {
-                                rect class=(class(kind)) x=(LEFT + index * COLUMN) y=(y) width=(COLUMN - 2) height=(height) {}
+                            @for (class, y, height) in stack(bucket, most) {
+                                rect class=(css(class)) x=(LEFT + index * COLUMN) y=(y) width=(COLUMN - 2) height=(height) {}
                             }
                         }
                     }
@@ -119,12 +118,12 @@ pub(super) fn results(points: impl Iterator<Item = Point>, span: Span) -> Markup
 }
 
 /// The parts of a column from the bottom up, each tall enough to be seen: its top, and its height.
-fn stack(bucket: &Bucket, most: u64) -> Vec<(Kind, u64, u64)> {
+fn stack(bucket: &Bucket, most: u64) -> Vec<(Class, u64, u64)> {
     let mut y = TOP + PLOT;
-    let parts = bucket.parts().map(|(kind, number)| {
+    let parts = bucket.parts().map(|(class, number)| {
         let height = (number * PLOT / most).max(2).min(y);
         y -= height;
-        (kind, y, height)
+        (class, y, height)
     });
     parts.collect()
 }
@@ -281,19 +280,19 @@ mod tests {
     #[test]
     fn columns_are_stacked_from_the_bottom_and_nothing_is_too_small_to_see() {
         let mut bucket = Bucket::default();
-        bucket.kinds[0] = 50;
-        bucket.kinds[2] = 1;
-        assert_eq!(stack(&bucket, 100), [(Kind::Failed, TOP + PLOT / 2, PLOT / 2), (Kind::Completed, TOP + PLOT / 2 - 2, 2)]);
+        bucket.classes[0] = 50;
+        bucket.classes[3] = 1;
+        assert_eq!(stack(&bucket, 100), [(Class::Failed, TOP + PLOT / 2, PLOT / 2), (Class::Completed, TOP + PLOT / 2 - 2, 2)]);
     }
 
     #[test]
     fn every_handshake_is_in_a_bucket() {
         let span = Span::of([5_000, 7_000, 6_000].into_iter()).unwrap();
-        let kind = |start| if start == 7_000 { Kind::Failed } else { Kind::Completed };
-        let points = [5_000, 6_000, 7_000].map(|start| Point { start, kind: kind(start), took: Some(9) });
+        let class = |start| if start == 7_000 { Class::Failed } else { Class::Completed };
+        let points = [5_000, 6_000, 7_000].map(|start| Point { start, class: class(start), took: Some(9) });
         let list = buckets(points.into_iter(), span);
         assert_eq!(list.iter().map(Bucket::all).sum::<u64>(), 3);
-        assert_eq!(list.last().map(|bucket| bucket.parts().collect::<Vec<_>>()), Some(vec![(Kind::Failed, 1)]));
+        assert_eq!(list.last().map(|bucket| bucket.parts().collect::<Vec<_>>()), Some(vec![(Class::Failed, 1)]));
         let one = Span::of([5_000].into_iter()).unwrap();
         assert_eq!(buckets(points.into_iter().take(1), one).iter().map(Bucket::all).sum::<u64>(), 1);
         assert!(Span::of(std::iter::empty()).is_none());

@@ -13,7 +13,6 @@ use std::io::{self, Write};
 
 use super::collect::Collected;
 use super::escape::is_hazard;
-use super::view::{self, Kind};
 use super::{Setting, Sink};
 use crate::report::{Handshake, Incident, Summary};
 
@@ -70,7 +69,7 @@ impl<W: Write> Sink for HtmlSink<W> {
         } else {
             gathered.beyond = gathered.beyond.saturating_add(1);
         }
-        if view::kind(handshake) == Kind::Failed && gathered.failed.len() < PLAIN_ROWS {
+        if handshake.class().is_failure() && gathered.failed.len() < PLAIN_ROWS {
             gathered.failed.push(handshake.to_static());
         }
         Ok(())

@@ -42,7 +42,7 @@
   const lower = texts.map((text) => text.toLowerCase());
   // How a handshake fared: the words of each number, and its class in the style sheet.
   const results = [...document.querySelectorAll("#results li")].map((li) => ({ word: li.textContent, css: "is-" + li.dataset.class }));
-  const look = (i) => results[rows.kind[i]].css;
+  const look = (i) => results[rows.class[i]].css;
   const FAILED = 0;
   const words = new Map([...document.querySelectorAll("#words li")].map((li) => [li.dataset.kind, [li.textContent, li.dataset.class]]));
 
@@ -57,7 +57,7 @@
     { title: "Name", css: "", key: (i) => lower[rows.name[i]], text: (i) => texts[rows.name[i]] },
     { title: "Server", css: "w-peer", key: (i) => lower[rows.server[i]], text: (i) => texts[rows.server[i]] },
     { title: "Version", css: "w-version", key: (i) => texts[rows.version[i]], text: (i) => texts[rows.version[i]] },
-    { title: "Ended", css: "w-outcome", key: (i) => rows.kind[i] + texts[rows.outcome[i]], text: (i) => texts[rows.outcome[i]], look },
+    { title: "Ended", css: "w-outcome", key: (i) => rows.class[i] + texts[rows.outcome[i]], text: (i) => texts[rows.outcome[i]], look },
     { title: "Cause", css: "w-cause", key: (i) => texts[rows.cause[i]], text: (i) => texts[rows.cause[i]], look },
     { title: "Took", css: "w-time n", key: (i) => rows.total[i], text: (i) => span(rows.total[i]) },
   ];
@@ -95,7 +95,7 @@
     if (focus !== undefined) body.querySelector(`[data-row="${focus}"]`)?.focus({ preventScroll: true });
   };
   const count = () => {
-    const failed = shown.reduce((sum, i) => sum + (rows.kind[i] === FAILED), 0);
+    const failed = shown.reduce((sum, i) => sum + (rows.class[i] === FAILED), 0);
     byId("count").textContent = `${many(shown.length)} of ${many(size)} handshakes, ${many(failed)} failed`;
     table.setAttribute("aria-rowcount", shown.length + 1);
   };
@@ -140,7 +140,7 @@
     const hit = lower.map((text) => text.includes(wanted));
     const number = (list, text) => (text === "" ? -1 : list.indexOf(text) < 0 ? -2 : list.indexOf(text));
     const columns = ["outcome", "cause", "version"].map((name) => [rows[name], number(texts, inputs[name].value)])
-      .concat(["server", "client"].map((name) => [rows[name], number(texts, seen(exactly[name]))]), [[rows.kind, number(results.map((result) => result.word), inputs.result.value)]])
+      .concat(["server", "client"].map((name) => [rows[name], number(texts, seen(exactly[name]))]), [[rows.class, number(results.map((result) => result.word), inputs.result.value)]])
       .filter(([, value]) => value !== -1);
     // Names are the same whatever their case.
     const named = exactly.name && new Set(lower.flatMap((text, place) => (text === seen(exactly.name).toLowerCase() ? [place] : [])));
@@ -278,7 +278,7 @@
       const values = [...new Set(column)].map((number) => texts[number]).filter(Boolean).sort();
       inputs[name].append(...values.map((value) => el("option", { value }, value)));
     }
-    const fared = new Set(rows.kind);
+    const fared = new Set(rows.class);
     inputs.result.append(...results.map((result, number) => ({ ...result, number })).filter(({ number }) => fared.has(number)).map(({ word }) => el("option", { value: word }, word)));
     let timer;
     const later = () => { clearTimeout(timer); timer = setTimeout(filter, 120); };

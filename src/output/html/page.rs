@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::charts::{self, Span};
 use super::details::PIECE;
-use super::parts::{KINDS, class, word};
+use super::parts::{CLASSES, css};
 use super::{Gathered, Setting, embedded, sections, tables};
 use crate::output::figures::millis;
 use crate::output::json::Json;
@@ -104,7 +104,7 @@ fn body(gathered: &Gathered, settings: &[Setting]) -> Markup {
                 li data-kind=(kind.name()) data-class=(look(*kind)) { (view::step(*kind)) }
             }
         }
-        ul #results hidden { @for kind in KINDS { li data-class=(class(kind)) { (word(kind)) } } }
+        ul #results hidden { @for class in CLASSES { li data-class=(css(class)) data-name=(class.name()) { (class.words(1)) } } }
     }
 }
 

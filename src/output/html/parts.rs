@@ -6,36 +6,25 @@ use maud::{Markup, html};
 
 use crate::output::escape::{clip, escape};
 use crate::output::figures::counted;
-use crate::output::view::Kind;
-use crate::report::Advice;
+use crate::report::{Advice, Class};
 
-/// Every kind, in the order in which bars are stacked and the script numbers them: the worst first.
-pub(super) const KINDS: [Kind; 5] = [Kind::Failed, Kind::Troubled, Kind::Completed, Kind::Undecided, Kind::Probe];
+/// Every class, in the order in which bars are stacked and the script numbers them: the worst first.
+pub(super) const CLASSES: [Class; 6] = [Class::Failed, Class::Rejected, Class::Troubled, Class::Completed, Class::Undecided, Class::Probe];
 
-/// The kind's number in the page's data.
-pub(super) fn number(kind: Kind) -> u8 {
-    KINDS.iter().position(|other| *other == kind).and_then(|place| u8::try_from(place).ok()).unwrap_or_default()
+/// The class's number in the page's data.
+pub(super) fn number(class: Class) -> u8 {
+    CLASSES.iter().position(|other| *other == class).and_then(|place| u8::try_from(place).ok()).unwrap_or_default()
 }
 
-/// The kind's class in the style sheet.
-pub(super) const fn class(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Failed => "failed",
-        Kind::Troubled => "troubled",
-        Kind::Undecided => "undecided",
-        Kind::Probe => "probe",
-        Kind::Completed => "completed",
-    }
-}
-
-/// The kind in words.
-pub(super) const fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Failed => "failed",
-        Kind::Troubled => "completed with trouble",
-        Kind::Undecided => "undecided",
-        Kind::Probe => "probe",
-        Kind::Completed => "completed",
+/// The class's name in the style sheet.
+pub(super) const fn css(class: Class) -> &'static str {
+    match class {
+        Class::Failed => "failed",
+        Class::Rejected => "rejected",
+        Class::Troubled => "troubled",
+        Class::Undecided => "undecided",
+        Class::Probe => "probe",
+        Class::Completed => "completed",
     }
 }
 

@@ -3,11 +3,10 @@
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
-use super::parts::{KINDS, number};
+use super::parts::{CLASSES, number};
 use crate::output::figures::millis;
 use crate::output::json::Json;
-use crate::output::view::{self, Kind};
-use crate::report::{Cause, Handshake, Id, Writer, key, word};
+use crate::report::{Cause, Class, Handshake, Id, Writer, key, word};
 
 /// The table's columns.
 #[derive(Debug, Default)]
@@ -24,8 +23,8 @@ pub(super) struct Rows {
     outcome: Vec<u32>,
     cause: Vec<u32>,
     version: Vec<u32>,
-    /// Its place in [`KINDS`].
-    kind: Vec<u8>,
+    /// Its place in [`CLASSES`].
+    class: Vec<u8>,
     /// Microseconds from first packet to end; -1: not known.
     total: Vec<i64>,
 }
@@ -35,7 +34,7 @@ pub(super) struct Rows {
 pub(super) struct Point {
     /// Milliseconds since the epoch.
     pub(super) start: i64,
-    pub(super) kind: Kind,
+    pub(super) class: Class,
     /// Microseconds it took, if it completed.
     pub(super) took: Option<u64>,
 }
@@ -56,16 +55,16 @@ impl Rows {
         self.cause.push(self.texts.number(report.diagnosis.cause.map_or("", Cause::slug)));
         let version = report.tls.as_ref().and_then(|tls| tls.version).map(|version| word(version.name(), version)).unwrap_or_default();
         self.version.push(self.texts.number(&version));
-        self.kind.push(number(view::kind(report)));
+        self.class.push(number(report.class()));
         self.total.push(report.handshake.timing.total_us.and_then(|us| i64::try_from(us).ok()).unwrap_or(-1));
     }
 
     /// Every handshake, as the charts need it.
     pub(super) fn points(&self) -> impl Iterator<Item = Point> + '_ {
-        self.start.iter().zip(&self.kind).zip(&self.total).filter_map(|((start, kind), total)| {
-            let kind = *KINDS.get(usize::from(*kind))?;
-            let took = u64::try_from(*total).ok().filter(|_| matches!(kind, Kind::Completed | Kind::Troubled));
-            Some(Point { start: *start, kind, took })
+        self.start.iter().zip(&self.class).zip(&self.total).filter_map(|((start, class), total)| {
+            let class = *CLASSES.get(usize::from(*class))?;
+            let took = u64::try_from(*total).ok().filter(|_| matches!(class, Class::Completed | Class::Troubled | Class::Rejected));
+            Some(Point { start: *start, class, took })
         })
     }
 
@@ -81,7 +80,7 @@ impl Rows {
         texts(w, key!("outcome"), &self.outcome);
         texts(w, key!("cause"), &self.cause);
         texts(w, key!("version"), &self.version);
-        w.numbers(key!("kind"), self.kind.iter().map(|kind| u64::from(*kind)));
+        w.numbers(key!("class"), self.class.iter().map(|class| u64::from(*class)));
         w.integers(key!("total"), &self.total);
     }
 }

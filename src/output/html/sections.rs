@@ -2,18 +2,18 @@
 
 use maud::{Markup, html};
 
-use super::parts::{KINDS, class, filtered, more, name, remedy, table, text, word};
+use super::parts::{CLASSES, css, filtered, more, name, remedy, table, text};
 use super::{Gathered, Setting};
 use crate::output::collect::Group;
-use crate::output::figures::{bytes, count, counted, span_us, us_between, when};
-use crate::output::view::{self, Kind};
-use crate::report::{Handshake, Incident, Summary, VERSION};
+use crate::output::figures::{bytes, count, counted, percent, span_us, us_between, when};
+use crate::output::view;
+use crate::report::{Class, Handshake, Incident, Summary, VERSION};
 use crate::time::Timestamp;
 
 /// The page's title.
 pub(super) fn title(gathered: &Gathered) -> String {
     let collected = &gathered.collected;
-    format!("TLS handshakes: {} of {} failed", count(collected.of_kind(Kind::Failed)), count(collected.all()))
+    format!("TLS handshakes: {} of {} failed", count(collected.classes.of(Class::Failed)), count(collected.classes.total()))
 }
 
 pub(super) fn header(gathered: &Gathered) -> Markup {
@@ -59,19 +59,16 @@ pub(super) fn list(gathered: &Gathered) -> Vec<(&'static str, &'static str)> {
 
 pub(super) fn tiles(gathered: &Gathered) -> Markup {
     let collected = &gathered.collected;
-    let all = collected.all();
-    let share = |number: u64| {
-        let thousandths = (number * 1000).checked_div(all).unwrap_or_default();
-        format!("{}.{} % of {}", thousandths / 10, thousandths % 10, count(all))
-    };
+    let all = collected.classes.total();
+    let share = |number: u64| format!("{} of {}", percent(number, all), count(all));
     let incidents = collected.incidents.len() as u64 + collected.incidents_beyond;
     html! {
         ul.tiles aria-label="Summary" {
             li { strong { (count(all)) } " " span { "handshakes" } @if incidents > 0 { small { (counted(incidents, "incident", "incidents")) } } }
-            @for kind in KINDS {
-                @let number = collected.of_kind(kind);
-                @if number > 0 || matches!(kind, Kind::Failed | Kind::Completed) {
-                    li.(format!("t-{}", class(kind))) { strong { (count(number)) } " " span { (word(kind)) } small { (share(number)) } }
+            @for class in CLASSES {
+                @let number = collected.classes.of(class);
+                @if number > 0 || matches!(class, Class::Failed | Class::Completed) {
+                    li.(format!("t-{}", css(class))) { strong { (count(number)) } " " span { (class.words(number)) } small { (share(number)) } }
                 }
             }
         }
@@ -129,7 +126,7 @@ fn one_incident(gathered: &Gathered, number: usize, incident: &Incident) -> Mark
 fn others(gathered: &Gathered) -> impl Iterator<Item = &Group> {
     let collected = &gathered.collected;
     let told = |group: &Group| collected.incident_of(&group.shown).is_some_and(|(place, _)| place <= INCIDENTS);
-    collected.groups.iter().filter(move |group| matches!(group.kind, Kind::Failed | Kind::Troubled) && !told(group))
+    collected.groups.iter().filter(move |group| group.class.is_problem() && !told(group))
 }
 
 /// What the script fills: the table of all handshakes.
@@ -200,7 +197,7 @@ pub(super) fn plain(gathered: &Gathered) -> Markup {
             section #plain aria-labelledby="h-plain" {
                 h2 #h-plain { "Failed handshakes" }
                 (table("h-plain", &head, &rows))
-                (more(gathered.collected.of_kind(Kind::Failed).saturating_sub(listed.len() as u64), "failed handshake", "failed handshakes"))
+                (more(gathered.collected.classes.of_those(Class::is_failure).saturating_sub(listed.len() as u64), "failed handshake", "failed handshakes"))
             }
         }
     }
@@ -211,7 +208,7 @@ fn one_group(group: &Group, with_date: bool) -> Markup {
     html! {
         article.card {
             h3 {
-                span.(shade(group.kind != Kind::Failed)) { (view::cause(report)) }
+                span.(shade(!group.class.is_failure())) { (view::cause(report)) }
                 ", " (view::ending(report))
                 @if group.count > 1 { ", " (count(group.count)) " times" }
             }

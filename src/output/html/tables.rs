@@ -3,43 +3,44 @@
 use maud::{Markup, html};
 
 use super::Gathered;
-use super::parts::{KINDS, class, filtered, more, name, table, text, word};
+use super::parts::{CLASSES, css, filtered, more, name, table, text};
 use super::tally::{Count, Seen};
 use crate::output::escape::clip;
 use crate::output::figures::{count, counted, date, span_us};
 use crate::output::show::{Standing, standing};
-use crate::output::view::Kind;
+use crate::output::view;
+use crate::report::Class;
 use crate::time::Timestamp;
 
 pub(super) fn causes(gathered: &Gathered) -> Markup {
     let causes = gathered.tally.causes();
-    let most = causes.iter().map(|(_, kinds)| kinds.values().sum::<u64>()).max().unwrap_or_default().max(1);
+    let most = causes.iter().map(|(_, classes)| classes.values().sum::<u64>()).max().unwrap_or_default().max(1);
     if causes.is_empty() {
         return html! {};
     }
     let head = html! { th scope="col" { "Cause" } th.n scope="col" { "Handshakes" } th.opt scope="col" aria-hidden="true" {} th scope="col" { "Result" } th.opt scope="col" { "What it means" } };
     let rows: Vec<Markup> = causes
         .iter()
-        .map(|(cause, kinds)| {
-            let all: u64 = kinds.values().sum();
-            let parts = KINDS.iter().filter_map(|kind| kinds.get(kind).map(|number| (*kind, *number)));
-            let results: Vec<String> = match kinds.len() {
-                1 => parts.clone().map(|(kind, _)| word(kind).to_owned()).collect(),
-                _ => parts.clone().map(|(kind, number)| format!("{} {}", count(number), word(kind))).collect(),
+        .map(|(cause, classes)| {
+            let all: u64 = classes.values().sum();
+            let parts = CLASSES.iter().filter_map(|class| classes.get(class).map(|number| (*class, *number)));
+            let results: Vec<String> = match classes.len() {
+                1 => parts.clone().map(|(class, number)| class.words(number).to_owned()).collect(),
+                _ => parts.clone().map(|(class, number)| view::class_counted(class, number)).collect(),
             };
             let mut x = 0;
-            let bars: Vec<(Kind, u64, u64)> = parts
-                .map(|(kind, number)| {
+            let bars: Vec<(Class, u64, u64)> = parts
+                .map(|(class, number)| {
                     let width = (number * 100 / most).max(1);
                     x += width;
-                    (kind, x - width, width)
+                    (class, x - width, width)
                 })
                 .collect();
             html! {
                 tr {
                     th scope="row" { (filtered(&[("cause", cause)], &html! { (cause) })) }
                     td.n data-v=(all) { (count(all)) }
-                    td.opt aria-hidden="true" { svg.bar viewBox="0 0 100 10" preserveAspectRatio="none" { @for (kind, x, width) in bars { rect class=(class(kind)) x=(x) width=(width) height="10" {} } } }
+                    td.opt aria-hidden="true" { svg.bar viewBox="0 0 100 10" preserveAspectRatio="none" { @for (class, x, width) in bars { rect class=(css(class)) x=(x) width=(width) height="10" {} } } }
                     td { (results.join(", ")) }
                     td.opt { a href=(format!("#about-{cause}")) { (meaning(cause)) } }
                 }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::flow::Endpoint;
-use crate::output::view::{self, Kind};
-use crate::report::{Certificate, Handshake, Outcome, ProtocolVersion, word};
+use crate::output::view;
+use crate::report::{Certificate, Class, Handshake, Outcome, ProtocolVersion, word};
 
 /// The counts.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub(super) struct Tally {
     servers: BTreeMap<(String, Endpoint), Count>,
     clients: BTreeMap<IpAddr, Count>,
     certificates: BTreeMap<[u8; 32], Seen>,
-    causes: BTreeMap<&'static str, BTreeMap<Kind, u64>>,
+    causes: BTreeMap<&'static str, BTreeMap<Class, u64>>,
     /// Handshakes of TLS 1.3 whose certificates stayed encrypted.
     pub(super) hidden_chains: u64,
     /// Handshakes for which there was no room.
@@ -47,12 +47,12 @@ pub(super) struct Seen {
 
 impl Tally {
     pub(super) fn add(&mut self, report: &Handshake<'_>) {
-        let kind = view::kind(report);
+        let class = report.class();
         if let Some(cause) = report.diagnosis.cause {
-            let number = self.causes.entry(cause.slug()).or_default().entry(kind).or_default();
+            let number = self.causes.entry(cause.slug()).or_default().entry(class).or_default();
             *number = number.saturating_add(1);
         }
-        if kind == Kind::Probe {
+        if class == Class::Probe {
             return;
         }
         let client = report.client.address;
@@ -95,11 +95,12 @@ impl Tally {
     }
 
     /// Causes, with how their handshakes fared: those of failures first, then the more frequent.
-    pub(super) fn causes(&self) -> Vec<(&'static str, &BTreeMap<Kind, u64>)> {
-        let mut list: Vec<(&'static str, &BTreeMap<Kind, u64>)> = self.causes.iter().map(|(cause, kinds)| (*cause, kinds)).collect();
-        list.sort_by_key(|(_, kinds)| {
-            (std::cmp::Reverse(kinds.get(&Kind::Failed).copied()), std::cmp::Reverse(kinds.values().copied().fold(0, u64::saturating_add)))
-        });
+    pub(super) fn causes(&self) -> Vec<(&'static str, &BTreeMap<Class, u64>)> {
+        let mut list: Vec<(&'static str, &BTreeMap<Class, u64>)> = self.causes.iter().map(|(cause, classes)| (*cause, classes)).collect();
+        let sum = |classes: &BTreeMap<Class, u64>, wanted: fn(Class) -> bool| {
+            classes.iter().filter(|(class, _)| wanted(**class)).fold(0, |sum: u64, (_, number)| sum.saturating_add(*number))
+        };
+        list.sort_by_key(|(_, classes)| (std::cmp::Reverse(sum(classes, Class::is_failure)), std::cmp::Reverse(sum(classes, |_| true))));
         list
     }
 
@@ -130,7 +131,7 @@ fn worst<K: Ord>(counts: &BTreeMap<K, Count>) -> Vec<(&K, &Count)> {
 impl Count {
     fn add(&mut self, report: &Handshake<'_>, peer: String) {
         self.handshakes = self.handshakes.saturating_add(1);
-        if view::kind(report) == Kind::Failed {
+        if report.class().is_failure() {
             self.failed = self.failed.saturating_add(1);
             let causes = self.causes.entry(view::cause(report)).or_default();
             *causes = causes.saturating_add(1);

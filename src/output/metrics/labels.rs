@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::report::Class;
+
 /// Words with series of their own: the busiest, as far as can be said without counting every word there is.
 ///
 /// The first words get their place at once. The others are counted in a table of bounded size; every [`TERM`] handshakes, one that was seen more
@@ -83,48 +85,51 @@ impl Ranking {
     }
 }
 
-/// Pairs of server and name, each with the causes that were counted there: what must be removed together.
+/// Pairs of server and name, each with the problems that were counted there: what must be removed together.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     most: usize,
-    causes: BTreeMap<(String, String), BTreeSet<&'static str>>,
+    problems: BTreeMap<(String, String), BTreeSet<Problem>>,
 }
 
-/// A pair that has no series any more, with its causes.
-pub(super) type Removed = ((String, String), BTreeSet<&'static str>);
+/// What went wrong: a class and a cause.
+pub(super) type Problem = (Class, &'static str);
+
+/// A pair that has no series any more, with its problems.
+pub(super) type Removed = ((String, String), BTreeSet<Problem>);
 
 impl Pairs {
     pub(super) const fn new(most: usize) -> Self {
-        Self { most, causes: BTreeMap::new() }
+        Self { most, problems: BTreeMap::new() }
     }
 
     /// Whether this pair may have series, too: servers and names are bounded, and not all of their combinations are wanted.
     pub(super) fn admit(&mut self, server: &str, name: &str) -> bool {
         let pair = (server.to_owned(), name.to_owned());
-        if !self.causes.contains_key(&pair) {
-            if self.causes.len() >= self.most {
+        if !self.problems.contains_key(&pair) {
+            if self.problems.len() >= self.most {
                 return false;
             }
-            self.causes.insert(pair, BTreeSet::new());
+            self.problems.insert(pair, BTreeSet::new());
         }
         true
     }
 
     /// Notes a pair that is shared by many, whose number is bounded otherwise.
     pub(super) fn keep(&mut self, server: &str, name: &str) {
-        self.causes.entry((server.to_owned(), name.to_owned())).or_default();
+        self.problems.entry((server.to_owned(), name.to_owned())).or_default();
     }
 
-    /// Notes a cause that is counted for a pair.
-    pub(super) fn note(&mut self, server: &str, name: &str, cause: &'static str) {
-        self.causes.entry((server.to_owned(), name.to_owned())).or_default().insert(cause);
+    /// Notes a problem that is counted for a pair.
+    pub(super) fn note(&mut self, server: &str, name: &str, problem: Problem) {
+        self.problems.entry((server.to_owned(), name.to_owned())).or_default().insert(problem);
     }
 
     /// Takes out the pairs with one of these servers or names.
     pub(super) fn remove(&mut self, servers: &[String], names: &[String]) -> Vec<Removed> {
         let gone = |(server, name): &(String, String)| servers.contains(server) || names.contains(name);
-        let gone: Vec<_> = self.causes.keys().filter(|pair| gone(pair)).cloned().collect();
-        gone.into_iter().filter_map(|pair| self.causes.remove_entry(&pair)).collect()
+        let gone: Vec<_> = self.problems.keys().filter(|pair| gone(pair)).cloned().collect();
+        gone.into_iter().filter_map(|pair| self.problems.remove_entry(&pair)).collect()
     }
 }
 
@@ -208,7 +213,7 @@ mod tests {
         let mut pairs = Pairs::new(3);
         for (server, name) in [("s", "n"), ("s", "m"), ("t", "n")] {
             assert!(pairs.admit(server, name));
-            pairs.note(server, name, "cause");
+            pairs.note(server, name, (Class::Failed, "cause"));
         }
         assert!(!pairs.admit("t", "m") && pairs.admit("s", "n"));
         let gone = pairs.remove(&["s".to_owned()], &[]);

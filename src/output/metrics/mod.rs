@@ -23,7 +23,7 @@ pub use server::MetricsServer;
 
 use super::escape::escape;
 use super::view;
-use crate::report::{Handshake, Incident, Outcome, State, VERSION};
+use crate::report::{Class, Handshake, Incident, Outcome, State, VERSION};
 
 /// What the run counts for its readers.
 pub struct Metrics {
@@ -31,7 +31,7 @@ pub struct Metrics {
     names: Mutex<Names>,
     handshakes: Family<Ended, Counter>,
     servers: Family<AtServer, Counter>,
-    failures: Family<Failed, Counter>,
+    problems: Family<Problem, Counter>,
     stalls: Counter,
     incidents: Family<Begun, Counter>,
     seconds: Family<Phase, Histogram>,
@@ -75,7 +75,7 @@ impl Metrics {
             names: Mutex::new(Names::new(names)),
             handshakes: Family::default(),
             servers: Family::default(),
-            failures: Family::default(),
+            problems: Family::default(),
             stalls: Counter::default(),
             incidents: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
@@ -98,15 +98,15 @@ impl Metrics {
         r.register("build", "The program", Info::new(vec![("version", VERSION)]));
         r.register(
             "handshakes",
-            "Handshakes that ended, by outcome: attempts are their sum, completions those with outcome completed",
+            "Handshakes that ended, by class and outcome: each is of one class, and their sum is the attempts",
             self.handshakes.clone(),
         );
+        r.register("server_handshakes", "Handshakes that ended, by server, name and class", self.servers.clone());
         r.register(
-            "server_handshakes",
-            "Handshakes that ended, by server and name; result is completed, failed or undecided",
-            self.servers.clone(),
+            "problems",
+            "Handshakes that failed, were rejected after completion or completed with trouble, by cause, server and name",
+            self.problems.clone(),
         );
-        r.register("failures", "Handshakes that failed or troubled their users, by cause, server and name", self.failures.clone());
         r.register("stalls", "Handshakes told of while they made no progress", self.stalls.clone());
         r.register("incidents", "Incidents that began, by cause: failures of one cause at one server and name", self.incidents.clone());
         r.register_with_unit(
@@ -144,20 +144,15 @@ impl Metrics {
             self.stalls.inc();
             return;
         }
-        let ended = Ended { outcome: report.handshake.outcome.name(), protocol: report.network.protocol.name() };
+        let class = report.class();
+        let ended = Ended { class: class.name(), outcome: report.handshake.outcome.name(), protocol: report.network.protocol.name() };
         self.handshakes.get_or_create(&ended).inc();
         let (server, name) = self.labels(report);
-        let kind = view::kind(report);
-        let result = match kind {
-            view::Kind::Failed => "failed",
-            view::Kind::Undecided | view::Kind::Probe => "undecided",
-            view::Kind::Troubled | view::Kind::Completed => "completed",
-        };
-        self.servers.get_or_create(&AtServer { server: server.clone(), name: name.clone(), result }).inc();
-        if matches!(kind, view::Kind::Failed | view::Kind::Troubled) {
+        self.servers.get_or_create(&AtServer { server: server.clone(), name: name.clone(), class: class.name() }).inc();
+        if class.is_problem() {
             let cause = view::cause(report);
-            self.names.lock().unwrap_or_else(PoisonError::into_inner).pairs.note(&server, &name, cause);
-            self.failures.get_or_create(&Failed { cause, server, name }).inc();
+            self.names.lock().unwrap_or_else(PoisonError::into_inner).pairs.note(&server, &name, (class, cause));
+            self.problems.get_or_create(&Problem { cause, class: class.name(), server, name }).inc();
         }
         if report.handshake.outcome == Outcome::Completed {
             self.times(report);
@@ -202,12 +197,12 @@ impl Metrics {
         let name = report.server_name().map(clean);
         let (labels, removed) =
             self.names.lock().unwrap_or_else(PoisonError::into_inner).labels(&report.server.to_string(), name.as_deref());
-        for ((server, name), causes) in removed {
-            for result in RESULTS {
-                self.servers.remove(&AtServer { server: server.clone(), name: name.clone(), result });
+        for ((server, name), problems) in removed {
+            for class in Class::ALL {
+                self.servers.remove(&AtServer { server: server.clone(), name: name.clone(), class: class.name() });
             }
-            for cause in causes {
-                self.failures.remove(&Failed { cause, server: server.clone(), name: name.clone() });
+            for (class, cause) in problems {
+                self.problems.remove(&Problem { cause, class: class.name(), server: server.clone(), name: name.clone() });
             }
         }
         labels
@@ -302,6 +297,7 @@ fn shown(text: &str) -> String {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
+    class: &'static str,
     outcome: &'static str,
     protocol: &'static str,
 }
@@ -310,12 +306,13 @@ struct Ended {
 struct AtServer {
     server: String,
     name: String,
-    result: &'static str,
+    class: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Failed {
+struct Problem {
     cause: &'static str,
+    class: &'static str,
     server: String,
     name: String,
 }
@@ -356,8 +353,6 @@ struct Recorded {
 /// Upper bounds in seconds: from a fast LAN to a client's patience.
 const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const OTHER: &str = "other";
-/// Values of the label `result`.
-const RESULTS: [&str; 3] = ["completed", "failed", "undecided"];
 /// Longest name given as a label, in characters: that of a DNS name.
 const LONGEST: usize = 255;
 
@@ -377,9 +372,9 @@ mod tests {
         metrics.handshake(&stall);
         let text = metrics.text();
         for line in [
-            "handshark_handshakes_total{outcome=\"alerted\",protocol=\"tls\"} 2",
-            "handshark_handshakes_total{outcome=\"completed\",protocol=\"tls\"} 1",
-            "handshark_failures_total{cause=\"certificate-expired\",server=\"10.0.0.2:443\",name=\"www.example.test\"} 2",
+            "handshark_handshakes_total{class=\"failed\",outcome=\"alerted\",protocol=\"tls\"} 2",
+            "handshark_handshakes_total{class=\"completed\",outcome=\"completed\",protocol=\"tls\"} 1",
+            "handshark_problems_total{cause=\"certificate-expired\",class=\"failed\",server=\"10.0.0.2:443\",name=\"www.example.test\"} 2",
             "handshark_stalls_total 1",
             "# EOF",
         ] {

@@ -7,7 +7,7 @@ use anstyle::Style;
 
 use super::figures::{span_us, us_between, when};
 use super::layout::{Layout, NO_BREAK};
-use super::view::{self, Kind};
+use super::view;
 use crate::report::Handshake;
 
 mod chain;
@@ -34,11 +34,7 @@ fn story(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Re
 
 fn head(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let (plain, palette) = (Style::new(), layout.palette);
-    let style = match view::kind(report) {
-        Kind::Failed => palette.bad,
-        Kind::Completed => palette.good,
-        _ => palette.warn,
-    };
+    let style = palette.of(report.class());
     let cause = report.diagnosis.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
     let sure = view::confidence(report, " (", ")");
     let id = report.handshake.id.as_str();

@@ -6,20 +6,20 @@ use anstyle::Style;
 
 use super::TextOptions;
 use super::listing::negotiated;
-use super::view::{self, Kind};
+use super::view;
 use crate::output::collect::{Collected, Entry, Group};
 use crate::output::escape::width;
 use crate::output::figures::{count, counted, span_us, us_between, when};
 use crate::output::layout::Layout;
-use crate::report::{Handshake, Loss, Severity, Timing};
+use crate::report::{Class, Handshake, Loss, Severity, Timing};
 
 /// Writes all groups by section.
 pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: TextOptions) -> io::Result<()> {
     let mut number = 0_usize;
     let mut in_full = 0_usize;
-    for (kind, heading) in SECTIONS {
-        let groups = collected.groups.iter().filter(|group| group.kind == *kind);
-        let mut hidden = collected.beyond.get(kind).copied().unwrap_or_default();
+    for (class, heading) in SECTIONS {
+        let groups = collected.groups.iter().filter(|group| group.class == *class);
+        let mut hidden = collected.beyond.get(class).copied().unwrap_or_default();
         let mut hidden_groups = 0_u64;
         let mut first = true;
         for group in groups {
@@ -43,7 +43,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected,
                 layout.heading(out, 0, heading)?;
                 first = false;
             }
-            if *kind == Kind::Probe && !options.verbose {
+            if *class == Class::Probe && !options.verbose {
                 brief(out, layout, number, group)?;
                 continue;
             }
@@ -128,7 +128,7 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
 fn head(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group) -> io::Result<()> {
     let (plain, palette) = (Style::new(), layout.palette);
     let report = &group.shown;
-    let style = if group.kind == Kind::Failed { palette.bad } else { palette.warn };
+    let style = palette.of(group.class);
     let confidence = view::confidence(report, " (", ")");
     let times = if group.count > 1 { format!(", {} times", count(group.count)) } else { String::new() };
     layout.flow(
@@ -334,11 +334,12 @@ fn notes(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: T
 }
 
 /// The sections in order.
-const SECTIONS: &[(Kind, &str)] = &[
-    (Kind::Failed, "FAILED HANDSHAKES"),
-    (Kind::Troubled, "COMPLETED, BUT NOT WELL"),
-    (Kind::Undecided, "UNDECIDED: the capture is missing the rest"),
-    (Kind::Probe, "NO HANDSHAKE WANTED: health checks, scans and spare connections"),
+const SECTIONS: &[(Class, &str)] = &[
+    (Class::Failed, "FAILED HANDSHAKES"),
+    (Class::Rejected, "REJECTED AFTER COMPLETION"),
+    (Class::Troubled, "COMPLETED, BUT NOT WELL"),
+    (Class::Undecided, "UNDECIDED: the capture is missing the rest"),
+    (Class::Probe, "NO HANDSHAKE WANTED: health checks, scans and spare connections"),
 ];
 
 /// Indentation of what belongs to a group.

@@ -4,24 +4,20 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::view::{self, Kind};
+use super::view;
 use crate::output::figures::{span_us, when};
 use crate::output::layout::{Layout, NO_BREAK};
-use crate::report::{Handshake, Protocol, word};
+use crate::report::{Class, Handshake, Protocol, word};
 
 /// Writes the line: time, client, server, and what was negotiated or what went wrong.
 pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let (plain, palette) = (Style::new(), layout.palette);
-    let kind = view::kind(report);
-    let (style, verdict) = match kind {
-        Kind::Completed => (palette.good, "completed"),
-        Kind::Failed => (palette.bad, view::cause(report)),
-        Kind::Troubled | Kind::Undecided => (palette.warn, view::cause(report)),
-        Kind::Probe => (palette.dim, view::cause(report)),
-    };
-    let detail = match kind {
-        Kind::Completed | Kind::Troubled => negotiated(report),
-        Kind::Failed | Kind::Undecided | Kind::Probe => report.handshake.outcome.name().to_owned(),
+    let class = report.class();
+    let style = palette.of(class);
+    let verdict = if class == Class::Completed { class.name() } else { view::cause(report) };
+    let detail = match class {
+        Class::Completed | Class::Troubled | Class::Rejected => negotiated(report),
+        Class::Failed | Class::Undecided | Class::Probe => report.handshake.outcome.name().to_owned(),
     };
     let spans = [
         (palette.dim, when(report.handshake.start, false)),

@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::TextOptions;
-use super::view::{self, Kind};
+use super::view;
 use crate::output::collect::Collected;
 use crate::output::figures::{bytes, count, counted, date, span_us, us_between, when};
 use crate::output::layout::Layout;
-use crate::report::{Counts, Summary};
+use crate::report::{Class, Counts, Summary};
 
 /// Writes the summary.
 pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: TextOptions) -> io::Result<()> {
@@ -52,7 +52,7 @@ fn inputs(out: &mut dyn Write, layout: &Layout, summary: &Summary) -> io::Result
 
 fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary: &Summary) -> io::Result<()> {
     let (plain, palette) = (Style::new(), layout.palette);
-    let total = collected.all().max(summary.handshakes);
+    let total = collected.classes.total().max(summary.handshakes);
     if !summary.inputs.is_empty() {
         writeln!(out)?;
     }
@@ -64,22 +64,8 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
         let text = format!(" was found in {}.", counted(summary.frames, "frame", "frames"));
         return layout.flow(out, 0, 2, &[(palette.warn, "No TLS handshake"), (plain, &text)]);
     }
-    let failed = collected.of_kind(Kind::Failed);
-    let troubled = collected.of_kind(Kind::Troubled);
-    let undecided = collected.of_kind(Kind::Undecided);
-    let completed = collected.of_kind(Kind::Completed).saturating_add(troubled);
-    let parts = [
-        (failed, palette.bad, "failed".to_owned()),
-        (
-            completed,
-            palette.good,
-            "completed".to_owned() + &if troubled > 0 { format!(" ({} with trouble)", count(troubled)) } else { String::new() },
-        ),
-        (undecided, palette.warn, "undecided".to_owned()),
-        (collected.of_kind(Kind::Probe), palette.dim, "not wanted (checks, scans)".to_owned()),
-    ];
-    let parts: Vec<_> =
-        parts.into_iter().filter(|(number, ..)| *number > 0).map(|(n, style, word)| (style, format!("{} {word}", count(n)))).collect();
+    let parts = collected.classes.iter().filter(|(_, number)| *number > 0);
+    let parts: Vec<_> = parts.map(|(class, number)| (palette.of(class), view::class_counted(class, number))).collect();
     let head = format!("{}: ", counted(total, "handshake", "handshakes"));
     let mut spans = vec![(palette.strong, head.as_str())];
     for (index, (style, text)) in parts.iter().enumerate() {
@@ -93,7 +79,7 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
         spans.push((palette.dim, asked));
     }
     layout.flow(out, 0, 2, &spans)?;
-    if failed > 0 {
+    if collected.classes.of(Class::Failed) > 0 {
         layout.labelled(out, 2, "How they failed:", &listed(&collected.endings, usize::MAX))?;
     }
     causes(out, layout, summary)

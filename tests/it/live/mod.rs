@@ -77,8 +77,8 @@ fn failures_are_told_as_they_happen_and_recorded() {
 
     let metrics = lab.scrape("/metrics");
     for line in [
-        "handshark_handshakes_total{outcome=\"completed\",protocol=\"tls\"} 1",
-        "handshark_failures_total{cause=\"certificate-expired\",server=\"10.77.0.2:4443\",name=\"expired.test\"} 1",
+        "handshark_handshakes_total{class=\"completed\",outcome=\"completed\",protocol=\"tls\"} 1",
+        "handshark_problems_total{cause=\"certificate-expired\",class=\"failed\",server=\"10.77.0.2:4443\",name=\"expired.test\"} 1",
         "handshark_certificate_not_after_timestamp_seconds{name=\"expired.test\"",
         "handshark_capture_dropped_packets_total",
         "# EOF",
