@@ -74,7 +74,12 @@ impl<'a> Job<'a> {
 
     /// Opens what is needed: mistakes show before anything is written.
     pub(super) fn prepare(&self) -> anyhow::Result<Ready> {
-        Ok(Ready { source: self.open()?, trust: trust(&self.analysis.trust)? })
+        self.prepare_with(self.open()?)
+    }
+
+    /// The same for frames from elsewhere.
+    pub(super) fn prepare_with(&self, source: Box<dyn FrameSource>) -> anyhow::Result<Ready> {
+        Ok(Ready { source, trust: trust(&self.analysis.trust)? })
     }
 
     /// Opens and analyses.

@@ -1,6 +1,7 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
 mod certs;
+mod demo;
 mod diff;
 mod digest;
 mod interfaces;
@@ -98,6 +99,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Match(options) => matched::matched(&options),
         Command::Show(options) => show::show(&options),
         Command::Report(options) => report::report(&options),
+        Command::Demo(options) => demo::demo(&options),
         Command::Interfaces { json } => interfaces::list(&mut out.lock(), json),
         Command::Explain { about, screen } => {
             let layout = screen.layout(&Zone::UTC);

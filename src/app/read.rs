@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 
 use super::job::Job;
 use super::{is_broken_pipe, naming, stop_on_signal};
+use crate::capture::FrameSource;
 use crate::cli::{self, FailOn, ReadOptions};
 use crate::error::Error;
 #[cfg(feature = "parquet")]
@@ -17,6 +18,11 @@ use crate::report::{Handshake, Incident, Summary};
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
+    read_from(options, None)
+}
+
+/// The same with frames from elsewhere, where they are given.
+pub(super) fn read_from(options: &ReadOptions, source: Option<Box<dyn FrameSource>>) -> anyhow::Result<u8> {
     let on_terminal = io::stdout().is_terminal();
     let look = options.look(options.screen.layout(&options.query.zone), on_terminal);
     let job = Job {
@@ -24,10 +30,12 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
         progress: options.progress && !((options.format.streams)(&look) && on_terminal),
         ..Job::new(&options.inputs, &options.query, stop_on_signal()?)
     };
-    let ready = job.prepare()?;
+    // What comes from elsewhere is in no file.
+    let elsewhere = source.is_some();
+    let ready = source.map_or_else(|| job.prepare(), |source| job.prepare_with(source))?;
     // What comes as it is written cannot be read again, and is not held back.
     let piped = job.piped();
-    let again = look.again.clone().filter(|_| !piped);
+    let again = look.again.clone().filter(|_| !piped && !elsewhere);
     let look = Look { at_once: look.at_once || piped, again, ..look };
     let paged = !piped && options.format == &text::FORMAT && options.verbosity != Verbosity::Quiet;
     let mut out = Pager::new(if paged { options.screen.paging } else { Paging::Never });

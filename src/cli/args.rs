@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use super::forensics::{Certs, Diff, Match, Slice};
 use super::live::Live;
-use super::options::{FailOn, ReadOptions};
+use super::options::{DemoOptions, FailOn, ReadOptions};
 use super::selection::QueryArguments;
 use super::shared::{OUTPUT, ScreenArguments, joined};
 use super::{Command, values};
@@ -16,10 +16,10 @@ use crate::output::format::{Format, Verbosity};
 use crate::output::formats::FORMATS;
 use crate::output::{csv, ndjson};
 
-/// Says why a TLS handshake failed, who stopped it, and what to do.
+/// Explains why a TLS handshake failed, who stopped it, and what to do.
 ///
-/// handshark reads packet captures and gives a verdict on every TLS handshake in them: its outcome, the cause, who ended it, how sure
-/// that is, the frames that prove it, what else it could be, and the fix. It only looks; it sends nothing.
+/// handshark reads packet captures and diagnoses every TLS handshake in them: its outcome, the cause, who ended it, how sure
+/// that is, the frames that prove it, what else it could be, and the fix. It is passive: it never sends a packet.
 #[derive(Debug, Parser)]
 #[command(
     name = "handshark",
@@ -30,7 +30,7 @@ use crate::output::{csv, ndjson};
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|certs|diff|match …\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|certs|diff|match …\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -55,15 +55,28 @@ enum Action {
     Match(Box<Match>),
     Show(Box<super::present::Show>),
     Report(Box<super::present::Report>),
+    /// Show what handshark does: diagnose a bundled capture with five failed handshakes
+    ///
+    /// Needs no capture and no privileges. The handshakes were recorded between real programs: a path MTU black hole, a forged RST, a TLS version,
+    /// an expired certificate, a mail server without STARTTLS.
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo {
+        /// Write the capture to this file instead; - is standard output
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        write: Option<PathBuf>,
+        /// Replace the file if it is there
+        #[arg(long, requires = "write")]
+        force: bool,
+    },
     /// Explain a cause: what it means, how it is recognised, how to fix it
     ///
-    /// Without a cause, all causes are listed by family. Other words are looked up: the number or name of an alert, what a program said. Needs no
+    /// Without a cause, lists all causes by family. Other words are looked up: the number or name of an alert, an error message. Needs no
     /// capture.
     #[command(
         after_help = "Examples:\n  handshark explain certificate-expired\n  handshark explain 48\n  handshark explain unknown_ca\n  handshark explain 'unable to get local issuer certificate'"
     )]
     Explain {
-        /// The cause's name, as reports give it; or words to look up
+        /// A cause, as named in reports; or words to look up
         #[arg(value_name = "CAUSE|WORDS", hide_possible_values = true, value_parser = values::topic_parser())]
         about: Vec<String>,
         #[command(flatten)]
@@ -83,7 +96,7 @@ enum Action {
     Man,
 }
 
-/// Read captures and say why handshakes failed (the default: `handshark FILE` is `handshark read FILE`)
+/// Read captures and explain why handshakes failed (the default: `handshark FILE` is `handshark read FILE`)
 ///
 /// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture, in the
 /// order of their times.
@@ -110,11 +123,11 @@ struct Read {
     #[arg(long, conflicts_with_all = ["format", "json"], help_heading = OUTPUT)]
     csv: bool,
 
-    /// Write a Parquet file besides: one row for each handshake, with nested columns as in docs/SCHEMA.md
+    /// Also write a Parquet file: one row for each handshake, with nested columns as in docs/SCHEMA.md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = values::parquet_file(), help_heading = OUTPUT)]
     parquet: Option<PathBuf>,
 
-    /// Replace the Parquet file if it is there
+    /// Replace the Parquet file if it exists
     #[arg(long, requires = "parquet", help_heading = OUTPUT)]
     force: bool,
 
@@ -122,11 +135,11 @@ struct Read {
     #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name, value_parser = values::format_parser(), help_heading = OUTPUT)]
     format: &'static Format,
 
-    /// List every handshake, the completed ones too
+    /// List every handshake, including completed ones
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
     all: bool,
 
-    /// One line for each failure, and nothing else
+    /// Print one line for each failure and nothing else
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     quiet: bool,
 
@@ -141,7 +154,7 @@ struct Read {
     #[arg(long, help_heading = OUTPUT)]
     no_progress: bool,
 
-    /// Exit with 1 when one of these was found: `failed` or another class, or causes, separated by commas
+    /// Exit with 1 if one of these is found: `failed` or another class, or causes, separated by commas
     ///
     /// The classes are those that the summary counts: `failed` (alerted, reset, closed, stalled, refused or answered in plaintext),
     /// `rejected-after-completion`, `completed-with-trouble`, `undecided`, `probe`, `completed`. A cause counts wherever it is the verdict:
@@ -162,6 +175,7 @@ impl From<Arguments> for Command {
             Action::Match(matched) => Self::Match(Box::new((*matched).into())),
             Action::Show(show) => Self::Show(Box::new((*show).into())),
             Action::Report(report) => Self::Report(Box::new((*report).into())),
+            Action::Demo { write, force } => Self::Demo(DemoOptions { write, force }),
             Action::Explain { about, screen } => Self::Explain { about: about.join(" "), screen: screen.into() },
             Action::Completions { shell } => Self::Completions(shell),
             Action::Man => Self::Man,
@@ -218,6 +232,7 @@ Examples:
   handshark diff yesterday.pcapng today.pcapng  what changed?
   handshark match client.pcap server.pcap       what happened in between?
   handshark explain certificate-expired         what it means, how to fix it
+  handshark demo                                see it without a capture
   handshark --fail-on failed test.pcap          for scripts: exit with 1
 
 Exit codes:
@@ -230,6 +245,11 @@ Defaults stand in ~/.config/handshark/config, one option a line (--tz=local),
 and in variables such as HANDSHARK_TZ; HANDSHARK_CONFIG names another file.
 
 `handshark read --help` explains every option.";
+
+pub(super) const DEMO_EXAMPLES: &str = "\
+Examples:
+  handshark demo                                 see what handshark says
+  handshark demo --write demo.pcap               the capture, to try every other command on";
 
 pub(super) const READ_EXAMPLES: &str = "\
 Examples:

@@ -23,7 +23,7 @@ mod values;
 pub use config::{CONFIG, Setting, of_environment, settings};
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Screen, Secrets,
+    Analysis, CertsOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Screen, Secrets,
     ShowOptions, SliceOptions, Trust,
 };
 
@@ -58,6 +58,8 @@ pub enum Command {
     Show(Box<ShowOptions>),
     /// Write a report.
     Report(Box<ReportOptions>),
+    /// Diagnose the bundled capture, or write it.
+    Demo(DemoOptions),
     /// Explain a cause, or list all.
     Explain {
         /// A cause's name, or words to look up; nothing for all causes.
@@ -136,6 +138,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
             "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
+            "demo" => (format!("{NAME}-demo"), args::DEMO_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),
         };
         // clap_mangen would fill the examples like prose.

@@ -147,6 +147,15 @@ impl ReadOptions {
     }
 }
 
+/// What to do with the bundled capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoOptions {
+    /// Where to write it; `-` for standard output. `None` diagnoses it.
+    pub write: Option<PathBuf>,
+    /// Replace what is there.
+    pub force: bool,
+}
+
 /// What to cut out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SliceOptions {

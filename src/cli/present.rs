@@ -10,12 +10,12 @@ use super::shared::{OUTPUT, SELECTION, ScreenArguments, joined};
 
 /// Show one handshake in full: every packet as a ladder, times, hellos, certificates, diagnosis
 ///
-/// Which one: an ID as `handshark read --json` gives it, or the first that the options below leave, what failed before what did not; without any,
-/// the first that failed.
+/// Which one: by its ID, or the first one that the options below select, failed ones first; without either,
+/// the first one that failed.
 #[derive(Debug, Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 pub(super) struct Show {
-    /// Captures: files, directories of them, or - for standard input; behind them the handshake's ID
+    /// Captures: files, directories of them, or - for standard input; then the handshake's ID
     #[arg(value_name = "FILE... [ID]", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
 
@@ -23,7 +23,7 @@ pub(super) struct Show {
     #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
     more_inputs: Vec<PathBuf>,
 
-    /// The handshake's ID, or its beginning
+    /// The handshake's ID, or the first digits of it
     #[arg(long, value_name = "ID", help_heading = SELECTION)]
     id: Option<String>,
 
@@ -42,9 +42,9 @@ pub(super) struct Show {
     no_progress: bool,
 }
 
-/// Write one file to hand over: a page of HTML with everything in it, or Markdown for a ticket
+/// Write one file to hand over: a self-contained HTML page, or Markdown for a ticket
 ///
-/// The page needs nothing from outside and runs nothing from outside: it can be mailed, archived, and opened without a network.
+/// The page loads nothing and runs nothing from elsewhere: it can be mailed, archived, and opened without a network.
 #[derive(Debug, Args)]
 #[command(after_help = REPORT_EXAMPLES)]
 pub(super) struct Report {
@@ -60,7 +60,7 @@ pub(super) struct Report {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
     output: Option<PathBuf>,
 
-    /// Replace the output if it is there; write a page to a terminal
+    /// Replace the output if it exists; write a page to a terminal
     #[arg(long, help_heading = OUTPUT)]
     force: bool,
 

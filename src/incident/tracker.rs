@@ -12,6 +12,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::report::{self, Id, State};
 use crate::time::Timestamp;
+use crate::wording::counted;
 
 use super::fallback::{Blocked, Fallbacks};
 use super::history::{CLIENTS_COUNTED, Group, History, Watched};
@@ -214,11 +215,12 @@ impl Tracker {
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.overlooked > 0 {
-            notes.push(format!("{} failures belong to no incident: there were more than {INCIDENTS} at a time.", self.overlooked));
+            notes
+                .push(format!("{} failures belong to no incident: there were more than {INCIDENTS} incidents at a time.", self.overlooked));
         }
         if self.history.forgotten > 0 {
             notes.push(format!(
-                "What {} quiet servers and names went through was forgotten to stay within bounds; incidents there count from then on.",
+                "The history of {} quiet servers and names was dropped to stay within the memory limits; their incidents are counted from then on.",
                 self.history.forgotten
             ));
         }
@@ -418,18 +420,23 @@ fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize, w
         .as_ref()
         .map_or_else(|| incident.group.server.to_string(), |name| format!("{name} ({})", incident.group.server));
     let clients = incident.clients.len();
-    let clients = format!("{clients} client{}", if clients == 1 { "" } else { "s" });
+    let clients = counted(clients, "client", "clients");
     let whom = if by_client {
-        format!("{clients}, which never succeed here while {others} other{} do", if others == 1 { "" } else { "s" })
+        format!("{clients}, none of which ever succeeds here, while {} did", counted(others, "other", "others"))
     } else {
         clients
     };
     let badly = incident.completed == incident.failed;
-    let fate = if badly { "completed, but not well" } else { "failed" };
+    let fate = if badly { "completed with problems" } else { "failed" };
     let since = if worked_before && !by_client && !badly { " It worked before." } else { "" };
     let fallback = match incident.fell_back {
         0 => "",
         _ => " The client went on over TCP.",
     };
-    format!("{} of {attempts} handshakes with {name} {fate} ({whom}).{since}{fallback} {}", incident.failed, incident.summary)
+    format!(
+        "{} of {attempts} with {name} {fate} ({whom}).{since}{fallback} {}",
+        incident.failed,
+        incident.summary,
+        attempts = counted(attempts, "handshake", "handshakes")
+    )
 }

@@ -122,7 +122,7 @@ mod tests {
         let text = text(&good, &bad);
         let (_, services) = text.split_once("WHAT CHANGED").unwrap();
         let place = |part: &str| services.find(part).unwrap_or_else(|| panic!("{part}\n{text}"));
-        assert!(place("fails always now: all 12, before 0 of 12") < place("certificate-expired: all 12, before never"));
+        assert!(place("now always fails: all 12 (was none of 12)") < place("certificate-expired: all 12 (was never)"));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 

@@ -1,24 +1,7 @@
 //! Numbers, amounts and times for people.
 
 use crate::time::{Timestamp, Zone};
-
-/// `1,234,567`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len().saturating_add(digits.len() / 3));
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && digits.len().saturating_sub(index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 frame`, `1,204 frames`.
-pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
-}
+pub use crate::wording::{count, counted};
 
 /// The share of one number in another, to a tenth: `28.0 %`; nothing of nothing is `0.0 %`.
 pub fn percent(part: u64, all: u64) -> String {

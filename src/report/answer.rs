@@ -7,6 +7,7 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::Confidence;
 use crate::diagnosis::rules;
 use crate::time::Timestamp;
+use crate::wording::{count as number, counted};
 
 use super::class::{Class, Classes};
 use super::handshake::Handshake;
@@ -132,8 +133,7 @@ impl Answer {
             let causes: Vec<String> = failures.iter().take(CAUSES).map(|(cause, group)| group.one_of_several(*cause, run, moment)).collect();
             let more = match failures.len().saturating_sub(CAUSES) {
                 0 => String::new(),
-                1 => "; and 1 more cause".to_owned(),
-                more => format!("; and {more} more causes"),
+                more => format!("; and {}", counted(more as u64, "more cause", "more causes")),
             };
             let many = if failed == total { format!("All {}", number(total)) } else { format!("{} of {}", number(failed), number(total)) };
             return format!("{many} handshakes {fate}: {}{more}.", causes.join("; "));
@@ -197,7 +197,7 @@ impl Run<'_> {
         if self.frames == 0 {
             return "The capture holds no packets.".to_owned();
         }
-        let frames = if self.frames == 1 { "1 frame".to_owned() } else { format!("{} frames", number(self.frames)) };
+        let frames = counted(self.frames, "frame", "frames");
         let mut flows: Vec<_> = self.other_flows.iter().filter(|(_, count)| **count > 0).collect();
         flows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let flows: Vec<String> = flows.iter().take(CAUSES).map(|(word, count)| format!("{} {word}", number(**count))).collect();
@@ -248,7 +248,7 @@ impl Group {
     fn clients(&self) -> Option<String> {
         let [failed, _, clients] = self.told;
         let known = failed == self.count && self.incidents == 1;
-        known.then(|| if clients == 1 { "1 client".to_owned() } else { format!("{} clients", number(clients)) })
+        known.then(|| counted(clients, "client", "clients"))
     }
 
     /// `a.example`, `a.example and b.example`, `a.example, b.example and others`.
@@ -287,13 +287,6 @@ const fn unsure(confidence: Option<Confidence>) -> Option<&'static str> {
         Some(Confidence::Hint) => Some("possibly"),
         Some(Confidence::Strong | Confidence::Certain) | None => None,
     }
-}
-
-/// `1,234`.
-fn number(number: u64) -> String {
-    let digits = number.to_string();
-    let place = |index: usize| index > 0 && digits.len().saturating_sub(index).is_multiple_of(3);
-    digits.chars().enumerate().flat_map(|(index, digit)| place(index).then_some(',').into_iter().chain([digit])).collect()
 }
 
 /// Causes that the sentence names.

@@ -59,6 +59,26 @@ fn text_says_the_cause_and_the_fix() {
 }
 
 #[test]
+fn the_demo_needs_no_capture_and_writes_the_one_it_has() {
+    let causes = ["path-mtu-black-hole", "reset-injected", "client-version-too-old", "certificate-expired", "starttls-not-offered"];
+    let shown = stdout(handshark().arg("demo").assert().success().stderr("").get_output());
+    for part in causes.iter().chain(&["demo.pcap", "handshark demo --write demo.pcap"]) {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("demo.pcap");
+    handshark().args(["demo", "--write"]).arg(&path).assert().success().stdout("").stderr(contains("wrote the demo's capture to"));
+    let lines = objects(&stdout(&run(&["--json"], &path)));
+    let found: Vec<&str> = lines.iter().filter_map(|line| line["diagnosis"]["cause"].as_str()).collect();
+    assert_eq!(found, causes);
+    assert_eq!(lines.iter().filter(|line| line["handshake"]["outcome"] == "completed").count(), 1);
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!(&bytes[..4], 0xa1b2_c3d4_u32.to_le_bytes(), "it is a pcap as every tool reads it");
+    handshark().args(["demo", "--write"]).arg(&path).assert().code(2).stderr(contains("--force"));
+    assert_eq!(handshark().args(["demo", "--write", "-"]).assert().success().get_output().stdout, bytes);
+}
+
+#[test]
 fn json_is_one_object_a_line_and_nothing_else() {
     let output = handshark().arg("--json").arg(capture(EXPIRED)).arg(capture(GOOD)).assert().success().stderr("").get_output().clone();
     let objects = objects(&stdout(&output));

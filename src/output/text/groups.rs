@@ -277,7 +277,7 @@ fn details(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::
     if loss != Loss::default() {
         let text = format!(
             "{} by the client, {} by the server, {} missing",
-            counted(loss.client_retransmits.into(), "retransmission", "retransmissions"),
+            counted(loss.client_retransmits, "retransmission", "retransmissions"),
             loss.server_retransmits,
             counted(loss.gap_bytes, "byte", "bytes")
         );
