@@ -23,16 +23,18 @@ fn of_file() -> anyhow::Result<Vec<Setting>> {
     let Some(path) = named.clone().or_else(usual).filter(|path| !path.as_os_str().is_empty()) else { return Ok(Vec::new()) };
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        // What the user did not name need not be there.
-        Err(error) if named.is_none() && matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
+        // What the user did not name need not be there, nor be for this user, as after sudo.
+        Err(error) if named.is_none() && is_absence(error.kind()) => return Ok(Vec::new()),
         Err(error) => return Err(error).with_context(|| format!("cannot read the configuration file {}", path.display())),
     };
     match cli::settings(&path.display().to_string(), &text) {
         Ok(settings) => Ok(settings),
         Err(why) => bail!(why),
     }
+}
+
+const fn is_absence(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied)
 }
 
 /// Where it is kept when no variable says so.
