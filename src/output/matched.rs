@@ -102,7 +102,7 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
     }
     text.push('.');
     if quiet > 0 {
-        text.extend([" To ", &count(quiet), " of them nothing happened between the points."]);
+        text.extend([" To ", &count(quiet), " of them, nothing happened between the points."]);
     }
     layout.prose(out, 0, &text)?;
     if both == 0
@@ -116,7 +116,7 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
             when(c),
             when(d),
             if b < c || d < a {
-                "They were taken at different times, or the clocks differ"
+                "They were captured at different times, or the clocks differ"
             } else {
                 "They may be of different connections"
             }
