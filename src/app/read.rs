@@ -10,9 +10,9 @@ use crate::error::Error;
 #[cfg(feature = "parquet")]
 use crate::output::delivery::{Delivery, Manner};
 use crate::output::format::{Look, Verbosity};
+use crate::output::pager::{Pager, Paging};
 #[cfg(feature = "parquet")]
 use crate::output::parquet::ParquetSink;
-use crate::output::pager::{Pager, Paging};
 use crate::output::{Sink, text};
 use crate::report::{Handshake, Incident, Summary};
 

@@ -13,8 +13,8 @@ use crate::output::escape::escape;
 use crate::output::figures::{counted, when_in};
 use crate::output::layout::Layout;
 use crate::output::pager::Pager;
-use crate::output::view;
 use crate::output::show;
+use crate::output::view;
 use crate::report::{Handshake, Id, Sink};
 use crate::time::Zone;
 
@@ -25,7 +25,13 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
     }
     let anonymizer = options.query.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let wanted = options.id.as_deref().map(str::to_ascii_lowercase);
-    let mut found = Found { most: options.most, wanted: wanted.clone(), anonymizer: anonymizer.as_ref(), zone: options.query.zone.clone(), ..Found::default() };
+    let mut found = Found {
+        most: options.most,
+        wanted: wanted.clone(),
+        anonymizer: anonymizer.as_ref(),
+        zone: options.query.zone.clone(),
+        ..Found::default()
+    };
     let job = Job {
         // It is made anonymous here, so that a handshake can be asked for by either id.
         anonymize: None,
@@ -61,7 +67,13 @@ fn neither_file_nor_id(options: &ShowOptions) -> Option<&str> {
 }
 
 /// Writes the handshakes chosen.
-fn write(out: &mut dyn Write, layout: &Layout, options: &ShowOptions, found: &Found<'_>, anonymizer: Option<&Anonymizer>) -> io::Result<()> {
+fn write(
+    out: &mut dyn Write,
+    layout: &Layout,
+    options: &ShowOptions,
+    found: &Found<'_>,
+    anonymizer: Option<&Anonymizer>,
+) -> io::Result<()> {
     let chosen = found.chosen();
     for (index, report) in chosen.iter().enumerate() {
         if index > 0 {

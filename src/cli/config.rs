@@ -62,7 +62,11 @@ pub(super) fn with_settings(command: &mut Command, arguments: Vec<OsString>, set
     for setting in settings {
         if !command.get_subcommands().any(|sub| find(sub, &setting.name).is_some()) {
             let names = command.get_subcommands().flat_map(Command::get_arguments).filter_map(Arg::get_long);
-            return Err(wrong(command, setting, &format!("there is no option --{}{}", setting.name, did_you_mean(&near(&setting.name, names)))));
+            return Err(wrong(
+                command,
+                setting,
+                &format!("there is no option --{}{}", setting.name, did_you_mean(&near(&setting.name, names))),
+            ));
         }
     }
     // Mistakes on the command line are told as they are.
@@ -74,7 +78,8 @@ pub(super) fn with_settings(command: &mut Command, arguments: Vec<OsString>, set
         let Some(option) = find(&sub, &setting.name).filter(|option| is_open(&sub, option, given)) else { continue };
         let of_this_name = chosen.entry(&setting.name).or_default();
         let file = |setting: &Setting| setting.place.rsplit_once(", line").map(|(file, _)| file.to_owned());
-        let repeated = matches!(option.get_action(), clap::ArgAction::Append) && of_this_name.iter().all(|other| file(other) == file(setting));
+        let repeated =
+            matches!(option.get_action(), clap::ArgAction::Append) && of_this_name.iter().all(|other| file(other) == file(setting));
         if !repeated {
             of_this_name.clear();
         }
@@ -147,13 +152,17 @@ mod tests {
     #[test]
     fn the_command_line_decides() {
         let config = file("--all\n--color=always\n--keylog=a.log\n");
-        assert_eq!(applied(&["read", "-q", "--no-color", "-k", "b.log", "x"], &config).unwrap(), ["read", "-q", "--no-color", "-k", "b.log", "x"]);
+        assert_eq!(
+            applied(&["read", "-q", "--no-color", "-k", "b.log", "x"], &config).unwrap(),
+            ["read", "-q", "--no-color", "-k", "b.log", "x"]
+        );
     }
 
     #[test]
     fn the_environment_comes_before_the_file() {
         let mut all = file("--tz=local\n--color=never\n");
-        let variables = [("HANDSHARK_TZ", "UTC"), ("HANDSHARK_NO_PROGRESS", "1"), ("HANDSHARK_SERVICE_HOST", "10.0.0.1"), ("HANDSHARK_ALL", "0")];
+        let variables =
+            [("HANDSHARK_TZ", "UTC"), ("HANDSHARK_NO_PROGRESS", "1"), ("HANDSHARK_SERVICE_HOST", "10.0.0.1"), ("HANDSHARK_ALL", "0")];
         all.extend(of_environment(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
         assert_eq!(applied(&["read", "x"], &all).unwrap(), ["read", "--color=never", "--no-progress", "--tz=UTC", "x"]);
     }
@@ -162,7 +171,10 @@ mod tests {
     fn mistakes_name_the_place_and_what_would_be_right() {
         assert!(settings("config", "\ntz local").unwrap_err().starts_with("config, line 2: \"tz local\" is no option"));
         let said = |text: &str| applied(&["read", "x"], &file(text)).unwrap_err();
-        assert!(said("--colour=never").contains("config, line 1: there is no option --colour: did you mean --color") || said("--colour=never").contains("color"));
+        assert!(
+            said("--colour=never").contains("config, line 1: there is no option --colour: did you mean --color")
+                || said("--colour=never").contains("color")
+        );
         let wrong = said("\n--color=sometimes");
         assert!(wrong.contains("config, line 2: invalid value 'sometimes' for '--color <WHEN>'"), "{wrong}");
     }

@@ -331,7 +331,10 @@ mod tests {
             &["live", "-i", "eth0", "--buffer", "3GiB"],
             &["live", "-i", "eth0", "--metrics", "localhost"],
         ] {
-            assert!(parse(["handshark"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word)), &[]).is_err(), "{arguments:?}");
+            assert!(
+                parse(["handshark"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word)), &[]).is_err(),
+                "{arguments:?}"
+            );
         }
     }
 }

@@ -94,14 +94,7 @@ impl From<Show> for ShowOptions {
             id = Some(text.to_owned());
             inputs.pop();
         }
-        Self {
-            inputs,
-            id,
-            most: usize::from(show.most),
-            query: show.query.into(),
-            screen: show.screen.into(),
-            progress: !show.no_progress,
-        }
+        Self { inputs, id, most: usize::from(show.most), query: show.query.into(), screen: show.screen.into(), progress: !show.no_progress }
     }
 }
 

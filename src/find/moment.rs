@@ -69,7 +69,9 @@ impl FromStr for When {
         if !plain || trimmed.is_empty() {
             return Err(wrong(text));
         }
-        if !trimmed.contains('-') && let Ok(time) = trimmed.parse() {
+        if !trimmed.contains('-')
+            && let Ok(time) = trimmed.parse()
+        {
             return Ok(Self::OfFirstDay(time, Zone::UTC));
         }
         if let Ok(at) = trimmed.parse::<jiff::Timestamp>() {

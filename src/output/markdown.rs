@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use super::again::Again;
 use super::collect::{Collected, Group};
 use super::escape::{clip, escape};
-use super::again::Again;
 use super::figures::{count, counted, span_us, us_between, when_in};
 use super::format::{Format, Verbosity};
 use super::view;
@@ -133,7 +133,8 @@ impl Ticket<'_> {
         if summary.drops > 0 {
             writeln!(out, "- {} dropped while capturing", counted(summary.drops, "packet was", "packets were"))?;
         }
-        let causes: Vec<_> = Class::ALL.iter().flat_map(|class| collected.causes(*class).into_iter().map(|cause| (*class, cause))).collect();
+        let causes: Vec<_> =
+            Class::ALL.iter().flat_map(|class| collected.causes(*class).into_iter().map(|cause| (*class, cause))).collect();
         if causes.len() > 1 {
             writeln!(out, "\n| cause | handshakes | class |\n|---|---:|---|")?;
             for (class, (cause, number)) in causes {

@@ -163,7 +163,16 @@ fn shown(out: &mut dyn Write, layout: &Layout, one: &Joined) -> io::Result<()> {
     let Some(main) = one.client.as_ref().or(one.server.as_ref()) else { return Ok(()) };
     let [client, server] = &main.peers;
     let server = main.server_name.as_ref().map_or_else(|| server.clone(), |name| format!("{name} ({server})"));
-    layout.flow(out, 0, 2, &[(palette.dim, &format!("{} {}", layout.when(main.start, true), layout.zone().name(main.start))), (plain, "  "), (palette.strong, &format!("{client} → {server}"))])?;
+    layout.flow(
+        out,
+        0,
+        2,
+        &[
+            (palette.dim, &format!("{} {}", layout.when(main.start, true), layout.zone().name(main.start))),
+            (plain, "  "),
+            (palette.strong, &format!("{client} → {server}")),
+        ],
+    )?;
     let verdict = &one.verdict;
     let place = place(verdict.place);
     let style = if verdict.cause.is_some() { palette.bad } else { palette.good };

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::figures::{count, counted};
-use crate::report::{Cause, Class, Classes, Counts, Diagnosis, Evidence, Finding, Handshake, Incident, Outcome, StepKind, StoppedBy, Summary};
+use crate::report::{
+    Cause, Class, Classes, Counts, Diagnosis, Evidence, Finding, Handshake, Incident, Outcome, StepKind, StoppedBy, Summary,
+};
 
 /// How many handshakes there are of each class, in one line: `18 handshakes: 14 failed, 1 completed with trouble, 1 completed, 2 undecided`.
 pub fn classes(classes: &Classes) -> String {

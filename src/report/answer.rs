@@ -130,7 +130,8 @@ impl Answer {
             _ => "failed or were rejected after completion",
         };
         let [(cause, group)] = failures.as_slice() else {
-            let causes: Vec<String> = failures.iter().take(CAUSES).map(|(cause, group)| group.one_of_several(*cause, run, moment)).collect();
+            let causes: Vec<String> =
+                failures.iter().take(CAUSES).map(|(cause, group)| group.one_of_several(*cause, run, moment)).collect();
             let more = match failures.len().saturating_sub(CAUSES) {
                 0 => String::new(),
                 more => format!("; and {}", counted(more as u64, "more cause", "more causes")),
@@ -181,7 +182,12 @@ impl Answer {
             (some, rest) => {
                 let are = if rest == 1 { "is" } else { "are" };
                 let (of, titles) = (some.saturating_add(rest), titles(Class::Undecided));
-                format!("Nothing failed: {} of {} handshakes completed{problems}; {} {are} undecided{titles}.", number(some), number(of), number(rest))
+                format!(
+                    "Nothing failed: {} of {} handshakes completed{problems}; {} {are} undecided{titles}.",
+                    number(some),
+                    number(of),
+                    number(rest)
+                )
             }
         }
     }

@@ -23,7 +23,9 @@ impl Zone {
                 format!("the system's time zone cannot be told ({error}); name it, as in Europe/Berlin, or set the variable TZ")
             }),
             _ => TimeZone::get(name).map(|zone| Self(Some(zone))).map_err(|_| {
-                format!("{name:?} is no time zone that this system knows; write UTC, local, or a name such as Europe/Berlin (package tzdata)")
+                format!(
+                    "{name:?} is no time zone that this system knows; write UTC, local, or a name such as Europe/Berlin (package tzdata)"
+                )
             }),
         }
     }

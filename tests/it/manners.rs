@@ -52,7 +52,8 @@ fn a_pager_takes_what_is_longer_than_the_screen_and_nothing_else() {
     let out = paged(60, &format!("handshark --no-progress --no-color --paging always {short}")).unwrap();
     assert!(out.contains("PAGED:"), "{out}");
     // One that is not there, and one that leaves at once.
-    let out = on_terminal((24, 100), &[("HANDSHARK_PAGER", "no-such-pager")], &format!("handshark --no-progress --no-color {long}")).unwrap();
+    let out =
+        on_terminal((24, 100), &[("HANDSHARK_PAGER", "no-such-pager")], &format!("handshark --no-progress --no-color {long}")).unwrap();
     assert!(out.contains("Incident 3"), "{out}");
     let left = format!("handshark --no-progress --no-color {long}; echo status $?");
     let out = on_terminal((24, 100), &[("PAGER", "head -n 1")], &left).unwrap();

@@ -48,8 +48,7 @@ fn report_writes_a_whole_file_with_the_hash_of_what_was_read() {
 
 #[test]
 fn report_writes_markdown_for_a_ticket() {
-    let ticket =
-        predicate::str::starts_with("# The handshake with ").and(predicate::str::contains("## 1. client-certificate-missing: "));
+    let ticket = predicate::str::starts_with("# The handshake with ").and(predicate::str::contains("## 1. client-certificate-missing: "));
     handshark().arg("report").arg(capture()).args(["--format", "md"]).assert().success().stdout(ticket);
 }
 

@@ -107,7 +107,11 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
             (Some(chosen), Some(true)) => {
                 let place = parameter.offered.iter().position(|offer| offer == chosen).unwrap_or_default().saturating_add(1);
                 let of = parameter.offered.len();
-                let place = if of == 1 { "the only one".to_owned() } else { format!("{} of {of}", ordinal(u32::try_from(place).unwrap_or(u32::MAX))) };
+                let place = if of == 1 {
+                    "the only one".to_owned()
+                } else {
+                    format!("{} of {of}", ordinal(u32::try_from(place).unwrap_or(u32::MAX)))
+                };
                 (if roomy { format!("✓ {chosen}, {place}") } else { format!("✓ {place}") }, palette.good)
             }
             (Some(chosen), None) => (chosen.clone(), palette.good),

@@ -144,11 +144,7 @@ impl<'a> Lanes<'a> {
         let server = clip(&report.server.to_string(), inner.saturating_add(2).saturating_sub(half).saturating_sub(1)).into_owned();
         let gap = inner.saturating_add(2).saturating_sub(width(&client)).saturating_sub(width(&server));
         let strong = self.layout.palette.strong;
-        writeln!(
-            out,
-            "{dim}{:>frame$} {:>TIME$}{after}{bar}{dim:#} {strong}{client}{:gap$}{server}{strong:#}",
-            "frame", "at", ""
-        )
+        writeln!(out, "{dim}{:>frame$} {:>TIME$}{after}{bar}{dim:#} {strong}{client}{:gap$}{server}{strong:#}", "frame", "at", "")
     }
 
     /// What the evidence names and the timeline does not: it may be of another connection.

@@ -28,7 +28,8 @@ pub(super) fn write(
         writeln!(out)?;
         one(out, layout, place, incident, collected, options, again)?;
     }
-    let hidden = u64::try_from(collected.incidents.len().saturating_sub(SHOWN)).unwrap_or(u64::MAX).saturating_add(collected.incidents_beyond);
+    let hidden =
+        u64::try_from(collected.incidents.len().saturating_sub(SHOWN)).unwrap_or(u64::MAX).saturating_add(collected.incidents_beyond);
     if hidden > 0 {
         writeln!(out)?;
         layout.prose(out, 0, &format!("and {}: see --json", counted(hidden, "smaller incident", "smaller incidents")))?;
