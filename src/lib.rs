@@ -72,3 +72,5 @@ pub mod transport;
 pub mod tui;
 #[doc(hidden)]
 pub mod watch;
+#[doc(hidden)]
+pub mod wording;

@@ -37,6 +37,7 @@ mod library;
 #[cfg(target_os = "linux")]
 mod live;
 mod malformed;
+mod manners;
 mod memory;
 mod metamorphic;
 mod monitoring;
