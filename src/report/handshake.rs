@@ -397,12 +397,7 @@ impl Handshake<'_> {
 
 impl Capture<'_> {
     fn to_static(&self) -> Capture<'static> {
-        Capture {
-            source: owned(&*self.source),
-            interface: self.interface.as_deref().map(owned),
-            files: self.files.clone(),
-            ..*self
-        }
+        Capture { source: owned(&*self.source), interface: self.interface.as_deref().map(owned), files: self.files.clone(), ..*self }
     }
 
     /// Where a frame stands.

@@ -155,7 +155,12 @@ impl<'a> Lanes<'a> {
     }
 
     /// What the evidence names and the timeline does not: it may be of another connection.
-    fn cited(&self, out: &mut dyn Write, piece: &Evidence, (frame, start, delta): (Option<u64>, Option<u64>, Option<u64>)) -> io::Result<()> {
+    fn cited(
+        &self,
+        out: &mut dyn Write,
+        piece: &Evidence,
+        (frame, start, delta): (Option<u64>, Option<u64>, Option<u64>),
+    ) -> io::Result<()> {
         let palette = self.layout.palette;
         self.place(out, frame, (start, delta, 0), true)?;
         let dim = palette.dim;

@@ -77,8 +77,11 @@ fn diagnosis(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io
         for piece in evidence.into_iter().take(EVIDENCE) {
             let after = piece.mark.and_then(|mark| us_between(report.handshake.start, mark.time));
             let after = after.map(|us| format!(" +{}", span_us(us))).unwrap_or_default();
-            let place =
-                piece.mark.map(|mark| format!("{}{after}  ", view::frame(report, mark.frame))).unwrap_or_default().replace(' ', &NO_BREAK.to_string());
+            let place = piece
+                .mark
+                .map(|mark| format!("{}{after}  ", view::frame(report, mark.frame)))
+                .unwrap_or_default()
+                .replace(' ', &NO_BREAK.to_string());
             let indent = INDENT.saturating_add(2);
             layout.flow(out, indent, indent.saturating_add(2), &[(palette.dim, &place), (Style::new(), &piece.text)])?;
         }
