@@ -3,6 +3,7 @@
 //! Labels are bounded: the busiest servers and names have series of their own, all others share the value `other`; client addresses are no label at
 //! all. Every series name begins with `handshark_`.
 
+mod exposition;
 mod labels;
 mod server;
 
@@ -19,6 +20,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use labels::{Certificates, Pairs, Ranking, Removed};
+pub use exposition::Exposition;
 pub use server::MetricsServer;
 
 use super::escape::escape;
