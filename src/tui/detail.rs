@@ -64,7 +64,7 @@ fn timeline(page: &mut Page<'_>, report: &Handshake<'_>) {
         ("TCP round trip", timing.tcp_rtt_us),
         ("client to ClientHello", timing.client_hello_us),
         ("ClientHello to ServerHello", timing.server_hello_us),
-        ("server thinking", timing.server_think_us),
+        ("server processing", timing.server_think_us),
         ("ServerHello to Finished", timing.finished_us),
         ("in all", timing.total_us),
     ];

@@ -46,6 +46,7 @@ mod packet_oracle;
 mod page;
 mod present;
 mod properties;
+mod prose;
 mod quic_oracle;
 mod remedies;
 mod rules;
