@@ -22,8 +22,8 @@ use crate::output::style::Color;
 #[derive(Debug, Args)]
 #[command(after_help = LIVE_EXAMPLES)]
 pub(super) struct Live {
-    /// Interfaces to watch, or `any` (repeatable; `handshark interfaces` lists them)
-    #[arg(short, long = "interface", value_name = "IFACE", required = true, action = ArgAction::Append, value_delimiter = ',')]
+    /// Interfaces to watch, or `any` (repeatable; `handshark interfaces` lists them); without it, the one that tcpdump would take
+    #[arg(short, long = "interface", value_name = "IFACE", action = ArgAction::Append, value_delimiter = ',')]
     interfaces: Vec<String>,
 
     /// Take only packets that match a capture filter, instead of nearly everything
@@ -78,6 +78,12 @@ pub(super) struct Live {
     /// Begin each line of --text with its priority, as journald and `logger --prio-prefix` read it (the default under systemd)
     #[arg(long, requires = "text", help_heading = OUTPUT)]
     priorities: bool,
+
+    /// Where the view saves what is selected, by its key `w`: packets as pcapng, or a page
+    ///
+    /// Without it nothing can be saved: the process gives up the right to write elsewhere once everything is open.
+    #[arg(long, value_name = "DIR", value_parser = values::directory(), value_hint = ValueHint::DirPath, conflicts_with_all = ["json", "text"], help_heading = OUTPUT)]
+    save: Option<PathBuf>,
 
     /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set)
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
@@ -173,6 +179,8 @@ pub struct LiveCommand {
     pub metrics: Option<(SocketAddr, u32)>,
     /// Where to keep the packets of what failed.
     pub record: Option<RecordOptions>,
+    /// Where the view saves what it is asked to.
+    pub save: Option<PathBuf>,
     /// When to end.
     pub duration: Option<Duration>,
     /// After how many handshakes to end.
@@ -255,6 +263,7 @@ impl From<Live> for LiveCommand {
                 max_age: live.record_age,
                 memory: live.record_memory,
             }),
+            save: live.save,
             duration: live.duration,
             count: live.count,
             user: live.user,
@@ -316,14 +325,16 @@ mod tests {
         assert_eq!(command.output.and_then(|output| output.age), Some(Duration::from_secs(7 * 86_400)));
         assert_eq!((command.shown, command.sandbox, command.user), (Shown::Auto, true, None));
         assert_eq!(live(&["-i", "any", "--text", "--no-sandbox"]).shown, Shown::Text);
+        assert_eq!((live(&[]).capture.interfaces, live(&["--save", "."]).save), (Vec::new(), Some(PathBuf::from("."))));
         assert_eq!(live(&["-i", "any", "-k", "a.log", "--keylog", "b.log"]).keylogs, [PathBuf::from("a.log"), PathBuf::from("b.log")]);
     }
 
     #[test]
     fn mistakes_are_refused() {
         for arguments in [
-            &["live"] as &[&str],
-            &["live", "-i", "eth0", "--json", "--text"],
+            &["live", "-i", "eth0", "--json", "--text"] as &[&str],
+            &["live", "-i", "eth0", "--json", "--save", "."],
+            &["live", "-i", "eth0", "--save", "/nowhere/at/all"],
             &["live", "-i", "eth0", "--record-max", "5M"],
             &["live", "-i", "eth0", "--buffer", "64"],
             &["live", "-i", "eth0", "--buffer", "3GiB"],

@@ -9,6 +9,7 @@ mod outlet;
 mod present;
 mod privileges;
 mod record;
+mod save;
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use self::losses::OutputLosses;
 use self::monitor::{Ending, Scrape, Watcher};
 use self::outlet::Outlet;
 use self::record::{Desk, Tap};
+use self::save::Saver;
 use super::job::{icmp_filtered, trust};
 use crate::capture::{self, KeyLogs, LiveStatus, Opened};
 use crate::cli::{self, LiveCommand, Shown};
@@ -44,7 +46,7 @@ use crate::pipeline::{self, Progress};
 use crate::recorder::{Archive, ArchiveLimits, Recorder};
 use crate::report::{Handshake, Incident, Report, Sink, Summary};
 use crate::time::Clock;
-use crate::tui;
+use crate::tui::{self, Links};
 
 /// How long a verdict may wait for what other handshakes show: long enough for a client's retry, short enough for someone who watches.
 const HOLD: Duration = Duration::from_secs(1);
@@ -61,15 +63,33 @@ const STEP: Duration = Duration::from_millis(100);
 /// Reports that wait for the view.
 const VIEW_QUEUE: usize = 65_536;
 
+/// Why nothing can be saved.
+const NOWHERE: &str = "this run may write nowhere, for its own confinement; begin it with --save DIR";
+
 /// Watches interfaces until a signal, the duration or the count ends it. Gives the exit code.
 pub(super) fn live(command: &LiveCommand) -> anyhow::Result<u8> {
     let clock = present::clock();
     let flags = Flags::default();
     // First of all, lest one that comes early ends the process. They are heard once everything is open.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let named;
+    let command = if command.capture.interfaces.is_empty() {
+        named = with_default_interface(command)?;
+        &named
+    } else {
+        command
+    };
     let open = open(command, &clock, &flags)?;
     watch_signals(signals, &flags);
     watch(command, open, &clock, &flags)
+}
+
+/// The same for the interface that tcpdump would take; which one it is, is said.
+fn with_default_interface(command: &LiveCommand) -> anyhow::Result<LiveCommand> {
+    let first = capture::interfaces()?.into_iter().next();
+    let name = first.context("this machine has no interface that can be watched").map(|interface| interface.name)?;
+    say(format!("watching {name}, the first interface; choose others with -i (`handshark interfaces` lists them)"));
+    Ok(LiveCommand { capture: capture::LiveOptions { interfaces: vec![name], ..command.capture.clone() }, ..command.clone() })
 }
 
 /// What is asked for from outside.
@@ -161,7 +181,8 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
 /// Directories in which files will be created or replaced.
 fn writable(command: &LiveCommand, file: Option<&RotatingFile>) -> Vec<PathBuf> {
     let output = file.and_then(RotatingFile::directory).map(std::path::Path::to_owned);
-    output.into_iter().chain(command.record.iter().map(|record| record.directory.clone())).collect()
+    let record = command.record.iter().map(|record| record.directory.clone());
+    output.into_iter().chain(record).chain(command.save.clone()).collect()
 }
 
 /// Captures, analyses and shows until it is time to stop.
@@ -202,6 +223,11 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         source = Box::new(Tap { source, recorder: Arc::clone(&recorder) });
         desk = Some(Desk::start(recorder, archive));
     }
+    let saver = (shown == Shown::Auto).then(|| save::directory(command)).flatten();
+    let saver = saver.map(|directory| Saver::new(directory, command.capture.interfaces.clone()));
+    if let Some(saver) = &saver {
+        source = saver.beside(source);
+    }
     let source = open.keylogs.beside(source);
     let flows = Arc::new(AtomicU64::new(0));
     let view_losses = OutputLosses::new("the view");
@@ -224,6 +250,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         outlets: &outlets,
         view: (shown == Shown::Auto).then_some(&to_view),
         view_losses: &view_losses,
+        saver: saver.as_ref(),
         flags,
         tally: Tally { command, stop: &flags.ending.stop, handshakes: 0, matched: false, last: Vec::new() },
     };
@@ -236,13 +263,14 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let done = if shown == Shown::Auto {
         thread::scope(|scope| {
             let analysis = scope.spawn(analyse);
-            let viewed = tui::run(
-                &reports,
-                &|| monitor::gauges(&status, &flows, &view_losses),
+            let viewed = tui::run(&Links {
+                reports: &reports,
+                gauges: &|| monitor::gauges(&status, &flows, &view_losses),
+                save: &|wish| saver.as_ref().map_or_else(|| Err(NOWHERE.to_owned()), |saver| saver.save(wish, clock.now())),
                 clock,
-                &flags.ending.stop,
-                palette != Palette::PLAIN,
-            );
+                stop: &flags.ending.stop,
+                color: palette != Palette::PLAIN,
+            });
             flags.ending.stop.store(true, Ordering::Relaxed);
             trouble = viewed.context("cannot use the terminal (--text or --json need none)");
             analysis.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -333,6 +361,7 @@ struct Fan<'a, 't> {
     outlets: &'a [Outlet],
     view: Option<&'a Sender<Arc<Report>>>,
     view_losses: &'a OutputLosses,
+    saver: Option<&'a Saver>,
     flags: &'a Flags,
     tally: Tally<'t>,
 }
@@ -344,10 +373,14 @@ impl Fan<'_, '_> {
         for outlet in self.outlets {
             outlet.give(&report, SETTLE.min(self.flags.ending.left()));
         }
-        if self.view.is_some_and(|view| view.try_send(Arc::clone(&report)).is_err()) {
+        report
+    }
+
+    /// The view shows a handshake packet by packet, which no other output does.
+    fn show(&self, report: impl FnOnce() -> Report) {
+        if self.view.is_some_and(|view| view.try_send(Arc::new(report())).is_err()) {
             self.view_losses.lose(1, "they came faster than they could be shown");
         }
-        report
     }
 }
 
@@ -359,9 +392,13 @@ impl Sink for Fan<'_, '_> {
         if let Some(desk) = self.desk {
             desk.conclude(handshake);
         }
-        if !self.outlets.is_empty() || self.view.is_some() {
+        if let Some(saver) = self.saver {
+            saver.conclude(handshake);
+        }
+        if !self.outlets.is_empty() {
             self.share(Report::Handshake(Box::new(handshake.to_static())));
         }
+        self.show(|| Report::Handshake(Box::new(handshake.with_timeline().to_static())));
         self.tally.handshake(handshake);
         Ok(())
     }
@@ -371,7 +408,17 @@ impl Sink for Fan<'_, '_> {
             metrics.incident(incident);
         }
         let report = self.share(Report::Incident(Box::new(incident.clone())));
+        self.show(|| Report::Incident(Box::new(incident.clone())));
         self.tally.incident(report, &incident.id);
+        Ok(())
+    }
+
+    fn follows(&self) -> bool {
+        self.view.is_some()
+    }
+
+    fn ongoing(&mut self, incident: &Incident) -> io::Result<()> {
+        self.show(|| Report::Incident(Box::new(incident.clone())));
         Ok(())
     }
 
