@@ -8,10 +8,11 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueHint};
 
 use super::options::{FailOn, Trust};
-use super::selection::TrustArguments;
+use super::selection::{SelectionArguments, TrustArguments};
 use super::shared::{ANALYSIS, MOST_THREADS, OUTPUT, When};
 use super::values;
 use crate::capture::LiveOptions;
+use crate::find::Criteria;
 use crate::output::style::Color;
 
 /// Watch interfaces and say why handshakes fail, as they do
@@ -57,6 +58,9 @@ pub(super) struct Live {
     /// Threads that analyze; 0 takes one for each processor
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS), help_heading = ANALYSIS)]
     threads: u16,
+
+    #[command(flatten)]
+    selection: SelectionArguments,
 
     #[command(flatten)]
     trust: TrustArguments,
@@ -163,6 +167,8 @@ pub struct LiveCommand {
     pub stall_after: Duration,
     /// Threads that analyze; `None`: one for each processor.
     pub threads: Option<NonZeroUsize>,
+    /// Which handshakes are asked for: all outputs, `count` and `fail_on` are about those only.
+    pub criteria: Criteria,
     /// Whose certificates are trusted.
     pub trust: Trust,
     /// Key logs, which may grow.
@@ -245,6 +251,7 @@ impl From<Live> for LiveCommand {
             },
             stall_after: live.stall_after,
             threads: NonZeroUsize::new(usize::from(live.threads)),
+            criteria: live.selection.into(),
             trust: live.trust.into(),
             keylogs: live.keylogs,
             shown: match (live.json, live.text) {
@@ -283,6 +290,7 @@ Examples:
   handshark live -i any --text                               a line for each failure
   handshark live -i eth0 --json | jq .diagnosis.summary      for programs
   handshark live -i eth0 --json --metrics 127.0.0.1:9477 --record /var/lib/handshark -o /var/log/handshark.ndjson --rotate-size 100MiB
+  handshark live -i eth0 --name '*.bank.test' --text         of one service
   handshark live -i eth0 --duration 5m --fail-on failed      for scripts
 
 Keys of the view: ? shows them.
@@ -325,6 +333,8 @@ mod tests {
         assert_eq!(command.output.and_then(|output| output.age), Some(Duration::from_secs(7 * 86_400)));
         assert_eq!((command.shown, command.sandbox, command.user), (Shown::Auto, true, None));
         assert_eq!(live(&["-i", "any", "--text", "--no-sandbox"]).shown, Shown::Text);
+        let asked = live(&["--server", ":443", "--cause", "tcp-syn-unanswered", "--name", "*.bank.test"]).criteria;
+        assert_eq!(asked.told().len(), 3);
         assert_eq!((live(&[]).capture.interfaces, live(&["--save", "."]).save), (Vec::new(), Some(PathBuf::from("."))));
         assert_eq!(live(&["-i", "any", "-k", "a.log", "--keylog", "b.log"]).keylogs, [PathBuf::from("a.log"), PathBuf::from("b.log")]);
     }

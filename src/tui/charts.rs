@@ -10,12 +10,12 @@ use super::counts::{Second, Totals};
 use super::look::{Look, cell, number};
 use crate::report::Class;
 
-/// Rows for the charts: none where lists need them, more where there are many.
-pub(super) fn height(area: Rect, at_the_top: bool) -> u16 {
+/// Rows for the charts: none where `much` else needs them, more where there are many.
+pub(super) fn height(area: Rect, much: bool) -> u16 {
     match area.height {
-        _ if !at_the_top => 0,
-        0..30 => 0,
-        30..35 => 5,
+        0..24 => 0,
+        24..30 if much => 0,
+        24..35 => 5,
         rows => (rows / 5).clamp(7, 14),
     }
 }

@@ -22,7 +22,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
     state.settle();
     state.drawn = Drawn::default();
     let area = frame.area();
-    let charts = charts::height(area, state.opened.is_empty());
+    // Of an incident, what to do matters more than what was.
+    let incident = state.tab == Tab::Incidents && !state.items().is_empty();
+    let charts = if state.opened.is_empty() { charts::height(area, incident) } else { 0 };
     let [head, counts, middle, tabs, body, foot] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),

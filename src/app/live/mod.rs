@@ -14,7 +14,7 @@ mod save;
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use self::monitor::{Ending, Scrape, Watcher};
 use self::outlet::Outlet;
 use self::record::{Desk, Tap};
 use self::save::Saver;
-use super::job::{icmp_filtered, trust};
+use super::job::{Finder, icmp_filtered, trust};
 use crate::capture::{self, KeyLogs, LiveStatus, Opened};
 use crate::cli::{self, LiveCommand, Shown};
 use crate::diagnosis::chain::TrustStore;
@@ -244,7 +244,9 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let watching = thread::spawn(move || watcher.run());
     let (to_view, reports): (Sender<Arc<Report>>, Receiver<Arc<Report>>) = bounded(VIEW_QUEUE);
 
+    let begin = Arc::new(OnceLock::from(clock.now()));
     let mut fan = Fan {
+        finder: Finder::new(&command.criteria, &begin),
         metrics: metrics.as_deref(),
         desk: desk.as_ref(),
         outlets: &outlets,
@@ -356,6 +358,8 @@ fn serve(
 
 /// Hands every report to all who want it.
 struct Fan<'a, 't> {
+    /// Chooses what was asked for.
+    finder: Option<Finder>,
     metrics: Option<&'a Metrics>,
     desk: Option<&'a Desk>,
     outlets: &'a [Outlet],
@@ -386,14 +390,18 @@ impl Fan<'_, '_> {
 
 impl Sink for Fan<'_, '_> {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
-        if let Some(metrics) = self.metrics {
-            metrics.handshake(handshake);
-        }
+        let asked = self.finder.as_mut().is_none_or(|finder| finder.takes(handshake));
         if let Some(desk) = self.desk {
-            desk.conclude(handshake);
+            desk.conclude(handshake, asked);
         }
         if let Some(saver) = self.saver {
-            saver.conclude(handshake);
+            saver.conclude(handshake, asked);
+        }
+        if !asked {
+            return Ok(());
+        }
+        if let Some(metrics) = self.metrics {
+            metrics.handshake(handshake);
         }
         if !self.outlets.is_empty() {
             self.share(Report::Handshake(Box::new(handshake.to_static())));
@@ -404,6 +412,12 @@ impl Sink for Fan<'_, '_> {
     }
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        if let Some(finder) = &mut self.finder {
+            if !finder.concerns(incident) {
+                return Ok(());
+            }
+            finder.incidents += u64::from(!self.tally.knows(&incident.id));
+        }
         if let Some(metrics) = self.metrics {
             metrics.incident(incident);
         }
@@ -418,7 +432,9 @@ impl Sink for Fan<'_, '_> {
     }
 
     fn ongoing(&mut self, incident: &Incident) -> io::Result<()> {
-        self.show(|| Report::Incident(Box::new(incident.clone())));
+        if self.finder.as_ref().is_none_or(|finder| finder.concerns(incident)) {
+            self.show(|| Report::Incident(Box::new(incident.clone())));
+        }
         Ok(())
     }
 
@@ -433,6 +449,9 @@ impl Sink for Fan<'_, '_> {
             outlet.settle(SETTLE.min(ending.left() / 2));
         }
         let mut summary = summary.clone();
+        if let Some(finder) = &mut self.finder {
+            finder.narrow(&mut summary);
+        }
         note_losses(&mut summary, self.outlets, self.desk, self.view_losses);
         let report = self.share(Report::Summary(Box::new(summary)));
         self.tally.last.push(report);
@@ -462,9 +481,14 @@ impl Tally<'_> {
         }
     }
 
+    /// Whether an incident was told before.
+    fn knows(&self, id: &str) -> bool {
+        self.last.iter().any(|known| is_incident(known, id))
+    }
+
     /// What is told anew takes the place of what was told before.
     fn incident(&mut self, report: Arc<Report>, id: &str) {
-        self.last.retain(|known| !matches!(&**known, Report::Incident(known) if known.id == id));
+        self.last.retain(|known| !is_incident(known, id));
         if self.last.len() >= INCIDENTS {
             self.last.remove(0);
         }
@@ -477,6 +501,10 @@ impl Tally<'_> {
         let written = self.last.iter().try_for_each(|report| report.give(&mut text)).and_then(|()| text.finish());
         crate::output::unless_broken_pipe(written).map(drop)
     }
+}
+
+fn is_incident(report: &Report, id: &str) -> bool {
+    matches!(report, Report::Incident(incident) if incident.id == id)
 }
 
 /// The first SIGINT or SIGTERM asks for an end with the summary; the second ends at once. SIGHUP opens output files anew; to what shows its

@@ -43,12 +43,12 @@ impl Saver {
         Box::new(Tap { source, recorder: Arc::clone(&self.recorder) })
     }
 
-    /// A handshake was reported: its packets are kept.
-    pub(super) fn conclude(&self, report: &Handshake<'_>) {
+    /// A handshake was reported: its packets are kept, where it was `asked` for.
+    pub(super) fn conclude(&self, report: &Handshake<'_>, asked: bool) {
         if report.handshake.provisional {
             return;
         }
-        let recording = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).conclude(report, true);
+        let recording = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).conclude(report, asked);
         if let Some(recording) = recording {
             self.shelf.lock().unwrap_or_else(PoisonError::into_inner).keep(recording);
         }

@@ -186,7 +186,7 @@ fn every_size_can_be_drawn() {
 #[test]
 fn an_empty_list_says_why() {
     let mut state = State::new(Timestamp::from_parts(1, 0), false);
-    let said = |state: &mut State| drawn(state, 80, 24)[4].clone();
+    let said = |state: &mut State| drawn(state, 80, 20)[4].clone();
     assert_eq!(said(&mut state), "No packets yet. Is it the right interface? (handshark interfaces)");
     state.tick(Timestamp::from_parts(2, 0), Gauges { frames: 1, ..Gauges::default() });
     assert_eq!(said(&mut state), "No handshake yet.");
