@@ -70,3 +70,5 @@ pub mod transport;
 pub mod tui;
 #[doc(hidden)]
 pub mod watch;
+#[doc(hidden)]
+pub mod wording;

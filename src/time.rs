@@ -2,9 +2,13 @@
 //!
 //! Analysis never asks the operating system what time it is; every step is told.
 
+mod zone;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use self::zone::Zone;
 
 /// A moment in packet time, in nanoseconds since 1970-01-01T00:00:00Z. May be negative or absurd: captures can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -174,6 +174,7 @@ impl Anonymizer {
             summary: text(&incident.summary),
             remedy: incident.remedy.iter().map(|line| advice(line, &text)).collect(),
             handshakes: incident.handshakes.iter().map(|id| self.id(*id)).collect(),
+            joined: incident.joined.clone(),
             ..*incident
         }
     }

@@ -28,14 +28,14 @@ pub(super) fn certs(options: &CertsOptions) -> anyhow::Result<()> {
     let directory = &options.output;
     let index_path = directory.join(INDEX);
     if !options.force && fs::symlink_metadata(&index_path).is_ok() {
-        bail!("{} is there already; name another directory, or replace what is there with --force", index_path.display());
+        bail!("{} exists already; name another directory, or replace it with --force", index_path.display());
     }
     let mut found = Found::default();
     let summary = job.run(&mut found)?;
     if found.certificates.is_empty() {
         let why = match found.encrypted {
-            0 => "a chain is sent in full handshakes of TLS 1.2 and below only",
-            _ => "TLS 1.3 encrypts certificates; they are seen with the connections' keys",
+            0 => "only full handshakes of TLS 1.2 and below send a chain in clear",
+            _ => "TLS 1.3 encrypts certificates; supply the connections' keys with --keylog",
         };
         bail!("no certificate was seen in {}: {why}", counted(summary.handshakes, "handshake", "handshakes"));
     }

@@ -1,6 +1,6 @@
 //! `handshark diff`: what changed between two captures.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::slice;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use super::job::Job;
 use super::{stop_on_signal, unless_interrupted};
 use crate::cli::DiffOptions;
 use crate::compare::{Tally, diff};
-use crate::output::layout::Layout;
-use crate::output::{self, style};
+use crate::output;
+use crate::output::pager::{Pager, Paging};
 
 /// Compares and shows.
 pub(super) fn diff(options: &DiffOptions) -> anyhow::Result<()> {
@@ -19,17 +19,14 @@ pub(super) fn diff(options: &DiffOptions) -> anyhow::Result<()> {
     let before = tally(options, &options.before, &stop)?;
     let after = tally(options, &options.after, &stop)?;
     let differences = diff::compare(&before, &after);
-    let stdout = io::stdout();
-    let layout = Layout::new(style::terminal_width(), options.color.palette(&stdout));
-    let mut out = BufWriter::new(stdout.lock());
-    if options.json {
-        serde_json::to_writer(&mut out, &differences).map_err(io::Error::from)?;
-        writeln!(out)?;
+    let layout = options.screen.layout(&options.query.zone);
+    let mut out = Pager::new(if options.json { Paging::Never } else { options.screen.paging });
+    let written = if options.json {
+        serde_json::to_writer(&mut out, &differences).map_err(io::Error::from).and_then(|()| writeln!(out))
     } else {
-        output::diff::write(&mut out, &layout, &differences)?;
-    }
-    out.flush()?;
-    Ok(())
+        output::diff::write(&mut out, &layout, &differences)
+    };
+    out.close().and(written).map_err(Into::into)
 }
 
 fn tally(options: &DiffOptions, path: &PathBuf, stop: &Arc<AtomicBool>) -> anyhow::Result<Tally> {

@@ -20,7 +20,7 @@ use crate::frame::Block;
 use crate::output::progress::Progress;
 use crate::output::say::say;
 use crate::pipeline;
-use crate::report::{Classes, Counts, Handshake, Incident, Sink, Summary};
+use crate::report::{Answer, Classes, Counts, Handshake, Incident, Sink, Summary};
 use crate::time::Timestamp;
 
 /// How long a verdict read from a pipe may wait, in packet time, for what other handshakes show.
@@ -47,7 +47,7 @@ pub(super) struct Job<'a> {
 impl<'a> Job<'a> {
     /// Captures and what is asked of them, with progress and without details: no timeline, no hashes.
     pub(super) fn new(inputs: &'a [PathBuf], query: &'a Query, stop: Arc<AtomicBool>) -> Self {
-        let Query { analysis, criteria, anonymize } = query;
+        let Query { analysis, criteria, anonymize, zone: _ } = query;
         Self {
             inputs,
             analysis,
@@ -74,7 +74,12 @@ impl<'a> Job<'a> {
 
     /// Opens what is needed: mistakes show before anything is written.
     pub(super) fn prepare(&self) -> anyhow::Result<Ready> {
-        Ok(Ready { source: self.open()?, trust: trust(&self.analysis.trust)? })
+        self.prepare_with(self.open()?)
+    }
+
+    /// The same for frames from elsewhere.
+    pub(super) fn prepare_with(&self, source: Box<dyn FrameSource>) -> anyhow::Result<Ready> {
+        Ok(Ready { source, trust: trust(&self.analysis.trust)? })
     }
 
     /// Opens and analyses.
@@ -100,6 +105,7 @@ impl<'a> Job<'a> {
         let mut asked = Asked {
             finder: Finder::new(self.criteria, &self.begin),
             anonymizer: self.anonymize.map(|key| Anonymizer::new(key.clone())),
+            answer: Answer::default(),
             sink,
             summary: None,
             hashes: self.hashes,
@@ -148,6 +154,8 @@ pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
 struct Asked<'a> {
     finder: Option<Finder>,
     anonymizer: Option<Anonymizer>,
+    /// What the answer is made of, when that is not the whole run under its own names.
+    answer: Answer,
     sink: &'a mut dyn Sink,
     summary: Option<Summary>,
     hashes: bool,
@@ -228,10 +236,12 @@ impl Sink for Asked<'_> {
         if self.finder.as_mut().is_some_and(|finder| !finder.takes(handshake)) {
             return Ok(());
         }
-        match &self.anonymizer {
-            Some(anonymizer) => self.sink.handshake(&anonymizer.handshake(handshake)),
-            None => self.sink.handshake(handshake),
+        let anonymous = self.anonymizer.as_ref().map(|anonymizer| anonymizer.handshake(handshake));
+        let shown = anonymous.as_ref().unwrap_or(handshake);
+        if self.finder.is_some() || anonymous.is_some() {
+            self.answer.handshake(shown);
         }
+        self.sink.handshake(shown)
     }
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
@@ -241,16 +251,19 @@ impl Sink for Asked<'_> {
             }
             finder.incidents += 1;
         }
-        match &self.anonymizer {
-            Some(anonymizer) => self.sink.incident(&anonymizer.incident(incident)),
-            None => self.sink.incident(incident),
-        }
+        let anonymous = self.anonymizer.as_ref().map(|anonymizer| anonymizer.incident(incident));
+        let shown = anonymous.as_ref().unwrap_or(incident);
+        self.answer.incident(shown);
+        self.sink.incident(shown)
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         let mut summary = summary.clone();
         if let Some(finder) = &mut self.finder {
             finder.narrow(&mut summary);
+        }
+        if self.finder.is_some() || self.anonymizer.is_some() {
+            summary.answer = std::mem::take(&mut self.answer);
         }
         if self.hashes {
             super::digest::inputs(&mut summary);

@@ -4,7 +4,7 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::slice;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ use crate::compare::verdict::judge;
 use crate::find::{Criteria, Filter};
 use crate::flow::{Endpoint, FlowKey, Side, Transport};
 use crate::frame::Block;
-use crate::output::layout::Layout;
-use crate::output::{self, style};
+use crate::output;
+use crate::output::pager::{Pager, Paging};
 use crate::packet::{Decoder, Packet};
 use crate::report::{Handshake, Sink, TlsClient};
 use crate::time::Timestamp;
@@ -60,19 +60,14 @@ pub(super) fn matched(options: &MatchOptions) -> anyhow::Result<()> {
     let anonymizer = options.query.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let mut joined = judged(&pairs, &mut at_client, &mut at_server, offset, anonymizer.as_ref());
     flood::explain(&mut joined);
-    let stdout = io::stdout();
-    let layout = Layout::new(style::terminal_width(), options.color.palette(&stdout));
-    let mut out = BufWriter::new(stdout.lock());
-    if options.json {
-        for joined in &joined {
-            serde_json::to_writer(&mut out, joined).map_err(io::Error::from)?;
-            writeln!(out)?;
-        }
+    let layout = options.screen.layout(&options.query.zone);
+    let mut out = Pager::new(if options.json { Paging::Never } else { options.screen.paging });
+    let written = if options.json {
+        joined.iter().try_for_each(|joined| serde_json::to_writer(&mut out, joined).map_err(io::Error::from).and_then(|()| writeln!(out)))
     } else {
-        output::matched::write(&mut out, &layout, &joined, options.all)?;
-    }
-    out.flush()?;
-    Ok(())
+        output::matched::write(&mut out, &layout, &joined, options.all)
+    };
+    out.close().and(written).map_err(Into::into)
 }
 
 /// What one capture holds.

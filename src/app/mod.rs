@@ -1,6 +1,7 @@
 //! Floor 8: what the binary does. Opens, wires and ends things; the only place that listens to signals.
 
 mod certs;
+mod demo;
 mod diff;
 mod digest;
 mod interfaces;
@@ -9,6 +10,7 @@ mod live;
 mod matched;
 mod read;
 mod report;
+mod settings;
 mod show;
 mod slice;
 
@@ -26,14 +28,22 @@ use signal_hook::iterator::Signals;
 use crate::cli::{self, Command};
 use crate::error::Error;
 use crate::output::escape::escape;
-use crate::output::layout::Layout;
+use crate::output::pager::{self, Pager};
 use crate::output::say::{say, say_lines};
-use crate::output::{delivery, explain, style};
+use crate::output::{delivery, explain};
+use crate::time::Zone;
 
 /// Runs the command line and gives the exit code: 0 done; 1 done, and `--fail-on` matched; 2 it could not be done; 128 and the signal's number when
 /// one ended it before its end.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let command = match cli::parse(arguments) {
+    let settings = match settings::gather() {
+        Ok(settings) => settings,
+        Err(error) => {
+            say(with_reasons(&error));
+            return cli::EXIT_FAILED.into();
+        }
+    };
+    let command = match cli::parse(arguments, &settings) {
         Ok(command) => command,
         Err(error) => {
             // Help and version are no errors: they go to standard output with exit code 0.
@@ -89,15 +99,18 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Match(options) => matched::matched(&options),
         Command::Show(options) => show::show(&options),
         Command::Report(options) => report::report(&options),
+        Command::Demo(options) => demo::demo(&options),
         Command::Interfaces { json } => interfaces::list(&mut out.lock(), json),
-        Command::Explain { about, color } => {
-            let layout = Layout::new(style::terminal_width(), color.palette(&out));
-            if about.is_empty() {
-                explain::list(&mut out.lock(), &layout).map_err(Into::into)
+        Command::Explain { about, screen } => {
+            let layout = screen.layout(&Zone::UTC);
+            let mut out = Pager::new(screen.paging);
+            let done = if about.is_empty() {
+                explain::list(&mut out, &layout).map_err(Into::into)
             } else {
-                let found = explain::about(&mut out.lock(), &layout, &about);
+                let found = explain::about(&mut out, &layout, &about);
                 found.map_err(Into::into).and_then(|found| found.map_err(anyhow::Error::msg))
-            }
+            };
+            out.close().map_err(Into::into).and(done)
         }
         Command::Completions(shell) => cli::completions(shell, &mut out.lock()).map_err(Into::into),
         Command::Man => cli::man(&mut out.lock()).map_err(Into::into),
@@ -126,6 +139,10 @@ fn stop_on_signal() -> io::Result<Arc<AtomicBool>> {
     let raised = Arc::clone(&stop);
     thread::spawn(move || {
         for signal in &mut signals {
+            // The keys are the pager's, which ends when it is left.
+            if signal == SIGINT && pager::is_shown() {
+                continue;
+            }
             if raised.swap(true, Ordering::Relaxed) {
                 delivery::abandon();
                 let _ = signal_hook::low_level::emulate_default_handler(signal);

@@ -1,31 +1,45 @@
 //! `handshark read`: captures in, reports out.
 
-use std::io::{self, BufWriter, IsTerminal};
+use std::io::{self, IsTerminal};
 
 use super::job::Job;
 use super::{is_broken_pipe, naming, stop_on_signal};
+use crate::capture::FrameSource;
 use crate::cli::{self, FailOn, ReadOptions};
 use crate::error::Error;
 #[cfg(feature = "parquet")]
 use crate::output::delivery::{Delivery, Manner};
-use crate::output::format::Look;
+use crate::output::format::{Look, Verbosity};
+use crate::output::pager::{Pager, Paging};
 #[cfg(feature = "parquet")]
 use crate::output::parquet::ParquetSink;
-use crate::output::{Sink, style};
+use crate::output::{Sink, text};
 use crate::report::{Handshake, Incident, Summary};
 
 /// Reads captures and shows the verdicts. Gives the exit code.
 pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
-    let stdout = io::stdout();
-    let look = options.look(options.color.palette(&stdout), style::terminal_width(), stdout.is_terminal());
+    read_from(options, None)
+}
+
+/// The same with frames from elsewhere, where they are given.
+pub(super) fn read_from(options: &ReadOptions, source: Option<Box<dyn FrameSource>>) -> anyhow::Result<u8> {
+    let on_terminal = io::stdout().is_terminal();
+    let look = options.look(options.screen.layout(&options.query.zone), on_terminal);
     let job = Job {
         // On the same terminal as the output it would be in its way.
-        progress: options.progress && !((options.format.streams)(&look) && stdout.is_terminal()),
+        progress: options.progress && !((options.format.streams)(&look) && on_terminal),
         ..Job::new(&options.inputs, &options.query, stop_on_signal()?)
     };
-    let ready = job.prepare()?;
-    let look = Look { at_once: look.at_once || job.piped(), ..look };
-    let mut sink = (options.format.sink)(Box::new(BufWriter::with_capacity(64 << 10, stdout)), &look);
+    // What comes from elsewhere is in no file.
+    let elsewhere = source.is_some();
+    let ready = source.map_or_else(|| job.prepare(), |source| job.prepare_with(source))?;
+    // What comes as it is written cannot be read again, and is not held back.
+    let piped = job.piped();
+    let again = look.again.clone().filter(|_| !piped && !elsewhere);
+    let look = Look { at_once: look.at_once || piped, again, ..look };
+    let paged = !piped && options.format == &text::FORMAT && options.verbosity != Verbosity::Quiet;
+    let mut out = Pager::new(if paged { options.screen.paging } else { Paging::Never });
+    let mut sink = (options.format.sink)(Box::new(&mut out), &look);
     let mut matched = false;
     #[cfg(feature = "parquet")]
     let mut parquet = match options.parquet.as_deref() {
@@ -62,16 +76,17 @@ pub(super) fn read(options: &ReadOptions) -> anyhow::Result<u8> {
         (done, ..) => done,
     };
     let ended = done.and_then(|_| sink.finish().map_err(|source| on_stdout(source).into()));
+    if ended.is_err() {
+        // What was found before the trouble is still worth printing.
+        let _ = sink.finish();
+    }
+    drop(sink);
+    let ended = out.close().map_err(|source| on_stdout(source).into()).and(ended);
     let code = if matched { cli::EXIT_MATCHED } else { cli::EXIT_DONE };
     match ended {
-        Ok(()) => Ok(code),
-        // The reader had enough: a quiet end.
-        Err(error) if is_broken_pipe(&error) => Ok(code),
-        Err(error) => {
-            // What was found before the trouble is still worth printing.
-            let _ = sink.finish();
-            Err(error)
-        }
+        Err(error) if !is_broken_pipe(&error) => Err(error),
+        // Done; or the reader had enough: a quiet end.
+        _ => Ok(code),
     }
 }
 

@@ -7,6 +7,7 @@ use super::job::Job;
 use super::{naming, stop_on_signal};
 use crate::anonymize::Anonymizer;
 use crate::cli::{Query, ReportFormat, ReportOptions};
+use crate::output::again::Again;
 use crate::output::delivery::{Delivery, Manner};
 use crate::output::html::HtmlSink;
 use crate::output::markdown::MarkdownSink;
@@ -27,7 +28,12 @@ fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let settings = settings(options);
     let mut sink: Box<dyn Sink + '_> = match options.format {
         ReportFormat::Html => Box::new(HtmlSink::new(out, settings)),
-        ReportFormat::Markdown => Box::new(MarkdownSink::with_settings(out, settings)),
+        ReportFormat::Markdown => {
+            let Query { analysis, anonymize, zone, .. } = &options.query;
+            // What is made anonymous names no file.
+            let again = if anonymize.is_none() { Again::new(&options.inputs, &analysis.keylogs) } else { None };
+            Box::new(MarkdownSink::new(out).with_settings(settings).in_zone(zone.clone()).with_again(again))
+        }
     };
     let job = Job {
         timeline: options.format == ReportFormat::Html,
@@ -42,7 +48,7 @@ fn write(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
 
 /// What the reader of a report must know to come to the same result.
 fn settings(options: &ReportOptions) -> Vec<Setting> {
-    let Query { analysis, criteria, anonymize } = &options.query;
+    let Query { analysis, criteria, anonymize, zone: _ } = &options.query;
     let anonymizer = anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let hidden = |text: String| anonymizer.as_ref().map_or_else(|| text.clone(), |anonymizer| anonymizer.prose(&text));
     let path = |path: &std::path::PathBuf| {

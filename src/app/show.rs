@@ -1,7 +1,7 @@
 //! `handshark show`: one handshake in full.
 
 use std::fmt;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use anyhow::bail;
 
@@ -10,17 +10,28 @@ use super::stop_on_signal;
 use crate::anonymize::Anonymizer;
 use crate::cli::ShowOptions;
 use crate::output::escape::escape;
-use crate::output::figures::{counted, when};
+use crate::output::figures::{counted, when_in};
 use crate::output::layout::Layout;
+use crate::output::pager::Pager;
+use crate::output::show;
 use crate::output::view;
-use crate::output::{show, style};
 use crate::report::{Handshake, Id, Sink};
+use crate::time::Zone;
 
 /// Reads captures and shows the handshake that is asked for; without such, the first that failed, or the first.
 pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
+    if let Some(word) = neither_file_nor_id(options) {
+        bail!("no handshake or file is called {word}; an ID is hexadecimal, as the failures of `handshark FILE` name it");
+    }
     let anonymizer = options.query.anonymize.as_ref().map(|key| Anonymizer::new(key.clone()));
     let wanted = options.id.as_deref().map(str::to_ascii_lowercase);
-    let mut found = Found { most: options.most, wanted: wanted.clone(), anonymizer: anonymizer.as_ref(), ..Found::default() };
+    let mut found = Found {
+        most: options.most,
+        wanted: wanted.clone(),
+        anonymizer: anonymizer.as_ref(),
+        zone: options.query.zone.clone(),
+        ..Found::default()
+    };
     let job = Job {
         // It is made anonymous here, so that a handshake can be asked for by either id.
         anonymize: None,
@@ -43,14 +54,32 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
             _ => bail!("none of the {among} handshakes is what was asked for; `handshark --all` lists them"),
         }
     }
-    let stdout = io::stdout();
-    let layout = Layout::wide(options.width.or_else(style::terminal_width), options.color.palette(&stdout));
-    let mut out = BufWriter::new(stdout.lock());
+    let layout = options.screen.layout(&options.query.zone);
+    let mut out = Pager::new(options.screen.paging);
+    let written = write(&mut out, &layout, options, &found, anonymizer.as_ref());
+    out.close().and(written).map_err(Into::into)
+}
+
+/// The last word, when it looks like no file, and none is there.
+fn neither_file_nor_id(options: &ShowOptions) -> Option<&str> {
+    let word = options.inputs.last().filter(|_| options.id.is_none() && options.inputs.len() > 1)?;
+    word.to_str().filter(|text| !text.contains(['.', '/']) && *text != "-" && !word.exists())
+}
+
+/// Writes the handshakes chosen.
+fn write(
+    out: &mut dyn Write,
+    layout: &Layout,
+    options: &ShowOptions,
+    found: &Found<'_>,
+    anonymizer: Option<&Anonymizer>,
+) -> io::Result<()> {
+    let chosen = found.chosen();
     for (index, report) in chosen.iter().enumerate() {
         if index > 0 {
             writeln!(out, "\n")?;
         }
-        show::handshake(&mut out, &layout, &hidden(report, anonymizer.as_ref()))?;
+        show::handshake(out, layout, &hidden(report, anonymizer))?;
     }
     let more = found.count.saturating_sub(chosen.len() as u64);
     if more > 0 && !options.query.criteria.is_empty() {
@@ -60,8 +89,7 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
             counted(more, "handshake more is", "handshakes more are")
         )?;
     }
-    out.flush()?;
-    Ok(())
+    out.flush()
 }
 
 /// Handshakes that may be shown.
@@ -71,6 +99,7 @@ struct Found<'a> {
     /// The id asked for, or its beginning.
     wanted: Option<String>,
     anonymizer: Option<&'a Anonymizer>,
+    zone: Zone,
     /// Those of what was asked for, without regard to the id.
     count: u64,
     matched: Vec<Handshake<'static>>,
@@ -92,7 +121,7 @@ impl Sink for Found<'_> {
                 return Ok(());
             }
             if self.candidates.len() < MOST_NAMED {
-                self.candidates.push((id, told(report, self.anonymizer)));
+                self.candidates.push((id, told(report, self.anonymizer, &self.zone)));
             }
         }
         if self.failed.len() < self.most && report.class().is_failure() {
@@ -117,7 +146,7 @@ impl Found<'_> {
         };
         if self.near.len() < MOST_NAMED || self.near.last().is_some_and(|last| distance < last.0) {
             let place = self.near.partition_point(|known| known.0 <= distance);
-            self.near.insert(place, (distance, id, told(report, self.anonymizer)));
+            self.near.insert(place, (distance, id, told(report, self.anonymizer, &self.zone)));
             self.near.truncate(MOST_NAMED);
         }
     }
@@ -163,11 +192,11 @@ impl fmt::Display for Choice {
 impl std::error::Error for Choice {}
 
 /// A handshake in a line.
-fn told(report: &Handshake<'_>, anonymizer: Option<&Anonymizer>) -> String {
+fn told(report: &Handshake<'_>, anonymizer: Option<&Anonymizer>, zone: &Zone) -> String {
     let report = hidden(report, anonymizer);
     let cause = report.diagnosis.cause.map_or_else(String::new, |cause| format!(": {cause}"));
     let server = escape(&view::server(&report)).into_owned();
-    format!("{}  {} → {server}  {}{cause}", when(report.handshake.start, false), report.client, view::ending(&report))
+    format!("{}  {} → {server}  {}{cause}", when_in(zone, report.handshake.start, false), report.client, view::ending(&report))
 }
 
 fn hidden<'a>(report: &Handshake<'a>, anonymizer: Option<&Anonymizer>) -> Handshake<'a> {

@@ -77,7 +77,7 @@ pub(super) fn slice(options: &SliceOptions) -> anyhow::Result<()> {
     ));
     if !strayed.is_empty() {
         say(format!(
-            "the verdict on {} of them rests on what lies outside the slice; the comments are right, reading the slice alone says less",
+            "the verdict on {} of them is based on packets outside the slice; the comments are right, but reading the slice alone says less",
             strayed.len()
         ));
     }

@@ -29,7 +29,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,6 +103,14 @@ pub fn open_stream(name: &Path, stream: Box<dyn Read + Send>, filter: Option<&st
     let filter = filter.map(filter::PacketFilter::new).transpose()?;
     let found = discover::from_stream(name, stream)?;
     Ok(Box::new(merge::Merge::new(found, filter)))
+}
+
+/// What is in a compressed file that lies in memory; what is not compressed comes as it is.
+pub fn unpacked(packed: &'static [u8]) -> io::Result<Box<dyn Read + Send>> {
+    match compress::Compression::detect(packed) {
+        Some(compression) => compression.decoder(Box::new(packed)),
+        None => Ok(Box::new(packed)),
+    }
 }
 
 /// What a capture says about itself.

@@ -8,18 +8,18 @@ use clap_complete::Shell;
 
 use super::forensics::{Certs, Diff, Match, Slice};
 use super::live::Live;
-use super::options::{FailOn, ReadOptions};
+use super::options::{DemoOptions, FailOn, ReadOptions};
 use super::selection::QueryArguments;
-use super::shared::{OUTPUT, When};
+use super::shared::{OUTPUT, ScreenArguments, joined};
 use super::{Command, values};
 use crate::output::format::{Format, Verbosity};
 use crate::output::formats::FORMATS;
 use crate::output::{csv, ndjson};
 
-/// Says why a TLS handshake failed, who stopped it, and what to do.
+/// Explains why a TLS handshake failed, who stopped it, and what to do.
 ///
-/// handshark reads packet captures and gives a verdict on every TLS handshake in them: its outcome, the cause, who ended it, how sure
-/// that is, the frames that prove it, what else it could be, and the fix. It only looks; it sends nothing.
+/// handshark reads packet captures and diagnoses every TLS handshake in them: its outcome, the cause, who ended it, how sure
+/// that is, the frames that prove it, what else it could be, and the fix. It is passive: it never sends a packet.
 #[derive(Debug, Parser)]
 #[command(
     name = "handshark",
@@ -30,7 +30,7 @@ use crate::output::{csv, ndjson};
     subcommand_required = true,
     propagate_version = false,
     max_term_width = 100,
-    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|certs|diff|match …\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
+    override_usage = "handshark [read] [OPTIONS] FILE...\n       handshark show FILE... [ID]\n       handshark report FILE... -o report.html\n       handshark live -i IFACE [OPTIONS]\n       handshark slice|certs|diff|match …\n       handshark demo [--write FILE]\n       handshark explain [CAUSE|WORDS]\n       handshark completions SHELL",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES,
 )]
@@ -55,20 +55,32 @@ enum Action {
     Match(Box<Match>),
     Show(Box<super::present::Show>),
     Report(Box<super::present::Report>),
+    /// Show what handshark does: diagnose a bundled capture with five failed handshakes
+    ///
+    /// Needs no capture and no privileges. The handshakes were recorded between real programs: a path MTU black hole, a forged RST, a TLS version,
+    /// an expired certificate, a mail server without STARTTLS.
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo {
+        /// Write the capture to this file instead; - is standard output
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        write: Option<PathBuf>,
+        /// Replace the file if it is there
+        #[arg(long, requires = "write")]
+        force: bool,
+    },
     /// Explain a cause: what it means, how it is recognised, how to fix it
     ///
-    /// Without a cause, all causes are listed by family. Other words are looked up: the number or name of an alert, what a program said. Needs no
+    /// Without a cause, lists all causes by family. Other words are looked up: the number or name of an alert, an error message. Needs no
     /// capture.
     #[command(
         after_help = "Examples:\n  handshark explain certificate-expired\n  handshark explain 48\n  handshark explain unknown_ca\n  handshark explain 'unable to get local issuer certificate'"
     )]
     Explain {
-        /// The cause's name, as reports give it; or words to look up
+        /// A cause, as named in reports; or words to look up
         #[arg(value_name = "CAUSE|WORDS", hide_possible_values = true, value_parser = values::topic_parser())]
         about: Vec<String>,
-        /// When to use colours
-        #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
-        color: When,
+        #[command(flatten)]
+        screen: ScreenArguments,
     },
     /// Print a completion script for a shell
     #[command(after_help = "Examples:\n  handshark completions bash > ~/.local/share/bash-completion/completions/handshark\n  \
@@ -84,7 +96,7 @@ enum Action {
     Man,
 }
 
-/// Read captures and say why handshakes failed (the default: `handshark FILE` is `handshark read FILE`)
+/// Read captures and explain why handshakes failed (the default: `handshark FILE` is `handshark read FILE`)
 ///
 /// Reads pcap and pcapng, plain or compressed with gzip, zstd, lz4 or xz. The packets of several files are taken as one capture, in the
 /// order of their times.
@@ -93,8 +105,12 @@ enum Action {
 #[command(after_help = READ_EXAMPLES)]
 struct Read {
     /// Captures: files, directories of them, or - for standard input
-    #[arg(value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "FILE", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
+
+    /// The same as FILE (repeatable), as tcpdump and tshark name it
+    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
+    more_inputs: Vec<PathBuf>,
 
     #[command(flatten)]
     query: QueryArguments,
@@ -107,11 +123,11 @@ struct Read {
     #[arg(long, conflicts_with_all = ["format", "json"], help_heading = OUTPUT)]
     csv: bool,
 
-    /// Write a Parquet file besides: one row for each handshake, with nested columns as in docs/SCHEMA.md
+    /// Also write a Parquet file: one row for each handshake, with nested columns as in docs/SCHEMA.md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = values::parquet_file(), help_heading = OUTPUT)]
     parquet: Option<PathBuf>,
 
-    /// Replace the Parquet file if it is there
+    /// Replace the Parquet file if it exists
     #[arg(long, requires = "parquet", help_heading = OUTPUT)]
     force: bool,
 
@@ -119,11 +135,11 @@ struct Read {
     #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name, value_parser = values::format_parser(), help_heading = OUTPUT)]
     format: &'static Format,
 
-    /// List every handshake, the completed ones too
+    /// List every handshake, including completed ones
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
     all: bool,
 
-    /// One line for each failure, and nothing else
+    /// Print one line for each failure and nothing else
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     quiet: bool,
 
@@ -131,15 +147,14 @@ struct Read {
     #[arg(short, long, help_heading = OUTPUT)]
     verbose: bool,
 
-    /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set)
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
-    color: When,
+    #[command(flatten)]
+    screen: ScreenArguments,
 
     /// Show no progress on standard error
     #[arg(long, help_heading = OUTPUT)]
     no_progress: bool,
 
-    /// Exit with 1 when one of these was found: `failed` or another class, or causes, separated by commas
+    /// Exit with 1 if one of these is found: `failed` or another class, or causes, separated by commas
     ///
     /// The classes are those that the summary counts: `failed` (alerted, reset, closed, stalled, refused or answered in plaintext),
     /// `rejected-after-completion`, `completed-with-trouble`, `undecided`, `probe`, `completed`. A cause counts wherever it is the verdict:
@@ -160,7 +175,8 @@ impl From<Arguments> for Command {
             Action::Match(matched) => Self::Match(Box::new((*matched).into())),
             Action::Show(show) => Self::Show(Box::new((*show).into())),
             Action::Report(report) => Self::Report(Box::new((*report).into())),
-            Action::Explain { about, color } => Self::Explain { about: about.join(" "), color: color.into() },
+            Action::Demo { write, force } => Self::Demo(DemoOptions { write, force }),
+            Action::Explain { about, screen } => Self::Explain { about: about.join(" "), screen: screen.into() },
             Action::Completions { shell } => Self::Completions(shell),
             Action::Man => Self::Man,
         }
@@ -170,7 +186,7 @@ impl From<Arguments> for Command {
 impl From<Read> for ReadOptions {
     fn from(read: Read) -> Self {
         Self {
-            inputs: read.inputs,
+            inputs: joined(read.more_inputs, read.inputs),
             query: read.query.into(),
             parquet: read.parquet,
             force: read.force,
@@ -185,7 +201,7 @@ impl From<Read> for ReadOptions {
                 (false, false) => Verbosity::Normal,
                 (false, true) => Verbosity::Verbose,
             },
-            color: read.color.into(),
+            screen: read.screen.into(),
             progress: !read.no_progress && !read.quiet,
             fail_on: FailOn::from_items(read.fail_on),
         }
@@ -205,32 +221,42 @@ Examples:
   handshark night.pcapng                        why did handshakes fail?
   handshark --all -v night.pcapng               every handshake, in detail
   handshark --json *.pcap.zst | jq .diagnosis   for programs
-  handshark --name '*.bank.test' /var/captures  one name in a directory of captures
+  handshark --name '*.bank.test' /var/captures  one name, in a directory
   handshark -f 'host 192.0.2.1' /var/captures   one host
   tcpdump -i eth0 -U -w - | handshark -         read what tcpdump writes
   ssh gw tcpdump -U -w - port 443 | handshark - the same from afar
   sudo handshark live -i eth0                   watch an interface
-  handshark show night.pcapng                   the first failure, packet by packet
+  handshark show night.pcapng                   the first failure in full
   handshark report night.pcapng -o report.html  a page to hand over
   handshark slice night.pcapng --outcome failed -o failed.pcapng
   handshark diff yesterday.pcapng today.pcapng  what changed?
-  handshark match client.pcap server.pcap       what happened between two points?
-  handshark explain certificate-expired         what a cause means and how to fix it
-  handshark --fail-on failed test.pcap          for scripts: exit with 1 when one failed
+  handshark match client.pcap server.pcap       what happened in between?
+  handshark explain certificate-expired         what it means, how to fix it
+  handshark demo                                see it without a capture
+  handshark --fail-on failed test.pcap          for scripts: exit with 1
 
 Exit codes:
   0  done, whatever was found
   1  done, and --fail-on matched
-  2  could not be done: usage, a file that cannot be read, output that cannot be written
+  2  could not be done: usage, a file that cannot be read, output not written
   130, 143  ended early by Ctrl-C or SIGTERM, with what had been read
 
+Defaults stand in ~/.config/handshark/config, one option a line (--tz=local),
+and in variables such as HANDSHARK_TZ; HANDSHARK_CONFIG names another file.
+
 `handshark read --help` explains every option.";
+
+pub(super) const DEMO_EXAMPLES: &str = "\
+Examples:
+  handshark demo                                 see what handshark says
+  handshark demo --write demo.pcap               the capture, to try every other command on";
 
 pub(super) const READ_EXAMPLES: &str = "\
 Examples:
   handshark read night.pcapng
   handshark read /var/captures --since 09:00 --until 09:30 --name '*.bank.test'
-  handshark read night.pcapng --where 'handshake.timing.server_think_us > 500000' --all
+  handshark --all --where 'handshake.timing.server_think_us > 500000' night.pcapng
+  handshark --tz local -r night.pcapng
   handshark read --json --stall-after 3s a.pcap b.pcap > verdicts.ndjson
   handshark read night.pcapng -q --parquet night.parquet
   handshark read --fail-on certificate-expired,no-common-version test.pcap

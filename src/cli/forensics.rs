@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 use super::options::{CertsOptions, DiffOptions, MatchOptions, Query, Secrets, SliceOptions};
 use super::selection::{AnalysisArguments, QueryArguments, SelectionArguments};
-use super::shared::When;
+use super::shared::ScreenArguments;
 
 /// Write the packets of chosen handshakes to a new capture, with the verdicts as comments on them
 ///
@@ -25,13 +25,13 @@ pub(super) struct Slice {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: PathBuf,
 
-    /// Replace the output if it is there; write to a terminal
+    /// Replace the output if it exists; write to a terminal
     #[arg(long)]
     force: bool,
 
-    /// What becomes of the TLS keys that a pcapng holds: keep those of the chosen handshakes, or drop all
+    /// Whether to keep TLS keys that a pcapng file contains: those of the chosen handshakes, or none
     ///
-    /// With keys, whoever gets the slice can read what was said.
+    /// With keys, anyone who gets the slice can decrypt it.
     #[arg(long, value_name = "WHICH", value_enum, default_value_t = SecretsArgument::Drop)]
     secrets: SecretsArgument,
 
@@ -54,7 +54,7 @@ enum SecretsArgument {
 
 /// Write every certificate seen to a directory: PEM files and an index of where, when and by whom
 ///
-/// Each distinct certificate becomes one PEM file; index.json says of each what is in it, when it was seen first and last, which servers
+/// Each distinct certificate becomes one PEM file; index.json tells for each what is in it, when it was seen first and last, which servers
 /// and names served it or which clients presented it, and in which chains. In TLS 1.3 certificates are encrypted and only seen with keys.
 #[derive(Debug, Args)]
 #[command(after_help = CERTS_EXAMPLES)]
@@ -63,11 +63,11 @@ pub(super) struct Certs {
     #[arg(value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
 
-    /// The directory to write to; it is made if it is not there
+    /// The directory to write to; it is created if it does not exist
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     output: PathBuf,
 
-    /// Replace files that are there
+    /// Replace existing files
     #[arg(long)]
     force: bool,
 
@@ -82,18 +82,18 @@ pub(super) struct Certs {
     anonymize: Option<String>,
 }
 
-/// Say what changed between two captures: for "it worked yesterday"
+/// Show what changed between two captures: for "it worked yesterday"
 ///
 /// Compares, for every name or server: whether it is there, how often handshakes fail and why, versions, suites and groups agreed on,
 /// certificates, addresses, client fingerprints and times. What did not change is not mentioned.
 #[derive(Debug, Args)]
 #[command(after_help = DIFF_EXAMPLES)]
 pub(super) struct Diff {
-    /// The capture of before: a file or a directory
+    /// The earlier capture: a file or a directory
     #[arg(value_name = "BEFORE", value_hint = ValueHint::AnyPath)]
     before: PathBuf,
 
-    /// The capture of after
+    /// The later capture
     #[arg(value_name = "AFTER", value_hint = ValueHint::AnyPath)]
     after: PathBuf,
 
@@ -101,9 +101,8 @@ pub(super) struct Diff {
     #[arg(long)]
     json: bool,
 
-    /// When to use colours
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
-    color: When,
+    #[command(flatten)]
+    screen: ScreenArguments,
 
     #[command(flatten)]
     query: QueryArguments,
@@ -112,8 +111,8 @@ pub(super) struct Diff {
 /// Compare the same handshakes captured at two points: what was lost, altered, delayed or injected in between
 ///
 /// CLIENT is the capture nearer to the clients, SERVER the one nearer to the servers. Handshakes are joined by the random of their
-/// ClientHello, so that address translation in between does not matter; those of which one side saw no ClientHello are joined by their
-/// addresses and first sequence number. The verdict is the one that both captures together allow.
+/// ClientHello, so that address translation in between does not matter; those whose ClientHello one capture lacks are joined by their
+/// addresses and first sequence number. The verdict is the one that both captures allow together.
 #[derive(Debug, Args)]
 #[command(after_help = MATCH_EXAMPLES)]
 pub(super) struct Match {
@@ -129,13 +128,12 @@ pub(super) struct Match {
     #[arg(long)]
     json: bool,
 
-    /// Also those between whose ends nothing happened
+    /// List all handshakes, also those to which nothing happened in between
     #[arg(short, long, action = ArgAction::SetTrue)]
     all: bool,
 
-    /// When to use colours
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
-    color: When,
+    #[command(flatten)]
+    screen: ScreenArguments,
 
     #[command(flatten)]
     query: QueryArguments,
@@ -164,7 +162,7 @@ impl From<Certs> for CertsOptions {
 
 impl From<Diff> for DiffOptions {
     fn from(diff: Diff) -> Self {
-        Self { before: diff.before, after: diff.after, query: diff.query.into(), json: diff.json, color: diff.color.into() }
+        Self { before: diff.before, after: diff.after, query: diff.query.into(), json: diff.json, screen: diff.screen.into() }
     }
 }
 
@@ -176,7 +174,7 @@ impl From<Match> for MatchOptions {
             query: matched.query.into(),
             json: matched.json,
             all: matched.all,
-            color: matched.color.into(),
+            screen: matched.screen.into(),
         }
     }
 }
@@ -193,15 +191,16 @@ pub(super) const SLICE_EXAMPLES: &str = "\
 Examples:
   handshark slice night.pcapng --outcome failed -o failed.pcapng
   handshark slice /var/captures --name api.bank.test --since 09:00 -o api.pcapng
-  handshark slice night.pcapng --where 'handshake.id == \"7d0f9a52c1e4b386\"' -o one.pcapng
-  tshark -r one.pcapng -T fields -e frame.number -e frame.comment     the verdicts in tshark";
+  handshark slice night.pcapng -o one.pcapng \\
+      --where 'handshake.id == \"7d0f9a52c1e4b386\"'
+  tshark -r one.pcapng -T fields -e frame.number -e frame.comment";
 
 pub(super) const CERTS_EXAMPLES: &str = "\
 Examples:
   handshark certs night.pcapng -o certs
   handshark certs /var/captures --name '*.bank.test' -o certs
-  jq -r '.certificates[] | [.not_after, .subject] | @tsv' certs/index.json | sort     what expires first
-  openssl x509 -in certs/FILE.pem -noout -text                                        one of them in full";
+  jq -r '.certificates[] | [.not_after, .subject] | @tsv' certs/index.json | sort
+  openssl x509 -in certs/FILE.pem -noout -text          one of them in full";
 
 pub(super) const DIFF_EXAMPLES: &str = "\
 Examples:

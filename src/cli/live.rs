@@ -15,10 +15,10 @@ use crate::capture::LiveOptions;
 use crate::find::Criteria;
 use crate::output::style::Color;
 
-/// Watch interfaces and say why handshakes fail, as they do
+/// Watch interfaces and explain why handshakes fail, as they fail
 ///
 /// On a terminal it shows a live view; anywhere else, and with --json, one JSON object a line as `read` writes them; with --text a line for
-/// each failure. Needs the right to capture (`CAP_NET_RAW`). It only looks; it sends nothing.
+/// each failure. Needs permission to capture (`CAP_NET_RAW`). It is passive: it never sends a packet.
 #[allow(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[derive(Debug, Args)]
 #[command(after_help = LIVE_EXAMPLES)]
@@ -27,9 +27,9 @@ pub(super) struct Live {
     #[arg(short, long = "interface", value_name = "IFACE", action = ArgAction::Append, value_delimiter = ',')]
     interfaces: Vec<String>,
 
-    /// Take only packets that match a capture filter, instead of nearly everything
+    /// Analyze only packets that match a capture filter, instead of nearly everything
     ///
-    /// In the syntax of pcap-filter(7). Keep ICMP (`or icmp or icmp6`), which proves much about the path.
+    /// Syntax: pcap-filter(7). Keep ICMP (`or icmp or icmp6`), which proves much about the path.
     #[arg(short = 'f', long, value_name = "BPF", help_heading = CAPTURE)]
     filter: Option<String>,
 
@@ -37,25 +37,25 @@ pub(super) struct Live {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = CAPTURE)]
     capture_threads: u16,
 
-    /// The kernel's ring for each thread that captures: 2MiB to 2GiB
+    /// The kernel's ring buffer for each capturing thread: 2MiB to 2GiB
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = values::ring_size, help_heading = CAPTURE)]
     buffer: u64,
 
-    /// Bytes taken of each packet
+    /// Bytes to capture of each packet
     #[arg(long, value_name = "BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(96..=262_144), help_heading = CAPTURE)]
     snaplen: u32,
 
-    /// Take packets that are not for this machine, too (mirror ports)
+    /// Capture packets that are not for this machine, too (mirror ports)
     #[arg(long, help_heading = CAPTURE)]
     promiscuous: bool,
 
     /// How long without progress is a stall: 500ms, 10s, 2m
     ///
-    /// A stall is told while it lasts, and corrected should the handshake complete after all.
+    /// A stall is reported while it lasts, and corrected if the handshake completes after all.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::stall_after, help_heading = ANALYSIS)]
     stall_after: Duration,
 
-    /// Threads that analyze; 0 takes one for each processor
+    /// Threads for the analysis; 0 is one for each processor
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS), help_heading = ANALYSIS)]
     threads: u16,
 
@@ -65,9 +65,9 @@ pub(super) struct Live {
     #[command(flatten)]
     trust: TrustArguments,
 
-    /// Decrypt with the secrets in this key log, also with those that are appended while it runs (repeatable)
+    /// Decrypt with the secrets in this key log, including those that are appended during the run (repeatable)
     ///
-    /// What programs write where `SSLKEYLOGFILE` names a file. Secrets are never written anywhere.
+    /// The format is that of `SSLKEYLOGFILE`. Secrets are never written anywhere.
     #[arg(short = 'k', long = "keylog", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
     keylogs: Vec<PathBuf>,
 
@@ -93,27 +93,27 @@ pub(super) struct Live {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
     color: When,
 
-    /// Write one JSON object a line to this file as well; SIGHUP opens it anew
+    /// Also write one JSON object a line to this file; SIGHUP reopens it
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
     output: Option<PathBuf>,
 
-    /// Begin a new output file at this size: FILE becomes FILE.1
+    /// Start a new output file at this size: FILE becomes FILE.1
     #[arg(long, value_name = "SIZE", requires = "output", value_parser = values::size, help_heading = OUTPUT)]
     rotate_size: Option<u64>,
 
-    /// Begin a new output file at this age
+    /// Start a new output file at this age
     #[arg(long, value_name = "DURATION", requires = "output", value_parser = values::long_duration, help_heading = OUTPUT)]
     rotate_age: Option<Duration>,
 
-    /// Old output files kept
+    /// Number of old output files to keep
     #[arg(long, value_name = "N", requires = "output", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=999), help_heading = OUTPUT)]
     rotate_keep: u32,
 
-    /// Serve metrics for Prometheus at /metrics on this address, and /healthz; a port alone is the loopback's
+    /// Serve metrics for Prometheus at /metrics, and /healthz, on this address; a port alone means loopback
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = values::metrics_address, help_heading = OUTPUT)]
     metrics: Option<SocketAddr>,
 
-    /// Servers and names told apart in metrics; the others are counted as `other`
+    /// Servers and names with metrics of their own; the rest are counted as `other`
     #[arg(long, value_name = "N", requires = "metrics", default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=10_000), help_heading = OUTPUT)]
     metrics_names: u32,
 
@@ -121,11 +121,11 @@ pub(super) struct Live {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = RECORDER)]
     record: Option<PathBuf>,
 
-    /// Bytes of recordings kept; the oldest go first
+    /// Bytes of recordings to keep; the oldest are deleted first
     #[arg(long, value_name = "SIZE", requires = "record", default_value = "1GiB", value_parser = values::size, help_heading = RECORDER)]
     record_max: u64,
 
-    /// Recordings kept
+    /// Number of recordings to keep
     #[arg(long, value_name = "N", requires = "record", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..), help_heading = RECORDER)]
     record_files: u32,
 
@@ -133,19 +133,19 @@ pub(super) struct Live {
     #[arg(long, value_name = "DURATION", requires = "record", value_parser = values::long_duration, help_heading = RECORDER)]
     record_age: Option<Duration>,
 
-    /// Memory for packets of handshakes that are under way
+    /// Memory for the packets of handshakes in progress
     #[arg(long, value_name = "SIZE", requires = "record", default_value = "64MiB", value_parser = values::size, help_heading = RECORDER)]
     record_memory: u64,
 
-    /// End after this time
+    /// Stop after this time
     #[arg(long, value_name = "DURATION", value_parser = values::long_duration, help_heading = RUN)]
     duration: Option<Duration>,
 
-    /// End after this many handshakes
+    /// Stop after this many handshakes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = RUN)]
     count: Option<u64>,
 
-    /// Become this user once everything is open
+    /// Switch to this user once everything is open
     #[arg(long, value_name = "NAME", help_heading = RUN)]
     user: Option<String>,
 
@@ -153,7 +153,7 @@ pub(super) struct Live {
     #[arg(long, help_heading = RUN)]
     no_sandbox: bool,
 
-    /// Exit with 1 when one of these was found: `failed` or another class, or causes, separated by commas
+    /// Exit with 1 if one of these is found: `failed` or another class, or causes, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, hide_possible_values = true, value_parser = values::fail_on_parser(), help_heading = "For scripts")]
     fail_on: Vec<values::FailOnItem>,
 }
@@ -234,7 +234,7 @@ pub struct RecordOptions {
     pub max_files: u32,
     /// Age at which they are deleted.
     pub max_age: Option<Duration>,
-    /// Memory for packets of handshakes that are under way.
+    /// Memory for the packets of handshakes in progress.
     pub memory: u64,
 }
 
@@ -286,12 +286,14 @@ const RUN: &str = "Run";
 
 pub(super) const LIVE_EXAMPLES: &str = "\
 Examples:
-  sudo handshark live -i eth0 --user nobody                  the live view
-  handshark live -i any --text                               a line for each failure
-  handshark live -i eth0 --json | jq .diagnosis.summary      for programs
-  handshark live -i eth0 --json --metrics 127.0.0.1:9477 --record /var/lib/handshark -o /var/log/handshark.ndjson --rotate-size 100MiB
-  handshark live -i eth0 --name '*.bank.test' --text         of one service
-  handshark live -i eth0 --duration 5m --fail-on failed      for scripts
+  sudo handshark live -i eth0 --user nobody              the live view
+  handshark live -i any --text                           a line for each failure
+  handshark live -i eth0 --json | jq .diagnosis.summary  for programs
+  handshark live -i eth0 --json --metrics 127.0.0.1:9477 \\
+      --record /var/lib/handshark \\
+      -o /var/log/handshark.ndjson --rotate-size 100MiB
+  handshark live -i eth0 --name '*.bank.test' --text     of one service
+  handshark live -i eth0 --duration 5m --fail-on failed  for scripts
 
 Keys of the view: ? shows them.
 
@@ -303,7 +305,7 @@ mod tests {
     use crate::cli::{Command, parse};
 
     fn live(arguments: &[&str]) -> LiveCommand {
-        match parse(["handshark", "live"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word))) {
+        match parse(["handshark", "live"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word)), &[]) {
             Ok(Command::Live(command)) => *command,
             other => panic!("{arguments:?}: {other:?}"),
         }
@@ -350,7 +352,10 @@ mod tests {
             &["live", "-i", "eth0", "--buffer", "3GiB"],
             &["live", "-i", "eth0", "--metrics", "localhost"],
         ] {
-            assert!(parse(["handshark"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word))).is_err(), "{arguments:?}");
+            assert!(
+                parse(["handshark"].iter().chain(arguments).map(|word| std::ffi::OsString::from(*word)), &[]).is_err(),
+                "{arguments:?}"
+            );
         }
     }
 }

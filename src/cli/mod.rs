@@ -10,6 +10,7 @@ use crate::output::escape::escape;
 use crate::output::say::say_lines;
 
 mod args;
+mod config;
 mod default;
 mod forensics;
 mod live;
@@ -19,10 +20,11 @@ mod selection;
 mod shared;
 mod values;
 
+pub use config::{CONFIG, Setting, of_environment, settings};
 pub use live::{LiveCommand, OutputFile, RecordOptions, Shown};
 pub use options::{
-    Analysis, CertsOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Secrets, ShowOptions,
-    SliceOptions, Trust,
+    Analysis, CertsOptions, DemoOptions, DiffOptions, FailOn, MatchOptions, Query, ReadOptions, ReportFormat, ReportOptions, Screen,
+    Secrets, ShowOptions, SliceOptions, Trust,
 };
 
 /// Exit code: done.
@@ -56,12 +58,14 @@ pub enum Command {
     Show(Box<ShowOptions>),
     /// Write a report.
     Report(Box<ReportOptions>),
+    /// Diagnose the bundled capture, or write it.
+    Demo(DemoOptions),
     /// Explain a cause, or list all.
     Explain {
         /// A cause's name, or words to look up; nothing for all causes.
         about: String,
-        /// Whether to colour.
-        color: crate::output::style::Color,
+        /// How it is shown.
+        screen: Screen,
     },
     /// Print a completion script.
     Completions(Shell),
@@ -69,11 +73,15 @@ pub enum Command {
     Man,
 }
 
-/// Reads arguments, the program's name first. The error is a usage error, or help or the version to be printed: its `print` and
+/// Reads arguments, the program's name first, with settings from elsewhere where they leave something open. The error is a usage error, or help or the version to be printed: its `print` and
 /// `exit_code` know which.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+pub fn parse(arguments: impl IntoIterator<Item = OsString>, settings: &[Setting]) -> Result<Command, clap::Error> {
     let mut command = command();
-    let arguments = default::with_subcommand(&command, arguments.into_iter().collect());
+    let mut arguments = default::with_subcommand(&command, arguments.into_iter().collect());
+    if !settings.is_empty() {
+        command.build();
+        arguments = config::with_settings(&mut command, arguments, settings)?;
+    }
     let mut matches = command.try_get_matches_from_mut(arguments)?;
     let parsed = args::Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
     Ok(parsed.into())
@@ -130,6 +138,7 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
             "match" => (format!("{NAME}-match"), forensics::MATCH_EXAMPLES),
             "show" => (format!("{NAME}-show"), present::SHOW_EXAMPLES),
             "report" => (format!("{NAME}-report"), present::REPORT_EXAMPLES),
+            "demo" => (format!("{NAME}-demo"), args::DEMO_EXAMPLES),
             other => (format!("{NAME}-{other}"), ""),
         };
         // clap_mangen would fill the examples like prose.

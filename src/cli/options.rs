@@ -9,9 +9,13 @@ use super::values::FailOnItem;
 use crate::anonymize::Key;
 use crate::diagnosis::cause::Cause;
 use crate::find::Criteria;
+use crate::output::again::Again;
 use crate::output::format::{Format, Look, Verbosity};
-use crate::output::style::{Color, Palette};
+use crate::output::layout::Layout;
+use crate::output::pager::Paging;
+use crate::output::style::{self, Color};
 use crate::report::{Class, Handshake};
+use crate::time::Zone;
 
 /// What to read, how to judge, how to show.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,12 +34,30 @@ pub struct ReadOptions {
     pub all: bool,
     /// How much to say.
     pub verbosity: Verbosity,
-    /// Whether to colour.
-    pub color: Color,
+    /// How it is shown.
+    pub screen: Screen,
     /// Progress is wanted; whether it is shown depends on standard error.
     pub progress: bool,
     /// What makes the exit code 1.
     pub fail_on: FailOn,
+}
+
+/// How it is shown on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Screen {
+    /// Whether to colour.
+    pub color: Color,
+    /// Columns to write for, if not the terminal's.
+    pub width: Option<usize>,
+    /// Whether to use a pager.
+    pub paging: Paging,
+}
+
+impl Screen {
+    /// The layout for standard output, with times of this zone.
+    pub fn layout(&self, zone: &Zone) -> Layout {
+        Layout::new(self.width.or_else(style::terminal_width), self.color.palette(&std::io::stdout())).in_zone(zone.clone())
+    }
 }
 
 /// What is asked of captures.
@@ -47,12 +69,14 @@ pub struct Query {
     pub criteria: Criteria,
     /// What makes the output anonymous.
     pub anonymize: Option<Key>,
+    /// The zone of the times that people are shown.
+    pub zone: Zone,
 }
 
 impl Query {
     /// Handshakes as they are, under their own names.
     pub(super) fn new(criteria: impl Into<Criteria>, analysis: impl Into<Analysis>) -> Self {
-        Self { analysis: analysis.into(), criteria: criteria.into(), anonymize: None }
+        Self { analysis: analysis.into(), criteria: criteria.into(), anonymize: None, zone: Zone::UTC }
     }
 }
 
@@ -82,10 +106,8 @@ pub struct ShowOptions {
     pub most: usize,
     /// What is asked of the captures.
     pub query: Query,
-    /// Columns to draw for, if not the terminal's.
-    pub width: Option<usize>,
-    /// Whether to colour.
-    pub color: Color,
+    /// How it is shown.
+    pub screen: Screen,
     /// Progress is wanted; whether it is shown depends on standard error.
     pub progress: bool,
 }
@@ -117,10 +139,21 @@ pub enum ReportFormat {
 }
 
 impl ReadOptions {
-    /// How it is to look on standard output.
-    pub const fn look(&self, palette: Palette, columns: Option<usize>, at_once: bool) -> Look {
-        Look { all: self.all, verbosity: self.verbosity, palette, columns, at_once }
+    /// How it is to look.
+    pub fn look(&self, layout: Layout, at_once: bool) -> Look {
+        // What is made anonymous names no file.
+        let again = if self.query.anonymize.is_none() { Again::new(&self.inputs, &self.query.analysis.keylogs) } else { None };
+        Look { all: self.all, verbosity: self.verbosity, layout, at_once, again }
     }
+}
+
+/// What to do with the bundled capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoOptions {
+    /// Where to write it; `-` for standard output. `None` diagnoses it.
+    pub write: Option<PathBuf>,
+    /// Replace what is there.
+    pub force: bool,
 }
 
 /// What to cut out.
@@ -171,8 +204,8 @@ pub struct DiffOptions {
     pub query: Query,
     /// As JSON.
     pub json: bool,
-    /// Whether to colour.
-    pub color: Color,
+    /// How it is shown.
+    pub screen: Screen,
 }
 
 /// What to compare in space.
@@ -188,8 +221,8 @@ pub struct MatchOptions {
     pub json: bool,
     /// Also those between whose ends nothing happened.
     pub all: bool,
-    /// Whether to colour.
-    pub color: Color,
+    /// How it is shown.
+    pub screen: Screen,
 }
 
 /// Whose certificates are trusted.

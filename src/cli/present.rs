@@ -6,20 +6,24 @@ use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 use super::options::{ReportFormat, ReportOptions, ShowOptions};
 use super::selection::QueryArguments;
-use super::shared::{OUTPUT, SELECTION, When};
+use super::shared::{OUTPUT, SELECTION, ScreenArguments, joined};
 
 /// Show one handshake in full: every packet as a ladder, times, hellos, certificates, diagnosis
 ///
-/// Which one: an ID as `handshark read --json` gives it, or the first that the options below leave, what failed before what did not; without any,
-/// the first that failed.
+/// Which one: by its ID, or the first one that the options below select, failed ones first; without either,
+/// the first one that failed.
 #[derive(Debug, Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 pub(super) struct Show {
-    /// Captures: files, directories of them, or - for standard input; behind them the handshake's ID
-    #[arg(value_name = "FILE... [ID]", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
+    /// Captures: files, directories of them, or - for standard input; then the handshake's ID
+    #[arg(value_name = "FILE... [ID]", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
 
-    /// The handshake's ID, or its beginning
+    /// The same as FILE (repeatable), as tcpdump and tshark name it
+    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
+    more_inputs: Vec<PathBuf>,
+
+    /// The handshake's ID, or the first digits of it
     #[arg(long, value_name = "ID", help_heading = SELECTION)]
     id: Option<String>,
 
@@ -30,34 +34,33 @@ pub(super) struct Show {
     #[command(flatten)]
     query: QueryArguments,
 
-    /// Draw for so many columns instead of the terminal's: 60 to 200
-    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(60..=200), help_heading = OUTPUT)]
-    width: Option<u16>,
-
-    /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set)
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
-    color: When,
+    #[command(flatten)]
+    screen: ScreenArguments,
 
     /// Show no progress on standard error
     #[arg(long, help_heading = OUTPUT)]
     no_progress: bool,
 }
 
-/// Write one file to hand over: a page of HTML with everything in it, or Markdown for a ticket
+/// Write one file to hand over: a self-contained HTML page, or Markdown for a ticket
 ///
-/// The page needs nothing from outside and runs nothing from outside: it can be mailed, archived, and opened without a network.
+/// The page loads nothing and runs nothing from elsewhere: it can be mailed, archived, and opened without a network.
 #[derive(Debug, Args)]
 #[command(after_help = REPORT_EXAMPLES)]
 pub(super) struct Report {
     /// Captures: files, directories of them, or - for standard input
-    #[arg(value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "FILE", required_unless_present = "more_inputs", num_args = 1.., value_hint = ValueHint::AnyPath)]
     inputs: Vec<PathBuf>,
+
+    /// The same as FILE (repeatable), as tcpdump and tshark name it
+    #[arg(short = 'r', long = "read-file", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath)]
+    more_inputs: Vec<PathBuf>,
 
     /// Where to write; - is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
     output: Option<PathBuf>,
 
-    /// Replace the output if it is there; write a page to a terminal
+    /// Replace the output if it exists; write a page to a terminal
     #[arg(long, help_heading = OUTPUT)]
     force: bool,
 
@@ -83,7 +86,7 @@ enum Format {
 
 impl From<Show> for ShowOptions {
     fn from(show: Show) -> Self {
-        let mut inputs = show.inputs;
+        let mut inputs = joined(show.more_inputs, show.inputs);
         let mut id = show.id;
         // An ID behind the files, unless a file has that very name.
         let last = inputs.last().filter(|_| id.is_none() && inputs.len() > 1);
@@ -91,22 +94,14 @@ impl From<Show> for ShowOptions {
             id = Some(text.to_owned());
             inputs.pop();
         }
-        Self {
-            inputs,
-            id,
-            most: usize::from(show.most),
-            query: show.query.into(),
-            width: show.width.map(usize::from),
-            color: show.color.into(),
-            progress: !show.no_progress,
-        }
+        Self { inputs, id, most: usize::from(show.most), query: show.query.into(), screen: show.screen.into(), progress: !show.no_progress }
     }
 }
 
 impl From<Report> for ReportOptions {
     fn from(report: Report) -> Self {
         Self {
-            inputs: report.inputs,
+            inputs: joined(report.more_inputs, report.inputs),
             output: report.output,
             force: report.force,
             format: match report.format {
@@ -129,16 +124,15 @@ const SHORTEST_ID: usize = 4;
 
 pub(super) const SHOW_EXAMPLES: &str = "\
 Examples:
-  handshark show night.pcapng                                 the first that failed
-  handshark show night.pcapng 7d0f9a52c1e4b386                the one with this ID, or its beginning
-  handshark show night.pcapng --name www.example.test -n 3    three with this name
+  handshark show night.pcapng                              the first that failed
+  handshark show night.pcapng 7d0f9a52c1e4b386             the one with this ID
+  handshark show night.pcapng --name www.example.test -n 3 three with this name
   handshark show night.pcapng --cause path-mtu-black-hole --width 200
-  handshark show night.pcapng --where 'handshake.timing.server_think_us > 500000' --since 09:00
-  handshark show night.pcapng --color always | less -R        to leaf through it";
+  handshark show night.pcapng --where 'handshake.timing.total_us > 5000000'";
 
 pub(super) const REPORT_EXAMPLES: &str = "\
 Examples:
   handshark report night.pcapng -o report.html
   handshark report /var/captures --since 09:00 --until 10:00 -o report.html
-  handshark report night.pcapng --name '*.bank.test' --anonymize @key.txt -o report.html   for a stranger
-  handshark report night.pcapng --format md | xclip                                        for a ticket";
+  handshark report night.pcapng --anonymize @key.txt -o report.html   anonymised
+  handshark report night.pcapng --format md | xclip                   for a ticket";

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueHint};
 
 use super::options::{Analysis, Query, Trust};
-use super::shared::{ANALYSIS, MOST_THREADS, SELECTION};
+use super::shared::{ANALYSIS, MOST_THREADS, OUTPUT, SELECTION};
 use super::values;
 use crate::anonymize::Key;
 use crate::diagnosis::cause::Cause;
@@ -16,6 +16,7 @@ use crate::find::{Criteria, Expression, NamePattern, PeerPattern, When};
 use crate::handshake::facts::Outcome;
 use crate::output::escape::is_hazard;
 use crate::report::Class;
+use crate::time::Zone;
 
 /// What is asked of captures.
 #[derive(Debug, Args)]
@@ -32,36 +33,37 @@ pub(super) struct QueryArguments {
 
 impl From<QueryArguments> for Query {
     fn from(arguments: QueryArguments) -> Self {
-        Self { anonymize: arguments.anonymize.anonymize, ..Self::new(arguments.selection, arguments.analysis) }
+        let zone = arguments.selection.zone.clone();
+        Self { anonymize: arguments.anonymize.anonymize, zone, ..Self::new(arguments.selection, arguments.analysis) }
     }
 }
 
 /// How captures are analysed.
 #[derive(Debug, Args)]
 pub(super) struct AnalysisArguments {
-    /// Take only packets that match a capture filter
+    /// Analyze only packets that match a capture filter
     ///
-    /// In the syntax of pcap-filter(7), as tcpdump takes it: `host 192.0.2.1 and tcp port 443`. Keep ICMP (`or icmp or icmp6`), which
+    /// Syntax: pcap-filter(7), as for tcpdump: `host 192.0.2.1 and tcp port 443`. Keep ICMP (`or icmp or icmp6`), which
     /// proves much about the path.
     #[arg(short = 'f', long, value_name = "BPF", help_heading = ANALYSIS)]
     filter: Option<String>,
 
     /// Decrypt with the secrets in this key log (repeatable)
     ///
-    /// In the format of `SSLKEYLOGFILE`, as browsers, curl, OpenSSL and others write it. It may still be growing. Secrets inside a pcapng
-    /// file are used without being asked for. No output ever shows a secret.
+    /// The format is that of `SSLKEYLOGFILE`, as browsers, curl, OpenSSL and others write it. It may still be growing. Secrets inside a pcapng
+    /// file are used automatically. No output ever shows a secret.
     #[arg(short = 'k', long = "keylog", value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
     keylogs: Vec<PathBuf>,
 
     /// How long without progress is a stall: 500ms, 10s, 2m
     ///
-    /// In packet time. A capture that ends sooner than this after the last progress leaves the handshake undecided.
+    /// Measured in packet time. If the capture ends sooner than this after the last progress, the handshake is undecided.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::stall_after, help_heading = ANALYSIS)]
     stall_after: Duration,
 
-    /// Threads that analyze; 0 takes one for each processor
+    /// Threads for the analysis; 0 is one for each processor
     ///
-    /// The result does not depend on it.
+    /// The result does not depend on their number.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS), help_heading = ANALYSIS)]
     threads: u16,
 
@@ -74,7 +76,7 @@ pub(super) struct AnalysisArguments {
 pub(super) struct TrustArguments {
     /// Trust the authorities in this PEM file too (repeatable)
     ///
-    /// Whether a chain is trusted here is a fact beside others; what the client itself did decides the cause.
+    /// Whether a chain is trusted here is one fact among others; what the client did decides the cause.
     #[arg(long, value_name = "FILE", action = ArgAction::Append, value_hint = ValueHint::FilePath, help_heading = ANALYSIS)]
     ca_file: Vec<PathBuf>,
 
@@ -108,12 +110,16 @@ impl From<TrustArguments> for Trust {
 /// Which handshakes are asked for.
 #[derive(Debug, Args)]
 pub(super) struct SelectionArguments {
-    /// Only handshakes begun at or after: a date and time (UTC, unless it says otherwise), 09:00[:30] of the capture's first day, or +10m
-    /// after its beginning
+    /// Show and read times in this zone: UTC, local, or a name such as Europe/Berlin (output for programs stays in UTC)
+    #[arg(long = "tz", value_name = "ZONE", default_value = "UTC", hide_default_value = true, value_parser = Zone::new, help_heading = OUTPUT)]
+    zone: Zone,
+
+    /// Only handshakes that started at or after this: a date and time (in the zone of --tz, unless it says otherwise), 09:00[:30] of the
+    /// capture's first day, or +10m after its start
     #[arg(long, value_name = "TIME", help_heading = SELECTION)]
     since: Option<When>,
 
-    /// Only handshakes begun before; written like --since
+    /// Only handshakes that started before this; written like --since
     #[arg(long, value_name = "TIME", help_heading = SELECTION)]
     until: Option<When>,
 
@@ -132,7 +138,7 @@ pub(super) struct SelectionArguments {
     #[arg(long, value_name = "GLOB", action = ArgAction::Append, value_parser = NamePattern::new, help_heading = SELECTION)]
     name: Vec<NamePattern>,
 
-    /// Only handshakes that ended so, or count as this in the summary, separated by commas; `failed` stands for all that failed
+    /// Only handshakes with one of these outcomes or classes, separated by commas; `failed` stands for all failures
     #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append, value_parser = outcomes(), help_heading = SELECTION)]
     outcome: Vec<OutcomeItem>,
 
@@ -152,8 +158,8 @@ pub(super) struct SelectionArguments {
 impl From<SelectionArguments> for Criteria {
     fn from(arguments: SelectionArguments) -> Self {
         Self {
-            since: arguments.since,
-            until: arguments.until,
+            since: arguments.since.map(|when| when.in_zone(&arguments.zone)),
+            until: arguments.until.map(|when| when.in_zone(&arguments.zone)),
             servers: arguments.server,
             clients: arguments.client,
             names: arguments.name,
@@ -168,7 +174,7 @@ impl From<SelectionArguments> for Criteria {
 /// What is made anonymous.
 #[derive(Debug, Args)]
 struct AnonymizeArguments {
-    /// Replace addresses, names and what else tells who is who, the same way wherever KEY is the same
+    /// Replace addresses, names and everything else that identifies someone, consistently for the same KEY
     ///
     /// Addresses keep their common prefixes, names their hierarchy. KEY is a passphrase of at least 16 characters that cannot be guessed, or @FILE to read it from a
     /// file, which keeps it out of the list of processes.

@@ -1,8 +1,48 @@
 //! What the arguments of several commands share: when to use colours, and the headings in `--help`.
 
-use clap::ValueEnum;
+use std::path::PathBuf;
 
+use clap::{Args, ValueEnum};
+
+use super::options::Screen;
+use crate::output::pager::Paging;
 use crate::output::style::Color;
+
+/// How it is shown on a terminal.
+#[derive(Debug, Args)]
+pub(super) struct ScreenArguments {
+    /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set; elsewhere too with `FORCE_COLOR` or `CLICOLOR_FORCE`)
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
+    color: When,
+
+    /// Use no colours: the same as --color never
+    #[arg(long, conflicts_with = "color", help_heading = OUTPUT)]
+    no_color: bool,
+
+    /// Write for so many columns instead of the terminal's: 40 to 1000
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000), help_heading = OUTPUT)]
+    width: Option<u16>,
+
+    /// When to show it in a pager (auto: on a terminal, when it is longer than the screen)
+    ///
+    /// The pager is what `HANDSHARK_PAGER` or `PAGER` names, else less.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
+    paging: When,
+}
+
+impl From<ScreenArguments> for Screen {
+    fn from(arguments: ScreenArguments) -> Self {
+        Self {
+            color: if arguments.no_color { Color::Never } else { arguments.color.into() },
+            width: arguments.width.map(usize::from),
+            paging: match arguments.paging {
+                When::Auto => Paging::Auto,
+                When::Always => Paging::Always,
+                When::Never => Paging::Never,
+            },
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum When {
@@ -19,6 +59,12 @@ impl From<When> for Color {
             When::Never => Self::Never,
         }
     }
+}
+
+/// The captures named with -r and without.
+pub(super) fn joined(mut first: Vec<PathBuf>, mut others: Vec<PathBuf>) -> Vec<PathBuf> {
+    first.append(&mut others);
+    first
 }
 
 pub(super) const ANALYSIS: &str = "Analysis";

@@ -5,12 +5,13 @@ use super::*;
 use crate::diagnosis::cause::Cause;
 use crate::handshake::facts::Outcome;
 use crate::output::format::Verbosity;
+use crate::output::layout::Layout;
 use crate::output::style::{Color, Palette};
 use crate::output::{csv, ndjson};
 use crate::report::samples;
 
 fn parsed(arguments: &[&str]) -> Result<Command, clap::Error> {
-    parse(std::iter::once("handshark").chain(arguments.iter().copied()).map(OsString::from))
+    parse(std::iter::once("handshark").chain(arguments.iter().copied()).map(OsString::from), &[])
 }
 
 fn read(arguments: &[&str]) -> ReadOptions {
@@ -54,8 +55,9 @@ fn read_is_the_default() {
 
 #[test]
 fn other_subcommands_need_no_capture() {
-    assert_eq!(parsed(&["explain"]).unwrap(), Command::Explain { about: String::new(), color: Color::Auto });
-    let expected = Command::Explain { about: "certificate-expired".to_owned(), color: Color::Never };
+    assert_eq!(parsed(&["explain"]).unwrap(), Command::Explain { about: String::new(), screen: Screen::default() });
+    let expected =
+        Command::Explain { about: "certificate-expired".to_owned(), screen: Screen { color: Color::Never, ..Screen::default() } };
     assert_eq!(parsed(&["explain", "certificate-expired", "--color", "never"]).unwrap(), expected);
     assert_eq!(parsed(&["completions", "zsh"]).unwrap(), Command::Completions(Shell::Zsh));
     assert_eq!(parsed(&["man"]).unwrap(), Command::Man);
@@ -99,6 +101,26 @@ fn help_teaches() {
 }
 
 #[test]
+fn no_example_is_broken_in_a_terminal_of_80_columns() {
+    let mut command = command();
+    command.build();
+    for sub in std::iter::once(&command).chain(command.get_subcommands()) {
+        for text in [sub.get_after_help(), sub.get_after_long_help()].into_iter().flatten() {
+            for line in text.to_string().lines().filter(|line| line.starts_with("  ")) {
+                assert!(line.chars().count() <= 80, "{}: {line}", sub.get_name());
+            }
+        }
+    }
+}
+
+#[test]
+fn captures_are_named_with_and_without_an_option() {
+    assert_eq!(read(&["-r", "a.pcap"]), read(&["a.pcap"]));
+    assert_eq!(read(&["-r", "a.pcap", "-r", "b.pcap", "c.pcap"]), read(&["a.pcap", "b.pcap", "c.pcap"]));
+    assert_eq!(show(&["-r", "a.pcap", "9557caf6"]).id.as_deref(), Some("9557caf6"));
+}
+
+#[test]
 fn durations_have_units_and_bounds() {
     for (text, expected) in [("500ms", 500), ("10s", 10_000), ("1m", 60_000), ("24h", 86_400_000)] {
         assert_eq!(values::stall_after(text), Ok(Duration::from_millis(expected)));
@@ -132,7 +154,7 @@ fn options_are_converted() {
     let options = read(&["--threads", "4", "--no-trust", "--ca-file", "x.pem", "--ca-dir", "d", "-q", "--color=always", "a"]);
     assert_eq!(options.query.analysis.threads.map(std::num::NonZero::get), Some(4));
     assert_eq!(options.query.analysis.trust, Trust { system: false, files: vec!["x.pem".into()], directories: vec!["d".into()] });
-    assert_eq!((options.verbosity, options.color, options.progress), (Verbosity::Quiet, Color::Always, false));
+    assert_eq!((options.verbosity, options.screen.color, options.progress), (Verbosity::Quiet, Color::Always, false));
     let options = read(&["a", "b", "--json"]);
     assert_eq!((options.query.analysis.threads, options.format, options.query.analysis.trust.system), (None, &ndjson::FORMAT, true));
     assert_eq!(read(&["--format", "csv", "a"]).format, &csv::FORMAT);
@@ -143,16 +165,16 @@ fn options_are_converted() {
 #[test]
 fn every_format_has_its_sink() {
     for (arguments, begin, streams) in [
-        (&["a"] as &[&str], "night.pcapng: pcapng", false),
-        (&["a", "--all"], "2026-11-21\n09:00:12.031", true),
+        (&["a"] as &[&str], "14 of 18 handshakes failed: 12 of 13 with www.example.test", false),
+        (&["a", "--all"], "2026-11-21 UTC\n09:00:12.031", true),
         (&["a", "-q"], "2026-11-21 09:00:12.031  10.0.0.1:40112", true),
         (&["a", "--json"], "{\"schema\":\"handshark/1\"", true),
         (&["a", "--format", "csv"], "start,end,", true),
-        (&["a", "--format", "md"], "# TLS handshakes", false),
+        (&["a", "--format", "md"], "# 14 of 18 handshakes failed: ", false),
     ] {
         let options = read(arguments);
         let mut out = Vec::new();
-        let look = options.look(Palette::PLAIN, None, false);
+        let look = options.look(Layout::new(None, Palette::PLAIN), false);
         let mut sink = (options.format.sink)(Box::new(&mut out), &look);
         for report in samples::run() {
             report.give(sink.as_mut()).unwrap();
@@ -186,7 +208,7 @@ fn completions_and_manual_know_the_options() {
 
 fn show(arguments: &[&str]) -> ShowOptions {
     let all = ["handshark", "show"].iter().chain(arguments).map(OsString::from);
-    match parse(all).unwrap() {
+    match parse(all, &[]).unwrap() {
         Command::Show(options) => *options,
         other => panic!("{other:?}"),
     }

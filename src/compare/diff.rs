@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::tally::{CountsByName, Service, Tally};
 use crate::report::{Certificate, Class, Classes};
 use crate::time::Timestamp;
+use crate::wording::counted;
 
 /// The differences between two captures.
 #[derive(Debug, Serialize)]
@@ -90,7 +91,7 @@ pub fn compare(before: &Tally, after: &Tally) -> Differences {
             let mut changes = match sides {
                 [Some(before), Some(after)] => service(before, after),
                 [Some(_), None] => {
-                    vec![Change { what: "service", direction: Direction::Other, text: "nobody asked for it any more".into() }]
+                    vec![Change { what: "service", direction: Direction::Other, text: "no longer requested".into() }]
                 }
                 [None, Some(after)] => appeared(after),
                 [None, None] => Vec::new(),
@@ -119,7 +120,7 @@ fn head(tally: &Tally) -> Head {
 }
 
 fn appeared(after: &Service) -> Vec<Change> {
-    let mut changes = vec![Change { what: "service", direction: Direction::Other, text: "nobody asked for it before".into() }];
+    let mut changes = vec![Change { what: "service", direction: Direction::Other, text: "not requested before".into() }];
     for (cause, times) in &after.causes {
         changes.push(Change {
             what: "cause",
@@ -159,13 +160,13 @@ fn failures(before: &Service, after: &Service, changes: &mut Vec<Change>) {
     let worse = more_often(now, was);
     let direction = if worse { Direction::Worse } else { Direction::Better };
     let word = match (worse, was.0, now.0) {
-        (true, 0, failed) if failed == now.1 => "fails always now",
-        (true, 0, _) => "fails now",
+        (true, 0, failed) if failed == now.1 => "now always fails",
+        (true, 0, _) => "now fails",
         (true, ..) => "fails more often",
-        (false, _, 0) => "does not fail any more",
+        (false, _, 0) => "no longer fails",
         (false, ..) => "fails less often",
     };
-    changes.push(Change { what: "failures", direction, text: format!("{word}: {}, before {}", of(now.0, now.1), of(was.0, was.1)) });
+    changes.push(Change { what: "failures", direction, text: format!("{word}: {} (was {})", of(now.0, now.1), of(was.0, was.1)) });
 }
 
 /// So many of all are a larger share than so many of all.
@@ -179,19 +180,19 @@ fn causes(before: &Service, after: &Service, changes: &mut Vec<Change>) {
     for (cause, now) in &after.causes {
         let was = before.causes.get(cause).copied().unwrap_or_default();
         if was == 0 {
-            let text = format!("{cause}: {}, before never", of(*now, all_after));
+            let text = format!("{cause}: {} (was never)", of(*now, all_after));
             changes.push(Change { what: "cause", direction: Direction::Worse, text });
         } else if differs((was, all_before), (*now, all_after)) {
             let direction = if more_often((*now, all_after), (was, all_before)) { Direction::Worse } else { Direction::Better };
             changes.push(Change {
                 what: "cause",
                 direction,
-                text: format!("{cause}: {}, before {}", of(*now, all_after), of(was, all_before)),
+                text: format!("{cause}: {} (was {})", of(*now, all_after), of(was, all_before)),
             });
         }
     }
     for (cause, was) in before.causes.iter().filter(|(cause, _)| !after.causes.contains_key(*cause)) {
-        let text = format!("{cause}: not any more, before {}", of(*was, all_before));
+        let text = format!("{cause}: no longer (was {})", of(*was, all_before));
         changes.push(Change { what: "cause", direction: Direction::Better, text });
     }
 }
@@ -206,15 +207,15 @@ fn certificates(before: &Service, after: &Service, changes: &mut Vec<Change>) {
         let old = gone.first().copied().or_else(|| before.certificates.values().next());
         let text = match old {
             Some(old) if !gone.is_empty() => {
-                format!("another certificate: {}; before: {}", described(leaf, Some(old)), described(old, Some(leaf)))
+                format!("new certificate: {}; was: {}", described(leaf, Some(old)), described(old, Some(leaf)))
             }
-            old => format!("one more certificate: {}", described(leaf, old.map(Arc::as_ref))),
+            old => format!("additional certificate: {}", described(leaf, old.map(Arc::as_ref))),
         };
         changes.push(Change { what: "certificate", direction: Direction::Other, text });
     }
     if new.is_empty() {
         for leaf in gone {
-            let text = format!("a certificate is not served any more: {}", described(leaf, None));
+            let text = format!("certificate no longer served: {}", described(leaf, None));
             changes.push(Change { what: "certificate", direction: Direction::Other, text });
         }
     }
@@ -243,7 +244,10 @@ fn clients(before: &Service, after: &Service, changes: &mut Vec<Change>) {
     for (client, failed) in &after.failing_clients {
         let (all, was) = (after.clients.get(client).copied().unwrap_or_default(), before.clients.get(client).copied().unwrap_or_default());
         if was == 0 && *failed == all {
-            let text = format!("clients with the fingerprint {client} are new, and all {} of theirs fail", plural(all));
+            let text = format!(
+                "clients with the fingerprint {client} are new, and every handshake of theirs fails ({})",
+                counted(all, "handshake", "handshakes")
+            );
             changes.push(Change { what: "client", direction: Direction::Worse, text });
         }
     }
@@ -253,7 +257,9 @@ fn clients(before: &Service, after: &Service, changes: &mut Vec<Change>) {
 }
 
 fn times(before: &Service, after: &Service, changes: &mut Vec<Change>) {
-    for (what, was, now) in [("handshakes take", &before.totals, &after.totals), ("the server thinks for", &before.thinks, &after.thinks)] {
+    for (what, was, now) in
+        [("a handshake takes", &before.totals, &after.totals), ("server processing takes", &before.thinks, &after.thinks)]
+    {
         let (Some(was_median), Some(now_median)) = (median(was), median(now)) else { continue };
         if was.len().min(now.len()) < SAMPLES || was_median.abs_diff(now_median) < LEAST_US {
             continue;
@@ -264,7 +270,7 @@ fn times(before: &Service, after: &Service, changes: &mut Vec<Change>) {
         }
         let direction = if now_median > was_median { Direction::Worse } else { Direction::Better };
         let ms = |us: u64| format!("{}.{} ms", us / 1000, us % 1000 / 100);
-        let text = format!("{what} {} (median), before {}", ms(now_median), ms(was_median));
+        let text = format!("{what} {} (median, was {})", ms(now_median), ms(was_median));
         changes.push(Change { what: "time", direction, text });
     }
 }
@@ -290,9 +296,9 @@ fn shifted(before: &CountsByName, after: &CountsByName) -> Option<String> {
                 return None;
             }
             Some(match (was.0, now.0) {
-                (0, _) => format!("{value} is new ({})", of(now.0, now.1)),
-                (_, 0) => format!("{value} is gone (before {})", of(was.0, was.1)),
-                _ => format!("{value}: {}, before {}", of(now.0, now.1), of(was.0, was.1)),
+                (0, _) => format!("{value}: new, {}", of(now.0, now.1)),
+                (_, 0) => format!("{value}: no longer used (was {})", of(was.0, was.1)),
+                _ => format!("{value}: {} (was {})", of(now.0, now.1), of(was.0, was.1)),
             })
         })
         .collect();
@@ -322,6 +328,7 @@ fn differs(was: (u64, u64), now: (u64, u64)) -> bool {
 fn of(part: u64, all: u64) -> String {
     match (part, all) {
         (_, 0) => "none".to_owned(),
+        (0, all) => format!("none of {all}"),
         (part, all) if part == all && all > 1 => format!("all {all}"),
         (part, all) => format!("{part} of {all}{}", percent(part, all)),
     }
@@ -331,12 +338,8 @@ fn percent(part: u64, all: u64) -> String {
     if all < 10 {
         String::new()
     } else {
-        format!(" ({} %)", part.saturating_mul(200).saturating_add(all).checked_div(all.saturating_mul(2)).unwrap_or_default())
+        format!(", {} %", part.saturating_mul(200).saturating_add(all).checked_div(all.saturating_mul(2)).unwrap_or_default())
     }
-}
-
-fn plural(number: u64) -> String {
-    if number == 1 { "1 handshake".to_owned() } else { format!("{number} handshakes") }
 }
 
 /// What is expected so often and never seen is not there: the odds are one in fifty.
@@ -392,7 +395,7 @@ mod tests {
         let after = tally(&[report("A.TEST", Some(Cause::CertificateExpired), "c2", 10_000)]);
         let differences = compare(&before, &after);
         assert_eq!(whats(&differences), [("failures", Direction::Worse), ("cause", Direction::Worse), ("certificate", Direction::Other)]);
-        assert_eq!(differences.services[0].changes[0].text, "fails always now: 1 of 1, before 0 of 1");
+        assert_eq!(differences.services[0].changes[0].text, "now always fails: 1 of 1 (was none of 1)");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub fn explain(joined: &mut [Joined]) {
         let Some(server) = half.and_then(|half| flooded.get(server(half))) else { continue };
         if matches!(one.verdict.cause, Some(Cause::TcpSynUnanswered | Cause::TcpHandshakeIncomplete)) {
             let summary =
-                format!("{server} was flooded with SYNs: this connection is part of the flood, or its victim. {}", one.verdict.summary);
+                format!("{server} was under a SYN flood: this connection is part of the flood, or a victim of it. {}", one.verdict.summary);
             one.verdict = Joint { cause: Some(Cause::SynFlood), place: Place::Server, confidence: Confidence::Likely, summary };
         }
     }
@@ -70,6 +70,6 @@ mod tests {
         explain(&mut joined);
         let causes = joined.iter().map(|one| one.verdict.cause.unwrap()).collect::<Vec<_>>();
         assert_eq!(causes, [C::SynFlood, C::SynFlood, C::CertificateExpired, C::TcpSynUnanswered]);
-        assert!(joined[1].verdict.summary.contains("192.0.2.1:443 was flooded"));
+        assert!(joined[1].verdict.summary.contains("192.0.2.1:443 was under a SYN flood"));
     }
 }

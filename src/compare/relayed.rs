@@ -11,13 +11,13 @@ pub fn replaced(client: &Handshake<'_>, server: &Handshake<'_>) -> Joined {
     let (confidence, certificates) = match (leaf(client), leaf(server)) {
         (Some(given), Some(own)) if given.sha256 != own.sha256 => (
             Confidence::Certain,
-            format!(" The server's certificate is issued by {}, the one the client was given by {}.", own.issuer, given.issuer),
+            format!(" The server's certificate was issued by {}, the one that the client received by {}.", own.issuer, given.issuer),
         ),
         _ => (Confidence::Strong, String::new()),
     };
     let summary = format!(
-        "No packet of the client's connection reached the server, and yet it was answered; while it lasted, another ClientHello for the same name came to the \
-         server from {}: a device between the two captures ends the client's TLS and begins its own.{certificates}",
+        "No packet of the client's connection reached the server, yet the client got an answer; meanwhile another ClientHello for the same name reached the \
+         server from {}: a device between the two captures terminates the client's TLS and opens its own connection.{certificates}",
         server.client.address
     );
     Joined {
@@ -37,7 +37,7 @@ pub(super) fn relayed(client: Option<&Handshake<'_>>, server: Option<&Handshake<
     let report = server.filter(|report| report.diagnosis.cause.is_some()).or(client);
     let cause = report.and_then(|report| report.diagnosis.cause);
     let told = report.filter(|_| cause.is_some()).map(|report| format!(" {}", report.summary())).unwrap_or_default();
-    let text = "a proxy between the two captures ends the TCP connection and passes TLS on through one of its own".to_owned();
+    let text = "a proxy between the two captures terminates the TCP connection and forwards the TLS bytes over its own".to_owned();
     Joined {
         schema: "handshark-match/1",
         joined_by: JoinedBy::Random,
@@ -51,7 +51,7 @@ pub(super) fn relayed(client: Option<&Handshake<'_>>, server: Option<&Handshake<
             cause,
             place: Place::Nowhere,
             summary: format!(
-                "The ClientHello arrived as it was sent, through a proxy; what TCP did on either side of it cannot be compared.{told}"
+                "The ClientHello arrived unchanged through a proxy; the TCP connections on its two sides cannot be compared.{told}"
             ),
         },
     }
@@ -66,12 +66,12 @@ pub(super) fn translated(client: &Point<'_>, server: &Point<'_>, joined_by: Join
         .into_iter()
         .zip(here.peers.iter().zip(&there.peers))
         .filter(|(_, (a, b))| a != b)
-        .map(|(side, (a, b))| format!("the {side} {a} is called {b} at the server's end"))
+        .map(|(side, (a, b))| format!("the {side} {a} appears as {b} in the server's capture"))
         .collect();
     Some(Event {
         what: Happening::Altered,
         from: Side::Client,
-        text: format!("addresses are translated: {}", parts.join("; ")),
+        text: format!("addresses are translated (NAT): {}", parts.join("; ")),
         client_frame: None,
         server_frame: None,
     })

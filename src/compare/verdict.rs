@@ -7,6 +7,7 @@ use super::vantage::{Passing, Transit, Vantage, follow};
 use super::words::bytes;
 use crate::flow::Side;
 use crate::report::{Cause, Confidence, Family, Finding, Handshake, Protocol, StoppedBy};
+use crate::wording::counted;
 
 mod dropped;
 mod events;
@@ -107,12 +108,12 @@ impl<'a> Comparison<'a> {
         let leaf = |point: &Point<'a>| point.report?.server_certificates().first();
         let certificates = match (leaf(self.client), leaf(self.server)) {
             (Some(given), Some(own)) if given.sha256 != own.sha256 => {
-                format!(" The server sent a certificate by {}, the client was given one by {}.", own.issuer, given.issuer)
+                format!(" The server sent a certificate issued by {}; the client received one issued by {}.", own.issuer, given.issuer)
             }
             _ => String::new(),
         };
         let summary = format!(
-            "The ClientHello that reached the server is not the one the client sent: a device between the two captures ends the client's TLS and begins its own.{certificates}"
+            "The ClientHello that reached the server is not the one the client sent: a device between the two captures terminates the client's TLS and opens its own connection.{certificates}"
         );
         Some(on_path(Cause::TlsInterception, Confidence::Certain, summary))
     }
@@ -123,12 +124,13 @@ impl<'a> Comparison<'a> {
         match (lost(Side::Client), lost(Side::Server), resets) {
             (0, 0, 0) => self.completed_unharmed(untouched),
             (_, _, 1..) => {
-                let summary = "It completed, though a device between the two captures tried to reset it: neither end sent the RST.";
+                let summary =
+                    "The handshake completed, although a device between the two captures tried to reset it: neither end sent the RST.";
                 on_path(Cause::ResetInjected, Confidence::Certain, summary).into()
             }
             (up, down, 0) => {
                 let summary = format!(
-                    "It completed, although {up} of the client's packets and {down} of the server's were lost between the two captures."
+                    "The handshake completed, although packets were lost between the two captures: {up} from the client, {down} from the server."
                 );
                 on_path(Cause::PacketLoss, Confidence::Certain, summary).into()
             }
@@ -143,10 +145,12 @@ impl<'a> Comparison<'a> {
             place: Place::Nowhere,
             confidence: noticed.and_then(|_| self.client.confidence()).unwrap_or(Confidence::Certain),
             summary: match noticed {
-                None if !untouched => "It completed; what happened between the two captures did it no harm.".to_owned(),
-                None => "It completed, and nothing was lost, altered or injected between the two captures.".to_owned(),
+                None if !untouched => "The handshake completed; what happened between the two captures did it no harm.".to_owned(),
+                None => "The handshake completed, and nothing was lost, altered or injected between the two captures.".to_owned(),
                 Some(cause) => {
-                    format!("It completed, and what was noticed ({cause}) did not happen between the two captures: nothing was lost there.")
+                    format!(
+                        "The handshake completed. The problem found ({cause}) did not arise between the two captures: nothing was lost there."
+                    )
                 }
             },
         }
@@ -185,7 +189,7 @@ impl<'a> Comparison<'a> {
             place: Place::Nowhere,
             confidence: report.diagnosis.confidence.unwrap_or(Confidence::Hint),
             summary: format!(
-                "No packet of it is in the {there}'s capture: it went another way, was dropped before that point, or that capture was not running. As seen by the {here}: {}",
+                "The {there}'s capture has no packet of this connection: it took another path, was dropped before that point, or that capture was not running. As seen by the {here}: {}",
                 report.summary()
             ),
         }
@@ -195,7 +199,11 @@ impl<'a> Comparison<'a> {
     fn not_the_path(&self) -> Joint {
         let Some((report, place)) = self.nearest() else { return nothing_known() };
         let missed = self.up.missed.len().saturating_add(self.down.missed.len());
-        let gaps = if missed > 0 { format!(" ({missed} packets are missing from a capture, not from the path.)") } else { String::new() };
+        let gaps = if missed > 0 {
+            format!(" Not captured at one of the points, but not lost either: {}.", counted(missed, "packet", "packets"))
+        } else {
+            String::new()
+        };
         let said = report.diagnosis.cause;
         let cause = said.map(|cause| if report.diagnosis.stopped_by == StoppedBy::Network { self.cleared(cause, report) } else { cause });
         // What the two together do not show themselves is as sure as it was.
@@ -204,10 +212,7 @@ impl<'a> Comparison<'a> {
             cause,
             place: if said.is_none() { Place::Nowhere } else { place },
             confidence: own.unwrap_or(Confidence::Strong),
-            summary: format!(
-                "Everything that either end sent arrived as it was sent, so the path is not to blame.{gaps} {}",
-                report.summary()
-            ),
+            summary: format!("Everything that either end sent arrived unchanged, so the path is not to blame.{gaps} {}", report.summary()),
         }
     }
 
@@ -249,7 +254,7 @@ fn is_clients_doing(cause: Cause) -> bool {
 }
 
 fn nothing_known() -> Joint {
-    Finding::new(Cause::CaptureGaps, Confidence::Hint, "Neither capture holds enough of it.").into()
+    Finding::new(Cause::CaptureGaps, Confidence::Hint, "Neither capture has enough of this connection.").into()
 }
 
 /// Something between the two points is the cause.

@@ -2,6 +2,7 @@
 
 use super::vantage::{Passing, Transit, Vantage};
 use crate::flow::{Side, Transport};
+use crate::wording::counted;
 
 /// Whether all the receiver got from the sender lies before the first that was lost.
 pub(super) fn receiver_hears_nothing_after(lost: &[&Passing], transit: &Transit, sender: &Vantage) -> bool {
@@ -20,7 +21,7 @@ pub(super) fn quiet_before(lost: &[&Passing], sender: &Vantage) -> Option<u64> {
 pub(super) fn sent_times(packets: &[&Passing]) -> String {
     match packets.len() {
         1 => "sent once".to_owned(),
-        more => format!("{more} packets in all"),
+        more => format!("{} in all", counted(more, "packet", "packets")),
     }
 }
 
@@ -50,7 +51,7 @@ pub(super) fn name(packet: &Passing, view: &Vantage, from: Side) -> String {
         return "a RST".to_owned();
     }
     if packet.len == 0 {
-        return if flags.fin() { "the FIN" } else { "an acknowledgement" }.to_owned();
+        return if flags.fin() { "the FIN" } else { "an acknowledgment" }.to_owned();
     }
     let size = bytes(packet.len as usize);
     let payload = &packet.payload;
@@ -65,19 +66,18 @@ pub(super) fn name(packet: &Passing, view: &Vantage, from: Side) -> String {
         (Some(first), ..) if view.transport == Transport::Udp && (20..64).contains(first) => Some("a DTLS record"),
         _ => None,
     };
-    let what = match kind {
-        Some(kind) => kind.to_owned(),
-        None if view.transport == Transport::Udp => "a datagram".to_owned(),
+    match kind {
+        Some(kind) => format!("{kind} of {size}"),
+        None if view.transport == Transport::Udp => format!("a datagram of {size}"),
         None => view.isn(from).map_or_else(
-            || "data".to_owned(),
-            |isn| format!("data of the {from} from byte {}", packet.seq.wrapping_sub(isn).wrapping_sub(1)),
+            || format!("{from} data of {size}"),
+            |isn| format!("{from} data of {size} from byte {} on", packet.seq.wrapping_sub(isn).wrapping_sub(1)),
         ),
-    };
-    format!("{what} ({size})")
+    }
 }
 
 pub(super) fn bytes(count: usize) -> String {
-    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
+    counted(count, "byte", "bytes")
 }
 
 pub(super) fn capital(text: &str) -> String {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::wording::counted;
 
 use super::case::Case;
 use super::cause::Cause;
@@ -81,14 +82,16 @@ impl Contrary {
     /// What it is, in words for the page of a cause.
     pub const fn words(self) -> &'static str {
         match self {
-            Self::SameHelloCompleted => "a ClientHello of the same kind by the same client completes at the same server within seconds",
-            Self::LongHelloCompleted => "a ClientHello as long as this one leads to a complete handshake",
-            Self::ShortHelloFailed => "a shorter ClientHello of the same client comes to nothing at the same server either",
+            Self::SameHelloCompleted => {
+                "a similar ClientHello from the same client to the same server led to a complete handshake within seconds"
+            }
+            Self::LongHelloCompleted => "a ClientHello as long as this one led to a complete handshake",
+            Self::ShortHelloFailed => "a shorter ClientHello from the same client to the same server fails too",
             Self::Tls13Completed => "a handshake that offers TLS 1.3 completes with the same server",
             Self::FullSizePassed => "packets of this size pass in the same direction between the same two addresses",
             Self::CopiesAnswered => "the receiver answers the copies of the packet: they arrive",
-            Self::HopCounterKnown => "packets with this hop counter belong to handshakes of the same server that completed",
-            Self::DiedWithoutPause => "connections of the same client to the same server die alike without a pause",
+            Self::HopCounterKnown => "packets with this TTL belong to completed handshakes of the same server",
+            Self::DiedWithoutPause => "connections from the same client to the same server fail the same way without a pause",
             Self::PairCompleted => "the same client completes another handshake with the same server within seconds",
             Self::OthersCompleted => "other handshakes with the same address and port complete",
             Self::OthersAnsweredAlike => "other connections to the same server get the same answer",
@@ -146,7 +149,7 @@ fn same_hello(case: &Case<'_>) -> Option<Evidence> {
     let own = case.handshake.hello()?;
     let (shape, len) = (hello_shape(own), own.bytes().len());
     let other = worked(case).find(|other| other.same_name && other.hello_shape == shape && other.hello_len.abs_diff(len) < LIKE)?;
-    Some(Evidence { mark: Some(other.start), text: "the same client completed here with a ClientHello of the same kind".to_owned() })
+    Some(Evidence { mark: Some(other.start), text: "the same client completed a handshake here with a similar ClientHello".to_owned() })
 }
 
 fn long_hello(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
@@ -155,15 +158,15 @@ fn long_hello(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
     if let Some(other) = worked(case).find(|other| other.hello_len.saturating_add(LIKE) >= own) {
         return Some(Evidence {
             mark: Some(other.start),
-            text: format!("the same client completed here with a ClientHello of {} bytes", other.hello_len),
+            text: format!("the same client completed a handshake here with a ClientHello of {}", counted(other.hello_len, "byte", "bytes")),
         });
     }
     let server = finding.stopped_by == Some(StoppedBy::Server) && case.knowledge.completed_with_large_hello > 0;
     server.then(|| Evidence {
         mark: None,
         text: format!(
-            "{} with the same server completed though the ClientHello was as long",
-            counted(case.knowledge.completed_with_large_hello, "handshake")
+            "{} with the same server completed with a ClientHello as long as this one",
+            counted(case.knowledge.completed_with_large_hello, "handshake", "handshakes")
         ),
     })
 }
@@ -174,7 +177,7 @@ fn short_hello_failed(case: &Case<'_>) -> Option<Evidence> {
     let other = case.knowledge.related.iter().filter(failed).find(short)?;
     Some(Evidence {
         mark: Some(other.start),
-        text: format!("a ClientHello of {} bytes by the same client came to nothing either", other.hello_len),
+        text: format!("a ClientHello of {} from the same client failed too", counted(other.hello_len, "byte", "bytes")),
     })
 }
 
@@ -182,7 +185,7 @@ fn tls13(case: &Case<'_>) -> Option<Evidence> {
     let count = case.knowledge.completed_with_tls13;
     (count > 0).then(|| Evidence {
         mark: None,
-        text: format!("{} that offered TLS 1.3 completed with the same server", counted(count, "handshake")),
+        text: format!("{} that offered TLS 1.3 completed with the same server", counted(count, "handshake", "handshakes")),
     })
 }
 
@@ -191,7 +194,11 @@ fn full_size(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
     let passed = *case.knowledge.passed.of(suspect.side);
     (passed >= suspect.payload).then(|| Evidence {
         mark: None,
-        text: format!("in another connection between the two, {passed} bytes of the {} in one packet arrived", suspect.side),
+        text: format!(
+            "in another connection between the two, a packet from the {} with {passed} arrived",
+            suspect.side,
+            passed = counted(passed, "byte", "bytes")
+        ),
     })
 }
 
@@ -204,7 +211,7 @@ fn copies_answered(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
         mark: view.side(receiver).last_packet,
         text: format!(
             "the {receiver} answered the copies with {}: they arrived",
-            counted(view.side(receiver).duplicate_acks, "acknowledgment")
+            counted(view.side(receiver).duplicate_acks, "acknowledgment", "acknowledgments")
         ),
     })
 }
@@ -212,28 +219,33 @@ fn copies_answered(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
 fn hop_counter(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
     let suspect = finding.suspect.filter(|suspect| suspect.side == Side::Server)?;
     let ttl = suspect.ttl.filter(|ttl| case.knowledge.server_ttls.contains(ttl))?;
-    Some(Evidence { mark: Some(suspect.mark), text: format!("hop counter {ttl} is the server's in handshakes that completed") })
+    Some(Evidence { mark: Some(suspect.mark), text: format!("TTL {ttl} is the server's in completed handshakes") })
 }
 
 fn died_without_pause(case: &Case<'_>) -> Option<Evidence> {
     let died = |other: &&Related| other.same_endpoint && other.outcome.failed() && other.hello_len > 0 && other.hello_after < SHORT_PAUSE;
     let count = u32::try_from(case.knowledge.related.iter().filter(died).count()).unwrap_or(u32::MAX);
     let first = case.knowledge.related.iter().find(died)?;
-    Some(Evidence { mark: Some(first.start), text: format!("{} of the same client failed without a pause", counted(count, "handshake")) })
+    Some(Evidence {
+        mark: Some(first.start),
+        text: format!("{} from the same client failed without a pause", counted(count, "handshake", "handshakes")),
+    })
 }
 
 fn pair_completed(case: &Case<'_>) -> Option<Evidence> {
     let other = worked(case).find(|other| other.start.frame > case.handshake.flow.first.frame)?;
     Some(Evidence {
         mark: Some(other.start),
-        text: "the same client began another handshake with this server later, and completed it".to_owned(),
+        text: "the same client later started another handshake with this server and completed it".to_owned(),
     })
 }
 
 fn others(case: &Case<'_>) -> Option<Evidence> {
     let count = case.knowledge.completed;
-    (count > 0)
-        .then(|| Evidence { mark: None, text: format!("{} with the same address and port completed", counted(count, "other handshake")) })
+    (count > 0).then(|| Evidence {
+        mark: None,
+        text: format!("{} with the same address and port completed", counted(count, "other handshake", "other handshakes")),
+    })
 }
 
 fn answered_alike(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
@@ -241,13 +253,11 @@ fn answered_alike(case: &Case<'_>, finding: &Finding) -> Option<Evidence> {
     let count = case.knowledge.causes.iter().filter(|(cause, _)| alike(*cause)).fold(0u32, |sum, (_, count)| sum.saturating_add(*count));
     (count > 0 && case.knowledge.completed == 0).then(|| Evidence {
         mark: None,
-        text: format!("{} to the same server got such an answer, and none another", counted(count, "other connection")),
+        text: format!(
+            "{} to the same server got the same kind of answer, and none got another",
+            counted(count, "other connection", "other connections")
+        ),
     })
-}
-
-/// `1 handshake`, `3 handshakes`.
-fn counted(count: u32, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Two ClientHellos of one client whose lengths differ by less are as long as each other.

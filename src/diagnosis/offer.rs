@@ -219,7 +219,7 @@ impl UsableOffer {
             return suspect(4, format!("the client offers only suites that are widely disabled: {}", named()));
         }
         if missed && count <= FEW_SUITES {
-            return suspect(5, format!("the client offers {}; this server chose {} for others", named(), listed(known)));
+            return suspect(5, format!("the client offers {}; this server chose {} for other clients", named(), listed(known)));
         }
         let odd =
             |suite: &CipherSuite| !Self::is_common(*suite) && suite.weakness().is_none() && suite.key_exchange() != KeyExchange::DheRsa;
@@ -258,12 +258,12 @@ impl UsableOffer {
         let suspect = |narrowness, why: &str| Some(Suspect { cause: Cause::CertificateTypeMismatch, narrowness, why: why.to_owned() });
         match (rsa, ecdsa, other) {
             (false, true, false) if known && !has("EC") => {
-                suspect(5, "all suites of the client need an ECDSA certificate, and this server's is RSA")
+                suspect(5, "all of the client's suites need an ECDSA certificate, and this server's is RSA")
             }
             (true, false, false) if known && !has("RSA") => {
-                suspect(5, "all suites of the client need an RSA certificate, and this server has none")
+                suspect(5, "all of the client's suites need an RSA certificate, and this server has none")
             }
-            (false, true, false) if !known => suspect(3, "all suites of the client need an ECDSA certificate, and most servers' are RSA"),
+            (false, true, false) if !known => suspect(3, "all of the client's suites need an ECDSA certificate, and most servers have RSA"),
             // Nearly every server has an RSA certificate: without one of this server's seen, such an offer is no reason to think so.
             _ => None,
         }
@@ -279,7 +279,7 @@ impl UsableOffer {
         }
         let named = || listed(&self.groups);
         if !knowledge.groups.is_empty() && !knowledge.groups.iter().any(|group| self.groups.contains(group)) {
-            return suspect(5, format!("the client offers {}; this server chose {} for others", named(), listed(&knowledge.groups)));
+            return suspect(5, format!("the client offers {}; this server chose {} for other clients", named(), listed(&knowledge.groups)));
         }
         let common = self.groups.iter().filter(|group| group.is_common()).count();
         match (common, self.groups.len()) {
@@ -308,15 +308,13 @@ impl UsableOffer {
                 })
         };
         match (keys.contains(&SignatureKey::Rsa), keys.contains(&SignatureKey::Ecdsa)) {
-            _ if keys.is_empty() => suspect(4, format!("the client accepts only signatures that are widely refused: {}", named())),
+            _ if keys.is_empty() => {
+                suspect(4, format!("the client accepts only signature algorithms that are widely refused: {}", named()))
+            }
             (false, false) => suspect(4, format!("the client accepts neither RSA nor ECDSA signatures: {}", named())),
-            (false, true) if suites_need(SignatureKey::Rsa) => {
-                suspect(3, format!("the client accepts no signature of an RSA key: {}", named()))
-            }
+            (false, true) if suites_need(SignatureKey::Rsa) => suspect(3, format!("the client accepts no RSA signature: {}", named())),
             _ if self.schemes.len() <= 2 => suspect(3, format!("the client accepts few signature algorithms: {}", named())),
-            (true, false) if suites_need(SignatureKey::Ecdsa) => {
-                suspect(2, format!("the client accepts no signature of an ECDSA key: {}", named()))
-            }
+            (true, false) if suites_need(SignatureKey::Ecdsa) => suspect(2, format!("the client accepts no ECDSA signature: {}", named())),
             // Below TLS 1.3 every RSA key makes PKCS #1 signatures, and an ECDSA key is not bound to one curve.
             _ if self.schemes.len() <= 3 && self.tls13 => suspect(2, format!("the client accepts few signature algorithms: {}", named())),
             _ => None,

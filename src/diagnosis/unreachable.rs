@@ -16,14 +16,14 @@ pub(super) fn datagram_refused(case: &Case<'_>, cause: Cause, protocol: &str, fi
     let summary = if note.kind == IcmpKind::PortUnreachable && by_host {
         format!("Nothing listens for {protocol} on UDP port {} of {}.", server.port, server.address)
     } else {
-        format!("{} says that {server} (UDP) is {what}.", note.reporter)
+        format!("{} reported {server} unreachable over UDP (ICMP {what}).", note.reporter)
     };
     Some(
         Finding::new(cause, if by_host { Confidence::Certain } else { Confidence::Strong }, summary)
             .weight(Weight::Overrides)
             .stopped_by(if by_host { StoppedBy::Server } else { StoppedBy::Network })
             .shown_by(case.handshake.flow.first, first)
-            .shown_by(note.mark, format!("{} sent ICMP type {} code {} ({what})", note.reporter, note.icmp_type, note.code))
+            .shown_by(note.mark, format!("{} sent ICMP type {} code {}: {what}", note.reporter, note.icmp_type, note.code))
             .or_else(&[Cause::FirewallReject]),
     )
 }

@@ -10,6 +10,7 @@ use crate::handshake::facts::Outcome;
 use crate::preamble::Upgrade;
 use crate::time::Mark;
 use crate::transport::{Close, FlowEventKind, Outstanding, Reset, SideFacts};
+use crate::wording::counted;
 
 use super::policy::Policy;
 
@@ -352,7 +353,7 @@ impl<'a> View<'a> {
             return match (facts.server_flight_is_over(), facts.finished.client.is_some()) {
                 (false, false) => next(Side::Server, "the rest of the server's flight"),
                 (true, false) => next(Side::Client, "the client's Finished"),
-                (_, true) => next(Side::Server, "what follows the client's Finished"),
+                (_, true) => next(Side::Server, "the server's first data after the client's Finished"),
             };
         }
         if facts.resumption.is_some() {
@@ -448,10 +449,10 @@ impl<'a> View<'a> {
         let syn = self.server().syn?;
         let ttl = syn.renumbered?;
         Some(if ttl == syn.ttl {
-            "the SYN-ACKs have two initial sequence numbers: two machines answer, or one that keeps no half-open connections (SYN cookies, a SYN proxy)".to_owned()
+            "the SYN-ACKs have two different initial sequence numbers: two machines answer, or one that does not keep half-open connections (SYN cookies, a SYN proxy)".to_owned()
         } else {
             format!(
-                "the SYN-ACKs have two initial sequence numbers, and hop counters {} and {ttl}: two machines answer (a SYN proxy, a balancer, or one of them is forged)",
+                "the SYN-ACKs have two different initial sequence numbers, and TTL {} and {ttl}: two machines answer (a SYN proxy, a load balancer, or one SYN-ACK is forged)",
                 syn.ttl
             )
         })
@@ -535,16 +536,16 @@ impl<'a> View<'a> {
     }
 }
 
-/// A span of time for people: `230 ms`, `4.1 s`, `2 min 5 s`.
+/// A span of time for people: `230 ms`, `4.15 s`, `2 min 5 s`; to the same digit as the evidence beside it has it.
 pub fn span_text(span: Duration) -> String {
     let millis = span.as_millis();
     match millis {
         0 => format!("{} µs", span.as_micros()),
         1..1_000 => format!("{millis} ms"),
-        1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+        1_000..60_000 => format!("{}.{:02} s", millis / 1_000, millis % 1_000 / 10),
         60_000..3_600_000 => format!("{} min {} s", millis / 60_000, millis / 1_000 % 60),
         3_600_000..86_400_000 => format!("{} h {} min", millis / 3_600_000, millis / 60_000 % 60),
-        _ => format!("{} days {} h", millis / 86_400_000, millis / 3_600_000 % 24),
+        _ => format!("{} {} h", counted(millis / 86_400_000, "day", "days"), millis / 3_600_000 % 24),
     }
 }
 

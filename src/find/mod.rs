@@ -61,8 +61,8 @@ impl Criteria {
     pub fn told(&self) -> Vec<String> {
         let list = |word: &str, values: Vec<String>| (!values.is_empty()).then(|| format!("{word} {}", values.join(" or ")));
         let all = [
-            self.since.map(|when| format!("begun since {when}")),
-            self.until.map(|when| format!("begun before {when}")),
+            self.since.as_ref().map(|when| format!("begun since {when}")),
+            self.until.as_ref().map(|when| format!("begun before {when}")),
             list("server", self.servers.iter().map(ToString::to_string).collect()),
             list("client", self.clients.iter().map(ToString::to_string).collect()),
             list("name", self.names.iter().map(|name| name.text.clone()).collect()),
@@ -126,8 +126,8 @@ impl Filter {
     pub fn takes(&mut self, report: &Handshake<'_>, begin: Option<Timestamp>) -> bool {
         let criteria = &self.criteria;
         let (since, until) = *self.bounds.get_or_insert_with(|| {
-            let bound = |when: Option<When>| when.map(|when| when.resolve(begin.unwrap_or_default()));
-            (bound(criteria.since), bound(criteria.until))
+            let bound = |when: &Option<When>| when.as_ref().map(|when| when.resolve(begin.unwrap_or_default()));
+            (bound(&criteria.since), bound(&criteria.until))
         });
         let start = report.handshake.start;
         if since.is_some_and(|since| start < since) || until.is_some_and(|until| start >= until) {
@@ -226,7 +226,7 @@ mod tests {
             ..Criteria::default()
         };
         let expected = [
-            "begun since 09:00:00 of the first day",
+            "begun since 09:00:00 UTC of the first day",
             "begun before 600 s after the beginning",
             "server 10.0.0.0/8:443 or [2001:db8::1]:443 or :8443",
             "client 192.0.2.1",

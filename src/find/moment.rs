@@ -4,31 +4,44 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use time::format_description::BorrowedFormatItem as Item;
-use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
-use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
+use jiff::civil::{Date, DateTime, Time};
 
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Zone};
 
-/// A bound of `--since` or `--until`. Without a zone, UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A bound of `--since` or `--until`. What names no zone is of [`When::in_zone`], UTC at first.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum When {
     /// A moment.
     At(Timestamp),
+    /// A date and a time of day.
+    Civil(DateTime, Zone),
     /// A time of the day on which the capture begins.
-    OfFirstDay(Duration),
+    OfFirstDay(Time, Zone),
     /// So long after the capture begins.
     AfterBegin(Duration),
 }
 
 impl When {
-    /// The moment, in a capture that begins at `begin`.
-    pub fn resolve(self, begin: Timestamp) -> Timestamp {
+    /// The same, with what names no zone taken for a time of this one.
+    #[must_use]
+    pub fn in_zone(self, zone: &Zone) -> Self {
         match self {
-            Self::At(at) => at,
-            Self::AfterBegin(span) => begin.after(span),
-            Self::OfFirstDay(span) => Timestamp::from_parts(begin.seconds().div_euclid(DAY) * DAY, 0).after(span),
+            Self::Civil(civil, _) => Self::Civil(civil, zone.clone()),
+            Self::OfFirstDay(time, _) => Self::OfFirstDay(time, zone.clone()),
+            other @ (Self::At(_) | Self::AfterBegin(_)) => other,
+        }
+    }
+
+    /// The moment, in a capture that begins at `begin`.
+    pub fn resolve(&self, begin: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => *at,
+            Self::AfterBegin(span) => begin.after(*span),
+            Self::Civil(civil, zone) => zone.moment(*civil).unwrap_or_default(),
+            Self::OfFirstDay(time, zone) => {
+                let day: Option<Date> = zone.civil(begin).get(..10).and_then(|day| day.parse().ok());
+                day.and_then(|day| zone.moment(day.to_datetime(*time))).unwrap_or_default()
+            }
         }
     }
 }
@@ -38,10 +51,8 @@ impl fmt::Display for When {
         match self {
             Self::At(at) => write!(f, "{at}"),
             Self::AfterBegin(span) => write!(f, "{} s after the beginning", span.as_secs_f64()),
-            Self::OfFirstDay(span) => {
-                let seconds = span.as_secs();
-                write!(f, "{:02}:{:02}:{:02} of the first day", seconds / 3600, seconds / 60 % 60, seconds % 60)
-            }
+            Self::Civil(civil, zone) => write!(f, "{} {} {zone:?}", civil.date(), civil.time()),
+            Self::OfFirstDay(time, zone) => write!(f, "{time} {zone:?} of the first day"),
         }
     }
 }
@@ -54,28 +65,26 @@ impl FromStr for When {
         if let Some(span) = trimmed.strip_prefix('+') {
             return duration(span).map(Self::AfterBegin).ok_or_else(|| wrong(text));
         }
-        for format in TIMES {
-            if let Ok(time) = Time::parse(trimmed, format) {
-                let (hour, minute, second, nano) = time.as_hms_nano();
-                let seconds = u64::from(hour) * 3600 + u64::from(minute) * 60 + u64::from(second);
-                return Ok(Self::OfFirstDay(Duration::new(seconds, nano)));
-            }
+        let plain = trimmed.bytes().all(|byte| byte.is_ascii_digit() || b"-+:.TtZz ".contains(&byte));
+        if !plain || trimmed.is_empty() {
+            return Err(wrong(text));
         }
-        let at = OffsetDateTime::parse(&trimmed.replacen(' ', "T", 1), &Rfc3339)
-            .ok()
-            .or_else(|| {
-                DATE_TIMES.iter().find_map(|format| PrimitiveDateTime::parse(trimmed, format).ok()).map(PrimitiveDateTime::assume_utc)
-            })
-            .or_else(|| Date::parse(trimmed, DATE).ok().map(|date| date.midnight().assume_utc()));
-        at.and_then(|at| i64::try_from(at.unix_timestamp_nanos()).ok())
-            .map(|nanos| Self::At(Timestamp::from_nanos(nanos)))
-            .ok_or_else(|| wrong(text))
+        if !trimmed.contains('-')
+            && let Ok(time) = trimmed.parse()
+        {
+            return Ok(Self::OfFirstDay(time, Zone::UTC));
+        }
+        if let Ok(at) = trimmed.parse::<jiff::Timestamp>() {
+            return i64::try_from(at.as_nanosecond()).map(|nanos| Self::At(Timestamp::from_nanos(nanos))).map_err(|_| wrong(text));
+        }
+        let civil = trimmed.parse().ok().filter(|civil| Zone::UTC.moment(*civil).is_some());
+        civil.map(|civil| Self::Civil(civil, Zone::UTC)).ok_or_else(|| wrong(text))
     }
 }
 
 fn wrong(text: &str) -> String {
     format!(
-        "{text:?} is not a time; write 2026-11-21T09:00:00Z, \"2026-11-21 09:00\" (UTC), 09:00 or 09:00:30 (of the capture's first day), \
+        "{text:?} is not a time; write 2026-11-21T09:00:00Z, \"2026-11-21 09:00\" (of the zone of --tz), 09:00 or 09:00:30 (of the capture's first day), \
          or +10m (after its beginning)"
     )
 }
@@ -101,22 +110,6 @@ fn duration(text: &str) -> Option<Duration> {
     }
     (!text.is_empty()).then_some(total)
 }
-
-const DAY: i64 = 86_400;
-const TIMES: [&[Item<'static>]; 3] = [
-    format_description!("[hour]:[minute]"),
-    format_description!("[hour]:[minute]:[second]"),
-    format_description!("[hour]:[minute]:[second].[subsecond]"),
-];
-const DATE_TIMES: [&[Item<'static>]; 6] = [
-    format_description!("[year]-[month]-[day] [hour]:[minute]"),
-    format_description!("[year]-[month]-[day] [hour]:[minute]:[second]"),
-    format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond]"),
-    format_description!("[year]-[month]-[day]T[hour]:[minute]"),
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]"),
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond]"),
-];
-const DATE: &[Item<'static>] = format_description!("[year]-[month]-[day]");
 
 #[cfg(test)]
 mod tests {
@@ -144,6 +137,17 @@ mod tests {
         ] {
             assert_eq!(resolved(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_names_no_zone_is_of_the_one_asked_for() {
+        let Ok(berlin) = Zone::new("Europe/Berlin") else { return };
+        let resolved =
+            |text: &str| text.parse::<When>().unwrap().in_zone(&berlin).resolve(Timestamp::from_parts(1_795_302_260, 0)).to_string();
+        assert_eq!(resolved("2026-11-21 10:00"), "2026-11-21T09:00:00.000000000Z");
+        assert_eq!(resolved("2026-11-21T10:00:00Z"), "2026-11-21T10:00:00.000000000Z");
+        // The capture begins at 23:04 in Greenwich, where it is another day.
+        assert_eq!(resolved("01:30"), "2026-11-22T00:30:00.000000000Z");
     }
 
     #[test]

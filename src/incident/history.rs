@@ -193,7 +193,7 @@ impl Watched {
 fn changes(faces: &[(Timestamp, Face)], first: Timestamp) -> Vec<String> {
     if let Some((one, other)) = alternating(faces) {
         return vec![format!(
-            "nothing, it seems: the certificates with serial {one} and {other} are served in turn, as by several machines at one address"
+            "apparently nothing: the certificates with serial {one} and {other} are served in turn, as by several machines at one address"
         )];
     }
     let distance = |at: Timestamp| at.since(first).max(first.since(at));

@@ -12,6 +12,7 @@ use crate::handshake::Handshake;
 use crate::handshake::facts::Outcome;
 use crate::report::{self, Id, State};
 use crate::time::Timestamp;
+use crate::wording::counted;
 
 use super::fallback::{Blocked, Fallbacks};
 use super::history::{CLIENTS_COUNTED, Group, History, Watched};
@@ -38,6 +39,10 @@ const FORGET: Duration = Duration::from_secs(30);
 const LEAST: u64 = 2;
 /// One of so many handshakes fails at any busy server.
 const SELDOM: u64 = 200;
+/// The time before and after an incident that tells how busy its server is.
+const AROUND: Duration = Duration::from_secs(60);
+/// So many failures of clients that never succeed are no chance, however many others do meanwhile.
+const AGAIN: u64 = 5;
 /// So many failures for one reason are an incident whatever went well meanwhile.
 const MANY: u64 = 50;
 
@@ -45,6 +50,8 @@ const MANY: u64 = 50;
 struct Incident {
     group: Group,
     cause: Cause,
+    /// Causes of those whose reason is hidden that are counted here.
+    joined: BTreeSet<Cause>,
     first: Timestamp,
     last: Timestamp,
     failed: u64,
@@ -131,6 +138,7 @@ impl Tracker {
         let incident = self.open.entry(key).or_insert_with_key(|(group, cause)| Incident {
             group: group.clone(),
             cause: *cause,
+            joined: BTreeSet::new(),
             first: at,
             last: at,
             failed: 0,
@@ -223,11 +231,12 @@ impl Tracker {
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.overlooked > 0 {
-            notes.push(format!("{} failures belong to no incident: there were more than {INCIDENTS} at a time.", self.overlooked));
+            notes
+                .push(format!("{} failures belong to no incident: there were more than {INCIDENTS} incidents at a time.", self.overlooked));
         }
         if self.history.forgotten > 0 {
             notes.push(format!(
-                "What {} quiet servers and names went through was forgotten to stay within bounds; incidents there count from then on.",
+                "The history of {} quiet servers and names was dropped to stay within the memory limits; their incidents are counted from then on.",
                 self.history.forgotten
             ));
         }
@@ -252,8 +261,11 @@ impl Tracker {
     /// It is more than what happens at a busy server at any time: often enough for the handshakes there were meanwhile, many, or always to the same
     /// clients.
     fn weighs(&self, incident: &Incident) -> bool {
-        let frequent = incident.failed.saturating_mul(SELDOM) >= self.attempts(incident);
-        let again = incident.failed >= incident.clients.len() as u64 * 2 && !self.any_happy(incident);
+        // Two that happen to follow each other closely say nothing about a rate.
+        let (begin, end) = (incident.first.before(AROUND), incident.last.after(AROUND));
+        let meanwhile = self.history.of(&incident.group).map_or(0, |watched| watched.begun(begin, end));
+        let frequent = incident.failed.saturating_mul(SELDOM) >= incident.counted + meanwhile;
+        let again = incident.failed >= AGAIN.max(incident.clients.len() as u64 * 2) && !self.any_happy(incident);
         frequent || incident.failed >= MANY || again || incident.fell_back > 0
     }
 
@@ -325,6 +337,7 @@ impl Tracker {
             id: format!("{}-{}", incident.cause, incident.handshakes.first().map_or("", Id::as_str)),
             state,
             cause: incident.cause,
+            joined: incident.joined.iter().copied().collect(),
             scope: if by_client || is_of_clients(incident.cause) { report::Scope::Client } else { report::Scope::Server },
             servers: vec![incident.group.server],
             server_name: incident.group.name.clone(),
@@ -370,6 +383,7 @@ impl Incident {
     }
 
     fn absorb(&mut self, other: Self) {
+        self.joined.insert(other.cause);
         self.failed += other.failed;
         self.completed += other.completed;
         self.first = self.first.min(other.first);
@@ -396,10 +410,11 @@ const fn is_of_clients(cause: Cause) -> bool {
     matches!(cause, Cause::ClientSilent | Cause::ClientStalled | Cause::ClientAborted | Cause::UserCanceled | Cause::ClientSpeaksPlaintext)
 }
 
-/// Whether a cause makes incidents: what failed for its users, not probes, not the time that a client took for itself, and not the capture's own
-/// shortcomings.
+/// Whether a cause makes incidents: what failed for its users, not probes, not the time that a client took for itself, not packets that were lost
+/// and sent again, and not the capture's own shortcomings.
 fn counts(cause: Cause, outcome: Outcome) -> bool {
-    !matches!(cause, Cause::TcpProbe | Cause::ClientSlow) && cause.family() != Family::Capture && outcome != Outcome::Incomplete
+    let lossy = cause == Cause::PacketLoss && outcome == Outcome::Completed;
+    !lossy && !matches!(cause, Cause::TcpProbe | Cause::ClientSlow) && cause.family() != Family::Capture && outcome != Outcome::Incomplete
 }
 
 /// Rejections whose reason is hidden join the incident at the same server and name whose reason is known and which overlaps in time.
@@ -421,18 +436,23 @@ fn summary(incident: &Incident, attempts: u64, by_client: bool, others: usize, w
         .as_ref()
         .map_or_else(|| incident.group.server.to_string(), |name| format!("{name} ({})", incident.group.server));
     let clients = incident.clients.len();
-    let clients = format!("{clients} client{}", if clients == 1 { "" } else { "s" });
+    let clients = counted(clients, "client", "clients");
     let whom = if by_client {
-        format!("{clients}, which never succeed here while {others} other{} do", if others == 1 { "" } else { "s" })
+        format!("{clients}, none of which ever succeeds here, while {} did", counted(others, "other", "others"))
     } else {
         clients
     };
     let badly = incident.completed == incident.failed;
-    let fate = if badly { "completed, but not well" } else { "failed" };
+    let fate = if badly { "completed with problems" } else { "failed" };
     let since = if worked_before && !by_client && !badly { " It worked before." } else { "" };
     let fallback = match incident.fell_back {
         0 => "",
         _ => " The client went on over TCP.",
     };
-    format!("{} of {attempts} handshakes with {name} {fate} ({whom}).{since}{fallback} {}", incident.failed, incident.summary)
+    format!(
+        "{} of {attempts} with {name} {fate} ({whom}).{since}{fallback} {}",
+        incident.failed,
+        incident.summary,
+        attempts = counted(attempts, "handshake", "handshakes")
+    )
 }

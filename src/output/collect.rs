@@ -6,14 +6,16 @@ use super::escape::{clip, escape};
 use super::view;
 use crate::flow::Endpoint;
 use crate::report::{Cause, Class, Classes, Handshake, Incident, Outcome, Severity, Summary};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Zone};
 
 /// What has been learnt so far.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
+    /// The zone whose days are counted.
+    zone: Zone,
     /// Handshakes that did not simply complete, by class, cause and server; after [`Collected::sort`] in the order to show.
     pub(super) groups: Vec<Group>,
-    index: BTreeMap<(Class, Option<Cause>, String), usize>,
+    index: BTreeMap<(Class, Option<Cause>, String, Option<Endpoint>), usize>,
     /// Handshakes of groups that there was no room for, by class.
     pub(super) beyond: BTreeMap<Class, u64>,
     /// Incidents; after [`Collected::sort`] the worst first.
@@ -42,6 +44,10 @@ pub(super) struct Group {
     pub(super) others: Vec<Entry>,
     /// All of them.
     pub(super) count: u64,
+    /// The incident that they are part of, by its place.
+    pub(super) incident: Option<usize>,
+    /// Name and port where a name is known: several addresses behind a name are one service.
+    service: String,
 }
 
 /// A handshake that is shown on one line.
@@ -66,11 +72,16 @@ pub(super) struct Note {
 }
 
 impl Collected {
+    /// Nothing yet; days are those of this zone.
+    pub(super) fn in_zone(zone: Zone) -> Self {
+        Self { zone, ..Self::default() }
+    }
+
     /// Takes a handshake.
     pub(super) fn handshake(&mut self, report: &Handshake<'_>) {
         let class = report.class();
         self.classes.add(class);
-        if matches!(class, Class::Completed | Class::Troubled) {
+        if matches!(class, Class::Completed | Class::Rejected | Class::Troubled) {
             self.note(report);
         }
         if class == Class::Failed {
@@ -81,8 +92,8 @@ impl Collected {
         }
         self.date(report.handshake.start);
         // What the capture is missing has nothing to do with the server.
-        let server = if class == Class::Undecided { String::new() } else { server_key(report) };
-        let key = (class, report.diagnosis.cause, server);
+        let (service, server) = if class == Class::Undecided { (String::new(), None) } else { (service(report), Some(report.server)) };
+        let key = (class, report.diagnosis.cause, service.clone(), server);
         if let Some(group) = self.index.get(&key).and_then(|&place| self.groups.get_mut(place)) {
             count_one(&mut group.count);
             let surer = report.diagnosis.confidence > group.shown.diagnosis.confidence;
@@ -94,14 +105,17 @@ impl Collected {
             }
         } else if self.groups.len() < GROUPS {
             self.index.insert(key, self.groups.len());
-            self.groups.push(Group { class, shown: slim(report), others: Vec::new(), count: 1 });
+            self.groups.push(Group { class, shown: slim(report), others: Vec::new(), count: 1, incident: None, service });
         } else {
             count_one(self.beyond.entry(class).or_default());
         }
     }
 
-    /// Takes an incident.
+    /// Takes an incident. That of a single handshake is told by the handshake itself.
     pub(super) fn incident(&mut self, incident: &Incident) {
+        if incident.failed < 2 {
+            return;
+        }
         if self.incidents.len() < INCIDENTS {
             self.date(incident.first_seen);
             self.date(incident.last_seen);
@@ -114,25 +128,48 @@ impl Collected {
     /// Puts the worst first: what failed before what is merely slow, and more often before less often. Called once, at the end.
     pub(super) fn sort(&mut self) {
         self.index.clear();
+        self.incidents.sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first_seen.cmp(&b.first_seen)).then(a.id.cmp(&b.id)));
+        self.join();
         // They came in the order in which they ended.
         self.groups.iter_mut().for_each(|group| group.others.sort_by_key(|other| other.start));
         self.groups.sort_by(|a, b| a.class.cmp(&b.class).then(b.count.cmp(&a.count)));
-        self.incidents.sort_by(|a, b| b.failed.cmp(&a.failed).then(a.first_seen.cmp(&b.first_seen)).then(a.id.cmp(&b.id)));
         self.notes.sort_by_key(|note| (note.severity, std::cmp::Reverse(note.count)));
+    }
+
+    /// Finds the incident of each group, and makes one of those that differ by the server's address alone.
+    fn join(&mut self) {
+        let mut joined: Vec<Group> = Vec::with_capacity(self.groups.len());
+        let mut places = BTreeMap::new();
+        for mut group in std::mem::take(&mut self.groups) {
+            group.incident = self.incidents.iter().position(|incident| is_part_of(&group.shown, incident));
+            let key = (group.class, group.shown.diagnosis.cause, group.service.clone(), group.incident);
+            let place = *places.entry(key).or_insert(joined.len());
+            match joined.get_mut(place) {
+                Some(same) => same.absorb(group),
+                None => joined.push(group),
+            }
+        }
+        self.groups = joined;
+    }
+
+    /// Causes of handshakes of one class with how often each was counted, the most frequent first.
+    pub(super) fn causes(&self, class: Class) -> Vec<(&'static str, u64)> {
+        let mut causes = BTreeMap::new();
+        for group in self.groups.iter().filter(|group| group.class == class) {
+            let count = causes.entry(view::cause(&group.shown)).or_default();
+            *count = group.count.saturating_add(*count);
+        }
+        view::ranked(&causes)
+    }
+
+    /// The groups of an incident, the largest of the gravest class first.
+    pub(super) fn of_incident(&self, place: usize) -> impl Iterator<Item = &Group> {
+        self.groups.iter().filter(move |group| group.incident == Some(place))
     }
 
     /// Whether what is shown spreads over more than one day.
     pub(super) fn several_days(&self) -> bool {
         self.days.is_some_and(|(first, last)| first != last)
-    }
-
-    /// The incident that a group belongs to: its place among them, from 1.
-    pub(super) fn incident_of(&self, report: &Handshake<'_>) -> Option<(usize, &Incident)> {
-        let found = self.incidents.iter().enumerate().find(|(_, incident)| {
-            Some(incident.cause) == report.diagnosis.cause
-                && (incident.handshakes.contains(&report.handshake.id) || incident.servers.contains(&report.server))
-        });
-        found.map(|(place, incident)| (place.saturating_add(1), incident))
     }
 
     fn note(&mut self, report: &Handshake<'_>) {
@@ -158,10 +195,31 @@ impl Collected {
     }
 
     fn date(&mut self, at: Timestamp) {
-        let day = at.seconds().div_euclid(86_400);
+        let day = self.zone.day(at);
         let (first, last) = self.days.unwrap_or((day, day));
         self.days = Some((first.min(day), last.max(day)));
     }
+}
+
+impl Group {
+    /// Takes the handshakes of another.
+    fn absorb(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        let surer = other.shown.diagnosis.confidence > self.shown.diagnosis.confidence;
+        let (shown, rest) = if surer { (other.shown, Entry::of(&self.shown)) } else { (self.shown.clone(), Entry::of(&other.shown)) };
+        self.shown = shown;
+        self.others.push(rest);
+        self.others.extend(other.others);
+        self.others.sort_by_key(|other| other.start);
+        self.others.truncate(OTHERS);
+    }
+}
+
+/// An incident is of one server and one name.
+fn is_part_of(report: &Handshake<'_>, incident: &Incident) -> bool {
+    report.diagnosis.cause.is_some_and(|cause| incident.cause == cause || incident.joined.contains(&cause))
+        && incident.servers.contains(&report.server)
+        && incident.server_name.as_deref() == report.server_name()
 }
 
 impl Entry {
@@ -180,8 +238,8 @@ fn count_one(counter: &mut u64) {
     *counter = counter.saturating_add(1);
 }
 
-/// Name and port where a name is known: several addresses behind a name are one service.
-fn server_key(report: &Handshake<'_>) -> String {
+/// See [`Group::service`].
+fn service(report: &Handshake<'_>) -> String {
     let port = report.server.port;
     match report.server_name() {
         Some(name) => short(&format!("{} {port}", name.to_ascii_lowercase())),
@@ -258,7 +316,34 @@ mod tests {
     fn a_group_finds_its_incident() {
         let mut collected = Collected::default();
         collected.incident(&samples::incident());
-        assert_eq!(collected.incident_of(&samples::expired(3)).map(|(place, _)| place), Some(1));
-        assert!(collected.incident_of(&samples::refused()).is_none());
+        collected.handshake(&samples::expired(3));
+        collected.handshake(&samples::refused());
+        let mut single = samples::incident();
+        (single.cause, single.failed, single.servers) = (Cause::TcpRefused, 1, vec![samples::refused().server]);
+        collected.incident(&single);
+        collected.sort();
+        let found: Vec<_> = collected.groups.iter().map(|group| (group.shown.diagnosis.cause.unwrap(), group.incident)).collect();
+        assert_eq!(found, [(Cause::CertificateExpired, Some(0)), (Cause::TcpRefused, None)], "one handshake is told by itself");
+        assert_eq!(collected.of_incident(0).count(), 1);
+    }
+
+    #[test]
+    fn addresses_of_one_name_are_one_group_unless_one_of_them_has_an_incident() {
+        let at = |address: &str| {
+            let mut report = samples::expired(1);
+            report.server = samples::endpoint(address);
+            report
+        };
+        let groups = |incidents: &[Incident]| {
+            let mut collected = Collected::default();
+            for address in ["10.0.0.2:443", "10.0.0.3:443", "10.0.0.4:443"] {
+                collected.handshake(&at(address));
+            }
+            incidents.iter().for_each(|incident| collected.incident(incident));
+            collected.sort();
+            collected.groups.iter().map(|group| (group.count, group.incident, group.others.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(groups(&[]), [(3, None, 2)]);
+        assert_eq!(groups(&[samples::incident()]), [(2, None, 1), (1, Some(0), 0)]);
     }
 }

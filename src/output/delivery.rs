@@ -66,7 +66,7 @@ impl Delivery {
         }
         match target(path).map_err(cannot)? {
             Target::File { there: Some(_), .. } if !manner.force => {
-                Err(cannot(refusal("it is there already; choose another name, or replace it with --force")))
+                Err(cannot(refusal("it exists already; choose another name, or replace it with --force")))
             }
             Target::File { path: place, there } => {
                 let mode = if there.is_some() { PRIVATE } else { ORDINARY };

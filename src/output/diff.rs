@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::figures::{count, counted, when};
+use super::figures::{count, counted};
 use super::layout::Layout;
 use super::view;
 use crate::compare::diff::{Change, Differences, Direction, Head};
@@ -59,7 +59,7 @@ fn head(out: &mut dyn Write, layout: &Layout, label: &str, head: &Head) -> io::R
         }
     }
     let times = match (head.first_time, head.last_time) {
-        (Some(first), Some(last)) => format!(", {} to {} UTC", when(first, true), when(last, true)),
+        (Some(first), Some(last)) => format!(", {} to {} {}", layout.when(first, true), layout.when(last, true), layout.zone().name(last)),
         _ => String::new(),
     };
     let rest = format!("{times}: {}", view::classes(&head.classes));
@@ -122,7 +122,7 @@ mod tests {
         let text = text(&good, &bad);
         let (_, services) = text.split_once("WHAT CHANGED").unwrap();
         let place = |part: &str| services.find(part).unwrap_or_else(|| panic!("{part}\n{text}"));
-        assert!(place("fails always now: all 12, before 0 of 12") < place("certificate-expired: all 12, before never"));
+        assert!(place("now always fails: all 12 (was none of 12)") < place("certificate-expired: all 12 (was never)"));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 

@@ -130,7 +130,7 @@ pub fn list(out: &mut dyn Write, layout: &Layout) -> io::Result<()> {
 /// A fact that would speak against a cause, and what becomes of it then.
 fn against(Counter { fact, effect }: Counter) -> String {
     let effect = match effect {
-        Effect::Told => "is told beside it",
+        Effect::Told => "is mentioned beside it",
         Effect::Lowers => "makes it less sure",
         Effect::Drops => "refutes it",
     };

@@ -1,24 +1,7 @@
 //! Numbers, amounts and times for people.
 
-use crate::time::Timestamp;
-
-/// `1,234,567`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len().saturating_add(digits.len() / 3));
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && digits.len().saturating_sub(index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 frame`, `1,204 frames`.
-pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
-}
+use crate::time::{Timestamp, Zone};
+pub use crate::wording::{count, counted};
 
 /// The share of one number in another, to a tenth: `28.0 %`; nothing of nothing is `0.0 %`.
 pub fn percent(part: u64, all: u64) -> String {
@@ -65,6 +48,11 @@ pub fn when(at: Timestamp, with_date: bool) -> String {
     if with_date { format!("{} {}", date(at), clock(at)) } else { clock(at) }
 }
 
+/// The same as the clocks of a zone have it.
+pub fn when_in(zone: &Zone, at: Timestamp, with_date: bool) -> String {
+    zone.civil(at).chars().skip(if with_date { 0 } else { 11 }).take(if with_date { 23 } else { 12 }).collect()
+}
+
 /// Microseconds from one moment to another; `None` when that is earlier.
 pub fn us_between(earlier: Timestamp, later: Timestamp) -> Option<u64> {
     u64::try_from(later.nanos().saturating_sub(earlier.nanos()) / 1_000).ok()
@@ -109,6 +97,7 @@ mod tests {
         let at = Timestamp::from_parts(1_795_251_860, 31_999_999);
         assert_eq!((date(at).as_str(), clock(at).as_str()), ("2026-11-21", "09:04:20.031"));
         assert_eq!(when(at, true), "2026-11-21 09:04:20.031");
+        assert_eq!([true, false].map(|with_date| when_in(&Zone::UTC, at, with_date)), [true, false].map(|with_date| when(at, with_date)));
         let later = Timestamp::from_parts(1_795_251_860, 32_999_999);
         assert_eq!((us_between(at, later), us_between(later, at)), (Some(1_000), None));
     }

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use super::Sink;
+use super::again::Again;
 use super::layout::Layout;
-use super::style::Palette;
 
 /// A way to present a result.
 #[derive(Debug, Clone, Copy)]
@@ -26,25 +26,18 @@ impl PartialEq for Format {
 }
 
 /// How it is to look.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Look {
     /// Every handshake, the completed ones too.
     pub all: bool,
     /// How much to say.
     pub verbosity: Verbosity,
-    /// Colours.
-    pub palette: Palette,
-    /// The terminal's columns, where there is one.
-    pub columns: Option<usize>,
+    /// Columns, colours and time zone.
+    pub layout: Layout,
     /// Send every line on its way at once: for pipes.
     pub at_once: bool,
-}
-
-impl Look {
-    /// The layout on a terminal of so many columns.
-    pub fn layout(&self) -> Layout {
-        Layout::new(self.columns, self.palette)
-    }
+    /// How the captures can be looked at again, where they can.
+    pub again: Option<Again>,
 }
 
 /// How much to say.

@@ -8,8 +8,10 @@ use anstyle::Style;
 use unicode_width::UnicodeWidthChar;
 
 use super::escape::{clip, escape, width};
+use super::figures;
 use super::style::Palette;
 use crate::report::Advice;
+use crate::time::{Timestamp, Zone};
 
 /// A space at which no line is broken.
 pub const NO_BREAK: char = '\u{a0}';
@@ -17,23 +19,40 @@ pub const NO_BREAK: char = '\u{a0}';
 /// A run of text in one style.
 pub type Span<'a> = (Style, &'a str);
 
-/// How wide, and in which colours.
-#[derive(Debug, Clone, Copy)]
+/// How wide, in which colours, and in which time zone.
+#[derive(Debug, Clone)]
 pub struct Layout {
     width: usize,
+    zone: Zone,
     /// The styles.
     pub palette: Palette,
 }
 
 impl Layout {
-    /// A layout for a terminal of so many columns; within [60, 110], the range in which prose reads well.
+    /// A layout for so many columns, from 40 on; 80 where nobody knows. Prose takes no more than 110 of them.
     pub fn new(columns: Option<usize>, palette: Palette) -> Self {
-        Self { width: columns.unwrap_or(COLUMNS).clamp(NARROWEST, WIDEST), palette }
+        Self { width: columns.unwrap_or(COLUMNS).max(NARROWEST), zone: Zone::UTC, palette }
     }
 
-    /// A layout for diagrams, which gain by width: within [60, 200].
-    pub fn wide(columns: Option<usize>, palette: Palette) -> Self {
-        Self { width: columns.unwrap_or(COLUMNS).clamp(NARROWEST, WIDEST_DIAGRAM), palette }
+    /// The same with times of this zone.
+    #[must_use]
+    pub fn in_zone(self, zone: Zone) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// The zone of its times.
+    pub const fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// A moment with its date, or without it when all that is shown is of one day.
+    pub fn when(&self, at: Timestamp, with_date: bool) -> String {
+        figures::when_in(&self.zone, at, with_date)
+    }
+
+    /// The same to the second, for sentences.
+    pub fn moment(&self, at: Timestamp, with_date: bool) -> String {
+        self.when(at, with_date).split('.').next().unwrap_or_default().to_owned()
     }
 
     /// Columns in use.
@@ -41,31 +60,15 @@ impl Layout {
         self.width
     }
 
-    /// Wraps runs of text at spaces (no-break spaces hold together and are shown as plain ones): `first` columns of indentation before the first line, `rest` before the others.
+    /// Wraps runs of text at spaces (no-break spaces hold together and are shown as plain ones): `first` columns of indentation before the first
+    /// line, `rest` before the others. Takes no more columns than the eye can follow.
     pub fn flow(&self, out: &mut dyn Write, first: usize, rest: usize, spans: &[Span<'_>]) -> io::Result<()> {
-        // However deep the indentation asked for, half of the width is left for the text.
-        let (first, rest) = (first.min(self.width / 2), rest.min(self.width / 2));
-        let room = self.width.saturating_sub(rest.max(first));
-        let mut column = first;
-        let mut fresh = true;
-        write!(out, "{:first$}", "")?;
-        for word in words(spans, room) {
-            // Spaces before the very first word are the caller's columns.
-            if !fresh && column.saturating_add(word.spaces).saturating_add(word.width) > self.width {
-                write!(out, "\n{:rest$}", "")?;
-                column = rest;
-            } else {
-                let spaces = word.spaces.min(self.width.saturating_sub(column).saturating_sub(word.width));
-                write!(out, "{:spaces$}", "")?;
-                column = column.saturating_add(spaces);
-            }
-            for (style, text) in &word.pieces {
-                write!(out, "{style}{text}{style:#}")?;
-            }
-            column = column.saturating_add(word.width);
-            fresh = false;
-        }
-        writeln!(out)
+        wrapped(out, self.width.min(PROSE), first, rest, spans)
+    }
+
+    /// The same for a row of a list, which takes all columns there are.
+    pub fn row(&self, out: &mut dyn Write, first: usize, rest: usize, spans: &[Span<'_>]) -> io::Result<()> {
+        wrapped(out, self.width, first, rest, spans)
     }
 
     /// A paragraph in no particular style.
@@ -100,6 +103,32 @@ impl Layout {
         let (dim, style) = (self.palette.dim, self.palette.command);
         writeln!(out, "{:indent$}{dim}${dim:#} {style}{command}{style:#}", "")
     }
+}
+
+fn wrapped(out: &mut dyn Write, columns: usize, first: usize, rest: usize, spans: &[Span<'_>]) -> io::Result<()> {
+    // However deep the indentation asked for, half of the width is left for the text.
+    let (first, rest) = (first.min(columns / 2), rest.min(columns / 2));
+    let room = columns.saturating_sub(rest.max(first));
+    let mut column = first;
+    let mut fresh = true;
+    write!(out, "{:first$}", "")?;
+    for word in words(spans, room) {
+        // Spaces before the very first word are the caller's columns.
+        if !fresh && column.saturating_add(word.spaces).saturating_add(word.width) > columns {
+            write!(out, "\n{:rest$}", "")?;
+            column = rest;
+        } else {
+            let spaces = word.spaces.min(columns.saturating_sub(column).saturating_sub(word.width));
+            write!(out, "{:spaces$}", "")?;
+            column = column.saturating_add(spaces);
+        }
+        for (style, text) in &word.pieces {
+            write!(out, "{style}{text}{style:#}")?;
+        }
+        column = column.saturating_add(word.width);
+        fresh = false;
+    }
+    writeln!(out)
 }
 
 struct Word {
@@ -163,11 +192,9 @@ fn push_broken(out: &mut Vec<Word>, style: Style, piece: &str, spaces: usize, ro
 /// Columns where there is no terminal to ask.
 const COLUMNS: usize = 80;
 /// Narrower than this, evidence and addresses fall apart.
-const NARROWEST: usize = 60;
-/// Wider than this, the eye loses the line.
-const WIDEST: usize = 110;
-/// What a diagram makes use of.
-const WIDEST_DIAGRAM: usize = 200;
+const NARROWEST: usize = 40;
+/// Wider than this, the eye loses the line of a paragraph.
+const PROSE: usize = 110;
 /// Columns of a word shown whole: no genuine host name or suite is longer than half of this.
 const LONGEST_WORD: usize = 160;
 /// Columns of a paragraph shown whole: some forty lines.
@@ -198,6 +225,18 @@ mod tests {
         assert_eq!(shown(60, 2, 4, &[(Style::new(), "   7"), (Style::new(), "  x")]), "     7  x\n");
         let held = format!("{} frames\u{a0}4-17", "a".repeat(50));
         assert_eq!(shown(60, 0, 0, &[(Style::new(), &held)]), format!("{}\nframes 4-17\n", "a".repeat(50)));
+    }
+
+    #[test]
+    fn rows_take_all_columns_and_prose_those_that_the_eye_follows() {
+        let layout = Layout::new(Some(200), Palette::PLAIN);
+        let (mut row, mut prose) = (Vec::new(), Vec::new());
+        let text = "word ".repeat(60);
+        layout.row(&mut row, 0, 0, &[(Style::new(), &text)]).unwrap();
+        layout.prose(&mut prose, 0, &text).unwrap();
+        let longest = |out: Vec<u8>| String::from_utf8(out).unwrap().lines().map(width).max();
+        assert_eq!((longest(row), longest(prose)), (Some(199), Some(109)));
+        assert_eq!((Layout::new(Some(7), Palette::PLAIN).width(), Layout::new(None, Palette::PLAIN).width()), (40, 80));
     }
 
     #[test]

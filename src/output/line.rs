@@ -6,17 +6,19 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::escape::{clip, escape};
-use super::figures::when;
+use super::figures::when_in;
 use super::layout::Span;
 use super::style::Palette;
 use super::view;
 use crate::report::{Cause, Class, Handshake, Id, Incident, Sink, State};
+use crate::time::Zone;
 
 /// Writes a line for each handshake that failed or whose users suffered, and nothing else. Every line is flushed.
 #[derive(Debug)]
 pub struct LineSink<W> {
     out: W,
     palette: Palette,
+    zone: Zone,
     priorities: bool,
     /// Handshakes that were told of while they stalled, with the cause given then. Bounded.
     told: BTreeMap<Id, Option<Cause>>,
@@ -25,7 +27,13 @@ pub struct LineSink<W> {
 impl<W: Write> LineSink<W> {
     /// Writes to `out`.
     pub const fn new(out: W, palette: Palette) -> Self {
-        Self { out, palette, priorities: false, told: BTreeMap::new() }
+        Self { out, palette, zone: Zone::UTC, priorities: false, told: BTreeMap::new() }
+    }
+
+    /// The same with times of this zone.
+    #[must_use]
+    pub fn in_zone(self, zone: Zone) -> Self {
+        Self { zone, ..self }
     }
 
     /// Begins each line with its priority as sd-daemon(3) has it (`<4>`): what journald and `logger --prio-prefix` read.
@@ -56,14 +64,14 @@ impl<W: Write> Sink for LineSink<W> {
             }
         }
         self.priority(if calm { NOTICE } else { WARNING })?;
-        line(&mut self.out, self.palette, handshake)?;
+        line(&mut self.out, self.palette, &self.zone, handshake)?;
         self.out.flush()
     }
 
     fn incident(&mut self, report: &Incident) -> io::Result<()> {
         let Some(state @ (State::Begun | State::Ended)) = report.state else { return Ok(()) };
         self.priority(if state == State::Begun { WARNING } else { NOTICE })?;
-        incident(&mut self.out, self.palette, report, state)?;
+        incident(&mut self.out, self.palette, &self.zone, report, state)?;
         self.out.flush()
     }
 
@@ -74,12 +82,12 @@ impl<W: Write> Sink for LineSink<W> {
 
 /// Writes one handshake on one line, however long:
 /// `2026-11-21 09:04:20.031  10.0.0.1:40112 → www.example.test (10.0.0.2:443)  certificate-expired  alerted by the client, certain: …`.
-pub fn line(out: &mut dyn Write, palette: Palette, report: &Handshake<'_>) -> io::Result<()> {
+pub fn line(out: &mut dyn Write, palette: Palette, zone: &Zone, report: &Handshake<'_>) -> io::Result<()> {
     let plain = Style::new();
     let style = palette.of(report.class());
     let confidence = view::confidence(report, ", ", "");
     let spans: &[Span<'_>] = &[
-        (palette.dim, &when(report.handshake.start, true)),
+        (palette.dim, &when_in(zone, report.handshake.start, true)),
         (plain, "  "),
         (plain, &report.client.to_string()),
         (plain, " → "),
@@ -102,12 +110,12 @@ pub fn line(out: &mut dyn Write, palette: Palette, report: &Handshake<'_>) -> io
 }
 
 /// Writes that an incident begins or is over, for those who watch: `2026-11-21 09:00:12.031  incident begun: certificate-expired: 2 of 2 …`.
-fn incident(out: &mut dyn Write, palette: Palette, report: &Incident, state: State) -> io::Result<()> {
+fn incident(out: &mut dyn Write, palette: Palette, zone: &Zone, report: &Incident, state: State) -> io::Result<()> {
     let (style, time) = if state == State::Begun { (palette.bad, report.first_seen) } else { (palette.good, report.last_seen) };
     let (dim, strong) = (palette.dim, palette.strong);
     let summary = escape(&report.summary);
     let (cause, summary) = (report.cause, clip(&summary, LONGEST_PART));
-    let (state, time) = (state.name(), when(time, true));
+    let (state, time) = (state.name(), when_in(zone, time, true));
     writeln!(out, "{dim}{time}{dim:#}  {strong}incident {state}{strong:#}: {style}{cause}{style:#}: {summary}")
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::figures::{count, counted, span_us, when};
+use super::figures::{count, counted, span_us};
 use super::layout::Layout;
 use crate::compare::joined::{Event, Half, Happening, Joined, JoinedBy, Joint, Place};
 use crate::report::{Cause, Outcome};
@@ -62,7 +62,7 @@ fn same(out: &mut dyn Write, layout: &Layout, others: &[&Joined]) -> io::Result<
         return Ok(());
     }
     let palette = layout.palette;
-    layout.flow(out, 2, 2, &[(palette.dim, &format!("The same, {} more", counted(others.len() as u64, "time", "times")))])?;
+    layout.flow(out, 2, 2, &[(palette.dim, &format!("Also affected, {} more", counted(others.len() as u64, "time", "times")))])?;
     for one in others.iter().take(OTHERS) {
         let told = |half: &Option<Half>, place: &str| half.as_ref().map(|half| format!("{} {place}", frames(half)));
         let places: Vec<String> = [told(&one.client, "at the client"), told(&one.server, "at the server")].into_iter().flatten().collect();
@@ -72,7 +72,7 @@ fn same(out: &mut dyn Write, layout: &Layout, others: &[&Joined]) -> io::Result<
             out,
             4,
             6,
-            &[(palette.dim, &when(main.start, false)), (Style::new(), &format!("  {}", main.peers[0])), (palette.dim, &places)],
+            &[(palette.dim, &layout.when(main.start, false)), (Style::new(), &format!("  {}", main.peers[0])), (palette.dim, &places)],
         )?;
     }
     match others.len().saturating_sub(OTHERS) {
@@ -102,13 +102,13 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
     }
     text.push('.');
     if quiet > 0 {
-        text.extend([" To ", &count(quiet), " of them nothing happened between the points."]);
+        text.extend([" To ", &count(quiet), " of them, nothing happened between the points."]);
     }
     layout.prose(out, 0, &text)?;
     if both == 0
         && let [Some((a, b)), Some((c, d))] = [span(joined, |one| one.client.as_ref()), span(joined, |one| one.server.as_ref())]
     {
-        let when = |at: Timestamp| when(at, true);
+        let when = |at: Timestamp| layout.when(at, true);
         let hint = format!(
             "No handshake is in both: the client's capture has them from {} to {}, the server's from {} to {}. {}.",
             when(a),
@@ -116,7 +116,7 @@ fn head(out: &mut dyn Write, layout: &Layout, joined: &[Joined]) -> io::Result<(
             when(c),
             when(d),
             if b < c || d < a {
-                "They were taken at different times, or the clocks differ"
+                "They were captured at different times, or the clocks differ"
             } else {
                 "They may be of different connections"
             }
@@ -163,7 +163,16 @@ fn shown(out: &mut dyn Write, layout: &Layout, one: &Joined) -> io::Result<()> {
     let Some(main) = one.client.as_ref().or(one.server.as_ref()) else { return Ok(()) };
     let [client, server] = &main.peers;
     let server = main.server_name.as_ref().map_or_else(|| server.clone(), |name| format!("{name} ({server})"));
-    layout.flow(out, 0, 2, &[(palette.dim, &when(main.start, true)), (plain, "  "), (palette.strong, &format!("{client} → {server}"))])?;
+    layout.flow(
+        out,
+        0,
+        2,
+        &[
+            (palette.dim, &format!("{} {}", layout.when(main.start, true), layout.zone().name(main.start))),
+            (plain, "  "),
+            (palette.strong, &format!("{client} → {server}")),
+        ],
+    )?;
     let verdict = &one.verdict;
     let place = place(verdict.place);
     let style = if verdict.cause.is_some() { palette.bad } else { palette.good };

@@ -6,6 +6,7 @@ use std::io;
 
 pub use crate::report::Sink;
 
+pub mod again;
 mod collect;
 pub mod csv;
 pub mod delivery;
@@ -23,6 +24,7 @@ pub mod markdown;
 pub mod matched;
 pub mod metrics;
 pub mod ndjson;
+pub mod pager;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub mod pcapng;

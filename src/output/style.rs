@@ -10,7 +10,7 @@ use crate::report::Class;
 /// Whether to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Color {
-    /// When the stream is a terminal and neither `NO_COLOR` nor `TERM=dumb` speaks against it.
+    /// When the stream is a terminal and neither `NO_COLOR` nor `TERM=dumb` speaks against it; anywhere with `FORCE_COLOR` or `CLICOLOR_FORCE`.
     #[default]
     Auto,
     /// In any case.
@@ -25,10 +25,16 @@ impl Color {
         let coloured = match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => AutoStream::choice(stream) != anstream::ColorChoice::Never,
+            Self::Auto => forced() || AutoStream::choice(stream) != anstream::ColorChoice::Never,
         };
         if coloured { Palette::COLOURED } else { Palette::PLAIN }
     }
+}
+
+/// `FORCE_COLOR` asks for colours, as Node.js and Python read it, and `NO_COLOR` does not speak against it.
+fn forced() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    set("FORCE_COLOR") && !set("NO_COLOR") && std::env::var_os("FORCE_COLOR").is_some_and(|value| value != "0" && value != "false")
 }
 
 /// The styles in use, by meaning. All empty when there is no colour.
@@ -74,7 +80,8 @@ impl Palette {
     };
 }
 
-/// Columns of the terminal behind standard output, if it is one.
+/// Columns to write for: what the variable `COLUMNS` says, or those of the terminal behind standard output, if it is one.
 pub fn terminal_width() -> Option<usize> {
-    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+    told.or_else(|| terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0)))
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::figures::{count, counted};
-use crate::report::{Cause, Class, Classes, Counts, Diagnosis, Finding, Handshake, Incident, Outcome, StepKind, StoppedBy, Summary};
+use crate::report::{
+    Cause, Class, Classes, Counts, Diagnosis, Evidence, Finding, Handshake, Incident, Outcome, StepKind, StoppedBy, Summary,
+};
 
 /// How many handshakes there are of each class, in one line: `18 handshakes: 14 failed, 1 completed with trouble, 1 completed, 2 undecided`.
 pub fn classes(classes: &Classes) -> String {
@@ -24,6 +26,13 @@ pub fn against(diagnosis: &Diagnosis<'_>) -> String {
         None => piece.text.clone(),
     });
     pieces.collect::<Vec<_>>().join("; ")
+}
+
+/// The evidence in the order of time; what is of no frame stands at the end.
+pub fn evidence<'a>(diagnosis: &'a Diagnosis<'_>) -> Vec<&'a Evidence> {
+    let mut all: Vec<&Evidence> = diagnosis.evidence.iter().collect();
+    all.sort_by_key(|piece| piece.mark.map_or((true, 0), |mark| (false, mark.frame)));
+    all
 }
 
 /// The other causes that are possible, in one line.
@@ -76,7 +85,7 @@ pub fn ending(report: &Handshake<'_>) -> String {
         (Outcome::Completed, who) if report.class() == Class::Rejected => format!("completed, then rejected by the {}", who.name()),
         (Outcome::Completed | Outcome::Incomplete, _) | (_, StoppedBy::Nobody) => outcome.name().to_owned(),
         (Outcome::Stalled, StoppedBy::Network) => "stalled in the network".to_owned(),
-        (Outcome::Stalled, who) => format!("stalled, the {} fell silent", who.name()),
+        (Outcome::Stalled, who) => format!("stalled: {} stopped responding", who.name()),
         (Outcome::Plaintext, who) => format!("plaintext from the {}", who.name()),
         (outcome, who) => format!("{} by the {}", outcome.name(), who.name()),
     }
@@ -200,7 +209,7 @@ mod tests {
         assert_eq!(ending(&report), "alerted by the client");
         report.handshake.outcome = Outcome::Stalled;
         report.diagnosis.stopped_by = StoppedBy::Server;
-        assert_eq!(ending(&report), "stalled, the server fell silent");
+        assert_eq!(ending(&report), "stalled: server stopped responding");
         report.diagnosis.stopped_by = StoppedBy::Nobody;
         assert_eq!(ending(&report), "stalled");
         report.handshake.outcome = Outcome::Completed;

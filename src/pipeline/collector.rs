@@ -26,6 +26,7 @@ use crate::packet::Skip;
 use crate::report::{self, Sink, Summary};
 use crate::time::{Clock, Timestamp};
 use crate::transport::TableCounters;
+use crate::wording::counted;
 
 use super::options::Options;
 use super::router::RouterCounts;
@@ -140,6 +141,7 @@ impl<'a> Collector<'a> {
             let now = clock.now();
             self.let_go(now)?;
             for incident in self.incidents.news(now) {
+                self.totals.answer.incident(&incident);
                 self.emit.incident(&incident)?;
             }
             if self.emit.follows() && now.since(self.followed) >= FOLLOW {
@@ -338,6 +340,7 @@ impl<'a> Collector<'a> {
         count(&mut self.totals.outcomes, verdict.outcome.name(), 1);
         let report = report(&mut self.reports, &self.sources, self.timeline, held, verdict);
         self.totals.classes.add(report.class());
+        self.totals.answer.handshake(&report);
         self.incidents.observe(handshake, verdict, report.handshake.id);
         self.emit.handshake(&report)
     }
@@ -363,7 +366,7 @@ impl<'a> Collector<'a> {
         self.notes.append(&mut self.incidents.notes());
         if self.twins.copies > 0 {
             self.notes.push(format!(
-                "{} of the handshakes {} captured at another point, too (the same ClientHello, other addresses), and told once. To compare two points: handshark match CLIENT.pcap SERVER.pcap.",
+                "{} of the handshakes {} captured at another point too (same ClientHello, other addresses) and reported once. To compare two points: handshark match CLIENT.pcap SERVER.pcap.",
                 self.twins.copies,
                 if self.twins.copies == 1 { "was" } else { "were" }
             ));
@@ -371,18 +374,19 @@ impl<'a> Collector<'a> {
         for (count, what) in [
             (
                 self.totals.picked_out,
-                "have neither a SYN nor a bare acknowledgment in the capture: it was picked out of a larger one, by a display filter perhaps. Times and silences in it say nothing; judge the whole one.",
+                "without a SYN or a bare acknowledgment in the capture: it was cut from a larger one, perhaps by a display filter. Times and silences in it mean nothing; analyze the larger one.",
             ),
             (
                 self.totals.stepped,
-                "lie across a step of the capturing host's clock, as their TCP timestamps show; that time was not counted.",
+                "during which the capturing host's clock was stepped, as TCP timestamps show; that time was not counted.",
             ),
         ] {
             if count > 0 {
-                self.notes.push(format!("{count} handshake{} {what}", if count == 1 { "" } else { "s" }));
+                self.notes.push(format!("{} {what}", counted(count, "handshake", "handshakes")));
             }
         }
         for incident in incidents {
+            self.totals.answer.incident(&incident);
             self.emit.incident(&incident)?;
         }
         let mut summary = super::summary::summary(inventory, counts, table, &self.totals, total, interrupted);

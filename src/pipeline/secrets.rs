@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::capture::FrameSource;
 use crate::secrets::{KeyLog, Tally, keylog::SecretCounts};
+use crate::wording::counted;
 
 /// Reads the lines that have turned up since the last look.
 #[derive(Debug, Default)]
@@ -50,33 +51,34 @@ impl Feed {
         let mut notes = Vec::new();
         let SecretCounts { secrets, malformed, left_out } = self.counts;
         if malformed > 0 {
-            notes.push(format!("Key log: {malformed} lines are cut off or no key log lines and were passed over."));
+            notes.push(format!("Key log: {} skipped that were cut off or not key log lines.", counted(malformed, "line", "lines")));
         }
         let left_out = left_out.saturating_add(self.left_out);
         if left_out > 0 {
             notes.push(format!(
-                "Key log: {left_out} lines were left out to stay within bounds; give the part that belongs to this capture."
+                "Key log: {} left out to stay within the memory limits; supply only the part that belongs to this capture.",
+                counted(left_out, "line", "lines")
             ));
         }
         if tally.misfits > 0 {
             notes.push(format!(
-                "The secrets given for {} handshakes do not fit their records; those were judged as without keys.",
-                tally.misfits
+                "Secrets that do not fit the records: {}, judged as without keys.",
+                counted(tally.misfits, "handshake", "handshakes")
             ));
         }
         if tally.unsupported > 0 {
             notes.push(format!(
-                "{} handshakes have secrets, and a version or cipher suite that cannot be decrypted here (SSL 3.0, RC4, Camellia, ARIA…).",
-                tally.unsupported
+                "Secrets for a version or cipher suite that handshark cannot decrypt (SSL 3.0, RC4, Camellia, ARIA…): {}.",
+                counted(tally.unsupported, "handshake", "handshakes")
             ));
         }
         if secrets > 0 && tally == Tally::default() {
             notes.push(
-                "None of the secrets given belongs to a handshake of this capture: is it the key log of the same client or server, and of the same time?"
+                "None of the secrets belongs to a handshake of this capture: is it the key log of the same client or server, from the same time?"
                     .to_owned(),
             );
         } else if secrets == 0 && self.announced {
-            notes.push("The key log holds no secrets: was SSLKEYLOGFILE set for the program that made the connections?".to_owned());
+            notes.push("The key log has no secrets: was SSLKEYLOGFILE set for the program that made the connections?".to_owned());
         }
         notes
     }

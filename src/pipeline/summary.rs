@@ -6,6 +6,7 @@ use crate::frame::LinkType;
 use crate::packet::{Skip, link_name};
 use crate::report::{self, Input, Summary};
 use crate::transport::TableCounters;
+use crate::wording::counted;
 
 use super::router::RouterCounts;
 
@@ -14,6 +15,7 @@ use super::router::RouterCounts;
 pub(super) struct Totals {
     pub(super) handshakes: u64,
     pub(super) classes: report::Classes,
+    pub(super) answer: report::Answer,
     pub(super) outcomes: report::Counts,
     pub(super) causes: report::Counts,
     /// Undecided because nothing was captured while they were open.
@@ -68,6 +70,7 @@ pub(super) fn summary(
         unjudged: (totals.unjudged > 0).then_some(totals.unjudged),
         evictions: table.evicted.saturating_add(table.evicted_half_open),
         other_flows: totals.other_flows.clone(),
+        answer: totals.answer.clone(),
         notes: notes(inventory, counts, table, totals, interrupted),
     }
 }
@@ -87,7 +90,7 @@ fn notes(inventory: &Inventory, counts: &RouterCounts, table: &TableCounters, to
         if let Some(odd) = input.first_odd_time {
             let more = if input.odd_times > 1 { format!(" and {} more", input.odd_times.saturating_sub(1)) } else { String::new() };
             notes.push(format!(
-                "{}: frame {}{more} with an impossible time ({}); a time between those of its neighbours was taken in its place.",
+                "{}: frame {}{more} with an impossible time ({}); a time between those of the neighbouring frames is used instead.",
                 input.path.display(),
                 odd.frame,
                 odd.time.to_second()
@@ -99,56 +102,68 @@ fn notes(inventory: &Inventory, counts: &RouterCounts, table: &TableCounters, to
         if let (Some(one), Some(other)) = (inventory.inputs.get(*one), inventory.inputs.get(*other)) {
             let (one, other) = (one.path.display(), other.path.display());
             notes.push(format!(
-                "{one} and {other} are two points of capture of the same connections, read here as one. What each of them saw: handshark match {one} {other}."
+                "{one} and {other} capture the same connections at two points and were read as one capture. To compare the two points: handshark match {one} {other}."
             ));
         }
     }
     for (link, frames) in &counts.unknown_links {
         let name = link_name(LinkType(*link)).map(|name| format!(" ({name})")).unwrap_or_default();
-        notes.push(format!("{frames} frames of link type {link}{name} cannot be read; capture on another interface, or with `-y EN10MB` where the device offers it."));
+        notes.push(format!(
+            "{} of link type {link}{name} cannot be read; capture on another interface, or with `-y EN10MB` if the device offers it.",
+            counted(*frames, "frame", "frames")
+        ));
     }
     for interface in &inventory.interfaces {
         if let Some(dropped) = interface.dropped.filter(|dropped| !dropped.is_zero()) {
             notes.push(format!(
-                "{}: {dropped} packets were dropped while capturing; verdicts that rest on missing packets are unsure.",
-                interface.name
+                "{}: {} dropped during the capture; verdicts based on missing packets are uncertain.",
+                interface.name,
+                counted(dropped.get(), "packet", "packets")
             ));
         }
     }
     if inventory.filtered_out > 0 {
-        notes.push(format!("The filter left out {} frames.", inventory.filtered_out));
+        notes.push(format!("The filter left out {}.", counted(inventory.filtered_out, "frame", "frames")));
     }
     if table.evicted > 0 || table.evicted_half_open > 0 {
         notes.push(format!(
-            "{} connections and {} half-open connections were given up to stay within bounds.",
-            table.evicted, table.evicted_half_open
+            "Dropped to stay within the memory limits: {} and {}.",
+            counted(table.evicted, "connection", "connections"),
+            counted(table.evicted_half_open, "half-open connection", "half-open connections")
         ));
     }
     if inventory.unread > 0 {
-        notes.push(format!("Stopped with {} packets unread: they were captured, and there was no time to look at them.", inventory.unread));
+        notes.push(format!(
+            "Stopped with {} unread: captured, but there was no time to analyze them.",
+            counted(inventory.unread, "packet", "packets")
+        ));
     }
     if totals.unjudged > 0 {
-        notes.push(format!("Stopped with {} handshakes not judged: they are not among those reported.", totals.unjudged));
+        notes
+            .push(format!("Stopped with {} not judged, which are not in the report.", counted(totals.unjudged, "handshake", "handshakes")));
     }
     if table.evicted_for_bytes > 0 {
         notes.push(format!(
-            "{} of them because all together held too much (unfinished messages, hellos, certificates, records that await keys); the largest went first.",
+            "{} of them because all connections together held too much (unfinished messages, hellos, certificates, records that wait for keys); the largest were dropped first.",
             table.evicted_for_bytes
         ));
     }
     if inventory.interfaces_cut > 0 {
-        notes.push(format!("{} interfaces lost their names to stay within bounds.", inventory.interfaces_cut));
+        notes.push(format!(
+            "Names dropped to stay within the memory limits: {}.",
+            counted(inventory.interfaces_cut, "interface", "interfaces")
+        ));
     }
     if totals.unverified > 0 {
         notes.push(format!(
-            "{} of certificates not verified to the end, for more signatures were asked for than are looked at in that time, or too many certificates bore one name; `unverified` tells which.",
-            if totals.unverified == 1 { "1 chain was".to_owned() } else { format!("{} chains were", totals.unverified) }
+            "Not fully verified: {}, because there were more signatures than handshark verifies in that time, or too many certificates with the same name; see `unverified`.",
+            counted(totals.unverified, "certificate chain", "certificate chains")
         ));
     }
     if table.google_quic > 0 {
         notes.push(format!(
-            "{} Google QUIC (versions Q009 to Q050): its handshake is not TLS, and is not judged.",
-            if table.google_quic == 1 { "1 datagram is".to_owned() } else { format!("{} datagrams are", table.google_quic) }
+            "Google QUIC (versions Q009 to Q050), whose handshake is not TLS and is not judged: {}.",
+            counted(table.google_quic, "datagram", "datagrams")
         ));
     }
     if counts.frames == 0 {
@@ -158,16 +173,16 @@ fn notes(inventory: &Inventory, counts: &RouterCounts, table: &TableCounters, to
             "No connection was found. Was the capture taken on the right interface, with a filter that lets TCP (and UDP, for QUIC and DTLS) pass?".to_owned(),
         );
     } else if totals.handshakes == 0 {
-        let flows = if table.flows == 1 { "1 connection".to_owned() } else { format!("{} connections", table.flows) };
+        let flows = counted(table.flows, "connection", "connections");
         // Of what began in the capture nothing is missing: it carried something else.
         let late = ["midstream", "no-payload"]
             .iter()
             .filter_map(|word| totals.other_flows.get(word))
             .fold(0u64, |sum, count| sum.saturating_add(*count));
         notes.push(if late > 0 {
-            format!("No TLS handshake was found in {flows}, of which {late} began before the capture, which must include the beginning: start it, then let the client reconnect.")
+            format!("No TLS handshake was found in {flows}, of which {late} started before the capture. The capture must include the start of the connections: start it first, then make the client reconnect.")
         } else {
-            format!("No TLS handshake was found in {flows}, which the capture holds from the beginning: they carried something else.")
+            format!("No TLS handshake was found in {flows}, captured from the start: they carried something else.")
         });
     }
     notes
@@ -186,7 +201,7 @@ fn silences(inventory: &Inventory, counts: &RouterCounts, totals: &Totals) -> Ve
         .collect();
     let more = counts.silences_more.saturating_add(counts.silences.len().saturating_sub(SILENCES) as u64);
     if more > 0 {
-        notes.push(format!("Nothing was captured at {more} more times of a minute and longer."));
+        notes.push(format!("Nothing was captured in {} of a minute or longer.", counted(more, "more period", "more periods")));
     }
     notes
 }

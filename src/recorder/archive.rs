@@ -135,7 +135,6 @@ impl Archive {
         let room = disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(self.bytes);
         Some(self.limits.bytes.saturating_sub(room)).filter(|lacking| *lacking > 0)
     }
-
 }
 
 /// Writes recordings as one pcapng file, packets in order, with what is said of each handshake. `interfaces` are their names, by index.

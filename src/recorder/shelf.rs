@@ -22,7 +22,11 @@ impl Shelf {
 
     /// Keeps a recording; the oldest give way.
     pub fn keep(&mut self, recording: Recording) {
-        let bytes = recording.packets.iter().map(|packet| packet.bytes.len().saturating_add(size_of_val(packet))).fold(REPORT, usize::saturating_add);
+        let bytes = recording
+            .packets
+            .iter()
+            .map(|packet| packet.bytes.len().saturating_add(size_of_val(packet)))
+            .fold(REPORT, usize::saturating_add);
         self.bytes = self.bytes.saturating_add(bytes);
         self.kept.push_back((recording, bytes));
         while self.bytes > self.memory

@@ -435,6 +435,7 @@ impl Summary {
         w.word(key!("schema"), SCHEMA);
         w.word(key!("kind"), "summary");
         w.word(key!("version"), VERSION);
+        w.text(key!("answer"), &self.answer(&Timestamp::to_second));
         w.objects(key!("inputs"), &self.inputs, input);
         w.number(key!("frames"), self.frames);
         w.number(key!("bytes"), self.bytes);

@@ -20,6 +20,8 @@ pub struct Incident {
     pub state: Option<State>,
     /// The cause they share.
     pub cause: Cause,
+    /// Causes that hide the reason, of handshakes at the same place and time that are counted here for that.
+    pub joined: Vec<Cause>,
     /// What they have in common.
     pub scope: Scope,
     /// Servers, the first few.

@@ -4,11 +4,12 @@
 //! writes them. The types that its fields hold come from the floors below; whoever works on reports takes them from here.
 //!
 //! - `handshake`, `incident`, `summary`: the three kinds; `shared`: parts that many handshakes have in common, made once;
-//! - `class`: what a handshake counts as; `step`: what happened, packet by packet;
+//! - `answer`: the run in one sentence; `class`: what a handshake counts as; `step`: what happened, packet by packet;
 //! - `build`, `timeline`: from facts and verdict to a [`Handshake`];
 //! - `schema`: what the fields hold, for whoever must know it without a report;
 //! - `fields`: the fields in their order, written to whatever takes them: JSON, columns, variables of a condition.
 
+mod answer;
 mod build;
 mod class;
 mod code;
@@ -26,6 +27,7 @@ mod timeline;
 
 use std::io;
 
+pub use answer::Answer;
 pub use build::community_id;
 pub use class::{Class, Classes};
 pub use code::{Code, CommunityId, Id, hexadecimal};

@@ -17,8 +17,8 @@ use crate::tls::message::Alert;
 use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::{
-    AlertSeen, Capture, Class, Classes, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Offer, Report, Scope, Summary,
-    Timing, Tls, TlsClient, TlsServer, community_id,
+    AlertSeen, Answer, Capture, Class, Classes, Course, Diagnosis, Handshake, Id, Incident, Input, Loss, Network, Offer, Report, Scope,
+    Summary, Timing, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// 2026-11-21T09:00:00Z and so many minutes, seconds and milliseconds.
@@ -276,6 +276,7 @@ pub(crate) fn incident() -> Incident {
         id: "5f2c".into(),
         state: None,
         cause: Cause::CertificateExpired,
+        joined: vec![],
         scope: Scope::Server,
         servers: vec![endpoint("10.0.0.2:443")],
         server_name: Some("www.example.test".into()),
@@ -323,6 +324,7 @@ pub(crate) fn summary() -> Summary {
         drops: 17,
         evictions: 0,
         other_flows: [("http", 5), ("ssh", 1)].into(),
+        answer: Answer::default(),
         notes: vec!["2 packets longer than the snapshot length of 256 bytes were cut".into()],
     }
 }
@@ -347,6 +349,14 @@ pub(crate) fn run() -> Vec<Report> {
     handshakes.extend([completed(), slow, stalled(), refused(), undecided(1), undecided(2)]);
     let mut reports: Vec<Report> = handshakes.into_iter().map(|report| Report::Handshake(Box::new(report))).collect();
     reports.push(Report::Incident(Box::new(incident())));
-    reports.push(Report::Summary(Box::new(summary())));
+    let mut summary = summary();
+    for report in &reports {
+        match report {
+            Report::Handshake(handshake) => summary.answer.handshake(handshake),
+            Report::Incident(incident) => summary.answer.incident(incident),
+            Report::Summary(_) => {}
+        }
+    }
+    reports.push(Report::Summary(Box::new(summary)));
     reports
 }

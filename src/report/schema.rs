@@ -283,6 +283,7 @@ pub const SUMMARY: &[Field] = &[
     always("schema", Kind::Word(|| vec![super::SCHEMA])),
     always("kind", Kind::Word(|| vec!["summary"])),
     always("version", Kind::Text),
+    always("answer", Kind::Text),
     always(
         "inputs",
         Kind::List(&Kind::Object(&[

@@ -137,6 +137,12 @@ impl<'a> Offer<'a> {
         First::of(self.hello.supported_versions().filter(|v| !v.is_grease()), limits::OFFERED, |v| word(v.name(), v))
     }
 
+    /// The newest version offered where no list of versions is sent: older ones are offered along with it.
+    pub fn up_to_version(&self) -> Option<Cow<'static, str>> {
+        let version = self.hello.legacy_version();
+        self.hello.supported_versions().next().is_none().then(|| word(version.name(), version))
+    }
+
     /// Suites offered, in its order.
     pub fn supported_ciphers(&self) -> impl Iterator<Item = Cow<'_, str>> {
         First::of(self.hello.cipher_suites().filter(|c| !c.is_grease()), limits::OFFERED_SUITES, |c| word(c.name(), c))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::answer::{Answer, Run};
 use crate::time::Timestamp;
 
 use super::class::Classes;
@@ -48,8 +49,19 @@ pub struct Summary {
     pub evictions: u64,
     /// TCP connections that carried no TLS, by what they carried, and half-open ones that are summed up instead of listed.
     pub other_flows: Counts,
+    /// What the answer in one sentence is made of; see [`Summary::answer`].
+    pub answer: Answer,
     /// What a reader should know: damage, unsupported link types, bounds that were hit.
     pub notes: Vec<String>,
+}
+
+impl Summary {
+    /// The answer in one sentence: what broke, with which server, for how many clients, since when. `moment` tells a moment as its reader wants it.
+    pub fn answer(&self, moment: &dyn Fn(Timestamp) -> String) -> String {
+        let Self { classes, times, frames, left_out, other_flows, .. } = self;
+        let run = Run { classes, times: *times, frames: *frames, left_out: left_out.unwrap_or_default(), other_flows };
+        self.answer.sentence(&run, moment)
+    }
 }
 
 /// An input.

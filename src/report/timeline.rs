@@ -358,7 +358,7 @@ impl Rows {
             self.add(mark, 18, Side::Server, Kind::HelloVerifyRequest, None, text);
         }
         if let Some(mark) = dtls.role_conflict {
-            self.add(mark, 18, Side::Server, Kind::Anomaly, None, "a ClientHello of its own: both sides take themselves for the client");
+            self.add(mark, 18, Side::Server, Kind::Anomaly, None, "a ClientHello of its own: both sides act as the client");
         }
     }
 
@@ -550,7 +550,7 @@ fn anomaly_text(kind: &AnomalyKind) -> String {
         AnomalyKind::MessageTooLong { message, len } => format!("{} of {len} bytes: too long", message_kind(*message).name()),
         AnomalyKind::Malformed { message } => format!("{} does not parse", message_kind(*message).name()),
         AnomalyKind::Defect { field, rule } => format!("{field}: {rule}"),
-        AnomalyKind::OutOfOrder { message, expected } => format!("{} where {expected} was due", message_kind(*message).name()),
+        AnomalyKind::OutOfOrder { message, expected } => format!("{} where {expected} was expected", message_kind(*message).name()),
         AnomalyKind::MalformedAlert { len } => format!("alert of {len} bytes instead of 2"),
         AnomalyKind::UnknownContentType { content_type } => format!("record of unknown type {content_type}"),
         AnomalyKind::RecordNotDecrypted { len } => format!("record of {len} bytes that the key log's secrets do not open"),

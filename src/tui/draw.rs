@@ -128,7 +128,8 @@ fn trail(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
         let told = if told.is_empty() { String::new() } else { format!(", {told}") };
         spans.push(Span::styled(format!(" {}{told}", number(count as u64)), look.dim));
     } else {
-        let words: Vec<String> = std::iter::once(state.tab.title().to_owned()).chain(state.opened.iter().map(|opened| way(opened, state))).collect();
+        let words: Vec<String> =
+            std::iter::once(state.tab.title().to_owned()).chain(state.opened.iter().map(|opened| way(opened, state))).collect();
         spans.push(Span::styled(words.join(" › "), look.strong));
         if matches!(state.opened.last(), Some(Opened::List { .. })) {
             let told = state.filter.told();
@@ -139,7 +140,8 @@ fn trail(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
     let text: String = spans.iter().map(|span| span.content.as_ref()).collect();
     if width(&text) > usize::from(area.width) && !state.opened.is_empty() {
         // Where one is matters more than whence one came.
-        let kept: String = text.chars().rev().take(usize::from(area.width).saturating_sub(1)).collect::<Vec<_>>().into_iter().rev().collect();
+        let kept: String =
+            text.chars().rev().take(usize::from(area.width).saturating_sub(1)).collect::<Vec<_>>().into_iter().rev().collect();
         spans = vec![Span::styled(format!("…{kept}"), look.strong)];
     }
     frame.render_widget(Line::from(spans), area);
@@ -147,11 +149,10 @@ fn trail(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
 
 fn way(opened: &Opened, state: &State) -> String {
     match opened {
-        Opened::Incident { id, .. } => state
-            .data()
-            .incidents
-            .get(id)
-            .map_or_else(|| "gone".to_owned(), |tracked| format!("{} at {}", tracked.incident.cause, escape(&view::place(&tracked.incident)))),
+        Opened::Incident { id, .. } => state.data().incidents.get(id).map_or_else(
+            || "gone".to_owned(),
+            |tracked| format!("{} at {}", tracked.incident.cause, escape(&view::place(&tracked.incident))),
+        ),
         Opened::List { scope: Scope::Of(_, key), .. } => escape(key).into_owned(),
         Opened::List { .. } => "handshakes".to_owned(),
         Opened::Handshake { report, .. } => {
@@ -165,7 +166,9 @@ fn page(frame: &mut Frame<'_>, area: Rect, state: &mut State) {
     state.drawn.page = usize::from(area.height);
     let columns = usize::from(area.width);
     let lines = match state.opened.last() {
-        Some(Opened::Incident { id, .. }) => state.data().incidents.get(id).map(|tracked| pages::incident(tracked, state.now, columns, state.color)),
+        Some(Opened::Incident { id, .. }) => {
+            state.data().incidents.get(id).map(|tracked| pages::incident(tracked, state.now, columns, state.color))
+        }
         Some(Opened::Handshake { report, .. }) => super::data::handshake(report).map(|one| pages::handshake(one, columns, state.color)),
         Some(Opened::List { .. }) | None => None,
     };
@@ -209,7 +212,13 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
             ("", _) => "client",
             (title, _) => title,
         };
-        let arrow = if *column != sort.column { "" } else if sort.down { "▼" } else { "▲" };
+        let arrow = if *column != sort.column {
+            ""
+        } else if sort.down {
+            "▼"
+        } else {
+            "▲"
+        };
         let style = if arrow.is_empty() { look.dim } else { look.strong };
         titles.push(Span::styled(cell(&format!("{title}{arrow}"), *columns_wide, of.number), style));
         titles.push(Span::raw(" "));
@@ -264,11 +273,14 @@ fn footer(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
     let room = usize::from(area.width);
     // No key is told of by half.
     let dim = |text: &str| {
-        let parts = text.split("  ").enumerate().map(|(place, part)| (if place > 0 { format!("  {part}") } else { part.to_owned() }, look.dim));
+        let parts =
+            text.split("  ").enumerate().map(|(place, part)| (if place > 0 { format!("  {part}") } else { part.to_owned() }, look.dim));
         Line::from(that_fit(parts, room))
     };
     let line = match &state.asking {
-        Asking::Words(_) => Line::raw(cut(&format!("/{}▏ words; ! before one excludes it. Enter keeps, Esc drops", state.filter.words), room)),
+        Asking::Words(_) => {
+            Line::raw(cut(&format!("/{}▏ words; ! before one excludes it. Enter keeps, Esc drops", state.filter.words), room))
+        }
         Asking::Condition { text, wrong } if wrong.is_empty() => Line::raw(cut(&format!("where {text}▏ Enter applies, Esc drops"), room)),
         Asking::Condition { text, wrong } => {
             let typed = cut(&format!("where {text}▏ "), room / 2);

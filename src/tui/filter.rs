@@ -88,7 +88,9 @@ mod tests {
     fn words_must_all_be_there_and_some_must_not() {
         let words = |words: &str| Filter { words: words.to_owned(), ..Filter::default() };
         let one = samples::named("beta.test");
-        for (text, taken) in [("", true), ("BETA expired", true), ("beta !expired", false), ("!alpha", true), ("!", false), ("alpha", false)] {
+        for (text, taken) in
+            [("", true), ("BETA expired", true), ("beta !expired", false), ("!alpha", true), ("!", false), ("alpha", false)]
+        {
             assert_eq!(words(text).takes(&one), taken, "{text}");
         }
     }

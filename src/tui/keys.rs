@@ -318,7 +318,11 @@ mod tests {
         typed(&mut state, "y");
         assert!(state.copied.as_ref().is_some_and(|text| text.starts_with("openssl s_client -connect 10.0.0.2:443")), "{:?}", state.copied);
         typed(&mut state, "Y");
-        assert!(state.copied.as_ref().is_some_and(|text| text.starts_with("10.0.0.1:40119 -> 10.0.0.2:443 www.example.test ")), "{:?}", state.copied);
+        assert!(
+            state.copied.as_ref().is_some_and(|text| text.starts_with("10.0.0.1:40119 -> 10.0.0.2:443 www.example.test ")),
+            "{:?}",
+            state.copied
+        );
         typed(&mut state, "wh");
         assert!(state.wish.take().is_some_and(|wish| wish.form == Form::Page && wish.reports.len() == 1));
         typed(&mut state, "w\x1b");

@@ -75,9 +75,10 @@ fn ago(at: Timestamp, now: Timestamp) -> String {
 }
 
 fn written(columns: usize, color: bool, write: impl FnOnce(&mut Vec<u8>, &Layout) -> io::Result<()>) -> Vec<Line<'static>> {
-    let palette = if color { Palette::COLOURED } else { Palette { strong: Style::new().bold(), dim: Style::new().dimmed(), ..Palette::PLAIN } };
+    let palette =
+        if color { Palette::COLOURED } else { Palette { strong: Style::new().bold(), dim: Style::new().dimmed(), ..Palette::PLAIN } };
     let mut out = Vec::new();
     // Writing to memory does not fail.
-    let _ = write(&mut out, &Layout::wide(Some(columns), palette));
+    let _ = write(&mut out, &Layout::new(Some(columns), palette));
     ansi::lines(&String::from_utf8_lossy(&out))
 }

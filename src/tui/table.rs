@@ -271,7 +271,9 @@ mod tests {
             }
             assert_eq!(fit(columns, 240).len(), columns.len(), "{kind:?}");
         }
-        let titles = |room| fit(Kind::Incidents.columns(), room).iter().map(|(place, _)| Kind::Incidents.columns()[*place].title).collect::<Vec<_>>();
+        let titles = |room| {
+            fit(Kind::Incidents.columns(), room).iter().map(|(place, _)| Kind::Incidents.columns()[*place].title).collect::<Vec<_>>()
+        };
         assert_eq!(titles(60), ["cause", "where", "failed", "of"]);
         assert_eq!(titles(80), ["cause", "where", "failed", "of", "share", "clients"]);
     }

@@ -321,7 +321,7 @@ fn a_file_cut_anywhere_keeps_its_whole_frames() {
     let given = read(&[&folder.put("cut.pcap", &bytes[..70])]);
     assert_eq!(
         given.damage(0),
-        "not complete at byte 61, after frame 2: 9 of at least 16 bytes of the next record are there; the file was cut off, or is still written"
+        "not complete at byte 61, after frame 2: 9 of at least 16 bytes of the next record are there; the file was cut off, or is still being written"
     );
 }
 

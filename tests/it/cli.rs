@@ -59,6 +59,26 @@ fn text_says_the_cause_and_the_fix() {
 }
 
 #[test]
+fn the_demo_needs_no_capture_and_writes_the_one_it_has() {
+    let causes = ["path-mtu-black-hole", "reset-injected", "client-version-too-old", "certificate-expired", "starttls-not-offered"];
+    let shown = stdout(handshark().arg("demo").assert().success().stderr("").get_output());
+    for part in causes.iter().chain(&["demo.pcap", "handshark demo --write demo.pcap"]) {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("demo.pcap");
+    handshark().args(["demo", "--write"]).arg(&path).assert().success().stdout("").stderr(contains("wrote the demo's capture to"));
+    let lines = objects(&stdout(&run(&["--json"], &path)));
+    let found: Vec<&str> = lines.iter().filter_map(|line| line["diagnosis"]["cause"].as_str()).collect();
+    assert_eq!(found, causes);
+    assert_eq!(lines.iter().filter(|line| line["handshake"]["outcome"] == "completed").count(), 1);
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!(&bytes[..4], 0xa1b2_c3d4_u32.to_le_bytes(), "it is a pcap as every tool reads it");
+    handshark().args(["demo", "--write"]).arg(&path).assert().code(2).stderr(contains("--force"));
+    assert_eq!(handshark().args(["demo", "--write", "-"]).assert().success().get_output().stdout, bytes);
+}
+
+#[test]
 fn json_is_one_object_a_line_and_nothing_else() {
     let output = handshark().arg("--json").arg(capture(EXPIRED)).arg(capture(GOOD)).assert().success().stderr("").get_output().clone();
     let objects = objects(&stdout(&output));
@@ -133,7 +153,7 @@ fn compressed_captures_are_read_by_their_magic() {
         let cut = run(&[], &write(&dir, "cut.pcap", &bytes[..bytes.len() - 20]));
         assert_eq!(cut.status.code(), Some(0), "{name}: what came before the damage counts");
         let text = stdout(&cut);
-        assert!(text.contains("data is ") && text.contains("1 handshake"), "{name}: {text}");
+        assert!(text.contains("data is ") && text.contains("The handshake with "), "{name}: {text}");
     }
 }
 
@@ -261,6 +281,8 @@ fn colour_is_for_terminals_unless_told() {
     assert!(!has(&[], &[]));
     assert!(has(&["--color", "always"], &[]));
     assert!(has(&["--color", "always"], &[("NO_COLOR", "1")]), "what is asked for goes before the environment");
+    assert!(has(&[], &[("FORCE_COLOR", "1")]) && !has(&[], &[("FORCE_COLOR", "0")]));
+    assert!(!has(&["--no-color"], &[("FORCE_COLOR", "1")]) && !has(&[], &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")]));
     assert!(!has(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
     assert!(!has(&[], &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
     assert!(!has(&["--json", "--color", "always"], &[]), "colour would spoil JSON");
@@ -290,8 +312,9 @@ fn csv_has_a_header_and_a_row_for_each_handshake() {
 #[test]
 fn markdown_is_ready_for_a_ticket() {
     let text = stdout(&run(&["--format", "md"], &capture(EXPIRED)));
-    assert!(text.starts_with("# TLS handshakes: 1 of 1 failed\n"));
-    assert!(text.contains("| certificate-expired | 1 |") && text.contains("    openssl s_client "), "{text}");
+    let answer = "# The handshake with www.lab.test failed at 22:22:19: the server's certificate had expired when it was served\n";
+    assert!(text.starts_with(answer), "{text}");
+    assert!(text.contains("- 1 handshake: 1 failed\n") && text.contains("    openssl s_client "), "{text}");
 }
 
 #[test]
@@ -335,7 +358,7 @@ fn nothing_found_says_what_to_do() {
     assert!(text.contains("No TLS handshake was found") && text.contains("link type 250"), "{text}");
     // Headers alone: a capture of nothing.
     let text = stdout(&run(&[], &write(&dir, "nothing.pcap", &fs::read(capture(GOOD)).unwrap()[..24])));
-    assert!(text.contains("No TLS handshake was found") && text.contains("the capture is empty"), "{text}");
+    assert!(text.starts_with("The capture holds no packets.") && text.contains("the capture is empty"), "{text}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::support::{analyse_in_full, capture_of, fixtures, labelled};
 
 fn drawn(report: &Handshake<'_>, columns: usize) -> String {
     let mut out = Vec::new();
-    show::handshake(&mut out, &Layout::wide(Some(columns), Palette::PLAIN), report).unwrap();
+    show::handshake(&mut out, &Layout::new(Some(columns), Palette::PLAIN), report).unwrap();
     String::from_utf8(out).unwrap()
 }
 

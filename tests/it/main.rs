@@ -36,6 +36,7 @@ mod library;
 #[cfg(target_os = "linux")]
 mod live;
 mod malformed;
+mod manners;
 mod memory;
 mod metamorphic;
 mod monitoring;

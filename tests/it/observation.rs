@@ -151,7 +151,7 @@ fn times_in_what_a_display_filter_left_say_nothing() {
             assert!(!cause.contains("slow") && !cause.starts_with("server-s"), "{name}: {:?}", gist(report));
         }
         let both_speak = said.handshakes.iter().any(|report| report.handshake.outcome == "completed");
-        assert_eq!(noted(&said, "picked out of a larger one"), usize::from(both_speak), "{name}");
+        assert_eq!(noted(&said, "cut from a larger one"), usize::from(both_speak), "{name}");
     }
 }
 
@@ -187,5 +187,5 @@ fn a_handshake_before_and_behind_a_translation_is_one() {
 fn two_points_of_capture_are_named_as_such() {
     let (client, server) = (fixture("tcp/tcp-baseline-tls13.pcap"), fixture("tcp/tcp-baseline-tls13.srv.pcap"));
     let said = analyse(&[&client, &server], 1);
-    assert_eq!((said.handshakes.len(), noted(&said, "two points of capture")), (1, 1), "{:?}", said.summary.notes);
+    assert_eq!((said.handshakes.len(), noted(&said, "the same connections at two points")), (1, 1), "{:?}", said.summary.notes);
 }

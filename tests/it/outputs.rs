@@ -24,7 +24,7 @@ struct Writer {
 
 const WRITERS: &[Writer] = &[
     Writer { arguments: &["report", "-o"], begin: b"<!DOCTYPE html>", end: b"</html>" },
-    Writer { arguments: &["report", "--format", "md", "-o"], begin: b"# TLS handshakes", end: b"\n" },
+    Writer { arguments: &["report", "--format", "md", "-o"], begin: b"# The handshake with ", end: b"\n" },
     Writer { arguments: &["slice", "-o"], begin: b"\x0a\x0d\x0d\x0a", end: b"" },
     #[cfg(feature = "parquet")]
     Writer { arguments: &["read", "-q", "--no-progress", "--parquet"], begin: b"PAR1", end: b"PAR1" },
@@ -344,7 +344,7 @@ fn neither_html_nor_packets_go_to_a_terminal_unasked() {
     let (page, code) = on_terminal(&["report", "--force", capture]).unwrap();
     assert!(code == 0 && page.contains("</html>"));
     let (ticket, code) = on_terminal(&["report", "--format", "md", capture]).unwrap();
-    assert!(code == 0 && ticket.contains("# TLS handshakes"));
+    assert!(code == 0 && ticket.contains("# The handshake with "));
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
         if let Some(lacking) = opened.lacking() {
             let place = record.directory.display();
             say(format!(
-                "{place} has {lacking} bytes less room than --record-max allows: when the disk is full, the oldest recordings go first"
+                "{place} has {lacking} bytes less room than --record-max allows: when the disk is full, the oldest recordings are deleted first"
             ));
         }
         archive = Some(opened);

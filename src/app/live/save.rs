@@ -70,7 +70,10 @@ impl Saver {
                 self.write(&path, |out| compose(&recordings, &self.interfaces, out)).map_err(|error| told(&error))?;
                 let lacking = ids.len().saturating_sub(recordings.len());
                 if lacking > 0 {
-                    return Ok(format!("{} (the packets of {lacking} older ones are no longer in memory)", escape(&path.display().to_string())));
+                    return Ok(format!(
+                        "{} (the packets of {lacking} older ones are no longer in memory)",
+                        escape(&path.display().to_string())
+                    ));
                 }
             }
         }

@@ -6,6 +6,7 @@ use crate::compare::words::{capital, name, quiet_before, receiver_hears_nothing_
 use crate::flow::{Side, Transport};
 use crate::packet::IcmpKind;
 use crate::report::{Cause, Confidence, Finding};
+use crate::wording::counted;
 
 impl Comparison<'_> {
     /// Something never arrived.
@@ -102,14 +103,14 @@ impl<'a> Losses<'a> {
 
     fn syn(&self) -> Option<Finding> {
         let summary =
-            || format!("The client's SYN ({}) never arrived at the server's end: it is dropped between the two captures.", self.times());
+            || format!("The client's SYN ({}) never arrived on the server's side: it is dropped between the two captures.", self.times());
         self.has_syn().then(|| on_path(Cause::TcpSynUnanswered, Confidence::Certain, summary()))
     }
 
     fn syn_ack(&self) -> Option<Finding> {
         let summary = || {
             format!(
-                "The SYN arrived and the server answered it ({}), but the SYN-ACK never arrived at the client's end: it is dropped on the way back.",
+                "The SYN arrived and the server answered it ({}), but the SYN-ACK never arrived on the client's side: it is dropped on the way back.",
                 self.times()
             )
         };
@@ -124,10 +125,10 @@ impl<'a> Losses<'a> {
         })?;
         let (from, to) = (self.from, self.from.other());
         let summary = format!(
-            "{} ({}) never arrived at the {to}: packets of {} bytes are too large for the path, which carries {mtu} and said so to the {from} (frame {frame} of its capture); the {from} went on as before.",
+            "{} ({}) never arrived at the {to}: packets of {} are too large for the path. A router told the {from} so (frame {frame} of its capture, MTU {mtu}), but the {from} did not send smaller ones.",
             capital(&self.what()),
             self.times(),
-            self.smallest()
+            counted(self.smallest(), "byte", "bytes")
         );
         Some(on_path(Cause::PathMtuIcmpIgnored, Confidence::Certain, summary))
     }
@@ -147,9 +148,11 @@ impl<'a> Losses<'a> {
         let confidence = if self.data >= MANY { Confidence::Certain } else { Confidence::Likely };
         let (from, to) = (self.from, self.from.other());
         let summary = format!(
-            "Packets of {smallest} bytes and more from the {from} never arrive at the {to} ({}, {}), while those of up to {largest} bytes do, and no ICMP tells the {from}: the path drops what is too large.",
+            "Packets of {smallest} and more from the {from} never arrive at the {to} ({}, {}), while those of up to {largest} do, and no ICMP message tells the {from}: the path drops packets above a certain size.",
             self.what(),
-            self.times()
+            self.times(),
+            smallest = counted(smallest, "byte", "bytes"),
+            largest = counted(largest, "byte", "bytes")
         );
         Some(on_path(cause, confidence, summary))
     }
@@ -158,7 +161,7 @@ impl<'a> Losses<'a> {
     fn after_a_pause(&self) -> Option<Finding> {
         let quiet = quiet_before(&self.packets, self.sender).filter(|_| self.nothing_after)?;
         let summary = format!(
-            "After {}.{} s without a packet, nothing from the {} arrives at the {} any more ({}, {}): something between the two captures has forgotten the connection.",
+            "After {}.{} s without a packet, nothing from the {} arrives at the {} any more ({}, {}): a device between the two captures has forgotten the connection.",
             quiet / 1000,
             quiet % 1000 / 100,
             self.from,
@@ -177,7 +180,7 @@ impl<'a> Losses<'a> {
             return None;
         }
         let summary = format!(
-            "After the SYN nothing from the client arrives at the server ({}, {}), while what the server sends arrives: the way to the server is broken.",
+            "After the SYN, nothing from the client arrives at the server ({}, {}), while the server's packets arrive at the client: the path to the server is broken.",
             self.what(),
             self.times()
         );
@@ -192,13 +195,13 @@ impl<'a> Losses<'a> {
             return None;
         }
         let (own, then) = if self.nothing_after {
-            (Cause::OneWayPath, "nothing of the client arrives there from then on")
+            (Cause::OneWayPath, "nothing from the client arrives there from then on")
         } else {
-            (Cause::PacketLoss, "other packets of the client still arrive")
+            (Cause::PacketLoss, "other packets from the client still arrive")
         };
         let (cause, confidence) = self.path.client.blames_path().unwrap_or((own, Confidence::Likely));
         let summary = format!(
-            "{} ({}) never arrived at the server, though earlier packets of the client did: {then}.",
+            "{} ({}) never arrived at the server, though earlier packets from the client did: {then}.",
             capital(&self.what()),
             self.times()
         );
@@ -224,13 +227,13 @@ impl<'a> Losses<'a> {
         let both_ways = !self.path.down.lost.is_empty() || !self.path.down.lost_copies.is_empty();
         let (cause, then) = match (self.nothing_after, both_ways) {
             (true, true) => {
-                (Cause::PacketLoss, "nothing of the client arrives there from then on, and packets of the server were lost as well")
+                (Cause::PacketLoss, "nothing from the client arrives there from then on, and packets from the server were lost as well")
             }
-            (true, false) => (Cause::OneWayPath, "nothing of the client arrives there from then on"),
-            (false, _) => (Cause::PacketLoss, "other packets of the client still arrive"),
+            (true, false) => (Cause::OneWayPath, "nothing from the client arrives there from then on"),
+            (false, _) => (Cause::PacketLoss, "other packets from the client still arrive"),
         };
         let summary = format!(
-            "{} ({}), behind a ClientHello that arrived whole, never arrived at the server: {then}.",
+            "{} ({}) never arrived at the server, though the whole ClientHello before it did: {then}.",
             capital(&self.what()),
             self.times()
         );
@@ -254,9 +257,9 @@ impl<'a> Losses<'a> {
             Cause::ClientHelloDropped if self.nothing_after => Confidence::Strong,
             _ => Confidence::Certain,
         };
-        let rest = if begun { ", though an earlier part of it did" } else { "" };
+        let rest = if begun { ", though an earlier part did" } else { "" };
         let summary = format!(
-            "{} ({}) never arrived at the server{rest}: it is dropped between the two captures, and the server has nothing to answer.",
+            "{} ({}) never arrived at the server{rest}: it is dropped between the two captures, so the server has nothing to answer.",
             capital(&self.what()),
             self.times()
         );

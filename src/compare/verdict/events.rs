@@ -5,6 +5,7 @@ use crate::compare::joined::{Event, Happening};
 use crate::compare::vantage::Passing;
 use crate::compare::words::{bytes, grouped, name};
 use crate::flow::Side;
+use crate::wording::{counted, times};
 
 /// Events with their times on the client's clock.
 type Timed = Vec<(i64, Event)>;
@@ -25,13 +26,13 @@ impl Comparison<'_> {
 
     fn losses(&self, from: Side, events: &mut Timed) {
         let (transit, (sender, _), to) = (self.transit(from), self.ends(from), from.other());
-        for (what, times) in grouped(&self.sent(from, &transit.lost)) {
-            let again = if times > 1 { format!("{times} times, ") } else { String::new() };
+        for (what, number) in grouped(&self.sent(from, &transit.lost)) {
+            let again = if number > 1 { format!("{}, ", times(number)) } else { String::new() };
             let text = format!("{} was sent {again}and never arrived at the {to}", name(what, sender, from));
             events.push((self.time(what, from), event(Happening::Lost, from, text, Some(what), None)));
         }
-        for (what, times) in grouped(&self.sent(from, &transit.lost_copies)) {
-            let copies = if times > 1 { format!("{times} copies") } else { "a copy".to_owned() };
+        for (what, number) in grouped(&self.sent(from, &transit.lost_copies)) {
+            let copies = if number > 1 { counted(number, "copy", "copies") } else { "a copy".to_owned() };
             let text = format!("{copies} of {} did not arrive at the {to}; another did", name(what, sender, from));
             events.push((self.time(what, from), event(Happening::Lost, from, text, Some(what), None)));
         }
@@ -39,12 +40,13 @@ impl Comparison<'_> {
 
     fn injections(&self, from: Side, events: &mut Timed) {
         let ((_, receiver), to) = (self.ends(from), from.other());
-        for (what, times) in grouped(&self.injected(from)) {
-            let again = if times > 1 { format!(", {times} times") } else { String::new() };
+        for (what, number) in grouped(&self.injected(from)) {
+            let again = if number > 1 { format!(", {}", times(number)) } else { String::new() };
             let usual = receiver.packets.iter().find(|packet| packet.from == from).map_or(what.ttl, |packet| packet.ttl);
-            let ttl = if usual == what.ttl { String::new() } else { format!(" (TTL {}, the {from}'s packets have {usual})", what.ttl) };
+            let ttl =
+                if usual == what.ttl { String::new() } else { format!("; its TTL is {}, the {from}'s own packets have {usual}", what.ttl) };
             let text = format!(
-                "{} arrived at the {to} in the {from}'s name{again}, and the {from} never sent it{ttl}",
+                "{} that claims to come from the {from} arrived at the {to}{again}, and the {from} never sent it{ttl}",
                 name(what, receiver, from)
             );
             events.push((self.time(what, to), event(Happening::Injected, from, text, None, Some(what))));
@@ -55,7 +57,7 @@ impl Comparison<'_> {
         let Some((first, count)) = self.transit(from).altered else { return };
         let were = if count == 1 { "was" } else { "were" };
         let change = self.change(from);
-        let text = format!("{} of the {from}'s stream {were} altered on the way, from byte {first} on: {change}", bytes(count));
+        let text = format!("{} of the {from}'s stream {were} altered on the path, from byte {first} on: {change}", bytes(count));
         let (_, receiver) = self.ends(from);
         let got = receiver.packets.iter().find(|packet| packet.from == from && packet.len > 0);
         events.push((got.map_or(0, |got| self.time(got, from.other())), event(Happening::Altered, from, text, None, got)));

@@ -20,11 +20,11 @@ impl Comparison<'_> {
         let data = self.first_injected(Side::Server, |packet| packet.len > 0)?;
         let (cause, what) = match &*data.payload {
             [0x15, 0x03, ..] => (Cause::AlertForged, "the alert that ended it"),
-            [first, ..] if first.is_ascii_alphabetic() => (Cause::PlaintextInjected, "the answer in plain text that the client got"),
+            [first, ..] if first.is_ascii_alphabetic() => (Cause::PlaintextInjected, "the plaintext answer that the client received"),
             _ => (Cause::AlertForged, "the data that ended it"),
         };
         let summary = format!(
-            "The server never sent {what} (frame {} of the client's capture): a device between the two captures did, in the server's name.",
+            "The server never sent {what} (frame {} of the client's capture): a device between the two captures forged it.",
             data.mark.frame
         );
         Some(on_path(cause, Confidence::Certain, summary))
@@ -54,7 +54,7 @@ impl Comparison<'_> {
         let answer = self.first_injected(Side::Server, |packet| packet.flags.syn())?;
         let (cause, confidence) = self.client.blames_path().unwrap_or((Cause::ResetInjected, Confidence::Likely));
         let summary = format!(
-            "A device between the two captures answered the SYN in the server's name (frame {} of the client's capture): the client took up a connection that the server does not know.",
+            "A device between the two captures answered the SYN instead of the server (frame {} of the client's capture): the client opened a connection that the server does not know.",
             answer.mark.frame
         );
         Some(on_path(cause, confidence, summary))
@@ -64,7 +64,7 @@ impl Comparison<'_> {
     fn forged_close(&self) -> Option<Finding> {
         let fin = self.first_injected(Side::Server, |packet| packet.flags.fin())?;
         let summary = format!(
-            "A device between the two captures closed the connection in the server's name: the server never sent the FIN that the client received (frame {} of the client's capture).{}",
+            "A device between the two captures closed the connection: the server never sent the FIN that the client received (frame {} of the client's capture).{}",
             fin.mark.frame,
             self.swallowed()
         );
@@ -74,7 +74,7 @@ impl Comparison<'_> {
     /// What the one who forged kept back, as a sentence.
     fn swallowed(&self) -> String {
         match self.sent(Side::Client, &self.up.lost).into_iter().find(|packet| packet.len > 0) {
-            Some(packet) => format!(" It also swallowed {}.", name(packet, self.client.view, Side::Client)),
+            Some(packet) => format!(" It also dropped {}.", name(packet, self.client.view, Side::Client)),
             None => String::new(),
         }
     }

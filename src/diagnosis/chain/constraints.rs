@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Purpose;
 use crate::tls::certificate::{Certificate, NameConstraints};
+use crate::wording::counted;
 
 /// What the end-entity certificate's usage lacks.
 pub(super) fn usage_fault(leaf: &Certificate, purpose: Purpose) -> Option<String> {
@@ -77,7 +78,7 @@ pub(super) fn violations(certificates: &[Arc<Certificate>], path: &[usize], root
             Some((true, Some(limit))) if below > limit => {
                 out.push((
                     *index,
-                    format!("path length {limit} exceeded: {below} intermediate{} below it", if below == 1 { " is" } else { "s are" }),
+                    format!("path length {limit} exceeded, with {} below it", counted(below, "intermediate", "intermediates")),
                 ));
             }
             Some((true, _)) => {}

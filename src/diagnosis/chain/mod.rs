@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::time::Timestamp;
 use crate::tls::certificate::Certificate;
+use crate::wording::counted;
 
 pub use cache::{ChainCache, Occasion};
 pub(super) use pins::Pins;
@@ -184,8 +185,8 @@ impl Unverified {
     /// Why, as a sentence's end.
     pub const fn why(self) -> &'static str {
         match self {
-            Self::Budget => "its signatures ask for more work than one server's may",
-            Self::Ambiguous => "too many of its certificates bear the name of one issuer",
+            Self::Budget => "checking its signatures takes more work than handshark spends on one server",
+            Self::Ambiguous => "too many of its certificates have the name of one issuer",
         }
     }
 }
@@ -326,8 +327,8 @@ fn judge_with(
 /// How many certificates were served and whose the leaf is: `server sent 2 certificates: www.example.test, issued by …`.
 pub fn served(count: usize, leaf: &Certificate) -> String {
     format!(
-        "server sent {count} certificate{}: {}, issued by {}, valid from {} to {}",
-        if count == 1 { "" } else { "s" },
+        "server sent {}: {}, issued by {}, valid from {} to {}",
+        counted(count, "certificate", "certificates"),
         leaf.display_name(),
         if leaf.self_issued { "itself" } else { &leaf.issuer },
         leaf.not_before.day(),

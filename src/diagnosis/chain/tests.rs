@@ -187,7 +187,7 @@ fn constraints_on_the_path_are_checked() {
     let below = signed(authority("Below", None), &w.middle);
     let leaf = signed(params("www.example.test", &["www.example.test"]), &below);
     let facts = ask(&[&leaf, &below, &w.middle], MIDSUMMER, &w.trust);
-    assert_eq!(facts.violations, [(2, "path length 0 exceeded: 1 intermediate is below it".to_owned())]);
+    assert_eq!(facts.violations, [(2, "path length 0 exceeded, with 1 intermediate below it".to_owned())]);
 
     // An end entity that signs.
     let leaf = signed(params("www.example.test", &["www.example.test"]), &w.leaf);

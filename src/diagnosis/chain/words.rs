@@ -21,7 +21,7 @@ pub(super) fn unsupported(certificates: &[Arc<Certificate>], path: &[usize], lea
     let unreadable = served.find_map(|(index, certificate)| unreadable(index, certificate));
     unreadable.map(|what| Unsupported { what, kind_of_key: false }).or_else(|| {
         let leaf = certificates.get(leaf).filter(|leaf| has_odd_key(leaf))?;
-        Some(Unsupported { what: format!("its key is of a kind that many clients do not take: {}", leaf.key_name()), kind_of_key: true })
+        Some(Unsupported { what: format!("many clients do not accept its kind of key: {}", leaf.key_name()), kind_of_key: true })
     })
 }
 
@@ -32,7 +32,7 @@ fn unreadable(index: usize, certificate: &Certificate) -> Option<String> {
     let critical = || certificate.unknown_critical.first();
     let broken = || certificate.broken_extensions.first();
     malformed
-        .or_else(|| critical().map(|oid| format!("{} carries the critical extension {oid}, which clients do not know", name())))
+        .or_else(|| critical().map(|oid| format!("{} has the critical extension {oid}, which clients do not know", name())))
         .or_else(|| broken().map(|oid| format!("extension {oid} of {} does not parse", name())))
 }
 
@@ -50,7 +50,7 @@ pub(super) fn covered(leaf: &Certificate) -> String {
     let all = leaf.dns_names.len() + leaf.ip_addresses.len() + leaf.names_left_out;
     if all == 0 {
         return match &leaf.common_name {
-            Some(name) => format!("no host at all (it has no subjectAltName, only the common name {name})"),
+            Some(name) => format!("no host at all: it has no subjectAltName, only the common name {name}"),
             None => "no host at all".to_owned(),
         };
     }

@@ -8,6 +8,11 @@
 
 use std::borrow::Cow;
 
+use crate::diagnosis::view::View;
+use crate::flow::Side;
+use crate::handshake::Handshake;
+use crate::handshake::facts::Outcome;
+
 mod command;
 mod network;
 pub mod parts;
@@ -39,6 +44,15 @@ impl Advice {
             Self::Command(command) => Cow::Owned(command.to_string()),
         }
     }
+}
+
+/// Where to read the reason: the log of a side at the time when the handshake ended, or last got on. `note` says what to expect there.
+pub fn log(handshake: &Handshake, side: Side, note: &str) -> String {
+    let view = View::new(handshake);
+    let alert = handshake.deciding_alert().map(|alert| alert.mark);
+    let end = view.first_end().filter(|_| handshake.outcome != Outcome::Stalled).map(|ending| ending.mark);
+    let at = alert.or(end).unwrap_or_else(|| view.last_progress()).time;
+    format!("On the {side}, check the log at {}: {note}.", at.to_second())
 }
 
 /// What [`super::finding::Finding::advise`] takes: a sentence, a command, or the command that there may be.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 
 /// A host: a name of letters, digits, hyphens and underscores, or an address. Nothing else, so it can stand as an operand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +130,20 @@ impl Name {
     }
 }
 
+/// A file of the user's own, as it was named on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePath(String);
+
+impl FilePath {
+    /// Checks a path; `None` for standard input and where the name cannot be typed as it is shown. One that could pass for an option gets `./`.
+    pub fn new(path: &Path) -> Option<Self> {
+        let text = path.to_str().filter(|text| !text.is_empty() && *text != "-")?;
+        let shown = text.chars().all(|c| c.is_ascii_graphic() || c == ' ' || (!c.is_ascii() && c.is_alphanumeric()));
+        let dash = if text.starts_with('-') { "./" } else { "" };
+        shown.then(|| Self(format!("{dash}{text}")))
+    }
+}
+
 /// A word that may stand by itself: fixed by the source code, or of a kind that never begins with `-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operand(String);
@@ -182,6 +197,19 @@ impl From<Url> for Operand {
     }
 }
 
+impl From<FilePath> for Operand {
+    fn from(path: FilePath) -> Self {
+        Self(path.0)
+    }
+}
+
+/// It begins with no `-`, so it is no option.
+impl From<Name> for Operand {
+    fn from(name: Name) -> Self {
+        Self(name.0)
+    }
+}
+
 impl From<&[Piece<'_>]> for Operand {
     fn from(pieces: &[Piece<'_>]) -> Self {
         Self(pieces.iter().map(ToString::to_string).collect())
@@ -197,12 +225,6 @@ impl<const N: usize> From<[Piece<'_>; N]> for Operand {
 impl<T: Into<Operand>> From<T> for Value {
     fn from(part: T) -> Self {
         Self(part.into().0)
-    }
-}
-
-impl From<Name> for Value {
-    fn from(name: Name) -> Self {
-        Self(name.0)
     }
 }
 

@@ -106,7 +106,7 @@ fn spans_read_like_a_persons() {
     let texts = [
         (Duration::from_micros(70), "70 µs"),
         (Duration::from_millis(230), "230 ms"),
-        (Duration::from_millis(4_150), "4.1 s"),
+        (Duration::from_millis(4_150), "4.15 s"),
         (Duration::from_secs(125), "2 min 5 s"),
     ];
     for (span, text) in texts {

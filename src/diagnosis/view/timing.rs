@@ -216,7 +216,7 @@ impl View<'_> {
             Side::Client if facts.client_hellos.iter().any(|seen| within(seen.span)) => "ClientHello",
             Side::Client if facts.client_hellos.is_empty() && facts.preamble.is_none() => "ClientHello",
             Side::Client if facts.client_chain.as_ref().is_some_and(|seen| within(seen.span)) => "client's Certificate",
-            Side::Client if facts.client_hellos.first().is_some_and(|seen| offset < seen.span.0) => "client's words before the ClientHello",
+            Side::Client if facts.client_hellos.first().is_some_and(|seen| offset < seen.span.0) => "client's data before the ClientHello",
             Side::Client => "client's second flight",
             Side::Server if facts.hello_retry.as_ref().is_some_and(|seen| within(seen.span)) => "HelloRetryRequest",
             Side::Server if facts.server_hello.as_ref().is_some_and(|seen| within(seen.span)) => "ServerHello",

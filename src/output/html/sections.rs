@@ -10,10 +10,13 @@ use crate::output::view;
 use crate::report::{Class, Handshake, Incident, Summary, VERSION};
 use crate::time::Timestamp;
 
-/// The page's title.
+/// The page's title: the answer in one sentence.
 pub(super) fn title(gathered: &Gathered) -> String {
     let collected = &gathered.collected;
-    format!("TLS handshakes: {} of {} failed", count(collected.classes.of(Class::Failed)), count(collected.classes.total()))
+    let with_date = collected.several_days();
+    // To the second: what is finer stands below.
+    let moment = |at| when(at, with_date).split('.').next().unwrap_or_default().to_owned();
+    collected.summary.as_ref().map_or_else(|| view::classes(&collected.classes), |summary| text(&summary.answer(&moment)))
 }
 
 pub(super) fn header(gathered: &Gathered) -> Markup {
@@ -92,7 +95,7 @@ pub(super) fn incidents(gathered: &Gathered) -> Markup {
 fn one_incident(gathered: &Gathered, number: usize, incident: &Incident) -> Markup {
     let collected = &gathered.collected;
     let with_date = collected.several_days();
-    let proof = collected.groups.iter().find(|group| collected.incident_of(&group.shown).is_some_and(|(place, _)| place == number));
+    let proof = collected.of_incident(number.saturating_sub(1)).next();
     let server = incident.servers.first().map(ToString::to_string).unwrap_or_default();
     let (server, asked) = match &incident.server_name {
         Some(name) => ("", name.as_str()),
@@ -125,7 +128,7 @@ fn one_incident(gathered: &Gathered, number: usize, incident: &Incident) -> Mark
 /// Failures that belong to no incident.
 fn others(gathered: &Gathered) -> impl Iterator<Item = &Group> {
     let collected = &gathered.collected;
-    let told = |group: &Group| collected.incident_of(&group.shown).is_some_and(|(place, _)| place <= INCIDENTS);
+    let told = |group: &Group| group.incident.is_some_and(|place| place < INCIDENTS);
     collected.groups.iter().filter(move |group| group.class.is_problem() && !told(group))
 }
 

@@ -7,9 +7,10 @@ use anstyle::Style;
 
 use super::ladder::wrap;
 use super::{INDENT, section};
+use crate::diagnosis::view::ordinal;
 use crate::output::escape::{clip, escape, width};
 use crate::output::layout::Layout;
-use crate::report::{Certainty, Handshake, Speaker, word};
+use crate::report::{Certainty, Handshake, Offer, Speaker, word};
 
 /// A parameter: what the client offered, what the server chose.
 pub(in crate::output) struct Parameter {
@@ -21,7 +22,8 @@ pub(in crate::output) struct Parameter {
 impl Parameter {
     /// The choice is among the offers. `None` without a choice, or without a list to hold it against.
     pub(in crate::output) fn in_common(&self) -> Option<bool> {
-        self.chosen.as_ref().filter(|_| !self.offered.is_empty()).map(|chosen| self.offered.contains(chosen))
+        let listed = !self.offered.is_empty() && !self.offered.iter().any(|offer| offer.ends_with(AND_OLDER));
+        self.chosen.as_ref().filter(|_| listed).map(|chosen| self.offered.contains(chosen))
     }
 }
 
@@ -34,8 +36,13 @@ pub(in crate::output) fn parameters(report: &Handshake<'_>) -> Vec<Parameter> {
         offered: offered.unwrap_or_default(),
         chosen: chosen.map(Cow::into_owned),
     };
+    let versions = |offer: &Offer<'_>| match offer.up_to_version() {
+        // A hello without a list offers whatever is older than what it names.
+        Some(newest) => vec![format!("{newest}{AND_OLDER}")],
+        None => words(offer.supported_versions()),
+    };
     let mut list = vec![
-        offer("version", offered.map(|offer| words(offer.supported_versions())), tls.version.map(|version| word(version.name(), version))),
+        offer("version", offered.map(versions), tls.version.map(|version| word(version.name(), version))),
         offer("cipher suite", offered.map(|offer| words(offer.supported_ciphers())), tls.cipher.map(|cipher| word(cipher.name(), cipher))),
         offer("group", offered.map(|offer| words(offer.supported_groups())), tls.curve.map(|curve| word(curve.name(), curve))),
         offer("key share", offered.map(|offer| words(offer.key_shares())), None),
@@ -72,7 +79,8 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
     // The offers take what they need; where that leaves little for the choice, it is told by its place in the list.
     let offers = list.iter().filter(|parameter| !is_listed_in_a_row(parameter)).flat_map(|parameter| &parameter.offered);
     let needed = offers.map(|offer| width(&escape(offer))).max().unwrap_or_default().saturating_add(MARK);
-    let left = needed.clamp(SHORTEST, room.saturating_mul(2) / 3);
+    let most = room.saturating_mul(2) / 3;
+    let left = needed.clamp(SHORTEST.min(most), most);
     let right = room.saturating_sub(left);
     let roomy = right >= ROOMY;
     writeln!(
@@ -99,7 +107,11 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
             (Some(chosen), Some(true)) => {
                 let place = parameter.offered.iter().position(|offer| offer == chosen).unwrap_or_default().saturating_add(1);
                 let of = parameter.offered.len();
-                let place = if of == 1 { "the only one".to_owned() } else { format!("number {place} of {of}") };
+                let place = if of == 1 {
+                    "the only one".to_owned()
+                } else {
+                    format!("{} of {of}", ordinal(u32::try_from(place).unwrap_or(u32::MAX)))
+                };
                 (if roomy { format!("✓ {chosen}, {place}") } else { format!("✓ {place}") }, palette.good)
             }
             (Some(chosen), None) => (chosen.clone(), palette.good),
@@ -156,6 +168,8 @@ fn offered_lines(parameter: &Parameter, columns: usize, layout: &Layout) -> Vec<
     lines
 }
 
+/// Behind a version that stands for those before it as well.
+const AND_OLDER: &str = " and older";
 /// Columns of a parameter's name.
 const NAME: usize = 12;
 /// Columns of the mark before an offer, and of what keeps it from the choice.

@@ -1,5 +1,6 @@
 //! The ladder: client on the left, server on the right, an arrow for each packet's content.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -10,34 +11,92 @@ use crate::output::escape::{clip, escape, width};
 use crate::output::figures::{count, span_us, us_between};
 use crate::output::layout::Layout;
 use crate::output::view::{self, StepLook};
-use crate::report::{Handshake, Step, StepKind};
+use crate::report::{Evidence, Handshake, Step, StepKind, Timestamp};
 
 /// Writes the ladder, unless there is no timeline.
 pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     let timeline = &report.timeline;
     let Some(first) = timeline.first() else { return Ok(()) };
     section(out, layout, "Ladder")?;
-    let frame = timeline.iter().filter_map(|entry| entry.frame).max().unwrap_or_default().to_string().len().max(5);
+    let rows = rows(report);
+    // A mark stands before the number.
+    let frame = rows.iter().filter_map(|row| row.frame()).max().unwrap_or_default().to_string().len().saturating_add(1).max(5);
     let lanes = Lanes::new(layout, frame);
     lanes.head(out, report)?;
     let begin = first.time;
     let mut last = begin;
     let longest = pauses(timeline).max().unwrap_or_default();
-    let hidden = timeline.len().saturating_sub(STEPS);
-    for (index, entry) in timeline.iter().enumerate() {
-        // The middle of a long story is the least telling.
-        if hidden > 0 && index >= HEAD && index < HEAD.saturating_add(hidden) {
-            if index == HEAD {
-                lanes.note(out, &format!("· · · {} more · · ·", count(hidden as u64)))?;
-            }
-            last = entry.time;
+    let hidden = rows.len().saturating_sub(STEPS);
+    let mut skipped = 0_u64;
+    for (index, row) in rows.iter().enumerate() {
+        let time = row.time();
+        // The middle of a long story is the least telling, but for what the verdict rests on.
+        if hidden > 0 && index >= HEAD && index < HEAD.saturating_add(hidden) && !row.is_cited() {
+            skipped = skipped.saturating_add(1);
+            last = time;
             continue;
         }
-        let (start, delta) = (us_between(begin, entry.time), us_between(last, entry.time));
-        lanes.step(out, entry, start, delta, longest)?;
-        last = entry.time;
+        if skipped > 0 {
+            lanes.note(out, &format!("· · · {} more · · ·", count(skipped)))?;
+            skipped = 0;
+        }
+        let (start, delta) = (us_between(begin, time), us_between(last, time));
+        match row {
+            Row::Step(entry, cited) => lanes.step(out, entry, (start, delta, longest), *cited)?,
+            Row::Cited(piece) => lanes.cited(out, piece, start, delta)?,
+        }
+        last = time;
+    }
+    if rows.iter().any(Row::is_cited) {
+        layout.flow(out, 0, 0, &[(layout.palette.dim, &format!("{CITED} frames that the evidence names"))])?;
     }
     Ok(())
+}
+
+/// A line of the ladder.
+enum Row<'a> {
+    /// What happened, and whether the evidence names its frame.
+    Step(&'a Step, bool),
+    /// Evidence of a frame that is no step.
+    Cited(&'a Evidence),
+}
+
+impl Row<'_> {
+    const fn time(&self) -> Timestamp {
+        match self {
+            Self::Step(step, _) => step.time,
+            Self::Cited(piece) => match piece.mark {
+                Some(mark) => mark.time,
+                None => Timestamp::MIN,
+            },
+        }
+    }
+
+    fn frame(&self) -> Option<u64> {
+        match self {
+            Self::Step(step, _) => step.frame,
+            Self::Cited(piece) => piece.mark.map(|mark| mark.frame),
+        }
+    }
+
+    const fn is_cited(&self) -> bool {
+        !matches!(self, Self::Step(_, false))
+    }
+}
+
+/// The timeline, and what the evidence names beside it, in the order of time.
+fn rows<'a>(report: &'a Handshake<'_>) -> Vec<Row<'a>> {
+    let evidence = || report.diagnosis.evidence.iter().filter(|piece| piece.mark.is_some());
+    let cited: BTreeSet<u64> = evidence().filter_map(|piece| piece.mark).map(|mark| mark.frame).collect();
+    let told: BTreeSet<u64> = report.timeline.iter().filter_map(|step| step.frame).collect();
+    let mut rows: Vec<Row<'_>> =
+        report.timeline.iter().map(|step| Row::Step(step, step.frame.is_some_and(|frame| cited.contains(&frame)))).collect();
+    for piece in evidence().filter(|piece| piece.mark.is_some_and(|mark| !told.contains(&mark.frame))) {
+        let row = Row::Cited(piece);
+        let place = rows.partition_point(|known| known.time() <= row.time());
+        rows.insert(place, row);
+    }
+    rows
 }
 
 /// Microseconds between consecutive entries.
@@ -52,6 +111,8 @@ fn pauses(timeline: &[Step]) -> impl Iterator<Item = u64> {
 struct Lanes<'a> {
     layout: &'a Layout,
     frame: usize,
+    /// There is room for the time since the step before.
+    pauses: bool,
     /// Columns of the bars that show pauses; none where there is no room.
     bar: usize,
     /// Columns between the two lanes.
@@ -64,32 +125,72 @@ impl<'a> Lanes<'a> {
     fn new(layout: &'a Layout, frame: usize) -> Self {
         let width = layout.width();
         let bar = if width >= ROOMY { BAR } else { 0 };
-        let left =
-            frame.saturating_add(TIME.saturating_mul(2)).saturating_add(3).saturating_add(if bar > 0 { bar.saturating_add(1) } else { 0 });
+        let pauses = width >= NARROW;
+        let left = left(frame, pauses, bar).saturating_add(1);
         // Both lanes, and one column for the mark at the end.
         let rest = width.saturating_sub(left).saturating_sub(4);
         let inner = if width >= ROOMY { ARROWS } else { rest };
         let aside = if width >= ROOMY { rest.saturating_sub(inner).saturating_sub(2) } else { 0 };
-        Self { layout, frame, bar, inner, aside }
+        Self { layout, frame, pauses, bar, inner, aside }
     }
 
     fn head(&self, out: &mut dyn Write, report: &Handshake<'_>) -> io::Result<()> {
         let dim = self.layout.palette.dim;
         let bar = if self.bar > 0 { format!(" {:1$}", "", self.bar) } else { String::new() };
+        let after = if self.pauses { format!(" {:>TIME$}", "after") } else { String::new() };
         let (frame, inner) = (self.frame, self.inner);
         let half = inner / 2;
         let client = clip(&report.client.to_string(), half).into_owned();
         let server = clip(&report.server.to_string(), inner.saturating_add(2).saturating_sub(half).saturating_sub(1)).into_owned();
         let gap = inner.saturating_add(2).saturating_sub(width(&client)).saturating_sub(width(&server));
         let strong = self.layout.palette.strong;
-        writeln!(
-            out,
-            "{dim}{:>frame$} {:>TIME$} {:>TIME$}{bar}{dim:#} {strong}{client}{:gap$}{server}{strong:#}",
-            "frame", "at", "after", ""
-        )
+        writeln!(out, "{dim}{:>frame$} {:>TIME$}{after}{bar}{dim:#} {strong}{client}{:gap$}{server}{strong:#}", "frame", "at", "")
     }
 
-    fn step(&self, out: &mut dyn Write, entry: &Step, start: Option<u64>, delta: Option<u64>, longest: u64) -> io::Result<()> {
+    /// What the evidence names and the timeline does not: it may be of another connection.
+    fn cited(&self, out: &mut dyn Write, piece: &Evidence, start: Option<u64>, delta: Option<u64>) -> io::Result<()> {
+        let palette = self.layout.palette;
+        self.place(out, piece.mark.map(|mark| mark.frame), (start, delta, 0), true)?;
+        let dim = palette.dim;
+        writeln!(out, " {dim}│{}│{dim:#}", centred("", self.inner, '╌'))?;
+        let text = escape(&piece.text);
+        for line in wrap(&text, self.inner.saturating_sub(4).max(1), LINES) {
+            let fill = self.inner.saturating_sub(3).saturating_sub(width(&line));
+            self.margin(out)?;
+            writeln!(out, " {dim}│{dim:#}   {line}{:fill$}{dim}│{dim:#}", "")?;
+        }
+        Ok(())
+    }
+
+    /// The columns left of the lanes: frame, time, pause.
+    fn place(
+        &self,
+        out: &mut dyn Write,
+        frame: Option<u64>,
+        (start, delta, longest): (Option<u64>, Option<u64>, u64),
+        cited: bool,
+    ) -> io::Result<()> {
+        let palette = self.layout.palette;
+        let dim = palette.dim;
+        let mark = if cited { CITED } else { ' ' };
+        let mark_style = palette.warn;
+        let frame = frame.map_or_else(|| "-".to_owned(), |frame| frame.to_string());
+        let start = start.map(short_span).unwrap_or_default();
+        let columns = self.frame.saturating_sub(1);
+        write!(out, "{mark_style}{mark}{mark_style:#}{dim}{frame:>columns$} {start:>TIME$}{dim:#}")?;
+        if self.pauses {
+            let since = delta.filter(|us| *us > 0).map(|us| format!("+{}", short_span(us))).unwrap_or_default();
+            let style = if longest > 0 && delta == Some(longest) { palette.warn } else { dim };
+            write!(out, " {style}{since:>TIME$}{style:#}")?;
+            if self.bar > 0 {
+                let bar = bar(delta.unwrap_or_default(), longest, self.bar);
+                write!(out, " {style}{bar}{style:#}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&self, out: &mut dyn Write, entry: &Step, times: (Option<u64>, Option<u64>, u64), cited: bool) -> io::Result<()> {
         let palette = self.layout.palette;
         let dim = palette.dim;
         let style = match view::step_look(entry.kind) {
@@ -99,16 +200,7 @@ impl<'a> Lanes<'a> {
             StepLook::Trouble => palette.warn,
             StepLook::Failure => palette.bad,
         };
-        let frame = entry.frame.map_or_else(|| "-".to_owned(), |frame| frame.to_string());
-        let start = start.map(short_span).unwrap_or_default();
-        let since = delta.filter(|us| *us > 0).map(|us| format!("+{}", short_span(us))).unwrap_or_default();
-        let pause_style = if longest > 0 && delta == Some(longest) { palette.warn } else { dim };
-        let columns = self.frame;
-        write!(out, "{dim}{frame:>columns$} {start:>TIME$}{dim:#} {pause_style}{since:>TIME$}{pause_style:#}")?;
-        if self.bar > 0 {
-            let bar = bar(delta.unwrap_or_default(), longest, self.bar);
-            write!(out, " {pause_style}{bar}{pause_style:#}")?;
-        }
+        self.place(out, entry.frame, times, cited)?;
         let size = entry.size.map(|size| format!(" {} B", count(size))).unwrap_or_default();
         // What an encrypted record is likely to be stands on its arrow where a line for it would be one too many.
         let guess = entry.text.strip_prefix("likely ").filter(|_| entry.kind == StepKind::Encrypted && self.aside == 0);
@@ -149,8 +241,7 @@ impl<'a> Lanes<'a> {
     }
 
     fn margin(&self, out: &mut dyn Write) -> io::Result<()> {
-        let bar = if self.bar > 0 { self.bar.saturating_add(1) } else { 0 };
-        write!(out, "{:1$}", "", self.frame.saturating_add(TIME.saturating_mul(2)).saturating_add(2).saturating_add(bar))
+        write!(out, "{:1$}", "", left(self.frame, self.pauses, self.bar))
     }
 
     fn blank(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -158,6 +249,12 @@ impl<'a> Lanes<'a> {
         self.margin(out)?;
         write!(out, " {dim}│{:1$}│{dim:#}", "", self.inner)
     }
+}
+
+/// Columns of frame, time and pause.
+const fn left(frame: usize, pauses: bool, bar: usize) -> usize {
+    let times = if pauses { TIME.saturating_mul(2).saturating_add(1) } else { TIME };
+    frame.saturating_add(1).saturating_add(times).saturating_add(if bar > 0 { bar.saturating_add(1) } else { 0 })
 }
 
 /// The line between the lanes: an arrow with its label, or what stands for there being none.
@@ -254,6 +351,10 @@ const BAR: usize = 8;
 const ARROWS: usize = 40;
 /// From this width on, what messages carry stands beside the ladder.
 const ROOMY: usize = 120;
+/// Below this width, there is no room for the time since the step before.
+const NARROW: usize = 60;
+/// The mark of a frame that the evidence names.
+const CITED: char = '•';
 /// Lines of text for one step.
 const LINES: usize = 4;
 /// Steps shown, and how many of them before the part that is left out.

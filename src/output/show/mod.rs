@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::figures::{span_us, us_between, when};
+use super::figures::{span_us, us_between};
 use super::layout::{Layout, NO_BREAK};
 use super::view;
 use crate::report::Handshake;
@@ -48,12 +48,14 @@ fn head(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Res
     let ending = view::ending(report);
     layout.flow(out, 0, 2, &[(palette.dim, id), (plain, "  "), (style, &ending), (style, &cause), (plain, &sure)])?;
     let frames = view::frames(report).replace(' ', &NO_BREAK.to_string());
-    layout.flow(
+    let start = report.handshake.start;
+    let when = format!("{} {}", layout.when(start, true), layout.zone().name(start));
+    layout.row(
         out,
         0,
         2,
         &[
-            (palette.dim, &when(report.handshake.start, true).replace(' ', &NO_BREAK.to_string())),
+            (palette.dim, &when.replace(' ', &NO_BREAK.to_string())),
             (plain, "  "),
             (plain, &report.client.to_string()),
             (plain, " → "),
@@ -76,9 +78,10 @@ fn diagnosis(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io
     let said = &report.diagnosis;
     section(out, layout, "Diagnosis")?;
     layout.prose(out, INDENT, &report.summary())?;
-    if !said.evidence.is_empty() {
+    let evidence = view::evidence(said);
+    if !evidence.is_empty() {
         layout.flow(out, INDENT, INDENT, &[(palette.dim, "Evidence")])?;
-        for piece in said.evidence.iter().take(EVIDENCE) {
+        for piece in evidence.into_iter().take(EVIDENCE) {
             let after = piece.mark.and_then(|mark| us_between(report.handshake.start, mark.time));
             let after = after.map(|us| format!(" +{}", span_us(us))).unwrap_or_default();
             let place =
@@ -88,7 +91,7 @@ fn diagnosis(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io
         }
     }
     if !said.against.is_empty() {
-        layout.labelled(out, INDENT, "Speaks against it:", &view::against(said))?;
+        layout.labelled(out, INDENT, "Evidence against it:", &view::against(said))?;
     }
     if !said.alternatives.is_empty() {
         layout.labelled(out, INDENT, "Also possible:", &view::alternatives(said))?;

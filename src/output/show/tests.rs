@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 fn shown(report: &Handshake<'_>, columns: usize) -> String {
     let mut out = Vec::new();
-    handshake(&mut out, &Layout::wide(Some(columns), Palette::PLAIN), report).unwrap();
+    handshake(&mut out, &Layout::new(Some(columns), Palette::PLAIN), report).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -47,7 +47,7 @@ fn hostile(text: &str) -> Handshake<'static> {
 #[test]
 fn no_line_is_wider_than_the_terminal_and_nothing_escapes() {
     for text in ["www.example.test", "\x1b]0;x\x07\x1b[2J\r\n", &"x".repeat(5_000), &"株".repeat(300), "\u{202e}evil", ""] {
-        for columns in [60, 80, 119, 120, 200] {
+        for columns in [40, 60, 80, 119, 120, 200] {
             let out = shown(&hostile(text), columns);
             assert!(!out.contains(['\x1b', '\r', '\x07', '\u{202e}']), "{out}");
             for line in out.lines().filter(|line| !line.trim_start().starts_with("$ ")) {
@@ -69,8 +69,8 @@ fn the_story_is_told_with_its_end_marked() {
 #[test]
 fn a_choice_that_was_not_offered_is_told_from_one_that_was() {
     let mut report = samples::completed();
-    assert!(shown(&report, 80).contains("✓ number 1 of 2"));
-    assert!(shown(&report, 200).contains("✓ TLS_AES_256_GCM_SHA384, number 1 of 2"));
+    assert!(shown(&report, 80).contains("✓ 1st of 2"));
+    assert!(shown(&report, 200).contains("✓ TLS_AES_256_GCM_SHA384, 1st of 2"));
     report.tls.as_mut().unwrap().cipher = Some(CipherSuite(0x1304));
     let out = shown(&report, 100);
     assert!(out.contains("✗ TLS_AES_128_CCM_SHA256"), "{out}");

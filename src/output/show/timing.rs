@@ -13,11 +13,11 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
     let timing = &report.handshake.timing;
     let parts = [
         ("TCP round trip", timing.tcp_rtt_us),
-        ("client thinks", timing.client_hello_us),
+        ("client processing", timing.client_hello_us),
         ("server answers", timing.server_hello_us),
-        ("  of that, thinks", timing.server_think_us),
+        ("  processing", timing.server_think_us),
         ("rest of handshake", timing.finished_us),
-        ("all", timing.total_us),
+        ("total", timing.total_us),
     ];
     let longest = parts.iter().filter_map(|(_, us)| *us).max().unwrap_or_default();
     if longest == 0 {
@@ -29,7 +29,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
     for (label, us) in parts {
         let Some(us) = us else { continue };
         let (drawn, span) = (bar(us, longest, columns), span_us(us));
-        let (dim, style) = (palette.dim, if label == "all" { palette.dim } else { palette.command });
+        let (dim, style) = (palette.dim, if label == "total" { palette.dim } else { palette.command });
         writeln!(out, "{:INDENT$}{dim}{label:LABEL$}{dim:#}{span:>SPAN$}  {style}{}{style:#}", "", drawn.trim_end())?;
     }
     let loss = &report.handshake.loss;

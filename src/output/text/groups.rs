@@ -7,21 +7,33 @@ use anstyle::Style;
 use super::TextOptions;
 use super::listing::negotiated;
 use super::view;
+use crate::output::again::Again;
 use crate::output::collect::{Collected, Entry, Group};
 use crate::output::escape::width;
-use crate::output::figures::{count, counted, span_us, us_between, when};
+use crate::output::figures::{count, counted, span_us, us_between};
 use crate::output::layout::Layout;
-use crate::report::{Class, Handshake, Loss, Severity, Timing};
+use crate::report::{Advice, Class, Handshake, Loss, Severity, Timing};
 
-/// Writes all groups by section.
-pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: TextOptions) -> io::Result<()> {
+/// Writes the groups that are in no incident, by section.
+pub(super) fn write(
+    out: &mut dyn Write,
+    layout: &Layout,
+    collected: &Collected,
+    options: TextOptions,
+    again: Option<&Again>,
+) -> io::Result<()> {
+    let told = || collected.groups.iter().filter(|group| group.incident.is_none());
+    let in_incidents = collected.groups.iter().any(|group| group.incident.is_some());
+    // Where there is only one thing to tell, it needs no heading.
+    let alone = told().count() == 1 && !in_incidents;
     let mut number = 0_usize;
     let mut in_full = 0_usize;
     for (class, heading) in SECTIONS {
-        let groups = collected.groups.iter().filter(|group| group.class == *class);
+        let heading = if in_incidents && *class == Class::Failed { "FAILURES IN NO INCIDENT" } else { heading };
+        let groups = told().filter(|group| group.class == *class);
         let mut hidden = collected.beyond.get(class).copied().unwrap_or_default();
         let mut hidden_groups = 0_u64;
-        let mut first = true;
+        let mut first = !alone || *class == Class::Probe;
         for group in groups {
             number = number.saturating_add(1);
             if in_full >= IN_FULL && !options.all {
@@ -48,7 +60,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected,
                 continue;
             }
             writeln!(out)?;
-            one(out, layout, number, group, collected, options)?;
+            one(out, layout, if alone { 0 } else { number }, group, collected, options, again)?;
         }
         if hidden > 0 {
             writeln!(out)?;
@@ -57,7 +69,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected,
         }
     }
     notes(out, layout, collected, options)?;
-    if number > 0 {
+    if number > 1 || in_incidents {
         writeln!(out)?;
         let text = "More about a cause: handshark explain CAUSE. Every handshake: --all. More detail: -v. For programs: --json.";
         layout.flow(out, 0, 0, &[(layout.palette.dim, text)])?;
@@ -65,18 +77,69 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected,
     Ok(())
 }
 
-fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, collected: &Collected, options: TextOptions) -> io::Result<()> {
-    let (plain, palette) = (Style::new(), layout.palette);
+fn one(
+    out: &mut dyn Write,
+    layout: &Layout,
+    number: usize,
+    group: &Group,
+    collected: &Collected,
+    options: TextOptions,
+    again: Option<&Again>,
+) -> io::Result<()> {
+    let palette = layout.palette;
     let report = &group.shown;
-    let diagnosis = &report.diagnosis;
     let with_date = collected.several_days();
     head(out, layout, number, group)?;
+    subject(out, layout, report, "", with_date)?;
+    layout.prose(out, INDENT, &report.summary())?;
+    grounds(out, layout, report, options)?;
+    if !report.diagnosis.remedy.is_empty() {
+        layout.flow(out, INDENT, INDENT, &[(palette.strong, "Fix")])?;
+        for line in report.diagnosis.remedy.iter() {
+            layout.advice(out, INDENT.saturating_add(2), line)?;
+        }
+    }
+    if options.verbose {
+        details(out, layout, report)?;
+    }
+    others(out, layout, group, with_date, options)?;
+    next(out, layout, report, again, None)
+}
+
+/// `1. certificate-expired (certain), alerted by the client, 12 times`.
+fn head(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group) -> io::Result<()> {
+    let (plain, palette) = (Style::new(), layout.palette);
+    let report = &group.shown;
+    let style = palette.of(group.class);
+    let confidence = view::confidence(report, " (", ")");
+    let times = if group.count > 1 { format!(", {} times", count(group.count)) } else { String::new() };
+    let number = if number > 0 { format!("{number}. ") } else { String::new() };
     layout.flow(
+        out,
+        0,
+        INDENT,
+        &[
+            (palette.dim, &number),
+            (style, view::cause(report)),
+            (plain, &confidence),
+            (plain, ", "),
+            (plain, &view::ending(report)),
+            (plain, &times),
+        ],
+    )
+}
+
+/// When it was, who with whom, and in which frames.
+pub(super) fn subject(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>, label: &str, with_date: bool) -> io::Result<()> {
+    let (plain, palette) = (Style::new(), layout.palette);
+    layout.row(
         out,
         INDENT,
         INDENT.saturating_add(2),
         &[
-            (palette.dim, &when(report.handshake.start, with_date)),
+            (palette.dim, label),
+            (palette.dim, if label.is_empty() { "" } else { ": " }),
+            (palette.dim, &layout.when(report.handshake.start, with_date)),
             (plain, "  "),
             (plain, &report.client.to_string()),
             (plain, " → "),
@@ -84,11 +147,15 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
             (palette.dim, "  "),
             (palette.dim, &view::frames(report).replace(' ', "\u{a0}")),
         ],
-    )?;
-    layout.prose(out, INDENT, &report.summary())?;
+    )
+}
+
+/// What a verdict stands on, and what else it could be.
+pub(super) fn grounds(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>, options: TextOptions) -> io::Result<()> {
+    let diagnosis = &report.diagnosis;
     evidence(out, layout, report)?;
     if !diagnosis.against.is_empty() {
-        layout.labelled(out, INDENT, "Speaks against it:", &view::against(diagnosis))?;
+        layout.labelled(out, INDENT, "Evidence against it:", &view::against(diagnosis))?;
     }
     if !diagnosis.alternatives.is_empty() {
         layout.labelled(out, INDENT, "Also possible:", &view::alternatives(diagnosis))?;
@@ -99,51 +166,29 @@ fn one(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group, colle
         }
     }
     let quality = view::quality(report);
-    if !quality.is_empty() {
-        layout.labelled(out, INDENT, "Capture quality:", &quality)?;
-    }
-    match collected.incident_of(report) {
-        Some((place, incident)) if *incident.remedy == *diagnosis.remedy => {
-            layout.labelled(out, INDENT, "Fix:", &format!("see incident {place}, which this is part of."))?;
-        }
-        incident => {
-            if let Some((place, _)) = incident {
-                layout.flow(out, INDENT, INDENT, &[(palette.dim, &format!("Part of incident {place}."))])?;
-            }
-            if !diagnosis.remedy.is_empty() {
-                layout.flow(out, INDENT, INDENT, &[(palette.strong, "Fix")])?;
-                for line in diagnosis.remedy.iter() {
-                    layout.advice(out, INDENT.saturating_add(2), line)?;
-                }
-            }
-        }
-    }
-    if options.verbose {
-        details(out, layout, report)?;
-    }
-    others(out, layout, group, with_date, options)
+    if quality.is_empty() { Ok(()) } else { layout.labelled(out, INDENT, "Capture quality:", &quality) }
 }
 
-/// `1. certificate-expired (certain), alerted by the client, 12 times`.
-fn head(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group) -> io::Result<()> {
-    let (plain, palette) = (Style::new(), layout.palette);
-    let report = &group.shown;
-    let style = palette.of(group.class);
-    let confidence = view::confidence(report, " (", ")");
-    let times = if group.count > 1 { format!(", {} times", count(group.count)) } else { String::new() };
-    layout.flow(
-        out,
-        0,
-        INDENT,
-        &[
-            (palette.dim, &format!("{number}. ")),
-            (style, view::cause(report)),
-            (plain, &confidence),
-            (plain, ", "),
-            (plain, &view::ending(report)),
-            (plain, &times),
-        ],
-    )
+/// What to type to see more: this handshake packet by packet, what its cause means, and another command.
+pub(super) fn next(
+    out: &mut dyn Write,
+    layout: &Layout,
+    report: &Handshake<'_>,
+    again: Option<&Again>,
+    another: Option<&Advice>,
+) -> io::Result<()> {
+    let Some(show) = again.and_then(|again| again.show(report)) else {
+        return layout.labelled(out, INDENT, "Handshake ID:", report.handshake.id.as_str());
+    };
+    layout.flow(out, INDENT, INDENT, &[(layout.palette.dim, "Packet by packet")])?;
+    layout.advice(out, INDENT.saturating_add(2), &Advice::Command(show))?;
+    match another {
+        Some(another) => {
+            layout.flow(out, INDENT, INDENT, &[(layout.palette.dim, "All of them")])?;
+            layout.advice(out, INDENT.saturating_add(2), another)
+        }
+        None => Ok(()),
+    }
 }
 
 /// What nobody wanted is told on one line: `3. tcp-probe, 8 times  10.0.0.1 answered …`.
@@ -165,7 +210,7 @@ fn brief(out: &mut dyn Write, layout: &Layout, number: usize, group: &Group) -> 
 }
 
 fn evidence(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
-    let evidence = &report.diagnosis.evidence;
+    let evidence = view::evidence(&report.diagnosis);
     if evidence.is_empty() {
         return Ok(());
     }
@@ -183,7 +228,9 @@ fn evidence(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io:
     let frame_column = rows.iter().map(|(frame, _)| width(frame)).max().unwrap_or_default();
     let after_column = rows.iter().map(|(_, after)| width(after)).max().unwrap_or_default();
     layout.flow(out, INDENT, INDENT, &[(palette.dim, "Evidence")])?;
-    for ((frame, after), piece) in rows.iter().zip(evidence.iter()) {
+    // In a narrow terminal the text stands below its place.
+    let beside = layout.width() >= BESIDE;
+    for ((frame, after), piece) in rows.iter().zip(&evidence) {
         let mut place = String::new();
         for (text, column) in [(format!("{frame:frame_column$}"), frame_column), (format!("{after:>after_column$}"), after_column)] {
             if column > 0 {
@@ -192,7 +239,9 @@ fn evidence(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io:
             }
         }
         let indent = INDENT.saturating_add(2);
-        layout.flow(out, indent, indent.saturating_add(width(&place)), &[(palette.dim, &place), (Style::new(), &piece.text)])?;
+        let hanging = if beside { indent.saturating_add(width(&place)) } else { indent.saturating_add(2) };
+        let place = if beside { place.as_str() } else { place.trim_start() };
+        layout.flow(out, indent, hanging, &[(palette.dim, place), (Style::new(), &piece.text)])?;
     }
     match evidence.len().saturating_sub(EVIDENCE) {
         0 => Ok(()),
@@ -228,7 +277,7 @@ fn details(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::
     if loss != Loss::default() {
         let text = format!(
             "{} by the client, {} by the server, {} missing",
-            counted(loss.client_retransmits.into(), "retransmission", "retransmissions"),
+            counted(loss.client_retransmits, "retransmission", "retransmissions"),
             loss.server_retransmits,
             counted(loss.gap_bytes, "byte", "bytes")
         );
@@ -238,7 +287,6 @@ fn details(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::
         ("Timing:", timing(handshake.timing)),
         ("Path:", view::path(report)),
         ("Community ID:", report.network.community_id.to_string()),
-        ("Handshake ID:", handshake.id.to_string()),
     ]);
     for (label, text) in rows.iter().filter(|(_, text)| !text.is_empty()) {
         layout.labelled(out, INDENT, label, text)?;
@@ -249,11 +297,11 @@ fn details(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::
 fn timing(timing: Timing) -> String {
     [
         ("network round trip", timing.tcp_rtt_us),
-        ("client's ClientHello after", timing.client_hello_us),
+        ("ClientHello after", timing.client_hello_us),
         ("ServerHello after", timing.server_hello_us),
-        ("of which the server itself", timing.server_think_us),
+        ("of which server processing", timing.server_think_us),
         ("Finished after", timing.finished_us),
-        ("in all", timing.total_us),
+        ("total", timing.total_us),
     ]
     .into_iter()
     .filter_map(|(label, us)| us.map(|us| format!("{label} {}", span_us(us))))
@@ -261,23 +309,24 @@ fn timing(timing: Timing) -> String {
     .join(", ")
 }
 
-fn others(out: &mut dyn Write, layout: &Layout, group: &Group, with_date: bool, options: TextOptions) -> io::Result<()> {
+/// The other handshakes of a group, the first of them.
+pub(super) fn others(out: &mut dyn Write, layout: &Layout, group: &Group, with_date: bool, options: TextOptions) -> io::Result<()> {
     let more = group.count.saturating_sub(1);
     if more == 0 {
         return Ok(());
     }
     let (plain, palette) = (Style::new(), layout.palette);
-    layout.flow(out, INDENT, INDENT, &[(palette.dim, "The same")])?;
+    layout.flow(out, INDENT, INDENT, &[(palette.dim, "Also affected")])?;
     let ending = view::ending(&group.shown);
     for Entry { start, client, server, ending: other, frames } in &group.others {
         let differs = if *other == ending { String::new() } else { format!("  {other}") };
         let indent = INDENT.saturating_add(2);
-        layout.flow(
+        layout.row(
             out,
             indent,
             indent.saturating_add(2),
             &[
-                (palette.dim, &when(*start, with_date)),
+                (palette.dim, &layout.when(*start, with_date)),
                 (plain, "  "),
                 (plain, &client.to_string()),
                 (plain, " → "),
@@ -337,13 +386,15 @@ fn notes(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: T
 const SECTIONS: &[(Class, &str)] = &[
     (Class::Failed, "FAILED HANDSHAKES"),
     (Class::Rejected, "REJECTED AFTER COMPLETION"),
-    (Class::Troubled, "COMPLETED, BUT NOT WELL"),
-    (Class::Undecided, "UNDECIDED: the capture is missing the rest"),
-    (Class::Probe, "NO HANDSHAKE WANTED: health checks, scans and spare connections"),
+    (Class::Troubled, "COMPLETED WITH TROUBLE"),
+    (Class::Undecided, "UNDECIDED: the capture lacks the rest"),
+    (Class::Probe, "PROBES (no handshake attempted): health checks, scans and spare connections"),
 ];
 
 /// Indentation of what belongs to a group.
-const INDENT: usize = 3;
+pub(super) const INDENT: usize = 3;
+/// From this width on, evidence stands beside its frame and time.
+const BESIDE: usize = 60;
 /// Groups shown in full without `--all`.
 const IN_FULL: usize = 20;
 /// Groups of a section named on one line after those.

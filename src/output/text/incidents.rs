@@ -1,24 +1,32 @@
-//! Many handshakes, one cause.
+//! Incidents: failures of one cause at one place, told once.
 
 use std::io::{self, Write};
 
 use anstyle::Style;
 
+use super::{TextOptions, groups};
+use crate::output::again::Again;
 use crate::output::collect::Collected;
-use crate::output::figures::{count, counted, when};
+use crate::output::figures::{count, counted};
 use crate::output::layout::Layout;
-use crate::report::{Incident, Scope};
+use crate::report::{Advice, Incident, Scope};
 
 /// Writes the incidents, the worst first.
-pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected) -> io::Result<()> {
+pub(super) fn write(
+    out: &mut dyn Write,
+    layout: &Layout,
+    collected: &Collected,
+    options: TextOptions,
+    again: Option<&Again>,
+) -> io::Result<()> {
     if collected.incidents.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
-    layout.heading(out, 0, "INCIDENTS: many handshakes, one cause")?;
+    layout.heading(out, 0, "INCIDENTS")?;
     for (place, incident) in collected.incidents.iter().take(SHOWN).enumerate() {
         writeln!(out)?;
-        one(out, layout, place.saturating_add(1), incident, collected.several_days())?;
+        one(out, layout, place, incident, collected, options, again)?;
     }
     let hidden =
         u64::try_from(collected.incidents.len().saturating_sub(SHOWN)).unwrap_or(u64::MAX).saturating_add(collected.incidents_beyond);
@@ -29,15 +37,23 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected)
     Ok(())
 }
 
-fn one(out: &mut dyn Write, layout: &Layout, place: usize, incident: &Incident, with_date: bool) -> io::Result<()> {
+fn one(
+    out: &mut dyn Write,
+    layout: &Layout,
+    place: usize,
+    incident: &Incident,
+    collected: &Collected,
+    options: TextOptions,
+    again: Option<&Again>,
+) -> io::Result<()> {
     let (plain, palette) = (Style::new(), layout.palette);
-    let number = format!("Incident {place}  ");
-    layout.flow(
+    let with_date = collected.several_days();
+    layout.row(
         out,
         0,
-        2,
+        INDENT,
         &[
-            (palette.dim, &number),
+            (palette.dim, &format!("Incident {}  ", place.saturating_add(1))),
             (palette.bad, incident.cause.slug()),
             (plain, " ("),
             (plain, incident.confidence.name()),
@@ -45,26 +61,36 @@ fn one(out: &mut dyn Write, layout: &Layout, place: usize, incident: &Incident, 
             (palette.strong, &place_of(incident)),
         ],
     )?;
-    let figures = format!(
-        "{} of {}, from {}, {} to {}",
-        count(incident.failed),
-        counted(incident.attempts, "handshake", "handshakes"),
-        counted(incident.clients_total, "client", "clients"),
-        when(incident.first_seen, with_date),
-        when(incident.last_seen, with_date),
-    );
-    layout.flow(out, 2, 2, &[(palette.dim, &figures)])?;
-    layout.prose(out, 2, &incident.summary)?;
+    let times = format!("{} to {}", layout.when(incident.first_seen, with_date), layout.when(incident.last_seen, with_date));
+    layout.flow(out, INDENT, INDENT, &[(palette.dim, &times)])?;
+    layout.prose(out, INDENT, &incident.summary)?;
     for change in incident.changes.iter().take(LISTED) {
-        layout.labelled(out, 2, "What changed:", change)?;
+        layout.labelled(out, INDENT, "What changed:", change)?;
+    }
+    let shown = collected.of_incident(place).find(|group| group.shown.diagnosis.cause == Some(incident.cause));
+    if let Some(group) = shown {
+        let label = if group.count > 1 { "For example" } else { "" };
+        groups::subject(out, layout, &group.shown, label, with_date)?;
+        groups::grounds(out, layout, &group.shown, options)?;
     }
     if !incident.remedy.is_empty() {
-        layout.flow(out, 2, 2, &[(palette.strong, "Fix")])?;
+        layout.flow(out, INDENT, INDENT, &[(palette.strong, "Fix")])?;
         for line in &incident.remedy {
-            layout.advice(out, 4, line)?;
+            layout.advice(out, INDENT.saturating_add(2), line)?;
         }
     }
-    Ok(())
+    if let Some(group) = shown {
+        if options.all {
+            groups::others(out, layout, group, with_date, options)?;
+        }
+        let list = again.and_then(|again| again.list(incident.cause)).filter(|_| !options.all);
+        groups::next(out, layout, &group.shown, again, list.map(Advice::Command).as_ref())?;
+    }
+    let counted_here = collected.of_incident(place).fold(0_u64, |sum, group| sum.saturating_add(group.count));
+    match counted_here.saturating_sub(incident.failed) {
+        0 => Ok(()),
+        more => layout.prose(out, INDENT, &format!("{} of this kind at other times: see --all", count(more))),
+    }
 }
 
 /// Where: a name, some addresses, or the clients when they are what the failures have in common.
@@ -72,7 +98,7 @@ fn place_of(incident: &Incident) -> String {
     let servers = some_of(&incident.servers, incident.servers.len());
     if incident.scope == Scope::Client {
         let total = usize::try_from(incident.clients_total).unwrap_or(usize::MAX);
-        return format!("clients {}", some_of(&incident.clients, total));
+        return format!("{} {}", if total == 1 { "client" } else { "clients" }, some_of(&incident.clients, total));
     }
     match &incident.server_name {
         Some(name) => format!("{name} ({servers})"),
@@ -92,3 +118,5 @@ fn some_of(items: &[impl ToString], total: usize) -> String {
 const SHOWN: usize = 10;
 /// Addresses or changes shown of each.
 const LISTED: usize = 3;
+/// Indentation of what belongs to an incident: that of a failure's, which shows an example.
+const INDENT: usize = groups::INDENT;

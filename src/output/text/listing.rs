@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::view;
-use crate::output::figures::{span_us, when};
+use crate::output::figures::span_us;
 use crate::output::layout::{Layout, NO_BREAK};
 use crate::report::{Class, Handshake, Protocol, word};
 
@@ -20,7 +20,7 @@ pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>)
         Class::Failed | Class::Undecided | Class::Probe => report.handshake.outcome.name().to_owned(),
     };
     let spans = [
-        (palette.dim, when(report.handshake.start, false)),
+        (palette.dim, layout.when(report.handshake.start, false)),
         (plain, "  ".to_owned()),
         (plain, report.client.to_string()),
         (plain, " → ".to_owned()),
@@ -31,7 +31,7 @@ pub(super) fn line(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>)
         (plain, detail),
     ];
     let spans: Vec<_> = spans.iter().map(|(style, text)| (*style, text.as_str())).collect();
-    layout.flow(out, 0, UNDER_CLIENT, &spans)
+    layout.row(out, 0, UNDER_CLIENT, &spans)
 }
 
 /// `TLS 1.3, TLS_AES_128_GCM_SHA256, x25519, h2, resumed, 31.5 ms`: what is known of it.

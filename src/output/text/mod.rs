@@ -1,14 +1,14 @@
 //! The view for a person at a terminal.
 //!
-//! What failed is held back until the end, grouped by cause and server: first what was read, then incidents, then each group with its
-//! explanation, evidence and fix. With [`TextOptions::all`], every handshake's line is written as it comes.
+//! What failed is held back until the end: first the answer in one sentence, then what was read, then incidents, then what is in none of them,
+//! grouped by cause and server; each with its explanation, evidence and fix. With [`TextOptions::all`], every handshake's line is written as it comes.
 //!
 //! Invariant: memory is bounded whatever the capture holds; what is beyond the bounds is counted.
 
 use std::io::{self, Write};
 
+use super::again::Again;
 use super::collect::Collected;
-use super::figures::date;
 use super::format::{Format, Verbosity};
 use super::layout::Layout;
 use super::line::LineSink;
@@ -26,10 +26,10 @@ pub const FORMAT: Format = Format {
     about: "For a terminal",
     streams: |look| look.all || look.verbosity == Verbosity::Quiet,
     sink: |out, look| match look.verbosity {
-        Verbosity::Quiet => Box::new(LineSink::new(out, look.palette)),
+        Verbosity::Quiet => Box::new(LineSink::new(out, look.layout.palette).in_zone(look.layout.zone().clone())),
         verbosity => {
             let options = TextOptions { all: look.all, verbose: verbosity == Verbosity::Verbose };
-            Box::new(TextSink::new(out, look.layout(), options))
+            Box::new(TextSink::new(out, look.layout.clone(), options).with_again(look.again.clone()))
         }
     },
 };
@@ -50,6 +50,7 @@ pub struct TextSink<W> {
     layout: Layout,
     options: TextOptions,
     collected: Collected,
+    again: Option<Again>,
     /// The day under which lines of `--all` stand, counted from the epoch.
     listed_day: Option<i64>,
 }
@@ -57,16 +58,25 @@ pub struct TextSink<W> {
 impl<W: Write> TextSink<W> {
     /// Writes to `out`, which should buffer.
     pub fn new(out: W, layout: Layout, options: TextOptions) -> Self {
-        Self { out, layout, options, collected: Collected::default(), listed_day: None }
+        let collected = Collected::in_zone(layout.zone().clone());
+        Self { out, layout, options, collected, again: None, listed_day: None }
+    }
+
+    /// The same, with the command that shows a failure in full.
+    #[must_use]
+    pub fn with_again(self, again: Option<Again>) -> Self {
+        Self { again, ..self }
     }
 }
 
 impl<W: Write> Sink for TextSink<W> {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
         if self.options.all {
-            let day = handshake.handshake.start.seconds().div_euclid(86_400);
+            let start = handshake.handshake.start;
+            let day = self.layout.zone().day(start);
             if self.listed_day.replace(day) != Some(day) {
-                self.layout.heading(&mut self.out, 0, &date(handshake.handshake.start))?;
+                let date: String = self.layout.when(start, true).chars().take(10).collect();
+                self.layout.heading(&mut self.out, 0, &format!("{date} {}", self.layout.zone().name(start)))?;
             }
             listing::line(&mut self.out, &self.layout, handshake)?;
         }
@@ -90,9 +100,11 @@ impl<W: Write> Sink for TextSink<W> {
         if self.listed_day.is_some() {
             writeln!(out)?;
         }
+        let again = self.again.as_ref();
+        summary::answer(out, layout, collected)?;
         summary::write(out, layout, collected, self.options)?;
-        incidents::write(out, layout, collected)?;
-        groups::write(out, layout, collected, self.options)?;
+        incidents::write(out, layout, collected, self.options, again)?;
+        groups::write(out, layout, collected, self.options, again)?;
         self.out.flush()
     }
 }

@@ -1,4 +1,4 @@
-//! What was read, and what came of it.
+//! The answer, what was read, and what came of it.
 
 use std::io::{self, Write};
 
@@ -7,11 +7,27 @@ use anstyle::Style;
 use super::TextOptions;
 use super::view;
 use crate::output::collect::Collected;
-use crate::output::figures::{bytes, count, counted, date, span_us, us_between, when};
+use crate::output::figures::{bytes, count, counted, span_us, us_between};
 use crate::output::layout::Layout;
 use crate::report::{Class, Counts, Summary};
 
-/// Writes the summary.
+/// Writes the answer, in one sentence.
+pub(super) fn answer(out: &mut dyn Write, layout: &Layout, collected: &Collected) -> io::Result<()> {
+    let Some(summary) = &collected.summary else { return Ok(()) };
+    let palette = layout.palette;
+    let of = |wanted: fn(Class) -> bool| summary.classes.of_those(wanted) > 0;
+    let style = match (of(Class::is_failure), of(Class::is_problem), of(|class| class == Class::Completed)) {
+        (true, ..) => palette.bad,
+        (false, false, true) => palette.good,
+        _ => palette.warn,
+    };
+    let with_date = collected.several_days();
+    let sentence = summary.answer(&|at| layout.moment(at, with_date));
+    layout.flow(out, 0, 0, &[(style, &sentence)])?;
+    writeln!(out)
+}
+
+/// Writes what was read and what came of it.
 pub(super) fn write(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: TextOptions) -> io::Result<()> {
     let empty = Summary::default();
     let summary = collected.summary.as_ref().unwrap_or(&empty);
@@ -28,7 +44,7 @@ fn inputs(out: &mut dyn Write, layout: &Layout, summary: &Summary) -> io::Result
             continue;
         }
         let text = format!(": {}, {}, {}", input.format, counted(input.frames, "frame", "frames"), bytes(input.bytes));
-        layout.flow(out, 0, 2, &[(palette.strong, &input.source), (Style::new(), &text)])?;
+        layout.row(out, 0, 2, &[(palette.strong, &input.source), (Style::new(), &text)])?;
         if let Some(damage) = &input.damage {
             layout.flow(out, 2, 4, &[(palette.warn, damage)])?;
         }
@@ -43,9 +59,11 @@ fn inputs(out: &mut dyn Write, layout: &Layout, summary: &Summary) -> io::Result
         layout.prose(out, 0, &text)?;
     }
     if let Some((first, last)) = summary.times {
-        let until = when(last, date(first) != date(last));
+        let zone = layout.zone();
+        let until = layout.when(last, zone.day(first) != zone.day(last));
         let length = us_between(first, last).map(|us| format!(" ({})", span_us(us))).unwrap_or_default();
-        layout.flow(out, 0, 2, &[(palette.dim, &format!("{} to {until} UTC{length}", when(first, true)))])?;
+        let text = format!("{} to {until} {}{length}", layout.when(first, true), zone.name(last));
+        layout.flow(out, 0, 2, &[(palette.dim, &text)])?;
     }
     Ok(())
 }
@@ -53,19 +71,15 @@ fn inputs(out: &mut dyn Write, layout: &Layout, summary: &Summary) -> io::Result
 fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary: &Summary) -> io::Result<()> {
     let (plain, palette) = (Style::new(), layout.palette);
     let total = collected.classes.total().max(summary.handshakes);
-    if !summary.inputs.is_empty() {
-        writeln!(out)?;
-    }
-    if let Some(left_out) = summary.left_out.filter(|_| total == 0) {
-        let text = format!(": of {}, none is what was asked for.", counted(left_out, "handshake", "handshakes"));
-        return layout.flow(out, 0, 2, &[(palette.warn, "Nothing found"), (plain, &text)]);
-    }
-    if total == 0 {
-        let text = format!(" was found in {}.", counted(summary.frames, "frame", "frames"));
-        return layout.flow(out, 0, 2, &[(palette.warn, "No TLS handshake"), (plain, &text)]);
+    if total == 0 || (total == 1 && summary.left_out.is_none()) {
+        // The answer has said it.
+        return Ok(());
     }
     let parts = collected.classes.iter().filter(|(_, number)| *number > 0);
     let parts: Vec<_> = parts.map(|(class, number)| (palette.of(class), view::class_counted(class, number))).collect();
+    if !summary.inputs.is_empty() {
+        writeln!(out)?;
+    }
     let head = format!("{}: ", counted(total, "handshake", "handshakes"));
     let mut spans = vec![(palette.strong, head.as_str())];
     for (index, (style, text)) in parts.iter().enumerate() {
@@ -79,22 +93,29 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
         spans.push((palette.dim, asked));
     }
     layout.flow(out, 0, 2, &spans)?;
-    if collected.classes.of(Class::Failed) > 0 {
+    if collected.classes.of(Class::Failed) > 1 {
         layout.labelled(out, 2, "How they failed:", &listed(&collected.endings, usize::MAX))?;
     }
-    causes(out, layout, summary)
+    for (class, label) in
+        [(Class::Failed, "Why they failed"), (Class::Rejected, "Why they were rejected"), (Class::Troubled, "The trouble")]
+    {
+        causes(out, layout, label, &collected.causes(class))?;
+    }
+    Ok(())
 }
 
-fn causes(out: &mut dyn Write, layout: &Layout, summary: &Summary) -> io::Result<()> {
-    let ranked = view::ranked(&summary.causes);
-    let Some(column) = ranked.first().map(|(_, number)| count(*number).len()) else { return Ok(()) };
-    layout.flow(out, 2, 2, &[(layout.palette.dim, "Causes:")])?;
+/// Causes of one class, where they are too many to be seen at a glance below.
+fn causes(out: &mut dyn Write, layout: &Layout, label: &str, ranked: &[(&'static str, u64)]) -> io::Result<()> {
+    let Some(column) = ranked.first().filter(|_| ranked.len() >= AT_A_GLANCE).map(|(_, number)| count(*number).len()) else {
+        return Ok(());
+    };
+    layout.flow(out, 2, 2, &[(layout.palette.dim, label)])?;
     for (cause, number) in ranked.iter().take(CAUSES) {
         layout.flow(out, 4, 6, &[(Style::new(), &format!("{:>column$}  ", count(*number))), (layout.palette.strong, cause)])?;
     }
     match ranked.len().saturating_sub(CAUSES) {
         0 => Ok(()),
-        more => layout.prose(out, 4, &format!("and {more} rarer causes")),
+        more => layout.prose(out, 4, &format!("and {}", counted(more as u64, "rarer cause", "rarer causes"))),
     }
 }
 
@@ -106,7 +127,7 @@ fn caveats(out: &mut dyn Write, layout: &Layout, summary: &Summary, options: Tex
         let text = format!("{}: {}", counted(skipped, "frame", "frames"), listed(&summary.skipped, REASONS));
         layout.labelled(out, 2, "Not looked at:", &text)?;
     }
-    if !summary.other_flows.is_empty() {
+    if !summary.other_flows.is_empty() && !nothing {
         layout.labelled(out, 2, "Connections without TLS:", &listed(&summary.other_flows, REASONS))?;
     }
     if summary.drops > 0 {
@@ -128,7 +149,7 @@ fn caveats(out: &mut dyn Write, layout: &Layout, summary: &Summary, options: Tex
     }
     match view::notes(summary).count().saturating_sub(NOTES) {
         0 => Ok(()),
-        more => layout.prose(out, 2, &format!("and {more} more notes: see --json")),
+        more => layout.prose(out, 2, &format!("and {}: see --json", counted(more as u64, "more note", "more notes"))),
     }
 }
 
@@ -143,6 +164,8 @@ fn listed(counts: &Counts, most: usize) -> String {
 
 /// Inputs named one by one.
 const INPUTS: usize = 5;
+/// Fewer causes than these are told below on the same screen.
+const AT_A_GLANCE: usize = 4;
 /// Causes counted one by one: a screen's half.
 const CAUSES: usize = 12;
 /// Reasons and protocols named one by one.

@@ -108,10 +108,17 @@ fn there_is_more_of_it_on_240_by_70() {
     assert!(screen[1].ends_with("1 completed  p50 31.5 ms  p95 31.5 ms  p99 31.5 ms"));
     let causes: Vec<&str> = screen[3..6].iter().map(|line| line.split('│').nth(1).unwrap().split('▪').next().unwrap().trim_end()).collect();
     assert_eq!(causes, ["certificate-expired      3", "tcp-refused              1", "server-slow              1"]);
-    for part in ["since    last     2 min        what changed", "09:00:12 09:03:41            █ the certificate's end of validity passed at 2026-11-20 23:59:5"] {
+    for part in [
+        "since    last     2 min        what changed",
+        "09:00:12 09:03:41            █ the certificate's end of validity passed at 2026-11-20 23:59:5",
+    ] {
         assert!(screen[17..20].iter().any(|line| line.contains(part)), "{part}\n{}", screen.join("\n"));
     }
-    assert!(screen.iter().any(|line| line.contains("</dev/null 2>/dev/null | openssl x509 -noout -subject -dates") && line.contains("$ openssl s_client")));
+    assert!(
+        screen.iter().any(
+            |line| line.contains("</dev/null 2>/dev/null | openssl x509 -noout -subject -dates") && line.contains("$ openssl s_client")
+        )
+    );
 }
 
 #[test]
@@ -119,7 +126,9 @@ fn what_is_opened_begins_with_the_verdict_and_scrolls() {
     let mut state = state();
     state.open();
     let screen = drawn(&mut state, 80, 24).join("\n");
-    for part in ["Incidents › certificate-expired at www.example.test", "What changed:", "$ openssl s_client", "Clients: 10.0.0.1, 10.0.0.7"] {
+    for part in
+        ["Incidents › certificate-expired at www.example.test", "What changed:", "$ openssl s_client", "Clients: 10.0.0.1, 10.0.0.7"]
+    {
         assert!(screen.contains(part), "{part}\n{screen}");
     }
     state.open();
@@ -169,7 +178,8 @@ fn every_size_can_be_drawn() {
                 drawn(&mut state, width, height);
             }
         }
-        for asking in [Asking::Help, Asking::Form, Asking::Words(String::new()), Asking::Condition { text: "x".into(), wrong: "no".into() }] {
+        for asking in [Asking::Help, Asking::Form, Asking::Words(String::new()), Asking::Condition { text: "x".into(), wrong: "no".into() }]
+        {
             state.asking = asking;
             drawn(&mut state, width, height);
         }

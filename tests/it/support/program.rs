@@ -8,7 +8,11 @@ use serde_json::Value;
 /// The command with a plain environment.
 pub fn handshark() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_handshark"));
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("TERM", "xterm");
+    for variable in ["NO_COLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "COLUMNS", "PAGER"] {
+        command.env_remove(variable);
+    }
+    // No configuration file.
+    command.env("TERM", "xterm").env("HANDSHARK_CONFIG", "");
     command
 }
 

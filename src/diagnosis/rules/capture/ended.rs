@@ -34,17 +34,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let lapsed = facts.flow.unheard_from.is_some();
     let summary = if evicted {
-        format!("The handshake with {} was dropped from memory to stay within bounds while {awaited} was awaited.", view.target())
+        format!("handshark dropped the handshake with {} from memory to stay within its limits, before {awaited} arrived.", view.target())
     } else if lapsed {
         format!(
-            "Nothing was captured from {} on, {} after the last progress of the handshake with {}, while {awaited} was awaited.",
+            "The capture holds nothing after {}: {} after the last progress of the handshake with {}, before {awaited} arrived.",
             facts.closed_at.time.to_second(),
             span_text(quiet),
             view.target()
         )
     } else {
         format!(
-            "The capture ends {} after the last progress of the handshake with {}, while {awaited} was awaited.",
+            "The capture ends {} after the last progress of the handshake with {}, before {awaited} arrived.",
             span_text(quiet),
             view.target()
         )
@@ -61,6 +61,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .stopped_by(StoppedBy::Capture)
             .shown_by(progress, "last progress of the handshake")
             .shown_by(facts.closed_at, if evicted { "dropped from memory here" } else { "last frame of the capture here" })
-            .advise("Capture longer, or read the file that follows this one together with it."),
+            .advise("Capture for longer, or read this file together with the one that follows it."),
     )
 }

@@ -11,6 +11,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::CaptureGaps, against: &[], page: page!("capture-gaps"), check };
 
@@ -39,12 +40,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::CaptureGaps,
             Confidence::Certain,
-            format!("The capture lacks {} bytes that the {worst} sent and the {} received.", lost(worst), worst.other()),
+            format!(
+                "The capture lacks {} that the {worst} sent and the {} received.",
+                counted(lost(worst), "byte", "bytes"),
+                worst.other()
+            ),
         )
         .weight(if incomplete { Weight::Overrides } else { Weight::Note })
         .stopped_by(StoppedBy::Capture)
-        .noting(format!("the {} acknowledged {} bytes of the {worst} that were never captured", worst.other(), lost(worst)))
-        .advise("Capture again with a larger buffer and a narrower filter; look at the drop counters:")
+        .noting(format!(
+            "the {} acknowledged {} from the {worst} that the capture lacks",
+            worst.other(),
+            counted(lost(worst), "byte", "bytes")
+        ))
+        .advise("Capture again with a larger buffer and a narrower filter, and check the drop counters:")
         .advise(remedy::capture_here(case.handshake, "-B 65536 -n -w again.pcap")),
     )
 }
@@ -53,11 +62,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn dropped(case: &Case<'_>) -> Option<Finding> {
     let lost = case.handshake.capture_losses;
     (lost > 0).then(|| {
-        let text =
-            format!("The capture lost {lost} packets on this interface while this handshake was under way; some may have belonged to it.");
+        let text = format!(
+            "The capture lost {lost} on this interface during this handshake; some may have belonged to it.",
+            lost = counted(lost, "packet", "packets")
+        );
         Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
             .weight(Weight::Note)
-            .advise("Give the capture a larger buffer (--buffer), more threads (--capture-threads) or a narrower filter.")
+            .advise("Capture with a larger buffer (--buffer), more threads (--capture-threads) or a narrower filter.")
     })
 }
 
@@ -70,15 +81,18 @@ fn never_repeated(view: View<'_>) -> Option<Finding> {
         return None;
     }
     let text = format!(
-        "The capture is missing packets: {} bytes of the {side} are neither acknowledged nor sent again, which TCP never does.",
-        sent.len
+        "The capture is missing packets: {} from the {side} were neither acknowledged nor retransmitted, which TCP never does.",
+        counted(sent.len, "byte", "bytes")
     );
     Some(
         Finding::new(Cause::CaptureGaps, Confidence::Strong, text)
             .weight(Weight::Overrides)
             .stopped_by(StoppedBy::Capture)
-            .shown_by(sent.last, format!("{} bytes of the {side}, never acknowledged and never repeated", sent.len))
-            .advise("Was the capture cut out of a larger one by a display filter? Judge the whole one."),
+            .shown_by(
+                sent.last,
+                format!("{} from the {side}, never acknowledged and never retransmitted", counted(sent.len, "byte", "bytes")),
+            )
+            .advise("If this capture was cut from a larger one with a display filter, analyze the larger one."),
     )
 }
 
@@ -92,7 +106,7 @@ fn never_repeated_over_quic(case: &Case<'_>, view: View<'_>) -> Option<Finding> 
         return None;
     }
     let text = format!(
-        "The capture is missing packets: for {} neither side of the QUIC connection repeats what the other has not acknowledged, which both would do.",
+        "The capture is missing packets: for {} neither side of the QUIC connection retransmits unacknowledged data, which both would do.",
         span_text(silent)
     );
     Some(
@@ -101,7 +115,7 @@ fn never_repeated_over_quic(case: &Case<'_>, view: View<'_>) -> Option<Finding> 
             .stopped_by(StoppedBy::Capture)
             .shown_by(hello.mark, "ServerHello")
             .shown_by(last, "last datagram of the connection in the capture")
-            .advise("Was the capture cut out of a larger one by a display filter? Judge the whole one."),
+            .advise("If this capture was cut from a larger one with a display filter, analyze the larger one."),
     )
 }
 

@@ -9,6 +9,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::wording::counted;
 
 use super::lacking;
 
@@ -39,16 +40,19 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::new(
         Cause::CaptureOneDirection,
         if left { Confidence::Likely } else { Confidence::Certain },
-        format!("Only the {seen}'s packets to or from {} were captured; what the {missing} said is unknown.", view.target()),
+        format!("Only the {seen}'s packets were captured on the connection to {}; what the {missing} sent is unknown.", view.target()),
     );
     let finding = if acknowledged {
-        finding.noting(format!("the {seen} acknowledges {} bytes of the {missing} that are not in the capture", view.side(missing).acked))
+        finding.noting(format!(
+            "the {seen} acknowledges {} from the {missing} that the capture lacks",
+            counted(view.side(missing).acked, "byte", "bytes")
+        ))
     } else {
-        finding.noting(format!("{} packets of the {seen}, none of the {missing}", view.side(seen).packets))
+        finding.noting(format!("{} from the {seen}, none from the {missing}", counted(view.side(seen).packets, "packet", "packets")))
     };
     Some(
         lacking(case, finding)
-            .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction.")
+            .advise("Capture both directions: mirror both directions of the switch port, or capture on a host with a filter that names no direction.")
             .advise(remedy::capture_here(case.handshake, "-w both.pcap")),
     )
 }
@@ -69,16 +73,20 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let finding = Finding::new(
         Cause::CaptureOneDirection,
         if seen == Side::Server || went_on { Confidence::Strong } else { Confidence::Likely },
-        format!("Only the {seen}'s datagrams to or from {} were captured; what the {} said is unknown.", view.target(), seen.other()),
+        format!(
+            "Only the {seen}'s datagrams were captured on the connection to {}; what the {} sent is unknown.",
+            view.target(),
+            seen.other()
+        ),
     );
     Some(
         lacking(case, finding)
             .noting(if went_on {
-                "the client acknowledges what is not in the capture".to_owned()
+                "the client acknowledges packets that the capture lacks".to_owned()
             } else {
-                format!("{} datagrams of the {seen}, none of the {}, and no repetition", view.side(seen).packets, seen.other())
+                format!("{} from the {seen}, none from the {}, and no retransmission", counted(view.side(seen).packets, "datagram", "datagrams"), seen.other())
             })
-            .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction."),
+            .advise("Capture both directions: mirror both directions of the switch port, or capture on a host with a filter that names no direction."),
     )
 }
 
@@ -94,11 +102,11 @@ fn like_all_others(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         Finding::new(
             Cause::CaptureOneDirection,
             Confidence::Strong,
-            format!("Only the client's packets to {} were captured, as of all connections here; what the server said is unknown.", view.target()),
+            format!("Only the client's packets to {} were captured, as on every other connection here; what the server sent is unknown.", view.target()),
         )
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Capture)
-        .noting(format!("{unheard} other connections of this interface were answered, as what their clients sent shows, and no server's packet is in the capture"))
-        .advise("Capture both directions: mirror port with both directions, or on a host with a filter that names no direction."),
+        .noting(format!("the clients of {unheard} on this interface acknowledge answers, yet the capture holds no packet from a server", unheard = counted(unheard, "other connection", "other connections")))
+        .advise("Capture both directions: mirror both directions of the switch port, or capture on a host with a filter that names no direction."),
     )
 }

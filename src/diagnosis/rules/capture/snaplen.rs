@@ -9,6 +9,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::Outcome;
+use crate::wording::counted;
 
 use super::lacking;
 
@@ -23,11 +24,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::new(
         Cause::CaptureSnaplen,
         Confidence::Certain,
-        format!("The capture cut {cut} packets of this handshake with {} short; what they said is lost.", view.target()),
+        format!(
+            "The capture truncated {cut} of this handshake with {}; the bytes it cut off are lost.",
+            view.target(),
+            cut = counted(cut, "packet", "packets")
+        ),
     );
     Some(
         lacking(case, finding)
-            .noting(format!("{cut} packets with payload are shorter in the file than on the wire"))
+            .noting(format!("{cut} with payload: shorter in the file than on the wire", cut = counted(cut, "packet", "packets")))
             .advise("Capture again with whole packets:")
             .advise(remedy::capture_here(case.handshake, "-w whole.pcap")),
     )

@@ -20,7 +20,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::new(
         Cause::CaptureStartedLate,
         Confidence::Certain,
-        format!("The capture lacks the beginning of the connection to {}: its ClientHello is missing.", view.target()),
+        format!("The capture lacks the start of the connection to {}: its ClientHello is missing.", view.target()),
     );
     let finding = if case.handshake.outcome == Outcome::Completed {
         finding.weight(Weight::Note).stopped_by(StoppedBy::Nobody)
@@ -29,8 +29,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     Some(
         finding
-            .shown_by(case.handshake.flow.first, "first packet of the connection in the capture, and it does not begin one")
+            .shown_by(case.handshake.flow.first, "first captured packet of the connection, and not the one that opened it")
             .or_else(&[Cause::CaptureGaps])
-            .advise("Start the capture before the client connects and let the client connect anew."),
+            .advise("Start the capture first, then make the client connect again."),
     )
 }

@@ -41,7 +41,7 @@ fn bytes_that_were_acknowledged_and_never_seen_were_lost_by_the_capture() {
     facts.flow.sides.server.gap_bytes_acked = 1448;
     let finding = found(&gaps::RULE, &facts).expect("1448 bytes are missing");
     assert_eq!(finding.weight, Weight::Overrides);
-    assert!(finding.summary.contains("1448 bytes"), "{}", finding.summary);
+    assert!(finding.summary.contains("1,448 bytes"), "{}", finding.summary);
     facts.outcome = Outcome::Alerted;
     assert_eq!(found(&gaps::RULE, &facts).map(|finding| finding.weight), Some(Weight::Note), "an alert says more");
 }

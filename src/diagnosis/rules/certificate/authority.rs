@@ -12,6 +12,7 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription;
+use crate::wording::counted;
 
 /// The server's certificate is signed by itself.
 pub(super) const SELF_SIGNED: Fault = Fault {
@@ -27,12 +28,12 @@ pub(super) const SELF_SIGNED: Fault = Fault {
 };
 
 fn self_signed(view: &CertificateView<'_>, standing: Standing) -> Finding {
-    let summary = format!("{} is self-signed: no authority vouches for it", view.certificate());
+    let summary = format!("{} is self-signed: no certificate authority vouches for it", view.certificate());
     let mut finding = view.finding(Cause::CertificateSelfSigned, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateSelfSigned))
-            .advise("Install a certificate from an authority that the client trusts, or make this one trusted at the client:")
+            .advise("On the server, install a certificate from an authority that the client trusts; or on the client, trust this one:")
             .advise(remedy::x509(view.case.handshake, "-out server.pem"))
             .advise(remedy::curl(view.case.handshake, "--cacert server.pem"));
     }
@@ -63,7 +64,7 @@ fn incomplete(view: &CertificateView<'_>, standing: Standing) -> Finding {
         Some((chain, PathEnd::MissingIssuer { issuer, ca_issuers, .. })) if view.is_true(Cause::ChainIncomplete) => {
             let served = match chain.path.len() {
                 1 => "only its own certificate".to_owned(),
-                count => format!("{count} certificates of its chain"),
+                count => format!("{} of its chain", counted(count, "certificate", "certificates")),
             };
             let last = chain.path.last().and_then(|index| chain.certificate(*index)).map_or_else(String::new, Certificate::display_name);
             let parts = [&*view.target(), " serves ", &served, ", but not the intermediate ", issuer, " that issued ", &last];
@@ -71,7 +72,7 @@ fn incomplete(view: &CertificateView<'_>, standing: Standing) -> Finding {
         }
         _ => (
             format!(
-                "{} seems to serve only its own certificate without the intermediate: its encrypted Certificate has the size of one",
+                "{} seems to serve only its own certificate without the intermediate: its encrypted Certificate message has the size of a single certificate",
                 view.target()
             ),
             None,
@@ -81,16 +82,16 @@ fn incomplete(view: &CertificateView<'_>, standing: Standing) -> Finding {
     if chosen {
         finding = finding
             .or_else(&view.alternatives(Cause::ChainIncomplete))
-            .advise("Put the intermediate behind the server's certificate in the file that the server serves, and reload the server.");
+            .advise("On the server, append the intermediate after the server certificate in the file that it serves, and reload.");
         if let Some(url) = fetch {
             finding = match remedy::fetch(&url, "intermediate.der") {
                 Some(command) => finding.advise(command),
-                None => finding.advise(format!("The certificate says that its issuer's is at `{url}`.")),
+                None => finding.advise(format!("Fetch the issuer's certificate from `{url}`, the address that the certificate gives.")),
             };
         }
         finding = finding.advise(remedy::s_client(view.case.handshake, "-showcerts"));
         if view.source == Source::Hidden {
-            finding = finding.advise("The chain was encrypted: the command above shows it.");
+            finding = finding.advise("Check the chain with the command above: it was encrypted in this handshake.");
         }
     }
     finding
@@ -161,7 +162,7 @@ fn untrusted(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> 
     let summary = match &root {
         Some((chain, root)) if chain.trust == Trust::Trusted => {
             format!(
-                "The client does not trust the authority {root} behind the certificate of {}, though the store used here does: the client's store is older or smaller, or it pins",
+                "The client does not trust the authority {root} behind the certificate of {}, though the trust store used here does: the client has an older or smaller store, or it pins a key",
                 view.target()
             )
         }
@@ -172,13 +173,13 @@ fn untrusted(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> 
                 &target,
                 ", issued under ",
                 root,
-                "; it was not verified here, for ",
+                "; it was not verified here, because ",
                 why,
             ])
         }
         Some((_, root)) => {
             let target = view.target();
-            sentence(&["The certificate of ", &target, " leads to the authority ", root, ", which the trust store used here does not hold"])
+            sentence(&["The certificate of ", &target, " chains up to the authority ", root, ", which is not in the trust store used here"])
         }
         None => format!("The client does not know the authority behind the certificate of {}", view.target()),
     };
@@ -189,17 +190,17 @@ fn untrusted(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> 
             finding = finding.or_else(&[Cause::TlsInterception]);
         }
         if let Some(other) = &view.case.knowledge.other_issuer_for_name {
-            finding = finding.noting(format!("the same name was served with a certificate issued by {other} elsewhere in the capture"));
+            finding = finding.noting(format!("elsewhere in the capture, this name was served with a certificate issued by {other}"));
         }
         if view.case.handshake.server_name().is_none() {
             finding = finding.or_else(&[Cause::SniMissing]);
         }
         finding = finding
-            .advise("Give the client the root of this authority, if it is one that you trust:")
+            .advise("If you trust this authority, add its root certificate to the client's trust store:")
             .advise(remedy::s_client(view.case.handshake, "-showcerts -CAfile root.pem"))
             .advise(remedy::curl(view.case.handshake, "--cacert root.pem"));
         if view.source == Source::Hidden {
-            finding = finding.advise("The chain was encrypted: -showcerts tells whether it is complete.");
+            finding = finding.advise("Check with -showcerts whether the chain is complete: it was encrypted in this handshake.");
         }
     }
     Some(finding)

@@ -35,12 +35,12 @@ fn expired(view: &CertificateView<'_>, standing: Standing) -> Finding {
             days_text((at.seconds().saturating_sub(leaf.not_after.seconds())).div_euclid(86_400))
         ),
         (Some(leaf), false) => format!(
-            "{} is valid until {}, but the client says that it has expired: the client's clock is ahead, or what it checked is not what was served (an old root in its store, a revocation list)",
+            "{} is valid until {}, but the client reports it as expired: the client's clock is ahead, or what expired is in the client's own store (an old root, a revocation list)",
             view.certificate(),
             leaf.not_after.to_second()
         ),
         _ => format!(
-            "The certificate of {} has expired, as the client says, or the client's clock is ahead; it was served encrypted, so its dates were not seen",
+            "The client reports that the certificate of {} has expired; the certificate was encrypted, so its dates are unknown, and the client's clock may be ahead",
             view.target()
         ),
     };
@@ -51,19 +51,21 @@ fn expired(view: &CertificateView<'_>, standing: Standing) -> Finding {
         finding = if view.leaf().is_some() && !true_of_it {
             // Nothing that was served has expired: renewing it would change nothing.
             finding
-                .advise("Do not renew it: set the client's clock, and compare it with the time of this capture.")
-                .advise("If its clock is right, renew the revocation list that it uses (CRL), and remove expired roots and intermediates from its store.")
-                .advise("See the dates of what is served:")
+                .advise("Do not renew the certificate. On the client, set the clock: compare it with the time of this capture.")
+                .advise("If the client's clock is right, renew its certificate revocation list (CRL) and remove expired roots and intermediates from its trust store.")
+                .advise("Check the dates of the certificates that the server sends:")
                 .advise(dates)
         } else if view.leaf().is_none() {
             finding
-                .advise("See whether the certificate has expired; renew it then, and reload the server. If it is valid, set the client's clock:")
+                .advise(
+                    "Check whether the certificate has expired. If it has, renew it and reload the server; if not, set the client's clock:",
+                )
                 .advise(dates)
         } else {
-            finding.advise("Renew the server's certificate, reload the server, and look at what it serves now:").advise(dates)
+            finding.advise("On the server, renew the certificate and reload the service; then check what it serves:").advise(dates)
         };
     } else if finding.confidence == Confidence::Certain {
-        finding = finding.advise("Renew it: other clients will refuse it.");
+        finding = finding.advise("On the server, renew the certificate: other clients will refuse it.");
     }
     finding
 }
@@ -88,7 +90,7 @@ fn expiring(view: &CertificateView<'_>) -> Option<Finding> {
         Finding::new(Cause::CertificateExpired, Confidence::Hint, summary)
             .weight(Weight::Note)
             .shown_by(seen.mark, format!("server sent a certificate valid until {}", leaf.not_after.to_second()))
-            .advise("Renew it before that day."),
+            .advise("Renew the certificate before that day."),
     )
 }
 
@@ -109,19 +111,19 @@ fn not_yet_valid(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let Some(leaf) = view.leaf().filter(|_| view.is_true(Cause::CertificateNotYetValid)) else {
         let summary = match view.leaf() {
             Some(leaf) => format!(
-                "{} is valid since {} and covers the name, but to a client like this one bad_certificate most often means that it is not yet valid: the client's clock is behind",
+                "{} has been valid from {} on and covers the name, but a client like this one mostly sends bad_certificate for a certificate that is not yet valid: the client's clock is behind",
                 view.certificate(),
                 leaf.not_before.to_second()
             ),
             None => format!(
-                "The client refused the encrypted certificate of {} as bad; a client like this one, which compares names only later, most often means that it is not yet valid, or too weak",
+                "The client refused the encrypted certificate of {} as bad; a client like this one compares names only later and mostly means that the certificate is not yet valid, or too weak",
                 view.target()
             ),
         };
         let finding =
             view.finding(Cause::CertificateNotYetValid, standing, summary).or_else(&view.alternatives(Cause::CertificateNotYetValid));
         return finding
-            .advise("Compare the client's clock with the time of this capture, and with the certificate's dates:")
+            .advise("On the client, check the clock: compare it with the time of this capture and with the certificate's dates:")
             .advise(remedy::x509(case.handshake, "-noout -dates"));
     };
     let seen_at = case.handshake.server_chain.as_ref().map(|seen| seen.mark.time);
@@ -131,12 +133,10 @@ fn not_yet_valid(view: &CertificateView<'_>, standing: Standing) -> Finding {
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateNotYetValid))
-            .advise(
-                "Check the clocks of the client, of the authority that issued the certificate and of the capturing host, in this order.",
-            )
+            .advise("Check the clocks, in this order: the client's, the issuing authority's, the capturing host's.")
             .advise(remedy::x509(case.handshake, "-noout -dates"));
         if view.source != Source::Seen {
-            finding = finding.advise("The certificate was encrypted in this handshake: give a key log to be sure.");
+            finding = finding.advise("Supply a key log (SSLKEYLOGFILE) to be sure: the certificate was encrypted in this handshake.");
         }
     }
     finding
@@ -160,23 +160,23 @@ fn intermediate_expired(view: &CertificateView<'_>, standing: Standing) -> Optio
     let index = chain.expired_intermediates().next()?;
     let intermediate = chain.certificate(index)?;
     let summary = format!(
-        "The intermediate {} (certificate {} that {} serves) expired on {}; the server's own certificate is {}",
+        "The intermediate {}, certificate {} in the chain of {}, expired on {}; the server's own certificate {}",
         intermediate.display_name(),
         index + 1,
         view.target(),
         intermediate.not_after.to_second(),
-        if chain.leaf_expired() { "expired too" } else { "still valid" }
+        if chain.leaf_expired() { "has expired too" } else { "is still valid" }
     );
     let mut finding = view.finding(Cause::IntermediateExpired, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::IntermediateExpired))
-            .advise("Replace the expired intermediate in the server's chain by its current version, and reload the server:")
+            .advise("On the server, replace the expired intermediate in the chain with its current version, and reload:")
             .advise(remedy::s_client(view.case.handshake, "-showcerts"));
         if let Some(url) = intermediate.ca_issuers.first() {
             finding = match remedy::fetch(url, "issuer-of-intermediate.der") {
                 Some(command) => finding.advise(command),
-                None => finding.advise(format!("The intermediate says that its issuer's certificate is at `{url}`.")),
+                None => finding.advise(format!("Fetch the issuer's certificate from `{url}`, the address that the intermediate gives.")),
             };
         }
     }

@@ -25,13 +25,13 @@ fn default_certificate(view: &CertificateView<'_>, standing: Standing) -> Option
     let chain = view.chain?;
     let leaf = chain.leaf()?;
     let origin = view.default_origin(chain)?;
-    let summary = format!("Asked for {}, the server answered with {} instead: {origin}", view.target(), leaf.display_name());
+    let summary = format!("The client asked for {}; the server answered with {} instead, {origin}", view.target(), leaf.display_name());
     let mut finding = view.finding(Cause::DefaultCertificate, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&[Cause::CertificateNameMismatch])
             .or_else(if view.is_true(Cause::CertificateUntrustedCa) { &[Cause::CertificateUntrustedCa] } else { &[] })
-            .advise(format!("Configure a certificate for {} on the server, and see that it was loaded.", view.target()))
+            .advise(format!("On the server, configure a certificate for {}, and check that it was loaded.", view.target()))
             .advise(remedy::s_client(view.case.handshake, ""));
     }
     Some(finding)
@@ -56,12 +56,11 @@ fn mismatch(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     let chosen = matches!(standing, Standing::Chosen(_));
     let summary = match view.chain.filter(|_| view.is_true(Cause::CertificateNameMismatch)) {
         Some(chain) => {
-            let only_common_name =
-                if chain.common_name_only { "; only its common name matches, which clients no longer look at" } else { "" };
+            let only_common_name = if chain.common_name_only { "; only its common name matches, which clients now ignore" } else { "" };
             sentence(&["The client asked for ", &view.target(), ", but the certificate covers ", &chain.covered, only_common_name])
         }
         None => format!(
-            "The client refused the certificate served for {} as bad; most often that means that it does not cover this name",
+            "The client refused the certificate served for {} as bad; most often the certificate does not cover the name",
             view.target()
         ),
     };
@@ -73,10 +72,11 @@ fn mismatch(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     if chosen {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateNameMismatch))
-            .advise(format!("Serve a certificate that has {} in its subjectAltName, or use a name that it covers.", view.target()))
+            .advise(format!("On the server, install a certificate with {} in its subjectAltName; or on the client, use a name that the certificate covers.", view.target()))
             .advise(remedy::x509(view.case.handshake, "-noout -ext subjectAltName"));
         if view.source == Source::Hidden {
-            finding = finding.advise("The certificate was encrypted: give a key log, or run the command above, to see its names.");
+            finding = finding
+                .advise("Run the command above to see the names, or supply a key log (SSLKEYLOGFILE): the certificate was encrypted.");
         }
     }
     Some(finding)

@@ -9,6 +9,7 @@ use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::tls::registry::AlertDescription;
+use crate::wording::counted;
 
 /// The client rejected the server's certificate or flight, the reason is hidden.
 pub(super) const REJECTED: Fault = Fault::new(
@@ -23,22 +24,25 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let summary = match (view.source, view.reaction) {
         (Source::Seen, _) if sound => {
             format!(
-                "Nothing is wrong with the certificate of {} as far as can be seen here: the client has another trust store, pins a key, or knows of a revocation",
+                "Nothing in this capture is wrong with the certificate of {}: the client has a different trust store, pins a key, or knows of a revocation",
                 view.target()
             )
         }
         (Source::Seen | Source::Known { .. }, Reaction::LeftAfter { .. }) => {
-            format!("The client left {} without using it: it did not accept the certificate, or it only made a check", view.target())
+            format!(
+                "The client left {} without sending a request: it did not accept the certificate, or it only made a check",
+                view.target()
+            )
         }
         (Source::Seen, _) => format!("The client does not accept the certificate of {}", view.target()),
         (_, Reaction::LeftAfter { .. }) => {
             format!(
-                "The client left {} without using it: it did not accept the certificate, which was served encrypted, or it only made a check",
+                "The client left {} without sending a request: it did not accept the certificate, which was encrypted, or it only made a check",
                 view.target()
             )
         }
         (_, Reaction::Alert { alert: AlertDescription::INTERNAL_ERROR, .. }) => {
-            format!("The client program's own check refused the certificate of {}, which was served encrypted", view.target())
+            format!("The client program's own check refused the certificate of {}, which was encrypted", view.target())
         }
         _ => format!(
             "The client did not accept the certificate of {}, or something else in the server's flight, which was encrypted",
@@ -51,13 +55,14 @@ fn rejected(view: &CertificateView<'_>, standing: Standing) -> Finding {
         finding = finding.or_else(&[Cause::ClientAborted]);
     }
     if let Some(len) = view.case.handshake.hidden.server_certificate_record.filter(|_| view.source == Source::Hidden) {
-        let unlike = if view.unlike_others { "; none of the certificates of this server that were seen in clear fits that" } else { "" };
-        finding = finding.noting(format!("the server's encrypted Certificate takes {len} bytes{unlike}"));
+        let unlike = if view.unlike_others { "; no certificate that this server sent in clear has that size" } else { "" };
+        finding =
+            finding.noting(format!("the server's encrypted Certificate message takes {len}{unlike}", len = counted(len, "byte", "bytes")));
     }
     finding
-        .advise("Look at the client's own error message, and at what the server serves:")
+        .advise("Check the client's own error message, then what the server sends:")
         .advise(remedy::s_client(view.case.handshake, "-showcerts"))
-        .advise("To see the reason in a capture, give a key log, or let the client try once with TLS 1.2.")
+        .advise("To see the reason in a capture, supply a key log (SSLKEYLOGFILE), or retry once with TLS 1.2.")
 }
 
 /// One of several servers behind the name serves another, bad certificate: the story of a fault that is told beside it.
@@ -79,16 +84,16 @@ fn inconsistent(view: &CertificateView<'_>) -> Option<Finding> {
                 .leaf()?;
             let seen = case.handshake.server_chain.as_ref()?;
             let summary = format!(
-                "{} serves different certificates: this one {fault}, others got one valid until {}; not every server behind the name was renewed.",
+                "{} serves different certificates: this one {fault}, while other clients got one that is valid until {}; the servers behind the name were not all renewed.",
                 view.target(),
                 other.not_after.day()
             );
             Some(
                 Finding::new(Cause::BackendInconsistent, Confidence::Strong, summary)
                     .weight(Weight::Note)
-                    .shown_by(seen.mark, format!("server sent {} (serial number {})", leaf.display_name(), leaf.serial))
+                    .shown_by(seen.mark, format!("server sent {}, serial number {}", leaf.display_name(), leaf.serial))
                     .noting(format!("other handshakes of this capture show serial number {}", other.serial))
-                    .advise("Compare what every backend serves; install the sound certificate on all of them.")
+                    .advise("On every backend, check which certificate it serves, and install the good one.")
                     .advise(remedy::x509(case.handshake, "-noout -serial -enddate")),
             )
         }
@@ -99,7 +104,7 @@ fn inconsistent(view: &CertificateView<'_>) -> Option<Finding> {
             let good = known.iter().find(|chain| fault(chain).is_none() && chain.leaf().is_some_and(|leaf| leaf.sha256 != bad.0.sha256))?;
             let (_, confidence) = view.chosen?;
             let summary = format!(
-                "{} serves different certificates: one {}, another is valid until {}; this client got the bad one, by its size",
+                "{} serves different certificates: one {}, another is valid until {}; by its size, this client got the bad one",
                 view.target(),
                 bad.1,
                 good.leaf().map_or_else(String::new, |leaf| leaf.not_after.day())
@@ -108,7 +113,7 @@ fn inconsistent(view: &CertificateView<'_>) -> Option<Finding> {
             Some(
                 finding
                     .or_else(&[Cause::CertificateExpired, Cause::ServerCertificateRejected])
-                    .advise("Compare what every backend serves."),
+                    .advise("On every backend, check which certificate it serves."),
             )
         }
         Source::Hidden => None,

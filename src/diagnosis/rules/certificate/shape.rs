@@ -10,6 +10,7 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::HandshakeType;
+use crate::wording::{count, counted};
 
 /// The served chain is in the wrong order or holds strangers.
 pub(super) const MISORDERED: Fault = Fault {
@@ -32,14 +33,14 @@ fn stops_clients(chain: &ChainFacts) -> bool {
 
 fn misordered(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     let chain = view.chain?;
-    let summary = format!("The chain that {} serves is not in order: {}", view.target(), fault(chain));
+    let summary = format!("The certificate chain of {} is not in order: {}", view.target(), fault(chain));
     let mut finding = view.finding(Cause::ChainMisordered, standing, summary);
     if let Standing::Chosen(_) = standing {
         finding = finding.or_else(&view.alternatives(Cause::ChainMisordered));
     }
     Some(
         finding
-            .advise("Serve the server's own certificate first, then each one's issuer; leave out the root and what does not belong.")
+            .advise("On the server, put its own certificate first, then the issuer of each; leave out the root and every unrelated certificate.")
             .advise(remedy::s_client(view.case.handshake, "-showcerts")),
     )
 }
@@ -48,7 +49,7 @@ fn fault(chain: &ChainFacts) -> String {
     let name = |index: usize| chain.certificate(index).map_or_else(String::new, Certificate::display_name);
     if chain.leaf != 0 {
         return format!(
-            "the first certificate is the authority {}, the server's own ({}) comes as number {}",
+            "the first certificate is the authority {}; the server's own certificate {} is number {} in the chain",
             name(0),
             name(chain.leaf),
             chain.leaf + 1
@@ -56,17 +57,17 @@ fn fault(chain: &ChainFacts) -> String {
     }
     if let Some((certificate, issuer)) = chain.bad_signatures.first() {
         if certificate == issuer {
-            return format!("the signature of {} does not verify with its own key", name(*certificate));
+            return format!("the self-signature of {} does not verify", name(*certificate));
         }
         return format!(
-            "{} (number {}) has the name of the issuer of {}, but its key does not verify the signature",
+            "{}, number {} in the chain, has the name of the issuer of {}, but its key does not verify the signature",
             name(*issuer),
             issuer + 1,
             name(*certificate)
         );
     }
     let order: Vec<String> = chain.path.iter().map(|index| (index + 1).to_string()).collect();
-    format!("the path from the server's certificate upwards runs through the served ones in the order {}", order.join(", "))
+    format!("the path from the server's certificate to the root uses the served certificates in the order {}", order.join(", "))
 }
 
 /// Strangers alone stop nobody.
@@ -76,18 +77,16 @@ fn strangers(view: &CertificateView<'_>) -> Option<Finding> {
     let beside: Vec<usize> = chain.strangers.iter().chain(&chain.duplicates).copied().collect();
     let first = chain.certificate(*beside.first()?)?;
     let summary = format!(
-        "{} serves {} certificate{} that {} not belong to its chain, {} among them.",
+        "{} serves {} unrelated to its chain, {} among them.",
         view.target(),
-        beside.len(),
-        if beside.len() == 1 { "" } else { "s" },
-        if beside.len() == 1 { "does" } else { "do" },
+        counted(beside.len(), "certificate", "certificates"),
         first.display_name()
     );
     Some(
         Finding::new(Cause::ChainMisordered, Confidence::Hint, summary)
             .weight(Weight::Note)
-            .shown_by(seen.mark, format!("server sent {} certificates", chain.certificates.len()))
-            .advise("Leave out what is not on the way from the server's certificate to the root."),
+            .shown_by(seen.mark, format!("server sent {}", counted(chain.certificates.len(), "certificate", "certificates")))
+            .advise("On the server, leave out every certificate that is not on the path from its own certificate to the root."),
     )
 }
 
@@ -111,28 +110,42 @@ fn too_large(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let asked = part.is_some_and(|part| part.message == Some(HandshakeType::CERTIFICATE_REQUEST.0)) || request.is_some();
     let summary = match (whole, part) {
         _ if asked => format!(
-            "The CertificateRequest of {} is {} bytes long: it names more authorities than the client takes",
+            "The CertificateRequest of {} is {} long: it lists more authorities than the client accepts",
             view.target(),
-            request.unwrap_or_else(|| part.map_or(0, |part| part.want as u64))
+            counted(request.unwrap_or_else(|| part.map_or(0, |part| part.want as u64)), "byte", "bytes")
         ),
-        (Some((bytes, count)), _) => format!("The Certificate message of {} is {bytes} bytes long ({count} certificates)", view.target()),
+        (Some((bytes, count)), _) => format!(
+            "The Certificate message of {}, with {count}, is {bytes} long",
+            view.target(),
+            bytes = counted(bytes, "byte", "bytes"),
+            count = counted(count, "certificate", "certificates")
+        ),
         (None, Some(part)) if part.want > 0 => {
-            format!("The Certificate message of {} promises {} bytes, of which the client took {}", view.target(), part.want, part.have)
+            format!(
+                "The Certificate message of {} announces {}, of which the client read {}",
+                view.target(),
+                counted(part.want, "byte", "bytes"),
+                count(part.have as u64)
+            )
         }
         _ => {
             let full: usize = handshake.encrypted.server.iter().map(|record| usize::from(record.len)).sum();
-            format!("The encrypted flight of {} is larger than a record: at least {full} bytes were sent", view.target())
+            format!(
+                "The encrypted flight of {} is larger than one record: at least {full}",
+                view.target(),
+                full = counted(full, "byte", "bytes")
+            )
         }
     };
     let mut finding = view.finding(Cause::ChainTooLarge, standing, summary);
     if let Some(part) = part.filter(|_| whole.is_none() || asked) {
-        finding = finding.shown_by(part.mark, if asked { "CertificateRequest message begins" } else { "Certificate message begins" });
+        finding = finding.shown_by(part.mark, if asked { "CertificateRequest message starts" } else { "Certificate message starts" });
     }
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding.or_else(&[Cause::ServerCertificateRejected]).advise(if asked {
-            "Name fewer authorities at the server (the list of those that client certificates may come from), or raise the client's limit."
+            "On the server, shorten the list of authorities accepted for client certificates; or raise the client's limit."
         } else {
-            "Serve only the server's certificate and its intermediates, without root and without other authorities."
+            "On the server, send only its own certificate and its intermediates, without the root and without other authorities."
         });
     }
     finding

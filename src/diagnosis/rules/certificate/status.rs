@@ -29,20 +29,23 @@ fn revoked(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let serial = view.leaf().map_or_else(String::new, |leaf| format!(", serial number {},", leaf.serial));
     let summary = match staple {
         Some(staple) => {
-            let when = staple.what.revoked_at.map_or_else(String::new, |at| format!(" since {}", at.to_second()));
-            format!("{}{serial} is revoked{when}, as the status that the server itself staples says", view.certificate())
+            let when = staple.what.revoked_at.map_or_else(String::new, |at| format!(" on {}", at.to_second()));
+            format!("{}{serial} was revoked{when}, according to the OCSP response that the server stapled", view.certificate())
         }
-        None => format!("{}{serial} has been revoked, as the client says; it knows from a CRL or an OCSP responder", view.certificate()),
+        None => format!(
+            "{}{serial} has been revoked, according to the client, which learned it from a CRL or an OCSP responder",
+            view.certificate()
+        ),
     };
     let mut finding = view.finding(Cause::CertificateRevoked, standing, summary);
     if let Some(staple) = staple {
-        finding = finding.shown_by(staple.mark, "stapled OCSP answer: revoked");
+        finding = finding.shown_by(staple.mark, "stapled OCSP response: revoked");
     }
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding.or_else(&view.alternatives(Cause::CertificateRevoked));
     }
     finding
-        .advise("Get a new certificate with a new key and install it; the revoked one cannot be made valid again.")
+        .advise("On the server, install a new certificate with a new key: a revocation cannot be undone.")
         .advise(remedy::s_client(view.case.handshake, "-status"))
 }
 
@@ -67,21 +70,21 @@ fn lacks_staple(view: &CertificateView<'_>) -> bool {
 
 fn staple_missing(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let summary = match (view.leaf().filter(|leaf| leaf.must_staple), &view.case.handshake.staple) {
-        (Some(_), None) => format!("{} demands a stapled OCSP answer, and the server sent none", view.certificate()),
+        (Some(_), None) => format!("{} requires a stapled OCSP response, and the server sent none", view.certificate()),
         (_, Some(_)) => {
-            format!("The client refused the OCSP answer that {} stapled: out of date, or not for this certificate", view.target())
+            format!("The client refused the OCSP response that {} stapled: it is out of date, or not for this certificate", view.target())
         }
-        (None, None) => format!("The client demanded a stapled OCSP answer from {} and got none that it accepts", view.target()),
+        (None, None) => format!("The client required a stapled OCSP response from {} and got none that it accepts", view.target()),
     };
     let mut finding = view.finding(Cause::MustStapleMissing, standing, summary);
     if let Some(staple) = &view.case.handshake.staple {
-        finding = finding.shown_by(staple.mark, "server stapled an OCSP answer");
+        finding = finding.shown_by(staple.mark, "server stapled an OCSP response");
     }
     if matches!(standing, Standing::Chosen(_)) {
         let responder = view.leaf().and_then(|leaf| leaf.ocsp_urls.first());
         finding = finding
             .or_else(&view.alternatives(Cause::MustStapleMissing))
-            .advise("Make the server staple a fresh OCSP answer, or reissue the certificate without must-staple.")
+            .advise("On the server, enable OCSP stapling and refresh the response; or have the certificate reissued without must-staple.")
             .advise(
                 remedy::s_client(view.case.handshake, "-status")
                     .map(|command| command.without_errors().pipe(Command::new("grep -A3").operand("OCSP response"))),
@@ -89,9 +92,9 @@ fn staple_missing(view: &CertificateView<'_>, standing: Standing) -> Finding {
         if let Some(responder) = responder {
             finding = match remedy::fetch(responder, "/dev/null") {
                 Some(command) => finding
-                    .advise("On the server, see whether its OCSP responder can be reached (any HTTP status will do):")
+                    .advise("On the server, check whether the OCSP responder can be reached (any HTTP status will do):")
                     .advise(command.option("-w", "%{http_code}\\n")),
-                None => finding.advise(format!("See whether the server can reach its OCSP responder, `{responder}`.")),
+                None => finding.advise(format!("On the server, check whether the OCSP responder `{responder}` can be reached.")),
             };
         }
     }

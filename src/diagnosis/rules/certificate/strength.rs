@@ -37,27 +37,26 @@ fn weak_key(view: &CertificateView<'_>, standing: Standing) -> Option<Finding> {
     let weak = view.chain.and_then(|chain| chain.certificate(*chain.weak_keys.first()?));
     let summary = match (weak, view.weak_key_by_size()) {
         (Some(certificate), _) if view.leaf().is_some_and(|leaf| leaf.sha256 == certificate.sha256) => {
-            format!("{} has a key that clients find too weak: {}", view.certificate(), certificate.key_name())
+            format!("{} has a key that clients consider too weak: {}", view.certificate(), certificate.key_name())
         }
         (Some(certificate), _) => {
             format!(
-                "In the chain of {}, the authority {} has a key that clients find too weak: {}",
+                "In the chain of {}, the authority {} has a key that clients consider too weak: {}",
                 view.target(),
                 certificate.display_name(),
                 certificate.key_name()
             )
         }
-        (None, Some(bits)) => format!(
-            "The certificate of {} has an RSA key of {bits} bits, as the size of the encrypted CertificateVerify shows",
-            view.target()
-        ),
+        (None, Some(bits)) => {
+            format!("The certificate of {} has a {bits}-bit RSA key, judging by the size of the encrypted CertificateVerify", view.target())
+        }
         (None, None) => return None,
     };
     let mut finding = view.finding(Cause::CertificateWeakKey, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateWeakKey))
-            .advise("Make a new key (RSA with 2048 bits or more, or ECDSA on P-256) and have it certified.")
+            .advise("On the server, generate a new key (RSA with 2048 bits or more, or ECDSA on P-256) and have it certified.")
             .advise(
                 remedy::x509(view.case.handshake, "-noout -text")
                     .map(|command| command.pipe(Command::new("grep -A1").operand("Public Key Algorithm"))),
@@ -99,7 +98,7 @@ fn weak_signature(view: &CertificateView<'_>, standing: Standing) -> Option<Find
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateWeakSignature))
-            .advise("Have the certificate reissued with a SHA-256 signature.")
+            .advise("Have the certificate authority reissue the certificate with a SHA-256 signature.")
             .advise(
                 remedy::x509(view.case.handshake, "-noout -text")
                     .map(|command| command.pipe(Command::new("grep").operand("Signature Algorithm"))),
@@ -133,18 +132,18 @@ pub(super) fn not_listed(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let summary = format!(
-        "The server's certificate {} is signed with {}, which is not among the client's signature_algorithms; the server gave up on the ClientHello.",
+        "The server's certificate {} is signed with {}, which the client's signature_algorithms do not list; the server rejected the ClientHello.",
         leaf.display_name(),
         leaf.signature
     );
     Some(
         Finding::new(Cause::CertificateWeakSignature, Confidence::Likely, summary)
             .stopped_by(StoppedBy::Server)
-            .shown_by(hello.mark, "client's signature_algorithms do not include that of the server's certificate")
+            .shown_by(hello.mark, "the client's signature_algorithms do not list that of the server's certificate")
             .shown_by(alert.mark, "server sent an alert instead of a ServerHello")
             .noting("the server's certificate was seen in another handshake of this capture")
             .or_else(&[Cause::NoCommonSignatureAlgorithm, Cause::NoCommonCipher])
-            .advise("Have the server's certificate reissued with a SHA-256 signature."),
+            .advise("Have the certificate authority reissue the server's certificate with a SHA-256 signature."),
     )
 }
 
@@ -183,14 +182,14 @@ pub(super) const UNSUPPORTED: Fault = Fault {
 fn unsupported(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let what = view.chain.and_then(|chain| chain.unsupported.as_ref());
     let summary = match what {
-        Some(odd) => sentence(&["The certificate of ", &view.target(), " cannot be used by every client: ", &odd.what]),
-        None => format!("The client does not support the certificate of {}, though nothing unusual is seen in it", view.target()),
+        Some(odd) => sentence(&["The certificate of ", &view.target(), " is not usable by every client: ", &odd.what]),
+        None => format!("The client does not support the certificate of {}, though nothing in it is unusual", view.target()),
     };
     let mut finding = view.finding(Cause::CertificateUnsupported, standing, summary);
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateUnsupported))
-            .advise("Reissue the certificate without what the client does not know.")
+            .advise("Have the certificate reissued without the feature that the client does not support.")
             .advise(remedy::x509(view.case.handshake, "-noout -text"));
     }
     finding

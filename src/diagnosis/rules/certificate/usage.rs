@@ -25,12 +25,15 @@ pub(super) const WRONG_USAGE: Fault = Fault {
 
 fn wrong_usage(view: &CertificateView<'_>, standing: Standing) -> Finding {
     let summary = match view.chain.and_then(|chain| chain.usage_fault.as_ref()) {
-        Some(fault) => format!("{} may not serve a server: {fault}", view.certificate()),
+        Some(fault) => format!("{} is not valid for a server: {fault}", view.certificate()),
         None if view.is_seen() && view.chain.is_some_and(|chain| view.signs_without_leave(chain)) => {
-            format!("{} may not sign: its keyUsage lacks digitalSignature, and this key exchange needs a signature", view.certificate())
+            format!(
+                "{} is not valid for signatures: its keyUsage lacks digitalSignature, and this key exchange needs a signature",
+                view.certificate()
+            )
         }
         None => format!(
-            "The client does not accept the certificate of {} for a server, most often because its extendedKeyUsage lacks serverAuth",
+            "The client does not accept the certificate of {} for server authentication, most often because its extendedKeyUsage lacks serverAuth",
             view.target()
         ),
     };
@@ -38,10 +41,10 @@ fn wrong_usage(view: &CertificateView<'_>, standing: Standing) -> Finding {
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateWrongUsage))
-            .advise("Reissue the certificate for server authentication (extendedKeyUsage serverAuth, keyUsage digitalSignature):")
+            .advise("Have the certificate reissued for server authentication (extendedKeyUsage serverAuth, keyUsage digitalSignature):")
             .advise(remedy::x509(view.case.handshake, "-noout -ext keyUsage,extendedKeyUsage"));
         if view.source == Source::Hidden {
-            finding = finding.advise("The certificate was encrypted: its extensions were not seen.");
+            finding = finding.advise("Check its extensions with the command above: the certificate was encrypted in this handshake.");
         }
     }
     finding
@@ -69,11 +72,12 @@ fn constraints(view: &CertificateView<'_>, standing: Standing) -> Option<Finding
     let strict = chain.strict_fault.as_ref();
     let (index, violation) = chain.violations.first().or(strict)?;
     let issuer = chain.certificate(*index)?;
-    let summary = format!("In the chain of {}, {} (certificate {}) {}", view.target(), issuer.display_name(), index + 1, clause(violation));
+    let summary =
+        format!("In the chain of {0}, certificate {2} ({1}) {3}", view.target(), issuer.display_name(), index + 1, clause(violation));
     let mut finding = view.finding(Cause::CertificateConstraints, standing, summary);
     if chain.violations.is_empty() {
         finding = finding
-            .noting("most clients do not mind this; OpenSSL's strict mode does, which Python sets from 3.13 on (VERIFY_X509_STRICT)");
+            .noting("most clients accept this; OpenSSL's strict mode (VERIFY_X509_STRICT), the default in Python from 3.13 on, does not");
     }
     for (index, violation) in chain.violations.iter().skip(1).take(3) {
         finding = finding.noting(format!("certificate {} {}", index + 1, clause(violation)));
@@ -81,7 +85,7 @@ fn constraints(view: &CertificateView<'_>, standing: Standing) -> Option<Finding
     if matches!(standing, Standing::Chosen(_)) {
         finding = finding
             .or_else(&view.alternatives(Cause::CertificateConstraints))
-            .advise("Issue the chain again within its limits; the page of this cause says how for each kind of limit.")
+            .advise("Have the chain reissued within these limits; `handshark explain certificate-constraints` says how for each of them.")
             .advise(remedy::s_client(view.case.handshake, "-showcerts"));
     }
     Some(finding)

@@ -170,7 +170,7 @@ impl<'a> CertificateView<'a> {
         let leaf = chain.leaf()?;
         let unnamed = |other: &ChainFacts| other.name.is_none() && other.leaf().is_some_and(|other| other.sha256 == leaf.sha256);
         let known = self.case.knowledge.chains.iter().any(|other| unnamed(other));
-        known.then_some(Cow::from("the certificate that this server also serves to clients that name no host"))
+        known.then_some(Cow::from("the certificate that this server sends to clients without SNI"))
     }
 
     /// The issuer that is not served is an intermediate: by an address to fetch it from, by its name, or because it is one in another chain.

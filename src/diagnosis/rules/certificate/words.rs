@@ -12,6 +12,7 @@ use crate::handshake::facts::StoppedBy;
 use crate::handshake::stack::{Program, Stack};
 use crate::tls::certificate::Certificate;
 use crate::tls::registry::AlertDescription as A;
+use crate::wording::counted;
 
 impl<'a> CertificateView<'a> {
     /// Host name, or address and port.
@@ -42,9 +43,9 @@ impl<'a> CertificateView<'a> {
             Reaction::Left { reset: false, .. } => "the client closed the connection right after it".to_owned(),
             Reaction::LeftAfter { .. } => "the client finished the handshake and closed at once without sending any data".to_owned(),
             Reaction::Waited { pause, .. } => {
-                format!("the client kept silent for {} s after it and closed in order, as s2n-tls does to hide an error", pause.as_secs())
+                format!("the client stayed silent for {} s and then closed cleanly, as s2n-tls does to hide an error", pause.as_secs())
             }
-            Reaction::WentOn => "the client did not mind".to_owned(),
+            Reaction::WentOn => "the client went on".to_owned(),
         }
     }
 
@@ -68,9 +69,9 @@ impl<'a> CertificateView<'a> {
             && self.is_true(cause)
         {
             text.push_str(if sole {
-                " (it was encrypted here, and is known by its exact size from another handshake with this server)"
+                "; it was encrypted here, and its exact size matches the one in another handshake with this server"
             } else {
-                " (it was encrypted here; by its size it is this one, seen in another handshake with this server, or another like it)"
+                "; it was encrypted here, and its size matches the one in another handshake with this server, or one like it"
             });
         }
         if !clause.is_empty() {
@@ -97,13 +98,13 @@ impl<'a> CertificateView<'a> {
         match self.reaction {
             Reaction::Alert { alert, mark } => finding.shown_by(mark, format!("client sent alert {}", offer::spoken(alert))),
             Reaction::HiddenAlert { mark } => {
-                finding.shown_by(mark, "client sent an encrypted record of an alert's size, and nothing more")
+                finding.shown_by(mark, "client sent one encrypted record of an alert's size, and nothing more")
             }
             Reaction::Left { mark, reset } => finding.shown_by(
                 mark,
                 format!("client sent {} without an alert", crate::diagnosis::view::View::new(self.case.handshake).closing_word(reset)),
             ),
-            Reaction::LeftAfter { mark, .. } => finding.shown_by(mark, "client closed without having sent application data"),
+            Reaction::LeftAfter { mark, .. } => finding.shown_by(mark, "client closed without sending application data"),
             Reaction::Waited { mark, .. } => finding.shown_by(mark, "client sent alert close_notify (0) after the pause"),
             Reaction::WentOn => finding,
         }
@@ -119,22 +120,22 @@ impl<'a> CertificateView<'a> {
         }
         let text = match (speaker.stack, self.reaction) {
             (Stack::OpenSsl, Reaction::Alert { alert: A::UNKNOWN_CA, .. }) => {
-                "an OpenSSL client says unknown_ca also when it must check revocation and has no list for this authority"
+                "an OpenSSL client also sends unknown_ca when it must check revocation and has no CRL for this authority"
             }
             (Stack::OpenSsl, Reaction::Alert { alert: A::CERTIFICATE_EXPIRED, .. }) => {
-                "an OpenSSL client says certificate_expired also of a revocation list that has expired"
+                "an OpenSSL client also sends certificate_expired when its CRL has expired"
             }
             (Stack::OpenSsl, Reaction::Alert { alert: A::BAD_CERTIFICATE, .. }) => {
-                "an OpenSSL client does not say bad_certificate of an unknown authority: it means a certificate of the future, another name or a weak key"
+                "an OpenSSL client does not send bad_certificate for an unknown authority, but for a certificate that is not yet valid, a name mismatch or a weak key"
             }
             (Stack::OpenSsl, Reaction::Alert { alert: A::INTERNAL_ERROR, .. }) => {
-                "an OpenSSL client says internal_error when the program's own check refuses a certificate and gives no reason"
+                "an OpenSSL client sends internal_error when the program's own check refuses a certificate and gives no reason"
             }
             (Stack::Go | Stack::GnuTls, Reaction::Alert { alert: A::BAD_CERTIFICATE, .. }) => {
-                "this library says bad_certificate of everything that it does not accept"
+                "this library sends bad_certificate for every certificate that it does not accept"
             }
             (Stack::BoringSsl, Reaction::Alert { alert: A::CERTIFICATE_UNKNOWN, .. }) if speaker.program == Some(Program::Chromium) => {
-                "Chromium says certificate_unknown of everything that it does not accept"
+                "Chromium sends certificate_unknown for every certificate that it does not accept"
             }
             _ => return None,
         };
@@ -205,6 +206,6 @@ pub(super) fn days_text(days: i64) -> String {
     match days {
         0 => "less than a day".to_owned(),
         1 => "1 day".to_owned(),
-        days => format!("{days} days"),
+        days => counted(days, "day", "days"),
     }
 }

@@ -128,7 +128,7 @@ impl<'a> ClientAuthView<'a> {
             let encrypted = handshake.client_chain.is_none();
             let what = match (self.answer, self.chain.and_then(ChainFacts::leaf)) {
                 (Answer::Nothing, _) if encrypted && handshake.quic.is_some() => {
-                    "client sent its Handshake packets, and no more than a Finished and an empty Certificate is likely in them".to_owned()
+                    "client sent Handshake packets with room for no more than an empty Certificate and a Finished".to_owned()
                 }
                 (Answer::Sent, None) if encrypted && handshake.quic.is_some() => {
                     "client sent Handshake packets with room for a Certificate".to_owned()
@@ -152,7 +152,7 @@ impl<'a> ClientAuthView<'a> {
             Reaction::Alert { alert, mark } => finding.shown_by(mark, format!("server sent alert {}", offer::spoken(alert))),
             Reaction::HiddenAlert { mark } if handshake.quic.is_some() => finding.shown_by(
                 mark,
-                "server answered with a Handshake packet, by which it closes: a server that goes on has no such keys any more",
+                "server answered with a Handshake packet, which closes the connection: a server that accepts the client has discarded the Handshake keys",
             ),
             Reaction::HiddenAlert { mark } => {
                 finding.shown_by(mark, "server sent an encrypted record of an alert's size, and no ticket or data")

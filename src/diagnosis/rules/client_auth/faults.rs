@@ -23,7 +23,7 @@ pub(super) const MISSING: Fault = Fault {
 };
 
 fn missing(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
-    let summary = format!("{} asked for a client certificate and the client sent none", view.target());
+    let summary = format!("{} asked for a client certificate, and the client sent none", view.target());
     let mut finding = view.finding(Cause::ClientCertificateMissing, confidence, &summary);
     if let Some(request) = &view.case.handshake.certificate_request
         && let Some(first) = request.what.authorities.first()
@@ -43,7 +43,7 @@ fn missing(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
         };
     }
     finding
-        .advise("Give the client a certificate and key from an authority that the server accepts, its intermediates in the same file. To try them (`-k` leaves the server's certificate out of it):")
+        .advise("On the client, configure a certificate and key from an authority that the server accepts, with the intermediates in the same file. To try them (`-k` skips the check of the server's certificate):")
         .advise(remedy::curl(view.case.handshake, "-k --cert client.pem --key client.key"))
         .advise(remedy::s_client(view.case.handshake, "-cert client.pem -cert_chain client.pem -key client.key"))
 }
@@ -53,11 +53,11 @@ pub(super) fn went_on_without(view: &ClientAuthView<'_>) -> Option<Finding> {
     if view.answer != Answer::Nothing || view.reaction != Reaction::WentOn {
         return None;
     }
-    let summary = format!("{} asked for a client certificate and the client had none", view.target());
+    let summary = format!("{} asked for a client certificate, and the client had none", view.target());
     // A server that hangs up at once most likely minds.
     let weight = if hung_up(view.case) { Weight::Fallback } else { Weight::Note };
     let finding = view.finding(Cause::ClientCertificateMissing, Confidence::Strong, &summary).weight(weight);
-    Some(finding.advise("The application may still refuse the request inside the tunnel (HTTP 400, 401 or 403)."))
+    Some(finding.advise("Check the application's response: it may still refuse the request inside the tunnel (HTTP 400, 401 or 403)."))
 }
 
 /// The server ended the connection soon after the handshake, and before the client did.
@@ -86,11 +86,11 @@ fn expired(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     let summary = match (expired, view.chain.and_then(ChainFacts::leaf)) {
         (Some(leaf), _) => format!("{} expired on {}", view.certificate(), leaf.not_after.day()),
         (None, Some(leaf)) => format!(
-            "{} is valid until {}, but the server says that it has expired: its clock is ahead, its revocation list has expired, or an authority above the certificate has",
+            "{} is valid until {}, but the server reports it as expired: the server's clock is ahead, or its CRL or an authority above the certificate has expired",
             view.certificate(),
             leaf.not_after.day()
         ),
-        (None, None) => format!("{} has expired, as the server says", view.certificate()),
+        (None, None) => format!("{} has expired, according to the server", view.certificate()),
     };
     let sound = expired.is_none() && view.chain.is_some();
     let finding = view
@@ -99,11 +99,12 @@ fn expired(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     let finding = if sound {
         // Nothing that was sent has expired: renewing it would change nothing.
         finding
-            .advise("Do not renew it: renew the revocation list that the server uses (CRL), and compare the server's clock with the time of this capture.")
-            .advise("See when the server's list expires:")
+            .advise("Do not renew the certificate. On the server, renew the certificate revocation list (CRL), and compare the clock with the time of this capture.")
+            .advise("Check when the server's CRL expires:")
             .advise(Command::new("openssl crl -in crl.pem -noout -lastupdate -nextupdate"))
     } else {
-        finding.advise("Renew the client's certificate, replace certificate and key together, and restart the client:")
+        finding
+            .advise("On the client, renew the certificate, replace certificate and key together, and restart the client; check the dates:")
     };
     finding.advise(Command::new("openssl x509 -in client.pem -noout -subject -issuer -dates"))
 }
@@ -123,11 +124,11 @@ pub(super) const REVOKED: Fault = Fault {
 };
 
 fn revoked(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
-    let serial = view.chain.and_then(ChainFacts::leaf).map_or_else(String::new, |leaf| format!(" (serial number {})", leaf.serial));
-    let summary = format!("{}{serial} is revoked, as the server says", view.certificate());
+    let serial = view.chain.and_then(ChainFacts::leaf).map_or_else(String::new, |leaf| format!(", serial number {},", leaf.serial));
+    let summary = format!("{}{serial} has been revoked, according to the server", view.certificate());
     view.finding(Cause::ClientCertificateRevoked, confidence, &summary)
         .or_else(&[Cause::ClientCertificateRejected])
-        .advise("Get a new certificate with a new key for this client; if the revocation is a mistake, correct the server's CRL.")
+        .advise("On the client, install a new certificate with a new key. If the revocation is a mistake, correct the server's CRL.")
 }
 
 /// The client's certificate does not allow client authentication.
@@ -146,12 +147,12 @@ pub(super) const WRONG_USAGE: Fault = Fault {
 
 fn wrong_usage(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     let summary = match view.chain.and_then(|chain| chain.usage_fault.as_ref()) {
-        Some(fault) => format!("{} may not authenticate a client: {fault}", view.certificate()),
+        Some(fault) => format!("{} is not valid for a client: {fault}", view.certificate()),
         None => format!("{} is not accepted for client authentication", view.certificate()),
     };
     view.finding(Cause::ClientCertificateWrongUsage, confidence, &summary)
         .or_else(&[Cause::ClientCertificateRejected])
-        .advise("Issue a certificate with extendedKeyUsage clientAuth for the client:")
+        .advise("Have a certificate issued for the client with extendedKeyUsage clientAuth:")
         .advise(Command::new("openssl x509 -in client.pem -noout -ext keyUsage,extendedKeyUsage"))
 }
 
@@ -184,12 +185,12 @@ fn untrusted(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     }
     if let Some(PathEnd::MissingIssuer { issuer, .. }) = view.chain.filter(|chain| chain.unverified().is_none()).map(|chain| &chain.end) {
         finding = finding.noting(format!(
-            "the client did not send the certificate of {issuer}; if that is an intermediate, the server may only lack it"
+            "the client did not send the certificate of {issuer}; if that is an intermediate, it may be all that the server lacks"
         ));
     }
     finding
         .or_else(&[Cause::ClientCertificateRejected, Cause::ClientCertificateRevoked])
-        .advise("Use a client certificate from an authority that the server accepts, or add this authority to the server's list:")
+        .advise("On the client, use a certificate from an authority that the server accepts; or on the server, add this authority to the accepted ones:")
         .advise(Command::new("openssl verify -CAfile authorities.pem -purpose sslclient client.pem"))
 }
 
@@ -206,7 +207,7 @@ fn rejected(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     let not_yet = view.chain.is_some_and(ChainFacts::leaf_not_yet_valid);
     let summary = if let (Some(leaf), true, false) = (view.chain.and_then(ChainFacts::leaf), view.of_the_future(), not_yet) {
         format!(
-            "{} is valid since {}, but the server says bad_certificate, which to a server like {} most often means that it is not yet valid: the server's clock is behind",
+            "{} has been valid from {} on, but the server sent bad_certificate, which a server like {} mostly sends for a certificate that is not yet valid: the server's clock is behind",
             view.certificate(),
             leaf.not_before.day(),
             view.target()
@@ -214,7 +215,7 @@ fn rejected(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
     } else if not_yet {
         format!("{} is not yet valid, or the server refused it for another reason", view.certificate())
     } else if matches!(view.reaction, Reaction::Alert { alert: AlertDescription::DECRYPT_ERROR, .. }) {
-        format!("{} was sent, but its proof of the key did not verify at {}", view.certificate(), view.target())
+        format!("{} was sent, but the client's CertificateVerify did not verify on {}", view.certificate(), view.target())
     } else {
         format!("{} was refused by {}", view.certificate(), view.target())
     };
@@ -226,11 +227,11 @@ fn rejected(view: &ClientAuthView<'_>, confidence: Confidence) -> Finding {
             Cause::ClientCertificateRevoked,
         ])
         .advise(if view.of_the_future() {
-            "Compare the server's clock with the time of this capture first."
+            "On the server, first compare the clock with the time of this capture."
         } else {
-            "See whether the server's clock is right."
+            "On the server, check the clock."
         })
-        .advise("The server's log has the reason. Check the client's certificate as the server would:")
+        .advise("On the server, read the log for the reason, and check the client's certificate as the server would:")
         .advise(Command::new("openssl verify -CAfile authorities.pem -purpose sslclient client.pem"))
         .advise(remedy::s_client(view.case.handshake, "-cert client.pem -key client.key"))
 }

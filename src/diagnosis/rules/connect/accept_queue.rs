@@ -9,6 +9,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
+use crate::wording::{counted, times};
 
 use super::{accepts_without_serving, syn_ignored, syn_repeated};
 
@@ -41,16 +42,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::AcceptQueueFull,
             confidence,
-            format!(
-                "{} repeats its SYN-ACK ({} times) and ignores the ClientHello: its accept queue is full.",
-                case.handshake.server, answer.count
-            ),
+            format!("{} sent its SYN-ACK {} and ignores the ClientHello: its accept queue is full.", case.handshake.server, times(answer.count)),
         )
         .stopped_by(StoppedBy::Server)
         .shown_by(hello, "the client's first data, never acknowledged")
-        .shown_by(answer.last, format!("SYN-ACK number {}", answer.count))
+        .shown_by(answer.last, format!("SYN-ACK no. {}", answer.count))
         .or_else(&[Cause::OneWayPath])
-        .advise("On the server, see whether the accept queue is full (Recv-Q at Send-Q) and why the process does not accept:")
+        .advise("On the server, check whether the accept queue is full (Recv-Q has reached Send-Q) and why the process does not accept connections:")
         .advise(remedy::ss_listen(case.handshake.server.port))
         .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )
@@ -65,17 +63,14 @@ fn syn_ignored_by_busy_server(case: &Case<'_>, view: View<'_>) -> Option<Finding
         Finding::new(
             Cause::AcceptQueueFull,
             Confidence::Strong,
-            format!(
-                "{} ignores {} SYNs, while connections it had accepted before were never served: its accept queue is full.",
-                case.handshake.server, syn.count
-            ),
+            format!("{} ignored {} after it had accepted connections that it never served: its accept queue is full.", case.handshake.server, counted(syn.count, "SYN", "SYNs")),
         )
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Server)
-        .shown_by(syn.last, format!("SYN number {}, unanswered", syn.count))
-        .noting("other connections to this server were accepted and their ClientHello was never answered")
+        .shown_by(syn.last, format!("SYN no. {}, unanswered", syn.count))
+        .noting("the server accepted other connections and never answered their ClientHello")
         .or_else(&[Cause::TcpSynUnanswered])
-        .advise("On the server, see whether the accept queue is full and why the process does not accept:")
+        .advise("On the server, check whether the accept queue is full (Recv-Q has reached Send-Q) and why the process does not accept connections:")
         .advise(remedy::ss_listen(case.handshake.server.port))
         .advise(Command::new("nstat -az TcpExtListenOverflows TcpExtListenDrops")),
     )

@@ -10,6 +10,7 @@ use crate::diagnosis::remedy::Command;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::TcpFastOpenBlocked, against: &[], page: page!("tcp-fast-open-blocked"), check };
 
@@ -29,18 +30,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Cause::TcpFastOpenBlocked,
         Confidence::Strong,
         format!(
-            "A SYN with {} bytes of data to {} was dropped; the plain SYN after it was answered, {} later.",
-            syn.data_len,
+            "A SYN with {} of data to {} was dropped; a SYN without data was answered {} later.",
+            counted(syn.data_len, "byte", "bytes"),
             facts.server,
             span_text(delay)
         ),
     )
     .stopped_by(StoppedBy::Network)
-    .shown_by(syn.first, format!("SYN with {} bytes of data", syn.data_len))
-    .shown_by(syn.last, "SYN sent again without data")
+    .shown_by(syn.first, format!("SYN with {} of data", counted(syn.data_len, "byte", "bytes")))
+    .shown_by(syn.last, "SYN retransmitted without data")
     .shown_by(answer.first, "SYN-ACK")
     .or_else(&[Cause::PacketLoss])
-    .advise("Switch TCP Fast Open off on the client, or let the firewall pass SYNs with data:")
+    .advise("On the firewall, allow SYNs that carry data; or on the client, switch TCP Fast Open off:")
     .advise(Command::new("sysctl -w net.ipv4.tcp_fastopen=0"));
     // A handshake that failed later failed for another reason.
     Some(if facts.outcome == Outcome::Completed { finding } else { finding.weight(Weight::Note) })

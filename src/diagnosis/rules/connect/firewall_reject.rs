@@ -37,7 +37,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     };
     let finding = match too_soon {
         Some((took, quickest)) => finding(case, reset, *usual, confidence).noting(format!(
-            "the RST came {} after the SYN, while this server's own answers take {} at least",
+            "the RST came {} after the SYN; this server's own answers take at least {}",
             span_text(took),
             span_text(quickest)
         )),
@@ -51,15 +51,15 @@ fn finding(case: &Case<'_>, reset: &Reset, usual: u8, confidence: Confidence) ->
         Cause::FirewallReject,
         confidence,
         format!(
-            "A device on the path refused the connection to {}: the RST's hop counter is {}, the server's own is {usual}.",
+            "A device on the path refused the connection to {}: the RST has TTL {}; the server's own packets have {usual}.",
             case.handshake.server, reset.ttl
         ),
     )
     .weight(Weight::Overrides)
     .stopped_by(StoppedBy::Network)
-    .shown_by(reset.mark, format!("RST to the SYN with hop counter {}; genuine packets of this server have {usual}", reset.ttl))
+    .shown_by(reset.mark, format!("RST in answer to the SYN, with TTL {}; the server's own packets have {usual}", reset.ttl))
     .or_else(&[Cause::TcpRefused])
-    .advise("Find the firewall between client and server that rejects this port; the server itself did not answer.")
+    .advise("Find the firewall between client and server that rejects this port: the server itself did not answer.")
     .advise(remedy::traceroute(case.handshake, case.handshake.server))
 }
 

@@ -10,6 +10,7 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::transport::SynFacts;
+use crate::wording::{counted, times};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::TcpHandshakeIncomplete, against: &[], page: page!("tcp-handshake-incomplete"), check };
 
@@ -17,15 +18,15 @@ pub(super) const RULE: Rule = Rule { cause: Cause::TcpHandshakeIncomplete, again
 fn disputed(case: &Case<'_>, answer: SynFacts) -> Finding {
     let (client, server) = (case.handshake.client, case.handshake.server);
     let summary = format!(
-        "{client} acknowledges a SYN-ACK that {server} did not send, and {server} resets it: something between this point and the client answers the SYN in the server's name."
+        "{client} acknowledges a SYN-ACK that {server} did not send, and {server} resets the connection: a device between the capture point and the client answers SYNs on the server's behalf."
     );
     Finding::new(Cause::TcpHandshakeIncomplete, Confidence::Likely, summary)
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Network)
         .shown_by(answer.first, "SYN-ACK, never acknowledged")
-        .noting("the client's acknowledgment is of another initial sequence number")
+        .noting("the client acknowledges a different initial sequence number")
         .or_else(&[Cause::ResetInjected])
-        .advise("Capture at the client at the same time: the hop counter of the SYN-ACK that it takes tells where the device stands (a SYN proxy that lost its state, two machines with one address).")
+        .advise("Capture on the client at the same time: the TTL of the SYN-ACK that it accepts tells where the device is. Typical: a SYN proxy that lost its state, two machines with one address.")
 }
 
 fn check(case: &Case<'_>) -> Option<Finding> {
@@ -47,27 +48,30 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (confidence, summary) = match gone {
         Some(_) => (Confidence::Likely, format!("{client} answered the late SYN-ACK with a RST: it had given up waiting.")),
         None if syns > 1 => {
-            (Confidence::Strong, format!("The server's SYN-ACKs do not reach {client}: it repeats its SYN ({syns} times)."))
+            (Confidence::Strong, format!("The server's SYN-ACKs do not reach {client}: it sent its SYN {syns}.", syns = times(syns)))
         }
         None => (
             Confidence::Likely,
-            format!("{client} never completed the TCP handshake: SYN-ACK sent {} times without an acknowledgment.", answer.count),
+            format!("{client} never completed the TCP handshake: the SYN-ACK was sent {} and never acknowledged.", times(answer.count)),
         ),
     };
     let finding = Finding::new(Cause::TcpHandshakeIncomplete, confidence, summary)
         .weight(Weight::Overrides)
         .stopped_by(if gone.is_some() { StoppedBy::Client } else { StoppedBy::Network })
         .shown_by(answer.first, "SYN-ACK")
-        .shown_by(answer.last, format!("SYN-ACK number {}; never acknowledged", answer.count))
+        .shown_by(answer.last, format!("SYN-ACK no. {}, never acknowledged", answer.count))
         .or_else(if gone.is_some() { &[Cause::TcpProbe] } else { &[Cause::OneWayPath, Cause::TcpSynUnanswered] });
     let finding = if case.knowledge.is_flooded() {
-        finding.noting(format!("{} half-open connections at this server around that time", case.knowledge.flood_half_open))
+        finding.noting(format!(
+            "{} to this server at that time",
+            counted(case.knowledge.flood_half_open, "half-open connection", "half-open connections")
+        ))
     } else {
         finding
     };
     Some(
         finding
-            .advise("Capture at the client at the same time to see whether the SYN-ACK arrives, and compare the routes of both directions.")
+            .advise("Capture on the client at the same time to see whether the SYN-ACK arrives, and compare the routes of both directions:")
             .advise(remedy::route_to(client.address).operand("from").operand(case.handshake.server.address)),
     )
 }

@@ -9,6 +9,7 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::wording::{counted, times};
 
 pub(super) const RULE: Rule = Rule { cause: Cause::TcpProbe, against: &[], page: page!("tcp-probe"), check };
 
@@ -28,17 +29,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let served = case.knowledge.related.iter().any(|other| other.same_endpoint && other.outcome == Outcome::Completed);
     let (client, server) = (facts.client.address, facts.server);
     let came = if view.is_up() {
-        format!("{client} connected to {server} and left after {} without a byte", span_text(stayed))
+        format!("{client} connected to {server} and left after {} without sending a byte", span_text(stayed))
     } else {
         format!("{client} answered the SYN-ACK of {server} with a RST")
     };
     let (confidence, summary) = match rhythm {
-        Some((count, every)) => {
-            (Confidence::Strong, format!("{came}, as it does every {} ({count} times): a health check.", interval_text(every)))
-        }
-        None if served => (Confidence::Strong, format!("{came}, while it was served on another connection: a spare one.")),
-        None if stayed < WAITS => (Confidence::Strong, format!("{came}: a health check, a scan or a connection that was not needed.")),
-        None => (Confidence::Likely, format!("{came}: a connection opened ahead of use, or a check.")),
+        Some((count, every)) => (
+            Confidence::Strong,
+            format!("{came}, as it does every {} ({count}): a health check.", interval_text(every), count = times(count)),
+        ),
+        None if served => (Confidence::Strong, format!("{came}, while another of its connections was served: a spare connection.")),
+        None if stayed < WAITS => (Confidence::Strong, format!("{came}: a health check, a scan or an unneeded connection.")),
+        None => (Confidence::Likely, format!("{came}: a pre-opened connection that was not needed, or a health check.")),
     };
     // What the server said, and what was said in its name, is not in a capture of the client's packets alone.
     let confidence = if view.server().packets == 0 { confidence.min(Confidence::Likely) } else { confidence };
@@ -47,8 +49,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .weight(Weight::Unwanted)
             .stopped_by(StoppedBy::Client)
             .shown_by(up, if view.is_up() { "TCP connection up" } else { "SYN-ACK" })
-            .shown_by(ending.mark, format!("the client's {}, no payload before it", ending.name()))
-            .advise("Nothing failed. Let a check speak TLS if the server's log complains."),
+            .shown_by(ending.mark, format!("the client's {}, with no payload before it", ending.name()))
+            .advise("Nothing failed. If the server's log complains, configure the health check to use TLS."),
     )
 }
 
@@ -69,17 +71,17 @@ fn scanned(case: &Case<'_>) -> Option<Finding> {
             Cause::TcpProbe,
             Confidence::Strong,
             format!(
-                "{} tried {} handshakes within {} at {}, most with other hellos and none put to use: a TLS scan.",
+                "{} tried {} within {} at {}, most with different ClientHellos, and used none of them: a TLS scan.",
                 facts.client.address,
-                scan.attempts,
+                counted(scan.attempts, "handshake", "handshakes"),
                 span_text(scan.span),
                 facts.server
             ),
         )
         .weight(Weight::Unwanted)
         .stopped_by(facts.stopped_by)
-        .shown_by(end, "end of this one of them")
-        .advise("Nothing failed. Find out who scans if nobody is known to."),
+        .shown_by(end, "end of this handshake, one of the scan's")
+        .advise("Nothing failed. Find out who runs the scan if you do not know it."),
     )
 }
 

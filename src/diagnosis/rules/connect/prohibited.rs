@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::IcmpProhibited,
             if up { Confidence::Strong } else { Confidence::Certain },
-            format!("{} refused the {whose}'s packets to {}: administratively prohibited.", note.reporter, other_end(case, whose)),
+            format!("{} rejected the {whose}'s packets to {} (ICMP administratively prohibited).", note.reporter, other_end(case, whose)),
         )
         .weight(if up { Weight::Explains } else { Weight::Overrides })
         .stopped_by(StoppedBy::Network)
@@ -35,7 +35,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             format!("{} sent ICMP type {} code {} (administratively prohibited)", note.reporter, note.icmp_type, note.code),
         )
         .advise(format!(
-            "Look at the rules of {}: client {}, server {}.",
+            "On {}, check the firewall rules for client {} and server {}.",
             note.reporter, case.handshake.client.address, case.handshake.server
         ))
         .advise(remedy::traceroute(case.handshake, case.handshake.server)),

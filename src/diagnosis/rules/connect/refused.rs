@@ -29,7 +29,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (confidence, summary) = if case.knowledge.completed > 0 || serves {
         (
             Confidence::Likely,
-            format!("{server} refused the connection, though it takes others: it was down for a while, or refuses this client."),
+            format!("{server} refused the connection, though it accepts others: it was down for a while, or it refuses this client."),
         )
     } else {
         (Confidence::Strong, format!("{server} refused the connection: nothing listens on port {}.", server.port))
@@ -38,9 +38,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(Cause::TcpRefused, confidence, summary)
             .weight(Weight::Overrides)
             .stopped_by(StoppedBy::Server)
-            .shown_by(reset.mark, "the server answered the SYN with a RST")
+            .shown_by(reset.mark, "server answered the SYN with a RST")
             .or_else(&[Cause::FirewallReject])
-            .advise("On the server, see what listens on this port and on which addresses:")
+            .advise("On the server, check what listens on this port and on which addresses:")
             .advise(remedy::ss_listen(server.port))
             .advise(remedy::port_open(case.handshake)),
     )

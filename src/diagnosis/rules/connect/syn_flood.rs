@@ -11,6 +11,7 @@ use crate::diagnosis::remedy::parts::Piece;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::wording::counted;
 
 use super::syn_ignored;
 
@@ -37,14 +38,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let half_open = case.knowledge.flood_half_open;
     let summary = if answered {
         format!(
-            "{} is under a SYN flood ({half_open} half-open connections around that time): it answered this client only after {}.",
+            "{} is under a SYN flood, with {half_open} at that time: it answered this client only after {}.",
             facts.server,
-            span_text(delay)
+            span_text(delay),
+            half_open = counted(half_open, "half-open connection", "half-open connections")
         )
     } else {
         format!(
-            "{} is under a SYN flood ({half_open} half-open connections around that time) and did not answer this client's {} SYNs.",
-            facts.server, syn.count
+            "{} is under a SYN flood, with {half_open} at that time, and did not answer {} from this client.",
+            facts.server,
+            counted(syn.count, "SYN", "SYNs"),
+            half_open = counted(half_open, "half-open connection", "half-open connections")
         )
     };
     Some(
@@ -52,10 +56,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .weight(if answered { Weight::Explains } else { Weight::Overrides })
             .stopped_by(StoppedBy::Network)
             .shown_by(syn.first, "first SYN of this client")
-            .shown_by(syn.last, format!("SYN number {}", syn.count))
-            .noting(format!("{half_open} half-open connections to this server from sources that never complete"))
+            .shown_by(syn.last, format!("SYN no. {}", syn.count))
+            .noting(format!(
+                "{half_open} to this server from sources that never complete the TCP handshake",
+                half_open = counted(half_open, "half-open connection", "half-open connections")
+            ))
             .or_else(&[Cause::TcpSynUnanswered])
-            .advise("On the server, switch SYN cookies on and look at the sources:")
+            .advise("On the server, switch SYN cookies on and check the sources:")
             .advise(Command::new("sysctl -w net.ipv4.tcp_syncookies=1"))
             .advise(Command::new("ss -tn state syn-recv").operand([Piece::Fixed("sport = :"), Piece::Number(facts.server.port.into())])),
     )
@@ -79,14 +86,15 @@ fn member(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             Cause::SynFlood,
             Confidence::Likely,
             format!(
-                "One of more than {half_open} connections to {} that were never completed around that time: a SYN flood.",
-                case.handshake.server
+                "Part of a SYN flood: more than {half_open} to {} were left half-open at that time.",
+                case.handshake.server,
+                half_open = counted(half_open, "connection", "connections")
             ),
         )
         .weight(Weight::Overrides)
         .stopped_by(StoppedBy::Network)
         .shown_by(syn.first, format!("SYN, sent once; {answer}"))
-        .advise("On the server, switch SYN cookies on and look at the sources:")
+        .advise("On the server, switch SYN cookies on and check the sources:")
         .advise(Command::new("sysctl -w net.ipv4.tcp_syncookies=1"))
         .advise(
             Command::new("ss -tn state syn-recv").operand([Piece::Fixed("sport = :"), Piece::Number(case.handshake.server.port.into())]),

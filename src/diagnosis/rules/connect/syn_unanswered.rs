@@ -8,6 +8,7 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::handshake::facts::StoppedBy;
+use crate::wording::counted;
 
 use super::{accepts_without_serving, syn_ignored, syn_repeated};
 
@@ -37,21 +38,25 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         _ => Confidence::Likely,
     };
     let summary = if syn.count > 1 {
-        format!("{server} never answered: {} SYNs within {}, nothing came back.", syn.count, span_text(span))
+        format!("{server} never answered {} within {}.", counted(syn.count, "SYN", "SYNs"), span_text(span))
     } else {
-        format!("{server} answered none of {again} connections of {}, each of one SYN.", case.handshake.client.address)
+        format!(
+            "{server} answered none of {again} from {}, each a single SYN.",
+            case.handshake.client.address,
+            again = counted(again, "connection", "connections")
+        )
     };
     Some(
         Finding::new(Cause::TcpSynUnanswered, confidence, summary)
             .weight(Weight::Overrides)
             .stopped_by(StoppedBy::Network)
             .shown_by(syn.first, "first SYN")
-            .shown_by(syn.last, format!("SYN number {}; no packet of the server, no RST, no ICMP error", syn.count))
+            .shown_by(syn.last, format!("SYN no. {}; no packet from the server, no RST, no ICMP error", syn.count))
             .or_else(&[Cause::AcceptQueueFull, Cause::CaptureOneDirection])
             .advise(if arrived {
-                "The SYN got this far (its hop counter has gone down): look behind this point, at the server's accept queue, its own firewall and its way back."
+                "Check what lies beyond the capture point, which the SYN reached (its TTL is no longer the initial one): the server's accept queue, its own firewall and its route back."
             } else {
-                "Capture at the server at the same time to see whether the SYN arrives; look at firewalls and routes in between."
+                "Capture on the server at the same time to see whether the SYN arrives; check the firewalls and routes in between."
             })
             .advise(remedy::traceroute(case.handshake, case.handshake.server))
             .advise(remedy::port_open(case.handshake)),

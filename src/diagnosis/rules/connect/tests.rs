@@ -22,7 +22,7 @@ fn a_syn_without_answer_is_named_unless_something_came_back() {
     let quiet = Knowledge::default();
     let finding = found_knowing(&syn_unanswered::RULE, &unanswered(), &quiet).expect("nothing came back");
     assert_eq!(finding.weight, Weight::Overrides);
-    assert!(finding.summary.contains("4 SYNs within 7.0 s"), "{}", finding.summary);
+    assert!(finding.summary.contains("4 SYNs within 7.00 s"), "{}", finding.summary);
     assert!(found_knowing(&syn_unanswered::RULE, &connected(), &quiet).is_none());
 }
 

@@ -23,7 +23,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     })?;
     let what = match note.kind {
         IcmpKind::PortUnreachable => "port unreachable",
-        IcmpKind::TimeExceeded => "hop limit exceeded (a routing loop)",
+        IcmpKind::TimeExceeded => "TTL exceeded, a routing loop",
         _ if note.icmp_type == ICMP_UNREACHABLE && note.code == 0 => "network unreachable",
         _ if note.icmp_type == ICMP_UNREACHABLE && note.code == 1 => "host unreachable",
         _ if note.icmp_type == ICMPV6_UNREACHABLE && note.code == 0 => "no route",
@@ -36,15 +36,21 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::new(
         Cause::IcmpUnreachable,
         if up { Confidence::Likely } else { Confidence::Certain },
-        format!("{} says of {target}: {what}.", if by_host { "The server itself".to_owned() } else { note.reporter.to_string() }),
+        format!(
+            "{} reported {target} unreachable (ICMP {what}).",
+            if by_host { "The server itself".to_owned() } else { note.reporter.to_string() }
+        ),
     )
     .weight(if up { Weight::Explains } else { Weight::Overrides })
     .stopped_by(if by_host { StoppedBy::Server } else { StoppedBy::Network })
-    .shown_by(note.mark, format!("{} sent ICMP type {} code {} ({what})", note.reporter, note.icmp_type, note.code));
+    .shown_by(note.mark, format!("{} sent ICMP type {} code {}: {what}", note.reporter, note.icmp_type, note.code));
     let finding = if note.kind == IcmpKind::PortUnreachable { finding.or_else(&[Cause::FirewallReject]) } else { finding };
     Some(
         finding
-            .advise(format!("Ask {} why: its route, ARP entry or firewall rule for {}.", note.reporter, target.address))
+            .advise(format!(
+                "On {}, check the route, the ARP or neighbour entry and the firewall rules for {}:",
+                note.reporter, target.address
+            ))
             .advise(remedy::route_to(target.address))
             .advise(remedy::traceroute(case.handshake, target)),
     )

@@ -9,6 +9,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::wording::times;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::DtlsNoAnswer, against: &[], page: page!("dtls-no-answer"), check };
 
@@ -20,7 +21,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let (tries, span) = view.hello_tries();
     let summary = if tries > 1 {
-        format!("{} never answered the ClientHello: sent {tries} times within {}, nothing came back.", view.target(), span_text(span))
+        format!("{} never answered the ClientHello, sent {tries} within {}.", view.target(), span_text(span), tries = times(tries))
     } else {
         format!("{} did not answer the ClientHello.", view.target())
     };
@@ -31,18 +32,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(case.handshake.flow.first, "first ClientHello");
     let finding = match view.repeats(Side::Client) {
         Some(repeats) => finding
-            .shown_by(repeats.last, format!("ClientHello sent for the {} time; no record of the server, no ICMP error", ordinal(tries))),
+            .shown_by(repeats.last, format!("ClientHello sent for the {} time; no record from the server, no ICMP error", ordinal(tries))),
         None => finding,
     };
-    let finding = if dtls.fragmented.client > 0 {
-        finding.noting("the ClientHello came in fragments, which some servers cannot read")
-    } else {
-        finding
-    };
+    let finding =
+        if dtls.fragmented.client > 0 { finding.noting("the ClientHello is fragmented, which some servers cannot read") } else { finding };
     Some(
         finding
             .or_else(&[Cause::ServerFlightDropped, Cause::DtlsRefused])
-            .advise("Capture at the server at the same time: if the ClientHello arrives there, look at the server and the way back, else at the firewalls on the way.")
+            .advise("Capture on the server at the same time. If the ClientHello arrives there, check the server and the way back; if not, the firewalls on the path.")
             .advise(remedy::show_lines(case.handshake))
             .advise(remedy::s_client(case.handshake, "")),
     )

@@ -16,7 +16,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = datagram_refused(case, Cause::DtlsRefused, "DTLS", "ClientHello")?;
     Some(
         finding
-            .advise("On the server, see what listens on this UDP port and on which addresses:")
+            .advise("On the server, check what listens on this UDP port and on which addresses:")
             .advise(remedy::ss_listen_udp(case.handshake.server.port))
             .advise(remedy::s_client(case.handshake, "")),
     )

@@ -17,11 +17,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::DtlsRoleConflict,
             Confidence::Strong,
-            format!("{} and {} both sent a ClientHello: each takes itself for the client.", case.handshake.client, case.handshake.server),
+            format!("{} and {} both sent a ClientHello: each acts as the client.", case.handshake.client, case.handshake.server),
         )
         .weight(Weight::Overrides)
         .shown_by(first, format!("ClientHello from {}", case.handshake.client))
         .shown_by(conflict, format!("ClientHello from {}", case.handshake.server))
-        .advise("Compare the roles that both sides agreed on (in WebRTC and SIP `a=setup` of offer and answer): one has to be `active`, the other `passive`."),
+        .advise("Compare the roles that both sides agreed on (`a=setup` in the offer and the answer of WebRTC and SIP): one must be `active`, the other `passive`."),
     )
 }

@@ -9,6 +9,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{AlertSeen, StoppedBy};
+use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::AlertForged,
@@ -28,28 +29,30 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let alert = facts.deciding_alert().filter(|alert| alert.from == Side::Server && !alert.encrypted)?;
     let Suspicion { confidence, why, ttl } = suspicion(case, view, alert)?;
-    let code = alert.alert.map_or_else(|| "an alert".to_owned(), |alert| format!("alert {} ({})", alert.description, alert.description.0));
+    let code = alert.alert.map_or_else(|| "alert".to_owned(), |alert| format!("alert {} ({})", alert.description, alert.description.0));
     let mut finding = Finding::new(
         Cause::AlertForged,
         confidence,
-        format!("A device on the path answered the ClientHello for {} with {code} in the server's name: {why}.", view.target()),
+        format!("A device on the path answered the ClientHello for {} with a forged {code}: {why}.", view.target()),
     )
     .weight(Weight::Overrides)
     .stopped_by(StoppedBy::Network)
     .resting_on(Suspect { side: Side::Server, mark: alert.mark, payload: 0, ttl })
-    .shown_by(alert.mark, format!("{code} in the server's name: {why}"));
+    .shown_by(alert.mark, format!("{code} that claims to come from the server: {why}"));
     if let Some(reset) = view.server().resets.first() {
-        finding = finding.shown_by(reset.mark, "RST in the server's name after it");
+        finding = finding.shown_by(reset.mark, "RST that claims to come from the server, right after the alert");
     }
     if case.knowledge.completed_other_names > 0 {
-        finding =
-            finding.noting(format!("{} handshakes for other names with the same server completed", case.knowledge.completed_other_names));
+        finding = finding.noting(format!(
+            "{} with the same server for other names completed",
+            counted(case.knowledge.completed_other_names, "handshake", "handshakes")
+        ));
     }
     Some(super::try_otherwise(
         case,
         finding
             .or_else(&[Cause::SniUnrecognized, Cause::AccessDenied, Cause::HandshakeFailure])
-            .advise("Look in the logs of the filters between client and server for this connection."),
+            .advise("Check the logs of the filters between client and server for this connection."),
     ))
 }
 
@@ -57,20 +60,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn without_effect(view: View<'_>) -> Option<Finding> {
     let forged = view.server().contradicted.filter(|forged| forged.first == ALERT)?;
     let own = view.server().ttl.filter(|own| *own != forged.ttl);
-    let hops = own.map_or_else(String::new, |own| format!(", with hop counter {} instead of {own}", forged.ttl));
+    let hops = own.map_or_else(String::new, |own| format!(", with TTL {} instead of {own}", forged.ttl));
     Some(
         Finding::new(
             Cause::AlertForged,
             Confidence::Strong,
             format!(
-                "A forged alert in the name of {} had no effect: the client ignored it, and the server's own bytes came in its place.",
+                "A forged alert that claims to come from {} had no effect: the client ignored it, and the server's own data followed at the same sequence number.",
                 view.target()
             ),
         )
         .weight(Weight::Note)
         .stopped_by(StoppedBy::Network)
-        .shown_by(forged.mark, format!("alert in the server's name{hops}; nothing acknowledges it, and other bytes came for its place"))
-        .advise("Find the device on the path that sends alerts in the server's name; a client that takes them loses its connections."),
+        .shown_by(forged.mark, format!("alert that claims to come from the server{hops}; nobody acknowledged it, and different data followed at its sequence number"))
+        .advise("Find the device on the path that forges alerts: a client that accepts them loses its connections."),
     )
 }
 
@@ -88,13 +91,13 @@ fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<Suspi
     if let Some(answer) =
         facts.server_hello.as_ref().or(facts.hello_retry.as_deref()).filter(|answer| answer.first.frame > alert.mark.frame)
     {
-        return found(Confidence::Certain, format!("the server's real answer came after it, in frame {}", answer.first.frame));
+        return found(Confidence::Certain, format!("the server's real answer followed in frame {}", answer.first.frame));
     }
     if facts.server_hello.is_some() || facts.hello_retry.is_some() {
         return None;
     }
     if view.server().differing_overlaps > 0 {
-        return found(Confidence::Certain, "other bytes of the server came for the same place".to_owned());
+        return found(Confidence::Certain, "the server sent different data at the same sequence number".to_owned());
     }
     let hello = view.hello_mark().filter(|hello| hello.frame < alert.mark.frame)?;
     let took = alert.mark.time.since(hello.time);
@@ -103,8 +106,7 @@ fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<Suspi
     if let Some(leg) =
         own.into_iter().chain(case.knowledge.least_leg).min().filter(|leg| leg.as_millis() >= LEAST_LEG_MS && took < *leg / 2)
     {
-        let why =
-            format!("it came {} µs after the ClientHello, while a round trip to the server takes {} µs", took.as_micros(), leg.as_micros());
+        let why = format!("it came {} µs after the ClientHello; a round trip to the server takes {} µs", took.as_micros(), leg.as_micros());
         return Some(Suspicion { confidence: Confidence::Strong, why, ttl: None });
     }
     let (greeting, own) = (view.server().syn?.ttl, view.server().ttl?);
@@ -117,7 +119,7 @@ fn suspicion(case: &Case<'_>, view: View<'_>, alert: &AlertSeen) -> Option<Suspi
         (true, 2..) => Confidence::Strong,
         (true, _) => return None,
     };
-    let why = format!("its hop counter is {own}, that of the server's SYN-ACK {greeting}");
+    let why = format!("its TTL is {own}; the server's SYN-ACK has {greeting}");
     Some(Suspicion { confidence, why, ttl: Some(own) })
 }
 

@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .stopped_by(if facts.outcome == Outcome::Completed { StoppedBy::Network } else { facts.stopped_by })
-            .advise("Log in at the network's portal, then try again. A page without TLS shows it:")
+            .advise("On the client, log in at the network's portal, then try again. Any page without TLS leads there:")
             .advise(Command::new("curl -v http://neverssl.com/")),
     )
 }
@@ -45,7 +45,7 @@ fn redirected(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             format!("A captive portal answered the ClientHello for {} with `{}` {location}.", view.target(), answer.what.first),
         )
         .weight(Weight::Overrides)
-        .shown_by(answer.first, format!("HTTP in answer to a ClientHello: `{}` {location}", answer.what.first))
+        .shown_by(answer.first, format!("HTTP response to a ClientHello: `{}` {location}", answer.what.first))
         .or_else(&[Cause::PlaintextInjected, Cause::ServerSpeaksPlaintext]),
     )
 }
@@ -78,7 +78,7 @@ fn portal_certificate(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             format!("A captive portal answered in place of {}: the certificate is for {portal}.", view.target()),
         )
         .weight(Weight::Overrides)
-        .shown_by(mark, format!("certificate for {portal} by {} in answer to {asked}", leaf.issuer))
+        .shown_by(mark, format!("certificate for {portal} issued by {}, though the client asked for {asked}", leaf.issuer))
         .or_else(&[Cause::CertificateNameMismatch, Cause::TlsInterception]),
     )
 }

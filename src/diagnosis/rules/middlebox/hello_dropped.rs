@@ -9,6 +9,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
+use crate::wording::{counted, times};
 
 use super::{hello_lost, paused_before_hello};
 
@@ -31,15 +32,11 @@ fn swallowed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let finding = Finding::new(
         Cause::ClientHelloDropped,
         Confidence::Likely,
-        format!(
-            "The client's first {} bytes never arrive at {} and are not sent again, though what follows them is: somebody on the way acknowledged them to the client and kept them.",
-            hole.len,
-            case.handshake.server
-        ),
+        format!("The client's first {} never arrived at {}, and the client retransmits only what follows: a device on the path acknowledged them to the client and did not pass them on.", counted(hole.len, "byte", "bytes"), case.handshake.server),
     )
     .stopped_by(StoppedBy::Network)
-    .shown_by(behind.first, format!("{} bytes of the client from byte {} on; what comes before never came", behind.len, hole.len))
-    .shown_by(behind.last, format!("the same for the {} time", ordinal(behind.copies)))
+    .shown_by(behind.first, format!("{} from the client, from byte {} on; the bytes before them never arrived", counted(behind.len, "byte", "bytes"), hole.len))
+    .shown_by(behind.last, format!("the same bytes for the {} time", ordinal(behind.copies)))
     .or_else(&[Cause::PacketLoss]);
     Some(super::try_otherwise(case, finding))
 }
@@ -62,19 +59,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::ClientHelloDropped,
         if explained { Confidence::Likely } else { confidence },
-        format!(
-            "The ClientHello for {} never arrives: sent {copies} times within {}, never acknowledged, though TCP is up{}.",
-            view.target(),
-            span_text(segment.last.time.since(segment.first.time)),
-            if large { String::new() } else { format!(" and it has only {} bytes", view.hello_len()) }
-        ),
+        format!("The ClientHello for {} never arrived: it was sent {copies} within {} and never acknowledged, though the TCP connection is up{}.", view.target(), span_text(segment.last.time.since(segment.first.time)), if large { String::new() } else { format!(" and the ClientHello is only {} long", counted(view.hello_len(), "byte", "bytes")) }, copies = times(copies)),
     )
     .weight(if explained { Weight::Fallback } else { Weight::Explains })
     .stopped_by(StoppedBy::Network)
-    .shown_by(segment.first, format!("ClientHello, packet of {} bytes", segment.ip_len))
-    .shown_by(segment.last, format!("ClientHello again, for the {} time; the server acknowledged nothing", ordinal(copies)));
+    .shown_by(segment.first, format!("ClientHello, packet of {}", counted(segment.ip_len, "byte", "bytes")))
+    .shown_by(segment.last, format!("ClientHello for the {} time; the server acknowledged nothing", ordinal(copies)));
     if others > 0 {
-        finding = finding.noting(format!("{others} handshakes for other names with the same server completed"));
+        finding = finding.noting(format!(
+            "{others} with the same server for other names completed",
+            others = counted(others, "handshake", "handshakes")
+        ));
     }
     let finding = finding
         .resting_on(Suspect::packet(Side::Client, segment.first, segment.len))

@@ -12,6 +12,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
+use crate::wording::times;
 
 pub(super) const RULE: Rule =
     Rule { cause: Cause::IdleTimeout, against: &[lowers(Contrary::DiedWithoutPause)], page: page!("idle-timeout"), check };
@@ -46,12 +47,7 @@ fn dropped(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
         Finding::new(
             Cause::IdleTimeout,
             confidence,
-            format!(
-                "After a pause of {} the {side}'s {} no longer gets through: sent {} times, never acknowledged. A device on the path forgot the connection.",
-                span_text(pause),
-                short(message),
-                segment.copies
-            ),
+            format!("After a pause of {}, the {side}'s {} no longer gets through: it was sent {} and never acknowledged. A device on the path has forgotten the connection.", span_text(pause), short(message), times(segment.copies)),
         )
         .shown_by(segment.first, format!("{message}, after {} without a packet", span_text(pause)))
         .shown_by(segment.last, format!("sent for the {} time", ordinal(segment.copies))),
@@ -77,13 +73,13 @@ fn reset(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             Cause::IdleTimeout,
             if typical { Confidence::Strong } else { Confidence::Likely },
             format!(
-                "After a pause of {} the {asker}'s next packet was answered with a RST: the connection had been forgotten.",
+                "After a pause of {}, the {asker}'s next packet was answered with a RST: a device on the path had forgotten the connection.",
                 span_text(pause)
             ),
         )
-        .shown_by(data, format!("first packet of the {asker} after {} of silence", span_text(pause)))
+        .shown_by(data, format!("first packet from the {asker} after {} of silence", span_text(pause)))
         .weight(if typical { Weight::Overrides } else { Weight::Explains })
-        .shown_by(ending.mark, format!("RST in the {}'s name", ending.side)),
+        .shown_by(ending.mark, format!("RST that claims to come from the {}", ending.side)),
         &[Cause::ServerTimeout, Cause::ServerReset, Cause::ResetInjected],
     ))
 }
@@ -93,7 +89,7 @@ fn finish(case: &Case<'_>, finding: Finding, alternatives: &[Cause]) -> Finding 
         .stopped_by(StoppedBy::Network)
         .or_else(alternatives)
         .advise(
-            "Find the device with the shortest idle limit between the two; shorten the pause, send TCP keep-alives, or raise the limit:",
+            "Find the device with the shortest idle timeout on the path, and raise that timeout; or shorten the pause, or send TCP keep-alives:",
         )
         .advise(Command::new("sysctl -w net.ipv4.tcp_keepalive_time=120 net.ipv4.tcp_keepalive_intvl=30"))
         .advise(Command::new("conntrack -L -p tcp").option("-d", case.handshake.server.address))

@@ -92,17 +92,19 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let suspicion = suspicion(case, leaf)?;
     let (confidence, why) = match suspicion {
         Suspicion::Product { signs_for_all: true } => {
-            (Confidence::Certain, "its name is that of an inspection product and it signs for unrelated servers".to_owned())
+            (Confidence::Certain, "the issuer's name is that of a TLS inspection product, and it issues for unrelated servers".to_owned())
         }
-        Suspicion::Product { signs_for_all: false } => (Confidence::Strong, "its name is that of an inspection authority".to_owned()),
+        Suspicion::Product { signs_for_all: false } => {
+            (Confidence::Strong, "the issuer's name is that of a TLS inspection authority".to_owned())
+        }
         Suspicion::SecondIssuer { other, trusted: true } => {
-            (Confidence::Strong, format!("the same name was served elsewhere with a certificate of the trusted authority {other}"))
+            (Confidence::Strong, format!("elsewhere the same name was served with a certificate from the trusted authority {other}"))
         }
-        Suspicion::OneKey => (Confidence::Likely, "it made certificates for unrelated servers, all with one key".to_owned()),
+        Suspicion::OneKey => (Confidence::Likely, "it issued certificates for unrelated servers, all with the same key".to_owned()),
         Suspicion::SecondIssuer { other, trusted: false } => {
-            (Confidence::Hint, format!("the same name was served elsewhere with the issuer {other}"))
+            (Confidence::Hint, format!("elsewhere the same name was served with a certificate from {other}"))
         }
-        Suspicion::Refused => (Confidence::Likely, "it signs for unrelated servers, and this client does not know it".to_owned()),
+        Suspicion::Refused => (Confidence::Likely, "it issues for unrelated servers, and this client does not know it".to_owned()),
     };
     let completed = facts.outcome == Outcome::Completed;
     // When the client rejects the certificate, that is told by the certificate's rules; this says where it comes from.
@@ -117,7 +119,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::TlsInterception,
         confidence,
-        format!("A proxy on the path re-signs the certificate of {}: issuer {}; {why}.", view.target(), leaf.issuer),
+        format!("A proxy on the path replaces the certificate of {} with one issued by {}: {why}.", view.target(), leaf.issuer),
     )
     .weight(weight);
     if completed {
@@ -129,7 +131,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(&[Cause::CertificateUntrustedCa])
-            .advise("Install the proxy's authority where this client looks for it, or exempt the name from inspection. Compare the issuer from outside:")
+            .advise("On the client, add the proxy's authority to the trust store; or on the proxy, exempt the name from inspection. Compare the issuer from outside the network:")
             .advise(remedy::x509(facts, "-noout -issuer")),
     )
 }

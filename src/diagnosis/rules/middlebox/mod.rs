@@ -96,17 +96,18 @@ fn try_otherwise(case: &Case<'_>, finding: Finding) -> Finding {
         .filter(|other| other.same_endpoint && other.same_name && other.outcome == Outcome::Completed && other.hello_len > 0);
     let Some((passed, differs)) = passed.map(|other| (other, differences(case, other))).min_by_key(|(_, differs)| differs.len()) else {
         return finding
-            .advise("Try another name to the same address: if that is answered, a filter on the path reads the name.")
+            .advise("Try another name at the same address: if that is answered, a filter on the path reads the name.")
             .advise(remedy::s_client(facts, "-servername other.example"));
     };
-    let finding =
-        finding.shown_by(passed.start, "another ClientHello of this client for the same name completed: the name is not the reason");
+    let finding = finding.shown_by(
+        passed.start,
+        "another ClientHello from this client for the same name led to a complete handshake: the name is not the reason",
+    );
     if differs.is_empty() {
-        return finding
-            .advise("The same client got through with another ClientHello for this name: compare the two, extension by extension.");
+        return finding.advise("Compare this ClientHello, extension by extension, with the other one for this name that got through.");
     }
-    let finding =
-        finding.advise(format!("What sets this ClientHello apart from one that got through is {}: leave that out.", differs.join(", ")));
+    let finding = finding
+        .advise(format!("On the client, leave out what this ClientHello has and one that got through lacks: {}.", differs.join(", ")));
     if differs.contains(&"TLS 1.3") {
         return finding.advise(remedy::s_client(facts, "-tls1_2"));
     }

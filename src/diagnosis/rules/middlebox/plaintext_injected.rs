@@ -39,8 +39,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let redirected = matches!(status, Some(301..=303 | 307 | 308));
     let speaks_tls = case.knowledge.speaks_tls && case.knowledge.completed > 0;
     let (confidence, why) = match (speaks_tls, foreign, block_words, redirected) {
-        (true, _, _, _) => (Confidence::Strong, "the same server speaks TLS with others"),
-        (_, true, _, _) => (Confidence::Strong, "its hop counter is not that of the server's SYN-ACK"),
+        (true, _, _, _) => (Confidence::Strong, "the same server speaks TLS with other clients"),
+        (_, true, _, _) => (Confidence::Strong, "its TTL differs from that of the server's SYN-ACK"),
         (_, _, true, _) => (Confidence::Strong, "it is a block page"),
         (_, _, _, true) => (Confidence::Hint, "it redirects elsewhere"),
         _ => return None,
@@ -54,10 +54,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
         .weight(if confidence == Confidence::Strong { Weight::Overrides } else { Weight::Note })
         .stopped_by(StoppedBy::Network)
-        .shown_by(answer.first, format!("HTTP in answer to a ClientHello: `{}`", answer.what.first))
+        .shown_by(answer.first, format!("HTTP response to a ClientHello: `{}`", answer.what.first))
         .noting(why)
         .or_else(&[Cause::ServerSpeaksPlaintext, Cause::CaptivePortal])
-        .advise("Find the web filter that wrote this page and exempt the name, or use the network's proxy.")
+        .advise("On the web filter that sent this page, exempt the name; or on the client, use the network's proxy.")
         .advise(crate::diagnosis::remedy::curl_or_s_client(facts, "")),
     )
 }

@@ -10,6 +10,7 @@ use crate::diagnosis::view::{View, ordinal};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::Reset;
+use crate::wording::counted;
 
 use super::idle;
 
@@ -37,14 +38,17 @@ fn suspicion(case: &Case<'_>, view: View<'_>, side: Side, reset: &Reset) -> Opti
     // A single SYN is no reference: scanners draw its hop counter by lot, and a kernel's RST has its own.
     let foreign = distance > 0 && !known_ttl && view.ttl_is_known(side);
     let own = view.ttl(side).map_or_else(String::new, |ttl| ttl.to_string());
-    let ttl_text = format!("its hop counter is {}, that of the {side}'s own packets is {own}", reset.ttl);
+    let ttl_text = format!("its TTL is {}; the {side}'s own packets have {own}", reset.ttl);
     let found = |confidence, why| Some(Suspicion { confidence, why, foreign });
     if reset.data_after > 0 && (foreign || reset.seq_distance == 0) {
-        return found(Confidence::Certain, format!("the {side} sent {} packets with new data after it", reset.data_after));
+        return found(
+            Confidence::Certain,
+            format!("the {side} sent {} with new data after that", counted(reset.data_after, "packet", "packets")),
+        );
     }
     if foreign && reset.packets_after > 0 {
-        let after = if reset.packets_after == 1 { "a packet".to_owned() } else { format!("{} packets", reset.packets_after) };
-        return found(Confidence::Certain, format!("{ttl_text}, and the {side} sent {after} after it"));
+        let after = counted(reset.packets_after, "packet", "packets");
+        return found(Confidence::Certain, format!("{ttl_text}, and the {side} sent {after} after that"));
     }
     if let Some(early) = earlier_than_possible(case, view, side, reset) {
         return if foreign {
@@ -69,9 +73,8 @@ fn earlier_than_possible(case: &Case<'_>, view: View<'_>, side: Side, reset: &Re
     let leg = own.into_iter().chain(elsewhere).min()?;
     let asked = reset.answers.filter(|mark| mark.frame < reset.mark.frame && mark.time <= reset.mark.time)?;
     let took = reset.mark.time.since(asked.time);
-    (leg.as_millis() >= LEAST_LEG_MS && took < leg / 2).then(|| {
-        format!("it acknowledges data after {} µs, while a round trip to the {side} takes {} µs", took.as_micros(), leg.as_micros())
-    })
+    (leg.as_millis() >= LEAST_LEG_MS && took < leg / 2)
+        .then(|| format!("it acknowledges data after {} µs; a round trip to the {side} takes {} µs", took.as_micros(), leg.as_micros()))
 }
 
 /// The RST answers the first packet after a pause in which devices forget connections: they reset what they do not know.
@@ -99,18 +102,18 @@ fn forged_fin(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if !only_word || syn.ttl == ttl || case.knowledge.server_ttls.contains(&ttl) {
         return None;
     }
-    let why = format!("its hop counter is {ttl}, that of the server's SYN-ACK {}", syn.ttl);
+    let why = format!("its TTL is {ttl}; the server's SYN-ACK has {}", syn.ttl);
     let finding = Finding::new(
         Cause::ResetInjected,
         Confidence::Likely,
-        format!("A device on the path seems to have closed the connection in the server's name: {why}, and from then on the server acknowledges nothing."),
+        format!("A device on the path seems to have closed the connection with a forged FIN: {why}, and the server acknowledges nothing after it."),
     )
     .stopped_by(StoppedBy::Network)
     .resting_on(Suspect { side: Side::Server, mark: fin, payload: 0, ttl: Some(ttl) })
-    .shown_by(fin, format!("FIN in the server's name: {why}"))
-    .shown_by(unheard.last, format!("what the client sent after it, for the {} time; not acknowledged", ordinal(unheard.copies)))
+    .shown_by(fin, format!("FIN that claims to come from the server: {why}"))
+    .shown_by(unheard.last, format!("the client's data after the FIN, sent for the {} time; never acknowledged", ordinal(unheard.copies)))
     .or_else(&[Cause::ServerClosed])
-    .advise("Look in the logs of the firewalls and filters between the two for this connection.");
+    .advise("Check the logs of the firewalls and filters between the two for this connection.");
     Some(super::try_otherwise(case, finding))
 }
 
@@ -131,11 +134,11 @@ fn forged_rst(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if completed_before && confidence != Confidence::Certain {
         return None;
     }
-    let cause_text = facts.server_name().map_or_else(String::new, |name| format!(" in the handshake for {name}"));
+    let cause_text = facts.server_name().map_or_else(String::new, |name| format!(" during the handshake for {name}"));
     let summary = if decides {
-        format!("A device on the path reset the connection in the {side}'s name{cause_text}: {why}.")
+        format!("A device on the path reset the connection{cause_text} with a RST that claims to come from the {side}: {why}.")
     } else {
-        format!("A forged RST in the {side}'s name had no effect: {why}.")
+        format!("A forged RST that claims to come from the {side} had no effect: {why}.")
     };
     let mut finding = Finding::new(Cause::ResetInjected, confidence, summary)
         .weight(match (decides, confidence >= Confidence::Strong) {
@@ -145,17 +148,19 @@ fn forged_rst(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         })
         .stopped_by(StoppedBy::Network)
         .resting_on(Suspect { side, mark: reset.mark, payload: 0, ttl: foreign.then_some(reset.ttl) })
-        .shown_by(reset.mark, format!("RST in the {side}'s name: {why}"));
+        .shown_by(reset.mark, format!("RST that claims to come from the {side}: {why}"));
     if let Some(other) = view.side(side.other()).resets.iter().find(|other| view.ttl_distance(side.other(), other.ttl) > 0) {
-        finding = finding.shown_by(other.mark, format!("RST in the {}'s name with hop counter {}", side.other(), other.ttl));
+        finding = finding.shown_by(other.mark, format!("RST that claims to come from the {}, with TTL {}", side.other(), other.ttl));
     }
     if case.knowledge.completed_other_names > 0 {
-        finding =
-            finding.noting(format!("{} handshakes for other names with the same server completed", case.knowledge.completed_other_names));
+        finding = finding.noting(format!(
+            "{} with the same server for other names completed",
+            counted(case.knowledge.completed_other_names, "handshake", "handshakes")
+        ));
     }
     let fallback = if side == Side::Server { Cause::ServerReset } else { Cause::ClientAborted };
     let finding = if idle { finding.or_else(&[Cause::IdleTimeout]) } else { finding };
-    let finding = finding.or_else(&[fallback]).advise("Look in the logs of the firewalls and filters between the two for this connection.");
+    let finding = finding.or_else(&[fallback]).advise("Check the logs of the firewalls and filters between the two for this connection.");
     Some(super::try_otherwise(case, finding))
 }
 

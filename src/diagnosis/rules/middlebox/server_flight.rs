@@ -10,6 +10,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
+use crate::wording::{counted, times};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::ServerFlightDropped,
@@ -47,18 +48,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             Cause::ServerFlightDropped,
             confidence,
             format!(
-                "The server's answer for {} does not reach the client: sent {} times within {}, never acknowledged.",
+                "The server's answer for {} does not reach the client: it was sent {} within {} and never acknowledged.",
                 view.target(),
-                segment.copies,
+                times(segment.copies),
                 span_text(segment.last.time.since(segment.first.time))
             ),
         )
         .stopped_by(StoppedBy::Network)
         .resting_on(Suspect::packet(Side::Server, segment.first, segment.len))
-        .shown_by(segment.first, format!("the server's answer, packet of {} bytes", segment.ip_len))
-        .shown_by(segment.last, format!("sent for the {} time; the client acknowledged nothing of it", ordinal(segment.copies)))
+        .shown_by(segment.first, format!("the server's answer, a packet of {}", counted(segment.ip_len, "byte", "bytes")))
+        .shown_by(segment.last, format!("sent for the {} time; the client acknowledged none of it", ordinal(segment.copies)))
         .or_else(&alternatives)
-        .advise("Capture at the client at the same time, and look for a filter or a different route on the way back.")
+        .advise("Capture on the client at the same time, and look for a filter or a different route on the way back:")
         .advise(remedy::ping_mtu(facts.client.address, 1500))
         .advise(remedy::s_client(facts, "-tls1_2")),
     )
@@ -89,23 +90,23 @@ fn over_udp(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         Cause::ServerFlightDropped,
         if facts.server_hello.is_some() && facts.dtls.is_some() { Confidence::Likely } else { Confidence::Strong },
         format!(
-            "The server answers the ClientHello for {}, but the client never gets it: it repeats its hello {} times within {}.",
+            "The server answers the ClientHello for {}, but the answer never reaches the client: it repeated its ClientHello {} within {}.",
             view.target(),
-            hello.count,
+            times(hello.count),
             span_text(hello.last.time.since(facts.flow.first.time))
         ),
     )
     .stopped_by(StoppedBy::Network)
     .shown_by(answer, "the server's answer")
-    .shown_by(hello.last, "the same ClientHello, again");
+    .shown_by(hello.last, "the same ClientHello again");
     if let Some(repeats) = view.repeats(Side::Server) {
-        finding = finding.shown_by(repeats.last, "the server's answer, again");
+        finding = finding.shown_by(repeats.last, "the server's answer again");
     }
     Some(
         finding
             .or_else(&[Cause::PathMtuBlackHole, Cause::PacketLoss])
             .advise(
-                "Capture at the client at the same time: UDP answers need a way back through every stateful firewall and NAT in between.",
+                "Capture on the client at the same time: UDP answers need a way back through every stateful firewall and NAT on the path.",
             )
             .advise(remedy::show_lines(facts)),
     )

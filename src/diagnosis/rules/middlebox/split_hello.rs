@@ -10,6 +10,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
+use crate::wording::{count, counted, times};
 
 use super::{hello_lost, smaller_hello_worked};
 
@@ -45,21 +46,34 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::SplitClientHello,
         fate.confidence,
-        format!("The ClientHello for {} takes more than one packet ({} bytes), and {}.", view.target(), view.hello_len(), fate.text),
+        format!(
+            "The ClientHello for {} is {} long, more than one packet, and {}.",
+            view.target(),
+            counted(view.hello_len(), "byte", "bytes"),
+            fate.text
+        ),
     )
     .stopped_by(fate.stopped_by)
-    .shown_by(mark, format!("ClientHello of {} bytes, largest segment {}", view.hello_len(), view.client().largest_segment))
+    .shown_by(
+        mark,
+        format!(
+            "ClientHello of {}, largest segment {}",
+            counted(view.hello_len(), "byte", "bytes"),
+            counted(view.client().largest_segment, "byte", "bytes")
+        ),
+    )
     .noting(fate.text);
     if smaller_hello_worked(case) {
-        finding = finding.noting("a smaller ClientHello of the same client to the same address completed within seconds");
+        finding =
+            finding.noting("a smaller ClientHello from the same client to the same address led to a complete handshake within seconds");
     }
     Some(
         finding
             .or_else(fate.alternatives)
-            .advise("Compare with a ClientHello that fits into one packet; if that works, update the device or server that cannot read a longer one:")
+            .advise("Compare with a ClientHello that fits into one packet. If that works, update the device or server that cannot read a longer one:")
             .advise(remedy::s_client(facts, "-groups X25519"))
             .advise(remedy::s_client(facts, "-groups X25519MLKEM768"))
-            .advise("Until then let the client offer small key shares only."),
+            .advise("Until then, configure the client to offer small key shares only."),
     )
 }
 
@@ -72,8 +86,9 @@ fn second_part_lost(view: View<'_>) -> Option<Fate> {
         confidence: if rest.copies >= 3 { Confidence::Strong } else { Confidence::Likely },
         stopped_by: StoppedBy::Network,
         text: format!(
-            "its second part ({} bytes) was sent {} times and never acknowledged, while the first part was",
-            rest.len, rest.copies
+            "its second part of {} was sent {} and never acknowledged, while the first part was acknowledged",
+            counted(rest.len, "byte", "bytes"),
+            times(rest.copies)
         ),
         alternatives: &[Cause::PacketLoss, Cause::ClientHelloDropped],
     })
@@ -86,7 +101,11 @@ fn second_part_missing(view: View<'_>) -> Option<Fate> {
     (missing && large && view.waited()).then(|| Fate {
         confidence: Confidence::Likely,
         stopped_by: StoppedBy::Network,
-        text: format!("only its first {} bytes arrived; {} later the rest had not come", view.client().highest, span_text(view.silence())),
+        text: format!(
+            "only its first {} arrived; {} later the rest was still missing",
+            counted(view.client().highest, "byte", "bytes"),
+            span_text(view.silence())
+        ),
         alternatives: &[Cause::ClientStalled, Cause::PacketLoss, Cause::PathMtuBlackHole],
     })
 }
@@ -97,7 +116,7 @@ fn wholly_lost(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
     Some(Fate {
         confidence: Confidence::Strong,
         stopped_by: StoppedBy::Network,
-        text: format!("it was sent {copies} times and nothing of it was acknowledged"),
+        text: format!("it was sent {copies} and never acknowledged, not even in part", copies = times(copies)),
         alternatives: &[Cause::ClientHelloDropped, Cause::PathMtuBlackHole],
     })
 }
@@ -108,18 +127,21 @@ fn not_understood(case: &Case<'_>, view: View<'_>) -> Option<Fate> {
     if !view.hello_is_large() || !smaller_hello_worked(case) || view.server_spoke_after_hello() || view.client().snaplen_cut > 0 {
         return None;
     }
-    let took = if view.hello_acked() { "acknowledged it" } else { "took part of it" };
+    let took = if view.hello_acked() { "acknowledged it" } else { "acknowledged part of it" };
     match view.ended_by(Side::Server) {
         Some(ending) => Some(Fate {
             confidence: Confidence::Strong,
             stopped_by: StoppedBy::Server,
-            text: format!("the server {took} and then sent {} without an answer", if ending.reset.is_some() { "a RST" } else { "a FIN" }),
+            text: format!(
+                "the server {took} and then sent {} instead of an answer",
+                if ending.reset.is_some() { "a RST" } else { "a FIN" }
+            ),
             alternatives: if ending.reset.is_some() { &[Cause::ServerReset, Cause::ResetInjected] } else { &[Cause::ServerClosed] },
         }),
         None if view.waited() && view.hello_acked() => Some(Fate {
             confidence: Confidence::Strong,
             stopped_by: StoppedBy::Server,
-            text: format!("the server acknowledged it and was silent for {}", span_text(view.silence())),
+            text: format!("the server acknowledged it and stayed silent for {}", span_text(view.silence())),
             alternatives: &[Cause::ServerSilent],
         }),
         None => None,
@@ -132,27 +154,27 @@ fn over_quic(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     let lost = quic.hello_packets.iter().find(|packet| !packet.acked);
     let passed = quic.hello_packets.iter().find(|packet| packet.acked);
     let (mark, text) = match (case.handshake.partial_client_hello, passed, lost) {
-        (Some(part), ..) => (part.mark, format!("only {} of {} bytes arrived", part.have, part.want)),
+        (Some(part), ..) => (part.mark, format!("only {} of {} arrived", count(part.have as u64), counted(part.want, "byte", "bytes"))),
         (None, Some(passed), Some(lost)) if passed.offset != lost.offset => {
-            (lost.mark, "the server acknowledged one of its packets and not the other".to_owned())
+            (lost.mark, "the server acknowledged one of its packets but not the other".to_owned())
         }
         _ => return None,
     };
     let finding = Finding::new(
         Cause::SplitClientHello,
         Confidence::Likely,
-        format!("The ClientHello for {} takes more than one Initial packet, and {text}.", view.target()),
+        format!("The ClientHello for {} takes more than one Initial packet: {text}.", view.target()),
     )
     .stopped_by(StoppedBy::Network)
     .shown_by(mark, "Initial packet with part of the ClientHello");
     let finding = match quic.acked.client {
-        Some(acked) => finding.shown_by(acked, "the server acknowledges a packet of the client and sends no ServerHello"),
+        Some(acked) => finding.shown_by(acked, "the server acknowledges a packet from the client and sends no ServerHello"),
         None => finding,
     };
     Some(
         finding
             .or_else(&[Cause::PacketLoss, Cause::QuicBlocked, Cause::QuicServerSilent])
-            .advise("Compare with a ClientHello that fits into one packet (no post-quantum key share); if that works, update the device that drops the second packet.")
+            .advise("Compare with a ClientHello that fits into one packet (no post-quantum key share). If that works, update the device that drops the second packet:")
             .advise(remedy::curl(case.handshake, "--http3-only --curves X25519")),
     )
 }

@@ -13,6 +13,7 @@ use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::transport::FlowEventKind;
+use crate::wording::counted;
 
 pub(super) const RULE: Rule =
     Rule { cause: Cause::Throttled, against: &[lowers(Contrary::SameHelloCompleted)], page: page!("throttled"), check };
@@ -46,18 +47,23 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             Cause::Throttled,
             if sure { Confidence::Strong } else { Confidence::Hint },
             format!(
-                "After the ClientHello for {} the path crawls: the server's flight took {} with {repeats} repairs.",
+                "After the ClientHello for {}, the connection slowed to a crawl: the server's flight took {} with {repeats}.",
                 view.target(),
-                span_text(took)
+                span_text(took),
+                repeats = counted(repeats, "retransmission", "retransmissions")
             ),
         )
         .weight(if sure { Weight::Explains } else { Weight::Note })
         .stopped_by(StoppedBy::Network)
-        .shown_by(first, "the server's answer begins")
-        .noting(format!("{repeats} repeated or misplaced segments of the server within {}", span_text(took)))
-        .noting(format!("{others} handshakes for other names with the same server completed"))
+        .shown_by(first, "start of the server's answer")
+        .noting(format!(
+            "{} from the server within {}",
+            counted(repeats, "retransmitted or out-of-order segment", "retransmitted or out-of-order segments"),
+            span_text(took)
+        ))
+        .noting(format!("{others} with the same server for other names completed", others = counted(others, "handshake", "handshakes")))
         .or_else(&[Cause::PacketLoss])
-        .advise("Compare the speed for this name and another one at the same address, with and without a VPN:")
+        .advise("Compare the speed for this name with that for another name at the same address, with and without a VPN:")
         .advise(
             remedy::curl(facts, "-o /dev/null")
                 .map(|command| command.option("-w", "%{time_connect} %{time_appconnect} %{speed_download}\\n")),

@@ -11,6 +11,7 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::tls::registry::ProtocolVersion;
+use crate::wording::times;
 
 use super::{hello_lost, older_version_worked};
 
@@ -31,10 +32,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !hello.what.offers(ProtocolVersion::TLS13) {
         return None;
     }
-    let lost = hello_lost(view).map(|copies| format!("the ClientHello was sent {copies} times and never acknowledged"));
+    let lost = hello_lost(view).map(|copies| format!("the ClientHello was sent {copies} and never acknowledged", copies = times(copies)));
     let answer_lost = || {
         let segment = view.repeated_in_vain(Side::Server).next().filter(|_| facts.is_tls13() && view.server().acked == 0)?;
-        Some(format!("the TLS 1.3 answer was sent {} times and never acknowledged", segment.copies))
+        Some(format!("the TLS 1.3 answer was sent {} and never acknowledged", times(segment.copies)))
     };
     let why = lost.or_else(answer_lost)?;
     // Another attempt with TLS 1.3 that got through clears the version of suspicion.
@@ -46,16 +47,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             Cause::Tls13Dropped,
             Confidence::Strong,
             format!(
-                "A device on the path drops handshakes that offer TLS 1.3 to {}: {why}, while the same client completes with TLS 1.2.",
+                "A device on the path drops handshakes that offer TLS 1.3 to {}: {why}, while the same client succeeds with TLS 1.2.",
                 view.target()
             ),
         )
         .stopped_by(StoppedBy::Network)
         .shown_by(hello.mark, "ClientHello that offers TLS 1.3")
         .noting(why)
-        .noting("an attempt of the same client at the same address with TLS 1.2 completed within seconds")
+        .noting("a TLS 1.2 handshake between the same client and address completed within seconds")
         .or_else(&[Cause::ClientHelloDropped, Cause::VersionIntolerantServer])
-        .advise("Compare both versions from this client, then look for a firewall or proxy that does not pass TLS 1.3:")
+        .advise("Compare both versions from this client, then find the firewall or proxy that drops TLS 1.3:")
         .advise(remedy::s_client(facts, "-tls1_3"))
         .advise(remedy::s_client(facts, "-tls1_2")),
     )

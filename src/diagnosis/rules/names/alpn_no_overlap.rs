@@ -11,6 +11,7 @@ use crate::flow::Side;
 use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
 use crate::tls::client_hello::ClientHello;
 use crate::tls::registry::AlertDescription;
+use crate::wording::counted;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule { cause: Cause::AlpnNoOverlap, against: &[], page: page!("alpn-no-overlap"), check };
@@ -29,14 +30,13 @@ fn refused(case: &Case<'_>) -> Option<Finding> {
     let offered = handshake.last_hello().map(|hello| (hello.mark, protocols(&hello.what)));
     let list = offered.as_ref().map_or("none", |(_, list)| list.as_str());
     let known = &case.knowledge.alpn;
-    let chosen = if known.is_empty() { String::new() } else { format!("; it chose {} for others", offer::listed(known)) };
+    let chosen = if known.is_empty() { String::new() } else { format!("; for other clients it chose {}", offer::listed(known)) };
     let summary = match seen.from {
-        Side::Server => format!(
-            "The client offers the application protocols {list}, and the server {} speaks none of them{chosen}.",
-            offer::server(case)
-        ),
+        Side::Server => {
+            format!("The client offers the application protocols {list}; the server {} supports none of them{chosen}.", offer::server(case))
+        }
         Side::Client => format!(
-            "The client offers the application protocols {list}, and does not accept what the server {} chose.",
+            "The client offers the application protocols {list} and does not accept the one that the server {} chose.",
             offer::server(case)
         ),
     };
@@ -58,7 +58,7 @@ fn refused_in_secret(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let summary = format!(
-        "The server {} sent an encrypted alert in place of its EncryptedExtensions; most often it speaks none of the application protocols that the client offers ({}).",
+        "The server {} sent an encrypted alert instead of its EncryptedExtensions; most often it supports none of the application protocols that the client offers: {}.",
         offer::server(case),
         protocols(&hello.what)
     );
@@ -89,7 +89,7 @@ fn unanswered(case: &Case<'_>) -> Option<Finding> {
     }
     let list = protocols(&hello.what);
     let summary = format!(
-        "The client speaks only {list}, the server {} chose no application protocol, and the client left without a request.",
+        "The client supports only {list}, the server {} chose no application protocol, and the client left without a request.",
         offer::server(case)
     );
     let finding = Finding::new(Cause::AlpnNoOverlap, Confidence::Likely, summary)
@@ -98,7 +98,10 @@ fn unanswered(case: &Case<'_>) -> Option<Finding> {
     let finding = match handshake.hidden.encrypted_extensions_len.filter(|_| answer.what.version().is_tls13()) {
         Some(len) => {
             let record = handshake.encrypted.server.first().map_or(answer.mark, |record| record.mark);
-            finding.shown_by(record, format!("EncryptedExtensions of {len} bytes: too short to name a protocol"))
+            finding.shown_by(
+                record,
+                format!("EncryptedExtensions of {len}: too short to name a protocol", len = counted(len, "byte", "bytes")),
+            )
         }
         None => finding.shown_by(answer.mark, "ServerHello without ALPN"),
     };
@@ -111,16 +114,20 @@ fn advised(case: &Case<'_>, finding: Finding) -> Finding {
     let web = handshake.last_hello().is_none_or(|hello| hello.what.alpn().any(http));
     match (handshake.protocol == Protocol::Quic, web) {
         (true, true) => finding
-            .advise("Let both speak h3: the server must have HTTP/3 switched on for this address and name, and the client must not insist on an old draft.")
-            .advise("See whether the server chooses h3:")
+            .advise("On the server, enable HTTP/3 for this address and name; on the client, offer h3 and not only an old draft.")
+            .advise("Check whether the server chooses h3:")
             .advise(remedy::s_client(handshake, "-alpn h3")),
         (quic, false) => finding
-            .advise("Point the client at a server of its own protocol, or switch that protocol on at this one: both must name the same.")
-            .advise(if quic { "See whether this server speaks HTTP/3 instead:" } else { "See whether the server takes a client that names none:" })
+            .advise("Point the client at a server that supports its protocol, or enable that protocol on this server.")
+            .advise(if quic {
+                "Check whether this server speaks HTTP/3 instead:"
+            } else {
+                "Check whether the server accepts a client that offers no protocol:"
+            })
             .advise(remedy::s_client(handshake, if quic { "-alpn h3" } else { "" })),
         (false, true) => finding
-            .advise("Enable one of the client's protocols at the server, or let the client offer http/1.1 too.")
-            .advise("See what the server chooses:")
+            .advise("On the server, enable one of the client's protocols; or on the client, offer http/1.1 too.")
+            .advise("Check what the server chooses:")
             .advise(remedy::s_client(handshake, "-alpn h2,http/1.1")),
     }
 }

@@ -9,6 +9,7 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription as A;
+use crate::wording::counted;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule { cause: Cause::SniMissing, against: &[], page: page!("sni-missing"), check };
@@ -21,8 +22,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let advised = |finding: Finding| {
         finding
-            .advise("Let the client send the server name: connect by name, not by address. A proxy sends it only where it is told to: `proxy_ssl_server_name on;` in nginx, `sni` on HAProxy's server line, auto_sni in Envoy.")
-            .advise("See that a name makes the difference:")
+            .advise("On the client, connect by name, not by address, so that it sends the server name. On a proxy, switch it on: `proxy_ssl_server_name on;` in nginx, `sni` on HAProxy's server line, auto_sni in Envoy.")
+            .advise("Check that a name makes the difference:")
             .advise(remedy::s_client(handshake, "-servername <name>"))
     };
     let server = handshake.server;
@@ -39,11 +40,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             None if named_work && broad => Confidence::Likely,
             _ => return None,
         };
-        let summary = format!("The client sent no server name (SNI) and the server {server} refused the handshake.");
+        let summary = format!("The client sent no server name (SNI), and the server {server} refused the handshake.");
         let mut finding = refusal.finding(Cause::SniMissing, confidence, summary, "ClientHello without server_name".to_owned());
         if named_work {
-            finding =
-                finding.noting(format!("{} handshakes with a server name completed at this server", case.knowledge.completed_other_names));
+            finding = finding.noting(format!(
+                "{} with this server that had a server name completed",
+                counted(case.knowledge.completed_other_names, "handshake", "handshakes")
+            ));
         }
         if confidence < Confidence::Certain {
             finding = finding.or_else(&[Cause::HandshakeFailure, Cause::NoCommonCipher]);
@@ -71,7 +74,7 @@ fn rejected_default(case: &Case<'_>) -> Option<Finding> {
         () if default || case.knowledge.completed_other_names > 0 => Confidence::Likely,
         () => Confidence::Hint,
     };
-    let leaf = handshake.leaf().map_or_else(String::new, |leaf| format!(" ({})", leaf.subject));
+    let leaf = handshake.leaf().map_or_else(String::new, |leaf| format!(", {},", leaf.subject));
     let summary =
         format!("The client sent no server name (SNI), got the default certificate{leaf} of {} and rejected it.", handshake.server);
     Some(

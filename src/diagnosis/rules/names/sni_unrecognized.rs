@@ -10,6 +10,7 @@ use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::tls::registry::AlertDescription as A;
+use crate::wording::counted;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule { cause: Cause::SniUnrecognized, against: &[], page: page!("sni-unrecognized"), check };
@@ -21,7 +22,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let server = handshake.server;
     let advised = |finding: Finding| {
         finding
-            .advise(format!("Set up {name} at the server {server}, or correct the name or address the client uses."))
+            .advise(format!("On the server {server}, configure {name}; or on the client, correct the name or the address."))
             .advise(remedy::s_client(handshake, ""))
     };
     let asked = || format!("client asks for {name}");
@@ -39,8 +40,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return match (warning, handshake.deciding_alert()) {
             (false, _) if handshake.outcome.failed() => Some(advised(base(Confidence::Certain, summary).stopped_by(StoppedBy::Server))),
             (true, Some(end)) if end.from == Side::Client && handshake.outcome.failed() && handshake.client_key_exchange.is_none() => {
-                let summary =
-                    format!("The server {server} warns that it does not know the name {name}, and the client takes the warning as fatal.");
+                let summary = format!(
+                    "The server {server} warned that it does not know the name {name}, and the client treats the warning as fatal."
+                );
                 let finding = base(Confidence::Strong, summary).stopped_by(StoppedBy::Client).shown_by(end.mark, "client gave up");
                 Some(advised(finding.or_else(&[Cause::DefaultCertificate, Cause::CertificateNameMismatch])))
             }
@@ -59,11 +61,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let confidence = if others >= 2 && refusal.alert.is_some() { Confidence::Strong } else { Confidence::Likely };
-    let summary = format!("The server {server} refuses the name {name}, and completes handshakes for other names.");
+    let summary = format!("The server {server} refuses the name {name} but completes handshakes for other names.");
     let finding = refusal.finding(Cause::SniUnrecognized, confidence, summary, asked());
     Some(advised(
         finding
-            .noting(format!("{others} handshakes for other names completed at this server"))
+            .noting(format!("{others} with this server for other names completed", others = counted(others, "handshake", "handshakes")))
             .or_else(&[Cause::HandshakeFailure, Cause::InternalError]),
     ))
 }

@@ -19,17 +19,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::CertificateTypeMismatch)?;
-    let summary = format!("The certificate of {} fits none of the client's cipher suites: {}.", offer::server(case), suspect.why);
+    let summary = format!("The certificate of {} fits none of the client's cipher suites; {}.", offer::server(case), suspect.why);
     let mut finding = refusal.finding(Cause::CertificateTypeMismatch, suspect.confidence(), summary, suspect.why);
     if !case.knowledge.key_kinds.is_empty() {
-        finding = finding.noting(format!("keys of this server seen elsewhere: {}", offer::listed(&case.knowledge.key_kinds)));
+        finding = finding.noting(format!("keys of this server in other handshakes: {}", offer::listed(&case.knowledge.key_kinds)));
     }
     Some(
         finding
             .or_else(&[Cause::NoCommonCipher])
             .or_else(&others)
-            .advise("Serve an RSA and an ECDSA certificate, or let the client offer suites for both.")
-            .advise("See which kinds the server has:")
+            .advise("On the server, install an RSA and an ECDSA certificate; or on the client, enable suites for both.")
+            .advise("Check which kinds of certificate the server has:")
             .advise(remedy::s_client(case.handshake, "-tls1_2 -cipher aRSA"))
             .advise(remedy::s_client(case.handshake, "-tls1_2 -cipher aECDSA")),
     )

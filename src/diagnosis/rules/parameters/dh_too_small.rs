@@ -19,12 +19,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let exchange = handshake.server_key_exchange.as_ref()?;
     let bits = exchange.what.dh_bits.filter(|bits| *bits < ENOUGH_BITS)?;
-    let shown = format!("ServerKeyExchange with a DH prime of {bits} bits");
+    let shown = format!("ServerKeyExchange with a {bits}-bit DH prime");
     if handshake.outcome == Outcome::Completed {
         let note = Finding::new(
             Cause::DhTooSmall,
             Confidence::Certain,
-            format!("The server uses a Diffie-Hellman prime of {bits} bits; 2048 are due."),
+            format!("The server uses a {bits}-bit Diffie-Hellman prime; 2048 bits are the minimum."),
         );
         return Some(note.weight(Weight::Note).shown_by(exchange.mark, shown));
     }
@@ -39,7 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         None if handshake.stopped_by == StoppedBy::Client && handshake.deciding_alert().is_none() => Confidence::Likely,
         _ => return None,
     };
-    let summary = format!("The server {} uses a Diffie-Hellman prime of {bits} bits, too small for the client.", offer::server(case));
+    let summary = format!("The server {} uses a {bits}-bit Diffie-Hellman prime, too small for the client.", offer::server(case));
     let mut finding = Finding::new(Cause::DhTooSmall, confidence, summary).shown_by(exchange.mark, shown);
     if let Some((seen, description)) = alert {
         finding = finding.shown_by(seen.mark, format!("client sent alert {}", offer::spoken(description)));
@@ -49,10 +49,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
-            .advise("Let the server prefer ECDHE, or give it a DH group of 2048 bits or more.")
-            .advise("See the size it uses:")
+            .advise("On the server, prefer ECDHE, or configure a DH group of 2048 bits or more.")
+            .advise("Check the size it uses:")
             .advise(remedy::s_client(handshake, "-tls1_2 -cipher kDHE:@SECLEVEL=0"))
-            .advise("Until then, keep the client from DHE:")
+            .advise("Until then, disable DHE on the client:")
             .advise(remedy::curl(handshake, "--ciphers DEFAULT:!DHE")),
     )
 }

@@ -39,14 +39,15 @@ fn server_insists(case: &Case<'_>) -> Option<Finding> {
         }
         _ => return None,
     };
-    let summary = format!("The client does not offer extended master secret, and the server {} refuses its hello.", offer::server(case));
+    let summary =
+        format!("The client does not offer extended_master_secret, and the server {} refuses its ClientHello.", offer::server(case));
     let finding =
         refusal.finding(Cause::ExtendedMasterSecretRequired, confidence, summary, "client offers no extended_master_secret".to_owned());
     Some(
         finding
             .or_else(&[Cause::NoCommonCipher, Cause::InsufficientSecurity, Cause::HandshakeFailure])
-            .advise("Update the client's TLS library (or switch the extension on), or use TLS 1.3.")
-            .advise("See that a client with the extension gets in:")
+            .advise("On the client, update the TLS library or switch the extension on; or use TLS 1.3.")
+            .advise("Confirm that a client with the extension can connect:")
             .advise(remedy::s_client(case.handshake, "-tls1_2")),
     )
 }
@@ -66,13 +67,14 @@ fn client_insists(case: &Case<'_>) -> Option<Finding> {
     if !matches!(alert, A::HANDSHAKE_FAILURE | A::INSUFFICIENT_SECURITY | A::MISSING_EXTENSION) || other {
         return None;
     }
-    let summary = format!("The server {} does not agree to extended master secret, and the client refuses to go on.", offer::server(case));
+    let summary =
+        format!("The server {} does not support extended_master_secret, and the client refuses to continue.", offer::server(case));
     Some(
         Finding::new(Cause::ExtendedMasterSecretRequired, Confidence::Likely, summary)
             .shown_by(answer.mark, "ServerHello without extended_master_secret, which the client offered")
             .shown_by(seen.mark, format!("client sent alert {}", offer::spoken(alert)))
             .or_else(&[Cause::HandshakeFailure])
-            .advise("Update the server's TLS library, or use TLS 1.3.")
+            .advise("On the server, update the TLS library; or use TLS 1.3.")
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )
 }

@@ -30,7 +30,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 causes.push(Cause::ExtendedMasterSecretRequired);
             }
             causes.push(if refusal.hello.server_name().is_some() { Cause::SniUnrecognized } else { Cause::SniMissing });
-            ("straight after the ClientHello", causes)
+            ("right after the ClientHello", causes)
         }
         (Side::Server, None) if handshake.certificate_request.is_some() || handshake.hidden.certificate_requested.happened() => {
             ("after it asked for a client certificate", vec![Cause::ClientCertificateMissing, Cause::ClientCertificateRejected])
@@ -56,8 +56,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .shown_by(seen.mark, format!("{} sent alert {}", seen.from, offer::spoken(alert)))
             .or_else(&alternatives)
-            .advise(format!("Look into the {}'s log: it knows the reason.", seen.from))
-            .advise("Vary one thing at a time:")
+            .advise(remedy::log(handshake, seen.from, "it records the reason"))
+            .advise("Change one thing at a time and compare:")
             .advise(remedy::s_client(handshake, ""))
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )

@@ -27,13 +27,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             // Below TLS 1.3 a hello without extended master secret has a reason of its own.
             let bound = refusal.hello.extended_master_secret() || refusal.hello.highest_version().is_tls13();
             let confidence = if suspects.is_empty() && bound { Confidence::Strong } else { Confidence::Likely };
-            let summary = format!("The server {} finds the client's offer too weak, and does not say why.", offer::server(case));
+            let summary = format!("The server {} considers the client's offer too weak and does not say why.", offer::server(case));
             let offered = format!("client offers {} with {}", offer::versions(refusal.hello), suites(&refusal));
             let finding = refusal.finding(Cause::InsufficientSecurity, confidence, summary, offered);
             suspects.iter().fold(finding, |finding, suspect| finding.or_else(&[suspect.cause]))
         }
         (from, _) => {
-            let summary = format!("The {from} finds the other side's parameters too weak, and does not say which.");
+            let summary = format!("The {from} considers the other side's parameters too weak and does not say which.");
             Finding::new(Cause::InsufficientSecurity, Confidence::Likely, summary)
                 .shown_by(seen.mark, format!("{from} sent alert {}", offer::spoken(alert)))
         }
@@ -45,7 +45,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
-            .advise(format!("Look into the {}'s policy and log, and offer it TLS 1.3 or ECDHE with AES-GCM.", seen.from))
+            .advise(format!(
+                "On the {}, check the security policy and the log; on the other side, offer TLS 1.3 or ECDHE with AES-GCM.",
+                seen.from
+            ))
             .advise(remedy::s_client(handshake, "-tls1_3")),
     )
 }

@@ -12,6 +12,7 @@ use crate::diagnosis::view::View;
 use crate::tls::registry::AlertDescription as A;
 
 use crate::diagnosis::offer;
+use crate::wording::counted;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule { cause: Cause::NoCommonCipher, against: &[], page: page!("no-common-cipher"), check };
@@ -27,14 +28,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::NoCommonCipher)?;
     // A hello of an outdated version fails for its version first.
     let confidence = if offer::is_outdated(refusal.hello, case.knowledge) { Confidence::Likely } else { suspect.confidence() };
-    let summary = format!("The server {} accepts none of the client's cipher suites: {}.", offer::server(case), suspect.why);
+    let summary = format!("The server {} accepts none of the client's cipher suites; {}.", offer::server(case), suspect.why);
     let finding = refusal.finding(Cause::NoCommonCipher, confidence, summary, suspect.why);
     let finding = finding.or_else(&others);
     let wanted = || refusal.hello.cipher_suites().filter(|suite| !suite.is_grease() && !suite.is_signal());
     if wanted().next().is_some() && wanted().all(|suite| suite.to_string().contains("PSK")) {
         return Some(
             finding
-                .advise("The client offers pre-shared keys alone, and the server has no PSK configured (or none with these suites): give the server the client's identity and key, or let the client use certificates.")
+                .advise("On the server, configure the client's PSK identity and key: the client offers only pre-shared keys. Or on the client, enable certificate suites.")
                 .advise(remedy::psk(case.handshake)),
         );
     }
@@ -52,20 +53,22 @@ fn wordless(case: &Case<'_>, refusal: &offer::Refusal<'_>) -> Option<Finding> {
         return None;
     }
     let summary = format!(
-        "The server {} breaks off at once, without an alert: most likely it accepts none of the client's cipher suites, for {}.",
+        "The server {} ended the connection at once, without an alert. Most likely it accepts none of the client's cipher suites; {}.",
         offer::server(case),
         suspect.why
     );
     let finding = refusal.finding(Cause::NoCommonCipher, Confidence::Likely, summary, suspect.why);
-    let served =
-        format!("{} handshakes under this name completed, all with suites that this hello lacks", case.knowledge.completed_same_name);
+    let served = format!(
+        "{} for this name completed, all with suites that this ClientHello lacks",
+        counted(case.knowledge.completed_same_name, "handshake", "handshakes")
+    );
     Some(advised(case, finding.noting(served).or_else(&[Cause::ServerReset, Cause::ServerClosed, Cause::ResetInjected])))
 }
 
 fn advised(case: &Case<'_>, finding: Finding) -> Finding {
     finding
-        .advise("Allow the client a suite with ECDHE and AES-GCM, or let the server accept one of those it offers.")
-        .advise("See what the server accepts:")
+        .advise("On the client, enable a suite with ECDHE and AES-GCM; or on the server, enable one of those that the client offers.")
+        .advise("Check what the server accepts:")
         .advise(remedy::s_client(case.handshake, ""))
         .advise(remedy::enumerate_ciphers(case.handshake))
 }

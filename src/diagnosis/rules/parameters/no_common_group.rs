@@ -24,12 +24,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::NoCommonGroup)?;
-    let summary = format!("The server {} accepts none of the client's key exchange groups: {}.", offer::server(case), suspect.why);
+    let summary = format!("The server {} accepts none of the client's key exchange groups; {}.", offer::server(case), suspect.why);
     let finding = refusal.finding(Cause::NoCommonGroup, suspect.confidence(), summary, suspect.why);
     Some(
         finding
             .or_else(&others)
-            .advise("Let both sides use x25519 or secp256r1 (P-256).")
+            .advise("On both sides, enable x25519 or secp256r1 (P-256).")
             .advise("Try one group at a time:")
             .advise(remedy::s_client(case.handshake, "-groups X25519"))
             .advise(remedy::s_client(case.handshake, "-groups P-256")),

@@ -27,14 +27,16 @@ fn refused_hello(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let (suspect, others) = offer::prime_suspect(case, &refusal, Cause::NoCommonSignatureAlgorithm)?;
-    let summary = format!("The server {} cannot sign in a way that the client accepts: {}.", offer::server(case), suspect.why);
+    let summary = format!("The server {} has no signature algorithm that the client accepts; {}.", offer::server(case), suspect.why);
     let finding = refusal.finding(Cause::NoCommonSignatureAlgorithm, suspect.confidence(), summary, suspect.why);
     Some(
         finding
             .or_else(&[Cause::CertificateTypeMismatch])
             .or_else(&others)
-            .advise("Serve a certificate with an RSA or P-256 key, or let the client accept the server's kind of signature.")
-            .advise("See the server's key and signature:")
+            .advise(
+                "On the server, install a certificate with an RSA or P-256 key; or on the client, enable the server's signature algorithm.",
+            )
+            .advise("Check the server's key and signature:")
             .advise(remedy::s_client(case.handshake, "")),
     )
 }
@@ -52,17 +54,18 @@ fn refused_in_secret(case: &Case<'_>) -> Option<Finding> {
     }
     let server = offer::server(case);
     let summary = format!(
-        "The server {server} sent an encrypted alert in place of its Certificate; most often it has none that it could sign with in a way that the client accepts."
+        "The server {server} sent an encrypted alert instead of its Certificate; most often none of its certificates fits a signature algorithm that the client accepts."
     );
     let offered = offer::listed(asked.what.signature_algorithms());
     Some(
         Finding::new(Cause::NoCommonSignatureAlgorithm, Confidence::Likely, summary)
             .stopped_by(StoppedBy::Server)
-            .shown_by(asked.mark, format!("client accepts the signatures {offered}"))
+            .shown_by(asked.mark, format!("client accepts the signature algorithms {offered}"))
             .shown_by(answer.mark, "ServerHello of TLS 1.3")
             .shown_by(seen.mark, "server sent EncryptedExtensions and a record of an alert's size, and nothing more")
             .or_else(&[Cause::InternalError, Cause::HandshakeFailure, Cause::SniUnrecognized])
-            .advise("Look into the server's log: it knows the reason. See its key and signature:")
+            .advise(remedy::log(handshake, Side::Server, "it records the reason"))
+            .advise("Check the server's key and signature:")
             .advise(remedy::s_client(handshake, "")),
     )
 }
@@ -79,7 +82,7 @@ fn refused_signature(case: &Case<'_>) -> Option<Finding> {
     if !fits || !handshake.outcome.failed() || (offered && !scheme.is_weak()) {
         return None;
     }
-    let why = if offered { "an outdated hash" } else { "not among those the client lists" };
+    let why = if offered { "with an outdated hash" } else { "which the client does not list" };
     let summary = format!("The server {} signs its key exchange with {scheme}, {why}; the client refuses it.", offer::server(case));
     let confidence = if offered { Confidence::Likely } else { Confidence::Strong };
     Some(
@@ -87,7 +90,7 @@ fn refused_signature(case: &Case<'_>) -> Option<Finding> {
             .shown_by(exchange.mark, format!("ServerKeyExchange signed with {scheme}"))
             .shown_by(seen.mark, format!("client sent alert {}", offer::spoken(alert)))
             .or_else(&[Cause::ServerProtocolViolation, Cause::RecordCorrupted])
-            .advise("Let the server sign with SHA-256 or better: update its TLS library or widen its signature algorithms.")
+            .advise("On the server, update the TLS library or enable signature algorithms with SHA-256 or better.")
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )
 }

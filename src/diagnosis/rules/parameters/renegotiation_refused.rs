@@ -32,13 +32,13 @@ fn refused_inside(case: &Case<'_>) -> Option<Finding> {
         (None, Some(record)) => (record.mark, Confidence::Strong, format!("{other} answered with an encrypted alert")),
         (None, None) => return None,
     };
-    let summary = format!("The {asked_by} asked to renegotiate inside the established connection, and the {other} refused.");
+    let summary = format!("The {asked_by} asked to renegotiate the established connection, and the {other} refused.");
     Some(
         Finding::new(Cause::RenegotiationRefused, confidence, summary)
             .stopped_by(StoppedBy::from(other))
-            .shown_by(asked, format!("{asked_by} began a second handshake"))
+            .shown_by(asked, format!("{asked_by} started a second handshake"))
             .shown_by(mark, text)
-            .advise("Let nothing depend on renegotiation: ask for the client's certificate in the first handshake, and do not renegotiate from the client.")
+            .advise("On the server, request the client certificate in the first handshake; on the client, do not renegotiate.")
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )
 }
@@ -55,16 +55,16 @@ fn refused_legacy(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let summary = format!(
-        "The server {} does not know secure renegotiation, and the client refuses it (unsafe legacy renegotiation disabled).",
+        "The server {} does not support secure renegotiation, and the client refuses to connect (unsafe legacy renegotiation disabled).",
         offer::server(case)
     );
     Some(
         Finding::new(Cause::RenegotiationRefused, Confidence::Strong, summary)
-            .shown_by(answer.mark, "ServerHello without renegotiation_info, which the client signalled")
+            .shown_by(answer.mark, "ServerHello without renegotiation_info, which the client offered")
             .shown_by(seen.mark, format!("client sent alert {}", offer::spoken(alert)))
             .or_else(&[Cause::HandshakeFailure])
-            .advise("Update the server, or the proxy in front of it: secure renegotiation is RFC 5746, of 2010.")
-            .advise("As a stop-gap, allow it for this server only:")
+            .advise("Update the server or the proxy in front of it: secure renegotiation has been standard since RFC 5746 (2010).")
+            .advise("As a stopgap, allow it on the client for this server only:")
             .advise(remedy::s_client(handshake, "-legacy_server_connect")),
     )
 }

@@ -11,6 +11,7 @@ use crate::diagnosis::view::{Hole, View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
+use crate::wording::{counted, times};
 
 use super::black_hole_udp;
 
@@ -42,22 +43,19 @@ fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let finding = Finding::new(
         Cause::PathMtuBlackHole,
         if segment.copies >= 3 { Confidence::Strong } else { Confidence::Likely },
-        format!(
-            "Full-size packets from the {side} do not arrive: {} bytes of the {message} were sent {} times within {} in vain, while smaller packets pass.",
-            segment.ip_len,
-            segment.copies,
-            span_text(segment.last.time.since(segment.first.time)),
-        ),
+        format!("Full-size packets from the {side} do not arrive: {} with the {message} were sent {} in {} and never acknowledged, while smaller packets pass.", counted(segment.ip_len, "byte", "bytes"), times(segment.copies), span_text(segment.last.time.since(segment.first.time))),
     )
     .resting_on(Suspect::packet(side, segment.first, segment.len))
-    .shown_by(segment.first, format!("{message}: packet of {} bytes, first sent", segment.ip_len))
+    .shown_by(segment.first, format!("{message}: a packet of {}, first sent", counted(segment.ip_len, "byte", "bytes")))
     .shown_by(segment.last, format!("sent for the {} time, never acknowledged", ordinal(segment.copies)));
     let finding = match view.side(side).outstanding.iter().find(|other| other.sacked) {
-        Some(arrived) => {
-            finding.shown_by(arrived.first, format!("packet of {} bytes behind it arrived (selective acknowledgment)", arrived.ip_len))
-        }
-        None if passed > 0 => finding.noting(format!("the largest payload of the {side} that arrived is {passed} bytes")),
-        None => finding.noting(format!("the {} signals that something behind it arrived", side.other())),
+        Some(arrived) => finding.shown_by(
+            arrived.first,
+            format!("a later packet of {} arrived (selective acknowledgment)", counted(arrived.ip_len, "byte", "bytes")),
+        ),
+        None if passed > 0 => finding
+            .noting(format!("the largest payload from the {side} that arrived is {passed}", passed = counted(passed, "byte", "bytes"))),
+        None => finding.noting(format!("the {} acknowledges that something later arrived", side.other())),
     };
     let alternatives: &[Cause] =
         if side == Side::Client { &[Cause::SplitClientHello, Cause::PacketLoss] } else { &[Cause::ServerFlightDropped, Cause::PacketLoss] };
@@ -73,18 +71,13 @@ fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
     let finding = Finding::new(
         Cause::PathMtuBlackHole,
         if view.silence().as_secs() >= 3 { Confidence::Strong } else { Confidence::Likely },
-        format!(
-            "Full-size packets from the {side} do not arrive: {} bytes of the {message} are missing, only {} behind them came, and {} later nothing had filled the hole.",
-            hole.len,
-            if hole.stranded > 0 { format!("the {} bytes", hole.stranded) } else { "a FIN".to_owned() },
-            span_text(view.silence()),
-        ),
+        format!("Full-size packets from the {side} do not arrive: the {message} lacks {}, only {} after that arrived, and {} later the gap was still open.", counted(hole.len, "byte", "bytes"), if hole.stranded > 0 { format!("the {}", counted(hole.stranded, "byte", "bytes")) } else { "a FIN".to_owned() }, span_text(view.silence())),
     )
     .resting_on(Suspect::packet(side, view.stop(), view.mss(side).saturating_sub(TCP_OPTIONS)))
-    .noting(format!("a hole of {} bytes in the {side}'s stream was never filled", hole.len))
-    .noting(format!("the largest payload of the {side} that arrived is {} bytes", view.side(side).largest_segment));
+    .noting(format!("a gap of {} in the {side}'s stream was never filled", counted(hole.len, "byte", "bytes")))
+    .noting(format!("the largest payload from the {side} that arrived is {}", counted(view.side(side).largest_segment, "byte", "bytes")));
     let finding = match view.side(side).last_data {
-        Some(mark) => finding.shown_by(mark, "last packet that arrived, behind the hole"),
+        Some(mark) => finding.shown_by(mark, "last packet that arrived, beyond the gap"),
         None => finding,
     };
     let alternatives: &[Cause] =
@@ -95,7 +88,7 @@ fn at_receiver(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
 fn advice_over_udp(case: &Case<'_>, finding: Finding) -> Finding {
     finding
         .stopped_by(StoppedBy::Network)
-        .advise("Find the largest packet that passes between the two, and make the datagrams of DTLS smaller than that (SSL_set_mtu, -mtu; an ECDSA certificate and a short chain help):")
+        .advise("On the server, make the DTLS datagrams smaller than the largest packet that passes (SSL_set_mtu, -mtu; an ECDSA certificate and a short chain help). Find that size with:")
         .advise(remedy::ping_mtu(case.handshake.server.address, 1500))
         .advise(Command::new("openssl s_server -dtls -mtu 1200").option("-port", case.handshake.server.port))
 }
@@ -103,13 +96,13 @@ fn advice_over_udp(case: &Case<'_>, finding: Finding) -> Finding {
 fn advice(case: &Case<'_>, finding: Finding) -> Finding {
     let reported = case.handshake.flow.icmp.iter().find(|note| matches!(note.kind, IcmpKind::TooBig(_)));
     let finding = match reported {
-        Some(note) => finding.shown_by(note.mark, format!("{} reported that the packet is too big", note.reporter)),
-        None if case.policy.icmp_filtered => finding.noting("the capture filter excludes ICMP: a report by a router would not be seen"),
-        None => finding.noting("no ICMP message about the size was seen"),
+        Some(note) => finding.shown_by(note.mark, format!("{} reported that the packet is too big (ICMP)", note.reporter)),
+        None if case.policy.icmp_filtered => finding.noting("the capture filter excludes ICMP, so a router's report would be missing"),
+        None => finding.noting("no ICMP message about the size was captured"),
     };
     finding
         .stopped_by(StoppedBy::Network)
-        .advise("Find the largest packet that passes between the two, and let ICMP fragmentation needed / packet too big through:")
+        .advise("On every firewall on the path, allow ICMP fragmentation needed and ICMPv6 packet too big; find the largest packet that passes:")
         .advise(remedy::ping_mtu(case.handshake.server.address, 1500))
         .advise(remedy::tracepath(case.handshake))
         .advise("On the router or VPN gateway, clamp the MSS:")

@@ -6,6 +6,7 @@ use crate::diagnosis::view::datagrams::FULL_SIZE;
 use crate::diagnosis::view::{View, span_text};
 use crate::flow::Side;
 use crate::tls::registry::HandshakeType;
+use crate::wording::{count, counted};
 
 /// The fragments of one message that are missing are those that are large.
 pub(super) fn at_receiver(view: View<'_>) -> Option<Finding> {
@@ -23,16 +24,11 @@ pub(super) fn at_receiver(view: View<'_>) -> Option<Finding> {
         Finding::new(
             Cause::PathMtuBlackHole,
             if repeats.count >= 2 { Confidence::Strong } else { Confidence::Likely },
-            format!(
-                "Large datagrams of the {} do not arrive: {} of {} bytes of its {message} are missing though it sent it again and again; nothing over {arrived} bytes came.",
-                hole.side,
-                hole.want.saturating_sub(hole.have),
-                hole.want,
-            ),
+            format!("Large datagrams from the {} do not arrive: its {message} lacks {} of {} despite retransmissions, and no datagram larger than {} arrived.", hole.side, count(hole.want.saturating_sub(hole.have) as u64), counted(hole.want, "byte", "bytes"), counted(arrived, "byte", "bytes")),
         )
-        .shown_by(hole.first, format!("a fragment of the {message} behind the hole"))
-        .shown_by(repeats.last, "sent again, with the same hole")
-        .noting(format!("a hole of {} bytes was never filled; the largest datagram of the {} that arrived has {arrived} bytes", hole.missing, hole.side))
+        .shown_by(hole.first, format!("a fragment of the {message} beyond the gap"))
+        .shown_by(repeats.last, "retransmitted, with the same gap")
+        .noting(format!("a gap of {} was never filled; the largest datagram from the {} that arrived has {arrived}", counted(hole.missing, "byte", "bytes"), hole.side, arrived = counted(arrived, "byte", "bytes")))
         .or_else(&[Cause::IpFragmentsDropped, Cause::PacketLoss]),
     )
 }
@@ -48,14 +44,11 @@ pub(super) fn at_sender(view: View<'_>) -> Option<Finding> {
         Finding::new(
             Cause::PathMtuBlackHole,
             Confidence::Likely,
-            format!(
-                "Large datagrams of the server do not arrive: its flight (up to {largest} bytes a datagram) is repeated for {} and the client only repeats its ClientHello, though the small HelloVerifyRequest reached it.",
-                span_text(flight.last.time.since(flight.first.time)),
-            ),
+            format!("Large datagrams from the server do not arrive: it repeats its flight, in datagrams of up to {largest}, for {}, and the client only repeats its ClientHello, though the small HelloVerifyRequest reached it.", span_text(flight.last.time.since(flight.first.time)), largest = counted(largest, "byte", "bytes")),
         )
         .shown_by(small_passed, "the client returns the cookie: small datagrams pass")
         .shown_by(flight.first, "the server's flight again")
-        .shown_by(hello.last, format!("ClientHello again, {} repetitions in all", hello.count))
+        .shown_by(hello.last, format!("ClientHello again, {} in all", counted(hello.count, "repetition", "repetitions")))
         .or_else(&[Cause::ServerFlightDropped, Cause::IpFragmentsDropped, Cause::PacketLoss]),
     )
 }

@@ -10,6 +10,7 @@ use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
+use crate::wording::counted;
 
 pub(super) const RULE: Rule =
     Rule { cause: Cause::IpFragmentsDropped, against: &[lowers(Contrary::FullSizePassed)], page: page!("ip-fragments-dropped"), check };
@@ -26,12 +27,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::IpFragmentsDropped,
             Confidence::Strong,
-            format!("Fragments of the {}'s packets are lost: {} gave up joining them.", note.about, note.reporter),
+            format!("IP fragments of the {}'s packets are lost: {} could not reassemble them.", note.about, note.reporter),
         )
         .stopped_by(StoppedBy::Network)
-        .shown_by(note.mark, format!("{} reports that reassembly of the {}'s packet timed out", note.reporter, note.about))
+        .shown_by(note.mark, format!("{} reported that the reassembly of the {}'s packet timed out (ICMP)", note.reporter, note.about))
         .or_else(&[Cause::PathMtuBlackHole, Cause::PacketLoss])
-        .advise("Find the device that drops fragments, or make the packets small enough not to be fragmented:")
+        .advise("Find the device on the path that drops IP fragments, or make the packets small enough not to need any:")
         .advise(Command::new("tcpdump -ni any").operand("ip[6:2] & 0x3fff != 0 or ip6 protochain 44")),
     )
 }
@@ -44,18 +45,18 @@ fn unfinished(case: &Case<'_>) -> Option<Finding> {
     if heard || matches!(facts.outcome, Outcome::Alerted | Outcome::Plaintext) {
         return None;
     }
-    let packets = if count == 1 { "A packet".to_owned() } else { format!("{count} packets") };
+    let packets = counted(count, "packet", "packets");
     let confidence = if count > 1 { Confidence::Strong } else { Confidence::Likely };
     Some(
         Finding::new(
             Cause::IpFragmentsDropped,
             confidence,
-            format!("{packets} of the {side} came in fragments of which some never arrived, and nothing else of it followed."),
+            format!("Some fragments of {packets} from the {side} never arrived, and nothing else from it followed."),
         )
         .stopped_by(StoppedBy::Network)
-        .shown_by(first, format!("first fragment of a packet of the {side}, never whole"))
+        .shown_by(first, format!("first fragment of a packet from the {side} that never became whole"))
         .or_else(&[Cause::PathMtuBlackHole, Cause::PacketLoss])
-        .advise("Find the device that drops fragments, or make the packets small enough not to be fragmented:")
+        .advise("Find the device on the path that drops IP fragments, or make the packets small enough not to need any:")
         .advise(Command::new("tcpdump -ni any").operand("ip[6:2] & 0x3fff != 0 or ip6 protochain 44")),
     )
 }

@@ -10,6 +10,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal};
 use crate::handshake::facts::StoppedBy;
 use crate::packet::IcmpKind;
+use crate::wording::counted;
 
 pub(super) const RULE: Rule =
     Rule { cause: Cause::PathMtuIcmpIgnored, against: &[lowers(Contrary::FullSizePassed)], page: page!("path-mtu-icmp-ignored"), check };
@@ -28,22 +29,33 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if mtu > 0 && victim.ip_len <= mtu {
         return None;
     }
-    let size = if mtu > 0 { format!("at most {mtu} bytes") } else { "smaller packets".to_owned() };
+    let size = if mtu > 0 { format!("packets of at most {}", counted(mtu, "byte", "bytes")) } else { "smaller packets".to_owned() };
     Some(
         Finding::new(
             Cause::PathMtuIcmpIgnored,
             if note.ignored >= 2 { Confidence::Certain } else { Confidence::Strong },
-            format!("{} told the {sender} to send {size}, but the {sender} goes on with {} bytes.", note.reporter, victim.ip_len),
+            format!(
+                "{} told the {sender} to send {size}, but the {sender} keeps sending packets of {}.",
+                note.reporter,
+                counted(victim.ip_len, "byte", "bytes")
+            ),
         )
         .stopped_by(StoppedBy::Network)
         .resting_on(Suspect::packet(sender, victim.first, victim.len))
         .shown_by(
             note.mark,
-            format!("{} reports that a packet of {} bytes is too big, next link passes {mtu}", note.reporter, note.quoted_len),
+            format!(
+                "{} reported that a packet of {} is too big; MTU of the next link: {mtu}",
+                note.reporter,
+                counted(note.quoted_len, "byte", "bytes")
+            ),
         )
-        .shown_by(victim.last, format!("the {sender} sends {} bytes again, for the {} time", victim.ip_len, ordinal(victim.copies)))
+        .shown_by(
+            victim.last,
+            format!("the {sender} sends a packet of {} for the {} time", counted(victim.ip_len, "byte", "bytes"), ordinal(victim.copies)),
+        )
         .or_else(&[Cause::PathMtuBlackHole])
-        .advise(format!("Let the {sender}'s firewall, NAT or load balancer pass ICMP fragmentation needed and ICMPv6 packet too big:"))
+        .advise(format!("On the {sender}'s firewall, NAT or load balancer, allow ICMP fragmentation needed and ICMPv6 packet too big:"))
         .advise(if note.reporter.is_ipv4() {
             Command::new("iptables -I INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT")
         } else {

@@ -13,6 +13,7 @@ use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
 use crate::packet::IcmpKind;
+use crate::wording::{counted, times};
 
 pub(super) const RULE: Rule =
     Rule { cause: Cause::PacketLoss, against: &[drops(Contrary::CopiesAnswered)], page: page!("packet-loss"), check };
@@ -34,24 +35,24 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     if !felt && let Some(finding) = late_answer(case, view) {
         return Some(finding);
     }
-    let repeats = if loss.repairs == 1 { String::new() } else { format!(" ({} repairs in all)", loss.repairs) };
+    let (total, worst) = (span_text(loss.total), span_text(loss.worst));
+    let what = format!("the {}'s {}", loss.side, bare(loss.what));
+    let share = if worst == total { format!(": {what} was lost and sent again") } else { format!(", {worst} of it for {what}") };
+    let repeats = if loss.repairs == 1 {
+        String::new()
+    } else {
+        format!(", with {} in all", counted(loss.repairs, "retransmission", "retransmissions"))
+    };
     Some(
         Finding::new(
             Cause::PacketLoss,
             Confidence::Strong,
-            format!(
-                "Lost packets delayed the handshake with {} by {}: {} for the {}'s {}{repeats}.",
-                view.target(),
-                span_text(loss.total),
-                span_text(loss.worst),
-                loss.side,
-                bare(loss.what),
-            ),
+            format!("Packet loss delayed the handshake with {} by {total}{share}{repeats}.", view.target(),),
         )
         .weight(if felt { Weight::Explains } else { Weight::Note })
         .stopped_by(StoppedBy::Network)
-        .shown_by(loss.repaired, format!("{} arrives after {}", loss.what, span_text(loss.worst)))
-        .advise("Measure loss on the path and look at the hosts' counters:")
+        .shown_by(loss.repaired, format!("{} arrives {} late", loss.what, span_text(loss.worst)))
+        .advise("Measure the loss on the path and check the counters of both hosts:")
         .advise(remedy::measure_loss(case.handshake))
         .advise(Command::new("nstat -az TcpRetransSegs TcpExtTCPTimeouts")),
     )
@@ -68,27 +69,29 @@ fn late_answer(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         Cause::PacketLoss,
         if unseen.is_some() { Confidence::Strong } else { Confidence::Likely },
         format!(
-            "The {} of {} came {} late; its first copies were {}.",
+            "The {} from {} came {} late: its first copies were {}.",
             bare(wait.what),
             view.target(),
             span_text(span),
-            if unseen.is_some() { "lost on the way" } else { "probably lost, as others of its packets were" }
+            if unseen.is_some() { "lost on the way" } else { "probably lost, as other packets from it were" }
         ),
     );
     let finding = match unseen {
         Some(count) => finding.shown_by(
             wait.to,
-            format!("the server numbers its packets in a row, and {count} numbers before this one never came: it had sent them"),
+            format!(
+                "the server numbers its packets consecutively, and {count} numbers before this one are missing: it had sent those packets"
+            ),
         ),
         None => finding,
     };
     Some(
         finding
             .stopped_by(StoppedBy::Network)
-            .shown_by(wait.from, "the server's turn begins")
+            .shown_by(wait.from, "the server's turn starts")
             .shown_by(wait.to, format!("{}, {} later", wait.what, span_text(wait.span())))
             .or_else(&[Cause::ServerSlow])
-            .advise("Capture at the server to tell loss from a slow server; measure loss on the path:")
+            .advise("Capture on the server to tell loss from a slow server, and measure the loss on the path:")
             .advise(remedy::measure_loss(case.handshake)),
     )
 }
@@ -106,7 +109,7 @@ fn stopped(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         finding
             .stopped_by(StoppedBy::Network)
             .or_else(alternatives)
-            .advise("Measure loss on the path and look at the hosts' counters:")
+            .advise("Measure the loss on the path and check the counters of both hosts:")
             .advise(remedy::measure_loss(case.handshake))
             .advise(Command::new("nstat -az TcpRetransSegs TcpExtTCPTimeouts")),
     )
@@ -127,11 +130,11 @@ fn at_sender(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
         Finding::new(
             Cause::PacketLoss,
             Confidence::Likely,
-            format!("The {side}'s {} was lost {} times and never arrived.", bare(message), victim.copies),
+            format!("The {side}'s {} was lost {} and never arrived.", bare(message), times(victim.copies)),
         )
         .weight(Weight::Fallback)
         .resting_on(Suspect::packet(side, victim.first, victim.len))
-        .shown_by(victim.first, format!("{message} first sent ({} bytes)", victim.ip_len))
+        .shown_by(victim.first, format!("{message} first sent, {}", counted(victim.ip_len, "byte", "bytes")))
         .shown_by(victim.last, format!("sent for the {} time, never acknowledged", ordinal(victim.copies))),
     )
 }
@@ -142,15 +145,21 @@ fn at_receiver(view: View<'_>, side: Side) -> Option<Finding> {
     let finding = Finding::new(
         Cause::PacketLoss,
         Confidence::Likely,
-        format!("{} bytes of the {side}'s {} were lost and never sent again.", hole.len, bare(message)),
+        format!("The {side}'s {} lost {}, which were never retransmitted.", bare(message), counted(hole.len, "byte", "bytes")),
     )
     .weight(Weight::Fallback)
     .noting(match (hole.stranded, view.side(side).fin) {
-        (0, Some((mark, _))) => format!("the FIN in frame {} stands {} bytes behind the last byte that arrived", mark.frame, hole.len),
-        (stranded, _) => format!("a hole of {} bytes was never filled; {stranded} bytes behind it arrived", hole.len),
+        (0, Some((mark, _))) => {
+            format!("the FIN in frame {} comes {} after the last byte that arrived", mark.frame, counted(hole.len, "byte", "bytes"))
+        }
+        (stranded, _) => format!(
+            "a gap of {} was never filled; {stranded} beyond it arrived",
+            counted(hole.len, "byte", "bytes"),
+            stranded = counted(stranded, "byte", "bytes")
+        ),
     });
     Some(match view.side(side).last_data {
-        Some(mark) => finding.shown_by(mark, "last packet that arrived, behind the hole"),
+        Some(mark) => finding.shown_by(mark, "last packet that arrived, beyond the gap"),
         None => finding,
     })
 }

@@ -10,6 +10,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
+use crate::wording::times;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::OneWayPath,
@@ -29,7 +30,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .stopped_by(StoppedBy::Network)
-            .advise("Capture at both ends at the same time to see where the packets stop, and compare the routes of both directions:")
+            .advise("Capture on both ends at the same time to see where the packets stop, and compare the routes of both directions:")
             .advise(remedy::route_to(case.handshake.server.address))
             .advise(remedy::traceroute(case.handshake, case.handshake.server)),
     )
@@ -48,12 +49,12 @@ fn unheard_ack(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             Cause::OneWayPath,
             confidence,
             format!(
-                "The client's packets stop arriving at {}: it repeats its SYN-ACK while the client repeats its data.",
+                "The client's packets stopped arriving at {}: it repeats its SYN-ACK while the client repeats its data.",
                 case.handshake.server
             ),
         )
         .shown_by(data, "the client's first data, never acknowledged")
-        .shown_by(answer.last, format!("SYN-ACK number {}: the server did not get the client's acknowledgment", answer.count))
+        .shown_by(answer.last, format!("SYN-ACK no. {}: the server did not receive the client's acknowledgment", answer.count))
         .or_else(&[Cause::AcceptQueueFull, Cause::ClientHelloDropped]),
     )
 }
@@ -74,13 +75,13 @@ fn unheard_client(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             Cause::OneWayPath,
             Confidence::Strong,
             format!(
-                "After its SYN nothing more arrives from {}: it does not repeat the SYN, so it got the SYN-ACK, but its acknowledgment never came.",
+                "Nothing arrives from {} after its SYN: it does not repeat the SYN, so it received the SYN-ACK, but its acknowledgment never arrived.",
                 case.handshake.client
             ),
         )
         .weight(Weight::Overrides)
         .shown_by(syn.first, "the only SYN")
-        .shown_by(answer.last, format!("SYN-ACK number {}, never acknowledged", answer.count))
+        .shown_by(answer.last, format!("SYN-ACK no. {}, never acknowledged", answer.count))
         .or_else(&[Cause::TcpHandshakeIncomplete]),
     )
 }
@@ -107,16 +108,12 @@ fn gone(case: &Case<'_>, view: View<'_>, side: Side) -> Option<Finding> {
         Finding::new(
             Cause::OneWayPath,
             Confidence::Likely,
-            format!(
-                "The {side}'s packets stopped arriving: the {message} was sent {} times within {} and never acknowledged, though earlier bytes were.",
-                victim.copies,
-                span_text(victim.last.time.since(victim.first.time))
-            ),
+            format!("The {side}'s packets stopped arriving: the {message} was sent {} within {} and never acknowledged, though earlier bytes were.", times(victim.copies), span_text(victim.last.time.since(victim.first.time))),
         )
         .resting_on(Suspect::packet(side, victim.first, victim.len))
         .shown_by(victim.first, format!("{message} first sent"))
         .shown_by(victim.last, format!("sent for the {} time", ordinal(victim.copies)))
-        .noting(if heard_since { format!("the {} still sends, without acknowledging it", side.other()) } else { format!("nothing more came from the {}", side.other()) })
+        .noting(if heard_since { format!("the {} still sends, but does not acknowledge it", side.other()) } else { format!("nothing more arrived from the {}", side.other()) })
         .or_else(&[Cause::PacketLoss, Cause::IdleTimeout]),
     )
 }

@@ -49,7 +49,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = if stuck || facts.outcome == Outcome::Completed { finding } else { finding.weight(Weight::Note) };
     Some(
         finding
-            .advise(format!("See why the {side}'s process does not read; look at its receive queue:"))
+            .advise(format!("On the {side}, find out why the process does not read; check its receive queue:"))
             .advise(Command::new("ss -tmnp").operand([Piece::Fixed("dst "), Piece::Address(view_peer(case, side))])),
     )
 }
@@ -69,16 +69,16 @@ fn never_opened(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
             Cause::ZeroWindow,
             Confidence::Strong,
             format!(
-                "{} accepted the connection with a receive window of zero and did not open it for {}: the client may not send. A SYN proxy or shield answered that does not reach the server behind it.",
+                "{} accepted the connection with a receive window of zero and did not open it for {}, so the client may not send. A SYN proxy or DDoS shield answered that cannot reach the server behind it.",
                 view.target(),
                 span_text(waited)
             ),
         )
         .stopped_by(StoppedBy::Server)
         .shown_by(answer.first, "SYN-ACK with window 0")
-        .shown_by(window.last, "last packet of the server, still window 0")
+        .shown_by(window.last, "last packet from the server, still window 0")
         .or_else(&[Cause::LoadBalancerNoBackend, Cause::ServerSilent, Cause::OneWayPath])
-        .advise("Look at the firewall or load balancer that answers for this address (SYN proxy, SYN cookies, DDoS shield): does it reach the server, and does the server answer it?")
+        .advise("On the firewall or load balancer that answers for this address (SYN proxy, SYN cookies, DDoS shield), check whether it reaches the server and whether the server answers it:")
         .advise(remedy::port_open(facts)),
     )
 }

@@ -23,13 +23,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let (protocol, first, mark) = spoken(handshake).or_else(|| dialogue(case))?;
     let (confidence, why) = expects_tls(case);
-    let named = if protocol == "unknown" { format!("bytes that are not TLS (`{first}`)") } else { format!("{protocol} (`{first}`)") };
+    let named = if protocol == "unknown" { format!("bytes that are not TLS, `{first}`,") } else { format!("{protocol} (`{first}`)") };
     let confidence = if protocol == "unknown" { confidence.lowered() } else { confidence };
     let agreed = handshake.plaintext.server.as_ref().is_some_and(|answer| agrees(handshake, &answer.what));
     let mut finding = Finding::new(
         Cause::ClientSpeaksPlaintext,
         confidence,
-        format!("{} sent {named} to {}, where TLS is due: {why}.", handshake.client.address, handshake.server),
+        format!("{} sent {named} to {}, where TLS was expected: {why}.", handshake.client.address, handshake.server),
     )
     .weight(if agreed { Weight::Note } else { Weight::Explains })
     .stopped_by(StoppedBy::Client)
@@ -41,20 +41,26 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding = finding.shown_by(answer.first, quoted(&answer.what));
     }
     finding = finding.advise(match protocol {
-        _ if had_agreed(handshake) => "The client must begin TLS right after the server's answer: look for its STARTTLS handling in its log, or for a proxy in front of it.",
-        "HTTP" => "Use https:// in the client: in its URL, or as the backend protocol of the proxy or load balancer.",
-        "HTTP/2" => "Use TLS in the client: https:// in its URL, a secure channel in gRPC, h2 rather than h2c as the backend protocol.",
-        "SSH" => "Connect to the SSH port.",
-        "Redis" => "Switch TLS on in the client: rediss:// in a URL, `redis-cli --tls --cacert ca.pem`.",
-        "Kafka" => "Set security.protocol to SSL or SASL_SSL in the client.",
-        "AMQP" => "Switch TLS on in the client: amqps:// in a URL, ssl_options and the like.",
-        "MQTT" => "Switch TLS on in the client: mqtts:// in a URL, `mosquitto_pub --cafile ca.pem`, tls_set() in paho.",
-        "syslog" => "Switch TLS on in the sender: StreamDriverMode=\"1\" with the gtls or ossl driver in rsyslog, transport(\"tls\") in syslog-ng.",
-        "MongoDB" => "Switch TLS on in the client: tls=true in the connection string.",
-        "SMTP" | "IMAP" | "POP3" | "LDAP" | "FTP" | "NNTP" | "XMPP" | "IRC" | "ManageSieve" => {
-            "Choose TLS from the first byte (SSL/TLS, not STARTTLS) for this port, or use the port for STARTTLS."
+        _ if had_agreed(handshake) => {
+            "On the client, start TLS right after the server's answer: check its log for STARTTLS, and look for a proxy in front of it."
         }
-        _ => "Let the client speak TLS, or point it at the port of its own protocol.",
+        "HTTP" => "On the client, use https:// in the URL; on a proxy or load balancer, set the backend protocol to https.",
+        "HTTP/2" => {
+            "On the client, use TLS: https:// in the URL, a secure channel in gRPC; on a proxy, h2 rather than h2c as the backend protocol."
+        }
+        "SSH" => "On the client, connect to the SSH port.",
+        "Redis" => "On the client, switch TLS on: rediss:// in the URL, `redis-cli --tls --cacert ca.pem`.",
+        "Kafka" => "On the client, set security.protocol to SSL or SASL_SSL.",
+        "AMQP" => "On the client, switch TLS on: amqps:// in the URL, ssl_options and the like.",
+        "MQTT" => "On the client, switch TLS on: mqtts:// in the URL, `mosquitto_pub --cafile ca.pem`, tls_set() in paho.",
+        "syslog" => {
+            "On the sender, switch TLS on: StreamDriverMode=\"1\" with the gtls or ossl driver in rsyslog, transport(\"tls\") in syslog-ng."
+        }
+        "MongoDB" => "On the client, switch TLS on: tls=true in the connection string.",
+        "SMTP" | "IMAP" | "POP3" | "LDAP" | "FTP" | "NNTP" | "XMPP" | "IRC" | "ManageSieve" => {
+            "On the client, choose TLS from the first byte (SSL/TLS, not STARTTLS) for this port, or use the port for STARTTLS."
+        }
+        _ => "On the client, switch TLS on, or use the port of the client's own protocol.",
     });
     Some(finding.advise(remedy::s_client(handshake, "")))
 }
@@ -93,24 +99,24 @@ fn expects_tls(case: &Case<'_>) -> (Confidence, &'static str) {
     let handshake = case.handshake;
     let answer = handshake.plaintext.server.as_ref().map(|seen| &seen.what);
     if had_agreed(handshake) {
-        return (Confidence::Certain, "it had asked for the upgrade to TLS, and the server had agreed");
+        return (Confidence::Certain, "it asked for the upgrade to TLS, and the server agreed");
     }
     if server_spoke_tls(handshake) {
         return (Confidence::Certain, "the server answered with a TLS alert");
     }
     if answer.is_some_and(Plaintext::complains) {
-        return (Confidence::Certain, "the server answered in clear with an error, or with the way to https");
+        return (Confidence::Certain, "the server answered in clear with an error or with a redirect to https");
     }
     if answer.is_some_and(|answer| agrees(handshake, answer)) {
-        return (Confidence::Likely, "but the server answered in kind");
+        return (Confidence::Likely, "but the server answered in the same protocol");
     }
     if case.knowledge.speaks_tls {
-        return (Confidence::Certain, "the server speaks TLS with others");
+        return (Confidence::Certain, "the server speaks TLS with other clients");
     }
     match answer {
-        _ if is_implicit_tls(handshake.server.port) => (Confidence::Strong, "the port is one for TLS"),
-        None => (Confidence::Likely, "the server closed without a word, and one that speaks it in clear would have answered"),
-        Some(_) => (Confidence::Likely, "the server did not answer in kind"),
+        _ if is_implicit_tls(handshake.server.port) => (Confidence::Strong, "the port is for TLS"),
+        None => (Confidence::Likely, "the server closed without an answer, which a server for that protocol would have sent"),
+        Some(_) => (Confidence::Likely, "the server did not answer in that protocol"),
     }
 }
 

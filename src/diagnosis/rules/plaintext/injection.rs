@@ -22,11 +22,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::StarttlsInjection,
             Confidence::Strong,
-            format!("{} sent commands in clear behind {}, before TLS began: `{injected}`.", handshake.client.address, facts.dialect.request()),
+            format!("{} sent commands in clear after {}, before TLS started: `{injected}`.", handshake.client.address, facts.dialect.request()),
         )
         .weight(Weight::Note)
-        .shown_by(asked, format!("behind {} came `{injected}`", facts.dialect.request()))
-        .advise("Make sure that the server discards what came in clear when TLS begins (CVE-2011-0411), and find out whether the client sent these commands itself."),
+        .shown_by(asked, format!("`{injected}` follows {}", facts.dialect.request()))
+        .advise("On the server, discard everything received in clear when TLS starts (CVE-2011-0411); find out whether the client sent these commands itself."),
     )
 }
 

@@ -26,10 +26,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (confidence, summary) = match &facts.stripped {
         Some(word) => (
             Confidence::Strong,
-            format!(
-                "A device on the path to {} removed the offer of {request} ({protocol}): `{word}` stands in its place.",
-                handshake.server
-            ),
+            format!("A device on the path to {} removed the offer of {request} ({protocol}) and wrote `{word}` instead.", handshake.server),
         ),
         None => (Confidence::Certain, format!("{} does not offer {request} ({protocol}).", handshake.server)),
     };
@@ -40,25 +37,29 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if let Some(listed) = facts.listed {
         finding = finding.shown_by(listed, format!("the server's capabilities are complete without {request}"));
     } else if let Some(line) = last_line(facts, Side::Server) {
-        finding = finding.shown_by(line.mark, format!("the server said `{}`", line.text));
+        finding = finding.shown_by(line.mark, format!("server answered `{}`", line.text));
     }
     if let Some(word) = &facts.stripped {
-        finding = finding.noting(format!("`{word}` is what an inspecting firewall writes over a word it does not let pass"));
+        finding = finding.noting(format!("`{word}` is what an inspecting firewall writes over a command that it blocks"));
     }
     finding = quoting(finding, facts);
     if let Some(mark) = facts.went_on {
-        finding = finding.shown_by(mark, "the client went on in clear");
+        finding = finding.shown_by(mark, "client continued in clear");
         // it lived without TLS: nothing ended here
         if facts.asked.is_none() && facts.stripped.is_none() && !hello_begun(handshake) {
             return Some(finding.weight(Weight::Note));
         }
     }
     finding = finding.advise(match (&facts.stripped, facts.dialect) {
-        (Some(_), Dialect::Smtp) => "Allow TLS in the firewall's ESMTP inspection, or take the inspection out (Cisco: `no inspect esmtp`).",
-        (Some(_), _) => "Switch off the inspection of this protocol on the firewall or antivirus on the path.",
-        (None, Dialect::Mysql) => "Enable TLS on the MySQL server (ssl_cert, ssl_key), and check that nothing on the path clears the flag.",
-        (None, Dialect::Rdp) => "Let the RDP server negotiate TLS: its security layer is set to RDP, or it is too old.",
-        (None, _) => "Enable TLS on the server: a certificate and a key that it can read; its log at start says why the offer is missing.",
+        (Some(_), Dialect::Smtp) => {
+            "On the firewall, allow TLS in the ESMTP inspection, or switch the inspection off (Cisco: `no inspect esmtp`)."
+        }
+        (Some(_), _) => "On the firewall or antivirus on the path, switch off the inspection of this protocol.",
+        (None, Dialect::Mysql) => "On the MySQL server, enable TLS (ssl_cert, ssl_key); check that nothing on the path clears the flag.",
+        (None, Dialect::Rdp) => "On the RDP server, set the security layer to negotiate TLS: it is set to RDP, or the server is too old.",
+        (None, _) => {
+            "On the server, enable TLS with a certificate and a key that it can read; its startup log says why it does not offer TLS."
+        }
     });
     if let Some((port, name)) = implicit(facts.dialect) {
         finding = finding.advise(format!("Or use TLS from the first byte, on port {port} ({name}), if the server has it."));

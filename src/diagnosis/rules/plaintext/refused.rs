@@ -33,25 +33,27 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn advice(dialect: Dialect, code: Option<u32>) -> &'static str {
     match (dialect, code) {
         (Dialect::Postgres, _) => {
-            "Enable TLS on the PostgreSQL server: `ssl = on` with certificate and key, then reload; or set sslmode=prefer in the client if clear text is acceptable."
+            "On the PostgreSQL server, set `ssl = on` with a certificate and key, and reload; or on the client, set sslmode=prefer if plaintext is acceptable."
         }
         (Dialect::Ldap, Some(2)) => {
-            "The LDAP server does not know StartTLS: give it a certificate and key (olcTLSCertificateFile, olcTLSCertificateKeyFile)."
+            "On the LDAP server, enable StartTLS, which it does not support yet: configure a certificate and key (olcTLSCertificateFile, olcTLSCertificateKeyFile)."
         }
-        (Dialect::Ldap, Some(1)) => "The LDAP server refuses StartTLS in this state: TLS is already active, or operations are outstanding.",
-        (Dialect::Ldap, _) => "Give the LDAP server a certificate and key that it can read, and look into its log.",
-        (Dialect::Rdp, Some(0 | 2)) => "The RDP server allows only standard RDP security: allow TLS in its security layer policy.",
+        (Dialect::Ldap, Some(1)) => {
+            "On the client, send StartTLS earlier: the LDAP server refuses it because TLS is already active or operations are outstanding."
+        }
+        (Dialect::Ldap, _) => "On the LDAP server, configure a certificate and key that it can read, and check the log.",
+        (Dialect::Rdp, Some(0 | 2)) => "On the RDP server, allow TLS in the security layer policy: it allows only standard RDP security.",
         (Dialect::Rdp, Some(3)) => {
-            "The RDP server has no certificate: renew the one in the store `Remote Desktop`, or restart its service."
+            "On the RDP server, renew the certificate in the store `Remote Desktop`, or restart the service: it has no certificate."
         }
         (Dialect::Rdp, Some(5)) => {
-            "The RDP server demands Network Level Authentication (CredSSP): enable it in the client, or lift the demand on the server."
+            "On the client, enable Network Level Authentication (CredSSP), which the RDP server requires; or on the server, stop requiring it."
         }
-        (Dialect::Rdp, Some(1 | 6)) => "The RDP server demands TLS: enable it in the client.",
-        (Dialect::Tds, _) => "Configure a certificate for the SQL Server instance, or do not demand encryption in the client.",
-        (Dialect::Ftp, Some(530)) => "The FTP server wants a login before it talks about TLS: enable TLS on it (ssl_enable=YES in vsftpd).",
-        (_, Some(530 | 538 | 534)) => "The server refuses TLS by policy: look at its configuration for this client or listener.",
-        _ => "Enable TLS on the server: a certificate and a key that it can read, and the upgrade switched on for this listener.",
+        (Dialect::Rdp, Some(1 | 6)) => "On the client, enable TLS, which the RDP server requires.",
+        (Dialect::Tds, _) => "On the SQL Server, configure a certificate for the instance; or on the client, do not require encryption.",
+        (Dialect::Ftp, Some(530)) => "On the FTP server, enable TLS (ssl_enable=YES in vsftpd): it requires a login before TLS.",
+        (_, Some(530 | 538 | 534)) => "On the server, check the configuration for this client or listener: it refuses TLS by policy.",
+        _ => "On the server, enable TLS: a certificate and a key that it can read, and the upgrade switched on for this listener.",
     }
 }
 

@@ -45,19 +45,19 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
     // Its answer ends what the client wanted, unless the client left before it read it.
     .stopped_by(if handshake.outcome == Outcome::Plaintext { StoppedBy::Server } else { handshake.stopped_by })
-    .shown_by(mark, format!("{named} where a TLS record is due: `{}`", what.first));
+    .shown_by(mark, format!("{named} where a TLS record was expected: `{}`", what.first));
     if let Some(location) = &what.location {
-        finding = finding.shown_by(mark, format!("it redirects to {location}"));
+        finding = finding.shown_by(mark, format!("the answer redirects to {location}"));
     }
     if let Some(title) = &what.title {
-        finding = finding.shown_by(mark, format!("its page is titled \"{title}\""));
+        finding = finding.shown_by(mark, format!("the page has the title \"{title}\""));
     }
     if http {
         finding = finding.or_else(&[Cause::PlaintextInjected, Cause::CaptivePortal]);
     }
     if case.knowledge.speaks_tls && case.knowledge.completed > 0 {
         finding.confidence = Confidence::Likely;
-        finding = finding.noting("the same server speaks TLS with others");
+        finding = finding.noting("the same server speaks TLS with other clients");
     }
     Some(advised(finding, handshake, &what))
 }
@@ -67,17 +67,21 @@ fn instead_of_waiting(handshake: &Handshake) -> Option<Finding> {
     let preamble = handshake.preamble.as_ref().filter(|facts| facts.dialect.is_starttls() && facts.upgrade == Upgrade::Granted)?;
     let seen = handshake.plaintext.server.as_ref().filter(|_| handshake.outcome == Outcome::Plaintext && !hello_begun(handshake))?;
     let summary =
-        format!("{} agreed to {}, and then went on in clear: `{}`.", handshake.server, preamble.dialect.request(), seen.what.first);
+        format!("{} agreed to {} and then continued in clear: `{}`.", handshake.server, preamble.dialect.request(), seen.what.first);
     let finding = Finding::new(Cause::ServerSpeaksPlaintext, Confidence::Likely, summary).stopped_by(StoppedBy::Server);
     let finding = match preamble.answered {
-        Some(answered) => finding.shown_by(answered, "the server agrees to the upgrade"),
+        Some(answered) => finding.shown_by(answered, "server agrees to the upgrade"),
         None => finding,
     };
     Some(
         finding
-            .shown_by(seen.first, "and speaks on, where the ClientHello is due")
+            .shown_by(seen.first, "server continues in clear where the ClientHello was expected")
             .or_else(&[Cause::PlaintextInjected])
-            .advise("Look in the server's log at that second, and for a device on the path that rewrites the dialogue.")
+            .advise(remedy::log(
+                handshake,
+                Side::Server,
+                "it shows whether the server sent this; if not, a device on the path rewrites the dialogue",
+            ))
             .advise(remedy::s_client(handshake, "")),
     )
 }
@@ -104,18 +108,18 @@ fn mute(case: &Case<'_>) -> Option<Finding> {
     let did = match end {
         Some(ending) if ending.side == Side::Server => {
             let verb = if ending.reset.is_some() { "reset the connection" } else { "closed" };
-            format!("{verb} {} after the ClientHello, without a byte", span_text(ending.mark.time.since(hello.time)))
+            format!("{verb} {} after the ClientHello without sending a byte", span_text(ending.mark.time.since(hello.time)))
         }
-        _ => format!("took the ClientHello and was silent for {}", span_text(view.silence())),
+        _ => format!("received the ClientHello and stayed silent for {}", span_text(view.silence())),
     };
     let port = handshake.server.port;
-    let summary = format!("{} {did}: {port} is the port of {} in clear, whose servers cannot read TLS there.", view.target(), service.name);
+    let summary = format!("{} {did}: port {port} is for {} in clear, and such servers cannot read TLS there.", view.target(), service.name);
     let finding = Finding::new(Cause::ServerSpeaksPlaintext, Confidence::Likely, summary)
         .stopped_by(stopped_by)
         .shown_by(hello, "ClientHello")
         .or_else(&[if end.is_some_and(|ending| ending.side == Side::Server) { Cause::ServerClosed } else { Cause::ServerSilent }]);
     let finding = match end {
-        Some(ending) => finding.shown_by(ending.mark, format!("the {}'s {}, and no TLS record before it", ending.side, ending.name())),
+        Some(ending) => finding.shown_by(ending.mark, format!("the {}'s {}, with no TLS record before it", ending.side, ending.name())),
         None => finding.shown_by(handshake.closed_at, "still no answer"),
     };
     Some(towards(finding, handshake, service))
@@ -125,18 +129,18 @@ fn mute(case: &Case<'_>) -> Option<Finding> {
 fn towards(finding: Finding, handshake: &Handshake, service: &'static Service) -> Finding {
     let finding = match (service.name, service.upgrade, service.tls.first()) {
         ("PostgreSQL", ..) => finding.advise(
-            "Let the client ask for TLS first (SSLRequest, sslnegotiation=postgres): TLS from the first byte needs PostgreSQL 17 and ssl = on.",
+            "On the client, request TLS first (SSLRequest, sslnegotiation=postgres): TLS from the first byte needs PostgreSQL 17 and ssl = on.",
         ),
-        ("MySQL", ..) => finding.advise("There is no port for MySQL with TLS alone: let the client ask for TLS in the protocol (ssl-mode=REQUIRED)."),
+        ("MySQL", ..) => finding.advise("On the client, request TLS within the protocol (ssl-mode=REQUIRED): MySQL has no TLS-only port."),
         ("HTTP proxy", ..) => finding.advise(PROXY_IS_CLEAR),
         (_, Upgradable::By(dialect), Some(tls)) => {
-            finding.advise(format!("Use port {tls} for TLS from the first byte, or let the client ask for TLS here ({}).", dialect.request()))
+            finding.advise(format!("On the client, use port {tls} for TLS from the first byte, or request TLS on this port ({}).", dialect.request()))
         }
-        (_, Upgradable::By(dialect), None) => finding.advise(format!("Let the client ask for TLS first ({}).", dialect.request())),
+        (_, Upgradable::By(dialect), None) => finding.advise(format!("On the client, request TLS first ({}).", dialect.request())),
         (name, _, Some(tls)) => {
-            finding.advise(format!("Point the client at the port of {name} with TLS (usually {tls}), or switch TLS on at this one."))
+            finding.advise(format!("On the client, use the port of {name} with TLS (usually {tls}); or on the server, switch TLS on for this port."))
         }
-        (name, _, None) => finding.advise(format!("Let the client speak {name} in clear here, or switch TLS on at the server.")),
+        (name, _, None) => finding.advise(format!("On the client, use {name} without TLS here; or on the server, switch TLS on.")),
     };
     match (service.dialect(), service.tls.first()) {
         (_, Some(tls)) => finding.advise(remedy::s_client_on(handshake, *tls)),
@@ -146,7 +150,7 @@ fn towards(finding: Finding, handshake: &Handshake, service: &'static Service) -
 }
 
 /// For clients that speak TLS to a proxy which speaks HTTP.
-const PROXY_IS_CLEAR: &str = "Write http:// in the proxy's URL (https_proxy=http://…): the scheme there is that of the proxy itself, not of what is fetched through it.";
+const PROXY_IS_CLEAR: &str = "On the client, write http:// in the proxy's URL (https_proxy=http://…): this scheme is for the connection to the proxy, not for what is fetched through it.";
 /// Servers that read on until a line or a request is whole, which a `ClientHello` never makes.
 const PATIENT: &[&str] = &["Redis", "memcached", "HTTP proxy", "HTTP"];
 
@@ -175,26 +179,26 @@ fn advised(finding: Finding, handshake: &Handshake, what: &Plaintext) -> Finding
         return match what.protocol {
             "HTTP" if port == Some("HTTP proxy") => finding.advise(PROXY_IS_CLEAR).advise(remedy::through_proxy(handshake)),
             "HTTP/2" => finding.advise(
-                "Let the client speak HTTP/2 in clear (h2c; an insecure channel in gRPC), or switch TLS on at the server: this port speaks HTTP/2 without TLS.",
+                "On the client, use HTTP/2 without TLS (h2c; an insecure channel in gRPC), as this port does; or on the server, switch TLS on.",
             ),
-            "HTTP" => finding.advise("Point the client at the TLS port, use http:// for this one, or enable TLS on it.").advise(
+            "HTTP" => finding.advise("On the client, use the TLS port, or http:// for this one; or on the server, enable TLS on this port.").advise(
                 Command::new("curl -v").operand([Piece::Fixed("http://"), Piece::Target(&handshake.server.into()), Piece::Fixed("/")]),
             ),
-            "SSH" => finding.advise("This is an SSH server: use its port with ssh, and look for the TLS service on another."),
-            "NATS" => finding.advise("NATS greets in clear and begins TLS afterwards: let a NATS client do so (tls:// in its URL), or set handshake_first at the server."),
+            "SSH" => finding.advise("On the client, use another port for TLS: this one belongs to an SSH server."),
+            "NATS" => finding.advise("On the client, use tls:// in the URL, so that it starts TLS after the NATS greeting in clear; or on the server, set handshake_first."),
             name => match Service::named(name) {
                 Some(service) => towards(finding, handshake, service),
-                None => finding.advise("Point the client at the TLS port, or enable TLS on this one."),
+                None => finding.advise("On the client, use the TLS port; or on the server, enable TLS on this one."),
             },
         };
     };
     let finding = match implicit(dialect) {
         Some((port, name)) => {
-            finding.advise(format!("Use {} in the client, or the port with TLS from the first byte: {port} ({name}).", dialect.request()))
+            finding.advise(format!("On the client, use {}, or the port with TLS from the first byte: {port} ({name}).", dialect.request()))
         }
         None => match Service::of(dialect) {
             Some(service) => return towards(finding, handshake, service),
-            None => finding.advise(format!("Let the client ask for TLS first ({}).", dialect.request())),
+            None => finding.advise(format!("On the client, request TLS first ({}).", dialect.request())),
         },
     };
     finding.advise(remedy::starttls(handshake, dialect))

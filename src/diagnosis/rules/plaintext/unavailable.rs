@@ -21,10 +21,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = quoting(Finding::new(Cause::StarttlsUnavailable, Confidence::Certain, summary).stopped_by(StoppedBy::Server), facts);
     let finding = finding.advise(match (facts.dialect, facts.code) {
         (Dialect::Postgres, _) => {
-            "Look into the server's log: it turned the client away before TLS (too many clients, starting up, shutting down)."
+            "On the server, check the log: it turned the client away before TLS (too many clients, starting up, shutting down)."
         }
-        (_, Some(421 | 400)) => "The server closes its service for now: look at its load and its limits for this client, then at its log.",
-        _ => "Look into the server's log: certificate or key could not be loaded. Repair path, permissions or pair, then reload.",
+        (_, Some(421 | 400)) => "On the server, check the load, the limits for this client, then the log: the service is closed for now.",
+        _ => "On the server, check the log: the certificate or key could not be loaded. Correct the path, the permissions or the pair, then reload.",
     });
     Some(if facts.dialect.s_client().is_some() { finding.advise(remedy::s_client(handshake, "")) } else { finding })
 }

@@ -21,7 +21,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let asked = handshake.certificate_request.is_some() || handshake.hidden.certificate_requested.happened();
     let name = handshake.server_name().map_or_else(String::new, |name| format!(" for {name}"));
-    let summary = format!("The {} refuses the other side{name} by policy (access_denied).", seen.from);
+    let summary = format!("The {} rejects the other side{name} by policy (access_denied).", seen.from);
     let mut finding = Finding::new(Cause::AccessDenied, if asked { Confidence::Likely } else { Confidence::Strong }, summary);
     if let Some(hello) = handshake.last_hello() {
         finding = finding.shown_by(hello.mark, format!("ClientHello from {}{name}", handshake.client.address));
@@ -32,7 +32,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
-            .advise(format!("Look for an access rule at the {} that hits {}{name}.", seen.from, handshake.client.address))
+            .advise(format!("On the {}, find the access rule that matches {}{name}.", seen.from, handshake.client.address))
             .advise(remedy::s_client(handshake, "")),
     )
 }

@@ -45,15 +45,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let advised = |finding: Finding| {
         finding
             .stopped_by(StoppedBy::Server)
-            .advise("Update or correct the client; see whether a proxy between rewrites what it sends.")
-            .advise("See that a sound client gets in:")
+            .advise("Update or correct the client; check whether a proxy in between rewrites what it sends.")
+            .advise("Confirm that a healthy client can connect:")
             .advise(remedy::s_client(handshake, ""))
     };
     if let Some(hello) = handshake.last_hello().filter(|_| handshake.server_hello.is_none()) {
         let defects = offer::grave_defects(&hello.what);
         if let Some((first, confidence)) = violation::named(&defects, alert.map(|(_, alert)| alert), confidence) {
             let summary = format!(
-                "The client's ClientHello breaks the protocol: {} {}; the server {} refused it.",
+                "The ClientHello violates the protocol in {}: {}; the server {} refused it.",
                 first.field,
                 first.rule,
                 offer::server(case)
@@ -79,7 +79,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let (_, description) = alert.filter(|_| accused)?;
     let summary = format!(
-        "The server {} says that the client broke the protocol ({}); no fault is visible in what the client sent.",
+        "The server {} reports a protocol violation by the client with alert {}; nothing that the client sent in clear is wrong.",
         offer::server(case),
         offer::spoken(description)
     );
@@ -113,13 +113,14 @@ fn second_hello(case: &Case<'_>) -> Option<Finding> {
         Some(alert) => (Confidence::Likely, format!("server sent alert {}", offer::spoken(alert.description))),
         None => (Confidence::Strong, "server sent an encrypted alert".to_owned()),
     };
-    let summary = format!("The client sent a second ClientHello that nobody had asked for; the server {} refused it.", offer::server(case));
+    let summary =
+        format!("The client sent a second ClientHello without a HelloRetryRequest; the server {} refused it.", offer::server(case));
     Some(
         Finding::new(Cause::ClientProtocolViolation, confidence, summary)
             .stopped_by(StoppedBy::Server)
             .shown_by(first.mark, "ClientHello")
-            .shown_by(again, "another one, and no HelloRetryRequest in between")
+            .shown_by(again, "second ClientHello, with no HelloRetryRequest in between")
             .shown_by(seen.mark, said)
-            .advise("Update or correct the client; see whether a proxy between sends its hello again."),
+            .advise("Update or correct the client; check whether a proxy in between sends its ClientHello again."),
     )
 }

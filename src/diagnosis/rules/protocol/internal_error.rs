@@ -31,14 +31,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (confidence, summary) = match seen.from {
         Side::Client if first => (
             Confidence::Certain,
-            "The client could not build a ClientHello from its own settings and sent an alert as its first record.".to_owned(),
+            "The client could not build a ClientHello from its own settings: its first record is an alert.".to_owned(),
         ),
-        Side::Server if outdated => (Confidence::Likely, format!("The server {} reports an error of its own.", offer::server(case))),
+        Side::Server if outdated => (Confidence::Likely, format!("The server {} reports an internal error.", offer::server(case))),
         Side::Server => (Confidence::Strong, format!("The server {} reports an error of its own (internal_error).", offer::server(case))),
         // Many codes of an answer that is not in the capture hide behind this one.
         Side::Client if handshake.server_hello.is_none() => (
             Confidence::Likely,
-            "The client reports an error of its own (internal_error); what it answers is not in the capture.".to_owned(),
+            "The client reports an error of its own (internal_error); the message that it answers is not in the capture.".to_owned(),
         ),
         Side::Client => (Confidence::Strong, "The client reports an error of its own (internal_error).".to_owned()),
     };
@@ -59,9 +59,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if seen.from == Side::Server && handshake.server_hello.is_none() {
         finding = finding.or_else(&[if handshake.server_name().is_some() { Cause::SniUnrecognized } else { Cause::SniMissing }]);
     }
-    finding = finding.advise(format!("Look into the {}'s log at that second: it knows the reason.", seen.from));
+    finding = finding.advise(remedy::log(handshake, seen.from, "it records the reason"));
     if first {
-        return Some(finding.advise("Check the client's TLS configuration: versions, groups, signature algorithms and security level must leave something to offer."));
+        return Some(finding.advise("On the client, check the TLS configuration: its versions, groups, signature algorithms and security level must leave something to offer."));
     }
     Some(finding.advise(remedy::s_client(handshake, "")))
 }

@@ -32,19 +32,21 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (confidence, weight, what) = match alert {
         Some(A::BAD_RECORD_MAC | A::DECRYPTION_FAILED | A::DECRYPT_ERROR) if psk && handshake.client_key_exchange.is_some() => return None,
         Some(A::BAD_RECORD_MAC | A::DECRYPTION_FAILED | A::DECRYPT_ERROR | A::DECODE_ERROR | A::UNEXPECTED_MESSAGE) if broken.is_some() => {
-            (Confidence::Certain, Weight::Explains, "cannot decrypt a record that its keys, known here, do not open either")
+            (Confidence::Certain, Weight::Explains, "cannot decrypt a record, and neither can handshark with the same keys")
         }
         Some(A::BAD_RECORD_MAC | A::DECRYPTION_FAILED) => (Confidence::Strong, Weight::Explains, "cannot decrypt a record"),
         Some(A::DECRYPT_ERROR) if from_client && signed => {
-            (Confidence::Likely, Weight::Explains, "finds that the signature of the key exchange does not fit")
+            (Confidence::Likely, Weight::Explains, "found that the signature of the key exchange does not match")
         }
-        Some(A::DECRYPT_ERROR) if answered => (Confidence::Likely, Weight::Explains, "finds that a signature or Finished does not fit"),
+        Some(A::DECRYPT_ERROR) if answered => {
+            (Confidence::Likely, Weight::Explains, "found that a signature or the Finished message does not match")
+        }
         Some(A::UNEXPECTED_MESSAGE) if from_client && signed && !out_of_order(case) && !long_request(case) => {
             (Confidence::Likely, Weight::Explains, "does not accept the signature of the key exchange")
         }
         Some(A::DECODE_ERROR | A::DECOMPRESSION_FAILURE) if answered => (Confidence::Likely, Weight::Fallback, "cannot read a message"),
-        _ if broken.is_some() => (Confidence::Strong, Weight::Explains, "got a record that its keys do not open"),
-        _ if overlap.is_some() => (Confidence::Likely, Weight::Explains, "got something else than was sent"),
+        _ if broken.is_some() => (Confidence::Strong, Weight::Explains, "received a record that its keys do not decrypt"),
+        _ if overlap.is_some() => (Confidence::Likely, Weight::Explains, "received something other than was sent"),
         _ => return None,
     };
     // A chain with faults that clients answer with decrypt_error explains it better.
@@ -54,16 +56,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let weight = if bad_chain && from_client && overlap.is_none() && broken.is_none() { Weight::Fallback } else { weight };
     let confidence = if overlap.is_some() { confidence.max(Confidence::Strong) } else { confidence };
     let who = seen.map_or("A side", |seen| if seen.from == Side::Client { "The client" } else { "The server" });
-    let summary = format!("{who} {what}: bytes between client and server {} were changed on the way.", offer::server(case));
+    let summary = format!("{who} {what}: bytes between the client and the server {} were changed on the path.", offer::server(case));
     let mut finding = Finding::new(Cause::RecordCorrupted, confidence, summary).weight(weight);
     if let Some(anomaly) = overlap {
-        finding = finding.shown_by(anomaly.mark, format!("segments of the {} with different bytes for the same range", anomaly.side));
+        finding = finding.shown_by(anomaly.mark, format!("segments from the {} with different bytes for the same range", anomaly.side));
     }
     if let Some(anomaly) = broken {
-        finding = finding.shown_by(anomaly.mark, format!("a record of the {} that the keys of the connection do not open", anomaly.side));
+        finding = finding.shown_by(anomaly.mark, format!("a record from the {} that the connection's keys do not decrypt", anomaly.side));
     }
     if let Some(exchange) = handshake.server_key_exchange.as_ref().filter(|_| from_client && signed) {
-        finding = finding.shown_by(exchange.mark, "ServerKeyExchange, signed over both randoms");
+        finding = finding.shown_by(exchange.mark, "ServerKeyExchange, whose signature covers both randoms");
     }
     if let (Some(seen), Some(description)) = (seen, alert) {
         finding = finding.shown_by(seen.mark, format!("{} sent alert {}", seen.from, offer::spoken(description)));
@@ -75,8 +77,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             } else {
                 &[Cause::ServerProtocolViolation, Cause::ServerCertificateRejected]
             })
-            .advise("Compare captures of both ends byte by byte; take proxies and offloads out of the path for a test.")
-            .advise("See whether it happens every time:")
+            .advise(
+                "Compare captures from both ends byte by byte (`handshark match`); for a test, take proxies and offloads out of the path.",
+            )
+            .advise("Check whether it happens every time:")
             .advise(remedy::s_client(handshake, "")),
     )
 }

@@ -10,6 +10,7 @@ use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::time::Mark;
 use crate::tls::registry::{AlertDescription as A, ExtensionType};
+use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::RecordLimitIgnored, against: &[], page: page!("record-limit-ignored"), check };
 
@@ -35,11 +36,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         handshake.server_hello.as_ref().is_some_and(|answer| answer.what.extension(ExtensionType::MAX_FRAGMENT_LENGTH).is_some());
     let server = offer::server(case);
     let knew = if acknowledged { "which the server had acknowledged" } else { "which the server did not acknowledge" };
-    let summary =
-        format!("The server {server} sent a record of {len} bytes; the client takes {limit} at most ({extension}, {knew}) and gave up.");
+    let summary = format!(
+        "The server {server} sent a record of {len}; the client accepts at most {limit} ({extension}, {knew}) and gave up.",
+        len = counted(len, "byte", "bytes")
+    );
     let mut finding = Finding::new(Cause::RecordLimitIgnored, confidence, summary)
-        .shown_by(hello.mark, format!("client asks for records of {limit} bytes at most ({extension})"))
-        .shown_by(mark, format!("server sent a record of {len} bytes"));
+        .shown_by(hello.mark, format!("client asks for records of at most {limit} ({extension})", limit = counted(limit, "byte", "bytes")))
+        .shown_by(mark, format!("server sent a record of {len}", len = counted(len, "byte", "bytes")));
     if let Some((seen, description)) = alert {
         finding = finding.shown_by(seen.mark, format!("client sent alert {}", offer::spoken(description)));
     }
@@ -48,8 +51,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
-            .advise("Let the server honour the extension, or give the client room for records of 16 KB.")
-            .advise("See whether the server acknowledges it:")
+            .advise("On the server, enable support for the extension; or on the client, make room for records of 16 KB.")
+            .advise("Check whether the server acknowledges it:")
             .advise(remedy::s_client(handshake, "-maxfraglen 512 -msg")),
     )
 }

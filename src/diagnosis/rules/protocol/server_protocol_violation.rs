@@ -38,14 +38,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let advised = |finding: Finding| {
         finding
             .stopped_by(StoppedBy::Client)
-            .advise("Update the server, or the proxy in front of it that speaks TLS.")
-            .advise("See the messages it sends:")
+            .advise("Update the server, or the proxy in front of it that terminates TLS.")
+            .advise("Check the messages that it sends:")
             .advise(remedy::s_client(handshake, "-msg"))
     };
     for (mark, message, defects) in answers(case) {
         let Some((first, confidence)) = violation::named(&defects, alert.map(|(_, alert)| alert), confidence) else { continue };
         let summary = format!(
-            "The server {} broke the protocol: {message}, {} {}; the client refused it.",
+            "The server {} violates the protocol in the {} of its {message}: {}; the client refused it.",
             offer::server(case),
             first.field,
             first.rule
@@ -66,7 +66,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let (_, description) = alert.filter(|_| accused)?;
     let summary = format!(
-        "The client says that the server {} broke the protocol ({}); no fault is visible in clear.",
+        "The client reports a protocol violation by the server {}, with alert {}; nothing that the server sent in clear is wrong.",
         offer::server(case),
         offer::spoken(description)
     );

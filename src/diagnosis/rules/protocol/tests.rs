@@ -15,7 +15,7 @@ fn violations_are_named() {
     twice.push((0x000a, vec![0, 2, 0, 0x1d]));
     let scene = Scene::hello(V::TLS12, BROAD, &twice).alert(Server, A::ILLEGAL_PARAMETER);
     assert_eq!(scene.cause(), Some((Cause::ClientProtocolViolation, Confidence::Certain)));
-    assert!(scene.findings()[0].summary.contains("supported_groups listed twice"));
+    assert!(scene.findings()[0].summary.contains("supported_groups: listed twice"));
     let scene = Scene::hello(V::TLS12, BROAD, &without(&[0x000d], true)).alert(Server, A::HANDSHAKE_FAILURE);
     assert_eq!(scene.cause(), Some((Cause::ClientProtocolViolation, Confidence::Strong)));
     let scene = Scene::broad()

@@ -8,6 +8,7 @@ use crate::flow::Side;
 use crate::tls::client_hello::Defect;
 use crate::tls::registry::{AlertDescription as A, HandshakeType};
 use crate::transport::{FlowEvent, FlowEventKind};
+use crate::wording::counted;
 
 /// The sender of this alert says that the peer broke the protocol.
 pub(super) const fn accuses(alert: A) -> bool {
@@ -79,12 +80,18 @@ pub(super) fn anomaly_of<'a>(case: &Case<'a>, side: Side) -> Option<(&'a Anomaly
 fn describe(kind: &AnomalyKind) -> Option<String> {
     let message = |value: &u8| HandshakeType(*value);
     Some(match kind {
-        AnomalyKind::RecordTooLong { len } => format!("a record of {len} bytes, longer than any version allows (RFC 8446 section 5.1)"),
-        AnomalyKind::MessageTooLong { message: kind, len } => format!("a {} message of {len} bytes", message(kind)),
+        AnomalyKind::RecordTooLong { len } => {
+            format!("a record of {len}, longer than any version allows (RFC 8446 section 5.1)", len = counted(*len, "byte", "bytes"))
+        }
+        AnomalyKind::MessageTooLong { message: kind, len } => {
+            format!("a {} message of {len}", message(kind), len = counted(*len, "byte", "bytes"))
+        }
         AnomalyKind::Malformed { message: kind } => format!("a {} message that cannot be read (RFC 8446 section 4)", message(kind)),
         AnomalyKind::Defect { field, rule } => format!("{field}: {rule}"),
-        AnomalyKind::OutOfOrder { message: kind, expected } => format!("{} where {expected} was due (RFC 8446 section 4)", message(kind)),
-        AnomalyKind::MalformedAlert { len } => format!("an alert of {len} bytes (RFC 8446 section 6)"),
+        AnomalyKind::OutOfOrder { message: kind, expected } => {
+            format!("{} where {expected} was expected (RFC 8446 section 4)", message(kind))
+        }
+        AnomalyKind::MalformedAlert { len } => format!("an alert of {len} (RFC 8446 section 6)", len = counted(*len, "byte", "bytes")),
         AnomalyKind::UnknownContentType { content_type } => {
             format!("a record of the unknown content type {content_type} (RFC 8446 section 5)")
         }

@@ -15,31 +15,31 @@ pub(super) const RULE: Rule = Rule { cause: Cause::ProxyAuthRequired, against: &
 fn check(case: &Case<'_>) -> Option<Finding> {
     let handshake = case.handshake;
     let facts = proxy(handshake).filter(|facts| facts.upgrade == Upgrade::AuthRequired)?;
-    let answer = facts.answer.as_deref().unwrap_or("credentials are required");
+    let answer = facts.answer.as_deref().unwrap_or("credentials required");
     let followed = case.knowledge.related.iter().any(|other| other.same_endpoint && other.outcome == Outcome::Completed);
     let confidence = if followed { Confidence::Likely } else { Confidence::Certain };
     let finding = Finding::new(
         Cause::ProxyAuthRequired,
         confidence,
-        format!("The proxy {} wants credentials before it connects to {}: `{answer}`.", handshake.server, target(facts)),
+        format!("The proxy {} requires credentials before it connects to {}: `{answer}`.", handshake.server, target(facts)),
     )
     .stopped_by(StoppedBy::Network);
     let finding = quoting(finding, facts);
     if followed {
         return Some(
             finding
-                .noting("another attempt of the same client through this proxy succeeded: this one may be the first step of a login")
-                .advise("Nothing to do where the client then comes with its credentials: proxies that ask for a login answer the first request so."),
+                .noting("another attempt by the same client through this proxy succeeded: this one may be the first step of a login")
+                .advise("Do nothing if the client then sends its credentials: a proxy that requires a login answers every first request this way."),
         );
     }
     Some(if facts.dialect == Dialect::HttpConnect {
         finding
-            .advise("Give the client credentials for the proxy, of a kind that Proxy-Authenticate names.")
+            .advise("On the client, configure credentials for the proxy, of a scheme that Proxy-Authenticate lists.")
             .advise(remedy::curl(handshake, "--proxy-anyauth --proxy-user <user>"))
     } else {
         finding
             .or_else(&[Cause::SocksRefused])
-            .advise("Give the client a user name and password that the SOCKS proxy accepts.")
+            .advise("On the client, configure a user name and password that the SOCKS proxy accepts.")
             .advise(remedy::curl(handshake, "--proxy-user <user>"))
     })
 }

@@ -34,19 +34,19 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             Cause::ProxyProtocolMissing,
             if with_header >= 2 { Confidence::Strong } else { Confidence::Likely },
             format!(
-                "{} dropped a ClientHello that came without a PROXY header after {}, and completes the handshakes that begin with one.",
+                "{} dropped a ClientHello without a PROXY header after {}, and completes the handshakes that start with one.",
                 handshake.server,
                 span_text(after)
             ),
         )
-        .noting(format!("handshakes with this server that completed: {with_header}, all of them behind a PROXY header"))
+        .noting(format!("completed handshakes with this server: {with_header}, all of them after a PROXY header"))
         .or_else(&[if ending.reset.is_some() { Cause::ServerReset } else { Cause::ServerClosed }])
     } else {
         Finding::new(
             Cause::ProxyProtocolMissing,
             Confidence::Hint,
             format!(
-                "{} dropped a ClientHello without a word after {}, as a listener does that expects a PROXY header.",
+                "{} dropped a ClientHello without an answer after {}, like a listener that expects a PROXY header.",
                 handshake.server,
                 span_text(after)
             ),
@@ -56,8 +56,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .stopped_by(StoppedBy::Server)
-            .shown_by(ending.mark, format!("the server's {} without a byte before it", ending.name()))
-            .advise("If a load balancer belongs in front of this server, see whether the listener expects the PROXY protocol:")
+            .shown_by(ending.mark, format!("the server's {}, with no byte before it", ending.name()))
+            .advise(
+                "If a load balancer belongs in front of this server, check on the server whether the listener expects the PROXY protocol:",
+            )
             .advise(remedy::curl(handshake, "-k --haproxy-protocol")),
     )
 }

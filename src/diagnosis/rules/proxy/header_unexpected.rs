@@ -40,23 +40,27 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         if !alert.alert.is_some_and(|alert| MISREAD.contains(&alert.description)) {
             return None;
         }
-        finding = finding.shown_by(alert.mark, "the server answered with an alert that means it could not read the record");
+        finding = finding.shown_by(alert.mark, "server sent an alert that means it could not read the record");
         "answered with a TLS alert".to_owned()
     } else {
         let ending = view.ended_by(Side::Server).filter(|_| view.server().bytes_seen == 0)?;
         let after = ending.mark.time.since(sent.time);
-        finding = finding.shown_by(ending.mark, format!("the server's {} {} later, without a byte", ending.name(), span_text(after)));
+        finding =
+            finding.shown_by(ending.mark, format!("the server's {} {} later, with no byte before it", ending.name(), span_text(after)));
         if matches!(handshake.outcome, Outcome::Stalled) {
             finding.confidence = Confidence::Likely;
         }
-        format!("{} without a byte", if ending.reset.is_some() { "reset" } else { "closed" })
+        format!("{} without an answer", if ending.reset.is_some() { "reset the connection" } else { "closed the connection" })
     };
-    finding.summary =
-        format!("A {} header precedes the ClientHello, and {} did not expect it: it {reaction}.", header.dialect.title(), handshake.server);
+    finding.summary = format!(
+        "A {} header precedes the ClientHello, and {} did not expect it: the server {reaction}.",
+        header.dialect.title(),
+        handshake.server
+    );
     Some(
         finding
             .or_else(&[Cause::ServerClosed])
-            .advise("Let the server's listener expect the header (nginx: `listen … ssl proxy_protocol;`), or stop the load balancer from sending it (HAProxy: send-proxy).")
+            .advise("On the server, configure the listener to expect the header (nginx: `listen … ssl proxy_protocol;`); or on the load balancer, stop sending it (HAProxy: send-proxy).")
             .advise(remedy::curl(handshake, "-k")),
     )
 }

@@ -43,9 +43,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
-            .noting("no byte of an answer from the proxy")
+            .noting("no byte from the proxy")
             .or_else(&[Cause::ProxyUpstreamFailed])
-            .advise("Look into the proxy's log, and try to reach the server from its host: it may be waiting for it.")
+            .advise("On the proxy, check the log and try to reach the server from there: the proxy may be waiting for it.")
             .advise(remedy::curl_or_s_client(handshake, "--connect-timeout 60")),
     )
 }

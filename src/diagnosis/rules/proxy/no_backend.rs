@@ -42,9 +42,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .stopped_by(StoppedBy::Server)
             .shown_by(up, "TCP connection up")
-            .shown_by(ending.mark, format!("the server's {} {} later, without a byte", ending.name(), span_text(since_up)))
+            .shown_by(ending.mark, format!("the server's {} {} later, with no byte before it", ending.name(), span_text(since_up)))
             .or_else(&[Cause::ServerClosed, Cause::ProxyProtocolMissing])
-            .advise("Look at the backends behind this address: are they up, and do their health checks pass? If there is none, look at access lists on the server.")
+            .advise("On the load balancer, check whether the backends are up and pass their health checks. If there is no load balancer, check the access lists on the server.")
             .advise(remedy::s_client(handshake, ""))
     };
     // others get through: some backend lives, or it is this client that is not wanted
@@ -60,7 +60,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let retries = after.abs_diff(HAPROXY_RETRIES) <= TIMER_SLACK + view.rtt() && ending.reset.is_none();
     retries.then(|| {
         let summary = format!(
-            "{} took the ClientHello and closed after {} without a byte, as a load balancer does whose three retries found no backend.",
+            "{} received the ClientHello and closed after {} without sending a byte, like a load balancer that found no backend in three retries.",
             handshake.server,
             span_text(after)
         );

@@ -26,12 +26,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         quoting(finding, facts)
             .advise(match facts.code {
-                Some(403 | 451) => "Allow this host and port on the proxy, or leave the proxy out for it (NO_PROXY).",
+                Some(403 | 451) => "On the proxy, allow this host and port; or on the client, bypass the proxy for it (NO_PROXY).",
                 Some(400 | 404 | 405 | 501) => {
-                    "Check that this really is a forward proxy that knows CONNECT: a web server answers like this."
+                    "Check that this really is a forward proxy that supports CONNECT: a web server answers like this."
                 }
-                Some(429) => "The proxy limits how often this client may ask: slow down, or have the limit raised.",
-                _ => "Read the body of the proxy's answer and its log: they name the rule.",
+                Some(429) => "On the client, send fewer requests; or on the proxy, raise the limit for this client.",
+                _ => "On the proxy, check the log, and read the body of its answer: they name the rule.",
             })
             .advise(remedy::curl_or_s_client(handshake, "")),
     )

@@ -26,13 +26,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
     .stopped_by(StoppedBy::Network);
     let finding = quoting(finding, facts).advise(match (facts.dialect, facts.code) {
-        (Dialect::Socks5, Some(5)) => "Nothing listens on that port: start the service, or correct the port.",
-        (Dialect::Socks5, Some(3 | 4 | 6)) => "Repair the way from the proxy to the server: route, firewall, name resolution on the proxy.",
-        (Dialect::Socks5, Some(2)) => "Allow the destination in the proxy's rules.",
+        (Dialect::Socks5, Some(5)) => "On the server, start the service, or on the client, correct the port: nothing listens there.",
+        (Dialect::Socks5, Some(3 | 4 | 6)) => "On the proxy, check the route, the firewall and the name resolution for the server.",
+        (Dialect::Socks5, Some(2)) => "On the proxy, allow the destination.",
         (Dialect::Socks5, Some(7 | 8)) => {
-            "The proxy does not support this command or address type: let the client use names (socks5h) or IPv4."
+            "On the client, use names (socks5h) or IPv4: the proxy does not support this command or address type."
         }
-        _ => "Look into the proxy's log for the reason, and try the server from the proxy's host.",
+        _ => "On the proxy, check the log for the reason, and try to reach the server from there.",
     });
     Some(finding.advise(remedy::curl_or_s_client(handshake, "")))
 }

@@ -28,7 +28,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = quoting(finding, facts);
     Some(
         finding
-            .advise("On the proxy's host, try to reach the server:")
+            .advise("On the proxy, try to reach the server:")
             .advise(remedy::reach(facts.target.as_deref()))
             .advise(remedy::curl_or_s_client(handshake, "")),
     )

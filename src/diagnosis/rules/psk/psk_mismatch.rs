@@ -10,6 +10,7 @@ use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, Protocol, StoppedBy};
 use crate::tls::registry::AlertDescription as A;
+use crate::wording::counted;
 
 use super::uses_psk;
 
@@ -21,7 +22,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let finding = bad_binder(case).or_else(|| bad_finished(case)).or_else(|| ignored_finished(case))?;
-    Some(finding.advise("See that the server knows the identity that the client sends, then compare the keys of both sides in hexadecimal and provision the same one.").advise(remedy::psk(case.handshake)))
+    Some(finding.advise("On the server, check that it knows the identity that the client sends; then compare the keys of both sides in hexadecimal and provision the same one.").advise(remedy::psk(case.handshake)))
 }
 
 /// TLS 1.3: the binder does not verify.
@@ -36,8 +37,10 @@ fn bad_binder(case: &Case<'_>) -> Option<Finding> {
     let external = hello.what.psk_is_external();
     let confidence = if external || alert == A::DECRYPT_ERROR { Confidence::Strong } else { Confidence::Likely };
     let kind = if external { "pre-shared key" } else { "ticket" };
-    let summary =
-        format!("The server {} cannot verify the client's {kind}: both hold different keys for the same identity.", offer::server(case));
+    let summary = format!(
+        "The server {} cannot verify the client's {kind}: the two sides have different keys for the same identity.",
+        offer::server(case)
+    );
     Some(
         Finding::new(Cause::PskMismatch, confidence, summary)
             .shown_by(hello.mark, format!("client offers {} in pre_shared_key", identities(hello.what.psk_identities())))
@@ -57,7 +60,7 @@ fn bad_finished(case: &Case<'_>) -> Option<Finding> {
     }
     let suite = handshake.cipher().map_or_else(String::new, |suite| format!(" ({suite})"));
     let summary = format!(
-        "The {} cannot decrypt what follows the PSK key exchange{suite}: the keys of both sides differ, or it does not know the identity and hides that (RFC 4279 section 2).",
+        "The {} cannot decrypt what follows the PSK key exchange{suite}: the two sides have different keys, or the server does not know the identity and hides that, as RFC 4279 section 2 recommends.",
         seen.from
     );
     Some(
@@ -85,7 +88,7 @@ fn ignored_finished(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let summary = format!(
-        "The server {} does not answer the client's Finished after a PSK key exchange: most often the keys of both sides differ, or it does not know the identity.",
+        "The server {} does not answer the client's Finished after a PSK key exchange: most often the two sides have different keys, or the server does not know the identity.",
         offer::server(case)
     );
     // A server that cannot read a datagram drops it: nothing on the way did.
@@ -94,12 +97,12 @@ fn ignored_finished(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .shown_by(exchanged, "ClientKeyExchange with a PSK identity")
-            .shown_by(sent, "client changes to encryption and sends its Finished")
+            .shown_by(sent, "client starts encryption and sends its Finished")
             .noting("no Finished from the server")
             .or_else(&[Cause::PskUnknownIdentity, Cause::ServerStalled]),
     )
 }
 
 fn identities(number: usize) -> String {
-    if number == 1 { "1 identity".to_owned() } else { format!("{number} identities") }
+    counted(number, "identity", "identities")
 }

@@ -9,6 +9,7 @@ use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::flow::Side;
 use crate::tls::registry::AlertDescription as A;
+use crate::wording::counted;
 
 use super::uses_psk;
 
@@ -33,16 +34,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let summary = format!("The server {} does not know the identity of the client's pre-shared key.", offer::server(case));
     let mut finding = Finding::new(Cause::PskUnknownIdentity, confidence, summary);
     finding = match handshake.client_key_exchange {
-        Some(mark) => finding.shown_by(mark, "client names its identity in the ClientKeyExchange"),
-        None => finding.shown_by(hello.mark, format!("client offers {} pre-shared key(s)", hello.what.psk_identities())),
+        Some(mark) => finding.shown_by(mark, "client sends its identity in the ClientKeyExchange"),
+        None => finding
+            .shown_by(hello.mark, format!("client offers {}", counted(hello.what.psk_identities(), "pre-shared key", "pre-shared keys"))),
     };
     finding = finding.shown_by(seen.mark, format!("server sent alert {}", offer::spoken(alert)));
     if confidence < Confidence::Certain {
         finding = finding.or_else(&[Cause::PskMismatch, Cause::HandshakeFailure]);
     }
-    Some(
-        finding
-            .advise("Enter the identity at the server or correct it at the client, and reload the server.")
-            .advise(remedy::psk(handshake)),
-    )
+    Some(finding.advise("On the server, add the identity and reload; or on the client, correct it.").advise(remedy::psk(handshake)))
 }

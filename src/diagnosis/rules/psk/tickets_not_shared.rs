@@ -25,7 +25,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let base = |confidence, summary: String| {
         Finding::new(Cause::TicketsNotShared, confidence, summary)
             .shown_by(asked.mark, format!("client offers a {kind}"))
-            .shown_by(answer.mark, "server goes on with a full handshake")
+            .shown_by(answer.mark, "server continues with a full handshake")
     };
     let (offers, accepted) = (case.knowledge.resumptions_offered, case.knowledge.resumptions_accepted);
     let refused = offers.saturating_sub(accepted);
@@ -34,24 +34,26 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = match (ticket.accepted, ticket.issued) {
         (Some(accepted), _) => base(
             Confidence::Strong,
-            format!("{server} refuses a ticket and accepts it when it is offered again: its backends do not share their ticket keys."),
+            format!("{server} rejects a ticket and accepts the same ticket later: its backends do not share their ticket keys."),
         )
         .shown_by(accepted, "the same ticket, accepted"),
         (None, Some(issued)) if refused >= AGAIN => base(
             Confidence::Likely,
-            format!("{server} refused a ticket that it had issued just before, and not for the first time: its backends do not share their ticket keys, or it loses them when it starts anew."),
+            format!("{server} rejected a ticket that it had issued shortly before, and not for the first time: its backends do not share their ticket keys, or it loses them when it restarts."),
         )
         .shown_by(issued, "server issues the ticket"),
         _ => {
-            let summary = format!("The client offered a {kind}, and the server {server} did a full handshake instead.");
+            let summary = format!("The client offered a {kind}; the server {server} did a full handshake instead.");
             let note = base(Confidence::Likely, summary).weight(Weight::Note);
-            return Some(if offers > 1 { note.noting(format!("{accepted} of {offers} offers of a session to this server were accepted")) } else { note });
+            return Some(if offers > 1 { note.noting(format!("this server accepted {accepted} of {offers} offered sessions")) } else { note });
         }
     };
     Some(
         finding
-            .noting(format!("{accepted} of {offers} offers of a session to this server were accepted"))
-            .advise("Give all backends behind this address the same ticket keys, or make clients stick to one backend.")
+            .noting(format!("this server accepted {accepted} of {offers} offered sessions"))
+            .advise(
+                "On all backends behind this address, use the same ticket keys; or on the load balancer, keep each client on one backend.",
+            )
             .advise(remedy::s_client(handshake, "-reconnect")),
     )
 }

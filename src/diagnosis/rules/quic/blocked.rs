@@ -11,6 +11,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::{Side, Transport};
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::QuicBlocked, against: &[], page: page!("quic-blocked"), check };
 
@@ -36,7 +37,7 @@ fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         Cause::QuicBlocked,
         Confidence::Likely,
         format!(
-            "QUIC with {} stops in the middle: the server's {last_word} arrived, and the {} {what} within {} get no answer.",
+            "The QUIC handshake with {} stops halfway: the server's {last_word} arrived, but the {} {what} within {} got no answer.",
             view.target(),
             unanswered.count,
             span_text(unanswered.span())
@@ -44,7 +45,7 @@ fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     )
     .stopped_by(StoppedBy::Network)
     .shown_by(heard, format!("the server's {last_word}"))
-    .shown_by(unanswered.last, format!("the client's {} datagram without an answer", ordinal(unanswered.count)));
+    .shown_by(unanswered.last, format!("the client's {} unanswered datagram", ordinal(unanswered.count)));
     if let Some(close) = quic.close_of(Side::Client) {
         finding = finding.shown_by(close.mark, "the client gives up (CONNECTION_CLOSE)");
     }
@@ -56,7 +57,7 @@ fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(alternatives)
-            .advise("Capture at the server at the same time: if the datagrams arrive there, look at the server's process, else at the firewalls and limits for UDP on the way.")
+            .advise("Capture on the server at the same time. If the datagrams arrive there, check the server's process; if not, the firewalls and UDP limits on the path.")
             .advise(remedy::show_lines(facts)),
     )
 }
@@ -78,24 +79,25 @@ fn from_the_beginning(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         Cause::QuicBlocked,
         if worked || tries < 3 { Confidence::Likely } else { Confidence::Strong },
         format!(
-            "QUIC to {} gets no answer ({tries} datagrams within {}), but the same client completed TLS over TCP with it: UDP port {} is dropped.",
+            "QUIC to {} got no answer to {tries} within {}, but the same client completed TLS over TCP with it: UDP port {} is blocked.",
             view.target(),
             span_text(span),
-            case.handshake.server.port
+            case.handshake.server.port,
+            tries = counted(tries, "datagram", "datagrams")
         ),
     )
     .stopped_by(StoppedBy::Network)
     .shown_by(case.handshake.flow.first, "first Initial packet");
     let finding = match view.repeats(Side::Client) {
-        Some(repeats) => finding.shown_by(repeats.last, format!("Initial packet sent for the {} time; nothing came back", ordinal(tries))),
+        Some(repeats) => finding.shown_by(repeats.last, format!("Initial packet sent for the {} time, unanswered", ordinal(tries))),
         None => finding,
     };
-    let finding = finding.shown_by(fallback.start, "the client's TCP connection to the same server, completed");
+    let finding = finding.shown_by(fallback.start, "the client's TCP connection to the same server, which completed");
     let finding = if spent.is_zero() { finding } else { finding.noting(format!("the fallback to TCP came {} later", span_text(spent))) };
     Some(
         finding
             .or_else(&[Cause::QuicServerSilent, Cause::QuicMtu])
-            .advise("Allow UDP to this port, or reject it with ICMP port unreachable so that clients fall back at once; test QUIC alone:")
+            .advise("On the firewall, allow UDP to this port, or reject it with ICMP port unreachable so that clients fall back at once. Test QUIC alone:")
             .advise(remedy::curl(case.handshake, "--http3-only"))
             .advise(remedy::show_lines(case.handshake)),
     )

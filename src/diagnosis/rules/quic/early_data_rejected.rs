@@ -7,6 +7,7 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::QuicEarlyDataRejected, against: &[], page: page!("quic-early-data-rejected"), check };
 
@@ -24,18 +25,25 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Cause::QuicEarlyDataRejected,
         Confidence::Certain,
         format!(
-            "{} refused the client's 0-RTT data: its session was not accepted, and a full handshake followed.",
+            "{} rejected the client's 0-RTT data: it did not accept the session, and a full handshake followed.",
             View::new(facts).target()
         ),
     )
     .weight(if facts.outcome == Outcome::Completed { Weight::Explains } else { Weight::Note })
     .stopped_by(StoppedBy::Nobody)
-    .shown_by(sent, format!("0-RTT packet ({} in all, {} bytes)", quic.zero_rtt.count, quic.zero_rtt.bytes))
+    .shown_by(
+        sent,
+        format!(
+            "0-RTT data: {} in all, {}",
+            counted(quic.zero_rtt.count, "packet", "packets"),
+            counted(quic.zero_rtt.bytes, "byte", "bytes")
+        ),
+    )
     .shown_by(refused, how);
     let finding = if offered > 1 {
-        finding.noting(format!("{} of {offered} offers of a session to this server were accepted", case.knowledge.resumptions_accepted))
+        finding.noting(format!("this server accepted {} of {offered} offered sessions", case.knowledge.resumptions_accepted))
     } else {
         finding
     };
-    Some(finding.advise("Share and keep the servers' ticket keys, or do not offer 0-RTT in tickets."))
+    Some(finding.advise("On the servers, share the ticket keys and keep them over restarts; or issue tickets without 0-RTT."))
 }

@@ -10,6 +10,7 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::{QuicFacts, StoppedBy};
 use crate::packet::IcmpKind;
+use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::QuicMtu, against: &[], page: page!("quic-mtu"), check };
 
@@ -21,13 +22,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         _ => None,
     });
     let finding = if let Some((note, mtu)) = reported {
-        let limit = if mtu == 0 { "an unknown size".to_owned() } else { format!("{mtu} bytes") };
+        let limit = if mtu == 0 { "an unknown size".to_owned() } else { counted(mtu, "byte", "bytes") };
         Finding::new(
             Cause::QuicMtu,
             if (1..LEAST_PATH).contains(&mtu) { Confidence::Certain } else { Confidence::Strong },
             format!(
-                "{} says that a packet of the {} ({} bytes) is too big: the path takes {limit}.",
-                note.reporter, note.about, note.quoted_len
+                "{} reported that a packet of {2} from the {1} is too big: the path carries {limit}.",
+                note.reporter,
+                note.about,
+                counted(note.quoted_len, "byte", "bytes")
             ),
         )
         .shown_by(note.mark, format!("ICMP type {} code {} from {}", note.icmp_type, note.code, note.reporter))
@@ -43,19 +46,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::QuicMtu,
             Confidence::Likely,
-            format!(
-                "Large datagrams of the {side} ({lost} bytes) are repeated and never acknowledged, small ones (up to {passed} bytes) are."
-            ),
+            format!("Large datagrams from the {side} ({lost}) are retransmitted and never acknowledged; small ones of up to {passed} are acknowledged.", lost = counted(lost, "byte", "bytes"), passed = counted(passed, "byte", "bytes")),
         )
-        .shown_by(repeats.first, "first repetition")
-        .shown_by(repeats.last, "last repetition, not acknowledged")
+        .shown_by(repeats.first, "first retransmission")
+        .shown_by(repeats.last, "last retransmission, never acknowledged")
         .or_else(&[Cause::ServerFlightDropped, Cause::PacketLoss])
     };
     let address = case.handshake.server.address;
     Some(
         finding
             .stopped_by(StoppedBy::Network)
-            .advise("Find the largest packet that passes in both directions; QUIC needs 1200 bytes of UDP payload:")
+            .advise("Find the largest packet that passes in both directions; QUIC needs 1,200 bytes of UDP payload:")
             .advise(remedy::ping_mtu(address, 1228))
             .advise(remedy::tracepath(case.handshake)),
     )
@@ -71,13 +72,11 @@ fn numbers_missing(view: View<'_>, quic: &QuicFacts) -> Option<Finding> {
         Finding::new(
             Cause::QuicMtu,
             Confidence::Likely,
-            format!(
-                "{missing} of the server's Initial packets, by their numbers, are lost before this point: those with its ServerHello, which fill a datagram. \
-                 The {count} small ones arrive, and so do datagrams of up to {largest} bytes."
-            ),
+            format!("Judging by the packet numbers, {missing} of the server's Initial packets were lost before this point: the full-size ones with its ServerHello. \
+                 The {count} small ones arrived, and so did datagrams of up to {largest}.", largest = counted(largest, "byte", "bytes")),
         )
         .shown_by(heard, "the server acknowledges the client's Initial packet")
-        .shown_by(last, "the server's last Initial packet here; none has brought its ServerHello")
+        .shown_by(last, "the server's last Initial packet here; none contains its ServerHello")
         .or_else(&[Cause::ServerFlightDropped, Cause::PacketLoss]),
     )
 }

@@ -16,7 +16,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = datagram_refused(case, Cause::QuicRefused, "QUIC", "first Initial packet")?;
     Some(
         finding
-            .advise("On the server, see what listens on this UDP port; if QUIC is not wanted, stop announcing it (Alt-Svc, HTTPS record):")
+            .advise(
+                "On the server, check what listens on this UDP port. If QUIC is not wanted, stop announcing it (Alt-Svc, HTTPS record):",
+            )
             .advise(remedy::ss_listen_udp(case.handshake.server.port))
             .advise(remedy::curl(case.handshake, "--http3-only")),
     )

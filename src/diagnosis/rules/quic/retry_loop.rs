@@ -10,6 +10,7 @@ use crate::diagnosis::view::View;
 use crate::flow::Side;
 use crate::handshake::facts::StoppedBy;
 use crate::quic::close::INVALID_TOKEN;
+use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::QuicRetryLoop, against: &[], page: page!("quic-retry-loop"), check };
 
@@ -21,12 +22,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let summary = if refused.is_some() {
-        format!("{} refused the address token of the client (INVALID_TOKEN).", view.target())
+        format!("{} rejected the client's address token (INVALID_TOKEN).", view.target())
     } else {
         format!(
-            "{} answers every Initial packet with Retry, also those that carry its token ({} Retry packets).",
+            "{} answers every Initial packet with Retry, even those that carry its token: {} in all.",
             view.target(),
-            quic.retry.count
+            counted(quic.retry.count, "Retry packet", "Retry packets")
         )
     };
     let mut finding = Finding::new(
@@ -47,7 +48,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
-            .advise("Give all servers behind this address the same key for tokens and keep it over restarts; see that no NAT changes the client's port in between.")
+            .advise("On all servers behind this address, use the same token key and keep it over restarts; check that no NAT changes the client's port in between.")
             .advise(remedy::show_lines(case.handshake)),
     )
 }

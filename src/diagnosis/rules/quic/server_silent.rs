@@ -9,6 +9,7 @@ use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{View, ordinal, span_text};
 use crate::flow::Side;
 use crate::handshake::facts::{Outcome, StoppedBy};
+use crate::wording::counted;
 
 pub(super) const RULE: Rule = Rule { cause: Cause::QuicServerSilent, against: &[], page: page!("quic-server-silent"), check };
 
@@ -28,9 +29,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let (tries, span) = view.hello_tries();
     let nothing = view.unanswered();
     let summary = match (nothing, quic.acked.client) {
-        (true, _) => format!("{} never answered QUIC: {tries} datagrams within {}, nothing came back.", view.target(), span_text(span)),
+        (true, _) => format!(
+            "{} never answered QUIC: {tries} within {} got no answer.",
+            view.target(),
+            span_text(span),
+            tries = counted(tries, "datagram", "datagrams")
+        ),
         (false, Some(_)) => format!("{} acknowledged the client's Initial packets and never sent a ServerHello.", view.target()),
-        (false, None) => format!("{} sent nothing that answers the ClientHello.", view.target()),
+        (false, None) => format!("{} sent no answer to the ClientHello.", view.target()),
     };
     // Where the capture shows no side but the client's of anything, it may lack the answers.
     let sure = nothing && tries >= 3 && case.knowledge.hears_both_sides;
@@ -57,7 +63,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(alternatives)
-            .advise("Capture at the server at the same time: if the datagrams arrive there, look at the server and the way back, else at the firewalls on the way.")
+            .advise("Capture on the server at the same time. If the datagrams arrive there, check the server and the way back; if not, the firewalls on the path.")
             .advise(remedy::curl(case.handshake, "--http3-only"))
             .advise(remedy::show_lines(case.handshake)),
     )

@@ -173,5 +173,5 @@ fn a_reserved_version_asks_for_the_list() {
     handshake.quic.as_mut().unwrap().first_version = Version(0x1a2a_3a4a);
     let finding = check(Cause::QuicVersionMismatch, &handshake, &Knowledge::default()).unwrap();
     assert_eq!(finding.confidence, Confidence::Likely);
-    assert!(finding.remedy[0].line().starts_with("Nothing is wrong at the server"));
+    assert!(finding.remedy[0].line().starts_with("Nothing is wrong on the server"));
 }

@@ -16,7 +16,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let quic = view.failed_over_quic().filter(|quic| quic.no_common_version())?;
     let (mark, versions) = quic.negotiation.as_ref()?;
     let listed: Vec<String> = versions.iter().filter(|version| !version.is_grease()).map(ToString::to_string).collect();
-    let list = if listed.is_empty() { "none that is in use".to_owned() } else { listed.join(", ") };
+    let list = if listed.is_empty() { "none in use".to_owned() } else { listed.join(", ") };
     if quic.first_version.is_grease() {
         return Some(asked_for_the_list(case, *mark, &list));
     }
@@ -25,7 +25,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             Cause::QuicVersionMismatch,
             Confidence::Certain,
             format!(
-                "{} does not speak QUIC version {} (it lists: {list}), and the client knows none of those.",
+                "{} does not support QUIC version {}; it lists {list}, none of which the client supports.",
                 view.target(),
                 quic.first_version
             ),
@@ -35,7 +35,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .shown_by(case.handshake.flow.first, format!("the client's first packet, version {}", quic.first_version))
         .shown_by(*mark, format!("Version Negotiation: {list}"))
         .noting("the client sent no packet of any of these versions afterwards")
-        .advise(format!("Bring both to a common version (1 is the standard): the server lists {list}.")),
+        .advise(format!("Configure a common QUIC version on both sides (version 1 is the standard); the server lists {list}.")),
     )
 }
 
@@ -47,15 +47,15 @@ fn asked_for_the_list(case: &Case<'_>, mark: Mark, list: &str) -> Finding {
         Cause::QuicVersionMismatch,
         Confidence::Likely,
         format!(
-            "{} asked {} for its QUIC versions with the reserved version {version}, got the list ({list}), and did not go on with any of them.",
+            "{} asked {} for its QUIC versions with the reserved version {version}, received the list {list}, and continued with none of them.",
             case.handshake.client.address,
             view.target()
         ),
     )
     .weight(Weight::Overrides)
     .stopped_by(StoppedBy::Client)
-    .shown_by(case.handshake.flow.first, format!("the client's first packet, version {version}: no server speaks it, so that it has to answer with its list"))
+    .shown_by(case.handshake.flow.first, format!("the client's first packet, version {version}, which no server supports and every server must answer with its list"))
     .shown_by(mark, format!("Version Negotiation: {list}"))
     .or_else(&[Cause::ClientAborted])
-    .advise("Nothing is wrong at the server: it answers as it must. Scanners and monitors ask in this way and leave; a client that means to connect goes on with a version of the list.")
+    .advise("Nothing is wrong on the server: it answers as it must. Scanners and monitors ask this way and leave; a client that wants to connect continues with a version from the list.")
 }

@@ -31,6 +31,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         )
         .stopped_by(StoppedBy::from(seen.from))
         .shown_by(seen.mark, format!("{} sent alert user_canceled (90)", seen.from))
-        .advise("No action unless it happens often: then look at the client's own log and time limits."),
+        .advise("Do nothing unless it happens often; then, on the client, check the log and the timeouts."),
     )
 }

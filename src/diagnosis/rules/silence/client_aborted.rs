@@ -4,6 +4,7 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::{Ending, View, span_text};
 use crate::flow::Side;
@@ -44,7 +45,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else if view.hello_begun() {
         format!("{} {verb} the connection to {} right after its ClientHello.", facts.client.address, view.target())
     } else {
-        format!("{} {verb} the connection to {} when it had been told to begin TLS.", facts.client.address, view.target())
+        format!("{} {verb} the connection to {} right after the server's go-ahead to start TLS.", facts.client.address, view.target())
     };
     let alternatives: &[Cause] = if answered { &[Cause::ServerCertificateRejected, Cause::UserCanceled] } else { &[Cause::UserCanceled] };
     Some(
@@ -52,9 +53,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .weight(Weight::Fallback)
             .stopped_by(StoppedBy::Client)
             .shown_by(view.last_progress(), "last progress of the handshake")
-            .shown_by(ending.mark, format!("the client's {}, no alert before it; due was {}", ending.name(), awaited.what))
+            .shown_by(
+                ending.mark,
+                format!("the client's {}, with no alert before it; the next message expected was {}", ending.name(), awaited.what),
+            )
             .or_else(alternatives)
-            .advise("Look in the client's log at that time: certificate not accepted, request cancelled, process ended."),
+            .advise(remedy::log(facts, Side::Client, "certificate not accepted, request cancelled, process ended")),
     )
 }
 
@@ -83,6 +87,8 @@ fn left_an_offer(facts: &Handshake, preamble: &PreambleFacts, ending: &Ending<'_
     finding
         .shown_by(ending.mark, format!("the client's {}", ending.name()))
         .or_else(&[Cause::StarttlsNotOffered, Cause::TcpProbe])
-        .advise("Capture at the client at the same time, and see whether the offer arrives there: firewalls that inspect the protocol take it out.")
-        .advise("Look in the client's log whether it wants TLS at all; a monitor may only look.")
+        .advise(
+            "Capture on the client at the same time to see whether the offer arrives there: firewalls that inspect the protocol remove it.",
+        )
+        .advise("On the client, check whether it is configured for TLS at all; a monitor may only want the greeting.")
 }

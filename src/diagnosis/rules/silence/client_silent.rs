@@ -44,7 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Confidence::Strong,
         if granted {
             format!(
-                "{} was told by {} to begin TLS and sent nothing for {}.",
+                "{} received the go-ahead from {} to start TLS and sent nothing for {}.",
                 facts.client.address,
                 facts.server,
                 span_text(view.silence())
@@ -57,7 +57,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .stopped_by(StoppedBy::Client)
     .shown_by(
         if granted { view.last_progress() } else { up },
-        if granted { "the upgrade is granted; the ClientHello is due" } else { "TCP connection up; the ClientHello is due" },
+        if granted { "upgrade granted; a ClientHello was expected next" } else { "TCP connection up; a ClientHello was expected next" },
     );
     if let Some(ending) = closed {
         finding = finding.shown_by(ending.mark, format!("the server gives up ({})", ending.name()));
@@ -71,7 +71,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(&alternatives)
-            .advise("See at the client whether it sends anything; a pool, a client that waits for a greeting, or a hung process does not.")
+            .advise("On the client, check whether it sends anything: a connection pool, a client that waits for a greeting, or a hung process does not.")
             .advise(remedy::show_lines(facts)),
     )
 }
@@ -81,7 +81,7 @@ fn unanswered_patience(case: &Case<'_>, service: &'static Service, waited: Durat
     let view = View::new(facts);
     let port = facts.server.port;
     let summary = format!(
-        "{} connected to {} and sent nothing for {}, as a client does that waits for a greeting: on port {port} {} begins with TLS, and the server waits as well.",
+        "{} connected to {} and sent nothing for {}, like a client that waits for a greeting: on port {port}, {} starts with TLS, so the server waits as well.",
         facts.client.address,
         facts.server,
         span_text(waited),
@@ -89,7 +89,7 @@ fn unanswered_patience(case: &Case<'_>, service: &'static Service, waited: Durat
     );
     let mut finding = Finding::new(Cause::ClientSilent, Confidence::Likely, summary)
         .stopped_by(facts.stopped_by)
-        .shown_by(facts.flow.established().unwrap_or(facts.flow.first), "TCP connection up; the ClientHello is due");
+        .shown_by(facts.flow.established().unwrap_or(facts.flow.first), "TCP connection up; a ClientHello was expected next");
     if let Some(ending) = view.first_end() {
         finding = finding.shown_by(ending.mark, format!("the {} gives up ({})", ending.side, ending.name()));
     }
@@ -97,7 +97,7 @@ fn unanswered_patience(case: &Case<'_>, service: &'static Service, waited: Durat
     finding
         .or_else(&[Cause::TcpProbe])
         .advise(format!(
-            "Set the client to TLS from the first byte (SSL/TLS, not STARTTLS) for port {port}, or use a port for STARTTLS ({clear})."
+            "On the client, choose TLS from the first byte (SSL/TLS, not STARTTLS) for port {port}, or use a port for STARTTLS ({clear})."
         ))
         .advise(remedy::s_client(facts, ""))
 }

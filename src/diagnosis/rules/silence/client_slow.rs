@@ -27,11 +27,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         format!("{} took {} for {} in the handshake with {}.", facts.client.address, span_text(span), article(wait.what), view.target()),
     )
     .weight(if completed { Weight::Explains } else { Weight::Note })
-    .shown_by(wait.from, "the client's turn begins")
+    .shown_by(wait.from, "the client's turn starts")
     .shown_by(wait.to, format!("{}, {} later", wait.what, span_text(wait.span())));
     let finding = if completed { finding.stopped_by(StoppedBy::Nobody) } else { finding };
     Some(finding.advise(format!(
-        "See what the client does before {}: opened ahead of use, revocation checks, a dialogue, a busy process.",
+        "On the client, find out what it does before {}: a connection opened ahead of use, a revocation check, a dialog, a busy process.",
         article(wait.what)
     )))
 }

@@ -36,7 +36,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Cause::ClientStalled,
         confidence,
         format!(
-            "{} stopped in the middle of the handshake: {} never came ({} of silence).",
+            "{} stopped in the middle of the handshake: {} never arrived, after {} of silence.",
             facts.client.address,
             awaited.what,
             span_text(view.silence())
@@ -44,7 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
     .weight(Weight::Fallback)
     .stopped_by(StoppedBy::Client)
-    .shown_by(view.last_progress(), format!("last progress; {} is due", awaited.what));
+    .shown_by(view.last_progress(), format!("last progress; {} was expected next", awaited.what));
     finding = match view.ended_by(Side::Server) {
         Some(ending) => finding.shown_by(ending.mark, format!("the server gives up ({})", ending.name())),
         None if let Some(ending) = view.ended_by(Side::Client) => {
@@ -64,7 +64,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(&alternatives)
-            .advise("Look at the client at that time: certificate or PIN dialogue, revocation check that hangs, blocked callback.")
-            .advise(format!("Capture at {} to see whether it sent {}.", facts.client.address, awaited.what)),
+            .advise("On the client, find out what it was waiting for: a certificate or PIN dialog, a revocation check that hangs, a blocked callback.")
+            .advise(format!("Capture on {} to see whether it sent {}.", facts.client.address, awaited.what)),
     )
 }

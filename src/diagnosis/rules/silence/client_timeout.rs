@@ -41,12 +41,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .stopped_by(StoppedBy::Client)
     .shown_by(ending.mark, format!("the client's {} after {}", ending.name(), span_text(waited)));
     if let Some(mark) = late {
-        finding = finding.shown_by(mark, "the server's answer comes after it");
+        finding = finding.shown_by(mark, "the server's answer arrives after that");
     }
     Some(
         finding
             .or_else(&[Cause::ServerSilent, Cause::ServerSlow])
-            .advise("Find out what the server waited for before raising the client's limit.")
+            .advise("On the server, find out what it was waiting for before you raise the client's timeout.")
             .advise(crate::diagnosis::remedy::s_client(facts, "")),
     )
 }
@@ -54,10 +54,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// Which well-known limit a time is near.
 fn limit(waited: Duration) -> &'static str {
     match waited.as_millis() {
-        4_900..=5_200 => " (5 s is a common limit of health checks and connection pools)",
-        9_900..=10_300 => " (10 s is the limit of Go's net/http and of F5)",
-        29_800..=30_500 => " (30 s is a common limit of HTTP clients)",
-        59_500..=61_000 => " (60 s is nginx's limit as a proxy)",
+        4_900..=5_200 => " (5 s is a common timeout of health checks and connection pools)",
+        9_900..=10_300 => " (10 s is the timeout of Go's net/http and of F5)",
+        29_800..=30_500 => " (30 s is a common timeout of HTTP clients)",
+        59_500..=61_000 => " (60 s is nginx's timeout as a proxy)",
         _ => "",
     }
 }

@@ -4,6 +4,7 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::finding::{Confidence, Finding, Weight};
 use crate::diagnosis::page::page;
+use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
 use crate::flow::Side;
@@ -35,12 +36,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(
             Cause::CloseNotifyInHandshake,
             Confidence::Certain,
-            format!("The {} closed TLS in order before the handshake with {} was done.", seen.from, View::new(facts).target()),
+            format!(
+                "The {} closed TLS cleanly (close_notify) before the handshake with {} was complete.",
+                seen.from,
+                View::new(facts).target()
+            ),
         )
         .weight(Weight::Fallback)
         .stopped_by(StoppedBy::from(seen.from))
         .shown_by(seen.mark, format!("{} sent alert close_notify (0)", seen.from))
         .or_else(alternatives)
-        .advise(format!("Look in the {}'s log at that time for the reason.", seen.from)),
+        .advise(remedy::log(facts, seen.from, "it records the reason")),
     )
 }

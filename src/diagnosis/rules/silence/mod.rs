@@ -63,7 +63,7 @@ fn or_split(case: &Case<'_>, finding: Finding) -> Finding {
     }
     finding
         .or_else(&[Cause::SplitClientHello])
-        .advise("Try a ClientHello that fits into one packet, for servers that read no longer one:")
+        .advise("Try a ClientHello that fits into one packet, in case the server cannot read a longer one:")
         .advise(remedy::s_client(case.handshake, "-groups X25519"))
 }
 
@@ -74,7 +74,7 @@ fn or_no_cipher(case: &Case<'_>, finding: Finding) -> Finding {
     if chosen.is_empty() || !case.handshake.last_hello().is_some_and(none) {
         return finding;
     }
-    finding.noting("the server only ever chose suites that this ClientHello does not offer").or_else(&[Cause::NoCommonCipher])
+    finding.noting("this server has only ever chosen suites that this ClientHello does not offer").or_else(&[Cause::NoCommonCipher])
 }
 
 /// The server ended the connection, by RST or by FIN, before it said anything of TLS.
@@ -107,7 +107,7 @@ impl<'a> BrokenOff<'a> {
             let up = facts.flow.established().unwrap_or(self.ending.mark);
             let took = span_text(self.ending.mark.time.since(up.time));
             let verb = if self.ending.reset.is_some() { "reset" } else { "closed" };
-            let text = format!("{} {verb} the connection {took} after it came up, before the client said anything.", facts.server);
+            let text = format!("{} {verb} the connection {took} after it came up, before the client sent anything.", facts.server);
             (Confidence::Likely, text)
         } else {
             (Confidence::Strong, summary)
@@ -126,7 +126,7 @@ fn when(view: View<'_>, end: Mark) -> String {
     if end.frame < first.frame {
         "before the ClientHello".to_owned()
     } else if end.frame < last.frame {
-        format!("{} after the first part of the ClientHello, before its end", span_text(end.time.since(first.time)))
+        format!("{} after the first part of the ClientHello, before the rest arrived", span_text(end.time.since(first.time)))
     } else {
         format!("{} after the ClientHello", span_text(end.time.since(last.time)))
     }
@@ -145,13 +145,13 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
         let refuses = close.code == close::CONNECTION_REFUSED && !close.application;
         let (summary, advice) = if refuses {
             (
-                format!("{who} refuses the QUIC connection{other}: {name}{reason}. A limit or a policy of this endpoint is the reason."),
-                format!("Look at the limits of the {side} (connections, rate, retry, addresses allowed) and in its log at that time."),
+                format!("{who} refuses the QUIC connection{other}: {name}{reason}. The reason is a limit or a policy of this endpoint."),
+                format!("On the {side}, check the limits (connections, rate, retry, allowed addresses) and the log."),
             )
         } else {
             (
                 format!("{who} closed the QUIC connection{other} before it was complete: {name}{reason}."),
-                format!("Look in the log of the {side} at that time."),
+                remedy::log(facts, side, "it records the reason"),
             )
         };
         (close.mark, summary, format!("CONNECTION_CLOSE {name}"), advice)
@@ -160,16 +160,16 @@ fn closed_over_udp(case: &Case<'_>, cause: Cause, side: Side) -> Option<Finding>
         let note = facts.flow.icmp.iter().find(gone).filter(|_| facts.outcome == Outcome::Closed && view.ended_by_icmp())?;
         let summary = match side {
             Side::Client => {
-                format!("{who} closed its socket before the handshake{other} was complete: its host says that nobody waits there.")
+                format!("{who} closed its socket before the handshake{other} was complete: its host reports the port as unreachable.")
             }
             Side::Server => {
                 format!(
-                    "{who} was gone in the middle of the handshake{other}: it had answered, and then its host says that nothing listens there."
+                    "{who} disappeared in the middle of the handshake{other}: it had answered before, then its host reported the port as unreachable."
                 )
             }
         };
-        let shown = format!("ICMP port unreachable from {}: nobody waits for these packets any more", note.reporter);
-        (note.mark, summary, shown, format!("See why the process of the {side} ended at that time: crash, restart, time limit."))
+        let shown = format!("ICMP port unreachable from {}: the socket has been closed", note.reporter);
+        (note.mark, summary, shown, remedy::log(facts, side, "the process ended: crash, restart, timeout"))
     };
     // Of a client that was not heard to be answered, other things may be true.
     let confidence = if view.unanswered() { Confidence::Likely } else { Confidence::Strong };

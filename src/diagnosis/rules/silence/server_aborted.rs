@@ -42,13 +42,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .weight(Weight::Fallback)
         .stopped_by(StoppedBy::Server)
         .shown_by(view.last_progress(), "last progress of the handshake")
-        .shown_by(ending.mark, format!("the server's {}; due was {}", ending.name(), awaited.what))
+        .shown_by(ending.mark, format!("the server's {}; the next message expected was {}", ending.name(), awaited.what))
         .or_else(if ending.reset.is_some() {
             &[Cause::ResetInjected, Cause::InternalError]
         } else {
             &[Cause::InternalError, Cause::ClientCertificateRejected]
         })
-        .advise("Look in the server's log at that second: crash, restart, deployment, backend gone.")
+        .advise(remedy::log(facts, Side::Server, "crash, restart, deployment, lost backend"))
         .advise(remedy::s_client(facts, "")),
     )
 }

@@ -24,7 +24,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let ending = &end.ending;
     let summary = format!("{} closed {}, without an alert.", view.target(), super::when(view, ending.mark));
     let finding = end.finding(case, Cause::ServerClosed, summary);
-    let finding = super::or_no_cipher(case, finding.shown_by(ending.mark, "the server's FIN, no TLS record before it")).or_else(&[
+    let finding = super::or_no_cipher(case, finding.shown_by(ending.mark, "the server's FIN, with no TLS record before it")).or_else(&[
         Cause::LoadBalancerNoBackend,
         Cause::ProxyProtocolMissing,
         Cause::SniUnrecognized,
@@ -32,7 +32,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     ]);
     Some(
         super::or_split(case, finding)
-            .advise("Look in the server's or load balancer's log for this client and time; then vary name and version:")
+            .advise(remedy::log(facts, Side::Server, "if a load balancer is in front, check its log too"))
+            .advise("Then vary name and version:")
             .advise(remedy::s_client(facts, "-tls1_2"))
             .advise(remedy::s_client(facts, "-noservername")),
     )

@@ -9,6 +9,7 @@ use crate::diagnosis::page::page;
 use crate::diagnosis::remedy;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::view::View;
+use crate::flow::Side;
 
 pub(super) const RULE: Rule =
     Rule { cause: Cause::ServerReset, against: &[told(Contrary::OthersCompleted)], page: page!("server-reset"), check };
@@ -20,20 +21,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let ending = &end.ending;
     let crossed = view.crossed(ending);
     let summary = if crossed {
-        format!("{} reset the connection before the ClientHello had reached it.", view.target())
+        format!("{} reset the connection before the ClientHello reached it.", view.target())
     } else {
         format!("{} reset the connection {}.", view.target(), super::when(view, ending.mark))
     };
     let finding = end.finding(case, Cause::ServerReset, summary);
-    let finding = finding.shown_by(ending.mark, "RST, no TLS record before it");
+    let finding = finding.shown_by(ending.mark, "RST, with no TLS record before it");
     if crossed {
         return Some(
             finding
-                .noting("the RST was sent before the ClientHello can have arrived, and acknowledges nothing of it")
+                .noting("the RST was sent before the ClientHello can have arrived, and acknowledges none of it")
                 .or_else(&[Cause::ServerTimeout, Cause::LoadBalancerNoBackend, Cause::ResetInjected])
-                .advise(
-                    "The hello has nothing to do with it: look in the server's log and at its limit for silent connections at that time.",
-                ),
+                .advise("On the server, check the log and the timeout for silent connections: the ClientHello is not the reason."),
         );
     }
     let finding = super::or_no_cipher(case, finding).or_else(&[
@@ -44,7 +43,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     ]);
     Some(
         super::or_split(case, finding)
-            .advise("Capture at the server to see whether it sent the RST itself, and look in its log at that time; then vary name and version:")
+            .advise("Capture on the server to see whether it sent the RST itself.")
+            .advise(remedy::log(facts, Side::Server, "it may record the reason"))
+            .advise("Then vary name and version:")
             .advise(remedy::s_client(facts, "-tls1_2"))
             .advise(remedy::s_client(facts, "-servername other.example")),
     )

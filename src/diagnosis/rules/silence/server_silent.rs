@@ -35,7 +35,7 @@ fn to_upgrade(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::new(
         Cause::ServerSilent,
         Confidence::Strong,
-        format!("{} received the {} request {request} and was silent for {waited}.", view.target(), preamble.dialect.title()),
+        format!("{} received the {} request {request} and stayed silent for {waited}.", view.target(), preamble.dialect.title()),
     )
     .weight(Weight::Fallback)
     .stopped_by(StoppedBy::Server)
@@ -47,7 +47,7 @@ fn to_upgrade(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(&[Cause::ClientTimeout, Cause::StarttlsUnavailable])
-            .advise("Look at the server's process and log at that second; a mail server may wait for its certificate or its TLS process.")
+            .advise(remedy::log(facts, Side::Server, "a mail server may wait for its certificate or its TLS process"))
             .advise(remedy::s_client(facts, "")),
     )
 }
@@ -76,7 +76,7 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         Cause::ServerSilent,
         if acked { Confidence::Strong } else { Confidence::Likely },
-        format!("{} received the ClientHello and was silent for {}.", view.target(), span_text(view.silence())),
+        format!("{} received the ClientHello and stayed silent for {}.", view.target(), span_text(view.silence())),
     )
     .weight(Weight::Fallback)
     .stopped_by(StoppedBy::Server)
@@ -95,7 +95,7 @@ fn to_hello(case: &Case<'_>) -> Option<Finding> {
     };
     Some(
         super::or_split(case, finding.or_else(alternatives))
-            .advise("Try the same from the server itself: if it hangs there too, look at the process (thread dump, CPU, workers), else at the load balancer or the way back.")
+            .advise("On the server itself, try the same. If it hangs there too, check the process (thread dump, CPU, workers); if not, the load balancer or the way back.")
             .advise(remedy::s_client(facts, ""))
             .advise(Command::new("ss -tnp").operand([Piece::Fixed("sport = :"), Piece::Number(facts.server.port.into())])),
     )

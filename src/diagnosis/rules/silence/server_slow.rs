@@ -26,16 +26,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::new(
         Cause::ServerSlow,
         if sure { Confidence::Strong } else { Confidence::Hint },
-        format!("{} took {} for {}, round trip deducted.", view.target(), span_text(span), article(wait.what)),
+        format!("{} took {} for {}, not counting the round trip.", view.target(), span_text(span), article(wait.what)),
     )
     .weight(if completed && sure { Weight::Explains } else { Weight::Note })
-    .shown_by(wait.from, "the server's turn begins")
+    .shown_by(wait.from, "the server's turn starts")
     .shown_by(wait.to, format!("{}, {} later", wait.what, span_text(wait.span())));
     let finding = if completed { finding.stopped_by(StoppedBy::Nobody) } else { finding };
     Some(
         finding
             .advise(format!(
-                "See what the server waits for before {}: CPU, key store, certificate or client look-ups, OCSP.",
+                "On the server, find out what it waits for before {}: CPU, key store, certificate or client lookups, OCSP.",
                 article(wait.what)
             ))
             .advise(

@@ -43,7 +43,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Cause::ServerStalled,
         confidence,
         format!(
-            "{} stopped in the middle of the handshake: {} never came ({} of silence).",
+            "{} stopped in the middle of the handshake: {} never arrived, after {} of silence.",
             view.target(),
             awaited.what,
             span_text(view.silence())
@@ -51,7 +51,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     )
     .weight(Weight::Fallback)
     .stopped_by(StoppedBy::Server)
-    .shown_by(view.last_progress(), format!("last progress; {} is due", awaited.what));
+    .shown_by(view.last_progress(), format!("last progress; {} was expected next", awaited.what));
     finding = match gave_up {
         Some(ending) => finding.shown_by(ending.mark, format!("the client gives up ({})", ending.name())),
         None => finding.shown_by(facts.closed_at, "still nothing"),
@@ -59,7 +59,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(&[Cause::ClientTimeout, Cause::PathMtuBlackHole, Cause::PacketLoss])
-            .advise(format!("See in the server's log and with a thread dump what it waits for before {}: key store, OCSP, client certificate look-up, CPU.", awaited.what))
+            .advise(format!("On the server, check the log and a thread dump for what it waits for before {}: key store, OCSP, client certificate lookup, CPU.", awaited.what))
             .advise(remedy::s_client(facts, "-msg")),
     )
 }

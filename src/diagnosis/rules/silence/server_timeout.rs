@@ -46,17 +46,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     .stopped_by(StoppedBy::Server)
     .shown_by(ending.mark, format!("the server's {} after {}", ending.name(), span_text(waited)));
     if let Some(hello) = view.hello_first().filter(|_| crossed) {
-        finding = finding.shown_by(hello, "the ClientHello, on its way when the server gave up");
+        finding = finding.shown_by(hello, "the ClientHello, already under way when the server gave up");
     }
     if let Some(mark) = late {
-        finding = finding.shown_by(mark, "the client's next bytes come after it");
+        finding = finding.shown_by(mark, "the client's next bytes arrive after that");
     }
     let alternative = if view.hello_begun() { Cause::ClientStalled } else { Cause::ClientSilent };
-    Some(
-        finding
-            .or_else(&[alternative])
-            .advise("Find out why the client was silent; raise the server's handshake limit only if honest clients need longer."),
-    )
+    Some(finding.or_else(&[alternative]).advise(
+        "On the client, find out why it was silent; on the server, raise the handshake timeout only if healthy clients need longer.",
+    ))
 }
 
 /// A server that closes while the hello is on its way had waited for it, however short its limit.

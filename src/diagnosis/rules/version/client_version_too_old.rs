@@ -42,7 +42,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut finding = refusal.finding(Cause::ClientVersionTooOld, confidence, summary, format!("client offers {}", offer::versions(hello)));
     if newer_only {
         finding = finding.noting(format!(
-            "this server chose {} for others",
+            "this server chose {} for other clients",
             offer::listed(case.knowledge.versions.iter().map(|version| version.spoken()))
         ));
     }
@@ -53,8 +53,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let tried = if highest == ProtocolVersion::TLS12 { "-tls1_3" } else { "-tls1_2" };
     Some(
         finding
-            .advise(format!("Update the client, or let it offer more than {}.", highest.spoken()))
-            .advise("Confirm that the server takes a newer version:")
+            .advise(format!("Update the client, or enable a newer version than {} on it.", highest.spoken()))
+            .advise("Confirm that the server accepts a newer version:")
             .advise(remedy::s_client(case.handshake, tried)),
     )
 }

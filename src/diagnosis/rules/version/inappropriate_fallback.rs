@@ -20,7 +20,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let signalled = hello.what.cipher_suites().any(|suite| suite == CipherSuite::FALLBACK_SCSV);
     let highest = hello.what.highest_version().spoken();
     let summary = format!(
-        "The client retried with {highest} at most, and the server {} refused it, as it knows a newer version.",
+        "The client retried with at most {highest}, and the server {} refused it because it supports a newer version.",
         offer::server(case)
     );
     let offered = if signalled {
@@ -44,7 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
-            .advise("Look at the attempt before this one: its failure is the real trouble. Leave the protection on.")
+            .advise("Find out why the attempt before this one failed: that is the real problem. Leave the downgrade protection on.")
             .advise(remedy::s_client(case.handshake, "-tls1_3")),
     )
 }

@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(&[Cause::VersionIntolerantServer, Cause::ServerVersionTooOld])
-            .advise("Try each version by itself:")
+            .advise("Try one version at a time:")
             .advise(remedy::s_client(case.handshake, "-tls1_2"))
             .advise(remedy::s_client(case.handshake, "-tls1_3")),
     )

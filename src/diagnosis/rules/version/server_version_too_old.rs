@@ -57,8 +57,8 @@ fn chosen(case: &Case<'_>) -> Option<Finding> {
     }
     Some(
         finding
-            .advise(format!("Update the server: {} is deprecated. It needs TLS 1.2 or 1.3.", version.spoken()))
-            .advise("See what it accepts:")
+            .advise(format!("Update the server so that it supports TLS 1.2 or 1.3: {} is deprecated.", version.spoken()))
+            .advise("Check what it accepts:")
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )
 }
@@ -84,13 +84,14 @@ fn lacking(case: &Case<'_>) -> Option<Finding> {
     };
     let answer = refusal.alert.map_or_else(|| "closed the connection".to_owned(), |alert| format!("sent alert {}", offer::spoken(alert)));
     let summary = format!(
-        "The client offers {} and the server {} does not know it: the server {answer}.",
+        "The client offers {}, which the server {} does not support: the server {answer}.",
         offer::versions(hello),
         offer::server(case)
     );
     let mut finding = refusal.finding(Cause::ServerVersionTooOld, confidence, summary, format!("client offers {}", offer::versions(hello)));
     if only_older {
-        finding = finding.noting(format!("this server chose {} for others", offer::listed(known.iter().map(|version| version.spoken()))));
+        finding =
+            finding.noting(format!("this server chose {} for other clients", offer::listed(known.iter().map(|version| version.spoken()))));
     }
     if confidence < Confidence::Strong {
         finding = finding.or_else(&[Cause::NoCommonGroup, Cause::HandshakeFailure]);
@@ -98,7 +99,7 @@ fn lacking(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(&[Cause::NoCommonVersion])
-            .advise("Enable TLS 1.3 at the server, or let the client offer TLS 1.2 as well.")
+            .advise("On the server, enable TLS 1.3; or on the client, offer TLS 1.2 as well.")
             .advise("Confirm what the server accepts:")
             .advise(remedy::s_client(case.handshake, "-tls1_2")),
     )

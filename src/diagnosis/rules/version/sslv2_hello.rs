@@ -17,14 +17,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let hello = handshake.client_hellos.first().filter(|hello| hello.what.is_sslv2())?;
     let version = hello.what.legacy_version();
     let pure = version == ProtocolVersion::SSL2 || handshake.protocol == Protocol::Ssl2;
-    let offered = if pure { "SSL 2.0 only".to_owned() } else { format!("{} in the form of SSL 2.0", version.spoken()) };
+    let offered = if pure { "SSL 2.0 only".to_owned() } else { format!("{} in an SSL 2.0 ClientHello", version.spoken()) };
     let kinds = offer::listed(hello.what.sslv2_ciphers().filter_map(sslv2_cipher_name));
     let refusal = offer::refusal(case);
     if refusal.is_none() && (!handshake.outcome.failed() || handshake.server_hello.is_some()) {
-        let note = Finding::new(Cause::Sslv2Hello, Confidence::Certain, format!("The client opens with {offered}."));
+        let note = Finding::new(Cause::Sslv2Hello, Confidence::Certain, format!("The client starts with {offered}."));
         return Some(note.weight(Weight::Note).shown_by(hello.mark, format!("SSLv2 CLIENT-HELLO, {offered}")));
     }
-    let summary = format!("The client opens with {offered}, which the server {} does not accept.", offer::server(case));
+    let summary = format!("The client starts with {offered}, which the server {} does not accept.", offer::server(case));
     let confidence = if pure { Confidence::Certain } else { Confidence::Strong };
     let text =
         if pure { format!("SSLv2 CLIENT-HELLO with {kinds}") } else { format!("SSLv2 CLIENT-HELLO that offers {}", version.spoken()) };
@@ -35,6 +35,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         finding
             .or_else(&[Cause::ClientVersionTooOld])
-            .advise("Replace or reconfigure the client: it must open with a TLS record. Where it cannot be changed, put a TLS proxy (stunnel, HAProxy) in front of it."),
+            .advise("Replace or reconfigure the client so that it starts with a TLS record. If it cannot be changed, put a TLS proxy (stunnel, HAProxy) in front of it."),
     )
 }

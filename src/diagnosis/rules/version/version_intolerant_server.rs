@@ -53,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         None => "did not answer".to_owned(),
     };
     let summary = format!(
-        "Offered {}, the server {} {end}; offered {lower} by the same client, it completed.",
+        "Offered {}, the server {} {end}; offered {lower} by the same client, it completed the handshake.",
         highest.spoken(),
         offer::server(case)
     );
@@ -66,7 +66,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         finding
             .shown_by(worked.start, format!("another handshake of the same client, at most {lower}, completed"))
             .or_else(&[Cause::Tls13Dropped, Cause::SplitClientHello])
-            .advise("Update the server or the device in front of it; limiting the client's version is a stop-gap.")
+            .advise("Update the server or the device in front of it; limiting the client's version is a stopgap.")
             .advise(remedy::s_client(handshake, "-tls1_3"))
             .advise(remedy::s_client(handshake, "-tls1_2")),
     )
