@@ -134,7 +134,7 @@ mod tests {
         assert!(place.ends_with("/handshark-20261121T090420.031Z-certificate-expired.html"), "{place}");
         let page = std::fs::read_to_string(place).unwrap();
         assert!(page.contains("certificate-expired") && page.ends_with("</html>"));
-        assert!(saver.save(&wish(Form::Page), now).unwrap_err().contains("it is there already"));
+        assert!(saver.save(&wish(Form::Page), now).unwrap_err().contains("it exists already"));
     }
 
     #[test]

@@ -148,7 +148,7 @@ fn only_the_cause_has_a_colour_and_names_do_nothing() {
     let mut state = state();
     state.tab = Tab::All;
     state.go(5);
-    let mut terminal = Terminal::new(TestBackend::new(120, 24)).unwrap();
+    let mut terminal = Terminal::new(TestBackend::new(120, 20)).unwrap();
     terminal.draw(|frame| draw(frame, &mut state)).unwrap();
     let buffer = terminal.backend().buffer();
     let mut colours = std::collections::BTreeSet::new();
