@@ -98,7 +98,15 @@ impl From<Show> for ShowOptions {
             id = Some(text.to_owned());
             inputs.pop();
         }
-        Self { inputs, id, most: usize::from(show.most), json: show.json, query: show.query.into(), screen: show.screen.into(), progress: !show.no_progress }
+        Self {
+            inputs,
+            id,
+            most: usize::from(show.most),
+            json: show.json,
+            query: show.query.into(),
+            screen: show.screen.into(),
+            progress: !show.no_progress,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::shared::{Certificate, Offer, ServerAnswer};
 use super::step::Step;
 use super::summary::{Input, Summary, VERSION};
 use super::writer::{Writer, key};
-use super::{Advice, Cause, Class, Confidence, Dialect, OcspStatus, Program, SCHEMA, Unverified, hexadecimal, word, Outcome, ecs};
+use super::{Advice, Cause, Class, Confidence, Dialect, OcspStatus, Outcome, Program, SCHEMA, Unverified, ecs, hexadecimal, word};
 
 impl Handshake<'_> {
     /// Writes `kind: handshake`.

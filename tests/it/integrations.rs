@@ -73,7 +73,10 @@ fn what_events_say_agrees_with_the_report() {
                     "completed" => ("success", 1, "info"),
                     _ => ("unknown", 1, "info"),
                 };
-                assert_eq!((&event["outcome"], &event["severity"], &line["diagnosis"]["severity"]), (&outcome.into(), &severity.into(), &word.into()));
+                assert_eq!(
+                    (&event["outcome"], &event["severity"], &line["diagnosis"]["severity"]),
+                    (&outcome.into(), &severity.into(), &word.into())
+                );
                 assert_eq!(line["client"]["ip"], line["client"]["address"]);
                 steps(&line["diagnosis"]);
             }
@@ -120,7 +123,8 @@ fn promtool_takes_the_metrics() {
         let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
         assert!(types.contains(name) || types.contains(family), "{name}");
     }
-    let Ok(mut promtool) = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    let Ok(mut promtool) =
+        Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     else {
         skip::skip("promtool is not installed (Debian: prometheus)");
         return;

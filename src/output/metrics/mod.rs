@@ -19,8 +19,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use labels::{Certificates, Pairs, Ranking, Removed};
 pub use exposition::Exposition;
+use labels::{Certificates, Pairs, Ranking, Removed};
 pub use server::MetricsServer;
 
 use super::escape::escape;

@@ -99,7 +99,12 @@ impl Connection {
     }
 
     /// Reads or writes what can be without waiting. False when it is over.
-    fn go_on(&mut self, now: Timestamp, metrics: &impl Fn(Exposition) -> String, healthy: &impl Fn() -> Result<(), String>) -> io::Result<bool> {
+    fn go_on(
+        &mut self,
+        now: Timestamp,
+        metrics: &impl Fn(Exposition) -> String,
+        healthy: &impl Fn() -> Result<(), String>,
+    ) -> io::Result<bool> {
         if self.answer.is_none() && self.read()? {
             let answer = answer(&self.request, metrics, healthy);
             self.answer = Some((answer, 0));
@@ -172,7 +177,8 @@ fn answer(request: &[u8], metrics: &impl Fn(Exposition) -> String, healthy: &imp
 fn asked_for(request: &[u8]) -> Exposition {
     let text = String::from_utf8_lossy(request);
     let is_accept = |line: &&str| line.split_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case("accept"));
-    let accepted = text.split("\r\n").skip(1).filter(is_accept).filter_map(|line| line.split_once(':')).flat_map(|(_, value)| value.split(','));
+    let accepted =
+        text.split("\r\n").skip(1).filter(is_accept).filter_map(|line| line.split_once(':')).flat_map(|(_, value)| value.split(','));
     let (mut open, mut plain) = (None::<u32>, None::<u32>);
     for range in accepted {
         let mut parts = range.split(';').map(str::trim);
@@ -238,7 +244,10 @@ mod tests {
     #[test]
     fn pages_and_mistakes_are_answered() {
         let address = start();
-        let metrics = get(address, "GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\nAccept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n\r\n");
+        let metrics = get(
+            address,
+            "GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\nAccept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n\r\n",
+        );
         assert!(
             metrics.starts_with("HTTP/1.1 200 OK\r\n") && metrics.contains("openmetrics-text") && metrics.ends_with("\r\n\r\n# EOF\n"),
             "{metrics}"
