@@ -22,7 +22,7 @@ use self::text::Known;
 use crate::flow::Endpoint;
 use crate::report::{
     Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Evidence, Finding, Handshake, Id, Incident, Network, Quic, Step, Summary,
-    Tls, TlsClient, TlsServer, community_id,
+    Tls, TlsClient, TlsServer, community_id, Renaming,
 };
 
 /// What the pseudonyms depend on.
@@ -292,7 +292,7 @@ impl Anonymizer {
     }
 
     /// Names files as [`Self::file`] does.
-    fn file_namer(&self) -> Arc<dyn Fn(&str) -> String + Send + Sync> {
+    fn file_namer(&self) -> Renaming {
         let anonymizer = Self::new(self.key.clone());
         Arc::new(move |name| anonymizer.file(name))
     }
