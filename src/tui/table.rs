@@ -224,7 +224,7 @@ fn of_handshake(one: &Handshake<'_>, column: usize, room: usize, look: &Look) ->
         2 => {
             let whole = view::server(one);
             // Where not both fit, the name tells more than half of an address.
-            (one.server_name().filter(|_| width(&whole) > room).map_or(whole.clone(), str::to_owned), plain)
+            (one.server_name().filter(|_| width(&whole) > room).map_or_else(|| whole.clone(), str::to_owned), plain)
         }
         3 => (one.client.to_string(), look.dim),
         4 => (one.handshake.timing.total_us.map(micros).unwrap_or_default(), look.dim),
