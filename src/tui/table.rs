@@ -1,6 +1,6 @@
 //! The tables: which columns they have, what stands in them, how they are sorted, and which fit.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 
 use ratatui::style::Style;
 
@@ -240,11 +240,11 @@ fn cause(one: &Handshake<'_>) -> &'static str {
 
 /// Sorts; what is equal stays as it came.
 pub(super) fn sort(items: &mut [Item<'_>], sort: Sort) {
-    let order = |a: &Item<'_>, b: &Item<'_>| -> Ordering {
-        let order = a.key(sort.column).cmp(&b.key(sort.column));
-        if sort.down { order.reverse() } else { order }
-    };
-    items.sort_by(order);
+    if sort.down {
+        items.sort_by_cached_key(|item| Reverse(item.key(sort.column)));
+    } else {
+        items.sort_by_cached_key(|item| item.key(sort.column));
+    }
 }
 
 #[cfg(test)]
