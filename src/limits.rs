@@ -368,6 +368,13 @@ const SIGNATURE_RECORD: usize = 128;
 const INTERFACE_RECORD: usize = 256;
 const NAME_RECORD: usize = 64;
 
+/// Times that several files which overlap may take turns, frame by frame in the worst case, until frames are no longer told by file. Files
+/// that follow one another take one turn each.
+pub const FRAME_RUNS: usize = 1 << 18;
+
+/// Bytes of one of them.
+pub const FRAME_RUN: usize = 16;
+
 /// What an analysis of files may hold in memory, whatever they are made of: what, and bytes at most. Not among them are what only options bring:
 /// key logs ([`SECRET_BYTES`], [`KEY_LOG_CONNECTIONS`]), the flight recorder (`--record-memory`), live capture ([`LIVE_MERGE_BYTES`]) and an xz
 /// decoder ([`XZ_MEMORY`]).
@@ -389,11 +396,12 @@ pub const BUDGETS: &[(&str, usize)] = &[
     ("interfaces", INTERFACES * INTERFACE_RECORD + INTERFACE_TEXT),
     ("names of addresses", RESOLVED_NAMES * NAME_RECORD + RESOLVED_NAME_BYTES),
     ("comments", COMMENT_BYTES),
+    ("where the frames of several files come from", FRAME_RUNS * FRAME_RUN),
     ("blocks of frames between threads", 32 * READ_BYTES),
 ];
 
 /// The sum of [`BUDGETS`].
-pub const MEMORY: usize = 506 << 20;
+pub const MEMORY: usize = 510 << 20;
 
 #[cfg(test)]
 mod tests {

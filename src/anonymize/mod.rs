@@ -116,7 +116,12 @@ impl Anonymizer {
             network: Network { community_id: community_id(client, server, report.network.transport), ..report.network },
             client,
             server,
-            capture: Capture { source: Cow::Owned(source), ..report.capture },
+            capture: Capture {
+                source: Cow::Owned(source),
+                interface: report.capture.interface.clone(),
+                files: report.capture.files.as_ref().map(|files| files.renamed(self.file_namer())),
+                ..report.capture
+            },
             handshake: Course { id: self.id(report.handshake.id), history: report.handshake.history.clone(), ..report.handshake },
             tls,
             quic: report.quic.as_ref().map(|quic| Quic {
@@ -284,6 +289,12 @@ impl Anonymizer {
     /// The pseudonym of a value that may be a name, an address or anything.
     fn value(&self, value: &str) -> String {
         if text::is_name(value) || value.parse::<IpAddr>().is_ok() { self.name(value) } else { self.pseudonym('v', "value", value) }
+    }
+
+    /// Names files as [`Self::file`] does.
+    fn file_namer(&self) -> Arc<dyn Fn(&str) -> String + Send + Sync> {
+        let anonymizer = Self::new(self.key.clone());
+        Arc::new(move |name| anonymizer.file(name))
     }
 
     fn pseudonym(&self, kind: char, domain: &str, value: &str) -> String {

@@ -17,6 +17,7 @@ use crate::diagnosis::policy::Policy;
 use crate::error::Result;
 use crate::find::{Criteria, Filter, Related};
 use crate::frame::Block;
+use crate::origins::Origins;
 use crate::output::progress::Progress;
 use crate::output::say::say;
 use crate::pipeline;
@@ -274,6 +275,10 @@ impl FrameSource for Begin {
             self.begin.get_or_init(|| frame.head.time);
         }
         Ok(more)
+    }
+
+    fn origins(&self) -> Option<&Origins> {
+        self.inner.origins()
     }
 
     fn inventory(&self) -> &Inventory {

@@ -11,6 +11,7 @@ use super::{FrameSource, Inventory, Losses};
 use crate::error::{Error, Result};
 use crate::frame::Block;
 use crate::limits;
+use crate::origins::Origins;
 
 /// The lines of key logs, as far as they are known.
 #[derive(Debug, Default)]
@@ -144,6 +145,10 @@ impl FrameSource for WithKeyLogs {
             tail.broken = tail.read_on(&mut self.known).is_err();
         }
         Ok(more)
+    }
+
+    fn origins(&self) -> Option<&Origins> {
+        self.inner.origins()
     }
 
     fn inventory(&self) -> &Inventory {

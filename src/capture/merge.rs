@@ -15,6 +15,7 @@ use super::{FrameSource, Input, Inventory};
 use crate::error::{Error, Result};
 use crate::frame::{Block, Frame};
 use crate::limits;
+use crate::origins::{Origins, Run};
 use crate::time::Timestamp;
 
 /// The inputs of an analysis.
@@ -25,6 +26,11 @@ pub(super) struct Merge {
     inventory: Inventory,
     filter: Option<PacketFilter>,
     next_number: u64,
+    /// Where the frames come from, if there are several inputs, and what is to be entered there.
+    origins: Option<Origins>,
+    runs: Vec<Run>,
+    /// Inputs opened so far.
+    begun: u32,
     /// An error that came after frames which had to be delivered first.
     failed: Option<Error>,
     ties: Ties,
@@ -36,13 +42,21 @@ struct Lane {
     reader: Reader,
     block: Block,
     at: usize,
+    /// Its place among the inputs, and how many of its frames have been handed on.
+    file: u32,
+    delivered: u64,
     /// Comments on those frames, under the numbers that the reader gave.
     comments: VecDeque<(u64, String)>,
 }
 
 impl Merge {
     pub(super) fn new(found: Found, filter: Option<PacketFilter>) -> Self {
+        let names = found.pending.iter().map(|pending| pending.path.display().to_string());
+        let origins = (found.pending.len() > 1).then(|| Origins::of_files(names));
         Self {
+            origins,
+            runs: Vec::new(),
+            begun: 0,
             waiting: found.pending.into(),
             open: Vec::new(),
             inventory: found.inventory,
@@ -57,6 +71,8 @@ impl Merge {
     /// Opens the next waiting input, or notes why it cannot be opened.
     fn open_next(&mut self) {
         let Some(pending) = self.waiting.pop_front() else { return };
+        let file = self.begun;
+        self.begun = self.begun.saturating_add(1);
         let outcome = match (pending.reader, pending.problem) {
             (Some(reader), _) => Ok(reader),
             (None, Some(problem)) => Err(problem),
@@ -67,7 +83,7 @@ impl Merge {
         };
         match outcome {
             Ok((reader, block)) => {
-                let mut lane = Lane { reader, block, at: 0, comments: VecDeque::new() };
+                let mut lane = Lane { reader, block, at: 0, file, delivered: 0, comments: VecDeque::new() };
                 lane.keep_comments(&mut self.inventory);
                 self.open.push(lane);
             }
@@ -97,6 +113,11 @@ impl Merge {
             lane.keep_comments(&mut self.inventory);
             return Ok(None);
         }
+        let frames = lane.reader.next_number.saturating_sub(self.next_number);
+        if self.origins.is_some() && frames > 0 {
+            self.runs.push(lane.run(self.next_number));
+        }
+        lane.delivered = lane.delivered.saturating_add(frames);
         self.next_number = lane.reader.next_number;
         self.inventory.comments.append(&mut lane.reader.comments);
         if !more {
@@ -137,6 +158,9 @@ impl Merge {
                 continue;
             }
             let Some(lane) = self.open.get_mut(index) else { break };
+            if self.origins.is_some() {
+                self.runs.push(lane.run(self.next_number));
+            }
             while let Some(frame) = lane.head() {
                 let time = frame.head.time;
                 let overtaken = runner_up.is_some_and(|other| other < (time, index)) || horizon.is_some_and(|horizon| horizon < time);
@@ -153,6 +177,7 @@ impl Merge {
                 }
                 let theirs = frame.head.number;
                 lane.at = lane.at.saturating_add(1);
+                lane.delivered = lane.delivered.saturating_add(1);
                 while lane.comments.front().is_some_and(|&(number, _)| number <= theirs) {
                     let text = lane.comments.pop_front().map(|(_, text)| (Some(head.number), text));
                     self.inventory.comments.extend(text);
@@ -190,6 +215,28 @@ impl Merge {
 
 impl FrameSource for Merge {
     fn fill(&mut self, block: &mut Block) -> Result<bool> {
+        let more = self.next(block);
+        if let Some(origins) = &self.origins {
+            origins.enter(&mut self.runs);
+        }
+        more
+    }
+
+    fn origins(&self) -> Option<&Origins> {
+        self.origins.as_ref()
+    }
+
+    fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    fn progress(&self) -> (u64, Option<u64>) {
+        (self.ties.consumed.load(Ordering::Relaxed), self.total)
+    }
+}
+
+impl Merge {
+    fn next(&mut self, block: &mut Block) -> Result<bool> {
         loop {
             if let Some(error) = self.failed.take() {
                 block.clear();
@@ -218,19 +265,16 @@ impl FrameSource for Merge {
             }
         }
     }
-
-    fn inventory(&self) -> &Inventory {
-        &self.inventory
-    }
-
-    fn progress(&self) -> (u64, Option<u64>) {
-        (self.ties.consumed.load(Ordering::Relaxed), self.total)
-    }
 }
 
 impl Lane {
     fn head(&self) -> Option<Frame<'_>> {
         self.block.frame(self.at)
+    }
+
+    /// What begins with its next frame, which is this one of all.
+    const fn run(&self, first: u64) -> Run {
+        Run { first, own: self.delivered.saturating_add(1), file: self.file }
     }
 
     /// Takes the reader's comments: those on frames wait until the frames have their numbers.

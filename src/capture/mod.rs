@@ -38,6 +38,7 @@ use std::sync::atomic::AtomicBool;
 use crate::count::Count;
 use crate::error::Result;
 use crate::frame::{Block, LinkType};
+use crate::origins::Origins;
 use crate::time::Timestamp;
 
 pub use clock::OddTime;
@@ -60,6 +61,11 @@ pub trait FrameSource: Send {
 
     /// When packets were lost; `None` where that is not known.
     fn losses(&self) -> Option<&Losses> {
+        None
+    }
+
+    /// Which file each frame comes from; `None` where there is only one.
+    fn origins(&self) -> Option<&Origins> {
         None
     }
 

@@ -168,7 +168,7 @@ fn every_format_has_its_sink() {
         (&["a"] as &[&str], "14 of 18 handshakes failed: 12 of 13 with www.example.test", false),
         (&["a", "--all"], "2026-11-21 UTC\n09:00:12.031", true),
         (&["a", "-q"], "2026-11-21 09:00:12.031  10.0.0.1:40112", true),
-        (&["a", "--json"], "{\"schema\":\"handshark/1\"", true),
+        (&["a", "--json"], "{\"schema\":\"handshark/2\"", true),
         (&["a", "--format", "csv"], "start,end,", true),
         (&["a", "--format", "md"], "# 14 of 18 handshakes failed: ", false),
     ] {

@@ -67,7 +67,7 @@ pub(super) struct Note {
     pub(super) severity: Severity,
     pub(super) text: String,
     pub(super) server: String,
-    pub(super) frame: Option<u64>,
+    pub(super) frame: Option<String>,
     pub(super) count: u64,
 }
 
@@ -187,7 +187,7 @@ impl Collected {
                     severity: Severity::of(finding, Outcome::Completed),
                     text: short(&finding.summary),
                     server,
-                    frame: finding.evidence.iter().find_map(|piece| piece.mark).map(|mark| mark.frame),
+                    frame: finding.evidence.iter().find_map(|piece| piece.mark).map(|mark| view::frame(report, mark.frame)),
                     count: 1,
                 });
             }

@@ -163,11 +163,14 @@ const COLUMNS: &[Column] = &[
     ("client_retransmits", |r| number(u64::from(r.handshake.loss.client_retransmits))),
     ("server_retransmits", |r| number(u64::from(r.handshake.loss.server_retransmits))),
     ("source", |r| text(Cow::Borrowed(r.capture.source.as_ref()))),
-    ("first_frame", |r| number(r.capture.first_frame)),
-    ("last_frame", |r| number(r.capture.last_frame)),
+    ("first_frame", |r| number(r.capture.place(r.capture.first_frame).frame)),
+    ("last_frame", |r| number(r.capture.place(r.capture.last_frame).frame)),
     ("community_id", |r| Cell::Word(r.network.community_id.as_str())),
     ("id", |r| Cell::Word(r.handshake.id.as_str())),
     ("class", |r| Cell::Word(r.class().name())),
+    ("last_source", |r| text(r.capture.place(r.capture.last_frame).file.map(Cow::Owned))),
+    ("first_merged_frame", |r| number(r.capture.place(r.capture.first_frame).merged)),
+    ("last_merged_frame", |r| number(r.capture.place(r.capture.last_frame).merged)),
 ];
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ impl Ticket<'_> {
             self.when(report.handshake.start),
             text(&report.client.to_string()),
             text(&view::server(report)),
-            view::frames(report),
+            text(&view::frames(report)),
             view::confidence(report, "; confidence: ", ""),
         )
     }
@@ -197,12 +197,12 @@ impl Ticket<'_> {
             for piece in evidence {
                 let after = piece.mark.and_then(|mark| us_between(report.handshake.start, mark.time));
                 let after = after.map(|us| format!(" (+{})", span_us(us))).unwrap_or_default();
-                let frame = piece.mark.map(|mark| format!("frame {}{after}: ", mark.frame)).unwrap_or_default();
+                let frame = piece.mark.map(|mark| format!("{}{after}: ", text(&view::frame(report, mark.frame)))).unwrap_or_default();
                 writeln!(out, "- {frame}{}", text(&piece.text))?;
             }
         }
         if !diagnosis.against.is_empty() {
-            writeln!(out, "\nEvidence against it: {}", text(&view::against(diagnosis)))?;
+            writeln!(out, "\nEvidence against it: {}", text(&view::against(report)))?;
         }
         if !diagnosis.alternatives.is_empty() {
             writeln!(out, "\nAlso possible: {}", view::alternatives(diagnosis))?;

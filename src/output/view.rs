@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::figures::{count, counted};
 use crate::report::{
-    Cause, Class, Classes, Counts, Diagnosis, Evidence, Finding, Handshake, Incident, Outcome, StepKind, StoppedBy, Summary,
+    Cause, Class, Classes, Counts, Diagnosis, Evidence, Finding, Handshake, Incident, Outcome, Place, StepKind, StoppedBy, Summary,
 };
 
 /// How many handshakes there are of each class, in one line: `18 handshakes: 14 failed, 1 completed with trouble, 1 completed, 2 undecided`.
@@ -20,9 +20,9 @@ pub fn class_counted(class: Class, number: u64) -> String {
 }
 
 /// What speaks against the cause, in one line; empty where nothing does.
-pub fn against(diagnosis: &Diagnosis<'_>) -> String {
-    let pieces = diagnosis.against.iter().map(|piece| match piece.mark {
-        Some(mark) => format!("{} (frame {})", piece.text, mark.frame),
+pub fn against(report: &Handshake<'_>) -> String {
+    let pieces = report.diagnosis.against.iter().map(|piece| match piece.mark {
+        Some(mark) => format!("{} ({})", piece.text, frame(report, mark.frame)),
         None => piece.text.clone(),
     });
     pieces.collect::<Vec<_>>().join("; ")
@@ -115,10 +115,49 @@ pub fn path(report: &Handshake<'_>) -> String {
     report.network.path.layers().map(|layer| layer.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// `frame 9`, `frames 4-17`.
+/// `frame 9`; of several files: `f2.pcap frame 4`.
+pub fn frame(report: &Handshake<'_>, frame: u64) -> String {
+    placed(&report.capture.place(frame))
+}
+
+fn placed(place: &Place) -> String {
+    match (&place.file, place.merged) {
+        (Some(file), _) => format!("{} frame {}", base_name(file), place.frame),
+        (None, Some(frame)) => format!("frame {frame} of all"),
+        (None, None) => format!("frame {}", place.frame),
+    }
+}
+
+/// `frame 9`, `frames 4-17`; of several files: `f2.pcap frames 4-9`, `f2.pcap frame 20 to f3.pcap frame 2`.
 pub fn frames(report: &Handshake<'_>) -> String {
-    let (first, last) = (report.capture.first_frame, report.capture.last_frame);
-    if first == last { format!("frame {first}") } else { format!("frames {first}-{last}") }
+    let capture = &report.capture;
+    let (first, last) = (capture.place(capture.first_frame), capture.place(capture.last_frame));
+    if first == last {
+        return placed(&first);
+    }
+    if first.file != last.file {
+        return format!("{} to {}", placed(&first), placed(&last));
+    }
+    let range = format!("frames {}-{}", first.frame, last.frame);
+    match (&first.file, first.merged) {
+        (Some(file), _) => format!("{} {range}", base_name(file)),
+        (None, Some(_)) => format!("{range} of all"),
+        (None, None) => range,
+    }
+}
+
+/// Where it was captured: `night.pcapng`, `night.pcapng, interface eth0`.
+pub fn source(report: &Handshake<'_>) -> String {
+    let file = base_name(&report.capture.source);
+    match report.capture.interface.as_deref() {
+        Some(interface) => format!("{file}, interface {interface}"),
+        None => file.to_owned(),
+    }
+}
+
+/// A file's name without its directories.
+pub fn base_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).find(|name| !name.is_empty()).unwrap_or(path)
 }
 
 /// A step's kind as people name it: `ClientHello`, `SYN, ACK`, `retransmission`.

@@ -13,6 +13,8 @@ use crate::secrets::KeyLog;
 use crate::time::Mark;
 use crate::watch::Watch;
 
+use super::point::CapturePoint;
+
 /// What the router gives, in the order of the capture.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Routed<'a> {
@@ -71,7 +73,7 @@ pub(super) struct Batch {
     /// The source had no more for the moment: somebody may wait for what these packets show.
     pub(super) hurried: bool,
     /// Names of the capture's interfaces, when there are new ones.
-    pub(super) sources: Option<Arc<Vec<String>>>,
+    pub(super) sources: Option<Arc<Vec<CapturePoint>>>,
     /// Secrets that have turned up, to be known before the packets of this batch.
     pub(super) secrets: Option<Arc<KeyLog>>,
     /// The capture ended at this moment; there are no more batches.

@@ -2,6 +2,7 @@
 //!
 //! A verdict that other handshakes of the capture could improve waits for them, within bounds; everything else is emitted at once.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -22,13 +23,15 @@ use crate::handshake::relevance::{Relevance, relevance};
 use crate::handshake::shared::HalfOpen;
 use crate::incident::Tracker;
 use crate::limits;
+use crate::origins::Origins;
 use crate::packet::Skip;
-use crate::report::{self, Sink, Summary};
+use crate::report::{self, Files, Sink, Summary};
 use crate::time::{Clock, Timestamp};
 use crate::transport::TableCounters;
 use crate::wording::counted;
 
 use super::options::Options;
+use super::point::CapturePoint;
 use super::router::RouterCounts;
 use super::summary::Totals;
 use super::twins::Twins;
@@ -73,7 +76,9 @@ pub(super) struct Collector<'a> {
     /// When the capture lost packets, where it is known.
     pub(super) losses: Option<Losses>,
     /// Names of the capture's interfaces, by index.
-    pub(super) sources: Vec<String>,
+    pub(super) sources: Vec<CapturePoint>,
+    /// Which file each frame comes from, if there are several.
+    pub(super) origins: Option<Origins>,
     pub(super) totals: Totals,
     twins: Twins,
     /// More for the summary.
@@ -116,6 +121,7 @@ impl<'a> Collector<'a> {
             reports: report::Builder::default(),
             losses: None,
             sources: Vec::new(),
+            origins: None,
             totals: Totals::default(),
             twins: Twins::default(),
             notes: Vec::new(),
@@ -208,7 +214,7 @@ impl<'a> Collector<'a> {
         }
         let verdict = self.judge(&held);
         if held.handshake.provisional {
-            return self.emit.handshake(&report(&mut self.reports, &self.sources, self.timeline, &held, &verdict));
+            return self.emit.handshake(&report(&mut self.reports, (&self.sources, self.origins.as_ref()), self.timeline, &held, &verdict));
         }
         let by_ticket = ticket_refused && verdict.cause.is_none() && self.tickets_held < TICKETS_HELD;
         // A scan shows in what comes after its first handshakes.
@@ -326,7 +332,7 @@ impl<'a> Collector<'a> {
             *total = total.saturating_add(u64::from(counts));
         }
         count(&mut self.totals.outcomes, verdict.outcome.name(), 1);
-        let report = report(&mut self.reports, &self.sources, self.timeline, held, verdict);
+        let report = report(&mut self.reports, (&self.sources, self.origins.as_ref()), self.timeline, held, verdict);
         self.totals.classes.add(report.class());
         self.totals.answer.handshake(&report);
         self.incidents.observe(handshake, verdict, report.handshake.id);
@@ -349,6 +355,7 @@ impl<'a> Collector<'a> {
         while !self.held.is_empty() {
             self.let_one_go()?;
         }
+        self.totals.unplaced_from = self.origins.as_ref().and_then(Origins::unknown_from);
         let incidents = self.incidents.finish();
         let total = self.incidents.ended().saturating_add(incidents.len() as u64);
         self.notes.append(&mut self.incidents.notes());
@@ -389,17 +396,19 @@ fn count(counts: &mut report::Counts, what: &'static str, more: u64) {
     *count = count.saturating_add(more);
 }
 
-/// What is to be said of a handshake. `sources`: names of the capture's interfaces.
+/// What is to be said of a handshake. `points`: the capture's interfaces, and which file each frame comes from.
 fn report<'a>(
     reports: &mut report::Builder,
-    sources: &'a [String],
+    (points, origins): (&'a [CapturePoint], Option<&Origins>),
     timeline: bool,
     held: &'a Held,
     verdict: &'a Verdict,
 ) -> report::Handshake<'a> {
     let handshake = held.handshake.as_ref();
-    let source = sources.get(handshake.flow.interface as usize).map_or("", String::as_str);
-    let mut report = reports.handshake(handshake, verdict, source);
+    let point = points.get(handshake.flow.interface as usize);
+    let mut report = reports.handshake(handshake, verdict, point.map_or("", |point| &point.source));
+    report.capture.interface = point.and_then(|point| point.interface.as_deref()).map(Cow::Borrowed);
+    report.capture.files = origins.map(Files::new);
     if timeline {
         report.timeline = report::timeline(handshake);
     }

@@ -12,6 +12,7 @@
 mod batch;
 mod collector;
 mod options;
+mod point;
 mod router;
 mod run;
 mod secrets;

@@ -18,6 +18,7 @@ use crate::transport::TableCounters;
 
 use super::collector::Collector;
 use super::options::{Options, Progress};
+use super::point::CapturePoint;
 use super::router::{Router, RouterCounts};
 use super::secrets::Feed;
 
@@ -33,6 +34,7 @@ pub fn run(
 ) -> Result<Summary> {
     let mut collector = Collector::new(options, emit);
     collector.losses = source.losses().cloned();
+    collector.origins = source.origins().cloned();
     // Live, nothing that is judged may keep packets waiting.
     let Ran { read, table, tally, written } = if options.threads <= 1 && options.clock.is_none() {
         inline::run(source.as_mut(), options, &mut collector, progress)
@@ -83,8 +85,8 @@ trait Lanes {
 
 /// What turned up with a block, besides its packets.
 struct News {
-    /// Names of the capture's interfaces, when there are new ones.
-    sources: Option<Vec<String>>,
+    /// The capture's interfaces, when there are new ones.
+    sources: Option<Vec<CapturePoint>>,
     /// Secrets, to be known before the packets.
     secrets: Option<Arc<KeyLog>>,
     /// The source had no more for the moment: somebody may wait for what these packets show.
@@ -109,8 +111,9 @@ fn read(source: &mut dyn FrameSource, lanes: &mut impl Lanes, clock: Option<&Clo
                 break;
             }
         }
-        let interfaces = &source.inventory().interfaces;
-        let names = || interfaces.iter().map(|interface| interface.name.clone()).collect();
+        let inventory = source.inventory();
+        let interfaces = &inventory.interfaces;
+        let names = || interfaces.iter().map(|interface| CapturePoint::of(interface, inventory)).collect();
         let news = News {
             sources: (interfaces.len() != known).then(names),
             secrets: feed.news(source),

@@ -26,6 +26,8 @@ pub(super) struct Totals {
     pub(super) stepped: u64,
     /// Chains that were not verified to their end.
     pub(super) unverified: u64,
+    /// The first frame that is not told by file, for want of room.
+    pub(super) unplaced_from: Option<u64>,
     /// Handshakes for which there was no time at the end.
     pub(super) unjudged: u64,
     pub(super) other_flows: report::Counts,
@@ -96,6 +98,11 @@ fn notes(inventory: &Inventory, counts: &RouterCounts, table: &TableCounters, to
                 odd.time.to_second()
             ));
         }
+    }
+    if let Some(from) = totals.unplaced_from {
+        notes.push(format!(
+            "From frame {from} of all on, frames are counted over all inputs and not by file: the inputs take turns too often for each to be remembered."
+        ));
     }
     notes.extend(silences(inventory, counts, totals));
     for (one, other) in counts.points.iter().take(SILENCES) {

@@ -39,6 +39,8 @@ impl Builder {
             server: handshake.server,
             capture: Capture {
                 source: Cow::Borrowed(source),
+                interface: None,
+                files: None,
                 first_frame: flow.first.frame,
                 last_frame: flow.last.frame,
                 quality: verdict.quality,

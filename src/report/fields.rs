@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 use super::handshake::{AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer};
 use super::incident::{Incident, State};
+use super::place::{Files, Place};
 use super::rendered::Rendered;
 use super::shared::{Certificate, Offer, ServerAnswer};
 use super::step::Step;
@@ -123,25 +124,32 @@ impl Handshake<'_> {
         w.object(key!("server"), |w| endpoint(w, self.server));
         w.object(key!("capture"), |w| {
             w.text(key!("source"), &self.capture.source);
-            w.number(key!("first_frame"), self.capture.first_frame);
-            w.number(key!("last_frame"), self.capture.last_frame);
+            w.text_if_any(key!("interface"), self.capture.interface.as_deref());
+            let (first, last) = (self.capture.place(self.capture.first_frame), self.capture.place(self.capture.last_frame));
+            w.number(key!("first_frame"), first.frame);
+            w.number(key!("last_frame"), last.frame);
+            if last.file != first.file {
+                w.text_if_any(key!("last_source"), last.file.as_deref());
+            }
+            w.number_if_any(key!("first_merged_frame"), first.merged);
+            w.number_if_any(key!("last_merged_frame"), last.merged);
             if self.capture.quality.words().next().is_some() {
                 w.texts(key!("quality"), self.capture.quality.words());
             }
         });
         w.object(key!("handshake"), |w| course(w, &self.handshake, self.class()));
         if let Some(tls) = &self.tls {
-            w.object(key!("tls"), |w| self::tls(w, tls));
+            w.object(key!("tls"), |w| self::tls(w, tls, self.capture.files.as_ref()));
         }
         if let Some(quic) = &self.quic {
-            w.object(key!("quic"), |w| self::quic(w, quic));
+            w.object(key!("quic"), |w| self::quic(w, quic, self.capture.files.as_ref()));
         }
         if let Some(dtls) = self.dtls {
             w.object(key!("dtls"), |w| self::dtls(w, dtls));
         }
         w.object(key!("diagnosis"), |w| self.write_diagnosis(w));
         if !self.timeline.is_empty() {
-            w.objects(key!("timeline"), &self.timeline, step);
+            w.objects(key!("timeline"), &self.timeline, |w, entry| step(w, entry, self.capture.files.as_ref()));
         }
     }
 
@@ -157,11 +165,12 @@ impl Handshake<'_> {
         if w.wants(key!("remedy")) {
             w.texts(key!("remedy"), remedy.iter().map(|advice| advice.line()));
         }
-        w.objects(key!("evidence"), evidence.iter(), piece);
-        w.objects(key!("against"), against.iter(), piece);
+        let files = self.capture.files.as_ref();
+        w.objects(key!("evidence"), evidence.iter(), |w, evidence| piece(w, evidence, files));
+        w.objects(key!("against"), against.iter(), |w, evidence| piece(w, evidence, files));
         w.texts(key!("alternatives"), alternatives.iter().map(|cause| cause.slug()));
         w.objects(key!("findings"), findings.iter(), |w, finding| {
-            self::finding(w, finding, Severity::of(finding, self.handshake.outcome));
+            self::finding(w, finding, Severity::of(finding, self.handshake.outcome), files);
         });
     }
 }
@@ -221,7 +230,7 @@ impl Loss {
     }
 }
 
-fn tls(w: &mut impl Writer, tls: &Tls<'_>) {
+fn tls(w: &mut impl Writer, tls: &Tls<'_>, files: Option<&Files>) {
     let Tls { version, cipher, curve, next_protocol, client, server, alerts } = tls;
     if let Some(version) = *version {
         w.word(key!("version"), &word(version.name(), version));
@@ -240,7 +249,7 @@ fn tls(w: &mut impl Writer, tls: &Tls<'_>) {
         w.object(key!("server"), |w| self::server(w, server));
     }
     if !alerts.is_empty() {
-        w.objects(key!("alerts"), alerts, alert);
+        w.objects(key!("alerts"), alerts, |w, seen| alert(w, seen, files));
     }
 }
 
@@ -330,18 +339,18 @@ impl Certificate {
     }
 }
 
-fn alert<W: Writer>(w: &mut W, seen: &AlertSeen) {
+fn alert<W: Writer>(w: &mut W, seen: &AlertSeen, files: Option<&Files>) {
     w.word(key!("from"), seen.from.name());
     w.word_if_any(key!("level"), seen.level());
     if let Some(alert) = seen.alert {
         w.number(key!("code"), alert.description.0.into());
         w.text(key!("name"), &alert.description.to_string());
     }
-    w.number(key!("frame"), seen.frame);
+    frame(w, seen.frame, files);
     w.flag(key!("encrypted"), seen.encrypted);
 }
 
-fn quic(w: &mut impl Writer, quic: &Quic<'_>) {
+fn quic(w: &mut impl Writer, quic: &Quic<'_>, files: Option<&Files>) {
     w.text(key!("version"), &quic.version.to_string());
     w.text(key!("first_version"), &quic.first_version.to_string());
     if !quic.server_versions.is_empty() {
@@ -350,11 +359,11 @@ fn quic(w: &mut impl Writer, quic: &Quic<'_>) {
     w.number(key!("retries"), quic.retries.into());
     w.number(key!("zero_rtt_packets"), quic.zero_rtt_packets.into());
     if !quic.closes.is_empty() {
-        w.objects(key!("closes"), quic.closes.iter(), close);
+        w.objects(key!("closes"), quic.closes.iter(), |w, closed| close(w, closed, files));
     }
 }
 
-fn close<W: Writer>(w: &mut W, closed: &ClosedBy) {
+fn close<W: Writer>(w: &mut W, closed: &ClosedBy, files: Option<&Files>) {
     w.word(key!("from"), closed.from.name());
     w.number(key!("code"), closed.code);
     if closed.application {
@@ -363,7 +372,7 @@ fn close<W: Writer>(w: &mut W, closed: &ClosedBy) {
         w.text(key!("name"), &close::name(closed.code));
     }
     w.text_if_any(key!("reason"), Some(closed.reason.as_str()).filter(|reason| !reason.is_empty()));
-    w.number(key!("frame"), closed.mark.frame);
+    frame(w, closed.mark.frame, files);
 }
 
 fn dtls(w: &mut impl Writer, dtls: Dtls) {
@@ -373,24 +382,39 @@ fn dtls(w: &mut impl Writer, dtls: Dtls) {
     w.flag(key!("connection_id"), dtls.connection_id);
 }
 
-fn piece<W: Writer>(w: &mut W, piece: &Evidence) {
+/// A frame: its number in its file; of several files, which, and its number over all.
+fn frame(w: &mut impl Writer, frame: u64, files: Option<&Files>) {
+    let place = Place::of(files, frame);
+    w.number(key!("frame"), place.frame);
+    w.text_if_any(key!("source"), place.file.as_deref());
+    w.number_if_any(key!("merged_frame"), place.merged);
+}
+
+fn piece<W: Writer>(w: &mut W, piece: &Evidence, files: Option<&Files>) {
     if let Some(mark) = piece.mark {
-        w.number(key!("frame"), mark.frame);
+        frame(w, mark.frame, files);
         w.time(key!("time"), mark.time);
     }
     w.text(key!("text"), &piece.text);
 }
 
-fn finding(w: &mut impl Writer, finding: &Finding, severity: Severity) {
+fn finding(w: &mut impl Writer, finding: &Finding, severity: Severity, files: Option<&Files>) {
     w.word(key!("id"), finding.cause.slug());
     w.word(key!("severity"), severity.name());
     w.word(key!("confidence"), finding.confidence.name());
     w.text(key!("text"), &finding.summary);
-    w.numbers(key!("frames"), finding.evidence.iter().filter_map(|piece| piece.mark.map(|mark| mark.frame)));
+    let frames = || finding.evidence.iter().filter_map(|piece| piece.mark.map(|mark| mark.frame));
+    w.numbers(key!("frames"), frames().map(|frame| Place::of(files, frame).frame));
+    if files.is_some() {
+        w.texts(key!("sources"), frames().map(|frame| Place::of(files, frame).file.unwrap_or_default()));
+        w.numbers(key!("merged_frames"), frames());
+    }
 }
 
-fn step<W: Writer>(w: &mut W, step: &Step) {
-    w.number_if_any(key!("frame"), step.frame);
+fn step<W: Writer>(w: &mut W, step: &Step, files: Option<&Files>) {
+    if let Some(number) = step.frame {
+        frame(w, number, files);
+    }
     w.time(key!("time"), step.time);
     w.word(key!("from"), step.sender());
     w.word(key!("kind"), step.kind.name());

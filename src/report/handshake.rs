@@ -23,6 +23,7 @@ use crate::tls::registry::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::class::Class;
 use super::code::{CommunityId, Id};
+use super::place::{Files, Place};
 use super::shared::{Certificate, Offer, ServerAnswer};
 use super::step::Step;
 
@@ -70,9 +71,13 @@ pub struct Network {
 /// Where on the capture a handshake is.
 #[derive(Debug, Clone)]
 pub struct Capture<'a> {
-    /// File or interface of the first frame; `-` for standard input.
+    /// File of the first frame, or interface of a live capture; `-` for standard input.
     pub source: Cow<'a, str>,
-    /// Its first frame, counted from 1 over all inputs in the order read.
+    /// The interface, where the file names it.
+    pub interface: Option<Cow<'a, str>>,
+    /// The files, where there are several: frames are counted over all of them, from 1, in the order read.
+    pub files: Option<Files>,
+    /// Its first frame.
     pub first_frame: u64,
     /// Its last frame, up to which the verdict looks.
     pub last_frame: u64,
@@ -370,7 +375,7 @@ impl Handshake<'_> {
             network: *network,
             client: *client,
             server: *server,
-            capture: Capture { source: owned(&*capture.source), ..*capture },
+            capture: capture.to_static(),
             handshake: Course { history: owned(&*handshake.history), ..*handshake },
             tls: tls.as_ref().map(Tls::to_static),
             quic: quic.as_ref().map(|quic| Quic { server_versions: owned(&*quic.server_versions), closes: owned(&*quic.closes), ..*quic }),
@@ -387,6 +392,17 @@ impl Handshake<'_> {
             timeline: timeline.clone(),
             facts: None,
         }
+    }
+}
+
+impl Capture<'_> {
+    fn to_static(&self) -> Capture<'static> {
+        Capture { source: owned(&*self.source), interface: self.interface.as_deref().map(owned), files: self.files.clone(), ..*self }
+    }
+
+    /// Where a frame stands.
+    pub fn place(&self, frame: u64) -> Place {
+        Place::of(self.files.as_ref(), frame)
     }
 }
 

@@ -4,7 +4,7 @@
 //! writes them. The types that its fields hold come from the floors below; whoever works on reports takes them from here.
 //!
 //! - `handshake`, `incident`, `summary`: the three kinds; `shared`: parts that many handshakes have in common, made once;
-//! - `answer`: the run in one sentence; `class`: what a handshake counts as; `step`: what happened, packet by packet;
+//! - `answer`: the run in one sentence; `class`: what a handshake counts as; `place`: where a frame stands; `step`: what happened, packet by packet;
 //! - `build`, `timeline`: from facts and verdict to a [`Handshake`];
 //! - `schema`: what the fields hold, for whoever must know it without a report;
 //! - `fields`: the fields in their order, written to whatever takes them: JSON, columns, variables of a condition.
@@ -16,6 +16,7 @@ mod code;
 mod fields;
 mod handshake;
 mod incident;
+mod place;
 mod rendered;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -37,6 +38,7 @@ pub use handshake::{
     AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer, word,
 };
 pub use incident::{Incident, Scope, State};
+pub use place::{Files, Place};
 pub use rendered::Rendered;
 pub use shared::{Builder, Certificate, Offer, ServerAnswer};
 pub use step::{Step, StepKind};
@@ -57,7 +59,7 @@ pub use crate::tls::message::{Alert, OcspStatus};
 pub use crate::tls::registry::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion};
 
 /// The schema's version: a change to one of its fixed names raises it.
-pub const SCHEMA: &str = "handshark/1";
+pub const SCHEMA: &str = "handshark/2";
 
 /// Takes what a run reports, in order: handshakes, then incidents, then the summary (live, incidents come in between).
 pub trait Sink {

@@ -65,7 +65,14 @@ fn base(minute: i64, second: i64, client_port: u16) -> Handshake<'static> {
         },
         client,
         server,
-        capture: Capture { source: "night.pcapng".into(), first_frame: 4, last_frame: 17, quality: Quality::default() },
+        capture: Capture {
+            source: "night.pcapng".into(),
+            interface: None,
+            files: None,
+            first_frame: 4,
+            last_frame: 17,
+            quality: Quality::default(),
+        },
         handshake: Course {
             id: id(client_port.into()),
             start: at(minute, second, 31),
@@ -182,7 +189,7 @@ pub(crate) fn stalled() -> Handshake<'static> {
     report.client = endpoint("[2001:db8:0:42::1017]:51044");
     report.server = endpoint("[2001:db8:ffff::443]:8443");
     let quality = Quality { snaplen: true, ..Quality::default() };
-    report.capture = Capture { source: "night.pcapng".into(), first_frame: 310, last_frame: 362, quality };
+    report.capture = Capture { source: "night.pcapng".into(), interface: None, files: None, first_frame: 310, last_frame: 362, quality };
     report.handshake.outcome = Outcome::Stalled;
     report.handshake.stage = Stage::ServerHello;
     report.handshake.loss = Loss { client_retransmits: 0, server_retransmits: 6, gap_bytes: 0 };
@@ -225,7 +232,14 @@ pub(crate) fn stalled() -> Handshake<'static> {
 pub(crate) fn refused() -> Handshake<'static> {
     let mut report = base(3, 1, 51_200);
     report.server = endpoint("10.0.0.9:636");
-    report.capture = Capture { source: "night.pcapng".into(), first_frame: 400, last_frame: 401, quality: Quality::default() };
+    report.capture = Capture {
+        source: "night.pcapng".into(),
+        interface: None,
+        files: None,
+        first_frame: 400,
+        last_frame: 401,
+        quality: Quality::default(),
+    };
     report.handshake.outcome = Outcome::Refused;
     report.handshake.stage = Stage::Connect;
     report.handshake.history = Cow::default();

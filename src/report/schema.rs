@@ -77,8 +77,12 @@ pub const HANDSHAKE: &[Field] = &[
         "capture",
         Kind::Object(&[
             always("source", Kind::Text),
+            maybe("interface", Kind::Text),
             always("first_frame", Kind::Integer),
             always("last_frame", Kind::Integer),
+            maybe("last_source", Kind::Text),
+            maybe("first_merged_frame", Kind::Integer),
+            maybe("last_merged_frame", Kind::Integer),
             maybe("quality", TEXTS),
         ]),
     ),
@@ -210,6 +214,8 @@ const ALERT: &[Field] = &[
     maybe("code", Kind::Integer),
     maybe("name", Kind::Text),
     always("frame", Kind::Integer),
+    maybe("source", Kind::Text),
+    maybe("merged_frame", Kind::Integer),
     always("encrypted", Kind::Flag),
 ];
 
@@ -219,6 +225,8 @@ const CLOSE: &[Field] = &[
     always("name", Kind::Text),
     maybe("reason", Kind::Text),
     always("frame", Kind::Integer),
+    maybe("source", Kind::Text),
+    maybe("merged_frame", Kind::Integer),
 ];
 
 const DIAGNOSIS: &[Field] = &[
@@ -238,14 +246,24 @@ const DIAGNOSIS: &[Field] = &[
             always("confidence", CONFIDENCE),
             always("text", Kind::Text),
             always("frames", Kind::List(&Kind::Integer)),
+            maybe("sources", TEXTS),
+            maybe("merged_frames", Kind::List(&Kind::Integer)),
         ])),
     ),
 ];
 
-const EVIDENCE: Kind = Kind::List(&Kind::Object(&[maybe("frame", Kind::Integer), maybe("time", Kind::Time), always("text", Kind::Text)]));
+const EVIDENCE: Kind = Kind::List(&Kind::Object(&[
+    maybe("frame", Kind::Integer),
+    maybe("source", Kind::Text),
+    maybe("merged_frame", Kind::Integer),
+    maybe("time", Kind::Time),
+    always("text", Kind::Text),
+]));
 
 const STEP: &[Field] = &[
     maybe("frame", Kind::Integer),
+    maybe("source", Kind::Text),
+    maybe("merged_frame", Kind::Integer),
     always("time", Kind::Time),
     always("from", Kind::Word(|| vec!["client", "server", "network"])),
     always("kind", Kind::Text),

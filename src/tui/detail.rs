@@ -29,7 +29,7 @@ pub(super) fn lines(report: &Handshake<'_>, look: &Look, columns: usize) -> Vec<
     }
     if !diagnosis.against.is_empty() {
         page.heading("What speaks against it");
-        page.text(Style::new(), &format!("  {}", view::against(diagnosis)));
+        page.text(Style::new(), &format!("  {}", view::against(report)));
     }
     if !diagnosis.alternatives.is_empty() {
         page.heading("What else it could be");
@@ -55,7 +55,7 @@ fn timeline(page: &mut Page<'_>, report: &Handshake<'_>) {
     page.text(Style::new(), &format!("  {}  begins, {}", when(report.handshake.start, true), view::frames(report)));
     for evidence in report.diagnosis.evidence.iter() {
         let at = evidence.mark.map_or_else(|| " ".repeat(23), |mark| when(mark.time, true));
-        let frame = evidence.mark.map(|mark| format!("frame {}: ", mark.frame)).unwrap_or_default();
+        let frame = evidence.mark.map(|mark| format!("{}: ", view::frame(report, mark.frame))).unwrap_or_default();
         page.text(Style::new(), &format!("  {at}  {frame}{}", evidence.text));
     }
     page.text(Style::new(), &format!("  {}  ends: {}", when(report.handshake.end, true), view::ending(report)));
@@ -101,7 +101,7 @@ fn parameters(page: &mut Page<'_>, report: &Handshake<'_>) {
             pair("certificate", &format!("{}, until {}", certificate.subject, certificate.not_after));
         }
     }
-    pair("captured", &format!("{} {}", report.capture.source, view::quality(report)));
+    pair("captured", &format!("{} {}", view::source(report), view::quality(report)));
     pair("id", report.handshake.id.as_str());
 }
 

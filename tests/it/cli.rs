@@ -84,7 +84,7 @@ fn json_is_one_object_a_line_and_nothing_else() {
     let objects = objects(&stdout(&output));
     let kinds: Vec<&str> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["handshake", "handshake", "summary"]);
-    assert!(objects.iter().all(|object| object["schema"] == "handshark/1"));
+    assert!(objects.iter().all(|object| object["schema"] == "handshark/2"));
     let causes: Vec<&Value> = objects.iter().map(|object| &object["diagnosis"]["cause"]).filter(|cause| !cause.is_null()).collect();
     assert_eq!(causes, ["certificate-expired"]);
     assert_eq!(objects[2]["outcomes"]["completed"], 1);

@@ -28,6 +28,7 @@ mod driver;
 mod examples;
 mod floors;
 mod forensics;
+mod frames;
 mod fuzz_seeds;
 mod golden;
 mod hostile;

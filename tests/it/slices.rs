@@ -87,7 +87,7 @@ fn interfaces_names_comments_and_nanoseconds_are_kept() {
     assert_eq!(after.len(), 1);
     assert_eq!(after[0]["handshake"]["start"], before[0]["handshake"]["start"]);
     assert!(after[0]["handshake"]["start"].as_str().unwrap().ends_with("001Z"), "{}", after[0]["handshake"]["start"]);
-    assert_eq!(after[0]["capture"]["source"], "uplink0");
+    assert_eq!(after[0]["capture"]["interface"], "uplink0");
     let fields = [
         "-T",
         "fields",

@@ -11,6 +11,7 @@ use super::losses::OutputLosses;
 use crate::capture::{FrameSource, Inventory, KeyLogLines, Losses};
 use crate::error::Result;
 use crate::frame::Block;
+use crate::origins::Origins;
 use crate::output::say::say;
 use crate::recorder::{Archive, Recorder, Recording};
 use crate::report::Handshake;
@@ -28,6 +29,10 @@ impl FrameSource for Tap {
             self.recorder.lock().unwrap_or_else(PoisonError::into_inner).take(block);
         }
         Ok(more)
+    }
+
+    fn origins(&self) -> Option<&Origins> {
+        self.source.origins()
     }
 
     fn inventory(&self) -> &Inventory {

@@ -168,7 +168,7 @@ impl Opened {
             if inventory.interfaces.len() <= place {
                 inventory.inputs.push(Input::new(PathBuf::from(&name), "live".to_owned()));
                 inventory.interfaces.push(Interface {
-                    input: 0,
+                    input: place,
                     name: name.clone(),
                     description: None,
                     filter: Some(options.filter.clone().unwrap_or_else(|| DEFAULT_FILTER.to_owned())),

@@ -73,7 +73,7 @@ impl Details {
 
 impl Piece {
     /// One handshake. `steps` are lists of frame (0: none), microseconds since the first, sender (0 client, 1 server, 2 network), kind, size
-    /// (-1: none), text, and whether it ended it.
+    /// (-1: none), text, whether it ended it, and, of several files, the frame's (-1: none).
     fn add(&mut self, report: &Handshake<'_>) {
         let Self { texts, hellos, certificates, handshakes: w, count } = self;
         let tls = report.tls.as_ref();
@@ -90,7 +90,7 @@ impl Piece {
         w.whole(|w| {
             w.text(key!("ending"), &view::ending(report));
             w.text(key!("frames"), &view::frames(report));
-            w.number(key!("source"), texts.number(&report.capture.source).into());
+            w.number(key!("source"), texts.number(&view::source(report)).into());
             w.text(key!("path"), &view::path(report));
             w.text(key!("quality"), &view::quality(report));
             w.object(key!("timing"), |w| report.handshake.timing.write(w));
@@ -110,6 +110,7 @@ impl Piece {
             w.key(key!("steps"));
             let begin = report.timeline.first().map(|step| step.time).unwrap_or_default();
             w.list(report.timeline.iter().take(STEPS), |w, step| {
+                let place = step.frame.map(|frame| report.capture.place(frame));
                 let from = match step.from {
                     Some(Side::Client) => 0,
                     Some(Side::Server) => 1,
@@ -118,13 +119,14 @@ impl Piece {
                 let size = step.size.and_then(|size| i64::try_from(size).ok()).unwrap_or(-1);
                 let unsigned = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
                 let columns = [
-                    unsigned(step.frame.unwrap_or_default()),
+                    unsigned(place.as_ref().map_or(0, |place| place.frame)),
                     unsigned(us_between(begin, step.time).unwrap_or_default()),
                     from,
                     texts.number(step.kind.name()).into(),
                     size,
                     texts.number(&step.text).into(),
                     step.ended.into(),
+                    place.and_then(|place| place.file).map_or(-1, |file| texts.number(&file).into()),
                 ];
                 w.list(columns, Json::integer);
             });

@@ -332,19 +332,22 @@
     return opened.get(number);
   };
 
+  // A frame by its file, where there are several.
+  const framed = (piece) => (piece.source ? seen(piece.source.split(/[/\\]/).pop()) + " " : "") + "frame " + piece.frame;
+
   const ladder = (all, one, i) => {
     const longest = one.steps.reduce((most, step, n) => Math.max(most, n ? step[1] - one.steps[n - 1][1] : 0), 0);
     return el("table", { class: "ladder" },
       el("caption", { class: "visually-hidden" }, "Packets in order"),
       el("thead", {}, el("tr", {}, el("th", { class: "n", scope: "col" }, "Frame"), el("th", { class: "n", scope: "col" }, "At"), el("th", { class: "n", scope: "col" }, "After"), el("th", { scope: "col" }, el("span", { class: "visually-hidden" }, "Pause")),
         el("th", { scope: "col" }, `client ${texts[rows.client[i]]} ⇄ server ${texts[rows.server[i]]}`), el("th", { scope: "col" }, "Carries"))),
-      el("tbody", {}, one.steps.map(([frame, at, from, kind, bytes, text, ended], n) => {
+      el("tbody", {}, one.steps.map(([frame, at, from, kind, bytes, text, ended, file], n) => {
         const [title, css] = words.get(all.texts[kind]) ?? [seen(all.texts[kind]), "message"];
         const after = n ? at - one.steps[n - 1][1] : 0;
         const who = ["client", "server", "network"][from];
         const label = title + (bytes >= 0 ? ` ${many(bytes)} B` : "") + (ended ? " ✗" : "");
         return el("tr", { class: `${css} ${who}${ended ? " ended" : ""}` },
-          el("td", { class: "n" }, frame || "–"), el("td", { class: "n" }, n ? span(at) : "0"), el("td", { class: "n" }, after ? "+" + span(after) : ""),
+          el("td", { class: "n", title: file >= 0 ? seen(all.texts[file]) : undefined }, frame || "–"), el("td", { class: "n" }, n ? span(at) : "0"), el("td", { class: "n" }, after ? "+" + span(after) : ""),
           el("td", {}, after > longest / 50 ? el("meter", { min: 0, max: longest, value: after, "aria-hidden": "true" }) : ""),
           el("td", { class: "lane" }, el("span", { class: "arrow" }, el("span", { class: "visually-hidden" }, `${who}: `), label, ended ? el("span", { class: "visually-hidden" }, " (this ended it)") : "")),
           el("td", {}, seen(all.texts[text])));
@@ -423,8 +426,8 @@
       el("p", {}, `${stamp(rows.start[i])} UTC, ${client(i)} → ${name ? name + ", " : ""}${texts[rows.server[i]]}`),
       el("p", { class: "sub" }, facts.join("; "), "; ", el("span", { class: "mono" }, rows.id[i])),
       el("p", {}, seen(said.summary)),
-      said.evidence.length ? el("ul", { class: "evidence" }, said.evidence.map((piece) => el("li", {}, piece.frame ? el("span", { class: "sub" }, `frame ${piece.frame}: `) : "", seen(piece.text)))) : null,
-      said.against.length ? el("p", {}, el("b", {}, "Speaks against it: "), said.against.map((piece) => seen(piece.text) + (piece.frame ? ` (frame ${piece.frame})` : "")).join("; ")) : null,
+      said.evidence.length ? el("ul", { class: "evidence" }, said.evidence.map((piece) => el("li", {}, piece.frame ? el("span", { class: "sub" }, `${framed(piece)}: `) : "", seen(piece.text)))) : null,
+      said.against.length ? el("p", {}, el("b", {}, "Speaks against it: "), said.against.map((piece) => seen(piece.text) + (piece.frame ? ` (${framed(piece)})` : "")).join("; ")) : null,
       said.alternatives.length ? el("p", {}, el("b", {}, "Also possible: "), seen(said.alternatives.join(", "))) : null,
       said.findings.filter((finding) => finding.id !== said.cause && !said.alternatives.includes(finding.id)).map((finding) => el("p", {}, el("b", {}, "Also noticed: "), seen(finding.text))),
       said.remedy.length ? el("div", { class: "fix" }, el("b", {}, "Fix"), said.remedy.map((line, n) => advice(line, one.commands.includes(n)))) : null,

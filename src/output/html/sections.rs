@@ -234,13 +234,13 @@ fn case(report: &Handshake<'_>, with_date: bool) -> Markup {
                 @for piece in said.evidence.iter().take(EVIDENCE) {
                     @let at = piece.mark.and_then(|mark| us_between(report.handshake.start, mark.time));
                     li {
-                        @if let Some(mark) = piece.mark { span.sub { "frame " (mark.frame) @if let Some(us) = at { " +" (span_us(us)) } ": " } }
+                        @if let Some(mark) = piece.mark { span.sub { (view::frame(report, mark.frame)) @if let Some(us) = at { " +" (span_us(us)) } ": " } }
                         (text(&piece.text))
                     }
                 }
             }
         }
-        @if !said.against.is_empty() { p { b { "Speaks against it: " } (text(&view::against(said))) } }
+        @if !said.against.is_empty() { p { b { "Speaks against it: " } (text(&view::against(report))) } }
         @if !said.alternatives.is_empty() { p { b { "Also possible: " } (view::alternatives(said)) } }
     }
 }

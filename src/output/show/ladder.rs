@@ -25,6 +25,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
     lanes.head(out, report)?;
     let begin = first.time;
     let mut last = begin;
+    let mut source = report.capture.source.to_string();
     let longest = pauses(timeline).max().unwrap_or_default();
     let hidden = rows.len().saturating_sub(STEPS);
     let mut skipped = 0_u64;
@@ -41,9 +42,15 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
             skipped = 0;
         }
         let (start, delta) = (us_between(begin, time), us_between(last, time));
+        let place = row.frame().map(|frame| report.capture.place(frame));
+        if let Some(file) = place.as_ref().and_then(|place| place.file.as_ref()).filter(|file| **file != source) {
+            lanes.note(out, &format!("in {}", escape(view::base_name(file))))?;
+            source.clone_from(file);
+        }
+        let frame = place.map(|place| place.frame);
         match row {
-            Row::Step(entry, cited) => lanes.step(out, entry, (start, delta, longest), *cited)?,
-            Row::Cited(piece) => lanes.cited(out, piece, start, delta)?,
+            Row::Step(entry, cited) => lanes.step(out, &Step { frame, ..(*entry).clone() }, (start, delta, longest), *cited)?,
+            Row::Cited(piece) => lanes.cited(out, piece, (frame, start, delta))?,
         }
         last = time;
     }
@@ -148,9 +155,14 @@ impl<'a> Lanes<'a> {
     }
 
     /// What the evidence names and the timeline does not: it may be of another connection.
-    fn cited(&self, out: &mut dyn Write, piece: &Evidence, start: Option<u64>, delta: Option<u64>) -> io::Result<()> {
+    fn cited(
+        &self,
+        out: &mut dyn Write,
+        piece: &Evidence,
+        (frame, start, delta): (Option<u64>, Option<u64>, Option<u64>),
+    ) -> io::Result<()> {
         let palette = self.layout.palette;
-        self.place(out, piece.mark.map(|mark| mark.frame), (start, delta, 0), true)?;
+        self.place(out, frame, (start, delta, 0), true)?;
         let dim = palette.dim;
         writeln!(out, " {dim}│{}│{dim:#}", centred("", self.inner, '╌'))?;
         let text = escape(&piece.text);

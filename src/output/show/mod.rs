@@ -57,8 +57,8 @@ fn head(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Res
             (palette.dim, &frames),
         ],
     )?;
-    let source = &report.capture.source;
-    let mut facts = vec![if source.is_empty() { String::new() } else { format!("in {source}") }];
+    let source = view::source(report);
+    let mut facts = vec![if source.is_empty() { source } else { format!("in {source}") }];
     for (before, text) in [("inside ", view::path(report)), ("the capture lacks something here: ", view::quality(report))] {
         facts.push(if text.is_empty() { text } else { format!("{before}{text}") });
     }
@@ -77,14 +77,17 @@ fn diagnosis(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io
         for piece in evidence.into_iter().take(EVIDENCE) {
             let after = piece.mark.and_then(|mark| us_between(report.handshake.start, mark.time));
             let after = after.map(|us| format!(" +{}", span_us(us))).unwrap_or_default();
-            let place =
-                piece.mark.map(|mark| format!("frame {}{after}  ", mark.frame)).unwrap_or_default().replace(' ', &NO_BREAK.to_string());
+            let place = piece
+                .mark
+                .map(|mark| format!("{}{after}  ", view::frame(report, mark.frame)))
+                .unwrap_or_default()
+                .replace(' ', &NO_BREAK.to_string());
             let indent = INDENT.saturating_add(2);
             layout.flow(out, indent, indent.saturating_add(2), &[(palette.dim, &place), (Style::new(), &piece.text)])?;
         }
     }
     if !said.against.is_empty() {
-        layout.labelled(out, INDENT, "Evidence against it:", &view::against(said))?;
+        layout.labelled(out, INDENT, "Evidence against it:", &view::against(report))?;
     }
     if !said.alternatives.is_empty() {
         layout.labelled(out, INDENT, "Also possible:", &view::alternatives(said))?;

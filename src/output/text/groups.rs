@@ -155,7 +155,7 @@ pub(super) fn grounds(out: &mut dyn Write, layout: &Layout, report: &Handshake<'
     let diagnosis = &report.diagnosis;
     evidence(out, layout, report)?;
     if !diagnosis.against.is_empty() {
-        layout.labelled(out, INDENT, "Evidence against it:", &view::against(diagnosis))?;
+        layout.labelled(out, INDENT, "Evidence against it:", &view::against(report))?;
     }
     if !diagnosis.alternatives.is_empty() {
         layout.labelled(out, INDENT, "Also possible:", &view::alternatives(diagnosis))?;
@@ -220,7 +220,7 @@ fn evidence(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io:
         .iter()
         .take(EVIDENCE)
         .map(|piece| {
-            let frame = piece.mark.map(|mark| format!("frame {}", mark.frame)).unwrap_or_default();
+            let frame = piece.mark.map(|mark| view::frame(report, mark.frame)).unwrap_or_default();
             let after = piece.mark.and_then(|mark| us_between(start, mark.time)).map(|us| format!("+{}", span_us(us)));
             (frame, after.unwrap_or_default())
         })
@@ -271,7 +271,7 @@ fn details(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::
         let name = alert.alert.map_or_else(|| "alert".to_owned(), |alert| format!("{} ({})", alert.description, alert.description.0));
         let level = alert.level().map(|level| format!(", {level}")).unwrap_or_default();
         let hidden = if alert.encrypted { ", encrypted" } else { "" };
-        rows.push(("Alert:", format!("{name} from the {}{level}{hidden}, frame {}", alert.from, alert.frame)));
+        rows.push(("Alert:", format!("{name} from the {}{level}{hidden}, {}", alert.from, view::frame(report, alert.frame))));
     }
     let loss = handshake.loss;
     if loss != Loss::default() {
@@ -356,7 +356,7 @@ fn notes(out: &mut dyn Write, layout: &Layout, collected: &Collected, options: T
     writeln!(out)?;
     layout.heading(out, 0, "WORTH KNOWING: nothing failed because of it")?;
     for note in notes.iter().take(NOTES) {
-        let place = note.frame.map(|frame| format!(", frame {frame}")).unwrap_or_default();
+        let place = note.frame.as_ref().map(|frame| format!(", {frame}")).unwrap_or_default();
         let place = if note.count > 1 {
             format!("  ({} times{place})", count(note.count))
         } else {

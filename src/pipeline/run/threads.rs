@@ -13,6 +13,7 @@ use crate::frame::Block;
 use crate::limits;
 use crate::pipeline::batch::{Batch, Queue, Routed};
 use crate::pipeline::collector::Collector;
+use crate::pipeline::point::CapturePoint;
 use crate::pipeline::router::Router;
 use crate::pipeline::worker::{Drained, Worker};
 use crate::secrets::{KeyLog, Tally};
@@ -37,7 +38,7 @@ enum Said {
     /// The reader is done.
     Read(Box<Read>),
     /// A worker has come so far.
-    Concluded { worker: usize, drained: Drained, sources: Option<Arc<Vec<String>>>, upto: u64, held: u64 },
+    Concluded { worker: usize, drained: Drained, sources: Option<Arc<Vec<CapturePoint>>>, upto: u64, held: u64 },
     /// A worker is done.
     Worked { counters: TableCounters, tally: Tally },
 }

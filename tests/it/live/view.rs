@@ -97,22 +97,22 @@ fn the_view_starts_moves_opens_filters_and_quits() {
     screen.shows("client-version-too-old");
     assert_ne!(lab.curl("other.test", 7443, &[]).wait(), 0);
     screen.shows("tcp-refused");
-    screen.shows("failures: 2");
+    screen.shows("problems: 2");
     // The latest is on top; the cursor moves down to the other and opens it.
     screen.keys(&["j", "Enter"]);
     screen.shows("What to do");
     screen.shows("good.test (10.77.0.2:8443)");
     screen.keys(&["Escape"]);
-    screen.shows("failures: 2");
+    screen.shows("problems: 2");
     screen.keys(&["k"]);
     screen.keys(&["/"]);
     screen.keys(&["8443", "Enter"]);
-    screen.shows("failures: 1, filter: 8443");
+    screen.shows("problems: 1, filter: 8443");
     screen.keys(&["Enter"]);
     screen.shows("What to do");
     screen.shows("alert protocol_version (70)");
     screen.keys(&["Escape"]);
-    screen.shows("failures: 1, filter: 8443");
+    screen.shows("problems: 1, filter: 8443");
     screen.keys(&["?"]);
     screen.shows("next, previous");
     screen.keys(&["x", "2"]);
