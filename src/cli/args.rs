@@ -255,7 +255,7 @@ pub(super) const READ_EXAMPLES: &str = "\
 Examples:
   handshark read night.pcapng
   handshark read /var/captures --since 09:00 --until 09:30 --name '*.bank.test'
-  handshark --all --where 'handshake.timing.server_think_us > 500000' night.pcapng
+  handshark --all --where 'handshake.timing.total_us > 5000000' night.pcapng
   handshark --tz local -r night.pcapng
   handshark read --json --stall-after 3s a.pcap b.pcap > verdicts.ndjson
   handshark read night.pcapng -q --parquet night.parquet

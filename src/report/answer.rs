@@ -104,6 +104,16 @@ impl Answer {
         }
     }
 
+    /// The same with other names and addresses of servers.
+    #[must_use]
+    pub fn renamed(&self, other: &dyn Fn(&str) -> String) -> Self {
+        let rename = |group: &Group| Group { places: group.places.iter().map(|place| other(place)).collect(), ..group.clone() };
+        Self {
+            groups: self.groups.iter().map(|(key, group)| (*key, rename(group))).collect(),
+            first: self.first.as_deref().map(other),
+        }
+    }
+
     /// Groups of classes that meet a condition, the largest first.
     fn of(&self, wanted: impl Fn(Class) -> bool) -> Vec<(Option<Cause>, &Group)> {
         let mut found: Vec<_> =
