@@ -104,17 +104,7 @@ impl<'a> Job<'a> {
             clock: None,
         };
         let mut asked = Asked {
-            finder: (!self.criteria.is_empty()).then(|| Finder {
-                filter: Filter::new(self.criteria.clone()),
-                related: Related::default(),
-                begin: Arc::clone(&self.begin),
-                found: 0,
-                left_out: 0,
-                incidents: 0,
-                classes: Classes::default(),
-                outcomes: Counts::new(),
-                causes: Counts::new(),
-            }),
+            finder: Finder::new(self.criteria, &self.begin),
             anonymizer: self.anonymize.map(|key| Anonymizer::new(key.clone())),
             answer: Answer::default(),
             sink,
@@ -173,22 +163,43 @@ struct Asked<'a> {
 }
 
 /// Looks for what was asked for, and counts it.
-struct Finder {
+pub(super) struct Finder {
     filter: Filter,
     related: Related,
     /// The capture's first moment.
     begin: Arc<OnceLock<Timestamp>>,
     found: u64,
     left_out: u64,
-    incidents: u64,
+    /// Incidents among them.
+    pub(super) incidents: u64,
     classes: Classes,
     outcomes: Counts,
     causes: Counts,
 }
 
 impl Finder {
-    fn takes(&mut self, report: &Handshake<'_>) -> bool {
-        if !self.filter.takes(report, self.begin.get().copied()) {
+    /// None where nothing is asked for in particular. `begin` is the capture's first moment, once it is known.
+    pub(super) fn new(criteria: &Criteria, begin: &Arc<OnceLock<Timestamp>>) -> Option<Self> {
+        (!criteria.is_empty()).then(|| Self {
+            filter: Filter::new(criteria.clone()),
+            related: Related::default(),
+            begin: Arc::clone(begin),
+            found: 0,
+            left_out: 0,
+            incidents: 0,
+            classes: Classes::default(),
+            outcomes: Counts::new(),
+            causes: Counts::new(),
+        })
+    }
+
+    /// Whether a handshake is asked for. What is still under way will be counted when it is over.
+    pub(super) fn takes(&mut self, report: &Handshake<'_>) -> bool {
+        let taken = self.filter.takes(report, self.begin.get().copied());
+        if report.handshake.provisional {
+            return taken;
+        }
+        if !taken {
             self.left_out += 1;
             return false;
         }
@@ -202,8 +213,13 @@ impl Finder {
         true
     }
 
+    /// Whether an incident may hold one of those that were asked for.
+    pub(super) fn concerns(&self, incident: &Incident) -> bool {
+        self.related.to(incident)
+    }
+
     /// The summary speaks of what was asked for.
-    fn narrow(&mut self, summary: &mut Summary) {
+    pub(super) fn narrow(&mut self, summary: &mut Summary) {
         summary.handshakes = self.found;
         summary.left_out = Some(self.left_out);
         summary.incidents = self.incidents;
@@ -232,7 +248,7 @@ impl Sink for Asked<'_> {
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
         if let Some(finder) = &mut self.finder {
-            if !finder.related.to(incident) {
+            if !finder.concerns(incident) {
                 return Ok(());
             }
             finder.incidents += 1;

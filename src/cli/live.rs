@@ -8,10 +8,11 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueHint};
 
 use super::options::{FailOn, Trust};
-use super::selection::TrustArguments;
+use super::selection::{SelectionArguments, TrustArguments};
 use super::shared::{ANALYSIS, MOST_THREADS, OUTPUT, When};
 use super::values;
 use crate::capture::LiveOptions;
+use crate::find::Criteria;
 use crate::output::style::Color;
 
 /// Watch interfaces and explain why handshakes fail, as they fail
@@ -22,8 +23,8 @@ use crate::output::style::Color;
 #[derive(Debug, Args)]
 #[command(after_help = LIVE_EXAMPLES)]
 pub(super) struct Live {
-    /// Interfaces to watch, or `any` (repeatable; `handshark interfaces` lists them)
-    #[arg(short, long = "interface", value_name = "IFACE", required = true, action = ArgAction::Append, value_delimiter = ',')]
+    /// Interfaces to watch, or `any` (repeatable; `handshark interfaces` lists them); without it, the one that tcpdump would take
+    #[arg(short, long = "interface", value_name = "IFACE", action = ArgAction::Append, value_delimiter = ',')]
     interfaces: Vec<String>,
 
     /// Analyze only packets that match a capture filter, instead of nearly everything
@@ -59,6 +60,9 @@ pub(super) struct Live {
     threads: u16,
 
     #[command(flatten)]
+    selection: SelectionArguments,
+
+    #[command(flatten)]
     trust: TrustArguments,
 
     /// Decrypt with the secrets in this key log, including those that are appended during the run (repeatable)
@@ -78,6 +82,12 @@ pub(super) struct Live {
     /// Begin each line of --text with its priority, as journald and `logger --prio-prefix` read it (the default under systemd)
     #[arg(long, requires = "text", help_heading = OUTPUT)]
     priorities: bool,
+
+    /// Where the view saves what is selected, by its key `w`: packets as pcapng, or a page
+    ///
+    /// Without it nothing can be saved: the process gives up the right to write elsewhere once everything is open.
+    #[arg(long, value_name = "DIR", value_parser = values::directory(), value_hint = ValueHint::DirPath, conflicts_with_all = ["json", "text"], help_heading = OUTPUT)]
+    save: Option<PathBuf>,
 
     /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set)
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
@@ -157,6 +167,8 @@ pub struct LiveCommand {
     pub stall_after: Duration,
     /// Threads that analyze; `None`: one for each processor.
     pub threads: Option<NonZeroUsize>,
+    /// Which handshakes are asked for: all outputs, `count` and `fail_on` are about those only.
+    pub criteria: Criteria,
     /// Whose certificates are trusted.
     pub trust: Trust,
     /// Key logs, which may grow.
@@ -173,6 +185,8 @@ pub struct LiveCommand {
     pub metrics: Option<(SocketAddr, u32)>,
     /// Where to keep the packets of what failed.
     pub record: Option<RecordOptions>,
+    /// Where the view saves what it is asked to.
+    pub save: Option<PathBuf>,
     /// When to end.
     pub duration: Option<Duration>,
     /// After how many handshakes to end.
@@ -237,6 +251,7 @@ impl From<Live> for LiveCommand {
             },
             stall_after: live.stall_after,
             threads: NonZeroUsize::new(usize::from(live.threads)),
+            criteria: live.selection.into(),
             trust: live.trust.into(),
             keylogs: live.keylogs,
             shown: match (live.json, live.text) {
@@ -255,6 +270,7 @@ impl From<Live> for LiveCommand {
                 max_age: live.record_age,
                 memory: live.record_memory,
             }),
+            save: live.save,
             duration: live.duration,
             count: live.count,
             user: live.user,
@@ -276,6 +292,7 @@ Examples:
   handshark live -i eth0 --json --metrics 127.0.0.1:9477 \\
       --record /var/lib/handshark \\
       -o /var/log/handshark.ndjson --rotate-size 100MiB
+  handshark live -i eth0 --name '*.bank.test' --text     of one service
   handshark live -i eth0 --duration 5m --fail-on failed  for scripts
 
 Keys of the view: ? shows them.
@@ -318,14 +335,18 @@ mod tests {
         assert_eq!(command.output.and_then(|output| output.age), Some(Duration::from_secs(7 * 86_400)));
         assert_eq!((command.shown, command.sandbox, command.user), (Shown::Auto, true, None));
         assert_eq!(live(&["-i", "any", "--text", "--no-sandbox"]).shown, Shown::Text);
+        let asked = live(&["--server", ":443", "--cause", "tcp-syn-unanswered", "--name", "*.bank.test"]).criteria;
+        assert_eq!(asked.told().len(), 3);
+        assert_eq!((live(&[]).capture.interfaces, live(&["--save", "."]).save), (Vec::new(), Some(PathBuf::from("."))));
         assert_eq!(live(&["-i", "any", "-k", "a.log", "--keylog", "b.log"]).keylogs, [PathBuf::from("a.log"), PathBuf::from("b.log")]);
     }
 
     #[test]
     fn mistakes_are_refused() {
         for arguments in [
-            &["live"] as &[&str],
-            &["live", "-i", "eth0", "--json", "--text"],
+            &["live", "-i", "eth0", "--json", "--text"] as &[&str],
+            &["live", "-i", "eth0", "--json", "--save", "."],
+            &["live", "-i", "eth0", "--save", "/nowhere/at/all"],
             &["live", "-i", "eth0", "--record-max", "5M"],
             &["live", "-i", "eth0", "--buffer", "64"],
             &["live", "-i", "eth0", "--buffer", "3GiB"],

@@ -44,6 +44,12 @@ pub(super) fn stall_after(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A directory that is there.
+pub(super) fn directory() -> impl TypedValueParser<Value = std::path::PathBuf> {
+    PathBufValueParser::new()
+        .try_map(|path| if path.is_dir() { Ok(path) } else { Err(format!("there is no directory {}", path.display())) })
+}
+
 /// Reads `127.0.0.1:9477`, `[::1]:9477`, or a port alone, which is the loopback's.
 pub(super) fn metrics_address(text: &str) -> Result<std::net::SocketAddr, String> {
     let port = text.trim_start_matches(':');

@@ -102,6 +102,21 @@ fn packets_that_were_lost_and_sent_again_are_no_incident() {
     assert_eq!(among_many(&many, Cause::PacketLoss, Outcome::Stalled), 1);
 }
 
+#[test]
+fn who_follows_an_incident_sees_it_whenever_it_grew() {
+    let mut tracker = Tracker::live();
+    end(&mut tracker, 100, 1, Cause::CertificateExpired, Outcome::Alerted);
+    let shown = |tracker: &mut Tracker| tracker.ongoing().iter().map(|incident| incident.failed).collect::<Vec<_>>();
+    assert_eq!(shown(&mut tracker), [0; 0], "one failure is none");
+    end(&mut tracker, 101, 1, Cause::CertificateExpired, Outcome::Alerted);
+    assert_eq!(tracker.news(Timestamp::from_parts(102, 0)).len(), 1);
+    assert_eq!(shown(&mut tracker), [2]);
+    assert_eq!(shown(&mut tracker), [0; 0], "it did not grow");
+    end(&mut tracker, 103, 1, Cause::CertificateExpired, Outcome::Alerted);
+    assert_eq!(tracker.news(Timestamp::from_parts(104, 0)).len(), 0, "nothing to tell");
+    assert_eq!(shown(&mut tracker), [3]);
+}
+
 const ID: &str = "certificate-expired-0000006400000001";
 
 #[test]

@@ -70,6 +70,8 @@ struct Incident {
     counted: u64,
     /// Failures as last told while it lasted.
     told: Option<u64>,
+    /// Failures as last shown to who follows it.
+    shown: u64,
 }
 
 /// Forms incidents.
@@ -150,6 +152,7 @@ impl Tracker {
             fell_back: 0,
             counted: 0,
             told: None,
+            shown: 0,
         });
         incident.failed += 1;
         incident.completed += u64::from(verdict.outcome == Outcome::Completed);
@@ -204,6 +207,19 @@ impl Tracker {
             news.push(report);
         }
         news
+    }
+
+    /// Incidents that were told and last, as they stand now, where they grew since they were last asked for.
+    pub fn ongoing(&mut self) -> Vec<report::Incident> {
+        let grown = |incident: &Incident| incident.told.is_some() && incident.failed > incident.shown;
+        let grown: Vec<_> = self.open.iter().filter(|(_, incident)| grown(incident)).map(|(key, _)| key.clone()).collect();
+        let mut out = Vec::new();
+        for key in grown {
+            let Some(incident) = self.open.get_mut(&key) else { continue };
+            incident.shown = incident.failed;
+            out.extend(self.open.get(&key).map(|incident| self.report(incident, Some(State::Growing))));
+        }
+        out
     }
 
     /// Incidents that were told and are over.

@@ -44,6 +44,9 @@ const PACKET_FACTS: usize = 2048;
 /// Of those, handshakes that completed, only not with the ticket that was offered: failures are not to leave early for their sake.
 const TICKETS_HELD: usize = 256;
 
+/// How often incidents are shown to who follows them.
+const FOLLOW: Duration = Duration::from_secs(1);
+
 /// A time without any handshake, longer than between two runs of an hourly job, one of them missed.
 const APART: Duration = Duration::from_secs(3 * 3600);
 
@@ -59,6 +62,8 @@ pub(super) struct Collector<'a> {
     /// What is not judged by now is not judged any more.
     hurry: &'a AtomicBool,
     timeline: bool,
+    /// When incidents were last shown to who follows them.
+    followed: Timestamp,
     emit: &'a mut dyn Sink,
     #[expect(clippy::vec_box, reason = "handshakes are large and sorted by their boxes")]
     pending: Vec<Box<Handshake>>,
@@ -108,6 +113,7 @@ impl<'a> Collector<'a> {
             clock,
             hurry: &options.hurry,
             timeline,
+            followed: Timestamp::MIN,
             emit,
             pending: Vec::new(),
             half_open: Vec::new(),
@@ -143,6 +149,12 @@ impl<'a> Collector<'a> {
             for incident in self.incidents.news(now) {
                 self.totals.answer.incident(&incident);
                 self.emit.incident(&incident)?;
+            }
+            if self.emit.follows() && now.since(self.followed) >= FOLLOW {
+                self.followed = now;
+                for incident in self.incidents.ongoing() {
+                    self.emit.ongoing(&incident)?;
+                }
             }
         }
         if self.pending.is_empty() && self.half_open.is_empty() {

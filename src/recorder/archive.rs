@@ -80,7 +80,7 @@ impl Archive {
     /// Writes a recording and gives its path; `None` when it alone is larger than all that may be kept.
     pub fn write(&mut self, recording: &Recording) -> io::Result<Option<PathBuf>> {
         let mut bytes = Vec::new();
-        self.compose(recording, &mut bytes)?;
+        compose(&[recording], &self.interfaces, &mut bytes)?;
         let size = bytes.len() as u64;
         if size > self.limits.bytes {
             return Ok(None);
@@ -135,33 +135,42 @@ impl Archive {
         let room = disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(self.bytes);
         Some(self.limits.bytes.saturating_sub(room)).filter(|lacking| *lacking > 0)
     }
+}
 
-    fn compose(&self, recording: &Recording, out: &mut Vec<u8>) -> io::Result<()> {
-        let report = &recording.report;
-        let mut writer = PcapngWriter::new(out, APPLICATION, Some(&about(report)))?;
-        let mut described: BTreeMap<(u32, LinkType), u32> = BTreeMap::new();
-        let comments = comments(report, &recording.packets);
+/// Writes recordings as one pcapng file, packets in order, with what is said of each handshake. `interfaces` are their names, by index.
+pub fn compose(recordings: &[&Recording], interfaces: &[String], out: &mut dyn Write) -> io::Result<()> {
+    let told: Vec<String> = recordings.iter().take(TOLD).map(|recording| about(&recording.report)).collect();
+    let mut writer = PcapngWriter::new(out, APPLICATION, Some(&told.join("\n\n")))?;
+    let mut described: BTreeMap<(u32, LinkType), u32> = BTreeMap::new();
+    let mut packets: BTreeMap<u64, (&Kept, Vec<String>)> = BTreeMap::new();
+    for recording in recordings {
+        let mut comments = comments(&recording.report, &recording.packets);
         for packet in &recording.packets {
-            let key = (packet.head.interface, packet.head.link);
-            let interface = if let Some(number) = described.get(&key) {
-                *number
-            } else {
-                let name = self.interfaces.get(packet.head.interface as usize).map_or("unknown", String::as_str);
-                let description = InterfaceDescription { link: packet.head.link, snaplen: 0, name, description: None, filter: None };
-                let number = writer.interface(&description)?;
-                described.insert(key, number);
-                number
-            };
-            writer.packet(&PacketRecord {
-                interface,
-                time: packet.head.time,
-                original_len: packet.head.original_len,
-                bytes: &packet.bytes,
-                comments: comments.get(&packet.head.number).map_or(&[], Vec::as_slice),
-            })?;
+            // An ICMP error may speak of several connections in turn.
+            let (_, told) = packets.entry(packet.head.number).or_insert_with(|| (packet, Vec::new()));
+            told.extend(comments.remove(&packet.head.number).unwrap_or_default());
         }
-        writer.finish().map(drop)
     }
+    for (packet, comments) in packets.values() {
+        let key = (packet.head.interface, packet.head.link);
+        let interface = if let Some(number) = described.get(&key) {
+            *number
+        } else {
+            let name = interfaces.get(packet.head.interface as usize).map_or("unknown", String::as_str);
+            let description = InterfaceDescription { link: packet.head.link, snaplen: 0, name, description: None, filter: None };
+            let number = writer.interface(&description)?;
+            described.insert(key, number);
+            number
+        };
+        writer.packet(&PacketRecord {
+            interface,
+            time: packet.head.time,
+            original_len: packet.head.original_len,
+            bytes: &packet.bytes,
+            comments,
+        })?;
+    }
+    writer.finish().map(drop)
 }
 
 /// The comment on the whole file.
@@ -238,6 +247,8 @@ fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 const APPLICATION: &str = concat!("handshark ", env!("CARGO_PKG_VERSION"));
+/// Handshakes that the comment on a file tells of.
+const TOLD: usize = 20;
 const PREFIX: &str = "handshark-";
 const SUFFIX: &str = ".pcapng";
 const PART: &str = ".part";

@@ -5,13 +5,15 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, reason = "numbers from outside never overflow"))]
 
 mod archive;
+mod shelf;
 
 use std::collections::VecDeque;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 
-pub use archive::{Archive, ArchiveLimits};
+pub use archive::{Archive, ArchiveLimits, compose};
+pub use shelf::Shelf;
 
 use crate::flow::{FlowKey, Transport};
 use crate::frame::{Block, FrameHead};

@@ -9,6 +9,7 @@ use crate::flow::Endpoint;
 use crate::time::Timestamp;
 
 use super::code::Id;
+use super::handshake::Handshake;
 
 /// Handshakes of one cause.
 #[derive(Debug, Clone)]
@@ -51,6 +52,14 @@ pub struct Incident {
     pub remedy: Vec<Advice>,
     /// Ids of handshakes, the first few.
     pub handshakes: Vec<Id>,
+}
+
+impl Incident {
+    /// Whether it counts this handshake: one of those it names, or of the same cause at the same server and name.
+    pub fn holds(&self, handshake: &Handshake<'_>) -> bool {
+        let here = self.servers.contains(&handshake.server) && self.server_name.as_deref() == handshake.server_name();
+        handshake.diagnosis.cause == Some(self.cause) && here || self.handshakes.contains(&handshake.handshake.id)
+    }
 }
 
 /// What a live run tells of an incident.

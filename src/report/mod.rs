@@ -72,6 +72,17 @@ pub trait Sink {
         Ok(())
     }
 
+    /// Whether it shows incidents as they grow.
+    fn follows(&self) -> bool {
+        false
+    }
+
+    /// An incident of a live capture as it stands, whenever it grew, for who follows them. What there is to tell of it comes by [`Sink::incident`].
+    fn ongoing(&mut self, incident: &Incident) -> io::Result<()> {
+        let _ = incident;
+        Ok(())
+    }
+
     /// Takes the summary, after everything else.
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         let _ = summary;

@@ -1,18 +1,11 @@
 //! The live view in a build without it.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-use crossbeam_channel::Receiver;
-
-use crate::report::Report;
-use crate::time::Clock;
 
 #[path = "gauges.rs"]
 mod gauges;
 
-pub use self::gauges::Gauges;
+pub use self::gauges::{Form, Gauges, Links, Wish};
 
 /// This build has no view.
 pub const AVAILABLE: bool = false;
@@ -21,6 +14,6 @@ pub const AVAILABLE: bool = false;
 ///
 /// # Errors
 /// Always.
-pub fn run(_: &Receiver<Arc<Report>>, _: &dyn Fn() -> Gauges, _: &Clock, _: &AtomicBool, _: bool) -> io::Result<()> {
+pub fn run(_: &Links<'_>) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

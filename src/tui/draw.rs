@@ -1,61 +1,58 @@
-//! Draws the view: rates, counts over time, causes, the list; or one handshake, or the keys. Made for 80 columns and 24 rows, and uses more.
+//! Draws the view. Made for 60 columns and 15 rows, and uses whatever there is more.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Clear, Paragraph, Sparkline, Wrap};
+use ratatui::widgets::{Block, Borders, Clear, Paragraph, Wrap};
 
-use super::detail;
+use super::charts;
 use super::keys::KEYS;
-use super::look::{Look, micros};
-use super::state::{State, Tab, handshake};
-use crate::output::escape::{clip, escape};
-use crate::output::figures::clock;
+use super::look::{Look, bytes, cell, cut, micros, number};
+use super::pages;
+use super::state::{Asking, Drawn, Opened, Scope, State, Tab};
+use super::table::{Kind, fit};
+use crate::output::escape::{escape, width};
 use crate::output::view;
-use crate::report::{Class, Handshake};
-use crate::time::Timestamp;
+use crate::report::Class;
 
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
     let look = Look::new(state.color);
+    state.settle();
+    state.drawn = Drawn::default();
     let area = frame.area();
-    let charts = if area.height >= 20 { 7 } else { 0 };
-    let [head, counts, middle, list, foot] = Layout::vertical([
+    // Of an incident, what to do matters more than what was.
+    let incident = state.tab == Tab::Incidents && !state.items().is_empty();
+    let charts = if state.opened.is_empty() { charts::height(area, incident) } else { 0 };
+    let [head, counts, middle, tabs, body, foot] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Length(charts),
+        Constraint::Length(1),
         Constraint::Min(1),
         Constraint::Length(1),
     ])
     .areas(area);
     header(frame, head, state, &look);
     totals(frame, counts, state, &look);
-    if let Some((report, scroll)) = &mut state.detail {
-        let body = Rect { y: middle.y, height: middle.height.saturating_add(list.height), ..middle };
-        state.page = usize::from(body.height);
-        if let Some(report) = handshake(report) {
-            let lines = detail::lines(report, &look, usize::from(body.width));
-            // A word may be longer than the screen is wide.
-            let needed: usize = lines.iter().map(|line| line.width().div_ceil(usize::from(body.width).max(1)).max(1)).sum();
-            *scroll = (*scroll).min(u16::try_from(needed).unwrap_or(u16::MAX).saturating_sub(body.height));
-            frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).scroll((*scroll, 0)), body);
-        }
-        footer(frame, foot, "Esc back  j k scroll  g G top, end  ? keys", &look);
-    } else {
-        if charts > 0 {
-            let [left, right] = Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(middle);
-            sparklines(frame, left, state, &look);
-            causes(frame, right, state, &look);
-        }
-        rows(frame, list, state, &look);
-        if state.typing {
-            footer(frame, foot, &format!("/{}▏ Enter keeps, Esc drops", state.filter), &look);
-        } else {
-            footer(frame, foot, "q quit  Enter open  / filter  Tab problems, incidents, all  p pause  ? keys", &look);
-        }
+    if charts > 0 {
+        charts::draw(frame, middle, &state.totals, &look);
     }
-    if state.help {
+    trail(frame, tabs, state, &look);
+    match state.opened.last() {
+        Some(Opened::Incident { .. } | Opened::Handshake { .. }) => page(frame, body, state),
+        Some(Opened::List { .. }) => rows(frame, body, state, &look),
+        None if state.tab == Tab::Incidents && body.height >= PREVIEW => {
+            let wanted = u16::try_from(state.items().len()).unwrap_or(u16::MAX).saturating_add(1);
+            let [list, below] = Layout::vertical([Constraint::Length(wanted.clamp(3, body.height / 2)), Constraint::Min(1)]).areas(body);
+            rows(frame, list, state, &look);
+            preview(frame, below, state, &look);
+        }
+        None => rows(frame, body, state, &look),
+    }
+    footer(frame, foot, state, &look);
+    if state.asking == Asking::Help {
         help(frame, area, &look);
     }
 }
@@ -63,261 +60,260 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
 fn header(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
     let gauges = &state.gauges;
     let passed = state.now.since(state.started).as_secs();
-    let dropped = format!("{} dropped", number(gauges.dropped.saturating_add(gauges.lost)));
-    let spans = vec![
-        Span::styled("handshark ", look.strong),
-        Span::raw(clip(&escape(&gauges.interfaces), 24).into_owned()),
-        Span::raw(format!("  {:02}:{:02}:{:02}", passed / 3600, passed / 60 % 60, passed % 60)),
-        Span::raw(format!("  {} pkt/s  {}/s  ", number(state.packet_rate), bytes(state.byte_rate))),
-        Span::styled(dropped, if gauges.dropped.saturating_add(gauges.lost) > 0 { look.bad } else { Style::new() }),
-        Span::styled(if state.paused() { "  PAUSED" } else { "" }, look.warn),
+    let lost = gauges.dropped.saturating_add(gauges.lost);
+    let name = "handshark ";
+    let rest = [
+        (format!("  {:02}:{:02}:{:02}", passed / 3600, passed / 60 % 60, passed % 60), look.dim),
+        (format!("  {} dropped", number(lost)), if lost > 0 { look.bad } else { look.dim }),
+        (format!("  {} pkt/s", number(state.packet_rate)), Style::new()),
+        (format!("  {}/s", bytes(state.byte_rate)), Style::new()),
     ];
+    let paused = if state.paused() { "  PAUSED" } else { "" };
+    let room = usize::from(area.width).saturating_sub(name.len() + paused.len());
+    let interfaces = cut(&gauges.interfaces, room.min(24));
+    let mut spans = vec![Span::styled(name, look.strong), Span::raw(interfaces.clone())];
+    spans.extend(that_fit(rest, room.saturating_sub(width(&interfaces))));
+    spans.push(Span::styled(paused, look.warn));
     frame.render_widget(Line::from(spans), area);
 }
 
+/// Handshakes by class, in the order of their gravity, and how long they took where there is room for all of it.
 fn totals(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
-    let time = |percent| state.percentile(percent).map_or_else(|| "–".to_owned(), micros);
-    let mut spans = vec![Span::raw(format!("{} handshakes  ", number(state.classes.total())))];
-    for (class, count) in state.classes.iter().filter(|(class, count)| *count > 0 || matches!(class, Class::Failed | Class::Completed)) {
-        let style = if count > 0 { look.of(class) } else { Style::new() };
-        spans.push(Span::styled(format!("{} {}  ", number(count), class.words(count)), style));
+    let classes = &state.totals.classes;
+    let room = usize::from(area.width);
+    let all = format!("{}: ", crate::output::figures::counted(classes.total(), "handshake", "handshakes"));
+    let mut parts: Vec<(String, Style)> = Vec::new();
+    for (class, count) in classes.iter().filter(|(class, count)| *count > 0 || matches!(class, Class::Failed | Class::Completed)) {
+        let comma = if parts.is_empty() { "" } else { ", " };
+        parts.push((format!("{comma}{} {}", number(count), class.words(count)), if count > 0 { look.of(class) } else { look.dim }));
     }
-    spans.push(Span::raw(format!("p50 {}  p95 {}  p99 {}", time(50), time(95), time(99))));
+    let time = |percent| state.totals.percentile(percent).map_or_else(|| "–".to_owned(), micros);
+    let times = [50, 95, 99].map(|percent| (format!("  p{percent} {}", time(percent)), look.dim));
+    let mut spans = vec![Span::raw(all.clone())];
+    spans.extend(that_fit(parts.into_iter().chain(times), room.saturating_sub(width(&all))));
     frame.render_widget(Line::from(spans), area);
 }
 
-fn sparklines(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
-    let [upper, lower] = Layout::vertical([Constraint::Length(4), Constraint::Length(3)]).areas(area);
-    let width = usize::from(area.width);
-    let series = |of: fn(&super::state::Second) -> u64| -> Vec<u64> {
-        // The running second is not over yet.
-        let done = state.seconds.len().saturating_sub(1);
-        let values: Vec<u64> = state.seconds.iter().take(done).map(of).collect();
-        let from = values.len().saturating_sub(width);
-        let mut out = vec![0; width.saturating_sub(values.len())];
-        out.extend(values.get(from..).unwrap_or_default());
-        out
-    };
-    let mut chart = |area: Rect, title: &str, values: Vec<u64>, style: Style| {
-        let most = values.iter().copied().max().unwrap_or_default();
-        let title = format!("{title}, at most {} ", number(most));
-        let block = Block::new().borders(Borders::TOP).border_style(look.dim).title(title);
-        frame.render_widget(Sparkline::default().block(block).data(values).style(style), area);
-    };
-    chart(upper, "handshakes/s", series(|second| second.handshakes), look.accent);
-    chart(lower, "failures/s", series(|second| second.failed), look.bad);
-}
-
-fn causes(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
-    let mut causes: Vec<(&str, u64)> = state.causes.iter().map(|(cause, count)| (*cause, *count)).collect();
-    causes.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let most = causes.first().map_or(1, |(_, count)| *count);
-    let block = Block::new().borders(Borders::TOP | Borders::LEFT).border_style(look.dim).title("causes ");
-    let inner = block.inner(area);
-    let room = usize::from(inner.width);
-    causes.truncate(usize::from(inner.height));
-    let longest = causes.iter().map(|(cause, _)| cause.len()).max().unwrap_or_default();
-    let name_width = room.saturating_sub(14).min(longest);
-    let lines: Vec<Line<'_>> = causes
-        .iter()
-        .map(|(cause, count)| {
-            let bar = room.saturating_sub(name_width + 9);
-            let width = usize::try_from(count.saturating_mul(bar as u64).div_ceil(most.max(1))).unwrap_or_default();
-            Line::from(vec![
-                Span::raw(format!("{:<name_width$} {:>6} ", clip(cause, name_width), number(*count))),
-                Span::styled("█".repeat(width), look.bad),
-            ])
-        })
-        .collect();
-    frame.render_widget(Paragraph::new(lines).block(block), area);
-}
-
-fn rows(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
-    let title = match state.tab {
-        Tab::Failures => "problems",
-        Tab::Incidents => "incidents",
-        Tab::All => "all handshakes",
-    };
-    let filter = if state.filter.is_empty() { String::new() } else { format!(", filter: {}", escape(&state.filter)) };
-    let block =
-        Block::new().borders(Borders::TOP).border_style(look.dim).title(format!("{title}: {}{filter} ", number(state.len() as u64)));
-    let inner = block.inner(area);
-    state.page = usize::from(inner.height).max(1);
-    state.clamp();
-    // The cursor is kept in sight.
-    let from = state.cursor.saturating_sub(state.page.saturating_sub(1));
-    let width = usize::from(inner.width);
-    let texts: Vec<(String, Style)> = match state.tab {
-        Tab::Incidents => state
-            .grouped()
-            .into_iter()
-            .skip(from)
-            .take(state.page)
-            .map(|((cause, server), incident)| {
-                let last = handshake(&incident.last).map(|report| clock_of(report.handshake.start)).unwrap_or_default();
-                (format!("{:>6}× {last}  {cause:<26} {}", number(incident.failed), escape(server)), look.bad)
-            })
-            .collect(),
-        Tab::Failures | Tab::All => {
-            let listed = state.listed();
-            listed
-                .iter()
-                .skip(from)
-                .take(state.page)
-                .filter_map(|report| handshake(report))
-                .map(|report| row(report, width, look))
-                .collect()
+/// The first parts, as many as fit whole.
+fn that_fit(parts: impl IntoIterator<Item = (String, Style)>, room: usize) -> Vec<Span<'static>> {
+    let mut taken = 0;
+    let mut spans = Vec::new();
+    for (text, style) in parts {
+        taken += width(&text);
+        if taken > room {
+            break;
         }
-    };
-    let lines: Vec<Line<'_>> = texts
-        .into_iter()
-        .enumerate()
-        .map(|(at, (text, style))| {
-            let style = if from + at == state.cursor { style.add_modifier(Modifier::REVERSED) } else { style };
-            Line::styled(format!("{:<width$}", clip(&text, width)), style)
-        })
-        .collect();
-    let paragraph = if lines.is_empty() { Paragraph::new(Line::styled(empty(state), look.dim)) } else { Paragraph::new(lines) };
-    frame.render_widget(paragraph.block(block), area);
+        spans.push(Span::styled(text, style));
+    }
+    spans
 }
 
-fn empty(state: &State) -> &'static str {
-    if !state.filter.is_empty() {
-        "Nothing matches the filter."
-    } else if state.gauges.frames == 0 {
-        "No packets yet. Is it the right interface? (handshark interfaces)"
-    } else if state.classes.total() == 0 {
-        "No handshake yet."
+/// The tabs; or, where something was opened, the way to it.
+fn trail(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
+    let bar = Style::new().add_modifier(Modifier::UNDERLINED);
+    let mut spans: Vec<Span<'_>> = Vec::new();
+    if state.opened.is_empty() {
+        let narrow = area.width < 80;
+        let mut x = area.x;
+        for (place, tab) in Tab::ALL.into_iter().enumerate() {
+            let chosen = tab == state.tab;
+            let title = format!("{}{} {} ", if narrow { "" } else { " " }, place + 1, tab.title());
+            let columns = u16::try_from(width(&title)).unwrap_or_default();
+            state.drawn.tabs.push((Rect { x, y: area.y, width: columns, height: 1 }, tab));
+            x = x.saturating_add(columns);
+            spans.push(Span::styled(title, if chosen { look.strong.add_modifier(Modifier::REVERSED) } else { bar }));
+        }
+        let count = state.items().len();
+        let told = state.filter.told();
+        let told = if told.is_empty() { String::new() } else { format!(", {told}") };
+        spans.push(Span::styled(format!(" {}{told}", number(count as u64)), look.dim));
     } else {
-        "No problems."
+        let words: Vec<String> =
+            std::iter::once(state.tab.title().to_owned()).chain(state.opened.iter().map(|opened| way(opened, state))).collect();
+        spans.push(Span::styled(words.join(" › "), look.strong));
+        if matches!(state.opened.last(), Some(Opened::List { .. })) {
+            let told = state.filter.told();
+            let told = if told.is_empty() { String::new() } else { format!(", {told}") };
+            spans.push(Span::styled(format!("  {}{told}", number(state.items().len() as u64)), look.dim));
+        }
+    }
+    let text: String = spans.iter().map(|span| span.content.as_ref()).collect();
+    if width(&text) > usize::from(area.width) && !state.opened.is_empty() {
+        // Where one is matters more than whence one came.
+        let kept: String =
+            text.chars().rev().take(usize::from(area.width).saturating_sub(1)).collect::<Vec<_>>().into_iter().rev().collect();
+        spans = vec![Span::styled(format!("…{kept}"), look.strong)];
+    }
+    frame.render_widget(Line::from(spans), area);
+}
+
+fn way(opened: &Opened, state: &State) -> String {
+    match opened {
+        Opened::Incident { id, .. } => state.data().incidents.get(id).map_or_else(
+            || "gone".to_owned(),
+            |tracked| format!("{} at {}", tracked.incident.cause, escape(&view::place(&tracked.incident))),
+        ),
+        Opened::List { scope: Scope::Of(_, key), .. } => escape(key).into_owned(),
+        Opened::List { .. } => "handshakes".to_owned(),
+        Opened::Handshake { report, .. } => {
+            super::data::handshake(report).map(|one| one.handshake.id.as_str().to_owned()).unwrap_or_default()
+        }
     }
 }
 
-fn row(report: &Handshake<'_>, width: usize, look: &Look) -> (String, Style) {
-    let class = report.class();
-    let cause = if class == Class::Completed { "completed" } else { view::cause(report) };
-    let mark = if report.handshake.provisional { "…" } else { " " };
-    let server = view::server(report);
-    let text = if width >= 110 {
-        format!(
-            "{} {mark}{cause:<26} {:<21} → {:<38} {}",
-            clock_of(report.handshake.start),
-            report.client.to_string(),
-            server,
-            report.summary()
-        )
-    } else {
-        format!("{} {mark}{cause:<24} {} → {server}", clock_of(report.handshake.start), report.client.address)
+/// What was opened, from the line on to which it is scrolled.
+fn page(frame: &mut Frame<'_>, area: Rect, state: &mut State) {
+    state.drawn.page = usize::from(area.height);
+    let columns = usize::from(area.width);
+    let lines = match state.opened.last() {
+        Some(Opened::Incident { id, .. }) => {
+            state.data().incidents.get(id).map(|tracked| pages::incident(tracked, state.now, columns, state.color))
+        }
+        Some(Opened::Handshake { report, .. }) => super::data::handshake(report).map(|one| pages::handshake(one, columns, state.color)),
+        Some(Opened::List { .. }) | None => None,
     };
-    (escape(&text).into_owned(), look.of(class))
+    let lines = lines.unwrap_or_else(|| vec![Line::raw("It was forgotten to make room.")]);
+    // Commands are not broken, and may be longer than the screen is wide.
+    let needed: usize = lines.iter().map(|line| line.width().div_ceil(columns.max(1)).max(1)).sum();
+    if let Some(Opened::Incident { scroll, .. } | Opened::Handshake { scroll, .. }) = state.opened.last_mut() {
+        *scroll = (*scroll).min(u16::try_from(needed).unwrap_or(u16::MAX).saturating_sub(area.height));
+        frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).scroll((*scroll, 0)), area);
+    }
 }
 
-fn footer(frame: &mut Frame<'_>, area: Rect, text: &str, look: &Look) {
-    frame.render_widget(Line::styled(escape(text).into_owned(), look.dim), area);
+/// The incident under the cursor, as far as there is room.
+fn preview(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
+    let block = Block::new().borders(Borders::TOP).border_style(look.dim);
+    let items = state.items();
+    if let Some(super::table::Item::Incident(tracked)) = items.get(state.place().cursor) {
+        let lines = pages::incident(tracked, state.now, usize::from(area.width), state.color);
+        frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
+    }
+}
+
+/// The table in front.
+fn rows(frame: &mut Frame<'_>, area: Rect, state: &mut State, look: &Look) {
+    let Some((kind, sort)) = state.list() else { return };
+    let columns = kind.columns();
+    let widths = fit(columns, usize::from(area.width));
+    let [head, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    let page = usize::from(list.height).max(1);
+    let cursor = state.place().cursor;
+    // The cursor is kept in sight.
+    let first = cursor.saturating_sub(page.saturating_sub(1));
+    let mut heads = Vec::new();
+    let mut x = head.x;
+    let mut titles: Vec<Span<'_>> = Vec::new();
+    for (column, columns_wide) in &widths {
+        let Some(of) = columns.get(*column) else { continue };
+        let title = match (of.title, state.tab) {
+            ("", Tab::Servers) => "server",
+            ("", Tab::Names) => "name",
+            ("", _) => "client",
+            (title, _) => title,
+        };
+        let arrow = if *column != sort.column {
+            ""
+        } else if sort.down {
+            "▼"
+        } else {
+            "▲"
+        };
+        let style = if arrow.is_empty() { look.dim } else { look.strong };
+        titles.push(Span::styled(cell(&format!("{title}{arrow}"), *columns_wide, of.number), style));
+        titles.push(Span::raw(" "));
+        let columns_wide = u16::try_from(*columns_wide).unwrap_or_default();
+        heads.push((Rect { x, y: head.y, width: columns_wide, height: 1 }, *column));
+        x = x.saturating_add(columns_wide).saturating_add(1);
+    }
+    let items = state.items();
+    let mut lines: Vec<Line<'_>> = items
+        .iter()
+        .enumerate()
+        .skip(first)
+        .take(page)
+        .map(|(place, item)| {
+            let mut spans = Vec::new();
+            for (column, columns_wide) in &widths {
+                let (text, style) = item.cell(*column, *columns_wide, look, state.now);
+                let number = columns.get(*column).is_some_and(|column| column.number);
+                spans.push(Span::styled(cell(&text, *columns_wide, number), if place == cursor { Style::new() } else { style }));
+                spans.push(Span::raw(" "));
+            }
+            let line = Line::from(spans);
+            if place == cursor { line.style(Style::new().add_modifier(Modifier::REVERSED)) } else { line }
+        })
+        .collect();
+    if lines.is_empty() {
+        lines.push(Line::styled(empty(state, kind), look.dim));
+    } else {
+        frame.render_widget(Line::from(titles), head);
+    }
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), list);
+    (state.drawn.heads, state.drawn.rows, state.drawn.first, state.drawn.page) = (heads, list, first, page);
+}
+
+fn empty(state: &State, kind: Kind) -> String {
+    let failed = state.totals.classes.of_those(Class::is_failure);
+    if state.gauges.frames == 0 {
+        "No packets yet. Is it the right interface? (handshark interfaces)".to_owned()
+    } else if state.totals.classes.total() == 0 && state.data().rows.is_empty() {
+        "No handshake yet.".to_owned()
+    } else if !state.filter.is_empty() {
+        "Nothing matches the filter. Esc drops it.".to_owned()
+    } else if kind == Kind::Incidents && failed > 0 {
+        let failures = crate::output::figures::counted(failed, "failure stands", "failures stand");
+        format!("No incident: {failures} alone (2 shows them). Two of one cause at one server make an incident.")
+    } else {
+        "Nothing failed.".to_owned()
+    }
+}
+
+fn footer(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
+    let room = usize::from(area.width);
+    // No key is told of by half.
+    let dim = |text: &str| {
+        let parts =
+            text.split("  ").enumerate().map(|(place, part)| (if place > 0 { format!("  {part}") } else { part.to_owned() }, look.dim));
+        Line::from(that_fit(parts, room))
+    };
+    let line = match &state.asking {
+        Asking::Words(_) => {
+            Line::raw(cut(&format!("/{}▏ words; ! before one excludes it. Enter keeps, Esc drops", state.filter.words), room))
+        }
+        Asking::Condition { text, wrong } if wrong.is_empty() => Line::raw(cut(&format!("where {text}▏ Enter applies, Esc drops"), room)),
+        Asking::Condition { text, wrong } => {
+            let typed = cut(&format!("where {text}▏ "), room / 2);
+            let left = room.saturating_sub(width(&typed));
+            Line::from(vec![Span::raw(typed), Span::styled(cut(wrong, left), look.bad)])
+        }
+        Asking::Form => Line::styled("Save what is selected: p its packets (pcapng), h a page (HTML), Esc nothing", look.strong),
+        Asking::Nothing | Asking::Help if !state.message.is_empty() => Line::styled(cut(&state.message, room), look.strong),
+        Asking::Nothing | Asking::Help => dim(match state.opened.last() {
+            None => "? keys  q quit  Enter open  / find  e where  s S sort  y copy  w save  p pause",
+            Some(Opened::List { .. }) => "? keys  Esc back  Enter open  / find  e where  s S sort  y copy  w save",
+            Some(Opened::Incident { .. }) => "? keys  Esc back  Enter its handshakes  y copy the fix  w save  j k scroll",
+            Some(Opened::Handshake { .. }) => "? keys  Esc back  y copy the fix  w save  j k scroll  g G top, end",
+        }),
+    };
+    frame.render_widget(line, area);
 }
 
 fn help(frame: &mut Frame<'_>, area: Rect, look: &Look) {
-    let height = u16::try_from(KEYS.len()).unwrap_or_default().saturating_add(4).min(area.height);
-    let width = 76.min(area.width);
+    let height = u16::try_from(KEYS.len()).unwrap_or_default().saturating_add(2).min(area.height);
+    let width = 78.min(area.width);
     let place = Rect { x: (area.width - width) / 2, y: (area.height - height) / 2, width, height };
-    let mut lines = vec![Line::default()];
-    lines.extend(KEYS.iter().map(|(key, what)| Line::from(vec![Span::styled(format!(" {key:<26}"), look.strong), Span::raw(*what)])));
+    let keys = if area.width < 70 { 18 } else { 26 };
+    let lines: Vec<Line<'_>> = KEYS
+        .iter()
+        .map(|(key, what)| Line::from(vec![Span::styled(format!(" {}", cell(key, keys, false)), look.strong), Span::raw(*what)]))
+        .collect();
     frame.render_widget(Clear, place);
-    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(Block::bordered().title(" keys ")), place);
+    frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" keys ")), place);
 }
 
-/// The time of day out of a report's time.
-fn clock_of(at: Timestamp) -> String {
-    clock(at).chars().take(8).collect()
-}
-
-/// With a unit where it is long.
-fn number(number: u64) -> String {
-    match number {
-        0..100_000 => number.to_string(),
-        100_000..10_000_000 => format!("{}k", number / 1_000),
-        _ => format!("{}M", number / 1_000_000),
-    }
-}
-
-fn bytes(bytes: u64) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} B"),
-        10_000..10_000_000 => format!("{} kB", bytes / 1_000),
-        _ => format!("{} MB", bytes / 1_000_000),
-    }
-}
+/// From so many rows on, the incident under the cursor is shown below the list.
+const PREVIEW: u16 = 9;
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use ratatui::Terminal;
-    use ratatui::backend::TestBackend;
-
-    use super::*;
-    use crate::report::Report;
-    use crate::report::samples;
-    use crate::time::Timestamp;
-    use crate::tui::Gauges;
-
-    fn state() -> State {
-        let mut state = State::new(Timestamp::from_parts(1_795_251_860, 0), true);
-        for report in [samples::expired(0), samples::completed(), samples::refused(), samples::named("a\x1b[31m\u{202e}b")] {
-            state.take(&Arc::new(Report::Handshake(Box::new(report))));
-        }
-        state.tick(
-            Timestamp::from_parts(1_795_251_865, 0),
-            Gauges { interfaces: "eth0".into(), frames: 500, bytes: 90_000, ..Gauges::default() },
-        );
-        state
-    }
-
-    fn drawn(state: &mut State, width: u16, height: u16) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        terminal.draw(|frame| draw(frame, state)).unwrap();
-        terminal.backend().to_string()
-    }
-
-    #[test]
-    fn the_view_shows_what_there_is_at_80_by_24() {
-        let screen = drawn(&mut state(), 80, 24);
-        for part in [
-            "handshark eth0  00:00:05  100 pkt/s",
-            "4 handshakes",
-            "1 completed",
-            "3 failed",
-            "certificate-expired",
-            "problems: 3",
-            "tcp-refused",
-        ] {
-            assert!(screen.contains(part), "{part}\n{screen}");
-        }
-        assert!(!screen.contains('\x1b') && !screen.contains('\u{202e}'), "{screen}");
-    }
-
-    #[test]
-    fn a_handshake_is_shown_in_full_and_scrolls() {
-        let mut state = state();
-        state.detail = state.listed().last().cloned().map(|report| (report, 0));
-        let screen = drawn(&mut state, 80, 40);
-        for part in ["Timeline", "What to do", "www.example.test", "frame "] {
-            assert!(screen.contains(part), "{part}\n{screen}");
-        }
-        state.detail = state.detail.map(|(report, _)| (report, u16::MAX));
-        drawn(&mut state, 80, 24);
-        assert!(state.detail.is_some_and(|(_, scroll)| scroll < 100), "no further than its end");
-    }
-
-    #[test]
-    fn every_size_can_be_drawn() {
-        let mut state = state();
-        for (width, height) in [(1, 1), (5, 3), (20, 8), (79, 19), (200, 60)] {
-            for (help, detail) in [(false, false), (true, false), (false, true)] {
-                state.help = help;
-                state.detail = detail.then(|| state.listed().first().cloned().map(|report| (report, 3))).flatten();
-                drawn(&mut state, width, height);
-            }
-        }
-    }
-}
+mod tests;

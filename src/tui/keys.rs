@@ -1,22 +1,32 @@
-//! What keys do: those of `top`, `less` and `vim`.
+//! What keys and the mouse do: the keys of `top`, `less` and `vim`.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Position;
 
-use super::state::{State, Tab};
+use super::gauges::Form;
+use super::state::{Asking, Opened, Selected, State, Tab};
+use super::table::Sort;
+use crate::output::escape::escape;
+use crate::report::Advice;
 
 /// The keys, for the help page.
 pub(super) const KEYS: &[(&str, &str)] = &[
     ("j k  ↓ ↑", "next, previous"),
-    ("g G  Home End", "latest, oldest"),
+    ("g G  Home End", "first, last"),
     ("Ctrl-d Ctrl-u  PgDn PgUp", "a page down, up"),
-    ("Enter l →", "the handshake in full"),
-    ("Esc h ←", "back"),
-    ("Tab  1 2 3", "problems, incidents, all handshakes"),
-    ("/", "filter by name, address, cause, outcome"),
-    ("p Space", "pause the list, go on"),
-    ("c", "clear the list"),
-    ("?", "this page"),
-    ("q  Ctrl-c", "quit"),
+    ("Enter l →", "open: incident, its handshakes, one of them"),
+    ("Esc h ←", "back; at the top: drop the filter"),
+    ("Tab  1 2 3 4 5 6", "the lists"),
+    ("s S", "sort by the next column, the other way round"),
+    ("/", "find words; !word excludes"),
+    ("e", "find by a condition, as --where takes it"),
+    ("y Y", "copy the command of the fix, where it is"),
+    ("w", "save what is selected: packets or a page"),
+    ("p Space", "pause, go on"),
+    ("c", "clear the lists"),
+    ("m", "the mouse: off to mark text, on again"),
+    ("? q  Ctrl-c", "this page, quit"),
+    ("… before a cause", "still under way: a stall"),
 ];
 
 /// A key was pressed.
@@ -29,94 +39,216 @@ pub(super) fn press(state: &mut State, key: KeyEvent) {
         state.quit = true;
         return;
     }
-    if state.typing {
-        type_filter(state, key.code);
-        return;
-    }
-    if state.help {
-        state.help = false;
-        return;
-    }
-    let page = state.page.max(1);
-    if let Some((_, scroll)) = &mut state.detail {
-        let rows = u16::try_from(page).unwrap_or(u16::MAX);
-        match key.code {
-            KeyCode::Char('j') | KeyCode::Down => *scroll = scroll.saturating_add(1),
-            KeyCode::Char('k') | KeyCode::Up => *scroll = scroll.saturating_sub(1),
-            KeyCode::PageDown | KeyCode::Char(' ') => *scroll = scroll.saturating_add(rows),
-            KeyCode::PageUp => *scroll = scroll.saturating_sub(rows),
-            KeyCode::Char('g') | KeyCode::Home => *scroll = 0,
-            KeyCode::Char('G') | KeyCode::End => *scroll = u16::MAX,
-            KeyCode::Char('d') if control => *scroll = scroll.saturating_add(rows / 2),
-            KeyCode::Char('u') if control => *scroll = scroll.saturating_sub(rows / 2),
-            KeyCode::Esc | KeyCode::Char('h' | 'q') | KeyCode::Left | KeyCode::Backspace => state.detail = None,
-            KeyCode::Char('?') => state.help = true,
+    state.message.clear();
+    match std::mem::take(&mut state.asking) {
+        Asking::Words(before) => find(state, key.code, before),
+        Asking::Condition { text, .. } => condition(state, key.code, text),
+        Asking::Form => match key.code {
+            KeyCode::Char('p') => state.save(Form::Packets),
+            KeyCode::Char('h') => state.save(Form::Page),
             _ => {}
-        }
-        return;
+        },
+        Asking::Help => {}
+        Asking::Nothing => command(state, key.code, control),
     }
-    match key.code {
-        KeyCode::Char('q') => state.quit = true,
-        KeyCode::Char('?') => state.help = true,
-        KeyCode::Char('/') => state.typing = true,
+}
+
+fn command(state: &mut State, code: KeyCode, control: bool) {
+    let page = state.drawn.page.max(1);
+    let step = match code {
+        KeyCode::Char('j') | KeyCode::Down => Some(Step::Down(1)),
+        KeyCode::Char('k') | KeyCode::Up => Some(Step::Up(1)),
+        KeyCode::Char('d') if control => Some(Step::Down(page / 2)),
+        KeyCode::Char('u') if control => Some(Step::Up(page / 2)),
+        KeyCode::PageDown => Some(Step::Down(page)),
+        KeyCode::PageUp => Some(Step::Up(page)),
+        KeyCode::Char('g') | KeyCode::Home => Some(Step::Up(usize::MAX)),
+        KeyCode::Char('G') | KeyCode::End => Some(Step::Down(usize::MAX)),
+        _ => None,
+    };
+    if let Some(step) = step {
+        return go(state, step);
+    }
+    match code {
+        KeyCode::Char('q') if state.opened.is_empty() => state.quit = true,
+        KeyCode::Char('?') => state.asking = Asking::Help,
+        KeyCode::Enter | KeyCode::Char('l') | KeyCode::Right => state.open(),
+        KeyCode::Esc | KeyCode::Char('h' | 'q') | KeyCode::Left | KeyCode::Backspace => back(state, code == KeyCode::Esc),
+        KeyCode::Char('/') => state.asking = Asking::Words(state.filter.words.clone()),
+        KeyCode::Char('e') => state.asking = Asking::Condition { text: state.filter.condition().to_owned(), wrong: String::new() },
+        KeyCode::Char('s') => sort(state, None),
+        KeyCode::Char('S') => turn(state),
+        KeyCode::Char('y') => copy(state, false),
+        KeyCode::Char('Y') => copy(state, true),
+        KeyCode::Char('w') => state.asking = Asking::Form,
         KeyCode::Char('p' | ' ') => state.pause(),
         KeyCode::Char('c') => state.clear(),
-        KeyCode::Char('j') | KeyCode::Down => state.cursor += 1,
-        KeyCode::Char('k') | KeyCode::Up => state.cursor = state.cursor.saturating_sub(1),
-        KeyCode::Char('d') if control => state.cursor += page / 2,
-        KeyCode::Char('u') if control => state.cursor = state.cursor.saturating_sub(page / 2),
-        KeyCode::PageDown => state.cursor += page,
-        KeyCode::PageUp => state.cursor = state.cursor.saturating_sub(page),
-        KeyCode::Char('g') | KeyCode::Home => state.cursor = 0,
-        KeyCode::Char('G') | KeyCode::End => state.cursor = usize::MAX,
-        KeyCode::Enter | KeyCode::Char('l') | KeyCode::Right => state.detail = state.selected().map(|report| (report, 0)),
-        KeyCode::Tab => {
-            show(
-                state,
-                match state.tab {
-                    Tab::Failures => Tab::Incidents,
-                    Tab::Incidents => Tab::All,
-                    Tab::All => Tab::Failures,
-                },
-            );
+        KeyCode::Char('m') => state.mouse = !state.mouse,
+        KeyCode::Tab => show(state, next(state.tab, 1)),
+        KeyCode::BackTab => show(state, next(state.tab, Tab::ALL.len() - 1)),
+        KeyCode::Char(digit @ '1'..='6') => {
+            let tab = digit.to_digit(10).and_then(|digit| Tab::ALL.get(usize::try_from(digit).ok()?.checked_sub(1)?));
+            if let Some(tab) = tab {
+                show(state, *tab);
+            }
         }
-        KeyCode::Char('1') => show(state, Tab::Failures),
-        KeyCode::Char('2') => show(state, Tab::Incidents),
-        KeyCode::Char('3') => show(state, Tab::All),
-        KeyCode::Esc => state.filter.clear(),
         _ => {}
     }
-    state.clamp();
+}
+
+enum Step {
+    Up(usize),
+    Down(usize),
+}
+
+/// Moves the cursor of the list in front, or scrolls what is.
+fn go(state: &mut State, step: Step) {
+    match state.opened.last_mut() {
+        Some(Opened::Incident { scroll, .. } | Opened::Handshake { scroll, .. }) => {
+            let rows = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+            *scroll = match step {
+                Step::Up(count) => scroll.saturating_sub(rows(count)),
+                Step::Down(count) => scroll.saturating_add(rows(count)),
+            };
+        }
+        Some(Opened::List { .. }) | None => {
+            let cursor = state.place().cursor;
+            state.go(match step {
+                Step::Up(count) => cursor.saturating_sub(count),
+                Step::Down(count) => cursor.saturating_add(count),
+            });
+        }
+    }
+}
+
+fn back(state: &mut State, escape: bool) {
+    if state.opened.pop().is_none() && escape && !state.filter.is_empty() {
+        state.filter = super::filter::Filter::default();
+        state.refilter();
+    }
+}
+
+fn next(tab: Tab, by: usize) -> Tab {
+    Tab::ALL.get((tab as usize + by) % Tab::ALL.len()).copied().unwrap_or(tab)
 }
 
 fn show(state: &mut State, tab: Tab) {
+    state.opened.clear();
     state.tab = tab;
-    state.cursor = 0;
 }
 
-fn type_filter(state: &mut State, code: KeyCode) {
+/// Sorts by a column, or by the next one; numbers and times begin with the largest.
+fn sort(state: &mut State, column: Option<usize>) {
+    let Some((kind, now)) = state.list() else { return };
+    if column == Some(now.column) {
+        return turn(state);
+    }
+    let columns = kind.columns();
+    let column = column.unwrap_or((now.column + 1) % columns.len());
+    let down = columns.get(column).is_some_and(|column| column.number || matches!(column.title, "ended" | "since" | "last"));
+    state.place_mut().sort = Sort { column, down };
+    state.go(0);
+    let title = columns.get(column).map(|column| column.title).filter(|title| !title.is_empty());
+    state.message = format!("Sorted by {}.", title.unwrap_or("name"));
+}
+
+fn turn(state: &mut State) {
+    if state.list().is_some() {
+        let place = state.place_mut();
+        place.sort.down = !place.sort.down;
+        state.go(0);
+    }
+}
+
+/// Copies the command of the fix; or where it is: `whole`, or where there is no command.
+fn copy(state: &mut State, whole: bool) {
+    let command = |remedy: &[Advice]| {
+        let command = remedy.iter().find_map(|line| if let Advice::Command(command) = line { Some(command.to_string()) } else { None });
+        command.filter(|_| !whole)
+    };
+    let text = match state.selected() {
+        Some(Selected::Incident(incident)) => command(&incident.remedy).unwrap_or_else(|| incident.summary.clone()),
+        Some(Selected::Handshake(one, _)) => command(&one.diagnosis.remedy)
+            .unwrap_or_else(|| format!("{} -> {} {} {}", one.client, one.server, one.server_name().unwrap_or_default(), one.handshake.id)),
+        Some(Selected::Group(key)) => key,
+        None => return,
+    };
+    let text = escape(&text).into_owned();
+    state.message = format!("Copied: {text}");
+    state.copied = Some(text);
+}
+
+fn find(state: &mut State, code: KeyCode, before: String) {
     match code {
-        KeyCode::Enter => state.typing = false,
+        KeyCode::Enter => return,
         KeyCode::Esc => {
-            state.typing = false;
-            state.filter.clear();
+            state.filter.words.clear();
+            return state.refilter();
         }
-        KeyCode::Backspace => {
-            state.filter.pop();
-        }
-        KeyCode::Char(c) if state.filter.len() < 100 => state.filter.push(c),
+        KeyCode::Backspace => drop(state.filter.words.pop()),
+        KeyCode::Char(c) if state.filter.words.len() < MOST_TYPED => state.filter.words.push(c),
         _ => {}
     }
-    state.cursor = 0;
+    state.refilter();
+    state.asking = Asking::Words(before);
 }
+
+fn condition(state: &mut State, code: KeyCode, mut text: String) {
+    let mut wrong = String::new();
+    match code {
+        KeyCode::Enter => match state.filter.set_condition(&text) {
+            Ok(()) => return state.refilter(),
+            Err(why) => wrong = why,
+        },
+        KeyCode::Esc => {
+            let _ = state.filter.set_condition("");
+            return state.refilter();
+        }
+        KeyCode::Backspace => drop(text.pop()),
+        KeyCode::Char(c) if text.len() < MOST_TYPED => text.push(c),
+        _ => {}
+    }
+    state.asking = Asking::Condition { text, wrong };
+}
+
+/// The mouse was moved or pressed.
+pub(super) fn point(state: &mut State, mouse: MouseEvent) {
+    let at = Position { x: mouse.column, y: mouse.row };
+    match mouse.kind {
+        MouseEventKind::ScrollDown => go(state, Step::Down(3)),
+        MouseEventKind::ScrollUp => go(state, Step::Up(3)),
+        MouseEventKind::Down(MouseButton::Right) => back(state, false),
+        MouseEventKind::Down(MouseButton::Left) => {
+            state.message.clear();
+            let drawn = &state.drawn;
+            if let Some((_, tab)) = drawn.tabs.iter().find(|(place, _)| place.contains(at)) {
+                show(state, *tab);
+            } else if let Some((_, column)) = drawn.heads.iter().find(|(place, _)| place.contains(at)) {
+                sort(state, Some(*column));
+            } else if drawn.rows.contains(at) {
+                let row = drawn.first + usize::from(at.y - drawn.rows.y);
+                // What is under the cursor already is opened.
+                if row == state.place().cursor {
+                    state.open();
+                } else if row < state.items().len() {
+                    state.go(row);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Bytes of a filter.
+const MOST_TYPED: usize = 400;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::report::Report;
-    use crate::report::samples;
-    use crate::time::Timestamp;
     use std::sync::Arc;
+
+    use super::*;
+    use crate::report::{Report, samples};
+    use crate::time::Timestamp;
 
     fn typed(state: &mut State, text: &str) {
         for c in text.chars() {
@@ -130,28 +262,96 @@ mod tests {
         }
     }
 
+    fn state() -> State {
+        let mut state = State::new(Timestamp::from_parts(1, 0), false);
+        for (number, name) in ["a.test", "b.test", "c.test"].into_iter().enumerate() {
+            let mut report = samples::named(name);
+            report.handshake.id = samples::id(number as u64);
+            state.take(&Arc::new(Report::Handshake(Box::new(report))));
+        }
+        state
+    }
+
     #[test]
     fn keys_move_open_filter_and_quit() {
-        let mut state = State::new(Timestamp::from_parts(1, 0), false);
-        for name in ["a.test", "b.test", "c.test"] {
-            state.take(&Arc::new(Report::Handshake(Box::new(samples::named(name)))));
-        }
-        typed(&mut state, "jjjjj");
-        assert_eq!(state.cursor, 2);
+        let mut state = state();
+        typed(&mut state, "2jjjjj");
+        assert_eq!(state.place().cursor, 2);
         typed(&mut state, "k\n");
-        assert!(state.detail.is_some());
+        assert!(matches!(state.opened.last(), Some(Opened::Handshake { .. })));
         typed(&mut state, "jq");
-        assert!(state.detail.is_none() && !state.quit);
+        assert!(state.opened.is_empty() && !state.quit);
         typed(&mut state, "/b.t\n");
-        assert_eq!((state.len(), state.cursor, state.typing), (1, 0, false));
+        assert_eq!((state.items().len(), state.place().cursor, &state.asking), (1, 0, &Asking::Nothing));
         typed(&mut state, "\x1b");
-        assert_eq!(state.len(), 3);
+        assert_eq!(state.items().len(), 3);
         typed(&mut state, "?x\t");
-        assert_eq!((state.help, state.tab), (false, Tab::Incidents));
+        assert_eq!((&state.asking, state.tab), (&Asking::Nothing, Tab::All));
         // Letters of a filter are no commands.
         typed(&mut state, "/q");
         assert!(!state.quit);
         typed(&mut state, "\x1bq");
         assert!(state.quit);
+    }
+
+    #[test]
+    fn columns_sort_one_after_the_other_and_turn() {
+        let mut state = state();
+        typed(&mut state, "5");
+        let sort = |state: &State| (state.place().sort.column, state.place().sort.down);
+        assert_eq!(sort(&state), (2, true), "the most failures first");
+        typed(&mut state, "s");
+        assert_eq!((sort(&state), state.message.as_str()), ((3, true), "Sorted by share."));
+        typed(&mut state, "S");
+        assert_eq!(sort(&state), (3, false));
+        typed(&mut state, "ssss");
+        assert_eq!(sort(&state), (0, false), "names begin with a");
+        assert_eq!(state.items()[0].id(), "a.test");
+    }
+
+    #[test]
+    fn a_command_is_copied_and_a_wish_is_said() {
+        let mut state = state();
+        state.take(&Arc::new(Report::Handshake(Box::new(samples::expired(7)))));
+        typed(&mut state, "2");
+        state.place_mut().sort = Sort { column: 2, down: true };
+        typed(&mut state, "y");
+        assert!(state.copied.as_ref().is_some_and(|text| text.starts_with("openssl s_client -connect 10.0.0.2:443")), "{:?}", state.copied);
+        typed(&mut state, "Y");
+        assert!(
+            state.copied.as_ref().is_some_and(|text| text.starts_with("10.0.0.1:40119 -> 10.0.0.2:443 www.example.test ")),
+            "{:?}",
+            state.copied
+        );
+        typed(&mut state, "wh");
+        assert!(state.wish.take().is_some_and(|wish| wish.form == Form::Page && wish.reports.len() == 1));
+        typed(&mut state, "w\x1b");
+        assert!(state.wish.is_none() && state.asking == Asking::Nothing);
+        typed(&mut state, "5wp");
+        assert!(state.wish.is_some_and(|wish| wish.form == Form::Packets && !wish.reports.is_empty()));
+    }
+
+    #[cfg(feature = "where")]
+    #[test]
+    fn what_is_wrong_with_a_condition_is_said_and_it_can_be_mended() {
+        let mut state = state();
+        typed(&mut state, "2etls.client.server_name == 'b.tes\n");
+        assert!(matches!(&state.asking, Asking::Condition { wrong, .. } if !wrong.is_empty()), "{:?}", state.asking);
+        typed(&mut state, "t'\n");
+        assert_eq!((&state.asking, state.items().len()), (&Asking::Nothing, 1));
+    }
+
+    #[test]
+    fn the_mouse_chooses_and_opens() {
+        let mut state = state();
+        typed(&mut state, "2");
+        state.drawn.rows = ratatui::layout::Rect { x: 0, y: 5, width: 80, height: 10 };
+        let click = MouseEvent { kind: MouseEventKind::Down(MouseButton::Left), column: 3, row: 6, modifiers: KeyModifiers::NONE };
+        point(&mut state, click);
+        assert_eq!((state.place().cursor, state.opened.len()), (1, 0));
+        point(&mut state, click);
+        assert_eq!(state.opened.len(), 1);
+        point(&mut state, MouseEvent { kind: MouseEventKind::Down(MouseButton::Right), ..click });
+        assert!(state.opened.is_empty());
     }
 }

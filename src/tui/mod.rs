@@ -1,70 +1,98 @@
 //! Beside the floors: the live view on a terminal. Reports come in over a channel, keys from the terminal; nothing is judged here.
 //!
+//! - `state`: where its reader stands; `data`, `counts`: what is kept and what is counted; `filter`: what is looked for;
+//! - `table`: the lists; `pages`: one incident, one handshake; `draw`, `charts`: all of it on the screen; `keys`: what is typed and pointed at.
+//!
 //! Invariants: the terminal is put back on every way out, a panic included; no text of a report reaches it but through [`crate::output::escape`];
 //! memory is bounded however long the view runs.
 
-mod detail;
+mod ansi;
+mod charts;
+mod counts;
+mod data;
 mod draw;
+mod filter;
 mod gauges;
 mod keys;
 mod look;
+mod pages;
 mod state;
+mod table;
 
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, Write as _};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use ratatui::crossterm::event::{self, Event, KeyEvent};
+use data_encoding::BASE64;
+use ratatui::crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event};
+use ratatui::crossterm::execute;
 
-pub use self::gauges::Gauges;
+pub use self::gauges::{Form, Gauges, Links, Wish};
 use self::state::State;
-use crate::report::Report;
-use crate::time::Clock;
 
 /// This build has the view.
 pub const AVAILABLE: bool = true;
 
-/// Shows reports until the reader quits or `stop` is set.
+/// Shows reports until the reader quits or the run is to end.
 ///
 /// # Errors
 /// When the terminal cannot be used.
-pub fn run(reports: &Receiver<Arc<Report>>, gauges: &dyn Fn() -> Gauges, clock: &Clock, stop: &AtomicBool, color: bool) -> io::Result<()> {
+pub fn run(links: &Links<'_>) -> io::Result<()> {
     let mut terminal = ratatui::try_init()?;
     let _restored = Restored;
-    let mut state = State::new(clock.now(), color);
+    let mut state = State::new(links.clock.now(), links.color);
+    let mut pointed = false;
     let typed = typed();
     loop {
-        for report in reports.try_iter().take(MOST_AT_ONCE) {
+        for report in links.reports.try_iter().take(MOST_AT_ONCE) {
             state.take(&report);
         }
-        state.tick(clock.now(), gauges());
+        state.tick(links.clock.now(), (links.gauges)());
         terminal.draw(|frame| draw::draw(frame, &mut state))?;
+        if pointed != state.mouse {
+            pointed = state.mouse;
+            if pointed { execute!(io::stdout(), EnableMouseCapture)? } else { execute!(io::stdout(), DisableMouseCapture)? }
+        }
         // What is typed or pasted in one go is taken in one go.
         let first = typed.recv_timeout(STEP);
         if first == Err(RecvTimeoutError::Disconnected) {
             thread::sleep(STEP);
         }
-        for key in first.into_iter().chain(typed.try_iter().take(MOST_KEYS)) {
-            keys::press(&mut state, key);
+        for event in first.into_iter().chain(typed.try_iter().take(MOST_KEYS)) {
+            match event {
+                Event::Key(key) => keys::press(&mut state, key),
+                Event::Mouse(mouse) => keys::point(&mut state, mouse),
+                _ => {}
+            }
+            if let Some(text) = state.copied.take() {
+                copy(&text)?;
+            }
+            if let Some(wish) = state.wish.take() {
+                state.message = (links.save)(&wish).map_or_else(|why| format!("Not saved: {why}"), |place| format!("Saved as {place}"));
+            }
         }
-        if state.quit || stop.load(Ordering::Relaxed) {
+        if state.quit || links.stop.load(Ordering::Relaxed) {
             return Ok(());
         }
     }
 }
 
-/// The keys pressed from now on. They are read on a thread of their own, which the process takes along when it ends: waiting for a key on a
-/// terminal that is gone never returns.
-fn typed() -> Receiver<KeyEvent> {
+/// Puts text on the clipboard of whoever looks at the terminal, however far away (OSC 52).
+fn copy(text: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    write!(out, "\x1b]52;c;{}\x07", BASE64.encode(text.as_bytes()))?;
+    out.flush()
+}
+
+/// What is pressed and pointed at from now on. It is read on a thread of its own, which the process takes along when it ends: waiting for a key
+/// on a terminal that is gone never returns.
+fn typed() -> Receiver<Event> {
     let (press, typed) = bounded(MOST_KEYS);
     thread::spawn(move || {
         while let Ok(event) = event::read() {
-            if let Event::Key(key) = event
-                && press.send(key).is_err()
-            {
+            if matches!(event, Event::Key(_) | Event::Mouse(_)) && press.send(event).is_err() {
                 break;
             }
         }
@@ -77,6 +105,7 @@ struct Restored;
 
 impl Drop for Restored {
     fn drop(&mut self) {
+        let _ = execute!(io::stdout(), DisableMouseCapture);
         ratatui::restore();
     }
 }

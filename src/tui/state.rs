@@ -1,15 +1,18 @@
-//! What the view knows: counts over time, the latest failures, where the cursor stands.
+//! What the view knows and where its reader stands: tabs, what was opened from them, the cursor, what is typed.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::Gauges;
-use crate::output::view;
-use crate::report::{Classes, Handshake, Outcome, Report};
+use ratatui::layout::Rect;
+
+use super::counts::{By, Totals};
+use super::data::{Data, Row, handshake};
+use super::filter::Filter;
+use super::gauges::{Form, Gauges, Wish};
+use super::table::{self, Item, Kind, Sort};
+use crate::report::{Handshake, Report};
 use crate::time::Timestamp;
 
 /// Everything the view knows.
-#[allow(clippy::struct_excessive_bools, reason = "independent states of the view")]
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) started: Timestamp,
@@ -18,57 +21,138 @@ pub(super) struct State {
     /// Packets and bytes a second, over the last seconds.
     pub(super) packet_rate: u64,
     pub(super) byte_rate: u64,
-    /// Oldest first, one a second.
-    pub(super) seconds: VecDeque<Second>,
     before: (u64, u64),
-    /// All handshakes that ended.
-    pub(super) classes: Classes,
-    pub(super) causes: BTreeMap<&'static str, u64>,
-    pub(super) incidents: BTreeMap<(&'static str, String), Incident>,
-    /// Total times of the latest completed handshakes in microseconds.
-    pub(super) times: VecDeque<u64>,
-    /// Latest last.
-    rows: VecDeque<Arc<Report>>,
+    pub(super) totals: Totals,
+    live: Data,
     /// What is shown while paused.
-    frozen: Option<VecDeque<Arc<Report>>>,
+    frozen: Option<Data>,
+    pub(super) filter: Filter,
     pub(super) tab: Tab,
-    /// The row under the cursor, counted from the latest.
-    pub(super) cursor: usize,
-    /// The handshake shown in full, and how far it is scrolled.
-    pub(super) detail: Option<(Arc<Report>, u16)>,
-    pub(super) filter: String,
-    pub(super) typing: bool,
-    pub(super) help: bool,
+    /// Where the cursor stands on each tab.
+    places: [Place; Tab::ALL.len()],
+    /// What was opened, the latest last.
+    pub(super) opened: Vec<Opened>,
+    pub(super) asking: Asking,
+    /// Told in the last line until the next key.
+    pub(super) message: String,
+    /// To be put on the clipboard.
+    pub(super) copied: Option<String>,
+    pub(super) wish: Option<Wish>,
+    pub(super) mouse: bool,
     pub(super) quit: bool,
     pub(super) color: bool,
-    /// Rows of the list that fit, as last drawn.
+    pub(super) drawn: Drawn,
+}
+
+/// What the keys are for at the moment.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// The view.
+    #[default]
+    Nothing,
+    /// Words to look for; what there was before.
+    Words(String),
+    /// A condition, and what is wrong with it.
+    Condition { text: String, wrong: String },
+    /// In which form to save.
+    Form,
+    /// The help is shown.
+    Help,
+}
+
+/// The lists at the top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tab {
+    Incidents,
+    Problems,
+    All,
+    Servers,
+    Names,
+    Clients,
+}
+
+impl Tab {
+    pub(super) const ALL: [Self; 6] = [Self::Incidents, Self::Problems, Self::All, Self::Servers, Self::Names, Self::Clients];
+
+    pub(super) const fn title(self) -> &'static str {
+        match self {
+            Self::Incidents => "Incidents",
+            Self::Problems => "Problems",
+            Self::All => "All",
+            Self::Servers => "Servers",
+            Self::Names => "Names",
+            Self::Clients => "Clients",
+        }
+    }
+
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Incidents => Kind::Incidents,
+            Self::Problems | Self::All => Kind::Handshakes,
+            Self::Servers | Self::Names | Self::Clients => Kind::Groups,
+        }
+    }
+
+    /// By what it puts handshakes together.
+    pub(super) const fn by(self) -> Option<By> {
+        match self {
+            Self::Servers => Some(By::Server),
+            Self::Names => Some(By::Name),
+            Self::Clients => Some(By::Client),
+            Self::Incidents | Self::Problems | Self::All => None,
+        }
+    }
+}
+
+/// The cursor of a list, and its order.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) cursor: usize,
+    /// The row it stands on, which it follows; none at the top, where it stays.
+    held: Option<String>,
+    pub(super) sort: Sort,
+}
+
+/// What was opened from a list.
+#[derive(Debug, Clone)]
+pub(super) enum Opened {
+    /// An incident, by its id.
+    Incident { id: String, scroll: u16 },
+    /// The handshakes of an incident, a server, a name or a client.
+    List { scope: Scope, place: Place },
+    /// A handshake.
+    Handshake { report: Arc<Report>, scroll: u16 },
+}
+
+/// Which handshakes a list holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Those that failed, or completed with trouble, or are stalling.
+    Problems,
+    All,
+    /// Those of an incident, by its id.
+    Incident(String),
+    /// Those of a server, name or client.
+    Of(By, String),
+}
+
+/// Where things stand on the screen, for the mouse, and how much fits, as last drawn.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Drawn {
+    pub(super) tabs: Vec<(Rect, Tab)>,
+    /// The heads of the columns.
+    pub(super) heads: Vec<(Rect, usize)>,
+    pub(super) rows: Rect,
+    /// The number of the first row in sight.
+    pub(super) first: usize,
+    /// Rows that fit.
     pub(super) page: usize,
 }
 
-/// What one second brought.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Second {
-    pub(super) at: i64,
-    pub(super) handshakes: u64,
-    pub(super) failed: u64,
-}
-
-/// Failures of one cause at one server.
-#[derive(Debug, Clone)]
-pub(super) struct Incident {
-    pub(super) failed: u64,
-    pub(super) last: Arc<Report>,
-}
-
-/// What the list shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tab {
-    /// What failed, was rejected, had trouble or is stalling, the latest first.
-    Failures,
-    /// Failures by cause and server, the most first.
-    Incidents,
-    /// Every handshake.
-    All,
+impl Place {
+    const fn new(kind: Kind) -> Self {
+        Self { cursor: 0, held: None, sort: kind.sort() }
+    }
 }
 
 impl State {
@@ -79,68 +163,36 @@ impl State {
             gauges: Gauges::default(),
             packet_rate: 0,
             byte_rate: 0,
-            seconds: VecDeque::new(),
             before: (0, 0),
-            classes: Classes::default(),
-            causes: BTreeMap::new(),
-            incidents: BTreeMap::new(),
-            times: VecDeque::new(),
-            rows: VecDeque::new(),
+            totals: Totals::default(),
+            live: Data::default(),
             frozen: None,
-            tab: Tab::Failures,
-            cursor: 0,
-            detail: None,
-            filter: String::new(),
-            typing: false,
-            help: false,
+            filter: Filter::default(),
+            tab: Tab::Incidents,
+            places: Tab::ALL.map(|tab| Place::new(tab.kind())),
+            opened: Vec::new(),
+            asking: Asking::Nothing,
+            message: String::new(),
+            copied: None,
+            wish: None,
+            mouse: true,
             quit: false,
             color,
-            page: 1,
+            drawn: Drawn { page: 1, ..Drawn::default() },
         }
     }
 
     /// Takes a report.
     pub(super) fn take(&mut self, report: &Arc<Report>) {
-        let Report::Handshake(handshake) = &**report else { return };
-        let id = handshake.handshake.id;
-        // What was told while it stalled gives way to how it ended.
-        if let Some(place) = self.rows.iter().position(|row| flagged(row).is_some_and(|row| row.handshake.id == id)) {
-            self.rows.remove(place);
-        }
-        if self.rows.len() >= ROWS {
-            self.rows.pop_front();
-        }
-        self.rows.push_back(Arc::clone(report));
-        if self.tab != Tab::Incidents && self.cursor > 0 && self.frozen.is_none() && self.shows(handshake) {
-            // The cursor stays on its handshake.
-            self.cursor += 1;
-        }
-        if handshake.handshake.provisional {
-            return;
-        }
-        let class = handshake.class();
-        self.classes.add(class);
-        if let Some(second) = self.second() {
-            second.handshakes += 1;
-            second.failed += u64::from(class.is_failure());
-        }
-        if handshake.handshake.outcome == Outcome::Completed
-            && let Some(micros) = handshake.handshake.timing.total_us
-        {
-            if self.times.len() >= TIMES {
-                self.times.pop_front();
+        match &**report {
+            Report::Handshake(one) => {
+                self.live.take(report, &self.filter);
+                if !one.handshake.provisional {
+                    self.totals.take(one, self.now);
+                }
             }
-            self.times.push_back(micros);
-        }
-        if class.is_problem() {
-            let cause = view::cause(handshake);
-            *self.causes.entry(cause).or_default() += 1;
-            let key = (cause, view::server(handshake));
-            if self.incidents.len() < INCIDENTS || self.incidents.contains_key(&key) {
-                let incident = self.incidents.entry(key).or_insert_with(|| Incident { failed: 0, last: Arc::clone(report) });
-                incident.failed += 1;
-                incident.last = Arc::clone(report);
-            }
+            Report::Incident(incident) => self.live.follow(incident, self.now),
+            Report::Summary(_) => {}
         }
     }
 
@@ -156,52 +208,153 @@ impl State {
         }
         self.now = now;
         self.gauges = gauges;
-        self.second();
+        self.totals.second(now);
     }
 
-    /// The running second's counts.
-    fn second(&mut self) -> Option<&mut Second> {
-        let at = self.now.seconds();
-        let latest = self.seconds.back().map_or(at - 1, |second| second.at).max(at - SECONDS);
-        for at in latest + 1..=at {
-            self.seconds.push_back(Second { at, ..Second::default() });
+    /// What is shown.
+    pub(super) fn data(&self) -> &Data {
+        self.frozen.as_ref().unwrap_or(&self.live)
+    }
+
+    /// The list that is in front, if one is.
+    pub(super) fn list(&self) -> Option<(Kind, Sort)> {
+        match self.opened.last() {
+            None => Some((self.tab.kind(), self.place().sort)),
+            Some(Opened::List { place, .. }) => Some((Kind::Handshakes, place.sort)),
+            Some(Opened::Incident { .. } | Opened::Handshake { .. }) => None,
         }
-        while self.seconds.len() > usize::try_from(SECONDS).unwrap_or_default() {
-            self.seconds.pop_front();
+    }
+
+    /// Where the cursor stands in the list that is in front, or below what is.
+    pub(super) fn place(&self) -> &Place {
+        if let Some(Opened::List { place, .. }) = self.opened.last() {
+            return place;
         }
-        self.seconds.back_mut()
-    }
-
-    /// The handshakes to list, latest first.
-    pub(super) fn listed(&self) -> Vec<Arc<Report>> {
-        let rows = self.frozen.as_ref().unwrap_or(&self.rows);
-        rows.iter().rev().filter(|row| handshake(row).is_some_and(|row| self.shows(row))).cloned().collect()
-    }
-
-    /// The incidents to list, the most failures first.
-    pub(super) fn grouped(&self) -> Vec<(&(&'static str, String), &Incident)> {
-        let mut out: Vec<_> = self.incidents.iter().filter(|((cause, server), _)| matches(&self.filter, &[cause, server])).collect();
-        out.sort_by(|a, b| b.1.failed.cmp(&a.1.failed).then(a.0.cmp(b.0)));
-        out
-    }
-
-    fn shows(&self, report: &Handshake<'_>) -> bool {
-        (self.tab == Tab::All || report.class().is_problem())
-            && matches(
-                &self.filter,
-                &[&report.client.to_string(), &view::server(report), view::cause(report), report.handshake.outcome.name()],
-            )
-    }
-
-    pub(super) fn len(&self) -> usize {
-        if self.tab == Tab::Incidents { self.grouped().len() } else { self.listed().len() }
-    }
-
-    /// What is under the cursor.
-    pub(super) fn selected(&self) -> Option<Arc<Report>> {
+        let [incidents, failures, all, servers, names, clients] = &self.places;
         match self.tab {
-            Tab::Incidents => self.grouped().get(self.cursor).map(|(_, incident)| Arc::clone(&incident.last)),
-            Tab::Failures | Tab::All => self.listed().get(self.cursor).cloned(),
+            Tab::Incidents => incidents,
+            Tab::Problems => failures,
+            Tab::All => all,
+            Tab::Servers => servers,
+            Tab::Names => names,
+            Tab::Clients => clients,
+        }
+    }
+
+    pub(super) fn place_mut(&mut self) -> &mut Place {
+        if let Some(Opened::List { place, .. }) = self.opened.last_mut() {
+            return place;
+        }
+        let [incidents, failures, all, servers, names, clients] = &mut self.places;
+        match self.tab {
+            Tab::Incidents => incidents,
+            Tab::Problems => failures,
+            Tab::All => all,
+            Tab::Servers => servers,
+            Tab::Names => names,
+            Tab::Clients => clients,
+        }
+    }
+
+    /// What the list in front holds, in order.
+    pub(super) fn items(&self) -> Vec<Item<'_>> {
+        let mut items: Vec<Item<'_>> = match (self.opened.last(), self.tab) {
+            (Some(Opened::List { scope, .. }), _) => self.rows(scope).map(Item::Handshake).collect(),
+            (_, Tab::Incidents) => {
+                let all = self.data().incidents.values().filter(|tracked| self.filter.takes_incident(&tracked.incident));
+                all.map(Item::Incident).collect()
+            }
+            (_, Tab::Problems) => self.rows(&Scope::Problems).map(Item::Handshake).collect(),
+            (_, Tab::All) => self.rows(&Scope::All).map(Item::Handshake).collect(),
+            (_, Tab::Servers | Tab::Names | Tab::Clients) => {
+                let groups = self.tab.by().and_then(|by| self.data().groups.get(by as usize));
+                let all = groups.into_iter().flat_map(|groups| &groups.0).filter(|(key, _)| self.filter.finds(|| vec![(*key).clone()]));
+                all.map(|(key, group)| Item::Group(key, group)).collect()
+            }
+        };
+        table::sort(&mut items, self.place().sort);
+        items
+    }
+
+    /// Handshakes of a scope that the filter takes, the latest first.
+    fn rows<'a>(&'a self, scope: &'a Scope) -> impl Iterator<Item = &'a Row> {
+        let data = self.data();
+        let incident = if let Scope::Incident(id) = scope { data.incidents.get(id).map(|tracked| &tracked.incident) } else { None };
+        let within = move |one: &Handshake<'_>| match scope {
+            Scope::All => true,
+            Scope::Problems => one.class().is_problem(),
+            Scope::Incident(_) => incident.is_some_and(|incident| incident.holds(one)),
+            Scope::Of(by, key) => by.key(one).as_ref() == Some(key),
+        };
+        data.rows.iter().rev().filter(move |row| row.taken && row.handshake().is_some_and(within))
+    }
+
+    /// The cursor finds its row again, wherever that is now.
+    pub(super) fn settle(&mut self) {
+        let items = self.items();
+        let place = self.place();
+        let found = place.held.as_ref().and_then(|held| items.iter().position(|item| item.id() == *held));
+        let cursor = found.unwrap_or(place.cursor).min(items.len().saturating_sub(1));
+        self.place_mut().cursor = cursor;
+    }
+
+    /// Moves the cursor.
+    pub(super) fn go(&mut self, cursor: usize) {
+        let items = self.items();
+        let cursor = cursor.min(items.len().saturating_sub(1));
+        let held = items.get(cursor).filter(|_| cursor > 0).map(Item::id);
+        let place = self.place_mut();
+        (place.cursor, place.held) = (cursor, held);
+    }
+
+    /// Opens what is under the cursor, or what follows on what is in front.
+    pub(super) fn open(&mut self) {
+        let list = |scope| Opened::List { scope, place: Place::new(Kind::Handshakes) };
+        let next = match self.opened.last() {
+            Some(Opened::Incident { id, .. }) => Some(list(Scope::Incident(id.clone()))),
+            Some(Opened::Handshake { .. }) => None,
+            Some(Opened::List { .. }) | None => self.items().get(self.place().cursor).map(|item| match item {
+                Item::Incident(tracked) => Opened::Incident { id: tracked.incident.id.clone(), scroll: 0 },
+                Item::Handshake(row) => Opened::Handshake { report: Arc::clone(&row.report), scroll: 0 },
+                Item::Group(key, _) => list(Scope::Of(self.tab.by().unwrap_or(By::Server), (*key).to_owned())),
+            }),
+        };
+        self.opened.extend(next);
+    }
+
+    /// The handshake or incident that is in front or under the cursor.
+    pub(super) fn selected(&self) -> Option<Selected<'_>> {
+        let incident = |id: &str| self.data().incidents.get(id).map(|tracked| Selected::Incident(&tracked.incident));
+        match self.opened.last() {
+            Some(Opened::Incident { id, .. }) => incident(id),
+            Some(Opened::Handshake { report, .. }) => handshake(report).map(|one| Selected::Handshake(one, report)),
+            Some(Opened::List { .. }) | None => match self.items().get(self.place().cursor)? {
+                Item::Incident(tracked) => Some(Selected::Incident(&tracked.incident)),
+                Item::Handshake(row) => row.handshake().map(|one| Selected::Handshake(one, &row.report)),
+                Item::Group(key, _) => Some(Selected::Group((*key).to_owned())),
+            },
+        }
+    }
+
+    /// Asks for what is selected to be saved.
+    pub(super) fn save(&mut self, form: Form) {
+        let reports: Vec<Arc<Report>> = match self.selected() {
+            Some(Selected::Handshake(_, report)) => vec![Arc::clone(report)],
+            Some(Selected::Incident(incident)) => {
+                let head = Arc::new(Report::Incident(Box::new(incident.clone())));
+                let scope = Scope::Incident(incident.id.clone());
+                self.rows(&scope).map(|row| Arc::clone(&row.report)).chain([head]).collect()
+            }
+            Some(Selected::Group(key)) => {
+                let scope = Scope::Of(self.tab.by().unwrap_or(By::Server), key);
+                self.rows(&scope).map(|row| Arc::clone(&row.report)).collect()
+            }
+            None => Vec::new(),
+        };
+        if reports.is_empty() {
+            "There is nothing to save.".clone_into(&mut self.message);
+        } else {
+            self.wish = Some(Wish { form, reports });
         }
     }
 
@@ -209,118 +362,109 @@ impl State {
         self.frozen.is_some()
     }
 
-    /// Stops the list, or lets it go on.
+    /// Stops what is shown, or lets it go on.
     pub(super) fn pause(&mut self) {
-        self.frozen = if self.frozen.is_some() { None } else { Some(self.rows.clone()) };
-        self.clamp();
+        self.frozen = if self.frozen.is_some() { None } else { Some(self.live.clone()) };
     }
 
     /// Forgets what was shown; the totals stay.
     pub(super) fn clear(&mut self) {
-        self.rows.clear();
+        self.live = Data::default();
         self.frozen = None;
-        self.incidents.clear();
-        self.cursor = 0;
+        self.opened.clear();
     }
 
-    pub(super) fn clamp(&mut self) {
-        self.cursor = self.cursor.min(self.len().saturating_sub(1));
-    }
-
-    /// The time that `percent` of the latest completed handshakes needed at most, in microseconds.
-    pub(super) fn percentile(&self, percent: usize) -> Option<u64> {
-        let mut times: Vec<u64> = self.times.iter().copied().collect();
-        times.sort_unstable();
-        let place = (times.len() * percent).div_ceil(100).saturating_sub(1);
-        times.get(place).copied()
+    /// The filter has changed.
+    pub(super) fn refilter(&mut self) {
+        self.live.filter(&self.filter);
+        if let Some(frozen) = &mut self.frozen {
+            frozen.filter(&self.filter);
+        }
+        self.go(0);
     }
 }
 
-/// The handshake in a report.
-pub(super) fn handshake(report: &Report) -> Option<&Handshake<'static>> {
-    match report {
-        Report::Handshake(handshake) => Some(handshake),
-        _ => None,
-    }
+/// What can be copied or saved.
+#[derive(Debug)]
+pub(super) enum Selected<'a> {
+    Incident(&'a crate::report::Incident),
+    Handshake(&'a Handshake<'static>, &'a Arc<Report>),
+    Group(String),
 }
-
-fn flagged(report: &Report) -> Option<&Handshake<'static>> {
-    handshake(report).filter(|handshake| handshake.handshake.provisional)
-}
-
-/// Whether one of the texts holds every word of the filter, whatever its case.
-fn matches(filter: &str, texts: &[&str]) -> bool {
-    filter.split_whitespace().all(|word| {
-        let word = word.to_lowercase();
-        texts.iter().any(|text| text.to_lowercase().contains(&word))
-    })
-}
-
-/// Handshakes that can be looked back at.
-const ROWS: usize = 5000;
-/// Causes and servers told apart.
-const INCIDENTS: usize = 1000;
-/// Times from which percentiles are taken.
-const TIMES: usize = 4096;
-/// Seconds of history.
-const SECONDS: i64 = 240;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Class, samples};
+    use crate::report::samples;
 
     fn report(report: Handshake<'static>) -> Arc<Report> {
         Arc::new(Report::Handshake(Box::new(report)))
     }
 
-    #[test]
-    fn a_flagged_stall_gives_way_to_its_end() {
+    fn state() -> State {
         let mut state = State::new(Timestamp::from_parts(100, 0), false);
-        let mut stall = samples::expired(0);
-        stall.handshake.provisional = true;
-        state.take(&report(stall.clone()));
-        assert_eq!((state.listed().len(), state.classes.total()), (1, 0));
-        let mut done = samples::completed();
-        done.handshake.id = stall.handshake.id;
-        state.take(&report(done));
-        assert_eq!((state.listed().len(), state.classes.total(), state.classes.of(Class::Failed)), (0, 1, 0));
-    }
-
-    #[test]
-    fn filter_tabs_and_pause_choose_the_rows() {
-        let mut state = State::new(Timestamp::from_parts(100, 0), false);
-        for name in ["alpha.test", "beta.test"] {
-            state.take(&report(samples::named(name)));
+        for (number, name) in ["alpha.test", "beta.test"].into_iter().enumerate() {
+            let mut named = samples::named(name);
+            named.handshake.id = samples::id(number as u64);
+            state.take(&report(named));
         }
         state.take(&report(samples::completed()));
-        assert_eq!(state.len(), 2);
-        state.filter = "BETA expired".into();
-        assert_eq!(state.len(), 1);
-        state.filter.clear();
-        state.tab = Tab::All;
-        assert_eq!(state.len(), 3);
-        state.tab = Tab::Incidents;
-        assert_eq!(state.len(), 2);
-        state.tab = Tab::Failures;
-        state.pause();
-        state.take(&report(samples::expired(3)));
-        assert_eq!(state.len(), 2);
-        state.pause();
-        assert_eq!(state.len(), 3);
+        state
     }
 
     #[test]
-    fn seconds_are_counted_and_forgotten() {
-        let mut state = State::new(Timestamp::from_parts(100, 0), false);
+    fn tabs_filter_and_pause_choose_the_rows() {
+        let mut state = state();
+        let count = |state: &mut State, tab| {
+            state.tab = tab;
+            state.items().len()
+        };
+        let expected = [(Tab::Incidents, 0), (Tab::Problems, 2), (Tab::All, 3), (Tab::Servers, 1), (Tab::Names, 3), (Tab::Clients, 1)];
+        for (tab, number) in expected {
+            assert_eq!(count(&mut state, tab), number, "{tab:?}");
+        }
+        "BETA".clone_into(&mut state.filter.words);
+        state.refilter();
+        assert_eq!((count(&mut state, Tab::All), count(&mut state, Tab::Names)), (1, 1));
+        state.filter.words.clear();
+        state.refilter();
+        state.pause();
+        state.take(&report(samples::expired(3)));
+        assert_eq!(count(&mut state, Tab::Problems), 2);
+        state.pause();
+        assert_eq!(count(&mut state, Tab::Problems), 3);
+    }
+
+    #[test]
+    fn the_cursor_follows_its_row_and_stays_at_the_top() {
+        let mut state = state();
+        state.tab = Tab::Names;
+        state.place_mut().sort = Sort { column: 0, down: false };
+        state.go(1);
+        assert_eq!(state.items()[1].id(), "beta.test");
+        state.take(&report(samples::named("aaa.test")));
+        state.settle();
+        assert_eq!(state.place().cursor, 2);
+        state.go(0);
+        state.take(&report(samples::named("a.test")));
+        state.settle();
+        assert_eq!((state.place().cursor, state.items()[0].id()), (0, "a.test".to_owned()));
+    }
+
+    #[test]
+    fn an_incident_leads_to_its_handshakes_and_they_to_one() {
+        let mut state = state();
+        let incident = samples::incident();
+        let id = incident.id.clone();
         state.take(&report(samples::expired(0)));
-        state.tick(Timestamp::from_parts(103, 0), Gauges { frames: 30, ..Gauges::default() });
-        assert_eq!(state.seconds.iter().map(|second| second.failed).collect::<Vec<_>>(), [1, 0, 0, 0]);
-        assert_eq!(state.packet_rate, 10);
-        state.tick(Timestamp::from_parts(100_000, 0), Gauges::default());
-        assert_eq!(state.seconds.len(), 240);
-        // A clock that steps back does no harm.
-        state.tick(Timestamp::from_parts(5, 0), Gauges::default());
-        state.take(&report(samples::expired(1)));
+        state.take(&Arc::new(Report::Incident(Box::new(incident))));
+        state.open();
+        assert!(matches!(state.opened.last(), Some(Opened::Incident { id: opened, .. }) if *opened == id));
+        state.open();
+        assert_eq!(state.items().len(), 1, "the one of its server, name and cause");
+        state.open();
+        assert!(matches!(state.opened.last(), Some(Opened::Handshake { .. })));
+        state.open();
+        assert_eq!(state.opened.len(), 3);
     }
 }

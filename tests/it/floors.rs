@@ -23,7 +23,8 @@ fn may_import(from: &str, to: &str) -> bool {
         // What is asked of reports, and what is hidden of them.
         "find" | "anonymize" => ground || to == "report",
         // Outputs show reports; `explain` shows the rules' pages.
-        "output" | "tui" => ground || matches!(to, "report" | "diagnosis" | "output" | "compare"),
+        "output" => ground || matches!(to, "report" | "diagnosis" | "output" | "compare"),
+        "tui" => ground || matches!(to, "report" | "output" | "find"),
         // Packets at two points, judged in the catalogue's causes.
         "compare" => ground || matches!(to, "report" | "packet"),
         // Packets in, files out, with what the reports say of them.

@@ -47,6 +47,7 @@ mod packet_oracle;
 mod page;
 mod present;
 mod properties;
+mod prose;
 mod quic_oracle;
 mod remedies;
 mod rules;

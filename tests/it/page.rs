@@ -138,7 +138,7 @@ fn hostile_names_do_nothing() {
     for number in 0..hostile.len() {
         let (dom, log) = load(browser, &page, &format!("{number:016x}"));
         assert_eq!(complaints(&log), Vec::<&str>::new());
-        assert!(dom.contains("<title>TLS handshakes: 5 of 5 failed</title>"), "a name ran as a script");
+        assert!(!dom.contains("<title>owned"), "a name ran as a script");
         // A browser writes `<` in attributes as it is.
         let dom = dom
             .split(" title=\"")

@@ -9,11 +9,12 @@ mod outlet;
 mod present;
 mod privileges;
 mod record;
+mod save;
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -26,7 +27,8 @@ use self::losses::OutputLosses;
 use self::monitor::{Ending, Scrape, Watcher};
 use self::outlet::Outlet;
 use self::record::{Desk, Tap};
-use super::job::{icmp_filtered, trust};
+use self::save::Saver;
+use super::job::{Finder, icmp_filtered, trust};
 use crate::capture::{self, KeyLogs, LiveStatus, Opened};
 use crate::cli::{self, LiveCommand, Shown};
 use crate::diagnosis::chain::TrustStore;
@@ -44,7 +46,7 @@ use crate::pipeline::{self, Progress};
 use crate::recorder::{Archive, ArchiveLimits, Recorder};
 use crate::report::{Handshake, Incident, Report, Sink, Summary};
 use crate::time::Clock;
-use crate::tui;
+use crate::tui::{self, Links};
 
 /// How long a verdict may wait for what other handshakes show: long enough for a client's retry, short enough for someone who watches.
 const HOLD: Duration = Duration::from_secs(1);
@@ -61,15 +63,33 @@ const STEP: Duration = Duration::from_millis(100);
 /// Reports that wait for the view.
 const VIEW_QUEUE: usize = 65_536;
 
+/// Why nothing can be saved.
+const NOWHERE: &str = "this run may write nowhere, for its own confinement; begin it with --save DIR";
+
 /// Watches interfaces until a signal, the duration or the count ends it. Gives the exit code.
 pub(super) fn live(command: &LiveCommand) -> anyhow::Result<u8> {
     let clock = present::clock();
     let flags = Flags::default();
     // First of all, lest one that comes early ends the process. They are heard once everything is open.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let named;
+    let command = if command.capture.interfaces.is_empty() {
+        named = with_default_interface(command)?;
+        &named
+    } else {
+        command
+    };
     let open = open(command, &clock, &flags)?;
     watch_signals(signals, &flags);
     watch(command, open, &clock, &flags)
+}
+
+/// The same for the interface that tcpdump would take; which one it is, is said.
+fn with_default_interface(command: &LiveCommand) -> anyhow::Result<LiveCommand> {
+    let first = capture::interfaces()?.into_iter().next();
+    let name = first.context("this machine has no interface that can be watched").map(|interface| interface.name)?;
+    say(format!("watching {name}, the first interface; choose others with -i (`handshark interfaces` lists them)"));
+    Ok(LiveCommand { capture: capture::LiveOptions { interfaces: vec![name], ..command.capture.clone() }, ..command.clone() })
 }
 
 /// What is asked for from outside.
@@ -161,7 +181,8 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
 /// Directories in which files will be created or replaced.
 fn writable(command: &LiveCommand, file: Option<&RotatingFile>) -> Vec<PathBuf> {
     let output = file.and_then(RotatingFile::directory).map(std::path::Path::to_owned);
-    output.into_iter().chain(command.record.iter().map(|record| record.directory.clone())).collect()
+    let record = command.record.iter().map(|record| record.directory.clone());
+    output.into_iter().chain(record).chain(command.save.clone()).collect()
 }
 
 /// Captures, analyses and shows until it is time to stop.
@@ -202,6 +223,11 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
         source = Box::new(Tap { source, recorder: Arc::clone(&recorder) });
         desk = Some(Desk::start(recorder, archive));
     }
+    let saver = (shown == Shown::Auto).then(|| save::directory(command)).flatten();
+    let saver = saver.map(|directory| Saver::new(directory, command.capture.interfaces.clone()));
+    if let Some(saver) = &saver {
+        source = saver.beside(source);
+    }
     let source = open.keylogs.beside(source);
     let flows = Arc::new(AtomicU64::new(0));
     let view_losses = OutputLosses::new("the view");
@@ -218,12 +244,15 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let watching = thread::spawn(move || watcher.run());
     let (to_view, reports): (Sender<Arc<Report>>, Receiver<Arc<Report>>) = bounded(VIEW_QUEUE);
 
+    let begin = Arc::new(OnceLock::from(clock.now()));
     let mut fan = Fan {
+        finder: Finder::new(&command.criteria, &begin),
         metrics: metrics.as_deref(),
         desk: desk.as_ref(),
         outlets: &outlets,
         view: (shown == Shown::Auto).then_some(&to_view),
         view_losses: &view_losses,
+        saver: saver.as_ref(),
         flags,
         tally: Tally { command, stop: &flags.ending.stop, handshakes: 0, matched: false, last: Vec::new() },
     };
@@ -236,13 +265,14 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     let done = if shown == Shown::Auto {
         thread::scope(|scope| {
             let analysis = scope.spawn(analyse);
-            let viewed = tui::run(
-                &reports,
-                &|| monitor::gauges(&status, &flows, &view_losses),
+            let viewed = tui::run(&Links {
+                reports: &reports,
+                gauges: &|| monitor::gauges(&status, &flows, &view_losses),
+                save: &|wish| saver.as_ref().map_or_else(|| Err(NOWHERE.to_owned()), |saver| saver.save(wish, clock.now())),
                 clock,
-                &flags.ending.stop,
-                palette != Palette::PLAIN,
-            );
+                stop: &flags.ending.stop,
+                color: palette != Palette::PLAIN,
+            });
             flags.ending.stop.store(true, Ordering::Relaxed);
             trouble = viewed.context("cannot use the terminal (--text or --json need none)");
             analysis.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -328,11 +358,14 @@ fn serve(
 
 /// Hands every report to all who want it.
 struct Fan<'a, 't> {
+    /// Chooses what was asked for.
+    finder: Option<Finder>,
     metrics: Option<&'a Metrics>,
     desk: Option<&'a Desk>,
     outlets: &'a [Outlet],
     view: Option<&'a Sender<Arc<Report>>>,
     view_losses: &'a OutputLosses,
+    saver: Option<&'a Saver>,
     flags: &'a Flags,
     tally: Tally<'t>,
 }
@@ -344,34 +377,64 @@ impl Fan<'_, '_> {
         for outlet in self.outlets {
             outlet.give(&report, SETTLE.min(self.flags.ending.left()));
         }
-        if self.view.is_some_and(|view| view.try_send(Arc::clone(&report)).is_err()) {
+        report
+    }
+
+    /// The view shows a handshake packet by packet, which no other output does.
+    fn show(&self, report: impl FnOnce() -> Report) {
+        if self.view.is_some_and(|view| view.try_send(Arc::new(report())).is_err()) {
             self.view_losses.lose(1, "they came faster than they could be shown");
         }
-        report
     }
 }
 
 impl Sink for Fan<'_, '_> {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
+        let asked = self.finder.as_mut().is_none_or(|finder| finder.takes(handshake));
+        if let Some(desk) = self.desk {
+            desk.conclude(handshake, asked);
+        }
+        if let Some(saver) = self.saver {
+            saver.conclude(handshake, asked);
+        }
+        if !asked {
+            return Ok(());
+        }
         if let Some(metrics) = self.metrics {
             metrics.handshake(handshake);
         }
-        if let Some(desk) = self.desk {
-            desk.conclude(handshake);
-        }
-        if !self.outlets.is_empty() || self.view.is_some() {
+        if !self.outlets.is_empty() {
             self.share(Report::Handshake(Box::new(handshake.to_static())));
         }
+        self.show(|| Report::Handshake(Box::new(handshake.with_timeline().to_static())));
         self.tally.handshake(handshake);
         Ok(())
     }
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        if let Some(finder) = &mut self.finder {
+            if !finder.concerns(incident) {
+                return Ok(());
+            }
+            finder.incidents += u64::from(!self.tally.knows(&incident.id));
+        }
         if let Some(metrics) = self.metrics {
             metrics.incident(incident);
         }
         let report = self.share(Report::Incident(Box::new(incident.clone())));
+        self.show(|| Report::Incident(Box::new(incident.clone())));
         self.tally.incident(report, &incident.id);
+        Ok(())
+    }
+
+    fn follows(&self) -> bool {
+        self.view.is_some()
+    }
+
+    fn ongoing(&mut self, incident: &Incident) -> io::Result<()> {
+        if self.finder.as_ref().is_none_or(|finder| finder.concerns(incident)) {
+            self.show(|| Report::Incident(Box::new(incident.clone())));
+        }
         Ok(())
     }
 
@@ -386,6 +449,9 @@ impl Sink for Fan<'_, '_> {
             outlet.settle(SETTLE.min(ending.left() / 2));
         }
         let mut summary = summary.clone();
+        if let Some(finder) = &mut self.finder {
+            finder.narrow(&mut summary);
+        }
         note_losses(&mut summary, self.outlets, self.desk, self.view_losses);
         let report = self.share(Report::Summary(Box::new(summary)));
         self.tally.last.push(report);
@@ -415,9 +481,14 @@ impl Tally<'_> {
         }
     }
 
+    /// Whether an incident was told before.
+    fn knows(&self, id: &str) -> bool {
+        self.last.iter().any(|known| is_incident(known, id))
+    }
+
     /// What is told anew takes the place of what was told before.
     fn incident(&mut self, report: Arc<Report>, id: &str) {
-        self.last.retain(|known| !matches!(&**known, Report::Incident(known) if known.id == id));
+        self.last.retain(|known| !is_incident(known, id));
         if self.last.len() >= INCIDENTS {
             self.last.remove(0);
         }
@@ -430,6 +501,10 @@ impl Tally<'_> {
         let written = self.last.iter().try_for_each(|report| report.give(&mut text)).and_then(|()| text.finish());
         crate::output::unless_broken_pipe(written).map(drop)
     }
+}
+
+fn is_incident(report: &Report, id: &str) -> bool {
+    matches!(report, Report::Incident(incident) if incident.id == id)
 }
 
 /// The first SIGINT or SIGTERM asks for an end with the summary; the second ends at once. SIGHUP opens output files anew; to what shows its

@@ -97,12 +97,12 @@ impl Desk {
         Self { recorder, queue, counters, thread }
     }
 
-    /// A handshake was reported: what failed is kept.
-    pub(super) fn conclude(&self, report: &Handshake<'_>) {
+    /// A handshake was reported: what failed is kept, where it was `asked` for.
+    pub(super) fn conclude(&self, report: &Handshake<'_>, asked: bool) {
         if report.handshake.provisional {
             return;
         }
-        let wanted = report.class().is_problem();
+        let wanted = asked && report.class().is_problem();
         let recording = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).conclude(report, wanted);
         let Some(recording) = recording else {
             self.counters.losses.lose(u64::from(wanted), "their packets were no longer in memory (--record-memory)");

@@ -10,10 +10,13 @@ use crate::output::view;
 use crate::report::{Class, Handshake, Incident, Summary, VERSION};
 use crate::time::Timestamp;
 
-/// The page's title.
+/// The page's title: the answer in one sentence.
 pub(super) fn title(gathered: &Gathered) -> String {
     let collected = &gathered.collected;
-    format!("TLS handshakes: {} of {} failed", count(collected.classes.of(Class::Failed)), count(collected.classes.total()))
+    let with_date = collected.several_days();
+    // To the second: what is finer stands below.
+    let moment = |at| when(at, with_date).split('.').next().unwrap_or_default().to_owned();
+    collected.summary.as_ref().map_or_else(|| view::classes(&collected.classes), |summary| text(&summary.answer(&moment)))
 }
 
 pub(super) fn header(gathered: &Gathered) -> Markup {
@@ -265,7 +268,7 @@ pub(super) fn evidence(gathered: &Gathered, settings: &[Setting]) -> Markup {
     let Some(summary) = gathered.collected.summary.as_ref() else { return html! {} };
     html! {
         section aria-labelledby="h-evidence" {
-            h2 #h-evidence { "What this rests on" }
+            h2 #h-evidence { "Evidence and limits" }
             dl {
                 dt { "Tool" } dd { "handshark " (VERSION) }
                 @for setting in settings { dt { (setting.name) } dd { (text(&setting.value)) } }

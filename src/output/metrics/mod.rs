@@ -107,7 +107,7 @@ impl Metrics {
             "Handshakes that failed, were rejected after completion or completed with trouble, by cause, server and name",
             self.problems.clone(),
         );
-        r.register("stalls", "Handshakes told of while they made no progress", self.stalls.clone());
+        r.register("stalls", "Handshakes reported while they made no progress", self.stalls.clone());
         r.register("incidents", "Incidents that began, by cause: failures of one cause at one server and name", self.incidents.clone());
         r.register_with_unit(
             "handshake_duration",

@@ -24,6 +24,13 @@ pub fn handshake(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -
     diagnosis(out, layout, report)
 }
 
+/// The same, with the verdict and what to do before the packets: for a screen that is read from the top.
+pub fn verdict_first(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
+    head(out, layout, report)?;
+    diagnosis(out, layout, report)?;
+    story(out, layout, report)
+}
+
 /// The part of it that is no verdict: ladder, times, hellos, certificates.
 fn story(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>) -> io::Result<()> {
     ladder::write(out, layout, report)?;

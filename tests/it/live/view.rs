@@ -97,26 +97,42 @@ fn the_view_starts_moves_opens_filters_and_quits() {
     screen.shows("client-version-too-old");
     assert_ne!(lab.curl("other.test", 7443, &[]).wait(), 0);
     screen.shows("tcp-refused");
-    screen.shows("problems: 2");
+    // Each stands alone: the first list has no incident.
+    screen.shows("No incident: 2 failures stand alone");
+    screen.keys(&["2"]);
+    screen.shows("Problems  2");
     // The latest is on top; the cursor moves down to the other and opens it.
     screen.keys(&["j", "Enter"]);
-    screen.shows("What to do");
+    screen.shows("Diagnosis");
     screen.shows("good.test (10.77.0.2:8443)");
+    screen.keys(&["G"]);
+    screen.shows("Offered and chosen");
     screen.keys(&["Escape"]);
-    screen.shows("problems: 2");
+    screen.shows("Problems  2");
     screen.keys(&["k"]);
     screen.keys(&["/"]);
     screen.keys(&["8443", "Enter"]);
-    screen.shows("problems: 1, filter: 8443");
+    screen.shows("Problems  1, /8443");
     screen.keys(&["Enter"]);
-    screen.shows("What to do");
     screen.shows("alert protocol_version (70)");
-    screen.keys(&["Escape"]);
-    screen.shows("problems: 1, filter: 8443");
+    screen.keys(&["Escape", "Escape"]);
+    screen.shows("Problems  2");
     screen.keys(&["?"]);
     screen.shows("next, previous");
-    screen.keys(&["x", "2"]);
-    screen.shows("incidents: 1");
+    screen.keys(&["x", "4", "Enter"]);
+    screen.shows("Servers › 10.77.0.2:8443");
+    screen.keys(&["Escape"]);
+    // Two of one cause at one server are an incident.
+    assert_ne!(lab.curl("good.test", 8443, &["--tls-max", "1.2"]).wait(), 0);
+    screen.keys(&["1"]);
+    screen.shows("in the last two minutes");
+    screen.keys(&["Enter"]);
+    screen.shows("Incidents › client-version-too-old at good.test");
+    screen.keys(&["Enter"]);
+    screen.shows("handshakes  2");
+    screen.keys(&["w", "h"]);
+    screen.shows("Not saved: this run may write nowhere");
+    screen.keys(&["Escape", "Escape"]);
     screen.tmux(&["resize-window", "-x", "120", "-y", "40"]);
     screen.keys(&["3", "p"]);
     screen.shows("PAUSED");
@@ -124,5 +140,31 @@ fn the_view_starts_moves_opens_filters_and_quits() {
     // What stays is the summary, on a terminal as it was.
     eventually("the end", || screen.text().contains("ended with 0"));
     screen.shows("icanon");
-    assert!(screen.text().contains("2 handshakes"), "{}", screen.text());
+    assert!(screen.text().contains("3 handshakes"), "{}", screen.text());
+}
+
+#[test]
+fn what_is_selected_is_saved_where_the_confined_process_may_write() {
+    let Some(lab) = Lab::with(&["openssl", "curl", "tmux"]) else { return };
+    lab.serve_tls(8443, "good", &["-tls1_3"]);
+    let directory = tempfile::tempdir().unwrap();
+    let save = format!(" live --save {} ", directory.path().display());
+    let screen = Screen::new(&lab, &command(&lab).replace(" live ", &save));
+    screen.shows("0 handshakes");
+    assert_ne!(lab.curl("good.test", 8443, &["--tls-max", "1.2"]).wait(), 0);
+    screen.shows("client-version-too-old");
+    screen.keys(&["2"]);
+    for form in ["p", "h"] {
+        screen.keys(&["w"]);
+        screen.shows("Save what is selected");
+        screen.keys(&[form]);
+        screen.shows("Saved as");
+        screen.keys(&["k"]);
+    }
+    let mut saved: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    saved.sort_by_key(|path| path.extension().map(std::ffi::OsStr::to_owned));
+    let [page, packets] = saved.as_slice() else { panic!("{saved:?}") };
+    assert!(std::fs::read_to_string(page).unwrap().contains("client-version-too-old"));
+    let said = output(PROGRAM, &["read", "--no-trust", packets.to_str().unwrap()]);
+    assert!(said.contains("client-version-too-old"), "{said}");
 }
