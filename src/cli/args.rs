@@ -249,7 +249,7 @@ and in variables such as HANDSHARK_TZ; HANDSHARK_CONFIG names another file.
 pub(super) const DEMO_EXAMPLES: &str = "\
 Examples:
   handshark demo                                 see what handshark says
-  handshark demo --write demo.pcap               the capture, to try every other command on";
+  handshark demo --write demo.pcap               the capture to try more on";
 
 pub(super) const READ_EXAMPLES: &str = "\
 Examples:
