@@ -73,12 +73,15 @@ enum Action {
     /// Without a cause, lists all causes by family. Other words are looked up: the number or name of an alert, an error message. Needs no
     /// capture.
     #[command(
-        after_help = "Examples:\n  handshark explain certificate-expired\n  handshark explain 48\n  handshark explain unknown_ca\n  handshark explain 'unable to get local issuer certificate'"
+        after_help = "Examples:\n  handshark explain certificate-expired\n  handshark explain 48\n  handshark explain unknown_ca\n  handshark explain 'unable to get local issuer certificate'\n  handshark explain --json"
     )]
     Explain {
         /// A cause, as named in reports; or words to look up
         #[arg(value_name = "CAUSE|WORDS", hide_possible_values = true, value_parser = values::topic_parser())]
         about: Vec<String>,
+        /// Write a line of JSON for each cause
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         screen: ScreenArguments,
     },
@@ -176,7 +179,7 @@ impl From<Arguments> for Command {
             Action::Show(show) => Self::Show(Box::new((*show).into())),
             Action::Report(report) => Self::Report(Box::new((*report).into())),
             Action::Demo { write, force } => Self::Demo(DemoOptions { write, force }),
-            Action::Explain { about, screen } => Self::Explain { about: about.join(" "), screen: screen.into() },
+            Action::Explain { about, json, screen } => Self::Explain { about: about.join(" "), json, screen: screen.into() },
             Action::Completions { shell } => Self::Completions(shell),
             Action::Man => Self::Man,
         }

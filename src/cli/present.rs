@@ -37,6 +37,10 @@ pub(super) struct Show {
     #[command(flatten)]
     screen: ScreenArguments,
 
+    /// Write each handshake as a line of JSON, with its timeline
+    #[arg(long, help_heading = OUTPUT)]
+    json: bool,
+
     /// Show no progress on standard error
     #[arg(long, help_heading = OUTPUT)]
     no_progress: bool,
@@ -94,7 +98,15 @@ impl From<Show> for ShowOptions {
             id = Some(text.to_owned());
             inputs.pop();
         }
-        Self { inputs, id, most: usize::from(show.most), query: show.query.into(), screen: show.screen.into(), progress: !show.no_progress }
+        Self {
+            inputs,
+            id,
+            most: usize::from(show.most),
+            json: show.json,
+            query: show.query.into(),
+            screen: show.screen.into(),
+            progress: !show.no_progress,
+        }
     }
 }
 

@@ -32,6 +32,7 @@ mod frames;
 mod fuzz_seeds;
 mod golden;
 mod hostile;
+mod integrations;
 mod ladders;
 mod library;
 #[cfg(target_os = "linux")]

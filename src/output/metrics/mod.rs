@@ -3,6 +3,7 @@
 //! Labels are bounded: the busiest servers and names have series of their own, all others share the value `other`; client addresses are no label at
 //! all. Every series name begins with `handshark_`.
 
+mod exposition;
 mod labels;
 mod server;
 
@@ -18,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use exposition::Exposition;
 use labels::{Certificates, Pairs, Ranking, Removed};
 pub use server::MetricsServer;
 
