@@ -108,10 +108,7 @@ impl Answer {
     #[must_use]
     pub fn renamed(&self, other: &dyn Fn(&str) -> String) -> Self {
         let rename = |group: &Group| Group { places: group.places.iter().map(|place| other(place)).collect(), ..group.clone() };
-        Self {
-            groups: self.groups.iter().map(|(key, group)| (*key, rename(group))).collect(),
-            first: self.first.as_deref().map(other),
-        }
+        Self { groups: self.groups.iter().map(|(key, group)| (*key, rename(group))).collect(), first: self.first.as_deref().map(other) }
     }
 
     /// Groups of classes that meet a condition, the largest first.
