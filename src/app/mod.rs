@@ -101,7 +101,11 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Report(options) => report::report(&options),
         Command::Demo(options) => demo::demo(&options),
         Command::Interfaces { json } => interfaces::list(&mut out.lock(), json),
-        Command::Explain { about, screen } => {
+        Command::Explain { about, json: true, .. } => {
+            let found = explain::json(&mut out.lock(), &about);
+            found.map_err(Into::into).and_then(|found| found.map_err(anyhow::Error::msg))
+        }
+        Command::Explain { about, screen, .. } => {
             let layout = screen.layout(&Zone::UTC);
             let mut out = Pager::new(screen.paging);
             let done = if about.is_empty() {

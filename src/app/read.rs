@@ -46,7 +46,11 @@ pub(super) fn read_from(options: &ReadOptions, source: Option<Box<dyn FrameSourc
         None => None,
         Some(path) => {
             let manner = Manner { force: options.force, inputs: &options.inputs, ..Manner::default() };
-            Some(ParquetSink::new(Delivery::begin(path, &manner)?).map_err(|source| failed(path, source))?)
+            let tables = match beside(path) {
+                Some((incidents, summary)) => Some((Delivery::begin(&incidents, &manner)?, Delivery::begin(&summary, &manner)?)),
+                None => None,
+            };
+            Some(ParquetSink::new(Delivery::begin(path, &manner)?, tables).map_err(|source| failed(path, source))?)
         }
     };
     let done = {
@@ -70,8 +74,8 @@ pub(super) fn read_from(options: &ReadOptions, source: Option<Box<dyn FrameSourc
     #[cfg(feature = "parquet")]
     let done = match (done, parquet, &options.parquet) {
         (Ok(summary), Some(parquet), Some(path)) => {
-            let whole = parquet.finish().map_err(|source| failed(path, source)).and_then(Delivery::deliver);
-            whole.map(|()| summary).map_err(Into::into)
+            let whole = parquet.finish().map_err(|source| failed(path, source));
+            whole.and_then(|files| files.into_iter().try_for_each(Delivery::deliver)).map(|()| summary).map_err(Into::into)
         }
         (done, ..) => done,
     };
@@ -102,31 +106,50 @@ struct Emit<'a> {
     parquet_failed: Option<io::Error>,
 }
 
+#[cfg(feature = "parquet")]
+impl Emit<'_> {
+    /// Writes into the file besides, if there is one. The error ends the run, and why is kept.
+    fn besides(&mut self, write: impl FnOnce(&mut ParquetSink<Delivery>) -> io::Result<()>) -> io::Result<()> {
+        let Some(parquet) = &mut self.parquet else { return Ok(()) };
+        write(parquet).map_err(|error| {
+            let stop = io::Error::new(error.kind(), "the file besides cannot be written");
+            self.parquet_failed = Some(error);
+            stop
+        })
+    }
+}
+
 impl Sink for Emit<'_> {
     fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
         *self.matched |= self.fail_on.matches(handshake);
         #[cfg(feature = "parquet")]
-        if let Some(parquet) = &mut self.parquet
-            && let Err(error) = parquet.handshake(handshake)
-        {
-            let stop = io::Error::new(error.kind(), "the file besides cannot be written");
-            self.parquet_failed = Some(error);
-            return Err(stop);
-        }
+        self.besides(|parquet| parquet.handshake(handshake))?;
         self.sink.handshake(handshake)
     }
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        #[cfg(feature = "parquet")]
+        self.besides(|parquet| parquet.incident(incident))?;
         self.sink.incident(incident)
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        #[cfg(feature = "parquet")]
+        self.besides(|parquet| parquet.summary(summary))?;
         self.sink.summary(summary)
     }
 }
 
 fn on_stdout(source: io::Error) -> Error {
     Error::Write { what: "standard output".to_owned(), source }
+}
+
+/// Where incidents and the summary go beside `night.parquet`: `night.incidents.parquet`, `night.summary.parquet`. What is called otherwise, as a
+/// pipe is, has handshakes only.
+#[cfg(feature = "parquet")]
+fn beside(path: &std::path::Path) -> Option<(std::path::PathBuf, std::path::PathBuf)> {
+    path.extension().filter(|extension| *extension == "parquet")?;
+    Some((path.with_extension("incidents.parquet"), path.with_extension("summary.parquet")))
 }
 
 #[cfg(feature = "parquet")]

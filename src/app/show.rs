@@ -12,6 +12,7 @@ use crate::cli::ShowOptions;
 use crate::output::escape::escape;
 use crate::output::figures::{counted, when_in};
 use crate::output::layout::Layout;
+use crate::output::ndjson::NdjsonSink;
 use crate::output::pager::Pager;
 use crate::output::show;
 use crate::output::view;
@@ -53,6 +54,11 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
             1 => bail!("the only handshake is not what was asked for; `handshark --all` shows it"),
             _ => bail!("none of the {among} handshakes is what was asked for; `handshark --all` lists them"),
         }
+    }
+    if options.json {
+        let mut sink = NdjsonSink::new(io::stdout().lock(), false);
+        chosen.iter().try_for_each(|report| sink.handshake(&hidden(report, anonymizer.as_ref())))?;
+        return sink.finish().map_err(Into::into);
     }
     let layout = options.screen.layout(&options.query.zone);
     let mut out = Pager::new(options.screen.paging);

@@ -73,12 +73,15 @@ enum Action {
     /// Without a cause, lists all causes by family. Other words are looked up: the number or name of an alert, an error message. Needs no
     /// capture.
     #[command(
-        after_help = "Examples:\n  handshark explain certificate-expired\n  handshark explain 48\n  handshark explain unknown_ca\n  handshark explain 'unable to get local issuer certificate'"
+        after_help = "Examples:\n  handshark explain certificate-expired\n  handshark explain 48\n  handshark explain unknown_ca\n  handshark explain 'unable to get local issuer certificate'\n  handshark explain --json"
     )]
     Explain {
         /// A cause, as named in reports; or words to look up
         #[arg(value_name = "CAUSE|WORDS", hide_possible_values = true, value_parser = values::topic_parser())]
         about: Vec<String>,
+        /// Write a line of JSON for each cause
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         screen: ScreenArguments,
     },
@@ -176,7 +179,7 @@ impl From<Arguments> for Command {
             Action::Show(show) => Self::Show(Box::new((*show).into())),
             Action::Report(report) => Self::Report(Box::new((*report).into())),
             Action::Demo { write, force } => Self::Demo(DemoOptions { write, force }),
-            Action::Explain { about, screen } => Self::Explain { about: about.join(" "), screen: screen.into() },
+            Action::Explain { about, json, screen } => Self::Explain { about: about.join(" "), json, screen: screen.into() },
             Action::Completions { shell } => Self::Completions(shell),
             Action::Man => Self::Man,
         }
@@ -249,13 +252,13 @@ and in variables such as HANDSHARK_TZ; HANDSHARK_CONFIG names another file.
 pub(super) const DEMO_EXAMPLES: &str = "\
 Examples:
   handshark demo                                 see what handshark says
-  handshark demo --write demo.pcap               the capture, to try every other command on";
+  handshark demo --write demo.pcap               the capture to try more on";
 
 pub(super) const READ_EXAMPLES: &str = "\
 Examples:
   handshark read night.pcapng
   handshark read /var/captures --since 09:00 --until 09:30 --name '*.bank.test'
-  handshark --all --where 'handshake.timing.server_think_us > 500000' night.pcapng
+  handshark --all --where 'handshake.timing.total_us > 5000000' night.pcapng
   handshark --tz local -r night.pcapng
   handshark read --json --stall-after 3s a.pcap b.pcap > verdicts.ndjson
   handshark read night.pcapng -q --parquet night.parquet

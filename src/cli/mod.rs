@@ -64,6 +64,8 @@ pub enum Command {
     Explain {
         /// A cause's name, or words to look up; nothing for all causes.
         about: String,
+        /// As lines of JSON.
+        json: bool,
         /// How it is shown.
         screen: Screen,
     },

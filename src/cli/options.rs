@@ -104,6 +104,8 @@ pub struct ShowOptions {
     pub id: Option<String>,
     /// Handshakes to show at most.
     pub most: usize,
+    /// As lines of JSON.
+    pub json: bool,
     /// What is asked of the captures.
     pub query: Query,
     /// How it is shown.

@@ -37,6 +37,10 @@ pub(super) struct Show {
     #[command(flatten)]
     screen: ScreenArguments,
 
+    /// Write each handshake as a line of JSON, with its timeline
+    #[arg(long, help_heading = OUTPUT)]
+    json: bool,
+
     /// Show no progress on standard error
     #[arg(long, help_heading = OUTPUT)]
     no_progress: bool,
@@ -94,7 +98,15 @@ impl From<Show> for ShowOptions {
             id = Some(text.to_owned());
             inputs.pop();
         }
-        Self { inputs, id, most: usize::from(show.most), query: show.query.into(), screen: show.screen.into(), progress: !show.no_progress }
+        Self {
+            inputs,
+            id,
+            most: usize::from(show.most),
+            json: show.json,
+            query: show.query.into(),
+            screen: show.screen.into(),
+            progress: !show.no_progress,
+        }
     }
 }
 
@@ -134,5 +146,5 @@ pub(super) const REPORT_EXAMPLES: &str = "\
 Examples:
   handshark report night.pcapng -o report.html
   handshark report /var/captures --since 09:00 --until 10:00 -o report.html
-  handshark report night.pcapng --anonymize @key.txt -o report.html   anonymised
-  handshark report night.pcapng --format md | xclip                   for a ticket";
+  handshark report night.pcapng --anonymize @key.txt -o report.html
+  handshark report night.pcapng --format md | xclip              for a ticket";

@@ -55,9 +55,12 @@ fn read_is_the_default() {
 
 #[test]
 fn other_subcommands_need_no_capture() {
-    assert_eq!(parsed(&["explain"]).unwrap(), Command::Explain { about: String::new(), screen: Screen::default() });
-    let expected =
-        Command::Explain { about: "certificate-expired".to_owned(), screen: Screen { color: Color::Never, ..Screen::default() } };
+    assert_eq!(parsed(&["explain"]).unwrap(), Command::Explain { about: String::new(), json: false, screen: Screen::default() });
+    let expected = Command::Explain {
+        about: "certificate-expired".to_owned(),
+        json: false,
+        screen: Screen { color: Color::Never, ..Screen::default() },
+    };
     assert_eq!(parsed(&["explain", "certificate-expired", "--color", "never"]).unwrap(), expected);
     assert_eq!(parsed(&["completions", "zsh"]).unwrap(), Command::Completions(Shell::Zsh));
     assert_eq!(parsed(&["man"]).unwrap(), Command::Man);

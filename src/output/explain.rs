@@ -5,12 +5,14 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::escape::width;
+use super::json::Json;
 use super::layout::Layout;
 use super::suggest::{did_you_mean, near};
 use crate::diagnosis::against::{Counter, Effect};
 use crate::diagnosis::cause::{Cause, Family};
 use crate::diagnosis::rule::About;
 use crate::diagnosis::rules;
+use crate::report::{Writer as _, key};
 
 mod index;
 mod search;
@@ -39,6 +41,49 @@ pub fn about(out: &mut dyn Write, layout: &Layout, words: &str) -> io::Result<Re
         [(cause, _)] => page(out, layout, *cause).map(Ok),
         found => matches(out, layout, found).map(Ok),
     }
+}
+
+/// Writes what was asked for, or every cause, a line of JSON each. The error says what may have been meant.
+pub fn json(out: &mut dyn Write, words: &str) -> io::Result<Result<(), String>> {
+    let causes: Vec<Cause> = if words.is_empty() {
+        families().flat_map(|(_, causes)| causes).collect()
+    } else {
+        match find(words) {
+            Ok(cause) => vec![cause],
+            Err(error) => match search(words).as_slice() {
+                [] => return Ok(Err(error)),
+                found => found.iter().map(|(cause, _)| *cause).collect(),
+            },
+        }
+    };
+    let mut line = Json::default();
+    for cause in causes {
+        let Some(rule) = rules::of(cause) else { continue };
+        let page = rule.page;
+        line.whole(|w| {
+            w.word(key!("schema"), "handshark-explain/1");
+            w.word(key!("cause"), cause.slug());
+            w.word(key!("family"), cause.family().name());
+            w.text(key!("title"), page.title);
+            w.text(key!("meaning"), page.meaning);
+            w.text(key!("recognised"), page.recognised);
+            w.text(key!("looks_the_same"), page.confused_with);
+            w.text(key!("check"), page.check);
+            w.texts(key!("against"), rule.against.iter().map(|counter| against(*counter)));
+            w.objects(key!("fixes"), page.fixes(), |w, (situation, text)| {
+                w.text(key!("situation"), situation);
+                w.text(key!("text"), text);
+            });
+            w.objects(key!("known_as"), page.sayings(), |w, (who, what)| {
+                w.text(key!("who"), who);
+                w.text(key!("what"), what);
+            });
+            w.texts(key!("references"), page.sources());
+        });
+        line.out.push(b'\n');
+    }
+    out.write_all(&line.out)?;
+    out.flush().map(Ok)
 }
 
 /// Prints the causes that a search found, with what fits.

@@ -1,7 +1,7 @@
 //! One row a handshake, with the nested columns of docs/SCHEMA.md, as Parquet (<https://parquet.apache.org>), for DuckDB and its like.
 //!
 //! The columns are those of the schema whatever the capture holds, so that files of different captures can be read together; the timeline, which
-//! `read` leaves out, has none. Times are text in RFC 3339, as everywhere. What a handshake does not have is null.
+//! `read` leaves out, has none. Times are timestamps in UTC with nanoseconds. What a handshake does not have is null.
 //!
 //! The fields of each report are cut into columns as they come, with repetition and definition levels (Dremel's striping). Every field is
 //! optional, lists are the format's three-level lists.
@@ -9,18 +9,67 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
+use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{Type, TypePtr};
 
-use crate::report::schema::{Field, HANDSHAKE, Kind};
-use crate::report::{Counts, Handshake, Key, Sink, VERSION, Writer};
+use crate::report::schema::{Field, HANDSHAKE, INCIDENT, Kind, SUMMARY};
+use crate::report::{Counts, Handshake, Incident, Key, Sink, Summary, VERSION, Writer};
+use crate::time::Timestamp;
 
-/// Writes Parquet.
+/// Writes Parquet: a table of handshakes, and where wanted tables of incidents and of the summary.
+#[derive(Debug)]
 pub struct ParquetSink<W: Write + Send> {
+    handshakes: Table<W>,
+    beside: Option<(Table<W>, Table<W>)>,
+}
+
+impl<W: Write + Send> ParquetSink<W> {
+    /// Begins a file, and two for incidents and the summary.
+    pub fn new(handshakes: W, beside: Option<(W, W)>) -> io::Result<Self> {
+        let fields: Vec<Field> = HANDSHAKE.iter().filter(|field| field.name != "timeline").copied().collect();
+        let beside = match beside {
+            Some((incidents, summary)) => Some((Table::new(incidents, "incident", INCIDENT)?, Table::new(summary, "summary", SUMMARY)?)),
+            None => None,
+        };
+        Ok(Self { handshakes: Table::new(handshakes, "handshake", &fields)?, beside })
+    }
+
+    /// Writes what is held back and ends the files: handshakes, incidents, summary.
+    pub fn finish(self) -> io::Result<Vec<W>> {
+        let mut all = vec![self.handshakes.finish()?];
+        if let Some((incidents, summary)) = self.beside {
+            all.extend([incidents.finish()?, summary.finish()?]);
+        }
+        Ok(all)
+    }
+}
+
+impl<W: Write + Send> Sink for ParquetSink<W> {
+    fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
+        self.handshakes.row(|cutter| handshake.write(cutter))
+    }
+
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        match &mut self.beside {
+            Some((incidents, _)) => incidents.row(|cutter| incident.write(cutter)),
+            None => Ok(()),
+        }
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        match &mut self.beside {
+            Some((_, rows)) => rows.row(|cutter| summary.write(cutter)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A file with rows of one kind.
+struct Table<W: Write + Send> {
     writer: SerializedFileWriter<W>,
     fields: Vec<Node>,
     columns: Vec<Column>,
@@ -29,23 +78,23 @@ pub struct ParquetSink<W: Write + Send> {
     bytes: usize,
 }
 
-impl<W: Write + Send> std::fmt::Debug for ParquetSink<W> {
+impl<W: Write + Send> std::fmt::Debug for Table<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ParquetSink").field("columns", &self.columns.len()).field("rows", &self.rows).finish_non_exhaustive()
+        f.debug_struct("Table").field("columns", &self.columns.len()).field("rows", &self.rows).finish_non_exhaustive()
     }
 }
 
-impl<W: Write + Send> ParquetSink<W> {
-    /// Begins a file.
-    pub fn new(out: W) -> io::Result<Self> {
+impl<W: Write + Send> Table<W> {
+    /// Begins a file with these columns. Counts by words have none: their words are not known beforehand.
+    fn new(out: W, name: &str, known: &[Field]) -> io::Result<Self> {
         let mut columns = Vec::new();
         let (mut fields, mut types) = (Vec::new(), Vec::new());
-        for field in HANDSHAKE.iter().filter(|field| field.name != "timeline") {
+        for field in known.iter().filter(|field| !matches!(field.kind, Kind::Counts)) {
             let (node, of) = plan(field.name, field.kind, &mut columns).map_err(other)?;
             fields.push(node);
             types.push(of);
         }
-        let schema = Type::group_type_builder("handshake").with_fields(types).build().map_err(other)?;
+        let schema = Type::group_type_builder(name).with_fields(types).build().map_err(other)?;
         let level = ZstdLevel::try_new(3).map_err(other)?;
         let creator = format!("handshark {VERSION}");
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).set_created_by(creator).build();
@@ -53,10 +102,17 @@ impl<W: Write + Send> ParquetSink<W> {
         Ok(Self { writer, fields, columns, rows: 0, bytes: 0 })
     }
 
-    /// Writes what is held back and ends the file.
-    pub fn finish(mut self) -> io::Result<W> {
+    fn finish(mut self) -> io::Result<W> {
         self.write()?;
         self.writer.into_inner().map_err(other)
+    }
+
+    fn row(&mut self, fields: impl FnOnce(&mut Cutter<'_>)) -> io::Result<()> {
+        let mut cutter = Cutter { fields: &self.fields, place: Place::default(), columns: &mut self.columns, bytes: &mut self.bytes };
+        fields(&mut cutter);
+        cutter.end();
+        self.rows = self.rows.saturating_add(1);
+        if self.rows >= ROWS || self.bytes >= BYTES { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -73,16 +129,6 @@ impl<W: Write + Send> ParquetSink<W> {
         }
         group.close().map_err(other)?;
         Ok(())
-    }
-}
-
-impl<W: Write + Send> Sink for ParquetSink<W> {
-    fn handshake(&mut self, handshake: &Handshake<'_>) -> io::Result<()> {
-        let mut cutter = Cutter { fields: &self.fields, place: Place::default(), columns: &mut self.columns, bytes: &mut self.bytes };
-        handshake.write(&mut cutter);
-        cutter.end();
-        self.rows = self.rows.saturating_add(1);
-        if self.rows >= ROWS || self.bytes >= BYTES { self.write() } else { Ok(()) }
     }
 }
 
@@ -229,6 +275,10 @@ impl Writer for Cutter<'_> {
         self.value(key, Value::Flag(value));
     }
 
+    fn time(&mut self, key: Key, value: Timestamp) {
+        self.value(key, Value::Integer(value.nanos()));
+    }
+
     fn texts<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>) {
         self.values(key, values, |cutter, of, place, value| cutter.leaf(of, Value::text(value.as_ref()), place));
     }
@@ -345,7 +395,8 @@ fn plan_as(name: &str, kind: Kind, columns: &mut Vec<Column>) -> Result<(Of, Typ
         Ok((Of::Leaf(columns.len().saturating_sub(1)), Arc::new(of)))
     };
     match kind {
-        Kind::Text | Kind::Word(_) | Kind::Time => leaf(Values::Text(Vec::new()), Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        Kind::Text | Kind::Word(_) => leaf(Values::Text(Vec::new()), Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        Kind::Time => leaf(Values::Integer(Vec::new()), Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::NANOS))),
         Kind::Flag => leaf(Values::Flag(Vec::new()), Physical::BOOLEAN, None),
         Kind::Integer => leaf(Values::Integer(Vec::new()), Physical::INT64, None),
         Kind::List(item) => {

@@ -1,13 +1,9 @@
 //! What a handshake counts as: the one classification behind every sum, list, ratio and alert.
 
-use std::collections::BTreeMap;
-
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::diagnosis::cause::Cause;
 use crate::handshake::facts::{Outcome, StoppedBy};
-
-use super::Counts;
 
 /// What a handshake counts as. Each is of one class, so the counts of all classes add up to the handshakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,11 +107,6 @@ impl Classes {
     pub fn iter(&self) -> impl Iterator<Item = (Class, u64)> {
         Class::ALL.into_iter().zip(self.0)
     }
-
-    /// The same by the schema's words, those of which there are none too.
-    pub fn counts(&self) -> Counts {
-        self.iter().map(|(class, count)| (class.name(), count)).collect::<BTreeMap<_, _>>()
-    }
 }
 
 /// An object: the schema's words, each with its number.
@@ -159,7 +150,6 @@ mod tests {
         assert_eq!(Class::ALL.map(|class| classes.of(class)), [1, 2, 3, 4, 5, 6]);
         assert_eq!((classes.total(), classes.of_those(Class::is_failure), classes.of_those(Class::is_problem)), (21, 3, 6));
         assert_eq!(classes.of_those(Class::is_decided), 12);
-        assert_eq!(classes.counts().values().sum::<u64>(), 21);
         assert_eq!(
             serde_json::to_string(&classes).unwrap(),
             r#"{"failed":1,"rejected-after-completion":2,"completed-with-trouble":3,"undecided":4,"probe":5,"completed":6}"#

@@ -12,113 +12,18 @@ use crate::time::Timestamp;
 use super::handshake::{AlertSeen, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer};
 use super::incident::{Incident, State};
 use super::place::{Files, Place};
-use super::rendered::Rendered;
 use super::shared::{Certificate, Offer, ServerAnswer};
 use super::step::Step;
-use super::summary::{Counts, Input, Summary, VERSION};
-use super::{Cause, Class, Confidence, Dialect, OcspStatus, Program, SCHEMA, Unverified, hexadecimal, word};
-
-/// A field's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
-    /// As it is.
-    pub name: &'static str,
-    /// As JSON has it: behind a comma, in quotes, with its colon.
-    pub json: &'static str,
-}
-
-/// A field's name as a [`Key`].
-macro_rules! key {
-    ($name:literal) => {
-        $crate::report::Key { name: $name, json: concat!(",\"", $name, "\":") }
-    };
-}
-
-pub(crate) use key;
-
-/// Takes fields. What is not there is not written.
-pub trait Writer: Sized {
-    /// A text, which may be a stranger's.
-    fn text(&mut self, key: Key, value: &str);
-
-    /// A text of our own making: no character in it needs an escape.
-    fn word(&mut self, key: Key, value: &str) {
-        self.text(key, value);
-    }
-
-    /// A number.
-    fn number(&mut self, key: Key, value: u64);
-
-    /// Yes or no.
-    fn flag(&mut self, key: Key, value: bool);
-
-    /// A moment.
-    fn time(&mut self, key: Key, value: Timestamp) {
-        self.word(key, &value.to_string());
-    }
-
-    /// A list of texts.
-    fn texts<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>);
-
-    /// A list of numbers.
-    fn numbers(&mut self, key: Key, values: impl IntoIterator<Item = u64>);
-
-    /// An object with these fields.
-    fn object(&mut self, key: Key, fields: impl FnOnce(&mut Self));
-
-    /// A list of objects, each with the fields of an item.
-    fn objects<T>(&mut self, key: Key, items: impl IntoIterator<Item = T>, fields: impl FnMut(&mut Self, T));
-
-    /// How often each word was counted, as an object.
-    fn counts(&mut self, key: Key, counts: &Counts);
-
-    /// Fields that many reports share. `rendered` keeps what a writer made of them.
-    fn shared(&mut self, rendered: &Rendered, fields: impl FnOnce(&mut Self)) {
-        let _ = rendered;
-        fields(self);
-    }
-
-    /// Whether this field would be taken: what is dear to make is made for somebody.
-    fn wants(&self, key: Key) -> bool {
-        let _ = key;
-        true
-    }
-
-    /// A list of texts, unless it is empty.
-    fn texts_if_any<T: AsRef<str>>(&mut self, key: Key, values: impl IntoIterator<Item = T>) {
-        let mut values = values.into_iter().peekable();
-        if values.peek().is_some() {
-            self.texts(key, values);
-        }
-    }
-
-    /// A number, if it is there.
-    fn number_if_any(&mut self, key: Key, value: Option<u64>) {
-        if let Some(value) = value {
-            self.number(key, value);
-        }
-    }
-
-    /// A text, if it is there.
-    fn text_if_any(&mut self, key: Key, value: Option<&str>) {
-        if let Some(value) = value {
-            self.text(key, value);
-        }
-    }
-
-    /// A text of our own making, if it is there.
-    fn word_if_any(&mut self, key: Key, value: Option<&str>) {
-        if let Some(value) = value {
-            self.word(key, value);
-        }
-    }
-}
+use super::summary::{Input, Summary, VERSION};
+use super::writer::{Writer, key};
+use super::{Advice, Cause, Class, Confidence, Dialect, OcspStatus, Outcome, Program, SCHEMA, Unverified, ecs, hexadecimal, word};
 
 impl Handshake<'_> {
     /// Writes `kind: handshake`.
     pub fn write(&self, w: &mut impl Writer) {
         w.word(key!("schema"), SCHEMA);
         w.word(key!("kind"), "handshake");
+        self.write_event(w);
         w.object(key!("network"), |w| network(w, &self.network));
         w.object(key!("client"), |w| endpoint(w, self.client));
         w.object(key!("server"), |w| endpoint(w, self.server));
@@ -139,7 +44,7 @@ impl Handshake<'_> {
         });
         w.object(key!("handshake"), |w| course(w, &self.handshake, self.class()));
         if let Some(tls) = &self.tls {
-            w.object(key!("tls"), |w| self::tls(w, tls, self.capture.files.as_ref()));
+            w.object(key!("tls"), |w| self::tls(w, tls, self));
         }
         if let Some(quic) = &self.quic {
             w.object(key!("quic"), |w| self::quic(w, quic, self.capture.files.as_ref()));
@@ -159,11 +64,15 @@ impl Handshake<'_> {
         w.word_if_any(key!("cause"), cause.map(Cause::slug));
         w.word(key!("stopped_by"), stopped_by.name());
         w.word_if_any(key!("confidence"), confidence.map(Confidence::name));
+        w.word(key!("severity"), Severity::of_class(self.class()).name());
         if w.wants(key!("summary")) {
             w.text(key!("summary"), &self.summary());
         }
         if w.wants(key!("remedy")) {
             w.texts(key!("remedy"), remedy.iter().map(|advice| advice.line()));
+        }
+        if w.wants(key!("remedies")) {
+            w.objects(key!("remedies"), steps(remedy), step_of_remedy);
         }
         let files = self.capture.files.as_ref();
         w.objects(key!("evidence"), evidence.iter(), |w, evidence| piece(w, evidence, files));
@@ -173,6 +82,27 @@ impl Handshake<'_> {
             self::finding(w, finding, Severity::of(finding, self.handshake.outcome), files);
         });
     }
+}
+
+/// A step of a remedy: what to do, and the command for it; one of them may be missing.
+type RemedyStep<'a> = (Option<&'a Advice>, Option<&'a Advice>);
+
+/// A sentence and the command behind it are one step; a further command is one of its own.
+fn steps(remedy: &[Advice]) -> Vec<RemedyStep<'_>> {
+    let mut steps: Vec<RemedyStep<'_>> = Vec::new();
+    for advice in remedy {
+        match (advice, steps.last_mut()) {
+            (Advice::Text(_), _) => steps.push((Some(advice), None)),
+            (Advice::Command(_), Some((_, command @ None))) => *command = Some(advice),
+            (Advice::Command(_), _) => steps.push((None, Some(advice))),
+        }
+    }
+    steps
+}
+
+fn step_of_remedy<W: Writer>(w: &mut W, (text, command): RemedyStep<'_>) {
+    w.text_if_any(key!("text"), text.map(Advice::line).as_deref());
+    w.text_if_any(key!("command"), command.map(Advice::line).as_deref());
 }
 
 fn network(w: &mut impl Writer, network: &Network) {
@@ -185,7 +115,10 @@ fn network(w: &mut impl Writer, network: &Network) {
 }
 
 fn endpoint(w: &mut impl Writer, endpoint: Endpoint) {
-    w.word(key!("address"), std::str::from_utf8(endpoint.text().address()).unwrap_or_default());
+    let text = endpoint.text();
+    let address = std::str::from_utf8(text.address()).unwrap_or_default();
+    w.word(key!("address"), address);
+    w.word(key!("ip"), address);
     w.number(key!("port"), endpoint.port.into());
 }
 
@@ -230,7 +163,7 @@ impl Loss {
     }
 }
 
-fn tls(w: &mut impl Writer, tls: &Tls<'_>, files: Option<&Files>) {
+fn tls(w: &mut impl Writer, tls: &Tls<'_>, handshake: &Handshake<'_>) {
     let Tls { version, cipher, curve, next_protocol, client, server, alerts } = tls;
     if let Some(version) = *version {
         w.word(key!("version"), &word(version.name(), version));
@@ -242,6 +175,8 @@ fn tls(w: &mut impl Writer, tls: &Tls<'_>, files: Option<&Files>) {
         w.word(key!("curve"), &word(curve.name(), curve));
     }
     w.text_if_any(key!("next_protocol"), next_protocol.as_deref());
+    w.flag(key!("established"), handshake.handshake.outcome == Outcome::Completed);
+    w.flag(key!("resumed"), handshake.handshake.resumed);
     if let Some(client) = client {
         w.object(key!("client"), |w| self::client(w, client));
     }
@@ -249,7 +184,7 @@ fn tls(w: &mut impl Writer, tls: &Tls<'_>, files: Option<&Files>) {
         w.object(key!("server"), |w| self::server(w, server));
     }
     if !alerts.is_empty() {
-        w.objects(key!("alerts"), alerts, |w, seen| alert(w, seen, files));
+        w.objects(key!("alerts"), alerts, |w, seen| alert(w, seen, handshake.capture.files.as_ref()));
     }
 }
 
@@ -303,6 +238,9 @@ fn server(w: &mut impl Writer, server: &TlsServer) {
     self::stack(w, *stack);
     if !certificates.is_empty() {
         w.objects(key!("certificates"), certificates, |w, certificate| certificate.write(w));
+    }
+    if let Some(certificate) = certificates.first() {
+        ecs::leaf(w, certificate);
     }
     w.word_if_any(key!("unverified"), unverified.map(Unverified::name));
     w.word_if_any(key!("staple"), staple.map(OcspStatus::name));
@@ -430,6 +368,7 @@ impl Incident {
     pub fn write(&self, w: &mut impl Writer) {
         w.word(key!("schema"), SCHEMA);
         w.word(key!("kind"), "incident");
+        self.write_event(w);
         w.text(key!("id"), &self.id);
         w.word_if_any(key!("state"), self.state.map(State::name));
         w.word(key!("cause"), self.cause.slug());
@@ -447,8 +386,10 @@ impl Incident {
         w.number(key!("clients_total"), self.clients_total);
         w.texts_if_any(key!("changes"), &self.changes);
         w.word(key!("confidence"), self.confidence.name());
+        w.word(key!("severity"), self.severity().name());
         w.text(key!("summary"), &self.summary);
         w.texts(key!("remedy"), self.remedy.iter().map(|advice| advice.line()));
+        w.objects(key!("remedies"), steps(&self.remedy), step_of_remedy);
         w.texts(key!("handshakes"), self.handshakes.iter().map(super::Id::as_str));
     }
 }
@@ -458,6 +399,7 @@ impl Summary {
     pub fn write(&self, w: &mut impl Writer) {
         w.word(key!("schema"), SCHEMA);
         w.word(key!("kind"), "summary");
+        self.write_event(w);
         w.word(key!("version"), VERSION);
         w.text(key!("answer"), &self.answer(&Timestamp::to_second));
         w.objects(key!("inputs"), &self.inputs, input);
@@ -472,7 +414,7 @@ impl Summary {
         w.number(key!("flows"), self.flows);
         w.number(key!("handshakes"), self.handshakes);
         w.number_if_any(key!("left_out"), self.left_out);
-        w.counts(key!("classes"), &self.classes.counts());
+        w.object(key!("classes"), |w| self.classes.iter().for_each(|(class, number)| w.number(ecs::class_key(class), number)));
         w.counts(key!("outcomes"), &self.outcomes);
         w.counts(key!("causes"), &self.causes);
         w.number(key!("incidents"), self.incidents);

@@ -271,7 +271,7 @@ pub struct Diagnosis<'a> {
     pub findings: Cow<'a, [Finding]>,
 }
 
-/// How grave a finding beside the cause is.
+/// How grave a verdict is, or a finding beside the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// It explains a failure.
@@ -293,6 +293,24 @@ impl Severity {
             Weight::Fallback => Self::Warning,
             _ if outcome == Outcome::Completed => Self::Warning,
             Weight::Explains | Weight::Overrides => Self::Error,
+        }
+    }
+
+    /// That of a handshake of this class.
+    pub const fn of_class(class: Class) -> Self {
+        match class {
+            Class::Failed | Class::Rejected => Self::Error,
+            Class::Troubled => Self::Warning,
+            Class::Undecided | Class::Probe | Class::Completed => Self::Info,
+        }
+    }
+
+    /// As OCSF numbers it: 3 medium, 2 low, 1 informational.
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::Error => 3,
+            Self::Warning => 2,
+            Self::Info => 1,
         }
     }
 

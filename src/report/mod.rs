@@ -7,12 +7,13 @@
 //! - `answer`: the run in one sentence; `class`: what a handshake counts as; `place`: where a frame stands; `step`: what happened, packet by packet;
 //! - `build`, `timeline`: from facts and verdict to a [`Handshake`];
 //! - `schema`: what the fields hold, for whoever must know it without a report;
-//! - `fields`: the fields in their order, written to whatever takes them: JSON, columns, variables of a condition.
+//! - `ecs`: fields under other people's names; `fields`: the fields in their order, written to whatever takes them: JSON, columns, variables of a condition.
 
 mod answer;
 mod build;
 mod class;
 mod code;
+mod ecs;
 mod fields;
 mod handshake;
 mod incident;
@@ -25,6 +26,7 @@ mod shared;
 mod step;
 mod summary;
 mod timeline;
+mod writer;
 
 use std::io;
 
@@ -32,8 +34,6 @@ pub use answer::Answer;
 pub use build::community_id;
 pub use class::{Class, Classes};
 pub use code::{Code, CommunityId, Id, hexadecimal};
-pub(crate) use fields::key;
-pub use fields::{Key, Writer};
 pub use handshake::{
     AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer, word,
 };
@@ -44,6 +44,8 @@ pub use shared::{Builder, Certificate, Offer, ServerAnswer};
 pub use step::{Step, StepKind};
 pub use summary::{Counts, Input, Summary, VERSION};
 pub use timeline::timeline;
+pub(crate) use writer::key;
+pub use writer::{Key, Writer};
 
 pub use crate::diagnosis::cause::{Cause, Family};
 pub use crate::diagnosis::chain::Unverified;

@@ -62,6 +62,9 @@ const SIDE: Kind = Kind::Word(|| Side::BOTH.map(Side::name).to_vec());
 pub const HANDSHAKE: &[Field] = &[
     always("schema", Kind::Word(|| vec![super::SCHEMA])),
     always("kind", Kind::Word(|| vec!["handshake"])),
+    always("@timestamp", Kind::Time),
+    always("event", EVENT),
+    always("observer", OBSERVER),
     always(
         "network",
         Kind::Object(&[
@@ -130,6 +133,8 @@ pub const HANDSHAKE: &[Field] = &[
             maybe("cipher", Kind::Text),
             maybe("curve", Kind::Text),
             maybe("next_protocol", Kind::Text),
+            always("established", Kind::Flag),
+            always("resumed", Kind::Flag),
             maybe("client", Kind::Object(TLS_CLIENT)),
             maybe("server", Kind::Object(TLS_SERVER)),
             maybe("alerts", Kind::List(&Kind::Object(ALERT))),
@@ -159,7 +164,31 @@ pub const HANDSHAKE: &[Field] = &[
     maybe("timeline", Kind::List(&Kind::Object(STEP))),
 ];
 
-const ENDPOINT: Kind = Kind::Object(&[always("address", Kind::Text), always("port", Kind::Integer)]);
+const ENDPOINT: Kind = Kind::Object(&[always("address", Kind::Text), always("ip", Kind::Text), always("port", Kind::Integer)]);
+
+const EVENT: Kind = Kind::Object(&[
+    always("kind", Kind::Word(|| vec!["event", "alert"])),
+    always("module", Kind::Text),
+    always("dataset", Kind::Text),
+    always("category", TEXTS),
+    always("type", TEXTS),
+    always("outcome", Kind::Word(|| vec!["success", "failure", "unknown"])),
+    maybe("reason", CAUSE),
+    always("severity", Kind::Integer),
+    maybe("id", Kind::Text),
+    maybe("start", Kind::Time),
+    maybe("end", Kind::Time),
+    maybe("duration", Kind::Integer),
+]);
+
+const OBSERVER: Kind =
+    Kind::Object(&[always("vendor", Kind::Text), always("product", Kind::Text), always("type", Kind::Text), always("version", Kind::Text)]);
+
+const REMEDIES: Kind = Kind::List(&Kind::Object(&[maybe("text", Kind::Text), maybe("command", Kind::Text)]));
+
+const SEVERITY: Kind = Kind::Word(|| Severity::ALL.map(Severity::name).to_vec());
+
+const NAME: Kind = Kind::Object(&[always("distinguished_name", Kind::Text)]);
 
 const TLS_CLIENT: &[Field] = &[
     always("random", Kind::Text),
@@ -186,6 +215,19 @@ const TLS_SERVER: &[Field] = &[
     maybe("extensions", TEXTS),
     maybe("stack", STACK),
     maybe("certificates", CERTIFICATES),
+    maybe(
+        "x509",
+        Kind::Object(&[
+            always("subject", NAME),
+            always("issuer", NAME),
+            always("serial_number", Kind::Text),
+            always("not_before", Kind::Time),
+            always("not_after", Kind::Time),
+            always("alternative_names", TEXTS),
+            always("signature_algorithm", Kind::Text),
+        ]),
+    ),
+    maybe("hash", Kind::Object(&[always("sha256", Kind::Text)])),
     maybe("unverified", Kind::Word(|| Unverified::ALL.map(Unverified::name).to_vec())),
     maybe("staple", Kind::Word(|| OcspStatus::ALL.map(OcspStatus::name).to_vec())),
 ];
@@ -233,8 +275,10 @@ const DIAGNOSIS: &[Field] = &[
     maybe("cause", CAUSE),
     always("stopped_by", Kind::Word(|| StoppedBy::ALL.map(StoppedBy::name).to_vec())),
     maybe("confidence", CONFIDENCE),
+    always("severity", SEVERITY),
     always("summary", Kind::Text),
     always("remedy", TEXTS),
+    always("remedies", REMEDIES),
     always("evidence", EVIDENCE),
     always("against", EVIDENCE),
     always("alternatives", Kind::List(&CAUSE)),
@@ -242,7 +286,7 @@ const DIAGNOSIS: &[Field] = &[
         "findings",
         Kind::List(&Kind::Object(&[
             always("id", CAUSE),
-            always("severity", Kind::Word(|| Severity::ALL.map(Severity::name).to_vec())),
+            always("severity", SEVERITY),
             always("confidence", CONFIDENCE),
             always("text", Kind::Text),
             always("frames", Kind::List(&Kind::Integer)),
@@ -276,6 +320,9 @@ const STEP: &[Field] = &[
 pub const INCIDENT: &[Field] = &[
     always("schema", Kind::Word(|| vec![super::SCHEMA])),
     always("kind", Kind::Word(|| vec!["incident"])),
+    always("@timestamp", Kind::Time),
+    always("event", EVENT),
+    always("observer", OBSERVER),
     always("id", Kind::Text),
     maybe("state", Kind::Word(|| State::ALL.map(State::name).to_vec())),
     always("cause", CAUSE),
@@ -291,8 +338,10 @@ pub const INCIDENT: &[Field] = &[
     always("clients_total", Kind::Integer),
     maybe("changes", TEXTS),
     always("confidence", CONFIDENCE),
+    always("severity", SEVERITY),
     always("summary", Kind::Text),
     always("remedy", TEXTS),
+    always("remedies", REMEDIES),
     always("handshakes", TEXTS),
 ];
 
@@ -300,6 +349,9 @@ pub const INCIDENT: &[Field] = &[
 pub const SUMMARY: &[Field] = &[
     always("schema", Kind::Word(|| vec![super::SCHEMA])),
     always("kind", Kind::Word(|| vec!["summary"])),
+    maybe("@timestamp", Kind::Time),
+    always("event", EVENT),
+    always("observer", OBSERVER),
     always("version", Kind::Text),
     always("answer", Kind::Text),
     always(
@@ -322,7 +374,17 @@ pub const SUMMARY: &[Field] = &[
     always("flows", Kind::Integer),
     always("handshakes", Kind::Integer),
     maybe("left_out", Kind::Integer),
-    always("classes", Kind::Counts),
+    always(
+        "classes",
+        Kind::Object(&[
+            always("failed", Kind::Integer),
+            always("rejected-after-completion", Kind::Integer),
+            always("completed-with-trouble", Kind::Integer),
+            always("undecided", Kind::Integer),
+            always("probe", Kind::Integer),
+            always("completed", Kind::Integer),
+        ]),
+    ),
     always("outcomes", Kind::Counts),
     always("causes", Kind::Counts),
     always("incidents", Kind::Integer),

@@ -68,10 +68,10 @@ impl Builder {
     }
 
     pub(super) fn certificate(&mut self, certificate: &tls::certificate::Certificate) -> Arc<Certificate> {
-        // As text and as it was written.
+        // As text and as it was written, once in part.
         self.certificates.get(
             &certificate.sha256,
-            |_| 3 * (certificate.weight() - certificate.der.len()),
+            |_| 4 * (certificate.weight() - certificate.der.len()),
             || self::certificate(certificate),
         )
     }
@@ -249,6 +249,8 @@ pub struct Certificate {
     pub sha256: [u8; 32],
     /// As it was written.
     pub rendered: Rendered,
+    /// As it was written under other names.
+    pub as_x509: Rendered,
 }
 
 impl Certificate {
@@ -390,6 +392,7 @@ fn certificate(certificate: &tls::certificate::Certificate) -> Certificate {
         signature: certificate.signature.clone(),
         sha256: certificate.sha256,
         rendered: Rendered::default(),
+        as_x509: Rendered::default(),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::tls::message::OcspStatus;
 use crate::tls::registry::{CipherSuite, ContentType};
 use crate::tls::server_hello::ServerHello;
 use crate::transport::{Close, FlowEventKind, GapCause};
+use crate::wording::counted;
 
 use super::{Step, StepKind as Kind};
 
@@ -266,7 +267,7 @@ impl Rows {
             && h.quic.is_none()
             && let Some(hello) = h.last_hello()
         {
-            let text = format!("early data, {} records", h.early_data_records);
+            let text = format!("early data, {}", counted(h.early_data_records, "record", "records"));
             self.add(hello.mark, 22, Side::Client, Kind::ApplicationData, None, text);
         }
         if h.protocol == Protocol::Quic && !h.decrypted {
@@ -294,7 +295,10 @@ impl Rows {
                     self.add(mark, 50, side, Kind::Finished, len.map(|len| u64::from(len).saturating_add(HEADER)), text);
                 }
                 if let Some(mark) = *h.application_data.of(side) {
-                    let text = format!("the first of {} records", h.application_records.of(side));
+                    let text = match *h.application_records.of(side) {
+                        1 => "a single record".to_owned(),
+                        all => format!("the first of {}", counted(all, "record", "records")),
+                    };
                     self.add(mark, 85, side, Kind::ApplicationData, None, text);
                 }
             }
@@ -314,17 +318,18 @@ impl Rows {
         }
         if let Some(mark) = quic.zero_rtt.first {
             let (count, opened) = (quic.zero_rtt.count, quic.zero_rtt_opened);
-            let plural = if count == 1 { "" } else { "s" };
             let opened = if opened == 0 { String::new() } else { format!(", {opened} opened") };
-            let text = format!("early data: {count} 0-RTT packet{plural} in all{opened}");
+            let text = format!("early data: {} in all{opened}", counted(count, "0-RTT packet", "0-RTT packets"));
             self.add(mark, 22, Side::Client, Kind::ApplicationData, Some(quic.zero_rtt.bytes), text);
         }
         for side in Side::BOTH {
-            for (packets, rank, what) in [(quic.handshakes.of(side), 60, "Handshake packet"), (quic.shorts.of(side), 85, "1-RTT packet")] {
+            for (packets, rank, one, many) in [
+                (quic.handshakes.of(side), 60, "Handshake packet", "Handshake packets"),
+                (quic.shorts.of(side), 85, "1-RTT packet", "1-RTT packets"),
+            ] {
                 // What they say is told where they were opened.
                 if let Some(mark) = packets.first.filter(|_| *quic.opened.of(side) == 0) {
-                    let plural = if packets.count == 1 { "" } else { "s" };
-                    let text = format!("{} {what}{plural} in all", packets.count);
+                    let text = format!("{} in all", counted(packets.count, one, many));
                     self.add(mark, rank, side, Kind::Encrypted, Some(packets.bytes), text);
                 }
             }
@@ -493,7 +498,7 @@ fn client_hello(hello: &ClientHello) -> String {
     let versions: Vec<String> = hello.supported_versions().filter(|version| !version.is_grease()).map(|v| v.to_string()).collect();
     parts.push(if versions.is_empty() { hello.highest_version().to_string() } else { versions.join(" ") });
     let suites = hello.cipher_suites().filter(|suite| !suite.is_grease()).count();
-    parts.push(format!("{suites} {}", if suites == 1 { "suite" } else { "suites" }));
+    parts.push(counted(suites, "suite", "suites"));
     let shares: Vec<String> = hello.key_shares().filter(|(group, _)| !group.is_grease()).map(|(group, _)| group.to_string()).collect();
     if !shares.is_empty() {
         parts.push(format!("keys for {}", shares.join(" ")));

@@ -32,6 +32,7 @@ mod frames;
 mod fuzz_seeds;
 mod golden;
 mod hostile;
+mod integrations;
 mod ladders;
 mod library;
 #[cfg(target_os = "linux")]
@@ -47,6 +48,7 @@ mod packet_oracle;
 mod page;
 mod present;
 mod properties;
+mod prose;
 mod quic_oracle;
 mod remedies;
 mod rules;

@@ -352,7 +352,7 @@ fn serve(
         desk: desk.map(Desk::counters),
     };
     let clock = clock.clone();
-    thread::spawn(move || server.serve(&clock, || page.text(), || page.healthy()));
+    thread::spawn(move || server.serve(&clock, |form| form.of(&page.text()), || page.healthy()));
     metrics
 }
 

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::losses::OutputLosses;
 use crate::output::say::say;
 use crate::report::{Report, Sink};
+use crate::wording::counted;
 
 /// An output behind a queue.
 pub(super) struct Outlet {
@@ -56,7 +57,7 @@ impl Outlet {
         };
         if let Err(full) = given {
             let _ = self.pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pending| pending.checked_sub(1));
-            self.losses.lose(1, if full { "its reader is too slow" } else { "it takes no more" });
+            self.losses.lose(1, if full { "its reader is too slow" } else { "it accepts no more" });
         }
     }
 
@@ -81,7 +82,7 @@ impl Outlet {
         while !self.thread.is_finished() {
             if waited >= patience {
                 let left = self.pending.load(Ordering::Relaxed);
-                let why = format!("it takes no more, and {left} report{} of the last are lost", if left == 1 { "" } else { "s" });
+                let why = format!("it accepts no more, and the last {} are lost", counted(left, "report", "reports"));
                 return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }
             thread::sleep(STEP);

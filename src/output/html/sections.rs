@@ -268,7 +268,7 @@ pub(super) fn evidence(gathered: &Gathered, settings: &[Setting]) -> Markup {
     let Some(summary) = gathered.collected.summary.as_ref() else { return html! {} };
     html! {
         section aria-labelledby="h-evidence" {
-            h2 #h-evidence { "What this rests on" }
+            h2 #h-evidence { "Evidence and limits" }
             dl {
                 dt { "Tool" } dd { "handshark " (VERSION) }
                 @for setting in settings { dt { (setting.name) } dd { (text(&setting.value)) } }

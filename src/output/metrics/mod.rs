@@ -3,6 +3,7 @@
 //! Labels are bounded: the busiest servers and names have series of their own, all others share the value `other`; client addresses are no label at
 //! all. Every series name begins with `handshark_`.
 
+mod exposition;
 mod labels;
 mod server;
 
@@ -18,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use exposition::Exposition;
 use labels::{Certificates, Pairs, Ranking, Removed};
 pub use server::MetricsServer;
 
@@ -107,7 +109,7 @@ impl Metrics {
             "Handshakes that failed, were rejected after completion or completed with trouble, by cause, server and name",
             self.problems.clone(),
         );
-        r.register("stalls", "Handshakes told of while they made no progress", self.stalls.clone());
+        r.register("stalls", "Handshakes reported while they made no progress", self.stalls.clone());
         r.register("incidents", "Incidents that began, by cause: failures of one cause at one server and name", self.incidents.clone());
         r.register_with_unit(
             "handshake_duration",

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::exposition::Exposition;
 use crate::time::{Clock, Timestamp};
 
 /// Answers scrapers.
@@ -32,8 +33,8 @@ impl MetricsServer {
         self.listener.local_addr()
     }
 
-    /// Answers for ever: `metrics` writes the exposition, `healthy` says whether all is well, or what is not.
-    pub fn serve(self, clock: &Clock, metrics: impl Fn() -> String, healthy: impl Fn() -> Result<(), String>) {
+    /// Answers for ever: `metrics` writes the exposition in the form that is asked for, `healthy` says whether all is well, or what is not.
+    pub fn serve(self, clock: &Clock, metrics: impl Fn(Exposition) -> String, healthy: impl Fn() -> Result<(), String>) {
         let mut connections: VecDeque<Connection> = VecDeque::new();
         loop {
             self.wait(&connections, clock.now());
@@ -98,7 +99,12 @@ impl Connection {
     }
 
     /// Reads or writes what can be without waiting. False when it is over.
-    fn go_on(&mut self, now: Timestamp, metrics: &impl Fn() -> String, healthy: &impl Fn() -> Result<(), String>) -> io::Result<bool> {
+    fn go_on(
+        &mut self,
+        now: Timestamp,
+        metrics: &impl Fn(Exposition) -> String,
+        healthy: &impl Fn() -> Result<(), String>,
+    ) -> io::Result<bool> {
         if self.answer.is_none() && self.read()? {
             let answer = answer(&self.request, metrics, healthy);
             self.answer = Some((answer, 0));
@@ -140,13 +146,16 @@ impl Connection {
     }
 }
 
-fn answer(request: &[u8], metrics: &impl Fn() -> String, healthy: &impl Fn() -> Result<(), String>) -> Vec<u8> {
+fn answer(request: &[u8], metrics: &impl Fn(Exposition) -> String, healthy: &impl Fn() -> Result<(), String>) -> Vec<u8> {
     let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let mut words = line.split(|byte| *byte == b' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     let (status, kind, body) = match (method, path) {
-        (b"GET" | b"HEAD", b"/metrics") => ("200 OK", OPEN_METRICS, metrics()),
+        (b"GET" | b"HEAD", b"/metrics") => {
+            let form = asked_for(request);
+            ("200 OK", form.content_type(), metrics(form))
+        }
         (b"GET" | b"HEAD", b"/healthz") => match healthy() {
             Ok(()) => ("200 OK", PLAIN, "ok\n".to_owned()),
             Err(why) => ("503 Service Unavailable", PLAIN, format!("{why}\n")),
@@ -164,6 +173,34 @@ fn answer(request: &[u8], metrics: &impl Fn() -> String, healthy: &impl Fn() -> 
     out.into_bytes()
 }
 
+/// `OpenMetrics` where a line `Accept` names it with no lower weight than plain text; else plain text, which every scraper reads.
+fn asked_for(request: &[u8]) -> Exposition {
+    let text = String::from_utf8_lossy(request);
+    let is_accept = |line: &&str| line.split_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case("accept"));
+    let accepted =
+        text.split("\r\n").skip(1).filter(is_accept).filter_map(|line| line.split_once(':')).flat_map(|(_, value)| value.split(','));
+    let (mut open, mut plain) = (None::<u32>, None::<u32>);
+    for range in accepted {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1000, thousandths);
+        let place = match kind.as_str() {
+            "application/openmetrics-text" => &mut open,
+            "text/plain" => &mut plain,
+            _ => continue,
+        };
+        *place = (*place).max(Some(weight));
+    }
+    if open.is_some_and(|open| open > 0 && open >= plain.unwrap_or_default()) { Exposition::OpenMetrics } else { Exposition::Text }
+}
+
+/// `0.75` in thousandths.
+fn thousandths(weight: &str) -> u32 {
+    let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
+    let part: String = part.chars().chain("000".chars()).take(3).collect();
+    format!("{whole}{part}").parse().unwrap_or_default()
+}
+
 /// Connections at a time.
 const PLACES: usize = 256;
 /// Longest request, in bytes; what is longer is answered by its beginning.
@@ -173,7 +210,6 @@ const TO_ASK: Duration = Duration::from_secs(2);
 /// And to the last byte of the answer this.
 const TO_ANSWER: Duration = Duration::from_secs(10);
 const BREATH: Duration = Duration::from_millis(20);
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 #[cfg(test)]
@@ -193,7 +229,7 @@ mod tests {
     fn start() -> SocketAddr {
         let server = MetricsServer::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = server.address().unwrap();
-        std::thread::spawn(move || server.serve(&clock(), || "# EOF\n".to_owned(), || Err("eth0 is down".to_owned())));
+        std::thread::spawn(move || server.serve(&clock(), |form| form.of("# EOF\n"), || Err("eth0 is down".to_owned())));
         address
     }
 
@@ -208,7 +244,10 @@ mod tests {
     #[test]
     fn pages_and_mistakes_are_answered() {
         let address = start();
-        let metrics = get(address, "GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+        let metrics = get(
+            address,
+            "GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\nAccept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n\r\n",
+        );
         assert!(
             metrics.starts_with("HTTP/1.1 200 OK\r\n") && metrics.contains("openmetrics-text") && metrics.ends_with("\r\n\r\n# EOF\n"),
             "{metrics}"
@@ -218,6 +257,18 @@ mod tests {
         assert!(get(address, "GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
         assert!(get(address, "POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405"));
         assert!(get(address, &"x".repeat(LONGEST)).starts_with("HTTP/1.1 405"));
+    }
+
+    #[test]
+    fn the_form_is_the_one_asked_for() {
+        let asked = |accept: &str| asked_for(format!("GET /metrics HTTP/1.1\r\nHost: a\r\n{accept}\r\n\r\n").as_bytes());
+        let prometheus = "Accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+        assert_eq!(asked(prometheus), Exposition::OpenMetrics);
+        assert_eq!(asked("accept: text/plain;version=0.0.4"), Exposition::Text);
+        assert_eq!(asked("Accept: text/plain, application/openmetrics-text;q=0.9"), Exposition::Text);
+        assert_eq!(asked("Accept: */*"), Exposition::Text);
+        assert_eq!(asked("User-Agent: application/openmetrics-text"), Exposition::Text);
+        assert_eq!(asked("Accept: application/openmetrics-text;q=0"), Exposition::Text);
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn delayed(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         Finding::new(
             Cause::PacketLoss,
             Confidence::Strong,
-            format!("Packet loss delayed the handshake with {} by {total}{share}{repeats}.", view.target(),),
+            format!("Packet loss delayed the handshake with {} by {total}{share}{repeats}.", view.target()),
         )
         .weight(if felt { Weight::Explains } else { Weight::Note })
         .stopped_by(StoppedBy::Network)

@@ -26,7 +26,7 @@ fn violations_are_named() {
     let mark = Mark { frame: 4, ..Mark::default() };
     scene.handshake.anomalies.push(Anomaly { mark, side: Client, kind: AnomalyKind::OutOfOrder { message: 16, expected: "client_hello" } });
     assert_eq!(scene.cause(), Some((Cause::ClientProtocolViolation, Confidence::Certain)));
-    assert!(scene.findings()[0].summary.contains("client_key_exchange where client_hello was due"));
+    assert!(scene.findings()[0].summary.contains("client_key_exchange where client_hello was expected"));
     let hole = FlowEventKind::Gap { offset: 0, len: 9, why: GapCause::Snaplen };
     scene.handshake.flow.events.push(FlowEvent { mark: Mark { frame: 3, ..mark }, side: Client, kind: hole });
     assert_ne!(scene.cause().unwrap().1, Confidence::Certain, "what stood before it is not known");

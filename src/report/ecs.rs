@@ -1,0 +1,147 @@
+//! Fields under the names of the Elastic Common Schema, beside the report's own: what collectors look for without being told.
+
+use crate::time::Timestamp;
+
+use super::class::Class;
+use super::handshake::{Handshake, Severity};
+use super::incident::Incident;
+use super::shared::Certificate;
+use super::summary::{Summary, VERSION};
+use super::writer::{Key, Writer, key};
+use super::{Cause, Code};
+
+/// A report as an event.
+struct Event<'a> {
+    kind: &'static str,
+    dataset: &'static str,
+    types: &'static [&'static str],
+    outcome: &'static str,
+    reason: Option<Cause>,
+    severity: Severity,
+    id: Option<&'a str>,
+    span: Option<(Timestamp, Timestamp)>,
+}
+
+impl Event<'_> {
+    fn write(&self, w: &mut impl Writer) {
+        if let Some((start, _)) = self.span {
+            w.time(key!("@timestamp"), start);
+        }
+        w.object(key!("event"), |w| {
+            w.word(key!("kind"), self.kind);
+            w.word(key!("module"), "handshark");
+            w.word(key!("dataset"), self.dataset);
+            w.texts(key!("category"), ["network"]);
+            w.texts(key!("type"), self.types);
+            w.word(key!("outcome"), self.outcome);
+            w.word_if_any(key!("reason"), self.reason.map(Cause::slug));
+            w.number(key!("severity"), self.severity.number());
+            w.text_if_any(key!("id"), self.id);
+            if let Some((start, end)) = self.span {
+                w.time(key!("start"), start);
+                w.time(key!("end"), end);
+                w.number(key!("duration"), u64::try_from(end.nanos().saturating_sub(start.nanos())).unwrap_or_default());
+            }
+        });
+        w.object(key!("observer"), |w| {
+            w.word(key!("vendor"), "handshark");
+            w.word(key!("product"), "handshark");
+            w.word(key!("type"), "sensor");
+            w.word(key!("version"), VERSION);
+        });
+    }
+}
+
+/// `event.outcome` of a class.
+const fn outcome(class: Class) -> &'static str {
+    match class {
+        Class::Completed | Class::Troubled => "success",
+        Class::Failed | Class::Rejected => "failure",
+        Class::Undecided | Class::Probe => "unknown",
+    }
+}
+
+impl Handshake<'_> {
+    /// Writes `@timestamp`, `event` and `observer`.
+    pub(super) fn write_event(&self, w: &mut impl Writer) {
+        let class = self.class();
+        Event {
+            kind: "event",
+            dataset: "handshark.handshake",
+            types: &["connection", "protocol"],
+            outcome: outcome(class),
+            reason: self.diagnosis.cause,
+            severity: Severity::of_class(class),
+            id: Some(Code::as_str(&self.handshake.id)),
+            span: Some((self.handshake.start, self.handshake.end)),
+        }
+        .write(w);
+    }
+}
+
+impl Incident {
+    /// Writes `@timestamp`, `event` and `observer`.
+    pub(super) fn write_event(&self, w: &mut impl Writer) {
+        Event {
+            kind: "alert",
+            dataset: "handshark.incident",
+            types: &["info"],
+            outcome: "failure",
+            reason: Some(self.cause),
+            severity: self.severity(),
+            id: Some(&self.id),
+            span: Some((self.first_seen, self.last_seen)),
+        }
+        .write(w);
+    }
+
+    /// How grave it is.
+    pub const fn severity(&self) -> Severity {
+        if self.failed > self.completed { Severity::Error } else { Severity::Warning }
+    }
+}
+
+impl Summary {
+    /// Writes `@timestamp`, `event` and `observer`.
+    pub(super) fn write_event(&self, w: &mut impl Writer) {
+        Event {
+            kind: "event",
+            dataset: "handshark.summary",
+            types: &["info"],
+            outcome: "success",
+            reason: None,
+            severity: Severity::Info,
+            id: None,
+            span: self.times,
+        }
+        .write(w);
+    }
+}
+
+/// The key of a class in an object of counts.
+pub(super) const fn class_key(class: Class) -> Key {
+    match class {
+        Class::Failed => key!("failed"),
+        Class::Rejected => key!("rejected-after-completion"),
+        Class::Troubled => key!("completed-with-trouble"),
+        Class::Undecided => key!("undecided"),
+        Class::Probe => key!("probe"),
+        Class::Completed => key!("completed"),
+    }
+}
+
+/// Writes a leaf certificate as `x509` and `hash`.
+pub(super) fn leaf(w: &mut impl Writer, certificate: &Certificate) {
+    w.shared(&certificate.as_x509, |w| {
+        w.object(key!("x509"), |w| {
+            w.object(key!("subject"), |w| w.text(key!("distinguished_name"), &certificate.subject));
+            w.object(key!("issuer"), |w| w.text(key!("distinguished_name"), &certificate.issuer));
+            w.text(key!("serial_number"), &certificate.serial.to_ascii_uppercase());
+            w.time(key!("not_before"), certificate.not_before);
+            w.time(key!("not_after"), certificate.not_after);
+            w.texts(key!("alternative_names"), &certificate.san);
+            w.text(key!("signature_algorithm"), &certificate.signature);
+        });
+        w.object(key!("hash"), |w| w.word(key!("sha256"), &certificate.fingerprint().to_ascii_uppercase()));
+    });
+}
