@@ -11,7 +11,7 @@ mod text;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -193,6 +193,10 @@ impl Anonymizer {
             input.damage = input.damage.as_ref().map(|damage| self.text(damage, &known));
         }
         hidden.notes.iter_mut().for_each(|note| *note = self.text(note, &known));
+        hidden.answer = summary.answer.renamed(&|place| match place.parse::<SocketAddr>() {
+            Ok(at) => self.endpoint(Endpoint::new(at.ip(), at.port())).to_string(),
+            Err(_) => self.name(place),
+        });
         hidden
     }
 

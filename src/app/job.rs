@@ -155,7 +155,7 @@ pub(super) fn trust(wanted: &Trust) -> anyhow::Result<TrustStore> {
 struct Asked<'a> {
     finder: Option<Finder>,
     anonymizer: Option<Anonymizer>,
-    /// What the answer is made of, when that is not the whole run under its own names.
+    /// What the answer is made of, when that is not the whole run.
     answer: Answer,
     sink: &'a mut dyn Sink,
     summary: Option<Summary>,
@@ -237,12 +237,13 @@ impl Sink for Asked<'_> {
         if self.finder.as_mut().is_some_and(|finder| !finder.takes(handshake)) {
             return Ok(());
         }
-        let anonymous = self.anonymizer.as_ref().map(|anonymizer| anonymizer.handshake(handshake));
-        let shown = anonymous.as_ref().unwrap_or(handshake);
-        if self.finder.is_some() || anonymous.is_some() {
-            self.answer.handshake(shown);
+        if self.finder.is_some() {
+            self.answer.handshake(handshake);
         }
-        self.sink.handshake(shown)
+        match &self.anonymizer {
+            Some(anonymizer) => self.sink.handshake(&anonymizer.handshake(handshake)),
+            None => self.sink.handshake(handshake),
+        }
     }
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
@@ -252,10 +253,11 @@ impl Sink for Asked<'_> {
             }
             finder.incidents += 1;
         }
-        let anonymous = self.anonymizer.as_ref().map(|anonymizer| anonymizer.incident(incident));
-        let shown = anonymous.as_ref().unwrap_or(incident);
-        self.answer.incident(shown);
-        self.sink.incident(shown)
+        self.answer.incident(incident);
+        match &self.anonymizer {
+            Some(anonymizer) => self.sink.incident(&anonymizer.incident(incident)),
+            None => self.sink.incident(incident),
+        }
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
@@ -263,7 +265,7 @@ impl Sink for Asked<'_> {
         if let Some(finder) = &mut self.finder {
             finder.narrow(&mut summary);
         }
-        if self.finder.is_some() || self.anonymizer.is_some() {
+        if self.finder.is_some() {
             summary.answer = std::mem::take(&mut self.answer);
         }
         if self.hashes {

@@ -254,13 +254,13 @@ and in variables such as HANDSHARK_TZ; HANDSHARK_CONFIG names another file.
 pub(super) const DEMO_EXAMPLES: &str = "\
 Examples:
   handshark demo                                 see what handshark says
-  handshark demo --write demo.pcap               the capture, to try every other command on";
+  handshark demo --write demo.pcap               the capture to try more on";
 
 pub(super) const READ_EXAMPLES: &str = "\
 Examples:
   handshark read night.pcapng
   handshark read /var/captures --since 09:00 --until 09:30 --name '*.bank.test'
-  handshark --all --where 'handshake.timing.server_think_us > 500000' night.pcapng
+  handshark --all --where 'handshake.timing.total_us > 5000000' night.pcapng
   handshark --tz local -r night.pcapng
   handshark read --json --stall-after 3s a.pcap b.pcap > verdicts.ndjson
   handshark read night.pcapng -q --parquet night.parquet

@@ -199,7 +199,7 @@ pub(super) const CERTS_EXAMPLES: &str = "\
 Examples:
   handshark certs night.pcapng -o certs
   handshark certs /var/captures --name '*.bank.test' -o certs
-  jq -r '.certificates[] | [.not_after, .subject] | @tsv' certs/index.json | sort
+  jq -r '.certificates[] | [.not_after, .subject] | @tsv' certs/index.json
   openssl x509 -in certs/FILE.pem -noout -text          one of them in full";
 
 pub(super) const DIFF_EXAMPLES: &str = "\

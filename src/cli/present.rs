@@ -146,5 +146,5 @@ pub(super) const REPORT_EXAMPLES: &str = "\
 Examples:
   handshark report night.pcapng -o report.html
   handshark report /var/captures --since 09:00 --until 10:00 -o report.html
-  handshark report night.pcapng --anonymize @key.txt -o report.html   anonymised
-  handshark report night.pcapng --format md | xclip                   for a ticket";
+  handshark report night.pcapng --anonymize @key.txt -o report.html
+  handshark report night.pcapng --format md | xclip              for a ticket";

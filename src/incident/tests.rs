@@ -33,9 +33,12 @@ fn fail(tracker: &mut Tracker, at: i64, server: u32, cause: Cause) {
 }
 
 fn end(tracker: &mut Tracker, at: i64, server: u32, cause: Cause, outcome: Outcome) {
-    let handshake = handshake(at, server, outcome);
+    observe(tracker, &handshake(at, server, outcome), cause, id(at, server));
+}
+
+fn observe(tracker: &mut Tracker, handshake: &Handshake, cause: Cause, id: Id) {
     let verdict = Verdict {
-        outcome,
+        outcome: handshake.outcome,
         stopped_by: handshake.stopped_by,
         cause: Some(Finding::new(cause, Confidence::Certain, "so it is".to_owned())),
         findings: Vec::new(),
@@ -43,8 +46,8 @@ fn end(tracker: &mut Tracker, at: i64, server: u32, cause: Cause, outcome: Outco
         quality: Quality::default(),
         unverified: None,
     };
-    attempt(tracker, &handshake);
-    tracker.observe(&handshake, &verdict, id(at, server));
+    attempt(tracker, handshake);
+    tracker.observe(handshake, &verdict, id);
 }
 
 /// Made of the time and the server.
@@ -66,6 +69,37 @@ fn what_completed_is_not_said_to_have_failed() {
     let summaries: Vec<_> = tracker.finish().into_iter().map(|report| report.summary).collect();
     assert!(summaries[0].contains("3 of 3 handshakes") && summaries[0].contains(" completed with problems"), "{summaries:?}");
     assert!(summaries[1].contains(" failed ("), "{summaries:?}");
+}
+
+/// What a tracker makes of failures among a hundred handshakes a second that complete: seconds, and the client's last octet.
+fn among_many(failures: &[(i64, u8)], cause: Cause, outcome: Outcome) -> usize {
+    let mut tracker = Tracker::default();
+    for at in 100..200 {
+        (0..100).for_each(|_| attempt(&mut tracker, &handshake(at, 1, Outcome::Completed)));
+    }
+    for (at, client) in failures {
+        let mut failed = handshake(*at, 1, outcome);
+        failed.client.address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, *client));
+        observe(&mut tracker, &failed, cause, id(*at, u32::from(*client)));
+    }
+    tracker.finish().len()
+}
+
+#[test]
+fn a_few_failures_at_a_busy_server_are_no_incident() {
+    let expired = |failures: &[(i64, u8)]| among_many(failures, Cause::CertificateExpired, Outcome::Alerted);
+    assert_eq!(expired(&[(150, 1), (150, 1)]), 0, "two at a time say nothing about a rate");
+    assert_eq!(expired(&[(120, 1), (150, 2), (180, 3)]), 0);
+    assert_eq!(expired(&[(120, 1), (130, 1), (140, 1), (150, 1), (160, 1)]), 1, "a client that never succeeds");
+    let many: Vec<(i64, u8)> = (0..60).map(|n| (120 + i64::from(n), n)).collect();
+    assert_eq!(expired(&many), 1);
+}
+
+#[test]
+fn packets_that_were_lost_and_sent_again_are_no_incident() {
+    let many: Vec<(i64, u8)> = (0..60).map(|n| (120 + i64::from(n), n)).collect();
+    assert_eq!(among_many(&many, Cause::PacketLoss, Outcome::Completed), 0);
+    assert_eq!(among_many(&many, Cause::PacketLoss, Outcome::Stalled), 1);
 }
 
 #[test]

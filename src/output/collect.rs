@@ -339,7 +339,9 @@ mod tests {
             for address in ["10.0.0.2:443", "10.0.0.3:443", "10.0.0.4:443"] {
                 collected.handshake(&at(address));
             }
-            incidents.iter().for_each(|incident| collected.incident(incident));
+            for incident in incidents {
+                collected.incident(incident);
+            }
             collected.sort();
             collected.groups.iter().map(|group| (group.count, group.incident, group.others.len())).collect::<Vec<_>>()
         };

@@ -156,7 +156,7 @@ impl Ticket<'_> {
             let shown = self.collected.of_incident(place).find(|group| group.shown.diagnosis.cause == Some(incident.cause));
             if let Some(group) = shown {
                 self.subject(out, &group.shown, if group.count > 1 { "For example: " } else { "" })?;
-                self.proof(out, &group.shown)?;
+                Self::proof(out, &group.shown)?;
             }
             fix(out, &incident.remedy)?;
             if let Some(group) = shown {
@@ -172,7 +172,7 @@ impl Ticket<'_> {
         writeln!(out, "\n## {number}. {}: {}{times}", view::cause(report), view::ending(report))?;
         writeln!(out, "\n{}", text(&report.summary()))?;
         self.subject(out, report, "")?;
-        self.proof(out, report)?;
+        Self::proof(out, report)?;
         fix(out, &report.diagnosis.remedy)?;
         self.next(out, report)
     }
@@ -189,7 +189,7 @@ impl Ticket<'_> {
         )
     }
 
-    fn proof(&self, out: &mut dyn Write, report: &Handshake<'_>) -> io::Result<()> {
+    fn proof(out: &mut dyn Write, report: &Handshake<'_>) -> io::Result<()> {
         let diagnosis = &report.diagnosis;
         let evidence = view::evidence(diagnosis);
         if !evidence.is_empty() {

@@ -20,7 +20,7 @@ pub(super) fn write(out: &mut dyn Write, layout: &Layout, report: &Handshake<'_>
     section(out, layout, "Ladder")?;
     let rows = rows(report);
     // A mark stands before the number.
-    let frame = rows.iter().filter_map(|row| row.frame()).max().unwrap_or_default().to_string().len().saturating_add(1).max(5);
+    let frame = rows.iter().filter_map(Row::frame).max().unwrap_or_default().to_string().len().saturating_add(1).max(5);
     let lanes = Lanes::new(layout, frame);
     lanes.head(out, report)?;
     let begin = first.time;

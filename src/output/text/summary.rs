@@ -97,7 +97,7 @@ fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary
         layout.labelled(out, 2, "How they failed:", &listed(&collected.endings, usize::MAX))?;
     }
     for (class, label) in
-        [(Class::Failed, "Why they failed"), (Class::Rejected, "Why they were rejected"), (Class::Troubled, "The trouble")]
+        [(Class::Failed, "Why they failed:"), (Class::Rejected, "Why they were rejected:"), (Class::Troubled, "The trouble:")]
     {
         causes(out, layout, label, &collected.causes(class))?;
     }
