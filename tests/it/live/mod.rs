@@ -82,7 +82,7 @@ fn failures_are_told_as_they_happen_and_recorded() {
         "handshark_problems_total{cause=\"certificate-expired\",class=\"failed\",server=\"10.77.0.2:4443\",name=\"expired.test\"} 1",
         "handshark_certificate_not_after_timestamp_seconds{name=\"expired.test\"",
         "handshark_capture_dropped_packets_total",
-        "# EOF",
+        "# TYPE handshark_problems_total counter",
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
