@@ -205,10 +205,17 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
             let lines = LineSink::new(BufWriter::new(stdout), palette).with_priorities(command.priorities || is_journal());
             outlets.push(to_stdout(Box::new(lines), flags));
         }
-        Shown::Json => outlets.push(to_stdout(Box::new(NdjsonSink::new(BufWriter::with_capacity(64 << 10, stdout), true).observed_by(&open.observer)), flags)),
+        Shown::Json => outlets.push(to_stdout(
+            Box::new(NdjsonSink::new(BufWriter::with_capacity(64 << 10, stdout), true).observed_by(&open.observer)),
+            flags,
+        )),
     }
     if let (Some(file), Some(output)) = (open.file, &command.output) {
-        outlets.push(Outlet::start(&output.path.display().to_string(), Box::new(NdjsonSink::new(file, true).observed_by(&open.observer)), None));
+        outlets.push(Outlet::start(
+            &output.path.display().to_string(),
+            Box::new(NdjsonSink::new(file, true).observed_by(&open.observer)),
+            None,
+        ));
     }
     let run = pipeline::Options {
         threads: command.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get),

@@ -31,7 +31,21 @@ fn failures_are_told_as_they_happen_and_recorded() {
     let limit = Duration::from_secs(2);
     let mut live = Live::start(
         &lab,
-        &["--json", "--stall-after", "2s", "--record", "record", "--output", "out.ndjson", "--metrics", "9477", "--user", "nobody", "--observer", "edge-17"],
+        &[
+            "--json",
+            "--stall-after",
+            "2s",
+            "--record",
+            "record",
+            "--output",
+            "out.ndjson",
+            "--metrics",
+            "9477",
+            "--user",
+            "nobody",
+            "--observer",
+            "edge-17",
+        ],
     );
     live.wait_until_ready();
     let status = live.status();
