@@ -50,8 +50,8 @@ pub(super) enum Asking {
     /// The view.
     #[default]
     Nothing,
-    /// Words to look for; what there was before.
-    Words(String),
+    /// Words to look for, which are applied as they are typed.
+    Words,
     /// A condition, and what is wrong with it.
     Condition { text: String, wrong: String },
     /// In which form to save.
