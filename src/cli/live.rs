@@ -98,10 +98,6 @@ pub(super) struct Live {
     #[arg(long, conflicts_with = "color", help_heading = OUTPUT)]
     no_color: bool,
 
-    /// Show times in this zone: UTC, local, or a name such as Europe/Berlin (output for programs stays in UTC)
-    #[arg(long = "tz", value_name = "ZONE", default_value = "UTC", hide_default_value = true, value_parser = Zone::new, help_heading = OUTPUT)]
-    zone: Zone,
-
     /// Also write one JSON object a line to this file; SIGHUP reopens it
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
     output: Option<PathBuf>,
@@ -262,6 +258,7 @@ impl From<Live> for LiveCommand {
             },
             stall_after: live.stall_after,
             threads: NonZeroUsize::new(usize::from(live.threads)),
+            zone: live.selection.zone(),
             criteria: live.selection.into(),
             trust: live.trust.into(),
             keylogs: live.keylogs,
@@ -272,7 +269,6 @@ impl From<Live> for LiveCommand {
             },
             priorities: live.priorities,
             color: if live.no_color { Color::Never } else { live.color.into() },
-            zone: live.zone,
             output: live.output.map(|path| OutputFile { path, size: live.rotate_size, age: live.rotate_age, keep: live.rotate_keep }),
             metrics: live.metrics.map(|address| (address, live.metrics_names)),
             record: live.record.map(|directory| RecordOptions {

@@ -144,11 +144,6 @@ mod tests {
     fn shares_are_of_something() {
         assert_eq!((percent(37, 52).as_str(), percent(1, 0).as_str()), ("71 %", ""));
     }
-}
-
-#[cfg(test)]
-mod clock_tests {
-    use super::*;
 
     #[test]
     fn the_time_of_day_is_that_of_the_zone() {
