@@ -1,11 +1,11 @@
 //! What the view keeps to show: incidents, the latest handshakes, and servers, names and clients. All of it can be frozen.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::counts::{By, Groups};
 use super::filter::Filter;
-use crate::report::{Handshake, Incident, Report};
+use crate::report::{Handshake, Id, Incident, Report};
 use crate::time::Timestamp;
 
 /// What lists are made of.
@@ -15,6 +15,8 @@ pub(super) struct Data {
     pub(super) incidents: BTreeMap<String, Tracked>,
     /// Latest last.
     pub(super) rows: VecDeque<Row>,
+    /// Those of them that are still under way.
+    stalls: BTreeSet<Id>,
     /// By server, name, client.
     pub(super) groups: [Groups; By::ALL.len()],
 }
@@ -68,12 +70,20 @@ impl Data {
     /// Takes a handshake. What was told of it while it stalled gives way.
     pub(super) fn take(&mut self, report: &Arc<Report>, filter: &Filter) {
         let Some(one) = handshake(report) else { return };
-        let same = |row: &Row| row.handshake().is_some_and(|row| row.handshake.provisional && row.handshake.id == one.handshake.id);
-        if let Some(place) = self.rows.iter().position(same) {
+        let id = one.handshake.id;
+        let same = |row: &Row| row.handshake().is_some_and(|row| row.handshake.provisional && row.handshake.id == id);
+        if self.stalls.remove(&id)
+            && let Some(place) = self.rows.iter().position(same)
+        {
             self.rows.remove(place);
         }
-        if self.rows.len() >= ROWS {
-            self.rows.pop_front();
+        if one.handshake.provisional {
+            self.stalls.insert(id);
+        }
+        if self.rows.len() >= ROWS
+            && let Some(gone) = self.rows.pop_front().as_ref().and_then(Row::handshake)
+        {
+            self.stalls.remove(&gone.handshake.id);
         }
         self.rows.push_back(Row { report: Arc::clone(report), taken: filter.takes(one) });
         if !one.handshake.provisional {

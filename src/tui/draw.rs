@@ -42,14 +42,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
     trail(frame, tabs, state, &look);
     match state.opened.last() {
         Some(Opened::Incident { .. } | Opened::Handshake { .. }) => page(frame, body, state),
-        Some(Opened::List { .. }) => rows(frame, body, state, &look),
         None if state.tab == Tab::Incidents && body.height >= PREVIEW => {
             let wanted = u16::try_from(state.items().len()).unwrap_or(u16::MAX).saturating_add(1);
             let [list, below] = Layout::vertical([Constraint::Length(wanted.clamp(3, body.height / 2)), Constraint::Min(1)]).areas(body);
             rows(frame, list, state, &look);
             preview(frame, below, state, &look);
         }
-        None => rows(frame, body, state, &look),
+        Some(Opened::List { .. }) | None => rows(frame, body, state, &look),
     }
     footer(frame, foot, state, &look);
     if state.asking == Asking::Help {

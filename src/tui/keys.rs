@@ -96,6 +96,7 @@ fn command(state: &mut State, code: KeyCode, control: bool) {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Step {
     Up(usize),
     Down(usize),

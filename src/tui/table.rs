@@ -1,6 +1,6 @@
 //! The tables: which columns they have, what stands in them, how they are sorted, and which fit.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 
 use ratatui::style::Style;
 
@@ -224,7 +224,7 @@ fn of_handshake(one: &Handshake<'_>, column: usize, room: usize, look: &Look) ->
         2 => {
             let whole = view::server(one);
             // Where not both fit, the name tells more than half of an address.
-            (one.server_name().filter(|_| width(&whole) > room).map_or(whole.clone(), str::to_owned), plain)
+            (one.server_name().filter(|_| width(&whole) > room).map_or_else(|| whole.clone(), str::to_owned), plain)
         }
         3 => (one.client.to_string(), look.dim),
         4 => (one.handshake.timing.total_us.map(micros).unwrap_or_default(), look.dim),
@@ -240,11 +240,11 @@ fn cause(one: &Handshake<'_>) -> &'static str {
 
 /// Sorts; what is equal stays as it came.
 pub(super) fn sort(items: &mut [Item<'_>], sort: Sort) {
-    let order = |a: &Item<'_>, b: &Item<'_>| -> Ordering {
-        let order = a.key(sort.column).cmp(&b.key(sort.column));
-        if sort.down { order.reverse() } else { order }
-    };
-    items.sort_by(order);
+    if sort.down {
+        items.sort_by_cached_key(|item| Reverse(item.key(sort.column)));
+    } else {
+        items.sort_by_cached_key(|item| item.key(sort.column));
+    }
 }
 
 #[cfg(test)]

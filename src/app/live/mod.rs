@@ -60,8 +60,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// The least that an output is given to end.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Reports that wait for the view.
-const VIEW_QUEUE: usize = 65_536;
+/// Reports that wait for the view: some ten kilobytes each, and taken ten times a second.
+const VIEW_QUEUE: usize = 8_192;
 
 /// Why nothing can be saved.
 const NOWHERE: &str = "this run may write nowhere, for its own confinement; begin it with --save DIR";

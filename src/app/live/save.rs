@@ -59,7 +59,7 @@ impl Saver {
         let told = |error: &dyn std::error::Error| escape(&error.to_string()).into_owned();
         let path = self.directory.join(name(wish, now));
         match wish.form {
-            Form::Page => self.write(&path, |out| page(wish, out)).map_err(|error| told(&error))?,
+            Form::Page => deliver(&path, |out| page(wish, out)).map_err(|error| told(&error))?,
             Form::Packets => {
                 let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
                 let ids: BTreeSet<Id> = handshakes(wish).map(|one| one.handshake.id).collect();
@@ -67,7 +67,7 @@ impl Saver {
                 if recordings.is_empty() {
                     return Err("their packets are no longer in memory, or the handshake is still under way.".to_owned());
                 }
-                self.write(&path, |out| compose(&recordings, &self.interfaces, out)).map_err(|error| told(&error))?;
+                deliver(&path, |out| compose(&recordings, &self.interfaces, out)).map_err(|error| told(&error))?;
                 let lacking = ids.len().saturating_sub(recordings.len());
                 if lacking > 0 {
                     return Ok(format!(
@@ -79,12 +79,12 @@ impl Saver {
         }
         Ok(escape(&path.display().to_string()).into_owned())
     }
+}
 
-    fn write(&self, path: &Path, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> crate::error::Result<()> {
-        let mut delivery = Delivery::begin(path, &Manner::default())?;
-        write(&mut delivery).map_err(|error| delivery.failed(error))?;
-        delivery.deliver()
-    }
+fn deliver(path: &Path, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> crate::error::Result<()> {
+    let mut delivery = Delivery::begin(path, &Manner::default())?;
+    write(&mut delivery).map_err(|error| delivery.failed(error))?;
+    delivery.deliver()
 }
 
 fn handshakes(wish: &Wish) -> impl Iterator<Item = &Handshake<'static>> {

@@ -109,7 +109,7 @@ fn one_incident(gathered: &Gathered, number: usize, incident: &Incident) -> Mark
             p { (text(&incident.summary)) }
             p.sub {
                 (when(incident.first_seen, with_date)) " to " (when(incident.last_seen, with_date)) " UTC; "
-                (count(incident.failed)) " of " (counted(incident.attempts, "handshake", "handshakes")) ", from " (counted(incident.clients_total, "client", "clients")) "; " (incident.confidence.name())
+                (incident.confidence.name())
                 span.js-only { "; " (filtered(&filter, &html! { "show its handshakes" })) }
             }
             @for change in &incident.changes { p { b { "What changed: " } (text(change)) } }
