@@ -127,6 +127,8 @@ struct Read {
     csv: bool,
 
     /// Also write a Parquet file: one row for each handshake, with nested columns as in docs/SCHEMA.md
+    ///
+    /// Beside NAME.parquet stand NAME.incidents.parquet and NAME.summary.parquet.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = values::parquet_file(), help_heading = OUTPUT)]
     parquet: Option<PathBuf>,
 

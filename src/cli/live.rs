@@ -150,6 +150,10 @@ pub(super) struct Live {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = RUN)]
     count: Option<u64>,
 
+    /// Name of this sensor, `observer.name` in JSON [default: the host's name]
+    #[arg(long, value_name = "NAME", help_heading = OUTPUT)]
+    observer: Option<String>,
+
     /// Switch to this user once everything is open
     #[arg(long, value_name = "NAME", help_heading = RUN)]
     user: Option<String>,
@@ -198,6 +202,8 @@ pub struct LiveCommand {
     pub duration: Option<Duration>,
     /// After how many handshakes to end.
     pub count: Option<u64>,
+    /// What the sensor is called; the host's name if nothing is said.
+    pub observer: Option<String>,
     /// Whom to become.
     pub user: Option<String>,
     /// Whether to confine the process.
@@ -281,6 +287,7 @@ impl From<Live> for LiveCommand {
             save: live.save,
             duration: live.duration,
             count: live.count,
+            observer: live.observer,
             user: live.user,
             sandbox: !live.no_sandbox,
             fail_on: FailOn::from_items(live.fail_on),
