@@ -168,7 +168,9 @@ fn page(frame: &mut Frame<'_>, area: Rect, state: &mut State) {
         Some(Opened::Incident { id, .. }) => {
             state.data().incidents.get(id).map(|tracked| pages::incident(tracked, state.now, columns, state.color, &state.zone))
         }
-        Some(Opened::Handshake { report, .. }) => super::data::handshake(report).map(|one| pages::handshake(one, columns, state.color, &state.zone)),
+        Some(Opened::Handshake { report, .. }) => {
+            super::data::handshake(report).map(|one| pages::handshake(one, columns, state.color, &state.zone))
+        }
         Some(Opened::List { .. }) | None => None,
     };
     let lines = lines.unwrap_or_else(|| vec![Line::raw("It was forgotten to make room.")]);
