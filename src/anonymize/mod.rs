@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 use self::text::Known;
 use crate::flow::Endpoint;
 use crate::report::{
-    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Evidence, Finding, Handshake, Id, Incident, Network, Quic, Step, Summary,
-    Tls, TlsClient, TlsServer, community_id,
+    Advice, Capture, Certificate, ClosedBy, Course, Diagnosis, Evidence, Finding, Handshake, Id, Incident, Network, Quic, Renaming, Step,
+    Summary, Tls, TlsClient, TlsServer, community_id,
 };
 
 /// What the pseudonyms depend on.
@@ -296,7 +296,7 @@ impl Anonymizer {
     }
 
     /// Names files as [`Self::file`] does.
-    fn file_namer(&self) -> Arc<dyn Fn(&str) -> String + Send + Sync> {
+    fn file_namer(&self) -> Renaming {
         let anonymizer = Self::new(self.key.clone());
         Arc::new(move |name| anonymizer.file(name))
     }

@@ -112,7 +112,7 @@ impl Emit<'_> {
     fn besides(&mut self, write: impl FnOnce(&mut ParquetSink<Delivery>) -> io::Result<()>) -> io::Result<()> {
         let Some(parquet) = &mut self.parquet else { return Ok(()) };
         write(parquet).map_err(|error| {
-            let stop = io::Error::new(error.kind(), "the file besides cannot be written");
+            let stop = io::Error::new(error.kind(), "the Parquet file cannot be written");
             self.parquet_failed = Some(error);
             stop
         })

@@ -86,7 +86,7 @@ enum Action {
         screen: ScreenArguments,
     },
     /// Print a completion script for a shell
-    #[command(after_help = "Examples:\n  handshark completions bash > ~/.local/share/bash-completion/completions/handshark\n  \
+    #[command(after_help = "Examples:\n  handshark completions bash \\\n      > ~/.local/share/bash-completion/completions/handshark\n  \
                             handshark completions zsh > \"${fpath[1]}/_handshark\"\n  \
                             handshark completions fish > ~/.config/fish/completions/handshark.fish")]
     Completions {
@@ -127,6 +127,8 @@ struct Read {
     csv: bool,
 
     /// Also write a Parquet file: one row for each handshake, with nested columns as in docs/SCHEMA.md
+    ///
+    /// Beside NAME.parquet stand NAME.incidents.parquet and NAME.summary.parquet.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = values::parquet_file(), help_heading = OUTPUT)]
     parquet: Option<PathBuf>,
 

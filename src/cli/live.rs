@@ -14,6 +14,7 @@ use super::values;
 use crate::capture::LiveOptions;
 use crate::find::Criteria;
 use crate::output::style::Color;
+use crate::time::Zone;
 
 /// Watch interfaces and explain why handshakes fail, as they fail
 ///
@@ -93,6 +94,10 @@ pub(super) struct Live {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
     color: When,
 
+    /// Use no colours: the same as --color never
+    #[arg(long, conflicts_with = "color", help_heading = OUTPUT)]
+    no_color: bool,
+
     /// Also write one JSON object a line to this file; SIGHUP reopens it
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
     output: Option<PathBuf>,
@@ -145,6 +150,10 @@ pub(super) struct Live {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = RUN)]
     count: Option<u64>,
 
+    /// Name of this sensor, `observer.name` in JSON [default: the host's name]
+    #[arg(long, value_name = "NAME", help_heading = OUTPUT)]
+    observer: Option<String>,
+
     /// Switch to this user once everything is open
     #[arg(long, value_name = "NAME", help_heading = RUN)]
     user: Option<String>,
@@ -179,6 +188,8 @@ pub struct LiveCommand {
     pub priorities: bool,
     /// Whether to colour.
     pub color: Color,
+    /// The zone of the times that people are shown.
+    pub zone: Zone,
     /// A file for NDJSON.
     pub output: Option<OutputFile>,
     /// Where to serve metrics, and how many servers and names they tell apart.
@@ -191,6 +202,8 @@ pub struct LiveCommand {
     pub duration: Option<Duration>,
     /// After how many handshakes to end.
     pub count: Option<u64>,
+    /// What the sensor is called; the host's name if nothing is said.
+    pub observer: Option<String>,
     /// Whom to become.
     pub user: Option<String>,
     /// Whether to confine the process.
@@ -251,6 +264,7 @@ impl From<Live> for LiveCommand {
             },
             stall_after: live.stall_after,
             threads: NonZeroUsize::new(usize::from(live.threads)),
+            zone: live.selection.zone(),
             criteria: live.selection.into(),
             trust: live.trust.into(),
             keylogs: live.keylogs,
@@ -260,7 +274,7 @@ impl From<Live> for LiveCommand {
                 (false, false) => Shown::Auto,
             },
             priorities: live.priorities,
-            color: live.color.into(),
+            color: if live.no_color { Color::Never } else { live.color.into() },
             output: live.output.map(|path| OutputFile { path, size: live.rotate_size, age: live.rotate_age, keep: live.rotate_keep }),
             metrics: live.metrics.map(|address| (address, live.metrics_names)),
             record: live.record.map(|directory| RecordOptions {
@@ -273,6 +287,7 @@ impl From<Live> for LiveCommand {
             save: live.save,
             duration: live.duration,
             count: live.count,
+            observer: live.observer,
             user: live.user,
             sandbox: !live.no_sandbox,
             fail_on: FailOn::from_items(live.fail_on),

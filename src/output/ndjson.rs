@@ -29,6 +29,12 @@ impl<W: Write> NdjsonSink<W> {
         Self { out, flush_each, lines: Json::default() }
     }
 
+    /// The same under a sensor's name, which every line carries.
+    #[must_use]
+    pub fn observed_by(self, name: &str) -> Self {
+        Self { lines: Json::observed_by(name), ..self }
+    }
+
     fn line(&mut self, fields: impl FnOnce(&mut Json)) -> io::Result<()> {
         self.lines.whole(fields);
         self.lines.out.push(b'\n');

@@ -48,6 +48,7 @@ impl Event<'_> {
             w.word(key!("product"), "handshark");
             w.word(key!("type"), "sensor");
             w.word(key!("version"), VERSION);
+            w.observer(key!("name"));
         });
     }
 }

@@ -38,7 +38,7 @@ pub use handshake::{
     AlertSeen, Capture, Course, Diagnosis, Dtls, Handshake, Loss, Network, Quic, Severity, Timing, Tls, TlsClient, TlsServer, word,
 };
 pub use incident::{Incident, Scope, State};
-pub use place::{Files, Place};
+pub use place::{Files, Place, Renaming};
 pub use rendered::Rendered;
 pub use shared::{Builder, Certificate, Offer, ServerAnswer};
 pub use step::{Step, StepKind};

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use crate::origins::Origins;
 
+/// From a file's name to the one under which it is shown.
+pub type Renaming = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 /// The files of a capture out of several, for whoever is told where a frame stands.
 #[derive(Clone)]
 pub struct Files {
     origins: Origins,
     /// How a file's name is shown, where not as it is.
-    shown: Option<Arc<dyn Fn(&str) -> String + Send + Sync>>,
+    shown: Option<Renaming>,
 }
 
 impl Files {
@@ -21,7 +24,7 @@ impl Files {
 
     /// The same files under other names.
     #[must_use]
-    pub fn renamed(&self, shown: Arc<dyn Fn(&str) -> String + Send + Sync>) -> Self {
+    pub fn renamed(&self, shown: Renaming) -> Self {
         Self { origins: self.origins.clone(), shown: Some(shown) }
     }
 }

@@ -181,8 +181,13 @@ const EVENT: Kind = Kind::Object(&[
     maybe("duration", Kind::Integer),
 ]);
 
-const OBSERVER: Kind =
-    Kind::Object(&[always("vendor", Kind::Text), always("product", Kind::Text), always("type", Kind::Text), always("version", Kind::Text)]);
+const OBSERVER: Kind = Kind::Object(&[
+    always("vendor", Kind::Text),
+    always("product", Kind::Text),
+    always("type", Kind::Text),
+    always("version", Kind::Text),
+    maybe("name", Kind::Text),
+]);
 
 const REMEDIES: Kind = Kind::List(&Kind::Object(&[maybe("text", Kind::Text), maybe("command", Kind::Text)]));
 

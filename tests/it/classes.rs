@@ -52,9 +52,9 @@ fn numbers(object: &Value) -> Sums {
 fn told(text: &str) -> (u64, Sums) {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let number = |text: &str| text.replace(',', "").parse::<u64>().unwrap();
-    let places = text.match_indices(" handshakes: ").map(|(at, words)| (&text[..at], &text[at + words.len()..]));
+    let mut places = text.match_indices(" handshakes: ").map(|(at, words)| (&text[..at], &text[at + words.len()..]));
     let total = |(before, rest)| Some((str::rsplit(before, ' ').next()?.replace(',', "").parse::<u64>().ok()?, rest));
-    let (total, mut rest) = places.filter_map(total).next().unwrap();
+    let (total, mut rest) = places.find_map(total).unwrap();
     let mut sums = Sums::new();
     loop {
         let (count, words) = rest.split_once(' ').unwrap();

@@ -102,6 +102,8 @@ struct Flags {
 
 /// Everything that had to be opened.
 struct Open {
+    /// The sensor's name.
+    observer: String,
     capture: Opened,
     trust: TrustStore,
     keylogs: KeyLogs,
@@ -113,6 +115,8 @@ struct Open {
 
 /// Opens everything, and gives up the right to open more. No thread is started.
 fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<Open> {
+    let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let observer = command.observer.clone().unwrap_or_else(host);
     let icmp_filtered = icmp_filtered(command.capture.filter.as_deref());
     let identity = command.user.as_deref().map(privileges::identity).transpose()?;
     let capture = capture::open_live(&command.capture)?;
@@ -175,7 +179,7 @@ fn open(command: &LiveCommand, clock: &Clock, flags: &Flags) -> anyhow::Result<O
     if let Some(file) = &file {
         file.check()?;
     }
-    Ok(Open { capture, trust, keylogs, file, archive, server, icmp_filtered })
+    Ok(Open { observer, capture, trust, keylogs, file, archive, server, icmp_filtered })
 }
 
 /// Directories in which files will be created or replaced.
@@ -198,13 +202,22 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     match shown {
         Shown::Auto => {}
         Shown::Text => {
-            let lines = LineSink::new(BufWriter::new(stdout), palette).with_priorities(command.priorities || is_journal());
+            let lines = LineSink::new(BufWriter::new(stdout), palette)
+                .in_zone(command.zone.clone())
+                .with_priorities(command.priorities || is_journal());
             outlets.push(to_stdout(Box::new(lines), flags));
         }
-        Shown::Json => outlets.push(to_stdout(Box::new(NdjsonSink::new(BufWriter::with_capacity(64 << 10, stdout), true)), flags)),
+        Shown::Json => outlets.push(to_stdout(
+            Box::new(NdjsonSink::new(BufWriter::with_capacity(64 << 10, stdout), true).observed_by(&open.observer)),
+            flags,
+        )),
     }
     if let (Some(file), Some(output)) = (open.file, &command.output) {
-        outlets.push(Outlet::start(&output.path.display().to_string(), Box::new(NdjsonSink::new(file, true)), None));
+        outlets.push(Outlet::start(
+            &output.path.display().to_string(),
+            Box::new(NdjsonSink::new(file, true).observed_by(&open.observer)),
+            None,
+        ));
     }
     let run = pipeline::Options {
         threads: command.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get),
@@ -272,6 +285,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
                 clock,
                 stop: &flags.ending.stop,
                 color: palette != Palette::PLAIN,
+                zone: &command.zone,
             });
             flags.ending.stop.store(true, Ordering::Relaxed);
             trouble = viewed.context("cannot use the terminal (--text or --json need none)");

@@ -31,7 +31,21 @@ fn failures_are_told_as_they_happen_and_recorded() {
     let limit = Duration::from_secs(2);
     let mut live = Live::start(
         &lab,
-        &["--json", "--stall-after", "2s", "--record", "record", "--output", "out.ndjson", "--metrics", "9477", "--user", "nobody"],
+        &[
+            "--json",
+            "--stall-after",
+            "2s",
+            "--record",
+            "record",
+            "--output",
+            "out.ndjson",
+            "--metrics",
+            "9477",
+            "--user",
+            "nobody",
+            "--observer",
+            "edge-17",
+        ],
     );
     live.wait_until_ready();
     let status = live.status();
@@ -74,6 +88,7 @@ fn failures_are_told_as_they_happen_and_recorded() {
     let told = live.until(of(5443));
     assert!(["reset", "stalled"].contains(&told.report["handshake"]["outcome"].as_str().unwrap_or_default()), "{}", told.report);
     assert_eq!(told.report["tls"]["client"]["server_name"], "good.test");
+    assert_eq!(told.report["observer"]["name"], "edge-17");
 
     let metrics = lab.scrape("/metrics");
     for line in [
@@ -81,7 +96,7 @@ fn failures_are_told_as_they_happen_and_recorded() {
         "handshark_problems_total{cause=\"certificate-expired\",class=\"failed\",server=\"10.77.0.2:4443\",name=\"expired.test\"} 1",
         "handshark_certificate_not_after_timestamp_seconds{name=\"expired.test\"",
         "handshark_capture_dropped_packets_total",
-        "# EOF",
+        "# TYPE handshark_problems_total counter",
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
