@@ -279,9 +279,7 @@ fn footer(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
         Line::from(that_fit(parts, room))
     };
     let line = match &state.asking {
-        Asking::Words => {
-            Line::raw(cut(&format!("/{}▏ words; ! before one excludes it. Enter keeps, Esc drops", state.filter.words), room))
-        }
+        Asking::Words => Line::raw(cut(&format!("/{}▏ words; ! before one excludes it. Enter keeps, Esc drops", state.filter.words), room)),
         Asking::Condition { text, wrong } if wrong.is_empty() => Line::raw(cut(&format!("where {text}▏ Enter applies, Esc drops"), room)),
         Asking::Condition { text, wrong } => {
             let typed = cut(&format!("where {text}▏ "), room / 2);
