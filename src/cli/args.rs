@@ -86,7 +86,7 @@ enum Action {
         screen: ScreenArguments,
     },
     /// Print a completion script for a shell
-    #[command(after_help = "Examples:\n  source <(handshark completions bash)   # in ~/.bashrc\n  \
+    #[command(after_help = "Examples:\n  handshark completions bash \\\n      > ~/.local/share/bash-completion/completions/handshark\n  \
                             handshark completions zsh > \"${fpath[1]}/_handshark\"\n  \
                             handshark completions fish > ~/.config/fish/completions/handshark.fish")]
     Completions {

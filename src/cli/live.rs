@@ -14,6 +14,7 @@ use super::values;
 use crate::capture::LiveOptions;
 use crate::find::Criteria;
 use crate::output::style::Color;
+use crate::time::Zone;
 
 /// Watch interfaces and explain why handshakes fail, as they fail
 ///
@@ -92,6 +93,10 @@ pub(super) struct Live {
     /// When to use colours (auto: on a terminal, unless `NO_COLOR` is set)
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = OUTPUT)]
     color: When,
+
+    /// Use no colours: the same as --color never
+    #[arg(long, conflicts_with = "color", help_heading = OUTPUT)]
+    no_color: bool,
 
     /// Also write one JSON object a line to this file; SIGHUP reopens it
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
@@ -183,6 +188,8 @@ pub struct LiveCommand {
     pub priorities: bool,
     /// Whether to colour.
     pub color: Color,
+    /// The zone of the times that people are shown.
+    pub zone: Zone,
     /// A file for NDJSON.
     pub output: Option<OutputFile>,
     /// Where to serve metrics, and how many servers and names they tell apart.
@@ -257,6 +264,7 @@ impl From<Live> for LiveCommand {
             },
             stall_after: live.stall_after,
             threads: NonZeroUsize::new(usize::from(live.threads)),
+            zone: live.selection.zone(),
             criteria: live.selection.into(),
             trust: live.trust.into(),
             keylogs: live.keylogs,
@@ -266,7 +274,7 @@ impl From<Live> for LiveCommand {
                 (false, false) => Shown::Auto,
             },
             priorities: live.priorities,
-            color: live.color.into(),
+            color: if live.no_color { Color::Never } else { live.color.into() },
             output: live.output.map(|path| OutputFile { path, size: live.rotate_size, age: live.rotate_age, keep: live.rotate_keep }),
             metrics: live.metrics.map(|address| (address, live.metrics_names)),
             record: live.record.map(|directory| RecordOptions {

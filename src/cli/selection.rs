@@ -33,7 +33,7 @@ pub(super) struct QueryArguments {
 
 impl From<QueryArguments> for Query {
     fn from(arguments: QueryArguments) -> Self {
-        let zone = arguments.selection.zone.clone();
+        let zone = arguments.selection.zone();
         Self { anonymize: arguments.anonymize.anonymize, zone, ..Self::new(arguments.selection, arguments.analysis) }
     }
 }
@@ -153,6 +153,13 @@ pub(super) struct SelectionArguments {
     /// makes a comparison with it false. docs/FORENSICS.md has examples, docs/SCHEMA.md all fields.
     #[arg(long = "where", value_name = "EXPR", value_parser = expression, help_heading = SELECTION)]
     condition: Option<Expression>,
+}
+
+impl SelectionArguments {
+    /// The zone of the times that people are shown.
+    pub(super) fn zone(&self) -> Zone {
+        self.zone.clone()
+    }
 }
 
 impl From<SelectionArguments> for Criteria {

@@ -18,7 +18,7 @@ use crate::report::Class;
 
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
-    let look = Look::new(state.color);
+    let look = Look::new(state.color, state.zone.clone());
     state.settle();
     state.drawn = Drawn::default();
     let area = frame.area();
@@ -166,9 +166,11 @@ fn page(frame: &mut Frame<'_>, area: Rect, state: &mut State) {
     let columns = usize::from(area.width);
     let lines = match state.opened.last() {
         Some(Opened::Incident { id, .. }) => {
-            state.data().incidents.get(id).map(|tracked| pages::incident(tracked, state.now, columns, state.color))
+            state.data().incidents.get(id).map(|tracked| pages::incident(tracked, state.now, columns, state.color, &state.zone))
         }
-        Some(Opened::Handshake { report, .. }) => super::data::handshake(report).map(|one| pages::handshake(one, columns, state.color)),
+        Some(Opened::Handshake { report, .. }) => {
+            super::data::handshake(report).map(|one| pages::handshake(one, columns, state.color, &state.zone))
+        }
         Some(Opened::List { .. }) | None => None,
     };
     let lines = lines.unwrap_or_else(|| vec![Line::raw("It was forgotten to make room.")]);
@@ -185,7 +187,7 @@ fn preview(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
     let block = Block::new().borders(Borders::TOP).border_style(look.dim);
     let items = state.items();
     if let Some(super::table::Item::Incident(tracked)) = items.get(state.place().cursor) {
-        let lines = pages::incident(tracked, state.now, usize::from(area.width), state.color);
+        let lines = pages::incident(tracked, state.now, usize::from(area.width), state.color, &state.zone);
         frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
     }
 }
@@ -277,9 +279,7 @@ fn footer(frame: &mut Frame<'_>, area: Rect, state: &State, look: &Look) {
         Line::from(that_fit(parts, room))
     };
     let line = match &state.asking {
-        Asking::Words(_) => {
-            Line::raw(cut(&format!("/{}▏ words; ! before one excludes it. Enter keeps, Esc drops", state.filter.words), room))
-        }
+        Asking::Words => Line::raw(cut(&format!("/{}▏ words; ! before one excludes it. Enter keeps, Esc drops", state.filter.words), room)),
         Asking::Condition { text, wrong } if wrong.is_empty() => Line::raw(cut(&format!("where {text}▏ Enter applies, Esc drops"), room)),
         Asking::Condition { text, wrong } => {
             let typed = cut(&format!("where {text}▏ "), room / 2);

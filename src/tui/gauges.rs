@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use crossbeam_channel::Receiver;
 
 use crate::report::Report;
-use crate::time::Clock;
+use crate::time::{Clock, Zone};
 
 /// How the capture is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,4 +58,6 @@ pub struct Links<'a> {
     pub stop: &'a AtomicBool,
     /// Whether to colour.
     pub color: bool,
+    /// The zone of all times.
+    pub zone: &'a Zone,
 }

@@ -41,7 +41,7 @@ pub(super) fn press(state: &mut State, key: KeyEvent) {
     }
     state.message.clear();
     match std::mem::take(&mut state.asking) {
-        Asking::Words(before) => find(state, key.code, before),
+        Asking::Words => find(state, key.code),
         Asking::Condition { text, .. } => condition(state, key.code, text),
         Asking::Form => match key.code {
             KeyCode::Char('p') => state.save(Form::Packets),
@@ -74,7 +74,7 @@ fn command(state: &mut State, code: KeyCode, control: bool) {
         KeyCode::Char('?') => state.asking = Asking::Help,
         KeyCode::Enter | KeyCode::Char('l') | KeyCode::Right => state.open(),
         KeyCode::Esc | KeyCode::Char('h' | 'q') | KeyCode::Left | KeyCode::Backspace => back(state, code == KeyCode::Esc),
-        KeyCode::Char('/') => state.asking = Asking::Words(state.filter.words.clone()),
+        KeyCode::Char('/') => state.asking = Asking::Words,
         KeyCode::Char('e') => state.asking = Asking::Condition { text: state.filter.condition().to_owned(), wrong: String::new() },
         KeyCode::Char('s') => sort(state, None),
         KeyCode::Char('S') => turn(state),
@@ -179,7 +179,7 @@ fn copy(state: &mut State, whole: bool) {
     state.copied = Some(text);
 }
 
-fn find(state: &mut State, code: KeyCode, before: String) {
+fn find(state: &mut State, code: KeyCode) {
     match code {
         KeyCode::Enter => return,
         KeyCode::Esc => {
@@ -191,7 +191,7 @@ fn find(state: &mut State, code: KeyCode, before: String) {
         _ => {}
     }
     state.refilter();
-    state.asking = Asking::Words(before);
+    state.asking = Asking::Words;
 }
 
 fn condition(state: &mut State, code: KeyCode, mut text: String) {

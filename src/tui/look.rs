@@ -4,12 +4,12 @@ use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthChar;
 
 use crate::output::escape::{escape, width};
-use crate::output::figures::clock;
+use crate::output::figures::when_in;
 use crate::report::Class;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Zone};
 
-/// The styles: none but bold, dim and reverse where colours are not wanted.
-#[derive(Debug, Clone, Copy)]
+/// The styles, none but bold, dim and reverse where colours are not wanted; and the zone of all times.
+#[derive(Debug, Clone)]
 pub(super) struct Look {
     pub(super) strong: Style,
     pub(super) accent: Style,
@@ -17,10 +17,11 @@ pub(super) struct Look {
     pub(super) good: Style,
     pub(super) warn: Style,
     pub(super) bad: Style,
+    zone: Zone,
 }
 
 impl Look {
-    pub(super) fn new(color: bool) -> Self {
+    pub(super) fn new(color: bool, zone: Zone) -> Self {
         let (plain, bold) = (Style::new(), Style::new().add_modifier(Modifier::BOLD));
         let dim = plain.add_modifier(Modifier::DIM);
         let of = |color_of| if color { plain.fg(color_of) } else { plain };
@@ -33,7 +34,13 @@ impl Look {
             good: of(Color::Green),
             warn: marked(Color::Yellow),
             bad: marked(Color::LightRed),
+            zone,
         }
+    }
+
+    /// The time of day: `09:04:20`.
+    pub(super) fn clock(&self, at: Timestamp) -> String {
+        when_in(&self.zone, at, false).chars().take(8).collect()
     }
 
     pub(super) const fn of(&self, class: Class) -> Style {
@@ -81,11 +88,6 @@ pub(super) fn micros(micros: u64) -> String {
         1_000..1_000_000 => format!("{}.{} ms", micros / 1_000, micros / 100 % 10),
         _ => format!("{}.{} s", micros / 1_000_000, micros / 100_000 % 10),
     }
-}
-
-/// The time of day: `09:04:20`.
-pub(super) fn clock_of(at: Timestamp) -> String {
-    clock(at).chars().take(8).collect()
 }
 
 /// With a unit where it is long.
@@ -141,5 +143,13 @@ mod tests {
     #[test]
     fn shares_are_of_something() {
         assert_eq!((percent(37, 52).as_str(), percent(1, 0).as_str()), ("71 %", ""));
+    }
+
+    #[test]
+    fn the_time_of_day_is_that_of_the_zone() {
+        let at = Timestamp::from_parts(1_795_251_860, 31_999_999);
+        assert_eq!(Look::new(false, Zone::UTC).clock(at), "09:04:20");
+        let Ok(berlin) = Zone::new("Europe/Berlin") else { return };
+        assert_eq!(Look::new(false, berlin).clock(at), "10:04:20");
     }
 }

@@ -43,6 +43,7 @@ pub fn run(links: &Links<'_>) -> io::Result<()> {
     let mut terminal = ratatui::try_init()?;
     let _restored = Restored;
     let mut state = State::new(links.clock.now(), links.color);
+    state.zone = links.zone.clone();
     let mut pointed = false;
     let typed = typed();
     loop {

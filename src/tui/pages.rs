@@ -7,18 +7,18 @@ use ratatui::text::Line;
 
 use super::ansi;
 use super::data::Tracked;
-use super::look::{bars, clock_of, percent};
+use super::look::{bars, percent};
 use crate::output::figures::span_us;
 use crate::output::layout::Layout;
 use crate::output::show;
 use crate::output::style::Palette;
 use crate::output::view;
 use crate::report::Handshake;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Zone};
 
 /// The lines of a handshake's page.
-pub(super) fn handshake(report: &Handshake<'_>, columns: usize, color: bool) -> Vec<Line<'static>> {
-    written(columns, color, |out, layout| {
+pub(super) fn handshake(report: &Handshake<'_>, columns: usize, color: bool, zone: &Zone) -> Vec<Line<'static>> {
+    written(columns, color, zone, |out, layout| {
         if report.handshake.provisional {
             layout.flow(out, 0, 0, &[(layout.palette.warn, "This handshake is still under way.")])?;
         }
@@ -27,9 +27,9 @@ pub(super) fn handshake(report: &Handshake<'_>, columns: usize, color: bool) -> 
 }
 
 /// The lines of an incident's page.
-pub(super) fn incident(tracked: &Tracked, now: Timestamp, columns: usize, color: bool) -> Vec<Line<'static>> {
+pub(super) fn incident(tracked: &Tracked, now: Timestamp, columns: usize, color: bool, zone: &Zone) -> Vec<Line<'static>> {
     let incident = &tracked.incident;
-    written(columns, color, |out, layout| {
+    written(columns, color, zone, |out, layout| {
         let (plain, palette) = (Style::new(), layout.palette);
         let grave = if incident.completed == incident.failed { palette.warn } else { palette.bad };
         let place = view::place(incident);
@@ -40,9 +40,9 @@ pub(super) fn incident(tracked: &Tracked, now: Timestamp, columns: usize, color:
         let times = format!(
             "{}, since {} ({} ago), last {} ({} ago)",
             percent(incident.failed, incident.attempts),
-            clock_of(since),
+            layout.moment(since, false),
             ago(since, now),
-            clock_of(last),
+            layout.moment(last, false),
             ago(last, now)
         );
         layout.flow(out, 0, 2, &[(palette.dim, &times)])?;
@@ -74,11 +74,11 @@ fn ago(at: Timestamp, now: Timestamp) -> String {
     if seconds < 60 { format!("{seconds} s") } else { span_us(seconds.saturating_mul(1_000_000)) }
 }
 
-fn written(columns: usize, color: bool, write: impl FnOnce(&mut Vec<u8>, &Layout) -> io::Result<()>) -> Vec<Line<'static>> {
+fn written(columns: usize, color: bool, zone: &Zone, write: impl FnOnce(&mut Vec<u8>, &Layout) -> io::Result<()>) -> Vec<Line<'static>> {
     let palette =
         if color { Palette::COLOURED } else { Palette { strong: Style::new().bold(), dim: Style::new().dimmed(), ..Palette::PLAIN } };
     let mut out = Vec::new();
     // Writing to memory does not fail.
-    let _ = write(&mut out, &Layout::new(Some(columns), palette));
+    let _ = write(&mut out, &Layout::new(Some(columns), palette).in_zone(zone.clone()));
     ansi::lines(&String::from_utf8_lossy(&out))
 }

@@ -10,7 +10,7 @@ use super::filter::Filter;
 use super::gauges::{Form, Gauges, Wish};
 use super::table::{self, Item, Kind, Sort};
 use crate::report::{Handshake, Report};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Zone};
 
 /// Everything the view knows.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(super) struct State {
     pub(super) mouse: bool,
     pub(super) quit: bool,
     pub(super) color: bool,
+    /// The zone of all times.
+    pub(super) zone: Zone,
     pub(super) drawn: Drawn,
 }
 
@@ -50,8 +52,8 @@ pub(super) enum Asking {
     /// The view.
     #[default]
     Nothing,
-    /// Words to look for; what there was before.
-    Words(String),
+    /// Words to look for, which are applied as they are typed.
+    Words,
     /// A condition, and what is wrong with it.
     Condition { text: String, wrong: String },
     /// In which form to save.
@@ -178,6 +180,7 @@ impl State {
             mouse: true,
             quit: false,
             color,
+            zone: Zone::UTC,
             drawn: Drawn { page: 1, ..Drawn::default() },
         }
     }

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::counts::Group;
 use super::data::{Row, Tracked, handshake};
-use super::look::{Look, bars, clock_of, micros, number, percent};
+use super::look::{Look, bars, micros, number, percent};
 use crate::output::escape::width;
 use crate::output::view;
 use crate::report::{Class, Handshake};
@@ -193,8 +193,8 @@ impl Item<'_> {
                     3 => (number(incident.attempts), look.dim),
                     4 => (percent(incident.failed, incident.attempts), plain),
                     5 => (number(incident.clients_total), plain),
-                    6 => (clock_of(incident.first_seen), look.dim),
-                    7 => (clock_of(incident.last_seen), look.dim),
+                    6 => (look.clock(incident.first_seen), look.dim),
+                    7 => (look.clock(incident.last_seen), look.dim),
                     8 => (bars(tracked.trend(now).into_iter()), look.accent),
                     _ => (incident.changes.join("; "), look.dim),
                 }
@@ -207,7 +207,7 @@ impl Item<'_> {
                 3 => (percent(group.failed(), group.classes.total()), plain),
                 4 => (group.cause().unwrap_or_default().to_owned(), if group.failed() > 0 { look.bad } else { look.warn }),
                 5 => (group.median().map(micros).unwrap_or_default(), look.dim),
-                _ => (clock_of(group.last), look.dim),
+                _ => (look.clock(group.last), look.dim),
             },
         }
     }
@@ -216,7 +216,7 @@ impl Item<'_> {
 fn of_handshake(one: &Handshake<'_>, column: usize, room: usize, look: &Look) -> (String, Style) {
     let plain = Style::new();
     match column {
-        0 => (clock_of(one.handshake.end), look.dim),
+        0 => (look.clock(one.handshake.end), look.dim),
         1 => {
             let mark = if one.handshake.provisional { "…" } else { " " };
             (format!("{mark}{}", cause(one)), look.of(one.class()))

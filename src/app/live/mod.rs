@@ -202,7 +202,9 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
     match shown {
         Shown::Auto => {}
         Shown::Text => {
-            let lines = LineSink::new(BufWriter::new(stdout), palette).with_priorities(command.priorities || is_journal());
+            let lines = LineSink::new(BufWriter::new(stdout), palette)
+                .in_zone(command.zone.clone())
+                .with_priorities(command.priorities || is_journal());
             outlets.push(to_stdout(Box::new(lines), flags));
         }
         Shown::Json => outlets.push(to_stdout(
@@ -283,6 +285,7 @@ fn watch(command: &LiveCommand, open: Open, clock: &Clock, flags: &Flags) -> any
                 clock,
                 stop: &flags.ending.stop,
                 color: palette != Palette::PLAIN,
+                zone: &command.zone,
             });
             flags.ending.stop.store(true, Ordering::Relaxed);
             trouble = viewed.context("cannot use the terminal (--text or --json need none)");
