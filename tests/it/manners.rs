@@ -23,13 +23,11 @@ fn on_terminal(size: (u16, u16), environment: &[(&str, &str)], command: &str) ->
     let mut run = Command::new("script");
     run.args(["-qec", &line, "/dev/null"]).env("HANDSHARK_CONFIG", "").env("TERM", "xterm").env_remove("COLUMNS").env_remove("PAGER");
     run.env_remove("NO_COLOR").envs(environment.iter().copied()).stdin(std::process::Stdio::null());
-    match run.output() {
-        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).replace('\r', "")),
-        Err(_) => {
-            skip("script is not installed");
-            None
-        }
-    }
+    let Ok(output) = run.output() else {
+        skip("script is not installed");
+        return None;
+    };
+    Some(String::from_utf8_lossy(&output.stdout).replace('\r', ""))
 }
 
 #[test]
