@@ -51,8 +51,8 @@ pub(super) fn show(options: &ShowOptions) -> anyhow::Result<()> {
     let chosen = found.chosen();
     if chosen.is_empty() {
         match among {
-            1 => bail!("the only handshake is not what was asked for; `handshark --all` shows it"),
-            _ => bail!("none of the {among} handshakes is what was asked for; `handshark --all` lists them"),
+            1 => bail!("the only handshake is not what was asked for; `handshark --all FILE` shows it"),
+            _ => bail!("none of the {among} handshakes is what was asked for; `handshark --all FILE` lists them"),
         }
     }
     if options.json {

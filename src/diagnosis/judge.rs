@@ -94,6 +94,11 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         Some(text) if finding.cause.family() != Family::Capture => finding.noting(text),
         _ => finding,
     });
+    // That no reason is to be seen is not said beside one.
+    if cause.as_ref().is_some_and(|finding| finding.weight > Weight::Fallback) {
+        let gives_none = |cause| matches!(cause, Cause::HandshakeFailure | Cause::ServerReset | Cause::ServerClosed);
+        findings.retain(|finding| finding.weight != Weight::Fallback || !gives_none(finding.cause));
+    }
     // What a scan meets with tells nothing of those who want to be served.
     if case.knowledge.scan.is_some() || cause.as_ref().is_some_and(|finding| finding.weight == Weight::Unwanted) {
         findings.retain(|finding| finding.cause.family() == Family::Capture);

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::diagnosis::remedy::parts::{FilePath, Name};
-use crate::report::{Cause, Command, Handshake};
+use crate::diagnosis::remedy::parts::{FilePath, Name, Target};
+use crate::report::{Command, Handshake, Incident};
 
 /// Captures that can be read again, and the keys that open them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +32,15 @@ impl Again {
         Some(command.operand(id))
     }
 
-    /// Lists every handshake with this cause.
-    pub fn list(&self, cause: Cause) -> Option<Command> {
-        let command = self.with_keys(Command::new("handshark --all").option("--cause", cause.slug()));
+    /// Lists the handshakes of an incident: those of its causes at its server, where it has one.
+    pub fn list(&self, incident: &Incident) -> Option<Command> {
+        let causes = std::iter::once(&incident.cause).chain(&incident.joined);
+        let command = causes.fold(Command::new("handshark --all"), |command, cause| command.option("--cause", cause.slug()));
+        let command = match *incident.servers.as_slice() {
+            [server] => command.option("--server", Target::from(server)),
+            _ => command,
+        };
+        let command = self.with_keys(command);
         (self.files.len() <= NAMED).then(|| self.files.iter().fold(command, |command, file| command.operand(file.clone())))
     }
 
@@ -49,7 +55,7 @@ const NAMED: usize = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
+    use crate::report::{Cause, samples};
 
     fn again(inputs: &[&str], keylogs: &[&str]) -> Option<Again> {
         let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
@@ -63,8 +69,18 @@ mod tests {
         assert_eq!(shown(again(&["night.pcapng"], &[])), format!("handshark show night.pcapng {id}"));
         assert_eq!(shown(again(&["a b.pcap", "-x.pcap"], &["k.log"])), format!("handshark show --keylog k.log 'a b.pcap' ./-x.pcap {id}"));
         assert_eq!(shown(again(&["a", "b", "c", "d"], &[])), format!("handshark show night.pcapng {id}"), "the one that it is in");
-        let list = again(&["night.pcapng"], &[]).unwrap().list(Cause::ServerSlow).unwrap().to_string();
-        assert_eq!(list, "handshark --all --cause server-slow night.pcapng");
+        let list = |incident: &Incident| again(&["night.pcapng"], &["k.log"]).unwrap().list(incident).unwrap().to_string();
+        let mut incident = samples::incident();
+        incident.cause = Cause::CertificateExpired;
+        incident.joined = vec![Cause::ServerCertificateRejected];
+        incident.servers = vec![samples::endpoint("[2001:db8::1]:443")];
+        assert_eq!(
+            list(&incident),
+            "handshark --all --cause certificate-expired --cause server-certificate-rejected --server '[2001:db8::1]:443' --keylog k.log night.pcapng"
+        );
+        incident.servers.clear();
+        incident.joined.clear();
+        assert_eq!(list(&incident), "handshark --all --cause certificate-expired --keylog k.log night.pcapng");
     }
 
     #[test]

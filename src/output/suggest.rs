@@ -26,6 +26,7 @@ pub fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Ve
         .collect();
     found.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
     let best = found.first().map(|(tier, ..)| *tier);
+    found.dedup_by_key(|(.., candidate)| *candidate);
     found.into_iter().filter(|(tier, ..)| Some(*tier) == best).take(3).map(|(.., candidate)| candidate).collect()
 }
 

@@ -109,7 +109,7 @@ fn notes(inventory: &Inventory, counts: &RouterCounts, table: &TableCounters, to
         if let (Some(one), Some(other)) = (inventory.inputs.get(*one), inventory.inputs.get(*other)) {
             let (one, other) = (one.path.display(), other.path.display());
             notes.push(format!(
-                "{one} and {other} capture the same connections at two points and were read as one capture. To compare the two points: handshark match {one} {other}."
+                "{one} and {other} seem to capture the same connections at two points and were read as one capture. To compare the two points: handshark match {one} {other}"
             ));
         }
     }
@@ -203,7 +203,7 @@ fn silences(inventory: &Inventory, counts: &RouterCounts, totals: &Totals) -> Ve
     let told = counts.silences.iter().take(SILENCES);
     let mut notes: Vec<String> = told
         .map(|(from, to)| {
-            format!("Nothing was captured between {} and {}: what was open then is undecided.", from.to_second(), to.to_second())
+            format!("Nothing was captured between {} and {}: what was cut off there is undecided.", from.to_second(), to.to_second())
         })
         .collect();
     let more = counts.silences_more.saturating_add(counts.silences.len().saturating_sub(SILENCES) as u64);

@@ -511,7 +511,8 @@ impl Tally<'_> {
 
     /// Writes the summary for a person.
     fn show(&self, palette: Palette) -> io::Result<()> {
-        let mut text = TextSink::new(BufWriter::new(io::stdout()), Layout::new(style::terminal_width(), palette), TextOptions::default());
+        let layout = Layout::new(style::terminal_width(), palette).in_zone(self.command.zone.clone());
+        let mut text = TextSink::new(BufWriter::new(io::stdout()), layout, TextOptions::default());
         let written = self.last.iter().try_for_each(|report| report.give(&mut text)).and_then(|()| text.finish());
         crate::output::unless_broken_pipe(written).map(drop)
     }

@@ -354,7 +354,7 @@
       })));
   };
   const times = (one, heading) => {
-    const parts = [["TCP round trip", "tcp_rtt_us"], ["client thinks", "client_hello_us"], ["server answers", "server_hello_us"], ["of that, thinks", "server_think_us"], ["rest of handshake", "finished_us"], ["all", "total_us"]].filter(([, key]) => one.timing[key] !== undefined);
+    const parts = [["TCP round trip", "tcp_rtt_us"], ["client processing", "client_hello_us"], ["server answers", "server_hello_us"], ["of that, processing", "server_think_us"], ["rest of handshake", "finished_us"], ["total", "total_us"]].filter(([, key]) => one.timing[key] !== undefined);
     const most = Math.max(1, ...parts.map(([, key]) => one.timing[key]));
     return parts.length === 0 ? null : [el(heading, {}, "Where the time went"), el("table", { class: "times" }, el("tbody", {}, parts.map(([title, key]) =>
       el("tr", {}, el("th", { scope: "row" }, title), el("td", { class: "n" }, span(one.timing[key])), el("td", {}, el("meter", { min: 0, max: most, value: one.timing[key], "aria-label": title }))))))];

@@ -83,7 +83,7 @@ fn one(
         if options.all {
             groups::others(out, layout, group, with_date, options)?;
         }
-        let list = again.and_then(|again| again.list(incident.cause)).filter(|_| !options.all);
+        let list = again.and_then(|again| again.list(incident)).filter(|_| !options.all);
         groups::next(out, layout, &group.shown, again, list.map(Advice::Command).as_ref())?;
     }
     let counted_here = collected.of_incident(place).fold(0_u64, |sum, group| sum.saturating_add(group.count));

@@ -70,12 +70,14 @@ fn inputs(out: &mut dyn Write, layout: &Layout, summary: &Summary) -> io::Result
 
 fn verdicts(out: &mut dyn Write, layout: &Layout, collected: &Collected, summary: &Summary) -> io::Result<()> {
     let (plain, palette) = (Style::new(), layout.palette);
-    let total = collected.classes.total().max(summary.handshakes);
+    // Whoever shows handshakes as they come collects none of them.
+    let classes = if summary.classes.total() > 0 { &summary.classes } else { &collected.classes };
+    let total = classes.total().max(summary.handshakes);
     if total == 0 || (total == 1 && summary.left_out.is_none()) {
         // The answer has said it.
         return Ok(());
     }
-    let parts = collected.classes.iter().filter(|(_, number)| *number > 0);
+    let parts = classes.iter().filter(|(_, number)| *number > 0);
     let parts: Vec<_> = parts.map(|(class, number)| (palette.of(class), view::class_counted(class, number))).collect();
     if !summary.inputs.is_empty() {
         writeln!(out)?;

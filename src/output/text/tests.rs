@@ -139,7 +139,7 @@ fn a_failure_ends_with_the_command_that_shows_it_in_full() {
         let command = format!("$ handshark show 'a b.pcap' {}", report.handshake.id);
         assert_eq!(text.lines().filter(|line| line.trim() == command).count(), 1, "{command}\n{text}");
     }
-    assert!(text.contains("$ handshark --all --cause certificate-expired 'a b.pcap'\n"), "{text}");
+    assert!(text.contains("$ handshark --all --cause certificate-expired --server 10.0.0.2:443 'a b.pcap'\n"), "{text}");
     let text = written(None);
     assert!(text.contains(&format!("Handshake ID: {}", samples::stalled().handshake.id)) && !text.contains("handshark show"), "{text}");
 }

@@ -76,8 +76,9 @@ fn strangers(view: &CertificateView<'_>) -> Option<Finding> {
     let seen = view.case.handshake.server_chain.as_ref()?;
     let beside: Vec<usize> = chain.strangers.iter().chain(&chain.duplicates).copied().collect();
     let first = chain.certificate(*beside.first()?)?;
+    let among = if beside.len() == 1 { "" } else { " among them" };
     let summary = format!(
-        "{} serves {} unrelated to its chain, {} among them.",
+        "{} serves {} unrelated to its chain: {}{among}.",
         view.target(),
         counted(beside.len(), "certificate", "certificates"),
         first.display_name()

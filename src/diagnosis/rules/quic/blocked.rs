@@ -37,9 +37,9 @@ fn in_the_middle(case: &Case<'_>, view: View<'_>) -> Option<Finding> {
         Cause::QuicBlocked,
         Confidence::Likely,
         format!(
-            "The QUIC handshake with {} stops halfway: the server's {last_word} arrived, but the {} {what} within {} got no answer.",
+            "The QUIC handshake with {} stops halfway: the server's {last_word} arrived, but the {what} got no answer: {} within {}.",
             view.target(),
-            unanswered.count,
+            counted(unanswered.count, "datagram", "datagrams"),
             span_text(unanswered.span())
         ),
     )
